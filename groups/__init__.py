@@ -1,0 +1,1 @@
+"""What is made of images: container groups, their pulls, and their delivery to nodes."""

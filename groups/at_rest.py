@@ -1,0 +1,36 @@
+"""Encryption at rest of what must reach nodes in clear: image configs and environment values.
+
+AES-256-GCM with the web zone's data key, a random 96-bit nonce in front, and `bound_to` as associated data, so
+that one row's bytes don't open in another's place. Layer keys and credentials have their own (`groups.ingest.keys`,
+`registries.seal`).
+"""
+
+from __future__ import annotations
+
+import os
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from registries import keyring
+
+NONCE_BYTES = 12
+
+
+class AtRestBroken(Exception):
+    """The bytes were not encrypted for this place, or are damaged."""
+
+
+def encrypt(plain: bytes, *, bound_to: str) -> bytes:
+    """Return nonce + ciphertext + tag for the row named by `bound_to`, such as `image config <id>`."""
+    nonce = os.urandom(NONCE_BYTES)
+    return nonce + AESGCM(keyring.data_key()).encrypt(nonce, plain, bound_to.encode())
+
+
+def decrypt(stored: bytes, *, bound_to: str) -> bytes:
+    """Return what `encrypt` was given. Raises AtRestBroken."""
+    stored = bytes(stored)
+    try:
+        return AESGCM(keyring.data_key()).decrypt(stored[:NONCE_BYTES], stored[NONCE_BYTES:], bound_to.encode())
+    except InvalidTag:
+        raise AtRestBroken(bound_to) from None

@@ -1,0 +1,19 @@
+"""How long a pull holds its credential: until it settles, whichever way."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from groups.models import Image
+from registries.actions import destroy
+from registries.models import Credential
+
+
+def settle_credential(credential_id: Any) -> bool:
+    """Destroy a credential that was held for its pull, unless another pull that uses it is still going on.
+    Called in the transaction that settles a pull. Returns whether it was destroyed."""
+    going_on = Image.objects.filter(credential_id=credential_id, status__in=[Image.Status.QUEUED, Image.Status.PULLING])
+    credential = Credential.objects.select_for_update().filter(pk=credential_id).first()
+    if credential is None or credential.hold != Credential.Hold.PULL or going_on.exists():
+        return False
+    return destroy(credential_id, because=Credential.Because.SETTLED)

@@ -1,0 +1,21 @@
+"""Rows of container groups, images and nodes. Status fields change through `groups.states` only."""
+
+from groups.models.delivery import LayerDelivery, NodeManifest, NodeToken, Redemption
+from groups.models.group import ContainerGroup, Failure
+from groups.models.image import Image, Layer, PullStep
+from groups.models.node import Enrolment, Instance, Node
+
+__all__ = [
+    "ContainerGroup",
+    "Enrolment",
+    "Failure",
+    "Image",
+    "Instance",
+    "Layer",
+    "LayerDelivery",
+    "Node",
+    "NodeManifest",
+    "NodeToken",
+    "PullStep",
+    "Redemption",
+]

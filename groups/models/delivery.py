@@ -1,0 +1,96 @@
+"""How an image was handed to a node: its manifest there, its token, and what was sent."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.db import models
+
+
+class NodeManifest(models.Model):
+    """The image's manifest made for one node: the layer keys are wrapped to that node's public key."""
+
+    image = models.ForeignKey("groups.Image", on_delete=models.CASCADE, related_name="node_manifests")
+    node = models.ForeignKey("groups.Node", on_delete=models.CASCADE, related_name="manifests")
+    digest = models.CharField(max_length=71, db_index=True)
+    body = models.BinaryField(editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["image", "node"], name="manifest_per_node")]
+
+    def __str__(self) -> str:
+        return self.digest
+
+
+class NodeToken(models.Model):
+    """A one-time token, and once redeemed, the session that it opened. Only the token's SHA-256 is kept, and the
+    session's bearer is derived from the row's id, so the table holds nothing that could be presented.
+
+    Group, instance and image may go before it does; the names stay for the ledger.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    token_hash = models.CharField(max_length=64, unique=True, editable=False)
+    organization = models.ForeignKey("portal.Organization", on_delete=models.CASCADE, related_name="node_tokens")
+    group = models.ForeignKey("groups.ContainerGroup", null=True, on_delete=models.SET_NULL, related_name="tokens")
+    group_name = models.CharField("group", max_length=63)
+    instance = models.ForeignKey("groups.Instance", null=True, on_delete=models.SET_NULL, related_name="tokens")
+    image = models.ForeignKey("groups.Image", null=True, on_delete=models.SET_NULL, related_name="tokens")
+    node = models.ForeignKey("groups.Node", null=True, on_delete=models.SET_NULL, related_name="tokens")
+    node_name = models.CharField("node", max_length=63)
+    manifest_digest = models.CharField(max_length=71)
+    issued_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField()
+    redeemed_at = models.DateTimeField(null=True, blank=True)
+    redeemed_from = models.GenericIPAddressField(null=True, blank=True)
+    session_expires_at = models.DateTimeField(null=True, blank=True)
+    manifest_sent_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    ended_because = models.CharField(max_length=20, blank=True)
+
+    class Meta:
+        ordering = ["-issued_at"]
+        indexes = [models.Index(fields=["group", "-issued_at"])]
+
+    def __str__(self) -> str:
+        return f"{self.group_name} on {self.node_name}"
+
+
+class Redemption(models.Model):
+    """One presentation of a token, or of a session for something it doesn't open: accepted or refused."""
+
+    class Outcome(models.TextChoices):
+        OPENED = "opened", "Opened a session"
+        REPEATED = "repeated", "Same node again, same session"
+        REFUSED = "refused", "Refused"
+
+    token = models.ForeignKey(NodeToken, null=True, blank=True, on_delete=models.CASCADE, related_name="redemptions")
+    presented_by = models.CharField("presented by", max_length=63, blank=True)
+    address = models.GenericIPAddressField(null=True, blank=True)
+    outcome = models.CharField(max_length=10, choices=Outcome.choices)
+    reason = models.CharField(max_length=30, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return f"{self.outcome} {self.reason}".strip()
+
+
+class LayerDelivery(models.Model):
+    """What one session was sent of one layer. `sent_whole` counts complete bodies, `sent_bytes` all bytes."""
+
+    token = models.ForeignKey(NodeToken, on_delete=models.CASCADE, related_name="layer_deliveries")
+    digest = models.CharField(max_length=71)
+    sent_whole = models.PositiveIntegerField(default=0)
+    sent_bytes = models.PositiveBigIntegerField(default=0)
+    first_at = models.DateTimeField(auto_now_add=True)
+    last_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["token", "digest"], name="layer_per_token")]
+
+    def __str__(self) -> str:
+        return self.digest

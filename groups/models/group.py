@@ -1,0 +1,111 @@
+"""A container group, and the record of a pull that failed."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.conf import settings
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
+from django.db import models
+
+from registries.failures import Words, describe
+
+GROUP_NAME = RegexValidator(
+    r"\A[a-z][a-z0-9-]{0,61}[a-z0-9]\Z",
+    "Use 2 to 63 lower-case letters, digits and hyphens; start with a letter, end with a letter or digit.",
+)
+
+
+class ContainerGroup(models.Model):
+    """So many replicas of one image. The image is pulled once, when the group is made.
+
+    `environment` is the encrypted JSON object of names and values (`groups.at_rest`, bound to the group's id).
+    """
+
+    class Status(models.TextChoices):
+        PENDING = "pending"
+        STOPPED = "stopped"
+        DEPLOYING = "deploying"
+        RUNNING = "running"
+        SUCCEEDED = "succeeded"
+        FAILED = "failed"
+
+    class RestartPolicy(models.TextChoices):
+        ALWAYS = "always", "Always"
+        ON_FAILURE = "on_failure", "On failure"
+        NEVER = "never", "Never"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    organization = models.ForeignKey("portal.Organization", on_delete=models.CASCADE, related_name="groups")
+    project = models.ForeignKey("portal.Project", on_delete=models.CASCADE, related_name="groups")
+    name = models.CharField(max_length=63, validators=[GROUP_NAME])
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.PENDING, editable=False)
+    image = models.ForeignKey("groups.Image", on_delete=models.PROTECT, related_name="groups")
+    autostart = models.BooleanField(default=False)
+    replicas = models.PositiveIntegerField(default=1, validators=[MinValueValidator(0), MaxValueValidator(500)])
+    cpu = models.PositiveSmallIntegerField(default=1, validators=[MinValueValidator(1), MaxValueValidator(16)])
+    memory_mb = models.PositiveIntegerField(default=1024, validators=[MinValueValidator(128), MaxValueValidator(61440)])
+    command = models.JSONField(default=list, blank=True)
+    environment = models.BinaryField(null=True, editable=False)
+    restart_policy = models.CharField(max_length=10, choices=RestartPolicy.choices, default=RestartPolicy.ALWAYS)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    changed_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            models.UniqueConstraint(fields=["project", "name"], name="group_name"),
+        ]
+        indexes = [models.Index(fields=["organization", "status"])]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Failure(models.Model):
+    """A pull that failed for good: code and parameters, rendered by `registries.failures.describe`.
+
+    `trace` is a copy of the pull's steps as they stood, so that the record outlives its group and image:
+    a list of `{"name", "outcome", "started_at", "finished_at", "detail", "raw"}`, times in ISO 8601.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    organization = models.ForeignKey("portal.Organization", on_delete=models.CASCADE, related_name="failures")
+    group = models.ForeignKey(ContainerGroup, null=True, blank=True, on_delete=models.SET_NULL, related_name="failures")
+    group_name = models.CharField("group", max_length=63)
+    reference = models.CharField("image", max_length=512)
+    registry = models.CharField(max_length=255)
+    provider = models.CharField("kind", max_length=20, blank=True)
+    step = models.CharField(max_length=20)
+    code = models.CharField(max_length=30)
+    params = models.JSONField(default=dict, blank=True)
+    raw = models.CharField("registry's code", max_length=100, blank=True)
+    attempt = models.PositiveIntegerField(default=1)
+    trace = models.JSONField(default=list, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    reviewed_at = models.DateTimeField(null=True, blank=True, editable=False)
+    reviewed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        editable=False,
+    )
+    note = models.TextField("review note", max_length=4000, blank=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+        indexes = [
+            models.Index(fields=["organization", "-created_at"]),
+            models.Index(fields=["registry", "code", "-created_at"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.code} · {self.group_name}"
+
+    @property
+    def words(self) -> Words:
+        """Title, text and remedy for people."""
+        return describe(self.code, self.params)

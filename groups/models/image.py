@@ -1,0 +1,127 @@
+"""An image as it is pulled and kept: its layers and the steps of the pull."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.db import models
+
+
+class Image(models.Model):
+    """One image, pulled once for one group. The row is also the pull's work order and its outbox.
+
+    `lease` and `attempt` are the fence: only the holder of the current lease writes this pull's rows.
+    `not_before` is when the next attempt may start, `retry_until` when the last one may. `digest` is that of
+    the platform's manifest, pinned. `config` is encrypted (`groups.at_rest`, bound to the image's id).
+    Sizes are in bytes, compressed, as the registry serves them.
+    """
+
+    class Status(models.TextChoices):
+        QUEUED = "queued"
+        PULLING = "pulling"
+        READY = "ready"
+        FAILED = "failed"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    organization = models.ForeignKey("portal.Organization", on_delete=models.CASCADE, related_name="images")
+    reference = models.CharField(max_length=512)
+    registry = models.CharField(max_length=255)
+    repository = models.CharField(max_length=255)
+    version = models.CharField("tag or digest", max_length=140)
+    provider = models.CharField("kind", max_length=20, blank=True)
+    credential = models.ForeignKey(
+        "registries.Credential", null=True, blank=True, on_delete=models.SET_NULL, related_name="images"
+    )
+    platform = models.CharField(max_length=40)
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.QUEUED, editable=False)
+
+    attempt = models.PositiveIntegerField(default=0)
+    lease = models.UUIDField(null=True, blank=True, editable=False)
+    lease_expires_at = models.DateTimeField(null=True, blank=True)
+    not_before = models.DateTimeField(null=True, blank=True)
+    retry_until = models.DateTimeField()
+    retry_code = models.CharField("why it is tried again", max_length=30, blank=True)
+    retry_params = models.JSONField(default=dict, blank=True)
+
+    digest = models.CharField(max_length=71, blank=True)
+    config_digest = models.CharField(max_length=71, blank=True)
+    config_size = models.PositiveIntegerField(null=True, blank=True)
+    config = models.BinaryField(null=True, editable=False)
+    total_bytes = models.PositiveBigIntegerField(null=True, blank=True)
+
+    created_at = models.DateTimeField(auto_now_add=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    settled_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+        indexes = [models.Index(fields=["status", "not_before"])]
+
+    def __str__(self) -> str:
+        return self.reference
+
+
+class Layer(models.Model):
+    """One layer of one image, in its place.
+
+    `digest` and `size` are of the blob as the registry serves it; the ciphertext has the same size.
+    `cipher_digest`, `hmac`, `nonce`, `wrapped_key` and `object_name` are set when the layer is committed, that
+    is when digest and size agreed and the blob was stored. `received` is progress.
+    """
+
+    image = models.ForeignKey(Image, on_delete=models.CASCADE, related_name="layers")
+    position = models.PositiveIntegerField()
+    media_type = models.CharField(max_length=120)
+    digest = models.CharField(max_length=71)
+    size = models.PositiveBigIntegerField()
+    created_by = models.CharField("Dockerfile line", max_length=500, blank=True)
+    received = models.PositiveBigIntegerField(default=0)
+    committed_at = models.DateTimeField(null=True, blank=True)
+    cipher_digest = models.CharField(max_length=71, blank=True)
+    hmac = models.BinaryField(null=True, editable=False)
+    nonce = models.BinaryField(null=True, editable=False)
+    wrapped_key = models.BinaryField(null=True, editable=False)
+    object_name = models.CharField(max_length=200, blank=True, db_index=True)
+
+    class Meta:
+        ordering = ["image", "position"]
+        constraints = [models.UniqueConstraint(fields=["image", "position"], name="layer_position")]
+
+    def __str__(self) -> str:
+        return self.digest
+
+
+class PullStep(models.Model):
+    """One step of one attempt, as people see it. `detail` is ours, `raw` the registry's own code."""
+
+    class Name(models.TextChoices):
+        RESOLVE = "resolve", "Find the registry"
+        CONNECT = "connect", "Connect"
+        AUTHENTICATE = "authenticate", "Sign in"
+        MANIFEST = "manifest", "Read the manifest"
+        PLATFORM = "platform", "Choose the platform"
+        SIZE = "size", "Judge the size"
+        LAYERS = "layers", "Pull and encrypt layers"
+        STORE = "store", "Store"
+        DESTROY = "destroy", "Destroy the credential"
+
+    class Outcome(models.TextChoices):
+        RUNNING = "running"
+        OK = "ok"
+        FAILED = "failed"
+
+    image = models.ForeignKey(Image, on_delete=models.CASCADE, related_name="steps")
+    attempt = models.PositiveIntegerField()
+    name = models.CharField(max_length=20, choices=Name.choices)
+    outcome = models.CharField(max_length=10, choices=Outcome.choices, default=Outcome.RUNNING)
+    detail = models.CharField(max_length=300, blank=True)
+    raw = models.CharField(max_length=100, blank=True)
+    started_at = models.DateTimeField(auto_now_add=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["attempt", "id"]
+        constraints = [models.UniqueConstraint(fields=["image", "attempt", "name"], name="step_once")]
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.outcome}"

@@ -1,0 +1,36 @@
+"""Waking a worker: a job with an id, sent when the transaction has committed.
+
+Redis may be away or forget everything: what is to be done stands in the database, and `sweep` wakes again. So a
+wake-up that fails is logged and nothing more. What a job does is `groups.jobs`'s.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import django_rq
+import structlog
+from django.db import transaction
+from redis.exceptions import RedisError
+
+log = structlog.get_logger(__name__)
+
+
+def wake_pull(image_id: Any) -> None:
+    """Have a worker look at this image's pull once the transaction has committed."""
+    transaction.on_commit(partial(_enqueue, "pulls", "groups.jobs.pull", str(image_id)))
+
+
+def wake_prepare(instance_id: Any) -> None:
+    """Have a worker make the manifest for this instance's node once the transaction has committed."""
+    transaction.on_commit(partial(_enqueue, "nodes", "groups.jobs.prepare", str(instance_id)))
+
+
+def _enqueue(queue: str, function: str, row_id: str) -> None:
+    try:
+        django_rq.get_queue(queue).enqueue_call(
+            function, args=(row_id,), description=f"{function} {row_id}", result_ttl=60, failure_ttl=24 * 3600
+        )
+    except (RedisError, OSError) as error:
+        log.warning("wake_up_failed", job=function, row=row_id, error=type(error).__name__)

@@ -1,0 +1,1 @@
+"""The composition root: settings, addresses, people and who may do what."""

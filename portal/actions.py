@@ -1,0 +1,33 @@
+"""What can be done to organizations and people. One mutation per function."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import transaction
+
+from portal.models import Membership, Organization, Project, Role, SupportRequest, User
+
+
+def create_organization(*, slug: str, name: str, owner: User) -> Organization:
+    """Make an organization with its project `default` and its owner. Raises IntegrityError for a taken address."""
+    with transaction.atomic():
+        organization = Organization.objects.create(slug=slug, name=name)
+        Project.objects.create(organization=organization, slug="default", name="Default")
+        Membership.objects.create(organization=organization, user=owner, role=Role.OWNER)
+    return organization
+
+
+def ask_support(
+    *,
+    organization: Organization,
+    user: User,
+    kind: str,
+    failure: Any = None,
+    registry: str = "",
+    message: str = "",
+) -> SupportRequest:
+    """Open a request to support. A failure that is attached shows support its code and steps, never a secret."""
+    return SupportRequest.objects.create(
+        organization=organization, user=user, kind=kind, failure=failure, registry=registry, message=message
+    )

@@ -1,0 +1,27 @@
+"""What every page's frame shows: organization, projects and role."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+
+from portal.models import Organization, Role
+
+
+def frame(request: HttpRequest) -> dict[str, Any]:
+    """Return `organization`, `project`, `role`, `may_edit`, `my_organizations` and the support address.
+    The list is fetched only where a template walks it."""
+    user = getattr(request, "user", None)
+    role: Role | None = getattr(request, "role", None)
+    signed_in = user is not None and user.is_authenticated
+    organization = getattr(request, "organization", None)
+    return {
+        "organization": organization,
+        "project": getattr(request, "project", None) or (organization and organization.projects.first()),
+        "role": role,
+        "may_edit": role is not None and role.rank >= Role.MEMBER.rank,
+        "my_organizations": Organization.objects.filter(memberships__user=user) if signed_in else [],
+        "support_email": settings.PORTAL_SUPPORT_EMAIL,
+    }

@@ -1,0 +1,140 @@
+"""Typed reading of the environment; the table in the README is this file in words.
+
+Every name is optional. A secret may come as `NAME_FILE`, a path to a file that holds it. What the values
+mean for Django stands in `portal.settings`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from environs import FileAwareEnv
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+ZONES = ("web", "worker", "all")
+
+
+class EnvironmentInvalid(ValueError):
+    """A variable has a value that can't be used; the message names it."""
+
+
+@dataclass(frozen=True)
+class Environment:
+    """What the process was told, with defaults filled in. Sizes in bytes, times in seconds."""
+
+    data_dir: Path
+    key_dir: Path
+    zone: str
+    debug: bool
+    public_url: str
+    allowed_hosts: list[str]
+    database: dict[str, Any]
+    redis_url: str
+    storage_url: str
+    max_image_bytes: int
+    platform: str
+    registry_allow_networks: list[IPv4Network | IPv6Network]
+    registry_ca_file: Path | None
+    pull_retry_seconds: int
+    workers: int
+    port: int
+    support_email: str
+    secret_key: str
+
+    @property
+    def public_host(self) -> str:
+        """Host name of the public address, without the port."""
+        return urlsplit(self.public_url).hostname or "localhost"
+
+    @property
+    def https(self) -> bool:
+        """Whether people and nodes reach the portal over TLS."""
+        return self.public_url.startswith("https://")
+
+
+def read() -> Environment:
+    """Read the process's environment. Raises EnvironmentInvalid with the name of the first bad variable."""
+    env = FileAwareEnv()
+    data_dir = Path(env.str("PORTAL_DATA_DIR", "var")).absolute()
+    key_dir = Path(env.str("PORTAL_KEY_DIR", "") or data_dir / "keys").absolute()
+    port = env.int("PORT", 8000)
+    public_url = env.str("PORTAL_PUBLIC_URL", f"http://localhost:{port}").rstrip("/")
+    if urlsplit(public_url).scheme not in ("http", "https") or not urlsplit(public_url).hostname:
+        raise EnvironmentInvalid("PORTAL_PUBLIC_URL needs the form https://host[:port]")
+    zone = env.str("PORTAL_ZONE", "all")
+    if zone not in ZONES:
+        raise EnvironmentInvalid(f"PORTAL_ZONE is one of {', '.join(ZONES)}")
+    ca_file = env.str("PORTAL_REGISTRY_CA_FILE", "")
+    try:
+        networks = [ip_network(text.strip()) for text in env.list("PORTAL_REGISTRY_ALLOW_NETWORKS", [])]
+    except ValueError as error:
+        raise EnvironmentInvalid("PORTAL_REGISTRY_ALLOW_NETWORKS is a list such as 10.0.0.0/8,fd00::/8") from error
+    return Environment(
+        data_dir=data_dir,
+        key_dir=key_dir,
+        zone=zone,
+        debug=env.bool("PORTAL_DEBUG", False),
+        public_url=public_url,
+        allowed_hosts=env.list("PORTAL_ALLOWED_HOSTS", None)
+        or sorted({urlsplit(public_url).hostname or "localhost", "localhost", "127.0.0.1", "[::1]"}),
+        database=_database(env, data_dir),
+        redis_url=env.str("REDIS_URL", "") or f"unix://{redis_socket(data_dir)}",
+        storage_url=env.str("PORTAL_STORAGE_URL", "") or f"file://{data_dir / 'blobs'}",
+        max_image_bytes=env.int("PORTAL_MAX_IMAGE_BYTES", 10_000_000_000),
+        platform=env.str("PORTAL_PLATFORM", "linux/amd64"),
+        registry_allow_networks=networks,
+        registry_ca_file=Path(ca_file).absolute() if ca_file else None,
+        pull_retry_seconds=env.int("PORTAL_PULL_RETRY_SECONDS", 900),
+        workers=env.int("PORTAL_WORKERS", max(2, os.cpu_count() or 2)),
+        port=port,
+        support_email=env.str("PORTAL_SUPPORT_EMAIL", "support@localhost"),
+        secret_key=env.str("PORTAL_SECRET_KEY", "") or _kept_secret(key_dir / "web" / "django-secret"),
+    )
+
+
+def redis_socket(data_dir: Path) -> Path:
+    """Where the embedded Redis listens. A socket's path may have 107 bytes, so a deep data directory gets
+    a short one under the runtime directory instead, the same at each call."""
+    near = data_dir / "redis" / "redis.sock"
+    if len(os.fsencode(near)) <= 100:
+        return near
+    runtime = Path(os.environ.get("XDG_RUNTIME_DIR") or "/tmp")  # noqa: S108 (the folder inside is 0700 and ours)
+    return runtime / f"drayage-{os.getuid()}-{hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:12]}" / "redis.sock"
+
+
+def _database(env: FileAwareEnv, data_dir: Path) -> dict[str, Any]:
+    config: dict[str, Any] = env.dj_db_url("DATABASE_URL", f"sqlite:///{data_dir / 'portal.sqlite3'}")
+    options = config.setdefault("OPTIONS", {})
+    if config["ENGINE"].endswith("sqlite3"):
+        # Writers queue instead of failing half-way, readers never wait for them.
+        options.update(
+            transaction_mode="IMMEDIATE",
+            timeout=20,
+            init_command="PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;PRAGMA foreign_keys=ON;",
+        )
+    else:
+        config.update(CONN_MAX_AGE=60, CONN_HEALTH_CHECKS=True)
+    return config
+
+
+def _kept_secret(path: Path) -> str:
+    """Return the secret at `path`, made on first use. Whoever comes second reads what the first wrote."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        draft = path.with_name(f"{path.name}.{os.getpid()}")
+        draft.touch(mode=0o600)
+        draft.write_text(secrets.token_urlsafe(64))
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+    return path.read_text().strip()

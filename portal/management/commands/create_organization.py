@@ -1,0 +1,39 @@
+"""Makes an organization with project `default` and its owner."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError
+from django.core.validators import validate_email
+from django.db import transaction
+
+from portal.actions import create_organization
+from portal.models import Organization, User
+from portal.models.organization import SLUG
+
+
+class Command(BaseCommand):
+    help = "Make an organization with the project 'default' and its owner."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("slug")
+        parser.add_argument("--owner", required=True, metavar="EMAIL")
+        parser.add_argument("--name", default="", help="Shown name; the address with a capital otherwise.")
+        parser.add_argument("--password", help="For a new owner; without it they set one by e-mail.")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        slug, email = options["slug"], options["owner"].strip().lower()
+        try:
+            SLUG(slug)
+            validate_email(email)
+        except ValidationError as error:
+            raise CommandError(error.messages[0]) from None
+        if Organization.objects.filter(slug=slug).exists():
+            raise CommandError(f"there is an organization {slug} already")
+        with transaction.atomic():
+            owner = User.objects.filter(email=email).first() or User.objects.create_user(email, options["password"])
+            create_organization(slug=slug, name=options["name"] or slug.capitalize(), owner=owner)
+        self.stdout.write(f"{slug}: owner {email}")

@@ -1,0 +1,56 @@
+"""Resolves `/o/<org>/…` to the organization, project and role of whoever asks.
+
+A stranger gets the same 404 as for an organization that doesn't exist; too small a role gets 403. Views below
+find `request.organization`, `request.project` (where the address has one) and `request.role`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+
+from portal.models import Membership, Project, Role
+from portal.permissions import PAGES
+
+
+class OrganizationMiddleware:
+    """Puts organization, project and role on the request, or ends it."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_view(
+        self, request: HttpRequest, view: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> HttpResponse | None:
+        """Resolve `org` and `project` of the address."""
+        slug = kwargs.get("org")
+        if slug is None or request.resolver_match is None:
+            return None
+        if not request.user.is_authenticated:
+            return redirect_to_login(request.get_full_path())
+        membership = (
+            Membership.objects.select_related("organization")
+            .filter(organization__slug=slug, user_id=request.user.pk)
+            .first()
+        )
+        if membership is None:
+            raise Http404
+        role = Role(membership.role)
+        request.organization = membership.organization  # type: ignore[attr-defined]
+        request.role = role  # type: ignore[attr-defined]
+        if "project" in kwargs:
+            project = Project.objects.filter(organization=membership.organization, slug=kwargs["project"]).first()
+            if project is None:
+                raise Http404
+            request.project = project  # type: ignore[attr-defined]
+        needed = PAGES.get(request.resolver_match.view_name)
+        if needed is None or role.rank < needed.rank:
+            raise PermissionDenied
+        return None

@@ -1,0 +1,54 @@
+"""Who may do what: the smallest role for each page of an organization, and what support sees in the admin.
+
+The tables are complete by construction: a page below `/o/` that has no row is refused, and a test fails.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.backends import BaseBackend
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+
+from portal.models import Role
+
+# URL name → the smallest role that may open it.
+PAGES: dict[str, Role] = {
+    "portal:organization": Role.VIEWER,
+    "portal:support": Role.VIEWER,
+    "groups:list": Role.VIEWER,
+    "groups:new": Role.MEMBER,
+    "groups:detail": Role.VIEWER,
+    "groups:status": Role.VIEWER,
+    "groups:start": Role.MEMBER,
+    "groups:stop": Role.MEMBER,
+    "groups:retry": Role.MEMBER,
+    "groups:delete": Role.MEMBER,
+    "groups:failure": Role.VIEWER,
+    "registries:list": Role.VIEWER,
+    "registries:new": Role.MEMBER,
+    "registries:detail": Role.VIEWER,
+    "registries:destroy": Role.MEMBER,
+    "registries:guide": Role.VIEWER,
+}
+
+SUPPORT = frozenset(
+    {
+        "groups.view_failure",
+        "groups.change_failure",
+        "portal.view_supportrequest",
+        "portal.change_supportrequest",
+    }
+)
+
+
+class SupportBackend(BaseBackend):
+    """Gives staff with the support role the permissions of `SUPPORT`. It signs nobody in."""
+
+    def get_user_permissions(  # type: ignore[override]
+        self, user_obj: AbstractBaseUser | AnonymousUser, obj: Any = None
+    ) -> set[str]:
+        is_support = (
+            user_obj.is_active and getattr(user_obj, "is_staff", False) and getattr(user_obj, "is_support", False)
+        )
+        return set(SUPPORT) if is_support and obj is None else set()

@@ -1,0 +1,38 @@
+"""Which django-storages backend a `PORTAL_STORAGE_URL` means. Writing blobs safely is `groups.store`'s."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+
+def storage_options(url: str) -> dict[str, Any]:
+    """Return a `STORAGES` entry for `file:///path`, `s3://bucket?endpoint_url=…`, `gs://bucket` or
+    `azure://container`. What stands in the query is passed to the backend. Raises ValueError for others."""
+    parts = urlsplit(url)
+    options: dict[str, Any] = dict(parse_qsl(parts.query))
+    match parts.scheme:
+        case "file":
+            return {"BACKEND": "groups.store.BlobFiles", "OPTIONS": {"location": parts.path}}
+        case "s3":
+            # Names are never reused, so a second write under one would be a mistake worth hearing of.
+            return {
+                "BACKEND": "storages.backends.s3.S3Storage",
+                "OPTIONS": {
+                    "bucket_name": parts.netloc,
+                    "file_overwrite": True,
+                    "default_acl": None,
+                    **options,
+                },
+            }
+        case "gs":
+            return {
+                "BACKEND": "storages.backends.gcloud.GoogleCloudStorage",
+                "OPTIONS": {"bucket_name": parts.netloc, **options},
+            }
+        case "azure":
+            return {
+                "BACKEND": "storages.backends.azure_storage.AzureStorage",
+                "OPTIONS": {"azure_container": parts.netloc, **options},
+            }
+    raise ValueError("PORTAL_STORAGE_URL starts with file://, s3://, gs:// or azure://")

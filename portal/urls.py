@@ -1,0 +1,27 @@
+"""Every address of the portal."""
+
+from __future__ import annotations
+
+from allauth.account.decorators import secure_admin_login
+from django.contrib import admin
+from django.urls import include, path
+
+from portal import health
+
+admin.site.site_header = "Drayage operations"
+admin.site.site_title = "Drayage"
+admin.site.index_title = "Operations"
+admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
+
+urlpatterns = [
+    path("livez", health.livez, name="livez"),
+    path("readyz", health.readyz, name="readyz"),
+    path("accounts/", include("allauth.urls")),
+    path("admin/rq/", include("django_rq.urls")),
+    path("admin/", admin.site.urls),
+    path("v2/", include("groups.delivery.urls")),
+    path("node/v1/", include("groups.nodes.urls")),
+    path("o/<slug:org>/registries/", include("registries.urls")),
+    path("o/<slug:org>/<slug:project>/groups/", include("groups.urls")),
+    path("", include("portal.pages")),
+]

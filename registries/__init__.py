@@ -1,0 +1,1 @@
+"""Where images come from: credentials, registry kinds and the OCI client."""

@@ -1,0 +1,98 @@
+"""What can be done to a credential: add, note its use, destroy. One mutation per function.
+
+Who may do it is the portal's; when a pull has settled is `groups.ingest`'s to say.
+"""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from registries.models import Credential
+from registries.providers import PROVIDERS
+from registries.seal import seal
+
+HOUR_SECONDS = 3600
+
+
+def add_credential(
+    *,
+    organization_id: Any,
+    provider: str,
+    name: str,
+    host: str,
+    values: dict[str, str],
+    hold: str = Credential.Hold.PULL,
+    created_by_id: Any = None,
+) -> Credential:
+    """Seal the secret ones of `values` (by field name) and store the credential.
+
+    It may wait an hour for its first pull; `extend_for_pull` gives a pull the time it needs. Raises
+    `CredentialMalformed` where the values can't work for this kind of registry.
+    """
+    kind = PROVIDERS[provider]
+    kind.login(values)
+    credential_id = uuid.uuid4()
+    secrets = {each: values[each] for each in kind.secret_names if each in values}
+    epoch, sealed = seal(secrets, organization_id=organization_id, credential_id=credential_id)
+    return Credential.objects.create(
+        id=credential_id,
+        organization_id=organization_id,
+        provider=provider,
+        name=name,
+        host=host,
+        fields={each.name: values[each.name] for each in kind.fields if not each.secret and each.name in values},
+        hold=hold,
+        epoch=epoch,
+        sealed=sealed,
+        created_by_id=created_by_id,
+        deadline=timezone.now() + timedelta(seconds=HOUR_SECONDS),
+    )
+
+
+def extend_for_pull(credential_id: Any, *, until: datetime) -> None:
+    """Let a credential that is held for its pull live as long as that pull may take, and no longer. One that is
+    held for an hour keeps its hour."""
+    Credential.objects.filter(
+        pk=credential_id, hold=Credential.Hold.PULL, destroyed_at__isnull=True, deadline__lt=until
+    ).update(deadline=until)
+
+
+def note_use(credential_id: Any, *, host: str) -> None:
+    """Write on the receipt that the credential was opened to be shown to `host`."""
+    with transaction.atomic():
+        credential = Credential.objects.select_for_update().filter(pk=credential_id).first()
+        if credential is None:
+            return
+        hosts = credential.used_hosts if host in credential.used_hosts else [*credential.used_hosts, host]
+        Credential.objects.filter(pk=credential_id).update(
+            used_count=F("used_count") + 1, used_hosts=hosts, last_used_at=Now()
+        )
+
+
+def destroy(credential_id: Any, *, because: str) -> bool:
+    """Empty the sealed value for good and keep the receipt. Returns whether it was still there."""
+    return bool(
+        Credential.objects.filter(pk=credential_id, destroyed_at__isnull=True).update(
+            sealed=None, epoch=None, destroyed_at=Now(), destroyed_because=because
+        )
+    )
+
+
+def destroy_overdue() -> int:
+    """Destroy every credential whose deadline has passed; return how many."""
+    return Credential.objects.filter(destroyed_at__isnull=True, deadline__lte=Now()).update(
+        sealed=None, epoch=None, destroyed_at=Now(), destroyed_because=Credential.Because.DEADLINE
+    )
+
+
+def pull_seconds() -> int:
+    """How long a pull may take at most, with all its attempts."""
+    return int(settings.PORTAL_PULL_RETRY_SECONDS) + HOUR_SECONDS

@@ -1,0 +1,209 @@
+"""The ways a pull ends badly, each a class with a stable code.
+
+A failure is stored as `code` and `params`; its words are rendered from the class here, so that they
+can improve without touching stored rows. This module knows what the registry may do to us; what
+storing and limits add stands in `groups.failures`. It does not decide which answer means which
+failure (`registries.oci`) nor what happens next (`groups.ingest`).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, ClassVar
+
+RAW_LIMIT = 80
+
+
+class Fault(StrEnum):
+    """Whose move it is."""
+
+    CUSTOMER = "customer"
+    REGISTRY = "registry"
+    US = "us"
+
+
+@dataclass(frozen=True)
+class Words:
+    """What a person reads: a title, what happened, and what to do next."""
+
+    title: str
+    text: str
+    remedy: str
+
+
+class PullFailed(Exception):
+    """Base of all failures of a pull.
+
+    `params` fill the placeholders of `text` and `remedy`; they are stored and shown, so they never hold a
+    secret, a remote body, a header or a resolved address. `raw` is the registry's own status and code
+    (such as `401 UNAUTHORIZED`), for support. `retry_after` is in seconds, where the registry named one.
+    """
+
+    code: ClassVar[str]
+    fault: ClassVar[Fault]
+    retryable: ClassVar[bool] = False
+    title: ClassVar[str]
+    text: ClassVar[str]
+    remedy: ClassVar[str]
+
+    def __init__(self, *, raw: str = "", retry_after: float | None = None, **params: str | int) -> None:
+        super().__init__(self.code)
+        self.raw = printable(raw)
+        self.retry_after = retry_after
+        self.params: dict[str, str | int] = {
+            name: printable(value) if isinstance(value, str) else value for name, value in params.items()
+        }
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if cls.code in FAILURES:
+            raise TypeError(f"two failures with the code {cls.code}")
+        FAILURES[cls.code] = cls
+
+
+FAILURES: dict[str, type[PullFailed]] = {}
+
+
+class _Blank(dict[str, str]):
+    """Fills a placeholder that an older row has no value for."""
+
+    def __missing__(self, key: str) -> str:
+        return "…"
+
+
+def describe(code: str, params: dict[str, Any]) -> Words:
+    """Return the words for a stored failure. A code that is no longer known reads as `unexpected`."""
+    failure = FAILURES.get(code, Unexpected)
+    values = _Blank(params)
+    return Words(
+        title=failure.title,
+        text=failure.text.format_map(values),
+        remedy=failure.remedy.format_map(values),
+    )
+
+
+def printable(text: str, limit: int = RAW_LIMIT) -> str:
+    """Return remote text made safe to log and show: one line, no control or direction marks, cut to `limit`."""
+    flat = re.sub(r"\s+", " ", text).strip()
+    kept = "".join(sign for sign in flat if sign.isprintable())
+    return kept if len(kept) <= limit else kept[: limit - 1] + "…"
+
+
+class AuthenticationFailed(PullFailed):
+    code = "authentication_failed"
+    fault = Fault.CUSTOMER
+    title = "The registry did not accept the credentials"
+    text = "{host} refused the user name and secret that were given for this image."
+    remedy = "Check the user name and the secret, that the secret has not expired, and try again with a new one."
+
+
+class AccessDenied(PullFailed):
+    code = "access_denied"
+    fault = Fault.CUSTOMER
+    title = "The credentials may not read this repository"
+    text = "{host} did not let these credentials pull {repository}, or there is no such repository."
+    remedy = "Check the spelling of the repository, and give the account permission to pull from it."
+
+
+class ImageNotFound(PullFailed):
+    code = "image_not_found"
+    fault = Fault.CUSTOMER
+    title = "There is no such image"
+    text = "{host} has no image {repository} with the tag or digest {version}."
+    remedy = "Check the name and the tag, and that the image has been pushed. Some registries also answer this when the credentials may not see the repository."
+
+
+class PlatformMissing(PullFailed):
+    code = "platform_missing"
+    fault = Fault.CUSTOMER
+    title = "The image is not built for our nodes"
+    text = "Nodes run {platform}; this image offers {offered}."
+    remedy = "Build and push the image for {platform} (docker buildx build --platform {platform}), then try again."
+
+
+class UnsupportedManifest(PullFailed):
+    code = "unsupported_manifest"
+    fault = Fault.CUSTOMER
+    title = "This is not an image that can be run"
+    text = "The manifest can't be used: {reason}."
+    remedy = "Push the image again with a current docker, podman or buildx, and try again."
+
+
+class DigestMismatch(PullFailed):
+    code = "digest_mismatch"
+    fault = Fault.REGISTRY
+    retryable = True
+    title = "The registry sent something else than it announced"
+    text = "The bytes of {what} don't match their digest or size. Nothing of them was kept."
+    remedy = "Try again. If it stays so, push the image again, or tell the registry's operator."
+
+
+class RateLimited(PullFailed):
+    code = "rate_limited"
+    fault = Fault.REGISTRY
+    retryable = True
+    title = "The registry asks us to slow down"
+    text = "{host} limits how often images may be pulled, and the limit is reached."
+    remedy = "Wait a while and try again, or use credentials with a higher limit."
+
+
+class RegistryUnreachable(PullFailed):
+    code = "registry_unreachable"
+    fault = Fault.REGISTRY
+    retryable = True
+    title = "The registry can't be reached"
+    text = "{host} did not answer, or broke off: {reason}."
+    remedy = "Check the host name and port, and that the registry can be reached from the internet. Then try again."
+
+
+class TlsInvalid(PullFailed):
+    code = "tls_invalid"
+    fault = Fault.CUSTOMER
+    title = "The registry's certificate can't be trusted"
+    text = "{host} showed a certificate that is expired, self-signed, or made out to another name."
+    remedy = (
+        "Give the registry a certificate of a public authority, or ask the portal's operator to trust the private one."
+    )
+
+
+class HostNotAllowed(PullFailed):
+    code = "host_not_allowed"
+    fault = Fault.CUSTOMER
+    title = "The registry's address can't be used"
+    text = "{host} has no address on the public internet that the portal may connect to."
+    remedy = "Use the registry's public host name, and check its spelling. An operator can open a private network."
+
+
+class CredentialMalformed(PullFailed):
+    code = "credential_malformed"
+    fault = Fault.CUSTOMER
+    title = "The credentials can't be used as they are"
+    text = "The credentials don't have the form that {host} needs: {reason}."
+    remedy = "Enter them again, exactly as the registry shows them."
+
+
+class CredentialExpired(PullFailed):
+    code = "credential_expired"
+    fault = Fault.CUSTOMER
+    title = "The credentials are no longer here"
+    text = "The credentials were destroyed before the pull could end: they are kept only for a limited time."
+    remedy = "Enter the secret again, and try again."
+
+
+class Interrupted(PullFailed):
+    code = "interrupted"
+    fault = Fault.US
+    retryable = True
+    title = "The pull was interrupted"
+    text = "Our worker stopped in the middle of the pull."
+    remedy = "Try again. If it stays so, ask support."
+
+
+class Unexpected(PullFailed):
+    code = "unexpected"
+    fault = Fault.US
+    title = "Something went wrong that we did not foresee"
+    text = "The pull stopped at a point that we have no better words for."
+    remedy = "Try again. If it stays so, ask support: they see the details of this failure."

@@ -1,0 +1,119 @@
+"""The keys of the two zones, as files.
+
+    <PORTAL_KEY_DIR>/web/     seal-<epoch>.pub   seals a credential, opens nothing
+                              data.key           image configs and environments at rest
+    <PORTAL_KEY_DIR>/worker/  seal-<epoch>.key   opens credentials of that epoch
+                              layers.key         wraps layer keys at rest
+
+A web host gets the `web` folder only. Where both stand on one machine, a process of the web zone
+(`PORTAL_ZONE=web`) is refused the other folder all the same. What is done with the keys is `registries.seal`'s,
+`groups.at_rest`'s and `groups.ingest.keys`'s.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from pathlib import Path
+
+from cryptography.hazmat.primitives import hpke
+from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey, MLKEM768PublicKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from django.conf import settings
+
+SEED_BYTES = 64
+MLKEM_PUBLIC_BYTES = 1184
+_EPOCH_FILE = re.compile(r"seal-(\d{1,9})\.pub")
+
+
+class KeyUnavailable(Exception):
+    """This zone doesn't hold that key, or it has been deleted."""
+
+
+def create_missing() -> None:
+    """Make every key that is not there yet. For the machine that holds both zones' folders."""
+    for folder in (_folder("web"), _folder("worker")):
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _write_once(_folder("web") / "data.key", secrets.token_bytes(32))
+    _write_once(_folder("worker") / "layers.key", secrets.token_bytes(32))
+    if not _epochs():
+        create_epoch()
+
+
+def create_epoch() -> int:
+    """Make the sealing key of the next epoch, which is used from now on; return its number."""
+    epoch = max(_epochs(), default=0) + 1
+    mlkem, x25519 = MLKEM768PrivateKey.generate(), X25519PrivateKey.generate()
+    private = mlkem.private_bytes_raw() + x25519.private_bytes_raw()
+    public = mlkem.public_key().public_bytes_raw() + x25519.public_key().public_bytes_raw()
+    _write_once(_folder("worker") / f"seal-{epoch}.key", private)
+    _write_once(_folder("web") / f"seal-{epoch}.pub", public)
+    return epoch
+
+
+def sealing_key() -> tuple[int, hpke.MLKEM768X25519PublicKey]:
+    """Return the current epoch and its public key. Raises KeyUnavailable before keys were made."""
+    epochs = _epochs()
+    if not epochs:
+        raise KeyUnavailable("no sealing key: run manage.py create_keys")
+    raw = (_folder("web") / f"seal-{max(epochs)}.pub").read_bytes()
+    return max(epochs), hpke.MLKEM768X25519PublicKey(
+        MLKEM768PublicKey.from_public_bytes(raw[:MLKEM_PUBLIC_BYTES]),
+        X25519PublicKey.from_public_bytes(raw[MLKEM_PUBLIC_BYTES:]),
+    )
+
+
+def opening_key(epoch: int) -> hpke.MLKEM768X25519PrivateKey:
+    """Return the private key of an epoch; worker zone only. Raises KeyUnavailable."""
+    raw = _read("worker", f"seal-{int(epoch)}.key")
+    return hpke.MLKEM768X25519PrivateKey(
+        MLKEM768PrivateKey.from_seed_bytes(raw[:SEED_BYTES]),
+        X25519PrivateKey.from_private_bytes(raw[SEED_BYTES:]),
+    )
+
+
+def data_key() -> bytes:
+    """Return the 32-byte key of data at rest that must reach nodes in clear. Raises KeyUnavailable."""
+    return _read("web", "data.key")
+
+
+def layers_key() -> bytes:
+    """Return the 32-byte key that wraps layer keys at rest; worker zone only. Raises KeyUnavailable."""
+    return _read("worker", "layers.key")
+
+
+def _folder(zone: str) -> Path:
+    return Path(settings.PORTAL_KEY_DIR) / zone
+
+
+def _read(zone: str, name: str) -> bytes:
+    if zone == "worker" and settings.PORTAL_ZONE == "web":
+        raise KeyUnavailable(f"the web zone doesn't hold {name}")
+    try:
+        return (_folder(zone) / name).read_bytes()
+    except FileNotFoundError:
+        raise KeyUnavailable(f"there is no {name}") from None
+
+
+def _epochs() -> list[int]:
+    folder = _folder("web")
+    names = os.listdir(folder) if folder.is_dir() else []
+    return [int(found[1]) for name in names if (found := _EPOCH_FILE.fullmatch(name))]
+
+
+def _write_once(path: Path, content: bytes) -> None:
+    """Write a file that nobody else can read, whole or not at all; keep the one that is there."""
+    if path.exists():
+        return
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink()

@@ -1,0 +1,65 @@
+"""A registry credential: sealed while a pull may need it, a receipt afterwards."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+
+
+class Credential(models.Model):
+    """Row of one credential. Secrets stand only in `sealed`, which is emptied when it is destroyed; the rest of
+    the row stays as the receipt. `fields` holds what is not secret, such as the user name.
+
+    `hold` says how long it may be kept: `pull` until the pull that uses it settles, `hour` for other groups
+    too. `deadline` ends either.
+    """
+
+    class Hold(models.TextChoices):
+        PULL = "pull", "Until the pull that uses it ends"
+        HOUR = "hour", "For other groups too, for at most an hour"
+
+    class Because(models.TextChoices):
+        SETTLED = "settled", "the pull ended"
+        DEADLINE = "deadline", "its time was over"
+        REMOVED = "removed", "a member removed it"
+        REPLACED = "replaced", "another one took its place"
+        OPERATOR = "operator", "an operator destroyed it"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    organization = models.ForeignKey("portal.Organization", on_delete=models.CASCADE, related_name="credentials")
+    provider = models.CharField("registry", max_length=20)
+    name = models.CharField(max_length=63)
+    host = models.CharField(max_length=255)
+    fields = models.JSONField(default=dict, blank=True)
+    hold = models.CharField(max_length=4, choices=Hold.choices, default=Hold.PULL)
+    epoch = models.PositiveIntegerField(null=True, editable=False)
+    sealed = models.BinaryField(null=True, editable=False)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    received_at = models.DateTimeField(auto_now_add=True)
+    deadline = models.DateTimeField()
+    used_count = models.PositiveIntegerField(default=0)
+    used_hosts = models.JSONField(default=list, blank=True)
+    last_used_at = models.DateTimeField(null=True, blank=True)
+    destroyed_at = models.DateTimeField(null=True, blank=True)
+    destroyed_because = models.CharField(max_length=10, choices=Because.choices, blank=True)
+
+    class Meta:
+        ordering = ["-received_at"]
+        indexes = [models.Index(fields=["organization", "-received_at"]), models.Index(fields=["deadline"])]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(destroyed_at__isnull=False, sealed__isnull=True, epoch__isnull=True)
+                | models.Q(destroyed_at__isnull=True, sealed__isnull=False, epoch__isnull=False),
+                name="credential_sealed_or_destroyed",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.host})"
+
+    @property
+    def is_live(self) -> bool:
+        """Whether there is still something to open."""
+        return self.destroyed_at is None

@@ -1,0 +1,4 @@
+"""Addresses."""
+
+app_name = "registries"
+urlpatterns: list = []

@@ -1,0 +1,144 @@
+"""The cast and the ground rules of the tests.
+
+alice owns Acme, bob is a member there, carol only looks. mallory owns another organization and is a stranger here.
+sam is support, olga the operator. No test reaches outside loopback.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+# Before Django reads them: every test process has its own keys, blobs and database.
+_HOME = tempfile.TemporaryDirectory(prefix="drayage-tests-")
+for _name in [name for name in os.environ if name.startswith("PORTAL_") or name in ("DATABASE_URL", "REDIS_URL")]:
+    del os.environ[_name]
+os.environ["PORTAL_DATA_DIR"] = _HOME.name
+os.environ["PORTAL_REGISTRY_ALLOW_NETWORKS"] = "127.0.0.0/8"
+os.environ["PORTAL_SECRET_KEY"] = "only for tests"  # pragma: allowlist secret
+
+from django.test import Client  # noqa: E402
+
+PASSWORD = "correct horse battery"
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _loopback_only() -> Iterator[None]:
+    """Refuse every connection that would leave the machine."""
+    really = socket.socket.connect
+
+    def connect(self: socket.socket, address: Any) -> None:
+        if self.family in (socket.AF_INET, socket.AF_INET6) and not str(address[0]).startswith(("127.", "::1")):
+            raise AssertionError(f"a test tried to reach {address!r}")
+        return really(self, address)
+
+    socket.socket.connect = connect  # type: ignore[method-assign, assignment]
+    yield
+    socket.socket.connect = really  # type: ignore[method-assign]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _keys() -> None:
+    from registries import keyring
+
+    keyring.create_missing()
+
+
+@pytest.fixture(autouse=True)
+def _plain_static(settings: Any) -> None:
+    settings.STORAGES = settings.STORAGES | {
+        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    }
+
+
+@pytest.fixture
+def blobs(settings: Any, tmp_path: Path) -> Path:
+    """An empty blob store of this test's own; returns its folder."""
+    folder = tmp_path / "blobs"
+    settings.STORAGES = settings.STORAGES | {
+        "blobs": {"BACKEND": "groups.store.BlobFiles", "OPTIONS": {"location": str(folder)}}
+    }
+    return folder
+
+
+@pytest.fixture
+def acme(db: None, alice: Any) -> Any:
+    """An organization that alice owns."""
+    from portal.actions import create_organization
+
+    return create_organization(slug="acme", name="Acme", owner=alice)
+
+
+@pytest.fixture
+def project(acme: Any) -> Any:
+    return acme.projects.get(slug="default")
+
+
+def _person(email: str, **fields: Any) -> Any:
+    from portal.models import User
+
+    return User.objects.create_user(email, PASSWORD, **fields)
+
+
+@pytest.fixture
+def alice(db: None) -> Any:
+    """Owner of Acme."""
+    return _person("alice@acme.example")
+
+
+@pytest.fixture
+def bob(acme: Any) -> Any:
+    """Member of Acme."""
+    person = _person("bob@acme.example")
+    acme.memberships.create(user=person, role="member")
+    return person
+
+
+@pytest.fixture
+def carol(acme: Any) -> Any:
+    """Viewer at Acme."""
+    person = _person("carol@acme.example")
+    acme.memberships.create(user=person, role="viewer")
+    return person
+
+
+@pytest.fixture
+def mallory(db: None) -> Any:
+    """Owner of Umbrella, a stranger at Acme."""
+    from portal.actions import create_organization
+
+    person = _person("mallory@umbrella.example")
+    create_organization(slug="umbrella", name="Umbrella", owner=person)
+    return person
+
+
+@pytest.fixture
+def sam(db: None) -> Any:
+    """Support."""
+    return _person("sam@drayage.example", is_staff=True, is_support=True)
+
+
+@pytest.fixture
+def olga(db: None) -> Any:
+    """Operator."""
+    from portal.models import User
+
+    return User.objects.create_superuser("olga@drayage.example", PASSWORD)
+
+
+@pytest.fixture
+def as_user() -> Any:
+    """Return a browser in which the given person is signed in: `as_user(alice).get(…)`."""
+
+    def signed_in(person: Any) -> Client:
+        client = Client()
+        client.force_login(person, backend="django.contrib.auth.backends.ModelBackend")
+        return client
+
+    return signed_in
