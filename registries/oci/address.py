@@ -1,0 +1,159 @@
+"""Decides which addresses the worker may connect to, and connects to nothing else.
+
+A name is looked up once per connection, every address it has is judged, and the socket is opened to one
+of those very addresses: a name that answers differently the next moment changes nothing. TLS above it
+still checks the certificate against the name.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Collection, Iterable, Sequence
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+
+from registries.failures import HostNotAllowed
+from registries.oci.paced import PacedSocket
+from registries.oci.reference import is_odd_literal
+
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+Resolver = Callable[[str, int], Iterable[tuple[str, int]]]
+"""Turns host and port into the addresses (IP text, port) to connect to; raises OSError for an unknown name."""
+
+MOST_ATTEMPTS = 4
+
+# Beyond what `is_global` knows, on every Python that we run on: cloud metadata, transition and special ranges.
+_REFUSED_V4 = [
+    IPv4Network("0.0.0.0/8"),
+    IPv4Network("10.0.0.0/8"),
+    IPv4Network("100.64.0.0/10"),
+    IPv4Network("127.0.0.0/8"),
+    IPv4Network("168.63.129.16/32"),
+    IPv4Network("169.254.0.0/16"),
+    IPv4Network("172.16.0.0/12"),
+    IPv4Network("192.0.0.0/24"),
+    IPv4Network("192.0.2.0/24"),
+    IPv4Network("192.88.99.0/24"),
+    IPv4Network("192.168.0.0/16"),
+    IPv4Network("198.18.0.0/15"),
+    IPv4Network("198.51.100.0/24"),
+    IPv4Network("203.0.113.0/24"),
+    IPv4Network("224.0.0.0/4"),
+    IPv4Network("240.0.0.0/4"),
+]
+# Only global unicast is public at all: mapped, NAT64, unique local and link local lie outside of it.
+_GLOBAL_V6 = IPv6Network("2000::/3")
+_REFUSED_V6 = [
+    IPv6Network("2001::/23"),
+    IPv6Network("2001:db8::/32"),
+    IPv6Network("2002::/16"),
+    IPv6Network("3fff::/20"),
+]
+
+_LOCAL_SUFFIXES = ("localhost", "local", "internal", "home.arpa")
+# Services that a registry never shares a port with, and that plain HTTP bytes could talk to.
+_REFUSED_PORTS = frozenset(
+    {1080, 1433, 1521, 1719, 1720, 1723, 2049, 2375, 2376, 2379, 2380, 3128, 3306, 3389, 3659, 4045, 4369, 5060}
+    | {5061, 5432, 5672, 5984, 6000, 6379, 6443, 6566, 6697, 8500, 9042, 9092, 9200, 9300, 10080, 10250, 11211}
+    | {15672, 16379, 25565, 26379, 27017}
+    | set(range(5900, 5911))
+    | set(range(6665, 6670))
+)
+
+
+def system_resolver(host: str, port: int) -> list[tuple[str, int]]:
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return [(str(entry[4][0]), int(entry[4][1])) for entry in found]
+
+
+class AddressGuard:
+    """Allows public addresses, and those in `allow_networks`, where plain HTTP is allowed too.
+
+    `own_hosts` are names that are never connected to: the portal's own. `resolver` is for tests.
+    "Does not resolve" and "resolves to something not allowed" are one failure, `HostNotAllowed`.
+    """
+
+    def __init__(
+        self,
+        allow_networks: Sequence[Network] = (),
+        *,
+        own_hosts: Collection[str] = (),
+        resolver: Resolver = system_resolver,
+    ) -> None:
+        self._allowed = tuple(allow_networks)
+        self._own_hosts = frozenset(host.lower() for host in own_hosts)
+        self._resolver = resolver
+
+    def addresses(self, host: str, port: int, *, plain: bool = False) -> list[tuple[Address, int]]:
+        """Return the addresses of `host`, all of them allowed. `plain` asks for plain HTTP.
+
+        Raises `HostNotAllowed` if there is none, or one that is not allowed.
+        """
+        host = host.removeprefix("[").removesuffix("]").lower().removesuffix(".")
+        found = [] if host in self._own_hosts or is_odd_literal(host) else self._look_up(host, port)
+        open_to_all = not plain and not _is_local_name(host) and _is_public_port(port)
+        for address, actual_port in found:
+            opened = self._is_opened(address) and actual_port not in _REFUSED_PORTS and actual_port not in {0, 22}
+            if not (opened or (open_to_all and _is_public(address))):
+                found = []
+                break
+        if not found:
+            raise HostNotAllowed(host=host)
+        return found
+
+    def opens(self, host: str, port: int) -> bool:
+        """True where an operator opened the network that `host` lies in, so that plain HTTP may be spoken."""
+        try:
+            self.addresses(host, port, plain=True)
+        except HostNotAllowed:
+            return False
+        return True
+
+    def connect(self, host: str, port: int, timeout: float | None, *, plain: bool) -> PacedSocket:
+        """Open a TCP connection to a checked address. Raises `HostNotAllowed`, or `OSError` as sockets do."""
+        refusal: OSError | None = None
+        for address, actual_port in self.addresses(host, port, plain=plain)[:MOST_ATTEMPTS]:
+            family = socket.AF_INET if address.version == 4 else socket.AF_INET6
+            opened = PacedSocket(family, socket.SOCK_STREAM)
+            try:
+                opened.settimeout(timeout)
+                opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                opened.connect((str(address), actual_port))
+            except OSError as error:
+                opened.close()
+                refusal = error
+                continue
+            if ip_address(opened.getpeername()[0]) != address:
+                opened.close()
+                raise HostNotAllowed(host=host)
+            return opened
+        raise refusal or OSError("no address")
+
+    def _look_up(self, host: str, port: int) -> list[tuple[Address, int]]:
+        if not 0 < port < 65536:
+            return []
+        try:
+            found = [(ip_address(text), actual) for text, actual in self._resolver(host, port)]
+        except (OSError, ValueError):  # UnicodeError, of labels that are too long, is a ValueError
+            return []
+        return list(dict.fromkeys(found))
+
+    def _is_opened(self, address: Address) -> bool:
+        return any(address in network for network in self._allowed if network.version == address.version)
+
+
+def _is_public(address: Address) -> bool:
+    if not address.is_global or address.is_multicast:
+        return False
+    if isinstance(address, IPv4Address):
+        return not any(address in network for network in _REFUSED_V4)
+    inside = address in _GLOBAL_V6 and address.scope_id is None
+    return inside and not any(address in network for network in _REFUSED_V6)
+
+
+def _is_public_port(port: int) -> bool:
+    return port == 443 or (port >= 1024 and port not in _REFUSED_PORTS)
+
+
+def _is_local_name(host: str) -> bool:
+    return any(host == suffix or host.endswith(f".{suffix}") for suffix in _LOCAL_SUFFIXES)

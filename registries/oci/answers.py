@@ -1,0 +1,146 @@
+"""Which failure an answer, or the lack of one, means.
+
+Judged by stage, HTTP status and the error code of the distribution specification. The registry's words
+are not repeated: `raw` holds status and code. Per-provider meanings stand in `registries.providers`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import ssl
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from enum import StrEnum
+
+from registries.failures import (
+    AccessDenied,
+    AuthenticationFailed,
+    ImageNotFound,
+    PullFailed,
+    RateLimited,
+    RegistryUnreachable,
+    TlsInvalid,
+    Unexpected,
+)
+
+SHORT_BODY = 64 * 1024
+"""Cap of bodies that are read for their error code or token, in bytes."""
+LONGEST_WAIT = 3600.0
+"""Cap of what a registry may make us wait, in seconds."""
+
+NOT_TLS = "it does not speak TLS there"
+BROKE_OFF = "it broke off the connection"
+_NO_ANSWER = "it did not answer in time"
+_REFUSED = "it refused the connection"
+
+_CODE = re.compile(r"[A-Z][A-Z0-9_]{1,39}")
+_SECONDS = re.compile(r"[0-9]+")
+
+
+class Stage(StrEnum):
+    """What was asked for when the answer came."""
+
+    PING = "ping"
+    TOKEN = "token"  # noqa: S105
+    MANIFEST = "manifest"
+    BLOB = "blob"
+
+
+def refusal(
+    stage: Stage,
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    host: str,
+    repository: str = "",
+    version: str = "",
+    login: bool = False,
+) -> PullFailed:
+    """Return the failure that a status other than success means. `login` tells whether credentials were sent."""
+    code = error_code(body)
+    raw = f"{status} {code}".strip()
+    denied = AccessDenied(host=host, repository=repository, raw=raw)
+    if status == 429 or code == "TOOMANYREQUESTS":
+        return RateLimited(host=host, raw=raw, retry_after=retry_after(headers))
+    if status >= 500 or status == 408:
+        return RegistryUnreachable(
+            host=host,
+            reason=f"it answered with an error of its own ({status})",
+            raw=raw,
+            retry_after=retry_after(headers),
+        )
+    if stage is Stage.PING:
+        if status == 401:
+            return AuthenticationFailed(host=host, raw=raw)
+        return RegistryUnreachable(host=host, reason="it does not answer as a container registry", raw=raw)
+    if stage is Stage.TOKEN:
+        if status in {400, 401}:
+            return AuthenticationFailed(host=host, raw=raw) if login else denied
+        if status in {403, 405} or code == "DENIED":
+            return denied
+        return RegistryUnreachable(host=host, reason="its token service did not give a token", raw=raw)
+    if status in {401, 403} or code == "DENIED":
+        return denied
+    if status in {400, 404, 410}:
+        return ImageNotFound(host=host, repository=repository, version=version, raw=raw)
+    if 200 <= status < 400:
+        return RegistryUnreachable(host=host, reason="it did not send what was asked for", raw=raw)
+    return Unexpected(raw=f"{stage} {raw}")
+
+
+def error_code(body: bytes) -> str:
+    """Return the first error code of a distribution error body, or nothing."""
+    try:
+        code = json.loads(body)["errors"][0]["code"]
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return ""
+    return code if isinstance(code, str) and _CODE.fullmatch(code) else ""
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds that `Retry-After` asks for, between 1 and `LONGEST_WAIT`; None if it is not named."""
+    text = headers.get("Retry-After", "").strip()
+    if _SECONDS.fullmatch(text):
+        seconds = float(text[:12])
+    else:
+        try:
+            moment = parsedate_to_datetime(text)
+        except (ValueError, IndexError, TypeError, OverflowError):
+            return None
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        seconds = (moment - datetime.now(UTC)).total_seconds()
+    return min(max(seconds, 1.0), LONGEST_WAIT)
+
+
+def transport_failure(error: BaseException, host: str) -> PullFailed:
+    """Return the failure that an exception of sockets, TLS or HTTP means."""
+    causes = list(_causes(error))
+    for cause in causes:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return TlsInvalid(host=host, raw=f"certificate {cause.verify_code}")
+    for cause in causes:
+        if isinstance(cause, TimeoutError):
+            return RegistryUnreachable(host=host, reason=_NO_ANSWER, raw="timeout")
+        if isinstance(cause, ConnectionRefusedError):
+            return RegistryUnreachable(host=host, reason=_REFUSED, raw="refused")
+        if isinstance(cause, ssl.SSLError):
+            return RegistryUnreachable(host=host, reason=NOT_TLS, raw=f"tls {cause.reason or ''}")
+    return RegistryUnreachable(host=host, reason=BROKE_OFF, raw=type(causes[-1]).__name__)
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield an exception and what it wraps, however requests and urllib3 wrapped it."""
+    waiting: list[BaseException] = [error]
+    seen: set[int] = set()
+    while waiting:
+        one = waiting.pop()
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        yield one
+        wrapped = [one.__cause__, one.__context__, getattr(one, "reason", None), *one.args]
+        waiting += [other for other in wrapped if isinstance(other, BaseException)]

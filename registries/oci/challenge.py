@@ -1,0 +1,60 @@
+"""Reads `WWW-Authenticate` (RFC 9110, section 11.6.1): several challenges in one header, bounded and linear.
+
+What to do about a challenge is decided by `registries.oci.auth`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+LONGEST_HEADER = 16 * 1024
+MOST_CHALLENGES = 8
+MOST_PARAMETERS = 16
+
+_GAP = re.compile(r"[ \t,]*+")
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]++")
+_EQUALS = re.compile(r"[ \t]*+=[ \t]*+")
+_QUOTED = re.compile(r'"((?:[^"\\]++|\\.)*+)"')
+_TOKEN68 = re.compile(r"[ \t]++[A-Za-z0-9._~+/-]++=*+(?=[ \t]*+(?:,|\Z))")
+_ESCAPED = re.compile(r"\\(.)")
+
+
+@dataclass
+class Challenge:
+    """One way to authenticate: `scheme` in lower case, parameter names too."""
+
+    scheme: str
+    parameters: dict[str, str] = field(default_factory=dict)
+
+
+def parse(header: str) -> list[Challenge]:
+    """Return the challenges of a header in their order. What can't be read ends the list, and raises nothing."""
+    found: list[Challenge] = []
+    header = header[:LONGEST_HEADER]
+    at = 0
+    while True:
+        at = _end(_GAP, header, at)
+        token = _TOKEN.match(header, at)
+        if token is None:
+            return found
+        at = token.end()
+        equals = _EQUALS.match(header, at)
+        if equals is None:
+            if len(found) == MOST_CHALLENGES:
+                return found
+            found.append(Challenge(token[0].lower()))
+            at = _end(_TOKEN68, header, at)
+            continue
+        value = _QUOTED.match(header, equals.end()) or _TOKEN.match(header, equals.end())
+        if value is None or not found or len(found[-1].parameters) == MOST_PARAMETERS:
+            return found
+        text = _ESCAPED.sub(r"\1", value[1]) if value.re is _QUOTED else value[0]
+        found[-1].parameters.setdefault(token[0].lower(), text)
+        at = value.end()
+
+
+def _end(pattern: re.Pattern[str], text: str, at: int) -> int:
+    """Return where `pattern` ends if it matches at `at`, else `at`."""
+    match = pattern.match(text, at)
+    return match.end() if match else at

@@ -1,0 +1,220 @@
+"""One registry, one login, one pull: a method for each step that the pipeline takes.
+
+What comes back is verified here (digests, sizes, types); whether an image is wanted is decided by
+`groups.ingest`. No redirect is followed but those of manifests and blobs, without credentials once they
+leave the registry's origin.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
+
+from registries.failures import DigestMismatch, HostNotAllowed, ImageNotFound, RegistryUnreachable, UnsupportedManifest
+from registries.oci import blobs, location
+from registries.oci.address import AddressGuard
+from registries.oci.answers import BROKE_OFF, NOT_TLS, SHORT_BODY, Stage, refusal
+from registries.oci.auth import Handshake, Login
+from registries.oci.config import LONGEST_CONFIG
+from registries.oci.fetch import Fetch
+from registries.oci.location import Location
+from registries.oci.manifest import (
+    ACCEPT,
+    INDEXES,
+    LONGEST_MANIFEST,
+    MANIFESTS,
+    Descriptor,
+    Index,
+    Manifest,
+    read_document,
+)
+from registries.oci.platform import Platform, choose, missing
+from registries.oci.reader import Hash, VerifyingReader
+from registries.oci.reference import api_host, is_digest, is_repository, is_tag
+from registries.oci.session import Patience, Session
+
+MOST_INDEXES = 3  # one within another, and how many are opened in search of a platform
+
+
+class RegistryClient:
+    """Reads from the registry at `host` (`host[:port]`, as `Reference.registry` has it).
+
+    Raises `CredentialMalformed` for a login that can't be sent. All methods raise `PullFailed` and nothing
+    else. `blob` may be called by several threads at once, the rest by one.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        *,
+        login: Login | None,
+        guard: AddressGuard,
+        ca_file: Path | None = None,
+        token_hosts: Sequence[str] = (),
+        patience: Patience | None = None,
+    ) -> None:
+        self.host = host
+        self._guard = guard
+        try:
+            self._place = location.read(f"https://{api_host(host)}/v2/")
+        except location.LocationInvalid:
+            raise HostNotAllowed(host=host) from None
+        self._base: Location | None = None
+        self._session = Session(host, guard, ca_file, patience)
+        self._handshake = Handshake(self._session, host, self._place.host, login, token_hosts)
+        self._fetch = Fetch(self._session, self._handshake, host)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._session.close()
+
+    def resolve(self) -> None:
+        """Check that the host has addresses, and only such as are allowed. Raises `HostNotAllowed`."""
+        try:
+            self._guard.addresses(self._place.host, self._place.port)
+        except HostNotAllowed:
+            failure = HostNotAllowed(host=self.host)
+        else:
+            return
+        raise failure
+
+    def connect(self) -> None:
+        """Ping without credentials, and learn how to authenticate.
+
+        Over TLS; over plain HTTP where the other end speaks no TLS and an operator opened its network.
+        """
+        self._ping()
+
+    def authenticate(self, repository: str) -> None:
+        """Get what it takes to pull from `repository`: Basic is checked, a Bearer token fetched."""
+        self._check(repository)
+        self._registry()  # which learns the challenge
+        self._handshake.authorization(repository)
+
+    def fetch_manifest(self, repository: str, version: str) -> Manifest | Index:
+        """Return the manifest or index that a tag or digest names; its digest is computed, never believed."""
+        self._check(repository)
+        if not is_digest(version) and not is_tag(version):
+            raise ImageNotFound(host=self.host, repository=repository, version=version, raw="name")
+        answer = self._fetch.get(
+            f"{self._registry().url}{repository}/manifests/{version}",
+            {"Accept": ACCEPT},
+            Stage.MANIFEST,
+            repository=repository,
+            version=version,
+        )
+        raw = answer.read(LONGEST_MANIFEST)
+        if raw is None:
+            raise UnsupportedManifest(reason="it is larger than 4 MiB", raw="size")
+        expected = version if is_digest(version) else None
+        document = read_document(raw, answer.headers.get("Content-Type", ""), expected)
+        if answer.headers.get("Docker-Content-Digest", document.digest).strip() != document.digest:
+            raise DigestMismatch(what="the manifest", raw="Docker-Content-Digest")
+        return document
+
+    def pick(self, repository: str, document: Manifest | Index, platform: Platform) -> Manifest:
+        """Return the manifest for `platform`, fetched where `document` is an index. Raises `PlatformMissing`.
+
+        A single manifest is returned as it is: its platform stands in its config.
+        """
+        if isinstance(document, Manifest):
+            return document
+        waiting, opened, offered = [(document, 1)], 0, []
+        while waiting:
+            index, depth = waiting.pop(0)
+            opened += 1
+            chosen = choose((e for e in index.entries if e.descriptor.media_type in MANIFESTS), platform)
+            if chosen is not None:
+                found = self._fetch_listed(repository, chosen.descriptor)
+                if isinstance(found, Manifest):
+                    return found
+            offered += [entry.platform for entry in index.entries if not entry.is_attestation]
+            for entry in index.entries:
+                if entry.descriptor.media_type not in INDEXES:
+                    continue
+                if depth == MOST_INDEXES or opened + len(waiting) >= MOST_INDEXES:
+                    raise UnsupportedManifest(reason="its lists of platforms are nested too deep", raw="index")
+                nested = self._fetch_listed(repository, entry.descriptor)
+                if isinstance(nested, Index):
+                    waiting.append((nested, depth + 1))
+        raise missing(platform, offered)
+
+    def config(self, repository: str, manifest: Manifest) -> bytes:
+        """Return the verified config of `manifest`, at most 8 MiB."""
+        size = manifest.config.size
+        if size > LONGEST_CONFIG:
+            raise UnsupportedManifest(reason="its config is larger than 8 MiB", raw="config size")
+        body, filled = bytearray(size), 0
+        with self.blob(repository, manifest.config, what="the config") as reader:
+            while count := reader.readinto(memoryview(body)[filled:]):
+                filled += count
+        return bytes(body)
+
+    def blob(
+        self,
+        repository: str,
+        descriptor: Descriptor,
+        *,
+        offset: int = 0,
+        digest_so_far: Hash | None = None,
+        what: str = "",
+    ) -> VerifyingReader:
+        """Open a blob. To resume, pass the reader's `received` as `offset` and its `digest_so_far`.
+
+        A registry that refuses ranges sends everything again; the first `offset` bytes are then dropped.
+        """
+        self._check(repository)
+        blobs.check_request(descriptor, offset, digest_so_far)
+        what = what or f"layer {descriptor.digest[:19]}"
+        answer = self._fetch.get(
+            f"{self._registry().url}{repository}/blobs/{descriptor.digest}",
+            {"Range": f"bytes={offset}-{descriptor.size - 1}"} if offset else {},
+            Stage.BLOB,
+            repository=repository,
+            version=descriptor.digest,
+        )
+        return blobs.open_reader(
+            answer, descriptor, offset, digest_so_far, what=what, host=self.host, patience=self._session.patience
+        )
+
+    def _fetch_listed(self, repository: str, descriptor: Descriptor) -> Manifest | Index:
+        if descriptor.size > LONGEST_MANIFEST:
+            raise UnsupportedManifest(reason="it is larger than 4 MiB", raw="size")
+        document = self.fetch_manifest(repository, descriptor.digest)
+        if len(document.raw) != descriptor.size:
+            raise DigestMismatch(what="the manifest", raw="size")
+        if document.media_type != descriptor.media_type:
+            raise UnsupportedManifest(reason="it contradicts itself about its type", raw="media type")
+        return document
+
+    def _check(self, repository: str) -> None:
+        if not is_repository(repository):
+            raise ImageNotFound(host=self.host, repository=repository, version="", raw="name")
+
+    def _registry(self) -> Location:
+        """The address of `/v2/`, which `connect` finds."""
+        return self._base or self._ping()
+
+    def _ping(self) -> Location:
+        place = self._place
+        try:
+            answer = self._session.get(place.url)
+        except RegistryUnreachable as failure:
+            talks = failure.params.get("reason") in {NOT_TLS, BROKE_OFF}
+            if not talks or not self._guard.opens(place.host, place.port):
+                raise
+            place = location.read(f"http{place.url.removeprefix('https')}")
+            answer = self._session.get(place.url)
+        body = answer.read(SHORT_BODY)
+        if answer.status == 401:
+            self._handshake.learn(answer.headers.get("WWW-Authenticate", ""), place.url)
+        elif answer.status != 200:
+            raise refusal(Stage.PING, answer.status, answer.headers, body or b"", host=self.host)
+        self._base = place
+        return place

@@ -1,0 +1,52 @@
+"""Reads an image's config: its platform, its layers, and the build line behind each of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from registries.failures import UnsupportedManifest, printable
+from registries.oci import strict_json
+from registries.oci.manifest import Manifest
+from registries.oci.platform import Platform, missing
+from registries.oci.reference import is_digest
+
+LONGEST_CONFIG = 8 * 1024 * 1024
+_LONGEST_LINE = 200
+
+
+@dataclass(frozen=True)
+class Config:
+    """`diff_ids` and `created_by` go with the manifest's layers, one each; a line that is not known is empty."""
+
+    platform: Platform
+    diff_ids: tuple[str, ...]
+    created_by: tuple[str, ...]
+
+
+def read_config(raw: bytes, manifest: Manifest, platform: Platform) -> Config:
+    """Read the config of `manifest`.
+
+    Raises `PlatformMissing` if the image does not run on `platform`, whatever the index said, and
+    `UnsupportedManifest` if the config doesn't fit the manifest.
+    """
+    document = strict_json.read_object(raw, LONGEST_CONFIG)
+    offered = Platform.of_entry(document)
+    # Builders leave the variant out of the config more often than out of the index.
+    if offered is None or not platform.runs(replace(offered, variant=offered.variant or platform.variant)):
+        raise missing(platform, [offered])
+    rootfs = document.get("rootfs")
+    diff_ids = rootfs.get("diff_ids") if isinstance(rootfs, dict) and rootfs.get("type") == "layers" else None
+    if not isinstance(diff_ids, list) or not all(isinstance(one, str) and is_digest(one) for one in diff_ids):
+        raise UnsupportedManifest(reason="its config does not list its layers", raw="diff_ids")
+    if len(diff_ids) != len(manifest.layers):
+        raise UnsupportedManifest(reason="its config and its manifest differ about its layers", raw="diff_ids")
+    return Config(offered, tuple(diff_ids), _build_lines(document.get("history"), len(diff_ids)))
+
+
+def _build_lines(history: Any, layers: int) -> tuple[str, ...]:
+    entries = history if isinstance(history, list) else []
+    filled = [entry for entry in entries if isinstance(entry, dict) and not entry.get("empty_layer")]
+    if len(filled) != layers:
+        return ("",) * layers
+    return tuple(printable(str(entry.get("created_by", ""))[:2000], _LONGEST_LINE) for entry in filled)

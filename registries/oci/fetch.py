@@ -1,0 +1,71 @@
+"""A GET with what it takes to be answered: authorization, one renewal of it, and redirects.
+
+Authorization never leaves the registry's scheme, host and port, and does not come back once it was left
+(distribution specification, "Pulling blobs").
+"""
+
+from __future__ import annotations
+
+from registries.failures import RegistryUnreachable
+from registries.oci import location
+from registries.oci.answers import SHORT_BODY, Stage, refusal
+from registries.oci.auth import Handshake, Login, Token
+from registries.oci.session import Answer, Session
+
+MOST_REDIRECTS = 5
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+
+class Fetch:
+    """GETs for one registry, named `host` in failures. Shared by threads."""
+
+    def __init__(self, session: Session, handshake: Handshake, host: str) -> None:
+        self._session = session
+        self._handshake = handshake
+        self._host = host
+
+    def get(self, url: str, headers: dict[str, str], stage: Stage, repository: str, version: str) -> Answer:
+        """Return the answer, of status 200 or 206; every other status is raised as what it means."""
+        used = self._handshake.authorization(repository)
+        answer, elsewhere = self._follow(url, headers, used)
+        if answer.status == 401 and not elsewhere:
+            challenge = answer.headers.get("WWW-Authenticate", "")
+            answer.read(SHORT_BODY)
+            used = self._handshake.renewed(repository, used, challenge)
+            answer, elsewhere = self._follow(url, headers, used)
+        if isinstance(used, Token) and (elsewhere or answer.status != 401):
+            used.proved = True
+        if answer.status in {200, 206}:
+            return answer
+        body = answer.read(SHORT_BODY) or b""
+        if elsewhere and answer.status != 429:
+            raise RegistryUnreachable(
+                host=self._host, reason="its storage refused the download", raw=f"storage {answer.status}"
+            )
+        raise refusal(
+            stage, answer.status, answer.headers, body, host=self._host, repository=repository, version=version
+        )
+
+    def _follow(self, url: str, headers: dict[str, str], authorization: Login | Token | None) -> tuple[Answer, bool]:
+        """Follow redirects; return the last answer, and whether it came from elsewhere than the registry."""
+        here = location.read(url)
+        home = here.origin
+        elsewhere = False
+        for _ in range(MOST_REDIRECTS + 1):
+            answer = self._session.get(here.url, headers, None if elsewhere else authorization)
+            target = answer.headers.get("Location")
+            if answer.status not in _REDIRECTS or target is None:
+                return answer, elsewhere
+            answer.read(SHORT_BODY)
+            try:
+                there = location.read(target, here.url)
+            except location.LocationInvalid:
+                raise self._lost("it sent us to an address that can't be read") from None
+            if here.scheme == "https" and there.scheme != "https":
+                raise self._lost("it sent us from an encrypted to an unencrypted address")
+            here = there
+            elsewhere = elsewhere or here.origin != home
+        raise self._lost("it sent us from one address to the next without end")
+
+    def _lost(self, reason: str) -> RegistryUnreachable:
+        return RegistryUnreachable(host=self._host, reason=reason, raw="redirect")

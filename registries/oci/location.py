@@ -1,0 +1,63 @@
+"""Addresses that a registry hands out (redirects, token services), read strictly.
+
+Whatever parsers may disagree about is refused here: user names, backslashes, blanks, odd ports. Where
+an address may lead is decided by the callers and by `registries.oci.address`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from urllib.parse import urljoin, urlsplit
+
+LONGEST_ADDRESS = 8 * 1024
+
+# Printable ASCII without what splits addresses differently in different parsers.
+_LETTERS = re.compile(r"[!#-;=?-\[\]_a-z~%]+")
+_AUTHORITY = re.compile(r"([a-z0-9.-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::([1-9][0-9]{0,4}))?")
+_PORTS = {"https": 443, "http": 80}
+
+
+class LocationInvalid(ValueError):
+    """An address that is not followed."""
+
+
+@dataclass(frozen=True)
+class Location:
+    """An absolute http(s) address. `origin` is what an Authorization header may not leave."""
+
+    scheme: str
+    host: str
+    port: int
+    url: str
+
+    @property
+    def origin(self) -> tuple[str, str, int]:
+        return self.scheme, self.host, self.port
+
+    @property
+    def authority(self) -> str:
+        """`host`, with the port where it is not the scheme's own."""
+        return self.host if self.port == _PORTS[self.scheme] else f"{self.host}:{self.port}"
+
+
+def read(text: str, base: str | None = None) -> Location:
+    """Read an absolute address, or one relative to `base`. Raises `LocationInvalid`."""
+    if len(text) > LONGEST_ADDRESS or not _LETTERS.fullmatch(text):
+        raise LocationInvalid("letters")
+    try:
+        url = urljoin(base, text) if base else text
+        parts = urlsplit(url)
+    except ValueError:
+        raise LocationInvalid("syntax") from None
+    scheme = parts.scheme.lower()
+    authority = _AUTHORITY.fullmatch(parts.netloc.lower())
+    if scheme not in _PORTS or authority is None:
+        raise LocationInvalid("authority")
+    port = int(authority[2]) if authority[2] else _PORTS[scheme]
+    if port > 65535:
+        raise LocationInvalid("port")
+    host = authority[1].removesuffix(".")
+    shown_port = f":{authority[2]}" if authority[2] else ""
+    rest = parts.path + (f"?{parts.query}" if parts.query else "")
+    return Location(scheme, host, port, f"{scheme}://{host}{shown_port}{rest or '/'}")

@@ -1,0 +1,146 @@
+"""Verifies digest and size of a body while it streams by.
+
+The last bytes are handed out only after everything agreed, so whoever reads to the end has read the
+right thing, and whoever stops early knows it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from typing import Protocol, Self
+
+from registries.failures import DigestMismatch, PullFailed, RegistryUnreachable
+from registries.oci.session import Patience
+
+
+class Hash(Protocol):
+    """What hashlib makes; its class has no public name."""
+
+    def update(self, data: bytes | memoryview, /) -> None: ...
+
+    def hexdigest(self) -> str: ...
+
+    def copy(self) -> Hash: ...
+
+
+class Stream(Protocol):
+    """Where the bytes come from; `registries.oci.session.Answer` is one."""
+
+    def readinto1(self, buffer: memoryview) -> int: ...
+
+    def close(self) -> None: ...
+
+
+class VerifyingReader:
+    """Reads `size` bytes that must have `digest` (`sha256:<hex>`). A context manager; not shared by threads.
+
+    `what` names the thing in failures. A resumed transfer passes `received` and the hash of those bytes
+    (`digest_so_far` of the reader that broke). `skip` bytes are dropped first, where the registry sent
+    everything again. A body slower than `patience.rate` is given up.
+    """
+
+    def __init__(
+        self,
+        stream: Stream,
+        *,
+        digest: str,
+        size: int,
+        what: str,
+        host: str = "",
+        patience: Patience | None = None,
+        received: int = 0,
+        digest_so_far: Hash | None = None,
+        skip: int = 0,
+    ) -> None:
+        self.size = size
+        self.received = received
+        self._stream = stream
+        self._digest = digest
+        self._hash: Hash = digest_so_far.copy() if digest_so_far else hashlib.sha256()
+        self._what = what
+        self._host = host
+        self._patience = patience or Patience()
+        self._skip = skip
+        self._verified = False
+        self._pending: PullFailed | None = None
+        self._waited = 0.0
+        self._counted = 0
+
+    @property
+    def digest_so_far(self) -> Hash:
+        """The hash of the `received` bytes that were handed out."""
+        return self._hash.copy()
+
+    def readinto(self, buffer: memoryview | bytearray) -> int:
+        """Fill `buffer` as far as there are bytes; return the count, 0 once all was read and agreed.
+
+        Raises `DigestMismatch` instead of handing out the last bytes of a body that does not agree, and
+        `RegistryUnreachable` when the transfer broke; bytes handed out before then can be resumed from.
+        """
+        if self._pending:
+            raise self._pending
+        if self._verified:
+            return 0
+        if not buffer and self.received < self.size:
+            raise ValueError("an empty buffer would look like the end")
+        view = memoryview(buffer)[: self.size - self.received]
+        filled = 0
+        try:
+            self._drop_skipped()
+            while filled < len(view):
+                count = self._timed(view[filled:])
+                if count == 0:
+                    raise self._mismatch("short")
+                filled += count
+        except RegistryUnreachable as failure:
+            if not filled:
+                raise
+            self._pending = failure
+        self._hash.update(view[:filled])
+        if self.received + filled == self.size:
+            self._verify()
+        self.received += filled
+        return filled
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def _verify(self) -> None:
+        if self._timed(memoryview(bytearray(1))):
+            raise self._mismatch("long")
+        if f"sha256:{self._hash.hexdigest()}" != self._digest:
+            raise self._mismatch("digest")
+        self._verified = True
+
+    def _drop_skipped(self) -> None:
+        dropped = memoryview(bytearray(min(self._skip, 64 * 1024)))
+        while self._skip:
+            count = self._timed(dropped[: self._skip])
+            if count == 0:
+                raise self._mismatch("short")
+            self._skip -= count
+
+    def _timed(self, view: memoryview) -> int:
+        """Read once, and hold the other end to its minimum rate. Our own pauses don't count."""
+        began = time.monotonic()
+        count = self._stream.readinto1(view)
+        self._waited += time.monotonic() - began
+        self._counted += count
+        if self._waited >= self._patience.rate_window:
+            if self._counted < self._patience.rate * self._waited:
+                self.close()
+                raise RegistryUnreachable(host=self._host, reason="it sends too slowly", raw="slow")
+            self._waited, self._counted = 0.0, 0
+        return count
+
+    def _mismatch(self, raw: str) -> DigestMismatch:
+        self.close()
+        self._pending = DigestMismatch(what=self._what, raw=raw)
+        return self._pending

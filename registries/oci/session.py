@@ -1,0 +1,233 @@
+"""One GET at a time over checked connections, and its answer undecoded.
+
+No redirects, cookies, proxies or `.netrc`; certificates are always verified. Exceptions of the transport
+become failures here, without their context, because requests' exceptions carry the Authorization header.
+What an answer means is decided by `registries.oci.answers`.
+"""
+
+from __future__ import annotations
+
+import http.client
+import ssl
+import time
+from dataclasses import dataclass
+from http.cookiejar import DefaultCookiePolicy
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import certifi
+import requests
+from requests.adapters import HTTPAdapter
+from requests.auth import AuthBase
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
+from urllib3.connection import HTTPConnection, HTTPSConnection
+
+from registries.failures import HostNotAllowed, PullFailed, RegistryUnreachable
+from registries.oci.address import AddressGuard
+from registries.oci.answers import transport_failure
+from registries.oci.paced import PacedSocket, PacedTlsSocket
+
+if TYPE_CHECKING:
+    from urllib3.response import HTTPResponse
+
+MOST_THREADS = 16
+_CHUNK = 64 * 1024
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long a registry may take, in seconds; and the bytes a second that a body must reach."""
+
+    connect: float = 10.0
+    read: float = 30.0
+    head: float = 60.0
+    document: float = 60.0
+    rate: int = 1024
+    rate_window: float = 30.0
+
+
+class Answer:
+    """An answer whose body is still to be read; close it, or read it to its end."""
+
+    def __init__(self, response: requests.Response, host: str, patience: Patience) -> None:
+        raw: HTTPResponse = response.raw
+        self.status = response.status_code
+        self.headers = response.headers
+        self.url = response.url or ""
+        self._raw = raw
+        self._body: http.client.HTTPResponse = raw._original_response  # type: ignore[assignment]
+        self._socket: PacedSocket | PacedTlsSocket = raw.paced  # type: ignore[attr-defined]
+        self._host = host
+        self._patience = patience
+
+    @property
+    def length(self) -> int | None:
+        """The bytes that are announced and still to come; None if the answer does not tell."""
+        return self._body.length
+
+    def readinto1(self, buffer: memoryview) -> int:
+        """Read once from the socket, straight into `buffer`; return the count, 0 at the end.
+
+        Raises `RegistryUnreachable` on timeouts, resets, and ends before the announced length.
+        """
+        try:
+            return self._readinto1(buffer)
+        except ssl.SSLError:
+            failure = transport_failure(ConnectionResetError(), self._host)
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            failure = transport_failure(error, self._host)
+        self.close()
+        raise failure
+
+    def read(self, limit: int) -> bytes | None:
+        """Return the whole body, or None if it is longer than `limit` bytes. Bounded in time as a whole."""
+        body = bytearray()
+        chunk = memoryview(bytearray(_CHUNK))
+        deadline = time.monotonic() + self._patience.document
+        if self.length is not None and self.length > limit:
+            self.close()
+            return None
+        while count := self.readinto1(chunk):
+            body += chunk[:count]
+            if len(body) > limit:
+                self.close()
+                return None
+            if time.monotonic() > deadline:
+                self.close()
+                raise transport_failure(TimeoutError(), self._host)
+        return bytes(body)
+
+    def close(self) -> None:
+        """Give the connection up, or back where the body was read to its end."""
+        if self._body.isclosed():
+            self._raw.release_conn()
+        else:
+            self._raw.close()
+
+    def _readinto1(self, buffer: memoryview) -> int:
+        body = self._body
+        if body.isclosed():
+            return 0
+        if body.chunked:
+            # Trailers and chunk heads are lines without end: bounded by time.
+            self._socket.deadline = time.monotonic() + self._patience.head
+            data = body.read1(len(buffer))
+            buffer[: len(data)] = data
+            count = len(data)
+        elif body.length is None:
+            count = body.fp.readinto1(buffer)
+        else:
+            count = body.fp.readinto1(buffer[: body.length]) if body.length else 0
+            if count == 0 and body.length:
+                raise RemoteEndedEarly
+            body.length -= count
+        if count == 0 or body.length == 0:
+            body.close()
+            self._raw.release_conn()
+        return count
+
+
+class RemoteEndedEarly(http.client.HTTPException):
+    """The connection ended before the announced length."""
+
+
+class Session:
+    """Connections to one registry and to where it sends us, shared by threads.
+
+    `host` is how failures name the registry, whatever host was really asked. `ca_file` adds authorities to
+    the public ones.
+    """
+
+    def __init__(
+        self, host: str, guard: AddressGuard, ca_file: Path | None = None, patience: Patience | None = None
+    ) -> None:
+        self._host = host
+        self.patience = patience or Patience()
+        self._requests = requests.Session()
+        self._requests.trust_env = False
+        self._requests.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        self._requests.headers.clear()
+        self._requests.headers.update({"User-Agent": "drayage/1", "Accept-Encoding": "identity", "Accept": "*/*"})
+        adapter = _CheckedAdapter(guard, tls_context(ca_file), self.patience)
+        self._requests.mount("https://", adapter)
+        self._requests.mount("http://", adapter)
+
+    def get(self, url: str, headers: dict[str, str] | None = None, authorization: AuthBase | None = None) -> Answer:
+        """Send one GET. Raises `HostNotAllowed`, `TlsInvalid` or `RegistryUnreachable`; no status raises."""
+        failure: PullFailed
+        try:
+            response = self._requests.get(
+                url,
+                headers=headers,
+                auth=authorization,
+                stream=True,
+                allow_redirects=False,
+                timeout=(self.patience.connect, self.patience.read),
+            )
+        except HostNotAllowed:
+            failure = HostNotAllowed(host=self._host)
+        except (requests.RequestException, OSError, http.client.HTTPException, ValueError) as error:
+            failure = transport_failure(error, self._host)
+        else:
+            answer = Answer(response, self._host, self.patience)
+            if answer.headers.get("Content-Encoding", "identity").strip().lower() == "identity":
+                return answer
+            answer.close()
+            failure = RegistryUnreachable(host=self._host, reason="it compressed its answer though it was asked not to")
+        raise failure
+
+    def close(self) -> None:
+        self._requests.close()
+
+
+def tls_context(ca_file: Path | None = None) -> ssl.SSLContext:
+    """Return a context that verifies against the public authorities, and those of `ca_file` besides."""
+    context = ssl.create_default_context(cafile=certifi.where())
+    context.sslsocket_class = PacedTlsSocket
+    if ca_file is not None:
+        context.load_verify_locations(cafile=ca_file)
+    return context
+
+
+class _CheckedAdapter(HTTPAdapter):
+    """requests' adapter with connections that the guard opens."""
+
+    def __init__(self, guard: AddressGuard, context: ssl.SSLContext, patience: Patience) -> None:
+        self._guard = guard
+        self._context = context
+        self._patience = patience
+        super().__init__(pool_connections=8, pool_maxsize=MOST_THREADS)
+
+    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **kwargs: Any) -> None:
+        self.poolmanager = PoolManager(connections, maxsize=maxsize, block=block, ssl_context=self._context)
+        self.poolmanager.pool_classes_by_scheme = _guarded_pools(self._guard, self._patience.head)
+
+    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
+        """Leave the authorities to our context; requests would add its own to every connection."""
+
+
+def _guarded_pools(guard: AddressGuard, head_seconds: float) -> dict[str, Any]:
+    class Guarded(HTTPConnection):
+        plain = True
+
+        def _new_conn(self) -> PacedSocket:
+            return guard.connect(self.host, self.port or 0, self.timeout, plain=self.plain)
+
+        def getresponse(self) -> HTTPResponse:  # type: ignore[override]
+            paced: PacedSocket | PacedTlsSocket = self.sock  # type: ignore[assignment]
+            paced.deadline = time.monotonic() + head_seconds
+            response = super().getresponse()
+            paced.deadline = float("inf")
+            response.paced = paced  # type: ignore[attr-defined]
+            return response
+
+    class GuardedTls(Guarded, HTTPSConnection):
+        plain = False
+
+    class Pool(HTTPConnectionPool):
+        ConnectionCls = Guarded
+
+    class TlsPool(HTTPSConnectionPool):
+        ConnectionCls = GuardedTls
+
+    return {"http": Pool, "https": TlsPool}

@@ -1,0 +1,76 @@
+"""JSON of strangers: bounded in size, depth and number of values, and readable in one way only."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, NoReturn
+
+from registries.failures import UnsupportedManifest
+
+DEEPEST = 32
+MOST_MARKS = 200_000
+_LONGEST_NUMBER = 20
+
+# Strings, which are stepped over, and the marks that open, close and separate. Never fails, so it is linear.
+_MARKS = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[{]|[\]}]|,', re.DOTALL)
+
+
+def read_object(raw: bytes, limit: int) -> dict[str, Any]:
+    """Return the one object that `raw` holds. Raises `UnsupportedManifest` if it is doubtful in any way."""
+    if len(raw) > limit:
+        raise UnsupportedManifest(reason=f"it is larger than {limit // (1024 * 1024)} MiB", raw="size")
+    try:
+        text = raw.decode("utf-8")
+        _check_shape(text)
+        document = json.loads(
+            text,
+            object_pairs_hook=_without_duplicates,
+            parse_int=_bounded_int,
+            parse_float=_bounded_float,
+            parse_constant=_refuse,
+        )
+        # Lone surrogates are valid JSON, and fail only when they are stored.
+        if "\\u" in text:
+            json.dumps(document, ensure_ascii=False).encode("utf-8")
+    except (ValueError, RecursionError):
+        document = None
+    if not isinstance(document, dict):
+        raise UnsupportedManifest(reason="it is not valid JSON", raw="json")
+    return document
+
+
+def _check_shape(text: str) -> None:
+    depth = 0
+    for count, mark in enumerate(_MARKS.finditer(text)):
+        sign = mark[0][0]
+        if sign in "[{":
+            depth += 1
+        elif sign in "]}":
+            depth -= 1
+        if depth > DEEPEST or count > MOST_MARKS:
+            raise ValueError("shape")
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("duplicate key")
+    return found
+
+
+def _bounded_int(text: str) -> int:
+    if len(text) > _LONGEST_NUMBER:
+        raise ValueError("number")
+    return int(text)
+
+
+def _bounded_float(text: str) -> float:
+    number = float(text)
+    if number in (float("inf"), float("-inf")):
+        raise ValueError("number")
+    return number
+
+
+def _refuse(text: str) -> NoReturn:
+    raise ValueError(text)
