@@ -56,7 +56,7 @@ def sealing_key() -> tuple[int, hpke.MLKEM768X25519PublicKey]:
     """Return the current epoch and its public key. Raises KeyUnavailable before keys were made."""
     epochs = _epochs()
     if not epochs:
-        raise KeyUnavailable("no sealing key: run manage.py create_keys")
+        raise KeyUnavailable("no sealing key: run manage.py prepare")
     raw = (_folder("web") / f"seal-{max(epochs)}.pub").read_bytes()
     return max(epochs), hpke.MLKEM768X25519PublicKey(
         MLKEM768PublicKey.from_public_bytes(raw[:MLKEM_PUBLIC_BYTES]),

@@ -1,0 +1,56 @@
+# Everything installs into .venv in the checkout; nothing here needs root but the system packages of `make test`.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+PY := .venv/bin/python
+# A deployment as it should be, for Django's own review of the settings.
+DEPLOYED := PORTAL_PUBLIC_URL=https://portal.example PORTAL_DATA_DIR=$${TMPDIR:-/tmp}/drayage-deploy-check
+
+.PHONY: help up demo check test lint types lock clean
+
+help: ## show this
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
+
+up: .venv/base.installed ## run the portal: installs, migrates, starts everything in the foreground
+	@$(PY) manage.py up
+
+demo: .venv/base.installed ## the same with a sample registry, image and node; DEMO_ONCE=1 checks and ends
+	@$(PY) manage.py demo
+
+check: lint types ## lint, types and the fast tests
+	$(PY) -m pytest -q -n 2 -m "not interop and not browser"
+
+test: .venv/dev.installed ## install what the tests need and run everything
+	sh .ci/packages
+	$(MAKE) --no-print-directory lint types
+	$(PY) -m pytest -n 2
+
+lint: .venv/dev.installed
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/djlint --lint --quiet templates
+	$(DEPLOYED) $(PY) manage.py makemigrations --check --dry-run
+	$(DEPLOYED) $(PY) manage.py check --deploy --fail-level WARNING
+	.venv/bin/hadolint Dockerfile
+	.venv/bin/check-jsonschema --builtin-schema vendor.compose-spec compose.yaml
+
+types: .venv/dev.installed
+	.venv/bin/mypy portal registries groups tests
+
+lock: ## resolve the dependencies anew (needs uv)
+	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header \
+		--no-emit-index-url -o requirements.txt
+	uv pip compile --group dev -c requirements.txt --universal --python-version 3.11 --generate-hashes --no-header \
+		--no-emit-index-url -o requirements-dev.txt
+
+clean: ## remove what was installed; data in var/ stays
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache
+
+.venv/base.installed: requirements.txt
+	@sh .ci/environment .venv
+	@echo "Installing into .venv"
+	@.venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@touch $@
+
+.venv/dev.installed: .venv/base.installed requirements-dev.txt
+	@.venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@

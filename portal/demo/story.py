@@ -1,0 +1,150 @@
+"""The story of one group, from its credential to its node, told in lines as it happens.
+
+It uses the same actions as the pages do. It only watches what workers and node make of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from django.template.defaultfilters import filesizeformat
+
+from groups.actions import create, start
+from groups.models import ContainerGroup, Instance, NodeToken
+from portal.demo.image import SampleImage
+from portal.models import Organization, User
+from registries.actions import add_credential
+from registries.oci.reference import parse
+
+POLL_SECONDS = 0.1
+LIMIT_SECONDS = 120.0
+Status = ContainerGroup.Status
+
+
+class StoryFailed(Exception):
+    """The group did not get where it should; the message says where it stands."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Where the sample image lies and what opens it."""
+
+    reference: str
+    user: str
+    password: str
+
+
+class Story:
+    """One group's way. `say` hears a line at each step, `tend` is called while waiting."""
+
+    def __init__(
+        self, organization: Organization, user: User, *, say: Callable[[str], None], tend: Callable[[], None]
+    ) -> None:
+        self._organization = organization
+        self._user = user
+        self._say = say
+        self._tend = tend
+        self.figures: dict[str, Any] = {}
+
+    def tell(self, sample: Sample) -> ContainerGroup:
+        """Take one group from `pending` to delivered, and return it. Raises StoryFailed."""
+        began = time.monotonic()
+        group = self._create(sample)
+        self._say(f"  pending      {group.name}: {sample.reference}")
+        self._wait(group, lambda: self._pulled(group))
+        stopped = time.monotonic()
+        group.refresh_from_db()
+        image = group.image
+        if group.status == Status.FAILED:
+            failure = group.failures.first()
+            raise StoryFailed(f"the pull failed: {failure.code if failure else 'unknown'}")
+        self._say(f"  stopped      pulled and encrypted in {stopped - began:.1f} s, credential destroyed")
+        start(group)
+        self._say("  deploying    waiting for a node")
+        self._wait(group, lambda: self._delivered(group))
+        done = time.monotonic()
+        instance = group.instances.get()
+        self._say(f"  delivered    to {instance.node}, decrypted there in {done - stopped:.1f} s")
+        self.figures = {
+            "image_bytes": image.total_bytes,
+            "layers": image.layers.count(),
+            "pull_seconds": round(stopped - began, 2),
+            "delivery_seconds": round(done - stopped, 2),
+            "credential_destroyed": bool(image.credential and not image.credential.is_live),
+        }
+        return group
+
+    def _create(self, sample: Sample) -> ContainerGroup:
+        reference = parse(sample.reference)
+        credential = add_credential(
+            organization_id=self._organization.pk,
+            provider="self_hosted",
+            name="sample registry",
+            host=reference.registry,
+            values={"username": sample.user, "password": sample.password},
+            created_by_id=self._user.pk,
+        )
+        project = self._organization.projects.get(slug="default")
+        return create(
+            organization_id=self._organization.pk,
+            project_id=project.pk,
+            name=self._free_name(project.pk),
+            reference=reference,
+            credential=credential,
+            environment={"GREETING": "hello"},
+            created_by_id=self._user.pk,
+        )
+
+    def _free_name(self, project_id: int) -> str:
+        taken = set(ContainerGroup.objects.filter(project_id=project_id).values_list("name", flat=True))
+        names = ["hello", *(f"hello-{number}" for number in range(2, len(taken) + 3))]
+        return next(name for name in names if name not in taken)
+
+    def _pulled(self, group: ContainerGroup) -> bool:
+        group.refresh_from_db()
+        if group.status != Status.PENDING:
+            return True
+        received = sum(group.image.layers.values_list("received", flat=True))
+        total = group.image.total_bytes
+        if total and received:
+            self._progress(f"  pulling      {filesizeformat(received)} of {filesizeformat(total)}")
+        return False
+
+    def _delivered(self, group: ContainerGroup) -> bool:
+        token = NodeToken.objects.filter(group=group, ended_because="delivered").first()
+        instance = group.instances.first()
+        if instance is not None and instance.state == Instance.State.DOWNLOADING:
+            self._progress(f"  downloading  {instance.node} pulls with its one-time token")
+        return token is not None
+
+    def _progress(self, line: str) -> None:
+        if line != self.figures.get("line"):
+            self.figures["line"] = line
+            self._say(line)
+
+    def _wait(self, group: ContainerGroup, is_over: Callable[[], bool]) -> None:
+        end = time.monotonic() + LIMIT_SECONDS
+        while not is_over():
+            if time.monotonic() > end:
+                group.refresh_from_db()
+                raise StoryFailed(f"{group.name} is still {group.status} after {LIMIT_SECONDS:.0f} s; see the logs")
+            self._tend()
+            time.sleep(POLL_SECONDS)
+
+
+def compare(image: SampleImage, folder: Path) -> None:
+    """Check that each layer of the registry lies in the node's folder in clear, byte for byte. Raises StoryFailed."""
+    by_digest = {}
+    for path in folder.rglob("*"):
+        if path.is_file():
+            with path.open("rb") as file:
+                by_digest["sha256:" + hashlib.file_digest(file, "sha256").hexdigest()] = path
+    for digest in image.layer_digests:
+        path = by_digest.get(digest)
+        if path is None or path.read_bytes() != image.blobs[digest]:
+            raise StoryFailed(f"the node has no layer equal to {digest}")

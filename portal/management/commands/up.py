@@ -1,0 +1,107 @@
+"""Runs the whole portal in the foreground: Redis, web, workers and sweeper. `demo` adds to it.
+
+On the first start it makes keys, database and an operator, whose password is printed once. Ctrl-C or SIGTERM
+stops everything.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+import signal
+import time
+from typing import IO, Any
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+
+from portal import services
+from portal.models import User
+from portal.processes import Supervisor
+
+OPERATOR = "operator@localhost"
+TEND_SECONDS = 0.5
+
+
+class Command(BaseCommand):
+    help = "Run the whole portal in the foreground."
+    requires_system_checks: list[str] = []
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, _interrupt)
+        settings.PORTAL_DATA_DIR.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with self._alone():
+            supervisor = Supervisor(settings.PORTAL_DATA_DIR / "log", self.say)
+            try:
+                call_command("prepare")
+                self.start(supervisor)
+                self.run(supervisor)
+            except services.CannotStart as problem:
+                raise CommandError(str(problem)) from None
+            except KeyboardInterrupt:
+                self.say("Stopping")
+            finally:
+                _ignore_signals()
+                supervisor.stop()
+
+    def start(self, supervisor: Supervisor) -> None:
+        """Start what the portal consists of, and print where it is."""
+        if embedded := services.embedded_redis():
+            supervisor.start(embedded)
+        services.wait_for_redis()
+        supervisor.start(services.web())
+        for number in range(1, settings.PORTAL_WORKERS + 1):
+            supervisor.start(services.worker(number))
+        supervisor.start(services.sweeper())
+        services.wait_for_web()
+        self.say(f"Drayage is at   {settings.PORTAL_PUBLIC_URL}")
+        self.say(f"Data and logs   {settings.PORTAL_DATA_DIR}")
+        if password := self.first_operator():
+            self.say(f"Operator        {OPERATOR}   password {password}   (shown this once)")
+        self.say(f"Operations      {settings.PORTAL_PUBLIC_URL}/admin/")
+
+    def run(self, supervisor: Supervisor) -> None:
+        """Keep going until somebody interrupts."""
+        self.say("Ctrl-C stops everything.")
+        while True:
+            supervisor.tend()
+            time.sleep(TEND_SECONDS)
+
+    def first_operator(self) -> str | None:
+        """Make an operator where there is none; return the password."""
+        if User.objects.filter(is_superuser=True).exists():
+            return None
+        password = secrets.token_urlsafe(12)
+        User.objects.create_superuser(OPERATOR, password)
+        return password
+
+    def say(self, line: str) -> None:
+        """Print a line at once."""
+        self.stdout.write(line)
+        self.stdout.flush()
+
+    def _alone(self) -> IO[str]:
+        """Hold the data directory: two portals in one would fight over its Redis and database."""
+        lock = open(settings.PORTAL_DATA_DIR / "up.lock", "w", opener=_private)  # noqa: SIM115 (held until the end)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.close()
+            raise CommandError(f"a portal is running already in {settings.PORTAL_DATA_DIR}") from None
+        return lock
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_CLOEXEC, 0o600)
+
+
+def _interrupt(number: int, frame: Any) -> None:
+    raise KeyboardInterrupt
+
+
+def _ignore_signals() -> None:
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)

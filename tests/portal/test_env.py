@@ -1,0 +1,67 @@
+"""Reading the environment."""
+
+from __future__ import annotations
+
+from ipaddress import ip_network
+from pathlib import Path
+
+import pytest
+
+from portal import env
+
+
+@pytest.fixture(autouse=True)
+def _bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("PORTAL_REGISTRY_ALLOW_NETWORKS", "PORTAL_SECRET_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PORTAL_DATA_DIR", str(tmp_path))
+
+
+def test_everything_has_a_default(tmp_path: Path) -> None:
+    read = env.read()
+    assert read.key_dir == tmp_path / "keys"
+    assert read.database["NAME"] == str(tmp_path / "portal.sqlite3")
+    assert read.storage_url == f"file://{tmp_path}/blobs"
+    assert read.max_image_bytes == 10_000_000_000
+    assert read.pull_retry_seconds == 900
+    assert read.registry_allow_networks == []
+    assert not read.https
+
+
+def test_the_secret_key_is_made_once_and_for_its_owner_only(tmp_path: Path) -> None:
+    first = env.read().secret_key
+    assert first == env.read().secret_key
+    assert len(first) > 60
+    assert (tmp_path / "keys/web/django-secret").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_secret_may_come_from_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("from a file")
+    monkeypatch.setenv("PORTAL_SECRET_KEY_FILE", str(tmp_path / "secret"))
+    assert env.read().secret_key == "from a file"
+
+
+def test_networks_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORTAL_REGISTRY_ALLOW_NETWORKS", "127.0.0.0/8, fd00::/8")
+    assert env.read().registry_allow_networks == [ip_network("127.0.0.0/8"), ip_network("fd00::/8")]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PORTAL_PUBLIC_URL", "portal.example"),
+        ("PORTAL_ZONE", "attic"),
+        ("PORTAL_REGISTRY_ALLOW_NETWORKS", "10.0.0.1/8"),
+    ],
+)
+def test_a_bad_value_names_its_variable(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(env.EnvironmentInvalid, match=name):
+        env.read()
+
+
+def test_a_deep_data_directory_gets_a_socket_that_fits() -> None:
+    deep = Path("/srv") / ("deep" * 30)
+    assert len(str(env.redis_socket(deep))) <= 100
+    assert env.redis_socket(deep) == env.redis_socket(deep)
+    assert env.redis_socket(Path("/srv/portal")) == Path("/srv/portal/redis/redis.sock")
