@@ -105,7 +105,7 @@ def read_document(raw: bytes, content_type: str, expected_digest: str | None = N
     if announced in {"text/html", "application/xhtml+xml"}:
         raise UnsupportedManifest(reason="the registry answered with a web page", raw="html")
     document = strict_json.read_object(raw, LONGEST_MANIFEST)
-    if document.get("schemaVersion") == 1 or ".manifest.v1+" in announced:
+    if document.get("schemaVersion") == 1 or announced.startswith("application/vnd.docker.distribution.manifest.v1"):
         raise UnsupportedManifest(reason="it has the old schema 1, which is no longer taken", raw="schema 1")
     if document.get("schemaVersion") != 2 or isinstance(document.get("schemaVersion"), bool):
         raise UnsupportedManifest(reason="it has no schema version that we know", raw="schema")
