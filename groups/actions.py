@@ -13,7 +13,6 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
-from registries.oci.reference import Reference, parse
 
 from groups.environment import seal_environment
 from groups.holds import settle_credential
@@ -23,6 +22,7 @@ from groups.states import move
 from groups.wakeups import wake_pull
 from registries.actions import extend_for_pull, pull_seconds
 from registries.models import Credential
+from registries.oci.reference import Reference, parse
 
 Status = ContainerGroup.Status
 
@@ -48,7 +48,7 @@ def create(
     group_id = uuid.uuid4()
     with transaction.atomic():
         image = _queue_image(organization_id, reference, credential)
-        group = ContainerGroup.objects.create(
+        return ContainerGroup.objects.create(
             id=group_id,
             organization_id=organization_id,
             project_id=project_id,
@@ -63,7 +63,6 @@ def create(
             restart_policy=restart_policy,
             created_by_id=created_by_id,
         )
-    return group
 
 
 def retry(group: ContainerGroup, *, credential: Credential | None) -> ContainerGroup:

@@ -27,7 +27,7 @@ def encrypt(plain: bytes, *, bound_to: str) -> bytes:
     return nonce + AESGCM(keyring.data_key()).encrypt(nonce, plain, bound_to.encode())
 
 
-def decrypt(stored: bytes, *, bound_to: str) -> bytes:
+def decrypt(stored: bytes | memoryview, *, bound_to: str) -> bytes:
     """Return what `encrypt` was given. Raises AtRestBroken."""
     stored = bytes(stored)
     try:

@@ -10,7 +10,10 @@ class ImageTooLarge(PullFailed):
     fault = Fault.CUSTOMER
     title = "The image is too large"
     text = "The image has {size} compressed; at most {limit} can be pulled."
-    remedy = "Make it smaller: leave out what running doesn't need, build in stages, or load large data at start. Then try again."
+    remedy = (
+        "Make it smaller: leave out what running doesn't need, build in stages, or load large data at start. "
+        "Then try again."
+    )
 
 
 class StoreFailed(PullFailed):

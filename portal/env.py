@@ -73,7 +73,7 @@ def read() -> Environment:
         raise EnvironmentInvalid(f"PORTAL_ZONE is one of {', '.join(ZONES)}")
     ca_file = env.str("PORTAL_REGISTRY_CA_FILE", "")
     try:
-        networks = [ip_network(text.strip()) for text in env.list("PORTAL_REGISTRY_ALLOW_NETWORKS", [])]
+        networks = [ip_network(word) for word in _words(env, "PORTAL_REGISTRY_ALLOW_NETWORKS")]
     except ValueError as error:
         raise EnvironmentInvalid("PORTAL_REGISTRY_ALLOW_NETWORKS is a list such as 10.0.0.0/8,fd00::/8") from error
     return Environment(
@@ -82,7 +82,7 @@ def read() -> Environment:
         zone=zone,
         debug=env.bool("PORTAL_DEBUG", False),
         public_url=public_url,
-        allowed_hosts=env.list("PORTAL_ALLOWED_HOSTS", None)
+        allowed_hosts=_words(env, "PORTAL_ALLOWED_HOSTS")
         or sorted({urlsplit(public_url).hostname or "localhost", "localhost", "127.0.0.1", "[::1]"}),
         database=_database(env, data_dir),
         redis_url=env.str("REDIS_URL", "") or f"unix://{redis_socket(data_dir)}",
@@ -107,6 +107,10 @@ def redis_socket(data_dir: Path) -> Path:
         return near
     runtime = Path(os.environ.get("XDG_RUNTIME_DIR") or "/tmp")  # noqa: S108 (the folder inside is 0700 and ours)
     return runtime / f"drayage-{os.getuid()}-{hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:12]}" / "redis.sock"
+
+
+def _words(env: FileAwareEnv, name: str) -> list[str]:
+    return [word.strip() for word in env.str(name, "").split(",") if word.strip()]
 
 
 def _database(env: FileAwareEnv, data_dir: Path) -> dict[str, Any]:

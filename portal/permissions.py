@@ -45,9 +45,7 @@ SUPPORT = frozenset(
 class SupportBackend(BaseBackend):
     """Gives staff with the support role the permissions of `SUPPORT`. It signs nobody in."""
 
-    def get_user_permissions(  # type: ignore[override]
-        self, user_obj: AbstractBaseUser | AnonymousUser, obj: Any = None
-    ) -> set[str]:
+    def get_user_permissions(self, user_obj: AbstractBaseUser | AnonymousUser, obj: Any = None) -> set[str]:
         is_support = (
             user_obj.is_active and getattr(user_obj, "is_staff", False) and getattr(user_obj, "is_support", False)
         )

@@ -69,7 +69,7 @@ def _redis_binary() -> str:
 
 def wait_for_redis(seconds: float = 10.0) -> None:
     """Return once Redis answers. Raises CannotStart."""
-    client = redis.Redis.from_url(settings.RQ_QUEUES["pulls"]["URL"], socket_timeout=1, socket_connect_timeout=1)
+    client = redis.Redis.from_url(settings.ENV.redis_url, socket_timeout=1, socket_connect_timeout=1)
     end = time.monotonic() + seconds
     while True:
         try:

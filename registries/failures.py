@@ -112,7 +112,10 @@ class ImageNotFound(PullFailed):
     fault = Fault.CUSTOMER
     title = "There is no such image"
     text = "{host} has no image {repository} with the tag or digest {version}."
-    remedy = "Check the name and the tag, and that the image has been pushed. Some registries also answer this when the credentials may not see the repository."
+    remedy = (
+        "Check the name and the tag, and that the image has been pushed. Some registries also answer this "
+        "when the credentials may not see the repository."
+    )
 
 
 class PlatformMissing(PullFailed):

@@ -139,12 +139,11 @@ class Story:
 
 def compare(image: SampleImage, folder: Path) -> None:
     """Check that each layer of the registry lies in the node's folder in clear, byte for byte. Raises StoryFailed."""
-    by_digest = {}
+    by_digest: dict[str, Path] = {}
     for path in folder.rglob("*"):
         if path.is_file():
             with path.open("rb") as file:
                 by_digest["sha256:" + hashlib.file_digest(file, "sha256").hexdigest()] = path
     for digest in image.layer_digests:
-        path = by_digest.get(digest)
-        if path is None or path.read_bytes() != image.blobs[digest]:
+        if digest not in by_digest or by_digest[digest].read_bytes() != image.blobs[digest]:
             raise StoryFailed(f"the node has no layer equal to {digest}")
