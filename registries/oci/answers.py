@@ -128,7 +128,7 @@ def transport_failure(error: BaseException, host: str) -> PullFailed:
         if isinstance(cause, ConnectionRefusedError):
             return RegistryUnreachable(host=host, reason=_REFUSED, raw="refused")
         if isinstance(cause, ssl.SSLError):
-            return RegistryUnreachable(host=host, reason=NOT_TLS, raw=f"tls {cause.reason or ''}")
+            return RegistryUnreachable(host=host, reason=NOT_TLS, raw=f"tls {getattr(cause, 'reason', '')}".strip())
     return RegistryUnreachable(host=host, reason=BROKE_OFF, raw=type(causes[-1]).__name__)
 
 

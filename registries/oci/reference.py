@@ -104,11 +104,11 @@ def parse(text: str) -> Reference:
             "A tag has at most 128 letters, digits, dots, underscores and dashes, and does not start with a "
             "dot or a dash.",
         )
+    if len(registry) + 1 + len(repository) > LONGEST_NAME:
+        raise ReferenceInvalid("reference_long", f"Host and repository together are at most {LONGEST_NAME} characters.")
     _check_repository(repository)
     if registry == DOCKER_HUB and "/" not in repository:
         repository = f"library/{repository}"
-    if len(registry) + 1 + len(repository) > LONGEST_NAME:
-        raise ReferenceInvalid("reference_long", f"Host and repository together are at most {LONGEST_NAME} characters.")
     return Reference(registry, repository, tag or (None if digest else "latest"), digest or None)
 
 

@@ -59,7 +59,7 @@ def make_layer(files: Mapping[str, bytes], level: int = 1) -> bytes:
     return gzip.compress(packed.getvalue(), compresslevel=level, mtime=0)
 
 
-def descriptor(media_type: str, data: bytes, **more: Any) -> dict[str, Any]:
+def descriptor(media_type: str, data: bytes, /, **more: Any) -> dict[str, Any]:
     return {"mediaType": media_type, "digest": digest_of(data), "size": len(data), **more}
 
 

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import json
+import ssl
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+
+from registries.failures import PullFailed
+from registries.oci.answers import Stage, error_code, refusal, retry_after, transport_failure
+
+
+def body(code: str) -> bytes:
+    return json.dumps({"errors": [{"code": code, "message": "<b>\x1b[31mlook</b>"}]}).encode()
+
+
+@pytest.mark.parametrize(
+    ("stage", "status", "code", "login", "expected"),
+    [
+        (Stage.PING, 401, "", True, "authentication_failed"),
+        (Stage.PING, 404, "", False, "registry_unreachable"),
+        (Stage.PING, 500, "", False, "registry_unreachable"),
+        (Stage.TOKEN, 401, "", True, "authentication_failed"),
+        (Stage.TOKEN, 400, "", True, "authentication_failed"),
+        (Stage.TOKEN, 401, "", False, "access_denied"),
+        (Stage.TOKEN, 403, "DENIED", True, "access_denied"),
+        (Stage.TOKEN, 405, "DENIED", True, "access_denied"),
+        (Stage.TOKEN, 404, "", True, "registry_unreachable"),
+        (Stage.TOKEN, 302, "", True, "registry_unreachable"),
+        (Stage.TOKEN, 429, "", True, "rate_limited"),
+        (Stage.MANIFEST, 401, "UNAUTHORIZED", True, "access_denied"),
+        (Stage.MANIFEST, 403, "DENIED", True, "access_denied"),
+        (Stage.MANIFEST, 405, "DENIED", True, "access_denied"),
+        (Stage.MANIFEST, 404, "MANIFEST_UNKNOWN", True, "image_not_found"),
+        (Stage.MANIFEST, 404, "TAG_EXPIRED", True, "image_not_found"),
+        (Stage.MANIFEST, 400, "NAME_INVALID", True, "image_not_found"),
+        (Stage.MANIFEST, 429, "TOOMANYREQUESTS", True, "rate_limited"),
+        (Stage.MANIFEST, 403, "TOOMANYREQUESTS", True, "rate_limited"),
+        (Stage.MANIFEST, 503, "", True, "registry_unreachable"),
+        (Stage.MANIFEST, 408, "", True, "registry_unreachable"),
+        (Stage.MANIFEST, 204, "", True, "registry_unreachable"),
+        (Stage.MANIFEST, 418, "", True, "unexpected"),
+        (Stage.BLOB, 404, "BLOB_UNKNOWN", True, "image_not_found"),
+        (Stage.BLOB, 416, "", True, "unexpected"),
+    ],
+)
+def test_what_a_status_means(stage: Stage, status: int, code: str, login: bool, expected: str) -> None:
+    failure = refusal(stage, status, {}, body(code), host="r.example", repository="a/b", version="1", login=login)
+    assert failure.code == expected
+    assert f"{status} {code}".strip() in failure.raw
+    assert "look" not in str(failure.params) + failure.raw
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [b"", b"x", b"null", b"[]", b"{}", b'{"errors": []}', b'{"errors": [{"code": 5}]}', b"[" * 60_000, b"9" * 5000,
+     body("\x1b[31m"), body("<script>"), body("A" * 41), body("DENIED\n")],
+)  # fmt: skip
+def test_bodies_without_a_code(answer: bytes) -> None:
+    assert error_code(answer) == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("5", 5.0),
+        ("0", 1.0),
+        ("1000000000", 3600.0),
+        ("9" * 5000, 3600.0),
+        ("-5", None),
+        ("", None),
+        ("soon", None),
+        ("１２", None),
+        ("1e3", None),
+        (format_datetime(datetime.now(UTC) + timedelta(days=2), usegmt=True), 3600.0),
+        (format_datetime(datetime.now(UTC) - timedelta(days=2), usegmt=True), 1.0),
+        ("Wed, 21 Oct 2015 07:28:00 -0000", 1.0),
+        ("Wed, 99 Oct 999999999999999999 07:28:00 GMT", None),
+    ],
+)
+def test_retry_after_is_clamped(text: str, seconds: float | None) -> None:
+    assert retry_after({"Retry-After": text}) == seconds
+
+
+def test_what_transport_errors_mean() -> None:
+    def wrapped(cause: Exception) -> PullFailed:
+        try:
+            try:
+                raise cause
+            except Exception as error:
+                raise OSError("outer", error) from error
+        except OSError as outer:
+            return transport_failure(outer, "r.example")
+
+    certificate = ssl.SSLCertVerificationError(1, "self-signed")
+    certificate.verify_code = 18
+    assert wrapped(certificate).code == "tls_invalid"
+    reasons = [
+        wrapped(error).params["reason"]
+        for error in (TimeoutError(), ConnectionRefusedError(), ConnectionResetError(), ssl.SSLError(1, "version"))
+    ]
+    assert len(set(reasons)) == 4

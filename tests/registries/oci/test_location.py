@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import pytest
+
+from registries.oci.location import LocationInvalid, read
+
+
+def test_reads_an_absolute_address() -> None:
+    place = read("HTTPS://Storage.Example.:8443/a/b%20c?X-Signature=1%2B2&b=~*'()")
+    assert place.origin == ("https", "storage.example", 8443)
+    assert place.authority == "storage.example:8443"
+    assert place.url == "https://storage.example:8443/a/b%20c?X-Signature=1%2B2&b=~*'()"
+
+
+@pytest.mark.parametrize(
+    ("target", "url"),
+    [
+        ("/v2/x", "https://registry.example/v2/x"),
+        ("blob", "https://registry.example/v2/blob"),
+        ("//other.example/x", "https://other.example/x"),
+        ("http://other.example", "http://other.example/"),
+    ],
+)
+def test_reads_an_address_that_is_relative(target: str, url: str) -> None:
+    assert read(target, "https://registry.example/v2/").url == url
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "ftp://registry.example/",
+        "file:///etc/passwd",
+        "gopher://127.0.0.1:6379/_",
+        "https://",
+        "https://user@registry.example/",
+        "https://good.io\\@evil.io/",
+        "https://registry.example:0/",
+        "https://registry.example:65536/",
+        "https://registry.example:１/",
+        "https://registry.example:/x:",
+        "https://registry .example/",
+        "https://regis\ttry.example/",
+        "https://registry.example/\r\nX: y",
+        "https://ⓡegistry.example/",
+        "https://registry%2eexample/",
+        "https://[::1%25eth0]/",
+        "https://[::1/",
+        "https://registry.example/" + "a" * 9000,
+    ],
+)
+def test_refuses_what_parsers_may_disagree_about(text: str) -> None:
+    with pytest.raises(LocationInvalid):
+        read(text)

@@ -1,0 +1,280 @@
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from registries.failures import DigestMismatch, PlatformMissing, UnsupportedManifest
+from registries.oci.config import read_config
+from registries.oci.manifest import OCI_INDEX, OCI_MANIFEST, Index, Manifest, read_document
+from registries.oci.platform import Platform, choose, missing
+from tests.fakes.images import DOCKER, OCI, as_json, build_image, build_index, descriptor, digest_of
+
+AMD64 = Platform("linux", "amd64")
+IMAGE = build_image([b"one", b"two"])
+Change = Callable[[dict[str, Any]], Any]
+
+
+def changed(change: Change, raw: bytes = IMAGE.manifest) -> bytes:
+    document = json.loads(raw)
+    change(document)
+    return as_json(document)
+
+
+def read_image(raw: bytes) -> Manifest:
+    found = read_document(raw, OCI_MANIFEST)
+    assert isinstance(found, Manifest)
+    return found
+
+
+@pytest.mark.parametrize("docker_types", [False, True])
+def test_reads_images_and_lists_of_both_kinds(docker_types: bool) -> None:
+    types = DOCKER if docker_types else OCI
+    image = build_image([b"one", b"two"], docker_types=docker_types)
+    found = read_document(image.manifest, f"{types['manifest']}; charset=utf-8", image.digest)
+    assert isinstance(found, Manifest)
+    assert found.digest == image.digest
+    assert [layer.digest for layer in found.layers] == image.layer_digests
+    assert found.config.digest == image.config_digest
+    assert found.declared_bytes == sum(len(blob) for blob in image.blobs.values())
+    listed = read_document(build_index({"linux/amd64": image}, docker_types=docker_types), types["index"])
+    assert isinstance(listed, Index)
+    chosen = choose(listed.entries, AMD64)
+    assert chosen is not None
+    assert chosen.descriptor.digest == image.digest
+
+
+def test_a_layer_that_is_listed_twice_is_transferred_once() -> None:
+    image = build_image([b"same", b"other"])
+    raw = changed(lambda d: d["layers"].append(d["layers"][0]), image.manifest)
+    assert read_image(raw).declared_bytes == sum(len(blob) for blob in image.blobs.values())
+
+
+def test_uncompressed_and_zstd_layers_are_taken() -> None:
+    def retype(document: dict[str, Any]) -> None:
+        document["layers"][0]["mediaType"] = "application/vnd.oci.image.layer.v1.tar+zstd"
+        document["layers"][1]["mediaType"] = "application/vnd.oci.image.layer.v1.tar"
+
+    assert len(read_image(changed(retype)).layers) == 2
+
+
+def set_in_layer(**items: Any) -> Change:
+    return lambda document: document["layers"][0].update(items)
+
+
+@pytest.mark.parametrize(
+    ("change", "raw"),
+    [
+        (set_in_layer(size=-1), "size"),
+        (set_in_layer(size=2**63), "size"),
+        (set_in_layer(size=1.5), "size"),
+        (set_in_layer(size=True), "size"),
+        (set_in_layer(size="1"), "size"),
+        (set_in_layer(size=None), "size"),
+        (set_in_layer(digest="sha256:../../x"), "digest"),
+        (set_in_layer(digest="sha256:" + "A" * 64), "digest"),
+        (set_in_layer(digest="sha256:" + "a" * 64 + "\n"), "digest"),
+        (set_in_layer(digest="sha256:" + "１" * 64), "digest"),
+        (set_in_layer(digest="sha512:" + "a" * 128), "digest"),
+        (set_in_layer(digest=5), "digest"),
+        (set_in_layer(mediaType="application/x\nX: y"), "media type"),
+        (set_in_layer(mediaType=None), "media type"),
+        (set_in_layer(mediaType="application/vnd.in-toto+json"), "layer type"),
+        (set_in_layer(mediaType="application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"), "foreign"),
+        (set_in_layer(mediaType="application/vnd.oci.image.layer.nondistributable.v1.tar+gzip"), "foreign"),
+        (set_in_layer(mediaType="application/vnd.oci.image.layer.v1.tar+gzip+encrypted"), "encrypted"),
+        (set_in_layer(urls=["https://elsewhere.example/layer"]), "urls"),
+        (set_in_layer(data=base64.b64encode(b"x").decode()), "inline data"),
+        (set_in_layer(data="%%%"), "inline data"),
+        (set_in_layer(data=["x"]), "inline data"),
+        (set_in_layer(annotations=["x"]), "annotations"),
+        (set_in_layer(annotations={"x": 1}), "annotations"),
+        (lambda d: d["layers"].append({**d["layers"][0], "size": 1}), "sizes"),
+        (lambda d: d["layers"].append({**d["layers"][0], "digest": d["config"]["digest"]}), "sizes"),
+        (lambda d: d["layers"].append("x"), "descriptor"),
+        (lambda d: d.update(layers=[]), "layers"),
+        (lambda d: d.update(layers={}), "layers"),
+        (lambda d: d.update(layers=d["layers"] * 501), "layers"),
+        (lambda d: d.pop("config"), "descriptor"),
+        (lambda d: d["config"].update(mediaType="application/vnd.cncf.helm.config.v1+json"), "artifact"),
+        (lambda d: d["config"].update(mediaType="application/vnd.oci.empty.v1+json"), "artifact"),
+        (lambda d: d.update(manifests=[]), "ambiguous"),
+        (lambda d: d.pop("layers"), "ambiguous"),
+        (lambda d: d.update(schemaVersion=1), "schema 1"),
+        (lambda d: d.update(schemaVersion=3), "schema"),
+        (lambda d: d.pop("schemaVersion"), "schema"),
+        (lambda d: d.update(mediaType=OCI_INDEX), "media type"),
+        (lambda d: d.update(mediaType=["x"]), "media type"),
+        (lambda d: d.update(subject="\ud800"), "json"),
+        (lambda d: d.update(x=int("9" * 21)), "json"),
+        (lambda d: d.update(x=float("inf")), "json"),
+        (lambda d: d.update(x=json.loads("[" * 40 + "]" * 40)), "json"),
+        (lambda d: d.update(x=[1] * 200_001), "json"),
+    ],
+)
+def test_what_is_no_image_is_refused(change: Change, raw: str) -> None:
+    with pytest.raises(UnsupportedManifest) as refusal:
+        read_image(changed(change))
+    assert refusal.value.raw == raw
+    assert "sha256" not in str(refusal.value.params) or raw == "digest"
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        b"[]",
+        b"null",
+        b"<html></html>",
+        b"\xff",
+        b"\xef\xbb\xbf{}",
+        b'{"schemaVersion": 2}'.decode().encode("utf-16"),
+        b'{"schemaVersion": 2, "schemaVersion": 2}',
+        b'{"schemaVersion": 2, "x": 1e400}',
+        b'{"schemaVersion": 2, "x": NaN}',
+        b'{"schemaVersion": 2, "x": ' + b"9" * 5000 + b"}",
+        b"[" * 100_000,
+        b'{"a":' * 100_000,
+        b'{"x": "' + b"\\" * 100_001,
+        b'{"x": ' + b'"\\"' * 100_000,
+    ],
+)
+def test_doubtful_json_is_refused(raw: bytes) -> None:
+    with pytest.raises(UnsupportedManifest):
+        read_document(raw, OCI_MANIFEST)
+
+
+def test_more_than_four_mebibytes_are_refused() -> None:
+    with pytest.raises(UnsupportedManifest):
+        read_document(IMAGE.manifest + b" " * (4 * 1024 * 1024), OCI_MANIFEST)
+
+
+@pytest.mark.parametrize(
+    ("content_type", "raw"),
+    [
+        ("text/html; charset=utf-8", "html"),
+        ("application/json", "media type"),
+        ("", "media type"),
+        (OCI_INDEX, "media type"),
+        (DOCKER["manifest"], "media type"),
+        ("application/vnd.docker.distribution.manifest.v1+prettyjws", "schema 1"),
+    ],
+)
+def test_the_content_type_must_agree(content_type: str, raw: str) -> None:
+    with pytest.raises(UnsupportedManifest) as refusal:
+        read_document(IMAGE.manifest, content_type)
+    assert refusal.value.raw == raw
+
+
+def test_a_document_without_a_type_has_that_of_its_answer_and_nothing_else() -> None:
+    raw = changed(lambda d: d.pop("mediaType"))
+    assert isinstance(read_document(raw, OCI_MANIFEST), Manifest)
+    with pytest.raises(UnsupportedManifest):
+        read_document(raw, OCI_INDEX)
+
+
+def test_another_digest_than_was_asked_for() -> None:
+    with pytest.raises(DigestMismatch):
+        read_document(IMAGE.manifest, OCI_MANIFEST, digest_of(b"other"))
+
+
+def test_honest_inline_data_are_no_reason_to_refuse() -> None:
+    layer = b"two"
+    item = descriptor(OCI["layer"], layer, data=base64.b64encode(layer).decode())
+    assert len(read_image(changed(lambda d: d["layers"].append(item))).layers) == 3
+
+
+def test_a_list_of_thousands_is_refused() -> None:
+    item = descriptor(OCI["manifest"], b"x", platform={"os": "linux", "architecture": "amd64"})
+    raw = as_json({"schemaVersion": 2, "manifests": [item] * 10_000})
+    with pytest.raises(UnsupportedManifest):
+        read_document(raw, OCI_INDEX)
+
+
+@pytest.mark.parametrize(
+    "platform",
+    [
+        None,
+        "linux/amd64",
+        {},
+        {"os": "linux"},
+        {"os": 1, "architecture": "amd64"},
+        {"os": "li\x1bnux", "architecture": "amd64"},
+    ],
+)
+def test_entries_without_a_platform_are_not_chosen(platform: Any) -> None:
+    raw = as_json({"schemaVersion": 2, "manifests": [descriptor(OCI["manifest"], b"x", platform=platform)]})
+    listed = read_document(raw, OCI_INDEX)
+    assert isinstance(listed, Index)
+    assert choose(listed.entries, AMD64) is None
+    assert missing(AMD64, [one.platform for one in listed.entries]).params["offered"] == "no platform that it names"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "offered", "runs"),
+    [
+        ("linux/amd64", "linux/amd64", True),
+        ("linux/amd64", "linux/amd64/v1", True),
+        ("linux/amd64", "linux/amd64/v3", False),
+        ("linux/amd64", "linux/arm64", False),
+        ("linux/amd64", "windows/amd64", False),
+        ("linux/arm64", "linux/arm64/v8", True),
+        ("linux/arm64/v8", "linux/arm64", True),
+        ("linux/arm/v6", "linux/arm/v7", False),
+        ("linux/arm", "linux/arm/v7", True),
+    ],
+)
+def test_which_platform_runs_on_which(wanted: str, offered: str, runs: bool) -> None:
+    assert Platform.parse(wanted).runs(Platform.parse(offered)) is runs
+
+
+@pytest.mark.parametrize(
+    "text", ["", "linux", "linux/", "linux/amd64/v1/x", "Linux/amd64", "linux/amd64\n", "linux/１"]
+)
+def test_platforms_that_are_none(text: str) -> None:
+    with pytest.raises(ValueError, match="linux/amd64"):
+        Platform.parse(text)
+
+
+def test_the_config_names_platform_layers_and_build_lines() -> None:
+    manifest = read_image(IMAGE.manifest)
+    config = read_config(IMAGE.blobs[IMAGE.config_digest], manifest, AMD64)
+    assert config.platform == AMD64
+    assert len(config.diff_ids) == 2
+    assert config.created_by == ("COPY layer-0 /", "COPY layer-1 /")
+
+
+@pytest.mark.parametrize("history", [None, "x", [], [1, 2], [{"created_by": "RUN x"}], [{}, {}, {}]])
+def test_a_history_that_does_not_fit_is_left_out(history: Any) -> None:
+    raw = as_json({**json.loads(IMAGE.blobs[IMAGE.config_digest]), "history": history})
+    assert read_config(raw, read_image(IMAGE.manifest), AMD64).created_by == ("", "")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"rootfs": None},
+        {"rootfs": {"type": "layers"}},
+        {"rootfs": {"type": "layers", "diff_ids": [digest_of(b"x")]}},
+        {"rootfs": {"type": "layers", "diff_ids": [digest_of(b"x")] * 3}},
+        {"rootfs": {"type": "layers", "diff_ids": ["sha256:x", "sha256:y"]}},
+        {"rootfs": {"type": "other", "diff_ids": [digest_of(b"x")] * 2}},
+    ],
+)
+def test_a_config_that_does_not_fit_its_manifest_is_refused(change: dict[str, Any]) -> None:
+    raw = as_json({**json.loads(IMAGE.blobs[IMAGE.config_digest]), **change})
+    with pytest.raises(UnsupportedManifest):
+        read_config(raw, read_image(IMAGE.manifest), AMD64)
+
+
+def test_the_platform_of_the_config_counts() -> None:
+    image = build_image(platform="linux/arm64/v8")
+    manifest = read_image(image.manifest)
+    with pytest.raises(PlatformMissing) as refusal:
+        read_config(image.blobs[image.config_digest], manifest, AMD64)
+    assert refusal.value.params == {"platform": "linux/amd64", "offered": "linux/arm64/v8"}
+    bare = build_image(platform="linux/arm")
+    read_config(bare.blobs[bare.config_digest], read_image(bare.manifest), Platform("linux", "arm", "v6"))

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+
+import pytest
+
+from registries.failures import DigestMismatch, PullFailed, RegistryUnreachable
+from registries.oci.reader import VerifyingReader
+from registries.oci.session import Patience
+
+BODY = bytes(range(256)) * 40
+
+
+class Pieces:
+    """A stream that hands out one piece a read, and raises where a piece is a failure."""
+
+    def __init__(self, *pieces: bytes | PullFailed) -> None:
+        self.pieces: Iterator[bytes | PullFailed] = iter(pieces)
+        self.rest = b""
+        self.closed = False
+
+    def readinto1(self, buffer: memoryview) -> int:
+        piece = self.rest or next(self.pieces, b"")
+        if isinstance(piece, PullFailed):
+            raise piece
+        count = min(len(piece), len(buffer))
+        buffer[:count] = piece[:count]
+        self.rest = piece[count:]
+        return count
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def reader(stream: Pieces, body: bytes = BODY, **more: object) -> VerifyingReader:
+    digest = f"sha256:{hashlib.sha256(body).hexdigest()}"
+    return VerifyingReader(stream, digest=digest, size=len(body), what="layer 1", **more)  # type: ignore[arg-type]
+
+
+def drain(source: VerifyingReader, size: int = 1000, into: bytearray | None = None) -> bytes:
+    """Read to the end; `into` keeps what came before a failure."""
+    received = bytearray() if into is None else into
+    buffer = bytearray(size)
+    while count := source.readinto(buffer):
+        received += buffer[:count]
+    return bytes(received)
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000, len(BODY), len(BODY) + 1])
+def test_fills_buffers_of_any_size(size: int) -> None:
+    with reader(Pieces(BODY[:3000], BODY[3000:3001], BODY[3001:])) as source:
+        assert drain(source, size) == BODY
+        assert source.received == len(BODY)
+        assert source.readinto(bytearray(1)) == 0
+
+
+def test_an_empty_blob() -> None:
+    assert drain(reader(Pieces(), b"")) == b""
+    with pytest.raises(DigestMismatch):
+        drain(reader(Pieces(b"x"), b""))
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [BODY[:-1], b"", BODY + b"x", BODY[:-1] + b"x", b"x" + BODY[1:]],
+    ids=["short", "none", "long", "end", "start"],
+)
+@pytest.mark.parametrize("size", [100, 100_000])
+def test_the_last_bytes_are_not_handed_out_when_it_does_not_agree(sent: bytes, size: int) -> None:
+    stream = Pieces(sent)
+    source = reader(stream)
+    received = bytearray()
+    with pytest.raises(DigestMismatch) as refusal:
+        drain(source, size, received)
+    assert len(received) == source.received < len(BODY)
+    assert stream.closed
+    assert refusal.value.params == {"what": "layer 1"}
+    with pytest.raises(DigestMismatch):
+        source.readinto(bytearray(1))
+
+
+def test_bytes_before_a_break_are_handed_out_and_resumed_from() -> None:
+    broken = reader(Pieces(BODY[:2500], RegistryUnreachable(reason="broke off")))
+    received = bytearray()
+    with pytest.raises(RegistryUnreachable):
+        drain(broken, 1000, received)
+    assert len(received) == broken.received == 2500
+    resumed = reader(Pieces(BODY[2500:]), received=2500, digest_so_far=broken.digest_so_far)
+    assert received + drain(resumed) == BODY
+    again = reader(Pieces(BODY), received=2500, digest_so_far=broken.digest_so_far, skip=2500)
+    assert received + drain(again) == BODY
+
+
+def test_a_resumed_body_that_differs_is_refused() -> None:
+    with pytest.raises(DigestMismatch):
+        drain(reader(Pieces(BODY[2500:]), received=2500, digest_so_far=hashlib.sha256(b"something else")))
+
+
+def test_a_body_that_drips_is_given_up() -> None:
+    stream = Pieces(*[bytes([byte]) for byte in BODY])
+    with pytest.raises(RegistryUnreachable) as refusal:
+        drain(reader(stream, patience=Patience(rate=10**12, rate_window=0.0)))
+    assert refusal.value.raw == "slow"
+    assert stream.closed
+
+
+def test_an_empty_buffer_is_a_mistake() -> None:
+    with pytest.raises(ValueError, match="empty buffer"):
+        reader(Pieces(BODY)).readinto(bytearray())
