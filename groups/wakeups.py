@@ -27,6 +27,14 @@ def wake_prepare(instance_id: Any) -> None:
     transaction.on_commit(partial(_enqueue, "nodes", "groups.jobs.prepare", str(instance_id)))
 
 
+def waiting(queue: str) -> int:
+    """Return how many jobs of a queue no worker has taken yet; none where Redis doesn't tell."""
+    try:
+        return int(django_rq.get_queue(queue).count)
+    except (RedisError, OSError):
+        return 0
+
+
 def _enqueue(queue: str, function: str, row_id: str) -> None:
     try:
         django_rq.get_queue(queue).enqueue_call(

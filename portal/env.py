@@ -117,6 +117,8 @@ def _database(env: FileAwareEnv, data_dir: Path) -> dict[str, Any]:
     config: dict[str, Any] = env.dj_db_url("DATABASE_URL", f"sqlite:///{data_dir / 'portal.sqlite3'}")
     options = config.setdefault("OPTIONS", {})
     if config["ENGINE"].endswith("sqlite3"):
+        # Tests get a file as well: threads that share one in memory lock each other out.
+        config["TEST"] = {"NAME": str(data_dir / "test.sqlite3")}
         # Writers queue instead of failing half-way, readers never wait for them.
         options.update(
             transaction_mode="IMMEDIATE",

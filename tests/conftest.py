@@ -20,10 +20,15 @@ _HOME = tempfile.TemporaryDirectory(prefix="drayage-tests-")
 for _name in [name for name in os.environ if name.startswith("PORTAL_") or name in ("DATABASE_URL", "REDIS_URL")]:
     del os.environ[_name]
 os.environ["PORTAL_DATA_DIR"] = _HOME.name
+(Path(_HOME.name) / "static").mkdir()
 os.environ["PORTAL_REGISTRY_ALLOW_NETWORKS"] = "127.0.0.0/8"
 os.environ["PORTAL_SECRET_KEY"] = "only for tests"  # pragma: allowlist secret
+os.environ["DJANGO_SETTINGS_MODULE"] = "portal.settings"
 
+import django  # noqa: E402
 from django.test import Client  # noqa: E402
+
+django.setup()  # conftests of folders import models before pytest-django gets to it
 
 PASSWORD = "correct horse battery"
 

@@ -1,0 +1,148 @@
+"""One worker's hold on one pull: claim, lease, heartbeat, fence.
+
+Who changes the row from `queued` to `pulling` has the claim: a fresh lease that runs out unless a heartbeat renews
+it, by the database's clock. Whatever a pull writes goes through `Claim.fenced`, which locks the image's row and
+compares the lease, so that a worker that was taken for dead writes nothing once it wakes up. What is written stands
+in `groups.ingest.steps`, `.rows` and `.settle`.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from django.db import DatabaseError, connection, transaction
+from django.db.models import F
+from django.db.models.functions import Coalesce, Now
+
+from groups.models import Image
+from groups.states import Stale, move
+from registries.failures import RegistryUnreachable
+
+log = structlog.get_logger(__name__)
+
+LEASE_SECONDS = 60
+HEARTBEAT_SECONDS = 5.0
+ATTEMPT_SECONDS = 3600.0
+"""How long one attempt may take as a whole; `registries.actions.pull_seconds` counts on it."""
+
+
+class HandOver(BaseException):
+    """The worker has been told to end: the pull is given back for another one. Not an Exception, so that nothing
+    takes it for a failure."""
+
+
+@dataclass
+class Claim:
+    """The hold on a pull. `image` is the row as it was claimed; `blobs` are the names of all objects this attempt
+    knows of, for cleaning up."""
+
+    image: Image
+    lease: uuid.UUID
+    blobs: set[str] = field(default_factory=set)
+    _lost: threading.Event = field(default_factory=threading.Event, repr=False)
+    _ends: float = field(default_factory=lambda: time.monotonic() + ATTEMPT_SECONDS, repr=False)
+
+    @property
+    def attempt(self) -> int:
+        """Which attempt of this pull it is, from 1."""
+        return self.image.attempt
+
+    @contextmanager
+    def fenced(self, **only: Any) -> Iterator[Image]:
+        """A transaction in which the pull is certainly still this claim's; yields the locked row, fresh.
+
+        `only` narrows it further. Raises Stale where the claim, or the image, is gone.
+        """
+        with transaction.atomic():
+            image = (
+                Image.objects.select_for_update()
+                .filter(pk=self.image.pk, status=Image.Status.PULLING, lease=self.lease, **only)
+                .first()
+            )
+            if image is None:
+                self._lost.set()
+                raise Stale(f"the claim on {self.image.pk} is gone")
+            yield image
+
+    def check(self) -> None:
+        """Raise Stale once the claim is known to be lost, RegistryUnreachable when its time is over. Touches no
+        database: for threads, between two reads."""
+        if self._lost.is_set():
+            raise Stale(f"the claim on {self.image.pk} is gone")
+        if time.monotonic() > self._ends:
+            raise RegistryUnreachable(
+                host=self.image.registry, reason="the image did not arrive within an hour", raw="deadline"
+            )
+
+    @contextmanager
+    def kept_alive(self) -> Iterator[None]:
+        """Renew the lease in a thread of its own meanwhile."""
+        done = threading.Event()
+        thread = threading.Thread(target=self._beat, args=(done,), name="heartbeat", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+            thread.join()
+
+    def renew(self) -> bool:
+        """Push the end of the lease away; return whether it was still ours."""
+        return bool(
+            Image.objects.filter(pk=self.image.pk, status=Image.Status.PULLING, lease=self.lease).update(
+                lease_expires_at=_lease_end()
+            )
+        )
+
+    def _beat(self, done: threading.Event) -> None:
+        renewed = time.monotonic()
+        try:
+            while not done.wait(HEARTBEAT_SECONDS):
+                try:
+                    if not self.renew():
+                        self._lost.set()
+                        return
+                    renewed = time.monotonic()
+                except DatabaseError as error:
+                    log.warning("heartbeat_failed", image=str(self.image.pk), error=type(error).__name__)
+                    connection.close()
+                    if time.monotonic() - renewed > LEASE_SECONDS:
+                        self._lost.set()  # by now others take this pull for abandoned
+                        return
+        finally:
+            connection.close()
+
+
+def claim(image_id: uuid.UUID) -> Claim | None:
+    """Take a pull that is due, as its next attempt. Returns None where there is nothing to take."""
+    image = Image.objects.filter(pk=image_id, status=Image.Status.QUEUED).first()
+    if image is None:
+        return None
+    due = {"not_before__isnull": True} if image.not_before is None else {"not_before__lte": Now()}
+    lease = uuid.uuid4()
+    try:
+        move(
+            image,
+            to=Image.Status.PULLING,
+            only=due,
+            attempt=F("attempt") + 1,
+            lease=lease,
+            lease_expires_at=_lease_end(),
+            not_before=None,
+            started_at=Coalesce(F("started_at"), Now()),
+        )
+    except Stale:
+        return None
+    return Claim(image, lease)
+
+
+def _lease_end() -> Any:
+    return Now() + timedelta(seconds=LEASE_SECONDS)

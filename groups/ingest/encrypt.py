@@ -1,0 +1,81 @@
+"""Encrypts a layer while it streams by, in the open OCI encrypted-layer format.
+
+    ct = AES-256-CTR(key, nonce, blob)      nonce: 16 bytes, the whole initial counter block, big-endian
+    hmac = HMAC-SHA256(key, ct)             the same key, over the ciphertext alone
+
+No header, same size (containers/ocicrypt, `AES_256_CTR_HMAC_SHA256`). A key encrypts one blob and no other. How the
+key is kept is `groups.ingest.keys`'s; how a node gets it, `groups.delivery`'s.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
+from cryptography.hazmat.primitives.ciphers.modes import CTR
+
+KEY_BYTES = 32
+NONCE_BYTES = 16
+
+
+class Plain(Protocol):
+    """Where the plaintext comes from; returns 0 at the verified end."""
+
+    def readinto(self, buffer: memoryview, /) -> int: ...
+
+
+@dataclass(frozen=True)
+class Sealed:
+    """What it takes to open a layer, and to know it again: `digest` is of the ciphertext, `sha256:<hex>`."""
+
+    key: bytes = field(repr=False)
+    nonce: bytes
+    hmac: bytes
+    digest: str
+
+
+class EncryptingReader:
+    """Yields the ciphertext of `plain`, whose size is known. Reads, encrypts and hashes in the caller's buffer.
+
+    `check` is called before each read and may raise, which stops everything. Read by one thread; `received` may be
+    looked at by others.
+    """
+
+    def __init__(self, plain: Plain, *, size: int, check: Callable[[], None] | None = None) -> None:
+        self.size = size
+        self.received = 0
+        self._plain = plain
+        self._check = check
+        self._key = os.urandom(KEY_BYTES)
+        self._nonce = os.urandom(NONCE_BYTES)
+        self._cipher = Cipher(AES(self._key), CTR(self._nonce)).encryptor()
+        self._hmac = hmac.new(self._key, digestmod="sha256")
+        self._sha256 = hashlib.sha256()
+        self._ended = False
+
+    def readinto(self, buffer: memoryview) -> int:
+        """Fill `buffer` with ciphertext as far as there is some; return the count, 0 at the verified end."""
+        if self._check is not None:
+            self._check()
+        count = self._plain.readinto(buffer)
+        if count == 0:
+            self._ended = True
+            return 0
+        view = buffer[:count]
+        self._cipher.update_into(view, view)
+        self._hmac.update(view)
+        self._sha256.update(view)
+        self.received += count
+        return count
+
+    def sealed(self) -> Sealed:
+        """Return the layer's key and marks, once everything was read. Raises ValueError before."""
+        if not self._ended or self.received != self.size:
+            raise ValueError("the layer was not read to its end")
+        return Sealed(self._key, self._nonce, self._hmac.digest(), f"sha256:{self._sha256.hexdigest()}")

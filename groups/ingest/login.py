@@ -1,0 +1,61 @@
+"""Opening a credential for the one registry it was entered for. Worker zone only.
+
+The opened value lives in the client that is made with it and ends with it; it is never written or logged.
+"""
+
+from __future__ import annotations
+
+import structlog
+from django.db.models.functions import Now
+
+from groups.models import Image
+from registries.actions import note_use
+from registries.failures import CredentialExpired, CredentialMalformed
+from registries.models import Credential
+from registries.oci.auth import Login
+from registries.providers import PROVIDERS
+from registries.seal import SealBroken, unseal
+
+log = structlog.get_logger(__name__)
+
+
+def open_login(image: Image) -> Login | None:
+    """Return what to show the image's registry, None for a pull without credentials, and note the use on the
+    receipt.
+
+    Raises CredentialExpired where the credential is gone, CredentialMalformed where it is for another host.
+    """
+    if not image.provider:
+        return None
+    if image.credential_id is None:
+        raise CredentialExpired()
+    credential = Credential.objects.filter(
+        pk=image.credential_id,
+        organization_id=image.organization_id,
+        destroyed_at__isnull=True,
+        deadline__gt=Now(),
+    ).first()
+    if credential is None or credential.sealed is None or credential.epoch is None:
+        raise CredentialExpired()
+    if credential.host != image.registry:
+        raise CredentialMalformed(
+            host=image.registry, reason=f"they were entered for {credential.host} and are shown to no other host"
+        )
+    try:
+        secrets = unseal(
+            bytes(credential.sealed),
+            epoch=credential.epoch,
+            organization_id=credential.organization_id,
+            credential_id=credential.pk,
+        )
+    except SealBroken as error:
+        log.warning("credential_seal_broken", credential=str(credential.pk), reason=str(error))
+        raise CredentialExpired(raw="seal") from None
+    login = PROVIDERS[credential.provider].login({**credential.fields, **secrets})
+    note_use(credential.pk, host=image.registry)
+    return login
+
+
+def token_hosts(image: Image) -> tuple[str, ...]:
+    """Return the hosts besides the registry's own that may be asked for a token with these credentials."""
+    return PROVIDERS[image.provider].token_hosts if image.provider else ()

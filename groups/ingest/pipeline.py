@@ -1,0 +1,168 @@
+"""The recipe of a pull, from a claim to an image that is ready.
+
+    resolve · connect · authenticate · manifest · platform · size · layers · store · destroy the credential
+
+What goes wrong becomes a failure here, whatever it was, and nothing of a failed attempt stays in the store except
+layers that were committed for the next one.
+"""
+
+from __future__ import annotations
+
+import traceback
+import uuid
+from contextlib import ExitStack, suppress
+
+import structlog
+from django.conf import settings
+from django.db import Error as DatabaseFailed
+from django.db import close_old_connections
+
+from groups import store
+from groups.failures import StoreFailed
+from groups.ingest import limits, rows, settle
+from groups.ingest.claim import Claim, HandOver
+from groups.ingest.login import open_login, token_hosts
+from groups.ingest.steps import Name, Steps
+from groups.ingest.transfer import pull_layers
+from groups.models import Image
+from groups.states import Stale
+from registries.failures import Interrupted, PullFailed, Unexpected, printable
+from registries.oci.address import AddressGuard
+from registries.oci.auth import Login
+from registries.oci.client import RegistryClient
+from registries.oci.config import read_config
+from registries.oci.manifest import Index, Manifest
+from registries.oci.platform import Platform
+
+log = structlog.get_logger(__name__)
+
+
+def pull(claim: Claim) -> None:
+    """Carry the pull out and settle it, whichever way. Raises HandOver, and the database's errors where even
+    settling was impossible; the lease runs out then."""
+    steps = Steps(claim)
+    try:
+        with claim.kept_alive():
+            _follow_recipe(claim, steps)
+            settle.finish(claim)
+    except Stale:
+        log.info("pull_lost", image=str(claim.image.pk), attempt=claim.attempt)
+    except PullFailed as failure:
+        _fail(claim, failure, steps.current)
+    except HandOver:
+        with suppress(Stale):
+            settle.release(claim)
+        raise
+    except DatabaseFailed as error:
+        _log_unforeseen(claim, error, steps.current)
+        close_old_connections()
+        _fail(claim, Interrupted(), steps.current)
+    except Exception as error:
+        _fail(claim, Unexpected(raw=_log_unforeseen(claim, error, steps.current)), steps.current)
+    finally:
+        _remove_leftovers(claim)
+
+
+def _follow_recipe(claim: Claim, steps: Steps) -> None:
+    image, repository, step = claim.image, claim.image.repository, steps.step
+    wanted = Platform.parse(image.platform)
+    with ExitStack() as clients:
+        stranger = clients.enter_context(_client(image, None))
+        with step(Name.RESOLVE) as note:
+            stranger.resolve()
+            note.detail = image.registry
+        with step(Name.CONNECT) as note:
+            stranger.connect()
+            note.detail = f"{image.registry} answers as a registry"
+        # Not before somebody answers who is what they say they are, the credential is opened.
+        with step(Name.AUTHENTICATE) as note:
+            login = open_login(image)
+            client = clients.enter_context(_client(image, login))
+            client.authenticate(repository)
+            note.detail = f"Signed in as {printable(login.username, 40)}" if login else "Without credentials"
+        with step(Name.MANIFEST) as note:
+            document = client.fetch_manifest(repository, image.digest or image.version)
+            note.detail = _named(document)
+        with step(Name.PLATFORM) as note:
+            manifest = client.pick(repository, document, wanted)
+            if limits.fits(manifest):  # else the next step says so, and no blob is asked for
+                raw_config = client.config(repository, manifest)
+                config = read_config(raw_config, manifest, wanted)
+            note.detail = f"{wanted}{_among(document)}"
+        with step(Name.SIZE) as note:
+            limits.judge(manifest)
+            rows.write_manifest(claim, manifest, raw_config, config)
+            note.detail = f"{_amount(manifest)}, of at most {limits.human(settings.PORTAL_MAX_IMAGE_BYTES)}"
+        with step(Name.LAYERS) as note:
+            came = pull_layers(claim, client, repository, manifest)
+            kept = len({layer.digest for layer in manifest.layers}) - came
+            note.detail = f"{_amount(manifest)}, each encrypted with a key of its own"
+            note.detail += f"; {kept} kept from an earlier attempt" if kept else ""
+    with step(Name.STORE) as note:
+        blobs = _check_stored(claim, manifest)
+        note.detail = "1 encrypted blob is in place" if blobs == 1 else f"{blobs} encrypted blobs are in place"
+
+
+def _client(image: Image, login: Login | None) -> RegistryClient:
+    return RegistryClient(
+        image.registry,
+        login=login,
+        guard=AddressGuard(settings.PORTAL_REGISTRY_ALLOW_NETWORKS),
+        ca_file=settings.PORTAL_REGISTRY_CA_FILE,
+        token_hosts=token_hosts(image),
+    )
+
+
+def _check_stored(claim: Claim, manifest: Manifest) -> int:
+    """See that every layer is committed and its blob is there whole; return how many blobs there are."""
+    sizes = {layer.digest: layer.size for layer in manifest.layers}
+    names = rows.committed(claim)
+    missing = [digest for digest, size in sizes.items() if store.size(names.get(digest, "")) != size]
+    for digest in missing:
+        rows.forget_layer(claim, digest)
+    if missing:
+        raise StoreFailed(raw="blob missing")
+    return len(names)
+
+
+def _fail(claim: Claim, failure: PullFailed, step: str) -> None:
+    with suppress(Stale):
+        settle.fail(claim, failure, step=step)
+
+
+def _log_unforeseen(claim: Claim, error: Exception, step: str) -> str:
+    """Log what nobody foresaw, without its words, which may hold anything; return the id that finds it again."""
+    correlation = uuid.uuid4().hex[:12]
+    frames = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)]
+    log.error(
+        "pull_unexpected", correlation=correlation, image=str(claim.image.pk), attempt=claim.attempt, step=step,
+        error=type(error).__name__, frames=frames[-8:],
+    )  # fmt: skip
+    return correlation
+
+
+def _remove_leftovers(claim: Claim) -> None:
+    """Remove the blobs of this attempt that no layer is kept in. Where that can't be done now, `groups.sweep` will."""
+    try:
+        leftovers = claim.blobs - rows.referenced(claim.blobs)
+    except DatabaseFailed as error:
+        log.warning("leftovers_stay", image=str(claim.image.pk), error=type(error).__name__)
+        return
+    for name in leftovers:
+        store.discard(name)
+
+
+def _named(document: Manifest | Index) -> str:
+    kind = "Index" if isinstance(document, Index) else "Manifest"
+    return f"{kind} {document.digest[:19]}…"
+
+
+def _among(document: Manifest | Index) -> str:
+    if isinstance(document, Manifest):
+        return ""
+    return f", of {sum(not entry.is_attestation for entry in document.entries)} platforms"
+
+
+def _amount(manifest: Manifest) -> str:
+    count = len(manifest.layers)
+    return f"{limits.human(manifest.declared_bytes)} in {count} {'layer' if count == 1 else 'layers'}"

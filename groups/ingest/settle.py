@@ -1,0 +1,177 @@
+"""How a pull ends: ready, again later, failed, or handed over. Each in one transaction behind the fence.
+
+There is one retry mechanism: the row goes back to `queued` with `not_before`, and `groups.sweep` wakes a worker
+then. The credential lives exactly as long as there is an attempt to come.
+"""
+
+from __future__ import annotations
+
+import random
+from datetime import datetime, timedelta
+from functools import partial
+
+import structlog
+from django.db import transaction
+from django.db.models.functions import Now
+
+from groups import store
+from groups.holds import settle_credential
+from groups.ingest.claim import Claim
+from groups.ingest.steps import Name, break_off, record, trace
+from groups.instances import add_instances
+from groups.models import ContainerGroup, Failure, Image, Layer
+from groups.states import move
+from groups.wakeups import wake_pull
+from registries.failures import Interrupted, PullFailed, printable
+from registries.models import Credential
+
+log = structlog.get_logger(__name__)
+
+MOST_ATTEMPTS = 5
+MOST_INTERRUPTED = 3
+"""A pull that takes its worker down so often is not given another one."""
+FIRST_PAUSE = 10.0
+PAUSE_FACTOR = 3.0
+JITTER = 0.25
+_OVER = {"lease": None, "lease_expires_at": None, "not_before": None}
+
+
+def finish(claim: Claim) -> None:
+    """Make the image ready and its groups `stopped`, or `deploying` where they start by themselves."""
+    with claim.fenced() as image:
+        move(
+            image,
+            to=Image.Status.READY,
+            only={"lease": claim.lease},
+            settled_at=Now(),
+            retry_code="",
+            retry_params={},
+            **_OVER,
+        )
+        _settle(image)
+        for group in _waiting_groups(image):
+            if group.autostart:
+                move(group, to=ContainerGroup.Status.DEPLOYING)
+                add_instances(group)
+            else:
+                move(group, to=ContainerGroup.Status.STOPPED)
+    log.info("pull_ready", image=str(image.pk), attempt=image.attempt, bytes=image.total_bytes)
+
+
+def fail(claim: Claim, failure: PullFailed, *, step: str, overdue: bool = False) -> bool:
+    """Try again later where that may help and may still be done, else record the failure for good.
+
+    `overdue` is for a lease that ran out: nothing happens (Stale) if it was renewed meanwhile. Returns whether it
+    is tried again.
+    """
+    only = {"lease_expires_at__lt": Now()} if overdue else {}
+    with claim.fenced(**only) as image:
+        break_off(image, failure.title)
+        pause = _pause(image, failure)
+        again = pause is not None
+        if pause is not None:
+            _queue_again(claim, image, failure, pause)
+        else:
+            _fail_for_good(claim, image, failure, step)
+    log.warning(
+        "pull_failed", image=str(image.pk), attempt=image.attempt, step=step, code=failure.code, raw=failure.raw,
+        again_in=pause,
+    )  # fmt: skip
+    return again
+
+
+def release(claim: Claim) -> None:
+    """Give the pull back at once, for a worker that lives on."""
+    with claim.fenced() as image:
+        break_off(image, "Handed over to another worker")
+        Layer.objects.filter(image=image, committed_at__isnull=True).update(received=0)
+        move(image, to=Image.Status.QUEUED, only={"lease": claim.lease}, **_OVER)
+        wake_pull(image.pk)
+    log.info("pull_handed_over", image=str(image.pk), attempt=image.attempt)
+
+
+def _queue_again(claim: Claim, image: Image, failure: PullFailed, pause: float) -> None:
+    Layer.objects.filter(image=image, committed_at__isnull=True).update(received=0)
+    move(
+        image,
+        to=Image.Status.QUEUED,
+        only={"lease": claim.lease},
+        retry_code=failure.code,
+        retry_params=failure.params,
+        **_OVER | {"not_before": Now() + timedelta(seconds=pause)},
+    )
+
+
+def _fail_for_good(claim: Claim, image: Image, failure: PullFailed, step: str) -> None:
+    names = set(image.layers.exclude(object_name="").values_list("object_name", flat=True))
+    image.layers.update(
+        committed_at=None, cipher_digest="", hmac=None, nonce=None, wrapped_key=None, object_name="", received=0
+    )
+    for name in names:
+        transaction.on_commit(partial(store.discard, name))
+    move(
+        image,
+        to=Image.Status.FAILED,
+        only={"lease": claim.lease},
+        settled_at=Now(),
+        retry_code="",
+        retry_params={},
+        **_OVER,
+    )
+    _settle(image)
+    steps = trace(image)
+    for group in _waiting_groups(image):
+        Failure.objects.create(
+            organization_id=image.organization_id,
+            group=group,
+            group_name=group.name,
+            reference=image.reference,
+            registry=image.registry,
+            provider=image.provider,
+            step=step,
+            code=failure.code,
+            params=failure.params,
+            raw=printable(failure.raw),
+            attempt=image.attempt,
+            trace=steps,
+        )
+        move(group, to=ContainerGroup.Status.FAILED)
+
+
+def _settle(image: Image) -> None:
+    """Destroy the credential where this pull was its last, and write down what became of it. The image has its
+    final status already."""
+    if image.credential_id is None:
+        detail = "There was none" if not image.provider else "It was gone already"
+    elif settle_credential(image.credential_id):
+        detail = "Destroyed"
+    else:
+        credential = Credential.objects.get(pk=image.credential_id)
+        if credential.destroyed_at:
+            detail = f"Destroyed already: {credential.get_destroyed_because_display()}"
+        elif credential.hold == Credential.Hold.HOUR:
+            detail = f"Kept for other groups until {credential.deadline:%H:%M} UTC at most"
+        else:
+            detail = "Kept until another pull that uses it has ended"
+    record(image, Name.DESTROY, detail)
+
+
+def _waiting_groups(image: Image) -> list[ContainerGroup]:
+    return list(image.groups.select_for_update().filter(status=ContainerGroup.Status.PENDING))
+
+
+def _pause(image: Image, failure: PullFailed) -> float | None:
+    """Return the seconds until the next attempt, None where there is none."""
+    most = MOST_INTERRUPTED if isinstance(failure, Interrupted) else MOST_ATTEMPTS
+    left = (image.retry_until - _clock(image)).total_seconds()
+    asked = failure.retry_after or 0.0
+    if not failure.retryable or image.attempt >= most or left <= 0 or asked > left:
+        return None
+    pause = FIRST_PAUSE * PAUSE_FACTOR ** (image.attempt - 1)
+    pause *= random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 (spreads load, keeps no secret)
+    return max(asked, min(pause, left))
+
+
+def _clock(image: Image) -> datetime:
+    """The database's clock, which is the one that all workers share."""
+    return Image.objects.filter(pk=image.pk).values_list(Now(), flat=True).get()

@@ -1,0 +1,103 @@
+"""What a pull is doing, step by step, as people see it live and as a failure keeps it.
+
+The order is resolve, connect, authenticate, manifest, platform, size, layers, store, destroy; an attempt stops at
+the step that failed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models.functions import Now
+
+from groups.ingest.claim import Claim
+from groups.models import Image, PullStep
+from groups.states import Stale
+from registries.failures import PullFailed, printable
+
+Name = PullStep.Name
+Outcome = PullStep.Outcome
+LONGEST_DETAIL = 300
+
+
+@dataclass
+class Note:
+    """What is written beside a step once it is done."""
+
+    detail: str = ""
+
+
+class Steps:
+    """Writes the steps of one attempt. `current` is the one that goes on, or that was last."""
+
+    def __init__(self, claim: Claim) -> None:
+        self.current: str = Name.RESOLVE
+        self._claim = claim
+
+    @contextmanager
+    def step(self, name: Name) -> Iterator[Note]:
+        """Record that `name` begins and how it ends. Raises Stale where the claim is lost.
+
+        A failure that passes through leaves the row failed, with the registry's raw code.
+        """
+        self.current = name
+        note = Note()
+        with self._claim.fenced() as image:
+            row = PullStep.objects.create(image=image, attempt=self._claim.attempt, name=name)
+        try:
+            yield note
+        except Stale:
+            raise
+        except Exception as error:
+            self._end(row, Outcome.FAILED, _title(error), error.raw if isinstance(error, PullFailed) else "")
+            raise
+        self._end(row, Outcome.OK, note.detail, "")
+
+    def _end(self, row: PullStep, outcome: Outcome, detail: str, raw: str) -> None:
+        with self._claim.fenced():
+            PullStep.objects.filter(pk=row.pk).update(
+                outcome=outcome, detail=printable(detail, LONGEST_DETAIL), raw=raw, finished_at=Now()
+            )
+
+
+def last_step(image: Image) -> str:
+    """Return the step that the current attempt came to, for somebody who was not there."""
+    last = image.steps.filter(attempt=image.attempt).order_by("-id").values_list("name", flat=True).first()
+    return last or Name.RESOLVE
+
+
+def break_off(image: Image, detail: str) -> None:
+    """Mark what still goes on in the current attempt as failed."""
+    image.steps.filter(attempt=image.attempt, outcome=Outcome.RUNNING).update(
+        outcome=Outcome.FAILED, detail=detail, finished_at=Now()
+    )
+
+
+def record(image: Image, name: Name, detail: str) -> None:
+    """Write a step of the current attempt that is over already."""
+    row = PullStep.objects.create(
+        image=image, attempt=image.attempt, name=name, outcome=Outcome.OK, detail=printable(detail, LONGEST_DETAIL)
+    )
+    PullStep.objects.filter(pk=row.pk).update(finished_at=Now())
+
+
+def trace(image: Image) -> list[dict[str, Any]]:
+    """Return a copy of the current attempt's steps, for `Failure.trace`."""
+    return [
+        {
+            "name": step.name,
+            "outcome": step.outcome,
+            "started_at": step.started_at.isoformat(),
+            "finished_at": step.finished_at.isoformat() if step.finished_at else None,
+            "detail": step.detail,
+            "raw": step.raw,
+        }
+        for step in image.steps.filter(attempt=image.attempt).order_by("id")
+    ]
+
+
+def _title(error: Exception) -> str:
+    return error.title if isinstance(error, PullFailed) else "Something went wrong that we did not foresee"

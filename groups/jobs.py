@@ -1,0 +1,46 @@
+"""What workers run: an id in, a call out.
+
+A job never raises: RQ would keep the traceback in Redis. What is to be done, and whether it was, stands in the
+database; a job that comes twice, or too late, finds nothing to do and ends.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+
+import structlog
+from django.db import close_old_connections
+
+from groups.delivery import manifests
+from groups.ingest import pipeline
+from groups.ingest.claim import HandOver, claim
+
+log = structlog.get_logger(__name__)
+
+
+def pull(image_id: str) -> None:
+    """Pull the image, if this worker gets the claim."""
+
+    def work(row_id: uuid.UUID) -> None:
+        if claimed := claim(row_id):
+            pipeline.pull(claimed)
+
+    _run("pull", image_id, work)
+
+
+def prepare(instance_id: str) -> None:
+    """Make the manifest with which the instance's node can open its image."""
+    _run("prepare", instance_id, manifests.prepare)
+
+
+def _run(job: str, text: str, work: Callable[[uuid.UUID], object]) -> None:
+    close_old_connections()
+    try:
+        work(uuid.UUID(text))
+    except HandOver:
+        log.info("job_handed_over", job=job, row=text)
+    except Exception as error:
+        log.error("job_failed", job=job, row=str(text)[:40], error=type(error).__name__)
+    finally:
+        close_old_connections()

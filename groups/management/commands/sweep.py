@@ -1,0 +1,49 @@
+"""One pass of the sweeper, or one every few seconds. Prints a line of JSON a pass in which there was something."""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+from argparse import ArgumentParser
+from typing import Any
+
+import structlog
+from django.core.management.base import BaseCommand
+from django.db import Error as DatabaseFailed
+from django.db import close_old_connections
+
+from groups.sweep import sweep
+
+log = structlog.get_logger(__name__)
+
+
+class Command(BaseCommand):
+    help = "Set right what was left undone: leases, retries, credentials, orphaned blobs."
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--every", type=float, metavar="SECONDS", help="keep sweeping, with this pause")
+
+    def handle(self, *args: Any, every: float | None = None, **options: Any) -> None:
+        if every is None:
+            self.stdout.write(json.dumps(sweep()))
+            return
+        ended = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: ended.set())
+        while not ended.is_set():
+            self._pass()
+            ended.wait(every)
+
+    def _pass(self) -> None:
+        """A pass that fails is no reason not to try the next one."""
+        close_old_connections()
+        try:
+            counts = sweep()
+        except DatabaseFailed as error:
+            log.error("sweep_failed", error=type(error).__name__)
+            return
+        if any(counts.values()):
+            self.stdout.write(json.dumps(counts))
+            self.stdout.flush()

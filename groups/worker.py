@@ -1,0 +1,64 @@
+"""The RQ worker of the worker zone.
+
+    manage.py rqworker nodes pulls --worker-class groups.worker.PullWorker --serializer rq.serializers.JSONSerializer
+
+with `PORTAL_ZONE=worker`; `portal.services` starts it so. It forks a work-horse a job, which then has everything
+imported already. On SIGTERM the work-horse is asked to hand its pull over, and the worker ends when it has; a second
+SIGTERM takes both down at once. RQ's own bookkeeping is kept short: the lease in the database decides what is
+abandoned, not RQ.
+"""
+
+from __future__ import annotations
+
+import signal
+from types import FrameType
+from typing import Any
+
+from django.db import connections
+from rq import Queue, Worker
+from rq.job import Job
+
+from groups import jobs  # noqa: F401 (so that work-horses need not import it)
+from groups.ingest.claim import HandOver
+
+MAINTENANCE_SECONDS = 30
+WORKER_TTL_SECONDS = 45
+MONITORING_SECONDS = 10
+
+
+class PullWorker(Worker):
+    """See the module."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(
+            *arguments,
+            **options
+            | {
+                "maintenance_interval": MAINTENANCE_SECONDS,
+                "worker_ttl": WORKER_TTL_SECONDS,
+                "job_monitoring_interval": MONITORING_SECONDS,
+                "log_job_description": False,
+            },
+        )
+
+    def fork_work_horse(self, job: Job, queue: Queue) -> None:
+        """Share no database connection with the work-horse."""
+        connections.close_all()
+        super().fork_work_horse(job, queue)
+
+    def setup_work_horse_signals(self) -> None:
+        """In the work-horse: SIGTERM hands the pull over."""
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, hand_over)
+
+    def handle_warm_shutdown_request(self) -> None:
+        """In the worker, told to end: pass it on."""
+        super().handle_warm_shutdown_request()
+        if self.horse_pid:
+            self.kill_horse(signal.SIGTERM)
+
+
+def hand_over(number: int, frame: FrameType | None) -> None:
+    """Raise HandOver in the main thread, once."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise HandOver

@@ -1,0 +1,60 @@
+"""A registry, an organization in a database that threads share, and the way from a group to a pull."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from groups import jobs
+from groups.models import ContainerGroup, Image
+from tests.fakes.registry import FakeRegistry
+from tests.groups.pulls import SECRET, USER, make_credential, make_group
+
+
+@pytest.fixture
+def woken(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+    """Wake-ups that were sent: queue and row id. There is no Redis here."""
+    sent: list[tuple[str, str]] = []
+    monkeypatch.setattr("groups.wakeups._enqueue", lambda queue, function, row_id: sent.append((queue, row_id)))
+    return sent
+
+
+@pytest.fixture(params=["basic", "bearer"])
+def registry(request: pytest.FixtureRequest) -> Iterator[FakeRegistry]:
+    """A private registry that knows one user."""
+    with FakeRegistry(auth=request.param, users={USER: SECRET}) as fake:
+        yield fake
+
+
+@pytest.fixture
+def basic_registry() -> Iterator[FakeRegistry]:
+    """The same, where the kind of authentication makes no difference."""
+    with FakeRegistry(auth="basic", users={USER: SECRET}) as fake:
+        yield fake
+
+
+@pytest.fixture
+def shared(transactional_db: None, blobs: Any, woken: Any, acme: Any, project: Any) -> Any:
+    """Acme's project in a database that other threads see too, with an empty blob store; wake-ups are caught."""
+    return project
+
+
+@pytest.fixture
+def pulled(shared: Any) -> Callable[..., ContainerGroup]:
+    """Make a group for an image of a registry and run its pull once; return the group as it is then."""
+
+    def pull(registry: FakeRegistry, image: str = "team/app:1.0", *, password: str = SECRET, **values: Any) -> Any:
+        credential = make_credential(shared.organization, registry.host, password=password)
+        group = make_group(shared, f"{registry.host}/{image}", credential=credential, **values)
+        return again(group)
+
+    return pull
+
+
+def again(group: ContainerGroup) -> ContainerGroup:
+    """Run the group's pull now, whatever it waits for."""
+    Image.objects.filter(pk=group.image_id).update(not_before=None)
+    jobs.pull(str(group.image_id))
+    return ContainerGroup.objects.select_related("image__credential").get(pk=group.pk)

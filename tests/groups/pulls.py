@@ -1,0 +1,71 @@
+"""Rows and blobs of pulls, for tests: a credential, a group whose image waits to be pulled, and opening what it got."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
+from cryptography.hazmat.primitives.ciphers.modes import CTR
+
+from groups import actions, store
+from groups.ingest import keys
+from groups.models import ContainerGroup, Image, Layer, PullStep
+from registries.actions import add_credential
+from registries.models import Credential
+from registries.oci.reference import parse
+
+USER = "deploy"
+SECRET = "canary-7f3a-secret"  # pragma: allowlist secret
+
+
+def make_credential(organization: Any, host: str, **values: Any) -> Credential:
+    """A sealed credential for `host`."""
+    return add_credential(
+        organization_id=organization.pk,
+        provider="self_hosted",
+        name="registry",
+        host=host,
+        values={"username": values.pop("username", USER), "password": values.pop("password", SECRET)},
+        **values,
+    )
+
+
+def make_group(
+    project: Any, reference: str, *, credential: Credential | None = None, name: str = "app", **values: Any
+) -> ContainerGroup:
+    """A group that is `pending`, with its image `queued`."""
+    return actions.create(
+        organization_id=project.organization_id,
+        project_id=project.pk,
+        name=name,
+        reference=parse(reference),
+        credential=credential,
+        **values,
+    )
+
+
+def step_outcomes(image: Image) -> dict[str, str]:
+    """Steps of the current attempt and how they ended, in order."""
+    steps = PullStep.objects.filter(image=image, attempt=image.attempt).order_by("id")
+    return dict(steps.values_list("name", "outcome"))
+
+
+def stored_files(folder: Path) -> list[Path]:
+    """Every file in a blob store, half-written ones too."""
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def decrypted(layer: Layer) -> bytes:
+    """The plain blob of a stored layer, opened as a node opens it: HMAC and digests are checked."""
+    key = keys.unwrap(bytes(layer.wrapped_key or b""), organization_id=layer.image.organization_id, digest=layer.digest)
+    with store.open(layer.object_name) as file:
+        sealed = file.read()
+    assert hmac.digest(key, sealed, "sha256") == bytes(layer.hmac or b"")
+    assert f"sha256:{hashlib.sha256(sealed).hexdigest()}" == layer.cipher_digest
+    plain = Cipher(AES(key), CTR(bytes(layer.nonce or b""))).decryptor().update(sealed)
+    assert f"sha256:{hashlib.sha256(plain).hexdigest()}" == layer.digest
+    return plain
