@@ -113,7 +113,7 @@ def test_plain_http_only_where_tls_is_not_spoken_at_all(connect: Connect) -> Non
 
 def test_a_host_that_never_answers(connect: Connect) -> None:
     with FakeRegistry() as registry:
-        registry.fault("/v2/", stall_after=0, raw=(registry.closing.wait(20) and b"" for _ in "x"))
+        registry.fault("/v2/", delay=20)
         with pytest.raises(RegistryUnreachable) as refusal:
             connect(registry, patience=HASTY).connect()
         assert refusal.value.raw == "timeout"
