@@ -1,0 +1,1 @@
+"""How an image reaches its node: one-time tokens, a manifest a node, and the registry that serves them."""

@@ -1,0 +1,84 @@
+"""Answers for blobs: the image's config in clear, its layers as ciphertext.
+
+Layers come from the store's files, or through the storage where it has none. Handing the sending over to nginx or
+to the store itself would take this module's place of `_open` and `transfer`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import BinaryIO
+
+from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
+
+from groups import at_rest, store
+from groups.delivery import transfer
+from groups.delivery.errors import marked, oci_error
+from groups.delivery.ranges import Span, Unsatisfiable, read_range
+from groups.models import Image, Layer, NodeToken
+
+
+class NoSuchBlob(Exception):
+    """The session's image has no blob of that digest."""
+
+
+def answer(token: NodeToken, digest: str, headers: Mapping[str, str], *, head: bool) -> HttpResponseBase:
+    """Return the answer to GET or HEAD of one blob of the session's image.
+
+    Raises NoSuchBlob, `transfer.SentBefore`, `groups.failures.StoreFailed`, `groups.at_rest.AtRestBroken`.
+    """
+    image = token.image
+    if image is None:
+        raise NoSuchBlob
+    layers = list(image.layers.filter(cipher_digest=digest, committed_at__isnull=False))
+    size = layers[0].size if layers else image.config_size
+    if size is None or not (layers or digest == image.config_digest):
+        raise NoSuchBlob
+    if head:
+        return _with_headers(HttpResponse(), Span(0, size - 1, size, is_part=False), digest)
+    try:
+        span = read_range(_range_to_use(headers, digest), size)
+    except Unsatisfiable:
+        refusal = oci_error(416, "RANGE_INVALID", "ask for one range of bytes that lies in the blob")
+        refusal["Content-Range"] = f"bytes */{size}"
+        return refusal
+    response = _layer(token, layers, span) if layers else _config(image, span)
+    return _with_headers(response, span, digest)
+
+
+def _range_to_use(headers: Mapping[str, str], digest: str) -> str | None:
+    """The Range, unless If-Range names something else than this blob."""
+    condition = headers.get("If-Range")
+    return headers.get("Range") if condition is None or condition.strip() == f'"{digest}"' else None
+
+
+def _config(image: Image, span: Span) -> HttpResponseBase:
+    plain = at_rest.decrypt(image.config or b"", bound_to=f"image config {image.pk}")
+    return HttpResponse(plain[span.first : span.last + 1])
+
+
+def _layer(token: NodeToken, layers: list[Layer], span: Span) -> HttpResponseBase:
+    layer, times = layers[0], len(layers)
+    delivery = transfer.begin(token.pk, layer.cipher_digest, span, times)
+    source = _open(layer.object_name)
+    source.seek(span.first)
+    return StreamingHttpResponse(transfer.Body(source, delivery, span, times))
+
+
+def _open(name: str) -> BinaryIO:
+    path = store.local_path(name)
+    if path is not None and path.is_file():
+        return open(path, "rb", buffering=0)
+    return store.open(name)
+
+
+def _with_headers(response: HttpResponseBase, span: Span, digest: str) -> HttpResponseBase:
+    response.headers["Content-Type"] = "application/octet-stream"
+    response.headers["Content-Length"] = str(span.length)
+    response.headers["Accept-Ranges"] = "bytes"
+    response.headers["ETag"] = f'"{digest}"'
+    response.headers["Docker-Content-Digest"] = digest
+    if span.is_part:
+        response.status_code = 206
+        response.headers["Content-Range"] = span.content_range
+    return marked(response)

@@ -1,0 +1,97 @@
+"""The manifest of an image for one node: the same layers for all, their keys wrapped to that node's public key.
+
+Worker zone: the layer keys are opened here, and leave only as JWE. The format is that of containers/ocicrypt, which
+stock clients open. The manifest's integrity is its digest, which the node gets over its authenticated channel.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from typing import Any
+
+import structlog
+from django.db import IntegrityError, transaction
+from joserfc import jwe
+
+from groups.delivery import media_types
+from groups.ingest import keys
+from groups.models import Image, Instance, Layer, Node, NodeManifest
+from groups.nodes.keys import NodeKey, read_public_key
+
+log = structlog.get_logger(__name__)
+
+
+def prepare(instance_id: Any) -> NodeManifest | None:
+    """Make the manifest of the instance's image for the node that took it, or find the one that is there.
+
+    Does nothing for an instance that is gone, that no node has, or that is to stop. Raises
+    `groups.ingest.keys.LayerKeyBroken` and `keyring.KeyUnavailable`.
+    """
+    instance = Instance.objects.select_related("node", "group__image").filter(pk=instance_id).first()
+    if instance is None or instance.node is None or instance.state == Instance.State.STOPPING:
+        return None
+    node, image = instance.node, instance.group.image
+    if image.status != Image.Status.READY or node.status == Node.Status.REMOVED:
+        return None
+    made = NodeManifest.objects.filter(image=image, node=node).first()
+    if made is not None:
+        return made
+    body = manifest_for(image, read_public_key(node.public_key))
+    digest = f"sha256:{hashlib.sha256(body).hexdigest()}"
+    try:
+        with transaction.atomic():
+            made = NodeManifest.objects.create(image=image, node=node, digest=digest, body=body)
+    except IntegrityError:  # another worker was first, or image or node went
+        return NodeManifest.objects.filter(image=image, node=node).first()
+    log.info("manifest_made", image=str(image.pk), node=str(node.pk), digest=digest)
+    return made
+
+
+def manifest_for(image: Image, key: NodeKey) -> bytes:
+    """Return the OCI manifest of a ready image with its layer keys wrapped to `key`."""
+    document = {
+        "schemaVersion": 2,
+        "mediaType": media_types.MANIFEST,
+        "config": {"mediaType": media_types.CONFIG, "digest": image.config_digest, "size": image.config_size},
+        "layers": [_descriptor(layer, image, key) for layer in image.layers.order_by("position")],
+    }
+    return json.dumps(document, separators=(",", ":")).encode()
+
+
+def _descriptor(layer: Layer, image: Image, key: NodeKey) -> dict[str, Any]:
+    if layer.committed_at is None or layer.wrapped_key is None or layer.nonce is None or layer.hmac is None:
+        raise ValueError(f"layer {layer.position} of a ready image was never committed")
+    secret = keys.unwrap(bytes(layer.wrapped_key), organization_id=image.organization_id, digest=layer.digest)
+    public = {"cipher": media_types.CIPHER, "hmac": _base64(layer.hmac), "cipheroptions": {}}
+    private = {
+        "symkey": _base64(secret),
+        "digest": layer.digest,
+        "cipheroptions": {"nonce": _base64(layer.nonce)},
+    }
+    return {
+        "mediaType": media_types.OCI_LAYERS[layer.media_type] + media_types.ENCRYPTED,
+        "digest": layer.cipher_digest,
+        "size": layer.size,
+        "annotations": {
+            media_types.PUBLIC_OPTIONS: _base64(_json(public)),
+            media_types.WRAPPED_KEYS: _base64(_json(_wrap(_json(private), key))),
+        },
+    }
+
+
+def _wrap(plain: bytes, key: NodeKey) -> dict[str, Any]:
+    """Encrypt to the node's key: a JWE in flattened JSON."""
+    message = jwe.FlattenedJSONEncryption({"alg": key.wraps_with, "enc": "A256GCM"}, plain)
+    message.add_recipient(None, key.jwk)
+    wrapped = jwe.encrypt_json(message, None, algorithms=[key.wraps_with, "A256GCM"])
+    return dict(wrapped)
+
+
+def _json(document: dict[str, Any]) -> bytes:
+    return json.dumps(document, separators=(",", ":")).encode()
+
+
+def _base64(raw: bytes | memoryview) -> str:
+    return base64.b64encode(raw).decode()

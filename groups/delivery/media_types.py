@@ -1,0 +1,21 @@
+"""Media types and annotations of an encrypted OCI image, as containers/ocicrypt and the stock clients name them."""
+
+from __future__ import annotations
+
+MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+CONFIG = "application/vnd.oci.image.config.v1+json"
+LAYER = "application/vnd.oci.image.layer.v1.tar"
+ENCRYPTED = "+encrypted"
+CIPHER = "AES_256_CTR_HMAC_SHA256"
+PUBLIC_OPTIONS = "org.opencontainers.image.enc.pubopts"
+WRAPPED_KEYS = "org.opencontainers.image.enc.keys.jwe"
+
+# What a source calls its layers → what they are called in OCI.
+OCI_LAYERS = {
+    LAYER: LAYER,
+    f"{LAYER}+gzip": f"{LAYER}+gzip",
+    f"{LAYER}+zstd": f"{LAYER}+zstd",
+    "application/vnd.docker.image.rootfs.diff.tar": LAYER,
+    "application/vnd.docker.image.rootfs.diff.tar.gzip": f"{LAYER}+gzip",
+    "application/vnd.docker.image.rootfs.diff.tar.zstd": f"{LAYER}+zstd",
+}

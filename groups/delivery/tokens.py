@@ -1,0 +1,161 @@
+"""One-time tokens: minted for one instance on one node, redeemed once.
+
+Redeeming is one conditional UPDATE with the database's clock, committed before anything is answered. It looks at
+columns of the token's own row only, so that of two at once the second sees what the first wrote. What a session
+then opens is `groups.delivery.sessions`'s; who is refused is written down by `groups.delivery.ledger`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+
+from django.db import models, transaction
+from django.db.models.functions import Now
+
+from groups.delivery import ledger
+from groups.delivery.ledger import Reason
+from groups.delivery.sessions import SESSION_LIFETIME, bearer_of
+from groups.models import Instance, Node, NodeManifest, NodeToken, Redemption
+
+PREFIX = "drt_"
+TOKEN_LIFETIME = timedelta(minutes=15)
+REPEAT_WINDOW = timedelta(seconds=60)
+_SECRET = re.compile(r"drt_[A-Za-z0-9_-]{43}")
+
+
+class Ended(StrEnum):
+    """Why a token or its session is over."""
+
+    DELIVERED = "delivered"
+    REISSUED = "reissued"
+    GIVEN_BACK = "given back"
+    STOPPED = "stopped"
+    REVOKED = "revoked"
+
+
+class TokenRefused(Exception):
+    """Whoever presented the token gets nothing for it. `reason` is for the ledger, not for the caller."""
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(reason.value)
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class Session:
+    """What redeeming opened: `expires_in` in seconds."""
+
+    token: NodeToken
+    bearer: str = field(repr=False)
+    expires_in: int
+
+
+def mint(instance: Instance, manifest: NodeManifest) -> tuple[str, NodeToken]:
+    """Write a token with which the instance's node fetches that manifest's image; return its secret, which is
+    kept nowhere, and its row."""
+    if instance.node is None or instance.node_id != manifest.node_id:
+        raise ValueError("the manifest is another node's")
+    secret = PREFIX + secrets.token_urlsafe(32)
+    token = NodeToken.objects.create(
+        token_hash=_hash(secret),
+        organization_id=instance.group.organization_id,
+        group=instance.group,
+        group_name=instance.group.name,
+        instance=instance,
+        image_id=manifest.image_id,
+        node=instance.node,
+        node_name=instance.node.name,
+        manifest_digest=manifest.digest,
+        expires_at=Now() + TOKEN_LIFETIME,
+    )
+    token.refresh_from_db(fields=["expires_at"])
+    return secret, token
+
+
+def redeem(secret: str, node_id: str, address: str | None) -> Session:
+    """Open the session that the secret is good for, once.
+
+    The same node may ask again within 60 s and gets the same session, since containerd asks twice. All else is
+    refused and recorded, and spoils nothing for the token's owner. Raises TokenRefused.
+    """
+    presented_by = _node_id(node_id)
+    if not _SECRET.fullmatch(secret) or presented_by is None:
+        raise _refused(None, presented_by, address, Reason.UNKNOWN)
+    if _is_withdrawn(secret):
+        withdrawn = NodeToken.objects.get(token_hash=_hash(secret))
+        reason = _why_not(withdrawn, presented_by, otherwise=Reason.REVOKED)
+        raise _refused(withdrawn, presented_by, address, reason)
+    mine = NodeToken.objects.filter(token_hash=_hash(secret), node_id=presented_by, ended_at__isnull=True)
+    with transaction.atomic():
+        opened = mine.filter(redeemed_at__isnull=True, expires_at__gt=Now()).update(
+            redeemed_at=Now(), redeemed_from=address, session_expires_at=Now() + SESSION_LIFETIME
+        )
+        token = NodeToken.objects.filter(token_hash=_hash(secret)).first()
+        if opened and token is not None:
+            ledger.accepted(token, address, Redemption.Outcome.OPENED)
+            return Session(token, bearer_of(token.id), int(SESSION_LIFETIME.total_seconds()))
+        if token is not None and mine.filter(redeemed_at__gt=Now() - REPEAT_WINDOW).exists():
+            ledger.accepted(token, address, Redemption.Outcome.REPEATED)
+            rest = SESSION_LIFETIME - REPEAT_WINDOW
+            return Session(token, bearer_of(token.id), int(rest.total_seconds()))
+    if token is None:
+        raise _refused(None, presented_by, address, Reason.UNKNOWN)
+    raise _refused(token, presented_by, address, _why_not(token, presented_by, otherwise=Reason.EXPIRED))
+
+
+def end(tokens: Iterable[NodeToken] | models.QuerySet[NodeToken], because: Ended) -> int:
+    """End tokens and sessions that are not over yet; return how many. A transfer under way stops within seconds."""
+    still_out = NodeToken.objects.filter(pk__in=[token.pk for token in tokens], ended_at__isnull=True)
+    return still_out.update(ended_at=Now(), ended_because=because.value)
+
+
+def usable(instances: Iterable[Instance]) -> models.QuerySet[NodeToken]:
+    """Tokens of these instances that can still be redeemed, or whose session is open."""
+    unredeemed = models.Q(redeemed_at__isnull=True, expires_at__gt=Now())
+    in_session = models.Q(session_expires_at__gt=Now())
+    return NodeToken.objects.filter(unredeemed | in_session, instance__in=list(instances), ended_at__isnull=True)
+
+
+def _is_withdrawn(secret: str) -> bool:
+    """Whether what the token is for is over: its instance stopped or gone, its node removed. Asked beforehand and
+    again for each request of the session, since the redeeming UPDATE looks at its own row only."""
+    over = (
+        models.Q(instance__isnull=True)
+        | models.Q(instance__state=Instance.State.STOPPING)
+        | ~models.Q(instance__node=models.F("node"))
+        | models.Q(node__status=Node.Status.REMOVED)
+    )
+    return NodeToken.objects.filter(over, token_hash=_hash(secret)).exists()
+
+
+def _why_not(token: NodeToken, presented_by: uuid.UUID, *, otherwise: Reason) -> Reason:
+    if token.node_id != presented_by:
+        return Reason.OTHER_NODE
+    if token.redeemed_at is not None:
+        return Reason.REPLAYED
+    return Reason.REVOKED if token.ended_at is not None else otherwise
+
+
+def _refused(
+    token: NodeToken | None, presented_by: uuid.UUID | None, address: str | None, reason: Reason
+) -> TokenRefused:
+    ledger.refused(token, str(presented_by or ""), address, reason)
+    return TokenRefused(reason)
+
+
+def _node_id(text: str) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        return None
+
+
+def _hash(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()

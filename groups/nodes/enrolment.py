@@ -1,0 +1,76 @@
+"""How a node joins: an operator makes a one-time code, the node trades it for an identity.
+
+The code's SHA-256 is all that is kept. What the node may do afterwards is `groups.nodes.authentication`'s.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+from datetime import timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.models.functions import Now
+
+from groups.models import Enrolment, Node
+from groups.nodes.keys import read_public_key
+
+PREFIX = "dre_"
+LIFETIME = timedelta(hours=24)
+LONGEST_NAME = 63
+_CODE = re.compile(r"dre_[A-Za-z0-9_-]{43}")
+_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 ._-]*[A-Za-z0-9])?")
+
+
+class CodeRefused(Exception):
+    """The code is unknown, used or expired; which of these is not said."""
+
+
+class NameInvalid(ValueError):
+    """No name for a node; the message says what is wanted."""
+
+
+def check_name(name: str) -> str:
+    """Return `name`. Raises NameInvalid unless it has 1 to 63 letters, digits, blanks, dots and hyphens."""
+    if len(name) > LONGEST_NAME or not _NAME.fullmatch(name):
+        raise NameInvalid("A node's name has 1 to 63 letters, digits, blanks, dots, hyphens and underscores.")
+    return name
+
+
+def create_enrolment(node_name: str, created_by_id: Any = None) -> str:
+    """Return a new code of 256 bits, valid for one node and 24 hours. Raises NameInvalid."""
+    code = PREFIX + secrets.token_urlsafe(32)
+    Enrolment.objects.create(
+        node_name=check_name(node_name),
+        code_hash=_hash(code),
+        created_by_id=created_by_id,
+        expires_at=Now() + LIFETIME,
+    )
+    return code
+
+
+def enrol(code: str, name: str, public_key_pem: str) -> Node:
+    """Make the node that holds `public_key_pem`, and use the code up.
+
+    The node bears the name that the operator chose for it; the one it gives itself is only checked, since a
+    stranger's machine must not pass for another. Raises KeyUnsupported, NameInvalid (the code stays good) and
+    CodeRefused.
+    """
+    key = read_public_key(public_key_pem)
+    check_name(name)
+    if not _CODE.fullmatch(code):
+        raise CodeRefused
+    with transaction.atomic():
+        open_one = Enrolment.objects.filter(code_hash=_hash(code), used_at__isnull=True, expires_at__gt=Now())
+        if open_one.update(used_at=Now()) != 1:
+            raise CodeRefused
+        enrolment = Enrolment.objects.get(code_hash=_hash(code))
+        node = Node.objects.create(name=enrolment.node_name, public_key=key.pem)
+        Enrolment.objects.filter(pk=enrolment.pk).update(node=node)
+    return node
+
+
+def _hash(code: str) -> str:
+    return hashlib.sha256(code.encode()).hexdigest()

@@ -1,0 +1,37 @@
+"""Errors of the node API: problem+json (RFC 9457) with a stable code.
+
+The body is the same for every caller and time; the id that ties an answer to its log line is in a header.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+
+import structlog
+from django.http import HttpResponse
+
+log = structlog.get_logger(__name__)
+
+
+def problem(status: int, code: str, title: str, detail: str) -> HttpResponse:
+    """Return the error and log that it was given. `detail` says what to do next."""
+    number = uuid.uuid4().hex
+    log.info("node_call_refused", status=status, code=code, request=number)
+    body = {"type": "about:blank", "title": title, "status": status, "code": code, "detail": detail}
+    response = HttpResponse(json.dumps(body), status=status, content_type="application/problem+json")
+    response["Cache-Control"] = "no-store"
+    response["X-Request-Id"] = number
+    return response
+
+
+def not_authenticated() -> HttpResponse:
+    """The one answer to whoever is not known, for whatever reason."""
+    response = problem(
+        401,
+        "not_authenticated",
+        "Not authenticated",
+        "Sign each call with the enrolled key: a JWT of at most 60 seconds, with a jti that was not used before.",
+    )
+    response["WWW-Authenticate"] = "Bearer"
+    return response

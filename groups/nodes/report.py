@@ -1,0 +1,103 @@
+"""What a node says when it polls, read strictly. What follows from it is `groups.nodes.reports`'s."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+from groups.models import Instance
+
+MOST_INSTANCES = 1000
+LARGEST_CPU = 4096
+LARGEST_MEMORY_MB = 2**30
+LONGEST_MESSAGE = 300
+LONGEST_GPU = 100
+STATES = frozenset(Instance.State.values)
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
+
+
+class ReportInvalid(ValueError):
+    """The report can't be read; the message names the field and what is wanted."""
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """What the node has in all: whole cores, mebibytes, and the GPU's name or nothing."""
+
+    cpu: int
+    memory_mb: int
+    gpu: str = ""
+
+
+@dataclass(frozen=True)
+class Reported:
+    """One instance as its node sees it. `state` is one of Instance.State; `allocating` gives it back."""
+
+    id: uuid.UUID
+    state: str
+    progress: int = 0
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class Report:
+    """All that the node has and holds."""
+
+    capacity: Capacity
+    instances: tuple[Reported, ...] = ()
+
+
+def read_report(document: dict[str, Any]) -> Report:
+    """Read the body of a poll. Fields that are not known are passed over. Raises ReportInvalid."""
+    capacity, listed = document.get("capacity"), document.get("instances")
+    if not isinstance(capacity, dict):
+        raise ReportInvalid("capacity is an object with cpu, memory_mb and gpu.")
+    if not isinstance(listed, list) or len(listed) > MOST_INSTANCES:
+        raise ReportInvalid(f"instances is a list of at most {MOST_INSTANCES} objects.")
+    instances = tuple(_reported(item) for item in listed)
+    if len({each.id for each in instances}) != len(instances):
+        raise ReportInvalid("instances names each id once.")
+    return Report(
+        Capacity(
+            cpu=_whole(capacity.get("cpu"), LARGEST_CPU, "capacity.cpu"),
+            memory_mb=_whole(capacity.get("memory_mb"), LARGEST_MEMORY_MB, "capacity.memory_mb"),
+            gpu=_text(capacity.get("gpu"), LONGEST_GPU, "capacity.gpu"),
+        ),
+        instances,
+    )
+
+
+def _reported(item: Any) -> Reported:
+    if not isinstance(item, dict):
+        raise ReportInvalid("instances holds objects with id, state, progress and message.")
+    try:
+        instance_id = uuid.UUID(item.get("id"))
+    except (ValueError, TypeError, AttributeError):
+        raise ReportInvalid("instances.id is the id that start gave.") from None
+    state = item.get("state")
+    if not isinstance(state, str) or state not in STATES:
+        raise ReportInvalid(f"instances.state is one of {', '.join(Instance.State.values)}.")
+    return Reported(
+        id=instance_id,
+        state=state,
+        progress=_whole(0 if item.get("progress") is None else item["progress"], 100, "instances.progress"),
+        message=_text(item.get("message"), LONGEST_MESSAGE, "instances.message"),
+    )
+
+
+def _whole(value: Any, most: int, field: str) -> int:
+    """A number of 0 to `most`; parts of one are cut off."""
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= most:
+        raise ReportInvalid(f"{field} is a number from 0 to {most}.")
+    return int(value)
+
+
+def _text(value: Any, longest: int, field: str) -> str:
+    """A line of text or nothing; what can't be shown is blanked, what is too long is cut."""
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise ReportInvalid(f"{field} is text.")
+    return _UNPRINTABLE.sub(" ", value)[:longest].strip()

@@ -1,0 +1,89 @@
+"""Which allocating instance goes to the node that polls.
+
+A node takes what fits in its capacity beside what it has, the oldest first, and leaves further replicas of a group
+to nodes that have fewer of it and room for one. One instance goes to one node by compare-and-set; on PostgreSQL
+rows that another poll looks at are skipped, SQLite has one writer. The caller's transaction holds the node's row.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection
+from datetime import timedelta
+from uuid import UUID
+
+from django.db.models import Count, F, Q, QuerySet, Sum
+from django.db.models.functions import Coalesce, Now
+
+from groups.models import ContainerGroup, Image, Instance, Node
+from groups.wakeups import wake_prepare
+
+FRESH = timedelta(seconds=30)
+MOST_A_POLL = 32
+_LOOKED_AT = 128
+
+
+def assign(node: Node, *, but_not: Collection[UUID] = ()) -> list[Instance]:
+    """Give the node what it can take and have its manifests made; return what it took.
+
+    `but_not` are instances that it gave back just now.
+    """
+    if node.status != Node.Status.ACTIVE:
+        return []
+    waiting = _waiting().exclude(pk__in=but_not)
+    if not waiting.exists():
+        return []
+    has = list(node.instances.select_related("group"))
+    cpu = node.cpu - sum(instance.group.cpu for instance in has)
+    memory = node.memory_mb - sum(instance.group.memory_mb for instance in has)
+    replicas = Counter(instance.group_id for instance in has)
+    taken: list[Instance] = []
+    fitting = waiting.filter(group__cpu__lte=cpu, group__memory_mb__lte=memory).select_related("group")
+    for instance in fitting.select_for_update(skip_locked=True, of=("self",))[:_LOOKED_AT]:
+        group = instance.group
+        if len(taken) == MOST_A_POLL:
+            break
+        if group.cpu > cpu or group.memory_mb > memory:
+            continue
+        if replicas[group.id] and _has_better_place(group, node, replicas[group.id]):
+            continue
+        if not _take(instance, node):
+            continue
+        cpu, memory = cpu - group.cpu, memory - group.memory_mb
+        replicas[group.id] += 1
+        taken.append(instance)
+        wake_prepare(instance.pk)
+    return taken
+
+
+def _waiting() -> QuerySet[Instance]:
+    wanted = [ContainerGroup.Status.DEPLOYING, ContainerGroup.Status.RUNNING]
+    return Instance.objects.filter(
+        state=Instance.State.ALLOCATING,
+        node__isnull=True,
+        group__status__in=wanted,
+        group__image__status=Image.Status.READY,
+    ).order_by("created_at", "pk")
+
+
+def _take(instance: Instance, node: Node) -> bool:
+    free = Instance.objects.filter(pk=instance.pk, state=Instance.State.ALLOCATING, node__isnull=True)
+    return free.update(node=node, assigned_at=Now(), changed_at=Now()) == 1
+
+
+def _has_better_place(group: ContainerGroup, node: Node, replicas: int) -> bool:
+    """Whether some other node that polls has room for one and fewer of the group's replicas."""
+    others = Node.objects.filter(status=Node.Status.ACTIVE, last_seen_at__gt=Now() - FRESH).exclude(pk=node.pk)
+    return (
+        others.annotate(
+            used_cpu=Coalesce(Sum("instances__group__cpu"), 0),
+            used_memory=Coalesce(Sum("instances__group__memory_mb"), 0),
+            replicas=Count("instances", filter=Q(instances__group=group)),
+        )
+        .filter(
+            used_cpu__lte=F("cpu") - group.cpu,
+            used_memory__lte=F("memory_mb") - group.memory_mb,
+            replicas__lt=replicas,
+        )
+        .exists()
+    )

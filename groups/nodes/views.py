@@ -1,0 +1,120 @@
+"""The node API over HTTP: parse, act, answer. Errors are problem+json, and nothing is cached."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import structlog
+from django.db import DatabaseError, OperationalError
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.csrf import csrf_exempt
+
+from groups.nodes import enrolment
+from groups.nodes.authentication import NotAuthenticated, authenticate
+from groups.nodes.keys import KeyUnsupported
+from groups.nodes.poll import poll as take_poll
+from groups.nodes.problems import not_authenticated, problem
+from groups.nodes.report import ReportInvalid, read_report
+from registries.failures import UnsupportedManifest
+from registries.oci import strict_json
+
+LARGEST_ENROLMENT = 16 * 1024
+LARGEST_POLL = 1024 * 1024
+TRIES = 3
+
+View = Callable[..., HttpResponse]
+log = structlog.get_logger(__name__)
+
+
+class BodyRefused(Exception):
+    """The body is too large or no JSON object; `answer` says so."""
+
+    def __init__(self, answer: HttpResponse) -> None:
+        super().__init__("body refused")
+        self.answer = answer
+
+
+def node_call(view: View) -> View:
+    """POST only, never cached, and an answer of ours whatever happens to the database."""
+
+    @csrf_exempt
+    @wraps(view)
+    def call(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if request.method != "POST":
+            response = problem(405, "method_not_allowed", "Method not allowed", "Use POST.")
+            response["Allow"] = "POST"
+            return response
+        try:
+            response = view(request, *args, **kwargs)
+        except BodyRefused as refused:
+            response = refused.answer
+        except NotAuthenticated:
+            response = not_authenticated()
+        except DatabaseError as error:
+            log.error("database_failed", error=type(error).__name__)
+            response = problem(503, "unavailable", "Not available now", "Try again in a few seconds.")
+            response["Retry-After"] = "5"
+        response["Cache-Control"] = "no-store"
+        return response
+
+    return call
+
+
+@node_call
+def enrol(request: HttpRequest) -> HttpResponse:
+    """`{"code", "name", "public_key"}` → `{"node_id"}`."""
+    body = _read(request, LARGEST_ENROLMENT)
+    code, name, public_key = (body.get(field) for field in ("code", "name", "public_key"))
+    if not isinstance(code, str) or not isinstance(name, str) or not isinstance(public_key, str):
+        return problem(400, "invalid", "Can't be read", "Send the text fields code, name and public_key.")
+    try:
+        node = enrolment.enrol(code, name, public_key)
+    except KeyUnsupported as error:
+        return problem(400, "key_unsupported", "The key can't be used", str(error))
+    except enrolment.NameInvalid as error:
+        return problem(400, "name_invalid", "The name can't be used", str(error))
+    except enrolment.CodeRefused:
+        detail = "A code is good once, within 24 hours: ask the operator for another."
+        return problem(401, "code_refused", "The code is not good", detail)
+    return JsonResponse({"node_id": str(node.pk)})
+
+
+@node_call
+def poll(request: HttpRequest) -> HttpResponse:
+    """`{"capacity", "instances"}` → `{"start", "stop"}`, for a node that has signed the call."""
+    node = authenticate(request.headers.get("Authorization", ""))
+    body = _read(request, LARGEST_POLL)
+    try:
+        report = read_report(body)
+    except ReportInvalid as error:
+        return problem(400, "invalid", "The report can't be read", str(error))
+    for tries_left in reversed(range(TRIES)):
+        try:
+            return JsonResponse(take_poll(node, report).as_json())
+        except OperationalError:  # two that waited for each other: the whole poll can be taken again
+            if not tries_left:
+                raise
+    raise AssertionError("unreachable")
+
+
+@node_call
+def nothing(request: HttpRequest) -> HttpResponse:
+    """Any other address below `/node/v1/`."""
+    return problem(404, "not_found", "Not found", "The node API has /node/v1/enrol and /node/v1/poll.")
+
+
+def _read(request: HttpRequest, limit: int) -> dict[str, Any]:
+    """Return the JSON object that was sent, of at most `limit` bytes. Raises BodyRefused."""
+    declared = request.META.get("CONTENT_LENGTH") or "0"
+    try:
+        raw = b"" if int(declared) > limit else request.read(limit + 1)
+        too_large = int(declared) > limit or len(raw) > limit
+        body = None if too_large else strict_json.read_object(raw, limit)
+    except (ValueError, OSError, UnsupportedManifest):
+        raise BodyRefused(problem(400, "invalid", "Can't be read", "Send one JSON object.")) from None
+    if body is None:
+        detail = f"Send at most {limit // 1024} KiB."
+        raise BodyRefused(problem(413, "too_large", "Too large", detail))
+    return body

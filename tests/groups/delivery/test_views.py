@@ -1,0 +1,337 @@
+"""The registry side over HTTP."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from groups.actions import delete
+from groups.delivery import transfer
+from groups.delivery.tokens import Ended, end
+from groups.models import Image, LayerDelivery, NodeToken, Redemption
+from groups.states import move
+from portal.models import Organization
+from tests.groups.delivery.made import NodeInHand, Source, digest_of, make_source, store_image
+
+NAME = "/v2/acme/default/app"
+
+
+def body(response: Any) -> bytes:
+    return b"".join(response.streaming_content) if response.streaming else bytes(response.content)
+
+
+def cut(response: Any) -> None:
+    """Go away in the middle of it, as far as it came."""
+    response._iterator.close()  # the test client's own wrapper, which leaves the database connection open
+
+
+@pytest.fixture
+def bearer(node: NodeInHand, given: dict[str, Any]) -> dict[str, str]:
+    return node.bearer(given["token"])
+
+
+@pytest.fixture
+def manifest(client: Client, given: dict[str, Any], bearer: dict[str, str]) -> Any:
+    return client.get(f"{NAME}/manifests/{given['image'].partition('@')[2]}", headers=bearer)
+
+
+@pytest.fixture
+def layers(manifest: Any) -> list[str]:
+    """Digests of the ciphertexts."""
+    return [layer["digest"] for layer in manifest.json()["layers"]]
+
+
+def refusals() -> list[str]:
+    return list(Redemption.objects.filter(outcome="refused").order_by("pk").values_list("reason", flat=True))
+
+
+def test_whoever_comes_first_is_sent_to_the_token_endpoint(client: Client, db: None) -> None:
+    response = client.get("/v2/")
+    assert response.status_code == 401
+    assert response["WWW-Authenticate"] == 'Bearer realm="http://localhost:8000/v2/token",service="localhost:8000"'
+    assert response["Docker-Distribution-Api-Version"] == "registry/2.0"
+    assert response.json()["errors"][0]["code"] == "UNAUTHORIZED"
+    scoped = client.get(f"{NAME}/manifests/latest")["WWW-Authenticate"]
+    assert scoped.endswith(',scope="repository:acme/default/app:pull"')
+
+
+def test_an_image_is_fetched_with_its_session(
+    client: Client, given: dict[str, Any], bearer: dict[str, str], manifest: Any, source: Source, image: Image
+) -> None:
+    assert client.get("/v2/", headers=bearer).status_code == 200
+    assert manifest.status_code == 200
+    assert manifest["Content-Type"] == "application/vnd.oci.image.manifest.v1+json"
+    assert manifest["Docker-Content-Digest"] == given["image"].partition("@")[2]
+    config = client.get(f"{NAME}/blobs/{manifest.json()['config']['digest']}", headers=bearer)
+    assert body(config) == source.config
+    for listed, (_, plain) in zip(manifest.json()["layers"], source.layers, strict=True):
+        response = client.get(f"{NAME}/blobs/{listed['digest']}", headers=bearer)
+        cipher = body(response)
+        assert response.status_code == 200
+        assert len(cipher) == listed["size"] == len(plain)
+        assert cipher != plain
+        assert response["Docker-Content-Digest"] == listed["digest"]
+        assert response["ETag"] == f'"{listed["digest"]}"'
+        assert response["Cache-Control"] == "private, no-store"
+    token = NodeToken.objects.get()
+    assert token.manifest_sent_at is not None
+    assert [each.sent_whole for each in token.layer_deliveries.all()] == [1, 1, 1]
+    assert sum(each.sent_bytes for each in token.layer_deliveries.all()) == sum(len(raw) for _, raw in source.layers)
+    assert refusals() == []
+
+
+def test_a_layer_is_sent_whole_once(client: Client, bearer: dict[str, str], layers: list[str]) -> None:
+    body(client.get(f"{NAME}/blobs/{layers[0]}", headers=bearer))
+    for headers in (bearer, bearer | {"Range": "bytes=0-"}, bearer | {"Range": "bytes=0-5"}):
+        again = client.get(f"{NAME}/blobs/{layers[0]}", headers=headers)
+        assert (again.status_code, again.json()["errors"][0]["code"]) == (403, "DENIED")
+    assert body(client.get(f"{NAME}/blobs/{layers[1]}", headers=bearer))
+    assert refusals() == ["layer_again"] * 3
+
+
+def test_a_layer_that_is_listed_twice_is_sent_twice(
+    client: Client, bearer: dict[str, str], image: Image, layers: list[str]
+) -> None:
+    first = image.layers.get(position=0)
+    image.layers.filter(position=2).update(
+        cipher_digest=first.cipher_digest, size=first.size, object_name=first.object_name
+    )
+    got = [client.get(f"{NAME}/blobs/{layers[0]}", headers=bearer) for _ in range(3)]
+    assert [response.status_code for response in got[:2]] == [200, 200]
+    assert body(got[0]) == body(got[1])
+    with pytest.raises(transfer.TransferStopped):  # it began beside the others, and does not get the end
+        body(got[2])
+    assert client.get(f"{NAME}/blobs/{layers[0]}", headers=bearer).status_code == 403
+
+
+def test_of_many_that_fetch_a_layer_at_once_one_gets_its_end(
+    client: Client, bearer: dict[str, str], layers: list[str]
+) -> None:
+    under_way = [client.get(f"{NAME}/blobs/{layers[1]}", headers=bearer) for _ in range(5)]
+    whole = 0
+    for response in under_way:
+        try:
+            body(response)
+            whole += 1
+        except transfer.TransferStopped:
+            continue
+    assert whole == 1
+    assert LayerDelivery.objects.get(digest=layers[1]).sent_whole == 1
+
+
+def test_a_broken_transfer_is_resumed(
+    client: Client, bearer: dict[str, str], layers: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transfer, "PIECE", 64 * 1024)
+    broken = client.get(f"{NAME}/blobs/{layers[1]}", headers=bearer)
+    size = int(broken["Content-Length"])
+    start = next(broken.streaming_content)
+    cut(broken)
+    assert LayerDelivery.objects.get().sent_whole == 0
+    rest = client.get(
+        f"{NAME}/blobs/{layers[1]}",
+        headers=bearer | {"Range": f"bytes={len(start)}-", "If-Range": f'"{layers[1]}"'},
+    )
+    assert rest.status_code == 206
+    assert rest["Content-Range"] == f"bytes {len(start)}-{size - 1}/{size}"
+    assert digest_of(start + body(rest)) == layers[1]
+    assert LayerDelivery.objects.get().sent_whole == 1
+    assert client.get(f"{NAME}/blobs/{layers[1]}", headers=bearer).status_code == 403
+
+
+def test_a_client_that_was_cut_at_the_end_may_resume_but_not_for_ever(
+    client: Client, bearer: dict[str, str], layers: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transfer, "PIECE", 64 * 1024)
+    body(client.get(f"{NAME}/blobs/{layers[1]}", headers=bearer))
+    statuses = []
+    for _ in range(4):
+        response = client.get(f"{NAME}/blobs/{layers[1]}", headers=bearer | {"Range": "bytes=1-"})
+        statuses.append(response.status_code)
+        body(response)
+    assert statuses == [206, 206, 206, 403]
+
+
+@pytest.mark.parametrize(
+    "asked",
+    ["9-1", "99999999-", "-0", "", "-", "a-b", "1-2,4-5", "１-2", ",".join(f"{n}-{n}" for n in range(1000))],
+)
+def test_odd_ranges_are_not_satisfied(client: Client, bearer: dict[str, str], layers: list[str], asked: str) -> None:
+    response = client.get(f"{NAME}/blobs/{layers[0]}", headers=bearer | {"Range": f"bytes={asked}"})
+    assert response.status_code == 416
+    assert response["Content-Range"].startswith("bytes */")
+
+
+def test_ranges_that_are_satisfied(client: Client, bearer: dict[str, str], layers: list[str]) -> None:
+    address = f"{NAME}/blobs/{layers[1]}"
+    some = client.get(address, headers=bearer | {"Range": "bytes=0-9"})
+    assert (some.status_code, some["Content-Length"], len(body(some))) == (206, "10", 10)
+    tail = client.get(address, headers=bearer | {"Range": "bytes=-7"})
+    assert (tail.status_code, len(body(tail))) == (206, 7)
+    other_unit = client.get(address, headers=bearer | {"Range": "lines=1-2"})
+    assert other_unit.status_code == 200
+    cut(other_unit)
+    changed = client.get(address, headers=bearer | {"Range": "bytes=5-", "If-Range": '"sha256:0"'})
+    assert changed.status_code == 200
+    cut(changed)
+
+
+def test_head_says_how_much_and_sends_nothing(
+    client: Client, bearer: dict[str, str], layers: list[str], manifest: Any
+) -> None:
+    response = client.head(f"{NAME}/blobs/{layers[0]}", headers=bearer)
+    assert (response.status_code, response.content) == (200, b"")
+    assert int(response["Content-Length"]) == manifest.json()["layers"][0]["size"]
+    assert response["Accept-Ranges"] == "bytes"
+    response = client.head(f"{NAME}/manifests/{manifest['Docker-Content-Digest']}", headers=bearer)
+    assert (response.status_code, response["Content-Length"]) == (200, manifest["Content-Length"])
+    assert not LayerDelivery.objects.exists()
+
+
+@pytest.mark.parametrize("method", ["post", "put", "patch", "delete", "options", "trace"])
+def test_no_other_method_does_anything(
+    client: Client, bearer: dict[str, str], layers: list[str], method: str, given: dict[str, Any]
+) -> None:
+    reference = given["image"].partition("@")[2]
+    for address in ("/v2/", f"{NAME}/blobs/{layers[0]}", f"{NAME}/manifests/{reference}", f"{NAME}/blobs/uploads/"):
+        response = getattr(client, method)(address, headers=bearer)
+        assert response.status_code == 405
+        assert response["Allow"] == "GET, HEAD"
+        assert response.json()["errors"][0]["code"] == "UNSUPPORTED"
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        f"{NAME}/manifests/latest",
+        f"{NAME}/manifests/sha256:{'0' * 64}",
+        f"{NAME}/blobs/sha256:{'0' * 64}",
+        f"{NAME}/blobs/sha256:..%2f..%2fetc%2fpasswd",
+        f"{NAME}/blobs/..%2f..%2f..%2fetc%2fpasswd",
+        f"{NAME}/tags/list",
+        "/v2/_catalog",
+        "/v2/%2e%2e/%2e%2e/admin/",
+    ],
+)
+def test_what_the_session_does_not_open_is_not_there(client: Client, bearer: dict[str, str], address: str) -> None:
+    assert client.get(address, headers=bearer).status_code == 404
+    assert client.get(address).status_code == 401
+
+
+def test_an_image_has_one_name(
+    client: Client, given: dict[str, Any], bearer: dict[str, str], layers: list[str]
+) -> None:
+    reference = given["image"].partition("@")[2]
+    for name in ("acme/default/other", "umbrella/default/app", "acme/app", "ACME/default/app"):
+        assert client.get(f"/v2/{name}/manifests/{reference}", headers=bearer).status_code == 404
+        assert client.get(f"/v2/{name}/blobs/{layers[0]}", headers=bearer).status_code == 404
+
+
+def test_another_organizations_digest_is_not_there(
+    client: Client, bearer: dict[str, str], mallory: Any, blobs: Any
+) -> None:
+    theirs = store_image(Organization.objects.get(slug="umbrella"), make_source(b"theirs"))
+    digest = theirs.layers.get().cipher_digest
+    missing = client.get(f"{NAME}/blobs/sha256:{'0' * 64}", headers=bearer)
+    foreign = client.get(f"{NAME}/blobs/{digest}", headers=bearer)
+    assert foreign.status_code == 404
+    assert foreign.content == missing.content
+    assert client.get(f"{NAME}/blobs/{theirs.config_digest}", headers=bearer).content == missing.content
+
+
+def test_bearers_that_are_none_look_alike(client: Client, bearer: dict[str, str], node: NodeInHand) -> None:
+    genuine = bearer["Authorization"]
+    turned = genuine[:-1] + ("A" if genuine[-1] != "A" else "B")
+    other_row = genuine.replace(genuine.split("_")[1], "0" * 32)
+    answers = []
+    for value in (
+        "",
+        "Bearer",
+        "Bearer x",
+        turned,
+        other_row,
+        genuine[:-1],
+        f"{genuine},{genuine}",
+        genuine + "\n",
+        genuine.replace("Bearer", "Basic"),
+        f"Bearer {node.signed()}",
+    ):
+        response = client.get("/v2/", headers={"Authorization": value} if value else {})
+        answers.append((response.status_code, response.content, response["WWW-Authenticate"]))
+    assert len(set(answers)) == 1
+    assert answers[0][0] == 401
+    assert client.get(f"/v2/?token={genuine[7:]}").status_code == 401
+    assert client.get("/v2/", headers={"Authorization": genuine}).status_code == 200
+
+
+@pytest.mark.parametrize("how", ["ended", "expired", "stopping", "instance gone", "node removed", "image gone"])
+def test_a_session_that_is_over_opens_nothing(
+    client: Client, bearer: dict[str, str], layers: list[str], how: str
+) -> None:
+    over(how)
+    for address in ("/v2/", f"{NAME}/blobs/{layers[0]}"):
+        assert client.get(address, headers=bearer).status_code == 401
+    assert set(refusals()) <= {"revoked", "expired"}
+    assert refusals()
+
+
+@pytest.mark.parametrize("how", ["ended", "expired", "stopping", "instance gone", "node removed", "image gone"])
+def test_a_session_that_ends_in_mid_download_stops_the_transfer(
+    client: Client, bearer: dict[str, str], layers: list[str], how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transfer, "PIECE", 64 * 1024)
+    monkeypatch.setattr(transfer, "CHECK_SECONDS", 0)
+    response = client.get(f"{NAME}/blobs/{layers[1]}", headers=bearer)
+    pieces = iter(response.streaming_content)
+    got = len(next(pieces))
+    over(how)
+    with pytest.raises(transfer.TransferStopped):
+        got += sum(len(piece) for piece in pieces)
+    assert 0 < got < int(response["Content-Length"])
+
+
+def test_a_short_session_end_is_noticed_before_the_last_piece(
+    client: Client, bearer: dict[str, str], layers: list[str]
+) -> None:
+    response = client.get(f"{NAME}/blobs/{layers[1]}", headers=bearer)
+    over("ended")
+    with pytest.raises(transfer.TransferStopped):
+        body(response)
+
+
+def over(how: str) -> None:
+    token = NodeToken.objects.get()
+    match how:
+        case "ended":
+            assert end([token], Ended.REVOKED) == 1
+        case "expired":
+            NodeToken.objects.update(session_expires_at=timezone.now() - timedelta(seconds=1))
+        case "stopping":
+            assert token.instance is not None
+            move(token.instance, to="stopping")
+        case "instance gone":
+            assert token.instance is not None
+            token.instance.delete()
+        case "node removed":
+            assert token.node is not None
+            token.node.status = "removed"
+            token.node.save()
+        case "image gone":
+            assert token.group is not None
+            delete(token.group)
+
+
+def test_a_blob_that_is_lost_is_an_error_of_ours_and_not_a_crash(
+    client: Client, bearer: dict[str, str], layers: list[str], image: Image, blobs: Any
+) -> None:
+    (blobs / image.layers.get(position=0).object_name).unlink()
+    response = client.get(f"{NAME}/blobs/{layers[0]}", headers=bearer)
+    assert (response.status_code, response.json()["errors"][0]["code"]) == (503, "UNAVAILABLE")
+    with open(blobs / image.layers.get(position=1).object_name, "r+b") as file:
+        file.truncate(1000)
+    with pytest.raises(transfer.TransferStopped):
+        body(client.get(f"{NAME}/blobs/{layers[1]}", headers=bearer))
