@@ -97,9 +97,12 @@ class VerifyingReader:
             if not filled:
                 raise
             self._pending = failure
-        self._hash.update(view[:filled])
+        # A failure from here on leaves `received` and its hash as they were, so that they still go together.
+        hashed = self._hash.copy()
+        hashed.update(view[:filled])
         if self.received + filled == self.size:
-            self._verify()
+            self._verify(hashed)
+        self._hash = hashed
         self.received += filled
         return filled
 
@@ -112,10 +115,10 @@ class VerifyingReader:
     def __exit__(self, *exception: object) -> None:
         self.close()
 
-    def _verify(self) -> None:
+    def _verify(self, hashed: Hash) -> None:
         if self._timed(memoryview(bytearray(1))):
             raise self._mismatch("long")
-        if f"sha256:{self._hash.hexdigest()}" != self._digest:
+        if f"sha256:{hashed.hexdigest()}" != self._digest:
             raise self._mismatch("digest")
         self._verified = True
 

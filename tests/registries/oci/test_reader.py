@@ -92,6 +92,17 @@ def test_bytes_before_a_break_are_handed_out_and_resumed_from() -> None:
     assert received + drain(again) == BODY
 
 
+def test_a_break_right_at_the_end_can_be_resumed_from() -> None:
+    broken = reader(Pieces(BODY, RegistryUnreachable(reason="broke off")))
+    received = bytearray()
+    with pytest.raises(RegistryUnreachable):
+        drain(broken, 1000, received)
+    assert len(received) == broken.received < len(BODY)
+    rest = Pieces(BODY[broken.received :])
+    resumed = reader(rest, received=broken.received, digest_so_far=broken.digest_so_far)
+    assert bytes(received) + drain(resumed) == BODY
+
+
 def test_a_resumed_body_that_differs_is_refused() -> None:
     with pytest.raises(DigestMismatch):
         drain(reader(Pieces(BODY[2500:]), received=2500, digest_so_far=hashlib.sha256(b"something else")))
