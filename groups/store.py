@@ -98,12 +98,13 @@ def put(name: str, reader: Reader) -> None:
         upload.finish()
         if saved != name:
             _blobs().delete(saved)
-            raise StoreFailed(raw="name taken")
+            raise FileExistsError(name)
     except BaseException as error:
-        discard(name)
+        if not isinstance(error, FileExistsError):  # which is somebody else's blob
+            discard(name)
         if upload.failure is not None:
             raise upload.failure from None
-        if not isinstance(error, Exception) or isinstance(error, StoreFailed):
+        if not isinstance(error, Exception):
             raise
         raise _store_failed("put", error) from None
 
@@ -227,8 +228,10 @@ def _link(draft: Path, final: Path) -> None:
     try:
         os.link(draft, final)
     except OSError as error:
-        if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.EMLINK) or final.exists():
+        if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.EMLINK):
             raise
+        if final.exists():
+            raise FileExistsError(final) from None
         os.rename(draft, final)  # a file system without hard links; names are unique all the same
 
 

@@ -33,6 +33,7 @@ class Upload:
         self.failure: BaseException | None = None
         self._source = source
         self._sent = 0
+        self._ended = False
 
     def readinto(self, buffer: memoryview) -> int:
         """Fill `buffer` as far as there are bytes; return the count, 0 at the end."""
@@ -42,6 +43,7 @@ class Upload:
             self.failure = error
             raise
         self._sent += count
+        self._ended = count == 0
         return count
 
     def read(self, size: int | None = -1) -> bytes:
@@ -61,7 +63,7 @@ class Upload:
 
     def finish(self) -> None:
         """See that the source was read to its end, also where it is empty or the storage stopped at the last byte."""
-        if self._sent != self.size or self.readinto(memoryview(bytearray(1))):
+        if self._sent != self.size or not (self._ended or self.readinto(memoryview(bytearray(1))) == 0):
             raise EOFError("the storage did not take everything")
 
     def multiple_chunks(self, chunk_size: int | None = None) -> bool:

@@ -67,17 +67,16 @@ def fail(claim: Claim, failure: PullFailed, *, step: str, overdue: bool = False)
     only = {"lease_expires_at__lt": Now()} if overdue else {}
     with claim.fenced(**only) as image:
         break_off(image, failure.title)
-        pause = _pause(image, failure)
-        again = pause is not None
-        if pause is not None:
-            _queue_again(claim, image, failure, pause)
+        due = _next_attempt(image, failure)
+        if due is not None:
+            _queue_again(claim, image, failure, due)
         else:
             _fail_for_good(claim, image, failure, step)
     log.warning(
         "pull_failed", image=str(image.pk), attempt=image.attempt, step=step, code=failure.code, raw=failure.raw,
-        again_in=pause,
+        again_at=due,
     )  # fmt: skip
-    return again
+    return due is not None
 
 
 def release(claim: Claim) -> None:
@@ -90,7 +89,7 @@ def release(claim: Claim) -> None:
     log.info("pull_handed_over", image=str(image.pk), attempt=image.attempt)
 
 
-def _queue_again(claim: Claim, image: Image, failure: PullFailed, pause: float) -> None:
+def _queue_again(claim: Claim, image: Image, failure: PullFailed, due: datetime) -> None:
     Layer.objects.filter(image=image, committed_at__isnull=True).update(received=0)
     move(
         image,
@@ -98,7 +97,7 @@ def _queue_again(claim: Claim, image: Image, failure: PullFailed, pause: float) 
         only={"lease": claim.lease},
         retry_code=failure.code,
         retry_params=failure.params,
-        **_OVER | {"not_before": Now() + timedelta(seconds=pause)},
+        **_OVER | {"not_before": due},
     )
 
 
@@ -160,16 +159,17 @@ def _waiting_groups(image: Image) -> list[ContainerGroup]:
     return list(image.groups.select_for_update().filter(status=ContainerGroup.Status.PENDING))
 
 
-def _pause(image: Image, failure: PullFailed) -> float | None:
-    """Return the seconds until the next attempt, None where there is none."""
+def _next_attempt(image: Image, failure: PullFailed) -> datetime | None:
+    """Return when the next attempt may start, None where there is none."""
     most = MOST_INTERRUPTED if isinstance(failure, Interrupted) else MOST_ATTEMPTS
-    left = (image.retry_until - _clock(image)).total_seconds()
+    now = _clock(image)
+    left = (image.retry_until - now).total_seconds()
     asked = failure.retry_after or 0.0
     if not failure.retryable or image.attempt >= most or left <= 0 or asked > left:
         return None
     pause = FIRST_PAUSE * PAUSE_FACTOR ** (image.attempt - 1)
     pause *= random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 (spreads load, keeps no secret)
-    return max(asked, min(pause, left))
+    return now + timedelta(seconds=max(asked, min(pause, left)))
 
 
 def _clock(image: Image) -> datetime:

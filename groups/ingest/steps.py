@@ -34,7 +34,7 @@ class Steps:
     """Writes the steps of one attempt. `current` is the one that goes on, or that was last."""
 
     def __init__(self, claim: Claim) -> None:
-        self.current: str = Name.RESOLVE
+        self.current: str = Name.RESOLVE.value
         self._claim = claim
 
     @contextmanager
@@ -43,7 +43,7 @@ class Steps:
 
         A failure that passes through leaves the row failed, with the registry's raw code.
         """
-        self.current = name
+        self.current = name.value
         note = Note()
         with self._claim.fenced() as image:
             row = PullStep.objects.create(image=image, attempt=self._claim.attempt, name=name)
@@ -66,7 +66,7 @@ class Steps:
 def last_step(image: Image) -> str:
     """Return the step that the current attempt came to, for somebody who was not there."""
     last = image.steps.filter(attempt=image.attempt).order_by("-id").values_list("name", flat=True).first()
-    return last or Name.RESOLVE
+    return last or Name.RESOLVE.value
 
 
 def break_off(image: Image, detail: str) -> None:

@@ -5,16 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
-
-import pytest
 
 from groups import at_rest
-from groups.models import ContainerGroup, Failure, Image
+from groups.models import ContainerGroup
 from tests.fakes.images import make_layer
 from tests.fakes.registry import FakeRegistry
-from tests.groups.ingest.conftest import again
-from tests.groups.pulls import SECRET, decrypted, make_group, step_outcomes, stored_files
+from tests.groups.pulls import SECRET, decrypted, step_outcomes, stored_files
 
 Pulled = Callable[..., ContainerGroup]
 STEPS = ["resolve", "connect", "authenticate", "manifest", "platform", "size", "layers", "store", "destroy"]

@@ -1,0 +1,64 @@
+"""Sizes: judged as declared, and written so that people can tell them apart."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from groups.failures import ImageTooLarge
+from groups.ingest import limits
+from registries.failures import UnsupportedManifest
+from registries.oci.manifest import Descriptor, Manifest
+
+
+def manifest(*sizes: int) -> Manifest:
+    layers = tuple(
+        Descriptor("application/vnd.oci.image.layer.v1.tar", f"sha256:{n:064x}", size) for n, size in enumerate(sizes)
+    )
+    return Manifest("sha256:0", "m", Descriptor("c", "sha256:c", 100), layers, b"")
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (0, "0 bytes"),
+        (1, "1 byte"),
+        (999, "999 bytes"),
+        (1000, "1 kB"),
+        (12_345_678_901, "12.3 GB"),
+        (312_400_000, "312 MB"),
+        (10_000_000_000, "10 GB"),
+        (999_960_000, "1 GB"),
+        (2**53, "9 PB"),
+    ],
+)
+def test_sizes_for_people(count: int, text: str) -> None:
+    assert limits.human(count) == text
+
+
+def test_what_fits_passes(settings: Any) -> None:
+    settings.PORTAL_MAX_IMAGE_BYTES = 1000
+    limits.judge(manifest(500, 400))
+    assert limits.fits(manifest(500, 400))
+
+
+def test_one_byte_too_many(settings: Any) -> None:
+    settings.PORTAL_MAX_IMAGE_BYTES = 10_000_000_000
+
+    with pytest.raises(ImageTooLarge) as caught:
+        limits.judge(manifest(10_000_000_000 - 100, 1))
+
+    assert caught.value.params == {"size": "10.000000001 GB", "limit": "10 GB"}
+    assert not limits.fits(manifest(10_000_000_000))
+
+
+def test_a_layer_that_stands_twice_counts_once(settings: Any) -> None:
+    settings.PORTAL_MAX_IMAGE_BYTES = 1000
+    one = manifest(800).layers[0]
+    limits.judge(Manifest("sha256:0", "m", Descriptor("c", "sha256:c", 100), (one, one), b""))
+
+
+def test_more_layers_than_nodes_can_stack() -> None:
+    with pytest.raises(UnsupportedManifest):
+        limits.judge(manifest(*[1] * (limits.MOST_LAYERS + 1)))

@@ -1,0 +1,40 @@
+"""Memory stays where it is, however large a layer is."""
+
+from __future__ import annotations
+
+import hashlib
+import tracemalloc
+from pathlib import Path
+
+from groups import store
+from groups.ingest.encrypt import EncryptingReader
+from groups.upload import CHUNK
+
+LAYER_BYTES = 200 * 1024 * 1024
+
+
+class Zeros:
+    """So many zero bytes, made as they are read."""
+
+    def __init__(self, size: int) -> None:
+        self.left = size
+
+    def readinto(self, buffer: memoryview) -> int:
+        count = min(len(buffer), self.left)
+        buffer[:count] = bytes(count)
+        self.left -= count
+        return count
+
+
+def test_a_large_layer_passes_through_a_few_buffers(blobs: Path) -> None:
+    reader = EncryptingReader(Zeros(LAYER_BYTES), size=LAYER_BYTES)
+    tracemalloc.start()
+    try:
+        store.put("org/ab/large", reader)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    assert peak < 4 * CHUNK
+    with store.open("org/ab/large") as file:
+        assert f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}" == reader.sealed().digest

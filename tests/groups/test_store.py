@@ -1,0 +1,218 @@
+"""Blobs are there whole or not at all, on files and on other storages."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import pytest
+from django.core.files.storage import InMemoryStorage
+
+from groups import store
+from groups.failures import StoreFailed
+from registries.failures import DigestMismatch
+from tests.groups.pulls import stored_files
+
+NAME = "org/ab/abcdef"
+
+
+class Pieces:
+    """A reader of known size that may fail on the way."""
+
+    def __init__(self, content: bytes, *, size: int | None = None, failure: BaseException | None = None) -> None:
+        self.size = len(content) if size is None else size
+        self._file = io.BytesIO(content)
+        self._failure = failure
+
+    def readinto(self, buffer: memoryview) -> int:
+        count = self._file.readinto(buffer[:70_000])
+        if not count and self._failure is not None:
+            raise self._failure
+        return count
+
+
+class Memory(InMemoryStorage):
+    """A storage without files, such as those of django-storages."""
+
+    def path(self, name: str) -> str:
+        raise NotImplementedError
+
+
+@pytest.fixture(params=["files", "memory"])
+def kept(request: pytest.FixtureRequest, blobs: Path, settings: Any) -> Iterator[None]:
+    """The same behaviour on either kind."""
+    if request.param == "memory":
+        settings.STORAGES = settings.STORAGES | {"blobs": {"BACKEND": "tests.groups.test_store.Memory"}}
+    return
+
+
+def content_of(name: str) -> bytes:
+    file: BinaryIO
+    with store.open(name) as file:
+        return file.read()
+
+
+@pytest.mark.parametrize("size", [0, 1, 69_999, 70_000, 3_000_001])
+@pytest.mark.usefixtures("kept")
+def test_what_is_put_can_be_opened(size: int) -> None:
+    content = os.urandom(size)
+
+    store.put(NAME, Pieces(content))
+
+    assert content_of(NAME) == content
+    assert store.size(NAME) == size
+    assert list(store.names()) == [NAME]
+    written = store.written_at(NAME)
+    assert written is not None
+    assert abs(datetime.now(UTC) - written) < timedelta(seconds=60)
+
+
+@pytest.mark.usefixtures("kept")
+def test_a_blob_is_never_overwritten() -> None:
+    store.put(NAME, Pieces(b"first"))
+
+    with pytest.raises(StoreFailed):
+        store.put(NAME, Pieces(b"second"))
+
+    assert content_of(NAME) == b"first"
+    assert list(store.names()) == [NAME]
+
+
+@pytest.mark.parametrize("failure", [DigestMismatch(what="layer"), KeyboardInterrupt(), ZeroDivisionError()])
+@pytest.mark.usefixtures("kept")
+def test_a_reader_that_fails_leaves_nothing_and_is_heard(failure: BaseException) -> None:
+    with pytest.raises(type(failure)) as caught:
+        store.put(NAME, Pieces(b"x" * 2_000_000, size=3_000_000, failure=failure))
+
+    assert caught.value is failure
+    assert store.size(NAME) is None
+    assert list(store.names()) == []
+
+
+@pytest.mark.usefixtures("kept")
+def test_a_reader_that_ends_early_leaves_nothing() -> None:
+    with pytest.raises(StoreFailed):
+        store.put(NAME, Pieces(b"x" * 10, size=11))
+
+    assert store.size(NAME) is None
+
+
+@pytest.mark.usefixtures("kept")
+def test_deleting_twice_is_no_error() -> None:
+    store.put(NAME, Pieces(b"gone soon"))
+
+    store.delete(NAME)
+    store.delete(NAME)
+
+    assert store.size(NAME) is None
+    assert store.written_at(NAME) is None
+    with pytest.raises(StoreFailed):
+        store.open(NAME)
+
+
+@pytest.mark.usefixtures("kept")
+def test_names_are_unique_and_belong_to_an_organization() -> None:
+    names = {store.new_name("acme") for _ in range(100)}
+
+    assert len(names) == 100
+    assert all(name.startswith("acme/") and len(name) <= 200 for name in names)
+
+
+def test_only_files_have_a_path(blobs: Path, settings: Any) -> None:
+    store.put(NAME, Pieces(b"here"))
+    assert store.local_path(NAME) == blobs / NAME
+
+    settings.STORAGES = settings.STORAGES | {"blobs": {"BACKEND": "tests.groups.test_store.Memory"}}
+    assert store.local_path(NAME) is None
+
+
+def test_nothing_stands_under_the_final_name_while_it_is_written(blobs: Path) -> None:
+    class Watching(Pieces):
+        def readinto(self, buffer: memoryview) -> int:
+            assert not (blobs / NAME).exists()
+            return super().readinto(buffer)
+
+    store.put(NAME, Watching(b"x" * 200_000))
+
+    assert stored_files(blobs) == [blobs / NAME]
+
+
+@pytest.mark.parametrize("call", ["write", "fsync", "link"])
+def test_a_disk_that_fails_leaves_nothing(blobs: Path, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
+    def fail(*arguments: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "/secret/path")
+
+    monkeypatch.setattr(f"groups.store.os.{call}", fail)
+
+    with pytest.raises(StoreFailed) as caught:
+        store.put(NAME, Pieces(b"x" * 200_000))
+
+    assert caught.value.raw == "ENOSPC"
+    assert stored_files(blobs) == []
+
+
+def test_the_file_is_on_disk_before_it_has_its_name(blobs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[str] = []
+    for name in ("fsync", "link"):
+        really = getattr(os, name)
+        monkeypatch.setattr(
+            f"groups.store.os.{name}",
+            lambda *arguments, _really=really, _name=name: (calls.append(_name), _really(*arguments))[1],
+        )
+    (blobs / "org/ab").mkdir(parents=True)
+    (blobs / store.DRAFTS).mkdir()
+
+    store.put(NAME, Pieces(b"x"))
+
+    assert calls == ["fsync", "link", "fsync"]
+
+
+def test_a_file_system_without_hard_links(blobs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*arguments: Any) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr("groups.store.os.link", refuse)
+    store.put(NAME, Pieces(b"renamed"))
+
+    assert content_of(NAME) == b"renamed"
+    with pytest.raises(StoreFailed):
+        store.put(NAME, Pieces(b"again"))
+    assert content_of(NAME) == b"renamed"
+    assert stored_files(blobs) == [blobs / NAME]
+
+
+def test_old_drafts_go_and_young_ones_stay(blobs: Path) -> None:
+    drafts = blobs / store.DRAFTS
+    drafts.mkdir(parents=True)
+    (drafts / "old").write_bytes(b"x")
+    (drafts / "young").write_bytes(b"x")
+    os.utime(drafts / "old", (0, 0))
+
+    assert store.remove_drafts(before=datetime.now(UTC) - timedelta(hours=1)) == 1
+
+    assert [path.name for path in drafts.iterdir()] == ["young"]
+    assert list(store.names()) == []
+
+
+def test_discarding_removes_a_draft_too(blobs: Path) -> None:
+    drafts = blobs / store.DRAFTS
+    drafts.mkdir(parents=True)
+    (drafts / "abcdef").write_bytes(b"half")
+
+    store.discard(NAME)
+
+    assert stored_files(blobs) == []
+
+
+@pytest.mark.parametrize("name", ["../outside", "/etc/passwd", "org/../../x"])
+@pytest.mark.usefixtures("blobs")
+def test_no_name_leads_out_of_the_store(name: str) -> None:
+    with pytest.raises(StoreFailed):
+        store.put(name, Pieces(b"x"))
+    with pytest.raises(StoreFailed):
+        store.open(name)
