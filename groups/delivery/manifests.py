@@ -84,9 +84,9 @@ def _descriptor(layer: Layer, image: Image, key: NodeKey) -> dict[str, Any]:
 def _wrap(plain: bytes, key: NodeKey) -> dict[str, Any]:
     """Encrypt to the node's key: a JWE in flattened JSON."""
     message = jwe.FlattenedJSONEncryption({"alg": key.wraps_with, "enc": "A256GCM"}, plain)
-    message.add_recipient(None, key.jwk)
+    message.add_recipient({}, key.jwk)
     wrapped = jwe.encrypt_json(message, None, algorithms=[key.wraps_with, "A256GCM"])
-    return dict(wrapped)
+    return {name: value for name, value in wrapped.items() if value}
 
 
 def _json(document: dict[str, Any]) -> bytes:

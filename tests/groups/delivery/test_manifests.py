@@ -1,0 +1,147 @@
+"""The manifest for one node, opened with that node's key and with no other."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
+from cryptography.hazmat.primitives.ciphers.modes import CTR
+from joserfc import jwe
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey, RSAKey
+
+from groups import store
+from groups.actions import start, stop
+from groups.delivery import manifests
+from groups.delivery.manifests import prepare
+from groups.models import Image, Instance, NodeManifest
+from registries import keyring
+from tests.groups.delivery.made import NodeInHand, Source, digest_of, make_node, rsa_key
+
+
+def taken(group: Any, node: NodeInHand) -> Instance:
+    """The group's instance, which the node took."""
+    start(group)
+    node.poll()
+    return Instance.objects.get(node=node.row)
+
+
+def open_keys(annotation: str, node: NodeInHand) -> dict[str, Any]:
+    message = json.loads(base64.b64decode(annotation, validate=True))
+    assert "recipients" not in message, "flattened, not general"
+    is_ec = b"EC" in node.row.public_key.encode() or len(node.row.public_key) < 300
+    key = (ECKey if is_ec else RSAKey).import_key(node.private_pem)
+    algorithm = "ECDH-ES+A256KW" if is_ec else "RSA-OAEP-256"
+    opened = jwe.decrypt_json(message, key, algorithms=[algorithm, "A256GCM"])
+    return dict(json.loads(opened.plaintext or b""))
+
+
+@pytest.mark.parametrize("kind", ["P-256", "RSA"])
+def test_the_node_opens_every_layer(group: Any, source: Source, image: Image, kind: str) -> None:
+    node = make_node(key=rsa_key() if kind == "RSA" else None)
+    made = prepare(taken(group, node).pk)
+    assert made is not None
+    body = bytes(made.body)
+    assert made.digest == digest_of(body)
+    manifest = json.loads(body)
+    assert manifest["mediaType"] == "application/vnd.oci.image.manifest.v1+json"
+    assert manifest["config"] == {
+        "mediaType": "application/vnd.oci.image.config.v1+json",
+        "digest": digest_of(source.config),
+        "size": len(source.config),
+    }
+    assert len(manifest["layers"]) == len(source.layers)
+    for listed, row, (_, plain) in zip(manifest["layers"], image.layers.all(), source.layers, strict=True):
+        assert listed["mediaType"] == "application/vnd.oci.image.layer.v1.tar+gzip+encrypted"
+        public = json.loads(base64.b64decode(listed["annotations"]["org.opencontainers.image.enc.pubopts"]))
+        private = open_keys(listed["annotations"]["org.opencontainers.image.enc.keys.jwe"], node)
+        with store.open(row.object_name) as file:
+            cipher = file.read()
+        assert (digest_of(cipher), len(cipher)) == (listed["digest"], listed["size"])
+        secret = base64.b64decode(private["symkey"])
+        assert base64.b64decode(public["hmac"]) == hmac.digest(secret, cipher, hashlib.sha256)
+        nonce = base64.b64decode(private["cipheroptions"]["nonce"])
+        assert Cipher(AES(secret), CTR(nonce)).decryptor().update(cipher) == plain
+        assert private["digest"] == digest_of(plain)
+        assert (public["cipher"], public["cipheroptions"]) == ("AES_256_CTR_HMAC_SHA256", {})
+
+
+def test_another_node_opens_none(group: Any, node: NodeInHand, other_node: NodeInHand) -> None:
+    made = prepare(taken(group, node).pk)
+    assert made is not None
+    for listed in json.loads(bytes(made.body))["layers"]:
+        with pytest.raises(JoseError):
+            open_keys(listed["annotations"]["org.opencontainers.image.enc.keys.jwe"], other_node)
+
+
+def test_it_is_made_once_for_an_image_and_a_node(group: Any, node: NodeInHand, monkeypatch: pytest.MonkeyPatch) -> None:
+    instance = taken(group, node)
+    first = prepare(instance.pk)
+    assert prepare(instance.pk) == first
+    # Two workers at once: the second finds at its insert that the first has been.
+    assert first is not None
+    really = manifests.manifest_for
+
+    def meanwhile(image: Any, key: Any) -> bytes:
+        NodeManifest.objects.create(image=image, node=node.row, digest="sha256:theirs", body=b"{}")
+        return really(image, key)
+
+    first.delete()
+    monkeypatch.setattr(manifests, "manifest_for", meanwhile)
+    second = prepare(instance.pk)
+    assert second is not None
+    assert second.digest == "sha256:theirs"
+
+
+def test_layers_with_one_digest_are_each_listed(group: Any, node: NodeInHand, image: Image) -> None:
+    first = image.layers.get(position=0)
+    image.layers.filter(position=2).update(
+        digest=first.digest,
+        size=first.size,
+        cipher_digest=first.cipher_digest,
+        wrapped_key=first.wrapped_key,
+        nonce=first.nonce,
+        hmac=first.hmac,
+    )
+    made = prepare(taken(group, node).pk)
+    assert made is not None
+    digests = [listed["digest"] for listed in json.loads(bytes(made.body))["layers"]]
+    assert digests[0] == digests[2] != digests[1]
+
+
+def test_nothing_is_made_for_what_is_over(group: Any, node: NodeInHand) -> None:
+    import uuid
+
+    assert prepare(uuid.uuid4()) is None
+    instance = taken(group, node)
+    stop(group)
+    assert prepare(instance.pk) is None
+    assert not NodeManifest.objects.exists()
+
+
+def test_the_web_zone_can_not_make_one(group: Any, node: NodeInHand, settings: Any) -> None:
+    instance = taken(group, node)
+    settings.PORTAL_ZONE = "web"
+    with pytest.raises(keyring.KeyUnavailable):
+        prepare(instance.pk)
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [
+        ("application/vnd.docker.image.rootfs.diff.tar", "application/vnd.oci.image.layer.v1.tar+encrypted"),
+        ("application/vnd.docker.image.rootfs.diff.tar.zstd", "application/vnd.oci.image.layer.v1.tar+zstd+encrypted"),
+        ("application/vnd.oci.image.layer.v1.tar+zstd", "application/vnd.oci.image.layer.v1.tar+zstd+encrypted"),
+    ],
+)
+def test_layer_types_become_ocis(group: Any, node: NodeInHand, image: Image, theirs: str, ours: str) -> None:
+    image.layers.update(media_type=theirs)
+    made = prepare(taken(group, node).pk)
+    assert made is not None
+    assert {listed["mediaType"] for listed in json.loads(bytes(made.body))["layers"]} == {ours}

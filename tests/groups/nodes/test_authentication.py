@@ -1,0 +1,171 @@
+"""Who is let in to the node API, and that all others hear the same."""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import json
+import time
+from typing import Any
+
+import pytest
+from django.test import Client
+from joserfc import jwt
+from joserfc.jwk import ECKey, RSAKey
+
+from groups.models import Node
+from tests.groups.delivery.made import NodeInHand, make_node, public_pem, rsa_key
+
+BODY = {"capacity": {"cpu": 1, "memory_mb": 1024, "gpu": ""}, "instances": []}
+
+
+def call(authorization: str | None, address: str = "/node/v1/poll") -> Any:
+    headers = {} if authorization is None else {"Authorization": authorization}
+    return Client().post(address, BODY, "application/json", headers=headers)
+
+
+def b64(document: Any) -> str:
+    return base64.urlsafe_b64encode(json.dumps(document).encode()).rstrip(b"=").decode()
+
+
+def test_a_signed_call_is_let_in(node: NodeInHand) -> None:
+    assert call(f"Bearer {node.signed()}").status_code == 200
+    assert call(f"bearer {node.signed()}").status_code == 200
+    node.row.refresh_from_db()
+    assert node.row.last_seen_at is not None
+
+
+def test_an_rsa_node_signs_with_ps256(db: None) -> None:
+    node = make_node(key=rsa_key())
+    token = node.signed()
+    assert json.loads(base64.urlsafe_b64decode(token.split(".")[0] + "=="))["alg"] == "PS256"
+    assert call(f"Bearer {token}").status_code == 200
+
+
+def test_each_call_is_good_once(node: NodeInHand) -> None:
+    token = node.signed()
+    assert [call(f"Bearer {token}").status_code for _ in range(3)] == [200, 401, 401]
+    # A jti belongs to its node.
+    other = make_node("other")
+    assert call(f"Bearer {node.signed(jti='one')}").status_code == 200
+    assert call(f"Bearer {other.signed(jti='one')}").status_code == 200
+    assert call(f"Bearer {node.signed(jti='one')}").status_code == 401
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"exp": None},
+        {"exp": "soon"},
+        {"exp": True},
+        {"exp": 0},
+        {"exp": int(time.time()) - 10},
+        {"exp": int(time.time()) + 3600},
+        {"exp": 10**30},
+        {"jti": None},
+        {"jti": ""},
+        {"jti": 7},
+        {"jti": "x" * 129},
+        {"aud": None},
+        {"aud": "https://elsewhere.example"},
+        {"aud": ["http://localhost:8000", "https://elsewhere.example"]},
+        {"aud": "http://localhost:8000/"},
+        {"sub": None},
+        {"sub": "00000000-0000-0000-0000-000000000000"},
+        {"iss": None},
+        {"iss": "00000000-0000-0000-0000-000000000000"},
+        {"iss": "nobody"},
+        {"iss": 7},
+        {"iat": int(time.time()) + 600},
+        {"nbf": int(time.time()) + 600},
+    ],
+    ids=str,
+)
+def test_claims_that_are_wrong(node: NodeInHand, claims: dict[str, Any]) -> None:
+    refused(f"Bearer {node.signed(**claims)}")
+
+
+def refused(authorization: str | None) -> None:
+    response = call(authorization)
+    absent = call(None)
+    assert response.status_code == 401
+    assert response.content == absent.content
+    assert response.headers.items() - {("X-Request-Id", response["X-Request-Id"])} == absent.headers.items() - {
+        ("X-Request-Id", absent["X-Request-Id"])
+    }
+    assert response["Content-Type"] == "application/problem+json"
+    assert response["Cache-Control"] == "no-store"
+    assert response.json()["code"] == "not_authenticated"
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    ["", "Bearer", "Bearer ", "Bearer x", "Bearer a.b.c", "Basic eDp5", "Bearer " + "A" * 100_000, "Bearer ..", "é"],
+)
+def test_headers_that_are_none(db: None, authorization: str) -> None:
+    refused(authorization)
+
+
+def test_two_headers_are_refused(node: NodeInHand) -> None:
+    # This is what servers make of two headers of one name.
+    refused(f"Bearer {node.signed()},Bearer {node.signed()}")
+    refused(f"Bearer {node.signed()}, Bearer {node.signed()}")
+
+
+def test_a_token_elsewhere_is_no_token(node: NodeInHand) -> None:
+    assert call(None, f"/node/v1/poll?token={node.signed()}").status_code == 401
+    assert call(None, f"/node/v1/poll?access_token={node.signed()}").status_code == 401
+
+
+def test_a_removed_node_is_nobody(node: NodeInHand) -> None:
+    Node.objects.update(status=Node.Status.REMOVED)
+    refused(f"Bearer {node.signed()}")
+
+
+def test_a_node_that_is_not_known(node: NodeInHand) -> None:
+    token = node.signed()
+    Node.objects.all().delete()
+    refused(f"Bearer {token}")
+
+
+def test_a_tampered_token_is_refused(node: NodeInHand, other_node: NodeInHand) -> None:
+    header, payload, signature = node.signed().split(".")
+    claims = json.loads(base64.urlsafe_b64decode(payload + "=="))
+    refused(f"Bearer {header}.{b64(claims | {'jti': 'another'})}.{signature}")
+    refused(f"Bearer {header}.{payload}.{signature[:-2]}AA")
+    refused(f"Bearer {other_node.signed(iss=str(node.row.pk), sub=str(node.row.pk))}")
+
+
+def test_nothing_in_the_token_chooses_key_or_algorithm(node: NodeInHand) -> None:
+    claims = json.loads(base64.urlsafe_b64decode(node.signed().split(".")[1] + "=="))
+    none = f"{b64({'alg': 'none'})}.{b64(claims)}."
+    refused(f"Bearer {none}")
+    refused(f"Bearer {none}AA")
+    # The public key, used as the secret of an HMAC.
+    said = f"{b64({'alg': 'HS256'})}.{b64(claims)}"
+    mac = hmac.digest(node.row.public_key.encode(), said.encode(), "sha256")
+    swapped = f"{said}.{base64.urlsafe_b64encode(mac).rstrip(b'=').decode()}"
+    refused(f"Bearer {swapped}")
+    # A key of the caller's own, brought along.
+    own = ECKey.generate_key("P-256")
+    for header in (
+        {"jwk": own.as_dict(private=False)},
+        {"jku": "https://evil.example/keys"},
+        {"x5u": "https://e.example"},
+    ):
+        token = jwt.encode({"alg": "ES256", **header}, claims, own, algorithms=["ES256"])
+        refused(f"Bearer {token}")
+    # The node's own key, but with a header that would have another one looked up.
+    mine = ECKey.import_key(node.private_pem)
+    token = jwt.encode({"alg": "ES256", "jku": "https://evil.example/keys"}, claims, mine, algorithms=["ES256"])
+    refused(f"Bearer {token}")
+
+
+def test_a_node_with_an_rsa_key_may_not_use_another_rsa_algorithm(db: None) -> None:
+    key = rsa_key()
+    node = make_node(key=key)
+    claims = json.loads(base64.urlsafe_b64decode(node.signed().split(".")[1] + "=="))
+    for algorithm in ("RS256", "PS512"):
+        token = jwt.encode({"alg": algorithm}, claims, RSAKey.import_key(node.private_pem), algorithms=[algorithm])
+        refused(f"Bearer {token}")
+    assert public_pem(key) == node.row.public_key

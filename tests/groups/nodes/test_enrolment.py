@@ -1,0 +1,169 @@
+"""Joining: once, with a key that can be used."""
+
+from __future__ import annotations
+
+import io
+from datetime import timedelta
+from threading import Barrier, Thread
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from django.core.management import call_command
+from django.core.management.base import CommandError
+from django.db import connection
+from django.test import Client
+from django.utils import timezone
+
+from groups.models import Enrolment, Node
+from groups.nodes.enrolment import CodeRefused, NameInvalid, create_enrolment, enrol
+from tests.groups.delivery.made import ec_key, private_pem, public_pem, rsa_key
+
+pytestmark = pytest.mark.django_db
+
+
+def post(**body: Any) -> Any:
+    return Client().post("/node/v1/enrol", body, "application/json")
+
+
+@pytest.mark.parametrize("key", [ec_key(), rsa_key()], ids=["P-256", "RSA"])
+def test_a_code_is_traded_for_an_identity(key: Any) -> None:
+    response = post(code=create_enrolment("rack-7"), name="anything", public_key=public_pem(key))
+    assert response.status_code == 200
+    assert response["Cache-Control"] == "no-store"
+    node = Node.objects.get(pk=response.json()["node_id"])
+    assert (node.name, node.public_key, node.status) == ("rack-7", public_pem(key), "active")
+    enrolment = Enrolment.objects.get()
+    assert enrolment.node == node
+    assert enrolment.used_at is not None
+
+
+def test_the_command_prints_the_code_alone_on_the_last_line() -> None:
+    out = io.StringIO()
+    call_command("create_enrolment", "rack-7", stdout=out)
+    code = out.getvalue().strip().splitlines()[-1]
+    assert code.startswith("dre_")
+    assert post(code=code, name="x", public_key=public_pem(ec_key())).status_code == 200
+    with pytest.raises(CommandError):
+        call_command("create_enrolment", "rack\n7")
+
+
+def test_codes_are_not_stored() -> None:
+    code = create_enrolment("rack-7")
+    assert code[4:] not in str(list(Enrolment.objects.values()))
+    lifetime = Enrolment.objects.get().expires_at - timezone.now()
+    assert timedelta(hours=23) < lifetime <= timedelta(hours=24)
+
+
+def test_codes_that_are_no_good_look_alike() -> None:
+    used, expired = create_enrolment("a"), create_enrolment("b")
+    enrol(used, "a", public_pem(ec_key()))
+    Enrolment.objects.filter(node_name="b").update(expires_at=timezone.now())
+    answers = set()
+    for code in (used, expired, "dre_" + "A" * 43, "", "x" * 4000, "dre_é", used + "\n"):
+        response = post(code=code, name="x", public_key=public_pem(ec_key()))
+        answers.add((response.status_code, response.content))
+        assert response["Content-Type"] == "application/problem+json"
+    assert len(answers) == 1
+    assert answers.pop()[0] == 401
+    assert Node.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    "public_key",
+    [
+        public_pem(rsa_key(2048)),
+        public_pem(ec.generate_private_key(ec.SECP384R1())),
+        ed25519.Ed25519PrivateKey.generate()
+        .public_key()
+        .public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+        .decode(),
+        private_pem(ec_key()).decode(),
+        rsa_key().public_key().public_bytes(Encoding.PEM, PublicFormat.PKCS1).decode(),
+        "",
+        "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----",
+        "-----BEGIN PUBLIC KEY-----" + "A" * 5000,
+        "-----BEGIN PUBLIC KEY-----\x00é",
+    ],
+    ids=["RSA 2048", "P-384", "Ed25519", "private", "PKCS 1", "empty", "no key", "long", "odd"],
+)
+def test_a_key_that_can_not_be_used_is_named_and_the_code_stays_good(public_key: str) -> None:
+    code = create_enrolment("rack-7")
+    response = post(code=code, name="x", public_key=public_key)
+    assert (response.status_code, response.json()["code"]) == (400, "key_unsupported")
+    assert len(response.json()["detail"]) < 120
+    assert post(code=code, name="x", public_key=public_pem(ec_key())).status_code == 200
+
+
+@pytest.mark.parametrize("name", ["", "x" * 64, "a\nb", "a\x00", "<b>", " a", "‮a"])
+def test_names_that_are_none(name: str) -> None:
+    code = create_enrolment("rack-7")
+    assert post(code=code, name=name, public_key=public_pem(ec_key())).json()["code"] == "name_invalid"
+    with pytest.raises(NameInvalid):
+        create_enrolment(name)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b'"x"',
+        b'{"code":1,"name":"x","public_key":"y"}',
+        b'{"code":"a","code":"b","name":"x","public_key":"y"}',
+        b'{"code":null}',
+        b"\xff\xfe",
+        b"[" * 5000,
+        b'{"code":' + b"1" * 5000 + b"}",
+    ],
+)
+def test_bodies_that_are_none(body: bytes) -> None:
+    response = Client().post("/node/v1/enrol", body, "application/json")
+    assert (response.status_code, response.json()["code"]) == (400, "invalid")
+
+
+def test_a_body_that_is_too_large() -> None:
+    response = post(code="x" * 20_000)
+    assert (response.status_code, response.json()["code"]) == (413, "too_large")
+    assert response["Content-Type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("method", ["get", "head", "put", "delete", "options"])
+@pytest.mark.parametrize("address", ["enrol", "poll", "nothing"])
+def test_only_post(method: str, address: str) -> None:
+    response = getattr(Client(), method)(f"/node/v1/{address}")
+    assert (response.status_code, response["Allow"]) == (405, "POST")
+    assert response["Cache-Control"] == "no-store"
+
+
+def test_other_addresses() -> None:
+    for address in ("/node/v1/", "/node/v1/enrol/", "/node/v1/%2e%2e/admin"):
+        response = Client().post(address)
+        assert (response.status_code, response.json()["code"]) == (404, "not_found")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_many_who_use_a_code_at_once_one_joins() -> None:
+    code, barrier = create_enrolment("rack-7"), Barrier(20)
+    results: list[Any] = []
+
+    def join() -> None:
+        try:
+            key = public_pem(ec_key())
+            barrier.wait()
+            results.append(enrol(code, "x", key))
+        except CodeRefused as error:
+            results.append(error)
+        finally:
+            connection.close()
+
+    threads = [Thread(target=join) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(isinstance(result, Node) for result in results) == 1
+    assert len(results) == 20
+    assert Node.objects.count() == 1

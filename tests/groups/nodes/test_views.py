@@ -1,0 +1,306 @@
+"""What a poll does over HTTP: reports come in, work goes out."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import DatabaseError, OperationalError
+from django.db.models import F
+from django.test import Client
+from django.utils import timezone
+from hypothesis import HealthCheck, settings
+from hypothesis import given as for_any
+from hypothesis import strategies as st
+
+from groups.actions import delete, start, stop
+from groups.models import Instance, NodeToken
+from groups.nodes import handover, views
+from tests.groups.delivery.made import NodeInHand, make_group, prepare_all
+
+ID = "00000000-0000-0000-0000-000000000000"
+
+
+def listed(given: dict[str, Any], state: str, **fields: Any) -> dict[str, Any]:
+    return {"id": given["instance"], "state": state, "progress": 0, "message": "", **fields}
+
+
+def instance() -> Instance:
+    return Instance.objects.get()
+
+
+def test_the_way_of_an_instance(group: Any, node: NodeInHand) -> None:
+    start(group)
+    assert node.poll().json() == {"start": [], "stop": []}
+    assert (instance().state, instance().node) == ("allocating", node.row)
+    assert instance().assigned_at is not None
+    prepare_all()
+    response = node.poll()
+    assert response["Cache-Control"] == "no-store"
+    (given,) = response.json()["start"]
+    assert given["instance"] == str(instance().pk)
+    name, _, digest = given["image"].partition("@")
+    assert name == "localhost:8000/acme/default/app"
+    assert digest.startswith("sha256:")
+    assert given["token"].startswith("drt_")
+    assert given["token_expires_at"] > timezone.now().isoformat()
+    assert (given["command"], given["environment"]) == (["/file-0", "--fast"], {"GREETING": "hello"})
+    assert instance().state == "downloading"
+
+    node.bearer(given["token"])
+    assert node.poll(listed(given, "downloading", progress=40, message="layer 2 of 3")).json() == {
+        "start": [],
+        "stop": [],
+    }
+    assert (instance().progress, instance().message) == (40, "layer 2 of 3")
+    group.refresh_from_db()
+    assert group.status == "deploying"
+
+    node.poll(listed(given, "creating"))
+    assert instance().state == "creating"
+    assert NodeToken.objects.get().ended_because == "delivered"
+    node.poll(listed(given, "running"))
+    group.refresh_from_db()
+    assert (instance().state, group.status) == ("running", "running")
+    node.poll(listed(given, "creating"))
+    group.refresh_from_db()
+    assert (instance().state, group.status) == ("creating", "deploying")
+    node.poll(listed(given, "running"))
+
+    group.refresh_from_db()
+    stop(group)
+    assert node.poll(listed(given, "running")).json()["stop"] == [given["instance"]]
+    assert instance().state == "stopping"
+    assert node.poll().json() == {"start": [], "stop": []}
+    assert not Instance.objects.exists()
+
+
+def test_what_the_node_reports_past_the_download_ends_the_session(node: NodeInHand, given: dict[str, Any]) -> None:
+    bearer = node.bearer(given["token"])
+    node.poll(listed(given, "creating"))
+    assert Client().get("/v2/", headers=bearer).status_code == 401
+
+
+def test_an_answer_that_got_lost_is_given_again(node: NodeInHand, given: dict[str, Any]) -> None:
+    (again,) = node.poll().json()["start"]
+    assert again["instance"] == given["instance"]
+    assert again["token"] != given["token"]
+    first, second = NodeToken.objects.order_by("issued_at")
+    assert (first.ended_because, second.ended_because) == ("reissued", "")
+    assert node.redeem(given["token"]).status_code == 401
+    assert node.redeem(again["token"]).status_code == 200
+
+
+def test_a_node_that_lost_its_disk_is_given_it_again(node: NodeInHand, given: dict[str, Any]) -> None:
+    bearer = node.bearer(given["token"])
+    (again,) = node.poll().json()["start"]
+    assert Client().get("/v2/", headers=bearer).status_code == 401
+    node.bearer(again["token"])
+    node.poll(listed(given, "running"))
+    group = instance().group
+    assert group.status == "running"
+    (third,) = node.poll().json()["start"]
+    group.refresh_from_db()
+    assert (instance().state, group.status) == ("downloading", "deploying")
+    assert node.redeem(third["token"]).status_code == 200
+
+
+def test_a_download_whose_token_is_used_up_gets_another(node: NodeInHand, given: dict[str, Any]) -> None:
+    assert node.poll(listed(given, "downloading")).json()["start"] == []
+    NodeToken.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
+    (again,) = node.poll(listed(given, "downloading")).json()["start"]
+    node.bearer(again["token"])
+    assert node.poll(listed(given, "downloading")).json()["start"] == []
+    NodeToken.objects.update(session_expires_at=timezone.now() - timedelta(seconds=1))
+    assert len(node.poll(listed(given, "downloading")).json()["start"]) == 1
+
+
+def test_tokens_for_one_instance_are_bounded(node: NodeInHand, given: dict[str, Any]) -> None:
+    answers = [len(node.poll().json()["start"]) for _ in range(handover.MOST_TOKENS_AN_HOUR + 2)]
+    assert answers == [1] * (handover.MOST_TOKENS_AN_HOUR - 1) + [0] * 3
+    NodeToken.objects.update(issued_at=F("issued_at") - timedelta(hours=2))
+    assert len(node.poll().json()["start"]) == 1
+
+
+def test_an_instance_that_is_given_back_goes_elsewhere(
+    node: NodeInHand, other_node: NodeInHand, given: dict[str, Any]
+) -> None:
+    assert node.poll(listed(given, "allocating", message="disk full")).json() == {"start": [], "stop": []}
+    assert (instance().state, instance().node, instance().message) == ("allocating", None, "disk full")
+    assert NodeToken.objects.get().ended_because == "given back"
+    other_node.poll()
+    prepare_all()
+    (theirs,) = other_node.poll().json()["start"]
+    assert theirs["instance"] == given["instance"]
+    assert theirs["image"] != given["image"], "each node has its own manifest"
+    assert node.poll(listed(given, "downloading")).json()["stop"] == [given["instance"]]
+
+
+def test_a_node_speaks_for_its_own_instances_only(
+    node: NodeInHand, other_node: NodeInHand, given: dict[str, Any]
+) -> None:
+    answer = other_node.poll(
+        listed(given, "running"), {"id": "00000000-0000-0000-0000-000000000000", "state": "running"}
+    )
+    assert answer.json()["stop"] == [given["instance"], "00000000-0000-0000-0000-000000000000"]
+    assert instance().state == "downloading"
+    assert instance().node == node.row
+
+
+@pytest.mark.parametrize("state", ["stopping", "allocating"])
+def test_what_was_deleted_is_to_stop(node: NodeInHand, given: dict[str, Any], state: str) -> None:
+    delete(instance().group)
+    assert node.poll(listed(given, state)).json() == {"start": [], "stop": [given["instance"]]}
+
+
+def test_a_group_that_stops_before_it_was_fetched(node: NodeInHand, given: dict[str, Any]) -> None:
+    group = instance().group
+    stop(group)
+    assert node.poll().json() == {"start": [], "stop": []}
+    assert not Instance.objects.exists()
+    assert NodeToken.objects.get().ended_because == "stopped"
+    start(group)
+    assert len(node.poll().json()["start"]) == 1, "its manifest is still good"
+
+
+def test_reports_that_lag_behind_change_nothing(node: NodeInHand, given: dict[str, Any]) -> None:
+    node.poll(listed(given, "running"))
+    for state in ("downloading", "stopping"):
+        assert node.poll(listed(given, state)).json() == {"start": [], "stop": []}
+        assert instance().state == "running"
+
+
+def test_a_manifest_that_is_overdue_is_asked_for_again(
+    group: Any, node: NodeInHand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    woken: list[Any] = []
+    monkeypatch.setattr(handover, "wake_prepare", woken.append)
+    start(group)
+    node.poll()
+    node.poll()
+    assert woken == []
+    Instance.objects.update(assigned_at=timezone.now() - timedelta(seconds=11))
+    node.poll()
+    node.poll()
+    assert woken == [instance().pk]
+
+
+def test_an_environment_that_can_not_be_read_starts_nothing(group: Any, node: NodeInHand) -> None:
+    start(group)
+    node.poll()
+    prepare_all()
+    type(group).objects.update(environment=b"something else, of some length at least")
+    assert node.poll().json() == {"start": [], "stop": []}
+    assert instance().state == "allocating"
+
+
+GOOD: dict[str, Any] = {"capacity": {"cpu": 1, "memory_mb": 1, "gpu": None}, "instances": []}
+
+
+def send(node: NodeInHand, body: Any) -> Any:
+    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return Client().post("/node/v1/poll", raw, "application/json", headers={"Authorization": f"Bearer {node.signed()}"})
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"nonsense",
+        b"[]",
+        b"\xff",
+        b'{"capacity":{"cpu":1e400,"memory_mb":1},"instances":[]}',
+        b'{"capacity":{"cpu":NaN,"memory_mb":1},"instances":[]}',
+        b'{"a":1,"a":2}',
+        b'{"a":' + b"[" * 10_000,
+        {},
+        GOOD | {"capacity": None},
+        GOOD | {"capacity": {}},
+        GOOD | {"capacity": {"cpu": -1, "memory_mb": 1}},
+        GOOD | {"capacity": {"cpu": True, "memory_mb": 1}},
+        GOOD | {"capacity": {"cpu": "1", "memory_mb": 1}},
+        GOOD | {"capacity": {"cpu": 10**18, "memory_mb": 1}},
+        GOOD | {"capacity": {"cpu": 1, "memory_mb": 1, "gpu": 1}},
+        GOOD | {"instances": None},
+        GOOD | {"instances": {}},
+        GOOD | {"instances": [1]},
+        GOOD | {"instances": [{"id": ID}]},
+        GOOD | {"instances": [{"id": "x", "state": "running"}]},
+        GOOD | {"instances": [{"id": 7, "state": "running"}]},
+        GOOD | {"instances": [{"id": ID, "state": "sleeping"}]},
+        GOOD | {"instances": [{"id": ID, "state": ["running"]}]},
+        GOOD | {"instances": [{"id": ID, "state": "running", "progress": 101}]},
+        GOOD | {"instances": [{"id": ID, "state": "running", "progress": "5"}]},
+        GOOD | {"instances": [{"id": ID, "state": "running", "message": {}}]},
+        GOOD | {"instances": [{"id": ID, "state": "running"}] * 2},
+        GOOD | {"instances": [{"id": ID, "state": "running"}] * 1001},
+    ],
+    ids=lambda body: str(body)[:60],
+)
+def test_reports_that_are_none(node: NodeInHand, body: Any) -> None:
+    response = send(node, body)
+    assert (response.status_code, response.json()["code"]) == (400, "invalid")
+    assert response["Content-Type"] == "application/problem+json"
+
+
+def test_a_report_that_is_too_large(node: NodeInHand) -> None:
+    response = send(node, b" " * (views.LARGEST_POLL + 1))
+    assert (response.status_code, response.json()["code"]) == (413, "too_large")
+
+
+def test_messages_are_made_fit_to_show(node: NodeInHand, given: dict[str, Any]) -> None:
+    node.poll(listed(given, "downloading", message="\x1b[31ma\x00b\r\n\u202ec" + "x" * 1000, progress=12.7))
+    assert instance().message.startswith("[31ma b c")
+    assert len(instance().message) <= 300
+    assert instance().progress == 12
+
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=20),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(["id", "state", "progress", "message", "cpu", "memory_mb", "x"]), inner, max_size=5
+        )
+    ),
+    max_leaves=15,
+)
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@for_any(st.fixed_dictionaries({"capacity": anything, "instances": anything}) | anything)
+def test_whatever_is_sent_gets_an_answer(node: NodeInHand, body: Any) -> None:
+    assert send(node, body).status_code in (200, 400)
+
+
+def test_a_database_that_fails_is_not_a_crash(node: NodeInHand, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[int] = []
+
+    def deadlock(*args: Any) -> Any:
+        calls.append(1)
+        raise OperationalError("deadlock detected")
+
+    monkeypatch.setattr(views, "take_poll", deadlock)
+    response = send(node, GOOD)
+    assert (response.status_code, response.json()["code"], len(calls)) == (503, "unavailable", views.TRIES)
+    assert "deadlock" not in response.content.decode()
+
+    def broken(*args: Any) -> Any:
+        raise DatabaseError("column")
+
+    monkeypatch.setattr(views, "take_poll", broken)
+    assert send(node, GOOD).status_code == 503
+
+
+def test_two_groups_of_one_image_name_do_not_meet(acme: Any, image: Any, node: NodeInHand, group: Any) -> None:
+    """A token is bound to rows, so a group of the same name, made anew, is another one."""
+    start(group)
+    node.poll()
+    prepare_all()
+    (first,) = node.poll().json()["start"]
+    bearer = node.bearer(first["token"])
+    group.delete()
+    make_group(acme, image)
+    assert Client().get(f"/v2/acme/default/app/manifests/{first['image'][-71:]}", headers=bearer).status_code == 401
