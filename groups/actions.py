@@ -18,7 +18,7 @@ from groups.environment import seal_environment
 from groups.holds import settle_credential
 from groups.instances import add_instances, end_instances
 from groups.models import ContainerGroup, Image
-from groups.states import move
+from groups.states import Stale, move
 from groups.wakeups import wake_pull
 from registries.actions import extend_for_pull, pull_seconds
 from registries.models import Credential
@@ -67,6 +67,7 @@ def create(
 
 def retry(group: ContainerGroup, *, credential: Credential | None) -> ContainerGroup:
     """Pull the same reference again for a failed group, with a new credential or none."""
+    _only_from(group, Status.FAILED)
     with transaction.atomic():
         image = _queue_image(group.organization_id, parse(group.image.reference), credential)
         return move(group, to=Status.PENDING, image=image)
@@ -74,6 +75,7 @@ def retry(group: ContainerGroup, *, credential: Credential | None) -> ContainerG
 
 def start(group: ContainerGroup) -> ContainerGroup:
     """Have the group's replicas run: instances are written as `allocating`, and nodes that poll take them."""
+    _only_from(group, Status.STOPPED, Status.SUCCEEDED)
     with transaction.atomic():
         move(group, to=Status.DEPLOYING)
         add_instances(group)
@@ -82,6 +84,7 @@ def start(group: ContainerGroup) -> ContainerGroup:
 
 def stop(group: ContainerGroup) -> ContainerGroup:
     """Stop the group: instances without a node go at once, the others when their node hears of it."""
+    _only_from(group, Status.DEPLOYING, Status.RUNNING)
     with transaction.atomic():
         move(group, to=Status.STOPPED)
         end_instances(group)
@@ -100,6 +103,13 @@ def delete(group: ContainerGroup) -> None:
         image.delete()
         if credential_id is not None:
             settle_credential(credential_id)
+
+
+def _only_from(group: ContainerGroup, *statuses: str) -> None:
+    """Raise Stale for what members can't do now, though the table has such a move for somebody else: only the end
+    of its pull takes a group out of `pending`."""
+    if group.status not in statuses:
+        raise Stale(f"ContainerGroup {group.pk} is {group.status}")
 
 
 def _queue_image(organization_id: Any, reference: Reference, credential: Credential | None) -> Image:

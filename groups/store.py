@@ -139,10 +139,8 @@ def discard(name: str) -> None:
 
 def local_path(name: str) -> Path | None:
     """Return the file that holds a blob, None where the storage has no files of its own."""
-    try:
-        return Path(_blobs().path(name))
-    except NotImplementedError:
-        return None
+    storage = _blobs()
+    return Path(storage.path(name)) if isinstance(storage, FileSystemStorage) else None
 
 
 def names() -> Iterator[str]:

@@ -39,9 +39,6 @@ class Pieces:
 class Memory(InMemoryStorage):
     """A storage without files, such as those of django-storages."""
 
-    def path(self, name: str) -> str:
-        raise NotImplementedError
-
 
 @pytest.fixture(params=["files", "memory"])
 def kept(request: pytest.FixtureRequest, blobs: Path, settings: Any) -> Iterator[None]:

@@ -1,0 +1,143 @@
+"""What members do to a group, and what becomes of its image, instances and credential."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from groups import actions
+from groups.environment import open_environment
+from groups.models import ContainerGroup, Failure, Image, Instance, Node
+from groups.states import Stale, move
+from tests.groups.pulls import make_credential, make_group
+
+REFERENCE = "registry.example.com/team/app:1.0"
+HOST = "registry.example.com"
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+    """Wake-ups that left."""
+    calls: list[tuple[str, str]] = []
+    monkeypatch.setattr("groups.wakeups._enqueue", lambda queue, function, row: calls.append((function, row)))
+    return calls
+
+
+@pytest.fixture
+def group(project: Any) -> ContainerGroup:
+    """A pending group with a credential."""
+    return make_group(project, REFERENCE, credential=make_credential(project.organization, HOST), replicas=3)
+
+
+def stopped(group: ContainerGroup) -> ContainerGroup:
+    return move(group, to="stopped")
+
+
+def test_creating_queues_the_image_and_wakes_on_commit(
+    project: Any, sent: list[Any], django_capture_on_commit_callbacks: Any
+) -> None:
+    with django_capture_on_commit_callbacks(execute=True):
+        group = make_group(project, REFERENCE, environment={"TOKEN": "canary-env"})
+        assert sent == []
+
+    assert (group.status, group.image.status) == ("pending", "queued")
+    assert (group.image.registry, group.image.repository, group.image.version) == (HOST, "team/app", "1.0")
+    assert sent == [("groups.jobs.pull", str(group.image.pk))]
+    assert b"canary-env" not in bytes(group.environment or b"")
+    assert open_environment(group) == {"TOKEN": "canary-env"}
+
+
+def test_a_name_is_taken_once_and_nothing_of_the_second_stays(group: ContainerGroup, project: Any) -> None:
+    with pytest.raises(IntegrityError), transaction.atomic():
+        make_group(project, REFERENCE)
+
+    assert Image.objects.count() == 1
+
+
+def test_the_credential_may_live_as_long_as_the_pull_may_take(group: ContainerGroup) -> None:
+    assert group.image.credential is not None
+    group.image.credential.refresh_from_db()
+    left = group.image.credential.deadline - timezone.now()
+    assert timedelta(seconds=4400) < left <= timedelta(seconds=4500)
+
+
+def test_starting_adds_the_instances_and_stopping_ends_them(group: ContainerGroup) -> None:
+    stopped(group)
+
+    actions.start(group)
+    assert group.status == "deploying"
+    assert list(group.instances.values_list("state", flat=True)) == ["allocating"] * 3
+    node = Node.objects.create(name="n", public_key="k")
+    Instance.objects.filter(pk=group.instances.first().pk).update(node=node)  # type: ignore[union-attr]
+
+    actions.stop(group)
+    assert group.status == "stopped"
+    assert list(group.instances.values_list("state", "node")) == [("stopping", node.pk)]
+
+
+@pytest.mark.parametrize(
+    ("action", "allowed"),
+    [
+        (actions.start, {"stopped", "succeeded"}),
+        (actions.stop, {"deploying", "running"}),
+        (lambda group: actions.retry(group, credential=None), {"failed"}),
+    ],
+)
+@pytest.mark.parametrize("status", ContainerGroup.Status.values)
+def test_what_can_be_done_when(group: ContainerGroup, status: str, action: Any, allowed: set[str]) -> None:
+    ContainerGroup.objects.update(status=status)
+    group.refresh_from_db()
+
+    if status in allowed:
+        action(group)
+        return
+    with pytest.raises(Stale):
+        action(group)
+    assert ContainerGroup.objects.get().status == status
+    assert not Instance.objects.exists()
+    assert Image.objects.count() == 1
+
+
+def test_retrying_pulls_the_same_reference_with_a_new_credential(group: ContainerGroup, project: Any) -> None:
+    first = group.image
+    move(group, to="failed")
+
+    actions.retry(group, credential=make_credential(project.organization, HOST))
+
+    assert group.status == "pending"
+    assert group.image_id != first.pk
+    assert (group.image.reference, group.image.status, group.image.attempt) == (REFERENCE, "queued", 0)
+
+
+def test_deleting_takes_image_and_secret_and_leaves_the_record(group: ContainerGroup) -> None:
+    credential = group.image.credential
+    assert credential is not None
+    Failure.objects.create(
+        organization=group.organization, group=group, group_name="app", reference=REFERENCE, registry=HOST, step="size",
+        code="image_too_large",
+    )  # fmt: skip
+
+    actions.delete(group)
+
+    assert not ContainerGroup.objects.exists()
+    assert not Image.objects.exists()
+    credential.refresh_from_db()
+    assert (credential.sealed, credential.destroyed_because) == (None, "settled")
+    assert Failure.objects.get().group is None
+
+
+def test_a_credential_that_another_pull_waits_for_stays(group: ContainerGroup, project: Any) -> None:
+    credential = group.image.credential
+    other = make_group(project, REFERENCE, credential=credential, name="other")
+
+    actions.delete(group)
+    credential.refresh_from_db()  # type: ignore[union-attr]
+    assert credential.is_live  # type: ignore[union-attr]
+
+    actions.delete(other)
+    credential.refresh_from_db()  # type: ignore[union-attr]
+    assert not credential.is_live  # type: ignore[union-attr]

@@ -1,0 +1,242 @@
+"""What the sweeper sets right, and what it leaves alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+import time
+import uuid
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.utils import timezone
+
+from groups import sweep as sweeper
+from groups.ingest.claim import claim
+from groups.models import ContainerGroup, Failure, Image, Instance, Layer, Node, NodeManifest
+from groups.sweep import sweep
+from tests.groups.pulls import make_credential, make_group, step_outcomes, stored_files
+
+HOST = "registry.example.com"
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+    """Wake-ups that left."""
+    calls: list[tuple[str, str]] = []
+    monkeypatch.setattr("groups.wakeups._enqueue", lambda queue, function, row: calls.append((function, row)))
+    monkeypatch.setattr(sweeper, "waiting", lambda queue: 0)
+    return calls
+
+
+@pytest.fixture
+def group(transactional_db: None, project: Any, sent: list[Any], blobs: Path) -> ContainerGroup:
+    """A pending group, woken already."""
+    made = make_group(project, f"{HOST}/team/app:1.0", credential=make_credential(project.organization, HOST))
+    sent.clear()
+    return made
+
+
+def ago(**time: int) -> Any:
+    return timezone.now() - timedelta(**time)
+
+
+def test_a_pass_over_nothing_does_nothing(group: ContainerGroup, sent: list[Any]) -> None:
+    assert not any(sweep().values())
+    assert sent == []
+
+
+def test_a_dead_workers_pull_is_tried_again(group: ContainerGroup) -> None:
+    held = claim(group.image_id)
+    assert held is not None
+    assert not any(sweep().values())
+    Image.objects.update(lease_expires_at=ago(seconds=1))
+
+    assert sweep()["leases_expired"] == 1
+
+    image = Image.objects.get()
+    assert (image.status, image.lease, image.retry_code) == ("queued", None, "interrupted")
+    assert image.credential is not None
+    assert image.credential.is_live
+    assert not any(sweep().values())
+
+
+def test_a_pull_that_kills_its_workers_ends(group: ContainerGroup) -> None:
+    for _ in range(3):
+        Image.objects.update(not_before=None)
+        assert claim(group.image_id) is not None
+        Image.objects.update(lease_expires_at=ago(seconds=1))
+        assert sweep()["leases_expired"] == 1
+
+    group.refresh_from_db()
+    assert group.status == "failed"
+    failure = Failure.objects.get()
+    assert (failure.code, failure.attempt, failure.step) == ("interrupted", 3, "resolve")
+    assert group.image.credential is not None
+    assert not group.image.credential.is_live
+
+
+def test_a_step_that_was_under_way_is_closed(group: ContainerGroup) -> None:
+    held = claim(group.image_id)
+    assert held is not None
+    held.image.steps.create(attempt=1, name="resolve", outcome="ok")
+    held.image.steps.create(attempt=1, name="connect")
+    Image.objects.update(lease_expires_at=ago(seconds=1), retry_until=ago(seconds=1))
+
+    sweep()
+
+    assert step_outcomes(held.image) == {"resolve": "ok", "connect": "failed", "destroy": "ok"}
+    assert Failure.objects.get().step == "connect"
+
+
+def test_a_lease_that_is_renewed_in_between_is_left_alone(
+    group: ContainerGroup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = claim(group.image_id)
+    assert held is not None
+    Image.objects.update(lease_expires_at=ago(seconds=1))
+    monkeypatch.setattr(sweeper, "last_step", lambda image: (held.renew(), "resolve")[1])
+
+    assert sweep()["leases_expired"] == 0
+
+    held.check()
+    assert Image.objects.get().status == "pulling"
+
+
+def test_a_lost_wake_up_is_sent_again(group: ContainerGroup, sent: list[Any]) -> None:
+    Image.objects.update(created_at=ago(seconds=11))
+
+    assert sweep()["pulls_woken"] == 1
+    assert sent == [("groups.jobs.pull", str(group.image_id))]
+
+
+def test_a_pull_is_woken_when_its_time_has_come(group: ContainerGroup, sent: list[Any]) -> None:
+    Image.objects.update(created_at=ago(hours=1), not_before=timezone.now() + timedelta(seconds=60))
+    assert sweep()["pulls_woken"] == 0
+
+    Image.objects.update(not_before=ago(seconds=1))
+    assert sweep()["pulls_woken"] == 1
+
+
+def test_a_full_queue_is_not_filled_further(
+    group: ContainerGroup, sent: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Image.objects.update(created_at=ago(hours=1))
+    monkeypatch.setattr(sweeper, "waiting", lambda queue: 1)
+
+    assert sweep()["pulls_woken"] == 0
+    assert sent == []
+
+
+def test_without_redis_a_pass_goes_through(transactional_db: None, project: Any, blobs: Path) -> None:
+    make_group(project, f"{HOST}/team/app:1.0")
+    Image.objects.update(created_at=ago(hours=1))
+
+    assert sweep()["pulls_woken"] == 1
+
+
+def test_an_overdue_credential_is_destroyed(group: ContainerGroup) -> None:
+    credential = group.image.credential
+    assert credential is not None
+    type(credential).objects.update(deadline=ago(seconds=1))
+
+    assert sweep()["credentials_destroyed"] == 1
+
+    credential.refresh_from_db()
+    assert (credential.sealed, credential.destroyed_because) == (None, "deadline")
+
+
+def test_an_instance_whose_manifest_is_missing_is_woken(group: ContainerGroup, sent: list[Any]) -> None:
+    node = Node.objects.create(name="n", public_key="k")
+    instance = Instance.objects.create(group=group, node=node, assigned_at=ago(seconds=11))
+    Instance.objects.create(group=group)
+
+    assert sweep()["manifests_woken"] == 1
+    assert sent == [("groups.jobs.prepare", str(instance.pk))]
+
+    NodeManifest.objects.create(image=group.image, node=node, digest="sha256:1", body=b"{}")
+    assert sweep()["manifests_woken"] == 0
+
+
+def blob(folder: Path, *, hours: int) -> str:
+    """A file in the store, so many hours old; returns its name."""
+    name = f"acme/ab/{uuid.uuid4().hex}"
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"ciphertext")
+    moment = time.time() - hours * 3600
+    os.utime(path, (moment, moment))
+    return name
+
+
+def test_only_old_blobs_without_a_layer_go(group: ContainerGroup, blobs: Path) -> None:
+    orphan, young, kept = blob(blobs, hours=2), blob(blobs, hours=0), blob(blobs, hours=2)
+    Layer.objects.create(image=group.image, position=0, media_type="m", digest="sha256:1", size=10, object_name=kept)
+
+    assert sweep()["blobs_removed"] == 1
+
+    assert stored_files(blobs) == sorted([blobs / young, blobs / kept])
+    assert not (blobs / orphan).exists()
+
+
+def test_half_written_blobs_go_as_well(group: ContainerGroup, blobs: Path) -> None:
+    name = blob(blobs, hours=2)
+    (blobs / ".drafts").mkdir()
+    (blobs / name).rename(blobs / ".drafts" / "half")
+
+    assert sweep()["blobs_removed"] == 1
+    assert stored_files(blobs) == []
+
+
+def test_a_storage_that_is_away_keeps_nothing_else_from_being_done(
+    group: ContainerGroup, blobs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*arguments: Any) -> None:
+        raise OSError("the storage is away")
+
+    Image.objects.update(created_at=ago(seconds=11))
+    monkeypatch.setattr("groups.store.BlobFiles.listdir", away)
+
+    assert sweep()["pulls_woken"] == 1
+
+
+def test_the_command_prints_one_line(group: ContainerGroup, capsys: pytest.CaptureFixture[str]) -> None:
+    call_command("sweep")
+
+    counts = json.loads(capsys.readouterr().out)
+    assert set(counts) == {
+        "leases_expired",
+        "credentials_destroyed",
+        "pulls_woken",
+        "manifests_woken",
+        "blobs_removed",
+    }
+
+
+def test_the_command_goes_on_until_it_is_told_to_end(
+    group: ContainerGroup, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    passes: list[int] = []
+
+    def one_pass() -> dict[str, int]:
+        passes.append(1)
+        if len(passes) == 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return {"pulls_woken": len(passes) % 2}
+
+    assert threading.current_thread() is threading.main_thread()
+    monkeypatch.setattr("groups.management.commands.sweep.sweep", one_pass)
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        call_command("sweep", "--every", "0.01")
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    assert len(passes) == 3
+    assert len(capsys.readouterr().out.splitlines()) == 2
