@@ -45,9 +45,13 @@ def create_epoch() -> int:
     """Make the sealing key of the next epoch, which is used from now on; return its number."""
     epoch = max(_epochs(), default=0) + 1
     mlkem, x25519 = MLKEM768PrivateKey.generate(), X25519PrivateKey.generate()
-    private = mlkem.private_bytes_raw() + x25519.private_bytes_raw()
+    path = _folder("worker") / f"seal-{epoch}.key"
+    _write_once(path, mlkem.private_bytes_raw() + x25519.private_bytes_raw())
+    # Whoever was first, the public key is that of the private key which is there now.
+    raw = path.read_bytes()
+    mlkem = MLKEM768PrivateKey.from_seed_bytes(raw[:SEED_BYTES])
+    x25519 = X25519PrivateKey.from_private_bytes(raw[SEED_BYTES:])
     public = mlkem.public_key().public_bytes_raw() + x25519.public_key().public_bytes_raw()
-    _write_once(_folder("worker") / f"seal-{epoch}.key", private)
     _write_once(_folder("web") / f"seal-{epoch}.pub", public)
     return epoch
 
@@ -106,7 +110,7 @@ def _write_once(path: Path, content: bytes) -> None:
     """Write a file that nobody else can read, whole or not at all; keep the one that is there."""
     if path.exists():
         return
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(content)
         file.flush()

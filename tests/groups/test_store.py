@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -41,11 +41,10 @@ class Memory(InMemoryStorage):
 
 
 @pytest.fixture(params=["files", "memory"])
-def kept(request: pytest.FixtureRequest, blobs: Path, settings: Any) -> Iterator[None]:
+def kept(request: pytest.FixtureRequest, blobs: Path, settings: Any) -> None:
     """The same behaviour on either kind."""
     if request.param == "memory":
         settings.STORAGES = settings.STORAGES | {"blobs": {"BACKEND": "tests.groups.test_store.Memory"}}
-    return
 
 
 def content_of(name: str) -> bytes:
@@ -155,12 +154,18 @@ def test_a_disk_that_fails_leaves_nothing(blobs: Path, monkeypatch: pytest.Monke
 
 def test_the_file_is_on_disk_before_it_has_its_name(blobs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[str] = []
-    for name in ("fsync", "link"):
+
+    def noting(name: str) -> Callable[..., Any]:
         really = getattr(os, name)
-        monkeypatch.setattr(
-            f"groups.store.os.{name}",
-            lambda *arguments, _really=really, _name=name: (calls.append(_name), _really(*arguments))[1],
-        )
+
+        def call(*arguments: Any) -> Any:
+            calls.append(name)
+            return really(*arguments)
+
+        return call
+
+    for name in ("fsync", "link"):
+        monkeypatch.setattr(f"groups.store.os.{name}", noting(name))
     (blobs / "org/ab").mkdir(parents=True)
     (blobs / store.DRAFTS).mkdir()
 

@@ -107,7 +107,10 @@ def test_the_credential_stays_sealed_while_nobody_answers(pulled: Pulled) -> Non
     with FakeRegistry() as gone:
         pass
 
-    assert pulled(gone).image.credential.used_count == 0
+    credential = pulled(gone).image.credential
+
+    assert credential is not None
+    assert credential.used_count == 0
 
 
 def test_a_layer_that_is_not_what_it_says(basic_registry: FakeRegistry, pulled: Pulled, blobs: Path) -> None:

@@ -1,0 +1,101 @@
+"""Key files: made once, readable by their owner, and parted by zone."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from registries import keyring
+from registries.seal import seal, unseal
+
+
+@pytest.fixture
+def folder(settings: Any, tmp_path: Path) -> Path:
+    """An empty place for keys."""
+    settings.PORTAL_KEY_DIR = tmp_path / "keys"
+    return tmp_path / "keys"
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_every_key_is_made_in_its_zone(folder: Path) -> None:
+    keyring.create_missing()
+
+    assert set(contents(folder)) == {"web/data.key", "web/seal-1.pub", "worker/layers.key", "worker/seal-1.key"}
+    assert len(keyring.data_key()) == len(keyring.layers_key()) == 32
+    assert keyring.data_key() != keyring.layers_key()
+
+
+def test_making_them_again_changes_nothing(folder: Path) -> None:
+    keyring.create_missing()
+    before = contents(folder)
+
+    keyring.create_missing()
+
+    assert contents(folder) == before
+
+
+def test_only_the_owner_can_read_them(folder: Path) -> None:
+    keyring.create_missing()
+
+    for path in folder.rglob("*"):
+        assert path.stat().st_mode & 0o077 == 0
+
+
+def test_two_that_make_them_at_once_agree(folder: Path) -> None:
+    seen: list[bytes] = []
+
+    def make() -> None:
+        keyring.create_missing()
+        epoch, sealed = seal({"password": "x"}, organization_id=1, credential_id=2)
+        unseal(sealed, epoch=epoch, organization_id=1, credential_id=2)
+        seen.append(keyring.data_key() + keyring.layers_key())
+
+    threads = [threading.Thread(target=make) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(seen) == 4
+    assert len(set(seen)) == 1
+
+
+def test_the_web_zone_reads_no_key_of_the_workers(folder: Path, settings: Any) -> None:
+    keyring.create_missing()
+    settings.PORTAL_ZONE = "web"
+
+    keyring.data_key()
+    keyring.sealing_key()
+    with pytest.raises(keyring.KeyUnavailable):
+        keyring.layers_key()
+    with pytest.raises(keyring.KeyUnavailable):
+        keyring.opening_key(1)
+
+
+def test_without_keys_it_says_how_to_make_them(folder: Path) -> None:
+    with pytest.raises(keyring.KeyUnavailable, match=r"run manage\.py"):
+        keyring.sealing_key()
+    with pytest.raises(keyring.KeyUnavailable):
+        keyring.data_key()
+
+
+def test_the_newest_epoch_seals(folder: Path) -> None:
+    keyring.create_missing()
+    for _ in range(10):
+        keyring.create_epoch()
+
+    assert keyring.sealing_key()[0] == 11
+
+
+@pytest.mark.parametrize("name", ["seal-x.pub", "seal-.pub", "seal-99.pub.bak", "seal-1234567890.pub"])
+def test_other_files_are_no_epochs(folder: Path, name: str) -> None:
+    keyring.create_missing()
+    (folder / "web" / name).write_bytes(b"")
+
+    assert keyring.sealing_key()[0] == 1

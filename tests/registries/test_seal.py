@@ -1,0 +1,108 @@
+"""A credential opens in the worker zone, in its own row, with its own epoch's key, and nowhere else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from registries import keyring
+from registries.seal import SealBroken, seal, unseal
+
+SECRETS = {"password": "canary-päss:wörd \x7f"}
+PLACE = {"organization_id": "org-1", "credential_id": "cred-1"}
+
+
+@pytest.fixture
+def own_keys(settings: Any, tmp_path: Path) -> Path:
+    """Keys that a test may damage."""
+    settings.PORTAL_KEY_DIR = tmp_path
+    keyring.create_missing()
+    return tmp_path
+
+
+def test_what_was_sealed_comes_back() -> None:
+    epoch, sealed = seal(SECRETS, **PLACE)
+
+    assert b"canary" not in sealed
+    assert unseal(sealed, epoch=epoch, **PLACE) == SECRETS
+    assert unseal(memoryview(sealed), epoch=epoch, **PLACE) == SECRETS  # type: ignore[arg-type]
+
+
+def test_no_two_seals_are_alike() -> None:
+    assert seal(SECRETS, **PLACE)[1] != seal(SECRETS, **PLACE)[1]
+
+
+@pytest.mark.parametrize("place", [PLACE | {"organization_id": "org-2"}, PLACE | {"credential_id": "cred-2"}])
+def test_it_does_not_open_in_another_row(place: dict[str, str]) -> None:
+    epoch, sealed = seal(SECRETS, **PLACE)
+
+    with pytest.raises(SealBroken):
+        unseal(sealed, epoch=epoch, **place)
+
+
+@pytest.mark.parametrize("damage", [b"", b"x", b"x" * 5000])
+def test_what_is_damaged_does_not_open(damage: bytes) -> None:
+    with pytest.raises(SealBroken):
+        unseal(damage, epoch=seal(SECRETS, **PLACE)[0], **PLACE)
+
+
+def test_one_flipped_bit_is_enough() -> None:
+    epoch, sealed = seal(SECRETS, **PLACE)
+
+    for position in (0, len(sealed) // 2, len(sealed) - 1):
+        flipped = bytearray(sealed)
+        flipped[position] ^= 1
+        with pytest.raises(SealBroken):
+            unseal(bytes(flipped), epoch=epoch, **PLACE)
+
+
+def test_the_web_zone_seals_and_can_not_open(own_keys: Path, settings: Any) -> None:
+    settings.PORTAL_ZONE = "web"
+
+    epoch, sealed = seal(SECRETS, **PLACE)
+
+    with pytest.raises(SealBroken):
+        unseal(sealed, epoch=epoch, **PLACE)
+
+
+def test_a_host_that_lacks_the_private_keys_can_not_open(own_keys: Path) -> None:
+    epoch, sealed = seal(SECRETS, **PLACE)
+    for path in (own_keys / "worker").iterdir():
+        path.unlink()
+
+    with pytest.raises(SealBroken):
+        unseal(sealed, epoch=epoch, **PLACE)
+
+
+def test_a_new_epoch_seals_from_now_on_and_the_old_one_still_opens(own_keys: Path) -> None:
+    old_epoch, old = seal(SECRETS, **PLACE)
+    assert keyring.create_epoch() == old_epoch + 1
+
+    epoch, sealed = seal(SECRETS, **PLACE)
+
+    assert epoch == old_epoch + 1
+    assert unseal(sealed, epoch=epoch, **PLACE) == SECRETS
+    assert unseal(old, epoch=old_epoch, **PLACE) == SECRETS
+    with pytest.raises(SealBroken):
+        unseal(old, epoch=epoch, **PLACE)
+
+
+def test_once_an_epochs_key_is_deleted_a_backup_opens_nothing(own_keys: Path) -> None:
+    epoch, sealed = seal(SECRETS, **PLACE)
+    keyring.create_epoch()
+    (own_keys / "worker" / f"seal-{epoch}.key").unlink()
+
+    with pytest.raises(SealBroken):
+        unseal(sealed, epoch=epoch, **PLACE)
+
+
+def test_the_error_holds_no_secret(own_keys: Path) -> None:
+    epoch, sealed = seal(SECRETS, **PLACE)
+
+    with pytest.raises(SealBroken) as caught:
+        unseal(sealed, epoch=epoch, organization_id="x", credential_id="y")
+
+    assert "canary" not in str(caught.value)
+    assert caught.value.__cause__ is None
