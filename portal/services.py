@@ -47,6 +47,7 @@ def embedded_redis() -> Child | None:
         "appendonly": "yes",
         "save": "",
         "daemonize": "no",
+        "set-proc-title": "no",
         "maxmemory-policy": "noeviction",
     }
     arguments = [part for name, value in options.items() for part in (f"--{name}", value)]

@@ -50,9 +50,11 @@ def _loopback_only() -> Iterator[None]:
 
 @pytest.fixture(autouse=True, scope="session")
 def _keys() -> None:
+    """What `up` prepares before the first request."""
     from registries import keyring
 
     keyring.create_missing()
+    (Path(_HOME.name) / "static").mkdir(exist_ok=True)
 
 
 @pytest.fixture(autouse=True)

@@ -80,7 +80,9 @@ def started(environment: dict[str, str]) -> Iterator[list[subprocess.Popen[str]]
     yield processes
     for process in processes:
         process.kill()
-        process.communicate()
+        process.wait()
+        if process.stdout:
+            process.stdout.close()
     wait_until_gone(environment)
 
 
@@ -129,7 +131,6 @@ def test_a_killed_portal_leaves_no_process(environment: dict[str, str], started:
     started.append(launch("up", environment))
     lines_until(started[0], "Ctrl-C")
     started[0].kill()
-    started[0].communicate()
     wait_until_gone(environment)
 
 
