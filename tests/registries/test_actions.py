@@ -28,7 +28,7 @@ def test_only_the_secret_is_sealed(credential: Credential) -> None:
     assert SECRET.encode() not in bytes(credential.sealed or b"")
     assert credential.epoch is not None
     opened = unseal(
-        credential.sealed or b"",
+        bytes(credential.sealed or b""),
         epoch=credential.epoch,
         organization_id=credential.organization_id,
         credential_id=credential.pk,
@@ -77,7 +77,7 @@ def test_destroying_keeps_the_receipt_and_happens_once(credential: Credential) -
 
 def test_what_is_overdue_is_destroyed_and_nothing_else(credential: Credential, acme: Any) -> None:
     other = make_credential(acme, HOST)
-    Credential.objects.filter(pk=credential.pk).update(deadline=timezone.now())
+    Credential.objects.filter(pk=credential.pk).update(deadline=timezone.now() - timedelta(seconds=1))
 
     assert actions.destroy_overdue() == 1
     assert actions.destroy_overdue() == 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -186,7 +187,7 @@ def test_a_credential_that_was_destroyed_before_the_pull(
 def test_a_credential_whose_time_is_over_is_not_used(basic_registry: FakeRegistry, shared: Any, blobs: Path) -> None:
     credential = make_credential(shared.organization, basic_registry.host)
     group = make_group(shared, f"{basic_registry.host}/team/app:1.0", credential=credential)
-    type(credential).objects.update(deadline=timezone.now())
+    type(credential).objects.update(deadline=timezone.now() - timedelta(seconds=1))
 
     assert settled_as(again(group), blobs).code == "credential_expired"
 

@@ -1,0 +1,89 @@
+"""Debian's docker-registry with Basic authentication, and images pushed to it with skopeo."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import time
+from pathlib import Path
+from typing import Self
+from urllib.error import HTTPError, URLError
+from urllib.request import urlopen
+
+from tests.fakes.images import Built, descriptor
+
+USER = "deploy"
+PASSWORD = "interop-canary-51"  # pragma: allowlist secret
+_BCRYPT = "$2b$04$abcdefghijklmnopqrstuuPikcxMNmQkEY/bASvsMb5F9tZIZMt5W"
+_CONFIG = """\
+version: 0.1
+log: {{level: error, accesslog: {{disabled: true}}}}
+storage: {{filesystem: {{rootdirectory: {data}}}}}
+http: {{addr: "{host}"}}
+auth: {{htpasswd: {{realm: private, path: {htpasswd}}}}}
+"""
+
+
+class DockerRegistry:
+    """A registry process. `host`, `user` and `password` are what a member would enter."""
+
+    user = USER
+    password = PASSWORD
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            self.host = f"127.0.0.1:{probe.getsockname()[1]}"
+        (folder / "htpasswd").write_text(f"{USER}:{_BCRYPT}\n")
+        (folder / "config.yml").write_text(
+            _CONFIG.format(data=folder / "data", host=self.host, htpasswd=folder / "htpasswd")
+        )
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        with (self.folder / "log").open("wb") as log:
+            self._process = subprocess.Popen(
+                ["docker-registry", "serve", str(self.folder / "config.yml")], stdout=log, stderr=log
+            )
+        end = time.monotonic() + 20
+        while not self._answers():
+            assert self._process.poll() is None, (self.folder / "log").read_text()
+            assert time.monotonic() < end, "docker-registry does not answer"
+            time.sleep(0.05)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        assert self._process is not None
+        self._process.terminate()
+        self._process.wait()
+
+    def push(self, repository: str, tag: str, directory: Path) -> str:
+        """Push the image in an OCI layout (`write_layout`), unchanged; return its reference."""
+        reference = f"{self.host}/{repository}:{tag}"
+        command = ["skopeo", "--insecure-policy", "copy", "--quiet", "--preserve-digests", "--dest-tls-verify=false"]
+        command += ["--dest-creds", f"{USER}:{PASSWORD}", f"oci:{directory}", f"docker://{reference}"]
+        subprocess.run(command, check=True)
+        return reference
+
+    def _answers(self) -> bool:
+        try:
+            urlopen(f"http://{self.host}/v2/", timeout=2).close()
+        except HTTPError as answer:
+            with answer:
+                return answer.code == 401
+        except (URLError, OSError):
+            pass
+        return False
+
+
+def write_layout(directory: Path, image: Built) -> Path:
+    """Write an image as an OCI image layout, which skopeo reads as `oci:<directory>`."""
+    folder = directory / "blobs" / "sha256"
+    folder.mkdir(parents=True)
+    for digest, data in {**image.blobs, image.digest: image.manifest}.items():
+        (folder / digest.removeprefix("sha256:")).write_bytes(data)
+    index = {"schemaVersion": 2, "manifests": [descriptor(image.manifest_type, image.manifest)]}
+    (directory / "index.json").write_text(json.dumps(index))
+    (directory / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')
+    return directory
