@@ -157,7 +157,9 @@ def written_at(name: str) -> datetime | None:
     def ask() -> datetime | None:
         try:
             return _blobs().get_modified_time(name)
-        except FileNotFoundError:
+        except Exception:  # each backend has its own for what is not there
+            if _blobs().exists(name):
+                raise
             return None
 
     moment = _try("written_at", ask)

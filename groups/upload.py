@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Protocol
 
 CHUNK = 1024 * 1024
+MOST_AT_ONCE = 16 * CHUNK
 
 
 class Source(Protocol):
@@ -47,10 +48,13 @@ class Upload:
         return count
 
     def read(self, size: int | None = -1) -> bytes:
-        """Return at most `size` bytes, fewer only at the end. Everything at once is not on offer."""
+        """Return at most `size` bytes, fewer only at the end. The rest at once is on offer only where it is short."""
+        left = self.size - self._sent
         if size is None or size < 0:
-            raise ValueError("a blob is read in pieces")
-        buffer = bytearray(min(size, self.size - self._sent))
+            if left > MOST_AT_ONCE:
+                raise ValueError("a blob is read in pieces")
+            size = left
+        buffer = bytearray(min(size, left))
         view, filled = memoryview(buffer), 0
         while filled < len(buffer) and (count := self.readinto(view[filled:])):
             filled += count
@@ -90,9 +94,6 @@ class Upload:
 
     def close(self) -> None:
         """The source is closed by whoever opened it."""
-
-    def __len__(self) -> int:
-        return self.size
 
     def __iter__(self) -> Iterator[bytes]:
         return self.chunks()
