@@ -1,0 +1,91 @@
+// What pages do without the server: theme, copy buttons, times that stay true, a name typed before deleting,
+// and folds that stay open while the live part of a page is replaced.
+(() => {
+  const root = document.documentElement;
+
+  const showTheme = () => {
+    for (const button of document.querySelectorAll("[data-theme-choice]"))
+      button.setAttribute("aria-pressed", String(button.dataset.themeChoice === (root.dataset.bsTheme || "system")));
+  };
+
+  const choose = (theme) => {
+    if (theme === "system") {
+      delete root.dataset.bsTheme;
+      localStorage.removeItem("theme");
+    } else {
+      root.dataset.bsTheme = theme;
+      localStorage.setItem("theme", theme);
+    }
+    showTheme();
+  };
+
+  const copy = async (button) => {
+    await navigator.clipboard.writeText(button.dataset.copy);
+    const said = button.getAttribute("aria-label");
+    button.classList.add("is-copied");
+    button.setAttribute("aria-label", "Copied");
+    setTimeout(() => {
+      button.classList.remove("is-copied");
+      button.setAttribute("aria-label", said);
+    }, 1500);
+  };
+
+  document.addEventListener("click", (event) => {
+    const theme = event.target.closest("[data-theme-choice]");
+    if (theme) choose(theme.dataset.themeChoice);
+    const button = event.target.closest("[data-copy]");
+    if (button) copy(button);
+    for (const menu of document.querySelectorAll("details.menu[open]"))
+      if (!menu.contains(event.target)) menu.open = false;
+  });
+
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    for (const menu of document.querySelectorAll("details.menu[open]")) {
+      menu.open = false;
+      menu.querySelector("summary").focus();
+    }
+  });
+
+  document.addEventListener("input", (event) => {
+    const wanted = event.target.dataset.mustBe;
+    if (wanted) event.target.form.querySelector("[type=submit]").disabled = event.target.value !== wanted;
+  });
+
+  // A form is sent once: a second click finds the button at work.
+  document.addEventListener("submit", (event) => {
+    if (event.defaultPrevented) return;
+    const button = event.submitter;
+    if (button) setTimeout(() => button.setAttribute("aria-disabled", "true"));
+    if (event.target.dataset.sent) event.preventDefault();
+    event.target.dataset.sent = "yes";
+  });
+  addEventListener("pageshow", () => {
+    for (const form of document.forms) delete form.dataset.sent;
+    for (const button of document.querySelectorAll("[type=submit][aria-disabled]")) button.removeAttribute("aria-disabled");
+  });
+
+  const STEPS = [[60, 1, "second"], [3600, 60, "minute"], [86400, 3600, "hour"], [Infinity, 86400, "day"]];
+  const words = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
+  const tick = (within) => {
+    for (const time of within.querySelectorAll("time[data-ago]")) {
+      const seconds = (Date.parse(time.dateTime) - Date.now()) / 1000;
+      const [, unit, name] = STEPS.find(([limit]) => Math.abs(seconds) < limit);
+      const text = Math.abs(seconds) < 5 ? "just now" : words.format(Math.round(seconds / unit), name);
+      if (time.textContent !== text) time.textContent = text;
+    }
+  };
+
+  let open = [];
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    open = [...event.detail.target.querySelectorAll("details[id][open]")].map((fold) => fold.id);
+  });
+  document.addEventListener("htmx:afterSettle", () => {
+    for (const id of open) document.getElementById(id)?.setAttribute("open", "");
+    tick(document);
+  });
+
+  showTheme();
+  tick(document);
+  setInterval(() => tick(document), 1000);
+})();

@@ -1,0 +1,137 @@
+"""How values read on pages: icons, states, sizes, durations, times, digests. Nothing here asks the database."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django import template
+from django.forms import BoundField
+from django.templatetags.static import static
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+register = template.Library()
+
+# State → icon. The word is the state's own, the colour the class `state-<state>`.
+STATES = {
+    "pending": "loader-2",
+    "queued": "clock",
+    "pulling": "loader-2",
+    "stopped": "player-pause",
+    "ready": "check",
+    "deploying": "arrow-up-circle",
+    "running": "circle-dot",
+    "succeeded": "circle-check",
+    "failed": "circle-x",
+    "allocating": "loader-2",
+    "downloading": "arrow-up-circle",
+    "creating": "arrow-up-circle",
+    "stopping": "player-pause",
+    "live": "key",
+    "destroyed": "flame",
+}
+_UNITS = ("bytes", "kB", "MB", "GB", "TB")
+
+
+@register.simple_tag
+def icon(name: str, label: str = "") -> SafeString:
+    """An icon of the sprite; silent for screen readers unless it has a label."""
+    href = f"{static('vendor/tabler-icons/sprite.svg')}#{name}"
+    if label:
+        return format_html(
+            '<svg class="icon" role="img" aria-label="{}"><use href="{}"></use></svg>', label, href
+        )
+    return format_html('<svg class="icon" aria-hidden="true"><use href="{}"></use></svg>', href)
+
+
+@register.simple_tag
+def state(value: str, word: str = "") -> SafeString:
+    """A state as icon, word and colour."""
+    value = str(value)
+    return format_html(
+        '<span class="state state-{}">{}<span>{}</span></span>',
+        value,
+        icon(STATES.get(value, "circle")),
+        word or value.capitalize(),
+    )
+
+
+@register.filter
+def size(count: int | None) -> str:
+    """Bytes as people read them, in powers of 1000 as registries count: `990 MB`, `1.24 GB`."""
+    if count is None:
+        return "–"
+    value, unit = float(count), 0
+    while value >= 999.5 and unit < len(_UNITS) - 1:
+        value, unit = value / 1000, unit + 1
+    if unit == 0:
+        return f"{count} bytes" if count != 1 else "1 byte"
+    digits = 0 if value >= 99.5 else 1 if value >= 9.95 else 2
+    return f"{value:.{digits}f} {_UNITS[unit]}"
+
+
+@register.filter
+def duration(seconds: float | None) -> str:
+    """Seconds as people read them: `0.4 s`, `12 s`, `3 min 5 s`, `2 h 10 min`."""
+    if seconds is None:
+        return ""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s" if whole % 60 else f"{whole // 60} min"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+@register.filter
+def ago(moment: datetime | None) -> SafeString:
+    """A time relative to now, with the exact one on hover. The page keeps it true."""
+    if moment is None:
+        return format_html("{}", "–")
+    return format_html(
+        '<time data-ago datetime="{}" title="{}">{}</time>',
+        moment.isoformat(),
+        f"{moment:%-d %B %Y, %H:%M:%S} UTC",
+        relative(moment, timezone.now()),
+    )
+
+
+def relative(moment: datetime, now: datetime) -> str:
+    """`3 minutes ago`, `in 20 seconds`, `just now`."""
+    gap = (now - moment) if now >= moment else (moment - now)
+    if gap < timedelta(seconds=5):
+        return "just now"
+    for unit, name in ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second")):
+        count = round(gap.total_seconds() / unit)
+        if gap.total_seconds() >= unit:
+            break
+    words = f"{count} {name}{'' if count == 1 else 's'}"
+    return f"{words} ago" if now >= moment else f"in {words}"
+
+
+@register.filter
+def short_digest(digest: str) -> str:
+    """The first twelve digits, enough to recognise one: `sha256:1f3a…` becomes `1f3a9c0b7d21`."""
+    return digest.partition(":")[2][:12]
+
+
+@register.filter
+def field_attrs(field: BoundField) -> Any:
+    """The field's widget, described by its help and its errors and marked where it is wrong."""
+    described = [f"{field.auto_id}_help"] if field.help_text else []
+    if field.errors:
+        described.append(f"{field.auto_id}_error")
+    attrs = {"aria-describedby": " ".join(described)} if described else {}
+    kind = getattr(field.field.widget, "input_type", "textarea")
+    name = {"checkbox": "form-check-input", "radio": "form-check-input", "select": "form-select"}.get(
+        kind, "form-control"
+    )
+    own = field.field.widget.attrs.get("class", "")
+    attrs["class"] = " ".join(word for word in (name, own, "is-invalid" if field.errors else "") if word)
+    if field.errors:
+        attrs["aria-invalid"] = "true"
+    return field.as_widget(attrs=attrs)
