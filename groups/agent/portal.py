@@ -1,0 +1,78 @@
+"""The node API: enrol once, then poll. `--portal` is the portal's public URL, which each call's JWT names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import requests
+
+from groups.agent.identity import Identity
+
+TIMEOUT = (5, 30)
+
+
+class PortalUnreachable(Exception):
+    """No answer, or one that says to come back later."""
+
+
+class PortalRefused(Exception):
+    """The portal understood and said no; `code` and the text are its own."""
+
+    def __init__(self, status: int, code: str, detail: str) -> None:
+        super().__init__(f"{status} {code}: {detail}")
+        self.status = status
+
+
+@dataclass(frozen=True)
+class Start:
+    """What the portal wants run: `image` is `<host>/<repository>@sha256:<hex>`."""
+
+    instance: str
+    image: str
+    token: str = field(repr=False)
+    command: list[str] = field(default_factory=list)
+    environment: dict[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True)
+class Orders:
+    """The answer to a poll."""
+
+    start: list[Start]
+    stop: list[str]
+
+
+class Portal:
+    """Calls to the portal at `url`."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url.rstrip("/")
+        self._http = requests.Session()
+        self._http.trust_env = False  # no proxy and no .netrc of the machine's
+
+    def enrol(self, identity: Identity, code: str, name: str) -> str:
+        """Trade the code for an id. Raises PortalUnreachable, PortalRefused."""
+        answer = self._post("enrol", {"code": code, "name": name, "public_key": identity.public_key}, {})
+        return str(answer["node_id"])
+
+    def poll(self, identity: Identity, capacity: dict[str, Any], instances: list[dict[str, Any]]) -> Orders:
+        """Report, and hear what to start and stop. Raises PortalUnreachable, PortalRefused."""
+        headers = {"Authorization": f"Bearer {identity.sign(self.url)}"}
+        answer = self._post("poll", {"capacity": capacity, "instances": instances}, headers)
+        names = Start.__dataclass_fields__
+        start = [Start(**{name: value for name, value in each.items() if name in names}) for each in answer["start"]]
+        return Orders(start, [str(each) for each in answer["stop"]])
+
+    def _post(self, path: str, body: dict[str, Any], headers: dict[str, str]) -> dict[str, Any]:
+        address = f"{self.url}/node/v1/{path}"
+        try:
+            response = self._http.post(address, json=body, headers=headers, timeout=TIMEOUT, allow_redirects=False)
+            answer = response.json()
+        except requests.RequestException as error:
+            raise PortalUnreachable(type(error).__name__) from None
+        if response.status_code == 200 and isinstance(answer, dict):
+            return answer
+        if response.status_code >= 500 or not isinstance(answer, dict):
+            raise PortalUnreachable(f"status {response.status_code}")
+        raise PortalRefused(response.status_code, str(answer.get("code")), str(answer.get("detail")))

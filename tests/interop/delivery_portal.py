@@ -1,0 +1,230 @@
+"""A portal of its own for delivery tests: gunicorn on loopback, and beside it a process that does what workers and
+people do there, on the same database, keys and blobs.
+
+Run as a module it is that process: it reads `{"call", "arguments"}`, one a line, and answers each with its result.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+from urllib.request import urlopen
+
+CHECKOUT = Path(__file__).parents[2]
+GUNICORN = ["--worker-class", "gthread", "--threads", "8", "--keep-alive", "15", "--no-control-socket"]
+
+
+class Portal:
+    """The running portal, from a test's side."""
+
+    def __init__(self, url: str, steps: subprocess.Popen[str]) -> None:
+        self.url = url
+        self._steps = steps
+
+    @property
+    def host(self) -> str:
+        return self.url.partition("//")[2]
+
+    def __getattr__(self, call: str) -> Any:
+        def ask(**arguments: Any) -> Any:
+            assert self._steps.stdin
+            assert self._steps.stdout
+            self._steps.stdin.write(json.dumps({"call": call, "arguments": arguments}) + "\n")
+            self._steps.stdin.flush()
+            answer = json.loads(self._steps.stdout.readline())
+            assert "error" not in answer, answer["error"]
+            return answer["result"]
+
+        return ask
+
+    def until(self, condition: Any, seconds: float = 30) -> Any:
+        """Return what `condition` comes to, once it comes to something."""
+        end = time.monotonic() + seconds
+        while not (found := condition()):
+            assert time.monotonic() < end, "it did not happen in time"
+            time.sleep(0.05)
+        return found
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[Portal]:
+    """A portal with its data in `folder`."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PORTAL_", "DATABASE_"))}
+    environment = kept | {
+        "PORTAL_DATA_DIR": str(folder),
+        "PORTAL_PUBLIC_URL": url,
+        "PORT": str(port),
+        "REDIS_URL": "redis://127.0.0.1:1/0",  # nobody listens: the steps below are the worker
+        "DJANGO_SETTINGS_MODULE": "portal.settings",
+    }
+    subprocess.run([sys.executable, "manage.py", "prepare"], cwd=CHECKOUT, env=environment, check=True)
+    with (folder / "web.log").open("wb") as log:
+        web = subprocess.Popen(
+            [sys.executable, "-m", "gunicorn", "portal.wsgi", "--bind", f"127.0.0.1:{port}", *GUNICORN],
+            cwd=CHECKOUT,
+            env=environment | {"PORTAL_ZONE": "web"},
+            stderr=log,
+        )
+    steps = subprocess.Popen(
+        [sys.executable, "-m", "tests.interop.delivery_portal"],
+        cwd=CHECKOUT,
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        portal = Portal(url, steps)
+        portal.until(lambda: _answers(f"{url}/livez"))
+        portal.set_up()
+        yield portal
+    finally:
+        for process in (steps, web):
+            process.terminate()
+            process.communicate(timeout=20)
+
+
+def _answers(address: str) -> bool:
+    try:
+        with urlopen(address, timeout=2) as response:
+            return bool(response.status == 200)
+    except (URLError, OSError):
+        return False
+
+
+class Steps:
+    """What can be asked of the process beside the portal."""
+
+    def set_up(self) -> None:
+        from portal.actions import create_organization
+        from portal.models import User
+
+        create_organization(slug="acme", name="Acme", owner=User.objects.create_user("alice@acme.example"))
+
+    def group(self, name: str, sizes: list[int], replicas: int = 1) -> list[str]:
+        """Make and start a group whose image has layers of about these sizes; return them in base64, in order."""
+        from groups.actions import start
+        from portal.models import Organization
+        from tests.groups.delivery.made import make_group, make_source, store_image
+
+        acme = Organization.objects.get()
+        source = make_source(*(os.urandom(size) for size in sizes))
+        start(make_group(acme, store_image(acme, source), name, replicas=replicas))
+        return [base64.b64encode(raw).decode() for raw in (source.config, *(layer for _, layer in source.layers))]
+
+    def node(self, name: str, public_key: str) -> str:
+        """Enrol a node; return its id."""
+        from groups.nodes.enrolment import create_enrolment, enrol
+
+        return str(enrol(create_enrolment(name), name, public_key).pk)
+
+    def code(self, name: str) -> str:
+        from groups.nodes.enrolment import create_enrolment
+
+        return create_enrolment(name)
+
+    def given(self, node: str) -> dict[str, Any]:
+        """Have the node poll until it is told to start something; return that."""
+        from groups.models import Node
+        from groups.nodes.poll import poll
+        from groups.nodes.report import Capacity, Report, Reported
+        from tests.groups.delivery.made import prepare_all
+
+        row = Node.objects.get(pk=node)
+        report = Report(
+            Capacity(16, 65536),
+            tuple(Reported(each.pk, each.state) for each in row.instances.exclude(state="allocating")),
+        )
+        poll(row, report)
+        prepare_all()
+        (start,) = poll(row, report).start
+        return start.as_json()
+
+    def prepare(self) -> None:
+        """Do what the worker does."""
+        from tests.groups.delivery.made import prepare_all
+
+        prepare_all()
+
+    def instances(self, group: str) -> list[list[str]]:
+        """State, message and token's end of each instance of the group."""
+        from groups.models import Instance
+
+        return [
+            [
+                each.state,
+                each.message,
+                str(each.progress),
+                ",".join(each.tokens.values_list("ended_because", flat=True)),
+            ]
+            for each in Instance.objects.filter(group__name=group)
+        ]
+
+    def ledger(self, group: str) -> list[list[str]]:
+        from groups.models import Redemption
+
+        rows = Redemption.objects.filter(token__group_name=group).order_by("pk")
+        return [list(row) for row in rows.values_list("outcome", "reason")]
+
+    def sent(self, group: str) -> list[list[int]]:
+        """Whole bodies and bytes that went out, a layer each."""
+        from groups.models import LayerDelivery
+
+        rows = LayerDelivery.objects.filter(token__group_name=group).order_by("pk")
+        return [list(row) for row in rows.values_list("sent_whole", "sent_bytes")]
+
+    def stop(self, group: str) -> None:
+        from groups.actions import stop
+        from groups.models import ContainerGroup
+
+        stop(ContainerGroup.objects.get(name=group))
+
+    def revoke(self, group: str) -> None:
+        from groups.delivery.tokens import Ended, end
+        from groups.models import NodeToken
+
+        end(NodeToken.objects.filter(group_name=group), Ended.REVOKED)
+
+    def tamper(self, group: str) -> None:
+        """Flip a byte in the middle of the group's largest stored layer."""
+        from groups import store
+        from groups.models import Layer
+
+        layer = Layer.objects.filter(image__groups__name=group).order_by("-size").first()
+        assert layer is not None
+        path = store.local_path(layer.object_name)
+        assert path is not None
+        raw = bytearray(path.read_bytes())
+        raw[len(raw) // 2] ^= 1
+        path.write_bytes(raw)
+
+
+def main() -> None:
+    import django
+
+    django.setup()
+    steps = Steps()
+    for line in sys.stdin:
+        asked = json.loads(line)
+        try:
+            answer = {"result": getattr(steps, asked["call"])(**asked["arguments"])}
+        except Exception as error:
+            answer = {"error": repr(error)}
+        print(json.dumps(answer), flush=True)
+
+
+if __name__ == "__main__":
+    main()
