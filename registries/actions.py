@@ -32,13 +32,13 @@ def add_credential(
     hold: str = Credential.Hold.PULL,
     created_by_id: Any = None,
 ) -> Credential:
-    """Seal the secret ones of `values` (by field name) and store the credential.
+    """Check and repair `values` (by field name), seal the secret ones of them and store the credential.
 
     It may wait an hour for its first pull; `extend_for_pull` gives a pull the time it needs. Raises
     `CredentialMalformed` where the values can't work for this kind of registry.
     """
     kind = PROVIDERS[provider]
-    kind.login(values)
+    values = kind.check(values, host)
     credential_id = uuid.uuid4()
     secrets = {each: values[each] for each in kind.secret_names if each in values}
     epoch, sealed = seal(secrets, organization_id=organization_id, credential_id=credential_id)

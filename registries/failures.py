@@ -9,7 +9,7 @@ failure (`registries.oci`) nor what happens next (`groups.ingest`).
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, ClassVar
 
@@ -33,6 +33,24 @@ class Words:
     remedy: str
 
 
+@dataclass(frozen=True)
+class Said:
+    """What the registry answered, for `registries.providers` to tell what it means there. Never stored or logged.
+
+    `stage` is one of `oci.answers.Stage`; `code` and `message` are the error body's, the message in lower case and
+    remote text through and through. `login` tells whether credentials were sent.
+    """
+
+    stage: str
+    status: int
+    code: str = ""
+    message: str = field(default="", repr=False)
+    login: bool = False
+    host: str = ""
+    repository: str = ""
+    version: str = ""
+
+
 class PullFailed(Exception):
     """Base of all failures of a pull.
 
@@ -47,6 +65,7 @@ class PullFailed(Exception):
     title: ClassVar[str]
     text: ClassVar[str]
     remedy: ClassVar[str]
+    said: Said | None = None
 
     def __init__(self, *, raw: str = "", retry_after: float | None = None, **params: str | int) -> None:
         super().__init__(self.code)
@@ -190,9 +209,12 @@ class CredentialMalformed(PullFailed):
 class CredentialExpired(PullFailed):
     code = "credential_expired"
     fault = Fault.CUSTOMER
-    title = "The credentials are no longer here"
-    text = "The credentials were destroyed before the pull could end: they are kept only for a limited time."
-    remedy = "Enter the secret again, and try again."
+    title = "The credentials have run out"
+    text = (
+        "When they were needed the credentials' own time was over, or they had been destroyed here already: they are "
+        "kept only for a limited time."
+    )
+    remedy = "Enter current ones, and try again."
 
 
 class Interrupted(PullFailed):

@@ -5,15 +5,19 @@ The opened value lives in the client that is made with it and ends with it; it i
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import structlog
 from django.db.models.functions import Now
 
 from groups.models import Image
 from registries.actions import note_use
-from registries.failures import CredentialExpired, CredentialMalformed
+from registries.failures import CredentialExpired, CredentialMalformed, PullFailed
 from registries.models import Credential
 from registries.oci.auth import Login
 from registries.providers import PROVIDERS
+from registries.providers.recognise import recognise
 from registries.seal import SealBroken, unseal
 
 log = structlog.get_logger(__name__)
@@ -51,11 +55,26 @@ def open_login(image: Image) -> Login | None:
     except SealBroken as error:
         log.warning("credential_seal_broken", credential=str(credential.pk), reason=str(error))
         raise CredentialExpired(raw="seal") from None
-    login = PROVIDERS[credential.provider].login({**credential.fields, **secrets})
+    provider, values = PROVIDERS[credential.provider], {**credential.fields, **secrets}
+    provider.check(values, image.registry)
+    # Before the exchange for a token, which shows it already.
     note_use(credential.pk, host=image.registry)
-    return login
+    return provider.login(values, image.registry)
 
 
 def token_hosts(image: Image) -> tuple[str, ...]:
     """Return the hosts besides the registry's own that may be asked for a token with these credentials."""
     return PROVIDERS[image.provider].token_hosts if image.provider else ()
+
+
+@contextmanager
+def understood(image: Image) -> Iterator[None]:
+    """Turn a failure into what the answer behind it means at this kind of registry."""
+    try:
+        yield
+    except PullFailed as failure:
+        provider = PROVIDERS[image.provider] if image.provider else recognise(image.registry)
+        meant = provider.classify(failure)
+        if meant is failure:
+            raise
+        raise meant from None

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import traceback
 import uuid
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 
 import structlog
 from django.conf import settings
@@ -21,8 +22,8 @@ from groups import store
 from groups.failures import StoreFailed
 from groups.ingest import limits, rows, settle
 from groups.ingest.claim import Claim, HandOver
-from groups.ingest.login import open_login, token_hosts
-from groups.ingest.steps import Name, Steps
+from groups.ingest.login import open_login, token_hosts, understood
+from groups.ingest.steps import Name, Note, Steps
 from groups.ingest.transfer import pull_layers
 from groups.models import Image
 from groups.states import Stale
@@ -64,7 +65,13 @@ def pull(claim: Claim) -> None:
 
 
 def _follow_recipe(claim: Claim, steps: Steps) -> None:
-    image, repository, step = claim.image, claim.image.repository, steps.step
+    image, repository = claim.image, claim.image.repository
+
+    @contextmanager
+    def step(name: Name) -> Iterator[Note]:
+        with steps.step(name) as note, understood(image):
+            yield note
+
     wanted = Platform.parse(image.platform)
     with ExitStack() as clients:
         stranger = clients.enter_context(_client(image, None))

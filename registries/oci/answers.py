@@ -21,8 +21,10 @@ from registries.failures import (
     PullFailed,
     RateLimited,
     RegistryUnreachable,
+    Said,
     TlsInvalid,
     Unexpected,
+    printable,
 )
 
 SHORT_BODY = 64 * 1024
@@ -59,8 +61,26 @@ def refusal(
     version: str = "",
     login: bool = False,
 ) -> PullFailed:
-    """Return the failure that a status other than success means. `login` tells whether credentials were sent."""
+    """Return the failure that a status other than success means, with what was `said` for the provider to judge.
+
+    `login` tells whether credentials were sent.
+    """
     code = error_code(body)
+    failure = _meaning(stage, status, headers, code, host, repository, version, login)
+    failure.said = Said(stage, status, code, error_message(body), login, host, repository, version)
+    return failure
+
+
+def _meaning(
+    stage: Stage,
+    status: int,
+    headers: Mapping[str, str],
+    code: str,
+    host: str,
+    repository: str,
+    version: str,
+    login: bool,
+) -> PullFailed:
     raw = f"{status} {code}".strip()
     denied = AccessDenied(host=host, repository=repository, raw=raw)
     if status == 429 or code == "TOOMANYREQUESTS":
@@ -98,6 +118,19 @@ def error_code(body: bytes) -> str:
     except (ValueError, LookupError, TypeError, RecursionError):
         return ""
     return code if isinstance(code, str) and _CODE.fullmatch(code) else ""
+
+
+def error_message(body: bytes) -> str:
+    """Return what an error body says, in lower case and at most 500 characters: of the distribution format, or of
+    the `details`, `message` and `error` that some registries answer with instead."""
+    try:
+        document = json.loads(body)
+        listed = document.get("errors")
+        first = listed[0] if isinstance(listed, list) and listed else document
+        texts = [first.get(name) for name in ("message", "detail", "details", "error")]
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return ""
+    return printable(" ".join(text for text in texts if isinstance(text, str)), 500).lower()
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

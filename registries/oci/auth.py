@@ -90,6 +90,11 @@ class Handshake:
         self._tokens: dict[str, Token] = {}
         self._refused: PullFailed | None = None
 
+    @property
+    def has_login(self) -> bool:
+        """Whether there are credentials to send."""
+        return self._login is not None
+
     def learn(self, header: str, ping_url: str) -> bool:
         """Take the challenge of a 401; tell whether there is one that can be met."""
         offered = {one.scheme: one for one in reversed(challenge.parse(header))}
@@ -139,7 +144,9 @@ class Handshake:
             body = answer.read(SHORT_BODY) or b""
             if answer.status != 200:
                 stage = Stage.TOKEN if answer.status == 403 else Stage.PING
-                failure = refusal(stage, answer.status, answer.headers, body, host=self._host, repository=repository)
+                failure = refusal(
+                    stage, answer.status, answer.headers, body, host=self._host, repository=repository, login=True
+                )
                 if answer.status == 401:
                     self._refuse(failure)
                 raise failure

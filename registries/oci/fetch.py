@@ -43,7 +43,14 @@ class Fetch:
                 host=self._host, reason="its storage refused the download", raw=f"storage {answer.status}"
             )
         raise refusal(
-            stage, answer.status, answer.headers, body, host=self._host, repository=repository, version=version
+            stage,
+            answer.status,
+            answer.headers,
+            body,
+            host=self._host,
+            repository=repository,
+            version=version,
+            login=self._handshake.has_login,
         )
 
     def _follow(self, url: str, headers: dict[str, str], authorization: Login | Token | None) -> tuple[Answer, bool]:

@@ -1,0 +1,96 @@
+"""AWS Elastic Container Registry: an access key, exchanged for a registry password before each pull."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from registries.failures import AuthenticationFailed, ImageNotFound
+from registries.oci.auth import Login
+from registries.providers.base import Provider
+from registries.providers.checks import Field, Unusable
+from registries.providers.ecr_host import HOST_PATTERNS, EcrHost, parse_host
+from registries.providers.rules import Rule
+
+__all__ = ["ECR", "EcrHost", "parse_host"]
+
+_KEY_ID = re.compile(r"(AKIA|ASIA)[A-Z0-9]{12,124}")
+_SECRET_KEY = re.compile(r"[A-Za-z0-9+/=]{16,128}")
+_SESSION_TOKEN = re.compile(r"[A-Za-z0-9+/=_.-]{16,8192}")
+
+
+def _key(values: Mapping[str, str], host: str) -> None:
+    if parse_host(host) is None:
+        raise Unusable("an ECR host has the form ACCOUNT.dkr.ecr.REGION.amazonaws.com")
+    match = _KEY_ID.fullmatch(values["access_key_id"])
+    if match is None:
+        raise Unusable("an access key ID is capitals and digits from AKIA or ASIA on, no blanks")
+    if not _SECRET_KEY.fullmatch(values["secret_access_key"]):
+        raise Unusable("a secret access key is letters, digits, + / and =, without blanks")
+    token = values.get("session_token")
+    if match[1] == "ASIA" and not token:
+        raise Unusable("a key that begins with ASIA is temporary and needs its session token")
+    if match[1] == "AKIA" and token:
+        raise Unusable("a key that begins with AKIA has no session token; leave that empty")
+    if token and not _SESSION_TOKEN.fullmatch(token):
+        raise Unusable("a session token is letters, digits and + / =, without blanks")
+
+
+def _exchange(values: Mapping[str, str], host: str) -> Login:
+    # Only the worker gets here, and boto3 is large.
+    from registries.providers.ecr_token import get_authorization_token
+
+    return get_authorization_token(values, host)
+
+
+ECR = Provider(
+    kind="ecr",
+    name="AWS ECR",
+    mark="AWS",
+    hosts=tuple(HOST_PATTERNS),
+    host_help="The registry's URI up to the first slash: 123456789012.dkr.ecr.eu-west-1.amazonaws.com. Its region is "
+    "where the password is asked for.",
+    fields=(
+        Field(
+            name="access_key_id",
+            label="Access key ID",
+            help="In the AWS console: IAM, Users, the user, Security credentials, Create access key. A user for this "
+            "alone, with the policy of the guide, is best.",
+            placeholder="AKIA…",
+        ),
+        Field(
+            name="secret_access_key",
+            label="Secret access key",
+            help="Shown once, when the access key is created.",
+            secret=True,
+        ),
+        Field(
+            name="session_token",
+            label="Session token",
+            help="Only for temporary keys (they begin with ASIA), as aws configure export-credentials prints them.",
+            secret=True,
+            optional=True,
+        ),
+    ),
+    checks=(_key,),
+    exchange=_exchange,
+    rules=(
+        Rule(ImageNotFound, words=("repositorynotfoundexception", "imagenotfoundexception")),
+        Rule(AuthenticationFailed, words=("authorization token has expired", "no basic auth credentials")),
+    ),
+    guide="registries/guides/ecr.html",
+    hints={
+        "authentication_failed": "Check both parts of the access key, and that it is active: IAM, Users, Security "
+        "credentials. A region that is off by default must be enabled in the account that the key belongs to.",
+        "access_denied": "The key's user or role needs ecr:GetAuthorizationToken on *, and ecr:BatchGetImage and "
+        "ecr:GetDownloadUrlForLayer on the repository. Across accounts the repository's own policy must allow it too.",
+        "image_not_found": "See the repository in the ECR console, in the region and account that the image's host "
+        "names. A lifecycle policy may have removed the image.",
+        "rate_limited": "AWS throttles requests per account and region: see Service Quotas, Amazon ECR.",
+        "credential_malformed": "Paste access key ID (AKIA… or ASIA…) and secret access key without quotes; a session "
+        "token goes with ASIA keys only.",
+        "credential_expired": "A session token ends after minutes or hours. Make a new one with aws configure "
+        "export-credentials, or use the access key of an IAM user.",
+        "registry_unreachable": "Check account and region in the host; health.aws.amazon.com tells of outages.",
+    },
+)
