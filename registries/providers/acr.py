@@ -19,14 +19,14 @@ _JWT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 def _variants(values: Mapping[str, str], host: str) -> None:
     username, secret = values["username"], values["password"].strip()
     if "@" in username:
-        raise Unusable("Azure takes an application id or token name here, not an e-mail address")
+        raise Unusable("Azure takes an application id or token name here, not an e-mail address", "username")
     if username == REFRESH_TOKEN_USER:
         if not _JWT.fullmatch(secret):
-            raise Unusable("that user name goes with a token of az acr login --expose-token")
+            raise Unusable("that user name goes with a token of az acr login --expose-token", "password")
     elif _JWT.fullmatch(secret) and secret.startswith("eyJ"):
-        raise Unusable(f"such a token goes with the user name {REFRESH_TOKEN_USER}")
+        raise Unusable(f"such a token goes with the user name {REFRESH_TOKEN_USER}", "username")
     elif _GUID.fullmatch(secret):
-        raise Unusable("that is the secret's ID; paste its Value, which Azure shows only once")
+        raise Unusable("that is the secret's ID; paste its Value, which Azure shows only once", "password")
 
 
 ACR = Provider(

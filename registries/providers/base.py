@@ -61,10 +61,11 @@ class Provider:
         """Whether `host` is one of this kind by its name."""
         return any(re.fullmatch(pattern, host, re.ASCII) for pattern in self.hosts)
 
-    def check(self, values: Mapping[str, str], host: str) -> dict[str, str]:
+    def check(self, values: Mapping[str, str], host: str = "") -> dict[str, str]:
         """Return the values (by field name) as they are to be sealed: repaired, without empty or unknown ones.
 
-        Sends nothing. Raises `CredentialMalformed` where they can't work for the registry at `host`.
+        Sends nothing. Raises `CredentialMalformed` where they can't work for the registry at `host`; its parameter
+        `field` names the field to blame, if it is one.
         """
         typed = {each.name: values[each.name] for each in self.fields if values.get(each.name)}
         try:
@@ -74,17 +75,19 @@ class Provider:
             for judge in self.checks:
                 judge(typed, host)
         except Unusable as unusable:
-            reason = unusable.reason
+            reason, where = unusable.reason, unusable.field
         else:
             return typed
         # Out of the handler: what was typed hangs on the exceptions of parsers.
-        raise CredentialMalformed(host=host or "the registry", reason=reason)
+        if not where and len(self.fields) == 1:
+            where = self.fields[0].name
+        raise CredentialMalformed(host=host or "the registry", reason=reason, field=where)
 
     def warnings(self, values: Mapping[str, str]) -> tuple[Notice, ...]:
         """Return what looks like a slip in the values, yet may be meant: to be shown, and confirmed or mended."""
         return checks.notices(self.fields, values)
 
-    def login(self, values: Mapping[str, str], host: str) -> Login:
+    def login(self, values: Mapping[str, str], host: str = "") -> Login:
         """Return what the registry at `host` is shown. Worker zone only: some kinds ask for a token to do so.
 
         Raises `CredentialMalformed`, and where a token is asked for, what that failed with.

@@ -11,11 +11,13 @@ Check = Callable[[Mapping[str, str], str], None]
 
 
 class Unusable(ValueError):
-    """Credentials that can't work. `reason` is at most 80 characters, and completes "they can't be used:"."""
+    """Credentials that can't work. `reason` is at most 80 characters, and completes "they can't be used:"; `field` is
+    the name of the field that it is about, where it is one."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, field: str = "") -> None:
         super().__init__(reason)
         self.reason = reason
+        self.field = field
 
 
 @dataclass(frozen=True)
@@ -50,14 +52,14 @@ def judge_shape(fields: Sequence[Field], values: Mapping[str, str]) -> None:
     for each in fields:
         text = values.get(each.name, "")
         if not text.strip() and not each.optional:
-            raise Unusable(f"{_named(each)} is missing")
+            raise Unusable(f"{_named(each)} is missing", each.name)
         if len(text) > each.limit or _has(text, "Cs") or len(text.encode()) > each.limit:
-            raise Unusable(f"{_named(each)} is too long, or holds what is no text")
+            raise Unusable(f"{_named(each)} is too long, or holds what is no text", each.name)
         shown = text.translate(_LINE_BREAKS) if each.multiline else text
         if _has(shown, "Cc"):
-            raise Unusable(f"{_named(each)} holds a line break or control character")
+            raise Unusable(f"{_named(each)} holds a line break or control character", each.name)
         if each.choices and text and text not in {value for value, _ in each.choices}:
-            raise Unusable(f"{_named(each)} is none of those offered")
+            raise Unusable(f"{_named(each)} is none of those offered", each.name)
 
 
 def notices(fields: Sequence[Field], values: Mapping[str, str]) -> tuple[Notice, ...]:
@@ -84,7 +86,7 @@ def notices(fields: Sequence[Field], values: Mapping[str, str]) -> tuple[Notice,
 def no_colon(values: Mapping[str, str], host: str) -> None:
     """RFC 7617: the first colon ends the user name, so one inside it would send another name and secret."""
     if ":" in values.get("username", ""):
-        raise Unusable("a user name can't contain a colon")
+        raise Unusable("a user name can't contain a colon", "username")
 
 
 _LINE_BREAKS = str.maketrans(dict.fromkeys("\r\n\t", " "))

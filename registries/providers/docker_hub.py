@@ -13,7 +13,7 @@ from registries.providers.rules import Rule
 
 def _no_email(values: Mapping[str, str], host: str) -> None:
     if "@" in values["username"]:
-        raise Unusable("Docker Hub wants the user name here, not the e-mail address")
+        raise Unusable("Docker Hub wants the user name here, not the e-mail address", "username")
 
 
 DOCKER_HUB = Provider(

@@ -21,19 +21,19 @@ _SESSION_TOKEN = re.compile(r"[A-Za-z0-9+/=_.-]{16,8192}")
 
 def _key(values: Mapping[str, str], host: str) -> None:
     if parse_host(host) is None:
-        raise Unusable("an ECR host has the form ACCOUNT.dkr.ecr.REGION.amazonaws.com")
+        raise Unusable("an ECR host has the form ACCOUNT.dkr.ecr.REGION.amazonaws.com", "host")
     match = _KEY_ID.fullmatch(values["access_key_id"])
     if match is None:
-        raise Unusable("an access key ID is capitals and digits from AKIA or ASIA on, no blanks")
+        raise Unusable("an access key ID is capitals and digits from AKIA or ASIA on, no blanks", "access_key_id")
     if not _SECRET_KEY.fullmatch(values["secret_access_key"]):
-        raise Unusable("a secret access key is letters, digits, + / and =, without blanks")
+        raise Unusable("a secret access key is letters, digits, + / and =, without blanks", "secret_access_key")
     token = values.get("session_token")
     if match[1] == "ASIA" and not token:
-        raise Unusable("a key that begins with ASIA is temporary and needs its session token")
+        raise Unusable("a key that begins with ASIA is temporary and needs its session token", "session_token")
     if match[1] == "AKIA" and token:
-        raise Unusable("a key that begins with AKIA has no session token; leave that empty")
+        raise Unusable("a key that begins with AKIA has no session token; leave that empty", "session_token")
     if token and not _SESSION_TOKEN.fullmatch(token):
-        raise Unusable("a session token is letters, digits and + / =, without blanks")
+        raise Unusable("a session token is letters, digits and + / =, without blanks", "session_token")
 
 
 def _exchange(values: Mapping[str, str], host: str) -> Login:

@@ -13,7 +13,7 @@ from registries.providers.rules import Rule
 
 def _classic_token(values: Mapping[str, str], host: str) -> None:
     if values["password"].strip().startswith("github_pat_"):
-        raise Unusable("ghcr.io takes no fine-grained token (github_pat_…); use a classic one")
+        raise Unusable("ghcr.io takes no fine-grained token (github_pat_…); use a classic one", "password")
 
 
 GHCR = Provider(

@@ -18,11 +18,11 @@ _SPECIAL = frozenset({"$oauthtoken", "$app", "$token"})
 def _robot_name(values: Mapping[str, str], host: str) -> None:
     username = values["username"].strip()
     if "@" in username:
-        raise Unusable("Quay wants a robot account or user name here, not an e-mail address")
+        raise Unusable("Quay wants a robot account or user name here, not an e-mail address", "username")
     if "+" in username and not _ROBOT.fullmatch(username):
-        raise Unusable("a robot account is written namespace+robot, in lower case")
+        raise Unusable("a robot account is written namespace+robot, in lower case", "username")
     if username.startswith("$") and username not in _SPECIAL:
-        raise Unusable("the user name for tokens is $oauthtoken or $app")
+        raise Unusable("the user name for tokens is $oauthtoken or $app", "username")
 
 
 QUAY = Provider(
