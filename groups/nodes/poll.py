@@ -34,10 +34,10 @@ def poll(node: Node, report: Report) -> Answer:
     """Take the node's report and return what it is to do."""
     with transaction.atomic():
         _heartbeat(node, report.capacity)
-        settled = settle(node, report)
-        assign(node, but_not=settled.given_back)
+        stop = settle(node, report)
+        assign(node)
         start = hand_over(node, {each.id for each in report.instances})
-    return Answer(start=start, stop=settled.stop)
+    return Answer(start=start, stop=stop)
 
 
 def _heartbeat(node: Node, capacity: Capacity) -> None:

@@ -7,7 +7,7 @@ is given out again, so neither a lost answer nor a lost disk loses an instance.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from uuid import UUID
 
 from groups.delivery import tokens
@@ -20,14 +20,6 @@ State, Status = Instance.State, ContainerGroup.Status
 LOST = "Its node no longer had it."
 
 
-@dataclass
-class Settled:
-    """What a report came to: instances to stop on the node, and those that it gave back."""
-
-    stop: list[str] = field(default_factory=list)
-    given_back: list[UUID] = field(default_factory=list)
-
-
 @dataclass(frozen=True)
 class _Change:
     instance: Instance
@@ -37,21 +29,21 @@ class _Change:
     keeps_node: bool = True
 
 
-def settle(node: Node, report: Report) -> Settled:
-    """Bring the rows in line with what the node reports. Called in the poll's transaction."""
-    settled = Settled()
+def settle(node: Node, report: Report) -> list[str]:
+    """Bring the rows in line with what the node reports; return the instances that it is to stop. Called in the
+    poll's transaction."""
+    stop = []
     mine = {instance.id: instance for instance in node.instances.all()}
     changes: list[_Change] = []
     for each in report.instances:
         instance = mine.pop(each.id, None)
         if instance is None or instance.state == State.STOPPING:
-            settled.stop.append(str(each.id))
+            stop.append(str(each.id))
         elif (change := _change(instance, each)) is not None:
             changes.append(change)
     changes += _unlisted(mine.values())
     _carry_out(changes)
-    settled.given_back = [change.instance.pk for change in changes if not change.keeps_node]
-    return settled
+    return stop
 
 
 def _change(instance: Instance, reported: Reported) -> _Change | None:

@@ -8,29 +8,26 @@ rows that another poll looks at are skipped, SQLite has one writer. The caller's
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
 from datetime import timedelta
-from uuid import UUID
 
-from django.db.models import Count, F, Q, QuerySet, Sum
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce, Now
 
-from groups.models import ContainerGroup, Image, Instance, Node
+from groups.delivery.tokens import Ended
+from groups.models import ContainerGroup, Image, Instance, Node, NodeToken
 from groups.wakeups import wake_prepare
 
 FRESH = timedelta(seconds=30)
+COOL_DOWN = timedelta(seconds=60)
 MOST_A_POLL = 32
 _LOOKED_AT = 128
 
 
-def assign(node: Node, *, but_not: Collection[UUID] = ()) -> list[Instance]:
-    """Give the node what it can take and have its manifests made; return what it took.
-
-    `but_not` are instances that it gave back just now.
-    """
+def assign(node: Node) -> list[Instance]:
+    """Give the node what it can take and have its manifests made; return what it took."""
     if node.status != Node.Status.ACTIVE:
         return []
-    waiting = _waiting().exclude(pk__in=but_not)
+    waiting = _waiting(node)
     if not waiting.exists():
         return []
     has = list(node.instances.select_related("group"))
@@ -56,9 +53,14 @@ def assign(node: Node, *, but_not: Collection[UUID] = ()) -> list[Instance]:
     return taken
 
 
-def _waiting() -> QuerySet[Instance]:
+def _waiting(node: Node) -> QuerySet[Instance]:
+    """What no node has, but for what this one gave back a moment ago: others come first."""
+    given_back = NodeToken.objects.filter(
+        instance=OuterRef("pk"), node=node, ended_because=Ended.GIVEN_BACK, ended_at__gt=Now() - COOL_DOWN
+    )
     wanted = [ContainerGroup.Status.DEPLOYING, ContainerGroup.Status.RUNNING]
     return Instance.objects.filter(
+        ~Exists(given_back),
         state=Instance.State.ALLOCATING,
         node__isnull=True,
         group__status__in=wanted,

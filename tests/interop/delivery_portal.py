@@ -160,16 +160,11 @@ class Steps:
         prepare_all()
 
     def instances(self, group: str) -> list[list[str]]:
-        """State, message and token's end of each instance of the group."""
+        """State and message of each instance of the group, and why its tokens ended."""
         from groups.models import Instance
 
         return [
-            [
-                each.state,
-                each.message,
-                str(each.progress),
-                ",".join(each.tokens.values_list("ended_because", flat=True)),
-            ]
+            [each.state, each.message, ",".join(each.tokens.values_list("ended_because", flat=True))]
             for each in Instance.objects.filter(group__name=group)
         ]
 

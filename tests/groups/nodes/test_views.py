@@ -130,12 +130,20 @@ def test_an_instance_that_is_given_back_goes_elsewhere(
     assert node.poll(listed(given, "allocating", message="disk full")).json() == {"start": [], "stop": []}
     assert (instance().state, instance().node, instance().message) == ("allocating", None, "disk full")
     assert NodeToken.objects.get().ended_because == "given back"
+    node.poll()
+    assert instance().node is None, "not to the same node at once"
     other_node.poll()
     prepare_all()
     (theirs,) = other_node.poll().json()["start"]
     assert theirs["instance"] == given["instance"]
     assert theirs["image"] != given["image"], "each node has its own manifest"
     assert node.poll(listed(given, "downloading")).json()["stop"] == [given["instance"]]
+
+
+def test_an_instance_that_nobody_else_takes_comes_back(node: NodeInHand, given: dict[str, Any]) -> None:
+    node.poll(listed(given, "allocating"))
+    NodeToken.objects.update(ended_at=F("ended_at") - timedelta(seconds=61))
+    assert len(node.poll().json()["start"]) == 1
 
 
 def test_a_node_speaks_for_its_own_instances_only(
