@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from django.template.defaultfilters import filesizeformat
-
 from groups.actions import create, start
 from groups.models import ContainerGroup, Instance, NodeToken
 from portal.demo.image import SampleImage
 from portal.models import Organization, User
+from portal.templatetags.drayage import size
 from registries.actions import add_credential
 from registries.oci.reference import parse
 
@@ -112,7 +111,7 @@ class Story:
         received = sum(group.image.layers.values_list("received", flat=True))
         total = group.image.total_bytes
         if total and received:
-            self._progress(f"  pulling      {filesizeformat(received)} of {filesizeformat(total)}")
+            self._progress(f"  pulling      {size(received)} of {size(total)}")
         return False
 
     def _delivered(self, group: ContainerGroup) -> bool:
