@@ -40,9 +40,7 @@ def icon(name: str, label: str = "") -> SafeString:
     """An icon of the sprite; silent for screen readers unless it has a label."""
     href = f"{static('vendor/tabler-icons/sprite.svg')}#{name}"
     if label:
-        return format_html(
-            '<svg class="icon" role="img" aria-label="{}"><use href="{}"></use></svg>', label, href
-        )
+        return format_html('<svg class="icon" role="img" aria-label="{}"><use href="{}"></use></svg>', label, href)
     return format_html('<svg class="icon" aria-hidden="true"><use href="{}"></use></svg>', href)
 
 
