@@ -2,13 +2,14 @@
 
 A node takes what fits in its capacity beside what it has, the oldest first, and leaves further replicas of a group
 to nodes that have fewer of it and room for one. One instance goes to one node by compare-and-set; on PostgreSQL
-rows that another poll looks at are skipped, SQLite has one writer. The caller's transaction holds the node's row.
+one that another poll is taking is skipped, SQLite has one writer. The caller's transaction holds the node's row.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from datetime import timedelta
+from uuid import UUID
 
 from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce, Now
@@ -35,14 +36,16 @@ def assign(node: Node) -> list[Instance]:
     memory = node.memory_mb - sum(instance.group.memory_mb for instance in has)
     replicas = Counter(instance.group_id for instance in has)
     taken: list[Instance] = []
+    left_to_others: set[UUID] = set()
     fitting = waiting.filter(group__cpu__lte=cpu, group__memory_mb__lte=memory).select_related("group")
-    for instance in fitting.select_for_update(skip_locked=True, of=("self",))[:_LOOKED_AT]:
+    for instance in fitting[:_LOOKED_AT]:
         group = instance.group
         if len(taken) == MOST_A_POLL:
             break
-        if group.cpu > cpu or group.memory_mb > memory:
+        if group.id in left_to_others or group.cpu > cpu or group.memory_mb > memory:
             continue
         if replicas[group.id] and _has_better_place(group, node, replicas[group.id]):
+            left_to_others.add(group.id)
             continue
         if not _take(instance, node):
             continue
@@ -70,6 +73,8 @@ def _waiting(node: Node) -> QuerySet[Instance]:
 
 def _take(instance: Instance, node: Node) -> bool:
     free = Instance.objects.filter(pk=instance.pk, state=Instance.State.ALLOCATING, node__isnull=True)
+    if not list(free.select_for_update(skip_locked=True).values_list("pk")):
+        return False
     return free.update(node=node, assigned_at=Now(), changed_at=Now()) == 1
 
 
