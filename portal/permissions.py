@@ -50,3 +50,7 @@ class SupportBackend(BaseBackend):
             user_obj.is_active and getattr(user_obj, "is_staff", False) and getattr(user_obj, "is_support", False)
         )
         return set(SUPPORT) if is_support and obj is None else set()
+
+    def has_module_perms(self, user_obj: AbstractBaseUser | AnonymousUser, app_label: str) -> bool:
+        """Whether the admin's index lists anything of that app."""
+        return any(each.startswith(f"{app_label}.") for each in self.get_all_permissions(user_obj))

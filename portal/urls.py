@@ -17,7 +17,7 @@ urlpatterns = [
     path("livez", health.livez, name="livez"),
     path("readyz", health.readyz, name="readyz"),
     path("accounts/", include("allauth.urls")),
-    path("admin/rq/", include("django_rq.urls")),
+    path("admin/rq/", include("portal.queues")),
     path("admin/", admin.site.urls),
     path("v2/", include("groups.delivery.urls")),
     path("node/v1/", include("groups.nodes.urls")),

@@ -1,0 +1,95 @@
+"""The delivery ledger: which token went to which node, who presented it, and what was sent. Never a hash."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.template.response import TemplateResponse
+
+from groups.delivery import tokens
+from groups.models import LayerDelivery, NodeToken, Redemption
+from registries.records import RecordAdmin, RecordInline
+
+
+class RedemptionInline(RecordInline):
+    model = Redemption
+    fields = ("created_at", "outcome", "reason", "presented_by", "address")
+
+
+class LayerDeliveryInline(RecordInline):
+    model = LayerDelivery
+    fields = ("digest", "sent_whole", "sent_bytes", "first_at", "last_at")
+
+
+@admin.register(NodeToken)
+class NodeTokenAdmin(RecordAdmin):
+    """A token from its issue to its end."""
+
+    list_display = (
+        "issued_at",
+        "organization",
+        "group_name",
+        "node_name",
+        "expires_at",
+        "redeemed_at",
+        "ended_at",
+        "ended_because",
+    )
+    list_filter = ("ended_because", ("redeemed_at", admin.EmptyFieldListFilter), "issued_at")
+    list_select_related = ("organization",)
+    search_fields = ("=id", "group_name", "node_name", "organization__name", "organization__slug", "manifest_digest")
+    date_hierarchy = "issued_at"
+    fields = (
+        "id",
+        "organization",
+        "group",
+        "group_name",
+        "instance",
+        "image",
+        "node",
+        "node_name",
+        "manifest_digest",
+        "issued_at",
+        "expires_at",
+        "redeemed_at",
+        "redeemed_from",
+        "session_expires_at",
+        "manifest_sent_at",
+        "ended_at",
+        "ended_because",
+    )
+    inlines = (RedemptionInline, LayerDeliveryInline)
+    actions = ("revoke",)
+
+    @admin.action(description="Revoke", permissions=["operate"])
+    def revoke(self, request: HttpRequest, queryset: QuerySet[NodeToken]) -> TemplateResponse | None:
+        """End these tokens and their sessions, after asking."""
+        if self.too_many(request, queryset):
+            return None
+        page = self.ask(
+            request,
+            queryset,
+            action="revoke",
+            title="Revoke these tokens?",
+            text="Transfers under way stop within seconds. A node that is still to run the group is given a new "
+            "token when it polls; stop the group to keep the image from it.",
+        )
+        if page is not None:
+            return page
+        chosen = list(queryset)
+        ended = [each for each in chosen if tokens.end([each], tokens.Ended.REVOKED)]
+        self.done(request, ended, change="Revoked", of=len(chosen))
+        return None
+
+
+@admin.register(Redemption)
+class RedemptionAdmin(RecordAdmin):
+    """Every presentation of a token, refused ones too."""
+
+    list_display = ("created_at", "outcome", "reason", "token", "presented_by", "address")
+    list_filter = ("outcome", "reason", "created_at")
+    list_select_related = ("token",)
+    search_fields = ("presented_by", "=address", "token__group_name", "token__node_name")
+    date_hierarchy = "created_at"
+    fields = ("created_at", "outcome", "reason", "token", "presented_by", "address")

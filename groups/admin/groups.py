@@ -1,0 +1,104 @@
+"""Container groups and their images, as an operator looks at them.
+
+A group's environment and command and an image's config are the customer's own business and may hold secrets of
+theirs: they are not shown, nor are keys and nonces of layers.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from groups.models import ContainerGroup, Image, Instance, Layer, PullStep
+from registries.records import RecordAdmin, RecordInline
+
+
+class InstanceInline(RecordInline):
+    model = Instance
+    fields = ("id", "state", "progress", "message", "node", "assigned_at", "changed_at")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).select_related("node")
+
+
+class LayerInline(RecordInline):
+    model = Layer
+    fields = ("position", "digest", "media_type", "size", "received", "committed_at", "cipher_digest")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).only("image_id", *self.fields)
+
+
+class PullStepInline(RecordInline):
+    model = PullStep
+    fields = ("attempt", "name", "outcome", "detail", "raw", "started_at", "finished_at")
+
+
+@admin.register(ContainerGroup)
+class ContainerGroupAdmin(RecordAdmin):
+    """A group: its state, its image, and where its replicas are."""
+
+    list_display = ("name", "organization", "project", "status", "image", "replicas", "created_at")
+    list_filter = ("status", "autostart", "restart_policy")
+    list_select_related = ("organization", "project", "image")
+    search_fields = ("=id", "name", "organization__name", "organization__slug", "image__reference")
+    date_hierarchy = "created_at"
+    fields = (
+        "id",
+        "organization",
+        "project",
+        "name",
+        "status",
+        "image",
+        "autostart",
+        "replicas",
+        "cpu",
+        "memory_mb",
+        "restart_policy",
+        "created_by",
+        "created_at",
+        "changed_at",
+    )
+    inlines = (InstanceInline,)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).defer("environment", "command", "image__config")
+
+
+@admin.register(Image)
+class ImageAdmin(RecordAdmin):
+    """An image: how its pull went, step by step, and the layers that were kept."""
+
+    list_display = ("created_at", "organization", "reference", "provider", "status", "attempt", "total_bytes")
+    list_display_links = ("created_at", "reference")
+    list_filter = ("status", "provider", "platform")
+    list_select_related = ("organization",)
+    search_fields = ("=id", "reference", "digest", "organization__name", "organization__slug")
+    date_hierarchy = "created_at"
+    fields = (
+        "id",
+        "organization",
+        "reference",
+        "provider",
+        "credential",
+        "platform",
+        "status",
+        "digest",
+        "config_digest",
+        "total_bytes",
+        "attempt",
+        "lease_expires_at",
+        "not_before",
+        "retry_until",
+        "retry_code",
+        "created_at",
+        "started_at",
+        "settled_at",
+    )
+    inlines = (PullStepInline, LayerInline)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).defer("config")

@@ -1,0 +1,105 @@
+"""Nodes, and the codes with which they join. A new code is shown once, on the page that answers the form: it goes
+through no cookie, session or log."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+
+from groups.admin.groups import InstanceInline
+from groups.models import Enrolment, Node
+from groups.nodes.cordon import cordon, uncordon
+from groups.nodes.enrolment import NameInvalid, check_name, create_enrolment
+from registries.records import RecordAdmin
+
+
+class NodeInstanceInline(InstanceInline):
+    fields = ("id", "group", "state", "progress", "message", "assigned_at", "changed_at")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).select_related("group").defer("group__environment", "group__command")
+
+
+@admin.register(Node)
+class NodeAdmin(RecordAdmin):
+    """A node: whether it is there, what it offers, what it runs."""
+
+    list_display = ("name", "status", "last_seen_at", "cpu", "memory_mb", "gpu", "enrolled_at")
+    list_filter = ("status", "last_seen_at")
+    search_fields = ("=id", "name")
+    fields = ("id", "name", "status", "last_seen_at", "enrolled_at", "cpu", "memory_mb", "gpu", "public_key")
+    inlines = (NodeInstanceInline,)
+    actions = ("cordon", "uncordon")
+
+    @admin.action(description="Cordon: give it nothing new", permissions=["operate"])
+    def cordon(self, request: HttpRequest, queryset: QuerySet[Node]) -> None:
+        if not self.too_many(request, queryset):
+            chosen = list(queryset)
+            self.done(request, [each for each in chosen if cordon(each.pk)], change="Cordoned", of=len(chosen))
+
+    @admin.action(description="Uncordon: let it take work again", permissions=["operate"])
+    def uncordon(self, request: HttpRequest, queryset: QuerySet[Node]) -> None:
+        if not self.too_many(request, queryset):
+            chosen = list(queryset)
+            self.done(request, [each for each in chosen if uncordon(each.pk)], change="Uncordoned", of=len(chosen))
+
+
+class EnrolmentForm(forms.ModelForm):
+    """The name that the operator gives the node."""
+
+    class Meta:
+        model = Enrolment
+        fields = ("node_name",)
+
+    def clean_node_name(self) -> str:
+        try:
+            return check_name(self.cleaned_data["node_name"])
+        except NameInvalid as error:
+            raise forms.ValidationError(str(error)) from None
+
+
+@admin.register(Enrolment)
+class EnrolmentAdmin(RecordAdmin):
+    """Codes that were made: for whom, by whom, and whether they were used. Never the code."""
+
+    list_display = ("created_at", "node_name", "created_by", "expires_at", "used_at", "node")
+    list_display_links = ("created_at", "node_name")
+    list_filter = (("used_at", admin.EmptyFieldListFilter),)
+    list_select_related = ("created_by", "node")
+    search_fields = ("node_name",)
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.has_operate_permission(request)
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        if obj is None:
+            return EnrolmentForm
+        return super().get_form(request, obj, change, **kwargs)
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        if obj is None:
+            return ("node_name",)
+        return ("node_name", "created_by", "created_at", "expires_at", "used_at", "node")
+
+    def save_model(self, request: HttpRequest, obj: Enrolment, form: Any, change: bool) -> None:
+        code = create_enrolment(obj.node_name, request.user.pk)
+        # The admin's transaction is open, so the newest of this operator's is the one just made.
+        made = Enrolment.objects.filter(created_by=request.user.pk, node_name=obj.node_name).latest("pk")
+        obj.pk = made.pk
+        request.enrolment_code = code  # type: ignore[attr-defined]
+
+    def response_add(self, request: HttpRequest, obj: Enrolment, post_url_continue: str | None = None) -> HttpResponse:
+        """Show the code, this once."""
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "A code for one node",
+            "node_name": obj.node_name,
+            "code": request.enrolment_code,  # type: ignore[attr-defined]
+            "opts": self.model._meta,
+        }
+        return TemplateResponse(request, "admin/groups/enrolment/code.html", context)

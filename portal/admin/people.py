@@ -1,0 +1,84 @@
+"""People in the admin. They sign in with an e-mail address; what they may do comes from three switches, not from
+Django's groups and permissions. Nobody is deleted, since the audit log hangs on them: they are switched off."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.forms import AdminUserCreationForm
+from django.contrib.auth.models import Group
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from portal.models import User
+from registries.records import GuardedAdmin
+
+admin.site.unregister(Group)
+
+
+class _LowerCase(forms.ModelForm):
+    def clean_email(self) -> str:
+        """Addresses are kept in lower case, so that one person has one."""
+        email = str(self.cleaned_data["email"]).strip().lower()
+        if User.objects.filter(email__iexact=email).exclude(pk=self.instance.pk).exists():
+            raise forms.ValidationError("There is a person with this address already.")
+        return email
+
+
+class NewPersonForm(_LowerCase, AdminUserCreationForm):
+    """Address and password; without one they can't sign in until they set it."""
+
+    class Meta:
+        model = User
+        fields = ("email",)
+
+
+class PersonForm(_LowerCase):
+    """All but the password, which has its own page."""
+
+    class Meta:
+        model = User
+        fields = ("email", "first_name", "last_name", "is_active", "is_staff", "is_support", "is_superuser")
+
+
+@admin.register(User)
+class PersonAdmin(GuardedAdmin, UserAdmin):
+    """Members, support and operators."""
+
+    form = PersonForm
+    add_form = NewPersonForm
+    list_display = ("email", "first_name", "last_name", "is_active", "is_staff", "is_support", "is_superuser")
+    list_filter = ("is_active", "is_staff", "is_support", "is_superuser")
+    search_fields = ("email", "first_name", "last_name")
+    ordering = ("email",)
+    filter_horizontal = ()
+    readonly_fields = ("sign_in", "last_login", "date_joined")
+    fieldsets = (
+        (None, {"fields": ("email", "first_name", "last_name", "sign_in")}),
+        (
+            "What they may do",
+            {
+                "fields": ("is_active", "is_staff", "is_support", "is_superuser"),
+                "description": "Support needs staff and support. Operators need staff and superuser.",
+            },
+        ),
+        ("When", {"fields": ("last_login", "date_joined")}),
+    )
+    add_fieldsets = ((None, {"fields": ("email", "usable_password", "password1", "password2")}),)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        """Operators don't lock themselves out."""
+        own = ("is_active", "is_staff", "is_superuser") if obj is not None and obj.pk == request.user.pk else ()
+        return (*self.readonly_fields, *own)
+
+    @admin.display(description="password")
+    def sign_in(self, person: User) -> SafeString:
+        state = "Set." if person.has_usable_password() else "None: they can't sign in with one."
+        return format_html('{} <a href="../password/">Set another</a>', state)

@@ -1,0 +1,46 @@
+"""RQ's dashboard below `/admin/rq/`, for operators only. It shows queues, workers and jobs; a job's argument is an id.
+
+The package lets every staff member in, and its pages carry inline style and script. So each of its views is gated
+here, and its pages alone get a looser content policy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from csp.constants import UNSAFE_INLINE
+from csp.decorators import csp_update
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.urls import path
+from django_rq import stats_views
+from django_rq.urls import get_admin_urlpatterns
+from redis.exceptions import RedisError
+
+_INLINE = {"script-src": [UNSAFE_INLINE], "style-src": [UNSAFE_INLINE]}
+
+
+def operators_only(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponseBase]:
+    """Return the view as operators see it: strangers sign in first, others get 403, and 503 while Redis is away."""
+
+    @csp_update(_INLINE)
+    @wraps(view)
+    def gated(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if not request.user.is_superuser:
+            raise PermissionDenied
+        try:
+            return view(request, *args, **kwargs)
+        except (RedisError, OSError):
+            return HttpResponse("Redis does not answer.\n", status=503, content_type="text/plain")
+
+    return admin.site.admin_view(gated)
+
+
+app_name = "django_rq"
+urlpatterns = [
+    path("stats.json", operators_only(stats_views.stats_json), name="home_json"),
+    *get_admin_urlpatterns(view_wrapper=operators_only),
+]

@@ -1,0 +1,77 @@
+"""Receipts of credentials in the admin. The sealed value is never shown; an operator may destroy it at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.template.response import TemplateResponse
+
+from registries import actions
+from registries.models import Credential
+from registries.records import RecordAdmin
+
+
+@admin.register(Credential)
+class CredentialAdmin(RecordAdmin):
+    """What came, where it was shown, and when it went."""
+
+    list_display = ("received_at", "organization", "name", "provider", "host", "used_count", "live", "destroyed_at")
+    list_display_links = ("received_at", "name")
+    list_filter = (
+        "provider",
+        "hold",
+        "destroyed_because",
+        ("destroyed_at", admin.EmptyFieldListFilter),
+    )
+    list_select_related = ("organization",)
+    search_fields = ("=id", "name", "host", "organization__name", "organization__slug")
+    date_hierarchy = "received_at"
+    fields = (
+        "id",
+        "organization",
+        "name",
+        "provider",
+        "host",
+        "fields",
+        "hold",
+        "created_by",
+        "received_at",
+        "deadline",
+        "live",
+        "used_count",
+        "used_hosts",
+        "last_used_at",
+        "destroyed_at",
+        "destroyed_because",
+    )
+    actions = ("destroy_now",)
+
+    @admin.display(boolean=True, description="still here")
+    def live(self, credential: Credential) -> bool:
+        return credential.is_live
+
+    @admin.action(description="Destroy now", permissions=["operate"])
+    def destroy_now(self, request: HttpRequest, queryset: QuerySet[Credential]) -> TemplateResponse | None:
+        """Empty the sealed values of these credentials, after asking."""
+        if self.too_many(request, queryset):
+            return None
+        page = self.ask(
+            request,
+            queryset,
+            action="destroy_now",
+            title="Destroy these credentials now?",
+            text="What is sealed is emptied for good and the receipt stays. A pull that still needs one of them "
+            "fails, and its owner is asked for a new secret.",
+        )
+        if page is not None:
+            return page
+        chosen = list(queryset)
+        destroyed = [each for each in chosen if actions.destroy(each.pk, because=Credential.Because.OPERATOR)]
+        self.done(request, destroyed, change="Destroyed", of=len(chosen))
+        return None
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).defer("sealed")

@@ -1,0 +1,110 @@
+"""Admin pages of records: what happened is looked at, not rewritten. Which records there are is each app's own.
+
+Columns that hold secrets, or from which something about one could be learned, are neither shown nor filtered by.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from django.template.response import TemplateResponse
+
+HIDDEN = frozenset(
+    {
+        "sealed",
+        "epoch",
+        "config",
+        "environment",
+        "command",
+        "hmac",
+        "nonce",
+        "wrapped_key",
+        "lease",
+        "body",
+        "data",
+        "token_hash",
+        "code_hash",
+        "password",
+    }
+)
+MOST_AT_ONCE = 500
+
+
+class Unwritable:
+    """Nobody adds, changes or deletes; who may view is Django's permission."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class GuardedAdmin(admin.ModelAdmin):
+    """A page that can't be filtered by what it hides, and whose actions may ask first."""
+
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
+        """Refuse `?token_hash__startswith=…`: Django lets an address filter by every column of the model."""
+        return HIDDEN.isdisjoint(lookup.split("__")) and super().lookup_allowed(lookup, value, request)
+
+    def has_operate_permission(self, request: HttpRequest) -> bool:
+        """Whether actions that reach beyond the record are offered: to operators."""
+        return bool(request.user.is_active and request.user.is_superuser)
+
+    def ask(
+        self, request: HttpRequest, queryset: QuerySet[Any], *, action: str, title: str, text: str
+    ) -> TemplateResponse | None:
+        """Return the page that asks before `action` (the method's name) is done to these rows, or None when that
+        was answered with yes, or when there are too many at once, which is said in a message."""
+        if request.POST.get("confirmed") == "yes":
+            return None
+        context = {
+            **self.admin_site.each_context(request),
+            "title": title,
+            "text": text,
+            "action": action,
+            "opts": self.model._meta,
+            "rows": queryset,
+            "checkbox": ACTION_CHECKBOX_NAME,
+        }
+        request.current_app = self.admin_site.name
+        return TemplateResponse(request, "admin/ask.html", context)
+
+    def too_many(self, request: HttpRequest, queryset: QuerySet[Any]) -> bool:
+        """Whether more rows are chosen than one form can carry; says so."""
+        if queryset.count() <= MOST_AT_ONCE:
+            return False
+        self.message_user(request, f"Choose at most {MOST_AT_ONCE} at once.", messages.ERROR)
+        return True
+
+    def done(self, request: HttpRequest, rows: Iterable[Model], *, change: str, of: int) -> None:
+        """Write the audit log for each row that was changed, and tell how many of `of` that were."""
+        count = 0
+        for row in rows:
+            self.log_change(request, row, change)
+            count += 1
+        rest = f" {of - count} had nothing left to do." if of > count else ""
+        self.message_user(request, f"{change} {count} of {of}.{rest}", messages.SUCCESS if count else messages.WARNING)
+
+
+class RecordAdmin(Unwritable, GuardedAdmin):
+    """A record that is only looked at."""
+
+
+class RecordInline(Unwritable, admin.TabularInline):
+    """Records below the one that they belong to."""
+
+    fields: ClassVar[Any]
+    extra = 0
+    can_delete = False
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        return tuple(self.fields)

@@ -1,0 +1,179 @@
+"""One row of everything that the admin shows, with canaries where secrets stand and markup where people write."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from axes.models import AccessAttempt, AccessLog
+from django.contrib import admin
+from django.utils import timezone
+from django_rq.models import Dashboard
+
+from groups import actions
+from groups.models import (
+    ContainerGroup,
+    Enrolment,
+    Failure,
+    Image,
+    Instance,
+    Layer,
+    LayerDelivery,
+    Node,
+    NodeToken,
+    PullStep,
+    Redemption,
+)
+from portal.models import Organization, SupportRequest, User
+from registries.models import Credential
+from registries.oci.reference import parse
+from tests.groups.pulls import make_credential
+
+CANARY = "canary-5e1f"
+MARKUP = '<script>alert("x")</script>'
+LISTED: dict[type, str] = {
+    User: "portal/user",
+    Organization: "portal/organization",
+    SupportRequest: "portal/supportrequest",
+    Credential: "registries/credential",
+    ContainerGroup: "groups/containergroup",
+    Image: "groups/image",
+    Failure: "groups/failure",
+    Node: "groups/node",
+    Enrolment: "groups/enrolment",
+    NodeToken: "groups/nodetoken",
+    Redemption: "groups/redemption",
+    EmailAddress: "account/emailaddress",
+    Authenticator: "mfa/authenticator",
+    AccessAttempt: "axes/accessattempt",
+    AccessLog: "axes/accesslog",
+}
+REGISTERED = set(LISTED) | {Dashboard}
+
+
+def registered() -> set[type]:
+    return set(admin.site._registry)
+
+
+def url(model: type, *more: Any) -> str:
+    """`url(Node)` is the list, `url(Node, pk)` a row's page, `url(Node, "add")` the form for a new one."""
+    rest = "".join(f"{each}/" for each in ((*more, "change") if more and more[0] != "add" else more))
+    return f"/admin/{LISTED[model]}/{rest}"
+
+
+@dataclass
+class Rows:
+    """The newest row of each model."""
+
+    by_model: dict[type, Any]
+
+    def __getitem__(self, model: type) -> Any:
+        return self.by_model[model]
+
+
+def make_rows(organization: Any, person: Any, *, number: int = 0) -> Rows:
+    """Write one row of each registered model, and what hangs below them."""
+    now, project = timezone.now(), organization.projects.get(slug="default")
+    credential = make_credential(organization, f"r{number}.example", password=f"{CANARY}-password")
+    group = actions.create(
+        organization_id=organization.pk,
+        project_id=project.pk,
+        name=f"app-{number}",
+        reference=parse(f"r{number}.example/team/app:1"),
+        credential=credential,
+        command=[f"--token={CANARY}-command"],
+    )
+    image = group.image
+    Image.objects.filter(pk=image.pk).update(config=f"{CANARY}-config".encode())
+    ContainerGroup.objects.filter(pk=group.pk).update(environment=f"{CANARY}-environment".encode())
+    for position in range(2):
+        Layer.objects.create(
+            image=image,
+            position=position,
+            media_type="application/vnd.oci.image.layer.v1.tar+gzip",
+            digest="sha256:" + f"{position}" * 64,
+            size=10,
+            created_by=f"RUN {CANARY}-line",
+            hmac=f"{CANARY}-hmac".encode(),
+            nonce=f"{CANARY}-nonce".encode(),
+            wrapped_key=f"{CANARY}-key".encode(),
+        )
+        PullStep.objects.create(image=image, attempt=position + 1, name="resolve", outcome="ok", detail=MARKUP)
+    failure = Failure.objects.create(
+        organization=organization,
+        group=group,
+        group_name=group.name,
+        reference=image.reference,
+        registry=image.registry,
+        provider="self_hosted",
+        step="authenticate",
+        code="authentication_failed",
+        params={"host": f"r{number}.example{MARKUP}"},
+        raw="401 UNAUTHORIZED",
+        trace=[
+            {
+                "name": "resolve",
+                "outcome": "ok",
+                "started_at": "2026-01-01T00:00:00+00:00",
+                "finished_at": "2026-01-01T00:00:02.500000+00:00",
+                "detail": MARKUP,
+                "raw": "",
+            },
+            {"name": "authenticate", "outcome": "failed", "raw": "401 UNAUTHORIZED"},
+        ],
+    )
+    asked = SupportRequest.objects.create(
+        organization=organization, user=person, kind="failure", failure=failure, message=MARKUP
+    )
+    node = Node.objects.create(name=f"node-{number}", public_key="-----BEGIN PUBLIC KEY-----\nthe key")
+    instance = Instance.objects.create(group=group, node=node)
+    enrolment = Enrolment.objects.create(
+        node_name=MARKUP[:60], code_hash=f"{CANARY}-code-{uuid.uuid4()}"[:64], created_by=person, expires_at=now
+    )
+    token = NodeToken.objects.create(
+        token_hash=f"{CANARY}-token-{uuid.uuid4()}"[:64],
+        organization=organization,
+        group=group,
+        group_name=group.name,
+        instance=instance,
+        image=image,
+        node=node,
+        node_name=MARKUP[:60],
+        manifest_digest="sha256:" + "c" * 64,
+        expires_at=now + timedelta(minutes=15),
+    )
+    redemption = Redemption.objects.create(token=token, presented_by=str(node.pk), outcome="refused", reason="replayed")
+    LayerDelivery.objects.create(token=token, digest="sha256:" + "d" * 64)
+    someone = User.objects.create_user(f"someone-{number}@acme.example", "correct horse battery", first_name=MARKUP)
+    organization.memberships.create(user=someone, role="viewer")
+    attempt = {"username": MARKUP, "ip_address": "127.0.0.1", "user_agent": MARKUP, "path_info": "/", "http_accept": ""}
+    return Rows(
+        {
+            User: someone,
+            Organization: organization,
+            SupportRequest: asked,
+            Credential: credential,
+            ContainerGroup: group,
+            Image: image,
+            Failure: failure,
+            Node: node,
+            Enrolment: enrolment,
+            NodeToken: token,
+            Redemption: redemption,
+            EmailAddress: EmailAddress.objects.create(user=someone, email=someone.email),
+            Authenticator: Authenticator.objects.create(
+                user=someone, type="totp", data={"secret": f"{CANARY}-second-factor"}
+            ),
+            AccessAttempt: AccessAttempt.objects.create(
+                **attempt | {"username": f"{number}"},
+                get_data="",
+                post_data=f"{CANARY}-post",
+                failures_since_start=1,
+            ),
+            AccessLog: AccessLog.objects.create(**attempt),
+        }
+    )

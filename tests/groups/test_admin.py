@@ -1,0 +1,170 @@
+"""Failures, nodes and the ledger in the admin: what support and operators do there, and what is written down."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.test import Client
+from django.utils.html import escape
+
+from groups.models import Enrolment, Failure, Node, NodeToken
+from groups.nodes.enrolment import enrol
+from tests.admin_rows import MARKUP, Rows, make_rows, url
+from tests.groups.delivery.made import ec_key, public_pem
+
+
+@pytest.fixture
+def rows(acme: Any, alice: Any) -> Rows:
+    return make_rows(acme, alice)
+
+
+@pytest.fixture
+def operator(olga: Any, as_user: Any) -> Client:
+    return as_user(olga)
+
+
+@pytest.fixture
+def support(sam: Any, as_user: Any) -> Client:
+    return as_user(sam)
+
+
+def act(action: str, row: Any, **more: str) -> dict[str, Any]:
+    return {"action": action, "_selected_action": [str(row.pk)], **more}
+
+
+def logged() -> list[tuple[str | None, str]]:
+    return list(LogEntry.objects.values_list("object_id", "change_message"))
+
+
+def test_a_failure_is_told_in_words_and_steps(support: Client, rows: Rows) -> None:
+    page = support.get(url(Failure, rows[Failure].pk)).content.decode()
+    assert "The registry did not accept the credentials" in page
+    assert "Check the user name and the secret" in page
+    assert "<th>Find the registry</th><td>ok</td>" in page
+    assert "2.5 s" in page
+    assert "401 UNAUTHORIZED" in page
+    assert MARKUP not in page
+    assert escape(MARKUP) in page
+    assert "/admin/portal/organization/" not in page  # support may not follow it
+
+
+def test_a_trace_that_is_not_as_expected_is_shown(support: Client, rows: Rows) -> None:
+    odd = [{}, {"name": "later", "started_at": "no time", "finished_at": None}]
+    Failure.objects.update(trace=odd, code="of another version", params={})
+    page = support.get(url(Failure, rows[Failure].pk))
+    assert page.status_code == 200
+    assert "<th>later</th>" in page.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("reviewed=no", True),
+        ("reviewed=yes", False),
+        ("code=authentication_failed", True),
+        ("code=store_failed", False),
+        ("provider=self_hosted", True),
+        ("registry=r0.example", True),
+        ("q=app-0", True),
+        ("q=UNAUTHORIZED", True),
+        ("q=nothing", False),
+    ],
+)
+def test_failures_are_found(support: Client, rows: Rows, query: str, found: bool) -> None:
+    page = support.get(f"{url(Failure)}?{query}").content.decode()
+    assert (str(rows[Failure].pk) in page) == found
+
+
+def test_failures_of_an_organization_are_found(support: Client, rows: Rows, acme: Any) -> None:
+    page = support.get(f"{url(Failure)}?organization__id__exact={acme.pk}").content.decode()
+    assert str(rows[Failure].pk) in page
+
+
+def test_support_marks_reviewed_once(support: Client, operator: Client, rows: Rows, sam: Any) -> None:
+    failure = rows[Failure]
+    support.post(url(Failure), act("mark_reviewed", failure))
+    second = operator.post(url(Failure), act("mark_reviewed", failure), follow=True)
+    assert "Reviewed 0 of 1." in second.content.decode()
+    failure.refresh_from_db()
+    assert failure.reviewed_by == sam
+    assert failure.reviewed_at is not None
+    assert logged() == [(str(failure.pk), "Reviewed")]
+
+
+def test_support_reviews_with_a_note_and_changes_nothing_else(support: Client, rows: Rows, sam: Any) -> None:
+    failure = rows[Failure]
+    sent = {"note": "Wrong account.", "code": "forged", "raw": "forged"}
+    support.post(url(Failure, failure.pk), sent)
+    failure.refresh_from_db()
+    assert (failure.note, failure.code, failure.reviewed_at) == ("Wrong account.", "authentication_failed", None)
+
+    support.post(url(Failure, failure.pk), sent | {"reviewed": "on"})
+    failure.refresh_from_db()
+    assert failure.reviewed_by == sam
+    assert len(logged()) == 2
+
+
+def test_an_operator_cordons_and_lets_in_again(operator: Client, rows: Rows) -> None:
+    node = rows[Node]
+    for action, status in (("cordon", "cordoned"), ("cordon", "cordoned"), ("uncordon", "active")):
+        operator.post(url(Node), act(action, node))
+        node.refresh_from_db()
+        assert node.status == status
+    assert [message for _, message in logged()] == ["Uncordoned", "Cordoned"]
+
+
+def test_a_removed_node_stays_removed(operator: Client, rows: Rows) -> None:
+    Node.objects.update(status=Node.Status.REMOVED)
+    for action in ("cordon", "uncordon"):
+        operator.post(url(Node), act(action, rows[Node]))
+    assert Node.objects.get().status == "removed"
+    assert logged() == []
+
+
+def test_a_code_is_shown_once_and_kept_nowhere(operator: Client, olga: Any, caplog: pytest.LogCaptureFixture) -> None:
+    response = operator.post(url(Enrolment, "add"), {"node_name": "berlin-1"})
+    page = response.content.decode()
+    (code,) = re.findall(r"dre_[A-Za-z0-9_-]{43}", page)
+    assert "no-store" in response["Cache-Control"]
+    assert code not in str(response.cookies)
+    assert code not in caplog.text
+    made = Enrolment.objects.get()
+    assert (made.created_by, made.node_name) == (olga, "berlin-1")
+    assert LogEntry.objects.get().object_id == str(made.pk)
+    for address in (url(Enrolment), url(Enrolment, made.pk), "/admin/"):
+        later = operator.get(address).content.decode()
+        assert code not in later
+        assert made.code_hash not in later
+    assert code not in str(list(operator.session.items()))
+    assert enrol(code, "whatever", public_pem(ec_key())).name == "berlin-1"
+
+
+@pytest.mark.parametrize("name", ["", "-", "a" * 64, MARKUP, "line\nbreak"])
+def test_a_name_that_is_none_gets_a_form_error(operator: Client, name: str) -> None:
+    response = operator.post(url(Enrolment, "add"), {"node_name": name})
+    assert response.status_code == 200
+    assert "errorlist" in response.content.decode()
+    assert not Enrolment.objects.exists()
+
+
+def test_an_operator_revokes_a_token_after_being_asked(operator: Client, rows: Rows) -> None:
+    token = rows[NodeToken]
+    assert "Revoke these tokens?" in operator.post(url(NodeToken), act("revoke", token)).content.decode()
+    token.refresh_from_db()
+    assert token.ended_at is None
+
+    for _ in range(2):
+        operator.post(url(NodeToken), act("revoke", token, confirmed="yes"))
+    token.refresh_from_db()
+    assert token.ended_because == "revoked"
+    assert logged() == [(str(token.pk), "Revoked")]
+
+
+def test_support_runs_no_operator_action(support: Client, rows: Rows) -> None:
+    assert support.post(url(NodeToken), act("revoke", rows[NodeToken], confirmed="yes")).status_code == 403
+    assert support.post(url(Node), act("cordon", rows[Node])).status_code == 403
+    assert support.post(url(Enrolment, "add"), {"node_name": "mine"}).status_code == 403
+    assert logged() == []

@@ -1,0 +1,100 @@
+"""RQ's dashboard: for operators, under a content policy of its own, and without secrets."""
+
+from __future__ import annotations
+
+import subprocess
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import django_rq
+import pytest
+from django.conf import settings
+from django.urls import URLPattern, get_resolver
+from redis import Redis
+from rq import Queue
+from rq.serializers import JSONSerializer
+
+from portal import queues, services
+
+SECRET = "canary-redis-3b"  # pragma: allowlist secret
+ARGUMENTS = {"queue_index": 0, "scheduler_index": 0, "connection_index": 0}
+HOME = "/admin/rq/"
+
+
+@pytest.fixture
+def redis(settings: Any) -> Iterator[None]:
+    """The embedded Redis, as `up` starts it, but with a password to hide."""
+    child = services.embedded_redis()
+    assert child is not None
+    process = subprocess.Popen(child.command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        services.wait_for_redis()
+        url = settings.ENV.redis_url
+        Redis.from_url(url).config_set("requirepass", SECRET)
+        with_password = url.replace("unix://", f"unix://:{SECRET}@")
+        settings.RQ_QUEUES = {name: queue | {"URL": with_password} for name, queue in settings.RQ_QUEUES.items()}
+        yield
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def addresses() -> list[str]:
+    """Every address of the dashboard, with values that name nothing."""
+    found = []
+    for pattern in queues.urlpatterns:
+        assert isinstance(pattern, URLPattern)
+        values = {name: ARGUMENTS.get(name, "x") for name in pattern.pattern.converters}
+        (route, names), *_ = get_resolver("portal.queues").reverse_dict.getlist(pattern.name)[0][0]
+        assert set(names) == set(values)
+        found.append(HOME + route % values)
+    return found
+
+
+def test_the_whole_dashboard_is_for_operators(sam: Any, bob: Any, as_user: Any) -> None:
+    assert len(addresses()) > 20
+    for address in addresses():
+        assert as_user(sam).get(address).status_code == 403, address
+        assert as_user(sam).post(address).status_code == 403, address
+        assert as_user(bob).get(address).status_code == 302, address
+
+
+def test_the_packages_own_addresses_are_gone(olga: Any, sam: Any, as_user: Any) -> None:
+    for person in (olga, sam):
+        for address in ("stats.json", "queues/0/", "queues/0/details/", "workers/0/"):
+            response = as_user(person).get(f"/admin/django_rq/dashboard/{address}")
+            assert response.status_code in (403, 404)
+    assert as_user(sam).get("/admin/django_rq/dashboard/").status_code == 403
+    assert as_user(olga).get("/admin/django_rq/dashboard/")["Location"] == HOME
+
+
+def test_without_redis_operators_are_told(olga: Any, as_user: Any, settings: Any) -> None:
+    settings.RQ_QUEUES = {"pulls": {"URL": "unix:///nowhere/redis.sock"}}
+    assert as_user(olga).get(HOME).status_code == 503
+
+
+def test_an_operator_sees_queues_and_jobs_but_no_secret(redis: None, olga: Any, as_user: Any) -> None:
+    row = str(uuid.uuid4())
+    # Not through django_rq, which would wait for this test's transaction to commit.
+    queue = Queue("pulls", connection=django_rq.get_connection("pulls"), serializer=JSONSerializer)
+    job = queue.enqueue_call("groups.jobs.pull", args=(row,), description=f"groups.jobs.pull {row}")
+    client = as_user(olga)
+    index = sorted(settings.RQ_QUEUES).index("pulls")
+
+    for address in ("", "stats.json", f"queues/{index}/", f"queues/{index}/{job.id}/", f"workers/{index}/"):
+        response = client.get(HOME + address)
+        assert response.status_code == 200, address
+        assert SECRET not in response.content.decode()
+    assert row in client.get(f"{HOME}queues/{index}/{job.id}/").content.decode()
+    queue.empty()
+
+
+def test_only_these_pages_may_run_inline_code(redis: None, olga: Any, as_user: Any) -> None:
+    client = as_user(olga)
+    loose, strict = (client.get(address)["Content-Security-Policy"] for address in (HOME, "/admin/"))
+    assert "script-src 'self' 'unsafe-inline'" in loose
+    assert "style-src 'self' 'unsafe-inline'" in loose
+    assert "default-src 'none'" in loose
+    assert "unsafe" not in strict
+    assert "unsafe" not in str(settings.CONTENT_SECURITY_POLICY)

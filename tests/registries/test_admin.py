@@ -1,0 +1,70 @@
+"""Receipts in the admin: an operator destroys a credential after being asked, and it is written down."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.test import Client
+
+from registries import actions
+from registries.models import Credential
+from tests.groups.pulls import SECRET, USER, make_credential
+
+LIST = "/admin/registries/credential/"
+
+
+@pytest.fixture
+def credential(acme: Any) -> Credential:
+    return make_credential(acme, "registry.example.com")
+
+
+@pytest.fixture
+def operator(olga: Any, as_user: Any) -> Client:
+    return as_user(olga)
+
+
+def choose(*rows: Credential, **more: str) -> dict[str, Any]:
+    return {"action": "destroy_now", "_selected_action": [str(row.pk) for row in rows], **more}
+
+
+def test_the_receipt_shows_all_but_the_secret(operator: Client, credential: Credential) -> None:
+    page = operator.get(f"{LIST}{credential.pk}/change/").content.decode()
+    assert USER in page
+    assert "registry.example.com" in page
+    assert SECRET not in page
+    assert "sealed" not in page
+    assert 'name="_save"' not in page
+
+
+def test_destroying_asks_first(operator: Client, credential: Credential) -> None:
+    page = operator.post(LIST, choose(credential)).content.decode()
+    assert "Destroy these credentials now?" in page
+    assert str(credential.pk) in page
+    credential.refresh_from_db()
+    assert credential.is_live
+
+
+def test_destroying_empties_the_seal_and_is_written_down(operator: Client, credential: Credential, olga: Any) -> None:
+    response = operator.post(LIST, choose(credential, confirmed="yes"), follow=True)
+    assert "Destroyed 1 of 1." in response.content.decode()
+    credential.refresh_from_db()
+    assert (credential.sealed, credential.destroyed_because) == (None, "operator")
+    entry = LogEntry.objects.get()
+    assert (entry.user, entry.object_id, entry.change_message) == (olga, str(credential.pk), "Destroyed")
+
+
+def test_one_that_is_gone_keeps_its_receipt(operator: Client, credential: Credential) -> None:
+    actions.destroy(credential.pk, because=Credential.Because.SETTLED)
+    response = operator.post(LIST, choose(credential, confirmed="yes"), follow=True)
+    assert "Destroyed 0 of 1. 1 had nothing left to do." in response.content.decode()
+    credential.refresh_from_db()
+    assert credential.destroyed_because == "settled"
+    assert not LogEntry.objects.exists()
+
+
+def test_nobody_else_destroys(sam: Any, as_user: Any, credential: Credential) -> None:
+    assert as_user(sam).post(LIST, choose(credential, confirmed="yes")).status_code == 403
+    credential.refresh_from_db()
+    assert credential.is_live
