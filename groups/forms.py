@@ -1,242 +1,239 @@
-"""What members type to make, retry and delete a container group. Reads and checks; changes nothing.
-
-Errors name the field and the fix. What was typed stays in the form, except secrets. Reading of references is
-`registries.oci.reference`'s, of a registry kind's fields `registries.providers`'s, of the many-line and shell-like
-ones `groups.typed`'s.
-"""
+"""What people type to make a container group, to retry one, and to delete one. Every error names its field and the
+fix; nothing here looks a name up or writes a row."""
 
 from __future__ import annotations
 
+import re
+import shlex
 from typing import Any
 
 from django import forms
-from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.utils import timezone
 
-from groups import typed
 from groups.models import ContainerGroup
 from groups.models.group import GROUP_NAME
-from registries.failures import CredentialMalformed
+from registries.forms import ProviderValuesForm
+from registries.hosts import check_host
 from registries.models import Credential
 from registries.oci.reference import LONGEST_REFERENCE, Reference, ReferenceInvalid, parse
-from registries.providers import PROVIDERS, Provider
 
 RESERVED_NAMES = frozenset({"new"})
-LONGEST_SECRET = 64 * 1024
-NAME_TAKEN = "There is a group of this name in this project already. Choose another name."
-CREDENTIAL_GONE = (
-    "These credentials are no longer here: they were used, removed, or their time was over. Choose others."
-)
-NO_CREDENTIAL = "No credential (public image)"
-
-
-class CredentialChoice(forms.ModelChoiceField):
-    """Live credentials of one organization."""
-
-    def label_from_instance(self, obj: Credential) -> str:
-        """Name, registry, and how long it is held."""
-        return f"{obj.name} · {obj.host} · {_hold(obj)}"
-
-
-class GroupForm(forms.Form):
-    """A new container group. `reference` comes out as a `Reference`, `command` as a list, `environment` as a dict."""
-
-    reference = forms.CharField(
-        label="Image",
-        help_text="As you would pull it, with its registry. Without a tag it is latest.",
-        strip=False,
-        error_messages={"required": "Enter an image, such as registry.example.com/team/app:1.0."},
-        widget=forms.TextInput(
-            attrs={
-                "placeholder": "registry.example.com/team/app:1.0",
-                "maxlength": LONGEST_REFERENCE,
-                "autocomplete": "off",
-                "autocapitalize": "none",
-                "spellcheck": "false",
-                "autofocus": True,
-            }
-        ),
-    )
-    credential = CredentialChoice(
-        label="Registry credential",
-        queryset=Credential.objects.none(),
-        required=False,
-        empty_label=NO_CREDENTIAL,
-        help_text="Used for this pull, then destroyed.",
-        error_messages={"invalid_choice": CREDENTIAL_GONE},
-    )
-    name = forms.CharField(
-        label="Name",
-        help_text="2 to 63 lower-case letters, digits and hyphens. It can't be changed later.",
-        min_length=2,
-        max_length=63,
-        validators=[GROUP_NAME],
-        error_messages={"required": "Give the group a name, such as web or nightly-render."},
-        widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}),
-    )
-    replicas = forms.IntegerField(
-        label="Replicas",
-        initial=1,
-        min_value=1,
-        max_value=500,
-        help_text="How many instances run, each on a node of its own where there is one.",
-    )
-    cpu = forms.IntegerField(
-        label="CPU cores",
-        initial=1,
-        validators=[MinValueValidator(1), MaxValueValidator(16)],
-        min_value=1,
-        max_value=16,
-    )
-    memory_mb = forms.IntegerField(label="Memory in MB", initial=1024, min_value=128, max_value=61440)
-    command = forms.CharField(
-        label="Command",
-        required=False,
-        max_length=typed.LONGEST_COMMAND,
-        help_text="One line, split as a shell would split it; quotes keep words together. Empty: the image's own. "
-        "Variables, pipes and && are not interpreted; for those begin with sh -c.",
-        widget=forms.TextInput(
-            attrs={"placeholder": "python -m app --mode 'all of it'", "autocomplete": "off", "spellcheck": "false"}
-        ),
-    )
-    environment = forms.CharField(
-        label="Environment",
-        required=False,
-        strip=False,
-        max_length=typed.LONGEST_ENVIRONMENT,
-        help_text="NAME=value, one a line. Everything after the first = is the value, quotes too. Values are "
-        "encrypted and not shown again.",
-        widget=forms.Textarea(attrs={"rows": 4, "placeholder": "LOG_LEVEL=info", "spellcheck": "false"}),
-    )
-    restart_policy = forms.ChoiceField(
-        label="Restart",
-        choices=ContainerGroup.RestartPolicy.choices,
-        initial=ContainerGroup.RestartPolicy.ALWAYS,
-        help_text="What happens when the program in a container ends.",
-    )
-    autostart = forms.BooleanField(label="Start as soon as the image is ready", required=False)
-
-    def __init__(self, *args: Any, organization_id: Any, project_id: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._project_id = project_id
-        credential = self.fields["credential"]
-        assert isinstance(credential, CredentialChoice)  # noqa: S101 (tells mypy)
-        credential.queryset = live_credentials(organization_id)
-
-    def clean_reference(self) -> Reference:
-        """Read the image."""
-        try:
-            return parse(self.cleaned_data["reference"])
-        except ReferenceInvalid as error:
-            raise ValidationError(error.text, code=error.code) from None
-
-    def clean_name(self) -> str:
-        """Refuse names that are taken, or are addresses of their own."""
-        name: str = self.cleaned_data["name"]
-        if name in RESERVED_NAMES:
-            raise ValidationError(f"“{name}” is the address of this page. Choose another name.", code="reserved")
-        if ContainerGroup.objects.filter(project_id=self._project_id, name=name).exists():
-            raise ValidationError(NAME_TAKEN, code="taken")
-        return name
-
-    def clean_command(self) -> list[str]:
-        """Split the line into words."""
-        return typed.command(self.cleaned_data["command"])
-
-    def clean_environment(self) -> dict[str, str]:
-        """Read the lines."""
-        return typed.environment(self.cleaned_data["environment"])
-
-    def clean(self) -> dict[str, Any]:
-        """Hold the credential's registry against the image's: a secret is shown to the host it was entered for."""
-        reference, credential = self.cleaned_data.get("reference"), self.cleaned_data.get("credential")
-        if reference is not None and credential is not None and credential.host != reference.registry:
-            self.add_error(
-                "credential",
-                ValidationError(
-                    f"These credentials are for {credential.host}, but the image comes from {reference.registry}. "
-                    "Choose others, or correct the image.",
-                    code="other_host",
-                ),
-            )
-        return self.cleaned_data
-
-    def add_name_taken(self) -> None:
-        """Say that somebody took the name between the check and the writing."""
-        self.add_error("name", ValidationError(NAME_TAKEN, code="taken"))
-
-
-class RetryForm(forms.Form):
-    """The fields of one kind of registry, for a pull that is tried again. What is no secret is filled in."""
-
-    def __init__(self, *args: Any, kind: Provider, host: str, known: dict[str, str], **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._kind, self._host = kind, host
-        for each in kind.fields:
-            if each.secret:
-                widget: forms.Widget = forms.PasswordInput(render_value=False, attrs={"autocomplete": "off"})
-            else:
-                widget = forms.TextInput(attrs={"autocomplete": "off", "placeholder": each.placeholder})
-            self.fields[each.name] = forms.CharField(
-                label=each.label,
-                help_text=each.help,
-                strip=False,
-                max_length=LONGEST_SECRET,
-                initial=None if each.secret else known.get(each.name),
-                widget=widget,
-            )
-
-    def clean(self) -> dict[str, Any]:
-        """Have the kind of registry judge the values, before anything is sent anywhere."""
-        if not self.errors:
-            try:
-                self._kind.login(self.cleaned_data)
-            except CredentialMalformed as error:
-                text = f"{error.title}: {error.params.get('reason', '')}. Enter them again."
-                self.add_error(NON_FIELD_ERRORS, ValidationError(text, code=error.code))
-        return self.cleaned_data
-
-
-class DeleteForm(forms.Form):
-    """The name of what is to be deleted, typed."""
-
-    typed_name = forms.CharField(
-        label="Name of the group",
-        max_length=63,
-        widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}),
-    )
-
-    def __init__(self, *args: Any, name: str, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._name = name
-        self.fields["typed_name"].help_text = f"Type {name} to confirm."
-
-    def clean_typed_name(self) -> str:
-        """Compare it."""
-        name: str = self.cleaned_data["typed_name"]
-        if name != self._name:
-            raise ValidationError(f"This is not the group's name. Type {self._name} to delete it.", code="other_name")
-        return name
+MOST_VARIABLES = 100
+LONGEST_ENVIRONMENT = 32_768
+LONGEST_COMMAND = 8_192
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+NAME_TAKEN = "This project has a group of this name already. Choose another name, or open that group."
 
 
 def live_credentials(organization_id: Any) -> Any:
-    """Return the credentials of an organization that a pull could still use."""
+    """Credentials that a new pull can still use."""
     return Credential.objects.filter(
         organization_id=organization_id, destroyed_at__isnull=True, deadline__gt=timezone.now()
     )
 
 
-def kind_for(provider: str, registry: str) -> Provider:
-    """Return the kind of registry whose fields to ask for: the one that was used, else the one with this host,
-    else the one whose host is typed."""
-    if provider in PROVIDERS:
-        return PROVIDERS[provider]
-    by_host = {kind.host: kind for kind in PROVIDERS.values()}
-    return by_host.get(registry) or by_host[""]
+class ReferenceField(forms.CharField):
+    """An image as people name it; its clean value is a Reference. What was typed is not repaired."""
+
+    def __init__(self, **options: Any) -> None:
+        attrs = {"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false", "class": "input-mono"}
+        attrs["placeholder"] = "registry.example.com/team/app:1.0"
+        super().__init__(strip=False, max_length=LONGEST_REFERENCE * 2, widget=forms.TextInput(attrs=attrs), **options)
+        self.error_messages["required"] = "Enter an image, such as registry.example.com/team/app:1.0."
+        self.error_messages["null_characters_not_allowed"] = "There is an invisible character in it; type it again."
+
+    def clean(self, value: Any) -> Any:
+        text = super().clean(value)
+        try:
+            reference = parse(text)
+            check_host(reference.registry)
+        except ReferenceInvalid as error:
+            raise ValidationError(error.text, code=error.code) from None
+        return reference
 
 
-def _hold(credential: Credential) -> str:
-    if credential.hold == Credential.Hold.HOUR:
-        return f"kept until {credential.deadline:%H:%M} UTC at most"
-    return "destroyed after this pull"
+class CredentialChoice(forms.ModelChoiceField):
+    """One of the organization's live credentials, told by name and host."""
+
+    def label_from_instance(self, obj: Any) -> str:
+        return f"{obj.name} · {obj.host}"
+
+
+class GroupForm(forms.Form):
+    """A new container group."""
+
+    image = ReferenceField(
+        label="Image", help_text="As you would write it after docker pull: registry, repository, and a tag or digest."
+    )
+    credential = CredentialChoice(
+        label="Credential",
+        queryset=Credential.objects.none(),
+        required=False,
+        empty_label="No credential (public image)",
+        error_messages={"invalid_choice": "This credential is no longer here. Choose another one, or add it again."},
+    )
+    name = forms.CharField(
+        label="Name",
+        max_length=63,
+        validators=[GROUP_NAME],
+        widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}),
+        help_text="Lower-case letters, digits and hyphens. It is part of the group's address and can't be changed.",
+    )
+    replicas = forms.IntegerField(
+        label="Replicas", initial=1, validators=[MinValueValidator(0), MaxValueValidator(500)], help_text="0 to 500"
+    )
+    cpu = forms.IntegerField(
+        label="CPU cores", initial=1, validators=[MinValueValidator(1), MaxValueValidator(16)], help_text="1 to 16"
+    )
+    memory_mb = forms.IntegerField(
+        label="Memory in MB", initial=1024, validators=[MinValueValidator(128), MaxValueValidator(61440)],
+        help_text="128 to 61,440",
+    )  # fmt: skip
+    command = forms.CharField(
+        label="Command",
+        required=False,
+        max_length=LONGEST_COMMAND,
+        widget=forms.TextInput(attrs={"class": "input-mono", "spellcheck": "false", "autocapitalize": "none"}),
+        help_text="Split at blanks as a shell does; quotes keep words together. Variables are not filled in. "
+        "Left empty, the image's own command runs.",
+    )
+    environment = forms.CharField(
+        label="Environment",
+        required=False,
+        strip=False,
+        max_length=LONGEST_ENVIRONMENT,
+        widget=forms.Textarea(attrs={"rows": 4, "class": "input-mono", "spellcheck": "false", "autocapitalize": "none",
+                                     "placeholder": "LOG_LEVEL=info"}),
+        help_text="One NAME=value a line. Values are encrypted at rest and given to the nodes that run the group; "
+        "lines that begin with # are left out.",
+    )  # fmt: skip
+    restart_policy = forms.ChoiceField(
+        label="When a container ends",
+        choices=[
+            (ContainerGroup.RestartPolicy.ALWAYS, "Start it again, always"),
+            (ContainerGroup.RestartPolicy.ON_FAILURE, "Start it again if it failed"),
+            (ContainerGroup.RestartPolicy.NEVER, "Leave it"),
+        ],
+        initial=ContainerGroup.RestartPolicy.ALWAYS,
+    )
+    autostart = forms.BooleanField(
+        label="Start as soon as the image is pulled",
+        required=False,
+        help_text="Otherwise the group waits as stopped until somebody starts it.",
+    )
+
+    def __init__(self, *args: Any, organization_id: Any, project_id: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.project_id = project_id
+        choice: Any = self.fields["credential"]
+        choice.queryset = live_credentials(organization_id)
+
+    def clean_name(self) -> str:
+        name: str = self.cleaned_data["name"]
+        if name in RESERVED_NAMES:
+            raise ValidationError(f"{name} is the address of this page. Choose another name.")
+        if ContainerGroup.objects.filter(project_id=self.project_id, name=name).exists():
+            raise ValidationError(NAME_TAKEN, code="name_taken")
+        return name
+
+    def clean_command(self) -> list[str]:
+        text: str = self.cleaned_data["command"]
+        if not text.isprintable():
+            raise ValidationError("Write the command in one line, without invisible characters.")
+        try:
+            return shlex.split(text)
+        except ValueError:
+            raise ValidationError("A quote is opened but not closed, or the line ends with a backslash.") from None
+
+    def clean_environment(self) -> dict[str, str]:
+        return read_environment(self.cleaned_data["environment"])
+
+    def clean(self) -> dict[str, Any]:
+        reference: Reference | None = self.cleaned_data.get("image")
+        credential: Credential | None = self.cleaned_data.get("credential")
+        if reference and credential and credential.host != reference.registry:
+            self.add_error("credential", mismatch(credential.host, reference.registry))
+        return self.cleaned_data
+
+
+def mismatch(credential_host: str, image_host: str) -> str:
+    """The words for a credential that is another registry's."""
+    return (
+        f"This credential is for {credential_host}, and the image lies at {image_host}. A credential is shown to no "
+        "other host: choose one that fits, or add it."
+    )
+
+
+def read_environment(text: str) -> dict[str, str]:
+    """Read one `NAME=value` a line. Raises ValidationError with the line's number; it repeats no value."""
+    values: dict[str, str] = {}
+    for number, line in enumerate(text.replace("\r\n", "\n").split("\n"), start=1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        name, equals, value = line.partition("=")
+        if not equals:
+            raise ValidationError(f"Line {number} has no = sign. Write it as NAME=value.")
+        if not _VARIABLE.fullmatch(name):
+            raise ValidationError(
+                f"Line {number}: a name has letters, digits and underscores, does not start with a digit, and stands "
+                "directly before the = sign."
+            )
+        if name in values:
+            raise ValidationError(f"Line {number} sets {name[:80]} a second time. Keep one of them.")
+        if any((ord(sign) < 32 and sign != "\t") or ord(sign) == 127 for sign in value):
+            raise ValidationError(f"Line {number} holds a control character. Type its value again.")
+        values[name] = value
+    if len(values) > MOST_VARIABLES:
+        raise ValidationError(f"A group has at most {MOST_VARIABLES} variables.")
+    return values
+
+
+class RetryForm(ProviderValuesForm):
+    """Another try of a failed pull: with the secret typed again, with a credential that is kept for other groups
+    too, or with none."""
+
+    NEW = "new"
+    NONE = "none"
+
+    use = forms.ChoiceField(label="Try again with")
+
+    def __init__(self, *args: Any, live: Any, registry: str, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.registry = registry
+        self.live = {str(each.pk): each for each in live.filter(host=registry)}
+        choice: Any = self.fields["use"]
+        choice.choices = [
+            (self.NEW, f"A credential for {registry}, typed now"),
+            *((pk, f"{each.name}, kept until {each.deadline:%H:%M} UTC") for pk, each in self.live.items()),
+            (self.NONE, "No credential (public image)"),
+        ]
+        choice.error_messages["invalid_choice"] = "This credential is no longer here. Choose another one."
+        for declared in self.provider.fields:
+            self.fields[declared.name].widget.is_required = False
+        self.order_fields(["use", *(each.name for each in self.provider.fields), "keep"])
+        if self.is_bound and self.data.get("use") != self.NEW:
+            for declared in self.provider.fields:
+                del self.fields[declared.name]
+
+    def clean(self) -> dict[str, Any]:
+        if self.cleaned_data.get("use") == self.NEW:
+            self.check_values(self.registry)
+        return self.cleaned_data
+
+
+class DeleteForm(forms.Form):
+    """The group's name, typed once more."""
+
+    name = forms.CharField(label="Type the group's name to confirm")
+
+    def __init__(self, *args: Any, expected: str, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.expected = expected
+        self.fields["name"].widget.attrs |= {"data-must-be": expected, "autocomplete": "off"}
+
+    def clean_name(self) -> str:
+        if self.cleaned_data["name"] != self.expected:
+            raise ValidationError("This is not the group's name.")
+        return self.expected

@@ -1,202 +1,298 @@
-"""What a group's state means now, in a sentence, and the pull's steps as a row that people can follow.
+"""What a group's page tells: the sentence beside its state, the steps of its pull, layers, instances, deliveries.
 
-View-models only: nothing here writes, and the words of failures stand with their classes.
+Reads rows and turns them into what templates print; decides nothing and writes nothing.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from math import ceil
 from typing import Any
 
+from django.db.models import Sum
+from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
-from groups.ingest.limits import human
-from groups.ingest.settle import MOST_ATTEMPTS, MOST_INTERRUPTED
-from groups.models import ContainerGroup, Failure, Image, Instance, Layer, PullStep
-from registries.failures import Interrupted, describe
+import groups.failures  # noqa: F401 (its words are described here)
+from groups.ingest.settle import MOST_ATTEMPTS
+from groups.models import ContainerGroup, Failure, Image, Instance, NodeToken, PullStep, Redemption
+from registries.failures import describe
 
-Status, State = ContainerGroup.Status, Instance.State
-Outcome, Name = PullStep.Outcome, PullStep.Name
+Status = ContainerGroup.Status
+NEWEST = 20
+"""How many deliveries, refusals and failures a page shows."""
+CARGO_WIDTH = 1000.0
+CARGO_GAP = 6.0
 
-WAITING = "waiting"
-LEAST_SECONDS = 2.0
-"""A rate that was measured for less than this says nothing about the time that is left."""
-_DOING = {
-    Name.RESOLVE: "Looking for {registry}",
-    Name.CONNECT: "Connecting to {registry}",
-    Name.AUTHENTICATE: "Signing in at {registry}",
-    Name.MANIFEST: "Reading the manifest of {repository}",
-    Name.PLATFORM: "Choosing the platform {platform}",
-    Name.SIZE: "Judging the size",
-    Name.LAYERS: "Pulling the layers",
-    Name.STORE: "Checking that everything is stored",
-    Name.DESTROY: "Destroying the credential",
+_NOW_DOING = {
+    "resolve": "Looking for {registry}",
+    "connect": "Connecting to {registry}",
+    "authenticate": "Signing in to {registry}",
+    "manifest": "Reading the manifest of {repository}",
+    "platform": "Choosing the image for {platform}",
+    "size": "Judging the size",
+    "store": "Checking that everything is stored",
+    "destroy": "Destroying the credential",
+}
+_REFUSALS = {
+    "unknown": "an unknown token was presented",
+    "other_node": "another node presented this token",
+    "replayed": "the token had been used before",
+    "expired": "the token had expired",
+    "revoked": "the token had been withdrawn",
+    "layer_again": "a layer was asked for again",
+    "not_listed": "something outside of this image was asked for",
 }
 
 
 @dataclass(frozen=True)
-class Step:
-    """One step of a pull as a page shows it. `outcome` is `waiting`, `running`, `ok` or `failed`; `seconds` is how
-    long it took, None before its end."""
+class StepLine:
+    """One step; `outcome` is ok, failed, running, or waiting for one that was not reached. `seconds` it took."""
 
     name: str
     label: str
     outcome: str
+    seconds: float | None = None
     detail: str = ""
     raw: str = ""
-    started_at: datetime | None = None
-    seconds: float | None = None
 
 
 @dataclass(frozen=True)
+class Crate:
+    """One layer as drawn in the bar: where it begins, how wide it is, and how much of that is filled."""
+
+    x: float
+    width: float
+    filled: float
+    stored: bool
+    title: str
+
+
+@dataclass
 class Progress:
-    """How far the layers have come. Bytes, and layers counted from 1; `seconds_left` is None while unknown."""
+    """How far a pull is, in bytes, layers and seconds."""
 
-    received: int
-    total: int
-    layer: int
-    layers: int
-    seconds_left: int | None
+    received: int = 0
+    total: int = 0
+    done: int = 0
+    count: int = 0
+    seconds_left: float | None = None
 
-
-def steps(rows: Iterable[PullStep]) -> list[Step]:
-    """Return all steps of one attempt in their order, those to come as waiting."""
-    known = {
-        row.name: Step(
-            name=row.name,
-            label=row.get_name_display(),
-            outcome=row.outcome,
-            detail=row.detail,
-            raw=row.raw,
-            started_at=row.started_at,
-            seconds=_seconds(row.started_at, row.finished_at),
-        )
-        for row in rows
-    }
-    return _in_order(known)
+    @property
+    def percent(self) -> int:
+        return min(100, self.received * 100 // self.total) if self.total else 0
 
 
-def steps_of(failure: Failure) -> list[Step]:
-    """Return the steps that a failure has kept. What it doesn't understand of an old record is left out."""
-    known = {}
-    for each in failure.trace if isinstance(failure.trace, list) else []:
+@dataclass
+class Story:
+    """All that a group's page shows of one moment."""
+
+    group: ContainerGroup
+    image: Image
+    sentence: str
+    next_attempt: datetime | None
+    steps: list[StepLine]
+    earlier: list[StepLine]
+    layers: list[Any]
+    cargo: list[Crate]
+    progress: Progress
+    instances: list[Instance]
+    deliveries: list[Any]
+    failures: list[Failure]
+    most_attempts: int = MOST_ATTEMPTS
+    now: datetime = field(default_factory=timezone.now)
+
+    @property
+    def pulled_seconds(self) -> float | None:
+        """How long the pull took, once it has settled."""
+        return _seconds(self.image.started_at, self.image.settled_at)
+
+    @property
+    def failure(self) -> Failure | None:
+        """Why the group is in `failed`."""
+        return self.failures[0] if self.failures and self.group.status == Status.FAILED else None
+
+    @property
+    def poll_seconds(self) -> int | None:
+        """After how long the page asks again; None once nothing moves by itself."""
+        return poll_seconds(self.group.status, bool(self.instances))
+
+
+def poll_seconds(status: str, has_instances: bool) -> int | None:
+    """After how long a watcher of a group in this state asks again; None where nothing moves by itself."""
+    if status == Status.PENDING:
+        return 2
+    if status == Status.DEPLOYING:
+        return 3
+    if status == Status.RUNNING:
+        return 10
+    return 3 if has_instances else None
+
+
+def tell(group: ContainerGroup) -> Story:
+    """Read everything about the group, in a number of queries that does not grow."""
+    now = timezone.now()
+    image = group.image
+    layers = list(image.layers.order_by("position"))
+    rows = list(image.steps.order_by("attempt", "id"))
+    instances = list(group.instances.select_related("node")[:500])
+    steps = _steps([row for row in rows if row.attempt == image.attempt], now, whole=image.status != "ready")
+    progress = _progress(image, layers, rows, now)
+    story = Story(
+        group=group,
+        image=image,
+        sentence="",
+        next_attempt=image.not_before if image.status == Image.Status.QUEUED else None,
+        steps=steps,
+        earlier=[_line(row, now) for row in rows if row.attempt < image.attempt and row.outcome == "failed"],
+        layers=layers,
+        cargo=_cargo(layers, progress.total),
+        progress=progress,
+        instances=instances,
+        deliveries=_deliveries(group),
+        failures=list(group.failures.order_by("-created_at")[:NEWEST]),
+        now=now,
+    )
+    story.sentence = _sentence(story)
+    return story
+
+
+def trace_lines(failure: Failure) -> list[StepLine]:
+    """The steps of a recorded failure, from its own copy, with those that it did not reach."""
+    lines = []
+    for each in failure.trace:
+        started, finished = (parse_datetime(each.get(name) or "") for name in ("started_at", "finished_at"))
         name = str(each.get("name", ""))
-        if name in Name.values:
-            started, finished = _moment(each.get("started_at")), _moment(each.get("finished_at"))
-            known[name] = Step(
-                name=name,
-                label=Name(name).label,
-                outcome=str(each.get("outcome", WAITING)),
-                detail=str(each.get("detail", "")),
-                raw=str(each.get("raw", "")),
-                started_at=started,
-                seconds=_seconds(started, finished),
-            )
-    return _in_order(known)
+        label = PullStep.Name(name).label if name in PullStep.Name.values else name
+        lines.append(
+            StepLine(name, label, str(each.get("outcome", "")), _seconds(started, finished),
+                     str(each.get("detail", "")), str(each.get("raw", "")))
+        )  # fmt: skip
+    reached = {line.name for line in lines}
+    order = PullStep.Name.values
+    lines += [StepLine(name, PullStep.Name(name).label, "waiting") for name in order if name not in reached]
+    return sorted(lines, key=lambda line: order.index(line.name) if line.name in order else len(order))
 
 
-def progress(layers: Sequence[Layer], step: Step | None, now: datetime) -> Progress | None:
-    """Measure the pull of the layers; None before it began. What earlier attempts kept doesn't count as speed."""
-    if step is None or step.started_at is None or not layers:
-        return None
-    started = step.started_at
-    received, total = sum(layer.received for layer in layers), sum(layer.size for layer in layers)
-    done = sum(layer.committed_at is not None for layer in layers)
-    came = sum(layer.received for layer in layers if layer.committed_at is None or layer.committed_at >= started)
-    seconds = (now - started).total_seconds()
-    left = None
-    if came and seconds >= LEAST_SECONDS:
-        left = ceil((total - received) / (came / seconds))
-    return Progress(received, total, min(done + 1, len(layers)), len(layers), left)
+def _steps(rows: list[PullStep], now: datetime, *, whole: bool) -> list[StepLine]:
+    lines = [_line(row, now) for row in rows]
+    reached = {line.name for line in lines}
+    if whole:
+        lines += [StepLine(each.value, each.label, "waiting") for each in PullStep.Name if each.value not in reached]
+    order = PullStep.Name.values
+    return sorted(lines, key=lambda line: order.index(line.name))
 
 
-def sentence(
-    group: ContainerGroup,
-    *,
-    instances: Mapping[str, int],
-    current: Step | None = None,
-    came: Progress | None = None,
-    failure: Failure | None = None,
-    now: datetime,
-) -> str:
-    """Say what the group's state means now. `instances` counts them by state."""
-    count = Counter(instances)
-    if group.status == Status.PENDING:
-        return _pulling(group.image, current, came, now)
-    if group.status == Status.FAILED:
-        return f"{failure.words.title}. Nothing was kept." if failure else "The image could not be pulled."
-    if group.status == Status.SUCCEEDED:
-        return "All instances have done their work and ended without error."
-    if group.status == Status.STOPPED:
-        if leaving := count[State.STOPPING]:
-            return (
-                f"Stopping: {_instances(leaving)} still {'runs' if leaving == 1 else 'run'} until the node hears of it."
-            )
-        return "The image is ready. Nothing runs until you start the group."
-    return _running(group.replicas, count)
+def _line(row: PullStep, now: datetime) -> StepLine:
+    seconds = _seconds(row.started_at, row.finished_at or now)
+    return StepLine(row.name, row.get_name_display(), row.outcome, seconds, row.detail, row.raw)
 
 
-def attempts(image: Image) -> str:
-    """Return `attempt 2 of 5, next try in 20 s` or its like for a pull that is tried again."""
-    most = MOST_INTERRUPTED if image.retry_code == Interrupted.code else MOST_ATTEMPTS
-    return f"attempt {image.attempt + 1} of {max(most, image.attempt + 1)}"
+def _seconds(start: datetime | None, end: datetime | None) -> float | None:
+    return max(0.0, (end - start).total_seconds()) if start and end else None
 
 
-def span(seconds: float) -> str:
-    """Return a rough stretch of time, such as `9 s` or `2 min`."""
-    whole = max(1, round(seconds))
-    return f"{whole} s" if whole < 100 else f"{round(whole / 60)} min" if whole < 5400 else f"{round(whole / 3600)} h"
+def _progress(image: Image, layers: list[Any], rows: list[PullStep], now: datetime) -> Progress:
+    progress = Progress(
+        received=sum(layer.received for layer in layers),
+        total=sum(layer.size for layer in layers),
+        done=sum(layer.committed_at is not None for layer in layers),
+        count=len(layers),
+    )
+    began = next((row.started_at for row in rows if row.attempt == image.attempt and row.name == "layers"), None)
+    if image.status == Image.Status.PULLING and began is not None:
+        fresh = sum(each.received for each in layers if each.committed_at is None or each.committed_at >= began)
+        spent = (now - began).total_seconds()
+        if fresh and spent > 1:
+            progress.seconds_left = (progress.total - progress.received) / (fresh / spent)
+    return progress
 
 
-def _pulling(image: Image, current: Step | None, came: Progress | None, now: datetime) -> str:
+def _cargo(layers: list[Any], total: int) -> list[Crate]:
+    """Layers side by side as wide as they are large; tiny ones keep a width that can be seen."""
+    if not layers or not total:
+        return []
+    gap = min(CARGO_GAP, CARGO_WIDTH / len(layers) / 3)
+    room = CARGO_WIDTH - gap * (len(layers) - 1)
+    least = min(10.0, room / len(layers) / 2)
+    spare = room - least * len(layers)
+    crates, x = [], 0.0
+    for layer in layers:
+        width = least + spare * layer.size / total
+        share = min(1.0, layer.received / layer.size) if layer.size else float(layer.committed_at is not None)
+        title = f"Layer {layer.position + 1}: {layer.created_by or layer.digest}"
+        crates.append(
+            Crate(round(x, 2), round(width, 2), round(width * share, 2), layer.committed_at is not None, title)
+        )
+        x += width + gap
+    return crates
+
+
+def _deliveries(group: ContainerGroup) -> list[Any]:
+    """The newest tokens of the group with what was sent, and what was refused."""
+    tokens = list(
+        NodeToken.objects.filter(group=group)
+        .annotate(sent=Sum("layer_deliveries__sent_bytes"))
+        .order_by("-issued_at")[:NEWEST]
+    )
+    refused = Redemption.objects.filter(token__in=tokens, outcome=Redemption.Outcome.REFUSED).order_by("-created_at")
+    by_token: dict[Any, list[Redemption]] = {}
+    for each in refused[: NEWEST * 5]:
+        each.words = _REFUSALS.get(each.reason, "refused")  # type: ignore[attr-defined]
+        by_token.setdefault(each.token_id, []).append(each)
+    for token in tokens:
+        token.refusals = by_token.get(token.pk, [])  # type: ignore[attr-defined]
+    return tokens
+
+
+def _sentence(story: Story) -> str:
+    group = story.group
+    up = sum(each.state == Instance.State.RUNNING for each in story.instances)
+    match group.status:
+        case Status.PENDING:
+            return _pending(story)
+        case Status.STOPPED if story.instances:
+            count = len(story.instances)
+            return f"Stopping: {count} instance{'s' if count != 1 else ''} still to end."
+        case Status.STOPPED:
+            return "The image is here, encrypted. Nothing runs until somebody starts the group."
+        case Status.DEPLOYING:
+            states = Counter(each.state for each in story.instances)
+            waiting, coming = states["allocating"], states["downloading"] + states["creating"]
+            parts = [f"{up} of {group.replicas} running"]
+            parts += [f"{coming} on their way"] if coming else []
+            parts += [f"{waiting} waiting for a node"] if waiting else []
+            return ", ".join(parts) + "."
+        case Status.RUNNING:
+            return f"{up} of {group.replicas} running."
+        case Status.SUCCEEDED:
+            return "Every replica ended, without an error."
+    return story.failure.words.title + "." if story.failure else "The pull failed."
+
+
+def _pending(story: Story) -> str:
+    image = story.image
     if image.status == Image.Status.QUEUED:
-        if not image.retry_code:
-            return "Waiting for a worker to take the pull."
-        title = describe(image.retry_code, image.retry_params).title
-        wait = (image.not_before - now).total_seconds() if image.not_before else 0.0
-        return f"{title}: {attempts(image)}, next try {f'in {span(wait)}' if wait > 0 else 'now'}."
-    if current is None:
-        return "A worker has taken the pull."
-    if current.name == Name.LAYERS and came is not None:
-        left = f", about {span(came.seconds_left)} left" if came.seconds_left else ""
-        return f"Pulling layer {came.layer} of {came.layers}, {human(came.received)} of {human(came.total)}{left}."
-    doing = _DOING[Name(current.name)]
-    return doing.format(registry=image.registry, repository=image.repository, platform=image.platform) + "."
+        if image.retry_code:
+            reason = describe(image.retry_code, image.retry_params).title
+            return f"{reason}. Attempt {image.attempt + 1} of {MOST_ATTEMPTS} comes by itself."
+        return "Waiting for a worker to take the pull."
+    current = next((step.name for step in story.steps if step.outcome == "running"), "")
+    if current == "layers" and story.progress.count:
+        return _pulling(story.progress)
+    words = _NOW_DOING.get(current, "Pulling the image")
+    return words.format(registry=image.registry, repository=image.repository, platform=image.platform) + "."
 
 
-def _running(wanted: int, count: Counter[str]) -> str:
-    running = count[State.RUNNING]
-    rest = [
-        (count[State.CREATING], "starting"),
-        (count[State.DOWNLOADING], "downloading the image"),
-        (count[State.ALLOCATING], "waiting for a node"),
-    ]
-    others = ", ".join(f"{number} {doing}" for number, doing in rest if number)
-    if running == wanted and not others:
-        return "The instance runs." if wanted == 1 else f"All {wanted} instances run."
-    if not running:
-        return f"{_instances(wanted).capitalize()}: {others or 'waiting for a node'}."
-    return f"{running} of {_instances(wanted)} {'runs' if running == 1 else 'run'}{f'; {others}' if others else ''}."
-
-
-def _instances(count: int) -> str:
-    return "1 instance" if count == 1 else f"{count} instances"
-
-
-def _in_order(known: Mapping[str, Step]) -> list[Step]:
-    return [known.get(name.value) or Step(name.value, name.label, WAITING) for name in Name]
-
-
-def _seconds(started: datetime | None, finished: datetime | None) -> float | None:
-    return (finished - started).total_seconds() if started and finished else None
-
-
-def _moment(text: Any) -> datetime | None:
-    try:
-        return parse_datetime(text) if isinstance(text, str) else None
-    except ValueError:
-        return None
+def _pulling(progress: Progress) -> str:
+    current = min(progress.done + 1, progress.count)
+    unit, name = (1e9, "GB") if progress.total >= 1e9 else (1e6, "MB") if progress.total >= 1e6 else (1e3, "kB")
+    digits = 2 if name == "GB" else 0 if progress.total / unit >= 100 else 1
+    received, total = (f"{count / unit:.{digits}f}" for count in (progress.received, progress.total))
+    text = f"Pulling layer {current} of {progress.count}, {received} of {total} {name}"
+    left = progress.seconds_left
+    if left is None or left > 48 * 3600:
+        return f"{text}."
+    words = f"{max(1, round(left))} s" if left < 90 else f"{round(left / 60)} min"
+    return f"{text}, about {words} left."

@@ -1,4 +1,23 @@
-"""Addresses."""
+"""Addresses below `/o/<org>/<project>/groups/`. What stands beside a group's name can't be a name itself: `new` is
+reserved by the form, and no name begins with a hyphen."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from groups import views
 
 app_name = "groups"
-urlpatterns: list = []
+urlpatterns = [
+    path("", views.groups, name="list"),
+    path("-/rows/", views.rows, name="rows"),
+    path("new/", views.new, name="new"),
+    path("new/read/", views.read, name="read"),
+    path("<slug:name>/", views.detail, name="detail"),
+    path("<slug:name>/status/", views.status, name="status"),
+    path("<slug:name>/start/", views.start, name="start"),
+    path("<slug:name>/stop/", views.stop, name="stop"),
+    path("<slug:name>/retry/", views.retry, name="retry"),
+    path("<slug:name>/delete/", views.delete, name="delete"),
+    path("<slug:name>/failures/<uuid:failure>/", views.failure, name="failure"),
+]

@@ -1,0 +1,76 @@
+"""Pages that belong to no group and no registry: where people land, and support."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_http_methods
+
+from groups.models import Failure
+from portal import actions
+from portal.forms import SupportForm
+from portal.models import Organization, SupportRequest
+
+Kind = SupportRequest.Kind
+MOST_REQUESTS = 30
+
+
+@require_GET
+@login_required
+@never_cache
+def home(request: HttpRequest) -> HttpResponse:
+    """On to the person's first organization, or say how to get into one."""
+    first = Organization.objects.filter(memberships__user=request.user.pk).first()
+    if first is None:
+        return render(request, "portal/welcome.html")
+    return redirect("portal:organization", first.slug)
+
+
+@require_GET
+@never_cache
+def organization(request: Any, org: str) -> HttpResponse:
+    """On to the groups of the first project."""
+    project = request.organization.projects.first()
+    if project is None:
+        raise Http404
+    return redirect("groups:list", org, project.slug)
+
+
+@require_http_methods(["GET", "POST"])
+@never_cache
+def support(request: Any, org: str) -> HttpResponse:
+    """Ask support, with a failure attached where the address names one; below, what was asked before."""
+    failure = _failure(request)
+    wants_registry = failure is None and request.GET.get("kind") == Kind.REGISTRY
+    form = SupportForm(request.POST if request.method == "POST" else None, wants_registry=wants_registry)
+    if form.is_valid():
+        actions.ask_support(
+            organization=request.organization,
+            user=request.user,
+            kind=Kind.FAILURE if failure else Kind.REGISTRY if wants_registry else Kind.OTHER,
+            failure=failure,
+            registry=form.cleaned_data.get("registry", ""),
+            message=form.cleaned_data["message"],
+        )
+        messages.success(request, "Support has your message. The answer appears on this page.")
+        return redirect("portal:support", org)
+    asked = SupportRequest.objects.filter(organization=request.organization).select_related("user", "failure")
+    context = {"form": form, "failure": failure, "wants_registry": wants_registry, "asked": asked[:MOST_REQUESTS]}
+    return render(request, "portal/support.html", context)
+
+
+def _failure(request: Any) -> Failure | None:
+    text = request.GET.get("failure")
+    if not text:
+        return None
+    try:
+        pk = uuid.UUID(text)
+    except ValueError:
+        raise Http404 from None
+    return get_object_or_404(Failure.objects.select_related("group__project"), organization=request.organization, pk=pk)

@@ -1,0 +1,153 @@
+"""The form for a registry credential, built from what its kind of registry declares.
+
+Secrets are never rendered again: a form that comes back asks for them anew.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+
+from registries.failures import CredentialMalformed
+from registries.hosts import read_host
+from registries.models import Credential
+from registries.oci.reference import ReferenceInvalid
+from registries.providers import Field, Provider
+
+LONGEST_HOST = 300
+
+
+class RegistryValueField(forms.CharField):
+    """One value as its kind of registry declares it, kept to the letter: the kind judges it (`Provider.check`)."""
+
+    def __init__(self, declared: Field, **options: Any) -> None:
+        attrs = {"autocomplete": "off", "spellcheck": "false", "autocapitalize": "none"}
+        if declared.placeholder:
+            attrs["placeholder"] = declared.placeholder
+        super().__init__(
+            label=declared.label,
+            help_text=declared.help,
+            strip=False,
+            required=not declared.optional,
+            widget=_widget(declared, attrs),
+            error_messages={
+                "required": f"Enter the {_in_a_sentence(declared.label)}.",
+                "null_characters_not_allowed": "There is a character in it that no registry accepts; paste it again.",
+            },
+            **options,
+        )
+
+
+class SecretArea(forms.Textarea):
+    """A secret of several lines. What was typed does not come back."""
+
+    def format_value(self, value: Any) -> str:
+        return ""
+
+
+def _widget(declared: Field, attrs: dict[str, str]) -> forms.Widget:
+    if declared.choices:
+        return forms.Select(choices=[("", "Choose one"), *declared.choices])
+    if declared.multiline:
+        area = SecretArea if declared.secret else forms.Textarea
+        return area(attrs={**attrs, "rows": 6, "class": "input-mono"})
+    if declared.secret:
+        return forms.PasswordInput(render_value=False, attrs={**attrs, "autocomplete": "new-password"})
+    return forms.TextInput(attrs=attrs)
+
+
+def _in_a_sentence(label: str) -> str:
+    """A label begins with a capital that its sentence has no use for, unless it is a name such as AWS."""
+    return label if label[:2].isupper() else label[:1].lower() + label[1:]
+
+
+class ProviderValuesForm(forms.Form):
+    """What one kind of registry asks for, without host and hold. `values()` is what `add_credential` takes."""
+
+    keep = forms.BooleanField(label="It is meant so: keep it to the letter", required=False)
+    slips = False
+    """Whether `keep` is worth offering."""
+
+    def __init__(self, *args: Any, provider: Provider, **options: Any) -> None:
+        self.provider = provider
+        super().__init__(*args, **options)
+        for declared in provider.fields:
+            self.fields[declared.name] = RegistryValueField(declared)
+
+    def values(self) -> dict[str, str]:
+        return {each.name: self.cleaned_data.get(each.name, "") for each in self.provider.fields}
+
+    def check_values(self, host: str = "") -> None:
+        """Have the kind of registry judge the values for `host`. Likely slips are errors until `keep` confirms them."""
+        if any(each.name in self.errors for each in self.provider.fields):
+            return
+        try:
+            self.provider.check(self.values(), host)
+        except CredentialMalformed as error:
+            named, reason = (str(error.params.get(each, "")) for each in ("field", "reason"))
+            text = reason or "they can't be used as they are"
+            self.add_error(named if named in self.fields else None, f"{text[:1].upper()}{text[1:]}.")
+            return
+        if not self.cleaned_data.get("keep"):
+            for notice in self.provider.warnings(self.values()):
+                self.slips = True
+                self.add_error(notice.field, notice.text)
+
+
+class CredentialForm(ProviderValuesForm):
+    """A new credential of one kind of registry."""
+
+    host = forms.CharField(
+        label="Host",
+        strip=False,
+        max_length=LONGEST_HOST,
+        widget=forms.TextInput(attrs={"class": "input-mono", "autocapitalize": "none", "spellcheck": "false"}),
+        error_messages={"required": "Enter the registry's host name, such as registry.example.com."},
+    )
+    name = forms.CharField(
+        label="Name",
+        required=False,
+        max_length=63,
+        help_text="How you find it again in lists. Left empty, it is called after user and host.",
+    )
+    hold = forms.ChoiceField(
+        label="How long it is kept", choices=Credential.Hold.choices, initial=Credential.Hold.PULL,
+        widget=forms.RadioSelect(attrs={"class": "form-check-input"}),
+        help_text="An unused credential is destroyed after an hour in any case.",
+    )  # fmt: skip
+
+    def __init__(self, *args: Any, provider: Provider, **options: Any) -> None:
+        super().__init__(*args, provider=provider, **options)
+        self.fields["host"].help_text = provider.host_help
+        if provider.host:
+            del self.fields["host"]
+        self.order_fields(["host", *(each.name for each in provider.fields), "keep", "name", "hold"])
+
+    def clean_host(self) -> str:
+        try:
+            return read_host(self.cleaned_data["host"])
+        except ReferenceInvalid as error:
+            raise ValidationError(error.text, code=error.code) from None
+
+    def clean_name(self) -> str:
+        name: str = self.cleaned_data["name"]
+        if not name.isprintable():
+            raise ValidationError("Remove the invisible characters from the name.")
+        return name
+
+    def clean(self) -> dict[str, Any]:
+        self.check_values(self.provider.host or self.cleaned_data.get("host", ""))
+        return self.cleaned_data
+
+    @property
+    def canonical_host(self) -> str:
+        return self.provider.host or str(self.cleaned_data["host"])
+
+    @property
+    def chosen_name(self) -> str:
+        """The name, or one made of what else was typed."""
+        user = self.cleaned_data.get("username", "")
+        made = f"{user} at {self.canonical_host}" if user else self.canonical_host
+        return self.cleaned_data["name"] or (made if len(made) <= 63 else made[:62] + "…")

@@ -1,0 +1,56 @@
+"""Judges a registry's host as it was typed, without looking any name up.
+
+The worker judges again each time it connects (`registries.oci.address`); here a person hears at once of what can
+never work.
+"""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from django.conf import settings
+
+from registries.failures import HostNotAllowed
+from registries.oci.address import AddressGuard
+from registries.oci.reference import ReferenceInvalid, api_host, parse_host
+
+_LOCAL = ("localhost", "local", "internal", "home.arpa")
+_SOME_PUBLIC_ADDRESS = "8.8.8.8"  # stands in for what a name would resolve to; nothing connects to it
+
+
+def read_host(text: str) -> str:
+    """Return the canonical `host[:port]`. Raises ReferenceInvalid, with `host_not_allowed` for private addresses,
+    local names, refused ports and the portal itself."""
+    host = parse_host(text)
+    check_host(host)
+    return host
+
+
+def check_host(host: str) -> None:
+    """Raise ReferenceInvalid where the worker would refuse to connect to this canonical host in any case."""
+    parts = urlsplit(f"//{api_host(host)}")
+    guard = AddressGuard(
+        settings.PORTAL_REGISTRY_ALLOW_NETWORKS,
+        own_hosts={urlsplit(settings.PORTAL_PUBLIC_URL).hostname or ""} - {"localhost", "127.0.0.1", "::1"},
+        resolver=_as_if_resolved,
+    )
+    try:
+        guard.addresses(parts.hostname or "", parts.port or 443)
+    except HostNotAllowed:
+        raise ReferenceInvalid(
+            "host_not_allowed",
+            "The portal may not connect to this host or port. Use the registry's public host name, with port 443 "
+            "or one above 1023; an operator can open a private network.",
+        ) from None
+
+
+def _as_if_resolved(host: str, port: int) -> list[tuple[str, int]]:
+    try:
+        return [(str(ip_address(host)), port)]
+    except ValueError:
+        pass
+    opened = settings.PORTAL_REGISTRY_ALLOW_NETWORKS
+    if opened and any(host == name or host.endswith(f".{name}") for name in _LOCAL):
+        return [(str(opened[0].network_address), port)]
+    return [(_SOME_PUBLIC_ADDRESS, port)]

@@ -1,0 +1,116 @@
+"""Pages of registry credentials: the list, adding one, its receipt, destroying it, and the guides.
+
+`portal.middleware` has resolved organization and role before any of these runs.
+"""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.db.models import F
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from registries import actions
+from registries.forms import CredentialForm
+from registries.models import Credential
+from registries.providers import PROVIDERS, Provider
+from registries.providers.recognise import recognise
+
+PAGE_SIZE = 50
+
+
+@require_GET
+@never_cache
+def credentials(request: Any, org: str) -> HttpResponse:
+    """Live credentials first, then receipts."""
+    rows = Credential.objects.filter(organization=request.organization).select_related("created_by")
+    rows = rows.order_by(F("destroyed_at").desc(nulls_first=True), "-received_at")
+    page = Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))
+    return render(request, "registries/list.html", {"page": page, "providers": PROVIDERS})
+
+
+@sensitive_post_parameters()
+@require_http_methods(["GET", "POST"])
+@never_cache
+def new(request: Any, org: str) -> HttpResponse:
+    """Add a credential. With `for=group` in the address, go on to the new group that it is for."""
+    host = request.GET.get("host", "")[:255]
+    provider = _provider(request.GET.get("kind") or recognise(host).kind)
+    form = CredentialForm(
+        request.POST if request.method == "POST" else None,
+        provider=provider,
+        initial={"host": host},
+    )
+    if form.is_valid():
+        credential = actions.add_credential(
+            organization_id=request.organization.pk,
+            provider=provider.kind,
+            name=form.chosen_name,
+            host=form.canonical_host,
+            values=form.values(),
+            hold=form.cleaned_data["hold"],
+            created_by_id=request.user.pk,
+        )
+        messages.success(request, f"{credential.name} is here, encrypted. Nobody can read it back.")
+        return redirect(_after(request, credential))
+    back_to_group = request.GET.get("for") == "group"
+    context = {"form": form, "provider": provider, "providers": PROVIDERS.values(), "back_to_group": back_to_group}
+    return render(request, "registries/new.html", context)
+
+
+@require_GET
+@never_cache
+def detail(request: Any, org: str, credential: uuid.UUID) -> HttpResponse:
+    """The receipt: received, used, destroyed."""
+    row = _credential(request, credential)
+    images = row.images.prefetch_related("groups__project").order_by("-created_at")[:PAGE_SIZE]  # type: ignore[attr-defined]
+    context = {"credential": row, "provider": PROVIDERS.get(row.provider), "images": images}
+    return render(request, "registries/detail.html", context)
+
+
+@require_POST
+def destroy(request: Any, org: str, credential: uuid.UUID) -> HttpResponse:
+    """Destroy it now; the receipt stays."""
+    row = _credential(request, credential)
+    if actions.destroy(row.pk, because=Credential.Because.REMOVED):
+        messages.success(request, f"{row.name} is destroyed. Its receipt stays.")
+    else:
+        messages.info(request, f"{row.name} was destroyed before you asked.")
+    return redirect("registries:detail", org, row.pk)
+
+
+@require_GET
+def guide(request: Any, org: str, kind: str) -> HttpResponse:
+    """What to type for one kind of registry, and where it comes from."""
+    provider = _provider(kind)
+    return render(request, "registries/guide.html", {"provider": provider, "providers": PROVIDERS.values()})
+
+
+def _provider(kind: str) -> Provider:
+    if kind not in PROVIDERS:
+        raise Http404
+    return PROVIDERS[kind]
+
+
+def _credential(request: Any, pk: uuid.UUID) -> Credential:
+    return get_object_or_404(Credential.objects.select_related("created_by"), organization=request.organization, pk=pk)
+
+
+def _after(request: HttpRequest, credential: Credential) -> str:
+    organization = request.organization  # type: ignore[attr-defined]
+    project = organization.projects.first()
+    if request.GET.get("for") != "group" or project is None:
+        return reverse("registries:detail", args=[organization.slug, credential.pk])
+    chosen = {"credential": str(credential.pk)}
+    if image := request.GET.get("image", "")[:512]:
+        chosen["image"] = image
+    return f"{reverse('groups:new', args=[organization.slug, project.slug])}?{urlencode(chosen)}"
