@@ -58,7 +58,9 @@ def _keys() -> None:
 
 
 @pytest.fixture(autouse=True)
-def _plain_static(settings: Any) -> None:
+def _quick(settings: Any) -> None:
+    """Leave out what only costs time here: hashed static files, slow password hashes."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.STORAGES = settings.STORAGES | {
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
     }

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import socket
 import sqlite3
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -18,72 +15,9 @@ import pytest
 
 from portal.demo.image import sample_image
 from portal.env import CHECKOUT
+from tests.interop.launching import launch, lines_until, still_running, wait_until_gone
 
 pytestmark = pytest.mark.interop
-
-
-@pytest.fixture
-def environment(tmp_path: Path) -> dict[str, str]:
-    """The environment of a fresh portal, with a free port."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PORTAL_")}
-    return {**kept, "PORTAL_DATA_DIR": str(tmp_path / "var"), "PORT": str(port), "PORTAL_WORKERS": "1"}
-
-
-def launch(command: str, environment: dict[str, str]) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "manage.py", command],
-        cwd=CHECKOUT,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-
-
-def lines_until(process: subprocess.Popen[str], last: str) -> list[str]:
-    """Read what the process says up to the line that begins with `last`."""
-    assert process.stdout
-    said: list[str] = []
-    for line in process.stdout:
-        said.append(line.rstrip())
-        if line.startswith(last):
-            return said
-    raise AssertionError(f"it ended without {last!r}: {said}")
-
-
-def still_running(environment: dict[str, str]) -> list[str]:
-    """Command lines of all processes that belong to this portal."""
-    mark = f"PORTAL_DATA_DIR={environment['PORTAL_DATA_DIR']}".encode()
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            if mark in (folder / "environ").read_bytes().split(b"\0"):
-                found.append((folder / "cmdline").read_bytes().replace(b"\0", b" ").decode())
-        except OSError:
-            continue
-    return found
-
-
-def wait_until_gone(environment: dict[str, str], seconds: float = 20) -> None:
-    end = time.monotonic() + seconds
-    while left := still_running(environment):
-        assert time.monotonic() < end, left
-        time.sleep(0.1)
-
-
-@pytest.fixture
-def started(environment: dict[str, str]) -> Iterator[list[subprocess.Popen[str]]]:
-    """Processes that the test started; whatever is left is killed."""
-    processes: list[subprocess.Popen[str]] = []
-    yield processes
-    for process in processes:
-        process.kill()
-        process.wait()
-        if process.stdout:
-            process.stdout.close()
-    wait_until_gone(environment)
 
 
 def test_up_starts_everything_and_ctrl_c_ends_it(

@@ -1,0 +1,52 @@
+"""`manage.py up` and `demo` as processes, and what is left of them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from portal.env import CHECKOUT
+
+
+def launch(command: str, environment: dict[str, str]) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "manage.py", command],
+        cwd=CHECKOUT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def lines_until(process: subprocess.Popen[str], last: str) -> list[str]:
+    """Read what the process says up to the line that begins with `last`."""
+    assert process.stdout
+    said: list[str] = []
+    for line in process.stdout:
+        said.append(line.rstrip())
+        if line.startswith(last):
+            return said
+    raise AssertionError(f"it ended without {last!r}: {said}")
+
+
+def still_running(environment: dict[str, str]) -> list[str]:
+    """Command lines of all processes that belong to this portal."""
+    mark = f"PORTAL_DATA_DIR={environment['PORTAL_DATA_DIR']}".encode()
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if mark in (folder / "environ").read_bytes().split(b"\0"):
+                found.append((folder / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+        except OSError:
+            continue
+    return found
+
+
+def wait_until_gone(environment: dict[str, str], seconds: float = 20) -> None:
+    end = time.monotonic() + seconds
+    while left := still_running(environment):
+        assert time.monotonic() < end, left
+        time.sleep(0.1)
