@@ -62,7 +62,7 @@ def support(request: Any, org: str) -> HttpResponse:
         return redirect("portal:support", org)
     asked = SupportRequest.objects.filter(organization=request.organization).select_related("user", "failure")
     context = {"form": form, "failure": failure, "wants_registry": wants_registry, "asked": asked[:MOST_REQUESTS]}
-    return render(request, "portal/support.html", context)
+    return render(request, "portal/support.html", context, status=422 if form.is_bound else 200)
 
 
 def _failure(request: Any) -> Failure | None:

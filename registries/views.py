@@ -64,7 +64,7 @@ def new(request: Any, org: str) -> HttpResponse:
         return redirect(_after(request, credential))
     back_to_group = request.GET.get("for") == "group"
     context = {"form": form, "provider": provider, "providers": PROVIDERS.values(), "back_to_group": back_to_group}
-    return render(request, "registries/new.html", context)
+    return render(request, "registries/new.html", context, status=422 if form.is_bound else 200)
 
 
 @require_GET
