@@ -19,6 +19,7 @@ import botocore.session
 from botocore.config import Config
 from botocore.configprovider import BOTOCORE_DEFAUT_SESSION_VARIABLES, ConfigValueStore, ConstantProvider
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as ConnectionFailed
 from botocore.parsers import ResponseParserError
 
 from registries.failures import (
@@ -67,7 +68,7 @@ def get_authorization_token(values: Mapping[str, str], host: str, *, endpoint: s
             return _login(client.get_authorization_token())
     except ClientError as error:
         failure = _refusal(error.response, host)
-    except (HTTPClientError, ResponseParserError) as error:
+    except (ConnectionFailed, HTTPClientError, ResponseParserError) as error:
         reason = f"{place.api_host} did not answer"
         failure = RegistryUnreachable(host=host, reason=reason, raw=type(error).__name__)
     except BotoCoreError as error:

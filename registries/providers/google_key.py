@@ -30,7 +30,7 @@ _GOOGLES_OWN = {
     "universe_domain": "googleapis.com",
 }
 _EMAIL = re.compile(r"[A-Za-z0-9.:_-]{1,128}@[A-Za-z0-9.-]{1,128}")
-_PEM = re.compile(r"-----BEGIN ((?:RSA )?PRIVATE KEY)-----([A-Za-z0-9+/=\s]*)-----END \1-----")
+_PEM = re.compile(r"-----BEGIN(RSA)?PRIVATEKEY-----([A-Za-z0-9+/=]*)-----END(?:RSA)?PRIVATEKEY-----")
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]+={0,2}")
 _ACCESS_TOKEN = re.compile(r"ya29\.[A-Za-z0-9._-]+")
 _QUOTES = str.maketrans({"“": '"', "”": '"', "„": '"', "\u00a0": " ", "\ufeff": None, "\u200b": None})
@@ -55,11 +55,14 @@ def mended(text: str) -> str:
         known = _ACCOUNTS_OF_OTHERS.get(kind) if isinstance(kind, str) else None
         raise Unusable(known or 'its "type" is not service_account')
     values = {name: document.get(name) for name in _KEPT}
-    texts = {name: value for name, value in values.items() if isinstance(value, str) and value}
+    texts = {
+        name: value if name == "private_key" else _closed_up(value)
+        for name, value in values.items()
+        if isinstance(value, str) and value
+    }
     absent = [name for name in ("private_key", "client_email") if name not in texts]
     if absent:
         raise Unusable(f'"{absent[0]}" is missing in the key')
-    texts["client_email"] = re.sub(r"\s", "", texts["client_email"])
     if not _EMAIL.fullmatch(texts["client_email"]):
         raise Unusable('"client_email" in the key is no service account')
     texts["private_key"] = _private_key(texts["private_key"])
@@ -75,12 +78,12 @@ def _read(text: str) -> dict[str, Any]:
             return found
         if isinstance(found, str):
             text = found
+        elif text.startswith('"type"'):
+            text = "{" + text.rstrip(",} \n") + "}"
         elif len(text) > 1 and text[0] == text[-1] and text[0] in "'\"`":
             text = text[1:-1]
         elif text.startswith(('{\\"', "{\\n")):
             text = text.replace('\\"', '"').replace("\\\\n", "\\n")
-        elif text.startswith('"type"'):
-            text = "{" + text.rstrip(",} \n") + "}"
         else:
             text = _from_base64(text)
     raise Unusable("it is not the JSON of a service account key, or not all of it")
@@ -95,7 +98,7 @@ def _parsed(text: str) -> Any:
 
 
 def _from_base64(text: str) -> str:
-    packed = re.sub(r"\s", "", text)
+    packed = _closed_up(text)
     if _BASE64.fullmatch(packed):
         try:
             padded = packed.rstrip("=").translate(str.maketrans("-_", "+/"))
@@ -105,13 +108,18 @@ def _from_base64(text: str) -> str:
     return ""
 
 
+def _closed_up(text: str) -> str:
+    """Return `text` without blanks and line breaks, which none of a key's values has but the PEM."""
+    return re.sub(r"\s", "", text)
+
+
 def _private_key(text: str) -> str:
     """Return the PEM with its line breaks where they belong."""
-    text = text.replace("\\r", "").replace("\\n", "\n").replace("\\", "")
-    match = _PEM.search(text)
+    text = text.replace("\\r", "").replace("\\n", "").replace("\\", "")
+    match = _PEM.search(_closed_up(text))
     if match is None:
         raise Unusable("the private key in it has no beginning or no end: paste all of the file")
-    label, body = match[1], re.sub(r"\s", "", match[2])
+    label, body = f"{'RSA ' if match[1] else ''}PRIVATE KEY", match[2]
     pem = "\n".join([f"-----BEGIN {label}-----", *textwrap.wrap(body, 64), f"-----END {label}-----", ""])
     try:
         # The numbers are Google's to judge; checking them here would only cost time.

@@ -34,6 +34,8 @@ SELF_HOSTED = Provider(
         "image_not_found": "List the tags with your registry's own page or with skopeo list-tags.",
         "rate_limited": "The registry, or a proxy before it, limits how often it answers: its operator can raise that.",
         "credential_malformed": "Enter the user name without a colon, and the password or token as it is.",
+        "registry_unreachable": "The host must answer from the internet, over TLS, at the port in the image's "
+        "name: try curl https://HOST/v2/ from elsewhere.",
         "tls_invalid": "A certificate from a public authority such as Let's Encrypt works without more ado.",
     },
 )

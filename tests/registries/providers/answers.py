@@ -1,0 +1,24 @@
+"""Answers of a registry as its provider understands them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from registries.failures import PullFailed
+from registries.oci.answers import Stage, refusal
+from registries.providers import PROVIDERS
+
+__all__ = ["Stage", "means"]
+
+
+def means(kind: str, stage: Stage, status: int, body: Any = b"", *, login: bool = True) -> PullFailed:
+    """The failure that an answer means at that kind of registry. A body that is a text is a message with the code
+    DENIED or UNAUTHORIZED, as the status has it."""
+    if isinstance(body, str):
+        body = {"errors": [{"code": "UNAUTHORIZED" if status == 401 else "DENIED", "message": body}]}
+    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+    failure = refusal(
+        stage, status, {}, raw, host="registry.example", repository="team/app", version="1.0", login=login
+    )
+    return PROVIDERS[kind].classify(failure)

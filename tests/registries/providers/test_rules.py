@@ -1,0 +1,80 @@
+"""How a provider's table turns the general meaning of an answer into its own."""
+
+from __future__ import annotations
+
+from registries.failures import AccessDenied, AuthenticationFailed, ImageNotFound, PullFailed, RateLimited
+from registries.oci.answers import Stage, refusal
+from registries.providers.rules import Rule, apply
+
+
+def answered(stage: Stage, status: int, body: bytes = b"", *, login: bool = True) -> PullFailed:
+    where = {"host": "registry.example", "repository": "team/app", "version": "1.0"}
+    return refusal(stage, status, {"Retry-After": "7"}, body, login=login, **where)
+
+
+DENIED = b'{"errors":[{"code":"DENIED","message":"Go Away","detail":"for GOOD"}]}'
+
+
+def test_without_a_rule_the_failure_stays_the_same() -> None:
+    failure = answered(Stage.TOKEN, 403, DENIED)
+    assert apply((), failure) is failure
+    assert apply((Rule(RateLimited, statuses=(418,)),), failure) is failure
+    assert apply((Rule(AccessDenied),), failure) is failure
+
+
+def test_a_failure_that_no_answer_made_stays_the_same() -> None:
+    failure = AccessDenied(host="x", repository="y")
+    assert apply((Rule(RateLimited),), failure) is failure
+
+
+def test_what_was_said_is_carried_over() -> None:
+    failure = answered(Stage.TOKEN, 403, DENIED)
+    meant = apply((Rule(AuthenticationFailed, stages=(Stage.TOKEN,), statuses=(403,), codes=("DENIED",)),), failure)
+    assert isinstance(meant, AuthenticationFailed)
+    assert (meant.raw, meant.said) == ("403 DENIED", failure.said)
+    assert meant.params["host"] == "registry.example"
+
+
+def test_all_that_is_set_must_fit() -> None:
+    said = answered(Stage.MANIFEST, 403, DENIED).said
+    assert said is not None
+    assert Rule(AccessDenied, words=("away for good", "nothing")).fits(said)
+    assert not Rule(AccessDenied, words=("away for good",), stages=(Stage.TOKEN,)).fits(said)
+    assert not Rule(AccessDenied, login=False).fits(said)
+    assert not Rule(AccessDenied, silent=True).fits(said)
+    silent = answered(Stage.TOKEN, 403, b"<html>no</html>", login=False).said
+    assert silent is not None
+    assert Rule(AccessDenied, silent=True, login=False).fits(silent)
+
+
+def test_the_first_rule_wins() -> None:
+    rules = (Rule(ImageNotFound, statuses=(403,)), Rule(RateLimited))
+    assert apply(rules, answered(Stage.BLOB, 403)).code == "image_not_found"
+
+
+def test_the_message_is_never_shown() -> None:
+    failure = answered(Stage.TOKEN, 403, b'{"details":"your password is hunter2"}')
+    assert "hunter2" not in repr(failure) + str(vars(failure)) + failure.raw
+    assert failure.said is not None
+    assert "hunter2" in failure.said.message
+
+
+def test_messages_of_any_shape() -> None:
+    for body in (
+        b"[]",
+        b"7",
+        b'"x"',
+        b'{"errors":[]}',
+        b'{"errors":[7]}',
+        b'{"errors":{}}',
+        b"[" * 60_000,
+        b"\xff",
+        b"{",
+    ):
+        said = answered(Stage.TOKEN, 401, body).said
+        assert said is not None
+        assert said.message == ""
+    long = answered(Stage.TOKEN, 401, b'{"message":"' + b"A\\u001b" * 9000 + b'"}').said
+    assert long is not None
+    assert set(long.message) == {"a", "…"}
+    assert len(long.message) == 500
