@@ -82,7 +82,7 @@ class GroupForm(forms.Form):
         help_text="Lower-case letters, digits and hyphens. It is part of the group's address and can't be changed.",
     )
     replicas = forms.IntegerField(
-        label="Replicas", initial=1, validators=[MinValueValidator(0), MaxValueValidator(500)], help_text="0 to 500"
+        label="Replicas", initial=1, validators=[MinValueValidator(1), MaxValueValidator(500)], help_text="1 to 500"
     )
     cpu = forms.IntegerField(
         label="CPU cores", initial=1, validators=[MinValueValidator(1), MaxValueValidator(16)], help_text="1 to 16"

@@ -6,6 +6,7 @@ import hashlib
 from typing import Any
 
 from django.db.models import Count, Max, OuterRef, QuerySet, Subquery, Sum, Value
+from django.db.models.functions import Length
 
 from groups.models import ContainerGroup, Instance, Layer, LayerDelivery, NodeToken, PullStep, Redemption
 
@@ -31,8 +32,11 @@ def group_version(group: ContainerGroup, *extra: Any) -> str:
             _one(Instance.objects.filter(group=OuterRef("pk")), Count("id")),
             _one(Instance.objects.filter(group=OuterRef("pk")), Max("changed_at")),
             _one(Instance.objects.filter(group=OuterRef("pk")), Sum("progress")),
+            # A node's report may bring another message and nothing else.
+            _one(Instance.objects.filter(group=OuterRef("pk")), Sum(Length("message"))),
             _one(NodeToken.objects.filter(group=OuterRef("pk")), Count("id")),
             _one(NodeToken.objects.filter(group=OuterRef("pk")), Max("redeemed_at")),
+            _one(NodeToken.objects.filter(group=OuterRef("pk")), Max("manifest_sent_at")),
             _one(NodeToken.objects.filter(group=OuterRef("pk")), Max("ended_at")),
             _one(Redemption.objects.filter(token__group=OuterRef("pk")), Count("id")),
             _one(LayerDelivery.objects.filter(token__group=OuterRef("pk")), Sum("sent_bytes")),

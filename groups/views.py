@@ -13,6 +13,7 @@ from typing import Any
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
+from django.forms import Form
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -81,7 +82,7 @@ def new(request: Any, org: str, project: str) -> HttpResponse:
         else:
             return _to(request, group)
     read_back = _read_back(request, str(form["image"].value() or ""), str(form["credential"].value() or ""))
-    return render(request, "groups/new.html", {"form": form, **read_back})
+    return render(request, "groups/new.html", {"form": form, **read_back}, status=_heard(form))
 
 
 @require_GET
@@ -172,6 +173,11 @@ def _group(request: Any, name: str) -> ContainerGroup:
     return get_object_or_404(rows, project=request.project, name=name)
 
 
+def _heard(form: Form) -> int:
+    """The status of a page with this form: 422 where what was sent came back with errors."""
+    return 422 if form.is_bound else 200
+
+
 def _to(request: Any, group: ContainerGroup) -> HttpResponse:
     return redirect("groups:detail", request.organization.slug, request.project.slug, group.name)
 
@@ -208,7 +214,7 @@ def _detail(request: Any, group: ContainerGroup, form: DeleteForm) -> HttpRespon
         "variables": list(open_environment(group)),
         "delete_form": form,
     }
-    return render(request, "groups/detail.html", context)
+    return render(request, "groups/detail.html", context, status=_heard(form))
 
 
 def _failure(request: Any, group: ContainerGroup, row: Failure, form: RetryForm) -> HttpResponse:
@@ -222,7 +228,7 @@ def _failure(request: Any, group: ContainerGroup, row: Failure, form: RetryForm)
         "can_retry": group.status == ContainerGroup.Status.FAILED,
         "requests": row.support_requests.order_by("created_at"),  # type: ignore[attr-defined]
     }
-    return render(request, "groups/failure.html", context)
+    return render(request, "groups/failure.html", context, status=_heard(form))
 
 
 def _retry_form(request: Any, group: ContainerGroup, data: Any = None) -> RetryForm:
