@@ -17,6 +17,8 @@ PAGES: dict[str, Role] = {
     "portal:organization": Role.VIEWER,
     "portal:support": Role.VIEWER,
     "groups:list": Role.VIEWER,
+    "groups:rows": Role.VIEWER,
+    "groups:read": Role.MEMBER,
     "groups:new": Role.MEMBER,
     "groups:detail": Role.VIEWER,
     "groups:status": Role.VIEWER,
