@@ -29,6 +29,7 @@ import django  # noqa: E402
 from django.test import Client  # noqa: E402
 
 django.setup()  # conftests of folders import models before pytest-django gets to it
+del os.environ["DJANGO_SETTINGS_MODULE"]  # else pytest-xdist's processes read the settings before this file
 
 PASSWORD = "correct horse battery"
 
