@@ -1,0 +1,85 @@
+"""Credentials on their way to the registry: opened for one host, and answers understood as that registry means them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from groups.ingest.login import open_login, understood
+from groups.models import Failure, Image
+from registries.actions import add_credential
+from registries.failures import AccessDenied, CredentialMalformed, PullFailed
+from registries.models import Credential
+from registries.oci.answers import Stage, refusal
+from tests.fakes.registry import FakeRegistry
+from tests.groups.ingest.conftest import again
+from tests.groups.pulls import SECRET, USER, make_group, step_outcomes
+
+DENIED = b'{"errors":[{"code":"DENIED","message":"denied"}]}'
+
+
+def credential_of(project: Any, host: str, provider: str = "ghcr", **values: str) -> Credential:
+    return add_credential(
+        organization_id=project.organization_id,
+        provider=provider,
+        name="registry",
+        host=host,
+        values=values or {"username": USER, "password": SECRET},
+    )
+
+
+def test_an_answer_means_what_it_means_at_that_registry(shared: Any, settings: Any) -> None:
+    with FakeRegistry(auth="bearer", users={USER: SECRET}) as registry:
+        registry.push_image("team/app", "1.0")
+        registry.fault("/token", status=403, body=DENIED)
+        group = again(
+            make_group(shared, f"{registry.host}/team/app:1.0", credential=credential_of(shared, registry.host))
+        )
+
+    failure = Failure.objects.get(group=group)
+    assert (failure.step, failure.code, failure.raw) == ("authenticate", "authentication_failed", "403 DENIED")
+    assert step_outcomes(group.image)["authenticate"] == "failed"
+    assert "did not accept" in failure.trace[2]["detail"]
+
+
+def test_an_anonymous_pull_is_understood_by_the_host() -> None:
+    def refused(registry: str) -> PullFailed:
+        said = refusal(Stage.PING, 405, {}, DENIED, host=registry, repository="team/app")
+        with pytest.raises(PullFailed) as raised, understood(Image(registry=registry)):
+            raise said
+        return raised.value
+
+    assert isinstance(refused("quay.io"), AccessDenied)
+    assert not isinstance(refused("registry.example"), AccessDenied)
+
+
+def test_a_use_is_noted(shared: Any) -> None:
+    credential = credential_of(shared, "ghcr.io")
+    group = make_group(shared, "ghcr.io/team/app:1.0", credential=credential)
+    login = open_login(group.image)
+    assert login is not None
+    assert (login.username, login.secret) == (USER, SECRET)
+    credential.refresh_from_db()
+    assert (credential.used_count, credential.used_hosts) == (1, ["ghcr.io"])
+
+
+def test_a_credential_for_another_host_is_not_opened(shared: Any) -> None:
+    credential = credential_of(shared, "ghcr.io")
+    group = make_group(shared, "ghcr.io/team/app:1.0", credential=credential)
+    Credential.objects.filter(pk=credential.pk).update(host="registry.example")
+    with pytest.raises(CredentialMalformed):
+        open_login(group.image)
+    credential.refresh_from_db()
+    assert credential.used_count == 0
+
+
+def test_what_can_not_work_is_not_even_stored(shared: Any) -> None:
+    for provider, host, values in (
+        ("ghcr", "ghcr.io", {"username": USER, "password": "github_pat_x"}),
+        ("docker_hub", "docker.io", {"username": "a@b.example", "password": SECRET}),
+        ("ecr", "registry.example", {"access_key_id": "AKIAIOSFODNN7EXAMPLE", "secret_access_key": "x" * 40}),
+    ):
+        with pytest.raises(CredentialMalformed):
+            credential_of(shared, host, provider, **values)
+    assert not Credential.objects.exists()
