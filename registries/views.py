@@ -62,8 +62,16 @@ def new(request: Any, org: str) -> HttpResponse:
         )
         messages.success(request, f"{credential.name} is here, encrypted. Nobody can read it back.")
         return redirect(_after(request, credential))
+    kept = {name: request.GET[name][:512] for name in ("for", "host", "image") if name in request.GET}
+    going_on = f"&{urlencode(kept)}" if kept else ""
     back_to_group = request.GET.get("for") == "group"
-    context = {"form": form, "provider": provider, "providers": PROVIDERS.values(), "back_to_group": back_to_group}
+    context = {
+        "form": form,
+        "provider": provider,
+        "providers": PROVIDERS.values(),
+        "back_to_group": back_to_group,
+        "going_on": going_on,
+    }
     return render(request, "registries/new.html", context, status=422 if form.is_bound else 200)
 
 
