@@ -10,8 +10,9 @@ from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.core.exceptions import SuspiciousOperation, ValidationError
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
 HIDDEN = frozenset(
@@ -55,6 +56,15 @@ class GuardedAdmin(admin.ModelAdmin):
         """Refuse `?token_hash__startswith=…`: Django lets an address filter by every column of the model."""
         return HIDDEN.isdisjoint(lookup.split("__")) and super().lookup_allowed(lookup, value, request)
 
+    def response_action(self, request: HttpRequest, queryset: QuerySet[Any], *more: Any) -> HttpResponse | None:
+        """Answer a choice that can be no row's key with 400, where Django would break."""
+        try:
+            for key in request.POST.getlist(ACTION_CHECKBOX_NAME):
+                self.model._meta.pk.to_python(key)
+        except ValidationError as error:
+            raise SuspiciousOperation("no key of a row") from error
+        return super().response_action(request, queryset, *more)
+
     def has_operate_permission(self, request: HttpRequest) -> bool:
         """Whether actions that reach beyond the record are offered: to operators."""
         return bool(request.user.is_active and request.user.is_superuser)
@@ -63,7 +73,7 @@ class GuardedAdmin(admin.ModelAdmin):
         self, request: HttpRequest, queryset: QuerySet[Any], *, action: str, title: str, text: str
     ) -> TemplateResponse | None:
         """Return the page that asks before `action` (the method's name) is done to these rows, or None when that
-        was answered with yes, or when there are too many at once, which is said in a message."""
+        was answered with yes."""
         if request.POST.get("confirmed") == "yes":
             return None
         context = {

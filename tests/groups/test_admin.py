@@ -168,3 +168,18 @@ def test_support_runs_no_operator_action(support: Client, rows: Rows) -> None:
     assert support.post(url(Node), act("cordon", rows[Node])).status_code == 403
     assert support.post(url(Enrolment, "add"), {"node_name": "mine"}).status_code == 403
     assert logged() == []
+
+
+@pytest.mark.parametrize(
+    "query", ["q=%00", "reviewed=maybe", "created_at__year=x", "organization__id__exact=x", "p=-1"]
+)
+def test_an_odd_address_is_no_error_of_ours(support: Client, rows: Rows, query: str) -> None:
+    assert support.get(f"{url(Failure)}?{query}").status_code in (200, 302, 400, 404)
+
+
+def test_an_odd_choice_is_no_error_of_ours(operator: Client, rows: Rows) -> None:
+    for model, action in ((Failure, "mark_reviewed"), (NodeToken, "revoke"), (Node, "cordon")):
+        for chosen in ("x", "", "\0", "'"):
+            sent = {"action": action, "_selected_action": [chosen], "confirmed": "yes"}
+            assert operator.post(url(model), sent).status_code in (200, 302, 400), (model, chosen)
+    assert logged() == []
