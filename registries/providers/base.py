@@ -61,7 +61,7 @@ class Provider:
         """Whether `host` is one of this kind by its name."""
         return any(re.fullmatch(pattern, host, re.ASCII) for pattern in self.hosts)
 
-    def check(self, values: Mapping[str, str], host: str = "") -> dict[str, str]:
+    def check(self, values: Mapping[str, str], host: str) -> dict[str, str]:
         """Return the values (by field name) as they are to be sealed: repaired, without empty or unknown ones.
 
         Sends nothing. Raises `CredentialMalformed` where they can't work for the registry at `host`; its parameter
@@ -87,7 +87,7 @@ class Provider:
         """Return what looks like a slip in the values, yet may be meant: to be shown, and confirmed or mended."""
         return checks.notices(self.fields, values)
 
-    def login(self, values: Mapping[str, str], host: str = "") -> Login:
+    def login(self, values: Mapping[str, str], host: str) -> Login:
         """Return what the registry at `host` is shown. Worker zone only: some kinds ask for a token to do so.
 
         Raises `CredentialMalformed`, and where a token is asked for, what that failed with.
