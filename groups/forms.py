@@ -119,7 +119,7 @@ class GroupForm(forms.Form):
         initial=ContainerGroup.RestartPolicy.ALWAYS,
     )
     autostart = forms.BooleanField(
-        label="Start as soon as the image is pulled",
+        label="Start as soon as it is pulled",
         required=False,
         help_text="Otherwise the group waits as stopped until somebody starts it.",
     )
