@@ -66,11 +66,15 @@ def create(
 
 
 def retry(group: ContainerGroup, *, credential: Credential | None) -> ContainerGroup:
-    """Pull the same reference again for a failed group, with a new credential or none."""
+    """Pull the same reference again for a failed group, with a new credential or none. The failed image's row goes;
+    its record, the Failure, stays."""
     _only_from(group, Status.FAILED)
+    failed = group.image
     with transaction.atomic():
-        image = _queue_image(group.organization_id, parse(group.image.reference), credential)
-        return move(group, to=Status.PENDING, image=image)
+        image = _queue_image(group.organization_id, parse(failed.reference), credential)
+        move(group, to=Status.PENDING, image=image)
+        failed.delete()
+    return group
 
 
 def start(group: ContainerGroup) -> ContainerGroup:

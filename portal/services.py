@@ -97,7 +97,7 @@ def web() -> Child:
 
 def worker(number: int) -> Child:
     """Return one worker. It takes the short work of nodes before a long pull."""
-    command = [sys.executable, "manage.py", "rqworker", "nodes", "pulls"]
+    command = [sys.executable, "manage.py", "rqworker", "nodes", "pulls", "--skip-checks"]
     command += ["--worker-class", "groups.worker.PullWorker", "--serializer", "rq.serializers.JSONSerializer"]
     return Child(f"worker-{number}", command, {"PORTAL_ZONE": "worker"})
 

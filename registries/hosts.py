@@ -1,12 +1,13 @@
-"""Judges a registry's host as it was typed, without looking any name up.
+"""Which hosts may be registries here, by the operator's settings.
 
-The worker judges again each time it connects (`registries.oci.address`); here a person hears at once of what can
-never work.
+The worker's guard judges each time it connects (`registries.oci.address`); `check_host` tells a person at once of what
+can never work, without looking any name up.
 """
 
 from __future__ import annotations
 
 from ipaddress import ip_address
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -16,6 +17,7 @@ from registries.oci.address import AddressGuard
 from registries.oci.reference import ReferenceInvalid, api_host, parse_host
 
 _LOCAL = ("localhost", "local", "internal", "home.arpa")
+_LOOPBACK = {"localhost", "127.0.0.1", "::1"}  # where the portal and a sample registry may both be
 _SOME_PUBLIC_ADDRESS = "8.8.8.8"  # stands in for what a name would resolve to; nothing connects to it
 
 
@@ -27,16 +29,17 @@ def read_host(text: str) -> str:
     return host
 
 
+def address_guard(**options: Any) -> AddressGuard:
+    """Return the guard that the settings ask for: the operator's networks are open, the portal itself is not."""
+    own = urlsplit(settings.PORTAL_PUBLIC_URL).hostname or ""
+    return AddressGuard(settings.PORTAL_REGISTRY_ALLOW_NETWORKS, own_hosts={own} - _LOOPBACK, **options)
+
+
 def check_host(host: str) -> None:
     """Raise ReferenceInvalid where the worker would refuse to connect to this canonical host in any case."""
     parts = urlsplit(f"//{api_host(host)}")
-    guard = AddressGuard(
-        settings.PORTAL_REGISTRY_ALLOW_NETWORKS,
-        own_hosts={urlsplit(settings.PORTAL_PUBLIC_URL).hostname or ""} - {"localhost", "127.0.0.1", "::1"},
-        resolver=_as_if_resolved,
-    )
     try:
-        guard.addresses(parts.hostname or "", parts.port or 443)
+        address_guard(resolver=_as_if_resolved).addresses(parts.hostname or "", parts.port or 443)
     except HostNotAllowed:
         raise ReferenceInvalid(
             "host_not_allowed",

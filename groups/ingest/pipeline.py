@@ -28,7 +28,7 @@ from groups.ingest.transfer import pull_layers
 from groups.models import Image
 from groups.states import Stale
 from registries.failures import Interrupted, PullFailed, Unexpected, printable
-from registries.oci.address import AddressGuard
+from registries.hosts import address_guard
 from registries.oci.auth import Login
 from registries.oci.client import RegistryClient
 from registries.oci.config import read_config
@@ -114,7 +114,7 @@ def _client(image: Image, login: Login | None) -> RegistryClient:
     return RegistryClient(
         image.registry,
         login=login,
-        guard=AddressGuard(settings.PORTAL_REGISTRY_ALLOW_NETWORKS),
+        guard=address_guard(),
         ca_file=settings.PORTAL_REGISTRY_CA_FILE,
         token_hosts=token_hosts(image),
     )

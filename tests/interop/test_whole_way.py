@@ -74,8 +74,8 @@ class Machine:
         self.id = joined.json()["node_id"]
 
     def poll(self, *instances: dict[str, Any]) -> dict[str, Any]:
-        claims = {"iss": self.id, "sub": self.id, "aud": self.address, "jti": uuid.uuid4().hex}
-        claims["exp"] = int(time.time()) + 50  # type: ignore[assignment]
+        claims: dict[str, Any] = {"iss": self.id, "sub": self.id, "aud": self.address, "jti": uuid.uuid4().hex}
+        claims["exp"] = int(time.time()) + 50
         bearer = jwt.encode({"alg": "ES256"}, claims, ECKey.import_key(private_pem(self.key)))
         answer = requests.post(
             f"{self.address}/node/v1/poll",

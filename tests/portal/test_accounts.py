@@ -1,0 +1,68 @@
+"""Signing in: nobody signs up, ten wrong guesses close the door, second factors are kept encrypted."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from allauth.mfa.adapter import get_adapter
+from allauth.mfa.models import Authenticator
+from allauth.mfa.totp.internal.auth import TOTP
+from django.core.cache import cache
+from django.test import Client
+
+from portal.models import User
+from tests.conftest import PASSWORD
+
+LOGIN = "/accounts/login/"
+
+
+@pytest.fixture(autouse=True)
+def _no_limits_left_over(db: None) -> None:
+    cache.clear()
+
+
+def test_a_member_signs_in_and_reaches_the_groups(acme: Any, alice: Any) -> None:
+    browser = Client()
+    answer = browser.post(LOGIN, {"login": alice.email.upper(), "password": PASSWORD}, follow=True)
+    assert answer.redirect_chain[-1][0] == "/o/acme/default/groups/"
+
+
+def test_signing_up_is_closed() -> None:
+    browser = Client()
+    browser.post("/accounts/signup/", {"email": "eve@evil.example", "password1": PASSWORD, "password2": PASSWORD})
+    assert not User.objects.exists()
+
+
+def test_a_wrong_password_says_nothing_about_the_address(alice: Any) -> None:
+    browser = Client()
+    known = browser.post(LOGIN, {"login": alice.email, "password": "a wrong guess"})
+    unknown = browser.post(LOGIN, {"login": "nobody@acme.example", "password": "a wrong guess"})
+    text = "The email address and/or password you specified are not correct."
+    assert known.context["form"].errors == unknown.context["form"].errors == {"__all__": [text]}
+    assert "a wrong guess" not in known.content.decode()
+
+
+def test_next_leads_nowhere_else(acme: Any, alice: Any) -> None:
+    browser = Client()
+    answer = browser.post(f"{LOGIN}?next=//evil.example/", {"login": alice.email, "password": PASSWORD})
+    assert answer["Location"] == "/"
+
+
+def test_many_wrong_guesses_close_the_door_even_for_the_right_one(acme: Any, alice: Any, settings: Any) -> None:
+    settings.ACCOUNT_RATE_LIMITS = False
+    browser = Client()
+    for _ in range(settings.AXES_FAILURE_LIMIT):
+        last = browser.post(LOGIN, {"login": alice.email, "password": "a wrong guess"})
+    right = browser.post(LOGIN, {"login": alice.email, "password": PASSWORD})
+    assert (last.status_code, right.status_code) == (429, 429)
+    assert "Too many attempts" in right.content.decode()
+
+
+def test_the_secret_of_a_second_factor_is_encrypted_at_rest(alice: Any) -> None:
+    secret = "JBSWY3DPEHPK3PXP"
+    TOTP.activate(alice, secret)
+    stored = json.dumps(Authenticator.objects.get(user=alice).data)
+    assert secret not in stored
+    assert get_adapter().decrypt(json.loads(stored)["secret"]) == secret
