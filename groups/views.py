@@ -226,7 +226,7 @@ def _failure(request: Any, group: ContainerGroup, row: Failure, form: RetryForm)
         "hint": provider.hints.get(row.code, "") if provider else "",
         "form": form,
         "can_retry": group.status == ContainerGroup.Status.FAILED,
-        "requests": row.support_requests.order_by("created_at"),  # type: ignore[attr-defined]
+        "requests": row.support_requests.order_by("created_at"),
     }
     return render(request, "groups/failure.html", context, status=_heard(form))
 

@@ -55,4 +55,4 @@ class SupportBackend(BaseBackend):
 
     def has_module_perms(self, user_obj: AbstractBaseUser | AnonymousUser, app_label: str) -> bool:
         """Whether the admin's index lists anything of that app."""
-        return any(each.startswith(f"{app_label}.") for each in self.get_all_permissions(user_obj))
+        return any(each.startswith(f"{app_label}.") for each in self.get_user_permissions(user_obj))

@@ -80,7 +80,7 @@ def new(request: Any, org: str) -> HttpResponse:
 def detail(request: Any, org: str, credential: uuid.UUID) -> HttpResponse:
     """The receipt: received, used, destroyed."""
     row = _credential(request, credential)
-    images = row.images.prefetch_related("groups__project").order_by("-created_at")[:PAGE_SIZE]  # type: ignore[attr-defined]
+    images = row.images.prefetch_related("groups__project").order_by("-created_at")[:PAGE_SIZE]
     context = {"credential": row, "provider": PROVIDERS.get(row.provider), "images": images}
     return render(request, "registries/detail.html", context)
 

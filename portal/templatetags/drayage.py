@@ -123,7 +123,7 @@ def field_attrs(field: BoundField) -> Any:
     described = [f"{field.auto_id}_help"] if field.help_text else []
     if field.errors:
         described.append(f"{field.auto_id}_error")
-    attrs = {"aria-describedby": " ".join(described)} if described else {}
+    attrs: dict[str, str | bool] = {"aria-describedby": " ".join(described)} if described else {}
     kind = getattr(field.field.widget, "input_type", "textarea")
     name = {"checkbox": "form-check-input", "radio": "form-check-input", "select": "form-select"}.get(
         kind, "form-control"

@@ -337,7 +337,7 @@ def test_pages_of_a_group_that_is_not_there_are_404(
     group.organization.projects.create(slug="other", name="Other")
     pages: list[Callable[[str, str, str], str]] = [
         *(
-            lambda org, project, name, page=page: reverse(f"groups:{page}", args=[org, project, name])  # type: ignore[misc]
+            lambda org, project, name, page=page: reverse(f"groups:{page}", args=[org, project, name])
             for page in ("detail", "status")
         ),
         lambda org, project, name: reverse("groups:failure", args=[org, project, name, failure.pk]),
