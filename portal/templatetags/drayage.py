@@ -21,17 +21,18 @@ STATES = {
     "pulling": "loader-2",
     "stopped": "player-pause",
     "ready": "check",
-    "deploying": "arrow-up-circle",
+    "deploying": "circle-arrow-up",
     "running": "circle-dot",
     "succeeded": "circle-check",
     "failed": "circle-x",
     "allocating": "loader-2",
-    "downloading": "arrow-up-circle",
-    "creating": "arrow-up-circle",
+    "downloading": "circle-arrow-up",
+    "creating": "circle-arrow-up",
     "stopping": "player-pause",
     "live": "key",
     "destroyed": "flame",
 }
+_SPANS = ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
 _UNITS = ("bytes", "kB", "MB", "GB", "TB")
 
 
@@ -103,10 +104,9 @@ def relative(moment: datetime, now: datetime) -> str:
     gap = (now - moment) if now >= moment else (moment - now)
     if gap < timedelta(seconds=5):
         return "just now"
-    for unit, name in ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second")):
-        count = round(gap.total_seconds() / unit)
-        if gap.total_seconds() >= unit:
-            break
+    seconds = gap.total_seconds()
+    unit, name = next(pair for pair in _SPANS if seconds >= pair[0])
+    count = round(seconds / unit)
     words = f"{count} {name}{'' if count == 1 else 's'}"
     return f"{words} ago" if now >= moment else f"in {words}"
 

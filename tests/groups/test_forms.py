@@ -98,7 +98,8 @@ def test_short_references_are_no_errors(fill: Any, image: str, means: str) -> No
     [
         ("name", ""), ("name", "a"), ("name", "Web"), ("name", "1web"), ("name", "web-"), ("name", "w b"),
         ("name", "web_1"), ("name", "w" * 64), ("name", "web\0"), ("name", f"web{FULL_WIDTH}"), ("name", "new"),
-        ("replicas", "0"), ("replicas", "-1"), ("replicas", "501"), ("replicas", "1.5"), ("replicas", "many"), ("replicas", "9" * 5000),
+        ("replicas", "0"), ("replicas", "-1"), ("replicas", "501"), ("replicas", "1.5"), ("replicas", "many"),
+        ("replicas", "9" * 5000),
         ("cpu", "0"), ("cpu", "17"), ("memory_mb", "127"), ("memory_mb", "61441"),
         ("command", "echo 'open"), ("command", "echo \\"), ("command", "a\0b"), ("command", "x" * 10_000),
         ("restart_policy", "sometimes"), ("credential", "not-an-id"), ("credential", "x\0"),
