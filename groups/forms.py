@@ -80,6 +80,7 @@ class GroupForm(forms.Form):
         validators=[GROUP_NAME],
         widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}),
         help_text="Lower-case letters, digits and hyphens. It is part of the group's address and can't be changed.",
+        error_messages={"required": "Give the group a name, such as web or nightly-render."},
     )
     replicas = forms.IntegerField(
         label="Replicas", initial=1, validators=[MinValueValidator(1), MaxValueValidator(500)], help_text="1 to 500"

@@ -1,0 +1,123 @@
+"""Debian's chromium before a live server, and workers in threads: pages as people have them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from tests.fakes.registry import FakeRegistry
+from tests.groups.pulls import SECRET, USER
+
+# Playwright's sync API runs a loop in this thread, which Django would take for an async view.
+os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+
+AXE = Path(__file__).parent / "vendor" / "axe.min.js"
+QUIET = (
+    "--no-sandbox",
+    "--disable-dev-shm-usage",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+)
+WIDTHS = {"phone": (390, 844), "desk": (1280, 900)}
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """One browser for all tests."""
+    path = shutil.which("chromium")
+    assert path, "the browser tests need Debian's package chromium"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=list(QUIET))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_context(chromium: Browser, live_server: Any) -> Iterator[Callable[..., BrowserContext]]:
+    """Return a way to fresh contexts at the live server. Errors of scripts and refusals of the content security
+    policy fail the test."""
+    contexts: list[BrowserContext] = []
+    complaints: list[str] = []
+
+    def fresh(width: str = "desk", **options: Any) -> BrowserContext:
+        across, down = WIDTHS[width]
+        context = chromium.new_context(
+            base_url=live_server.url,
+            viewport={"width": across, "height": down},
+            reduced_motion="reduce",
+            **options,
+        )
+        context.set_default_timeout(15_000)
+        context.on("weberror", lambda error: complaints.append(str(error.error)))
+        context.on(
+            "console",
+            lambda said: complaints.append(said.text) if "Content Security Policy" in said.text else None,
+        )
+        contexts.append(context)
+        return context
+
+    yield fresh
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+@pytest.fixture
+def registry() -> Iterator[FakeRegistry]:
+    """A private registry with an image of three layers."""
+    with FakeRegistry(auth="basic", users={USER: SECRET}) as fake:
+        fake.push_image("team/app", "1.0", [os.urandom(200_000), os.urandom(900_000), os.urandom(30_000)])
+        yield fake
+
+
+@pytest.fixture
+def woken(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Ids of the images for which a worker was woken. There is no Redis here."""
+    sent: list[str] = []
+    monkeypatch.setattr(
+        "groups.wakeups._enqueue",
+        lambda queue, function, row_id: sent.append(row_id) if function == "groups.jobs.pull" else None,
+    )
+    return sent
+
+
+@pytest.fixture
+def work(woken: list[str], blobs: Any) -> Iterator[Callable[[], None]]:
+    """Return a way to have a worker pull, in a thread of its own, whatever it was woken for."""
+    from groups import jobs
+
+    threads: list[threading.Thread] = []
+
+    def run() -> None:
+        while woken:
+            thread = threading.Thread(target=jobs.pull, args=(woken.pop(),), name="worker")
+            threads.append(thread)
+            thread.start()
+
+    yield run
+    for thread in threads:
+        thread.join()
+
+
+def violations(page: Page) -> list[str]:
+    """Run axe on the page as it stands and return what it finds, readable. The context must bypass the CSP."""
+    if not page.evaluate("() => Boolean(window.axe)"):
+        page.evaluate(AXE.read_text())
+    found = page.evaluate(
+        "() => axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']})"
+    )
+    return [
+        f"{each['id']}: {node['target']} {node['failureSummary'].splitlines()[-1].strip()}"
+        for each in found["violations"]
+        for node in each["nodes"]
+    ]
