@@ -261,7 +261,7 @@ def _sentence(story: Story) -> str:
             states = Counter(each.state for each in story.instances)
             waiting, coming = states["allocating"], states["downloading"] + states["creating"]
             parts = [f"{up} of {group.replicas} running"]
-            parts += [f"{coming} on their way"] if coming else []
+            parts += [f"{coming} on {'its' if coming == 1 else 'their'} way"] if coming else []
             parts += [f"{waiting} waiting for a node"] if waiting else []
             return ", ".join(parts) + "."
         case Status.RUNNING:

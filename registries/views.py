@@ -81,7 +81,10 @@ def detail(request: Any, org: str, credential: uuid.UUID) -> HttpResponse:
     """The receipt: received, used, destroyed."""
     row = _credential(request, credential)
     images = row.images.prefetch_related("groups__project").order_by("-created_at")[:PAGE_SIZE]
-    context = {"credential": row, "provider": PROVIDERS.get(row.provider), "images": images}
+    provider = PROVIDERS.get(row.provider)
+    labels = {each.name: each.label for each in provider.fields} if provider else {}
+    typed = [(labels.get(name, name), value) for name, value in row.fields.items()]
+    context = {"credential": row, "provider": provider, "typed": typed, "images": images}
     return render(request, "registries/detail.html", context)
 
 

@@ -118,6 +118,13 @@ def short_digest(digest: str) -> str:
 
 
 @register.filter
+def short_reference(reference: str) -> str:
+    """An image as named, with a digest cut to twelve digits: `host/app@sha256:1f3a9c0b7d21…`."""
+    named, at, digest = reference.partition("@")
+    return f"{named}@{digest[:19]}…" if at and len(digest) > 20 else reference
+
+
+@register.filter
 def field_attrs(field: BoundField) -> Any:
     """The field's widget, described by its help and its errors and marked where it is wrong."""
     described = [f"{field.auto_id}_help"] if field.help_text else []
