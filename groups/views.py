@@ -271,7 +271,7 @@ def _read_back(request: Any, text: str, chosen: str) -> dict[str, Any]:
     live = list(live_credentials(request.organization.pk))
     fitting = [each for each in live if reference and each.host == reference.registry]
     if reference and not any(str(each.pk) == chosen for each in fitting):
-        chosen = str(fitting[0].pk) if len(fitting) == 1 else ""
+        chosen = str(fitting[0].pk) if fitting and request.method == "GET" else ""
     add = reverse("registries:new", args=[request.organization.slug])
     return {
         "typed": text,
