@@ -9,9 +9,11 @@ import json
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CTR
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from joserfc import jwe
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, RSAKey
@@ -35,7 +37,7 @@ def taken(group: Any, node: NodeInHand) -> Instance:
 def open_keys(annotation: str, node: NodeInHand) -> dict[str, Any]:
     message = json.loads(base64.b64decode(annotation, validate=True))
     assert "recipients" not in message, "flattened, not general"
-    is_ec = b"EC" in node.row.public_key.encode() or len(node.row.public_key) < 300
+    is_ec = isinstance(load_pem_public_key(node.row.public_key.encode()), EllipticCurvePublicKey)
     key = (ECKey if is_ec else RSAKey).import_key(node.private_pem)
     algorithm = "ECDH-ES+A256KW" if is_ec else "RSA-OAEP-256"
     opened = jwe.decrypt_json(message, key, algorithms=[algorithm, "A256GCM"])
