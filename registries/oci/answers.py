@@ -48,6 +48,7 @@ class Stage(StrEnum):
     TOKEN = "token"  # noqa: S105
     MANIFEST = "manifest"
     BLOB = "blob"
+    TAGS = "tags"
 
 
 def refusal(

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Self
 
 from registries.failures import DigestMismatch, HostNotAllowed, ImageNotFound, RegistryUnreachable, UnsupportedManifest
-from registries.oci import blobs, location
+from registries.oci import blobs, location, tags
 from registries.oci.address import AddressGuard
 from registries.oci.answers import BROKE_OFF, NOT_TLS, SHORT_BODY, Stage, refusal
 from registries.oci.auth import Handshake, Login
@@ -30,6 +30,7 @@ from registries.oci.manifest import (
     read_document,
 )
 from registries.oci.platform import Platform, choose, missing
+from registries.oci.pull_limits import PullLimits, read_limits
 from registries.oci.reader import Hash, VerifyingReader
 from registries.oci.reference import api_host, is_digest, is_repository, is_tag
 from registries.oci.session import Patience, Session
@@ -55,6 +56,8 @@ class RegistryClient:
         patience: Patience | None = None,
     ) -> None:
         self.host = host
+        self.limits: PullLimits | None = None
+        """What the registry last said of how many pulls are left, with a manifest."""
         self._guard = guard
         try:
             self._place = location.read(f"https://{api_host(host)}/v2/")
@@ -109,6 +112,7 @@ class RegistryClient:
             repository=repository,
             version=version,
         )
+        self.limits = read_limits(answer.headers) or self.limits
         raw = answer.read(LONGEST_MANIFEST)
         if raw is None:
             raise UnsupportedManifest(reason="it is larger than 4 MiB", raw="size")
@@ -117,6 +121,21 @@ class RegistryClient:
         if answer.headers.get("Docker-Content-Digest", document.digest).strip() != document.digest:
             raise DigestMismatch(what="the manifest", raw="Docker-Content-Digest")
         return document
+
+    def tags(self, repository: str) -> list[str]:
+        """Return the repository's tags as the registry orders them, at most `tags.MOST_TAGS`, none twice."""
+        self._check(repository)
+        home = self._registry()
+        found: dict[str, None] = {}
+        url = f"{home.url}{repository}/tags/list?n={tags.PAGE_SIZE}"
+        for _ in range(tags.MOST_PAGES):
+            answer = self._fetch.get(url, {}, Stage.TAGS, repository=repository, version="any")
+            found |= dict.fromkeys(tags.read_page(answer.read(tags.LONGEST_PAGE), self.host))
+            following = tags.next_page(answer.headers.get("Link", ""), url, home)
+            if following is None or len(found) >= tags.MOST_TAGS:
+                break
+            url = following
+        return list(found)[: tags.MOST_TAGS]
 
     def pick(self, repository: str, document: Manifest | Index, platform: Platform) -> Manifest:
         """Return the manifest for `platform`, fetched where `document` is an index. Raises `PlatformMissing`.

@@ -111,10 +111,19 @@ class Handler(BaseHTTPRequestHandler):
             elif match.re is _MANIFEST:
                 self._manifest(name, match["version"])
             else:
-                tags = [tag for known, tag in self.registry.manifests if known == name and ":" not in tag]
-                self._send_json(200, {"name": name, "tags": sorted(tags)})
+                self._tags(name, seen)
         else:
             self._error(404, "NOT_FOUND")
+
+    def _tags(self, name: str, seen: Seen) -> None:
+        query = parse_qs(seen.query)
+        tags = sorted(tag for known, tag in self.registry.manifests if known == name and ":" not in tag)
+        last, count = query.get("last", [""])[0], int(query.get("n", ["1000"])[0])
+        page = [tag for tag in tags if tag > last]
+        more = {}
+        if len(page) > count:
+            more = {"Link": f'</v2/{name}/tags/list?last={page[count - 1]}&n={count}>; rel="next"'}
+        self._send_json(200, {"name": name, "tags": page[:count]}, more)
 
     def _challenge(self, repository: str | None = None) -> None:
         registry = self.registry

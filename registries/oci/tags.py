@@ -1,0 +1,45 @@
+"""Reads one page of a repository's tags, and where the next one is (distribution specification, "Listing tags")."""
+
+from __future__ import annotations
+
+import re
+
+from registries.failures import RegistryUnreachable, UnsupportedManifest
+from registries.oci import location, strict_json
+from registries.oci.location import Location
+from registries.oci.reference import is_tag
+
+MOST_TAGS = 1000
+MOST_PAGES = 10
+PAGE_SIZE = 100
+"""What every registry gives; some refuse to be asked for more."""
+LONGEST_PAGE = 4 * 1024 * 1024
+"""Cap of one page in bytes. Google's holds sizes and dates of every manifest besides the tags."""
+
+_LONGEST_LINK = 4096
+_NEXT = re.compile(r'\s*<([^<>]{1,2048})>\s*;\s*rel="?next"?\s*(?:;[^,]*)?')
+
+
+def read_page(body: bytes | None, host: str) -> list[str]:
+    """Return the tags of one answer, without what can't be a tag. Raises `RegistryUnreachable` for anything else."""
+    try:
+        tags = strict_json.read_object(body or b"", LONGEST_PAGE).get("tags")
+    except UnsupportedManifest:
+        tags = ""
+    if tags is None:  # a repository without any
+        return []
+    if not isinstance(tags, list):
+        raise RegistryUnreachable(host=host, reason="its list of tags can't be read", raw="tags")
+    return [tag for tag in tags if isinstance(tag, str) and is_tag(tag)]
+
+
+def next_page(link: str, here: str, home: Location) -> str | None:
+    """Return the address of the next page, which `here`'s Link header names; None for another origin than `home`'s."""
+    found = _NEXT.match(link[:_LONGEST_LINK])
+    if found is None:
+        return None
+    try:
+        there = location.read(found[1], here)
+    except location.LocationInvalid:
+        return None
+    return there.url if there.origin == home.origin else None
