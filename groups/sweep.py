@@ -1,7 +1,8 @@
 """Sets right what workers, Redis and the network left undone. One pass; safe beside running pulls and other sweeps.
 
 The database says what is to be done, so a pass needs nothing but it: leases that ran out, pulls and manifests that
-are due and may have lost their wake-up, credentials whose time is over, blobs that no layer is kept in. What happens
+are due and may have lost their wake-up, credentials whose time is over and the keys that sealed them, blobs that no
+layer is kept in. What happens
 to an abandoned pull is `groups.ingest.settle`'s to say.
 """
 
@@ -20,6 +21,7 @@ from django.utils import timezone
 
 from groups import store
 from groups.failures import StoreFailed
+from groups.holds import destroy_settled
 from groups.ingest import settle
 from groups.ingest.claim import Claim
 from groups.ingest.rows import referenced
@@ -28,6 +30,7 @@ from groups.models import Image, Instance, NodeManifest
 from groups.states import Stale
 from groups.wakeups import waiting, wake_prepare, wake_pull
 from registries.actions import destroy_overdue
+from registries.epochs import begin_epoch, delete_past_epochs
 from registries.failures import Interrupted
 
 log = structlog.get_logger(__name__)
@@ -43,7 +46,9 @@ def sweep() -> dict[str, int]:
     """Do one pass; return how much there was of each kind."""
     return {
         "leases_expired": expire_leases(),
-        "credentials_destroyed": destroy_overdue(),
+        "credentials_destroyed": destroy_overdue() + destroy_settled(),
+        "sealing_keys_made": begin_epoch(),
+        "sealing_keys_deleted": delete_past_epochs(),
         "pulls_woken": wake_pulls(),
         "manifests_woken": wake_manifests(),
         "blobs_removed": remove_orphans(),

@@ -5,6 +5,9 @@
     <PORTAL_KEY_DIR>/worker/  seal-<epoch>.key   opens credentials of that epoch
                               layers.key         wraps layer keys at rest
 
+Epochs follow one another (`registries.epochs`): the newest public key seals, and the private key of a past one goes
+once nothing can need it. So all hosts of a zone share that zone's one folder, and don't each keep a copy.
+
 A web host gets the `web` folder only. Where both stand on one machine, a process of the web zone
 (`PORTAL_ZONE=web`) is refused the other folder all the same. What is done with the keys is `registries.seal`'s,
 `groups.at_rest`'s and `groups.ingest.keys`'s.
@@ -24,7 +27,7 @@ from django.conf import settings
 
 SEED_BYTES = 64
 MLKEM_PUBLIC_BYTES = 1184
-_EPOCH_FILE = re.compile(r"seal-(\d{1,9})\.pub")
+_EPOCH_FILE = re.compile(r"seal-([0-9]{1,9})\.(?:pub|key)")
 
 
 class KeyUnavailable(Exception):
@@ -41,9 +44,10 @@ def create_missing() -> None:
         create_epoch()
 
 
-def create_epoch() -> int:
-    """Make the sealing key of the next epoch, which is used from now on; return its number."""
-    epoch = max(_epochs(), default=0) + 1
+def create_epoch(after: int | None = None) -> int:
+    """Make the sealing key of the next epoch, which is used from now on; return its number. Of several that make the
+    epoch `after` the same one, all but the first change nothing."""
+    epoch = (max(_epochs(), default=0) if after is None else after) + 1
     mlkem, x25519 = MLKEM768PrivateKey.generate(), X25519PrivateKey.generate()
     path = _folder("worker") / f"seal-{epoch}.key"
     _write_once(path, mlkem.private_bytes_raw() + x25519.private_bytes_raw())
@@ -54,6 +58,30 @@ def create_epoch() -> int:
     public = mlkem.public_key().public_bytes_raw() + x25519.public_key().public_bytes_raw()
     _write_once(_folder("web") / f"seal-{epoch}.pub", public)
     return epoch
+
+
+def sealing_epochs() -> dict[int, float]:
+    """Return every epoch of which the public key is here, and since when (seconds since 1970). The highest seals."""
+    made: dict[int, float] = {}
+    for epoch in _epochs():
+        try:
+            made[epoch] = (_folder("web") / f"seal-{epoch}.pub").stat().st_mtime
+        except FileNotFoundError:
+            continue  # deleted in this moment
+    return made
+
+
+def opening_epochs() -> list[int]:
+    """Return every epoch of which the private key is here."""
+    return _epochs("worker", "key")
+
+
+def delete_epoch(epoch: int) -> bool:
+    """Delete the keys of an epoch, the private one first; return whether it was still there. What it sealed stays
+    sealed for good."""
+    existed = _delete(_folder("worker") / f"seal-{int(epoch)}.key")
+    _delete(_folder("web") / f"seal-{int(epoch)}.pub")
+    return existed
 
 
 def sealing_key() -> tuple[int, hpke.MLKEM768X25519PublicKey]:
@@ -100,10 +128,29 @@ def _read(zone: str, name: str) -> bytes:
         raise KeyUnavailable(f"there is no {name}") from None
 
 
-def _epochs() -> list[int]:
-    folder = _folder("web")
+def _epochs(zone: str = "web", suffix: str = "pub") -> list[int]:
+    folder = _folder(zone)
     names = os.listdir(folder) if folder.is_dir() else []
-    return [int(found[1]) for name in names if (found := _EPOCH_FILE.fullmatch(name))]
+    found = (_EPOCH_FILE.fullmatch(name) for name in names if name.endswith(suffix))
+    return [int(match[1]) for match in found if match]
+
+
+def _delete(path: Path) -> bool:
+    try:
+        path.unlink()
+    except FileNotFoundError:
+        return False
+    _sync(path.parent)
+    return True
+
+
+def _sync(folder: Path) -> None:
+    """See that what was made or deleted in a folder stays so when the power fails."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _write_once(path: Path, content: bytes) -> None:
@@ -121,3 +168,4 @@ def _write_once(path: Path, content: bytes) -> None:
         pass
     finally:
         draft.unlink()
+    _sync(path.parent)

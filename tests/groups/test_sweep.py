@@ -151,6 +151,71 @@ def test_an_overdue_credential_is_destroyed(group: ContainerGroup) -> None:
     assert (credential.sealed, credential.destroyed_because) == (None, "deadline")
 
 
+def test_what_was_held_for_pulls_that_are_over_is_destroyed(group: ContainerGroup) -> None:
+    """Whatever kept the settling from doing it."""
+    credential = group.image.credential
+    assert credential is not None
+    other = make_group(group.project, f"{HOST}/team/app:2.0", credential=credential, name="other")
+    Image.objects.filter(pk=group.image_id).update(status="failed")
+    assert sweep()["credentials_destroyed"] == 0
+
+    Image.objects.filter(pk=other.image_id).update(status="ready")
+    assert sweep()["credentials_destroyed"] == 1
+
+    credential.refresh_from_db()
+    assert (credential.sealed, credential.destroyed_because) == (None, "settled")
+
+
+def test_what_is_held_for_an_hour_or_waits_for_its_group_is_kept(group: ContainerGroup) -> None:
+    waiting = make_credential(group.organization, HOST)
+    hour = make_credential(group.organization, HOST, hold="hour")
+    other = make_group(group.project, f"{HOST}/team/app:2.0", credential=hour, name="other")
+    Image.objects.filter(pk=other.image_id).update(status="ready")
+
+    assert sweep()["credentials_destroyed"] == 0
+
+    for each in (waiting, hour):
+        each.refresh_from_db()
+        assert each.is_live
+
+
+def test_a_worker_that_dies_between_its_last_step_and_settling(group: ContainerGroup) -> None:
+    held = claim(group.image_id)
+    assert held is not None
+    held.image.steps.create(attempt=1, name="store", outcome="ok")
+    Image.objects.update(lease_expires_at=ago(seconds=1), retry_until=ago(seconds=1))
+
+    assert sweep()["leases_expired"] == 1
+
+    image = Image.objects.get()
+    assert (image.status, Failure.objects.get().code) == ("failed", "interrupted")
+    assert image.credential is not None
+    assert image.credential.sealed is None
+
+
+def test_a_settling_that_is_rolled_back_leaves_the_credential_to_the_next(
+    group: ContainerGroup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(*arguments: Any, **options: Any) -> None:
+        raise SystemExit
+
+    held = claim(group.image_id)
+    assert held is not None
+    Image.objects.update(lease_expires_at=ago(seconds=1), retry_until=ago(seconds=1))
+    with monkeypatch.context() as patched:
+        patched.setattr("groups.ingest.settle.record", die)  # right after the credential was destroyed
+        with pytest.raises(SystemExit):
+            sweep()
+    assert Image.objects.get().status == "pulling"
+
+    sweep()
+
+    image = Image.objects.get()
+    assert image.status == "failed"
+    assert image.credential is not None
+    assert image.credential.sealed is None
+
+
 def test_an_instance_whose_manifest_is_missing_is_woken(group: ContainerGroup, sent: list[Any]) -> None:
     node = Node.objects.create(name="n", public_key="k")
     instance = Instance.objects.create(group=group, node=node, assigned_at=ago(seconds=11))
@@ -209,11 +274,16 @@ def test_the_command_prints_one_line(group: ContainerGroup, capsys: pytest.Captu
     call_command("sweep")
 
     counts = json.loads(capsys.readouterr().out)
-    assert set(counts) == {
+    assert set(counts) >= {
         "leases_expired",
         "credentials_destroyed",
+        "sealing_keys_made",
+        "sealing_keys_deleted",
         "pulls_woken",
         "manifests_woken",
+        "checks_ended",
+        "checks_woken",
+        "checks_removed",
         "blobs_removed",
     }
 

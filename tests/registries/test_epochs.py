@@ -1,0 +1,167 @@
+"""Sealing keys over time: what is begun, what is deleted, and what can still be opened then."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from registries import actions, keyring
+from registries.epochs import CLOSING_SECONDS, EPOCH_SECONDS, begin_epoch, delete_past_epochs
+from registries.models import Credential
+from registries.seal import SealBroken, seal, unseal
+from tests.groups.pulls import SECRET, make_credential
+
+
+@pytest.fixture
+def folder(settings: Any, tmp_path: Path) -> Path:
+    """Keys of this test's own, just made."""
+    settings.PORTAL_KEY_DIR = tmp_path / "keys"
+    keyring.create_missing()
+    return tmp_path / "keys"
+
+
+def age(folder: Path, seconds: float) -> None:
+    """Let so much time pass for all keys."""
+    for path in folder.rglob("seal-*"):
+        moment = path.stat().st_mtime - seconds
+        os.utime(path, (moment, moment))
+
+
+def turn(folder: Path) -> tuple[int, int]:
+    """One pass after the current epoch's time is over, and one after the past one has closed."""
+    age(folder, EPOCH_SECONDS + 1)
+    made = begin_epoch()
+    age(folder, CLOSING_SECONDS + 1)
+    return made, delete_past_epochs()
+
+
+def opened(credential: Credential) -> dict[str, str]:
+    return unseal(
+        bytes(credential.sealed or b""),
+        epoch=credential.epoch or 0,
+        organization_id=credential.organization_id,
+        credential_id=credential.pk,
+    )
+
+
+def names(folder: Path) -> set[str]:
+    return {f"{path.parent.name}/{path.name}" for path in folder.rglob("seal-*")}
+
+
+def test_a_backup_and_the_keys_of_today_open_nothing(folder: Path, acme: Any) -> None:
+    backup = make_credential(acme, "registry.example.com")
+    assert opened(backup)["password"] == SECRET
+    actions.destroy(backup.pk, because="settled")
+
+    assert turn(folder) == (1, 1)
+
+    for epoch in (backup.epoch, *keyring.opening_epochs()):
+        backup.epoch = epoch
+        with pytest.raises(SealBroken):
+            opened(backup)
+    assert names(folder) == {"worker/seal-2.key", "web/seal-2.pub"}
+
+
+def test_an_epoch_lasts_its_time(folder: Path, db: None) -> None:
+    age(folder, EPOCH_SECONDS - 60)
+    assert (begin_epoch(), delete_past_epochs()) == (0, 0)
+    age(folder, 61)
+    assert (begin_epoch(), begin_epoch(), delete_past_epochs()) == (1, 0, 0)
+    assert keyring.sealing_key()[0] == 2
+
+
+def test_what_is_live_keeps_its_key(folder: Path, acme: Any) -> None:
+    credential = make_credential(acme, "registry.example.com")
+
+    assert turn(folder) == (1, 0)
+    assert turn(folder) == (1, 1)  # the second epoch, which sealed nothing
+
+    assert opened(credential)["password"] == SECRET
+    actions.destroy(credential.pk, because="removed")
+    assert delete_past_epochs() == 1
+    assert keyring.opening_epochs() == [3]
+
+
+def test_what_was_sealed_a_moment_before_the_epoch_ended_opens(folder: Path, acme: Any) -> None:
+    epoch, sealed = seal({"password": "x"}, organization_id=1, credential_id=2)  # and not stored yet
+    age(folder, EPOCH_SECONDS + 1)
+    begin_epoch()
+    age(folder, CLOSING_SECONDS - 30)
+
+    assert delete_past_epochs() == 0
+    assert unseal(sealed, epoch=epoch, organization_id=1, credential_id=2) == {"password": "x"}
+
+
+def test_a_host_with_the_public_keys_alone_goes_on_to_the_newest(folder: Path, db: None, settings: Any) -> None:
+    turn(folder)
+    settings.PORTAL_ZONE = "web"
+    assert seal({}, organization_id=1, credential_id=2)[0] == 2
+    age(folder, EPOCH_SECONDS * 9)
+    assert (begin_epoch(), delete_past_epochs()) == (0, 0)
+
+
+def test_several_sweepers_begin_one_epoch_between_them(folder: Path) -> None:
+    age(folder, EPOCH_SECONDS + 1)
+    barrier = threading.Barrier(6)
+
+    def sweeper() -> None:
+        barrier.wait()
+        begin_epoch()
+
+    threads = [threading.Thread(target=sweeper) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert names(folder) == {"worker/seal-1.key", "web/seal-1.pub", "worker/seal-2.key", "web/seal-2.pub"}
+    epoch, sealed = seal({"password": "x"}, organization_id=1, credential_id=2)
+    assert unseal(sealed, epoch=epoch, organization_id=1, credential_id=2) == {"password": "x"}
+
+
+def test_an_epoch_that_was_half_begun(folder: Path, db: None) -> None:
+    """The sweeper died after the private key: the epoch before it still seals, and is not deleted."""
+    keyring.create_epoch()
+    (folder / "web" / "seal-2.pub").unlink()
+    age(folder, CLOSING_SECONDS + 1)
+
+    assert delete_past_epochs() == 0
+    assert keyring.sealing_key()[0] == 1
+    assert turn(folder) == (1, 1)
+    assert names(folder) == {"worker/seal-2.key", "web/seal-2.pub"}
+
+
+@pytest.mark.parametrize("left", ["worker/seal-1.key", "web/seal-1.pub"])
+def test_an_epoch_that_was_half_deleted(folder: Path, db: None, left: str) -> None:
+    keyring.create_epoch()
+    for name in {"worker/seal-1.key", "web/seal-1.pub"} - {left}:
+        (folder / name).unlink()
+    age(folder, CLOSING_SECONDS + 1)
+
+    delete_past_epochs()
+
+    assert names(folder) == {"worker/seal-2.key", "web/seal-2.pub"}
+
+
+def test_a_clock_that_was_set_back(folder: Path, db: None) -> None:
+    age(folder, -EPOCH_SECONDS * 24)
+    assert begin_epoch() == 1
+    assert keyring.sealing_epochs()[2] - time.time() < 60
+
+
+def test_folders_that_can_not_be_written_hold_nothing_up(
+    folder: Path, db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*arguments: Any, **options: Any) -> None:
+        raise PermissionError
+
+    keyring.create_epoch()
+    age(folder, EPOCH_SECONDS + 1)
+    monkeypatch.setattr(keyring, "create_epoch", refuse)
+    monkeypatch.setattr(keyring, "delete_epoch", refuse)
+    assert (begin_epoch(), delete_past_epochs()) == (0, 0)
