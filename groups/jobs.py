@@ -13,7 +13,7 @@ import structlog
 from django.db import close_old_connections
 
 from groups.delivery import manifests
-from groups.ingest import pipeline
+from groups.ingest import checking, pipeline
 from groups.ingest.claim import HandOver, claim
 
 log = structlog.get_logger(__name__)
@@ -32,6 +32,11 @@ def pull(image_id: str) -> None:
 def prepare(instance_id: str) -> None:
     """Make the manifest with which the instance's node can open its image."""
     _run("prepare", instance_id, manifests.prepare)
+
+
+def check(check_id: str) -> None:
+    """Check the image, if this worker is the first that comes for it."""
+    _run("check", check_id, checking.check)
 
 
 def _run(job: str, text: str, work: Callable[[uuid.UUID], object]) -> None:

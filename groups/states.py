@@ -12,11 +12,12 @@ from typing import Any, TypeVar
 from django.db import models
 from django.db.models.functions import Now
 
-from groups.models import ContainerGroup, Image, Instance
+from groups.models import ContainerGroup, Image, ImageCheck, Instance
 
-Row = TypeVar("Row", ContainerGroup, Image, Instance)
+Row = TypeVar("Row", ContainerGroup, Image, Instance, ImageCheck)
 
 _Group, _Image, _Instance = ContainerGroup.Status, Image.Status, Instance.State
+_Check = ImageCheck.Status
 
 GROUP_MOVES: dict[str, frozenset[str]] = {
     _Group.PENDING: frozenset({_Group.STOPPED, _Group.DEPLOYING, _Group.FAILED}),
@@ -39,10 +40,17 @@ INSTANCE_MOVES: dict[str, frozenset[str]] = {
     _Instance.RUNNING: frozenset({_Instance.CREATING, _Instance.ALLOCATING, _Instance.STOPPING}),
     _Instance.STOPPING: frozenset(),
 }
+CHECK_MOVES: dict[str, frozenset[str]] = {
+    _Check.QUEUED: frozenset({_Check.RUNNING, _Check.FAILED}),
+    _Check.RUNNING: frozenset({_Check.DONE, _Check.FAILED}),
+    _Check.DONE: frozenset(),
+    _Check.FAILED: frozenset(),
+}
 MOVES: dict[type[models.Model], tuple[str, dict[str, frozenset[str]]]] = {
     ContainerGroup: ("status", GROUP_MOVES),
     Image: ("status", IMAGE_MOVES),
     Instance: ("state", INSTANCE_MOVES),
+    ImageCheck: ("status", CHECK_MOVES),
 }
 
 
@@ -64,7 +72,7 @@ def move(row: Row, *, to: str, only: dict[str, Any] | None = None, **fields: Any
     was = getattr(row, name)
     if to not in moves[was]:
         raise MoveForbidden(f"{type(row).__name__}: {was} → {to}")
-    if not isinstance(row, Image):
+    if not isinstance(row, (Image, ImageCheck)):
         fields.setdefault("changed_at", Now())
     values: dict[str, Any] = {name: to, **fields}
     # django-stubs can't see that a type variable of models has a default manager.

@@ -19,7 +19,7 @@ from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from groups import store
+from groups import checks, store
 from groups.failures import StoreFailed
 from groups.holds import destroy_settled
 from groups.ingest import settle
@@ -51,6 +51,9 @@ def sweep() -> dict[str, int]:
         "sealing_keys_deleted": delete_past_epochs(),
         "pulls_woken": wake_pulls(),
         "manifests_woken": wake_manifests(),
+        "checks_ended": checks.end_overdue(),
+        "checks_woken": checks.wake_overlooked(),
+        "checks_removed": checks.remove_old(),
         "blobs_removed": remove_orphans(),
     }
 

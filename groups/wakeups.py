@@ -27,6 +27,11 @@ def wake_prepare(instance_id: Any) -> None:
     transaction.on_commit(partial(_enqueue, "nodes", "groups.jobs.prepare", str(instance_id)))
 
 
+def wake_check(check_id: Any) -> None:
+    """Have a worker check an image once the transaction has committed."""
+    transaction.on_commit(partial(_enqueue, "checks", "groups.jobs.check", str(check_id)))
+
+
 def waiting(queue: str) -> int:
     """Return how many jobs of a queue no worker has taken yet; none where Redis doesn't tell."""
     try:

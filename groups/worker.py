@@ -1,6 +1,7 @@
 """The RQ worker of the worker zone.
 
-    manage.py rqworker nodes pulls --worker-class groups.worker.PullWorker --serializer rq.serializers.JSONSerializer
+    manage.py rqworker checks nodes pulls --worker-class groups.worker.PullWorker \
+        --serializer rq.serializers.JSONSerializer
 
 with `PORTAL_ZONE=worker`; `portal.services` starts it so. It forks a work-horse a job, which then has everything
 imported already. On SIGTERM the work-horse is asked to hand its pull over, and the worker ends when it has; a second

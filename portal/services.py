@@ -96,8 +96,8 @@ def web() -> Child:
 
 
 def worker(number: int) -> Child:
-    """Return one worker. It takes the short work of nodes before a long pull."""
-    command = [sys.executable, "manage.py", "rqworker", "nodes", "pulls", "--skip-checks"]
+    """Return one worker. It takes checks that somebody waits for, then the short work of nodes, before a long pull."""
+    command = [sys.executable, "manage.py", "rqworker", "checks", "nodes", "pulls", "--skip-checks"]
     command += ["--worker-class", "groups.worker.PullWorker", "--serializer", "rq.serializers.JSONSerializer"]
     return Child(f"worker-{number}", command, {"PORTAL_ZONE": "worker"})
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import structlog
 from django.db.models.functions import Now
 
-from groups.models import Image
+from groups.models import Image, ImageCheck
 from registries.actions import note_use
 from registries.failures import CredentialExpired, CredentialMalformed, PullFailed
 from registries.models import Credential
@@ -23,7 +23,7 @@ from registries.seal import SealBroken, unseal
 log = structlog.get_logger(__name__)
 
 
-def open_login(image: Image) -> Login | None:
+def open_login(image: Image | ImageCheck) -> Login | None:
     """Return what to show the image's registry, None for a pull without credentials, and note the use on the
     receipt.
 
@@ -62,13 +62,13 @@ def open_login(image: Image) -> Login | None:
     return provider.login(values, image.registry)
 
 
-def token_hosts(image: Image) -> tuple[str, ...]:
+def token_hosts(image: Image | ImageCheck) -> tuple[str, ...]:
     """Return the hosts besides the registry's own that may be asked for a token with these credentials."""
     return PROVIDERS[image.provider].token_hosts if image.provider else ()
 
 
 @contextmanager
-def understood(image: Image) -> Iterator[None]:
+def understood(image: Image | ImageCheck) -> Iterator[None]:
     """Turn a failure into what the answer behind it means at this kind of registry."""
     try:
         yield

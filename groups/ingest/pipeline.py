@@ -8,31 +8,24 @@ layers that were committed for the next one.
 
 from __future__ import annotations
 
-import traceback
-import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
 import structlog
-from django.conf import settings
 from django.db import Error as DatabaseFailed
 from django.db import close_old_connections
 
 from groups import store
 from groups.failures import StoreFailed
-from groups.ingest import limits, rows, settle
+from groups.ingest import limits, look, rows, settle
 from groups.ingest.claim import Claim, HandOver
-from groups.ingest.login import open_login, token_hosts, understood
+from groups.ingest.login import open_login, understood
 from groups.ingest.steps import Name, Note, Steps
 from groups.ingest.transfer import pull_layers
-from groups.models import Image
 from groups.states import Stale
-from registries.failures import Interrupted, PullFailed, Unexpected, printable
-from registries.hosts import address_guard
-from registries.oci.auth import Login
-from registries.oci.client import RegistryClient
+from registries.failures import Interrupted, PullFailed, Unexpected
 from registries.oci.config import read_config
-from registries.oci.manifest import Index, Manifest
+from registries.oci.manifest import Manifest
 from registries.oci.platform import Platform
 
 log = structlog.get_logger(__name__)
@@ -69,12 +62,12 @@ def _follow_recipe(claim: Claim, steps: Steps) -> None:
 
     @contextmanager
     def step(name: Name) -> Iterator[Note]:
-        with steps.step(name) as note, understood(image):
+        with steps.step(name) as note, look.told_if_public(image), understood(image):
             yield note
 
     wanted = Platform.parse(image.platform)
     with ExitStack() as clients:
-        stranger = clients.enter_context(_client(image, None))
+        stranger = clients.enter_context(look.open_client(image, None))
         with step(Name.RESOLVE) as note:
             stranger.resolve()
             note.detail = image.registry
@@ -84,40 +77,30 @@ def _follow_recipe(claim: Claim, steps: Steps) -> None:
         # Not before somebody answers who is what they say they are, the credential is opened.
         with step(Name.AUTHENTICATE) as note:
             login = open_login(image)
-            client = clients.enter_context(_client(image, login))
+            client = clients.enter_context(look.open_client(image, login))
             client.authenticate(repository)
-            note.detail = f"Signed in as {printable(login.username, 40)}" if login else "Without credentials"
+            note.detail = look.signed_in(login)
         with step(Name.MANIFEST) as note:
             document = client.fetch_manifest(repository, image.digest or image.version)
-            note.detail = _named(document)
+            note.detail = look.named(document)
         with step(Name.PLATFORM) as note:
             manifest = client.pick(repository, document, wanted)
             if limits.fits(manifest):  # else the next step says so, and no blob is asked for
                 raw_config = client.config(repository, manifest)
                 config = read_config(raw_config, manifest, wanted)
-            note.detail = f"{wanted}{_among(document)}"
+            note.detail = f"{wanted}{look.among(document)}"
         with step(Name.SIZE) as note:
             limits.judge(manifest)
             rows.write_manifest(claim, manifest, raw_config, config)
-            note.detail = f"{_amount(manifest)}, of at most {limits.human(settings.PORTAL_MAX_IMAGE_BYTES)}"
+            note.detail = look.amount_of_limit(manifest)
         with step(Name.LAYERS) as note:
             came = pull_layers(claim, client, repository, manifest)
             kept = len({layer.digest for layer in manifest.layers}) - came
-            note.detail = f"{_amount(manifest)}, each encrypted with a key of its own"
+            note.detail = f"{look.amount(manifest)}, each encrypted with a key of its own"
             note.detail += f"; {kept} kept from an earlier attempt" if kept else ""
     with step(Name.STORE) as note:
         blobs = _check_stored(claim, manifest)
         note.detail = "1 encrypted blob is in place" if blobs == 1 else f"{blobs} encrypted blobs are in place"
-
-
-def _client(image: Image, login: Login | None) -> RegistryClient:
-    return RegistryClient(
-        image.registry,
-        login=login,
-        guard=address_guard(),
-        ca_file=settings.PORTAL_REGISTRY_CA_FILE,
-        token_hosts=token_hosts(image),
-    )
 
 
 def _check_stored(claim: Claim, manifest: Manifest) -> int:
@@ -138,14 +121,7 @@ def _fail(claim: Claim, failure: PullFailed, step: str) -> None:
 
 
 def _log_unforeseen(claim: Claim, error: Exception, step: str) -> str:
-    """Log what nobody foresaw, without its words, which may hold anything; return the id that finds it again."""
-    correlation = uuid.uuid4().hex[:12]
-    frames = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)]
-    log.error(
-        "pull_unexpected", correlation=correlation, image=str(claim.image.pk), attempt=claim.attempt, step=step,
-        error=type(error).__name__, frames=frames[-8:],
-    )  # fmt: skip
-    return correlation
+    return look.log_unforeseen("pull_unexpected", error, image=str(claim.image.pk), attempt=claim.attempt, step=step)
 
 
 def _remove_leftovers(claim: Claim) -> None:
@@ -157,19 +133,3 @@ def _remove_leftovers(claim: Claim) -> None:
         return
     for name in leftovers:
         store.discard(name)
-
-
-def _named(document: Manifest | Index) -> str:
-    kind = "Index" if isinstance(document, Index) else "Manifest"
-    return f"{kind} {document.digest[:19]}…"
-
-
-def _among(document: Manifest | Index) -> str:
-    if isinstance(document, Manifest):
-        return ""
-    return f", of {sum(not entry.is_attestation for entry in document.entries)} platforms"
-
-
-def _amount(manifest: Manifest) -> str:
-    count = len(manifest.layers)
-    return f"{limits.human(manifest.declared_bytes)} in {count} {'layer' if count == 1 else 'layers'}"

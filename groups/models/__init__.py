@@ -1,5 +1,6 @@
 """Rows of container groups, images and nodes. Status fields change through `groups.states` only."""
 
+from groups.models.check import ImageCheck
 from groups.models.delivery import LayerDelivery, NodeManifest, NodeToken, Redemption
 from groups.models.group import ContainerGroup, Failure
 from groups.models.image import Image, Layer, PullStep
@@ -10,6 +11,7 @@ __all__ = [
     "Enrolment",
     "Failure",
     "Image",
+    "ImageCheck",
     "Instance",
     "Layer",
     "LayerDelivery",

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from groups.models import ContainerGroup, Image, Instance
-from groups.states import GROUP_MOVES, IMAGE_MOVES, INSTANCE_MOVES, MoveForbidden, Stale, move
+from groups.models import ContainerGroup, Image, ImageCheck, Instance
+from groups.states import CHECK_MOVES, GROUP_MOVES, IMAGE_MOVES, INSTANCE_MOVES, MoveForbidden, Stale, move
 from tests.groups.pulls import make_group
 
 
@@ -24,6 +24,7 @@ def group(project: Any) -> ContainerGroup:
         (GROUP_MOVES, ContainerGroup.Status),
         (IMAGE_MOVES, Image.Status),
         (INSTANCE_MOVES, Instance.State),
+        (CHECK_MOVES, ImageCheck.Status),
     ],
 )
 def test_the_tables_name_every_status(moves: dict[str, frozenset[str]], statuses: Any) -> None:

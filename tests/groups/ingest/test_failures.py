@@ -18,7 +18,7 @@ from registries.actions import destroy
 from tests.fakes.images import make_layer
 from tests.fakes.registry import FakeRegistry
 from tests.groups.ingest.conftest import again
-from tests.groups.pulls import SECRET, make_credential, make_group, stored_files
+from tests.groups.pulls import SECRET, USER, make_credential, make_group, stored_files
 
 Pulled = Callable[..., ContainerGroup]
 
@@ -61,6 +61,16 @@ def test_a_repository_that_the_account_may_not_read(registry: FakeRegistry, pull
     failure = settled_as(pulled(registry), blobs)
 
     assert failure.code == "access_denied"
+
+
+def test_credentials_that_fail_on_a_public_image(pulled: Pulled, blobs: Path) -> None:
+    with FakeRegistry(auth="bearer", users={USER: SECRET}, public=["team/app"]) as registry:
+        registry.push_image("team/app", "1.0")
+
+        failure = settled_as(pulled(registry, password="wrong-secret-1"), blobs)
+
+    assert (failure.step, failure.code) == ("authenticate", "authentication_failed")
+    assert failure.params["public"] is True
 
 
 def test_a_tag_that_does_not_exist(registry: FakeRegistry, pulled: Pulled, blobs: Path) -> None:

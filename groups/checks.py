@@ -1,0 +1,98 @@
+"""What can be done about checks of images: start one, and set right what was left undone. The check itself is
+`groups.ingest.checking`'s."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from groups.models import ImageCheck
+from groups.states import Stale, move
+from groups.wakeups import waiting, wake_check
+from registries.models import Credential
+from registries.oci.reference import Reference
+
+QUEUED_SECONDS = 300
+"""How long a check waits for a worker."""
+KEPT_SECONDS = 3600
+OVERLOOKED_SECONDS = 10
+MOST_AT_ONCE = 5
+MOST_AN_HOUR = 60
+
+_GOING_ON = (ImageCheck.Status.QUEUED, ImageCheck.Status.RUNNING)
+
+
+class TooManyChecks(Exception):
+    """The organization has to wait; `text` says for what."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.text = text
+
+
+def start_check(
+    *, organization_id: Any, reference: Reference, credential: Credential | None, created_by_id: Any = None
+) -> ImageCheck:
+    """Write the check as `queued` and wake a worker on commit. Raises TooManyChecks. The credential's life stays as
+    it is."""
+    rows = ImageCheck.objects.filter(organization_id=organization_id)
+    now = timezone.now()
+    with transaction.atomic():
+        if rows.filter(status__in=_GOING_ON, expires_at__gt=now).count() >= MOST_AT_ONCE:
+            raise TooManyChecks(f"{MOST_AT_ONCE} checks are going on here already. Wait until one of them has ended.")
+        if rows.filter(created_at__gt=now - timedelta(seconds=KEPT_SECONDS)).count() >= MOST_AN_HOUR:
+            raise TooManyChecks(
+                f"{MOST_AN_HOUR} images were checked here within an hour, and more can't be. Pulling still works; "
+                "check again later."
+            )
+        row = ImageCheck.objects.create(
+            organization_id=organization_id,
+            credential=credential,
+            reference=str(reference),
+            registry=reference.registry,
+            repository=reference.repository,
+            version=reference.version,
+            provider=credential.provider if credential else "",
+            platform=settings.PORTAL_PLATFORM,
+            created_by_id=created_by_id,
+            expires_at=now + timedelta(seconds=QUEUED_SECONDS),
+        )
+        wake_check(row.pk)
+    return row
+
+
+def end_overdue() -> int:
+    """End checks whose worker is gone, or never came, as interrupted."""
+    ended = 0
+    for row in ImageCheck.objects.filter(status__in=_GOING_ON, expires_at__lt=Now()):
+        steps = [line | {"outcome": "failed"} if line.get("outcome") == "running" else line for line in row.steps]
+        only = {"expires_at__lt": Now()}
+        try:
+            move(row, to=ImageCheck.Status.FAILED, only=only, code="interrupted", steps=steps, settled_at=Now())
+            ended += 1
+        except Stale:
+            continue
+    return ended
+
+
+def wake_overlooked() -> int:
+    """Wake workers for checks that wait longer than a wake-up takes."""
+    before = timezone.now() - timedelta(seconds=OVERLOOKED_SECONDS)
+    rows = ImageCheck.objects.filter(status=ImageCheck.Status.QUEUED, created_at__lt=before, expires_at__gt=Now())
+    due = list(rows.values_list("pk", flat=True))
+    if len(due) <= waiting("checks"):
+        return 0
+    for check_id in due:
+        wake_check(check_id)
+    return len(due)
+
+
+def remove_old() -> int:
+    """Remove checks that nobody looks at any more."""
+    before = timezone.now() - timedelta(seconds=KEPT_SECONDS)
+    return ImageCheck.objects.filter(created_at__lt=before).delete()[0]

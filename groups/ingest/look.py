@@ -1,0 +1,99 @@
+"""What a pull and a check do alike: open a client, see whether credentials are needed at all, say what was found."""
+
+from __future__ import annotations
+
+import traceback
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import structlog
+from django.conf import settings
+
+from groups.ingest import limits
+from groups.ingest.login import token_hosts
+from groups.models import Image, ImageCheck
+from registries.failures import (
+    AccessDenied,
+    AuthenticationFailed,
+    CredentialExpired,
+    CredentialMalformed,
+    PullFailed,
+    printable,
+)
+from registries.hosts import address_guard
+from registries.oci.auth import Login
+from registries.oci.client import RegistryClient
+from registries.oci.manifest import Index, Manifest
+from registries.oci.session import Patience
+
+log = structlog.get_logger(__name__)
+
+ABOUT_CREDENTIALS = (AuthenticationFailed, AccessDenied, CredentialExpired, CredentialMalformed)
+"""Failures that an image may not have that is pulled without credentials."""
+
+
+def open_client(image: Image | ImageCheck, login: Login | None, patience: Patience | None = None) -> RegistryClient:
+    """Return a client for the image's registry, within the operator's rules."""
+    return RegistryClient(
+        image.registry,
+        login=login,
+        guard=address_guard(),
+        ca_file=settings.PORTAL_REGISTRY_CA_FILE,
+        token_hosts=token_hosts(image),
+        patience=patience,
+    )
+
+
+@contextmanager
+def told_if_public(image: Image | ImageCheck, patience: Patience | None = None) -> Iterator[None]:
+    """Where credentials fail in it, try once without them; a failure's parameter `public` says that this works."""
+    try:
+        yield
+    except ABOUT_CREDENTIALS as failure:
+        if image.provider and _is_public(image, patience):
+            failure.params["public"] = True
+        raise
+
+
+def _is_public(image: Image | ImageCheck, patience: Patience | None) -> bool:
+    try:
+        with open_client(image, None, patience) as stranger:
+            stranger.authenticate(image.repository)
+            stranger.fetch_manifest(image.repository, image.version)
+    except PullFailed:
+        return False
+    return True
+
+
+def signed_in(login: Login | None) -> str:
+    return f"Signed in as {printable(login.username, 40)}" if login else "Without credentials"
+
+
+def named(document: Manifest | Index) -> str:
+    kind = "Index" if isinstance(document, Index) else "Manifest"
+    return f"{kind} {document.digest[:19]}…"
+
+
+def among(document: Manifest | Index) -> str:
+    if isinstance(document, Manifest):
+        return ""
+    return f", of {sum(not entry.is_attestation for entry in document.entries)} platforms"
+
+
+def amount(manifest: Manifest) -> str:
+    count = len(manifest.layers)
+    return f"{limits.human(manifest.declared_bytes)} in {count} {'layer' if count == 1 else 'layers'}"
+
+
+def amount_of_limit(manifest: Manifest) -> str:
+    return f"{amount(manifest)}, of at most {limits.human(settings.PORTAL_MAX_IMAGE_BYTES)}"
+
+
+def log_unforeseen(event: str, error: Exception, **about: Any) -> str:
+    """Log what nobody foresaw, without its words, which may hold anything; return the id that finds it again."""
+    correlation = uuid.uuid4().hex[:12]
+    frames = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)]
+    log.error(event, correlation=correlation, error=type(error).__name__, frames=frames[-8:], **about)
+    return correlation

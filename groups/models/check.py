@@ -1,0 +1,97 @@
+"""A check of an image before it is used: what a pull would meet, found without pulling."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.utils.functional import cached_property
+
+from registries.failures import Words, describe
+
+
+class ImageCheck(models.Model):
+    """One check of one image with one credential, or with none. The row is also its work order.
+
+    `steps` is a list of `{"name", "outcome", "detail", "raw", "seconds"}`, written as they happen. `platform` is the
+    one asked for, `found_platform` the image's own. `digest` is what the tag means. `layers` are the largest ones as
+    `{"size", "created_by"}`; sizes are compressed, in bytes. `tags` are names of others in the repository.
+    `remaining` is how many pulls the registry still allows, where it tells. `public` says that the image can be
+    pulled without the credentials that failed. Overdue rows (`expires_at`) are ended by `groups.sweep`, old ones
+    removed.
+    """
+
+    class Status(models.TextChoices):
+        QUEUED = "queued"
+        RUNNING = "running"
+        DONE = "done"
+        FAILED = "failed"
+
+    class Step(models.TextChoices):
+        RESOLVE = "resolve", "Find the registry"
+        CONNECT = "connect", "Connect"
+        PING = "ping", "Ask whether it is a registry"
+        AUTHENTICATE = "authenticate", "Sign in"
+        MANIFEST = "manifest", "Read the manifest"
+        PLATFORM = "platform", "Choose the platform"
+        SIZE = "size", "Judge the size"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    organization = models.ForeignKey("portal.Organization", on_delete=models.CASCADE, related_name="checks")
+    credential = models.ForeignKey(
+        "registries.Credential", null=True, blank=True, on_delete=models.SET_NULL, related_name="checks"
+    )
+    reference = models.CharField(max_length=512)
+    registry = models.CharField(max_length=255)
+    repository = models.CharField(max_length=255)
+    version = models.CharField("tag or digest", max_length=140)
+    provider = models.CharField("kind", max_length=20, blank=True)
+    platform = models.CharField(max_length=40)
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.QUEUED, editable=False)
+    steps = models.JSONField(default=list, blank=True)
+
+    digest = models.CharField(max_length=71, blank=True)
+    found_platform = models.CharField(max_length=100, blank=True)
+    size = models.PositiveBigIntegerField(null=True, blank=True)
+    limit = models.PositiveBigIntegerField(null=True, blank=True)
+    layer_count = models.PositiveIntegerField(null=True, blank=True)
+    layers = models.JSONField(default=list, blank=True)
+    remaining = models.PositiveIntegerField(null=True, blank=True)
+    tags = models.JSONField(default=list, blank=True)
+
+    code = models.CharField(max_length=30, blank=True)
+    params = models.JSONField(default=dict, blank=True)
+    raw = models.CharField("registry's code", max_length=100, blank=True)
+    public = models.BooleanField(default=False)
+
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField()
+    settled_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+        indexes = [
+            models.Index(fields=["organization", "created_at"]),
+            models.Index(fields=["status", "expires_at"]),
+        ]
+
+    def __str__(self) -> str:
+        return self.reference
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing of it changes any more."""
+        return self.status in (self.Status.DONE, self.Status.FAILED)
+
+    @cached_property
+    def words(self) -> Words:
+        """Title, text and remedy of what it failed with."""
+        if self.code == "interrupted":
+            return Words(
+                "The check did not come to its end",
+                "No worker got to the end of it in time. This is about us, not about your image.",
+                "Check again in a minute. If it stays so, ask support.",
+            )
+        return describe(self.code, self.params)
