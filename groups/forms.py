@@ -213,10 +213,11 @@ class RetryForm(ProviderValuesForm):
         choice.error_messages["invalid_choice"] = "This credential is no longer here. Choose another one."
         for declared in self.provider.fields:
             self.fields[declared.name].widget.is_required = False
-        self.order_fields(["use", *(each.name for each in self.provider.fields), "keep"])
+        self.order_fields(["use", *(each.name for each in self.provider.fields), "ca", "keep"])
         if self.is_bound and self.data.get("use") != self.NEW:
             for declared in self.provider.fields:
                 del self.fields[declared.name]
+            self.fields.pop("ca", None)
 
     def clean(self) -> dict[str, Any]:
         if self.cleaned_data.get("use") == self.NEW:

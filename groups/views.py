@@ -235,6 +235,7 @@ def _retry_form(request: Any, group: ContainerGroup, data: Any = None) -> RetryF
     old = group.image.credential
     provider = PROVIDERS.get(group.image.provider) or recognise(group.image.registry)
     prefilled = {each.name: old.fields.get(each.name, "") for each in provider.fields if not each.secret} if old else {}
+    prefilled |= {"ca": old.ca} if old else {}
     return RetryForm(
         data,
         initial={"use": RetryForm.NEW if group.image.provider else RetryForm.NONE, **prefilled},
@@ -255,6 +256,7 @@ def _credential_for(request: Any, group: ContainerGroup, form: RetryForm) -> Cre
         name=old.name if old else f"for {group.name}"[:63],
         host=group.image.registry,
         values=ProviderValuesForm.values(form),
+        ca=form.authorities,
         created_by_id=request.user.pk,
     )
 

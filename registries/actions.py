@@ -30,9 +30,11 @@ def add_credential(
     host: str,
     values: dict[str, str],
     hold: str = Credential.Hold.PULL,
+    ca: str = "",
     created_by_id: Any = None,
 ) -> Credential:
-    """Check and repair `values` (by field name), seal the secret ones of them and store the credential.
+    """Check and repair `values` (by field name), seal the secret ones of them and store the credential. `ca` are
+    authorities (`registries.authorities`) to trust besides.
 
     It may wait an hour for its first pull; `extend_for_pull` gives a pull the time it needs. Raises
     `CredentialMalformed` where the values can't work for this kind of registry.
@@ -49,6 +51,7 @@ def add_credential(
         name=name,
         host=host,
         fields={each.name: values[each.name] for each in kind.fields if not each.secret and each.name in values},
+        ca=ca,
         hold=hold,
         epoch=epoch,
         sealed=sealed,
@@ -65,16 +68,17 @@ def extend_for_pull(credential_id: Any, *, until: datetime) -> None:
     ).update(deadline=until)
 
 
-def note_use(credential_id: Any, *, host: str) -> None:
-    """Write on the receipt that the credential was opened to be shown to `host`."""
+def note_use(credential_id: Any) -> None:
+    """Write on the receipt that the credential was opened for a pull."""
+    Credential.objects.filter(pk=credential_id).update(used_count=F("used_count") + 1, last_used_at=Now())
+
+
+def note_shown(credential_id: Any, host: str) -> None:
+    """Write on the receipt that what was opened is about to be shown to `host` (`host[:port]`)."""
     with transaction.atomic():
         credential = Credential.objects.select_for_update().filter(pk=credential_id).first()
-        if credential is None:
-            return
-        hosts = credential.used_hosts if host in credential.used_hosts else [*credential.used_hosts, host]
-        Credential.objects.filter(pk=credential_id).update(
-            used_count=F("used_count") + 1, used_hosts=hosts, last_used_at=Now()
-        )
+        if credential is not None and host not in credential.used_hosts:
+            Credential.objects.filter(pk=credential_id).update(used_hosts=[*credential.used_hosts, host])
 
 
 def destroy(credential_id: Any, *, because: str) -> bool:

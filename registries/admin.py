@@ -36,6 +36,7 @@ class CredentialAdmin(RecordAdmin):
         "provider",
         "host",
         "fields",
+        "ca",
         "hold",
         "created_by",
         "received_at",

@@ -186,7 +186,8 @@ class TlsInvalid(PullFailed):
     title = "The registry's certificate can't be trusted"
     text = "{host} showed a certificate that is expired, self-signed, or made out to another name."
     remedy = (
-        "Give the registry a certificate of a public authority, or ask the portal's operator to trust the private one."
+        "If a private authority issued it, enter that authority's certificate (PEM) with the credential, or ask the "
+        "portal's operator to trust it. An expired certificate, or one for another name, must be replaced."
     )
 
 

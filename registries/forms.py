@@ -10,6 +10,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 
+from registries.authorities import LONGEST_CA, AuthoritiesInvalid, read_authorities
 from registries.failures import CredentialMalformed
 from registries.hosts import read_host
 from registries.models import Credential
@@ -66,6 +67,17 @@ def _in_a_sentence(label: str) -> str:
 class ProviderValuesForm(forms.Form):
     """What one kind of registry asks for, without host and hold. `values()` is what `add_credential` takes."""
 
+    ca = forms.CharField(
+        label="Certificate authority",
+        required=False,
+        max_length=LONGEST_CA,
+        widget=forms.Textarea(
+            attrs={"class": "input-mono", "rows": 3, "spellcheck": "false", "autocapitalize": "none",
+                   "autocomplete": "off", "placeholder": "-----BEGIN CERTIFICATE-----"}
+        ),
+        help_text="Only if the registry's certificate comes from a private authority: that authority's certificate "
+        "(PEM). It is trusted for this registry besides the public ones, and is not secret.",
+    )  # fmt: skip
     keep = forms.BooleanField(label="It is meant so: keep it to the letter", required=False)
     slips = False
     """Whether `keep` is worth offering."""
@@ -75,6 +87,19 @@ class ProviderValuesForm(forms.Form):
         super().__init__(*args, **options)
         for declared in provider.fields:
             self.fields[declared.name] = RegistryValueField(declared)
+        if provider.host:
+            del self.fields["ca"]
+
+    def clean_ca(self) -> str:
+        try:
+            return read_authorities(self.cleaned_data["ca"])
+        except AuthoritiesInvalid as error:
+            raise ValidationError(error.text, code="ca_invalid") from None
+
+    @property
+    def authorities(self) -> str:
+        """The authorities that are trusted besides, as `add_credential` takes them."""
+        return str(self.cleaned_data.get("ca", ""))
 
     def values(self) -> dict[str, str]:
         return {each.name: self.cleaned_data.get(each.name, "") for each in self.provider.fields}
@@ -123,7 +148,7 @@ class CredentialForm(ProviderValuesForm):
         self.fields["host"].help_text = provider.host_help
         if provider.host:
             del self.fields["host"]
-        self.order_fields(["host", *(each.name for each in provider.fields), "keep", "name", "hold"])
+        self.order_fields(["host", *(each.name for each in provider.fields), "ca", "keep", "name", "hold"])
 
     def clean_host(self) -> str:
         try:

@@ -10,7 +10,8 @@ from django.db import models
 
 class Credential(models.Model):
     """Row of one credential. Secrets stand only in `sealed`, which is emptied when it is destroyed; the rest of
-    the row stays as the receipt. `fields` holds what is not secret, such as the user name.
+    the row stays as the receipt. `fields` holds what is not secret, such as the user name. `ca` holds certificates
+    (PEM) of authorities that are trusted for this registry besides the public ones.
 
     `hold` says how long it may be kept: `pull` until the pull that uses it settles, `hour` for other groups
     too. `deadline` ends either.
@@ -33,6 +34,7 @@ class Credential(models.Model):
     name = models.CharField(max_length=63)
     host = models.CharField(max_length=255)
     fields = models.JSONField(default=dict, blank=True)
+    ca = models.TextField("own authorities", blank=True, default="", db_default="")
     hold = models.CharField(max_length=4, choices=Hold.choices, default=Hold.PULL)
     epoch = models.PositiveIntegerField(null=True, editable=False)
     sealed = models.BinaryField(null=True, editable=False)

@@ -57,6 +57,7 @@ def new(request: Any, org: str) -> HttpResponse:
             name=form.chosen_name,
             host=form.canonical_host,
             values=form.values(),
+            ca=form.authorities,
             hold=form.cleaned_data["hold"],
             created_by_id=request.user.pk,
         )

@@ -5,14 +5,15 @@ The opened value lives in the client that is made with it and ends with it; it i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import structlog
 from django.db.models.functions import Now
 
 from groups.models import Image, ImageCheck
-from registries.actions import note_use
+from registries.actions import note_shown, note_use
 from registries.failures import CredentialExpired, CredentialMalformed, PullFailed
 from registries.models import Credential
 from registries.oci.auth import Login
@@ -57,9 +58,21 @@ def open_login(image: Image | ImageCheck) -> Login | None:
         raise CredentialExpired(raw="seal") from None
     provider, values = PROVIDERS[credential.provider], {**credential.fields, **secrets}
     provider.check(values, image.registry)
-    # Before the exchange for a token, which shows it already.
-    note_use(credential.pk, host=image.registry)
+    note_use(credential.pk)
+    if provider.exchange_host is not None:
+        note_shown(credential.pk, provider.exchange_host(image.registry))
     return provider.login(values, image.registry)
+
+
+def note_host(image: Image | ImageCheck) -> Callable[[str], None]:
+    """Return what writes on the receipt of the image's credential to which hosts it is shown."""
+    return partial(note_shown, image.credential_id)
+
+
+def own_authorities(image: Image | ImageCheck) -> str:
+    """Return the authorities that came with the image's credential (PEM), nothing where there are none. They are not
+    secret, and outlive it."""
+    return image.credential.ca if image.credential else ""
 
 
 def token_hosts(image: Image | ImageCheck) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ import structlog
 from django.conf import settings
 
 from groups.ingest import limits
-from groups.ingest.login import token_hosts
+from groups.ingest.login import note_host, own_authorities, token_hosts
 from groups.models import Image, ImageCheck
 from registries.failures import (
     AccessDenied,
@@ -41,8 +41,10 @@ def open_client(image: Image | ImageCheck, login: Login | None, patience: Patien
         login=login,
         guard=address_guard(),
         ca_file=settings.PORTAL_REGISTRY_CA_FILE,
+        ca=own_authorities(image),
         token_hosts=token_hosts(image),
         patience=patience,
+        on_show=note_host(image),
     )
 
 

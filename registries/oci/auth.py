@@ -14,7 +14,7 @@ import base64
 import re
 import threading
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import NoReturn
 from urllib.parse import urlencode
@@ -35,6 +35,7 @@ from registries.oci import challenge, location, strict_json
 from registries.oci.answers import SHORT_BODY, Stage, refusal
 from registries.oci.challenge import Challenge
 from registries.oci.location import Location
+from registries.oci.reference import api_host
 from registries.oci.session import Session
 
 DEFAULT_LIFETIME = 60.0
@@ -74,7 +75,13 @@ class Handshake:
     """Keeps what was learned of one registry's ways to authenticate, and its tokens. Shared by threads."""
 
     def __init__(
-        self, session: Session, host: str, hostname: str, login: Login | None, token_hosts: Collection[str] = ()
+        self,
+        session: Session,
+        host: str,
+        hostname: str,
+        login: Login | None,
+        token_hosts: Collection[str] = (),
+        on_show: Callable[[str], None] | None = None,
     ) -> None:
         if login is not None and (":" in login.username or "\r" in login.username or "\n" in login.username):
             raise CredentialMalformed(host=host, reason="a user name holds no colon and no line break")
@@ -89,6 +96,8 @@ class Handshake:
         self._basic_checked = False
         self._tokens: dict[str, Token] = {}
         self._refused: PullFailed | None = None
+        self._on_show = on_show
+        self._shown: set[str] = set()
 
     @property
     def has_login(self) -> bool:
@@ -139,6 +148,7 @@ class Handshake:
     def _basic(self, repository: str) -> Login:
         if self._login is None:
             self._refuse(AuthenticationFailed(host=self._host, raw="401 no credentials given"))
+        self._show(api_host(self._host))
         if not self._basic_checked and self._ping_url:
             answer = self._session.get(self._ping_url, authorization=self._login)
             body = answer.read(SHORT_BODY) or b""
@@ -158,7 +168,9 @@ class Handshake:
         query = {"scope": f"repository:{repository}:pull"}
         if "service" in offer.parameters:
             query = {"service": offer.parameters["service"], **query}
-        url = self._realm(offer.parameters.get("realm", "")).url
+        realm = self._realm(offer.parameters.get("realm", ""))
+        url = realm.url
+        self._show(realm.authority)
         answer = self._session.get(f"{url}{'&' if '?' in url else '?'}{urlencode(query)}", authorization=self._login)
         body = answer.read(SHORT_BODY)
         if answer.status != 200 or body is None:
@@ -200,6 +212,12 @@ class Handshake:
         if not isinstance(lifetime, (int, float)) or isinstance(lifetime, bool) or not lifetime >= 1:
             lifetime = DEFAULT_LIFETIME
         return Token(text, asked_at + min(float(lifetime), LONGEST_LIFETIME) * (1 - _MARGIN))
+
+    def _show(self, host: str) -> None:
+        """Tell that `host` is about to see the login."""
+        if self._login is not None and self._on_show is not None and host not in self._shown:
+            self._on_show(host)
+            self._shown.add(host)
 
     def _refuse(self, failure: PullFailed) -> NoReturn:
         """Raise, now and whenever asked again: a refused password is not tried twice."""

@@ -7,7 +7,7 @@ leave the registry's origin.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -41,8 +41,9 @@ MOST_INDEXES = 3  # one within another, and how many are opened in search of a p
 class RegistryClient:
     """Reads from the registry at `host` (`host[:port]`, as `Reference.registry` has it).
 
-    Raises `CredentialMalformed` for a login that can't be sent. All methods raise `PullFailed` and nothing
-    else. `blob` may be called by several threads at once, the rest by one.
+    `ca_file` and `ca` (PEM) name authorities besides the public ones. `on_show` is called with each `host[:port]` that
+    is about to be shown the login, once. Raises `CredentialMalformed` for a login that can't be sent. All methods
+    raise `PullFailed` and nothing else. `blob` may be called by several threads at once, the rest by one.
     """
 
     def __init__(
@@ -52,8 +53,10 @@ class RegistryClient:
         login: Login | None,
         guard: AddressGuard,
         ca_file: Path | None = None,
+        ca: str = "",
         token_hosts: Sequence[str] = (),
         patience: Patience | None = None,
+        on_show: Callable[[str], None] | None = None,
     ) -> None:
         self.host = host
         self.limits: PullLimits | None = None
@@ -64,8 +67,8 @@ class RegistryClient:
         except location.LocationInvalid:
             raise HostNotAllowed(host=host) from None
         self._base: Location | None = None
-        self._session = Session(host, guard, ca_file, patience)
-        self._handshake = Handshake(self._session, host, self._place.host, login, token_hosts)
+        self._session = Session(host, guard, ca_file, patience, ca)
+        self._handshake = Handshake(self._session, host, self._place.host, login, token_hosts, on_show)
         self._fetch = Fetch(self._session, self._handshake, host)
 
     def __enter__(self) -> Self:

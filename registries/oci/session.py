@@ -135,11 +135,16 @@ class Session:
     """Connections to one registry and to where it sends us, shared by threads.
 
     `host` is how failures name the registry, whatever host was really asked. `ca_file` adds authorities to
-    the public ones.
+    the public ones, and so does `ca`, a PEM text.
     """
 
     def __init__(
-        self, host: str, guard: AddressGuard, ca_file: Path | None = None, patience: Patience | None = None
+        self,
+        host: str,
+        guard: AddressGuard,
+        ca_file: Path | None = None,
+        patience: Patience | None = None,
+        ca: str = "",
     ) -> None:
         self._host = host
         self.patience = patience or Patience()
@@ -148,7 +153,7 @@ class Session:
         self._requests.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self._requests.headers.clear()
         self._requests.headers.update({"User-Agent": "drayage/1", "Accept-Encoding": "identity", "Accept": "*/*"})
-        adapter = _CheckedAdapter(guard, tls_context(ca_file), self.patience)
+        adapter = _CheckedAdapter(guard, tls_context(ca_file, ca), self.patience)
         self._requests.mount("https://", adapter)
         self._requests.mount("http://", adapter)
 
@@ -180,12 +185,15 @@ class Session:
         self._requests.close()
 
 
-def tls_context(ca_file: Path | None = None) -> ssl.SSLContext:
-    """Return a context that verifies against the public authorities, and those of `ca_file` besides."""
+def tls_context(ca_file: Path | None = None, ca: str = "") -> ssl.SSLContext:
+    """Return a context that verifies against the public authorities, and those of `ca_file` and of the PEM text `ca`
+    besides."""
     context = ssl.create_default_context(cafile=certifi.where())
     context.sslsocket_class = PacedTlsSocket
     if ca_file is not None:
         context.load_verify_locations(cafile=ca_file)
+    if ca:
+        context.load_verify_locations(cadata=ca)
     return context
 
 

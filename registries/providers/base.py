@@ -32,7 +32,8 @@ class Provider:
     `hosts` are patterns that a registry's host matches as a whole, in ASCII and lower case. `host` is set where the
     kind has one host, else the member types it, helped by `host_help`. `mark` is a short sign for lists.
     `token_hosts` are hosts besides the registry's own that may be asked for a token. `repair` mends what a paste
-    has broken, before `checks` judge it; either raises `Unusable`. `exchange` makes the login. `rules` say where
+    has broken, before `checks` judge it; either raises `Unusable`. `exchange` makes the login; `exchange_host`
+    names the host that it shows the secret to, by the registry's host, where it asks one. `rules` say where
     this registry's answers mean something else than the distribution specification has it. `hints` maps a
     failure's code to the fix in this registry's words. `guide` is a template.
     """
@@ -49,6 +50,7 @@ class Provider:
     repair: Callable[[dict[str, str]], dict[str, str]] | None = None
     checks: tuple[Check, ...] = ()
     exchange: Exchange = user_and_secret
+    exchange_host: Callable[[str], str] | None = None
     rules: tuple[Rule, ...] = ()
     hints: Mapping[str, str] = field(default_factory=dict)
 

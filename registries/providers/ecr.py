@@ -43,6 +43,11 @@ def _exchange(values: Mapping[str, str], host: str) -> Login:
     return get_authorization_token(values, host)
 
 
+def _exchange_host(host: str) -> str:
+    place = parse_host(host)
+    return place.api_host if place else host
+
+
 ECR = Provider(
     kind="ecr",
     name="AWS ECR",
@@ -74,6 +79,7 @@ ECR = Provider(
     ),
     checks=(_key,),
     exchange=_exchange,
+    exchange_host=_exchange_host,
     rules=(
         Rule(ImageNotFound, words=("repositorynotfoundexception", "imagenotfoundexception")),
         Rule(AuthenticationFailed, words=("authorization token has expired", "no basic auth credentials")),

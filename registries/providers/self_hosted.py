@@ -36,6 +36,7 @@ SELF_HOSTED = Provider(
         "credential_malformed": "Enter the user name without a colon, and the password or token as it is.",
         "registry_unreachable": "The host must answer from the internet, over TLS, at the port in the image's "
         "name: try curl https://HOST/v2/ from elsewhere.",
-        "tls_invalid": "A certificate from a public authority such as Let's Encrypt works without more ado.",
+        "tls_invalid": "Paste the private authority's certificate into the field Certificate authority, or get a "
+        "certificate from a public one such as Let's Encrypt.",
     },
 )

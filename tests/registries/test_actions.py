@@ -54,17 +54,19 @@ def test_what_can_not_work_is_not_stored(acme: Any, values: dict[str, str]) -> N
     assert SECRET not in str(caught.value.params)
 
 
-def test_a_use_is_noted_with_its_host(credential: Credential) -> None:
-    actions.note_use(credential.pk, host=HOST)
-    actions.note_use(credential.pk, host=HOST)
+def test_a_use_is_noted_with_its_hosts(credential: Credential) -> None:
+    for host in (HOST, "auth.example.com"):
+        actions.note_use(credential.pk)
+        actions.note_shown(credential.pk, host)
+        actions.note_shown(credential.pk, HOST)
 
     credential.refresh_from_db()
-    assert (credential.used_count, credential.used_hosts) == (2, [HOST])
+    assert (credential.used_count, credential.used_hosts) == (2, [HOST, "auth.example.com"])
     assert credential.last_used_at is not None
 
 
 def test_destroying_keeps_the_receipt_and_happens_once(credential: Credential) -> None:
-    actions.note_use(credential.pk, host=HOST)
+    actions.note_use(credential.pk)
 
     assert actions.destroy(credential.pk, because="removed")
     assert not actions.destroy(credential.pk, because="settled")

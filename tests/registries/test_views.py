@@ -151,7 +151,7 @@ class TestAdd:
 class TestList:
     def test_live_ones_and_receipts_each_with_its_life(self, browser: Any, acme: Any, credential: Credential) -> None:
         gone = make_credential(acme, "old.example.com")
-        actions.note_use(gone.pk, host="old.example.com")
+        actions.note_use(gone.pk)
         actions.destroy(gone.pk, because="settled")
 
         text = browser.get(LIST).text
@@ -206,13 +206,16 @@ class TestList:
 class TestReceipt:
     def test_what_was_entered_and_what_became_of_it(self, browser: Any, credential: Credential) -> None:
         before = browser.get(receipt(credential)).text
-        actions.note_use(credential.pk, host="auth.example.com")
+        actions.note_use(credential.pk)
+        unshown = browser.get(receipt(credential)).text
+        actions.note_shown(credential.pk, "auth.example.com")
         actions.destroy(credential.pk, because="settled")
         after = browser.get(receipt(credential)).text
 
         assert "deploy" in before
         assert reverse("registries:destroy", args=["acme", credential.pk]) in before
-        assert "auth.example.com" in after
+        assert "shown to no host" in unshown
+        assert "Shown to auth.example.com and to no other host" in after
         assert "the pull ended" in after
         assert reverse("registries:destroy", args=["acme", credential.pk]) not in after
         assert SECRET not in before + after

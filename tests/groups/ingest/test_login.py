@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,8 @@ from registries.actions import add_credential
 from registries.failures import AccessDenied, CredentialMalformed, PullFailed
 from registries.models import Credential
 from registries.oci.answers import Stage, refusal
+from registries.oci.auth import Login
+from tests.fakes.certificates import Authority
 from tests.fakes.registry import FakeRegistry
 from tests.groups.ingest.conftest import again
 from tests.groups.pulls import SECRET, USER, make_group, step_outcomes
@@ -19,12 +22,13 @@ from tests.groups.pulls import SECRET, USER, make_group, step_outcomes
 DENIED = b'{"errors":[{"code":"DENIED","message":"denied"}]}'
 
 
-def credential_of(project: Any, host: str, provider: str = "ghcr", **values: str) -> Credential:
+def credential_of(project: Any, host: str, provider: str = "ghcr", ca: str = "", **values: str) -> Credential:
     return add_credential(
         organization_id=project.organization_id,
         provider=provider,
         name="registry",
         host=host,
+        ca=ca,
         values=values or {"username": USER, "password": SECRET},
     )
 
@@ -61,7 +65,62 @@ def test_a_use_is_noted(shared: Any) -> None:
     assert login is not None
     assert (login.username, login.secret) == (USER, SECRET)
     credential.refresh_from_db()
-    assert (credential.used_count, credential.used_hosts) == (1, ["ghcr.io"])
+    assert (credential.used_count, credential.used_hosts) == (1, [])
+
+
+def test_the_receipt_names_who_is_asked_for_the_password(shared: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    host = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
+    key = {"access_key_id": "AKIAIOSFODNN7EXAMPLE", "secret_access_key": "x" * 40}  # pragma: allowlist secret
+    credential = credential_of(shared, host, "ecr", **key)
+    group = make_group(shared, f"{host}/app:1.0", credential=credential)
+    seen: list[Any] = []
+
+    def answer(values: Any, host: str) -> Login:
+        credential.refresh_from_db()
+        seen.append((credential.used_count, credential.used_hosts))
+        return Login("AWS", "minted")
+
+    monkeypatch.setattr("registries.providers.ecr_token.get_authorization_token", answer)
+    open_login(group.image)
+    assert seen == [(1, ["api.ecr.eu-west-1.amazonaws.com"])]  # before it was asked
+
+
+@pytest.mark.parametrize("auth", ["basic", "bearer", "none"])
+def test_the_receipt_names_who_saw_it(auth: str, shared: Any) -> None:
+    with (
+        FakeRegistry(auth="bearer", users={USER: SECRET}) as tokens,
+        FakeRegistry(auth=auth, users={USER: SECRET}) as registry,
+    ):
+        registry.push_image("team/app", "1.0")
+        if auth == "bearer":
+            registry.realm = f"{tokens.url}/token"
+            registry.admits = lambda seen, repository: seen.kind == "bearer"  # type: ignore[method-assign]
+        credential = credential_of(shared, registry.host, "self_hosted", username=USER, password=SECRET)
+        group = again(make_group(shared, f"{registry.host}/team/app:1.0", credential=credential))
+        shown = [
+            f"127.0.0.1:{one.port}" for one in (tokens, registry) if any(seen.kind == "basic" for seen in one.seen)
+        ]
+
+    assert group.status == "stopped"
+    credential.refresh_from_db()
+    assert (credential.used_count, credential.used_hosts) == (1, shown)
+    assert len(shown) == (auth != "none")
+
+
+def test_an_authority_of_its_own(shared: Any, tmp_path: Path) -> None:
+    authority, other = Authority(tmp_path), Authority(tmp_path, "Other")
+    with FakeRegistry(auth="basic", users={USER: SECRET}, tls=authority.issue("127.0.0.1")) as registry:
+        registry.push_image("team/app", "1.0")
+        outcomes = []
+        for number, ca in enumerate(("", other.ca_file.read_text(), authority.ca_file.read_text())):
+            credential = credential_of(shared, registry.host, "self_hosted", ca=ca, username=USER, password=SECRET)
+            reference = f"{registry.host}/team/app:1.0"
+            group = again(make_group(shared, reference, credential=credential, name=f"app-{number}"))
+            last = group.failures.first()
+            outcomes.append(last.code if last else group.status)
+            assert [seen.kind for seen in registry.seen if seen.kind] == [] or number == 2
+
+    assert outcomes == ["tls_invalid", "tls_invalid", "stopped"]
 
 
 def test_a_credential_for_another_host_is_not_opened(shared: Any) -> None:

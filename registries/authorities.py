@@ -1,0 +1,47 @@
+"""Certificates of authorities that a member trusts for one registry. They are public, and stored as they are.
+
+They add to the public authorities and the operator's; nothing here or elsewhere leaves verification out.
+"""
+
+from __future__ import annotations
+
+import ssl
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+LONGEST_CA = 64 * 1024
+"""In bytes."""
+
+
+class AuthoritiesInvalid(ValueError):
+    """What was given is no list of certificates. `text` is one sentence that names the fix and repeats nothing."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.text = text
+
+
+def read_authorities(text: str) -> str:
+    """Return the certificates of a PEM text, without what else stands in it; nothing for blanks.
+
+    Raises AuthoritiesInvalid.
+    """
+    if not text.strip():
+        return ""
+    if len(text.encode("utf-8", "replace")) > LONGEST_CA:
+        raise AuthoritiesInvalid("This is more than 64 KB; paste the certificate of the authority alone.")
+    if "PRIVATE KEY" in text:
+        raise AuthoritiesInvalid("There is a private key in it: paste the authority's certificate alone.")
+    try:
+        found = x509.load_pem_x509_certificates(text.encode("ascii"))
+        pem = "".join(one.public_bytes(Encoding.PEM).decode("ascii") for one in found)
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=pem)
+    except (ValueError, ssl.SSLError):
+        pem = ""
+    if not pem:
+        raise AuthoritiesInvalid(
+            "This is not a certificate in PEM form. It begins with -----BEGIN CERTIFICATE----- and ends with "
+            "-----END CERTIFICATE-----."
+        )
+    return pem
