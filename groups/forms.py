@@ -61,8 +61,8 @@ class CredentialChoice(forms.ModelChoiceField):
         return f"{obj.name} · {obj.host}"
 
 
-class GroupForm(forms.Form):
-    """A new container group."""
+class ImageForm(forms.Form):
+    """An image, and the credential that it is pulled or checked with."""
 
     image = ReferenceField(
         label="Image", help_text="As you would write it after docker pull: registry, repository, and a tag or digest."
@@ -74,6 +74,23 @@ class GroupForm(forms.Form):
         empty_label="No credential (public image)",
         error_messages={"invalid_choice": "This credential is no longer here. Choose another one, or add it again."},
     )
+
+    def __init__(self, *args: Any, organization_id: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        choice: Any = self.fields["credential"]
+        choice.queryset = live_credentials(organization_id)
+
+    def clean(self) -> dict[str, Any]:
+        reference: Reference | None = self.cleaned_data.get("image")
+        credential: Credential | None = self.cleaned_data.get("credential")
+        if reference and credential and credential.host != reference.registry:
+            self.add_error("credential", mismatch(credential.host, reference.registry))
+        return self.cleaned_data
+
+
+class GroupForm(ImageForm):
+    """A new container group."""
+
     name = forms.CharField(
         label="Name",
         max_length=63,
@@ -125,11 +142,9 @@ class GroupForm(forms.Form):
         help_text="Otherwise the group waits as stopped until somebody starts it.",
     )
 
-    def __init__(self, *args: Any, organization_id: Any, project_id: Any, **options: Any) -> None:
+    def __init__(self, *args: Any, project_id: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.project_id = project_id
-        choice: Any = self.fields["credential"]
-        choice.queryset = live_credentials(organization_id)
 
     def clean_name(self) -> str:
         name: str = self.cleaned_data["name"]
@@ -150,13 +165,6 @@ class GroupForm(forms.Form):
 
     def clean_environment(self) -> dict[str, str]:
         return read_environment(self.cleaned_data["environment"])
-
-    def clean(self) -> dict[str, Any]:
-        reference: Reference | None = self.cleaned_data.get("image")
-        credential: Credential | None = self.cleaned_data.get("credential")
-        if reference and credential and credential.host != reference.registry:
-            self.add_error("credential", mismatch(credential.host, reference.registry))
-        return self.cleaned_data
 
 
 def mismatch(credential_host: str, image_host: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from groups import views
+from groups import check_views, views
 
 app_name = "groups"
 urlpatterns = [
@@ -13,6 +13,8 @@ urlpatterns = [
     path("-/rows/", views.rows, name="rows"),
     path("new/", views.new, name="new"),
     path("new/read/", views.read, name="read"),
+    path("new/check/", check_views.check, name="check"),
+    path("new/check/<uuid:check>/", check_views.checked, name="checked"),
     path("<slug:name>/", views.detail, name="detail"),
     path("<slug:name>/status/", views.status, name="status"),
     path("<slug:name>/start/", views.start, name="start"),

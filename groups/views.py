@@ -36,6 +36,8 @@ from registries.oci.reference import Reference
 from registries.providers import PROVIDERS
 from registries.providers.recognise import recognise
 
+NONE = "none"
+"""In an address: no credential, also where one would fit."""
 STALE = "Somebody else was first: the group has changed meanwhile. This is how it stands now."
 
 
@@ -236,9 +238,11 @@ def _retry_form(request: Any, group: ContainerGroup, data: Any = None) -> RetryF
     provider = PROVIDERS.get(group.image.provider) or recognise(group.image.registry)
     prefilled = {each.name: old.fields.get(each.name, "") for each in provider.fields if not each.secret} if old else {}
     prefilled |= {"ca": old.ca} if old else {}
+    last = group.failures.order_by("-created_at").first()
+    without = not group.image.provider or (last is not None and last.params.get("public"))
     return RetryForm(
         data,
-        initial={"use": RetryForm.NEW if group.image.provider else RetryForm.NONE, **prefilled},
+        initial={"use": RetryForm.NONE if without else RetryForm.NEW, **prefilled},
         provider=provider,
         registry=group.image.registry,
         live=live_credentials(request.organization.pk),
@@ -272,7 +276,7 @@ def _read_back(request: Any, text: str, chosen: str) -> dict[str, Any]:
             error = " ".join(refused.messages)
     live = list(live_credentials(request.organization.pk))
     fitting = [each for each in live if reference and each.host == reference.registry]
-    if reference and not any(str(each.pk) == chosen for each in fitting):
+    if reference and chosen != NONE and not any(str(each.pk) == chosen for each in fitting):
         chosen = str(fitting[0].pk) if fitting and request.method == "GET" else ""
     add = reverse("registries:new", args=[request.organization.slug])
     return {

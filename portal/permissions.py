@@ -20,6 +20,8 @@ PAGES: dict[str, Role] = {
     "groups:rows": Role.VIEWER,
     "groups:read": Role.MEMBER,
     "groups:new": Role.MEMBER,
+    "groups:check": Role.MEMBER,
+    "groups:checked": Role.MEMBER,
     "groups:detail": Role.VIEWER,
     "groups:status": Role.VIEWER,
     "groups:start": Role.MEMBER,

@@ -11,10 +11,12 @@ import pytest
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
+from groups.checks import start_check
 from groups.models import Failure
 from portal.models import Role
 from portal.permissions import PAGES
 from registries.models import Credential
+from registries.oci.reference import parse
 from tests.groups.pulls import make_credential, make_group
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
@@ -47,12 +49,14 @@ def ids(acme: Any, project: Any) -> dict[str, dict[str, str]]:
     failure = Failure.objects.create(
         organization=acme, group=group, group_name=group.name, reference="x", registry="x", step="connect", code="x"
     )
+    checked = start_check(organization_id=acme.pk, reference=parse("registry.example.com/team/app"), credential=None)
     own = {"org": acme.slug, "project": project.slug, "kind": "self_hosted"}
     return {
         "registries": own | dict.fromkeys(("pk", "id", "credential"), str(credential.pk)),
         "groups": own
         | dict.fromkeys(("name", "group"), group.name)
-        | dict.fromkeys(("pk", "id", "failure"), str(failure.pk)),
+        | dict.fromkeys(("pk", "id", "failure"), str(failure.pk))
+        | {"check": str(checked.pk)},
         "portal": own,
     }
 

@@ -1,4 +1,4 @@
-// What pages do without the server: theme, copy buttons, times that stay true, a name typed before deleting,
+// What pages do without the server: theme, copy buttons, fields filled from what was found, times that stay true, a name typed before deleting,
 // and folds that stay open while the live part of a page is replaced.
 (() => {
   const root = document.documentElement;
@@ -30,11 +30,23 @@
     }, 1500);
   };
 
+  // What was found is put into the form's field; where there is no such field, the link leads to it.
+  const fill = (event) => {
+    const found = event.target.closest("[data-fill]");
+    const field = found && document.querySelector(found.dataset.fill);
+    if (!field) return;
+    event.preventDefault();
+    field.value = found.dataset.value;
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+    field.focus();
+  };
+
   document.addEventListener("click", (event) => {
     const theme = event.target.closest("[data-theme-choice]");
     if (theme) choose(theme.dataset.themeChoice);
     const button = event.target.closest("[data-copy]");
     if (button) copy(button);
+    fill(event);
     for (const menu of document.querySelectorAll("details.menu[open]"))
       if (!menu.contains(event.target)) menu.open = false;
   });
