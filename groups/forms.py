@@ -18,6 +18,7 @@ from registries.forms import ProviderValuesForm
 from registries.hosts import check_host
 from registries.models import Credential
 from registries.oci.reference import LONGEST_REFERENCE, Reference, ReferenceInvalid, parse
+from registries.paste import read_image
 
 RESERVED_NAMES = frozenset({"new"})
 MOST_VARIABLES = 100
@@ -35,7 +36,8 @@ def live_credentials(organization_id: Any) -> Any:
 
 
 class ReferenceField(forms.CharField):
-    """An image as people name it; its clean value is a Reference. What was typed is not repaired."""
+    """An image as people name it; its clean value is a Reference. Of a pull command or a web address
+    the image in it is read; what was typed is not repaired otherwise."""
 
     def __init__(self, **options: Any) -> None:
         attrs = {"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false", "class": "input-mono"}
@@ -46,6 +48,7 @@ class ReferenceField(forms.CharField):
 
     def clean(self, value: Any) -> Any:
         text = super().clean(value)
+        text = read_image(text) or text
         try:
             reference = parse(text)
             check_host(reference.registry)

@@ -14,8 +14,10 @@ from registries.authorities import LONGEST_CA, AuthoritiesInvalid, read_authorit
 from registries.failures import CredentialMalformed
 from registries.hosts import read_host
 from registries.models import Credential
-from registries.oci.reference import ReferenceInvalid
+from registries.oci.reference import ReferenceInvalid, parse_host
+from registries.paste import LONGEST_PASTE, Pasted, read_login, read_logins
 from registries.providers import Field, Provider
+from registries.providers.recognise import recognise
 
 LONGEST_HOST = 300
 
@@ -122,8 +124,18 @@ class ProviderValuesForm(forms.Form):
 
 
 class CredentialForm(ProviderValuesForm):
-    """A new credential of one kind of registry."""
+    """A new credential of one kind of registry. What was pasted whole fills the fields that were left empty."""
 
+    paste = forms.CharField(
+        label="docker login or config.json",
+        required=False,
+        strip=False,
+        max_length=LONGEST_PASTE,
+        widget=SecretArea(attrs={"class": "input-mono", "rows": 3, "autocomplete": "off", "spellcheck": "false",
+                                 "autocapitalize": "none", "placeholder": "docker login registry.example.com -u …"}),
+        help_text="The whole command line, or docker's config.json with the login in it. Fields that are left empty "
+        "are filled from it; what it says is not shown again.",
+    )  # fmt: skip
     host = forms.CharField(
         label="Host",
         strip=False,
@@ -143,18 +155,47 @@ class CredentialForm(ProviderValuesForm):
         help_text="An unused credential is destroyed after an hour in any case.",
     )  # fmt: skip
 
-    def __init__(self, *args: Any, provider: Provider, **options: Any) -> None:
-        super().__init__(*args, provider=provider, **options)
+    def __init__(self, data: Any = None, *, provider: Provider, **options: Any) -> None:
+        self.pasted = read_login(data.get("paste", ""), _typed_host(data)) if data else None
+        super().__init__(_filled(data, self.pasted, provider), provider=provider, **options)
         self.fields["host"].help_text = provider.host_help
         if provider.host:
             del self.fields["host"]
-        self.order_fields(["host", *(each.name for each in provider.fields), "ca", "keep", "name", "hold"])
+        self.order_fields(["paste", "host", *(each.name for each in provider.fields), "ca", "keep", "name", "hold"])
 
     def clean_host(self) -> str:
         try:
-            return read_host(self.cleaned_data["host"])
+            host = read_host(self.cleaned_data["host"])
         except ReferenceInvalid as error:
             raise ValidationError(error.text, code=error.code) from None
+        other = recognise(host)
+        if other.host and other.kind != self.provider.kind:
+            raise ValidationError(_is_another(other), code="host_of_another_kind")
+        return host
+
+    def clean_paste(self) -> str:
+        """Empty: what it said stands in the other fields by now."""
+        text = self.cleaned_data["paste"]
+        if self.pasted is None and text.strip():
+            hosts = ", ".join(each.host for each in read_logins(text)[:5])
+            raise ValidationError(
+                f"It holds logins for {hosts[:300]}. Enter the host of the one that is meant above."
+                if hosts
+                else "This is neither a docker login command nor a config.json with a login in it.",
+                code="paste_unreadable",
+            )
+        if self.pasted is not None:
+            self._check_pasted_host(self.pasted.host)
+        return ""
+
+    def _check_pasted_host(self, host: str) -> None:
+        mine = self.provider.host
+        if mine and host != mine:
+            raise ValidationError(_is_another(recognise(host)), code="host_of_another_kind")
+        if not mine and host != (_typed_host(self.data) or host):
+            raise ValidationError(
+                f"This login is for {host}, and another host is entered. Empty one of the two.", code="paste_host"
+            )
 
     def clean_name(self) -> str:
         name: str = self.cleaned_data["name"]
@@ -176,3 +217,28 @@ class CredentialForm(ProviderValuesForm):
         user = self.cleaned_data.get("username", "")
         made = f"{user} at {self.canonical_host}" if user else self.canonical_host
         return self.cleaned_data["name"] or (made if len(made) <= 63 else made[:62] + "…")
+
+
+def _is_another(kind: Provider) -> str:
+    return f"This is {kind.name}: choose {kind.name} as the kind of registry."
+
+
+def _typed_host(data: Any) -> str:
+    """The host as typed, in its canonical form; nothing where it can't be read."""
+    try:
+        return parse_host(data.get("host", ""))
+    except ReferenceInvalid:
+        return ""
+
+
+def _filled(data: Any, pasted: Pasted | None, provider: Provider) -> Any:
+    """Return what was typed, with empty fields filled from what was pasted."""
+    if pasted is None:
+        return data
+    values = {"host": pasted.host, "username": pasted.username, "password": pasted.secret, "key": pasted.secret}
+    names = {"host", *(each.name for each in provider.fields)}
+    whole = data.copy()
+    for name, value in values.items():
+        if name in names and value and not whole.get(name):
+            whole[name] = value
+    return whole

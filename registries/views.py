@@ -22,6 +22,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from registries import actions
 from registries.forms import CredentialForm
 from registries.models import Credential
+from registries.paste import read_login
 from registries.providers import PROVIDERS, Provider
 from registries.providers.recognise import recognise
 
@@ -44,7 +45,8 @@ def credentials(request: Any, org: str) -> HttpResponse:
 def new(request: Any, org: str) -> HttpResponse:
     """Add a credential. With `for=group` in the address, go on to the new group that it is for."""
     host = request.GET.get("host", "")[:255]
-    provider = _provider(request.GET.get("kind") or recognise(host).kind)
+    pasted = read_login(request.POST.get("paste", ""), request.POST.get("host", ""))
+    provider = _provider(request.GET.get("kind") or recognise(pasted.host if pasted else host).kind)
     form = CredentialForm(
         request.POST if request.method == "POST" else None,
         provider=provider,
@@ -61,7 +63,8 @@ def new(request: Any, org: str) -> HttpResponse:
             hold=form.cleaned_data["hold"],
             created_by_id=request.user.pk,
         )
-        messages.success(request, f"{credential.name} is here, encrypted. Nobody can read it back.")
+        read = f"Read as {pasted.host}, user {pasted.username[:80] or 'as typed'}. " if pasted else ""
+        messages.success(request, f"{read}{credential.name} is here, encrypted. Nobody can read it back.")
         return redirect(_after(request, credential))
     kept = {name: request.GET[name][:512] for name in ("for", "host", "image") if name in request.GET}
     going_on = f"&{urlencode(kept)}" if kept else ""

@@ -164,12 +164,12 @@ def test_a_group_is_made_from_the_form(member: Client, project: Any, bob: Any) -
 
 
 def test_a_mistake_keeps_the_input_and_names_the_fix(member: Client) -> None:
-    page = member.post(NEW, GOOD | {"image": f"https://{IMAGE}", "name": "kept-name", "command": "echo 'open"})
+    page = member.post(NEW, GOOD | {"image": f"http://{IMAGE}", "name": "kept-name", "command": "echo 'open"})
 
     assert page.status_code == 422
     for word in ("Leave out http:// or https://", "quot"):
         assert word in text_of(page)
-    for value in (f"https://{IMAGE}", "kept-name"):
+    for value in (f"http://{IMAGE}", "kept-name"):
         assert f'value="{value}"' in page.content.decode()
     assert not ContainerGroup.objects.exists()
 

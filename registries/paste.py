@@ -1,0 +1,170 @@
+"""Reads what people have at hand instead of single values: a `docker login` line, a docker `config.json`, an image with
+`https://` or `docker pull` before it.
+
+Pure and linear in the length of what was pasted, which is bounded. What is read is judged by the forms as if it had
+been typed; nothing here raises for what can't be read.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from registries.failures import UnsupportedManifest
+from registries.oci import strict_json
+from registries.oci.reference import DOCKER_HUB, ReferenceInvalid, parse_host
+
+LONGEST_PASTE = 64 * 1024
+MOST_LOGINS = 50
+REFRESH_USER = "00000000-0000-0000-0000-000000000000"
+"""Azure's user name for a refresh token, which docker keeps as `identitytoken`."""
+
+_TOOLS = frozenset({"docker", "podman", "nerdctl", "buildah", "skopeo", "oras", "crane", "finch"})
+_WITH_VALUE = frozenset({"-u", "--username", "-p", "--password", "--authfile", "--cert-dir", "--platform", "--config"})
+_VARIABLE = re.compile(r"\$(?:\w{1,100}|\{[^}]{0,100}\}|\(.*\)?)", re.DOTALL)
+_HUB_PAGE = re.compile(r"hub\.docker\.com/(?:r/|_/|layers/|repository/docker/)([a-z0-9._/-]{1,255})")
+
+
+@dataclass(frozen=True)
+class Pasted:
+    """A login: `host` in its canonical form, `secret` empty where the paste only points to it (`--password-stdin`)."""
+
+    host: str
+    username: str = ""
+    secret: str = field(default="", repr=False)
+
+
+def read_logins(text: str) -> list[Pasted]:
+    """Return every login that a pasted command line or config holds, at most `MOST_LOGINS`."""
+    text = text.strip()
+    if not text or len(text) > LONGEST_PASTE:
+        return []
+    return _config(text) if text.startswith("{") else _command(text)
+
+
+def read_login(text: str, host: str = "") -> Pasted | None:
+    """Return the one login of a paste; of several the one for `host` (canonical). None where there is no such one."""
+    found = read_logins(text)
+    if len(found) > 1:
+        found = [each for each in found if each.host == host]
+    return found[0] if found else None
+
+
+def read_image(text: str) -> str | None:
+    """Return the image that a pull command or a web address names; None where `text` is neither."""
+    text = text.strip()
+    words = text.split() if len(text) <= LONGEST_PASTE else []
+    if words[:1] == ["$"]:
+        words = words[1:]
+    if words[:1] == ["sudo"]:
+        words = words[1:]
+    if len(words) > 2 and words[0] in _TOOLS and "pull" in words[1:3]:
+        rest = _operands(words[words.index("pull", 1) + 1 :])[0]
+        return _without_scheme(rest[0]) or rest[0] if len(rest) == 1 else None
+    return _without_scheme(text) if len(words) == 1 else None
+
+
+def _without_scheme(text: str) -> str | None:
+    scheme, mark, rest = text.partition("://")
+    if not mark or scheme.lower() not in {"https", "docker", "oci"} or not rest:
+        return None
+    rest = rest.removesuffix("/")
+    page = _HUB_PAGE.fullmatch(rest)
+    return page[1] if page else rest
+
+
+def _command(text: str) -> list[Pasted]:
+    """Read `[echo SECRET |] docker login [-u USER] [-p SECRET] [HOST]`."""
+    try:
+        words = shlex.split(text.replace("\\\r\n", " ").replace("\\\n", " "), comments=False)
+    except ValueError:  # a quote that is not closed
+        return []
+    start = next((i for i, word in enumerate(words) if word in _TOOLS and "login" in words[i + 1 : i + 3]), None)
+    if start is None:
+        return []
+    operands, options = _operands(words[words.index("login", start) + 1 :])
+    if len(operands) > 1:
+        return []
+    host = _host(operands[0]) if operands else DOCKER_HUB
+    username = options.get("-u") or options.get("--username") or ""
+    secret = options.get("-p") or options.get("--password") or _echoed(words[:start])
+    if host is None:
+        return []
+    return [Pasted(host, username, "" if _VARIABLE.fullmatch(secret) else secret)]
+
+
+def _operands(words: list[str]) -> tuple[list[str], dict[str, str]]:
+    """Part the words of a command into operands, and options with their values."""
+    operands: list[str] = []
+    options: dict[str, str] = {}
+    rest = iter(words)
+    for word in rest:
+        if word in {"&&", ";", "|", "||"}:
+            break
+        name, equals, value = word.partition("=")
+        if not word.startswith("-"):
+            operands.append(word)
+        elif equals and name.startswith("-"):
+            options[name] = value
+        elif word in _WITH_VALUE:
+            options[word] = next(rest, "")
+        elif word[:2] in {"-u", "-p"} and len(word) > 2:
+            options[word[:2]] = word[2:]
+    return operands, options
+
+
+def _echoed(words: list[str]) -> str:
+    """Return what `echo` or `printf %s` puts into a pipe that these words end with."""
+    if words[-1:] == ["sudo"]:
+        words = words[:-1]
+    if words[-1:] != ["|"]:
+        return ""
+    said = [word for word in words[:-1] if word not in {"$", "-n", "%s", "--"}]
+    return said[1] if len(said) == 2 and said[0] in {"echo", "printf"} else ""
+
+
+def _config(text: str) -> list[Pasted]:
+    """Read docker's `config.json`: `auths` by host, each with `auth`, or user name and password, or a token."""
+    try:
+        document = strict_json.read_object(text.encode("utf-8", "replace"), 4 * LONGEST_PASTE)
+    except UnsupportedManifest:
+        return []
+    auths = document.get("auths", document)
+    if not isinstance(auths, dict):
+        return []
+    found = (_entry(name, entry) for name, entry in list(auths.items())[:MOST_LOGINS])
+    return [each for each in found if each is not None]
+
+
+def _entry(name: str, entry: Any) -> Pasted | None:
+    host = _host(name)
+    if host is None or not isinstance(entry, Mapping):
+        return None
+    username, secret, packed, token = (_text(entry, each) for each in ("username", "password", "auth", "identitytoken"))
+    if packed:
+        try:
+            username, _, secret = base64.b64decode(packed, validate=True).decode("utf-8").partition(":")
+        except ValueError:
+            return None
+        secret = secret.rstrip("\0")
+    if token:
+        username, secret = username or REFRESH_USER, token
+    return Pasted(host, username, secret) if secret else None
+
+
+def _text(entry: Mapping[str, Any], name: str) -> str:
+    value = entry.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _host(text: str) -> str | None:
+    """Read a registry's host out of what docker takes for one: with a scheme, or a path such as Docker Hub's `/v1/`."""
+    bare = text.partition("://")[2] or text
+    try:
+        return parse_host(bare.partition("/")[0])
+    except ReferenceInvalid:
+        return None
