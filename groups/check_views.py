@@ -53,7 +53,10 @@ def checked(request: Any, org: str, project: str, check: uuid.UUID) -> HttpRespo
     if not request.htmx:
         return render(request, "groups/check_page.html", {"verdict": verdict.tell(row)})
     response = render(request, "groups/check.html", {"verdict": verdict.tell(row)})
-    return HttpResponseStopPolling(response.content) if row.is_over else response
+    if row.is_over:
+        # Heard by what else on the page shows the credential's life.
+        response = HttpResponseStopPolling(response.content, headers={"HX-Trigger": "check-over"})
+    return response
 
 
 def _asked(data: Any) -> dict[str, str]:

@@ -133,7 +133,7 @@ def _follow_recipe(row: ImageCheck, progress: Progress) -> None:
             note.detail = row.registry
         with step(Step.CONNECT) as note:
             objection = _connect(stranger)
-            note.detail = f"{row.registry} answers"
+            note.detail = f"{row.registry} answers{_encrypted(stranger, objection)}"
         with step(Step.PING) as note:
             if objection is not None:
                 raise objection
@@ -173,6 +173,12 @@ def _connect(client: RegistryClient) -> PullFailed | None:
             raise
         return failure
     return None
+
+
+def _encrypted(client: RegistryClient, objection: PullFailed | None) -> str:
+    if objection is not None:
+        return ""
+    return " over TLS, with a certificate that is trusted" if client.over_tls else ", without TLS"
 
 
 def _measured(manifest: Manifest, config: Config) -> dict[str, Any]:

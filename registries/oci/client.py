@@ -97,6 +97,11 @@ class RegistryClient:
         """
         self._ping()
 
+    @property
+    def over_tls(self) -> bool:
+        """Whether the registry was found to speak TLS; False before `connect`, too."""
+        return self._base is not None and self._base.scheme == "https"
+
     def authenticate(self, repository: str) -> None:
         """Get what it takes to pull from `repository`: Basic is checked, a Bearer token fetched."""
         self._check(repository)

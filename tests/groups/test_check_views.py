@@ -91,6 +91,7 @@ def test_it_is_polled_until_it_is_over(member: Client, credential: Credential) -
     answer = member.get(address, headers=HTMX)
 
     assert answer.status_code == 286
+    assert answer["HX-Trigger"] == "check-over"
     text = answer.content.decode()
     assert "hx-get" not in text
     assert "This image can be pulled" in text

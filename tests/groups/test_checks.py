@@ -6,6 +6,7 @@ import os
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from groups.models import ImageCheck
 from groups.states import move
 from registries.models import Credential
 from registries.oci.reference import parse
+from tests.fakes.certificates import Authority
 from tests.fakes.registry import FakeRegistry
 from tests.groups.pulls import SECRET, USER, make_credential
 
@@ -76,6 +78,7 @@ def test_an_image_that_can_be_pulled(registry: FakeRegistry, checked: Checked) -
     assert [layer["size"] for layer in row.layers] == sorted((layer["size"] for layer in row.layers), reverse=True)
     assert row.tags == ["1.1", "1.0"]
     assert row.remaining is None
+    assert row.steps[1]["detail"] == f"{registry.host} answers, without TLS"
     assert {seen.path.rpartition("/")[2] for seen in registry.requests_to("/blobs/")} == {pushed.config_digest}
 
 
@@ -191,6 +194,19 @@ def test_somebody_who_is_no_registry(checked: Checked) -> None:
     assert outcomes(row) == {"resolve": "ok", "connect": "ok", "ping": "failed"}
     assert row.credential is not None
     assert row.credential.used_count == 0
+
+
+def test_a_registry_with_tls(checked: Checked, settings: Any, tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    with FakeRegistry(tls=authority.issue("127.0.0.1")) as registry:
+        registry.push_image("team/app", "1.0")
+
+        refused = checked(registry, password="")
+        settings.PORTAL_REGISTRY_CA_FILE = authority.ca_file
+        row = checked(registry, password="")
+
+    assert (refused.code, outcomes(refused)["connect"]) == ("tls_invalid", "failed")
+    assert row.steps[1]["detail"].endswith("over TLS, with a certificate that is trusted")
 
 
 def test_a_registry_that_is_not_there(checked: Checked) -> None:
