@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import subprocess
 import time
 from pathlib import Path
@@ -20,24 +21,33 @@ _CONFIG = """\
 version: 0.1
 log: {{level: error, accesslog: {{disabled: true}}}}
 storage: {{filesystem: {{rootdirectory: {data}}}}}
-http: {{addr: "{host}"}}
+http: {{addr: "{host}"{tls}}}
 auth: {{htpasswd: {{realm: private, path: {htpasswd}}}}}
 """
 
 
 class DockerRegistry:
-    """A registry process. `host`, `user` and `password` are what a member would enter."""
+    """A registry process. `host`, `user` and `password` are what a member would enter. `tls` are the files of a
+    certificate and its key, `bcrypt` is the password as its password file has it."""
 
-    user = USER
-    password = PASSWORD
-
-    def __init__(self, folder: Path) -> None:
+    def __init__(
+        self, folder: Path, *, tls: tuple[Path, Path] | None = None, user: str = USER, password: str = PASSWORD,
+        bcrypt: str = _BCRYPT,
+    ) -> None:  # fmt: skip
         self.folder = folder
+        self.user = user
+        self.password = password
+        self._tls = tls
         with socket.create_server(("127.0.0.1", 0)) as probe:
             self.host = f"127.0.0.1:{probe.getsockname()[1]}"
-        (folder / "htpasswd").write_text(f"{USER}:{_BCRYPT}\n")
+        (folder / "htpasswd").write_text(f"{user}:{bcrypt}\n")
         (folder / "config.yml").write_text(
-            _CONFIG.format(data=folder / "data", host=self.host, htpasswd=folder / "htpasswd")
+            _CONFIG.format(
+                data=folder / "data",
+                host=self.host,
+                htpasswd=folder / "htpasswd",
+                tls=f", tls: {{certificate: {tls[0]}, key: {tls[1]}}}" if tls else "",
+            )
         )
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -62,13 +72,15 @@ class DockerRegistry:
         """Push the image in an OCI layout (`write_layout`), unchanged; return its reference."""
         reference = f"{self.host}/{repository}:{tag}"
         command = ["skopeo", "--insecure-policy", "copy", "--quiet", "--preserve-digests", "--dest-tls-verify=false"]
-        command += ["--dest-creds", f"{USER}:{PASSWORD}", f"oci:{directory}", f"docker://{reference}"]
+        command += ["--dest-creds", f"{self.user}:{self.password}", f"oci:{directory}", f"docker://{reference}"]
         subprocess.run(command, check=True)
         return reference
 
     def _answers(self) -> bool:
         try:
-            urlopen(f"http://{self.host}/v2/", timeout=2).close()
+            scheme = "https" if self._tls else "http"
+            anything = ssl._create_unverified_context() if self._tls else None
+            urlopen(f"{scheme}://{self.host}/v2/", timeout=2, context=anything).close()
         except HTTPError as answer:
             with answer:
                 return answer.code == 401

@@ -1,10 +1,25 @@
 from __future__ import annotations
 
+import json
+import sys
+import time
+from contextlib import suppress
+from random import Random
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from registries.oci.reference import Reference, ReferenceInvalid, is_digest, is_repository, is_tag, parse, parse_host
+from registries.oci.reference import (
+    LONGEST_REFERENCE,
+    Reference,
+    ReferenceInvalid,
+    is_digest,
+    is_repository,
+    is_tag,
+    parse,
+    parse_host,
+)
 
 DIGEST = "sha256:" + "0123456789abcdef" * 4
 
@@ -191,3 +206,41 @@ def test_long_repetitions_end(piece: str) -> None:
                 read(text)
             except ReferenceInvalid:
                 continue
+
+
+def _typed(random: Random) -> str:
+    """One of the many ways in which people, and others, fill the field."""
+    part = random.choice(_PARTS)
+    if random.random() < 0.2:
+        return part * random.choice([1, 50, 500, 2000])
+    return "".join(part if random.random() < 0.3 else random.choice(_SIGNS) for _ in range(random.randrange(1, 600)))
+
+
+_PARTS = ["a", "app", "a-", "a__b", "-", ".", "/", "//", ":", "@", "sha256:", "0" * 64, "A", "é", "１", "\u202e", "%2e"]
+_PARTS += ["[::1]", "0x7f", "registry.example.com:5000/", "docker.io/", "\n"]
+_SIGNS = "abz019._-:/@[]%\\ ABC\t\u200b"
+
+
+def test_ten_thousand_references() -> None:
+    """Each is read or refused with work in proportion to its length: calls are counted, which no busy machine changes.
+    What a regular expression does within one is linear, by its possessive repetitions. The slowest is printed."""
+    random, worst = Random(30_000), 0.0
+    for text in [_typed(random) for _ in range(10_000)]:
+        calls = 0
+
+        def count(frame: object, event: str, argument: object) -> None:
+            nonlocal calls
+            calls += event in {"call", "c_call"}
+
+        sys.setprofile(count)
+        try:
+            with suppress(ReferenceInvalid):
+                parse(text)
+        finally:
+            sys.setprofile(None)
+        assert calls <= 100 + 2 * min(len(text), LONGEST_REFERENCE)
+        began = time.perf_counter()
+        with suppress(ReferenceInvalid):
+            parse(text)
+        worst = max(worst, time.perf_counter() - began)
+    print(json.dumps({"name": "reference_parse_worst", "value": round(worst * 1000, 3), "unit": "ms"}))
