@@ -43,6 +43,7 @@ def start_check(
     rows = ImageCheck.objects.filter(organization_id=organization_id)
     now = timezone.now()
     with transaction.atomic():
+        _lock(organization_id)
         if rows.filter(status__in=_GOING_ON, expires_at__gt=now).count() >= MOST_AT_ONCE:
             raise TooManyChecks(f"{MOST_AT_ONCE} checks are going on here already. Wait until one of them has ended.")
         if rows.filter(created_at__gt=now - timedelta(seconds=KEPT_SECONDS)).count() >= MOST_AN_HOUR:
@@ -64,6 +65,12 @@ def start_check(
         )
         wake_check(row.pk)
     return row
+
+
+def _lock(organization_id: Any) -> None:
+    """Let the organization's checks be counted one request after the other."""
+    organizations: Any = ImageCheck._meta.get_field("organization").related_model
+    organizations.objects.select_for_update(no_key=True).get(pk=organization_id)
 
 
 def end_overdue() -> int:
