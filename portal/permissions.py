@@ -32,6 +32,7 @@ PAGES: dict[str, Role] = {
     "registries:list": Role.VIEWER,
     "registries:new": Role.MEMBER,
     "registries:detail": Role.VIEWER,
+    "registries:edit": Role.MEMBER,
     "registries:destroy": Role.MEMBER,
     "registries:guide": Role.VIEWER,
 }

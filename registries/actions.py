@@ -60,6 +60,11 @@ def add_credential(
     )
 
 
+def rename(credential_id: Any, *, name: str) -> None:
+    """Call a credential, or its receipt, something else."""
+    Credential.objects.filter(pk=credential_id).update(name=name)
+
+
 def extend_for_pull(credential_id: Any, *, until: datetime) -> None:
     """Let a credential that is held for its pull live as long as that pull may take, and no longer. One that is
     held for an hour keeps its hour."""

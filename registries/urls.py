@@ -12,5 +12,6 @@ urlpatterns = [
     path("new/", views.new, name="new"),
     path("guides/<slug:kind>/", views.guide, name="guide"),
     path("<uuid:credential>/", views.detail, name="detail"),
+    path("<uuid:credential>/edit/", views.edit, name="edit"),
     path("<uuid:credential>/destroy/", views.destroy, name="destroy"),
 ]

@@ -1,4 +1,4 @@
-"""Pages of registry credentials: the list, adding one, its receipt, destroying it, and the guides.
+"""Pages of registry credentials: the list, adding one, its receipt, changing and destroying it, and the guides.
 
 `portal.middleware` has resolved organization and role before any of these runs.
 """
@@ -20,11 +20,13 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from registries import actions
+from registries.edit_form import CredentialEditForm
 from registries.forms import CredentialForm
 from registries.models import Credential
 from registries.paste import read_login
 from registries.providers import PROVIDERS, Provider
 from registries.providers.recognise import recognise
+from registries.providers.self_hosted import SELF_HOSTED
 
 PAGE_SIZE = 50
 
@@ -50,7 +52,7 @@ def new(request: Any, org: str) -> HttpResponse:
     form = CredentialForm(
         request.POST if request.method == "POST" else None,
         provider=provider,
-        initial={"host": host},
+        initial=_as_before(request) | {"host": host},
     )
     if form.is_valid():
         credential = actions.add_credential(
@@ -66,7 +68,7 @@ def new(request: Any, org: str) -> HttpResponse:
         read = f"Read as {pasted.host}, user {pasted.username[:80] or 'as typed'}. " if pasted else ""
         messages.success(request, f"{read}{credential.name} is here, encrypted. Nobody can read it back.")
         return redirect(_after(request, credential))
-    kept = {name: request.GET[name][:512] for name in ("for", "host", "image") if name in request.GET}
+    kept = {name: request.GET[name][:512] for name in ("for", "host", "image", "replaces") if name in request.GET}
     going_on = f"&{urlencode(kept)}" if kept else ""
     back_to_group = request.GET.get("for") == "group"
     context = {
@@ -90,6 +92,27 @@ def detail(request: Any, org: str, credential: uuid.UUID) -> HttpResponse:
     typed = [(labels.get(name, name), value) for name, value in row.fields.items()]
     context = {"credential": row, "provider": provider, "typed": typed, "images": images}
     return render(request, "registries/detail.html", context)
+
+
+@require_http_methods(["GET", "POST"])
+@never_cache
+def edit(request: Any, org: str, credential: uuid.UUID) -> HttpResponse:
+    """Rename it; or have it for another host, which destroys the secret and asks for it anew."""
+    row = _credential(request, credential)
+    form = CredentialEditForm(request.POST if request.method == "POST" else None, credential=row)
+    if not form.is_valid():
+        context = {"form": form, "credential": row}
+        return render(request, "registries/edit.html", context, status=422 if form.is_bound else 200)
+    actions.rename(row.pk, name=form.cleaned_data["name"])
+    if not form.new_host:
+        messages.success(request, f"It is called {form.cleaned_data['name']} now.")
+        return redirect("registries:detail", org, row.pk)
+    actions.destroy(row.pk, because=Credential.Because.REPLACED)
+    messages.info(request, f"The secret for {row.host} is destroyed. Enter the one for {form.new_host}.")
+    known = recognise(form.new_host)
+    kind = row.provider if known is SELF_HOSTED else known.kind
+    chosen = {"kind": kind, "host": form.new_host, "replaces": row.pk}
+    return redirect(f"{reverse('registries:new', args=[org])}?{urlencode(chosen)}")
 
 
 @require_POST
@@ -118,6 +141,16 @@ def _provider(kind: str) -> Provider:
 
 def _credential(request: Any, pk: uuid.UUID) -> Credential:
     return get_object_or_404(Credential.objects.select_related("created_by"), organization=request.organization, pk=pk)
+
+
+def _as_before(request: Any) -> dict[str, Any]:
+    """What stays the same in a credential that replaces another one: all but host and secret."""
+    try:
+        replaced = uuid.UUID(request.GET.get("replaces", ""))
+    except ValueError:
+        return {}
+    row = Credential.objects.filter(organization=request.organization, pk=replaced).first()
+    return {**row.fields, "name": row.name, "hold": row.hold, "ca": row.ca} if row else {}
 
 
 def _after(request: HttpRequest, credential: Credential) -> str:

@@ -1,0 +1,114 @@
+"""A credential that is renamed keeps its secret; one that is to be for another host loses it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.urls import reverse
+
+from registries import actions
+from registries.actions import add_credential
+from registries.models import Credential
+from tests.groups.pulls import SECRET, USER, make_credential
+
+HOST = "registry.example.com"
+
+
+@pytest.fixture
+def browser(bob: Any, as_user: Any) -> Any:
+    """A member's."""
+    return as_user(bob)
+
+
+@pytest.fixture
+def credential(acme: Any) -> Credential:
+    return make_credential(acme, HOST, hold="hour")
+
+
+def page(credential: Credential) -> str:
+    return reverse("registries:edit", args=["acme", credential.pk])
+
+
+def test_another_name_keeps_the_secret(browser: Any, credential: Credential) -> None:
+    before = bytes(credential.sealed or b"")
+
+    answer = browser.post(page(credential), {"name": "builds", "host": "Registry.Example.com."})
+
+    assert answer["Location"] == reverse("registries:detail", args=["acme", credential.pk])
+    credential.refresh_from_db()
+    assert (credential.name, credential.host, bytes(credential.sealed or b"")) == ("builds", HOST, before)
+
+
+def test_another_host_destroys_the_secret_and_asks_for_it_anew(browser: Any, credential: Credential) -> None:
+    answer = browser.post(page(credential), {"name": "builds", "host": "other.example.com"}, follow=True)
+
+    credential.refresh_from_db()
+    assert (credential.sealed, credential.destroyed_because) == (None, "replaced")
+    assert credential.host == HOST  # the receipt stays true
+    form = answer.context["form"]
+    assert (form["host"].value(), form["username"].value(), form["name"].value()) == (
+        "other.example.com",
+        USER,
+        "builds",
+    )
+    assert form["hold"].value() == "hour"
+    assert SECRET not in answer.text
+
+    typed = {"host": "other.example.com", "username": USER, "password": SECRET, "name": "builds", "hold": "hour"}
+    browser.post(answer.redirect_chain[-1][0], typed)
+    assert [each.host for each in Credential.objects.filter(destroyed_at=None)] == ["other.example.com"]
+
+
+def test_the_new_host_s_kind_is_known(browser: Any, credential: Credential) -> None:
+    answer = browser.post(page(credential), {"name": "x", "host": "ghcr.io"}, follow=True)
+
+    assert answer.context["provider"].kind == "ghcr"
+
+
+@pytest.mark.parametrize(
+    "slip", [{"host": "https://x"}, {"host": ""}, {"host": "10.0.0.1"}, {"name": ""}, {"name": "a\u202eb"}]
+)
+def test_a_slip_changes_nothing(slip: dict[str, str], browser: Any, credential: Credential) -> None:
+    answer = browser.post(page(credential), {"name": "new", "host": "other.example.com"} | slip)
+
+    assert answer.status_code == 422
+    assert set(answer.context["form"].errors) == set(slip)
+    credential.refresh_from_db()
+    assert credential.is_live
+    assert credential.name == "registry"
+
+
+def test_a_receipt_can_be_renamed_and_nothing_else(browser: Any, credential: Credential) -> None:
+    actions.destroy(credential.pk, because="settled")
+
+    assert 'name="host"' not in browser.get(page(credential)).text
+    browser.post(page(credential), {"name": "old one", "host": "other.example.com"})
+
+    credential.refresh_from_db()
+    assert (credential.name, credential.host, credential.destroyed_because) == ("old one", HOST, "settled")
+
+
+def test_a_kind_with_one_host_has_no_other(browser: Any, acme: Any) -> None:
+    values = {"username": USER, "password": SECRET}
+    hub = add_credential(organization_id=acme.pk, provider="docker_hub", name="hub", host="docker.io", values=values)
+
+    browser.post(page(hub), {"name": "hub 2", "host": "other.example.com"})
+
+    hub.refresh_from_db()
+    assert (hub.name, hub.host, hub.is_live) == ("hub 2", "docker.io", True)
+
+
+@pytest.mark.parametrize("replaces", ["", "x" * 5000, "\x00", "00000000-0000-4000-8000-000000000000"])
+def test_replacing_what_is_not_there(replaces: str, browser: Any) -> None:
+    answer = browser.get(reverse("registries:new", args=["acme"]), {"kind": "self_hosted", "replaces": replaces})
+
+    assert answer.status_code == 200
+
+
+def test_replacing_what_another_organization_has(browser: Any, mallory: Any) -> None:
+    other = make_credential(mallory.organizations.get(), HOST, username="umbrella-robot")
+
+    answer = browser.get(reverse("registries:new", args=["acme"]), {"kind": "self_hosted", "replaces": str(other.pk)})
+
+    assert "umbrella-robot" not in answer.text
