@@ -2,8 +2,8 @@
 
     python -m portal.demo.registry --port 5000 --user deploy --password-file FILE
 
-It speaks as much of the OCI distribution specification as a pull needs, at a leisurely rate so that progress can be
-seen. It is a sample to pull from, not a registry to keep images in.
+It speaks as much of the OCI distribution specification as a pull and a check need, at a leisurely rate so that
+progress can be seen. It is a sample to pull from, not a registry to keep images in.
 """
 
 from __future__ import annotations
@@ -56,6 +56,10 @@ class _Handler(BaseHTTPRequestHandler):
             return
         if self.path in ("/v2/", "/v2"):
             self._send(b"{}", "application/json", with_body=with_body)
+            return
+        if self.path.partition("?")[0] == f"/v2/{REPOSITORY}/tags/list":
+            listed = json.dumps({"name": REPOSITORY, "tags": [TAG]}).encode()
+            self._send(listed, "application/json", with_body=with_body)
             return
         found = _PATH.fullmatch(self.path)
         if found is None or found["repository"] != REPOSITORY:

@@ -56,6 +56,7 @@ def test_the_image_can_be_pulled(host: str, monkeypatch: pytest.MonkeyPatch) -> 
         with reading.blob(REPOSITORY, manifest.layers[-1]) as layer:
             received = sum(iter(lambda: layer.readinto(buffer), 0))
         assert received == manifest.layers[-1].size
+        assert reading.tags(REPOSITORY) == [TAG]
 
 
 def test_it_is_private(host: str) -> None:
