@@ -10,12 +10,12 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 
-from registries.authorities import LONGEST_CA, AuthoritiesInvalid, read_authorities
+from registries.authorities import AuthoritiesInvalid, read_authorities
 from registries.failures import CredentialMalformed
 from registries.hosts import read_host
 from registries.models import Credential
 from registries.oci.reference import ReferenceInvalid, parse_host
-from registries.paste import LONGEST_PASTE, Pasted, read_login, read_logins
+from registries.paste import Pasted, read_login, read_logins
 from registries.providers import Field, Provider
 from registries.providers.recognise import recognise
 
@@ -72,7 +72,6 @@ class ProviderValuesForm(forms.Form):
     ca = forms.CharField(
         label="Certificate authority",
         required=False,
-        max_length=LONGEST_CA,
         widget=forms.Textarea(
             attrs={"class": "input-mono", "rows": 3, "spellcheck": "false", "autocapitalize": "none",
                    "autocomplete": "off", "placeholder": "-----BEGIN CERTIFICATE-----"}
@@ -130,7 +129,6 @@ class CredentialForm(ProviderValuesForm):
         label="docker login or config.json",
         required=False,
         strip=False,
-        max_length=LONGEST_PASTE,
         widget=SecretArea(attrs={"class": "input-mono", "rows": 3, "autocomplete": "off", "spellcheck": "false",
                                  "autocapitalize": "none", "placeholder": "docker login registry.example.com -u …"}),
         help_text="The whole command line, or docker's config.json with the login in it. Fields that are left empty "
@@ -179,7 +177,7 @@ class CredentialForm(ProviderValuesForm):
         if self.pasted is None and text.strip():
             hosts = ", ".join(each.host for each in read_logins(text)[:5])
             raise ValidationError(
-                f"It holds logins for {hosts[:300]}. Enter the host of the one that is meant above."
+                f"It holds logins for {hosts[:300]}. Enter the host of the one that is meant."
                 if hosts
                 else "This is neither a docker login command nor a config.json with a login in it.",
                 code="paste_unreadable",

@@ -60,4 +60,12 @@ def test_typed_with_a_credential(pem: str, as_user: Any, bob: Any) -> None:
 
 def test_not_where_the_host_is_a_public_one(as_user: Any, bob: Any) -> None:
     assert 'name="ca"' not in as_user(bob).get("/o/acme/registries/new/?kind=docker_hub").text
-    assert 'name="ca"' in as_user(bob).get(NEW).text
+    text = as_user(bob).get(NEW).text
+    assert 'name="ca"' in text
+    assert 'maxlength="65' not in text  # at which a browser would cut a paste and say nothing
+
+
+def test_more_than_anybody_needs(pem: str, as_user: Any, bob: Any) -> None:
+    answer = as_user(bob).post(NEW, TYPED | {"ca": pem * 200, "paste": "docker login " + "x" * LONGEST_CA})
+
+    assert set(answer.context["form"].errors) == {"ca", "paste"}
