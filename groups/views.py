@@ -288,7 +288,7 @@ def _read_back(request: Any, text: str, chosen: str) -> dict[str, Any]:
 def _as_of(request: Any) -> dict[str, Any]:
     """Another group's settings, for `?from=<name>`; its environment is not among them."""
     source = ContainerGroup.objects.select_related("image").filter(
-        project=request.project, name=request.GET.get("from", "")[:63]
+        project=request.project, name=request.GET.get("from", "")[:63].replace("\0", "")
     ).first()  # fmt: skip
     if source is None:
         return {}

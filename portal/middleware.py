@@ -34,7 +34,7 @@ class OrganizationMiddleware:
         if slug is None or request.resolver_match is None:
             return None
         if not request.user.is_authenticated:
-            return redirect_to_login(request.get_full_path())
+            return _to_login(request)
         membership = (
             Membership.objects.select_related("organization")
             .filter(organization__slug=slug, user_id=request.user.pk)
@@ -54,3 +54,11 @@ class OrganizationMiddleware:
         if needed is None or role.rank < needed.rank:
             raise PermissionDenied
         return None
+
+
+def _to_login(request: HttpRequest) -> HttpResponse:
+    """Lead to the sign-in page. A fragment that htmx asks for would swap that page into itself: the whole page is
+    loaded anew instead."""
+    if getattr(request, "htmx", False):
+        return HttpResponse(headers={"HX-Refresh": "true"})
+    return redirect_to_login(request.get_full_path())

@@ -12,7 +12,7 @@ from portal import env
 
 @pytest.fixture(autouse=True)
 def _bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in ("PORTAL_REGISTRY_ALLOW_NETWORKS", "PORTAL_SECRET_KEY"):
+    for name in ("PORTAL_REGISTRY_ALLOW_NETWORKS", "PORTAL_SECRET_KEY", "DATABASE_URL"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PORTAL_DATA_DIR", str(tmp_path))
 
