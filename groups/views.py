@@ -36,6 +36,7 @@ from registries.oci.reference import Reference
 from registries.providers import PROVIDERS
 from registries.providers.recognise import recognise
 
+_ABOUT_CREDENTIALS = {"authentication_failed", "access_denied", "credential_malformed", "credential_expired"}
 STALE = "Somebody else was first: the group has changed meanwhile. This is how it stands now."
 
 
@@ -237,22 +238,37 @@ def _retry_form(request: Any, group: ContainerGroup, data: Any = None) -> RetryF
     prefilled = {each.name: old.fields.get(each.name, "") for each in provider.fields if not each.secret} if old else {}
     return RetryForm(
         data,
-        initial={"use": RetryForm.NEW if group.image.provider else RetryForm.NONE, **prefilled},
+        initial={"use": _first_choice(group), **prefilled},
         provider=provider,
         registry=group.image.registry,
         live=live_credentials(request.organization.pk),
     )
 
 
+def _first_choice(group: ContainerGroup) -> str:
+    """With what a retry is likely to go better. What the registry refused just now is not offered first."""
+    image = group.image
+    last = group.failures.order_by("-created_at").first()
+    refused = last is not None and last.code in _ABOUT_CREDENTIALS
+    fitting = live_credentials(group.organization_id).filter(host=image.registry).order_by("-received_at")
+    if refused and image.credential_id:
+        fitting = fitting.exclude(pk=image.credential_id)
+    keys = [str(key) for key in fitting.values_list("pk", flat=True)]
+    if str(image.credential_id) in keys:
+        return str(image.credential_id)
+    if keys:
+        return keys[0]
+    return RetryForm.NEW if refused or image.provider else RetryForm.NONE
+
+
 def _credential_for(request: Any, group: ContainerGroup, form: RetryForm) -> Credential | None:
     use = form.cleaned_data["use"]
     if use != RetryForm.NEW:
         return form.live.get(use)
-    old = group.image.credential
     return add_credential(
         organization_id=request.organization.pk,
         provider=form.provider.kind,
-        name=old.name if old else f"for {group.name}"[:63],
+        name=f"for {group.name}"[:63],
         host=group.image.registry,
         values=ProviderValuesForm.values(form),
         created_by_id=request.user.pk,
