@@ -38,6 +38,7 @@ from registries.providers.recognise import recognise
 
 NONE = "none"
 """In an address: no credential, also where one would fit."""
+_ABOUT_CREDENTIALS = {"authentication_failed", "access_denied", "credential_malformed", "credential_expired"}
 STALE = "Somebody else was first: the group has changed meanwhile. This is how it stands now."
 
 
@@ -238,26 +239,41 @@ def _retry_form(request: Any, group: ContainerGroup, data: Any = None) -> RetryF
     provider = PROVIDERS.get(group.image.provider) or recognise(group.image.registry)
     prefilled = {each.name: old.fields.get(each.name, "") for each in provider.fields if not each.secret} if old else {}
     prefilled |= {"ca": old.ca} if old else {}
-    last = group.failures.order_by("-created_at").first()
-    without = not group.image.provider or (last is not None and last.params.get("public"))
     return RetryForm(
         data,
-        initial={"use": RetryForm.NONE if without else RetryForm.NEW, **prefilled},
+        initial={"use": _first_choice(group), **prefilled},
         provider=provider,
         registry=group.image.registry,
         live=live_credentials(request.organization.pk),
     )
 
 
+def _first_choice(group: ContainerGroup) -> str:
+    """With what a retry is likely to go better. What the registry refused just now is not offered first."""
+    image = group.image
+    last = group.failures.order_by("-created_at").first()
+    if last is not None and last.params.get("public"):
+        return RetryForm.NONE
+    refused = last is not None and last.code in _ABOUT_CREDENTIALS
+    fitting = live_credentials(group.organization_id).filter(host=image.registry).order_by("-received_at")
+    if refused and image.credential_id:
+        fitting = fitting.exclude(pk=image.credential_id)
+    keys = [str(key) for key in fitting.values_list("pk", flat=True)]
+    if str(image.credential_id) in keys:
+        return str(image.credential_id)
+    if keys:
+        return keys[0]
+    return RetryForm.NEW if refused or image.provider else RetryForm.NONE
+
+
 def _credential_for(request: Any, group: ContainerGroup, form: RetryForm) -> Credential | None:
     use = form.cleaned_data["use"]
     if use != RetryForm.NEW:
         return form.live.get(use)
-    old = group.image.credential
     return add_credential(
         organization_id=request.organization.pk,
         provider=form.provider.kind,
-        name=old.name if old else f"for {group.name}"[:63],
+        name=f"for {group.name}"[:63],
         host=group.image.registry,
         values=ProviderValuesForm.values(form),
         ca=form.authorities,
@@ -294,7 +310,7 @@ def _read_back(request: Any, text: str, chosen: str) -> dict[str, Any]:
 def _as_of(request: Any) -> dict[str, Any]:
     """Another group's settings, for `?from=<name>`; its environment is not among them."""
     source = ContainerGroup.objects.select_related("image").filter(
-        project=request.project, name=request.GET.get("from", "")[:63]
+        project=request.project, name=request.GET.get("from", "")[:63].replace("\0", "")
     ).first()  # fmt: skip
     if source is None:
         return {}

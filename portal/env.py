@@ -46,12 +46,18 @@ class Environment:
     workers: int
     port: int
     support_email: str
+    email: dict[str, Any]
     secret_key: str
 
     @property
     def public_host(self) -> str:
         """Host name of the public address, without the port."""
         return urlsplit(self.public_url).hostname or "localhost"
+
+    @property
+    def sends_mail(self) -> bool:
+        """Whether a mail server was named."""
+        return not str(self.email["EMAIL_BACKEND"]).endswith("dummy.EmailBackend")
 
     @property
     def https(self) -> bool:
@@ -95,6 +101,7 @@ def read() -> Environment:
         workers=env.int("PORTAL_WORKERS", max(2, os.cpu_count() or 2)),
         port=port,
         support_email=env.str("PORTAL_SUPPORT_EMAIL", "support@localhost"),
+        email=_email(env),
         secret_key=env.str("PORTAL_SECRET_KEY", "") or _kept_secret(key_dir / "web" / "django-secret"),
     )
 
@@ -107,6 +114,15 @@ def redis_socket(data_dir: Path) -> Path:
         return near
     runtime = Path(os.environ.get("XDG_RUNTIME_DIR") or "/tmp")  # noqa: S108 (the folder inside is 0700 and ours)
     return runtime / f"drayage-{os.getuid()}-{hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:12]}" / "redis.sock"
+
+
+def _email(env: FileAwareEnv) -> dict[str, Any]:
+    config: dict[str, Any] = env.dj_email_url("PORTAL_EMAIL_URL", "dummy://")
+    if "EMAIL_BACKEND" not in config:
+        raise EnvironmentInvalid(
+            "PORTAL_EMAIL_URL needs the form submission://user:password@host:587 or smtp://host:25"
+        )
+    return config
 
 
 def _words(env: FileAwareEnv, name: str) -> list[str]:

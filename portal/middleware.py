@@ -1,4 +1,4 @@
-"""Resolves `/o/<org>/…` to the organization, project and role of whoever asks.
+"""Refuses what no page can read, and resolves `/o/<org>/…` to the organization, project and role of whoever asks.
 
 A stranger gets the same 404 as for an organization that doesn't exist; too small a role gets 403. Views below
 find `request.organization`, `request.project` (where the address has one) and `request.role`.
@@ -15,6 +15,20 @@ from django.http import Http404, HttpRequest, HttpResponse
 
 from portal.models import Membership, Project, Role
 from portal.permissions import PAGES
+
+
+class Utf8FormsMiddleware:
+    """Refuses forms in another encoding than UTF-8. Django would fail on them in its error pages too, which read the
+    form once more."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        charset = (request.content_params or {}).get("charset", "utf-8")
+        if charset.strip().strip('"').lower() not in ("utf-8", "utf8"):
+            return HttpResponse("Send this in UTF-8.\n", status=415, content_type="text/plain; charset=utf-8")
+        return self.get_response(request)
 
 
 class OrganizationMiddleware:
@@ -34,7 +48,7 @@ class OrganizationMiddleware:
         if slug is None or request.resolver_match is None:
             return None
         if not request.user.is_authenticated:
-            return redirect_to_login(request.get_full_path())
+            return _to_login(request)
         membership = (
             Membership.objects.select_related("organization")
             .filter(organization__slug=slug, user_id=request.user.pk)
@@ -54,3 +68,11 @@ class OrganizationMiddleware:
         if needed is None or role.rank < needed.rank:
             raise PermissionDenied
         return None
+
+
+def _to_login(request: HttpRequest) -> HttpResponse:
+    """Lead to the sign-in page. A fragment that htmx asks for would swap that page into itself: the whole page is
+    loaded anew instead."""
+    if getattr(request, "htmx", False):
+        return HttpResponse(headers={"HX-Refresh": "true"})
+    return redirect_to_login(request.get_full_path())

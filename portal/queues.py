@@ -14,7 +14,7 @@ from csp.constants import UNSAFE_INLINE
 from csp.decorators import csp_update
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import path
 from django_rq import stats_views
 from django_rq.urls import get_admin_urlpatterns
@@ -33,6 +33,8 @@ def operators_only(view: Callable[..., HttpResponse]) -> Callable[..., HttpRespo
             raise PermissionDenied
         try:
             return view(request, *args, **kwargs)
+        except (IndexError, ValueError):  # a queue, worker or scheduler that there isn't
+            raise Http404 from None
         except (RedisError, OSError):
             return HttpResponse("Redis does not answer.\n", status=503, content_type="text/plain")
 

@@ -54,9 +54,10 @@ class Said:
 class PullFailed(Exception):
     """Base of all failures of a pull.
 
-    `params` fill the placeholders of `text` and `remedy`; they are stored and shown, so they never hold a
-    secret, a remote body, a header or a resolved address. `raw` is the registry's own status and code
-    (such as `401 UNAUTHORIZED`), for support. `retry_after` is in seconds, where the registry named one.
+    `cases` holds other words for what the parameter `case` names. `params` fill the placeholders; they are stored and
+    shown, so they never hold a secret, a remote body, a header or a resolved address. `raw` is the registry's own
+    status and code (such as `401 UNAUTHORIZED`), for support. `retry_after` is in seconds, where the registry named
+    one.
     """
 
     code: ClassVar[str]
@@ -65,6 +66,7 @@ class PullFailed(Exception):
     title: ClassVar[str]
     text: ClassVar[str]
     remedy: ClassVar[str]
+    cases: ClassVar[dict[str, Words]] = {}
     said: Said | None = None
 
     def __init__(self, *, raw: str = "", retry_after: float | None = None, **params: str | int) -> None:
@@ -95,12 +97,10 @@ class _Blank(dict[str, str]):
 def describe(code: str, params: dict[str, Any]) -> Words:
     """Return the words for a stored failure. A code that is no longer known reads as `unexpected`."""
     failure = FAILURES.get(code, Unexpected)
+    plain = Words(failure.title, failure.text, failure.remedy)
+    words = failure.cases.get(str(params.get("case")), plain)
     values = _Blank(params)
-    return Words(
-        title=failure.title,
-        text=failure.text.format_map(values),
-        remedy=failure.remedy.format_map(values),
-    )
+    return Words(words.title, words.text.format_map(values), words.remedy.format_map(values))
 
 
 def printable(text: str, limit: int = RAW_LIMIT) -> str:
@@ -116,6 +116,13 @@ class AuthenticationFailed(PullFailed):
     title = "The registry did not accept the credentials"
     text = "{host} refused the user name and secret that were given for this image."
     remedy = "Check the user name and the secret, that the secret has not expired, and try again with a new one."
+    cases: ClassVar[dict[str, Words]] = {
+        "none_given": Words(
+            "The registry asks for credentials",
+            "{host} shows this image to nobody without a user name and secret, and none were given.",
+            "Add a credential for {host}, and try again with it.",
+        )
+    }
 
 
 class AccessDenied(PullFailed):
@@ -197,6 +204,13 @@ class HostNotAllowed(PullFailed):
     title = "The registry's address can't be used"
     text = "{host} has no address on the public internet that the portal may connect to."
     remedy = "Use the registry's public host name, and check its spelling. An operator can open a private network."
+    cases: ClassVar[dict[str, Words]] = {
+        "realm": Words(
+            "The registry sends us elsewhere to sign in",
+            "{host} wants the credentials shown to another host, which is not known to belong to it.",
+            "Ask the registry's operator to serve tokens from its own host name, or ask support.",
+        )
+    }
 
 
 class CredentialMalformed(PullFailed):

@@ -20,6 +20,8 @@ _HOME = tempfile.TemporaryDirectory(prefix="drayage-tests-")
 for _name in [name for name in os.environ if name.startswith("PORTAL_") or name in ("DATABASE_URL", "REDIS_URL")]:
     del os.environ[_name]
 os.environ["PORTAL_DATA_DIR"] = _HOME.name
+if _database := os.environ.get("TEST_DATABASE_URL"):  # such as a PostgreSQL; SQLite otherwise
+    os.environ["DATABASE_URL"] = _database
 (Path(_HOME.name) / "static").mkdir()
 os.environ["PORTAL_REGISTRY_ALLOW_NETWORKS"] = "127.0.0.0/8"
 os.environ["PORTAL_SECRET_KEY"] = "only for tests"  # pragma: allowlist secret
@@ -55,7 +57,6 @@ def _keys() -> None:
     from registries import keyring
 
     keyring.create_missing()
-    (Path(_HOME.name) / "static").mkdir(exist_ok=True)
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from math import ceil
 from typing import Any
 
 from django import template
@@ -89,24 +91,40 @@ def duration(seconds: float | None) -> str:
 @register.filter
 def ago(moment: datetime | None) -> SafeString:
     """A time relative to now, with the exact one on hover. The page keeps it true."""
+    return _time(moment, relative)
+
+
+@register.filter
+def due(moment: datetime | None) -> SafeString:
+    """As `ago`, for what is to happen: once its time has come it is `any moment now`."""
+    return _time(moment, expected, "data-due")
+
+
+def _time(moment: datetime | None, words: Callable[[datetime, datetime], str], mark: str = "") -> SafeString:
     if moment is None:
         return format_html("{}", "–")
     return format_html(
-        '<time data-ago datetime="{}" title="{}">{}</time>',
+        '<time data-ago {} datetime="{}" title="{}">{}</time>',
+        mark,
         moment.isoformat(),
         f"{moment:%-d %B %Y, %H:%M:%S} UTC",
-        relative(moment, timezone.now()),
+        words(moment, timezone.now()),
     )
 
 
+def expected(moment: datetime, now: datetime) -> str:
+    """`in 20 seconds`, `any moment now`."""
+    return relative(moment, now) if moment - now >= timedelta(seconds=5) else "any moment now"
+
+
 def relative(moment: datetime, now: datetime) -> str:
-    """`3 minutes ago`, `in 20 seconds`, `just now`."""
+    """`3 minutes ago`, `in 20 seconds`, `just now`. What is to come is rounded up, as a promise has to be."""
     gap = (now - moment) if now >= moment else (moment - now)
     if gap < timedelta(seconds=5):
         return "just now"
     seconds = gap.total_seconds()
     unit, name = next(pair for pair in _SPANS if seconds >= pair[0])
-    count = round(seconds / unit)
+    count = round(seconds / unit) if now >= moment else ceil(seconds / unit)
     words = f"{count} {name}{'' if count == 1 else 's'}"
     return f"{words} ago" if now >= moment else f"in {words}"
 

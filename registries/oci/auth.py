@@ -147,7 +147,7 @@ class Handshake:
 
     def _basic(self, repository: str) -> Login:
         if self._login is None:
-            self._refuse(AuthenticationFailed(host=self._host, raw="401 no credentials given"))
+            self._refuse(AuthenticationFailed(host=self._host, case="none_given", raw="401 no credentials given"))
         self._show(api_host(self._host))
         if not self._basic_checked and self._ping_url:
             answer = self._session.get(self._ping_url, authorization=self._login)
@@ -194,10 +194,10 @@ class Handshake:
         try:
             realm = location.read(text)
         except location.LocationInvalid:
-            raise HostNotAllowed(host=self._host, raw="realm unreadable") from None
+            raise HostNotAllowed(host=self._host, case="realm", raw="realm unreadable") from None
         known = realm.host == self._hostname or realm.authority in self._token_hosts
         if self._login is not None and not known:
-            raise HostNotAllowed(host=self._host, raw=f"realm {realm.authority}")
+            raise HostNotAllowed(host=self._host, case="realm", raw=f"realm {realm.authority}")
         return realm
 
     def _read_token(self, body: bytes, asked_at: float) -> Token:

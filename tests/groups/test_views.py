@@ -477,3 +477,55 @@ def test_a_failure_that_was_mended_offers_no_retry(member: Client, group: Contai
     page = member.get(at(group, "failure", failure.pk))
     assert page.status_code == 200
     assert at(group, "retry") not in page.content.decode()
+
+
+def _chosen(page: Any) -> str:
+    """What "Try again with" starts at."""
+    found = re.search(r'<option value="([^"]+)" selected', page.content.decode())
+    assert found
+    return found[1]
+
+
+def test_a_retry_after_a_refusal_starts_at_a_new_credential(
+    member: Client, group: ContainerGroup, failure: Failure
+) -> None:
+    page = at(group, "failure", failure.pk)
+    assert _chosen(member.get(page)) == "new"
+
+    type(group.image).objects.filter(pk=group.image_id).update(credential=None, provider="")
+    assert _chosen(member.get(page)) == "new"
+
+    other = make_credential(group.organization, HOST)
+    make_credential(group.organization, "elsewhere.example.com")
+    assert _chosen(member.get(page)) == str(other.pk)
+
+    type(group.image).objects.filter(pk=group.image_id).update(credential=other)
+    assert _chosen(member.get(page)) == "new", "it was refused just now"
+
+
+def test_a_retry_for_another_reason_starts_at_what_is_still_there(
+    member: Client, group: ContainerGroup, failure: Failure
+) -> None:
+    page = at(group, "failure", failure.pk)
+    Failure.objects.update(code="image_not_found")
+    type(group.image).objects.filter(pk=group.image_id).update(provider="self_hosted")
+    assert _chosen(member.get(page)) == "new"
+
+    kept = make_credential(group.organization, HOST)
+    type(group.image).objects.filter(pk=group.image_id).update(credential=kept)
+    make_credential(group.organization, HOST)
+    assert _chosen(member.get(page)) == str(kept.pk)
+
+    Credential.objects.all().delete()
+    type(group.image).objects.filter(pk=group.image_id).update(credential=None, provider="")
+    assert _chosen(member.get(page)) == "none"
+
+
+def test_the_credential_of_a_retry_has_a_name_of_its_own(
+    member: Client, group: ContainerGroup, failure: Failure
+) -> None:
+    member.post(at(group, "retry"), {"use": "new", "username": "deploy", "password": "canary-right"})
+
+    credential = ContainerGroup.objects.get(pk=group.pk).image.credential
+    assert credential is not None
+    assert credential.name == "for web"

@@ -9,6 +9,7 @@ import pytest
 from allauth.mfa.adapter import get_adapter
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import TOTP
+from django.core import mail
 from django.core.cache import cache
 from django.test import Client
 
@@ -66,3 +67,23 @@ def test_the_secret_of_a_second_factor_is_encrypted_at_rest(alice: Any) -> None:
     stored = json.dumps(Authenticator.objects.get(user=alice).data)
     assert secret not in stored
     assert get_adapter().decrypt(json.loads(stored)["secret"]) == secret
+
+
+def test_without_a_mail_server_nobody_is_told_to_wait_for_a_link(alice: Any) -> None:
+    page = Client().get("/accounts/password/reset/")
+    assert "sends no e-mail" in page.content.decode()
+    Client().post("/accounts/password/reset/", {"email": alice.email})
+    assert mail.outbox == []
+
+
+def test_with_a_mail_server_a_link_sets_a_new_password(alice: Any, settings: Any) -> None:
+    settings.PORTAL_SENDS_MAIL = True
+    answer = Client().post("/accounts/password/reset/", {"email": alice.email})
+    assert answer.status_code == 302
+    (sent,) = mail.outbox
+    assert sent.to == [alice.email]
+    assert "/accounts/password/reset/key/" in sent.body
+
+
+def test_addresses_are_the_operators_to_keep(alice: Any, as_user: Any) -> None:
+    assert as_user(alice).get("/accounts/email/").status_code == 404

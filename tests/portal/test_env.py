@@ -12,7 +12,7 @@ from portal import env
 
 @pytest.fixture(autouse=True)
 def _bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in ("PORTAL_REGISTRY_ALLOW_NETWORKS", "PORTAL_SECRET_KEY"):
+    for name in ("PORTAL_REGISTRY_ALLOW_NETWORKS", "PORTAL_SECRET_KEY", "DATABASE_URL"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PORTAL_DATA_DIR", str(tmp_path))
 
@@ -51,6 +51,7 @@ def test_networks_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ("PORTAL_PUBLIC_URL", "portal.example"),
         ("PORTAL_ZONE", "attic"),
+        ("PORTAL_EMAIL_URL", "pigeon://loft.example"),
         ("PORTAL_REGISTRY_ALLOW_NETWORKS", "10.0.0.1/8"),
     ],
 )
@@ -65,3 +66,11 @@ def test_a_deep_data_directory_gets_a_socket_that_fits() -> None:
     assert len(str(env.redis_socket(deep))) <= 100
     assert env.redis_socket(deep) == env.redis_socket(deep)
     assert env.redis_socket(Path("/srv/portal")) == Path("/srv/portal/redis/redis.sock")
+
+
+def test_mail_is_sent_only_where_a_server_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not env.read().sends_mail
+    monkeypatch.setenv("PORTAL_EMAIL_URL", "submission://portal:secret@mail.example:587")
+    read = env.read()
+    assert read.sends_mail
+    assert (read.email["EMAIL_HOST"], read.email["EMAIL_USE_TLS"]) == ("mail.example", True)

@@ -98,3 +98,8 @@ def test_only_these_pages_may_run_inline_code(redis: None, olga: Any, as_user: A
     assert "default-src 'none'" in loose
     assert "unsafe" not in strict
     assert "unsafe" not in str(settings.CONTENT_SECURITY_POLICY)
+
+
+@pytest.mark.parametrize("odd", ["queues/99/", "queues/0/%00/", "workers/0/x/", "queues/0/no-such-job/"])
+def test_what_is_not_there_is_said_so(redis: None, olga: Any, as_user: Any, odd: str) -> None:
+    assert as_user(olga).get(HOME + odd).status_code == 404

@@ -91,7 +91,7 @@ class Command(up.Command):
             shutil.rmtree(home, ignore_errors=True)
         code = create_enrolment(NODE) if not home.exists() else "enrolled"
         command = [sys.executable, "-m", "groups.agent", "--portal", settings.PORTAL_PUBLIC_URL]
-        command += ["--code", code, "--data", str(home)]
+        command += ["--code", code, "--data", str(home), "--interval", "1"]
         supervisor.start(Child("node", command))
 
     def _check(self, story: Story, instance: str) -> None:

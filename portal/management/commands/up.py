@@ -23,6 +23,8 @@ from portal.processes import Supervisor
 
 OPERATOR = "operator@localhost"
 TEND_SECONDS = 0.5
+# SIGINT too: a shell that starts us in the background has it ignored.
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Command(BaseCommand):
@@ -30,7 +32,7 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def handle(self, *args: Any, **options: Any) -> None:
-        for number in (signal.SIGTERM, signal.SIGHUP):
+        for number in ENDING:
             signal.signal(number, _interrupt)
         settings.PORTAL_DATA_DIR.mkdir(parents=True, exist_ok=True, mode=0o700)
         with self._alone():
@@ -103,5 +105,5 @@ def _interrupt(number: int, frame: Any) -> None:
 
 
 def _ignore_signals() -> None:
-    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+    for number in ENDING:
         signal.signal(number, signal.SIG_IGN)

@@ -83,7 +83,9 @@
     for (const time of within.querySelectorAll("time[data-ago]")) {
       const seconds = (Date.parse(time.dateTime) - Date.now()) / 1000;
       const [, unit, name] = STEPS.find(([limit]) => Math.abs(seconds) < limit);
-      const text = Math.abs(seconds) < 5 ? "just now" : words.format(Math.round(seconds / unit), name);
+      const count = seconds > 0 ? Math.ceil(seconds / unit) : Math.round(seconds / unit);
+      const soon = "due" in time.dataset ? seconds < 5 && "any moment now" : Math.abs(seconds) < 5 && "just now";
+      const text = soon || words.format(count, name);
       if (time.textContent !== text) time.textContent = text;
     }
   };

@@ -222,7 +222,7 @@ def test_a_realm_elsewhere_gets_no_credential(
     registry.realm = realm.format(port=elsewhere.port) or " "
     with pytest.raises(HostNotAllowed) as refusal:
         pull(connect(registry), "team/app")
-    assert refusal.value.params == {"host": registry.host}
+    assert refusal.value.params == {"host": registry.host, "case": "realm"}
     assert secrets_seen(registry, elsewhere) == set()
 
 

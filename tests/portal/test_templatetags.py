@@ -1,0 +1,38 @@
+"""Times as pages tell them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import time_machine
+
+from portal.templatetags.drayage import ago, due, relative
+
+NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0, "just now"),
+        (-11, "11 seconds ago"),
+        (-100, "2 minutes ago"),
+        (-80, "1 minute ago"),
+        (11, "in 11 seconds"),
+        (80, "in 2 minutes"),
+        (3599, "in 60 minutes"),
+    ],
+)
+def test_what_is_to_come_is_rounded_up(seconds: int, words: str) -> None:
+    assert relative(NOON + timedelta(seconds=seconds), NOON) == words
+
+
+@pytest.mark.parametrize(("seconds", "words"), [(20, "in 20 seconds"), (4, "any moment now"), (-11, "any moment now")])
+def test_what_is_due_is_never_said_to_be_past(seconds: int, words: str) -> None:
+    with time_machine.travel(NOON, tick=False):
+        told = due(NOON + timedelta(seconds=seconds))
+
+    assert f">{words}<" in told
+    assert "data-due" in told
+    assert "data-due" not in ago(NOON)

@@ -1,0 +1,58 @@
+"""Failures and the words for them."""
+
+from __future__ import annotations
+
+import string
+
+import pytest
+
+import groups.failures  # noqa: F401 (registers its own)
+from registries.failures import FAILURES, AccessDenied, AuthenticationFailed, PullFailed, Words, describe, printable
+
+CODES = {
+    "authentication_failed", "access_denied", "image_not_found", "image_too_large", "store_failed",
+    "platform_missing", "unsupported_manifest", "digest_mismatch", "rate_limited", "registry_unreachable",
+    "tls_invalid", "host_not_allowed", "credential_malformed", "credential_expired", "interrupted", "unexpected",
+}  # fmt: skip
+
+
+def test_every_code_has_its_class() -> None:
+    assert set(FAILURES) == CODES
+
+
+@pytest.mark.parametrize("failure", FAILURES.values(), ids=FAILURES)
+def test_each_says_what_happened_and_what_to_do(failure: type[PullFailed]) -> None:
+    for words in (Words(failure.title, failure.text, failure.remedy), *failure.cases.values()):
+        assert not words.title.endswith(".")
+        for sentence in (words.text, words.remedy):
+            assert sentence.endswith(".")
+            assert "!" not in sentence
+            names = [name for _, name, _, _ in string.Formatter().parse(sentence) if name is not None]
+            assert all(name.isidentifier() for name in names)
+
+
+def test_words_are_filled_from_the_parameters() -> None:
+    failure = AccessDenied(host="registry.example.com", repository="team/app")
+    assert "registry.example.com" in describe(failure.code, failure.params).text
+    assert "team/app" in describe(failure.code, failure.params).text
+
+
+def test_a_case_has_words_of_its_own() -> None:
+    failure = AuthenticationFailed(host="registry.example.com", case="none_given")
+    assert describe(failure.code, failure.params).title == "The registry asks for credentials"
+
+
+def test_older_rows_still_read() -> None:
+    assert "…" in describe("access_denied", {}).text
+    assert describe("a_code_of_the_past", {"host": "x"}).title == FAILURES["unexpected"].title
+    assert describe("authentication_failed", {"host": "x", "case": "a case of the past"}).title
+
+
+def test_remote_text_becomes_one_harmless_line() -> None:
+    assert printable("a\r\nb\x1b[31m\u202ec\x00") == "a b[31mc"
+    assert len(printable("x" * 500)) == 80
+
+
+def test_codes_are_unique() -> None:
+    with pytest.raises(TypeError, match="access_denied"):
+        type("Again", (PullFailed,), {"code": "access_denied"})
