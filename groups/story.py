@@ -6,7 +6,7 @@ Reads rows and turns them into what templates print; decides nothing and writes 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -17,6 +17,7 @@ from django.utils.dateparse import parse_datetime
 import groups.failures  # noqa: F401 (its words are described here)
 from groups.ingest.settle import MOST_ATTEMPTS
 from groups.models import ContainerGroup, Failure, Image, Instance, NodeToken, PullStep, Redemption
+from groups.nodes.scheduler import nodes_with_room
 from registries.failures import describe
 
 Status = ContainerGroup.Status
@@ -155,6 +156,8 @@ def tell(group: ContainerGroup) -> Story:
         now=now,
     )
     story.sentence = _sentence(story)
+    if story.failure:
+        story.steps = _in_the_failures_words(story.steps, story.failure)
     return story
 
 
@@ -172,7 +175,17 @@ def trace_lines(failure: Failure) -> list[StepLine]:
     reached = {line.name for line in lines}
     order = PullStep.Name.values
     lines += [StepLine(name, PullStep.Name(name).label, "waiting") for name in order if name not in reached]
+    lines = _in_the_failures_words(lines, failure)
     return sorted(lines, key=lambda line: order.index(line.name) if line.name in order else len(order))
+
+
+def _in_the_failures_words(lines: list[StepLine], failure: Failure) -> list[StepLine]:
+    """The step that broke says the same as the page's head."""
+    title = failure.words.title
+    return [
+        replace(line, detail=title) if line.outcome == "failed" and line.name == failure.step else line
+        for line in lines
+    ]
 
 
 def _steps(rows: list[PullStep], now: datetime, *, whole: bool) -> list[StepLine]:
@@ -263,12 +276,27 @@ def _sentence(story: Story) -> str:
             parts = [f"{up} of {group.replicas} running"]
             parts += [f"{coming} on {'its' if coming == 1 else 'their'} way"] if coming else []
             parts += [f"{waiting} waiting for a node"] if waiting else []
-            return ", ".join(parts) + "."
+            said = [", ".join(parts), _what_nodes_say(story.instances), _why_none_comes(group) if waiting else ""]
+            return " ".join(f"{each}." for each in said if each)
         case Status.RUNNING:
             return f"{up} of {group.replicas} running."
         case Status.SUCCEEDED:
             return "Every replica ended, without an error."
     return story.failure.words.title + "." if story.failure else "The pull failed."
+
+
+def _what_nodes_say(instances: list[Instance]) -> str:
+    """The words of a node that can't get an instance to run; the first's where several have some."""
+    speaks = next((each for each in instances if each.state == Instance.State.CREATING and each.message), None)
+    if speaks is None:
+        return ""
+    return f"{speaks.node.name if speaks.node else 'A node'} says: {speaks.message.rstrip('.')}"
+
+
+def _why_none_comes(group: ContainerGroup) -> str:
+    if nodes_with_room(group.cpu, group.memory_mb).exists():
+        return ""
+    return f"No node has {group.cpu} CPU and {group.memory_mb:,} MB free right now"
 
 
 def _pending(story: Story) -> str:

@@ -1,9 +1,9 @@
 """Sets right what workers, Redis and the network left undone. One pass; safe beside running pulls and other sweeps.
 
 The database says what is to be done, so a pass needs nothing but it: leases that ran out, pulls and manifests that
-are due and may have lost their wake-up, credentials whose time is over and the keys that sealed them, blobs that no
-layer is kept in. What happens
-to an abandoned pull is `groups.ingest.settle`'s to say.
+are due and may have lost their wake-up, credentials whose time is over and the keys that sealed them, groups that lack
+instances, checks nobody waits for, blobs that no layer is kept in. What happens to an abandoned pull is
+`groups.ingest.settle`'s to say.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from groups.ingest import settle
 from groups.ingest.claim import Claim
 from groups.ingest.rows import referenced
 from groups.ingest.steps import last_step
+from groups.instances import top_up
 from groups.models import Image, Instance, NodeManifest
 from groups.states import Stale
 from groups.wakeups import waiting, wake_prepare, wake_pull
@@ -50,6 +51,7 @@ def sweep() -> dict[str, int]:
         "sealing_keys_made": begin_epoch(),
         "sealing_keys_deleted": delete_past_epochs(),
         "pulls_woken": wake_pulls(),
+        "groups_topped_up": top_up(),
         "manifests_woken": wake_manifests(),
         "checks_ended": checks.end_overdue(),
         "checks_woken": checks.wake_overlooked(),

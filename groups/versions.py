@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from django.db.models import Count, Max, OuterRef, QuerySet, Subquery, Sum, Value
+from django.db.models import BooleanField, Case, Count, Exists, Max, OuterRef, QuerySet, Subquery, Sum, Value, When
 from django.db.models.functions import Length
 
 from groups.models import ContainerGroup, Instance, Layer, LayerDelivery, NodeToken, PullStep, Redemption
+from groups.nodes.scheduler import nodes_with_room
 
 
 def group_version(group: ContainerGroup, *extra: Any) -> str:
@@ -34,6 +35,15 @@ def group_version(group: ContainerGroup, *extra: Any) -> str:
             _one(Instance.objects.filter(group=OuterRef("pk")), Sum("progress")),
             # A node's report may bring another message and nothing else.
             _one(Instance.objects.filter(group=OuterRef("pk")), Sum(Length("message"))),
+            # Asked of the nodes only while somebody waits for one.
+            Case(
+                When(
+                    status=ContainerGroup.Status.DEPLOYING,
+                    then=Exists(nodes_with_room(OuterRef("cpu"), OuterRef("memory_mb"))),
+                ),
+                default=Value(False),
+                output_field=BooleanField(),
+            ),
             _one(NodeToken.objects.filter(group=OuterRef("pk")), Count("id")),
             _one(NodeToken.objects.filter(group=OuterRef("pk")), Max("redeemed_at")),
             _one(NodeToken.objects.filter(group=OuterRef("pk")), Max("manifest_sent_at")),

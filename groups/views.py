@@ -8,20 +8,22 @@ from __future__ import annotations
 
 import shlex
 import uuid
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.forms import Form
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.cache import get_conditional_response, patch_cache_control
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
-from django_htmx.http import HttpResponseStopPolling
+from django.views.decorators.http import require_GET, require_http_methods
+from django_htmx.http import HttpResponseClientRedirect, HttpResponseStopPolling
 
 from groups import actions, listing, story
 from groups.environment import open_environment
@@ -40,6 +42,16 @@ NONE = "none"
 """In an address: no credential, also where one would fit."""
 _ABOUT_CREDENTIALS = {"authentication_failed", "access_denied", "credential_malformed", "credential_expired"}
 STALE = "Somebody else was first: the group has changed meanwhile. This is how it stands now."
+
+
+def _led_back(act: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Only a POST acts; whoever opens an action's address, as after signing in again, is led to the group."""
+
+    @wraps(act)
+    def view(request: Any, org: str, project: str, name: str) -> HttpResponse:
+        return act(request, org, project, name) if request.method == "POST" else _to(request, _group(request, name))
+
+    return require_http_methods(["GET", "HEAD", "POST"])(view)
 
 
 @require_GET
@@ -105,8 +117,17 @@ def detail(request: Any, org: str, project: str, name: str) -> HttpResponse:
 
 @require_GET
 def status(request: Any, org: str, project: str, name: str) -> HttpResponse:
-    """The live part of a group's page: 304 while nothing has changed, 286 once nothing will by itself."""
-    group = _group(request, name)
+    """The live part of a group's page: 304 while nothing has changed, 286 once nothing will by itself.
+
+    A page that watches a group which is gone is led to the list, and would ask for ever otherwise.
+    """
+    try:
+        group = _group(request, name)
+    except Http404:
+        if not request.htmx:
+            raise
+        messages.info(request, "That group is not here any more.")
+        return HttpResponseClientRedirect(reverse("groups:list", args=[org, project]))
     mark = group_version(group, request.role)
 
     def answer() -> HttpResponse:
@@ -117,19 +138,19 @@ def status(request: Any, org: str, project: str, name: str) -> HttpResponse:
     return _live(request, mark, answer)
 
 
-@require_POST
+@_led_back
 def start(request: Any, org: str, project: str, name: str) -> HttpResponse:
     """Have the group's replicas run."""
     return _act(request, name, actions.start)
 
 
-@require_POST
+@_led_back
 def stop(request: Any, org: str, project: str, name: str) -> HttpResponse:
     """Stop the group."""
     return _act(request, name, actions.stop)
 
 
-@require_POST
+@_led_back
 def delete(request: Any, org: str, project: str, name: str) -> HttpResponse:
     """Delete the group, once its name was typed."""
     group = _group(request, name)
@@ -151,7 +172,7 @@ def failure(request: Any, org: str, project: str, name: str, failure: uuid.UUID)
 
 
 @sensitive_post_parameters()
-@require_POST
+@_led_back
 @never_cache
 def retry(request: Any, org: str, project: str, name: str) -> HttpResponse:
     """Pull again for a failed group, with the secret typed anew, a kept credential, or none."""

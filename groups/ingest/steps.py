@@ -16,7 +16,7 @@ from django.db.models.functions import Now
 from groups.ingest.claim import Claim
 from groups.models import Image, PullStep
 from groups.states import Stale
-from registries.failures import PullFailed, printable
+from registries.failures import PullFailed, describe, printable
 
 Name = PullStep.Name
 Outcome = PullStep.Outcome
@@ -100,4 +100,4 @@ def trace(image: Image) -> list[dict[str, Any]]:
 
 
 def _title(error: Exception) -> str:
-    return error.title if isinstance(error, PullFailed) else "Something went wrong that we did not foresee"
+    return (describe(error.code, error.params) if isinstance(error, PullFailed) else describe("unexpected", {})).title

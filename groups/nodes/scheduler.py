@@ -8,10 +8,11 @@ one that another poll is taking is skipped, SQLite has one writer. The caller's 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID
 
-from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Sum
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce, Now
 
 from groups.delivery.tokens import Ended
@@ -24,11 +25,12 @@ MOST_A_POLL = 32
 _LOOKED_AT = 128
 
 
-def assign(node: Node) -> list[Instance]:
-    """Give the node what it can take and have its manifests made; return what it took."""
+def assign(node: Node, *, but: Sequence[str] = ()) -> list[Instance]:
+    """Give the node what it can take and have its manifests made; return what it took. `but` are ids of instances
+    that it is being told to stop: it may have them again once it no longer lists them."""
     if node.status != Node.Status.ACTIVE:
         return []
-    waiting = _waiting(node)
+    waiting = _waiting(node).exclude(pk__in=but) if but else _waiting(node)
     if not waiting.exists():
         return []
     has = list(node.instances.select_related("group"))
@@ -56,6 +58,20 @@ def assign(node: Node) -> list[Instance]:
     return taken
 
 
+def nodes_with_room(cpu: int | OuterRef, memory_mb: int | OuterRef) -> QuerySet[Node]:
+    """Active nodes that polled a moment ago and have so much free beside what they have."""
+    return (
+        Node.objects.filter(status=Node.Status.ACTIVE, last_seen_at__gt=Now() - FRESH)
+        .annotate(used_cpu=_used("cpu"), used_memory=_used("memory_mb"))
+        .filter(used_cpu__lte=F("cpu") - cpu, used_memory__lte=F("memory_mb") - memory_mb)
+    )
+
+
+def _used(what: str) -> Coalesce:
+    here = Instance.objects.filter(node=OuterRef("pk")).order_by().values("node")
+    return Coalesce(Subquery(here.annotate(n=Sum(f"group__{what}")).values("n")), 0)
+
+
 def _waiting(node: Node) -> QuerySet[Instance]:
     """What no node has, but for what this one gave back a moment ago: others come first."""
     given_back = NodeToken.objects.filter(
@@ -80,17 +96,6 @@ def _take(instance: Instance, node: Node) -> bool:
 
 def _has_better_place(group: ContainerGroup, node: Node, replicas: int) -> bool:
     """Whether some other node that polls has room for one and fewer of the group's replicas."""
-    others = Node.objects.filter(status=Node.Status.ACTIVE, last_seen_at__gt=Now() - FRESH).exclude(pk=node.pk)
-    return (
-        others.annotate(
-            used_cpu=Coalesce(Sum("instances__group__cpu"), 0),
-            used_memory=Coalesce(Sum("instances__group__memory_mb"), 0),
-            replicas=Count("instances", filter=Q(instances__group=group)),
-        )
-        .filter(
-            used_cpu__lte=F("cpu") - group.cpu,
-            used_memory__lte=F("memory_mb") - group.memory_mb,
-            replicas__lt=replicas,
-        )
-        .exists()
-    )
+    fewer = Count("instances", filter=Q(instances__group=group))
+    others = nodes_with_room(group.cpu, group.memory_mb).exclude(pk=node.pk)
+    return others.annotate(replicas=fewer).filter(replicas__lt=replicas).exists()

@@ -79,6 +79,19 @@ def test_starting_adds_the_instances_and_stopping_ends_them(group: ContainerGrou
     assert list(group.instances.values_list("state", "node")) == [("stopping", node.pk)]
 
 
+def test_a_group_that_is_started_again_at_once_gets_instances_of_its_own(group: ContainerGroup) -> None:
+    stopped(group)
+    actions.start(group)
+    node = Node.objects.create(name="n", public_key="k")
+    Instance.objects.update(node=node, state="running")
+
+    actions.stop(group)
+    actions.start(group)
+
+    states = sorted(group.instances.values_list("state", flat=True))
+    assert states == ["allocating"] * 3 + ["stopping"] * 3
+
+
 @pytest.mark.parametrize(
     ("action", "allowed"),
     [

@@ -141,6 +141,38 @@ def test_instances_are_counted(group: ContainerGroup, status: str, states: tuple
     assert words in sentence(group)
 
 
+def test_a_node_that_can_not_run_it_is_quoted(group: ContainerGroup) -> None:
+    ContainerGroup.objects.filter(pk=group.pk).update(status="deploying")
+    at_state(group, "creating", "creating", "running", node=Node.objects.create(name="node-1", public_key="k"))
+    Instance.objects.filter(state="running").update(message="all is well")
+    assert "says" not in sentence(group)
+
+    Instance.objects.filter(state="creating").update(message="this node has no container runtime.")
+    assert sentence(group) == "1 of 3 running, 2 on their way. node-1 says: this node has no container runtime."
+
+
+def test_who_waits_for_a_node_hears_why_none_comes(group: ContainerGroup) -> None:
+    ContainerGroup.objects.filter(pk=group.pk).update(status="deploying", cpu=2, memory_mb=2048)
+    at_state(group, "allocating")
+    why = "No node has 2 CPU and 2,048 MB free right now."
+    assert sentence(group) == f"0 of 3 running, 1 waiting for a node. {why}"
+    before = group_version(fresh(group), "member")
+
+    node = Node.objects.create(name="n", public_key="k", cpu=4, memory_mb=4096, last_seen_at=timezone.now())
+    assert why not in sentence(group)
+    assert group_version(fresh(group), "member") != before
+
+    for change in ({"cpu": 1}, {"status": "cordoned"}, {"last_seen_at": timezone.now() - timedelta(minutes=1)}):
+        Node.objects.update(cpu=4, status="active", last_seen_at=timezone.now())
+        Node.objects.filter(pk=node.pk).update(**change)
+        assert why in sentence(group)
+        assert group_version(fresh(group), "member") == before
+
+    Node.objects.update(last_seen_at=timezone.now())
+    at_state(group, "running", "running", node=node)
+    assert why in sentence(group)
+
+
 def failed(group: ContainerGroup, **values: Any) -> Failure:
     ContainerGroup.objects.filter(pk=group.pk).update(status="failed")
     row: dict[str, Any] = {"step": "authenticate", "code": "authentication_failed", "params": {"host": HOST}}
@@ -179,6 +211,7 @@ def test_a_failure_keeps_its_steps_and_marks_the_broken_one(group: ContainerGrou
     lines = {line.name: line for line in story.trace_lines(row)}
     assert [name for name, line in lines.items() if line.outcome == "failed"] == ["authenticate"]
     assert lines["authenticate"].raw == "401 UNAUTHORIZED"
+    assert lines["authenticate"].detail == row.words.title
     assert lines["layers"].outcome == "waiting"
     assert list(lines) == PullStep.Name.values
 

@@ -228,6 +228,28 @@ def test_an_instance_whose_manifest_is_missing_is_woken(group: ContainerGroup, s
     assert sweep()["manifests_woken"] == 0
 
 
+@pytest.mark.parametrize("status", ["deploying", "running"])
+def test_a_group_gets_the_instances_that_it_lacks(group: ContainerGroup, status: str) -> None:
+    node = Node.objects.create(name="n", public_key="k", last_seen_at=timezone.now())
+    ContainerGroup.objects.update(status=status, replicas=3)
+    Instance.objects.create(group=group, node=node, state="stopping")
+    Instance.objects.create(group=group, node=node, state="running")
+
+    assert sweep()["groups_topped_up"] == 1
+    assert sweep()["groups_topped_up"] == 0
+
+    states = sorted(Instance.objects.values_list("state", flat=True))
+    assert states == ["allocating", "allocating", "running", "stopping"]
+
+
+@pytest.mark.parametrize("status", ["pending", "stopped", "succeeded", "failed"])
+def test_a_group_that_should_not_run_gets_none(group: ContainerGroup, status: str) -> None:
+    ContainerGroup.objects.update(status=status)
+
+    assert sweep()["groups_topped_up"] == 0
+    assert not Instance.objects.exists()
+
+
 def blob(folder: Path, *, hours: int) -> str:
     """A file in the store, so many hours old; returns its name."""
     name = f"acme/ab/{uuid.uuid4().hex}"
@@ -280,6 +302,7 @@ def test_the_command_prints_one_line(group: ContainerGroup, capsys: pytest.Captu
         "sealing_keys_made",
         "sealing_keys_deleted",
         "pulls_woken",
+        "groups_topped_up",
         "manifests_woken",
         "checks_ended",
         "checks_woken",

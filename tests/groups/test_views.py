@@ -350,6 +350,23 @@ def test_pages_of_a_group_that_is_not_there_are_404(
         assert as_user(mallory).get(page("acme", "default", group.name)).status_code == 404
     for action in ACTIONS:
         assert member.post(reverse(f"groups:{action}", args=["acme", "other", group.name])).status_code == 404
+        assert member.get(reverse(f"groups:{action}", args=["acme", "other", group.name])).status_code == 404
+
+
+def test_a_page_that_watches_a_group_which_is_gone_is_led_to_the_list(
+    member: Client, mallory: Any, as_user: Any, group: ContainerGroup
+) -> None:
+    make_group(mallory.organizations.get().projects.get(), IMAGE, name="theirs")
+    htmx = {"HX-Request": "true"}
+    assert member.get(at(group, "status"), headers=htmx).status_code == 200
+
+    answers = [
+        member.get(reverse("groups:status", args=["acme", "default", name]), headers=htmx)
+        for name in ("absent", "theirs")
+    ]
+    for answer in answers:
+        assert (answer.status_code, answer.content, answer["HX-Redirect"]) == (200, b"", LIST)
+    assert as_user(mallory).get(at(group, "status"), headers=htmx).status_code == 404
 
 
 # What can be done
@@ -381,7 +398,8 @@ def test_who_comes_second_hears_so(member: Client, group: ContainerGroup, action
 def test_actions_are_posts_of_members_with_a_csrf_token(
     member: Client, viewer: Client, bob: Any, group: ContainerGroup, action: str
 ) -> None:
-    assert member.get(at(group, action)).status_code == 405
+    assert member.get(at(group, action))["Location"] == at(group, "detail")
+    assert member.put(at(group, action)).status_code == 405
     assert viewer.post(at(group, action)).status_code == 403
     strict = Client(enforce_csrf_checks=True)
     strict.force_login(bob, backend="django.contrib.auth.backends.ModelBackend")

@@ -47,6 +47,16 @@ def test_an_answer_means_what_it_means_at_that_registry(shared: Any, settings: A
     assert "did not accept" in failure.trace[2]["detail"]
 
 
+def test_the_step_says_the_same_as_the_failure(shared: Any) -> None:
+    with FakeRegistry(auth="basic", users={USER: SECRET}) as registry:
+        registry.push_image("team/app", "1.0")
+        again(make_group(shared, f"{registry.host}/team/app:1.0"))
+
+    failure = Failure.objects.get()
+    details = [line["detail"] for line in failure.trace if line["outcome"] == "failed"]
+    assert details == [failure.words.title] == ["The registry asks for credentials"]
+
+
 def test_an_anonymous_pull_is_understood_by_the_host() -> None:
     def refused(registry: str) -> PullFailed:
         said = refusal(Stage.PING, 405, {}, DENIED, host=registry, repository="team/app")
