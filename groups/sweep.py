@@ -1,8 +1,8 @@
 """Sets right what workers, Redis and the network left undone. One pass; safe beside running pulls and other sweeps.
 
 The database says what is to be done, so a pass needs nothing but it: leases that ran out, pulls and manifests that
-are due and may have lost their wake-up, credentials whose time is over, groups that lack instances, blobs that no layer
-is kept in. What happens to an abandoned pull is `groups.ingest.settle`'s to say.
+are due and may have lost their wake-up, credentials whose time is over, nodes that went silent, groups that lack
+instances, blobs that no layer is kept in. What happens to an abandoned pull is `groups.ingest.settle`'s to say.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from groups.ingest.rows import referenced
 from groups.ingest.steps import last_step
 from groups.instances import top_up
 from groups.models import Image, Instance, NodeManifest
+from groups.nodes.absence import release_silent
 from groups.states import Stale
 from groups.wakeups import waiting, wake_prepare, wake_pull
 from registries.actions import destroy_overdue
@@ -46,6 +47,7 @@ def sweep() -> dict[str, int]:
         "leases_expired": expire_leases(),
         "credentials_destroyed": destroy_overdue(),
         "pulls_woken": wake_pulls(),
+        "nodes_released": release_silent(),
         "groups_topped_up": top_up(),
         "manifests_woken": wake_manifests(),
         "blobs_removed": remove_orphans(),

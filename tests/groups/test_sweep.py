@@ -235,6 +235,7 @@ def test_the_command_prints_one_line(group: ContainerGroup, capsys: pytest.Captu
         "leases_expired",
         "credentials_destroyed",
         "pulls_woken",
+        "nodes_released",
         "groups_topped_up",
         "manifests_woken",
         "blobs_removed",
