@@ -167,7 +167,8 @@ def _named(document: Manifest | Index) -> str:
 def _among(document: Manifest | Index) -> str:
     if isinstance(document, Manifest):
         return ""
-    return f", of {sum(not entry.is_attestation for entry in document.entries)} platforms"
+    count = sum(not entry.is_attestation for entry in document.entries)
+    return f", of {count} platforms" if count > 1 else ""
 
 
 def _amount(manifest: Manifest) -> str:
