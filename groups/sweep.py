@@ -2,7 +2,8 @@
 
 The database says what is to be done, so a pass needs nothing but it: leases that ran out, pulls and manifests that
 are due and may have lost their wake-up, credentials whose time is over, nodes that went silent, groups that lack
-instances, blobs that no layer is kept in. What happens to an abandoned pull is `groups.ingest.settle`'s to say.
+instances, images that no group has, blobs that no layer is kept in. What happens to an abandoned pull is
+`groups.ingest.settle`'s to say.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from groups import store
+from groups.actions import delete_image
 from groups.failures import StoreFailed
 from groups.ingest import settle
 from groups.ingest.claim import Claim
@@ -37,7 +39,7 @@ log = structlog.get_logger(__name__)
 OVERLOOKED_SECONDS = 10
 """A wake-up that has not been heard for so long is sent again."""
 GRACE_SECONDS = 3600
-"""A blob younger than this may be about to get its layer."""
+"""A blob younger than this may be about to get its layer, an image its group."""
 BATCH = 500
 
 
@@ -50,6 +52,7 @@ def sweep() -> dict[str, int]:
         "nodes_released": release_silent(),
         "groups_topped_up": top_up(),
         "manifests_woken": wake_manifests(),
+        "images_removed": remove_images(),
         "blobs_removed": remove_orphans(),
     }
 
@@ -96,6 +99,13 @@ def wake_manifests() -> int:
     for instance_id in due:
         wake_prepare(instance_id)
     return len(due)
+
+
+def remove_images() -> int:
+    """Delete images that no group has, with their hold on a credential. Returns how many."""
+    grace = timedelta(seconds=GRACE_SECONDS)
+    left = Image.objects.filter(groups__isnull=True, created_at__lt=Now() - grace).values_list("pk", flat=True)
+    return sum(delete_image(image_id, older_than=grace) for image_id in left)
 
 
 def remove_orphans() -> int:
