@@ -12,6 +12,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from groups.environment import seal_environment
@@ -69,8 +70,10 @@ def retry(group: ContainerGroup, *, credential: Credential | None) -> ContainerG
     """Pull the same reference again for a failed group, with a new credential or none. The failed image's row goes;
     its record, the Failure, stays."""
     _only_from(group, Status.FAILED)
-    failed = group.image
     with transaction.atomic():
+        failed = _lock_image(group)
+        if failed is None:
+            raise Stale(f"ContainerGroup {group.pk} is gone")
         image = _queue_image(group.organization_id, parse(failed.reference), credential)
         move(group, to=Status.PENDING, image=image)
         failed.delete()
@@ -99,14 +102,43 @@ def delete(group: ContainerGroup) -> None:
     """Delete the group with its image. A pull in progress loses its row and stops; blobs are collected by `sweep`.
     Failure records and the delivery ledger stay."""
     with transaction.atomic():
-        image = Image.objects.select_for_update().filter(pk=group.image_id).first()
+        image = _lock_image(group)
         group.delete()
-        if image is None:
-            return
-        credential_id = image.credential_id
-        image.delete()
-        if credential_id is not None:
-            settle_credential(credential_id)
+        if image is not None:
+            _delete_image(image)
+
+
+def delete_image(image_id: Any, *, older_than: timedelta) -> bool:
+    """Delete an image that no group has, with its hold on the credential, once it is that old. Returns whether it
+    was there. For `groups.sweep`."""
+    with transaction.atomic():
+        ours = Image.objects.filter(pk=image_id, created_at__lt=Now() - older_than)
+        image = ours.select_for_update().first()
+        if image is None or ContainerGroup.objects.filter(image=image).exists():
+            return False
+        _delete_image(image)
+    return True
+
+
+def _delete_image(image: Image) -> None:
+    credential_id = image.credential_id
+    image.delete()
+    if credential_id is not None:
+        settle_credential(credential_id)
+
+
+def _lock_image(group: ContainerGroup) -> Image | None:
+    """Lock the group's image, then the group, the order in which a pull ends; return the image that it has now,
+    whatever the row in hand says. None where the group is gone."""
+    while True:
+        before = transaction.savepoint()
+        image = Image.objects.select_for_update(of=("self",)).filter(groups=group.pk).first()
+        current = ContainerGroup.objects.select_for_update().filter(pk=group.pk).first()
+        if current is None or (image is not None and image.pk == current.image_id):
+            transaction.savepoint_commit(before)
+            return image if current is not None else None
+        # A retry gave the group another image while we waited: let go of both, for the order's sake.
+        transaction.savepoint_rollback(before)
 
 
 def _only_from(group: ContainerGroup, *statuses: str) -> None:

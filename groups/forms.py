@@ -35,6 +35,11 @@ def live_credentials(organization_id: Any) -> Any:
     )
 
 
+def _between(low: int, high: int) -> list[Any]:
+    text = f"Between {low:,} and {high:,}."
+    return [MinValueValidator(low, text), MaxValueValidator(high, text)]
+
+
 class ReferenceField(forms.CharField):
     """An image as people name it; its clean value is a Reference. Of a pull command or a web address
     the image in it is read; what was typed is not repaired otherwise."""
@@ -102,14 +107,11 @@ class GroupForm(ImageForm):
         help_text="Lower-case letters, digits and hyphens. It is part of the group's address and can't be changed.",
         error_messages={"required": "Give the group a name, such as web or nightly-render."},
     )
-    replicas = forms.IntegerField(
-        label="Replicas", initial=1, validators=[MinValueValidator(1), MaxValueValidator(500)], help_text="1 to 500"
-    )
-    cpu = forms.IntegerField(
-        label="CPU cores", initial=1, validators=[MinValueValidator(1), MaxValueValidator(16)], help_text="1 to 16"
-    )
+    not_done = "Not created yet"
+    replicas = forms.IntegerField(label="Replicas", initial=1, validators=_between(1, 500), help_text="1 to 500")
+    cpu = forms.IntegerField(label="CPU cores", initial=1, validators=_between(1, 16), help_text="1 to 16")
     memory_mb = forms.IntegerField(
-        label="Memory in MB", initial=1024, validators=[MinValueValidator(128), MaxValueValidator(61440)],
+        label="Memory in MB", initial=1024, validators=_between(128, 61440),
         help_text="128 to 61,440",
     )  # fmt: skip
     command = forms.CharField(
@@ -208,6 +210,7 @@ class RetryForm(ProviderValuesForm):
 
     NEW = "new"
     NONE = "none"
+    not_done = "Not started yet"
 
     use = forms.ChoiceField(label="Try again with")
 

@@ -6,17 +6,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.core.paginator import Page, Paginator
-from django.db.models import Count, OuterRef, Q, Subquery, Sum
+from django.db.models import Count, Exists, OuterRef, Q, Subquery, Sum
 from django.db.models.functions import Coalesce
 
-from groups.models import ContainerGroup, Image, Instance, Layer
+from groups.models import ContainerGroup, Failure, Image, Instance, Layer
 from groups.versions import mark
 from registries.failures import describe
 
 PAGE_SIZE = 50
 BUSY_SECONDS = 4
 CALM_SECONDS = 20
-_MOVING = {ContainerGroup.Status.PENDING, ContainerGroup.Status.DEPLOYING}
+Status = ContainerGroup.Status
+_MOVING = {Status.PENDING, Status.DEPLOYING}
 
 
 @dataclass
@@ -48,7 +49,11 @@ def list_groups(project: Any, *, search: str = "", status: str = "", page: str |
         rows = rows.filter(Q(name__icontains=search) | Q(image__reference__icontains=search))
     up = Instance.objects.filter(group=OuterRef("pk"), state=Instance.State.RUNNING)
     received = Layer.objects.filter(image=OuterRef("image"))
+    failures = Failure.objects.filter(group=OuterRef("pk")).order_by("-created_at")
     rows = rows.select_related("image").annotate(
+        ending=Exists(Instance.objects.filter(group=OuterRef("pk"))),
+        failure_code=Subquery(failures.values("code")[:1]),
+        failure_params=Subquery(failures.values("params")[:1]),
         up=Coalesce(Subquery(up.order_by().values("group").annotate(n=Count("id")).values("n")), 0),
         received=Coalesce(Subquery(received.order_by().values("image").annotate(n=Sum("received")).values("n")), 0),
     )
@@ -73,10 +78,16 @@ def list_groups(project: Any, *, search: str = "", status: str = "", page: str |
 
 def _in_short(group: Any) -> str:
     """A few words beside the state, from what the row itself knows."""
-    if group.status == ContainerGroup.Status.DEPLOYING:
-        return f"{group.up} of {group.replicas} running"
-    if group.status != ContainerGroup.Status.PENDING:
-        return ""
-    if group.image.status == Image.Status.PULLING:
-        return "Pulling"
-    return describe(group.image.retry_code, {}).title if group.image.retry_code else "Waiting for a worker"
+    image = group.image
+    match group.status:
+        case Status.DEPLOYING:
+            return f"{group.up} of {group.replicas} running"
+        case Status.STOPPED:
+            return "Stopping" if group.ending else "Ready to start"
+        case Status.FAILED:
+            return describe(group.failure_code, group.failure_params or {}).title if group.failure_code else ""
+        case Status.PENDING if image.status == Image.Status.PULLING:
+            return "Pulling"
+        case Status.PENDING:
+            return describe(image.retry_code, image.retry_params).title if image.retry_code else "Waiting for a worker"
+    return ""

@@ -58,6 +58,11 @@ class StepLine:
     detail: str = ""
     raw: str = ""
 
+    @property
+    def spared(self) -> bool:
+        """Whether it is the credential's end, and there was nothing to destroy or not yet."""
+        return self.name == PullStep.Name.DESTROY and self.outcome == "ok" and not self.detail.startswith("Destroyed")
+
 
 @dataclass(frozen=True)
 class Crate:

@@ -1,9 +1,9 @@
 """Sets right what workers, Redis and the network left undone. One pass; safe beside running pulls and other sweeps.
 
 The database says what is to be done, so a pass needs nothing but it: leases that ran out, pulls and manifests that
-are due and may have lost their wake-up, credentials whose time is over and the keys that sealed them, groups that lack
-instances, checks nobody waits for, blobs that no layer is kept in. What happens to an abandoned pull is
-`groups.ingest.settle`'s to say.
+are due and may have lost their wake-up, credentials whose time is over and the keys that sealed them, nodes that went
+silent, groups that lack instances, checks nobody waits for, images that no group has, blobs that no layer is kept in.
+What happens to an abandoned pull is `groups.ingest.settle`'s to say.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from groups import checks, store
+from groups.actions import delete_image
 from groups.failures import StoreFailed
 from groups.holds import destroy_settled
 from groups.ingest import settle
@@ -28,6 +29,7 @@ from groups.ingest.rows import referenced
 from groups.ingest.steps import last_step
 from groups.instances import top_up
 from groups.models import Image, Instance, NodeManifest
+from groups.nodes.absence import release_silent
 from groups.states import Stale
 from groups.wakeups import waiting, wake_prepare, wake_pull
 from registries.actions import destroy_overdue
@@ -39,7 +41,7 @@ log = structlog.get_logger(__name__)
 OVERLOOKED_SECONDS = 10
 """A wake-up that has not been heard for so long is sent again."""
 GRACE_SECONDS = 3600
-"""A blob younger than this may be about to get its layer."""
+"""A blob younger than this may be about to get its layer, an image its group."""
 BATCH = 500
 
 
@@ -51,11 +53,13 @@ def sweep() -> dict[str, int]:
         "sealing_keys_made": begin_epoch(),
         "sealing_keys_deleted": delete_past_epochs(),
         "pulls_woken": wake_pulls(),
+        "nodes_released": release_silent(),
         "groups_topped_up": top_up(),
         "manifests_woken": wake_manifests(),
         "checks_ended": checks.end_overdue(),
         "checks_woken": checks.wake_overlooked(),
         "checks_removed": checks.remove_old(),
+        "images_removed": remove_images(),
         "blobs_removed": remove_orphans(),
     }
 
@@ -102,6 +106,13 @@ def wake_manifests() -> int:
     for instance_id in due:
         wake_prepare(instance_id)
     return len(due)
+
+
+def remove_images() -> int:
+    """Delete images that no group has, with their hold on a credential. Returns how many."""
+    grace = timedelta(seconds=GRACE_SECONDS)
+    left = Image.objects.filter(groups__isnull=True, created_at__lt=Now() - grace).values_list("pk", flat=True)
+    return sum(delete_image(image_id, older_than=grace) for image_id in left)
 
 
 def remove_orphans() -> int:

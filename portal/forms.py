@@ -11,6 +11,8 @@ from django.core.exceptions import ValidationError
 class SupportForm(forms.Form):
     """A question, about a failure or not, or the wish for a kind of registry."""
 
+    not_done = "Not sent yet"
+
     registry = forms.CharField(
         label="Which registry?", max_length=255, help_text="Its name or address, such as Harbor at hub.example.com."
     )

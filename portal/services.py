@@ -97,9 +97,18 @@ def web() -> Child:
 
 def worker(number: int) -> Child:
     """Return one worker. It takes checks that somebody waits for, then the short work of nodes, before a long pull."""
-    command = [sys.executable, "manage.py", "rqworker", "checks", "nodes", "pulls", "--skip-checks"]
+    return _worker(f"worker-{number}", "checks", "nodes", "pulls")
+
+
+def short_worker() -> Child:
+    """Return the worker that never pulls, so that checks and nodes don't wait while all others do."""
+    return _worker("worker-short", "checks", "nodes")
+
+
+def _worker(name: str, *queues: str) -> Child:
+    command = [sys.executable, "manage.py", "rqworker", *queues, "--skip-checks"]
     command += ["--worker-class", "groups.worker.PullWorker", "--serializer", "rq.serializers.JSONSerializer"]
-    return Child(f"worker-{number}", command, {"PORTAL_ZONE": "worker"})
+    return Child(name, command, {"PORTAL_ZONE": "worker"})
 
 
 def sweeper() -> Child:

@@ -38,7 +38,7 @@ def trace(failure: Failure) -> SafeString:
             (
                 _STEPS.get(str(step.get("name")), step.get("name") or "–"),
                 step.get("outcome") or "–",
-                step.get("started_at") or "–",
+                _clock(step),
                 _seconds(step),
                 step.get("detail") or "",
                 step.get("raw") or "",
@@ -46,8 +46,17 @@ def trace(failure: Failure) -> SafeString:
             for step in failure.trace
         ),
     )
-    heads = format_html_join("", "<th>{}</th>", ((head,) for head in ("Step", "", "Began", "Took", "Detail", "Raw")))
+    heads = format_html_join(
+        "", "<th>{}</th>", ((head,) for head in ("Step", "", "Began (UTC)", "Took", "Detail", "Raw"))
+    )
     return format_html("<table><thead><tr>{}</tr></thead><tbody>{}</tbody></table>", heads, rows)
+
+
+def _clock(step: dict[str, Any]) -> str:
+    try:
+        return f"{datetime.fromisoformat(step['started_at']):%H:%M:%S}"
+    except (KeyError, TypeError, ValueError):
+        return "–"
 
 
 def _seconds(step: dict[str, Any]) -> str:
@@ -90,13 +99,14 @@ class FailureAdmin(GuardedAdmin):
     form = ReviewForm
     list_display = (
         "created_at",
+        "code",
+        "step",
+        "registry",
+        "is_reviewed",
         "organization",
         "group_name",
         "reference",
-        "code",
-        "step",
         "raw",
-        "is_reviewed",
     )
     list_filter = (
         ReviewedFilter,

@@ -13,6 +13,7 @@ from django.template.response import TemplateResponse
 
 from groups.admin.groups import InstanceInline
 from groups.models import Enrolment, Node
+from groups.nodes.absence import remove
 from groups.nodes.cordon import cordon, uncordon
 from groups.nodes.enrolment import NameInvalid, check_name, create_enrolment
 from registries.records import RecordAdmin
@@ -34,7 +35,7 @@ class NodeAdmin(RecordAdmin):
     search_fields = ("=id", "name")
     fields = ("id", "name", "status", "last_seen_at", "enrolled_at", "cpu", "memory_mb", "gpu", "public_key")
     inlines = (NodeInstanceInline,)
-    actions = ("cordon", "uncordon")
+    actions = ("cordon", "uncordon", "remove")
 
     @admin.action(description="Cordon: give it nothing new", permissions=["operate"])
     def cordon(self, request: HttpRequest, queryset: QuerySet[Node]) -> None:
@@ -47,6 +48,25 @@ class NodeAdmin(RecordAdmin):
         if not self.too_many(request, queryset):
             chosen = list(queryset)
             self.done(request, [each for each in chosen if uncordon(each.pk)], change="Uncordoned", of=len(chosen))
+
+    @admin.action(description="Remove", permissions=["operate"])
+    def remove(self, request: HttpRequest, queryset: QuerySet[Node]) -> TemplateResponse | None:
+        """Let these nodes in no more and give what they run to others, after asking."""
+        if self.too_many(request, queryset):
+            return None
+        page = self.ask(
+            request,
+            queryset,
+            action="remove",
+            title="Remove these nodes?",
+            text="They are let in no more, for good: transfers under way stop within seconds, and other nodes take "
+            "over their instances. To come back, such a machine needs a new code.",
+        )
+        if page is not None:
+            return page
+        chosen = list(queryset)
+        self.done(request, [each for each in chosen if remove(each.pk)], change="Removed", of=len(chosen))
+        return None
 
 
 class EnrolmentForm(forms.ModelForm):

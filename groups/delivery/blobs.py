@@ -60,8 +60,12 @@ def _config(image: Image, span: Span) -> HttpResponseBase:
 def _layer(token: NodeToken, layers: list[Layer], span: Span) -> HttpResponseBase:
     layer, times = layers[0], len(layers)
     delivery = transfer.begin(token.pk, layer.cipher_digest, span, times)
-    source = _open(layer.object_name)
-    source.seek(span.first)
+    try:
+        source = _open(layer.object_name)
+        source.seek(span.first)
+    except BaseException:
+        transfer.give_back(delivery, span.length)
+        raise
     return StreamingHttpResponse(transfer.Body(source, delivery, span, times))
 
 

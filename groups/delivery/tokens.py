@@ -38,6 +38,8 @@ class Ended(StrEnum):
     GIVEN_BACK = "given back"
     STOPPED = "stopped"
     REVOKED = "revoked"
+    NODE_SILENT = "node silent"
+    NODE_REMOVED = "node removed"
 
 
 class TokenRefused(Exception):

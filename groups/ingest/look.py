@@ -81,7 +81,8 @@ def named(document: Manifest | Index) -> str:
 def among(document: Manifest | Index) -> str:
     if isinstance(document, Manifest):
         return ""
-    return f", of {sum(not entry.is_attestation for entry in document.entries)} platforms"
+    count = sum(not entry.is_attestation for entry in document.entries)
+    return f", of {count} platforms" if count > 1 else ""
 
 
 def amount(manifest: Manifest) -> str:

@@ -13,6 +13,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from groups.models import Node
+from groups.nodes.authentication import NotAuthenticated
 from groups.nodes.handover import Start, hand_over
 from groups.nodes.report import Capacity, Report
 from groups.nodes.reports import settle
@@ -31,17 +32,18 @@ class Answer:
 
 
 def poll(node: Node, report: Report) -> Answer:
-    """Take the node's report and return what it is to do."""
+    """Take the node's report and return what it is to do. Raises NotAuthenticated where the node was removed since
+    it was let in."""
     with transaction.atomic():
         _heartbeat(node, report.capacity)
         stop = settle(node, report)
-        assign(node)
+        assign(node, but=stop)
         start = hand_over(node, {each.id for each in report.instances})
     return Answer(start=start, stop=stop)
 
 
 def _heartbeat(node: Node, capacity: Capacity) -> None:
-    Node.objects.filter(pk=node.pk).update(
-        last_seen_at=Now(), cpu=capacity.cpu, memory_mb=capacity.memory_mb, gpu=capacity.gpu
-    )
+    known = Node.objects.filter(pk=node.pk).exclude(status=Node.Status.REMOVED)
+    if not known.update(last_seen_at=Now(), cpu=capacity.cpu, memory_mb=capacity.memory_mb, gpu=capacity.gpu):
+        raise NotAuthenticated
     node.cpu, node.memory_mb, node.gpu = capacity.cpu, capacity.memory_mb, capacity.gpu

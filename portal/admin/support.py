@@ -78,4 +78,10 @@ class SupportRequestAdmin(GuardedAdmin):
 
     def save_model(self, request: HttpRequest, obj: SupportRequest, form: Any, change: bool) -> None:
         # Only what this form changed: two of support may work on one request.
-        obj.save(update_fields=[name for name in form.changed_data if name in ("state", "answer", "note")])
+        changed = [name for name in form.changed_data if name in ("state", "answer", "note")]
+        unanswered = (SupportRequest.State.NEW, SupportRequest.State.SEEN)
+        if "answer" in changed and "state" not in changed and obj.answer.strip() and obj.state in unanswered:
+            # Else the member would read an answer to a request that is "New".
+            obj.state = SupportRequest.State.SOLVED
+            changed.append("state")
+        obj.save(update_fields=changed)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
+from threading import Barrier, Thread
 from typing import Any
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from groups import actions
@@ -141,6 +143,63 @@ def test_deleting_takes_image_and_secret_and_leaves_the_record(group: ContainerG
     credential.refresh_from_db()
     assert (credential.sealed, credential.destroyed_because) == (None, "settled")
     assert Failure.objects.get().group is None
+
+
+def test_deleting_takes_the_image_that_the_group_has_by_then(group: ContainerGroup, project: Any) -> None:
+    move(group, to="failed")
+    seen_before = ContainerGroup.objects.select_related("image").get()
+    credential = make_credential(project.organization, HOST)
+    actions.retry(group, credential=credential)
+
+    actions.delete(seen_before)
+
+    assert not ContainerGroup.objects.exists()
+    assert not Image.objects.exists()
+    credential.refresh_from_db()
+    assert not credential.is_live
+
+
+def test_a_group_that_was_deleted_is_not_retried(group: ContainerGroup, project: Any) -> None:
+    move(group, to="failed")
+    seen_before = ContainerGroup.objects.get()
+    actions.delete(group)
+
+    with pytest.raises(Stale):
+        actions.retry(seen_before, credential=None)
+    actions.delete(seen_before)
+
+    assert not Image.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_retrying_and_deleting_at_once_leaves_no_image_behind(project: Any, sent: list[Any]) -> None:
+    for number in range(10):
+        made = make_group(
+            project, REFERENCE, name=f"group-{number}", credential=make_credential(project.organization, HOST)
+        )
+        move(made, to="failed")
+        barrier = Barrier(2)
+        again = make_credential(project.organization, HOST)
+
+        def run(action: Any, group_id: Any = made.pk, barrier: Barrier = barrier) -> None:
+            try:
+                mine = ContainerGroup.objects.select_related("image").get(pk=group_id)
+                barrier.wait()
+                action(mine)
+            except Stale:
+                pass
+            finally:
+                connection.close()
+
+        retry = partial(actions.retry, credential=again)
+        threads = [Thread(target=run, args=(action,)) for action in (retry, actions.delete)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+        assert not ContainerGroup.objects.exists()
+        assert not Image.objects.exists()
 
 
 def test_a_credential_that_another_pull_waits_for_stays(group: ContainerGroup, project: Any) -> None:

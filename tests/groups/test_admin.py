@@ -44,7 +44,7 @@ def test_a_failure_is_told_in_words_and_steps(support: Client, rows: Rows) -> No
     assert "The registry did not accept the credentials" in page
     assert "Check the user name and the secret" in page
     assert "<th>Find the registry</th><td>ok</td>" in page
-    assert "2.5 s" in page
+    assert "<td>00:00:00</td><td>2.5 s</td>" in page
     assert "401 UNAUTHORIZED" in page
     assert MARKUP not in page
     assert escape(MARKUP) in page
@@ -114,6 +114,22 @@ def test_an_operator_cordons_and_lets_in_again(operator: Client, rows: Rows) -> 
         node.refresh_from_db()
         assert node.status == status
     assert [message for _, message in logged()] == ["Uncordoned", "Cordoned"]
+
+
+def test_an_operator_removes_a_node_after_being_asked(operator: Client, support: Client, rows: Rows) -> None:
+    node = rows[Node]
+    support.post(url(Node), act("remove", node, confirmed="yes"))
+    asked = operator.post(url(Node), act("remove", node)).content.decode()
+    assert "Remove these nodes?" in asked
+    assert Node.objects.get().status == "active"
+
+    for said in ("Removed 1 of 1.", "Removed 0 of 1."):
+        done = operator.post(url(Node), act("remove", node, confirmed="yes"), follow=True)
+        assert said in done.content.decode()
+
+    assert Node.objects.get().status == "removed"
+    assert not NodeToken.objects.filter(node=node, ended_at__isnull=True).exists()
+    assert logged() == [(str(node.pk), "Removed")]
 
 
 def test_a_removed_node_stays_removed(operator: Client, rows: Rows) -> None:

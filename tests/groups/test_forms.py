@@ -112,6 +112,13 @@ def test_bad_values_are_errors_of_their_field(fill: Any, field: str, value: str)
     assert list(form.errors) == [field]
 
 
+def test_bounds_are_named(fill: Any) -> None:
+    form = fill(replicas="501", memory_mb="1")
+
+    assert form.errors["replicas"] == ["Between 1 and 500."]
+    assert form.errors["memory_mb"] == ["Between 128 and 61,440."]
+
+
 @pytest.mark.parametrize(
     ("text", "line"),
     [

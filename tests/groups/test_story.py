@@ -216,6 +216,23 @@ def test_a_failure_keeps_its_steps_and_marks_the_broken_one(group: ContainerGrou
     assert list(lines) == PullStep.Name.values
 
 
+@pytest.mark.parametrize(
+    ("detail", "spared"),
+    [
+        ("Destroyed", False),
+        ("Destroyed already: a member removed it", False),
+        ("Kept for other groups until 04:45 UTC at most", True),
+        ("Kept until another pull that uses it has ended", True),
+        ("There was none", True),
+    ],
+)
+def test_only_what_was_destroyed_is_told_as_destroyed(group: ContainerGroup, detail: str, spared: bool) -> None:
+    pulling(group, "store", "destroy")
+    PullStep.objects.filter(image=group.image).update(outcome="ok", detail=detail)
+
+    assert [line.name for line in story.tell(fresh(group)).steps if line.spared] == (["destroy"] if spared else [])
+
+
 def test_an_old_record_of_steps_that_are_no_more_is_still_shown(group: ContainerGroup) -> None:
     row = failed(group, trace=[{"name": "abolished", "outcome": "ok"}], code="abolished_code")
 

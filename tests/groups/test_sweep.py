@@ -250,6 +250,23 @@ def test_a_group_that_should_not_run_gets_none(group: ContainerGroup, status: st
     assert not Instance.objects.exists()
 
 
+def test_an_image_that_no_group_has_goes_with_its_secret(group: ContainerGroup, project: Any) -> None:
+    credential = group.image.credential
+    assert credential is not None
+    left = group.image
+    group.delete()
+    assert sweep()["images_removed"] == 0
+    kept = make_group(project, f"{HOST}/team/app:1.0", name="other").image
+    Image.objects.update(created_at=ago(hours=2))
+
+    assert sweep()["images_removed"] == 1
+
+    assert Image.objects.get() == kept
+    assert not Image.objects.filter(pk=left.pk).exists()
+    credential.refresh_from_db()
+    assert (credential.sealed, credential.destroyed_because) == (None, "settled")
+
+
 def blob(folder: Path, *, hours: int) -> str:
     """A file in the store, so many hours old; returns its name."""
     name = f"acme/ab/{uuid.uuid4().hex}"
@@ -302,11 +319,13 @@ def test_the_command_prints_one_line(group: ContainerGroup, capsys: pytest.Captu
         "sealing_keys_made",
         "sealing_keys_deleted",
         "pulls_woken",
+        "nodes_released",
         "groups_topped_up",
         "manifests_woken",
         "checks_ended",
         "checks_woken",
         "checks_removed",
+        "images_removed",
         "blobs_removed",
     }
 

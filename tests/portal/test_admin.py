@@ -157,6 +157,28 @@ def test_support_answers_a_request(clients: dict[str, Client], rows: Rows) -> No
     assert LogEntry.objects.get().object_id == str(asked.pk)
 
 
+@pytest.mark.parametrize(
+    ("before", "sent", "after"),
+    [
+        ("new", {"state": "new", "answer": "Use a token."}, "solved"),
+        ("seen", {"state": "seen", "answer": "Use a token."}, "solved"),
+        ("new", {"state": "waiting", "answer": "Which one?"}, "waiting"),
+        ("waiting", {"state": "waiting", "answer": "Which one?"}, "waiting"),
+        ("new", {"state": "new", "answer": "", "note": "Looked at it."}, "new"),
+    ],
+)
+def test_an_answer_solves_a_request(
+    clients: dict[str, Client], rows: Rows, before: str, sent: dict[str, str], after: str
+) -> None:
+    asked = rows[SupportRequest]
+    SupportRequest.objects.filter(pk=asked.pk).update(state=before)
+
+    assert clients["support"].post(url(SupportRequest, asked.pk), {"note": ""} | sent).status_code == 302
+
+    asked.refresh_from_db()
+    assert (asked.state, asked.answer) == (after, sent["answer"])
+
+
 def test_an_operator_makes_a_person(clients: dict[str, Client]) -> None:
     sent = {
         "email": "Nina@Acme.Example",

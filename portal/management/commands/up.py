@@ -57,6 +57,7 @@ class Command(BaseCommand):
         supervisor.start(services.web())
         for number in range(1, settings.PORTAL_WORKERS + 1):
             supervisor.start(services.worker(number))
+        supervisor.start(services.short_worker())
         supervisor.start(services.sweeper())
         services.wait_for_web()
         self.say(f"Drayage is at   {settings.PORTAL_PUBLIC_URL}")

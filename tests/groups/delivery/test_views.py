@@ -12,6 +12,7 @@ from django.utils import timezone
 from groups.actions import delete
 from groups.delivery import transfer
 from groups.delivery.tokens import Ended, end
+from groups.failures import StoreFailed
 from groups.models import Image, LayerDelivery, NodeToken, Redemption
 from groups.states import move
 from portal.models import Organization
@@ -154,7 +155,46 @@ def test_a_client_that_was_cut_at_the_end_may_resume_but_not_for_ever(
         response = client.get(f"{NAME}/blobs/{layers[1]}", headers=bearer | {"Range": "bytes=1-"})
         statuses.append(response.status_code)
         body(response)
-    assert statuses == [206, 206, 206, 403]
+    assert statuses == [206, 206, 403, 403]
+
+
+@pytest.mark.parametrize("asked", ["bytes=0-{}", "bytes=1-", "bytes=2-{}"])
+def test_transfers_side_by_side_keep_to_the_bound(
+    client: Client, bearer: dict[str, str], layers: list[str], monkeypatch: pytest.MonkeyPatch, asked: str
+) -> None:
+    monkeypatch.setattr(transfer, "PIECE", 64 * 1024)
+    address = f"{NAME}/blobs/{layers[1]}"
+    size = int(client.head(address, headers=bearer)["Content-Length"])
+    asking = bearer | {"Range": asked.format(size - 2)}
+
+    under_way = [client.get(address, headers=asking) for _ in range(10)]
+
+    sent = [body(response) for response in under_way if response.status_code == 206]
+    assert [response.status_code for response in under_way] == [206] * 3 + [403] * 7
+    assert LayerDelivery.objects.get().sent_bytes == sum(map(len, sent)) <= 3 * size
+
+
+def test_what_was_not_sent_may_be_asked_for_again(
+    client: Client, bearer: dict[str, str], layers: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transfer, "PIECE", 1024)
+    address = f"{NAME}/blobs/{layers[1]}"
+    for tries in range(1, 21):
+        cut(client.get(address, headers=bearer))
+        assert LayerDelivery.objects.get().sent_bytes == 1024 * tries
+    assert digest_of(body(client.get(address, headers=bearer))) == layers[1]
+
+
+def test_a_storage_that_is_away_costs_nothing(
+    client: Client, bearer: dict[str, str], layers: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(name: str) -> None:
+        raise StoreFailed(raw="away")
+
+    monkeypatch.setattr("groups.delivery.blobs._open", away)
+    for _ in range(5):
+        assert client.get(f"{NAME}/blobs/{layers[0]}", headers=bearer).status_code == 503
+    assert LayerDelivery.objects.get().sent_bytes == 0
 
 
 @pytest.mark.parametrize(

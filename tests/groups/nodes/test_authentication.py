@@ -9,6 +9,10 @@ import time
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from django.test import Client
 from joserfc import jwt
 from joserfc.jwk import ECKey, RSAKey
@@ -159,6 +163,47 @@ def test_nothing_in_the_token_chooses_key_or_algorithm(node: NodeInHand) -> None
     mine = ECKey.import_key(node.private_pem)
     token = jwt.encode({"alg": "ES256", "jku": "https://evil.example/keys"}, claims, mine, algorithms=["ES256"])
     refused(f"Bearer {token}")
+
+
+ODD_HEADERS = [
+    b'{"alg":"ES256","crit":5}',
+    b'{"alg":"ES256","crit":[{}]}',
+    b'{"alg":"ES256","crit":["exp"]}',
+    b'{"alg":"ES256","b64":false,"crit":["b64"]}',
+    b'{"alg":"ES256","x5c":5}',
+    b'{"alg":"ES256","jwk":{}}',
+    b'{"alg":"ES256","typ":5}',
+    b'{"alg":"ES256","kid":[{}]}',
+    b'{"alg":"ES256","kid":"\\ud800"}',
+    b'{"alg":"none","alg":"ES256"}',
+    b'{"alg":["ES256"]}',
+    b'{"alg":{}}',
+    b'{"alg":5}',
+    b'{"alg":null}',
+    b'{"alg":"ES384"}',
+    b'{"alg":"\xff"}',
+    b"{}",
+    b"[]",
+    b'"x"',
+    b"null",
+    b"[" * 1400 + b"]" * 1400,
+    b'{"a":' * 500 + b"1" + b"}" * 500,
+]
+
+
+@pytest.mark.parametrize("header", ODD_HEADERS, ids=lambda header: header[:30].decode("latin-1"))
+def test_odd_headers_are_refused_as_all_else_is(node: NodeInHand, header: bytes) -> None:
+    """Of a node that is there, with and without its signature, and of one that isn't."""
+    _, payload, signature = node.signed().split(".")
+    first = base64.urlsafe_b64encode(header).rstrip(b"=").decode()
+    key = load_pem_private_key(node.private_pem, None)
+    assert isinstance(key, EllipticCurvePrivateKey)
+    r, s = decode_dss_signature(key.sign(f"{first}.{payload}".encode(), ECDSA(SHA256())))
+    own = base64.urlsafe_b64encode(r.to_bytes(32) + s.to_bytes(32)).rstrip(b"=").decode()
+    refused(f"Bearer {first}.{payload}.{own}")
+    refused(f"Bearer {first}.{payload}.{signature}")
+    Node.objects.all().delete()
+    refused(f"Bearer {first}.{payload}.{own}")
 
 
 def test_a_node_with_an_rsa_key_may_not_use_another_rsa_algorithm(db: None) -> None:

@@ -1,0 +1,67 @@
+"""Nodes that are gone: silent for too long, or removed. What they had goes to others.
+
+A node that was only silent is told to stop its old instances when it polls again, since they are no longer its own.
+Order of locks: the node's row, as a poll of it begins with, then the groups, then the instances.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef
+from django.db.models.functions import Now
+
+from groups.delivery import tokens
+from groups.delivery.tokens import Ended
+from groups.models import ContainerGroup, Instance, Node, NodeToken
+from groups.nodes.reports import follow
+from groups.states import Stale, move
+
+SILENT_AFTER = timedelta(seconds=90)
+State = Instance.State
+
+
+def release_silent() -> int:
+    """Take everything from nodes that have not polled for 90 s; return from how many."""
+    silent = Node.objects.filter(last_seen_at__lt=Now() - SILENT_AFTER)
+    has_any = Exists(Instance.objects.filter(node=OuterRef("pk")))
+    released = 0
+    for node_id in silent.filter(has_any).values_list("pk", flat=True):
+        with transaction.atomic():
+            # Asked again with the row locked: the node may be polling this moment.
+            if silent.select_for_update().filter(pk=node_id).first() is not None:
+                _take_back(node_id, Ended.NODE_SILENT, "Its node went silent.")
+                released += 1
+    return released
+
+
+def remove(node_id: Any) -> bool:
+    """Let the node in no more, end its tokens and sessions, and give its instances to others. Returns whether it
+    was there until now. A removed node stays removed."""
+    with transaction.atomic():
+        there = Node.objects.filter(pk=node_id).exclude(status=Node.Status.REMOVED)
+        if not there.update(status=Node.Status.REMOVED):
+            return False
+        _take_back(node_id, Ended.NODE_REMOVED, "Its node was removed.")
+    return True
+
+
+def _take_back(node_id: Any, because: Ended, message: str) -> None:
+    """What was stopping is gone, the rest is allocated again. The node's row is locked."""
+    group_ids = list(Instance.objects.filter(node=node_id).order_by().values_list("group", flat=True).distinct())
+    groups = ContainerGroup.objects.select_for_update(no_key=True).filter(pk__in=group_ids).order_by("pk")
+    locked = [group.pk for group in groups]
+    tokens.end(NodeToken.objects.filter(node=node_id, ended_at__isnull=True), because)
+    had = Instance.objects.filter(node=node_id)
+    had.filter(state=State.STOPPING).delete()
+    # These are in that state already: only their place changes.
+    had.filter(state=State.ALLOCATING).update(node=None, assigned_at=None, message=message, changed_at=Now())
+    for instance in had.exclude(state__in=[State.STOPPING, State.ALLOCATING]):
+        try:
+            move(instance, to=State.ALLOCATING, node=None, assigned_at=None, progress=0, message=message)
+        except Stale:
+            continue  # stopped meanwhile; the next pass finds it
+    for group_id in locked:
+        follow(group_id)

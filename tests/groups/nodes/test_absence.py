@@ -1,0 +1,118 @@
+"""What becomes of the instances of a node that went silent or was removed."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from groups.actions import stop
+from groups.models import ContainerGroup, Instance, Node, NodeToken
+from groups.nodes.absence import release_silent, remove
+from groups.nodes.authentication import NotAuthenticated
+from groups.nodes.poll import poll
+from groups.nodes.report import Capacity, Report
+from tests.groups.delivery.made import NodeInHand, prepare_all
+
+
+def last_seen(node: NodeInHand, *, seconds: int) -> None:
+    Node.objects.filter(pk=node.row.pk).update(last_seen_at=timezone.now() - timedelta(seconds=seconds))
+
+
+def listed(given: dict[str, Any], state: str = "running") -> dict[str, Any]:
+    return {"id": given["instance"], "state": state, "progress": 0, "message": ""}
+
+
+def status() -> str:
+    return ContainerGroup.objects.get().status
+
+
+@pytest.mark.parametrize("state", ["allocating", "downloading", "creating", "running"])
+def test_what_a_silent_node_had_is_allocated_again(given: dict[str, Any], node: NodeInHand, state: str) -> None:
+    Instance.objects.update(state=state)
+    ContainerGroup.objects.update(status="running" if state == "running" else "deploying")
+    last_seen(node, seconds=91)
+
+    assert release_silent() == 1
+    assert release_silent() == 0
+
+    instance = Instance.objects.get()
+    assert (instance.state, instance.node, instance.assigned_at) == ("allocating", None, None)
+    assert status() == "deploying"
+    assert NodeToken.objects.get().ended_because == "node silent"
+
+
+def test_a_session_of_a_silent_node_is_over(given: dict[str, Any], node: NodeInHand) -> None:
+    bearer = node.bearer(given["token"])
+    assert Client().get("/v2/", headers=bearer).status_code == 200
+    last_seen(node, seconds=91)
+    release_silent()
+    assert Client().get("/v2/", headers=bearer).status_code == 401
+
+
+def test_what_was_stopping_on_a_silent_node_is_gone(given: dict[str, Any], node: NodeInHand) -> None:
+    stop(ContainerGroup.objects.get())
+    last_seen(node, seconds=91)
+
+    assert release_silent() == 1
+
+    assert not Instance.objects.exists()
+    assert status() == "stopped"
+
+
+def test_a_node_that_polls_keeps_what_it_has(given: dict[str, Any], node: NodeInHand) -> None:
+    last_seen(node, seconds=80)
+    assert release_silent() == 0
+    assert Instance.objects.get().node == node.row
+
+
+def test_another_node_takes_over_and_the_first_is_told_to_stop(
+    given: dict[str, Any], node: NodeInHand, other_node: NodeInHand
+) -> None:
+    node.poll(listed(given))
+    assert status() == "running"
+    last_seen(node, seconds=91)
+    release_silent()
+    other_node.poll()
+    prepare_all()
+    (start,) = other_node.poll().json()["start"]
+    assert start["instance"] == given["instance"]
+
+    assert node.poll(listed(given)).json() == {"start": [], "stop": [given["instance"]]}
+    assert Instance.objects.get().node == other_node.row
+    assert node.poll().json() == {"start": [], "stop": []}
+
+
+def test_a_node_that_comes_back_alone_stops_first_and_starts_then(given: dict[str, Any], node: NodeInHand) -> None:
+    node.poll(listed(given))
+    last_seen(node, seconds=91)
+    release_silent()
+
+    for state in ("running", "stopping"):
+        assert node.poll(listed(given, state)).json() == {"start": [], "stop": [given["instance"]]}
+    (start,) = node.poll().json()["start"]
+    assert start["instance"] == given["instance"]
+
+
+def test_a_removed_node_gives_everything_back(given: dict[str, Any], node: NodeInHand) -> None:
+    bearer = node.bearer(given["token"])
+    Instance.objects.update(state="running")
+    ContainerGroup.objects.update(status="running")
+
+    assert remove(node.row.pk)
+    assert not remove(node.row.pk)
+
+    instance = Instance.objects.get()
+    assert (instance.state, instance.node, status()) == ("allocating", None, "deploying")
+    assert not NodeToken.objects.filter(ended_at__isnull=True).exists()
+    assert Client().get("/v2/", headers=bearer).status_code == 401
+    assert node.poll(listed(given)).status_code == 401
+
+
+def test_a_poll_that_was_let_in_just_before_the_removal_gets_nothing(group: Any, node: NodeInHand) -> None:
+    remove(node.row.pk)
+    with pytest.raises(NotAuthenticated):
+        poll(node.row, Report(Capacity(8, 16384)))
