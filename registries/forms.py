@@ -147,6 +147,14 @@ class CredentialForm(ProviderValuesForm):
         max_length=63,
         help_text="How you find it again in lists. Left empty, it is called after user and host.",
     )
+    trial = forms.CharField(
+        label="Test it on an image",
+        required=False,
+        max_length=512,
+        widget=forms.TextInput(attrs={"class": "input-mono", "autocapitalize": "none", "spellcheck": "false",
+                                      "placeholder": "team/app:1.0"}),
+        help_text="A worker signs in and reads what a pull of this image would need. Nothing is pulled.",
+    )  # fmt: skip
     hold = forms.ChoiceField(
         label="How long it is kept", choices=Credential.Hold.choices, initial=Credential.Hold.PULL,
         widget=forms.RadioSelect(attrs={"class": "form-check-input"}),
@@ -159,7 +167,9 @@ class CredentialForm(ProviderValuesForm):
         self.fields["host"].help_text = provider.host_help
         if provider.host:
             del self.fields["host"]
-        self.order_fields(["paste", "host", *(each.name for each in provider.fields), "ca", "keep", "name", "hold"])
+        self.order_fields(
+            ["paste", "host", *(each.name for each in provider.fields), "ca", "keep", "name", "hold", "trial"]
+        )
 
     def clean_host(self) -> str:
         try:

@@ -67,6 +67,8 @@ def new(request: Any, org: str) -> HttpResponse:
         )
         read = f"Read as {pasted.host}, user {pasted.username[:80] or 'as typed'}. " if pasted else ""
         messages.success(request, f"{read}{credential.name} is here, encrypted. Nobody can read it back.")
+        if trial := form.cleaned_data["trial"]:
+            request.session[_trial(credential)] = trial
         return redirect(_after(request, credential))
     kept = {name: request.GET[name][:512] for name in ("for", "host", "image", "replaces") if name in request.GET}
     going_on = f"&{urlencode(kept)}" if kept else ""
@@ -90,7 +92,9 @@ def detail(request: Any, org: str, credential: uuid.UUID) -> HttpResponse:
     provider = PROVIDERS.get(row.provider)
     labels = {each.name: each.label for each in provider.fields} if provider else {}
     typed = [(labels.get(name, name), value) for name, value in row.fields.items()]
-    context = {"credential": row, "provider": provider, "typed": typed, "images": images}
+    # In the session, not in the address: a link from elsewhere starts no test.
+    trial = request.session.pop(_trial(row), "")
+    context = {"credential": row, "provider": provider, "typed": typed, "images": images, "trial": trial}
     return render(request, "registries/detail.html", context)
 
 
@@ -162,3 +166,8 @@ def _after(request: HttpRequest, credential: Credential) -> str:
     if image := request.GET.get("image", "")[:512]:
         chosen["image"] = image
     return f"{reverse('groups:new', args=[organization.slug, project.slug])}?{urlencode(chosen)}"
+
+
+def _trial(credential: Credential) -> str:
+    """Where the session keeps the image that a new credential is tested on."""
+    return f"trial-{credential.pk}"

@@ -182,3 +182,28 @@ def test_the_enter_key_creates_and_does_not_check(
 
     expect(page).to_have_url(re.compile("/groups/web/$"))
     assert not ImageCheck.objects.exists()
+
+
+def test_a_credential_is_tested_as_it_is_added(
+    open_context: Callable[..., BrowserContext],
+    alice: Any,
+    acme: Any,
+    registry: FakeRegistry,
+    work: Callable[[], None],
+) -> None:
+    page = open_context("desk").new_page()
+    sign_in(page, alice)
+    page.goto("/o/acme/registries/new/?kind=self_hosted")
+    page.get_by_label("Host").fill(registry.host)
+    page.get_by_label("User name").fill(USER)
+    page.get_by_label("Password or token").fill("a wrong one")
+    page.get_by_label("Test it on an image").fill("team/app:1.0")
+    page.get_by_role("button", name=re.compile("Encrypt")).click()
+    expect(page.locator("#check .trail")).to_be_visible()
+    work()
+    expect(page.locator("#check")).to_contain_text("did not accept the credentials")
+
+    # Once: opening the page again starts nothing.
+    page.reload()
+    expect(page.locator("#check")).to_be_empty()
+    assert ImageCheck.objects.count() == 1
