@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from groups import check_views, views
+from groups import action_views, check_views, views
 
 app_name = "groups"
 urlpatterns = [
@@ -17,9 +17,9 @@ urlpatterns = [
     path("new/check/<uuid:check>/", check_views.checked, name="checked"),
     path("<slug:name>/", views.detail, name="detail"),
     path("<slug:name>/status/", views.status, name="status"),
-    path("<slug:name>/start/", views.start, name="start"),
-    path("<slug:name>/stop/", views.stop, name="stop"),
-    path("<slug:name>/retry/", views.retry, name="retry"),
-    path("<slug:name>/delete/", views.delete, name="delete"),
-    path("<slug:name>/failures/<uuid:failure>/", views.failure, name="failure"),
+    path("<slug:name>/start/", action_views.start, name="start"),
+    path("<slug:name>/stop/", action_views.stop, name="stop"),
+    path("<slug:name>/retry/", action_views.retry, name="retry"),
+    path("<slug:name>/delete/", action_views.delete, name="delete"),
+    path("<slug:name>/failures/<uuid:failure>/", action_views.failure, name="failure"),
 ]

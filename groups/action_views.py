@@ -1,0 +1,170 @@
+"""What can be done to a group from its pages: start, stop, delete, and try a failed pull again.
+
+Only a POST acts. Actions answer with a redirect, and somebody who comes second hears so. The pages that only show
+something stand in `groups.views`.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.contrib import messages
+from django.db import transaction
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_GET, require_http_methods
+
+from groups import actions, story
+from groups.forms import DeleteForm, RetryForm, live_credentials
+from groups.models import ContainerGroup, Failure
+from groups.states import MoveForbidden, Stale
+from groups.views import group_of, heard, show, to_group
+from registries.actions import add_credential
+from registries.forms import ProviderValuesForm
+from registries.models import Credential
+from registries.providers import PROVIDERS
+from registries.providers.recognise import recognise
+
+STALE = "Somebody else was first: the group has changed meanwhile. This is how it stands now."
+_ABOUT_CREDENTIALS = {"authentication_failed", "access_denied", "credential_malformed", "credential_expired"}
+
+
+def _led_back(act: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Only a POST acts; whoever opens an action's address, as after signing in again, is led to the group."""
+
+    @wraps(act)
+    def view(request: Any, org: str, project: str, name: str) -> HttpResponse:
+        return (
+            act(request, org, project, name) if request.method == "POST" else to_group(request, group_of(request, name))
+        )
+
+    return require_http_methods(["GET", "HEAD", "POST"])(view)
+
+
+@_led_back
+def start(request: Any, org: str, project: str, name: str) -> HttpResponse:
+    """Have the group's replicas run."""
+    return _act(request, name, actions.start)
+
+
+@_led_back
+def stop(request: Any, org: str, project: str, name: str) -> HttpResponse:
+    """Stop the group."""
+    return _act(request, name, actions.stop)
+
+
+@_led_back
+def delete(request: Any, org: str, project: str, name: str) -> HttpResponse:
+    """Delete the group, once its name was typed."""
+    group = group_of(request, name)
+    form = DeleteForm(request.POST, expected=name)
+    if not form.is_valid():
+        return show(request, group, form)
+    actions.delete(group)
+    messages.success(request, f"{name} is deleted, with its image.")
+    return redirect("groups:list", org, project)
+
+
+@require_GET
+@never_cache
+def failure(request: Any, org: str, project: str, name: str, failure: uuid.UUID) -> HttpResponse:
+    """Why a pull failed, and the ways out."""
+    group = group_of(request, name)
+    row = get_object_or_404(Failure, group=group, pk=failure)
+    return _failure(request, group, row, _retry_form(request, group))
+
+
+@sensitive_post_parameters()
+@_led_back
+@never_cache
+def retry(request: Any, org: str, project: str, name: str) -> HttpResponse:
+    """Pull again for a failed group, with the secret typed anew, a kept credential, or none."""
+    group = group_of(request, name)
+    form = _retry_form(request, group, request.POST)
+    last = group.failures.order_by("-created_at").first()
+    if group.status != ContainerGroup.Status.FAILED or last is None:
+        messages.info(request, STALE)
+        return to_group(request, group)
+    if not form.is_valid():
+        return _failure(request, group, last, form)
+    try:
+        with transaction.atomic():
+            actions.retry(group, credential=_credential_for(request, group, form))
+    except (Stale, MoveForbidden):
+        messages.info(request, STALE)
+    return to_group(request, group)
+
+
+def _act(request: Any, name: str, action: Any) -> HttpResponse:
+    group = group_of(request, name)
+    try:
+        action(group)
+    except (Stale, MoveForbidden):
+        messages.info(request, STALE)
+    return to_group(request, group)
+
+
+def _failure(request: Any, group: ContainerGroup, row: Failure, form: RetryForm) -> HttpResponse:
+    provider = PROVIDERS.get(row.provider)
+    context = {
+        "group": group,
+        "failure": row,
+        "steps": story.trace_lines(row),
+        "hint": provider.hints.get(row.code, "") if provider else "",
+        "form": form,
+        "can_retry": group.status == ContainerGroup.Status.FAILED,
+        "requests": row.support_requests.order_by("created_at"),
+    }
+    return render(request, "groups/failure.html", context, status=heard(form))
+
+
+def _retry_form(request: Any, group: ContainerGroup, data: Any = None) -> RetryForm:
+    old = group.image.credential
+    provider = PROVIDERS.get(group.image.provider) or recognise(group.image.registry)
+    prefilled = {each.name: old.fields.get(each.name, "") for each in provider.fields if not each.secret} if old else {}
+    prefilled |= {"ca": old.ca} if old else {}
+    return RetryForm(
+        data,
+        initial={"use": _first_choice(group), **prefilled},
+        provider=provider,
+        registry=group.image.registry,
+        live=live_credentials(request.organization.pk),
+    )
+
+
+def _first_choice(group: ContainerGroup) -> str:
+    """With what a retry is likely to go better. What the registry refused just now is not offered first."""
+    image = group.image
+    last = group.failures.order_by("-created_at").first()
+    if last is not None and last.params.get("public"):
+        return RetryForm.NONE
+    refused = last is not None and last.code in _ABOUT_CREDENTIALS
+    fitting = live_credentials(group.organization_id).filter(host=image.registry).order_by("-received_at")
+    if refused and image.credential_id:
+        fitting = fitting.exclude(pk=image.credential_id)
+    keys = [str(key) for key in fitting.values_list("pk", flat=True)]
+    if str(image.credential_id) in keys:
+        return str(image.credential_id)
+    if keys:
+        return keys[0]
+    return RetryForm.NEW if refused or image.provider else RetryForm.NONE
+
+
+def _credential_for(request: Any, group: ContainerGroup, form: RetryForm) -> Credential | None:
+    use = form.cleaned_data["use"]
+    if use != RetryForm.NEW:
+        return form.live.get(use)
+    return add_credential(
+        organization_id=request.organization.pk,
+        provider=form.provider.kind,
+        name=f"for {group.name}"[:63],
+        host=group.image.registry,
+        values=ProviderValuesForm.values(form),
+        ca=form.authorities,
+        created_by_id=request.user.pk,
+    )
