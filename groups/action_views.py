@@ -130,6 +130,7 @@ def _retry_form(request: Any, group: ContainerGroup, data: Any = None) -> RetryF
     prefilled |= {"ca": old.ca} if old else {}
     return RetryForm(
         data,
+        request.FILES if data is not None else None,
         initial={"use": _first_choice(group), **prefilled},
         provider=provider,
         registry=group.image.registry,

@@ -18,6 +18,7 @@ from registries.oci.reference import ReferenceInvalid, parse_host
 from registries.paste import Pasted, read_login, read_logins
 from registries.providers import Field, Provider
 from registries.providers.recognise import recognise
+from registries.widgets import FileBeside, SecretArea, SecretFileBeside
 
 LONGEST_HOST = 300
 
@@ -43,18 +44,11 @@ class RegistryValueField(forms.CharField):
         )
 
 
-class SecretArea(forms.Textarea):
-    """A secret of several lines. What was typed does not come back."""
-
-    def format_value(self, value: Any) -> str:
-        return ""
-
-
 def _widget(declared: Field, attrs: dict[str, str]) -> forms.Widget:
     if declared.choices:
         return forms.Select(choices=[("", "Choose one"), *declared.choices])
     if declared.multiline:
-        area = SecretArea if declared.secret else forms.Textarea
+        area = SecretFileBeside if declared.secret else FileBeside
         return area(attrs={**attrs, "rows": 6, "class": "input-mono"})
     if declared.secret:
         return forms.PasswordInput(render_value=False, attrs={**attrs, "autocomplete": "new-password"})
@@ -72,7 +66,7 @@ class ProviderValuesForm(forms.Form):
     ca = forms.CharField(
         label="Certificate authority",
         required=False,
-        widget=forms.Textarea(
+        widget=FileBeside(
             attrs={"class": "input-mono", "rows": 3, "spellcheck": "false", "autocapitalize": "none",
                    "autocomplete": "off", "placeholder": "-----BEGIN CERTIFICATE-----"}
         ),

@@ -51,6 +51,7 @@ def new(request: Any, org: str) -> HttpResponse:
     provider = _provider(request.GET.get("kind") or recognise(pasted.host if pasted else host).kind)
     form = CredentialForm(
         request.POST if request.method == "POST" else None,
+        files=request.FILES if request.method == "POST" else None,
         provider=provider,
         initial=_as_before(request) | {"host": host},
     )
