@@ -77,6 +77,11 @@ class PullFailed(Exception):
             name: printable(value) if isinstance(value, str) else value for name, value in params.items()
         }
 
+    @property
+    def words(self) -> Words:
+        """What a person reads of it."""
+        return describe(self.code, self.params)
+
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if cls.code in FAILURES:
@@ -247,3 +252,7 @@ class Unexpected(PullFailed):
     title = "Something went wrong that we did not foresee"
     text = "The pull stopped at a point that we have no better words for."
     remedy = "Try again. If it stays so, ask support: they see the details of this failure."
+
+
+ABOUT_CREDENTIALS = (AuthenticationFailed, AccessDenied, CredentialExpired, CredentialMalformed)
+"""Failures that another credential, or none, may put right."""

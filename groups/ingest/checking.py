@@ -77,7 +77,7 @@ class Progress:
         """Mark what goes on as failed, and the check with it."""
         for line in self._lines:
             if line["outcome"] == "running":
-                self._end(line, "failed", failure.title, failure.raw)
+                self._end(line, "failed", failure.words.title, failure.raw)
         params = {name: value for name, value in failure.params.items() if name != "public"}
         public = bool(failure.params.get("public"))
         self._move(ImageCheck.Status.FAILED, code=failure.code, params=params, raw=failure.raw, public=public)

@@ -14,14 +14,7 @@ from django.conf import settings
 from groups.ingest import limits
 from groups.ingest.login import note_host, own_authorities, token_hosts
 from groups.models import Image, ImageCheck
-from registries.failures import (
-    AccessDenied,
-    AuthenticationFailed,
-    CredentialExpired,
-    CredentialMalformed,
-    PullFailed,
-    printable,
-)
+from registries.failures import ABOUT_CREDENTIALS, PullFailed, printable
 from registries.hosts import address_guard
 from registries.oci.auth import Login
 from registries.oci.client import RegistryClient
@@ -29,9 +22,6 @@ from registries.oci.manifest import Index, Manifest
 from registries.oci.session import Patience
 
 log = structlog.get_logger(__name__)
-
-ABOUT_CREDENTIALS = (AuthenticationFailed, AccessDenied, CredentialExpired, CredentialMalformed)
-"""Failures that an image may not have that is pulled without credentials."""
 
 
 def open_client(image: Image | ImageCheck, login: Login | None, patience: Patience | None = None) -> RegistryClient:

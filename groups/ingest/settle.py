@@ -22,7 +22,7 @@ from groups.instances import add_instances
 from groups.models import ContainerGroup, Failure, Image, Layer
 from groups.states import move
 from groups.wakeups import wake_pull
-from registries.failures import Interrupted, PullFailed, describe, printable
+from registries.failures import Interrupted, PullFailed, printable
 from registries.models import Credential
 
 log = structlog.get_logger(__name__)
@@ -66,7 +66,7 @@ def fail(claim: Claim, failure: PullFailed, *, step: str, overdue: bool = False)
     """
     only = {"lease_expires_at__lt": Now()} if overdue else {}
     with claim.fenced(**only) as image:
-        break_off(image, describe(failure.code, failure.params).title)
+        break_off(image, failure.words.title)
         due = _next_attempt(image, failure)
         if due is not None:
             _queue_again(claim, image, failure, due)

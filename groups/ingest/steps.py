@@ -16,7 +16,7 @@ from django.db.models.functions import Now
 from groups.ingest.claim import Claim
 from groups.models import Image, PullStep
 from groups.states import Stale
-from registries.failures import PullFailed, describe, printable
+from registries.failures import PullFailed, Unexpected, printable
 
 Name = PullStep.Name
 Outcome = PullStep.Outcome
@@ -100,4 +100,4 @@ def trace(image: Image) -> list[dict[str, Any]]:
 
 
 def _title(error: Exception) -> str:
-    return (describe(error.code, error.params) if isinstance(error, PullFailed) else describe("unexpected", {})).title
+    return (error if isinstance(error, PullFailed) else Unexpected()).words.title
