@@ -19,19 +19,21 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods
 
-from groups import actions, story
+from groups import actions
 from groups.forms import DeleteForm, RetryForm, live_credentials
 from groups.models import ContainerGroup, Failure
 from groups.states import MoveForbidden, Stale
+from groups.trail import trace_lines
 from groups.views import group_of, heard, show, to_group
 from registries.actions import add_credential
+from registries.failures import ABOUT_CREDENTIALS
 from registries.forms import ProviderValuesForm
 from registries.models import Credential
 from registries.providers import PROVIDERS
 from registries.providers.recognise import recognise
 
 STALE = "Somebody else was first: the group has changed meanwhile. This is how it stands now."
-_ABOUT_CREDENTIALS = {"authentication_failed", "access_denied", "credential_malformed", "credential_expired"}
+_ABOUT_CREDENTIALS = {failure.code for failure in ABOUT_CREDENTIALS}
 
 
 def _led_back(act: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
@@ -114,7 +116,7 @@ def _failure(request: Any, group: ContainerGroup, row: Failure, form: RetryForm)
     context = {
         "group": group,
         "failure": row,
-        "steps": story.trace_lines(row),
+        "steps": trace_lines(row),
         "hint": provider.hints.get(row.code, "") if provider else "",
         "form": form,
         "can_retry": group.status == ContainerGroup.Status.FAILED,

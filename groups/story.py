@@ -1,23 +1,24 @@
-"""What a group's page tells: the sentence beside its state, the steps of its pull, layers, instances, deliveries.
+"""What a group's page tells: the sentence beside its state, layers, instances, deliveries.
 
-Reads rows and turns them into what templates print; decides nothing and writes nothing.
+Reads rows and turns them into what templates print; decides nothing and writes nothing. The steps of the
+pull are `groups.trail`'s.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from django.db.models import Sum
 from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 
 import groups.failures  # noqa: F401 (its words are described here)
 from groups.ingest.settle import MOST_ATTEMPTS
 from groups.models import ContainerGroup, Failure, Image, Instance, NodeToken, PullStep, Redemption
 from groups.nodes.scheduler import nodes_with_room
+from groups.trail import StepLine, in_the_failures_words, seconds_between, step_line, step_lines
 from registries.failures import describe
 
 Status = ContainerGroup.Status
@@ -45,23 +46,6 @@ _REFUSALS = {
     "layer_again": "a layer was asked for again",
     "not_listed": "something outside of this image was asked for",
 }
-
-
-@dataclass(frozen=True)
-class StepLine:
-    """One step; `outcome` is ok, failed, running, or waiting for one that was not reached. `seconds` it took."""
-
-    name: str
-    label: str
-    outcome: str
-    seconds: float | None = None
-    detail: str = ""
-    raw: str = ""
-
-    @property
-    def spared(self) -> bool:
-        """Whether it is the credential's end, and there was nothing to destroy or not yet."""
-        return self.name == PullStep.Name.DESTROY and self.outcome == "ok" and not self.detail.startswith("Destroyed")
 
 
 @dataclass(frozen=True)
@@ -112,7 +96,7 @@ class Story:
     @property
     def pulled_seconds(self) -> float | None:
         """How long the pull took, once it has settled."""
-        return _seconds(self.image.started_at, self.image.settled_at)
+        return seconds_between(self.image.started_at, self.image.settled_at)
 
     @property
     def failure(self) -> Failure | None:
@@ -143,7 +127,7 @@ def tell(group: ContainerGroup) -> Story:
     layers = list(image.layers.order_by("position"))
     rows = list(image.steps.order_by("attempt", "id"))
     instances = list(group.instances.select_related("node")[:500])
-    steps = _steps([row for row in rows if row.attempt == image.attempt], now, whole=image.status != "ready")
+    steps = step_lines([row for row in rows if row.attempt == image.attempt], now, whole=image.status != "ready")
     progress = _progress(image, layers, rows, now)
     story = Story(
         group=group,
@@ -151,7 +135,7 @@ def tell(group: ContainerGroup) -> Story:
         sentence="",
         next_attempt=image.not_before if image.status == Image.Status.QUEUED else None,
         steps=steps,
-        earlier=[_line(row, now) for row in rows if row.attempt < image.attempt and row.outcome == "failed"],
+        earlier=[step_line(row, now) for row in rows if row.attempt < image.attempt and row.outcome == "failed"],
         layers=layers,
         cargo=_cargo(layers, progress.total),
         progress=progress,
@@ -162,53 +146,8 @@ def tell(group: ContainerGroup) -> Story:
     )
     story.sentence = _sentence(story)
     if story.failure:
-        story.steps = _in_the_failures_words(story.steps, story.failure)
+        story.steps = in_the_failures_words(story.steps, story.failure)
     return story
-
-
-def trace_lines(failure: Failure) -> list[StepLine]:
-    """The steps of a recorded failure, from its own copy, with those that it did not reach."""
-    lines = []
-    for each in failure.trace:
-        started, finished = (parse_datetime(each.get(name) or "") for name in ("started_at", "finished_at"))
-        name = str(each.get("name", ""))
-        label = PullStep.Name(name).label if name in PullStep.Name.values else name
-        lines.append(
-            StepLine(name, label, str(each.get("outcome", "")), _seconds(started, finished),
-                     str(each.get("detail", "")), str(each.get("raw", "")))
-        )  # fmt: skip
-    reached = {line.name for line in lines}
-    order = PullStep.Name.values
-    lines += [StepLine(name, PullStep.Name(name).label, "waiting") for name in order if name not in reached]
-    lines = _in_the_failures_words(lines, failure)
-    return sorted(lines, key=lambda line: order.index(line.name) if line.name in order else len(order))
-
-
-def _in_the_failures_words(lines: list[StepLine], failure: Failure) -> list[StepLine]:
-    """The step that broke says the same as the page's head."""
-    title = failure.words.title
-    return [
-        replace(line, detail=title) if line.outcome == "failed" and line.name == failure.step else line
-        for line in lines
-    ]
-
-
-def _steps(rows: list[PullStep], now: datetime, *, whole: bool) -> list[StepLine]:
-    lines = [_line(row, now) for row in rows]
-    reached = {line.name for line in lines}
-    if whole:
-        lines += [StepLine(each.value, each.label, "waiting") for each in PullStep.Name if each.value not in reached]
-    order = PullStep.Name.values
-    return sorted(lines, key=lambda line: order.index(line.name))
-
-
-def _line(row: PullStep, now: datetime) -> StepLine:
-    seconds = _seconds(row.started_at, row.finished_at or now)
-    return StepLine(row.name, row.get_name_display(), row.outcome, seconds, row.detail, row.raw)
-
-
-def _seconds(start: datetime | None, end: datetime | None) -> float | None:
-    return max(0.0, (end - start).total_seconds()) if start and end else None
 
 
 def _progress(image: Image, layers: list[Any], rows: list[PullStep], now: datetime) -> Progress:

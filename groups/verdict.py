@@ -12,7 +12,7 @@ from typing import Any
 import groups.failures  # noqa: F401 (its words are described here)
 from groups.ingest.limits import human_pair
 from groups.models import ImageCheck
-from groups.story import StepLine
+from groups.trail import StepLine
 from registries.providers import PROVIDERS, Provider
 from registries.providers.recognise import recognise
 

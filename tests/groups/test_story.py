@@ -13,6 +13,7 @@ from groups import story
 from groups.ingest.steps import trace
 from groups.models import ContainerGroup, Failure, Image, Instance, Layer, Node, NodeToken, PullStep, Redemption
 from groups.states import move
+from groups.trail import trace_lines
 from groups.versions import group_version
 from tests.groups.pulls import make_credential, make_group
 
@@ -208,7 +209,7 @@ def test_a_failure_keeps_its_steps_and_marks_the_broken_one(group: ContainerGrou
     row = failed(group, trace=trace(fresh(group).image))
     group.image.steps.all().delete()
 
-    lines = {line.name: line for line in story.trace_lines(row)}
+    lines = {line.name: line for line in trace_lines(row)}
     assert [name for name, line in lines.items() if line.outcome == "failed"] == ["authenticate"]
     assert lines["authenticate"].raw == "401 UNAUTHORIZED"
     assert lines["authenticate"].detail == row.words.title
@@ -236,7 +237,7 @@ def test_only_what_was_destroyed_is_told_as_destroyed(group: ContainerGroup, det
 def test_an_old_record_of_steps_that_are_no_more_is_still_shown(group: ContainerGroup) -> None:
     row = failed(group, trace=[{"name": "abolished", "outcome": "ok"}], code="abolished_code")
 
-    assert story.trace_lines(row)
+    assert trace_lines(row)
     assert row.words.title
 
 
