@@ -19,6 +19,8 @@ from typing import Any, BinaryIO, Protocol, TypeVar
 import structlog
 from django.core.files.storage import FileSystemStorage, Storage, storages
 
+from groups import failpoints
+from groups.failpoints import reached
 from groups.failures import StoreFailed
 from groups.upload import CHUNK, Upload
 
@@ -56,10 +58,13 @@ class BlobFiles(FileSystemStorage):
         try:
             try:
                 _copy(content, file)
+                reached(failpoints.BLOB_UNSYNCED)
                 os.fsync(file)
             finally:
                 os.close(file)
+            reached(failpoints.BLOB_UNNAMED)
             _link(draft, final)
+            reached(failpoints.BLOB_NAMED)
             _sync_folder(final.parent)
         finally:
             draft.unlink(missing_ok=True)

@@ -14,6 +14,7 @@ from itertools import islice
 from typing import Any
 
 import structlog
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
@@ -40,8 +41,6 @@ log = structlog.get_logger(__name__)
 
 OVERLOOKED_SECONDS = 10
 """A wake-up that has not been heard for so long is sent again."""
-GRACE_SECONDS = 3600
-"""A blob younger than this may be about to get its layer, an image its group."""
 BATCH = 500
 
 
@@ -110,7 +109,7 @@ def wake_manifests() -> int:
 
 def remove_images() -> int:
     """Delete images that no group has, with their hold on a credential. Returns how many."""
-    grace = timedelta(seconds=GRACE_SECONDS)
+    grace = timedelta(seconds=settings.PORTAL_BLOB_GRACE_SECONDS)
     left = Image.objects.filter(groups__isnull=True, created_at__lt=Now() - grace).values_list("pk", flat=True)
     return sum(delete_image(image_id, older_than=grace) for image_id in left)
 
@@ -118,7 +117,7 @@ def remove_images() -> int:
 def remove_orphans() -> int:
     """Remove blobs that no layer is kept in, and half-written ones, once they are old enough that no pull that
     still goes on can be about to commit them. Returns how many; none where the storage is away."""
-    before = timezone.now() - timedelta(seconds=GRACE_SECONDS)
+    before = timezone.now() - timedelta(seconds=settings.PORTAL_BLOB_GRACE_SECONDS)
     try:
         return store.remove_drafts(before=before) + sum(_remove_orphans(batch, before) for batch in _batches())
     except StoreFailed as failure:

@@ -15,7 +15,8 @@ import structlog
 from django.db import Error as DatabaseFailed
 from django.db import close_old_connections
 
-from groups import store
+from groups import failpoints, store
+from groups.failpoints import reached
 from groups.failures import StoreFailed
 from groups.ingest import limits, look, rows, settle
 from groups.ingest.claim import Claim, HandOver
@@ -77,9 +78,11 @@ def _follow_recipe(claim: Claim, steps: Steps) -> None:
         # Not before somebody answers who is what they say they are, the credential is opened.
         with step(Name.AUTHENTICATE) as note:
             login = open_login(image)
+            reached(failpoints.CREDENTIAL_OPENED)
             client = clients.enter_context(look.open_client(image, login))
             client.authenticate(repository)
             note.detail = look.signed_in(login)
+        reached(failpoints.AUTHENTICATED)
         with step(Name.MANIFEST) as note:
             document = client.fetch_manifest(repository, image.digest or image.version)
             note.detail = look.named(document)
@@ -93,6 +96,7 @@ def _follow_recipe(claim: Claim, steps: Steps) -> None:
             limits.judge(manifest)
             rows.write_manifest(claim, manifest, raw_config, config)
             note.detail = look.amount_of_limit(manifest)
+        reached(failpoints.MANIFEST_WRITTEN)
         with step(Name.LAYERS) as note:
             came = pull_layers(claim, client, repository, manifest)
             kept = len({layer.digest for layer in manifest.layers}) - came

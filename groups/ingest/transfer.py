@@ -12,7 +12,8 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Self
 
-from groups import store
+from groups import failpoints, store
+from groups.failpoints import reached
 from groups.ingest import limits, rows
 from groups.ingest.claim import Claim
 from groups.ingest.encrypt import EncryptingReader, Sealed
@@ -81,9 +82,11 @@ class Transfer:
     def run(self) -> Sealed:
         """Pull, verify, encrypt, store. Raises PullFailed, or Stale when told to stop."""
         self._check()
+        reached(failpoints.LAYER_BEGINS)
         with ResumingReader(self.client, self.repository, self.descriptor) as plain:
             self.reader = EncryptingReader(plain, size=self.descriptor.size, check=self._check)
             store.put(self.name, self.reader)
+        reached(failpoints.LAYER_STORED)
         return self.reader.sealed()
 
     def _check(self) -> None:
@@ -126,6 +129,7 @@ def _commit_each(claim: Claim, futures: dict[Future[Sealed], Transfer]) -> None:
         for future in done:
             transfer = futures[future]
             rows.commit_layer(claim, transfer.descriptor.digest, future.result(), transfer.name)
+            reached(failpoints.LAYER_COMMITTED)
         rows.write_progress(claim, {futures[each].descriptor.digest: futures[each].received for each in waiting})
 
 

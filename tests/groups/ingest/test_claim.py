@@ -116,7 +116,7 @@ def test_whoever_lost_the_lease_writes_nothing(image: Image) -> None:
 
 
 def test_the_heartbeat_renews_the_lease(shared: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(claims, "HEARTBEAT_SECONDS", 0.05)
+    monkeypatch.setattr(claims, "BEATS_A_LEASE", 1200)
     image = make_group(shared, "registry.example.com/team/app:1.0").image
     held = claim(image.pk)
     assert held is not None
@@ -127,7 +127,7 @@ def test_the_heartbeat_renews_the_lease(shared: Any, monkeypatch: pytest.MonkeyP
 
 
 def test_the_heartbeat_notices_that_the_claim_is_gone(shared: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(claims, "HEARTBEAT_SECONDS", 0.05)
+    monkeypatch.setattr(claims, "BEATS_A_LEASE", 1200)
     image = make_group(shared, "registry.example.com/team/app:1.0").image
     held = claim(image.pk)
     assert held is not None
