@@ -58,6 +58,9 @@ def support(request: Any, org: str) -> HttpResponse:
             registry=form.cleaned_data.get("registry", ""),
             message=form.cleaned_data["message"],
         )
+        request.record(
+            "support.asked", failure.group_name if failure else form.cleaned_data.get("registry") or "something"
+        )
         messages.success(request, "Support has your message. The answer appears on this page.")
         return redirect("portal:support", org)
     asked = SupportRequest.objects.filter(organization=request.organization).select_related("user", "failure")
