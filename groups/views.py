@@ -150,7 +150,11 @@ def _live(request: Any, mark: str, answer: Any) -> HttpResponse:
 def _listing(request: Any) -> listing.Listing:
     asked = request.GET
     return listing.list_groups(
-        request.project, search=asked.get("q", ""), status=asked.get("state", ""), page=asked.get("page")
+        request.project,
+        search=asked.get("q", ""),
+        status=asked.get("state", ""),
+        sort=asked.get("sort", ""),
+        page=asked.get("page"),
     )
 
 
