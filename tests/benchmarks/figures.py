@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 import os
 import platform
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from typing import TypeVar
+
+Side = TypeVar("Side")
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,14 @@ def best_and_median(
         Figure(f"{name}_{word}", choose(ours), unit, choose(theirs) if theirs else None, against)
         for word, choose in (("best", min), ("median", median))
     ]
+
+
+def in_turns(sides: Sequence[Side], run: int) -> Iterator[Side]:
+    """Yield the sides of a run, each run beginning with another one, the disk at rest before each: nobody pays for
+    what somebody else wrote."""
+    for number in range(len(sides)):
+        os.sync()
+        yield sides[(run + number) % len(sides)]
 
 
 def machine() -> str:

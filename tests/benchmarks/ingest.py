@@ -8,13 +8,13 @@ Each of our runs is for an organization of its own, so that nothing is reused.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
 from tests.benchmarks import clocks, floor, images
 from tests.benchmarks.clocks import Spent
-from tests.benchmarks.figures import Figure, Plan, best_and_median
+from tests.benchmarks.figures import Figure, Plan, best_and_median, in_turns
 from tests.benchmarks.sides import Ours, Skopeo, serving
 from tests.interop.docker_registry import DockerRegistry
 
@@ -37,10 +37,14 @@ def _at(plan: Plan, folder: Path, where: str) -> Iterator[Figure]:
         shutil.rmtree(layout.folder)
         skopeo = Skopeo(folder / "skopeo")
         spent: dict[str, list[Spent]] = {"ours": [], "skopeo": [], "floor": []}
-        for _ in range(plan.runs):
-            spent["ours"].append(ours.pull(registry, "bench/app"))
-            spent["skopeo"].append(skopeo.copy(registry, "bench/app"))
-            spent["floor"].append(_floor(registry, layout, folder / "floor"))
+        sides: list[tuple[str, Callable[[], Spent]]] = [
+            ("ours", lambda: ours.pull(registry, "bench/app")),
+            ("skopeo", lambda: skopeo.copy(registry, "bench/app")),
+            ("floor", lambda: _floor(registry, layout, folder / "floor")),
+        ]
+        for run in range(plan.runs):
+            for side, go in in_turns(sides, run):
+                spent[side].append(go())
         version = skopeo.version
     yield Figure(f"ingest_{where}_image", layout.total, "bytes")
     yield from _beside(f"ingest_{where}", spent["ours"], spent["skopeo"], version)
