@@ -36,6 +36,8 @@ PORTAL_WORKERS = ENV.workers
 PORTAL_SUPPORT_EMAIL = ENV.support_email
 PORTAL_PORT = ENV.port
 PORTAL_METRICS_TOKEN = ENV.metrics_token
+PORTAL_DELIVERY = ENV.delivery
+PORTAL_ACCEL_PREFIX = ENV.accel_prefix
 
 INSTALLED_APPS = [
     "portal",

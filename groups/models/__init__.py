@@ -2,7 +2,7 @@
 
 from groups.models.blob import Blob
 from groups.models.check import ImageCheck
-from groups.models.delivery import LayerDelivery, NodeManifest, NodeToken, Redemption
+from groups.models.delivery import LayerDelivery, NodeManifest, NodeToken, Redemption, UnusualPresentation
 from groups.models.group import ContainerGroup, Failure
 from groups.models.image import Image, Layer, PullStep
 from groups.models.node import Enrolment, Instance, Node, Reception
@@ -23,4 +23,5 @@ __all__ = [
     "PullStep",
     "Reception",
     "Redemption",
+    "UnusualPresentation",
 ]
