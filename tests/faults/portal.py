@@ -40,6 +40,8 @@ class Process:
 
     def __init__(self, name: str, command: list[str], environment: Mapping[str, str], log: Path) -> None:
         self.name = name
+        self.command = command
+        self.environment = dict(environment)
         self.log = log
         with log.open("ab") as file:
             self._process = subprocess.Popen(
@@ -140,6 +142,7 @@ class Portal:
     def __init__(self, folder: Path, *, template: Path | None = None, **environment: str) -> None:
         self.folder = folder
         self.data = folder / "var"
+        self.blobs = self.data / "blobs"
         self.logs = folder / "logs"
         self.failpoints = folder / "failpoints"
         self.temp = folder / "tmp"
@@ -224,6 +227,19 @@ class Portal:
         process = Process(f"{name}-{number}", command, {**self.environment, **environment}, log)
         self.processes.append(process)
         return process
+
+    def tend(self) -> list[Process]:
+        """Start a new worker, sweeper or Redis for each that died, as `up` does; return the new ones."""
+        dead = [each for each in self.processes if not each.is_alive and not each.members()]
+        new = []
+        for process in dead:
+            self.processes.remove(process)
+            kind = process.name.rpartition("-")[0]
+            if kind == "redis":
+                new.append(self.start_redis())
+            elif kind in ("worker", "sweeper"):
+                new.append(self.start(kind, process.command, **process.environment))
+        return new
 
     def workers(self) -> list[Process]:
         """The workers that are alive."""
