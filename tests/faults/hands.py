@@ -167,7 +167,7 @@ class Hands:
         """Record a group's failure a second time; return the key as SQL has it."""
         from groups.models import Failure
 
-        row = Failure.objects.get(group=group)
+        row = Failure.objects.get(group__pk=group)
         row.pk = uuid.uuid4()
         row.save(force_insert=True)
         return row.pk.hex
