@@ -15,10 +15,11 @@ from django.db import transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from groups import garbage
 from groups.environment import seal_environment
 from groups.holds import settle_credential
 from groups.instances import add_instances, end_instances
-from groups.models import ContainerGroup, Image
+from groups.models import Blob, ContainerGroup, Image
 from groups.states import Stale, move
 from groups.wakeups import wake_pull
 from registries.actions import extend_for_pull, pull_seconds
@@ -76,7 +77,7 @@ def retry(group: ContainerGroup, *, credential: Credential | None) -> ContainerG
             raise Stale(f"ContainerGroup {group.pk} is gone")
         image = _queue_image(group.organization_id, parse(failed.reference), credential)
         move(group, to=Status.PENDING, image=image)
-        failed.delete()
+        _drop(failed)
     return group
 
 
@@ -122,9 +123,16 @@ def delete_image(image_id: Any, *, older_than: timedelta) -> bool:
 
 def _delete_image(image: Image) -> None:
     credential_id = image.credential_id
-    image.delete()
+    _drop(image)
     if credential_id is not None:
         settle_credential(credential_id)
+
+
+def _drop(image: Image) -> None:
+    """Delete the row with its layers; what they were kept in is for `groups.garbage` from now on."""
+    blobs = list(Blob.objects.filter(layers__image=image).distinct().values_list("pk", flat=True))
+    image.delete()
+    garbage.let_go(blobs)
 
 
 def _lock_image(group: ContainerGroup) -> Image | None:

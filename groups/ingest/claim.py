@@ -43,8 +43,8 @@ class HandOver(BaseException):
 
 @dataclass
 class Claim:
-    """The hold on a pull. `image` is the row as it was claimed; `blobs` are the names of all objects this attempt
-    knows of, for cleaning up."""
+    """The hold on a pull. `image` is the row as it was claimed; `blobs` are the names of the objects that this
+    attempt stores, for cleaning up."""
 
     image: Image
     lease: uuid.UUID

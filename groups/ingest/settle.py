@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import random
 from datetime import datetime, timedelta
-from functools import partial
 
 import structlog
 from django.conf import settings
-from django.db import transaction
+from django.db.models import F
 from django.db.models.functions import Now
 
-from groups import failpoints, store
+from groups import failpoints, garbage
 from groups.failpoints import reached
 from groups.holds import settle_credential
 from groups.ingest.claim import Claim
@@ -92,7 +91,7 @@ def release(claim: Claim) -> None:
     with claim.fenced() as image:
         break_off(image, "Handed over to another worker")
         Layer.objects.filter(image=image, committed_at__isnull=True).update(received=0)
-        move(image, to=Image.Status.QUEUED, only={"lease": claim.lease}, **_OVER)
+        move(image, to=Image.Status.QUEUED, only={"lease": claim.lease}, handed_over=F("handed_over") + 1, **_OVER)
         wake_pull(image.pk)
     reached(failpoints.RELEASED)
     log.info("pull_handed_over", image=str(image.pk), attempt=image.attempt)
@@ -111,12 +110,7 @@ def _queue_again(claim: Claim, image: Image, failure: PullFailed, due: datetime)
 
 
 def _fail_for_good(claim: Claim, image: Image, failure: PullFailed, step: str) -> None:
-    names = set(image.layers.exclude(object_name="").values_list("object_name", flat=True))
-    image.layers.update(
-        committed_at=None, cipher_digest="", hmac=None, nonce=None, wrapped_key=None, object_name="", received=0
-    )
-    for name in names:
-        transaction.on_commit(partial(store.discard, name))
+    garbage.let_go_of(image)
     move(
         image,
         to=Image.Status.FAILED,
@@ -171,12 +165,13 @@ def _waiting_groups(image: Image) -> list[ContainerGroup]:
 def _next_attempt(image: Image, failure: PullFailed) -> datetime | None:
     """Return when the next attempt may start, None where there is none."""
     most = MOST_INTERRUPTED if isinstance(failure, Interrupted) else MOST_ATTEMPTS
+    done = image.attempt - image.handed_over
     now = _clock(image)
     left = (image.retry_until - now).total_seconds()
     asked = failure.retry_after or 0.0
-    if not failure.retryable or image.attempt >= most or left <= 0 or asked > left:
+    if not failure.retryable or done >= most or left <= 0 or asked > left:
         return None
-    pause = settings.PORTAL_RETRY_PAUSE_SECONDS * PAUSE_FACTOR ** (image.attempt - 1)
+    pause = settings.PORTAL_RETRY_PAUSE_SECONDS * PAUSE_FACTOR ** (done - 1)
     pause *= random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 (spreads load, keeps no secret)
     return now + timedelta(seconds=max(asked, min(pause, left)))
 

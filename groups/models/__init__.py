@@ -1,5 +1,6 @@
 """Rows of container groups, images and nodes. Status fields change through `groups.states` only."""
 
+from groups.models.blob import Blob
 from groups.models.check import ImageCheck
 from groups.models.delivery import LayerDelivery, NodeManifest, NodeToken, Redemption
 from groups.models.group import ContainerGroup, Failure
@@ -7,6 +8,7 @@ from groups.models.image import Image, Layer, PullStep
 from groups.models.node import Enrolment, Instance, Node
 
 __all__ = [
+    "Blob",
     "ContainerGroup",
     "Enrolment",
     "Failure",

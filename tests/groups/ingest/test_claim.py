@@ -19,6 +19,7 @@ from groups.ingest import claim as claims
 from groups.ingest import pipeline, rows, settle
 from groups.ingest.claim import HandOver, claim
 from groups.ingest.steps import Name, Steps
+from groups.ingest.transfer import Summary
 from groups.models import ContainerGroup, Image, PullStep
 from groups.states import Stale
 from groups.sweep import sweep
@@ -234,6 +235,7 @@ def test_a_worker_that_is_told_to_end_hands_its_pull_over(
     monkeypatch.undo()
     image = Image.objects.get()
     assert (image.status, image.lease, image.not_before) == ("queued", None, None)
+    assert (image.attempt, image.handed_over) == (1, 1)
     assert image.credential is not None
     assert image.credential.is_live
     assert all(step.outcome != "running" for step in image.steps.all())
@@ -249,7 +251,7 @@ def test_a_database_that_fails_in_between_is_an_interruption(
         raise OperationalError("the connection is closed")
 
     monkeypatch.setattr(pipeline.settle, "finish", away)
-    monkeypatch.setattr("groups.ingest.pipeline.pull_layers", lambda *arguments: 0)
+    monkeypatch.setattr("groups.ingest.pipeline.pull_layers", lambda *arguments: Summary())
     monkeypatch.setattr("groups.ingest.pipeline._check_stored", lambda *arguments: 2)
 
     jobs.pull(str(slow.image_id))
