@@ -163,7 +163,10 @@ def ready(rows: Mapping[str, Any], witness: Witness) -> Iterator[Violation]:
 
 
 def no_garbage(rows: Mapping[str, Any], blobs: Path) -> Iterator[Violation]:
-    known = set(rows["referenced"])
+    known = {each["name"] for each in rows["blobs"]}
+    for each in rows["blobs"]:
+        if not each["used"]:
+            yield Violation("G", f"{each['name']} is used by no layer and still kept")
     for path in files(blobs):
         name = str(path.relative_to(blobs))
         if name not in known:

@@ -10,6 +10,7 @@ import hashlib
 import hmac
 from typing import Any
 
+import zstandard
 from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CTR
@@ -28,10 +29,10 @@ def read() -> dict[str, Any]:
             "failures": _failures(),
             "credentials": [_credential(row) for row in _credentials()],
             "steps": _steps(),
+            "blobs": _blobs(),
         }
         layers = list(_layers())
     found["layers"] = [_layer(row) for row in layers]
-    found["referenced"] = sorted({each["blob"] for each in found["layers"] if each["blob"]})
     return found
 
 
@@ -201,52 +202,80 @@ def _steps() -> list[dict[str, Any]]:
 def _layers() -> Any:
     from groups.models import Layer
 
-    return Layer.objects.select_related("image").order_by("image", "position")
+    return Layer.objects.select_related("blob").order_by("image", "position")
 
 
 def _layer(row: Any) -> dict[str, Any]:
+    committed = row.committed_at is not None
     return {
         "image": str(row.image_id),
         "position": row.position,
         "digest": row.digest,
-        "committed": row.committed_at is not None,
-        "blob": row.object_name,
-        "wrong": _wrong(row) if row.committed_at is not None else "",
+        "committed": committed,
+        "wrong": _wrong(row.blob, row.digest) if committed else "",
     }
+
+
+def _blobs() -> list[dict[str, Any]]:
+    from django.db.models import Count
+    from django.db.models.functions import Now
+
+    from groups.models import Blob
+
+    rows = Blob.objects.annotate(now=Now(), used=Count("layers"))
+    return [
+        {
+            "name": row.name,
+            "used": row.used,
+            "unused_for": (row.now - row.unused_since).total_seconds() if row.unused_since else None,
+            "age": (row.now - row.stored_at).total_seconds(),
+        }
+        for row in rows
+    ]
 
 
 _opened: dict[tuple[str, str], float] = {}
 
 
-def _wrong(row: Any) -> str:
+def _wrong(blob: Any, digest: str) -> str:
     """What keeps a node from opening this layer and finding what the registry served; nothing as a rule."""
     from groups import store
     from groups.ingest import keys
 
-    path = store.local_path(row.object_name)
+    if blob is None:
+        return "it has no blob"
+    path = store.local_path(blob.name)
     if path is None or not path.exists():
         return "the blob is missing"
-    known = (row.object_name, f"{row.digest} {row.cipher_digest} {bytes(row.wrapped_key or b'').hex()}")
+    known = (blob.name, f"{digest} {blob.digest} {blob.cipher_digest} {bytes(blob.wrapped_key).hex()}")
     written = path.stat().st_mtime
     if _opened.get(known) == written:
         return ""
     try:
-        key = keys.unwrap(bytes(row.wrapped_key or b""), organization_id=row.image.organization_id, digest=row.digest)
+        key = keys.unwrap(bytes(blob.wrapped_key), organization_id=blob.organization_id, digest=blob.digest)
     except keys.LayerKeyBroken:
         return "the key does not unwrap"
-    plain, sealed, mac = hashlib.sha256(), hashlib.sha256(), hmac.new(key, digestmod="sha256")
-    cipher = Cipher(AES(key), CTR(bytes(row.nonce or b""))).decryptor()
-    with path.open("rb") as file:
-        while piece := file.read(CHUNK):
-            sealed.update(piece)
-            mac.update(piece)
-            plain.update(cipher.update(piece))
-    if f"sha256:{sealed.hexdigest()}" != row.cipher_digest:
+    plain, sealed, source, mac = hashlib.sha256(), hashlib.sha256(), hashlib.sha256(), hmac.new(key, digestmod="sha256")
+    cipher = Cipher(AES(key), CTR(bytes(blob.nonce))).decryptor()
+    unpacked = zstandard.ZstdDecompressor().decompressobj() if blob.digest != digest else None
+    try:
+        with path.open("rb") as file:
+            while piece := file.read(CHUNK):
+                sealed.update(piece)
+                mac.update(piece)
+                clear = cipher.update(piece)
+                plain.update(clear)
+                source.update(clear if unpacked is None else unpacked.decompress(clear))
+    except zstandard.ZstdError:
+        return "it does not unpack"
+    if f"sha256:{sealed.hexdigest()}" != blob.cipher_digest:
         return "the ciphertext has another digest"
-    if mac.digest() != bytes(row.hmac or b""):
+    if mac.digest() != bytes(blob.hmac):
         return "the HMAC does not agree"
-    if f"sha256:{plain.hexdigest()}" != row.digest:
+    if f"sha256:{plain.hexdigest()}" != blob.digest:
         return "it decrypts to something else"
+    if f"sha256:{source.hexdigest()}" != digest:
+        return "it holds another layer"
     _opened[known] = written
     return ""
 

@@ -151,9 +151,12 @@ def _connected(stage: Stage, good: Pull, bad: Pull) -> Callable[[], object]:
     return mend
 
 
-def _failed_twice(stage: Stage, good: Pull, bad: Pull) -> Callable[[], object]:
-    made = stage.portal.hands.repeat_failure(group=bad.group)
-    return lambda: stage.portal.hands.execute(sql=f"DELETE FROM groups_failure WHERE id = '{made}'")
+def _twice(model: str, undo: str, **changed: str) -> Break:
+    def apply(stage: Stage, good: Pull, bad: Pull) -> Callable[[], object]:
+        stage.portal.hands.repeat(model=model, **changed)
+        return lambda: stage.portal.hands.execute(sql=undo)
+
+    return apply
 
 
 def _flip(raw: bytearray) -> None:
@@ -185,7 +188,7 @@ BROKEN: list[tuple[str, str, Break]] = [
         "UPDATE groups_pullstep SET attempt = 0 WHERE image_id = '{good}' AND name = 'store'",
         "UPDATE groups_pullstep SET attempt = 1 WHERE image_id = '{good}' AND name = 'store'",
     )),
-    ("F", "failed 2 times", _failed_twice),
+    ("F", "failed 2 times", _twice("Failure", "DELETE FROM groups_failure WHERE rowid > 1")),
     ("E", "is queued", _sql(
         "UPDATE groups_image SET status = 'queued' WHERE id = '{bad}'",
         "UPDATE groups_image SET status = 'failed' WHERE id = '{bad}'",
@@ -199,10 +202,12 @@ BROKEN: list[tuple[str, str, Break]] = [
     )),
     ("R", "the ciphertext has another digest", _blob(_flip)),
     ("R", "the blob is missing", _sql(
-        "UPDATE groups_layer SET object_name = object_name || 'x' WHERE image_id = '{good}' AND position = 0",
-        "UPDATE groups_layer SET object_name = rtrim(object_name, 'x') WHERE image_id = '{good}' AND position = 0",
+        "UPDATE groups_blob SET name = name || 'x'", "UPDATE groups_blob SET name = rtrim(name, 'x')"
     )),
     ("R", "the key does not unwrap", _sql(
+        "UPDATE groups_blob SET digest = digest || 'x'", "UPDATE groups_blob SET digest = rtrim(digest, 'x')"
+    )),
+    ("R", "it does not unpack", _sql(
         "UPDATE groups_layer SET digest = digest || 'x' WHERE image_id = '{good}' AND position = 1",
         "UPDATE groups_layer SET digest = rtrim(digest, 'x') WHERE image_id = '{good}' AND position = 1",
     )),
@@ -216,6 +221,7 @@ BROKEN: list[tuple[str, str, Break]] = [
     )),
     ("R", "other layers than its registry", _expected),
     ("G", "is an orphan", _file("var/blobs/{good}/00/left-behind", b"ciphertext of nothing")),
+    ("G", "is used by no layer", _twice("Blob", "DELETE FROM groups_blob WHERE name = 'unused'", name="unused")),
     ("G", "is half-written", _file("var/blobs/.drafts/left-behind", b"cipher")),
     ("L", "holds a secret", _file("logs/made-up.log", b'{"event": "signing in with SECRET"}')),
     ("L", "holds a secret", _file("var/blobs/{good}/00/in-clear", b"tar" * 100 + CANARY)),
