@@ -64,6 +64,8 @@ def stage(_stage: Stage) -> Iterator[Stage]:
     checker looks at all that ever happened in it."""
     yield _stage
     _stage.proxy.heal()
+    for worker in _stage.portal.workers():
+        _stage.portal.end(worker)
     _stage.portal.tend()
 
 

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, Self
 
 CHECKOUT = Path(__file__).parents[2]
+SWEEP_SECONDS = 0.5
 _PR_SET_PDEATHSIG = 1
 
 
@@ -142,7 +143,7 @@ class Portal:
     def __init__(self, folder: Path, *, template: Path | None = None, **environment: str) -> None:
         self.folder = folder
         self.data = folder / "var"
-        self.blobs = self.data / "blobs"
+        self.blobs = Path(environment.get("PORTAL_STORAGE_URL", f"file://{self.data}/blobs").removeprefix("file://"))
         self.logs = folder / "logs"
         self.failpoints = folder / "failpoints"
         self.temp = folder / "tmp"
@@ -214,9 +215,9 @@ class Portal:
         """Start a worker as `up` starts it."""
         return self.start("worker", self._commands["worker"], PORTAL_ZONE="worker", **environment)
 
-    def start_sweeper(self, every: float = 0.5, **environment: str) -> Process:
+    def start_sweeper(self, **environment: str) -> Process:
         """Start a sweeper that passes oftener than `up` has it."""
-        command = [*self._commands["sweeper"][:-1], str(every)]
+        command = [*self._commands["sweeper"][:-1], str(SWEEP_SECONDS)]
         return self.start("sweeper", command, PORTAL_ZONE="worker", **environment)
 
     def start(self, name: str, command: list[str], **environment: str) -> Process:
@@ -240,6 +241,11 @@ class Portal:
             elif kind in ("worker", "sweeper"):
                 new.append(self.start(kind, process.command, **process.environment))
         return new
+
+    def end(self, process: Process) -> None:
+        """End a process that is needed no more."""
+        process.end()
+        self.processes.remove(process)
 
     def workers(self) -> list[Process]:
         """The workers that are alive."""

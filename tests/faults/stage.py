@@ -12,7 +12,7 @@ from typing import Any
 
 from tests.fakes.images import Built, build_image, make_layer
 from tests.faults.checker import OVER, Witness, violations
-from tests.faults.portal import Portal, Process, send
+from tests.faults.portal import Portal, send
 from tests.faults.proxy import FaultProxy
 from tests.interop.docker_registry import DockerRegistry, write_layout
 
@@ -113,9 +113,11 @@ class Stage:
     def until(self, what: Any, seconds: float = 30) -> Any:
         return self.portal.until(what, seconds)
 
-    def a_worker(self) -> Process:
-        """A worker that is alive and not armed; started where there is none."""
-        return next(iter(self.portal.workers()), None) or self.portal.start_worker()
+    def end_workers(self) -> None:
+        """End every worker, once it has nothing to do; what is left of it then is the checker's to find."""
+        self.until(lambda: not any(worker.horses() for worker in self.portal.workers()))
+        for worker in self.portal.workers():
+            self.portal.end(worker)
 
 
 def build() -> Built:

@@ -42,9 +42,7 @@ def test_a_pull_comes_to_its_end_whoever_is_killed(point: str, stage: Stage) -> 
     assert {end["failure"] for end in ends} == {"image_not_found" if failed else None}
     assert not any(end["live_credential"] for end in ends)
     assert sorted(end["attempt"] for end in ends) == attempts(point)
-    for worker in stage.portal.workers():
-        worker.end()
-    stage.portal.processes[:] = [each for each in stage.portal.processes if each.is_alive]
+    stage.end_workers()
     stage.check()
 
 
