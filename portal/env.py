@@ -51,6 +51,7 @@ class Environment:
     port: int
     support_email: str
     email: dict[str, Any]
+    metrics_token: str
     secret_key: str
 
     @property
@@ -111,6 +112,7 @@ def read() -> Environment:
         port=port,
         support_email=env.str("PORTAL_SUPPORT_EMAIL", "support@localhost"),
         email=_email(env),
+        metrics_token=env.str("PORTAL_METRICS_TOKEN", ""),
         secret_key=env.str("PORTAL_SECRET_KEY", "") or _kept_secret(key_dir / "web" / "django-secret"),
     )
 

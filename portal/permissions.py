@@ -16,6 +16,13 @@ from portal.models import Role
 PAGES: dict[str, Role] = {
     "portal:organization": Role.VIEWER,
     "portal:support": Role.VIEWER,
+    "portal:members": Role.VIEWER,
+    "portal:invite": Role.OWNER,
+    "portal:withdraw": Role.OWNER,
+    "portal:member_role": Role.OWNER,
+    "portal:member_remove": Role.OWNER,
+    "portal:leave": Role.VIEWER,
+    "portal:activity": Role.VIEWER,
     "groups:list": Role.VIEWER,
     "groups:rows": Role.VIEWER,
     "groups:read": Role.MEMBER,

@@ -35,6 +35,7 @@ PORTAL_FAILPOINTS_DIR = ENV.failpoints_dir
 PORTAL_WORKERS = ENV.workers
 PORTAL_SUPPORT_EMAIL = ENV.support_email
 PORTAL_PORT = ENV.port
+PORTAL_METRICS_TOKEN = ENV.metrics_token
 
 INSTALLED_APPS = [
     "portal",
@@ -179,7 +180,7 @@ if ENV.https:
     SESSION_COOKIE_SECURE = True
     CSRF_COOKIE_SECURE = True
     SECURE_SSL_REDIRECT = True
-    SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$"]
+    SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$", r"^metrics$"]
     SECURE_HSTS_SECONDS = 365 * 24 * 3600
     SECURE_HSTS_INCLUDE_SUBDOMAINS = True
     SECURE_HSTS_PRELOAD = True

@@ -5,7 +5,7 @@ from groups.models.check import ImageCheck
 from groups.models.delivery import LayerDelivery, NodeManifest, NodeToken, Redemption
 from groups.models.group import ContainerGroup, Failure
 from groups.models.image import Image, Layer, PullStep
-from groups.models.node import Enrolment, Instance, Node
+from groups.models.node import Enrolment, Instance, Node, Reception
 
 __all__ = [
     "Blob",
@@ -21,5 +21,6 @@ __all__ = [
     "NodeManifest",
     "NodeToken",
     "PullStep",
+    "Reception",
     "Redemption",
 ]
