@@ -5,6 +5,7 @@ from groups.models.delivery import LayerDelivery, NodeManifest, NodeToken, Redem
 from groups.models.group import ContainerGroup, Failure
 from groups.models.image import Image, Layer, PullStep
 from groups.models.node import Enrolment, Instance, Node
+from groups.models.occurrence import Occurrence
 
 __all__ = [
     "ContainerGroup",
@@ -18,6 +19,7 @@ __all__ = [
     "Node",
     "NodeManifest",
     "NodeToken",
+    "Occurrence",
     "PullStep",
     "Redemption",
 ]
