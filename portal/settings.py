@@ -28,9 +28,14 @@ PORTAL_PLATFORM = ENV.platform
 PORTAL_REGISTRY_ALLOW_NETWORKS = ENV.registry_allow_networks
 PORTAL_REGISTRY_CA_FILE = ENV.registry_ca_file
 PORTAL_PULL_RETRY_SECONDS = ENV.pull_retry_seconds
+PORTAL_RETRY_PAUSE_SECONDS = ENV.retry_pause_seconds
+PORTAL_LEASE_SECONDS = ENV.lease_seconds
+PORTAL_BLOB_GRACE_SECONDS = ENV.blob_grace_seconds
+PORTAL_FAILPOINTS_DIR = ENV.failpoints_dir
 PORTAL_WORKERS = ENV.workers
 PORTAL_SUPPORT_EMAIL = ENV.support_email
 PORTAL_PORT = ENV.port
+PORTAL_METRICS_TOKEN = ENV.metrics_token
 
 INSTALLED_APPS = [
     "portal",
@@ -175,7 +180,7 @@ if ENV.https:
     SESSION_COOKIE_SECURE = True
     CSRF_COOKIE_SECURE = True
     SECURE_SSL_REDIRECT = True
-    SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$"]
+    SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$", r"^metrics$"]
     SECURE_HSTS_SECONDS = 365 * 24 * 3600
     SECURE_HSTS_INCLUDE_SUBDOMAINS = True
     SECURE_HSTS_PRELOAD = True

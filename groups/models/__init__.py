@@ -1,13 +1,15 @@
 """Rows of container groups, images and nodes. Status fields change through `groups.states` only."""
 
+from groups.models.blob import Blob
 from groups.models.check import ImageCheck
 from groups.models.delivery import LayerDelivery, NodeManifest, NodeToken, Redemption
 from groups.models.group import ContainerGroup, Failure
 from groups.models.image import Image, Layer, PullStep
-from groups.models.node import Enrolment, Instance, Node
+from groups.models.node import Enrolment, Instance, Node, Reception
 from groups.models.occurrence import Occurrence
 
 __all__ = [
+    "Blob",
     "ContainerGroup",
     "Enrolment",
     "Failure",
@@ -21,5 +23,6 @@ __all__ = [
     "NodeToken",
     "Occurrence",
     "PullStep",
+    "Reception",
     "Redemption",
 ]

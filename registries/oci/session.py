@@ -161,8 +161,12 @@ class Session:
         """Send one GET. Raises `HostNotAllowed`, `TlsInvalid` or `RegistryUnreachable`; no status raises."""
         return self._send("GET", url, headers=headers, auth=authorization)
 
+    def head(self, url: str, authorization: AuthBase | None = None) -> Answer:
+        """Send one HEAD, like `get`."""
+        return self._send("HEAD", url, auth=authorization)
+
     def post(self, url: str, body: bytes, headers: dict[str, str]) -> Answer:
-        """Send one POST. Raises as `get` does."""
+        """Send one POST, like `get`."""
         return self._send("POST", url, headers=headers, data=body)
 
     def _send(self, method: str, url: str, **what: Any) -> Answer:
