@@ -121,7 +121,7 @@ WHITENOISE_KEEP_ONLY_HASHED_FILES = True
 # Redis only wakes workers: what is to be done stands in the database.
 _QUEUE = {"URL": ENV.redis_url, "SERIALIZER": "rq.serializers.JSONSerializer", "DEFAULT_TIMEOUT": 2 * 3600}
 _SHORT = _QUEUE | {"DEFAULT_TIMEOUT": 120}
-RQ_QUEUES = {"pulls": _QUEUE, "nodes": _SHORT, "checks": _SHORT}
+RQ_QUEUES = {"pulls": _QUEUE, "nodes": _SHORT, "checks": _SHORT, "notices": _SHORT}
 RQ = {"DEFAULT_RESULT_TTL": 60, "FAILURE_TTL": 24 * 3600}
 
 # People: allauth signs in, axes locks out, the portal says who may do what.

@@ -6,6 +6,7 @@ from groups.models.delivery import LayerDelivery, NodeManifest, NodeToken, Redem
 from groups.models.group import ContainerGroup, Failure
 from groups.models.image import Image, Layer, PullStep
 from groups.models.node import Enrolment, Instance, Node, Reception
+from groups.models.occurrence import Occurrence
 
 __all__ = [
     "Blob",
@@ -20,6 +21,7 @@ __all__ = [
     "Node",
     "NodeManifest",
     "NodeToken",
+    "Occurrence",
     "PullStep",
     "Reception",
     "Redemption",

@@ -2,17 +2,21 @@
 
 from portal.models.activity import Activity
 from portal.models.invitation import Invitation
+from portal.models.notification import EmailChoice, Notice, Webhook
 from portal.models.organization import Membership, Organization, Project, Role
 from portal.models.support import SupportRequest
 from portal.models.user import User
 
 __all__ = [
     "Activity",
+    "EmailChoice",
     "Invitation",
     "Membership",
+    "Notice",
     "Organization",
     "Project",
     "Role",
     "SupportRequest",
     "User",
+    "Webhook",
 ]

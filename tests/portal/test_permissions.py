@@ -16,6 +16,8 @@ from groups.checks import start_check
 from groups.models import Failure, Instance, NodeToken
 from portal.actions import invite
 from portal.models import Role
+from portal.notifications.webhooks import add
+from portal.notifications.webhooks import test as send_test
 from portal.permissions import PAGES
 from registries.models import Credential
 from registries.oci.reference import parse
@@ -60,6 +62,8 @@ def ids(acme: Any, project: Any, alice: Any) -> dict[str, dict[str, str]]:
     )
     checked = start_check(organization_id=acme.pk, reference=parse("registry.example.com/team/app"), credential=None)
     invited, _ = invite(organization=acme, email="nina@acme.example", role="member", invited_by=alice)
+    hook, _ = add(acme, address="https://hooks.example.com/", kinds=["group.failed"], created_by=alice)
+    notice = send_test(hook)
     own = {"org": acme.slug, "project": project.slug, "kind": "self_hosted"}
     return {
         "registries": own | dict.fromkeys(("pk", "id", "credential"), str(credential.pk)),
@@ -67,7 +71,9 @@ def ids(acme: Any, project: Any, alice: Any) -> dict[str, dict[str, str]]:
         | dict.fromkeys(("name", "group"), group.name)
         | dict.fromkeys(("pk", "id", "failure"), str(failure.pk))
         | {"check": str(checked.pk), "instance": str(instance.pk), "token": str(token.pk)},
-        "portal": own | {"member": str(acme.memberships.get(user=alice).pk), "invitation": str(invited.pk)},
+        "portal": own
+        | {"member": str(acme.memberships.get(user=alice).pk), "invitation": str(invited.pk)}
+        | {"webhook": str(hook.pk), "notice": str(notice.pk)},
     }
 
 
