@@ -19,7 +19,7 @@ from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from groups import checks, store
+from groups import checks, outages, store
 from groups.actions import delete_image
 from groups.failures import StoreFailed
 from groups.holds import destroy_settled
@@ -59,6 +59,7 @@ def sweep() -> dict[str, int]:
         "checks_ended": checks.end_overdue(),
         "checks_woken": checks.wake_overlooked(),
         "checks_removed": checks.remove_old(),
+        "attempts_forgotten": outages.forget_old(),
         "images_removed": remove_images(),
         "blobs_removed": remove_orphans(),
     }

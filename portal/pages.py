@@ -11,4 +11,5 @@ urlpatterns = [
     path("", views.home, name="home"),
     path("o/<slug:org>/", views.organization, name="organization"),
     path("o/<slug:org>/support/", views.support, name="support"),
+    path("o/<slug:org>/support/stop-sharing/", views.stop_sharing, name="stop_sharing"),
 ]

@@ -16,6 +16,7 @@ from portal.models import Role
 PAGES: dict[str, Role] = {
     "portal:organization": Role.VIEWER,
     "portal:support": Role.VIEWER,
+    "portal:stop_sharing": Role.VIEWER,
     "groups:list": Role.VIEWER,
     "groups:rows": Role.VIEWER,
     "groups:read": Role.MEMBER,
@@ -40,9 +41,7 @@ PAGES: dict[str, Role] = {
 SUPPORT = frozenset(
     {
         "groups.view_failure",
-        "groups.change_failure",
         "portal.view_supportrequest",
-        "portal.change_supportrequest",
     }
 )
 

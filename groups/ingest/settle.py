@@ -14,7 +14,7 @@ import structlog
 from django.db import transaction
 from django.db.models.functions import Now
 
-from groups import store
+from groups import outages, store
 from groups.holds import settle_credential
 from groups.ingest.claim import Claim
 from groups.ingest.steps import Name, break_off, record, trace
@@ -68,6 +68,7 @@ def fail(claim: Claim, failure: PullFailed, *, step: str, overdue: bool = False)
     with claim.fenced(**only) as image:
         break_off(image, failure.words.title)
         due = _next_attempt(image, failure)
+        outages.note(image, failure.code, step, final=due is None)
         if due is not None:
             _queue_again(claim, image, failure, due)
         else:

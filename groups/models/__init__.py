@@ -1,5 +1,6 @@
 """Rows of container groups, images and nodes. Status fields change through `groups.states` only."""
 
+from groups.models.attempt import FailedAttempt
 from groups.models.check import ImageCheck
 from groups.models.delivery import LayerDelivery, NodeManifest, NodeToken, Redemption
 from groups.models.group import ContainerGroup, Failure
@@ -9,6 +10,7 @@ from groups.models.node import Enrolment, Instance, Node
 __all__ = [
     "ContainerGroup",
     "Enrolment",
+    "FailedAttempt",
     "Failure",
     "Image",
     "ImageCheck",

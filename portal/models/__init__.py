@@ -1,7 +1,7 @@
 """People and the organizations they belong to."""
 
 from portal.models.organization import Membership, Organization, Project, Role
-from portal.models.support import SupportRequest
+from portal.models.support import SupportLook, SupportRequest
 from portal.models.user import User
 
-__all__ = ["Membership", "Organization", "Project", "Role", "SupportRequest", "User"]
+__all__ = ["Membership", "Organization", "Project", "Role", "SupportLook", "SupportRequest", "User"]
