@@ -24,7 +24,7 @@ from groups.forms import DeleteForm, RetryForm, live_credentials
 from groups.models import ContainerGroup, Failure
 from groups.states import MoveForbidden, Stale
 from groups.trail import trace_lines
-from groups.views import group_of, heard, show, to_group
+from groups.views import address_of, group_of, heard, show, to_group
 from registries.actions import add_credential
 from registries.failures import ABOUT_CREDENTIALS
 from registries.forms import ProviderValuesForm
@@ -52,13 +52,13 @@ def _led_back(act: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
 @_led_back
 def start(request: Any, org: str, project: str, name: str) -> HttpResponse:
     """Have the group's replicas run."""
-    return _act(request, name, actions.start)
+    return _act(request, name, actions.start, "group.started")
 
 
 @_led_back
 def stop(request: Any, org: str, project: str, name: str) -> HttpResponse:
     """Stop the group."""
-    return _act(request, name, actions.stop)
+    return _act(request, name, actions.stop, "group.stopped")
 
 
 @_led_back
@@ -68,7 +68,9 @@ def delete(request: Any, org: str, project: str, name: str) -> HttpResponse:
     form = DeleteForm(request.POST, expected=name)
     if not form.is_valid():
         return show(request, group, form)
-    actions.delete(group)
+    with transaction.atomic():
+        actions.delete(group)
+        request.record("group.deleted", name)
     messages.success(request, f"{name} is deleted, with its image.")
     return redirect("groups:list", org, project)
 
@@ -98,15 +100,18 @@ def retry(request: Any, org: str, project: str, name: str) -> HttpResponse:
     try:
         with transaction.atomic():
             actions.retry(group, credential=_credential_for(request, group, form))
+            request.record("group.retried", name, address=address_of(request, group))
     except (Stale, MoveForbidden):
         messages.info(request, STALE)
     return to_group(request, group)
 
 
-def _act(request: Any, name: str, action: Any) -> HttpResponse:
+def _act(request: Any, name: str, action: Any, verb: str) -> HttpResponse:
     group = group_of(request, name)
     try:
-        action(group)
+        with transaction.atomic():
+            action(group)
+            request.record(verb, name, address=address_of(request, group))
     except (Stale, MoveForbidden):
         messages.info(request, STALE)
     return to_group(request, group)

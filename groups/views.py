@@ -71,6 +71,7 @@ def new(request: Any, org: str, project: str) -> HttpResponse:
                     created_by_id=request.user.pk,
                     **values,
                 )
+                request.record("group.created", group.name, group.image.reference, address=address_of(request, group))
         except IntegrityError:
             form.add_error("name", NAME_TAKEN)
         else:
@@ -125,7 +126,12 @@ def group_of(request: Any, name: str) -> ContainerGroup:
 
 def to_group(request: Any, group: ContainerGroup) -> HttpResponse:
     """Lead to the group's page."""
-    return redirect("groups:detail", request.organization.slug, request.project.slug, group.name)
+    return redirect(address_of(request, group))
+
+
+def address_of(request: Any, group: ContainerGroup) -> str:
+    """Where the group's page is."""
+    return reverse("groups:detail", args=[request.organization.slug, request.project.slug, group.name])
 
 
 def heard(form: Form) -> int:
@@ -144,7 +150,11 @@ def _live(request: Any, mark: str, answer: Any) -> HttpResponse:
 def _listing(request: Any) -> listing.Listing:
     asked = request.GET
     return listing.list_groups(
-        request.project, search=asked.get("q", ""), status=asked.get("state", ""), page=asked.get("page")
+        request.project,
+        search=asked.get("q", ""),
+        status=asked.get("state", ""),
+        sort=asked.get("sort", ""),
+        page=asked.get("page"),
     )
 
 

@@ -11,8 +11,8 @@ def reviewed_is_seen(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('groups', '0003_image_check'),
-        ('portal', '0001_initial'),
+        ('groups', '0010_nodes_at_work'),
+        ('portal', '0002_invitations_and_activity'),
     ]
 
     operations = [

@@ -1,13 +1,15 @@
 """Rows of container groups, images and nodes. Status fields change through `groups.states` only."""
 
 from groups.models.attempt import FailedAttempt
+from groups.models.blob import Blob
 from groups.models.check import ImageCheck
 from groups.models.delivery import LayerDelivery, NodeManifest, NodeToken, Redemption
 from groups.models.group import ContainerGroup, Failure
 from groups.models.image import Image, Layer, PullStep
-from groups.models.node import Enrolment, Instance, Node
+from groups.models.node import Enrolment, Instance, Node, Reception
 
 __all__ = [
+    "Blob",
     "ContainerGroup",
     "Enrolment",
     "FailedAttempt",
@@ -21,5 +23,6 @@ __all__ = [
     "NodeManifest",
     "NodeToken",
     "PullStep",
+    "Reception",
     "Redemption",
 ]

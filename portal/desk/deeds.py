@@ -21,6 +21,7 @@ from django.utils import timezone
 from groups.models import Failure
 from groups.states import Stale
 from portal import mail
+from portal.activity import record
 from portal.models import SupportLook, SupportRequest
 
 State = Failure.State
@@ -34,7 +35,9 @@ def look(person: Any, failure: Failure, *, saw_all: bool) -> None:
         row, made = SupportLook.objects.select_for_update().get_or_create(
             failure=failure, person=person, day=timezone.now().date(), defaults={"saw_all": saw_all}
         )
-        if not made and (timezone.now() - row.last_at > SAME_LOOK or (saw_all and not row.saw_all)):
+        if made:
+            record(failure.organization_id, person, "support.looked", f"the failure of {failure.group_name}")
+        elif timezone.now() - row.last_at > SAME_LOOK or (saw_all and not row.saw_all):
             SupportLook.objects.filter(pk=row.pk).update(last_at=Now(), saw_all=row.saw_all or saw_all)
 
 
@@ -74,6 +77,8 @@ def answer(person: Any, request: SupportRequest, *, was: str, text: str, to: str
             answer=text, answered_at=Now(), answered_by=person, state=to, mailed_at=None
         )
         log(person, request, f"Answered. {State(to).label}.")
+        about = request.failure.group_name if request.failure else request.get_kind_display().lower()
+        record(request.organization_id, person, "support.answered", about)
     request.refresh_from_db()
     return _mail(request)
 

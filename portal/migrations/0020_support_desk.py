@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('groups', '0040_support_desk'),
-        ('portal', '0001_initial'),
+        ('portal', '0002_invitations_and_activity'),
     ]
 
     operations = [

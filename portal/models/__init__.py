@@ -1,7 +1,19 @@
 """People and the organizations they belong to."""
 
+from portal.models.activity import Activity
+from portal.models.invitation import Invitation
 from portal.models.organization import Membership, Organization, Project, Role
 from portal.models.support import SupportLook, SupportRequest
 from portal.models.user import User
 
-__all__ = ["Membership", "Organization", "Project", "Role", "SupportLook", "SupportRequest", "User"]
+__all__ = [
+    "Activity",
+    "Invitation",
+    "Membership",
+    "Organization",
+    "Project",
+    "Role",
+    "SupportLook",
+    "SupportRequest",
+    "User",
+]

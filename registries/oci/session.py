@@ -1,4 +1,4 @@
-"""One GET at a time over checked connections, and its answer undecoded.
+"""One request at a time over checked connections, and its answer undecoded.
 
 No redirects, cookies, proxies or `.netrc`; certificates are always verified. Exceptions of the transport
 become failures here, without their context, because requests' exceptions carry the Authorization header.
@@ -159,9 +159,17 @@ class Session:
 
     def get(self, url: str, headers: dict[str, str] | None = None, authorization: AuthBase | None = None) -> Answer:
         """Send one GET. Raises `HostNotAllowed`, `TlsInvalid` or `RegistryUnreachable`; no status raises."""
+        return self._send("GET", url, headers, authorization)
+
+    def head(self, url: str, authorization: AuthBase | None = None) -> Answer:
+        """Send one HEAD, like `get`."""
+        return self._send("HEAD", url, None, authorization)
+
+    def _send(self, method: str, url: str, headers: dict[str, str] | None, authorization: AuthBase | None) -> Answer:
         failure: PullFailed
         try:
-            response = self._requests.get(
+            response = self._requests.request(
+                method,
                 url,
                 headers=headers,
                 auth=authorization,

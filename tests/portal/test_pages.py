@@ -43,10 +43,10 @@ class TestHome:
     def test_signed_out(self, db: None) -> None:
         assert Client().get("/")["Location"].startswith("/accounts/login/")
 
-    def test_on_to_the_groups(self, browser: Any) -> None:
+    def test_on_to_the_organization(self, browser: Any) -> None:
         answer = browser.get("/", follow=True)
 
-        assert answer.redirect_chain == [("/o/acme/", 302), (reverse("groups:list", args=["acme", "default"]), 302)]
+        assert answer.redirect_chain == [("/o/acme/", 302)]
         assert answer.status_code == 200
 
     def test_one_of_several_organizations(self, browser: Any, bob: Any) -> None:

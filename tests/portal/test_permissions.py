@@ -13,6 +13,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from groups.checks import start_check
 from groups.models import Failure
+from portal.actions import invite
 from portal.models import Role
 from portal.permissions import PAGES
 from registries.models import Credential
@@ -20,6 +21,7 @@ from registries.oci.reference import parse
 from tests.groups.pulls import make_credential, make_group
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
+UNKNOWN = {"name": "nothing", "group": "nothing", "member": "0"}
 ROLES = {"alice": Role.OWNER, "bob": Role.MEMBER, "carol": Role.VIEWER}
 
 
@@ -42,7 +44,7 @@ OBJECTS = {name: arguments - {"org", "project", "kind"} for name, arguments in A
 
 
 @pytest.fixture
-def ids(acme: Any, project: Any) -> dict[str, dict[str, str]]:
+def ids(acme: Any, project: Any, alice: Any) -> dict[str, dict[str, str]]:
     """One object of each kind at Acme: by app, the values of an address' arguments."""
     credential = make_credential(acme, "registry.example.com")
     group = make_group(project, "registry.example.com/team/app:1", credential=credential)
@@ -50,6 +52,7 @@ def ids(acme: Any, project: Any) -> dict[str, dict[str, str]]:
         organization=acme, group=group, group_name=group.name, reference="x", registry="x", step="connect", code="x"
     )
     checked = start_check(organization_id=acme.pk, reference=parse("registry.example.com/team/app"), credential=None)
+    invited, _ = invite(organization=acme, email="nina@acme.example", role="member", invited_by=alice)
     own = {"org": acme.slug, "project": project.slug, "kind": "self_hosted"}
     return {
         "registries": own | dict.fromkeys(("pk", "id", "credential"), str(credential.pk)),
@@ -57,7 +60,7 @@ def ids(acme: Any, project: Any) -> dict[str, dict[str, str]]:
         | dict.fromkeys(("name", "group"), group.name)
         | dict.fromkeys(("pk", "id", "failure"), str(failure.pk))
         | {"check": str(checked.pk)},
-        "portal": own,
+        "portal": own | {"member": str(acme.memberships.get(user=alice).pk), "invitation": str(invited.pk)},
     }
 
 
@@ -113,7 +116,7 @@ class TestEachAddress:
 def test_ids_of_another_organization(name: str, method: str, ids: Any, mallory: Any, as_user: Any) -> None:
     """What Acme has is not found below Umbrella, in the same words as what nobody has."""
     browser = as_user(mallory)
-    nobodys = {each: "nothing" if each in ("name", "group") else NOBODY for each in OBJECTS[name]}
+    nobodys = {each: UNKNOWN.get(each, NOBODY) for each in OBJECTS[name]}
 
     there = getattr(browser, method)(_url(name, ids, org="umbrella"))
     nowhere = getattr(browser, method)(_url(name, ids, org="umbrella", **nobodys))

@@ -12,7 +12,7 @@ from django.test import Client
 
 from groups.models import Failure
 from portal.desk.deeds import mark
-from portal.models import SupportLook, SupportRequest
+from portal.models import Activity, SupportLook, SupportRequest
 from tests.portal.desk.conftest import HOST, Cases
 
 
@@ -88,6 +88,12 @@ def test_opening_marks_seen_and_tells_the_member(
     assert "sam@drayage.example" in page
     assert "saw code, step, kind and times" in page
     assert "olga@drayage.example" in page
+    deeds = Activity.objects.filter(verb="support.looked").values_list("actor_name", "target")
+    assert sorted(deeds) == [
+        ("olga@drayage.example", "the failure of kept-app"),
+        ("sam@drayage.example", "the failure of kept-app"),
+        ("sam@drayage.example", "the failure of shared-app"),
+    ]
 
 
 def test_a_move_is_made_once(support: Client, operator: Client, cases: Cases) -> None:
