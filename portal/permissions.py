@@ -16,6 +16,7 @@ from portal.models import Role
 PAGES: dict[str, Role] = {
     "portal:organization": Role.VIEWER,
     "portal:support": Role.VIEWER,
+    "portal:stop_sharing": Role.VIEWER,
     "portal:members": Role.VIEWER,
     "portal:invite": Role.OWNER,
     "portal:withdraw": Role.OWNER,
@@ -63,9 +64,7 @@ PAGES: dict[str, Role] = {
 SUPPORT = frozenset(
     {
         "groups.view_failure",
-        "groups.change_failure",
         "portal.view_supportrequest",
-        "portal.change_supportrequest",
     }
 )
 

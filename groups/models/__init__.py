@@ -1,5 +1,6 @@
 """Rows of container groups, images and nodes. Status fields change through `groups.states` only."""
 
+from groups.models.attempt import FailedAttempt
 from groups.models.blob import Blob
 from groups.models.check import ImageCheck
 from groups.models.delivery import LayerDelivery, NodeManifest, NodeToken, Redemption, UnusualPresentation
@@ -12,6 +13,7 @@ __all__ = [
     "Blob",
     "ContainerGroup",
     "Enrolment",
+    "FailedAttempt",
     "Failure",
     "Image",
     "ImageCheck",

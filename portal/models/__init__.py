@@ -4,7 +4,7 @@ from portal.models.activity import Activity
 from portal.models.invitation import Invitation
 from portal.models.notification import EmailChoice, Notice, Webhook
 from portal.models.organization import Membership, Organization, Project, Role
-from portal.models.support import SupportRequest
+from portal.models.support import SupportLook, SupportRequest
 from portal.models.user import User
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "Organization",
     "Project",
     "Role",
+    "SupportLook",
     "SupportRequest",
     "User",
     "Webhook",
