@@ -52,6 +52,7 @@ class Environment:
     failpoints_dir: Path | None
     workers: int
     port: int
+    api_calls_a_minute: int
     support_email: str
     email: dict[str, Any]
     metrics_token: str
@@ -117,6 +118,7 @@ def read() -> Environment:
         failpoints_dir=Path(failpoints).absolute() if failpoints else None,
         workers=env.int("PORTAL_WORKERS", max(2, os.cpu_count() or 2)),
         port=port,
+        api_calls_a_minute=env.int("PORTAL_API_CALLS_A_MINUTE", 240),
         support_email=env.str("PORTAL_SUPPORT_EMAIL", "support@localhost"),
         email=_email(env),
         metrics_token=env.str("PORTAL_METRICS_TOKEN", ""),

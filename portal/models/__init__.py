@@ -1,6 +1,7 @@
 """People and the organizations they belong to."""
 
 from portal.models.activity import Activity
+from portal.models.api_key import ApiKey
 from portal.models.invitation import Invitation
 from portal.models.notification import EmailChoice, Notice, Webhook
 from portal.models.organization import Membership, Organization, Project, Role
@@ -9,6 +10,7 @@ from portal.models.user import User
 
 __all__ = [
     "Activity",
+    "ApiKey",
     "EmailChoice",
     "Invitation",
     "Membership",
