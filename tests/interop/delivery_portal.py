@@ -222,11 +222,11 @@ class Steps:
     def tamper(self, group: str) -> None:
         """Flip a byte in the middle of the group's largest stored layer."""
         from groups import store
-        from groups.models import Layer
+        from groups.models import Blob
 
-        layer = Layer.objects.filter(image__groups__name=group).order_by("-size").first()
-        assert layer is not None
-        path = store.local_path(layer.object_name)
+        blob = Blob.objects.filter(layers__image__groups__name=group).order_by("-size").first()
+        assert blob is not None
+        path = store.local_path(blob.name)
         assert path is not None
         raw = bytearray(path.read_bytes())
         raw[len(raw) // 2] ^= 1

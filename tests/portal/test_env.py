@@ -51,6 +51,8 @@ def test_networks_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ("PORTAL_PUBLIC_URL", "portal.example"),
         ("PORTAL_ZONE", "attic"),
+        ("PORTAL_LEASE_SECONDS", "0"),
+        ("PORTAL_BLOB_GRACE_SECONDS", "-1"),
         ("PORTAL_EMAIL_URL", "pigeon://loft.example"),
         ("PORTAL_REGISTRY_ALLOW_NETWORKS", "10.0.0.1/8"),
     ],
