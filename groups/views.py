@@ -260,6 +260,7 @@ def _as_of(request: Any) -> dict[str, Any]:
         "replicas": source.replicas,
         "cpu": source.cpu,
         "memory_mb": source.memory_mb,
+        "gpu": source.gpu,
         "command": shlex.join(source.command),
         "restart_policy": source.restart_policy,
         "autostart": source.autostart,
