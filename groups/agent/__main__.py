@@ -26,7 +26,7 @@ from groups.agent.images import Images
 from groups.agent.instances import FIRST_WAIT, Instances
 from groups.agent.order import Puller
 from groups.agent.own import OwnPuller
-from groups.agent.podman import Podman
+from groups.agent.podman import GRACE_SECONDS, Podman
 from groups.agent.podman_form import CannotRun
 from groups.agent.portal import Portal, PortalRefused, PortalUnreachable
 from groups.agent.runtime import NoRuntime, Runtime, RuntimeFailed
@@ -125,7 +125,7 @@ def _runtime(options: argparse.Namespace, data: Path, node_id: str) -> Runtime:
         form = podman_form.find(make_private_folder(data / "podman"), options.network)
     except CannotRun as error:
         return NoRuntime(str(error))
-    return Podman(data, form, node_id)
+    return Podman(data, form, node_id, grace=options.grace)
 
 
 def _options(arguments: list[str] | None) -> Any:
@@ -139,6 +139,7 @@ def _options(arguments: list[str] | None) -> Any:
     parser.add_argument("--network", choices=["auto", "none"], default="auto", help="none: containers have no network")
     parser.add_argument("--keep-images", action="store_true", help="keep images as they came, beside podman's store")
     parser.add_argument("--end-containers", action="store_true", help="end containers with the node; the next goes on")
+    parser.add_argument("--grace", type=int, default=GRACE_SECONDS, metavar="SECONDS", help="from SIGTERM to SIGKILL")
     parser.add_argument("--restart-wait", type=float, default=FIRST_WAIT, metavar="SECONDS", help="doubled each time")
     parser.add_argument("--interval", type=float, default=3.0, metavar="SECONDS", help="between polls")
     parser.add_argument("--cpu", type=int, default=os.cpu_count() or 1, help="cores to offer")

@@ -20,7 +20,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from groups.agent.files import make_private_folder, write_private
-from groups.agent.podman_form import Form, environment
+from groups.agent.podman_form import Form, environment, run_root
 from groups.agent.portal import Start
 from groups.agent.runtime import Container, NotStarted, RuntimeFailed
 
@@ -43,8 +43,9 @@ class Podman:
 
     runs = True
 
-    def __init__(self, data: Path, form: Form, node_id: str) -> None:
+    def __init__(self, data: Path, form: Form, node_id: str, *, grace: float = GRACE_SECONDS) -> None:
         self._folder, self._form, self._node_id = make_private_folder(data / "podman"), form, node_id
+        self._grace = int(grace)
         self._logs = make_private_folder(data / "logs")
         self._policy = self._folder / "policy.json"
         write_private(self._policy, b'{"default": [{"type": "insecureAcceptAnything"}]}')  # the digest was checked
@@ -97,8 +98,8 @@ class Podman:
             raise NotStarted(f"the command can't be started: {said.rpartition('crun: ')[2]}", code)
 
     def end(self, instance: str) -> None:
-        seconds = GRACE_SECONDS + CALL_SECONDS
-        self._run("stop", "--ignore", "--time", str(GRACE_SECONDS), PREFIX + instance, seconds=seconds)
+        seconds = self._grace + CALL_SECONDS
+        self._run("stop", "--ignore", "--time", str(self._grace), PREFIX + instance, seconds=seconds)
 
     def remove(self, instance: str) -> None:
         self._run("rm", "--force", "--ignore", "--time", "0", "--volumes", PREFIX + instance)
@@ -168,8 +169,8 @@ class Podman:
         that a restart empties."""
         boot, known = _BOOT.read_bytes() if _BOOT.exists() else b"", self._folder / "boot"
         if known.exists() and known.read_bytes() != boot:
-            for name in ("run", "tmp"):
-                shutil.rmtree(self._folder / name, ignore_errors=True)
+            for place in (run_root(self._folder), self._folder / "tmp"):
+                shutil.rmtree(place, ignore_errors=True)
         write_private(known, boot)
 
 

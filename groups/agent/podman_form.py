@@ -7,12 +7,14 @@ podman finds the cgroup tree that it expects; the node then says with each insta
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import resource
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,6 +24,7 @@ from groups.agent.files import make_private_folder, write_private
 
 PROBE = "localhost/probe:1"
 SECONDS = 60
+LONGEST_RUN_ROOT = 50
 # Only this process and podman live in the namespace, so nothing of the machine's own mounts changes.
 _OWN_CGROUPS = 'umount -R /sys/fs/cgroup; mount -t cgroup2 none /sys/fs/cgroup; exec "$@"'
 
@@ -42,7 +45,7 @@ class Form:
 
     def command(self, store: Path) -> list[str]:
         """The beginning of a command line, for the podman whose images and containers are in `store`."""
-        podman = ["podman", "--root", str(store / "root"), "--runroot", str(store / "run")]
+        podman = ["podman", "--root", str(store / "root"), "--runroot", str(run_root(store))]
         podman += ["--tmpdir", str(store / "tmp"), "--storage-driver", self.driver, "--events-backend", "file"]
         if self.limits:
             return podman
@@ -58,6 +61,16 @@ class Form:
         return [*options, "--cgroups", "disabled", "--ulimit", f"nofile={files}", "--ulimit", f"nproc={processes}"]
 
 
+def run_root(store: Path) -> Path:
+    """Where podman keeps what lasts until the machine's restart. It takes no path of more than 50 characters: a store
+    with a longer one gets a folder where the machine has its own."""
+    own = store / "run"
+    if len(str(own)) <= LONGEST_RUN_ROOT:
+        return own
+    place = os.environ.get("XDG_RUNTIME_DIR") or ("/run" if os.geteuid() == 0 else tempfile.gettempdir())
+    return Path(place, f"drayage-{hashlib.sha256(str(store).encode()).hexdigest()[:12]}")
+
+
 class CannotRun(Exception):
     """There is no podman, or it can't run a container here; the text says which."""
 
@@ -66,7 +79,7 @@ def find(folder: Path, network: str) -> Form:
     """Return the best form that works. `network` is `none` for containers without any. Raises CannotRun."""
     if shutil.which("podman") is None:
         raise CannotRun("this node has no container runtime")
-    for left in folder.glob("probe-*"):  # by an attempt whose last process was still about
+    for left in folder.glob("probe-*"):  # by a node that was killed meanwhile
         shutil.rmtree(left, ignore_errors=True)
     known = folder / "form.json"
     if known.exists():
@@ -104,29 +117,39 @@ def _at_most(limit: int, usual: int) -> str:
 
 def _try(form: Form, folder: Path) -> str | None:
     """Run the machine's own `true` from an image that has nothing else; return why that failed."""
-    with tempfile.TemporaryDirectory(prefix="probe-", dir=folder, ignore_cleanup_errors=True) as place:
-        store, files = Path(place), Path(place) / "files"
-        files.mkdir()
-        for name in ("bin", "lib", "lib64"):
-            if Path("/", name).is_symlink():
-                (files / name).symlink_to(f"usr/{name}")
-        (files / "usr").mkdir()
-        archive = shutil.make_archive(str(store / "image"), "tar", files)
-        command = form.command(store)
-        if form.limits and os.geteuid() == 0:  # the mounts of a storage driver go with the attempt
-            command = ["unshare", "-m", *command]
-        run = ["run", "--rm", *form.container(1, 64), "-v", "/usr:/usr:ro", PROBE, "/usr/bin/true"]
-        for step in (["import", "--quiet", archive, PROBE], run):
-            try:
-                done = subprocess.run(  # noqa: S603 (our own command line)
-                    [*command, *step],
-                    stdin=subprocess.DEVNULL,
-                    capture_output=True,
-                    timeout=SECONDS,
-                    env=environment(folder),
-                )
-            except (OSError, subprocess.TimeoutExpired) as error:
-                return type(error).__name__
-            if done.returncode != 0:
-                return done.stderr.decode(errors="replace").strip().rpartition("\n")[2][-300:]
+    store = Path(tempfile.mkdtemp(prefix="probe-", dir=folder))
+    try:
+        return _try_in(form, folder, store)
+    finally:
+        for _ in range(3):  # podman clears up behind a container after the call, and may write once more
+            shutil.rmtree(store, ignore_errors=True)
+            shutil.rmtree(run_root(store), ignore_errors=True)
+            time.sleep(0.1)
+
+
+def _try_in(form: Form, folder: Path, store: Path) -> str | None:
+    files = store / "files"
+    files.mkdir()
+    for name in ("bin", "lib", "lib64"):
+        if Path("/", name).is_symlink():
+            (files / name).symlink_to(f"usr/{name}")
+    (files / "usr").mkdir()
+    archive = shutil.make_archive(str(store / "image"), "tar", files)
+    command = form.command(store)
+    if form.limits and os.geteuid() == 0:  # the mounts of a storage driver go with the attempt
+        command = ["unshare", "-m", *command]
+    run = ["run", "--rm", *form.container(1, 64), "-v", "/usr:/usr:ro", PROBE, "/usr/bin/true"]
+    for step in (["import", "--quiet", archive, PROBE], run):
+        try:
+            done = subprocess.run(  # noqa: S603 (our own command line)
+                [*command, *step],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=SECONDS,
+                env=environment(folder),
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            return type(error).__name__
+        if done.returncode != 0:
+            return done.stderr.decode(errors="replace").strip().rpartition("\n")[2][-300:]
     return None
