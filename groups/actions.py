@@ -1,4 +1,4 @@
-"""What can be done to a container group: create, start, stop, retry, delete. One mutation per function.
+"""What can be done to a container group: create, start, stop, scale, retry, delete. One mutation per function.
 
 Views, API and commands come here; who may is the portal's, what is valid input the forms'. Each raises
 `groups.states.Stale` when the group is no longer in a state that allows it.
@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from groups.environment import seal_environment
 from groups.holds import settle_credential
-from groups.instances import add_instances, end_instances
+from groups.instances import add_instances, end_instances, end_surplus, follow
 from groups.models import ContainerGroup, Image
 from groups.states import Stale, move
 from groups.wakeups import wake_pull
@@ -26,6 +26,7 @@ from registries.models import Credential
 from registries.oci.reference import Reference, parse
 
 Status = ContainerGroup.Status
+MOST_REPLICAS = 500
 
 
 def create(
@@ -38,6 +39,7 @@ def create(
     replicas: int = 1,
     cpu: int = 1,
     memory_mb: int = 1024,
+    gpu: str = "",
     command: list[str] | None = None,
     environment: dict[str, str] | None = None,
     restart_policy: str = ContainerGroup.RestartPolicy.ALWAYS,
@@ -59,6 +61,7 @@ def create(
             replicas=replicas,
             cpu=cpu,
             memory_mb=memory_mb,
+            gpu=gpu,
             command=command or [],
             environment=seal_environment(group_id, environment or {}),
             restart_policy=restart_policy,
@@ -84,7 +87,7 @@ def start(group: ContainerGroup) -> ContainerGroup:
     """Have the group's replicas run: instances are written as `allocating`, and nodes that poll take them."""
     _only_from(group, Status.STOPPED, Status.SUCCEEDED)
     with transaction.atomic():
-        move(group, to=Status.DEPLOYING)
+        move(group, to=Status.DEPLOYING, ended_well=0, ended_badly=0, last_exit_code=None)
         add_instances(group)
     return group
 
@@ -95,6 +98,25 @@ def stop(group: ContainerGroup) -> ContainerGroup:
     with transaction.atomic():
         move(group, to=Status.STOPPED)
         end_instances(group)
+    return group
+
+
+def scale(group: ContainerGroup, replicas: int) -> ContainerGroup:
+    """Have the group run as so many replicas, from 0 to 500: at once where it runs, else when it is started. Raises
+    ValueError for other numbers."""
+    if not 0 <= replicas <= MOST_REPLICAS:
+        raise ValueError(f"replicas is a number from 0 to {MOST_REPLICAS}")
+    with transaction.atomic():
+        current = ContainerGroup.objects.select_for_update(no_key=True).filter(pk=group.pk).first()
+        if current is None:
+            raise Stale(f"ContainerGroup {group.pk} is gone")
+        current.replicas = replicas
+        current.save(update_fields=["replicas", "changed_at"])
+        if current.status in (Status.DEPLOYING, Status.RUNNING):
+            add_instances(current)
+            end_surplus(current)
+            follow(current.pk)
+    group.refresh_from_db()
     return group
 
 

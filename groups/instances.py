@@ -1,34 +1,41 @@
-"""The instances that a group should have: adding the missing, ending the rest.
+"""The instances that a group should have: adding the missing, ending the rest, and the state that follows for the
+group.
 
-Called in the transaction that moves the group. Which node takes one is `groups.nodes`'s.
+Called in the transaction that moves the group or its instances. Which node takes one is `groups.nodes`'s.
 """
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from django.db import transaction
-from django.db.models import Count, F, Q
+from django.db.models import Case, Count, F, Q, Value, When
+from django.db.models.functions import Now
 
 from groups.models import ContainerGroup, Instance
 from groups.states import Stale, move
 
 Status = ContainerGroup.Status
-STOPPING = Instance.State.STOPPING
+State = Instance.State
+STOPPING = State.STOPPING
+_PROGRESS = [State.ALLOCATING, State.DOWNLOADING, State.CREATING, State.RUNNING]
 
 
 def add_instances(group: ContainerGroup) -> None:
     """Write the instances that the group still lacks. Those that are stopping are on their way out: none of them
-    will run again."""
+    will run again, nor will a replica that came to its end."""
     has = group.instances.exclude(state=STOPPING).count()
-    Instance.objects.bulk_create(Instance(group=group) for _ in range(group.replicas - has))
+    Instance.objects.bulk_create(Instance(group=group) for _ in range(_wanted(group) - has))
 
 
 def top_up() -> int:
     """Give groups that should run, and have fewer instances than replicas, what they lack; return how many such
     groups there were."""
     has = Count("instances", filter=~Q(instances__state=STOPPING))
+    lacking = F("replicas") - F("ended_well") - F("ended_badly")
     wanted = ContainerGroup.objects.filter(status__in=[Status.DEPLOYING, Status.RUNNING])
     topped_up = 0
-    for group_id in wanted.annotate(has=has).filter(has__lt=F("replicas")).values_list("pk", flat=True):
+    for group_id in wanted.annotate(has=has).filter(has__lt=lacking).values_list("pk", flat=True):
         with transaction.atomic():
             # Whoever starts or stops the group writes its row: one after the other, each counting afresh.
             group = wanted.select_for_update(no_key=True).filter(pk=group_id).first()
@@ -41,8 +48,61 @@ def top_up() -> int:
 def end_instances(group: ContainerGroup) -> None:
     """Ask every instance of the group to stop. Those that no node has are gone at once."""
     group.instances.filter(node__isnull=True).delete()
-    for instance in group.instances.exclude(state=STOPPING):
+    _stop(list(group.instances.exclude(state=STOPPING)))
+
+
+def end_surplus(group: ContainerGroup) -> None:
+    """Ask the instances that the group has too many of to stop: first those that are least far, then those that cost
+    least to end, then the newest."""
+    there = group.instances.exclude(state=STOPPING)
+    far = Case(*(When(state=state, then=Value(place)) for place, state in enumerate(_PROGRESS)), default=Value(0))
+    placed = Case(When(node__isnull=True, then=Value(0)), default=Value(1))
+    order = (placed, far, "deletion_cost", "progress", "-created_at", "pk")
+    surplus = list(there.order_by(*order)[: max(0, there.count() - _wanted(group))])
+    Instance.objects.filter(pk__in=[each.pk for each in surplus], node__isnull=True).delete()
+    _stop([each for each in surplus if each.node_id is not None])
+
+
+def follow(group_id: UUID) -> None:
+    """Have the group be `running` while one of its instances runs, and `deploying` when none does any more. Where
+    every replica has come to its end, it is `succeeded`, or `stopped` if one of them ended with an error."""
+    group = ContainerGroup.objects.select_for_update(no_key=True).filter(pk=group_id).first()
+    if group is None or group.status not in (Status.DEPLOYING, Status.RUNNING):
+        return
+    ended = group.ended_well + group.ended_badly
+    there = group.instances.exclude(state=STOPPING)
+    if ended and ended >= group.replicas and not there.exists():
+        if group.status == Status.DEPLOYING and not group.ended_badly:
+            move(group, to=Status.RUNNING)  # it did run, between two reports
+        move(group, to=Status.STOPPED if group.ended_badly else Status.SUCCEEDED)
+        return
+    runs = group.instances.filter(state=State.RUNNING).exists()
+    if runs and group.status == Status.DEPLOYING:
+        move(group, to=Status.RUNNING)
+    elif not runs and group.status == Status.RUNNING:
+        move(group, to=Status.DEPLOYING)
+
+
+def count_end(instance: Instance, exit_code: int) -> bool:
+    """Take the instance, whose container came to its end for good, off its group and count it there. Returns whether
+    it was there. The group's row is locked."""
+    if not Instance.objects.filter(pk=instance.pk, state=instance.state, node=instance.node_id).delete()[0]:
+        return False
+    group = ContainerGroup.objects.filter(pk=instance.group_id)
+    if exit_code == 0:
+        group.update(ended_well=F("ended_well") + 1, changed_at=Now())
+    else:
+        group.update(ended_badly=F("ended_badly") + 1, last_exit_code=exit_code, changed_at=Now())
+    return True
+
+
+def _wanted(group: ContainerGroup) -> int:
+    return max(0, group.replicas - group.ended_well - group.ended_badly)
+
+
+def _stop(instances: list[Instance]) -> None:
+    for instance in instances:
         try:
-            move(instance, to=STOPPING, message="", progress=0)
+            move(instance, to=STOPPING, message="", progress=0, order="", order_due_at=None)
         except Stale:
             continue  # its node reported in between; the next stop or poll settles it

@@ -238,9 +238,10 @@ def _what_nodes_say(instances: list[Instance]) -> str:
 
 
 def _why_none_comes(group: ContainerGroup) -> str:
-    if nodes_with_room(group.cpu, group.memory_mb).exists():
+    if nodes_with_room(group.cpu, group.memory_mb, group.gpu).exists():
         return ""
-    return f"No node has {group.cpu} CPU and {group.memory_mb:,} MB free right now"
+    gpu = f" and a {group.gpu}" if group.gpu else ""
+    return f"No node has {group.cpu} CPU and {group.memory_mb:,} MB{gpu} free right now"
 
 
 def _pending(story: Story) -> str:

@@ -29,6 +29,7 @@ from groups.ingest.rows import referenced
 from groups.ingest.steps import last_step
 from groups.instances import top_up
 from groups.models import Image, Instance, NodeManifest
+from groups.nodes import drain
 from groups.nodes.absence import release_silent
 from groups.states import Stale
 from groups.wakeups import waiting, wake_prepare, wake_pull
@@ -54,6 +55,7 @@ def sweep() -> dict[str, int]:
         "sealing_keys_deleted": delete_past_epochs(),
         "pulls_woken": wake_pulls(),
         "nodes_released": release_silent(),
+        "instances_moved": drain.move_on(),
         "groups_topped_up": top_up(),
         "manifests_woken": wake_manifests(),
         "checks_ended": checks.end_overdue(),

@@ -19,6 +19,7 @@ def group_version(group: ContainerGroup, *extra: Any) -> str:
         .values_list(
             "status",
             "changed_at",
+            "replicas",
             "image_id",
             "image__status",
             "image__attempt",
@@ -39,7 +40,7 @@ def group_version(group: ContainerGroup, *extra: Any) -> str:
             Case(
                 When(
                     status=ContainerGroup.Status.DEPLOYING,
-                    then=Exists(nodes_with_room(OuterRef("cpu"), OuterRef("memory_mb"))),
+                    then=Exists(nodes_with_room(OuterRef("cpu"), OuterRef("memory_mb"), OuterRef("gpu"))),
                 ),
                 default=Value(False),
                 output_field=BooleanField(),

@@ -1,4 +1,4 @@
-"""What gunicorn serves."""
+"""What gunicorn serves. The process also says now and then that nodes can reach it."""
 
 from __future__ import annotations
 
@@ -8,3 +8,7 @@ from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 application = get_wsgi_application()
+
+from groups.nodes.reception import beat_for_ever  # noqa: E402 (it needs Django set up)
+
+beat_for_ever()

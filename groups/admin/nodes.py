@@ -20,6 +20,7 @@ from registries.records import RecordAdmin
 
 
 class NodeInstanceInline(InstanceInline):
+    fk_name = "node"
     fields = ("id", "group", "state", "progress", "message", "assigned_at", "changed_at")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:

@@ -40,6 +40,9 @@ class Ended(StrEnum):
     REVOKED = "revoked"
     NODE_SILENT = "node silent"
     NODE_REMOVED = "node removed"
+    NODE_DRAINED = "node drained"
+    REALLOCATED = "reallocated"
+    KEY_REPLACED = "key replaced"
 
 
 class TokenRefused(Exception):

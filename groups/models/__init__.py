@@ -4,7 +4,7 @@ from groups.models.check import ImageCheck
 from groups.models.delivery import LayerDelivery, NodeManifest, NodeToken, Redemption
 from groups.models.group import ContainerGroup, Failure
 from groups.models.image import Image, Layer, PullStep
-from groups.models.node import Enrolment, Instance, Node
+from groups.models.node import Enrolment, Instance, Node, Reception
 
 __all__ = [
     "ContainerGroup",
@@ -19,5 +19,6 @@ __all__ = [
     "NodeManifest",
     "NodeToken",
     "PullStep",
+    "Reception",
     "Redemption",
 ]

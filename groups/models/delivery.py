@@ -80,12 +80,14 @@ class Redemption(models.Model):
 
 
 class LayerDelivery(models.Model):
-    """What one session was sent of one layer. `sent_whole` counts complete bodies, `sent_bytes` all bytes."""
+    """What one session was sent of one layer. `sent_whole` counts complete bodies, `sent_bytes` all bytes,
+    `grants` how often somebody else (nginx, the store) was told to send it."""
 
     token = models.ForeignKey(NodeToken, on_delete=models.CASCADE, related_name="layer_deliveries")
     digest = models.CharField(max_length=71)
     sent_whole = models.PositiveIntegerField(default=0)
     sent_bytes = models.PositiveBigIntegerField(default=0)
+    grants = models.PositiveIntegerField(default=0)
     first_at = models.DateTimeField(auto_now_add=True)
     last_at = models.DateTimeField(auto_now=True)
 

@@ -20,6 +20,9 @@ class ContainerGroup(models.Model):
     """So many replicas of one image. The image is pulled once, when the group is made.
 
     `environment` is the encrypted JSON object of names and values (`groups.at_rest`, bound to the group's id).
+    `gpu` is the class of the one GPU that each replica gets, or nothing. Since the group was started, `ended_well`
+    replicas ended with exit code 0 and `ended_badly` with another, the last of which was `last_exit_code`; none of
+    them runs again.
     """
 
     class Status(models.TextChoices):
@@ -45,9 +48,13 @@ class ContainerGroup(models.Model):
     replicas = models.PositiveIntegerField(default=1, validators=[MinValueValidator(0), MaxValueValidator(500)])
     cpu = models.PositiveSmallIntegerField(default=1, validators=[MinValueValidator(1), MaxValueValidator(16)])
     memory_mb = models.PositiveIntegerField(default=1024, validators=[MinValueValidator(128), MaxValueValidator(61440)])
+    gpu = models.CharField("GPU class", max_length=100, blank=True)
     command = models.JSONField(default=list, blank=True)
     environment = models.BinaryField(null=True, editable=False)
     restart_policy = models.CharField(max_length=10, choices=RestartPolicy.choices, default=RestartPolicy.ALWAYS)
+    ended_well = models.PositiveIntegerField(default=0, editable=False)
+    ended_badly = models.PositiveIntegerField(default=0, editable=False)
+    last_exit_code = models.PositiveSmallIntegerField(null=True, blank=True, editable=False)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
     changed_at = models.DateTimeField(auto_now=True)

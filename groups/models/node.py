@@ -5,16 +5,22 @@ from __future__ import annotations
 import uuid
 
 from django.conf import settings
+from django.core.validators import MaxValueValidator
 from django.db import models
 
 
 class Node(models.Model):
     """A machine of a stranger. It is known by `public_key` (SPKI PEM, P-256 or RSA of 3072 bits or more),
-    to which layer keys are wrapped and by which its calls are signed."""
+    to which layer keys are wrapped and by which its calls are signed.
+
+    `recent_calls` are the calls whose signatures could still be good, each as `[until, mark]`; `calls` counts them
+    all and is what two calls at once are told apart by (`groups.nodes.authentication`).
+    """
 
     class Status(models.TextChoices):
         ACTIVE = "active"
         CORDONED = "cordoned"
+        DRAINING = "draining"
         REMOVED = "removed"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -26,6 +32,8 @@ class Node(models.Model):
     cpu = models.PositiveIntegerField(default=0)
     memory_mb = models.PositiveIntegerField(default=0)
     gpu = models.CharField(max_length=100, blank=True)
+    recent_calls = models.JSONField(default=list, blank=True, editable=False)
+    calls = models.PositiveBigIntegerField(default=0, editable=False)
 
     class Meta:
         ordering = ["name"]
@@ -34,8 +42,22 @@ class Node(models.Model):
         return self.name
 
 
+class Reception(models.Model):
+    """Whether nodes can reach the portal at all; one row. `beat_at` is when a web process last said that it is here,
+    `open_since` since when without a gap. `all_silent` is what the sweeper saw last."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
+    beat_at = models.DateTimeField(null=True, blank=True)
+    open_since = models.DateTimeField(null=True, blank=True)
+    all_silent = models.BooleanField(default=False)
+
+    def __str__(self) -> str:
+        return f"open since {self.open_since}"
+
+
 class Enrolment(models.Model):
-    """A one-time code that lets one node join. Only its SHA-256 is kept."""
+    """A one-time code that lets one node join, or, where `node` stands there before it is used, lets that node come
+    with another key. Only its SHA-256 is kept."""
 
     node_name = models.CharField(max_length=63)
     code_hash = models.CharField(max_length=64, unique=True, editable=False)
@@ -53,7 +75,12 @@ class Enrolment(models.Model):
 
 
 class Instance(models.Model):
-    """One replica of a group, on at most one node. `progress` is a percentage of the current state's work."""
+    """One replica of a group, on at most one node. `progress` is a percentage of the current state's work.
+
+    `order` is what its node is still to do with the container, from `order_due_at` on. `exits` counts how often the
+    container ended in a row, `exit_code` is the last end's. `avoids` is the node that doesn't get it before
+    `avoids_until`. Where replicas are too many, those of the lowest `deletion_cost` end first.
+    """
 
     class State(models.TextChoices):
         ALLOCATING = "allocating"
@@ -62,12 +89,23 @@ class Instance(models.Model):
         RUNNING = "running"
         STOPPING = "stopping"
 
+    class Order(models.TextChoices):
+        RESTART = "restart"
+        RECREATE = "recreate"
+
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     group = models.ForeignKey("groups.ContainerGroup", on_delete=models.CASCADE, related_name="instances")
     node = models.ForeignKey(Node, null=True, blank=True, on_delete=models.SET_NULL, related_name="instances")
     state = models.CharField(max_length=12, choices=State.choices, default=State.ALLOCATING, editable=False)
     progress = models.PositiveSmallIntegerField(default=0)
     message = models.CharField(max_length=300, blank=True)
+    order = models.CharField(max_length=10, choices=Order.choices, blank=True, editable=False)
+    order_due_at = models.DateTimeField(null=True, blank=True)
+    exits = models.PositiveIntegerField(default=0)
+    exit_code = models.PositiveSmallIntegerField(null=True, blank=True)
+    avoids = models.ForeignKey(Node, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    avoids_until = models.DateTimeField(null=True, blank=True)
+    deletion_cost = models.PositiveIntegerField(default=0, validators=[MaxValueValidator(100_000)])
     created_at = models.DateTimeField(auto_now_add=True)
     assigned_at = models.DateTimeField(null=True, blank=True)
     changed_at = models.DateTimeField(auto_now=True)

@@ -1,7 +1,8 @@
 """Nodes that are gone: silent for too long, or removed. What they had goes to others.
 
-A node that was only silent is told to stop its old instances when it polls again, since they are no longer its own.
-Order of locks: the node's row, as a poll of it begins with, then the groups, then the instances.
+Where all of them may be silent because of us, none is (`groups.nodes.reception`). A node that was only silent is told
+to stop its old instances when it polls again, since they are no longer its own. Order of locks: the node's row, as a
+poll of it begins with, then the groups, then the instances.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ from django.db.models.functions import Now
 
 from groups.delivery import tokens
 from groups.delivery.tokens import Ended
+from groups.instances import follow
 from groups.models import ContainerGroup, Instance, Node, NodeToken
-from groups.nodes.reports import follow
+from groups.nodes.reception import counts_silence
 from groups.states import Stale, move
 
 SILENT_AFTER = timedelta(seconds=90)
@@ -24,14 +26,16 @@ State = Instance.State
 
 
 def release_silent() -> int:
-    """Take everything from nodes that have not polled for 90 s; return from how many."""
+    """Take everything from nodes that have not polled for 90 s, though they could; return from how many."""
+    if not counts_silence(SILENT_AFTER):
+        return 0
     silent = Node.objects.filter(last_seen_at__lt=Now() - SILENT_AFTER)
     has_any = Exists(Instance.objects.filter(node=OuterRef("pk")))
     released = 0
     for node_id in silent.filter(has_any).values_list("pk", flat=True):
         with transaction.atomic():
             # Asked again with the row locked: the node may be polling this moment.
-            if silent.select_for_update().filter(pk=node_id).first() is not None:
+            if silent.select_for_update(no_key=True).filter(pk=node_id).first() is not None:
                 _take_back(node_id, Ended.NODE_SILENT, "Its node went silent.")
                 released += 1
     return released
@@ -57,10 +61,13 @@ def _take_back(node_id: Any, because: Ended, message: str) -> None:
     had = Instance.objects.filter(node=node_id)
     had.filter(state=State.STOPPING).delete()
     # These are in that state already: only their place changes.
-    had.filter(state=State.ALLOCATING).update(node=None, assigned_at=None, message=message, changed_at=Now())
+    had.filter(state=State.ALLOCATING).update(
+        node=None, assigned_at=None, message=message, order="", order_due_at=None, changed_at=Now()
+    )
     for instance in had.exclude(state__in=[State.STOPPING, State.ALLOCATING]):
         try:
-            move(instance, to=State.ALLOCATING, node=None, assigned_at=None, progress=0, message=message)
+            place: dict[str, Any] = {"node": None, "assigned_at": None, "order": "", "order_due_at": None}
+            move(instance, to=State.ALLOCATING, progress=0, message=message, **place)
         except Stale:
             continue  # stopped meanwhile; the next pass finds it
     for group_id in locked:

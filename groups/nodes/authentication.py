@@ -2,6 +2,9 @@
 
 The key, and with it the one algorithm, is the enrolled one; nothing in the token chooses. Every refusal is the
 same NotAuthenticated: a caller learns neither which nodes exist nor what was wrong.
+
+A call is good once, for all web processes together: the node's row remembers those whose tokens could still be valid.
+`authenticate` only looks; `take` writes, in the UPDATE that a call makes anyway, and of two at once one wins.
 """
 
 from __future__ import annotations
@@ -12,10 +15,11 @@ import hashlib
 import re
 import time
 import uuid
+from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
-from django.core.cache import caches
+from django.db.models import F
 from joserfc import jws
 from joserfc.errors import JoseError
 
@@ -28,6 +32,9 @@ LONGEST_LIFE = 60
 LEEWAY = 5
 LONGEST_CLAIMS = 4096
 LONGEST_JTI = 128
+MOST_RECENT = 400
+"""How many calls a node may make in the time that a token can be valid; more are refused."""
+_TRIES = 5
 _PART = r"[A-Za-z0-9_-]{2,4096}"
 # Servers join two headers of one name with a comma, which this doesn't match: two are refused.
 _BEARER = re.compile(rf"(?i:bearer) +(({_PART})\.({_PART})\.{_PART})")
@@ -38,8 +45,17 @@ class NotAuthenticated(Exception):
     """The caller is no node that may call."""
 
 
-def authenticate(authorization: str) -> Node:
-    """Return the node whose `Authorization: Bearer <JWT>` this is.
+@dataclass(frozen=True)
+class Call:
+    """One signed call of a node. `until` is when its token can't be valid any more, in seconds since 1970."""
+
+    node: Node
+    mark: str
+    until: int
+
+
+def authenticate(authorization: str) -> Call:
+    """Return the call whose `Authorization: Bearer <JWT>` this is; it isn't used up by that.
 
     Claims: `iss` = `sub` = the node's id, `aud` = the portal's public URL, `exp` at most 60 s ahead, a `jti` that
     was not used before. Raises NotAuthenticated.
@@ -56,8 +72,36 @@ def authenticate(authorization: str) -> Node:
     except (JoseError, KeyUnsupported, UnsupportedManifest, ValueError, TypeError, RecursionError):
         raise NotAuthenticated from None
     _check_claims(claims, str(node_id))
-    _use_once(node_id, claims["jti"])
-    return node
+    mark = hashlib.sha256(claims["jti"].encode()).hexdigest()[:24]
+    call = Call(node, mark, int(claims["exp"]) + LEEWAY + 1)
+    _remembered_with(call)
+    return call
+
+
+def take(call: Call, **values: Any) -> None:
+    """Use the call up, and set `values` in the node's row with it. Raises NotAuthenticated where it was used before,
+    or the node was removed or got another key since."""
+    node = call.node
+    for _ in range(_TRIES):
+        same = Node.objects.filter(pk=node.pk, calls=node.calls, public_key=node.public_key)
+        same = same.exclude(status=Node.Status.REMOVED)
+        if same.update(recent_calls=_remembered_with(call), calls=F("calls") + 1, **values):
+            return
+        if not Node.objects.filter(pk=node.pk, public_key=node.public_key).exists():
+            raise NotAuthenticated
+        node.refresh_from_db(fields=["status", "calls", "recent_calls"])
+        if node.status == Node.Status.REMOVED:
+            raise NotAuthenticated
+    raise NotAuthenticated
+
+
+def _remembered_with(call: Call) -> list[Any]:
+    """The node's recent calls and this one. Raises NotAuthenticated where it is among them, or they are too many."""
+    now = time.time()
+    recent = [each for each in call.node.recent_calls if each[0] >= now]
+    if len(recent) >= MOST_RECENT or any(mark == call.mark for _, mark in recent):
+        raise NotAuthenticated
+    return [*recent, [call.until, call.mark]]
 
 
 def _claimed_node(payload: str) -> uuid.UUID:
@@ -97,11 +141,4 @@ def _check_claims(claims: dict[str, Any], node_id: str) -> None:
             raise NotAuthenticated
     jti = claims.get("jti")
     if not isinstance(jti, str) or not 1 <= len(jti) <= LONGEST_JTI:
-        raise NotAuthenticated
-
-
-def _use_once(node_id: uuid.UUID, jti: str) -> None:
-    """Remember the call for as long as its token could be valid."""
-    name = f"{node_id}-{hashlib.sha256(jti.encode()).hexdigest()}"
-    if not caches["node_calls"].add(name, 1, timeout=LONGEST_LIFE + 2 * LEEWAY + 1):
         raise NotAuthenticated

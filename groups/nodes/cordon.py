@@ -13,8 +13,8 @@ def cordon(node_id: Any) -> bool:
 
 
 def uncordon(node_id: Any) -> bool:
-    """Let a cordoned node take work again. Returns whether it was cordoned; a removed one stays removed."""
-    return _switch(node_id, Node.Status.CORDONED, Node.Status.ACTIVE)
+    """Let a node take work again. Returns whether it was cordoned or drained; a removed one stays removed."""
+    return any(_switch(node_id, was, Node.Status.ACTIVE) for was in (Node.Status.CORDONED, Node.Status.DRAINING))
 
 
 def _switch(node_id: Any, was: str, to: str) -> bool:

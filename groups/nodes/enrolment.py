@@ -1,4 +1,5 @@
-"""How a node joins: an operator makes a one-time code, the node trades it for an identity.
+"""How a node joins, and how it comes by another key: an operator makes a one-time code, the node trades it for an
+identity.
 
 The code's SHA-256 is all that is kept. What the node may do afterwards is `groups.nodes.authentication`'s.
 """
@@ -16,6 +17,7 @@ from django.db.models.functions import Now
 
 from groups.models import Enrolment, Node
 from groups.nodes.keys import read_public_key
+from groups.nodes.rekey import replace_key
 
 PREFIX = "dre_"
 LIFETIME = timedelta(hours=24)
@@ -51,8 +53,26 @@ def create_enrolment(node_name: str, created_by_id: Any = None) -> str:
     return code
 
 
+def create_replacement(node: Node, created_by_id: Any = None) -> str:
+    """Return a new code with which this node comes with another key, such as after it lost its disk. Earlier such
+    codes are no longer good. Raises CodeRefused for a removed node."""
+    code = PREFIX + secrets.token_urlsafe(32)
+    with transaction.atomic():
+        if not Node.objects.exclude(status=Node.Status.REMOVED).select_for_update(no_key=True).filter(pk=node.pk):
+            raise CodeRefused
+        Enrolment.objects.filter(node=node, used_at__isnull=True).update(expires_at=Now())
+        Enrolment.objects.create(
+            node_name=node.name,
+            node=node,
+            code_hash=_hash(code),
+            created_by_id=created_by_id,
+            expires_at=Now() + LIFETIME,
+        )
+    return code
+
+
 def enrol(code: str, name: str, public_key_pem: str) -> Node:
-    """Make the node that holds `public_key_pem`, and use the code up.
+    """Make the node that holds `public_key_pem`, or give the code's node that key, and use the code up.
 
     The node bears the name that the operator chose for it; the one it gives itself is only checked, since a
     stranger's machine must not pass for another. Raises KeyUnsupported, NameInvalid (the code stays good) and
@@ -66,7 +86,11 @@ def enrol(code: str, name: str, public_key_pem: str) -> Node:
         open_one = Enrolment.objects.filter(code_hash=_hash(code), used_at__isnull=True, expires_at__gt=Now())
         if open_one.update(used_at=Now()) != 1:
             raise CodeRefused
-        enrolment = Enrolment.objects.get(code_hash=_hash(code))
+        enrolment = Enrolment.objects.select_related("node").get(code_hash=_hash(code))
+        if enrolment.node is not None:
+            if not replace_key(enrolment.node, key.pem):
+                raise CodeRefused
+            return enrolment.node
         node = Node.objects.create(name=enrolment.node_name, public_key=key.pem)
         Enrolment.objects.filter(pk=enrolment.pk).update(node=node)
     return node

@@ -1,4 +1,4 @@
-"""Giving a node what it is to start: the image by digest, a one-time token, command and environment.
+"""Giving a node what it is to start: the image by digest, a one-time token, command, environment and limits.
 
 An instance is handed over when its manifest for this node is made and no usable token for it is out. A node that
 doesn't list a download which it was given hasn't heard of it: that token is revoked and another one minted.
@@ -43,6 +43,10 @@ class Start:
     token_expires_at: str
     command: list[str]
     environment: dict[str, str] = field(repr=False)
+    restart_policy: str
+    cpu: int
+    memory_mb: int
+    gpu: str
 
     def as_json(self) -> dict[str, Any]:
         return dict(vars(self))
@@ -103,6 +107,10 @@ def _start(instance: Instance, manifest: NodeManifest) -> Start | None:
         token_expires_at=token.expires_at.isoformat(),
         command=group.command,
         environment=environment,
+        restart_policy=group.restart_policy,
+        cpu=group.cpu,
+        memory_mb=group.memory_mb,
+        gpu=group.gpu,
     )
 
 

@@ -1,7 +1,7 @@
 """One poll of one node: what it reports is settled, and what it is to start and stop comes back.
 
 The whole poll is one transaction that begins with the node's row, so a node that calls twice at once is served
-one after the other.
+one after the other. That first UPDATE also uses up the signed call.
 """
 
 from __future__ import annotations
@@ -13,37 +13,41 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from groups.models import Node
-from groups.nodes.authentication import NotAuthenticated
+from groups.nodes.authentication import Call, NotAuthenticated, take
 from groups.nodes.handover import Start, hand_over
 from groups.nodes.report import Capacity, Report
-from groups.nodes.reports import settle
+from groups.nodes.reports import Orders, settle
 from groups.nodes.scheduler import assign
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What the node is to do; everything that is named in neither list goes on as it is."""
+    """What the node is to do; everything that is named in no list goes on as it is."""
 
     start: list[Start]
-    stop: list[str]
+    orders: Orders
 
     def as_json(self) -> dict[str, Any]:
-        return {"start": [start.as_json() for start in self.start], "stop": self.stop}
+        """`restart` and `recreate` stand there only when they name something."""
+        orders = {name: ids for name, ids in vars(self.orders).items() if ids or name == "stop"}
+        return {"start": [start.as_json() for start in self.start], **orders}
 
 
-def poll(node: Node, report: Report) -> Answer:
-    """Take the node's report and return what it is to do. Raises NotAuthenticated where the node was removed since
-    it was let in."""
+def poll(node: Node, report: Report, *, call: Call | None = None) -> Answer:
+    """Take the node's report and return what it is to do. `call` is the signed call that brought it. Raises
+    NotAuthenticated where that was used before, or the node was removed since it was let in."""
     with transaction.atomic():
-        _heartbeat(node, report.capacity)
-        stop = settle(node, report)
-        assign(node, but=stop)
+        _heartbeat(node, report.capacity, call)
+        orders = settle(node, report)
+        assign(node, but=orders.stop)
         start = hand_over(node, {each.id for each in report.instances})
-    return Answer(start=start, stop=stop)
+    return Answer(start=start, orders=orders)
 
 
-def _heartbeat(node: Node, capacity: Capacity) -> None:
-    known = Node.objects.filter(pk=node.pk).exclude(status=Node.Status.REMOVED)
-    if not known.update(last_seen_at=Now(), cpu=capacity.cpu, memory_mb=capacity.memory_mb, gpu=capacity.gpu):
+def _heartbeat(node: Node, capacity: Capacity, call: Call | None) -> None:
+    values = {"last_seen_at": Now(), "cpu": capacity.cpu, "memory_mb": capacity.memory_mb, "gpu": capacity.gpu}
+    if call is not None:
+        take(call, **values)
+    elif not Node.objects.filter(pk=node.pk).exclude(status=Node.Status.REMOVED).update(**values):
         raise NotAuthenticated
     node.cpu, node.memory_mb, node.gpu = capacity.cpu, capacity.memory_mb, capacity.gpu

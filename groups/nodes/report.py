@@ -14,7 +14,10 @@ LARGEST_CPU = 4096
 LARGEST_MEMORY_MB = 2**30
 LONGEST_MESSAGE = 300
 LONGEST_GPU = 100
-STATES = frozenset(Instance.State.values)
+EXITED = "exited"
+"""What a node says of a container that has ended; no instance is in that state."""
+STATES = (*Instance.State.values, EXITED)
+LARGEST_EXIT_CODE = 255
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
 
 
@@ -33,12 +36,14 @@ class Capacity:
 
 @dataclass(frozen=True)
 class Reported:
-    """One instance as its node sees it. `state` is one of Instance.State; `allocating` gives it back."""
+    """One instance as its node sees it. `state` is one of Instance.State or EXITED; `allocating` gives it back.
+    `exit_code` is how its container ended last, always there with EXITED."""
 
     id: uuid.UUID
     state: str
     progress: int = 0
     message: str = ""
+    exit_code: int | None = None
 
 
 @dataclass(frozen=True)
@@ -78,12 +83,16 @@ def _reported(item: Any) -> Reported:
         raise ReportInvalid("instances.id is the id that start gave.") from None
     state = item.get("state")
     if not isinstance(state, str) or state not in STATES:
-        raise ReportInvalid(f"instances.state is one of {', '.join(Instance.State.values)}.")
+        raise ReportInvalid(f"instances.state is one of {', '.join(STATES)}.")
+    exit_code = item.get("exit_code")
+    if exit_code is not None or state == EXITED:
+        exit_code = _whole(exit_code, LARGEST_EXIT_CODE, "instances.exit_code")
     return Reported(
         id=instance_id,
         state=state,
         progress=_whole(0 if item.get("progress") is None else item["progress"], 100, "instances.progress"),
         message=_text(item.get("message"), LONGEST_MESSAGE, "instances.message"),
+        exit_code=exit_code,
     )
 
 

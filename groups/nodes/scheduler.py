@@ -1,8 +1,9 @@
 """Which allocating instance goes to the node that polls.
 
 A node takes what fits in its capacity beside what it has, the oldest first, and leaves further replicas of a group
-to nodes that have fewer of it and room for one. One instance goes to one node by compare-and-set; on PostgreSQL
-one that another poll is taking is skipped, SQLite has one writer. The caller's transaction holds the node's row.
+to nodes that have fewer of it and room for one. Its one GPU goes to one instance. One instance goes to one node by
+compare-and-set, and is locked by itself; on PostgreSQL one that another poll is taking is skipped, SQLite has one
+writer. The caller's transaction holds the node's row.
 """
 
 from __future__ import annotations
@@ -10,17 +11,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery, Sum
-from django.db.models.functions import Coalesce, Now
+from django.db.models import CharField, Count, F, OuterRef, Q, QuerySet, Subquery, Sum, Value
+from django.db.models.functions import Cast, Coalesce, Now
 
-from groups.delivery.tokens import Ended
-from groups.models import ContainerGroup, Image, Instance, Node, NodeToken
+from groups.models import ContainerGroup, Image, Instance, Node
 from groups.wakeups import wake_prepare
 
 FRESH = timedelta(seconds=30)
-COOL_DOWN = timedelta(seconds=60)
 MOST_A_POLL = 32
 _LOOKED_AT = 128
 
@@ -33,53 +33,55 @@ def assign(node: Node, *, but: Sequence[str] = ()) -> list[Instance]:
     waiting = _waiting(node).exclude(pk__in=but) if but else _waiting(node)
     if not waiting.exists():
         return []
-    has = list(node.instances.select_related("group"))
+    has = list(node.instances.select_related("group").defer("group__environment", "group__command"))
     cpu = node.cpu - sum(instance.group.cpu for instance in has)
     memory = node.memory_mb - sum(instance.group.memory_mb for instance in has)
+    gpu = "" if any(instance.group.gpu for instance in has) else node.gpu
     replicas = Counter(instance.group_id for instance in has)
     taken: list[Instance] = []
     left_to_others: set[UUID] = set()
-    fitting = waiting.filter(group__cpu__lte=cpu, group__memory_mb__lte=memory).select_related("group")
-    for instance in fitting[:_LOOKED_AT]:
+    fitting = waiting.filter(group__cpu__lte=cpu, group__memory_mb__lte=memory, group__gpu__in={"", gpu})
+    for instance in fitting.select_related("group").defer("group__environment", "group__command")[:_LOOKED_AT]:
         group = instance.group
         if len(taken) == MOST_A_POLL:
             break
-        if group.id in left_to_others or group.cpu > cpu or group.memory_mb > memory:
+        if group.id in left_to_others or group.cpu > cpu or group.memory_mb > memory or group.gpu not in ("", gpu):
             continue
         if replicas[group.id] and _has_better_place(group, node, replicas[group.id]):
             left_to_others.add(group.id)
             continue
         if not _take(instance, node):
             continue
-        cpu, memory = cpu - group.cpu, memory - group.memory_mb
+        cpu, memory, gpu = cpu - group.cpu, memory - group.memory_mb, "" if group.gpu else gpu
         replicas[group.id] += 1
         taken.append(instance)
         wake_prepare(instance.pk)
     return taken
 
 
-def nodes_with_room(cpu: int | OuterRef, memory_mb: int | OuterRef) -> QuerySet[Node]:
-    """Active nodes that polled a moment ago and have so much free beside what they have."""
+def nodes_with_room(cpu: int | OuterRef, memory_mb: int | OuterRef, gpu: str | OuterRef) -> QuerySet[Node]:
+    """Active nodes that polled a moment ago and have so much free beside what they have, and that GPU unless it is
+    empty."""
+    wanted: Any = Cast(gpu, CharField()) if isinstance(gpu, OuterRef) else Value(gpu)
     return (
         Node.objects.filter(status=Node.Status.ACTIVE, last_seen_at__gt=Now() - FRESH)
-        .annotate(used_cpu=_used("cpu"), used_memory=_used("memory_mb"))
+        .annotate(used_cpu=_used(Sum("group__cpu")), used_memory=_used(Sum("group__memory_mb")), wanted_gpu=wanted)
+        .annotate(used_gpu=_used(Count("pk", filter=~Q(group__gpu=""))))
         .filter(used_cpu__lte=F("cpu") - cpu, used_memory__lte=F("memory_mb") - memory_mb)
+        .filter(Q(wanted_gpu="") | Q(gpu=F("wanted_gpu"), used_gpu=0))
     )
 
 
-def _used(what: str) -> Coalesce:
+def _used(what: Any) -> Coalesce:
     here = Instance.objects.filter(node=OuterRef("pk")).order_by().values("node")
-    return Coalesce(Subquery(here.annotate(n=Sum(f"group__{what}")).values("n")), 0)
+    return Coalesce(Subquery(here.annotate(n=what).values("n")), 0)
 
 
 def _waiting(node: Node) -> QuerySet[Instance]:
-    """What no node has, but for what this one gave back a moment ago: others come first."""
-    given_back = NodeToken.objects.filter(
-        instance=OuterRef("pk"), node=node, ended_because=Ended.GIVEN_BACK, ended_at__gt=Now() - COOL_DOWN
-    )
+    """What no node has, but for what was taken from this one a moment ago: others come first."""
     wanted = [ContainerGroup.Status.DEPLOYING, ContainerGroup.Status.RUNNING]
     return Instance.objects.filter(
-        ~Exists(given_back),
+        Q(avoids__isnull=True) | ~Q(avoids=node) | Q(avoids_until__lte=Now()),
         state=Instance.State.ALLOCATING,
         node__isnull=True,
         group__status__in=wanted,
@@ -97,5 +99,5 @@ def _take(instance: Instance, node: Node) -> bool:
 def _has_better_place(group: ContainerGroup, node: Node, replicas: int) -> bool:
     """Whether some other node that polls has room for one and fewer of the group's replicas."""
     fewer = Count("instances", filter=Q(instances__group=group))
-    others = nodes_with_room(group.cpu, group.memory_mb).exclude(pk=node.pk)
+    others = nodes_with_room(group.cpu, group.memory_mb, group.gpu).exclude(pk=node.pk)
     return others.annotate(replicas=fewer).filter(replicas__lt=replicas).exists()

@@ -10,5 +10,6 @@ app_name = "nodes"
 urlpatterns = [
     path("enrol", views.enrol, name="enrol"),
     path("poll", views.poll, name="poll"),
+    path("key", views.key, name="key"),
     re_path(r"", views.nothing, name="nothing"),
 ]

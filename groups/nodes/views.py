@@ -12,10 +12,11 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 
 from groups.nodes import enrolment
-from groups.nodes.authentication import NotAuthenticated, authenticate
-from groups.nodes.keys import KeyUnsupported
+from groups.nodes.authentication import NotAuthenticated, authenticate, take
+from groups.nodes.keys import KeyUnsupported, read_public_key
 from groups.nodes.poll import poll as take_poll
 from groups.nodes.problems import not_authenticated, problem
+from groups.nodes.rekey import replace_key
 from groups.nodes.report import ReportInvalid, read_report
 from registries.failures import UnsupportedManifest
 from registries.oci import strict_json
@@ -83,16 +84,19 @@ def enrol(request: HttpRequest) -> HttpResponse:
 
 @node_call
 def poll(request: HttpRequest) -> HttpResponse:
-    """`{"capacity", "instances"}` → `{"start", "stop"}`, for a node that has signed the call."""
-    node = authenticate(request.headers.get("Authorization", ""))
-    body = _read(request, LARGEST_POLL)
+    """`{"capacity", "instances"}` → `{"start", "restart", "recreate", "stop"}`, for a node that has signed the call."""
+    call = authenticate(request.headers.get("Authorization", ""))
     try:
-        report = read_report(body)
+        report = read_report(_read(request, LARGEST_POLL))
     except ReportInvalid as error:
+        take(call)
         return problem(400, "invalid", "The report can't be read", str(error))
+    except BodyRefused:
+        take(call)
+        raise
     for tries_left in reversed(range(TRIES)):
         try:
-            return JsonResponse(take_poll(node, report).as_json())
+            return JsonResponse(take_poll(call.node, report, call=call).as_json())
         except OperationalError:  # two that waited for each other: the whole poll can be taken again
             if not tries_left:
                 raise
@@ -100,9 +104,26 @@ def poll(request: HttpRequest) -> HttpResponse:
 
 
 @node_call
+def key(request: HttpRequest) -> HttpResponse:
+    """`{"public_key"}` → `{"node_id"}`: another key for the node that has signed the call with its old one."""
+    call = authenticate(request.headers.get("Authorization", ""))
+    take(call)
+    public_key = _read(request, LARGEST_ENROLMENT).get("public_key")
+    if not isinstance(public_key, str):
+        return problem(400, "invalid", "Can't be read", "Send the text field public_key.")
+    try:
+        pem = read_public_key(public_key).pem
+    except KeyUnsupported as error:
+        return problem(400, "key_unsupported", "The key can't be used", str(error))
+    if not replace_key(call.node, pem):
+        raise NotAuthenticated
+    return JsonResponse({"node_id": str(call.node.pk)})
+
+
+@node_call
 def nothing(request: HttpRequest) -> HttpResponse:
     """Any other address below `/node/v1/`."""
-    return problem(404, "not_found", "Not found", "The node API has /node/v1/enrol and /node/v1/poll.")
+    return problem(404, "not_found", "Not found", "The node API has /node/v1/enrol, /node/v1/poll and /node/v1/key.")
 
 
 def _read(request: HttpRequest, limit: int) -> dict[str, Any]:

@@ -13,11 +13,13 @@ from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePri
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from django.core.cache import caches
 from django.test import Client
 from joserfc import jwt
 from joserfc.jwk import ECKey, RSAKey
 
 from groups.models import Node
+from groups.nodes.authentication import MOST_RECENT, NotAuthenticated, authenticate, take
 from tests.groups.delivery.made import NodeInHand, make_node, public_pem, rsa_key
 
 BODY = {"capacity": {"cpu": 1, "memory_mb": 1024, "gpu": ""}, "instances": []}
@@ -54,6 +56,34 @@ def test_each_call_is_good_once(node: NodeInHand) -> None:
     assert call(f"Bearer {node.signed(jti='one')}").status_code == 200
     assert call(f"Bearer {other.signed(jti='one')}").status_code == 200
     assert call(f"Bearer {node.signed(jti='one')}").status_code == 401
+
+
+def test_a_call_is_good_once_whoever_answers_it(node: NodeInHand) -> None:
+    """What a process has in memory plays no part; nor does a body that couldn't be read."""
+    token = node.signed()
+    caches["node_calls"].clear()
+    first, second = (authenticate(f"Bearer {token}") for _ in range(2))
+    take(first)
+    with pytest.raises(NotAuthenticated):
+        take(second)
+    unread = node.signed()
+    headers = {"Authorization": f"Bearer {unread}"}
+    statuses = [Client().post("/node/v1/poll", b"{", "application/json", headers=headers).status_code for _ in "12"]
+    assert statuses == [400, 401]
+
+
+def test_what_is_remembered_is_bounded(node: NodeInHand) -> None:
+    for _ in range(3):
+        assert call(f"Bearer {node.signed()}").status_code == 200
+    node.row.refresh_from_db()
+    assert len(node.row.recent_calls) == 3
+    past = [[int(time.time()) - 1, f"{number}"] for number in range(MOST_RECENT)]
+    Node.objects.update(recent_calls=past)
+    assert call(f"Bearer {node.signed()}").status_code == 200
+    node.row.refresh_from_db()
+    assert len(node.row.recent_calls) == 1
+    Node.objects.update(recent_calls=[[int(time.time()) + 50, f"{number}"] for number in range(MOST_RECENT)])
+    assert call(f"Bearer {node.signed()}").status_code == 401
 
 
 @pytest.mark.parametrize(

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from threading import Barrier, Thread
 from typing import Any
 
-import pytest
-from django.db import connection
 from django.utils import timezone
 
 from groups.actions import start
 from groups.models import Instance, Node
 from groups.nodes.poll import poll
 from groups.nodes.report import Capacity, Report, Reported
+from groups.nodes.scheduler import nodes_with_room
 from tests.groups.delivery.made import NodeInHand, make_group, make_node
 
 
@@ -73,6 +71,23 @@ def test_a_node_without_room_is_no_better_place(
     assert check_in(node) == 3
 
 
+def test_a_gpu_goes_to_one_instance(acme: Any, image: Any, node: NodeInHand, other_node: NodeInHand) -> None:
+    def with_gpu(node: NodeInHand, gpu: str) -> int:
+        has = [Reported(each.pk, each.state) for each in node.row.instances.all()]
+        poll(node.row, Report(Capacity(8, 16384, gpu), tuple(has)))
+        return taken_by(node)
+
+    start(make_group(acme, image, "drawing", replicas=2, gpu="rtx4090"))
+    assert with_gpu(node, "") == 0
+    assert with_gpu(node, "rtx3060") == 0
+    assert [nodes_with_room(1, 1, gpu).count() for gpu in ("", "rtx3060", "rtx4090")] == [1, 1, 0]
+    assert with_gpu(other_node, "rtx4090") == 1
+    assert with_gpu(other_node, "rtx4090") == 1, "it has one"
+    assert nodes_with_room(1, 1, "rtx4090").count() == 0
+    start(make_group(acme, image, "plain", replicas=2))
+    assert with_gpu(other_node, "rtx4090") + with_gpu(node, "") == 3
+
+
 def test_only_active_nodes_take(group: Any, node: NodeInHand) -> None:
     node.row.status = Node.Status.CORDONED
     node.row.save()
@@ -83,30 +98,3 @@ def test_only_active_nodes_take(group: Any, node: NodeInHand) -> None:
 def test_a_group_that_does_not_want_to_run_is_left(group: Any, node: NodeInHand) -> None:
     Instance.objects.create(group=group)
     assert check_in(node) == 0
-
-
-@pytest.mark.django_db(transaction=True)
-def test_of_many_nodes_at_once_each_instance_goes_to_one(acme: Any, image: Any) -> None:
-    nodes = [make_node(f"node-{number}") for number in range(16)]
-    for each in nodes:
-        check_in(each, cpu=4)
-    start(make_group(acme, image, replicas=10))
-    barrier, given = Barrier(len(nodes)), []
-
-    def come(node: NodeInHand) -> None:
-        try:
-            barrier.wait()
-            poll(node.row, Report(Capacity(4, 4096)))
-            given.append(taken_by(node))
-        finally:
-            connection.close()
-
-    threads = [Thread(target=come, args=(each,)) for each in nodes]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sum(given) == 10
-    assert len(given) == 16
-    assert not Instance.objects.filter(node__isnull=True).exists()
-    assert max(given) == 1, "spread as far as it goes"

@@ -142,7 +142,7 @@ def test_an_instance_that_is_given_back_goes_elsewhere(
 
 def test_an_instance_that_nobody_else_takes_comes_back(node: NodeInHand, given: dict[str, Any]) -> None:
     node.poll(listed(given, "allocating"))
-    NodeToken.objects.update(ended_at=F("ended_at") - timedelta(seconds=61))
+    Instance.objects.update(avoids_until=timezone.now())
     assert len(node.poll().json()["start"]) == 1
 
 
@@ -286,7 +286,7 @@ def test_whatever_is_sent_gets_an_answer(node: NodeInHand, body: Any) -> None:
 def test_a_database_that_fails_is_not_a_crash(node: NodeInHand, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[int] = []
 
-    def deadlock(*args: Any) -> Any:
+    def deadlock(*args: Any, **options: Any) -> Any:
         calls.append(1)
         raise OperationalError("deadlock detected")
 
@@ -295,7 +295,7 @@ def test_a_database_that_fails_is_not_a_crash(node: NodeInHand, monkeypatch: pyt
     assert (response.status_code, response.json()["code"], len(calls)) == (503, "unavailable", views.TRIES)
     assert "deadlock" not in response.content.decode()
 
-    def broken(*args: Any) -> Any:
+    def broken(*args: Any, **options: Any) -> Any:
         raise DatabaseError("column")
 
     monkeypatch.setattr(views, "take_poll", broken)

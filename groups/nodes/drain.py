@@ -1,0 +1,48 @@
+"""Emptying a node for good or for a while: it gets nothing new, and what it has moves away, one after the other.
+
+The sweeper moves the next one when the one before runs elsewhere and some other node has room.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from groups.instance_actions import reallocate
+from groups.models import Instance, Node
+from groups.nodes.scheduler import nodes_with_room
+from groups.states import Stale
+
+State = Instance.State
+
+
+def drain(node_id: Any) -> bool:
+    """Begin to empty the node. Returns whether that is new; a removed one stays removed."""
+    from_these = [Node.Status.ACTIVE, Node.Status.CORDONED]
+    return bool(Node.objects.filter(pk=node_id, status__in=from_these).update(status=Node.Status.DRAINING))
+
+
+def move_on() -> int:
+    """Move one instance away from each node that is being drained, where it is time; return how many."""
+    draining = Node.objects.filter(status=Node.Status.DRAINING, instances__isnull=False).distinct()
+    return sum(_move_one(node) for node in draining)
+
+
+def _move_one(node: Node) -> bool:
+    on_its_way = Instance.objects.filter(avoids=node, avoids_until__gt=Now()).exclude(
+        Q(state=State.RUNNING) | Q(state=State.STOPPING)
+    )
+    if on_its_way.exists():
+        return False
+    for instance in node.instances.exclude(state=State.STOPPING).select_related("group").order_by("created_at"):
+        group = instance.group
+        if not nodes_with_room(group.cpu, group.memory_mb, group.gpu).exists():
+            continue
+        try:
+            reallocate(instance, message="Its node is being drained.")
+        except Stale:
+            continue
+        return True
+    return False

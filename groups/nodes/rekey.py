@@ -1,0 +1,30 @@
+"""Giving a node another key. Whatever was made for the old one is made anew: manifests, tokens and sessions."""
+
+from __future__ import annotations
+
+import structlog
+from django.db import transaction
+
+from groups.delivery import tokens
+from groups.delivery.tokens import Ended
+from groups.models import Instance, Node, NodeManifest, NodeToken
+from groups.wakeups import wake_prepare
+
+log = structlog.get_logger(__name__)
+
+
+def replace_key(node: Node, public_key_pem: str) -> bool:
+    """Have the node's calls be signed by, and layer keys wrapped to, that key from now on. `public_key_pem` is in its
+    normal spelling. Returns whether the node still has the key that it had in hand, and was not removed."""
+    with transaction.atomic():
+        there = Node.objects.filter(pk=node.pk, public_key=node.public_key).exclude(status=Node.Status.REMOVED)
+        if not there.update(public_key=public_key_pem):
+            return False
+        node.public_key = public_key_pem
+        tokens.end(NodeToken.objects.filter(node=node, ended_at__isnull=True), Ended.KEY_REPLACED)
+        NodeManifest.objects.filter(node=node).delete()
+        still_to_come = [Instance.State.ALLOCATING, Instance.State.DOWNLOADING]
+        for instance in node.instances.filter(state__in=still_to_come).values_list("pk", flat=True):
+            wake_prepare(instance)
+    log.info("node_key_replaced", node=str(node.pk))
+    return True

@@ -1,0 +1,57 @@
+"""A node that is emptied: nothing new comes, what it has goes, one after the other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from groups.actions import start
+from groups.models import Instance, Node
+from groups.nodes.absence import remove
+from groups.nodes.cordon import cordon, uncordon
+from groups.nodes.drain import drain, move_on
+from tests.groups.delivery.made import NodeInHand, make_group, prepare_all
+
+
+def running(node: NodeInHand) -> list[dict[str, Any]]:
+    """What the node has, all of it said to run."""
+    return [{"id": str(each.pk), "state": "running"} for each in Instance.objects.filter(node=node.row)]
+
+
+def test_instances_move_one_by_one(acme: Any, image: Any, node: NodeInHand, other_node: NodeInHand) -> None:
+    start(make_group(acme, image, replicas=2))
+    node.poll()
+    prepare_all()
+    node.poll()
+    node.poll(*running(node))
+    assert Instance.objects.filter(node=node.row, state="running").count() == 2
+
+    assert drain(node.row.pk)
+    assert not drain(node.row.pk)
+    assert move_on() == 0, "nobody else has room"
+    other_node.poll()
+    assert move_on() == 1
+    assert move_on() == 0, "the first is still on its way"
+    moved = Instance.objects.get(node=None)
+    assert node.poll({"id": str(moved.pk), "state": "running"}, *running(node)).json()["stop"] == [str(moved.pk)]
+    assert Instance.objects.filter(node=node.row).count() == 1
+
+    other_node.poll()
+    prepare_all()
+    other_node.poll()
+    other_node.poll(*running(other_node))
+    assert move_on() == 1
+    node.poll()
+    assert not Instance.objects.filter(node=node.row).exists()
+    assert move_on() == 0
+
+    assert uncordon(node.row.pk)
+    assert Node.objects.get(pk=node.row.pk).status == "active"
+
+
+def test_which_nodes_are_drained(node: NodeInHand) -> None:
+    assert cordon(node.row.pk)
+    assert drain(node.row.pk)
+    assert not cordon(node.row.pk)
+    assert remove(node.row.pk)
+    assert not drain(node.row.pk)
+    assert not uncordon(node.row.pk)

@@ -1,0 +1,147 @@
+"""What becomes of an instance whose container ended, and of its group."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from groups.actions import start
+from groups.instances import top_up
+from groups.models import ContainerGroup, Instance
+from groups.nodes import exits
+from tests.groups.delivery.made import NodeInHand, make_group, prepare_all, started
+from tests.groups.nodes.reporting import listed
+
+
+def group() -> ContainerGroup:
+    return ContainerGroup.objects.get()
+
+
+def running(acme: Any, image: Any, node: NodeInHand, policy: str, **fields: Any) -> dict[str, Any]:
+    """A group with that restart policy, whose one instance runs."""
+    given = started(make_group(acme, image, restart_policy=policy, **fields), node)
+    assert given["restart_policy"] == policy
+    node.poll(listed(given, "running"))
+    assert group().status == "running"
+    return given
+
+
+def due() -> None:
+    Instance.objects.update(order_due_at=timezone.now() - timedelta(seconds=1))
+
+
+@pytest.mark.parametrize(
+    ("policy", "code", "status"),
+    [
+        ("on_failure", 0, "succeeded"),
+        ("never", 0, "succeeded"),
+        ("never", 3, "stopped"),
+    ],
+)
+def test_an_end_for_good(acme: Any, image: Any, node: NodeInHand, policy: str, code: int, status: str) -> None:
+    given = running(acme, image, node, policy)
+
+    assert node.poll(listed(given, "exited", exit_code=code)).json() == {"start": [], "stop": [given["instance"]]}
+
+    assert not Instance.objects.exists()
+    assert group().status == status
+    assert (group().ended_well, group().ended_badly, group().last_exit_code) == ((1, 0, None), (0, 1, 3))[code != 0]
+    assert top_up() == 0
+    assert node.poll().json() == {"start": [], "stop": []}
+    # It can be started again, and counts afresh.
+    start(group())
+    assert (group().status, group().ended_well, group().ended_badly) == ("deploying", 0, 0)
+    assert Instance.objects.count() == 1
+
+
+@pytest.mark.parametrize(("policy", "code"), [("always", 0), ("always", 3), ("on_failure", 3)])
+def test_an_end_that_is_started_again(acme: Any, image: Any, node: NodeInHand, policy: str, code: int) -> None:
+    given = running(acme, image, node, policy)
+
+    # Not before the wait is over, however often it is said.
+    for _ in range(2):
+        answer = node.poll(listed(given, "exited", exit_code=code)).json()
+        assert answer == {"start": [], "stop": []}
+    instance = Instance.objects.get()
+    assert (instance.state, instance.exits, instance.exit_code) == ("creating", 1, code)
+    assert instance.message == f"Ended with exit code {code}; starts again in 10 s."
+    assert group().status == "deploying"
+
+    due()
+    # An answer may be lost: it is said until the node has begun.
+    for _ in range(2):
+        answer = node.poll(listed(given, "exited", exit_code=code)).json()
+        assert answer == {"start": [], "stop": [], "restart": [given["instance"]]}
+    assert node.poll(listed(given, "creating")).json() == {"start": [], "stop": []}
+    node.poll(listed(given, "running"))
+    assert (Instance.objects.get().state, group().status) == ("running", "running")
+
+
+def test_the_wait_doubles_and_begins_anew_after_a_steady_run(acme: Any, image: Any, node: NodeInHand) -> None:
+    given = running(acme, image, node, "always")
+    waits = []
+    for _ in range(4):
+        node.poll(listed(given, "exited", exit_code=0))
+        left = Instance.objects.get().order_due_at
+        assert left is not None
+        waits.append(round((left - timezone.now()).total_seconds()))
+        node.poll(listed(given, "creating"))
+        node.poll(listed(given, "running"))
+    assert waits == pytest.approx([10, 20, 40, 80], abs=2)
+    assert exits.wait_seconds(10**6) == 300
+
+    Instance.objects.update(changed_at=timezone.now() - timedelta(minutes=11))
+    node.poll(listed(given, "exited", exit_code=0))
+    assert Instance.objects.get().exits == 1
+
+
+@pytest.mark.parametrize("by_node", [True, False])
+def test_what_keeps_failing_is_tried_on_another_node(
+    acme: Any, image: Any, node: NodeInHand, other_node: NodeInHand, by_node: bool
+) -> None:
+    given = running(acme, image, node, "on_failure")
+    for _ in range(exits.MOST_FAILURES_ON_A_NODE - 1):
+        node.poll(listed(given, "creating" if by_node else "exited", exit_code=1))
+        node.poll(listed(given, "creating"))
+        node.poll(listed(given, "running"))
+    answer = node.poll(listed(given, "creating" if by_node else "exited", exit_code=1)).json()
+
+    instance = Instance.objects.get()
+    assert (instance.state, instance.node, instance.exits) == ("allocating", None, 5)
+    assert instance.message == "Ended 5 times in a row, last with exit code 1: another node tries."
+    assert answer["stop"] == [given["instance"]]
+    assert group().status == "deploying"
+    node.poll()
+    assert Instance.objects.get().node is None
+    other_node.poll()
+    assert Instance.objects.get().node == other_node.row
+
+
+def test_a_job_that_was_over_between_two_polls(acme: Any, image: Any, node: NodeInHand) -> None:
+    given = started(make_group(acme, image, restart_policy="never"), node)
+    node.poll(listed(given, "exited", exit_code=0))
+    assert group().status == "succeeded"
+
+
+def test_a_group_is_over_when_all_of_it_is(acme: Any, image: Any, node: NodeInHand, other_node: NodeInHand) -> None:
+    start(make_group(acme, image, restart_policy="never", replicas=2))
+    given = []
+    for each in (node, other_node):
+        each.poll(cpu=1)
+        prepare_all()
+        given += each.poll(cpu=1).json()["start"]
+    node.poll(listed(given[0], "running"))
+    other_node.poll(listed(given[1], "exited", exit_code=7))
+    assert (group().status, group().ended_badly) == ("running", 1)
+    node.poll(listed(given[0], "exited", exit_code=0))
+    assert (group().status, group().ended_well, group().ended_badly) == ("stopped", 1, 1)
+
+
+@pytest.mark.parametrize("code", [None, -1, 256, "0", True])
+def test_exit_codes_that_are_none(acme: Any, image: Any, node: NodeInHand, code: Any) -> None:
+    given = running(acme, image, node, "never")
+    assert node.poll(listed(given, "exited", exit_code=code)).status_code == 400
+    assert Instance.objects.get().state == "running"

@@ -1,0 +1,90 @@
+"""Fifty at once: each instance goes to one node, each token opens one session. Run on SQLite here, and on PostgreSQL
+by `tests/interop/test_postgresql.py`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from threading import Barrier, Thread
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from groups.actions import start
+from groups.delivery.tokens import TokenRefused, redeem
+from groups.models import Instance, NodeToken, Redemption
+from groups.nodes.authentication import NotAuthenticated, authenticate
+from groups.nodes.poll import poll
+from groups.nodes.report import Capacity, Report
+from tests.groups.delivery.made import NodeInHand, make_group, make_node, started
+
+MANY = 50
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def at_once(act: Callable[[Any], Any], each: Iterable[Any]) -> list[Any]:
+    """Have a thread a piece do it, all from the same moment; return what came of it."""
+    pieces = list(each)
+    barrier, results = Barrier(len(pieces)), []
+
+    def run(piece: Any) -> None:
+        try:
+            barrier.wait()
+            results.append(act(piece))
+        except BaseException as error:
+            results.append(error)
+        finally:
+            connection.close()
+
+    threads = [Thread(target=run, args=(piece,)) for piece in pieces]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return results
+
+
+def test_each_instance_goes_to_one_node(acme: Any, image: Any) -> None:
+    nodes = [make_node(f"node-{number}") for number in range(MANY)]
+    for each in nodes:
+        poll(each.row, Report(Capacity(4, 4096)))
+    start(make_group(acme, image, replicas=30))
+
+    results = at_once(lambda node: poll(node.row, Report(Capacity(4, 4096))), nodes)
+
+    assert [result for result in results if isinstance(result, BaseException)] == []
+    placed = Counter(Instance.objects.values_list("node", flat=True))
+    assert None not in placed
+    assert sum(placed.values()) == 30
+    assert max(placed.values()) == 1, "spread as far as it goes"
+
+
+def test_a_token_opens_one_session(group: Any, node: NodeInHand) -> None:
+    token = started(group, node)["token"]
+    thieves = [make_node(f"thief-{number}") for number in range(5)]
+
+    def present(who: NodeInHand) -> str:
+        try:
+            return redeem(token, str(who.row.pk), "127.0.0.1").bearer
+        except TokenRefused as refused:
+            return refused.reason
+
+    results = at_once(present, [node] * (MANY - len(thieves)) + thieves)
+
+    bearers = [result for result in results if str(result).startswith("drs_")]
+    assert len(bearers) == MANY - len(thieves)
+    assert len(set(bearers)) == 1
+    assert Redemption.objects.filter(outcome="opened").count() == 1
+    assert Redemption.objects.filter(reason="other_node").count() == len(thieves)
+    assert NodeToken.objects.filter(redeemed_at__isnull=False).count() == 1
+
+
+def test_a_signed_call_is_taken_once(node: NodeInHand) -> None:
+    token = f"Bearer {node.signed()}"
+    calls = [authenticate(token) for _ in range(20)]
+
+    results = at_once(lambda call: poll(call.node, Report(Capacity(1, 1)), call=call), calls)
+
+    assert len([result for result in results if isinstance(result, NotAuthenticated)]) == 19
+    assert len([result for result in results if not isinstance(result, BaseException)]) == 1

@@ -1,0 +1,76 @@
+"""Another key for a node that is known, by the old key or by a code of the operator's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from groups.models import Enrolment, Instance, Node, NodeManifest, NodeToken
+from groups.nodes.absence import remove
+from groups.nodes.enrolment import CodeRefused, create_replacement
+from tests.groups.delivery.made import NodeInHand, ec_key, prepare_all, private_pem, public_pem, rsa_key
+from tests.groups.nodes.reporting import listed
+
+
+def present(node: NodeInHand, public_key: Any) -> Any:
+    headers = {"Authorization": f"Bearer {node.signed()}"}
+    return node.client.post("/node/v1/key", {"public_key": public_key}, "application/json", headers=headers)
+
+
+def with_key(node: NodeInHand, key: Any) -> NodeInHand:
+    node.row.refresh_from_db()
+    return NodeInHand(node.row, private_pem(key))
+
+
+def test_the_old_key_names_the_new_one(node: NodeInHand, given: dict[str, Any]) -> None:
+    bearer, key = node.bearer(given["token"]), rsa_key()
+    old = NodeInHand(Node.objects.get(pk=node.row.pk), node.private_pem)
+
+    assert present(node, public_pem(key)).json() == {"node_id": str(node.row.pk)}
+
+    assert old.poll().status_code == 401
+    assert node.client.get("/v2/", headers=bearer).status_code == 401
+    assert NodeToken.objects.get().ended_because == "key replaced"
+    assert not NodeManifest.objects.exists()
+    new = with_key(node, key)
+    assert new.poll(listed(given, "downloading")).json() == {"start": [], "stop": []}
+    prepare_all()
+    (again,) = new.poll(listed(given, "downloading")).json()["start"]
+    assert again["instance"] == given["instance"]
+    assert again["image"] != given["image"], "its keys are wrapped to the new key"
+    assert new.redeem(again["token"]).status_code == 200
+
+
+def test_a_code_of_the_operators_names_it(node: NodeInHand, given: dict[str, Any]) -> None:
+    node.poll(listed(given, "running"))
+    superseded, code = create_replacement(node.row), create_replacement(node.row)
+    key = ec_key()
+    body = {"code": superseded, "name": "whatever", "public_key": public_pem(key)}
+    assert node.client.post("/node/v1/enrol", body, "application/json").status_code == 401
+
+    answer = node.client.post("/node/v1/enrol", body | {"code": code}, "application/json")
+
+    assert answer.json() == {"node_id": str(node.row.pk)}
+    assert Node.objects.get().name == node.row.name
+    assert Enrolment.objects.filter(used_at__isnull=False).count() == 1
+    new = with_key(node, key)
+    assert new.poll(listed(given, "running")).json() == {"start": [], "stop": []}
+    assert Instance.objects.get().state == "running"
+    assert node.client.post("/node/v1/enrol", body | {"code": code}, "application/json").status_code == 401
+
+
+def test_keys_that_can_not_be_used(node: NodeInHand, db: None) -> None:
+    assert present(node, "-----BEGIN PUBLIC KEY-----\nx").json()["code"] == "key_unsupported"
+    assert present(node, None).json()["code"] == "invalid"
+    assert node.poll().status_code == 200
+
+
+def test_a_removed_node_gets_no_other_key(node: NodeInHand) -> None:
+    code = create_replacement(node.row)
+    remove(node.row.pk)
+    assert present(node, public_pem(ec_key())).status_code == 401
+    body = {"code": code, "name": "node", "public_key": public_pem(ec_key())}
+    assert node.client.post("/node/v1/enrol", body, "application/json").status_code == 401
+    with pytest.raises(CodeRefused):
+        create_replacement(node.row)

@@ -1,0 +1,136 @@
+"""What members do to one instance, and to how many there are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from groups.actions import scale, start, stop
+from groups.instance_actions import reallocate, recreate, restart, set_deletion_cost
+from groups.models import ContainerGroup, Instance, NodeToken
+from groups.states import Stale
+from tests.groups.delivery.conftest import _no_calls_before, given, group, image, node, other_node, source
+from tests.groups.delivery.made import NodeInHand, make_group, prepare_all
+from tests.groups.nodes.reporting import listed
+
+__all__ = ["_no_calls_before", "given", "group", "image", "node", "other_node", "source"]
+
+
+def instance() -> Instance:
+    return Instance.objects.get()
+
+
+@pytest.mark.parametrize(("act", "name"), [(restart, "restart"), (recreate, "recreate")])
+def test_an_order_is_given_until_the_node_has_begun(node: NodeInHand, given: Any, act: Any, name: str) -> None:
+    with pytest.raises(Stale):
+        act(instance())
+    node.poll(listed(given, "running"))
+
+    act(instance())
+
+    for _ in range(2):  # the first answer may have been lost
+        assert node.poll(listed(given, "running")).json() == {"start": [], "stop": [], name: [given["instance"]]}
+    assert node.poll(listed(given, "creating")).json() == {"start": [], "stop": []}
+    node.poll(listed(given, "running"))
+    assert (instance().state, instance().order, instance().node) == ("running", "", node.row)
+    assert NodeToken.objects.count() == 1, "it needs no other token"
+
+
+def test_an_order_does_not_outlive_its_instance_on_the_node(node: NodeInHand, given: Any) -> None:
+    node.poll(listed(given, "running"))
+    restart(instance())
+    (again,) = node.poll().json()["start"]
+    assert again["instance"] == given["instance"]
+    assert instance().order == ""
+
+
+@pytest.mark.parametrize("state", ["downloading", "creating", "running"])
+def test_reallocated_to_another_node(node: NodeInHand, other_node: NodeInHand, given: Any, state: str) -> None:
+    bearer = node.bearer(given["token"])
+    node.poll(listed(given, state))
+
+    reallocate(instance())
+
+    assert (instance().state, instance().node) == ("allocating", None)
+    assert ContainerGroup.objects.get().status == "deploying"
+    assert node.client.get("/v2/", headers=bearer).status_code == 401
+    assert node.poll(listed(given, state)).json() == {"start": [], "stop": [given["instance"]]}
+    assert node.poll().json() == {"start": [], "stop": []}
+    assert instance().node is None, "not this one for a while"
+    other_node.poll()
+    prepare_all()
+    (theirs,) = other_node.poll().json()["start"]
+    assert theirs["instance"] == given["instance"]
+    Instance.objects.update(node=None)
+    with pytest.raises(Stale):
+        reallocate(instance())
+
+
+def test_one_that_was_not_yet_fetched_is_reallocated(group: Any, node: NodeInHand, other_node: NodeInHand) -> None:
+    start(group)
+    node.poll()
+    reallocate(instance())
+    node.poll()
+    assert instance().node is None
+    other_node.poll()
+    assert instance().node == other_node.row
+
+
+def test_scaled_up_and_down(acme: Any, image: Any, node: NodeInHand, other_node: NodeInHand) -> None:
+    group = make_group(acme, image, replicas=1)
+    start(group)
+    node.poll()
+    prepare_all()
+    node.poll()
+    node.poll({"id": str(instance().pk), "state": "running"})
+
+    scale(group, 4)
+    assert group.instances.count() == 4
+    node.poll({"id": str(group.instances.get(state="running").pk), "state": "running"}, cpu=2)
+    other_node.poll(cpu=1)
+    states = sorted((each.state, each.node_id is not None) for each in group.instances.all())
+    assert states == [("allocating", False), ("allocating", True), ("downloading", True), ("running", True)]
+
+    # What is least far goes first: what no node has is gone at once, the rest when its node hears of it.
+    scale(group, 3)
+    assert group.instances.filter(node=None).count() == 0
+    assert group.instances.count() == 3
+    scale(group, 1)
+    assert sorted(group.instances.values_list("state", flat=True)) == ["running", "stopping", "stopping"]
+    node.poll({"id": str(group.instances.get(state="running").pk), "state": "running"})
+    other_node.poll()
+    assert group.instances.get().state == "running"
+
+    scale(group, 0)
+    group.refresh_from_db()
+    assert (group.status, group.instances.get().state) == ("deploying", "stopping")
+
+
+def test_of_the_same_state_the_cheapest_ends(acme: Any, image: Any) -> None:
+    group = make_group(acme, image, replicas=3)
+    start(group)
+    dear, cheap, dearest = group.instances.all()
+    for each, cost in ((dear, 50), (cheap, 7), (dearest, 100_000)):
+        set_deletion_cost(each, cost)
+    scale(group, 2)
+    assert set(group.instances.all()) == {dear, dearest}
+    scale(group, 1)
+    assert group.instances.get() == dearest
+    for cost in (-1, 100_001):
+        with pytest.raises(ValueError, match="deletion cost"):
+            set_deletion_cost(dearest, cost)
+
+
+def test_what_does_not_run_is_scaled_for_its_next_start(group: Any) -> None:
+    scale(group, 3)
+    assert (group.replicas, group.instances.count()) == (3, 0)
+    start(group)
+    assert group.instances.count() == 3
+    stop(group)
+    for replicas in (-1, 501):
+        with pytest.raises(ValueError, match="replicas"):
+            scale(group, replicas)
+    group.delete()
+    with pytest.raises(Stale):
+        scale(ContainerGroup(pk=group.pk), 1)

@@ -1,0 +1,36 @@
+"""What depends on the database's way of locking, once more on a real PostgreSQL."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from portal.env import CHECKOUT
+from tests.postgresql import postgresql
+
+pytestmark = pytest.mark.interop
+TESTS = [
+    "tests/groups/nodes/test_many_at_once.py",
+    "tests/groups/nodes/test_exits.py",
+    "tests/groups/nodes/test_drain.py",
+    "tests/groups/nodes/test_reception.py",
+    "tests/groups/nodes/test_scheduler.py",
+    "tests/groups/nodes/test_absence.py",
+    "tests/groups/test_instance_actions.py",
+]
+
+
+def test_nodes_and_tokens_on_postgresql() -> None:
+    with postgresql() as address:
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", *TESTS],
+            cwd=CHECKOUT,
+            env=os.environ | {"TEST_DATABASE_URL": address},
+            capture_output=True,
+            text=True,
+            timeout=280,
+        )
+    assert done.returncode == 0, done.stdout[-6000:]
