@@ -35,10 +35,11 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class Start:
-    """One instance that the node is to fetch and run. Times are ISO 8601."""
+    """One instance that the node is to fetch and run. Times are ISO 8601, `size` is the image's bytes in all."""
 
     instance: str
     image: str
+    size: int
     token: str = field(repr=False)
     token_expires_at: str
     command: list[str]
@@ -59,7 +60,7 @@ def hand_over(node: Node, listed: Collection[UUID]) -> list[Start]:
         node.instances.filter(
             state__in=[State.ALLOCATING, State.DOWNLOADING],
             group__status__in=[ContainerGroup.Status.DEPLOYING, ContainerGroup.Status.RUNNING],
-        ).select_related("node", "group__organization", "group__project")
+        ).select_related("node", "group__organization", "group__project", "group__image")
     )
     if not waiting:
         return []
@@ -103,6 +104,7 @@ def _start(instance: Instance, manifest: NodeManifest) -> Start | None:
     return Start(
         instance=str(instance.pk),
         image=f"{urlsplit(settings.PORTAL_PUBLIC_URL).netloc}/{image_name(group)}@{manifest.digest}",
+        size=group.image.total_bytes or 0,
         token=secret,
         token_expires_at=token.expires_at.isoformat(),
         command=group.command,

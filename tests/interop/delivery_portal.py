@@ -141,6 +141,13 @@ class Steps:
         group.save()
         start(group)
 
+    def order(self, group: str, order: str) -> None:
+        """Have the group's one instance restarted or recreated."""
+        from groups import instance_actions
+        from groups.models import Instance
+
+        getattr(instance_actions, order)(Instance.objects.get(group__name=group))
+
     def group_status(self, group: str) -> str:
         from groups.models import ContainerGroup
 

@@ -20,6 +20,7 @@ from tests.interop.busybox import PRINTED
 from tests.interop.delivery_portal import Portal, running
 
 pytestmark = pytest.mark.interop
+FOREVER = "while :; do sleep 0.1; done"
 MULTILINE = 'first line\nsecond "line" \\n\n'
 
 
@@ -61,6 +62,9 @@ class Machine:
         path = self.data / "logs" / f"{instance}.log"
         lines = path.read_text().splitlines() if path.exists() else []
         return "\n".join(line.split(" ", 3)[3] for line in lines)
+
+    def until_said(self, instance: str, said: str) -> None:
+        self.portal.until(lambda: self.log(instance) == said)
 
     def clear(self) -> None:
         """End the agents, then the containers and with them their mounts."""
@@ -108,9 +112,7 @@ def given(portal: Portal, agent: Agent) -> str:
 
 
 def test_a_container_runs_and_survives_its_node(portal: Portal, machine: Machine) -> None:
-    script = (
-        'cat /srv/hello.txt; printf "%s|%s|%s" "$GREETING" "$PEM" "$#"; trap "exit 0" TERM; while :; do sleep 0.1; done'
-    )
+    script = 'cat /srv/hello.txt; printf "%s|%s|%s" "$GREETING" "$PEM" "$#"; trap "exit 0" TERM; ' + FOREVER
     values = {"GREETING": "it's # fine = yes", "PEM": MULTILINE}
     command = ["/bin/busybox", "sh", "-c", script, "sh", "an argument", "another"]
     portal.busybox(name="runs", command=command, environment=values, restart_policy="always")
@@ -119,7 +121,7 @@ def test_a_container_runs_and_survives_its_node(portal: Portal, machine: Machine
     portal.until(lambda: state(portal, "runs") == "running")
     assert portal.group_status(group="runs") == "running"
     said = PRINTED.decode() + values["GREETING"] + "|" + MULTILINE + "|2"
-    portal.until(lambda: machine.log(instance) == said)
+    machine.until_said(instance, said)
     process = machine.process(instance)
     line = Path(f"/proc/{process}/cmdline").read_bytes()
     assert b"GREETING" not in line.replace(script.encode(), b"")
@@ -145,7 +147,7 @@ def test_a_container_runs_and_survives_its_node(portal: Portal, machine: Machine
 
 
 def test_a_container_that_is_killed_is_started_again(portal: Portal, machine: Machine) -> None:
-    script = "echo started; while :; do sleep 0.1; done"
+    script = "echo started; " + FOREVER
     portal.busybox(name="again", command=["/bin/sh", "-c", script], environment={}, restart_policy="always")
     agent = machine.start("--code", portal.code(name="again"))
     instance = given(portal, agent)
@@ -156,7 +158,7 @@ def test_a_container_that_is_killed_is_started_again(portal: Portal, machine: Ma
     assert agent.heard("ended_by_itself")[0]["exit_code"] == 128 + signal.SIGKILL
     portal.until(lambda: len(agent.heard("instance")) == 2 and state(portal, "again") == "running")
     assert machine.process(instance) != process
-    portal.until(lambda: machine.log(instance) == "started\nstarted")
+    machine.until_said(instance, "started\nstarted")
 
     # Ended with the node, it goes on where the node is started again. It ignores SIGTERM: SIGKILL follows.
     agent.process.kill()
@@ -171,6 +173,39 @@ def test_a_container_that_is_killed_is_started_again(portal: Portal, machine: Ma
     portal.until(lambda: not state(portal, "again") and fourth.heard("stopped"))
     assert machine.containers() == []
     assert fourth.end() == (0, "")
+
+
+def test_what_failed_is_started_again_until_it_succeeds(portal: Portal, machine: Machine) -> None:
+    """Its files are kept from start to start, and an exit code of 0 is the end under this policy."""
+    script = "echo x >> /count; wc -l < /count; [ $(wc -l < /count) = 3 ] || exit 7"
+    portal.busybox(name="fails", command=["/bin/sh", "-c", script], environment={}, restart_policy="on_failure")
+    agent = machine.start("--code", portal.code(name="fails"))
+    instance = given(portal, agent)
+    portal.until(lambda: not state(portal, "fails"))
+    assert portal.group_status(group="fails") == "succeeded"
+    assert [each["exit_code"] for each in agent.heard("ended_by_itself")] == [7, 7, 0]
+    assert [each["state"] for each in agent.heard("ended_by_itself")] == ["creating", "creating", "exited"]
+    assert machine.log(instance) == "1\n2\n3"
+    portal.until(lambda: agent.heard("stopped"))
+    assert machine.containers() == []
+    assert agent.end() == (0, "")
+
+
+def test_restart_keeps_its_files_and_recreate_does_not(portal: Portal, machine: Machine) -> None:
+    script = "echo x >> /count; wc -l < /count; " + FOREVER
+    portal.busybox(name="orders", command=["/bin/sh", "-c", script], environment={}, restart_policy="never")
+    agent = machine.start("--code", portal.code(name="orders"))
+    instance = given(portal, agent)
+    portal.until(lambda: state(portal, "orders") == "running")
+    for order, said in (("restart", "1\n2"), ("recreate", "1\n2\n1")):
+        portal.order(group="orders", order=order)
+        machine.until_said(instance, said)
+        portal.until(lambda: state(portal, "orders") == "running")
+    assert agent.heard("ended_by_itself") == []
+    assert len(agent.heard("pulled")) == 1
+    portal.stop(group="orders")
+    portal.until(lambda: not state(portal, "orders") and agent.heard("stopped"))
+    assert agent.end() == (0, "")
 
 
 def test_a_command_that_is_not_there_is_said(portal: Portal, machine: Machine) -> None:
