@@ -1,7 +1,7 @@
 """Rows of container groups, images and nodes. Status fields change through `groups.states` only."""
 
 from groups.models.check import ImageCheck
-from groups.models.delivery import LayerDelivery, NodeManifest, NodeToken, Redemption
+from groups.models.delivery import LayerDelivery, NodeManifest, NodeToken, Redemption, UnusualPresentation
 from groups.models.group import ContainerGroup, Failure
 from groups.models.image import Image, Layer, PullStep
 from groups.models.node import Enrolment, Instance, Node, Reception
@@ -21,4 +21,5 @@ __all__ = [
     "PullStep",
     "Reception",
     "Redemption",
+    "UnusualPresentation",
 ]
