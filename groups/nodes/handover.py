@@ -27,6 +27,7 @@ from groups.states import Stale, move
 from groups.wakeups import wake_prepare
 
 State = Instance.State
+ON_THE_WAY = (State.ALLOCATING, State.DOWNLOADING)
 MOST_TOKENS_AN_HOUR = 20
 PREPARED_WITHIN = timedelta(seconds=10)
 
@@ -58,7 +59,7 @@ def hand_over(node: Node, listed: Collection[UUID]) -> list[Start]:
     transaction."""
     waiting = list(
         node.instances.filter(
-            state__in=[State.ALLOCATING, State.DOWNLOADING],
+            state__in=ON_THE_WAY,
             group__status__in=[ContainerGroup.Status.DEPLOYING, ContainerGroup.Status.RUNNING],
         ).select_related("node", "group__organization", "group__project", "group__image")
     )
