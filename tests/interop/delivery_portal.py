@@ -130,6 +130,34 @@ class Steps:
         start(make_group(acme, store_image(acme, source), name, replicas=replicas))
         return [base64.b64encode(raw).decode() for raw in (source.config, *(layer for _, layer in source.layers))]
 
+    def busybox(self, name: str, command: list[str], environment: dict[str, str], restart_policy: str) -> None:
+        """Make and start a group whose image is the machine's busybox."""
+        from groups.actions import start
+        from groups.environment import seal_environment
+        from portal.models import Organization
+        from tests.groups.delivery.made import OCI_GZIP, Source, config_of, make_group, store_image
+        from tests.interop.busybox import busybox_layers
+
+        acme = Organization.objects.get()
+        layers = busybox_layers()
+        image = store_image(acme, Source(config_of(layers), [(OCI_GZIP, layer) for layer in layers]))
+        group = make_group(acme, image, name, restart_policy=restart_policy)
+        group.command, group.environment = command, seal_environment(group.pk, environment)
+        group.save()
+        start(group)
+
+    def order(self, group: str, order: str) -> None:
+        """Have the group's one instance restarted or recreated."""
+        from groups import instance_actions
+        from groups.models import Instance
+
+        getattr(instance_actions, order)(Instance.objects.get(group__name=group))
+
+    def group_status(self, group: str) -> str:
+        from groups.models import ContainerGroup
+
+        return ContainerGroup.objects.get(name=group).status
+
     def node(self, name: str, public_key: str) -> str:
         """Enrol a node; return its id."""
         from groups.nodes.enrolment import create_enrolment, enrol

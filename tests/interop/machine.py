@@ -25,13 +25,20 @@ class Machine:
         self.id = portal.node(name=name, public_key=public_pem(key))
 
     def copy(self, given: dict[str, Any], into: str, key_file: Path | None = None) -> subprocess.CompletedProcess[str]:
+        """Fetch by digest and decrypt."""
+        return self._copy(given, f"dir:{self.folder / into}", "--decryption-key", str(key_file or self.key_file))
+
+    def fetch(self, given: dict[str, Any], into: str) -> subprocess.CompletedProcess[str]:
+        """Fetch by digest into an OCI layout, as it is."""
+        return self._copy(given, f"oci:{self.folder / into}")
+
+    def _copy(self, given: dict[str, Any], into: str, *options: str) -> subprocess.CompletedProcess[str]:
         auth_file = self.folder / "auth.json"
         secret = base64.b64encode(f"{self.id}:{given['token']}".encode()).decode()
         auth_file.write_text(json.dumps({"auths": {self.portal.host: {"auth": secret}}}))
         assert shutil.which("skopeo"), "these tests need skopeo"
         command = ["skopeo", "--insecure-policy", "copy", "--src-tls-verify=false", "--src-authfile", str(auth_file)]
-        command += ["--decryption-key", str(key_file or self.key_file)]
-        command += [f"docker://{given['image']}", f"dir:{self.folder / into}"]
+        command += [*options, f"docker://{given['image']}", into]
         return subprocess.run(command, capture_output=True, text=True, timeout=120)
 
     def blobs(self, into: str) -> dict[str, bytes]:

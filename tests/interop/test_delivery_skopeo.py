@@ -1,9 +1,11 @@
-"""Stock skopeo fetches from a running portal and decrypts with the node's key."""
+"""Stock skopeo fetches from a running portal and decrypts with the node's key; so does buildah."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import shutil
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +15,7 @@ import requests
 from urllib3.exceptions import ProtocolError
 
 from tests.groups.delivery.made import ec_key, private_pem, rsa_key
+from tests.interop.busybox import PRINTED
 from tests.interop.delivery_portal import Portal, running
 from tests.interop.machine import Machine, holds
 
@@ -46,6 +49,47 @@ def test_skopeo_fetches_and_decrypts(portal: Portal, tmp_path: Path, kind: str) 
     assert refused
     assert {tuple(row) for row in refused} == {("refused", "layer_again")}
     assert sorted(whole for whole, _ in portal.sent(group=f"way-{kind}")) == [1, 1, 1]
+
+
+def test_buildah_decrypts_and_runs_what_was_fetched_by_digest(portal: Portal, tmp_path: Path) -> None:
+    """It takes no decryption key together with a digest; so what was fetched by digest is decrypted from a layout."""
+    assert shutil.which("buildah"), "this test needs buildah"
+    portal.busybox(name="buildah", command=["/bin/sh"], environment={}, restart_policy="never")
+    machine = Machine(portal, "buildah", ec_key(), tmp_path / "node")
+    given = portal.given(node=machine.id)
+    fetched = machine.fetch(given, "layout")
+    assert fetched.returncode == 0, fetched.stderr
+    layout = machine.folder / "layout"
+    (entry,) = json.loads((layout / "index.json").read_bytes())["manifests"]
+    assert given["image"].endswith(entry["digest"])
+    stored = [path.read_bytes() for path in (layout / "blobs" / "sha256").iterdir()]
+    assert not any(raw.startswith(b"\x1f\x8b") for raw in stored), "layers stay encrypted until the key opens them"
+
+    buildah = [
+        "buildah",
+        "--root",
+        str(tmp_path / "root"),
+        "--runroot",
+        str(tmp_path / "run"),
+        "--storage-driver",
+        "vfs",
+    ]
+
+    def call(*arguments: str) -> str:
+        done = subprocess.run([*buildah, *arguments], capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    policy = tmp_path / "policy.json"
+    policy.write_text('{"default": [{"type": "insecureAcceptAnything"}]}')
+    key = ("--decryption-key", str(machine.key_file), "--signature-policy", str(policy))
+    container = call("from", *key, f"oci:{layout}").strip()
+    try:
+        run = ("run", "--isolation", "chroot", container, "--", "/bin/busybox", "cat", "/srv/hello.txt")
+        assert call(*run) == PRINTED.decode()
+    finally:
+        call("rm", "--all")
+    assert str(tmp_path) not in Path("/proc/self/mounts").read_text()
 
 
 def test_a_session_that_was_delivered_is_not_opened_again(portal: Portal, tmp_path: Path) -> None:
