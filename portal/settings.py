@@ -31,6 +31,8 @@ PORTAL_PULL_RETRY_SECONDS = ENV.pull_retry_seconds
 PORTAL_WORKERS = ENV.workers
 PORTAL_SUPPORT_EMAIL = ENV.support_email
 PORTAL_PORT = ENV.port
+PORTAL_DELIVERY = ENV.delivery
+PORTAL_ACCEL_PREFIX = ENV.accel_prefix
 
 INSTALLED_APPS = [
     "portal",
