@@ -5,7 +5,7 @@ PY := .venv/bin/python
 # A deployment as it should be, for Django's own review of the settings.
 DEPLOYED := PORTAL_PUBLIC_URL=https://portal.example PORTAL_DATA_DIR=$${TMPDIR:-/tmp}/drayage-deploy-check
 
-.PHONY: help up demo check test lint types lock clean
+.PHONY: help up demo check test bench chaos lint types lock clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
@@ -17,12 +17,20 @@ demo: .venv/base.installed ## the same with a sample registry, image and node; D
 	@$(PY) manage.py demo
 
 check: lint types ## lint, types and the fast tests
-	$(PY) -m pytest -q -n 2 -m "not interop and not browser"
+	$(PY) -m pytest -q -n 2 -m "not interop and not faults and not browser"
 
 test: .venv/dev.installed ## install what the tests need and run everything
 	sh .ci/packages
 	$(MAKE) --no-print-directory lint types
 	$(PY) -m pytest -n 2
+
+bench: .venv/dev.installed ## the benchmarks, one JSON line a figure; BENCH="ingest wakeup" chooses
+	@sh .ci/packages
+	@$(PY) -m tests.benchmarks $(BENCH)
+
+chaos: .venv/dev.installed ## random faults under 30 pulls, CHAOS_SECONDS (300) long; CHAOS_SEED repeats a run
+	@sh .ci/packages
+	@$(PY) -m tests.faults.chaos
 
 lint: .venv/dev.installed
 	.venv/bin/ruff check .

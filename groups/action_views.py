@@ -24,7 +24,7 @@ from groups.forms import DeleteForm, RetryForm, live_credentials
 from groups.models import ContainerGroup, Failure
 from groups.states import MoveForbidden, Stale
 from groups.trail import trace_lines
-from groups.views import group_of, heard, show, to_group
+from groups.views import address_of, group_of, heard, show, to_group
 from registries.actions import add_credential
 from registries.failures import ABOUT_CREDENTIALS
 from registries.forms import ProviderValuesForm
@@ -33,6 +33,7 @@ from registries.providers import PROVIDERS
 from registries.providers.recognise import recognise
 
 STALE = "Somebody else was first: the group has changed meanwhile. This is how it stands now."
+MOST_LOOKS = 20
 _ABOUT_CREDENTIALS = {failure.code for failure in ABOUT_CREDENTIALS}
 
 
@@ -51,13 +52,13 @@ def _led_back(act: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
 @_led_back
 def start(request: Any, org: str, project: str, name: str) -> HttpResponse:
     """Have the group's replicas run."""
-    return _act(request, name, actions.start)
+    return _act(request, name, actions.start, "group.started")
 
 
 @_led_back
 def stop(request: Any, org: str, project: str, name: str) -> HttpResponse:
     """Stop the group."""
-    return _act(request, name, actions.stop)
+    return _act(request, name, actions.stop, "group.stopped")
 
 
 @_led_back
@@ -67,7 +68,9 @@ def delete(request: Any, org: str, project: str, name: str) -> HttpResponse:
     form = DeleteForm(request.POST, expected=name)
     if not form.is_valid():
         return show(request, group, form)
-    actions.delete(group)
+    with transaction.atomic():
+        actions.delete(group)
+        request.record("group.deleted", name)
     messages.success(request, f"{name} is deleted, with its image.")
     return redirect("groups:list", org, project)
 
@@ -97,15 +100,18 @@ def retry(request: Any, org: str, project: str, name: str) -> HttpResponse:
     try:
         with transaction.atomic():
             actions.retry(group, credential=_credential_for(request, group, form))
+            request.record("group.retried", name, address=address_of(request, group))
     except (Stale, MoveForbidden):
         messages.info(request, STALE)
     return to_group(request, group)
 
 
-def _act(request: Any, name: str, action: Any) -> HttpResponse:
+def _act(request: Any, name: str, action: Any, verb: str) -> HttpResponse:
     group = group_of(request, name)
     try:
-        action(group)
+        with transaction.atomic():
+            action(group)
+            request.record(verb, name, address=address_of(request, group))
     except (Stale, MoveForbidden):
         messages.info(request, STALE)
     return to_group(request, group)
@@ -113,6 +119,7 @@ def _act(request: Any, name: str, action: Any) -> HttpResponse:
 
 def _failure(request: Any, group: ContainerGroup, row: Failure, form: RetryForm) -> HttpResponse:
     provider = PROVIDERS.get(row.provider)
+    requests = list(row.support_requests.order_by("created_at"))
     context = {
         "group": group,
         "failure": row,
@@ -120,7 +127,9 @@ def _failure(request: Any, group: ContainerGroup, row: Failure, form: RetryForm)
         "hint": provider.hints.get(row.code, "") if provider else "",
         "form": form,
         "can_retry": group.status == ContainerGroup.Status.FAILED,
-        "requests": row.support_requests.order_by("created_at"),
+        "requests": requests,
+        "shared": any(each.shares for each in requests),
+        "looks": row.looks.select_related("person")[:MOST_LOOKS],
     }
     return render(request, "groups/failure.html", context, status=heard(form))
 

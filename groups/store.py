@@ -2,7 +2,7 @@
 
 A blob has a name that nobody can guess and that is never used twice, so it is written once, whole, and never
 changed. `BlobFiles` makes that true on a file system; object stores do it by themselves. Only ciphertext comes
-here; making it is `groups.ingest.encrypt`'s, and when a blob may go is `groups.sweep`'s to say.
+here; making it is `groups.ingest.encrypt`'s, and when a blob may go is `groups.garbage`'s to say.
 """
 
 from __future__ import annotations
@@ -19,8 +19,10 @@ from typing import Any, BinaryIO, Protocol, TypeVar
 import structlog
 from django.core.files.storage import FileSystemStorage, Storage, storages
 
+from groups import failpoints, multipart
+from groups.failpoints import reached
 from groups.failures import StoreFailed
-from groups.upload import CHUNK, Upload
+from groups.upload import Upload
 
 log = structlog.get_logger(__name__)
 
@@ -29,12 +31,13 @@ DRAFTS = ".drafts"
 
 
 class Reader(Protocol):
-    """What is stored: `readinto` fills a buffer as far as it can and returns 0 at the verified end."""
+    """What is stored: `pieces` yields views, each valid until the next is asked for; the end is the verified end.
+    `size` may be None until then."""
 
     @property
-    def size(self) -> int: ...
+    def size(self) -> int | None: ...
 
-    def readinto(self, buffer: memoryview, /) -> int: ...
+    def pieces(self) -> Iterator[memoryview]: ...
 
 
 class BlobFiles(FileSystemStorage):
@@ -56,10 +59,13 @@ class BlobFiles(FileSystemStorage):
         try:
             try:
                 _copy(content, file)
+                reached(failpoints.BLOB_UNSYNCED)
                 os.fsync(file)
             finally:
                 os.close(file)
+            reached(failpoints.BLOB_UNNAMED)
             _link(draft, final)
+            reached(failpoints.BLOB_NAMED)
             _sync_folder(final.parent)
         finally:
             draft.unlink(missing_ok=True)
@@ -132,7 +138,7 @@ def delete(name: str) -> None:
 
 
 def discard(name: str) -> None:
-    """Remove a blob like `delete`, but leave it to `groups.sweep` where the storage can't do it now."""
+    """Remove a blob like `delete`, but leave it to `groups.garbage` where the storage can't do it now."""
     with suppress(StoreFailed):
         delete(name)
 
@@ -172,12 +178,13 @@ def written_at(name: str) -> datetime | None:
     return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment
 
 
-def remove_drafts(*, before: datetime) -> int:
-    """Remove what was left half-written before then; return how many. Raises StoreFailed."""
+def remove_unfinished(before: datetime) -> int:
+    """Remove what was left half-written before then: drafts of files, parts of uploads. Returns how many. Raises
+    StoreFailed."""
     storage = _blobs()
-    if not isinstance(storage, BlobFiles):
-        return 0  # an object store shows nothing that is not whole
-    return _try("remove_drafts", lambda: storage.remove_drafts(before=before))
+    if isinstance(storage, BlobFiles):
+        return _try("remove_drafts", lambda: storage.remove_drafts(before=before))
+    return _try("abort_uploads", lambda: multipart.abort_unfinished(storage, before))
 
 
 def _folders(under: str) -> list[str]:
@@ -214,14 +221,9 @@ def _store_failed(what: str, error: Exception) -> StoreFailed:
 
 
 def _copy(content: Any, file: int) -> None:
-    """Write all of `content`; an `Upload` through one buffer, other content as Django gives it."""
-    if not isinstance(content, Upload):
-        for chunk in content.chunks():
-            _write(file, memoryview(chunk))
-        return
-    buffer = memoryview(bytearray(CHUNK))
-    while count := content.readinto(buffer):
-        _write(file, buffer[:count])
+    """Write all of `content`; of an `Upload` the very buffers in which it was made."""
+    for piece in content.pieces() if isinstance(content, Upload) else content.chunks():
+        _write(file, memoryview(piece))
 
 
 def _write(file: int, view: memoryview) -> None:

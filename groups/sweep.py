@@ -2,30 +2,25 @@
 
 The database says what is to be done, so a pass needs nothing but it: leases that ran out, pulls and manifests that
 are due and may have lost their wake-up, credentials whose time is over and the keys that sealed them, nodes that went
-silent, groups that lack instances, checks nobody waits for, images that no group has, blobs that no layer is kept in.
+silent, groups that lack instances, checks nobody waits for, images that no group has, and what may leave the store.
 What happens to an abandoned pull is `groups.ingest.settle`'s to say.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import datetime, timedelta
-from itertools import islice
+from datetime import timedelta
 from typing import Any
 
 import structlog
-from django.db import transaction
+from django.conf import settings
 from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
-from django.utils import timezone
 
-from groups import checks, store
+from groups import checks, garbage, outages
 from groups.actions import delete_image
-from groups.failures import StoreFailed
 from groups.holds import destroy_settled
 from groups.ingest import settle
 from groups.ingest.claim import Claim
-from groups.ingest.rows import referenced
 from groups.ingest.steps import last_step
 from groups.instances import top_up
 from groups.models import Image, Instance, NodeManifest
@@ -41,9 +36,6 @@ log = structlog.get_logger(__name__)
 
 OVERLOOKED_SECONDS = 10
 """A wake-up that has not been heard for so long is sent again."""
-GRACE_SECONDS = 3600
-"""A blob younger than this may be about to get its layer, an image its group."""
-BATCH = 500
 
 
 def sweep() -> dict[str, int]:
@@ -61,8 +53,9 @@ def sweep() -> dict[str, int]:
         "checks_ended": checks.end_overdue(),
         "checks_woken": checks.wake_overlooked(),
         "checks_removed": checks.remove_old(),
+        "attempts_forgotten": outages.forget_old(),
         "images_removed": remove_images(),
-        "blobs_removed": remove_orphans(),
+        **garbage.sweep(),
     }
 
 
@@ -112,41 +105,11 @@ def wake_manifests() -> int:
 
 def remove_images() -> int:
     """Delete images that no group has, with their hold on a credential. Returns how many."""
-    grace = timedelta(seconds=GRACE_SECONDS)
-    left = Image.objects.filter(groups__isnull=True, created_at__lt=Now() - grace).values_list("pk", flat=True)
+    grace = timedelta(seconds=settings.PORTAL_BLOB_GRACE_SECONDS)
+    left = Image.objects.filter(groups__isnull=True, next_for__isnull=True, created_at__lt=Now() - grace).values_list(
+        "pk", flat=True
+    )
     return sum(delete_image(image_id, older_than=grace) for image_id in left)
-
-
-def remove_orphans() -> int:
-    """Remove blobs that no layer is kept in, and half-written ones, once they are old enough that no pull that
-    still goes on can be about to commit them. Returns how many; none where the storage is away."""
-    before = timezone.now() - timedelta(seconds=GRACE_SECONDS)
-    try:
-        return store.remove_drafts(before=before) + sum(_remove_orphans(batch, before) for batch in _batches())
-    except StoreFailed as failure:
-        log.warning("orphans_stay", raw=failure.raw)
-        return 0
-
-
-def _remove_orphans(names: set[str], before: datetime) -> int:
-    removed = 0
-    for name in names - referenced(names):
-        written = store.written_at(name)
-        if written is None or written >= before:
-            continue
-        # Asked again, with the age known: a name that has no layer by now never gets one.
-        with transaction.atomic():
-            if referenced({name}):
-                continue
-        store.delete(name)
-        removed += 1
-    return removed
-
-
-def _batches() -> Iterator[set[str]]:
-    names = store.names()
-    while batch := set(islice(names, BATCH)):
-        yield batch
 
 
 def _ago(seconds: int) -> Any:

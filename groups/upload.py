@@ -1,6 +1,6 @@
 """A reader dressed as the file that Django's storages take, in constant memory.
 
-Storages of our own read it into their buffer; those of django-storages call `read` or `chunks` and may ask whether
+Storages of our own take its pieces as they are; those of django-storages call `read` or `chunks` and may ask whether
 it can seek: back to a start that was never left, and nowhere else. What goes wrong in the reader is kept, because
 some backends wrap or swallow it.
 """
@@ -18,61 +18,67 @@ class Source(Protocol):
     """See `groups.store.Reader`."""
 
     @property
-    def size(self) -> int: ...
+    def size(self) -> int | None: ...
 
-    def readinto(self, buffer: memoryview, /) -> int: ...
+    def pieces(self) -> Iterator[memoryview]: ...
 
 
 class Upload:
-    """`size` bytes of `source`, once. `failure` is what the source raised."""
+    """What `source` yields, once. `failure` is what the source raised."""
 
     closed = False
 
     def __init__(self, source: Source, name: str) -> None:
         self.name = name
-        self.size = source.size
         self.failure: BaseException | None = None
         self._source = source
+        self._pieces = source.pieces()
+        self._rest = memoryview(b"")
         self._sent = 0
         self._ended = False
 
-    def readinto(self, buffer: memoryview) -> int:
-        """Fill `buffer` as far as there are bytes; return the count, 0 at the end."""
-        try:
-            count = self._source.readinto(buffer)
-        except BaseException as error:
-            self.failure = error
-            raise
-        self._sent += count
-        self._ended = count == 0
-        return count
+    @property
+    def size(self) -> int | None:
+        """The bytes in all; None while the source can't tell yet."""
+        return self._source.size
+
+    def pieces(self) -> Iterator[memoryview]:
+        """Yield everything that is still to come, each piece valid until the next is asked for."""
+        while piece := self._next():
+            self._sent += len(piece)
+            yield piece
 
     def read(self, size: int | None = -1) -> bytes:
         """Return at most `size` bytes, fewer only at the end. The rest at once is on offer only where it is short."""
-        left = self.size - self._sent
-        if size is None or size < 0:
-            if left > MOST_AT_ONCE:
-                raise ValueError("a blob is read in pieces")
-            size = left
-        buffer = bytearray(min(size, left))
-        view, filled = memoryview(buffer), 0
-        while filled < len(buffer) and (count := self.readinto(view[filled:])):
-            filled += count
-        return bytes(view[:filled])
+        everything = size is None or size < 0
+        most = MOST_AT_ONCE + 1 if everything or size is None else size
+        if everything and self.size is not None and self.size - self._sent > MOST_AT_ONCE:
+            raise ValueError("a blob is read in pieces")
+        gathered = bytearray()
+        while len(gathered) < most and (self._rest or self._more()):
+            taken = self._rest[: most - len(gathered)]
+            gathered += taken
+            self._rest = self._rest[len(taken) :]
+        if everything and len(gathered) == most:
+            raise ValueError("a blob is read in pieces")
+        self._sent += len(gathered)
+        return bytes(gathered)
 
     def chunks(self, chunk_size: int | None = None) -> Iterator[bytes]:
-        """Yield everything in pieces."""
+        """Yield everything in pieces of that size."""
         while piece := self.read(chunk_size or CHUNK):
             yield piece
 
     def finish(self) -> None:
         """See that the source was read to its end, also where it is empty or the storage stopped at the last byte."""
-        if self._sent != self.size or not (self._ended or self.readinto(memoryview(bytearray(1))) == 0):
+        if not self._rest and not self._ended:
+            self._more()
+        if self._rest or self._sent != self.size:
             raise EOFError("the storage did not take everything")
 
     def multiple_chunks(self, chunk_size: int | None = None) -> bool:
         """Django asks whether it is more than one piece."""
-        return self.size > (chunk_size or CHUNK)
+        return self.size is None or self.size > (chunk_size or CHUNK)
 
     def readable(self) -> bool:
         """Files say so."""
@@ -97,3 +103,24 @@ class Upload:
 
     def __iter__(self) -> Iterator[bytes]:
         return self.chunks()
+
+    def _next(self) -> memoryview:
+        """Take the piece in hand, or the next one; empty at the end."""
+        if not self._rest:
+            self._more()
+        piece, self._rest = self._rest, self._rest[:0]
+        return piece
+
+    def _more(self) -> bool:
+        """Have the next piece in hand; return False at the end."""
+        if self._ended:
+            return False
+        try:
+            self._rest = next(piece for piece in self._pieces if piece)
+        except StopIteration:
+            self._ended, self._rest = True, memoryview(b"")
+            return False
+        except BaseException as error:
+            self.failure = error
+            raise
+        return True

@@ -1,12 +1,40 @@
-"""What can be done to organizations and people. One mutation per function."""
+"""What can be done to organizations and people. One mutation per function; who may is `portal.permissions`'s."""
 
 from __future__ import annotations
 
+import hashlib
+import secrets
+from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models.functions import Now
+from django.utils import timezone
 
-from portal.models import Membership, Organization, Project, Role, SupportRequest, User
+from portal.models import Invitation, Membership, Organization, Project, Role, SupportRequest, User
+
+INVITATION_DAYS = 7
+MOST_INVITATIONS_A_DAY = 50
+TOKEN_PREFIX = "dri_"  # noqa: S105 (makes a leaked one recognisable)
+
+
+class TeamRefused(Exception):
+    """What can't be done to the team now; `text` says why, and what to do."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.text = text
+
+
+class LastOwner(TeamRefused):
+    """An organization keeps an owner."""
+
+    def __init__(self) -> None:
+        super().__init__("An organization needs an owner. Make somebody else owner first.")
+
+
+class InvitationOver(TeamRefused):
+    """The invitation can't be accepted any more, or not by this person."""
 
 
 def create_organization(*, slug: str, name: str, owner: User) -> Organization:
@@ -18,6 +46,80 @@ def create_organization(*, slug: str, name: str, owner: User) -> Organization:
     return organization
 
 
+def invite(*, organization: Organization, email: str, role: str, invited_by: User) -> tuple[Invitation, str]:
+    """Write an invitation and return it with its token, which stands nowhere else. An earlier one to the same address
+    ends. Raises TeamRefused for a member, and where too many were sent."""
+    email = email.strip().lower()
+    now = timezone.now()
+    token = TOKEN_PREFIX + secrets.token_urlsafe(32)
+    with transaction.atomic():
+        _lock(organization.pk)
+        if Membership.objects.filter(organization=organization, user__email=email).exists():
+            raise TeamRefused(f"{email} is a member already.")
+        rows = Invitation.objects.filter(organization=organization)
+        if rows.filter(created_at__gt=now - timedelta(days=1)).count() >= MOST_INVITATIONS_A_DAY:
+            raise TeamRefused(f"{MOST_INVITATIONS_A_DAY} invitations were sent within a day. Try again tomorrow.")
+        _open(rows).filter(email=email).update(withdrawn_at=now)
+        row = Invitation.objects.create(
+            organization=organization,
+            email=email,
+            role=role,
+            token_hash=hash_of(token),
+            invited_by=invited_by,
+            expires_at=now + timedelta(days=INVITATION_DAYS),
+        )
+    return row, token
+
+
+def withdraw(invitation: Invitation) -> bool:
+    """End an invitation that nobody accepted. Returns whether it was still open."""
+    return bool(_open(Invitation.objects.filter(pk=invitation.pk)).update(withdrawn_at=Now()))
+
+
+def accept(invitation: Invitation, user: User) -> Membership:
+    """Make the person a member, once. Raises InvitationOver for another person's, a used or an ended invitation."""
+    if user.email.lower() != invitation.email:
+        raise InvitationOver(f"This invitation is for {invitation.email}.")
+    with transaction.atomic():
+        _lock(invitation.organization_id)
+        taken = _open(Invitation.objects.filter(pk=invitation.pk)).update(accepted_at=Now(), accepted_by=user)
+        if not taken:
+            raise InvitationOver("This invitation has been used or withdrawn meanwhile.")
+        membership, _ = Membership.objects.get_or_create(
+            organization_id=invitation.organization_id, user=user, defaults={"role": invitation.role}
+        )
+    return membership
+
+
+def accept_as_new(invitation: Invitation, password: str) -> User:
+    """Make a person with the invitation's address and have them accept it. Raises InvitationOver as `accept` does, and
+    where there is such a person by now."""
+    with transaction.atomic():
+        _lock(invitation.organization_id)
+        if User.objects.filter(email=invitation.email).exists():
+            raise InvitationOver("There is an account with this address by now. Sign in to accept.")
+        user = User.objects.create_user(invitation.email, password)
+        accept(invitation, user)
+    return user
+
+
+def change_role(membership: Membership, role: str) -> None:
+    """Give a member another role. Raises LastOwner."""
+    with transaction.atomic():
+        _lock(membership.organization_id)
+        if role != Role.OWNER:
+            _keep_an_owner(membership)
+        Membership.objects.filter(pk=membership.pk).update(role=role)
+
+
+def remove(membership: Membership) -> None:
+    """Take a person out of the organization; also how one leaves. Raises LastOwner. What they made stays."""
+    with transaction.atomic():
+        _lock(membership.organization_id)
+        _keep_an_owner(membership)
+        Membership.objects.filter(pk=membership.pk).delete()
+
+
 def ask_support(
     *,
     organization: Organization,
@@ -26,8 +128,42 @@ def ask_support(
     failure: Any = None,
     registry: str = "",
     message: str = "",
+    shares: bool = False,
 ) -> SupportRequest:
-    """Open a request to support. A failure that is attached shows support its code and steps, never a secret."""
+    """Open a request to support. Of a failure that is attached support sees what `portal.desk.consent` says: all of
+    it where it is shared, never a secret."""
     return SupportRequest.objects.create(
-        organization=organization, user=user, kind=kind, failure=failure, registry=registry, message=message
+        organization=organization,
+        user=user,
+        kind=kind,
+        failure=failure,
+        registry=registry,
+        message=message,
+        shares=shares and failure is not None,
     )
+
+
+def stop_sharing(failure: Any) -> bool:
+    """Take a failure back from support, whoever of the organization shared it; return whether it was shared."""
+    return bool(SupportRequest.objects.filter(failure=failure, shares=True).update(shares=False))
+
+
+def hash_of(token: str) -> str:
+    """What stands in the database for an invitation's token."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def _open(rows: Any) -> Any:
+    return rows.filter(accepted_at__isnull=True, withdrawn_at__isnull=True, expires_at__gt=timezone.now())
+
+
+def _lock(organization_id: Any) -> None:
+    """Let the organization's people be changed one request after the other."""
+    Organization.objects.select_for_update(no_key=True).get(pk=organization_id)
+
+
+def _keep_an_owner(membership: Membership) -> None:
+    """Raise LastOwner where this is the only one; what the row in hand says may be old."""
+    owners = Membership.objects.filter(organization=membership.organization_id, role=Role.OWNER)
+    if not owners.exclude(pk=membership.pk).exists() and owners.filter(pk=membership.pk).exists():
+        raise LastOwner

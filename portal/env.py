@@ -46,10 +46,16 @@ class Environment:
     registry_allow_networks: list[IPv4Network | IPv6Network]
     registry_ca_file: Path | None
     pull_retry_seconds: int
+    retry_pause_seconds: float
+    lease_seconds: float
+    blob_grace_seconds: float
+    failpoints_dir: Path | None
     workers: int
     port: int
+    api_calls_a_minute: int
     support_email: str
     email: dict[str, Any]
+    metrics_token: str
     secret_key: str
 
     @property
@@ -83,6 +89,7 @@ def read() -> Environment:
     storage_url = env.str("PORTAL_STORAGE_URL", "") or f"file://{data_dir / 'blobs'}"
     delivery, accel_prefix = _delivery(env, storage_url)
     ca_file = env.str("PORTAL_REGISTRY_CA_FILE", "")
+    failpoints = env.str("PORTAL_FAILPOINTS_DIR", "")
     try:
         networks = [ip_network(word) for word in _words(env, "PORTAL_REGISTRY_ALLOW_NETWORKS")]
     except ValueError as error:
@@ -105,10 +112,16 @@ def read() -> Environment:
         registry_allow_networks=networks,
         registry_ca_file=Path(ca_file).absolute() if ca_file else None,
         pull_retry_seconds=env.int("PORTAL_PULL_RETRY_SECONDS", 900),
+        retry_pause_seconds=_positive(env, "PORTAL_RETRY_PAUSE_SECONDS", 10),
+        lease_seconds=_positive(env, "PORTAL_LEASE_SECONDS", 60),
+        blob_grace_seconds=_positive(env, "PORTAL_BLOB_GRACE_SECONDS", 3600),
+        failpoints_dir=Path(failpoints).absolute() if failpoints else None,
         workers=env.int("PORTAL_WORKERS", max(2, os.cpu_count() or 2)),
         port=port,
+        api_calls_a_minute=env.int("PORTAL_API_CALLS_A_MINUTE", 240),
         support_email=env.str("PORTAL_SUPPORT_EMAIL", "support@localhost"),
         email=_email(env),
+        metrics_token=env.str("PORTAL_METRICS_TOKEN", ""),
         secret_key=env.str("PORTAL_SECRET_KEY", "") or _kept_secret(key_dir / "web" / "django-secret"),
     )
 
@@ -149,6 +162,13 @@ def _delivery(env: FileAwareEnv, storage_url: str) -> tuple[str, str]:
 
 def _words(env: FileAwareEnv, name: str) -> list[str]:
     return [word.strip() for word in env.str(name, "").split(",") if word.strip()]
+
+
+def _positive(env: FileAwareEnv, name: str, default: float) -> float:
+    seconds: float = env.float(name, default)
+    if seconds <= 0:
+        raise EnvironmentInvalid(f"{name} is a number of seconds above 0")
+    return seconds
 
 
 def _database(env: FileAwareEnv, data_dir: Path) -> dict[str, Any]:

@@ -1,15 +1,25 @@
-"""What people write to support."""
+"""What people write to support, and whom they ask to join."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from django import forms
+from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
+
+from portal.models import Role, User
+
+ROLES = [
+    (Role.VIEWER.value, "Viewer: looks at everything, changes nothing"),
+    (Role.MEMBER.value, "Member: adds credentials, makes and runs groups"),
+    (Role.OWNER.value, "Owner: also decides about people and keys"),
+]
 
 
 class SupportForm(forms.Form):
-    """A question, about a failure or not, or the wish for a kind of registry."""
+    """A question, about a failure or not, or the wish for a kind of registry. About a failure it asks what support
+    may see; neither answer is chosen beforehand."""
 
     not_done = "Not sent yet"
 
@@ -23,8 +33,25 @@ class SupportForm(forms.Form):
         help_text="What you tried and what you expected. Leave passwords and tokens out: support never needs them.",
     )
 
-    def __init__(self, *args: Any, wants_registry: bool, **options: Any) -> None:
+    shares = forms.TypedChoiceField(
+        label="How much of this failure may support see?",
+        choices=[
+            (
+                "all",
+                "All of it: names of group, image and host, each step in full, the registry's own error code",
+            ),
+            ("little", "Only what happened: the code, which step, the kind of registry, and the times"),
+        ],
+        coerce=lambda choice: choice == "all",
+        widget=forms.RadioSelect,
+        help_text="You can take it back at any time. What is in a secret or an environment is in neither.",
+        error_messages={"required": "Choose what support may see."},
+    )
+
+    def __init__(self, *args: Any, wants_registry: bool, about_failure: bool = False, **options: Any) -> None:
         super().__init__(*args, **options)
+        if not about_failure:
+            del self.fields["shares"]
         if wants_registry:
             self.fields["message"].required = False
             self.fields["message"].help_text = "How you sign in there, if you know."
@@ -36,3 +63,47 @@ class SupportForm(forms.Form):
         if not registry.isprintable():
             raise ValidationError("Remove line breaks and invisible characters.")
         return registry
+
+
+class InviteForm(forms.Form):
+    """Somebody to ask to join, and as what."""
+
+    not_done = "Not invited yet"
+
+    email = forms.EmailField(
+        label="E-mail address",
+        max_length=254,
+        widget=forms.EmailInput(attrs={"autocomplete": "off", "placeholder": "name@company.example"}),
+        error_messages={"required": "Enter the address of whoever should join."},
+    )
+    role = forms.ChoiceField(label="Role", choices=ROLES, initial=Role.MEMBER.value)
+
+
+class RoleForm(forms.Form):
+    """Another role for a member."""
+
+    role = forms.ChoiceField(label="Role", choices=[(value, value.capitalize()) for value in Role.values])
+
+
+class FirstPasswordForm(forms.Form):
+    """The password of somebody who joins and has no account yet."""
+
+    not_done = "Not joined yet"
+
+    password = forms.CharField(
+        label="Password",
+        strip=False,
+        max_length=128,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        help_text="At least 10 characters. A sentence that you can remember is good.",
+        error_messages={"required": "Choose a password."},
+    )
+
+    def __init__(self, *args: Any, email: str, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.email = email
+
+    def clean_password(self) -> str:
+        password: str = self.cleaned_data["password"]
+        validate_password(password, User(email=self.email))
+        return password

@@ -1,18 +1,21 @@
 """Refuses what no page can read, and resolves `/o/<org>/…` to the organization, project and role of whoever asks.
 
 A stranger gets the same 404 as for an organization that doesn't exist; too small a role gets 403. Views below
-find `request.organization`, `request.project` (where the address has one) and `request.role`.
+find `request.organization`, `request.project` (where the address has one) and `request.role`, and every view
+`request.record`, which writes the organization's audit log.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 
+from portal import activity
 from portal.models import Membership, Project, Role
 from portal.permissions import PAGES
 
@@ -38,6 +41,7 @@ class OrganizationMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        request.record = partial(_record, request)  # type: ignore[attr-defined]
         return self.get_response(request)
 
     def process_view(
@@ -68,6 +72,17 @@ class OrganizationMiddleware:
         if needed is None or role.rank < needed.rank:
             raise PermissionDenied
         return None
+
+
+def _record(
+    request: Any, verb: str, target: str = "", detail: str = "", *, address: str = "", organization_id: Any = None
+) -> None:
+    """Write down a deed of whoever asks. Below `/admin/` there is no organization of the request, so it is given, and
+    members read that an operator did it: who that was stands in the admin's own log."""
+    if organization_id is None:
+        activity.record(request.organization.pk, request.user, verb, target, detail, address=address)
+    else:
+        activity.record(organization_id, activity.OPERATOR, verb, target, detail, address=address)
 
 
 def _to_login(request: HttpRequest) -> HttpResponse:

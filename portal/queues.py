@@ -44,5 +44,6 @@ def operators_only(view: Callable[..., HttpResponse]) -> Callable[..., HttpRespo
 app_name = "django_rq"
 urlpatterns = [
     path("stats.json", operators_only(stats_views.stats_json), name="home_json"),
+    path("metrics", operators_only(stats_views.prometheus_metrics), name="metrics"),
     *get_admin_urlpatterns(view_wrapper=operators_only),
 ]

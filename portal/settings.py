@@ -28,9 +28,15 @@ PORTAL_PLATFORM = ENV.platform
 PORTAL_REGISTRY_ALLOW_NETWORKS = ENV.registry_allow_networks
 PORTAL_REGISTRY_CA_FILE = ENV.registry_ca_file
 PORTAL_PULL_RETRY_SECONDS = ENV.pull_retry_seconds
+PORTAL_RETRY_PAUSE_SECONDS = ENV.retry_pause_seconds
+PORTAL_LEASE_SECONDS = ENV.lease_seconds
+PORTAL_BLOB_GRACE_SECONDS = ENV.blob_grace_seconds
+PORTAL_FAILPOINTS_DIR = ENV.failpoints_dir
 PORTAL_WORKERS = ENV.workers
 PORTAL_SUPPORT_EMAIL = ENV.support_email
 PORTAL_PORT = ENV.port
+PORTAL_API_CALLS_A_MINUTE = ENV.api_calls_a_minute
+PORTAL_METRICS_TOKEN = ENV.metrics_token
 PORTAL_DELIVERY = ENV.delivery
 PORTAL_ACCEL_PREFIX = ENV.accel_prefix
 
@@ -58,6 +64,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "portal.api.middleware.ApiMiddleware",
     "portal.middleware.Utf8FormsMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -116,7 +123,7 @@ WHITENOISE_KEEP_ONLY_HASHED_FILES = True
 # Redis only wakes workers: what is to be done stands in the database.
 _QUEUE = {"URL": ENV.redis_url, "SERIALIZER": "rq.serializers.JSONSerializer", "DEFAULT_TIMEOUT": 2 * 3600}
 _SHORT = _QUEUE | {"DEFAULT_TIMEOUT": 120}
-RQ_QUEUES = {"pulls": _QUEUE, "nodes": _SHORT, "checks": _SHORT}
+RQ_QUEUES = {"pulls": _QUEUE, "nodes": _SHORT, "checks": _SHORT, "notices": _SHORT}
 RQ = {"DEFAULT_RESULT_TTL": 60, "FAILURE_TTL": 24 * 3600}
 
 # People: allauth signs in, axes locks out, the portal says who may do what.
@@ -177,7 +184,7 @@ if ENV.https:
     SESSION_COOKIE_SECURE = True
     CSRF_COOKIE_SECURE = True
     SECURE_SSL_REDIRECT = True
-    SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$"]
+    SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$", r"^metrics$"]
     SECURE_HSTS_SECONDS = 365 * 24 * 3600
     SECURE_HSTS_INCLUDE_SUBDOMAINS = True
     SECURE_HSTS_PRELOAD = True

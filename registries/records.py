@@ -96,10 +96,14 @@ class GuardedAdmin(admin.ModelAdmin):
         return True
 
     def done(self, request: HttpRequest, rows: Iterable[Model], *, change: str, of: int) -> None:
-        """Write the audit log for each row that was changed, and tell how many of `of` that were."""
+        """Write the audit log for each row that was changed, the organization's own too where the row is one's, and
+        tell how many of `of` that were."""
         count = 0
         for row in rows:
             self.log_change(request, row, change)
+            if organization_id := getattr(row, "organization_id", None):
+                target = f"{self.opts.verbose_name} {row}"
+                request.record("operator.changed", target, change, organization_id=organization_id)  # type: ignore[attr-defined]
             count += 1
         rest = f" {of - count} had nothing left to do." if of > count else ""
         self.message_user(request, f"{change} {count} of {of}.{rest}", messages.SUCCESS if count else messages.WARNING)

@@ -66,6 +66,7 @@ def new(request: Any, org: str) -> HttpResponse:
             hold=form.cleaned_data["hold"],
             created_by_id=request.user.pk,
         )
+        record(request, "credential.added", credential)
         read = f"Read as {pasted.host}, user {pasted.username[:80] or 'as typed'}. " if pasted else ""
         messages.success(request, f"{read}{credential.name} is here, encrypted. Nobody can read it back.")
         if trial := form.cleaned_data["trial"]:
@@ -110,9 +111,11 @@ def edit(request: Any, org: str, credential: uuid.UUID) -> HttpResponse:
         return render(request, "registries/edit.html", context, status=422 if form.is_bound else 200)
     actions.rename(row.pk, name=form.cleaned_data["name"])
     if not form.new_host:
+        record(request, "credential.changed", row, f"{row.name} → {form.cleaned_data['name']}")
         messages.success(request, f"It is called {form.cleaned_data['name']} now.")
         return redirect("registries:detail", org, row.pk)
-    actions.destroy(row.pk, because=Credential.Because.REPLACED)
+    if actions.destroy(row.pk, because=Credential.Because.REPLACED):
+        record(request, "credential.destroyed", row, f"for one at {form.new_host}")
     messages.info(request, f"The secret for {row.host} is destroyed. Enter the one for {form.new_host}.")
     known = recognise(form.new_host)
     kind = row.provider if known is SELF_HOSTED else known.kind
@@ -125,6 +128,7 @@ def destroy(request: Any, org: str, credential: uuid.UUID) -> HttpResponse:
     """Destroy it now; the receipt stays."""
     row = _credential(request, credential)
     if actions.destroy(row.pk, because=Credential.Because.REMOVED):
+        record(request, "credential.destroyed", row)
         messages.success(request, f"{row.name} is destroyed. Its receipt stays.")
     else:
         messages.info(request, f"{row.name} was destroyed before you asked.")
@@ -136,6 +140,12 @@ def guide(request: Any, org: str, kind: str) -> HttpResponse:
     """What to type for one kind of registry, and where it comes from."""
     provider = _provider(kind)
     return render(request, "registries/guide.html", {"provider": provider, "providers": PROVIDERS.values()})
+
+
+def record(request: Any, verb: str, credential: Credential, detail: str = "") -> None:
+    """Write down what was done to a credential, by name and host."""
+    address = reverse("registries:detail", args=[request.organization.slug, credential.pk])
+    request.record(verb, credential.name, detail or credential.host, address=address)
 
 
 def _provider(kind: str) -> Provider:

@@ -16,6 +16,7 @@ from django_rq.models import Dashboard
 
 from groups import actions
 from groups.models import (
+    Blob,
     ContainerGroup,
     Enrolment,
     Failure,
@@ -93,6 +94,21 @@ def make_rows(organization: Any, person: Any, *, number: int = 0) -> Rows:
     Image.objects.filter(pk=image.pk).update(config=f"{CANARY}-config".encode())
     ContainerGroup.objects.filter(pk=group.pk).update(environment=f"{CANARY}-environment".encode())
     for position in range(2):
+        blob = Blob.objects.create(
+            name=f"{organization.pk}/{number}/{position}",
+            organization=organization,
+            registry=image.registry,
+            source_digest="sha256:" + f"{position}" * 64,
+            source_size=10,
+            media_type="application/vnd.oci.image.layer.v1.tar+gzip",
+            digest="sha256:" + f"{position}" * 64,
+            size=10,
+            cipher_digest="sha256:" + "c" * 64,
+            hmac=f"{CANARY}-hmac".encode(),
+            nonce=f"{CANARY}-nonce".encode(),
+            wrapped_key=f"{CANARY}-key".encode(),
+            stored_at=timezone.now(),
+        )
         Layer.objects.create(
             image=image,
             position=position,
@@ -100,9 +116,7 @@ def make_rows(organization: Any, person: Any, *, number: int = 0) -> Rows:
             digest="sha256:" + f"{position}" * 64,
             size=10,
             created_by=f"RUN {CANARY}-line",
-            hmac=f"{CANARY}-hmac".encode(),
-            nonce=f"{CANARY}-nonce".encode(),
-            wrapped_key=f"{CANARY}-key".encode(),
+            blob=blob,
         )
         PullStep.objects.create(image=image, attempt=position + 1, name="resolve", outcome="ok", detail=MARKUP)
     failure = Failure.objects.create(

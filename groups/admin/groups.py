@@ -36,10 +36,21 @@ class InstanceInline(RecordInline):
 
 class LayerInline(RecordInline):
     model = Layer
-    fields = ("position", "digest", "media_type", "size", "received", "committed_at", "cipher_digest")
+    fields = ("position", "digest", "media_type", "size", "received", "committed_at", "kept_as", "cipher_digest")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return super().get_queryset(request).only("image_id", *self.fields)
+        secret = ("blob__hmac", "blob__nonce", "blob__wrapped_key")
+        return super().get_queryset(request).select_related("blob").defer(*secret)
+
+    @admin.display(description="kept as")
+    def kept_as(self, layer: Layer) -> str:
+        """Media type and size of what is stored, before it was encrypted."""
+        return f"{layer.blob.media_type.rpartition('.')[2]}, {layer.blob.size} bytes" if layer.blob else ""
+
+    @admin.display(description="cipher digest")
+    def cipher_digest(self, layer: Layer) -> str:
+        """What nodes ask for."""
+        return layer.blob.cipher_digest if layer.blob else ""
 
 
 class PullStepInline(RecordInline):

@@ -16,7 +16,7 @@ from groups import at_rest, store
 from groups.delivery import handing, transfer
 from groups.delivery.errors import marked, oci_error
 from groups.delivery.ranges import Span, Unsatisfiable, read_range
-from groups.models import Image, Layer, NodeToken
+from groups.models import Blob, Image, NodeToken
 
 
 class NoSuchBlob(Exception):
@@ -34,14 +34,15 @@ def answer(
     image = token.image
     if image is None:
         raise NoSuchBlob
-    layers = list(image.layers.filter(cipher_digest=digest, committed_at__isnull=False))
+    kept = image.layers.filter(blob__cipher_digest=digest).select_related("blob")
+    layers = [layer.blob for layer in kept if layer.blob is not None]
     size = layers[0].size if layers else image.config_size
     if size is None or not (layers or digest == image.config_digest):
         raise NoSuchBlob
     if head:
         return _with_headers(HttpResponse(), Span(0, size - 1, size, is_part=False), digest)
     if layers and handing.is_handed_over():
-        return marked(handing.hand_over(token.pk, digest, layers[0].object_name, len(layers)))
+        return marked(handing.hand_over(token.pk, digest, layers[0].name, len(layers)))
     try:
         span = read_range(_range_to_use(headers, digest), size)
     except Unsatisfiable:
@@ -63,11 +64,12 @@ def _config(image: Image, span: Span) -> HttpResponseBase:
     return HttpResponse(plain[span.first : span.last + 1])
 
 
-def _layer(token: NodeToken, layers: list[Layer], span: Span, client: socket.socket | None) -> HttpResponseBase:
-    layer, times = layers[0], len(layers)
-    delivery = transfer.begin(token.pk, layer.cipher_digest, span, times)
+def _layer(token: NodeToken, layers: list[Blob], span: Span, client: socket.socket | None) -> HttpResponseBase:
+    """Send a blob, which the image lists once for each of `layers`."""
+    blob, times = layers[0], len(layers)
+    delivery = transfer.begin(token.pk, blob.cipher_digest, span, times)
     try:
-        source = _open(layer.object_name)
+        source = _open(blob.name)
         source.seek(span.first)
     except BaseException:
         transfer.give_back(delivery, span.length)

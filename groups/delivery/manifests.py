@@ -82,25 +82,26 @@ def manifest_for(image: Image, key: NodeKey) -> bytes:
         "schemaVersion": 2,
         "mediaType": media_types.MANIFEST,
         "config": {"mediaType": media_types.CONFIG, "digest": image.config_digest, "size": image.config_size},
-        "layers": [_descriptor(layer, image, key) for layer in image.layers.order_by("position")],
+        "layers": [_descriptor(layer, key) for layer in image.layers.order_by("position").select_related("blob")],
     }
     return json.dumps(document, separators=(",", ":")).encode()
 
 
-def _descriptor(layer: Layer, image: Image, key: NodeKey) -> dict[str, Any]:
-    if layer.committed_at is None or layer.wrapped_key is None or layer.nonce is None or layer.hmac is None:
+def _descriptor(layer: Layer, key: NodeKey) -> dict[str, Any]:
+    blob = layer.blob
+    if blob is None:
         raise ValueError(f"layer {layer.position} of a ready image was never committed")
-    secret = keys.unwrap(bytes(layer.wrapped_key), organization_id=image.organization_id, digest=layer.digest)
-    public = {"cipher": media_types.CIPHER, "hmac": _base64(layer.hmac), "cipheroptions": {}}
+    secret = keys.unwrap(bytes(blob.wrapped_key), organization_id=blob.organization_id, digest=blob.digest)
+    public = {"cipher": media_types.CIPHER, "hmac": _base64(blob.hmac), "cipheroptions": {}}
     private = {
         "symkey": _base64(secret),
-        "digest": layer.digest,
-        "cipheroptions": {"nonce": _base64(layer.nonce)},
+        "digest": blob.digest,
+        "cipheroptions": {"nonce": _base64(blob.nonce)},
     }
     return {
-        "mediaType": media_types.OCI_LAYERS[layer.media_type] + media_types.ENCRYPTED,
-        "digest": layer.cipher_digest,
-        "size": layer.size,
+        "mediaType": media_types.OCI_LAYERS[blob.media_type] + media_types.ENCRYPTED,
+        "digest": blob.cipher_digest,
+        "size": blob.size,
         "annotations": {
             media_types.PUBLIC_OPTIONS: _base64(_json(public)),
             media_types.WRAPPED_KEYS: _base64(_json(_wrap(_json(private), key))),

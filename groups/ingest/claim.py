@@ -18,18 +18,20 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
+from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 from django.db.models import F
 from django.db.models.functions import Coalesce, Now
 
+from groups import failpoints
+from groups.failpoints import reached
 from groups.models import Image
 from groups.states import Stale, move
 from registries.failures import RegistryUnreachable
 
 log = structlog.get_logger(__name__)
 
-LEASE_SECONDS = 60
-HEARTBEAT_SECONDS = 5.0
+BEATS_A_LEASE = 12
 ATTEMPT_SECONDS = 3600.0
 """How long one attempt may take as a whole; `registries.actions.pull_seconds` counts on it."""
 
@@ -41,8 +43,8 @@ class HandOver(BaseException):
 
 @dataclass
 class Claim:
-    """The hold on a pull. `image` is the row as it was claimed; `blobs` are the names of all objects this attempt
-    knows of, for cleaning up."""
+    """The hold on a pull. `image` is the row as it was claimed; `blobs` are the names of the objects that this
+    attempt stores, for cleaning up."""
 
     image: Image
     lease: uuid.UUID
@@ -105,7 +107,7 @@ class Claim:
     def _beat(self, done: threading.Event) -> None:
         renewed = time.monotonic()
         try:
-            while not done.wait(HEARTBEAT_SECONDS):
+            while not done.wait(settings.PORTAL_LEASE_SECONDS / BEATS_A_LEASE):
                 try:
                     if not self.renew():
                         self._lost.set()
@@ -114,7 +116,7 @@ class Claim:
                 except DatabaseError as error:
                     log.warning("heartbeat_failed", image=str(self.image.pk), error=type(error).__name__)
                     connection.close()
-                    if time.monotonic() - renewed > LEASE_SECONDS:
+                    if time.monotonic() - renewed > settings.PORTAL_LEASE_SECONDS:
                         self._lost.set()  # by now others take this pull for abandoned
                         return
         finally:
@@ -141,8 +143,9 @@ def claim(image_id: uuid.UUID) -> Claim | None:
         )
     except Stale:
         return None
+    reached(failpoints.CLAIMED)
     return Claim(image, lease)
 
 
 def _lease_end() -> Any:
-    return Now() + timedelta(seconds=LEASE_SECONDS)
+    return Now() + timedelta(seconds=settings.PORTAL_LEASE_SECONDS)

@@ -12,22 +12,17 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CTR
 
+from groups.ingest.pieces import Plain, Source, in_pieces
+
 KEY_BYTES = 32
 NONCE_BYTES = 16
-
-
-class Plain(Protocol):
-    """Where the plaintext comes from; returns 0 at the verified end."""
-
-    def readinto(self, buffer: memoryview, /) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -41,15 +36,16 @@ class Sealed:
 
 
 class EncryptingReader:
-    """Yields the ciphertext of `plain`, whose size is known. Reads, encrypts and hashes in the caller's buffer.
+    """Yields the ciphertext of `plain`. Encrypts and hashes in the buffers in which the pieces come.
 
-    `check` is called before each read and may raise, which stops everything. Read by one thread; `received` may be
-    looked at by others.
+    `size` is that of the whole, where it is known beforehand; else it stands there once everything was read. `check`
+    is called before each piece and may raise, which stops everything. Read by one thread.
     """
 
-    def __init__(self, plain: Plain, *, size: int, check: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self, plain: Plain | Source, *, size: int | None = None, check: Callable[[], None] | None = None
+    ) -> None:
         self.size = size
-        self.received = 0
         self._plain = plain
         self._check = check
         self._key = os.urandom(KEY_BYTES)
@@ -57,25 +53,25 @@ class EncryptingReader:
         self._cipher = Cipher(AES(self._key), CTR(self._nonce)).encryptor()
         self._hmac = hmac.new(self._key, digestmod="sha256")
         self._sha256 = hashlib.sha256()
+        self._sent = 0
         self._ended = False
 
-    def readinto(self, buffer: memoryview) -> int:
-        """Fill `buffer` with ciphertext as far as there is some; return the count, 0 at the verified end."""
-        if self._check is not None:
-            self._check()
-        count = self._plain.readinto(buffer)
-        if count == 0:
-            self._ended = True
-            return 0
-        view = buffer[:count]
-        self._cipher.update_into(view, view)
-        self._hmac.update(view)
-        self._sha256.update(view)
-        self.received += count
-        return count
+    def pieces(self) -> Iterator[memoryview]:
+        """Yield the ciphertext, each piece valid until the next is asked for; the end is the verified end."""
+        for view in in_pieces(self._plain):
+            if self._check is not None:
+                self._check()
+            self._cipher.update_into(view, view)
+            self._hmac.update(view)
+            self._sha256.update(view)
+            self._sent += len(view)
+            yield view
+        self._ended = True
+        if self.size is None:
+            self.size = self._sent
 
     def sealed(self) -> Sealed:
         """Return the layer's key and marks, once everything was read. Raises ValueError before."""
-        if not self._ended or self.received != self.size:
+        if not self._ended or self._sent != self.size:
             raise ValueError("the layer was not read to its end")
         return Sealed(self._key, self._nonce, self._hmac.digest(), f"sha256:{self._sha256.hexdigest()}")

@@ -15,13 +15,14 @@ import structlog
 from django.db import Error as DatabaseFailed
 from django.db import close_old_connections
 
-from groups import store
+from groups import failpoints, garbage, store
+from groups.failpoints import reached
 from groups.failures import StoreFailed
 from groups.ingest import limits, look, rows, settle
 from groups.ingest.claim import Claim, HandOver
 from groups.ingest.login import open_login, understood
 from groups.ingest.steps import Name, Note, Steps
-from groups.ingest.transfer import pull_layers
+from groups.ingest.transfer import Summary, pull_layers
 from groups.states import Stale
 from registries.failures import Interrupted, PullFailed, Unexpected
 from registries.oci.config import read_config
@@ -77,9 +78,11 @@ def _follow_recipe(claim: Claim, steps: Steps) -> None:
         # Not before somebody answers who is what they say they are, the credential is opened.
         with step(Name.AUTHENTICATE) as note:
             login = open_login(image)
+            reached(failpoints.CREDENTIAL_OPENED)
             client = clients.enter_context(look.open_client(image, login))
             client.authenticate(repository)
             note.detail = look.signed_in(login)
+        reached(failpoints.AUTHENTICATED)
         with step(Name.MANIFEST) as note:
             document = client.fetch_manifest(repository, image.digest or image.version)
             note.detail = look.named(document)
@@ -93,11 +96,9 @@ def _follow_recipe(claim: Claim, steps: Steps) -> None:
             limits.judge(manifest)
             rows.write_manifest(claim, manifest, raw_config, config)
             note.detail = look.amount_of_limit(manifest)
+        reached(failpoints.MANIFEST_WRITTEN)
         with step(Name.LAYERS) as note:
-            came = pull_layers(claim, client, repository, manifest)
-            kept = len({layer.digest for layer in manifest.layers}) - came
-            note.detail = f"{look.amount(manifest)}, each encrypted with a key of its own"
-            note.detail += f"; {kept} kept from an earlier attempt" if kept else ""
+            note.detail = _told(pull_layers(claim, client, repository, manifest), look.amount(manifest))
     with step(Name.STORE) as note:
         blobs = _check_stored(claim, manifest)
         note.detail = "1 encrypted blob is in place" if blobs == 1 else f"{blobs} encrypted blobs are in place"
@@ -105,14 +106,31 @@ def _follow_recipe(claim: Claim, steps: Steps) -> None:
 
 def _check_stored(claim: Claim, manifest: Manifest) -> int:
     """See that every layer is committed and its blob is there whole; return how many blobs there are."""
-    sizes = {layer.digest: layer.size for layer in manifest.layers}
-    names = rows.committed(claim)
-    missing = [digest for digest, size in sizes.items() if store.size(names.get(digest, "")) != size]
+    blobs = rows.committed(claim)
+    missing = []
+    for digest in {layer.digest for layer in manifest.layers}:
+        blob = blobs.get(digest)
+        if blob is None or store.size(blob.name) != blob.size:
+            missing.append(digest)
     for digest in missing:
         rows.forget_layer(claim, digest)
     if missing:
         raise StoreFailed(raw="blob missing")
-    return len(names)
+    return len(blobs)
+
+
+def _told(layers: Summary, amount: str) -> str:
+    """What the page says of the layers."""
+    said = [f"{amount}, each encrypted with a key of its own"]
+    if layers.taken_up:
+        were = "layer was" if layers.taken_up == 1 else "layers were"
+        said.append(f"{layers.taken_up} {were} here already, and the registry confirmed access")
+    if layers.compressed:
+        are = "is" if layers.compressed == 1 else "are"
+        said.append(f"{layers.compressed} came uncompressed and {are} kept as zstd")
+    if layers.kept:
+        said.append(f"{layers.kept} kept from an earlier attempt")
+    return "; ".join(said)
 
 
 def _fail(claim: Claim, failure: PullFailed, step: str) -> None:
@@ -127,9 +145,6 @@ def _log_unforeseen(claim: Claim, error: Exception, step: str) -> str:
 def _remove_leftovers(claim: Claim) -> None:
     """Remove the blobs of this attempt that no layer is kept in. Where that can't be done now, `groups.sweep` will."""
     try:
-        leftovers = claim.blobs - rows.referenced(claim.blobs)
+        garbage.discard(claim.blobs)
     except DatabaseFailed as error:
         log.warning("leftovers_stay", image=str(claim.image.pk), error=type(error).__name__)
-        return
-    for name in leftovers:
-        store.discard(name)

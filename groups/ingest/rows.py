@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from django.db.models import F
 from django.db.models.functions import Now
 
-from groups import at_rest
+from groups import at_rest, garbage
 from groups.ingest import keys
 from groups.ingest.claim import Claim
-from groups.ingest.encrypt import Sealed
-from groups.models import Image, Layer
+from groups.ingest.layer_reader import Kept
+from groups.models import Blob, Image, Layer
 from registries.oci.config import Config
-from registries.oci.manifest import Manifest
+from registries.oci.manifest import Descriptor, Manifest
 
 LONGEST_LINE = 500
 
@@ -42,10 +43,10 @@ def write_manifest(claim: Claim, manifest: Manifest, raw_config: bytes, config: 
             )
 
 
-def committed(claim: Claim) -> dict[str, str]:
-    """Return the digests that earlier attempts have stored, with their blobs' names."""
-    rows = Layer.objects.filter(image_id=claim.image.pk, committed_at__isnull=False)
-    return dict(rows.values_list("digest", "object_name"))
+def committed(claim: Claim) -> dict[str, Blob]:
+    """Return the digests that are stored already, with the blobs that they are kept in."""
+    rows = Layer.objects.filter(image_id=claim.image.pk, committed_at__isnull=False).select_related("blob")
+    return {layer.digest: layer.blob for layer in rows if layer.blob is not None}
 
 
 def write_progress(claim: Claim, received: Mapping[str, int]) -> None:
@@ -55,28 +56,48 @@ def write_progress(claim: Claim, received: Mapping[str, int]) -> None:
             image.layers.filter(digest=digest, committed_at__isnull=True).update(received=count)
 
 
-def commit_layer(claim: Claim, digest: str, sealed: Sealed, name: str) -> None:
+def commit_layer(claim: Claim, layer: Descriptor, kept: Kept, name: str) -> None:
     """Write that the layer is stored under `name`, wherever in the image it stands."""
-    wrapped = keys.wrap(sealed.key, organization_id=claim.image.organization_id, digest=digest)
+    sealed = kept.sealed
+    wrapped = keys.wrap(sealed.key, organization_id=claim.image.organization_id, digest=kept.digest)
     with claim.fenced() as image:
-        for layer in image.layers.filter(digest=digest)[:1]:
-            image.layers.filter(digest=digest).update(
-                received=layer.size,
-                committed_at=Now(),
-                cipher_digest=sealed.digest,
-                hmac=sealed.hmac,
-                nonce=sealed.nonce,
-                wrapped_key=wrapped,
-                object_name=name,
-            )
+        blob = Blob.objects.create(
+            name=name,
+            organization_id=image.organization_id,
+            registry=image.registry,
+            source_digest=layer.digest,
+            source_size=layer.size,
+            media_type=kept.media_type,
+            digest=kept.digest,
+            size=kept.size,
+            cipher_digest=sealed.digest,
+            hmac=sealed.hmac,
+            nonce=sealed.nonce,
+            wrapped_key=wrapped,
+            stored_at=Now(),
+        )
+        _point(image, layer.digest, blob.pk)
+
+
+def take_up(claim: Claim, layer: Descriptor, blob: Blob) -> bool:
+    """Have the layer kept in a blob that is there already. Returns False where it is not any more."""
+    with claim.fenced() as image:
+        ours = Blob.objects.select_for_update().filter(pk=blob.pk, organization_id=image.organization_id)
+        if not ours.exists() or not ours.update(unused_since=None):
+            return False
+        _point(image, layer.digest, blob.pk)
+    return True
 
 
 def forget_layer(claim: Claim, digest: str) -> None:
     """Write that the layer's blob is not there after all; the next attempt pulls it again."""
     with claim.fenced() as image:
-        image.layers.filter(digest=digest).update(received=0, committed_at=None, object_name="", wrapped_key=None)
+        layers = image.layers.filter(digest=digest)
+        blobs = list(layers.exclude(blob=None).values_list("blob_id", flat=True))
+        layers.update(received=0, committed_at=None, blob=None)
+        garbage.let_go(blobs)
 
 
-def referenced(names: set[str]) -> set[str]:
-    """Return those of these blobs that a layer is kept in."""
-    return set(Layer.objects.filter(object_name__in=names).values_list("object_name", flat=True))
+def _point(image: Image, digest: str, blob_id: int) -> None:
+    """Have every layer of that digest kept in this blob."""
+    image.layers.filter(digest=digest).update(received=F("size"), committed_at=Now(), blob_id=blob_id)

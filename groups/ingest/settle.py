@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import random
 from datetime import datetime, timedelta
-from functools import partial
 
 import structlog
-from django.db import transaction
+from django.conf import settings
+from django.db.models import F
 from django.db.models.functions import Now
 
-from groups import store
+from groups import failpoints, garbage, outages
+from groups.failpoints import reached
 from groups.holds import settle_credential
 from groups.ingest.claim import Claim
 from groups.ingest.steps import Name, break_off, record, trace
-from groups.instances import add_instances
+from groups.instances import add_instances, take_over
 from groups.models import ContainerGroup, Failure, Image, Layer
 from groups.states import move
 from groups.wakeups import wake_pull
@@ -30,7 +31,6 @@ log = structlog.get_logger(__name__)
 MOST_ATTEMPTS = 5
 MOST_INTERRUPTED = 3
 """A pull that takes its worker down so often is not given another one."""
-FIRST_PAUSE = 10.0
 PAUSE_FACTOR = 3.0
 JITTER = 0.25
 _OVER = {"lease": None, "lease_expires_at": None, "not_before": None}
@@ -38,6 +38,7 @@ _OVER = {"lease": None, "lease_expires_at": None, "not_before": None}
 
 def finish(claim: Claim) -> None:
     """Make the image ready and its groups `stopped`, or `deploying` where they start by themselves."""
+    reached(failpoints.FINISHING)
     with claim.fenced() as image:
         move(
             image,
@@ -55,6 +56,9 @@ def finish(claim: Claim) -> None:
                 add_instances(group)
             else:
                 move(group, to=ContainerGroup.Status.STOPPED)
+        take_over(image)
+        reached(failpoints.FINISHING_INSIDE)
+    reached(failpoints.FINISHED)
     log.info("pull_ready", image=str(image.pk), attempt=image.attempt, bytes=image.total_bytes)
 
 
@@ -65,13 +69,17 @@ def fail(claim: Claim, failure: PullFailed, *, step: str, overdue: bool = False)
     is tried again.
     """
     only = {"lease_expires_at__lt": Now()} if overdue else {}
+    reached(failpoints.FAILING)
     with claim.fenced(**only) as image:
         break_off(image, failure.words.title)
         due = _next_attempt(image, failure)
+        outages.note(image, failure.code, step, final=due is None)
         if due is not None:
             _queue_again(claim, image, failure, due)
         else:
             _fail_for_good(claim, image, failure, step)
+        reached(failpoints.FAILING_INSIDE)
+    reached(failpoints.FAILED)
     log.warning(
         "pull_failed", image=str(image.pk), attempt=image.attempt, step=step, code=failure.code, raw=failure.raw,
         again_at=due,
@@ -81,11 +89,13 @@ def fail(claim: Claim, failure: PullFailed, *, step: str, overdue: bool = False)
 
 def release(claim: Claim) -> None:
     """Give the pull back at once, for a worker that lives on."""
+    reached(failpoints.RELEASING)
     with claim.fenced() as image:
         break_off(image, "Handed over to another worker")
         Layer.objects.filter(image=image, committed_at__isnull=True).update(received=0)
-        move(image, to=Image.Status.QUEUED, only={"lease": claim.lease}, **_OVER)
+        move(image, to=Image.Status.QUEUED, only={"lease": claim.lease}, handed_over=F("handed_over") + 1, **_OVER)
         wake_pull(image.pk)
+    reached(failpoints.RELEASED)
     log.info("pull_handed_over", image=str(image.pk), attempt=image.attempt)
 
 
@@ -102,12 +112,7 @@ def _queue_again(claim: Claim, image: Image, failure: PullFailed, due: datetime)
 
 
 def _fail_for_good(claim: Claim, image: Image, failure: PullFailed, step: str) -> None:
-    names = set(image.layers.exclude(object_name="").values_list("object_name", flat=True))
-    image.layers.update(
-        committed_at=None, cipher_digest="", hmac=None, nonce=None, wrapped_key=None, object_name="", received=0
-    )
-    for name in names:
-        transaction.on_commit(partial(store.discard, name))
+    garbage.let_go_of(image)
     move(
         image,
         to=Image.Status.FAILED,
@@ -119,7 +124,8 @@ def _fail_for_good(claim: Claim, image: Image, failure: PullFailed, step: str) -
     )
     _settle(image)
     steps = trace(image)
-    for group in _waiting_groups(image):
+    waiting = _waiting_groups(image)
+    for group in [*waiting, *image.next_for.all()]:
         Failure.objects.create(
             organization_id=image.organization_id,
             group=group,
@@ -134,6 +140,7 @@ def _fail_for_good(claim: Claim, image: Image, failure: PullFailed, step: str) -
             attempt=image.attempt,
             trace=steps,
         )
+    for group in waiting:
         move(group, to=ContainerGroup.Status.FAILED)
 
 
@@ -162,12 +169,13 @@ def _waiting_groups(image: Image) -> list[ContainerGroup]:
 def _next_attempt(image: Image, failure: PullFailed) -> datetime | None:
     """Return when the next attempt may start, None where there is none."""
     most = MOST_INTERRUPTED if isinstance(failure, Interrupted) else MOST_ATTEMPTS
+    done = image.attempt - image.handed_over
     now = _clock(image)
     left = (image.retry_until - now).total_seconds()
     asked = failure.retry_after or 0.0
-    if not failure.retryable or image.attempt >= most or left <= 0 or asked > left:
+    if not failure.retryable or done >= most or left <= 0 or asked > left:
         return None
-    pause = FIRST_PAUSE * PAUSE_FACTOR ** (image.attempt - 1)
+    pause = settings.PORTAL_RETRY_PAUSE_SECONDS * PAUSE_FACTOR ** (done - 1)
     pause *= random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 (spreads load, keeps no secret)
     return now + timedelta(seconds=max(asked, min(pause, left)))
 

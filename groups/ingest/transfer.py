@@ -1,7 +1,8 @@
-"""Moves layers from the registry into the store: verified, encrypted and stored in one pass.
+"""Moves layers from the registry into the store: verified, compressed, encrypted and stored in one pass.
 
-One thread a layer, the largest first, as many as there are cores; they touch no database. The calling thread writes
+The largest first, as many at once as there are cores; their threads touch no database. The calling thread writes
 their progress, and commits each layer once it is stored. A transfer that breaks off is resumed where it stopped.
+Layers that are here already are taken up instead (`groups.ingest.reuse`).
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Self
 
-from groups import store
-from groups.ingest import limits, rows
+from groups import failpoints, store
+from groups.failpoints import reached
+from groups.ingest import limits, reuse, rows
 from groups.ingest.claim import Claim
-from groups.ingest.encrypt import EncryptingReader, Sealed
+from groups.ingest.layer_reader import Kept, LayerReader
 from groups.states import Stale
 from registries.failures import RegistryUnreachable
 from registries.oci.client import RegistryClient
@@ -30,7 +32,8 @@ LAST_WORDS_SECONDS = 3.0
 
 
 class ResumingReader:
-    """Reads a blob to its verified end, asking for the rest where the registry broke off."""
+    """Reads a blob to its verified end, asking for the rest where the registry broke off. Read by one thread;
+    `received` may be looked at by others."""
 
     def __init__(self, client: RegistryClient, repository: str, descriptor: Descriptor) -> None:
         self._client = client
@@ -38,6 +41,11 @@ class ResumingReader:
         self._descriptor = descriptor
         self._resumes = 0
         self._reader: VerifyingReader = client.blob(repository, descriptor)
+
+    @property
+    def received(self) -> int:
+        """Bytes that have come so far."""
+        return self._reader.received
 
     def readinto(self, buffer: memoryview) -> int:
         """See `VerifyingReader.readinto`."""
@@ -71,20 +79,24 @@ class Transfer:
     name: str
     claim: Claim
     stop: threading.Event
-    reader: EncryptingReader | None = None
+    plain: ResumingReader | None = None
 
     @property
     def received(self) -> int:
         """Bytes that have come so far."""
-        return self.reader.received if self.reader else 0
+        return self.plain.received if self.plain else 0
 
-    def run(self) -> Sealed:
-        """Pull, verify, encrypt, store. Raises PullFailed, or Stale when told to stop."""
+    def run(self) -> Kept:
+        """Pull, verify, compress, encrypt, store. Raises PullFailed, or Stale when told to stop."""
         self._check()
-        with ResumingReader(self.client, self.repository, self.descriptor) as plain:
-            self.reader = EncryptingReader(plain, size=self.descriptor.size, check=self._check)
-            store.put(self.name, self.reader)
-        return self.reader.sealed()
+        reached(failpoints.LAYER_BEGINS)
+        with (
+            ResumingReader(self.client, self.repository, self.descriptor) as self.plain,
+            LayerReader(self.plain, self.descriptor, check=self._check) as reader,
+        ):
+            store.put(self.name, reader)
+        reached(failpoints.LAYER_STORED)
+        return reader.kept()
 
     def _check(self) -> None:
         if self.stop.is_set():
@@ -92,15 +104,28 @@ class Transfer:
         self.claim.check()
 
 
-def pull_layers(claim: Claim, client: RegistryClient, repository: str, manifest: Manifest) -> int:
-    """Store and commit every layer that is not committed yet; return how many blobs came.
+@dataclass
+class Summary:
+    """How many layers, each digest once, were kept from an earlier attempt, taken up from other images, pulled; and
+    of the last, how many were compressed."""
 
-    Raises PullFailed, or Stale where the claim was lost. The names of all blobs stand in `claim.blobs` then.
+    kept: int = 0
+    taken_up: int = 0
+    pulled: int = 0
+    compressed: int = 0
+
+
+def pull_layers(claim: Claim, client: RegistryClient, repository: str, manifest: Manifest) -> Summary:
+    """Store and commit every layer that is not committed yet.
+
+    Raises PullFailed, or Stale where the claim was lost. The names of all blobs that came stand in `claim.blobs` then.
     """
-    kept = rows.committed(claim)
-    claim.blobs.update(kept.values())
+    committed = rows.committed(claim)
+    wanted = {layer.digest: layer for layer in manifest.layers if layer.digest not in committed}
+    taken_up = reuse.take_up(claim, client, repository, wanted.values())
+    wanted = {digest: layer for digest, layer in wanted.items() if digest not in taken_up}
+    summary = Summary(kept=len(committed), taken_up=len(taken_up), pulled=len(wanted))
     stop = threading.Event()
-    wanted = {layer.digest: layer for layer in manifest.layers if layer.digest not in kept}
     transfers = [
         Transfer(client, repository, layer, store.new_name(claim.image.organization_id), claim, stop)
         for layer in sorted(wanted.values(), key=lambda layer: -layer.size)
@@ -109,15 +134,15 @@ def pull_layers(claim: Claim, client: RegistryClient, repository: str, manifest:
     pool = ThreadPoolExecutor(_threads(), thread_name_prefix="layer")
     futures = {pool.submit(transfer.run): transfer for transfer in transfers}
     try:
-        _commit_each(claim, futures)
+        _commit_each(claim, futures, summary)
     finally:
         stop.set()
         pool.shutdown(wait=False, cancel_futures=True)
         wait(futures, timeout=LAST_WORDS_SECONDS)
-    return len(transfers)
+    return summary
 
 
-def _commit_each(claim: Claim, futures: dict[Future[Sealed], Transfer]) -> None:
+def _commit_each(claim: Claim, futures: dict[Future[Kept], Transfer], summary: Summary) -> None:
     waiting = set(futures)
     while waiting:
         done, waiting = wait(waiting, timeout=PROGRESS_SECONDS, return_when=FIRST_COMPLETED)
@@ -125,7 +150,10 @@ def _commit_each(claim: Claim, futures: dict[Future[Sealed], Transfer]) -> None:
         limits.judge_bytes(sum(transfer.received for transfer in futures.values()))
         for future in done:
             transfer = futures[future]
-            rows.commit_layer(claim, transfer.descriptor.digest, future.result(), transfer.name)
+            kept = future.result()
+            rows.commit_layer(claim, transfer.descriptor, kept, transfer.name)
+            summary.compressed += kept.is_compressed_from(transfer.descriptor)
+            reached(failpoints.LAYER_COMMITTED)
         rows.write_progress(claim, {futures[each].descriptor.digest: futures[each].received for each in waiting})
 
 

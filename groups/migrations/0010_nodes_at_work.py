@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('groups', '0003_image_check'),
+        ('groups', '0006_image_handed_over'),
     ]
 
     operations = [

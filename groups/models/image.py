@@ -10,7 +10,8 @@ from django.db import models
 class Image(models.Model):
     """One image, pulled once for one group. The row is also the pull's work order and its outbox.
 
-    `lease` and `attempt` are the fence: only the holder of the current lease writes this pull's rows.
+    `lease` and `attempt` are the fence: only the holder of the current lease writes this pull's rows. `handed_over` of
+    the attempts ended because their worker was told to, and are not held against the pull.
     `not_before` is when the next attempt may start, `retry_until` when the last one may. `digest` is that of
     the platform's manifest, pinned. `config` is encrypted (`groups.at_rest`, bound to the image's id).
     Sizes are in bytes, compressed, as the registry serves them.
@@ -36,6 +37,7 @@ class Image(models.Model):
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.QUEUED, editable=False)
 
     attempt = models.PositiveIntegerField(default=0)
+    handed_over = models.PositiveIntegerField(default=0, db_default=0)
     lease = models.UUIDField(null=True, blank=True, editable=False)
     lease_expires_at = models.DateTimeField(null=True, blank=True)
     not_before = models.DateTimeField(null=True, blank=True)
@@ -64,9 +66,9 @@ class Image(models.Model):
 class Layer(models.Model):
     """One layer of one image, in its place.
 
-    `digest` and `size` are of the blob as the registry serves it; the ciphertext has the same size.
-    `cipher_digest`, `hmac`, `nonce`, `wrapped_key` and `object_name` are set when the layer is committed, that
-    is when digest and size agreed and the blob was stored. `received` is progress.
+    `digest`, `size` and `media_type` are of the layer as the registry serves it. `blob` is set when the layer is
+    committed, that is when digest and size agreed and the blob was stored, or was there already. `received` is
+    progress.
     """
 
     image = models.ForeignKey(Image, on_delete=models.CASCADE, related_name="layers")
@@ -77,11 +79,7 @@ class Layer(models.Model):
     created_by = models.CharField("Dockerfile line", max_length=500, blank=True)
     received = models.PositiveBigIntegerField(default=0)
     committed_at = models.DateTimeField(null=True, blank=True)
-    cipher_digest = models.CharField(max_length=71, blank=True)
-    hmac = models.BinaryField(null=True, editable=False)
-    nonce = models.BinaryField(null=True, editable=False)
-    wrapped_key = models.BinaryField(null=True, editable=False)
-    object_name = models.CharField(max_length=200, blank=True, db_index=True)
+    blob = models.ForeignKey("groups.Blob", null=True, blank=True, on_delete=models.RESTRICT, related_name="layers")
 
     class Meta:
         ordering = ["image", "position"]

@@ -43,7 +43,8 @@ class RegistryClient:
 
     `ca_file` and `ca` (PEM) name authorities besides the public ones. `on_show` is called with each `host[:port]` that
     is about to be shown the login, once. Raises `CredentialMalformed` for a login that can't be sent. All methods
-    raise `PullFailed` and nothing else. `blob` may be called by several threads at once, the rest by one.
+    raise `PullFailed` and nothing else. `blob` and `has_blob` may be called by several threads at once, the rest by
+    one.
     """
 
     def __init__(
@@ -209,6 +210,12 @@ class RegistryClient:
         return blobs.open_reader(
             answer, descriptor, offset, digest_so_far, what=what, host=self.host, patience=self._session.patience
         )
+
+    def has_blob(self, repository: str, descriptor: Descriptor) -> bool:
+        """Tell whether the registry would let this login read that blob of the repository."""
+        self._check(repository)
+        blobs.check_request(descriptor, 0, None)
+        return self._fetch.confirms(f"{self._registry().url}{repository}/blobs/{descriptor.digest}", repository)
 
     def _fetch_listed(self, repository: str, descriptor: Descriptor) -> Manifest | Index:
         if descriptor.size > LONGEST_MANIFEST:

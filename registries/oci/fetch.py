@@ -53,6 +53,24 @@ class Fetch:
             login=self._handshake.has_login,
         )
 
+    def confirms(self, url: str, repository: str) -> bool:
+        """Tell whether `url` may be read: HEAD is answered with success. Where it sends us elsewhere, what is signed
+        for that place is good for GET alone as a rule, so one byte is fetched."""
+        used = self._handshake.authorization(repository)
+        answer = self._session.head(url, used)
+        if answer.status == 401:
+            challenge = answer.headers.get("WWW-Authenticate", "")
+            answer.close()
+            used = self._handshake.renewed(repository, used, challenge)
+            answer = self._session.head(url, used)
+        if isinstance(used, Token) and answer.status != 401:
+            used.proved = True
+        answer.close()
+        if answer.status in _REDIRECTS:
+            answer = self.get(url, {"Range": "bytes=0-0"}, Stage.BLOB, repository, "")
+            answer.close()
+        return answer.status in {200, 206}
+
     def _follow(self, url: str, headers: dict[str, str], authorization: Login | Token | None) -> tuple[Answer, bool]:
         """Follow redirects; return the last answer, and whether it came from elsewhere than the registry."""
         here = location.read(url)

@@ -1,4 +1,4 @@
-"""One GET at a time over checked connections, and its answer undecoded.
+"""One request at a time over checked connections, and its answer undecoded.
 
 No redirects, cookies, proxies or `.netrc`; certificates are always verified. Exceptions of the transport
 become failures here, without their context, because requests' exceptions carry the Authorization header.
@@ -159,12 +159,23 @@ class Session:
 
     def get(self, url: str, headers: dict[str, str] | None = None, authorization: AuthBase | None = None) -> Answer:
         """Send one GET. Raises `HostNotAllowed`, `TlsInvalid` or `RegistryUnreachable`; no status raises."""
+        return self._send("GET", url, headers=headers, auth=authorization)
+
+    def head(self, url: str, authorization: AuthBase | None = None) -> Answer:
+        """Send one HEAD, like `get`."""
+        return self._send("HEAD", url, auth=authorization)
+
+    def post(self, url: str, body: bytes, headers: dict[str, str]) -> Answer:
+        """Send one POST, like `get`."""
+        return self._send("POST", url, headers=headers, data=body)
+
+    def _send(self, method: str, url: str, **what: Any) -> Answer:
         failure: PullFailed
         try:
-            response = self._requests.get(
+            response = self._requests.request(
+                method,
                 url,
-                headers=headers,
-                auth=authorization,
+                **what,
                 stream=True,
                 allow_redirects=False,
                 timeout=(self.patience.connect, self.patience.read),

@@ -58,7 +58,8 @@ def state(page: Page) -> Any:
 
 def no_sideways(page: Page) -> None:
     """Nothing is wider than the screen."""
-    assert page.evaluate("() => document.documentElement.scrollWidth <= window.innerWidth"), page.url
+    wide = page.evaluate("() => document.documentElement.scrollWidth - window.innerWidth")
+    assert wide <= 0, f"{page.url} at {page.viewport_size} is {wide} px too wide"
 
 
 @pytest.mark.parametrize("width", ["phone", "desk"])

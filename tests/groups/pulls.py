@@ -10,10 +10,11 @@ from typing import Any
 from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CTR
+from django.utils import timezone
 
 from groups import actions, store
 from groups.ingest import keys
-from groups.models import ContainerGroup, Image, Layer, PullStep
+from groups.models import Blob, ContainerGroup, Image, Layer, PullStep
 from registries.actions import add_credential
 from registries.models import Credential
 from registries.oci.reference import parse
@@ -48,6 +49,40 @@ def make_group(
     )
 
 
+def make_blob(organization: Any, *, name: str = "", image: Image | None = None, **values: Any) -> Blob:
+    """The row of a stored blob; with `image`, kept in one of its layers."""
+    blob = Blob.objects.create(
+        organization=organization,
+        **{
+            "name": name or store.new_name(organization.pk),
+            "registry": "registry.example.com",
+            "source_digest": f"sha256:{1:064x}",
+            "source_size": 10,
+            "media_type": "application/vnd.oci.image.layer.v1.tar+gzip",
+            "digest": f"sha256:{1:064x}",
+            "size": 10,
+            "cipher_digest": f"sha256:{2:064x}",
+            "hmac": b"h",
+            "nonce": b"n",
+            "wrapped_key": b"w",
+            "stored_at": timezone.now(),
+            **values,
+        },
+    )
+    if image is not None:
+        Layer.objects.create(
+            image=image,
+            position=image.layers.count(),
+            media_type=blob.media_type,
+            digest=blob.source_digest,
+            size=blob.source_size,
+            received=blob.source_size,
+            committed_at=blob.stored_at,
+            blob=blob,
+        )
+    return blob
+
+
 def step_outcomes(image: Image) -> dict[str, str]:
     """Steps of the current attempt and how they ended, in order."""
     steps = PullStep.objects.filter(image=image, attempt=image.attempt).order_by("id")
@@ -61,11 +96,13 @@ def stored_files(folder: Path) -> list[Path]:
 
 def decrypted(layer: Layer) -> bytes:
     """The plain blob of a stored layer, opened as a node opens it: HMAC and digests are checked."""
-    key = keys.unwrap(bytes(layer.wrapped_key or b""), organization_id=layer.image.organization_id, digest=layer.digest)
-    with store.open(layer.object_name) as file:
+    blob = layer.blob
+    assert blob is not None
+    key = keys.unwrap(blob.wrapped_key, organization_id=blob.organization_id, digest=blob.digest)
+    with store.open(blob.name) as file:
         sealed = file.read()
-    assert hmac.digest(key, sealed, "sha256") == bytes(layer.hmac or b"")
-    assert f"sha256:{hashlib.sha256(sealed).hexdigest()}" == layer.cipher_digest
-    plain = Cipher(AES(key), CTR(bytes(layer.nonce or b""))).decryptor().update(sealed)
-    assert f"sha256:{hashlib.sha256(plain).hexdigest()}" == layer.digest
+    assert hmac.digest(key, sealed, "sha256") == bytes(blob.hmac)
+    assert f"sha256:{hashlib.sha256(sealed).hexdigest()}" == blob.cipher_digest
+    plain = Cipher(AES(key), CTR(bytes(blob.nonce))).decryptor().update(sealed)
+    assert (f"sha256:{hashlib.sha256(plain).hexdigest()}", len(plain)) == (blob.digest, blob.size)
     return plain

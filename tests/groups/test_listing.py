@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from groups.listing import list_groups
 from groups.models import ContainerGroup, Failure, Image, Instance
@@ -61,3 +63,57 @@ def test_a_pending_group_says_what_it_waits_for(group: ContainerGroup) -> None:
 
     Image.objects.update(status="pulling")
     assert words(group, "pending") == "Pulling"
+
+
+def names(project: Any, **asked: str) -> list[str]:
+    return [group.name for group in list_groups(project, **asked).page]
+
+
+def test_the_list_is_sorted_searched_and_filtered(project: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("groups.wakeups._enqueue", lambda *job: None)
+    for name, image, status, size in (
+        ("beta", "ghcr.io/team/web:1", "running", 20),
+        ("alpha", "docker.io/team/db:2", "stopped", 30),
+        ("gamma", IMAGE, "failed", None),
+    ):
+        made = make_group(project, image, name=name)
+        ContainerGroup.objects.filter(pk=made.pk).update(status=status)
+        Image.objects.filter(pk=made.image_id).update(total_bytes=size)
+
+    assert names(project) == ["alpha", "beta", "gamma"]
+    assert names(project, sort="-name") == ["gamma", "beta", "alpha"]
+    assert names(project, sort="-size") == ["alpha", "beta", "gamma"]
+    assert names(project, sort="state") == ["gamma", "beta", "alpha"]
+    assert names(project, sort="-changed") == ["gamma", "alpha", "beta"]
+    assert names(project, sort="environment") == ["alpha", "beta", "gamma"]
+    assert names(project, search="ghcr") == ["beta"]
+    assert names(project, status="failed", search="a") == ["gamma"]
+
+    found = list_groups(project, search="a b", status="failed", sort="-size")
+    assert found.keep == "&q=a+b&state=failed&sort=-size"
+    assert found.heads["size"].address == "?q=a+b&state=failed&sort=size"
+    assert (found.heads["size"].direction, found.heads["name"].direction) == ("descending", "")
+
+
+def test_the_list_costs_the_same_with_more_groups(
+    project: Any, bob: Any, as_user: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("groups.wakeups._enqueue", lambda *job: None)
+    browser = as_user(bob)
+
+    def cost(address: str) -> int:
+        with CaptureQueriesContext(connection) as queries:
+            assert browser.get(address).status_code == 200
+        return len(queries)
+
+    def grow(number: int) -> None:
+        made = make_group(project, IMAGE, name=f"app-{number}")
+        fail(made, "image_not_found")
+        Instance.objects.create(group=made, state="running")
+
+    grow(0)
+    list_, live = "/o/acme/default/groups/", "/o/acme/default/groups/-/rows/"
+    few = cost(list_), cost(live)
+    for number in range(1, 6):
+        grow(number)
+    assert (cost(list_), cost(live)) == few

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -22,18 +22,24 @@ NAME = "org/ab/abcdef"
 
 
 class Pieces:
-    """A reader of known size that may fail on the way."""
+    """A reader that may fail on the way; with `told` off, its size is known at the end only."""
 
-    def __init__(self, content: bytes, *, size: int | None = None, failure: BaseException | None = None) -> None:
-        self.size = len(content) if size is None else size
+    def __init__(
+        self, content: bytes, *, size: int | None = None, failure: BaseException | None = None, told: bool = True
+    ) -> None:
+        self._whole = len(content) if size is None else size
+        self.size = self._whole if told else None
         self._file = io.BytesIO(content)
         self._failure = failure
 
-    def readinto(self, buffer: memoryview) -> int:
-        count = self._file.readinto(buffer[:70_000])
-        if not count and self._failure is not None:
+    def pieces(self) -> Iterator[memoryview]:
+        buffer = memoryview(bytearray(70_000))
+        while count := self._file.readinto(buffer):
+            yield buffer[:count]
+            buffer[:count] = bytes(count)  # whoever still looks at it sees that it is gone
+        if self._failure is not None:
             raise self._failure
-        return count
+        self.size = self._whole
 
 
 class Memory(InMemoryStorage):
@@ -53,12 +59,13 @@ def content_of(name: str) -> bytes:
         return file.read()
 
 
+@pytest.mark.parametrize("told", [True, False])
 @pytest.mark.parametrize("size", [0, 1, 69_999, 70_000, 3_000_001])
 @pytest.mark.usefixtures("kept")
-def test_what_is_put_can_be_opened(size: int) -> None:
+def test_what_is_put_can_be_opened(size: int, told: bool) -> None:
     content = os.urandom(size)
 
-    store.put(NAME, Pieces(content))
+    store.put(NAME, Pieces(content, told=told))
 
     assert content_of(NAME) == content
     assert store.size(NAME) == size
@@ -129,9 +136,10 @@ def test_only_files_have_a_path(blobs: Path, settings: Any) -> None:
 
 def test_nothing_stands_under_the_final_name_while_it_is_written(blobs: Path) -> None:
     class Watching(Pieces):
-        def readinto(self, buffer: memoryview) -> int:
-            assert not (blobs / NAME).exists()
-            return super().readinto(buffer)
+        def pieces(self) -> Iterator[memoryview]:
+            for piece in super().pieces():
+                assert not (blobs / NAME).exists()
+                yield piece
 
     store.put(NAME, Watching(b"x" * 200_000))
 
@@ -195,7 +203,7 @@ def test_old_drafts_go_and_young_ones_stay(blobs: Path) -> None:
     (drafts / "young").write_bytes(b"x")
     os.utime(drafts / "old", (0, 0))
 
-    assert store.remove_drafts(before=datetime.now(UTC) - timedelta(hours=1)) == 1
+    assert store.remove_unfinished(datetime.now(UTC) - timedelta(hours=1)) == 1
 
     assert [path.name for path in drafts.iterdir()] == ["young"]
     assert list(store.names()) == []

@@ -31,11 +31,12 @@ def s3(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeS3]:
         yield fake
 
 
+@pytest.mark.parametrize("told", [True, False])
 @pytest.mark.parametrize("size", [0, 1, 3_000_000, 20_000_001])
-def test_what_is_put_can_be_opened(s3: FakeS3, size: int) -> None:
+def test_what_is_put_can_be_opened(s3: FakeS3, size: int, told: bool) -> None:
     content = os.urandom(size)
 
-    store.put(NAME, Pieces(content))
+    store.put(NAME, Pieces(content, told=told))
 
     assert s3.objects == {NAME: content}
     assert s3.unfinished == {}

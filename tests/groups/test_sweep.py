@@ -18,9 +18,9 @@ from django.utils import timezone
 
 from groups import sweep as sweeper
 from groups.ingest.claim import claim
-from groups.models import ContainerGroup, Failure, Image, Instance, Layer, Node, NodeManifest
+from groups.models import ContainerGroup, Failure, Image, Instance, Node, NodeManifest
 from groups.sweep import sweep
-from tests.groups.pulls import make_credential, make_group, step_outcomes, stored_files
+from tests.groups.pulls import make_blob, make_credential, make_group, step_outcomes, stored_files
 
 HOST = "registry.example.com"
 
@@ -280,9 +280,9 @@ def blob(folder: Path, *, hours: int) -> str:
 
 def test_only_old_blobs_without_a_layer_go(group: ContainerGroup, blobs: Path) -> None:
     orphan, young, kept = blob(blobs, hours=2), blob(blobs, hours=0), blob(blobs, hours=2)
-    Layer.objects.create(image=group.image, position=0, media_type="m", digest="sha256:1", size=10, object_name=kept)
+    make_blob(group.organization, name=kept, image=group.image)
 
-    assert sweep()["blobs_removed"] == 1
+    assert sweep()["orphans_removed"] == 1
 
     assert stored_files(blobs) == sorted([blobs / young, blobs / kept])
     assert not (blobs / orphan).exists()
@@ -293,7 +293,7 @@ def test_half_written_blobs_go_as_well(group: ContainerGroup, blobs: Path) -> No
     (blobs / ".drafts").mkdir()
     (blobs / name).rename(blobs / ".drafts" / "half")
 
-    assert sweep()["blobs_removed"] == 1
+    assert sweep()["unfinished_removed"] == 1
     assert stored_files(blobs) == []
 
 
@@ -327,6 +327,8 @@ def test_the_command_prints_one_line(group: ContainerGroup, capsys: pytest.Captu
         "checks_removed",
         "images_removed",
         "blobs_removed",
+        "orphans_removed",
+        "unfinished_removed",
     }
 
 
@@ -342,7 +344,7 @@ def test_the_command_goes_on_until_it_is_told_to_end(
         return {"pulls_woken": len(passes) % 2}
 
     assert threading.current_thread() is threading.main_thread()
-    monkeypatch.setattr("groups.management.commands.sweep.sweep", one_pass)
+    monkeypatch.setattr("portal.management.commands.sweep.sweep", one_pass)
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         call_command("sweep", "--every", "0.01")

@@ -27,8 +27,8 @@ GUNICORN = ["--worker-class", "gthread", "--threads", "8", "--keep-alive", "15",
 class Portal:
     """The running portal, from a test's side."""
 
-    def __init__(self, url: str, own_url: str, steps: subprocess.Popen[str]) -> None:
-        self.url, self.own_url = url, own_url
+    def __init__(self, url: str, steps: subprocess.Popen[str], own_url: str = "") -> None:
+        self.url, self.own_url = url, own_url or url
         self._steps = steps
 
     @property
@@ -87,7 +87,7 @@ def running(folder: Path, public_url: str = "", **settings: str) -> Iterator[Por
         text=True,
     )
     try:
-        portal = Portal(public_url, url, steps)
+        portal = Portal(public_url, steps, url)
         portal.until(lambda: _answers(f"{url}/livez"))
         portal.set_up()
         yield portal
@@ -250,11 +250,11 @@ class Steps:
     def tamper(self, group: str) -> None:
         """Flip a byte in the middle of the group's largest stored layer."""
         from groups import store
-        from groups.models import Layer
+        from groups.models import Blob
 
-        layer = Layer.objects.filter(image__groups__name=group).order_by("-size").first()
-        assert layer is not None
-        path = store.local_path(layer.object_name)
+        blob = Blob.objects.filter(layers__image__groups__name=group).order_by("-size").first()
+        assert blob is not None
+        path = store.local_path(blob.name)
         assert path is not None
         raw = bytearray(path.read_bytes())
         raw[len(raw) // 2] ^= 1

@@ -27,7 +27,7 @@ def _no_limits_left_over(db: None) -> None:
 def test_a_member_signs_in_and_reaches_the_groups(acme: Any, alice: Any) -> None:
     browser = Client()
     answer = browser.post(LOGIN, {"login": alice.email.upper(), "password": PASSWORD}, follow=True)
-    assert answer.redirect_chain[-1][0] == "/o/acme/default/groups/"
+    assert answer.redirect_chain[-1][0] == "/o/acme/"
 
 
 def test_signing_up_is_closed() -> None:

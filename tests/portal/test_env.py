@@ -51,6 +51,8 @@ def test_networks_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ("PORTAL_PUBLIC_URL", "portal.example"),
         ("PORTAL_ZONE", "attic"),
+        ("PORTAL_LEASE_SECONDS", "0"),
+        ("PORTAL_BLOB_GRACE_SECONDS", "-1"),
         ("PORTAL_EMAIL_URL", "pigeon://loft.example"),
         ("PORTAL_REGISTRY_ALLOW_NETWORKS", "10.0.0.1/8"),
     ],
@@ -74,3 +76,19 @@ def test_mail_is_sent_only_where_a_server_is_named(monkeypatch: pytest.MonkeyPat
     read = env.read()
     assert read.sends_mail
     assert (read.email["EMAIL_HOST"], read.email["EMAIL_USE_TLS"]) == ("mail.example", True)
+
+
+@pytest.mark.parametrize(
+    ("values", "named"),
+    [
+        ({"PORTAL_DELIVERY": "fax"}, "PORTAL_DELIVERY"),
+        ({"PORTAL_DELIVERY": "redirect"}, "PORTAL_STORAGE_URL"),
+        ({"PORTAL_DELIVERY": "accel", "PORTAL_STORAGE_URL": "s3://blobs"}, "PORTAL_STORAGE_URL"),
+        ({"PORTAL_ACCEL_PREFIX": "blobs"}, "PORTAL_ACCEL_PREFIX"),
+    ],
+)
+def test_a_delivery_that_can_not_be(monkeypatch: pytest.MonkeyPatch, values: dict[str, str], named: str) -> None:
+    for name, value in values.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(env.EnvironmentInvalid, match=named):
+        env.read()

@@ -14,7 +14,10 @@ from django.utils import timezone
 
 from groups.checks import start_check
 from groups.models import Failure, Instance, NodeToken
+from portal.actions import invite
 from portal.models import Role
+from portal.notifications.webhooks import add
+from portal.notifications.webhooks import test as send_test
 from portal.permissions import PAGES
 from registries.models import Credential
 from registries.oci.reference import parse
@@ -22,6 +25,7 @@ from tests.groups.delivery.made import make_node
 from tests.groups.pulls import make_credential, make_group
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
+UNKNOWN = {"name": "nothing", "group": "nothing", "member": "0"}
 ROLES = {"alice": Role.OWNER, "bob": Role.MEMBER, "carol": Role.VIEWER}
 
 
@@ -44,7 +48,7 @@ OBJECTS = {name: arguments - {"org", "project", "kind"} for name, arguments in A
 
 
 @pytest.fixture
-def ids(acme: Any, project: Any) -> dict[str, dict[str, str]]:
+def ids(acme: Any, project: Any, alice: Any) -> dict[str, dict[str, str]]:
     """One object of each kind at Acme: by app, the values of an address' arguments."""
     credential = make_credential(acme, "registry.example.com")
     group = make_group(project, "registry.example.com/team/app:1", credential=credential)
@@ -57,6 +61,9 @@ def ids(acme: Any, project: Any) -> dict[str, dict[str, str]]:
         organization=acme, group=group, group_name=group.name, reference="x", registry="x", step="connect", code="x"
     )
     checked = start_check(organization_id=acme.pk, reference=parse("registry.example.com/team/app"), credential=None)
+    invited, _ = invite(organization=acme, email="nina@acme.example", role="member", invited_by=alice)
+    hook, _ = add(acme, address="https://hooks.example.com/", kinds=["group.failed"], created_by=alice)
+    notice = send_test(hook)
     own = {"org": acme.slug, "project": project.slug, "kind": "self_hosted"}
     return {
         "registries": own | dict.fromkeys(("pk", "id", "credential"), str(credential.pk)),
@@ -64,7 +71,9 @@ def ids(acme: Any, project: Any) -> dict[str, dict[str, str]]:
         | dict.fromkeys(("name", "group"), group.name)
         | dict.fromkeys(("pk", "id", "failure"), str(failure.pk))
         | {"check": str(checked.pk), "instance": str(instance.pk), "token": str(token.pk)},
-        "portal": own,
+        "portal": own
+        | {"member": str(acme.memberships.get(user=alice).pk), "invitation": str(invited.pk)}
+        | {"webhook": str(hook.pk), "notice": str(notice.pk)},
     }
 
 
@@ -120,7 +129,7 @@ class TestEachAddress:
 def test_ids_of_another_organization(name: str, method: str, ids: Any, mallory: Any, as_user: Any) -> None:
     """What Acme has is not found below Umbrella, in the same words as what nobody has."""
     browser = as_user(mallory)
-    nobodys = {each: "nothing" if each in ("name", "group") else NOBODY for each in OBJECTS[name]}
+    nobodys = {each: UNKNOWN.get(each, NOBODY) for each in OBJECTS[name]}
 
     there = getattr(browser, method)(_url(name, ids, org="umbrella"))
     nowhere = getattr(browser, method)(_url(name, ids, org="umbrella", **nobodys))

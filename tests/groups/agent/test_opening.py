@@ -17,7 +17,7 @@ from groups.agent.order import Cancelled, Order, PullFailed
 from groups.delivery.manifests import prepare
 from groups.models import Image, Instance
 from tests.groups.delivery.conftest import group, image, node, source
-from tests.groups.delivery.made import NodeInHand, Source, ec_key, private_pem
+from tests.groups.delivery.made import NodeInHand, Source, blob_of, ec_key, private_pem
 
 __all__ = ["group", "image", "node", "source"]
 
@@ -40,7 +40,7 @@ def layer(group: Any, node: NodeInHand) -> dict[str, Any]:
 @pytest.fixture
 def cipher(image: Image, blobs: Path, tmp_path: Path) -> Path:
     stored = tmp_path / "cipher"
-    stored.write_bytes((blobs / image.layers.get(position=1).object_name).read_bytes())
+    stored.write_bytes((blobs / blob_of(image, 1).name).read_bytes())
     return stored
 
 

@@ -26,7 +26,7 @@ from groups.delivery.manifests import prepare
 from groups.environment import seal_environment
 from groups.ingest import keys
 from groups.ingest.encrypt import EncryptingReader
-from groups.models import ContainerGroup, Image, Instance, Layer, Node
+from groups.models import Blob, ContainerGroup, Image, Instance, Layer, Node
 from groups.nodes.keys import read_public_key
 
 OCI_GZIP = "application/vnd.oci.image.layer.v1.tar+gzip"
@@ -162,6 +162,21 @@ def store_image(organization: Any, source: Source) -> Image:
         reader, name = EncryptingReader(_Plain(raw), size=len(raw)), store.new_name(organization.pk)
         store.put(name, reader)
         sealed = reader.sealed()
+        blob = Blob.objects.create(
+            name=name,
+            organization=organization,
+            registry=image.registry,
+            source_digest=digest_of(raw),
+            source_size=len(raw),
+            media_type=media_type,
+            digest=digest_of(raw),
+            size=len(raw),
+            cipher_digest=sealed.digest,
+            hmac=sealed.hmac,
+            nonce=sealed.nonce,
+            wrapped_key=keys.wrap(sealed.key, organization_id=organization.pk, digest=digest_of(raw)),
+            stored_at=timezone.now(),
+        )
         Layer.objects.create(
             image=image,
             position=position,
@@ -170,13 +185,14 @@ def store_image(organization: Any, source: Source) -> Image:
             size=len(raw),
             received=len(raw),
             committed_at=timezone.now(),
-            cipher_digest=sealed.digest,
-            hmac=sealed.hmac,
-            nonce=sealed.nonce,
-            wrapped_key=keys.wrap(sealed.key, organization_id=organization.pk, digest=digest_of(raw)),
-            object_name=name,
+            blob=blob,
         )
     return image
+
+
+def blob_of(image: Image, position: int) -> Blob:
+    """What a layer of the image is kept in."""
+    return Blob.objects.get(layers__image=image, layers__position=position)
 
 
 def make_group(organization: Any, image: Image, name: str = "app", **fields: Any) -> ContainerGroup:

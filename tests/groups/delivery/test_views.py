@@ -16,7 +16,7 @@ from groups.failures import StoreFailed
 from groups.models import Image, LayerDelivery, NodeToken, Redemption
 from groups.states import move
 from portal.models import Organization
-from tests.groups.delivery.made import NodeInHand, Source, digest_of, make_source, store_image
+from tests.groups.delivery.made import NodeInHand, Source, blob_of, digest_of, make_source, store_image
 
 NAME = "/v2/acme/default/app"
 
@@ -98,10 +98,7 @@ def test_a_layer_is_sent_whole_once(client: Client, bearer: dict[str, str], laye
 def test_a_layer_that_is_listed_twice_is_sent_twice(
     client: Client, bearer: dict[str, str], image: Image, layers: list[str]
 ) -> None:
-    first = image.layers.get(position=0)
-    image.layers.filter(position=2).update(
-        cipher_digest=first.cipher_digest, size=first.size, object_name=first.object_name
-    )
+    image.layers.filter(position=2).update(blob=image.layers.get(position=0).blob)
     got = [client.get(f"{NAME}/blobs/{layers[0]}", headers=bearer) for _ in range(3)]
     assert [response.status_code for response in got[:2]] == [200, 200]
     assert body(got[0]) == body(got[1])
@@ -279,7 +276,7 @@ def test_another_organizations_digest_is_not_there(
     client: Client, bearer: dict[str, str], mallory: Any, blobs: Any
 ) -> None:
     theirs = store_image(Organization.objects.get(slug="umbrella"), make_source(b"theirs"))
-    digest = theirs.layers.get().cipher_digest
+    digest = blob_of(theirs, 0).cipher_digest
     missing = client.get(f"{NAME}/blobs/sha256:{'0' * 64}", headers=bearer)
     foreign = client.get(f"{NAME}/blobs/{digest}", headers=bearer)
     assert foreign.status_code == 404
@@ -372,10 +369,10 @@ def over(how: str) -> None:
 def test_a_blob_that_is_lost_is_an_error_of_ours_and_not_a_crash(
     client: Client, bearer: dict[str, str], layers: list[str], image: Image, blobs: Any
 ) -> None:
-    (blobs / image.layers.get(position=0).object_name).unlink()
+    (blobs / blob_of(image, 0).name).unlink()
     response = client.get(f"{NAME}/blobs/{layers[0]}", headers=bearer)
     assert (response.status_code, response.json()["errors"][0]["code"]) == (503, "UNAVAILABLE")
-    with open(blobs / image.layers.get(position=1).object_name, "r+b") as file:
+    with open(blobs / blob_of(image, 1).name, "r+b") as file:
         file.truncate(1000)
     with pytest.raises(transfer.TransferStopped):
         body(client.get(f"{NAME}/blobs/{layers[1]}", headers=bearer))

@@ -19,6 +19,7 @@ from groups.ingest import claim as claims
 from groups.ingest import pipeline, rows, settle
 from groups.ingest.claim import HandOver, claim
 from groups.ingest.steps import Name, Steps
+from groups.ingest.transfer import Summary
 from groups.models import ContainerGroup, Image, PullStep
 from groups.states import Stale
 from groups.sweep import sweep
@@ -116,7 +117,7 @@ def test_whoever_lost_the_lease_writes_nothing(image: Image) -> None:
 
 
 def test_the_heartbeat_renews_the_lease(shared: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(claims, "HEARTBEAT_SECONDS", 0.05)
+    monkeypatch.setattr(claims, "BEATS_A_LEASE", 1200)
     image = make_group(shared, "registry.example.com/team/app:1.0").image
     held = claim(image.pk)
     assert held is not None
@@ -127,7 +128,7 @@ def test_the_heartbeat_renews_the_lease(shared: Any, monkeypatch: pytest.MonkeyP
 
 
 def test_the_heartbeat_notices_that_the_claim_is_gone(shared: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(claims, "HEARTBEAT_SECONDS", 0.05)
+    monkeypatch.setattr(claims, "BEATS_A_LEASE", 1200)
     image = make_group(shared, "registry.example.com/team/app:1.0").image
     held = claim(image.pk)
     assert held is not None
@@ -234,6 +235,7 @@ def test_a_worker_that_is_told_to_end_hands_its_pull_over(
     monkeypatch.undo()
     image = Image.objects.get()
     assert (image.status, image.lease, image.not_before) == ("queued", None, None)
+    assert (image.attempt, image.handed_over) == (1, 1)
     assert image.credential is not None
     assert image.credential.is_live
     assert all(step.outcome != "running" for step in image.steps.all())
@@ -249,7 +251,7 @@ def test_a_database_that_fails_in_between_is_an_interruption(
         raise OperationalError("the connection is closed")
 
     monkeypatch.setattr(pipeline.settle, "finish", away)
-    monkeypatch.setattr("groups.ingest.pipeline.pull_layers", lambda *arguments: 0)
+    monkeypatch.setattr("groups.ingest.pipeline.pull_layers", lambda *arguments: Summary())
     monkeypatch.setattr("groups.ingest.pipeline._check_stored", lambda *arguments: 2)
 
     jobs.pull(str(slow.image_id))

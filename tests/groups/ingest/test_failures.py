@@ -35,7 +35,7 @@ def settled_as(group: ContainerGroup, blobs: Path) -> Failure:
     if image.credential is not None:
         assert image.credential.sealed is None
     assert stored_files(blobs) == []
-    assert not image.layers.exclude(object_name="").exists()
+    assert not image.layers.exclude(blob=None).exists()
     failure = Failure.objects.get(group=group)
     assert [step["outcome"] for step in failure.trace].count("failed") == 1
     assert [step["name"] for step in failure.trace if step["outcome"] == "failed"] == [failure.step]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from groups import store
 from groups.ingest.encrypt import EncryptingReader
-from groups.upload import CHUNK
+from groups.ingest.pieces import CHUNK
 
 LAYER_BYTES = 200 * 1024 * 1024
 

@@ -33,7 +33,7 @@ def test_a_private_image_is_pulled_encrypted_and_kept(registry: FakeRegistry, pu
     assert [row.created_by for row in rows] == [f"COPY layer-{number} /" for number in range(3)]
     assert [row.received for row in rows] == [row.size for row in rows]
     assert [decrypted(row) for row in rows] == layers
-    assert {path.name for path in stored_files(blobs)} == {Path(row.object_name).name for row in rows}
+    assert {path.name for path in stored_files(blobs)} == {Path(row.blob.name).name for row in rows if row.blob}
     config = json.loads(at_rest.decrypt(image.config or b"", bound_to=f"image config {image.pk}"))
     assert config["config"]["Cmd"] == ["/layer-0"]
 

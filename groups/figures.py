@@ -1,0 +1,102 @@
+"""Figures of all container groups together, for those who watch the portal: Prometheus' families, read at each call.
+
+Nothing here names an organization, a group or a host: labels come from our own fixed lists. Everything stands in the
+database but the queues' lengths, which are left out while Redis does not answer. Who may read it is the portal's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
+
+import django_rq
+from django.conf import settings
+from django.db.models import Count, Model, Q, QuerySet, Sum
+from django.db.models.functions import Now
+from django.utils import timezone
+from prometheus_client.core import GaugeMetricFamily, Metric
+from redis.exceptions import RedisError
+
+from groups.models import ContainerGroup, Failure, Image, Instance, Layer, Node, Redemption
+from registries.models import Credential
+
+RECENT = timedelta(hours=1)
+PRESENT = timedelta(seconds=90)
+
+
+class Figures:
+    """A collector for a registry of prometheus_client. Times are in seconds, sizes in bytes."""
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield one family after the other."""
+        yield _counted("groups", "Container groups", ContainerGroup.objects.all(), "status", ContainerGroup.Status)
+        yield _counted("images", "Images by state of their pull", Image.objects.all(), "status", Image.Status)
+        yield _counted("instances", "Instances", Instance.objects.all(), "state", Instance.State)
+        yield _counted("nodes", "Nodes", Node.objects.all(), "status", Node.Status)
+        present = Node.objects.filter(last_seen_at__gt=Now() - PRESENT).exclude(status=Node.Status.REMOVED)
+        yield _one("nodes_present", "Nodes that called within the last 90 seconds", present.count())
+        yield _one("pull_wait_seconds", "How long the pull that waits longest has been due", _longest_wait())
+        yield _one("credentials_held", "Registry credentials that are not destroyed yet", _held().count())
+        overdue = _held().filter(deadline__lt=Now() - timedelta(seconds=60))
+        yield _one("credentials_overdue", "Credentials held for over a minute past their deadline", overdue.count())
+        stored = Layer.objects.filter(committed_at__isnull=False).aggregate(sum=Sum("size"))["sum"]
+        yield _one("stored_bytes", "Bytes of encrypted layers that images are kept in", stored or 0)
+        yield _recent_failures()
+        yield _recent_refusals()
+        yield from _queues()
+
+
+def _counted(name: str, help_text: str, rows: QuerySet[Model], column: str, values: Iterable[str]) -> Metric:
+    family = GaugeMetricFamily(f"drayage_{name}", help_text, labels=[column])
+    counts = dict(rows.order_by().values_list(column).annotate(count=Count("pk")))
+    for value in values:
+        family.add_metric([str(value)], counts.get(str(value), 0))
+    return family
+
+
+def _one(name: str, help_text: str, value: float) -> Metric:
+    return GaugeMetricFamily(f"drayage_{name}", help_text, value=value)
+
+
+def _longest_wait() -> float:
+    due = Q(not_before__isnull=True) | Q(not_before__lte=Now())
+    first = Image.objects.filter(due, status=Image.Status.QUEUED).order_by("created_at").first()
+    if first is None:
+        return 0.0
+    return max((timezone.now() - (first.not_before or first.created_at)).total_seconds(), 0.0)
+
+
+def _held() -> QuerySet[Credential]:
+    return Credential.objects.filter(destroyed_at__isnull=True)
+
+
+def _recent_failures() -> Metric:
+    family = GaugeMetricFamily(
+        "drayage_failures_last_hour", "Pulls that failed for good within an hour", labels=["registry", "code"]
+    )
+    rows = Failure.objects.filter(created_at__gt=Now() - RECENT).order_by()
+    for provider, code, count in rows.values_list("provider", "code").annotate(count=Count("pk")):
+        family.add_metric([provider or "public", code], count)
+    return family
+
+
+def _recent_refusals() -> Metric:
+    family = GaugeMetricFamily(
+        "drayage_refusals_last_hour", "Tokens and sessions refused within an hour", labels=["reason"]
+    )
+    refused = Redemption.objects.filter(outcome=Redemption.Outcome.REFUSED, created_at__gt=Now() - RECENT).order_by()
+    for reason, count in refused.values_list("reason").annotate(count=Count("pk")):
+        family.add_metric([reason], count)
+    return family
+
+
+def _queues() -> Iterator[Metric]:
+    waiting = GaugeMetricFamily("drayage_queue_jobs", "Wake-ups that no worker has taken yet", labels=["queue"])
+    try:
+        for name in settings.RQ_QUEUES:
+            waiting.add_metric([name], django_rq.get_queue(name).count)
+    except (RedisError, OSError):
+        yield _one("redis_up", "Whether Redis answers", 0)
+        return
+    yield _one("redis_up", "Whether Redis answers", 1)
+    yield waiting

@@ -1,0 +1,39 @@
+"""An encrypted object in the store, which layers of one organization share."""
+
+from __future__ import annotations
+
+from django.db import models
+
+
+class Blob(models.Model):
+    """One stored object: ciphertext, written once, under a name that is never given again.
+
+    `source_digest` and `source_size` are of the layer as `registry` (`host[:port]`) serves it; `media_type`, `digest`
+    and `size` of the same layer as it is kept (`groups.ingest.compress`), before it was encrypted. The ciphertext has
+    the same size, and `cipher_digest` and `hmac` with `nonce` and `wrapped_key`. Digests are `sha256:<hex>`, sizes in
+    bytes.
+    `unused_since` is when the last layer that used it went; whoever takes it up again empties it. A row goes before
+    its object (`groups.garbage`), and only while no layer points to it.
+    """
+
+    name = models.CharField(max_length=200, unique=True)
+    organization = models.ForeignKey("portal.Organization", on_delete=models.CASCADE, related_name="blobs")
+    registry = models.CharField(max_length=255)
+    source_digest = models.CharField(max_length=71)
+    source_size = models.PositiveBigIntegerField()
+    media_type = models.CharField(max_length=120)
+    digest = models.CharField(max_length=71)
+    size = models.PositiveBigIntegerField()
+    cipher_digest = models.CharField(max_length=71)
+    hmac = models.BinaryField(editable=False)
+    nonce = models.BinaryField(editable=False)
+    wrapped_key = models.BinaryField(editable=False)
+    stored_at = models.DateTimeField()
+    unused_since = models.DateTimeField(null=True, blank=True, db_index=True)
+
+    class Meta:
+        ordering = ["-stored_at"]
+        indexes = [models.Index(fields=["organization", "source_digest"])]
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,108 @@
+"""An organization's groups at a glance: how many are in which state, what waits for somebody, what is held and runs.
+
+Reads rows in a number of queries that does not grow; decides nothing and writes nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db.models import Count, OuterRef, Q, Subquery, Sum
+
+from groups.forms import live_credentials
+from groups.models import ContainerGroup, Failure, Image, Instance, Layer
+from groups.versions import mark
+from registries.failures import describe
+
+BAR_WIDTH = 1000.0
+BAR_GAP = 4.0
+LEAST_WIDTH = 24.0
+MOST_WANTING = 6
+Status = ContainerGroup.Status
+
+
+@dataclass(frozen=True)
+class Share:
+    """One state's part of the bar."""
+
+    status: str
+    count: int
+    x: float
+    width: float
+
+
+@dataclass
+class Overview:
+    """What the first page shows. `failed` are groups with `failure_id` and `words` of their newest failure."""
+
+    total: int
+    shares: list[Share]
+    failed: list[Any]
+    ready: list[Any]
+    running: int
+    wanted: int
+    stored_bytes: int
+    pulling: int
+    credentials: int
+    version: str = field(default="", repr=False)
+
+
+def look_over(organization: Any) -> Overview:
+    """Read the organization's groups."""
+    rows = ContainerGroup.objects.filter(organization=organization)
+    counted = dict(rows.order_by().values_list("status").annotate(Count("id")))
+    newest = Failure.objects.filter(group=OuterRef("pk")).order_by("-created_at")
+    failed: list[Any] = list(
+        rows.filter(status=Status.FAILED)
+        .select_related("project", "image")
+        .defer("environment", "command", "image__config")
+        .annotate(
+            failure_id=Subquery(newest.values("pk")[:1]),
+            failure_code=Subquery(newest.values("code")[:1]),
+            failure_params=Subquery(newest.values("params")[:1]),
+        )
+        .order_by("-changed_at")[:MOST_WANTING]
+    )
+    for group in failed:
+        group.words = describe(group.failure_code, group.failure_params or {}) if group.failure_code else None
+    ready = list(
+        rows.filter(status=Status.STOPPED, replicas__gt=0)
+        .select_related("project", "image")
+        .defer("environment", "command", "image__config")
+        .order_by("-changed_at")[:MOST_WANTING]
+    )
+    active = rows.filter(status__in=(Status.DEPLOYING, Status.RUNNING)).aggregate(n=Sum("replicas"))["n"]
+    up = Instance.objects.filter(group__organization=organization, state=Instance.State.RUNNING).count()
+    kept = Layer.objects.filter(image__organization=organization, committed_at__isnull=False)
+    pulls = Image.objects.filter(organization=organization).aggregate(
+        n=Count("id", filter=Q(status=Image.Status.PULLING))
+    )
+    seen = Overview(
+        total=sum(counted.values()),
+        shares=_shares(counted),
+        failed=failed,
+        ready=ready,
+        running=up,
+        wanted=active or 0,
+        stored_bytes=kept.aggregate(n=Sum("size"))["n"] or 0,
+        pulling=pulls["n"],
+        credentials=live_credentials(organization.pk).count(),
+    )
+    shown = [(each.pk, each.status, each.changed_at) for each in (*failed, *ready)]
+    figures = (seen.running, seen.wanted, seen.stored_bytes, seen.pulling, seen.credentials)
+    seen.version = mark(sorted(counted.items()), shown, figures)
+    return seen
+
+
+def _shares(counted: dict[str, int]) -> list[Share]:
+    """Parts in proportion, none too thin to be seen."""
+    present = [(value, counted[value]) for value in Status.values if counted.get(value)]
+    total = sum(count for _, count in present)
+    wide = BAR_WIDTH - LEAST_WIDTH * len(present)
+    shares, x = [], 0.0
+    for value, count in present:
+        width = LEAST_WIDTH + wide * count / total
+        shares.append(Share(value, count, round(x, 2), round(width - BAR_GAP, 2)))
+        x += width
+    return shares

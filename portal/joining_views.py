@@ -1,0 +1,54 @@
+"""Accepting an invitation: with the account that has its address, or with a new one.
+
+Opening the link changes nothing, since mail programs open links by themselves; only a POST joins.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth import login
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods
+
+from portal import actions, activity
+from portal.forms import FirstPasswordForm
+from portal.models import Invitation, User
+
+BACKEND = "django.contrib.auth.backends.ModelBackend"
+
+
+@sensitive_post_parameters()
+@require_http_methods(["GET", "POST"])
+@never_cache
+def invitation(request: Any, token: str) -> HttpResponse:
+    """Say who invites to what, and join."""
+    row = (
+        Invitation.objects.select_related("organization", "invited_by")
+        .filter(token_hash=actions.hash_of(token))
+        .first()
+    )
+    if row is None or not row.is_open:
+        return render(request, "portal/invitation_over.html", {"invitation": row}, status=404 if row is None else 410)
+    has_account = User.objects.filter(email=row.email).exists()
+    is_theirs = request.user.is_authenticated and request.user.email == row.email
+    form = FirstPasswordForm(request.POST if request.method == "POST" and not has_account else None, email=row.email)
+    if request.method == "POST" and (is_theirs or form.is_valid()):
+        try:
+            user = request.user if is_theirs else actions.accept_as_new(row, form.cleaned_data["password"])
+            if is_theirs:
+                actions.accept(row, user)
+        except actions.InvitationOver as refused:
+            messages.info(request, refused.text)
+            return redirect(request.path)
+        activity.record(row.organization_id, user, "team.joined", row.role)
+        if not is_theirs:
+            login(request, user, backend=BACKEND)
+        messages.success(request, f"Welcome to {row.organization.name}. Your role is {row.role}.")
+        return redirect("portal:organization", row.organization.slug)
+    context = {"invitation": row, "form": form, "has_account": has_account, "is_theirs": is_theirs}
+    return render(request, "portal/invitation.html", context, status=422 if form.is_bound else 200)

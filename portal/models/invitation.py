@@ -1,0 +1,43 @@
+"""Somebody asked to join an organization, until they do."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+from portal.models.organization import Role
+
+
+class Invitation(models.Model):
+    """A link for one address, good for one joining. Only the SHA-256 of its token is kept, so the table holds nothing
+    that could be presented. It ends by `accepted_at`, `withdrawn_at` or `expires_at`, whichever comes first."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    organization = models.ForeignKey("portal.Organization", on_delete=models.CASCADE, related_name="invitations")
+    email = models.EmailField("e-mail address")
+    role = models.CharField(max_length=10, choices=Role.choices, default=Role.MEMBER)
+    token_hash = models.CharField(max_length=64, unique=True, editable=False)
+    invited_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField()
+    accepted_at = models.DateTimeField(null=True, blank=True)
+    accepted_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    withdrawn_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+        indexes = [models.Index(fields=["organization", "-created_at"])]
+        constraints = [models.CheckConstraint(condition=models.Q(role__in=Role.values), name="invitation_role")]
+
+    def __str__(self) -> str:
+        return f"{self.email} · {self.role}"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it can still be accepted."""
+        return self.accepted_at is None and self.withdrawn_at is None and self.expires_at > timezone.now()

@@ -1,0 +1,139 @@
+"""Who is in an organization: the list, and what owners decide about people. Joining stands in
+`portal.joining_views`."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_POST
+
+from portal import actions, mail
+from portal.forms import InviteForm, RoleForm
+from portal.models import Invitation, Membership, Role
+
+
+@require_GET
+@never_cache
+def members(request: Any, org: str) -> HttpResponse:
+    """Everybody in the organization, and who was asked to join."""
+    return _page(request, InviteForm())
+
+
+@require_POST
+@never_cache
+def invite(request: Any, org: str) -> HttpResponse:
+    """Ask somebody to join. Where no mail leaves the portal, the answer shows the link, this once."""
+    form = InviteForm(request.POST)
+    if not form.is_valid():
+        return _page(request, form)
+    try:
+        row, token = actions.invite(
+            organization=request.organization,
+            email=form.cleaned_data["email"],
+            role=form.cleaned_data["role"],
+            invited_by=request.user,
+        )
+    except actions.TeamRefused as refused:
+        form.add_error("email", refused.text)
+        return _page(request, form)
+    request.record("team.invited", row.email, f"as {row.role}", address=reverse("portal:members", args=[org]))
+    link = f"{settings.PORTAL_PUBLIC_URL}{reverse('portal:invitation', args=[token])}"
+    context = {
+        "organization": request.organization,
+        "invited_by": request.user,
+        "email": row.email,
+        "role": row.role,
+        "expires_at": row.expires_at,
+        "link": link,
+    }
+    if mail.send("invitation", row.email, context):
+        messages.success(request, f"The invitation is on its way to {row.email}.")
+        return redirect("portal:members", org)
+    return _page(request, InviteForm(), link=link, invited=row)
+
+
+@require_POST
+def withdraw(request: Any, org: str, invitation: uuid.UUID) -> HttpResponse:
+    """End an invitation."""
+    row = get_object_or_404(Invitation, organization=request.organization, pk=invitation)
+    if actions.withdraw(row):
+        request.record("team.withdrawn", row.email)
+        messages.success(request, f"The invitation of {row.email} works no more.")
+    else:
+        messages.info(request, f"The invitation of {row.email} was over before.")
+    return redirect("portal:members", org)
+
+
+@require_POST
+def change_role(request: Any, org: str, member: int) -> HttpResponse:
+    """Give somebody another role."""
+    row = _member(request, member)
+    form = RoleForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, "Choose one of the roles.")
+        return redirect("portal:members", org)
+    role = form.cleaned_data["role"]
+    try:
+        actions.change_role(row, role)
+    except actions.LastOwner as refused:
+        messages.error(request, refused.text)
+    else:
+        request.record("team.role_changed", row.user.email, f"{row.role} → {role}")
+        messages.success(request, f"{row.user.email} is {role} now.")
+    return redirect("portal:members", org)
+
+
+@require_POST
+def remove(request: Any, org: str, member: int) -> HttpResponse:
+    """Take somebody out of the organization."""
+    row = _member(request, member)
+    try:
+        actions.remove(row)
+    except actions.LastOwner as refused:
+        messages.error(request, refused.text)
+    else:
+        request.record("team.removed", row.user.email, f"was {row.role}")
+        messages.success(request, f"{row.user.email} is no longer in {request.organization.name}.")
+    return redirect("portal:members", org)
+
+
+@require_POST
+def leave(request: Any, org: str) -> HttpResponse:
+    """Go oneself."""
+    row = get_object_or_404(Membership, organization=request.organization, user=request.user)
+    try:
+        actions.remove(row)
+    except actions.LastOwner as refused:
+        messages.error(request, refused.text)
+        return redirect("portal:members", org)
+    request.record("team.left", "", f"was {row.role}")
+    messages.success(request, f"You left {request.organization.name}.")
+    return redirect("portal:home")
+
+
+def _member(request: Any, pk: int) -> Membership:
+    rows = Membership.objects.select_related("user")
+    return get_object_or_404(rows, organization=request.organization, pk=pk)
+
+
+def _page(request: Any, form: InviteForm, **more: Any) -> HttpResponse:
+    rows = Membership.objects.filter(organization=request.organization).select_related("user").order_by("user__email")
+    asked = Invitation.objects.filter(
+        organization=request.organization, accepted_at__isnull=True, withdrawn_at__isnull=True
+    )
+    context = {
+        "members": sorted(rows, key=lambda row: -Role(row.role).rank),
+        "invitations": asked.select_related("invited_by"),
+        "form": form,
+        "roles": Role.values,
+        "is_owner": request.role == Role.OWNER,
+        **more,
+    }
+    return render(request, "portal/members.html", context, status=422 if form.is_bound else 200)

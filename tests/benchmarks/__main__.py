@@ -1,0 +1,70 @@
+"""Runs benchmarks by name, all without one. Data is made in a temporary folder and removed."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import pkgutil
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import tests.benchmarks
+from tests.benchmarks.figures import Plan, machine
+
+MEMORY = Path("/dev/shm")
+MEMORY_BYTES = 8_000_000_000
+
+
+def names() -> list[str]:
+    """Every module here that measures something."""
+    found = [each.name for each in pkgutil.iter_modules(tests.benchmarks.__path__)]
+    return [name for name in sorted(found) if name != "__main__" and hasattr(_module(name), "measure")]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help="which ones; all by default")
+    parser.add_argument("--list", action="store_true", help="print the names and end")
+    parser.add_argument("--runs", type=int, default=5, help="how often each side is measured (5)")
+    parser.add_argument("--scale", type=float, default=1.0, help="make all sizes smaller, for trying things out")
+    parser.add_argument("--where", choices=("disk", "memory", "both"), default="both", help="where the data stands")
+    asked = parser.parse_args()
+    if asked.list:
+        print("\n".join(names()))
+        return
+    if unknown := set(asked.names) - set(names()):
+        parser.error(f"there is no benchmark {', '.join(sorted(unknown))}; there are {', '.join(names())}")
+    signal.signal(signal.SIGTERM, _interrupt)
+    print(machine(), file=sys.stderr)
+    for name in asked.names or names():
+        with ExitStack() as stack:
+            folder = stack.enter_context(_folder(None))
+            room = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free >= MEMORY_BYTES * min(asked.scale, 1)
+            memory = stack.enter_context(_folder(MEMORY)) if room and asked.where != "disk" else None
+            plan = Plan(memory if asked.where == "memory" and memory else folder, memory, asked.runs, asked.scale)
+            for figure in _module(name).measure(plan):
+                print(figure.line(), flush=True)
+
+
+@contextmanager
+def _folder(where: Path | None) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="drayage-bench-", dir=where) as folder:
+        yield Path(folder)
+
+
+def _module(name: str) -> Any:
+    return importlib.import_module(f"tests.benchmarks.{name}")
+
+
+def _interrupt(number: int, frame: Any) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+"""The main pages of a lived-in organization: nothing sideways at any width, nothing that axe finds, in light and dark.
+
+`make screenshots` runs this with `GALLERY` naming a folder and keeps a picture of each page there.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import BrowserContext, Page
+
+from groups.models import Image
+from tests.browser.conftest import violations
+from tests.browser.harbour import Harbour, fill
+from tests.browser.test_walk import no_sideways, sign_in
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+GROUPS = "/o/acme/default/groups/"
+WIDTHS = (360, 960, 961, 1100, 1440, 2560)
+
+
+@pytest.fixture
+def harbour(acme: Any, alice: Any, bob: Any, carol: Any, work: Callable[[], None]) -> Harbour:
+    def join() -> None:
+        end = time.monotonic() + 30
+        while Image.objects.filter(status__in=("queued", "pulling")).exists() and time.monotonic() < end:
+            time.sleep(0.02)
+
+    return fill(acme, [alice, bob], work, join)
+
+
+def pages(harbour: Harbour) -> dict[str, str]:
+    failure = f"{GROUPS}whisper/failures/{harbour.failure.pk}/"
+    return {
+        "overview": "/o/acme/",
+        "groups": GROUPS,
+        "new-group": f"{GROUPS}new/?image=ghcr.io/acme/render:2.4",
+        "pulling": f"{GROUPS}upscale/",
+        "running": f"{GROUPS}render/",
+        "failure": failure,
+        "registries": "/o/acme/registries/",
+        "receipt": f"/o/acme/registries/{harbour.credential.pk}/",
+        "team": "/o/acme/settings/members/",
+        "activity": "/o/acme/settings/activity/",
+        "notifications": "/o/acme/settings/notifications/",
+        "webhook": f"/o/acme/settings/notifications/webhooks/{harbour.webhook.pk}/",
+        "support": "/o/acme/support/",
+        "guide": "/o/acme/registries/guides/ecr/",
+    }
+
+
+def keep(page: Page, name: str) -> None:
+    if folder := os.environ.get("GALLERY"):
+        page.screenshot(path=Path(folder) / f"{name}.png", full_page="FULL" in os.environ)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_main_pages(open_context: Callable[..., BrowserContext], alice: Any, harbour: Harbour, scheme: str) -> None:
+    page = open_context("desk", color_scheme=scheme, bypass_csp=True).new_page()
+    sign_in(page, alice)
+    found: dict[str, list[str]] = {}
+    for name, address in pages(harbour).items():
+        page.set_viewport_size({"width": 1280, "height": 900})
+        answer = page.goto(address)
+        assert answer is not None
+        assert answer.status == 200, name
+        keep(page, f"{name}-{scheme}")
+        found[name] = violations(page)
+        page.set_viewport_size({"width": 390, "height": 844})
+        keep(page, f"{name}-{scheme}-phone")
+        found[f"{name} on a phone"] = violations(page)
+        for width in WIDTHS if scheme == "light" else ():
+            page.set_viewport_size({"width": width, "height": 900})
+            no_sideways(page)
+    assert {name: each for name, each in found.items() if each} == {}

@@ -1,0 +1,217 @@
+"""What members do and what can be asked about a portal, by a process of its own in the portal's environment.
+
+It reads `{"call", "arguments"}`, a line each, and answers each with its result; `tests.faults.portal.Portal.hands`
+is the other end. So no test opens the portal's database from a process that has something else to do with it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+import traceback
+import uuid
+from typing import Any
+
+
+class Hands:
+    """The calls. Ids are strings, times seconds."""
+
+    def commands(self) -> dict[str, list[str]]:
+        """The product's own command lines, by name."""
+        from portal import services
+
+        redis = services.embedded_redis()
+        assert redis is not None
+        return {
+            "redis": list(redis.command),
+            "worker": list(services.worker(1).command),
+            "sweeper": list(services.sweeper().command),
+        }
+
+    def prepare(self) -> None:
+        """Make keys and tables, as `manage.py prepare` does; nobody looks at pages here."""
+        from django.core.management import call_command
+
+        from registries import keyring
+
+        keyring.create_missing()
+        call_command("migrate", interactive=False, verbosity=0)
+        call_command("createcachetable", verbosity=0)
+
+    def organization(self, slug: str) -> None:
+        """Make an organization and its owner."""
+        from portal.actions import create_organization
+        from portal.models import User
+
+        create_organization(slug=slug, name=slug, owner=User.objects.create_user(f"alice@{slug}.example"))
+
+    def create(
+        self, organization: str, name: str, reference: str, username: str = "", password: str = "", hold: str = "pull"
+    ) -> dict[str, Any]:
+        """Enter a credential, where there is one, and make a group. `began` is the monotonic clock before that."""
+        from groups.actions import create
+        from portal.models import Organization
+        from registries.actions import add_credential
+        from registries.oci.reference import parse
+
+        row = Organization.objects.get(slug=organization)
+        parsed = parse(reference)
+        credential = None
+        if username:
+            credential = add_credential(
+                organization_id=row.pk,
+                provider="self_hosted",
+                name=name,
+                host=parsed.registry,
+                values={"username": username, "password": password},
+                hold=hold,
+            )
+        began = time.monotonic()
+        group = create(
+            organization_id=row.pk,
+            project_id=row.projects.get().pk,
+            name=name,
+            reference=parsed,
+            credential=credential,
+        )
+        return {
+            "group": str(group.pk),
+            "image": str(group.image_id),
+            "credential": str(credential.pk) if credential else None,
+            "organization": str(row.pk),
+            "began": began,
+        }
+
+    def delete(self, group: str) -> None:
+        """Delete a group, as a member does."""
+        from groups.actions import delete
+        from groups.models import ContainerGroup
+
+        delete(ContainerGroup.objects.get(pk=group))
+
+    def status(self, image: str) -> dict[str, Any] | None:
+        """The image's row and its group's status, None where it is gone."""
+        from groups.models import Failure, Image
+
+        row = Image.objects.filter(pk=image).prefetch_related("groups").first()
+        if row is None:
+            return None
+        group = row.groups.first()
+        failure = Failure.objects.filter(group=group).first() if group else None
+        return {
+            "status": row.status,
+            "attempt": row.attempt,
+            "lease": str(row.lease) if row.lease else None,
+            "retry_code": row.retry_code,
+            "group": group.status if group else None,
+            "failure": failure.code if failure else None,
+            "received": sum(row.layers.values_list("received", flat=True)),
+            "committed": row.layers.filter(committed_at__isnull=False).count(),
+            "live_credential": bool(row.credential and row.credential.is_live),
+        }
+
+    def pull_in_a_work_horse(self, image: str) -> dict[str, float]:
+        """Fork as a worker does, pull the image in the child; return wall clock, CPU seconds, peak RSS in bytes."""
+        from django.db import connections
+
+        from groups import jobs
+
+        connections.close_all()
+        began = time.monotonic()
+        pid = os.fork()
+        if pid == 0:
+            code = 1
+            try:
+                jobs.pull(image)
+                code = 0
+            finally:
+                os._exit(code)
+        _, code, usage = os.wait4(pid, 0)
+        wall = time.monotonic() - began
+        assert code == 0, f"the work-horse ended with {code}"
+        return {"wall": wall, "cpu": usage.ru_utime + usage.ru_stime, "rss": usage.ru_maxrss * 1024}
+
+    def rows(self) -> dict[str, Any]:
+        """What the checker reads."""
+        from tests.faults import rows
+
+        return rows.read()
+
+    def fingerprint(self, image: str) -> str:
+        """See `tests.faults.rows.fingerprint`."""
+        from tests.faults import rows
+
+        return rows.fingerprint(image)
+
+    def pass_deadline(self, image: str) -> None:
+        """Let the deadline of the image's credential be over."""
+        from tests.faults import rows
+
+        rows.pass_deadline(image)
+
+    def keep_a_credential(self, image: str, settled: bool) -> str:
+        """Make a credential that should be destroyed and isn't: of a pull that is over, or past its deadline."""
+        from tests.faults import rows
+
+        return rows.keep_a_credential(image, settled=settled)
+
+    def drop_a_credential(self, credential: str, image: str) -> None:
+        """Take it back."""
+        from tests.faults import rows
+
+        rows.drop_a_credential(credential, image)
+
+    def repeat(self, model: str, **changed: Any) -> None:
+        """Write the newest row of a model once more, as a new one with these changes."""
+        from django.apps import apps
+
+        rows = apps.get_model("groups", model)._default_manager
+        row = rows.latest("pk")
+        row.pk = uuid.uuid4() if isinstance(row.pk, uuid.UUID) else None
+        for name, value in changed.items():
+            setattr(row, name, value)
+        row.save(force_insert=True)
+
+    def execute(self, sql: str) -> int:
+        """Do something to the database that the product never does; return how many rows it met."""
+        from django.db import connection
+
+        with connection.cursor() as cursor:
+            cursor.execute(sql)
+            return int(cursor.rowcount)
+
+    def sweep(self) -> dict[str, int]:
+        """One pass of the sweeper."""
+        from groups.sweep import sweep
+
+        return sweep()
+
+    def wake(self, image: str, times: int = 1) -> None:
+        """Send wake-ups for an image, as nobody does by design: duplicates."""
+        from groups.wakeups import wake_pull
+
+        for _ in range(times):
+            wake_pull(uuid.UUID(image))
+
+
+def main() -> None:
+    import django
+
+    django.setup()
+    from django.db import close_old_connections
+
+    hands = Hands()
+    for line in sys.stdin:
+        asked = json.loads(line)
+        try:
+            close_old_connections()
+            answer = {"result": getattr(hands, asked["call"])(**asked["arguments"])}
+        except Exception as error:
+            answer = {"error": repr(error), "traceback": traceback.format_exc()}
+        print(json.dumps(answer), flush=True)
+
+
+if __name__ == "__main__":
+    main()

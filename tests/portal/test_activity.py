@@ -1,0 +1,121 @@
+"""The audit log: what is written, what is never, and finding something in it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from portal.activity import record
+from portal.models import Activity
+from registries.models import Credential
+from tests.admin_rows import make_rows, url
+from tests.groups.pulls import SECRET, make_credential
+
+PAGE = "/o/acme/settings/activity/"
+GROUPS = "/o/acme/default/groups/"
+
+
+@pytest.fixture
+def browser(bob: Any, as_user: Any) -> Client:
+    """A member's."""
+    client: Client = as_user(bob)
+    return client
+
+
+def told() -> list[tuple[str, str, str]]:
+    return list(Activity.objects.order_by("id").values_list("actor_name", "verb", "target"))
+
+
+def test_a_group_and_its_credential(browser: Client, bob: Any, acme: Any) -> None:
+    sent = {"host": "registry.example.com", "username": "deploy", "password": SECRET, "name": "ours", "hold": "hour"}
+    browser.post("/o/acme/registries/new/?kind=self_hosted", sent)
+    credential = Credential.objects.get()
+    group = {"image": "registry.example.com/team/app:1", "credential": str(credential.pk), "name": "web"}
+    settings = {"replicas": "1", "cpu": "1", "memory_mb": "512", "restart_policy": "always"}
+    browser.post(f"{GROUPS}new/", group | settings | {"environment": f"A={SECRET}", "command": f"--x={SECRET}"})
+    browser.post(f"/o/acme/registries/{credential.pk}/destroy/")
+    browser.post(f"{GROUPS}web/start/")  # nothing to start: no deed
+    browser.post(f"{GROUPS}web/delete/", {"name": "web"})
+
+    assert told() == [
+        (bob.email, "credential.added", "ours"),
+        (bob.email, "group.created", "web"),
+        (bob.email, "credential.destroyed", "ours"),
+        (bob.email, "group.deleted", "web"),
+    ]
+    assert SECRET not in str(list(Activity.objects.values()))
+    page = browser.get(PAGE).text
+    assert "registry.example.com/team/app:1" in page
+    assert f"{GROUPS}web/" in page
+
+
+def test_operators_deeds_are_seen_without_their_name(
+    olga: Any, alice: Any, acme: Any, as_user: Any, browser: Client
+) -> None:
+    rows = make_rows(acme, alice)
+    chosen = {"action": "destroy_now", "_selected_action": [str(rows[Credential].pk)], "confirmed": "yes"}
+    as_user(olga).post(url(Credential), chosen)
+
+    page = browser.get(PAGE).text
+    assert "Destroyed" in page
+    assert olga.email not in page
+
+
+def test_filters_and_pages(browser: Client, bob: Any, alice: Any, acme: Any) -> None:
+    for number in range(55):
+        record(acme.pk, bob, "group.started", f"web-{number:02}")
+    record(acme.pk, "key ci", "group.stopped", "nightly", "by API")
+    record(acme.pk, alice, "team.invited", "nina@acme.example")
+
+    first = browser.get(PAGE).text
+    assert "nina@acme.example" in first
+    assert "web-00" not in first
+    assert "web-00" in browser.get(f"{PAGE}?page=2").text
+    by_key = browser.get(f"{PAGE}?who=key+ci").text
+    assert "nightly" in by_key
+    assert "web-54" not in by_key
+    people = browser.get(f"{PAGE}?area=team").text
+    assert "nina@acme.example" in people
+    assert "nightly" not in people
+    for odd in ("area=nonsense", "who=%00", "page=x", "area=group.started"):
+        assert browser.get(f"{PAGE}?{odd}").status_code == 200
+
+
+def test_others_see_nothing_of_it(mallory: Any, as_user: Any, acme: Any, alice: Any) -> None:
+    record(acme.pk, alice, "group.started", "secret-project")
+
+    assert "secret-project" not in as_user(mallory).get("/o/umbrella/settings/activity/").text
+
+
+def test_what_is_long_is_cut_and_markup_is_text(browser: Client, acme: Any) -> None:
+    record(acme.pk, "<b>key</b>" * 60, "of.later", "<script>" * 60, "x" * 2000, address="/" + "x" * 400)
+
+    page = browser.get(PAGE).text
+    assert "<script><script>" not in page
+    assert Activity.objects.get().address == ""
+
+
+def test_a_page_costs_the_same_with_more_rows(browser: Client, acme: Any, bob: Any) -> None:
+    def cost() -> int:
+        with CaptureQueriesContext(connection) as queries:
+            browser.get(PAGE)
+        return len(queries)
+
+    record(acme.pk, bob, "group.started", "web")
+    few = cost()
+    for _ in range(20):
+        record(acme.pk, bob, "credential.added", "x")
+    assert cost() == few
+
+
+def test_people_and_credentials_of_a_destroyed_page(browser: Client, acme: Any) -> None:
+    """A deed outlives who did it."""
+    credential = make_credential(acme, "registry.example.com")
+    browser.post(f"/o/acme/registries/{credential.pk}/destroy/")
+    Activity.objects.update(actor=None)
+
+    assert "bob@acme.example" in browser.get(PAGE).text

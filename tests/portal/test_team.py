@@ -1,0 +1,263 @@
+"""Who is in an organization: inviting, joining, roles, removing, leaving. The last owner stays."""
+
+from __future__ import annotations
+
+import re
+import threading
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core import mail
+from django.db import connection
+from django.test import Client
+from django.utils import timezone
+
+from portal import actions
+from portal.models import Activity, Invitation, Membership, Role, User
+from tests.conftest import PASSWORD
+
+MEMBERS = "/o/acme/settings/members/"
+NINA = "nina@acme.example"
+GOOD = "a long and good sentence"
+
+
+@pytest.fixture
+def owner(alice: Any, acme: Any, as_user: Any) -> Client:
+    """alice's browser."""
+    browser: Client = as_user(alice)
+    return browser
+
+
+@pytest.fixture
+def sends_mail(settings: Any) -> None:
+    settings.PORTAL_SENDS_MAIL = True
+
+
+def link_in(text: str) -> str:
+    """The path of the only invitation link in a text."""
+    (path,) = set(re.findall(r"/invitations/dri_[\w-]{43}/", text))
+    return str(path)
+
+
+def invite(owner: Client, email: str = NINA, role: str = "member") -> str:
+    """Invite by the page, and return the path of the link that it shows."""
+    return link_in(owner.post(f"{MEMBERS}invite/", {"email": email, "role": role}).text)
+
+
+def pk_of(person: Any) -> int:
+    return Membership.objects.get(user=person).pk
+
+
+class TestInviting:
+    def test_the_link_is_shown_once_where_no_mail_is_sent(self, owner: Client) -> None:
+        path = invite(owner, "Nina@Acme.example ")
+
+        row = Invitation.objects.get()
+        assert (row.email, row.role, row.is_open) == (NINA, "member", True)
+        token = path.split("/")[2]
+        assert token not in str(list(Invitation.objects.values()))
+        page = owner.get(MEMBERS).text
+        assert token not in page
+        assert NINA in page
+        assert mail.outbox == []
+
+    def test_by_mail_the_link_is_not_shown(self, owner: Client, sends_mail: None) -> None:
+        answer = owner.post(f"{MEMBERS}invite/", {"email": NINA, "role": "viewer"}, follow=True)
+
+        (sent,) = mail.outbox
+        assert sent.to == [NINA]
+        assert "Join Acme" in sent.subject
+        assert "as viewer" in str(sent.body)
+        assert Client().get(link_in(str(sent.body))).status_code == 200
+        assert "/invitations/dri_" not in answer.text
+
+    def test_a_second_invitation_ends_the_first(self, owner: Client) -> None:
+        first, second = invite(owner), invite(owner)
+
+        assert "withdrawn" in Client().get(first).text
+        assert Client().get(second).status_code == 200
+
+    def test_who_is_in_already(self, owner: Client, bob: Any) -> None:
+        answer = owner.post(f"{MEMBERS}invite/", {"email": bob.email.upper(), "role": "owner"})
+
+        assert answer.status_code == 422
+        assert "is a member already" in answer.text
+        assert not Invitation.objects.exists()
+
+    @pytest.mark.parametrize("typed", [{"email": "nobody"}, {"email": NINA, "role": "god"}, {"email": "a@b.c\nx: y"}])
+    def test_slips(self, owner: Client, typed: dict[str, str]) -> None:
+        assert owner.post(f"{MEMBERS}invite/", typed).status_code == 422
+
+    def test_not_too_many(self, owner: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(actions, "MOST_INVITATIONS_A_DAY", 1)
+        invite(owner)
+
+        assert "Try again tomorrow" in owner.post(f"{MEMBERS}invite/", {"email": "x@y.example", "role": "viewer"}).text
+
+
+class TestJoining:
+    def test_a_new_person(self, owner: Client, acme: Any) -> None:
+        path = invite(owner)
+        browser = Client()
+
+        assert browser.get(path).status_code == 200
+        assert not User.objects.filter(email=NINA).exists(), "opening a link changes nothing"
+        assert browser.post(path, {"password": "short"}).status_code == 422
+        assert browser.post(path, {"password": GOOD}, follow=True).status_code == 200
+
+        nina = User.objects.get(email=NINA)
+        assert nina.check_password(GOOD)
+        assert acme.memberships.get(user=nina).role == "member"
+        assert browser.get("/o/acme/registries/").status_code == 200
+
+    def test_somebody_with_an_account(self, owner: Client, mallory: Any, as_user: Any, acme: Any) -> None:
+        path = invite(owner, mallory.email, "viewer")
+
+        signed_out = Client().get(path).text
+        assert "/accounts/login/?next=/invitations/" in signed_out
+        assert 'name="password"' not in signed_out
+        as_user(mallory).post(path)
+
+        assert acme.memberships.get(user=mallory).role == "viewer"
+
+    def test_an_account_is_not_taken_over(self, owner: Client, mallory: Any, acme: Any) -> None:
+        """The link alone sets no password of somebody who has one."""
+        path = invite(owner, mallory.email)
+
+        Client().post(path, {"password": GOOD})
+
+        mallory.refresh_from_db()
+        assert mallory.check_password(PASSWORD)
+        assert not acme.memberships.filter(user=mallory).exists()
+
+    def test_another_persons_link(self, owner: Client, mallory: Any, as_user: Any, acme: Any) -> None:
+        path = invite(owner, "someone@umbrella.example")
+        browser = as_user(mallory)
+
+        assert "for another address" in browser.get(path).text
+        browser.post(path)
+
+        assert not acme.memberships.filter(user=mallory).exists()
+        assert Invitation.objects.get().is_open
+
+    def test_twice(self, owner: Client) -> None:
+        path = invite(owner)
+        Client().post(path, {"password": GOOD})
+
+        again = Client().post(path, {"password": "another long sentence"})
+
+        assert again.status_code == 410
+        assert "has been used" in again.text
+        assert User.objects.get(email=NINA).check_password(GOOD)
+
+    def test_withdrawn(self, owner: Client) -> None:
+        path = invite(owner)
+        owner.post(f"/o/acme/settings/invitations/{Invitation.objects.get().pk}/withdraw/")
+
+        answer = Client().post(path, {"password": GOOD})
+
+        assert (answer.status_code, "withdrawn" in answer.text) == (410, True)
+        assert not User.objects.filter(email=NINA).exists()
+
+    def test_expired(self, owner: Client) -> None:
+        path = invite(owner)
+        Invitation.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
+
+        answer = Client().post(path, {"password": GOOD})
+
+        assert (answer.status_code, "has expired" in answer.text) == (410, True)
+
+    @pytest.mark.parametrize("token", ["x", "dri_" + "A" * 43, "%00", "é"])
+    def test_no_such_link(self, db: None, token: str) -> None:
+        answer = Client().get(f"/invitations/{token}/")
+
+        assert answer.status_code == 404
+        assert "no such invitation" in answer.text
+
+    def test_somebody_who_was_removed_does_not_come_back_with_the_old_link(
+        self, owner: Client, acme: Any, as_user: Any
+    ) -> None:
+        path = invite(owner)
+        Client().post(path, {"password": GOOD})
+        nina = User.objects.get(email=NINA)
+        actions.remove(acme.memberships.get(user=nina))
+
+        assert as_user(nina).post(path).status_code == 410
+        assert not acme.memberships.filter(user=nina).exists()
+
+
+class TestRoles:
+    def test_an_owner_changes_roles(self, owner: Client, bob: Any) -> None:
+        owner.post(f"{MEMBERS}{pk_of(bob)}/role/", {"role": "viewer"})
+
+        assert Membership.objects.get(user=bob).role == "viewer"
+
+    def test_the_last_owner_stays(self, owner: Client, alice: Any, bob: Any) -> None:
+        own = f"{MEMBERS}{pk_of(alice)}"
+        for address, sent in ((f"{own}/role/", {"role": "member"}), (f"{own}/remove/", {}), (f"{MEMBERS}leave/", {})):
+            answer = owner.post(address, sent, follow=True)
+            assert "needs an owner" in answer.text
+            assert Membership.objects.get(user=alice).role == "owner"
+
+        owner.post(f"{MEMBERS}{pk_of(bob)}/role/", {"role": "owner"})
+        assert owner.post(f"{MEMBERS}leave/", follow=True).status_code == 200
+        assert not Membership.objects.filter(user=alice).exists()
+
+    def test_whoever_is_removed_is_out_at_once(self, owner: Client, bob: Any, as_user: Any) -> None:
+        browser = as_user(bob)
+        owner.post(f"{MEMBERS}{pk_of(bob)}/remove/")
+
+        assert browser.get(MEMBERS).status_code == 404
+
+    def test_a_role_that_is_none(self, owner: Client, bob: Any) -> None:
+        owner.post(f"{MEMBERS}{pk_of(bob)}/role/", {"role": "god"})
+
+        assert Membership.objects.get(user=bob).role == "member"
+
+    def test_members_see_the_team_and_decide_nothing(self, bob: Any, as_user: Any) -> None:
+        page = as_user(bob).get(MEMBERS).text
+
+        assert "alice@acme.example" in page
+        assert "/remove/" not in page
+        assert "/invite/" not in page
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_owners_who_go_at_once_leave_one(acme: Any, alice: Any, bob: Any) -> None:
+    Membership.objects.filter(user=bob).update(role=Role.OWNER)
+    rows = list(acme.memberships.filter(role=Role.OWNER))
+    together, refused = threading.Barrier(len(rows)), []
+
+    def go(row: Membership) -> None:
+        try:
+            together.wait()
+            actions.remove(row)
+        except actions.LastOwner:
+            refused.append(row.pk)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=go, args=(row,)) for row in rows]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert acme.memberships.filter(role=Role.OWNER).count() == 1
+    assert len(refused) == 1
+
+
+def test_it_is_all_written_down(owner: Client, bob: Any, as_user: Any) -> None:
+    path = invite(owner)
+    Client().post(path, {"password": GOOD})
+    owner.post(f"{MEMBERS}{pk_of(bob)}/role/", {"role": "viewer"})
+    as_user(bob).post(f"{MEMBERS}leave/")
+
+    told = list(Activity.objects.order_by("id").values_list("actor_name", "verb", "target", "detail"))
+    assert told == [
+        ("alice@acme.example", "team.invited", NINA, "as member"),
+        (NINA, "team.joined", "member", ""),
+        ("alice@acme.example", "team.role_changed", bob.email, "member → viewer"),
+        (bob.email, "team.left", "", "was viewer"),
+    ]
