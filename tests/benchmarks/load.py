@@ -95,6 +95,22 @@ def at_a_rate(host: str, requests: Sequence[bytes], rate: float, connections: in
     return _timed(took, all_of_them)
 
 
+def body_of(host: str, request: bytes) -> bytes:
+    """Send one request; return the body of its answer, which must be good."""
+
+    async def ask() -> tuple[int, bytes]:
+        connection = Connection(host)
+        try:
+            return await connection.ask(request)
+        finally:
+            connection.close()
+
+    status, body = asyncio.run(ask())
+    if status != 200:
+        raise RuntimeError(f"answered with {status}")
+    return body
+
+
 class Connection:
     """One connection, opened when it is needed and kept."""
 
