@@ -20,6 +20,7 @@ from groups import verdict
 from groups.checks import TooManyChecks, start_check
 from groups.forms import ImageForm
 from groups.models import ImageCheck
+from groups.quotas import Refused
 
 
 @sensitive_post_parameters("environment", "command")
@@ -40,6 +41,8 @@ def check(request: Any, org: str, project: str) -> HttpResponse:
         )
     except TooManyChecks as refused:
         return _refused(request, refused.text)
+    except Refused as refused:
+        return _refused(request, refused.said)
     if not request.htmx:
         return redirect("groups:checked", org, project, row.pk)
     return render(request, "groups/check.html", {"verdict": verdict.tell(row)})

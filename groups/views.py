@@ -25,6 +25,7 @@ from groups import actions, listing, story
 from groups.environment import open_environment
 from groups.forms import NAME_TAKEN, DeleteForm, GroupForm, ReferenceField, live_credentials
 from groups.models import ContainerGroup
+from groups.quotas import Refused
 from groups.versions import group_version
 from registries.oci.reference import Reference
 from registries.providers.recognise import recognise
@@ -74,6 +75,8 @@ def new(request: Any, org: str, project: str) -> HttpResponse:
                 request.record("group.created", group.name, group.image.reference, address=address_of(request, group))
         except IntegrityError:
             form.add_error("name", NAME_TAKEN)
+        except Refused as refused:
+            form.add_error(None, refused.said)
         else:
             return to_group(request, group)
     read_back = _read_back(request, str(form["image"].value() or ""), str(form["credential"].value() or ""))

@@ -7,6 +7,7 @@ from groups.models.delivery import LayerDelivery, NodeManifest, NodeToken, Redem
 from groups.models.group import ContainerGroup, Failure
 from groups.models.image import Image, Layer, PullStep
 from groups.models.node import Enrolment, Instance, Node, Reception
+from groups.models.sweep import SweepPass
 
 __all__ = [
     "Blob",
@@ -25,4 +26,5 @@ __all__ = [
     "PullStep",
     "Reception",
     "Redemption",
+    "SweepPass",
 ]
