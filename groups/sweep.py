@@ -132,7 +132,9 @@ def wake_manifests() -> int:
 def remove_images() -> int:
     """Delete images that no group has, with their hold on a credential. Returns how many."""
     grace = timedelta(seconds=settings.PORTAL_BLOB_GRACE_SECONDS)
-    left = Image.objects.filter(groups__isnull=True, created_at__lt=Now() - grace).values_list("pk", flat=True)
+    left = Image.objects.filter(groups__isnull=True, next_for__isnull=True, created_at__lt=Now() - grace).values_list(
+        "pk", flat=True
+    )
     return sum(delete_image(image_id, older_than=grace) for image_id in left)
 
 

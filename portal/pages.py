@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.urls import path
+from django.urls import include, path
 
 from portal import activity_views, joining_views, team_views, views
 
@@ -19,5 +19,6 @@ urlpatterns = [
     path("o/<slug:org>/settings/members/<int:member>/remove/", team_views.remove, name="member_remove"),
     path("o/<slug:org>/settings/invitations/<uuid:invitation>/withdraw/", team_views.withdraw, name="withdraw"),
     path("o/<slug:org>/settings/activity/", activity_views.activity, name="activity"),
+    path("", include("portal.notifications.urls")),
     path("invitations/<str:token>/", joining_views.invitation, name="invitation"),
 ]

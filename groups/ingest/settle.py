@@ -20,7 +20,7 @@ from groups.failpoints import reached
 from groups.holds import settle_credential
 from groups.ingest.claim import Claim, seize
 from groups.ingest.steps import Name, break_off, last_step, record, trace
-from groups.instances import add_instances
+from groups.instances import add_instances, take_over
 from groups.models import ContainerGroup, Failure, Image, Layer
 from groups.states import Stale, move
 from groups.wakeups import wake_pull
@@ -58,6 +58,7 @@ def finish(claim: Claim) -> None:
                 add_instances(group)
             else:
                 move(group, to=ContainerGroup.Status.STOPPED)
+        take_over(image)
         reached(failpoints.FINISHING_INSIDE)
     reached(failpoints.FINISHED)
     log.info("pull_ready", image=str(image.pk), attempt=image.attempt, bytes=image.total_bytes)
@@ -138,7 +139,8 @@ def _fail_for_good(claim: Claim, image: Image, failure: PullFailed, step: str) -
     )
     _settle(image)
     steps = trace(image)
-    for group in _waiting_groups(image):
+    waiting = _waiting_groups(image)
+    for group in [*waiting, *image.next_for.all()]:
         Failure.objects.create(
             organization_id=image.organization_id,
             group=group,
@@ -153,6 +155,7 @@ def _fail_for_good(claim: Claim, image: Image, failure: PullFailed, step: str) -
             attempt=image.attempt,
             trace=steps,
         )
+    for group in waiting:
         move(group, to=ContainerGroup.Status.FAILED)
 
 

@@ -3,10 +3,11 @@
 from groups.models.attempt import FailedAttempt
 from groups.models.blob import Blob
 from groups.models.check import ImageCheck
-from groups.models.delivery import LayerDelivery, NodeManifest, NodeToken, Redemption
+from groups.models.delivery import LayerDelivery, NodeManifest, NodeToken, Redemption, UnusualPresentation
 from groups.models.group import ContainerGroup, Failure
 from groups.models.image import Image, Layer, PullStep
 from groups.models.node import Enrolment, Instance, Node, Reception
+from groups.models.occurrence import Occurrence
 from groups.models.sweep import SweepPass
 
 __all__ = [
@@ -23,8 +24,10 @@ __all__ = [
     "Node",
     "NodeManifest",
     "NodeToken",
+    "Occurrence",
     "PullStep",
     "Reception",
     "Redemption",
     "SweepPass",
+    "UnusualPresentation",
 ]

@@ -22,7 +22,8 @@ class ContainerGroup(models.Model):
     `environment` is the encrypted JSON object of names and values (`groups.at_rest`, bound to the group's id).
     `gpu` is the class of the one GPU that each replica gets, or nothing. Since the group was started, `ended_well`
     replicas ended with exit code 0 and `ended_badly` with another, the last of which was `last_exit_code`; none of
-    them runs again.
+    them runs again. `next_image` takes the place of `image` once it is pulled. `version` counts what was changed of
+    that which nodes run. `options` are encrypted like the environment (`groups.options`).
     """
 
     class Status(models.TextChoices):
@@ -44,6 +45,10 @@ class ContainerGroup(models.Model):
     name = models.CharField(max_length=63, validators=[GROUP_NAME])
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.PENDING, editable=False)
     image = models.ForeignKey("groups.Image", on_delete=models.PROTECT, related_name="groups")
+    next_image = models.ForeignKey(
+        "groups.Image", null=True, blank=True, on_delete=models.SET_NULL, related_name="next_for", editable=False
+    )
+    version = models.PositiveIntegerField(default=1, db_default=1, editable=False)
     autostart = models.BooleanField(default=False)
     replicas = models.PositiveIntegerField(default=1, validators=[MinValueValidator(0), MaxValueValidator(500)])
     cpu = models.PositiveSmallIntegerField(default=1, validators=[MinValueValidator(1), MaxValueValidator(16)])
@@ -51,6 +56,7 @@ class ContainerGroup(models.Model):
     gpu = models.CharField("GPU class", max_length=100, blank=True)
     command = models.JSONField(default=list, blank=True)
     environment = models.BinaryField(null=True, editable=False)
+    options = models.BinaryField(null=True, editable=False)
     restart_policy = models.CharField(max_length=10, choices=RestartPolicy.choices, default=RestartPolicy.ALWAYS)
     ended_well = models.PositiveIntegerField(default=0, editable=False)
     ended_badly = models.PositiveIntegerField(default=0, editable=False)

@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('groups', '0040_support_desk'),
-        ('portal', '0002_invitations_and_activity'),
+        ('portal', '0010_api_key'),
     ]
 
     operations = [

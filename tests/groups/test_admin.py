@@ -9,7 +9,7 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.test import Client
 
-from groups.models import Enrolment, Node, NodeToken
+from groups.models import Enrolment, Node, NodeToken, Redemption, UnusualPresentation
 from groups.nodes.enrolment import enrol
 from tests.admin_rows import MARKUP, Rows, make_rows, url
 from tests.groups.delivery.made import ec_key, public_pem
@@ -45,6 +45,35 @@ def test_an_operator_cordons_and_lets_in_again(operator: Client, rows: Rows) -> 
         node.refresh_from_db()
         assert node.status == status
     assert [message for _, message in logged()] == ["Uncordoned", "Cordoned"]
+
+
+def test_an_operator_drains_a_node(operator: Client, rows: Rows) -> None:
+    for said in ("Drained 1 of 1.", "Drained 0 of 1."):
+        done = operator.post(url(Node), act("drain", rows[Node]), follow=True)
+        assert said in done.content.decode()
+    assert Node.objects.get().status == "draining"
+
+
+def test_an_operator_makes_a_code_for_another_key(operator: Client, support: Client, rows: Rows) -> None:
+    node = rows[Node]
+    assert support.post(url(Node), act("replace_key", node)).status_code == 403
+    response = operator.post(url(Node), act("replace_key", node))
+    (code,) = re.findall(r"dre_[A-Za-z0-9_-]{43}", response.content.decode())
+    assert "no-store" in response["Cache-Control"]
+    key = public_pem(ec_key())
+    assert enrol(code, "whatever", key) == node
+    assert Node.objects.get().public_key == key
+    assert logged() == [(str(node.pk), "Code for another key")]
+    Node.objects.update(status="removed")
+    refused = operator.post(url(Node), act("replace_key", node), follow=True)
+    assert "A removed node stays removed." in refused.content.decode()
+
+
+def test_what_is_unusual_is_listed(operator: Client, rows: Rows) -> None:
+    usual = Redemption.objects.create(token=rows[NodeToken], outcome="refused", reason="expired", address="127.9.9.9")
+    page = operator.get(url(UnusualPresentation)).content.decode()
+    assert "replayed" in page
+    assert str(usual.address) not in page
 
 
 def test_an_operator_removes_a_node_after_being_asked(operator: Client, support: Client, rows: Rows) -> None:
