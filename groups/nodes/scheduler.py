@@ -102,6 +102,7 @@ def _waiting(node: Node) -> QuerySet[Instance]:
         state=Instance.State.ALLOCATING,
         node__isnull=True,
         group__status__in=wanted,
+        group__organization__suspended_at__isnull=True,
         group__image__status=Image.Status.READY,
     ).order_by("created_at", "pk")
 
