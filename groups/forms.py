@@ -248,6 +248,12 @@ class RetryForm(ProviderValuesForm):
         return self.cleaned_data
 
 
+class ScaleForm(forms.Form):
+    """How many replicas a group is to have."""
+
+    replicas = forms.IntegerField(label="Replicas", validators=_between(0, 500))
+
+
 class DeleteForm(forms.Form):
     """The group's name, typed once more."""
 

@@ -24,7 +24,15 @@ from django_htmx.http import HttpResponseClientRedirect, HttpResponseStopPolling
 
 from groups import actions, listing, story
 from groups.environment import open_environment
-from groups.forms import NAME_TAKEN, DeleteForm, GroupForm, ImageForm, ReferenceField, live_credentials
+from groups.forms import (
+    NAME_TAKEN,
+    DeleteForm,
+    GroupForm,
+    ImageForm,
+    ReferenceField,
+    ScaleForm,
+    live_credentials,
+)
 from groups.models import ContainerGroup
 from groups.typed_credential import NEW, TypedCredentialForm
 from groups.versions import group_version
@@ -172,17 +180,18 @@ def _listing(request: Any) -> listing.Listing:
     )
 
 
-def show(request: Any, group: ContainerGroup, form: DeleteForm) -> HttpResponse:
-    """The group's page, with the form that deletes it as it stands."""
+def show(request: Any, group: ContainerGroup, form: DeleteForm, scale: ScaleForm | None = None) -> HttpResponse:
+    """The group's page, with the forms that delete and scale it as they stand."""
     context = {
         "group": group,
         "story": story.tell(group),
         "version": group_version(group, request.role),
         "variables": list(open_environment(group)),
         "delete_form": form,
+        "scale_form": scale or ScaleForm(initial={"replicas": group.replicas}),
         **_upstream(request, group),
     }
-    return render(request, "groups/detail.html", context, status=heard(form))
+    return render(request, "groups/detail.html", context, status=max(heard(form), heard(scale) if scale else 0))
 
 
 def _upstream(request: Any, group: ContainerGroup) -> dict[str, Any]:

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest
 from django.middleware.gzip import GZipMiddleware
 
 
 class PageCompressionMiddleware(GZipMiddleware):
     """Django's, for what is safe to compress."""
 
-    def process_response(self, request: HttpRequest, response: Any) -> HttpResponseBase:
+    def process_response(self, request: HttpRequest, response: Any) -> Any:
         """Compress a page that answers a GET, and nothing else."""
         is_page = not response.streaming and response.get("Content-Type", "").startswith("text/html")
         if request.method != "GET" or not is_page:
-            return response  # type: ignore[no-any-return]
+            return response
         return super().process_response(request, response)

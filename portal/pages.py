@@ -11,6 +11,7 @@ urlpatterns = [
     path("", views.home, name="home"),
     path("o/<slug:org>/", views.organization, name="organization"),
     path("o/<slug:org>/support/", views.support, name="support"),
+    path("o/<slug:org>/support/stop-sharing/", views.stop_sharing, name="stop_sharing"),
     path("o/<slug:org>/settings/members/", team_views.members, name="members"),
     path("o/<slug:org>/settings/members/invite/", team_views.invite, name="invite"),
     path("o/<slug:org>/settings/members/leave/", team_views.leave, name="leave"),

@@ -35,7 +35,10 @@ PORTAL_FAILPOINTS_DIR = ENV.failpoints_dir
 PORTAL_WORKERS = ENV.workers
 PORTAL_SUPPORT_EMAIL = ENV.support_email
 PORTAL_PORT = ENV.port
+PORTAL_API_CALLS_A_MINUTE = ENV.api_calls_a_minute
 PORTAL_METRICS_TOKEN = ENV.metrics_token
+PORTAL_DELIVERY = ENV.delivery
+PORTAL_ACCEL_PREFIX = ENV.accel_prefix
 
 INSTALLED_APPS = [
     "portal",
@@ -61,6 +64,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "portal.api.middleware.ApiMiddleware",
     "portal.middleware.Utf8FormsMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "portal.compression.PageCompressionMiddleware",

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('groups', '0030_occurrences'),
+        ('groups', '0040_support_desk'),
     ]
 
     operations = [

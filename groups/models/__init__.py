@@ -1,8 +1,9 @@
 """Rows of container groups, images and nodes. Status fields change through `groups.states` only."""
 
+from groups.models.attempt import FailedAttempt
 from groups.models.blob import Blob
 from groups.models.check import ImageCheck
-from groups.models.delivery import LayerDelivery, NodeManifest, NodeToken, Redemption
+from groups.models.delivery import LayerDelivery, NodeManifest, NodeToken, Redemption, UnusualPresentation
 from groups.models.group import ContainerGroup, Failure
 from groups.models.image import Image, Layer, PullStep
 from groups.models.node import Enrolment, Instance, Node, Reception
@@ -12,6 +13,7 @@ __all__ = [
     "Blob",
     "ContainerGroup",
     "Enrolment",
+    "FailedAttempt",
     "Failure",
     "Image",
     "ImageCheck",
@@ -25,4 +27,5 @@ __all__ = [
     "PullStep",
     "Reception",
     "Redemption",
+    "UnusualPresentation",
 ]

@@ -89,11 +89,10 @@ def test_first_and_later_views_stay_small(portal: str, chromium: Browser) -> Non
     page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_url("**/o/acme/")
-    cookies = context.cookies()
+    signed_in = context.storage_state()
     context.close()
 
-    fresh = chromium.new_context(base_url=portal)
-    fresh.add_cookies(cookies)
+    fresh = chromium.new_context(base_url=portal, storage_state=signed_in)
     meter = Meter(fresh.new_page())
     first = meter.load("/o/acme/")
     later = {
