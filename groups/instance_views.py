@@ -32,8 +32,9 @@ def scale(request: Any, org: str, project: str, name: str) -> HttpResponse:
     replicas = form.cleaned_data["replicas"]
     try:
         with transaction.atomic():
+            detail = f"{group.replicas} → {replicas} replicas"
             actions.scale(group, replicas)
-            request.record("group.changed", name, f"replicas {replicas}", address=address_of(request, group))
+            request.record("group.changed", name, detail, address=address_of(request, group))
     except Stale:
         messages.info(request, STALE)
     return to_group(request, group)
@@ -63,7 +64,7 @@ def _act(request: Any, name: str, instance: uuid.UUID, action: Callable[[Instanc
     try:
         with transaction.atomic():
             action(row)
-            detail = f"{action.__name__} of an instance"
+            detail = f"{action.__name__} of the instance {row.pk}"
             request.record("group.changed", name, detail, address=address_of(request, group))
     except Stale:
         messages.info(request, INSTANCE_STALE)
