@@ -14,6 +14,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from groups.checks import start_check
 from groups.models import Failure
 from portal.actions import invite
+from portal.api_keys import create_key
 from portal.models import Role
 from portal.permissions import PAGES
 from registries.models import Credential
@@ -53,6 +54,7 @@ def ids(acme: Any, project: Any, alice: Any) -> dict[str, dict[str, str]]:
     )
     checked = start_check(organization_id=acme.pk, reference=parse("registry.example.com/team/app"), credential=None)
     invited, _ = invite(organization=acme, email="nina@acme.example", role="member", invited_by=alice)
+    key, _ = create_key(organization_id=acme.pk, name="ci", scope="read")
     own = {"org": acme.slug, "project": project.slug, "kind": "self_hosted"}
     return {
         "registries": own | dict.fromkeys(("pk", "id", "credential"), str(credential.pk)),
@@ -60,7 +62,9 @@ def ids(acme: Any, project: Any, alice: Any) -> dict[str, dict[str, str]]:
         | dict.fromkeys(("name", "group"), group.name)
         | dict.fromkeys(("pk", "id", "failure"), str(failure.pk))
         | {"check": str(checked.pk)},
-        "portal": own | {"member": str(acme.memberships.get(user=alice).pk), "invitation": str(invited.pk)},
+        "portal": own
+        | {"member": str(acme.memberships.get(user=alice).pk), "invitation": str(invited.pk)}
+        | {"key": str(key.pk)},
     }
 
 
