@@ -82,7 +82,7 @@ def describe(api: DescribedAPI) -> Described:
 
 def _call(method: str, path: str, operation: dict[str, Any], schemas: dict[str, Any]) -> Call:
     answers = operation["responses"]
-    good = next((answer for status, answer in answers.items() if int(status) < 400), {})
+    good: dict[str, Any] = next((answer for status, answer in answers.items() if int(status) < 400), {})
     return Call(
         method=method.upper(),
         path=path,
@@ -95,7 +95,7 @@ def _call(method: str, path: str, operation: dict[str, Any], schemas: dict[str, 
 
 
 def _parts(body: dict[str, Any], schemas: dict[str, Any]) -> list[Part]:
-    content = next(iter(body.get("content", {}).values()), {})
+    content: dict[str, Any] = next(iter(body.get("content", {}).values()), {})
     schema = _resolved(content.get("schema", {}), schemas)
     required = schema.get("required", [])
     return [
