@@ -57,8 +57,8 @@ class Portal:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[Portal]:
-    """A portal with its data in `folder`."""
+def running(folder: Path, **settings: str) -> Iterator[Portal]:
+    """A portal with its data in `folder` and these variables."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
@@ -69,6 +69,7 @@ def running(folder: Path) -> Iterator[Portal]:
         "PORT": str(port),
         "REDIS_URL": "redis://127.0.0.1:1/0",  # nobody listens: the steps below are the worker
         "DJANGO_SETTINGS_MODULE": "portal.settings",
+        **settings,
     }
     subprocess.run([sys.executable, "manage.py", "prepare"], cwd=CHECKOUT, env=environment, check=True)
     with (folder / "web.log").open("wb") as log:

@@ -60,8 +60,9 @@ class PythonSdk:
         except Exception as error:
             if not hasattr(error, "status"):
                 raise
-            body = error.response.body if getattr(error, "response", None) is not None else {}
-            detail = getattr(error, "detail", None) or (body.get("detail") if isinstance(body, dict) else body)
+            answer = getattr(error, "response", None)
+            told = answer.body if answer is not None else {}
+            detail = getattr(error, "detail", None) or (told.get("detail") if isinstance(told, dict) else told)
             raise ApiRefused(error.status, str(detail)) from None
         return answer._map() if hasattr(answer, "_map") else answer
 
