@@ -20,8 +20,8 @@ from typing import Any
 import structlog
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import Exists, OuterRef, QuerySet, RestrictedError
-from django.db.models.functions import Now
+from django.db.models import Exists, Max, OuterRef, QuerySet, RestrictedError
+from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
 from groups import store
@@ -63,7 +63,7 @@ def discard(names: Iterable[str]) -> None:
 
 def sweep() -> dict[str, int]:
     """Do one pass; return how much went of each kind. Nothing where the storage is away."""
-    before = timezone.now() - timedelta(seconds=settings.PORTAL_BLOB_GRACE_SECONDS)
+    before = _earliest_now() - timedelta(seconds=settings.PORTAL_BLOB_GRACE_SECONDS)
     return {
         "blobs_removed": collect(),
         "orphans_removed": _if_there(remove_orphans, before),
@@ -99,6 +99,13 @@ def remove_orphans(before: datetime) -> int:
                 store.delete(name)
                 removed += 1
     return removed
+
+
+def _earliest_now() -> datetime:
+    """Return what time it is by this machine's clock or the database's, whichever is behind. The store dates its
+    objects by a clock of its own: whichever of ours goes wrong, nothing that was written just now looks old."""
+    database: datetime = Blob.objects.aggregate(now=Coalesce(Max(Now()), Now()))["now"]
+    return min(timezone.now(), database)
 
 
 def _delete_row(rows: QuerySet[Blob]) -> bool:

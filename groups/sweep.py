@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
 
-from groups import checks, garbage
+from groups import checks, garbage, outages
 from groups.actions import delete_image
 from groups.holds import destroy_settled
 from groups.ingest import settle
@@ -53,6 +53,7 @@ def sweep() -> dict[str, int]:
         "checks_ended": checks.end_overdue(),
         "checks_woken": checks.wake_overlooked(),
         "checks_removed": checks.remove_old(),
+        "attempts_forgotten": outages.forget_old(),
         "images_removed": remove_images(),
         **garbage.sweep(),
     }

@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db.models import F
 from django.db.models.functions import Now
 
-from groups import failpoints, garbage
+from groups import failpoints, garbage, outages
 from groups.failpoints import reached
 from groups.holds import settle_credential
 from groups.ingest.claim import Claim
@@ -73,6 +73,7 @@ def fail(claim: Claim, failure: PullFailed, *, step: str, overdue: bool = False)
     with claim.fenced(**only) as image:
         break_off(image, failure.words.title)
         due = _next_attempt(image, failure)
+        outages.note(image, failure.code, step, final=due is None)
         if due is not None:
             _queue_again(claim, image, failure, due)
         else:

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('groups', '0010_nodes_at_work'),
+        ('groups', '0011_unusual_presentations'),
     ]
 
     operations = [

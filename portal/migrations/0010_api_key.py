@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('portal', '0002_invitations_and_activity'),
+        ('portal', '0003_notifications'),
     ]
 
     operations = [

@@ -133,6 +133,55 @@ class Hands:
         assert code == 0, f"the work-horse ended with {code}"
         return {"wall": wall, "cpu": usage.ru_utime + usage.ru_stime, "rss": usage.ru_maxrss * 1024}
 
+    def rows(self) -> dict[str, Any]:
+        """What the checker reads."""
+        from tests.faults import rows
+
+        return rows.read()
+
+    def fingerprint(self, image: str) -> str:
+        """See `tests.faults.rows.fingerprint`."""
+        from tests.faults import rows
+
+        return rows.fingerprint(image)
+
+    def pass_deadline(self, image: str) -> None:
+        """Let the deadline of the image's credential be over."""
+        from tests.faults import rows
+
+        rows.pass_deadline(image)
+
+    def keep_a_credential(self, image: str, settled: bool) -> str:
+        """Make a credential that should be destroyed and isn't: of a pull that is over, or past its deadline."""
+        from tests.faults import rows
+
+        return rows.keep_a_credential(image, settled=settled)
+
+    def drop_a_credential(self, credential: str, image: str) -> None:
+        """Take it back."""
+        from tests.faults import rows
+
+        rows.drop_a_credential(credential, image)
+
+    def repeat(self, model: str, **changed: Any) -> None:
+        """Write the newest row of a model once more, as a new one with these changes."""
+        from django.apps import apps
+
+        rows = apps.get_model("groups", model)._default_manager
+        row = rows.latest("pk")
+        row.pk = uuid.uuid4() if isinstance(row.pk, uuid.UUID) else None
+        for name, value in changed.items():
+            setattr(row, name, value)
+        row.save(force_insert=True)
+
+    def execute(self, sql: str) -> int:
+        """Do something to the database that the product never does; return how many rows it met."""
+        from django.db import connection
+
+        with connection.cursor() as cursor:
+            cursor.execute(sql)
+            return int(cursor.rowcount)
+
     def sweep(self) -> dict[str, int]:
         """One pass of the sweeper."""
         from groups.sweep import sweep

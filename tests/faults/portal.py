@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, Self
 
 CHECKOUT = Path(__file__).parents[2]
+SWEEP_SECONDS = 0.5
 _PR_SET_PDEATHSIG = 1
 
 
@@ -40,6 +41,8 @@ class Process:
 
     def __init__(self, name: str, command: list[str], environment: Mapping[str, str], log: Path) -> None:
         self.name = name
+        self.command = command
+        self.environment = dict(environment)
         self.log = log
         with log.open("ab") as file:
             self._process = subprocess.Popen(
@@ -140,6 +143,7 @@ class Portal:
     def __init__(self, folder: Path, *, template: Path | None = None, **environment: str) -> None:
         self.folder = folder
         self.data = folder / "var"
+        self.blobs = Path(environment.get("PORTAL_STORAGE_URL", f"file://{self.data}/blobs").removeprefix("file://"))
         self.logs = folder / "logs"
         self.failpoints = folder / "failpoints"
         self.temp = folder / "tmp"
@@ -211,9 +215,9 @@ class Portal:
         """Start a worker as `up` starts it."""
         return self.start("worker", self._commands["worker"], PORTAL_ZONE="worker", **environment)
 
-    def start_sweeper(self, every: float = 0.5, **environment: str) -> Process:
+    def start_sweeper(self, **environment: str) -> Process:
         """Start a sweeper that passes oftener than `up` has it."""
-        command = [*self._commands["sweeper"][:-1], str(every)]
+        command = [*self._commands["sweeper"][:-1], str(SWEEP_SECONDS)]
         return self.start("sweeper", command, PORTAL_ZONE="worker", **environment)
 
     def start(self, name: str, command: list[str], **environment: str) -> Process:
@@ -224,6 +228,24 @@ class Portal:
         process = Process(f"{name}-{number}", command, {**self.environment, **environment}, log)
         self.processes.append(process)
         return process
+
+    def tend(self) -> list[Process]:
+        """Start a new worker, sweeper or Redis for each that died, as `up` does; return the new ones."""
+        dead = [each for each in self.processes if not each.is_alive and not each.members()]
+        new = []
+        for process in dead:
+            self.processes.remove(process)
+            kind = process.name.rpartition("-")[0]
+            if kind == "redis":
+                new.append(self.start_redis())
+            elif kind in ("worker", "sweeper"):
+                new.append(self.start(kind, process.command, **process.environment))
+        return new
+
+    def end(self, process: Process) -> None:
+        """End a process that is needed no more."""
+        process.end()
+        self.processes.remove(process)
 
     def workers(self) -> list[Process]:
         """The workers that are alive."""

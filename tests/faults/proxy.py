@@ -86,6 +86,7 @@ class FaultProxy:
     def heal(self) -> None:
         """Take all faults back, and cut what still stalls."""
         self.faults.clear()
+        self.bytes_per_second = None
         self.cut()
 
     def cut(self) -> None:

@@ -1,0 +1,73 @@
+"""A pull is held at each of its turns, and there its work-horse, its worker, or both are killed."""
+
+from __future__ import annotations
+
+import signal
+from typing import Literal
+
+import pytest
+
+from groups import failpoints
+from tests.faults.portal import send
+from tests.faults.stage import Armed, Stage
+
+Way = Literal["horse", "worker", "both"]
+WAYS: tuple[Way, ...] = ("horse", "worker", "both")
+WHEN_IT_FAILS = {failpoints.FAILING, failpoints.FAILING_INSIDE, failpoints.FAILED}
+WHEN_HANDED_OVER = {failpoints.RELEASING, failpoints.RELEASED}
+
+
+@pytest.mark.parametrize("point", failpoints.NAMES)
+def test_a_pull_comes_to_its_end_whoever_is_killed(point: str, stage: Stage) -> None:
+    victims = {way: Armed(stage.portal) for way in WAYS}
+    for each in victims.values():
+        each.arm(failpoints.LAYER_BEGINS if point in WHEN_HANDED_OVER else point)
+    tag = "no-such-tag" if point in WHEN_IT_FAILS else "1.0"
+    pulls = [stage.pull(tag) for _ in WAYS]
+    if point in WHEN_HANDED_OVER:
+        for each in victims.values():
+            told_to_end(stage, each, point)
+
+    # One after the other, as they come: inside of a transaction the first one may keep the others waiting.
+    left = dict(victims)
+    while left:
+        way = stage.until(lambda: next((way for way, each in left.items() if each.held(point)), None))
+        kill(left.pop(way), point, way)
+    if not stage.portal.workers():
+        stage.portal.start_worker()
+    ends = stage.settle(*pulls)
+
+    failed = point in WHEN_IT_FAILS
+    assert {end["status"] for end in ends} == {"failed" if failed else "ready"}
+    assert {end["failure"] for end in ends} == {"image_not_found" if failed else None}
+    assert not any(end["live_credential"] for end in ends)
+    assert sorted(end["attempt"] for end in ends) == attempts(point)
+    stage.end_workers()
+    stage.check()
+
+
+def attempts(point: str) -> list[int]:
+    """How many attempts the three pulls need: one more each that loses its work-horse before it is over."""
+    if point in WHEN_HANDED_OVER:
+        return [2, 2, 2]
+    return [1, 1, 1] if point in (failpoints.FINISHED, failpoints.FAILED) else [1, 2, 2]
+
+
+def told_to_end(stage: Stage, victim: Armed, point: str) -> None:
+    """Have a worker that is held in a layer hand its pull over."""
+    stage.until(lambda: victim.held(failpoints.LAYER_BEGINS))
+    victim.arm(point)
+    victim.process.send(signal.SIGTERM)
+    (victim.folder / failpoints.LAYER_BEGINS).unlink()
+
+
+def kill(victim: Armed, point: str, way: Way) -> None:
+    """Kill what stands at the point, and let go who survives."""
+    horse = victim.held(point)
+    assert horse is not None
+    assert horse in victim.process.horses()
+    if way in ("horse", "both"):
+        send(horse, signal.SIGKILL)
+    if way in ("worker", "both"):
+        victim.process.send(signal.SIGKILL)
+    victim.disarm()
