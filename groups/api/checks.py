@@ -5,12 +5,13 @@ What the registry was shown is destroyed when the check is over, or when nobody 
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from typing import Any
 
 from django.db import close_old_connections, transaction
-from ninja import JSONL, Router
+from ninja import JSONL, Query, Router
 
 from groups import verdict
 from groups.api.credentials import add_from, read_reference
@@ -26,8 +27,13 @@ from registries.models import Credential
 router = Router(tags=["checks"], exclude_unset=True)
 
 PAUSE = 0.25
-LONGEST = 180.0
+LONGEST_WAIT = 120
 AGAIN_SECONDS = 60
+MOST_LISTENERS = 4
+"""How many answers of one web process may wait for checks at once: each of them holds a thread."""
+
+_listening = 0
+_lock = threading.Lock()
 
 
 @router.post(
@@ -36,9 +42,16 @@ AGAIN_SECONDS = 60
     operation_id="check_image",
     openapi_extra={"responses": described_problems()},
 )
-def check_image(request: Any, organization_name: str, payload: CheckPrototype) -> Iterator[dict[str, Any]]:
+def check_image(
+    request: Any,
+    organization_name: str,
+    payload: CheckPrototype,
+    wait: int = Query(60, ge=0, le=LONGEST_WAIT, description="How many seconds to listen at most."),  # type: ignore[type-arg]
+) -> Iterator[dict[str, Any]]:
     """Check an image: its registry, the credentials, the manifest, the platform and the size. The answer is a line of
-    JSON for each step as it begins and ends, and a last one with the result."""
+    JSON for each step as it begins and ends, and a last one with the result, as far as it is known by then."""
+    if _listening >= MOST_LISTENERS:
+        raise Refused(429, "too_many_checks", "Many checks are being listened to. Try again.", retry_after=5)
     reference = read_reference(payload.image, field="image")
     try:
         with transaction.atomic():
@@ -52,12 +65,13 @@ def check_image(request: Any, organization_name: str, payload: CheckPrototype) -
             row = start_check(organization_id=request.organization.pk, reference=reference, credential=credential)
     except TooManyChecks as refused:
         raise Refused(429, "too_many_checks", refused.text, retry_after=AGAIN_SECONDS) from None
-    return _lines(row, credential)
+    return _lines(row, credential, wait)
 
 
-def _lines(row: ImageCheck, credential: Credential | None) -> Iterator[dict[str, Any]]:
+def _lines(row: ImageCheck, credential: Credential | None, wait: int) -> Iterator[dict[str, Any]]:
     told: dict[str, str] = {}
-    end = time.monotonic() + LONGEST
+    end = time.monotonic() + wait
+    _count(1)
     try:
         while True:
             row.refresh_from_db()
@@ -70,9 +84,16 @@ def _lines(row: ImageCheck, credential: Credential | None) -> Iterator[dict[str,
                 return
             time.sleep(PAUSE)
     finally:
+        _count(-1)
         if credential is not None:
             destroy(credential.pk, because=Credential.Because.SETTLED)
         close_old_connections()
+
+
+def _count(more: int) -> None:
+    global _listening
+    with _lock:
+        _listening += more
 
 
 def step_answer(step: StepLine) -> dict[str, Any]:

@@ -63,6 +63,22 @@ def test_an_image_that_is_none_is_refused_before_anything_is_kept(db: None, spea
     assert not ImageCheck.objects.exists()
 
 
+def test_who_listens_no_longer_hears_how_it_stands(transactional_db: None, speaks: Any) -> None:
+    answer = speaks().post(HERE + "/checks?wait=0", {"image": "registry.example.com/team/app:1"})
+
+    (line,) = b"".join(answer.streaming_content).splitlines()
+    assert json.loads(line)["result"]["status"] == "queued"
+
+
+def test_only_so_many_listen_at_once(db: None, speaks: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("groups.api.checks._listening", 4)
+
+    answer = speaks().post(HERE + "/checks", {"image": "registry.example.com/team/app:1"})
+
+    assert (answer.status_code, answer.json()["code"]) == (429, "too_many_checks")
+    assert not ImageCheck.objects.exists()
+
+
 def test_too_many_checks_have_to_wait(db: None, speaks: Any) -> None:
     speaker: Speaker = speaks()
     answers = [speaker.post(HERE + "/checks", {"image": "registry.example.com/team/app:1"}) for _ in range(6)]
