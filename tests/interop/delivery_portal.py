@@ -119,6 +119,19 @@ class Steps:
 
         create_organization(slug="acme", name="Acme", owner=User.objects.create_user("alice@acme.example"))
 
+    def api_key(self) -> str:
+        """Make a key of Acme's that may do everything."""
+        from portal.api_keys import create_key
+        from portal.models import Organization
+
+        return create_key(organization_id=Organization.objects.get().pk, name="test", scope="write")[1]
+
+    def credentials(self) -> list[str]:
+        """The kinds of all credentials."""
+        from registries.models import Credential
+
+        return list(Credential.objects.order_by("provider").values_list("provider", flat=True))
+
     def group(self, name: str, sizes: list[int], replicas: int = 1) -> list[str]:
         """Make and start a group whose image has layers of about these sizes; return them in base64, in order."""
         from groups.actions import start
