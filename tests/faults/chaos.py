@@ -38,6 +38,9 @@ WORKERS = 4
 IMAGES = 8
 ORGANIZATIONS = ("acme", "umbrella", "globex")
 USER, SECRET = "robot", "chaos-canary-77e2"
+BYTES_PER_SECOND = 3_000_000
+"""Of each connection to a registry, so that pulls take long enough to be met by a fault."""
+STRIKES = (0.1, 1.2)
 DISK_BYTES = 300_000_000
 SETTLING_SECONDS = 150.0
 EXPLAINED = {"interrupted", "registry_unreachable", "store_failed", "digest_mismatch", "rate_limited"}
@@ -118,7 +121,7 @@ class Chaos:
         kind = self._chance.choices(["good", "wrong password", "no such tag"], [12, 1, 1])[0]
         tag = "missing" if kind == "no such tag" else "1.0"
         made = self._portal.hands.create(
-            organization=self._chance.choice(ORGANIZATIONS),
+            organization=self._organization(),
             name=f"app-{len(self.pulls)}",
             reference=f"{source.proxy.host}/team/app-{number}:{tag}",
             username=source.user,
@@ -129,6 +132,14 @@ class Chaos:
         self.witness.layers[pull.image] = self._images[number].layer_digests
         self.pulls.append(pull)
         self._going_on[pull.image] = pull
+
+    def _organization(self) -> str:
+        """One whose pulls share layers, or a new one that has none yet."""
+        if self._chance.random() < 0.4:
+            return self._chance.choice(ORGANIZATIONS)
+        slug = f"new-{len(self.pulls)}"
+        self._portal.hands.organization(slug=slug)
+        return slug
 
     def _delete(self, pull: Open) -> None:
         self._portal.hands.delete(group=pull.group)
@@ -168,6 +179,8 @@ def main() -> int:
         for _ in range(WORKERS):
             portal.start_worker()
 
+        for source in sources:
+            source.proxy.bytes_per_second = BYTES_PER_SECOND
         began = time.monotonic()
         _rage(portal, chaos, nemesis, chance, until=began + seconds)
         nemesis.relent()
@@ -198,14 +211,14 @@ def main() -> int:
 
 
 def _rage(portal: Portal, chaos: Chaos, nemesis: Nemesis, chance: random.Random, *, until: float) -> None:
-    """Faults every second or so, who died replaced half a second later, members at work all the time."""
+    """Faults every half second or so, who died replaced half a second later, members at work all the time."""
     strike_at = time.monotonic() + 2
     while time.monotonic() < until:
         portal.tend()
         chaos.step()
         if time.monotonic() > strike_at:
             nemesis.strike()
-            strike_at = time.monotonic() + chance.uniform(0.2, 2.0)
+            strike_at = time.monotonic() + chance.uniform(*STRIKES)
         time.sleep(0.2)
 
 
