@@ -33,6 +33,7 @@ from registries.providers import PROVIDERS
 from registries.providers.recognise import recognise
 
 STALE = "Somebody else was first: the group has changed meanwhile. This is how it stands now."
+MOST_LOOKS = 20
 _ABOUT_CREDENTIALS = {failure.code for failure in ABOUT_CREDENTIALS}
 
 
@@ -118,6 +119,7 @@ def _act(request: Any, name: str, action: Any, verb: str) -> HttpResponse:
 
 def _failure(request: Any, group: ContainerGroup, row: Failure, form: RetryForm) -> HttpResponse:
     provider = PROVIDERS.get(row.provider)
+    requests = list(row.support_requests.order_by("created_at"))
     context = {
         "group": group,
         "failure": row,
@@ -125,7 +127,9 @@ def _failure(request: Any, group: ContainerGroup, row: Failure, form: RetryForm)
         "hint": provider.hints.get(row.code, "") if provider else "",
         "form": form,
         "can_retry": group.status == ContainerGroup.Status.FAILED,
-        "requests": row.support_requests.order_by("created_at"),
+        "requests": requests,
+        "shared": any(each.shares for each in requests),
+        "looks": row.looks.select_related("person")[:MOST_LOOKS],
     }
     return render(request, "groups/failure.html", context, status=heard(form))
 

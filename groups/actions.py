@@ -12,6 +12,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -20,6 +21,7 @@ from groups.environment import seal_environment
 from groups.holds import settle_credential
 from groups.instances import add_instances, end_instances, end_surplus, follow
 from groups.models import Blob, ContainerGroup, Image
+from groups.options import seal_options
 from groups.states import Stale, move
 from groups.wakeups import wake_pull
 from registries.actions import extend_for_pull, pull_seconds
@@ -46,12 +48,13 @@ def create(
     restart_policy: str = ContainerGroup.RestartPolicy.ALWAYS,
     autostart: bool = False,
     created_by_id: Any = None,
+    options: dict[str, Any] | None = None,
 ) -> ContainerGroup:
-    """Write the group as `pending` with its image `queued`, and wake a worker. Raises IntegrityError when the
-    project has a group of this name."""
+    """Write the group as `pending` with its image `queued`, and wake a worker. `options` are settings beyond columns
+    (`groups.options`). Raises IntegrityError when the project has a group of this name."""
     group_id = uuid.uuid4()
     with transaction.atomic():
-        image = _queue_image(organization_id, reference, credential)
+        image = queue_image(organization_id, reference, credential)
         return ContainerGroup.objects.create(
             id=group_id,
             organization_id=organization_id,
@@ -67,6 +70,7 @@ def create(
             environment=seal_environment(group_id, environment or {}),
             restart_policy=restart_policy,
             created_by_id=created_by_id,
+            options=seal_options(group_id, options or {}),
         )
 
 
@@ -75,12 +79,13 @@ def retry(group: ContainerGroup, *, credential: Credential | None) -> ContainerG
     its record, the Failure, stays."""
     _only_from(group, Status.FAILED)
     with transaction.atomic():
-        failed = _lock_image(group)
-        if failed is None:
+        images = lock_images(group)
+        if images is None:
             raise Stale(f"ContainerGroup {group.pk} is gone")
-        image = _queue_image(group.organization_id, parse(failed.reference), credential)
+        failed, _ = images
+        image = queue_image(group.organization_id, parse(failed.reference), credential)
         move(group, to=Status.PENDING, image=image)
-        _drop(failed)
+        drop(failed)
     return group
 
 
@@ -125,10 +130,11 @@ def delete(group: ContainerGroup) -> None:
     """Delete the group with its image. A pull in progress loses its row and stops; blobs are collected by `sweep`.
     Failure records and the delivery ledger stay."""
     with transaction.atomic():
-        image = _lock_image(group)
+        images = lock_images(group)
         group.delete()
-        if image is not None:
-            _delete_image(image)
+        for image in images or ():
+            if image is not None:
+                delete_locked(image)
 
 
 def delete_image(image_id: Any, *, older_than: timedelta) -> bool:
@@ -137,37 +143,46 @@ def delete_image(image_id: Any, *, older_than: timedelta) -> bool:
     with transaction.atomic():
         ours = Image.objects.filter(pk=image_id, created_at__lt=Now() - older_than)
         image = ours.select_for_update().first()
-        if image is None or ContainerGroup.objects.filter(image=image).exists():
+        if image is None or ContainerGroup.objects.filter(Q(image=image) | Q(next_image=image)).exists():
             return False
-        _delete_image(image)
+        delete_locked(image)
     return True
 
 
-def _delete_image(image: Image) -> None:
+def delete_locked(image: Image) -> None:
+    """Delete an image that is locked and that no group has, with its hold on the credential."""
     credential_id = image.credential_id
-    _drop(image)
+    drop(image)
     if credential_id is not None:
         settle_credential(credential_id)
 
 
-def _drop(image: Image) -> None:
+def drop(image: Image) -> None:
     """Delete the row with its layers; what they were kept in is for `groups.garbage` from now on."""
     blobs = list(Blob.objects.filter(layers__image=image).distinct().values_list("pk", flat=True))
     image.delete()
     garbage.let_go(blobs)
 
 
-def _lock_image(group: ContainerGroup) -> Image | None:
-    """Lock the group's image, then the group, the order in which a pull ends; return the image that it has now,
-    whatever the row in hand says. None where the group is gone."""
+def lock_images(group: ContainerGroup) -> tuple[Image, Image | None] | None:
+    """Lock the group's images, then the group, the order in which a pull ends; return the image that it has now and
+    the one that is to follow, whatever the row in hand says. None where the group is gone."""
+    rows = ContainerGroup.objects.filter(pk=group.pk)
     while True:
         before = transaction.savepoint()
-        image = Image.objects.select_for_update(of=("self",)).filter(groups=group.pk).first()
-        current = ContainerGroup.objects.select_for_update().filter(pk=group.pk).first()
-        if current is None or (image is not None and image.pk == current.image_id):
+        has = rows.values_list("image_id", "next_image_id").first()
+        locked = Image.objects.select_for_update(of=("self",)).filter(pk__in=[each for each in has or () if each])
+        images = {image.pk: image for image in locked.order_by("pk")}
+        current = rows.select_for_update(of=("self",)).first()
+        if current is None:
             transaction.savepoint_commit(before)
-            return image if current is not None else None
-        # A retry gave the group another image while we waited: let go of both, for the order's sake.
+            return None
+        image = images.get(current.image_id)
+        follower = images.get(current.next_image_id) if current.next_image_id else None
+        if image is not None and (follower is not None or current.next_image_id is None):
+            transaction.savepoint_commit(before)
+            return image, follower
+        # Somebody gave the group another image while we waited: let go of all, for the order's sake.
         transaction.savepoint_rollback(before)
 
 
@@ -178,7 +193,7 @@ def _only_from(group: ContainerGroup, *statuses: str) -> None:
         raise Stale(f"ContainerGroup {group.pk} is {group.status}")
 
 
-def _queue_image(organization_id: Any, reference: Reference, credential: Credential | None) -> Image:
+def queue_image(organization_id: Any, reference: Reference, credential: Credential | None) -> Image:
     """Write the work order of a pull and wake a worker on commit."""
     now = timezone.now()
     if credential is not None:

@@ -9,6 +9,9 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
+from django.core.exceptions import NON_FIELD_ERRORS
+from django.db import transaction
+from django.forms import Form
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
@@ -20,29 +23,40 @@ from groups import verdict
 from groups.checks import TooManyChecks, start_check
 from groups.forms import ImageForm
 from groups.models import ImageCheck
+from groups.views import add_typed, reading, typed_credential
 
 
-@sensitive_post_parameters("environment", "command")
+@sensitive_post_parameters()
 @require_POST
 @never_cache
 def check(request: Any, org: str, project: str) -> HttpResponse:
-    """Check the form's image with its credential. A `repository` is completed by the credential's `host`."""
+    """Check the form's image with its credential. A `repository` is completed by the credential's `host`. One that is
+    typed with the image is sealed first; the form then has it chosen, and nobody types it again."""
     form = ImageForm(_asked(request.POST), organization_id=request.organization.pk)
-    if not form.is_valid():
-        texts = [str(text) for errors in form.errors.values() for text in errors]
-        return _refused(request, " ".join(texts))
+    valid = form.is_valid()
+    typed = typed_credential(request, form)
+    if typed is not None:
+        typed.judges_slips = False  # a likely slip is what the check finds out
+        valid = typed.is_valid() and valid
+    if not valid:
+        return _refused(request, " ".join([*_texts(form), *(_texts(typed) if typed else [])]))
     try:
-        row = start_check(
-            organization_id=request.organization.pk,
-            reference=form.cleaned_data["image"],
-            credential=form.cleaned_data["credential"],
-            created_by_id=request.user.pk,
-        )
+        with transaction.atomic():
+            credential = add_typed(request, typed) if typed else form.cleaned_data["credential"]
+            row = start_check(
+                organization_id=request.organization.pk,
+                reference=form.cleaned_data["image"],
+                credential=credential,
+                created_by_id=request.user.pk,
+            )
     except TooManyChecks as refused:
         return _refused(request, refused.text)
     if not request.htmx:
         return redirect("groups:checked", org, project, row.pk)
-    return render(request, "groups/check.html", {"verdict": verdict.tell(row)})
+    context: dict[str, Any] = {"verdict": verdict.tell(row)}
+    if typed:
+        context |= {"sealed": True, **reading(request, str(form.cleaned_data["image"]), str(credential.pk))}
+    return render(request, "groups/check.html", context)
 
 
 @require_GET
@@ -57,6 +71,15 @@ def checked(request: Any, org: str, project: str, check: uuid.UUID) -> HttpRespo
         # Heard by what else on the page shows the credential's life.
         response = HttpResponseStopPolling(response.content, headers={"HX-Trigger": "check-over"})
     return response
+
+
+def _texts(form: Form) -> list[str]:
+    """Errors of a form in one line each, with the field where that is not the image itself."""
+    return [
+        str(text) if name in ("image", "credential", NON_FIELD_ERRORS) else f"{form.fields[name].label}: {text}"
+        for name, errors in form.errors.items()
+        for text in errors
+    ]
 
 
 def _asked(data: Any) -> dict[str, str]:

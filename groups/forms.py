@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from groups.models import ContainerGroup
 from groups.models.group import GROUP_NAME
+from groups.typed_credential import NEW
 from registries.forms import ProviderValuesForm
 from registries.hosts import check_host
 from registries.models import Credential
@@ -83,8 +84,10 @@ class ImageForm(forms.Form):
         error_messages={"invalid_choice": "This credential is no longer here. Choose another one, or add it again."},
     )
 
-    def __init__(self, *args: Any, organization_id: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
+    def __init__(self, data: Any = None, *args: Any, organization_id: Any, **options: Any) -> None:
+        self.types_credential = data is not None and data.get("credential") == NEW
+        """Whether the credential is typed beside the image, in a form of its own."""
+        super().__init__(_without_choice(data) if self.types_credential else data, *args, **options)
         choice: Any = self.fields["credential"]
         choice.queryset = live_credentials(organization_id)
 
@@ -172,6 +175,12 @@ class GroupForm(ImageForm):
         return read_environment(self.cleaned_data["environment"])
 
 
+def _without_choice(data: Any) -> Any:
+    rest = data.copy()
+    rest["credential"] = ""
+    return rest
+
+
 def mismatch(credential_host: str, image_host: str) -> str:
     """The words for a credential that is another registry's."""
     return (
@@ -237,6 +246,12 @@ class RetryForm(ProviderValuesForm):
         if self.cleaned_data.get("use") == self.NEW:
             self.check_values(self.registry)
         return self.cleaned_data
+
+
+class ScaleForm(forms.Form):
+    """How many replicas a group is to have."""
+
+    replicas = forms.IntegerField(label="Replicas", validators=_between(0, 500))
 
 
 class DeleteForm(forms.Form):

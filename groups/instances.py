@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import Case, Count, F, Q, Value, When
 from django.db.models.functions import Now
 
-from groups.models import ContainerGroup, Instance
+from groups.models import ContainerGroup, Image, Instance
 from groups.states import Stale, move
 
 Status = ContainerGroup.Status
@@ -49,6 +49,25 @@ def end_instances(group: ContainerGroup) -> None:
     """Ask every instance of the group to stop. Those that no node has are gone at once."""
     group.instances.filter(node__isnull=True).delete()
     _stop(list(group.instances.exclude(state=STOPPING)))
+
+
+def renew_instances(group: ContainerGroup) -> None:
+    """Have the group, where it runs, run anew: what it has is asked to stop, and as many instances are written. The
+    group's row is locked."""
+    if group.status in (Status.DEPLOYING, Status.RUNNING):
+        end_instances(group)
+        add_instances(group)
+        follow(group.pk)
+
+
+def take_over(image: Image) -> None:
+    """Have the groups that waited for this image use it from now on. Called in the transaction that makes it ready;
+    the images that they had are for `groups.sweep`."""
+    for group in image.next_for.select_for_update(of=("self",)).order_by("pk"):
+        rows = ContainerGroup.objects.filter(pk=group.pk)
+        rows.update(image=image, next_image=None, version=F("version") + 1, changed_at=Now())
+        group.refresh_from_db()
+        renew_instances(group)
 
 
 def end_surplus(group: ContainerGroup) -> None:

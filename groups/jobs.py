@@ -26,20 +26,21 @@ def pull(image_id: str) -> None:
         if claimed := claim(row_id):
             pipeline.pull(claimed)
 
-    _run("pull", image_id, work)
+    run_job("pull", image_id, work)
 
 
 def prepare(instance_id: str) -> None:
     """Make the manifest with which the instance's node can open its image."""
-    _run("prepare", instance_id, manifests.prepare)
+    run_job("prepare", instance_id, manifests.prepare)
 
 
 def check(check_id: str) -> None:
     """Check the image, if this worker is the first that comes for it."""
-    _run("check", check_id, checking.check)
+    run_job("check", check_id, checking.check)
 
 
-def _run(job: str, text: str, work: Callable[[uuid.UUID], object]) -> None:
+def run_job(job: str, text: str, work: Callable[[uuid.UUID], object]) -> None:
+    """Do the work for the row of that id, and log what goes wrong without a traceback, which might hold secrets."""
     close_old_connections()
     try:
         work(uuid.UUID(text))

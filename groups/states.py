@@ -2,17 +2,18 @@
 
 `move` is a compare-and-set: it changes the row only where the status is still the one the caller saw, so that of
 two who act at once one wins and the other hears Stale. Nothing else writes a status. What follows from a move is
-the caller's.
+the caller's, but for what people want to hear of a group: that is written with it (`groups.occurrences`).
 """
 
 from __future__ import annotations
 
 from typing import Any, TypeVar
 
-from django.db import models
+from django.db import models, transaction
 from django.db.models.functions import Now
 
 from groups.models import ContainerGroup, Image, ImageCheck, Instance
+from groups.occurrences import note_move
 
 Row = TypeVar("Row", ContainerGroup, Image, Instance, ImageCheck)
 
@@ -77,7 +78,10 @@ def move(row: Row, *, to: str, only: dict[str, Any] | None = None, **fields: Any
     values: dict[str, Any] = {name: to, **fields}
     # django-stubs can't see that a type variable of models has a default manager.
     query = type(row)._default_manager.filter(pk=row.pk, **{name: was}, **(only or {}))
-    if query.update(**values) != 1:
-        raise Stale(f"{type(row).__name__} {row.pk} is no longer {was}")
-    row.refresh_from_db(fields=list(values))
+    with transaction.atomic():
+        if query.update(**values) != 1:
+            raise Stale(f"{type(row).__name__} {row.pk} is no longer {was}")
+        row.refresh_from_db(fields=list(values))
+        if isinstance(row, ContainerGroup):
+            note_move(row, was)
     return row

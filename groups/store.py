@@ -149,6 +149,12 @@ def local_path(name: str) -> Path | None:
     return Path(storage.path(name)) if isinstance(storage, FileSystemStorage) else None
 
 
+def signed_url(name: str) -> str:
+    """Return an address at the object store itself under which anybody reads the blob for a minute. Raises
+    StoreFailed."""
+    return _try("signed_url", lambda: str(_blobs().url(name)))
+
+
 def names() -> Iterator[str]:
     """Yield the name of every blob. Raises StoreFailed."""
     for organization in _folders(""):

@@ -11,19 +11,20 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Sum
 from django.utils import timezone
 
 import groups.failures  # noqa: F401 (its words are described here)
+from groups import deliveries
+from groups.deliveries import Unusual
 from groups.ingest.settle import MOST_ATTEMPTS
-from groups.models import ContainerGroup, Failure, Image, Instance, NodeToken, PullStep, Redemption
+from groups.models import ContainerGroup, Failure, Image, Instance, PullStep
 from groups.nodes.scheduler import nodes_with_room
 from groups.trail import StepLine, in_the_failures_words, seconds_between, step_line, step_lines
 from registries.failures import describe
 
 Status = ContainerGroup.Status
 NEWEST = 20
-"""How many deliveries, refusals and failures a page shows."""
+"""How many failures a page shows."""
 CARGO_WIDTH = 1000.0
 CARGO_GAP = 6.0
 
@@ -36,15 +37,6 @@ _NOW_DOING = {
     "size": "Judging the size",
     "store": "Checking that everything is stored",
     "destroy": "Destroying the credential",
-}
-_REFUSALS = {
-    "unknown": "an unknown token was presented",
-    "other_node": "another node presented this token",
-    "replayed": "the token had been used before",
-    "expired": "the token had expired",
-    "revoked": "the token had been withdrawn",
-    "layer_again": "a layer was asked for again",
-    "not_listed": "something outside of this image was asked for",
 }
 
 
@@ -89,6 +81,7 @@ class Story:
     progress: Progress
     instances: list[Instance]
     deliveries: list[Any]
+    unusual: list[Unusual]
     failures: list[Failure]
     most_attempts: int = MOST_ATTEMPTS
     now: datetime = field(default_factory=timezone.now)
@@ -140,7 +133,8 @@ def tell(group: ContainerGroup) -> Story:
         cargo=_cargo(layers, progress.total),
         progress=progress,
         instances=instances,
-        deliveries=_deliveries(group),
+        deliveries=deliveries.newest(group),
+        unusual=deliveries.unusual(group),
         failures=list(group.failures.order_by("-created_at")[:NEWEST]),
         now=now,
     )
@@ -186,23 +180,6 @@ def _cargo(layers: list[Any], total: int) -> list[Crate]:
     return crates
 
 
-def _deliveries(group: ContainerGroup) -> list[Any]:
-    """The newest tokens of the group with what was sent, and what was refused."""
-    tokens = list(
-        NodeToken.objects.filter(group=group)
-        .annotate(sent=Sum("layer_deliveries__sent_bytes"))
-        .order_by("-issued_at")[:NEWEST]
-    )
-    refused = Redemption.objects.filter(token__in=tokens, outcome=Redemption.Outcome.REFUSED).order_by("-created_at")
-    by_token: dict[Any, list[Redemption]] = {}
-    for each in refused[: NEWEST * 5]:
-        each.words = _REFUSALS.get(each.reason, "refused")  # type: ignore[attr-defined]
-        by_token.setdefault(each.token_id, []).append(each)
-    for token in tokens:
-        token.refusals = by_token.get(token.pk, [])  # type: ignore[attr-defined]
-    return tokens
-
-
 def _sentence(story: Story) -> str:
     group = story.group
     up = sum(each.state == Instance.State.RUNNING for each in story.instances)
@@ -212,21 +189,35 @@ def _sentence(story: Story) -> str:
         case Status.STOPPED if story.instances:
             count = len(story.instances)
             return f"Stopping: {count} instance{'s' if count != 1 else ''} still to end."
+        case Status.STOPPED if group.ended_badly:
+            return _ended_badly(group)
         case Status.STOPPED:
             return "The image is here, encrypted. Nothing runs until somebody starts the group."
         case Status.DEPLOYING:
             states = Counter(each.state for each in story.instances)
             waiting, coming = states["allocating"], states["downloading"] + states["creating"]
-            parts = [f"{up} of {group.replicas} running"]
+            parts = [f"{up} of {group.replicas} running", *_ended_so_far(group)]
             parts += [f"{coming} on {'its' if coming == 1 else 'their'} way"] if coming else []
             parts += [f"{waiting} waiting for a node"] if waiting else []
             said = [", ".join(parts), _what_nodes_say(story.instances), _why_none_comes(group) if waiting else ""]
             return " ".join(f"{each}." for each in said if each)
         case Status.RUNNING:
-            return f"{up} of {group.replicas} running."
+            return f"{', '.join([f'{up} of {group.replicas} running', *_ended_so_far(group)])}."
         case Status.SUCCEEDED:
             return "Every replica ended, without an error."
     return story.failure.words.title + "." if story.failure else "The pull failed."
+
+
+def _ended_so_far(group: ContainerGroup) -> list[str]:
+    ended = group.ended_well + group.ended_badly
+    failed = f" ({group.ended_badly} with an error)" if group.ended_badly else ""
+    return [f"{ended} ended{failed}"] if ended else []
+
+
+def _ended_badly(group: ContainerGroup) -> str:
+    ended = group.ended_well + group.ended_badly
+    which = "its one replica" if ended == group.ended_badly == 1 else f"{group.ended_badly} of {ended} replicas"
+    return f"Nothing runs: {which} ended with an error, last with exit code {group.last_exit_code}."
 
 
 def _what_nodes_say(instances: list[Instance]) -> str:

@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
 
-from groups import checks, garbage
+from groups import checks, garbage, outages
 from groups.actions import delete_image
 from groups.holds import destroy_settled
 from groups.ingest import settle
@@ -53,6 +53,7 @@ def sweep() -> dict[str, int]:
         "checks_ended": checks.end_overdue(),
         "checks_woken": checks.wake_overlooked(),
         "checks_removed": checks.remove_old(),
+        "attempts_forgotten": outages.forget_old(),
         "images_removed": remove_images(),
         **garbage.sweep(),
     }
@@ -105,7 +106,9 @@ def wake_manifests() -> int:
 def remove_images() -> int:
     """Delete images that no group has, with their hold on a credential. Returns how many."""
     grace = timedelta(seconds=settings.PORTAL_BLOB_GRACE_SECONDS)
-    left = Image.objects.filter(groups__isnull=True, created_at__lt=Now() - grace).values_list("pk", flat=True)
+    left = Image.objects.filter(groups__isnull=True, next_for__isnull=True, created_at__lt=Now() - grace).values_list(
+        "pk", flat=True
+    )
     return sum(delete_image(image_id, older_than=grace) for image_id in left)
 
 

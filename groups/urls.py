@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from groups import action_views, check_views, views
+from groups import action_views, check_views, instance_views, ledger_views, views
 
 app_name = "groups"
 urlpatterns = [
@@ -21,5 +21,12 @@ urlpatterns = [
     path("<slug:name>/stop/", action_views.stop, name="stop"),
     path("<slug:name>/retry/", action_views.retry, name="retry"),
     path("<slug:name>/delete/", action_views.delete, name="delete"),
+    path("<slug:name>/scale/", instance_views.scale, name="scale"),
+    path("<slug:name>/instances/<uuid:instance>/restart/", instance_views.restart, name="instance_restart"),
+    path("<slug:name>/instances/<uuid:instance>/recreate/", instance_views.recreate, name="instance_recreate"),
+    path("<slug:name>/instances/<uuid:instance>/reallocate/", instance_views.reallocate, name="instance_reallocate"),
+    path("<slug:name>/ledger/", ledger_views.ledger, name="ledger"),
+    path("<slug:name>/ledger.csv", ledger_views.export, name="ledger_csv"),
+    path("<slug:name>/ledger/<uuid:token>/revoke/", ledger_views.revoke, name="token_revoke"),
     path("<slug:name>/failures/<uuid:failure>/", action_views.failure, name="failure"),
 ]

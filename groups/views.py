@@ -18,15 +18,27 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.cache import get_conditional_response, patch_cache_control
 from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods
 from django_htmx.http import HttpResponseClientRedirect, HttpResponseStopPolling
 
 from groups import actions, listing, story
 from groups.environment import open_environment
-from groups.forms import NAME_TAKEN, DeleteForm, GroupForm, ReferenceField, live_credentials
+from groups.forms import (
+    NAME_TAKEN,
+    DeleteForm,
+    GroupForm,
+    ImageForm,
+    ReferenceField,
+    ScaleForm,
+    live_credentials,
+)
 from groups.models import ContainerGroup
+from groups.typed_credential import NEW, TypedCredentialForm
 from groups.versions import group_version
+from registries.models import Credential
 from registries.oci.reference import Reference
+from registries.providers.docker_hub import DOCKER_HUB
 from registries.providers.recognise import recognise
 
 NONE = "none"
@@ -49,10 +61,11 @@ def rows(request: Any, org: str, project: str) -> HttpResponse:
     return _live(request, found.version, lambda: render(request, "groups/rows.html", {"listing": found}))
 
 
+@sensitive_post_parameters()
 @require_http_methods(["GET", "POST"])
 @never_cache
 def new(request: Any, org: str, project: str) -> HttpResponse:
-    """Write a group and have its image pulled."""
+    """Write a group and have its image pulled, with a credential that is here or is typed with it."""
     chosen = {name: request.GET[name][:512] for name in ("image", "credential", "name") if name in request.GET}
     form = GroupForm(
         request.POST if request.method == "POST" else None,
@@ -60,31 +73,40 @@ def new(request: Any, org: str, project: str) -> HttpResponse:
         organization_id=request.organization.pk,
         project_id=request.project.pk,
     )
-    if form.is_valid():
-        values = {name: value for name, value in form.cleaned_data.items() if name != "image"}
+    typed = typed_credential(request, form)
+    if form.is_valid() and (typed is None or typed.is_valid()):
         try:
-            with transaction.atomic():
-                group = actions.create(
-                    organization_id=request.organization.pk,
-                    project_id=request.project.pk,
-                    reference=form.cleaned_data["image"],
-                    created_by_id=request.user.pk,
-                    **values,
-                )
-                request.record("group.created", group.name, group.image.reference, address=address_of(request, group))
+            group = _create(request, form, typed)
         except IntegrityError:
             form.add_error("name", NAME_TAKEN)
         else:
             return to_group(request, group)
-    read_back = _read_back(request, str(form["image"].value() or ""), str(form["credential"].value() or ""))
+    picked = NEW if form.types_credential else str(form["credential"].value() or "")
+    read_back = reading(request, str(form["image"].value() or ""), picked, typed)
     return render(request, "groups/new.html", {"form": form, **read_back}, status=heard(form))
+
+
+def _create(request: Any, form: GroupForm, typed: TypedCredentialForm | None) -> ContainerGroup:
+    values = {name: value for name, value in form.cleaned_data.items() if name != "image"}
+    with transaction.atomic():
+        if typed is not None:
+            values["credential"] = add_typed(request, typed)
+        group = actions.create(
+            organization_id=request.organization.pk,
+            project_id=request.project.pk,
+            reference=form.cleaned_data["image"],
+            created_by_id=request.user.pk,
+            **values,
+        )
+        request.record("group.created", group.name, group.image.reference, address=address_of(request, group))
+    return group
 
 
 @require_GET
 @never_cache
 def read(request: Any, org: str, project: str) -> HttpResponse:
-    """Say how an image reference is understood, and which credentials fit its registry."""
-    context = _read_back(request, request.GET.get("image", ""), request.GET.get("credential", ""))
+    """Say how an image reference is understood, which credentials fit its registry, and what it asks for."""
+    context = reading(request, request.GET.get("image", ""), request.GET.get("credential", ""))
     return render(request, "groups/reading.html", context)
 
 
@@ -158,20 +180,41 @@ def _listing(request: Any) -> listing.Listing:
     )
 
 
-def show(request: Any, group: ContainerGroup, form: DeleteForm) -> HttpResponse:
-    """The group's page, with the form that deletes it as it stands."""
+def show(request: Any, group: ContainerGroup, form: DeleteForm, scale: ScaleForm | None = None) -> HttpResponse:
+    """The group's page, with the forms that delete and scale it as they stand."""
     context = {
         "group": group,
         "story": story.tell(group),
         "version": group_version(group, request.role),
         "variables": list(open_environment(group)),
         "delete_form": form,
+        "scale_form": scale or ScaleForm(initial={"replicas": group.replicas}),
     }
-    return render(request, "groups/detail.html", context, status=heard(form))
+    return render(request, "groups/detail.html", context, status=max(heard(form), heard(scale) if scale else 0))
 
 
-def _read_back(request: Any, text: str, chosen: str) -> dict[str, Any]:
-    """How the reference reads, and the credential field with what fits first."""
+def typed_credential(request: Any, form: ImageForm) -> TypedCredentialForm | None:
+    """The credential that was typed with the image, where one was and the image can be read."""
+    if not form.types_credential:
+        return None
+    form.is_valid()
+    reference = form.cleaned_data.get("image")
+    if reference is None:
+        return None
+    return TypedCredentialForm(request.POST, request.FILES, registry=reference.registry)
+
+
+def add_typed(request: Any, typed: TypedCredentialForm) -> Credential:
+    """Keep what was typed, sealed, and write it down."""
+    credential = typed.add(organization_id=request.organization.pk, created_by_id=request.user.pk)
+    address = reverse("registries:detail", args=[request.organization.slug, credential.pk])
+    request.record("credential.added", credential.name, credential.host, address=address)
+    return credential
+
+
+def reading(request: Any, text: str, chosen: str, typed: TypedCredentialForm | None = None) -> dict[str, Any]:
+    """How the reference reads, and the credential field with what fits first. `typed` is the form for a new one as it
+    was sent; what its registry asks for stands there empty otherwise."""
     reference: Reference | None = None
     error = ""
     if text.strip():
@@ -181,9 +224,10 @@ def _read_back(request: Any, text: str, chosen: str) -> dict[str, Any]:
             error = " ".join(refused.messages)
     live = list(live_credentials(request.organization.pk))
     fitting = [each for each in live if reference and each.host == reference.registry]
-    if reference and chosen != NONE and not any(str(each.pk) == chosen for each in fitting):
-        chosen = str(fitting[0].pk) if fitting and request.method == "GET" else ""
-    add = reverse("registries:new", args=[request.organization.slug])
+    if reference and chosen not in (NONE, NEW) and not any(str(each.pk) == chosen for each in fitting):
+        chosen = "" if request.method == "POST" else str(fitting[0].pk) if fitting else _first_choice(reference)
+    if reference and typed is None:
+        typed = TypedCredentialForm(registry=reference.registry)
     return {
         "typed": text,
         "reference": reference,
@@ -192,12 +236,18 @@ def _read_back(request: Any, text: str, chosen: str) -> dict[str, Any]:
         "fitting": fitting,
         "others": [] if reference else live,
         "chosen": chosen,
-        "add_address": add,
+        "typed_form": typed,
     }
 
 
+def _first_choice(reference: Reference) -> str:
+    """Most images that people bring are private; Docker's own are not."""
+    return NONE if reference.registry == DOCKER_HUB.host and reference.repository.startswith("library/") else NEW
+
+
 def _as_of(request: Any) -> dict[str, Any]:
-    """Another group's settings, for `?from=<name>`; its environment is not among them."""
+    """Another group's settings, for `?from=<name>`. Of its environment the names, commented out: values are not
+    shown to anybody."""
     source = ContainerGroup.objects.select_related("image").filter(
         project=request.project, name=request.GET.get("from", "")[:63].replace("\0", "")
     ).first()  # fmt: skip
@@ -205,6 +255,8 @@ def _as_of(request: Any) -> dict[str, Any]:
         return {}
     return {
         "image": source.image.reference,
+        "name": _free_name(request.project, source.name),
+        "environment": "".join(f"# {name}=\n" for name in open_environment(source)),
         "replicas": source.replicas,
         "cpu": source.cpu,
         "memory_mb": source.memory_mb,
@@ -212,3 +264,10 @@ def _as_of(request: Any) -> dict[str, Any]:
         "restart_policy": source.restart_policy,
         "autostart": source.autostart,
     }
+
+
+def _free_name(project: Any, name: str) -> str:
+    """The name with the first number that no group of the project has; nothing where it would be too long."""
+    taken = set(ContainerGroup.objects.filter(project=project, name__startswith=name).values_list("name", flat=True))
+    free = next(f"{name}-{number}" for number in range(2, len(taken) + 3) if f"{name}-{number}" not in taken)
+    return free if len(free) <= 63 else ""

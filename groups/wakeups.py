@@ -32,6 +32,16 @@ def wake_check(check_id: Any) -> None:
     transaction.on_commit(partial(_enqueue, "checks", "groups.jobs.check", str(check_id)))
 
 
+def wake_tell(occurrence_id: Any) -> None:
+    """Have a worker tell those who want to hear of it once the transaction has committed."""
+    transaction.on_commit(partial(_enqueue, "notices", "portal.notifications.jobs.tell", str(occurrence_id)))
+
+
+def wake_deliver(notice_id: Any) -> None:
+    """Have a worker send this notice once the transaction has committed."""
+    transaction.on_commit(partial(_enqueue, "notices", "portal.notifications.jobs.deliver", str(notice_id)))
+
+
 def waiting(queue: str) -> int:
     """Return how many jobs of a queue no worker has taken yet; none where Redis doesn't tell."""
     try:

@@ -1,6 +1,6 @@
 """The RQ worker of the worker zone.
 
-    manage.py rqworker checks nodes pulls --worker-class groups.worker.PullWorker \
+    manage.py rqworker checks nodes notices pulls --worker-class groups.worker.PullWorker \
         --serializer rq.serializers.JSONSerializer
 
 with `PORTAL_ZONE=worker`; `portal.services` starts it so. It forks a work-horse a job, which then has everything

@@ -128,11 +128,24 @@ def ask_support(
     failure: Any = None,
     registry: str = "",
     message: str = "",
+    shares: bool = False,
 ) -> SupportRequest:
-    """Open a request to support. A failure that is attached shows support its code and steps, never a secret."""
+    """Open a request to support. Of a failure that is attached support sees what `portal.desk.consent` says: all of
+    it where it is shared, never a secret."""
     return SupportRequest.objects.create(
-        organization=organization, user=user, kind=kind, failure=failure, registry=registry, message=message
+        organization=organization,
+        user=user,
+        kind=kind,
+        failure=failure,
+        registry=registry,
+        message=message,
+        shares=shares and failure is not None,
     )
+
+
+def stop_sharing(failure: Any) -> bool:
+    """Take a failure back from support, whoever of the organization shared it; return whether it was shared."""
+    return bool(SupportRequest.objects.filter(failure=failure, shares=True).update(shares=False))
 
 
 def hash_of(token: str) -> str:

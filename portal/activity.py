@@ -41,6 +41,7 @@ VERBS = {
     "key.revoked": ("ban", "revoked the API key"),
     "notification.changed": ("bell", "changed the webhook"),
     "support.asked": ("lifebuoy", "asked support about"),
+    "support.unshared": ("lock", "took back from support"),
     "support.looked": ("eye", "looked at"),
     "support.answered": ("message-circle", "answered about"),
     "operator.changed": ("server-2", "changed"),

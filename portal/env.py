@@ -19,6 +19,7 @@ from environs import FileAwareEnv
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 ZONES = ("web", "worker", "all")
+DELIVERIES = ("embedded", "accel", "redirect")
 
 
 class EnvironmentInvalid(ValueError):
@@ -38,6 +39,8 @@ class Environment:
     database: dict[str, Any]
     redis_url: str
     storage_url: str
+    delivery: str
+    accel_prefix: str
     max_image_bytes: int
     platform: str
     registry_allow_networks: list[IPv4Network | IPv6Network]
@@ -49,6 +52,7 @@ class Environment:
     failpoints_dir: Path | None
     workers: int
     port: int
+    api_calls_a_minute: int
     support_email: str
     email: dict[str, Any]
     metrics_token: str
@@ -82,6 +86,8 @@ def read() -> Environment:
     zone = env.str("PORTAL_ZONE", "all")
     if zone not in ZONES:
         raise EnvironmentInvalid(f"PORTAL_ZONE is one of {', '.join(ZONES)}")
+    storage_url = env.str("PORTAL_STORAGE_URL", "") or f"file://{data_dir / 'blobs'}"
+    delivery, accel_prefix = _delivery(env, storage_url)
     ca_file = env.str("PORTAL_REGISTRY_CA_FILE", "")
     failpoints = env.str("PORTAL_FAILPOINTS_DIR", "")
     try:
@@ -98,7 +104,9 @@ def read() -> Environment:
         or sorted({urlsplit(public_url).hostname or "localhost", "localhost", "127.0.0.1", "[::1]"}),
         database=_database(env, data_dir),
         redis_url=env.str("REDIS_URL", "") or f"unix://{redis_socket(data_dir)}",
-        storage_url=env.str("PORTAL_STORAGE_URL", "") or f"file://{data_dir / 'blobs'}",
+        storage_url=storage_url,
+        delivery=delivery,
+        accel_prefix=accel_prefix,
         max_image_bytes=env.int("PORTAL_MAX_IMAGE_BYTES", 10_000_000_000),
         platform=env.str("PORTAL_PLATFORM", "linux/amd64"),
         registry_allow_networks=networks,
@@ -110,6 +118,7 @@ def read() -> Environment:
         failpoints_dir=Path(failpoints).absolute() if failpoints else None,
         workers=env.int("PORTAL_WORKERS", max(2, os.cpu_count() or 2)),
         port=port,
+        api_calls_a_minute=env.int("PORTAL_API_CALLS_A_MINUTE", 240),
         support_email=env.str("PORTAL_SUPPORT_EMAIL", "support@localhost"),
         email=_email(env),
         metrics_token=env.str("PORTAL_METRICS_TOKEN", ""),
@@ -134,6 +143,21 @@ def _email(env: FileAwareEnv) -> dict[str, Any]:
             "PORTAL_EMAIL_URL needs the form submission://user:password@host:587 or smtp://host:25"
         )
     return config
+
+
+def _delivery(env: FileAwareEnv, storage_url: str) -> tuple[str, str]:
+    """Return who sends layers, and the address below which nginx finds them."""
+    delivery, prefix = env.str("PORTAL_DELIVERY", DELIVERIES[0]), env.str("PORTAL_ACCEL_PREFIX", "/-/blobs/")
+    if delivery not in DELIVERIES:
+        raise EnvironmentInvalid(f"PORTAL_DELIVERY is one of {', '.join(DELIVERIES)}")
+    has_files = storage_url.startswith("file://")
+    if delivery == "accel" and not has_files:
+        raise EnvironmentInvalid("PORTAL_DELIVERY=accel needs a PORTAL_STORAGE_URL of files")
+    if delivery == "redirect" and has_files:
+        raise EnvironmentInvalid("PORTAL_DELIVERY=redirect needs a PORTAL_STORAGE_URL of s3://, gs:// or azure://")
+    if not prefix.startswith("/") or not prefix.endswith("/"):
+        raise EnvironmentInvalid("PORTAL_ACCEL_PREFIX begins and ends with a slash")
+    return delivery, prefix
 
 
 def _words(env: FileAwareEnv, name: str) -> list[str]:

@@ -18,7 +18,8 @@ ROLES = [
 
 
 class SupportForm(forms.Form):
-    """A question, about a failure or not, or the wish for a kind of registry."""
+    """A question, about a failure or not, or the wish for a kind of registry. About a failure it asks what support
+    may see; neither answer is chosen beforehand."""
 
     not_done = "Not sent yet"
 
@@ -32,8 +33,25 @@ class SupportForm(forms.Form):
         help_text="What you tried and what you expected. Leave passwords and tokens out: support never needs them.",
     )
 
-    def __init__(self, *args: Any, wants_registry: bool, **options: Any) -> None:
+    shares = forms.TypedChoiceField(
+        label="How much of this failure may support see?",
+        choices=[
+            (
+                "all",
+                "All of it: names of group, image and host, each step in full, the registry's own error code",
+            ),
+            ("little", "Only what happened: the code, which step, the kind of registry, and the times"),
+        ],
+        coerce=lambda choice: choice == "all",
+        widget=forms.RadioSelect,
+        help_text="You can take it back at any time. What is in a secret or an environment is in neither.",
+        error_messages={"required": "Choose what support may see."},
+    )
+
+    def __init__(self, *args: Any, wants_registry: bool, about_failure: bool = False, **options: Any) -> None:
         super().__init__(*args, **options)
+        if not about_failure:
+            del self.fields["shares"]
         if wants_registry:
             self.fields["message"].required = False
             self.fields["message"].help_text = "How you sign in there, if you know."

@@ -48,7 +48,7 @@ def invitation(request: Any, token: str) -> HttpResponse:
         activity.record(row.organization_id, user, "team.joined", row.role)
         if not is_theirs:
             login(request, user, backend=BACKEND)
-        messages.success(request, f"Welcome to {row.organization.name}. You are {row.role} here.")
+        messages.success(request, f"Welcome to {row.organization.name}. Your role is {row.role}.")
         return redirect("portal:organization", row.organization.slug)
     context = {"invitation": row, "form": form, "has_account": has_account, "is_theirs": is_theirs}
     return render(request, "portal/invitation.html", context, status=422 if form.is_bound else 200)

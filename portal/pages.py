@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.urls import path
+from django.urls import include, path
 
 from portal import activity_views, joining_views, team_views, views
 
@@ -11,6 +11,7 @@ urlpatterns = [
     path("", views.home, name="home"),
     path("o/<slug:org>/", views.organization, name="organization"),
     path("o/<slug:org>/support/", views.support, name="support"),
+    path("o/<slug:org>/support/stop-sharing/", views.stop_sharing, name="stop_sharing"),
     path("o/<slug:org>/settings/members/", team_views.members, name="members"),
     path("o/<slug:org>/settings/members/invite/", team_views.invite, name="invite"),
     path("o/<slug:org>/settings/members/leave/", team_views.leave, name="leave"),
@@ -18,5 +19,6 @@ urlpatterns = [
     path("o/<slug:org>/settings/members/<int:member>/remove/", team_views.remove, name="member_remove"),
     path("o/<slug:org>/settings/invitations/<uuid:invitation>/withdraw/", team_views.withdraw, name="withdraw"),
     path("o/<slug:org>/settings/activity/", activity_views.activity, name="activity"),
+    path("", include("portal.notifications.urls")),
     path("invitations/<str:token>/", joining_views.invitation, name="invitation"),
 ]

@@ -16,6 +16,7 @@ from portal.models import Role
 PAGES: dict[str, Role] = {
     "portal:organization": Role.VIEWER,
     "portal:support": Role.VIEWER,
+    "portal:stop_sharing": Role.VIEWER,
     "portal:members": Role.VIEWER,
     "portal:invite": Role.OWNER,
     "portal:withdraw": Role.OWNER,
@@ -23,6 +24,15 @@ PAGES: dict[str, Role] = {
     "portal:member_remove": Role.OWNER,
     "portal:leave": Role.VIEWER,
     "portal:activity": Role.VIEWER,
+    "portal:notifications": Role.VIEWER,
+    "portal:add_webhook": Role.MEMBER,
+    "portal:webhook": Role.MEMBER,
+    "portal:webhook_log": Role.MEMBER,
+    "portal:webhook_rotate": Role.MEMBER,
+    "portal:webhook_test": Role.MEMBER,
+    "portal:webhook_switch": Role.MEMBER,
+    "portal:webhook_delete": Role.MEMBER,
+    "portal:webhook_again": Role.MEMBER,
     "groups:list": Role.VIEWER,
     "groups:rows": Role.VIEWER,
     "groups:read": Role.MEMBER,
@@ -36,6 +46,13 @@ PAGES: dict[str, Role] = {
     "groups:retry": Role.MEMBER,
     "groups:delete": Role.MEMBER,
     "groups:failure": Role.VIEWER,
+    "groups:scale": Role.MEMBER,
+    "groups:instance_restart": Role.MEMBER,
+    "groups:instance_recreate": Role.MEMBER,
+    "groups:instance_reallocate": Role.MEMBER,
+    "groups:ledger": Role.VIEWER,
+    "groups:ledger_csv": Role.VIEWER,
+    "groups:token_revoke": Role.MEMBER,
     "registries:list": Role.VIEWER,
     "registries:new": Role.MEMBER,
     "registries:detail": Role.VIEWER,
@@ -47,9 +64,7 @@ PAGES: dict[str, Role] = {
 SUPPORT = frozenset(
     {
         "groups.view_failure",
-        "groups.change_failure",
         "portal.view_supportrequest",
-        "portal.change_supportrequest",
     }
 )
 

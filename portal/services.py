@@ -97,12 +97,12 @@ def web() -> Child:
 
 def worker(number: int) -> Child:
     """Return one worker. It takes checks that somebody waits for, then the short work of nodes, before a long pull."""
-    return _worker(f"worker-{number}", "checks", "nodes", "pulls")
+    return _worker(f"worker-{number}", "checks", "nodes", "notices", "pulls")
 
 
 def short_worker() -> Child:
     """Return the worker that never pulls, so that checks and nodes don't wait while all others do."""
-    return _worker("worker-short", "checks", "nodes")
+    return _worker("worker-short", "checks", "nodes", "notices")
 
 
 def _worker(name: str, *queues: str) -> Child:

@@ -35,7 +35,10 @@ PORTAL_FAILPOINTS_DIR = ENV.failpoints_dir
 PORTAL_WORKERS = ENV.workers
 PORTAL_SUPPORT_EMAIL = ENV.support_email
 PORTAL_PORT = ENV.port
+PORTAL_API_CALLS_A_MINUTE = ENV.api_calls_a_minute
 PORTAL_METRICS_TOKEN = ENV.metrics_token
+PORTAL_DELIVERY = ENV.delivery
+PORTAL_ACCEL_PREFIX = ENV.accel_prefix
 
 INSTALLED_APPS = [
     "portal",
@@ -61,6 +64,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "portal.api.middleware.ApiMiddleware",
     "portal.middleware.Utf8FormsMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -119,7 +123,7 @@ WHITENOISE_KEEP_ONLY_HASHED_FILES = True
 # Redis only wakes workers: what is to be done stands in the database.
 _QUEUE = {"URL": ENV.redis_url, "SERIALIZER": "rq.serializers.JSONSerializer", "DEFAULT_TIMEOUT": 2 * 3600}
 _SHORT = _QUEUE | {"DEFAULT_TIMEOUT": 120}
-RQ_QUEUES = {"pulls": _QUEUE, "nodes": _SHORT, "checks": _SHORT}
+RQ_QUEUES = {"pulls": _QUEUE, "nodes": _SHORT, "checks": _SHORT, "notices": _SHORT}
 RQ = {"DEFAULT_RESULT_TTL": 60, "FAILURE_TTL": 24 * 3600}
 
 # People: allauth signs in, axes locks out, the portal says who may do what.

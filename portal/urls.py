@@ -6,7 +6,7 @@ from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
 from django.urls import include, path
 
-from portal import health, metrics, people
+from portal import api, health, metrics, people
 
 admin.site.site_header = "Drayage operations"
 admin.site.site_title = "Drayage"
@@ -20,8 +20,10 @@ urlpatterns = [
     path("accounts/email/", people.no_such_page),
     path("accounts/password/reset/", people.reset_password, name="account_reset_password"),
     path("accounts/", include("allauth.urls")),
+    path("admin/desk/", include("portal.desk.urls")),
     path("admin/rq/", include("portal.queues")),
     path("admin/", admin.site.urls),
+    path("api/public/", api.public.urls),
     path("v2/", include("groups.delivery.urls")),
     path("node/v1/", include("groups.nodes.urls")),
     path("o/<slug:org>/registries/", include("registries.urls")),

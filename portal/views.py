@@ -11,7 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.cache import get_conditional_response, patch_cache_control, patch_vary_headers
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from groups.models import Failure
 from groups.overview import look_over
@@ -72,7 +72,11 @@ def support(request: Any, org: str) -> HttpResponse:
     """Ask support, with a failure attached where the address names one; below, what was asked before."""
     failure = _failure(request)
     wants_registry = failure is None and request.GET.get("kind") == Kind.REGISTRY
-    form = SupportForm(request.POST if request.method == "POST" else None, wants_registry=wants_registry)
+    form = SupportForm(
+        request.POST if request.method == "POST" else None,
+        wants_registry=wants_registry,
+        about_failure=failure is not None,
+    )
     if form.is_valid():
         actions.ask_support(
             organization=request.organization,
@@ -81,6 +85,7 @@ def support(request: Any, org: str) -> HttpResponse:
             failure=failure,
             registry=form.cleaned_data.get("registry", ""),
             message=form.cleaned_data["message"],
+            shares=form.cleaned_data.get("shares", False),
         )
         request.record(
             "support.asked", failure.group_name if failure else form.cleaned_data.get("registry") or "something"
@@ -90,6 +95,18 @@ def support(request: Any, org: str) -> HttpResponse:
     asked = SupportRequest.objects.filter(organization=request.organization).select_related("user", "failure")
     context = {"form": form, "failure": failure, "wants_registry": wants_registry, "asked": asked[:MOST_REQUESTS]}
     return render(request, "portal/support.html", context, status=422 if form.is_bound else 200)
+
+
+@require_POST
+def stop_sharing(request: Any, org: str) -> HttpResponse:
+    """Take a failure back from support."""
+    failure = _failure(request)
+    if failure is not None and actions.stop_sharing(failure):
+        request.record("support.unshared", f"the failure of {failure.group_name}")
+        messages.success(request, "Support sees no more of this failure than its code, step, kind and times.")
+    if failure is None or failure.group is None:
+        return redirect("portal:support", org)
+    return redirect("groups:failure", org, failure.group.project.slug, failure.group.name, failure.pk)
 
 
 def _failure(request: Any) -> Failure | None:

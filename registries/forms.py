@@ -76,6 +76,8 @@ class ProviderValuesForm(forms.Form):
     keep = forms.BooleanField(label="It is meant so: keep it to the letter", required=False)
     slips = False
     """Whether `keep` is worth offering."""
+    judges_slips = True
+    """Whether likely slips are errors until `keep` confirms them."""
 
     def __init__(self, *args: Any, provider: Provider, **options: Any) -> None:
         self.provider = provider
@@ -110,7 +112,7 @@ class ProviderValuesForm(forms.Form):
             text = reason or "they can't be used as they are"
             self.add_error(named if named in self.fields else None, f"{text[:1].upper()}{text[1:]}.")
             return
-        if not self.cleaned_data.get("keep"):
+        if self.judges_slips and not self.cleaned_data.get("keep"):
             for notice in self.provider.warnings(self.values()):
                 self.slips = True
                 self.add_error(notice.field, notice.text)

@@ -28,6 +28,7 @@ from groups.models import (
     NodeToken,
     PullStep,
     Redemption,
+    UnusualPresentation,
 )
 from portal.models import Organization, SupportRequest, User
 from registries.models import Credential
@@ -48,6 +49,7 @@ LISTED: dict[type, str] = {
     Enrolment: "groups/enrolment",
     NodeToken: "groups/nodetoken",
     Redemption: "groups/redemption",
+    UnusualPresentation: "groups/unusualpresentation",
     EmailAddress: "account/emailaddress",
     Authenticator: "mfa/authenticator",
     AccessAttempt: "axes/accessattempt",
@@ -178,6 +180,7 @@ def make_rows(organization: Any, person: Any, *, number: int = 0) -> Rows:
             Enrolment: enrolment,
             NodeToken: token,
             Redemption: redemption,
+            UnusualPresentation: UnusualPresentation.objects.get(pk=redemption.pk),
             EmailAddress: EmailAddress.objects.create(user=someone, email=someone.email),
             Authenticator: Authenticator.objects.create(
                 user=someone, type="totp", data={"secret": f"{CANARY}-second-factor"}

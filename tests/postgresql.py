@@ -29,8 +29,9 @@ def programs() -> Path:
 
 
 @contextmanager
-def postgresql() -> Iterator[str]:
-    """Yield the address of an empty database, as `DATABASE_URL` takes it."""
+def postgresql(*, durable: bool = False) -> Iterator[str]:
+    """Yield the address of an empty database, as `DATABASE_URL` takes it. Unless it is to be durable, as a deployed
+    one is, it doesn't wait for the disk."""
     home = Path(tempfile.mkdtemp(prefix="drayage-pg-"))
     data, started = home / "data", _as_somebody(home)
     try:
@@ -43,7 +44,7 @@ def postgresql() -> Iterator[str]:
             "port": port,
             "unix_socket_directories": str(home),
             "max_connections": 200,
-            "fsync": "off",
+            "fsync": "on" if durable else "off",
         }
         arguments = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
         with open(home / "log", "wb") as log:

@@ -1,5 +1,6 @@
-"""Groups, images, failures, nodes and the delivery ledger in the admin: one file for each idea."""
+"""Groups, images, nodes and the delivery ledger in the admin: one file for each idea. Failures are the support
+desk's (`portal.desk`)."""
 
-from groups.admin import delivery, failures, groups, nodes
+from groups.admin import delivery, groups, nodes
 
-__all__ = ["delivery", "failures", "groups", "nodes"]
+__all__ = ["delivery", "groups", "nodes"]

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any, ClassVar
+
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
 
+from groups.deliveries import UNUSUAL
 from groups.delivery import tokens
-from groups.models import LayerDelivery, NodeToken, Redemption
+from groups.delivery.ledger import Reason
+from groups.models import LayerDelivery, NodeToken, Redemption, UnusualPresentation
 from registries.records import RecordAdmin, RecordInline
 
 
@@ -19,7 +23,7 @@ class RedemptionInline(RecordInline):
 
 class LayerDeliveryInline(RecordInline):
     model = LayerDelivery
-    fields = ("digest", "sent_whole", "sent_bytes", "first_at", "last_at")
+    fields = ("digest", "sent_whole", "sent_bytes", "grants", "first_at", "last_at")
 
 
 @admin.register(NodeToken)
@@ -88,8 +92,25 @@ class RedemptionAdmin(RecordAdmin):
     """Every presentation of a token, refused ones too."""
 
     list_display = ("created_at", "outcome", "reason", "token", "presented_by", "address")
-    list_filter = ("outcome", "reason", "created_at")
+    list_filter: ClassVar[Any] = ("outcome", "reason", "created_at")
     list_select_related = ("token",)
     search_fields = ("presented_by", "=address", "token__group_name", "token__node_name")
     date_hierarchy = "created_at"
     fields = ("created_at", "outcome", "reason", "token", "presented_by", "address")
+
+
+@admin.register(UnusualPresentation)
+class UnusualPresentationAdmin(RedemptionAdmin):
+    """What neither an honest node nor a slow network explains: somebody tries tokens. The newest first."""
+
+    list_display = ("created_at", "reason", "organization", "token", "presented_by", "address")
+    list_filter: ClassVar[Any] = ("reason", "created_at")
+    list_select_related = ("token__organization",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Redemption]:
+        reasons = [reason.value for reason in (*UNUSUAL, Reason.UNKNOWN)]
+        return super().get_queryset(request).filter(outcome=Redemption.Outcome.REFUSED, reason__in=reasons)
+
+    @admin.display(description="organization")
+    def organization(self, row: Redemption) -> str:
+        return str(row.token.organization) if row.token else "–"

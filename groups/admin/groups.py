@@ -6,7 +6,7 @@ theirs: they are not shown, nor are keys and nonces of layers.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -18,7 +18,17 @@ from registries.records import RecordAdmin, RecordInline
 
 class InstanceInline(RecordInline):
     model = Instance
-    fields = ("id", "state", "progress", "message", "node", "assigned_at", "changed_at")
+    fields: ClassVar[Any] = (
+        "id",
+        "state",
+        "progress",
+        "message",
+        "node",
+        "exits",
+        "exit_code",
+        "assigned_at",
+        "changed_at",
+    )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).select_related("node")
@@ -68,7 +78,11 @@ class ContainerGroupAdmin(RecordAdmin):
         "replicas",
         "cpu",
         "memory_mb",
+        "gpu",
         "restart_policy",
+        "ended_well",
+        "ended_badly",
+        "last_exit_code",
         "created_by",
         "created_at",
         "changed_at",

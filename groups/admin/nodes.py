@@ -3,10 +3,10 @@ through no cookie, session or log."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -15,13 +15,14 @@ from groups.admin.groups import InstanceInline
 from groups.models import Enrolment, Node
 from groups.nodes.absence import remove
 from groups.nodes.cordon import cordon, uncordon
-from groups.nodes.enrolment import NameInvalid, check_name, create_enrolment
+from groups.nodes.drain import drain
+from groups.nodes.enrolment import CodeRefused, NameInvalid, check_name, create_enrolment, create_replacement
 from registries.records import RecordAdmin
 
 
 class NodeInstanceInline(InstanceInline):
     fk_name = "node"
-    fields = ("id", "group", "state", "progress", "message", "assigned_at", "changed_at")
+    fields: ClassVar[Any] = ("id", "group", "state", "progress", "message", "assigned_at", "changed_at")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).select_related("group").defer("group__environment", "group__command")
@@ -36,7 +37,7 @@ class NodeAdmin(RecordAdmin):
     search_fields = ("=id", "name")
     fields = ("id", "name", "status", "last_seen_at", "enrolled_at", "cpu", "memory_mb", "gpu", "public_key")
     inlines = (NodeInstanceInline,)
-    actions = ("cordon", "uncordon", "remove")
+    actions = ("cordon", "drain", "uncordon", "replace_key", "remove")
 
     @admin.action(description="Cordon: give it nothing new", permissions=["operate"])
     def cordon(self, request: HttpRequest, queryset: QuerySet[Node]) -> None:
@@ -49,6 +50,28 @@ class NodeAdmin(RecordAdmin):
         if not self.too_many(request, queryset):
             chosen = list(queryset)
             self.done(request, [each for each in chosen if uncordon(each.pk)], change="Uncordoned", of=len(chosen))
+
+    @admin.action(description="Drain: nothing new, and move away what it has", permissions=["operate"])
+    def drain(self, request: HttpRequest, queryset: QuerySet[Node]) -> None:
+        if not self.too_many(request, queryset):
+            chosen = list(queryset)
+            self.done(request, [each for each in chosen if drain(each.pk)], change="Drained", of=len(chosen))
+
+    @admin.action(description="Make a code for another key", permissions=["operate"])
+    def replace_key(self, request: HttpRequest, queryset: QuerySet[Node]) -> TemplateResponse | None:
+        """Show the code with which this one node comes with another key, this once."""
+        chosen = list(queryset[:2])
+        if len(chosen) != 1:
+            self.message_user(request, "Choose one node.", messages.ERROR)
+            return None
+        (node,) = chosen
+        try:
+            code = create_replacement(node, request.user.pk)
+        except CodeRefused:
+            self.message_user(request, "A removed node stays removed.", messages.ERROR)
+            return None
+        self.log_change(request, node, "Code for another key")
+        return _code_page(self, request, node.name, code)
 
     @admin.action(description="Remove", permissions=["operate"])
     def remove(self, request: HttpRequest, queryset: QuerySet[Node]) -> TemplateResponse | None:
@@ -116,11 +139,15 @@ class EnrolmentAdmin(RecordAdmin):
 
     def response_add(self, request: HttpRequest, obj: Enrolment, post_url_continue: str | None = None) -> HttpResponse:
         """Show the code, this once."""
-        context = {
-            **self.admin_site.each_context(request),
-            "title": "A code for one node",
-            "node_name": obj.node_name,
-            "code": request.enrolment_code,  # type: ignore[attr-defined]
-            "opts": self.model._meta,
-        }
-        return TemplateResponse(request, "admin/groups/enrolment/code.html", context)
+        return _code_page(self, request, obj.node_name, request.enrolment_code)  # type: ignore[attr-defined]
+
+
+def _code_page(page: admin.ModelAdmin[Any], request: HttpRequest, node_name: str, code: str) -> TemplateResponse:
+    context = {
+        **page.admin_site.each_context(request),
+        "title": "A code for one node",
+        "node_name": node_name,
+        "code": code,
+        "opts": Enrolment._meta,
+    }
+    return TemplateResponse(request, "admin/groups/enrolment/code.html", context)

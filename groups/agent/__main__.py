@@ -1,7 +1,8 @@
 """`python -m groups.agent --portal URL --code CODE --data DIR [--once]`
 
-Joins with the code on the first start, then polls until SIGTERM or SIGINT. With `--once` it ends with 0 when
-something was given to it, all of that is here, and the portal has heard so. Prints one JSON object a line.
+Joins with the code on the first start, then polls until SIGTERM or SIGINT. Containers go on meanwhile, and are found
+again at the next start. With `--once` it ends with 0 when something was given to it, all of that is here (and runs,
+where there is podman), and the portal has heard so. Prints one JSON object a line.
 """
 
 from __future__ import annotations
@@ -17,18 +18,22 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from groups.agent import identity, skopeo
+from groups.agent import identity, podman_form, skopeo
 from groups.agent.events import say
+from groups.agent.files import make_private_folder
 from groups.agent.identity import Identity
-from groups.agent.instances import Instances
+from groups.agent.images import Images
+from groups.agent.instances import FIRST_WAIT, Instances
 from groups.agent.order import Puller
 from groups.agent.own import OwnPuller
+from groups.agent.podman import GRACE_SECONDS, Podman
+from groups.agent.podman_form import CannotRun
 from groups.agent.portal import Portal, PortalRefused, PortalUnreachable
-from groups.agent.runtime import NoRuntime
+from groups.agent.runtime import NoRuntime, Runtime, RuntimeFailed
 from groups.agent.skopeo import SkopeoPuller
 
 LONGEST_WAIT = 60.0
-REFUSED = 2
+REFUSED, NO_PODMAN = 2, 3
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -45,13 +50,19 @@ def main(arguments: list[str] | None = None) -> int:
         return REFUSED
     if me.node_id is None:
         return 0
-    puller = _puller(options.puller)
-    say("ready", node=me.node_id, portal=portal.url, puller=type(puller).__name__)
-    instances = Instances(me, portal.url.startswith("https://"), puller, NoRuntime())
+    puller, runtime = _puller(options.puller), _runtime(options, me.folder, me.node_id)
+    names = {"puller": type(puller).__name__, "runtime": type(runtime).__name__}
+    say("ready", node=me.node_id, portal=portal.url, **names, remark=runtime.remark)
+    images = Images(me.folder, puller, runtime, keep=options.keep_images)
+    try:
+        instances = Instances(me, portal.url.startswith("https://"), images, runtime, options.restart_wait)
+    except RuntimeFailed as error:
+        say("runtime", reason=str(error))
+        return NO_PODMAN
     try:
         _work(portal, me, instances, options, stopped)
     finally:
-        instances.close()
+        instances.close(end_containers=options.end_containers)
         say("ended", node=me.node_id)
     return 0
 
@@ -107,6 +118,16 @@ def _puller(wanted: str) -> Puller:
     return OwnPuller()
 
 
+def _runtime(options: argparse.Namespace, data: Path, node_id: str) -> Runtime:
+    if options.runtime == "none":
+        return NoRuntime()
+    try:
+        form = podman_form.find(make_private_folder(data / "podman"), options.network)
+    except CannotRun as error:
+        return NoRuntime(str(error))
+    return Podman(data, form, node_id, grace=options.grace)
+
+
 def _options(arguments: list[str] | None) -> Any:
     parser = argparse.ArgumentParser(prog="python -m groups.agent", description="The reference node.")
     parser.add_argument("--portal", required=True, metavar="URL", help="the portal's public address")
@@ -114,6 +135,12 @@ def _options(arguments: list[str] | None) -> Any:
     parser.add_argument("--data", required=True, metavar="DIR", help="where key, state and images are kept")
     parser.add_argument("--once", action="store_true", help="end when what was given is here and reported")
     parser.add_argument("--puller", choices=["auto", "skopeo", "own"], default="auto")
+    parser.add_argument("--runtime", choices=["auto", "none"], default="auto", help="none: fetch, and run nothing")
+    parser.add_argument("--network", choices=["auto", "none"], default="auto", help="none: containers have no network")
+    parser.add_argument("--keep-images", action="store_true", help="keep images as they came, beside podman's store")
+    parser.add_argument("--end-containers", action="store_true", help="end containers with the node; the next goes on")
+    parser.add_argument("--grace", type=int, default=GRACE_SECONDS, metavar="SECONDS", help="from SIGTERM to SIGKILL")
+    parser.add_argument("--restart-wait", type=float, default=FIRST_WAIT, metavar="SECONDS", help="doubled each time")
     parser.add_argument("--interval", type=float, default=3.0, metavar="SECONDS", help="between polls")
     parser.add_argument("--cpu", type=int, default=os.cpu_count() or 1, help="cores to offer")
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20

@@ -1,67 +1,42 @@
-"""What the node holds: instances on their way in, and those whose image is here.
+"""What the node holds, from the order to start it to its end: fetched, created, run, run again, stopped.
 
-    <data>/images/<instance>     the image, whole and in clear (`groups.agent.order`)
-    <data>/drafts/<some name>    one that is on its way; removed at each start
-
-Fetching runs in a thread an instance; all else in the thread that polls. An instance that can't be fetched is given
-back: it is reported as `allocating` with the reason, and forgotten.
+Whatever takes time runs in a thread of the instance, one at a time; the thread that polls only looks and decides. An
+instance that the node can't have is given back: reported as `allocating` with the reason, and forgotten.
 """
 
 from __future__ import annotations
 
-import re
-import shutil
 import threading
-import uuid
-from dataclasses import dataclass
+import time
+from collections.abc import Callable
 from typing import Any
 
+from groups.agent import held as kept
 from groups.agent.events import say
 from groups.agent.files import make_private_folder
+from groups.agent.held import ID, Held
 from groups.agent.identity import Identity
-from groups.agent.order import Cancelled, Order, Puller, PullFailed
+from groups.agent.images import Images
+from groups.agent.order import Cancelled, Order, PullFailed
 from groups.agent.portal import Orders, Start
-from groups.agent.runtime import Runtime
+from groups.agent.runtime import Container, NotStarted, Runtime, RuntimeFailed
 
-_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-MOST_AT_ONCE = 2
 PATIENCE_SECONDS = 10
-
-
-@dataclass
-class Held:
-    """One instance as the portal hears of it."""
-
-    start: Start
-    state: str = "downloading"
-    progress: int = 0
-    message: str = ""
-    order: Order | None = None
-    thread: threading.Thread | None = None
-    is_here: bool = False
-
-    def report(self) -> dict[str, Any]:
-        return {
-            "id": self.start.instance,
-            "state": self.state,
-            "progress": self.progress,
-            "message": self.message[:300],
-        }
+FIRST_WAIT, LONGEST_WAIT = 10.0, 300.0
+STEADY_SECONDS = 600
 
 
 class Instances:
-    """The instances of this node."""
+    """The instances of this node. `first_wait` is how long the first pause before a restart is, in seconds."""
 
-    def __init__(self, identity: Identity, secure: bool, puller: Puller, runtime: Runtime) -> None:
-        self._identity, self._secure, self._puller, self._runtime = identity, secure, puller, runtime
-        self._images = make_private_folder(identity.folder / "images")
-        self._drafts = make_private_folder(identity.folder / "drafts")
+    def __init__(
+        self, identity: Identity, secure: bool, images: Images, runtime: Runtime, first_wait: float = FIRST_WAIT
+    ) -> None:
+        self._identity, self._secure, self._images, self._runtime = identity, secure, images, runtime
+        self._first_wait = first_wait
+        self._files = make_private_folder(identity.folder / "instances")
         self._held: dict[str, Held] = {}
-        self._room = threading.Semaphore(MOST_AT_ONCE)
-        for draft in self._drafts.iterdir():
-            shutil.rmtree(draft, ignore_errors=True)
-        for image in sorted(self._images.iterdir()):
-            self._create(Held(Start(image.name, "", "")))
+        self._find_again()
 
     def reports(self) -> list[dict[str, Any]]:
         """What to tell the portal."""
@@ -70,95 +45,230 @@ class Instances:
     def follow(self, orders: Orders, told: list[dict[str, Any]]) -> None:
         """Do what the portal says. `told` is what it answered to."""
         for report in told:
-            if report["state"] == "allocating":
-                self._held.pop(report["id"], None)
+            self._heard(report["id"], report["state"])
         for instance in orders.stop:
-            self.stop(instance)
+            if (held := self._held.get(instance)) is not None and held.state != "stopping":
+                self._stop(held)
         for start in orders.start:
-            if not _ID.fullmatch(start.instance):
+            if not ID.fullmatch(start.instance):
                 say("refused", instance=start.instance[:80], reason="that is no id of an instance")
                 continue
-            self._discard(start.instance)
-            self._fetch(Held(start))
+            self._fetch(start)
+        for again, names in ((self._restart, orders.restart), (self._recreate, orders.recreate)):
+            for instance in names:
+                if (held := self._held.get(instance)) is not None and not held.is_busy:
+                    self._say_creating(held)
+                    self._at(held, again)
 
     def settle(self) -> None:
-        """Hand on to the runtime what has arrived since."""
-        for held in list(self._held.values()):
-            if held.is_here and held.state == "downloading":
-                self._create(held)
+        """See what became of the containers, and start again what is due."""
+        for held in [each for each in self._held.values() if each.is_gone and not each.is_busy]:
+            del self._held[held.id]
+            say("stopped", instance=held.id)
+        # Chosen before looking: what a thread changes from here on, the look may have missed.
+        idle = [held for held in self._held.values() if not held.is_busy]
+        if not self._runtime.runs or not idle:
+            return
+        try:
+            containers = self._runtime.look()
+        except RuntimeFailed as error:
+            say("runtime", reason=str(error))
+            return
+        for held in idle:
+            self._look(held, containers.get(held.id))
 
-    def stop(self, instance: str) -> None:
-        """End the instance and delete all that is here of it."""
-        self._discard(instance)
-        say("stopped", instance=instance)
-
-    def close(self) -> None:
-        """End what is on its way; what is here stays for the next start."""
-        for held in self._held.values():
-            _cancel(held)
+    def close(self, *, end_containers: bool = False) -> None:
+        """End what is on its way; what is here stays for the next start. Containers go on, unless they are to end
+        and be started again then."""
+        everything = list(self._held.values())
+        for held in everything:
+            if held.order is not None:
+                held.order.cancelled.set()
+        for held in everything:
+            if held.thread is not None:
+                held.thread.join(PATIENCE_SECONDS)
+        if not end_containers:
+            return
+        for held in everything:
+            if held.state == "running":
+                held.parked = True
+                held.write(self._files)
+                held.thread = threading.Thread(target=self._runtime.end, args=(held.id,))
+                held.thread.start()
+        for held in everything:
+            if held.thread is not None:
+                held.thread.join()
 
     @property
     def are_settled(self) -> bool:
         """Whether there is something, and nothing of it is still on its way."""
-        return bool(self._held) and all(held.state not in ("downloading", "allocating") for held in self._held.values())
+        return bool(self._held) and all(
+            not held.is_busy and held.state not in ("downloading", "allocating") and held.shown == held.state
+            for held in self._held.values()
+        )
 
-    def _discard(self, instance: str) -> None:
-        held = self._held.pop(instance, None)
+    def _find_again(self) -> None:
+        """Take up what the node held when it ended, and clear away what belongs to nothing."""
+        containers = self._runtime.look()
+        for held in kept.read(self._files):
+            container = containers.pop(held.id, None)
+            if container is None and not self._images.has(held.start.digest):
+                self._file_of(held.id).unlink()
+                continue
+            self._held[held.id] = held
+            held.state, held.wait = "creating", self._first_wait
+            is_new = container is not None and not container.is_running and container.exit_code is None
+            say("found", instance=held.id, container=container is not None)
+            if not self._runtime.runs or container is None:
+                self._at(held, self._recreate)
+            elif held.parked or is_new:
+                self._at(held, self._begin)
+            else:
+                held.state, held.message = "running", self._runtime.remark
+        for instance in containers:
+            self._runtime.remove(instance)
+        self._clear()
+
+    def _heard(self, instance: str, state: str) -> None:
+        """The portal knows now."""
+        held = self._held.get(instance)
         if held is None:
             return
-        _cancel(held)
-        self._runtime.end(instance)
-        shutil.rmtree(self._images / instance, ignore_errors=True)
+        if state == "allocating":
+            del self._held[instance]
+        elif held.told != state:
+            held.told = state
+            if self._file_of(instance).exists() and not held.is_gone:
+                held.write(self._files)
 
-    def _create(self, held: Held) -> None:
-        self._held[held.start.instance] = held
-        held.progress = 0
-        held.state, held.message = self._runtime.create(held.start, self._images / held.start.instance)
-        say("instance", instance=held.start.instance, state=held.state, message=held.message)
+    def _look(self, held: Held, container: Container | None) -> None:
+        if held.state == "running":
+            if container is None:
+                self._give_back(held, "its container is gone")
+            elif not container.is_running:
+                self._ended(held, container.exit_code or 0, f"ended with {container.exit_code or 0}")
+        elif held.due is not None and time.monotonic() >= held.due:
+            self._at(held, self._begin)
 
-    def _fetch(self, held: Held) -> None:
-        start = held.start
+    def _fetch(self, start: Start) -> None:
         say("start", instance=start.instance, image=start.image)
+        before, held = self._held.get(start.instance), Held(start, wait=self._first_wait)
 
         def progress(percent: int, message: str) -> None:
             held.progress, held.message = min(percent, 100), message
 
-        held.order = Order(
+        order = held.order = Order(
             image=start.image,
             node_id=self._identity.node_id or "",
             token=start.token,
             secure=self._secure,
             key_file=self._identity.key_file,
             progress=progress,
+            size=start.size,
         )
         self._held[start.instance] = held
-        held.thread = threading.Thread(target=self._run, args=(held, held.order), daemon=True)
+        self._at(held, lambda held: self._bring(held, order, before))
+
+    def _stop(self, held: Held) -> None:
+        before, held.state, held.message, held.due = held.thread, "stopping", "", None
+        if held.order is not None:
+            held.order.cancelled.set()
+
+        def stop(held: Held) -> None:
+            if before is not None:
+                before.join()
+            held.state = "stopping"
+            self._runtime.end(held.id)
+            self._runtime.remove(held.id)
+            self._file_of(held.id).unlink(missing_ok=True)
+            held.is_gone = True
+            self._clear()
+
+        self._at(held, stop)
+
+    def _bring(self, held: Held, order: Order, before: Held | None) -> None:
+        """Fetch the image and run it. `before` is the same instance as it was given earlier."""
+        if before is not None:
+            if before.order is not None:
+                before.order.cancelled.set()
+            if before.thread is not None:
+                before.thread.join()
+            self._runtime.remove(held.id)
+        self._images.fetch(order)
+        order.check()
+        held.state, held.progress, held.message = "creating", 0, ""
+        held.write(self._files)
+        self._recreate(held)
+
+    def _restart(self, held: Held) -> None:
+        self._runtime.end(held.id)
+        self._begin(held)
+
+    def _recreate(self, held: Held) -> None:
+        self._say_creating(held)
+        if self._runtime.runs:
+            self._runtime.create(held.start)
+        self._begin(held)
+
+    def _begin(self, held: Held) -> None:
+        """Start the container that is there."""
+        held.due, held.since = None, time.monotonic()
+        if held.parked:
+            held.parked = False
+            held.write(self._files)
+        if not self._runtime.runs:
+            held.state, held.message = "creating", self._runtime.remark
+        else:
+            try:
+                self._runtime.start(held.id)
+            except NotStarted as error:
+                self._ended(held, error.exit_code, str(error))
+                return
+            held.state, held.message = "running", self._runtime.remark
+        say("instance", instance=held.id, state=held.state, message=held.message)
+
+    def _ended(self, held: Held, code: int, text: str) -> None:
+        """The container has ended by itself: once more, as its restart policy says, or no more."""
+        policy = held.start.restart_policy
+        held.exit_code, held.told = code, ""
+        if policy == "always" or (policy == "on_failure" and code != 0):
+            if time.monotonic() - held.since >= STEADY_SECONDS:
+                held.wait = self._first_wait
+            held.due = time.monotonic() + held.wait
+            held.state, held.message = "creating", f"{text}; it is started again in {held.wait:.0f} s"
+            held.wait = min(2 * held.wait, LONGEST_WAIT)
+        else:
+            held.state, held.message = "exited", text
+        say("ended_by_itself", instance=held.id, exit_code=code, state=held.state)
+
+    def _say_creating(self, held: Held) -> None:
+        held.state, held.message, held.exit_code, held.due = "creating", "", None, None
+        held.told = ""
+
+    def _give_back(self, held: Held, reason: str) -> None:
+        self._file_of(held.id).unlink(missing_ok=True)
+        held.state, held.message = "allocating", f"given back: {reason}"
+        say("failed", instance=held.id, reason=reason)
+
+    def _at(self, held: Held, work: Callable[[Held], None]) -> None:
+        """Have a thread do it."""
+        held.thread = threading.Thread(target=self._work, args=(held, work), daemon=True)
         held.thread.start()
 
-    def _run(self, held: Held, order: Order) -> None:
-        instance = held.start.instance
-        draft = self._drafts / uuid.uuid4().hex
+    def _work(self, held: Held, work: Callable[[Held], None]) -> None:
         try:
-            with self._room:
-                order.check()
-                self._puller.pull(order, make_private_folder(draft))
-                order.check()
-                draft.rename(self._images / instance)
-            held.is_here = True
-            say("pulled", instance=instance, image=held.start.image)
+            work(held)
         except Cancelled:
-            say("cancelled", instance=instance)
-        except (PullFailed, OSError, ValueError, KeyError, TypeError) as error:
-            text = str(error) if isinstance(error, PullFailed) else f"{type(error).__name__}"
-            held.state, held.message = "allocating", f"given back: {text}"
-            say("failed", instance=instance, reason=text)
-        finally:
-            shutil.rmtree(draft, ignore_errors=True)
+            say("cancelled", instance=held.id)
+        except (PullFailed, RuntimeFailed) as error:
+            self._runtime.remove(held.id)
+            self._give_back(held, str(error))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            self._give_back(held, type(error).__name__)
 
+    def _clear(self) -> None:
+        """Delete the images that nothing here wants any more."""
+        self._images.keep_only({held.start.digest for held in list(self._held.values()) if not held.is_gone})
 
-def _cancel(held: Held) -> None:
-    """End the fetching, and wait for it as long as a network may take to notice."""
-    if held.order is not None:
-        held.order.cancelled.set()
-    if held.thread is not None:
-        held.thread.join(PATIENCE_SECONDS)
+    def _file_of(self, instance: str) -> Any:
+        return self._files / f"{instance}.json"

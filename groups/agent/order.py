@@ -29,7 +29,8 @@ class Cancelled(Exception):
 
 @dataclass(frozen=True)
 class Order:
-    """Fetch `image` with the one-time `token`. `progress` takes a percentage and a line of text."""
+    """Fetch `image` with the one-time `token`. `progress` takes a percentage and a line of text; `size` is the bytes
+    of the image in all, where they are known."""
 
     image: str
     node_id: str
@@ -37,6 +38,7 @@ class Order:
     secure: bool
     key_file: Path
     progress: Callable[[int, str], None]
+    size: int = 0
     cancelled: threading.Event = field(default_factory=threading.Event)
 
     @property

@@ -26,21 +26,33 @@ class PortalRefused(Exception):
 
 @dataclass(frozen=True)
 class Start:
-    """What the portal wants run: `image` is `<host>/<repository>@sha256:<hex>`."""
+    """What the portal wants run: `image` is `<host>/<repository>@sha256:<hex>`, `size` its bytes in all, or 0 where
+    the portal doesn't say. A command stands for the image's own entry point and arguments."""
 
     instance: str
     image: str
     token: str = field(repr=False)
     command: list[str] = field(default_factory=list)
     environment: dict[str, str] = field(default_factory=dict, repr=False)
+    restart_policy: str = "always"
+    cpu: float = 0
+    memory_mb: int = 0
+    gpu: str = ""
+    size: int = 0
+
+    @property
+    def digest(self) -> str:
+        return self.image.rpartition("@")[2]
 
 
 @dataclass(frozen=True)
 class Orders:
-    """The answer to a poll."""
+    """The answer to a poll. What is named in no list goes on as it is."""
 
     start: list[Start]
     stop: list[str]
+    restart: list[str] = field(default_factory=list)
+    recreate: list[str] = field(default_factory=list)
 
 
 class Portal:
@@ -62,7 +74,8 @@ class Portal:
         answer = self._post("poll", {"capacity": capacity, "instances": instances}, headers)
         names = Start.__dataclass_fields__
         start = [Start(**{name: value for name, value in each.items() if name in names}) for each in answer["start"]]
-        return Orders(start, [str(each) for each in answer["stop"]])
+        named = {each: [str(one) for one in answer.get(each, ())] for each in ("stop", "restart", "recreate")}
+        return Orders(start=start, **named)
 
     def _post(self, path: str, body: dict[str, Any], headers: dict[str, str]) -> dict[str, Any]:
         address = f"{self.url}/node/v1/{path}"

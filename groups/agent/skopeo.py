@@ -57,10 +57,11 @@ class SkopeoPuller:
                 raise PullFailed(f"skopeo: {last.replace(order.token, '…')[-300:]}")
 
     def _watch(self, process: subprocess.Popen[bytes], order: Order, folder: Path) -> None:
-        """Wait for the end. How large the image is, only skopeo knows; so what came is told in megabytes."""
+        """Wait for the end, and tell meanwhile what came, by what lies there."""
         while process.poll() is None:
             order.check()
-            order.progress(0, f"{_size(folder) / 1e6:.1f} MB")
+            received = _size(folder)
+            order.progress(100 * received // order.size if order.size else 0, f"{received / 1e6:.1f} MB")
             time.sleep(LOOK_SECONDS)
 
 

@@ -1,18 +1,19 @@
 """Answers for blobs: the image's config in clear, its layers as ciphertext.
 
-Layers come from the store's files, or through the storage where it has none. Handing the sending over to nginx or
-to the store itself would take this module's place of `_open` and `transfer`.
+Layers come from the store's files, or through the storage where it has none; or somebody else is told to send them
+(`groups.delivery.handing`).
 """
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Mapping
 from typing import BinaryIO
 
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 
 from groups import at_rest, store
-from groups.delivery import transfer
+from groups.delivery import handing, transfer
 from groups.delivery.errors import marked, oci_error
 from groups.delivery.ranges import Span, Unsatisfiable, read_range
 from groups.models import Blob, Image, NodeToken
@@ -22,8 +23,11 @@ class NoSuchBlob(Exception):
     """The session's image has no blob of that digest."""
 
 
-def answer(token: NodeToken, digest: str, headers: Mapping[str, str], *, head: bool) -> HttpResponseBase:
-    """Return the answer to GET or HEAD of one blob of the session's image.
+def answer(
+    token: NodeToken, digest: str, headers: Mapping[str, str], *, head: bool, client: socket.socket | None = None
+) -> HttpResponseBase:
+    """Return the answer to GET or HEAD of one blob of the session's image. `client` is the connection to whoever
+    asked, where the server lets us have it.
 
     Raises NoSuchBlob, `transfer.SentBefore`, `groups.failures.StoreFailed`, `groups.at_rest.AtRestBroken`.
     """
@@ -37,13 +41,15 @@ def answer(token: NodeToken, digest: str, headers: Mapping[str, str], *, head: b
         raise NoSuchBlob
     if head:
         return _with_headers(HttpResponse(), Span(0, size - 1, size, is_part=False), digest)
+    if layers and handing.is_handed_over():
+        return marked(handing.hand_over(token.pk, digest, layers[0].name, len(layers)))
     try:
         span = read_range(_range_to_use(headers, digest), size)
     except Unsatisfiable:
         refusal = oci_error(416, "RANGE_INVALID", "ask for one range of bytes that lies in the blob")
         refusal["Content-Range"] = f"bytes */{size}"
         return refusal
-    response = _layer(token, layers, span) if layers else _config(image, span)
+    response = _layer(token, layers, span, client) if layers else _config(image, span)
     return _with_headers(response, span, digest)
 
 
@@ -58,7 +64,7 @@ def _config(image: Image, span: Span) -> HttpResponseBase:
     return HttpResponse(plain[span.first : span.last + 1])
 
 
-def _layer(token: NodeToken, layers: list[Blob], span: Span) -> HttpResponseBase:
+def _layer(token: NodeToken, layers: list[Blob], span: Span, client: socket.socket | None) -> HttpResponseBase:
     """Send a blob, which the image lists once for each of `layers`."""
     blob, times = layers[0], len(layers)
     delivery = transfer.begin(token.pk, blob.cipher_digest, span, times)
@@ -68,7 +74,7 @@ def _layer(token: NodeToken, layers: list[Blob], span: Span) -> HttpResponseBase
     except BaseException:
         transfer.give_back(delivery, span.length)
         raise
-    return StreamingHttpResponse(transfer.Body(source, delivery, span, times))
+    return StreamingHttpResponse(transfer.Body(source, delivery, span, times, client))
 
 
 def _open(name: str) -> BinaryIO:

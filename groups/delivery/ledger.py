@@ -11,6 +11,7 @@ import structlog
 from django.core.cache import caches
 
 from groups.models import NodeToken, Redemption
+from groups.occurrences import note_replay
 
 MOST_A_MINUTE = 30
 
@@ -46,6 +47,8 @@ def refused(token: NodeToken | None, presented_by: str, address: str | None, rea
             outcome=Redemption.Outcome.REFUSED,
             reason=reason.value,
         )
+        if token is not None and reason in (Reason.REPLAYED, Reason.OTHER_NODE):
+            note_replay(token)
 
 
 def _is_within_rate(whose: str) -> bool:

@@ -10,6 +10,7 @@ import base64
 import binascii
 import ipaddress
 import re
+import socket
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -117,7 +118,8 @@ def blob(request: HttpRequest, name: str, digest: str) -> HttpResponseBase:
     try:
         if name != _repository(session):
             raise blobs.NoSuchBlob
-        return blobs.answer(session, digest, request.headers, head=request.method == "HEAD")
+        head = request.method == "HEAD"
+        return blobs.answer(session, digest, request.headers, head=head, client=_connection(request))
     except blobs.NoSuchBlob:
         ledger.refused(session, str(session.node_id or ""), address_of(request), Reason.NOT_LISTED)
         return oci_error(404, "BLOB_UNKNOWN", "this session opens no such blob")
@@ -146,6 +148,12 @@ def _session(request: HttpRequest) -> NodeToken:
     if found is None:
         raise SessionClosed
     return open_session(found[1])
+
+
+def _connection(request: HttpRequest) -> socket.socket | None:
+    """The connection itself, where gunicorn hands it on and it is in clear, so that the kernel can copy to it."""
+    connection = request.META.get("gunicorn.socket")
+    return connection if type(connection) is socket.socket else None
 
 
 def _basic(request: HttpRequest) -> tuple[str, str]:

@@ -14,12 +14,12 @@ from django.conf import settings
 from django.db.models import F
 from django.db.models.functions import Now
 
-from groups import failpoints, garbage
+from groups import failpoints, garbage, outages
 from groups.failpoints import reached
 from groups.holds import settle_credential
 from groups.ingest.claim import Claim
 from groups.ingest.steps import Name, break_off, record, trace
-from groups.instances import add_instances
+from groups.instances import add_instances, take_over
 from groups.models import ContainerGroup, Failure, Image, Layer
 from groups.states import move
 from groups.wakeups import wake_pull
@@ -56,6 +56,7 @@ def finish(claim: Claim) -> None:
                 add_instances(group)
             else:
                 move(group, to=ContainerGroup.Status.STOPPED)
+        take_over(image)
         reached(failpoints.FINISHING_INSIDE)
     reached(failpoints.FINISHED)
     log.info("pull_ready", image=str(image.pk), attempt=image.attempt, bytes=image.total_bytes)
@@ -72,6 +73,7 @@ def fail(claim: Claim, failure: PullFailed, *, step: str, overdue: bool = False)
     with claim.fenced(**only) as image:
         break_off(image, failure.words.title)
         due = _next_attempt(image, failure)
+        outages.note(image, failure.code, step, final=due is None)
         if due is not None:
             _queue_again(claim, image, failure, due)
         else:
@@ -122,7 +124,8 @@ def _fail_for_good(claim: Claim, image: Image, failure: PullFailed, step: str) -
     )
     _settle(image)
     steps = trace(image)
-    for group in _waiting_groups(image):
+    waiting = _waiting_groups(image)
+    for group in [*waiting, *image.next_for.all()]:
         Failure.objects.create(
             organization_id=image.organization_id,
             group=group,
@@ -137,6 +140,7 @@ def _fail_for_good(claim: Claim, image: Image, failure: PullFailed, step: str) -
             attempt=image.attempt,
             trace=steps,
         )
+    for group in waiting:
         move(group, to=ContainerGroup.Status.FAILED)
 
 

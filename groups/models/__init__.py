@@ -1,16 +1,19 @@
 """Rows of container groups, images and nodes. Status fields change through `groups.states` only."""
 
+from groups.models.attempt import FailedAttempt
 from groups.models.blob import Blob
 from groups.models.check import ImageCheck
-from groups.models.delivery import LayerDelivery, NodeManifest, NodeToken, Redemption
+from groups.models.delivery import LayerDelivery, NodeManifest, NodeToken, Redemption, UnusualPresentation
 from groups.models.group import ContainerGroup, Failure
 from groups.models.image import Image, Layer, PullStep
 from groups.models.node import Enrolment, Instance, Node, Reception
+from groups.models.occurrence import Occurrence
 
 __all__ = [
     "Blob",
     "ContainerGroup",
     "Enrolment",
+    "FailedAttempt",
     "Failure",
     "Image",
     "ImageCheck",
@@ -20,7 +23,9 @@ __all__ = [
     "Node",
     "NodeManifest",
     "NodeToken",
+    "Occurrence",
     "PullStep",
     "Reception",
     "Redemption",
+    "UnusualPresentation",
 ]

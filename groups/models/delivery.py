@@ -79,6 +79,13 @@ class Redemption(models.Model):
         return f"{self.outcome} {self.reason}".strip()
 
 
+class UnusualPresentation(Redemption):
+    """A refusal that neither an honest node nor a slow network explains. `groups.admin` lists those."""
+
+    class Meta:
+        proxy = True
+
+
 class LayerDelivery(models.Model):
     """What one session was sent of one layer. `sent_whole` counts complete bodies, `sent_bytes` all bytes,
     `grants` how often somebody else (nginx, the store) was told to send it."""

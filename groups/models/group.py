@@ -22,7 +22,8 @@ class ContainerGroup(models.Model):
     `environment` is the encrypted JSON object of names and values (`groups.at_rest`, bound to the group's id).
     `gpu` is the class of the one GPU that each replica gets, or nothing. Since the group was started, `ended_well`
     replicas ended with exit code 0 and `ended_badly` with another, the last of which was `last_exit_code`; none of
-    them runs again.
+    them runs again. `next_image` takes the place of `image` once it is pulled. `version` counts what was changed of
+    that which nodes run. `options` are encrypted like the environment (`groups.options`).
     """
 
     class Status(models.TextChoices):
@@ -44,6 +45,10 @@ class ContainerGroup(models.Model):
     name = models.CharField(max_length=63, validators=[GROUP_NAME])
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.PENDING, editable=False)
     image = models.ForeignKey("groups.Image", on_delete=models.PROTECT, related_name="groups")
+    next_image = models.ForeignKey(
+        "groups.Image", null=True, blank=True, on_delete=models.SET_NULL, related_name="next_for", editable=False
+    )
+    version = models.PositiveIntegerField(default=1, db_default=1, editable=False)
     autostart = models.BooleanField(default=False)
     replicas = models.PositiveIntegerField(default=1, validators=[MinValueValidator(0), MaxValueValidator(500)])
     cpu = models.PositiveSmallIntegerField(default=1, validators=[MinValueValidator(1), MaxValueValidator(16)])
@@ -51,6 +56,7 @@ class ContainerGroup(models.Model):
     gpu = models.CharField("GPU class", max_length=100, blank=True)
     command = models.JSONField(default=list, blank=True)
     environment = models.BinaryField(null=True, editable=False)
+    options = models.BinaryField(null=True, editable=False)
     restart_policy = models.CharField(max_length=10, choices=RestartPolicy.choices, default=RestartPolicy.ALWAYS)
     ended_well = models.PositiveIntegerField(default=0, editable=False)
     ended_badly = models.PositiveIntegerField(default=0, editable=False)
@@ -75,7 +81,14 @@ class Failure(models.Model):
 
     `trace` is a copy of the pull's steps as they stood, so that the record outlives its group and image:
     a list of `{"name", "outcome", "started_at", "finished_at", "detail", "raw"}`, times in ISO 8601.
+    `state` and `note` are support's.
     """
+
+    class State(models.TextChoices):
+        NEW = "new", "New"
+        SEEN = "seen", "Seen"
+        WAITING = "waiting", "Waiting for the member"
+        SOLVED = "solved", "Solved"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     organization = models.ForeignKey("portal.Organization", on_delete=models.CASCADE, related_name="failures")
@@ -91,22 +104,15 @@ class Failure(models.Model):
     attempt = models.PositiveIntegerField(default=1)
     trace = models.JSONField(default=list, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
-    reviewed_at = models.DateTimeField(null=True, blank=True, editable=False)
-    reviewed_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        null=True,
-        blank=True,
-        on_delete=models.SET_NULL,
-        related_name="+",
-        editable=False,
-    )
-    note = models.TextField("review note", max_length=4000, blank=True)
+    state = models.CharField(max_length=10, choices=State.choices, default=State.NEW)
+    note = models.TextField(max_length=4000, blank=True, help_text="Only support reads this.")
 
     class Meta:
         ordering = ["-created_at"]
         indexes = [
             models.Index(fields=["organization", "-created_at"]),
             models.Index(fields=["registry", "code", "-created_at"]),
+            models.Index(fields=["state", "-created_at"]),
         ]
 
     def __str__(self) -> str:

@@ -27,6 +27,7 @@ from groups.states import Stale, move
 from groups.wakeups import wake_prepare
 
 State = Instance.State
+ON_THE_WAY = (State.ALLOCATING, State.DOWNLOADING)
 MOST_TOKENS_AN_HOUR = 20
 PREPARED_WITHIN = timedelta(seconds=10)
 
@@ -35,10 +36,11 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class Start:
-    """One instance that the node is to fetch and run. Times are ISO 8601."""
+    """One instance that the node is to fetch and run. Times are ISO 8601, `size` is the image's bytes in all."""
 
     instance: str
     image: str
+    size: int
     token: str = field(repr=False)
     token_expires_at: str
     command: list[str]
@@ -57,9 +59,9 @@ def hand_over(node: Node, listed: Collection[UUID]) -> list[Start]:
     transaction."""
     waiting = list(
         node.instances.filter(
-            state__in=[State.ALLOCATING, State.DOWNLOADING],
+            state__in=ON_THE_WAY,
             group__status__in=[ContainerGroup.Status.DEPLOYING, ContainerGroup.Status.RUNNING],
-        ).select_related("node", "group__organization", "group__project")
+        ).select_related("node", "group__organization", "group__project", "group__image")
     )
     if not waiting:
         return []
@@ -103,6 +105,7 @@ def _start(instance: Instance, manifest: NodeManifest) -> Start | None:
     return Start(
         instance=str(instance.pk),
         image=f"{urlsplit(settings.PORTAL_PUBLIC_URL).netloc}/{image_name(group)}@{manifest.digest}",
+        size=group.image.total_bytes or 0,
         token=secret,
         token_expires_at=token.expires_at.isoformat(),
         command=group.command,

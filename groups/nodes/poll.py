@@ -14,7 +14,7 @@ from django.db.models.functions import Now
 
 from groups.models import Node
 from groups.nodes.authentication import Call, NotAuthenticated, take
-from groups.nodes.handover import Start, hand_over
+from groups.nodes.handover import ON_THE_WAY, Start, hand_over
 from groups.nodes.report import Capacity, Report
 from groups.nodes.reports import Orders, settle
 from groups.nodes.scheduler import assign
@@ -36,11 +36,15 @@ class Answer:
 def poll(node: Node, report: Report, *, call: Call | None = None) -> Answer:
     """Take the node's report and return what it is to do. `call` is the signed call that brought it. Raises
     NotAuthenticated where that was used before, or the node was removed since it was let in."""
+    start: list[Start] = []
     with transaction.atomic():
         _heartbeat(node, report.capacity, call)
-        orders = settle(node, report)
-        assign(node, but=orders.stop)
-        start = hand_over(node, {each.id for each in report.instances})
+        has = list(node.instances.all())
+        orders = settle(node, report, has)
+        taken = assign(node, but=orders.stop)
+        # The rows in hand show what became of them; most polls come from nodes on which all is well.
+        if taken or any(each.state in ON_THE_WAY for each in has):
+            start = hand_over(node, {each.id for each in report.instances})
     return Answer(start=start, orders=orders)
 
 

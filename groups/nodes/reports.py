@@ -35,11 +35,11 @@ class Orders:
     recreate: list[str] = field(default_factory=list)
 
 
-def settle(node: Node, report: Report) -> Orders:
-    """Bring the rows in line with what the node reports; return what it is to do. Called in the poll's
-    transaction."""
+def settle(node: Node, report: Report, has: Iterable[Instance]) -> Orders:
+    """Bring the rows in line with what the node reports; return what it is to do. `has` are its instances, read in
+    the poll's transaction, in which this is called."""
     stop = []
-    mine = {instance.id: instance for instance in node.instances.all()}
+    mine = {instance.id: instance for instance in has}
     has_orders = any(instance.order for instance in mine.values())
     changes: list[Change] = []
     for each in report.instances:

@@ -11,9 +11,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import cache
 from typing import Any
 from uuid import UUID
 
+from django.db import connection
 from django.db.models import CharField, Count, F, OuterRef, Q, QuerySet, Subquery, Sum, Value
 from django.db.models.functions import Cast, Coalesce, Now
 
@@ -28,11 +30,9 @@ _LOOKED_AT = 128
 def assign(node: Node, *, but: Sequence[str] = ()) -> list[Instance]:
     """Give the node what it can take and have its manifests made; return what it took. `but` are ids of instances
     that it is being told to stop: it may have them again once it no longer lists them."""
-    if node.status != Node.Status.ACTIVE:
+    if node.status != Node.Status.ACTIVE or not _is_anything_free():
         return []
     waiting = _waiting(node).exclude(pk__in=but) if but else _waiting(node)
-    if not waiting.exists():
-        return []
     has = list(node.instances.select_related("group").defer("group__environment", "group__command"))
     cpu = node.cpu - sum(instance.group.cpu for instance in has)
     memory = node.memory_mb - sum(instance.group.memory_mb for instance in has)
@@ -75,6 +75,20 @@ def nodes_with_room(cpu: int | OuterRef, memory_mb: int | OuterRef, gpu: str | O
 def _used(what: Any) -> Coalesce:
     here = Instance.objects.filter(node=OuterRef("pk")).order_by().values("node")
     return Coalesce(Subquery(here.annotate(n=what).values("n")), 0)
+
+
+def _is_anything_free() -> bool:
+    """Whether any instance waits for a node, whatever its group does. Each poll asks it, so its SQL is made once."""
+    sql, values = _anything_free()
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values)
+        return cursor.fetchone() is not None
+
+
+@cache
+def _anything_free() -> tuple[str, tuple[Any, ...]]:
+    free = Instance.objects.filter(state=Instance.State.ALLOCATING, node__isnull=True).order_by()
+    return free.values("pk")[:1].query.sql_with_params()
 
 
 def _waiting(node: Node) -> QuerySet[Instance]:

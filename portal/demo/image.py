@@ -1,4 +1,5 @@
-"""Makes the sample image: some tens of MB in layers of mixed size and compressibility, the same bytes each time."""
+"""Makes the sample image: some tens of MB in layers of mixed size and compressibility, the same bytes each time. What
+it runs is a program of our own that says hello."""
 
 from __future__ import annotations
 
@@ -8,6 +9,8 @@ import io
 import json
 import tarfile
 from dataclasses import dataclass
+
+from portal.demo.program import program
 
 MB = 1_000_000
 INDEX = "application/vnd.oci.image.index.v1+json"
@@ -82,8 +85,9 @@ def _json(value: object) -> bytes:
 
 
 def _tar(name: str, solid: int, soft: int) -> bytes:
-    """A layer with one file that doesn't compress, one that does, and a greeting."""
+    """A layer with one file that doesn't compress, one that does, a greeting, and the program that greets."""
     files = {
+        f"srv/{name}/hello": program(),
         f"srv/{name}/hello.txt": f"Hello from the {name} layer.\n".encode(),
         f"srv/{name}/solid.bin": hashlib.shake_128(name.encode()).digest(solid),
         f"srv/{name}/soft.txt": (f"{name} line\n".encode() * (soft // len(name) + 1))[:soft],
@@ -92,6 +96,6 @@ def _tar(name: str, solid: int, soft: int) -> bytes:
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as archive:
         for path, content in files.items():
             entry = tarfile.TarInfo(path)
-            entry.size, entry.mode = len(content), 0o644
+            entry.size, entry.mode = len(content), 0o755 if path.endswith("/hello") else 0o644
             archive.addfile(entry, io.BytesIO(content))
     return buffer.getvalue()

@@ -51,7 +51,8 @@ class Story:
         self.figures: dict[str, Any] = {}
 
     def tell(self, sample: Sample) -> ContainerGroup:
-        """Take one group from `pending` to delivered, and return it. Raises StoryFailed."""
+        """Take one group from `pending` to running, or to delivered where the node can't run it; return it. Raises
+        StoryFailed."""
         began = time.monotonic()
         group = self._create(sample)
         self._say(f"  pending      {group.name}: {sample.reference}")
@@ -69,11 +70,17 @@ class Story:
         done = time.monotonic()
         instance = group.instances.get()
         self._say(f"  delivered    to {instance.node}, decrypted there in {done - stopped:.1f} s")
+        self._wait(group, lambda: self._settled(group))
+        group.refresh_from_db()
+        instance = group.instances.get()
+        runs = instance.state == Instance.State.RUNNING
+        self._say(f"  {'running' if runs else 'not running':<12} {instance.message or f'on {instance.node}'}")
         self.figures = {
             "image_bytes": image.total_bytes,
             "layers": image.layers.count(),
             "pull_seconds": round(stopped - began, 2),
             "delivery_seconds": round(done - stopped, 2),
+            "running": runs,
             "credential_destroyed": bool(image.credential and not image.credential.is_live),
         }
         return group
@@ -120,6 +127,13 @@ class Story:
         if instance is not None and instance.state == Instance.State.DOWNLOADING:
             self._progress(f"  downloading  {instance.node} pulls with its one-time token")
         return token is not None
+
+    def _settled(self, group: ContainerGroup) -> bool:
+        """Whether it runs, or its node says why it doesn't."""
+        instance = group.instances.first()
+        if instance is None or instance.state not in (Instance.State.RUNNING, Instance.State.CREATING):
+            return False
+        return instance.state == Instance.State.RUNNING or bool(instance.message)
 
     def _progress(self, line: str) -> None:
         if line != self.figures.get("line"):

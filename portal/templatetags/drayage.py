@@ -33,6 +33,10 @@ STATES = {
     "stopping": "player-pause",
     "live": "key",
     "destroyed": "flame",
+    "new": "circle-dot",
+    "seen": "circle-dashed",
+    "waiting": "clock",
+    "solved": "circle-check",
 }
 _SPANS = ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
 _UNITS = ("bytes", "kB", "MB", "GB", "TB")

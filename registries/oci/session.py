@@ -159,20 +159,23 @@ class Session:
 
     def get(self, url: str, headers: dict[str, str] | None = None, authorization: AuthBase | None = None) -> Answer:
         """Send one GET. Raises `HostNotAllowed`, `TlsInvalid` or `RegistryUnreachable`; no status raises."""
-        return self._send("GET", url, headers, authorization)
+        return self._send("GET", url, headers=headers, auth=authorization)
 
     def head(self, url: str, authorization: AuthBase | None = None) -> Answer:
         """Send one HEAD, like `get`."""
-        return self._send("HEAD", url, None, authorization)
+        return self._send("HEAD", url, auth=authorization)
 
-    def _send(self, method: str, url: str, headers: dict[str, str] | None, authorization: AuthBase | None) -> Answer:
+    def post(self, url: str, body: bytes, headers: dict[str, str]) -> Answer:
+        """Send one POST, like `get`."""
+        return self._send("POST", url, headers=headers, data=body)
+
+    def _send(self, method: str, url: str, **what: Any) -> Answer:
         failure: PullFailed
         try:
             response = self._requests.request(
                 method,
                 url,
-                headers=headers,
-                auth=authorization,
+                **what,
                 stream=True,
                 allow_redirects=False,
                 timeout=(self.patience.connect, self.patience.read),

@@ -14,8 +14,10 @@ from typing import Any
 from django.utils import timezone
 
 from groups import actions
-from groups.models import ContainerGroup, Failure, Image, Instance, Node, NodeToken, PullStep
+from groups.models import ContainerGroup, Failure, Image, Instance, Node, NodeToken, Occurrence, PullStep
 from portal.activity import record
+from portal.models import Notice, Webhook
+from portal.notifications import webhooks
 from registries.models import Credential
 from tests.fakes.registry import FakeRegistry
 from tests.groups.pulls import SECRET, USER, make_credential, make_group
@@ -38,6 +40,7 @@ class Harbour:
     groups: dict[str, ContainerGroup]
     failure: Failure
     credential: Credential
+    webhook: Webhook
 
 
 def fill(organization: Any, people: list[Any], work: Callable[[], None], join: Callable[[], None]) -> Harbour:
@@ -76,7 +79,23 @@ def fill(organization: Any, people: list[Any], work: Callable[[], None], join: C
     _half_pulled(groups["upscale"])
     record(organization.pk, "key ci", "group.started", "render")
     failure = Failure.objects.get()
-    return Harbour(groups, failure, kept)
+    return Harbour(groups, failure, kept, _hook(organization, people[0]))
+
+
+def _hook(organization: Any, by: Any) -> Webhook:
+    """A webhook that was told of what happened so far; its receiver was away once."""
+    hook, _ = webhooks.add(
+        organization, address="https://hooks.acme.example/drayage", kinds=["group.failed", "group.ready"], created_by=by
+    )
+    now = timezone.now()
+    for occurrence in Occurrence.objects.filter(organization=organization, kind__in=hook.kinds):
+        failed = occurrence.kind == "group.failed"
+        Notice.objects.create(
+            occurrence=occurrence, webhook=hook, due_at=now + timedelta(seconds=52), attempts=1, took_ms=84,
+            status="waiting" if failed else "sent", answer=503 if failed else 204,
+            problem="It answered 503" if failed else "", ended_at=None if failed else now,
+        )  # fmt: skip
+    return hook
 
 
 def _rename(host: str) -> None:

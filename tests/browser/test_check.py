@@ -71,7 +71,7 @@ def shot(page: Page, name: str) -> None:
 def ask(page: Page, image: str) -> None:
     page.goto(NEW)
     page.get_by_label("Image", exact=True).fill(image)
-    expect(page.locator("#reading")).to_contain_text("app")
+    expect(page.locator("#reading")).to_contain_text(image.partition("/")[2].partition(":")[0])
     page.get_by_role("button", name="Check").click()
     expect(page.locator("#check")).to_contain_text("Waiting for a worker")
 

@@ -47,6 +47,8 @@ def pages(harbour: Harbour) -> dict[str, str]:
         "receipt": f"/o/acme/registries/{harbour.credential.pk}/",
         "team": "/o/acme/settings/members/",
         "activity": "/o/acme/settings/activity/",
+        "notifications": "/o/acme/settings/notifications/",
+        "webhook": f"/o/acme/settings/notifications/webhooks/{harbour.webhook.pk}/",
         "support": "/o/acme/support/",
         "guide": "/o/acme/registries/guides/ecr/",
     }

@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.test import Client
-from django.utils.html import escape
 
-from groups.models import Enrolment, Failure, Node, NodeToken
+from groups.models import Enrolment, Node, NodeToken, Redemption, UnusualPresentation
 from groups.nodes.enrolment import enrol
 from tests.admin_rows import MARKUP, Rows, make_rows, url
 from tests.groups.delivery.made import ec_key, public_pem
@@ -39,74 +38,6 @@ def logged() -> list[tuple[str | None, str]]:
     return list(LogEntry.objects.values_list("object_id", "change_message"))
 
 
-def test_a_failure_is_told_in_words_and_steps(support: Client, rows: Rows) -> None:
-    page = support.get(url(Failure, rows[Failure].pk)).content.decode()
-    assert "The registry did not accept the credentials" in page
-    assert "Check the user name and the secret" in page
-    assert "<th>Find the registry</th><td>ok</td>" in page
-    assert "<td>00:00:00</td><td>2.5 s</td>" in page
-    assert "401 UNAUTHORIZED" in page
-    assert MARKUP not in page
-    assert escape(MARKUP) in page
-    assert "/admin/portal/organization/" not in page  # support may not follow it
-
-
-def test_a_trace_that_is_not_as_expected_is_shown(support: Client, rows: Rows) -> None:
-    odd = [{}, {"name": "later", "started_at": "no time", "finished_at": None}]
-    Failure.objects.update(trace=odd, code="of another version", params={})
-    page = support.get(url(Failure, rows[Failure].pk))
-    assert page.status_code == 200
-    assert "<th>later</th>" in page.content.decode()
-
-
-@pytest.mark.parametrize(
-    ("query", "found"),
-    [
-        ("reviewed=no", True),
-        ("reviewed=yes", False),
-        ("code=authentication_failed", True),
-        ("code=store_failed", False),
-        ("provider=self_hosted", True),
-        ("registry=r0.example", True),
-        ("q=app-0", True),
-        ("q=UNAUTHORIZED", True),
-        ("q=nothing", False),
-    ],
-)
-def test_failures_are_found(support: Client, rows: Rows, query: str, found: bool) -> None:
-    page = support.get(f"{url(Failure)}?{query}").content.decode()
-    assert (str(rows[Failure].pk) in page) == found
-
-
-def test_failures_of_an_organization_are_found(support: Client, rows: Rows, acme: Any) -> None:
-    page = support.get(f"{url(Failure)}?organization__id__exact={acme.pk}").content.decode()
-    assert str(rows[Failure].pk) in page
-
-
-def test_support_marks_reviewed_once(support: Client, operator: Client, rows: Rows, sam: Any) -> None:
-    failure = rows[Failure]
-    support.post(url(Failure), act("mark_reviewed", failure))
-    second = operator.post(url(Failure), act("mark_reviewed", failure), follow=True)
-    assert "Reviewed 0 of 1." in second.content.decode()
-    failure.refresh_from_db()
-    assert failure.reviewed_by == sam
-    assert failure.reviewed_at is not None
-    assert logged() == [(str(failure.pk), "Reviewed")]
-
-
-def test_support_reviews_with_a_note_and_changes_nothing_else(support: Client, rows: Rows, sam: Any) -> None:
-    failure = rows[Failure]
-    sent = {"note": "Wrong account.", "code": "forged", "raw": "forged"}
-    support.post(url(Failure, failure.pk), sent)
-    failure.refresh_from_db()
-    assert (failure.note, failure.code, failure.reviewed_at) == ("Wrong account.", "authentication_failed", None)
-
-    support.post(url(Failure, failure.pk), sent | {"reviewed": "on"})
-    failure.refresh_from_db()
-    assert failure.reviewed_by == sam
-    assert len(logged()) == 2
-
-
 def test_an_operator_cordons_and_lets_in_again(operator: Client, rows: Rows) -> None:
     node = rows[Node]
     for action, status in (("cordon", "cordoned"), ("cordon", "cordoned"), ("uncordon", "active")):
@@ -114,6 +45,35 @@ def test_an_operator_cordons_and_lets_in_again(operator: Client, rows: Rows) -> 
         node.refresh_from_db()
         assert node.status == status
     assert [message for _, message in logged()] == ["Uncordoned", "Cordoned"]
+
+
+def test_an_operator_drains_a_node(operator: Client, rows: Rows) -> None:
+    for said in ("Drained 1 of 1.", "Drained 0 of 1."):
+        done = operator.post(url(Node), act("drain", rows[Node]), follow=True)
+        assert said in done.content.decode()
+    assert Node.objects.get().status == "draining"
+
+
+def test_an_operator_makes_a_code_for_another_key(operator: Client, support: Client, rows: Rows) -> None:
+    node = rows[Node]
+    assert support.post(url(Node), act("replace_key", node)).status_code == 403
+    response = operator.post(url(Node), act("replace_key", node))
+    (code,) = re.findall(r"dre_[A-Za-z0-9_-]{43}", response.content.decode())
+    assert "no-store" in response["Cache-Control"]
+    key = public_pem(ec_key())
+    assert enrol(code, "whatever", key) == node
+    assert Node.objects.get().public_key == key
+    assert logged() == [(str(node.pk), "Code for another key")]
+    Node.objects.update(status="removed")
+    refused = operator.post(url(Node), act("replace_key", node), follow=True)
+    assert "A removed node stays removed." in refused.content.decode()
+
+
+def test_what_is_unusual_is_listed(operator: Client, rows: Rows) -> None:
+    usual = Redemption.objects.create(token=rows[NodeToken], outcome="refused", reason="expired", address="127.9.9.9")
+    page = operator.get(url(UnusualPresentation)).content.decode()
+    assert "replayed" in page
+    assert str(usual.address) not in page
 
 
 def test_an_operator_removes_a_node_after_being_asked(operator: Client, support: Client, rows: Rows) -> None:
@@ -186,15 +146,8 @@ def test_support_runs_no_operator_action(support: Client, rows: Rows) -> None:
     assert logged() == []
 
 
-@pytest.mark.parametrize(
-    "query", ["q=%00", "reviewed=maybe", "created_at__year=x", "organization__id__exact=x", "p=-1"]
-)
-def test_an_odd_address_is_no_error_of_ours(support: Client, rows: Rows, query: str) -> None:
-    assert support.get(f"{url(Failure)}?{query}").status_code in (200, 302, 400, 404)
-
-
 def test_an_odd_choice_is_no_error_of_ours(operator: Client, rows: Rows) -> None:
-    for model, action in ((Failure, "mark_reviewed"), (NodeToken, "revoke"), (Node, "cordon")):
+    for model, action in ((NodeToken, "revoke"), (Node, "cordon")):
         for chosen in ("x", "", "\0", "'"):
             sent = {"action": action, "_selected_action": [chosen], "confirmed": "yes"}
             assert operator.post(url(model), sent).status_code in (200, 302, 400), (model, chosen)

@@ -291,3 +291,37 @@ def test_a_pull_that_failed_on_a_public_image_offers_to_go_without(
 
     assert "The image is public" in text
     assert '<option value="none" selected>' in text
+
+
+def test_a_credential_typed_beside_the_image_is_sealed_once_and_chosen(
+    member: Client, acme: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    typed = {"credential": "new", "new-username": USER, "new-password": SECRET}
+
+    page = start(member, **typed).content.decode()
+
+    credential = Credential.objects.get()
+    assert ImageCheck.objects.get().credential == credential
+    assert f'<option value="{credential.pk}" selected' in page
+    assert 'id="reading"' in page
+    assert 'hx-swap-oob="true"' in page
+    assert SECRET not in page
+
+    again = start(member, **typed | {"new-password": ""}).content.decode()
+    assert "Enter the password" in again
+    monkeypatch.setattr(checks, "MOST_AT_ONCE", 0)
+    assert "going on here already" in start(member, **typed).content.decode()
+    assert Credential.objects.count() == 1, "what is refused keeps nothing"
+
+
+def test_a_likely_slip_is_what_a_check_finds_out(member: Client, acme: Any) -> None:
+    start(member, **{"credential": "new", "new-username": USER, "new-password": f" {SECRET}"})
+
+    assert ImageCheck.objects.count() == 1
+
+
+def test_a_typed_credential_is_checked_without_scripts_too(member: Client, acme: Any) -> None:
+    answer = start(member, headers=None, **{"credential": "new", "new-username": USER, "new-password": SECRET})
+
+    assert answer.status_code == 302
+    assert f"credential={Credential.objects.get().pk}" in member.get(answer["Location"]).text

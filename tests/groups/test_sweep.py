@@ -344,7 +344,7 @@ def test_the_command_goes_on_until_it_is_told_to_end(
         return {"pulls_woken": len(passes) % 2}
 
     assert threading.current_thread() is threading.main_thread()
-    monkeypatch.setattr("groups.management.commands.sweep.sweep", one_pass)
+    monkeypatch.setattr("portal.management.commands.sweep.sweep", one_pass)
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         call_command("sweep", "--every", "0.01")

@@ -245,10 +245,81 @@ def test_a_reference_is_read_back_as_its_parts(member: Client, project: Any) -> 
         assert "<b>" not in answer.content.decode()
 
 
-def test_a_reading_for_a_registry_without_credential_leads_to_adding_one(member: Client, acme: Any) -> None:
+def test_a_reading_brings_the_fields_of_that_registry(member: Client, acme: Any) -> None:
     read = reverse("groups:read", args=["acme", "default"])
 
-    assert reverse("registries:new", args=["acme"]) in member.get(read, {"image": IMAGE}).content.decode()
+    def asked(image: str) -> tuple[set[str], str]:
+        page = member.get(read, {"image": image}).content.decode()
+        chosen = re.findall(r'<option value="([^"]*)" selected', page)
+        return set(re.findall(r'name="(new-[a-z_]+)"', page)), *chosen
+
+    assert asked(IMAGE) == ({"new-username", "new-password", "new-ca", "new-ca_file"}, "new")
+    assert asked("ghcr.io/acme/app") == ({"new-username", "new-password"}, "new")
+    assert "new-secret_access_key" in asked("123456789012.dkr.ecr.eu-central-1.amazonaws.com/app")[0]
+    assert asked("ubuntu")[1] == ""
+    assert asked("acme/private")[1] == "new"
+    assert reverse("registries:guide", args=["acme", "ghcr"]) in member.get(read, {"image": "ghcr.io/a/b"}).text
+
+
+TYPED = {"credential": "new", "new-username": "deploy", "new-password": SECRET}
+
+
+def test_a_group_is_made_with_a_credential_typed_beside_its_image(member: Client, project: Any, bob: Any) -> None:
+    answer = member.post(NEW, GOOD | TYPED)
+
+    assert answer.status_code == 302
+    group, credential = ContainerGroup.objects.get(), Credential.objects.get()
+    assert group.image.credential == credential
+    assert (credential.host, credential.provider, credential.hold) == (HOST, "self_hosted", "pull")
+    assert (credential.name, credential.created_by) == (f"deploy at {HOST}", bob)
+    assert SECRET not in str(credential.fields)
+
+
+@pytest.mark.parametrize(
+    ("sent", "said"),
+    [
+        ({"new-password": ""}, "Enter the password"),
+        ({"new-username": ""}, "Enter the user name"),
+        ({"new-password": f" {SECRET}"}, "blank"),
+        ({"image": "no image at all"}, ""),
+        ({"name": "NO"}, "lower-case"),
+    ],
+)
+def test_a_slip_keeps_no_credential_and_echoes_no_secret(
+    member: Client, project: Any, sent: dict[str, str], said: str
+) -> None:
+    page = member.post(NEW, GOOD | TYPED | sent)
+
+    assert page.status_code == 422
+    assert said in text_of(page)
+    assert SECRET not in page.content.decode()
+    assert not Credential.objects.exists()
+    assert not ContainerGroup.objects.exists()
+
+
+def test_a_name_that_is_taken_in_the_last_moment_keeps_no_credential(
+    member: Client, project: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def taken(**values: Any) -> None:
+        raise IntegrityError
+
+    monkeypatch.setattr("groups.views.actions.create", taken)
+
+    assert member.post(NEW, GOOD | TYPED).status_code == 422
+    assert not Credential.objects.exists()
+
+
+def test_a_group_is_duplicated_without_its_values(member: Client, group: ContainerGroup) -> None:
+    make_group(group.project, IMAGE, name="web-2")
+
+    page = member.get(NEW, {"from": "web"})
+
+    initial = page.context["form"].initial
+    assert (initial["name"], initial["image"], initial["replicas"]) == ("web-3", IMAGE, 2)
+    assert initial["environment"] == "# TOKEN=\n"
+    assert "canary-environment" not in page.content.decode()
+    assert member.post(NEW, {**GOOD, **initial, "credential": "", "autostart": ""}).status_code == 302
+    assert open_environment(ContainerGroup.objects.get(name="web-3")) == {}
 
 
 # One group

@@ -27,8 +27,8 @@ GUNICORN = ["--worker-class", "gthread", "--threads", "8", "--keep-alive", "15",
 class Portal:
     """The running portal, from a test's side."""
 
-    def __init__(self, url: str, steps: subprocess.Popen[str]) -> None:
-        self.url = url
+    def __init__(self, url: str, own_url: str, steps: subprocess.Popen[str]) -> None:
+        self.url, self.own_url = url, own_url
         self._steps = steps
 
     @property
@@ -57,18 +57,18 @@ class Portal:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[Portal]:
-    """A portal with its data in `folder`."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    url = f"http://127.0.0.1:{port}"
+def running(folder: Path, public_url: str = "", **settings: str) -> Iterator[Portal]:
+    """A portal with its data in `folder`; `public_url` where it is reached by another address than its own."""
+    port = free_port()
+    url, public_url = f"http://127.0.0.1:{port}", public_url.format(port=port) or f"http://127.0.0.1:{port}"
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PORTAL_", "DATABASE_"))}
     environment = kept | {
         "PORTAL_DATA_DIR": str(folder),
-        "PORTAL_PUBLIC_URL": url,
+        "PORTAL_PUBLIC_URL": public_url,
         "PORT": str(port),
         "REDIS_URL": "redis://127.0.0.1:1/0",  # nobody listens: the steps below are the worker
         "DJANGO_SETTINGS_MODULE": "portal.settings",
+        **settings,
     }
     subprocess.run([sys.executable, "manage.py", "prepare"], cwd=CHECKOUT, env=environment, check=True)
     with (folder / "web.log").open("wb") as log:
@@ -87,7 +87,7 @@ def running(folder: Path) -> Iterator[Portal]:
         text=True,
     )
     try:
-        portal = Portal(url, steps)
+        portal = Portal(public_url, url, steps)
         portal.until(lambda: _answers(f"{url}/livez"))
         portal.set_up()
         yield portal
@@ -95,6 +95,11 @@ def running(folder: Path) -> Iterator[Portal]:
         for process in (steps, web):
             process.terminate()
             process.communicate(timeout=20)
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
 
 
 def _answers(address: str) -> bool:
@@ -125,6 +130,34 @@ class Steps:
         start(make_group(acme, store_image(acme, source), name, replicas=replicas))
         return [base64.b64encode(raw).decode() for raw in (source.config, *(layer for _, layer in source.layers))]
 
+    def busybox(self, name: str, command: list[str], environment: dict[str, str], restart_policy: str) -> None:
+        """Make and start a group whose image is the machine's busybox."""
+        from groups.actions import start
+        from groups.environment import seal_environment
+        from portal.models import Organization
+        from tests.groups.delivery.made import OCI_GZIP, Source, config_of, make_group, store_image
+        from tests.interop.busybox import busybox_layers
+
+        acme = Organization.objects.get()
+        layers = busybox_layers()
+        image = store_image(acme, Source(config_of(layers), [(OCI_GZIP, layer) for layer in layers]))
+        group = make_group(acme, image, name, restart_policy=restart_policy)
+        group.command, group.environment = command, seal_environment(group.pk, environment)
+        group.save()
+        start(group)
+
+    def order(self, group: str, order: str) -> None:
+        """Have the group's one instance restarted or recreated."""
+        from groups import instance_actions
+        from groups.models import Instance
+
+        getattr(instance_actions, order)(Instance.objects.get(group__name=group))
+
+    def group_status(self, group: str) -> str:
+        from groups.models import ContainerGroup
+
+        return ContainerGroup.objects.get(name=group).status
+
     def node(self, name: str, public_key: str) -> str:
         """Enrol a node; return its id."""
         from groups.nodes.enrolment import create_enrolment, enrol
@@ -152,6 +185,27 @@ class Steps:
         prepare_all()
         (start,) = poll(row, report).start
         return start.as_json()
+
+    def report(self, node: str, state: str) -> None:
+        """Have the node say that all it has is in that state."""
+        from groups.models import Node
+        from groups.nodes.poll import poll
+        from groups.nodes.report import Capacity, Report, Reported
+
+        row = Node.objects.get(pk=node)
+        poll(row, Report(Capacity(16, 65536), tuple(Reported(each.pk, state) for each in row.instances.all())))
+
+    def blobs_folder(self) -> str:
+        from groups import store
+
+        return str(store.local_path(""))
+
+    def grants(self, group: str) -> list[int]:
+        """How often each layer was handed over."""
+        from groups.models import LayerDelivery
+
+        rows = LayerDelivery.objects.filter(token__group_name=group).order_by("pk")
+        return list(rows.values_list("grants", flat=True))
 
     def prepare(self) -> None:
         """Do what the worker does."""

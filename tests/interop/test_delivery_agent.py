@@ -5,18 +5,15 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import os
 import signal
-import subprocess
-import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.interop.delivery_portal import CHECKOUT, Portal, running
+from tests.interop.agent import Agent
+from tests.interop.delivery_portal import Portal, running
 
 pytestmark = pytest.mark.interop
 NO_RUNTIME = "delivered and decrypted; this node has no container runtime"
@@ -28,55 +25,13 @@ def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
         yield portal
 
 
-class Agent:
-    """A running `python -m groups.agent`."""
-
-    def __init__(self, portal: Portal, data: Path, *options: str) -> None:
-        self.data = data
-        self.events: list[dict[str, Any]] = []
-        command = [sys.executable, "-m", "groups.agent", "--portal", portal.url, "--data", str(data)]
-        command += ["--interval", "0.1", "--cpu", "8", "--memory-mb", "16384", *options]
-        self.process = subprocess.Popen(
-            command,
-            cwd=CHECKOUT,
-            env={name: value for name, value in os.environ.items() if not name.startswith(("PORTAL_", "DJANGO_"))},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        self._reader = threading.Thread(target=self._read)
-        self._reader.start()
-
-    def _read(self) -> None:
-        assert self.process.stdout
-        self.events.extend(json.loads(line) for line in self.process.stdout)
-
-    def heard(self, event: str) -> list[dict[str, Any]]:
-        return [each for each in self.events if each["event"] == event]
-
-    def end(self, number: int = signal.SIGTERM) -> tuple[int, str]:
-        """Signal it and return its exit code and what it wrote to stderr."""
-        self.process.send_signal(number)
-        return self.wait()
-
-    def wait(self) -> tuple[int, str]:
-        assert self.process.stderr
-        assert self.process.stdout
-        code = self.process.wait(30)
-        self._reader.join()
-        said = self.process.stderr.read()
-        self.process.stderr.close()
-        self.process.stdout.close()
-        return code, said
-
-
 @pytest.fixture
 def agents(portal: Portal, tmp_path: Path) -> Iterator[Any]:
     """Start agents; those that a test leaves are ended."""
     started: list[Agent] = []
 
     def start(*options: str, data: Path | None = None) -> Agent:
-        started.append(Agent(portal, data or tmp_path / "node", *options))
+        started.append(Agent(portal, data or tmp_path / "node", "--runtime", "none", *options))
         return started[-1]
 
     yield start
@@ -90,6 +45,10 @@ def holds(folder: Path, image: list[str]) -> bool:
     wanted = [base64.b64decode(each) for each in image]
     paths = [(folder / hashlib.sha256(raw).hexdigest(), raw) for raw in wanted]
     return all(path.is_file() and path.read_bytes() == raw for path, raw in paths)
+
+
+def image_folder(agent: Agent, started: dict[str, Any]) -> Path:
+    return agent.data / "images" / str(started["image"]).rpartition(":")[2]
 
 
 def state(portal: Portal, group: str) -> tuple[str, ...]:
@@ -106,7 +65,7 @@ def test_an_agent_fetches_what_it_is_given(portal: Portal, agents: Any, puller: 
     agent = agents("--code", portal.code(name=name), "--puller", puller)
     portal.until(lambda: state(portal, name) == ("creating", NO_RUNTIME, "delivered"))
     (started,) = agent.heard("start")
-    folder = agent.data / "images" / started["instance"]
+    folder = image_folder(agent, started)
     assert holds(folder, image)
     manifest = json.loads((folder / "manifest.json").read_bytes())
     listed = [(each["mediaType"], each["digest"], each["size"]) for each in manifest["layers"]]
@@ -123,7 +82,7 @@ def test_an_agent_fetches_what_it_is_given(portal: Portal, agents: Any, puller: 
     assert key.read_text().startswith("-----BEGIN PRIVATE KEY-----")
     portal.stop(group=name)
     portal.until(lambda: not state(portal, name))
-    assert not folder.exists()
+    portal.until(lambda: not folder.exists() and agent.heard("stopped"))
     assert [each["event"] for each in agent.events] == ["enrolled", "ready", "start", "pulled", "instance", "stopped"]
     code, said = agent.end()
     assert (code, said) == (0, "")
@@ -143,7 +102,7 @@ def test_it_survives_its_own_restart(portal: Portal, agents: Any, number: int) -
     assert second.heard("ready")[0]["node"] == first.heard("ready")[0]["node"]
     assert not second.heard("enrolled")
     assert not second.heard("start")
-    assert holds(second.data / "images" / first.heard("start")[0]["instance"], image)
+    assert holds(image_folder(second, first.heard("start")[0]), image)
     portal.stop(group=name)
     portal.until(lambda: not state(portal, name))
     assert second.end() == (0, "")
@@ -157,7 +116,7 @@ def test_killed_in_mid_download_it_is_given_it_again(portal: Portal, agents: Any
     first.wait()
     second = agents("--puller", "own")
     portal.until(lambda: state(portal, "killed")[:1] == ("creating",))
-    assert holds(second.data / "images" / second.events[-1]["instance"], image)
+    assert holds(image_folder(second, second.heard("start")[0]), image)
     portal.stop(group="killed")
     portal.until(lambda: not state(portal, "killed"))
     assert second.end() == (0, "")
@@ -196,7 +155,7 @@ def test_once_ends_when_what_was_given_is_here(portal: Portal, agents: Any) -> N
     agent = agents("--code", portal.code(name="once"), "--once")
     portal.until(lambda: state(portal, "once")[:1] == ("creating",))
     assert agent.wait() == (0, "")
-    assert holds(agent.data / "images" / agent.heard("start")[0]["instance"], image)
+    assert holds(image_folder(agent, agent.heard("start")[0]), image)
     portal.stop(group="once")
 
 
@@ -208,7 +167,7 @@ def test_a_code_that_is_no_good_is_said_and_ends_it(portal: Portal, agents: Any)
 
 
 def test_a_portal_that_does_not_answer_is_tried_again_more_slowly(agents: Any, portal: Portal, tmp_path: Path) -> None:
-    nowhere = Portal("http://127.0.0.1:1", portal._steps)
+    nowhere = Portal("http://127.0.0.1:1", "http://127.0.0.1:1", portal._steps)
     agent = Agent(nowhere, tmp_path / "alone", "--code", "x")
     portal.until(lambda: len(agent.heard("unreachable")) >= 3)
     waits = [each["wait"] for each in agent.heard("unreachable")[:3]]

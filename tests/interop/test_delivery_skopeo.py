@@ -1,8 +1,7 @@
-"""Stock skopeo fetches from a running portal and decrypts with the node's key."""
+"""Stock skopeo fetches from a running portal and decrypts with the node's key; so does buildah."""
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 import shutil
@@ -10,14 +9,15 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import requests
 from urllib3.exceptions import ProtocolError
 
-from tests.groups.delivery.made import ec_key, private_pem, public_pem, rsa_key
+from tests.groups.delivery.made import ec_key, private_pem, rsa_key
+from tests.interop.busybox import PRINTED
 from tests.interop.delivery_portal import Portal, running
+from tests.interop.machine import Machine, holds
 
 pytestmark = pytest.mark.interop
 
@@ -26,36 +26,6 @@ pytestmark = pytest.mark.interop
 def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
     with running(tmp_path_factory.mktemp("portal")) as portal:
         yield portal
-
-
-class Machine:
-    """A node by hand: its key in a file, and skopeo."""
-
-    def __init__(self, portal: Portal, name: str, key: Any, folder: Path) -> None:
-        self.portal, self.folder = portal, folder
-        folder.mkdir()
-        self.key_file = folder / "node.key"
-        self.key_file.write_bytes(private_pem(key))
-        self.id = portal.node(name=name, public_key=public_pem(key))
-
-    def copy(self, given: dict[str, Any], into: str, key_file: Path | None = None) -> subprocess.CompletedProcess[str]:
-        auth_file = self.folder / "auth.json"
-        secret = base64.b64encode(f"{self.id}:{given['token']}".encode()).decode()
-        auth_file.write_text(json.dumps({"auths": {self.portal.host: {"auth": secret}}}))
-        assert shutil.which("skopeo"), "these tests need skopeo"
-        command = ["skopeo", "--insecure-policy", "copy", "--src-tls-verify=false", "--src-authfile", str(auth_file)]
-        command += ["--decryption-key", str(key_file or self.key_file)]
-        command += [f"docker://{given['image']}", f"dir:{self.folder / into}"]
-        return subprocess.run(command, capture_output=True, text=True, timeout=120)
-
-    def blobs(self, into: str) -> dict[str, bytes]:
-        return {path.name: path.read_bytes() for path in (self.folder / into).iterdir()}
-
-
-def holds(blobs: dict[str, bytes], image: list[str]) -> bool:
-    """Whether config and layers lie there in clear, byte for byte."""
-    wanted = [base64.b64decode(each) for each in image]
-    return all(blobs.get(hashlib.sha256(raw).hexdigest()) == raw for raw in wanted)
 
 
 @pytest.mark.parametrize("kind", ["ec", "rsa"])
@@ -79,6 +49,47 @@ def test_skopeo_fetches_and_decrypts(portal: Portal, tmp_path: Path, kind: str) 
     assert refused
     assert {tuple(row) for row in refused} == {("refused", "layer_again")}
     assert sorted(whole for whole, _ in portal.sent(group=f"way-{kind}")) == [1, 1, 1]
+
+
+def test_buildah_decrypts_and_runs_what_was_fetched_by_digest(portal: Portal, tmp_path: Path) -> None:
+    """It takes no decryption key together with a digest; so what was fetched by digest is decrypted from a layout."""
+    assert shutil.which("buildah"), "this test needs buildah"
+    portal.busybox(name="buildah", command=["/bin/sh"], environment={}, restart_policy="never")
+    machine = Machine(portal, "buildah", ec_key(), tmp_path / "node")
+    given = portal.given(node=machine.id)
+    fetched = machine.fetch(given, "layout")
+    assert fetched.returncode == 0, fetched.stderr
+    layout = machine.folder / "layout"
+    (entry,) = json.loads((layout / "index.json").read_bytes())["manifests"]
+    assert given["image"].endswith(entry["digest"])
+    stored = [path.read_bytes() for path in (layout / "blobs" / "sha256").iterdir()]
+    assert not any(raw.startswith(b"\x1f\x8b") for raw in stored), "layers stay encrypted until the key opens them"
+
+    buildah = [
+        "buildah",
+        "--root",
+        str(tmp_path / "root"),
+        "--runroot",
+        str(tmp_path / "run"),
+        "--storage-driver",
+        "vfs",
+    ]
+
+    def call(*arguments: str) -> str:
+        done = subprocess.run([*buildah, *arguments], capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    policy = tmp_path / "policy.json"
+    policy.write_text('{"default": [{"type": "insecureAcceptAnything"}]}')
+    key = ("--decryption-key", str(machine.key_file), "--signature-policy", str(policy))
+    container = call("from", *key, f"oci:{layout}").strip()
+    try:
+        run = ("run", "--isolation", "chroot", container, "--", "/bin/busybox", "cat", "/srv/hello.txt")
+        assert call(*run) == PRINTED.decode()
+    finally:
+        call("rm", "--all")
+    assert str(tmp_path) not in Path("/proc/self/mounts").read_text()
 
 
 def test_a_session_that_was_delivered_is_not_opened_again(portal: Portal, tmp_path: Path) -> None:

@@ -1,5 +1,5 @@
 """The whole way of an image: from Debian's docker-registry, through the portal's forms and real workers, to stock
-skopeo with a node's key, byte for byte."""
+skopeo with a node's key, byte for byte, and to podman, which runs it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import base64
 import json
 import os
 import re
+import shutil
 import subprocess
 import time
 import uuid
@@ -20,10 +21,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
+from groups.agent import podman_form
 from portal.env import CHECKOUT
 from tests.conftest import PASSWORD
 from tests.fakes.images import build_image
 from tests.groups.delivery.made import private_pem, public_pem
+from tests.interop.busybox import PRINTED, busybox_layers
 from tests.interop.docker_registry import DockerRegistry, write_layout
 from tests.interop.launching import launch, lines_until
 
@@ -96,13 +99,32 @@ def until(condition: Callable[[], Any], seconds: float = 60) -> Any:
     return found
 
 
+def run_with_podman(image: Path, folder: Path) -> bytes:
+    """What the image's /srv/hello.txt says in a container. Raises CannotRun with the reason where there is none."""
+    folder.mkdir()
+    podman = podman_form.find(folder, "none").command(folder)
+    environment = podman_form.environment(folder)
+    (folder / "policy.json").write_text('{"default": [{"type": "insecureAcceptAnything"}]}')
+
+    def call(*arguments: str) -> bytes:
+        return subprocess.run([*podman, *arguments], env=environment, check=True, stdout=subprocess.PIPE).stdout
+
+    try:
+        loaded = call("pull", "--quiet", "--signature-policy", str(folder / "policy.json"), f"dir:{image}")
+        options = podman_form.find(folder, "none").container()
+        return call("run", "--rm", *options, loaded.decode().strip(), "/bin/busybox", "cat", "/srv/hello.txt")
+    finally:
+        call("rm", "--all", "--force", "--time", "0")
+        shutil.rmtree(podman_form.run_root(folder), ignore_errors=True)
+
+
 def test_from_a_private_registry_to_a_node(
     docker_registry: DockerRegistry,
     environment: dict[str, str],
     started: list[subprocess.Popen[str]],
     tmp_path: Path,
 ) -> None:
-    image = build_image([os.urandom(12_000_000), os.urandom(1_000_000), b"a small one"])
+    image = build_image([os.urandom(12_000_000), *busybox_layers()])
     reference = docker_registry.push("team/app", "1.0", write_layout(tmp_path / "layout", image))
 
     environment["PORTAL_REGISTRY_ALLOW_NETWORKS"] = "127.0.0.0/8"
@@ -179,6 +201,8 @@ def test_from_a_private_registry_to_a_node(
     assert done.returncode == 0, done.stderr
     for digest, content in image.blobs.items():
         assert (tmp_path / "pulled" / digest.removeprefix("sha256:")).read_bytes() == content
+
+    assert run_with_podman(tmp_path / "pulled", tmp_path / "podman") == PRINTED
 
     # A second pull with the used token gets no layer, and the page says so.
     again = copy("again")

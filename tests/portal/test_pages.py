@@ -103,12 +103,32 @@ class TestSupport:
         address = f"{SUPPORT}?failure={failure.pk}"
 
         page = browser.get(address)
-        browser.post(address, {"message": "It worked yesterday."})
+        browser.post(address, {"message": "It worked yesterday.", "shares": "little"})
 
         assert failure.words.title in page.text or failure.reference in page.text
         assert SECRET not in page.text
         asked = SupportRequest.objects.get()
-        assert (asked.kind, asked.failure) == ("failure", failure)
+        assert (asked.kind, asked.failure, asked.shares) == ("failure", failure, False)
+
+    def test_nothing_is_shared_by_itself(self, browser: Any, acme: Any) -> None:
+        answer = browser.post(f"{SUPPORT}?failure={failure_of(acme).pk}", {"message": "It worked yesterday."})
+
+        assert answer.status_code == 422
+        assert list(answer.context["form"].errors) == ["shares"]
+        assert not SupportRequest.objects.exists()
+
+    def test_what_is_shared_is_taken_back(self, browser: Any, acme: Any, carol: Any, as_user: Any) -> None:
+        failure = failure_of(acme)
+        as_user(carol).post(f"{SUPPORT}?failure={failure.pk}", {"message": "Please look.", "shares": "all"})
+        asked = SupportRequest.objects.get()
+        assert asked.shares
+        page = f"/o/acme/default/groups/{failure.group_name}/failures/{failure.pk}/"
+        assert "Stop sharing" in browser.get(page).text
+
+        assert browser.post(f"{SUPPORT}stop-sharing/?failure={failure.pk}")["Location"] == page
+
+        assert not SupportRequest.objects.get().shares
+        assert "Stop sharing" not in browser.get(page).text
 
     @pytest.mark.parametrize("method", ["get", "post"])
     def test_a_failure_of_another_organization(self, method: str, browser: Any, mallory: Any) -> None:

@@ -10,14 +10,18 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from django.utils import timezone
 
 from groups.checks import start_check
-from groups.models import Failure
+from groups.models import Failure, Instance, NodeToken
 from portal.actions import invite
 from portal.models import Role
+from portal.notifications.webhooks import add
+from portal.notifications.webhooks import test as send_test
 from portal.permissions import PAGES
 from registries.models import Credential
 from registries.oci.reference import parse
+from tests.groups.delivery.made import make_node
 from tests.groups.pulls import make_credential, make_group
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
@@ -48,19 +52,28 @@ def ids(acme: Any, project: Any, alice: Any) -> dict[str, dict[str, str]]:
     """One object of each kind at Acme: by app, the values of an address' arguments."""
     credential = make_credential(acme, "registry.example.com")
     group = make_group(project, "registry.example.com/team/app:1", credential=credential)
+    node = make_node()
+    instance = Instance.objects.create(group=group, node=node.row, state="running")
+    token = NodeToken.objects.create(
+        organization=acme, group=group, group_name=group.name, node_name="node-1", expires_at=timezone.now()
+    )
     failure = Failure.objects.create(
         organization=acme, group=group, group_name=group.name, reference="x", registry="x", step="connect", code="x"
     )
     checked = start_check(organization_id=acme.pk, reference=parse("registry.example.com/team/app"), credential=None)
     invited, _ = invite(organization=acme, email="nina@acme.example", role="member", invited_by=alice)
+    hook, _ = add(acme, address="https://hooks.example.com/", kinds=["group.failed"], created_by=alice)
+    notice = send_test(hook)
     own = {"org": acme.slug, "project": project.slug, "kind": "self_hosted"}
     return {
         "registries": own | dict.fromkeys(("pk", "id", "credential"), str(credential.pk)),
         "groups": own
         | dict.fromkeys(("name", "group"), group.name)
         | dict.fromkeys(("pk", "id", "failure"), str(failure.pk))
-        | {"check": str(checked.pk)},
-        "portal": own | {"member": str(acme.memberships.get(user=alice).pk), "invitation": str(invited.pk)},
+        | {"check": str(checked.pk), "instance": str(instance.pk), "token": str(token.pk)},
+        "portal": own
+        | {"member": str(acme.memberships.get(user=alice).pk), "invitation": str(invited.pk)}
+        | {"webhook": str(hook.pk), "notice": str(notice.pk)},
     }
 
 

@@ -51,9 +51,9 @@ class Command(up.Command):
         story = Story(organization, user, say=self.say, tend=supervisor.tend)
         try:
             if once or not NodeToken.objects.filter(organization=organization, ended_because="delivered").exists():
-                group = story.tell(sample)
+                story.tell(sample)
                 if once:
-                    self._check(story, str(group.instances.get().pk))
+                    self._check(story)
                     return
         except StoryFailed as problem:
             raise CommandError(str(problem)) from None
@@ -91,12 +91,13 @@ class Command(up.Command):
             shutil.rmtree(home, ignore_errors=True)
         code = create_enrolment(NODE) if not home.exists() else "enrolled"
         command = [sys.executable, "-m", "groups.agent", "--portal", settings.PORTAL_PUBLIC_URL]
-        command += ["--code", code, "--data", str(home), "--interval", "1"]
+        command += ["--code", code, "--data", str(home), "--interval", "1", "--network", "none"]
+        command += ["--keep-images", "--end-containers"]
         supervisor.start(Child("node", command))
 
-    def _check(self, story: Story, instance: str) -> None:
+    def _check(self, story: Story) -> None:
         """Compare what the node has with what the registry held; print the figures."""
-        compare(sample_image(), self.folder / "node" / "images" / instance)
+        compare(sample_image(), self.folder / "node" / "images")
         figures = {key: value for key, value in story.figures.items() if key != "line"}
         puller = "skopeo" if shutil.which("skopeo") else "own"
         self.say(json.dumps({"name": "demo", **figures, "puller": puller, "equal": True}))

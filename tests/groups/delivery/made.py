@@ -120,6 +120,12 @@ def tar_of(**files: bytes) -> bytes:
 def make_source(*contents: bytes) -> Source:
     """An image of one layer for each content, by turns of OCI's and Docker's type."""
     layers = [tar_of(**{f"file-{number}": content}) for number, content in enumerate(contents)]
+    types = [OCI_GZIP, DOCKER_GZIP] * len(layers)
+    return Source(config_of(layers), list(zip(types, layers, strict=False)))
+
+
+def config_of(layers: list[bytes]) -> bytes:
+    """The config of an image of these gzip'ed layers."""
     config = {
         "architecture": "amd64",
         "os": "linux",
@@ -129,8 +135,7 @@ def make_source(*contents: bytes) -> Source:
             "diff_ids": [f"sha256:{hashlib.sha256(gzip.decompress(layer)).hexdigest()}" for layer in layers],
         },
     }
-    types = [OCI_GZIP, DOCKER_GZIP] * len(layers)
-    return Source(json.dumps(config).encode(), list(zip(types, layers, strict=False)))
+    return json.dumps(config).encode()
 
 
 def digest_of(raw: bytes) -> str:

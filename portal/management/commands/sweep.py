@@ -13,13 +13,19 @@ from django.core.management.base import BaseCommand
 from django.db import Error as DatabaseFailed
 from django.db import close_old_connections
 
-from groups.sweep import sweep
+from groups import sweep as groups
+from portal.notifications import sending
 
 log = structlog.get_logger(__name__)
 
 
+def sweep() -> dict[str, int]:
+    """Do one pass over everything; return how much there was of each kind."""
+    return {**groups.sweep(), **sending.sweep()}
+
+
 class Command(BaseCommand):
-    help = "Set right what was left undone: leases, retries, credentials, orphaned blobs."
+    help = "Set right what was left undone: leases, retries, credentials, notices, orphaned blobs."
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -1,0 +1,78 @@
+"""The images of the node: each fetched once, whatever number of instances wants it, and deleted when none does.
+
+<data>/images/<hex>     an image in clear (`groups.agent.order`), where nothing runs or they are to be kept
+<data>/drafts/<name>    one that is on its way; removed at each start
+"""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import uuid
+from collections.abc import Collection
+from pathlib import Path
+
+from groups.agent.events import say
+from groups.agent.files import make_private_folder
+from groups.agent.order import Order, Puller
+from groups.agent.runtime import Runtime
+
+MOST_AT_ONCE = 2
+LOOK_SECONDS = 0.5
+
+
+class Images:
+    """What `puller` fetched, for `runtime`."""
+
+    def __init__(self, data: Path, puller: Puller, runtime: Runtime, *, keep: bool = False) -> None:
+        self._puller, self._runtime = puller, runtime
+        self._keeps_folders = keep or not runtime.runs
+        self._folder, self._drafts = make_private_folder(data / "images"), make_private_folder(data / "drafts")
+        self._room = threading.Semaphore(MOST_AT_ONCE)
+        self._locks: dict[str, threading.Lock] = {}
+        for draft in self._drafts.iterdir():
+            shutil.rmtree(draft, ignore_errors=True)
+
+    def has(self, digest: str) -> bool:
+        """Whether the image is here, whole."""
+        folder = self._folder / digest.removeprefix("sha256:")
+        return self._runtime.has(digest) if self._runtime.runs else folder.exists()
+
+    def fetch(self, order: Order) -> None:
+        """Return when the image is here; what is here is not fetched again. Raises PullFailed, Cancelled and
+        RuntimeFailed."""
+        digest = order.parts[2]
+        lock = self._locks.setdefault(digest, threading.Lock())
+        while not lock.acquire(timeout=LOOK_SECONDS):
+            order.check()
+        try:
+            if self.has(digest):
+                say("here", image=order.image)
+                return
+            with self._room:
+                order.check()
+                self._pull(order, digest)
+        finally:
+            lock.release()
+
+    def keep_only(self, digests: Collection[str]) -> None:
+        """Delete what none of these is."""
+        names = {digest.removeprefix("sha256:") for digest in digests}
+        for folder in self._folder.iterdir():
+            if folder.name not in names:
+                shutil.rmtree(folder, ignore_errors=True)
+        self._runtime.keep_only(digests)
+
+    def _pull(self, order: Order, digest: str) -> None:
+        draft = make_private_folder(self._drafts / uuid.uuid4().hex)
+        try:
+            self._puller.pull(order, draft)
+            order.check()
+            self._runtime.take(digest, draft)
+            if self._keeps_folders:
+                place = self._folder / digest.removeprefix("sha256:")
+                shutil.rmtree(place, ignore_errors=True)
+                draft.rename(place)
+            say("pulled", image=order.image)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)

@@ -1,0 +1,84 @@
+"""From `registry_authentication` to a sealed credential for the image's registry."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from pydantic import SecretStr
+
+from groups.api.refused import Refused
+from groups.api.schemas.authentication import ContainerRegistryAuthentication
+from groups.forms import ReferenceField
+from registries.actions import add_credential
+from registries.failures import CredentialMalformed
+from registries.models import Credential
+from registries.oci.reference import Reference
+from registries.providers import PROVIDERS, Provider
+from registries.providers.recognise import recognise
+from registries.providers.self_hosted import SELF_HOSTED
+
+_KINDS = {"docker_hub": "docker_hub", "gcp_gar": "google", "gcp_gcr": "google", "aws_ecr": "ecr"}
+_NAMES = {"personal_access_token": "password", "service_key": "key"}
+"""Fields whose name at a provider is another one than in a request."""
+
+
+def read_reference(text: str, *, field: str) -> Reference:
+    """Read an image's name. Raises Refused with the field."""
+    try:
+        reference: Reference = ReferenceField().clean(text)
+    except ValidationError as refused:
+        raise Refused(400, "image_invalid", " ".join(refused.messages), field=field) from None
+    return reference
+
+
+def add_from(
+    authentication: ContainerRegistryAuthentication | None, reference: Reference, *, organization_id: Any, name: str,
+    field: str,
+) -> Credential | None:  # fmt: skip
+    """Seal what a request brought for the image's registry; None where it brought nothing. Raises Refused with the
+    field below `field`; it repeats no value."""
+    given = {
+        variant: values
+        for variant in ContainerRegistryAuthentication.model_fields
+        if (values := getattr(authentication, variant, None)) is not None
+    }
+    if not given:
+        return None
+    if len(given) > 1:
+        raise Refused(400, "credential_malformed", "Give one kind of registry authentication, not more.", field=field)
+    ((variant, brought),) = given.items()
+    provider = _provider(variant, reference.registry, field=f"{field}.{variant}")
+    values = {_NAMES.get(each, each): _plain(getattr(brought, each)) for each in type(brought).model_fields}
+    try:
+        return add_credential(
+            organization_id=organization_id,
+            provider=provider.kind,
+            name=name[:63],
+            host=reference.registry,
+            values=values,
+        )
+    except CredentialMalformed as malformed:
+        blamed, reason = (str(malformed.params.get(each, "")) for each in ("field", "reason"))
+    # Out of the handler: what was typed hangs on the exceptions of parsers.
+    sent = next((each for each in type(brought).model_fields if _NAMES.get(each, each) == blamed), "")
+    where = f"{field}.{variant}.{sent}" if sent else f"{field}.{variant}"
+    reason = reason or "it can't be used as it is"
+    raise Refused(400, "credential_malformed", f"{reason[:1].upper()}{reason[1:]}.", field=where)
+
+
+def _provider(variant: str, host: str, *, field: str) -> Provider:
+    kind = recognise(host)
+    if variant == "basic":
+        # Any pair works where the registry takes pairs, whatever else its kind could be shown.
+        takes_pairs = {each.name for each in kind.fields} == {"username", "password"}
+        return kind if takes_pairs else SELF_HOSTED
+    wanted = PROVIDERS[_KINDS[variant]]
+    if kind.kind != wanted.kind:
+        text = f"The image lies at {host}, which is not {wanted.name}: use basic, or the kind of that registry."
+        raise Refused(400, "credential_malformed", text, field=field)
+    return wanted
+
+
+def _plain(value: Any) -> str:
+    return value.get_secret_value() if isinstance(value, SecretStr) else str(value)

@@ -1,0 +1,29 @@
+"""What of a group's settings has no effect yet, in words: it is kept and given back, and told rather than swallowed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+WITHOUT_EFFECT = {
+    "liveness_probe": "liveness_probe",
+    "readiness_probe": "readiness_probe",
+    "startup_probe": "startup_probe",
+    "logging": "container.logging",
+    "networking": "networking",
+    "queue_autoscaler": "queue_autoscaler",
+    "queue_connection": "queue_connection",
+    "scaling-actions": "scaling-actions",
+    "country_codes": "country_codes",
+    "priority": "container.priority",
+    "shm_size": "container.resources.shm_size",
+    "storage_amount": "container.resources.storage_amount",
+}
+
+
+def without_effect(options: dict[str, Any]) -> str:
+    """A sentence that names the settings which nodes don't honour; nothing where there are none."""
+    names = [name for key, name in WITHOUT_EFFECT.items() if options.get(key)]
+    more = "; of several gpu_classes the first one counts" if len(options.get("gpu_classes") or []) > 1 else ""
+    if not names:
+        return more[2:3].upper() + more[3:] + "." if more else ""
+    return f"Kept, and without effect on nodes yet: {', '.join(names)}{more}."

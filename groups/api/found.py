@@ -1,0 +1,58 @@
+"""Finding what an address names, below the organization of the key. Whatever isn't there gets the same answer."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django.db.models import Count, Q, QuerySet
+
+from groups.api.refused import not_found
+from groups.models import ContainerGroup, Instance
+
+State = Instance.State
+
+
+def find_project(request: Any, slug: str) -> Any:
+    """The organization's project of that name, put on the request. Raises Refused."""
+    project = request.organization.projects.filter(slug=slug).first()
+    if project is None:
+        raise not_found()
+    request.project = project
+    return project
+
+
+def groups_of(request: Any, project_slug: str) -> QuerySet[ContainerGroup]:
+    """The project's groups, with all that an answer needs of them. Raises Refused."""
+    project = find_project(request, project_slug)
+    count = {
+        f"{name}_count": Count("instances", filter=Q(instances__state__in=states))
+        for name, states in {
+            "allocating": [State.ALLOCATING],
+            "creating": [State.DOWNLOADING, State.CREATING],
+            "running": [State.RUNNING],
+            "stopping": [State.STOPPING],
+        }.items()
+    }
+    rows = ContainerGroup.objects.filter(project=project, organization=request.organization)
+    return rows.select_related("image", "next_image", "organization", "project").annotate(**count)
+
+
+def find_group(request: Any, project_slug: str, name: str) -> Any:
+    """The project's group of that name. Raises Refused."""
+    group = groups_of(request, project_slug).filter(name=name[:100].replace("\0", "")).first()
+    if group is None:
+        raise not_found()
+    return group
+
+
+def find_instance(request: Any, project_slug: str, name: str, instance_id: str) -> Instance:
+    """The group's instance of that id. Raises Refused."""
+    group = find_group(request, project_slug, name)
+    try:
+        row = Instance.objects.select_related("group").filter(group=group, pk=uuid.UUID(instance_id)).first()
+    except ValueError:
+        row = None
+    if row is None:
+        raise not_found()
+    return row

@@ -1,0 +1,114 @@
+"""Instances of a container group: list, get, change, move, make anew, restart."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import transaction
+from django.urls import reverse
+from ninja import Router, Status
+
+from groups import instance_actions
+from groups.api.answers import instance_answer
+from groups.api.container_groups import ONE
+from groups.api.found import find_group, find_instance
+from groups.api.refused import not_found, not_now
+from groups.api.responses import reading, writing
+from groups.api.schemas.instance import (
+    ContainerGroupInstance,
+    ContainerGroupInstanceCollection,
+    ContainerGroupInstancePatch,
+)
+from groups.models import Instance
+from groups.states import MoveForbidden, Stale
+
+router = Router(tags=["container_groups"], by_alias=True, exclude_unset=True)
+
+INSTANCES = ONE + "/instances"
+INSTANCE = INSTANCES + "/{container_group_instance_id}"
+MOST = 1000
+
+
+@router.get(
+    INSTANCES, response=reading(ContainerGroupInstanceCollection), operation_id="list_container_group_instances"
+)
+def list_container_group_instances(
+    request: Any, organization_name: str, project_name: str, container_group_name: str
+) -> dict[str, Any]:
+    """The group's instances."""
+    group = find_group(request, project_name, container_group_name)
+    rows = Instance.objects.filter(group=group).select_related("group")[:MOST]
+    return {"instances": [instance_answer(each) for each in rows]}
+
+
+@router.get(INSTANCE, response=reading(ContainerGroupInstance, 202), operation_id="get_container_group_instance")
+def get_container_group_instance(
+    request: Any, organization_name: str, project_name: str, container_group_name: str, container_group_instance_id: str
+) -> Status:
+    """One instance."""
+    row = find_instance(request, project_name, container_group_name, container_group_instance_id)
+    return Status(202, instance_answer(row))
+
+
+@router.patch(INSTANCE, response=writing(ContainerGroupInstance, 200), operation_id="update_container_group_instance")
+def update_container_group_instance(
+    request: Any,
+    organization_name: str,
+    project_name: str,
+    container_group_name: str,
+    container_group_instance_id: str,
+    payload: ContainerGroupInstancePatch,
+) -> Status:
+    """Say what ending this instance costs: where there are too many, cheap ones go first."""
+    row = find_instance(request, project_name, container_group_name, container_group_instance_id)
+    if payload.deletion_cost is not None:
+        try:
+            with transaction.atomic():
+                instance_actions.set_deletion_cost(row, payload.deletion_cost)
+                _record(request, row, f"deletion cost {payload.deletion_cost} of an instance")
+        except Stale:
+            raise not_found() from None
+    return Status(200, instance_answer(row))
+
+
+@router.post(INSTANCE + "/reallocate", response=writing(None, 202), operation_id="reallocate_container_group_instance")
+def reallocate_container_group_instance(
+    request: Any, organization_name: str, project_name: str, container_group_name: str, container_group_instance_id: str
+) -> Status:
+    """Move the instance to another node."""
+    row = find_instance(request, project_name, container_group_name, container_group_instance_id)
+    return _order(request, row, instance_actions.reallocate, "No node has this instance, so it can't be moved.")
+
+
+@router.post(INSTANCE + "/recreate", response=writing(None, 202), operation_id="recreate_container_group_instance")
+def recreate_container_group_instance(
+    request: Any, organization_name: str, project_name: str, container_group_name: str, container_group_instance_id: str
+) -> Status:
+    """Have its node make the container anew."""
+    row = find_instance(request, project_name, container_group_name, container_group_instance_id)
+    return _order(request, row, instance_actions.recreate, "Only an instance that runs can be made anew.")
+
+
+@router.post(INSTANCE + "/restart", response=writing(None, 202), operation_id="restart_container_group_instance")
+def restart_container_group_instance(
+    request: Any, organization_name: str, project_name: str, container_group_name: str, container_group_instance_id: str
+) -> Status:
+    """Have its node restart the container."""
+    row = find_instance(request, project_name, container_group_name, container_group_instance_id)
+    return _order(request, row, instance_actions.restart, "Only an instance that runs can be restarted.")
+
+
+def _order(request: Any, row: Instance, action: Any, words: str) -> Status:
+    try:
+        with transaction.atomic():
+            action(row)
+            _record(request, row, f"{action.__name__} of an instance")
+    except (Stale, MoveForbidden):
+        raise not_now(words) from None
+    return Status(202, None)
+
+
+def _record(request: Any, row: Instance, detail: str) -> None:
+    name = row.group.name
+    address = reverse("groups:detail", args=[request.organization.slug, request.project.slug, name])
+    request.record("group.changed", name, detail, address=address)

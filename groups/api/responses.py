@@ -1,0 +1,20 @@
+"""Which answers every operation may give besides its own, for the description of the API."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from groups.api.schemas.problem import ProblemDetails
+
+_READING = (400, 401, 404, 429, 503)
+_WRITING = (*_READING, 403, 409, 413, 415)
+
+
+def reading(answer: Any, status: int = 200) -> dict[int, Any]:
+    """The answers of an operation that only looks."""
+    return {status: answer, **dict.fromkeys(_READING, ProblemDetails)}
+
+
+def writing(answer: Any, status: int) -> dict[int, Any]:
+    """The answers of an operation that changes something."""
+    return {status: answer, **dict.fromkeys(_WRITING, ProblemDetails)}

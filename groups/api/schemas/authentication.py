@@ -1,0 +1,50 @@
+"""What a registry is shown. It is sealed before anything else happens to it, and never given back."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, SecretStr
+
+from groups.api.schemas.base import LINE, Shape
+
+Secret = Annotated[SecretStr, Field(min_length=1, max_length=10_000)]
+User = Annotated[str, Field(min_length=1, max_length=10_000, pattern=LINE)]
+
+
+class ContainerRegistryAuthenticationBasic(Shape):
+    """A user name with a password or token: Azure, GitHub, Quay, registries of one's own, and any other that takes
+    such a pair."""
+
+    username: User
+    password: Secret
+
+
+class ContainerRegistryAuthenticationDockerHub(Shape):
+    username: User
+    personal_access_token: Secret
+
+
+class ContainerRegistryAuthenticationGcpGar(Shape):
+    service_key: Secret
+
+
+class ContainerRegistryAuthenticationGcpGcr(Shape):
+    service_key: Secret
+
+
+class ContainerRegistryAuthenticationAwsEcr(Shape):
+    """An access key. The region is the one in the image's host."""
+
+    access_key_id: User
+    secret_access_key: Secret
+
+
+class ContainerRegistryAuthentication(Shape):
+    """One of these."""
+
+    basic: ContainerRegistryAuthenticationBasic | None = None
+    docker_hub: ContainerRegistryAuthenticationDockerHub | None = None
+    gcp_gar: ContainerRegistryAuthenticationGcpGar | None = None
+    gcp_gcr: ContainerRegistryAuthenticationGcpGcr | None = None
+    aws_ecr: ContainerRegistryAuthenticationAwsEcr | None = None

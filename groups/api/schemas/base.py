@@ -1,0 +1,29 @@
+"""What all schemas are made of: strict types, bounded texts and numbers."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+LINE = r"^[^\x00-\x08\x0A-\x1F\x7F]*$"
+"""One line: no control character but a tab."""
+NAME = r"^[a-z][a-z0-9-]{0,61}[a-z0-9]$"
+
+
+class Shape(BaseModel):
+    """A JSON object whose values have just the type they should have: "1" is no number. Unknown names are left out,
+    so that clients may be newer than the portal."""
+
+    model_config = ConfigDict(strict=True)
+
+
+Line = Annotated[str, Field(min_length=1, max_length=1000, pattern=LINE)]
+Word = Annotated[str, Field(min_length=1, max_length=2048, pattern=LINE)]
+Name = Annotated[str, Field(min_length=2, max_length=63, pattern=NAME)]
+DisplayName = Annotated[str, Field(min_length=2, max_length=63, pattern=r"^[ ,-.0-9A-Za-z]+$")]
+Replicas = Annotated[int, Field(ge=0, le=500)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+Count = Annotated[int, Field(ge=0, le=2_147_483_647)]
+Moment = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+Id = Annotated[str, Field(json_schema_extra={"format": "uuid"})]

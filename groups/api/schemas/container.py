@@ -1,0 +1,87 @@
+"""The container of a group: image, command, environment, resources. One schema each for what is created, what is
+changed and what is answered."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from groups.api.schemas.authentication import ContainerRegistryAuthentication
+from groups.api.schemas.base import LINE, Shape, Word
+from groups.api.schemas.logging import ContainerLogging
+
+Image = Annotated[str, Field(min_length=1, max_length=2048, pattern=LINE)]
+Value = Annotated[str, Field(max_length=2048, pattern=LINE)]
+VariableName = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+_OF_VARIABLES: Any = Field(max_length=100, json_schema_extra={"additionalProperties": False})
+Variables = Annotated[dict[VariableName, Value], _OF_VARIABLES]
+ChangedVariables = Annotated[dict[VariableName, Value | None], _OF_VARIABLES]
+Priority = Literal["high", "medium", "low", "batch"]
+GpuClass = Annotated[str, Field(min_length=1, max_length=100, pattern=LINE)]
+_Cpu = Annotated[int, Field(ge=1, le=1024)]
+_Memory = Annotated[int, Field(ge=1024, le=1_073_741_824, description="In MB.")]
+_Shm = Annotated[int, Field(ge=64, le=1_073_741_824, description="In MB.")]
+_Storage = Annotated[int, Field(ge=1_073_741_824, le=1_125_899_906_842_624, description="In bytes.")]
+
+
+class CreateContainerResourceRequirements(Shape):
+    cpu: _Cpu
+    memory: _Memory
+    gpu_classes: list[GpuClass] | None = Field(None, max_length=100)
+    shm_size: _Shm | None = None
+    storage_amount: _Storage | None = None
+
+
+class UpdateContainerResources(Shape):
+    cpu: _Cpu | None = None
+    memory: _Memory | None = None
+    gpu_classes: list[GpuClass] | None = Field(None, max_length=100)
+    shm_size: _Shm | None = None
+    storage_amount: _Storage | None = None
+
+
+class ContainerResourceRequirements(Shape):
+    cpu: _Cpu
+    memory: _Memory
+    gpu_classes: list[str]
+    shm_size: _Shm | None = None
+    storage_amount: _Storage | None = None
+
+
+class CreateContainer(Shape):
+    image: Image
+    resources: CreateContainerResourceRequirements
+    command: list[Word] | None = Field(None, max_length=100)
+    environment_variables: Variables | None = None
+    image_caching: bool | None = None
+    logging: ContainerLogging | None = None
+    priority: Priority | None = None
+    registry_authentication: ContainerRegistryAuthentication | None = None
+
+
+class UpdateContainer(Shape):
+    """What is given changes. Environment variables are merged by name; null removes one."""
+
+    image: Image | None = None
+    resources: UpdateContainerResources | None = None
+    command: list[Word] | None = Field(None, max_length=100)
+    environment_variables: ChangedVariables | None = None
+    image_caching: bool | None = None
+    logging: ContainerLogging | None = None
+    priority: Priority | None = None
+    registry_authentication: ContainerRegistryAuthentication | None = None
+
+
+class Container(Shape):
+    """`hash` and `size` (bytes, compressed) are the image's once it is pulled. Keys that only read get the names of
+    variables without their values."""
+
+    command: list[str] | None
+    image: str
+    resources: ContainerResourceRequirements
+    environment_variables: dict[str, str]
+    image_caching: bool | None = None
+    logging: ContainerLogging | None = None
+    hash: str | None = Field(None, pattern=r"^sha\d{1,3}:[a-fA-F0-9]{40,135}$")
+    size: int | None = Field(None, ge=0)

@@ -1,0 +1,44 @@
+"""Instances of a group, and what an organization may have."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import ConfigDict, Field
+
+from groups.api.schemas.base import Count, Id, Moment, Shape
+
+
+class ContainerGroupInstance(Shape):
+    """`machine_id` is all zeros while no node has it."""
+
+    id: Id
+    machine_id: Id
+    state: Literal["allocating", "downloading", "creating", "running", "stopping"]
+    update_time: Moment
+    version: int = Field(ge=1)
+    deletion_cost: int = Field(0, ge=0, le=100_000)
+    pulling_progress: float | None = Field(None, ge=0, le=100)
+    ready: bool
+    started: bool
+
+
+class ContainerGroupInstanceCollection(Shape):
+    instances: list[ContainerGroupInstance]
+
+
+class ContainerGroupInstancePatch(Shape):
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    deletion_cost: int | None = Field(None, ge=0, le=100_000)
+
+
+class ContainerGroupsQuotas(Shape):
+    container_replicas_quota: Count
+    container_replicas_used: Count
+
+
+class Quotas(Shape):
+    container_groups_quotas: ContainerGroupsQuotas
+    create_time: Moment
+    update_time: Moment

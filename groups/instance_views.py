@@ -1,0 +1,65 @@
+"""What can be done from a group's page to one instance, and to how many there are. Only a POST acts."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404
+from django.views.decorators.http import require_POST
+
+from groups import actions, instance_actions
+from groups.action_views import STALE
+from groups.forms import DeleteForm, ScaleForm
+from groups.models import Instance
+from groups.states import Stale
+from groups.views import group_of, show, to_group
+
+INSTANCE_STALE = "That instance can't take this now: it has changed meanwhile. This is how it stands."
+
+
+@require_POST
+def scale(request: Any, org: str, project: str, name: str) -> HttpResponse:
+    """Have the group run as another number of replicas."""
+    group = group_of(request, name)
+    form = ScaleForm(request.POST)
+    if not form.is_valid():
+        return show(request, group, DeleteForm(expected=name), form)
+    try:
+        actions.scale(group, form.cleaned_data["replicas"])
+    except Stale:
+        messages.info(request, STALE)
+    return to_group(request, group)
+
+
+@require_POST
+def restart(request: Any, org: str, project: str, name: str, instance: uuid.UUID) -> HttpResponse:
+    """Have its node end the container and start it again."""
+    return _act(request, name, instance, instance_actions.restart, "Its node restarts the container when it polls.")
+
+
+@require_POST
+def recreate(request: Any, org: str, project: str, name: str, instance: uuid.UUID) -> HttpResponse:
+    """Have its node make the container anew."""
+    return _act(request, name, instance, instance_actions.recreate, "Its node makes the container anew when it polls.")
+
+
+@require_POST
+def reallocate(request: Any, org: str, project: str, name: str, instance: uuid.UUID) -> HttpResponse:
+    """Move the instance to another node."""
+    return _act(request, name, instance, instance_actions.reallocate, "The instance goes to another node.")
+
+
+def _act(request: Any, name: str, instance: uuid.UUID, action: Callable[[Instance], Any], said: str) -> HttpResponse:
+    group = group_of(request, name)
+    row = get_object_or_404(Instance, group=group, pk=instance)
+    try:
+        action(row)
+    except Stale:
+        messages.info(request, INSTANCE_STALE)
+    else:
+        messages.success(request, said)
+    return to_group(request, group)

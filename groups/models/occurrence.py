@@ -1,0 +1,39 @@
+"""What happened to a group that people may want to hear of."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.db import models
+
+
+class Occurrence(models.Model):
+    """One thing that happened. `told_at` is when it was found out who wants to hear of it; the row is an outbox until
+    then, and kept for a while for those who are still to be told."""
+
+    class Kind(models.TextChoices):
+        READY = "group.ready", "Ready"
+        RUNNING = "group.running", "Running"
+        FAILED = "group.failed", "Failed"
+        REPLAY_REFUSED = "group.replay_refused", "Replay refused"
+        TEST = "test", "Test"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    organization = models.ForeignKey("portal.Organization", on_delete=models.CASCADE, related_name="occurrences")
+    group = models.ForeignKey("groups.ContainerGroup", null=True, on_delete=models.SET_NULL, related_name="occurrences")
+    group_name = models.CharField("group", max_length=63, blank=True)
+    kind = models.CharField(max_length=24, choices=Kind.choices)
+    failure = models.ForeignKey("groups.Failure", null=True, on_delete=models.SET_NULL, related_name="+")
+    node_name = models.CharField("node", max_length=63, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    told_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+        indexes = [
+            models.Index(fields=["told_at", "created_at"]),
+            models.Index(fields=["organization", "kind", "-created_at"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.group_name}".strip()

@@ -1,0 +1,149 @@
+"""What fails at which kind of registry, over time, and whether that is more than usual. Counts; names nobody.
+
+Attempts are counted, not pulls that failed for good: those come minutes later, once nothing is tried again.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Count, Q
+from django.db.models.functions import TruncDay, TruncHour
+from django.utils import timezone
+
+from groups.models import FailedAttempt
+from registries.providers import PROVIDERS
+from registries.providers.recognise import recognise
+
+RECENT = timedelta(minutes=10)
+BEFORE = timedelta(hours=24)
+KEPT = timedelta(days=30)
+LEAST = 5
+"""So few failures are no outage."""
+
+
+@dataclass(frozen=True)
+class Span:
+    """How far back a chart looks, in steps of what."""
+
+    steps: int
+    step: timedelta
+    truncate: Any
+    words: str
+
+
+SPANS = {
+    "hours": Span(48, timedelta(hours=1), TruncHour, "the last 48 hours, by hour"),
+    "days": Span(14, timedelta(days=1), TruncDay, "the last 14 days, by day"),
+}
+
+
+@dataclass(frozen=True)
+class Series:
+    """Failures by moment and by what; `moments` are the beginnings of all steps, empty ones too."""
+
+    moments: list[datetime]
+    by_kind: dict[str, list[int]]
+    by_code: dict[str, list[int]]
+
+
+@dataclass(frozen=True)
+class Outage:
+    """A kind of registry at which more fails than usual: how often within ten minutes, and how often usually."""
+
+    kind: str
+    name: str
+    count: int
+    usual: int
+    organizations: int
+    code: str
+
+
+def note(image: Any, code: str, step: str, *, final: bool) -> None:
+    """Count an attempt that failed. Called in the transaction that settles it."""
+    kind = image.provider or recognise(image.registry).kind
+    FailedAttempt.objects.create(organization_id=image.organization_id, kind=kind, code=code, step=step, final=final)
+
+
+def forget_old() -> int:
+    """Remove what no chart looks back to; return how many."""
+    return FailedAttempt.objects.filter(created_at__lt=timezone.now() - KEPT).delete()[0]
+
+
+def series(span: Span, now: datetime | None = None) -> Series:
+    """Count what failed in each step of the span, in one query."""
+    now = now or timezone.now()
+    last = now.replace(minute=0, second=0, microsecond=0)
+    if span.step >= timedelta(days=1):
+        last = last.replace(hour=0)
+    moments = [last - span.step * back for back in reversed(range(span.steps))]
+    places = {moment: place for place, moment in enumerate(moments)}
+    by_kind: dict[str, list[int]] = {}
+    by_code: dict[str, list[int]] = {}
+    rows = FailedAttempt.objects.filter(created_at__gte=moments[0]).order_by().annotate(at=span.truncate("created_at"))
+    for at, kind, code, count in rows.values_list("at", "kind", "code").annotate(count=Count("pk")):
+        if at in places:
+            for table, key in ((by_kind, kind), (by_code, code)):
+                table.setdefault(key, [0] * len(moments))[places[at]] += count
+    return Series(moments, _largest_first(by_kind), _largest_first(by_code))
+
+
+def outages(now: datetime | None = None) -> list[Outage]:
+    """Kinds of registry at which unusually much fails right now, the worst first. Two queries."""
+    now = now or timezone.now()
+    recent = Q(created_at__gt=now - RECENT)
+    rows = FailedAttempt.objects.filter(created_at__gt=now - BEFORE).order_by()
+    counted = rows.values("kind").annotate(
+        count=Count("pk", filter=recent),
+        before=Count("pk", filter=~recent),
+        organizations=Count("organization", filter=recent, distinct=True),
+    )
+    loud = [each for each in counted if is_unusual(each["count"], _usual(each["before"]))]
+    codes: dict[str, Counter[str]] = {}
+    for kind, code, count in rows.filter(recent).values_list("kind", "code").annotate(count=Count("pk")):
+        codes.setdefault(kind, Counter())[code] += count
+    found = [
+        Outage(
+            kind=each["kind"],
+            name=name_of(each["kind"]),
+            count=each["count"],
+            usual=round(_usual(each["before"])),
+            organizations=each["organizations"],
+            code=codes[each["kind"]].most_common(1)[0][0] if each["kind"] in codes else "",
+        )
+        for each in loud
+    ]
+    return sorted(found, key=lambda outage: -outage.count)
+
+
+def is_unusual(count: int, usual: float) -> bool:
+    """Whether so many within ten minutes are more than chance makes of what is usual."""
+    return count >= LEAST and count > 3 * usual + 3
+
+
+def name_of(kind: str) -> str:
+    """The kind of registry in words."""
+    provider = PROVIDERS.get(kind)
+    return provider.name if provider else kind
+
+
+def _usual(before: int) -> float:
+    return before * RECENT / (BEFORE - RECENT)
+
+
+def _largest_first(table: dict[str, list[int]]) -> dict[str, list[int]]:
+    return dict(sorted(table.items(), key=lambda item: (-sum(item[1]), item[0])))
+
+
+def total(table: dict[str, list[int]]) -> int:
+    """How many there are in all."""
+    return sum(sum(counts) for counts in table.values())
+
+
+def peak(table: Iterable[list[int]]) -> int:
+    """The highest sum of one step."""
+    return max((sum(step) for step in zip(*table, strict=True)), default=0)

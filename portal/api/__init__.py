@@ -1,0 +1,28 @@
+"""The API put together: which routers stand where, who asks, how often, and how errors read.
+
+`public` speaks SaladCloud's public API, `v1` what Drayage tells beyond it. What is done stands in `groups.api`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from groups.api import container_groups, instances, quotas
+from portal.api import problems
+from portal.api.access import SaladApiKey
+from portal.api.description import DescribedAPI
+from portal.api.reading import StrictParser
+
+_OPTIONS: dict[str, Any] = {"docs_url": None, "parser": StrictParser(), "auth": SaladApiKey(), "version": "1.0"}
+
+public = DescribedAPI(
+    title="Drayage, SaladCloud's public API",
+    description="Container groups, instances and quotas, as the SDKs of SaladCloud speak it.",
+    urls_namespace="api-public",
+    **_OPTIONS,
+)
+for _router in (container_groups.router, instances.router, quotas.router):
+    public.add_router("", _router)
+
+for _api in (public,):
+    problems.handle_in(_api)

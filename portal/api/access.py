@@ -1,0 +1,47 @@
+"""Who asks: the key in `Salad-Api-Key`, its organization, and whether its scope is enough.
+
+The address of another organization is answered as if it weren't there, before anything is looked up. A key that is
+absent, unknown, malformed, expired or revoked gets one and the same answer.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from ninja.security import APIKeyHeader
+
+from groups.api.refused import Refused, not_found
+from portal import activity
+from portal.api.rate import count_call
+from portal.api_keys import recognise
+from portal.models import ApiKey
+
+_READING = ("GET", "HEAD", "OPTIONS")
+
+
+class SaladApiKey(APIKeyHeader):
+    """Resolves the key of a request to `request.organization`, `request.may_write` and `request.record`."""
+
+    param_name = "Salad-Api-Key"
+
+    def authenticate(self, request: HttpRequest, key: str | None) -> ApiKey | None:
+        row = recognise(key or "")
+        if row is None:
+            raise Refused(401, "not_authenticated", "Send a key that works in the header Salad-Api-Key.")
+        asked: Any = request
+        asked.rate = count_call(row, settings.PORTAL_API_CALLS_A_MINUTE)
+        if asked.rate.exceeded:
+            text = f"A key may call {asked.rate.limit} times a minute. Go on in {asked.rate.reset} seconds."
+            raise Refused(429, "too_many_calls", text, retry_after=asked.rate.reset)
+        named = request.resolver_match.kwargs.get("organization_name") if request.resolver_match else None
+        if named != row.organization.slug:
+            raise not_found()
+        asked.organization = row.organization
+        asked.may_write = row.scope == ApiKey.Scope.WRITE
+        if not asked.may_write and request.method not in _READING:
+            raise Refused(403, "read_only", "This key may only read. Use one with the scope write.")
+        asked.record = partial(activity.record, row.organization_id, f"API key {row.name}")
+        return row

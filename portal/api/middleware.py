@@ -1,0 +1,76 @@
+"""What every answer below `/api/` has, also those that no operation gave: a request id, the key's rate, a problem for
+each error, and no copy in a cache."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from django.http import HttpRequest, HttpResponse
+
+from groups.api.refused import Refused, not_found
+from portal.api.problems import MEDIA_TYPE, problem
+from portal.api.reading import LARGEST_BODY
+
+log = structlog.get_logger(__name__)
+
+_REFUSED = {
+    404: not_found(),
+    405: Refused(405, "method_not_allowed", "This address takes other methods."),
+    415: Refused(415, "unsupported_media_type", "Send this in UTF-8."),
+}
+
+
+class ApiMiddleware:
+    """Stands around everything else that answers."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if not request.path_info.startswith("/api/"):
+            return self.get_response(request)
+        asked: Any = request
+        asked.request_id = uuid.uuid4().hex
+        began = time.monotonic()
+        response = self._answer(request)
+        key = getattr(request, "auth", None)
+        log.info(
+            "api_call",
+            request=asked.request_id,
+            method=request.method,
+            view=request.resolver_match.view_name if request.resolver_match else "",
+            status=response.status_code,
+            key=str(key.pk) if key is not None else "",
+            ms=round((time.monotonic() - began) * 1000),
+        )
+        response["X-Request-Id"] = asked.request_id
+        response.setdefault("Cache-Control", "no-store")
+        if (rate := getattr(request, "rate", None)) is not None:
+            response["RateLimit-Limit"] = str(rate.limit)
+            response["RateLimit-Remaining"] = str(rate.remaining)
+            response["RateLimit-Reset"] = str(rate.reset)
+        return response
+
+    def _answer(self, request: HttpRequest) -> HttpResponse:
+        if _length(request) > LARGEST_BODY:
+            text = f"A request has at most {LARGEST_BODY} bytes."
+            return problem(request, Refused(413, "too_large", text))
+        response = self.get_response(request)
+        if response.status_code >= 400 and response.get("Content-Type") != MEDIA_TYPE:
+            other = Refused(response.status_code, "invalid", "This request can't be used as it is.")
+            answer = problem(request, _REFUSED.get(response.status_code, other))
+            if allow := response.get("Allow"):
+                answer["Allow"] = allow
+            return answer
+        return response
+
+
+def _length(request: HttpRequest) -> int:
+    try:
+        return int(request.META.get("CONTENT_LENGTH") or 0)
+    except ValueError:
+        return 0

@@ -1,0 +1,100 @@
+"""Errors of the API: problem+json (RFC 9457) with a stable code and the request's id. No value of a request is
+repeated, since it may be a secret."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import structlog
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse
+from ninja import NinjaAPI
+from ninja.errors import HttpError, ValidationError
+
+from groups.api.refused import Refused, not_found
+from registries.keyring import KeyUnavailable
+
+log = structlog.get_logger(__name__)
+
+TITLES = {
+    400: "Bad request",
+    401: "Not authenticated",
+    403: "Not allowed",
+    404: "Not found",
+    405: "Method not allowed",
+    409: "Conflict",
+    413: "Too large",
+    415: "Unsupported media type",
+    429: "Too many requests",
+    500: "Unexpected error",
+    503: "Not available",
+}
+MEDIA_TYPE = "application/problem+json"
+AGAIN_SECONDS = 5
+
+
+def problem(request: HttpRequest, refused: Refused) -> HttpResponse:
+    """The answer for what a request was refused with."""
+    body: dict[str, Any] = {
+        "type": "about:blank",
+        "title": TITLES.get(refused.status, "Error"),
+        "status": refused.status,
+        "detail": refused.detail[:2000],
+        "code": refused.code,
+        "request_id": getattr(request, "request_id", ""),
+    }
+    if refused.field:
+        body["field"] = refused.field
+    response = HttpResponse(json.dumps(body), status=refused.status, content_type=MEDIA_TYPE)
+    if refused.retry_after is not None:
+        response["Retry-After"] = str(refused.retry_after)
+    return response
+
+
+def away(request: HttpRequest) -> HttpResponse:
+    """The answer while something is away that the portal can't do without."""
+    text = "The portal can't do this right now. Try again in a few seconds."
+    return problem(request, Refused(503, "not_available", text, retry_after=AGAIN_SECONDS))
+
+
+def handle_in(api: NinjaAPI) -> None:
+    """Have the API answer every error with a problem."""
+    handlers: dict[type[Exception], Any] = {
+        Refused: problem,
+        Http404: lambda request, _: problem(request, not_found()),
+        ValidationError: _invalid,
+        HttpError: _http_error,
+        OperationalError: _away,
+        InterfaceError: _away,
+        KeyUnavailable: _away,
+        Exception: _unexpected,
+    }
+    for kind, answer in handlers.items():
+        api.add_exception_handler(kind, answer)
+
+
+def _invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
+    """What pydantic found first, with the field. Its words say what should be there, never what was."""
+    found = error.errors[0]
+    where = [str(each) for each in found.get("loc", ()) if each not in ("body", "payload", "path", "query")]
+    text = str(found.get("msg", "This can't be used."))
+    more = f" There are {len(error.errors) - 1} more." if len(error.errors) > 1 else ""
+    return problem(request, Refused(400, "invalid", f"{text}.{more}".replace("..", "."), field=".".join(where)[:300]))
+
+
+def _http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
+    if isinstance(error.__cause__, Refused):
+        return problem(request, error.__cause__)
+    return problem(request, Refused(error.status_code, "invalid", "This request can't be used as it is."))
+
+
+def _away(request: HttpRequest, error: Exception) -> HttpResponse:
+    log.error("api_not_available", request=getattr(request, "request_id", ""), error=type(error).__name__)
+    return away(request)
+
+
+def _unexpected(request: HttpRequest, error: Exception) -> HttpResponse:
+    log.exception("api_failed", request=getattr(request, "request_id", ""), exc_info=error)
+    text = "Something went wrong here. Ask support and name the request_id."
+    return problem(request, Refused(500, "unexpected", text))

@@ -1,0 +1,83 @@
+"""How often a key may call: so many times in each minute of the clock.
+
+Counted in Redis, which all web processes share. Without it each process counts for itself: calls are answered all the
+same, and a key may call somewhat more often.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import redis
+import structlog
+from django.conf import settings
+
+log = structlog.get_logger(__name__)
+
+WINDOW = 60
+AWAY_FOR = 15.0
+"""After Redis didn't answer, it is not asked for so long."""
+MOST_KEPT = 10_000
+
+
+@dataclass(frozen=True)
+class Rate:
+    """One key's calls in this minute; `reset` is in seconds."""
+
+    limit: int
+    used: int
+    reset: int
+
+    @property
+    def exceeded(self) -> bool:
+        return self.used > self.limit
+
+    @property
+    def remaining(self) -> int:
+        return max(0, self.limit - self.used)
+
+
+class Counter:
+    """Counts calls by name and minute."""
+
+    def __init__(self, url: str) -> None:
+        self._redis: Any = redis.Redis.from_url(url, socket_connect_timeout=0.25, socket_timeout=0.25)
+        self._away_until = 0.0
+        self._own: dict[tuple[str, int], int] = {}
+        self._lock = threading.Lock()
+
+    def add(self, name: str, minute: int) -> int:
+        """Count one call; return how many there were in that minute with it."""
+        if time.monotonic() >= self._away_until:
+            try:
+                with self._redis.pipeline() as pipe:
+                    key = f"drayage:calls:{name}:{minute}"
+                    pipe.incr(key)
+                    pipe.expire(key, 2 * WINDOW)
+                    return int(pipe.execute()[0])
+            except (redis.RedisError, OSError) as error:
+                self._away_until = time.monotonic() + AWAY_FOR
+                log.warning("calls_counted_here", error=type(error).__name__)
+        with self._lock:
+            if len(self._own) > MOST_KEPT:
+                self._own.clear()
+            self._own = {each: count for each, count in self._own.items() if each[1] >= minute}
+            count = self._own[name, minute] = self._own.get((name, minute), 0) + 1
+        return count
+
+
+_counter: Counter | None = None
+
+
+def count_call(key: Any, limit: int) -> Rate:
+    """Count a call of this key (`portal.models.ApiKey`)."""
+    global _counter
+    if _counter is None:
+        _counter = Counter(str(settings.RQ_QUEUES["pulls"]["URL"]))
+    now = time.time()
+    minute = int(now // WINDOW)
+    used = _counter.add(str(key.pk), minute)
+    return Rate(limit, used, max(1, int(WINDOW - now % WINDOW)))

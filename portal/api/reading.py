@@ -1,0 +1,31 @@
+"""Reading what a request brings: one JSON object that can be read in one way only, of a bounded size."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest
+from ninja.parser import Parser
+
+from groups.api.refused import Refused
+from registries.failures import UnsupportedManifest
+from registries.oci.strict_json import read_object
+
+LARGEST_BODY = 1024 * 1024
+
+
+class StrictParser(Parser):
+    """Refuses duplicate names, deep nesting, huge numbers, and what is no JSON object."""
+
+    def parse_body(self, request: HttpRequest) -> Any:
+        kind = (request.content_type or "").lower()
+        if kind not in ("application/json", "application/merge-patch+json"):
+            raise Refused(415, "unsupported_media_type", "Send application/json.")
+        try:
+            return read_object(request.body, LARGEST_BODY)
+        except UnsupportedManifest:
+            pass
+        raise Refused(
+            400, "json_invalid",
+            "Send one JSON object in UTF-8, each name once, nested at most 32 deep, with numbers of at most 20 digits.",
+        )  # fmt: skip

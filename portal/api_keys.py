@@ -1,0 +1,99 @@
+"""What can be done to API keys: create, rotate, revoke, and knowing one again. One mutation per function.
+
+A key is shown once, when it is made. Who may make one is `portal.permissions`'s, what it opens `portal.api`'s.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Q, QuerySet
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from portal.models import ApiKey, Organization
+
+KEY_PREFIX = "drayage_"
+"""Makes a leaked one recognisable, to people and to scanners."""
+SHOWN = len(KEY_PREFIX) + 6
+MOST_LIVE_KEYS = 100
+USE_NOTED_EVERY = timedelta(minutes=1)
+
+
+class KeyRefused(Exception):
+    """The key can't be made, or is not there; `text` says why, and what to do."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.text = text
+
+
+def live_keys(organization_id: Any) -> QuerySet[ApiKey]:
+    """The organization's keys that still work."""
+    return ApiKey.objects.filter(_LIVE, organization_id=organization_id)
+
+
+def create_key(
+    *, organization_id: Any, name: str, scope: str, expires_at: datetime | None = None, created_by_id: Any = None
+) -> tuple[ApiKey, str]:
+    """Write a key and return it with its text, which stands nowhere else. Raises KeyRefused where the organization has
+    too many."""
+    key = KEY_PREFIX + secrets.token_urlsafe(32)
+    with transaction.atomic():
+        # One after the other, so that they count each other.
+        Organization.objects.select_for_update(no_key=True).get(pk=organization_id)
+        if live_keys(organization_id).count() >= MOST_LIVE_KEYS:
+            raise KeyRefused(f"An organization has at most {MOST_LIVE_KEYS} keys that work. Revoke one first.")
+        row = ApiKey.objects.create(
+            organization_id=organization_id,
+            name=name,
+            prefix=key[:SHOWN],
+            key_hash=hash_of(key),
+            scope=scope,
+            created_by_id=created_by_id,
+            expires_at=expires_at,
+        )
+    return row, key
+
+
+def rotate(row: ApiKey, *, created_by_id: Any = None) -> tuple[ApiKey, str]:
+    """Put a new key in the place of this one, with its name, scope and expiry; the old one works no more. Raises
+    KeyRefused for one that works no more already."""
+    with transaction.atomic():
+        if not revoke(row):
+            raise KeyRefused(f"{row.name} works no more already. Create a new key.")
+        return create_key(
+            organization_id=row.organization_id,
+            name=row.name,
+            scope=row.scope,
+            expires_at=row.expires_at,
+            created_by_id=created_by_id,
+        )
+
+
+def revoke(row: ApiKey) -> bool:
+    """End a key. Returns whether it still worked."""
+    return bool(ApiKey.objects.filter(_LIVE, pk=row.pk).update(revoked_at=Now()))
+
+
+def recognise(key: str) -> ApiKey | None:
+    """Return the live key of this text with its organization, and note that it was used; None for anything else."""
+    if not key.startswith(KEY_PREFIX) or len(key) > 100 or not key.isascii():
+        return None
+    row = ApiKey.objects.select_related("organization").filter(_LIVE, key_hash=hash_of(key)).first()
+    if row is not None and (row.last_used_at is None or row.last_used_at < timezone.now() - USE_NOTED_EVERY):
+        stale = Q(last_used_at__isnull=True) | Q(last_used_at__lt=Now() - USE_NOTED_EVERY)
+        ApiKey.objects.filter(stale, pk=row.pk).update(last_used_at=Now())
+    return row
+
+
+def hash_of(key: str) -> str:
+    """What the table knows a key by. It is 256 random bits, so a fast hash without salt is enough."""
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+_LIVE = Q(revoked_at__isnull=True) & (Q(expires_at__isnull=True) | Q(expires_at__gt=Now()))

@@ -1,0 +1,42 @@
+"""What support writes on a case. Each form says what it was made for, so that two who write at once don't overwrite."""
+
+from __future__ import annotations
+
+from django import forms
+
+from groups.models import Failure
+
+State = Failure.State
+
+
+class StateForm(forms.Form):
+    """A move to another state."""
+
+    was = forms.ChoiceField(choices=State.choices)
+    to = forms.ChoiceField(choices=[each for each in State.choices if each[0] != State.NEW])
+
+
+class NoteForm(forms.Form):
+    """The note that only support reads."""
+
+    note = forms.CharField(
+        max_length=4000, required=False, widget=forms.Textarea(attrs={"rows": 4}), help_text="Only support reads this."
+    )
+    was = forms.CharField(max_length=16, widget=forms.HiddenInput)
+
+
+class AnswerForm(forms.Form):
+    """The answer that the member reads, and what comes of it."""
+
+    answer = forms.CharField(
+        max_length=8000,
+        widget=forms.Textarea(attrs={"rows": 8}),
+        help_text="The member reads this on the page, and by mail where the portal sends any.",
+    )
+    was = forms.CharField(max_length=16, widget=forms.HiddenInput)
+    to = forms.ChoiceField(
+        label="Afterwards it is",
+        choices=[(State.SOLVED, "Solved"), (State.WAITING, "Waiting for the member")],
+        widget=forms.RadioSelect,
+        initial=State.SOLVED,
+    )

@@ -1,0 +1,42 @@
+"""Makes an API key and prints it, once, alone on the last line."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from datetime import timedelta
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from portal.activity import OPERATOR, record
+from portal.api_keys import KeyRefused, create_key
+from portal.models import ApiKey, Organization
+
+
+class Command(BaseCommand):
+    help = "Make an API key for an organization and print it, once, alone on the last line."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("slug")
+        parser.add_argument("--name", required=True)
+        parser.add_argument("--scope", choices=ApiKey.Scope.values, default=ApiKey.Scope.WRITE.value)
+        parser.add_argument("--days", type=int, help="How long it works; without it, until it is revoked.")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        organization = Organization.objects.filter(slug=options["slug"]).first()
+        if organization is None:
+            raise CommandError(f"there is no organization {options['slug']}")
+        name, days = options["name"].strip(), options["days"]
+        if not 1 <= len(name) <= 63 or not name.isprintable():
+            raise CommandError("a name has 1 to 63 characters, all of them visible")
+        if days is not None and not 1 <= days <= 3650:
+            raise CommandError("--days is a number from 1 to 3650")
+        until = timezone.now() + timedelta(days=days) if days else None
+        try:
+            row, key = create_key(organization_id=organization.pk, name=name, scope=options["scope"], expires_at=until)
+        except KeyRefused as refused:
+            raise CommandError(refused.text) from None
+        record(organization.pk, OPERATOR, "key.created", row.name, row.scope)
+        self.stdout.write(f"{organization.slug}: {row.name}, {row.scope}. It is shown only now:")
+        self.stdout.write(key)

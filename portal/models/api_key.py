@@ -1,0 +1,45 @@
+"""Keys with which programs use the API in an organization's name."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+
+class ApiKey(models.Model):
+    """One key. Only its SHA-256 is kept; `prefix` is its beginning, by which people tell keys apart.
+
+    `scope` says whether it may change anything. `last_used_at` is written at most once a minute. A key works until it
+    expires, if it ever does, or is revoked; the row stays.
+    """
+
+    class Scope(models.TextChoices):
+        READ = "read", "Read: looks at everything, changes nothing"
+        WRITE = "write", "Write: also creates, changes and deletes groups"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    organization = models.ForeignKey("portal.Organization", on_delete=models.CASCADE, related_name="api_keys")
+    name = models.CharField(max_length=63)
+    prefix = models.CharField(max_length=20, editable=False)
+    key_hash = models.CharField(max_length=64, unique=True, editable=False)
+    scope = models.CharField(max_length=5, choices=Scope.choices, default=Scope.READ)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+        indexes = [models.Index(fields=["organization", "-created_at"])]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.prefix}…)"
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it still works."""
+        return self.revoked_at is None and (self.expires_at is None or self.expires_at > timezone.now())

@@ -1,0 +1,56 @@
+"""A running `python -m groups.agent`, from a test's side."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+from tests.interop.delivery_portal import CHECKOUT, Portal
+
+
+class Agent:
+    """The process, and the events that it has printed so far."""
+
+    def __init__(self, portal: Portal, data: Path, *options: str) -> None:
+        self.data = data
+        self.events: list[dict[str, Any]] = []
+        command = [sys.executable, "-m", "groups.agent", "--portal", portal.url, "--data", str(data)]
+        command += ["--interval", "0.1", "--cpu", "8", "--memory-mb", "16384", *options]
+        self.process = subprocess.Popen(
+            command,
+            cwd=CHECKOUT,
+            env={name: value for name, value in os.environ.items() if not name.startswith(("PORTAL_", "DJANGO_"))},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout
+        self.events.extend(json.loads(line) for line in self.process.stdout)
+
+    def heard(self, event: str) -> list[dict[str, Any]]:
+        return [each for each in self.events if each["event"] == event]
+
+    def end(self, number: int = signal.SIGTERM) -> tuple[int, str]:
+        """Signal it and return its exit code and what it wrote to stderr."""
+        self.process.send_signal(number)
+        return self.wait()
+
+    def wait(self) -> tuple[int, str]:
+        assert self.process.stderr
+        assert self.process.stdout
+        code = self.process.wait(30)
+        self._reader.join()
+        said = self.process.stderr.read()
+        self.process.stderr.close()
+        self.process.stdout.close()
+        return code, said

@@ -1,0 +1,331 @@
+"""Container groups over the API: what is kept, what is given back, what is refused, and what is never told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from groups import instance_actions
+from groups.environment import open_environment
+from groups.models import ContainerGroup, Failure, Image, Instance
+from groups.options import open_options
+from groups.states import move
+from portal.models import Activity
+from registries.models import Credential
+from tests.portal.api.conftest import CONTAINERS, a_group
+
+SECRET = "canary-5e1f-secret"  # pragma: allowlist secret
+
+pytestmark = pytest.mark.django_db
+
+
+def ready(group: ContainerGroup) -> ContainerGroup:
+    """The group as it stands once its image is pulled."""
+    digest = "sha256:" + "a" * 64
+    Image.objects.filter(pk=group.image_id).update(status="ready", digest=digest, total_bytes=1000)
+    move(group, to="stopped")
+    return group
+
+
+def test_a_group_is_made_and_read_back(speaks: Any) -> None:
+    speaker = speaks()
+
+    made = speaker.post(CONTAINERS, a_group())
+
+    assert made.status_code == 201, made.content
+    group = ContainerGroup.objects.get()
+    answer = made.json()
+    assert answer["id"] == str(group.pk)
+    assert answer["current_state"]["status"] == "pending"
+    assert answer["container"]["image"] == "registry.example.com/team/app:1.0"
+    assert speaker.get(f"{CONTAINERS}/app").json() == answer
+    assert speaker.get(CONTAINERS).json() == {"items": [answer]}
+
+
+def test_what_nodes_cannot_do_is_kept_given_back_and_told(speaks: Any) -> None:
+    speaker = speaks()
+    probe = {"tcp": {"port": 80}, "failure_threshold": 3, "initial_delay_seconds": 0, "period_seconds": 10}
+    probe |= {"success_threshold": 1, "timeout_seconds": 30}
+    asked = a_group(
+        display_name="My App, 1.0",
+        country_codes=["de", "no"],
+        liveness_probe=probe,
+        networking={"auth": True, "port": 8080, "protocol": "http"},
+        queue_autoscaler={"desired_queue_length": 5, "max_replicas": 10, "min_replicas": 0},
+        queue_connection={"path": "/run", "port": 80, "queue_name": "jobs"},
+        **{"scaling-actions": [{"replicas": 3, "schedule": "0 8 * * 1-5"}], "scheduled-scaling-enabled": True},
+        container={
+            "priority": "batch",
+            "image_caching": True,
+            "resources": {"cpu": 2, "memory": 2048, "gpu_classes": None, "shm_size": 128, "storage_amount": 2**31},
+            "logging": {"axiom": {"host": "logs.example.com", "api_token": SECRET, "dataset": "app"}},
+        },
+    )
+
+    answer = speaker.post(CONTAINERS, asked).json()
+
+    for name in ("display_name", "country_codes", "liveness_probe", "queue_autoscaler", "queue_connection"):
+        assert answer[name] == asked[name], name
+    assert answer["scaling-actions"] == asked["scaling-actions"]
+    assert answer["scheduled-scaling-enabled"] is True
+    assert answer["priority"] == "batch"
+    assert answer["networking"]["port"] == 8080
+    assert answer["networking"]["dns"].endswith(".invalid")
+    assert answer["container"]["resources"] == {
+        "cpu": 2, "memory": 2048, "gpu_classes": [], "shm_size": 128, "storage_amount": 2**31,
+    }  # fmt: skip
+    told = answer["current_state"]["description"]
+    for name in ("liveness_probe", "networking", "container.logging", "country_codes", "container.priority"):
+        assert name in told
+    assert SECRET not in str(answer)
+    kept = ContainerGroup.objects.get().options
+    assert kept
+    assert SECRET.encode() not in bytes(kept)
+
+
+def test_a_mask_that_comes_back_keeps_the_secret(speaks: Any) -> None:
+    speaker = speaks()
+    logging = {"splunk": {"host": "splunk.example.com", "token": SECRET}}
+    speaker.post(CONTAINERS, a_group(container={"logging": logging, "environment_variables": {"A": "1", "B": "2"}}))
+    logged = speaker.get(f"{CONTAINERS}/app").json()["container"]["logging"]
+    logged["splunk"]["host"] = "other.example.com"
+
+    changed = speaker.patch(
+        f"{CONTAINERS}/app", {"container": {"logging": logged, "environment_variables": {"A": None, "C": "3"}}}
+    )
+
+    assert changed.status_code == 200, changed.content
+    group = ContainerGroup.objects.get()
+    assert open_options(group)["logging"]["splunk"] == {"host": "other.example.com", "token": SECRET}
+    assert open_environment(group) == {"B": "2", "C": "3"}
+    assert changed.json()["version"] == 2
+
+
+def test_a_key_that_only_reads_sees_no_values(speaks: Any) -> None:
+    speaks().post(CONTAINERS, a_group(container={"environment_variables": {"TOKEN": SECRET}}))
+
+    told = speaks("read").get(f"{CONTAINERS}/app")
+
+    assert list(told.json()["container"]["environment_variables"]) == ["TOKEN"]
+    assert SECRET.encode() not in told.content
+
+
+@pytest.mark.parametrize(
+    ("image", "given", "provider", "fields"),
+    [
+        ("registry.example.com/a/b:1", {"basic": {"username": "u", "password": SECRET}}, "self_hosted", ["username"]),
+        ("acme.azurecr.io/a/b:1", {"basic": {"username": "u", "password": SECRET}}, "acr", ["username"]),
+        ("ghcr.io/acme/b:1", {"basic": {"username": "u", "password": SECRET}}, "ghcr", ["username"]),
+        ("quay.io/acme/b:1", {"basic": {"username": "acme+bot", "password": SECRET}}, "quay", ["username"]),
+        (
+            "europe-docker.pkg.dev/p/r/b:1",
+            {"basic": {"username": "_json_key", "password": SECRET}},
+            "self_hosted",
+            ["username"],
+        ),
+        (
+            "acme/b:1",
+            {"docker_hub": {"username": "acme", "personal_access_token": SECRET}},
+            "docker_hub",
+            ["username"],
+        ),
+        ("gcr.io/p/b:1", {"gcp_gcr": {"service_key": "ya29." + SECRET}}, "google", []),
+        ("europe-docker.pkg.dev/p/r/b:1", {"gcp_gar": {"service_key": "ya29." + SECRET}}, "google", []),
+        (
+            "123456789012.dkr.ecr.eu-west-1.amazonaws.com/b:1",
+            {"aws_ecr": {"access_key_id": "AKIAABCDEFGHIJKLMNOP", "secret_access_key": "canary5e1fsecretcanary5e1f"}},
+            "ecr",
+            ["access_key_id"],
+        ),
+    ],
+)
+def test_each_way_to_sign_in_to_a_registry(
+    speaks: Any, image: str, given: dict[str, Any], provider: str, fields: list[str]
+) -> None:
+    answer = speaks().post(CONTAINERS, a_group(container={"image": image, "registry_authentication": given}))
+
+    assert answer.status_code == 201, answer.content
+    credential = Credential.objects.get()
+    assert (credential.provider, sorted(credential.fields)) == (provider, fields)
+    assert ContainerGroup.objects.get().image.credential_id == credential.pk
+    for secret in (SECRET.encode(), b"canary5e1f", b"registry_authentication"):
+        assert secret not in answer.content
+
+
+@pytest.mark.parametrize(
+    ("container", "field"),
+    [
+        ({"image": "Not A Name"}, "container.image"),
+        ({"image": "localhost:6379/a/b:1"}, "container.image"),
+        (
+            {"registry_authentication": {"docker_hub": {"username": "u", "personal_access_token": SECRET}}},
+            "container.registry_authentication.docker_hub",
+        ),
+        (
+            {"registry_authentication": {"basic": {"username": "u:v", "password": SECRET}}},
+            "container.registry_authentication.basic.username",
+        ),
+        (
+            {
+                "registry_authentication": {
+                    "basic": {"username": "u", "password": SECRET},
+                    "gcp_gar": {"service_key": SECRET},
+                }
+            },
+            "container.registry_authentication",
+        ),
+        (
+            {
+                "image": "ghcr.io/acme/b:1",
+                "registry_authentication": {"basic": {"username": "u", "password": "github_pat_" + SECRET}},
+            },
+            "container.registry_authentication.basic.password",
+        ),
+        ({"resources": {"cpu": "1", "memory": 1024}}, "container.resources.cpu"),
+        ({"resources": {"cpu": 1, "memory": 1}}, "container.resources.memory"),
+        ({"command": ["a\nb"]}, "container.command.0"),
+        ({"environment_variables": {"A-B": SECRET}}, "container.environment_variables.A-B.[key]"),
+        ({"priority": "urgent"}, "container.priority"),
+    ],
+)
+def test_what_is_wrong_is_named_and_no_value_repeated(speaks: Any, container: dict[str, Any], field: str) -> None:
+    answer = speaks().post(CONTAINERS, a_group(container=container))
+
+    assert answer.status_code == 400
+    assert answer["Content-Type"] == "application/problem+json"
+    assert answer.json()["field"] == field, answer.json()
+    assert SECRET.encode() not in answer.content
+    assert not ContainerGroup.objects.exists()
+    assert not Credential.objects.exists()
+
+
+def test_the_same_request_again_gets_the_same_group(speaks: Any) -> None:
+    speaker = speaks()
+    asked = a_group(container={"registry_authentication": {"basic": {"username": "u", "password": SECRET}}})
+
+    first, second = (speaker.post(CONTAINERS, asked) for _ in range(2))
+
+    assert second.status_code == 201
+    assert second.json() == first.json()
+    assert ContainerGroup.objects.count() == Credential.objects.count() == Image.objects.count() == 1
+    assert speaker.post(CONTAINERS, a_group(replicas=2)).json()["code"] == "name_taken"
+
+
+def test_start_and_stop_may_be_said_twice(speaks: Any) -> None:
+    speaker = speaks()
+    speaker.post(CONTAINERS, a_group(replicas=2))
+    early = speaker.post(f"{CONTAINERS}/app/start")
+    group = ready(ContainerGroup.objects.get())
+
+    assert (early.status_code, early.json()["code"]) == (409, "wrong_state")
+    assert [speaker.post(f"{CONTAINERS}/app/start").status_code for _ in range(2)] == [202, 202]
+    state = speaker.get(f"{CONTAINERS}/app").json()["current_state"]
+    assert (state["status"], state["instance_status_counts"]["allocating_count"]) == ("deploying", 2)
+    assert speaker.get(f"{CONTAINERS}/app").json()["container"]["hash"] == "sha256:" + "a" * 64
+    assert [speaker.post(f"{CONTAINERS}/app/stop").status_code for _ in range(2)] == [202, 202]
+    assert speaker.delete(f"{CONTAINERS}/app").status_code == 202
+    assert speaker.get(f"{CONTAINERS}/app").status_code == 404
+    verbs = list(Activity.objects.order_by("id").values_list("verb", "actor_name", "target"))
+    assert verbs == [
+        (f"group.{each}", "API key ci", group.name) for each in ("created", "started", "stopped", "deleted")
+    ]
+
+
+def test_replicas_change_without_a_new_version(speaks: Any) -> None:
+    speaker = speaks()
+    speaker.post(CONTAINERS, a_group())
+    ready(ContainerGroup.objects.get())
+    speaker.post(f"{CONTAINERS}/app/start")
+
+    changed = speaker.patch(f"{CONTAINERS}/app", {"replicas": 3, "display_name": "Three"}).json()
+
+    assert (changed["replicas"], changed["display_name"], changed["version"]) == (3, "Three", 1)
+    assert Instance.objects.count() == 3
+
+
+def test_another_environment_replaces_what_runs(speaks: Any) -> None:
+    speaker = speaks()
+    speaker.post(CONTAINERS, a_group())
+    ready(ContainerGroup.objects.get())
+    speaker.post(f"{CONTAINERS}/app/start")
+    before = Instance.objects.get()
+
+    changed = speaker.patch(f"{CONTAINERS}/app", {"container": {"environment_variables": {"A": "1"}}})
+
+    assert changed.json()["version"] == 2
+    assert Instance.objects.get().pk != before.pk
+
+
+def test_another_image_is_awaited(speaks: Any) -> None:
+    speaker = speaks()
+    speaker.post(CONTAINERS, a_group())
+    group = ready(ContainerGroup.objects.get())
+
+    changed = speaker.patch(f"{CONTAINERS}/app", {"container": {"image": "registry.example.com/team/app:2.0"}}).json()
+
+    assert changed["pending_change"] is True
+    assert changed["container"]["image"].endswith(":1.0")
+    assert "app:2.0 is being pulled" in changed["current_state"]["description"]
+    group.refresh_from_db()
+    assert group.next_image is not None
+    again = speaker.patch(f"{CONTAINERS}/app", {"container": {"image": "registry.example.com/team/app:2.0"}}).json()
+    assert again["update_time"] == changed["update_time"]
+    assert Image.objects.count() == 2
+
+
+def test_a_failed_group_tells_code_and_text_and_takes_another_credential(speaks: Any) -> None:
+    speaker = speaks()
+    speaker.post(CONTAINERS, a_group())
+    group = ContainerGroup.objects.get()
+    Image.objects.filter(pk=group.image_id).update(status="failed", settled_at=timezone.now())
+    move(group, to="failed")
+    Failure.objects.create(
+        organization=group.organization, group=group, group_name=group.name, reference=group.image.reference,
+        registry="registry.example.com", step="authenticate", code="authentication_failed",
+        params={"registry": "registry.example.com"},
+    )  # fmt: skip
+
+    told = speaker.get(f"{CONTAINERS}/app").json()["current_state"]
+    answer = speaker.patch(
+        f"{CONTAINERS}/app",
+        {"container": {"registry_authentication": {"basic": {"username": "u", "password": SECRET}}}},
+    )
+
+    assert told["status"] == "failed"
+    assert told["description"].startswith("authentication_failed: ")
+    assert answer.status_code == 200, answer.content
+    assert answer.json()["current_state"]["status"] == "pending"
+    assert Credential.objects.get().is_live
+
+
+def test_instances_are_listed_changed_and_ordered(speaks: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    speaker = speaks()
+    speaker.post(CONTAINERS, a_group())
+    ready(ContainerGroup.objects.get())
+    speaker.post(f"{CONTAINERS}/app/start")
+    row = Instance.objects.get()
+    one = f"{CONTAINERS}/app/instances/{row.pk}"
+
+    (listed,) = speaker.get(f"{CONTAINERS}/app/instances").json()["instances"]
+
+    assert listed == speaker.get(one).json()
+    assert (listed["state"], listed["machine_id"]) == ("allocating", "00000000-0000-0000-0000-000000000000")
+    assert speaker.patch(one, {"deletion_cost": 7}).json()["deletion_cost"] == 7
+    assert speaker.patch(one, {"state": "running"}).json()["field"] == "state"
+    for order in ("restart", "recreate", "reallocate"):
+        assert speaker.post(f"{one}/{order}").json()["code"] == "wrong_state"
+    assert instance_actions.MOST_COST == 100_000
+    assert speaker.get(f"{CONTAINERS}/app/instances/nonsense").status_code == 404
+
+
+def test_quotas_count_what_runs(speaks: Any) -> None:
+    speaker = speaks()
+    speaker.post(CONTAINERS, a_group(replicas=4))
+    ready(ContainerGroup.objects.get())
+    speaker.post(f"{CONTAINERS}/app/start")
+
+    told = speaker.get("/api/public/organizations/acme/quotas").json()
+
+    assert told["container_groups_quotas"]["container_replicas_used"] == 4

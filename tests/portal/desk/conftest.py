@@ -1,0 +1,78 @@
+"""Failures at Acme: one that nobody asked about, one that bob asked about and shares, one that he keeps to himself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from groups.models import Failure
+from portal.actions import ask_support
+from portal.models import SupportRequest
+from tests.groups.pulls import make_group
+
+HOST = "registry.acme-secret.example"
+
+
+@dataclass(frozen=True)
+class Cases:
+    silent: Failure
+    shared: SupportRequest
+    kept: SupportRequest
+    other: SupportRequest
+
+
+def fail(project: Any, name: str, **values: Any) -> Failure:
+    """A pull that failed, with names that only its owner should see."""
+    group = make_group(project, f"{HOST}/team/{name}:1", name=name)
+    return Failure.objects.create(
+        organization=project.organization,
+        group=group,
+        group_name=name,
+        reference=f"{HOST}/team/{name}:1",
+        registry=HOST,
+        provider="self_hosted",
+        step="authenticate",
+        code="authentication_failed",
+        params={"host": HOST},
+        raw="401 UNAUTHORIZED",
+        trace=[
+            {
+                "name": "resolve",
+                "outcome": "ok",
+                "started_at": "2026-01-01T00:00:00+00:00",
+                "finished_at": "2026-01-01T00:00:02.500000+00:00",
+                "detail": HOST,
+                "raw": "",
+            },
+            {"name": "authenticate", "outcome": "failed", "raw": "401 UNAUTHORIZED"},
+        ],
+        **values,
+    )
+
+
+@pytest.fixture
+def cases(acme: Any, project: Any, bob: Any) -> Cases:
+    def ask(name: str, shares: bool) -> SupportRequest:
+        return ask_support(
+            organization=acme, user=bob, kind="failure", failure=fail(project, name), message="Why?", shares=shares
+        )
+
+    return Cases(
+        silent=fail(project, "silent-app"),
+        shared=ask("shared-app", True),
+        kept=ask("kept-app", False),
+        other=ask_support(organization=acme, user=bob, kind="other", message="Where is the switch?"),
+    )
+
+
+@pytest.fixture
+def support(sam: Any, as_user: Any) -> Client:
+    return as_user(sam)
+
+
+@pytest.fixture
+def operator(olga: Any, as_user: Any) -> Client:
+    return as_user(olga)

@@ -1,0 +1,221 @@
+"""One case: what support sees of it with and without consent, what it does, and what the member learns of that."""
+
+from __future__ import annotations
+
+from smtplib import SMTPException
+from typing import Any
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.core import mail
+from django.test import Client
+
+from groups.models import Failure
+from portal.desk.deeds import mark
+from portal.models import Activity, SupportLook, SupportRequest
+from tests.portal.desk.conftest import HOST, Cases
+
+
+@pytest.fixture
+def post_office(settings: Any) -> None:
+    """A portal that sends mail."""
+    settings.PORTAL_SENDS_MAIL = True
+
+
+def address(row: Any) -> str:
+    return f"/admin/desk/{'failure' if isinstance(row, Failure) else 'request'}/{row.pk}/"
+
+
+def test_without_consent_support_sees_what_happened_and_no_name(support: Client, cases: Cases) -> None:
+    for row in (cases.silent, cases.kept):
+        text = support.get(address(row)).content.decode()
+        assert "authentication_failed" in text
+        assert "The registry did not accept the credentials" in text
+        assert "Sign in" in text
+        assert "00:00:00" in text
+        assert "2.5 s" in text
+        for never in (HOST, "silent-app", "kept-app", "UNAUTHORIZED"):
+            assert never not in text, never
+    assert "Acme" not in support.get(address(cases.silent)).content.decode()
+
+
+def test_with_consent_support_sees_all_of_it(support: Client, cases: Cases) -> None:
+    for row in (cases.shared, cases.shared.failure):
+        text = support.get(address(row)).content.decode()
+        for shown in (
+            f"{HOST}/team/shared-app:1",
+            "shared-app",
+            "401 UNAUTHORIZED",
+            "Check the user name and the secret",
+        ):
+            assert shown in text, shown
+
+
+def test_what_is_taken_back_is_gone_at_once(support: Client, cases: Cases, bob: Any, as_user: Any) -> None:
+    as_user(bob).post(f"/o/acme/support/stop-sharing/?failure={cases.shared.failure_id}")
+    assert HOST not in support.get(address(cases.shared)).content.decode()
+
+
+def test_a_trace_that_is_not_as_expected_is_shown(support: Client, operator: Client, cases: Cases) -> None:
+    odd = [{}, {"name": "later", "started_at": "no time", "finished_at": None}]
+    Failure.objects.update(trace=odd, code="of another version", params={})
+    for client in (support, operator):
+        page = client.get(address(cases.shared))
+        assert page.status_code == 200
+        assert "later" in page.content.decode()
+
+
+def test_opening_marks_seen_and_tells_the_member(
+    support: Client, operator: Client, cases: Cases, sam: Any, bob: Any, as_user: Any
+) -> None:
+    SupportRequest.objects.filter(pk=cases.shared.pk).update(state="waiting")
+    for _ in range(3):
+        support.get(address(cases.kept))
+    support.get(address(cases.shared))
+    operator.get(address(cases.kept))
+
+    cases.kept.refresh_from_db()
+    cases.shared.refresh_from_db()
+    assert (cases.kept.state, cases.shared.state) == ("seen", "waiting")
+    looks = SupportLook.objects.filter(person=sam)
+    assert dict(looks.values_list("failure_id", "saw_all")) == {
+        cases.kept.failure_id: False,
+        cases.shared.failure_id: True,
+    }
+    failure = cases.kept.failure
+    assert failure is not None
+    page = as_user(bob).get(f"/o/acme/default/groups/kept-app/failures/{failure.pk}/").content.decode()
+    assert "sam@drayage.example" in page
+    assert "saw code, step, kind and times" in page
+    assert "olga@drayage.example" in page
+    deeds = Activity.objects.filter(verb="support.looked").values_list("actor_name", "target")
+    assert sorted(deeds) == [
+        ("olga@drayage.example", "the failure of kept-app"),
+        ("sam@drayage.example", "the failure of kept-app"),
+        ("sam@drayage.example", "the failure of shared-app"),
+    ]
+
+
+def test_a_move_is_made_once(support: Client, operator: Client, cases: Cases) -> None:
+    sent = {"deed": "move", "was": "new", "to": "waiting"}
+    support.post(address(cases.silent), sent)
+    second = operator.post(address(cases.silent), sent | {"to": "solved"}, follow=True)
+
+    assert "Somebody else was first" in second.content.decode()
+    cases.silent.refresh_from_db()
+    assert cases.silent.state == "waiting"
+    assert LogEntry.objects.get().change_message == "Waiting for the member."
+
+
+def test_a_note_does_not_overwrite_anothers(support: Client, operator: Client, cases: Cases) -> None:
+    sent = {"deed": "note", "was": mark("")}
+    support.post(address(cases.silent), sent | {"note": "Wrong account."})
+    second = operator.post(address(cases.silent), sent | {"note": "Something else."}, follow=True)
+
+    assert "Somebody else was first" in second.content.decode()
+    cases.silent.refresh_from_db()
+    assert cases.silent.note == "Wrong account."
+    support.post(address(cases.silent), {"deed": "note", "was": mark("Wrong account."), "note": ""})
+    cases.silent.refresh_from_db()
+    assert cases.silent.note == ""
+
+
+@pytest.mark.parametrize("to", ["solved", "waiting"])
+def test_an_answer_reaches_the_member(
+    post_office: None, support: Client, cases: Cases, bob: Any, sam: Any, as_user: Any, to: str
+) -> None:
+    sent = {"deed": "answer", "was": mark(""), "answer": "Use a <token>, not a password.", "to": to, "note": "forged"}
+    said = support.post(address(cases.shared), sent, follow=True).content.decode()
+
+    asked = SupportRequest.objects.get(pk=cases.shared.pk)
+    assert (asked.state, asked.answered_by, asked.note) == (to, sam, "")
+    assert asked.mailed_at is not None
+    assert "mailed to bob@acme.example" in said
+    letter = mail.outbox[0]
+    assert letter.to == ["bob@acme.example"]
+    assert "Use a <token>, not a password." in letter.body
+    assert "/o/acme/support/" in letter.body
+    assert HOST not in letter.body
+    failure = asked.failure
+    assert failure is not None
+    pages = ("/o/acme/support/", f"/o/acme/default/groups/shared-app/failures/{failure.pk}/")
+    for page in pages:
+        assert "Use a &lt;token&gt;, not a password." in as_user(bob).get(page).content.decode()
+
+
+def test_two_answers_at_once_are_one(post_office: None, support: Client, operator: Client, cases: Cases) -> None:
+    sent = {"deed": "answer", "was": mark(""), "to": "solved"}
+    support.post(address(cases.other), sent | {"answer": "On the left."})
+    second = operator.post(address(cases.other), sent | {"answer": "On the right."}, follow=True)
+
+    assert "Somebody else was first" in second.content.decode()
+    assert SupportRequest.objects.get(pk=cases.other.pk).answer == "On the left."
+    assert len(mail.outbox) == 1
+
+
+def test_without_a_mail_server_the_answer_is_kept(support: Client, cases: Cases) -> None:
+    sent = {"deed": "answer", "was": mark(""), "answer": "On the left.", "to": "solved"}
+    said = support.post(address(cases.other), sent, follow=True).content.decode()
+    assert "No mail went out" in said
+    asked = SupportRequest.objects.get(pk=cases.other.pk)
+    assert (asked.answer, asked.mailed_at, mail.outbox) == ("On the left.", None, [])
+
+
+def test_a_mail_server_that_refuses_loses_no_answer(
+    post_office: None, support: Client, cases: Cases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: Any, *args: Any, **options: Any) -> int:
+        raise SMTPException("550 canary")
+
+    monkeypatch.setattr("django.core.mail.EmailMessage.send", refuse)
+    sent = {"deed": "answer", "was": mark(""), "answer": "On the left.", "to": "solved"}
+    said = support.post(address(cases.other), sent, follow=True).content.decode()
+    assert "No mail went out" in said
+    assert "canary" not in said
+    assert SupportRequest.objects.get(pk=cases.other.pk).answer == "On the left."
+
+
+def test_whoever_left_gets_no_mail(post_office: None, support: Client, cases: Cases, acme: Any, bob: Any) -> None:
+    acme.memberships.filter(user=bob).delete()
+    support.post(address(cases.other), {"deed": "answer", "was": mark(""), "answer": "On the left.", "to": "solved"})
+    assert mail.outbox == []
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {},
+        {"deed": "delete"},
+        {"deed": "move", "was": "new", "to": "new"},
+        {"deed": "move", "was": "x", "to": "solved"},
+        {"deed": "answer", "was": mark(""), "answer": "", "to": "solved"},
+        {"deed": "answer", "was": mark(""), "answer": "Yes.", "to": "new"},
+        {"deed": "answer", "was": mark(""), "answer": "x" * 8001, "to": "solved"},
+        {"deed": "note", "note": "x" * 4001, "was": mark("")},
+        {"deed": "note", "note": "x"},
+    ],
+)
+def test_what_makes_no_sense_changes_nothing(support: Client, cases: Cases, sent: dict[str, str]) -> None:
+    before = SupportRequest.objects.values().get(pk=cases.other.pk)
+    assert support.post(address(cases.other), sent).status_code == 302
+    assert SupportRequest.objects.values().get(pk=cases.other.pk) == before
+    assert not LogEntry.objects.exists()
+
+
+def test_a_failure_itself_has_no_answer(support: Client, cases: Cases) -> None:
+    sent = {"deed": "answer", "was": mark(""), "answer": "On the left.", "to": "solved"}
+    support.post(address(cases.silent), sent)
+    cases.silent.refresh_from_db()
+    assert cases.silent.state == "new"
+
+
+def test_the_admins_own_pages_lead_here(support: Client, cases: Cases) -> None:
+    for row, name in ((cases.silent, "groups/failure"), (cases.other, "portal/supportrequest")):
+        assert support.get(f"/admin/{name}/{row.pk}/change/")["Location"] == address(row)
+        assert support.get(f"/admin/{name}/{row.pk}/history/").status_code == 403
+        assert support.get(f"/admin/{name}/?reference__startswith=registry")["Location"].startswith(
+            "/admin/desk/?what="
+        )
+        assert support.post(f"/admin/{name}/{row.pk}/change/", {"note": "x"}).status_code == 302
+    cases.silent.refresh_from_db()
+    assert cases.silent.note == ""
