@@ -142,6 +142,7 @@ def tell(group: ContainerGroup) -> Story:
         instances=instances,
         deliveries=_deliveries(group),
         failures=list(group.failures.order_by("-created_at")[:NEWEST]),
+        most_attempts=MOST_ATTEMPTS + image.handed_over,
         now=now,
     )
     story.sentence = _sentence(story)
@@ -248,7 +249,7 @@ def _pending(story: Story) -> str:
     if image.status == Image.Status.QUEUED:
         if image.retry_code:
             reason = describe(image.retry_code, image.retry_params).title
-            return f"{reason}. Attempt {image.attempt + 1} of {MOST_ATTEMPTS} comes by itself."
+            return f"{reason}. Attempt {image.attempt + 1} of {story.most_attempts} comes by itself."
         return "Waiting for a worker to take the pull."
     current = next((step.name for step in story.steps if step.outcome == "running"), "")
     if current == "layers" and story.progress.count:

@@ -8,12 +8,16 @@ What an answer means is decided by `registries.oci.answers`.
 from __future__ import annotations
 
 import http.client
+import socket
 import ssl
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 import certifi
 import requests
@@ -153,7 +157,8 @@ class Session:
         self._requests.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self._requests.headers.clear()
         self._requests.headers.update({"User-Agent": "drayage/1", "Accept-Encoding": "identity", "Accept": "*/*"})
-        adapter = _CheckedAdapter(guard, tls_context(ca_file, ca), self.patience)
+        self._connected: WeakSet[socket.socket] = WeakSet()
+        adapter = _CheckedAdapter(guard, tls_context(ca_file, ca), self.patience, self._connected.add)
         self._requests.mount("https://", adapter)
         self._requests.mount("http://", adapter)
 
@@ -192,6 +197,12 @@ class Session:
     def close(self) -> None:
         self._requests.close()
 
+    def abort(self) -> None:
+        """End every connection at once, from any thread: whoever waits on one hears that it broke off."""
+        for each in list(self._connected):
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+
 
 def tls_context(ca_file: Path | None = None, ca: str = "") -> ssl.SSLContext:
     """Return a context that verifies against the public authorities, and those of `ca_file` and of the PEM text `ca`
@@ -208,21 +219,24 @@ def tls_context(ca_file: Path | None = None, ca: str = "") -> ssl.SSLContext:
 class _CheckedAdapter(HTTPAdapter):
     """requests' adapter with connections that the guard opens."""
 
-    def __init__(self, guard: AddressGuard, context: ssl.SSLContext, patience: Patience) -> None:
+    def __init__(
+        self, guard: AddressGuard, context: ssl.SSLContext, patience: Patience, note: Callable[[socket.socket], None]
+    ) -> None:
         self._guard = guard
+        self._note = note
         self._context = context
         self._patience = patience
         super().__init__(pool_connections=8, pool_maxsize=MOST_THREADS)
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **kwargs: Any) -> None:
         self.poolmanager = PoolManager(connections, maxsize=maxsize, block=block, ssl_context=self._context)
-        self.poolmanager.pool_classes_by_scheme = _guarded_pools(self._guard, self._patience.head)
+        self.poolmanager.pool_classes_by_scheme = _guarded_pools(self._guard, self._patience.head, self._note)
 
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
         """Leave the authorities to our context; requests would add its own to every connection."""
 
 
-def _guarded_pools(guard: AddressGuard, head_seconds: float) -> dict[str, Any]:
+def _guarded_pools(guard: AddressGuard, head_seconds: float, note: Callable[[socket.socket], None]) -> dict[str, Any]:
     class Guarded(HTTPConnection):
         plain = True
 
@@ -232,6 +246,7 @@ def _guarded_pools(guard: AddressGuard, head_seconds: float) -> dict[str, Any]:
         def getresponse(self) -> HTTPResponse:  # type: ignore[override]
             paced: PacedSocket | PacedTlsSocket = self.sock  # type: ignore[assignment]
             paced.deadline = time.monotonic() + head_seconds
+            note(paced)
             response = super().getresponse()
             paced.deadline = float("inf")
             response.paced = paced  # type: ignore[attr-defined]
