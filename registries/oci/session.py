@@ -8,6 +8,7 @@ What an answer means is decided by `registries.oci.answers`.
 from __future__ import annotations
 
 import http.client
+import io
 import socket
 import ssl
 import time
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
 
 MOST_THREADS = 16
 _CHUNK = 64 * 1024
+_HEAD_BUFFER = io.DEFAULT_BUFFER_SIZE
+"""At least what http.client reads headers through. A read that long leaves nothing in it."""
+_SOON = 0.25
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,7 @@ class Answer:
         self._socket: PacedSocket | PacedTlsSocket = raw.paced  # type: ignore[attr-defined]
         self._host = host
         self._patience = patience
+        self._drained = False
 
     @property
     def length(self) -> int | None:
@@ -70,7 +75,7 @@ class Answer:
         return self._body.length
 
     def readinto1(self, buffer: memoryview) -> int:
-        """Read once from the socket, straight into `buffer`; return the count, 0 at the end.
+        """Read what comes, straight into `buffer`, as far as it fills it soon; return the count, 0 at the end.
 
         Raises `RegistryUnreachable` on timeouts, resets, and ends before the announced length.
         """
@@ -101,6 +106,26 @@ class Answer:
                 raise transport_failure(TimeoutError(), self._host)
         return bytes(body)
 
+    def _fill(self, view: memoryview) -> int:
+        """Read at least once; go on while more comes. A transfer is thousands of short reads, so what stands between
+        us and the socket counts: nothing does, once what was read together with the headers is out of its buffer."""
+        fp = self._body.fp
+        if not self._drained:
+            self._drained = len(view) >= _HEAD_BUFFER
+            return int(fp.readinto1(view))
+        filled, end = 0, time.monotonic() + _SOON
+        while filled < len(view):
+            try:
+                count = self._socket.recv_into(view[filled:])
+            except OSError:
+                if not filled:
+                    raise
+                break  # what came is handed out first; the next read meets it again
+            filled += count
+            if not count or time.monotonic() > end:
+                break
+        return filled
+
     def close(self) -> None:
         """Give the connection up, or back where the body was read to its end."""
         if self._body.isclosed():
@@ -121,7 +146,7 @@ class Answer:
         elif body.length is None:
             count = body.fp.readinto1(buffer)
         else:
-            count = body.fp.readinto1(buffer[: body.length]) if body.length else 0
+            count = self._fill(buffer[: body.length]) if body.length else 0
             if count == 0 and body.length:
                 raise RemoteEndedEarly
             body.length -= count
