@@ -20,6 +20,7 @@ import structlog
 from django.core.files.storage import FileSystemStorage, Storage, storages
 
 from groups import failpoints, multipart
+from groups.direct import DirectWriter
 from groups.failpoints import reached
 from groups.failures import StoreFailed
 from groups.upload import Upload
@@ -44,7 +45,7 @@ class BlobFiles(FileSystemStorage):
     """Files that are there whole, on disk, or not at all.
 
     Written under a draft name in the same file system, synced, then linked to the final name, which fails where
-    that is taken. Unbuffered: the writer's own buffer goes to the kernel.
+    that is taken.
     """
 
     def get_available_name(self, name: str, max_length: int | None = None) -> str:
@@ -58,9 +59,11 @@ class BlobFiles(FileSystemStorage):
         file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, self.file_permissions_mode or 0o644)
         try:
             try:
-                _copy(content, file)
+                writer = DirectWriter(file)
+                for piece in content.pieces() if isinstance(content, Upload) else content.chunks():
+                    writer.write(memoryview(piece))
                 reached(failpoints.BLOB_UNSYNCED)
-                os.fsync(file)
+                writer.finish()
             finally:
                 os.close(file)
             reached(failpoints.BLOB_UNNAMED)
@@ -218,17 +221,6 @@ def _store_failed(what: str, error: Exception) -> StoreFailed:
     kind = errno.errorcode.get(error.errno or 0, "") if isinstance(error, OSError) else ""
     log.warning("store_failed", action=what, error=type(error).__name__, errno=kind)
     return StoreFailed(raw=kind or type(error).__name__)
-
-
-def _copy(content: Any, file: int) -> None:
-    """Write all of `content`; of an `Upload` the very buffers in which it was made."""
-    for piece in content.pieces() if isinstance(content, Upload) else content.chunks():
-        _write(file, memoryview(piece))
-
-
-def _write(file: int, view: memoryview) -> None:
-    while view:
-        view = view[os.write(file, view) :]
 
 
 def _link(draft: Path, final: Path) -> None:

@@ -139,6 +139,7 @@ def tell(group: ContainerGroup) -> Story:
         deliveries=deliveries.newest(group),
         unusual=deliveries.unusual(group),
         failures=list(group.failures.order_by("-created_at")[:NEWEST]),
+        most_attempts=MOST_ATTEMPTS + image.handed_over,
         now=now,
     )
     story.sentence = _sentence(story)
@@ -244,7 +245,7 @@ def _pending(story: Story) -> str:
     if image.status == Image.Status.QUEUED:
         if image.retry_code:
             reason = describe(image.retry_code, image.retry_params).title
-            return f"{reason}. Attempt {image.attempt + 1} of {MOST_ATTEMPTS} comes by itself."
+            return f"{reason}. Attempt {image.attempt + 1} of {story.most_attempts} comes by itself."
         if not has_room_for_pull(image.organization):
             most = image.organization.max_pulls
             return f"Waiting its turn: this organization pulls {most} image{'s' if most != 1 else ''} at once."

@@ -2,7 +2,8 @@
 
 The database says what is to be done, so a pass needs nothing but it: leases that ran out, pulls and manifests that
 are due and may have lost their wake-up, credentials whose time is over and the keys that sealed them, nodes that went
-silent, groups that lack instances, checks nobody waits for, images that no group has, and what may leave the store.
+silent, groups that lack instances, checks nobody waits for, images that no group has, what may leave the store, and
+what the database's log still holds of destroyed credentials.
 What happens to an abandoned pull is `groups.ingest.settle`'s to say.
 """
 
@@ -30,6 +31,7 @@ from groups.nodes import drain
 from groups.nodes.absence import release_silent
 from groups.states import Stale
 from groups.wakeups import waiting, wake_prepare, wake_pull
+from registries import remains
 from registries.actions import destroy_overdue
 from registries.epochs import begin_epoch, delete_past_epochs
 from registries.failures import Interrupted
@@ -40,17 +42,18 @@ OVERLOOKED_SECONDS = 10
 """A wake-up that has not been heard for so long is sent again."""
 
 
-def sweep() -> dict[str, int]:
-    """Do one pass, write down that it was, and return how much there was of each kind."""
+def sweep(*, thorough: bool = True) -> dict[str, int]:
+    """Do one pass, write down that it was, and return how much there was of each kind. Only a `thorough` one looks
+    through the whole store."""
     began = time.monotonic()
-    counts = _pass()
+    counts = _pass(thorough)
     SweepPass.objects.update_or_create(
         pk=1, defaults={"ended_at": Now(), "seconds": time.monotonic() - began, "counts": counts}
     )
     return counts
 
 
-def _pass() -> dict[str, int]:
+def _pass(thorough: bool) -> dict[str, int]:
     return {
         "leases_expired": expire_leases(),
         "credentials_destroyed": destroy_overdue() + destroy_settled(),
@@ -67,7 +70,8 @@ def _pass() -> dict[str, int]:
         "suspended_ended": suspension.sweep(),
         "attempts_forgotten": outages.forget_old(),
         "images_removed": remove_images(),
-        **garbage.sweep(),
+        **(garbage.sweep() if thorough else {"blobs_removed": garbage.collect()}),
+        "remains_left": int(not remains.clear()),
     }
 
 

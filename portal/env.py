@@ -181,7 +181,9 @@ def _database(env: FileAwareEnv, data_dir: Path) -> dict[str, Any]:
         options.update(
             transaction_mode="IMMEDIATE",
             timeout=20,
-            init_command="PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;PRAGMA foreign_keys=ON;",
+            init_command="PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;PRAGMA foreign_keys=ON;"
+            # What is deleted is overwritten; `registries.remains` does the rest.
+            "PRAGMA secure_delete=ON;",
         )
     else:
         config.update(CONN_MAX_AGE=60, CONN_HEALTH_CHECKS=True)

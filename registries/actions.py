@@ -11,10 +11,11 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from registries import remains
 from registries.models import Credential
 from registries.providers import PROVIDERS
 from registries.seal import seal
@@ -88,18 +89,21 @@ def note_shown(credential_id: Any, host: str) -> None:
 
 def destroy(credential_id: Any, *, because: str) -> bool:
     """Empty the sealed value for good and keep the receipt. Returns whether it was still there."""
-    return bool(
-        Credential.objects.filter(pk=credential_id, destroyed_at__isnull=True).update(
-            sealed=None, epoch=None, destroyed_at=Now(), destroyed_because=because
-        )
-    )
+    return bool(_empty(Credential.objects.filter(pk=credential_id), because))
 
 
 def destroy_overdue() -> int:
     """Destroy every credential whose deadline has passed; return how many."""
-    return Credential.objects.filter(destroyed_at__isnull=True, deadline__lte=Now()).update(
-        sealed=None, epoch=None, destroyed_at=Now(), destroyed_because=Credential.Because.DEADLINE
+    return _empty(Credential.objects.filter(deadline__lte=Now()), Credential.Because.DEADLINE)
+
+
+def _empty(credentials: QuerySet[Credential], because: str) -> int:
+    emptied = credentials.filter(destroyed_at__isnull=True).update(
+        sealed=None, epoch=None, destroyed_at=Now(), destroyed_because=because
     )
+    if emptied:
+        transaction.on_commit(remains.clear)
+    return emptied
 
 
 def pull_seconds() -> int:

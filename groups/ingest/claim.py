@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -49,6 +49,8 @@ class Claim:
     image: Image
     lease: uuid.UUID
     blobs: set[str] = field(default_factory=set)
+    when_lost: list[Callable[[], None]] = field(default_factory=list, repr=False)
+    """What the heartbeat calls once it finds the claim gone, to end what waits for somebody else."""
     _lost: threading.Event = field(default_factory=threading.Event, repr=False)
     _ends: float = field(default_factory=lambda: time.monotonic() + ATTEMPT_SECONDS, repr=False)
 
@@ -110,17 +112,22 @@ class Claim:
             while not done.wait(settings.PORTAL_LEASE_SECONDS / BEATS_A_LEASE):
                 try:
                     if not self.renew():
-                        self._lost.set()
+                        self._lose()
                         return
                     renewed = time.monotonic()
                 except DatabaseError as error:
                     log.warning("heartbeat_failed", image=str(self.image.pk), error=type(error).__name__)
                     connection.close()
                     if time.monotonic() - renewed > settings.PORTAL_LEASE_SECONDS:
-                        self._lost.set()  # by now others take this pull for abandoned
+                        self._lose()  # by now others take this pull for abandoned
                         return
         finally:
             connection.close()
+
+    def _lose(self) -> None:
+        self._lost.set()
+        for each in list(self.when_lost):
+            each()
 
 
 def claim(image_id: uuid.UUID) -> Claim | None:

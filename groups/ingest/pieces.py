@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from queue import SimpleQueue
 from typing import Protocol, Self, runtime_checkable
 
+from groups.direct import aligned
+
 CHUNK = 1024 * 1024
 BUFFERS = 3
 LAST_WORDS_SECONDS = 1.0
@@ -35,7 +37,7 @@ def in_pieces(plain: Plain | Source) -> Iterator[memoryview]:
     if isinstance(plain, Source):
         yield from plain.pieces()
         return
-    buffer = memoryview(bytearray(CHUNK))
+    buffer = aligned(CHUNK)
     while count := plain.readinto(buffer):
         yield buffer[:count]
 
@@ -55,7 +57,7 @@ class ReadAhead:
     def pieces(self) -> Iterator[memoryview]:
         """See `Source`."""
         for _ in range(BUFFERS):
-            self._free.put(memoryview(bytearray(CHUNK)))
+            self._free.put(aligned(CHUNK))
         self._thread.start()
         while True:
             got = self._full.get()

@@ -69,6 +69,7 @@ def _follow_recipe(claim: Claim, steps: Steps) -> None:
     wanted, cap = Platform.parse(image.platform), limits.cap_of(image)
     with ExitStack() as clients:
         stranger = clients.enter_context(look.open_client(image, None))
+        claim.when_lost.append(stranger.abort)
         with step(Name.RESOLVE) as note:
             stranger.resolve()
             note.detail = image.registry
@@ -80,6 +81,7 @@ def _follow_recipe(claim: Claim, steps: Steps) -> None:
             login = open_login(image)
             reached(failpoints.CREDENTIAL_OPENED)
             client = clients.enter_context(look.open_client(image, login))
+            claim.when_lost.append(client.abort)
             client.authenticate(repository)
             note.detail = look.signed_in(login)
         reached(failpoints.AUTHENTICATED)

@@ -43,7 +43,11 @@ def take_up(claim: Claim, client: RegistryClient, repository: str, layers: Itera
             return False  # pulling it will tell what is the matter
 
     with ThreadPoolExecutor(min(ASK_AT_ONCE, len(here)), thread_name_prefix="reuse") as pool:
-        answers = list(pool.map(confirmed, here))
+        try:
+            answers = list(pool.map(confirmed, here))
+        except BaseException:
+            client.abort()  # else the pool waits for their answers
+            raise
     taken = set()
     for (layer, blob), yes in zip(here, answers, strict=True):
         if yes and rows.take_up(claim, layer, blob):

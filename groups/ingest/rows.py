@@ -95,8 +95,8 @@ def commit_layer(claim: Claim, layer: Descriptor, kept: Kept, name: str) -> None
 def take_up(claim: Claim, layer: Descriptor, blob: Blob) -> bool:
     """Have the layer kept in a blob that is there already. Returns False where it is not any more."""
     with claim.fenced() as image:
-        ours = Blob.objects.select_for_update().filter(pk=blob.pk, organization_id=image.organization_id)
-        if not ours.exists() or not ours.update(unused_since=None):
+        # The update waits for a collection that holds the row, and finds nothing where that took it.
+        if not Blob.objects.filter(pk=blob.pk, organization_id=image.organization_id).update(unused_since=None):
             return False
         _point(image, layer.digest, blob.pk)
     return True

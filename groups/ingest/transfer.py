@@ -135,6 +135,10 @@ def pull_layers(claim: Claim, client: RegistryClient, repository: str, manifest:
     futures = {pool.submit(transfer.run): transfer for transfer in transfers}
     try:
         _commit_each(claim, futures, summary)
+    except BaseException:
+        stop.set()
+        client.abort()
+        raise
     finally:
         stop.set()
         pool.shutdown(wait=False, cancel_futures=True)

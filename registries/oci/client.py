@@ -81,6 +81,10 @@ class RegistryClient:
     def close(self) -> None:
         self._session.close()
 
+    def abort(self) -> None:
+        """End everything that is under way, from any thread; what waits for it fails with `RegistryUnreachable`."""
+        self._session.abort()
+
     def resolve(self) -> None:
         """Check that the host has addresses, and only such as are allowed. Raises `HostNotAllowed`."""
         try:

@@ -8,12 +8,17 @@ What an answer means is decided by `registries.oci.answers`.
 from __future__ import annotations
 
 import http.client
+import io
+import socket
 import ssl
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 import certifi
 import requests
@@ -32,6 +37,9 @@ if TYPE_CHECKING:
 
 MOST_THREADS = 16
 _CHUNK = 64 * 1024
+_HEAD_BUFFER = io.DEFAULT_BUFFER_SIZE
+"""At least what http.client reads headers through. A read that long leaves nothing in it."""
+_SOON = 0.25
 
 
 @dataclass(frozen=True)
@@ -59,6 +67,7 @@ class Answer:
         self._socket: PacedSocket | PacedTlsSocket = raw.paced  # type: ignore[attr-defined]
         self._host = host
         self._patience = patience
+        self._drained = False
 
     @property
     def length(self) -> int | None:
@@ -66,7 +75,7 @@ class Answer:
         return self._body.length
 
     def readinto1(self, buffer: memoryview) -> int:
-        """Read once from the socket, straight into `buffer`; return the count, 0 at the end.
+        """Read what comes, straight into `buffer`, as far as it fills it soon; return the count, 0 at the end.
 
         Raises `RegistryUnreachable` on timeouts, resets, and ends before the announced length.
         """
@@ -97,6 +106,26 @@ class Answer:
                 raise transport_failure(TimeoutError(), self._host)
         return bytes(body)
 
+    def _fill(self, view: memoryview) -> int:
+        """Read at least once; go on while more comes. A transfer is thousands of short reads, so what stands between
+        us and the socket counts: nothing does, once what was read together with the headers is out of its buffer."""
+        fp = self._body.fp
+        if not self._drained:
+            self._drained = len(view) >= _HEAD_BUFFER
+            return int(fp.readinto1(view))
+        filled, end = 0, time.monotonic() + _SOON
+        while filled < len(view):
+            try:
+                count = self._socket.recv_into(view[filled:])
+            except OSError:
+                if not filled:
+                    raise
+                break  # what came is handed out first; the next read meets it again
+            filled += count
+            if not count or time.monotonic() > end:
+                break
+        return filled
+
     def close(self) -> None:
         """Give the connection up, or back where the body was read to its end."""
         if self._body.isclosed():
@@ -117,7 +146,7 @@ class Answer:
         elif body.length is None:
             count = body.fp.readinto1(buffer)
         else:
-            count = body.fp.readinto1(buffer[: body.length]) if body.length else 0
+            count = self._fill(buffer[: body.length]) if body.length else 0
             if count == 0 and body.length:
                 raise RemoteEndedEarly
             body.length -= count
@@ -153,7 +182,8 @@ class Session:
         self._requests.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self._requests.headers.clear()
         self._requests.headers.update({"User-Agent": "drayage/1", "Accept-Encoding": "identity", "Accept": "*/*"})
-        adapter = _CheckedAdapter(guard, tls_context(ca_file, ca), self.patience)
+        self._connected: WeakSet[socket.socket] = WeakSet()
+        adapter = _CheckedAdapter(guard, tls_context(ca_file, ca), self.patience, self._connected.add)
         self._requests.mount("https://", adapter)
         self._requests.mount("http://", adapter)
 
@@ -195,6 +225,12 @@ class Session:
     def close(self) -> None:
         self._requests.close()
 
+    def abort(self) -> None:
+        """End every connection at once, from any thread: whoever waits on one hears that it broke off."""
+        for each in list(self._connected):
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+
 
 def tls_context(ca_file: Path | None = None, ca: str = "") -> ssl.SSLContext:
     """Return a context that verifies against the public authorities, and those of `ca_file` and of the PEM text `ca`
@@ -211,21 +247,24 @@ def tls_context(ca_file: Path | None = None, ca: str = "") -> ssl.SSLContext:
 class _CheckedAdapter(HTTPAdapter):
     """requests' adapter with connections that the guard opens."""
 
-    def __init__(self, guard: AddressGuard, context: ssl.SSLContext, patience: Patience) -> None:
+    def __init__(
+        self, guard: AddressGuard, context: ssl.SSLContext, patience: Patience, note: Callable[[socket.socket], None]
+    ) -> None:
         self._guard = guard
+        self._note = note
         self._context = context
         self._patience = patience
         super().__init__(pool_connections=8, pool_maxsize=MOST_THREADS)
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **kwargs: Any) -> None:
         self.poolmanager = PoolManager(connections, maxsize=maxsize, block=block, ssl_context=self._context)
-        self.poolmanager.pool_classes_by_scheme = _guarded_pools(self._guard, self._patience.head)
+        self.poolmanager.pool_classes_by_scheme = _guarded_pools(self._guard, self._patience.head, self._note)
 
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
         """Leave the authorities to our context; requests would add its own to every connection."""
 
 
-def _guarded_pools(guard: AddressGuard, head_seconds: float) -> dict[str, Any]:
+def _guarded_pools(guard: AddressGuard, head_seconds: float, note: Callable[[socket.socket], None]) -> dict[str, Any]:
     class Guarded(HTTPConnection):
         plain = True
 
@@ -235,8 +274,9 @@ def _guarded_pools(guard: AddressGuard, head_seconds: float) -> dict[str, Any]:
         def getresponse(self) -> HTTPResponse:  # type: ignore[override]
             paced: PacedSocket | PacedTlsSocket | None = self.sock  # type: ignore[assignment]
             if paced is None:  # reset while it was being made, which urllib3 passes over
-                raise http.client.RemoteDisconnected
+                raise http.client.RemoteDisconnected("the connection was reset")
             paced.deadline = time.monotonic() + head_seconds
+            note(paced)
             response = super().getresponse()
             paced.deadline = float("inf")
             response.paced = paced  # type: ignore[attr-defined]

@@ -329,6 +329,7 @@ def test_the_command_prints_one_line(group: ContainerGroup, capsys: pytest.Captu
         "blobs_removed",
         "orphans_removed",
         "unfinished_removed",
+        "remains_left",
     }
 
 
@@ -337,7 +338,8 @@ def test_the_command_goes_on_until_it_is_told_to_end(
 ) -> None:
     passes: list[int] = []
 
-    def one_pass() -> dict[str, int]:
+    def one_pass(*, thorough: bool) -> dict[str, int]:
+        assert thorough == (not passes)
         passes.append(1)
         if len(passes) == 3:
             os.kill(os.getpid(), signal.SIGTERM)

@@ -65,6 +65,7 @@ def running(folder: Path, public_url: str = "", **settings: str) -> Iterator[Por
     environment = kept | {
         "PORTAL_DATA_DIR": str(folder),
         "PORTAL_PUBLIC_URL": public_url,
+        "PORTAL_REGISTRY_ALLOW_NETWORKS": "127.0.0.0/8",
         "PORT": str(port),
         "REDIS_URL": "redis://127.0.0.1:1/0",  # nobody listens: the steps below are the worker
         "DJANGO_SETTINGS_MODULE": "portal.settings",
@@ -170,6 +171,26 @@ class Steps:
         from groups.models import ContainerGroup
 
         return ContainerGroup.objects.get(name=group).status
+
+    def pulled_group(self, name: str, plain: list[str]) -> str:
+        """Pull an image whose layers are these tars (base64), uncompressed, from a registry, as a worker does; start
+        its group. Returns the kind of what is kept."""
+        from groups import jobs
+        from groups.actions import start
+        from groups.models import Blob, ContainerGroup
+        from portal.models import Organization
+        from tests.fakes.registry import FakeRegistry
+        from tests.groups.ingest.test_compress import OCI, push
+        from tests.groups.pulls import make_group
+
+        with FakeRegistry() as registry:
+            push(registry, *((OCI, base64.b64decode(each)) for each in plain))
+            project = Organization.objects.get().projects.get(slug="default")
+            group = make_group(project, f"{registry.host}/team/app:1.0", name=name)
+            jobs.pull(str(group.image_id))
+        start(ContainerGroup.objects.get(pk=group.pk))
+        kinds = Blob.objects.filter(layers__image__groups=group).values_list("media_type", flat=True)
+        return ",".join(sorted(set(kinds)))
 
     def node(self, name: str, public_key: str) -> str:
         """Enrol a node; return its id."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import hashlib
 import json
 import shutil
@@ -12,8 +14,10 @@ from pathlib import Path
 
 import pytest
 import requests
+import zstandard
 from urllib3.exceptions import ProtocolError
 
+from tests.fakes.images import make_layer
 from tests.groups.delivery.made import ec_key, private_pem, rsa_key
 from tests.interop.busybox import PRINTED
 from tests.interop.delivery_portal import Portal, running
@@ -90,6 +94,27 @@ def test_buildah_decrypts_and_runs_what_was_fetched_by_digest(portal: Portal, tm
     finally:
         call("rm", "--all")
     assert str(tmp_path) not in Path("/proc/self/mounts").read_text()
+
+
+def test_skopeo_opens_what_was_compressed_here(portal: Portal, tmp_path: Path) -> None:
+    contents = [b"again and again " * size for size in (9, 200_000)]
+    tars = [gzip.decompress(make_layer({f"file-{number}": each})) for number, each in enumerate(contents)]
+    kept = portal.pulled_group(name="squeezed", plain=[base64.b64encode(tar).decode() for tar in tars])
+    assert kept == "application/vnd.oci.image.layer.v1.tar+zstd"
+    machine = Machine(portal, "squeezed", ec_key(), tmp_path / "node")
+
+    done = machine.copy(portal.given(node=machine.id), "image")
+
+    assert done.returncode == 0, done.stderr
+    blobs = machine.blobs("image")
+    manifest = json.loads(blobs["manifest.json"])
+    assert [layer["mediaType"] for layer in manifest["layers"]] == ["application/vnd.oci.image.layer.v1.tar+zstd"] * 2
+    layers = [blobs[layer["digest"].removeprefix("sha256:")] for layer in manifest["layers"]]
+    assert [len(layer) for layer in layers] == [layer["size"] for layer in manifest["layers"]]
+    opened = [zstandard.ZstdDecompressor().decompressobj().decompress(layer) for layer in layers]
+    assert opened == tars
+    config = json.loads(blobs[manifest["config"]["digest"].removeprefix("sha256:")])
+    assert config["rootfs"]["diff_ids"] == [f"sha256:{hashlib.sha256(tar).hexdigest()}" for tar in opened]
 
 
 def test_a_session_that_was_delivered_is_not_opened_again(portal: Portal, tmp_path: Path) -> None:

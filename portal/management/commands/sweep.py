@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 import signal
 import threading
+import time
 from argparse import ArgumentParser
 from typing import Any
 
 import structlog
+from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.db import Error as DatabaseFailed
 from django.db import close_old_connections
 
 from groups import sweep as groups
 from portal.notifications import sending
+
+PASSES_THROUGH_STORE_A_GRACE = 4
 
 log = structlog.get_logger(__name__)
 
@@ -38,15 +42,20 @@ class Command(BaseCommand):
         ended = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: ended.set())
+        # Listing everything takes long in a large store, and costs money in an object store.
+        thorough_every = settings.PORTAL_BLOB_GRACE_SECONDS / PASSES_THROUGH_STORE_A_GRACE
+        due = 0.0
         while not ended.is_set():
-            self._pass()
+            thorough = time.monotonic() >= due
+            due = time.monotonic() + thorough_every if thorough else due
+            self._pass(thorough)
             ended.wait(every)
 
-    def _pass(self) -> None:
+    def _pass(self, thorough: bool) -> None:
         """A pass that fails is no reason not to try the next one."""
         close_old_connections()
         try:
-            counts = sweep()
+            counts = sweep(thorough=thorough)
         except DatabaseFailed as error:
             log.error("sweep_failed", error=type(error).__name__)
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 import uuid
@@ -24,6 +25,7 @@ from groups.models import ContainerGroup, Image, PullStep
 from groups.states import Stale
 from groups.sweep import sweep
 from registries.failures import Interrupted
+from registries.models import Credential
 from tests.fakes.images import make_layer
 from tests.fakes.registry import FakeRegistry
 from tests.groups.ingest.conftest import again
@@ -201,6 +203,31 @@ def test_deleting_the_group_stops_its_pull_and_leaves_no_blob(slow: ContainerGro
     assert not thread.is_alive()
     assert stored_files(blobs) == []
     assert not Image.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("where", "how"), [("/v2/", {"delay": 60}), ("/manifests/", {"delay": 60}), ("/blobs/", {"stall_after": 70_000})]
+)
+def test_deleting_the_group_ends_what_waits_for_the_registry(
+    shared: Any, blobs: Path, basic_registry: FakeRegistry, monkeypatch: pytest.MonkeyPatch, where: str, how: Any
+) -> None:
+    monkeypatch.setattr(claims, "BEATS_A_LEASE", 1200)
+    basic_registry.push_image("team/app", "1.0", layers=[os.urandom(100_000)])
+    basic_registry.fault(where, **how)
+    group = make_group(
+        shared,
+        f"{basic_registry.host}/team/app:1.0",
+        credential=make_credential(shared.organization, basic_registry.host),
+    )
+    thread = in_thread(lambda: jobs.pull(str(group.image_id)))
+    until(lambda: basic_registry.requests_to(where))
+
+    actions.delete(group)
+    thread.join(5)
+
+    assert not thread.is_alive()
+    assert stored_files(blobs) == []
+    assert not Credential.objects.filter(destroyed_at=None).exists()
 
 
 def test_a_worker_taken_for_dead_leaves_the_next_one_its_layers(slow: ContainerGroup, blobs: Path) -> None:

@@ -6,9 +6,12 @@ import hashlib
 import tracemalloc
 from pathlib import Path
 
+import pytest
+
 from groups import store
+from groups.direct import aligned
 from groups.ingest.encrypt import EncryptingReader
-from groups.ingest.pieces import CHUNK
+from groups.ingest.pieces import CHUNK, ReadAhead
 
 LAYER_BYTES = 200 * 1024 * 1024
 
@@ -26,15 +29,26 @@ class Zeros:
         return count
 
 
-def test_a_large_layer_passes_through_a_few_buffers(blobs: Path) -> None:
-    reader = EncryptingReader(Zeros(LAYER_BYTES), size=LAYER_BYTES)
+@pytest.mark.parametrize("ahead", [False, True])
+def test_a_large_layer_passes_through_a_few_buffers(blobs: Path, monkeypatch: pytest.MonkeyPatch, ahead: bool) -> None:
+    buffers: list[int] = []
+
+    def counted(size: int) -> memoryview:
+        buffers.append(size)
+        return aligned(size)
+
+    monkeypatch.setattr("groups.ingest.pieces.aligned", counted)
+    monkeypatch.setattr("groups.direct.aligned", counted)
     tracemalloc.start()
     try:
-        store.put("org/ab/large", reader)
+        with ReadAhead(Zeros(LAYER_BYTES)) as read_ahead:
+            reader = EncryptingReader(read_ahead if ahead else Zeros(LAYER_BYTES), size=LAYER_BYTES)
+            store.put("org/ab/large", reader)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
 
+    assert sum(buffers) <= 5 * CHUNK  # which are mapped, and so not traced
     assert peak < 4 * CHUNK
     stored = hashlib.sha256()
     with store.open("org/ab/large") as file:

@@ -1,0 +1,141 @@
+"""What comes uncompressed is kept as zstd, and told so; everything else stays as it is."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import zstandard
+
+from groups.delivery.manifests import manifest_for
+from groups.ingest.compress import Compressing
+from groups.ingest.pieces import CHUNK, in_pieces
+from groups.models import ContainerGroup, PullStep
+from groups.nodes.keys import read_public_key
+from tests.fakes.images import as_json, descriptor, digest_of, make_layer
+from tests.fakes.registry import FakeRegistry
+from tests.groups.delivery.made import ec_key, public_pem
+from tests.groups.pulls import decrypted, stored_files
+from tests.groups.test_store import Pieces
+
+Pulled = Callable[..., ContainerGroup]
+OCI = "application/vnd.oci.image.layer.v1.tar"
+DOCKER = "application/vnd.docker.image.rootfs.diff.tar"
+
+
+def push(registry: FakeRegistry, *layers: tuple[str, bytes]) -> None:
+    """Push an image of these layers, each with its media type, under `team/app:1.0`."""
+    plain = [gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw for _, raw in layers]
+    document = {
+        "architecture": "amd64",
+        "os": "linux",
+        "rootfs": {"type": "layers", "diff_ids": [digest_of(raw) for raw in plain]},
+    }
+    config = as_json(document)
+    registry.push_blob(config)
+    for _, raw in layers:
+        registry.push_blob(raw)
+    manifest = {
+        "schemaVersion": 2,
+        "mediaType": "application/vnd.oci.image.manifest.v1+json",
+        "config": descriptor("application/vnd.oci.image.config.v1+json", config),
+        "layers": [descriptor(media_type, raw) for media_type, raw in layers],
+    }
+    registry.push_manifest("team/app", "1.0", as_json(manifest), "application/vnd.oci.image.manifest.v1+json")
+
+
+def squeezed(content: bytes) -> tuple[bytes, Compressing]:
+    reader = Compressing(Pieces(content))
+    return b"".join(bytes(piece) for piece in in_pieces(reader)), reader
+
+
+@pytest.mark.parametrize("size", [0, 1, CHUNK, 3 * CHUNK + 7])
+def test_zstd_gives_back_what_came(size: int) -> None:
+    content = (os.urandom(1000) * (size // 1000 + 1))[:size]
+
+    stored, reader = squeezed(content)
+
+    assert zstandard.ZstdDecompressor().decompressobj().decompress(stored) == content
+    assert (reader.size, reader.digest) == (len(stored), f"sha256:{hashlib.sha256(stored).hexdigest()}")
+    assert reader.applied
+
+
+@pytest.mark.parametrize("content", [gzip.compress(b"x" * 10_000), zstandard.ZstdCompressor().compress(b"x" * 10_000)])
+def test_what_is_compressed_whatever_it_is_called_stays(content: bytes) -> None:
+    stored, reader = squeezed(content)
+
+    assert stored == content
+    assert not reader.applied
+
+
+@pytest.mark.parametrize("media_type", [OCI, DOCKER])
+def test_an_uncompressed_layer_is_kept_small_and_told_truly(
+    basic_registry: FakeRegistry, pulled: Pulled, blobs: Path, media_type: str
+) -> None:
+    plain = gzip.decompress(make_layer({"a": b"the same again and again " * 400_000}))
+    packed = make_layer({"b": b"two"})
+    push(basic_registry, (media_type, plain), (f"{OCI}+gzip", packed))
+
+    group = pulled(basic_registry)
+
+    assert group.status == "stopped"
+    first, second = group.image.layers.order_by("position")
+    assert first.blob is not None
+    assert (first.digest, first.size, first.received) == (digest_of(plain), len(plain), len(plain))
+    assert (first.blob.source_digest, first.blob.source_size) == (first.digest, first.size)
+    assert first.blob.media_type == f"{OCI}+zstd"
+    assert first.blob.size < len(plain) / 10
+    stored = decrypted(first)
+    assert zstandard.ZstdDecompressor().decompressobj().decompress(stored) == plain
+    assert decrypted(second) == packed
+    assert sorted(path.stat().st_size for path in stored_files(blobs)) == sorted([len(stored), len(packed)])
+    listed = json.loads(manifest_for(group.image, read_public_key(public_pem(ec_key()))))["layers"]
+    assert [(layer["mediaType"], layer["size"]) for layer in listed] == [
+        (f"{OCI}+zstd+encrypted", len(stored)),
+        (f"{OCI}+gzip+encrypted", len(packed)),
+    ]
+    step = PullStep.objects.get(image=group.image, name="layers")
+    assert "1 came uncompressed and is kept as zstd" in step.detail
+
+
+def test_it_is_taken_up_by_the_next_image(basic_registry: FakeRegistry, pulled: Pulled, blobs: Path) -> None:
+    plain = gzip.decompress(make_layer({"a": b"again and again " * 100_000}))
+    push(basic_registry, (OCI, plain))
+    one = pulled(basic_registry)
+
+    two = pulled(basic_registry, name="two")
+
+    assert two.status == "stopped"
+    assert one.image.layers.get().blob == two.image.layers.get().blob
+    assert len(stored_files(blobs)) == 1
+
+
+def test_a_wrong_digest_is_found_before_anything_is_kept(
+    basic_registry: FakeRegistry, pulled: Pulled, blobs: Path
+) -> None:
+    plain = gzip.decompress(make_layer({"a": os.urandom(2_000_000)}))
+    push(basic_registry, (OCI, plain))
+    basic_registry.fault(digest_of(plain), corrupt=True)
+
+    group = pulled(basic_registry)
+
+    assert (group.image.status, group.image.retry_code) == ("queued", "digest_mismatch")
+    assert stored_files(blobs) == []
+
+
+def test_a_broken_transfer_goes_on_within_the_same_stream(basic_registry: FakeRegistry, pulled: Pulled) -> None:
+    plain = gzip.decompress(make_layer({"a": os.urandom(6_000_000)}))
+    push(basic_registry, (OCI, plain))
+    basic_registry.fault(digest_of(plain), reset_after=2_500_000, times=1)
+
+    group: Any = pulled(basic_registry)
+
+    assert (group.image.status, group.image.attempt) == ("ready", 1)
+    stored = decrypted(group.image.layers.get())
+    assert zstandard.ZstdDecompressor().decompressobj().decompress(stored) == plain

@@ -1,0 +1,76 @@
+"""Direct writes: the same bytes, whatever sizes they come in, also where the file system doesn't take them."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from groups import direct
+from groups.direct import BLOCK, STAGE, DirectWriter, aligned
+
+SIZES = [[], [1], [BLOCK], [STAGE, STAGE, 17], [100, STAGE, BLOCK - 100, 2 * STAGE + 1], [3, 5, 7] * 9, [STAGE + BLOCK]]
+
+
+def in_buffer(content: bytes) -> memoryview:
+    """The content in an aligned buffer, as a layer's pieces are."""
+    view = aligned(max(len(content), 1))[: len(content)]
+    view[:] = content
+    return view
+
+
+def write(path: Path, pieces: list[memoryview]) -> bool:
+    """Write the pieces; return whether directly, as far as the file system was concerned."""
+    file = os.open(path, os.O_WRONLY | os.O_CREAT)
+    try:
+        writer = DirectWriter(file)
+        was = writer._direct
+        for piece in pieces:
+            writer.write(piece)
+        writer.finish()
+        return was
+    finally:
+        os.close(file)
+
+
+@pytest.mark.parametrize("wrap", [memoryview, in_buffer], ids=["anywhere", "aligned"])
+@pytest.mark.parametrize("sizes", SIZES)
+def test_what_is_written_is_there(tmp_path: Path, sizes: list[int], wrap: Callable[[bytes], memoryview]) -> None:
+    pieces = [os.urandom(size) for size in sizes]
+
+    write(tmp_path / "file", [wrap(piece) for piece in pieces])
+
+    assert (tmp_path / "file").read_bytes() == b"".join(pieces)
+
+
+def test_a_file_system_that_takes_no_direct_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(file: int, *, on: bool) -> bool:
+        return not on
+
+    monkeypatch.setattr(direct, "_switch", refuse)
+    content = os.urandom(STAGE + 5)
+
+    assert not write(tmp_path / "file", [memoryview(content)])
+    assert (tmp_path / "file").read_bytes() == content
+
+
+def test_a_file_system_that_says_so_only_at_the_first_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    really = os.write
+    refused: list[int] = []
+
+    def refuse_once(file: int, view: Any) -> int:
+        if not refused:
+            refused.append(len(view))
+            raise OSError(errno.EINVAL, "Invalid argument")
+        return really(file, view)
+
+    monkeypatch.setattr(os, "write", refuse_once)
+    content = os.urandom(2 * STAGE + 5)
+    direct_at_first = write(tmp_path / "file", [in_buffer(content)])
+
+    assert direct_at_first or refused
+    assert (tmp_path / "file").read_bytes() == content
