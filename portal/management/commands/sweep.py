@@ -23,9 +23,9 @@ PASSES_THROUGH_STORE_A_GRACE = 4
 log = structlog.get_logger(__name__)
 
 
-def sweep() -> dict[str, int]:
-    """Do one pass over everything; return how much there was of each kind."""
-    return {**groups.sweep(), **sending.sweep()}
+def sweep(*, thorough: bool = True) -> dict[str, int]:
+    """Do one pass over everything; return how much there was of each kind. See `groups.sweep`."""
+    return {**groups.sweep(thorough=thorough), **sending.sweep()}
 
 
 class Command(BaseCommand):
