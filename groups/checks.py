@@ -11,7 +11,8 @@ from django.db import transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from groups.models import ImageCheck
+from groups import quotas
+from groups.models import ContainerGroup, ImageCheck
 from groups.states import Stale, move
 from groups.wakeups import waiting, wake_check
 from registries.models import Credential
@@ -36,14 +37,20 @@ class TooManyChecks(Exception):
 
 
 def start_check(
-    *, organization_id: Any, reference: Reference, credential: Credential | None, created_by_id: Any = None
+    *,
+    organization_id: Any,
+    reference: Reference,
+    credential: Credential | None,
+    against: ContainerGroup | None = None,
+    created_by_id: Any = None,
 ) -> ImageCheck:
-    """Write the check as `queued` and wake a worker on commit. Raises TooManyChecks. The credential's life stays as
-    it is."""
+    """Write the check as `queued` and wake a worker on commit, `against` a group that has pulled this image once.
+    Raises TooManyChecks, and `quotas.Refused` while the organization is suspended. The credential's life stays as it
+    is."""
     rows = ImageCheck.objects.filter(organization_id=organization_id)
     now = timezone.now()
     with transaction.atomic():
-        _lock(organization_id)
+        quotas.hold(organization_id)
         if rows.filter(status__in=_GOING_ON, expires_at__gt=now).count() >= MOST_AT_ONCE:
             raise TooManyChecks(f"{MOST_AT_ONCE} checks are going on here already. Wait until one of them has ended.")
         if rows.filter(created_at__gt=now - timedelta(seconds=KEPT_SECONDS)).count() >= MOST_AN_HOUR:
@@ -60,17 +67,12 @@ def start_check(
             version=reference.version,
             provider=credential.provider if credential else "",
             platform=settings.PORTAL_PLATFORM,
+            against=against,
             created_by_id=created_by_id,
             expires_at=now + timedelta(seconds=QUEUED_SECONDS),
         )
         wake_check(row.pk)
     return row
-
-
-def _lock(organization_id: Any) -> None:
-    """Let the organization's checks be counted one request after the other."""
-    organizations: Any = ImageCheck._meta.get_field("organization").related_model
-    organizations.objects.select_for_update(no_key=True).get(pk=organization_id)
 
 
 def end_overdue() -> int:

@@ -34,6 +34,7 @@ from groups.forms import (
     live_credentials,
 )
 from groups.models import ContainerGroup
+from groups.quotas import Refused
 from groups.typed_credential import NEW, TypedCredentialForm
 from groups.versions import group_version
 from registries.models import Credential
@@ -79,6 +80,8 @@ def new(request: Any, org: str, project: str) -> HttpResponse:
             group = _create(request, form, typed)
         except IntegrityError:
             form.add_error("name", NAME_TAKEN)
+        except Refused as refused:
+            form.add_error(None, refused.said)
         else:
             return to_group(request, group)
     picked = NEW if form.types_credential else str(form["credential"].value() or "")
@@ -189,8 +192,18 @@ def show(request: Any, group: ContainerGroup, form: DeleteForm, scale: ScaleForm
         "variables": list(open_environment(group)),
         "delete_form": form,
         "scale_form": scale or ScaleForm(initial={"replicas": group.replicas}),
+        **_upstream(request, group),
     }
     return render(request, "groups/detail.html", context, status=max(heard(form), heard(scale) if scale else 0))
+
+
+def _upstream(request: Any, group: ContainerGroup) -> dict[str, Any]:
+    """What asking whether the tag has moved takes: a credential anew, since the one of the pull is gone."""
+    image = group.image
+    if not image.digest or image.version.startswith("sha256:"):
+        return {"against": None}
+    chosen = "" if image.provider else NONE
+    return {"against": group, **reading(request, image.reference, chosen)}
 
 
 def typed_credential(request: Any, form: ImageForm) -> TypedCredentialForm | None:
@@ -260,6 +273,7 @@ def _as_of(request: Any) -> dict[str, Any]:
         "replicas": source.replicas,
         "cpu": source.cpu,
         "memory_mb": source.memory_mb,
+        "gpu": source.gpu,
         "command": shlex.join(source.command),
         "restart_policy": source.restart_policy,
         "autostart": source.autostart,

@@ -45,6 +45,8 @@ VERBS = {
     "support.unshared": ("lock", "took back from support"),
     "support.looked": ("eye", "looked at"),
     "support.answered": ("message-circle", "answered about"),
+    "operator.suspended": ("player-pause", "suspended"),
+    "operator.resumed": ("player-play", "resumed"),
     "operator.changed": ("server-2", "changed"),
 }
 OPERATOR = "Drayage"

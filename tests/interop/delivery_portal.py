@@ -27,8 +27,8 @@ GUNICORN = ["--worker-class", "gthread", "--threads", "8", "--keep-alive", "15",
 class Portal:
     """The running portal, from a test's side."""
 
-    def __init__(self, url: str, own_url: str, steps: subprocess.Popen[str]) -> None:
-        self.url, self.own_url = url, own_url
+    def __init__(self, url: str, steps: subprocess.Popen[str], own_url: str = "") -> None:
+        self.url, self.own_url = url, own_url or url
         self._steps = steps
 
     @property
@@ -87,7 +87,7 @@ def running(folder: Path, public_url: str = "", **settings: str) -> Iterator[Por
         text=True,
     )
     try:
-        portal = Portal(public_url, url, steps)
+        portal = Portal(public_url, steps, url)
         portal.until(lambda: _answers(f"{url}/livez"))
         portal.set_up()
         yield portal
