@@ -46,7 +46,7 @@ def check_image(
     request: Any,
     organization_name: str,
     payload: CheckPrototype,
-    wait: int = Query(60, ge=0, le=LONGEST_WAIT, description="How many seconds to listen at most."),  # type: ignore[type-arg]
+    wait: int = Query(60, ge=0, le=LONGEST_WAIT, description="How many seconds to listen at most."),
 ) -> Iterator[dict[str, Any]]:
     """Check an image: its registry, the credentials, the manifest, the platform and the size. The answer is a line of
     JSON for each step as it begins and ends, and a last one with the result, as far as it is known by then."""

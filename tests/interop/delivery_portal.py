@@ -127,6 +127,12 @@ class Steps:
 
         return create_key(organization_id=Organization.objects.get().pk, name="test", scope="write")[1]
 
+    def instance_id(self, group: str) -> str:
+        """The id of the group's first instance."""
+        from groups.models import Instance
+
+        return str(Instance.objects.filter(group__name=group).values_list("pk", flat=True)[0])
+
     def credentials(self) -> list[str]:
         """The kinds of all credentials."""
         from registries.models import Credential

@@ -19,7 +19,7 @@ from tests.groups.pulls import make_group
 from tests.portal.api.conftest import CONTAINERS, Speaker, a_group
 
 OPERATIONS = {
-    operation.operation_id: (method, f"/api/{name}{path}")
+    str(operation.operation_id): (method, f"/api/{name}{path}")
     for name, api in {"public": public, "v1": v1}.items()
     for _, router in api._routers
     for path, view in router.path_operations.items()
