@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import importlib.util
 import pkgutil
 import shutil
 import signal
@@ -24,7 +25,7 @@ MEMORY_BYTES = 8_000_000_000
 def names() -> list[str]:
     """Every module here that measures something."""
     found = [each.name for each in pkgutil.iter_modules(tests.benchmarks.__path__)]
-    return [name for name in sorted(found) if name != "__main__" and hasattr(_module(name), "measure")]
+    return [name for name in sorted(found) if _measures(name)]
 
 
 def main() -> None:
@@ -38,7 +39,7 @@ def main() -> None:
     if asked.list:
         print("\n".join(names()))
         return
-    if unknown := set(asked.names) - set(names()):
+    if unknown := {name for name in asked.names if not _measures(name)}:
         parser.error(f"there is no benchmark {', '.join(sorted(unknown))}; there are {', '.join(names())}")
     signal.signal(signal.SIGTERM, _interrupt)
     print(machine(), file=sys.stderr)
@@ -56,6 +57,13 @@ def main() -> None:
 def _folder(where: Path | None) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="drayage-bench-", dir=where) as folder:
         yield Path(folder)
+
+
+def _measures(name: str) -> bool:
+    """Whether there is a benchmark of this name. Only the module that was named is imported."""
+    if not name.isidentifier() or importlib.util.find_spec(f"tests.benchmarks.{name}") is None:
+        return False
+    return name != "__main__" and hasattr(_module(name), "measure")
 
 
 def _module(name: str) -> Any:

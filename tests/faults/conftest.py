@@ -64,8 +64,9 @@ def stage(_stage: Stage) -> Iterator[Stage]:
     checker looks at all that ever happened in it."""
     yield _stage
     _stage.proxy.heal()
-    for worker in _stage.portal.workers():
-        _stage.portal.end(worker)
+    for process in list(_stage.portal.processes):
+        if process.name.startswith("worker-"):
+            _stage.portal.end(process)
     _stage.portal.tend()
 
 

@@ -119,9 +119,11 @@ class Stage:
         return self.portal.until(what, seconds)
 
     def end_workers(self) -> None:
-        """End every worker, once it has nothing to do; what is left of it then is the checker's to find."""
-        self.until(lambda: not any(worker.horses() for worker in self.portal.workers()))
-        for worker in self.portal.workers():
+        """End every worker, once nobody does anything, and forget those that died: none is to be replaced any more.
+        What they left is the checker's to find."""
+        workers = [each for each in self.portal.processes if each.name.startswith("worker-")]
+        self.until(lambda: not any(worker.horses() for worker in workers))
+        for worker in workers:
             self.portal.end(worker)
 
 
