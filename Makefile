@@ -5,10 +5,10 @@ PY := .venv/bin/python
 # A deployment as it should be, for Django's own review of the settings.
 DEPLOYED := PORTAL_PUBLIC_URL=https://portal.example PORTAL_DATA_DIR=$${TMPDIR:-/tmp}/drayage-deploy-check
 
-.PHONY: help up demo check test bench chaos lint types lock clean
+.PHONY: help up demo check test bench chaos screenshots lint types lock clean
 
 help: ## show this
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' Makefile
 
 up: .venv/base.installed ## run the portal: installs, migrates, starts everything in the foreground
 	@$(PY) manage.py up
@@ -31,6 +31,10 @@ bench: .venv/dev.installed ## the benchmarks, one JSON line a figure; BENCH="ing
 chaos: .venv/dev.installed ## random faults under 30 pulls, CHAOS_SECONDS (300) long; CHAOS_SEED repeats a run
 	@sh .ci/packages
 	@$(PY) -m tests.faults.chaos
+
+screenshots: .venv/dev.installed ## take the pictures of the README anew
+	GALLERY=.readme $(PY) -m pytest -q -n 0 "tests/browser/test_gallery.py::test_the_main_pages[light]"
+	pngquant --force --skip-if-larger --strip --ext .png 64 .readme/*.png
 
 lint: .venv/dev.installed
 	.venv/bin/ruff check .

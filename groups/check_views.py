@@ -22,7 +22,7 @@ from django_htmx.http import HttpResponseStopPolling
 from groups import verdict
 from groups.checks import TooManyChecks, start_check
 from groups.forms import ImageForm
-from groups.models import ImageCheck
+from groups.models import ContainerGroup, ImageCheck
 from groups.quotas import Refused
 from groups.views import add_typed, reading, typed_credential
 
@@ -41,6 +41,7 @@ def check(request: Any, org: str, project: str) -> HttpResponse:
         valid = typed.is_valid() and valid
     if not valid:
         return _refused(request, " ".join([*_texts(form), *(_texts(typed) if typed else [])]))
+    against = _against(request)
     try:
         with transaction.atomic():
             credential = add_typed(request, typed) if typed else form.cleaned_data["credential"]
@@ -48,6 +49,7 @@ def check(request: Any, org: str, project: str) -> HttpResponse:
                 organization_id=request.organization.pk,
                 reference=form.cleaned_data["image"],
                 credential=credential,
+                against=against,
                 created_by_id=request.user.pk,
             )
     except TooManyChecks as refused:
@@ -58,7 +60,8 @@ def check(request: Any, org: str, project: str) -> HttpResponse:
         return redirect("groups:checked", org, project, row.pk)
     context: dict[str, Any] = {"verdict": verdict.tell(row)}
     if typed:
-        context |= {"sealed": True, **reading(request, str(form.cleaned_data["image"]), str(credential.pk))}
+        image = str(form.cleaned_data["image"])
+        context |= {"sealed": True, "against": against, **reading(request, image, str(credential.pk))}
     return render(request, "groups/check.html", context)
 
 
@@ -66,7 +69,8 @@ def check(request: Any, org: str, project: str) -> HttpResponse:
 @never_cache
 def checked(request: Any, org: str, project: str, check: uuid.UUID) -> HttpResponse:
     """How a check stands. The fragment ends the polling (286) once it is over."""
-    row = get_object_or_404(ImageCheck, organization=request.organization, pk=check)
+    rows = ImageCheck.objects.select_related("against__image").defer("against__environment", "against__image__config")
+    row = get_object_or_404(rows, organization=request.organization, pk=check)
     if not request.htmx:
         return render(request, "groups/check_page.html", {"verdict": verdict.tell(row)})
     response = render(request, "groups/check.html", {"verdict": verdict.tell(row)})
@@ -83,6 +87,12 @@ def _texts(form: Form) -> list[str]:
         for name, errors in form.errors.items()
         for text in errors
     ]
+
+
+def _against(request: Any) -> ContainerGroup | None:
+    """The group from whose page it was asked whether its tag has moved, if it was."""
+    name = request.POST.get("against", "")[:63].replace("\0", "")
+    return ContainerGroup.objects.filter(project=request.project, name=name).first() if name else None
 
 
 def _asked(data: Any) -> dict[str, str]:

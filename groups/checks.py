@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from groups import quotas
-from groups.models import ImageCheck
+from groups.models import ContainerGroup, ImageCheck
 from groups.states import Stale, move
 from groups.wakeups import waiting, wake_check
 from registries.models import Credential
@@ -37,11 +37,16 @@ class TooManyChecks(Exception):
 
 
 def start_check(
-    *, organization_id: Any, reference: Reference, credential: Credential | None, created_by_id: Any = None
+    *,
+    organization_id: Any,
+    reference: Reference,
+    credential: Credential | None,
+    against: ContainerGroup | None = None,
+    created_by_id: Any = None,
 ) -> ImageCheck:
-    """Write the check as `queued` and wake a worker on commit. Raises TooManyChecks, and `quotas.Refused` while the
-    organization is suspended. The credential's life stays as
-    it is."""
+    """Write the check as `queued` and wake a worker on commit, `against` a group that has pulled this image once.
+    Raises TooManyChecks, and `quotas.Refused` while the organization is suspended. The credential's life stays as it
+    is."""
     rows = ImageCheck.objects.filter(organization_id=organization_id)
     now = timezone.now()
     with transaction.atomic():
@@ -62,6 +67,7 @@ def start_check(
             version=reference.version,
             provider=credential.provider if credential else "",
             platform=settings.PORTAL_PLATFORM,
+            against=against,
             created_by_id=created_by_id,
             expires_at=now + timedelta(seconds=QUEUED_SECONDS),
         )

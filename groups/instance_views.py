@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib import messages
+from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_POST
@@ -16,7 +17,7 @@ from groups.action_views import STALE
 from groups.forms import DeleteForm, ScaleForm
 from groups.models import Instance
 from groups.states import Stale
-from groups.views import group_of, show, to_group
+from groups.views import address_of, group_of, show, to_group
 
 INSTANCE_STALE = "That instance can't take this now: it has changed meanwhile. This is how it stands."
 
@@ -28,8 +29,12 @@ def scale(request: Any, org: str, project: str, name: str) -> HttpResponse:
     form = ScaleForm(request.POST)
     if not form.is_valid():
         return show(request, group, DeleteForm(expected=name), form)
+    replicas = form.cleaned_data["replicas"]
     try:
-        actions.scale(group, form.cleaned_data["replicas"])
+        with transaction.atomic():
+            detail = f"{group.replicas} → {replicas} replicas"
+            actions.scale(group, replicas)
+            request.record("group.changed", name, detail, address=address_of(request, group))
     except Stale:
         messages.info(request, STALE)
     return to_group(request, group)
@@ -57,7 +62,10 @@ def _act(request: Any, name: str, instance: uuid.UUID, action: Callable[[Instanc
     group = group_of(request, name)
     row = get_object_or_404(Instance, group=group, pk=instance)
     try:
-        action(row)
+        with transaction.atomic():
+            action(row)
+            detail = f"{action.__name__} of the instance {row.pk}"
+            request.record("group.changed", name, detail, address=address_of(request, group))
     except Stale:
         messages.info(request, INSTANCE_STALE)
     else:

@@ -61,6 +61,8 @@ class Progress:
     done: int = 0
     count: int = 0
     seconds_left: float | None = None
+    rate: float | None = None
+    """Bytes a second, as long as the pull goes on."""
 
     @property
     def percent(self) -> int:
@@ -157,7 +159,8 @@ def _progress(image: Image, layers: list[Any], rows: list[PullStep], now: dateti
         fresh = sum(each.received for each in layers if each.committed_at is None or each.committed_at >= began)
         spent = (now - began).total_seconds()
         if fresh and spent > 1:
-            progress.seconds_left = (progress.total - progress.received) / (fresh / spent)
+            progress.rate = fresh / spent
+            progress.seconds_left = (progress.total - progress.received) / progress.rate
     return progress
 
 
@@ -253,12 +256,21 @@ def _pending(story: Story) -> str:
     return words.format(registry=image.registry, repository=image.repository, platform=image.platform) + "."
 
 
+def _at(rate: float | None) -> str:
+    """How fast, as far as that can be told."""
+    if rate is None:
+        return ""
+    unit, name = (1e6, "MB/s") if rate >= 1e6 else (1e3, "kB/s")
+    value = rate / unit
+    return f", {value:.0f} {name}" if value >= 9.95 else f", {value:.1f} {name}"
+
+
 def _pulling(progress: Progress) -> str:
     current = min(progress.done + 1, progress.count)
     unit, name = (1e9, "GB") if progress.total >= 1e9 else (1e6, "MB") if progress.total >= 1e6 else (1e3, "kB")
     digits = 2 if name == "GB" else 0 if progress.total / unit >= 100 else 1
     received, total = (f"{count / unit:.{digits}f}" for count in (progress.received, progress.total))
-    text = f"Pulling layer {current} of {progress.count}, {received} of {total} {name}"
+    text = f"Pulling layer {current} of {progress.count}, {received} of {total} {name}{_at(progress.rate)}"
     left = progress.seconds_left
     if left is None or left > 48 * 3600:
         return f"{text}."

@@ -66,6 +66,8 @@ class Verdict:
     hint: str
     tags: list[Tag]
     pinned: str
+    moved: bool | None = None
+    """Whether the tag means another image than the one that the group has; None where nobody asked, or can tell."""
 
 
 def tell(row: ImageCheck) -> Verdict:
@@ -76,6 +78,7 @@ def tell(row: ImageCheck) -> Verdict:
         row=row,
         kind=kind,
         sentence=_sentence(row),
+        moved=_moved(row),
         steps=_steps(row),
         bar=_bar(row),
         hint=kind.hints.get(row.code, ""),
@@ -84,12 +87,20 @@ def tell(row: ImageCheck) -> Verdict:
     )
 
 
+def _moved(row: ImageCheck) -> bool | None:
+    if row.against is None or not row.against.image.digest or not row.platform_digest:
+        return None
+    return row.platform_digest != row.against.image.digest
+
+
 def _sentence(row: ImageCheck) -> str:
     match row.status:
         case ImageCheck.Status.QUEUED:
             return "Waiting for a worker"
         case ImageCheck.Status.RUNNING:
             return "Checking"
+        case ImageCheck.Status.DONE if (moved := _moved(row)) is not None:
+            return f"{row.version} means another image now" if moved else f"{row.version} still means this image"
         case ImageCheck.Status.DONE:
             return "This image can be pulled"
     return row.words.title

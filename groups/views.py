@@ -192,8 +192,18 @@ def show(request: Any, group: ContainerGroup, form: DeleteForm, scale: ScaleForm
         "variables": list(open_environment(group)),
         "delete_form": form,
         "scale_form": scale or ScaleForm(initial={"replicas": group.replicas}),
+        **_upstream(request, group),
     }
     return render(request, "groups/detail.html", context, status=max(heard(form), heard(scale) if scale else 0))
+
+
+def _upstream(request: Any, group: ContainerGroup) -> dict[str, Any]:
+    """What asking whether the tag has moved takes: a credential anew, since the one of the pull is gone."""
+    image = group.image
+    if not image.digest or image.version.startswith("sha256:"):
+        return {"against": None}
+    chosen = "" if image.provider else NONE
+    return {"against": group, **reading(request, image.reference, chosen)}
 
 
 def typed_credential(request: Any, form: ImageForm) -> TypedCredentialForm | None:
@@ -263,6 +273,7 @@ def _as_of(request: Any) -> dict[str, Any]:
         "replicas": source.replicas,
         "cpu": source.cpu,
         "memory_mb": source.memory_mb,
+        "gpu": source.gpu,
         "command": shlex.join(source.command),
         "restart_policy": source.restart_policy,
         "autostart": source.autostart,

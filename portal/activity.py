@@ -38,6 +38,7 @@ VERBS = {
     "team.removed": ("door-exit", "removed"),
     "team.left": ("door-exit", "left the organization"),
     "key.created": ("key", "created the API key"),
+    "key.rotated": ("refresh", "put a new API key in the place of"),
     "key.revoked": ("ban", "revoked the API key"),
     "notification.changed": ("bell", "changed the webhook"),
     "support.asked": ("lifebuoy", "asked support about"),

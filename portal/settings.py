@@ -67,6 +67,7 @@ MIDDLEWARE = [
     "portal.api.middleware.ApiMiddleware",
     "portal.middleware.Utf8FormsMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "portal.compression.PageCompressionMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",

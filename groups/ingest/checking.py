@@ -156,6 +156,7 @@ def _follow_recipe(row: ImageCheck, progress: Progress) -> None:
             manifest = client.pick(repository, document, wanted)
             config = read_config(client.config(repository, manifest), manifest, wanted)
             found["found_platform"] = str(config.platform)
+            found["platform_digest"] = manifest.digest
             note.detail = f"{config.platform}{look.among(document)}"
         found["tags"] = _tags(client, repository)
         with step(Step.SIZE) as note:

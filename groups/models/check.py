@@ -15,7 +15,8 @@ class ImageCheck(models.Model):
     """One check of one image with one credential, or with none. The row is also its work order.
 
     `steps` is a list of `{"name", "outcome", "detail", "raw", "seconds"}`, written as they happen. `platform` is the
-    one asked for, `found_platform` the image's own. `digest` is what the tag means. `layers` are the largest ones as
+    one asked for, `found_platform` the image's own. `digest` is what the tag means, `platform_digest` the manifest of
+    that platform in it. `against` is a group whose pinned image it is compared with. `layers` are the largest ones as
     `{"size", "created_by"}`; sizes are compressed, in bytes. `tags` are names of others in the repository.
     `remaining` is how many pulls the registry still allows, where it tells. `public` says that the image can be
     pulled without the credentials that failed. Overdue rows (`expires_at`) are ended by `groups.sweep`, old ones
@@ -52,6 +53,10 @@ class ImageCheck(models.Model):
     steps = models.JSONField(default=list, blank=True)
 
     digest = models.CharField(max_length=71, blank=True)
+    platform_digest = models.CharField(max_length=71, blank=True)
+    against = models.ForeignKey(
+        "groups.ContainerGroup", null=True, blank=True, on_delete=models.CASCADE, related_name="checks"
+    )
     found_platform = models.CharField(max_length=100, blank=True)
     size = models.PositiveBigIntegerField(null=True, blank=True)
     limit = models.PositiveBigIntegerField(null=True, blank=True)

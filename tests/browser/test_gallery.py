@@ -1,6 +1,7 @@
 """The main pages of a lived-in organization: nothing sideways at any width, nothing that axe finds, in light and dark.
 
-`make screenshots` runs this with `GALLERY` naming a folder and keeps a picture of each page there.
+`make screenshots` runs this with `GALLERY` naming a folder and keeps pictures of ten of them there; `BROWSER_SHOTS`
+keeps all, in each look.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ from tests.browser.test_walk import no_sideways, sign_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 GROUPS = "/o/acme/default/groups/"
+TEN = {
+    "overview", "groups", "new-group", "pulling", "running", "failure", "receipt", "team", "activity", "webhook",
+}  # fmt: skip
 WIDTHS = (360, 960, 961, 1100, 1440, 2560)
 
 
@@ -54,9 +58,11 @@ def pages(harbour: Harbour) -> dict[str, str]:
     }
 
 
-def keep(page: Page, name: str) -> None:
-    if folder := os.environ.get("GALLERY"):
-        page.screenshot(path=Path(folder) / f"{name}.png", full_page="FULL" in os.environ)
+def keep(page: Page, name: str, look: str) -> None:
+    if folder := os.environ.get("BROWSER_SHOTS"):
+        page.screenshot(path=Path(folder) / f"{name}-{look}.png", full_page=True)
+    if (folder := os.environ.get("GALLERY")) and look == "light" and name in TEN:
+        page.screenshot(path=Path(folder) / f"{name}.png")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -69,10 +75,10 @@ def test_the_main_pages(open_context: Callable[..., BrowserContext], alice: Any,
         answer = page.goto(address)
         assert answer is not None
         assert answer.status == 200, name
-        keep(page, f"{name}-{scheme}")
+        keep(page, name, scheme)
         found[name] = violations(page)
         page.set_viewport_size({"width": 390, "height": 844})
-        keep(page, f"{name}-{scheme}-phone")
+        keep(page, name, f"{scheme}-phone")
         found[f"{name} on a phone"] = violations(page)
         for width in WIDTHS if scheme == "light" else ():
             page.set_viewport_size({"width": width, "height": 900})

@@ -1,4 +1,4 @@
-"""Whole ways of people, as they go them: from an invitation to a running group."""
+"""Whole ways of people, as they go them: from an invitation to a running group, and out of a failure."""
 
 from __future__ import annotations
 
@@ -124,3 +124,54 @@ def test_from_an_invitation_to_a_running_group(
     expect(page.get_by_label("Name", exact=True)).to_have_value("web-2")
     owner.goto("/o/acme/settings/activity/")
     expect(owner.locator(".log")).to_contain_text(re.compile("nina@acme.example joined as"))
+
+
+@pytest.mark.parametrize(("width", "scheme"), [("phone", "light"), ("desk", "dark")])
+def test_from_a_failure_to_the_way_out(
+    open_context: Callable[..., BrowserContext], bob: Any, acme: Any, registry: FakeRegistry,
+    work: Callable[[], None], width: str, scheme: str,
+) -> None:  # fmt: skip
+    page = open_context(width, color_scheme=scheme, bypass_csp=True).new_page()
+    walker = Walker(page, f"{width}-{scheme}")
+    sign_in(page, bob)
+    page.goto(f"{GROUPS}new/?image={registry.host}/team/app:1.0")
+    page.get_by_label("User name").fill(USER)
+    page.get_by_label("Password or token").fill("canary-wrong")
+    page.get_by_label("Name", exact=True).fill("web")
+    page.get_by_role("button", name="Pull and create").click()
+    work()
+    expect(state(page)).to_have_text("Failed")
+
+    page.goto("/o/acme/")
+    page.get_by_role("link", name="Fix web").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("did not accept the credentials")
+    expect(page.locator(".step-ok").first).to_be_visible()
+    expect(page.locator(".step-failed")).to_contain_text("Sign in")
+    walker.look("failure")
+    assert "canary-wrong" not in page.content()
+    expect(page.get_by_label("User name")).to_have_value(USER)
+    page.get_by_label("Password or token").fill(SECRET)
+    page.get_by_role("button", name="Pull again").click()
+
+    expect(state(page)).to_have_text("Pending")
+    work()
+    expect(state(page)).to_have_text("Stopped")
+    walker.look("stopped")
+    page.reload()
+    page.get_by_text(re.compile("what 1.0 means now")).click()
+    page.get_by_label("User name").fill(USER)
+    page.get_by_label("Password or token").fill(SECRET)
+    page.get_by_role("button", name="Ask", exact=True).click()
+    expect(page.locator("#check")).to_contain_text("Waiting for a worker")
+    work()
+    expect(page.locator("#check")).to_contain_text("1.0 still means this image")
+    walker.look("unmoved")
+
+    registry.push_image("team/app", "1.0", [os.urandom(5_000)])
+    page.get_by_role("button", name="Ask", exact=True).click()
+    expect(page.locator("#check")).to_contain_text("Waiting for a worker")
+    work()
+    expect(page.locator("#check")).to_contain_text("1.0 means another image now")
+    page.get_by_role("link", name="make a group like it").click()
+    expect(page.get_by_label("Name", exact=True)).to_have_value("web-2")
+    expect(page.get_by_label("Credential", exact=True)).not_to_have_value("new")

@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from groups import checks
 from groups.ingest import checking
-from groups.models import ContainerGroup, Failure, ImageCheck
+from groups.models import ContainerGroup, Failure, Image, ImageCheck
 from groups.states import move
 from groups.verdict import tell
 from registries.models import Credential
@@ -46,6 +46,13 @@ def woken(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
 def member(bob: Any, as_user: Any) -> Client:
     """Bob's browser."""
     client: Client = as_user(bob)
+    return client
+
+
+@pytest.fixture
+def viewer(carol: Any, as_user: Any) -> Client:
+    """Carol's browser."""
+    client: Client = as_user(carol)
     return client
 
 
@@ -325,3 +332,62 @@ def test_a_typed_credential_is_checked_without_scripts_too(member: Client, acme:
 
     assert answer.status_code == 302
     assert f"credential={Credential.objects.get().pk}" in member.get(answer["Location"]).text
+
+
+class TestWhetherTheTagMoved:
+    """Asked from a group's page, against the digest that it has pinned."""
+
+    @pytest.fixture
+    def group(self, project: Any) -> ContainerGroup:
+        made = make_group(project, f"{HOST}/team/app:1.0", name="web")
+        Image.objects.filter(pk=made.image_id).update(digest="sha256:" + "a" * 64, status="ready")
+        ContainerGroup.objects.filter(pk=made.pk).update(status="stopped")
+        return made
+
+    def test_the_page_asks_for_a_credential_anew(self, member: Client, viewer: Client, group: ContainerGroup) -> None:
+        page = member.get("/o/acme/default/groups/web/").text
+        assert 'name="against" value="web"' in page
+        assert "Has 1.0 moved since?" in page
+        assert 'name="against"' not in viewer.get("/o/acme/default/groups/web/").text
+
+        Image.objects.update(version="sha256:" + "a" * 64)
+        assert 'name="against"' not in member.get("/o/acme/default/groups/web/").text
+
+    @pytest.mark.parametrize(
+        ("found", "said"), [("a", "1.0 still means this image"), ("b", "1.0 means another image now")]
+    )
+    def test_the_answer(self, member: Client, group: ContainerGroup, found: str, said: str) -> None:
+        start(member, against="web")
+        row = ImageCheck.objects.get()
+        assert row.against == group
+        ImageCheck.objects.update(status="done", platform_digest="sha256:" + found * 64, **FOUND)
+
+        page = member.get(f"{CHECK}{row.pk}/", headers=HTMX).text
+
+        assert said in page
+        assert ("?from=web" in page) == (found == "b")
+
+    def test_another_projects_group_is_not_compared_with(self, member: Client, mallory: Any) -> None:
+        other = make_group(mallory.organizations.get().projects.get(), f"{HOST}/team/app:1.0", name="theirs")
+        for odd in (other.name, "\0", "nothing"):
+            start(member, against=odd)
+        assert not ImageCheck.objects.filter(against__isnull=False).exists()
+
+    def test_a_worker_finds_the_platforms_digest(
+        self, member: Client, acme: Any, project: Any, settings: Any, django_capture_on_commit_callbacks: Any
+    ) -> None:
+        with FakeRegistry(auth="bearer", users={USER: SECRET}) as registry:
+            pushed = registry.push_image("team/app", "1.0")
+            group = make_group(project, f"{registry.host}/team/app:1.0", name="web")
+            typed = {"credential": "new", "new-username": USER, "new-password": SECRET}
+            sent = {"image": f"{registry.host}/team/app:1.0", "against": "web", **typed}
+            member.post(CHECK, sent, headers=HTMX)
+            row = ImageCheck.objects.get()
+            checking.check(row.pk)
+            row.refresh_from_db()
+            assert row.status == "done"
+            assert row.platform_digest.startswith("sha256:")
+            Image.objects.filter(pk=group.image_id).update(digest=row.platform_digest)
+            row = ImageCheck.objects.get()
+            assert tell(row).moved is False
+            assert pushed is not None

@@ -81,7 +81,7 @@ def test_layers_are_told_with_bytes_and_what_time_is_left(group: ContainerGroup)
         add_layers(group, *[(100 * MB, 100 * MB)] * 3, (390 * MB, 12 * MB), *[(100 * MB, 0)] * 3)
 
         # 312 MB came in 4 s, so that the other 678 MB take 8.7 s.
-        assert sentence(group) == "Pulling layer 4 of 7, 312 of 990 MB, about 9 s left."
+        assert sentence(group) == "Pulling layer 4 of 7, 312 of 990 MB, 78 MB/s, about 9 s left."
 
 
 def test_what_an_earlier_attempt_left_does_not_count_as_speed(group: ContainerGroup) -> None:

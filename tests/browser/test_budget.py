@@ -1,0 +1,106 @@
+"""What a page costs to load, from a portal as it is deployed: hashed and compressed files, a real web process."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import ProxyHandler, build_opener
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from portal.env import CHECKOUT
+from tests.conftest import PASSWORD
+
+pytestmark = pytest.mark.browser
+FIRST_VIEW = 150_000
+LATER = 50_000
+OWNER = "alice@acme.example"
+
+
+@pytest.fixture
+def portal(tmp_path: Path) -> Iterator[str]:
+    """The address of a web process with one organization."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PORTAL_")}
+    environment.pop("DATABASE_URL", None)
+    environment |= {"PORTAL_DATA_DIR": str(tmp_path), "PORT": str(port)}
+
+    def manage(*arguments: str) -> None:
+        subprocess.run([sys.executable, "manage.py", *arguments], cwd=CHECKOUT, env=environment, check=True)
+
+    manage("prepare")
+    manage("create_organization", "acme", "--owner", OWNER, "--password", PASSWORD)
+    command = [sys.executable, "-m", "gunicorn", "portal.wsgi", "--bind", f"127.0.0.1:{port}"]
+    command += ["--worker-class", "gthread", "--threads", "4", "--no-control-socket"]
+    with (tmp_path / "web.log").open("wb") as log:
+        web = subprocess.Popen(command, cwd=CHECKOUT, env=environment, stdout=log, stderr=log)
+    try:
+        _wait(f"http://127.0.0.1:{port}/livez", tmp_path / "web.log")
+        yield f"http://localhost:{port}"
+    finally:
+        web.terminate()
+        web.wait(timeout=20)
+
+
+def _wait(address: str, log: Path) -> None:
+    direct, end = build_opener(ProxyHandler({})), time.monotonic() + 30
+    while True:
+        try:
+            direct.open(address, timeout=2).close()
+            return
+        except (URLError, OSError):
+            assert time.monotonic() < end, log.read_text()
+            time.sleep(0.1)
+
+
+class Meter:
+    """Bytes that came over the wire, with their heads."""
+
+    def __init__(self, page: Page) -> None:
+        self._page, self._count = page, 0
+        network = page.context.new_cdp_session(page)
+        network.send("Network.enable")
+        network.on("Network.loadingFinished", self._add)
+
+    def _add(self, event: dict[str, float]) -> None:
+        self._count += int(event["encodedDataLength"])
+
+    def load(self, address: str) -> int:
+        self._count = 0
+        self._page.goto(address, wait_until="networkidle")
+        return self._count
+
+
+def test_first_and_later_views_stay_small(portal: str, chromium: Browser) -> None:
+    context = chromium.new_context(base_url=portal)
+    page = context.new_page()
+    meter = Meter(page)
+    sign_in = meter.load("/accounts/login/")
+    assert 20_000 < sign_in < FIRST_VIEW, "with stylesheet and font, and nothing else"
+    page.get_by_label("Email").fill(OWNER)
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url("**/o/acme/")
+    signed_in = context.storage_state()
+    context.close()
+
+    fresh = chromium.new_context(base_url=portal, storage_state=signed_in)
+    meter = Meter(fresh.new_page())
+    first = meter.load("/o/acme/")
+    later = {
+        place: meter.load(f"/o/acme/{place}")
+        for place in ("default/groups/", "default/groups/new/", "registries/", "settings/members/", "support/")
+    }
+    fresh.close()
+
+    assert 50_000 < first < FIRST_VIEW
+    assert max(later.values()) < LATER, later
+    print({"sign_in": sign_in, "first": first, "later": later})
