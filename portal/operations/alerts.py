@@ -63,8 +63,8 @@ def _of_pulls(seen: attention.Attention) -> list[Alert]:
 def _of_nodes(seen: attention.Attention) -> list[Alert]:
     found = []
     if seen.tokens_refused:
-        count = _so_many(seen.tokens_refused, "token")
-        text = f"{count} refused within an hour: used before, another node's, or unknown."
+        count = seen.tokens_refused
+        text = f"Tokens were refused within an hour, {count} in all: used before, another node's, or unknown."
         address = f"{reverse('admin:groups_redemption_changelist')}?outcome__exact=refused"
         found.append(Alert("tokens", "red", text, address, "See who came with them"))
     if seen.nodes_silent:
