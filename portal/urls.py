@@ -21,6 +21,7 @@ urlpatterns = [
     path("accounts/email/", people.no_such_page),
     path("accounts/password/reset/", people.reset_password, name="account_reset_password"),
     path("accounts/", include("allauth.urls")),
+    path("admin/operations/", include("portal.operations.urls")),
     path("admin/desk/", include("portal.desk.urls")),
     path("admin/rq/", include("portal.queues")),
     path("admin/", admin.site.urls),

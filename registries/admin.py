@@ -5,13 +5,29 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin import SimpleListFilter
 from django.db.models import QuerySet
+from django.db.models.functions import Now
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
 
 from registries import actions
 from registries.models import Credential
 from registries.records import RecordAdmin
+
+
+class OverdueFilter(SimpleListFilter):
+    """Credentials that are still here though their deadline has passed."""
+
+    title = "overdue"
+    parameter_name = "overdue"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("yes", "Yes")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        overdue = {"destroyed_at__isnull": True, "deadline__lt": Now()}
+        return queryset.filter(**overdue) if self.value() == "yes" else queryset
 
 
 @admin.register(Credential)
@@ -21,6 +37,7 @@ class CredentialAdmin(RecordAdmin):
     list_display = ("received_at", "organization", "name", "provider", "host", "used_count", "live", "destroyed_at")
     list_display_links = ("received_at", "name")
     list_filter = (
+        OverdueFilter,
         "provider",
         "hold",
         "destroyed_because",

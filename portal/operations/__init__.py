@@ -1,0 +1,1 @@
+"""Pages for operators inside the admin: what needs attention, queues and workers, what is stored."""

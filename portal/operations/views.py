@@ -1,0 +1,60 @@
+"""Pages that only operators open, inside the admin."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET
+
+from portal.desk.consent import is_operator
+from portal.operations import alerts, health, storage
+
+
+def operators_only(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponseBase]:
+    """Return the view as operators see it: strangers sign in first, support and other staff get 403."""
+
+    @never_cache
+    @require_GET
+    @wraps(view)
+    def gated(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if not is_operator(request.user):
+            raise PermissionDenied
+        return view(request, *args, **kwargs)
+
+    return admin.site.admin_view(gated)
+
+
+@operators_only
+def start(request: HttpRequest) -> HttpResponse:
+    """What needs attention, and how the machines are."""
+    queues = health.read_queues()
+    context = {"alerts": alerts.alerts(queues), "queues": queues, "pulls": health.read_pulls()}
+    return _render(request, "admin/operations/start.html", "What needs attention", context)
+
+
+@operators_only
+def health_page(request: HttpRequest) -> HttpResponse:
+    """Queues, workers, pulls that go on, the sweeper."""
+    context = {"queues": health.read_queues(), "pulls": health.read_pulls()}
+    return _render(request, "admin/operations/health.html", "Queues and workers", context)
+
+
+@operators_only
+def storage_page(request: HttpRequest) -> HttpResponse:
+    """What is stored; `?orphans=1` looks through the store, too."""
+    orphans = storage.look_for_orphans() if request.GET.get("orphans") == "1" else None
+    context = {"storage": storage.read(), "orphans": orphans}
+    return _render(request, "admin/operations/storage.html", "Storage", context)
+
+
+def _render(request: HttpRequest, template: str, title: str, context: dict[str, Any]) -> HttpResponse:
+    shared = {**admin.site.each_context(request), "is_nav_sidebar_enabled": False, "title": title}
+    request.current_app = admin.site.name
+    return render(request, template, {**shared, **context})

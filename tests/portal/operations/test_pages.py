@@ -1,0 +1,193 @@
+"""The operators' pages: what needs attention and where it leads, queues and workers, storage. Not for support."""
+
+from __future__ import annotations
+
+import subprocess
+import uuid
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import django_rq
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+from rq import Queue, Worker
+from rq.serializers import JSONSerializer
+
+from groups.models import Blob, ContainerGroup, FailedAttempt, Image, Node, Redemption, SweepPass
+from groups.sweep import sweep
+from portal import services
+from portal.models import Organization, User
+from registries.models import Credential
+from tests.groups.pulls import make_blob, make_credential, make_group
+
+START, HEALTH, STORAGE = "/admin/operations/", "/admin/operations/health/", "/admin/operations/storage/"
+IMAGE = "registry.example.com/team/app:1"
+
+
+@pytest.fixture
+def operator(olga: Any, as_user: Any) -> Client:
+    return as_user(olga)
+
+
+@pytest.fixture
+def redis() -> Iterator[Any]:
+    """The embedded Redis, as `up` starts it."""
+    child = services.embedded_redis()
+    assert child is not None
+    process = subprocess.Popen(child.command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        services.wait_for_redis()
+        yield django_rq.get_connection("pulls")
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def codes(client: Client) -> dict[str, str]:
+    """What needs attention: codes with the addresses that they lead to."""
+    answer = client.get(START)
+    assert answer.status_code == 200
+    return {alert.code: alert.address for alert in answer.context["alerts"]}
+
+
+def test_who_opens_them(sam: Any, bob: Any, olga: Any, as_user: Any) -> None:
+    staff = User.objects.create_user("stan@drayage.example", is_staff=True)
+    for address in (START, HEALTH, STORAGE, f"{STORAGE}?orphans=1"):
+        assert [as_user(each).get(address).status_code for each in (olga, sam, staff, bob)] == [200, 403, 403, 302]
+        assert as_user(olga).post(address).status_code == 405
+        assert Client().get(address)["Location"].startswith("/admin/login/")
+
+
+def test_without_redis_and_sweeper_it_says_so(operator: Client) -> None:
+    assert set(codes(operator)) == {"redis", "sweeper"}
+    assert "Redis does not answer" in operator.get(HEALTH).content.decode()
+
+
+def test_nothing_needs_anybody(operator: Client, redis: Any) -> None:
+    SweepPass.objects.create(ended_at=timezone.now(), seconds=0.2)
+    worker = Worker(["pulls"], name="steady", connection=redis, serializer=JSONSerializer)
+    worker.register_birth()
+    assert codes(operator) == {}
+    assert "Nothing needs you." in operator.get(START).content.decode()
+
+
+def test_each_thing_is_told_and_leads_where_it_can_be_done(operator: Client, acme: Any, project: Any) -> None:
+    long_ago = timezone.now() - timedelta(hours=2)
+    Credential.objects.filter(pk=make_credential(acme, "registry.example.com").pk).update(deadline=long_ago)
+    group = make_group(project, IMAGE)
+    Image.objects.filter(pk=group.image_id).update(status="pulling", lease=uuid.uuid4(), lease_expires_at=long_ago)
+    late = make_group(project, IMAGE, name="late")
+    Image.objects.filter(pk=late.image_id).update(created_at=long_ago)
+    Node.objects.create(name="quiet", public_key="k", last_seen_at=long_ago)
+    Node.objects.create(name="gone", public_key="k", last_seen_at=long_ago, status="removed")
+    Redemption.objects.create(outcome="refused", reason="replayed")
+    Redemption.objects.create(outcome="refused", reason="expired")
+    for kind in ("quay", "ghcr"):
+        FailedAttempt.objects.create(organization=acme, kind=kind, code="store_failed", step="layers", final=False)
+    SweepPass.objects.create(ended_at=long_ago, seconds=0.1)
+    Organization.objects.filter(pk=acme.pk).update(suspended_at=long_ago)
+
+    found = codes(operator)
+
+    assert set(found) == {"credentials", "pulls", "nodes", "tokens", "store", "sweeper", "redis", "suspended"}
+    text = operator.get(START).content.decode()
+    for said in (
+        "1 credential is held",
+        "2 pulls are stuck",
+        "1 node is silent",
+        "Tokens were refused within an hour, 1 in all",
+        "failed 2 times",
+    ):
+        assert said in text, said
+    for address in found.values():
+        assert operator.get(address).status_code == 200, address
+    assert str(Credential.objects.get().pk) in operator.get(found["credentials"]).content.decode()
+    assert str(late.image_id) in operator.get(found["pulls"]).content.decode()
+
+
+def test_a_pass_of_the_sweeper_is_recorded(operator: Client) -> None:
+    counts = sweep()
+    sweep()
+    last = SweepPass.objects.get()
+    assert last.counts.keys() == counts.keys()
+    assert timezone.now() - last.ended_at < timedelta(minutes=1)
+    assert "sweeper" not in codes(operator)
+
+
+def test_workers_and_queues_are_shown(operator: Client, redis: Any, project: Any) -> None:
+    queue = Queue("pulls", connection=redis, serializer=JSONSerializer)
+    job = queue.enqueue_call("groups.jobs.pull", args=("canary-row",), description="pull")
+    worker = Worker(["checks", "pulls"], name="busy-worker", connection=redis, serializer=JSONSerializer)
+    worker.register_birth()
+    redis.hset(worker.key, "current_job", job.id)
+    group = make_group(project, IMAGE)
+    Image.objects.filter(pk=group.image_id).update(
+        status="pulling", lease=uuid.uuid4(), started_at=timezone.now(), lease_expires_at=timezone.now()
+    )
+
+    answer = operator.get(HEALTH)
+
+    text = answer.content.decode()
+    assert {name: count for name, count, _ in answer.context["queues"].lines}["pulls"] == 1
+    for shown in ("busy-worker", "pulls an image", "canary-row", IMAGE, "checks, pulls"):
+        assert shown in text, shown
+
+
+def test_storage_is_summed_by_organization(operator: Client, acme: Any, mallory: Any) -> None:
+    umbrella = mallory.organizations.get()
+    Organization.objects.filter(pk=acme.pk).update(max_stored_bytes=4_000_000)
+    for owner, size, unused in ((acme, 1_000_000, False), (acme, 500_000, True), (umbrella, 7_000_000, False)):
+        blob = make_blob(owner)
+        Blob.objects.filter(pk=blob.pk).update(size=size, unused_since=timezone.now() if unused else None)
+
+    answer = operator.get(STORAGE)
+
+    read = answer.context["storage"]
+    assert [(str(line.organization), line.used, line.reclaimable, line.percent) for line in read.lines] == [
+        ("Umbrella", 7_000_000, 0, None),
+        ("Acme", 1_000_000, 500_000, 25),
+    ]
+    assert (read.used, read.reclaimable, read.blobs) == (8_000_000, 500_000, 3)
+    assert "4.00 MB, 25 % used" in answer.content.decode()
+
+
+def test_orphans_are_found_when_asked(operator: Client, acme: Any, blobs: Path) -> None:
+    kept = make_blob(acme)
+    for name in (kept.name, f"{acme.pk}/ab/orphan"):
+        path = blobs / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x")
+    orphans = operator.get(f"{STORAGE}?orphans=1").context["orphans"]
+    assert (orphans.looked_at, orphans.orphans, orphans.whole) == (2, 1, True)
+
+
+def test_they_cost_the_same_with_more_of_everything(operator: Client, acme: Any, project: Any, alice: Any) -> None:
+    def costs() -> list[int]:
+        counted = []
+        for address in (START, HEALTH, STORAGE):
+            with CaptureQueriesContext(connection) as queries:
+                operator.get(address)
+            counted.append(len(queries))
+        return counted
+
+    def more(number: int) -> None:
+        group = make_group(project, IMAGE, name=f"app-{number}")
+        Image.objects.filter(pk=group.image_id).update(status="pulling", lease=uuid.uuid4())
+        make_group(project, IMAGE, name=f"waits-{number}")
+        other = Organization.objects.create(slug=f"other-{number}", name=f"Other {number}")
+        make_blob(other)
+        make_blob(acme)
+
+    more(0)
+    costs()
+    few = costs()
+    for number in range(1, 5):
+        more(number)
+    assert costs() == few
+    assert max(few) <= 25
+    assert ContainerGroup.objects.count() == 10
