@@ -22,6 +22,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 from groups import actions
 from groups.forms import DeleteForm, RetryForm, live_credentials
 from groups.models import ContainerGroup, Failure
+from groups.quotas import Refused
 from groups.states import MoveForbidden, Stale
 from groups.trail import trace_lines
 from groups.views import address_of, group_of, heard, show, to_group
@@ -103,6 +104,8 @@ def retry(request: Any, org: str, project: str, name: str) -> HttpResponse:
             request.record("group.retried", name, address=address_of(request, group))
     except (Stale, MoveForbidden):
         messages.info(request, STALE)
+    except Refused as refused:
+        messages.error(request, refused.said)
     return to_group(request, group)
 
 
@@ -114,6 +117,8 @@ def _act(request: Any, name: str, action: Any, verb: str) -> HttpResponse:
             request.record(verb, name, address=address_of(request, group))
     except (Stale, MoveForbidden):
         messages.info(request, STALE)
+    except Refused as refused:
+        messages.error(request, refused.said)
     return to_group(request, group)
 
 

@@ -1,12 +1,14 @@
 """What can be done to a container group: create, start, stop, scale, retry, delete. One mutation per function.
 
 Views, API and commands come here; who may is the portal's, what is valid input the forms'. Each raises
-`groups.states.Stale` when the group is no longer in a state that allows it.
+`groups.states.Stale` when the group is no longer in a state that allows it, and those that add something raise
+`groups.quotas.Refused` where the organization is at a limit or suspended.
 """
 
 from __future__ import annotations
 
 import uuid
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -16,9 +18,11 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from groups import garbage
+from groups import garbage, quotas
 from groups.environment import seal_environment
 from groups.holds import settle_credential
+from groups.ingest import settle
+from groups.ingest.claim import seize
 from groups.instances import add_instances, end_instances, end_surplus, follow
 from groups.models import Blob, ContainerGroup, Image
 from groups.options import seal_options
@@ -51,9 +55,11 @@ def create(
     options: dict[str, Any] | None = None,
 ) -> ContainerGroup:
     """Write the group as `pending` with its image `queued`, and wake a worker. `options` are settings beyond columns
-    (`groups.options`). Raises IntegrityError when the project has a group of this name."""
+    (`groups.options`). Raises IntegrityError when the project has a group of this name, `quotas.Refused` where the
+    organization may not have it."""
     group_id = uuid.uuid4()
     with transaction.atomic():
+        quotas.allow_group(quotas.hold(organization_id), replicas=replicas)
         image = queue_image(organization_id, reference, credential)
         return ContainerGroup.objects.create(
             id=group_id,
@@ -79,6 +85,7 @@ def retry(group: ContainerGroup, *, credential: Credential | None) -> ContainerG
     its record, the Failure, stays."""
     _only_from(group, Status.FAILED)
     with transaction.atomic():
+        quotas.hold(group.organization_id)
         images = lock_images(group)
         if images is None:
             raise Stale(f"ContainerGroup {group.pk} is gone")
@@ -93,6 +100,7 @@ def start(group: ContainerGroup) -> ContainerGroup:
     """Have the group's replicas run: instances are written as `allocating`, and nodes that poll take them."""
     _only_from(group, Status.STOPPED, Status.SUCCEEDED)
     with transaction.atomic():
+        quotas.hold(group.organization_id)
         move(group, to=Status.DEPLOYING, ended_well=0, ended_badly=0, last_exit_code=None)
         add_instances(group)
     return group
@@ -113,9 +121,11 @@ def scale(group: ContainerGroup, replicas: int) -> ContainerGroup:
     if not 0 <= replicas <= MOST_REPLICAS:
         raise ValueError(f"replicas is a number from 0 to {MOST_REPLICAS}")
     with transaction.atomic():
+        organization = quotas.lock(group.organization_id)
         current = ContainerGroup.objects.select_for_update(no_key=True).filter(pk=group.pk).first()
         if current is None:
             raise Stale(f"ContainerGroup {group.pk} is gone")
+        quotas.allow_replicas(organization, more=replicas - current.replicas)
         current.replicas = replicas
         current.save(update_fields=["replicas", "changed_at"])
         if current.status in (Status.DEPLOYING, Status.RUNNING):
@@ -124,6 +134,39 @@ def scale(group: ContainerGroup, replicas: int) -> ContainerGroup:
             follow(current.pk)
     group.refresh_from_db()
     return group
+
+
+def requeue(image: Image) -> bool:
+    """Have a pull begin again at once, for an operator: one that waits for its next attempt, one whose worker is
+    stuck (which loses its claim and writes nothing more), or one that failed and needs no new secret. Returns whether
+    there was anything to do."""
+    if image.status == Image.Status.FAILED:
+        return _pull_anew(image)
+    if image.status == Image.Status.QUEUED:
+        with transaction.atomic():
+            waits = Image.objects.filter(pk=image.pk, status=Image.Status.QUEUED)
+            wake_pull(image.pk)
+            return bool(waits.update(not_before=None))
+    claimed = seize(image.pk)
+    if claimed is None:
+        return False
+    try:
+        settle.release(claimed)
+    except Stale:
+        return False
+    return True
+
+
+def _pull_anew(image: Image) -> bool:
+    credential = image.credential if image.credential is not None and image.credential.is_live else None
+    if image.provider and credential is None:
+        return False  # what it was pulled with is destroyed, and only a member has another
+    done = False
+    for group in image.groups.filter(status=Status.FAILED):
+        with suppress(Stale):
+            retry(group, credential=credential)
+            done = True
+    return done
 
 
 def delete(group: ContainerGroup) -> None:

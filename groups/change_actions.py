@@ -1,7 +1,8 @@
 """What can be changed of a container group that is there: its options, what its nodes run, and its image.
 
 What nodes run comes in a new version: instances of the old one are asked to stop and new ones written. Another image is
-pulled first; the group goes on as it is until that is here. Each raises `groups.states.Stale` when the group is gone.
+pulled first; the group goes on as it is until that is here, and `groups.quotas.Refused` while the organization is
+suspended. Each raises `groups.states.Stale` when the group is gone.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
+from groups import quotas
 from groups.actions import delete_locked, drop, lock_images, queue_image
 from groups.environment import seal_environment
 from groups.instances import renew_instances
@@ -49,6 +51,7 @@ def replace_image(group: ContainerGroup, *, reference: Reference, credential: Cr
     """Have another image pulled for the group. One that waits for its pull, or whose pull failed, waits for this one
     from now on; any other goes on with what it has and takes the new one over when it is here."""
     with transaction.atomic():
+        quotas.hold(group.organization_id)
         images = lock_images(group)
         if images is None:
             raise Stale(f"ContainerGroup {group.pk} is gone")

@@ -23,6 +23,7 @@ from groups import verdict
 from groups.checks import TooManyChecks, start_check
 from groups.forms import ImageForm
 from groups.models import ContainerGroup, ImageCheck
+from groups.quotas import Refused
 from groups.views import add_typed, reading, typed_credential
 
 
@@ -53,6 +54,8 @@ def check(request: Any, org: str, project: str) -> HttpResponse:
             )
     except TooManyChecks as refused:
         return _refused(request, refused.text)
+    except Refused as refused:
+        return _refused(request, refused.said)
     if not request.htmx:
         return redirect("groups:checked", org, project, row.pk)
     context: dict[str, Any] = {"verdict": verdict.tell(row)}

@@ -11,6 +11,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from groups import quotas
 from groups.models import ContainerGroup, ImageCheck
 from groups.states import Stale, move
 from groups.wakeups import waiting, wake_check
@@ -44,11 +45,12 @@ def start_check(
     created_by_id: Any = None,
 ) -> ImageCheck:
     """Write the check as `queued` and wake a worker on commit, `against` a group that has pulled this image once.
-    Raises TooManyChecks. The credential's life stays as it is."""
+    Raises TooManyChecks, and `quotas.Refused` while the organization is suspended. The credential's life stays as it
+    is."""
     rows = ImageCheck.objects.filter(organization_id=organization_id)
     now = timezone.now()
     with transaction.atomic():
-        _lock(organization_id)
+        quotas.hold(organization_id)
         if rows.filter(status__in=_GOING_ON, expires_at__gt=now).count() >= MOST_AT_ONCE:
             raise TooManyChecks(f"{MOST_AT_ONCE} checks are going on here already. Wait until one of them has ended.")
         if rows.filter(created_at__gt=now - timedelta(seconds=KEPT_SECONDS)).count() >= MOST_AN_HOUR:
@@ -71,12 +73,6 @@ def start_check(
         )
         wake_check(row.pk)
     return row
-
-
-def _lock(organization_id: Any) -> None:
-    """Let the organization's checks be counted one request after the other."""
-    organizations: Any = ImageCheck._meta.get_field("organization").related_model
-    organizations.objects.select_for_update(no_key=True).get(pk=organization_id)
 
 
 def end_overdue() -> int:

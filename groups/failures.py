@@ -16,6 +16,22 @@ class ImageTooLarge(PullFailed):
     )
 
 
+class StorageQuotaReached(PullFailed):
+    code = "storage_quota_reached"
+    fault = Fault.CUSTOMER
+    title = "The organization's storage is full"
+    text = "This organization stores {used} of at most {limit}, and the image needs {more} more."
+    remedy = "Delete groups that are not needed, or ask support for more room. Then try again."
+
+
+class OrganizationSuspended(PullFailed):
+    code = "organization_suspended"
+    fault = Fault.US
+    title = "The organization is suspended"
+    text = "Nothing is pulled for this organization while it is suspended."
+    remedy = "Ask support. Once it is resumed, try again."
+
+
 class StoreFailed(PullFailed):
     code = "store_failed"
     fault = Fault.US

@@ -117,6 +117,13 @@ class GroupForm(ImageForm):
         label="Memory in MB", initial=1024, validators=_between(128, 61440),
         help_text="128 to 61,440",
     )  # fmt: skip
+    gpu = forms.CharField(
+        label="GPU",
+        required=False,
+        max_length=100,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}),
+        help_text="Its class, as nodes name theirs, such as rtx4090",
+    )
     command = forms.CharField(
         label="Command",
         required=False,

@@ -16,6 +16,8 @@ from groups.delivery import manifests
 from groups.ingest import checking, pipeline
 from groups.ingest.claim import HandOver, claim
 
+PREPARE_SECONDS = 30.0
+
 log = structlog.get_logger(__name__)
 
 
@@ -30,8 +32,14 @@ def pull(image_id: str) -> None:
 
 
 def prepare(instance_id: str) -> None:
-    """Make the manifest with which the instance's node can open its image."""
-    run_job("prepare", instance_id, manifests.prepare)
+    """Make the manifest with which the instance's node can open its image; then all others that are wanting, since
+    starting a job costs more than making one."""
+
+    def work(row_id: uuid.UUID) -> None:
+        manifests.prepare(row_id)
+        manifests.prepare_wanting(PREPARE_SECONDS)
+
+    run_job("prepare", instance_id, work)
 
 
 def check(check_id: str) -> None:

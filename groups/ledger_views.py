@@ -6,15 +6,17 @@ import uuid
 from typing import Any
 
 from django.contrib import messages
+from django.db import transaction
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from groups import deliveries
 from groups.delivery import tokens
 from groups.models import NodeToken
-from groups.views import address_of, group_of
+from groups.views import group_of
 
 
 @require_GET
@@ -40,11 +42,13 @@ def export(request: Any, org: str, project: str, name: str) -> HttpResponseBase:
 @require_POST
 def revoke(request: Any, org: str, project: str, name: str, token: uuid.UUID) -> HttpResponse:
     """End a token and its session; a transfer under way stops within seconds."""
-    group = group_of(request, name)
-    row = get_object_or_404(NodeToken, group=group, pk=token)
-    if tokens.end([row], tokens.Ended.REVOKED):
-        detail = f"revoked the token of {row.node_name}"
-        request.record("group.changed", name, detail, address=address_of(request, group))
+    row = get_object_or_404(NodeToken, group=group_of(request, name), pk=token)
+    with transaction.atomic():
+        is_new = tokens.end([row], tokens.Ended.REVOKED)
+        if is_new:
+            address = reverse("groups:ledger", args=[org, project, name])
+            request.record("group.changed", name, f"token of {row.node_name} revoked", address=address)
+    if is_new:
         messages.success(request, f"The token of {row.node_name} is revoked. What was under way stops within seconds.")
     else:
         messages.info(request, "That token was over already.")

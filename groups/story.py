@@ -19,6 +19,7 @@ from groups.deliveries import Unusual
 from groups.ingest.settle import MOST_ATTEMPTS
 from groups.models import ContainerGroup, Failure, Image, Instance, PullStep
 from groups.nodes.scheduler import nodes_with_room
+from groups.quotas import has_room_for_pull
 from groups.trail import StepLine, in_the_failures_words, seconds_between, step_line, step_lines
 from registries.failures import describe
 
@@ -244,6 +245,9 @@ def _pending(story: Story) -> str:
         if image.retry_code:
             reason = describe(image.retry_code, image.retry_params).title
             return f"{reason}. Attempt {image.attempt + 1} of {MOST_ATTEMPTS} comes by itself."
+        if not has_room_for_pull(image.organization):
+            most = image.organization.max_pulls
+            return f"Waiting its turn: this organization pulls {most} image{'s' if most != 1 else ''} at once."
         return "Waiting for a worker to take the pull."
     current = next((step.name for step in story.steps if step.outcome == "running"), "")
     if current == "layers" and story.progress.count:

@@ -8,22 +8,24 @@ What happens to an abandoned pull is `groups.ingest.settle`'s to say.
 
 from __future__ import annotations
 
+import time
+from collections import Counter
 from datetime import timedelta
 from typing import Any
 
 import structlog
 from django.conf import settings
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
-from groups import checks, garbage, outages
+from groups import checks, garbage, outages, suspension
 from groups.actions import delete_image
 from groups.holds import destroy_settled
 from groups.ingest import settle
 from groups.ingest.claim import Claim
 from groups.ingest.steps import last_step
 from groups.instances import top_up
-from groups.models import Image, Instance, NodeManifest
+from groups.models import Image, Instance, NodeManifest, SweepPass
 from groups.nodes import drain
 from groups.nodes.absence import release_silent
 from groups.states import Stale
@@ -39,7 +41,16 @@ OVERLOOKED_SECONDS = 10
 
 
 def sweep() -> dict[str, int]:
-    """Do one pass; return how much there was of each kind."""
+    """Do one pass, write down that it was, and return how much there was of each kind."""
+    began = time.monotonic()
+    counts = _pass()
+    SweepPass.objects.update_or_create(
+        pk=1, defaults={"ended_at": Now(), "seconds": time.monotonic() - began, "counts": counts}
+    )
+    return counts
+
+
+def _pass() -> dict[str, int]:
     return {
         "leases_expired": expire_leases(),
         "credentials_destroyed": destroy_overdue() + destroy_settled(),
@@ -53,6 +64,7 @@ def sweep() -> dict[str, int]:
         "checks_ended": checks.end_overdue(),
         "checks_woken": checks.wake_overlooked(),
         "checks_removed": checks.remove_old(),
+        "suspended_ended": suspension.sweep(),
         "attempts_forgotten": outages.forget_old(),
         "images_removed": remove_images(),
         **garbage.sweep(),
@@ -77,12 +89,26 @@ def wake_pulls() -> int:
     """Wake workers for pulls that are due. Where the queue holds as many jobs as there are such pulls, they were
     woken already and wait for a free worker."""
     overlooked = Q(not_before__isnull=True, created_at__lt=_ago(OVERLOOKED_SECONDS)) | Q(not_before__lte=Now())
-    due = list(Image.objects.filter(overlooked, status=Image.Status.QUEUED).values_list("pk", flat=True))
+    due = _with_room(Image.objects.filter(overlooked, status=Image.Status.QUEUED, organization__suspended_at=None))
     if len(due) <= waiting("pulls"):
         return 0
     for image_id in due:
         wake_pull(image_id)
     return len(due)
+
+
+def _with_room(images: QuerySet[Image]) -> list[Any]:
+    """Those that may begin now: no more of an organization than it may have going on at once."""
+    pulling = Image.objects.filter(status=Image.Status.PULLING, organization__max_pulls__isnull=False).order_by()
+    going_on = Counter(dict(pulling.values_list("organization").annotate(count=Count("pk"))))
+    found = []
+    for image_id, organization_id, most in images.order_by("created_at").values_list(
+        "pk", "organization", "organization__max_pulls"
+    ):
+        going_on[organization_id] += 1
+        if most is None or going_on[organization_id] <= most:
+            found.append(image_id)
+    return found
 
 
 def wake_manifests() -> int:

@@ -34,6 +34,7 @@ from groups.forms import (
     live_credentials,
 )
 from groups.models import ContainerGroup
+from groups.quotas import Refused
 from groups.typed_credential import NEW, TypedCredentialForm
 from groups.versions import group_version
 from registries.models import Credential
@@ -79,6 +80,8 @@ def new(request: Any, org: str, project: str) -> HttpResponse:
             group = _create(request, form, typed)
         except IntegrityError:
             form.add_error("name", NAME_TAKEN)
+        except Refused as refused:
+            form.add_error(None, refused.said)
         else:
             return to_group(request, group)
     picked = NEW if form.types_credential else str(form["credential"].value() or "")
@@ -270,6 +273,7 @@ def _as_of(request: Any) -> dict[str, Any]:
         "replicas": source.replicas,
         "cpu": source.cpu,
         "memory_mb": source.memory_mb,
+        "gpu": source.gpu,
         "command": shlex.join(source.command),
         "restart_policy": source.restart_policy,
         "autostart": source.autostart,

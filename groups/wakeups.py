@@ -23,8 +23,16 @@ def wake_pull(image_id: Any) -> None:
 
 
 def wake_prepare(instance_id: Any) -> None:
-    """Have a worker make the manifest for this instance's node once the transaction has committed."""
-    transaction.on_commit(partial(_enqueue, "nodes", "groups.jobs.prepare", str(instance_id)))
+    """Have a worker make the manifest for this instance's node once the transaction has committed.
+
+    A job that no worker has taken yet will find this one too: it makes all that are wanting (`groups.jobs.prepare`).
+    """
+
+    def enqueue() -> None:
+        if not waiting("nodes"):
+            _enqueue("nodes", "groups.jobs.prepare", str(instance_id))
+
+    transaction.on_commit(enqueue)
 
 
 def wake_check(check_id: Any) -> None:

@@ -11,6 +11,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from groups import suspension
 from portal.models import Invitation, Membership, Organization, Project, Role, SupportRequest, User
 
 INVITATION_DAYS = 7
@@ -141,6 +142,22 @@ def ask_support(
         message=message,
         shares=shares and failure is not None,
     )
+
+
+def suspend(organization: Organization, *, because: str) -> bool:
+    """Let nothing of the organization run or be pulled from now on; members read why. Returns whether it was not
+    suspended already."""
+    active = Organization.objects.filter(pk=organization.pk, suspended_at__isnull=True)
+    if not active.update(suspended_at=Now(), suspended_because=because):
+        return False
+    suspension.halt(organization.pk)
+    return True
+
+
+def resume(organization: Organization) -> bool:
+    """Let the organization go on. What ran before is started by its members. Returns whether it was suspended."""
+    suspended = Organization.objects.filter(pk=organization.pk, suspended_at__isnull=False)
+    return bool(suspended.update(suspended_at=None, suspended_because=""))
 
 
 def stop_sharing(failure: Any) -> bool:

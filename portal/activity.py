@@ -38,12 +38,15 @@ VERBS = {
     "team.removed": ("door-exit", "removed"),
     "team.left": ("door-exit", "left the organization"),
     "key.created": ("key", "created the API key"),
+    "key.rotated": ("refresh", "put a new API key in the place of"),
     "key.revoked": ("ban", "revoked the API key"),
     "notification.changed": ("bell", "changed the webhook"),
     "support.asked": ("lifebuoy", "asked support about"),
     "support.unshared": ("lock", "took back from support"),
     "support.looked": ("eye", "looked at"),
     "support.answered": ("message-circle", "answered about"),
+    "operator.suspended": ("player-pause", "suspended"),
+    "operator.resumed": ("player-play", "resumed"),
     "operator.changed": ("server-2", "changed"),
 }
 OPERATOR = "Drayage"

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any
 
 from django import forms
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
+from django.utils import timezone
 
-from portal.models import Role, User
+from portal.models import ApiKey, Role, User
 
 ROLES = [
     (Role.VIEWER.value, "Viewer: looks at everything, changes nothing"),
@@ -107,3 +109,36 @@ class FirstPasswordForm(forms.Form):
         password: str = self.cleaned_data["password"]
         validate_password(password, User(email=self.email))
         return password
+
+
+class KeyForm(forms.Form):
+    """A new API key."""
+
+    not_done = "Not created yet"
+
+    name = forms.CharField(
+        label="Name",
+        max_length=63,
+        help_text="Which program uses it, such as deploy pipeline. It stands in the activity beside what the key did.",
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+        error_messages={"required": "Name the key after the program that uses it."},
+    )
+    scope = forms.ChoiceField(label="What it may do", choices=ApiKey.Scope.choices, initial=ApiKey.Scope.READ)
+    days = forms.TypedChoiceField(
+        label="How long it works",
+        choices=[(30, "30 days"), (90, "90 days"), (365, "A year"), (0, "Until it is revoked")],
+        coerce=int,
+        initial=90,
+    )
+
+    def clean_name(self) -> str:
+        name: str = self.cleaned_data["name"]
+        if not name.isprintable():
+            raise ValidationError("Remove line breaks and invisible characters.")
+        return name
+
+    @property
+    def expires_at(self) -> datetime | None:
+        """When it ends by itself."""
+        days: int = self.cleaned_data["days"]
+        return timezone.now() + timedelta(days=days) if days else None

@@ -14,7 +14,9 @@ from typing import Any
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
 
+from groups.quotas import Refused
 from portal import activity
 from portal.models import Membership, Project, Role
 from portal.permissions import PAGES
@@ -43,6 +45,12 @@ class OrganizationMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         request.record = partial(_record, request)  # type: ignore[attr-defined]
         return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        """Say in words what an organization may not have or do now, whichever page it was asked of."""
+        if not isinstance(error, Refused):
+            return None
+        return render(request, "refused.html", {"refused": error}, status=409)
 
     def process_view(
         self, request: HttpRequest, view: Any, args: tuple[Any, ...], kwargs: dict[str, Any]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import include, path
 
-from portal import activity_views, joining_views, team_views, views
+from portal import activity_views, joining_views, key_views, team_views, views
 
 app_name = "portal"
 urlpatterns = [
@@ -19,6 +19,10 @@ urlpatterns = [
     path("o/<slug:org>/settings/members/<int:member>/remove/", team_views.remove, name="member_remove"),
     path("o/<slug:org>/settings/invitations/<uuid:invitation>/withdraw/", team_views.withdraw, name="withdraw"),
     path("o/<slug:org>/settings/activity/", activity_views.activity, name="activity"),
+    path("o/<slug:org>/settings/api-keys/", key_views.keys, name="api_keys"),
+    path("o/<slug:org>/settings/api-keys/create/", key_views.create, name="api_key_create"),
+    path("o/<slug:org>/settings/api-keys/<uuid:key>/rotate/", key_views.renew, name="api_key_rotate"),
+    path("o/<slug:org>/settings/api-keys/<uuid:key>/revoke/", key_views.end, name="api_key_revoke"),
     path("", include("portal.notifications.urls")),
     path("invitations/<str:token>/", joining_views.invitation, name="invitation"),
 ]

@@ -7,6 +7,7 @@ from django.contrib import admin
 from django.urls import include, path
 
 from portal import api, health, metrics, people
+from portal.api import docs
 
 admin.site.site_header = "Drayage operations"
 admin.site.site_title = "Drayage"
@@ -23,7 +24,9 @@ urlpatterns = [
     path("admin/desk/", include("portal.desk.urls")),
     path("admin/rq/", include("portal.queues")),
     path("admin/", admin.site.urls),
+    path("api/docs", docs.docs, name="api_docs"),
     path("api/public/", api.public.urls),
+    path("api/v1/", api.v1.urls),
     path("v2/", include("groups.delivery.urls")),
     path("node/v1/", include("groups.nodes.urls")),
     path("o/<slug:org>/registries/", include("registries.urls")),

@@ -70,11 +70,12 @@ class GuardedAdmin(admin.ModelAdmin):
         return bool(request.user.is_active and request.user.is_superuser)
 
     def ask(
-        self, request: HttpRequest, queryset: QuerySet[Any], *, action: str, title: str, text: str
+        self, request: HttpRequest, queryset: QuerySet[Any], *, action: str, title: str, text: str, words: str = ""
     ) -> TemplateResponse | None:
         """Return the page that asks before `action` (the method's name) is done to these rows, or None when that
-        was answered with yes."""
-        if request.POST.get("confirmed") == "yes":
+        was answered with yes. `words` is the label of what must be written then, and comes as `reason`."""
+        said = request.POST.get("reason", "").strip()
+        if request.POST.get("confirmed") == "yes" and (said or not words):
             return None
         context = {
             **self.admin_site.each_context(request),
@@ -83,6 +84,8 @@ class GuardedAdmin(admin.ModelAdmin):
             "action": action,
             "opts": self.model._meta,
             "rows": queryset,
+            "words": words,
+            "is_missing": request.POST.get("confirmed") == "yes",
             "checkbox": ACTION_CHECKBOX_NAME,
         }
         request.current_app = self.admin_site.name

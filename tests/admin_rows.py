@@ -11,6 +11,8 @@ from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from axes.models import AccessAttempt, AccessLog
 from django.contrib import admin
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.contenttypes.models import ContentType
 from django.utils import timezone
 from django_rq.models import Dashboard
 
@@ -54,6 +56,7 @@ LISTED: dict[type, str] = {
     Authenticator: "mfa/authenticator",
     AccessAttempt: "axes/accessattempt",
     AccessLog: "axes/accesslog",
+    LogEntry: "admin/logentry",
 }
 REGISTERED = set(LISTED) | {Dashboard}
 
@@ -192,5 +195,13 @@ def make_rows(organization: Any, person: Any, *, number: int = 0) -> Rows:
                 failures_since_start=1,
             ),
             AccessLog: AccessLog.objects.create(**attempt),
+            LogEntry: LogEntry.objects.create(
+                user=person,
+                content_type=ContentType.objects.get_for_model(Node),
+                object_id=str(node.pk),
+                object_repr=MARKUP,
+                action_flag=CHANGE,
+                change_message=MARKUP,
+            ),
         }
     )

@@ -9,9 +9,13 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from django.contrib import admin
+from django.contrib.admin import SimpleListFilter
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.template.response import TemplateResponse
 
+from groups import actions
+from groups.attention import stuck_pulls
 from groups.models import ContainerGroup, Image, Instance, Layer, PullStep
 from registries.records import RecordAdmin, RecordInline
 
@@ -58,6 +62,19 @@ class PullStepInline(RecordInline):
     fields = ("attempt", "name", "outcome", "detail", "raw", "started_at", "finished_at")
 
 
+class StuckFilter(SimpleListFilter):
+    """Pulls that should have moved on by now."""
+
+    title = "stuck"
+    parameter_name = "stuck"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("yes", "Yes")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(pk__in=stuck_pulls().values("pk")) if self.value() == "yes" else queryset
+
+
 @admin.register(ContainerGroup)
 class ContainerGroupAdmin(RecordAdmin):
     """A group: its state, its image, and where its replicas are."""
@@ -99,7 +116,7 @@ class ImageAdmin(RecordAdmin):
 
     list_display = ("created_at", "organization", "reference", "provider", "status", "attempt", "total_bytes")
     list_display_links = ("created_at", "reference")
-    list_filter = ("status", "provider", "platform")
+    list_filter = (StuckFilter, "status", "provider", "platform")
     list_select_related = ("organization",)
     search_fields = ("=id", "reference", "digest", "organization__name", "organization__slug")
     date_hierarchy = "created_at"
@@ -124,6 +141,27 @@ class ImageAdmin(RecordAdmin):
         "settled_at",
     )
     inlines = (PullStepInline, LayerInline)
+    actions = ("requeue",)
+
+    @admin.action(description="Pull again now", permissions=["operate"])
+    def requeue(self, request: HttpRequest, queryset: QuerySet[Image]) -> TemplateResponse | None:
+        """Have these pulls begin again, after asking."""
+        if self.too_many(request, queryset):
+            return None
+        page = self.ask(
+            request,
+            queryset,
+            action="requeue",
+            title="Pull these images again now?",
+            text="One that waits for its next attempt is due at once. One that a worker has is taken from it: what "
+            "that worker writes from then on counts for nothing. One that failed begins anew where it needs no secret; "
+            "where it does, only a member can try again.",
+        )
+        if page is not None:
+            return page
+        chosen = list(queryset.select_related("credential"))
+        self.done(request, [each for each in chosen if actions.requeue(each)], change="Requeued", of=len(chosen))
+        return None
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).defer("config")

@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 from django.urls import reverse
 from ninja import Router, Status
 
-from groups import actions
+from groups import actions, quotas
 from groups.api.answers import group_answer, last_failures
 from groups.api.changes import apply_patch, kept_options
 from groups.api.credentials import add_from, read_reference
@@ -109,6 +109,7 @@ def update_container_group(
     group = find_group(request, project_name, container_group_name)
     try:
         with transaction.atomic():
+            quotas.lock(request.organization.pk)  # before the group's own rows, as everywhere
             if actions.lock_images(group) is None:
                 raise not_found()
             group.refresh_from_db()

@@ -18,3 +18,9 @@ def reading(answer: Any, status: int = 200) -> dict[int, Any]:
 def writing(answer: Any, status: int) -> dict[int, Any]:
     """The answers of an operation that changes something."""
     return {status: answer, **dict.fromkeys(_WRITING, ProblemDetails)}
+
+
+def described_problems() -> dict[int, Any]:
+    """The problems that a stream may be refused with, written out: its description knows one answer only."""
+    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}}
+    return {status: {"description": "Refused", "content": content} for status in _WRITING}

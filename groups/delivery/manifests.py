@@ -9,16 +9,20 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import time
 from typing import Any
 
 import structlog
 from django.db import IntegrityError, transaction
+from django.db.models import Exists, OuterRef
 from joserfc import jwe
 
 from groups.delivery import media_types
 from groups.ingest import keys
 from groups.models import Image, Instance, Layer, Node, NodeManifest
 from groups.nodes.keys import NodeKey, read_public_key
+
+MOST_AT_ONCE = 50
 
 log = structlog.get_logger(__name__)
 
@@ -47,6 +51,29 @@ def prepare(instance_id: Any) -> NodeManifest | None:
         return NodeManifest.objects.filter(image=image, node=node).first()
     log.info("manifest_made", image=str(image.pk), node=str(node.pk), digest=digest)
     return made
+
+
+def prepare_wanting(seconds: float) -> int:
+    """Make the manifests that nodes wait for, until there are no more or the time is over; return how many. Several
+    workers may do so at once: each takes them in an order of its own."""
+    end, count = time.monotonic() + seconds, 0
+    made = NodeManifest.objects.filter(image=OuterRef("group__image"), node=OuterRef("node"))
+    wanting = Instance.objects.filter(~Exists(made), node__isnull=False, state=Instance.State.ALLOCATING)
+    failed: set[Any] = set()
+    while found := [pk for pk in wanting.order_by("?").values_list("pk", flat=True)[:MOST_AT_ONCE] if pk not in failed]:
+        for instance_id in found:
+            if time.monotonic() >= end:
+                return count
+            try:
+                made_one = prepare(instance_id) is not None
+            except Exception as error:  # one that can't be made keeps none of the others waiting
+                log.error("manifest_failed", instance=str(instance_id), error=type(error).__name__)
+                made_one = False
+            if made_one:
+                count += 1
+            else:
+                failed.add(instance_id)
+    return count
 
 
 def manifest_for(image: Image, key: NodeKey) -> bytes:

@@ -43,6 +43,7 @@ class Ended(StrEnum):
     NODE_DRAINED = "node drained"
     REALLOCATED = "reallocated"
     KEY_REPLACED = "key replaced"
+    SUSPENDED = "suspended"
 
 
 class TokenRefused(Exception):

@@ -17,9 +17,9 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
-from django.conf import settings
 from django.db.models.functions import Now
 
+from groups import quotas
 from groups.ingest import limits, look
 from groups.ingest.claim import HandOver
 from groups.ingest.login import open_login, understood
@@ -125,7 +125,7 @@ def _carry_out(row: ImageCheck) -> None:
 
 def _follow_recipe(row: ImageCheck, progress: Progress) -> None:
     repository, step, found = row.repository, progress.step, progress.found
-    wanted = Platform.parse(row.platform)
+    wanted, cap = Platform.parse(row.platform), limits.cap_of(row)
     with ExitStack() as clients:
         stranger = clients.enter_context(look.open_client(row, None, PATIENCE))
         with step(Step.RESOLVE) as note:
@@ -160,9 +160,10 @@ def _follow_recipe(row: ImageCheck, progress: Progress) -> None:
             note.detail = f"{config.platform}{look.among(document)}"
         found["tags"] = _tags(client, repository)
         with step(Step.SIZE) as note:
-            found |= _measured(manifest, config)
-            limits.judge(manifest)
-            note.detail = look.amount_of_limit(manifest)
+            found |= _measured(manifest, config, cap)
+            limits.judge(manifest, cap)
+            quotas.allow_storing(row.organization, manifest)
+            note.detail = look.amount_of_limit(manifest, cap)
 
 
 def _connect(client: RegistryClient) -> PullFailed | None:
@@ -182,14 +183,14 @@ def _encrypted(client: RegistryClient, objection: PullFailed | None) -> str:
     return " over TLS, with a certificate that is trusted" if client.over_tls else ", without TLS"
 
 
-def _measured(manifest: Manifest, config: Config) -> dict[str, Any]:
+def _measured(manifest: Manifest, config: Config, cap: int) -> dict[str, Any]:
     """What the size is judged by, with the largest layers and the lines that made them."""
     lines = {layer.digest: line for layer, line in zip(manifest.layers, config.created_by, strict=True)}
     sizes = {layer.digest: layer.size for layer in manifest.layers}
     largest = sorted(sizes, key=lambda digest: sizes[digest], reverse=True)[:LARGEST]
     return {
         "size": manifest.declared_bytes,
-        "limit": settings.PORTAL_MAX_IMAGE_BYTES,
+        "limit": cap,
         "layer_count": len(manifest.layers),
         "layers": [{"size": sizes[digest], "created_by": lines[digest]} for digest in largest],
     }

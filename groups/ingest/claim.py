@@ -23,7 +23,7 @@ from django.db import DatabaseError, connection, transaction
 from django.db.models import F
 from django.db.models.functions import Coalesce, Now
 
-from groups import failpoints
+from groups import failpoints, quotas
 from groups.failpoints import reached
 from groups.models import Image
 from groups.states import Stale, move
@@ -124,10 +124,45 @@ class Claim:
 
 
 def claim(image_id: uuid.UUID) -> Claim | None:
-    """Take a pull that is due, as its next attempt. Returns None where there is nothing to take."""
-    image = Image.objects.filter(pk=image_id, status=Image.Status.QUEUED).first()
-    if image is None:
+    """Take a pull that is due, as its next attempt. Returns None where there is nothing to take, or the organization
+    has as many pulls going on as it may, or is suspended."""
+    image = Image.objects.select_related("organization").filter(pk=image_id, status=Image.Status.QUEUED).first()
+    if image is None or image.organization.suspended_at is not None:
         return None
+    if image.organization.max_pulls is None:
+        taken = _take(image)
+    else:
+        with transaction.atomic():
+            # Where there is no room, whoever ends wakes the next.
+            has_room = quotas.has_room_for_pull(quotas.lock(image.organization_id))
+            taken = _take(image) if has_room else None
+    if taken is not None:
+        reached(failpoints.CLAIMED)
+    return taken
+
+
+def seize(image_id: uuid.UUID) -> Claim | None:
+    """Take a pull that is not over from the queue, due or not, or from the worker that has it, who then writes nothing
+    more. For whoever ends it or gives it back. Returns None where it is over."""
+    lease = uuid.uuid4()
+    with transaction.atomic():
+        image = (
+            Image.objects.select_for_update()
+            .filter(pk=image_id, status__in=[Image.Status.QUEUED, Image.Status.PULLING])
+            .first()
+        )
+        if image is None:
+            return None
+        hold: dict[str, Any] = {"lease": lease, "lease_expires_at": _lease_end(), "not_before": None}
+        if image.status == Image.Status.QUEUED:
+            move(image, to=Image.Status.PULLING, **hold)
+        else:
+            Image.objects.filter(pk=image.pk).update(**hold)
+            image.refresh_from_db()
+    return Claim(image, lease)
+
+
+def _take(image: Image) -> Claim | None:
     due = {"not_before__isnull": True} if image.not_before is None else {"not_before__lte": Now()}
     lease = uuid.uuid4()
     try:
@@ -143,7 +178,6 @@ def claim(image_id: uuid.UUID) -> Claim | None:
         )
     except Stale:
         return None
-    reached(failpoints.CLAIMED)
     return Claim(image, lease)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 
 from groups.failures import ImageTooLarge
+from groups.models import Image, ImageCheck
 from registries.failures import PullFailed, UnsupportedManifest
 from registries.oci.manifest import Manifest
 
@@ -14,29 +15,34 @@ MOST_LAYERS = 500
 _UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB")
 
 
-def fits(manifest: Manifest) -> bool:
+def cap_of(image: Image | ImageCheck) -> int:
+    """How many compressed bytes an image of this organization may have: its own limit, else the portal's."""
+    own = image.organization.max_image_bytes
+    return own if own is not None else int(settings.PORTAL_MAX_IMAGE_BYTES)
+
+
+def fits(manifest: Manifest, cap: int) -> bool:
     """Tell whether `judge` would let the image pass."""
     try:
-        judge(manifest)
+        judge(manifest, cap)
     except PullFailed:
         return False
     return True
 
 
-def judge(manifest: Manifest) -> None:
-    """Raise ImageTooLarge or UnsupportedManifest where the image may not be pulled."""
+def judge(manifest: Manifest, cap: int) -> None:
+    """Raise ImageTooLarge or UnsupportedManifest where the image may not be pulled; `cap` is in bytes."""
     if len(manifest.layers) > MOST_LAYERS:
         raise UnsupportedManifest(
             reason=f"it has {len(manifest.layers)} layers, of which nodes can stack {MOST_LAYERS}", raw="layers"
         )
-    judge_bytes(manifest.declared_bytes)
+    judge_bytes(manifest.declared_bytes, cap)
 
 
-def judge_bytes(count: int) -> None:
+def judge_bytes(count: int, cap: int) -> None:
     """Raise ImageTooLarge where so many compressed bytes, declared or received, are too many."""
-    limit = settings.PORTAL_MAX_IMAGE_BYTES
-    if count > limit:
-        size, most = human_pair(count, limit)
+    if count > cap:
+        size, most = human_pair(count, cap)
         raise ImageTooLarge(size=size, limit=most)
 
 

@@ -80,8 +80,8 @@ def amount(manifest: Manifest) -> str:
     return f"{limits.human(manifest.declared_bytes)} in {count} {'layer' if count == 1 else 'layers'}"
 
 
-def amount_of_limit(manifest: Manifest) -> str:
-    return f"{amount(manifest)}, of at most {limits.human(settings.PORTAL_MAX_IMAGE_BYTES)}"
+def amount_of_limit(manifest: Manifest, cap: int) -> str:
+    return f"{amount(manifest)}, of at most {limits.human(cap)}"
 
 
 def log_unforeseen(event: str, error: Exception, **about: Any) -> str:

@@ -66,7 +66,7 @@ def _follow_recipe(claim: Claim, steps: Steps) -> None:
         with steps.step(name) as note, look.told_if_public(image), understood(image):
             yield note
 
-    wanted = Platform.parse(image.platform)
+    wanted, cap = Platform.parse(image.platform), limits.cap_of(image)
     with ExitStack() as clients:
         stranger = clients.enter_context(look.open_client(image, None))
         with step(Name.RESOLVE) as note:
@@ -88,14 +88,14 @@ def _follow_recipe(claim: Claim, steps: Steps) -> None:
             note.detail = look.named(document)
         with step(Name.PLATFORM) as note:
             manifest = client.pick(repository, document, wanted)
-            if limits.fits(manifest):  # else the next step says so, and no blob is asked for
+            if limits.fits(manifest, cap):  # else the next step says so, and no blob is asked for
                 raw_config = client.config(repository, manifest)
                 config = read_config(raw_config, manifest, wanted)
             note.detail = f"{wanted}{look.among(document)}"
         with step(Name.SIZE) as note:
-            limits.judge(manifest)
+            limits.judge(manifest, cap)
             rows.write_manifest(claim, manifest, raw_config, config)
-            note.detail = look.amount_of_limit(manifest)
+            note.detail = look.amount_of_limit(manifest, cap)
         reached(failpoints.MANIFEST_WRITTEN)
         with step(Name.LAYERS) as note:
             note.detail = _told(pull_layers(claim, client, repository, manifest), look.amount(manifest))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
 
+from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
-from groups import at_rest, garbage
+from groups import at_rest, garbage, quotas
 from groups.ingest import keys
 from groups.ingest.claim import Claim
 from groups.ingest.layer_reader import Kept
@@ -19,8 +22,11 @@ LONGEST_LINE = 500
 
 
 def write_manifest(claim: Claim, manifest: Manifest, raw_config: bytes, config: Config) -> None:
-    """Pin the manifest and make a row for each layer. A later attempt finds the rows and leaves them."""
-    with claim.fenced() as image:
+    """Pin the manifest and make a row for each layer. A later attempt finds the rows and leaves them.
+
+    The rows reserve what the layers will take; raises StorageQuotaReached where the organization has no room."""
+    with transaction.atomic(), _counted(claim) as organization, claim.fenced() as image:
+        quotas.allow_storing(organization, manifest, but=image)
         Image.objects.filter(pk=image.pk).update(
             digest=manifest.digest,
             config_digest=manifest.config.digest,
@@ -41,6 +47,13 @@ def write_manifest(claim: Claim, manifest: Manifest, raw_config: bytes, config: 
                 )
                 for position, (layer, line) in enumerate(zip(manifest.layers, config.created_by, strict=True))
             )
+
+
+@contextmanager
+def _counted(claim: Claim) -> Iterator[Any]:
+    """The organization, locked before the image where what it stores is limited."""
+    organization = claim.image.organization
+    yield quotas.lock(organization.pk) if organization.max_stored_bytes is not None else organization
 
 
 def committed(claim: Claim) -> dict[str, Blob]:

@@ -8,20 +8,21 @@ from __future__ import annotations
 
 import random
 from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
 from django.conf import settings
-from django.db.models import F
+from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from groups import failpoints, garbage, outages
 from groups.failpoints import reached
 from groups.holds import settle_credential
-from groups.ingest.claim import Claim
-from groups.ingest.steps import Name, break_off, record, trace
+from groups.ingest.claim import Claim, seize
+from groups.ingest.steps import Name, break_off, last_step, record, trace
 from groups.instances import add_instances, take_over
 from groups.models import ContainerGroup, Failure, Image, Layer
-from groups.states import move
+from groups.states import Stale, move
 from groups.wakeups import wake_pull
 from registries.failures import Interrupted, PullFailed, printable
 from registries.models import Credential
@@ -50,6 +51,7 @@ def finish(claim: Claim) -> None:
             **_OVER,
         )
         _settle(image)
+        _wake_next(image)
         for group in _waiting_groups(image):
             if group.autostart:
                 move(group, to=ContainerGroup.Status.DEPLOYING)
@@ -74,6 +76,7 @@ def fail(claim: Claim, failure: PullFailed, *, step: str, overdue: bool = False)
         break_off(image, failure.words.title)
         due = _next_attempt(image, failure)
         outages.note(image, failure.code, step, final=due is None)
+        _wake_next(image)
         if due is not None:
             _queue_again(claim, image, failure, due)
         else:
@@ -85,6 +88,18 @@ def fail(claim: Claim, failure: PullFailed, *, step: str, overdue: bool = False)
         again_at=due,
     )  # fmt: skip
     return due is not None
+
+
+def refuse(image_id: Any, failure: PullFailed) -> bool:
+    """End a pull that may not go on, whoever has it; return whether it was not over yet."""
+    claimed = seize(image_id)
+    if claimed is None:
+        return False
+    try:
+        fail(claimed, failure, step=last_step(claimed.image))
+    except Stale:
+        return False
+    return True
 
 
 def release(claim: Claim) -> None:
@@ -160,6 +175,17 @@ def _settle(image: Image) -> None:
         else:
             detail = "Kept until another pull that uses it has ended"
     record(image, Name.DESTROY, detail)
+
+
+def _wake_next(image: Image) -> None:
+    """Where the organization may have only so many pulls at once, another one has room now."""
+    if image.organization.max_pulls is None:
+        return
+    due = Q(not_before__isnull=True) | Q(not_before__lte=Now())
+    waits = Image.objects.filter(due, organization=image.organization_id, status=Image.Status.QUEUED)
+    following = waits.exclude(pk=image.pk).order_by("created_at").values_list("pk", flat=True).first()
+    if following is not None:
+        wake_pull(following)
 
 
 def _waiting_groups(image: Image) -> list[ContainerGroup]:

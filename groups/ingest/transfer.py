@@ -143,11 +143,11 @@ def pull_layers(claim: Claim, client: RegistryClient, repository: str, manifest:
 
 
 def _commit_each(claim: Claim, futures: dict[Future[Kept], Transfer], summary: Summary) -> None:
-    waiting = set(futures)
+    waiting, cap = set(futures), limits.cap_of(claim.image)
     while waiting:
         done, waiting = wait(waiting, timeout=PROGRESS_SECONDS, return_when=FIRST_COMPLETED)
         claim.check()
-        limits.judge_bytes(sum(transfer.received for transfer in futures.values()))
+        limits.judge_bytes(sum(transfer.received for transfer in futures.values()), cap)
         for future in done:
             transfer = futures[future]
             kept = future.result()

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('groups', '0040_support_desk'),
+        ('groups', '0041_sweep_pass'),
     ]
 
     operations = [

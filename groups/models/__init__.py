@@ -8,6 +8,7 @@ from groups.models.group import ContainerGroup, Failure
 from groups.models.image import Image, Layer, PullStep
 from groups.models.node import Enrolment, Instance, Node, Reception
 from groups.models.occurrence import Occurrence
+from groups.models.sweep import SweepPass
 
 __all__ = [
     "Blob",
@@ -27,5 +28,6 @@ __all__ = [
     "PullStep",
     "Reception",
     "Redemption",
+    "SweepPass",
     "UnusualPresentation",
 ]

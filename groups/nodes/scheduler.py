@@ -27,9 +27,9 @@ MOST_A_POLL = 32
 _LOOKED_AT = 128
 
 
-def assign(node: Node, *, but: Sequence[str] = ()) -> list[Instance]:
-    """Give the node what it can take and have its manifests made; return what it took. `but` are ids of instances
-    that it is being told to stop: it may have them again once it no longer lists them."""
+def assign(node: Node, *, but: Sequence[str] = ()) -> list[UUID]:
+    """Give the node what it can take and have its manifests made; return the ids of what it took. `but` are ids of
+    instances that it is being told to stop: it may have them again once it no longer lists them."""
     if node.status != Node.Status.ACTIVE or not _is_anything_free():
         return []
     waiting = _waiting(node).exclude(pk__in=but) if but else _waiting(node)
@@ -38,24 +38,27 @@ def assign(node: Node, *, but: Sequence[str] = ()) -> list[Instance]:
     memory = node.memory_mb - sum(instance.group.memory_mb for instance in has)
     gpu = "" if any(instance.group.gpu for instance in has) else node.gpu
     replicas = Counter(instance.group_id for instance in has)
-    taken: list[Instance] = []
+    taken: list[UUID] = []
     left_to_others: set[UUID] = set()
     fitting = waiting.filter(group__cpu__lte=cpu, group__memory_mb__lte=memory, group__gpu__in={"", gpu})
-    for instance in fitting.select_related("group").defer("group__environment", "group__command")[:_LOOKED_AT]:
-        group = instance.group
+    candidates = list(fitting.values_list("pk", "group")[:_LOOKED_AT])  # of all of them, few are taken
+    groups = ContainerGroup.objects.defer("environment", "command").in_bulk({group_id for _, group_id in candidates})
+    for instance_id, group_id in candidates:
         if len(taken) == MOST_A_POLL:
             break
+        if (group := groups.get(group_id)) is None:
+            continue
         if group.id in left_to_others or group.cpu > cpu or group.memory_mb > memory or group.gpu not in ("", gpu):
             continue
         if replicas[group.id] and _has_better_place(group, node, replicas[group.id]):
             left_to_others.add(group.id)
             continue
-        if not _take(instance, node):
+        if not _take(instance_id, node):
             continue
         cpu, memory, gpu = cpu - group.cpu, memory - group.memory_mb, "" if group.gpu else gpu
         replicas[group.id] += 1
-        taken.append(instance)
-        wake_prepare(instance.pk)
+        taken.append(instance_id)
+        wake_prepare(instance_id)
     return taken
 
 
@@ -99,12 +102,13 @@ def _waiting(node: Node) -> QuerySet[Instance]:
         state=Instance.State.ALLOCATING,
         node__isnull=True,
         group__status__in=wanted,
+        group__organization__suspended_at__isnull=True,
         group__image__status=Image.Status.READY,
     ).order_by("created_at", "pk")
 
 
-def _take(instance: Instance, node: Node) -> bool:
-    free = Instance.objects.filter(pk=instance.pk, state=Instance.State.ALLOCATING, node__isnull=True)
+def _take(instance_id: UUID, node: Node) -> bool:
+    free = Instance.objects.filter(pk=instance_id, state=Instance.State.ALLOCATING, node__isnull=True)
     if not list(free.select_for_update(skip_locked=True).values_list("pk")):
         return False
     return free.update(node=node, assigned_at=Now(), changed_at=Now()) == 1

@@ -1,5 +1,5 @@
-"""Organizations in the admin, with their people and projects. They aren't deleted here: groups, stored layers and
-the ledger hang on them."""
+"""Organizations in the admin: their people and projects, what they may have, and suspending them. They aren't deleted
+here: groups, stored layers and the ledger hang on them."""
 
 from __future__ import annotations
 
@@ -8,12 +8,21 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.contrib.admin.widgets import AutocompleteSelect
-from django.db.models import QuerySet
+from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 from django.forms.models import BaseInlineFormSet
 from django.http import HttpRequest
+from django.template.response import TemplateResponse
+from django.utils.safestring import SafeString
 
+from groups.ingest.limits import human
+from groups.models import ContainerGroup
+from groups.quotas import usage
+from portal import actions
 from portal.actions import create_organization
+from portal.admin.sizes import SizeField
 from portal.models import Membership, Organization, Project, Role, User
+from portal.templatetags.drayage import state
 from registries.records import GuardedAdmin
 
 
@@ -68,33 +77,142 @@ class NewOrganizationForm(forms.ModelForm):
         fields = ("name", "slug")
 
 
+class OrganizationForm(forms.ModelForm):
+    """The name and the limits. Empty is no limit; for an image it is the portal's own."""
+
+    max_stored_bytes = SizeField(required=False, label="Bytes stored", help_text="Such as 200 GB, of all its images.")
+    max_image_bytes = SizeField(
+        required=False, label="Bytes of an image, compressed", help_text="Such as 20 GB. Empty: the portal's own cap."
+    )
+
+    class Meta:
+        model = Organization
+        fields = ("name", "max_groups", "max_replicas", "max_stored_bytes", "max_pulls", "max_image_bytes")
+
+
 @admin.register(Organization)
 class OrganizationAdmin(GuardedAdmin):
     """A customer."""
 
-    list_display = ("name", "slug", "created_at")
+    list_display = ("name", "slug", "standing", "groups", "created_at")
+    list_filter = (("suspended_at", admin.EmptyFieldListFilter),)
     search_fields = ("name", "slug")
     inlines = (MembershipInline, ProjectInline)
+    actions = ("suspend", "resume")
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        return ("name", "slug", "owner") if obj is None else ("name", "slug", "created_at")
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        if obj is None:
+            return ((None, {"fields": ("name", "slug", "owner")}),)
+        limits = ("max_groups", "max_replicas", "max_stored_bytes", "max_pulls", "max_image_bytes")
+        return (
+            (None, {"fields": ("name", "slug", "created_at", "standing", "suspended_because")}),
+            (
+                "What it may have at once",
+                {
+                    "fields": (*limits, "has_now"),
+                    "description": "Empty is no limit. What is there already stays when a limit is lowered.",
+                },
+            ),
+        )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        return () if obj is None else ("slug", "created_at")
+        return () if obj is None else ("slug", "created_at", "standing", "suspended_because", "has_now")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        groups = ContainerGroup.objects.filter(organization=OuterRef("pk")).order_by().values("organization")
+        counted = groups.annotate(count=Count("pk")).values("count")
+        return super().get_queryset(request).annotate(group_count=Coalesce(Subquery(counted), 0))
+
+    @admin.display(description="groups", ordering="group_count")
+    def groups(self, organization: Any) -> int:
+        return int(organization.group_count)
+
+    @admin.display(description="standing", ordering="suspended_at")
+    def standing(self, organization: Organization) -> SafeString:
+        suspended = organization.suspended_at is not None
+        return state("failed", "Suspended") if suspended else state("running", "Active")
+
+    @admin.display(description="has now")
+    def has_now(self, organization: Organization) -> str:
+        used = usage(organization.pk)
+        return (
+            f"{used.groups} groups, {used.replicas} replicas, {human(used.stored_bytes)} stored, "
+            f"{used.pulls} pulls going on"
+        )
+
+    @admin.action(description="Suspend", permissions=["operate"])
+    def suspend(self, request: HttpRequest, queryset: QuerySet[Organization]) -> TemplateResponse | None:
+        """Stop everything of these organizations, after asking why."""
+        if self.too_many(request, queryset):
+            return None
+        page = self.ask(
+            request,
+            queryset,
+            action="suspend",
+            title="Suspend these organizations?",
+            text="Their groups stop, tokens and sessions of nodes end, pulls that go on fail, and nothing new begins "
+            "until you resume them. Their members can sign in, and read why.",
+            words="Why? Their members read this.",
+        )
+        if page is not None:
+            return page
+        because = request.POST.get("reason", "").strip()[:300]
+        chosen = list(queryset)
+        suspended = [each for each in chosen if actions.suspend(each, because=because)]
+        for each in suspended:
+            request.record(  # type: ignore[attr-defined]
+                "operator.suspended", each.name, because, organization_id=each.pk
+            )
+        self.done(request, suspended, change=f"Suspended: {because}", of=len(chosen))
+        return None
+
+    @admin.action(description="Resume", permissions=["operate"])
+    def resume(self, request: HttpRequest, queryset: QuerySet[Organization]) -> TemplateResponse | None:
+        """Let these organizations go on, after asking."""
+        if self.too_many(request, queryset):
+            return None
+        page = self.ask(
+            request,
+            queryset,
+            action="resume",
+            title="Resume these organizations?",
+            text="They can pull and start again. What ran before doesn't start by itself.",
+        )
+        if page is not None:
+            return page
+        chosen = list(queryset)
+        resumed = [each for each in chosen if actions.resume(each)]
+        for each in resumed:
+            request.record("operator.resumed", each.name, organization_id=each.pk)  # type: ignore[attr-defined]
+        self.done(request, resumed, change="Resumed", of=len(chosen))
+        return None
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
-        return NewOrganizationForm if obj is None else super().get_form(request, obj, change, **kwargs)
+        form = NewOrganizationForm if obj is None else OrganizationForm
+        return super().get_form(request, obj, change, **{**kwargs, "form": form}) if obj is not None else form
 
     def get_inlines(self, request: HttpRequest, obj: Any = None) -> tuple[Any, ...]:
         return () if obj is None else self.inlines
 
     def save_model(self, request: HttpRequest, obj: Organization, form: Any, change: bool) -> None:
         if change:
-            super().save_model(request, obj, form, change)
+            limits = [name for name in form.changed_data if name.startswith("max_")]
+            # Only what was changed: the standing may be another's to change meanwhile.
+            obj.save(update_fields=form.changed_data)
+            if limits:
+                said = ", ".join(f"{form.fields[name].label}: {_said(obj, name)}" for name in limits)
+                request.record("operator.changed", "limits", said, organization_id=obj.pk)  # type: ignore[attr-defined]
             return
         made = create_organization(slug=obj.slug, name=obj.name, owner=form.cleaned_data["owner"])
         obj.pk, obj.created_at = made.pk, made.created_at
         obj._state.adding = False
+
+
+def _said(organization: Organization, name: str) -> str:
+    value = getattr(organization, name)
+    if value is None:
+        return "no limit" if name != "max_image_bytes" else "the portal's"
+    return human(value) if name.endswith("bytes") else str(value)

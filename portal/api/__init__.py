@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from groups.api import container_groups, instances, quotas
+from groups.api import checks, container_groups, instances, quotas, records
 from portal.api import problems
 from portal.api.access import SaladApiKey
 from portal.api.description import DescribedAPI
@@ -24,5 +24,14 @@ public = DescribedAPI(
 for _router in (container_groups.router, instances.router, quotas.router):
     public.add_router("", _router)
 
-for _api in (public,):
+v1 = DescribedAPI(
+    title="Drayage",
+    description="Checks of images, the steps of pulls, failures, the delivery ledger, and receipts of credentials.",
+    urls_namespace="api-v1",
+    **_OPTIONS,
+)
+for _router in (checks.router, records.router):
+    v1.add_router("", _router)
+
+for _api in (public, v1):
     problems.handle_in(_api)

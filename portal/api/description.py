@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from functools import lru_cache
 from typing import Any
 
@@ -39,4 +40,5 @@ def _of_operation(method: str, operation: dict[str, Any]) -> None:
 @lru_cache
 def document(api: NinjaAPI) -> dict[str, Any]:
     """The API's document; it doesn't change while the process runs."""
-    return dict(api.get_openapi_schema())
+    read: dict[str, Any] = json.loads(json.dumps(api.get_openapi_schema()))
+    return read

@@ -12,6 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
 
+from groups import quotas
 from groups.api.refused import Refused, not_found
 from registries.keyring import KeyUnavailable
 
@@ -62,6 +63,7 @@ def handle_in(api: NinjaAPI) -> None:
     """Have the API answer every error with a problem."""
     handlers: dict[type[Exception], Any] = {
         Refused: problem,
+        quotas.Refused: lambda request, refused: problem(request, Refused(403, refused.code, refused.said)),
         Http404: lambda request, _: problem(request, not_found()),
         ValidationError: _invalid,
         HttpError: _http_error,

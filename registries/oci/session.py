@@ -234,7 +234,9 @@ def _guarded_pools(guard: AddressGuard, head_seconds: float) -> dict[str, Any]:
             return guard.connect(self.host, self.port or 0, self.timeout, plain=self.plain)
 
         def getresponse(self) -> HTTPResponse:  # type: ignore[override]
-            paced: PacedSocket | PacedTlsSocket = self.sock  # type: ignore[assignment]
+            paced: PacedSocket | PacedTlsSocket | None = self.sock  # type: ignore[assignment]
+            if paced is None:  # reset while it was being made, which urllib3 passes over
+                raise http.client.RemoteDisconnected
             paced.deadline = time.monotonic() + head_seconds
             response = super().getresponse()
             paced.deadline = float("inf")

@@ -14,7 +14,6 @@ import sys
 import time
 import urllib.error
 import urllib.request
-import uuid
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
@@ -31,12 +30,12 @@ GUNICORN = ["--worker-class", "gthread", "--threads", "12", "--keep-alive", "15"
 
 
 class Fleet:
-    """The portal and the keys of its nodes. `url` is its address; calls to `hands` run beside it."""
+    """The portal and the keys of its nodes. `own_url` is where gunicorn listens; calls to `hands` run beside it."""
 
-    def __init__(self, folder: Path, *, web: int = 1, workers: int = 0, database: bool = True) -> None:
-        self.folder, self._web, self._workers, self._database = folder, web, workers, database
+    def __init__(self, folder: Path, *, web: int = 1, workers: int = 0, **settings: str) -> None:
+        self.folder, self._web, self._workers, self._settings = folder, web, workers, settings
         self.keys: dict[str, ec.EllipticCurvePrivateKey] = {}
-        self.host, self.url = "", ""
+        self.host, self.own_url = "", ""
         self._stack = ExitStack()
         self._postmaster = 0
 
@@ -85,20 +84,21 @@ class Fleet:
     def _start(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as probe:
             port = probe.getsockname()[1]
-        self.host, self.url = f"127.0.0.1:{port}", f"http://127.0.0.1:{port}"
+        self.host = f"127.0.0.1:{port}"
+        self.own_url = f"http://{self.host}"
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("PORTAL_", "DATABASE_"))}
         self.environment = kept | {
             "PORTAL_DATA_DIR": str(self.folder),
-            "PORTAL_PUBLIC_URL": self.url,
+            "PORTAL_PUBLIC_URL": self.own_url,
             "PORT": str(port),
             "REDIS_URL": f"unix://{self.folder}/redis.sock" if self._workers else "redis://127.0.0.1:1/0",
             "DJANGO_SETTINGS_MODULE": "portal.settings",
+            **self._settings,
         }
         self.folder.mkdir(exist_ok=True)
-        if self._database:
-            address = self._stack.enter_context(postgresql(durable=True))
-            self.environment["DATABASE_URL"] = address
-            self._postmaster = _listener(address)
+        address = self._stack.enter_context(postgresql(durable=True))
+        self.environment["DATABASE_URL"] = address
+        self._postmaster = _listener(address)
         subprocess.run([sys.executable, "manage.py", "prepare"], cwd=CHECKOUT, env=self.environment, check=True)
         if self._workers:
             self._start_workers()
@@ -140,7 +140,7 @@ class Fleet:
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         while True:
             try:
-                opener.open(f"{self.url}/livez", timeout=2).close()
+                opener.open(f"{self.own_url}/livez", timeout=2).close()
                 return
             except (urllib.error.URLError, OSError):
                 if time.monotonic() > end:
@@ -244,27 +244,13 @@ class Hands:
             found.append([str(row.node_id), mint(row, made)[0]])
         return found
 
-    def given(self, node: str) -> dict[str, Any]:
-        """Have the node poll until it is told to start something; return that."""
-        from groups.models import Node
-        from groups.nodes.poll import poll
-        from groups.nodes.report import Capacity, Report, Reported
-        from tests.groups.delivery.made import prepare_all
-
-        row = Node.objects.get(pk=node)
-        has = tuple(Reported(each.pk, each.state) for each in row.instances.exclude(state="allocating"))
-        poll(row, Report(Capacity(16, 65536), has))
-        prepare_all()
-        (start,) = poll(row, Report(Capacity(16, 65536), has)).start
-        return start.as_json()
-
-    def stored(self, name: str) -> list[str]:
-        """The files of the group's layers, as they are stored."""
+    def stored(self, name: str) -> list[list[str]]:
+        """Digest and file of each of the group's layers, as they are stored."""
         from groups import store
         from groups.models import Layer
 
-        names = Layer.objects.filter(image__groups__name=name).order_by("position").values_list("blob__name", flat=True)
-        return [str(store.local_path(each)) for each in names if each]
+        layers = Layer.objects.filter(image__groups__name=name).order_by("position").select_related("blob")
+        return [[each.blob.cipher_digest, str(store.local_path(each.blob.name))] for each in layers if each.blob]
 
 
 def main() -> None:
@@ -279,11 +265,6 @@ def main() -> None:
         except Exception as error:
             answer = {"error": repr(error)}
         print(json.dumps(answer), flush=True)
-
-
-def unique() -> str:
-    """A name that no other call has."""
-    return uuid.uuid4().hex
 
 
 if __name__ == "__main__":

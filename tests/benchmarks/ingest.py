@@ -34,7 +34,6 @@ def _at(plan: Plan, folder: Path, where: str) -> Iterator[Figure]:
     folder.mkdir(exist_ok=True)
     layout = images.write(folder / "image", images.megabytes(*SIZES, scale=plan.scale))
     with serving(folder, {"bench/app": layout}) as registry, Ours(folder / "ours") as ours:
-        shutil.rmtree(layout.folder)
         skopeo = Skopeo(folder / "skopeo")
         spent: dict[str, list[Spent]] = {"ours": [], "skopeo": [], "floor": []}
         sides: list[tuple[str, Callable[[], Spent]]] = [

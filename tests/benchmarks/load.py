@@ -39,14 +39,16 @@ class Took:
             raise RuntimeError(f"answers by status: {self.statuses}")
 
 
-def poll(host: str, node: str, key: ec.EllipticCurvePrivateKey, instances: Sequence[dict[str, Any]] = ()) -> bytes:
+def poll(
+    host: str, node: str, key: ec.EllipticCurvePrivateKey, instances: Sequence[dict[str, Any]] = (), cpu: int = 8
+) -> bytes:
     """A signed poll, good for a minute."""
     claims = {"iss": node, "sub": node, "aud": f"http://{host}", "jti": uuid.uuid4().hex}
     claims_json = json.dumps(claims | {"exp": int(time.time()) + LIFE_SECONDS}).encode()
     signed = _part(b'{"alg":"ES256"}') + "." + _part(claims_json)
     r, s = decode_dss_signature(key.sign(signed.encode(), _ES256))
     token = f"{signed}.{_part(r.to_bytes(32, 'big') + s.to_bytes(32, 'big'))}"
-    body = json.dumps({"capacity": {"cpu": 8, "memory_mb": 32768, "gpu": ""}, "instances": list(instances)}).encode()
+    body = json.dumps({"capacity": {"cpu": cpu, "memory_mb": 32768, "gpu": ""}, "instances": list(instances)}).encode()
     head = f"POST /node/v1/poll HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\n"
     return f"{head}Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
 
@@ -91,6 +93,22 @@ def at_a_rate(host: str, requests: Sequence[bytes], rate: float, connections: in
             connection.close()
 
     return _timed(took, all_of_them)
+
+
+def body_of(host: str, request: bytes) -> bytes:
+    """Send one request; return the body of its answer, which must be good."""
+
+    async def ask() -> tuple[int, bytes]:
+        connection = Connection(host)
+        try:
+            return await connection.ask(request)
+        finally:
+            connection.close()
+
+    status, body = asyncio.run(ask())
+    if status != 200:
+        raise RuntimeError(f"answered with {status}")
+    return body
 
 
 class Connection:

@@ -19,11 +19,12 @@ from tests.interop.docker_registry import DockerRegistry
 
 @contextmanager
 def serving(folder: Path, layouts: Mapping[str, Layout]) -> Iterator[DockerRegistry]:
-    """Debian's docker-registry with these images, by repository, tag `1.0`."""
+    """Debian's docker-registry with these images, by repository, tag `1.0`. Their layouts are removed."""
     (folder / "registry").mkdir()
     with DockerRegistry(folder / "registry") as registry:
         for repository, layout in layouts.items():
             registry.push(repository, "1.0", layout.folder)
+            shutil.rmtree(layout.folder)
         yield registry
 
 
@@ -53,7 +54,7 @@ class Ours:
         assert status["status"] == "ready", f"{status}\n{self._portal.told()}"
         if not keep:
             hands.delete(group=made["group"])
-            shutil.rmtree(self._portal.data / "blobs" / made["organization"])
+            shutil.rmtree(self._portal.blobs / made["organization"])
         return spent
 
     def organization(self) -> str:
@@ -62,9 +63,13 @@ class Ours:
         self._portal.hands.organization(slug=slug)
         return slug
 
+    def stored(self) -> int:
+        """Bytes in the store."""
+        return sum(path.stat().st_size for path in self._portal.blobs.rglob("*") if path.is_file())
+
     def clear(self) -> None:
         """Remove all blobs."""
-        shutil.rmtree(self._portal.data / "blobs", ignore_errors=True)
+        shutil.rmtree(self._portal.blobs, ignore_errors=True)
 
     def __enter__(self) -> Self:
         return self

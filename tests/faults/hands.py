@@ -93,24 +93,30 @@ class Hands:
 
     def status(self, image: str) -> dict[str, Any] | None:
         """The image's row and its group's status, None where it is gone."""
-        from groups.models import Failure, Image
+        return self.statuses([image]).get(image)
 
-        row = Image.objects.filter(pk=image).prefetch_related("groups").first()
-        if row is None:
-            return None
-        group = row.groups.first()
-        failure = Failure.objects.filter(group=group).first() if group else None
-        return {
-            "status": row.status,
-            "attempt": row.attempt,
-            "lease": str(row.lease) if row.lease else None,
-            "retry_code": row.retry_code,
-            "group": group.status if group else None,
-            "failure": failure.code if failure else None,
-            "received": sum(row.layers.values_list("received", flat=True)),
-            "committed": row.layers.filter(committed_at__isnull=False).count(),
-            "live_credential": bool(row.credential and row.credential.is_live),
-        }
+    def statuses(self, images: list[str]) -> dict[str, dict[str, Any]]:
+        """The same of several, without those that are gone."""
+        from groups.models import Image
+
+        found = {}
+        query = Image.objects.filter(pk__in=images).select_related("credential")
+        for row in query.prefetch_related("groups__failures", "layers"):
+            group = next(iter(row.groups.all()), None)
+            failure = next(iter(group.failures.all()), None) if group else None
+            layers = list(row.layers.all())
+            found[str(row.pk)] = {
+                "status": row.status,
+                "attempt": row.attempt,
+                "lease": str(row.lease) if row.lease else None,
+                "retry_code": row.retry_code,
+                "group": group.status if group else None,
+                "failure": failure.code if failure else None,
+                "received": sum(layer.received for layer in layers),
+                "committed": sum(layer.committed_at is not None for layer in layers),
+                "live_credential": bool(row.credential and row.credential.is_live),
+            }
+        return found
 
     def pull_in_a_work_horse(self, image: str) -> dict[str, float]:
         """Fork as a worker does, pull the image in the child; return wall clock, CPU seconds, peak RSS in bytes."""

@@ -3,32 +3,28 @@
 from __future__ import annotations
 
 import os
-import pwd
 import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 from pathlib import Path
 from typing import Self
 
 from tests.faults.portal import send, until
+from tests.postgresql import programs
 
 
 class Postgres:
-    """A server in `folder`, on a free port of loopback. As root it runs as a user who is nobody else's."""
+    """A server on a free port of loopback, with its data in a folder of its own; gone with it. As root it runs as
+    nobody, since it refuses to run as root."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.data = folder / "data"
-        self._programs = max(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="drayage-pg-"))
+        self.data = self.folder / "data"
         self._user = "nobody" if os.geteuid() == 0 else None
-        self._owner = self._user or pwd.getpwuid(os.geteuid()).pw_name
-        folder.mkdir(parents=True)
         if self._user:
-            shutil.chown(folder, self._user)
-            for parent in folder.parents:  # the folders of tests are closed to others
-                if parent.stat().st_mode & 0o005 != 0o005 and parent != Path("/"):
-                    parent.chmod(parent.stat().st_mode | 0o011)
+            shutil.chown(self.folder, self._user)
         with socket.create_server(("127.0.0.1", 0)) as probe:
             self._port = probe.getsockname()[1]
         options = ["--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C"]
@@ -42,7 +38,7 @@ class Postgres:
     def start(self) -> None:
         """Start it; return once it answers."""
         with (self.folder / "log").open("ab") as log:
-            command = [str(self._programs / "postgres"), "-D", str(self.data), "-h", "127.0.0.1", "-p", str(self._port)]
+            command = [str(programs() / "postgres"), "-D", str(self.data), "-h", "127.0.0.1", "-p", str(self._port)]
             command += ["-k", "", "-c", "max_connections=60", "-c", "shared_buffers=32MB"]
             self._process = subprocess.Popen(
                 command, stdout=log, stderr=log, user=self._user, cwd="/", start_new_session=True
@@ -63,6 +59,7 @@ class Postgres:
 
     def __exit__(self, *exception: object) -> None:
         self.kill()
+        shutil.rmtree(self.folder)
 
     def _members(self) -> list[int]:
         """The server and its processes, each of which leads a session of its own."""
@@ -73,11 +70,11 @@ class Postgres:
         return [pid for pid in [self._process.pid, *map(int, children.stdout.split())] if _runs(pid)]
 
     def _answers(self) -> bool:
-        command = [str(self._programs / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self._port)]
+        command = [str(programs() / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self._port)]
         return subprocess.run(command, check=False).returncode == 0
 
     def _run(self, program: str, *arguments: str) -> None:
-        command = [str(self._programs / program), *arguments]
+        command = [str(programs() / program), *arguments]
         subprocess.run(command, check=True, capture_output=True, user=self._user, cwd="/")
 
 

@@ -52,6 +52,11 @@ class Armed:
         """Hold whoever comes to this point from now on."""
         (self.folder / point).touch()
 
+    @property
+    def listens(self) -> bool:
+        """Whether the worker has come up and waits for jobs."""
+        return "Listening on" in self.process.log.read_text()
+
     def disarm(self) -> None:
         """Let everybody go on."""
         for path in self.folder.iterdir():

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 from tests.faults.postgres import Postgres
 from tests.faults.stage import LEASE, Stage
 
 
-def test_postgresql_dies_and_comes_back(own_stage: Callable[..., Stage], tmp_path: Path) -> None:
-    with Postgres(tmp_path / "postgres") as postgres:
+def test_postgresql_dies_and_comes_back(own_stage: Callable[..., Stage]) -> None:
+    with Postgres() as postgres:
         stage = own_stage(prepared=False, DATABASE_URL=postgres.url)
         stage.witness.folders = [postgres.folder]
         stage.portal.start_redis()

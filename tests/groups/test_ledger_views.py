@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from groups import deliveries
 from groups.models import ContainerGroup, Instance, LayerDelivery, NodeToken, Redemption
+from portal.models import Activity
 from tests.groups.delivery.conftest import _no_calls_before, given, group, image, node, other_node, source
 from tests.groups.delivery.made import NodeInHand
 from tests.groups.nodes.reporting import listed
@@ -137,6 +138,7 @@ def test_a_member_revokes_from_the_page(
     assert NodeToken.objects.get().ended_because == "revoked"
     assert node.client.get("/v2/", headers=bearer).status_code == 401
     assert "was over already" in member.post(address, follow=True).content.decode()
+    assert [each.detail for each in Activity.objects.all()] == ["token of node-1 revoked"]
 
 
 def test_instances_have_the_buttons_that_fit(
@@ -159,6 +161,8 @@ def test_instances_have_the_buttons_that_fit(
     assert Instance.objects.get().order == "recreate"
     member.post(f"{base}/reallocate/")
     assert Instance.objects.get().node is None
+    said = list(Activity.objects.order_by("pk").values_list("detail", flat=True))
+    assert said == [f"{act} of an instance" for act in ("restart", "recreate", "reallocate")]
 
 
 def test_scaling_from_the_page(member: Client, group: ContainerGroup) -> None:

@@ -27,8 +27,8 @@ GUNICORN = ["--worker-class", "gthread", "--threads", "8", "--keep-alive", "15",
 class Portal:
     """The running portal, from a test's side."""
 
-    def __init__(self, url: str, own_url: str, steps: subprocess.Popen[str]) -> None:
-        self.url, self.own_url = url, own_url
+    def __init__(self, url: str, steps: subprocess.Popen[str], own_url: str = "") -> None:
+        self.url, self.own_url = url, own_url or url
         self._steps = steps
 
     @property
@@ -87,7 +87,7 @@ def running(folder: Path, public_url: str = "", **settings: str) -> Iterator[Por
         text=True,
     )
     try:
-        portal = Portal(public_url, url, steps)
+        portal = Portal(public_url, steps, url)
         portal.until(lambda: _answers(f"{url}/livez"))
         portal.set_up()
         yield portal
@@ -118,6 +118,19 @@ class Steps:
         from portal.models import User
 
         create_organization(slug="acme", name="Acme", owner=User.objects.create_user("alice@acme.example"))
+
+    def api_key(self) -> str:
+        """Make a key of Acme's that may do everything."""
+        from portal.api_keys import create_key
+        from portal.models import Organization
+
+        return create_key(organization_id=Organization.objects.get().pk, name="test", scope="write")[1]
+
+    def credentials(self) -> list[str]:
+        """The kinds of all credentials."""
+        from registries.models import Credential
+
+        return list(Credential.objects.order_by("provider").values_list("provider", flat=True))
 
     def group(self, name: str, sizes: list[int], replicas: int = 1) -> list[str]:
         """Make and start a group whose image has layers of about these sizes; return them in base64, in order."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import socket
 import sqlite3
@@ -13,7 +14,9 @@ from urllib.request import urlopen
 
 import pytest
 
+from groups.agent.podman_form import run_root
 from portal.demo.image import sample_image
+from portal.demo.program import TEXT
 from portal.env import CHECKOUT
 from tests.interop.launching import launch, lines_until, still_running, wait_until_gone
 
@@ -86,6 +89,11 @@ def test_the_demo_delivers_an_image_and_leaves_no_secret(
     figures = json.loads(said.splitlines()[-1])
     assert figures["equal"] is True
     assert figures["credential_destroyed"] is True
+    assert figures["running"] is True, said
+    node = Path(environment["PORTAL_DATA_DIR"]) / "demo" / "node"
+    (log,) = (node / "logs").iterdir()
+    assert TEXT.decode().strip() in log.read_text()
+    shutil.rmtree(run_root(node / "podman"), ignore_errors=True)
     assert figures["image_bytes"] > 20_000_000
     assert [word for word in ("pending", "stopped", "deploying", "delivered") if f"  {word} " not in said] == []
     assert still_running(environment) == []

@@ -76,3 +76,19 @@ def test_mail_is_sent_only_where_a_server_is_named(monkeypatch: pytest.MonkeyPat
     read = env.read()
     assert read.sends_mail
     assert (read.email["EMAIL_HOST"], read.email["EMAIL_USE_TLS"]) == ("mail.example", True)
+
+
+@pytest.mark.parametrize(
+    ("values", "named"),
+    [
+        ({"PORTAL_DELIVERY": "fax"}, "PORTAL_DELIVERY"),
+        ({"PORTAL_DELIVERY": "redirect"}, "PORTAL_STORAGE_URL"),
+        ({"PORTAL_DELIVERY": "accel", "PORTAL_STORAGE_URL": "s3://blobs"}, "PORTAL_STORAGE_URL"),
+        ({"PORTAL_ACCEL_PREFIX": "blobs"}, "PORTAL_ACCEL_PREFIX"),
+    ],
+)
+def test_a_delivery_that_can_not_be(monkeypatch: pytest.MonkeyPatch, values: dict[str, str], named: str) -> None:
+    for name, value in values.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(env.EnvironmentInvalid, match=named):
+        env.read()

@@ -15,6 +15,7 @@ from django.utils import timezone
 from groups.checks import start_check
 from groups.models import Failure, Instance, NodeToken
 from portal.actions import invite
+from portal.api_keys import create_key
 from portal.models import Role
 from portal.notifications.webhooks import add
 from portal.notifications.webhooks import test as send_test
@@ -62,6 +63,7 @@ def ids(acme: Any, project: Any, alice: Any) -> dict[str, dict[str, str]]:
     )
     checked = start_check(organization_id=acme.pk, reference=parse("registry.example.com/team/app"), credential=None)
     invited, _ = invite(organization=acme, email="nina@acme.example", role="member", invited_by=alice)
+    key, _ = create_key(organization_id=acme.pk, name="ci", scope="read")
     hook, _ = add(acme, address="https://hooks.example.com/", kinds=["group.failed"], created_by=alice)
     notice = send_test(hook)
     own = {"org": acme.slug, "project": project.slug, "kind": "self_hosted"}
@@ -73,7 +75,8 @@ def ids(acme: Any, project: Any, alice: Any) -> dict[str, dict[str, str]]:
         | {"check": str(checked.pk), "instance": str(instance.pk), "token": str(token.pk)},
         "portal": own
         | {"member": str(acme.memberships.get(user=alice).pk), "invitation": str(invited.pk)}
-        | {"webhook": str(hook.pk), "notice": str(notice.pk)},
+        | {"webhook": str(hook.pk), "notice": str(notice.pk)}
+        | {"key": str(key.pk)},
     }
 
 

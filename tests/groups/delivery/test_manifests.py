@@ -24,7 +24,7 @@ from groups.delivery import manifests
 from groups.delivery.manifests import prepare
 from groups.models import Blob, Image, Instance, NodeManifest
 from registries import keyring
-from tests.groups.delivery.made import NodeInHand, Source, digest_of, make_node, rsa_key
+from tests.groups.delivery.made import NodeInHand, Source, digest_of, make_group, make_node, rsa_key
 
 
 def taken(group: Any, node: NodeInHand) -> Instance:
@@ -140,3 +140,26 @@ def test_layer_types_become_ocis(group: Any, node: NodeInHand, image: Image, the
     made = prepare(taken(group, node).pk)
     assert made is not None
     assert {listed["mediaType"] for listed in json.loads(bytes(made.body))["layers"]} == {ours}
+
+
+def test_a_job_makes_all_that_nodes_wait_for(
+    acme: Any, image: Image, node: NodeInHand, other_node: NodeInHand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for each in (node, other_node):
+        each.poll()
+    for name in ("one", "two"):
+        start(make_group(acme, image, name, replicas=2))
+    for each in (node, other_node):
+        each.poll()
+    assert Instance.objects.filter(node__isnull=False).count() == 4
+    really, broken = prepare, Instance.objects.filter(node=other_node.row).latest("pk")
+
+    def fails_once(instance_id: Any) -> Any:
+        if instance_id == broken.pk:
+            raise ValueError("a damaged key")
+        return really(instance_id)
+
+    monkeypatch.setattr(manifests, "prepare", fails_once)
+    assert manifests.prepare_wanting(30)
+    assert NodeManifest.objects.count() == 2, "one for each image and node, whatever else can't be made"
+    assert manifests.prepare_wanting(30) == 0

@@ -8,6 +8,7 @@ import pytest
 
 from groups.failures import ImageTooLarge
 from groups.ingest import limits
+from groups.models import Image
 from registries.failures import UnsupportedManifest
 from registries.oci.manifest import Descriptor, Manifest
 
@@ -37,28 +38,31 @@ def test_sizes_for_people(count: int, text: str) -> None:
     assert limits.human(count) == text
 
 
-def test_what_fits_passes(settings: Any) -> None:
-    settings.PORTAL_MAX_IMAGE_BYTES = 1000
-    limits.judge(manifest(500, 400))
-    assert limits.fits(manifest(500, 400))
+def test_what_fits_passes() -> None:
+    limits.judge(manifest(500, 400), 1000)
+    assert limits.fits(manifest(500, 400), 1000)
 
 
-def test_one_byte_too_many(settings: Any) -> None:
-    settings.PORTAL_MAX_IMAGE_BYTES = 10_000_000_000
-
+def test_one_byte_too_many() -> None:
     with pytest.raises(ImageTooLarge) as caught:
-        limits.judge(manifest(10_000_000_000 - 100, 1))
+        limits.judge(manifest(10_000_000_000 - 100, 1), 10_000_000_000)
 
     assert caught.value.params == {"size": "10.000000001 GB", "limit": "10 GB"}
-    assert not limits.fits(manifest(10_000_000_000))
+    assert not limits.fits(manifest(10_000_000_000), 10_000_000_000)
 
 
-def test_a_layer_that_stands_twice_counts_once(settings: Any) -> None:
-    settings.PORTAL_MAX_IMAGE_BYTES = 1000
+def test_a_layer_that_stands_twice_counts_once() -> None:
     one = manifest(800).layers[0]
-    limits.judge(Manifest("sha256:0", "m", Descriptor("c", "sha256:c", 100), (one, one), b""))
+    limits.judge(Manifest("sha256:0", "m", Descriptor("c", "sha256:c", 100), (one, one), b""), 1000)
 
 
 def test_more_layers_than_nodes_can_stack() -> None:
     with pytest.raises(UnsupportedManifest):
-        limits.judge(manifest(*[1] * (limits.MOST_LAYERS + 1)))
+        limits.judge(manifest(*[1] * (limits.MOST_LAYERS + 1)), 1000)
+
+
+@pytest.mark.parametrize(("own", "cap"), [(None, 1000), (50, 50), (5000, 5000)])
+def test_an_organizations_own_cap_goes_both_ways(settings: Any, acme: Any, own: int | None, cap: int) -> None:
+    settings.PORTAL_MAX_IMAGE_BYTES = 1000
+    acme.max_image_bytes = own
+    assert limits.cap_of(Image(organization=acme)) == cap

@@ -320,7 +320,37 @@ def test_instances_are_listed_changed_and_ordered(speaks: Any, monkeypatch: pyte
     assert speaker.get(f"{CONTAINERS}/app/instances/nonsense").status_code == 404
 
 
-def test_quotas_count_what_runs(speaks: Any) -> None:
+def test_limits_are_told_and_held(speaks: Any, acme: Any) -> None:
+    acme.__class__.objects.filter(pk=acme.pk).update(max_replicas=5, max_groups=1)
+    speaker = speaks()
+    assert speaker.post(CONTAINERS, a_group(replicas=6)).json()["code"] == "replica_quota_reached"
+    assert speaker.post(CONTAINERS, a_group(replicas=4)).status_code == 201
+
+    told = speaker.get("/api/public/organizations/acme/quotas").json()["container_groups_quotas"]
+    refused = speaker.patch(f"{CONTAINERS}/app", {"replicas": 6})
+    another = speaker.post(CONTAINERS, a_group(name="another"))
+
+    assert (told["container_replicas_quota"], told["container_replicas_used"]) == (5, 4)
+    assert (refused.status_code, another.status_code) == (403, 403)
+    assert "may have 5" in refused.json()["detail"]
+    assert "ask support" in another.json()["detail"]
+    assert ContainerGroup.objects.get().replicas == 4
+
+
+def test_a_suspended_organization_reads_and_does_nothing_new(speaks: Any, acme: Any) -> None:
+    speaker = speaks()
+    speaker.post(CONTAINERS, a_group())
+    acme.__class__.objects.filter(pk=acme.pk).update(suspended_at="2026-01-01T00:00:00Z")
+    assert speaker.get(f"{CONTAINERS}/app").status_code == 200
+    for answer in (
+        speaker.post(CONTAINERS, a_group(name="another")),
+        speaker.patch(f"{CONTAINERS}/app", {"container": {"image": "registry.example.com/team/other:1"}}),
+    ):
+        assert answer.status_code == 403
+        assert "suspended" in answer.json()["detail"]
+
+
+def test_quotas_count_replicas(speaks: Any) -> None:
     speaker = speaks()
     speaker.post(CONTAINERS, a_group(replicas=4))
     ready(ContainerGroup.objects.get())

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 from ipaddress import ip_network
 from pathlib import Path
+from typing import Never
 
 import pytest
 
@@ -141,3 +143,12 @@ def test_cookies_are_not_kept(registry: FakeRegistry, connect: Connect) -> None:
     registry.push_image("team/app", "1.0")
     pull(connect(registry), "team/app")
     assert not [one for one in registry.seen if "cookie" in one.headers]
+
+
+def test_a_connection_that_is_reset_while_it_is_made(connect: Connect) -> None:
+    class Resetting(AddressGuard):
+        def connect(self, *where: object, **how: object) -> Never:
+            raise ConnectionResetError(errno.ECONNRESET, "reset")  # with its number, as the system raises it
+
+    with pytest.raises(RegistryUnreachable):
+        pull(connect("127.0.0.1:5000", guard=Resetting([ip_network("127.0.0.0/8")])), "team/app")

@@ -1,0 +1,127 @@
+"""Checks of an image before it is used: a worker does what a pull would, and its steps are told as they happen.
+
+What the registry was shown is destroyed when the check is over, or when nobody listens any more.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from django.db import close_old_connections, transaction
+from ninja import JSONL, Query, Router
+
+from groups import verdict
+from groups.api.credentials import add_from, read_reference
+from groups.api.refused import Refused
+from groups.api.responses import described_problems
+from groups.api.schemas.beyond import CheckLine, CheckPrototype
+from groups.checks import TooManyChecks, start_check
+from groups.models import ImageCheck
+from groups.trail import StepLine
+from registries.actions import destroy
+from registries.models import Credential
+
+router = Router(tags=["checks"], exclude_unset=True)
+
+PAUSE = 0.25
+LONGEST_WAIT = 120
+AGAIN_SECONDS = 60
+MOST_LISTENERS = 4
+"""How many answers of one web process may wait for checks at once: each of them holds a thread."""
+
+_listening = 0
+_lock = threading.Lock()
+
+
+@router.post(
+    "/organizations/{organization_name}/checks",
+    response=JSONL[CheckLine],
+    operation_id="check_image",
+    openapi_extra={"responses": described_problems()},
+)
+def check_image(
+    request: Any,
+    organization_name: str,
+    payload: CheckPrototype,
+    wait: int = Query(60, ge=0, le=LONGEST_WAIT, description="How many seconds to listen at most."),  # type: ignore[type-arg]
+) -> Iterator[dict[str, Any]]:
+    """Check an image: its registry, the credentials, the manifest, the platform and the size. The answer is a line of
+    JSON for each step as it begins and ends, and a last one with the result, as far as it is known by then."""
+    if _listening >= MOST_LISTENERS:
+        raise Refused(429, "too_many_checks", "Many checks are being listened to. Try again.", retry_after=5)
+    reference = read_reference(payload.image, field="image")
+    try:
+        with transaction.atomic():
+            credential = add_from(
+                payload.registry_authentication,
+                reference,
+                organization_id=request.organization.pk,
+                name=f"to check {reference.repository}",
+                field="registry_authentication",
+            )
+            row = start_check(organization_id=request.organization.pk, reference=reference, credential=credential)
+    except TooManyChecks as refused:
+        raise Refused(429, "too_many_checks", refused.text, retry_after=AGAIN_SECONDS) from None
+    return _lines(row, credential, wait)
+
+
+def _lines(row: ImageCheck, credential: Credential | None, wait: int) -> Iterator[dict[str, Any]]:
+    told: dict[str, str] = {}
+    end = time.monotonic() + wait
+    _count(1)
+    try:
+        while True:
+            row.refresh_from_db()
+            for step in verdict.tell(row).steps:
+                if step.outcome != "waiting" and told.get(step.name) != step.outcome:
+                    told[step.name] = step.outcome
+                    yield {"step": step_answer(step)}
+            if row.is_over or time.monotonic() > end:
+                yield {"result": _result(row)}
+                return
+            time.sleep(PAUSE)
+    finally:
+        _count(-1)
+        if credential is not None:
+            destroy(credential.pk, because=Credential.Because.SETTLED)
+        close_old_connections()
+
+
+def _count(more: int) -> None:
+    global _listening
+    with _lock:
+        _listening += more
+
+
+def step_answer(step: StepLine) -> dict[str, Any]:
+    """A step as answers have it."""
+    answer = dict(vars(step))
+    if answer["seconds"] is None:
+        del answer["seconds"]
+    else:
+        answer["seconds"] = round(answer["seconds"], 3)
+    return answer
+
+
+def _result(row: ImageCheck) -> dict[str, Any]:
+    result: dict[str, Any] = {
+        "status": row.status,
+        "image": row.reference,
+        "tags": [str(each) for each in row.tags],
+        "public": row.public,
+    }
+    found = {
+        "digest": row.digest,
+        "platform": row.found_platform,
+        "size": row.size,
+        "limit": row.limit,
+        "layers": row.layer_count,
+    }
+    result |= {name: value for name, value in found.items() if value}
+    if row.code:
+        words = row.words
+        result["failure"] = {"code": row.code, "title": words.title, "text": words.text, "remedy": words.remedy}
+    return result

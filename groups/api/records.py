@@ -1,0 +1,154 @@
+"""What happened: the steps of pulls, failures, what was delivered to nodes, and what became of credentials."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Sum
+from django.utils import timezone
+from ninja import Router
+
+from groups.api.answers import moment
+from groups.api.checks import step_answer
+from groups.api.container_groups import ONE
+from groups.api.found import find_group
+from groups.api.responses import reading
+from groups.api.schemas.beyond import DeliveryCollection, FailureCollection, PullCollection, ReceiptCollection
+from groups.models import Failure, Image, NodeToken, Redemption
+from groups.trail import step_lines
+from registries.models import Credential
+
+router = Router(tags=["records"], exclude_unset=True)
+
+NEWEST = 100
+_ORGANIZATION = "/organizations/{organization_name}"
+
+
+@router.get(ONE + "/pulls", response=reading(PullCollection), operation_id="list_pulls")
+def list_pulls(request: Any, organization_name: str, project_name: str, container_group_name: str) -> dict[str, Any]:
+    """The pull of the group's image with its steps and layers, and that of an image which is to take its place."""
+    group = find_group(request, project_name, container_group_name)
+    return {"items": [_pull(each) for each in (group.image, group.next_image) if each is not None]}
+
+
+@router.get(ONE + "/failures", response=reading(FailureCollection), operation_id="list_group_failures")
+def list_group_failures(
+    request: Any, organization_name: str, project_name: str, container_group_name: str
+) -> dict[str, Any]:
+    """Why pulls for this group failed, the newest first."""
+    group = find_group(request, project_name, container_group_name)
+    return {"items": [_failure(each) for each in group.failures.order_by("-created_at")[:NEWEST]]}
+
+
+@router.get(ONE + "/deliveries", response=reading(DeliveryCollection), operation_id="list_deliveries")
+def list_deliveries(
+    request: Any, organization_name: str, project_name: str, container_group_name: str
+) -> dict[str, Any]:
+    """The delivery ledger: each token that a node got for this group, what was sent, what was refused."""
+    group = find_group(request, project_name, container_group_name)
+    tokens = list(
+        NodeToken.objects.filter(group=group)
+        .annotate(sent_bytes=Sum("layer_deliveries__sent_bytes"), sent_layers=Sum("layer_deliveries__sent_whole"))
+        .order_by("-issued_at")[:NEWEST]
+    )
+    refused: dict[Any, list[Redemption]] = {}
+    rows = Redemption.objects.filter(token__in=tokens, outcome=Redemption.Outcome.REFUSED).order_by("-created_at")
+    for each in rows[: NEWEST * 5]:
+        refused.setdefault(each.token_id, []).append(each)
+    return {"items": [_delivery(each, refused.get(each.pk, [])) for each in tokens]}
+
+
+@router.get(_ORGANIZATION + "/failures", response=reading(FailureCollection), operation_id="list_failures")
+def list_failures(request: Any, organization_name: str) -> dict[str, Any]:
+    """Why pulls failed, the newest first, also those of groups that are gone."""
+    rows = Failure.objects.filter(organization=request.organization).order_by("-created_at")
+    return {"items": [_failure(each) for each in rows[:NEWEST]]}
+
+
+@router.get(_ORGANIZATION + "/receipts", response=reading(ReceiptCollection), operation_id="list_receipts")
+def list_receipts(request: Any, organization_name: str) -> dict[str, Any]:
+    """The receipts of credentials, the newest first: when each came, where it was used, when and why it was
+    destroyed."""
+    rows = Credential.objects.filter(organization=request.organization).order_by("-received_at")
+    return {"items": [_receipt(each) for each in rows[:NEWEST]]}
+
+
+def _pull(image: Image) -> dict[str, Any]:
+    now = timezone.now()
+    rows = list(image.steps.filter(attempt=image.attempt).order_by("id"))
+    steps = step_lines(rows, now, whole=image.status != Image.Status.READY)
+    answer: dict[str, Any] = {
+        "image": image.reference,
+        "status": image.status,
+        "attempt": image.attempt,
+        "steps": [step_answer(each) for each in steps],
+        "layers": [
+            {
+                "digest": layer.digest,
+                "size": layer.size,
+                "received": layer.received,
+                "stored": layer.committed_at is not None,
+                "created_by": layer.created_by,
+            }
+            for layer in image.layers.order_by("position")
+        ],
+    }
+    if image.not_before is not None:
+        answer["next_attempt"] = moment(image.not_before)
+    if image.digest:
+        answer["digest"] = image.digest
+    if image.total_bytes is not None:
+        answer["size"] = image.total_bytes
+    return answer
+
+
+def _failure(row: Failure) -> dict[str, Any]:
+    words = row.words
+    return {
+        "id": str(row.pk),
+        "container_group": row.group_name,
+        "image": row.reference,
+        "step": row.step,
+        "failure": {"code": row.code, "title": words.title, "text": words.text, "remedy": words.remedy},
+        "raw": row.raw,
+        "attempt": row.attempt,
+        "create_time": moment(row.created_at),
+    }
+
+
+def _delivery(token: Any, refused: list[Redemption]) -> dict[str, Any]:
+    answer = {
+        "id": str(token.pk),
+        "node": token.node_name,
+        "digest": token.manifest_digest,
+        "issued": moment(token.issued_at),
+        "layers_sent": token.sent_layers or 0,
+        "bytes_sent": token.sent_bytes or 0,
+        "refused": [
+            {"reason": each.reason, "presented_by": each.presented_by, "time": moment(each.created_at)}
+            for each in refused
+        ],
+    }
+    if token.redeemed_at is not None:
+        answer["redeemed"] = moment(token.redeemed_at)
+    if token.ended_at is not None:
+        answer |= {"ended": moment(token.ended_at), "ended_because": token.ended_because}
+    return answer
+
+
+def _receipt(row: Credential) -> dict[str, Any]:
+    answer = {
+        "id": str(row.pk),
+        "name": row.name,
+        "registry": row.host,
+        "kind": row.provider,
+        "received": moment(row.received_at),
+        "used_count": row.used_count,
+        "used_hosts": row.used_hosts,
+        "kept_until": moment(row.deadline),
+    }
+    if row.last_used_at is not None:
+        answer["last_used"] = moment(row.last_used_at)
+    if row.destroyed_at is not None:
+        answer |= {"destroyed": moment(row.destroyed_at), "destroyed_because": row.get_destroyed_because_display()}
+    return answer

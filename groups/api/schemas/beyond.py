@@ -1,0 +1,147 @@
+"""What Drayage tells beyond SaladCloud's API: checks, pulls, failures, receipts, deliveries."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from groups.api.schemas.authentication import ContainerRegistryAuthentication
+from groups.api.schemas.base import Id, Moment, Shape
+from groups.api.schemas.container import Image
+
+
+class CheckPrototype(Shape):
+    """An image, and what its registry is shown."""
+
+    image: Image
+    registry_authentication: ContainerRegistryAuthentication | None = None
+
+
+class Step(Shape):
+    """A step of a pull or a check. `raw` is the registry's own status and code."""
+
+    name: str
+    label: str
+    outcome: Literal["waiting", "running", "ok", "failed"]
+    seconds: float | None = None
+    detail: str = ""
+    raw: str = ""
+
+
+class Words(Shape):
+    """A failure in words: what happened, and what to do."""
+
+    code: str
+    title: str
+    text: str
+    remedy: str
+
+
+class CheckResult(Shape):
+    """What a check found. Sizes are in bytes, compressed."""
+
+    status: Literal["queued", "running", "done", "failed"]
+    image: str
+    digest: str | None = None
+    platform: str | None = None
+    size: int | None = None
+    limit: int | None = None
+    layers: int | None = None
+    tags: list[str]
+    public: bool = Field(description="Whether it can be pulled without the credentials that failed.")
+    failure: Words | None = None
+
+
+class CheckLine(Shape):
+    """One line of the stream: a step that began or ended, or at last the result."""
+
+    step: Step | None = None
+    result: CheckResult | None = None
+
+
+class PulledLayer(Shape):
+    digest: str
+    size: int
+    received: int
+    stored: bool
+    created_by: str
+
+
+class Pull(Shape):
+    """The pull of a group's image, and of the one that is to take its place."""
+
+    image: str
+    status: Literal["queued", "pulling", "ready", "failed"]
+    attempt: int
+    next_attempt: Moment | None = None
+    digest: str | None = None
+    size: int | None = None
+    steps: list[Step]
+    layers: list[PulledLayer]
+
+
+class PullCollection(Shape):
+    items: list[Pull]
+
+
+class FailureRecord(Shape):
+    """A pull that failed for good."""
+
+    id: Id
+    container_group: str
+    image: str
+    step: str
+    failure: Words
+    raw: str
+    attempt: int
+    create_time: Moment
+
+
+class FailureCollection(Shape):
+    items: list[FailureRecord]
+
+
+class Receipt(Shape):
+    """What became of a credential. Its secrets are nowhere once it is destroyed."""
+
+    id: Id
+    name: str
+    registry: str
+    kind: str
+    received: Moment
+    used_count: int
+    used_hosts: list[str]
+    last_used: Moment | None = None
+    kept_until: Moment
+    destroyed: Moment | None = None
+    destroyed_because: str | None = None
+
+
+class ReceiptCollection(Shape):
+    items: list[Receipt]
+
+
+class Refusal(Shape):
+    reason: str
+    presented_by: str
+    time: Moment
+
+
+class Delivery(Shape):
+    """A one-time token of a node, and what was sent for it."""
+
+    id: Id
+    node: str
+    digest: str
+    issued: Moment
+    redeemed: Moment | None = None
+    ended: Moment | None = None
+    ended_because: str | None = None
+    layers_sent: int
+    bytes_sent: int
+    refused: list[Refusal]
+
+
+class DeliveryCollection(Shape):
+    items: list[Delivery]

@@ -1,0 +1,160 @@
+"""What an organization may have at once, and what is refused where it would have more or is suspended.
+
+Limits stand on the organization's row, and None is no limit. Whoever adds something locks that row first (`hold`), so
+that of two who add at once the second counts what the first wrote; locks go organization, image, group. What a pull
+may store is reserved by its layers' rows before any of them comes. Lowering a limit takes nothing away.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from django.db.models import F, Q, Sum
+
+from groups.failures import StorageQuotaReached
+from groups.ingest.limits import human
+from groups.models import Blob, ContainerGroup, Image, Layer
+from registries.oci.manifest import Manifest
+
+
+class Refused(Exception):
+    """Something can't be done now, and it is no failure of a pull: `code`, and in words what is so and the way out."""
+
+    code: ClassVar[str]
+    title: ClassVar[str]
+    text: ClassVar[str]
+    remedy: ClassVar[str]
+
+    def __init__(self, **values: Any) -> None:
+        super().__init__(self.code)
+        self.said = f"{self.text.format(**values)} {self.remedy}"
+
+    def __str__(self) -> str:
+        return self.said
+
+
+class OrganizationSuspended(Refused):
+    code = "organization_suspended"
+    title = "This organization is suspended"
+    text = "Nothing can be started, pulled or checked while this organization is suspended."
+    remedy = "Support tells you more."
+
+
+class GroupQuotaReached(Refused):
+    code = "group_quota_reached"
+    title = "No more groups fit"
+    text = "This organization has {used} container groups, and may have {limit}."
+    remedy = "Delete one that is not needed, or ask support for more."
+
+
+class ReplicaQuotaReached(Refused):
+    code = "replica_quota_reached"
+    title = "No more replicas fit"
+    text = "The groups of this organization have {used} replicas together and may have {limit}; {more} more don't fit."
+    remedy = "Use fewer here, scale another group down, or ask support for more."
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What an organization has of what is limited. Bytes are those of encrypted layers."""
+
+    groups: int
+    replicas: int
+    stored_bytes: int
+    pulls: int
+
+
+def usage(organization_id: Any) -> Usage:
+    """Count what there is, in four queries."""
+    groups = ContainerGroup.objects.filter(organization_id=organization_id)
+    return Usage(
+        groups=groups.count(),
+        replicas=_replicas(organization_id),
+        stored_bytes=stored_bytes(organization_id),
+        pulls=pulls_going_on(organization_id),
+    )
+
+
+def hold(organization_id: Any) -> Any:
+    """Lock the organization's row until the transaction ends and return it. Raises OrganizationSuspended."""
+    organization = lock(organization_id)
+    if organization.suspended_at is not None:
+        raise OrganizationSuspended
+    return organization
+
+
+def lock(organization_id: Any) -> Any:
+    """Let what the organization has be counted one request after the other."""
+    organizations: Any = ContainerGroup._meta.get_field("organization").related_model
+    return organizations.objects.select_for_update(no_key=True).get(pk=organization_id)
+
+
+def allow_group(organization: Any, *, replicas: int) -> None:
+    """Raise GroupQuotaReached or ReplicaQuotaReached where another group with so many replicas doesn't fit. The
+    organization's row is held."""
+    if organization.max_groups is not None:
+        used = ContainerGroup.objects.filter(organization=organization).count()
+        if used >= organization.max_groups:
+            raise GroupQuotaReached(used=used, limit=organization.max_groups)
+    allow_replicas(organization, more=replicas)
+
+
+def allow_replicas(organization: Any, *, more: int) -> None:
+    """Raise ReplicaQuotaReached where so many more don't fit; fewer always do. Replicas count whether they run or
+    not. The organization's row is held."""
+    if organization.max_replicas is None or more <= 0:
+        return
+    used = _replicas(organization.pk)
+    if used + more > organization.max_replicas:
+        raise ReplicaQuotaReached(used=used, limit=organization.max_replicas, more=more)
+
+
+def allow_storing(organization: Any, manifest: Manifest, *, but: Image | None = None) -> None:
+    """Raise StorageQuotaReached where the image's layers, beside what is stored and what other pulls are about to
+    store, are too many bytes. `but` is the image itself. What the organization has of them already costs nothing."""
+    if organization.max_stored_bytes is None:
+        return
+    sizes = {layer.digest: layer.size for layer in manifest.layers}
+    here = Blob.objects.filter(organization=organization, source_digest__in=list(sizes)[:500])
+    known = set(here.values_list("source_digest", flat=True))
+    more = sum(size for digest, size in sizes.items() if digest not in known)
+    used = stored_bytes(organization.pk) + _reserved(organization.pk, but)
+    if used + more > organization.max_stored_bytes:
+        raise StorageQuotaReached(
+            used=human(used), more=human(more), limit=human(organization.max_stored_bytes), raw="quota"
+        )
+
+
+def stored_bytes(organization_id: Any) -> int:
+    """Bytes of the blobs that the organization's layers are kept in. What nothing uses any more doesn't count."""
+    kept = Blob.objects.filter(organization_id=organization_id, unused_since__isnull=True)
+    return kept.aggregate(sum=Sum("size"))["sum"] or 0
+
+
+def pulls_going_on(organization_id: Any) -> int:
+    """How many of the organization's pulls a worker has."""
+    return Image.objects.filter(organization_id=organization_id, status=Image.Status.PULLING).count()
+
+
+def has_room_for_pull(organization: Any) -> bool:
+    """Whether another pull may begin. The organization's row is locked."""
+    return organization.max_pulls is None or pulls_going_on(organization.pk) < organization.max_pulls
+
+
+def _replicas(organization_id: Any) -> int:
+    groups = ContainerGroup.objects.filter(organization_id=organization_id)
+    return groups.aggregate(sum=Sum("replicas"))["sum"] or 0
+
+
+def _reserved(organization_id: Any, but: Image | None) -> int:
+    """Bytes that pulls have still to store, each layer of an image once."""
+    coming = Layer.objects.filter(
+        Q(image__status=Image.Status.PULLING) | Q(image__status=Image.Status.QUEUED),
+        image__organization_id=organization_id,
+        blob__isnull=True,
+    ).order_by()
+    if but is not None:
+        coming = coming.exclude(image=but)
+    once = coming.values("image_id", "digest").annotate(bytes=F("size")).distinct()
+    return sum(row["bytes"] for row in once)

@@ -1,0 +1,87 @@
+"""API keys of an organization: the list, and what owners do to them. A key's text is shown in one answer,
+never again."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_POST
+
+from portal.api_keys import KeyRefused, create_key, revoke, rotate
+from portal.forms import KeyForm
+from portal.models import ApiKey
+
+MOST_SHOWN = 200
+
+
+@require_GET
+@never_cache
+def keys(request: Any, org: str) -> HttpResponse:
+    """Every key, those that work first."""
+    return _page(request, KeyForm())
+
+
+@require_POST
+@never_cache
+def create(request: Any, org: str) -> HttpResponse:
+    """Make a key; the answer shows it, this once."""
+    form = KeyForm(request.POST)
+    if not form.is_valid():
+        return _page(request, form)
+    try:
+        row, key = create_key(
+            organization_id=request.organization.pk,
+            name=form.cleaned_data["name"],
+            scope=form.cleaned_data["scope"],
+            expires_at=form.expires_at,
+            created_by_id=request.user.pk,
+        )
+    except KeyRefused as refused:
+        form.add_error(None, refused.text)
+        return _page(request, form)
+    request.record("key.created", row.name, row.scope, address=reverse("portal:api_keys", args=[org]))
+    return _page(request, KeyForm(), made=row, key=key)
+
+
+@require_POST
+@never_cache
+def renew(request: Any, org: str, key: uuid.UUID) -> HttpResponse:
+    """Put a new key in the place of one that works; the answer shows it, this once."""
+    old = get_object_or_404(ApiKey, organization=request.organization, pk=key)
+    try:
+        row, text = rotate(old, created_by_id=request.user.pk)
+    except KeyRefused as refused:
+        messages.error(request, refused.text)
+        return redirect("portal:api_keys", org)
+    request.record("key.rotated", row.name, address=reverse("portal:api_keys", args=[org]))
+    return _page(request, KeyForm(), made=row, key=text)
+
+
+@require_POST
+def end(request: Any, org: str, key: uuid.UUID) -> HttpResponse:
+    """Revoke a key."""
+    row = get_object_or_404(ApiKey, organization=request.organization, pk=key)
+    if revoke(row):
+        request.record("key.revoked", row.name)
+        messages.success(request, f"{row.name} works no more.")
+    else:
+        messages.info(request, f"{row.name} worked no more before.")
+    return redirect("portal:api_keys", org)
+
+
+def _page(request: Any, form: KeyForm, **shown: Any) -> HttpResponse:
+    rows = list(ApiKey.objects.filter(organization=request.organization).select_related("created_by")[:MOST_SHOWN])
+    context = {
+        "form": form,
+        "keys": sorted(rows, key=lambda row: not row.is_live),
+        "address": f"{settings.PORTAL_PUBLIC_URL}/api/public",
+        **shown,
+    }
+    return render(request, "portal/api_keys.html", context, status=422 if form.is_bound else 200)

@@ -1,0 +1,226 @@
+"""Ciphertext to nodes: one client, and 32 at once, from gunicorn as it is deployed and through nginx.
+
+Beside them, in turns: Debian's docker-registry with the same blobs, and nginx alone with the same files. Clients let
+the kernel throw away what comes, so that it is the servers that are measured; each checks how much came. Each of our
+transfers is of a session of its own node, which is what a token is good for.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+
+from tests.benchmarks import load
+from tests.benchmarks.figures import Figure, Plan, in_turns
+from tests.benchmarks.fleet import Fleet
+from tests.fakes.images import as_json, descriptor, digest_of
+from tests.interop.docker_registry import DockerRegistry
+
+CLIENTS, LAYERS, LAYER_BYTES = 32, 4, 64_000_000
+OCI = "application/vnd.oci.image"
+PIECE = 1024 * 1024
+NGINX = """\
+daemon off;
+worker_processes {workers};
+pid {home}/nginx.pid;
+error_log {home}/error.log;
+events {{}}
+http {{
+    access_log off;
+    sendfile on;
+    client_body_temp_path {home}/body;
+    proxy_temp_path {home}/proxy;
+    fastcgi_temp_path {home}/fastcgi;
+    uwsgi_temp_path {home}/uwsgi;
+    scgi_temp_path {home}/scgi;
+    server {{
+        listen 127.0.0.1:{port};
+        location / {{ proxy_pass {portal}; proxy_set_header Host $http_host; }}
+        location /-/blobs/ {{ internal; alias {blobs}/; }}
+        location /plain/ {{ alias {blobs}/; }}
+    }}
+}}
+"""
+
+
+def measure(plan: Plan) -> Iterator[Figure]:
+    """MB/s, and how much larger the web process has become."""
+    size = plan.bytes(LAYER_BYTES)
+    with Fleet(plan.folder / "portal") as fleet:
+        fleet.join(CLIENTS)
+        fleet.hands("group", name="app", sizes=[size] * LAYERS, replicas=CLIENTS)
+        fleet.hands("run", name="app")
+        stored = fleet.hands("stored", name="app")
+        with _registry(plan.folder, stored) as registry:
+            login = base64.b64encode(f"{registry.user}:{registry.password}".encode()).decode()
+
+            def theirs(clients: int) -> float:
+                paths = [f"/v2/team/app/blobs/{digest}" for digest, _ in stored]
+                return _transfer(registry.host, [(f"Basic {login}", _share(paths, n, clients)) for n in range(clients)])
+
+            before = fleet.web_memory()
+            for clients, name in ((1, "one"), (CLIENTS, str(CLIENTS))):
+                ours, peer = [], []
+                for run in range(plan.runs):
+                    for side in in_turns(("ours", "theirs"), run):
+                        if side == "ours":
+                            ours.append(_transfer(fleet.host, _sessions(fleet, stored, clients)))
+                        else:
+                            peer.append(theirs(clients))
+                yield Figure(f"delivery_to_{name}", median(ours), "MB/s", median(peer), "docker-registry, same blobs")
+            yield Figure("delivery_memory_growth", (fleet.web_memory() - before) / 1e6, "MB")
+    yield from _behind_nginx(plan, size)
+
+
+def _behind_nginx(plan: Plan, size: int) -> Iterator[Figure]:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        host = f"127.0.0.1:{probe.getsockname()[1]}"
+    public = {"PORTAL_DELIVERY": "accel", "PORTAL_PUBLIC_URL": f"http://{host}"}
+    with Fleet(plan.folder / "behind", **public) as fleet, _nginx(plan.folder / "nginx", host, fleet):
+        fleet.join(CLIENTS)
+        fleet.hands("group", name="app", sizes=[size] * LAYERS, replicas=CLIENTS)
+        fleet.hands("run", name="app")
+        stored = fleet.hands("stored", name="app")
+        blobs = fleet.folder / "blobs"
+        paths = [f"/plain/{Path(file).relative_to(blobs)}" for _, file in stored]
+        for clients, name in ((1, "one"), (CLIENTS, str(CLIENTS))):
+            ours, peer = [], []
+            for run in range(plan.runs):
+                for side in in_turns(("ours", "theirs"), run):
+                    if side == "ours":
+                        ours.append(_transfer(host, _sessions(fleet, stored, clients, host)))
+                    else:
+                        peer.append(_transfer(host, [("-", _share(paths, n, clients)) for n in range(clients)]))
+            yield Figure(f"delivery_by_nginx_to_{name}", median(ours), "MB/s", median(peer), "nginx alone, same files")
+
+
+def _share(paths: list[str], number: int, clients: int) -> list[str]:
+    """What one client fetches: a lone one all layers, one of many a layer."""
+    return paths if clients == 1 else [paths[number % len(paths)]]
+
+
+def _sessions(fleet: Fleet, stored: list[list[str]], clients: int, host: str = "") -> list[tuple[str, list[str]]]:
+    """For each client, the Authorization of a session of its own and the paths that it fetches there."""
+    host, found = host or fleet.host, []
+    for number, (node, secret) in enumerate(fleet.hands("tokens", name="app")[:clients]):
+        basic = "Basic " + base64.b64encode(f"{node}:{secret}".encode()).decode()
+        bearer = json.loads(load.body_of(host, load.get(host, "/v2/token", basic)))["token"]
+        paths = [f"/v2/acme/default/app/blobs/{digest}" for digest, _ in stored]
+        found.append((f"Bearer {bearer}", _share(paths, number, clients)))
+    return found
+
+
+def _transfer(host: str, clients: Sequence[tuple[str, list[str]]]) -> float:
+    """Let all clients fetch at once; return their bytes a second together, in MB."""
+    received, ready = [0] * len(clients), threading.Barrier(len(clients) + 1)
+    problems: list[BaseException] = []
+
+    def fetch(number: int, authorization: str, paths: list[str]) -> None:
+        try:
+            name, _, port = host.partition(":")
+            with socket.create_connection((name, int(port))) as connection:
+                ready.wait()
+                for path in paths:
+                    received[number] += _receive(connection, load.get(host, path, authorization))
+        except BaseException as error:
+            problems.append(error)
+
+    threads = [threading.Thread(target=fetch, args=(number, *each)) for number, each in enumerate(clients)]
+    for thread in threads:
+        thread.start()
+    ready.wait()
+    began = time.monotonic()
+    for thread in threads:
+        thread.join()
+    spent = time.monotonic() - began
+    if problems:
+        raise problems[0]
+    return sum(received) / spent / 1e6
+
+
+def _receive(connection: socket.socket, request: bytes) -> int:
+    """Ask for a blob and take its body; return how many bytes it has."""
+    connection.sendall(request)
+    head = b""
+    while b"\r\n\r\n" not in head:
+        head += connection.recv(1)
+    if not head.startswith(b"HTTP/1.1 200"):
+        raise RuntimeError(f"the blob was refused: {head[:200]!r}")
+    length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+    left, nowhere = length, bytearray(PIECE)
+    while left:
+        came = connection.recv_into(nowhere, min(left, PIECE), socket.MSG_TRUNC)  # TCP: thrown away by the kernel
+        if not came:
+            raise RuntimeError("the blob ended early")
+        left -= came
+    return length
+
+
+@contextmanager
+def _registry(folder: Path, stored: list[list[str]]) -> Iterator[DockerRegistry]:
+    """Debian's docker-registry with an image of the same ciphertext."""
+    layout, home = folder / "layout", folder / "docker-registry"
+    blobs = layout / "blobs" / "sha256"
+    blobs.mkdir(parents=True)
+    home.mkdir()
+    layers = []
+    for digest, file in stored:
+        (blobs / digest.removeprefix("sha256:")).symlink_to(file)
+        size = Path(file).stat().st_size
+        layers.append({"mediaType": f"{OCI}.layer.v1.tar+gzip+encrypted", "digest": digest, "size": size})
+    config = as_json({"architecture": "amd64", "os": "linux", "rootfs": {"type": "layers", "diff_ids": []}})
+    manifest_type = f"{OCI}.manifest.v1+json"
+    manifest = as_json(
+        {
+            "schemaVersion": 2,
+            "mediaType": manifest_type,
+            "config": descriptor(f"{OCI}.config.v1+json", config),
+            "layers": layers,
+        }
+    )
+    for raw in (config, manifest):
+        (blobs / digest_of(raw).removeprefix("sha256:")).write_bytes(raw)
+    index = {"schemaVersion": 2, "manifests": [descriptor(manifest_type, manifest)]}
+    (layout / "index.json").write_bytes(as_json(index))
+    (layout / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')
+    with DockerRegistry(home) as registry:
+        registry.push("team/app", "1.0", layout)
+        yield registry
+
+
+@contextmanager
+def _nginx(home: Path, host: str, fleet: Fleet) -> Iterator[None]:
+    program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
+    if program is None:
+        raise RuntimeError("this benchmark needs nginx")
+    home.mkdir()
+    blobs, port = fleet.folder / "blobs", host.partition(":")[2]
+    for each in (home, fleet.folder, fleet.folder.parent, blobs):
+        each.chmod(0o755)
+    config = NGINX.format(home=home, port=port, portal=fleet.own_url, blobs=blobs, workers=2)
+    (home / "nginx.conf").write_text("user root;\n" + config)
+    with (home / "log").open("wb") as log:
+        process = subprocess.Popen([program, "-p", str(home), "-c", str(home / "nginx.conf")], stdout=log, stderr=log)
+    try:
+        end = time.monotonic() + 20
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", int(port)), timeout=2).close()
+                break
+            except OSError:
+                if process.poll() is not None or time.monotonic() > end:
+                    raise RuntimeError((home / "log").read_text()) from None
+                time.sleep(0.05)
+        yield
+    finally:
+        process.terminate()
+        process.wait(20)

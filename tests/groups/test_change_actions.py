@@ -1,0 +1,122 @@
+"""Another image for a group: pulled first, then taken over; what happens to whatever was before."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from groups import actions
+from groups.change_actions import change, replace_image
+from groups.ingest import settle
+from groups.ingest.claim import claim
+from groups.models import ContainerGroup, Failure, Image, Instance
+from groups.states import Stale, move
+from groups.sweep import remove_images
+from registries.failures import ImageNotFound
+from registries.oci.reference import parse
+from tests.groups.pulls import make_credential, make_group
+
+OLD = "registry.example.com/team/app:1"
+NEW = "registry.example.com/team/app:2"
+
+
+@pytest.fixture
+def group(project: Any) -> ContainerGroup:
+    """Running, with two instances."""
+    group = make_group(project, OLD, replicas=2)
+    Image.objects.update(status="ready")
+    move(group, to="stopped")
+    return actions.start(group)
+
+
+def replaced(group: ContainerGroup, credential: Any = None) -> Image:
+    replace_image(group, reference=parse(NEW), credential=credential)
+    assert group.next_image is not None
+    return group.next_image
+
+
+def test_what_runs_goes_on_until_the_new_one_is_here(group: ContainerGroup) -> None:
+    before = set(Instance.objects.values_list("pk", flat=True))
+    image = replaced(group)
+    assert set(Instance.objects.values_list("pk", flat=True)) == before
+
+    held = claim(image.pk)
+    assert held is not None
+    settle.finish(held)
+
+    group.refresh_from_db()
+    assert (group.image_id, group.next_image_id, group.version, group.status) == (image.pk, None, 2, "deploying")
+    assert Instance.objects.count() == 2
+    assert not before & set(Instance.objects.values_list("pk", flat=True))
+
+
+def test_one_that_can_not_be_pulled_changes_nothing(group: ContainerGroup) -> None:
+    credential = make_credential(group.organization, "registry.example.com")
+    image = replaced(group, credential)
+    held = claim(image.pk)
+    assert held is not None
+    settle.fail(
+        held, ImageNotFound(registry="registry.example.com", repository="team/app", version="2"), step="manifest"
+    )
+
+    group.refresh_from_db()
+    assert (group.status, group.image.reference, group.version) == ("deploying", OLD, 1)
+    assert Failure.objects.get().group == group
+    credential.refresh_from_db()
+    assert not credential.is_live
+
+
+def test_the_sweep_leaves_what_is_awaited_and_takes_what_was_replaced(group: ContainerGroup, settings: Any) -> None:
+    settings.PORTAL_BLOB_GRACE_SECONDS = 0
+    old = group.image_id
+    image = replaced(group)
+    assert remove_images() == 0
+    held = claim(image.pk)
+    assert held is not None
+    settle.finish(held)
+
+    assert remove_images() == 1
+    assert not Image.objects.filter(pk=old).exists()
+
+
+def test_a_third_image_takes_the_place_of_the_second(group: ContainerGroup) -> None:
+    credential = make_credential(group.organization, "registry.example.com")
+    second = replaced(group, credential)
+
+    replace_image(group, reference=parse("registry.example.com/team/app:3"), credential=None)
+
+    assert not Image.objects.filter(pk=second.pk).exists()
+    credential.refresh_from_db()
+    assert not credential.is_live
+
+
+@pytest.mark.parametrize("status", ["pending", "failed"])
+def test_a_group_without_an_image_waits_for_the_new_one(project: Any, status: str) -> None:
+    group = make_group(project, OLD)
+    old = group.image_id
+    if status == "failed":
+        Image.objects.update(status="failed")
+        move(group, to="failed")
+
+    replace_image(group, reference=parse(NEW), credential=None)
+
+    assert (group.status, group.image.reference, group.next_image) == ("pending", NEW, None)
+    assert not Image.objects.filter(pk=old).exists()
+
+
+def test_deleting_takes_both_images(group: ContainerGroup) -> None:
+    replaced(group)
+
+    actions.delete(group)
+
+    assert not Image.objects.exists()
+
+
+def test_a_group_that_is_gone_is_stale(group: ContainerGroup) -> None:
+    ContainerGroup.objects.all().delete()
+
+    with pytest.raises(Stale):
+        replace_image(group, reference=parse(NEW), credential=None)
+    with pytest.raises(Stale):
+        change(group, options={})

@@ -1,0 +1,267 @@
+"""What an organization may have at once, one after the other and at the same time."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import connection, connections
+from django.test import Client
+
+from groups import actions, jobs, quotas
+from groups.checks import start_check
+from groups.ingest.claim import claim
+from groups.models import Blob, ContainerGroup, Image, Layer
+from groups.story import tell
+from groups.sweep import wake_pulls
+from portal.models import Organization
+from registries.oci.reference import parse
+from tests.fakes.registry import FakeRegistry
+from tests.groups.pulls import make_credential, make_group
+
+IMAGE = "registry.example.com/team/app:1"
+
+
+def allow(organization: Any, **limits: int) -> None:
+    Organization.objects.filter(pk=organization.pk).update(**limits)
+
+
+def at_once(*works: Callable[[], Any]) -> list[Any]:
+    """Do all of it in threads that begin together; return what came of each, in no order."""
+    begin, done = threading.Barrier(len(works)), []
+
+    def run(work: Callable[[], Any]) -> None:
+        begin.wait()
+        try:
+            done.append(work())
+        except Exception as error:
+            done.append(error)
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=run, args=(work,)) for work in works]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return done
+
+
+def test_without_limits_nothing_is_refused(project: Any) -> None:
+    for number in range(3):
+        make_group(project, IMAGE, name=f"app-{number}", replicas=500)
+    assert quotas.usage(project.organization_id) == quotas.Usage(groups=3, replicas=1500, stored_bytes=0, pulls=0)
+
+
+def test_no_group_more_than_allowed(acme: Any, project: Any) -> None:
+    allow(acme, max_groups=1)
+    make_group(project, IMAGE, name="first")
+    with pytest.raises(quotas.GroupQuotaReached) as refused:
+        make_group(project, IMAGE, name="second")
+    assert "has 1 container groups, and may have 1" in refused.value.said
+    assert "ask support" in refused.value.said
+    assert Image.objects.count() == 1
+
+
+def test_replicas_count_together_and_fewer_always_fit(acme: Any, project: Any) -> None:
+    allow(acme, max_replicas=5)
+    group = make_group(project, IMAGE, name="first", replicas=3)
+    with pytest.raises(quotas.ReplicaQuotaReached):
+        make_group(project, IMAGE, name="second", replicas=3)
+    make_group(project, IMAGE, name="second", replicas=2)
+    with pytest.raises(quotas.ReplicaQuotaReached):
+        actions.scale(group, 4)
+    allow(acme, max_replicas=1)
+    assert actions.scale(group, 2).replicas == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_at_once_one_is_refused(acme: Any, project: Any) -> None:
+    allow(acme, max_groups=1)
+    done = at_once(*(lambda name=name: make_group(project, IMAGE, name=name) for name in ("one", "two", "three")))
+    assert sorted(type(each).__name__ for each in done) == ["ContainerGroup", "GroupQuotaReached", "GroupQuotaReached"]
+    assert ContainerGroup.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_that_grow_at_once_one_is_refused(acme: Any, project: Any) -> None:
+    groups = [make_group(project, IMAGE, name=name) for name in ("one", "two")]
+    allow(acme, max_replicas=10)
+    done = at_once(*(lambda group=group: actions.scale(group, 9) for group in groups))
+    assert sorted(type(each).__name__ for each in done) == ["ContainerGroup", "ReplicaQuotaReached"]
+    assert quotas.usage(acme.pk).replicas == 10
+
+
+def test_only_so_many_pulls_at_once(acme: Any, project: Any, woken: list[str]) -> None:
+    allow(acme, max_pulls=1)
+    first, second = (make_group(project, IMAGE, name=name) for name in ("first", "second"))
+    assert claim(first.image_id) is not None
+    assert claim(second.image_id) is None
+    second = ContainerGroup.objects.select_related("image__organization").get(pk=second.pk)
+    assert tell(second).sentence == "Waiting its turn: this organization pulls 1 image at once."
+    assert (second.status, second.image.status) == ("pending", "queued")
+
+    Image.objects.update(created_at="2026-01-01T00:00:00Z")
+    woken.clear()
+    assert wake_pulls() == 0
+    assert woken == []
+    Image.objects.filter(pk=first.image_id).update(status="failed")
+    assert wake_pulls() == 1
+    assert claim(second.image_id) is not None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_workers_at_once_one_gets_a_pull(acme: Any, project: Any, woken: list[str]) -> None:
+    allow(acme, max_pulls=1)
+    groups = [make_group(project, IMAGE, name=f"app-{number}") for number in range(3)]
+    done = at_once(*(lambda group=group: claim(group.image_id) for group in groups))
+    assert sum(each is not None for each in done) == 1, done
+    assert Image.objects.filter(status="pulling").count() == 1
+
+
+@pytest.fixture
+def woken(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    sent: list[str] = []
+    monkeypatch.setattr(
+        "groups.wakeups._enqueue",
+        lambda queue, function, row_id: sent.append(row_id) if function == "groups.jobs.pull" else None,
+    )
+    return sent
+
+
+@pytest.fixture
+def registry() -> Any:
+    with FakeRegistry() as fake:
+        fake.push_image("team/app", "1", [os.urandom(60_000), os.urandom(30_000)])
+        fake.push_image("team/other", "1", [os.urandom(50_000)])
+        yield fake
+
+
+@pytest.mark.django_db(transaction=True)
+def test_whoever_ends_wakes_the_next(
+    acme: Any, project: Any, registry: FakeRegistry, woken: list[str], blobs: Any
+) -> None:
+    allow(acme, max_pulls=1)
+    first, second = (make_group(project, f"{registry.host}/team/app:1", name=name) for name in ("first", "second"))
+    woken.clear()
+    jobs.pull(str(first.image_id))
+    assert woken == [str(second.image_id)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_storage_that_is_full_refuses_before_a_layer_is_asked_for(
+    acme: Any, project: Any, registry: FakeRegistry, woken: list[str], blobs: Any
+) -> None:
+    allow(acme, max_stored_bytes=100_000)
+    first = make_group(project, f"{registry.host}/team/app:1", name="first")
+    jobs.pull(str(first.image_id))
+    assert Image.objects.get(pk=first.image_id).status == "ready"
+    assert 90_000 <= quotas.usage(acme.pk).stored_bytes <= 91_000
+
+    # The same layers again cost nothing.
+    again = make_group(project, f"{registry.host}/team/app:1", name="again")
+    jobs.pull(str(again.image_id))
+    assert Image.objects.get(pk=again.image_id).status == "ready"
+
+    third = make_group(project, f"{registry.host}/team/other:1", name="third")
+    jobs.pull(str(third.image_id))
+    failure = third.failures.get()
+    assert (failure.code, failure.step) == ("storage_quota_reached", "size")
+    assert "of at most 100 kB, and the image needs 50" in failure.words.text
+    assert "Delete groups" in failure.words.remedy
+    assert not Layer.objects.filter(image=third.image_id).exists()
+
+    actions.delete(again)
+    actions.delete(first)
+    assert quotas.usage(acme.pk).stored_bytes == 0
+    actions.retry(ContainerGroup.objects.get(pk=third.pk), credential=None)
+    jobs.pull(str(ContainerGroup.objects.get(pk=third.pk).image_id))
+    assert ContainerGroup.objects.get(pk=third.pk).status == "stopped"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_pulls_at_once_do_not_fill_it_over(
+    acme: Any, project: Any, registry: FakeRegistry, woken: list[str], blobs: Any
+) -> None:
+    allow(acme, max_stored_bytes=100_000)
+    groups = [make_group(project, f"{registry.host}/team/{name}:1", name=name) for name in ("app", "other")]
+    at_once(*(lambda group=group: jobs.pull(str(group.image_id)) for group in groups))
+    assert sorted(Image.objects.values_list("status", flat=True)) == ["failed", "ready"]
+    assert sum(Blob.objects.values_list("size", flat=True)) <= 100_000
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("own", "portals", "status"), [(50_000, 10**9, "failed"), (10**9, 50_000, "ready")])
+def test_an_images_own_cap_goes_both_ways(
+    acme: Any, project: Any, registry: FakeRegistry, woken: list[str], blobs: Any, settings: Any,
+    own: int, portals: int, status: str,
+) -> None:  # fmt: skip
+    settings.PORTAL_MAX_IMAGE_BYTES = portals
+    allow(acme, max_image_bytes=own)
+    group = make_group(project, f"{registry.host}/team/app:1")
+    row = start_check(organization_id=acme.pk, reference=parse(f"{registry.host}/team/app:1"), credential=None)
+    jobs.pull(str(group.image_id))
+    jobs.check(str(row.pk))
+    row.refresh_from_db()
+    assert Image.objects.get(pk=group.image_id).status == status
+    assert (row.status, row.limit) == ("failed" if status == "failed" else "done", own)
+
+
+class TestPages:
+    """Members hear what is so, and the way out."""
+
+    @pytest.fixture
+    def member(self, bob: Any, as_user: Any) -> Client:
+        return as_user(bob)
+
+    def test_a_new_group(self, member: Client, acme: Any, project: Any) -> None:
+        allow(acme, max_groups=1)
+        make_group(project, IMAGE, name="first")
+        typed = {"image": IMAGE, "name": "second", "replicas": "1", "cpu": "1", "memory_mb": "512"}
+        answer = member.post("/o/acme/default/groups/new/", typed | {"restart_policy": "always", "credential": ""})
+        assert answer.status_code in (409, 422)
+        text = answer.content.decode()
+        assert "may have 1." in text
+        assert "ask support for more" in text
+        assert ContainerGroup.objects.count() == 1
+
+    def test_starting_while_suspended(self, member: Client, acme: Any, project: Any) -> None:
+        group = make_group(project, IMAGE)
+        ContainerGroup.objects.filter(pk=group.pk).update(status="stopped")
+        Organization.objects.filter(pk=acme.pk).update(suspended_at="2026-01-01T00:00:00Z", suspended_because="Unpaid.")
+        answer = member.post("/o/acme/default/groups/app/start/", follow=True)
+        text = answer.content.decode()
+        assert "Nothing can be started" in text
+        assert "Acme is suspended" in text
+        assert "Unpaid." in text
+        group.refresh_from_db()
+        assert group.status == "stopped"
+
+    def test_checking_while_suspended(self, member: Client, acme: Any, project: Any) -> None:
+        Organization.objects.filter(pk=acme.pk).update(suspended_at="2026-01-01T00:00:00Z")
+        answer = member.post("/o/acme/default/groups/new/check/", {"image": IMAGE, "credential": ""})
+        assert "Nothing can be started, pulled or checked" in answer.content.decode()
+
+
+def test_each_refusal_has_words_and_a_way_out() -> None:
+    values = {"used": 1, "limit": 1, "more": 1}
+    for refusal in quotas.Refused.__subclasses__():
+        refused = refusal(**values)
+        assert refused.code
+        assert refused.said.endswith((".",))
+        assert "upport" in refused.said
+        assert "{" not in refused.said
+
+
+def test_a_limited_organization_is_locked_in_one_order(acme: Any, project: Any) -> None:
+    """Organization, image, group: whoever locks the other way round waits for ever."""
+    if connection.vendor != "postgresql":
+        assert connection.vendor == "sqlite"  # one writer: no order to keep
+    allow(acme, max_groups=5, max_replicas=50, max_stored_bytes=10**9, max_pulls=2)
+    credential = make_credential(acme, "registry.example.com")
+    group = make_group(project, IMAGE, credential=credential)
+    claimed = claim(group.image_id)
+    assert claimed is not None

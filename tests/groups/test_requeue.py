@@ -1,0 +1,106 @@
+"""An operator has a pull begin again, and whoever had it writes nothing more."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from groups import actions
+from groups.ingest import settle
+from groups.ingest.claim import claim
+from groups.models import ContainerGroup, Image
+from groups.states import Stale
+from registries.failures import AccessDenied, RegistryUnreachable
+from tests.groups.pulls import make_credential, make_group
+
+IMAGE = "registry.example.com/team/app:1"
+
+
+@pytest.fixture(autouse=True)
+def woken(monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any) -> list[str]:
+    sent: list[str] = []
+    monkeypatch.setattr("groups.actions.wake_pull", lambda image_id: sent.append(str(image_id)))
+    monkeypatch.setattr("groups.ingest.settle.wake_pull", lambda image_id: sent.append(str(image_id)))
+    return sent
+
+
+def test_one_that_waits_is_due_at_once(project: Any, woken: list[str]) -> None:
+    group = make_group(project, IMAGE)
+    claimed = claim(group.image_id)
+    assert claimed is not None
+    settle.fail(claimed, RegistryUnreachable(host="x", reason="y"), step="connect")
+    woken.clear()
+    image = Image.objects.get(pk=group.image_id)
+    assert image.not_before is not None
+
+    assert actions.requeue(image)
+
+    image = Image.objects.get(pk=group.image_id)
+    assert (image.status, woken) == ("queued", [str(image.pk)])
+    assert image.not_before is None
+    assert claim(image.pk) is not None
+
+
+def test_a_stuck_worker_loses_it_and_writes_nothing_more(project: Any, woken: list[str]) -> None:
+    group = make_group(project, IMAGE)
+    stuck = claim(group.image_id)
+    assert stuck is not None
+    woken.clear()
+
+    assert actions.requeue(Image.objects.get(pk=group.image_id))
+
+    image = Image.objects.get(pk=group.image_id)
+    assert (image.status, image.lease, woken) == ("queued", None, [str(image.pk)])
+    assert not stuck.renew()
+    with pytest.raises(Stale):
+        settle.finish(stuck)
+    with pytest.raises(Stale):
+        settle.fail(stuck, AccessDenied(host="x"), step="connect")
+    fresh = claim(image.pk)
+    assert fresh is not None
+    with pytest.raises(Stale):
+        settle.release(stuck)
+    with fresh.fenced():
+        pass
+
+
+def fail(group: ContainerGroup) -> Image:
+    claimed = claim(group.image_id)
+    assert claimed is not None
+    settle.fail(claimed, AccessDenied(host="x"), step="manifest")
+    return Image.objects.select_related("credential").get(pk=group.image_id)
+
+
+def test_one_that_failed_begins_anew_where_it_needs_no_secret(project: Any) -> None:
+    group = make_group(project, IMAGE)
+    failed = fail(group)
+    assert actions.requeue(failed)
+    group.refresh_from_db()
+    assert (group.status, group.image.status) == ("pending", "queued")
+    assert group.failures.count() == 1
+    assert not Image.objects.filter(pk=failed.pk).exists()
+
+
+def test_one_whose_secret_is_destroyed_is_the_members_to_retry(acme: Any, project: Any) -> None:
+    group = make_group(project, IMAGE, credential=make_credential(acme, "registry.example.com"))
+    assert not actions.requeue(fail(group))
+    group.refresh_from_db()
+    assert group.status == "failed"
+
+
+def test_one_whose_secret_is_held_for_an_hour_begins_anew(acme: Any, project: Any) -> None:
+    held = make_credential(acme, "registry.example.com", hold="hour")
+    group = make_group(project, IMAGE, credential=held)
+    assert actions.requeue(fail(group))
+    group.refresh_from_db()
+    assert (group.status, group.image.credential) == ("pending", held)
+
+
+def test_what_is_ready_or_gone_has_nothing_to_do(project: Any) -> None:
+    group = make_group(project, IMAGE)
+    Image.objects.filter(pk=group.image_id).update(status="ready")
+    image = Image.objects.get(pk=group.image_id)
+    assert not actions.requeue(image)
+    image.status = "pulling"
+    assert not actions.requeue(image)

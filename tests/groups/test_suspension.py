@@ -1,0 +1,122 @@
+"""Suspending an organization ends what goes on, and lets nothing begin until it is resumed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from groups import actions, suspension
+from groups.delivery import tokens
+from groups.delivery.sessions import SessionClosed, bearer_of, open_session
+from groups.ingest.claim import claim
+from groups.models import ContainerGroup, Image, Instance, Node, NodeManifest, NodeToken
+from groups.nodes.scheduler import assign
+from groups.quotas import OrganizationSuspended
+from groups.states import Stale
+from groups.sweep import sweep
+from portal.actions import resume, suspend
+from portal.models import Organization
+from registries.models import Credential
+from tests.groups.pulls import make_credential, make_group
+
+IMAGE = "registry.example.com/team/app:1"
+
+
+@pytest.fixture(autouse=True)
+def _no_redis(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("groups.wakeups._enqueue", lambda queue, function, row_id: None)
+
+
+def running(project: Any, name: str = "runs") -> tuple[ContainerGroup, NodeToken, str]:
+    """A group on a node that is in the middle of its download: with its token and bearer."""
+    group = make_group(project, IMAGE, name=name)
+    Image.objects.filter(pk=group.image_id).update(status="ready")
+    ContainerGroup.objects.filter(pk=group.pk).update(status="deploying")
+    node = Node.objects.create(name="node", public_key="the key", cpu=16, memory_mb=60000)
+    instance = Instance.objects.create(group=group, node=node, state="downloading")
+    manifest = NodeManifest.objects.create(image_id=group.image_id, node=node, digest="sha256:0", body=b"{}")
+    secret, token = tokens.mint(instance, manifest)
+    tokens.redeem(secret, str(node.pk), "127.0.0.1")
+    group.refresh_from_db()
+    return group, token, bearer_of(token.id)
+
+
+def test_all_of_it_ends(acme: Any, project: Any, mallory: Any) -> None:
+    group, token, bearer = running(project)
+    assert open_session(bearer).pk == token.pk
+    credential = make_credential(acme, "registry.example.com")
+    pulling = make_group(project, IMAGE, name="pulling", credential=credential)
+    queued = make_group(project, IMAGE, name="queued")
+    Image.objects.filter(pk=queued.image_id).update(not_before="2126-01-01T00:00:00Z")
+    worker = claim(pulling.image_id)
+    assert worker is not None
+    other = mallory.organizations.get()
+    bystander = make_group(other.projects.get(), IMAGE)
+
+    assert suspend(acme, because="Unpaid since May.")
+
+    group.refresh_from_db()
+    assert group.status == "stopped"
+    assert Instance.objects.get().state == "stopping"
+    with pytest.raises(SessionClosed):
+        open_session(bearer)
+    token.refresh_from_db()
+    assert token.ended_because == "suspended"
+    for each in (pulling, queued):
+        each.refresh_from_db()
+        assert each.status == "failed"
+        assert each.failures.get().code == "organization_suspended"
+        assert "Ask support" in each.failures.get().words.remedy
+    with pytest.raises(Stale), worker.fenced():
+        pass
+    assert Credential.objects.get().destroyed_because == "settled"
+    bystander.refresh_from_db()
+    assert bystander.status == "pending"
+    assert not suspend(acme, because="Twice.")
+    acme.refresh_from_db()
+    assert acme.suspended_because == "Unpaid since May."
+
+
+def test_nothing_begins_until_it_is_resumed(acme: Any, project: Any) -> None:
+    group = make_group(project, IMAGE)
+    suspend(acme, because="Unpaid.")
+    group.refresh_from_db()
+    for attempt in (
+        lambda: make_group(project, IMAGE, name="new"),
+        lambda: actions.retry(group, credential=None),
+    ):
+        with pytest.raises(OrganizationSuspended):
+            attempt()
+    ContainerGroup.objects.filter(pk=group.pk).update(status="stopped")
+    group.refresh_from_db()
+    with pytest.raises(OrganizationSuspended):
+        actions.start(group)
+
+    assert resume(acme)
+    assert not resume(acme)
+    group.refresh_from_db()
+    assert group.status == "stopped", "nothing starts by itself"
+    assert actions.start(group).status == "deploying"
+
+
+def test_what_slipped_through_is_neither_taken_nor_kept(acme: Any, project: Any) -> None:
+    """As if a pull with autostart had ended in the very moment."""
+    Organization.objects.filter(pk=acme.pk).update(suspended_at="2026-01-01T00:00:00Z")
+    acme.refresh_from_db()
+    Organization.objects.filter(pk=acme.pk).update(suspended_at=None)
+    group = make_group(project, IMAGE, replicas=2)
+    queued = make_group(project, IMAGE, name="queued")
+    Organization.objects.filter(pk=acme.pk).update(suspended_at=acme.suspended_at)
+    Image.objects.filter(pk=group.image_id).update(status="ready")
+    ContainerGroup.objects.filter(pk=group.pk).update(status="deploying")
+    Instance.objects.create(group=group)
+    node = Node.objects.create(name="node", public_key="the key", cpu=16, memory_mb=60000)
+    assert assign(node) == []
+    assert claim(queued.image_id) is None
+
+    assert sweep()["suspended_ended"] == 2
+    group.refresh_from_db()
+    queued.refresh_from_db()
+    assert (group.status, queued.status) == ("stopped", "failed")
+    assert suspension.sweep() == 0

@@ -1,0 +1,244 @@
+"""The whole table: each operation, for each kind of key, an organization's own and a stranger's.
+
+Operations are read from the APIs, so one that is added is tested here without being named.
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from portal.api import public, v1
+from portal.api_keys import create_key, revoke
+from portal.models import ApiKey
+from tests.groups.pulls import make_group
+from tests.portal.api.conftest import CONTAINERS, Speaker, a_group
+
+OPERATIONS = {
+    operation.operation_id: (method, f"/api/{name}{path}")
+    for name, api in {"public": public, "v1": v1}.items()
+    for _, router in api._routers
+    for path, view in router.path_operations.items()
+    for operation in view.operations
+    for method in operation.methods
+}
+WRITING = sorted(name for name, (method, _) in OPERATIONS.items() if method != "GET")
+NOBODY = "00000000-0000-4000-8000-000000000000"
+
+pytestmark = pytest.mark.django_db
+
+
+def address(name: str, **instead: str) -> tuple[str, str]:
+    method, path = OPERATIONS[name]
+    values = {
+        "organization_name": "acme",
+        "project_name": "default",
+        "container_group_name": "app",
+        "container_group_instance_id": NOBODY,
+    } | instead
+    return method, path.format(**values)
+
+
+@pytest.fixture
+def app(project: Any) -> Any:
+    return make_group(project, "registry.example.com/team/app:1")
+
+
+@pytest.fixture
+def stranger(mallory: Any) -> Speaker:
+    organization = mallory.memberships.get().organization
+    return Speaker(create_key(organization_id=organization.pk, name="m", scope="write")[1])
+
+
+def same(answer: Any) -> dict[str, Any]:
+    return {name: value for name, value in answer.json().items() if name != "request_id"}
+
+
+def test_there_is_something_to_test() -> None:
+    assert len(OPERATIONS) >= 20
+    assert len(WRITING) >= 9
+
+
+@pytest.mark.parametrize("name", sorted(OPERATIONS))
+class TestEachOperation:
+    def test_without_a_key_that_works(self, name: str, app: Any, project: Any) -> None:
+        method, path = address(name)
+        past = timezone.now() - timedelta(seconds=1)
+        _, expired = create_key(organization_id=project.organization_id, name="x", scope="write", expires_at=past)
+        row, revoked = create_key(organization_id=project.organization_id, name="x", scope="write")
+        revoke(row)
+
+        answers = [Speaker(key).call(method, path) for key in ("", "nonsense", "drayage_" + "A" * 43, expired, revoked)]
+
+        assert {answer.status_code for answer in answers} == {401}
+        assert all(same(answer) == same(answers[0]) for answer in answers)
+
+    def test_a_strangers_key(self, name: str, app: Any, stranger: Speaker) -> None:
+        there = stranger.call(*address(name), {})
+        nowhere = stranger.call(*address(name, organization_name="no-such-organization"), {})
+
+        assert there.status_code == nowhere.status_code == 404
+        assert same(there) == same(nowhere)
+
+    def test_what_another_organization_has(self, name: str, app: Any, stranger: Speaker) -> None:
+        """Below one's own organization a stranger's group is as little there as nobody's."""
+        if "container_group_name" not in OPERATIONS[name][1]:
+            return
+        there = stranger.call(*address(name, organization_name="umbrella"), {})
+        nowhere = stranger.call(*address(name, organization_name="umbrella", container_group_name="nobody"), {})
+
+        assert there.status_code == nowhere.status_code == 404
+        assert same(there) == same(nowhere)
+
+    def test_each_scope(self, name: str, app: Any, speaks: Any) -> None:
+        method, path = address(name)
+
+        reads, writes = (speaks(scope).call(method, path, {} if method != "GET" else None) for scope in ApiKey.Scope)
+
+        if method == "GET":
+            assert reads.status_code == writes.status_code
+            assert reads.status_code in (200, 404)
+        else:
+            assert (reads.status_code, reads.json()["code"]) == (403, "read_only")
+            assert writes.status_code in (200, 202, 400, 404, 409)
+
+    def test_another_method(self, name: str, app: Any, speaks: Any) -> None:
+        answer = speaks().call("PUT", address(name)[1], {})
+
+        assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
+
+
+def test_another_organization_takes_no_longer_to_be_denied(app: Any, stranger: Speaker) -> None:
+    """Neither is looked up: the same queries, whether it is there or not."""
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
+
+    counted = []
+    for organization in ("acme", "nobody-at-all"):
+        with CaptureQueriesContext(
+            connection,
+        ) as queries:
+            stranger.get(CONTAINERS.replace("acme", organization))
+        counted.append([each["sql"].split(" WHERE ")[0] for each in queries if "UPDATE" not in each["sql"]])
+    assert counted[0] == counted[1]
+
+
+class TestRate:
+    def test_a_key_may_call_so_often(self, speaks: Any, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        settings.PORTAL_API_CALLS_A_MINUTE = 3
+        monkeypatch.setattr(time, "time", lambda: 1_000_020.0)
+        speaker, other = speaks(), speaks()
+
+        answers = [speaker.get(CONTAINERS) for _ in range(4)]
+
+        assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
+        assert [answer["RateLimit-Remaining"] for answer in answers] == ["2", "1", "0", "0"]
+        assert answers[3]["Retry-After"] == answers[3]["RateLimit-Reset"] == "60"
+        assert answers[3].json()["code"] == "too_many_calls"
+        assert other.get(CONTAINERS).status_code == 200
+        monkeypatch.setattr(time, "time", lambda: 1_000_080.0)
+        assert speaker.get(CONTAINERS).status_code == 200
+
+    def test_processes_share_the_count_in_redis(self, tmp_path: Any) -> None:
+        import subprocess
+
+        from portal.api.rate import Counter
+        from portal.services import _redis_binary
+
+        socket = tmp_path / "redis.sock"
+        command = [_redis_binary(), "--port", "0", "--unixsocket", str(socket), "--save", "", "--dir", str(tmp_path)]
+        server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        try:
+            end = time.monotonic() + 10
+            while not socket.exists():
+                assert time.monotonic() < end, "Redis does not come up"
+                time.sleep(0.02)
+            one, two = Counter(f"unix://{socket}"), Counter(f"unix://{socket}")
+            assert [one.add("key", 1), two.add("key", 1), one.add("key", 1), one.add("key", 2)] == [1, 2, 3, 1]
+            for each in (one, two):
+                each._redis.close()
+        finally:
+            server.terminate()
+            server.wait()
+
+    def test_without_redis_each_counts_for_itself_and_asks_no_more(self) -> None:
+        from portal.api.rate import Counter
+
+        counter = Counter("redis://127.0.0.1:1/0")
+        assert [counter.add("key", 1) for _ in range(3)] == [1, 2, 3]
+        assert counter._away_until > time.monotonic()
+
+
+class TestReading:
+    @pytest.mark.parametrize(
+        "body",
+        [
+            b"",
+            b"[]",
+            b"null",
+            b"{",
+            b'{"name": "a", "name": "b"}',
+            b'{"replicas": 1e400}',
+            b'{"replicas": ' + b"9" * 5000 + b"}",
+            b'{"replicas": NaN}',
+            b"[" * 100_000,
+            b'{"a":' * 5000 + b"1" + b"}" * 5000,
+            b'{"name": "\\ud800"}',
+            b"\xff\xfe",
+        ],
+    )
+    def test_what_can_be_read_in_two_ways_or_not_at_all(self, speaks: Any, body: bytes) -> None:
+        answer = speaks().post(CONTAINERS, body)
+
+        assert answer.status_code in (400, 415), answer.content
+        assert answer["Content-Type"] == "application/problem+json"
+
+    def test_what_is_too_large(self, speaks: Any) -> None:
+        answer = speaks().post(CONTAINERS, a_group(container={"image": "x" * 1_100_000}))
+
+        assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
+
+    def test_another_media_type(self, speaks: Any) -> None:
+        answer = speaks().call("POST", CONTAINERS, "name=app", kind="application/x-www-form-urlencoded")
+
+        assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_media_type")
+
+    def test_an_address_that_is_none(self, speaks: Any) -> None:
+        answer = speaks().get("/api/public/nothing")
+
+        assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+        assert answer.json()["request_id"] == answer["X-Request-Id"]
+
+
+@pytest.mark.parametrize("broken", ["portal.api.access.recognise", "groups.api.found.find_project"])
+def test_without_its_database_it_is_not_available(speaks: Any, broken: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from django.db import OperationalError
+
+    def away(*arguments: Any) -> Any:
+        raise OperationalError("could not connect to db.internal as user drayage")
+
+    speaker = speaks()
+    monkeypatch.setattr(broken, away)
+
+    answer = speaker.get(CONTAINERS)
+
+    assert (answer.status_code, answer.json()["code"]) == (503, "not_available")
+    assert answer["Retry-After"]
+    assert b"db.internal" not in answer.content
+
+
+def test_a_mistake_of_ours_tells_nothing(speaks: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*arguments: Any) -> Any:
+        raise ZeroDivisionError("canary-77aa")
+
+    speaker = speaks()
+    monkeypatch.setattr("groups.api.found.find_project", broken)
+
+    answer = speaker.get(CONTAINERS)
+
+    assert (answer.status_code, answer.json()["code"]) == (500, "unexpected")
+    assert b"canary" not in answer.content

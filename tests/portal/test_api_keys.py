@@ -1,0 +1,133 @@
+"""API keys: shown once, kept as a hash, bounded, rotated, revoked; their page and their command."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.utils import timezone
+
+from portal import api_keys
+from portal.api_keys import KeyRefused, create_key, recognise, revoke, rotate
+from portal.models import Activity, ApiKey
+
+PAGE = "/o/acme/settings/api-keys/"
+
+
+def test_a_key_is_known_again_and_stands_nowhere(acme: Any) -> None:
+    row, key = create_key(organization_id=acme.pk, name="ci", scope="read")
+
+    assert re.fullmatch(r"drayage_[A-Za-z0-9_-]{43}", key)
+    assert recognise(key) == row
+    kept = str(ApiKey.objects.values().get())
+    assert key not in kept
+    assert key[len(row.prefix) :] not in kept
+
+
+@pytest.mark.parametrize("wrong", ["", "drayage_", "drayage_" + "A" * 43, "x" * 5000, "drayage_ü", "DRAYAGE_x"])
+def test_anything_else_is_not_known(acme: Any, wrong: str) -> None:
+    create_key(organization_id=acme.pk, name="ci", scope="read")
+
+    assert recognise(wrong) is None
+
+
+def test_its_use_is_noted_once_a_minute(acme: Any) -> None:
+    row, key = create_key(organization_id=acme.pk, name="ci", scope="read")
+    recognise(key)
+    row.refresh_from_db()
+    first = row.last_used_at
+    recognise(key)
+    row.refresh_from_db()
+
+    assert first is not None
+    assert row.last_used_at == first
+    ApiKey.objects.update(last_used_at=timezone.now() - timedelta(seconds=61))
+    recognise(key)
+    row.refresh_from_db()
+    assert row.last_used_at is not None
+    assert row.last_used_at >= first
+
+
+def test_it_ends_when_it_expires_or_is_revoked(acme: Any) -> None:
+    past = timezone.now() - timedelta(seconds=1)
+    _, expired = create_key(organization_id=acme.pk, name="old", scope="read", expires_at=past)
+    row, key = create_key(organization_id=acme.pk, name="ci", scope="read")
+
+    assert recognise(expired) is None
+    assert revoke(row)
+    assert not revoke(row)
+    assert recognise(key) is None
+
+
+def test_a_rotated_key_gives_way_to_another_of_the_same_kind(acme: Any) -> None:
+    until = timezone.now() + timedelta(days=3)
+    old, before = create_key(organization_id=acme.pk, name="ci", scope="write", expires_at=until)
+
+    new, after = rotate(old)
+
+    assert recognise(before) is None
+    assert recognise(after) == new
+    assert (new.name, new.scope, new.expires_at) == ("ci", "write", until)
+    with pytest.raises(KeyRefused):
+        rotate(old)
+
+
+def test_an_organization_has_a_bounded_number(acme: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api_keys, "MOST_LIVE_KEYS", 2)
+    row, _ = create_key(organization_id=acme.pk, name="one", scope="read")
+    create_key(organization_id=acme.pk, name="two", scope="read")
+
+    with pytest.raises(KeyRefused):
+        create_key(organization_id=acme.pk, name="three", scope="read")
+
+    rotate(row)
+    assert api_keys.live_keys(acme.pk).count() == 2
+
+
+def test_the_page_shows_a_new_key_once(acme: Any, alice: Any, as_user: Any) -> None:
+    browser = as_user(alice)
+
+    made = browser.post(PAGE + "create/", {"name": "deploy", "scope": "write", "days": "90"})
+
+    key = re.search(r"drayage_[A-Za-z0-9_-]{43}", made.text)
+    assert key
+    row = recognise(key[0])
+    assert row is not None
+    assert row.expires_at is not None
+    assert "no-store" in made["Cache-Control"]
+    assert key[0] not in browser.get(PAGE).text
+    assert row.prefix in browser.get(PAGE).text
+    renewed = browser.post(f"{PAGE}{row.pk}/rotate/")
+    assert recognise(key[0]) is None
+    second = re.search(r"drayage_[A-Za-z0-9_-]{43}", renewed.text)
+    assert second
+    newer = recognise(second[0])
+    assert newer is not None
+    browser.post(f"{PAGE}{newer.pk}/revoke/")
+    assert recognise(second[0]) is None
+    verbs = list(Activity.objects.order_by("id").values_list("verb", "target"))
+    assert verbs == [("key.created", "deploy"), ("key.rotated", "deploy"), ("key.revoked", "deploy")]
+    assert key[0] not in str(list(Activity.objects.values()))
+
+
+@pytest.mark.parametrize("values", [{"name": ""}, {"name": "a\u202eb"}, {"scope": "admin"}, {"days": "7000"}])
+def test_a_form_that_is_wrong_makes_no_key(acme: Any, alice: Any, as_user: Any, values: dict[str, str]) -> None:
+    answer = as_user(alice).post(PAGE + "create/", {"name": "ci", "scope": "read", "days": "30"} | values)
+
+    assert answer.status_code == 422
+    assert not ApiKey.objects.exists()
+
+
+def test_the_command_prints_it_alone_on_the_last_line(acme: Any, capsys: Any) -> None:
+    call_command("create_api_key", "acme", name="ci")
+
+    row = recognise(capsys.readouterr().out.splitlines()[-1])
+    assert row is not None
+    assert (row.name, row.scope, row.expires_at) == ("ci", "write", None)
+    with pytest.raises(CommandError):
+        call_command("create_api_key", "nowhere", name="ci")
+    with pytest.raises(CommandError):
+        call_command("create_api_key", "acme", name="ci", days=0)
