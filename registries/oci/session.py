@@ -216,7 +216,8 @@ class Session:
             failure = transport_failure(error, self._host)
         else:
             answer = Answer(response, self._host, self.patience)
-            if answer.headers.get("Content-Encoding", "identity").strip().lower() == "identity":
+            unread = method == "POST"  # of its answer only the status counts
+            if unread or answer.headers.get("Content-Encoding", "identity").strip().lower() == "identity":
                 return answer
             answer.close()
             failure = RegistryUnreachable(host=self._host, reason="it compressed its answer though it was asked not to")

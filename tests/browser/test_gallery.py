@@ -46,6 +46,7 @@ def pages(harbour: Harbour) -> dict[str, str]:
         "new-group": f"{GROUPS}new/?image=ghcr.io/acme/render:2.4",
         "pulling": f"{GROUPS}upscale/",
         "running": f"{GROUPS}render/",
+        "ledger": f"{GROUPS}render/ledger/",
         "failure": failure,
         "registries": "/o/acme/registries/",
         "receipt": f"/o/acme/registries/{harbour.credential.pk}/",

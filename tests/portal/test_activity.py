@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -9,7 +10,9 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from portal.activity import record
+from groups.models import Occurrence
+from portal.activity import AREAS, VERBS, record
+from portal.env import CHECKOUT
 from portal.models import Activity
 from registries.models import Credential
 from tests.admin_rows import make_rows, url
@@ -119,3 +122,13 @@ def test_people_and_credentials_of_a_destroyed_page(browser: Client, acme: Any) 
     Activity.objects.update(actor=None)
 
     assert "bob@acme.example" in browser.get(PAGE).text
+
+
+def test_every_deed_has_words() -> None:
+    """Whatever the source records is known to the page."""
+    areas = "|".join(AREAS)
+    sources = [path.read_text() for app in ("portal", "groups", "registries") for path in (CHECKOUT / app).rglob("*.py")]
+    recorded = {verb for text in sources for verb in re.findall(rf'"((?:{areas})\.[a-z_]+)"', text)}
+
+    assert "group.created" in recorded
+    assert recorded - {str(kind) for kind in Occurrence.Kind} <= set(VERBS)

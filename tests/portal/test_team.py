@@ -11,6 +11,7 @@ import pytest
 from django.core import mail
 from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from portal import actions
@@ -261,3 +262,20 @@ def test_it_is_all_written_down(owner: Client, bob: Any, as_user: Any) -> None:
         ("alice@acme.example", "team.role_changed", bob.email, "member → viewer"),
         (bob.email, "team.left", "", "was viewer"),
     ]
+
+
+def test_the_team_costs_the_same_with_more_people(owner: Client, acme: Any) -> None:
+    def cost() -> int:
+        with CaptureQueriesContext(connection) as queries:
+            assert owner.get(MEMBERS).status_code == 200
+        return len(queries)
+
+    def grow(number: int) -> None:
+        acme.memberships.create(user=User.objects.create_user(f"person-{number}@acme.example"), role="viewer")
+        owner.post(f"{MEMBERS}invite/", {"email": f"guest-{number}@acme.example", "role": "viewer"})
+
+    grow(0)
+    few = cost()
+    for number in range(1, 5):
+        grow(number)
+    assert cost() == few

@@ -12,11 +12,13 @@ import uuid
 from collections.abc import Iterator
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from django.core import mail
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
@@ -49,6 +51,7 @@ class Receiver(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     server: Receiver
+    more: ClassVar[dict[str, str]] = {}
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
@@ -56,6 +59,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(self.server.status)
         if self.server.status == 302:
             self.send_header("Location", self.server.address)
+        for name, value in self.more.items():
+            self.send_header(name, value)
         self.send_header("Content-Length", "0")
         self.end_headers()
 
@@ -456,3 +461,29 @@ def test_jobs_are_where_they_are_sent_and_never_raise(project: Any, woken: list[
     for odd in ("", "x", str(uuid.uuid4())):
         jobs.tell(odd)
         jobs.deliver(odd)
+
+
+def test_a_log_costs_the_same_with_more_in_it(member: Client, hook: Any, acme: Any) -> None:
+    def cost() -> list[int]:
+        counts = []
+        for address in (PAGE, f"{PAGE}webhooks/{hook[0].pk}/"):
+            with CaptureQueriesContext(connection) as queries:
+                assert member.get(address).status_code == 200
+            counts.append(len(queries))
+        return counts
+
+    webhooks.test(hook[0])
+    few = cost()
+    for _ in range(4):
+        webhooks.test(hook[0])
+    webhooks.add(acme, address="https://hooks.example.com/", kinds=KINDS, created_by=None)
+    assert cost() == few
+
+
+def test_what_a_receiver_says_is_not_read(
+    group: ContainerGroup, hook: Any, receiver: Receiver, happens: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_Handler, "more", {"Content-Encoding": "gzip", "Set-Cookie": "a=b"})
+    happens(group, "stopped")
+
+    assert Notice.objects.get().status == "sent"
