@@ -167,7 +167,7 @@ def test_a_code_that_is_no_good_is_said_and_ends_it(portal: Portal, agents: Any)
 
 
 def test_a_portal_that_does_not_answer_is_tried_again_more_slowly(agents: Any, portal: Portal, tmp_path: Path) -> None:
-    nowhere = Portal("http://127.0.0.1:1", portal.own_url, portal._steps)
+    nowhere = Portal("http://127.0.0.1:1", portal._steps)
     agent = Agent(nowhere, tmp_path / "alone", "--code", "x")
     portal.until(lambda: len(agent.heard("unreachable")) >= 3)
     waits = [each["wait"] for each in agent.heard("unreachable")[:3]]
