@@ -84,8 +84,10 @@ def measure(plan: Plan) -> Iterator[Figure]:
 def _behind_nginx(plan: Plan, size: int) -> Iterator[Figure]:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         host = f"127.0.0.1:{probe.getsockname()[1]}"
-    public = {"PORTAL_DELIVERY": "accel", "PORTAL_PUBLIC_URL": f"http://{host}"}
-    with Fleet(plan.folder / "behind", **public) as fleet, _nginx(plan.folder / "nginx", host, fleet):
+    with (
+        Fleet(plan.folder / "behind", PORTAL_DELIVERY="accel", PORTAL_PUBLIC_URL=f"http://{host}") as fleet,
+        _nginx(plan.folder / "nginx", host, fleet),
+    ):
         fleet.join(CLIENTS)
         fleet.hands("group", name="app", sizes=[size] * LAYERS, replicas=CLIENTS)
         fleet.hands("run", name="app")
