@@ -127,7 +127,8 @@ def test_people_and_credentials_of_a_destroyed_page(browser: Client, acme: Any) 
 def test_every_deed_has_words() -> None:
     """Whatever the source records is known to the page."""
     areas = "|".join(AREAS)
-    sources = [path.read_text() for app in ("portal", "groups", "registries") for path in (CHECKOUT / app).rglob("*.py")]
+    apps = [CHECKOUT / app for app in ("portal", "groups", "registries")]
+    sources = [path.read_text() for app in apps for path in app.rglob("*.py")]
     recorded = {verb for text in sources for verb in re.findall(rf'"((?:{areas})\.[a-z_]+)"', text)}
 
     assert "group.created" in recorded
