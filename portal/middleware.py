@@ -15,6 +15,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import resolve
 
 from groups.quotas import Refused
 from portal import activity
@@ -34,6 +35,24 @@ class Utf8FormsMiddleware:
         if charset.strip().strip('"').lower() not in ("utf-8", "utf8"):
             return HttpResponse("Send this in UTF-8.\n", status=415, content_type="text/plain; charset=utf-8")
         return self.get_response(request)
+
+
+class MachinesMiddleware:
+    """Takes what nodes ask straight to its view: sessions, forms, messages and sign-in are for people, and cost more
+    than a poll does."""
+
+    PREFIXES = ("/node/v1/", "/v2/")
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if not request.path_info.startswith(self.PREFIXES):
+            return self.get_response(request)
+        request.get_host()  # 400 for another host than ours, as everywhere
+        request.resolver_match = found = resolve(request.path_info)
+        response: HttpResponse = found.func(request, *found.args, **found.kwargs)
+        return response
 
 
 class OrganizationMiddleware:

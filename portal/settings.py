@@ -66,6 +66,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "portal.api.middleware.ApiMiddleware",
     "portal.middleware.Utf8FormsMiddleware",
+    "portal.middleware.MachinesMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "portal.compression.PageCompressionMiddleware",
     "csp.middleware.CSPMiddleware",

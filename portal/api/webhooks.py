@@ -1,0 +1,220 @@
+"""Webhooks for programs: the same that members see under Notifications. What is sent stands in
+`portal.notifications`."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Annotated, Any, Literal
+
+from django.db import transaction
+from django.urls import reverse
+from ninja import Router, Status
+from pydantic import Field
+
+from groups.api.answers import moment
+from groups.api.refused import Refused, not_found
+from groups.api.responses import reading, writing
+from groups.api.schemas.base import LINE, Id, Moment, Shape
+from portal.models import Notice, Webhook
+from portal.notifications import webhooks
+from portal.notifications.forms import WebhookForm
+
+router = Router(tags=["webhooks"], exclude_unset=True)
+
+NEWEST = 100
+_ALL = "/organizations/{organization_name}/webhooks"
+_ONE = _ALL + "/{webhook_id}"
+
+Address = Annotated[str, Field(min_length=1, max_length=500, pattern=LINE)]
+Kind = Literal["group.failed", "group.ready", "group.running", "group.replay_refused"]
+Kinds = Annotated[list[Kind], Field(min_length=1, max_length=4)]
+
+
+class WebhookPrototype(Shape):
+    """Where to send, and what."""
+
+    address: Address
+    events: Kinds
+
+
+class WebhookPatch(Shape):
+    """What is to change; what is left out stays."""
+
+    address: Address | None = None
+    events: Kinds | None = None
+    paused: bool | None = None
+
+
+class WebhookAnswer(Shape):
+    """A webhook. `off_because` says why nothing is sent there."""
+
+    id: Id
+    address: str
+    events: list[str]
+    paused: bool
+    off_because: str = ""
+    create_time: Moment
+    failing_since: Moment | None = None
+
+
+class WebhookWithSecret(WebhookAnswer):
+    """A webhook with the secret that signs what is sent there, which is told this once."""
+
+    secret: str
+
+
+class WebhookCollection(Shape):
+    """The organization's webhooks."""
+
+    items: list[WebhookAnswer]
+
+
+class WebhookMessage(Shape):
+    """One message. `answer` is the HTTP status that came back last, `problem` what went wrong."""
+
+    id: Id
+    event: str
+    container_group: str = ""
+    status: Literal["waiting", "sent", "failed"]
+    attempts: int
+    create_time: Moment
+    next_attempt: Moment | None = None
+    answer: int | None = None
+    problem: str = ""
+
+
+class WebhookMessageCollection(Shape):
+    """What was sent, the newest first."""
+
+    items: list[WebhookMessage]
+
+
+@router.get(_ALL, response=reading(WebhookCollection), operation_id="list_webhooks")
+def list_webhooks(request: Any, organization_name: str) -> dict[str, Any]:
+    """Where the organization's news goes."""
+    return {"items": [_answer(each) for each in request.organization.webhooks.all()]}
+
+
+@router.post(_ALL, response=writing(WebhookWithSecret, 201), operation_id="create_webhook")
+def create_webhook(request: Any, organization_name: str, payload: WebhookPrototype) -> Status:
+    """Add a webhook. The answer holds the secret that signs what is sent there, this once."""
+    cleaned = _judged(payload.address, list(payload.events))
+    try:
+        with transaction.atomic():
+            row, secret = webhooks.add(request.organization, created_by=None, **cleaned)
+            _record(request, row, "added")
+    except webhooks.TooManyWebhooks:
+        text = f"An organization has at most {webhooks.MOST_WEBHOOKS} webhooks. Delete one first."
+        raise Refused(409, "too_many_webhooks", text) from None
+    return Status(201, _answer(row) | {"secret": secret})
+
+
+@router.get(_ONE, response=reading(WebhookAnswer), operation_id="get_webhook")
+def get_webhook(request: Any, organization_name: str, webhook_id: str) -> dict[str, Any]:
+    """One webhook."""
+    return _answer(_find(request, webhook_id))
+
+
+@router.patch(_ONE, response=writing(WebhookAnswer, 200), operation_id="update_webhook")
+def update_webhook(request: Any, organization_name: str, webhook_id: str, payload: WebhookPatch) -> dict[str, Any]:
+    """Send elsewhere or something else, pause it, or switch it on again."""
+    row = _find(request, webhook_id)
+    with transaction.atomic():
+        if payload.address is not None or payload.events is not None:
+            kinds: list[str] = list(payload.events) if payload.events is not None else row.kinds
+            webhooks.change(row, **_judged(payload.address or row.address, kinds))
+            _record(request, row, "changed")
+        if payload.paused is not None and (webhooks.pause(row) if payload.paused else webhooks.resume(row)):
+            _record(request, row, "paused" if payload.paused else "switched on")
+    row.refresh_from_db()
+    return _answer(row)
+
+
+@router.delete(_ONE, response=writing(None, 204), operation_id="delete_webhook")
+def delete_webhook(request: Any, organization_name: str, webhook_id: str) -> Status:
+    """Delete it with its messages."""
+    row = _find(request, webhook_id)
+    with transaction.atomic():
+        request.record("notification.changed", row.address, "deleted")
+        row.delete()
+    return Status(204, None)
+
+
+@router.post(_ONE + "/secret", response=writing(WebhookWithSecret, 200), operation_id="rotate_webhook_secret")
+def rotate_webhook_secret(request: Any, organization_name: str, webhook_id: str) -> dict[str, Any]:
+    """Give it a new secret, told this once. The one before signs beside it for a day."""
+    row = _find(request, webhook_id)
+    with transaction.atomic():
+        secret = webhooks.rotate(row)
+        _record(request, row, "new secret")
+    return _answer(row) | {"secret": secret}
+
+
+@router.post(_ONE + "/test", response=writing(None, 202), operation_id="test_webhook")
+def test_webhook(request: Any, organization_name: str, webhook_id: str) -> Status:
+    """Send a message of the event `test`; what came of it stands among the messages."""
+    webhooks.test(_find(request, webhook_id))
+    return Status(202, None)
+
+
+@router.get(_ONE + "/messages", response=reading(WebhookMessageCollection), operation_id="list_webhook_messages")
+def list_webhook_messages(request: Any, organization_name: str, webhook_id: str) -> dict[str, Any]:
+    """What was sent there and what came back, the newest first."""
+    rows = _find(request, webhook_id).notices.select_related("occurrence").order_by("-created_at")
+    return {"items": [_message(each) for each in rows[:NEWEST]]}
+
+
+def _find(request: Any, webhook_id: str) -> Webhook:
+    try:
+        row = Webhook.objects.filter(organization=request.organization, pk=uuid.UUID(webhook_id)).first()
+    except ValueError:
+        row = None
+    if row is None:
+        raise not_found()
+    return row
+
+
+def _judged(address: str, kinds: list[str]) -> dict[str, Any]:
+    """What the form makes of it, so that pages and API can't drift apart. Raises Refused."""
+    form = WebhookForm({"address": address, "kinds": kinds})
+    if not form.is_valid():
+        field = next(iter(form.errors))
+        text = str(form.errors[field][0])
+        raise Refused(400, "invalid", text, field="events" if field == "kinds" else field)
+    return dict(form.cleaned_data)
+
+
+def _record(request: Any, row: Webhook, detail: str) -> None:
+    address = reverse("portal:webhook", args=[request.organization.slug, row.pk])
+    request.record("notification.changed", row.address, detail, address=address)
+
+
+def _answer(row: Webhook) -> dict[str, Any]:
+    answer: dict[str, Any] = {
+        "id": str(row.pk),
+        "address": row.address,
+        "events": row.kinds,
+        "paused": row.off_since is not None,
+        "off_because": row.get_off_because_display(),
+        "create_time": moment(row.created_at),
+    }
+    if row.failing_since is not None:
+        answer["failing_since"] = moment(row.failing_since)
+    return answer
+
+
+def _message(notice: Notice) -> dict[str, Any]:
+    answer: dict[str, Any] = {
+        "id": str(notice.pk),
+        "event": notice.occurrence.kind,
+        "container_group": notice.occurrence.group_name,
+        "status": notice.status,
+        "attempts": notice.attempts,
+        "create_time": moment(notice.created_at),
+        "problem": notice.problem,
+    }
+    if notice.status == Notice.Status.WAITING:
+        answer["next_attempt"] = moment(notice.due_at)
+    if notice.answer is not None:
+        answer["answer"] = notice.answer
+    return answer
