@@ -124,7 +124,7 @@ def test_workers_and_queues_are_shown(operator: Client, redis: Any, project: Any
     job = queue.enqueue_call("groups.jobs.pull", args=("canary-row",), description="pull")
     worker = Worker(["checks", "pulls"], name="busy-worker", connection=redis, serializer=JSONSerializer)
     worker.register_birth()
-    redis.hset(worker.key, "current_job", job.id)
+    worker.prepare_execution(job)
     group = make_group(project, IMAGE)
     Image.objects.filter(pk=group.image_id).update(
         status="pulling", lease=uuid.uuid4(), started_at=timezone.now(), lease_expires_at=timezone.now()
