@@ -131,6 +131,7 @@ def test_what_does_not_run_is_scaled_for_its_next_start(group: Any) -> None:
     for replicas in (-1, 501):
         with pytest.raises(ValueError, match="replicas"):
             scale(group, replicas)
+    stale = ContainerGroup.objects.get(pk=group.pk)
     group.delete()
     with pytest.raises(Stale):
-        scale(ContainerGroup(pk=group.pk), 1)
+        scale(stale, 1)

@@ -154,6 +154,7 @@ def test_instances_have_the_buttons_that_fit(
     for act in ("restart", "recreate", "reallocate"):
         assert f"{base}/{act}/" in text
         assert f"{base}/{act}/" not in page(viewer, GROUP)
+    pk = Instance.objects.get().pk
     member.post(f"{base}/restart/")
     assert Instance.objects.get().order == "restart"
     assert "Restarts when its node polls." in page(member, GROUP)
@@ -162,7 +163,7 @@ def test_instances_have_the_buttons_that_fit(
     member.post(f"{base}/reallocate/")
     assert Instance.objects.get().node is None
     said = list(Activity.objects.order_by("pk").values_list("detail", flat=True))
-    assert said == [f"{act} of an instance" for act in ("restart", "recreate", "reallocate")]
+    assert said == [f"{act} of the instance {pk}" for act in ("restart", "recreate", "reallocate")]
 
 
 def test_scaling_from_the_page(member: Client, group: ContainerGroup) -> None:

@@ -23,6 +23,7 @@ from registries.models import Credential
 from tests.fakes.images import make_layer
 from tests.fakes.registry import FakeRegistry
 from tests.groups.pulls import SECRET, USER, decrypted, make_credential, make_group
+from tests.written import bytes_of
 
 pytestmark = [pytest.mark.interop, pytest.mark.django_db(transaction=True)]
 
@@ -103,4 +104,4 @@ def test_a_worker_hands_its_pull_over_and_the_next_one_ends_it(worker: Any, proj
     assert not Credential.objects.get().is_live
     for path in settings.PORTAL_DATA_DIR.rglob("*"):
         if path.is_file() and "keys" not in path.parts:
-            assert SECRET.encode() not in path.read_bytes(), path
+            assert SECRET.encode() not in bytes_of(path), path

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import subprocess
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +12,7 @@ from registries import remains
 from registries.actions import destroy, destroy_overdue, note_use
 from registries.models import Credential
 from tests.groups.pulls import make_credential
+from tests.written import bytes_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -31,10 +30,9 @@ def credential(acme: Any) -> Credential:
 
 
 def bytes_on_disk() -> bytes:
-    """Database and log, read in another process: closing the file in this one would drop its locks."""
+    """Database and log."""
     path = str(connection.settings_dict["NAME"])
-    files = [each for each in (path, f"{path}-wal") if Path(each).exists()]
-    return subprocess.run(["cat", *files], capture_output=True, check=True).stdout
+    return bytes_of(path, f"{path}-wal")
 
 
 def pieces(sealed: Any) -> list[bytes]:

@@ -19,6 +19,7 @@ from tests.fakes.images import make_layer
 from tests.fakes.registry import FakeRegistry
 from tests.groups.ingest.conftest import again
 from tests.groups.pulls import SECRET, USER, make_credential, make_group, stored_files
+from tests.written import bytes_of
 
 Pulled = Callable[..., ContainerGroup]
 
@@ -236,7 +237,7 @@ def everything_stored() -> bytes:
     if connection.vendor == "sqlite":
         connection.close()
         database = Path(connection.settings_dict["NAME"])
-        stored += b"".join(path.read_bytes() for path in database.parent.glob(f"{database.name}*"))
+        stored += bytes_of(*database.parent.glob(f"{database.name}*"))
     return stored
 
 
