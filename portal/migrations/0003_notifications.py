@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('groups', '0030_occurrences'),
+        ('groups', '0010_occurrences'),
         ('portal', '0002_invitations_and_activity'),
     ]
 

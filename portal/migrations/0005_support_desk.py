@@ -8,8 +8,8 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('groups', '0040_support_desk'),
-        ('portal', '0010_api_key'),
+        ('groups', '0011_support_desk'),
+        ('portal', '0004_api_key'),
     ]
 
     operations = [

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('groups', '0040_support_desk'),
+        ('groups', '0011_support_desk'),
     ]
 
     operations = [

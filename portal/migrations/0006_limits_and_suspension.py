@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('portal', '0020_support_desk'),
+        ('portal', '0005_support_desk'),
     ]
 
     operations = [

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('groups', '0020_options_version_next_image'),
+        ('groups', '0009_options_version_next_image'),
         ('portal', '0002_invitations_and_activity'),
     ]
 

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('groups', '0041_sweep_pass'),
+        ('groups', '0012_sweep_pass'),
     ]
 
     operations = [

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('groups', '0011_unusual_presentations'),
+        ('groups', '0008_unusual_presentations'),
     ]
 
     operations = [

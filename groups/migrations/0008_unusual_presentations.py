@@ -6,7 +6,7 @@ from django.db import migrations
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('groups', '0010_nodes_at_work'),
+        ('groups', '0007_nodes_at_work'),
     ]
 
     operations = [

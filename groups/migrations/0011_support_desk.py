@@ -11,7 +11,7 @@ def reviewed_is_seen(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('groups', '0030_occurrences'),
+        ('groups', '0010_occurrences'),
         ('portal', '0002_invitations_and_activity'),
     ]
 
