@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +15,12 @@ import pytest
 
 from portal.env import CHECKOUT
 from tests.conftest import PASSWORD
+from tests.fakes.certificates import Authority
 from tests.fakes.images import build_image
-from tests.interop.delivery_portal import running
+from tests.fakes.registry import FakeRegistry
+from tests.interop import podman_machine
+from tests.interop.busybox import PRINTED, busybox_layers
+from tests.interop.delivery_portal import Portal, running
 from tests.interop.docker_registry import DockerRegistry, write_layout
 from tests.interop.launching import launch, lines_until, wait_until_gone
 from tests.interop.sdks import ApiRefused, JavaScriptSdk, PythonSdk, install_javascript
@@ -35,6 +41,7 @@ class Live:
         self.address = f"http://localhost:{environment['PORT']}"
         self.url = f"{self.address}/api/public"
         self.key = ""
+        self.process: Any = None
 
     def manage(self, *arguments: str) -> str:
         done = subprocess.run(
@@ -46,6 +53,20 @@ class Live:
         )
         assert done.returncode == 0, done.stderr
         return done.stdout.strip().splitlines()[-1]
+
+    @contextmanager
+    def without_store(self) -> Iterator[None]:
+        """A file stands where the folder of the blobs should be."""
+        blobs = Path(self.environment["PORTAL_DATA_DIR"]) / "blobs"
+        aside = blobs.with_name("blobs-aside")
+        blobs.mkdir(exist_ok=True)
+        blobs.rename(aside)
+        blobs.touch()
+        try:
+            yield
+        finally:
+            blobs.unlink()
+            aside.rename(blobs)
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +93,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
             "PORTAL_API_CALLS_A_MINUTE": "5000",
         }
     )
-    process = launch("up", live.environment)
+    live.process = process = launch("up", live.environment)
     try:
         lines_until(process, "Ctrl-C")
         live.manage("create_organization", "acme", "--owner", "alice@acme.example", "--password", PASSWORD)
@@ -186,6 +207,36 @@ def test_a_group_goes_the_whole_way(
         assert (gone.value.status, "nothing of this name" in gone.value.detail) == (404, True)
 
 
+def test_the_reference_node_runs_what_an_sdk_made(
+    live: Live, opened: Any, docker_registry: DockerRegistry, tmp_path: Path, request: Any
+) -> None:
+    assert shutil.which("podman"), "this test needs podman"
+    name = f"runs-{request.node.callspec.params['opened']}"
+    image = docker_registry.push(name, "1", write_layout(tmp_path / "layout", build_image(busybox_layers())))
+    shown = {"basic": {"username": docker_registry.user, "password": docker_registry.password}}
+    script = 'cat /srv/hello.txt; trap "exit 0" TERM; while :; do sleep 0.1; done'
+    container = {"command": ["/bin/busybox", "sh", "-c", script]}
+    machine = podman_machine.Machine(Portal(live.address, live.process), tmp_path / "node")
+    with opened(live.url, live.key) as sdk:
+
+        def status() -> str:
+            return str(sdk.call("get_container_group", *HERE, name)["current_state"]["status"])
+
+        asked = prototype(name, image, shown, autostart_policy=True, container=container)
+        sdk.call("create_container_group", *HERE, body=asked)
+        try:
+            machine.start("--code", live.manage("create_enrolment", name))
+            until(lambda: status() == "running")
+            (instance,) = sdk.call("list_container_group_instances", *HERE, name)["instances"]
+            machine.until_said(instance["id"], PRINTED.decode().strip())
+            sdk.call("stop_container_group", *HERE, name)
+            until(lambda: not sdk.call("list_container_group_instances", *HERE, name)["instances"])
+            assert (status(), machine.containers()) == ("stopped", [])
+            sdk.call("delete_container_group", *HERE, name)
+        finally:
+            machine.clear()
+
+
 def test_each_failure_is_told(live: Live, opened: Any, docker_registry: DockerRegistry, tmp_path: Path) -> None:
     small = docker_registry.push("team/app", "1", write_layout(tmp_path / "small", build_image([b"small"])))
     big = docker_registry.push("team/big", "1", write_layout(tmp_path / "big", build_image([os.urandom(LARGEST + 1)])))
@@ -199,23 +250,71 @@ def test_each_failure_is_told(live: Live, opened: Any, docker_registry: DockerRe
         "registry_unreachable": (f"{nobody}/team/app:1", right),
     }
     with opened(live.url, live.key) as sdk:
-        for code, (image, shown) in cases.items():
-            name = code.replace("_", "-")
-            sdk.call("create_container_group", *HERE, body=prototype(name, image, shown))
-        for code in cases:
-            name = code.replace("_", "-")
+        told = each_fails(sdk, cases)
+        with pytest.raises(ApiRefused) as early:
+            sdk.call("start_container_group", *HERE, "image-too-large")
+        assert early.value.status == 409
+        forget(sdk, cases)
+    assert SECRET not in told
 
-            def state(name: str = name) -> Any:
-                state = sdk.call("get_container_group", *HERE, name)["current_state"]
-                return state if state["status"] == "failed" else None
 
-            told = until(state)["description"]
-            assert told.startswith(f"{code}: "), told
-            assert SECRET not in told
-            with pytest.raises(ApiRefused) as early:
-                sdk.call("start_container_group", *HERE, name)
-            assert early.value.status == 409
-            sdk.call("delete_container_group", *HERE, name)
+def test_what_registries_and_stores_do_is_told(live: Live, opened: Any, tmp_path: Path) -> None:
+    shown = {"basic": {"username": "deploy", "password": SECRET}}
+    grants = {"deploy": {"team/arm", "team/old", "team/flipped", "team/busy", "team/app"}}
+    other = Authority(tmp_path).issue("127.0.0.1")
+    with (
+        FakeRegistry(auth="bearer", users={"deploy": SECRET}, grants=grants) as registry,
+        FakeRegistry(tls=other) as strange,
+        opened(live.url, live.key) as sdk,
+    ):
+        for repository in ("team/secret", "team/busy", "team/flipped", "team/app"):
+            registry.push_image(repository, "1", layers=[os.urandom(10_000)])
+        registry.push_image("team/arm", "1", platform=["linux/arm64", "linux/riscv64"])
+        registry.push_manifest(
+            "team/old", "1", b'{"schemaVersion": 1}', "application/vnd.docker.distribution.manifest.v1+json"
+        )
+        registry.fault("/v2/team/flipped/blobs/", corrupt=True)
+        registry.fault("/v2/team/busy/manifests/", status=429, headers={"Retry-After": "3600"})
+        cases = {
+            "access_denied": (f"{registry.host}/team/secret:1", shown),
+            "platform_missing": (f"{registry.host}/team/arm:1", shown),
+            "unsupported_manifest": (f"{registry.host}/team/old:1", shown),
+            "digest_mismatch": (f"{registry.host}/team/flipped:1", shown),
+            "rate_limited": (f"{registry.host}/team/busy:1", shown),
+            "tls_invalid": (f"{strange.host}/team/app:1", shown),
+        }
+        with pytest.raises(ApiRefused) as inside:  # nothing is pulled where the reference tells already
+            sdk.call("create_container_group", *HERE, body=prototype("inside", "10.1.2.3/team/app:1", shown))
+        assert (inside.value.status, "may not connect" in inside.value.detail) == (400, True)
+        told = each_fails(sdk, cases)
+        forget(sdk, cases)
+        with live.without_store():
+            store_failed = {"store_failed": (f"{registry.host}/team/app:1", shown)}
+            told += each_fails(sdk, store_failed)
+            forget(sdk, store_failed)
+    assert SECRET not in told
+
+
+def each_fails(sdk: Any, cases: dict[str, tuple[str, dict[str, Any]]]) -> str:
+    """Create a group for each code, and see that it fails with it; return all that was told."""
+    for code, (image, shown) in cases.items():
+        sdk.call("create_container_group", *HERE, body=prototype(code.replace("_", "-"), image, shown))
+    everything = ""
+    for code in cases:
+
+        def state(name: str = code.replace("_", "-")) -> Any:
+            state = sdk.call("get_container_group", *HERE, name)["current_state"]
+            return state if state["status"] == "failed" else None
+
+        told = until(state, 90)["description"]
+        assert told.startswith(f"{code}: "), told
+        everything += told
+    return everything
+
+
+def forget(sdk: Any, cases: dict[str, Any]) -> None:
+    for code in cases:
+        sdk.call("delete_container_group", *HERE, code.replace("_", "-"))
 
 
 VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
