@@ -100,9 +100,15 @@ class Story:
         return self.failures[0] if self.failures and self.group.status == Status.FAILED else None
 
     @property
+    def follower(self) -> Image | None:
+        """The image that takes this one's place once it is pulled."""
+        return self.group.next_image
+
+    @property
     def poll_seconds(self) -> int | None:
         """After how long the page asks again; None once nothing moves by itself."""
-        return poll_seconds(self.group.status, bool(self.instances))
+        comes = self.follower is not None and self.follower.status != Image.Status.FAILED
+        return poll_seconds(self.group.status, bool(self.instances) or comes)
 
 
 def poll_seconds(status: str, has_instances: bool) -> int | None:

@@ -27,6 +27,8 @@ def group_version(group: ContainerGroup, *extra: Any) -> str:
             "image__digest",
             "image__credential__destroyed_at",
             "image__credential__used_count",
+            "next_image_id",
+            "next_image__status",
             _one(Layer.objects.filter(image=OuterRef("image")), Sum("received")),
             _one(Layer.objects.filter(image=OuterRef("image")), Max("committed_at")),
             _one(PullStep.objects.filter(image=OuterRef("image")), Max("id")),

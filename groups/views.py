@@ -145,7 +145,7 @@ def status(request: Any, org: str, project: str, name: str) -> HttpResponse:
 
 def group_of(request: Any, name: str) -> ContainerGroup:
     """The project's group of that name, with what its page shows of it; 404 where there is none."""
-    rows = ContainerGroup.objects.select_related("image__credential", "project", "created_by")
+    rows = ContainerGroup.objects.select_related("image__credential", "next_image", "project", "created_by")
     return get_object_or_404(rows, project=request.project, name=name)
 
 

@@ -13,6 +13,7 @@ from groups.ingest.claim import claim
 from groups.models import ContainerGroup, Failure, Image, Instance
 from groups.states import Stale, move
 from groups.sweep import remove_images
+from groups.versions import group_version
 from registries.failures import ImageNotFound
 from registries.oci.reference import parse
 from tests.groups.pulls import make_credential, make_group
@@ -65,6 +66,25 @@ def test_one_that_can_not_be_pulled_changes_nothing(group: ContainerGroup) -> No
     assert Failure.objects.get().group == group
     credential.refresh_from_db()
     assert not credential.is_live
+
+
+def test_the_page_tells_what_takes_its_place(group: ContainerGroup, carol: Any, as_user: Any) -> None:
+    page = f"/o/acme/default/groups/{group.name}/"
+    viewer = as_user(carol)
+    before = group_version(group)
+    held = claim(replaced(group).pk)
+    assert held is not None
+    text = viewer.get(page).content.decode()
+    assert "To take its place" in text
+    assert f'title="{NEW}"' in text
+    assert "Being pulled" in text
+    assert group_version(group) != before
+
+    settle.fail(held, ImageNotFound(registry="registry.example.com", repository="team/app", version="2"), step="x")
+
+    text = viewer.get(page).content.decode()
+    assert "Its pull failed" in text
+    assert f"{page}failures/{Failure.objects.get().pk}/" in text
 
 
 def test_the_sweep_leaves_what_is_awaited_and_takes_what_was_replaced(group: ContainerGroup, settings: Any) -> None:
