@@ -29,7 +29,8 @@ def read(page: Page, address: str, found: dict[str, list[str]], name: str) -> No
     found[name] = violations(page)
 
 
-@pytest.mark.parametrize(("width", "scheme"), [("desk", "light"), ("phone", "dark")])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", ["phone", "desk"])
 def test_from_a_failure_to_an_answer(
     open_context: Callable[..., BrowserContext],
     settings: Any,

@@ -61,7 +61,8 @@ class Walker:
         assert violations(self.page) == [], name
 
 
-@pytest.mark.parametrize(("width", "scheme"), [("phone", "dark"), ("desk", "light")])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", ["phone", "desk"])
 def test_from_an_invitation_to_a_running_group(
     open_context: Callable[..., BrowserContext], alice: Any, acme: Any, registry: FakeRegistry,
     work: Callable[[], None], width: str, scheme: str,
@@ -126,7 +127,8 @@ def test_from_an_invitation_to_a_running_group(
     expect(owner.locator(".log")).to_contain_text(re.compile("nina@acme.example joined as"))
 
 
-@pytest.mark.parametrize(("width", "scheme"), [("phone", "light"), ("desk", "dark")])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", ["phone", "desk"])
 def test_from_a_failure_to_the_way_out(
     open_context: Callable[..., BrowserContext], bob: Any, acme: Any, registry: FakeRegistry,
     work: Callable[[], None], width: str, scheme: str,

@@ -31,7 +31,8 @@ def confirm(page: Page) -> None:
     expect(page.locator(".messagelist .success")).to_be_visible()
 
 
-@pytest.mark.parametrize(("width", "scheme"), [("desk", "dark"), ("phone", "light")])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", ["phone", "desk"])
 def test_from_alerts_to_what_ends_them(
     open_context: Callable[..., BrowserContext], acme: Any, alice: Any, olga: Any, width: str, scheme: str
 ) -> None:
