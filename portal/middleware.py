@@ -52,6 +52,8 @@ class MachinesMiddleware:
         request.get_host()  # 400 for another host than ours, as everywhere
         request.resolver_match = found = resolve(request.path_info)
         response: HttpResponse = found.func(request, *found.args, **found.kwargs)
+        if not response.streaming and "Content-Length" not in response:
+            response["Content-Length"] = str(len(response.content))
         return response
 
 

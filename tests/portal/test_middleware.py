@@ -28,3 +28,13 @@ def test_a_form_in_another_encoding_is_refused_in_so_many_words(charset: str) ->
     browser.cookies["csrftoken"] = "a" * 32
     answer = browser.post("/accounts/login/", b"login=x&password=y", content_type=kind)
     assert (answer.status_code, answer.content) == (415, b"Send this in UTF-8.\n")
+
+
+@pytest.mark.parametrize("address", ["/v2/", "/node/v1/poll", "/node/v1/nothing"])
+def test_a_machine_meets_nothing_that_is_for_people(db: None, address: str) -> None:
+    answer = Client().post(address, b"{}", content_type="application/json")
+    assert answer.status_code in (401, 404, 405)
+    assert answer["Content-Length"] == str(len(answer.content))
+    assert "Content-Security-Policy" not in answer
+    assert not answer.cookies
+    assert Client().post(address, headers={"Host": "evil.example"}).status_code == 400
