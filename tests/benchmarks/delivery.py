@@ -26,7 +26,7 @@ from tests.benchmarks.fleet import Fleet
 from tests.fakes.images import as_json, descriptor, digest_of
 from tests.interop.docker_registry import DockerRegistry
 
-CLIENTS, LAYERS, LAYER_BYTES = 32, 4, 64_000_000
+CLIENTS, LAYERS, LAYER_BYTES = 32, 4, 256_000_000
 OCI = "application/vnd.oci.image"
 PIECE = 1024 * 1024
 NGINX = """\
