@@ -17,7 +17,7 @@ from django.utils import timezone
 from prometheus_client.core import GaugeMetricFamily, Metric
 from redis.exceptions import RedisError
 
-from groups.models import ContainerGroup, Failure, Image, Instance, Layer, Node, Redemption
+from groups.models import Blob, ContainerGroup, Failure, Image, Instance, Node, Redemption
 from registries.models import Credential
 
 RECENT = timedelta(hours=1)
@@ -39,8 +39,8 @@ class Figures:
         yield _one("credentials_held", "Registry credentials that are not destroyed yet", _held().count())
         overdue = _held().filter(deadline__lt=Now() - timedelta(seconds=60))
         yield _one("credentials_overdue", "Credentials held for over a minute past their deadline", overdue.count())
-        stored = Layer.objects.filter(committed_at__isnull=False).aggregate(sum=Sum("size"))["sum"]
-        yield _one("stored_bytes", "Bytes of encrypted layers that images are kept in", stored or 0)
+        stored = Blob.objects.aggregate(sum=Sum("size"))["sum"]
+        yield _one("stored_bytes", "Bytes of encrypted layers in the store", stored or 0)
         yield _recent_failures()
         yield _recent_refusals()
         yield from _queues()

@@ -10,7 +10,7 @@ from django.test import Client
 from prometheus_client.parser import text_string_to_metric_families
 
 from groups.models import Failure
-from tests.groups.pulls import SECRET, make_credential, make_group
+from tests.groups.pulls import SECRET, make_blob, make_credential, make_group
 
 
 @pytest.fixture(autouse=True)
@@ -61,6 +61,13 @@ def test_failures_by_kind_of_registry_and_code(figures: Any, acme: Any) -> None:
         )
 
     assert figures()["drayage_failures_last_hour", "tls_invalid", "quay"] == 2
+
+
+def test_what_is_stored_counts_once_however_many_images_share_it(figures: Any, acme: Any) -> None:
+    make_blob(acme, name="one", size=700)
+    make_blob(acme, name="two", size=300)
+
+    assert figures()["drayage_stored_bytes",] == 1000
 
 
 def test_names_nobody(figures: Any, project: Any) -> None:
