@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from django.urls import include, path
 
-from portal import activity_views, joining_views, key_views, team_views, views
+from portal import activity_views, joining_views, key_views, search_views, team_views, views
 
 app_name = "portal"
 urlpatterns = [
     path("", views.home, name="home"),
     path("o/<slug:org>/", views.organization, name="organization"),
+    path("o/<slug:org>/search/", search_views.search, name="search"),
     path("o/<slug:org>/support/", views.support, name="support"),
     path("o/<slug:org>/support/stop-sharing/", views.stop_sharing, name="stop_sharing"),
     path("o/<slug:org>/settings/members/", team_views.members, name="members"),

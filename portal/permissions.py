@@ -15,6 +15,7 @@ from portal.models import Role
 # URL name → the smallest role that may open it.
 PAGES: dict[str, Role] = {
     "portal:organization": Role.VIEWER,
+    "portal:search": Role.VIEWER,
     "portal:support": Role.VIEWER,
     "portal:stop_sharing": Role.VIEWER,
     "portal:members": Role.VIEWER,
