@@ -122,7 +122,7 @@ class GroupForm(ImageForm):
         required=False,
         max_length=100,
         widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}),
-        help_text="Its class, as nodes name theirs, such as rtx4090",
+        help_text="Its class, such as rtx4090",
     )
     command = forms.CharField(
         label="Command",

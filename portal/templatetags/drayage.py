@@ -14,6 +14,8 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from registries.providers import PROVIDERS
+
 register = template.Library()
 
 # State → icon. The word is the state's own, the colour the class `state-<state>`.
@@ -75,6 +77,18 @@ def size(count: int | None) -> str:
         return f"{count} bytes" if count != 1 else "1 byte"
     digits = 0 if value >= 99.5 else 1 if value >= 9.95 else 2
     return f"{value:.{digits}f} {_UNITS[unit]}"
+
+
+@register.filter
+def thousands(count: int) -> str:
+    """A number whose digits are counted: `24,576`."""
+    return f"{count:,}"
+
+
+@register.filter
+def kind_mark(kind: str) -> str:
+    """The short sign of a kind of registry; of an unknown one `?`."""
+    return PROVIDERS[kind].mark if kind in PROVIDERS else "?"
 
 
 @register.filter

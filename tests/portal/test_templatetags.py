@@ -1,4 +1,4 @@
-"""Times as pages tell them."""
+"""Times, numbers and marks as pages tell them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import time_machine
 
-from portal.templatetags.drayage import ago, due, relative
+from portal.templatetags.drayage import ago, due, kind_mark, relative, thousands
 
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
 
@@ -36,3 +36,11 @@ def test_what_is_due_is_never_said_to_be_past(seconds: int, words: str) -> None:
     assert f">{words}<" in told
     assert "data-due" in told
     assert "data-due" not in ago(NOON)
+
+
+def test_what_is_counted_in_thousands() -> None:
+    assert [thousands(1), thousands(24_576)] == ["1", "24,576"]
+
+
+def test_a_kind_has_its_mark_and_an_unknown_one_a_question() -> None:
+    assert [kind_mark("ecr"), kind_mark("self_hosted"), kind_mark("gone")] == ["AWS", "Own", "?"]

@@ -20,7 +20,7 @@
   };
 
   const copy = async (button) => {
-    await navigator.clipboard.writeText(button.dataset.copy);
+    await navigator.clipboard.writeText(button.dataset.copy || button.closest(".code").querySelector("pre").textContent);
     const said = button.getAttribute("aria-label");
     button.classList.add("is-copied");
     button.setAttribute("aria-label", "Copied");
