@@ -1,6 +1,6 @@
 """A lived-in organization for pages to show: groups in every state, real pulls behind them, people and deeds.
 
-Registries of tests listen on loopback; what is shown names `registry.acme.example` instead.
+Registries of tests listen on loopback; `shown` gives what was pulled there the names, sizes and times of real ones.
 """
 
 from __future__ import annotations
@@ -11,18 +11,23 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from django.urls import reverse
 from django.utils import timezone
 
 from groups import actions
-from groups.models import ContainerGroup, Failure, Image, Instance, Node, NodeToken, Occurrence, PullStep
+from groups.models import ContainerGroup, Failure, Image, Occurrence, PullStep, Redemption
+from portal.actions import invite
 from portal.activity import record
-from portal.models import Notice, Webhook
+from portal.models import Activity, Membership, Notice, Webhook
 from portal.notifications import webhooks
 from registries.models import Credential
+from tests.browser.shown import Cargo, show_credential, show_delivery, show_node, show_pull, show_run
 from tests.fakes.registry import FakeRegistry
 from tests.groups.pulls import SECRET, USER, make_credential, make_group
 
-SHOWN_HOST = "registry.acme.example"
+ECR = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
+GAR = "europe-west1-docker.pkg.dev"
+OWN = "registry.acme.example"
 LINES = [
     "ADD debian-bookworm.tar.gz /",
     "RUN apt-get update && apt-get install -y --no-install-recommends libgl1 ffmpeg",
@@ -30,7 +35,44 @@ LINES = [
     "COPY models /opt/models",
     "COPY app /app",
 ]
-SIZES = [280_000, 160_000, 900_000, 430_000, 30_000]
+SIZES = [28_000, 16_000, 90_000, 43_000, 3_000]
+MB = 1_000_000
+
+
+def _ago(days: int = 0, hours: int = 0, minutes: int = 0, seconds: int = 0) -> timedelta:
+    return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+
+
+CARGO = (
+    Cargo(
+        "render", "ghcr", "ghcr.io", "acme/render:2.4", 4_120 * MB, _ago(3, 2), login="acme-builds", uses=2,
+        credential="GitHub packages",
+        settings={
+            "replicas": 3, "cpu": 8, "memory_mb": 24_576, "gpu": "rtx4090", "command": ["serve", "--port", "80"],
+            "environment": {"LOG_LEVEL": "info", "MODEL": "xl"},
+        },
+    ),
+    Cargo("frontend", "docker_hub", "docker.io", "acme/frontend:8.1.2", 184 * MB, _ago(0, 5), login="acmebuilds", by=1,
+          settings={"replicas": 2, "cpu": 1, "memory_mb": 1024}),
+    Cargo("embeddings", "ecr", ECR, "search/embeddings:2026-11", 2_310 * MB, _ago(6, 4), login="AWS",
+          credential="ECR, pull only", settings={"replicas": 4}),
+    Cargo("nightly-batch", "quay", "quay.io", "acme/nightly:1184", 912 * MB, _ago(0, 9), login="acme+drayage", uses=3,
+          credential="Quay robot",
+          settings={"replicas": 6, "restart_policy": "on_failure"}),
+    Cargo("ocr", "acr", "acme.azurecr.io", "docs/ocr:5.0", 1_460 * MB, _ago(0, 1, 12), login="drayage-pull", by=1,
+          settings={"replicas": 2}),
+    Cargo("thumbnails", "self_hosted", OWN, "web/thumbnails:1.9", 96 * MB, _ago(12, 7),
+          settings={"replicas": 8, "cpu": 1}),
+    Cargo("detector", "google", GAR, "acme-prod/vision/detector:0.7", 1_880 * MB, _ago(0, 0, 21), login="_json_key",
+          by=1, settings={"replicas": 2, "gpu": "rtx4090"}),
+    Cargo("whisper", "self_hosted", OWN, "speech/whisper:3.1", 0, _ago(0, 0, 9), settings={"replicas": 2}),
+    Cargo("simulate", "ghcr", "ghcr.io", "acme/simulate:0.12-rc1", 0, _ago(1, 3), login="acme-builds", by=1,
+          credential="GitHub packages"),
+)  # fmt: skip
+UPSCALE = Cargo("upscale", "google", GAR, "acme-prod/vision/upscale:2.4", 4_120 * MB, _ago(seconds=41))
+READER = "acme-prod, reader"
+NOT_THERE = "simulate"
+WRONG = "whisper"
 
 
 @dataclass
@@ -45,125 +87,167 @@ class Harbour:
 
 def fill(organization: Any, people: list[Any], work: Callable[[], None], join: Callable[[], None]) -> Harbour:
     """Make it; `work` has a worker pull, `join` waits until it has."""
-    project = organization.projects.get()
     groups: dict[str, ContainerGroup] = {}
+    project = organization.projects.get()
     with FakeRegistry(auth="basic", users={USER: SECRET}) as registry:
         config = {"history": [{"created_by": line} for line in LINES]}
-        for repository in ("vision/render", "speech/whisper", "web/frontend", "batch/nightly", "vision/upscale"):
-            registry.push_image(repository, "2.4", [os.urandom(size) for size in SIZES], config=config)
-
-        def pull(name: str, repository: str, password: str = SECRET, **values: Any) -> None:
-            credential = make_credential(organization, registry.host, password=password, created_by_id=people[0].pk)
-            reference = f"{registry.host}/{repository}:2.4"
-            values = {"replicas": 3, "cpu": 4, "memory_mb": 8192, "created_by_id": people[0].pk} | values
-            groups[name] = make_group(project, reference, credential=credential, name=name, **values)
+        for cargo in (*CARGO, UPSCALE):
+            if cargo.name != NOT_THERE:
+                layers = [os.urandom(size) for size in SIZES]
+                registry.push_image(cargo.repository, cargo.version, layers, config=config)
+        kept = make_credential(organization, registry.host, hold="hour", created_by_id=people[1].pk)
+        for cargo in CARGO:
+            by = people[cargo.by]
+            password = "wrong" if cargo.name == WRONG else SECRET
+            own = make_credential(organization, registry.host, password=password, created_by_id=by.pk)
+            credential = kept if cargo.host == GAR else own
+            values = {"replicas": 3, "cpu": 4, "memory_mb": 8192, "created_by_id": by.pk} | cargo.settings
+            reference = f"{registry.host}/{cargo.image}"
+            groups[cargo.name] = make_group(project, reference, credential=credential, name=cargo.name, **values)
             work()
             join()
-            record(organization.pk, people[0], "credential.added", f"deploy at {SHOWN_HOST}")
-            record(organization.pk, people[0], "group.created", name, f"{SHOWN_HOST}/{repository}:2.4")
-
-        pull("nightly-batch", "batch/nightly", replicas=1)
-        pull(
-            "render",
-            "vision/render",
-            environment={"LOG_LEVEL": "info", "MODEL": "xl"},
-            command=["serve", "--port", "80"],
+            show_pull(groups[cargo.name], cargo, registry.host)
+            if credential is kept:
+                own.delete()
+        reference = f"{registry.host}/{UPSCALE.image}"
+        groups["upscale"] = make_group(
+            project, reference, credential=kept, name="upscale", replicas=5, gpu="rtx4090", created_by_id=people[0].pk
         )
-        pull("frontend", "web/frontend", replicas=2)
-        pull("whisper", "speech/whisper", password="wrong")
-        groups["upscale"] = make_group(project, f"{registry.host}/vision/upscale:2.4", name="upscale", replicas=5)
-        _rename(registry.host)
-    kept = make_credential(organization, SHOWN_HOST, hold="hour", created_by_id=people[-1].pk)
-    _run(groups["render"], ["oslo-3", "lyon-12", "porto-7"], people[0])
-    _run(groups["frontend"], ["oslo-3"], people[-1])
+        Image.objects.filter(pk=groups["upscale"].image_id).update(
+            reference=f"{GAR}/{UPSCALE.image}", registry=GAR, provider="google"
+        )
+    now = timezone.now()
+    reader = Cargo("", "google", GAR, "", 0, _ago(), uses=3, credential=READER)
+    show_credential(kept.pk, reader, received=now - _ago(minutes=24), used=now - _ago(seconds=41), ended=now)
+    for each in groups.values():
+        each.refresh_from_db()
     _half_pulled(groups["upscale"])
-    record(organization.pk, "key ci", "group.started", "render")
-    failure = Failure.objects.get()
+    _run(groups)
+    _people(organization, people)
+    _deeds(organization, people, groups)
+    kept.refresh_from_db()
+    failure = Failure.objects.get(group=groups[WRONG])
     return Harbour(groups, failure, kept, _hook(organization, people[0]))
 
 
-def _hook(organization: Any, by: Any) -> Webhook:
-    """A webhook that was told of what happened so far; its receiver was away once."""
-    hook, _ = webhooks.add(
-        organization, address="https://hooks.acme.example/drayage", kinds=["group.failed", "group.ready"], created_by=by
+def _run(groups: dict[str, ContainerGroup]) -> None:
+    """Start what runs: each node's delivery is in the ledger, one is under way, and a used token came again."""
+    now = timezone.now()
+    running: dict[str, list[tuple[str, timedelta]]] = {
+        "render": [("oslo-3", _ago(2, 22)), ("lyon-12", _ago(2, 22)), ("porto-7", _ago(0, 0, 1, 25))],
+        "frontend": [("oslo-3", _ago(0, 4, 50)), ("ghent-1", _ago(0, 4, 50))],
+        "embeddings": [(name, _ago(6, 3)) for name in ("lyon-12", "turku-2", "porto-7", "ghent-1")],
+        "thumbnails": [(name, _ago(12, 6)) for name in ("oslo-3", "lyon-12", "porto-7", "turku-2", "ghent-1")] * 2,
+    }
+    for name, berths in running.items():
+        group = groups[name]
+        actions.start(group)
+        for instance, (node, ago) in zip(group.instances.order_by("created_at"), berths, strict=False):
+            show_run(instance, show_node(node), ago=ago, progress=64 if ago < _ago(0, 1) else 100)
+        ContainerGroup.objects.filter(pk=group.pk).update(status="running", changed_at=now - berths[0][1])
+    actions.start(groups["detector"])
+    for instance, node in zip(groups["detector"].instances.all(), ("turku-2",), strict=False):
+        show_run(instance, show_node(node), ago=_ago(seconds=38), progress=41)
+    ContainerGroup.objects.filter(pk=groups["nightly-batch"].pk).update(
+        status="succeeded", ended_well=6, last_exit_code=0, changed_at=now - _ago(0, 3, 40)
     )
-    now = timezone.now()
-    for occurrence in Occurrence.objects.filter(organization=organization, kind__in=hook.kinds):
-        failed = occurrence.kind == "group.failed"
-        Notice.objects.create(
-            occurrence=occurrence, webhook=hook, due_at=now + timedelta(seconds=52), attempts=1, took_ms=84,
-            status="waiting" if failed else "sent", answer=503 if failed else 204,
-            problem="It answered 503" if failed else "", ended_at=None if failed else now,
-        )  # fmt: skip
-    return hook
+    Occurrence.objects.filter(kind="group.running").delete()
 
-
-def _rename(host: str) -> None:
-    """Show the real pulls under a name that reads like one."""
-    for image in Image.objects.filter(registry=host):
-        image.reference = image.reference.replace(host, SHOWN_HOST)
-        Image.objects.filter(pk=image.pk).update(registry=SHOWN_HOST, reference=image.reference)
-    for failure in Failure.objects.all():
-        params = {key: str(value).replace(host, SHOWN_HOST) for key, value in failure.params.items()}
-        trace = [{**step, "detail": str(step.get("detail", "")).replace(host, SHOWN_HOST)} for step in failure.trace]
-        Failure.objects.filter(pk=failure.pk).update(
-            registry=SHOWN_HOST, reference=failure.reference.replace(host, SHOWN_HOST), params=params, trace=trace
-        )
-    for step in PullStep.objects.filter(detail__contains=host):
-        PullStep.objects.filter(pk=step.pk).update(detail=step.detail.replace(host, SHOWN_HOST))
-    for credential in Credential.objects.all():
-        hosts = [SHOWN_HOST for _ in credential.used_hosts]
-        Credential.objects.filter(pk=credential.pk).update(
-            host=SHOWN_HOST, used_hosts=hosts, name=f"deploy at {SHOWN_HOST}"
-        )
-
-
-def _run(group: ContainerGroup, nodes: list[str], by: Any) -> None:
-    """Start it and have nodes take its replicas; the last one is still downloading."""
-    group.refresh_from_db()
-    actions.start(group)
-    now = timezone.now()
-    for number, (instance, name) in enumerate(zip(group.instances.order_by("created_at"), nodes, strict=False)):
-        node, _ = Node.objects.get_or_create(
-            name=name, defaults={"public_key": "-", "cpu": 32, "memory_mb": 131072, "last_seen_at": now}
-        )
-        last = number == len(nodes) - 1 and len(nodes) > 1
-        state = Instance.State.DOWNLOADING if last else Instance.State.RUNNING
-        Instance.objects.filter(pk=instance.pk).update(
-            node=node, state=state, progress=64 if last else 100, assigned_at=now
-        )
-        NodeToken.objects.create(
-            token_hash=f"shown-{instance.pk}", organization_id=group.organization_id, group=group,
-            group_name=group.name, instance=instance, image=group.image, node=node, node_name=name,
-            manifest_digest=group.image.digest,
-            expires_at=now + timedelta(minutes=15), redeemed_at=now, session_expires_at=now + timedelta(hours=1),
-            manifest_sent_at=now, ended_at=None if last else now, ended_because="" if last else "delivered",
-        )  # fmt: skip
-    if len(nodes) > 1:
-        ContainerGroup.objects.filter(pk=group.pk).update(status=ContainerGroup.Status.RUNNING)
-    record(group.organization_id, by, "group.started", group.name)
+    gone = show_delivery(groups["render"], show_node("bergen-4"), issued=now - _ago(2, 22))
+    refused = Redemption.objects.create(
+        token=gone, presented_by="", address="198.51.100.23", outcome="refused", reason="replayed"
+    )
+    Redemption.objects.filter(pk=refused.pk).update(created_at=now - _ago(0, 3, 8))
+    told = Occurrence.objects.create(
+        organization_id=groups["render"].organization_id, group=groups["render"], group_name="render",
+        kind="group.replay_refused", node_name="bergen-4",
+    )  # fmt: skip
+    Occurrence.objects.filter(pk=told.pk).update(created_at=now - _ago(0, 3, 8), told_at=now)
 
 
 def _half_pulled(group: ContainerGroup) -> None:
     """A pull as it stands in its middle."""
     image, now = group.image, timezone.now()
-    total = 4_120_000_000
+    began = now - UPSCALE.ago
     Image.objects.filter(pk=image.pk).update(
-        status=Image.Status.PULLING, started_at=now - timedelta(seconds=41), attempt=1, total_bytes=total,
+        status=Image.Status.PULLING, started_at=began, created_at=began, attempt=1, total_bytes=UPSCALE.size,
         digest="sha256:" + "4e1f9c0b7d21a85c" * 4,
     )  # fmt: skip
-    shares = [(820_000_000, 1.0), (310_000_000, 1.0), (2_400_000_000, 0.38), (560_000_000, 0.1), (30_000_000, 0.0)]
+    ContainerGroup.objects.filter(pk=group.pk).update(created_at=began, changed_at=began)
+    shares = [(820 * MB, 1.0), (310 * MB, 1.0), (2_400 * MB, 0.38), (560 * MB, 0.1), (30 * MB, 0.0)]
     for position, (size, part) in enumerate(shares):
         image.layers.create(
             position=position, media_type="application/vnd.oci.image.layer.v1.tar+gzip", size=size,
             digest=f"sha256:{position:064x}", created_by=LINES[position], received=int(size * part),
             committed_at=now if part == 1.0 else None,
         )  # fmt: skip
-    spent = {"resolve": 0.1, "connect": 0.2, "authenticate": 0.4, "manifest": 0.3, "platform": 0.1, "size": 0.1}
-    began = now - timedelta(seconds=42)
-    for name, seconds in spent.items():
-        row = PullStep.objects.create(image=image, attempt=1, name=name, outcome="ok")
-        PullStep.objects.filter(pk=row.pk).update(started_at=began, finished_at=began + timedelta(seconds=seconds))
-        began += timedelta(seconds=seconds)
+    steps = {
+        "resolve": (0.1, GAR), "connect": (0.2, f"{GAR} answers as a registry"),
+        "authenticate": (0.4, "Signed in as _json_key"), "manifest": (0.3, "Manifest sha256:4e1f9c0b7d21…"),
+        "platform": (0.1, "linux/amd64"), "size": (0.1, "4.1 GB in 5 layers, of at most 10 GB"),
+    }  # fmt: skip
+    for name, (seconds, detail) in steps.items():
+        row = PullStep.objects.create(image=image, attempt=1, name=name, outcome="ok", detail=detail)
+        ended = began + timedelta(seconds=seconds)
+        PullStep.objects.filter(pk=row.pk).update(started_at=began, finished_at=ended)
+        began = ended
     row = PullStep.objects.create(image=image, attempt=1, name="layers", outcome="running")
     PullStep.objects.filter(pk=row.pk).update(started_at=began)
+
+
+def _people(organization: Any, people: list[Any]) -> None:
+    """Everybody is here for a while, but for one who is still to come."""
+    now = timezone.now()
+    for number, member in enumerate(Membership.objects.filter(organization=organization).order_by("pk")):
+        since = now - _ago(214 - 57 * number, 3)
+        Membership.objects.filter(pk=member.pk).update(created_at=since)
+    row, _ = invite(organization=organization, email="nina@acme.example", role="member", invited_by=people[0])
+    type(row).objects.filter(pk=row.pk).update(created_at=now - _ago(1, 4), expires_at=now + _ago(5, 20))
+
+
+def _deeds(organization: Any, people: list[Any], groups: dict[str, ContainerGroup]) -> None:
+    """What was done lately, as the forms and the API write it down."""
+    alice, bob = people
+    done: list[tuple[timedelta, Any, str, str, str]] = [
+        (_ago(12, 6), alice, "group.started", "thumbnails", ""),
+        (_ago(6, 3), alice, "group.started", "embeddings", ""),
+        (_ago(4, 1), bob, "key.created", "ci", "write"),
+        (_ago(2, 22), alice, "group.started", "render", ""),
+        (_ago(2, 5), "key ci", "group.changed", "frontend", "replicas 1 → 2"),
+        (_ago(1, 4), alice, "team.invited", "nina@acme.example", "as member"),
+        (_ago(1, 1), alice, "notification.changed", "hooks.acme.example", "told of 3 kinds"),
+        (_ago(0, 8, 58), "key ci", "group.started", "nightly-batch", ""),
+        (_ago(0, 4, 50), bob, "group.started", "frontend", ""),
+        (_ago(0, 0, 18), bob, "group.started", "detector", ""),
+        (_ago(0, 0, 24), bob, "credential.added", READER, GAR),
+        (_ago(seconds=42), alice, "group.created", "upscale", f"{GAR}/{UPSCALE.image}"),
+    ]
+    for cargo in CARGO:
+        by, ago = people[cargo.by], cargo.ago + _ago(seconds=2)
+        if cargo.host != GAR:
+            done.append((ago, by, "credential.added", cargo.called, cargo.host))
+        done.append((ago - _ago(seconds=1), by, "group.created", cargo.name, f"{cargo.host}/{cargo.image}"))
+    for ago, by, verb, target, detail in sorted(done, key=lambda each: each[0], reverse=True):
+        address = reverse("groups:detail", args=[organization.slug, "default", target]) if target in groups else ""
+        record(organization.pk, by, verb, target, detail, address=address)
+        row = Activity.objects.latest("pk")
+        Activity.objects.filter(pk=row.pk).update(created_at=timezone.now() - ago)
+
+
+def _hook(organization: Any, by: Any) -> Webhook:
+    """A webhook that was told of what happened; its receiver is away for the last of it."""
+    kinds = ["group.ready", "group.failed", "group.replay_refused"]
+    hook, _ = webhooks.add(organization, address="https://hooks.acme.example/drayage", kinds=kinds, created_by=by)
+    now = timezone.now()
+    Webhook.objects.filter(pk=hook.pk).update(created_at=now - _ago(20, 2), failing_since=now - _ago(minutes=9))
+    told = Occurrence.objects.filter(organization=organization, kind__in=kinds).order_by("-created_at")
+    for number, occurrence in enumerate(told):
+        waits = occurrence.group_name == WRONG
+        tries = 4 if waits else 3 if occurrence.group_name == NOT_THERE else 1
+        notice = Notice.objects.create(
+            occurrence=occurrence, webhook=hook, due_at=now + _ago(minutes=27, seconds=12), attempts=tries,
+            took_ms=(84, 61, 118, 73, 206, 58, 92)[number % 7], status="waiting" if waits else "sent",
+            answer=503 if waits else 204, problem="It answered 503" if waits else "", ended_at=None if waits else now,
+        )  # fmt: skip
+        Notice.objects.filter(pk=notice.pk).update(created_at=occurrence.created_at)
+    return hook

@@ -1,6 +1,6 @@
 """The main pages of a lived-in organization: nothing sideways at any width, nothing that axe finds, in light and dark.
 
-`make screenshots` runs this with `GALLERY` naming a folder and keeps pictures of ten of them there; `BROWSER_SHOTS`
+`make screenshots` runs this with `GALLERY` naming a folder and keeps pictures of some of them there; `BROWSER_SHOTS`
 keeps all, in each look.
 """
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext, Page
+from playwright.sync_api import BrowserContext, Page, expect
 
 from groups.models import Image
 from tests.browser.conftest import violations
@@ -22,8 +22,9 @@ from tests.browser.test_walk import no_sideways, sign_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 GROUPS = "/o/acme/default/groups/"
-TEN = {
+KEPT = {
     "overview", "groups", "new-group", "pulling", "running", "failure", "receipt", "team", "activity", "webhook",
+    "searching",
 }  # fmt: skip
 WIDTHS = (360, 960, 961, 1100, 1440, 2560)
 
@@ -55,6 +56,7 @@ def pages(harbour: Harbour) -> dict[str, str]:
         "notifications": "/o/acme/settings/notifications/",
         "webhook": f"/o/acme/settings/notifications/webhooks/{harbour.webhook.pk}/",
         "support": "/o/acme/support/",
+        "search": "/o/acme/search/?q=re",
         "guide": "/o/acme/registries/guides/ecr/",
     }
 
@@ -62,7 +64,7 @@ def pages(harbour: Harbour) -> dict[str, str]:
 def keep(page: Page, name: str, look: str) -> None:
     if folder := os.environ.get("BROWSER_SHOTS"):
         page.screenshot(path=Path(folder) / f"{name}-{look}.png", full_page=True)
-    if (folder := os.environ.get("GALLERY")) and look == "light" and name in TEN:
+    if (folder := os.environ.get("GALLERY")) and look == "light" and name in KEPT:
         page.screenshot(path=Path(folder) / f"{name}.png")
 
 
@@ -84,4 +86,10 @@ def test_the_main_pages(open_context: Callable[..., BrowserContext], alice: Any,
         for width in WIDTHS if scheme == "light" else ():
             page.set_viewport_size({"width": width, "height": 900})
             no_sideways(page)
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.goto(GROUPS)
+    page.get_by_role("searchbox", name="Search Acme").fill("ghcr")
+    expect(page.locator("#found a").first).to_be_visible()
+    keep(page, "searching", scheme)
+    found["searching"] = violations(page)
     assert {name: each for name, each in found.items() if each} == {}
