@@ -7,7 +7,6 @@ A statement is written as any other query; only its values change from one time 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
 from functools import cached_property
 from typing import Any, get_type_hints
 
@@ -43,14 +42,16 @@ class Statement:
         """The SQL, and what stands in its places: constants of the query, and which parameter."""
         kinds = {name: kind for name, kind in get_type_hints(self._compose).items() if name != "return"}
         stand_ins = {_stand_in(name, kind, number): name for number, (name, kind) in enumerate(kinds.items())}
-        query = self._compose(**{name: value for value, name in stand_ins.items()}).query
-        sql, values = query.sql_with_params()
+        sql, values = self._query(stand_ins)
+        if (sql, values) != self._query(stand_ins):
+            raise TypeError(f"{self._compose.__name__} is another query each time, as one with Python's time in it")
         places = [_Place(stand_ins[value]) if _is_one_of(stand_ins, value) else value for value in values]
-        if any(isinstance(value, datetime) for value in values):
-            raise TypeError(f"{self._compose.__name__} has a time that would stand still")
         if missing := kinds.keys() - {place.name for place in places if isinstance(place, _Place)}:
             raise TypeError(f"{self._compose.__name__} compares nothing with {', '.join(sorted(missing))}")
         return sql, places
+
+    def _query(self, stand_ins: dict[int | str, str]) -> tuple[str, tuple[Any, ...]]:
+        return self._compose(**{name: value for value, name in stand_ins.items()}).query.sql_with_params()
 
 
 class _Place:

@@ -20,11 +20,10 @@ from django.db.models import (
     QuerySet,
     Subquery,
     Sum,
-    TextField,
     Value,
     When,
 )  # fmt: skip
-from django.db.models.functions import Cast, Coalesce, Concat, Length, Now
+from django.db.models.functions import JSONArray, Length, Now
 
 from groups.models import ContainerGroup, Image, Instance, Layer, LayerDelivery, NodeToken, PullStep, Redemption
 from groups.nodes.scheduler import nodes_with_room
@@ -160,9 +159,6 @@ def _credentials_of(organization: int) -> QuerySet[Any]:
 
 
 def _in_short(rows: QuerySet[Any], *aggregates: Any) -> Subquery:
-    """A subquery of several aggregates over all of `rows`, as one text."""
-    text = TextField()
-    texts = [Coalesce(Cast(each, text), Value("-", text)) for each in aggregates]
-    spaced = [part for each in texts for part in (each, Value(" ", text))]
+    """A subquery of several aggregates over all of `rows`."""
     all_of_them = rows.order_by().values(all_of_them=Value(1))
-    return Subquery(all_of_them.annotate(text=Concat(*spaced, output_field=text)).values("text"))
+    return Subquery(all_of_them.annotate(short=JSONArray(*aggregates)).values("short"))
