@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID, uuid4
 
 import pytest
 from django.db.models import F
 from django.utils import timezone
 
+from groups.models import ContainerGroup
 from groups.statements import Statement
 from portal.models import Organization, Project
+from tests.groups.pulls import make_group
 
 pytestmark = pytest.mark.django_db
 
@@ -41,6 +44,18 @@ def test_it_is_composed_once(acme: Any) -> None:
         ("acme",),
     ]
     assert len(composed) == 2, "and once more, to see that it is the same"
+
+
+def test_ids_are_values_too(project: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("groups.wakeups._enqueue", lambda *job: None)
+    groups = [make_group(project, "registry.example.com/team/app:1.0", name=name) for name in ("one", "two")]
+
+    @Statement
+    def names(group: UUID) -> Any:
+        return ContainerGroup.objects.filter(pk=group).values_list("name")
+
+    assert [names.first(group=group.pk) for group in groups] == [("one",), ("two",)]
+    assert names.first(group=uuid4()) is None
 
 
 def test_constants_of_the_query_stay(acme: Any) -> None:
@@ -77,5 +92,5 @@ def test_other_kinds_of_values_are_a_mistake() -> None:
     def by_bytes(slug: bytes) -> Any:
         return Organization.objects.filter(slug=slug).values_list("slug")
 
-    with pytest.raises(TypeError, match="slug is neither int nor str"):
+    with pytest.raises(TypeError, match="slug is neither int nor str nor UUID"):
         by_bytes.first(slug="acme")
