@@ -11,7 +11,7 @@ from django import template
 from django.forms import BoundField
 from django.templatetags.static import static
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from registries.providers import PROVIDERS
@@ -158,6 +158,12 @@ def short_reference(reference: str) -> str:
     """An image as named, with a digest cut to twelve digits: `host/app@sha256:1f3a9c0b7d21…`."""
     named, at, digest = reference.partition("@")
     return f"{named}@{digest[:19]}…" if at and len(digest) > 20 else reference
+
+
+@register.filter
+def path(text: str) -> SafeString:
+    """An address' path, which may break before its slashes."""
+    return format_html_join("/", "{}<wbr>", ((part,) for part in text.split("/")))
 
 
 @register.filter

@@ -148,6 +148,8 @@ def _run(groups: dict[str, ContainerGroup]) -> None:
     actions.start(groups["detector"])
     for instance, node in zip(groups["detector"].instances.all(), ("turku-2",), strict=False):
         show_run(instance, show_node(node), ago=_ago(seconds=38), progress=41)
+    for name in ("oslo-3", "lyon-12", "porto-7", "turku-2", "ghent-1", "bergen-4"):
+        show_delivery(groups["nightly-batch"], show_node(name), issued=now - _ago(0, 8, 57))
     ContainerGroup.objects.filter(pk=groups["nightly-batch"].pk).update(
         status="succeeded", ended_well=6, last_exit_code=0, changed_at=now - _ago(0, 3, 40)
     )

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import time_machine
 
-from portal.templatetags.drayage import ago, due, kind_mark, relative, thousands
+from portal.templatetags.drayage import ago, due, kind_mark, path, relative, thousands
 
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
 
@@ -44,3 +44,7 @@ def test_what_is_counted_in_thousands() -> None:
 
 def test_a_kind_has_its_mark_and_an_unknown_one_a_question() -> None:
     assert [kind_mark("ecr"), kind_mark("self_hosted"), kind_mark("gone")] == ["AWS", "Own", "?"]
+
+
+def test_a_path_breaks_at_its_slashes_and_nowhere_else() -> None:
+    assert path("/o/<a>") == "<wbr>/o<wbr>/&lt;a&gt;<wbr>"
