@@ -9,8 +9,9 @@ import groups.failures  # noqa: F401 (its words are described here)
 from groups.api.effects import without_effect
 from groups.change_actions import is_changing
 from groups.environment import open_environment
-from groups.models import ContainerGroup, Failure, Image, Instance
+from groups.models import ContainerGroup, Failure, Image, ImageCheck, Instance
 from groups.options import MASK, open_options
+from groups.trail import StepLine
 from registries.failures import describe
 
 NOWHERE = "00000000-0000-0000-0000-000000000000"
@@ -81,6 +82,22 @@ def instance_answer(instance: Instance) -> dict[str, Any]:
 def moment(time: datetime) -> str:
     """A time as answers have it."""
     return time.isoformat().replace("+00:00", "Z")
+
+
+def step_answer(step: StepLine) -> dict[str, Any]:
+    """A step as answers have it."""
+    answer = dict(vars(step))
+    if answer["seconds"] is None:
+        del answer["seconds"]
+    else:
+        answer["seconds"] = round(answer["seconds"], 3)
+    return answer
+
+
+def in_words(failed: Failure | ImageCheck) -> dict[str, str]:
+    """What something failed with, code and words."""
+    words = failed.words
+    return {"code": failed.code, "title": words.title, "text": words.text, "remedy": words.remedy}
 
 
 def described(failure: Failure) -> str:
