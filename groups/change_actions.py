@@ -14,8 +14,8 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from groups import quotas
-from groups.actions import delete_locked, drop, lock_images, queue_image
 from groups.environment import seal_environment
+from groups.images import delete_locked, drop, lock_images, queue_image
 from groups.instances import renew_instances
 from groups.models import ContainerGroup, Image
 from groups.options import seal_options
@@ -24,6 +24,13 @@ from registries.models import Credential
 from registries.oci.reference import Reference
 
 Status = ContainerGroup.Status
+
+
+def lock(group: ContainerGroup) -> None:
+    """Lock what a change of the group may write, in the order of all locks, and read the group anew."""
+    quotas.lock(group.organization_id)
+    lock_images(group)
+    group.refresh_from_db()
 
 
 def change(
@@ -52,10 +59,7 @@ def replace_image(group: ContainerGroup, *, reference: Reference, credential: Cr
     from now on; any other goes on with what it has and takes the new one over when it is here."""
     with transaction.atomic():
         quotas.hold(group.organization_id)
-        images = lock_images(group)
-        if images is None:
-            raise Stale(f"ContainerGroup {group.pk} is gone")
-        has, follower = images
+        has, follower = lock_images(group)
         group.refresh_from_db()
         image = queue_image(group.organization_id, reference, credential)
         rows = ContainerGroup.objects.filter(pk=group.pk)

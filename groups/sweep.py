@@ -20,8 +20,8 @@ from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
 from groups import checks, garbage, outages, suspension
-from groups.actions import delete_image
 from groups.holds import destroy_settled
+from groups.images import delete_image
 from groups.ingest import settle
 from groups.ingest.claim import Claim
 from groups.ingest.steps import last_step

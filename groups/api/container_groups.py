@@ -11,7 +11,7 @@ from django.db import IntegrityError, transaction
 from django.urls import reverse
 from ninja import Router, Status
 
-from groups import actions, quotas
+from groups import actions, change_actions
 from groups.api.answers import group_answer, last_failures
 from groups.api.changes import apply_patch, kept_options
 from groups.api.credentials import add_from, read_reference
@@ -111,10 +111,7 @@ def update_container_group(
     group = find_group(request, project_name, container_group_name)
     try:
         with transaction.atomic():
-            quotas.lock(request.organization.pk)  # before the group's own rows, as everywhere
-            if actions.lock_images(group) is None:
-                raise not_found()
-            group.refresh_from_db()
+            change_actions.lock(group)
             changed = apply_patch(group, payload, organization_id=request.organization.pk)
             if changed:
                 record(request, "group.changed", group.name, ", ".join(changed))
