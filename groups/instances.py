@@ -6,6 +6,7 @@ Called in the transaction that moves the group or its instances. Which node take
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -18,6 +19,7 @@ from groups.states import Stale, move
 Status = ContainerGroup.Status
 State = Instance.State
 STOPPING = State.STOPPING
+NO_ORDER: dict[str, Any] = {"order": "", "order_due_at": None}
 _PROGRESS = [State.ALLOCATING, State.DOWNLOADING, State.CREATING, State.RUNNING]
 
 
@@ -49,6 +51,20 @@ def end_instances(group: ContainerGroup) -> None:
     """Ask every instance of the group to stop. Those that no node has are gone at once."""
     group.instances.filter(node__isnull=True).delete()
     _stop(list(group.instances.exclude(state=STOPPING)))
+
+
+def take_from_node(instance: Instance, *, message: str, **values: Any) -> None:
+    """Have the instance wait for a node again, with `values` in its other columns. The group's row is locked. Raises
+    Stale where it isn't on this node in this state any more."""
+    values |= {"node": None, "assigned_at": None, "progress": 0, "message": message, **NO_ORDER}
+    if instance.state != State.ALLOCATING:
+        move(instance, to=State.ALLOCATING, only={"node": instance.node_id}, **values)
+        return
+    # It is in that state already: only its place changes.
+    here = Instance.objects.filter(pk=instance.pk, state=State.ALLOCATING, node=instance.node_id)
+    if not here.update(**values, changed_at=Now()):
+        raise Stale(f"Instance {instance.pk} is no longer there")
+    instance.refresh_from_db()
 
 
 def renew_instances(group: ContainerGroup) -> None:
@@ -122,6 +138,6 @@ def _wanted(group: ContainerGroup) -> int:
 def _stop(instances: list[Instance]) -> None:
     for instance in instances:
         try:
-            move(instance, to=STOPPING, message="", progress=0, order="", order_due_at=None)
+            move(instance, to=STOPPING, message="", progress=0, **NO_ORDER)
         except Stale:
             continue  # its node reported in between; the next stop or poll settles it
