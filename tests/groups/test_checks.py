@@ -33,7 +33,7 @@ def woken(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
     """Wake-ups that were sent: queue and function."""
     sent: list[tuple[str, str]] = []
     monkeypatch.setattr("groups.wakeups._enqueue", lambda queue, function, row_id: sent.append((queue, function)))
-    monkeypatch.setattr(checks, "waiting", lambda queue: 0)
+    monkeypatch.setattr("groups.wakeups.waiting", lambda queue: 0)
     return sent
 
 
