@@ -99,7 +99,7 @@ def start(group: ContainerGroup) -> ContainerGroup:
 
 def stop(group: ContainerGroup) -> ContainerGroup:
     """Stop the group: instances without a node go at once, the others when their node hears of it."""
-    _only_from(group, Status.DEPLOYING, Status.RUNNING)
+    _only_from(group, *ContainerGroup.ACTIVE)
     with transaction.atomic():
         move(group, to=Status.STOPPED)
         end_instances(group)
@@ -119,7 +119,7 @@ def scale(group: ContainerGroup, replicas: int) -> ContainerGroup:
         quotas.allow_replicas(organization, more=replicas - current.replicas)
         current.replicas = replicas
         current.save(update_fields=["replicas", "changed_at"])
-        if current.status in (Status.DEPLOYING, Status.RUNNING):
+        if current.status in ContainerGroup.ACTIVE:
             add_instances(current)
             end_surplus(current)
             follow(current.pk)

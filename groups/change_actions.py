@@ -17,7 +17,7 @@ from groups import quotas
 from groups.environment import seal_environment
 from groups.images import delete_locked, drop, lock_images, queue_image
 from groups.instances import renew_instances
-from groups.models import ContainerGroup, Image
+from groups.models import ContainerGroup
 from groups.options import seal_options
 from groups.states import Stale, move
 from registries.models import Credential
@@ -75,9 +75,3 @@ def replace_image(group: ContainerGroup, *, reference: Reference, credential: Cr
                 delete_locked(follower)
     group.refresh_from_db()
     return group
-
-
-def is_changing(group: ContainerGroup) -> bool:
-    """Whether another image is on its way."""
-    follower = group.next_image
-    return follower is not None and follower.status != Image.Status.FAILED

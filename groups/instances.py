@@ -35,7 +35,7 @@ def top_up() -> int:
     groups there were."""
     has = Count("instances", filter=~Q(instances__state=STOPPING))
     lacking = F("replicas") - F("ended_well") - F("ended_badly")
-    wanted = ContainerGroup.objects.filter(status__in=[Status.DEPLOYING, Status.RUNNING])
+    wanted = ContainerGroup.objects.filter(status__in=ContainerGroup.ACTIVE)
     topped_up = 0
     for group_id in wanted.annotate(has=has).filter(has__lt=lacking).values_list("pk", flat=True):
         with transaction.atomic():
@@ -70,7 +70,7 @@ def take_from_node(instance: Instance, *, message: str, **values: Any) -> None:
 def renew_instances(group: ContainerGroup) -> None:
     """Have the group, where it runs, run anew: what it has is asked to stop, and as many instances are written. The
     group's row is locked."""
-    if group.status in (Status.DEPLOYING, Status.RUNNING):
+    if group.status in ContainerGroup.ACTIVE:
         end_instances(group)
         add_instances(group)
         follow(group.pk)
@@ -102,7 +102,7 @@ def follow(group_id: UUID) -> None:
     """Have the group be `running` while one of its instances runs, and `deploying` when none does any more. Where
     every replica has come to its end, it is `succeeded`, or `stopped` if one of them ended with an error."""
     group = ContainerGroup.objects.select_for_update(no_key=True).filter(pk=group_id).first()
-    if group is None or group.status not in (Status.DEPLOYING, Status.RUNNING):
+    if group is None or group.status not in ContainerGroup.ACTIVE:
         return
     ended = group.ended_well + group.ended_badly
     there = group.instances.exclude(state=STOPPING)

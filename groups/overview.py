@@ -73,7 +73,7 @@ def look_over(organization: Any) -> Overview:
         .defer("environment", "command", "image__config")
         .order_by("-changed_at")[:MOST_WANTING]
     )
-    active = rows.filter(status__in=(Status.DEPLOYING, Status.RUNNING)).aggregate(n=Sum("replicas"))["n"]
+    active = rows.filter(status__in=ContainerGroup.ACTIVE).aggregate(n=Sum("replicas"))["n"]
     up = Instance.objects.filter(group__organization=organization, state=Instance.State.RUNNING).count()
     seen = Overview(
         total=sum(counted.values()),

@@ -7,7 +7,6 @@ from typing import Any
 
 import groups.failures  # noqa: F401 (its words are described here)
 from groups.api.effects import without_effect
-from groups.change_actions import is_changing
 from groups.environment import open_environment
 from groups.models import ContainerGroup, Failure, Image, ImageCheck, Instance
 from groups.options import MASK, open_options
@@ -47,7 +46,7 @@ def group_answer(group: Any, failure: Failure | None, *, with_values: bool) -> d
         "priority": options.get("priority"),
         "country_codes": options.get("country_codes") or [],
         "current_state": _state(group, options, failure),
-        "pending_change": is_changing(group),
+        "pending_change": group.is_changing,
         "version": group.version,
         "create_time": moment(group.created_at),
         "update_time": moment(group.changed_at),
@@ -168,7 +167,7 @@ def _description(group: ContainerGroup, options: dict[str, Any], failure: Failur
     if group.status == Status.PENDING and group.image.retry_code:
         words = describe(group.image.retry_code, group.image.retry_params)
         parts.append(f"{group.image.retry_code}: {words.text} It is tried again by itself.")
-    elif is_changing(group) and group.next_image is not None:
+    elif group.is_changing and group.next_image is not None:
         parts.append(f"{group.next_image.reference} is being pulled and then takes the place of this image.")
     parts.append(without_effect(options))
     return _line(" ".join(each for each in parts if each))

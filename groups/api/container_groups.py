@@ -29,7 +29,6 @@ from groups.models import ContainerGroup as Group
 from groups.options import open_options
 from groups.states import MoveForbidden, Stale
 
-State = Group.Status
 router = Router(tags=["container_groups"], by_alias=True, exclude_unset=True)
 
 CONTAINERS = "/organizations/{organization_name}/projects/{project_name}/containers"
@@ -136,14 +135,14 @@ def delete_container_group(
 def start_container_group(request: Any, organization_name: str, project_name: str, container_group_name: str) -> Status:
     """Have the group's replicas run. Nothing happens where they do."""
     group = find_group(request, project_name, container_group_name)
-    return _act(request, group, actions.start, "group.started", unless=(State.DEPLOYING, State.RUNNING))
+    return _act(request, group, actions.start, "group.started", unless=Group.ACTIVE)
 
 
 @router.post(ONE + "/stop", response=writing(None, 202), operation_id="stop_container_group")
 def stop_container_group(request: Any, organization_name: str, project_name: str, container_group_name: str) -> Status:
     """Stop the group. Nothing happens where it is stopped."""
     group = find_group(request, project_name, container_group_name)
-    return _act(request, group, actions.stop, "group.stopped", unless=(State.STOPPED, State.SUCCEEDED))
+    return _act(request, group, actions.stop, "group.stopped", unless=(Group.Status.STOPPED, Group.Status.SUCCEEDED))
 
 
 def record(request: Any, verb: str, name: str, detail: str = "") -> None:
