@@ -213,10 +213,6 @@ def test_an_images_own_cap_goes_both_ways(
 class TestPages:
     """Members hear what is so, and the way out."""
 
-    @pytest.fixture
-    def member(self, bob: Any, as_user: Any) -> Client:
-        return as_user(bob)
-
     def test_a_new_group(self, member: Client, acme: Any, project: Any) -> None:
         allow(acme, max_groups=1)
         make_group(project, IMAGE, name="first")
