@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
-from groups.models import Redemption
+from django.utils import timezone
+
+from groups.actions import delete
+from groups.delivery.tokens import Ended, end
+from groups.models import NodeToken, Redemption
+from groups.states import move
 
 NAME = "/v2/acme/default/app"
 
@@ -21,3 +27,26 @@ def cut(response: Any) -> None:
 
 def refusals() -> list[str]:
     return list(Redemption.objects.filter(outcome="refused").order_by("pk").values_list("reason", flat=True))
+
+
+def over(how: str) -> None:
+    """End the session, or what it is for."""
+    token = NodeToken.objects.get()
+    match how:
+        case "ended":
+            assert end([token], Ended.REVOKED) == 1
+        case "expired":
+            NodeToken.objects.update(session_expires_at=timezone.now() - timedelta(seconds=1))
+        case "stopping":
+            assert token.instance is not None
+            move(token.instance, to="stopping")
+        case "instance gone":
+            assert token.instance is not None
+            token.instance.delete()
+        case "node removed":
+            assert token.node is not None
+            token.node.status = "removed"
+            token.node.save()
+        case "image gone":
+            assert token.group is not None
+            delete(token.group)

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import pytest
 from django.test import Client
-from django.utils import timezone
 
-from groups.actions import delete
 from groups.delivery import transfer
-from groups.delivery.tokens import Ended, end
 from groups.failures import StoreFailed
-from groups.models import Image, LayerDelivery, NodeToken
-from groups.states import move
-from tests.groups.delivery.asking import NAME, body, cut, refusals
+from groups.models import Image, LayerDelivery
+from tests.groups.delivery.asking import NAME, body, cut, over, refusals
 from tests.groups.delivery.made import digest_of
 
 
@@ -175,25 +169,3 @@ def test_a_short_session_end_is_noticed_before_the_last_piece(
     over("ended")
     with pytest.raises(transfer.TransferStopped):
         body(response)
-
-
-def over(how: str) -> None:
-    token = NodeToken.objects.get()
-    match how:
-        case "ended":
-            assert end([token], Ended.REVOKED) == 1
-        case "expired":
-            NodeToken.objects.update(session_expires_at=timezone.now() - timedelta(seconds=1))
-        case "stopping":
-            assert token.instance is not None
-            move(token.instance, to="stopping")
-        case "instance gone":
-            assert token.instance is not None
-            token.instance.delete()
-        case "node removed":
-            assert token.node is not None
-            token.node.status = "removed"
-            token.node.save()
-        case "image gone":
-            assert token.group is not None
-            delete(token.group)

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
-from django.utils import timezone
 
-from groups.actions import delete
 from groups.delivery import transfer
-from groups.delivery.tokens import Ended, end
 from groups.models import Image, LayerDelivery, NodeToken
-from groups.states import move
 from portal.models import Organization
-from tests.groups.delivery.asking import NAME, body, refusals
+from tests.groups.delivery.asking import NAME, body, over, refusals
 from tests.groups.delivery.made import NodeInHand, Source, blob_of, make_source, store_image
 
 
@@ -151,28 +146,6 @@ def test_a_session_that_is_over_opens_nothing(
         assert client.get(address, headers=bearer).status_code == 401
     assert set(refusals()) <= {"revoked", "expired"}
     assert refusals()
-
-
-def over(how: str) -> None:
-    token = NodeToken.objects.get()
-    match how:
-        case "ended":
-            assert end([token], Ended.REVOKED) == 1
-        case "expired":
-            NodeToken.objects.update(session_expires_at=timezone.now() - timedelta(seconds=1))
-        case "stopping":
-            assert token.instance is not None
-            move(token.instance, to="stopping")
-        case "instance gone":
-            assert token.instance is not None
-            token.instance.delete()
-        case "node removed":
-            assert token.node is not None
-            token.node.status = "removed"
-            token.node.save()
-        case "image gone":
-            assert token.group is not None
-            delete(token.group)
 
 
 def test_a_blob_that_is_lost_is_an_error_of_ours_and_not_a_crash(
