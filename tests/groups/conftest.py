@@ -1,0 +1,28 @@
+"""Browsers of members and viewers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.test import Client
+
+
+@pytest.fixture
+def no_redis(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wake-ups go nowhere."""
+    monkeypatch.setattr("groups.wakeups._enqueue", lambda *job: None)
+
+
+@pytest.fixture
+def member(bob: Any, as_user: Any) -> Client:
+    """Bob's browser."""
+    client: Client = as_user(bob)
+    return client
+
+
+@pytest.fixture
+def viewer(carol: Any, as_user: Any) -> Client:
+    """Carol's browser."""
+    client: Client = as_user(carol)
+    return client
