@@ -23,15 +23,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.beside import CallFailed
 from tests.fakes.images import Built, build_image, make_layer
 from tests.fakes.registry import FakeRegistry
 from tests.faults.checker import OVER, Violation, Witness, violations
 from tests.faults.nemesis import Nemesis
-from tests.faults.portal import HandsFailed, Portal
-from tests.faults.postgres import Postgres
+from tests.faults.portal import Portal
 from tests.faults.proxy import FaultProxy
 from tests.faults.stage import CANARY, QUICK, push
 from tests.interop.docker_registry import DockerRegistry
+from tests.postgresql import Postgres
 
 AT_ONCE = 30
 WORKERS = 4
@@ -160,7 +161,7 @@ def main() -> int:
         images = _images(chance)
         sources = _sources(stack, folder, images)
         disk = stack.enter_context(_small_disk(folder / "disk"))
-        postgres = stack.enter_context(Postgres()) if database == "postgres" else None
+        postgres = stack.enter_context(Postgres(durable=True)) if database == "postgres" else None
         environment = dict(QUICK)
         if disk is not None:
             environment["PORTAL_STORAGE_URL"] = f"file://{disk}/blobs"
@@ -278,6 +279,6 @@ def _interrupt(number: int, frame: Any) -> None:
 if __name__ == "__main__":
     try:
         sys.exit(main())
-    except HandsFailed as failed:
+    except CallFailed as failed:
         print(failed, file=sys.stderr)
         sys.exit(2)
