@@ -9,7 +9,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
 
 import pytest
-from django.test import Client
 
 from groups.models import ContainerGroup, Failure
 from groups.states import move
@@ -116,9 +115,3 @@ def group(project: Any, bob: Any) -> ContainerGroup:
 @pytest.fixture
 def hook(acme: Any, receiver: Receiver, alice: Any) -> tuple[Webhook, str]:
     return webhooks.add(acme, address=receiver.address, kinds=KINDS, created_by=alice)
-
-
-@pytest.fixture
-def member(bob: Any, as_user: Any) -> Client:
-    client: Client = as_user(bob)
-    return client

@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
 import json
 import uuid
-from collections.abc import Iterator
-from datetime import timedelta
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 from django.core import mail
-from django.db import connection
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
-from django.utils import timezone
 from django.utils.module_loading import import_string
 
 from groups.delivery import ledger
 from groups.models import ContainerGroup, Failure, NodeToken, Occurrence
-from groups.states import Stale, move
-from portal.models import Activity, EmailChoice, Notice, Webhook
-from portal.notifications import jobs, sending, webhooks
+from groups.states import move
+from portal.models import EmailChoice
+from portal.notifications import jobs
 from tests.admin_rows import make_rows
 from tests.groups.pulls import make_group
-from tests.portal.notifications.conftest import IMAGE, KINDS, PAGE, Handler, Receiver
+from tests.portal.notifications.conftest import IMAGE, PAGE, Receiver
 
 
 class TestReplays:
