@@ -153,3 +153,21 @@ def as_user() -> Any:
         return client
 
     return signed_in
+
+
+@pytest.fixture
+def member(bob: Any, as_user: Any) -> Client:
+    """bob's browser."""
+    return as_user(bob)
+
+
+@pytest.fixture
+def support(sam: Any, as_user: Any) -> Client:
+    """sam's browser."""
+    return as_user(sam)
+
+
+@pytest.fixture
+def operator(olga: Any, as_user: Any) -> Client:
+    """olga's browser."""
+    return as_user(olga)
