@@ -156,6 +156,23 @@ class TestWebhooks:
 
         assert Webhook.objects.get().off_because == "failing"
 
+    def test_switched_off_nothing_is_tried_again(
+        self, group: ContainerGroup, hook: Any, receiver: Receiver, happens: Any, work: Any,
+        django_capture_on_commit_callbacks: Any,
+    ) -> None:  # fmt: skip
+        receiver.status = 500
+        happens(group, "stopped")
+        assert webhooks.pause(hook[0])
+
+        due_now()
+        with django_capture_on_commit_callbacks(execute=True):
+            sending.sweep()
+        work()
+
+        notice = Notice.objects.get()
+        assert (notice.status, notice.problem) == ("failed", "The webhook was switched off")
+        assert len(receiver.got) == 1
+
     def test_after_a_rotation_both_secrets_sign_for_a_day(
         self, group: ContainerGroup, hook: Any, receiver: Receiver, happens: Any
     ) -> None:
@@ -170,6 +187,12 @@ class TestWebhooks:
         happens(group, "running")
         sent, body = receiver.got[-1]
         assert sent["webhook-signature"] == signature(new, sent, body)
+
+    def test_a_rotation_keeps_the_secret_before_it_whatever_the_row_in_hand_says(self, hook: Any) -> None:
+        stale, _ = hook
+        first, second = webhooks.rotate(stale), webhooks.rotate(stale)
+
+        assert webhooks.secrets_of(Webhook.objects.get()) == [second, first]
 
     def test_the_secret_stands_nowhere_in_clear(self, hook: Any) -> None:
         row = Webhook.objects.values().get()
