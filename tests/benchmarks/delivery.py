@@ -20,13 +20,12 @@ from statistics import median
 from tests.benchmarks import load
 from tests.benchmarks.figures import Figure, Plan, in_turns
 from tests.benchmarks.fleet import Fleet
-from tests.fakes.images import as_json, descriptor, digest_of
-from tests.interop.docker_registry import DockerRegistry
+from tests.fakes.images import OCI, as_json, descriptor, digest_of
+from tests.interop.docker_registry import DockerRegistry, write_index
 from tests.nginx import nginx
 from tests.processes import free_port
 
 CLIENTS, LAYERS, LAYER_BYTES = 32, 4, 256_000_000
-OCI = "application/vnd.oci.image"
 PIECE = 1024 * 1024
 
 
@@ -165,22 +164,13 @@ def _registry(folder: Path, stored: list[list[str]]) -> Iterator[DockerRegistry]
     for digest, file in stored:
         (blobs / digest.removeprefix("sha256:")).symlink_to(file)
         size = Path(file).stat().st_size
-        layers.append({"mediaType": f"{OCI}.layer.v1.tar+gzip+encrypted", "digest": digest, "size": size})
+        layers.append({"mediaType": f"{OCI['layer']}+encrypted", "digest": digest, "size": size})
     config = as_json({"architecture": "amd64", "os": "linux", "rootfs": {"type": "layers", "diff_ids": []}})
-    manifest_type = f"{OCI}.manifest.v1+json"
-    manifest = as_json(
-        {
-            "schemaVersion": 2,
-            "mediaType": manifest_type,
-            "config": descriptor(f"{OCI}.config.v1+json", config),
-            "layers": layers,
-        }
-    )
+    described = {"schemaVersion": 2, "mediaType": OCI["manifest"], "config": descriptor(OCI["config"], config)}
+    manifest = as_json({**described, "layers": layers})
     for raw in (config, manifest):
         (blobs / digest_of(raw).removeprefix("sha256:")).write_bytes(raw)
-    index = {"schemaVersion": 2, "manifests": [descriptor(manifest_type, manifest)]}
-    (layout / "index.json").write_bytes(as_json(index))
-    (layout / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')
+    write_index(layout, OCI["manifest"], manifest)
     with DockerRegistry(home) as registry:
         registry.push("team/app", "1.0", layout)
         yield registry

@@ -28,8 +28,8 @@ GUNICORN = ["--worker-class", "gthread", "--threads", "12", "--keep-alive", "15"
 class Fleet:
     """The portal and the keys of its nodes. `own_url` is where gunicorn listens; calls to `hands` run beside it."""
 
-    def __init__(self, folder: Path, *, web: int = 1, workers: int = 0, **settings: str) -> None:
-        self.folder, self._web, self._workers, self._settings = folder, web, workers, settings
+    def __init__(self, folder: Path, *, workers: int = 0, **settings: str) -> None:
+        self.folder, self._workers, self._settings = folder, workers, settings
         self.keys: dict[str, ec.EllipticCurvePrivateKey] = {}
         self.host, self.own_url = "", ""
         self._stack = ExitStack()
@@ -87,7 +87,7 @@ class Fleet:
         self._postgres = self._stack.enter_context(Postgres(durable=True))
         self.environment["DATABASE_URL"] = self._postgres.url
         subprocess.run([sys.executable, "manage.py", "prepare"], cwd=CHECKOUT, env=self.environment, check=True)
-        web = [sys.executable, "-m", "gunicorn", "portal.wsgi", "--bind", self.host, "--workers", str(self._web)]
+        web = [sys.executable, "-m", "gunicorn", "portal.wsgi", "--bind", self.host]
         self._gunicorn = self._launch("web", [*web, *GUNICORN], "web")
         self._hands = Beside("tests.benchmarks.fleet", self.environment, self.folder / "hands.log")
         self._stack.callback(self._hands.close)

@@ -91,7 +91,12 @@ def write_layout(directory: Path, image: Built) -> Path:
     folder.mkdir(parents=True)
     for digest, data in {**image.blobs, image.digest: image.manifest}.items():
         (folder / digest.removeprefix("sha256:")).write_bytes(data)
-    index = {"schemaVersion": 2, "manifests": [descriptor(image.manifest_type, image.manifest)]}
+    write_index(directory, image.manifest_type, image.manifest)
+    return directory
+
+
+def write_index(directory: Path, manifest_type: str, manifest: bytes) -> None:
+    """Make a folder with the blobs of one image an OCI layout of it."""
+    index = {"schemaVersion": 2, "manifests": [descriptor(manifest_type, manifest)]}
     (directory / "index.json").write_text(json.dumps(index))
     (directory / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')
-    return directory
