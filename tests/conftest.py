@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -171,3 +172,19 @@ def support(sam: Any, as_user: Any) -> Client:
 def operator(olga: Any, as_user: Any) -> Client:
     """olga's browser."""
     return as_user(olga)
+
+
+@pytest.fixture
+def embedded_redis() -> Iterator[None]:
+    """The embedded Redis, as `up` starts it, where this process and those that it starts look for it."""
+    from portal import services
+
+    child = services.embedded_redis()
+    assert child is not None
+    process = subprocess.Popen(child.command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        services.wait_for_redis()
+        yield
+    finally:
+        process.terminate()
+        process.wait()

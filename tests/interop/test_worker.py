@@ -29,22 +29,7 @@ pytestmark = [pytest.mark.interop, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture
-def redis() -> Iterator[None]:
-    """The embedded Redis, where this process and its workers look for it."""
-    child = services.embedded_redis()
-    assert child is not None
-    with (settings.PORTAL_DATA_DIR / "redis.log").open("wb") as log:
-        process = subprocess.Popen(child.command, stdout=log, stderr=log)
-    try:
-        services.wait_for_redis()
-        yield
-    finally:
-        process.terminate()
-        process.wait()
-
-
-@pytest.fixture
-def worker(redis: None, blobs: Path) -> Callable[[], Any]:
+def worker(embedded_redis: None, blobs: Path) -> Callable[[], Any]:
     """Start a worker on this test's database and blobs: `with worker() as process`."""
 
     @contextmanager
