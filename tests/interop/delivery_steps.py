@@ -84,7 +84,7 @@ class Steps(Calls):
         from groups.models import Blob, ContainerGroup
         from portal.models import Organization
         from tests.fakes.registry import FakeRegistry
-        from tests.groups.ingest.test_compress import OCI, push
+        from tests.groups.ingest.typed_layers import OCI, push
         from tests.groups.pulls import make_group
 
         with FakeRegistry() as registry:
