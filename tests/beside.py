@@ -59,10 +59,10 @@ class Beside:
 
 
 class Calls:
-    """What can be asked of every such process."""
+    """What can be asked of every such process: the product's own command lines."""
 
     def commands(self) -> dict[str, list[str]]:
-        """The product's own command lines, by name."""
+        """Those of what has no port, by name."""
         from portal import services
 
         redis = services.embedded_redis()
@@ -72,6 +72,12 @@ class Calls:
             "worker": list(services.worker(1).command),
             "sweeper": list(services.sweeper().command),
         }
+
+    def web_command(self) -> list[str]:
+        """The web process's, on the port that the environment names, which must be free."""
+        from portal import services
+
+        return list(services.web().command)
 
 
 def serve(calls: Calls) -> None:

@@ -21,8 +21,6 @@ from tests.postgresql import Postgres
 from tests.processes import bare_environment, free_port, until_answers
 
 TICKS = os.sysconf("SC_CLK_TCK")
-# As `portal.services` and the Dockerfile start it.
-GUNICORN = ["--worker-class", "gthread", "--threads", "12", "--keep-alive", "15", "--no-control-socket"]
 
 
 class Fleet:
@@ -87,10 +85,9 @@ class Fleet:
         self._postgres = self._stack.enter_context(Postgres(durable=True))
         self.environment["DATABASE_URL"] = self._postgres.url
         subprocess.run([sys.executable, "manage.py", "prepare"], cwd=CHECKOUT, env=self.environment, check=True)
-        web = [sys.executable, "-m", "gunicorn", "portal.wsgi", "--bind", self.host]
-        self._gunicorn = self._launch("web", [*web, *GUNICORN], "web")
         self._hands = Beside("tests.benchmarks.fleet", self.environment, self.folder / "hands.log")
         self._stack.callback(self._hands.close)
+        self._gunicorn = self._launch("web", self.hands("web_command"), "web")
         if self._workers:
             self._start_workers()
         until_answers(f"{self.own_url}/livez", self._gunicorn, self.folder / "web.log")

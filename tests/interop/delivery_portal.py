@@ -14,8 +14,6 @@ from portal.env import CHECKOUT
 from tests.beside import Beside
 from tests.processes import bare_environment, free_port, until, until_answers
 
-GUNICORN = ["--worker-class", "gthread", "--threads", "8", "--keep-alive", "15", "--no-control-socket"]
-
 
 class Portal:
     """The running portal, from a test's side: every other attribute is a call of `Steps`."""
@@ -51,19 +49,18 @@ def running(folder: Path, public_url: str = "", **settings: str) -> Iterator[Por
         **settings,
     }
     subprocess.run([sys.executable, "manage.py", "prepare"], cwd=CHECKOUT, env=environment, check=True)
-    with (folder / "web.log").open("wb") as log:
-        web = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", "portal.wsgi", "--bind", f"127.0.0.1:{port}", *GUNICORN],
-            cwd=CHECKOUT,
-            env=environment | {"PORTAL_ZONE": "web"},
-            stderr=log,
-        )
     steps = Beside("tests.interop.delivery_steps", environment, folder / "steps.log")
     try:
-        until_answers(f"{url}/livez", web, folder / "web.log")
-        steps.set_up()
-        yield Portal(public_url, steps, url)
+        with (folder / "web.log").open("wb") as log:
+            web = subprocess.Popen(
+                steps.web_command(), cwd=CHECKOUT, env=environment | {"PORTAL_ZONE": "web"}, stderr=log
+            )
+        try:
+            until_answers(f"{url}/livez", web, folder / "web.log")
+            steps.set_up()
+            yield Portal(public_url, steps, url)
+        finally:
+            web.terminate()
+            web.wait(timeout=20)
     finally:
         steps.close()
-        web.terminate()
-        web.wait(timeout=20)
