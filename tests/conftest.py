@@ -80,6 +80,26 @@ def blobs(settings: Any, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def redis() -> Iterator[Any]:
+    """The embedded Redis, as `up` starts it."""
+    import django_rq
+
+    from portal import services
+
+    child = services.embedded_redis()
+    assert child is not None
+    process = subprocess.Popen(child.command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        services.wait_for_redis()
+        connection = django_rq.get_connection("pulls")
+        connection.flushall()  # it keeps its file from test to test
+        yield connection
+    finally:
+        process.terminate()
+        process.wait()
+
+
+@pytest.fixture
 def acme(db: None, alice: Any) -> Any:
     """An organization that alice owns."""
     from portal.actions import create_organization
@@ -172,19 +192,3 @@ def support(sam: Any, as_user: Any) -> Client:
 def operator(olga: Any, as_user: Any) -> Client:
     """olga's browser."""
     return as_user(olga)
-
-
-@pytest.fixture
-def embedded_redis() -> Iterator[None]:
-    """The embedded Redis, as `up` starts it, where this process and those that it starts look for it."""
-    from portal import services
-
-    child = services.embedded_redis()
-    assert child is not None
-    process = subprocess.Popen(child.command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        services.wait_for_redis()
-        yield
-    finally:
-        process.terminate()
-        process.wait()

@@ -29,7 +29,7 @@ pytestmark = [pytest.mark.interop, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture
-def worker(embedded_redis: None, blobs: Path) -> Callable[[], Any]:
+def worker(redis: Any, blobs: Path) -> Callable[[], Any]:
     """Start a worker on this test's database and blobs: `with worker() as process`."""
 
     @contextmanager

@@ -21,7 +21,7 @@ HOME = "/admin/rq/"
 
 
 @pytest.fixture
-def redis(embedded_redis: None, settings: Any) -> None:
+def redis(redis: Any, settings: Any) -> None:
     """With a password to hide."""
     url = settings.ENV.redis_url
     Redis.from_url(url).config_set("requirepass", SECRET)

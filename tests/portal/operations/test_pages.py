@@ -7,8 +7,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import django_rq
-import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -24,11 +22,6 @@ from tests.groups.pulls import make_blob, make_credential, make_group
 
 START, HEALTH, STORAGE = "/admin/operations/", "/admin/operations/health/", "/admin/operations/storage/"
 IMAGE = "registry.example.com/team/app:1"
-
-
-@pytest.fixture
-def redis(embedded_redis: None) -> Any:
-    return django_rq.get_connection("pulls")
 
 
 def codes(client: Client) -> dict[str, str]:
