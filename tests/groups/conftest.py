@@ -1,4 +1,4 @@
-"""Browsers of members and viewers."""
+"""What tests of groups share: no Redis, and a browser that only looks."""
 
 from __future__ import annotations
 
@@ -12,13 +12,6 @@ from django.test import Client
 def no_redis(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wake-ups go nowhere."""
     monkeypatch.setattr("groups.wakeups._enqueue", lambda *job: None)
-
-
-@pytest.fixture
-def member(bob: Any, as_user: Any) -> Client:
-    """Bob's browser."""
-    client: Client = as_user(bob)
-    return client
 
 
 @pytest.fixture

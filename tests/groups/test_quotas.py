@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-import threading
-from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.db import connection, connections
+from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
@@ -23,6 +21,7 @@ from groups.sweep import wake_pulls
 from portal.models import Organization
 from registries.failures import AccessDenied
 from registries.oci.reference import parse
+from tests.at_once import at_once
 from tests.fakes.registry import FakeRegistry
 from tests.groups.pulls import make_credential, make_group
 
@@ -31,27 +30,6 @@ IMAGE = "registry.example.com/team/app:1"
 
 def allow(organization: Any, **limits: int) -> None:
     Organization.objects.filter(pk=organization.pk).update(**limits)
-
-
-def at_once(*works: Callable[[], Any]) -> list[Any]:
-    """Do all of it in threads that begin together; return what came of each, in no order."""
-    begin, done = threading.Barrier(len(works)), []
-
-    def run(work: Callable[[], Any]) -> None:
-        begin.wait()
-        try:
-            done.append(work())
-        except Exception as error:
-            done.append(error)
-        finally:
-            connections.close_all()
-
-    threads = [threading.Thread(target=run, args=(work,)) for work in works]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return done
 
 
 def test_without_limits_nothing_is_refused(project: Any) -> None:
