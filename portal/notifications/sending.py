@@ -28,7 +28,7 @@ from portal.models import Notice, Webhook
 from portal.notifications import messages
 from portal.notifications.choices import people_for
 from portal.notifications.signing import headers
-from portal.notifications.webhooks import secrets_of
+from portal.notifications.webhooks import secrets_of, switch_off
 from registries.failures import PullFailed
 from registries.hosts import address_guard
 from registries.oci.session import Patience, Session
@@ -175,7 +175,7 @@ def _judge_webhook(webhook_id: Any, *, arrived: bool, gone: bool) -> None:
         row.filter(failing_since__isnull=False).update(failing_since=None)
         return
     row.filter(failing_since__isnull=True).update(failing_since=Now())
-    on = row.filter(off_since__isnull=True)
     if gone:
-        on.update(off_since=Now(), off_because=Webhook.Off.GONE)
-    on.filter(failing_since__lt=timezone.now() - OFF_AFTER).update(off_since=Now(), off_because=Webhook.Off.FAILING)
+        switch_off(webhook_id, Webhook.Off.GONE)
+    elif row.filter(failing_since__lt=timezone.now() - OFF_AFTER).exists():
+        switch_off(webhook_id, Webhook.Off.FAILING)

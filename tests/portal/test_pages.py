@@ -33,12 +33,6 @@ def failure_of(organization: Organization) -> Failure:
     )
 
 
-@pytest.fixture
-def browser(bob: Any, as_user: Any) -> Any:
-    """A member's."""
-    return as_user(bob)
-
-
 class TestHome:
     def test_signed_out(self, db: None) -> None:
         assert Client().get("/")["Location"].startswith("/accounts/login/")
