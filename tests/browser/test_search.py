@@ -19,7 +19,7 @@ FIELD = re.compile("Search Acme")
 
 
 @pytest.fixture(autouse=True)
-def _things(acme: Any, project: Any, woken: list[str]) -> None:
+def _things(acme: Any, project: Any, work: Callable[[], None]) -> None:
     for name in ("render", "render-night", "frontend"):
         group = make_group(project, f"registry.example.com/vision/{name}:2.4", name=name)
         Image.objects.filter(pk=group.image_id).update(digest="sha256:" + "4e1f9c0b7d21a85c" * 4)
