@@ -22,7 +22,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from groups.models import Occurrence
-from groups.wakeups import waiting, wake_deliver, wake_tell
+from groups.wakeups import OVERLOOKED, waiting, wake_deliver, wake_tell
 from portal import mail
 from portal.models import Notice, Webhook
 from portal.notifications import messages
@@ -44,7 +44,6 @@ OFF_AFTER = timedelta(days=3)
 KEPT = timedelta(days=30)
 ONE_MAIL = timedelta(hours=1)
 """A group that comes and goes sends one mail of a kind in that time."""
-OVERLOOKED_SECONDS = 10
 BATCH = 200
 Status = Notice.Status
 
@@ -84,7 +83,7 @@ def deliver(notice_id: uuid.UUID) -> bool:
 
 def sweep() -> dict[str, int]:
     """Wake workers for what was left, and forget what is old."""
-    before = timezone.now() - timedelta(seconds=OVERLOOKED_SECONDS)
+    before = timezone.now() - OVERLOOKED
     untold = list(
         Occurrence.objects.filter(told_at__isnull=True, created_at__lt=before).values_list("pk", flat=True)[:BATCH]
     )
