@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 GROUPS = "/o/acme/default/groups/"
 KEPT = {
     "overview", "groups", "new-group", "pulling", "running", "failure", "receipt", "team", "activity", "webhook",
-    "searching",
+    "searching", "ledger", "registries",
 }  # fmt: skip
 WIDTHS = (360, 960, 961, 1100, 1440, 2560)
 
