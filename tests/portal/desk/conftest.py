@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 
 from groups.models import Failure
-from portal.actions import ask_support
+from portal import conversations
 from portal.models import SupportRequest
 from tests.groups.pulls import make_group
 
@@ -56,7 +56,7 @@ def fail(project: Any, name: str, **values: Any) -> Failure:
 @pytest.fixture
 def cases(acme: Any, project: Any, bob: Any) -> Cases:
     def ask(name: str, shares: bool) -> SupportRequest:
-        return ask_support(
+        return conversations.ask(
             organization=acme, user=bob, kind="failure", failure=fail(project, name), message="Why?", shares=shares
         )
 
@@ -64,7 +64,7 @@ def cases(acme: Any, project: Any, bob: Any) -> Cases:
         silent=fail(project, "silent-app"),
         shared=ask("shared-app", True),
         kept=ask("kept-app", False),
-        other=ask_support(organization=acme, user=bob, kind="other", message="Where is the switch?"),
+        other=conversations.ask(organization=acme, user=bob, kind="other", message="Where is the switch?"),
     )
 
 
