@@ -130,7 +130,8 @@ def _mail(request: SupportRequest, said: SupportMessage) -> list[str]:
         "waits": request.state == State.WAITING,
         "link": f"{settings.PORTAL_PUBLIC_URL}{address}",
     }
-    sent = [reader.person.email for reader in readers if mail.send("support_answer", reader.person.email, context)]
+    people = [reader.person.email for reader in readers]
+    sent = [each for each in people if mail.send("support_answer", each, context) is mail.Way.SENT]
     if sent:
         SupportMessage.objects.filter(pk=said.pk).update(mailed_at=Now())
     return sent
