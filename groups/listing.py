@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
 from django.core.paginator import Page, Paginator
-from django.db.models import Count, Exists, F, OuterRef, Q, Subquery, Sum
+from django.db.models import Count, Exists, F, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce
 
-from groups.models import ContainerGroup, Failure, Image, Instance, Layer
-from groups.versions import mark
+from groups.models import ContainerGroup, Failure, Image, Instance
 from registries.failures import describe
 
 PAGE_SIZE = 50
@@ -48,7 +47,6 @@ class Listing:
     search: str = ""
     status: str = ""
     sort: str = "name"
-    version: str = field(default="", repr=False)
 
     @property
     def heads(self) -> dict[str, Head]:
@@ -102,7 +100,6 @@ def list_groups(
     if search:
         rows = rows.filter(Q(name__icontains=search) | Q(image__reference__icontains=search))
     up = Instance.objects.filter(group=OuterRef("pk"), state=Instance.State.RUNNING)
-    received = Layer.objects.filter(image=OuterRef("image"))
     failures = Failure.objects.filter(group=OuterRef("pk")).order_by("-created_at")
     rows = (
         rows.select_related("image")
@@ -112,7 +109,6 @@ def list_groups(
             failure_code=Subquery(failures.values("code")[:1]),
             failure_params=Subquery(failures.values("params")[:1]),
             up=Coalesce(Subquery(up.order_by().values("group").annotate(n=Count("id")).values("n")), 0),
-            received=Coalesce(Subquery(received.order_by().values("image").annotate(n=Sum("received")).values("n")), 0),
         )
     )
     listing = Listing(
@@ -125,13 +121,6 @@ def list_groups(
     )
     for group in listing.page:
         group.sentence = _in_short(group)
-    listing.version = mark(
-        [
-            (each.pk, each.status, each.changed_at, each.up, each.received, each.sentence, each.image.total_bytes)
-            for each in listing.page
-        ],
-        listing.counts,
-    )
     return listing
 
 

@@ -5,14 +5,13 @@ Reads rows in a number of queries that does not grow; decides nothing and writes
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Count, OuterRef, Q, Subquery, Sum
 
 from groups.forms import live_credentials
 from groups.models import ContainerGroup, Failure, Image, Instance, Layer
-from groups.versions import mark
 from registries.failures import describe
 
 BAR_WIDTH = 1000.0
@@ -45,7 +44,6 @@ class Overview:
     stored_bytes: int
     pulling: int
     credentials: int
-    version: str = field(default="", repr=False)
 
 
 def look_over(organization: Any) -> Overview:
@@ -78,7 +76,7 @@ def look_over(organization: Any) -> Overview:
     pulls = Image.objects.filter(organization=organization).aggregate(
         n=Count("id", filter=Q(status=Image.Status.PULLING))
     )
-    seen = Overview(
+    return Overview(
         total=sum(counted.values()),
         shares=_shares(counted),
         failed=failed,
@@ -89,10 +87,6 @@ def look_over(organization: Any) -> Overview:
         pulling=pulls["n"],
         credentials=live_credentials(organization.pk).count(),
     )
-    shown = [(each.pk, each.status, each.changed_at) for each in (*failed, *ready)]
-    figures = (seen.running, seen.wanted, seen.stored_bytes, seen.pulling, seen.credentials)
-    seen.version = mark(sorted(counted.items()), shown, figures)
-    return seen
 
 
 def _shares(counted: dict[str, int]) -> list[Share]:

@@ -1,62 +1,54 @@
-"""When what a page shows has changed: one query that yields a mark for an ETag, so that most polls render nothing."""
+"""When what a page shows has changed: marks for ETags, so that most polls render nothing.
+
+A mark is read before what it stands for: what changes in between is then told once more, never missed. Watchers ask for
+marks all the time, so these are the statements that are made once (`groups.statements`), each table looked at once.
+"""
 
 from __future__ import annotations
 
 import hashlib
 from typing import Any
 
-from django.db.models import BooleanField, Case, Count, Exists, Max, OuterRef, QuerySet, Subquery, Sum, Value, When
-from django.db.models.functions import Length
+from django.db.models import (
+    BooleanField,
+    Case,
+    Count,
+    Exists,
+    Max,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Sum,
+    Value,
+    When,
+)  # fmt: skip
+from django.db.models.functions import JSONArray, Length, Now
 
-from groups.models import ContainerGroup, Instance, Layer, LayerDelivery, NodeToken, PullStep, Redemption
+from groups.models import ContainerGroup, Image, Instance, Layer, LayerDelivery, NodeToken, PullStep, Redemption
 from groups.nodes.scheduler import nodes_with_room
+from groups.statements import Statement
+from registries.models import Credential
+
+_Status = ContainerGroup.Status
 
 
-def group_version(group: ContainerGroup, *extra: Any) -> str:
-    """Return the mark of all that a group's page shows live; `extra` is what else it depends on."""
-    facts = (
-        ContainerGroup.objects.filter(pk=group.pk)
-        .values_list(
-            "status",
-            "changed_at",
-            "replicas",
-            "image_id",
-            "image__status",
-            "image__attempt",
-            "image__not_before",
-            "image__digest",
-            "image__credential__destroyed_at",
-            "image__credential__used_count",
-            "next_image_id",
-            "next_image__status",
-            _one(Layer.objects.filter(image=OuterRef("image")), Sum("received")),
-            _one(Layer.objects.filter(image=OuterRef("image")), Max("committed_at")),
-            _one(PullStep.objects.filter(image=OuterRef("image")), Max("id")),
-            _one(PullStep.objects.filter(image=OuterRef("image")), Max("finished_at")),
-            _one(Instance.objects.filter(group=OuterRef("pk")), Count("id")),
-            _one(Instance.objects.filter(group=OuterRef("pk")), Max("changed_at")),
-            _one(Instance.objects.filter(group=OuterRef("pk")), Sum("progress")),
-            # A node's report may bring another message and nothing else.
-            _one(Instance.objects.filter(group=OuterRef("pk")), Sum(Length("message"))),
-            # Asked of the nodes only while somebody waits for one.
-            Case(
-                When(
-                    status=ContainerGroup.Status.DEPLOYING,
-                    then=Exists(nodes_with_room(OuterRef("cpu"), OuterRef("memory_mb"), OuterRef("gpu"))),
-                ),
-                default=Value(False),
-                output_field=BooleanField(),
-            ),
-            _one(NodeToken.objects.filter(group=OuterRef("pk")), Count("id")),
-            _one(NodeToken.objects.filter(group=OuterRef("pk")), Max("redeemed_at")),
-            _one(NodeToken.objects.filter(group=OuterRef("pk")), Max("manifest_sent_at")),
-            _one(NodeToken.objects.filter(group=OuterRef("pk")), Max("ended_at")),
-            _one(Redemption.objects.filter(token__group=OuterRef("pk")), Count("id")),
-            _one(LayerDelivery.objects.filter(token__group=OuterRef("pk")), Sum("sent_bytes")),
-        )
-        .first()
-    )
-    return mark(facts, *extra)
+def group_version(project_id: int, name: str, *extra: Any) -> str | None:
+    """Return the mark of all that a group's page shows live, None where there is no such group. `extra` is what else
+    the page depends on."""
+    facts = _group.first(project=project_id, name=name)
+    return mark(facts, *extra) if facts else None
+
+
+def project_version(project_id: int, *extra: Any) -> str:
+    """Return the mark of the list of a project's groups, however it is sorted and searched."""
+    return mark(_groups_of_project.rows(project=project_id), _instances_of_project.rows(project=project_id), *extra)
+
+
+def organization_version(organization_id: int, *extra: Any) -> str:
+    """Return the mark of an organization's groups at a glance."""
+    parts = (_groups_of, _instances_of, _images_of, _layers_of, _credentials_of)
+    return mark([part.rows(organization=organization_id) for part in parts], *extra)
 
 
 def mark(*facts: Any) -> str:
@@ -64,6 +56,109 @@ def mark(*facts: Any) -> str:
     return hashlib.sha256(repr(facts).encode()).hexdigest()[:32]
 
 
-def _one(rows: QuerySet[Any], what: Any) -> Subquery:
-    """A subquery of one aggregate over all of `rows`."""
-    return Subquery(rows.order_by().values(all_of_them=Value(1)).annotate(value=what).values("value"))
+@Statement
+def _group(project: int, name: str) -> QuerySet[Any]:
+    layers, steps = Layer.objects.filter(image=OuterRef("image")), PullStep.objects.filter(image=OuterRef("image"))
+    instances, tokens = Instance.objects.filter(group=OuterRef("pk")), NodeToken.objects.filter(group=OuterRef("pk"))
+    sent = LayerDelivery.objects.filter(token__group=OuterRef("pk"))
+    presented = Redemption.objects.filter(token__group=OuterRef("pk"))
+    return ContainerGroup.objects.filter(project=project, name=name).values_list(
+        "pk",
+        "status",
+        "changed_at",
+        "replicas",
+        "image_id",
+        "image__status",
+        "image__attempt",
+        "image__not_before",
+        "image__digest",
+        "image__credential__destroyed_at",
+        "image__credential__used_count",
+        "next_image_id",
+        "next_image__status",
+        _in_short(layers, Sum("received"), Max("committed_at")),
+        _in_short(steps, Max("id"), Max("finished_at")),
+        # A node's report may bring another message and nothing else.
+        _in_short(instances, Count("id"), Max("changed_at"), Sum("progress"), Sum(Length("message")), Sum("exits")),
+        # Asked of the nodes only while somebody waits for one.
+        Case(
+            When(
+                status=_Status.DEPLOYING,
+                then=Exists(nodes_with_room(OuterRef("cpu"), OuterRef("memory_mb"), OuterRef("gpu"))),
+            ),
+            default=Value(False),
+            output_field=BooleanField(),
+        ),
+        _in_short(tokens, Count("id"), Max("redeemed_at"), Max("manifest_sent_at"), Max("ended_at")),
+        _in_short(presented, Count("id")),
+        _in_short(sent, Sum("sent_bytes")),
+    )
+
+
+def _groups(rows: QuerySet[ContainerGroup]) -> QuerySet[Any]:
+    """A row for each state."""
+    counted = rows.order_by().values_list("status").annotate(
+        groups=Count("id"),
+        last=Max("changed_at"),
+        wanted=Sum("replicas"),
+        versions=Sum("version"),
+        attempts=Sum("image__attempt"),
+        bytes=Sum("image__total_bytes"),
+        next=Max("image__not_before"),
+        pulling=Count("id", filter=Q(image__status=Image.Status.PULLING)),
+        pinned=Count("id", filter=~Q(image__digest="")),
+    )  # fmt: skip
+    return counted.order_by("status")
+
+
+def _instances(rows: QuerySet[Instance]) -> QuerySet[Any]:
+    return rows.order_by().values_list("state").annotate(count=Count("id"), last=Max("changed_at")).order_by("state")
+
+
+@Statement
+def _groups_of_project(project: int) -> QuerySet[Any]:
+    return _groups(ContainerGroup.objects.filter(project=project))
+
+
+@Statement
+def _instances_of_project(project: int) -> QuerySet[Any]:
+    return _instances(Instance.objects.filter(group__project=project))
+
+
+@Statement
+def _groups_of(organization: int) -> QuerySet[Any]:
+    return _groups(ContainerGroup.objects.filter(organization=organization))
+
+
+@Statement
+def _instances_of(organization: int) -> QuerySet[Any]:
+    return _instances(Instance.objects.filter(group__organization=organization))
+
+
+@Statement
+def _images_of(organization: int) -> QuerySet[Any]:
+    return (
+        Image.objects.filter(organization=organization)
+        .order_by()
+        .values_list("status")
+        .annotate(count=Count("id"))
+        .order_by("status")
+    )
+
+
+@Statement
+def _layers_of(organization: int) -> QuerySet[Any]:
+    kept = Layer.objects.filter(image__organization=organization, committed_at__isnull=False)
+    return kept.order_by().values_list(Value(1)).annotate(count=Count("id"), bytes=Sum("size"))
+
+
+@Statement
+def _credentials_of(organization: int) -> QuerySet[Any]:
+    live = Credential.objects.filter(organization=organization, destroyed_at__isnull=True, deadline__gt=Now())
+    return live.order_by().values_list(Value(1)).annotate(count=Count("id"))
+
+
+def _in_short(rows: QuerySet[Any], *aggregates: Any) -> Subquery:
+    """A subquery of several aggregates over all of `rows`."""
+    all_of_them = rows.order_by().values(all_of_them=Value(1))
+    return Subquery(all_of_them.annotate(short=JSONArray(*aggregates)).values("short"))

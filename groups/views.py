@@ -36,7 +36,7 @@ from groups.forms import (
 from groups.models import ContainerGroup
 from groups.quotas import Refused
 from groups.typed_credential import NEW, TypedCredentialForm
-from groups.versions import group_version
+from groups.versions import group_version, project_version
 from registries.models import Credential
 from registries.oci.reference import Reference
 from registries.providers.docker_hub import DOCKER_HUB
@@ -50,16 +50,21 @@ NONE = "none"
 @never_cache
 def groups(request: Any, org: str, project: str) -> HttpResponse:
     """The project's groups."""
+    version = project_version(request.standing.project_id)
     found = _listing(request)
     credentials = 0 if found.total else live_credentials(request.organization.pk).count()
-    return render(request, "groups/list.html", {"listing": found, "credentials": credentials})
+    return render(request, "groups/list.html", {"listing": found, "version": version, "credentials": credentials})
 
 
 @require_GET
 def rows(request: Any, org: str, project: str) -> HttpResponse:
     """The list's live part; 304 while nothing has changed."""
-    found = _listing(request)
-    return _live(request, found.version, lambda: render(request, "groups/rows.html", {"listing": found}))
+    version = project_version(request.standing.project_id)
+    return _live(
+        request,
+        version,
+        lambda: render(request, "groups/rows.html", {"listing": _listing(request), "version": version}),
+    )
 
 
 @sensitive_post_parameters()
@@ -126,21 +131,20 @@ def status(request: Any, org: str, project: str, name: str) -> HttpResponse:
 
     A page that watches a group which is gone is led to the list, and would ask for ever otherwise.
     """
-    try:
-        group = group_of(request, name)
-    except Http404:
+    version = group_version(request.standing.project_id, name, request.role)
+    if version is None:
         if not request.htmx:
-            raise
+            raise Http404
         messages.info(request, "That group is not here any more.")
         return HttpResponseClientRedirect(reverse("groups:list", args=[org, project]))
-    mark = group_version(group, request.role)
 
     def answer() -> HttpResponse:
+        group = group_of(request, name)
         told = story.tell(group)
-        response = render(request, "groups/live.html", {"group": group, "story": told, "version": mark})
+        response = render(request, "groups/live.html", {"group": group, "story": told, "version": version})
         return response if told.poll_seconds else HttpResponseStopPolling(response.content)
 
-    return _live(request, mark, answer)
+    return _live(request, version, answer)
 
 
 def group_of(request: Any, name: str) -> ContainerGroup:
@@ -164,8 +168,8 @@ def heard(form: Form) -> int:
     return 422 if form.is_bound else 200
 
 
-def _live(request: Any, mark: str, answer: Any) -> HttpResponse:
-    etag = f'"{mark}"'
+def _live(request: Any, version: str, answer: Any) -> HttpResponse:
+    etag = f'"{version}"'
     response = get_conditional_response(request, etag=etag) or answer()
     response["ETag"] = etag
     patch_cache_control(response, private=True, no_cache=True)
@@ -185,10 +189,11 @@ def _listing(request: Any) -> listing.Listing:
 
 def show(request: Any, group: ContainerGroup, form: DeleteForm, scale: ScaleForm | None = None) -> HttpResponse:
     """The group's page, with the forms that delete and scale it as they stand."""
+    version = group_version(group.project_id, group.name, request.role)
     context = {
         "group": group,
         "story": story.tell(group),
-        "version": group_version(group, request.role),
+        "version": version,
         "variables": list(open_environment(group)),
         "delete_form": form,
         "scale_form": scale or ScaleForm(initial={"replicas": group.replicas}),

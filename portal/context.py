@@ -31,4 +31,4 @@ def frame(request: HttpRequest) -> dict[str, Any]:
 
 
 def _unread(organization: Organization | None, user: Any) -> int:
-    return conversations.unread(organization, user).count() if organization is not None else 0
+    return conversations.unread(organization.pk, user).count() if organization is not None else 0

@@ -98,9 +98,9 @@ def mark_read(asked: SupportRequest, person: User) -> None:
     SupportReader.objects.filter(request=asked, person=person, unread=True).update(unread=False)
 
 
-def unread(organization: Organization, person: Any) -> Any:
+def unread(organization_id: Any, person: Any) -> Any:
     """Conversations in which support has answered this person, who hasn't opened it yet."""
-    rows = SupportReader.objects.filter(person=person, unread=True, request__organization=organization)
+    rows = SupportReader.objects.filter(person=person, unread=True, request__organization=organization_id)
     return SupportRequest.objects.filter(pk__in=rows.values("request"))
 
 

@@ -1,8 +1,9 @@
 """Refuses what no page can read, and resolves `/o/<org>/…` to the organization, project and role of whoever asks.
 
 A stranger gets the same 404 as for an organization that doesn't exist; too small a role gets 403. Views below
-find `request.organization`, `request.project` (where the address has one) and `request.role`, and every view
-`request.record`, which writes the organization's audit log.
+find `request.standing` with the ids of both, `request.role`, and `request.organization` and `request.project` (where
+the address has one), which are read once something of them is needed; every view finds `request.record`, which writes
+the organization's audit log.
 """
 
 from __future__ import annotations
@@ -16,11 +17,13 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import resolve
+from django.utils.functional import SimpleLazyObject
 
 from groups.quotas import Refused
 from portal import activity
-from portal.models import Membership, Project, Role
+from portal.models import Organization, Project
 from portal.permissions import PAGES
+from portal.standing import standing
 
 
 class Utf8FormsMiddleware:
@@ -82,23 +85,16 @@ class OrganizationMiddleware:
             return None
         if not request.user.is_authenticated:
             return _to_login(request)
-        membership = (
-            Membership.objects.select_related("organization")
-            .filter(organization__slug=slug, user_id=request.user.pk)
-            .first()
-        )
-        if membership is None:
+        found = standing(request.user.pk, slug, kwargs.get("project"))
+        if found is None:
             raise Http404
-        role = Role(membership.role)
-        request.organization = membership.organization  # type: ignore[attr-defined]
-        request.role = role  # type: ignore[attr-defined]
-        if "project" in kwargs:
-            project = Project.objects.filter(organization=membership.organization, slug=kwargs["project"]).first()
-            if project is None:
-                raise Http404
-            request.project = project  # type: ignore[attr-defined]
+        asked: Any = request
+        asked.standing, asked.role = found, found.role
+        asked.organization = SimpleLazyObject(partial(Organization.objects.get, pk=found.organization_id))
+        if found.project_id is not None:
+            asked.project = SimpleLazyObject(partial(Project.objects.get, pk=found.project_id))
         needed = PAGES.get(request.resolver_match.view_name)
-        if needed is None or role.rank < needed.rank:
+        if needed is None or found.role.rank < needed.rank:
             raise PermissionDenied
         return None
 

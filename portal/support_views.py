@@ -149,7 +149,7 @@ def _list(request: Any, form: SupportForm, **more: Any) -> HttpResponse:
     context = {
         "form": form,
         "page": Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page")),
-        "unread": set(conversations.unread(request.organization, request.user).values_list("pk", flat=True)),
+        "unread": set(conversations.unread(request.organization.pk, request.user).values_list("pk", flat=True)),
         **more,
     }
     return render(request, "portal/support.html", context, status=422 if form.is_bound else 200)

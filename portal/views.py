@@ -13,7 +13,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from groups.overview import look_over
-from groups.versions import mark
+from groups.statements import Statement
+from groups.versions import organization_version
 from portal import activity, conversations
 from portal.models import Activity, Organization, SupportMessage, SupportRequest
 
@@ -35,32 +36,47 @@ def home(request: HttpRequest) -> HttpResponse:
 def organization(request: Any, org: str) -> HttpResponse:
     """The organization at a glance: its groups by state, what waits for somebody, what was done last. The page asks
     for its live part at the same address; 304 while nothing has changed."""
-    seen = look_over(request.organization)
-    project = request.organization.projects.first()
-    if project is None:
-        raise Http404
-    done = list(Activity.objects.filter(organization=request.organization)[:NEWEST_DEEDS])
-    talks = list(_conversations(request))
-    told = [(row.pk, row.state, row.said) for row in talks]
-    seen.version = mark(seen.version, request.role, [row.pk for row in done], told)
-    context = {"overview": seen, "lines": activity.lines(done), "talks": talks, "first_project": project}
+    version = organization_version(
+        request.standing.organization_id,
+        request.role,
+        _newest_deed.first(organization=request.standing.organization_id),
+        list(_conversations(request).values_list("pk", "state")),
+    )
     if not request.htmx:
-        response = render(request, "portal/overview.html", context)
+        response = render(request, "portal/overview.html", _glance(request, version))
     else:
-        etag = f'"{seen.version}"'
+        etag = f'"{version}"'
         found = get_conditional_response(request, etag=etag)
-        response = found or render(request, "portal/overview_live.html", context)
+        response = found or render(request, "portal/overview_live.html", _glance(request, version))
         response["ETag"] = etag
     patch_cache_control(response, private=True, no_cache=True)
     patch_vary_headers(response, ["HX-Request"])
     return response
 
 
+def _glance(request: Any, version: str) -> dict[str, Any]:
+    """What the overview shows."""
+    project = request.organization.projects.first()
+    if project is None:
+        raise Http404
+    done = Activity.objects.filter(organization=request.organization)[:NEWEST_DEEDS]
+    return {
+        "overview": look_over(request.organization),
+        "version": version,
+        "lines": activity.lines(done),
+        "talks": list(_conversations(request)),
+        "first_project": project,
+    }
+
+
+@Statement
+def _newest_deed(organization: int) -> Any:
+    return Activity.objects.filter(organization=organization).values_list("pk")[:1]
+
+
 def _conversations(request: Any) -> Any:
     """Conversations with support that wait for the organization's answer, or have one that this person hasn't read."""
-    mine = Q(pk__in=conversations.unread(request.organization, request.user).values("pk"))
-    rows = SupportRequest.objects.filter(organization=request.organization)
-    rows = rows.filter(mine | Q(state=SupportRequest.State.WAITING))
-    return rows.annotate(said=conversations.last_words(SupportMessage.Side.SUPPORT)).order_by("-asked_at")[
-        :NEWEST_DEEDS
-    ]
+    mine = Q(pk__in=conversations.unread(request.standing.organization_id, request.user).values("pk"))
+    rows = SupportRequest.objects.filter(organization=request.standing.organization_id)
+    rows = rows.filter(mine | Q(state=SupportRequest.State.WAITING)).order_by("-asked_at", "pk")
+    return rows.annotate(said=conversations.last_words(SupportMessage.Side.SUPPORT))[:NEWEST_DEEDS]

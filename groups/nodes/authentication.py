@@ -12,19 +12,21 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import json
 import re
 import time
-import uuid
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
-from django.db.models import F
+from django.db.models import F, QuerySet
 from joserfc import jws
 from joserfc.errors import JoseError
 
 from groups.models import Node
 from groups.nodes.keys import KeyUnsupported, NodeKey, read_public_key
+from groups.statements import Statement
 from registries.failures import UnsupportedManifest
 from registries.oci import strict_json
 
@@ -35,6 +37,8 @@ LONGEST_JTI = 128
 MOST_RECENT = 400
 """How many calls a node may make in the time that a token can be valid; more are refused."""
 _TRIES = 5
+_CALLER = ("id", "public_key", "status", "recent_calls", "calls")
+"""What of a node a call is judged by, in the order of the model."""
 _PART = r"[A-Za-z0-9_-]{2,4096}"
 # Servers join two headers of one name with a comma, which this doesn't match: two are refused.
 _BEARER = re.compile(rf"(?i:bearer) +(({_PART})\.({_PART})\.{_PART})")
@@ -64,9 +68,11 @@ def authenticate(authorization: str) -> Call:
     if found is None:
         raise NotAuthenticated
     node_id = _claimed_node(found[3])
-    node = Node.objects.filter(pk=node_id).exclude(status=Node.Status.REMOVED).first()
-    if node is None:
+    row = _caller.first(node=node_id)
+    if row is None:
         raise NotAuthenticated
+    public_key, status, recent_calls, calls = row
+    node = Node.from_db(None, _CALLER, [node_id, public_key, status, json.loads(recent_calls), calls])
     try:
         claims = _verified_claims(found[1], found[2], read_public_key(node.public_key))
     except (JoseError, KeyUnsupported, UnsupportedManifest, ValueError, TypeError, RecursionError):
@@ -76,6 +82,12 @@ def authenticate(authorization: str) -> Call:
     call = Call(node, mark, int(claims["exp"]) + LEEWAY + 1)
     _remembered_with(call)
     return call
+
+
+@Statement
+def _caller(node: UUID) -> QuerySet[Any]:
+    there = Node.objects.filter(pk=node).exclude(status=Node.Status.REMOVED)
+    return there.order_by().values_list(*_CALLER[1:])
 
 
 def take(call: Call, **values: Any) -> None:
@@ -104,10 +116,10 @@ def _remembered_with(call: Call) -> list[Any]:
     return [*recent, [call.until, call.mark]]
 
 
-def _claimed_node(payload: str) -> uuid.UUID:
+def _claimed_node(payload: str) -> UUID:
     """Read who the caller says it is, only to know whose key to try."""
     try:
-        return uuid.UUID(_read_part(payload)["iss"])
+        return UUID(_read_part(payload)["iss"])
     except (binascii.Error, UnsupportedManifest, KeyError, ValueError, TypeError, AttributeError):
         raise NotAuthenticated from None
 

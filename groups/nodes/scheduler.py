@@ -11,15 +11,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
-from functools import cache
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
 from django.db.models import CharField, Count, F, OuterRef, Q, QuerySet, Subquery, Sum, Value
 from django.db.models.functions import Cast, Coalesce, Now
 
 from groups.models import ContainerGroup, Image, Instance, Node
+from groups.statements import Statement
 from groups.wakeups import wake_prepare
 
 FRESH = timedelta(seconds=30)
@@ -30,7 +29,7 @@ _LOOKED_AT = 128
 def assign(node: Node, *, but: Sequence[str] = ()) -> list[UUID]:
     """Give the node what it can take and have its manifests made; return the ids of what it took. `but` are ids of
     instances that it is being told to stop: it may have them again once it no longer lists them."""
-    if node.status != Node.Status.ACTIVE or not _is_anything_free():
+    if node.status != Node.Status.ACTIVE or _anything_free.first() is None:
         return []
     waiting = _waiting(node).exclude(pk__in=but) if but else _waiting(node)
     has = list(node.instances.select_related("group").defer("group__environment", "group__command"))
@@ -80,18 +79,11 @@ def _used(what: Any) -> Coalesce:
     return Coalesce(Subquery(here.annotate(n=what).values("n")), 0)
 
 
-def _is_anything_free() -> bool:
-    """Whether any instance waits for a node, whatever its group does. Each poll asks it, so its SQL is made once."""
-    sql, values = _anything_free()
-    with connection.cursor() as cursor:
-        cursor.execute(sql, values)
-        return cursor.fetchone() is not None
-
-
-@cache
-def _anything_free() -> tuple[str, tuple[Any, ...]]:
+@Statement
+def _anything_free() -> Any:
+    """Whether any instance waits for a node, whatever its group does. Each poll asks it."""
     free = Instance.objects.filter(state=Instance.State.ALLOCATING, node__isnull=True).order_by()
-    return free.values("pk")[:1].query.sql_with_params()
+    return free.values_list("pk")[:1]
 
 
 def _waiting(node: Node) -> QuerySet[Instance]:

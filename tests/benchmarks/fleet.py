@@ -207,6 +207,40 @@ class Hands:
         source = make_source(*(os.urandom(size) for size in sizes))
         make_group(acme, store_image(acme, source), name, replicas=replicas)
 
+    def watch(self, people: int, groups: int) -> dict[str, list[tuple[str, str, str]]]:
+        """So many members, each signed in, before groups that wait for nodes; for each kind of page what each of them
+        asks: cookie, path, and the mark of what their page shows."""
+        from django.conf import settings
+        from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+        from django.contrib.sessions.backends.db import SessionStore
+
+        from groups.versions import group_version, project_version
+        from portal.models import Membership, Organization, Role, User
+        from tests.groups.delivery.made import make_group, make_source, store_image
+
+        acme = Organization.objects.get()
+        image = store_image(acme, make_source(os.urandom(1000)))
+        made = [make_group(acme, image, f"watched-{number}", replicas=3) for number in range(groups)]
+        for group in made:
+            self.start(group.name)
+        marks = [str(group_version(group.project_id, group.name, Role.MEMBER)) for group in made]
+        project = made[0].project
+        listed = project_version(project.pk)
+        below = f"/o/{acme.slug}/{project.slug}/groups/"
+        asked: dict[str, list[tuple[str, str, str]]] = {"a_group": [], "the_list": []}
+        for number in range(people):
+            person = User.objects.create_user(f"watcher-{number}@acme.example")
+            Membership.objects.create(organization=acme, user=person, role=Role.MEMBER)
+            session = SessionStore()
+            session[SESSION_KEY] = str(person.pk)
+            session[BACKEND_SESSION_KEY] = "django.contrib.auth.backends.ModelBackend"
+            session[HASH_SESSION_KEY] = person.get_session_auth_hash()
+            session.create()
+            cookie, seen = f"{settings.SESSION_COOKIE_NAME}={session.session_key}", number % groups
+            asked["a_group"].append((cookie, f"{below}{made[seen].name}/status/", marks[seen]))
+            asked["the_list"].append((cookie, f"{below}-/rows/", listed))
+        return asked
+
     def start(self, name: str) -> None:
         from groups.actions import start
         from groups.models import ContainerGroup

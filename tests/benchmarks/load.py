@@ -33,9 +33,9 @@ class Took:
         ordered = sorted(self.seconds)
         return ordered[min(int(len(ordered) * part), len(ordered) - 1)]
 
-    def check(self) -> None:
-        """Raise unless each request was answered with 200."""
-        if set(self.statuses) != {200}:
+    def check(self, status: int = 200) -> None:
+        """Raise unless each request was answered with this status."""
+        if set(self.statuses) != {status}:
             raise RuntimeError(f"answers by status: {self.statuses}")
 
 
@@ -56,6 +56,12 @@ def poll(
 def get(host: str, path: str, authorization: str) -> bytes:
     """A GET."""
     return f"GET {path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: {authorization}\r\n\r\n".encode()
+
+
+def watch(host: str, path: str, cookie: str, mark: str) -> bytes:
+    """What a page that is watched asks, as htmx does, by somebody signed in."""
+    head = f"GET {path} HTTP/1.1\r\nHost: {host}\r\nCookie: {cookie}\r\nHX-Request: true\r\n"
+    return f'{head}If-None-Match: "{mark}"\r\n\r\n'.encode()
 
 
 def as_fast_as_answered(host: str, requests: Iterable[bytes], connections: int, seconds: float = 60) -> Took:

@@ -71,14 +71,14 @@ def test_one_that_can_not_be_pulled_changes_nothing(group: ContainerGroup) -> No
 def test_the_page_tells_what_takes_its_place(group: ContainerGroup, carol: Any, as_user: Any) -> None:
     page = f"/o/acme/default/groups/{group.name}/"
     viewer = as_user(carol)
-    before = group_version(group)
+    before = group_version(group.project_id, group.name)
     held = claim(replaced(group).pk)
     assert held is not None
     text = viewer.get(page).content.decode()
     assert "To take its place" in text
     assert f'title="{NEW}"' in text
     assert "Being pulled" in text
-    assert group_version(group) != before
+    assert group_version(group.project_id, group.name) != before
 
     settle.fail(held, ImageNotFound(registry="registry.example.com", repository="team/app", version="2"), step="x")
 

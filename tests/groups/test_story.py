@@ -157,17 +157,17 @@ def test_who_waits_for_a_node_hears_why_none_comes(group: ContainerGroup) -> Non
     at_state(group, "allocating")
     why = "No node has 2 CPU and 2,048 MB free right now."
     assert sentence(group) == f"0 of 3 running, 1 waiting for a node. {why}"
-    before = group_version(fresh(group), "member")
+    before = group_version(group.project_id, group.name, "member")
 
     node = Node.objects.create(name="n", public_key="k", cpu=4, memory_mb=4096, last_seen_at=timezone.now())
     assert why not in sentence(group)
-    assert group_version(fresh(group), "member") != before
+    assert group_version(group.project_id, group.name, "member") != before
 
     for change in ({"cpu": 1}, {"status": "cordoned"}, {"last_seen_at": timezone.now() - timedelta(minutes=1)}):
         Node.objects.update(cpu=4, status="active", last_seen_at=timezone.now())
         Node.objects.filter(pk=node.pk).update(**change)
         assert why in sentence(group)
-        assert group_version(fresh(group), "member") == before
+        assert group_version(group.project_id, group.name, "member") == before
 
     Node.objects.update(last_seen_at=timezone.now())
     at_state(group, "running", "running", node=node)
@@ -320,12 +320,12 @@ def test_whatever_the_page_shows_changes_its_version(group: ContainerGroup, numb
     add_layers(group, (MB, 0))
     at_state(group, "downloading", node=node)
     make_token(group, node)
-    before = group_version(fresh(group), "member")
+    before = group_version(group.project_id, group.name, "member")
 
-    assert group_version(fresh(group), "member") == before
-    assert group_version(fresh(group), "viewer") != before
+    assert group_version(group.project_id, group.name, "member") == before
+    assert group_version(group.project_id, group.name, "viewer") != before
     CHANGES[number](group)
-    assert group_version(fresh(group), "member") != before
+    assert group_version(group.project_id, group.name, "member") != before
 
 
 def test_telling_whether_the_page_changed_takes_one_query(
@@ -333,7 +333,7 @@ def test_telling_whether_the_page_changed_takes_one_query(
 ) -> None:
     group = fresh(group)
     with django_assert_num_queries(1):
-        group_version(group, "member")
+        group_version(group.project_id, group.name, "member")
 
 
 @pytest.mark.parametrize(

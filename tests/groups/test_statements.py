@@ -1,0 +1,96 @@
+"""Statements: the same rows as their queries, composed once, and refused where a value would be lost or stand still."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from django.db.models import F
+from django.utils import timezone
+
+from groups.models import ContainerGroup
+from groups.statements import Statement
+from portal.models import Organization, Project
+from tests.groups.pulls import make_group
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_statement_finds_what_its_query_finds_for_each_value(acme: Any, mallory: Any) -> None:
+    @Statement
+    def projects(organization: int, slug: str) -> Any:
+        return Project.objects.filter(organization=organization, slug=slug).values_list("pk", "slug")
+
+    assert Organization.objects.count() == 2
+    for organization in Organization.objects.all():
+        found = organization.projects.get()
+        assert projects.rows(organization=organization.pk, slug=found.slug) == [(found.pk, found.slug)]
+        assert projects.first(organization=organization.pk, slug="another") is None
+
+
+def test_it_is_composed_once(acme: Any) -> None:
+    composed = []
+
+    @Statement
+    def slugs(slug: str) -> Any:
+        composed.append(slug)
+        return Organization.objects.filter(slug=slug).values_list("slug")
+
+    assert [slugs.first(slug=slug) for slug in ("acme", "%s", "' or 1=1 --", "acme")] == [
+        ("acme",),
+        None,
+        None,
+        ("acme",),
+    ]
+    assert len(composed) == 2, "and once more, to see that it is the same"
+
+
+def test_ids_are_values_too(project: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("groups.wakeups._enqueue", lambda *job: None)
+    groups = [make_group(project, "registry.example.com/team/app:1.0", name=name) for name in ("one", "two")]
+
+    @Statement
+    def names(group: UUID) -> Any:
+        return ContainerGroup.objects.filter(pk=group).values_list("name")
+
+    assert [names.first(group=group.pk) for group in groups] == [("one",), ("two",)]
+    assert names.first(group=uuid4()) is None
+
+
+def test_constants_of_the_query_stay(acme: Any) -> None:
+    @Statement
+    def named(slug: str) -> Any:
+        return Organization.objects.filter(name="Acme", slug=slug).values_list("slug")
+
+    assert named.first(slug="acme") == ("acme",)
+    Organization.objects.update(name="Other")
+    assert named.first(slug="acme") is None
+
+
+def test_what_is_compared_with_nothing_is_a_mistake() -> None:
+    @Statement
+    def forgets(slug: str, name: str) -> Any:
+        return Organization.objects.filter(slug=slug).values_list("slug")
+
+    with pytest.raises(TypeError, match="forgets compares nothing with name"):
+        forgets.first(slug="acme", name="Acme")
+
+
+def test_a_time_of_pythons_is_a_mistake() -> None:
+    @Statement
+    def since(slug: str) -> Any:
+        rows = Organization.objects.filter(slug=slug, created_at__lt=timezone.now())
+        return rows.values_list(F("slug"))
+
+    with pytest.raises(TypeError, match="since is another query each time"):
+        since.first(slug="acme")
+
+
+def test_other_kinds_of_values_are_a_mistake() -> None:
+    @Statement
+    def by_bytes(slug: bytes) -> Any:
+        return Organization.objects.filter(slug=slug).values_list("slug")
+
+    with pytest.raises(TypeError, match="slug is neither int nor str nor UUID"):
+        by_bytes.first(slug="acme")
