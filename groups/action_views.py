@@ -28,7 +28,6 @@ from groups.trail import trace_lines
 from groups.views import address_of, group_of, heard, show, to_group
 from registries.actions import add_credential
 from registries.failures import ABOUT_CREDENTIALS
-from registries.forms import ProviderValuesForm
 from registries.models import Credential
 from registries.providers import PROVIDERS
 from registries.providers.recognise import recognise
@@ -181,7 +180,7 @@ def _credential_for(request: Any, group: ContainerGroup, form: RetryForm) -> Cre
         provider=form.provider.kind,
         name=f"for {group.name}"[:63],
         host=group.image.registry,
-        values=ProviderValuesForm.values(form),
+        values=form.values(),
         ca=form.authorities,
         created_by_id=request.user.pk,
     )

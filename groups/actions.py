@@ -9,26 +9,20 @@ from __future__ import annotations
 
 import uuid
 from contextlib import suppress
-from datetime import timedelta
 from typing import Any
 
-from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
-from django.db.models.functions import Now
-from django.utils import timezone
 
-from groups import garbage, quotas
+from groups import quotas
 from groups.environment import seal_environment
-from groups.holds import settle_credential
+from groups.images import delete_locked, drop, lock_images, queue_image
 from groups.ingest import settle
 from groups.ingest.claim import seize
 from groups.instances import add_instances, end_instances, end_surplus, follow
-from groups.models import Blob, ContainerGroup, Image
+from groups.models import ContainerGroup, Image
 from groups.options import seal_options
 from groups.states import Stale, move
 from groups.wakeups import wake_pull
-from registries.actions import extend_for_pull, pull_seconds
 from registries.models import Credential
 from registries.oci.reference import Reference, parse
 
@@ -86,10 +80,7 @@ def retry(group: ContainerGroup, *, credential: Credential | None) -> ContainerG
     _only_from(group, Status.FAILED)
     with transaction.atomic():
         quotas.hold(group.organization_id)
-        images = lock_images(group)
-        if images is None:
-            raise Stale(f"ContainerGroup {group.pk} is gone")
-        failed, _ = images
+        failed, _ = lock_images(group)
         image = queue_image(group.organization_id, parse(failed.reference), credential)
         move(group, to=Status.PENDING, image=image)
         drop(failed)
@@ -108,7 +99,7 @@ def start(group: ContainerGroup) -> ContainerGroup:
 
 def stop(group: ContainerGroup) -> ContainerGroup:
     """Stop the group: instances without a node go at once, the others when their node hears of it."""
-    _only_from(group, Status.DEPLOYING, Status.RUNNING)
+    _only_from(group, *ContainerGroup.ACTIVE)
     with transaction.atomic():
         move(group, to=Status.STOPPED)
         end_instances(group)
@@ -128,7 +119,7 @@ def scale(group: ContainerGroup, replicas: int) -> ContainerGroup:
         quotas.allow_replicas(organization, more=replicas - current.replicas)
         current.replicas = replicas
         current.save(update_fields=["replicas", "changed_at"])
-        if current.status in (Status.DEPLOYING, Status.RUNNING):
+        if current.status in ContainerGroup.ACTIVE:
             add_instances(current)
             end_surplus(current)
             follow(current.pk)
@@ -172,61 +163,12 @@ def _pull_anew(image: Image) -> bool:
 def delete(group: ContainerGroup) -> None:
     """Delete the group with its image. A pull in progress loses its row and stops; blobs are collected by `sweep`.
     Failure records and the delivery ledger stay."""
-    with transaction.atomic():
+    with suppress(Stale), transaction.atomic():
         images = lock_images(group)
         group.delete()
-        for image in images or ():
+        for image in images:
             if image is not None:
                 delete_locked(image)
-
-
-def delete_image(image_id: Any, *, older_than: timedelta) -> bool:
-    """Delete an image that no group has, with its hold on the credential, once it is that old. Returns whether it
-    was there. For `groups.sweep`."""
-    with transaction.atomic():
-        ours = Image.objects.filter(pk=image_id, created_at__lt=Now() - older_than)
-        image = ours.select_for_update().first()
-        if image is None or ContainerGroup.objects.filter(Q(image=image) | Q(next_image=image)).exists():
-            return False
-        delete_locked(image)
-    return True
-
-
-def delete_locked(image: Image) -> None:
-    """Delete an image that is locked and that no group has, with its hold on the credential."""
-    credential_id = image.credential_id
-    drop(image)
-    if credential_id is not None:
-        settle_credential(credential_id)
-
-
-def drop(image: Image) -> None:
-    """Delete the row with its layers; what they were kept in is for `groups.garbage` from now on."""
-    blobs = list(Blob.objects.filter(layers__image=image).distinct().values_list("pk", flat=True))
-    image.delete()
-    garbage.let_go(blobs)
-
-
-def lock_images(group: ContainerGroup) -> tuple[Image, Image | None] | None:
-    """Lock the group's images, then the group, the order in which a pull ends; return the image that it has now and
-    the one that is to follow, whatever the row in hand says. None where the group is gone."""
-    rows = ContainerGroup.objects.filter(pk=group.pk)
-    while True:
-        before = transaction.savepoint()
-        has = rows.values_list("image_id", "next_image_id").first()
-        locked = Image.objects.select_for_update(of=("self",)).filter(pk__in=[each for each in has or () if each])
-        images = {image.pk: image for image in locked.order_by("pk")}
-        current = rows.select_for_update(of=("self",)).first()
-        if current is None:
-            transaction.savepoint_commit(before)
-            return None
-        image = images.get(current.image_id)
-        follower = images.get(current.next_image_id) if current.next_image_id else None
-        if image is not None and (follower is not None or current.next_image_id is None):
-            transaction.savepoint_commit(before)
-            return image, follower
-        # Somebody gave the group another image while we waited: let go of all, for the order's sake.
-        transaction.savepoint_rollback(before)
 
 
 def _only_from(group: ContainerGroup, *statuses: str) -> None:
@@ -234,23 +176,3 @@ def _only_from(group: ContainerGroup, *statuses: str) -> None:
     of its pull takes a group out of `pending`."""
     if group.status not in statuses:
         raise Stale(f"ContainerGroup {group.pk} is {group.status}")
-
-
-def queue_image(organization_id: Any, reference: Reference, credential: Credential | None) -> Image:
-    """Write the work order of a pull and wake a worker on commit."""
-    now = timezone.now()
-    if credential is not None:
-        extend_for_pull(credential.pk, until=now + timedelta(seconds=pull_seconds()))
-    image = Image.objects.create(
-        organization_id=organization_id,
-        reference=str(reference),
-        registry=reference.registry,
-        repository=reference.repository,
-        version=reference.version,
-        provider=credential.provider if credential else "",
-        credential=credential,
-        platform=settings.PORTAL_PLATFORM,
-        retry_until=now + timedelta(seconds=settings.PORTAL_PULL_RETRY_SECONDS),
-    )
-    wake_pull(image.pk)
-    return image

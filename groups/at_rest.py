@@ -1,4 +1,4 @@
-"""Encryption at rest of what must reach nodes in clear: image configs and environment values.
+"""Encryption at rest of what the web zone must read: image configs, groups' environments and options, and such.
 
 AES-256-GCM with the web zone's data key, a random 96-bit nonce in front, and `bound_to` as associated data, so
 that one row's bytes don't open in another's place. Layer keys and credentials have their own (`groups.ingest.keys`,
@@ -7,7 +7,9 @@ that one row's bytes don't open in another's place. Layer keys and credentials h
 
 from __future__ import annotations
 
+import json
 import os
+from typing import Any
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -34,3 +36,14 @@ def decrypt(stored: bytes | memoryview, *, bound_to: str) -> bytes:
         return AESGCM(keyring.data_key()).decrypt(stored[:NONCE_BYTES], stored[NONCE_BYTES:], bound_to.encode())
     except InvalidTag:
         raise AtRestBroken(bound_to) from None
+
+
+def encrypt_object(values: dict[str, Any], *, bound_to: str) -> bytes | None:
+    """Return a JSON object encrypted; nothing for an empty one."""
+    return encrypt(json.dumps(values).encode(), bound_to=bound_to) if values else None
+
+
+def decrypt_object(stored: bytes | memoryview | None, *, bound_to: str) -> dict[str, Any]:
+    """Return what `encrypt_object` was given. Raises AtRestBroken."""
+    values: dict[str, Any] = json.loads(decrypt(stored, bound_to=bound_to)) if stored else {}
+    return values

@@ -14,16 +14,23 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from groups import quotas
-from groups.actions import delete_locked, drop, lock_images, queue_image
 from groups.environment import seal_environment
+from groups.images import delete_locked, drop, lock_images, queue_image
 from groups.instances import renew_instances
-from groups.models import ContainerGroup, Image
+from groups.models import ContainerGroup
 from groups.options import seal_options
 from groups.states import Stale, move
 from registries.models import Credential
 from registries.oci.reference import Reference
 
 Status = ContainerGroup.Status
+
+
+def lock(group: ContainerGroup) -> None:
+    """Lock what a change of the group may write, in the order of all locks, and read the group anew."""
+    quotas.lock(group.organization_id)
+    lock_images(group)
+    group.refresh_from_db()
 
 
 def change(
@@ -52,10 +59,7 @@ def replace_image(group: ContainerGroup, *, reference: Reference, credential: Cr
     from now on; any other goes on with what it has and takes the new one over when it is here."""
     with transaction.atomic():
         quotas.hold(group.organization_id)
-        images = lock_images(group)
-        if images is None:
-            raise Stale(f"ContainerGroup {group.pk} is gone")
-        has, follower = images
+        has, follower = lock_images(group)
         group.refresh_from_db()
         image = queue_image(group.organization_id, reference, credential)
         rows = ContainerGroup.objects.filter(pk=group.pk)
@@ -71,9 +75,3 @@ def replace_image(group: ContainerGroup, *, reference: Reference, credential: Cr
                 delete_locked(follower)
     group.refresh_from_db()
     return group
-
-
-def is_changing(group: ContainerGroup) -> bool:
-    """Whether another image is on its way."""
-    follower = group.next_image
-    return follower is not None and follower.status != Image.Status.FAILED

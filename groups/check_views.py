@@ -25,6 +25,7 @@ from groups.forms import ImageForm
 from groups.models import ContainerGroup, ImageCheck
 from groups.quotas import Refused
 from groups.views import add_typed, reading, typed_credential
+from registries.oci.reference import names_host
 
 
 @sensitive_post_parameters()
@@ -100,14 +101,9 @@ def _asked(data: Any) -> dict[str, str]:
     image = data.get("image", "")
     if "repository" in data:
         image = data["repository"].strip()
-        if image and not _names_host(image):
+        if image and not names_host(image):
             image = f"{data.get('host', '')}/{image}"
     return {"image": image, "credential": data.get("credential", "")}
-
-
-def _names_host(image: str) -> bool:
-    first, slash, _ = image.partition("/")
-    return bool(slash) and ("." in first or ":" in first or first == "localhost")
 
 
 def _refused(request: Any, text: str) -> HttpResponse:

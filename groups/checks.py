@@ -14,14 +14,13 @@ from django.utils import timezone
 from groups import quotas
 from groups.models import ContainerGroup, ImageCheck
 from groups.states import Stale, move
-from groups.wakeups import waiting, wake_check
+from groups.wakeups import OVERLOOKED, wake_again, wake_check
 from registries.models import Credential
 from registries.oci.reference import Reference
 
 QUEUED_SECONDS = 300
 """How long a check waits for a worker."""
 KEPT_SECONDS = 3600
-OVERLOOKED_SECONDS = 10
 MOST_AT_ONCE = 5
 MOST_AN_HOUR = 60
 
@@ -91,14 +90,9 @@ def end_overdue() -> int:
 
 def wake_overlooked() -> int:
     """Wake workers for checks that wait longer than a wake-up takes."""
-    before = timezone.now() - timedelta(seconds=OVERLOOKED_SECONDS)
-    rows = ImageCheck.objects.filter(status=ImageCheck.Status.QUEUED, created_at__lt=before, expires_at__gt=Now())
-    due = list(rows.values_list("pk", flat=True))
-    if len(due) <= waiting("checks"):
-        return 0
-    for check_id in due:
-        wake_check(check_id)
-    return len(due)
+    before = timezone.now() - OVERLOOKED
+    due = ImageCheck.objects.filter(status=ImageCheck.Status.QUEUED, created_at__lt=before, expires_at__gt=Now())
+    return wake_again("checks", wake_check, due.values_list("pk", flat=True))
 
 
 def remove_old() -> int:

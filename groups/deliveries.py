@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -68,12 +68,12 @@ class Unusual:
 
 def newest(group: ContainerGroup) -> list[Any]:
     """Return the newest tokens of the group with what was sent and refused: `.sent`, `.refusals`, `.finished_at`."""
-    return _with_refusals(_told(group)[:NEWEST])
+    return _with_refusals(of_group(group)[:NEWEST])
 
 
 def page(group: ContainerGroup, number: str | None) -> Page[Any]:
     """Return one page of the group's ledger, the newest tokens first, each as `newest` has it."""
-    found: Page[Any] = Paginator(_told(group), PAGE_SIZE).get_page(number)
+    found: Page[Any] = Paginator(of_group(group), PAGE_SIZE).get_page(number)
     found.object_list = _with_refusals(found.object_list)
     return found
 
@@ -93,7 +93,7 @@ def unusual(group: ContainerGroup) -> list[Unusual]:
 def as_csv(group: ContainerGroup) -> Iterator[str]:
     """Yield the group's whole ledger as lines of CSV. Cells that a spreadsheet would run are defused."""
     yield _line(CSV_COLUMNS)
-    for token in _told(group).iterator(chunk_size=500):
+    for token in of_group(group).iterator(chunk_size=500):
         yield _line(
             (
                 token.pk,
@@ -114,7 +114,9 @@ def as_csv(group: ContainerGroup) -> Iterator[str]:
         )
 
 
-def _told(group: ContainerGroup) -> QuerySet[Any]:
+def of_group(group: ContainerGroup) -> QuerySet[Any]:
+    """Return the group's tokens, the newest first, each with `.sent` (bytes), `.whole` (layers), `.grants` and how
+    often something was `.refused`."""
     layers = LayerDelivery.objects.filter(token=OuterRef("pk"))
     refused = Redemption.objects.filter(token=OuterRef("pk"), outcome=Redemption.Outcome.REFUSED)
     return (
@@ -129,23 +131,28 @@ def _told(group: ContainerGroup) -> QuerySet[Any]:
     )
 
 
+def refusals(tokens: Iterable[Any], *, most: int) -> dict[Any, list[Redemption]]:
+    """Return what was refused by the tokens' ids, the newest first, at most so many in all."""
+    found = Redemption.objects.filter(
+        token__in=[token.pk for token in tokens if token.refused], outcome=Redemption.Outcome.REFUSED
+    )
+    by_token: dict[Any, list[Redemption]] = {}
+    for each in found.order_by("-created_at")[:most]:
+        by_token.setdefault(each.token_id, []).append(each)
+    return by_token
+
+
 def _sum(rows: QuerySet[Any], what: Any) -> Coalesce:
     return Coalesce(Subquery(rows.order_by().values("token").annotate(n=what).values("n")), 0)
 
 
 def _with_refusals(rows: Any) -> list[Any]:
     tokens = list(rows)
-    refused = Redemption.objects.filter(
-        token__in=[token.pk for token in tokens if token.refused], outcome=Redemption.Outcome.REFUSED
-    )
-    by_token: dict[Any, list[Any]] = {}
-    for each in refused.order_by("-created_at")[: PAGE_SIZE * MOST_REFUSALS]:
-        each.words = REFUSALS.get(each.reason, "refused")  # type: ignore[attr-defined, call-overload]
-        listed = by_token.setdefault(each.token_id, [])
-        if len(listed) < MOST_REFUSALS:
-            listed.append(each)
+    refused = refusals(tokens, most=PAGE_SIZE * MOST_REFUSALS)
     for token in tokens:
-        token.refusals = by_token.get(token.pk, [])
+        token.refusals = refused.get(token.pk, [])[:MOST_REFUSALS]
+        for each in token.refusals:
+            each.words = REFUSALS.get(each.reason, "refused")
         token.unsaid = token.refused - len(token.refusals)
         token.finished_at = token.ended_at if token.ended_because == Ended.DELIVERED else None
     return tokens

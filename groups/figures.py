@@ -17,11 +17,12 @@ from django.utils import timezone
 from prometheus_client.core import GaugeMetricFamily, Metric
 from redis.exceptions import RedisError
 
+from groups.attention import overdue_credentials
 from groups.models import Blob, ContainerGroup, Failure, Image, Instance, Node, Redemption
+from groups.nodes.absence import SILENT_AFTER
 from registries.models import Credential
 
 RECENT = timedelta(hours=1)
-PRESENT = timedelta(seconds=90)
 
 
 class Figures:
@@ -33,12 +34,13 @@ class Figures:
         yield _counted("images", "Images by state of their pull", Image.objects.all(), "status", Image.Status)
         yield _counted("instances", "Instances", Instance.objects.all(), "state", Instance.State)
         yield _counted("nodes", "Nodes", Node.objects.all(), "status", Node.Status)
-        present = Node.objects.filter(last_seen_at__gt=Now() - PRESENT).exclude(status=Node.Status.REMOVED)
+        present = Node.objects.filter(last_seen_at__gt=Now() - SILENT_AFTER).exclude(status=Node.Status.REMOVED)
         yield _one("nodes_present", "Nodes that called within the last 90 seconds", present.count())
         yield _one("pull_wait_seconds", "How long the pull that waits longest has been due", _longest_wait())
-        yield _one("credentials_held", "Registry credentials that are not destroyed yet", _held().count())
-        overdue = _held().filter(deadline__lt=Now() - timedelta(seconds=60))
-        yield _one("credentials_overdue", "Credentials held for over a minute past their deadline", overdue.count())
+        held = Credential.objects.filter(destroyed_at__isnull=True).count()
+        yield _one("credentials_held", "Registry credentials that are not destroyed yet", held)
+        overdue = overdue_credentials().count()
+        yield _one("credentials_overdue", "Credentials held for over a minute past their deadline", overdue)
         stored = Blob.objects.aggregate(sum=Sum("size"))["sum"]
         yield _one("stored_bytes", "Bytes of encrypted layers in the store", stored or 0)
         yield _recent_failures()
@@ -64,10 +66,6 @@ def _longest_wait() -> float:
     if first is None:
         return 0.0
     return max((timezone.now() - (first.not_before or first.created_at)).total_seconds(), 0.0)
-
-
-def _held() -> QuerySet[Credential]:
-    return Credential.objects.filter(destroyed_at__isnull=True)
 
 
 def _recent_failures() -> Metric:

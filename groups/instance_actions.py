@@ -13,9 +13,9 @@ from django.db.models.functions import Now
 
 from groups.delivery import tokens
 from groups.delivery.tokens import Ended
-from groups.instances import follow
+from groups.instances import follow, take_from_node
 from groups.models import ContainerGroup, Instance, NodeToken
-from groups.states import Stale, move
+from groups.states import Stale
 
 State = Instance.State
 AVOIDED_FOR = timedelta(minutes=10)
@@ -41,24 +41,9 @@ def reallocate(instance: Instance, *, message: str = "Moved to another node.") -
         instance.refresh_from_db()
         if instance.node_id is None or instance.state == State.STOPPING:
             raise Stale(f"Instance {instance.pk} is on no node")
-        place = {
-            "node": None,
-            "assigned_at": None,
-            "progress": 0,
-            "message": message,
-            "order": "",
-            "order_due_at": None,
-            "avoids": instance.node,
-            "avoids_until": Now() + AVOIDED_FOR,
-        }
         out = NodeToken.objects.filter(instance=instance, node=instance.node_id)
-        if instance.state == State.ALLOCATING:  # it is in that state already: only its place changes
-            here = Instance.objects.filter(pk=instance.pk, state=State.ALLOCATING, node=instance.node_id)
-            if not here.update(**place, changed_at=Now()):
-                raise Stale(f"Instance {instance.pk} is no longer there")
-            instance.refresh_from_db()
-        else:
-            move(instance, to=State.ALLOCATING, only={"node": instance.node_id}, **place)
+        avoids = {"avoids": instance.node, "avoids_until": Now() + AVOIDED_FOR}
+        take_from_node(instance, message=message, **avoids)
         tokens.end(out, Ended.REALLOCATED)
         follow(instance.group_id)
     return instance

@@ -6,6 +6,7 @@ Called in the transaction that moves the group or its instances. Which node take
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -18,6 +19,7 @@ from groups.states import Stale, move
 Status = ContainerGroup.Status
 State = Instance.State
 STOPPING = State.STOPPING
+NO_ORDER: dict[str, Any] = {"order": "", "order_due_at": None}
 _PROGRESS = [State.ALLOCATING, State.DOWNLOADING, State.CREATING, State.RUNNING]
 
 
@@ -33,7 +35,7 @@ def top_up() -> int:
     groups there were."""
     has = Count("instances", filter=~Q(instances__state=STOPPING))
     lacking = F("replicas") - F("ended_well") - F("ended_badly")
-    wanted = ContainerGroup.objects.filter(status__in=[Status.DEPLOYING, Status.RUNNING])
+    wanted = ContainerGroup.objects.filter(status__in=ContainerGroup.ACTIVE)
     topped_up = 0
     for group_id in wanted.annotate(has=has).filter(has__lt=lacking).values_list("pk", flat=True):
         with transaction.atomic():
@@ -51,10 +53,24 @@ def end_instances(group: ContainerGroup) -> None:
     _stop(list(group.instances.exclude(state=STOPPING)))
 
 
+def take_from_node(instance: Instance, *, message: str, **values: Any) -> None:
+    """Have the instance wait for a node again, with `values` in its other columns. The group's row is locked. Raises
+    Stale where it isn't on this node in this state any more."""
+    values |= {"node": None, "assigned_at": None, "progress": 0, "message": message, **NO_ORDER}
+    if instance.state != State.ALLOCATING:
+        move(instance, to=State.ALLOCATING, only={"node": instance.node_id}, **values)
+        return
+    # It is in that state already: only its place changes.
+    here = Instance.objects.filter(pk=instance.pk, state=State.ALLOCATING, node=instance.node_id)
+    if not here.update(**values, changed_at=Now()):
+        raise Stale(f"Instance {instance.pk} is no longer there")
+    instance.refresh_from_db()
+
+
 def renew_instances(group: ContainerGroup) -> None:
     """Have the group, where it runs, run anew: what it has is asked to stop, and as many instances are written. The
     group's row is locked."""
-    if group.status in (Status.DEPLOYING, Status.RUNNING):
+    if group.status in ContainerGroup.ACTIVE:
         end_instances(group)
         add_instances(group)
         follow(group.pk)
@@ -86,7 +102,7 @@ def follow(group_id: UUID) -> None:
     """Have the group be `running` while one of its instances runs, and `deploying` when none does any more. Where
     every replica has come to its end, it is `succeeded`, or `stopped` if one of them ended with an error."""
     group = ContainerGroup.objects.select_for_update(no_key=True).filter(pk=group_id).first()
-    if group is None or group.status not in (Status.DEPLOYING, Status.RUNNING):
+    if group is None or group.status not in ContainerGroup.ACTIVE:
         return
     ended = group.ended_well + group.ended_badly
     there = group.instances.exclude(state=STOPPING)
@@ -122,6 +138,6 @@ def _wanted(group: ContainerGroup) -> int:
 def _stop(instances: list[Instance]) -> None:
     for instance in instances:
         try:
-            move(instance, to=STOPPING, message="", progress=0, order="", order_due_at=None)
+            move(instance, to=STOPPING, message="", progress=0, **NO_ORDER)
         except Stale:
             continue  # its node reported in between; the next stop or poll settles it

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from typing import Any
 
 from django.core.files.storage import Storage
 
@@ -26,12 +25,7 @@ def abort_unfinished(storage: Storage, before: datetime) -> int:
     prefix = f"{location}/" if location else ""
     aborted = 0
     for upload in bucket.multipart_uploads.filter(Prefix=prefix):
-        if _BLOB.fullmatch(upload.object_key.removeprefix(prefix)) and _begun(upload) < before:
+        if _BLOB.fullmatch(upload.object_key.removeprefix(prefix)) and upload.initiated < before:
             upload.abort()
             aborted += 1
     return aborted
-
-
-def _begun(upload: Any) -> datetime:
-    begun: datetime = upload.initiated
-    return begun

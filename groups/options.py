@@ -6,7 +6,6 @@ environment. `MASK` stands for a secret in what is given back, and for "as it wa
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from groups import at_rest
@@ -17,17 +16,12 @@ MASK = "********"
 
 def seal_options(group_id: Any, options: dict[str, Any]) -> bytes | None:
     """Encrypt a group's options for its row; nothing for none."""
-    if not options:
-        return None
-    return at_rest.encrypt(json.dumps(options).encode(), bound_to=f"group options {group_id}")
+    return at_rest.encrypt_object(options, bound_to=f"group options {group_id}")
 
 
 def open_options(group: ContainerGroup) -> dict[str, Any]:
     """Return the group's options in clear."""
-    if not group.options:
-        return {}
-    values: dict[str, Any] = json.loads(at_rest.decrypt(group.options, bound_to=f"group options {group.pk}"))
-    return values
+    return at_rest.decrypt_object(group.options, bound_to=f"group options {group.pk}")
 
 
 def with_kept(new: Any, old: Any) -> Any:

@@ -8,10 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Count, OuterRef, Q, Subquery, Sum
+from django.db.models import Count, OuterRef, Subquery, Sum
 
+from groups import quotas
 from groups.forms import live_credentials
-from groups.models import ContainerGroup, Failure, Image, Instance, Layer
+from groups.models import ContainerGroup, Failure, Instance
 from registries.failures import describe
 
 BAR_WIDTH = 1000.0
@@ -70,12 +71,8 @@ def look_over(organization: Any) -> Overview:
         .defer("environment", "command", "image__config")
         .order_by("-changed_at")[:MOST_WANTING]
     )
-    active = rows.filter(status__in=(Status.DEPLOYING, Status.RUNNING)).aggregate(n=Sum("replicas"))["n"]
+    active = rows.filter(status__in=ContainerGroup.ACTIVE).aggregate(n=Sum("replicas"))["n"]
     up = Instance.objects.filter(group__organization=organization, state=Instance.State.RUNNING).count()
-    kept = Layer.objects.filter(image__organization=organization, committed_at__isnull=False)
-    pulls = Image.objects.filter(organization=organization).aggregate(
-        n=Count("id", filter=Q(status=Image.Status.PULLING))
-    )
     return Overview(
         total=sum(counted.values()),
         shares=_shares(counted),
@@ -83,8 +80,8 @@ def look_over(organization: Any) -> Overview:
         ready=ready,
         running=up,
         wanted=active or 0,
-        stored_bytes=kept.aggregate(n=Sum("size"))["n"] or 0,
-        pulling=pulls["n"],
+        stored_bytes=quotas.stored_bytes(organization.pk),
+        pulling=quotas.pulls_going_on(organization.pk),
         credentials=live_credentials(organization.pk).count(),
     )
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from django.db.models import F, Q, Sum
+from django.db.models import Sum
 
 from groups.failures import StorageQuotaReached
 from groups.ingest.limits import human
@@ -116,7 +116,7 @@ def allow_storing(organization: Any, manifest: Manifest, *, but: Image | None = 
     if organization.max_stored_bytes is None:
         return
     sizes = {layer.digest: layer.size for layer in manifest.layers}
-    here = Blob.objects.filter(organization=organization, source_digest__in=list(sizes)[:500])
+    here = Blob.objects.filter(organization=organization, source_digest__in=list(sizes))
     known = set(here.values_list("source_digest", flat=True))
     more = sum(size for digest, size in sizes.items() if digest not in known)
     used = stored_bytes(organization.pk) + _reserved(organization.pk, but)
@@ -150,11 +150,10 @@ def _replicas(organization_id: Any) -> int:
 def _reserved(organization_id: Any, but: Image | None) -> int:
     """Bytes that pulls have still to store, each layer of an image once."""
     coming = Layer.objects.filter(
-        Q(image__status=Image.Status.PULLING) | Q(image__status=Image.Status.QUEUED),
+        image__status__in=[Image.Status.PULLING, Image.Status.QUEUED],
         image__organization_id=organization_id,
         blob__isnull=True,
     ).order_by()
     if but is not None:
         coming = coming.exclude(image=but)
-    once = coming.values("image_id", "digest").annotate(bytes=F("size")).distinct()
-    return sum(row["bytes"] for row in once)
+    return sum(size for _, _, size in coming.values_list("image_id", "digest", "size").distinct())

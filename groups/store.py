@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 import structlog
 from django.core.files.storage import FileSystemStorage, Storage, storages
@@ -23,22 +23,12 @@ from groups import failpoints, multipart
 from groups.direct import DirectWriter
 from groups.failpoints import reached
 from groups.failures import StoreFailed
-from groups.upload import Upload
+from groups.upload import Reader, Upload
 
 log = structlog.get_logger(__name__)
 
 Answer = TypeVar("Answer")
 DRAFTS = ".drafts"
-
-
-class Reader(Protocol):
-    """What is stored: `pieces` yields views, each valid until the next is asked for; the end is the verified end.
-    `size` may be None until then."""
-
-    @property
-    def size(self) -> int | None: ...
-
-    def pieces(self) -> Iterator[memoryview]: ...
 
 
 class BlobFiles(FileSystemStorage):

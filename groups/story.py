@@ -107,8 +107,7 @@ class Story:
     @property
     def poll_seconds(self) -> int | None:
         """After how long the page asks again; None once nothing moves by itself."""
-        comes = self.follower is not None and self.follower.status != Image.Status.FAILED
-        return poll_seconds(self.group.status, bool(self.instances) or comes)
+        return poll_seconds(self.group.status, bool(self.instances) or self.group.is_changing)
 
 
 def poll_seconds(status: str, has_instances: bool) -> int | None:

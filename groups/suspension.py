@@ -19,14 +19,11 @@ from groups.ingest import settle
 from groups.models import ContainerGroup, Image, NodeToken
 from groups.states import Stale
 
-Status = ContainerGroup.Status
-_GOES_ON = (Status.DEPLOYING, Status.RUNNING)
-
 
 def halt(organization_id: Any) -> int:
     """End what goes on; return how many groups, tokens and pulls that were."""
     ended = 0
-    for group in ContainerGroup.objects.filter(organization_id=organization_id, status__in=_GOES_ON):
+    for group in ContainerGroup.objects.filter(organization_id=organization_id, status__in=ContainerGroup.ACTIVE):
         try:
             actions.stop(group)
             ended += 1
@@ -43,6 +40,7 @@ def halt(organization_id: Any) -> int:
 def sweep() -> int:
     """End what a suspended organization still has going on; return how much that was."""
     suspended = Q(organization__suspended_at__isnull=False)
-    left = set(ContainerGroup.objects.filter(suspended, status__in=_GOES_ON).values_list("organization", flat=True))
-    left |= set(Image.objects.filter(suspended, status__in=GOING_ON).values_list("organization", flat=True))
+    groups = ContainerGroup.objects.filter(suspended, status__in=ContainerGroup.ACTIVE)
+    pulls = Image.objects.filter(suspended, status__in=GOING_ON)
+    left = {each for rows in (groups, pulls) for each in rows.values_list("organization", flat=True)}
     return sum(halt(organization_id) for organization_id in left)

@@ -16,30 +16,28 @@ from typing import Any
 
 import structlog
 from django.conf import settings
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.db.models.functions import Now
 
 from groups import checks, garbage, outages, suspension
-from groups.actions import delete_image
+from groups.delivery import manifests
 from groups.holds import destroy_settled
+from groups.images import delete_image
 from groups.ingest import settle
 from groups.ingest.claim import Claim
 from groups.ingest.steps import last_step
 from groups.instances import top_up
-from groups.models import Image, Instance, NodeManifest, SweepPass
+from groups.models import Image, SweepPass
 from groups.nodes import drain
 from groups.nodes.absence import release_silent
 from groups.states import Stale
-from groups.wakeups import waiting, wake_prepare, wake_pull
+from groups.wakeups import OVERLOOKED, wake_again, wake_prepare, wake_pull
 from registries import remains
 from registries.actions import destroy_overdue
 from registries.epochs import begin_epoch, delete_past_epochs
 from registries.failures import Interrupted
 
 log = structlog.get_logger(__name__)
-
-OVERLOOKED_SECONDS = 10
-"""A wake-up that has not been heard for so long is sent again."""
 
 
 def sweep(*, thorough: bool = True) -> dict[str, int]:
@@ -90,15 +88,10 @@ def expire_leases() -> int:
 
 
 def wake_pulls() -> int:
-    """Wake workers for pulls that are due. Where the queue holds as many jobs as there are such pulls, they were
-    woken already and wait for a free worker."""
-    overlooked = Q(not_before__isnull=True, created_at__lt=_ago(OVERLOOKED_SECONDS)) | Q(not_before__lte=Now())
-    due = _with_room(Image.objects.filter(overlooked, status=Image.Status.QUEUED, organization__suspended_at=None))
-    if len(due) <= waiting("pulls"):
-        return 0
-    for image_id in due:
-        wake_pull(image_id)
-    return len(due)
+    """Wake workers for pulls that are due."""
+    overlooked = Q(not_before__isnull=True, created_at__lt=Now() - OVERLOOKED) | Q(not_before__lte=Now())
+    due = Image.objects.filter(overlooked, status=Image.Status.QUEUED, organization__suspended_at=None)
+    return wake_again("pulls", wake_pull, _with_room(due))
 
 
 def _with_room(images: QuerySet[Image]) -> list[Any]:
@@ -116,21 +109,9 @@ def _with_room(images: QuerySet[Image]) -> list[Any]:
 
 
 def wake_manifests() -> int:
-    """Wake workers for instances that a node has and that have no manifest for that node yet."""
-    made = NodeManifest.objects.filter(image=OuterRef("group__image"), node=OuterRef("node"))
-    due = list(
-        Instance.objects.filter(
-            ~Exists(made),
-            node__isnull=False,
-            state=Instance.State.ALLOCATING,
-            assigned_at__lt=_ago(OVERLOOKED_SECONDS),
-        ).values_list("pk", flat=True)
-    )
-    if len(due) <= waiting("nodes"):
-        return 0
-    for instance_id in due:
-        wake_prepare(instance_id)
-    return len(due)
+    """Wake workers for manifests that nodes wait for."""
+    due = manifests.wanting().filter(assigned_at__lt=Now() - OVERLOOKED)
+    return wake_again("nodes", wake_prepare, due.values_list("pk", flat=True))
 
 
 def remove_images() -> int:
@@ -140,7 +121,3 @@ def remove_images() -> int:
         "pk", flat=True
     )
     return sum(delete_image(image_id, older_than=grace) for image_id in left)
-
-
-def _ago(seconds: int) -> Any:
-    return Now() - timedelta(seconds=seconds)

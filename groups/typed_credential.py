@@ -27,19 +27,12 @@ class TypedCredentialForm(ProviderValuesForm):
         self.check_values(self.registry)
         return self.cleaned_data
 
-    @property
-    def chosen_name(self) -> str:
-        """How lists call it: by user and host."""
-        user = self.cleaned_data.get("username", "")
-        made = f"{user} at {self.registry}" if user else self.registry
-        return made if len(made) <= 63 else made[:62] + "…"
-
     def add(self, *, organization_id: Any, created_by_id: Any) -> Credential:
         """Seal and store it. The form must be valid."""
         return add_credential(
             organization_id=organization_id,
             provider=self.provider.kind,
-            name=self.chosen_name,
+            name=self.made_name(self.registry),
             host=self.registry,
             values=self.values(),
             ca=self.authorities,

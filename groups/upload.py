@@ -14,8 +14,9 @@ CHUNK = 1024 * 1024
 MOST_AT_ONCE = 16 * CHUNK
 
 
-class Source(Protocol):
-    """See `groups.store.Reader`."""
+class Reader(Protocol):
+    """What is stored: `pieces` yields views, each valid until the next is asked for; the end is the verified end.
+    `size` may be None until then."""
 
     @property
     def size(self) -> int | None: ...
@@ -24,23 +25,23 @@ class Source(Protocol):
 
 
 class Upload:
-    """What `source` yields, once. `failure` is what the source raised."""
+    """What `reader` yields, once. `failure` is what the reader raised."""
 
     closed = False
 
-    def __init__(self, source: Source, name: str) -> None:
+    def __init__(self, reader: Reader, name: str) -> None:
         self.name = name
         self.failure: BaseException | None = None
-        self._source = source
-        self._pieces = source.pieces()
+        self._reader = reader
+        self._pieces = reader.pieces()
         self._rest = memoryview(b"")
         self._sent = 0
         self._ended = False
 
     @property
     def size(self) -> int | None:
-        """The bytes in all; None while the source can't tell yet."""
-        return self._source.size
+        """The bytes in all; None while the reader can't tell yet."""
+        return self._reader.size
 
     def pieces(self) -> Iterator[memoryview]:
         """Yield everything that is still to come, each piece valid until the next is asked for."""
@@ -70,7 +71,7 @@ class Upload:
             yield piece
 
     def finish(self) -> None:
-        """See that the source was read to its end, also where it is empty or the storage stopped at the last byte."""
+        """See that the reader was read to its end, also where it is empty or the storage stopped at the last byte."""
         if not self._rest and not self._ended:
             self._more()
         if self._rest or self._sent != self.size:
@@ -99,7 +100,7 @@ class Upload:
         return self._sent
 
     def close(self) -> None:
-        """The source is closed by whoever opened it."""
+        """The reader is closed by whoever opened it."""
 
     def __iter__(self) -> Iterator[bytes]:
         return self.chunks()

@@ -25,7 +25,7 @@ from django.db.models import (
 )  # fmt: skip
 from django.db.models.functions import JSONArray, Length, Now
 
-from groups.models import ContainerGroup, Image, Instance, Layer, LayerDelivery, NodeToken, PullStep, Redemption
+from groups.models import Blob, ContainerGroup, Image, Instance, Layer, LayerDelivery, NodeToken, PullStep, Redemption
 from groups.nodes.scheduler import nodes_with_room
 from groups.statements import Statement
 from registries.models import Credential
@@ -47,7 +47,7 @@ def project_version(project_id: int, *extra: Any) -> str:
 
 def organization_version(organization_id: int, *extra: Any) -> str:
     """Return the mark of an organization's groups at a glance."""
-    parts = (_groups_of, _instances_of, _images_of, _layers_of, _credentials_of)
+    parts = (_groups_of, _instances_of, _images_of, _blobs_of, _credentials_of)
     return mark([part.rows(organization=organization_id) for part in parts], *extra)
 
 
@@ -147,8 +147,8 @@ def _images_of(organization: int) -> QuerySet[Any]:
 
 
 @Statement
-def _layers_of(organization: int) -> QuerySet[Any]:
-    kept = Layer.objects.filter(image__organization=organization, committed_at__isnull=False)
+def _blobs_of(organization: int) -> QuerySet[Any]:
+    kept = Blob.objects.filter(organization=organization, unused_since__isnull=True)
     return kept.order_by().values_list(Value(1)).annotate(count=Count("id"), bytes=Sum("size"))
 
 

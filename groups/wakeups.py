@@ -6,6 +6,8 @@ wake-up that fails is logged and nothing more. What a job does is `groups.jobs`'
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -15,6 +17,9 @@ from django.db import transaction
 from redis.exceptions import RedisError
 
 log = structlog.get_logger(__name__)
+
+OVERLOOKED = timedelta(seconds=10)
+"""A wake-up that has not been heard for so long is sent again."""
 
 
 def wake_pull(image_id: Any) -> None:
@@ -48,6 +53,16 @@ def wake_tell(occurrence_id: Any) -> None:
 def wake_deliver(notice_id: Any) -> None:
     """Have a worker send this notice once the transaction has committed."""
     transaction.on_commit(partial(_enqueue, "notices", "portal.notifications.jobs.deliver", str(notice_id)))
+
+
+def wake_again(queue: str, wake: Callable[[Any], None], due: Collection[Any]) -> int:
+    """`wake` a worker for each of those that are due (ids); return how many. Where the queue holds as many jobs, they
+    were woken already and wait for a free worker."""
+    if len(due) <= waiting(queue):
+        return 0
+    for row_id in due:
+        wake(row_id)
+    return len(due)
 
 
 def waiting(queue: str) -> int:

@@ -37,6 +37,12 @@ def live_keys(organization_id: Any) -> QuerySet[ApiKey]:
     return ApiKey.objects.filter(_LIVE, organization_id=organization_id)
 
 
+def listed_keys(organization_id: Any, *, most_ended: int) -> list[ApiKey]:
+    """All keys that still work, then the newest of those that don't."""
+    rows = ApiKey.objects.filter(organization_id=organization_id).select_related("created_by")
+    return [*rows.filter(_LIVE), *rows.exclude(_LIVE)[:most_ended]]
+
+
 def create_key(
     *, organization_id: Any, name: str, scope: str, expires_at: datetime | None = None, created_by_id: Any = None
 ) -> tuple[ApiKey, str]:

@@ -14,17 +14,17 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from portal.api_keys import KeyRefused, create_key, revoke, rotate
+from portal.api_keys import KeyRefused, create_key, listed_keys, revoke, rotate
 from portal.forms import KeyForm
 from portal.models import ApiKey
 
-MOST_SHOWN = 200
+MOST_ENDED_SHOWN = 100
 
 
 @require_GET
 @never_cache
 def keys(request: Any, org: str) -> HttpResponse:
-    """Every key, those that work first."""
+    """The keys, those that work first."""
     return _page(request, KeyForm())
 
 
@@ -77,10 +77,9 @@ def end(request: Any, org: str, key: uuid.UUID) -> HttpResponse:
 
 
 def _page(request: Any, form: KeyForm, **shown: Any) -> HttpResponse:
-    rows = list(ApiKey.objects.filter(organization=request.organization).select_related("created_by")[:MOST_SHOWN])
     context = {
         "form": form,
-        "keys": sorted(rows, key=lambda row: not row.is_live),
+        "keys": listed_keys(request.organization.pk, most_ended=MOST_ENDED_SHOWN),
         "address": f"{settings.PORTAL_PUBLIC_URL}/api/public",
         **shown,
     }

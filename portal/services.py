@@ -18,7 +18,7 @@ from urllib.request import urlopen
 import redis
 from django.conf import settings
 
-from portal.env import CHECKOUT, redis_socket
+from portal.env import redis_socket
 from portal.processes import Child
 
 WEB_THREADS = 12
@@ -163,8 +163,3 @@ def _check_free(address: str) -> None:
         socket.create_server((host.strip("[]"), int(port)), family=family).close()
     except OSError:
         raise CannotStart(f"port {port} is in use: set PORT to a free one") from None
-
-
-def checkout_command(*arguments: str) -> list[str]:
-    """Return a command line of this project's `manage.py`."""
-    return [sys.executable, str(CHECKOUT / "manage.py"), *arguments]

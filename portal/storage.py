@@ -19,7 +19,7 @@ def storage_options(url: str) -> dict[str, Any]:
         case "file":
             return {"BACKEND": "groups.store.BlobFiles", "OPTIONS": {"location": parts.path}}
         case "s3":
-            # Names are never reused, so a second write under one would be a mistake worth hearing of.
+            # Names are never reused, so nothing looks first whether one is taken.
             return {
                 "BACKEND": "storages.backends.s3.S3Storage",
                 "OPTIONS": {

@@ -98,6 +98,12 @@ class ProviderValuesForm(forms.Form):
         """The authorities that are trusted besides, as `add_credential` takes them."""
         return str(self.cleaned_data.get("ca", ""))
 
+    def made_name(self, host: str) -> str:
+        """What a credential is called that got no name: user and host."""
+        user = self.cleaned_data.get("username", "")
+        made = f"{user} at {host}" if user else host
+        return made if len(made) <= 63 else made[:62] + "…"
+
     def values(self) -> dict[str, str]:
         return {each.name: self.cleaned_data.get(each.name, "") for each in self.provider.fields}
 
@@ -218,9 +224,7 @@ class CredentialForm(ProviderValuesForm):
     @property
     def chosen_name(self) -> str:
         """The name, or one made of what else was typed."""
-        user = self.cleaned_data.get("username", "")
-        made = f"{user} at {self.canonical_host}" if user else self.canonical_host
-        return self.cleaned_data["name"] or (made if len(made) <= 63 else made[:62] + "…")
+        return self.cleaned_data["name"] or self.made_name(self.canonical_host)
 
 
 def _is_another(kind: Provider) -> str:

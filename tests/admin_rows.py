@@ -72,6 +72,11 @@ def url(model: type, *more: Any) -> str:
     return f"/admin/{LISTED[model]}/{rest}"
 
 
+def act(action: str, row: Any, **more: str) -> dict[str, Any]:
+    """What a list sends to have something done to one row."""
+    return {"action": action, "_selected_action": [str(row.pk)], **more}
+
+
 @dataclass
 class Rows:
     """The newest row of each model."""

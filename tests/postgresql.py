@@ -6,19 +6,100 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import psycopg
 
+from tests.processes import free_port, until
 
-def programs() -> Path:
+
+class Postgres:
+    """A server with one empty database, whose `url` is as `DATABASE_URL` takes it. It can be killed and started again.
+    Unless it is to be durable, as a deployed one is, it doesn't wait for the disk."""
+
+    def __init__(self, *, durable: bool = False) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="drayage-pg-"))
+        self._data = self.folder / "data"
+        self._programs = _programs()
+        self._as_somebody = _as_somebody(self.folder)
+        self._port = free_port()
+        options = {
+            "listen_addresses": "127.0.0.1",
+            "port": self._port,
+            "unix_socket_directories": "",
+            "max_connections": 200,
+            "fsync": "on" if durable else "off",
+        }
+        self._options = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"postgres://drayage@127.0.0.1:{self._port}/postgres"
+
+    @property
+    def pid(self) -> int:
+        """The server's first process, the parent of those that serve connections."""
+        assert self._process is not None
+        return self._process.pid
+
+    def start(self) -> None:
+        """Start it; return once it answers."""
+        with (self.folder / "log").open("ab") as log:
+            command = [str(self._programs / "postgres"), "-D", str(self._data), *self._options]
+            self._process = subprocess.Popen(
+                command, stdout=log, stderr=log, start_new_session=True, **self._as_somebody
+            )
+        until(self._answers, 60, (self.folder / "log").read_text)
+
+    def kill(self) -> None:
+        """Kill the server and all its processes at once."""
+        assert self._process is not None
+        for pid in self._members():
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+        self._process.wait()
+        until(lambda: not self._members(), 10)
+
+    def __enter__(self) -> Self:
+        command = [str(self._programs / "initdb"), "-D", str(self._data), "-U", "drayage", "--auth=trust", "-E", "UTF8"]
+        try:
+            subprocess.run([*command, "-N"], check=True, capture_output=True, timeout=120, **self._as_somebody)
+            self.start()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self._process is not None:
+            self._process.send_signal(signal.SIGQUIT)  # which also takes back the shared memory
+            self._process.wait(timeout=30)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _members(self) -> list[int]:
+        """The server and its processes, each of which leads a session of its own."""
+        children = subprocess.run(
+            ["ps", "-o", "pid=", "--ppid", str(self.pid)], capture_output=True, text=True, check=False
+        )
+        return [pid for pid in [self.pid, *map(int, children.stdout.split())] if _runs(pid)]
+
+    def _answers(self) -> bool:
+        assert self._process is not None
+        assert self._process.poll() is None, (self.folder / "log").read_text()
+        try:
+            psycopg.connect(self.url, connect_timeout=2).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+
+def _programs() -> Path:
     """Return the folder of PostgreSQL's programs. A machine without them fails the test."""
     found = shutil.which("postgres")
     if found:
@@ -26,40 +107,6 @@ def programs() -> Path:
     installed = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
     assert installed, "these tests need PostgreSQL: install postgresql"
     return installed[-1].parent
-
-
-@contextmanager
-def postgresql(*, durable: bool = False) -> Iterator[str]:
-    """Yield the address of an empty database, as `DATABASE_URL` takes it. Unless it is to be durable, as a deployed
-    one is, it doesn't wait for the disk."""
-    home = Path(tempfile.mkdtemp(prefix="drayage-pg-"))
-    data, started = home / "data", _as_somebody(home)
-    try:
-        command = [str(programs() / "initdb"), "-D", str(data), "-U", "drayage", "--auth=trust", "-E", "UTF8", "-N"]
-        subprocess.run(command, check=True, capture_output=True, timeout=120, **started)
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            port = probe.getsockname()[1]
-        options = {
-            "listen_addresses": "127.0.0.1",
-            "port": port,
-            "unix_socket_directories": str(home),
-            "max_connections": 200,
-            "fsync": "on" if durable else "off",
-        }
-        arguments = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
-        with open(home / "log", "wb") as log:
-            server = subprocess.Popen(
-                [str(programs() / "postgres"), "-D", str(data), *arguments], stdout=log, stderr=log, **started
-            )
-        try:
-            address = f"postgres://drayage@127.0.0.1:{port}/postgres"
-            _wait_for(address, server)
-            yield address
-        finally:
-            server.send_signal(signal.SIGQUIT)
-            server.wait(timeout=30)
-    finally:
-        shutil.rmtree(home, ignore_errors=True)
 
 
 def _as_somebody(home: Path) -> dict[str, Any]:
@@ -71,13 +118,8 @@ def _as_somebody(home: Path) -> dict[str, Any]:
     return {"cwd": home, "user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
 
 
-def _wait_for(address: str, server: subprocess.Popen[bytes]) -> None:
-    end = time.monotonic() + 60
-    while True:
-        try:
-            psycopg.connect(address, connect_timeout=2).close()
-            return
-        except psycopg.OperationalError:
-            assert server.poll() is None, "PostgreSQL ended"
-            assert time.monotonic() < end, "PostgreSQL does not answer"
-            time.sleep(0.05)
+def _runs(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False

@@ -3,6 +3,7 @@ through no cookie, session or log."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from django import forms
@@ -16,7 +17,7 @@ from groups.models import Enrolment, Node
 from groups.nodes.absence import remove
 from groups.nodes.cordon import cordon, uncordon
 from groups.nodes.drain import drain
-from groups.nodes.enrolment import CodeRefused, NameInvalid, check_name, create_enrolment, create_replacement
+from groups.nodes.enrolment import CodeRefused, NameInvalid, check_name, create_replacement, make_enrolment
 from registries.records import RecordAdmin
 
 
@@ -41,21 +42,20 @@ class NodeAdmin(RecordAdmin):
 
     @admin.action(description="Cordon: give it nothing new", permissions=["operate"])
     def cordon(self, request: HttpRequest, queryset: QuerySet[Node]) -> None:
-        if not self.too_many(request, queryset):
-            chosen = list(queryset)
-            self.done(request, [each for each in chosen if cordon(each.pk)], change="Cordoned", of=len(chosen))
+        self._set(request, queryset, cordon, "Cordoned")
 
     @admin.action(description="Uncordon: let it take work again", permissions=["operate"])
     def uncordon(self, request: HttpRequest, queryset: QuerySet[Node]) -> None:
-        if not self.too_many(request, queryset):
-            chosen = list(queryset)
-            self.done(request, [each for each in chosen if uncordon(each.pk)], change="Uncordoned", of=len(chosen))
+        self._set(request, queryset, uncordon, "Uncordoned")
 
     @admin.action(description="Drain: nothing new, and move away what it has", permissions=["operate"])
     def drain(self, request: HttpRequest, queryset: QuerySet[Node]) -> None:
+        self._set(request, queryset, drain, "Drained")
+
+    def _set(self, request: HttpRequest, queryset: QuerySet[Node], to: Callable[[Any], bool], change: str) -> None:
         if not self.too_many(request, queryset):
             chosen = list(queryset)
-            self.done(request, [each for each in chosen if drain(each.pk)], change="Drained", of=len(chosen))
+            self.done(request, [each for each in chosen if to(each.pk)], change=change, of=len(chosen))
 
     @admin.action(description="Make a code for another key", permissions=["operate"])
     def replace_key(self, request: HttpRequest, queryset: QuerySet[Node]) -> TemplateResponse | None:
@@ -131,11 +131,8 @@ class EnrolmentAdmin(RecordAdmin):
         return ("node_name", "created_by", "created_at", "expires_at", "used_at", "node")
 
     def save_model(self, request: HttpRequest, obj: Enrolment, form: Any, change: bool) -> None:
-        code = create_enrolment(obj.node_name, request.user.pk)
-        # The admin's transaction is open, so the newest of this operator's is the one just made.
-        made = Enrolment.objects.filter(created_by=request.user.pk, node_name=obj.node_name).latest("pk")
+        request.enrolment_code, made = make_enrolment(obj.node_name, request.user.pk)  # type: ignore[attr-defined]
         obj.pk = made.pk
-        request.enrolment_code = code  # type: ignore[attr-defined]
 
     def response_add(self, request: HttpRequest, obj: Enrolment, post_url_continue: str | None = None) -> HttpResponse:
         """Show the code, this once."""

@@ -35,8 +35,7 @@ class Images:
 
     def has(self, digest: str) -> bool:
         """Whether the image is here, whole."""
-        folder = self._folder / digest.removeprefix("sha256:")
-        return self._runtime.has(digest) if self._runtime.runs else folder.exists()
+        return self._runtime.has(digest) if self._runtime.runs else self._place(digest).exists()
 
     def fetch(self, order: Order) -> None:
         """Return when the image is here; what is here is not fetched again. Raises PullFailed, Cancelled and
@@ -57,11 +56,14 @@ class Images:
 
     def keep_only(self, digests: Collection[str]) -> None:
         """Delete what none of these is."""
-        names = {digest.removeprefix("sha256:") for digest in digests}
+        wanted = {self._place(digest) for digest in digests}
         for folder in self._folder.iterdir():
-            if folder.name not in names:
+            if folder not in wanted:
                 shutil.rmtree(folder, ignore_errors=True)
         self._runtime.keep_only(digests)
+
+    def _place(self, digest: str) -> Path:
+        return self._folder / digest.removeprefix("sha256:")
 
     def _pull(self, order: Order, digest: str) -> None:
         draft = make_private_folder(self._drafts / uuid.uuid4().hex)
@@ -70,7 +72,7 @@ class Images:
             order.check()
             self._runtime.take(digest, draft)
             if self._keeps_folders:
-                place = self._folder / digest.removeprefix("sha256:")
+                place = self._place(digest)
                 shutil.rmtree(place, ignore_errors=True)
                 draft.rename(place)
             say("pulled", image=order.image)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from groups.agent import held as kept
@@ -270,5 +271,5 @@ class Instances:
         """Delete the images that nothing here wants any more."""
         self._images.keep_only({held.start.digest for held in list(self._held.values()) if not held.is_gone})
 
-    def _file_of(self, instance: str) -> Any:
+    def _file_of(self, instance: str) -> Path:
         return self._files / f"{instance}.json"

@@ -17,11 +17,7 @@ class PortalUnreachable(Exception):
 
 
 class PortalRefused(Exception):
-    """The portal understood and said no; `code` and the text are its own."""
-
-    def __init__(self, status: int, code: str, detail: str) -> None:
-        super().__init__(f"{status} {code}: {detail}")
-        self.status = status
+    """The portal understood and said no; the text has its own code and words."""
 
 
 @dataclass(frozen=True)
@@ -88,4 +84,4 @@ class Portal:
             return answer
         if response.status_code >= 500 or not isinstance(answer, dict):
             raise PortalUnreachable(f"status {response.status_code}")
-        raise PortalRefused(response.status_code, str(answer.get("code")), str(answer.get("detail")))
+        raise PortalRefused(f"{response.status_code} {answer.get('code')}: {answer.get('detail')}")

@@ -7,10 +7,10 @@ from typing import Any
 
 import groups.failures  # noqa: F401 (its words are described here)
 from groups.api.effects import without_effect
-from groups.change_actions import is_changing
 from groups.environment import open_environment
-from groups.models import ContainerGroup, Failure, Image, Instance
+from groups.models import ContainerGroup, Failure, Image, ImageCheck, Instance
 from groups.options import MASK, open_options
+from groups.trail import StepLine
 from registries.failures import describe
 
 NOWHERE = "00000000-0000-0000-0000-000000000000"
@@ -46,7 +46,7 @@ def group_answer(group: Any, failure: Failure | None, *, with_values: bool) -> d
         "priority": options.get("priority"),
         "country_codes": options.get("country_codes") or [],
         "current_state": _state(group, options, failure),
-        "pending_change": is_changing(group),
+        "pending_change": group.is_changing,
         "version": group.version,
         "create_time": moment(group.created_at),
         "update_time": moment(group.changed_at),
@@ -81,6 +81,22 @@ def instance_answer(instance: Instance) -> dict[str, Any]:
 def moment(time: datetime) -> str:
     """A time as answers have it."""
     return time.isoformat().replace("+00:00", "Z")
+
+
+def step_answer(step: StepLine) -> dict[str, Any]:
+    """A step as answers have it."""
+    answer = dict(vars(step))
+    if answer["seconds"] is None:
+        del answer["seconds"]
+    else:
+        answer["seconds"] = round(answer["seconds"], 3)
+    return answer
+
+
+def in_words(failed: Failure | ImageCheck) -> dict[str, str]:
+    """What something failed with, code and words."""
+    words = failed.words
+    return {"code": failed.code, "title": words.title, "text": words.text, "remedy": words.remedy}
 
 
 def described(failure: Failure) -> str:
@@ -151,7 +167,7 @@ def _description(group: ContainerGroup, options: dict[str, Any], failure: Failur
     if group.status == Status.PENDING and group.image.retry_code:
         words = describe(group.image.retry_code, group.image.retry_params)
         parts.append(f"{group.image.retry_code}: {words.text} It is tried again by itself.")
-    elif is_changing(group) and group.next_image is not None:
+    elif group.is_changing and group.next_image is not None:
         parts.append(f"{group.next_image.reference} is being pulled and then takes the place of this image.")
     parts.append(without_effect(options))
     return _line(" ".join(each for each in parts if each))

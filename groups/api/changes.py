@@ -11,6 +11,7 @@ from groups.api.schemas.container import UpdateContainer
 from groups.api.schemas.group import ContainerGroupPatch, ContainerGroupPrototype
 from groups.change_actions import change, replace_image
 from groups.environment import open_environment
+from groups.forms import MOST_VARIABLES
 from groups.models import ContainerGroup
 from groups.options import open_options, with_kept
 
@@ -21,7 +22,6 @@ _OPTIONS = (
 _OF_CONTAINER = ("logging", "priority", "image_caching")
 _OF_RESOURCES = ("gpu_classes", "shm_size", "storage_amount")
 _WRITTEN = {"scaling_actions": "scaling-actions", "scheduled_scaling_enabled": "scheduled-scaling-enabled"}
-MOST_VARIABLES = 100
 
 
 def kept_options(payload: ContainerGroupPrototype | ContainerGroupPatch) -> dict[str, Any]:

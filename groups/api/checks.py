@@ -14,13 +14,13 @@ from django.db import close_old_connections, transaction
 from ninja import JSONL, Query, Router
 
 from groups import verdict
+from groups.api.answers import in_words, step_answer
 from groups.api.credentials import add_from, read_reference
 from groups.api.refused import Refused
 from groups.api.responses import described_problems
 from groups.api.schemas.beyond import CheckLine, CheckPrototype
 from groups.checks import TooManyChecks, start_check
 from groups.models import ImageCheck
-from groups.trail import StepLine
 from registries.actions import destroy
 from registries.models import Credential
 
@@ -96,16 +96,6 @@ def _count(more: int) -> None:
         _listening += more
 
 
-def step_answer(step: StepLine) -> dict[str, Any]:
-    """A step as answers have it."""
-    answer = dict(vars(step))
-    if answer["seconds"] is None:
-        del answer["seconds"]
-    else:
-        answer["seconds"] = round(answer["seconds"], 3)
-    return answer
-
-
 def _result(row: ImageCheck) -> dict[str, Any]:
     result: dict[str, Any] = {
         "status": row.status,
@@ -122,6 +112,5 @@ def _result(row: ImageCheck) -> dict[str, Any]:
     }
     result |= {name: value for name, value in found.items() if value}
     if row.code:
-        words = row.words
-        result["failure"] = {"code": row.code, "title": words.title, "text": words.text, "remedy": words.remedy}
+        result["failure"] = in_words(row)
     return result

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.urls import reverse
 from ninja import Router, Status
 
-from groups import actions, quotas
+from groups import actions, change_actions
 from groups.api.answers import group_answer, last_failures
 from groups.api.changes import apply_patch, kept_options
 from groups.api.credentials import add_from, read_reference
@@ -83,7 +84,7 @@ def create_container_group(
                 autostart=payload.autostart_policy,
                 options=options,
             )
-            _record(request, "group.created", group.name, group.image.reference)
+            record(request, "group.created", group.name, group.image.reference)
     except IntegrityError:
         there = _there_already(request, project_name, payload.name, mark)
         if there is None:
@@ -109,13 +110,10 @@ def update_container_group(
     group = find_group(request, project_name, container_group_name)
     try:
         with transaction.atomic():
-            quotas.lock(request.organization.pk)  # before the group's own rows, as everywhere
-            if actions.lock_images(group) is None:
-                raise not_found()
-            group.refresh_from_db()
+            change_actions.lock(group)
             changed = apply_patch(group, payload, organization_id=request.organization.pk)
             if changed:
-                _record(request, "group.changed", group.name, ", ".join(changed))
+                record(request, "group.changed", group.name, ", ".join(changed))
     except Stale:
         raise not_found() from None
     return Status(200, _one(request, project_name, container_group_name))
@@ -137,32 +135,32 @@ def delete_container_group(
 def start_container_group(request: Any, organization_name: str, project_name: str, container_group_name: str) -> Status:
     """Have the group's replicas run. Nothing happens where they do."""
     group = find_group(request, project_name, container_group_name)
-    if group.status not in (Group.Status.DEPLOYING, Group.Status.RUNNING):
-        _act(request, group, actions.start, "group.started")
-    return Status(202, None)
+    return _act(request, group, actions.start, "group.started", unless=Group.ACTIVE)
 
 
 @router.post(ONE + "/stop", response=writing(None, 202), operation_id="stop_container_group")
 def stop_container_group(request: Any, organization_name: str, project_name: str, container_group_name: str) -> Status:
     """Stop the group. Nothing happens where it is stopped."""
     group = find_group(request, project_name, container_group_name)
-    if group.status not in (Group.Status.STOPPED, Group.Status.SUCCEEDED):
-        _act(request, group, actions.stop, "group.stopped")
-    return Status(202, None)
+    return _act(request, group, actions.stop, "group.stopped", unless=(Group.Status.STOPPED, Group.Status.SUCCEEDED))
 
 
-def _act(request: Any, group: Group, action: Any, verb: str) -> None:
-    try:
-        with transaction.atomic():
-            action(group)
-            _record(request, verb, group.name)
-    except (Stale, MoveForbidden):
-        raise not_now(f"{group.name} is {group.status}; wait until that is over, and see its current_state.") from None
-
-
-def _record(request: Any, verb: str, name: str, detail: str = "") -> None:
+def record(request: Any, verb: str, name: str, detail: str = "") -> None:
+    """Write down what was done to a group of the request's project."""
     address = reverse("groups:detail", args=[request.organization.slug, request.project.slug, name])
     request.record(verb, name, detail, address=address)
+
+
+def _act(request: Any, group: Group, action: Callable[[Group], Any], verb: str, *, unless: tuple[str, ...]) -> Status:
+    if group.status not in unless:
+        try:
+            with transaction.atomic():
+                action(group)
+                record(request, verb, group.name)
+        except (Stale, MoveForbidden):
+            text = f"{group.name} is {group.status}; wait until that is over, and see its current_state."
+            raise not_now(text) from None
+    return Status(202, None)
 
 
 def _one(request: Any, project_name: str, name: str) -> dict[str, Any]:

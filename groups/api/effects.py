@@ -23,7 +23,8 @@ WITHOUT_EFFECT = {
 def without_effect(options: dict[str, Any]) -> str:
     """A sentence that names the settings which nodes don't honour; nothing where there are none."""
     names = [name for key, name in WITHOUT_EFFECT.items() if options.get(key)]
-    more = "; of several gpu_classes the first one counts" if len(options.get("gpu_classes") or []) > 1 else ""
-    if not names:
-        return more[2:3].upper() + more[3:] + "." if more else ""
-    return f"Kept, and without effect on nodes yet: {', '.join(names)}{more}."
+    said = [f"kept, and without effect on nodes yet: {', '.join(names)}"] if names else []
+    if len(options.get("gpu_classes") or []) > 1:
+        said.append("of several gpu_classes the first one counts")
+    text = "; ".join(said)
+    return f"{text[0].upper()}{text[1:]}." if text else ""

@@ -15,11 +15,8 @@ State = Instance.State
 
 def find_project(request: Any, slug: str) -> Any:
     """The organization's project of that name, put on the request. Raises Refused."""
-    project = request.organization.projects.filter(slug=slug).first()
-    if project is None:
-        raise not_found()
-    request.project = project
-    return project
+    request.project = _called(request.organization.projects, slug=slug)
+    return request.project
 
 
 def groups_of(request: Any, project_slug: str) -> QuerySet[ContainerGroup]:
@@ -34,16 +31,13 @@ def groups_of(request: Any, project_slug: str) -> QuerySet[ContainerGroup]:
             "stopping": [State.STOPPING],
         }.items()
     }
-    rows = ContainerGroup.objects.filter(project=project, organization=request.organization)
+    rows = ContainerGroup.objects.filter(project=project)
     return rows.select_related("image", "next_image", "organization", "project").annotate(**count)
 
 
 def find_group(request: Any, project_slug: str, name: str) -> Any:
     """The project's group of that name. Raises Refused."""
-    group = groups_of(request, project_slug).filter(name=name[:100].replace("\0", "")).first()
-    if group is None:
-        raise not_found()
-    return group
+    return _called(groups_of(request, project_slug), name=name)
 
 
 def find_instance(request: Any, project_slug: str, name: str, instance_id: str) -> Instance:
@@ -53,6 +47,14 @@ def find_instance(request: Any, project_slug: str, name: str, instance_id: str) 
         row = Instance.objects.select_related("group").filter(group=group, pk=uuid.UUID(instance_id)).first()
     except ValueError:
         row = None
+    if row is None:
+        raise not_found()
+    return row
+
+
+def _called(rows: Any, **name: str) -> Any:
+    """The row of that name. PostgreSQL breaks on a NUL in a text, and nothing is called so."""
+    row = None if "\0" in "".join(name.values()) else rows.filter(**name).first()
     if row is None:
         raise not_found()
     return row

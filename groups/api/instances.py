@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django.db import transaction
-from django.urls import reverse
 from ninja import Router, Status
 
 from groups import instance_actions
 from groups.api.answers import instance_answer
-from groups.api.container_groups import ONE
+from groups.api.container_groups import ONE, record
 from groups.api.found import find_group, find_instance
 from groups.api.refused import not_found, not_now
 from groups.api.responses import reading, writing
@@ -65,50 +65,52 @@ def update_container_group_instance(
         try:
             with transaction.atomic():
                 instance_actions.set_deletion_cost(row, payload.deletion_cost)
-                _record(request, row, f"deletion cost {payload.deletion_cost} of an instance")
+                record(
+                    request, "group.changed", row.group.name, f"deletion cost {payload.deletion_cost} of an instance"
+                )
         except Stale:
             raise not_found() from None
     return Status(200, instance_answer(row))
 
 
-@router.post(INSTANCE + "/reallocate", response=writing(None, 202), operation_id="reallocate_container_group_instance")
-def reallocate_container_group_instance(
-    request: Any, organization_name: str, project_name: str, container_group_name: str, container_group_instance_id: str
-) -> Status:
-    """Move the instance to another node."""
-    row = find_instance(request, project_name, container_group_name, container_group_instance_id)
-    return _order(request, row, instance_actions.reallocate, "No node has this instance, so it can't be moved.")
+def _offer(name: str, action: Callable[[Instance], Any], does: str, refused: str) -> None:
+    """Make the operation `name` of an instance, which does `action`."""
+
+    def order(
+        request: Any,
+        organization_name: str,
+        project_name: str,
+        container_group_name: str,
+        container_group_instance_id: str,
+    ) -> Status:
+        row = find_instance(request, project_name, container_group_name, container_group_instance_id)
+        try:
+            with transaction.atomic():
+                action(row)
+                record(request, "group.changed", row.group.name, f"{name} of an instance")
+        except (Stale, MoveForbidden):
+            raise not_now(refused) from None
+        return Status(202, None)
+
+    order.__name__ = operation = f"{name}_container_group_instance"
+    router.post(f"{INSTANCE}/{name}", response=writing(None, 202), operation_id=operation, description=does)(order)
 
 
-@router.post(INSTANCE + "/recreate", response=writing(None, 202), operation_id="recreate_container_group_instance")
-def recreate_container_group_instance(
-    request: Any, organization_name: str, project_name: str, container_group_name: str, container_group_instance_id: str
-) -> Status:
-    """Have its node make the container anew."""
-    row = find_instance(request, project_name, container_group_name, container_group_instance_id)
-    return _order(request, row, instance_actions.recreate, "Only an instance that runs can be made anew.")
-
-
-@router.post(INSTANCE + "/restart", response=writing(None, 202), operation_id="restart_container_group_instance")
-def restart_container_group_instance(
-    request: Any, organization_name: str, project_name: str, container_group_name: str, container_group_instance_id: str
-) -> Status:
-    """Have its node restart the container."""
-    row = find_instance(request, project_name, container_group_name, container_group_instance_id)
-    return _order(request, row, instance_actions.restart, "Only an instance that runs can be restarted.")
-
-
-def _order(request: Any, row: Instance, action: Any, words: str) -> Status:
-    try:
-        with transaction.atomic():
-            action(row)
-            _record(request, row, f"{action.__name__} of an instance")
-    except (Stale, MoveForbidden):
-        raise not_now(words) from None
-    return Status(202, None)
-
-
-def _record(request: Any, row: Instance, detail: str) -> None:
-    name = row.group.name
-    address = reverse("groups:detail", args=[request.organization.slug, request.project.slug, name])
-    request.record("group.changed", name, detail, address=address)
+_offer(
+    "reallocate",
+    instance_actions.reallocate,
+    "Move the instance to another node.",
+    "No node has this instance, so it can't be moved.",
+)
+_offer(
+    "recreate",
+    instance_actions.recreate,
+    "Have its node make the container anew.",
+    "Only an instance that runs can be made anew.",
+)
+_offer(
+    "restart",
+    instance_actions.restart,
+    "Have its node restart the container.",
+    "Only an instance that runs can be restarted.",
+)

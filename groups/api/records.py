@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Sum
 from django.utils import timezone
 from ninja import Router
 
-from groups.api.answers import moment
-from groups.api.checks import step_answer
+from groups import deliveries
+from groups.api.answers import in_words, moment, step_answer
 from groups.api.container_groups import ONE
 from groups.api.found import find_group
 from groups.api.responses import reading
 from groups.api.schemas.beyond import DeliveryCollection, FailureCollection, PullCollection, ReceiptCollection
-from groups.models import Failure, Image, NodeToken, Redemption
+from groups.models import Failure, Image, Redemption
 from groups.trail import step_lines
 from registries.models import Credential
 
 router = Router(tags=["records"], exclude_unset=True)
 
 NEWEST = 100
+MOST_REFUSALS = 500
 _ORGANIZATION = "/organizations/{organization_name}"
 
 
@@ -46,15 +46,8 @@ def list_deliveries(
 ) -> dict[str, Any]:
     """The delivery ledger: each token that a node got for this group, what was sent, what was refused."""
     group = find_group(request, project_name, container_group_name)
-    tokens = list(
-        NodeToken.objects.filter(group=group)
-        .annotate(sent_bytes=Sum("layer_deliveries__sent_bytes"), sent_layers=Sum("layer_deliveries__sent_whole"))
-        .order_by("-issued_at")[:NEWEST]
-    )
-    refused: dict[Any, list[Redemption]] = {}
-    rows = Redemption.objects.filter(token__in=tokens, outcome=Redemption.Outcome.REFUSED).order_by("-created_at")
-    for each in rows[: NEWEST * 5]:
-        refused.setdefault(each.token_id, []).append(each)
+    tokens = list(deliveries.of_group(group)[:NEWEST])
+    refused = deliveries.refusals(tokens, most=MOST_REFUSALS)
     return {"items": [_delivery(each, refused.get(each.pk, [])) for each in tokens]}
 
 
@@ -103,13 +96,12 @@ def _pull(image: Image) -> dict[str, Any]:
 
 
 def _failure(row: Failure) -> dict[str, Any]:
-    words = row.words
     return {
         "id": str(row.pk),
         "container_group": row.group_name,
         "image": row.reference,
         "step": row.step,
-        "failure": {"code": row.code, "title": words.title, "text": words.text, "remedy": words.remedy},
+        "failure": in_words(row),
         "raw": row.raw,
         "attempt": row.attempt,
         "create_time": moment(row.created_at),
@@ -122,8 +114,8 @@ def _delivery(token: Any, refused: list[Redemption]) -> dict[str, Any]:
         "node": token.node_name,
         "digest": token.manifest_digest,
         "issued": moment(token.issued_at),
-        "layers_sent": token.sent_layers or 0,
-        "bytes_sent": token.sent_bytes or 0,
+        "layers_sent": token.whole,
+        "bytes_sent": token.sent,
         "refused": [
             {"reason": each.reason, "presented_by": each.presented_by, "time": moment(each.created_at)}
             for each in refused

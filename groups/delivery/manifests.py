@@ -14,7 +14,7 @@ from typing import Any
 
 import structlog
 from django.db import IntegrityError, transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 from joserfc import jwe
 
 from groups.delivery import media_types
@@ -57,10 +57,10 @@ def prepare_wanting(seconds: float) -> int:
     """Make the manifests that nodes wait for, until there are no more or the time is over; return how many. Several
     workers may do so at once: each takes them in an order of its own."""
     end, count = time.monotonic() + seconds, 0
-    made = NodeManifest.objects.filter(image=OuterRef("group__image"), node=OuterRef("node"))
-    wanting = Instance.objects.filter(~Exists(made), node__isnull=False, state=Instance.State.ALLOCATING)
     failed: set[Any] = set()
-    while found := [pk for pk in wanting.order_by("?").values_list("pk", flat=True)[:MOST_AT_ONCE] if pk not in failed]:
+    while found := [
+        pk for pk in wanting().order_by("?").values_list("pk", flat=True)[:MOST_AT_ONCE] if pk not in failed
+    ]:
         for instance_id in found:
             if time.monotonic() >= end:
                 return count
@@ -74,6 +74,12 @@ def prepare_wanting(seconds: float) -> int:
             else:
                 failed.add(instance_id)
     return count
+
+
+def wanting() -> QuerySet[Instance]:
+    """Instances that a node has and that have no manifest for that node yet."""
+    made = NodeManifest.objects.filter(image=OuterRef("group__image"), node=OuterRef("node"))
+    return Instance.objects.filter(~Exists(made), node__isnull=False, state=Instance.State.ALLOCATING)
 
 
 def manifest_for(image: Image, key: NodeKey) -> bytes:

@@ -98,7 +98,7 @@ def manifest(request: HttpRequest, name: str, reference: str) -> HttpResponseBas
     """The session's own manifest, by its digest."""
     session = _session(request)
     made = NodeManifest.objects.filter(image=session.image, node=session.node, digest=session.manifest_digest).first()
-    if made is None or name != _repository(session) or reference != made.digest:
+    if made is None or not _names(name, session) or reference != made.digest:
         ledger.refused(session, str(session.node_id or ""), address_of(request), Reason.NOT_LISTED)
         return oci_error(404, "MANIFEST_UNKNOWN", "this session opens no such manifest")
     body = bytes(made.body)
@@ -116,7 +116,7 @@ def blob(request: HttpRequest, name: str, digest: str) -> HttpResponseBase:
     """A layer's ciphertext, or the image's config."""
     session = _session(request)
     try:
-        if name != _repository(session):
+        if not _names(name, session):
             raise blobs.NoSuchBlob
         head = request.method == "HEAD"
         return blobs.answer(session, digest, request.headers, head=head, client=_connection(request))
@@ -167,9 +167,9 @@ def _basic(request: HttpRequest) -> tuple[str, str]:
     return user, password
 
 
-def _repository(session: NodeToken) -> str:
-    group = session.group
-    return f"{group.organization.slug}/{group.project.slug}/{group.name}" if group is not None else ""
+def _names(name: str, session: NodeToken) -> bool:
+    """Whether the session's image is called so."""
+    return session.group is not None and name == session.group.repository
 
 
 def _why(token: NodeToken) -> Reason:

@@ -51,7 +51,7 @@ class LayerReader:
         return self._encrypting.size
 
     def pieces(self) -> Iterator[memoryview]:
-        """See `groups.store.Reader`."""
+        """See `groups.upload.Reader`."""
         return self._encrypting.pieces()
 
     def kept(self) -> Kept:

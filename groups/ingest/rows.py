@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Mapping
 
 from django.db import transaction
 from django.db.models import F
@@ -25,35 +23,36 @@ def write_manifest(claim: Claim, manifest: Manifest, raw_config: bytes, config: 
     """Pin the manifest and make a row for each layer. A later attempt finds the rows and leaves them.
 
     The rows reserve what the layers will take; raises StorageQuotaReached where the organization has no room."""
-    with transaction.atomic(), _counted(claim) as organization, claim.fenced() as image:
-        quotas.allow_storing(organization, manifest, but=image)
-        Image.objects.filter(pk=image.pk).update(
-            digest=manifest.digest,
-            config_digest=manifest.config.digest,
-            config_size=manifest.config.size,
-            config=at_rest.encrypt(raw_config, bound_to=f"image config {image.pk}"),
-            total_bytes=manifest.declared_bytes,
-        )
-        if image.digest != manifest.digest:
-            image.layers.all().delete()
-            Layer.objects.bulk_create(
-                Layer(
-                    image=image,
-                    position=position,
-                    media_type=layer.media_type,
-                    digest=layer.digest,
-                    size=layer.size,
-                    created_by=line[:LONGEST_LINE],
-                )
-                for position, (layer, line) in enumerate(zip(manifest.layers, config.created_by, strict=True))
-            )
-
-
-@contextmanager
-def _counted(claim: Claim) -> Iterator[Any]:
-    """The organization, locked before the image where what it stores is limited."""
     organization = claim.image.organization
-    yield quotas.lock(organization.pk) if organization.max_stored_bytes is not None else organization
+    with transaction.atomic():
+        if organization.max_stored_bytes is not None:  # counted, so it is locked, before the image
+            organization = quotas.lock(organization.pk)
+        with claim.fenced() as image:
+            quotas.allow_storing(organization, manifest, but=image)
+            _pin(image, manifest, raw_config, config)
+
+
+def _pin(image: Image, manifest: Manifest, raw_config: bytes, config: Config) -> None:
+    Image.objects.filter(pk=image.pk).update(
+        digest=manifest.digest,
+        config_digest=manifest.config.digest,
+        config_size=manifest.config.size,
+        config=at_rest.encrypt(raw_config, bound_to=f"image config {image.pk}"),
+        total_bytes=manifest.declared_bytes,
+    )
+    if image.digest != manifest.digest:
+        image.layers.all().delete()
+        Layer.objects.bulk_create(
+            Layer(
+                image=image,
+                position=position,
+                media_type=layer.media_type,
+                digest=layer.digest,
+                size=layer.size,
+                created_by=line[:LONGEST_LINE],
+            )
+            for position, (layer, line) in enumerate(zip(manifest.layers, config.created_by, strict=True))
+        )
 
 
 def committed(claim: Claim) -> dict[str, Blob]:

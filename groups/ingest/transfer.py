@@ -106,12 +106,11 @@ class Transfer:
 
 @dataclass
 class Summary:
-    """How many layers, each digest once, were kept from an earlier attempt, taken up from other images, pulled; and
-    of the last, how many were compressed."""
+    """How many layers, each digest once, were kept from an earlier attempt, taken up from other images, and
+    compressed on their way."""
 
     kept: int = 0
     taken_up: int = 0
-    pulled: int = 0
     compressed: int = 0
 
 
@@ -124,7 +123,7 @@ def pull_layers(claim: Claim, client: RegistryClient, repository: str, manifest:
     wanted = {layer.digest: layer for layer in manifest.layers if layer.digest not in committed}
     taken_up = reuse.take_up(claim, client, repository, wanted.values())
     wanted = {digest: layer for digest, layer in wanted.items() if digest not in taken_up}
-    summary = Summary(kept=len(committed), taken_up=len(taken_up), pulled=len(wanted))
+    summary = Summary(kept=len(committed), taken_up=len(taken_up))
     stop = threading.Event()
     transfers = [
         Transfer(client, repository, layer, store.new_name(claim.image.organization_id), claim, stop)

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 
+from groups.models.image import Image
 from registries.failures import Words, describe
 
 GROUP_NAME = RegexValidator(
@@ -33,6 +34,9 @@ class ContainerGroup(models.Model):
         RUNNING = "running"
         SUCCEEDED = "succeeded"
         FAILED = "failed"
+
+    ACTIVE = (Status.DEPLOYING, Status.RUNNING)
+    """The states in which it wants instances."""
 
     class RestartPolicy(models.TextChoices):
         ALWAYS = "always", "Always"
@@ -74,6 +78,16 @@ class ContainerGroup(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def is_changing(self) -> bool:
+        """Whether another image is on its way."""
+        return self.next_image is not None and self.next_image.status != Image.Status.FAILED
+
+    @property
+    def repository(self) -> str:
+        """Under what name nodes fetch its image."""
+        return f"{self.organization.slug}/{self.project.slug}/{self.name}"
 
 
 class Failure(models.Model):

@@ -16,10 +16,10 @@ from django.db.models.functions import Now
 
 from groups.delivery import tokens
 from groups.delivery.tokens import Ended
-from groups.instances import follow
+from groups.instances import follow, take_from_node
 from groups.models import ContainerGroup, Instance, Node, NodeToken
 from groups.nodes.reception import counts_silence
-from groups.states import Stale, move
+from groups.states import Stale
 
 SILENT_AFTER = timedelta(seconds=90)
 State = Instance.State
@@ -60,14 +60,9 @@ def _take_back(node_id: Any, because: Ended, message: str) -> None:
     tokens.end(NodeToken.objects.filter(node=node_id, ended_at__isnull=True), because)
     had = Instance.objects.filter(node=node_id)
     had.filter(state=State.STOPPING).delete()
-    # These are in that state already: only their place changes.
-    had.filter(state=State.ALLOCATING).update(
-        node=None, assigned_at=None, message=message, order="", order_due_at=None, changed_at=Now()
-    )
-    for instance in had.exclude(state__in=[State.STOPPING, State.ALLOCATING]):
+    for instance in had.exclude(state=State.STOPPING):
         try:
-            place: dict[str, Any] = {"node": None, "assigned_at": None, "order": "", "order_due_at": None}
-            move(instance, to=State.ALLOCATING, progress=0, message=message, **place)
+            take_from_node(instance, message=message)
         except Stale:
             continue  # stopped meanwhile; the next pass finds it
     for group_id in locked:

@@ -15,14 +15,13 @@ from django.db.models.functions import Now
 
 from groups.delivery import tokens
 from groups.delivery.tokens import Ended
-from groups.instances import count_end, follow
+from groups.instances import NO_ORDER, count_end, follow
 from groups.models import ContainerGroup, Instance, NodeToken
 from groups.states import Stale, move
 
 State = Instance.State
 COOL_DOWN = timedelta(seconds=60)
 """How long what a node gave back is kept for others."""
-NO_ORDER: dict[str, Any] = {"order": "", "order_due_at": None}
 
 
 @dataclass(frozen=True)

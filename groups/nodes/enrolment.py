@@ -43,32 +43,32 @@ def check_name(name: str) -> str:
 
 def create_enrolment(node_name: str, created_by_id: Any = None) -> str:
     """Return a new code of 256 bits, valid for one node and 24 hours. Raises NameInvalid."""
-    code = PREFIX + secrets.token_urlsafe(32)
-    Enrolment.objects.create(
-        node_name=check_name(node_name),
-        code_hash=_hash(code),
-        created_by_id=created_by_id,
-        expires_at=Now() + LIFETIME,
-    )
+    code, _ = make_enrolment(check_name(node_name), created_by_id)
     return code
 
 
 def create_replacement(node: Node, created_by_id: Any = None) -> str:
     """Return a new code with which this node comes with another key, such as after it lost its disk. Earlier such
     codes are no longer good. Raises CodeRefused for a removed node."""
-    code = PREFIX + secrets.token_urlsafe(32)
     with transaction.atomic():
         if not Node.objects.exclude(status=Node.Status.REMOVED).select_for_update(no_key=True).filter(pk=node.pk):
             raise CodeRefused
         Enrolment.objects.filter(node=node, used_at__isnull=True).update(expires_at=Now())
-        Enrolment.objects.create(
-            node_name=node.name,
-            node=node,
-            code_hash=_hash(code),
-            created_by_id=created_by_id,
-            expires_at=Now() + LIFETIME,
-        )
+        code, _ = make_enrolment(node.name, created_by_id, node=node)
     return code
+
+
+def make_enrolment(node_name: str, created_by_id: Any, *, node: Node | None = None) -> tuple[str, Enrolment]:
+    """Return a new code, which is kept nowhere, and its row. The name was checked."""
+    code = PREFIX + secrets.token_urlsafe(32)
+    row = Enrolment.objects.create(
+        node_name=node_name,
+        node=node,
+        code_hash=_hash(code),
+        created_by_id=created_by_id,
+        expires_at=Now() + LIFETIME,
+    )
+    return code, row
 
 
 def enrol(code: str, name: str, public_key_pem: str) -> Node:

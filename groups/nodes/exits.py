@@ -12,8 +12,9 @@ from typing import Any
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from groups.instances import NO_ORDER
 from groups.models import ContainerGroup, Instance
-from groups.nodes.changes import NO_ORDER, Change
+from groups.nodes.changes import Change
 from groups.nodes.report import Reported
 
 Policy, State = ContainerGroup.RestartPolicy, Instance.State

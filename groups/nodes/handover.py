@@ -60,7 +60,7 @@ def hand_over(node: Node, listed: Collection[UUID]) -> list[Start]:
     waiting = list(
         node.instances.filter(
             state__in=ON_THE_WAY,
-            group__status__in=[ContainerGroup.Status.DEPLOYING, ContainerGroup.Status.RUNNING],
+            group__status__in=ContainerGroup.ACTIVE,
             group__organization__suspended_at__isnull=True,
         ).select_related("node", "group__organization", "group__project", "group__image")
     )
@@ -79,11 +79,6 @@ def hand_over(node: Node, listed: Collection[UUID]) -> list[Start]:
         elif (start := _start(instance, manifest)) is not None:
             starts.append(start)
     return starts
-
-
-def image_name(group: ContainerGroup) -> str:
-    """Return the repository under which nodes fetch the group's image: `<org>/<project>/<group>`."""
-    return f"{group.organization.slug}/{group.project.slug}/{group.name}"
 
 
 def _start(instance: Instance, manifest: NodeManifest) -> Start | None:
@@ -105,7 +100,7 @@ def _start(instance: Instance, manifest: NodeManifest) -> Start | None:
     secret, token = tokens.mint(instance, manifest)
     return Start(
         instance=str(instance.pk),
-        image=f"{urlsplit(settings.PORTAL_PUBLIC_URL).netloc}/{image_name(group)}@{manifest.digest}",
+        image=f"{urlsplit(settings.PORTAL_PUBLIC_URL).netloc}/{group.repository}@{manifest.digest}",
         size=group.image.total_bytes or 0,
         token=secret,
         token_expires_at=token.expires_at.isoformat(),

@@ -8,6 +8,7 @@ then silence counts from when the first of them is heard again, or ten minutes l
 from __future__ import annotations
 
 import threading
+import time
 from datetime import timedelta
 
 import structlog
@@ -40,7 +41,6 @@ def beat_for_ever() -> threading.Thread:
     """Have a thread of this process say so, until the process ends."""
 
     def run() -> None:
-        pause = threading.Event()
         while True:
             try:
                 beat()
@@ -48,7 +48,7 @@ def beat_for_ever() -> threading.Thread:
                 log.warning("beat_failed", error=type(error).__name__)
             finally:
                 close_old_connections()
-            pause.wait(BEAT_SECONDS)
+            time.sleep(BEAT_SECONDS)
 
     thread = threading.Thread(target=run, name="reception", daemon=True)
     thread.start()

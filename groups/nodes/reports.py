@@ -16,9 +16,10 @@ from django.db.models.functions import Now
 
 from groups.delivery import tokens
 from groups.delivery.tokens import Ended
+from groups.instances import NO_ORDER
 from groups.models import Instance, Node, NodeToken
 from groups.nodes import exits
-from groups.nodes.changes import NO_ORDER, Change, carry_out
+from groups.nodes.changes import Change, carry_out
 from groups.nodes.report import EXITED, Report, Reported
 from groups.states import INSTANCE_MOVES
 

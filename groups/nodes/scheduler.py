@@ -88,12 +88,11 @@ def _anything_free() -> Any:
 
 def _waiting(node: Node) -> QuerySet[Instance]:
     """What no node has, but for what was taken from this one a moment ago: others come first."""
-    wanted = [ContainerGroup.Status.DEPLOYING, ContainerGroup.Status.RUNNING]
     return Instance.objects.filter(
         Q(avoids__isnull=True) | ~Q(avoids=node) | Q(avoids_until__lte=Now()),
         state=Instance.State.ALLOCATING,
         node__isnull=True,
-        group__status__in=wanted,
+        group__status__in=ContainerGroup.ACTIVE,
         group__organization__suspended_at__isnull=True,
         group__image__status=Image.Status.READY,
     ).order_by("created_at", "pk")

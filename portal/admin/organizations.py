@@ -19,11 +19,12 @@ from groups.ingest.limits import human
 from groups.models import ContainerGroup
 from groups.quotas import usage
 from portal import actions
-from portal.actions import create_organization
 from portal.admin.sizes import SizeField
 from portal.models import Membership, Organization, Project, Role, User
 from portal.templatetags.drayage import state
 from registries.records import GuardedAdmin
+
+LIMITS = ("max_groups", "max_replicas", "max_stored_bytes", "max_pulls", "max_image_bytes")
 
 
 class MembershipFormSet(BaseInlineFormSet):
@@ -87,7 +88,7 @@ class OrganizationForm(forms.ModelForm):
 
     class Meta:
         model = Organization
-        fields = ("name", "max_groups", "max_replicas", "max_stored_bytes", "max_pulls", "max_image_bytes")
+        fields = ("name", *LIMITS)
 
 
 @admin.register(Organization)
@@ -106,13 +107,12 @@ class OrganizationAdmin(GuardedAdmin):
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         if obj is None:
             return ((None, {"fields": ("name", "slug", "owner")}),)
-        limits = ("max_groups", "max_replicas", "max_stored_bytes", "max_pulls", "max_image_bytes")
         return (
             (None, {"fields": ("name", "slug", "created_at", "standing", "suspended_because")}),
             (
                 "What it may have at once",
                 {
-                    "fields": (*limits, "has_now"),
+                    "fields": (*LIMITS, "has_now"),
                     "description": "Empty is no limit. What is there already stays when a limit is lowered.",
                 },
             ),
@@ -191,22 +191,23 @@ class OrganizationAdmin(GuardedAdmin):
         return None
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
-        form = NewOrganizationForm if obj is None else OrganizationForm
-        return super().get_form(request, obj, change, **{**kwargs, "form": form}) if obj is not None else form
+        if obj is None:
+            return NewOrganizationForm
+        return super().get_form(request, obj, change, **{**kwargs, "form": OrganizationForm})
 
     def get_inlines(self, request: HttpRequest, obj: Any = None) -> tuple[Any, ...]:
         return () if obj is None else self.inlines
 
     def save_model(self, request: HttpRequest, obj: Organization, form: Any, change: bool) -> None:
         if change:
-            limits = [name for name in form.changed_data if name.startswith("max_")]
+            limits = [name for name in form.changed_data if name in LIMITS]
             # Only what was changed: the standing may be another's to change meanwhile.
             obj.save(update_fields=form.changed_data)
             if limits:
                 said = ", ".join(f"{form.fields[name].label}: {_said(obj, name)}" for name in limits)
                 request.record("operator.changed", "limits", said, organization_id=obj.pk)  # type: ignore[attr-defined]
             return
-        made = create_organization(slug=obj.slug, name=obj.name, owner=form.cleaned_data["owner"])
+        made = actions.create_organization(slug=obj.slug, name=obj.name, owner=form.cleaned_data["owner"])
         obj.pk, obj.created_at = made.pk, made.created_at
         obj._state.adding = False
 

@@ -20,7 +20,6 @@ log = structlog.get_logger(__name__)
 WINDOW = 60
 AWAY_FOR = 15.0
 """After Redis didn't answer, it is not asked for so long."""
-MOST_KEPT = 10_000
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,9 @@ class Counter:
     def __init__(self, url: str) -> None:
         self._redis: Any = redis.Redis.from_url(url, socket_connect_timeout=0.25, socket_timeout=0.25)
         self._away_until = 0.0
-        self._own: dict[tuple[str, int], int] = {}
+        self._minute = 0
+        self._own: dict[str, int] = {}
+        """Calls of that minute by name, where Redis didn't count them."""
         self._lock = threading.Lock()
 
     def add(self, name: str, minute: int) -> int:
@@ -62,11 +63,10 @@ class Counter:
                 self._away_until = time.monotonic() + AWAY_FOR
                 log.warning("calls_counted_here", error=type(error).__name__)
         with self._lock:
-            if len(self._own) > MOST_KEPT:
-                self._own.clear()
-            self._own = {each: count for each, count in self._own.items() if each[1] >= minute}
-            count = self._own[name, minute] = self._own.get((name, minute), 0) + 1
-        return count
+            if minute != self._minute:
+                self._minute, self._own = minute, {}
+            self._own[name] = self._own.get(name, 0) + 1
+            return self._own[name]
 
 
 _counter: Counter | None = None

@@ -48,6 +48,7 @@ class Story:
         self._user = user
         self._say = say
         self._tend = tend
+        self._line = ""
         self.figures: dict[str, Any] = {}
 
     def tell(self, sample: Sample) -> ContainerGroup:
@@ -136,8 +137,8 @@ class Story:
         return instance.state == Instance.State.RUNNING or bool(instance.message)
 
     def _progress(self, line: str) -> None:
-        if line != self.figures.get("line"):
-            self.figures["line"] = line
+        if line != self._line:
+            self._line = line
             self._say(line)
 
     def _wait(self, group: ContainerGroup, is_over: Callable[[], bool]) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from groups.models import Occurrence
 from portal.models import EmailChoice, Membership
 
@@ -35,6 +33,6 @@ def people_for(occurrence: Occurrence) -> list[int]:
     return [pk for pk in members.values_list("user_id", flat=True) if _wants(choices.get(pk), occurrence, pk == maker)]
 
 
-def _wants(choice: Any, occurrence: Occurrence, is_maker: bool) -> bool:
+def _wants(choice: EmailChoice | None, occurrence: Occurrence, is_maker: bool) -> bool:
     scope = wanted(choice).get(occurrence.kind, NO)
     return scope == ALL or (scope == MINE and is_maker)

@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.urls import reverse
 
-import groups.failures  # noqa: F401 (its words are described here)
+import groups.failures  # noqa: F401 (registers the failures whose words are told)
 from groups.models import Occurrence
 from portal.models import Notice
 from portal.notifications.choices import Kind

@@ -22,13 +22,13 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from groups.models import Occurrence
-from groups.wakeups import waiting, wake_deliver, wake_tell
+from groups.wakeups import OVERLOOKED, waiting, wake_deliver, wake_tell
 from portal import mail
 from portal.models import Notice, Webhook
 from portal.notifications import messages
 from portal.notifications.choices import people_for
 from portal.notifications.signing import headers
-from portal.notifications.webhooks import secrets_of
+from portal.notifications.webhooks import secrets_of, switch_off
 from registries.failures import PullFailed
 from registries.hosts import address_guard
 from registries.oci.session import Patience, Session
@@ -44,7 +44,6 @@ OFF_AFTER = timedelta(days=3)
 KEPT = timedelta(days=30)
 ONE_MAIL = timedelta(hours=1)
 """A group that comes and goes sends one mail of a kind in that time."""
-OVERLOOKED_SECONDS = 10
 BATCH = 200
 Status = Notice.Status
 
@@ -84,7 +83,7 @@ def deliver(notice_id: uuid.UUID) -> bool:
 
 def sweep() -> dict[str, int]:
     """Wake workers for what was left, and forget what is old."""
-    before = timezone.now() - timedelta(seconds=OVERLOOKED_SECONDS)
+    before = timezone.now() - OVERLOOKED
     untold = list(
         Occurrence.objects.filter(told_at__isnull=True, created_at__lt=before).values_list("pk", flat=True)[:BATCH]
     )
@@ -175,7 +174,7 @@ def _judge_webhook(webhook_id: Any, *, arrived: bool, gone: bool) -> None:
         row.filter(failing_since__isnull=False).update(failing_since=None)
         return
     row.filter(failing_since__isnull=True).update(failing_since=Now())
-    on = row.filter(off_since__isnull=True)
     if gone:
-        on.update(off_since=Now(), off_because=Webhook.Off.GONE)
-    on.filter(failing_since__lt=timezone.now() - OFF_AFTER).update(off_since=Now(), off_because=Webhook.Off.FAILING)
+        switch_off(webhook_id, Webhook.Off.GONE)
+    elif row.filter(failing_since__lt=timezone.now() - OFF_AFTER).exists():
+        switch_off(webhook_id, Webhook.Off.FAILING)

@@ -27,8 +27,7 @@ PAGE_SIZE = 30
 @never_cache
 def notifications(request: Any, org: str) -> HttpResponse:
     """What I hear of by e-mail, and where the organization's webhooks go."""
-    choice = EmailChoice.objects.filter(organization=request.organization, user=request.user).first()
-    form = EmailForm(request.POST if request.method == "POST" else None, wanted=wanted(choice))
+    form = _email_form(request, request.POST if request.method == "POST" else None)
     if form.is_valid():
         EmailChoice.objects.update_or_create(
             organization=request.organization, user=request.user, defaults={"wanted": form.wanted}
@@ -51,8 +50,7 @@ def add_webhook(request: Any, org: str) -> HttpResponse:
         else:
             _record(request, row, "added")
             return _detail(request, row, WebhookForm(initial=_initial(row)), secret=secret)
-    choice = EmailChoice.objects.filter(organization=request.organization, user=request.user).first()
-    return _page(request, EmailForm(wanted=wanted(choice)), form)
+    return _page(request, _email_form(request), form)
 
 
 @require_http_methods(["GET", "POST"])
@@ -124,6 +122,11 @@ def sent(request: Any, org: str, webhook: uuid.UUID) -> HttpResponse:
     """The live part of a webhook's page: its log."""
     row = _webhook(request, webhook)
     return render(request, "portal/webhook_log.html", {"webhook": row, "page": _log(request, row)})
+
+
+def _email_form(request: Any, sent: Any = None) -> EmailForm:
+    choice = EmailChoice.objects.filter(organization=request.organization, user=request.user).first()
+    return EmailForm(sent, wanted=wanted(choice))
 
 
 def _webhook(request: Any, pk: uuid.UUID) -> Webhook:

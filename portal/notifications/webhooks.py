@@ -1,4 +1,5 @@
-"""What can be done to a webhook: add, change, rotate its secret, pause, test, delete. One mutation per function."""
+"""What can be done to a webhook, one mutation per function: add, change, rotate its secret, switch off and on, test,
+send again."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models import F
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -53,7 +55,7 @@ def rotate(webhook: Webhook) -> str:
     secret = new_secret()
     Webhook.objects.filter(pk=webhook.pk).update(
         secret=_encrypted(secret, webhook.pk),
-        previous_secret=webhook.secret,
+        previous_secret=F("secret"),
         previous_until=timezone.now() + timedelta(hours=BOTH_HOURS),
     )
     return secret
@@ -61,8 +63,19 @@ def rotate(webhook: Webhook) -> str:
 
 def pause(webhook: Webhook) -> bool:
     """Send nothing more there. Returns whether it was on."""
-    on = Webhook.objects.filter(pk=webhook.pk, off_since__isnull=True)
-    return bool(on.update(off_since=Now(), off_because=Webhook.Off.PAUSED))
+    return switch_off(webhook.pk, Webhook.Off.PAUSED)
+
+
+def switch_off(webhook_id: uuid.UUID, because: Webhook.Off) -> bool:
+    """Send nothing more there, not even what waits to be tried again: that is given up. Returns whether it was on."""
+    on = Webhook.objects.filter(pk=webhook_id, off_since__isnull=True)
+    with transaction.atomic():
+        if not on.update(off_since=Now(), off_because=because):
+            return False
+        Notice.objects.filter(webhook=webhook_id, status=Notice.Status.WAITING).update(
+            status=Notice.Status.FAILED, ended_at=Now(), problem="The webhook was switched off"
+        )
+    return True
 
 
 def resume(webhook: Webhook) -> bool:

@@ -20,7 +20,13 @@ from groups.models import Image
 from groups.models.sweep import SweepPass
 
 MOST = 50
-_DEEDS = {"pull": "pulls an image", "prepare": "prepares a manifest", "check": "checks an image"}
+_DEEDS = {
+    "pull": "pulls an image",
+    "prepare": "prepares a manifest",
+    "check": "checks an image",
+    "tell": "finds out who hears of something",
+    "deliver": "sends a notice",
+}
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,8 @@ Authorization never leaves the registry's scheme, host and port, and does not co
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from registries.failures import RegistryUnreachable
 from registries.oci import location
 from registries.oci.answers import SHORT_BODY, Stage, refusal
@@ -13,6 +15,8 @@ from registries.oci.auth import Handshake, Login, Token
 from registries.oci.session import Answer, Session
 
 MOST_REDIRECTS = 5
+_Found = tuple[Answer, bool]
+"""An answer, and whether it came from elsewhere than the registry."""
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
@@ -26,15 +30,7 @@ class Fetch:
 
     def get(self, url: str, headers: dict[str, str], stage: Stage, repository: str, version: str) -> Answer:
         """Return the answer, of status 200 or 206; every other status is raised as what it means."""
-        used = self._handshake.authorization(repository)
-        answer, elsewhere = self._follow(url, headers, used)
-        if answer.status == 401 and not elsewhere:
-            challenge = answer.headers.get("WWW-Authenticate", "")
-            answer.read(SHORT_BODY)
-            used = self._handshake.renewed(repository, used, challenge)
-            answer, elsewhere = self._follow(url, headers, used)
-        if isinstance(used, Token) and (elsewhere or answer.status != 401):
-            used.proved = True
+        answer, elsewhere = self._authorized(repository, lambda shown: self._follow(url, headers, shown))
         if answer.status in {200, 206}:
             return answer
         body = answer.read(SHORT_BODY) or b""
@@ -56,22 +52,28 @@ class Fetch:
     def confirms(self, url: str, repository: str) -> bool:
         """Tell whether `url` may be read: HEAD is answered with success. Where it sends us elsewhere, what is signed
         for that place is good for GET alone as a rule, so one byte is fetched."""
-        used = self._handshake.authorization(repository)
-        answer = self._session.head(url, used)
-        if answer.status == 401:
-            challenge = answer.headers.get("WWW-Authenticate", "")
-            answer.close()
-            used = self._handshake.renewed(repository, used, challenge)
-            answer = self._session.head(url, used)
-        if isinstance(used, Token) and answer.status != 401:
-            used.proved = True
+        answer, _ = self._authorized(repository, lambda shown: (self._session.head(url, shown), False))
         answer.close()
         if answer.status in _REDIRECTS:
             answer = self.get(url, {"Range": "bytes=0-0"}, Stage.BLOB, repository, "")
             answer.close()
         return answer.status in {200, 206}
 
-    def _follow(self, url: str, headers: dict[str, str], authorization: Login | Token | None) -> tuple[Answer, bool]:
+    def _authorized(self, repository: str, ask: Callable[[Login | Token | None], _Found]) -> _Found:
+        """Ask with the authorization that there is; once more with a fresh one, where the registry wants that."""
+        used = self._handshake.authorization(repository)
+        answer, elsewhere = ask(used)
+        if answer.status == 401 and not elsewhere:
+            challenge = answer.headers.get("WWW-Authenticate", "")
+            answer.read(SHORT_BODY)
+            answer.close()
+            used = self._handshake.renewed(repository, used, challenge)
+            answer, elsewhere = ask(used)
+        if isinstance(used, Token) and (elsewhere or answer.status != 401):
+            used.proved = True
+        return answer, elsewhere
+
+    def _follow(self, url: str, headers: dict[str, str], authorization: Login | Token | None) -> _Found:
         """Follow redirects; return the last answer, and whether it came from elsewhere than the registry."""
         here = location.read(url)
         home = here.origin

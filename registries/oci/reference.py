@@ -80,6 +80,12 @@ def is_repository(text: str) -> bool:
     return len(text) <= LONGEST_NAME and all(_COMPONENT.fullmatch(part) for part in text.split("/"))
 
 
+def names_host(text: str) -> bool:
+    """Whether an image's name begins with a registry's host, as docker tells."""
+    first, slash, _ = text.partition("/")
+    return bool(slash) and ("." in first or ":" in first or first.lower() == "localhost")
+
+
 def parse(text: str) -> Reference:
     """Read `[host[:port]/]repository[:tag][@digest]`.
 
@@ -92,9 +98,9 @@ def parse(text: str) -> Reference:
         raise ReferenceInvalid(
             "reference_digest", "After @ comes sha256: and 64 hexadecimal digits in lower case, nothing else."
         )
-    first, slash, rest = named.partition("/")
-    if slash and ("." in first or ":" in first or first.lower() == "localhost"):
-        registry, path = _registry(first), rest
+    if names_host(named):
+        first, _, path = named.partition("/")
+        registry = _registry(first)
     else:
         registry, path = DOCKER_HUB, named
     repository, colon, tag = path.partition(":")

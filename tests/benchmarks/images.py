@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import json
-import os
 import random
 import tarfile
 from collections.abc import Sequence
@@ -14,6 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 from tests.fakes.images import OCI, as_json, descriptor, digest_of
+from tests.interop.docker_registry import write_index
 
 TAR = "application/vnd.oci.image.layer.v1.tar"
 _PIECE = 256 * 1024
@@ -21,7 +20,7 @@ _PIECE = 256 * 1024
 
 @dataclass(frozen=True)
 class Content:
-    """A layer to make: `size` bytes before compression, of noise, of text (a third when compressed), or of zeros."""
+    """A layer to make: `size` bytes before compression, of noise, or of text (a third when compressed)."""
 
     size: int
     kind: str = "noise"
@@ -80,9 +79,7 @@ def write(folder: Path, contents: Sequence[Content]) -> Layout:
     )
     for document in (config, manifest):
         (blobs / digest_of(document).removeprefix("sha256:")).write_bytes(document)
-    index = {"schemaVersion": 2, "manifests": [descriptor(OCI["manifest"], manifest)]}
-    (folder / "index.json").write_text(json.dumps(index))
-    (folder / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')
+    write_index(folder, OCI["manifest"], manifest)
     return Layout(folder, digest_of(manifest), [(each["digest"], each["size"]) for each in described])
 
 
@@ -129,8 +126,6 @@ class _Made:
     def read(self, size: int = -1) -> bytes:
         size = min(size if size >= 0 else self._left, self._left)
         self._left -= size
-        if self._kind == "zeros":
-            return bytes(size)
         if self._kind == "noise":
             return self._random.randbytes(size)
         made = bytearray()
@@ -162,9 +157,3 @@ def megabytes(*sizes: tuple[float, str], scale: float = 1.0, seed: int = 0) -> l
         Content(max(int(size * 1_000_000 * scale), 1000), kind, seed=seed + number)
         for number, (size, kind) in enumerate(sizes)
     ]
-
-
-def room(folder: Path) -> int:
-    """Free bytes where `folder` is."""
-    stat = os.statvfs(folder)
-    return stat.f_bavail * stat.f_frsize

@@ -13,8 +13,9 @@ from statistics import median
 
 from tests.benchmarks.figures import Figure, Plan
 from tests.fakes.registry import FakeRegistry
-from tests.faults.portal import Portal, until
+from tests.faults.portal import Portal
 from tests.faults.proxy import FaultProxy
+from tests.processes import until
 
 USER, SECRET = "bench", "bench-secret"
 PULLS = 15

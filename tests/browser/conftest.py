@@ -81,32 +81,32 @@ def registry() -> Iterator[FakeRegistry]:
 
 
 @pytest.fixture
-def woken(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Ids of the images for which a worker was woken. There is no Redis here."""
-    sent: list[str] = []
-    monkeypatch.setattr(
-        "groups.wakeups._enqueue",
-        lambda queue, function, row_id: sent.append(row_id) if function == "groups.jobs.pull" else None,
-    )
-    return sent
-
-
-@pytest.fixture
-def work(woken: list[str], blobs: Any) -> Iterator[Callable[[], None]]:
-    """Return a way to have a worker pull, in a thread of its own, whatever it was woken for."""
+def work(monkeypatch: pytest.MonkeyPatch, blobs: Any) -> Iterator[Callable[[], None]]:
+    """Return a way to have a worker do, in threads of its own, whatever pulls and checks it was woken for. There is no
+    Redis here."""
     from groups import jobs
 
+    woken: list[tuple[str, str]] = []
     threads: list[threading.Thread] = []
+    monkeypatch.setattr("groups.wakeups._enqueue", lambda queue, function, row_id: woken.append((function, row_id)))
+    todo = {"groups.jobs.pull": jobs.pull, "groups.jobs.check": jobs.check}
 
     def run() -> None:
         while woken:
-            thread = threading.Thread(target=jobs.pull, args=(woken.pop(),), name="worker")
-            threads.append(thread)
-            thread.start()
+            function, row_id = woken.pop()
+            if function in todo:
+                threads.append(threading.Thread(target=todo[function], args=(row_id,), name="worker"))
+                threads[-1].start()
 
     yield run
     for thread in threads:
         thread.join()
+
+
+def picture(page: Page, name: str) -> None:
+    """Keep a picture of the page where `BROWSER_SHOTS` names a folder."""
+    if folder := os.environ.get("BROWSER_SHOTS"):
+        page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
 
 
 def violations(page: Page) -> list[str]:

@@ -3,16 +3,14 @@ nothing that axe finds, in light and dark, on a desk and a phone."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from portal.api_keys import create_key, recognise, revoke
-from tests.browser.conftest import violations
+from tests.browser.conftest import picture, violations
 from tests.browser.test_walk import no_sideways, sign_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -24,8 +22,7 @@ def judge(page: Page, name: str) -> list[str]:
     for width in (1280, 390):
         page.set_viewport_size({"width": width, "height": 900})
         no_sideways(page)
-        if folder := os.environ.get("GALLERY"):
-            page.screenshot(path=Path(folder) / f"{name}-{width}.png", full_page=True)
+        picture(page, f"{name}-{width}")
         found += [f"{name} at {width}: {each}" for each in violations(page)]
     return found
 

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.error import URLError
-from urllib.request import ProxyHandler, build_opener
 
 import pytest
 from playwright.sync_api import Browser, Page
 
 from portal.env import CHECKOUT
 from tests.conftest import PASSWORD
+from tests.processes import bare_environment, free_port, until_answers
 
 pytestmark = pytest.mark.browser
 FIRST_VIEW = 150_000
@@ -27,11 +23,8 @@ OWNER = "alice@acme.example"
 @pytest.fixture
 def portal(tmp_path: Path) -> Iterator[str]:
     """The address of a web process with one organization."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PORTAL_")}
-    environment.pop("DATABASE_URL", None)
-    environment |= {"PORTAL_DATA_DIR": str(tmp_path), "PORT": str(port)}
+    port = free_port()
+    environment = bare_environment() | {"PORTAL_DATA_DIR": str(tmp_path), "PORT": str(port)}
 
     def manage(*arguments: str) -> None:
         subprocess.run([sys.executable, "manage.py", *arguments], cwd=CHECKOUT, env=environment, check=True)
@@ -43,22 +36,11 @@ def portal(tmp_path: Path) -> Iterator[str]:
     with (tmp_path / "web.log").open("wb") as log:
         web = subprocess.Popen(command, cwd=CHECKOUT, env=environment, stdout=log, stderr=log)
     try:
-        _wait(f"http://127.0.0.1:{port}/livez", tmp_path / "web.log")
+        until_answers(f"http://127.0.0.1:{port}/livez", web, tmp_path / "web.log")
         yield f"http://localhost:{port}"
     finally:
         web.terminate()
         web.wait(timeout=20)
-
-
-def _wait(address: str, log: Path) -> None:
-    direct, end = build_opener(ProxyHandler({})), time.monotonic() + 30
-    while True:
-        try:
-            direct.open(address, timeout=2).close()
-            return
-        except (URLError, OSError):
-            assert time.monotonic() < end, log.read_text()
-            time.sleep(0.1)
 
 
 class Meter:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +12,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from groups.models import ImageCheck
 from registries.models import Credential
-from tests.browser.conftest import violations
+from tests.browser.conftest import picture, violations
 from tests.browser.test_walk import no_sideways, sign_in
 from tests.fakes.registry import FakeRegistry
 from tests.groups.pulls import SECRET, USER, make_credential
@@ -39,35 +37,6 @@ def registry() -> Iterator[FakeRegistry]:
         yield fake
 
 
-@pytest.fixture
-def work(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
-    """Return a way to have a worker do, in a thread of its own, whatever check it was woken for."""
-    from groups import jobs
-
-    woken: list[str] = []
-    threads: list[threading.Thread] = []
-    monkeypatch.setattr(
-        "groups.wakeups._enqueue",
-        lambda queue, function, row_id: woken.append(row_id) if function == "groups.jobs.check" else None,
-    )
-
-    def run() -> None:
-        while woken:
-            thread = threading.Thread(target=jobs.check, args=(woken.pop(),), name="worker")
-            threads.append(thread)
-            thread.start()
-
-    yield run
-    for thread in threads:
-        thread.join()
-
-
-def shot(page: Page, name: str) -> None:
-    """Keep a picture of the page where `BROWSER_SHOTS` names a folder."""
-    if folder := os.environ.get("BROWSER_SHOTS"):
-        page.screenshot(path=Path(folder) / f"check-{name}.png", full_page=True)
-
-
 def ask(page: Page, image: str) -> None:
     page.goto(NEW)
     page.get_by_label("Image", exact=True).fill(image)
@@ -88,7 +57,7 @@ def test_an_image_is_checked_from_the_form(
     sign_in(page, alice)
 
     ask(page, f"{registry.host}/team/app:1.0")
-    shot(page, f"waiting-{look}")
+    picture(page, f"check-waiting-{look}")
     page.get_by_label("Name", exact=True).fill("web")
     work()
     check = page.locator("#check")
@@ -99,7 +68,7 @@ def test_an_image_is_checked_from_the_form(
     check.get_by_text("What was checked").click()
     expect(check.locator(".step-ok")).to_have_count(7)
     no_sideways(page)
-    shot(page, f"done-{look}")
+    picture(page, f"check-done-{look}")
     assert violations(page) == []
 
     check.get_by_role("link", name="1.1", exact=True).click()
@@ -113,7 +82,7 @@ def test_an_image_is_checked_from_the_form(
     expect(check).to_contain_text("The image is too large")
     expect(check).to_contain_text("Over the limit of 600 kB")
     no_sideways(page)
-    shot(page, f"large-{look}")
+    picture(page, f"check-large-{look}")
     assert violations(page) == []
     assert Credential.objects.get().used_count == 2
 
@@ -130,7 +99,7 @@ def test_a_public_image_needs_no_credential(
     work()
     expect(page.locator("#check")).to_contain_text("did not accept the credentials")
     expect(page.locator("#check .step-failed")).to_contain_text("Sign in")
-    shot(page, "public-desk-light")
+    picture(page, "check-public-desk-light")
     page.get_by_role("link", name="without credentials").click()
     expect(page.get_by_label("Credential", exact=True)).to_have_value("")
     assert "canary-wrong" not in page.content()
@@ -159,7 +128,7 @@ def test_a_credential_is_tried_on_its_page(
     expect(page.locator("#check")).to_contain_text("There is no such image")
     expect(page.locator("#receipt")).to_contain_text("Used 1 time")
     no_sideways(page)
-    shot(page, f"receipt-{width}-light")
+    picture(page, f"check-receipt-{width}-light")
     assert violations(page) == []
 
     page.locator("#check").get_by_role("link", name="1.1", exact=True).click()

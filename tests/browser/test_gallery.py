@@ -16,7 +16,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page
 
 from groups.models import Image
-from tests.browser.conftest import violations
+from tests.browser.conftest import picture, violations
 from tests.browser.harbour import Harbour, fill
 from tests.browser.test_walk import no_sideways, sign_in
 
@@ -60,8 +60,7 @@ def pages(harbour: Harbour) -> dict[str, str]:
 
 
 def keep(page: Page, name: str, look: str) -> None:
-    if folder := os.environ.get("BROWSER_SHOTS"):
-        page.screenshot(path=Path(folder) / f"{name}-{look}.png", full_page=True)
+    picture(page, f"{name}-{look}")
     if (folder := os.environ.get("GALLERY")) and look == "light" and name in TEN:
         page.screenshot(path=Path(folder) / f"{name}.png")
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-import threading
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,7 +13,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 from groups.models import ContainerGroup, Instance, Node
 from groups.states import move
 from registries.models import Credential
-from tests.browser.conftest import violations
+from tests.browser.conftest import picture, violations
 from tests.browser.test_walk import no_sideways, sign_in, state
 from tests.fakes.registry import FakeRegistry
 from tests.groups.pulls import SECRET, USER
@@ -23,28 +21,6 @@ from tests.groups.pulls import SECRET, USER
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 GROUPS = "/o/acme/default/groups/"
 NINA = "nina@acme.example"
-
-
-@pytest.fixture
-def work(monkeypatch: pytest.MonkeyPatch, blobs: Any) -> Iterator[Callable[[], None]]:
-    """Return a way to have a worker do, in threads of its own, whatever pulls and checks it was woken for."""
-    from groups import jobs
-
-    woken: list[tuple[str, str]] = []
-    threads: list[threading.Thread] = []
-    monkeypatch.setattr("groups.wakeups._enqueue", lambda queue, function, row_id: woken.append((function, row_id)))
-    todo = {"groups.jobs.pull": jobs.pull, "groups.jobs.check": jobs.check}
-
-    def run() -> None:
-        while woken:
-            function, row_id = woken.pop()
-            if function in todo:
-                threads.append(threading.Thread(target=todo[function], args=(row_id,), name="worker"))
-                threads[-1].start()
-
-    yield run
-    for thread in threads:
-        thread.join()
 
 
 class Walker:
@@ -55,8 +31,7 @@ class Walker:
         self._look = look
 
     def look(self, name: str) -> None:
-        if folder := os.environ.get("BROWSER_SHOTS"):
-            self.page.screenshot(path=Path(folder) / f"journey-{name}-{self._look}.png", full_page=True)
+        picture(self.page, f"journey-{name}-{self._look}")
         no_sideways(self.page)
         assert violations(self.page) == [], name
 

@@ -134,7 +134,7 @@ def test_back_from_a_wrong_password(
 
 def test_what_is_typed_and_focused_outlives_a_refresh(
     open_context: Callable[..., BrowserContext], alice: Any, acme: Any, project: Any, registry: FakeRegistry,
-    work: Callable[[], None], woken: list[str],
+    work: Callable[[], None],
 ) -> None:  # fmt: skip
     make_group(project, f"{registry.host}/team/app:1.0", credential=make_credential(acme, registry.host), name="web")
     page = open_context().new_page()

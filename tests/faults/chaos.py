@@ -12,26 +12,26 @@ import json
 import os
 import random
 import signal
-import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.beside import CallFailed
 from tests.fakes.images import Built, build_image, make_layer
 from tests.fakes.registry import FakeRegistry
 from tests.faults.checker import OVER, Violation, Witness, violations
+from tests.faults.disk import small_disk
 from tests.faults.nemesis import Nemesis
-from tests.faults.portal import HandsFailed, Portal
-from tests.faults.postgres import Postgres
+from tests.faults.portal import Portal
 from tests.faults.proxy import FaultProxy
 from tests.faults.stage import CANARY, QUICK, push
 from tests.interop.docker_registry import DockerRegistry
+from tests.postgresql import Postgres
 
 AT_ONCE = 30
 WORKERS = 4
@@ -54,7 +54,6 @@ class Open:
     image: str
     group: str
     wanted: str | None
-    deleted: bool = False
 
 
 @dataclass
@@ -143,7 +142,6 @@ class Chaos:
 
     def _delete(self, pull: Open) -> None:
         self._portal.hands.delete(group=pull.group)
-        pull.deleted = True
         self._going_on.pop(pull.image, None)
         self.ends["deleted"] += 1
 
@@ -159,8 +157,8 @@ def main() -> int:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="drayage-chaos-")))
         images = _images(chance)
         sources = _sources(stack, folder, images)
-        disk = stack.enter_context(_small_disk(folder / "disk"))
-        postgres = stack.enter_context(Postgres()) if database == "postgres" else None
+        disk = stack.enter_context(small_disk(folder / "disk", DISK_BYTES))
+        postgres = stack.enter_context(Postgres(durable=True)) if database == "postgres" else None
         environment = dict(QUICK)
         if disk is not None:
             environment["PORTAL_STORAGE_URL"] = f"file://{disk}/blobs"
@@ -257,20 +255,6 @@ def _sources(stack: ExitStack, folder: Path, images: list[Built]) -> list[Source
     return [Source(proxies[0], docker.user, docker.password), Source(proxies[1], USER, SECRET)]
 
 
-@contextmanager
-def _small_disk(folder: Path) -> Iterator[Path | None]:
-    """A file system that can be filled up; None where this user may not mount one."""
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", str(folder)]
-    if subprocess.run(command, capture_output=True, check=False).returncode:
-        yield None
-        return
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "-l", str(folder)], check=True)
-
-
 def _interrupt(number: int, frame: Any) -> None:
     raise KeyboardInterrupt
 
@@ -278,6 +262,6 @@ def _interrupt(number: int, frame: Any) -> None:
 if __name__ == "__main__":
     try:
         sys.exit(main())
-    except HandsFailed as failed:
+    except CallFailed as failed:
         print(failed, file=sys.stderr)
         sys.exit(2)

@@ -1,34 +1,21 @@
 """What members do and what can be asked about a portal, by a process of its own in the portal's environment.
 
-It reads `{"call", "arguments"}`, a line each, and answers each with its result; `tests.faults.portal.Portal.hands`
-is the other end. So no test opens the portal's database from a process that has something else to do with it.
+`tests.faults.portal.Portal.hands` is the other end, `tests.beside` what is between them.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import sys
 import time
-import traceback
 import uuid
+from dataclasses import asdict
 from typing import Any
 
+from tests.benchmarks.clocks import of_fork
+from tests.beside import Calls, serve
 
-class Hands:
+
+class Hands(Calls):
     """The calls. Ids are strings, times seconds."""
-
-    def commands(self) -> dict[str, list[str]]:
-        """The product's own command lines, by name."""
-        from portal import services
-
-        redis = services.embedded_redis()
-        assert redis is not None
-        return {
-            "redis": list(redis.command),
-            "worker": list(services.worker(1).command),
-            "sweeper": list(services.sweeper().command),
-        }
 
     def prepare(self) -> None:
         """Make keys and tables, as `manage.py prepare` does; nobody looks at pages here."""
@@ -119,25 +106,13 @@ class Hands:
         return found
 
     def pull_in_a_work_horse(self, image: str) -> dict[str, float]:
-        """Fork as a worker does, pull the image in the child; return wall clock, CPU seconds, peak RSS in bytes."""
+        """Fork as a worker does, pull the image in the child; return what it spent."""
         from django.db import connections
 
         from groups import jobs
 
         connections.close_all()
-        began = time.monotonic()
-        pid = os.fork()
-        if pid == 0:
-            code = 1
-            try:
-                jobs.pull(image)
-                code = 0
-            finally:
-                os._exit(code)
-        _, code, usage = os.wait4(pid, 0)
-        wall = time.monotonic() - began
-        assert code == 0, f"the work-horse ended with {code}"
-        return {"wall": wall, "cpu": usage.ru_utime + usage.ru_stime, "rss": usage.ru_maxrss * 1024}
+        return asdict(of_fork(lambda: jobs.pull(image)))
 
     def rows(self) -> dict[str, Any]:
         """What the checker reads."""
@@ -202,22 +177,5 @@ class Hands:
             wake_pull(uuid.UUID(image))
 
 
-def main() -> None:
-    import django
-
-    django.setup()
-    from django.db import close_old_connections
-
-    hands = Hands()
-    for line in sys.stdin:
-        asked = json.loads(line)
-        try:
-            close_old_connections()
-            answer = {"result": getattr(hands, asked["call"])(**asked["arguments"])}
-        except Exception as error:
-            answer = {"error": repr(error), "traceback": traceback.format_exc()}
-        print(json.dumps(answer), flush=True)
-
-
 if __name__ == "__main__":
-    main()
+    serve(Hands())

@@ -11,29 +11,22 @@ Every process leads a session of its own and is killed with all it forked when t
 from __future__ import annotations
 
 import ctypes
-import json
 import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
-CHECKOUT = Path(__file__).parents[2]
+from portal.env import CHECKOUT
+from portal.processes import session_members
+from tests.beside import Beside
+from tests.processes import bare_environment, until
+
 SWEEP_SECONDS = 0.5
 _PR_SET_PDEATHSIG = 1
-
-
-def until(what: Callable[[], Any], seconds: float = 30.0, told: Callable[[], object] = lambda: "") -> Any:
-    """Return what `what` comes to, once it comes to something."""
-    end = time.monotonic() + seconds
-    while not (found := what()):
-        assert time.monotonic() < end, f"it did not happen within {seconds:.0f} s\n{told()}"
-        time.sleep(0.03)
-    return found
 
 
 class Process:
@@ -97,46 +90,6 @@ class Process:
         self._process.wait()
 
 
-class HandsFailed(AssertionError):
-    """A call ended with an error over there."""
-
-
-class HandsClient:
-    """The near end of `tests.faults.hands`: every attribute is a call."""
-
-    def __init__(self, environment: Mapping[str, str], log: Path) -> None:
-        with log.open("ab") as file:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.faults.hands"],
-                cwd=CHECKOUT,
-                env=dict(environment),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=file,
-                text=True,
-            )
-
-    def __getattr__(self, call: str) -> Any:
-        def ask(**arguments: Any) -> Any:
-            assert self._process.stdin
-            assert self._process.stdout
-            self._process.stdin.write(json.dumps({"call": call, "arguments": arguments}) + "\n")
-            self._process.stdin.flush()
-            line = self._process.stdout.readline()
-            if not line:
-                raise HandsFailed(f"{call}: the process is gone")
-            answer = json.loads(line)
-            if "error" in answer:
-                raise HandsFailed(f"{call}: {answer['error']}\n{answer['traceback']}")
-            return answer["result"]
-
-        return ask
-
-    def close(self) -> None:
-        self._process.kill()
-        self._process.communicate()
-
-
 class Portal:
     """See the module. `environment` are variables besides those that are given anyway."""
 
@@ -151,13 +104,8 @@ class Portal:
             each.mkdir(parents=True, exist_ok=True)
         if template is not None:
             shutil.copytree(template, self.data)
-        kept = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith("PORTAL_") and name not in ("DATABASE_URL", "REDIS_URL", "DJANGO_SETTINGS_MODULE")
-        }
         self.environment = {
-            **kept,
+            **bare_environment(),
             "PORTAL_DATA_DIR": str(self.data),
             "PORTAL_REGISTRY_ALLOW_NETWORKS": "127.0.0.0/8",
             "DJANGO_SETTINGS_MODULE": "portal.settings",
@@ -167,7 +115,7 @@ class Portal:
         self.processes: list[Process] = []
         self.redis: Process | None = None
         self._numbers: dict[str, int] = {}
-        self.hands = HandsClient(self.environment, self.logs / "hands.log")
+        self.hands = Beside("tests.faults.hands", self.environment, self.logs / "hands.log")
         try:
             if template is None:
                 self.hands.prepare()
@@ -266,19 +214,6 @@ def send(pid: int, number: int) -> None:
         os.kill(pid, number)
     except ProcessLookupError:
         pass
-
-
-def session_members(session: int) -> list[int]:
-    """Return the processes of a session that are still there, zombies left out."""
-    found = []
-    for entry in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = entry.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        if int(fields[3]) == session and fields[0] != "Z":
-            found.append(int(entry.parent.name))
-    return found
 
 
 def _die_with_parent() -> None:

@@ -120,11 +120,9 @@ def _image(row: Any) -> dict[str, Any]:
         "status": row.status,
         "attempt": row.attempt,
         "lease": row.lease is not None,
-        "lease_until": _seconds(row.lease_expires_at),
         "config_digest": row.config_digest,
         "config_found": config,
         "settled_at": _seconds(row.settled_at),
-        "credential": str(row.credential_id) if row.credential_id else None,
     }
 
 
@@ -141,8 +139,8 @@ def _failures() -> list[dict[str, Any]]:
     from groups.models import Failure
 
     return [
-        {"group": str(group) if group else None, "code": code, "attempt": attempt}
-        for group, code, attempt in Failure.objects.values_list("group_id", "code", "attempt")
+        {"group": str(group) if group else None, "attempt": attempt}
+        for group, attempt in Failure.objects.values_list("group_id", "attempt")
     ]
 
 
@@ -157,17 +155,14 @@ def _credentials() -> Any:
 def _credential(row: Any) -> dict[str, Any]:
     from groups.models import Image
 
-    pulls = list(Image.objects.filter(credential=row.pk).values_list("status", "settled_at"))
-    settled = [moment for _, moment in pulls if moment is not None]
+    pulls = list(Image.objects.filter(credential=row.pk).values_list("status", flat=True))
     return {
         "id": str(row.pk),
         "opens": _opens(row),
         "hold": row.hold,
-        "going_on": any(status in ("queued", "pulling") for status, _ in pulls),
+        "going_on": any(status in ("queued", "pulling") for status in pulls),
         "pulls": len(pulls),
-        "since_settled": (row.now - max(settled)).total_seconds() if settled else None,
         "since_deadline": (row.now - row.deadline).total_seconds(),
-        "receipt": row.destroyed_at is not None,
     }
 
 
@@ -190,7 +185,6 @@ def _steps() -> list[dict[str, Any]]:
         {
             "image": str(step.image_id),
             "attempt": step.attempt,
-            "name": step.name,
             "outcome": step.outcome,
             "began": _seconds(step.started_at),
             "ended": _seconds(step.finished_at),
@@ -218,20 +212,10 @@ def _layer(row: Any) -> dict[str, Any]:
 
 def _blobs() -> list[dict[str, Any]]:
     from django.db.models import Count
-    from django.db.models.functions import Now
 
     from groups.models import Blob
 
-    rows = Blob.objects.annotate(now=Now(), used=Count("layers"))
-    return [
-        {
-            "name": row.name,
-            "used": row.used,
-            "unused_for": (row.now - row.unused_since).total_seconds() if row.unused_since else None,
-            "age": (row.now - row.stored_at).total_seconds(),
-        }
-        for row in rows
-    ]
+    return [{"name": row.name, "used": row.used} for row in Blob.objects.annotate(used=Count("layers"))]
 
 
 _opened: dict[tuple[str, str], float] = {}

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.faults.postgres import Postgres
 from tests.faults.stage import LEASE, Stage
+from tests.postgresql import Postgres
 
 
 def test_postgresql_dies_and_comes_back(own_stage: Callable[..., Stage]) -> None:
-    with Postgres() as postgres:
+    with Postgres(durable=True) as postgres:
         stage = own_stage(prepared=False, DATABASE_URL=postgres.url)
         stage.witness.folders = [postgres.folder]
         stage.portal.start_redis()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,30 +11,24 @@ import pytest
 from tests.fakes.images import build_image, make_layer
 from tests.faults import stage as stages
 from tests.faults.checker import files
+from tests.faults.disk import small_disk
 from tests.faults.stage import Stage
 
 SIZE = 8_000_000
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
+def disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 8 MB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        pytest.fail(f"a tmpfs of 8 MB can be mounted by root only: {done.stderr.strip()}")
-    try:
+    with small_disk(tmp_path / "disk", SIZE) as folder:
+        assert folder is not None, "a tmpfs can be mounted by root only"
         yield folder
-    finally:
-        subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 def test_a_full_disk_is_told_and_nothing_stays_on_it(
-    small_disk: Path, own_stage: Callable[..., Stage], tmp_path: Path
+    disk: Path, own_stage: Callable[..., Stage], tmp_path: Path
 ) -> None:
-    stage = own_stage(PORTAL_STORAGE_URL=f"file://{small_disk}", PORTAL_PULL_RETRY_SECONDS="3")
+    stage = own_stage(PORTAL_STORAGE_URL=f"file://{disk}", PORTAL_PULL_RETRY_SECONDS="3")
     large = build_image([make_layer({"noise": os.urandom(5_000_000)}, level=0) for _ in range(2)])
     stages.push(stage.registry, tmp_path / "large", large, tag="large")
     stage.portal.start_redis()
@@ -47,7 +40,7 @@ def test_a_full_disk_is_told_and_nothing_stays_on_it(
 
     assert (end["status"], end["failure"]) == ("failed", "store_failed")
     assert end["attempt"] > 1  # it may have been somebody else's bytes that were in the way
-    stage.until(lambda: not list(files(small_disk)))
+    stage.until(lambda: not list(files(disk)))
     stage.check()
 
     (end,) = stage.settle(stage.pull())

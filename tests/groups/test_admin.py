@@ -11,27 +11,13 @@ from django.test import Client
 
 from groups.models import Enrolment, Node, NodeToken, Redemption, UnusualPresentation
 from groups.nodes.enrolment import enrol
-from tests.admin_rows import MARKUP, Rows, make_rows, url
+from tests.admin_rows import MARKUP, Rows, act, make_rows, url
 from tests.groups.delivery.made import ec_key, public_pem
 
 
 @pytest.fixture
 def rows(acme: Any, alice: Any) -> Rows:
     return make_rows(acme, alice)
-
-
-@pytest.fixture
-def operator(olga: Any, as_user: Any) -> Client:
-    return as_user(olga)
-
-
-@pytest.fixture
-def support(sam: Any, as_user: Any) -> Client:
-    return as_user(sam)
-
-
-def act(action: str, row: Any, **more: str) -> dict[str, Any]:
-    return {"action": action, "_selected_action": [str(row.pk)], **more}
 
 
 def logged() -> list[tuple[str | None, str]]:

@@ -43,20 +43,6 @@ def woken(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
 
 
 @pytest.fixture
-def member(bob: Any, as_user: Any) -> Client:
-    """Bob's browser."""
-    client: Client = as_user(bob)
-    return client
-
-
-@pytest.fixture
-def viewer(carol: Any, as_user: Any) -> Client:
-    """Carol's browser."""
-    client: Client = as_user(carol)
-    return client
-
-
-@pytest.fixture
 def credential(acme: Any) -> Credential:
     return make_credential(acme, HOST)
 

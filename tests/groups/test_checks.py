@@ -1,306 +1,29 @@
-"""Checks of images before they are used: what they find, what they fail with, who may, and what they leave alone."""
+"""How many checks an organization may start, and what the sweeper does about those that were left."""
 
 from __future__ import annotations
 
-import os
-import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 from django.utils import timezone
 
-from groups import checks, jobs
+from groups import checks
 from groups.checks import TooManyChecks, start_check
 from groups.ingest import checking
-from groups.ingest.claim import HandOver
 from groups.models import ImageCheck
 from groups.states import move
-from registries.models import Credential
 from registries.oci.reference import parse
-from tests.fakes.certificates import Authority
-from tests.fakes.registry import FakeRegistry
-from tests.groups.pulls import SECRET, USER, make_credential
-
-Checked = Callable[..., ImageCheck]
-NAMES = [each.value for each in ImageCheck.Step]
-
-
-@pytest.fixture
-def woken(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
-    """Wake-ups that were sent: queue and function."""
-    sent: list[tuple[str, str]] = []
-    monkeypatch.setattr("groups.wakeups._enqueue", lambda queue, function, row_id: sent.append((queue, function)))
-    monkeypatch.setattr(checks, "waiting", lambda queue: 0)
-    return sent
-
-
-@pytest.fixture(params=["basic", "bearer"])
-def registry(request: pytest.FixtureRequest) -> Iterator[FakeRegistry]:
-    """A private registry that knows one user, with an image of three layers."""
-    with FakeRegistry(auth=request.param, users={USER: SECRET}) as fake:
-        fake.push_image("team/app", "1.0", [os.urandom(2_000), os.urandom(90_000), os.urandom(300)])
-        yield fake
-
-
-@pytest.fixture
-def checked(acme: Any, woken: Any) -> Checked:
-    """Check an image of a registry, with a credential unless the password is empty; return the row as it is then."""
-
-    def run(
-        registry: FakeRegistry, image: str = "team/app:1.0", *, password: str = SECRET, **values: Any
-    ) -> ImageCheck:
-        credential = make_credential(acme, registry.host, password=password, **values) if password else None
-        reference = parse(f"{registry.host}/{image}")
-        row = start_check(organization_id=acme.pk, reference=reference, credential=credential)
-        checking.check(row.pk)
-        return ImageCheck.objects.select_related("credential").get(pk=row.pk)
-
-    return run
 
 
 def outcomes(row: ImageCheck) -> dict[str, str]:
     return {line["name"]: line["outcome"] for line in row.steps}
 
 
-def test_an_image_that_can_be_pulled(registry: FakeRegistry, checked: Checked) -> None:
-    pushed = registry.push_image("team/app", "1.1", [os.urandom(2_000), os.urandom(90_000), os.urandom(300)])
-
-    row = checked(registry, "team/app:1.1")
-
-    assert row.status == "done"
-    assert outcomes(row) == dict.fromkeys(NAMES, "ok")
-    assert all(line["seconds"] is not None and line["detail"] for line in row.steps)
-    assert (row.digest, row.found_platform, row.size) == (pushed.digest, "linux/amd64", pushed.size)
-    assert row.layers[0]["created_by"] == "COPY layer-1 /"
-    assert [layer["size"] for layer in row.layers] == sorted((layer["size"] for layer in row.layers), reverse=True)
-    assert row.tags == ["1.1", "1.0"]
-    assert row.remaining is None
-    assert row.steps[1]["detail"] == f"{registry.host} answers, without TLS"
-    assert {seen.path.rpartition("/")[2] for seen in registry.requests_to("/blobs/")} == {pushed.config_digest}
-
-
-def test_it_counts_as_a_use_and_changes_nothing_else(registry: FakeRegistry, checked: Checked) -> None:
-    before = timezone.now() + timedelta(hours=1)
-
-    credential = checked(registry).credential
-
-    assert credential is not None
-    assert (credential.used_count, credential.used_hosts) == (1, [registry.host])
-    assert credential.is_live
-    assert abs(credential.deadline - before) < timedelta(seconds=30)
-
-
-def test_a_wrong_secret(registry: FakeRegistry, checked: Checked) -> None:
-    row = checked(registry, password="canary-wrong")
-
-    assert (row.status, row.code) == ("failed", "authentication_failed")
-    assert outcomes(row) == dict.fromkeys(NAMES[:3], "ok") | {"authenticate": "failed"}
-    assert row.raw.startswith("401")
-    assert row.steps[-1]["detail"] == row.words.title
-    assert not row.public
-    assert "canary-wrong" not in str(ImageCheck.objects.values().get())
-
-
-def test_a_login_that_works_while_the_pull_is_denied(registry: FakeRegistry, checked: Checked) -> None:
-    registry.grants = {USER: {"team/other"}}
-
-    row = checked(registry)
-
-    assert (row.status, row.code) == ("failed", "access_denied")
-    assert outcomes(row)["authenticate" if row.steps[-1]["name"] == "authenticate" else "manifest"] == "failed"
-
-
-def test_credentials_that_fail_on_a_public_image(checked: Checked) -> None:
-    with FakeRegistry(auth="bearer", users={USER: SECRET}, public=["team/app"]) as registry:
-        registry.push_image("team/app", "1.0")
-
-        row = checked(registry, password="wrong-secret")
-
-    assert (row.status, row.code, row.public) == ("failed", "authentication_failed", True)
-    assert "public" not in row.params
-
-
-def test_a_public_image_without_credentials(checked: Checked) -> None:
-    with FakeRegistry() as registry:
-        registry.push_image("team/app", "1.0")
-
-        row = checked(registry, password="")
-
-    assert row.status == "done"
-    assert row.steps[3]["detail"] == "Without credentials"
-
-
-def test_a_missing_tag_names_those_there_are(registry: FakeRegistry, checked: Checked) -> None:
-    for tag in ("1.9", "1.10", "latest"):
-        registry.push_image("team/app", tag)
-
-    row = checked(registry, "team/app:2.0")
-
-    assert (row.status, row.code) == ("failed", "image_not_found")
-    assert row.tags == ["latest", "1.10", "1.9", "1.0"]
-
-
-def test_an_image_that_is_too_large_names_its_largest_layers(
-    registry: FakeRegistry, checked: Checked, settings: Any
-) -> None:
-    settings.PORTAL_MAX_IMAGE_BYTES = 50_000
-
-    row = checked(registry)
-
-    assert (row.status, row.code) == ("failed", "image_too_large")
-    assert outcomes(row)["size"] == "failed"
-    assert row.size is not None
-    assert row.size > 90_000
-    assert row.limit == 50_000
-    assert row.layers[0]["created_by"] == "COPY layer-1 /"
-
-
-@pytest.mark.parametrize("index", [False, True])
-def test_an_image_for_another_platform(registry: FakeRegistry, checked: Checked, index: bool) -> None:
-    registry.push_image("team/app", "1.0", platform="linux/arm64", index=index)
-
-    row = checked(registry)
-
-    assert (row.status, row.code) == ("failed", "platform_missing")
-    assert row.params["offered"] == "linux/arm64"
-    assert row.digest
-
-
-def test_tags_that_are_kept_secret_spoil_nothing(registry: FakeRegistry, checked: Checked) -> None:
-    registry.fault("/tags/list", status=401)
-
-    row = checked(registry)
-
-    assert (row.status, row.tags) == ("done", [])
-
-
-def test_how_many_pulls_are_left_is_kept(registry: FakeRegistry, checked: Checked) -> None:
-    headers = {"ratelimit-limit": "100;w=21600", "ratelimit-remaining": "76;w=21600"}
-    registry.fault("/manifests/", headers=headers)
-
-    assert checked(registry).remaining == 76
-
-
-def test_somebody_who_is_no_registry(checked: Checked) -> None:
-    with FakeRegistry() as registry:
-        registry.fault("/v2/", status=404)
-
-        row = checked(registry)
-
-    assert (row.status, row.code) == ("failed", "registry_unreachable")
-    assert outcomes(row) == {"resolve": "ok", "connect": "ok", "ping": "failed"}
-    assert row.credential is not None
-    assert row.credential.used_count == 0
-
-
-def test_a_registry_with_tls(checked: Checked, settings: Any, tmp_path: Path) -> None:
-    authority = Authority(tmp_path)
-    with FakeRegistry(tls=authority.issue("127.0.0.1")) as registry:
-        registry.push_image("team/app", "1.0")
-
-        refused = checked(registry, password="")
-        settings.PORTAL_REGISTRY_CA_FILE = authority.ca_file
-        row = checked(registry, password="")
-
-    assert (refused.code, outcomes(refused)["connect"]) == ("tls_invalid", "failed")
-    assert row.steps[1]["detail"].endswith("over TLS, with a certificate that is trusted")
-
-
-def test_a_registry_that_is_not_there(checked: Checked) -> None:
-    with FakeRegistry() as gone:
-        pass
-
-    assert outcomes(checked(gone)) == {"resolve": "ok", "connect": "failed"}
-
-
-def test_a_credential_that_was_destroyed(
-    registry: FakeRegistry, acme: Any, woken: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    credential = make_credential(acme, registry.host)
-    row = start_check(organization_id=acme.pk, reference=parse(f"{registry.host}/team/app:1.0"), credential=credential)
-    Credential.objects.update(deadline=timezone.now() - timedelta(seconds=1))
-
-    checking.check(row.pk)
-
-    row.refresh_from_db()
-    assert (row.status, row.code) == ("failed", "credential_expired")
-
-
-def test_another_organizations_credential_is_not_opened(
-    registry: FakeRegistry, acme: Any, mallory: Any, woken: Any
-) -> None:
-    umbrella = mallory.memberships.get().organization
-    stolen = make_credential(acme, registry.host)
-    reference = parse(f"{registry.host}/team/app:1.0")
-    row = start_check(organization_id=umbrella.pk, reference=reference, credential=stolen)
-
-    checking.check(row.pk)
-
-    row.refresh_from_db()
-    stolen.refresh_from_db()
-    assert (row.status, row.code, stolen.used_count) == ("failed", "credential_expired", 0)
-    assert SECRET not in {seen.secret for seen in registry.seen}
-
-
-def test_what_nobody_foresaw(registry: FakeRegistry, checked: Checked, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*arguments: Any) -> None:
-        raise ZeroDivisionError("canary-words")
-
-    monkeypatch.setattr(checking, "read_config", broken)
-
-    row = checked(registry)
-
-    assert (row.status, row.code, outcomes(row)["platform"]) == ("failed", "unexpected", "failed")
-    assert "canary-words" not in str(ImageCheck.objects.values().get())
-
-
-def test_a_worker_that_has_to_end(registry: FakeRegistry, checked: Checked, monkeypatch: pytest.MonkeyPatch) -> None:
-    def told_to_end(*arguments: Any) -> None:
-        raise HandOver
-
-    monkeypatch.setattr(checking, "read_config", told_to_end)
-
-    with pytest.raises(HandOver):
-        checked(registry)
-
-    row = ImageCheck.objects.get()
-    assert (row.status, row.code) == ("failed", "interrupted")
-    assert "check" in row.words.title.lower()
-
-
-def test_no_step_begins_after_its_time(
-    registry: FakeRegistry, checked: Checked, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(checking, "CHECK_SECONDS", -1)
-
-    row = checked(registry)
-
-    assert (row.status, row.code, row.raw) == ("failed", "registry_unreachable", "deadline")
-    assert registry.seen == []
-
-
-@pytest.mark.django_db(transaction=True)
-def test_the_job_finds_its_row_once(registry: FakeRegistry, acme: Any, woken: list[tuple[str, str]]) -> None:
-    reference = parse(f"{registry.host}/team/app:1.0")
-    row = start_check(organization_id=acme.pk, reference=reference, credential=make_credential(acme, registry.host))
-    assert woken == [("checks", "groups.jobs.check")]
-
-    jobs.check(str(row.pk))
-    seen = len(registry.seen)
-    jobs.check(str(row.pk))
-    jobs.check(str(uuid.uuid4()))
-
-    row.refresh_from_db()
-    assert row.status == "done"
-    assert len(registry.seen) == seen
-
-
 class TestLimits:
     @pytest.fixture
-    def start(self, acme: Any, woken: Any) -> Callable[[], ImageCheck]:
+    def start(self, acme: Any, no_redis: None) -> Callable[[], ImageCheck]:
         return lambda: start_check(
             organization_id=acme.pk, reference=parse("registry.example.com/a:1"), credential=None
         )
@@ -326,7 +49,7 @@ class TestLimits:
 
 class TestSweeping:
     @pytest.fixture
-    def row(self, acme: Any, woken: Any) -> ImageCheck:
+    def row(self, acme: Any, no_redis: None) -> ImageCheck:
         return start_check(organization_id=acme.pk, reference=parse("registry.example.com/a:1"), credential=None)
 
     def test_one_that_is_in_time_is_left_alone(self, row: ImageCheck) -> None:
@@ -355,20 +78,3 @@ class TestSweeping:
         ImageCheck.objects.update(created_at=timezone.now() - timedelta(hours=2))
 
         assert checks.remove_old() == 1
-
-
-def test_a_check_that_was_ended_meanwhile_writes_nothing_more(
-    registry: FakeRegistry, checked: Checked, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    really = checking.read_config
-
-    def slow(*arguments: Any) -> Any:
-        ImageCheck.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
-        checks.end_overdue()
-        return really(*arguments)
-
-    monkeypatch.setattr(checking, "read_config", slow)
-
-    row = checked(registry)
-
-    assert (row.status, row.code, row.size) == ("failed", "interrupted", None)

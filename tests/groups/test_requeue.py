@@ -21,6 +21,7 @@ IMAGE = "registry.example.com/team/app:1"
 def woken(monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any) -> list[str]:
     sent: list[str] = []
     monkeypatch.setattr("groups.actions.wake_pull", lambda image_id: sent.append(str(image_id)))
+    monkeypatch.setattr("groups.images.wake_pull", lambda image_id: sent.append(str(image_id)))
     monkeypatch.setattr("groups.ingest.settle.wake_pull", lambda image_id: sent.append(str(image_id)))
     return sent
 

@@ -20,12 +20,8 @@ from portal.models import Organization
 from registries.models import Credential
 from tests.groups.pulls import make_credential, make_group
 
+pytestmark = pytest.mark.usefixtures("no_redis")
 IMAGE = "registry.example.com/team/app:1"
-
-
-@pytest.fixture(autouse=True)
-def _no_redis(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("groups.wakeups._enqueue", lambda queue, function, row_id: None)
 
 
 def running(project: Any, name: str = "runs") -> tuple[ContainerGroup, NodeToken, str]:

@@ -30,7 +30,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
     """Wake-ups that left."""
     calls: list[tuple[str, str]] = []
     monkeypatch.setattr("groups.wakeups._enqueue", lambda queue, function, row: calls.append((function, row)))
-    monkeypatch.setattr(sweeper, "waiting", lambda queue: 0)
+    monkeypatch.setattr("groups.wakeups.waiting", lambda queue: 0)
     return calls
 
 
@@ -127,7 +127,7 @@ def test_a_full_queue_is_not_filled_further(
     group: ContainerGroup, sent: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Image.objects.update(created_at=ago(hours=1))
-    monkeypatch.setattr(sweeper, "waiting", lambda queue: 1)
+    monkeypatch.setattr("groups.wakeups.waiting", lambda queue: 1)
 
     assert sweep()["pulls_woken"] == 0
     assert sent == []

@@ -1,5 +1,4 @@
-"""Marks of lists: whatever a list shows changes its mark, and nothing that others do. A group's own stands with its
-story (`tests.groups.test_story`)."""
+"""When a watching page is told something new: whatever it shows changes its mark, and nothing that others do."""
 
 from __future__ import annotations
 
@@ -10,28 +9,75 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from groups.models import ContainerGroup, Image, Instance, Layer
+from groups.models import Blob, ContainerGroup, Image, Instance, Layer, Node, NodeToken, PullStep, Redemption
 from groups.states import move
-from groups.versions import organization_version, project_version
+from groups.versions import group_version, organization_version, project_version
 from registries.models import Credential
-from tests.groups.pulls import make_credential, make_group
+from tests.groups.progress import HOST, MB, add_layers, at_state, fresh, group, make_token, pulling
+from tests.groups.pulls import make_blob, make_credential, make_group
 
-pytestmark = pytest.mark.django_db
-IMAGE = "registry.example.com/team/app:1.0"
-
-
-@pytest.fixture(autouse=True)
-def _no_redis(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("groups.wakeups._enqueue", lambda *job: None)
+__all__ = ["group"]
 
 
-@pytest.fixture
-def group(project: Any) -> ContainerGroup:
-    made: ContainerGroup = make_group(project, IMAGE, name="web")
-    at = Instance.objects.create(group=made)
-    Instance.objects.filter(pk=at.pk).update(state="downloading")
-    Layer.objects.create(image=made.image, position=0, media_type="t", digest="sha256:0", size=10)
-    return made
+def _step_ends(group: ContainerGroup) -> None:
+    PullStep.objects.filter(image=group.image).update(outcome="ok", finished_at=timezone.now())
+
+
+def _credential_goes(group: ContainerGroup) -> None:
+    from registries.actions import destroy
+
+    destroy(group.image.credential_id, because="settled")
+
+
+def _token_is_redeemed(group: ContainerGroup) -> None:
+    NodeToken.objects.filter(group=group).update(redeemed_at=timezone.now(), redeemed_from="192.0.2.1")
+
+
+def _replay_is_refused(group: ContainerGroup) -> None:
+    Redemption.objects.create(token=group.tokens.get(), outcome="refused", reason="replayed")
+
+
+CHANGES = [
+    lambda group: move(fresh(group), to="stopped"),
+    lambda group: Layer.objects.filter(image=group.image).update(received=7),
+    lambda group: PullStep.objects.create(image=group.image, attempt=1, name="connect"),
+    _step_ends,
+    _credential_goes,
+    lambda group: Image.objects.filter(pk=group.image_id).update(not_before=timezone.now()),
+    lambda group: at_state(group, "allocating"),
+    lambda group: Instance.objects.filter(group=group).update(progress=40),
+    lambda group: Instance.objects.filter(group=group).update(message="Disk full on this node"),
+    lambda group: Instance.objects.filter(group=group).delete(),
+    lambda group: make_token(group, Node.objects.get(), 2),
+    _token_is_redeemed,
+    lambda group: NodeToken.objects.filter(group=group).update(manifest_sent_at=timezone.now()),
+    lambda group: NodeToken.objects.filter(group=group).update(ended_at=timezone.now(), ended_because="delivered"),
+    _replay_is_refused,
+    lambda group: group.tokens.get().layer_deliveries.create(digest="sha256:0", sent_bytes=10),
+]
+
+
+@pytest.mark.parametrize("number", range(len(CHANGES)))
+def test_whatever_the_page_shows_changes_its_version(group: ContainerGroup, number: int) -> None:
+    node = Node.objects.create(name="n", public_key="k")
+    pulling(group, "resolve")
+    add_layers(group, (MB, 0))
+    at_state(group, "downloading", node=node)
+    make_token(group, node)
+    before = group_version(group.project_id, group.name, "member")
+
+    assert group_version(group.project_id, group.name, "member") == before
+    assert group_version(group.project_id, group.name, "viewer") != before
+    CHANGES[number](group)
+    assert group_version(group.project_id, group.name, "member") != before
+
+
+def test_telling_whether_the_page_changed_takes_one_query(
+    group: ContainerGroup, django_assert_num_queries: Any
+) -> None:
+    group = fresh(group)
+    with django_assert_num_queries(1):
+        group_version(group.project_id, group.name, "member")
 
 
 def _image(**values: Any) -> Callable[[ContainerGroup], object]:
@@ -47,7 +93,7 @@ def _delete(group: ContainerGroup) -> None:
 
 
 IN_A_ROW: list[Callable[[ContainerGroup], object]] = [
-    lambda group: make_group(group.project, IMAGE, name="another"),
+    lambda group: make_group(group.project, f"{HOST}/team/app:1.0", name="another"),
     _delete,
     lambda group: move(group, to="failed"),
     _group(replicas=7),
@@ -64,13 +110,15 @@ IN_A_ROW: list[Callable[[ContainerGroup], object]] = [
 ]
 AT_A_GLANCE: list[Callable[[ContainerGroup], object]] = [
     _image(status="ready"),
-    lambda group: Layer.objects.filter(image=group.image_id).update(committed_at=timezone.now()),
-    lambda group: make_credential(group.organization, "registry.example.com"),
+    lambda group: make_blob(group.organization, size=5),
+    lambda group: Blob.objects.update(unused_since=timezone.now()),
+    lambda group: make_credential(group.organization, HOST),
 ]
 
 
 @pytest.mark.parametrize("number", range(len(IN_A_ROW)))
 def test_whatever_a_row_shows_changes_the_marks_of_lists(group: ContainerGroup, number: int) -> None:
+    at_state(group, "downloading")
     before = project_version(group.project_id)
     of_all = organization_version(group.organization_id)
 
@@ -82,6 +130,7 @@ def test_whatever_a_row_shows_changes_the_marks_of_lists(group: ContainerGroup, 
 
 @pytest.mark.parametrize("number", range(len(AT_A_GLANCE)))
 def test_whatever_the_overview_counts_changes_its_mark(group: ContainerGroup, number: int) -> None:
+    make_blob(group.organization, size=5)
     before = organization_version(group.organization_id)
 
     assert organization_version(group.organization_id) == before
@@ -91,7 +140,7 @@ def test_whatever_the_overview_counts_changes_its_mark(group: ContainerGroup, nu
 
 
 def test_a_credential_that_is_overdue_counts_no_more(group: ContainerGroup) -> None:
-    credential = make_credential(group.organization, "registry.example.com")
+    credential = make_credential(group.organization, HOST)
     before = organization_version(group.organization_id)
     Credential.objects.filter(pk=credential.pk).update(deadline=timezone.now() - timedelta(seconds=1))
 
@@ -100,6 +149,6 @@ def test_a_credential_that_is_overdue_counts_no_more(group: ContainerGroup) -> N
 
 def test_what_others_do_changes_nothing(group: ContainerGroup, mallory: Any) -> None:
     before = project_version(group.project_id), organization_version(group.organization_id)
-    make_group(mallory.organizations.get().projects.get(), IMAGE, name="theirs")
+    make_group(mallory.organizations.get().projects.get(), f"{HOST}/team/app:1.0", name="theirs")
 
     assert (project_version(group.project_id), organization_version(group.organization_id)) == before

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -11,7 +10,9 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from tests.interop.delivery_portal import CHECKOUT, Portal
+from portal.env import CHECKOUT
+from tests.interop.delivery_portal import Portal
+from tests.processes import bare_environment
 
 
 class Agent:
@@ -25,7 +26,7 @@ class Agent:
         self.process = subprocess.Popen(
             command,
             cwd=CHECKOUT,
-            env={name: value for name, value in os.environ.items() if not name.startswith(("PORTAL_", "DJANGO_"))},
+            env=bare_environment(),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

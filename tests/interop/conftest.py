@@ -1,17 +1,16 @@
-"""Real programs to work with: a registry, Redis, workers."""
+"""Real programs to work with: a registry, a web process, `up` as people start it."""
 
 from __future__ import annotations
 
-import os
-import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.interop.delivery_portal import Portal, running
 from tests.interop.docker_registry import DockerRegistry
-from tests.interop.launching import wait_until_gone
+from tests.interop.launching import fresh_environment, wait_until_gone
 
 
 @pytest.fixture(scope="session")
@@ -21,13 +20,17 @@ def docker_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Docker
         yield registry
 
 
+@pytest.fixture(scope="module")
+def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
+    """A web process, with steps beside it for what workers and people do."""
+    with running(tmp_path_factory.mktemp("portal")) as portal:
+        yield portal
+
+
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
     """The environment of a fresh portal, with a free port."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PORTAL_")}
-    return {**kept, "PORTAL_DATA_DIR": str(tmp_path / "var"), "PORT": str(port), "PORTAL_WORKERS": "1"}
+    return fresh_environment(tmp_path / "var")
 
 
 @pytest.fixture

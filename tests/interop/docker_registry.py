@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import socket
 import ssl
 import subprocess
-import time
 from pathlib import Path
 from typing import Self
 from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
 from tests.fakes.images import Built, descriptor
+from tests.processes import free_port, until
 
 USER = "deploy"
 PASSWORD = "interop-canary-51"  # pragma: allowlist secret
@@ -38,8 +37,7 @@ class DockerRegistry:
         self.user = user
         self.password = password
         self._tls = tls
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            self.host = f"127.0.0.1:{probe.getsockname()[1]}"
+        self.host = f"127.0.0.1:{free_port()}"
         (folder / "htpasswd").write_text(f"{user}:{bcrypt}\n")
         (folder / "config.yml").write_text(
             _CONFIG.format(
@@ -56,11 +54,7 @@ class DockerRegistry:
             self._process = subprocess.Popen(
                 ["docker-registry", "serve", str(self.folder / "config.yml")], stdout=log, stderr=log
             )
-        end = time.monotonic() + 20
-        while not self._answers():
-            assert self._process.poll() is None, (self.folder / "log").read_text()
-            assert time.monotonic() < end, "docker-registry does not answer"
-            time.sleep(0.05)
+        until(self._answers, 20, (self.folder / "log").read_text)
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -77,6 +71,8 @@ class DockerRegistry:
         return reference
 
     def _answers(self) -> bool:
+        assert self._process is not None
+        assert self._process.poll() is None, (self.folder / "log").read_text()
         try:
             scheme = "https" if self._tls else "http"
             anything = ssl._create_unverified_context() if self._tls else None
@@ -95,7 +91,12 @@ def write_layout(directory: Path, image: Built) -> Path:
     folder.mkdir(parents=True)
     for digest, data in {**image.blobs, image.digest: image.manifest}.items():
         (folder / digest.removeprefix("sha256:")).write_bytes(data)
-    index = {"schemaVersion": 2, "manifests": [descriptor(image.manifest_type, image.manifest)]}
+    write_index(directory, image.manifest_type, image.manifest)
+    return directory
+
+
+def write_index(directory: Path, manifest_type: str, manifest: bytes) -> None:
+    """Make a folder with the blobs of one image an OCI layout of it."""
+    index = {"schemaVersion": 2, "manifests": [descriptor(manifest_type, manifest)]}
     (directory / "index.json").write_text(json.dumps(index))
     (directory / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')
-    return directory

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 from portal.env import CHECKOUT
+from tests.processes import bare_environment, free_port, until
+
+
+def fresh_environment(data: Path) -> dict[str, str]:
+    """The environment of a portal with its data in a folder of its own, on a free port."""
+    return bare_environment() | {"PORTAL_DATA_DIR": str(data), "PORT": str(free_port()), "PORTAL_WORKERS": "1"}
 
 
 def launch(command: str, environment: dict[str, str]) -> subprocess.Popen[str]:
@@ -32,6 +37,14 @@ def lines_until(process: subprocess.Popen[str], last: str) -> list[str]:
     raise AssertionError(f"it ended without {last!r}: {said}")
 
 
+def manage(environment: dict[str, str], *arguments: str) -> str:
+    """Run a command as the README has it, in the portal's environment; return the last line that it printed."""
+    command = [str(CHECKOUT / ".venv/bin/python"), "manage.py", *arguments]
+    done = subprocess.run(command, cwd=CHECKOUT, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip().splitlines()[-1]
+
+
 def still_running(environment: dict[str, str]) -> list[str]:
     """Command lines of all processes that belong to this portal."""
     mark = f"PORTAL_DATA_DIR={environment['PORTAL_DATA_DIR']}".encode()
@@ -46,7 +59,4 @@ def still_running(environment: dict[str, str]) -> list[str]:
 
 
 def wait_until_gone(environment: dict[str, str], seconds: float = 20) -> None:
-    end = time.monotonic() + seconds
-    while left := still_running(environment):
-        assert time.monotonic() < end, left
-        time.sleep(0.1)
+    until(lambda: not still_running(environment), seconds, lambda: still_running(environment))

@@ -14,7 +14,7 @@ from tests.interop.agent import Agent
 from tests.interop.delivery_portal import Portal
 
 
-class Machine:
+class PodmanMachine:
     """A node's machine: its data folder, the agents that ran there, and its podman seen from beside."""
 
     def __init__(self, portal: Portal, data: Path) -> None:

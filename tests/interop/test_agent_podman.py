@@ -13,25 +13,19 @@ import pytest
 
 from tests.interop.agent import Agent
 from tests.interop.busybox import PRINTED
-from tests.interop.delivery_portal import Portal, running
-from tests.interop.podman_machine import Machine
+from tests.interop.delivery_portal import Portal
+from tests.interop.podman_machine import PodmanMachine
 
 pytestmark = pytest.mark.interop
 FOREVER = "while :; do sleep 0.1; done"
 MULTILINE = 'first line\nsecond "line" \\n\n'
 
 
-@pytest.fixture(scope="module")
-def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
-    with running(tmp_path_factory.mktemp("portal")) as portal:
-        yield portal
-
-
 @pytest.fixture
-def machine(portal: Portal, tmp_path: Path) -> Iterator[Machine]:
+def machine(portal: Portal, tmp_path: Path) -> Iterator[PodmanMachine]:
     assert shutil.which("podman"), "these tests need podman"
     assert shutil.which("crun"), "these tests need crun"
-    machine = Machine(portal, tmp_path / "node")
+    machine = PodmanMachine(portal, tmp_path / "node")
     yield machine
     machine.clear()
 
@@ -50,7 +44,7 @@ def given(portal: Portal, agent: Agent) -> str:
     return str(agent.heard("start")[0]["instance"])
 
 
-def test_a_container_runs_and_survives_its_node(portal: Portal, machine: Machine) -> None:
+def test_a_container_runs_and_survives_its_node(portal: Portal, machine: PodmanMachine) -> None:
     script = 'cat /srv/hello.txt; printf "%s|%s|%s" "$GREETING" "$PEM" "$#"; trap "exit 0" TERM; ' + FOREVER
     values = {"GREETING": "it's # fine = yes", "PEM": MULTILINE}
     command = ["/bin/busybox", "sh", "-c", script, "sh", "an argument", "another"]
@@ -85,7 +79,7 @@ def test_a_container_runs_and_survives_its_node(portal: Portal, machine: Machine
     assert again.end() == (0, "")
 
 
-def test_a_container_that_is_killed_is_started_again(portal: Portal, machine: Machine) -> None:
+def test_a_container_that_is_killed_is_started_again(portal: Portal, machine: PodmanMachine) -> None:
     script = "echo started; " + FOREVER
     portal.busybox(name="again", command=["/bin/sh", "-c", script], environment={}, restart_policy="always")
     agent = machine.start("--code", portal.code(name="again"))
@@ -114,7 +108,7 @@ def test_a_container_that_is_killed_is_started_again(portal: Portal, machine: Ma
     assert fourth.end() == (0, "")
 
 
-def test_what_failed_is_started_again_until_it_succeeds(portal: Portal, machine: Machine) -> None:
+def test_what_failed_is_started_again_until_it_succeeds(portal: Portal, machine: PodmanMachine) -> None:
     """Its files are kept from start to start, and an exit code of 0 is the end under this policy."""
     script = "echo x >> /count; wc -l < /count; [ $(wc -l < /count) = 3 ] || exit 7"
     portal.busybox(name="fails", command=["/bin/sh", "-c", script], environment={}, restart_policy="on_failure")
@@ -130,7 +124,7 @@ def test_what_failed_is_started_again_until_it_succeeds(portal: Portal, machine:
     assert agent.end() == (0, "")
 
 
-def test_restart_keeps_its_files_and_recreate_does_not(portal: Portal, machine: Machine) -> None:
+def test_restart_keeps_its_files_and_recreate_does_not(portal: Portal, machine: PodmanMachine) -> None:
     script = "echo x >> /count; wc -l < /count; " + FOREVER
     portal.busybox(name="orders", command=["/bin/sh", "-c", script], environment={}, restart_policy="never")
     agent = machine.start("--code", portal.code(name="orders"))
@@ -147,7 +141,7 @@ def test_restart_keeps_its_files_and_recreate_does_not(portal: Portal, machine: 
     assert agent.end() == (0, "")
 
 
-def test_a_command_that_is_not_there_is_said(portal: Portal, machine: Machine) -> None:
+def test_a_command_that_is_not_there_is_said(portal: Portal, machine: PodmanMachine) -> None:
     portal.busybox(name="missing", command=["/bin/nothing"], environment={}, restart_policy="always")
     agent = machine.start("--code", portal.code(name="missing"), "--restart-wait", "30")
     given(portal, agent)

@@ -13,16 +13,11 @@ from typing import Any
 import pytest
 
 from tests.interop.agent import Agent
-from tests.interop.delivery_portal import Portal, running
+from tests.interop.delivery_portal import Portal
+from tests.interop.skopeo_node import holds
 
 pytestmark = pytest.mark.interop
 NO_RUNTIME = "delivered and decrypted; this node has no container runtime"
-
-
-@pytest.fixture(scope="module")
-def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
-    with running(tmp_path_factory.mktemp("portal")) as portal:
-        yield portal
 
 
 @pytest.fixture
@@ -39,12 +34,6 @@ def agents(portal: Portal, tmp_path: Path) -> Iterator[Any]:
         if agent.process.poll() is None:
             agent.process.kill()
             agent.wait()
-
-
-def holds(folder: Path, image: list[str]) -> bool:
-    wanted = [base64.b64decode(each) for each in image]
-    paths = [(folder / hashlib.sha256(raw).hexdigest(), raw) for raw in wanted]
-    return all(path.is_file() and path.read_bytes() == raw for path, raw in paths)
 
 
 def image_folder(agent: Agent, started: dict[str, Any]) -> Path:

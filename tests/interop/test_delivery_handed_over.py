@@ -4,89 +4,33 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 import requests
 
 from tests.groups.delivery.made import ec_key
-from tests.interop.delivery_portal import Portal, free_port, running
-from tests.interop.machine import Machine, holds
+from tests.interop.delivery_portal import Portal, running
+from tests.interop.skopeo_node import SkopeoNode
+from tests.nginx import nginx
+from tests.processes import free_port, until_answers
 
 pytestmark = pytest.mark.interop
 KEY, SECRET = "DRAYAGEKEY", "for-tests-only"
-NGINX = """\
-daemon off;
-master_process off;
-pid {home}/nginx.pid;
-error_log {home}/error.log;
-events {{}}
-http {{
-    access_log off;
-    sendfile on;
-    client_body_temp_path {home}/body;
-    proxy_temp_path {home}/proxy;
-    fastcgi_temp_path {home}/fastcgi;
-    uwsgi_temp_path {home}/uwsgi;
-    scgi_temp_path {home}/scgi;
-    server {{
-        listen 127.0.0.1:{port};
-        location / {{
-            proxy_pass {portal};
-            proxy_set_header Host $http_host;
-        }}
-        location /-/blobs/ {{
-            internal;
-            alias {blobs}/;
-        }}
-    }}
-}}
-"""
-
-
-@contextmanager
-def ended(command: list[str], log: Path, **options: Any) -> Iterator[subprocess.Popen[bytes]]:
-    """A process that ends with the test."""
-    with log.open("wb") as file:
-        process = subprocess.Popen(command, stdout=file, stderr=file, **options)
-    try:
-        yield process
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
-
-
-def wait_for(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    end = time.monotonic() + 20
-    while True:
-        try:
-            requests.get(address, timeout=2)
-            return
-        except requests.ConnectionError:
-            assert process.poll() is None, log.read_text()
-            assert time.monotonic() < end, log.read_text()
-            time.sleep(0.05)
 
 
 @pytest.fixture(scope="module")
 def behind_nginx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
     """A portal behind nginx, which sends the layers."""
-    program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
-    assert program, "these tests need nginx"
     home, data, port = tmp_path_factory.mktemp("nginx"), tmp_path_factory.mktemp("portal"), free_port()
-    with running(data, f"http://127.0.0.1:{port}", PORTAL_DELIVERY="accel") as portal:
-        config = NGINX.format(home=home, port=port, portal=portal.own_url, blobs=data / "blobs")
-        (home / "nginx.conf").write_text(config)
-        with ended([program, "-p", str(home), "-c", str(home / "nginx.conf")], home / "log") as nginx:
-            wait_for(f"{portal.url}/livez", nginx, home / "log")
-            yield portal
+    with (
+        running(data, f"http://127.0.0.1:{port}", PORTAL_DELIVERY="accel") as portal,
+        nginx(home, port, portal.own_url, data / "blobs"),
+    ):
+        yield portal
 
 
 @pytest.fixture(scope="module")
@@ -106,33 +50,29 @@ def on_s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
         "AWS_ACCESS_KEY_ID": KEY,
         "AWS_SECRET_ACCESS_KEY": SECRET,
     }
-    with ended(command, data / "rclone.log", env=os.environ | {"XDG_CACHE_HOME": str(cache)}) as rclone:
-        wait_for(f"http://127.0.0.1:{port}/", rclone, data / "rclone.log")
+    log = data / "rclone.log"
+    with log.open("wb") as file:
+        rclone = subprocess.Popen(command, stdout=file, stderr=file, env=os.environ | {"XDG_CACHE_HOME": str(cache)})
+    try:
+        until_answers(f"http://127.0.0.1:{port}/", rclone, log)
         # Clients keep their bearer for hosts of the same name: the store has another one here.
         with running(data, "http://localhost:{port}", **settings) as portal:
             yield portal
-
-
-def session(portal: Portal, machine: Machine, given: dict[str, Any]) -> tuple[str, dict[str, str], dict[str, Any]]:
-    """Redeem; return the address of the largest layer, the headers that open it, and its descriptor."""
-    redeemed = requests.get(f"{portal.url}/v2/token", auth=(machine.id, given["token"]), timeout=10).json()
-    headers = {"Authorization": f"Bearer {redeemed['token']}"}
-    name, _, digest = given["image"].removeprefix(portal.host + "/").partition("@")
-    manifest = requests.get(f"{portal.url}/v2/{name}/manifests/{digest}", headers=headers, timeout=10).json()
-    layer = max(manifest["layers"], key=lambda each: each["size"])
-    return f"{portal.url}/v2/{name}/blobs/{layer['digest']}", headers, layer
+    finally:
+        rclone.terminate()
+        rclone.wait(timeout=20)
 
 
 @pytest.mark.parametrize("how", ["behind_nginx", "on_s3"])
 def test_skopeo_fetches_and_decrypts(how: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     portal = request.getfixturevalue(how)
     image = portal.group(name="way", sizes=[8_000_000, 3_000, 10])
-    machine = Machine(portal, "way", ec_key(), tmp_path / "node")
+    machine = SkopeoNode(portal, "way", ec_key(), tmp_path / "node")
 
     done = machine.copy(portal.given(node=machine.id), "image")
 
     assert done.returncode == 0, done.stderr
-    assert holds(machine.blobs("image"), image)
+    assert machine.holds("image", image)
     assert portal.grants(group="way") == [1, 1, 1]
     assert portal.ledger(group="way") == [["opened", ""]]
 
@@ -143,8 +83,8 @@ def test_hand_overs_are_counted_and_end_with_the_download(
 ) -> None:
     portal = request.getfixturevalue(how)
     portal.group(name="counted", sizes=[2_000_000])
-    machine = Machine(portal, "counted", ec_key(), tmp_path / "node")
-    address, headers, layer = session(portal, machine, portal.given(node=machine.id))
+    machine = SkopeoNode(portal, "counted", ec_key(), tmp_path / "node")
+    address, headers, layer = machine.session(portal.given(node=machine.id))
     head = requests.head(address, headers=headers, timeout=10)
     assert (head.status_code, int(head.headers["Content-Length"])) == (200, layer["size"])
     assert head.headers["Docker-Content-Digest"] == layer["digest"]
@@ -181,8 +121,8 @@ def test_nginx_gives_nothing_to_whoever_asks_itself(behind_nginx: Portal, tmp_pa
 
 def test_a_signed_address_is_short_and_only_for_its_blob(on_s3: Portal, tmp_path: Path) -> None:
     on_s3.group(name="signed", sizes=[100_000])
-    machine = Machine(on_s3, "signed", ec_key(), tmp_path / "node")
-    address, headers, _ = session(on_s3, machine, on_s3.given(node=machine.id))
+    machine = SkopeoNode(on_s3, "signed", ec_key(), tmp_path / "node")
+    address, headers, _ = machine.session(on_s3.given(node=machine.id))
     answer = requests.get(address, headers=headers, timeout=10, allow_redirects=False)
     assert answer.status_code == 307
     assert answer.headers["Cache-Control"] == "private, no-store"

@@ -9,7 +9,6 @@ import json
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,26 +19,20 @@ from urllib3.exceptions import ProtocolError
 from tests.fakes.images import make_layer
 from tests.groups.delivery.made import ec_key, private_pem, rsa_key
 from tests.interop.busybox import PRINTED
-from tests.interop.delivery_portal import Portal, running
-from tests.interop.machine import Machine, holds
+from tests.interop.delivery_portal import Portal
+from tests.interop.skopeo_node import SkopeoNode
 
 pytestmark = pytest.mark.interop
-
-
-@pytest.fixture(scope="module")
-def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
-    with running(tmp_path_factory.mktemp("portal")) as portal:
-        yield portal
 
 
 @pytest.mark.parametrize("kind", ["ec", "rsa"])
 def test_skopeo_fetches_and_decrypts(portal: Portal, tmp_path: Path, kind: str) -> None:
     image = portal.group(name=f"way-{kind}", sizes=[20_000_000, 3_000_000, 10])
-    machine = Machine(portal, kind, ec_key() if kind == "ec" else rsa_key(), tmp_path / "node")
+    machine = SkopeoNode(portal, kind, ec_key() if kind == "ec" else rsa_key(), tmp_path / "node")
     given = portal.given(node=machine.id)
     done = machine.copy(given, "image")
     assert done.returncode == 0, done.stderr
-    assert holds(machine.blobs("image"), image)
+    assert machine.holds("image", image)
     manifest = json.loads(machine.blobs("image")["manifest.json"])
     assert [layer["mediaType"] for layer in manifest["layers"]] == ["application/vnd.oci.image.layer.v1.tar+gzip"] * 3
     assert portal.ledger(group=f"way-{kind}") == [["opened", ""]]
@@ -48,7 +41,7 @@ def test_skopeo_fetches_and_decrypts(portal: Portal, tmp_path: Path, kind: str) 
     # Within the minute the token still opens the same session, which has no layer left to give; then not even that.
     again = machine.copy(given, "again")
     assert again.returncode != 0
-    assert not holds(machine.blobs("again"), image) if (machine.folder / "again").exists() else True
+    assert not machine.holds("again", image)
     refused = portal.ledger(group=f"way-{kind}")[2:]
     assert refused
     assert {tuple(row) for row in refused} == {("refused", "layer_again")}
@@ -59,7 +52,7 @@ def test_buildah_decrypts_and_runs_what_was_fetched_by_digest(portal: Portal, tm
     """It takes no decryption key together with a digest; so what was fetched by digest is decrypted from a layout."""
     assert shutil.which("buildah"), "this test needs buildah"
     portal.busybox(name="buildah", command=["/bin/sh"], environment={}, restart_policy="never")
-    machine = Machine(portal, "buildah", ec_key(), tmp_path / "node")
+    machine = SkopeoNode(portal, "buildah", ec_key(), tmp_path / "node")
     given = portal.given(node=machine.id)
     fetched = machine.fetch(given, "layout")
     assert fetched.returncode == 0, fetched.stderr
@@ -101,7 +94,7 @@ def test_skopeo_opens_what_was_compressed_here(portal: Portal, tmp_path: Path) -
     tars = [gzip.decompress(make_layer({f"file-{number}": each})) for number, each in enumerate(contents)]
     kept = portal.pulled_group(name="squeezed", plain=[base64.b64encode(tar).decode() for tar in tars])
     assert kept == "application/vnd.oci.image.layer.v1.tar+zstd"
-    machine = Machine(portal, "squeezed", ec_key(), tmp_path / "node")
+    machine = SkopeoNode(portal, "squeezed", ec_key(), tmp_path / "node")
 
     done = machine.copy(portal.given(node=machine.id), "image")
 
@@ -119,7 +112,7 @@ def test_skopeo_opens_what_was_compressed_here(portal: Portal, tmp_path: Path) -
 
 def test_a_session_that_was_delivered_is_not_opened_again(portal: Portal, tmp_path: Path) -> None:
     portal.group(name="over", sizes=[1000])
-    machine = Machine(portal, "over", ec_key(), tmp_path / "node")
+    machine = SkopeoNode(portal, "over", ec_key(), tmp_path / "node")
     given = portal.given(node=machine.id)
     assert machine.copy(given, "image").returncode == 0
     portal.revoke(group="over")
@@ -129,43 +122,38 @@ def test_a_session_that_was_delivered_is_not_opened_again(portal: Portal, tmp_pa
 
 def test_another_node_gets_nothing_and_spoils_nothing(portal: Portal, tmp_path: Path) -> None:
     image = portal.group(name="theirs", sizes=[1_000_000])
-    machine = Machine(portal, "owner", ec_key(), tmp_path / "owner")
-    thief = Machine(portal, "thief", ec_key(), tmp_path / "thief")
+    machine = SkopeoNode(portal, "owner", ec_key(), tmp_path / "owner")
+    thief = SkopeoNode(portal, "thief", ec_key(), tmp_path / "thief")
     given = portal.given(node=machine.id)
     assert thief.copy(given, "image").returncode != 0
     assert portal.ledger(group="theirs") == [["refused", "other_node"]]
     assert machine.copy(given, "image").returncode == 0
-    assert holds(machine.blobs("image"), image)
+    assert machine.holds("image", image)
 
 
 def test_the_wrong_key_opens_nothing(portal: Portal, tmp_path: Path) -> None:
     image = portal.group(name="locked", sizes=[1_000_000])
-    machine = Machine(portal, "locked", ec_key(), tmp_path / "node")
+    machine = SkopeoNode(portal, "locked", ec_key(), tmp_path / "node")
     wrong = tmp_path / "wrong.key"
     wrong.write_bytes(private_pem(ec_key()))
     done = machine.copy(portal.given(node=machine.id), "image", key_file=wrong)
     assert done.returncode != 0
-    assert not holds(machine.blobs("image"), image)
+    assert not machine.holds("image", image)
 
 
 def test_tampered_ciphertext_is_refused(portal: Portal, tmp_path: Path) -> None:
     image = portal.group(name="tampered", sizes=[1_000_000, 10])
     portal.tamper(group="tampered")
-    machine = Machine(portal, "tampered", ec_key(), tmp_path / "node")
+    machine = SkopeoNode(portal, "tampered", ec_key(), tmp_path / "node")
     done = machine.copy(portal.given(node=machine.id), "image")
     assert done.returncode != 0
-    assert not holds(machine.blobs("image"), image)
+    assert not machine.holds("image", image)
 
 
 def test_revoking_in_mid_download_ends_it(portal: Portal, tmp_path: Path) -> None:
     portal.group(name="revoked", sizes=[40_000_000])
-    machine = Machine(portal, "revoked", ec_key(), tmp_path / "node")
-    given = portal.given(node=machine.id)
-    bearer = requests.get(f"{portal.url}/v2/token", auth=(machine.id, given["token"]), timeout=10).json()["token"]
-    name, _, digest = given["image"].removeprefix(portal.host + "/").partition("@")
-    headers = {"Authorization": f"Bearer {bearer}"}
-    manifest = requests.get(f"{portal.url}/v2/{name}/manifests/{digest}", headers=headers, timeout=10).json()
-    blob = f"{portal.url}/v2/{name}/blobs/{manifest['layers'][0]['digest']}"
+    machine = SkopeoNode(portal, "revoked", ec_key(), tmp_path / "node")
+    blob, headers, _ = machine.session(portal.given(node=machine.id))
     with requests.get(blob, headers=headers, stream=True, timeout=10) as response:
         response.raw.read(64 * 1024)
         portal.revoke(group="revoked")
@@ -178,13 +166,8 @@ def test_revoking_in_mid_download_ends_it(portal: Portal, tmp_path: Path) -> Non
 
 def test_a_cut_transfer_is_resumed(portal: Portal, tmp_path: Path) -> None:
     portal.group(name="resumed", sizes=[30_000_000])
-    machine = Machine(portal, "resumed", ec_key(), tmp_path / "node")
-    given = portal.given(node=machine.id)
-    bearer = requests.get(f"{portal.url}/v2/token", auth=(machine.id, given["token"]), timeout=10).json()["token"]
-    name, _, digest = given["image"].removeprefix(portal.host + "/").partition("@")
-    headers = {"Authorization": f"Bearer {bearer}"}
-    layer = requests.get(f"{portal.url}/v2/{name}/manifests/{digest}", headers=headers, timeout=10).json()["layers"][0]
-    blob = f"{portal.url}/v2/{name}/blobs/{layer['digest']}"
+    machine = SkopeoNode(portal, "resumed", ec_key(), tmp_path / "node")
+    blob, headers, layer = machine.session(portal.given(node=machine.id))
     with requests.get(blob, headers=headers, stream=True, timeout=10) as response:
         got = next(response.iter_content(2_000_000))
     rest = requests.get(blob, headers=headers | {"Range": f"bytes={len(got)}-"}, timeout=30)

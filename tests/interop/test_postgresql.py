@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from portal.env import CHECKOUT
-from tests.postgresql import postgresql
+from tests.postgresql import Postgres
 
 pytestmark = pytest.mark.interop
 TESTS = [
@@ -24,11 +24,11 @@ TESTS = [
 
 
 def test_nodes_and_tokens_on_postgresql() -> None:
-    with postgresql() as address:
+    with Postgres() as postgres:
         done = subprocess.run(
             [sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", *TESTS],
             cwd=CHECKOUT,
-            env=os.environ | {"TEST_DATABASE_URL": address},
+            env=os.environ | {"TEST_DATABASE_URL": postgres.url},
             capture_output=True,
             text=True,
             timeout=280,

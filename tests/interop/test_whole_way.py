@@ -3,32 +3,26 @@ skopeo with a node's key, byte for byte, and to podman, which runs it."""
 
 from __future__ import annotations
 
-import base64
-import json
 import os
 import re
 import shutil
 import subprocess
-import time
-import uuid
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
-from cryptography.hazmat.primitives.asymmetric import ec
-from joserfc import jwt
-from joserfc.jwk import ECKey
 
 from groups.agent import podman_form
-from portal.env import CHECKOUT
 from tests.conftest import PASSWORD
 from tests.fakes.images import build_image
-from tests.groups.delivery.made import private_pem, public_pem
+from tests.groups.delivery.made import private_pem
 from tests.interop.busybox import PRINTED, busybox_layers
 from tests.interop.docker_registry import DockerRegistry, write_layout
-from tests.interop.launching import launch, lines_until
+from tests.interop.launching import launch, lines_until, manage
+from tests.interop.polling_node import PollingNode
+from tests.interop.skopeo_node import skopeo_copy
+from tests.processes import until
 
 pytestmark = pytest.mark.interop
 
@@ -60,43 +54,6 @@ class Browser:
         )
         assert answer.ok, f"{path}: {answer.status_code} {re.findall(r'_error[^>]*>(.*?)<', answer.text, re.S)}"
         return answer
-
-
-class Machine:
-    """A node written by hand from the blueprint's contract: its key, signed polls."""
-
-    def __init__(self, address: str, code: str) -> None:
-        self.address = address
-        self.key = ec.generate_private_key(ec.SECP256R1())
-        joined = requests.post(
-            f"{address}/node/v1/enrol",
-            json={"code": code, "name": "machine", "public_key": public_pem(self.key)},
-            timeout=20,
-        )
-        joined.raise_for_status()
-        self.id = joined.json()["node_id"]
-
-    def poll(self, *instances: dict[str, Any]) -> dict[str, Any]:
-        claims: dict[str, Any] = {"iss": self.id, "sub": self.id, "aud": self.address, "jti": uuid.uuid4().hex}
-        claims["exp"] = int(time.time()) + 50
-        bearer = jwt.encode({"alg": "ES256"}, claims, ECKey.import_key(private_pem(self.key)))
-        answer = requests.post(
-            f"{self.address}/node/v1/poll",
-            headers={"Authorization": f"Bearer {bearer}"},
-            json={"capacity": {"cpu": 4, "memory_mb": 8192, "gpu": ""}, "instances": list(instances)},
-            timeout=20,
-        )
-        answer.raise_for_status()
-        told: dict[str, Any] = answer.json()
-        return told
-
-
-def until(condition: Callable[[], Any], seconds: float = 60) -> Any:
-    end = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.2)
-    return found
 
 
 def run_with_podman(image: Path, folder: Path) -> bytes:
@@ -132,13 +89,7 @@ def test_from_a_private_registry_to_a_node(
     lines_until(started[0], "Ctrl-C")
     address = f"http://localhost:{environment['PORT']}"
 
-    def manage(*arguments: str) -> str:
-        command = [str(CHECKOUT / ".venv/bin/python"), "manage.py", *arguments]
-        done = subprocess.run(command, cwd=CHECKOUT, env=environment, capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
-        return done.stdout.strip().splitlines()[-1]
-
-    manage("create_organization", "acme", "--owner", MEMBER, "--password", PASSWORD)
+    manage(environment, "create_organization", "acme", "--owner", MEMBER, "--password", PASSWORD)
 
     # A member signs in, adds a credential, creates a group and watches it.
     alice = Browser(address)
@@ -179,7 +130,7 @@ def test_from_a_private_registry_to_a_node(
     assert docker_registry.password not in page()
 
     # A node joins, the group starts, the node is handed digest and token.
-    machine = Machine(address, manage("create_enrolment", "machine"))
+    machine = PollingNode(address, manage(environment, "create_enrolment", "machine"))
     alice.post(f"{groups}app/start/", f"{groups}app/")
     given = until(lambda: machine.poll()["start"])[0]
     assert given["command"] == ["serve", "--port", "80"]
@@ -188,14 +139,10 @@ def test_from_a_private_registry_to_a_node(
 
     # Stock skopeo pulls and decrypts.
     (tmp_path / "node.key").write_bytes(private_pem(machine.key))
-    auth = base64.b64encode(f"{machine.id}:{given['token']}".encode()).decode()
-    (tmp_path / "auth.json").write_text(json.dumps({"auths": {f"localhost:{environment['PORT']}": {"auth": auth}}}))
 
     def copy(into: str) -> subprocess.CompletedProcess[str]:
-        command = ["skopeo", "--insecure-policy", "copy", "--src-tls-verify=false"]
-        command += ["--src-authfile", str(tmp_path / "auth.json"), "--decryption-key", str(tmp_path / "node.key")]
-        command += [f"docker://{given['image']}", f"dir:{tmp_path / into}"]
-        return subprocess.run(command, capture_output=True, text=True, timeout=120)
+        options = ("--decryption-key", str(tmp_path / "node.key"))
+        return skopeo_copy(given, machine.id, f"dir:{tmp_path / into}", tmp_path / "auth.json", *options)
 
     done = copy("pulled")
     assert done.returncode == 0, done.stderr

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +19,7 @@ from portal import services
 from portal.env import CHECKOUT
 from portal.processes import session_members
 from registries.models import Credential
+from tests import processes
 from tests.fakes.images import make_layer
 from tests.fakes.registry import FakeRegistry
 from tests.groups.pulls import SECRET, USER, decrypted, make_credential, make_group
@@ -29,22 +29,7 @@ pytestmark = [pytest.mark.interop, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture
-def redis() -> Iterator[None]:
-    """The embedded Redis, where this process and its workers look for it."""
-    child = services.embedded_redis()
-    assert child is not None
-    with (settings.PORTAL_DATA_DIR / "redis.log").open("wb") as log:
-        process = subprocess.Popen(child.command, stdout=log, stderr=log)
-    try:
-        services.wait_for_redis()
-        yield
-    finally:
-        process.terminate()
-        process.wait()
-
-
-@pytest.fixture
-def worker(redis: None, blobs: Path) -> Callable[[], Any]:
+def worker(redis: Any, blobs: Path) -> Callable[[], Any]:
     """Start a worker on this test's database and blobs: `with worker() as process`."""
 
     @contextmanager
@@ -69,12 +54,9 @@ def worker(redis: None, blobs: Path) -> Callable[[], Any]:
     return start
 
 
-def until(what: Callable[[], Any], seconds: float = 30.0) -> None:
+def until(what: Callable[[], Any]) -> None:
     """Wait for what other processes do."""
-    end = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < end, Path(settings.PORTAL_DATA_DIR / "worker.log").read_text()
-        time.sleep(0.05)
+    processes.until(what, 30, (settings.PORTAL_DATA_DIR / "worker.log").read_text)
 
 
 def test_a_worker_hands_its_pull_over_and_the_next_one_ends_it(worker: Any, project: Any) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -20,13 +19,6 @@ from tests.groups.pulls import SECRET, make_credential
 
 PAGE = "/o/acme/settings/activity/"
 GROUPS = "/o/acme/default/groups/"
-
-
-@pytest.fixture
-def browser(bob: Any, as_user: Any) -> Client:
-    """A member's."""
-    client: Client = as_user(bob)
-    return client
 
 
 def told() -> list[tuple[str, str, str]]:

@@ -25,11 +25,6 @@ DELETED = {"account/emailaddress", "mfa/authenticator", "axes/accessattempt"}
 PEOPLE = ("operator", "support", "staff", "member")
 
 
-@pytest.fixture(autouse=True)
-def _quick_passwords(settings: Any) -> None:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-
-
 @pytest.fixture
 def rows(acme: Any, alice: Any) -> Rows:
     return make_rows(acme, alice)

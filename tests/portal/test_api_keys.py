@@ -10,7 +10,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from portal import api_keys
+from portal import api_keys, key_views
 from portal.api_keys import KeyRefused, create_key, recognise, revoke, rotate
 from portal.models import Activity, ApiKey
 
@@ -111,6 +111,17 @@ def test_the_page_shows_a_new_key_once(acme: Any, alice: Any, as_user: Any) -> N
     verbs = list(Activity.objects.order_by("id").values_list("verb", "target"))
     assert verbs == [("key.created", "deploy"), ("key.rotated", "deploy"), ("key.revoked", "deploy")]
     assert key[0] not in str(list(Activity.objects.values()))
+
+
+def test_a_key_that_works_is_listed_however_many_ended_since(
+    acme: Any, alice: Any, as_user: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(key_views, "MOST_ENDED_SHOWN", 1)
+    create_key(organization_id=acme.pk, name="kept", scope="read")
+    for name in ("older", "newer"):
+        revoke(create_key(organization_id=acme.pk, name=name, scope="read")[0])
+
+    assert [row.name for row in as_user(alice).get(PAGE).context["keys"]] == ["kept", "newer"]
 
 
 @pytest.mark.parametrize("values", [{"name": ""}, {"name": "a\u202eb"}, {"scope": "admin"}, {"days": "7000"}])

@@ -16,13 +16,6 @@ ASKS = {"Accept-Encoding": "gzip, br"}
 PAGE = "/o/acme/settings/activity/"
 
 
-@pytest.fixture
-def browser(bob: Any, as_user: Any) -> Client:
-    """A member's."""
-    client: Client = as_user(bob)
-    return client
-
-
 def test_a_page_is_compressed_where_the_browser_asks(browser: Client) -> None:
     plain, packed = browser.get(PAGE), browser.get(PAGE, headers=ASKS)
 

@@ -53,12 +53,6 @@ def answer(person: Any, talk: SupportRequest, text: str, *, to: str = "solved") 
 
 
 @pytest.fixture
-def browser(bob: Any, as_user: Any) -> Any:
-    """A member's."""
-    return as_user(bob)
-
-
-@pytest.fixture
 def talk(acme: Any, bob: Any) -> SupportRequest:
     """What bob asked."""
     return conversations.ask(organization=acme, user=bob, kind="other", message="Why?")

@@ -13,25 +13,12 @@ from groups.models import ContainerGroup, Image
 from portal.admin.sizes import SizeField
 from portal.models import Activity, Organization
 from registries.models import Credential
+from tests.admin_rows import act
 from tests.groups.pulls import make_credential, make_group
 
 ORGANIZATIONS = "/admin/portal/organization/"
 IMAGES = "/admin/groups/image/"
 IMAGE = "registry.example.com/team/app:1"
-
-
-@pytest.fixture
-def operator(olga: Any, as_user: Any) -> Client:
-    return as_user(olga)
-
-
-@pytest.fixture
-def support(sam: Any, as_user: Any) -> Client:
-    return as_user(sam)
-
-
-def act(action: str, row: Any, **more: str) -> dict[str, Any]:
-    return {"action": action, "_selected_action": [str(row.pk)], **more}
 
 
 def deeds() -> list[tuple[str, str, str, str]]:

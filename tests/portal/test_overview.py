@@ -18,13 +18,6 @@ IMAGE = "registry.example.com/team/app:1.0"
 HTMX = {"HX-Request": "true"}
 
 
-@pytest.fixture
-def browser(bob: Any, as_user: Any) -> Client:
-    """A member's."""
-    client: Client = as_user(bob)
-    return client
-
-
 @pytest.fixture(autouse=True)
 def _no_redis(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("groups.wakeups._enqueue", lambda *job: None)

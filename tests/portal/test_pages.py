@@ -13,12 +13,6 @@ from portal.actions import create_organization
 SUPPORT = "/o/acme/support/"
 
 
-@pytest.fixture
-def browser(bob: Any, as_user: Any) -> Any:
-    """A member's."""
-    return as_user(bob)
-
-
 class TestHome:
     def test_signed_out(self, db: None) -> None:
         assert Client().get("/")["Location"].startswith("/accounts/login/")

@@ -6,13 +6,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from portal.processes import Child, Supervisor, session_members
+from tests.processes import until
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(600)"]
 # Leaves the process group, as an RQ work-horse does, and ignores being asked to go.
@@ -38,13 +38,6 @@ def supervisor(tmp_path: Path, said: list[str], monkeypatch: pytest.MonkeyPatch)
     made.stop()
 
 
-def wait(condition: Callable[[], bool], seconds: float = 10) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.02)
-
-
 def is_gone(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
@@ -54,7 +47,7 @@ def is_gone(pid: int) -> bool:
 
 def test_output_goes_to_a_private_log(supervisor: Supervisor) -> None:
     child = supervisor.start(Child("teller", [sys.executable, "-c", "print('hello')"]))
-    wait(lambda: not child.is_alive)
+    until(lambda: not child.is_alive)
     assert supervisor.log(child).read_text() == "hello\n"
     assert supervisor.log(child).stat().st_mode & 0o777 == 0o600
 
@@ -64,13 +57,13 @@ def test_a_dead_child_is_started_again(supervisor: Supervisor, said: list[str]) 
     assert child.process
     first = child.process.pid
     os.kill(first, signal.SIGKILL)
-    wait(lambda: not child.is_alive)
+    until(lambda: not child.is_alive)
 
     def is_back() -> bool:
         supervisor.tend()
         return child.is_alive
 
-    wait(is_back)
+    until(is_back)
     assert child.process.pid != first
     assert "sleeper ended (-9)" in said[0]
 
@@ -79,10 +72,10 @@ def test_stop_ends_what_left_its_group_and_ignores_signals(supervisor: Superviso
     child = supervisor.start(Child("stubborn", [sys.executable, "-c", STUBBORN]))
     assert child.process
     session = child.process.pid
-    wait(lambda: len(session_members(session)) == 2)
+    until(lambda: len(session_members(session)) == 2)
     pids = session_members(session)
     supervisor.stop()
-    wait(lambda: all(is_gone(pid) for pid in pids))
+    until(lambda: all(is_gone(pid) for pid in pids))
 
 
 def test_children_end_when_the_parent_is_killed(tmp_path: Path) -> None:
@@ -96,4 +89,4 @@ def test_children_end_when_the_parent_is_killed(tmp_path: Path) -> None:
     pid = int(parent.stdout.readline())
     parent.kill()
     parent.communicate()
-    wait(lambda: is_gone(pid))
+    until(lambda: is_gone(pid))

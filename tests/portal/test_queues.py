@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
 import uuid
-from collections.abc import Iterator
 from typing import Any
 
 import django_rq
@@ -15,7 +13,7 @@ from redis import Redis
 from rq import Queue
 from rq.serializers import JSONSerializer
 
-from portal import queues, services
+from portal import queues
 
 SECRET = "canary-redis-3b"  # pragma: allowlist secret
 ARGUMENTS = {"queue_index": 0, "scheduler_index": 0, "connection_index": 0}
@@ -23,21 +21,12 @@ HOME = "/admin/rq/"
 
 
 @pytest.fixture
-def redis(settings: Any) -> Iterator[None]:
-    """The embedded Redis, as `up` starts it, but with a password to hide."""
-    child = services.embedded_redis()
-    assert child is not None
-    process = subprocess.Popen(child.command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        services.wait_for_redis()
-        url = settings.ENV.redis_url
-        Redis.from_url(url).config_set("requirepass", SECRET)
-        with_password = url.replace("unix://", f"unix://:{SECRET}@")
-        settings.RQ_QUEUES = {name: queue | {"URL": with_password} for name, queue in settings.RQ_QUEUES.items()}
-        yield
-    finally:
-        process.terminate()
-        process.wait()
+def redis(redis: Any, settings: Any) -> None:
+    """With a password to hide."""
+    url = settings.ENV.redis_url
+    Redis.from_url(url).config_set("requirepass", SECRET)
+    with_password = url.replace("unix://", f"unix://:{SECRET}@")
+    settings.RQ_QUEUES = {name: queue | {"URL": with_password} for name, queue in settings.RQ_QUEUES.items()}
 
 
 def addresses() -> list[str]:

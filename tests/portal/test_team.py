@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-import threading
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from portal import actions
 from portal.models import Activity, Invitation, Membership, Role, User
+from tests.at_once import at_once
 from tests.conftest import PASSWORD
 
 MEMBERS = "/o/acme/settings/members/"
@@ -228,23 +229,10 @@ class TestRoles:
 def test_two_owners_who_go_at_once_leave_one(acme: Any, alice: Any, bob: Any) -> None:
     Membership.objects.filter(user=bob).update(role=Role.OWNER)
     rows = list(acme.memberships.filter(role=Role.OWNER))
-    together, refused = threading.Barrier(len(rows)), []
 
-    def go(row: Membership) -> None:
-        try:
-            together.wait()
-            actions.remove(row)
-        except actions.LastOwner:
-            refused.append(row.pk)
-        finally:
-            connection.close()
+    done = at_once(*(partial(actions.remove, row) for row in rows))
 
-    threads = [threading.Thread(target=go, args=(row,)) for row in rows]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
+    refused = [each for each in done if isinstance(each, actions.LastOwner)]
     assert acme.memberships.filter(role=Role.OWNER).count() == 1
     assert len(refused) == 1
 

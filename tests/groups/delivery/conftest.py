@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.core.cache import caches
+from django.test import Client
 
 # Imported where they are needed: Django is not set up yet when this file is read.
 if TYPE_CHECKING:
@@ -60,3 +61,19 @@ def given(group: Any, node: NodeInHand) -> dict[str, Any]:
     from tests.groups.delivery.made import started
 
     return started(group, node)
+
+
+@pytest.fixture
+def bearer(node: NodeInHand, given: dict[str, Any]) -> dict[str, str]:
+    return node.bearer(given["token"])
+
+
+@pytest.fixture
+def manifest(client: Client, given: dict[str, Any], bearer: dict[str, str]) -> Any:
+    return client.get(f"/v2/acme/default/app/manifests/{given['image'].partition('@')[2]}", headers=bearer)
+
+
+@pytest.fixture
+def layers(manifest: Any) -> list[str]:
+    """Digests of the ciphertexts."""
+    return [layer["digest"] for layer in manifest.json()["layers"]]

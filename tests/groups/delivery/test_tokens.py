@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import logging
 from datetime import timedelta
-from threading import Barrier, Thread
+from functools import partial
 from typing import Any
 
 import pytest
-from django.db import connection
 from django.db.models import F
 from django.test import Client
 from django.utils import timezone
@@ -18,6 +17,7 @@ from groups.actions import stop
 from groups.delivery import ledger
 from groups.delivery.tokens import Ended, TokenRefused, end, redeem
 from groups.models import ContainerGroup, NodeToken, Redemption
+from tests.at_once import at_once
 from tests.groups.delivery.made import NodeInHand
 
 
@@ -170,40 +170,14 @@ def test_refusals_do_not_fill_the_table(node: NodeInHand, given: dict[str, Any])
     assert Redemption.objects.count() == ledger.MOST_A_MINUTE + 1
 
 
-@pytest.fixture
-def at_once() -> Any:
-    """Run one function in many threads, which start together; return what each came to."""
-
-    def run(count: int, function: Any) -> list[Any]:
-        barrier, results = Barrier(count), []
-
-        def one(number: int) -> None:
-            try:
-                barrier.wait()
-                results.append(function(number))
-            except Exception as error:
-                results.append(error)
-            finally:
-                connection.close()
-
-        threads = [Thread(target=one, args=(number,)) for number in range(count)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        return results
-
-    return run
-
-
 @pytest.mark.django_db(transaction=True)
 def test_of_many_nodes_at_once_the_right_one_opens_one_session(
-    node: NodeInHand, other_node: NodeInHand, given: dict[str, Any], at_once: Any
+    node: NodeInHand, other_node: NodeInHand, given: dict[str, Any]
 ) -> None:
     def present(number: int) -> str:
         return redeem(given["token"], str((node if number % 2 else other_node).row.pk), "192.0.2.1").bearer
 
-    results = at_once(24, present)
+    results = at_once(*(partial(present, number) for number in range(24)))
     assert len({result for result in results if isinstance(result, str)}) == 1
     assert sum(isinstance(result, TokenRefused) for result in results) == 12
     assert sorted(rows()) == [("opened", "")] + [("refused", "other_node")] * 12 + [("repeated", "")] * 11
@@ -211,10 +185,10 @@ def test_of_many_nodes_at_once_the_right_one_opens_one_session(
 
 @pytest.mark.django_db(transaction=True)
 def test_of_many_redemptions_at_once_one_opens_the_session(
-    node: NodeInHand, given: dict[str, Any], at_once: Any, monkeypatch: pytest.MonkeyPatch
+    node: NodeInHand, given: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("groups.delivery.tokens.REPEAT_WINDOW", timedelta(0))
-    results = at_once(30, lambda _: redeem(given["token"], str(node.row.pk), None).bearer)
+    results = at_once(*[lambda: redeem(given["token"], str(node.row.pk), None).bearer] * 30)
     assert sum(isinstance(result, str) for result in results) == 1
     assert sum(isinstance(result, TokenRefused) for result in results) == 29
     assert sorted(rows()) == [("opened", "")] + [("refused", "replayed")] * 29

@@ -2,53 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
-from django.utils import timezone
 
-from groups.actions import delete
 from groups.delivery import transfer
-from groups.delivery.tokens import Ended, end
-from groups.failures import StoreFailed
-from groups.models import Image, LayerDelivery, NodeToken, Redemption
-from groups.states import move
+from groups.models import Image, LayerDelivery, NodeToken
 from portal.models import Organization
-from tests.groups.delivery.made import NodeInHand, Source, blob_of, digest_of, make_source, store_image
-
-NAME = "/v2/acme/default/app"
-
-
-def body(response: Any) -> bytes:
-    return b"".join(response.streaming_content) if response.streaming else bytes(response.content)
-
-
-def cut(response: Any) -> None:
-    """Go away in the middle of it, as far as it came."""
-    next(response._iterator, None)  # the test client's own wrapper, which leaves the database connection open
-    response._iterator.close()
-
-
-@pytest.fixture
-def bearer(node: NodeInHand, given: dict[str, Any]) -> dict[str, str]:
-    return node.bearer(given["token"])
-
-
-@pytest.fixture
-def manifest(client: Client, given: dict[str, Any], bearer: dict[str, str]) -> Any:
-    return client.get(f"{NAME}/manifests/{given['image'].partition('@')[2]}", headers=bearer)
-
-
-@pytest.fixture
-def layers(manifest: Any) -> list[str]:
-    """Digests of the ciphertexts."""
-    return [layer["digest"] for layer in manifest.json()["layers"]]
-
-
-def refusals() -> list[str]:
-    return list(Redemption.objects.filter(outcome="refused").order_by("pk").values_list("reason", flat=True))
+from tests.groups.delivery.asking import NAME, body, over, refusals
+from tests.groups.delivery.made import NodeInHand, Source, blob_of, make_source, store_image
 
 
 def test_whoever_comes_first_is_sent_to_the_token_endpoint(client: Client, db: None) -> None:
@@ -84,141 +47,6 @@ def test_an_image_is_fetched_with_its_session(
     assert [each.sent_whole for each in token.layer_deliveries.all()] == [1, 1, 1]
     assert sum(each.sent_bytes for each in token.layer_deliveries.all()) == sum(len(raw) for _, raw in source.layers)
     assert refusals() == []
-
-
-def test_a_layer_is_sent_whole_once(client: Client, bearer: dict[str, str], layers: list[str]) -> None:
-    body(client.get(f"{NAME}/blobs/{layers[0]}", headers=bearer))
-    for headers in (bearer, bearer | {"Range": "bytes=0-"}, bearer | {"Range": "bytes=0-5"}):
-        again = client.get(f"{NAME}/blobs/{layers[0]}", headers=headers)
-        assert (again.status_code, again.json()["errors"][0]["code"]) == (403, "DENIED")
-    assert body(client.get(f"{NAME}/blobs/{layers[1]}", headers=bearer))
-    assert refusals() == ["layer_again"] * 3
-
-
-def test_a_layer_that_is_listed_twice_is_sent_twice(
-    client: Client, bearer: dict[str, str], image: Image, layers: list[str]
-) -> None:
-    image.layers.filter(position=2).update(blob=image.layers.get(position=0).blob)
-    got = [client.get(f"{NAME}/blobs/{layers[0]}", headers=bearer) for _ in range(3)]
-    assert [response.status_code for response in got[:2]] == [200, 200]
-    assert body(got[0]) == body(got[1])
-    with pytest.raises(transfer.TransferStopped):  # it began beside the others, and does not get the end
-        body(got[2])
-    assert client.get(f"{NAME}/blobs/{layers[0]}", headers=bearer).status_code == 403
-
-
-def test_of_many_that_fetch_a_layer_at_once_one_gets_its_end(
-    client: Client, bearer: dict[str, str], layers: list[str]
-) -> None:
-    under_way = [client.get(f"{NAME}/blobs/{layers[1]}", headers=bearer) for _ in range(5)]
-    whole = 0
-    for response in under_way:
-        try:
-            body(response)
-            whole += 1
-        except transfer.TransferStopped:
-            continue
-    assert whole == 1
-    assert LayerDelivery.objects.get(digest=layers[1]).sent_whole == 1
-
-
-def test_a_broken_transfer_is_resumed(
-    client: Client, bearer: dict[str, str], layers: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(transfer, "PIECE", 64 * 1024)
-    broken = client.get(f"{NAME}/blobs/{layers[1]}", headers=bearer)
-    size = int(broken["Content-Length"])
-    start = next(iter(broken))
-    cut(broken)
-    assert LayerDelivery.objects.get().sent_whole == 0
-    rest = client.get(
-        f"{NAME}/blobs/{layers[1]}",
-        headers=bearer | {"Range": f"bytes={len(start)}-", "If-Range": f'"{layers[1]}"'},
-    )
-    assert rest.status_code == 206
-    assert rest["Content-Range"] == f"bytes {len(start)}-{size - 1}/{size}"
-    assert digest_of(start + body(rest)) == layers[1]
-    assert LayerDelivery.objects.get().sent_whole == 1
-    assert client.get(f"{NAME}/blobs/{layers[1]}", headers=bearer).status_code == 403
-
-
-def test_a_client_that_was_cut_at_the_end_may_resume_but_not_for_ever(
-    client: Client, bearer: dict[str, str], layers: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(transfer, "PIECE", 64 * 1024)
-    body(client.get(f"{NAME}/blobs/{layers[1]}", headers=bearer))
-    statuses = []
-    for _ in range(4):
-        response = client.get(f"{NAME}/blobs/{layers[1]}", headers=bearer | {"Range": "bytes=1-"})
-        statuses.append(response.status_code)
-        body(response)
-    assert statuses == [206, 206, 403, 403]
-
-
-@pytest.mark.parametrize("asked", ["bytes=0-{}", "bytes=1-", "bytes=2-{}"])
-def test_transfers_side_by_side_keep_to_the_bound(
-    client: Client, bearer: dict[str, str], layers: list[str], monkeypatch: pytest.MonkeyPatch, asked: str
-) -> None:
-    monkeypatch.setattr(transfer, "PIECE", 64 * 1024)
-    address = f"{NAME}/blobs/{layers[1]}"
-    size = int(client.head(address, headers=bearer)["Content-Length"])
-    asking = bearer | {"Range": asked.format(size - 2)}
-
-    under_way = [client.get(address, headers=asking) for _ in range(10)]
-
-    sent = [body(response) for response in under_way if response.status_code == 206]
-    assert [response.status_code for response in under_way] == [206] * 3 + [403] * 7
-    assert LayerDelivery.objects.get().sent_bytes == sum(map(len, sent)) <= 3 * size
-
-
-def test_what_was_not_sent_may_be_asked_for_again(
-    client: Client, bearer: dict[str, str], layers: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(transfer, "PIECE", 1024)
-    address = f"{NAME}/blobs/{layers[1]}"
-    for tries in range(1, 21):
-        cut(client.get(address, headers=bearer))
-        assert LayerDelivery.objects.get().sent_bytes == 1024 * tries
-    assert digest_of(body(client.get(address, headers=bearer))) == layers[1]
-
-
-def test_a_storage_that_is_away_costs_nothing(
-    client: Client, bearer: dict[str, str], layers: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def away(name: str) -> None:
-        raise StoreFailed(raw="away")
-
-    monkeypatch.setattr("groups.delivery.blobs._open", away)
-    for _ in range(5):
-        assert client.get(f"{NAME}/blobs/{layers[0]}", headers=bearer).status_code == 503
-    assert LayerDelivery.objects.get().sent_bytes == 0
-
-
-@pytest.mark.parametrize(
-    "asked",
-    ["9-1", "99999999-", "-0", "", "-", "a-b", "1-2,4-5", "１-2", ",".join(f"{n}-{n}" for n in range(1000))],
-)
-def test_odd_ranges_are_not_satisfied(client: Client, bearer: dict[str, str], layers: list[str], asked: str) -> None:
-    response = client.get(f"{NAME}/blobs/{layers[0]}", headers=bearer | {"Range": f"bytes={asked}"})
-    assert response.status_code == 416
-    assert response["Content-Range"].startswith("bytes */")
-
-
-def test_ranges_that_are_satisfied(
-    client: Client, bearer: dict[str, str], layers: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(transfer, "PIECE", 64 * 1024)
-    address = f"{NAME}/blobs/{layers[1]}"
-    some = client.get(address, headers=bearer | {"Range": "bytes=0-9"})
-    assert (some.status_code, some["Content-Length"], len(body(some))) == (206, "10", 10)
-    tail = client.get(address, headers=bearer | {"Range": "bytes=-7"})
-    assert (tail.status_code, len(body(tail))) == (206, 7)
-    other_unit = client.get(address, headers=bearer | {"Range": "lines=1-2"})
-    assert other_unit.status_code == 200
-    cut(other_unit)
-    changed = client.get(address, headers=bearer | {"Range": "bytes=5-", "If-Range": '"sha256:0"'})
-    assert changed.status_code == 200
-    cut(changed)
 
 
 def test_head_says_how_much_and_sends_nothing(
@@ -318,52 +146,6 @@ def test_a_session_that_is_over_opens_nothing(
         assert client.get(address, headers=bearer).status_code == 401
     assert set(refusals()) <= {"revoked", "expired"}
     assert refusals()
-
-
-@pytest.mark.parametrize("how", ["ended", "expired", "stopping", "instance gone", "node removed", "image gone"])
-def test_a_session_that_ends_in_mid_download_stops_the_transfer(
-    client: Client, bearer: dict[str, str], layers: list[str], how: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(transfer, "PIECE", 64 * 1024)
-    monkeypatch.setattr(transfer, "CHECK_SECONDS", 0)
-    response = client.get(f"{NAME}/blobs/{layers[1]}", headers=bearer)
-    pieces = iter(response)
-    got = len(next(pieces))
-    over(how)
-    with pytest.raises(transfer.TransferStopped):
-        got += sum(len(piece) for piece in pieces)
-    assert 0 < got < int(response["Content-Length"])
-
-
-def test_a_short_session_end_is_noticed_before_the_last_piece(
-    client: Client, bearer: dict[str, str], layers: list[str]
-) -> None:
-    response = client.get(f"{NAME}/blobs/{layers[1]}", headers=bearer)
-    over("ended")
-    with pytest.raises(transfer.TransferStopped):
-        body(response)
-
-
-def over(how: str) -> None:
-    token = NodeToken.objects.get()
-    match how:
-        case "ended":
-            assert end([token], Ended.REVOKED) == 1
-        case "expired":
-            NodeToken.objects.update(session_expires_at=timezone.now() - timedelta(seconds=1))
-        case "stopping":
-            assert token.instance is not None
-            move(token.instance, to="stopping")
-        case "instance gone":
-            assert token.instance is not None
-            token.instance.delete()
-        case "node removed":
-            assert token.node is not None
-            token.node.status = "removed"
-            token.node.save()
-        case "image gone":
-            assert token.group is not None
-            delete(token.group)
 
 
 def test_a_blob_that_is_lost_is_an_error_of_ours_and_not_a_crash(

@@ -18,36 +18,14 @@ from groups.ingest.compress import Compressing
 from groups.ingest.pieces import CHUNK, in_pieces
 from groups.models import ContainerGroup, PullStep
 from groups.nodes.keys import read_public_key
-from tests.fakes.images import as_json, descriptor, digest_of, make_layer
+from tests.fakes.images import digest_of, make_layer
 from tests.fakes.registry import FakeRegistry
 from tests.groups.delivery.made import ec_key, public_pem
+from tests.groups.ingest.typed_layers import DOCKER, OCI, push
 from tests.groups.pulls import decrypted, stored_files
 from tests.groups.test_store import Pieces
 
 Pulled = Callable[..., ContainerGroup]
-OCI = "application/vnd.oci.image.layer.v1.tar"
-DOCKER = "application/vnd.docker.image.rootfs.diff.tar"
-
-
-def push(registry: FakeRegistry, *layers: tuple[str, bytes]) -> None:
-    """Push an image of these layers, each with its media type, under `team/app:1.0`."""
-    plain = [gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw for _, raw in layers]
-    document = {
-        "architecture": "amd64",
-        "os": "linux",
-        "rootfs": {"type": "layers", "diff_ids": [digest_of(raw) for raw in plain]},
-    }
-    config = as_json(document)
-    registry.push_blob(config)
-    for _, raw in layers:
-        registry.push_blob(raw)
-    manifest = {
-        "schemaVersion": 2,
-        "mediaType": "application/vnd.oci.image.manifest.v1+json",
-        "config": descriptor("application/vnd.oci.image.config.v1+json", config),
-        "layers": [descriptor(media_type, raw) for media_type, raw in layers],
-    }
-    registry.push_manifest("team/app", "1.0", as_json(manifest), "application/vnd.oci.image.manifest.v1+json")
 
 
 def squeezed(content: bytes) -> tuple[bytes, Compressing]:

@@ -4,12 +4,10 @@ by `tests/interop/test_postgresql.py`."""
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
-from threading import Barrier, Thread
+from functools import partial
 from typing import Any
 
 import pytest
-from django.db import connection
 
 from groups.actions import start
 from groups.delivery.tokens import TokenRefused, redeem
@@ -17,32 +15,11 @@ from groups.models import Instance, NodeToken, Redemption
 from groups.nodes.authentication import NotAuthenticated, authenticate
 from groups.nodes.poll import poll
 from groups.nodes.report import Capacity, Report
+from tests.at_once import at_once
 from tests.groups.delivery.made import NodeInHand, make_group, make_node, started
 
 MANY = 50
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-def at_once(act: Callable[[Any], Any], each: Iterable[Any]) -> list[Any]:
-    """Have a thread a piece do it, all from the same moment; return what came of it."""
-    pieces = list(each)
-    barrier, results = Barrier(len(pieces)), []
-
-    def run(piece: Any) -> None:
-        try:
-            barrier.wait()
-            results.append(act(piece))
-        except BaseException as error:
-            results.append(error)
-        finally:
-            connection.close()
-
-    threads = [Thread(target=run, args=(piece,)) for piece in pieces]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return results
 
 
 def test_each_instance_goes_to_one_node(acme: Any, image: Any) -> None:
@@ -51,7 +28,7 @@ def test_each_instance_goes_to_one_node(acme: Any, image: Any) -> None:
         poll(each.row, Report(Capacity(4, 4096)))
     start(make_group(acme, image, replicas=30))
 
-    results = at_once(lambda node: poll(node.row, Report(Capacity(4, 4096))), nodes)
+    results = at_once(*(partial(poll, node.row, Report(Capacity(4, 4096))) for node in nodes))
 
     assert [result for result in results if isinstance(result, BaseException)] == []
     placed = Counter(Instance.objects.values_list("node", flat=True))
@@ -70,7 +47,7 @@ def test_a_token_opens_one_session(group: Any, node: NodeInHand) -> None:
         except TokenRefused as refused:
             return refused.reason
 
-    results = at_once(present, [node] * (MANY - len(thieves)) + thieves)
+    results = at_once(*(partial(present, each) for each in [node] * (MANY - len(thieves)) + thieves))
 
     bearers = [result for result in results if str(result).startswith("drs_")]
     assert len(bearers) == MANY - len(thieves)
@@ -84,7 +61,7 @@ def test_a_signed_call_is_taken_once(node: NodeInHand) -> None:
     token = f"Bearer {node.signed()}"
     calls = [authenticate(token) for _ in range(20)]
 
-    results = at_once(lambda call: poll(call.node, Report(Capacity(1, 1)), call=call), calls)
+    results = at_once(*(partial(poll, call.node, Report(Capacity(1, 1)), call=call) for call in calls))
 
     assert len([result for result in results if isinstance(result, NotAuthenticated)]) == 19
     assert len([result for result in results if not isinstance(result, BaseException)]) == 1

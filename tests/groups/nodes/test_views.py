@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import timedelta
 from typing import Any
 
@@ -11,20 +10,12 @@ from django.db import DatabaseError, OperationalError
 from django.db.models import F
 from django.test import Client
 from django.utils import timezone
-from hypothesis import HealthCheck, settings
-from hypothesis import given as for_any
-from hypothesis import strategies as st
 
 from groups.actions import delete, start, stop
 from groups.models import Instance, NodeToken
 from groups.nodes import handover, views
 from tests.groups.delivery.made import NodeInHand, make_group, prepare_all
-
-ID = "00000000-0000-0000-0000-000000000000"
-
-
-def listed(given: dict[str, Any], state: str, **fields: Any) -> dict[str, Any]:
-    return {"id": given["instance"], "state": state, "progress": 0, "message": "", **fields}
+from tests.groups.nodes.reporting import GOOD, listed, send
 
 
 def instance() -> Instance:
@@ -202,85 +193,6 @@ def test_an_environment_that_can_not_be_read_starts_nothing(group: Any, node: No
     type(group).objects.update(environment=b"something else, of some length at least")
     assert node.poll().json() == {"start": [], "stop": []}
     assert instance().state == "allocating"
-
-
-GOOD: dict[str, Any] = {"capacity": {"cpu": 1, "memory_mb": 1, "gpu": None}, "instances": []}
-
-
-def send(node: NodeInHand, body: Any) -> Any:
-    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return Client().post("/node/v1/poll", raw, "application/json", headers={"Authorization": f"Bearer {node.signed()}"})
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        b"",
-        b"nonsense",
-        b"[]",
-        b"\xff",
-        b'{"capacity":{"cpu":1e400,"memory_mb":1},"instances":[]}',
-        b'{"capacity":{"cpu":NaN,"memory_mb":1},"instances":[]}',
-        b'{"a":1,"a":2}',
-        b'{"a":' + b"[" * 10_000,
-        {},
-        GOOD | {"capacity": None},
-        GOOD | {"capacity": {}},
-        GOOD | {"capacity": {"cpu": -1, "memory_mb": 1}},
-        GOOD | {"capacity": {"cpu": True, "memory_mb": 1}},
-        GOOD | {"capacity": {"cpu": "1", "memory_mb": 1}},
-        GOOD | {"capacity": {"cpu": 10**18, "memory_mb": 1}},
-        GOOD | {"capacity": {"cpu": 1, "memory_mb": 1, "gpu": 1}},
-        GOOD | {"instances": None},
-        GOOD | {"instances": {}},
-        GOOD | {"instances": [1]},
-        GOOD | {"instances": [{"id": ID}]},
-        GOOD | {"instances": [{"id": "x", "state": "running"}]},
-        GOOD | {"instances": [{"id": 7, "state": "running"}]},
-        GOOD | {"instances": [{"id": ID, "state": "sleeping"}]},
-        GOOD | {"instances": [{"id": ID, "state": ["running"]}]},
-        GOOD | {"instances": [{"id": ID, "state": "running", "progress": 101}]},
-        GOOD | {"instances": [{"id": ID, "state": "running", "progress": "5"}]},
-        GOOD | {"instances": [{"id": ID, "state": "running", "message": {}}]},
-        GOOD | {"instances": [{"id": ID, "state": "running"}] * 2},
-        GOOD | {"instances": [{"id": ID, "state": "running"}] * 1001},
-    ],
-    ids=lambda body: str(body)[:60],
-)
-def test_reports_that_are_none(node: NodeInHand, body: Any) -> None:
-    response = send(node, body)
-    assert (response.status_code, response.json()["code"]) == (400, "invalid")
-    assert response["Content-Type"] == "application/problem+json"
-
-
-def test_a_report_that_is_too_large(node: NodeInHand) -> None:
-    response = send(node, b" " * (views.LARGEST_POLL + 1))
-    assert (response.status_code, response.json()["code"]) == (413, "too_large")
-
-
-def test_messages_are_made_fit_to_show(node: NodeInHand, given: dict[str, Any]) -> None:
-    node.poll(listed(given, "downloading", message="\x1b[31ma\x00b\r\n\u202ec" + "x" * 1000, progress=12.7))
-    assert instance().message.startswith("[31ma b c")
-    assert len(instance().message) <= 300
-    assert instance().progress == 12
-
-
-anything = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=20),
-    lambda inner: (
-        st.lists(inner, max_size=4)
-        | st.dictionaries(
-            st.sampled_from(["id", "state", "progress", "message", "cpu", "memory_mb", "x"]), inner, max_size=5
-        )
-    ),
-    max_leaves=15,
-)
-
-
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-@for_any(st.fixed_dictionaries({"capacity": anything, "instances": anything}) | anything)
-def test_whatever_is_sent_gets_an_answer(node: NodeInHand, body: Any) -> None:
-    assert send(node, body).status_code in (200, 400)
 
 
 def test_a_database_that_fails_is_not_a_crash(node: NodeInHand, monkeypatch: pytest.MonkeyPatch) -> None:

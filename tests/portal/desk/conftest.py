@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from django.test import Client
 
 from groups.models import Failure
 from portal import conversations
@@ -66,13 +65,3 @@ def cases(acme: Any, project: Any, bob: Any) -> Cases:
         kept=ask("kept-app", False),
         other=conversations.ask(organization=acme, user=bob, kind="other", message="Where is the switch?"),
     )
-
-
-@pytest.fixture
-def support(sam: Any, as_user: Any) -> Client:
-    return as_user(sam)
-
-
-@pytest.fixture
-def operator(olga: Any, as_user: Any) -> Client:
-    return as_user(olga)

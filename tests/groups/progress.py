@@ -1,0 +1,86 @@
+"""How far a group is, written by hand: its pull, its instances, its failure and its tokens."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from groups.models import ContainerGroup, Failure, Image, Instance, Layer, Node, NodeToken, PullStep
+from tests.groups.pulls import make_credential, make_group
+
+HOST = "registry.example.com"
+MB = 1_000_000
+
+
+@pytest.fixture
+def group(project: Any) -> ContainerGroup:
+    """A pending group with a credential and three replicas."""
+    credential = make_credential(project.organization, HOST)
+    return make_group(project, f"{HOST}/team/app:1.0", credential=credential, replicas=3)
+
+
+def fresh(group: ContainerGroup) -> ContainerGroup:
+    return ContainerGroup.objects.select_related("image__credential").get(pk=group.pk)
+
+
+def pulling(group: ContainerGroup, *steps: str, attempt: int = 1) -> None:
+    """Have the pull stand in the last of `steps`."""
+    Image.objects.filter(pk=group.image_id).update(status="pulling", attempt=attempt)
+    for name in steps:
+        done = name != steps[-1]
+        PullStep.objects.create(
+            image=group.image,
+            attempt=attempt,
+            name=name,
+            outcome="ok" if done else "running",
+            finished_at=timezone.now() if done else None,
+        )
+
+
+def add_layers(group: ContainerGroup, *rows: tuple[int, int]) -> None:
+    """Layers as (size, received) in bytes; those that are whole are committed."""
+    for position, (size, received) in enumerate(rows):
+        Layer.objects.create(
+            image=group.image,
+            position=position,
+            media_type="layer",
+            digest=f"sha256:{position:064x}",
+            size=size,
+            received=received,
+            committed_at=timezone.now() if size == received else None,
+        )
+
+
+def at_state(group: ContainerGroup, *states: str, node: Node | None = None) -> None:
+    for state in states:
+        Instance.objects.create(group=group, state=state, node=node)
+
+
+def failed(group: ContainerGroup, **values: Any) -> Failure:
+    ContainerGroup.objects.filter(pk=group.pk).update(status="failed")
+    row: dict[str, Any] = {"step": "authenticate", "code": "authentication_failed", "params": {"host": HOST}}
+    return Failure.objects.create(
+        organization_id=group.organization_id,
+        group=group,
+        group_name=group.name,
+        reference=group.image.reference,
+        registry=HOST,
+        **row | values,
+    )
+
+
+def make_token(group: ContainerGroup, node: Node, number: int = 0) -> NodeToken:
+    return NodeToken.objects.create(
+        token_hash=f"{number:064x}",
+        organization_id=group.organization_id,
+        group=group,
+        group_name=group.name,
+        image=group.image,
+        node=node,
+        node_name=node.name,
+        manifest_digest=f"sha256:{'a' * 64}",
+        expires_at=timezone.now() + timedelta(minutes=5),
+    )

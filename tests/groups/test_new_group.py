@@ -1,0 +1,204 @@
+"""The page of a new group: what is typed there, read back, and kept."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from typing import Any
+
+import pytest
+from django.db import IntegrityError
+from django.test import Client
+from django.urls import reverse
+
+from groups.environment import open_environment
+from groups.models import ContainerGroup
+from registries.models import Credential
+from tests.groups.pages import HOST, IMAGE, LIST, at, group, text_of
+from tests.groups.pulls import SECRET, make_credential, make_group
+
+pytestmark = pytest.mark.usefixtures("no_redis")
+__all__ = ["group"]
+NEW = f"{LIST}new/"
+GOOD = {
+    "image": IMAGE,
+    "credential": "",
+    "name": "web",
+    "replicas": "2",
+    "cpu": "1",
+    "memory_mb": "1024",
+    "restart_policy": "always",
+    "environment": "TOKEN=canary-environment",
+    "command": "serve --port 80",
+}
+
+
+def test_a_group_is_made_from_the_form(member: Client, project: Any, bob: Any) -> None:
+    credential = make_credential(project.organization, HOST)
+
+    done = member.post(NEW, GOOD | {"credential": str(credential.pk)})
+
+    group = ContainerGroup.objects.get(project=project)
+    assert (done.status_code, done["Location"]) == (302, at(group, "detail"))
+    assert (group.status, group.replicas, group.command) == ("pending", 2, ["serve", "--port", "80"])
+    assert (group.image.credential, group.created_by) == (credential, bob)
+    assert open_environment(group) == {"TOKEN": "canary-environment"}
+
+
+def test_a_mistake_keeps_the_input_and_names_the_fix(member: Client) -> None:
+    page = member.post(NEW, GOOD | {"image": f"http://{IMAGE}", "name": "kept-name", "command": "echo 'open"})
+
+    assert page.status_code == 422
+    for word in ("Leave out http:// or https://", "quot"):
+        assert word in text_of(page)
+    for value in (f"http://{IMAGE}", "kept-name"):
+        assert f'value="{value}"' in page.content.decode()
+    assert not ContainerGroup.objects.exists()
+
+
+def test_markup_in_what_was_typed_stays_text(member: Client) -> None:
+    page = member.post(NEW, GOOD | {"image": "<script>alert(1)</script>", "name": '"><img src=x onerror=alert(1)>'})
+
+    assert page.status_code == 422
+    assert "<script>alert(1)" not in page.content.decode()
+    assert "<img src=x" not in page.content.decode()
+
+
+def test_sent_twice_makes_one_group(member: Client) -> None:
+    assert member.post(NEW, GOOD).status_code == 302
+    again = member.post(NEW, GOOD)
+
+    assert again.status_code == 422
+    assert "group of this name" in text_of(again)
+    assert ContainerGroup.objects.count() == 1
+
+
+def test_a_name_that_is_taken_in_between_is_an_error_of_its_field(
+    member: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def taken(**values: Any) -> None:
+        raise IntegrityError
+
+    monkeypatch.setattr("groups.actions.create", taken)
+    page = member.post(NEW, GOOD)
+
+    assert page.status_code == 422
+    assert "group of this name" in text_of(page)
+
+
+def test_the_form_offers_own_credentials_and_takes_the_one_from_the_address(
+    member: Client, project: Any, mallory: Any
+) -> None:
+    mine = make_credential(project.organization, HOST)
+    others = make_credential(mallory.organizations.get(), "umbrella.example.com")
+
+    page = member.get(NEW, {"credential": str(mine.pk)}).content.decode()
+    assert re.search(rf'value="{mine.pk}"[^>]*\sselected', page)
+    assert str(others.pk) not in page
+    assert "umbrella.example.com" not in page
+    for odd in ("x", "\0", "<script>", str(others.pk)):
+        assert member.get(NEW, {"credential": odd, "image": odd, "from": odd}).status_code == 200
+
+
+def test_another_organizations_credential_reads_as_one_that_never_was(
+    member: Client, project: Any, mallory: Any
+) -> None:
+    others = make_credential(mallory.organizations.get(), HOST)
+
+    texts = set()
+    for pk in (str(others.pk), str(uuid.uuid4())):
+        page = member.post(NEW, GOOD | {"credential": pk})
+        assert page.status_code == 422
+        texts.add(text_of(page).replace(pk, ""))
+    assert len(texts) == 1
+
+
+def test_a_reference_is_read_back_as_its_parts(member: Client, project: Any) -> None:
+    credential = make_credential(project.organization, HOST)
+    read = reverse("groups:read", args=["acme", "default"])
+
+    page = member.get(read, {"image": IMAGE})
+    for part in (HOST, "team/app", "1.0", str(credential.pk)):
+        assert part in page.content.decode()
+    assert "docker.io" in text_of(member.get(read, {"image": "ubuntu"}))
+    for odd in ("", "http://x", "a:b:c", "\0", "<b>", "x" * 3000):
+        answer = member.get(read, {"image": odd})
+        assert answer.status_code == 200
+        assert "<b>" not in answer.content.decode()
+
+
+def test_a_reading_brings_the_fields_of_that_registry(member: Client, acme: Any) -> None:
+    read = reverse("groups:read", args=["acme", "default"])
+
+    def asked(image: str) -> tuple[set[str], str]:
+        page = member.get(read, {"image": image}).content.decode()
+        chosen = re.findall(r'<option value="([^"]*)" selected', page)
+        return set(re.findall(r'name="(new-[a-z_]+)"', page)), *chosen
+
+    assert asked(IMAGE) == ({"new-username", "new-password", "new-ca", "new-ca_file"}, "new")
+    assert asked("ghcr.io/acme/app") == ({"new-username", "new-password"}, "new")
+    assert "new-secret_access_key" in asked("123456789012.dkr.ecr.eu-central-1.amazonaws.com/app")[0]
+    assert asked("ubuntu")[1] == ""
+    assert asked("acme/private")[1] == "new"
+    assert reverse("registries:guide", args=["acme", "ghcr"]) in member.get(read, {"image": "ghcr.io/a/b"}).text
+
+
+TYPED = {"credential": "new", "new-username": "deploy", "new-password": SECRET}
+
+
+def test_a_group_is_made_with_a_credential_typed_beside_its_image(member: Client, project: Any, bob: Any) -> None:
+    answer = member.post(NEW, GOOD | TYPED)
+
+    assert answer.status_code == 302
+    group, credential = ContainerGroup.objects.get(), Credential.objects.get()
+    assert group.image.credential == credential
+    assert (credential.host, credential.provider, credential.hold) == (HOST, "self_hosted", "pull")
+    assert (credential.name, credential.created_by) == (f"deploy at {HOST}", bob)
+    assert SECRET not in str(credential.fields)
+
+
+@pytest.mark.parametrize(
+    ("sent", "said"),
+    [
+        ({"new-password": ""}, "Enter the password"),
+        ({"new-username": ""}, "Enter the user name"),
+        ({"new-password": f" {SECRET}"}, "blank"),
+        ({"image": "no image at all"}, ""),
+        ({"name": "NO"}, "lower-case"),
+    ],
+)
+def test_a_slip_keeps_no_credential_and_echoes_no_secret(
+    member: Client, project: Any, sent: dict[str, str], said: str
+) -> None:
+    page = member.post(NEW, GOOD | TYPED | sent)
+
+    assert page.status_code == 422
+    assert said in text_of(page)
+    assert SECRET not in page.content.decode()
+    assert not Credential.objects.exists()
+    assert not ContainerGroup.objects.exists()
+
+
+def test_a_name_that_is_taken_in_the_last_moment_keeps_no_credential(
+    member: Client, project: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def taken(**values: Any) -> None:
+        raise IntegrityError
+
+    monkeypatch.setattr("groups.views.actions.create", taken)
+
+    assert member.post(NEW, GOOD | TYPED).status_code == 422
+    assert not Credential.objects.exists()
+
+
+def test_a_group_is_duplicated_without_its_values(member: Client, group: ContainerGroup) -> None:
+    make_group(group.project, IMAGE, name="web-2")
+
+    page = member.get(NEW, {"from": "web"})
+
+    initial = page.context["form"].initial
+    assert (initial["name"], initial["image"], initial["replicas"]) == ("web-3", IMAGE, 2)
+    assert initial["environment"] == "# TOKEN=\n"
+    assert "canary-environment" not in page.content.decode()
+    assert member.post(NEW, {**GOOD, **initial, "credential": "", "autostart": ""}).status_code == 302
+    assert open_environment(ContainerGroup.objects.get(name="web-3")) == {}

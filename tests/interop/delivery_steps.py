@@ -1,0 +1,203 @@
+"""What workers and people do in a portal of delivery tests: the far end of `tests.interop.delivery_portal.Portal`."""
+
+from __future__ import annotations
+
+import base64
+import os
+from typing import Any
+
+from tests.beside import Calls, serve
+
+
+class Steps(Calls):
+    """The calls, with Acme as the only organization."""
+
+    def set_up(self) -> None:
+        from portal.actions import create_organization
+        from portal.models import User
+
+        create_organization(slug="acme", name="Acme", owner=User.objects.create_user("alice@acme.example"))
+
+    def api_key(self) -> str:
+        """Make a key of Acme's that may do everything."""
+        from portal.api_keys import create_key
+        from portal.models import Organization
+
+        return create_key(organization_id=Organization.objects.get().pk, name="test", scope="write")[1]
+
+    def instance_id(self, group: str) -> str:
+        """The id of the group's first instance."""
+        from groups.models import Instance
+
+        return str(Instance.objects.filter(group__name=group).values_list("pk", flat=True)[0])
+
+    def credentials(self) -> list[str]:
+        """The kinds of all credentials."""
+        from registries.models import Credential
+
+        return list(Credential.objects.order_by("provider").values_list("provider", flat=True))
+
+    def group(self, name: str, sizes: list[int], replicas: int = 1) -> list[str]:
+        """Make and start a group whose image has layers of about these sizes; return them in base64, in order."""
+        from groups.actions import start
+        from portal.models import Organization
+        from tests.groups.delivery.made import make_group, make_source, store_image
+
+        acme = Organization.objects.get()
+        source = make_source(*(os.urandom(size) for size in sizes))
+        start(make_group(acme, store_image(acme, source), name, replicas=replicas))
+        return [base64.b64encode(raw).decode() for raw in (source.config, *(layer for _, layer in source.layers))]
+
+    def busybox(self, name: str, command: list[str], environment: dict[str, str], restart_policy: str) -> None:
+        """Make and start a group whose image is the machine's busybox."""
+        from groups.actions import start
+        from groups.environment import seal_environment
+        from portal.models import Organization
+        from tests.groups.delivery.made import OCI_GZIP, Source, config_of, make_group, store_image
+        from tests.interop.busybox import busybox_layers
+
+        acme = Organization.objects.get()
+        layers = busybox_layers()
+        image = store_image(acme, Source(config_of(layers), [(OCI_GZIP, layer) for layer in layers]))
+        group = make_group(acme, image, name, restart_policy=restart_policy)
+        group.command, group.environment = command, seal_environment(group.pk, environment)
+        group.save()
+        start(group)
+
+    def order(self, group: str, order: str) -> None:
+        """Have the group's one instance restarted or recreated."""
+        from groups import instance_actions
+        from groups.models import Instance
+
+        getattr(instance_actions, order)(Instance.objects.get(group__name=group))
+
+    def group_status(self, group: str) -> str:
+        from groups.models import ContainerGroup
+
+        return ContainerGroup.objects.get(name=group).status
+
+    def pulled_group(self, name: str, plain: list[str]) -> str:
+        """Pull an image whose layers are these tars (base64), uncompressed, from a registry, as a worker does; start
+        its group. Returns the kind of what is kept."""
+        from groups import jobs
+        from groups.actions import start
+        from groups.models import Blob, ContainerGroup
+        from portal.models import Organization
+        from tests.fakes.registry import FakeRegistry
+        from tests.groups.ingest.typed_layers import OCI, push
+        from tests.groups.pulls import make_group
+
+        with FakeRegistry() as registry:
+            push(registry, *((OCI, base64.b64decode(each)) for each in plain))
+            project = Organization.objects.get().projects.get(slug="default")
+            group = make_group(project, f"{registry.host}/team/app:1.0", name=name)
+            jobs.pull(str(group.image_id))
+        start(ContainerGroup.objects.get(pk=group.pk))
+        kinds = Blob.objects.filter(layers__image__groups=group).values_list("media_type", flat=True)
+        return ",".join(sorted(set(kinds)))
+
+    def node(self, name: str, public_key: str) -> str:
+        """Enrol a node; return its id."""
+        from groups.nodes.enrolment import create_enrolment, enrol
+
+        return str(enrol(create_enrolment(name), name, public_key).pk)
+
+    def code(self, name: str) -> str:
+        from groups.nodes.enrolment import create_enrolment
+
+        return create_enrolment(name)
+
+    def given(self, node: str) -> dict[str, Any]:
+        """Have the node poll until it is told to start something; return that."""
+        from groups.models import Node
+        from groups.nodes.poll import poll
+        from groups.nodes.report import Capacity, Report, Reported
+        from tests.groups.delivery.made import prepare_all
+
+        row = Node.objects.get(pk=node)
+        report = Report(
+            Capacity(16, 65536),
+            tuple(Reported(each.pk, each.state) for each in row.instances.exclude(state="allocating")),
+        )
+        poll(row, report)
+        prepare_all()
+        (start,) = poll(row, report).start
+        return start.as_json()
+
+    def report(self, node: str, state: str) -> None:
+        """Have the node say that all it has is in that state."""
+        from groups.models import Node
+        from groups.nodes.poll import poll
+        from groups.nodes.report import Capacity, Report, Reported
+
+        row = Node.objects.get(pk=node)
+        poll(row, Report(Capacity(16, 65536), tuple(Reported(each.pk, state) for each in row.instances.all())))
+
+    def blobs_folder(self) -> str:
+        from groups import store
+
+        return str(store.local_path(""))
+
+    def grants(self, group: str) -> list[int]:
+        """How often each layer was handed over."""
+        from groups.models import LayerDelivery
+
+        rows = LayerDelivery.objects.filter(token__group_name=group).order_by("pk")
+        return list(rows.values_list("grants", flat=True))
+
+    def prepare(self) -> None:
+        """Do what the worker does."""
+        from tests.groups.delivery.made import prepare_all
+
+        prepare_all()
+
+    def instances(self, group: str) -> list[list[str]]:
+        """State and message of each instance of the group, and why its tokens ended."""
+        from groups.models import Instance
+
+        return [
+            [each.state, each.message, ",".join(each.tokens.values_list("ended_because", flat=True))]
+            for each in Instance.objects.filter(group__name=group)
+        ]
+
+    def ledger(self, group: str) -> list[list[str]]:
+        from groups.models import Redemption
+
+        rows = Redemption.objects.filter(token__group_name=group).order_by("pk")
+        return [list(row) for row in rows.values_list("outcome", "reason")]
+
+    def sent(self, group: str) -> list[list[int]]:
+        """Whole bodies and bytes that went out, a layer each."""
+        from groups.models import LayerDelivery
+
+        rows = LayerDelivery.objects.filter(token__group_name=group).order_by("pk")
+        return [list(row) for row in rows.values_list("sent_whole", "sent_bytes")]
+
+    def stop(self, group: str) -> None:
+        from groups.actions import stop
+        from groups.models import ContainerGroup
+
+        stop(ContainerGroup.objects.get(name=group))
+
+    def revoke(self, group: str) -> None:
+        from groups.delivery.tokens import Ended, end
+        from groups.models import NodeToken
+
+        end(NodeToken.objects.filter(group_name=group), Ended.REVOKED)
+
+    def tamper(self, group: str) -> None:
+        """Flip a byte in the middle of the group's largest stored layer."""
+        from groups import store
+        from groups.models import Blob
+
+        blob = Blob.objects.filter(layers__image__groups__name=group).order_by("-size").first()
+        assert blob is not None
+        path = store.local_path(blob.name)
+        assert path is not None
+        raw = bytearray(path.read_bytes())
+        raw[len(raw) // 2] ^= 1
+        path.write_bytes(raw)
+
+
+if __name__ == "__main__":
+    serve(Steps())

@@ -1,0 +1,53 @@
+"""nginx in front of a portal, as the README has it: it passes everything on, and sends the blobs that it is told to."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.processes import until_answers
+
+_CONFIG = """\
+daemon off;
+worker_processes {workers};
+pid {home}/nginx.pid;
+error_log {home}/error.log;
+events {{}}
+http {{
+    access_log off;
+    sendfile on;
+    client_body_temp_path {home}/body;
+    proxy_temp_path {home}/proxy;
+    fastcgi_temp_path {home}/fastcgi;
+    uwsgi_temp_path {home}/uwsgi;
+    scgi_temp_path {home}/scgi;
+    server {{
+        listen 127.0.0.1:{port};
+        location / {{ proxy_pass {portal}; proxy_set_header Host $http_host; }}
+        location /-/blobs/ {{ internal; alias {blobs}/; }}
+        {more}
+    }}
+}}
+"""
+
+
+@contextmanager
+def nginx(home: Path, port: int, portal: str, blobs: Path, *, workers: int = 1, more: str = "") -> Iterator[None]:
+    """Run it on loopback; `more` is for its server block."""
+    program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
+    assert program, "this needs nginx"
+    config = _CONFIG.format(home=home, port=port, portal=portal, blobs=blobs, workers=workers, more=more)
+    # As root its workers would be somebody who can't read our files.
+    (home / "nginx.conf").write_text(("user root;\n" if os.geteuid() == 0 else "") + config)
+    with (home / "log").open("wb") as log:
+        process = subprocess.Popen([program, "-p", str(home), "-c", str(home / "nginx.conf")], stdout=log, stderr=log)
+    try:
+        until_answers(f"http://127.0.0.1:{port}/", process, home / "log")
+        yield
+    finally:
+        process.terminate()
+        process.wait(timeout=20)

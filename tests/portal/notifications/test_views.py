@@ -1,0 +1,102 @@
+"""The pages of notifications: who opens them, secrets shown once, addresses that can't be."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from groups.models import ContainerGroup
+from portal.models import Activity, Webhook
+from portal.notifications import webhooks
+from tests.portal.notifications.conftest import KINDS, PAGE, Receiver
+
+
+class TestPages:
+    def test_a_webhook_is_added_and_its_secret_shown_once(self, member: Client, acme: Any) -> None:
+        page = member.post(f"{PAGE}webhooks/", {"address": "https://hooks.example.com/x", "kinds": ["group.failed"]})
+
+        row = Webhook.objects.get()
+        (secret,) = webhooks.secrets_of(row)
+        assert secret in page.text
+        detail = f"{PAGE}webhooks/{row.pk}/"
+        assert secret not in member.get(detail).text
+        assert secret not in member.get(PAGE).text
+        again = member.post(f"{detail}rotate/")
+        row.refresh_from_db()
+        assert webhooks.secrets_of(row)[0] in again.text
+        assert secret not in str(list(Activity.objects.values()))
+
+    @pytest.mark.parametrize(
+        "address",
+        [
+            "", "hooks.example.com", "http://hooks.example.com/", "ftp://hooks.example.com/", "https://",
+            "https://user:password@hooks.example.com/", "https://10.0.0.1/", "https://localhost/", "https://a.internal/",
+            "https://hooks.example.com:22/", "https://hooks.example.com:x/", "https://ex ample.com/", "https://2130706433/",
+            "https://hooks.example.com/" + "x" * 500, "https://h\u00f6oks.example/", "javascript:alert(1)",
+        ],
+    )  # fmt: skip
+    def test_addresses_that_can_not_be(self, member: Client, acme: Any, settings: Any, address: str) -> None:
+        settings.PORTAL_REGISTRY_ALLOW_NETWORKS = []
+        answer = member.post(f"{PAGE}webhooks/", {"address": address, "kinds": ["group.failed"]})
+
+        assert answer.status_code == 422
+        assert not Webhook.objects.exists()
+
+    def test_not_more_than_ten(self, member: Client, acme: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(webhooks, "MOST_WEBHOOKS", 0)
+        answer = member.post(f"{PAGE}webhooks/", {"address": "https://hooks.example.com/", "kinds": ["group.failed"]})
+
+        assert "Delete one first" in answer.text
+
+    def test_pause_test_and_delete(
+        self, member: Client, hook: Any, receiver: Receiver, group: ContainerGroup, happens: Any, work: Any,
+        django_capture_on_commit_callbacks: Any,
+    ) -> None:  # fmt: skip
+        detail = f"{PAGE}webhooks/{hook[0].pk}/"
+        with django_capture_on_commit_callbacks(execute=True):
+            member.post(f"{detail}test/")
+        work()
+        assert json.loads(receiver.got[0][1])["type"] == "test"
+        assert "Arrived" in member.get(f"{detail}log/").text
+
+        member.post(f"{detail}switch/")
+        happens(group, "stopped")
+        assert len(receiver.got) == 1
+        assert "a member paused it" in member.get(detail).text
+        member.post(f"{detail}switch/")
+        assert Webhook.objects.get().off_since is None
+
+        member.post(f"{detail}delete/")
+        assert not Webhook.objects.exists()
+
+    def test_a_viewer_chooses_mails_and_no_more(self, carol: Any, as_user: Any, hook: Any) -> None:
+        page = as_user(carol).get(PAGE)
+
+        assert page.status_code == 200
+        assert "Add a webhook" not in page.text
+        assert as_user(carol).get(f"{PAGE}webhooks/{hook[0].pk}/").status_code == 403
+
+    def test_an_odd_choice(self, member: Client) -> None:
+        assert member.post(PAGE, {"failed": "everything"}).status_code == 422
+
+
+def test_a_log_costs_the_same_with_more_in_it(member: Client, hook: Any, acme: Any) -> None:
+    def cost() -> list[int]:
+        counts = []
+        for address in (PAGE, f"{PAGE}webhooks/{hook[0].pk}/"):
+            with CaptureQueriesContext(connection) as queries:
+                assert member.get(address).status_code == 200
+            counts.append(len(queries))
+        return counts
+
+    webhooks.test(hook[0])
+    few = cost()
+    for _ in range(4):
+        webhooks.test(hook[0])
+    webhooks.add(acme, address="https://hooks.example.com/", kinds=KINDS, created_by=None)
+    assert cost() == few
