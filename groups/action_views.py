@@ -123,7 +123,7 @@ def _act(request: Any, name: str, action: Any, verb: str) -> HttpResponse:
 
 def _failure(request: Any, group: ContainerGroup, row: Failure, form: RetryForm) -> HttpResponse:
     provider = PROVIDERS.get(row.provider)
-    requests = list(row.support_requests.order_by("created_at"))
+    requests = list(row.support_requests.prefetch_related("messages__author").order_by("-created_at"))
     context = {
         "group": group,
         "failure": row,

@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from groups import suspension
-from portal.models import Invitation, Membership, Organization, Project, Role, SupportRequest, User
+from portal.models import Invitation, Membership, Organization, Project, Role, User
 
 INVITATION_DAYS = 7
 MOST_INVITATIONS_A_DAY = 50
@@ -121,29 +121,6 @@ def remove(membership: Membership) -> None:
         Membership.objects.filter(pk=membership.pk).delete()
 
 
-def ask_support(
-    *,
-    organization: Organization,
-    user: User,
-    kind: str,
-    failure: Any = None,
-    registry: str = "",
-    message: str = "",
-    shares: bool = False,
-) -> SupportRequest:
-    """Open a request to support. Of a failure that is attached support sees what `portal.desk.consent` says: all of
-    it where it is shared, never a secret."""
-    return SupportRequest.objects.create(
-        organization=organization,
-        user=user,
-        kind=kind,
-        failure=failure,
-        registry=registry,
-        message=message,
-        shares=shares and failure is not None,
-    )
-
-
 def suspend(organization: Organization, *, because: str) -> bool:
     """Let nothing of the organization run or be pulled from now on; members read why. Returns whether it was not
     suspended already."""
@@ -158,11 +135,6 @@ def resume(organization: Organization) -> bool:
     """Let the organization go on. What ran before is started by its members. Returns whether it was suspended."""
     suspended = Organization.objects.filter(pk=organization.pk, suspended_at__isnull=False)
     return bool(suspended.update(suspended_at=None, suspended_because=""))
-
-
-def stop_sharing(failure: Any) -> bool:
-    """Take a failure back from support, whoever of the organization shared it; return whether it was shared."""
-    return bool(SupportRequest.objects.filter(failure=failure, shares=True).update(shares=False))
 
 
 def hash_of(token: str) -> str:

@@ -6,13 +6,15 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
+from django.utils.functional import SimpleLazyObject
 
+from portal import conversations
 from portal.models import Organization, Role
 
 
 def frame(request: HttpRequest) -> dict[str, Any]:
-    """Return `organization`, `project`, `role`, `may_edit`, `my_organizations` and the support address.
-    The list is fetched only where a template walks it."""
+    """Return `organization`, `project`, `role`, `may_edit`, `my_organizations`, the support address and how many
+    answers of support this person hasn't read. Lists and counts are fetched only where a template uses them."""
     user = getattr(request, "user", None)
     role: Role | None = getattr(request, "role", None)
     signed_in = user is not None and user.is_authenticated
@@ -23,5 +25,10 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         "role": role,
         "may_edit": role is not None and role.rank >= Role.MEMBER.rank,
         "my_organizations": Organization.objects.filter(memberships__user=user) if signed_in else [],
+        "unread_answers": SimpleLazyObject(lambda: _unread(organization, user)),
         "support_email": settings.PORTAL_SUPPORT_EMAIL,
     }
+
+
+def _unread(organization: Organization | None, user: Any) -> int:
+    return conversations.unread(organization.pk, user).count() if organization is not None else 0

@@ -19,6 +19,8 @@ from environs import FileAwareEnv
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 ZONES = ("web", "worker", "all")
+LOCAL = ("localhost", "127.0.0.1", "::1")
+CONSOLE_MAIL = "portal.console_mail.ConsoleMail"
 DELIVERIES = ("embedded", "accel", "redirect")
 
 
@@ -55,6 +57,8 @@ class Environment:
     api_calls_a_minute: int
     support_email: str
     email: dict[str, Any]
+    email_named: bool
+    console_fd: int | None
     metrics_token: str
     secret_key: str
 
@@ -64,9 +68,19 @@ class Environment:
         return urlsplit(self.public_url).hostname or "localhost"
 
     @property
+    def is_local(self) -> bool:
+        """Whether the portal is reached on this machine only."""
+        return self.public_host in LOCAL
+
+    @property
     def sends_mail(self) -> bool:
         """Whether a mail server was named."""
-        return not str(self.email["EMAIL_BACKEND"]).endswith("dummy.EmailBackend")
+        return not self.prints_mail and not str(self.email["EMAIL_BACKEND"]).endswith("dummy.EmailBackend")
+
+    @property
+    def prints_mail(self) -> bool:
+        """Whether mails are printed on a console."""
+        return str(self.email["EMAIL_BACKEND"]) == CONSOLE_MAIL
 
     @property
     def https(self) -> bool:
@@ -121,6 +135,8 @@ def read() -> Environment:
         api_calls_a_minute=env.int("PORTAL_API_CALLS_A_MINUTE", 240),
         support_email=env.str("PORTAL_SUPPORT_EMAIL", "support@localhost"),
         email=_email(env),
+        email_named=bool(env.str("PORTAL_EMAIL_URL", "")),
+        console_fd=env.int("PORTAL_CONSOLE_FD", None),
         metrics_token=env.str("PORTAL_METRICS_TOKEN", ""),
         secret_key=env.str("PORTAL_SECRET_KEY", "") or _kept_secret(key_dir / "web" / "django-secret"),
     )
@@ -138,10 +154,14 @@ def redis_socket(data_dir: Path) -> Path:
 
 def _email(env: FileAwareEnv) -> dict[str, Any]:
     config: dict[str, Any] = env.dj_email_url("PORTAL_EMAIL_URL", "dummy://")
+    if not env.str("PORTAL_EMAIL_URL", ""):
+        config["EMAIL_BACKEND"] = "django.core.mail.backends.dummy.EmailBackend"
     if "EMAIL_BACKEND" not in config:
         raise EnvironmentInvalid(
-            "PORTAL_EMAIL_URL needs the form submission://user:password@host:587 or smtp://host:25"
+            "PORTAL_EMAIL_URL needs the form submission://user:password@host:587, smtp://host:25 or console:"
         )
+    if config["EMAIL_BACKEND"].endswith("console.EmailBackend"):
+        config["EMAIL_BACKEND"] = CONSOLE_MAIL
     return config
 
 

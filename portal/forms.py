@@ -67,6 +67,20 @@ class SupportForm(forms.Form):
         return registry
 
 
+class ReplyForm(forms.Form):
+    """Another message in a conversation with support."""
+
+    not_done = "Not sent yet"
+
+    message = forms.CharField(
+        label="Your reply",
+        max_length=4000,
+        widget=forms.Textarea(attrs={"rows": 4}),
+        help_text="Leave passwords and tokens out: support never needs them.",
+        error_messages={"required": "Write something first."},
+    )
+
+
 class InviteForm(forms.Form):
     """Somebody to ask to join, and as what."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from smtplib import SMTPException
 from typing import Any
 
@@ -13,18 +14,28 @@ from django.template.loader import render_to_string
 log = structlog.get_logger(__name__)
 
 
-def send(template: str, to: str, context: dict[str, Any]) -> bool:
-    """Send `templates/emails/<template>.txt` to one address. Returns whether a mail server took it; where none was
-    named, nothing is sent. What the mail says is never logged."""
-    if not settings.PORTAL_SENDS_MAIL:
-        return False
+class Way(Enum):
+    """What became of a mail."""
+
+    SENT = "taken by the mail server"
+    PRINTED = "printed on the portal's console"
+    KEPT = "not sent"
+
+
+def send(template: str, to: str, context: dict[str, Any]) -> Way:
+    """Send `templates/emails/<template>.txt` to one address. Where no mail server was named, nothing is sent: at most
+    it is printed. What the mail says is never logged."""
+    if not (settings.PORTAL_SENDS_MAIL or settings.PORTAL_PRINTS_MAIL):
+        return Way.KEPT
     base = {"portal": settings.PORTAL_PUBLIC_URL, "support_email": settings.PORTAL_SUPPORT_EMAIL}
     subject, _, body = render_to_string(f"emails/{template}.txt", base | context).partition("\n")
     subject = " ".join(subject.split())[:200]
+    message = EmailMessage(f"{settings.ACCOUNT_EMAIL_SUBJECT_PREFIX}{subject}", body.strip() + "\n", to=[to])
     try:
-        return bool(
-            EmailMessage(f"{settings.ACCOUNT_EMAIL_SUBJECT_PREFIX}{subject}", body.strip() + "\n", to=[to]).send()
-        )
+        taken = message.send()
     except (SMTPException, OSError) as error:
         log.warning("mail_not_sent", template=template, error=type(error).__name__)
-        return False
+        taken = 0
+    if not taken:
+        return Way.KEPT
+    return Way.SENT if settings.PORTAL_SENDS_MAIL else Way.PRINTED

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from django.urls import include, path
 
-from portal import activity_views, joining_views, key_views, search_views, team_views, views
+from portal import activity_views, joining_views, key_views, search_views, support_views, team_views, views
 
 app_name = "portal"
 urlpatterns = [
     path("", views.home, name="home"),
     path("o/<slug:org>/", views.organization, name="organization"),
     path("o/<slug:org>/search/", search_views.search, name="search"),
-    path("o/<slug:org>/support/", views.support, name="support"),
-    path("o/<slug:org>/support/stop-sharing/", views.stop_sharing, name="stop_sharing"),
+    path("o/<slug:org>/support/", support_views.support, name="support"),
+    path("o/<slug:org>/support/ask/", support_views.ask, name="ask"),
+    path("o/<slug:org>/support/stop-sharing/", support_views.stop_sharing, name="stop_sharing"),
+    path("o/<slug:org>/support/<uuid:asked>/", support_views.conversation, name="conversation"),
+    path("o/<slug:org>/support/<uuid:asked>/reply/", support_views.reply, name="conversation_reply"),
+    path("o/<slug:org>/support/<uuid:asked>/solve/", support_views.solve, name="conversation_solve"),
+    path("o/<slug:org>/support/<uuid:asked>/share/", support_views.share, name="conversation_share"),
+    path("o/<slug:org>/support/<uuid:asked>/stop-sharing/", support_views.unshare, name="conversation_unshare"),
     path("o/<slug:org>/settings/members/", team_views.members, name="members"),
     path("o/<slug:org>/settings/members/invite/", team_views.invite, name="invite"),
     path("o/<slug:org>/settings/members/leave/", team_views.leave, name="leave"),

@@ -27,11 +27,13 @@ _PR_SET_PDEATHSIG = 1
 
 @dataclass
 class Child:
-    """One process: its name, command line and environment. Output goes to `<log_dir>/<name>.log`."""
+    """One process: its name, command line and environment. Output goes to `<log_dir>/<name>.log`; beyond that it gets
+    only the open files that it `shares` with us."""
 
     name: str
     command: Sequence[str]
     environment: Mapping[str, str] = field(default_factory=dict)
+    shares: tuple[int, ...] = ()
     process: subprocess.Popen[bytes] | None = None
     starts: int = 0
     next_start: float = 0.0
@@ -103,6 +105,7 @@ class Supervisor:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                pass_fds=child.shares,
                 preexec_fn=_end_with_parent if sys.platform == "linux" else None,
             )
         child.starts += 1

@@ -40,7 +40,7 @@ PLACES = (
     Place("Overview", "portal:organization", "home", "home start dashboard"),
     Place("Groups", "groups:list", "stack-2", "containers images list", in_project=True),
     Place("New group", "groups:new", "plus", "create add container image pull", in_project=True),
-    Place("Registries", "registries:list", "key", "credentials receipts secrets"),
+    Place("Registries", "registries:list", "building-warehouse", "credentials receipts secrets"),
     Place("Add a credential", "registries:new", "plus", "new registry password token"),
     Place("Team", "portal:members", "users", "members people invite roles leave settings"),
     Place("Activity", "portal:activity", "history", "audit log history who did what"),

@@ -10,6 +10,7 @@ import shutil
 import socket
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
@@ -117,6 +118,19 @@ def sweeper() -> Child:
     return Child("sweeper", command, {"PORTAL_ZONE": "worker"})
 
 
+def prints_mail() -> bool:
+    """Whether mails are printed where `up` runs: where that is asked for, or where no mail server is named and only
+    this machine reaches the portal."""
+    environment = settings.ENV
+    return bool(environment.prints_mail or (environment.is_local and not environment.email_named))
+
+
+def with_console(child: Child, descriptor: int) -> Child:
+    """Have a child print mails on this console, and not in its log: their links are secrets."""
+    console = {"PORTAL_EMAIL_URL": "console:", "PORTAL_CONSOLE_FD": str(descriptor)}
+    return replace(child, environment={**child.environment, **console}, shares=(descriptor,))
+
+
 def wait_for_web(seconds: float = 30.0) -> None:
     """Return once the web process can serve. Raises CannotStart."""
     end = time.monotonic() + seconds
@@ -131,7 +145,7 @@ def wait_for_web(seconds: float = 30.0) -> None:
 
 
 def _listen_hosts() -> list[str]:
-    if settings.ENV.public_host not in ("localhost", "127.0.0.1", "::1"):
+    if not settings.ENV.is_local:
         return ["0.0.0.0"]  # noqa: S104 (a public address was named)
     hosts = ["127.0.0.1"]
     try:

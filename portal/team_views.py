@@ -53,10 +53,11 @@ def invite(request: Any, org: str) -> HttpResponse:
         "expires_at": row.expires_at,
         "link": link,
     }
-    if mail.send("invitation", row.email, context):
+    way = mail.send("invitation", row.email, context)
+    if way is mail.Way.SENT:
         messages.success(request, f"The invitation is on its way to {row.email}.")
         return redirect("portal:members", org)
-    return _page(request, InviteForm(), link=link, invited=row)
+    return _page(request, InviteForm(), link=link, invited=row, printed=way is mail.Way.PRINTED)
 
 
 @require_POST

@@ -32,6 +32,7 @@ from groups.models import (
     Redemption,
     UnusualPresentation,
 )
+from portal import conversations
 from portal.models import Organization, SupportRequest, User
 from registries.models import Credential
 from registries.oci.reference import parse
@@ -150,9 +151,7 @@ def make_rows(organization: Any, person: Any, *, number: int = 0) -> Rows:
             {"name": "authenticate", "outcome": "failed", "raw": "401 UNAUTHORIZED"},
         ],
     )
-    asked = SupportRequest.objects.create(
-        organization=organization, user=person, kind="failure", failure=failure, message=MARKUP
-    )
+    asked = conversations.ask(organization=organization, user=person, kind="failure", failure=failure, message=MARKUP)
     node = Node.objects.create(name=f"node-{number}", public_key="-----BEGIN PUBLIC KEY-----\nthe key")
     instance = Instance.objects.create(group=group, node=node)
     enrolment = Enrolment.objects.create(

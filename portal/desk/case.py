@@ -11,7 +11,7 @@ from django.utils.dateparse import parse_datetime
 from groups.models import Failure
 from groups.trail import StepLine, trace_lines
 from portal.desk import consent
-from portal.models import SupportLook, SupportRequest
+from portal.models import SupportLook, SupportMessage, SupportRequest
 from registries.providers import PROVIDERS
 
 MOST = 50
@@ -34,12 +34,18 @@ class Case:
     failure: Failure | None
     request: SupportRequest | None
     requests: list[SupportRequest]
+    thread: list[SupportMessage]
     whole: bool
     title: str
     kind: str
     steps: list[Step]
     looks: list[SupportLook]
     hint: str = ""
+
+    @property
+    def last_said(self) -> str:
+        """By what an answer tells to which message it was written: the last that is shown."""
+        return str(self.thread[-1].pk) if self.thread else ""
 
     @property
     def states(self) -> list[tuple[str, str]]:
@@ -62,7 +68,7 @@ def _case(
 ) -> Case:
     if failure is None:
         title = request.get_kind_display() if request else ""
-        return Case(what, row, None, request, [], False, title, "", [], [])
+        return Case(what, row, None, request, [], _thread(request), False, title, "", [], [])
     whole = consent.sees_all(person, failure)
     provider = PROVIDERS.get(failure.provider)
     asked = failure.support_requests.select_related("user").order_by("-created_at")
@@ -72,6 +78,7 @@ def _case(
         failure=failure,
         request=request,
         requests=[each for each in asked[:MOST] if request is None or each.pk != request.pk],
+        thread=_thread(request),
         whole=whole,
         title=failure.words.title if whole else consent.title_of(failure.code),
         kind=consent.kind_of(failure),
@@ -79,6 +86,10 @@ def _case(
         looks=list(failure.looks.select_related("person")[:MOST]),
         hint=provider.hints.get(failure.code, "") if provider and whole else "",
     )
+
+
+def _thread(request: SupportRequest | None) -> list[SupportMessage]:
+    return list(request.messages.select_related("author")) if request is not None else []
 
 
 def _steps(failure: Failure, whole: bool) -> list[Step]:

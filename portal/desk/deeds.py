@@ -1,7 +1,8 @@
 """What support does to a case: look, move, note, answer. One mutation per function; each is written to the audit log.
 
-Two of support may have one case open: a state changes only from the one that was seen, a note only where it still
-reads as it did. Otherwise `Stale` is raised and nothing is written.
+Two of support may have one case open, and a member may write meanwhile: a state changes only from the one that was
+seen, a note only where it still reads as it did, and an answer is only written below the message that it answers.
+Otherwise `Stale` is raised and nothing is written.
 """
 
 from __future__ import annotations
@@ -22,9 +23,11 @@ from groups.models import Failure
 from groups.states import Stale
 from portal import mail
 from portal.activity import record
-from portal.models import SupportLook, SupportRequest
+from portal.conversations import was_said_last
+from portal.models import SupportLook, SupportMessage, SupportReader, SupportRequest
 
 State = Failure.State
+Side = SupportMessage.Side
 Row = Failure | SupportRequest
 SAME_LOOK = timedelta(minutes=1)
 
@@ -61,37 +64,45 @@ def note(person: Any, row: Row, *, was: str, text: str) -> None:
     """Write the note that only support reads. `was` is the `mark` of what it said. Raises Stale where it has changed
     since."""
     with transaction.atomic():
-        _only_where(type(row), row.pk, "note", was)
+        kept = type(row).objects.select_for_update().filter(pk=row.pk).first()
+        if kept is None or mark(kept.note) != was:
+            raise Stale(f"the note of {row.pk} has changed")
         type(row).objects.filter(pk=row.pk).update(note=text)
         log(person, row, "Changed the note.")
 
 
-def answer(person: Any, request: SupportRequest, *, was: str, text: str, to: str) -> bool:
-    """Answer the member, who reads it on the page and by mail; return whether a mail went out. `was` is the `mark`
-    of the answer before. Raises Stale where somebody else has answered since."""
-    if to not in (State.SOLVED, State.WAITING):
+def answer(person: Any, request: SupportRequest, *, was: str, text: str, to: str) -> list[str] | None:
+    """Answer the members who wrote, who read it on the page and by mail; return to whom a mail went, or None where
+    these very words stood there already. `was` is the `last_said` that this person saw. Raises Stale where something
+    was said since."""
+    if to not in (State.SOLVED, State.WAITING, State.SEEN):
         raise ValueError(to)
     with transaction.atomic():
-        _only_where(SupportRequest, request.pk, "answer", was)
-        SupportRequest.objects.filter(pk=request.pk).update(
-            answer=text, answered_at=Now(), answered_by=person, state=to, mailed_at=None
-        )
+        row = SupportRequest.objects.select_for_update().get(pk=request.pk)
+        if was_said_last(row, side=Side.SUPPORT, author=person, text=text):
+            return None  # a second click
+        if last_said(row) != was:
+            raise Stale(f"something was said in {request.pk}")
+        said = SupportMessage.objects.create(request=row, side=Side.SUPPORT, author=person, text=text, state=to)
+        SupportRequest.objects.filter(pk=row.pk, state=row.state).update(state=to)
+        SupportReader.objects.filter(request=row).update(unread=True)
         log(person, request, f"Answered. {State(to).label}.")
         about = request.failure.group_name if request.failure else request.get_kind_display().lower()
-        record(request.organization_id, person, "support.answered", about)
+        address = reverse("portal:conversation", args=[request.organization.slug, request.pk])
+        record(request.organization_id, person, "support.answered", about, address=address)
     request.refresh_from_db()
-    return _mail(request)
+    return _mail(request, said)
+
+
+def last_said(request: SupportRequest) -> str:
+    """By what an answer tells to which message it was written."""
+    last = request.messages.order_by("-pk").values_list("pk", flat=True).first()
+    return str(last or "")
 
 
 def mark(text: str) -> str:
     """A short mark of a text, by which a form tells what it was made for."""
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def _only_where(model: type[Row], pk: Any, column: str, was: str) -> None:
-    row = model.objects.select_for_update().filter(pk=pk).first()
-    if row is None or mark(getattr(row, column)) != was:
-        raise Stale(f"the {column} of {pk} has changed")
 
 
 def log(person: Any, row: Any, change: str) -> None:
@@ -106,17 +117,21 @@ def log(person: Any, row: Any, change: str) -> None:
     )
 
 
-def _mail(request: SupportRequest) -> bool:
-    person = request.user
-    belongs = person is not None and person.is_active and person.memberships.filter(organization=request.organization)
-    if not belongs or not belongs.exists() or person is None:
-        return False  # whoever left the organization learns nothing more of it
+def _mail(request: SupportRequest, said: SupportMessage) -> list[str]:
+    """Mail an answer to whoever wrote in the conversation. Whoever left the organization learns nothing more of it."""
+    members = request.organization.memberships.values("user")
+    readers = request.readers.filter(person__is_active=True, person__in=members).select_related("person")
+    question = request.messages.filter(side=Side.MEMBER).first()
+    address = reverse("portal:conversation", args=[request.organization.slug, request.pk])
     context = {
         "asked": request,
+        "question": question.text if question else "",
+        "text": said.text,
         "waits": request.state == State.WAITING,
-        "link": f"{settings.PORTAL_PUBLIC_URL}{reverse('portal:support', args=[request.organization.slug])}",
+        "link": f"{settings.PORTAL_PUBLIC_URL}{address}",
     }
-    sent = mail.send("support_answer", person.email, context)
+    people = [reader.person.email for reader in readers]
+    sent = [each for each in people if mail.send("support_answer", each, context) is mail.Way.SENT]
     if sent:
-        SupportRequest.objects.filter(pk=request.pk).update(mailed_at=Now())
+        SupportMessage.objects.filter(pk=said.pk).update(mailed_at=Now())
     return sent

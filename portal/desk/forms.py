@@ -26,17 +26,21 @@ class NoteForm(forms.Form):
 
 
 class AnswerForm(forms.Form):
-    """The answer that the member reads, and what comes of it."""
+    """The answer that the member reads, and what comes of it. `was` is the last message that it answers."""
 
     answer = forms.CharField(
         max_length=8000,
         widget=forms.Textarea(attrs={"rows": 8}),
         help_text="The member reads this on the page, and by mail where the portal sends any.",
     )
-    was = forms.CharField(max_length=16, widget=forms.HiddenInput)
+    was = forms.CharField(max_length=20, required=False, widget=forms.HiddenInput)
     to = forms.ChoiceField(
         label="Afterwards it is",
-        choices=[(State.SOLVED, "Solved"), (State.WAITING, "Waiting for the member")],
+        choices=[
+            (State.SOLVED, "Solved"),
+            (State.WAITING, "Waiting for the member"),
+            (State.SEEN, "Still with support"),
+        ],
         widget=forms.RadioSelect,
         initial=State.SOLVED,
     )

@@ -1,4 +1,5 @@
-"""The queue: failures that nobody asked about, and requests, in one list, filtered and counted.
+"""The queue: failures that nobody asked about, and requests, in one list, filtered and counted. On top are those in
+which a member waits for support, the one who wrote last first.
 
 A filter by what support may not see finds only what was shared with it; else its answers would tell.
 """
@@ -7,24 +8,42 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.core.paginator import Page, Paginator
-from django.db.models import CharField, Count, F, Q, QuerySet, Value
+from django.db.models import (
+    Case,
+    CharField,
+    Count,
+    Exists,
+    ExpressionWrapper,
+    F,
+    IntegerField,
+    OuterRef,
+    Q,
+    QuerySet,
+    Value,
+    When,
+)
 from django.utils import timezone
 
 from groups.models import Failure
+from portal import conversations
 from portal.desk import consent
-from portal.models import Organization, SupportRequest
+from portal.models import Organization, SupportMessage, SupportRequest
 from registries.providers import PROVIDERS
 
 State = Failure.State
+Side = SupportMessage.Side
+UNANSWERED = (State.NEW, State.SEEN)
 PER_PAGE = 50
 OPEN = "open"
 STATES = {OPEN: "Open", State.NEW: "New", State.SEEN: "Seen", State.WAITING: "Waiting", State.SOLVED: "Solved"}
 AGES = {"hour": ("The last hour", 1), "day": ("The last 24 hours", 24), "week": ("The last 7 days", 7 * 24)}
+ORDERS = {"": "Who waits for us", "newest": "Newest first", "oldest": "Oldest first"}
+BY = {"": ("rank", "-moment"), "newest": ("-moment",), "oldest": ("moment",)}
 WHAT = {"request": "Requests", "failure": "Failures"}
 
 
@@ -40,7 +59,7 @@ class Asked:
     org: str = ""
     age: str = ""
     q: str = ""
-    oldest: bool = False
+    order: str = ""
     page: str = "1"
 
     @classmethod
@@ -56,7 +75,7 @@ class Asked:
             org=text["org"],
             age=text["age"] if text["age"] in AGES else "",
             q=text["q"],
-            oldest=text["oldest"] == "1",
+            order=text["order"] if text["order"] in ORDERS else "",
             page=text["page"] or "1",
         )
 
@@ -68,11 +87,12 @@ class Asked:
 
 @dataclass(frozen=True)
 class Line:
-    """A row of the queue; what its reader may not see is empty."""
+    """A row of the queue; what its reader may not see is empty. `message` is what a member wrote last, `again` whether
+    that is a reply."""
 
     what: str
     pk: uuid.UUID
-    created_at: datetime
+    moment: datetime
     state: str
     title: str
     code: str
@@ -83,6 +103,7 @@ class Line:
     about: str
     by: str
     message: str
+    again: bool = False
 
     @property
     def chosen(self) -> str:
@@ -107,8 +128,10 @@ def read(person: Any, asked: Asked) -> Queue:
     if asked.state != "all":
         states = [asked.state] if asked.state != OPEN else [State.NEW, State.SEEN, State.WAITING]
         failures, requests = failures.filter(state__in=states), requests.filter(state__in=states)
-    both = _keys(failures, "failure").union(_keys(requests, "request"), all=True)
-    pages = Paginator(both.order_by("created_at" if asked.oldest else "-created_at"), PER_PAGE)
+    both = _keys(failures, "failure", "created_at", Value(1)).union(
+        _keys(requests, "request", "asked_at", Case(When(state__in=UNANSWERED, then=0), default=1)), all=True
+    )
+    pages = Paginator(both.order_by(*BY[asked.order]), PER_PAGE)
     page = pages.get_page(asked.page)
     return Queue(asked, _lines(person, list(page.object_list)), page, counts)
 
@@ -133,7 +156,7 @@ def _filtered(person: Any, asked: Asked) -> tuple[QuerySet[Failure], QuerySet[Su
         failures, requests = failures.filter(code=asked.code), requests.filter(failure__code=asked.code)
     if asked.age:
         since = timezone.now() - timedelta(hours=AGES[asked.age][1])
-        failures, requests = failures.filter(created_at__gte=since), requests.filter(created_at__gte=since)
+        failures, requests = failures.filter(created_at__gte=since), requests.filter(asked_at__gte=since)
     if asked.org:
         named = Q(organization__slug=asked.org)
         failures, requests = failures.filter(named) if operator else failures.none(), requests.filter(named)
@@ -161,8 +184,9 @@ def _searched(
     about = Q()
     for name in ("reference", "group_name", "registry", "raw"):
         about |= Q(**{f"failure__{name}__icontains": text})
-    written = Q()
-    for name in ("message", "registry", "user__email", "organization__name", "organization__slug"):
+    said = SupportMessage.objects.filter(request=OuterRef("pk"), text__icontains=text)
+    written = Q(Exists(said))
+    for name in ("registry", "user__email", "organization__name", "organization__slug"):
         written |= Q(**{f"{name}__icontains": text})
     if operator:
         named = Q(organization__name__icontains=text) | Q(organization__slug__icontains=text)
@@ -179,22 +203,29 @@ def _counts(failures: QuerySet[Failure], requests: QuerySet[SupportRequest]) -> 
     return counts
 
 
-def _keys(rows: QuerySet[Any], what: str) -> QuerySet[Any, tuple[Any, ...]]:
-    named = rows.order_by().annotate(what=Value(what, output_field=CharField()), key=F("pk"))
-    return named.values_list("what", "key", "created_at")
-
-
-def _lines(person: Any, keys: list[tuple[str, Any, datetime]]) -> list[Line]:
-    requests = SupportRequest.objects.select_related("organization", "user", "failure").in_bulk(
-        [key for what, key, _ in keys if what == "request"]
+def _keys(rows: QuerySet[Any], what: str, moment: str, rank: Any) -> QuerySet[Any, tuple[Any, ...]]:
+    named = rows.order_by().annotate(
+        what=Value(what, output_field=CharField()),
+        key=F("pk"),
+        moment=F(moment),
+        rank=ExpressionWrapper(rank, output_field=IntegerField()),
     )
+    return named.values_list("what", "key", "moment", "rank")
+
+
+def _lines(person: Any, keys: list[tuple[Any, ...]]) -> list[Line]:
+    rows = SupportRequest.objects.select_related("organization", "user", "failure").annotate(
+        said=conversations.last_words(Side.MEMBER),
+        times=Count("messages", filter=Q(messages__side=Side.MEMBER) & ~Q(messages__text="")),
+    )
+    requests = rows.in_bulk([key for what, key, *_ in keys if what == "request"])
     failures = Failure.objects.select_related("organization").in_bulk(
-        [key for what, key, _ in keys if what != "request"]
+        [key for what, key, *_ in keys if what != "request"]
     )
     about = [each.failure_id for each in requests.values() if each.failure_id]
     open_ids = {*failures, *about} if consent.is_operator(person) else consent.shared_ids(about)
     lines = []
-    for what, key, _ in keys:
+    for what, key, *_ in keys:
         if what == "request" and key in requests:
             lines.append(_asked(requests[key], open_ids))
         elif key in failures:
@@ -203,14 +234,16 @@ def _lines(person: Any, keys: list[tuple[str, Any, datetime]]) -> list[Line]:
     return lines
 
 
-def _asked(request: SupportRequest, open_ids: set[Any]) -> Line:
-    by = str(request.user or "")
+def _asked(request: Any, open_ids: set[Any]) -> Line:
+    by, said = str(request.user or ""), request.said or ""
     if request.failure is not None:
-        return _line("request", request, request.failure, open_ids, always=request.organization.name, by=by)
-    return Line(
-        "request", request.pk, request.created_at, request.state, request.get_kind_display(), "", "", "",
-        "", request.organization.name, request.registry, by, request.message,
-    )  # fmt: skip
+        line = _line("request", request, request.failure, open_ids, always=request.organization.name, by=by)
+    else:
+        line = Line(
+            "request", request.pk, request.asked_at, request.state, request.get_kind_display(), "", "", "",
+            "", request.organization.name, request.registry, by, "",
+        )  # fmt: skip
+    return replace(line, moment=request.asked_at, message=said, again=request.times > 1)
 
 
 def _line(
@@ -220,7 +253,7 @@ def _line(
     return Line(
         what=what,
         pk=row.pk,
-        created_at=row.created_at,
+        moment=row.created_at,
         state=row.state,
         title=consent.title_of(failure.code),
         code=failure.code,
@@ -230,5 +263,5 @@ def _line(
         organization=always or (organization if whole else ""),
         about=failure.group_name if whole else "",
         by=by,
-        message=getattr(row, "message", ""),
+        message="",
     )

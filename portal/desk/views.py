@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
+from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
@@ -28,7 +29,7 @@ from portal.models import SupportRequest
 from registries.failures import FAILURES
 from registries.providers import PROVIDERS
 
-STALE = "Somebody else was first: this has changed meanwhile. It is shown as it stands now; nothing of yours was saved."
+STALE = "Somebody else was first: this has changed meanwhile, and is shown as it stands now."
 MODELS: dict[str, type[Failure] | type[SupportRequest]] = {"failure": Failure, "request": SupportRequest}
 
 
@@ -59,6 +60,7 @@ def queue(request: HttpRequest) -> HttpResponse:
         "states": queues.STATES,
         "what": queues.WHAT,
         "ages": queues.AGES,
+        "orders": queues.ORDERS,
         "kinds": [(provider.kind, provider.name) for provider in PROVIDERS.values()],
         "codes": sorted(FAILURES),
         "organizations": queues.organizations(request.user),
@@ -80,28 +82,37 @@ def case(request: HttpRequest, what: str, pk: uuid.UUID) -> HttpResponse:
     """One failure or request. Opening it marks it seen, and tells the member who looked."""
     if what not in MODELS:
         raise Http404
-    row: Failure | SupportRequest = (
-        get_object_or_404(Failure.objects.select_related("organization"), pk=pk)
-        if what == "failure"
-        else get_object_or_404(
-            SupportRequest.objects.select_related("organization", "failure__organization", "user", "answered_by"), pk=pk
-        )
-    )
+    row = _row(what, pk)
     if request.method == "POST":
-        return _act(request, what, row)
+        written = _act(request, row)
+        if written is None:
+            return redirect("desk:case", what, pk)
+        return _show(request, _row(what, pk), written, status=422)
+    return _show(request, row, {})
+
+
+def _row(what: str, pk: uuid.UUID) -> Failure | SupportRequest:
+    if what == "failure":
+        return get_object_or_404(Failure.objects.select_related("organization"), pk=pk)
+    return get_object_or_404(
+        SupportRequest.objects.select_related("organization", "failure__organization", "user"), pk=pk
+    )
+
+
+def _show(
+    request: HttpRequest, row: Failure | SupportRequest, written: dict[str, forms.Form], *, status: int = 200
+) -> HttpResponse:
+    """Show a case, with what was written and couldn't be taken."""
+    deeds.see(row)  # before its messages are read: what comes after them makes it new again
     shown = cases.of_failure(request.user, row) if isinstance(row, Failure) else cases.of_request(request.user, row)
     if shown.failure is not None:
         deeds.look(request.user, shown.failure, saw_all=shown.whole)
-    deeds.see(row)
-    context = {
-        "title": shown.title,
-        "case": shown,
-        "note_form": NoteForm(initial={"note": row.note, "was": deeds.mark(row.note)}),
-        "answer_form": AnswerForm(initial={"answer": row.answer, "was": deeds.mark(row.answer)})
-        if isinstance(row, SupportRequest)
-        else None,
-    }
-    return _render(request, "admin/desk/case.html", context)
+    answer = written.get("answer_form") or (AnswerForm() if isinstance(row, SupportRequest) else None)
+    if answer is not None:
+        answer.initial["was"] = shown.last_said
+    note = written.get("note_form") or NoteForm(initial={"note": row.note, "was": deeds.mark(row.note)})
+    context = {"title": shown.title, "case": shown, "note_form": note, "answer_form": answer}
+    return _render(request, "admin/desk/case.html", context, status=status)
 
 
 def _pulse(request: HttpRequest) -> dict[str, Any]:
@@ -116,30 +127,55 @@ def _pulse(request: HttpRequest) -> dict[str, Any]:
     }
 
 
-def _act(request: HttpRequest, what: str, row: Any) -> HttpResponse:
+def _act(request: HttpRequest, row: Failure | SupportRequest) -> dict[str, forms.Form] | None:
+    """Do what was asked; return the form that couldn't be taken, as it was written, or None."""
     deed = request.POST.get("deed", "")
+    if deed == "note":
+        return _note(request, row, NoteForm(request.POST))
+    if deed == "answer" and isinstance(row, SupportRequest):
+        return _answer(request, row, AnswerForm(request.POST))
+    state = StateForm(request.POST)
+    if deed != "move" or not state.is_valid():
+        messages.error(request, "That could not be done as it was sent. Nothing was saved.")
+        return None
     try:
-        if deed == "move" and (state := StateForm(request.POST)).is_valid():
-            deeds.move(request.user, row, **state.cleaned_data)
-            messages.success(request, "Moved.")
-        elif deed == "note" and (note := NoteForm(request.POST)).is_valid():
-            deeds.note(request.user, row, was=note.cleaned_data["was"], text=note.cleaned_data["note"])
-            messages.success(request, "The note is kept.")
-        elif deed == "answer" and what == "request" and (answer := AnswerForm(request.POST)).is_valid():
-            _answer(request, row, answer.cleaned_data)
-        else:
-            messages.error(request, "That could not be done as it was sent. Nothing was saved.")
+        deeds.move(request.user, row, **state.cleaned_data)
+        messages.success(request, "Moved.")
     except Stale:
-        messages.warning(request, STALE)
-    return redirect("desk:case", what, row.pk)
+        messages.warning(request, f"{STALE} Nothing was moved.")
+    return None
 
 
-def _answer(request: HttpRequest, row: SupportRequest, said: dict[str, str]) -> None:
-    mailed = deeds.answer(request.user, row, was=said["was"], text=said["answer"], to=said["to"])
-    if mailed:
-        messages.success(request, f"Answered, and mailed to {row.user}.")
+def _note(request: HttpRequest, row: Failure | SupportRequest, form: NoteForm) -> dict[str, forms.Form] | None:
+    if not form.is_valid():
+        return {"note_form": form}
+    text = form.cleaned_data["note"]
+    try:
+        deeds.note(request.user, row, was=form.cleaned_data["was"], text=text)
+    except Stale:
+        row.refresh_from_db()
+        messages.warning(request, f"{STALE} Your note is not saved yet: the field holds it, below the one that was.")
+        return {"note_form": NoteForm(initial={"note": f"{row.note}\n\n{text}", "was": deeds.mark(row.note)})}
+    messages.success(request, "The note is kept.")
+    return None
+
+
+def _answer(request: HttpRequest, row: SupportRequest, form: AnswerForm) -> dict[str, forms.Form] | None:
+    if not form.is_valid():
+        return {"answer_form": form}
+    said = form.cleaned_data
+    try:
+        mailed = deeds.answer(request.user, row, was=said["was"], text=said["answer"], to=said["to"])
+    except Stale:
+        messages.warning(request, f"{STALE} Your answer is not sent yet: read what was said, then send it.")
+        return {"answer_form": AnswerForm(initial=said)}
+    if mailed is None:
+        messages.success(request, "Answered.")
+    elif mailed:
+        messages.success(request, f"Answered, and mailed to {', '.join(mailed)}.")
     else:
         messages.warning(request, "Answered. No mail went out: the member reads it on the page.")
+    return None
 
 
 def _move_chosen(request: HttpRequest) -> HttpResponse:
@@ -171,6 +207,7 @@ def _address(request: HttpRequest) -> str:
     return f"{reverse('desk:queue')}?{urlencode(asked)}"
 
 
-def _render(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
+def _render(request: HttpRequest, template: str, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
     request.current_app = admin.site.name
-    return render(request, template, {**admin.site.each_context(request), "is_nav_sidebar_enabled": False, **context})
+    around = {**admin.site.each_context(request), "is_nav_sidebar_enabled": False}
+    return render(request, template, {**around, **context}, status=status)

@@ -5,7 +5,7 @@ from portal.models.api_key import ApiKey
 from portal.models.invitation import Invitation
 from portal.models.notification import EmailChoice, Notice, Webhook
 from portal.models.organization import Membership, Organization, Project, Role
-from portal.models.support import SupportLook, SupportRequest
+from portal.models.support import SupportLook, SupportMessage, SupportReader, SupportRequest
 from portal.models.user import User
 
 __all__ = [
@@ -19,6 +19,8 @@ __all__ = [
     "Project",
     "Role",
     "SupportLook",
+    "SupportMessage",
+    "SupportReader",
     "SupportRequest",
     "User",
     "Webhook",

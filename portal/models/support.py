@@ -1,4 +1,4 @@
-"""What members ask of support, and who of support looked at what."""
+"""What members ask of support, the conversation that comes of it, and who of support looked at what."""
 
 from __future__ import annotations
 
@@ -6,15 +6,17 @@ import uuid
 
 from django.conf import settings
 from django.db import models
+from django.utils import timezone
 
 from groups.models import Failure
 
 
 class SupportRequest(models.Model):
-    """A question to support: about a failure, or for a kind of registry that is not offered.
+    """A question to support: about a failure, or for a kind of registry that is not offered. What was said about it
+    since stands in its messages.
 
     `shares` is the member's consent: with it support sees all of the failure that the question is about; without,
-    its code, step, kind of registry and times.
+    its code, step, kind of registry and times. `asked_at` is when a member wrote last: the queue goes by it.
     """
 
     State = Failure.State
@@ -32,17 +34,11 @@ class SupportRequest(models.Model):
         "groups.Failure", null=True, blank=True, on_delete=models.SET_NULL, related_name="support_requests"
     )
     registry = models.CharField("registry", max_length=255, blank=True, help_text="The registry that is wanted.")
-    message = models.TextField(max_length=4000, blank=True)
     shares = models.BooleanField("support sees all of the failure", default=False)
     state = models.CharField(max_length=10, choices=State.choices, default=State.NEW)
-    answer = models.TextField(max_length=8000, blank=True, help_text="The member reads this.")
     note = models.TextField(max_length=8000, blank=True, help_text="Only support reads this.")
     created_at = models.DateTimeField(auto_now_add=True)
-    answered_at = models.DateTimeField(null=True, blank=True)
-    answered_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
-    )
-    mailed_at = models.DateTimeField("answer mailed", null=True, blank=True)
+    asked_at = models.DateTimeField("a member wrote last", default=timezone.now)
 
     class Meta:
         ordering = ["-created_at"]
@@ -50,6 +46,67 @@ class SupportRequest(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} · {self.organization}"
+
+    @property
+    def about(self) -> str:
+        """What it is about, in a word or two, as its organization may read it."""
+        if self.failure is not None:
+            return f"The failure of {self.failure.group_name}"
+        return f"A registry: {self.registry}" if self.registry else "A question"
+
+    @property
+    def standing(self) -> str:
+        """How it stands, as a member reads it."""
+        return {
+            self.State.NEW: "Sent to support",
+            self.State.SEEN: "With support",
+            self.State.WAITING: "Waits for you",
+            self.State.SOLVED: "Solved",
+        }[self.State(self.state)]
+
+
+class SupportMessage(models.Model):
+    """What was said in a conversation with support, by a member or by support; rows are only added.
+
+    `state` is what the conversation became by it, where whoever wrote chose that. Solving it may need no words.
+    """
+
+    class Side(models.TextChoices):
+        MEMBER = "member", "Member"
+        SUPPORT = "support", "Support"
+
+    request = models.ForeignKey(SupportRequest, on_delete=models.CASCADE, related_name="messages")
+    side = models.CharField(max_length=10, choices=Side.choices)
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    text = models.TextField(max_length=8000, blank=True)
+    state = models.CharField(max_length=10, choices=Failure.State.choices, blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    mailed_at = models.DateTimeField("mailed", null=True, blank=True)
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return f"{self.get_side_display()}, {self.created_at:%Y-%m-%d %H:%M}"
+
+    @property
+    def is_from_support(self) -> bool:
+        return self.side == self.Side.SUPPORT
+
+
+class SupportReader(models.Model):
+    """A member who wrote in a conversation with support, and so hears of answers; `unread` until they open it."""
+
+    request = models.ForeignKey(SupportRequest, on_delete=models.CASCADE, related_name="readers")
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    unread = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["request", "person"], name="reader_per_conversation")]
+        indexes = [models.Index(fields=["person", "unread"])]
+
+    def __str__(self) -> str:
+        return f"{self.person}, {'unread' if self.unread else 'read'}"
 
 
 class SupportLook(models.Model):

@@ -57,7 +57,7 @@ def tell(occurrence_id: uuid.UUID) -> int:
         now = timezone.now()
         hooks = Webhook.objects.filter(organization=row.organization_id, off_since__isnull=True)
         notices = [Notice(occurrence=row, webhook=hook, due_at=now) for hook in hooks if row.kind in hook.kinds]
-        if settings.PORTAL_SENDS_MAIL:
+        if settings.PORTAL_SENDS_MAIL or settings.PORTAL_PRINTS_MAIL:
             notices += [Notice(occurrence=row, user_id=pk, due_at=now) for pk in people_for(row) if _is_news(row, pk)]
         Notice.objects.bulk_create(notices)
         Occurrence.objects.filter(pk=row.pk).update(told_at=Now())
@@ -128,7 +128,7 @@ def _post(notice: Notice) -> tuple[int | None, str]:
 
 def _mail(notice: Notice) -> tuple[int | None, str]:
     assert notice.user is not None  # noqa: S101 (for the type checker)
-    if mail.send("notice", notice.user.email, messages.email_context(notice)):
+    if mail.send("notice", notice.user.email, messages.email_context(notice)) is not mail.Way.KEPT:
         return None, ""
     return None, "The mail server did not take it"
 

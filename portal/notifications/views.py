@@ -153,6 +153,7 @@ def _page(request: Any, form: EmailForm, webhook_form: WebhookForm) -> HttpRespo
         "webhook_form": webhook_form,
         "webhooks": request.organization.webhooks.all(),
         "sends_mail": settings.PORTAL_SENDS_MAIL,
+        "prints_mail": settings.PORTAL_PRINTS_MAIL,
     }
     wrong = form.is_bound or webhook_form.is_bound
     return render(request, "portal/notifications.html", context, status=422 if wrong else 200)

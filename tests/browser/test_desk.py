@@ -1,9 +1,11 @@
-"""Support's way from a failure to an answer that the member reads."""
+"""A conversation between a member and support, from a failure to the end of it."""
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,9 +31,15 @@ def read(page: Page, address: str, found: dict[str, list[str]], name: str) -> No
     found[name] = violations(page)
 
 
+def shot(page: Page, name: str, look: str) -> None:
+    """Keep a picture where `BROWSER_SHOTS` names a folder."""
+    if folder := os.environ.get("BROWSER_SHOTS"):
+        page.screenshot(path=Path(folder) / f"{name}-{look}.png", full_page=True)
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", ["phone", "desk"])
-def test_from_a_failure_to_an_answer(
+def test_a_conversation(
     open_context: Callable[..., BrowserContext],
     settings: Any,
     acme: Any,
@@ -42,6 +50,7 @@ def test_from_a_failure_to_an_answer(
     scheme: str,
 ) -> None:
     settings.PORTAL_SENDS_MAIL = True
+    look = f"{width}-{scheme}"
     failure = fail(project, "shop")
     fail(project, "silent")
     for number in range(14):
@@ -50,17 +59,25 @@ def test_from_a_failure_to_an_answer(
         )
     found: dict[str, list[str]] = {}
 
+    def judge(page: Page, name: str) -> None:
+        no_sideways(page)
+        found[name] = violations(page)
+        shot(page, name, look)
+
     member = open_context(width, color_scheme=scheme, bypass_csp=True).new_page()
     sign_in(member, bob)
     member.goto(f"/o/acme/default/groups/shop/failures/{failure.pk}/")
     member.get_by_role("link", name="Ask support").click()
-    found["ask"] = violations(member)
+    judge(member, "ask")
     member.get_by_label("Message").fill("It worked yesterday.")
     member.get_by_role("button", name="Send to support").click()
     expect(member.locator(".field-error")).to_contain_text("Choose what support may see")
+    expect(member.get_by_label("Message")).to_have_value("It worked yesterday.")
     member.get_by_label(re.compile("All of it")).check()
     member.get_by_role("button", name="Send to support").click()
     expect(member.get_by_text("Support has your message")).to_be_visible()
+    judge(member, "asked")
+    talk = member.url
 
     desk = open_context(width, color_scheme=scheme, bypass_csp=True).new_page()
     sign_in(desk, sam)
@@ -73,19 +90,55 @@ def test_from_a_failure_to_an_answer(
     desk.get_by_role("row").filter(has_text="It worked yesterday.").get_by_role("link").click()
     expect(desk.get_by_role("heading", level=1)).to_have_text("The registry did not accept the credentials")
     expect(desk.locator("body")).to_contain_text(HOST)
-    no_sideways(desk)
-    found["case"] = violations(desk)
-    desk.get_by_label("Your answer").fill("The token has expired: make another one.")
+    judge(desk, "case")
+    desk.get_by_label("Your answer").fill("The token has expired: make another one.\n\nWhich scopes has the old one?")
+    desk.get_by_label("Waiting for the member").check()
+    desk.get_by_role("button", name="Send the answer").click()
+    expect(desk.get_by_text("mailed to bob@acme.example")).to_be_visible()
+    assert SupportRequest.objects.get().state == "waiting"
+    assert "make another one" in mail.outbox[-1].body
+
+    member.goto("/o/acme/")
+    expect(member.get_by_text("Support asks back")).to_be_visible()
+    judge(member, "overview told")
+    member.goto("/o/acme/support/")
+    expect(member.get_by_text("Answer from support")).to_be_visible()
+    judge(member, "list unread")
+    member.goto(f"/o/acme/default/groups/shop/failures/{failure.pk}/")
+    expect(member.locator(".talk")).to_contain_text("make another one")
+    expect(member.locator(".looked")).to_contain_text("sam@drayage.example")
+    judge(member, "failure answered")
+    member.get_by_label("Your reply").fill("It has read:packages, and I made a new one. The same failure.")
+    member.get_by_role("button", name="Send", exact=True).click()
+    expect(member).to_have_url(talk)
+    expect(member.get_by_text("Sent. Support has it on top")).to_be_visible()
+    expect(member.locator(".page .state")).to_have_text("Sent to support")
+    judge(member, "replied")
+
+    for number in range(3):
+        fail(project, f"later-{number}")
+    read(desk, DESK, found, "queue with a reply")
+    first = desk.locator(".desk-table tbody tr").first
+    expect(first).to_contain_text("Wrote again")
+    expect(first).to_contain_text("The same failure.")
+    shot(desk, "queue", look)
+    first.get_by_role("link").click()
+    desk.get_by_label("Your answer").fill("The account was closed. See https://docs.example.com/accounts for another.")
     desk.get_by_role("button", name="Send the answer").click()
     expect(desk.get_by_text("mailed to bob@acme.example")).to_be_visible()
     assert SupportRequest.objects.get().state == "solved"
-    assert "make another one" in mail.outbox[0].body
+    judge(desk, "case solved")
 
-    member.goto(f"/o/acme/default/groups/shop/failures/{failure.pk}/")
-    expect(member.locator("#ask").locator("xpath=../..")).to_contain_text("make another one")
-    expect(member.locator(".looked")).to_contain_text("sam@drayage.example")
-    no_sideways(member)
-    found["answered"] = violations(member)
+    member.goto("/o/acme/")
+    expect(member.get_by_text("Answer from support")).to_be_visible()
+    member.goto(talk)
+    expect(member.locator(".page .state")).to_have_text("Solved")
+    judge(member, "solved")
+    member.get_by_label("Your reply").fill("One more thing.")
+    member.get_by_role("button", name="Send and open it again").click()
+    member.get_by_role("button", name="Mark as solved").click()
+    expect(member.get_by_text("bob@acme.example marked this as solved")).to_be_visible()
     member.get_by_role("button", name="Stop sharing").click()
     expect(member.get_by_text("Support sees no more of this failure")).to_be_visible()
+    judge(member, "solved by the member")
     assert {name: each for name, each in found.items() if each} == {}

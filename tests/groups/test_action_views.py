@@ -76,7 +76,7 @@ def test_the_failure_says_what_happened_where_and_what_to_do(
     for word in (words.text, words.remedy, "docker login", "401 UNAUTHORIZED", str(failure.pk)[:8]):
         assert word in text_of(page)
     html = page.content.decode()
-    assert f"{reverse('portal:support', args=['acme'])}?failure={failure.pk}" in html
+    assert f"{reverse('portal:ask', args=['acme'])}?failure={failure.pk}" in html
     assert 'value="deploy"' in html, "what is no secret is filled in"
     assert SECRET not in html
 

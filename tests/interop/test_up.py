@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import signal
 import socket
@@ -13,6 +14,7 @@ from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
+import requests
 
 from groups.agent.podman_form import run_root
 from portal.demo.image import sample_image
@@ -62,6 +64,32 @@ def test_up_starts_everything_and_ctrl_c_ends_it(
     assert not any("password" in line for line in said), "the operator is made on the first start only"
     with sqlite3.connect(f"{environment['PORTAL_DATA_DIR']}/portal.sqlite3") as database:
         assert database.execute("SELECT slug FROM portal_organization").fetchall() == [("acme",)]
+
+
+def test_mails_are_printed_and_in_no_log(environment: dict[str, str], started: list[subprocess.Popen[str]]) -> None:
+    started.append(launch("up", environment))
+    said = lines_until(started[0], "Ctrl-C")
+    assert any(line.startswith("E-mails         printed here") for line in said)
+    make = ["create_organization", "acme", "--owner", "alice@acme.example", "--password", "correct horse battery"]
+    subprocess.run([sys.executable, "manage.py", *make], cwd=CHECKOUT, env=environment, check=True)
+
+    address = f"http://localhost:{environment['PORT']}"
+    with requests.Session() as browser:
+
+        def send(path: str, page: str, **typed: str) -> requests.Response:
+            token = re.findall(r'name="csrfmiddlewaretoken" value="(\w+)"', browser.get(f"{address}{page}").text)[0]
+            return browser.post(f"{address}{path}", {"csrfmiddlewaretoken": token, **typed}, timeout=30)
+
+        send("/accounts/login/", "/accounts/login/", login="alice@acme.example", password="correct horse battery")
+        members = "/o/acme/settings/members/"
+        shown = send(f"{members}invite/", members, email="nina@acme.example", role="member").text
+
+    printed = lines_until(started[0], "If you expected no invitation")
+    (link,) = [line for line in printed if "/invitations/dri_" in line]
+    assert link in shown
+    logs = list(Path(environment["PORTAL_DATA_DIR"], "log").iterdir())
+    assert logs
+    assert not [log.name for log in logs if link.rpartition("dri_")[2] in log.read_text()]
 
 
 def test_a_killed_portal_leaves_no_process(environment: dict[str, str], started: list[subprocess.Popen[str]]) -> None:

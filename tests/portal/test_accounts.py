@@ -85,5 +85,16 @@ def test_with_a_mail_server_a_link_sets_a_new_password(alice: Any, settings: Any
     assert "/accounts/password/reset/key/" in sent.body
 
 
+def test_a_mail_server_that_is_away_is_no_crash_and_tells_nobody_who_has_an_account(alice: Any, settings: Any) -> None:
+    settings.PORTAL_SENDS_MAIL = True
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1
+    known = Client().post("/accounts/password/reset/", {"email": alice.email})
+    unknown = Client().post("/accounts/password/reset/", {"email": "nobody@acme.example"})
+
+    assert (known.status_code, known["Location"]) == (unknown.status_code, unknown["Location"])
+    assert known.status_code == 302
+
+
 def test_addresses_are_the_operators_to_keep(alice: Any, as_user: Any) -> None:
     assert as_user(alice).get("/accounts/email/").status_code == 404

@@ -92,3 +92,14 @@ def test_a_delivery_that_can_not_be(monkeypatch: pytest.MonkeyPatch, values: dic
         monkeypatch.setenv(name, value)
     with pytest.raises(env.EnvironmentInvalid, match=named):
         env.read()
+
+
+def test_mails_are_printed_where_that_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORTAL_EMAIL_URL", "console:")
+    monkeypatch.setenv("PORTAL_CONSOLE_FD", "7")
+    read = env.read()
+    assert (read.prints_mail, read.sends_mail, read.email_named, read.console_fd) == (True, False, True, 7)
+    for named, value in ((True, "dummy:"), (False, "")):
+        monkeypatch.setenv("PORTAL_EMAIL_URL", value)
+        read = env.read()
+        assert (read.prints_mail, read.sends_mail, read.email_named) == (False, False, named)

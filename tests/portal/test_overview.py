@@ -56,7 +56,8 @@ def test_groups_by_state_and_what_needs_somebody(browser: Client, project: Any, 
     put(project, "ready", "stopped")
     running = put(project, "busy", "running")
     Instance.objects.create(group=running, state="running")
-    acme.support_requests.create(kind="failure", failure=failure, state="waiting", answer="Which registry is it?")
+    asked = acme.support_requests.create(kind="failure", failure=failure, state="waiting")
+    asked.messages.create(side="support", text="Which registry is it?")
     record(acme.pk, "key ci", "group.started", "busy")
 
     page = browser.get(HOME)

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from groups.checks import start_check
 from groups.models import Failure, Instance, NodeToken
+from portal import conversations
 from portal.actions import invite
 from portal.api_keys import create_key
 from portal.models import Role
@@ -63,6 +64,7 @@ def ids(acme: Any, project: Any, alice: Any) -> dict[str, dict[str, str]]:
     )
     checked = start_check(organization_id=acme.pk, reference=parse("registry.example.com/team/app"), credential=None)
     invited, _ = invite(organization=acme, email="nina@acme.example", role="member", invited_by=alice)
+    asked = conversations.ask(organization=acme, user=alice, kind="failure", failure=failure, message="Why?")
     key, _ = create_key(organization_id=acme.pk, name="ci", scope="read")
     hook, _ = add(acme, address="https://hooks.example.com/", kinds=["group.failed"], created_by=alice)
     notice = send_test(hook)
@@ -76,7 +78,7 @@ def ids(acme: Any, project: Any, alice: Any) -> dict[str, dict[str, str]]:
         "portal": own
         | {"member": str(acme.memberships.get(user=alice).pk), "invitation": str(invited.pk)}
         | {"webhook": str(hook.pk), "notice": str(notice.pk)}
-        | {"key": str(key.pk)},
+        | {"key": str(key.pk), "asked": str(asked.pk)},
     }
 
 

@@ -10,6 +10,7 @@ import fcntl
 import os
 import secrets
 import signal
+import sys
 import time
 from typing import IO, Any
 
@@ -54,16 +55,21 @@ class Command(BaseCommand):
         if embedded := services.embedded_redis():
             supervisor.start(embedded)
         services.wait_for_redis()
-        supervisor.start(services.web())
-        for number in range(1, settings.PORTAL_WORKERS + 1):
-            supervisor.start(services.worker(number))
-        supervisor.start(services.short_worker())
+        workers = [services.worker(number) for number in range(1, settings.PORTAL_WORKERS + 1)]
+        writers = [services.web(), *workers, services.short_worker()]
+        if prints := services.prints_mail():
+            console = os.dup(sys.stdout.fileno())
+            writers = [services.with_console(each, console) for each in writers]
+        for each in writers:
+            supervisor.start(each)
         supervisor.start(services.sweeper())
         services.wait_for_web()
         self.say(f"Drayage is at   {settings.PORTAL_PUBLIC_URL}")
         self.say(f"Data and logs   {settings.PORTAL_DATA_DIR}")
         if password := self.first_operator():
             self.say(f"Operator        {OPERATOR}   password {password}   (shown this once)")
+        if prints:
+            self.say("E-mails         printed here: no mail server is named (PORTAL_EMAIL_URL)")
         self.say(f"Operations      {settings.PORTAL_PUBLIC_URL}/admin/")
 
     def run(self, supervisor: Supervisor) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from groups.models import Failure
-from portal.actions import ask_support
+from portal import conversations
 from portal.models import SupportRequest
 from tests.groups.pulls import make_group
 
@@ -55,7 +55,7 @@ def fail(project: Any, name: str, **values: Any) -> Failure:
 @pytest.fixture
 def cases(acme: Any, project: Any, bob: Any) -> Cases:
     def ask(name: str, shares: bool) -> SupportRequest:
-        return ask_support(
+        return conversations.ask(
             organization=acme, user=bob, kind="failure", failure=fail(project, name), message="Why?", shares=shares
         )
 
@@ -63,5 +63,5 @@ def cases(acme: Any, project: Any, bob: Any) -> Cases:
         silent=fail(project, "silent-app"),
         shared=ask("shared-app", True),
         kept=ask("kept-app", False),
-        other=ask_support(organization=acme, user=bob, kind="other", message="Where is the switch?"),
+        other=conversations.ask(organization=acme, user=bob, kind="other", message="Where is the switch?"),
     )

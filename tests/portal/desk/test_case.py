@@ -11,7 +11,8 @@ from django.core import mail
 from django.test import Client
 
 from groups.models import Failure
-from portal.desk.deeds import mark
+from portal import conversations
+from portal.desk.deeds import last_said, mark
 from portal.models import Activity, SupportLook, SupportRequest
 from tests.portal.desk.conftest import HOST, Cases
 
@@ -110,9 +111,10 @@ def test_a_move_is_made_once(support: Client, operator: Client, cases: Cases) ->
 def test_a_note_does_not_overwrite_anothers(support: Client, operator: Client, cases: Cases) -> None:
     sent = {"deed": "note", "was": mark("")}
     support.post(address(cases.silent), sent | {"note": "Wrong account."})
-    second = operator.post(address(cases.silent), sent | {"note": "Something else."}, follow=True)
+    second = operator.post(address(cases.silent), sent | {"note": "Something else."})
 
     assert "Somebody else was first" in second.content.decode()
+    assert "Wrong account.\n\nSomething else.</textarea>" in second.content.decode()
     cases.silent.refresh_from_db()
     assert cases.silent.note == "Wrong account."
     support.post(address(cases.silent), {"deed": "note", "was": mark("Wrong account."), "note": ""})
@@ -120,45 +122,113 @@ def test_a_note_does_not_overwrite_anothers(support: Client, operator: Client, c
     assert cases.silent.note == ""
 
 
-@pytest.mark.parametrize("to", ["solved", "waiting"])
+@pytest.mark.parametrize("to", ["solved", "waiting", "seen"])
 def test_an_answer_reaches_the_member(
     post_office: None, support: Client, cases: Cases, bob: Any, sam: Any, as_user: Any, to: str
 ) -> None:
-    sent = {"deed": "answer", "was": mark(""), "answer": "Use a <token>, not a password.", "to": to, "note": "forged"}
+    sent = {"deed": "answer", "was": last_said(cases.shared), "answer": "Use a <token>.", "to": to, "note": "forged"}
     said = support.post(address(cases.shared), sent, follow=True).content.decode()
 
     asked = SupportRequest.objects.get(pk=cases.shared.pk)
-    assert (asked.state, asked.answered_by, asked.note) == (to, sam, "")
-    assert asked.mailed_at is not None
+    assert (asked.state, asked.note) == (to, "")
+    last = asked.messages.last()
+    assert last is not None
+    assert (last.side, last.author, last.text, last.state) == ("support", sam, "Use a <token>.", to)
+    assert last.mailed_at is not None
     assert "mailed to bob@acme.example" in said
     letter = mail.outbox[0]
     assert letter.to == ["bob@acme.example"]
-    assert "Use a <token>, not a password." in letter.body
-    assert "/o/acme/support/" in letter.body
+    assert "Use a <token>." in letter.body
+    assert "Why?" in letter.body
+    assert f"/o/acme/support/{asked.pk}/" in letter.body
     assert HOST not in letter.body
     failure = asked.failure
     assert failure is not None
-    pages = ("/o/acme/support/", f"/o/acme/default/groups/shared-app/failures/{failure.pk}/")
+    pages = (
+        "/o/acme/support/",
+        f"/o/acme/support/{asked.pk}/",
+        f"/o/acme/default/groups/shared-app/failures/{failure.pk}/",
+    )
     for page in pages:
-        assert "Use a &lt;token&gt;, not a password." in as_user(bob).get(page).content.decode()
+        assert "Use a &lt;token&gt;." in as_user(bob).get(page).content.decode()
 
 
 def test_two_answers_at_once_are_one(post_office: None, support: Client, operator: Client, cases: Cases) -> None:
-    sent = {"deed": "answer", "was": mark(""), "to": "solved"}
+    sent = {"deed": "answer", "was": last_said(cases.other), "to": "waiting"}
     support.post(address(cases.other), sent | {"answer": "On the left."})
-    second = operator.post(address(cases.other), sent | {"answer": "On the right."}, follow=True)
+    second = operator.post(address(cases.other), sent | {"answer": "On the right."})
 
-    assert "Somebody else was first" in second.content.decode()
-    assert SupportRequest.objects.get(pk=cases.other.pk).answer == "On the left."
+    text = second.content.decode()
+    assert second.status_code == 422
+    assert "Somebody else was first" in text
+    assert "On the left." in text
+    assert ">\nOn the right.</textarea>" in text
+    assert "Waiting for the member" in text
+    assert [each.text for each in cases.other.messages.filter(side="support")] == ["On the left."]
     assert len(mail.outbox) == 1
+    again = second.context["answer_form"].initial
+    operator.post(address(cases.other), {"deed": "answer", **again})
+    assert [each.text for each in cases.other.messages.filter(side="support")] == ["On the left.", "On the right."]
+
+
+def test_a_second_click_answers_once(post_office: None, support: Client, cases: Cases) -> None:
+    sent = {"deed": "answer", "was": last_said(cases.other), "answer": "On the left.", "to": "solved"}
+    for _ in range(2):
+        assert support.post(address(cases.other), sent).status_code == 302
+    assert cases.other.messages.filter(side="support").count() == len(mail.outbox) == 1
+
+
+def test_what_a_member_wrote_meanwhile_is_read_first(support: Client, cases: Cases, bob: Any) -> None:
+    sent = {"deed": "answer", "was": last_said(cases.other), "answer": "On the left.", "to": "solved"}
+    conversations.reply(cases.other, user=bob, text="I mean the other switch.")
+
+    text = support.post(address(cases.other), sent).content.decode()
+
+    assert "I mean the other switch." in text
+    assert not cases.other.messages.filter(side="support").exists()
+
+
+def test_a_reply_is_seen_anew(support: Client, cases: Cases, bob: Any) -> None:
+    SupportRequest.objects.filter(pk=cases.other.pk).update(state="solved", note="Patient person.")
+    conversations.reply(cases.other, user=bob, text="Not yet.")
+
+    text = support.get(address(cases.other)).content.decode()
+
+    assert "Not yet." in text
+    assert "Patient person." in text
+    cases.other.refresh_from_db()
+    assert cases.other.state == "seen"
+
+
+def test_everybody_who_wrote_hears_of_the_answer(
+    post_office: None, support: Client, cases: Cases, alice: Any, carol: Any
+) -> None:
+    conversations.reply(cases.other, user=alice, text="Here too.")
+    sent = {"deed": "answer", "was": last_said(cases.other), "answer": "On the left.", "to": "solved"}
+    support.post(address(cases.other), sent)
+    assert {letter.to[0] for letter in mail.outbox} == {"alice@acme.example", "bob@acme.example"}
+
+
+def test_what_is_too_long_is_kept_to_be_shortened(support: Client, cases: Cases) -> None:
+    sent = {"deed": "answer", "was": last_said(cases.other), "answer": "x" * 8001, "to": "waiting"}
+    page = support.post(address(cases.other), sent)
+    text = page.content.decode()
+    assert page.status_code == 422
+    assert "at most 8000 characters" in text
+    assert "x" * 8001 in text
+    note = support.post(address(cases.other), {"deed": "note", "was": mark(""), "note": "y" * 4001}).content.decode()
+    assert "at most 4000 characters" in note
+    assert "y" * 4001 in note
 
 
 def test_without_a_mail_server_the_answer_is_kept(support: Client, cases: Cases) -> None:
-    sent = {"deed": "answer", "was": mark(""), "answer": "On the left.", "to": "solved"}
+    sent = {"deed": "answer", "was": last_said(cases.other), "answer": "On the left.", "to": "solved"}
     said = support.post(address(cases.other), sent, follow=True).content.decode()
     assert "No mail went out" in said
     asked = SupportRequest.objects.get(pk=cases.other.pk)
-    assert (asked.answer, asked.mailed_at, mail.outbox) == ("On the left.", None, [])
+    last = asked.messages.last()
+    assert last is not None
+    assert (last.text, last.mailed_at, mail.outbox) == ("On the left.", None, [])
 
 
 def test_a_mail_server_that_refuses_loses_no_answer(
@@ -168,16 +238,19 @@ def test_a_mail_server_that_refuses_loses_no_answer(
         raise SMTPException("550 canary")
 
     monkeypatch.setattr("django.core.mail.EmailMessage.send", refuse)
-    sent = {"deed": "answer", "was": mark(""), "answer": "On the left.", "to": "solved"}
+    sent = {"deed": "answer", "was": last_said(cases.other), "answer": "On the left.", "to": "solved"}
     said = support.post(address(cases.other), sent, follow=True).content.decode()
     assert "No mail went out" in said
     assert "canary" not in said
-    assert SupportRequest.objects.get(pk=cases.other.pk).answer == "On the left."
+    assert cases.other.messages.filter(text="On the left.").exists()
 
 
 def test_whoever_left_gets_no_mail(post_office: None, support: Client, cases: Cases, acme: Any, bob: Any) -> None:
     acme.memberships.filter(user=bob).delete()
-    support.post(address(cases.other), {"deed": "answer", "was": mark(""), "answer": "On the left.", "to": "solved"})
+    support.post(
+        address(cases.other),
+        {"deed": "answer", "was": last_said(cases.other), "answer": "On the left.", "to": "solved"},
+    )
     assert mail.outbox == []
 
 
@@ -188,22 +261,27 @@ def test_whoever_left_gets_no_mail(post_office: None, support: Client, cases: Ca
         {"deed": "delete"},
         {"deed": "move", "was": "new", "to": "new"},
         {"deed": "move", "was": "x", "to": "solved"},
-        {"deed": "answer", "was": mark(""), "answer": "", "to": "solved"},
-        {"deed": "answer", "was": mark(""), "answer": "Yes.", "to": "new"},
-        {"deed": "answer", "was": mark(""), "answer": "x" * 8001, "to": "solved"},
+        {"deed": "answer", "answer": "", "to": "solved"},
+        {"deed": "answer", "answer": "Yes.", "to": "new"},
+        {"deed": "answer", "answer": "x" * 8001, "to": "solved"},
         {"deed": "note", "note": "x" * 4001, "was": mark("")},
         {"deed": "note", "note": "x"},
     ],
 )
 def test_what_makes_no_sense_changes_nothing(support: Client, cases: Cases, sent: dict[str, str]) -> None:
+    if sent.get("deed") == "answer":
+        sent = sent | {"was": last_said(cases.other)}
     before = SupportRequest.objects.values().get(pk=cases.other.pk)
-    assert support.post(address(cases.other), sent).status_code == 302
-    assert SupportRequest.objects.values().get(pk=cases.other.pk) == before
+    assert support.post(address(cases.other), sent).status_code in (302, 422)
+    after = SupportRequest.objects.values().get(pk=cases.other.pk)
+    assert after == before | {"state": after["state"]}
+    assert after["state"] in ("new", "seen")
+    assert cases.other.messages.count() == 1
     assert not LogEntry.objects.exists()
 
 
 def test_a_failure_itself_has_no_answer(support: Client, cases: Cases) -> None:
-    sent = {"deed": "answer", "was": mark(""), "answer": "On the left.", "to": "solved"}
+    sent = {"deed": "answer", "was": last_said(cases.other), "answer": "On the left.", "to": "solved"}
     support.post(address(cases.silent), sent)
     cases.silent.refresh_from_db()
     assert cases.silent.state == "new"

@@ -13,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from groups.models import Failure
+from portal import conversations
 from portal.models import SupportRequest, User
 from tests.portal.desk.conftest import HOST, Cases, fail
 
@@ -99,8 +100,34 @@ def test_old_ones_and_their_order(support: Client, cases: Cases) -> None:
     Failure.objects.filter(pk=cases.silent.pk).update(created_at=timezone.now() - timedelta(days=2))
     assert found(support, "age=day") == ALL - {"silent-app"}
     assert found(support, "age=week") == ALL
-    newest, oldest = (support.get(f"{QUEUE}?oldest={each}").context["queue"].lines for each in ("", "1"))
-    assert newest[-1].pk == oldest[0].pk == cases.silent.pk
+    orders = ("", "newest", "oldest")
+    first, newest, oldest = (support.get(f"{QUEUE}?order={each}").context["queue"].lines for each in orders)
+    assert first[-1].pk == newest[-1].pk == oldest[0].pk == cases.silent.pk
+
+
+def test_whoever_waits_for_support_is_on_top(support: Client, cases: Cases, project: Any, bob: Any) -> None:
+    SupportRequest.objects.filter(pk=cases.shared.pk).update(state="solved")
+    SupportRequest.objects.filter(pk=cases.kept.pk).update(state="waiting")
+    conversations.reply(cases.shared, user=bob, text="It <b>still</b> fails.")
+    late = fail(project, "late-app")
+
+    answer = support.get(QUEUE)
+    lines = answer.context["queue"].lines
+
+    assert [line.pk for line in lines] == [cases.shared.pk, cases.other.pk, late.pk, cases.kept.pk, cases.silent.pk]
+    assert (lines[0].state, lines[0].message, lines[0].again) == ("new", "It <b>still</b> fails.", True)
+    assert "Wrote again" in answer.content.decode()
+    assert "<b>still" not in answer.content.decode()
+    assert support.get(f"{QUEUE}?order=newest").context["queue"].lines[0].pk == late.pk
+    assert answer.context["queue"].counts["new"] == 4
+
+
+def test_what_was_said_later_is_found_and_dates_it(support: Client, cases: Cases, bob: Any) -> None:
+    SupportRequest.objects.update(asked_at=timezone.now() - timedelta(days=9))
+    assert found(support, "age=week") == {"silent-app"}
+    conversations.reply(cases.kept, user=bob, text="The lighthouse is dark.")
+    assert found(support, "q=lighthouse") == {"kept-app"}
+    assert found(support, "age=hour") == {"silent-app", "kept-app"}
 
 
 def test_states_are_counted(support: Client, cases: Cases) -> None:
@@ -124,7 +151,7 @@ def test_chosen_ones_move_from_the_state_that_was_seen(support: Client, cases: C
 
 
 @pytest.mark.parametrize(
-    "query", ["q=%00", "state=maybe", "age=x", "org=x%27", "page=-1", "page=x", "kind=%F0", "span=z"]
+    "query", ["q=%00", "state=maybe", "age=x", "org=x%27", "page=-1", "page=x", "order=x", "kind=%F0", "span=z"]
 )
 def test_an_odd_address_is_no_error_of_ours(support: Client, cases: Cases, query: str) -> None:
     assert support.get(f"{QUEUE}?{query}").status_code == 200
@@ -147,7 +174,9 @@ def test_it_costs_the_same_with_more_cases(support: Client, cases: Cases, projec
     few = cost()
     for number in range(5):
         failure = fail(project, f"more-{number}")
-        project.organization.support_requests.create(user=bob, kind="failure", failure=failure, shares=True)
+        conversations.ask(
+            organization=project.organization, user=bob, kind="failure", failure=failure, message="Why?", shares=True
+        )
         fail(project, f"else-{number}")
     assert cost() == few
     assert few <= 20

@@ -1,0 +1,191 @@
+"""Support as members see it: what they asked, asking, and a page for each conversation.
+
+Viewers read along. Whatever a member sends is kept on the page where it could not be taken.
+"""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from groups.models import Failure
+from groups.states import Stale
+from portal import conversations
+from portal.forms import ReplyForm, SupportForm
+from portal.models import SupportRequest
+
+Kind = SupportRequest.Kind
+PAGE_SIZE = 20
+
+
+@require_GET
+@never_cache
+def support(request: Any, org: str) -> HttpResponse:
+    """What was asked, and a form to ask."""
+    if request.GET.keys() & {"failure", "kind"}:  # where asking stood before
+        return redirect(f"{reverse('portal:ask', args=[org])}?{request.GET.urlencode()}")
+    return _list(request, SupportForm(wants_registry=False))
+
+
+@require_http_methods(["GET", "POST"])
+@never_cache
+def ask(request: Any, org: str) -> HttpResponse:
+    """Ask support, with a failure attached where the address names one."""
+    failure = _failure(request)
+    wants_registry = failure is None and request.GET.get("kind") == Kind.REGISTRY
+    form = SupportForm(
+        request.POST if request.method == "POST" else None,
+        wants_registry=wants_registry,
+        about_failure=failure is not None,
+    )
+    if not form.is_valid():
+        return _list(request, form, failure=failure, wants_registry=wants_registry, asks=True)
+    asked = conversations.ask(
+        organization=request.organization,
+        user=request.user,
+        kind=Kind.FAILURE if failure else Kind.REGISTRY if wants_registry else Kind.OTHER,
+        failure=failure,
+        registry=form.cleaned_data.get("registry", ""),
+        message=form.cleaned_data["message"],
+        shares=form.cleaned_data.get("shares", False),
+    )
+    _record(request, "support.asked", asked)
+    conversations.tell_support(asked, form.cleaned_data["message"], by=request.user, again=False)
+    messages.success(request, "Support has your message. The answer appears on this page.")
+    return redirect(_address(asked))
+
+
+@require_GET
+@never_cache
+def conversation(request: Any, org: str, asked: uuid.UUID) -> HttpResponse:
+    """One conversation. Opening it marks it read."""
+    row = _row(request, asked)
+    conversations.mark_read(row, request.user)
+    return _page(request, row, ReplyForm())
+
+
+@require_POST
+@never_cache
+def reply(request: Any, org: str, asked: uuid.UUID) -> HttpResponse:
+    """Write to support again."""
+    row = _row(request, asked)
+    form = ReplyForm(request.POST)
+    if not form.is_valid():
+        return _page(request, row, form)
+    text = form.cleaned_data["message"]
+    try:
+        is_new = conversations.reply(row, user=request.user, text=text)
+    except conversations.ConversationFull as full:
+        form.add_error("message", full.text)
+        return _page(request, row, form)
+    if is_new:
+        _record(request, "support.replied", row)
+        conversations.tell_support(row, text, by=request.user, again=True)
+    messages.success(request, "Sent. Support has it on top of what it looks at.")
+    return redirect(_address(row))
+
+
+@require_POST
+def solve(request: Any, org: str, asked: uuid.UUID) -> HttpResponse:
+    """Say that nothing more is needed."""
+    row = _row(request, asked)
+    try:
+        conversations.solve(row, user=request.user, was=request.POST.get("was", ""))
+    except Stale:
+        messages.info(request, "This has changed meanwhile. It is shown as it stands now.")
+    else:
+        _record(request, "support.solved", row)
+        messages.success(request, "Solved. Writing again opens it.")
+    return redirect(_address(row))
+
+
+@require_POST
+def share(request: Any, org: str, asked: uuid.UUID) -> HttpResponse:
+    """Let support see all of the failure that this is about."""
+    row = _row(request, asked)
+    if conversations.share(row):
+        _record(request, "support.shared", row)
+        messages.success(request, "Support sees all of this failure now, never a secret. You can take it back here.")
+    return redirect(_address(row))
+
+
+@require_POST
+def unshare(request: Any, org: str, asked: uuid.UUID) -> HttpResponse:
+    """Take the failure that this is about back from support."""
+    row = _row(request, asked)
+    if row.failure is not None:
+        _take_back(request, row.failure)
+    return redirect(_address(row))
+
+
+@require_POST
+def stop_sharing(request: Any, org: str) -> HttpResponse:
+    """Take a failure back from support, from the failure's own page."""
+    failure = _failure(request)
+    if failure is not None:
+        _take_back(request, failure)
+    if failure is None or failure.group is None:
+        return redirect("portal:support", org)
+    return redirect("groups:failure", org, failure.group.project.slug, failure.group.name, failure.pk)
+
+
+def _take_back(request: Any, failure: Failure) -> None:
+    if conversations.stop_sharing(failure):
+        request.record("support.unshared", f"the failure of {failure.group_name}")
+        messages.success(request, "Support sees no more of this failure than its code, step, kind and times.")
+
+
+def _list(request: Any, form: SupportForm, **more: Any) -> HttpResponse:
+    rows = SupportRequest.objects.filter(organization=request.organization).select_related("user", "failure")
+    rows = rows.annotate(said=conversations.last_words()).order_by("-asked_at")
+    context = {
+        "form": form,
+        "page": Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page")),
+        "unread": set(conversations.unread(request.organization.pk, request.user).values_list("pk", flat=True)),
+        **more,
+    }
+    return render(request, "portal/support.html", context, status=422 if form.is_bound else 200)
+
+
+def _page(request: Any, row: SupportRequest, form: ReplyForm) -> HttpResponse:
+    failure = row.failure
+    context = {
+        "asked": row,
+        "thread": row.messages.select_related("author"),
+        "form": form,
+        "shared": failure is not None and failure.support_requests.filter(shares=True).exists(),
+    }
+    return render(request, "portal/conversation.html", context, status=422 if form.is_bound else 200)
+
+
+def _row(request: Any, pk: uuid.UUID) -> SupportRequest:
+    rows = SupportRequest.objects.select_related("organization", "user", "failure__group__project")
+    return get_object_or_404(rows, organization=request.organization, pk=pk)
+
+
+def _address(row: SupportRequest) -> str:
+    return reverse("portal:conversation", args=[row.organization.slug, row.pk])
+
+
+def _record(request: Any, verb: str, row: SupportRequest) -> None:
+    target = f"the failure of {row.failure.group_name}" if row.failure else row.registry or "something"
+    request.record(verb, target, address=_address(row))
+
+
+def _failure(request: Any) -> Failure | None:
+    text = request.GET.get("failure")
+    if not text:
+        return None
+    try:
+        pk = uuid.UUID(text)
+    except ValueError:
+        raise Http404 from None
+    return get_object_or_404(Failure.objects.select_related("group__project"), organization=request.organization, pk=pk)
