@@ -34,7 +34,7 @@ chaos: .venv/dev.installed ## random faults under 30 pulls, CHAOS_SECONDS (300) 
 
 screenshots: .venv/dev.installed ## take the pictures of the README anew
 	GALLERY=.readme $(PY) -m pytest -q -n 0 "tests/browser/test_gallery.py::test_the_main_pages[light]"
-	pngquant --force --skip-if-larger --strip --ext .png 64 .readme/*.png
+	pngquant --force --skip-if-larger --strip --ext .png 128 .readme/*.png
 
 lint: .venv/dev.installed
 	.venv/bin/ruff check .

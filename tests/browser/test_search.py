@@ -37,7 +37,9 @@ def test_by_keyboard(open_context: Callable[..., BrowserContext], alice: Any) ->
     field = page.get_by_role("searchbox", name=FIELD)
     expect(found(page)).to_have_count(0)
 
-    page.keyboard.press("/")
+    page.keyboard.press("k")
+    expect(field).not_to_be_focused()
+    page.keyboard.press("Control+k")
     expect(field).to_be_focused()
     page.keyboard.type("render")
     expect(found(page).first).to_contain_text("render")

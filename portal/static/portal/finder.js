@@ -1,4 +1,5 @@
-// Keys of the search: "/" and Ctrl or Cmd with K lead to its field, arrows through what was found, Escape back and out.
+// Keys of the search: Ctrl or Cmd with K leads to its field, arrows through what was found, Escape back and out. No key
+// does so by itself: people who speak to their browser would set it off (WCAG 2.1.4).
 (() => {
   const seen = (element) => element.getClientRects().length > 0;
 
@@ -10,11 +11,8 @@
     } else document.querySelector("[data-to-search]")?.click();
   };
 
-  const asks = (event) => {
-    if (event.key.toLowerCase() === "k") return (event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey;
-    const typing = event.target.closest("input, textarea, select, [contenteditable]");
-    return event.key === "/" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey;
-  };
+  const asks = (event) =>
+    event.key.toLowerCase() === "k" && (event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey;
 
   const move = (event, finder, step) => {
     const stops = [finder.querySelector("input[type=search]"), ...finder.querySelectorAll(".found a")];
@@ -32,6 +30,9 @@
     }
     field.focus();
   };
+
+  if (/^(Mac|iP)/.test(navigator.platform))
+    for (const hint of document.querySelectorAll("[data-finder] kbd")) hint.textContent = "⌘ K";
 
   document.addEventListener("keydown", (event) => {
     if (event.isComposing || !event.target.closest) return;
