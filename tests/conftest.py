@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -76,6 +77,26 @@ def blobs(settings: Any, tmp_path: Path) -> Path:
         "blobs": {"BACKEND": "groups.store.BlobFiles", "OPTIONS": {"location": str(folder)}}
     }
     return folder
+
+
+@pytest.fixture
+def redis() -> Iterator[Any]:
+    """The embedded Redis, as `up` starts it."""
+    import django_rq
+
+    from portal import services
+
+    child = services.embedded_redis()
+    assert child is not None
+    process = subprocess.Popen(child.command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        services.wait_for_redis()
+        connection = django_rq.get_connection("pulls")
+        connection.flushall()  # it keeps its file from test to test
+        yield connection
+    finally:
+        process.terminate()
+        process.wait()
 
 
 @pytest.fixture

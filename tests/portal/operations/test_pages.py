@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
 import uuid
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import django_rq
 import pytest
 from django.db import connection
 from django.test import Client
@@ -20,7 +17,6 @@ from rq.serializers import JSONSerializer
 
 from groups.models import Blob, ContainerGroup, FailedAttempt, Image, Node, Redemption, SweepPass
 from groups.sweep import sweep
-from portal import services
 from portal.models import Organization, User
 from registries.models import Credential
 from tests.groups.pulls import make_blob, make_credential, make_group
@@ -32,20 +28,6 @@ IMAGE = "registry.example.com/team/app:1"
 @pytest.fixture
 def operator(olga: Any, as_user: Any) -> Client:
     return as_user(olga)
-
-
-@pytest.fixture
-def redis() -> Iterator[Any]:
-    """The embedded Redis, as `up` starts it."""
-    child = services.embedded_redis()
-    assert child is not None
-    process = subprocess.Popen(child.command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        services.wait_for_redis()
-        yield django_rq.get_connection("pulls")
-    finally:
-        process.terminate()
-        process.wait()
 
 
 def codes(client: Client) -> dict[str, str]:
