@@ -22,7 +22,7 @@ from django_rq.urls import get_admin_urlpatterns
 from redis.exceptions import RedisError
 from rq import serializers
 
-serializers.PickleSerializer = serializers.JSONSerializer
+serializers.PickleSerializer = serializers.JSONSerializer  # type: ignore[assignment]
 
 _INLINE = {"script-src": [UNSAFE_INLINE], "style-src": [UNSAFE_INLINE]}
 

@@ -113,7 +113,7 @@ VISITS = {
     "mfa_*": [visit("twofold")],
     "account_*": [visit("nobody")],
     "portal:home": [visit("homeless")],
-    "portal:invitation": [visit("nobody"), visit("invited"), visit("nobody", token="over")],
+    "portal:invitation": [visit("nobody"), visit("invited")],
     "portal:support": [visit("alice", query) for query in ("", "?kind=registry", "?failure={failure}")],
     "portal:activity": [visit("alice"), visit("alice", "?area=team"), visit("alice", "?who=no-such")],
     "groups:list": [visit("alice"), visit("alice", "?state=failed"), visit("alice", "?q=no-such")],

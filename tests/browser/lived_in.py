@@ -86,7 +86,6 @@ def live_in(acme: Any, people: dict[str, Any], work: Callable[[], None], redis: 
     }
     special = {
         "credential": {"destroyed": Credential.objects.filter(organization=acme, destroyed_at__isnull=False)[0].pk},
-        "token": {"over": "no-such-token"},
         "check": _checks(acme, alice),
         "pk": {"failure": failure.pk, "request": asked.pk},
     }
@@ -141,7 +140,7 @@ def _checks(acme: Any, by: User) -> dict[str, Any]:
     }
     well = [step(name) for name in ImageCheck.Step.values]
     layers = [{"size": 9_000_000_000, "created_by": "COPY models /opt/models"}, {"size": 31_000_000, "created_by": ""}]
-    rows = {
+    rows: dict[str, dict[str, Any]] = {
         "going on": {"status": "running", "steps": [*well[:2], step("ping", "running")]},
         "done": {
             "status": "done", "steps": well, "digest": "sha256:" + "4e" * 32, "platform_digest": "sha256:" + "5f" * 32,
@@ -160,7 +159,7 @@ def _jobs(redis: Any, image_id: Any) -> dict[str, Any]:
     """Jobs in every state, a worker, and what names them in addresses."""
     queue = Queue("pulls", connection=redis, serializer=JSONSerializer)
     queue.enqueue("groups.jobs.pull", str(image_id), result_ttl=600)
-    broken = queue.enqueue("groups.jobs.pull", "no-such-image")
+    broken = queue.enqueue("groups.jobs.no_such_job", str(image_id))
     SimpleWorker([queue], connection=redis, serializer=JSONSerializer, name="harbour").work(burst=True)
     waits = queue.enqueue("groups.jobs.pull", str(image_id))
     queue.enqueue("groups.jobs.pull", str(image_id), depends_on=waits)

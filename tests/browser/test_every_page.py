@@ -110,6 +110,8 @@ def test_pages_that_say_no(open_context: Callable[..., BrowserContext], settings
         assert answer is not None
         assert answer.status == (200 if why == "reset" else int(why[:3]))
         found[why] = look(page, f"refusal-{why}")
+    page.goto("/invitations/no-such-token/")
+    found["invitation"] = look(page, "refusal-invitation")
     assert {name: each for name, each in found.items() if each} == {}
 
 
@@ -122,8 +124,9 @@ def test_pages_that_ask_before_an_operator_acts(open_context: Callable[..., Brow
         for action in records.actions or ():
             page.goto(reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist"))
             page.locator("input.action-select").first.check()
-            page.locator("select[name=action]").select_option(action)
-            page.get_by_role("button", name="Go").click()
+            page.locator("select[name=action]").select_option(str(action))
+            with page.expect_navigation():
+                page.get_by_role("button", name="Go").click()
             found[f"{records}: {action}"] = look(page, f"ask-{action}")
     assert len(found) > 9
     assert {name: each for name, each in found.items() if each} == {}

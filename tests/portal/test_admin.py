@@ -7,9 +7,7 @@ from typing import Any
 
 import pytest
 from django.contrib import admin
-from django.db import connection
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 from django.utils.html import escape
 
 from groups.models import Enrolment, Failure
@@ -109,24 +107,6 @@ def test_pages_have_no_inline_code(clients: dict[str, Client], rows: Rows) -> No
             response = clients["operator"].get(address, follow=True)
             assert "unsafe" not in response.headers["Content-Security-Policy"]
             assert_no_inline_code(response.content.decode())
-
-
-def test_a_list_costs_the_same_with_more_rows(clients: dict[str, Client], rows: Rows, alice: Any) -> None:
-    def costs() -> dict[str, int]:
-        counted = {}
-        for model in MODELS:
-            with CaptureQueriesContext(connection) as queries:
-                clients["operator"].get(url(model), follow=True)
-            counted[LISTED[model]] = len(queries)
-        return counted
-
-    costs()  # content types are cached from here on
-    few = costs()
-    for number in (1, 2, 3):
-        other = Organization.objects.create(slug=f"other-{number}", name=f"Other {number}")
-        other.projects.create(slug="default", name="Default")
-        make_rows(other, alice, number=number)
-    assert costs() == few
 
 
 def test_nothing_hidden_is_searched_shown_or_filtered_by(clients: dict[str, Client], rows: Rows) -> None:
