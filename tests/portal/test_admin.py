@@ -10,7 +10,7 @@ from django.contrib import admin
 from django.test import Client
 from django.utils.html import escape
 
-from groups.models import Enrolment, Failure
+from groups.models import Enrolment, Failure, Node
 from portal.models import Organization, SupportRequest, User
 from registries.records import HIDDEN
 from tests.admin_rows import CANARY, LISTED, MARKUP, REGISTERED, Rows, make_rows, registered, url
@@ -107,6 +107,16 @@ def test_pages_have_no_inline_code(clients: dict[str, Client], rows: Rows) -> No
             response = clients["operator"].get(address, follow=True)
             assert "unsafe" not in response.headers["Content-Security-Policy"]
             assert_no_inline_code(response.content.decode())
+
+
+def test_an_empty_list_says_what_comes_of_it(clients: dict[str, Client], rows: Rows) -> None:
+    def said(address: str) -> str:
+        return clients["operator"].get(address).content.decode()
+
+    assert "Nothing matches." in said(f"{url(Node)}?q=no-such-node")
+    Enrolment.objects.all().delete()
+    assert "Add the first" in said(url(Enrolment))
+    assert "There are no" not in said(url(Node))
 
 
 def test_nothing_hidden_is_searched_shown_or_filtered_by(clients: dict[str, Client], rows: Rows) -> None:
