@@ -131,10 +131,14 @@ VISITS = {
     "desk:case": [visit("sam", what=what, pk=what) for what in ("failure", "request")],
     "operations:storage": [visit("olga"), visit("olga", "?orphans=1")],
     "admin:app_list": [visit("olga", app_label=label) for label in ("portal", "groups", "registries", "axes")],
+    "admin:groups_node_changelist": [visit("olga"), visit("olga", "?q=no-such")],
     "admin:index": [visit("olga"), visit("sam")],
     "api_docs": [visit("nobody"), visit("alice")],
 }
-SECTIONS = ("accounts", "organization", "viewer", "empty", "records", "nodes", "operations", "queues")
+SECTIONS = (
+    "organization", "records", "nodes", "registries", "operations", "queues", "accounts", "viewer", "empty",
+)  # fmt: skip
+_MEMBERS = ("organization", "registries")
 
 
 def section_of(name: str) -> str:
@@ -146,6 +150,8 @@ def section_of(name: str) -> str:
         return "nodes" if rest.startswith(("groups", "registries")) else "records"
     if space == "django_rq":
         return "queues"
+    if space == "registries":
+        return "registries"
     return "operations" if space in ("admin", "desk", "operations") else "organization"
 
 
@@ -173,11 +179,11 @@ def pages() -> dict[str, Address]:
 
 def visits(section: str) -> Iterator[tuple[Address, Visit]]:
     """What is opened in a section. A viewer and an empty organization are shown the organization's pages again."""
-    shown = "organization" if section in ("viewer", "empty") else section
+    shown = _MEMBERS if section in ("viewer", "empty") else (section,)
     for name, address in pages().items():
-        if section_of(name) != shown:
+        if section_of(name) not in shown:
             continue
-        if section == shown:
+        if section in shown:
             chosen = matching(name, VISITS)
             for each in VISITS[chosen] if chosen else [Visit("olga" if name.startswith(_STAFF) else "alice")]:
                 yield address, each
