@@ -1,7 +1,8 @@
 """RQ's dashboard below `/admin/rq/`, for operators only. It shows queues, workers and jobs; a job's argument is an id.
 
 The package lets every staff member in, and its pages carry inline style and script. So each of its views is gated
-here, and its pages alone get a looser content policy.
+here, and its pages alone get a looser content policy. Where the package names no serializer, RQ would unpickle what
+stands in Redis, and whoever could write there would run code in the web process: JSON is the default instead.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ from django.urls import path
 from django_rq import stats_views
 from django_rq.urls import get_admin_urlpatterns
 from redis.exceptions import RedisError
+from rq import serializers
+
+serializers.PickleSerializer = serializers.JSONSerializer  # type: ignore[assignment]
 
 _INLINE = {"script-src": [UNSAFE_INLINE], "style-src": [UNSAFE_INLINE]}
 

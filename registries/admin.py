@@ -13,6 +13,7 @@ from django.template.response import TemplateResponse
 
 from registries import actions
 from registries.models import Credential
+from registries.providers import PROVIDERS
 from registries.records import RecordAdmin
 
 
@@ -34,7 +35,7 @@ class OverdueFilter(SimpleListFilter):
 class CredentialAdmin(RecordAdmin):
     """What came, where it was shown, and when it went."""
 
-    list_display = ("received_at", "organization", "name", "provider", "host", "used_count", "live", "destroyed_at")
+    list_display = ("received_at", "organization", "name", "kind", "host", "used_count", "live", "destroyed_at")
     list_display_links = ("received_at", "name")
     list_filter = (
         OverdueFilter,
@@ -50,7 +51,7 @@ class CredentialAdmin(RecordAdmin):
         "id",
         "organization",
         "name",
-        "provider",
+        "kind",
         "host",
         "fields",
         "ca",
@@ -66,6 +67,11 @@ class CredentialAdmin(RecordAdmin):
         "destroyed_because",
     )
     actions = ("destroy_now",)
+
+    @admin.display(description="kind", ordering="provider")
+    def kind(self, credential: Credential) -> str:
+        """What the registry is called."""
+        return PROVIDERS[credential.provider].name if credential.provider in PROVIDERS else credential.provider
 
     @admin.display(boolean=True, description="still here")
     def live(self, credential: Credential) -> bool:

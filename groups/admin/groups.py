@@ -16,7 +16,9 @@ from django.template.response import TemplateResponse
 
 from groups import actions
 from groups.attention import stuck_pulls
+from groups.ingest.limits import human
 from groups.models import ContainerGroup, Image, Instance, Layer, PullStep
+from registries.providers import PROVIDERS
 from registries.records import RecordAdmin, RecordInline
 
 
@@ -114,7 +116,7 @@ class ContainerGroupAdmin(RecordAdmin):
 class ImageAdmin(RecordAdmin):
     """An image: how its pull went, step by step, and the layers that were kept."""
 
-    list_display = ("created_at", "organization", "reference", "provider", "status", "attempt", "total_bytes")
+    list_display = ("created_at", "organization", "reference", "kind", "status", "attempt", "size")
     list_display_links = ("created_at", "reference")
     list_filter = (StuckFilter, "status", "provider", "platform")
     list_select_related = ("organization",)
@@ -124,13 +126,13 @@ class ImageAdmin(RecordAdmin):
         "id",
         "organization",
         "reference",
-        "provider",
+        "kind",
         "credential",
         "platform",
         "status",
         "digest",
         "config_digest",
-        "total_bytes",
+        "size",
         "attempt",
         "lease_expires_at",
         "not_before",
@@ -142,6 +144,16 @@ class ImageAdmin(RecordAdmin):
     )
     inlines = (PullStepInline, LayerInline)
     actions = ("requeue",)
+
+    @admin.display(description="kind", ordering="provider")
+    def kind(self, image: Image) -> str:
+        """What the registry is called."""
+        return PROVIDERS[image.provider].name if image.provider in PROVIDERS else "unknown"
+
+    @admin.display(description="size", ordering="total_bytes")
+    def size(self, image: Image) -> str:
+        """Compressed, as it was declared."""
+        return human(image.total_bytes) if image.total_bytes else "unknown"
 
     @admin.action(description="Pull again now", permissions=["operate"])
     def requeue(self, request: HttpRequest, queryset: QuerySet[Image]) -> TemplateResponse | None:

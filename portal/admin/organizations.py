@@ -41,8 +41,24 @@ class MembershipFormSet(BaseInlineFormSet):
             raise forms.ValidationError("An organization needs an owner.")
 
 
+class MembershipForm(forms.ModelForm):
+    """Who a membership is of doesn't change: of one that is there, the person is named without asking the database."""
+
+    class Meta:
+        model = Membership
+        fields = ("user", "role")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk:
+            person = self.fields["user"]
+            person.disabled = True
+            person.widget = forms.Select(choices=[(self.instance.user_id, str(self.instance.user))])
+
+
 class MembershipInline(admin.TabularInline):
     model = Membership
+    form = MembershipForm
     formset = MembershipFormSet
     extra = 0
     autocomplete_fields = ("user",)

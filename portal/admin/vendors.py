@@ -1,5 +1,5 @@
 """What other packages put into the admin, cut down: second factors without their secrets, sign-in records that
-nobody rewrites, and RQ's dashboard as one link for operators."""
+nobody rewrites, and RQ's dashboard as one link for operators. Sections bear words instead of packages' names."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 from allauth.mfa.models import Authenticator
 from axes.models import AccessAttempt, AccessFailureLog, AccessLog
+from django.apps import apps
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -18,6 +19,18 @@ from registries.records import GuardedAdmin, RecordAdmin, Unwritable
 for _package in ("allauth.mfa", "axes", "django_rq"):
     import_module(f"{_package}.admin")  # it registers itself then, and not again later
 admin.site.unregister([AccessAttempt, AccessFailureLog, AccessLog, Authenticator, Dashboard])
+
+for _label, _words in {
+    "account": "Addresses",
+    "admin": "Audit",
+    "axes": "Signing in",
+    "django_rq": "Queues",
+    "groups": "Groups and nodes",
+    "mfa": "Second factors",
+    "portal": "Customers and people",
+}.items():
+    apps.get_app_config(_label).verbose_name = _words
+Dashboard._meta.verbose_name_plural = "Jobs by queue"
 
 
 @admin.register(Authenticator)

@@ -109,13 +109,15 @@ def picture(page: Page, name: str) -> None:
         page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
 
 
-def violations(page: Page) -> list[str]:
+TAGS = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
+CONTRAST = {"type": "rule", "values": ["color-contrast"]}
+
+
+def violations(page: Page, only: Any = TAGS) -> list[str]:
     """Run axe on the page as it stands and return what it finds, readable. The context must bypass the CSP."""
     if not page.evaluate("() => Boolean(window.axe)"):
         page.evaluate(AXE.read_text())
-    found = page.evaluate(
-        "() => axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']})"
-    )
+    found = page.evaluate("only => axe.run(document, {runOnly: only, resultTypes: ['violations']})", only)
     return [
         f"{each['id']}: {node['target']} {node['failureSummary'].splitlines()[-1].strip()}"
         for each in found["violations"]

@@ -10,8 +10,8 @@ import pytest
 from django.conf import settings
 from django.urls import URLPattern, get_resolver
 from redis import Redis
-from rq import Queue
-from rq.serializers import JSONSerializer
+from rq import Queue, SimpleWorker
+from rq.serializers import JSONSerializer, resolve_serializer
 
 from portal import queues
 
@@ -92,3 +92,19 @@ def test_only_these_pages_may_run_inline_code(redis: None, olga: Any, as_user: A
 @pytest.mark.parametrize("odd", ["queues/99/", "queues/0/%00/", "workers/0/x/", "queues/0/no-such-job/"])
 def test_what_is_not_there_is_said_so(redis: None, olga: Any, as_user: Any, odd: str) -> None:
     assert as_user(olga).get(HOME + odd).status_code == 404
+
+
+def test_a_busy_worker_is_shown_and_nothing_of_redis_is_unpickled(redis: None, olga: Any, as_user: Any) -> None:
+    queue = Queue("pulls", connection=django_rq.get_connection("pulls"), serializer=JSONSerializer)
+    worker = SimpleWorker([queue], connection=queue.connection, serializer=JSONSerializer)
+    worker.register_birth()
+    job = queue.enqueue("groups.jobs.pull", "row-of-an-image")
+    worker.prepare_execution(job)
+
+    page = as_user(olga).get(f"{HOME}workers/0/{worker.key}/")
+
+    assert page.status_code == 200
+    assert job.id in page.content.decode()
+    assert resolve_serializer() is JSONSerializer
+    worker.register_death()
+    queue.empty()

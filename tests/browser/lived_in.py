@@ -1,0 +1,209 @@
+"""A portal with something to show on each page, and everybody who opens one, signed in."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from allauth.account.forms import default_token_generator
+from allauth.account.models import EmailAddress, EmailConfirmationHMAC
+from allauth.account.utils import user_pk_to_url_str
+from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
+from allauth.mfa.totp.internal.auth import TOTP
+from django.conf import settings
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+from rq import Queue, SimpleWorker
+from rq.serializers import JSONSerializer
+
+from groups.models import FailedAttempt, Image, ImageCheck, SweepPass
+from portal import actions, conversations
+from portal.api_keys import create_key, revoke
+from portal.desk.deeds import answer, last_said
+from portal.models import User
+from registries.models import Credential
+from tests.addresses import Address
+from tests.admin_rows import Rows, make_rows
+from tests.browser.every_page import Visit, record_of
+from tests.browser.harbour import OWN, Harbour, fill
+from tests.conftest import PASSWORD
+
+
+@dataclass
+class LivedIn:
+    """What stands in addresses, and sessions by person."""
+
+    values: dict[str, Any]
+    special: dict[str, dict[str, Any]]
+    records: Rows
+    sessions: dict[str, str]
+
+    def url(self, address: Address, visit: Visit) -> str:
+        """The address that a visit opens. Fails where nobody says what varies in it."""
+        chosen, values = dict(visit.values), {}
+        for part in address.varies:
+            model = record_of(address.name) if part in ("object_id", "id") else None
+            usual = self.values.get(f"{address.name}.{part}", self.values.get(part))
+            value = self.records[model].pk if model else chosen.get(part, usual)
+            assert value is not None, f"{address.name}: say in tests.browser.lived_in what <{part}> stands for"
+            values[part] = self.special.get(part, {}).get(value, value)
+        query = visit.query.format(failure=self.values["failure"])
+        return reverse(address.name, kwargs=values) + query
+
+
+def live_in(acme: Any, people: dict[str, Any], work: Callable[[], None], redis: Any) -> LivedIn:
+    """Make it, with the cast by name and jobs in Redis."""
+
+    def join() -> None:
+        end = time.monotonic() + 30
+        while Image.objects.filter(status__in=("queued", "pulling")).exists() and time.monotonic() < end:
+            time.sleep(0.02)
+
+    alice = people["alice"]
+    harbour = fill(acme, [alice, people["bob"]], work, join)
+    hamburg = actions.create_organization(slug="hamburg-robotics", name="Hamburg Robotics", owner=alice)
+    records = make_rows(hamburg, alice)
+    actions.suspend(hamburg, because="Stolen tokens were presented.")
+    _lives(acme, harbour)
+    failure = harbour.failure
+    asked = conversations.ask(
+        organization=acme, user=alice, kind="failure", failure=failure, message="It worked yesterday.", shares=True
+    )
+    answer(people["sam"], asked, was=last_said(asked), text="Which of the two tokens was it?", to="waiting")
+    invited = User.objects.create_user("ines@acme.example", PASSWORD)
+    values = {
+        "org": "acme",
+        "project": "default",
+        "name": "render",
+        "credential": harbour.credential.pk,
+        "failure": failure.pk,
+        "asked": asked.pk,
+        "webhook": harbour.webhook.pk,
+        "token": _invitation(acme, alice, invited.email),
+        **_mailed(people["bob"]),
+        **_jobs(redis, harbour.groups["render"].image_id),
+    }
+    special = {
+        "credential": {"destroyed": Credential.objects.filter(organization=acme, destroyed_at__isnull=False)[0].pk},
+        "check": _checks(acme, alice),
+        "pk": {"failure": failure.pk, "request": asked.pk},
+    }
+    return LivedIn(values, special, records, _sessions(people, invited))
+
+
+def _lives(acme: Any, harbour: Harbour) -> None:
+    """What time brings: failures of others, a sweeper, keys, questions, and an operator's deeds."""
+    for number in range(14):
+        FailedAttempt.objects.create(
+            organization=acme, kind="quay" if number < 9 else "ghcr", code="rate_limited", step="manifest", final=False
+        )
+    SweepPass.objects.create(ended_at=timezone.now(), seconds=0.3, counts={"pulls_woken": 2})
+    create_key(organization_id=acme.pk, name="deploy pipeline", scope="write")
+    revoke(create_key(organization_id=acme.pk, name="an old one", scope="read")[0])
+    conversations.ask(organization=acme, user=acme.memberships.first().user, kind="other", message="Is it you?")
+
+
+def _invitation(acme: Any, by: User, email: str) -> str:
+    actions.invite(organization=acme, email="nina@acme.example", role="viewer", invited_by=by)
+    _, token = actions.invite(organization=acme, email=email, role="member", invited_by=by)
+    return token
+
+
+def _mailed(person: User) -> dict[str, str]:
+    """What stands in links that are mailed."""
+    address = EmailAddress.objects.create(user=person, email=person.email)
+    return {
+        "uidb36": user_pk_to_url_str(person),
+        "account_reset_password_from_key.key": default_token_generator.make_token(person),
+        "account_confirm_email.key": EmailConfirmationHMAC(address).key,
+    }
+
+
+def _checks(acme: Any, by: User) -> dict[str, Any]:
+    """A check that goes on, one that ended well, and one that failed."""
+
+    def step(name: str, outcome: str = "ok", raw: str = "") -> dict[str, Any]:
+        return {"name": name, "outcome": outcome, "detail": OWN, "raw": raw, "seconds": 0.2}
+
+    common = {
+        "organization": acme,
+        "reference": f"{OWN}/vision/render:2.4",
+        "registry": OWN,
+        "repository": "vision/render",
+        "version": "2.4",
+        "provider": "self_hosted",
+        "platform": "linux/amd64",
+        "created_by": by,
+        "expires_at": timezone.now() + timedelta(minutes=5),
+    }
+    well = [step(name) for name in ImageCheck.Step.values]
+    layers = [{"size": 9_000_000_000, "created_by": "COPY models /opt/models"}, {"size": 31_000_000, "created_by": ""}]
+    rows: dict[str, dict[str, Any]] = {
+        "going on": {"status": "running", "steps": [*well[:2], step("ping", "running")]},
+        "done": {
+            "status": "done", "steps": well, "digest": "sha256:" + "4e" * 32, "platform_digest": "sha256:" + "5f" * 32,
+            "size": 9_031_000_000, "limit": 10_000_000_000, "layers": layers, "layer_count": 2, "remaining": 96,
+            "tags": ["2.4", "2.3", "latest"], "found_platform": "linux/amd64",
+        },
+        "failed": {
+            "status": "failed", "steps": [*well[:3], step("authenticate", "failed", "401 UNAUTHORIZED")],
+            "code": "authentication_failed", "raw": "401 UNAUTHORIZED", "params": {"host": OWN},
+        },
+    }  # fmt: skip
+    return {name: ImageCheck.objects.create(**common | values).pk for name, values in rows.items()}
+
+
+def _jobs(redis: Any, image_id: Any) -> dict[str, Any]:
+    """Jobs in every state, a worker, and what names them in addresses."""
+    queue = Queue("pulls", connection=redis, serializer=JSONSerializer)
+    queue.enqueue("groups.jobs.pull", str(image_id), result_ttl=600)
+    broken = queue.enqueue("groups.jobs.no_such_job", str(image_id))
+    SimpleWorker([queue], connection=redis, serializer=JSONSerializer, name="harbour").work(burst=True)
+    waits = queue.enqueue("groups.jobs.pull", str(image_id))
+    queue.enqueue("groups.jobs.pull", str(image_id), depends_on=waits)
+    queue.enqueue_in(timedelta(hours=1), "groups.jobs.pull", str(image_id))
+    worker = SimpleWorker([queue], connection=redis, serializer=JSONSerializer, name="quay")
+    worker.register_birth()
+    started = queue.enqueue("groups.jobs.pull", str(image_id))
+    queue.remove(started)
+    worker.prepare_execution(started)
+    result = broken.latest_result()
+    assert result is not None
+    return {
+        "queue_index": sorted(settings.RQ_QUEUES).index("pulls"),
+        "job_id": broken.id,
+        "result_id": result.id,
+        "key": worker.key,
+    }
+
+
+def _sessions(people: dict[str, Any], invited: User) -> dict[str, str]:
+    """Everybody's cookie: the cast, and people whose accounts are in another state."""
+    twofold = User.objects.create_user("tove@acme.example", PASSWORD)
+    TOTP.activate(twofold, "JBSWY3DPEHPK3PXP")
+    RecoveryCodes.activate(twofold)
+    passwordless = User.objects.create_user("pia@acme.example")
+    homeless = User.objects.create_user("hana@acme.example", PASSWORD)
+    everybody = people | {
+        "twofold": twofold, "passwordless": passwordless, "homeless": homeless, "invited": invited,
+    }  # fmt: skip
+    sessions = {name: _session(person) for name, person in everybody.items()}
+    midway = Client()
+    midway.post("/accounts/login/", {"login": twofold.email, "password": PASSWORD})
+    return sessions | {"midway": midway.cookies[settings.SESSION_COOKIE_NAME].value}
+
+
+def _session(person: User) -> str:
+    client = Client()
+    client.force_login(person, backend="django.contrib.auth.backends.ModelBackend")
+    session = client.session
+    session["account_authentication_methods"] = [
+        {"method": "password", "at": time.time(), "reauthenticated": True, "email": person.email},
+    ]
+    session["account_authentication_methods_user"] = str(person.pk)
+    session.save()
+    return client.cookies[settings.SESSION_COOKIE_NAME].value
