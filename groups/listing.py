@@ -12,6 +12,7 @@ from django.db.models.functions import Coalesce
 
 from groups.models import ContainerGroup, Failure, Image, Instance
 from registries.failures import describe
+from registries.providers.recognise import recognise
 
 PAGE_SIZE = 50
 BUSY_SECONDS = 4
@@ -121,6 +122,7 @@ def list_groups(
     )
     for group in listing.page:
         group.sentence = _in_short(group)
+        group.kind = group.image.provider or recognise(group.image.registry).kind
     return listing
 
 

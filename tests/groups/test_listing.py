@@ -1,4 +1,4 @@
-"""The few words beside a group's state in the list."""
+"""The few words beside a group's state in the list, and its registry's mark."""
 
 from __future__ import annotations
 
@@ -53,6 +53,14 @@ def test_a_stopped_group_says_whether_it_can_start(group: ContainerGroup) -> Non
 
     Instance.objects.create(group=group, state="stopping")
     assert words(group, "stopped") == "Stopping"
+
+
+def test_each_group_shows_its_kind_of_registry_with_credentials_and_without(group: ContainerGroup) -> None:
+    make_group(group.project, "ghcr.io/acme/render:2.4", name="public")
+    Image.objects.filter(pk=group.image_id).update(provider="quay")
+
+    kinds = {row.name: row.kind for row in list_groups(group.project).page}
+    assert kinds == {group.name: "quay", "public": "ghcr"}, "what the member chose, else what the host is known for"
 
 
 def test_a_pending_group_says_what_it_waits_for(group: ContainerGroup) -> None:
