@@ -27,21 +27,24 @@ class Standing:
 def standing(user_id: int, organization: str, project: str | None = None) -> Standing | None:
     """Return how this person stands in the organization of that address; None for a stranger, and where organization
     or project don't exist."""
-    found = _membership.first(user=user_id, organization=organization)
+    if project is None:
+        found = _in_organization.first(user=user_id, organization=organization)
+    else:
+        found = _in_project.first(user=user_id, organization=organization, project=project)
     if found is None:
         return None
-    role, organization_id = found
-    if project is None:
-        return Standing(Role(role), organization_id)
-    row = _project.first(organization=organization_id, project=project)
-    return Standing(Role(role), organization_id, row[0]) if row else None
+    role, *ids = found
+    return Standing(Role(role), *ids)
 
 
 @Statement
-def _membership(user: int, organization: str) -> QuerySet[Any]:
+def _in_organization(user: int, organization: str) -> QuerySet[Any]:
     return Membership.objects.filter(user=user, organization__slug=organization).values_list("role", "organization_id")
 
 
 @Statement
-def _project(organization: int, project: str) -> QuerySet[Any]:
-    return Project.objects.filter(organization=organization, slug=project).order_by().values_list("pk")
+def _in_project(user: int, organization: str, project: str) -> QuerySet[Any]:
+    theirs = Project.objects.filter(
+        slug=project, organization__slug=organization, organization__memberships__user=user
+    )  # fmt: skip
+    return theirs.order_by().values_list("organization__memberships__role", "organization_id", "pk")

@@ -12,10 +12,12 @@ from portal.standing import Standing, standing
 pytestmark = pytest.mark.django_db
 
 
-def test_each_member_has_their_role(acme: Any, alice: Any, bob: Any, carol: Any) -> None:
+def test_each_member_has_their_role(acme: Any, project: Any, alice: Any, bob: Any, carol: Any) -> None:
     assert standing(alice.pk, "acme") == Standing(Role.OWNER, acme.pk)
     assert standing(bob.pk, "acme") == Standing(Role.MEMBER, acme.pk)
     assert standing(carol.pk, "acme") == Standing(Role.VIEWER, acme.pk)
+    for person, role in ((alice, Role.OWNER), (bob, Role.MEMBER), (carol, Role.VIEWER)):
+        assert standing(person.pk, "acme", "default") == Standing(role, acme.pk, project.pk)
 
 
 def test_a_project_is_found_in_its_own_organization(acme: Any, project: Any, bob: Any, mallory: Any) -> None:
