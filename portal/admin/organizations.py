@@ -12,6 +12,7 @@ from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.forms.models import BaseInlineFormSet
 from django.http import HttpRequest
+from django.template.defaultfilters import pluralize
 from django.template.response import TemplateResponse
 from django.utils.safestring import SafeString
 
@@ -155,8 +156,8 @@ class OrganizationAdmin(GuardedAdmin):
     def has_now(self, organization: Organization) -> str:
         used = usage(organization.pk)
         return (
-            f"{used.groups} groups, {used.replicas} replicas, {human(used.stored_bytes)} stored, "
-            f"{used.pulls} pulls going on"
+            f"{used.groups} group{pluralize(used.groups)}, {used.replicas} replica{pluralize(used.replicas)}, "
+            f"{human(used.stored_bytes)} stored, {used.pulls} pull{pluralize(used.pulls)} going on"
         )
 
     @admin.action(description="Suspend", permissions=["operate"])
