@@ -98,7 +98,7 @@ def solve(request: Any, org: str, asked: uuid.UUID) -> HttpResponse:
     """Say that nothing more is needed."""
     row = _row(request, asked)
     try:
-        conversations.solve(row, user=request.user, was=request.POST.get("was", ""))
+        conversations.solve(row, user=request.user, was=_state(request.POST.get("was", "")))
     except Stale:
         messages.info(request, "This has changed meanwhile. It is shown as it stands now.")
     else:
@@ -178,6 +178,11 @@ def _address(row: SupportRequest) -> str:
 def _record(request: Any, verb: str, row: SupportRequest) -> None:
     target = f"the failure of {row.failure.group_name}" if row.failure else row.registry or "something"
     request.record(verb, target, address=_address(row))
+
+
+def _state(text: str) -> str:
+    """A state that there is, or nothing: PostgreSQL breaks on a NUL in a text."""
+    return text if text in SupportRequest.State.values else ""
 
 
 def _failure(request: Any) -> Failure | None:

@@ -52,8 +52,8 @@ def see(row: Row) -> None:
 
 def move(person: Any, row: Row, *, was: str, to: str) -> None:
     """Move the case on from the state that this person saw. Raises Stale."""
-    if to == State.NEW or to not in State.values:
-        raise ValueError(to)
+    if to == State.NEW or to not in State.values or was not in State.values:
+        raise ValueError(f"{was} → {to}")
     with transaction.atomic():
         if not type(row).objects.filter(pk=row.pk, state=was).update(state=to):
             raise Stale(f"{row.pk} is no longer {was}")

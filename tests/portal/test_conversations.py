@@ -387,3 +387,9 @@ def test_it_costs_the_same_with_more_messages(browser: Any, talk: SupportRequest
         answer(sam, talk, f"Answer {number}.")
     browser.get(at(talk))
     assert cost() == few
+
+
+def test_a_state_that_there_is_not_solves_nothing(browser: Any, talk: SupportRequest) -> None:
+    assert browser.post(f"{at(talk)}solve/", {"was": "new\0"}).status_code == 302
+    talk.refresh_from_db()
+    assert talk.state == "new"

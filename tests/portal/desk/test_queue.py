@@ -180,3 +180,10 @@ def test_it_costs_the_same_with_more_cases(support: Client, cases: Cases, projec
         fail(project, f"else-{number}")
     assert cost() == few
     assert few <= 20
+
+
+def test_a_state_that_there_is_not_moves_nothing(support: Client, cases: Cases) -> None:
+    chosen = [f"request:{cases.other.pk}:n\0", f"request:{cases.kept.pk}:unknown"]
+
+    assert support.post(QUEUE, {"case": chosen, "to": "solved"}).status_code == 302
+    assert set(SupportRequest.objects.values_list("state", flat=True)) == {"new"}
