@@ -28,7 +28,7 @@ from portal.models import Notice, Webhook
 from portal.notifications import messages
 from portal.notifications.choices import people_for
 from portal.notifications.signing import headers
-from portal.notifications.webhooks import secrets_of, switch_off
+from portal.notifications.webhooks import SWITCHED_OFF, secrets_of, switch_off
 from registries.failures import PullFailed
 from registries.hosts import address_guard
 from registries.oci.session import Patience, Session
@@ -74,6 +74,10 @@ def deliver(notice_id: uuid.UUID) -> bool:
         return False
     related = ("occurrence__organization", "occurrence__group__project", "occurrence__group__image")
     notice = Notice.objects.select_related("webhook", "user", "occurrence__failure", *related).get(pk=notice_id)
+    if _is_unwanted(notice):
+        mine = Notice.objects.filter(pk=notice.pk, status=Status.WAITING, attempts=notice.attempts)
+        mine.update(status=Status.FAILED, ended_at=Now(), problem=SWITCHED_OFF)
+        return False
     began = time.monotonic()
     answer, problem = _post(notice) if notice.webhook else _mail(notice)
     took = round((time.monotonic() - began) * 1000)
@@ -96,6 +100,12 @@ def sweep() -> dict[str, int]:
         wake_deliver(notice_id)
     old = Occurrence.objects.filter(created_at__lt=timezone.now() - KEPT)
     return {"notices_woken": len(untold) + len(due), "occurrences_forgotten": old.delete()[0]}
+
+
+def _is_unwanted(notice: Notice) -> bool:
+    """Whether the webhook was switched off, such as while the notice was written. Tests are asked for all the same."""
+    is_off = notice.webhook is not None and notice.webhook.off_since is not None
+    return is_off and notice.occurrence.kind != Occurrence.Kind.TEST
 
 
 def _is_news(row: Occurrence, user_id: Any) -> bool:

@@ -19,6 +19,7 @@ from portal.models import Notice, Organization, Webhook
 from portal.notifications.signing import new_secret
 
 MOST_WEBHOOKS = 10
+SWITCHED_OFF = "The webhook was switched off"
 BOTH_HOURS = 24
 """So long a replaced secret still signs, beside the new one."""
 
@@ -73,7 +74,7 @@ def switch_off(webhook_id: uuid.UUID, because: Webhook.Off) -> bool:
         if not on.update(off_since=Now(), off_because=because):
             return False
         Notice.objects.filter(webhook=webhook_id, status=Notice.Status.WAITING).update(
-            status=Notice.Status.FAILED, ended_at=Now(), problem="The webhook was switched off"
+            status=Notice.Status.FAILED, ended_at=Now(), problem=SWITCHED_OFF
         )
     return True
 

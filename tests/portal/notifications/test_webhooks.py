@@ -173,6 +173,32 @@ class TestWebhooks:
         assert (notice.status, notice.problem) == ("failed", "The webhook was switched off")
         assert len(receiver.got) == 1
 
+    def test_a_webhook_that_is_off_gets_nothing_that_is_sent_again(
+        self, group: ContainerGroup, hook: Any, receiver: Receiver, happens: Any
+    ) -> None:
+        receiver.status = 500
+        happens(group, "stopped")
+        webhooks.pause(hook[0])
+        notice = Notice.objects.get()
+        webhooks.send_again(notice)
+        due_now()
+
+        assert not sending.deliver(notice.pk)
+        notice.refresh_from_db()
+        assert (notice.status, notice.problem) == ("failed", "The webhook was switched off")
+        assert len(receiver.got) == 1
+
+    def test_a_webhook_that_is_switched_off_while_it_is_told_gets_nothing(
+        self, group: ContainerGroup, hook: Any, receiver: Receiver
+    ) -> None:
+        move(group, to="stopped")
+        sending.tell(Occurrence.objects.get().pk)
+        Webhook.objects.update(off_since=timezone.now())  # the notice was not there yet to be given up
+        due_now()
+
+        assert not sending.deliver(Notice.objects.get().pk)
+        assert receiver.got == []
+
     def test_after_a_rotation_both_secrets_sign_for_a_day(
         self, group: ContainerGroup, hook: Any, receiver: Receiver, happens: Any
     ) -> None:
