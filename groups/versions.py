@@ -10,6 +10,7 @@ import hashlib
 from typing import Any
 
 from django.db.models import (
+    Aggregate,
     BooleanField,
     Case,
     Count,
@@ -20,10 +21,11 @@ from django.db.models import (
     QuerySet,
     Subquery,
     Sum,
+    TextField,
     Value,
     When,
 )  # fmt: skip
-from django.db.models.functions import JSONArray, Length, Now
+from django.db.models.functions import MD5, JSONArray, Now
 
 from groups.models import Blob, ContainerGroup, Image, Instance, Layer, LayerDelivery, NodeToken, PullStep, Redemption
 from groups.nodes.scheduler import nodes_with_room
@@ -56,6 +58,17 @@ def mark(*facts: Any) -> str:
     return hashlib.sha256(repr(facts).encode()).hexdigest()[:32]
 
 
+class _Joined(Aggregate):
+    """Texts one after the other, in any order: at worst something is told once more."""
+
+    function = "STRING_AGG"
+    template = "%(function)s(%(expressions)s, '')"
+    output_field = TextField()
+
+    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        return self.as_sql(compiler, connection, function="GROUP_CONCAT", **context)
+
+
 @Statement
 def _group(project: int, name: str) -> QuerySet[Any]:
     layers, steps = Layer.objects.filter(image=OuterRef("image")), PullStep.objects.filter(image=OuterRef("image"))
@@ -79,7 +92,7 @@ def _group(project: int, name: str) -> QuerySet[Any]:
         _in_short(layers, Sum("received"), Max("committed_at")),
         _in_short(steps, Max("id"), Max("finished_at")),
         # A node's report may bring another message and nothing else.
-        _in_short(instances, Count("id"), Max("changed_at"), Sum("progress"), Sum(Length("message")), Sum("exits")),
+        _in_short(instances, Count("id"), Max("changed_at"), Sum("progress"), _Joined(MD5("message")), Sum("exits")),
         # Asked of the nodes only while somebody waits for one.
         Case(
             When(

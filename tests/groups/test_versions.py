@@ -47,6 +47,7 @@ CHANGES = [
     lambda group: at_state(group, "allocating"),
     lambda group: Instance.objects.filter(group=group).update(progress=40),
     lambda group: Instance.objects.filter(group=group).update(message="Disk full on this node"),
+    lambda group: Instance.objects.filter(group=group).update(message="Exit code 2"),
     lambda group: Instance.objects.filter(group=group).delete(),
     lambda group: make_token(group, Node.objects.get(), 2),
     _token_is_redeemed,
@@ -63,6 +64,7 @@ def test_whatever_the_page_shows_changes_its_version(group: ContainerGroup, numb
     pulling(group, "resolve")
     add_layers(group, (MB, 0))
     at_state(group, "downloading", node=node)
+    Instance.objects.filter(group=group).update(message="Exit code 1")
     make_token(group, node)
     before = group_version(group.project_id, group.name, "member")
 
