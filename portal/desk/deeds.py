@@ -79,7 +79,7 @@ def answer(person: Any, request: SupportRequest, *, was: str, text: str, to: str
         raise ValueError(to)
     with transaction.atomic():
         row = SupportRequest.objects.select_for_update().get(pk=request.pk)
-        if was_said_last(row, side=Side.SUPPORT, author=person, text=text):
+        if was_said_last(row, side=Side.SUPPORT, author=person, text=text, state=to):
             return None  # a second click
         if last_said(row) != was:
             raise Stale(f"something was said in {request.pk}")

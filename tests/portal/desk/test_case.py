@@ -12,6 +12,7 @@ from django.test import Client
 
 from groups.models import Failure
 from portal import conversations
+from portal.desk import deeds
 from portal.desk.deeds import last_said, mark
 from portal.models import Activity, SupportLook, SupportRequest
 from tests.portal.desk.conftest import HOST, Cases
@@ -297,3 +298,10 @@ def test_the_admins_own_pages_lead_here(support: Client, cases: Cases) -> None:
         assert support.post(f"/admin/{name}/{row.pk}/change/", {"note": "x"}).status_code == 302
     cases.silent.refresh_from_db()
     assert cases.silent.note == ""
+
+
+def test_the_same_words_with_another_end_are_another_answer(sam: Any, cases: Cases) -> None:
+    for to in ("seen", "waiting"):
+        deeds.answer(sam, cases.other, was=deeds.last_said(cases.other), text="Please try again.", to=to)
+
+    assert SupportRequest.objects.get(pk=cases.other.pk).state == "waiting"
