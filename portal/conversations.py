@@ -6,6 +6,7 @@ there: whatever a member writes puts the conversation back among the new ones, w
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
@@ -21,6 +22,23 @@ from portal.models import Organization, SupportMessage, SupportReader, SupportRe
 State = SupportRequest.State
 Side = SupportMessage.Side
 MOST_MESSAGES = 200
+MOST_ASKED_A_DAY = 50
+SAME_WITHIN = timedelta(minutes=10)
+"""The same question once more in that time is a second click."""
+
+
+class AskedAlready(Exception):
+    """This person asked the same a moment ago: `asked`."""
+
+    def __init__(self, asked: SupportRequest) -> None:
+        super().__init__(str(asked.pk))
+        self.asked = asked
+
+
+class TooManyAsked(Exception):
+    """The organization asked too much for now; `text` says what to do."""
+
+    text = f"{MOST_ASKED_A_DAY} questions a day go to support. Write in one that is there, or ask tomorrow."
 
 
 class ConversationFull(Exception):
@@ -40,8 +58,17 @@ def ask(
     shares: bool = False,
 ) -> SupportRequest:
     """Open a conversation. Of a failure that is attached support sees what `portal.desk.consent` says: all of it where
-    it is shared, never a secret."""
+    it is shared, never a secret. Raises AskedAlready for the same once more, as a second click sends it, and
+    TooManyAsked."""
     with transaction.atomic():
+        Organization.objects.select_for_update().get(pk=organization.pk)  # one question after the other
+        asks = SupportRequest.objects.filter(organization=organization)
+        same = asks.filter(user=user, kind=kind, failure=failure, registry=registry, created_at__gt=Now() - SAME_WITHIN)
+        there = same.annotate(said=last_words()).filter(said=message or None).first()
+        if there is not None:
+            raise AskedAlready(there)
+        if asks.filter(created_at__gt=Now() - timedelta(days=1)).count() >= MOST_ASKED_A_DAY:
+            raise TooManyAsked
         asked = SupportRequest.objects.create(
             organization=organization,
             user=user,

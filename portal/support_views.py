@@ -48,17 +48,24 @@ def ask(request: Any, org: str) -> HttpResponse:
     )
     if not form.is_valid():
         return _list(request, form, failure=failure, wants_registry=wants_registry, asks=True)
-    asked = conversations.ask(
-        organization=request.organization,
-        user=request.user,
-        kind=Kind.FAILURE if failure else Kind.REGISTRY if wants_registry else Kind.OTHER,
-        failure=failure,
-        registry=form.cleaned_data.get("registry", ""),
-        message=form.cleaned_data["message"],
-        shares=form.cleaned_data.get("shares", False),
-    )
-    _record(request, "support.asked", asked)
-    conversations.tell_support(asked, form.cleaned_data["message"], by=request.user, again=False)
+    try:
+        asked = conversations.ask(
+            organization=request.organization,
+            user=request.user,
+            kind=Kind.FAILURE if failure else Kind.REGISTRY if wants_registry else Kind.OTHER,
+            failure=failure,
+            registry=form.cleaned_data.get("registry", ""),
+            message=form.cleaned_data["message"],
+            shares=form.cleaned_data.get("shares", False),
+        )
+    except conversations.TooManyAsked as refused:
+        form.add_error(None, refused.text)
+        return _list(request, form, failure=failure, wants_registry=wants_registry, asks=True)
+    except conversations.AskedAlready as there:
+        asked = there.asked
+    else:
+        _record(request, "support.asked", asked)
+        conversations.tell_support(asked, form.cleaned_data["message"], by=request.user, again=False)
     messages.success(request, "Support has your message. The answer appears on this page.")
     return redirect(_address(asked))
 

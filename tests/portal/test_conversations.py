@@ -68,6 +68,29 @@ def test_a_question(browser: Any, bob: Any, acme: Any) -> None:
     assert "<b>this" not in answer.text
 
 
+def test_a_second_click_asks_nothing_more(browser: Any, settings: Any, acme: Any, bob: Any) -> None:
+    settings.PORTAL_SENDS_MAIL = True
+    first, second = (browser.post(ASK, {"message": "Why?"}) for _ in range(2))
+
+    assert first["Location"] == second["Location"] == at(SupportRequest.objects.get())
+    assert (len(mail.outbox), Activity.objects.filter(verb="support.asked").count()) == (1, 1)
+    browser.post(ASK, {"message": "And why not?"})
+    SupportRequest.objects.update(created_at=timezone.now() - timedelta(minutes=11))
+    browser.post(ASK, {"message": "Why?"})
+    assert SupportRequest.objects.count() == 3
+
+
+def test_a_flood_of_questions_ends(browser: Any, acme: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conversations, "MOST_ASKED_A_DAY", 2)
+    answers = [browser.post(ASK, {"message": f"Question {number}?"}) for number in range(3)]
+
+    assert [each.status_code for each in answers] == [302, 302, 422]
+    assert "Question 2?" in answers[2].text, "what was typed stays"
+    assert "ask tomorrow" in answers[2].text
+    SupportRequest.objects.update(created_at=timezone.now() - timedelta(days=1, minutes=1))
+    assert browser.post(ASK, {"message": "Question 2?"}).status_code == 302
+
+
 def test_a_viewer_reads_and_asks_nothing(carol: Any, as_user: Any, talk: SupportRequest) -> None:
     viewer = as_user(carol)
     assert "Why?" in viewer.get(SUPPORT).text
