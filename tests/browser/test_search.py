@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Page, Route, expect
 
 from groups.models import Image
 from tests.browser.conftest import violations
@@ -93,6 +93,21 @@ def test_what_is_found_can_be_clicked_and_goes_when_left(
     field.focus()
     found(page).first.click()
     expect(page).to_have_url(re.compile(r"/settings/members/$"))
+
+
+def test_what_is_typed_before_the_scripts_are_there_is_found(
+    open_context: Callable[..., BrowserContext], alice: Any
+) -> None:
+    page = open_context().new_page()
+    sign_in(page, alice)
+    held: list[Route] = []
+    page.route(re.compile(r"/htmx[^/]*\.js"), lambda route: held.append(route))
+    page.goto("/o/acme/registries/", wait_until="commit")
+    page.get_by_role("searchbox", name=FIELD).fill("team")
+    assert held, "htmx is asked for"
+    for each in held:
+        each.continue_()
+    expect(found(page)).to_have_count(2)
 
 
 def test_on_a_phone(open_context: Callable[..., BrowserContext], alice: Any) -> None:

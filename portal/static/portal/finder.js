@@ -34,6 +34,12 @@
   if (/^(Mac|iP)/.test(navigator.platform))
     for (const hint of document.querySelectorAll("[data-finder] kbd")) hint.textContent = "⌘ K";
 
+  // What was typed before htmx listened is looked for, too.
+  addEventListener("load", () => {
+    const field = document.activeElement;
+    if (field?.value && field.matches("[data-finder] input[type=search]")) field.dispatchEvent(new Event("early"));
+  });
+
   document.addEventListener("keydown", (event) => {
     if (event.isComposing || !event.target.closest) return;
     const finder = event.target.closest("[data-finder]");
