@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from groups import suspension
+from groups import quotas, suspension
 from portal.models import Invitation, Membership, Organization, Project, Role, User
 
 INVITATION_DAYS = 7
@@ -54,7 +54,7 @@ def invite(*, organization: Organization, email: str, role: str, invited_by: Use
     now = timezone.now()
     token = TOKEN_PREFIX + secrets.token_urlsafe(32)
     with transaction.atomic():
-        _lock(organization.pk)
+        quotas.lock(organization.pk)
         if Membership.objects.filter(organization=organization, user__email=email).exists():
             raise TeamRefused(f"{email} is a member already.")
         rows = Invitation.objects.filter(organization=organization)
@@ -82,7 +82,7 @@ def accept(invitation: Invitation, user: User) -> Membership:
     if user.email.lower() != invitation.email:
         raise InvitationOver(f"This invitation is for {invitation.email}.")
     with transaction.atomic():
-        _lock(invitation.organization_id)
+        quotas.lock(invitation.organization_id)
         taken = _open(Invitation.objects.filter(pk=invitation.pk)).update(accepted_at=Now(), accepted_by=user)
         if not taken:
             raise InvitationOver("This invitation has been used or withdrawn meanwhile.")
@@ -96,7 +96,7 @@ def accept_as_new(invitation: Invitation, password: str) -> User:
     """Make a person with the invitation's address and have them accept it. Raises InvitationOver as `accept` does, and
     where there is such a person by now."""
     with transaction.atomic():
-        _lock(invitation.organization_id)
+        quotas.lock(invitation.organization_id)
         if User.objects.filter(email=invitation.email).exists():
             raise InvitationOver("There is an account with this address by now. Sign in to accept.")
         user = User.objects.create_user(invitation.email, password)
@@ -107,7 +107,7 @@ def accept_as_new(invitation: Invitation, password: str) -> User:
 def change_role(membership: Membership, role: str) -> None:
     """Give a member another role. Raises LastOwner."""
     with transaction.atomic():
-        _lock(membership.organization_id)
+        quotas.lock(membership.organization_id)
         if role != Role.OWNER:
             _keep_an_owner(membership)
         Membership.objects.filter(pk=membership.pk).update(role=role)
@@ -116,7 +116,7 @@ def change_role(membership: Membership, role: str) -> None:
 def remove(membership: Membership) -> None:
     """Take a person out of the organization; also how one leaves. Raises LastOwner. What they made stays."""
     with transaction.atomic():
-        _lock(membership.organization_id)
+        quotas.lock(membership.organization_id)
         _keep_an_owner(membership)
         Membership.objects.filter(pk=membership.pk).delete()
 
@@ -144,11 +144,6 @@ def hash_of(token: str) -> str:
 
 def _open(rows: Any) -> Any:
     return rows.filter(accepted_at__isnull=True, withdrawn_at__isnull=True, expires_at__gt=timezone.now())
-
-
-def _lock(organization_id: Any) -> None:
-    """Let the organization's people be changed one request after the other."""
-    Organization.objects.select_for_update(no_key=True).get(pk=organization_id)
 
 
 def _keep_an_owner(membership: Membership) -> None:

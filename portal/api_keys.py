@@ -15,7 +15,8 @@ from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from portal.models import ApiKey, Organization
+from groups import quotas
+from portal.models import ApiKey
 
 KEY_PREFIX = "drayage_"
 """Makes a leaked one recognisable, to people and to scanners."""
@@ -50,8 +51,7 @@ def create_key(
     too many."""
     key = KEY_PREFIX + secrets.token_urlsafe(32)
     with transaction.atomic():
-        # One after the other, so that they count each other.
-        Organization.objects.select_for_update(no_key=True).get(pk=organization_id)
+        quotas.lock(organization_id)
         if live_keys(organization_id).count() >= MOST_LIVE_KEYS:
             raise KeyRefused(f"An organization has at most {MOST_LIVE_KEYS} keys that work. Revoke one first.")
         row = ApiKey.objects.create(

@@ -15,6 +15,7 @@ from django.db.models import OuterRef, Subquery
 from django.db.models.functions import Now
 from django.urls import reverse
 
+from groups import quotas
 from groups.states import Stale
 from portal import mail
 from portal.models import Organization, SupportMessage, SupportReader, SupportRequest, User
@@ -61,7 +62,7 @@ def ask(
     it is shared, never a secret. Raises AskedAlready for the same once more, as a second click sends it, and
     TooManyAsked."""
     with transaction.atomic():
-        Organization.objects.select_for_update().get(pk=organization.pk)  # one question after the other
+        quotas.lock(organization.pk)
         asks = SupportRequest.objects.filter(organization=organization)
         same = asks.filter(user=user, kind=kind, failure=failure, registry=registry, created_at__gt=Now() - SAME_WITHIN)
         there = same.annotate(said=last_words()).filter(said=message or None).first()

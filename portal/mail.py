@@ -22,10 +22,15 @@ class Way(Enum):
     KEPT = "not sent"
 
 
+def goes_out() -> bool:
+    """Whether a mail goes anywhere: to a mail server, or onto the console."""
+    return bool(settings.PORTAL_SENDS_MAIL or settings.PORTAL_PRINTS_MAIL)
+
+
 def send(template: str, to: str, context: dict[str, Any]) -> Way:
     """Send `templates/emails/<template>.txt` to one address. Where no mail server was named, nothing is sent: at most
     it is printed. What the mail says is never logged."""
-    if not (settings.PORTAL_SENDS_MAIL or settings.PORTAL_PRINTS_MAIL):
+    if not goes_out():
         return Way.KEPT
     base = {"portal": settings.PORTAL_PUBLIC_URL, "support_email": settings.PORTAL_SUPPORT_EMAIL}
     subject, _, body = render_to_string(f"emails/{template}.txt", base | context).partition("\n")

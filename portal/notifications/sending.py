@@ -57,7 +57,7 @@ def tell(occurrence_id: uuid.UUID) -> int:
         now = timezone.now()
         hooks = Webhook.objects.filter(organization=row.organization_id, off_since__isnull=True)
         notices = [Notice(occurrence=row, webhook=hook, due_at=now) for hook in hooks if row.kind in hook.kinds]
-        if settings.PORTAL_SENDS_MAIL or settings.PORTAL_PRINTS_MAIL:
+        if mail.goes_out():
             notices += [Notice(occurrence=row, user_id=pk, due_at=now) for pk in people_for(row) if _is_news(row, pk)]
         Notice.objects.bulk_create(notices)
         Occurrence.objects.filter(pk=row.pk).update(told_at=Now())

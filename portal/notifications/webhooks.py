@@ -12,7 +12,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from groups import at_rest
+from groups import at_rest, quotas
 from groups.models import Occurrence
 from groups.wakeups import wake_deliver
 from portal.models import Notice, Organization, Webhook
@@ -32,7 +32,7 @@ def add(organization: Organization, *, address: str, kinds: list[str], created_b
     """Write a webhook; return it with its secret, which is not shown again. Raises TooManyWebhooks."""
     secret, pk = new_secret(), uuid.uuid4()
     with transaction.atomic():
-        Organization.objects.select_for_update(no_key=True).get(pk=organization.pk)
+        quotas.lock(organization.pk)
         if Webhook.objects.filter(organization=organization).count() >= MOST_WEBHOOKS:
             raise TooManyWebhooks
         row = Webhook.objects.create(

@@ -11,7 +11,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from portal.api_keys import create_key, recognise, revoke
 from tests.browser.conftest import picture, violations
-from tests.browser.test_walk import no_sideways, sign_in
+from tests.browser.pages import no_sideways, sign_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 KEYS = "/o/acme/settings/api-keys/"

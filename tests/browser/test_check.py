@@ -13,7 +13,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 from groups.models import ImageCheck
 from registries.models import Credential
 from tests.browser.conftest import picture, violations
-from tests.browser.test_walk import no_sideways, sign_in
+from tests.browser.pages import no_sideways, sign_in
 from tests.fakes.registry import FakeRegistry
 from tests.groups.pulls import SECRET, USER, make_credential
 

@@ -15,7 +15,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 from groups.models import FailedAttempt, Failure
 from portal.models import SupportRequest
 from tests.browser.conftest import violations
-from tests.browser.test_walk import no_sideways, sign_in
+from tests.browser.pages import no_sideways, sign_in
 from tests.portal.desk.conftest import HOST, fail
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]

@@ -18,8 +18,8 @@ from tests.addresses import addresses
 from tests.browser.conftest import CONTRAST, TAGS, violations
 from tests.browser.every_page import NO_PAGE, SECTIONS, VISITS, matching, pages, visits
 from tests.browser.lived_in import LivedIn, live_in
+from tests.browser.pages import no_sideways
 from tests.browser.refusals import REFUSALS
-from tests.browser.test_walk import no_sideways
 
 pytestmark = pytest.mark.browser
 # A scheme changes colours only.

@@ -18,7 +18,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 from groups.models import Image
 from tests.browser.conftest import picture, violations
 from tests.browser.harbour import Harbour, fill
-from tests.browser.test_walk import no_sideways, sign_in
+from tests.browser.pages import no_sideways, sign_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 GROUPS = "/o/acme/default/groups/"

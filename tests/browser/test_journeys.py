@@ -14,7 +14,7 @@ from groups.models import ContainerGroup, Instance, Node
 from groups.states import move
 from registries.models import Credential
 from tests.browser.conftest import picture, violations
-from tests.browser.test_walk import no_sideways, sign_in, state
+from tests.browser.pages import no_sideways, sign_in, state
 from tests.fakes.registry import FakeRegistry
 from tests.groups.pulls import SECRET, USER
 

@@ -14,7 +14,7 @@ from groups.models import NodeToken, SweepPass
 from registries.models import Credential
 from tests.admin_rows import make_rows
 from tests.browser.conftest import violations
-from tests.browser.test_walk import no_sideways, sign_in
+from tests.browser.pages import no_sideways, sign_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 

@@ -12,21 +12,12 @@ from playwright.sync_api import BrowserContext, Page, expect
 from groups.models import ContainerGroup, Failure, Instance
 from registries.models import Credential
 from tests.browser.conftest import violations
-from tests.conftest import PASSWORD
+from tests.browser.pages import no_sideways, sign_in, state
 from tests.fakes.registry import FakeRegistry
 from tests.groups.pulls import SECRET, USER, make_credential, make_group
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 GROUPS = "/o/acme/default/groups/"
-
-
-def sign_in(page: Page, person: Any) -> None:
-    """On the real page, as people do."""
-    page.goto("/accounts/login/")
-    page.get_by_label("Email").fill(person.email)
-    page.get_by_label("Password", exact=True).fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("heading", level=1)).not_to_have_text("Sign in")
 
 
 def add_credential(page: Page, host: str, password: str) -> None:
@@ -49,17 +40,6 @@ def create_group(page: Page, image: str, name: str) -> None:
     page.get_by_label("Environment").fill("LOG_LEVEL=canary-value")
     page.get_by_role("button", name="Pull and create").click()
     expect(page).to_have_url(re.compile(f"{GROUPS}{name}/$"))
-
-
-def state(page: Page) -> Any:
-    """The chip beside the group's name."""
-    return page.locator(".hero .state").first
-
-
-def no_sideways(page: Page) -> None:
-    """Nothing is wider than the screen."""
-    wide = page.evaluate("() => document.documentElement.scrollWidth - window.innerWidth")
-    assert wide <= 0, f"{page.url} at {page.viewport_size} is {wide} px too wide"
 
 
 @pytest.mark.parametrize("width", ["phone", "desk"])

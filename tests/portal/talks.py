@@ -1,0 +1,51 @@
+"""A conversation with support: where its pages are, and what both sides write."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from groups.models import Failure
+from portal import conversations
+from portal.desk import deeds
+from portal.models import Organization, SupportRequest
+from tests.groups.pulls import make_credential, make_group
+
+SUPPORT = "/o/acme/support/"
+ASK = f"{SUPPORT}ask/"
+WANTS_REGISTRY = f"{ASK}?kind=registry"
+
+
+def failure_of(organization: Organization) -> Failure:
+    credential = make_credential(organization, "registry.example.com")
+    group = make_group(organization.projects.get(), "registry.example.com/team/app:1", credential=credential)
+    return Failure.objects.create(
+        organization=organization,
+        group=group,
+        group_name=group.name,
+        reference="registry.example.com/team/app:1",
+        registry="registry.example.com",
+        step="authenticate",
+        code="authentication_failed",
+        params={"host": "registry.example.com"},
+    )
+
+
+def at(talk: SupportRequest) -> str:
+    return f"{SUPPORT}{talk.pk}/"
+
+
+def said(talk: SupportRequest) -> list[tuple[str, Any, str]]:
+    return [(each.side, each.author, each.text) for each in talk.messages.all()]
+
+
+def answer(person: Any, talk: SupportRequest, text: str, *, to: str = "solved") -> None:
+    """As support does at the desk."""
+    deeds.answer(person, talk, was=deeds.last_said(talk), text=text, to=to)
+
+
+@pytest.fixture
+def talk(acme: Any, bob: Any) -> SupportRequest:
+    """What bob asked."""
+    return conversations.ask(organization=acme, user=bob, kind="other", message="Why?")
