@@ -210,9 +210,7 @@ ACCOUNT_EMAIL_SUBJECT_PREFIX = "[Drayage] "
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_I18N = False
-DATETIME_FORMAT = "j M Y, H:i"
-DATE_FORMAT = "j M Y"
-TIME_FORMAT = "H:i"
+FORMAT_MODULE_PATH = ["portal.formats"]
 USE_TZ = True
 
 LOGGING = logging_config(debug=ENV.debug)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -92,6 +93,13 @@ def limits(acme: Any, **values: str) -> dict[str, str]:
         "projects-TOTAL_FORMS": "0",
         "projects-INITIAL_FORMS": "0",
     } | values
+
+
+def test_times_are_short_and_in_24_hours(operator: Client, acme: Any) -> None:
+    Organization.objects.filter(pk=acme.pk).update(created_at=datetime(2026, 3, 7, 16, 5, tzinfo=UTC))
+
+    assert "7 Mar 2026, 16:05" in operator.get(ORGANIZATIONS).text
+    assert "7 Mar 2026, 16:05" in operator.get(f"{ORGANIZATIONS}{acme.pk}/change/").text
 
 
 def test_limits_are_set_and_written_down(operator: Client, acme: Any, project: Any) -> None:

@@ -1,0 +1,1 @@
+"""Formats by language, where Django looks for them."""
