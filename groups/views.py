@@ -50,7 +50,7 @@ NONE = "none"
 @never_cache
 def groups(request: Any, org: str, project: str) -> HttpResponse:
     """The project's groups."""
-    version = project_version(request.standing.project_id)
+    version = project_version(request.access.project_id)
     found = _listing(request)
     credentials = 0 if found.total else live_credentials(request.organization.pk).count()
     return render(request, "groups/list.html", {"listing": found, "version": version, "credentials": credentials})
@@ -59,7 +59,7 @@ def groups(request: Any, org: str, project: str) -> HttpResponse:
 @require_GET
 def rows(request: Any, org: str, project: str) -> HttpResponse:
     """The list's live part; 304 while nothing has changed."""
-    version = project_version(request.standing.project_id)
+    version = project_version(request.access.project_id)
     return _live(
         request,
         version,
@@ -131,7 +131,7 @@ def status(request: Any, org: str, project: str, name: str) -> HttpResponse:
 
     A page that watches a group which is gone is led to the list, and would ask for ever otherwise.
     """
-    version = group_version(request.standing.project_id, name, request.role)
+    version = group_version(request.access.project_id, name, request.role)
     if version is None:
         if not request.htmx:
             raise Http404

@@ -1,0 +1,1 @@
+"""What all three apps build on: who acts, what is refused, ids, units. Imports nothing of the other rooms."""

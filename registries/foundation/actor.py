@@ -1,0 +1,48 @@
+"""Who performs an action. Views, the API, the admin, commands and jobs make an Actor; actions take it as `by`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+PORTAL_NAME = "Drayage"
+"""How members read the portal itself, and an operator, whose own name they don't see."""
+
+
+class ActorKind(StrEnum):
+    """What kind of actor it is. `person` includes support staff; `operator` is somebody in the admin or at the
+    console of the portal's host."""
+
+    PERSON = "person"
+    API_KEY = "api_key"
+    OPERATOR = "operator"
+    NODE = "node"
+    PORTAL = "portal"
+    ANONYMOUS = "anonymous"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Actor:
+    """Somebody who acts, as the activity records it.
+
+    `id` is the primary key of the person, API key or node as text, empty where there is none. `name` is what members
+    read. `address` is the client's IP address and `request_id` the id of the HTTP request, both empty outside of one.
+    """
+
+    kind: ActorKind
+    name: str
+    id: str = ""
+    address: str = ""
+    request_id: str = ""
+
+    @property
+    def person_id(self) -> int | None:
+        """The user behind the action, for columns such as `created_by`; None for a program or the portal."""
+        return int(self.id) if self.id and self.kind in (ActorKind.PERSON, ActorKind.OPERATOR) else None
+
+
+PORTAL = Actor(kind=ActorKind.PORTAL, name=PORTAL_NAME)
+"""The portal itself: workers and the sweeper."""
+
+CONSOLE = Actor(kind=ActorKind.OPERATOR, name=PORTAL_NAME)
+"""An operator who runs a management command on the portal's host."""

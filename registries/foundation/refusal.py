@@ -1,0 +1,65 @@
+"""The one way to refuse what was asked: a stable code, a message with the way out, and the HTTP status that fits.
+
+A refusal is for the person or program that asks. It is no failure of a pull (`registries.failures`), and nothing has
+changed when it is raised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Concatenate, ParamSpec, TypeAlias
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+
+P = ParamSpec("P")
+View: TypeAlias = Callable[Concatenate[HttpRequest, P], HttpResponse]
+
+
+class Refusal(Exception):
+    """Something can't be done now. Subclasses set `code`, `title` and `status`; each may be given instead.
+
+    `message` says what is so and what to do about it. `field` is the form field or the path in the request's body
+    (`container.image`) that it is about, empty for the whole. `retry_after` is in seconds.
+    """
+
+    code = "refused"
+    title = "This can't be done now"
+    status = 409
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str = "",
+        status: int | None = None,
+        field: str = "",
+        retry_after: int | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.field = field
+        self.retry_after = retry_after
+        if code:
+            self.code = code
+        if status is not None:
+            self.status = status
+
+
+def shows_refusal(otherwise: View[P]) -> Callable[[View[P]], View[P]]:
+    """Decorate a view that acts: a Refusal becomes a message on the page that `otherwise` leads to. `otherwise` takes
+    what the view takes."""
+
+    def decorate(view: View[P]) -> View[P]:
+        @wraps(view)
+        def shown(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+            try:
+                return view(request, *args, **kwargs)
+            except Refusal as refusal:
+                messages.error(request, refusal.message)
+                return otherwise(request, *args, **kwargs)
+
+        return shown
+
+    return decorate
