@@ -1,8 +1,4 @@
-"""The audit log of an organization: writing it, and how its rows read.
-
-Views of every app reach `record` as `request.record` (`portal.middleware`), since lower apps import nothing of the
-portal. A row is written in the transaction of the deed where there is one.
-"""
+"""How the rows of an organization's activity read on a page."""
 
 from __future__ import annotations
 
@@ -10,7 +6,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from portal.models import Activity
+from django.db import transaction
+from django.db.models import QuerySet
+from django.urls import reverse
+
+from groups.models import ContainerGroup
+from portal.audit.chain import append
+from portal.models import Activity, Organization, Webhook
+from registries.foundation.activity import Deed, Target
+from registries.foundation.actor import PORTAL_NAME, Actor, ActorKind
 
 AREAS = {
     "group": "Groups",
@@ -52,40 +56,78 @@ VERBS = {
     "operator.resumed": ("player-play", "resumed"),
     "operator.changed": ("server-2", "changed"),
 }
-OPERATOR = "Drayage"
+OPERATOR = PORTAL_NAME
 
 
 @dataclass(frozen=True)
 class Line:
-    """A row as a page prints it."""
+    """A row as a page prints it. `link` is the address of the target, empty where it has no page any more."""
 
     row: Activity
     icon: str
     words: str
+    link: str
 
 
 def record(
     organization_id: Any, actor: Any, verb: str, target: str = "", detail: str = "", *, address: str = ""
 ) -> None:
-    """Write down that `actor` did `verb` to `target`. An actor is a person, or the name of an API key, or of
-    whoever else acts. An unknown verb is shown as it stands."""
-    is_person = getattr(actor, "is_authenticated", False) is True
-    Activity.objects.create(
-        organization_id=organization_id,
-        actor=actor if is_person else None,
-        actor_name=_cut(str(actor), "actor_name"),
-        verb=verb,
-        target=_cut(target, "target"),
-        detail=_cut(detail, "detail"),
-        address=address if len(address) <= 300 else "",
-    )
+    """Until every action takes its Actor: append what `actor`, a person or a name, did."""
+    if getattr(actor, "is_authenticated", False) is True:
+        by = Actor(kind=ActorKind.PERSON, id=str(actor.pk), name=str(actor))
+    elif actor == OPERATOR:
+        by = Actor(kind=ActorKind.OPERATOR, name=OPERATOR)
+    else:
+        by = Actor(kind=ActorKind.API_KEY, name=str(actor))
+    with transaction.atomic():
+        append(
+            Deed(
+                by=by,
+                action=verb,
+                target=Target(verb.partition(".")[0], "", target),
+                organization_id=organization_id,
+                detail=detail,
+            )
+        )
 
 
-def lines(rows: Iterable[Activity]) -> list[Line]:
-    """Rows in words."""
-    return [Line(row, *VERBS.get(row.verb, ("circle", row.verb))) for row in rows]
+def of_organization(organization_id: int) -> QuerySet[Activity]:
+    """The organization's rows with their texts, newest first."""
+    return Activity.objects.filter(organization=organization_id).select_related("text").order_by("-number")
 
 
-def _cut(text: str, field: str) -> str:
-    longest: int = Activity._meta.get_field(field).max_length  # type: ignore[union-attr, assignment]
-    return text if len(text) <= longest else text[: longest - 1] + "…"
+def lines(rows: Iterable[Activity], organization: Organization) -> list[Line]:
+    """Rows of the organization in words, with links. Two more queries, however many rows."""
+    listed = list(rows)
+    links = _links(listed, organization)
+    return [
+        Line(row, *VERBS.get(row.action, ("circle", row.action)), link=links.get((row.target_kind, row.target_key), ""))
+        for row in listed
+    ]
+
+
+def _links(rows: list[Activity], organization: Organization) -> dict[tuple[str, str], str]:
+    """The addresses of what still has a page, by kind and key of the target."""
+    keys: dict[str, set[str]] = {}
+    for row in rows:
+        if row.target_key:
+            keys.setdefault(row.target_kind, set()).add(row.target_key)
+    found: dict[tuple[str, str], str] = {}
+    groups = ContainerGroup.objects.filter(organization=organization, pk__in=keys.get("group", ()))
+    for pk, project, name in groups.values_list("pk", "project__slug", "name"):
+        found["group", str(pk)] = reverse("groups:detail", args=[organization.slug, project, name])
+    webhooks = Webhook.objects.filter(organization=organization, pk__in=keys.get("webhook", ()))
+    for pk in webhooks.values_list("pk", flat=True):
+        found["webhook", str(pk)] = reverse("portal:webhook", args=[organization.slug, pk])
+    for kind, page in _PAGES_BY_KEY.items():
+        for key in keys.get(kind, ()):
+            found[kind, key] = reverse(page, args=[organization.slug, key])
+    for kind, page in _PAGES.items():
+        for key in keys.get(kind, ()):
+            found[kind, key] = reverse(page, args=[organization.slug])
+    return found
+
+
+_PAGES_BY_KEY = {"credential": "registries:detail", "conversation": "portal:conversation"}
+"""Pages of what is never deleted, by the key of the row."""
+_PAGES = {"member": "portal:members", "invitation": "portal:members", "api_key": "portal:api_keys"}

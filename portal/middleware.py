@@ -1,7 +1,7 @@
 """Refuses what no page can read, and resolves `/o/<org>/…` to the organization, project and role of whoever asks.
 
 A stranger gets the same 404 as for an organization that doesn't exist; too small a role gets 403. Views below
-find `request.standing` with the ids of both, `request.role`, and `request.organization` and `request.project` (where
+find `request.access` with the ids of both, `request.role`, and `request.organization` and `request.project` (where
 the address has one), which are read once something of them is needed; every view finds `request.record`, which writes
 the organization's audit log.
 """
@@ -21,6 +21,7 @@ from django.utils.functional import SimpleLazyObject
 
 from groups.quotas import Refused
 from portal import activity
+from portal.http.actors import actor_of
 from portal.models import Organization, Project
 from portal.permissions import PAGES
 from portal.standing import standing
@@ -67,6 +68,7 @@ class OrganizationMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        request.actor = SimpleLazyObject(partial(actor_of, request))  # type: ignore[attr-defined]
         request.record = partial(_record, request)  # type: ignore[attr-defined]
         return self.get_response(request)
 
@@ -89,7 +91,7 @@ class OrganizationMiddleware:
         if found is None:
             raise Http404
         asked: Any = request
-        asked.standing, asked.role = found, found.role
+        asked.access, asked.role = found, found.role
         asked.organization = SimpleLazyObject(partial(Organization.objects.get, pk=found.organization_id))
         if found.project_id is not None:
             asked.project = SimpleLazyObject(partial(Project.objects.get, pk=found.project_id))

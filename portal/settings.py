@@ -40,6 +40,9 @@ PORTAL_METRICS_TOKEN = ENV.metrics_token
 PORTAL_DELIVERY = ENV.delivery
 PORTAL_ACCEL_PREFIX = ENV.accel_prefix
 
+# What actions of every app did is appended here (`registries.foundation.activity`).
+ACTIVITY_RECORDER = "portal.audit.chain.append"
+
 INSTALLED_APPS = [
     "portal",
     "groups",
@@ -64,6 +67,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "portal.http.request_id.RequestIdMiddleware",
     "portal.api.middleware.ApiMiddleware",
     "portal.middleware.Utf8FormsMiddleware",
     "portal.middleware.MachinesMiddleware",

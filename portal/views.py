@@ -37,9 +37,9 @@ def organization(request: Any, org: str) -> HttpResponse:
     """The organization at a glance: its groups by state, what waits for somebody, what was done last. The page asks
     for its live part at the same address; 304 while nothing has changed."""
     version = organization_version(
-        request.standing.organization_id,
+        request.access.organization_id,
         request.role,
-        _newest_deed.first(organization=request.standing.organization_id),
+        _newest_deed.first(organization=request.access.organization_id),
         list(_conversations(request).values_list("pk", "state")),
     )
     if not request.htmx:
@@ -59,11 +59,11 @@ def _glance(request: Any, version: str) -> dict[str, Any]:
     project = request.organization.projects.first()
     if project is None:
         raise Http404
-    done = Activity.objects.filter(organization=request.organization)[:NEWEST_DEEDS]
+    done = activity.of_organization(request.organization.pk)[:NEWEST_DEEDS]
     return {
         "overview": look_over(request.organization),
         "version": version,
-        "lines": activity.lines(done),
+        "lines": activity.lines(done, request.organization),
         "talks": list(_conversations(request)),
         "first_project": project,
     }
@@ -71,12 +71,12 @@ def _glance(request: Any, version: str) -> dict[str, Any]:
 
 @Statement
 def _newest_deed(organization: int) -> Any:
-    return Activity.objects.filter(organization=organization).values_list("pk")[:1]
+    return Activity.objects.filter(organization=organization).order_by("-number").values_list("pk")[:1]
 
 
 def _conversations(request: Any) -> Any:
     """Conversations with support that wait for the organization's answer, or have one that this person hasn't read."""
-    mine = Q(pk__in=conversations.unread(request.standing.organization_id, request.user).values("pk"))
-    rows = SupportRequest.objects.filter(organization=request.standing.organization_id)
+    mine = Q(pk__in=conversations.unread(request.access.organization_id, request.user).values("pk"))
+    rows = SupportRequest.objects.filter(organization=request.access.organization_id)
     rows = rows.filter(mine | Q(state=SupportRequest.State.WAITING)).order_by("-asked_at", "pk")
     return rows.annotate(said=conversations.last_words(SupportMessage.Side.SUPPORT))[:NEWEST_DEEDS]

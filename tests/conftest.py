@@ -38,6 +38,25 @@ PASSWORD = "correct horse battery"
 
 
 @pytest.fixture(autouse=True, scope="session")
+def _flush_activity() -> Iterator[None]:
+    """Let tests that commit empty the tables afterwards, the append-only ones included."""
+    from django.test import TransactionTestCase
+
+    from tests.support.activity import without_triggers
+
+    case: Any = TransactionTestCase
+    really = case._fixture_teardown
+
+    def teardown(self: TransactionTestCase) -> None:
+        with without_triggers():
+            really(self)
+
+    case._fixture_teardown = teardown
+    yield
+    case._fixture_teardown = really
+
+
+@pytest.fixture(autouse=True, scope="session")
 def _loopback_only() -> Iterator[None]:
     """Refuse every connection that would leave the machine."""
     really = socket.socket.connect

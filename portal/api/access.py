@@ -17,6 +17,7 @@ from groups.api.refused import Refused, not_found
 from portal import activity
 from portal.api.rate import count_call
 from portal.api_keys import recognise
+from portal.http.actors import actor_of_key
 from portal.models import ApiKey
 
 _READING = ("GET", "HEAD", "OPTIONS")
@@ -43,5 +44,6 @@ class SaladApiKey(APIKeyHeader):
         asked.may_write = row.scope == ApiKey.Scope.WRITE
         if not asked.may_write and request.method not in _READING:
             raise Refused(403, "read_only", "This key may only read. Use one with the scope write.")
+        asked.actor = actor_of_key(request, row)
         asked.record = partial(activity.record, row.organization_id, f"API key {row.name}")
         return row

@@ -1,12 +1,10 @@
-"""What every answer below `/api/` has, also those that no operation gave: a request id, the key's rate, a problem for
-each error, and no copy in a cache."""
+"""What every answer below `/api/` has, also those that no operation gave: the key's rate, a problem for each error, and
+no copy in a cache."""
 
 from __future__ import annotations
 
 import time
-import uuid
 from collections.abc import Callable
-from typing import Any
 
 import structlog
 from django.http import HttpRequest, HttpResponse
@@ -33,21 +31,19 @@ class ApiMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if not request.path_info.startswith("/api/"):
             return self.get_response(request)
-        asked: Any = request
-        asked.request_id = uuid.uuid4().hex
+        request_id: str = getattr(request, "request_id", "")
         began = time.monotonic()
         response = self._answer(request)
         key = getattr(request, "auth", None)
         log.info(
             "api_call",
-            request=asked.request_id,
+            request=request_id,
             method=request.method,
             view=request.resolver_match.view_name if request.resolver_match else "",
             status=response.status_code,
             key=str(key.pk) if key is not None else "",
             ms=round((time.monotonic() - began) * 1000),
         )
-        response["X-Request-Id"] = asked.request_id
         response.setdefault("Cache-Control", "no-store")
         if (rate := getattr(request, "rate", None)) is not None:
             response["RateLimit-Limit"] = str(rate.limit)

@@ -1,6 +1,6 @@
 """People and the organizations they belong to."""
 
-from portal.models.activity import Activity
+from portal.models.activity import Activity, ActivityHead, ActivityText
 from portal.models.api_key import ApiKey
 from portal.models.invitation import Invitation
 from portal.models.notification import EmailChoice, Notice, Webhook
@@ -10,6 +10,8 @@ from portal.models.user import User
 
 __all__ = [
     "Activity",
+    "ActivityHead",
+    "ActivityText",
     "ApiKey",
     "EmailChoice",
     "Invitation",

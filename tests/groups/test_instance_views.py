@@ -7,10 +7,10 @@ from typing import Any
 from django.test import Client
 
 from groups.models import ContainerGroup, Instance
-from portal.models import Activity
 from tests.groups.delivery.conftest import _no_calls_before, given, group, image, node, other_node, source
 from tests.groups.delivery.made import NodeInHand
 from tests.groups.nodes.reporting import listed
+from tests.support.activity import recorded
 
 __all__ = ["_no_calls_before", "given", "group", "image", "node", "other_node", "source"]
 GROUP = "/o/acme/default/groups/app/"
@@ -43,7 +43,7 @@ def test_instances_have_the_buttons_that_fit(
     assert Instance.objects.get().order == "recreate"
     member.post(f"{base}/reallocate/")
     assert Instance.objects.get().node is None
-    said = list(Activity.objects.order_by("pk").values_list("detail", flat=True))
+    said = [row[3] for row in recorded()]
     assert said == [f"{act} of the instance {pk}" for act in ("restart", "recreate", "reallocate")]
 
 

@@ -14,10 +14,10 @@ from django.utils import timezone
 
 from groups import deliveries
 from groups.models import ContainerGroup, LayerDelivery, NodeToken, Redemption
-from portal.models import Activity
 from tests.groups.delivery.conftest import _no_calls_before, given, group, image, node, other_node, source
 from tests.groups.delivery.made import NodeInHand
 from tests.groups.nodes.reporting import listed
+from tests.support.activity import recorded
 
 __all__ = ["_no_calls_before", "given", "group", "image", "node", "other_node", "source"]
 GROUP = "/o/acme/default/groups/app/"
@@ -124,4 +124,4 @@ def test_a_member_revokes_from_the_page(
     assert NodeToken.objects.get().ended_because == "revoked"
     assert node.client.get("/v2/", headers=bearer).status_code == 401
     assert "was over already" in member.post(address, follow=True).content.decode()
-    assert [each.detail for each in Activity.objects.all()] == ["token of node-1 revoked"]
+    assert [row[3] for row in recorded()] == ["token of node-1 revoked"]

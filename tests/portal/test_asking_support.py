@@ -33,7 +33,7 @@ def test_a_second_click_asks_nothing_more(browser: Any, settings: Any, acme: Any
     first, second = (browser.post(ASK, {"message": "Why?"}) for _ in range(2))
 
     assert first["Location"] == second["Location"] == at(SupportRequest.objects.get())
-    assert (len(mail.outbox), Activity.objects.filter(verb="support.asked").count()) == (1, 1)
+    assert (len(mail.outbox), Activity.objects.filter(action="support.asked").count()) == (1, 1)
     browser.post(ASK, {"message": "And why not?"})
     SupportRequest.objects.update(created_at=timezone.now() - timedelta(minutes=11))
     browser.post(ASK, {"message": "Why?"})

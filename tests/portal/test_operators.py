@@ -12,10 +12,11 @@ from django.test import Client
 
 from groups.models import ContainerGroup, Image
 from portal.admin.sizes import SizeField
-from portal.models import Activity, Organization
+from portal.models import Organization
 from registries.models import Credential
 from tests.admin_rows import act
 from tests.groups.pulls import make_credential, make_group
+from tests.support.activity import recorded
 
 ORGANIZATIONS = "/admin/portal/organization/"
 IMAGES = "/admin/groups/image/"
@@ -23,7 +24,7 @@ IMAGE = "registry.example.com/team/app:1"
 
 
 def deeds() -> list[tuple[str, str, str, str]]:
-    return list(Activity.objects.order_by("pk").values_list("actor_name", "verb", "target", "detail"))
+    return recorded()
 
 
 def test_suspending_asks_why_and_is_written_down(operator: Client, acme: Any, project: Any, bob: Any) -> None:

@@ -15,9 +15,10 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from portal import actions
-from portal.models import Activity, Invitation, Membership, Role, User
+from portal.models import Invitation, Membership, Role, User
 from tests.at_once import at_once
 from tests.conftest import PASSWORD
+from tests.support.activity import recorded
 
 MEMBERS = "/o/acme/settings/members/"
 NINA = "nina@acme.example"
@@ -243,7 +244,7 @@ def test_it_is_all_written_down(owner: Client, bob: Any, as_user: Any) -> None:
     owner.post(f"{MEMBERS}{pk_of(bob)}/role/", {"role": "viewer"})
     as_user(bob).post(f"{MEMBERS}leave/")
 
-    told = list(Activity.objects.order_by("id").values_list("actor_name", "verb", "target", "detail"))
+    told = recorded()
     assert told == [
         ("alice@acme.example", "team.invited", NINA, "as member"),
         (NINA, "team.joined", "member", ""),

@@ -10,9 +10,9 @@ from django.utils import timezone
 from groups import instance_actions
 from groups.models import ContainerGroup, Failure, Image, Instance
 from groups.states import move
-from portal.models import Activity
 from registries.models import Credential
 from tests.portal.api.conftest import CONTAINERS, a_group
+from tests.support.activity import recorded
 
 SECRET = "canary-5e1f-secret"  # pragma: allowlist secret
 
@@ -41,7 +41,7 @@ def test_start_and_stop_may_be_said_twice(speaks: Any) -> None:
     assert [speaker.post(f"{CONTAINERS}/app/stop").status_code for _ in range(2)] == [202, 202]
     assert speaker.delete(f"{CONTAINERS}/app").status_code == 202
     assert speaker.get(f"{CONTAINERS}/app").status_code == 404
-    verbs = list(Activity.objects.order_by("id").values_list("verb", "actor_name", "target"))
+    verbs = [(action, who, target) for who, action, target, _ in recorded()]
     assert verbs == [
         (f"group.{each}", "API key ci", group.name) for each in ("created", "started", "stopped", "deleted")
     ]

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from portal.models import Activity, Webhook
+from portal.models import Webhook
 from portal.notifications import webhooks
 from tests.portal.api.conftest import Speaker
+from tests.support.activity import recorded
 
 WEBHOOKS = "/api/v1/organizations/acme/webhooks"
 ADDRESS = "https://hooks.example.com/drayage"
@@ -53,7 +54,7 @@ def test_changed_paused_and_gone(program: Speaker, added: dict[str, Any]) -> Non
     assert program.patch(one, {"paused": False}).json()["paused"] is False
     assert program.delete(one).status_code == 204
     assert program.get(one).status_code == 404
-    done = Activity.objects.filter(verb="notification.changed").order_by("pk").values_list("detail", "actor_name")
+    done = [(row[3], row[0]) for row in recorded(action="notification.changed")]
     assert [detail for detail, _ in done] == ["added", "changed", "paused", "switched on", "deleted"]
     assert {actor for _, actor in done} == {"API key ci"}
 

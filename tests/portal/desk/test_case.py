@@ -14,8 +14,9 @@ from groups.models import Failure
 from portal import conversations
 from portal.desk import deeds
 from portal.desk.deeds import last_said, mark
-from portal.models import Activity, SupportLook, SupportRequest
+from portal.models import SupportLook, SupportRequest
 from tests.portal.desk.conftest import HOST, Cases
+from tests.support.activity import recorded
 
 
 @pytest.fixture
@@ -90,7 +91,7 @@ def test_opening_marks_seen_and_tells_the_member(
     assert "sam@drayage.example" in page
     assert "saw code, step, kind and times" in page
     assert "olga@drayage.example" in page
-    deeds = Activity.objects.filter(verb="support.looked").values_list("actor_name", "target")
+    deeds = [(row[0], row[2]) for row in recorded(action="support.looked")]
     assert sorted(deeds) == [
         ("olga@drayage.example", "the failure of kept-app"),
         ("sam@drayage.example", "the failure of kept-app"),

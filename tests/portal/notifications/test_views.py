@@ -11,7 +11,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from groups.models import ContainerGroup
-from portal.models import Activity, Webhook
+from portal.models import ActivityText, Webhook
 from portal.notifications import webhooks
 from tests.portal.notifications.conftest import KINDS, PAGE, Receiver
 
@@ -29,7 +29,7 @@ class TestPages:
         again = member.post(f"{detail}rotate/")
         row.refresh_from_db()
         assert webhooks.secrets_of(row)[0] in again.text
-        assert secret not in str(list(Activity.objects.values()))
+        assert secret not in str(list(ActivityText.objects.values()))
 
     @pytest.mark.parametrize(
         "address",

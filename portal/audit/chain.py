@@ -1,0 +1,110 @@
+"""Appending to the activity, and proving that nobody has changed it.
+
+Each organization has a chain of its own, and the portal one for what concerns no organization. A row's hash covers the
+row, the digest of its text and the hash of the row before it, so that a changed, missing, added or reordered row breaks
+every later hash. Whoever can write the whole database could compute a chain anew: keep the heads that
+`manage.py verify_activity` prints somewhere else, and give them to it next time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from datetime import UTC, datetime
+from typing import cast
+
+from django.db.models.functions import Now
+
+from portal.models import Activity, ActivityHead, ActivityText
+from registries.foundation.activity import Deed
+
+PORTAL_CHAIN = "portal"
+FORMAT = 1
+"""Version of what a hash covers; it is the first thing in it."""
+TEXT_FIELDS = ("actor_name", "client_address", "target_name", "detail", "link", "before", "after")
+
+
+def append(deed: Deed) -> None:
+    """Add a row to the chain of the deed's organization. Locks the chain until the transaction ends.
+
+    Names and details that are too long for their column are shortened with an ellipsis.
+    """
+    head, now = _lock_head(chain_of(deed.organization_id))
+    text = ActivityText(
+        salt=secrets.token_hex(16),
+        actor_name=_shorten(deed.by.name, "actor_name"),
+        client_address=deed.by.address,
+        target_name=_shorten(deed.target.name, "target_name"),
+        detail=_shorten(deed.detail, "detail"),
+        before=dict(deed.before),
+        after=dict(deed.after),
+    )
+    row = Activity(
+        organization_id=deed.organization_id,
+        number=head.number + 1,
+        created_at=now,
+        action=deed.action,
+        actor_kind=deed.by.kind,
+        actor_key=deed.by.id,
+        target_kind=deed.target.kind,
+        target_key=str(deed.target.id),
+        request_id=deed.by.request_id,
+        digest=digest_of(text),
+        previous=head.hash,
+    )
+    row.hash = hash_of(row)
+    row.save(force_insert=True)
+    text.activity = row
+    text.save(force_insert=True)
+    ActivityHead.objects.filter(pk=head.pk).update(number=row.number, hash=row.hash)
+
+
+def chain_of(organization_id: int | None) -> str:
+    """The name of an organization's chain."""
+    return PORTAL_CHAIN if organization_id is None else str(organization_id)
+
+
+def digest_of(text: ActivityText) -> str:
+    """SHA-256 over the salt and everything in the text."""
+    return _sha256([FORMAT, text.salt, *(getattr(text, name) for name in TEXT_FIELDS)])
+
+
+def hash_of(row: Activity) -> str:
+    """SHA-256 over everything in the row and the hash before it."""
+    return _sha256(
+        [
+            FORMAT,
+            row.organization_id,
+            row.number,
+            row.created_at.astimezone(UTC).isoformat(timespec="microseconds"),
+            row.action,
+            str(row.actor_kind),
+            row.actor_key,
+            row.target_kind,
+            row.target_key,
+            row.request_id,
+            row.digest,
+            row.previous,
+        ]
+    )
+
+
+def _sha256(values: list[object]) -> str:
+    canonical = json.dumps(values, ensure_ascii=True, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _lock_head(chain: str) -> tuple[ActivityHead, datetime]:
+    """The chain's newest row, locked, and the database's time."""
+    heads = ActivityHead.objects.select_for_update().annotate(now=Now()).filter(pk=chain)
+    head = heads.first()
+    if head is None:
+        ActivityHead.objects.bulk_create([ActivityHead(pk=chain)], ignore_conflicts=True)
+        head = heads.get()
+    return head, cast("datetime", getattr(head, "now"))  # noqa: B009 (an annotation, unknown to the type)
+
+
+def _shorten(text: str, field: str) -> str:
+    longest: int = getattr(ActivityText._meta.get_field(field), "max_length")  # noqa: B009 (a column with a length)
+    return text if len(text) <= longest else text[: longest - 1] + "…"
