@@ -33,7 +33,8 @@ class Organization(Protocol):
 class Role(Protocol):
     """What the member may do; a greater rank may do more."""
 
-    value: str
+    @property
+    def value(self) -> str: ...
 
     @property
     def rank(self) -> int: ...

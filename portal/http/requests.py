@@ -1,0 +1,15 @@
+"""The member's request as views of the portal know it, with the portal's own models."""
+
+from __future__ import annotations
+
+from portal.models import Organization, Project, Role, User
+from registries.foundation import requests
+
+
+class MemberRequest(requests.MemberRequest):
+    """A request of a signed-in member below `/o/<organization>/`. `project` is there where the address has one."""
+
+    user: User
+    organization: Organization
+    project: Project
+    role: Role
