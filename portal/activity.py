@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +25,7 @@ AREAS = {
     "notification": "Notifications",
     "support": "Support",
     "operator": "Operators",
+    "activity": "Activity",
 }
 VERBS = {
     "group.created": ("stack-2", "created the group"),
@@ -55,6 +57,7 @@ VERBS = {
     "operator.suspended": ("player-pause", "suspended"),
     "operator.resumed": ("player-play", "resumed"),
     "operator.changed": ("server-2", "changed"),
+    "activity.erased": ("flame", "erased the text of"),
 }
 OPERATOR = PORTAL_NAME
 
@@ -110,7 +113,7 @@ def _links(rows: list[Activity], organization: Organization) -> dict[tuple[str, 
     """The addresses of what still has a page, by kind and key of the target."""
     keys: dict[str, set[str]] = {}
     for row in rows:
-        if row.target_key:
+        if row.target_kind in _PAGES or (row.target_kind in _KINDS_BY_UUID and _is_uuid(row.target_key)):
             keys.setdefault(row.target_kind, set()).add(row.target_key)
     found: dict[tuple[str, str], str] = {}
     groups = ContainerGroup.objects.filter(organization=organization, pk__in=keys.get("group", ()))
@@ -128,6 +131,14 @@ def _links(rows: list[Activity], organization: Organization) -> dict[tuple[str, 
     return found
 
 
+def _is_uuid(key: str) -> bool:
+    try:
+        return str(uuid.UUID(key)) == key
+    except ValueError:
+        return False
+
+
 _PAGES_BY_KEY = {"credential": "registries:detail", "conversation": "portal:conversation"}
 """Pages of what is never deleted, by the key of the row."""
 _PAGES = {"member": "portal:members", "invitation": "portal:members", "api_key": "portal:api_keys"}
+_KINDS_BY_UUID = {"group", "webhook", *_PAGES_BY_KEY}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from django.urls import include, path
 
-from portal import activity_views, joining_views, key_views, search_views, support_views, team_views, views
+from portal import joining_views, key_views, search_views, support_views, team_views, views
+from portal.audit import views as audit_views
 
 app_name = "portal"
 urlpatterns = [
@@ -25,7 +26,9 @@ urlpatterns = [
     path("o/<slug:org>/settings/members/<int:member>/role/", team_views.change_role, name="member_role"),
     path("o/<slug:org>/settings/members/<int:member>/remove/", team_views.remove, name="member_remove"),
     path("o/<slug:org>/settings/invitations/<uuid:invitation>/withdraw/", team_views.withdraw, name="withdraw"),
-    path("o/<slug:org>/settings/activity/", activity_views.activity, name="activity"),
+    path("o/<slug:org>/settings/activity/", audit_views.activity, name="activity"),
+    path("o/<slug:org>/settings/activity/export.csv", audit_views.export_csv, name="activity_csv"),
+    path("o/<slug:org>/settings/activity/export.jsonl", audit_views.export_json_lines, name="activity_json_lines"),
     path("o/<slug:org>/settings/api-keys/", key_views.keys, name="api_keys"),
     path("o/<slug:org>/settings/api-keys/create/", key_views.create, name="api_key_create"),
     path("o/<slug:org>/settings/api-keys/<uuid:key>/rotate/", key_views.renew, name="api_key_rotate"),

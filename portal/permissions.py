@@ -31,6 +31,8 @@ PAGES: dict[str, Role] = {
     "portal:member_remove": Role.OWNER,
     "portal:leave": Role.VIEWER,
     "portal:activity": Role.VIEWER,
+    "portal:activity_csv": Role.VIEWER,
+    "portal:activity_json_lines": Role.VIEWER,
     "portal:api_keys": Role.OWNER,
     "portal:api_key_create": Role.OWNER,
     "portal:api_key_rotate": Role.OWNER,

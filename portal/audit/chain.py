@@ -11,13 +11,14 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import cast
 
 from django.db.models.functions import Now
 
 from portal.models import Activity, ActivityHead, ActivityText
-from registries.foundation.activity import Deed
+from registries.foundation.activity import Deed, Value
 
 PORTAL_CHAIN = "portal"
 FORMAT = 1
@@ -37,8 +38,8 @@ def append(deed: Deed) -> None:
         client_address=deed.by.address,
         target_name=_shorten(deed.target.name, "target_name"),
         detail=_shorten(deed.detail, "detail"),
-        before=dict(deed.before),
-        after=dict(deed.after),
+        before=_storable_settings(deed.before),
+        after=_storable_settings(deed.after),
     )
     row = Activity(
         organization_id=deed.organization_id,
@@ -107,4 +108,21 @@ def _lock_head(chain: str) -> tuple[ActivityHead, datetime]:
 
 def _shorten(text: str, field: str) -> str:
     longest: int = getattr(ActivityText._meta.get_field(field), "max_length")  # noqa: B009 (a column with a length)
+    text = _storable(text)
     return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+def _storable(text: str) -> str:
+    """The text without what PostgreSQL can't store: NUL, and halves of characters, which JSON can carry."""
+    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+
+
+def _storable_settings(settings: Mapping[str, Value]) -> dict[str, Value]:
+    return {
+        name: _storable(value)
+        if isinstance(value, str)
+        else [_storable(item) for item in value]
+        if isinstance(value, list)
+        else value
+        for name, value in settings.items()
+    }

@@ -1,45 +1,66 @@
-"""The audit log of an organization as a page: newest first, filtered by area and person."""
+"""The activity of an organization as a page, and as files: newest first, searched and filtered."""
 
 from __future__ import annotations
 
-from typing import Any
-from urllib.parse import urlencode
+from collections.abc import Iterator
 
 from django.core.paginator import Paginator
-from django.http import HttpResponse
+from django.db.models import QuerySet
+from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
-from portal.activity import AREAS, lines, of_organization
+from portal.activity import AREAS, lines
+from portal.audit.export import as_csv, as_json_lines
+from portal.audit.search import Search
+from portal.http.requests import MemberRequest
 from portal.models import Activity
 
 PAGE_SIZE = 50
+MAX_ACTORS = 100
 
 
 @require_GET
 @never_cache
-def activity(request: Any, org: str) -> HttpResponse:
+def activity(request: MemberRequest, org: str) -> HttpResponse:
     """What was done here, by whom."""
-    rows = of_organization(request.organization.pk)
-    area = request.GET.get("area", "")
-    who = request.GET.get("who", "").strip()[:254].replace("\0", "")
-    if area in AREAS:
-        rows = rows.filter(action__startswith=f"{area}.")
-    else:
-        area = ""
-    if who:
-        rows = rows.filter(text__actor_name=who)
-    page = Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))
-    actors = Activity.objects.filter(organization=request.organization, text__isnull=False).order_by("text__actor_name")
-    kept = urlencode({name: value for name, value in (("area", area), ("who", who)) if value})
+    search = Search.of(request.GET)
+    page = Paginator(search.rows(request.organization.pk), PAGE_SIZE).get_page(request.GET.get("page"))
+    named = Activity.objects.filter(organization=request.organization, text__isnull=False)
+    query = search.query()
     context = {
         "page": page,
         "lines": lines(page, request.organization),
-        "areas": AREAS.items(),
-        "area": area,
-        "who": who,
-        "actors": actors.values_list("text__actor_name", flat=True).distinct()[:100],
-        "keep": f"&{kept}" if kept else "",
+        "search": search,
+        "areas": [(area, label, search.query(area=area)) for area, label in AREAS.items()],
+        "all_areas": search.query(area=""),
+        "actors": named.order_by("text__actor_name").values_list("text__actor_name", flat=True).distinct()[:MAX_ACTORS],
+        "query": query,
+        "keep": f"&{query}" if query else "",
     }
     return render(request, "portal/activity.html", context)
+
+
+@require_GET
+@never_cache
+def export_csv(request: MemberRequest, org: str) -> StreamingHttpResponse:
+    """The rows that fit the search, as CSV."""
+    return _file(request, as_csv(_rows(request)), "text/csv; charset=utf-8", "csv")
+
+
+@require_GET
+@never_cache
+def export_json_lines(request: MemberRequest, org: str) -> StreamingHttpResponse:
+    """The rows that fit the search, as lines of JSON."""
+    return _file(request, as_json_lines(_rows(request)), "application/jsonl; charset=utf-8", "jsonl")
+
+
+def _rows(request: MemberRequest) -> QuerySet[Activity]:
+    return Search.of(request.GET).rows(request.organization.pk)
+
+
+def _file(request: MemberRequest, lines: Iterator[str], media_type: str, ending: str) -> StreamingHttpResponse:
+    response = StreamingHttpResponse(lines, content_type=media_type)
+    response["Content-Disposition"] = f'attachment; filename="{request.organization.slug}-activity.{ending}"'
+    return response

@@ -1,0 +1,39 @@
+"""Erasing the text of an activity: names, addresses and details, where a law or a mistake demands it.
+
+The row itself stays, so the chain still proves that something was done, when, and by what kind of actor.
+"""
+
+from __future__ import annotations
+
+from django.db import transaction
+
+from portal.models import Activity, ActivityText
+from registries.foundation.activity import Target, record
+from registries.foundation.actor import Actor
+from registries.foundation.refusal import Refusal
+
+ERASED = "activity.erased"
+
+
+class NothingToErase(Refusal):
+    """The row has no text any more, or is the record of an erasure."""
+
+    code = "nothing_to_erase"
+    title = "Nothing to erase"
+
+
+def erase_text(row: Activity, *, reason: str, by: Actor) -> None:
+    """Delete what row `row` says about people and names, and record that, with the reason. Raises NothingToErase.
+
+    `reason` is read by the organization's members: it must not repeat what is erased.
+    """
+    with transaction.atomic():
+        if row.action == ERASED or not ActivityText.objects.filter(pk=row.pk).delete()[0]:
+            raise NothingToErase(f"Row {row.number} has no text that could be erased.")
+        record(
+            by,
+            ERASED,
+            Target("activity", row.pk, f"row {row.number}"),
+            organization_id=row.organization_id,
+            detail=reason,
+        )

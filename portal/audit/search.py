@@ -1,0 +1,93 @@
+"""Finding rows in an organization's activity: by area, by actor, by words, by time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from urllib.parse import urlencode
+
+from django.db.models import Q, QuerySet
+from django.http import QueryDict
+from django.utils.dateparse import parse_date
+
+from portal.activity import AREAS, VERBS, of_organization
+from portal.models import Activity
+
+MAX_WORDS = 8
+
+
+@dataclass(frozen=True)
+class Search:
+    """What was asked for; empty or None is no condition. `since` and `until` are days in UTC, both included."""
+
+    area: str = ""
+    who: str = ""
+    words: str = ""
+    since: date | None = None
+    until: date | None = None
+
+    @classmethod
+    def of(cls, asked: QueryDict) -> Search:
+        """Read the parameters of an address. What can't be read is no condition."""
+        area = asked.get("area", "")
+        return cls(
+            area=area if area in AREAS else "",
+            who=asked.get("who", "").strip()[:254],
+            words=asked.get("q", "").strip()[:200],
+            since=_day(asked.get("since", "")),
+            until=_day(asked.get("until", "")),
+        )
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether everything is asked for."""
+        return self == Search()
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether the days are the wrong way round."""
+        return self.since is not None and self.until is not None and self.since > self.until
+
+    def query(self, **changed: str) -> str:
+        """The parameters as a query string, with some of them changed."""
+        values = {"area": self.area, "who": self.who, "q": self.words, "since": self.since, "until": self.until}
+        return urlencode({name: value for name, value in (values | changed).items() if value})
+
+    def rows(self, organization_id: int) -> QuerySet[Activity]:
+        """The organization's rows that fit, newest first."""
+        rows = of_organization(organization_id)
+        if self.area:
+            rows = rows.filter(action__startswith=f"{self.area}.")
+        if self.who:
+            rows = rows.filter(text__actor_name=self.who)
+        for word in self.words.split()[:MAX_WORDS]:
+            rows = rows.filter(_has(word))
+        if self.since:
+            rows = rows.filter(created_at__gte=_midnight(self.since))
+        if self.until:
+            rows = rows.filter(created_at__lt=_midnight(self.until) + timedelta(days=1))
+        return rows
+
+
+def _has(word: str) -> Q:
+    """Whether a row's text or what it says in words contains the word."""
+    said = [action for action, (_, words) in VERBS.items() if word.lower() in words]
+    return (
+        Q(text__actor_name__icontains=word)
+        | Q(text__target_name__icontains=word)
+        | Q(text__detail__icontains=word)
+        | Q(action__in=said)
+        | Q(action=word)
+        | Q(request_id=word)
+    )
+
+
+def _day(text: str) -> date | None:
+    try:
+        return parse_date(text)
+    except ValueError:
+        return None
+
+
+def _midnight(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
