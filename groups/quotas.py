@@ -13,8 +13,8 @@ from typing import Any, ClassVar
 from django.db.models import Sum
 
 from groups.failures import StorageQuotaReached
-from groups.ingest.limits import human
 from groups.models import Blob, ContainerGroup, Image, Layer
+from registries.foundation.units import format_size
 from registries.oci.manifest import Manifest
 
 
@@ -122,7 +122,10 @@ def allow_storing(organization: Any, manifest: Manifest, *, but: Image | None = 
     used = stored_bytes(organization.pk) + _reserved(organization.pk, but)
     if used + more > organization.max_stored_bytes:
         raise StorageQuotaReached(
-            used=human(used), more=human(more), limit=human(organization.max_stored_bytes), raw="quota"
+            used=format_size(used),
+            more=format_size(more),
+            limit=format_size(organization.max_stored_bytes),
+            raw="quota",
         )
 
 

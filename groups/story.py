@@ -22,6 +22,7 @@ from groups.nodes.scheduler import nodes_with_room
 from groups.quotas import has_room_for_pull
 from groups.trail import StepLine, in_the_failures_words, seconds_between, step_line, step_lines
 from registries.failures import describe
+from registries.foundation.units import format_part, format_size
 
 Status = ContainerGroup.Status
 NEWEST = 20
@@ -264,19 +265,13 @@ def _pending(story: Story) -> str:
 
 def _at(rate: float | None) -> str:
     """How fast, as far as that can be told."""
-    if rate is None:
-        return ""
-    unit, name = (1e6, "MB/s") if rate >= 1e6 else (1e3, "kB/s")
-    value = rate / unit
-    return f", {value:.0f} {name}" if value >= 9.95 else f", {value:.1f} {name}"
+    return "" if rate is None else f", {format_size(round(rate), digits=2)}/s"
 
 
 def _pulling(progress: Progress) -> str:
     current = min(progress.done + 1, progress.count)
-    unit, name = (1e9, "GB") if progress.total >= 1e9 else (1e6, "MB") if progress.total >= 1e6 else (1e3, "kB")
-    digits = 2 if name == "GB" else 0 if progress.total / unit >= 100 else 1
-    received, total = (f"{count / unit:.{digits}f}" for count in (progress.received, progress.total))
-    text = f"Pulling layer {current} of {progress.count}, {received} of {total} {name}{_at(progress.rate)}"
+    received = format_part(progress.received, progress.total)
+    text = f"Pulling layer {current} of {progress.count}, {received}{_at(progress.rate)}"
     left = progress.seconds_left
     if left is None or left > 48 * 3600:
         return f"{text}."

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import groups.failures  # noqa: F401 (its words are described here)
-from groups.ingest.limits import human_pair
 from groups.models import ImageCheck
 from groups.trail import StepLine
+from registries.foundation.units import format_sizes_apart
 from registries.providers import PROVIDERS, Provider
 from registries.providers.recognise import recognise
 
@@ -132,6 +132,6 @@ def _bar(row: ImageCheck) -> Bar | None:
         if width > _LEAST or not parts:
             parts.append(Part(round(x, 2), round(max(width - _GAP, _LEAST), 2), title))
         x += width
-    size_text, limit_text = human_pair(row.size, row.limit)
+    size_text, limit_text = format_sizes_apart(row.size, row.limit)
     cap = round(BAR_WIDTH * row.limit / whole, 2) if row.size > row.limit else None
     return Bar(parts, cap, size_text, limit_text)

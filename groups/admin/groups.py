@@ -16,8 +16,8 @@ from django.template.response import TemplateResponse
 
 from groups import actions
 from groups.attention import stuck_pulls
-from groups.ingest.limits import human
 from groups.models import ContainerGroup, Image, Instance, Layer, PullStep
+from registries.foundation.units import format_size
 from registries.providers import PROVIDERS
 from registries.records import RecordAdmin, RecordInline
 
@@ -153,7 +153,7 @@ class ImageAdmin(RecordAdmin):
     @admin.display(description="size", ordering="total_bytes")
     def size(self, image: Image) -> str:
         """Compressed, as it was declared."""
-        return human(image.total_bytes) if image.total_bytes else "unknown"
+        return format_size(image.total_bytes) if image.total_bytes else "unknown"
 
     @admin.action(description="Pull again now", permissions=["operate"])
     def requeue(self, request: HttpRequest, queryset: QuerySet[Image]) -> TemplateResponse | None:

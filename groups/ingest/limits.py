@@ -7,12 +7,11 @@ from django.conf import settings
 from groups.failures import ImageTooLarge
 from groups.models import Image, ImageCheck
 from registries.failures import PullFailed, UnsupportedManifest
+from registries.foundation.units import format_sizes_apart
 from registries.oci.manifest import Manifest
 
 MOST_LAYERS = 500
 """An overlay file system takes so many lower directories."""
-
-_UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB")
 
 
 def cap_of(image: Image | ImageCheck) -> int:
@@ -42,25 +41,5 @@ def judge(manifest: Manifest, cap: int) -> None:
 def judge_bytes(count: int, cap: int) -> None:
     """Raise ImageTooLarge where so many compressed bytes, declared or received, are too many."""
     if count > cap:
-        size, most = human_pair(count, cap)
+        size, most = format_sizes_apart(count, cap)
         raise ImageTooLarge(size=size, limit=most)
-
-
-def human(count: int, digits: int = 1) -> str:
-    """Return bytes as people write them, such as `12.3 GB`; units are powers of 1,000."""
-    value, unit = float(count), 0
-    while round(value, digits) >= 1000 and unit < len(_UNITS) - 1:
-        value, unit = value / 1000, unit + 1
-    if unit == 0:
-        return f"{count} byte" if count == 1 else f"{count} bytes"
-    places = digits if value < 100 or digits > 1 else 0
-    text = f"{value:.{places}f}"
-    return f"{text.rstrip('0').rstrip('.') if '.' in text else text} {_UNITS[unit]}"
-
-
-def human_pair(one: int, other: int) -> tuple[str, str]:
-    """Return two different sizes with as many digits as it takes to tell them apart."""
-    for digits in range(1, 16):
-        if human(one, digits) != human(other, digits):
-            return human(one, digits), human(other, digits)
-    return human(one), human(other)

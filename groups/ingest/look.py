@@ -11,10 +11,10 @@ from typing import Any
 import structlog
 from django.conf import settings
 
-from groups.ingest import limits
 from groups.ingest.login import note_host, own_authorities, token_hosts
 from groups.models import Image, ImageCheck
 from registries.failures import ABOUT_CREDENTIALS, PullFailed, printable
+from registries.foundation.units import format_size, format_sizes_apart
 from registries.hosts import address_guard
 from registries.oci.auth import Login
 from registries.oci.client import RegistryClient
@@ -76,12 +76,17 @@ def among(document: Manifest | Index) -> str:
 
 
 def amount(manifest: Manifest) -> str:
-    count = len(manifest.layers)
-    return f"{limits.human(manifest.declared_bytes)} in {count} {'layer' if count == 1 else 'layers'}"
+    return f"{format_size(manifest.declared_bytes)} in {_layers(manifest)}"
 
 
 def amount_of_limit(manifest: Manifest, cap: int) -> str:
-    return f"{amount(manifest)}, of at most {limits.human(cap)}"
+    size, limit = format_sizes_apart(manifest.declared_bytes, cap)
+    return f"{size} in {_layers(manifest)}, of at most {limit}"
+
+
+def _layers(manifest: Manifest) -> str:
+    count = len(manifest.layers)
+    return f"{count} {'layer' if count == 1 else 'layers'}"
 
 
 def log_unforeseen(event: str, error: Exception, **about: Any) -> str:

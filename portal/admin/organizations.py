@@ -16,13 +16,13 @@ from django.template.defaultfilters import pluralize
 from django.template.response import TemplateResponse
 from django.utils.safestring import SafeString
 
-from groups.ingest.limits import human
 from groups.models import ContainerGroup
 from groups.quotas import usage
 from portal import actions
 from portal.admin.sizes import SizeField
 from portal.models import Membership, Organization, Project, Role, User
 from portal.templatetags.drayage import state
+from registries.foundation.units import format_size
 from registries.records import GuardedAdmin
 
 LIMITS = ("max_groups", "max_replicas", "max_stored_bytes", "max_pulls", "max_image_bytes")
@@ -157,7 +157,7 @@ class OrganizationAdmin(GuardedAdmin):
         used = usage(organization.pk)
         return (
             f"{used.groups} group{pluralize(used.groups)}, {used.replicas} replica{pluralize(used.replicas)}, "
-            f"{human(used.stored_bytes)} stored, {used.pulls} pull{pluralize(used.pulls)} going on"
+            f"{format_size(used.stored_bytes)} stored, {used.pulls} pull{pluralize(used.pulls)} going on"
         )
 
     @admin.action(description="Suspend", permissions=["operate"])
@@ -233,4 +233,4 @@ def _said(organization: Organization, name: str) -> str:
     value = getattr(organization, name)
     if value is None:
         return "no limit" if name != "max_image_bytes" else "the portal's"
-    return human(value) if name.endswith("bytes") else str(value)
+    return format_size(value) if name.endswith("bytes") else str(value)

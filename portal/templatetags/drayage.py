@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from registries.foundation.units import format_size
 from registries.providers import PROVIDERS
 
 register = template.Library()
@@ -41,7 +42,6 @@ STATES = {
     "solved": "circle-check",
 }
 _SPANS = ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
-_UNITS = ("bytes", "kB", "MB", "GB", "TB")
 
 
 @register.simple_tag
@@ -67,16 +67,8 @@ def state(value: str, word: str = "") -> SafeString:
 
 @register.filter
 def size(count: int | None) -> str:
-    """Bytes as people read them, in powers of 1000 as registries count: `990 MB`, `1.24 GB`."""
-    if count is None:
-        return "–"
-    value, unit = float(count), 0
-    while value >= 999.5 and unit < len(_UNITS) - 1:
-        value, unit = value / 1000, unit + 1
-    if unit == 0:
-        return f"{count} bytes" if count != 1 else "1 byte"
-    digits = 0 if value >= 99.5 else 1 if value >= 9.95 else 2
-    return f"{value:.{digits}f} {_UNITS[unit]}"
+    """Bytes as people read them, such as `1.24 GB`; a dash where there is no size."""
+    return "–" if count is None else format_size(count)
 
 
 @register.filter

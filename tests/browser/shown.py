@@ -11,7 +11,6 @@ from typing import Any
 
 from django.utils import timezone
 
-from groups.ingest.limits import human
 from groups.ingest.steps import trace
 from groups.models import (
     Blob,
@@ -26,6 +25,7 @@ from groups.models import (
     Occurrence,
     PullStep,
 )
+from registries.foundation.units import format_size
 from registries.models import Credential
 from tests.groups.pulls import USER
 
@@ -75,7 +75,7 @@ def show_pull(group: ContainerGroup, cargo: Cargo, was: str) -> datetime:
     for step in image.steps.order_by("id"):
         detail = step.detail.replace(was, cargo.host).replace(f"Signed in as {USER}", f"Signed in as {cargo.login}")
         if real:
-            detail = detail.replace(human(real), human(total))
+            detail = detail.replace(format_size(real), format_size(total))
         seconds = total / PULL_RATE if step.name == "layers" else SPENT[step.name]
         started, now_at = now_at, now_at + timedelta(seconds=seconds)
         PullStep.objects.filter(pk=step.pk).update(detail=detail, started_at=started, finished_at=now_at)

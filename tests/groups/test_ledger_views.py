@@ -65,7 +65,7 @@ def test_it_tells_a_delivery_from_its_issue_to_its_end(
 
     assert "node-1" in text
     assert "from 127.0.0.1" in text
-    assert "3.00 MB" in text
+    assert "3 MB" in text
     assert "handed over 2 times" in text
     assert "Delivered" in text
     assert text.count("another node presented this token") == deliveries.MOST_REFUSALS
