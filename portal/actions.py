@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import secrets
 from datetime import timedelta
 from typing import Any
 
@@ -13,6 +11,7 @@ from django.utils import timezone
 
 from groups import quotas, suspension
 from portal.models import Invitation, Membership, Organization, Project, Role, User
+from registries.secrets import one_time
 
 INVITATION_DAYS = 7
 MOST_INVITATIONS_A_DAY = 50
@@ -52,7 +51,7 @@ def invite(*, organization: Organization, email: str, role: str, invited_by: Use
     ends. Raises TeamRefused for a member, and where too many were sent."""
     email = email.strip().lower()
     now = timezone.now()
-    token = TOKEN_PREFIX + secrets.token_urlsafe(32)
+    token, digest = one_time.new(TOKEN_PREFIX)
     with transaction.atomic():
         quotas.lock(organization.pk)
         if Membership.objects.filter(organization=organization, user__email=email).exists():
@@ -65,7 +64,7 @@ def invite(*, organization: Organization, email: str, role: str, invited_by: Use
             organization=organization,
             email=email,
             role=role,
-            token_hash=hash_of(token),
+            token_hash=digest,
             invited_by=invited_by,
             expires_at=now + timedelta(days=INVITATION_DAYS),
         )
@@ -135,11 +134,6 @@ def resume(organization: Organization) -> bool:
     """Let the organization go on. What ran before is started by its members. Returns whether it was suspended."""
     suspended = Organization.objects.filter(pk=organization.pk, suspended_at__isnull=False)
     return bool(suspended.update(suspended_at=None, suspended_because=""))
-
-
-def hash_of(token: str) -> str:
-    """What stands in the database for an invitation's token."""
-    return hashlib.sha256(token.encode()).hexdigest()
 
 
 def _open(rows: Any) -> Any:

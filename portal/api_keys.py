@@ -5,8 +5,6 @@ A key is shown once, when it is made. Who may make one is `portal.permissions`'s
 
 from __future__ import annotations
 
-import hashlib
-import secrets
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,9 +15,9 @@ from django.utils import timezone
 
 from groups import quotas
 from portal.models import ApiKey
+from registries.secrets import one_time
 
 KEY_PREFIX = "drayage_"
-"""Makes a leaked one recognisable, to people and to scanners."""
 SHOWN = len(KEY_PREFIX) + 6
 MOST_LIVE_KEYS = 100
 USE_NOTED_EVERY = timedelta(minutes=1)
@@ -49,7 +47,7 @@ def create_key(
 ) -> tuple[ApiKey, str]:
     """Write a key and return it with its text, which stands nowhere else. Raises KeyRefused where the organization has
     too many."""
-    key = KEY_PREFIX + secrets.token_urlsafe(32)
+    key, digest = one_time.new(KEY_PREFIX)
     with transaction.atomic():
         quotas.lock(organization_id)
         if live_keys(organization_id).count() >= MOST_LIVE_KEYS:
@@ -58,7 +56,7 @@ def create_key(
             organization_id=organization_id,
             name=name,
             prefix=key[:SHOWN],
-            key_hash=hash_of(key),
+            key_hash=digest,
             scope=scope,
             created_by_id=created_by_id,
             expires_at=expires_at,
@@ -88,18 +86,13 @@ def revoke(row: ApiKey) -> bool:
 
 def recognise(key: str) -> ApiKey | None:
     """Return the live key of this text with its organization, and note that it was used; None for anything else."""
-    if not key.startswith(KEY_PREFIX) or len(key) > 100 or not key.isascii():
+    if not one_time.has_form(key, KEY_PREFIX):
         return None
-    row = ApiKey.objects.select_related("organization").filter(_LIVE, key_hash=hash_of(key)).first()
+    row = ApiKey.objects.select_related("organization").filter(_LIVE, key_hash=one_time.digest_of(key)).first()
     if row is not None and (row.last_used_at is None or row.last_used_at < timezone.now() - USE_NOTED_EVERY):
         stale = Q(last_used_at__isnull=True) | Q(last_used_at__lt=Now() - USE_NOTED_EVERY)
         ApiKey.objects.filter(stale, pk=row.pk).update(last_used_at=Now())
     return row
-
-
-def hash_of(key: str) -> str:
-    """What the table knows a key by. It is 256 random bits, so a fast hash without salt is enough."""
-    return hashlib.sha256(key.encode()).hexdigest()
 
 
 _LIVE = Q(revoked_at__isnull=True) & (Q(expires_at__isnull=True) | Q(expires_at__gt=Now()))

@@ -18,6 +18,7 @@ from django.views.decorators.http import require_http_methods
 from portal import actions, activity
 from portal.forms import FirstPasswordForm
 from portal.models import Invitation, User
+from registries.secrets import one_time
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 
@@ -29,7 +30,7 @@ def invitation(request: Any, token: str) -> HttpResponse:
     """Say who invites to what, and join."""
     row = (
         Invitation.objects.select_related("organization", "invited_by")
-        .filter(token_hash=actions.hash_of(token))
+        .filter(token_hash=one_time.digest_of(token))
         .first()
     )
     if row is None or not row.is_open:

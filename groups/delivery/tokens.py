@@ -7,9 +7,6 @@ then opens is `groups.delivery.sessions`'s; who is refused is written down by `g
 
 from __future__ import annotations
 
-import hashlib
-import re
-import secrets
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -23,11 +20,11 @@ from groups.delivery import ledger
 from groups.delivery.ledger import Reason
 from groups.delivery.sessions import SESSION_LIFETIME, bearer_of
 from groups.models import Instance, Node, NodeManifest, NodeToken, Redemption
+from registries.secrets import one_time
 
 PREFIX = "drt_"
 TOKEN_LIFETIME = timedelta(minutes=15)
 REPEAT_WINDOW = timedelta(seconds=60)
-_SECRET = re.compile(r"drt_[A-Za-z0-9_-]{43}")
 
 
 class Ended(StrEnum):
@@ -68,9 +65,9 @@ def mint(instance: Instance, manifest: NodeManifest) -> tuple[str, NodeToken]:
     kept nowhere, and its row."""
     if instance.node is None or instance.node_id != manifest.node_id:
         raise ValueError("the manifest is another node's")
-    secret = PREFIX + secrets.token_urlsafe(32)
+    secret, digest = one_time.new(PREFIX)
     token = NodeToken.objects.create(
-        token_hash=_hash(secret),
+        token_hash=digest,
         organization_id=instance.group.organization_id,
         group=instance.group,
         group_name=instance.group.name,
@@ -92,18 +89,18 @@ def redeem(secret: str, node_id: str, address: str | None) -> Session:
     refused and recorded, and spoils nothing for the token's owner. Raises TokenRefused.
     """
     presented_by = _node_id(node_id)
-    if not _SECRET.fullmatch(secret) or presented_by is None:
+    if not one_time.has_form(secret, PREFIX) or presented_by is None:
         raise _refused(None, presented_by, address, Reason.UNKNOWN)
     if _is_withdrawn(secret):
-        withdrawn = NodeToken.objects.get(token_hash=_hash(secret))
+        withdrawn = NodeToken.objects.get(token_hash=one_time.digest_of(secret))
         reason = _why_not(withdrawn, presented_by, otherwise=Reason.REVOKED)
         raise _refused(withdrawn, presented_by, address, reason)
-    mine = NodeToken.objects.filter(token_hash=_hash(secret), node_id=presented_by, ended_at__isnull=True)
+    mine = NodeToken.objects.filter(token_hash=one_time.digest_of(secret), node_id=presented_by, ended_at__isnull=True)
     with transaction.atomic():
         opened = mine.filter(redeemed_at__isnull=True, expires_at__gt=Now()).update(
             redeemed_at=Now(), redeemed_from=address, session_expires_at=Now() + SESSION_LIFETIME
         )
-        token = NodeToken.objects.filter(token_hash=_hash(secret)).first()
+        token = NodeToken.objects.filter(token_hash=one_time.digest_of(secret)).first()
         if opened and token is not None:
             ledger.accepted(token, address, Redemption.Outcome.OPENED)
             return Session(token, bearer_of(token.id), int(SESSION_LIFETIME.total_seconds()))
@@ -138,7 +135,7 @@ def _is_withdrawn(secret: str) -> bool:
         | ~models.Q(instance__node=models.F("node"))
         | models.Q(node__status=Node.Status.REMOVED)
     )
-    return NodeToken.objects.filter(over, token_hash=_hash(secret)).exists()
+    return NodeToken.objects.filter(over, token_hash=one_time.digest_of(secret)).exists()
 
 
 def _why_not(token: NodeToken, presented_by: uuid.UUID, *, otherwise: Reason) -> Reason:
@@ -161,7 +158,3 @@ def _node_id(text: str) -> uuid.UUID | None:
         return uuid.UUID(text)
     except ValueError:
         return None
-
-
-def _hash(secret: str) -> str:
-    return hashlib.sha256(secret.encode()).hexdigest()

@@ -6,9 +6,7 @@ The code's SHA-256 is all that is kept. What the node may do afterwards is `grou
 
 from __future__ import annotations
 
-import hashlib
 import re
-import secrets
 from datetime import timedelta
 from typing import Any
 
@@ -18,11 +16,11 @@ from django.db.models.functions import Now
 from groups.models import Enrolment, Node
 from groups.nodes.keys import read_public_key
 from groups.nodes.rekey import replace_key
+from registries.secrets import one_time
 
 PREFIX = "dre_"
 LIFETIME = timedelta(hours=24)
 LONGEST_NAME = 63
-_CODE = re.compile(r"dre_[A-Za-z0-9_-]{43}")
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 ._-]*[A-Za-z0-9])?")
 
 
@@ -60,11 +58,11 @@ def create_replacement(node: Node, created_by_id: Any = None) -> str:
 
 def make_enrolment(node_name: str, created_by_id: Any, *, node: Node | None = None) -> tuple[str, Enrolment]:
     """Return a new code, which is kept nowhere, and its row. The name was checked."""
-    code = PREFIX + secrets.token_urlsafe(32)
+    code, digest = one_time.new(PREFIX)
     row = Enrolment.objects.create(
         node_name=node_name,
         node=node,
-        code_hash=_hash(code),
+        code_hash=digest,
         created_by_id=created_by_id,
         expires_at=Now() + LIFETIME,
     )
@@ -80,13 +78,15 @@ def enrol(code: str, name: str, public_key_pem: str) -> Node:
     """
     key = read_public_key(public_key_pem)
     check_name(name)
-    if not _CODE.fullmatch(code):
+    if not one_time.has_form(code, PREFIX):
         raise CodeRefused
     with transaction.atomic():
-        open_one = Enrolment.objects.filter(code_hash=_hash(code), used_at__isnull=True, expires_at__gt=Now())
+        open_one = Enrolment.objects.filter(
+            code_hash=one_time.digest_of(code), used_at__isnull=True, expires_at__gt=Now()
+        )
         if open_one.update(used_at=Now()) != 1:
             raise CodeRefused
-        enrolment = Enrolment.objects.select_related("node").get(code_hash=_hash(code))
+        enrolment = Enrolment.objects.select_related("node").get(code_hash=one_time.digest_of(code))
         if enrolment.node is not None:
             if not replace_key(enrolment.node, key.pem):
                 raise CodeRefused
@@ -94,7 +94,3 @@ def enrol(code: str, name: str, public_key_pem: str) -> Node:
         node = Node.objects.create(name=enrolment.node_name, public_key=key.pem)
         Enrolment.objects.filter(pk=enrolment.pk).update(node=node)
     return node
-
-
-def _hash(code: str) -> str:
-    return hashlib.sha256(code.encode()).hexdigest()
