@@ -17,11 +17,9 @@ from django.utils import timezone
 
 from groups.models import FailedAttempt
 from registries.providers import PROVIDERS
-from registries.providers.recognise import recognise
 
 RECENT = timedelta(minutes=10)
 BEFORE = timedelta(hours=24)
-KEPT = timedelta(days=30)
 LEAST = 5
 """So few failures are no outage."""
 
@@ -61,17 +59,6 @@ class Outage:
     usual: int
     organizations: int
     code: str
-
-
-def note(image: Any, code: str, step: str, *, final: bool) -> None:
-    """Count an attempt that failed. Called in the transaction that settles it."""
-    kind = image.provider or recognise(image.registry).kind
-    FailedAttempt.objects.create(organization_id=image.organization_id, kind=kind, code=code, step=step, final=final)
-
-
-def forget_old() -> int:
-    """Remove what no chart looks back to; return how many."""
-    return FailedAttempt.objects.filter(created_at__lt=timezone.now() - KEPT).delete()[0]
 
 
 def series(span: Span, now: datetime | None = None) -> Series:

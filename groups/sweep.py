@@ -19,11 +19,11 @@ from django.conf import settings
 from django.db.models import Count, Q, QuerySet
 from django.db.models.functions import Now
 
-from groups import checks, garbage, outages, suspension
+from groups import checks, garbage, suspension
 from groups.delivery import manifests
 from groups.holds import destroy_settled
 from groups.images import delete_image
-from groups.ingest import settle
+from groups.ingest import failed_attempts, settle
 from groups.ingest.claim import Claim
 from groups.ingest.steps import last_step
 from groups.instances import top_up
@@ -66,7 +66,7 @@ def _pass(thorough: bool) -> dict[str, int]:
         "checks_woken": checks.wake_overlooked(),
         "checks_removed": checks.remove_old(),
         "suspended_ended": suspension.sweep(),
-        "attempts_forgotten": outages.forget_old(),
+        "attempts_forgotten": failed_attempts.forget_old(),
         "images_removed": remove_images(),
         **(garbage.sweep() if thorough else {"blobs_removed": garbage.collect()}),
         "remains_left": int(not remains.clear()),

@@ -15,9 +15,10 @@ from django.conf import settings
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
-from groups import failpoints, garbage, outages
+from groups import failpoints, garbage
 from groups.failpoints import reached
 from groups.holds import settle_credential
+from groups.ingest import failed_attempts
 from groups.ingest.claim import Claim, seize
 from groups.ingest.steps import Name, break_off, last_step, record, trace
 from groups.instances import add_instances, take_over
@@ -75,7 +76,7 @@ def fail(claim: Claim, failure: PullFailed, *, step: str, overdue: bool = False)
     with claim.fenced(**only) as image:
         break_off(image, failure.words.title)
         due = _next_attempt(image, failure)
-        outages.note(image, failure.code, step, final=due is None)
+        failed_attempts.note(image, failure.code, step, final=due is None)
         _wake_next(image)
         if due is not None:
             _queue_again(claim, image, failure, due)

@@ -9,8 +9,9 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from groups.ingest.failed_attempts import forget_old
 from groups.models import FailedAttempt
-from groups.outages import SPANS, forget_old, is_unusual, outages, series
+from groups.outages import SPANS, is_unusual, outages, series
 from portal.actions import create_organization
 
 NOW = datetime(2026, 3, 4, 12, 34, 56, tzinfo=UTC)
