@@ -14,7 +14,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from registries.failures import UnsupportedManifest
 from registries.oci import strict_json
 from registries.oci.reference import DOCKER_HUB, ReferenceInvalid, parse_host
 
@@ -131,7 +130,7 @@ def _config(text: str) -> list[Pasted]:
     """Read docker's `config.json`: `auths` by host, each with `auth`, or user name and password, or a token."""
     try:
         document = strict_json.read_object(text.encode("utf-8", "replace"), 4 * LONGEST_PASTE)
-    except UnsupportedManifest:
+    except strict_json.JsonInvalid:
         return []
     auths = document.get("auths", document)
     if not isinstance(auths, dict):

@@ -18,7 +18,6 @@ from groups.nodes.poll import poll as take_poll
 from groups.nodes.problems import not_authenticated, problem
 from groups.nodes.rekey import replace_key
 from groups.nodes.report import ReportInvalid, read_report
-from registries.failures import UnsupportedManifest
 from registries.oci import strict_json
 
 LARGEST_ENROLMENT = 16 * 1024
@@ -133,7 +132,7 @@ def _read(request: HttpRequest, limit: int) -> dict[str, Any]:
         raw = b"" if int(declared) > limit else request.read(limit + 1)
         too_large = int(declared) > limit or len(raw) > limit
         body = None if too_large else strict_json.read_object(raw, limit)
-    except (ValueError, OSError, UnsupportedManifest):
+    except (ValueError, OSError):
         raise BodyRefused(problem(400, "invalid", "Can't be read", "Send one JSON object.")) from None
     if body is None:
         detail = f"Send at most {limit // 1024} KiB."

@@ -8,8 +8,7 @@ from django.http import HttpRequest
 from ninja.parser import Parser
 
 from groups.api.refused import Refused
-from registries.failures import UnsupportedManifest
-from registries.oci.strict_json import read_object
+from registries.oci.strict_json import JsonInvalid, read_object
 
 LARGEST_BODY = 1024 * 1024
 
@@ -23,7 +22,7 @@ class StrictParser(Parser):
             raise Refused(415, "unsupported_media_type", "Send application/json.")
         try:
             return read_object(request.body, LARGEST_BODY)
-        except UnsupportedManifest:
+        except JsonInvalid:
             pass
         raise Refused(
             400, "json_invalid",

@@ -29,7 +29,6 @@ from registries.failures import (
     HostNotAllowed,
     PullFailed,
     RegistryUnreachable,
-    UnsupportedManifest,
 )
 from registries.oci import challenge, location, strict_json
 from registries.oci.answers import SHORT_BODY, Stage, refusal
@@ -203,7 +202,7 @@ class Handshake:
     def _read_token(self, body: bytes, asked_at: float) -> Token:
         try:
             document = strict_json.read_object(body, SHORT_BODY)
-        except UnsupportedManifest:
+        except strict_json.JsonInvalid:
             document = {}
         text = document.get("token") or document.get("access_token")
         if not isinstance(text, str) or not _TOKEN.fullmatch(text):

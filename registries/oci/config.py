@@ -6,8 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from registries.failures import UnsupportedManifest, printable
-from registries.oci import strict_json
-from registries.oci.manifest import Manifest
+from registries.oci.manifest import Manifest, read_json
 from registries.oci.platform import Platform, missing
 from registries.oci.reference import is_digest
 
@@ -30,7 +29,7 @@ def read_config(raw: bytes, manifest: Manifest, platform: Platform) -> Config:
     Raises `PlatformMissing` if the image does not run on `platform`, whatever the index said, and
     `UnsupportedManifest` if the config doesn't fit the manifest.
     """
-    document = strict_json.read_object(raw, LONGEST_CONFIG)
+    document = read_json(raw, LONGEST_CONFIG)
     offered = Platform.of_entry(document)
     # Builders leave the variant out of the config more often than out of the index.
     if offered is None or not platform.runs(replace(offered, variant=offered.variant or platform.variant)):

@@ -104,7 +104,7 @@ def read_document(raw: bytes, content_type: str, expected_digest: str | None = N
     announced = content_type.partition(";")[0].strip().lower()
     if announced in {"text/html", "application/xhtml+xml"}:
         raise UnsupportedManifest(reason="the registry answered with a web page", raw="html")
-    document = strict_json.read_object(raw, LONGEST_MANIFEST)
+    document = read_json(raw, LONGEST_MANIFEST)
     if document.get("schemaVersion") == 1 or announced.startswith("application/vnd.docker.distribution.manifest.v1"):
         raise UnsupportedManifest(reason="it has the old schema 1, which is no longer taken", raw="schema 1")
     if document.get("schemaVersion") != 2 or isinstance(document.get("schemaVersion"), bool):
@@ -118,6 +118,14 @@ def read_document(raw: bytes, content_type: str, expected_digest: str | None = N
     if announced in INDEXES and "manifests" in document:
         return Index(digest, announced, _entries(document["manifests"]), raw)
     raise UnsupportedManifest(reason="it has a type that no image has", raw="media type")
+
+
+def read_json(raw: bytes, limit: int) -> dict[str, Any]:
+    """Return the object that a manifest or a config is. Raises `UnsupportedManifest`."""
+    try:
+        return strict_json.read_object(raw, limit)
+    except strict_json.JsonInvalid as error:
+        raise UnsupportedManifest(reason=error.reason, raw=error.raw) from None
 
 
 def _manifest(document: dict[str, Any], digest: str, media_type: str, raw: bytes) -> Manifest:

@@ -6,8 +6,6 @@ import json
 import re
 from typing import Any, NoReturn
 
-from registries.failures import UnsupportedManifest
-
 DEEPEST = 32
 MOST_MARKS = 200_000
 _LONGEST_NUMBER = 20
@@ -16,10 +14,20 @@ _LONGEST_NUMBER = 20
 _MARKS = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[{]|[\]}]|,', re.DOTALL)
 
 
+class JsonInvalid(ValueError):
+    """A text is not one JSON object, or larger or deeper than is read. `reason` is a clause about "it"; `raw` is `size`
+    or `json`."""
+
+    def __init__(self, reason: str, raw: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.raw = raw
+
+
 def read_object(raw: bytes, limit: int) -> dict[str, Any]:
-    """Return the one object that `raw` holds. Raises `UnsupportedManifest` if it is doubtful in any way."""
+    """Return the one object that `raw` holds. Raises `JsonInvalid` if it is doubtful in any way."""
     if len(raw) > limit:
-        raise UnsupportedManifest(reason=f"it is larger than {limit // (1024 * 1024)} MiB", raw="size")
+        raise JsonInvalid(f"it is larger than {limit // (1024 * 1024)} MiB", "size")
     try:
         text = raw.decode("utf-8")
         _check_shape(text)
@@ -36,7 +44,7 @@ def read_object(raw: bytes, limit: int) -> dict[str, Any]:
     except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict):
-        raise UnsupportedManifest(reason="it is not valid JSON", raw="json")
+        raise JsonInvalid("it is not valid JSON", "json")
     return document
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from registries.failures import RegistryUnreachable, UnsupportedManifest
+from registries.failures import RegistryUnreachable
 from registries.oci import location, strict_json
 from registries.oci.location import Location
 from registries.oci.reference import is_tag
@@ -24,7 +24,7 @@ def read_page(body: bytes | None, host: str) -> list[str]:
     """Return the tags of one answer, without what can't be a tag. Raises `RegistryUnreachable` for anything else."""
     try:
         tags = strict_json.read_object(body or b"", LONGEST_PAGE).get("tags")
-    except UnsupportedManifest:
+    except strict_json.JsonInvalid:
         tags = ""
     if tags is None:  # a repository without any
         return []
