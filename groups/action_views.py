@@ -28,7 +28,7 @@ from groups.trail import trace_lines
 from groups.views import address_of, group_of, heard, show, to_group
 from registries.actions import add_credential
 from registries.failures import ABOUT_CREDENTIALS
-from registries.models import Credential
+from registries.models import MAX_NAME_LENGTH, Credential
 from registries.providers import PROVIDERS
 from registries.providers.recognise import recognise
 
@@ -178,7 +178,7 @@ def _credential_for(request: Any, group: ContainerGroup, form: RetryForm) -> Cre
     return add_credential(
         organization_id=request.organization.pk,
         provider=form.provider.kind,
-        name=f"for {group.name}"[:63],
+        name=f"for {group.name}"[:MAX_NAME_LENGTH],
         host=group.image.registry,
         values=form.values(),
         ca=form.authorities,

@@ -21,13 +21,13 @@ from groups.ingest.claim import seize
 from groups.instances import add_instances, end_instances, end_surplus, follow
 from groups.models import ContainerGroup, Image
 from groups.options import seal_options
+from groups.rules.group_settings import MAX_REPLICAS
 from groups.states import Stale, move
 from groups.wakeups import wake_pull
 from registries.models import Credential
 from registries.oci.reference import Reference, parse
 
 Status = ContainerGroup.Status
-MOST_REPLICAS = 500
 
 
 def create(
@@ -109,8 +109,8 @@ def stop(group: ContainerGroup) -> ContainerGroup:
 def scale(group: ContainerGroup, replicas: int) -> ContainerGroup:
     """Have the group run as so many replicas, from 0 to 500: at once where it runs, else when it is started. Raises
     ValueError for other numbers."""
-    if not 0 <= replicas <= MOST_REPLICAS:
-        raise ValueError(f"replicas is a number from 0 to {MOST_REPLICAS}")
+    if not 0 <= replicas <= MAX_REPLICAS:
+        raise ValueError(f"replicas is a number from 0 to {MAX_REPLICAS}")
     with transaction.atomic():
         organization = quotas.lock(group.organization_id)
         current = ContainerGroup.objects.select_for_update(no_key=True).filter(pk=group.pk).first()

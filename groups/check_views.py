@@ -24,6 +24,7 @@ from groups.checks import TooManyChecks, start_check
 from groups.forms import ImageForm
 from groups.models import ContainerGroup, ImageCheck
 from groups.quotas import Refused
+from groups.rules.group_settings import MAX_GROUP_NAME_LENGTH
 from groups.views import add_typed, reading, typed_credential
 from registries.oci.reference import names_host
 
@@ -92,7 +93,7 @@ def _texts(form: Form) -> list[str]:
 
 def _against(request: Any) -> ContainerGroup | None:
     """The group from whose page it was asked whether its tag has moved, if it was."""
-    name = request.POST.get("against", "")[:63].replace("\0", "")
+    name = request.POST.get("against", "")[:MAX_GROUP_NAME_LENGTH].replace("\0", "")
     return ContainerGroup.objects.filter(project=request.project, name=name).first() if name else None
 
 

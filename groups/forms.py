@@ -3,7 +3,6 @@ fix; nothing here looks a name up or writes a row."""
 
 from __future__ import annotations
 
-import re
 import shlex
 from typing import Any
 
@@ -13,20 +12,26 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.utils import timezone
 
 from groups.models import ContainerGroup
-from groups.models.group import GROUP_NAME
+from groups.models.group import validate_group_name
+from groups.rules.group_settings import (
+    MAX_COMMAND_LENGTH,
+    MAX_CPU,
+    MAX_ENVIRONMENT_LENGTH,
+    MAX_GPU_CLASS_LENGTH,
+    MAX_GROUP_NAME_LENGTH,
+    MAX_MEMORY_MB,
+    MAX_REPLICAS,
+    MIN_MEMORY_MB,
+    NAME_TAKEN,
+    RESERVED_NAMES,
+    read_environment,
+)
 from groups.typed_credential import NEW
 from registries.forms import ProviderValuesForm
 from registries.hosts import check_host
 from registries.models import Credential
 from registries.oci.reference import LONGEST_REFERENCE, Reference, ReferenceInvalid, parse
 from registries.paste import read_image
-
-RESERVED_NAMES = frozenset({"new"})
-MOST_VARIABLES = 100
-LONGEST_ENVIRONMENT = 32_768
-LONGEST_COMMAND = 8_192
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-NAME_TAKEN = "This project has a group of this name already. Choose another name, or open that group."
 
 
 def live_credentials(organization_id: Any) -> Any:
@@ -104,30 +109,32 @@ class GroupForm(ImageForm):
 
     name = forms.CharField(
         label="Name",
-        max_length=63,
-        validators=[GROUP_NAME],
+        max_length=MAX_GROUP_NAME_LENGTH,
+        validators=[validate_group_name],
         widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}),
         help_text="Lower-case letters, digits and hyphens. It is part of the group's address and can't be changed.",
         error_messages={"required": "Give the group a name, such as web or nightly-render."},
     )
     not_done = "Not created yet"
-    replicas = forms.IntegerField(label="Replicas", initial=1, validators=_between(1, 500), help_text="1 to 500")
-    cpu = forms.IntegerField(label="CPU cores", initial=1, validators=_between(1, 16), help_text="1 to 16")
+    replicas = forms.IntegerField(
+        label="Replicas", initial=1, validators=_between(1, MAX_REPLICAS), help_text=f"1 to {MAX_REPLICAS}"
+    )
+    cpu = forms.IntegerField(label="CPU cores", initial=1, validators=_between(1, MAX_CPU), help_text=f"1 to {MAX_CPU}")
     memory_mb = forms.IntegerField(
-        label="Memory in MB", initial=1024, validators=_between(128, 61440),
-        help_text="128 to 61,440",
+        label="Memory in MB", initial=1024, validators=_between(MIN_MEMORY_MB, MAX_MEMORY_MB),
+        help_text=f"{MIN_MEMORY_MB:,} to {MAX_MEMORY_MB:,}",
     )  # fmt: skip
     gpu = forms.CharField(
         label="GPU",
         required=False,
-        max_length=100,
+        max_length=MAX_GPU_CLASS_LENGTH,
         widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}),
         help_text="Its class, such as rtx4090",
     )
     command = forms.CharField(
         label="Command",
         required=False,
-        max_length=LONGEST_COMMAND,
+        max_length=MAX_COMMAND_LENGTH,
         widget=forms.TextInput(attrs={"class": "input-mono", "spellcheck": "false", "autocapitalize": "none"}),
         help_text="Split at blanks as a shell does; quotes keep words together. Variables are not filled in. "
         "Left empty, the image's own command runs.",
@@ -136,7 +143,7 @@ class GroupForm(ImageForm):
         label="Environment",
         required=False,
         strip=False,
-        max_length=LONGEST_ENVIRONMENT,
+        max_length=MAX_ENVIRONMENT_LENGTH,
         widget=forms.Textarea(attrs={"rows": 4, "class": "input-mono", "spellcheck": "false", "autocapitalize": "none",
                                      "placeholder": "LOG_LEVEL=info"}),
         help_text="One NAME=value a line. Values are encrypted at rest and given to the nodes that run the group; "
@@ -196,30 +203,6 @@ def mismatch(credential_host: str, image_host: str) -> str:
     )
 
 
-def read_environment(text: str) -> dict[str, str]:
-    """Read one `NAME=value` a line. Raises ValidationError with the line's number; it repeats no value."""
-    values: dict[str, str] = {}
-    for number, line in enumerate(text.replace("\r\n", "\n").split("\n"), start=1):
-        if not line.strip() or line.lstrip().startswith("#"):
-            continue
-        name, equals, value = line.partition("=")
-        if not equals:
-            raise ValidationError(f"Line {number} has no = sign. Write it as NAME=value.")
-        if not _VARIABLE.fullmatch(name):
-            raise ValidationError(
-                f"Line {number}: a name has letters, digits and underscores, does not start with a digit, and stands "
-                "directly before the = sign."
-            )
-        if name in values:
-            raise ValidationError(f"Line {number} sets {name[:80]} a second time. Keep one of them.")
-        if any((ord(sign) < 32 and sign != "\t") or ord(sign) == 127 for sign in value):
-            raise ValidationError(f"Line {number} holds a control character. Type its value again.")
-        values[name] = value
-    if len(values) > MOST_VARIABLES:
-        raise ValidationError(f"A group has at most {MOST_VARIABLES} variables.")
-    return values
-
-
 class RetryForm(ProviderValuesForm):
     """Another try of a failed pull: with the secret typed again, with a credential that is kept for other groups
     too, or with none."""
@@ -258,7 +241,7 @@ class RetryForm(ProviderValuesForm):
 class ScaleForm(forms.Form):
     """How many replicas a group is to have."""
 
-    replicas = forms.IntegerField(label="Replicas", validators=_between(0, 500))
+    replicas = forms.IntegerField(label="Replicas", validators=_between(0, MAX_REPLICAS))
 
 
 class DeleteForm(forms.Form):

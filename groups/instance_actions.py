@@ -15,11 +15,11 @@ from groups.delivery import tokens
 from groups.delivery.tokens import Ended
 from groups.instances import follow, take_from_node
 from groups.models import ContainerGroup, Instance, NodeToken
+from groups.rules.group_settings import MAX_DELETION_COST
 from groups.states import Stale
 
 State = Instance.State
 AVOIDED_FOR = timedelta(minutes=10)
-MOST_COST = 100_000
 
 
 def restart(instance: Instance) -> Instance:
@@ -52,8 +52,8 @@ def reallocate(instance: Instance, *, message: str = "Moved to another node.") -
 def set_deletion_cost(instance: Instance, cost: int) -> Instance:
     """Say what ending this instance costs, from 0 to 100,000: when the group is scaled down, cheap ones go first.
     Raises ValueError for other numbers."""
-    if not 0 <= cost <= MOST_COST:
-        raise ValueError(f"a deletion cost is a number from 0 to {MOST_COST}")
+    if not 0 <= cost <= MAX_DELETION_COST:
+        raise ValueError(f"a deletion cost is a number from 0 to {MAX_DELETION_COST}")
     if not Instance.objects.filter(pk=instance.pk).update(deletion_cost=cost, changed_at=Now()):
         raise Stale(f"Instance {instance.pk} is gone")
     instance.refresh_from_db()

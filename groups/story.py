@@ -20,6 +20,7 @@ from groups.ingest.settle import MOST_ATTEMPTS
 from groups.models import ContainerGroup, Failure, Image, Instance, PullStep
 from groups.nodes.scheduler import nodes_with_room
 from groups.quotas import has_room_for_pull
+from groups.rules.group_settings import MAX_REPLICAS
 from groups.trail import StepLine, in_the_failures_words, seconds_between, step_line, step_lines
 from registries.failures import describe
 from registries.foundation.units import format_part, format_size
@@ -128,7 +129,7 @@ def tell(group: ContainerGroup) -> Story:
     image = group.image
     layers = list(image.layers.order_by("position"))
     rows = list(image.steps.order_by("attempt", "id"))
-    instances = list(group.instances.select_related("node")[:500])
+    instances = list(group.instances.select_related("node")[:MAX_REPLICAS])
     steps = step_lines([row for row in rows if row.attempt == image.attempt], now, whole=image.status != "ready")
     progress = _progress(image, layers, rows, now)
     story = Story(

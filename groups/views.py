@@ -25,7 +25,6 @@ from django_htmx.http import HttpResponseClientRedirect, HttpResponseStopPolling
 from groups import actions, listing, story
 from groups.environment import open_environment
 from groups.forms import (
-    NAME_TAKEN,
     DeleteForm,
     GroupForm,
     ImageForm,
@@ -35,6 +34,7 @@ from groups.forms import (
 )
 from groups.models import ContainerGroup
 from groups.quotas import Refused
+from groups.rules.group_settings import MAX_GROUP_NAME_LENGTH, NAME_TAKEN
 from groups.typed_credential import NEW, TypedCredentialForm
 from groups.versions import group_version, project_version
 from registries.models import Credential
@@ -267,7 +267,7 @@ def _as_of(request: Any) -> dict[str, Any]:
     """Another group's settings, for `?from=<name>`. Of its environment the names, commented out: values are not
     shown to anybody."""
     source = ContainerGroup.objects.select_related("image").filter(
-        project=request.project, name=request.GET.get("from", "")[:63].replace("\0", "")
+        project=request.project, name=request.GET.get("from", "")[:MAX_GROUP_NAME_LENGTH].replace("\0", "")
     ).first()  # fmt: skip
     if source is None:
         return {}
@@ -289,4 +289,4 @@ def _free_name(project: Any, name: str) -> str:
     """The name with the first number that no group of the project has; nothing where it would be too long."""
     taken = set(ContainerGroup.objects.filter(project=project, name__startswith=name).values_list("name", flat=True))
     free = next(f"{name}-{number}" for number in range(2, len(taken) + 3) if f"{name}-{number}" not in taken)
-    return free if len(free) <= 63 else ""
+    return free if len(free) <= MAX_GROUP_NAME_LENGTH else ""

@@ -12,7 +12,7 @@ from django.core.exceptions import ValidationError
 
 from registries.forms import LONGEST_HOST
 from registries.hosts import read_host
-from registries.models import Credential
+from registries.models import MAX_NAME_LENGTH, Credential
 from registries.oci.reference import ReferenceInvalid
 from registries.providers import PROVIDERS
 
@@ -20,7 +20,7 @@ from registries.providers import PROVIDERS
 class CredentialEditForm(forms.Form):
     """`host` can be changed while the secret is here, and where the kind of registry has not one host of its own."""
 
-    name = forms.CharField(label="Name", max_length=63, help_text="How you find it again in lists.")
+    name = forms.CharField(label="Name", max_length=MAX_NAME_LENGTH, help_text="How you find it again in lists.")
     host = forms.CharField(
         label="Host",
         strip=False,

@@ -13,7 +13,7 @@ from django.core.exceptions import ValidationError
 from registries.authorities import AuthoritiesInvalid, read_authorities
 from registries.failures import CredentialMalformed
 from registries.hosts import read_host
-from registries.models import Credential
+from registries.models import MAX_NAME_LENGTH, Credential
 from registries.oci.reference import ReferenceInvalid, parse_host
 from registries.paste import Pasted, read_login, read_logins
 from registries.providers import Field, Provider
@@ -102,7 +102,7 @@ class ProviderValuesForm(forms.Form):
         """What a credential is called that got no name: user and host."""
         user = self.cleaned_data.get("username", "")
         made = f"{user} at {host}" if user else host
-        return made if len(made) <= 63 else made[:62] + "…"
+        return made if len(made) <= MAX_NAME_LENGTH else made[: MAX_NAME_LENGTH - 1] + "…"
 
     def values(self) -> dict[str, str]:
         return {each.name: self.cleaned_data.get(each.name, "") for each in self.provider.fields}
@@ -146,7 +146,7 @@ class CredentialForm(ProviderValuesForm):
     name = forms.CharField(
         label="Name",
         required=False,
-        max_length=63,
+        max_length=MAX_NAME_LENGTH,
         help_text="How you find it again in lists. Left empty, it is called after user and host.",
     )
     trial = forms.CharField(

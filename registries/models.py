@@ -7,6 +7,8 @@ import uuid
 from django.conf import settings
 from django.db import models
 
+MAX_NAME_LENGTH = 63
+
 
 class Credential(models.Model):
     """Row of one credential. Secrets stand only in `sealed`, which is emptied when it is destroyed; the rest of
@@ -31,7 +33,7 @@ class Credential(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     organization = models.ForeignKey("portal.Organization", on_delete=models.CASCADE, related_name="credentials")
     provider = models.CharField("registry", max_length=20)
-    name = models.CharField(max_length=63)
+    name = models.CharField(max_length=MAX_NAME_LENGTH)
     host = models.CharField(max_length=255)
     fields = models.JSONField(default=dict, blank=True)
     ca = models.TextField("own authorities", blank=True, default="", db_default="")

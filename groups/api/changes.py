@@ -11,9 +11,9 @@ from groups.api.schemas.container import UpdateContainer
 from groups.api.schemas.group import ContainerGroupPatch, ContainerGroupPrototype
 from groups.change_actions import change, replace_image
 from groups.environment import open_environment
-from groups.forms import MOST_VARIABLES
 from groups.models import ContainerGroup
 from groups.options import open_options, with_kept
+from groups.rules.group_settings import MAX_VARIABLES
 
 _OPTIONS = (
     "display_name", "country_codes", "liveness_probe", "readiness_probe", "startup_probe", "networking",
@@ -90,8 +90,8 @@ def _of_container(group: ContainerGroup, given: UpdateContainer) -> tuple[dict[s
     before = open_environment(group)
     merged: dict[str, str | None] = {**before, **with_kept(given.environment_variables, before)}
     after = {name: value for name, value in merged.items() if value is not None}
-    if len(after) > MOST_VARIABLES:
-        text = f"A group has at most {MOST_VARIABLES} variables."
+    if len(after) > MAX_VARIABLES:
+        text = f"A group has at most {MAX_VARIABLES} variables."
         raise Refused(400, "invalid", text, field="container.environment_variables")
     return columns, after if after != before else None
 

@@ -24,9 +24,9 @@ from groups.api.schemas.group import (
     ContainerGroupPatch,
     ContainerGroupPrototype,
 )
-from groups.forms import NAME_TAKEN, RESERVED_NAMES
 from groups.models import ContainerGroup as Group
 from groups.options import open_options
+from groups.rules.group_settings import NAME_TAKEN, RESERVED_NAMES
 from groups.states import MoveForbidden, Stale
 
 router = Router(tags=["container_groups"], by_alias=True, exclude_unset=True)

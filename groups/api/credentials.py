@@ -12,7 +12,7 @@ from groups.api.schemas.authentication import ContainerRegistryAuthentication
 from groups.forms import ReferenceField
 from registries.actions import add_credential
 from registries.failures import CredentialMalformed
-from registries.models import Credential
+from registries.models import MAX_NAME_LENGTH, Credential
 from registries.oci.reference import Reference
 from registries.providers import PROVIDERS, Provider
 from registries.providers.recognise import recognise
@@ -54,7 +54,7 @@ def add_from(
         return add_credential(
             organization_id=organization_id,
             provider=provider.kind,
-            name=name[:63],
+            name=name[:MAX_NAME_LENGTH],
             host=reference.registry,
             values=values,
         )

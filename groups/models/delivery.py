@@ -6,6 +6,8 @@ import uuid
 
 from django.db import models
 
+from groups.rules.group_settings import MAX_GROUP_NAME_LENGTH
+
 
 class NodeManifest(models.Model):
     """The image's manifest made for one node: the layer keys are wrapped to that node's public key."""
@@ -34,7 +36,7 @@ class NodeToken(models.Model):
     token_hash = models.CharField(max_length=64, unique=True, editable=False)
     organization = models.ForeignKey("portal.Organization", on_delete=models.CASCADE, related_name="node_tokens")
     group = models.ForeignKey("groups.ContainerGroup", null=True, on_delete=models.SET_NULL, related_name="tokens")
-    group_name = models.CharField("group", max_length=63)
+    group_name = models.CharField("group", max_length=MAX_GROUP_NAME_LENGTH)
     instance = models.ForeignKey("groups.Instance", null=True, on_delete=models.SET_NULL, related_name="tokens")
     image = models.ForeignKey("groups.Image", null=True, on_delete=models.SET_NULL, related_name="tokens")
     node = models.ForeignKey("groups.Node", null=True, on_delete=models.SET_NULL, related_name="tokens")

@@ -9,10 +9,19 @@ from django.core.validators import MaxValueValidator, MinValueValidator, RegexVa
 from django.db import models
 
 from groups.models.image import Image
+from groups.rules.group_settings import (
+    GROUP_NAME,
+    MAX_CPU,
+    MAX_GPU_CLASS_LENGTH,
+    MAX_GROUP_NAME_LENGTH,
+    MAX_MEMORY_MB,
+    MAX_REPLICAS,
+    MIN_MEMORY_MB,
+)
 from registries.failures import Words, describe
 
-GROUP_NAME = RegexValidator(
-    r"\A[a-z][a-z0-9-]{0,61}[a-z0-9]\Z",
+validate_group_name = RegexValidator(
+    rf"\A{GROUP_NAME}\Z",
     "Use 2 to 63 lower-case letters, digits and hyphens; start with a letter, end with a letter or digit.",
 )
 
@@ -46,7 +55,7 @@ class ContainerGroup(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     organization = models.ForeignKey("portal.Organization", on_delete=models.CASCADE, related_name="groups")
     project = models.ForeignKey("portal.Project", on_delete=models.CASCADE, related_name="groups")
-    name = models.CharField(max_length=63, validators=[GROUP_NAME])
+    name = models.CharField(max_length=MAX_GROUP_NAME_LENGTH, validators=[validate_group_name])
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.PENDING, editable=False)
     image = models.ForeignKey("groups.Image", on_delete=models.PROTECT, related_name="groups")
     next_image = models.ForeignKey(
@@ -54,10 +63,14 @@ class ContainerGroup(models.Model):
     )
     version = models.PositiveIntegerField(default=1, db_default=1, editable=False)
     autostart = models.BooleanField(default=False)
-    replicas = models.PositiveIntegerField(default=1, validators=[MinValueValidator(0), MaxValueValidator(500)])
-    cpu = models.PositiveSmallIntegerField(default=1, validators=[MinValueValidator(1), MaxValueValidator(16)])
-    memory_mb = models.PositiveIntegerField(default=1024, validators=[MinValueValidator(128), MaxValueValidator(61440)])
-    gpu = models.CharField("GPU class", max_length=100, blank=True)
+    replicas = models.PositiveIntegerField(
+        default=1, validators=[MinValueValidator(0), MaxValueValidator(MAX_REPLICAS)]
+    )
+    cpu = models.PositiveSmallIntegerField(default=1, validators=[MinValueValidator(1), MaxValueValidator(MAX_CPU)])
+    memory_mb = models.PositiveIntegerField(
+        default=1024, validators=[MinValueValidator(MIN_MEMORY_MB), MaxValueValidator(MAX_MEMORY_MB)]
+    )
+    gpu = models.CharField("GPU class", max_length=MAX_GPU_CLASS_LENGTH, blank=True)
     command = models.JSONField(default=list, blank=True)
     environment = models.BinaryField(null=True, editable=False)
     options = models.BinaryField(null=True, editable=False)
@@ -107,7 +120,7 @@ class Failure(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     organization = models.ForeignKey("portal.Organization", on_delete=models.CASCADE, related_name="failures")
     group = models.ForeignKey(ContainerGroup, null=True, blank=True, on_delete=models.SET_NULL, related_name="failures")
-    group_name = models.CharField("group", max_length=63)
+    group_name = models.CharField("group", max_length=MAX_GROUP_NAME_LENGTH)
     reference = models.CharField("image", max_length=512)
     registry = models.CharField(max_length=255)
     provider = models.CharField("kind", max_length=20, blank=True)

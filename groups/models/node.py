@@ -8,6 +8,8 @@ from django.conf import settings
 from django.core.validators import MaxValueValidator
 from django.db import models
 
+from groups.rules.group_settings import MAX_DELETION_COST, MAX_GPU_CLASS_LENGTH
+
 
 class Node(models.Model):
     """A machine of a stranger. It is known by `public_key` (SPKI PEM, P-256 or RSA of 3072 bits or more),
@@ -31,7 +33,7 @@ class Node(models.Model):
     last_seen_at = models.DateTimeField(null=True, blank=True)
     cpu = models.PositiveIntegerField(default=0)
     memory_mb = models.PositiveIntegerField(default=0)
-    gpu = models.CharField(max_length=100, blank=True)
+    gpu = models.CharField(max_length=MAX_GPU_CLASS_LENGTH, blank=True)
     recent_calls = models.JSONField(default=list, blank=True, editable=False)
     calls = models.PositiveBigIntegerField(default=0, editable=False)
 
@@ -105,7 +107,7 @@ class Instance(models.Model):
     exit_code = models.PositiveSmallIntegerField(null=True, blank=True)
     avoids = models.ForeignKey(Node, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     avoids_until = models.DateTimeField(null=True, blank=True)
-    deletion_cost = models.PositiveIntegerField(default=0, validators=[MaxValueValidator(100_000)])
+    deletion_cost = models.PositiveIntegerField(default=0, validators=[MaxValueValidator(MAX_DELETION_COST)])
     created_at = models.DateTimeField(auto_now_add=True)
     assigned_at = models.DateTimeField(null=True, blank=True)
     changed_at = models.DateTimeField(auto_now=True)

@@ -6,6 +6,8 @@ import uuid
 
 from django.db import models
 
+from groups.rules.group_settings import MAX_GROUP_NAME_LENGTH
+
 
 class Occurrence(models.Model):
     """One thing that happened. `told_at` is when it was found out who wants to hear of it; the row is an outbox until
@@ -21,7 +23,7 @@ class Occurrence(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     organization = models.ForeignKey("portal.Organization", on_delete=models.CASCADE, related_name="occurrences")
     group = models.ForeignKey("groups.ContainerGroup", null=True, on_delete=models.SET_NULL, related_name="occurrences")
-    group_name = models.CharField("group", max_length=63, blank=True)
+    group_name = models.CharField("group", max_length=MAX_GROUP_NAME_LENGTH, blank=True)
     kind = models.CharField(max_length=24, choices=Kind.choices)
     failure = models.ForeignKey("groups.Failure", null=True, on_delete=models.SET_NULL, related_name="+")
     node_name = models.CharField("node", max_length=63, blank=True)

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from groups.models import Instance
+from groups.rules.group_settings import MAX_GPU_CLASS_LENGTH
 
 MOST_INSTANCES = 1000
 LARGEST_CPU = 4096
 LARGEST_MEMORY_MB = 2**30
 LONGEST_MESSAGE = 300
-LONGEST_GPU = 100
 EXITED = "exited"
 """What a node says of a container that has ended; no instance is in that state."""
 STATES = (*Instance.State.values, EXITED)
@@ -68,7 +68,7 @@ def read_report(document: dict[str, Any]) -> Report:
         Capacity(
             cpu=_whole(capacity.get("cpu"), LARGEST_CPU, "capacity.cpu"),
             memory_mb=_whole(capacity.get("memory_mb"), LARGEST_MEMORY_MB, "capacity.memory_mb"),
-            gpu=_text(capacity.get("gpu"), LONGEST_GPU, "capacity.gpu"),
+            gpu=_text(capacity.get("gpu"), MAX_GPU_CLASS_LENGTH, "capacity.gpu"),
         ),
         instances,
     )

@@ -10,15 +10,16 @@ from pydantic import Field
 from groups.api.schemas.authentication import ContainerRegistryAuthentication
 from groups.api.schemas.base import LINE, Shape, Word
 from groups.api.schemas.logging import ContainerLogging
+from groups.rules.group_settings import MAX_GPU_CLASS_LENGTH, MAX_VARIABLES, VARIABLE_NAME
 
 Image = Annotated[str, Field(min_length=1, max_length=2048, pattern=LINE)]
 Value = Annotated[str, Field(max_length=2048, pattern=LINE)]
-VariableName = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
-_OF_VARIABLES: Any = Field(max_length=100, json_schema_extra={"additionalProperties": False})
+VariableName = Annotated[str, Field(min_length=1, max_length=255, pattern=f"^{VARIABLE_NAME}$")]
+_OF_VARIABLES: Any = Field(max_length=MAX_VARIABLES, json_schema_extra={"additionalProperties": False})
 Variables = Annotated[dict[VariableName, Value], _OF_VARIABLES]
 ChangedVariables = Annotated[dict[VariableName, Value | None], _OF_VARIABLES]
 Priority = Literal["high", "medium", "low", "batch"]
-GpuClass = Annotated[str, Field(min_length=1, max_length=100, pattern=LINE)]
+GpuClass = Annotated[str, Field(min_length=1, max_length=MAX_GPU_CLASS_LENGTH, pattern=LINE)]
 _Cpu = Annotated[int, Field(ge=1, le=1024)]
 _Memory = Annotated[int, Field(ge=1024, le=1_073_741_824, description="In MB.")]
 _Shm = Annotated[int, Field(ge=64, le=1_073_741_824, description="In MB.")]

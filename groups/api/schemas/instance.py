@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import ConfigDict, Field
 
 from groups.api.schemas.base import Count, Id, Moment, Shape
+from groups.rules.group_settings import MAX_DELETION_COST
 
 
 class ContainerGroupInstance(Shape):
@@ -17,7 +18,7 @@ class ContainerGroupInstance(Shape):
     state: Literal["allocating", "downloading", "creating", "running", "stopping"]
     update_time: Moment
     version: int = Field(ge=1)
-    deletion_cost: int = Field(0, ge=0, le=100_000)
+    deletion_cost: int = Field(0, ge=0, le=MAX_DELETION_COST)
     pulling_progress: float | None = Field(None, ge=0, le=100)
     ready: bool
     started: bool
@@ -30,7 +31,7 @@ class ContainerGroupInstanceCollection(Shape):
 class ContainerGroupInstancePatch(Shape):
     model_config = ConfigDict(strict=True, extra="forbid")
 
-    deletion_cost: int | None = Field(None, ge=0, le=100_000)
+    deletion_cost: int | None = Field(None, ge=0, le=MAX_DELETION_COST)
 
 
 class ContainerGroupsQuotas(Shape):

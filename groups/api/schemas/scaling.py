@@ -5,11 +5,12 @@ from __future__ import annotations
 from pydantic import Field
 
 from groups.api.schemas.base import LINE, Name, Port, Replicas, Shape
+from groups.rules.group_settings import MAX_REPLICAS
 
 
 class ContainerGroupQueueAutoscaler(Shape):
     desired_queue_length: int = Field(ge=1, le=100)
-    max_replicas: int = Field(ge=1, le=500)
+    max_replicas: int = Field(ge=1, le=MAX_REPLICAS)
     min_replicas: int = Field(ge=0, le=100)
     max_downscale_per_minute: int | None = Field(None, ge=1, le=100)
     max_upscale_per_minute: int | None = Field(None, ge=1, le=100)

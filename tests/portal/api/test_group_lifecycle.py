@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from groups import instance_actions
 from groups.models import ContainerGroup, Failure, Image, Instance
+from groups.rules import group_settings
 from groups.states import move
 from registries.models import Credential
 from tests.portal.api.conftest import CONTAINERS, a_group
@@ -130,7 +130,7 @@ def test_instances_are_listed_changed_and_ordered(speaks: Any, monkeypatch: pyte
     assert speaker.patch(one, {"state": "running"}).json()["field"] == "state"
     for order in ("restart", "recreate", "reallocate"):
         assert speaker.post(f"{one}/{order}").json()["code"] == "wrong_state"
-    assert instance_actions.MOST_COST == 100_000
+    assert group_settings.MAX_DELETION_COST == 100_000
     assert speaker.get(f"{CONTAINERS}/app/instances/nonsense").status_code == 404
 
 

@@ -1,0 +1,51 @@
+"""Names, numbers and texts of a container group's settings that models, forms and API share."""
+
+from __future__ import annotations
+
+import re
+
+from django.core.exceptions import ValidationError
+
+MAX_REPLICAS = 500
+MAX_CPU = 16
+MIN_MEMORY_MB = 128
+MAX_MEMORY_MB = 61_440
+MAX_GPU_CLASS_LENGTH = 100
+MAX_DELETION_COST = 100_000
+MAX_COMMAND_LENGTH = 8_192
+"""In characters, as typed in one line."""
+MAX_ENVIRONMENT_LENGTH = 32_768
+"""In characters, as typed with one variable a line."""
+MAX_VARIABLES = 100
+VARIABLE_NAME = r"[A-Za-z_][A-Za-z0-9_]*"
+
+MIN_GROUP_NAME_LENGTH = 2
+MAX_GROUP_NAME_LENGTH = 63
+GROUP_NAME = r"[a-z][a-z0-9-]{0,61}[a-z0-9]"
+RESERVED_NAMES = frozenset({"new"})
+"""Names that are addresses of pages."""
+NAME_TAKEN = "This project has a group of this name already. Choose another name, or open that group."
+
+
+def read_environment(text: str) -> dict[str, str]:
+    """Read one `NAME=value` a line. Raises ValidationError with the line's number; it repeats no value."""
+    values: dict[str, str] = {}
+    for number, line in enumerate(text.replace("\r\n", "\n").split("\n"), start=1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        name, equals, value = line.partition("=")
+        if not equals:
+            raise ValidationError(f"Line {number} has no = sign. Write it as NAME=value.")
+        if not re.fullmatch(VARIABLE_NAME, name):
+            raise ValidationError(
+                f"Line {number}: a name has letters, digits and underscores, does not start with a digit, and stands "
+                "directly before the = sign."
+            )
+        if name in values:
+            raise ValidationError(f"Line {number} sets {name[:80]} a second time. Keep one of them.")
+        if any((ord(sign) < 32 and sign != "\t") or ord(sign) == 127 for sign in value):
+            raise ValidationError(f"Line {number} holds a control character. Type its value again.")
+        values[name] = value
+    if len(values) > MAX_VARIABLES:
+        raise ValidationError(f"A group has at most {MAX_VARIABLES} variables.")
+    return values
