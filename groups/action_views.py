@@ -20,7 +20,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods
 
 from groups import actions
-from groups.forms import DeleteForm, RetryForm, live_credentials
+from groups.forms import DeleteForm, RetryForm
 from groups.models import ContainerGroup, Failure
 from groups.quotas import Refused
 from groups.states import MoveForbidden, Stale
@@ -149,7 +149,7 @@ def _retry_form(request: Any, group: ContainerGroup, data: Any = None) -> RetryF
         initial={"use": _first_choice(group), **prefilled},
         provider=provider,
         registry=group.image.registry,
-        live=live_credentials(request.organization.pk),
+        live=Credential.objects.live().filter(organization=request.organization.pk),
     )
 
 
@@ -160,7 +160,8 @@ def _first_choice(group: ContainerGroup) -> str:
     if last is not None and last.params.get("public"):
         return RetryForm.NONE
     refused = last is not None and last.code in _ABOUT_CREDENTIALS
-    fitting = live_credentials(group.organization_id).filter(host=image.registry).order_by("-received_at")
+    live = Credential.objects.live().filter(organization=group.organization_id)
+    fitting = live.filter(host=image.registry).order_by("-received_at")
     if refused and image.credential_id:
         fitting = fitting.exclude(pk=image.credential_id)
     keys = [str(key) for key in fitting.values_list("pk", flat=True)]

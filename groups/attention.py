@@ -12,12 +12,10 @@ from django.utils import timezone
 from groups.delivery.ledger import Reason
 from groups.models import FailedAttempt, Image, Node, Redemption
 from groups.models.sweep import SweepPass
-from groups.nodes.absence import SILENT_AFTER
 from registries.models import Credential
 
-OVERDUE = timedelta(seconds=60)
-"""So long after its deadline a credential must be gone."""
-STUCK = timedelta(minutes=5)
+ABANDONED_AFTER = timedelta(seconds=60)
+STUCK_AFTER = timedelta(minutes=5)
 SWEEPER_MISSING = timedelta(minutes=2)
 HOUR = timedelta(hours=1)
 SUSPICIOUS = (Reason.REPLAYED, Reason.OTHER_NODE, Reason.UNKNOWN)
@@ -43,31 +41,20 @@ def look() -> Attention:
     """Count, in six queries."""
     last = SweepPass.objects.order_by("-ended_at").first()
     return Attention(
-        credentials_overdue=overdue_credentials().count(),
+        credentials_overdue=Credential.objects.overdue().count(),
         pulls_stuck=stuck_pulls().count(),
-        nodes_silent=silent_nodes().count(),
+        nodes_silent=Node.objects.silent().count(),
         tokens_refused=refused_tokens().count(),
         store_failures=FailedAttempt.objects.filter(code="store_failed", created_at__gt=Now() - HOUR).count(),
         sweeper_seconds=max(0.0, (timezone.now() - last.ended_at).total_seconds()) if last else None,
     )
 
 
-def overdue_credentials() -> QuerySet[Credential]:
-    """Credentials that should have been destroyed over a minute ago."""
-    return Credential.objects.filter(destroyed_at__isnull=True, deadline__lt=Now() - OVERDUE)
-
-
 def stuck_pulls() -> QuerySet[Image]:
-    """Pulls whose lease ran out and that nobody settled, and such as are due for minutes without a worker, but for
-    those that wait their turn."""
-    lost = Q(status=Image.Status.PULLING, lease_expires_at__lt=Now() - OVERDUE)
-    due = Q(not_before__isnull=True, created_at__lt=Now() - STUCK) | Q(not_before__lt=Now() - STUCK)
-    return Image.objects.filter(lost | (due & Q(status=Image.Status.QUEUED, organization__max_pulls__isnull=True)))
-
-
-def silent_nodes() -> QuerySet[Node]:
-    """Nodes that were here and are not removed, and have not called for so long that their work goes to others."""
-    return Node.objects.filter(last_seen_at__lt=Now() - SILENT_AFTER).exclude(status=Node.Status.REMOVED)
+    """Pulls whose lease ran out and that nobody settled, and such as may begin for minutes without a worker."""
+    waiting = Image.objects.startable(since=STUCK_AFTER)
+    abandoned = Image.objects.abandoned(ABANDONED_AFTER)
+    return Image.objects.filter(Q(pk__in=abandoned.values("pk")) | Q(pk__in=waiting.order_by().values("pk")))
 
 
 def refused_tokens() -> QuerySet[Redemption]:
@@ -79,5 +66,5 @@ def refused_tokens() -> QuerySet[Redemption]:
 
 def pulls_by_state() -> dict[str, int]:
     """How many images wait for a worker, and are being pulled."""
-    rows = Image.objects.filter(status__in=[Image.Status.QUEUED, Image.Status.PULLING]).order_by()
+    rows = Image.objects.unsettled().order_by()
     return dict(rows.values_list("status").annotate(count=Count("pk")))

@@ -11,15 +11,13 @@ from datetime import timedelta
 
 import django_rq
 from django.conf import settings
-from django.db.models import Count, Model, Q, QuerySet, Sum
+from django.db.models import Count, Min, Model, QuerySet, Sum
 from django.db.models.functions import Now
 from django.utils import timezone
 from prometheus_client.core import GaugeMetricFamily, Metric
 from redis.exceptions import RedisError
 
-from groups.attention import overdue_credentials
 from groups.models import Blob, ContainerGroup, Failure, Image, Instance, Node, Redemption
-from groups.nodes.absence import SILENT_AFTER
 from registries.models import Credential
 
 RECENT = timedelta(hours=1)
@@ -34,12 +32,11 @@ class Figures:
         yield _counted("images", "Images by state of their pull", Image.objects.all(), "status", Image.Status)
         yield _counted("instances", "Instances", Instance.objects.all(), "state", Instance.State)
         yield _counted("nodes", "Nodes", Node.objects.all(), "status", Node.Status)
-        present = Node.objects.filter(last_seen_at__gt=Now() - SILENT_AFTER).exclude(status=Node.Status.REMOVED)
-        yield _one("nodes_present", "Nodes that called within the last 90 seconds", present.count())
+        yield _one("nodes_present", "Nodes that called within the last 90 seconds", Node.objects.present().count())
         yield _one("pull_wait_seconds", "How long the pull that waits longest has been due", _longest_wait())
-        held = Credential.objects.filter(destroyed_at__isnull=True).count()
+        held = Credential.objects.held().count()
         yield _one("credentials_held", "Registry credentials that are not destroyed yet", held)
-        overdue = overdue_credentials().count()
+        overdue = Credential.objects.overdue().count()
         yield _one("credentials_overdue", "Credentials held for over a minute past their deadline", overdue)
         stored = Blob.objects.aggregate(sum=Sum("size"))["sum"]
         yield _one("stored_bytes", "Bytes of encrypted layers in the store", stored or 0)
@@ -61,11 +58,9 @@ def _one(name: str, help_text: str, value: float) -> Metric:
 
 
 def _longest_wait() -> float:
-    due = Q(not_before__isnull=True) | Q(not_before__lte=Now())
-    first = Image.objects.filter(due, status=Image.Status.QUEUED).order_by("created_at").first()
-    if first is None:
-        return 0.0
-    return max((timezone.now() - (first.not_before or first.created_at)).total_seconds(), 0.0)
+    """Of those that may begin: who waits for a turn waits for no worker."""
+    since = Image.objects.startable().order_by().aggregate(since=Min("startable_at"))["since"]
+    return max((timezone.now() - since).total_seconds(), 0.0) if since else 0.0
 
 
 def _recent_failures() -> Metric:

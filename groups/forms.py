@@ -9,7 +9,6 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
-from django.utils import timezone
 
 from groups.models import ContainerGroup
 from groups.models.group import validate_group_name
@@ -32,13 +31,6 @@ from registries.hosts import check_host
 from registries.models import Credential
 from registries.oci.reference import LONGEST_REFERENCE, Reference, ReferenceInvalid, parse
 from registries.paste import read_image
-
-
-def live_credentials(organization_id: Any) -> Any:
-    """Credentials that a new pull can still use."""
-    return Credential.objects.filter(
-        organization_id=organization_id, destroyed_at__isnull=True, deadline__gt=timezone.now()
-    )
 
 
 def _between(low: int, high: int) -> list[Any]:
@@ -94,7 +86,7 @@ class ImageForm(forms.Form):
         """Whether the credential is typed beside the image, in a form of its own."""
         super().__init__(_without_choice(data) if self.types_credential else data, *args, **options)
         choice: Any = self.fields["credential"]
-        choice.queryset = live_credentials(organization_id)
+        choice.queryset = Credential.objects.live().filter(organization=organization_id)
 
     def clean(self) -> dict[str, Any]:
         reference: Reference | None = self.cleaned_data.get("image")

@@ -39,7 +39,7 @@ def let_go(blobs: Collection[Any]) -> None:
     their layers went."""
     # Locked in one order, so that two who let go of the same ones wait for each other instead of for ever.
     list(Blob.objects.select_for_update().filter(pk__in=blobs).order_by("pk").values_list("pk"))
-    Blob.objects.filter(~_IN_USE, pk__in=blobs, unused_since__isnull=True).update(unused_since=Now())
+    Blob.objects.used().filter(~_IN_USE, pk__in=blobs).update(unused_since=Now())
 
 
 def let_go_of(image: Image) -> None:
@@ -75,7 +75,7 @@ def collect() -> int:
     """Remove blobs that nothing has used for longer than the grace. Returns how many."""
     grace = timedelta(seconds=settings.PORTAL_BLOB_GRACE_SECONDS)
     # Whoever died before it could say so: noted now, gone a grace later.
-    Blob.objects.filter(~_IN_USE, unused_since__isnull=True, stored_at__lt=Now() - grace).update(unused_since=Now())
+    Blob.objects.used().filter(~_IN_USE, stored_at__lt=Now() - grace).update(unused_since=Now())
     removed = 0
     for pk, name in Blob.objects.filter(unused_since__lt=Now() - grace).values_list("pk", "name")[:BATCH]:
         if _delete_row(Blob.objects.filter(pk=pk, unused_since__lt=Now() - grace)):

@@ -10,13 +10,11 @@ from groups.models import Image
 from registries.actions import destroy
 from registries.models import Credential
 
-GOING_ON = (Image.Status.QUEUED, Image.Status.PULLING)
-
 
 def settle_credential(credential_id: Any) -> bool:
     """Destroy a credential that was held for its pull, unless another pull that uses it is still going on.
     Called in the transaction that settles a pull. Returns whether it was destroyed."""
-    going_on = Image.objects.filter(credential_id=credential_id, status__in=GOING_ON)
+    going_on = Image.objects.unsettled().filter(credential_id=credential_id)
     credential = Credential.objects.select_for_update().filter(pk=credential_id).first()
     if credential is None or credential.hold != Credential.Hold.PULL or going_on.exists():
         return False
@@ -27,7 +25,5 @@ def destroy_settled() -> int:
     """Destroy what was held for pulls that have all settled. Settling does so itself, in its own transaction; this is
     for whatever went past it. Returns how many there were."""
     pulls = Image.objects.filter(credential=OuterRef("pk"))
-    left = Credential.objects.filter(
-        Exists(pulls), ~Exists(pulls.filter(status__in=GOING_ON)), hold=Credential.Hold.PULL, destroyed_at__isnull=True
-    )
+    left = Credential.objects.held().filter(Exists(pulls), ~Exists(pulls.unsettled()), hold=Credential.Hold.PULL)
     return sum(destroy(pk, because=Credential.Because.SETTLED) for pk in left.values_list("pk", flat=True))

@@ -35,7 +35,7 @@ def top_up() -> int:
     groups there were."""
     has = Count("instances", filter=~Q(instances__state=STOPPING))
     lacking = F("replicas") - F("ended_well") - F("ended_badly")
-    wanted = ContainerGroup.objects.filter(status__in=ContainerGroup.ACTIVE)
+    wanted = ContainerGroup.objects.active()
     topped_up = 0
     for group_id in wanted.annotate(has=has).filter(has__lt=lacking).values_list("pk", flat=True):
         with transaction.atomic():

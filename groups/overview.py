@@ -11,9 +11,9 @@ from typing import Any
 from django.db.models import Count, OuterRef, Subquery, Sum
 
 from groups import quotas
-from groups.forms import live_credentials
 from groups.models import ContainerGroup, Failure, Instance
 from registries.failures import describe
+from registries.models import Credential
 
 BAR_WIDTH = 1000.0
 BAR_GAP = 4.0
@@ -71,7 +71,7 @@ def look_over(organization: Any) -> Overview:
         .defer("environment", "command", "image__config")
         .order_by("-changed_at")[:MOST_WANTING]
     )
-    active = rows.filter(status__in=ContainerGroup.ACTIVE).aggregate(n=Sum("replicas"))["n"]
+    active = rows.active().aggregate(n=Sum("replicas"))["n"]
     up = Instance.objects.filter(group__organization=organization, state=Instance.State.RUNNING).count()
     return Overview(
         total=sum(counted.values()),
@@ -82,7 +82,7 @@ def look_over(organization: Any) -> Overview:
         wanted=active or 0,
         stored_bytes=quotas.stored_bytes(organization.pk),
         pulling=quotas.pulls_going_on(organization.pk),
-        credentials=live_credentials(organization.pk).count(),
+        credentials=Credential.objects.live().filter(organization=organization).count(),
     )
 
 

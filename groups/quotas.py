@@ -131,13 +131,13 @@ def allow_storing(organization: Any, manifest: Manifest, *, but: Image | None = 
 
 def stored_bytes(organization_id: Any) -> int:
     """Bytes of the blobs that the organization's layers are kept in. What nothing uses any more doesn't count."""
-    kept = Blob.objects.filter(organization_id=organization_id, unused_since__isnull=True)
+    kept = Blob.objects.used().filter(organization_id=organization_id)
     return kept.aggregate(sum=Sum("size"))["sum"] or 0
 
 
 def pulls_going_on(organization_id: Any) -> int:
     """How many of the organization's pulls a worker has."""
-    return Image.objects.filter(organization_id=organization_id, status=Image.Status.PULLING).count()
+    return Image.objects.pulling().filter(organization_id=organization_id).count()
 
 
 def has_room_for_pull(organization: Any) -> bool:

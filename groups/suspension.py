@@ -14,7 +14,6 @@ from groups import actions
 from groups.delivery import tokens
 from groups.delivery.tokens import Ended
 from groups.failures import OrganizationSuspended
-from groups.holds import GOING_ON
 from groups.ingest import settle
 from groups.models import ContainerGroup, Image, NodeToken
 from groups.states import Stale
@@ -23,15 +22,15 @@ from groups.states import Stale
 def halt(organization_id: Any) -> int:
     """End what goes on; return how many groups, tokens and pulls that were."""
     ended = 0
-    for group in ContainerGroup.objects.filter(organization_id=organization_id, status__in=ContainerGroup.ACTIVE):
+    for group in ContainerGroup.objects.active().filter(organization_id=organization_id):
         try:
             actions.stop(group)
             ended += 1
         except Stale:
             continue
-    out = NodeToken.objects.filter(organization_id=organization_id, ended_at__isnull=True)
+    out = NodeToken.objects.outstanding().filter(organization_id=organization_id)
     ended += tokens.end(out, Ended.SUSPENDED)
-    pulls = Image.objects.filter(organization_id=organization_id, status__in=GOING_ON)
+    pulls = Image.objects.unsettled().filter(organization_id=organization_id)
     for image_id in pulls.values_list("pk", flat=True):
         ended += settle.refuse(image_id, OrganizationSuspended())
     return ended
@@ -40,7 +39,7 @@ def halt(organization_id: Any) -> int:
 def sweep() -> int:
     """End what a suspended organization still has going on; return how much that was."""
     suspended = Q(organization__suspended_at__isnull=False)
-    groups = ContainerGroup.objects.filter(suspended, status__in=ContainerGroup.ACTIVE)
-    pulls = Image.objects.filter(suspended, status__in=GOING_ON)
+    groups = ContainerGroup.objects.active().filter(suspended)
+    pulls = Image.objects.unsettled().filter(suspended)
     left = {each for rows in (groups, pulls) for each in rows.values_list("organization", flat=True)}
     return sum(halt(organization_id) for organization_id in left)

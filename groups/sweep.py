@@ -10,13 +10,11 @@ What happens to an abandoned pull is `groups.ingest.settle`'s to say.
 from __future__ import annotations
 
 import time
-from collections import Counter
 from datetime import timedelta
-from typing import Any
 
 import structlog
 from django.conf import settings
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Q
 from django.db.models.functions import Now
 
 from groups import checks, garbage, suspension
@@ -76,7 +74,7 @@ def _pass(thorough: bool) -> dict[str, int]:
 def expire_leases() -> int:
     """Settle pulls whose worker is gone: tried again or failed, as interrupted."""
     expired = 0
-    for image in Image.objects.filter(status=Image.Status.PULLING, lease_expires_at__lt=Now()):
+    for image in Image.objects.abandoned():
         if image.lease is None:
             continue
         try:
@@ -89,23 +87,9 @@ def expire_leases() -> int:
 
 def wake_pulls() -> int:
     """Wake workers for pulls that are due."""
-    overlooked = Q(not_before__isnull=True, created_at__lt=Now() - OVERLOOKED) | Q(not_before__lte=Now())
-    due = Image.objects.filter(overlooked, status=Image.Status.QUEUED, organization__suspended_at=None)
-    return wake_again("pulls", wake_pull, _with_room(due))
-
-
-def _with_room(images: QuerySet[Image]) -> list[Any]:
-    """Those that may begin now: no more of an organization than it may have going on at once."""
-    pulling = Image.objects.filter(status=Image.Status.PULLING, organization__max_pulls__isnull=False).order_by()
-    going_on = Counter(dict(pulling.values_list("organization").annotate(count=Count("pk"))))
-    found = []
-    for image_id, organization_id, most in images.order_by("created_at").values_list(
-        "pk", "organization", "organization__max_pulls"
-    ):
-        going_on[organization_id] += 1
-        if most is None or going_on[organization_id] <= most:
-            found.append(image_id)
-    return found
+    just_woken = Q(not_before__isnull=True, created_at__gte=Now() - OVERLOOKED)
+    due = Image.objects.startable().exclude(just_woken)
+    return wake_again("pulls", wake_pull, list(due.values_list("pk", flat=True)))
 
 
 def wake_manifests() -> int:

@@ -25,7 +25,7 @@ from django.db.models import (
     Value,
     When,
 )  # fmt: skip
-from django.db.models.functions import MD5, JSONArray, Now
+from django.db.models.functions import MD5, JSONArray
 
 from groups.models import Blob, ContainerGroup, Image, Instance, Layer, LayerDelivery, NodeToken, PullStep, Redemption
 from groups.nodes.scheduler import nodes_with_room
@@ -161,13 +161,13 @@ def _images_of(organization: int) -> QuerySet[Any]:
 
 @Statement
 def _blobs_of(organization: int) -> QuerySet[Any]:
-    kept = Blob.objects.filter(organization=organization, unused_since__isnull=True)
+    kept = Blob.objects.used().filter(organization=organization)
     return kept.order_by().values_list(Value(1)).annotate(count=Count("id"), bytes=Sum("size"))
 
 
 @Statement
 def _credentials_of(organization: int) -> QuerySet[Any]:
-    live = Credential.objects.filter(organization=organization, destroyed_at__isnull=True, deadline__gt=Now())
+    live = Credential.objects.live().filter(organization=organization)
     return live.order_by().values_list(Value(1)).annotate(count=Count("id"))
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.forms import Form
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -30,7 +31,6 @@ from groups.forms import (
     ImageForm,
     ReferenceField,
     ScaleForm,
-    live_credentials,
 )
 from groups.models import ContainerGroup
 from groups.quotas import Refused
@@ -52,7 +52,7 @@ def groups(request: Any, org: str, project: str) -> HttpResponse:
     """The project's groups."""
     version = project_version(request.access.project_id)
     found = _listing(request)
-    credentials = 0 if found.total else live_credentials(request.organization.pk).count()
+    credentials = 0 if found.total else _live_credentials(request).count()
     return render(request, "groups/list.html", {"listing": found, "version": version, "credentials": credentials})
 
 
@@ -240,7 +240,7 @@ def reading(request: Any, text: str, chosen: str, typed: TypedCredentialForm | N
             reference = ReferenceField().clean(text)
         except ValidationError as refused:
             error = " ".join(refused.messages)
-    live = list(live_credentials(request.organization.pk))
+    live = list(_live_credentials(request))
     fitting = [each for each in live if reference and each.host == reference.registry]
     if reference and chosen not in (NONE, NEW) and not any(str(each.pk) == chosen for each in fitting):
         chosen = "" if request.method == "POST" else str(fitting[0].pk) if fitting else _first_choice(reference)
@@ -256,6 +256,10 @@ def reading(request: Any, text: str, chosen: str, typed: TypedCredentialForm | N
         "chosen": chosen,
         "typed_form": typed,
     }
+
+
+def _live_credentials(request: Any) -> QuerySet[Credential]:
+    return Credential.objects.live().filter(organization=request.organization.pk)
 
 
 def _first_choice(reference: Reference) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
 from django.db import transaction
 from django.db.models.functions import Now
@@ -59,7 +58,7 @@ def invite(*, organization: Organization, email: str, role: str, invited_by: Use
         rows = Invitation.objects.filter(organization=organization)
         if rows.filter(created_at__gt=now - timedelta(days=1)).count() >= MOST_INVITATIONS_A_DAY:
             raise TeamRefused(f"{MOST_INVITATIONS_A_DAY} invitations were sent within a day. Try again tomorrow.")
-        _open(rows).filter(email=email).update(withdrawn_at=now)
+        rows.open().filter(email=email).update(withdrawn_at=now)
         row = Invitation.objects.create(
             organization=organization,
             email=email,
@@ -73,7 +72,7 @@ def invite(*, organization: Organization, email: str, role: str, invited_by: Use
 
 def withdraw(invitation: Invitation) -> bool:
     """End an invitation that nobody accepted. Returns whether it was still open."""
-    return bool(_open(Invitation.objects.filter(pk=invitation.pk)).update(withdrawn_at=Now()))
+    return bool(Invitation.objects.open().filter(pk=invitation.pk).update(withdrawn_at=Now()))
 
 
 def accept(invitation: Invitation, user: User) -> Membership:
@@ -82,7 +81,7 @@ def accept(invitation: Invitation, user: User) -> Membership:
         raise InvitationOver(f"This invitation is for {invitation.email}.")
     with transaction.atomic():
         quotas.lock(invitation.organization_id)
-        taken = _open(Invitation.objects.filter(pk=invitation.pk)).update(accepted_at=Now(), accepted_by=user)
+        taken = Invitation.objects.open().filter(pk=invitation.pk).update(accepted_at=Now(), accepted_by=user)
         if not taken:
             raise InvitationOver("This invitation has been used or withdrawn meanwhile.")
         membership, _ = Membership.objects.get_or_create(
@@ -134,10 +133,6 @@ def resume(organization: Organization) -> bool:
     """Let the organization go on. What ran before is started by its members. Returns whether it was suspended."""
     suspended = Organization.objects.filter(pk=organization.pk, suspended_at__isnull=False)
     return bool(suspended.update(suspended_at=None, suspended_because=""))
-
-
-def _open(rows: Any) -> Any:
-    return rows.filter(accepted_at__isnull=True, withdrawn_at__isnull=True, expires_at__gt=timezone.now())
 
 
 def _keep_an_owner(membership: Membership) -> None:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -31,15 +31,10 @@ class KeyRefused(Exception):
         self.text = text
 
 
-def live_keys(organization_id: Any) -> QuerySet[ApiKey]:
-    """The organization's keys that still work."""
-    return ApiKey.objects.filter(_LIVE, organization_id=organization_id)
-
-
 def listed_keys(organization_id: Any, *, most_ended: int) -> list[ApiKey]:
     """All keys that still work, then the newest of those that don't."""
     rows = ApiKey.objects.filter(organization_id=organization_id).select_related("created_by")
-    return [*rows.filter(_LIVE), *rows.exclude(_LIVE)[:most_ended]]
+    return [*rows.live(), *rows.ended()[:most_ended]]
 
 
 def create_key(
@@ -50,7 +45,7 @@ def create_key(
     key, digest = one_time.new(KEY_PREFIX)
     with transaction.atomic():
         quotas.lock(organization_id)
-        if live_keys(organization_id).count() >= MOST_LIVE_KEYS:
+        if ApiKey.objects.live().filter(organization_id=organization_id).count() >= MOST_LIVE_KEYS:
             raise KeyRefused(f"An organization has at most {MOST_LIVE_KEYS} keys that work. Revoke one first.")
         row = ApiKey.objects.create(
             organization_id=organization_id,
@@ -81,18 +76,15 @@ def rotate(row: ApiKey, *, created_by_id: Any = None) -> tuple[ApiKey, str]:
 
 def revoke(row: ApiKey) -> bool:
     """End a key. Returns whether it still worked."""
-    return bool(ApiKey.objects.filter(_LIVE, pk=row.pk).update(revoked_at=Now()))
+    return bool(ApiKey.objects.live().filter(pk=row.pk).update(revoked_at=Now()))
 
 
 def recognise(key: str) -> ApiKey | None:
     """Return the live key of this text with its organization, and note that it was used; None for anything else."""
     if not one_time.has_form(key, KEY_PREFIX):
         return None
-    row = ApiKey.objects.select_related("organization").filter(_LIVE, key_hash=one_time.digest_of(key)).first()
+    row = ApiKey.objects.live().select_related("organization").filter(key_hash=one_time.digest_of(key)).first()
     if row is not None and (row.last_used_at is None or row.last_used_at < timezone.now() - USE_NOTED_EVERY):
         stale = Q(last_used_at__isnull=True) | Q(last_used_at__lt=Now() - USE_NOTED_EVERY)
         ApiKey.objects.filter(stale, pk=row.pk).update(last_used_at=Now())
     return row
-
-
-_LIVE = Q(revoked_at__isnull=True) & (Q(expires_at__isnull=True) | Q(expires_at__gt=Now()))

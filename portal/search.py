@@ -136,7 +136,7 @@ def _members(organization: Any, words: list[str]) -> QuerySet[Membership]:
 
 
 def _invitations(organization: Any, words: list[str]) -> QuerySet[Invitation]:
-    rows = Invitation.objects.filter(organization=organization, accepted_at__isnull=True, withdrawn_at__isnull=True)
+    rows = Invitation.objects.unanswered().filter(organization=organization)
     for word in words:
         rows = rows.filter(email__icontains=word)
     return rows

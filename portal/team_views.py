@@ -126,9 +126,7 @@ def _member(request: Any, pk: int) -> Membership:
 
 def _page(request: Any, form: InviteForm, **more: Any) -> HttpResponse:
     rows = Membership.objects.filter(organization=request.organization).select_related("user").order_by("user__email")
-    asked = Invitation.objects.filter(
-        organization=request.organization, accepted_at__isnull=True, withdrawn_at__isnull=True
-    )
+    asked = Invitation.objects.unanswered().filter(organization=request.organization)
     context = {
         "members": sorted(rows, key=lambda row: -Role(row.role).rank),
         "invitations": asked.select_related("invited_by"),

@@ -69,9 +69,8 @@ def rename(credential_id: Any, *, name: str) -> None:
 def extend_for_pull(credential_id: Any, *, until: datetime) -> None:
     """Let a credential that is held for its pull live as long as that pull may take, and no longer. One that is
     held for an hour keeps its hour."""
-    Credential.objects.filter(
-        pk=credential_id, hold=Credential.Hold.PULL, destroyed_at__isnull=True, deadline__lt=until
-    ).update(deadline=until)
+    held = Credential.objects.held().filter(pk=credential_id, hold=Credential.Hold.PULL)
+    held.filter(deadline__lt=until).update(deadline=until)
 
 
 def note_use(credential_id: Any) -> None:
@@ -89,18 +88,16 @@ def note_shown(credential_id: Any, host: str) -> None:
 
 def destroy(credential_id: Any, *, because: str) -> bool:
     """Empty the sealed value for good and keep the receipt. Returns whether it was still there."""
-    return bool(_empty(Credential.objects.filter(pk=credential_id), because))
+    return bool(_empty(Credential.objects.held().filter(pk=credential_id), because))
 
 
 def destroy_overdue() -> int:
     """Destroy every credential whose deadline has passed; return how many."""
-    return _empty(Credential.objects.filter(deadline__lte=Now()), Credential.Because.DEADLINE)
+    return _empty(Credential.objects.expired(), Credential.Because.DEADLINE)
 
 
 def _empty(credentials: QuerySet[Credential], because: str) -> int:
-    emptied = credentials.filter(destroyed_at__isnull=True).update(
-        sealed=None, epoch=None, destroyed_at=Now(), destroyed_because=because
-    )
+    emptied = credentials.update(sealed=None, epoch=None, destroyed_at=Now(), destroyed_because=because)
     if emptied:
         transaction.on_commit(remains.clear)
     return emptied

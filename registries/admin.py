@@ -7,7 +7,6 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.admin import SimpleListFilter
 from django.db.models import QuerySet
-from django.db.models.functions import Now
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
 
@@ -18,7 +17,7 @@ from registries.records import RecordAdmin
 
 
 class OverdueFilter(SimpleListFilter):
-    """Credentials that are still here though their deadline has passed."""
+    """Credentials that are still here for over a minute past their deadline."""
 
     title = "overdue"
     parameter_name = "overdue"
@@ -27,8 +26,8 @@ class OverdueFilter(SimpleListFilter):
         return [("yes", "Yes")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        overdue = {"destroyed_at__isnull": True, "deadline__lt": Now()}
-        return queryset.filter(**overdue) if self.value() == "yes" else queryset
+        overdue = Credential.objects.overdue().values("pk")
+        return queryset.filter(pk__in=overdue) if self.value() == "yes" else queryset
 
 
 @admin.register(Credential)
@@ -75,7 +74,7 @@ class CredentialAdmin(RecordAdmin):
 
     @admin.display(boolean=True, description="still here")
     def live(self, credential: Credential) -> bool:
-        return credential.is_live
+        return credential.is_held
 
     @admin.action(description="Destroy now", permissions=["operate"])
     def destroy_now(self, request: HttpRequest, queryset: QuerySet[Credential]) -> TemplateResponse | None:

@@ -48,7 +48,7 @@ def delete_past_epochs() -> int:
     began = {epoch: made[min(each for each in made if each > epoch)] for epoch in past}  # of the one after it
     ended = sorted(epoch for epoch in past if _is_past(began[epoch], CLOSING_SECONDS))
     # Asked after the keys were listed: whatever is sealed with an ended epoch has been stored by now.
-    needed = set(Credential.objects.filter(epoch__in=ended, destroyed_at__isnull=True).values_list("epoch", flat=True))
+    needed = set(Credential.objects.held().filter(epoch__in=ended).values_list("epoch", flat=True))
     deleted = 0
     for epoch in ended:
         if epoch in needed:

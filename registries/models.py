@@ -3,11 +3,36 @@
 from __future__ import annotations
 
 import uuid
+from datetime import timedelta
 
 from django.conf import settings
 from django.db import models
+from django.db.models.functions import Now
+from django.utils import timezone
 
 MAX_NAME_LENGTH = 63
+OVERDUE_AFTER = timedelta(seconds=60)
+"""So long after its deadline a credential must be gone: the sweeper comes every few seconds."""
+
+
+class CredentialQuerySet(models.QuerySet["Credential"]):
+    """Credentials by what is left of them."""
+
+    def held(self) -> CredentialQuerySet:
+        """Those whose sealed value is still there."""
+        return self.filter(destroyed_at__isnull=True)
+
+    def live(self) -> CredentialQuerySet:
+        """Those that a pull may open: held, and before their deadline."""
+        return self.held().filter(deadline__gt=Now())
+
+    def expired(self) -> CredentialQuerySet:
+        """Those that are held though their deadline has passed: the sweeper destroys them."""
+        return self.held().filter(deadline__lte=Now())
+
+    def overdue(self) -> CredentialQuerySet:
+        """Those that are held for over a minute past their deadline: something is wrong."""
+        return self.held().filter(deadline__lt=Now() - OVERDUE_AFTER)
 
 
 class Credential(models.Model):
@@ -49,6 +74,8 @@ class Credential(models.Model):
     destroyed_at = models.DateTimeField(null=True, blank=True)
     destroyed_because = models.CharField(max_length=10, choices=Because.choices, blank=True)
 
+    objects = CredentialQuerySet.as_manager()
+
     class Meta:
         ordering = ["-received_at"]
         indexes = [models.Index(fields=["organization", "-received_at"]), models.Index(fields=["deadline"])]
@@ -64,6 +91,11 @@ class Credential(models.Model):
         return f"{self.name} ({self.host})"
 
     @property
-    def is_live(self) -> bool:
-        """Whether there is still something to open."""
+    def is_held(self) -> bool:
+        """Whether its sealed value is still there."""
         return self.destroyed_at is None
+
+    @property
+    def is_live(self) -> bool:
+        """Whether a pull may open it."""
+        return self.is_held and self.deadline > timezone.now()

@@ -95,7 +95,7 @@ def redeem(secret: str, node_id: str, address: str | None) -> Session:
         withdrawn = NodeToken.objects.get(token_hash=one_time.digest_of(secret))
         reason = _why_not(withdrawn, presented_by, otherwise=Reason.REVOKED)
         raise _refused(withdrawn, presented_by, address, reason)
-    mine = NodeToken.objects.filter(token_hash=one_time.digest_of(secret), node_id=presented_by, ended_at__isnull=True)
+    mine = NodeToken.objects.outstanding().filter(token_hash=one_time.digest_of(secret), node_id=presented_by)
     with transaction.atomic():
         opened = mine.filter(redeemed_at__isnull=True, expires_at__gt=Now()).update(
             redeemed_at=Now(), redeemed_from=address, session_expires_at=Now() + SESSION_LIFETIME
@@ -115,15 +115,8 @@ def redeem(secret: str, node_id: str, address: str | None) -> Session:
 
 def end(tokens: Iterable[NodeToken] | models.QuerySet[NodeToken], because: Ended) -> int:
     """End tokens and sessions that are not over yet; return how many. A transfer under way stops within seconds."""
-    still_out = NodeToken.objects.filter(pk__in=[token.pk for token in tokens], ended_at__isnull=True)
-    return still_out.update(ended_at=Now(), ended_because=because.value)
-
-
-def usable(instances: Iterable[Instance]) -> models.QuerySet[NodeToken]:
-    """Tokens of these instances that can still be redeemed, or whose session is open."""
-    unredeemed = models.Q(redeemed_at__isnull=True, expires_at__gt=Now())
-    in_session = models.Q(session_expires_at__gt=Now())
-    return NodeToken.objects.filter(unredeemed | in_session, instance__in=list(instances), ended_at__isnull=True)
+    outstanding = NodeToken.objects.outstanding().filter(pk__in=[token.pk for token in tokens])
+    return outstanding.update(ended_at=Now(), ended_because=because.value)
 
 
 def _is_withdrawn(secret: str) -> bool:

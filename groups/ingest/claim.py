@@ -101,9 +101,7 @@ class Claim:
     def renew(self) -> bool:
         """Push the end of the lease away; return whether it was still ours."""
         return bool(
-            Image.objects.filter(pk=self.image.pk, status=Image.Status.PULLING, lease=self.lease).update(
-                lease_expires_at=_lease_end()
-            )
+            Image.objects.pulling().filter(pk=self.image.pk, lease=self.lease).update(lease_expires_at=_lease_end())
         )
 
     def _beat(self, done: threading.Event) -> None:
@@ -153,11 +151,7 @@ def seize(image_id: uuid.UUID) -> Claim | None:
     more. For whoever ends it or gives it back. Returns None where it is over."""
     lease = uuid.uuid4()
     with transaction.atomic():
-        image = (
-            Image.objects.select_for_update()
-            .filter(pk=image_id, status__in=[Image.Status.QUEUED, Image.Status.PULLING])
-            .first()
-        )
+        image = Image.objects.unsettled().select_for_update().filter(pk=image_id).first()
         if image is None:
             return None
         hold: dict[str, Any] = {"lease": lease, "lease_expires_at": _lease_end(), "not_before": None}

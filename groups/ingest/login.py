@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from functools import partial
 
 import structlog
-from django.db.models.functions import Now
 
 from groups.models import Image, ImageCheck
 from registries.actions import note_shown, note_use
@@ -34,12 +33,8 @@ def open_login(image: Image | ImageCheck) -> Login | None:
         return None
     if image.credential_id is None:
         raise CredentialExpired()
-    credential = Credential.objects.filter(
-        pk=image.credential_id,
-        organization_id=image.organization_id,
-        destroyed_at__isnull=True,
-        deadline__gt=Now(),
-    ).first()
+    live = Credential.objects.live().filter(organization=image.organization_id)
+    credential = live.filter(pk=image.credential_id).first()
     if credential is None or credential.sealed is None or credential.epoch is None:
         raise CredentialExpired()
     if credential.host != image.registry:

@@ -12,7 +12,7 @@ from typing import Any
 
 import structlog
 from django.conf import settings
-from django.db.models import F, Q
+from django.db.models import F
 from django.db.models.functions import Now
 
 from groups import failpoints, garbage
@@ -182,9 +182,8 @@ def _wake_next(image: Image) -> None:
     """Where the organization may have only so many pulls at once, another one has room now."""
     if image.organization.max_pulls is None:
         return
-    due = Q(not_before__isnull=True) | Q(not_before__lte=Now())
-    waits = Image.objects.filter(due, organization=image.organization_id, status=Image.Status.QUEUED)
-    following = waits.exclude(pk=image.pk).order_by("created_at").values_list("pk", flat=True).first()
+    due = Image.objects.due().filter(organization=image.organization_id).exclude(pk=image.pk)
+    following = due.order_by("created_at").values_list("pk", flat=True).first()
     if following is not None:
         wake_pull(following)
 

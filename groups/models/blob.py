@@ -5,6 +5,14 @@ from __future__ import annotations
 from django.db import models
 
 
+class BlobQuerySet(models.QuerySet["Blob"]):
+    """Blobs by whether a layer is kept in them."""
+
+    def used(self) -> BlobQuerySet:
+        """Those that count towards what an organization stores."""
+        return self.filter(unused_since__isnull=True)
+
+
 class Blob(models.Model):
     """One stored object: ciphertext, written once, under a name that is never given again.
 
@@ -30,6 +38,8 @@ class Blob(models.Model):
     wrapped_key = models.BinaryField(editable=False)
     stored_at = models.DateTimeField()
     unused_since = models.DateTimeField(null=True, blank=True, db_index=True)
+
+    objects = BlobQuerySet.as_manager()
 
     class Meta:
         ordering = ["-stored_at"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 
 from django.db import models
+from django.db.models.functions import Now
 
 from groups.rules.group_settings import MAX_GROUP_NAME_LENGTH
 
@@ -23,6 +24,20 @@ class NodeManifest(models.Model):
 
     def __str__(self) -> str:
         return self.digest
+
+
+class NodeTokenQuerySet(models.QuerySet["NodeToken"]):
+    """Tokens by whether anything can still be had for them."""
+
+    def outstanding(self) -> NodeTokenQuerySet:
+        """Those that were not ended."""
+        return self.filter(ended_at__isnull=True)
+
+    def usable(self) -> NodeTokenQuerySet:
+        """Those that can still be redeemed, or whose session is open."""
+        unredeemed = models.Q(redeemed_at__isnull=True, expires_at__gt=Now())
+        in_session = models.Q(session_expires_at__gt=Now())
+        return self.outstanding().filter(unredeemed | in_session)
 
 
 class NodeToken(models.Model):
@@ -50,6 +65,8 @@ class NodeToken(models.Model):
     manifest_sent_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
     ended_because = models.CharField(max_length=20, blank=True)
+
+    objects = NodeTokenQuerySet.as_manager()
 
     class Meta:
         ordering = ["-issued_at"]

@@ -26,6 +26,14 @@ validate_group_name = RegexValidator(
 )
 
 
+class ContainerGroupQuerySet(models.QuerySet["ContainerGroup"]):
+    """Container groups by what they want."""
+
+    def active(self) -> ContainerGroupQuerySet:
+        """Those that want instances."""
+        return self.filter(status__in=ContainerGroup.ACTIVE)
+
+
 class ContainerGroup(models.Model):
     """So many replicas of one image. The image is pulled once, when the group is made.
 
@@ -81,6 +89,8 @@ class ContainerGroup(models.Model):
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
     changed_at = models.DateTimeField(auto_now=True)
+
+    objects = ContainerGroupQuerySet.as_manager()
 
     class Meta:
         ordering = ["name"]

@@ -3,8 +3,49 @@
 from __future__ import annotations
 
 import uuid
+from datetime import timedelta
 
 from django.db import models
+from django.db.models import Case, Count, F, Max, OuterRef, Q, Subquery, When, Window
+from django.db.models.functions import Coalesce, Greatest, Now, RowNumber
+
+
+class ImageQuerySet(models.QuerySet["Image"]):
+    """Images by how far their pull is. Sweeper, metrics and the admin ask here, so that they agree."""
+
+    def pulling(self) -> ImageQuerySet:
+        """Those that a worker has."""
+        return self.filter(status=Image.Status.PULLING)
+
+    def unsettled(self) -> ImageQuerySet:
+        """Those whose pull is not over: they wait, or a worker has them."""
+        return self.filter(status__in=[Image.Status.QUEUED, Image.Status.PULLING])
+
+    def abandoned(self, since: timedelta = timedelta(0)) -> ImageQuerySet:
+        """Those whose worker let the lease run out at least so long ago."""
+        return self.pulling().filter(lease_expires_at__lt=Now() - since)
+
+    def due(self) -> ImageQuerySet:
+        """Queued ones whose time has come, of organizations that are not suspended."""
+        has_come = Q(not_before__isnull=True) | Q(not_before__lte=Now())
+        return self.filter(has_come, status=Image.Status.QUEUED, organization__suspended_at__isnull=True)
+
+    def startable(self, since: timedelta = timedelta(0)) -> ImageQuerySet:
+        """Due ones that may begin now, and might have at least so long ago; those that wait longest come first. Of an
+        organization that may have so many pulls at once they are the oldest for which there is room. `startable_at`
+        is since when: they came due, or the last pull settled and made room."""
+        unlimited = Q(organization__max_pulls__isnull=True)
+        others = Image.objects.filter(organization=OuterRef("organization")).order_by()
+        pulling = Subquery(others.pulling().values("organization").annotate(count=Count("pk")).values("count"))
+        room = F("organization__max_pulls") - Coalesce(pulling, 0)
+        place = Window(RowNumber(), partition_by="organization", order_by=["created_at", "pk"])
+        limited = Image.objects.due().filter(organization__max_pulls__isnull=False).annotate(place=place)
+        has_turn = limited.filter(place__lte=room).order_by().values("pk")
+        due_at = Coalesce("not_before", "created_at")
+        room_at = Subquery(others.values("organization").annotate(last=Max("settled_at")).values("last"))
+        startable_at = Case(When(unlimited, then=due_at), default=Greatest(due_at, Coalesce(room_at, due_at)))
+        rows = self.due().filter(unlimited | Q(pk__in=has_turn)).annotate(startable_at=startable_at)
+        return rows.filter(startable_at__lte=Now() - since).order_by("startable_at")
 
 
 class Image(models.Model):
@@ -54,6 +95,8 @@ class Image(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     started_at = models.DateTimeField(null=True, blank=True)
     settled_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ImageQuerySet.as_manager()
 
     class Meta:
         ordering = ["-created_at"]

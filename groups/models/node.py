@@ -3,12 +3,32 @@
 from __future__ import annotations
 
 import uuid
+from datetime import timedelta
 
 from django.conf import settings
 from django.core.validators import MaxValueValidator
 from django.db import models
+from django.db.models.functions import Now
 
 from groups.rules.group_settings import MAX_DELETION_COST, MAX_GPU_CLASS_LENGTH
+
+SILENT_AFTER = timedelta(seconds=90)
+
+
+class NodeQuerySet(models.QuerySet["Node"]):
+    """Nodes by whether they are there."""
+
+    def enrolled(self) -> NodeQuerySet:
+        """Those that were not removed."""
+        return self.exclude(status=Node.Status.REMOVED)
+
+    def present(self) -> NodeQuerySet:
+        """Enrolled ones that have called within the last 90 seconds."""
+        return self.enrolled().filter(last_seen_at__gte=Now() - SILENT_AFTER)
+
+    def silent(self) -> NodeQuerySet:
+        """Enrolled ones that were here, and have not called for so long that their work goes to others."""
+        return self.enrolled().filter(last_seen_at__lt=Now() - SILENT_AFTER)
 
 
 class Node(models.Model):
@@ -36,6 +56,8 @@ class Node(models.Model):
     gpu = models.CharField(max_length=MAX_GPU_CLASS_LENGTH, blank=True)
     recent_calls = models.JSONField(default=list, blank=True, editable=False)
     calls = models.PositiveBigIntegerField(default=0, editable=False)
+
+    objects = NodeQuerySet.as_manager()
 
     class Meta:
         ordering = ["name"]

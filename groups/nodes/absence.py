@@ -7,21 +7,19 @@ poll of it begins with, then the groups, then the instances.
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef
-from django.db.models.functions import Now
 
 from groups.delivery import tokens
 from groups.delivery.tokens import Ended
 from groups.instances import follow, take_from_node
 from groups.models import ContainerGroup, Instance, Node, NodeToken
+from groups.models.node import SILENT_AFTER
 from groups.nodes.reception import counts_silence
 from groups.states import Stale
 
-SILENT_AFTER = timedelta(seconds=90)
 State = Instance.State
 
 
@@ -29,7 +27,7 @@ def release_silent() -> int:
     """Take everything from nodes that have not polled for 90 s, though they could; return from how many."""
     if not counts_silence(SILENT_AFTER):
         return 0
-    silent = Node.objects.filter(last_seen_at__lt=Now() - SILENT_AFTER)
+    silent = Node.objects.silent()
     has_any = Exists(Instance.objects.filter(node=OuterRef("pk")))
     released = 0
     for node_id in silent.filter(has_any).values_list("pk", flat=True):
@@ -45,7 +43,7 @@ def remove(node_id: Any) -> bool:
     """Let the node in no more, end its tokens and sessions, and give its instances to others. Returns whether it
     was there until now. A removed node stays removed."""
     with transaction.atomic():
-        there = Node.objects.filter(pk=node_id).exclude(status=Node.Status.REMOVED)
+        there = Node.objects.enrolled().filter(pk=node_id)
         if not there.update(status=Node.Status.REMOVED):
             return False
         _take_back(node_id, Ended.NODE_REMOVED, "Its node was removed.")
@@ -57,7 +55,7 @@ def _take_back(node_id: Any, because: Ended, message: str) -> None:
     group_ids = list(Instance.objects.filter(node=node_id).order_by().values_list("group", flat=True).distinct())
     groups = ContainerGroup.objects.select_for_update(no_key=True).filter(pk__in=group_ids).order_by("pk")
     locked = [group.pk for group in groups]
-    tokens.end(NodeToken.objects.filter(node=node_id, ended_at__isnull=True), because)
+    tokens.end(NodeToken.objects.outstanding().filter(node=node_id), because)
     had = Instance.objects.filter(node=node_id)
     had.filter(state=State.STOPPING).delete()
     for instance in had.exclude(state=State.STOPPING):

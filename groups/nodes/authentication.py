@@ -84,8 +84,7 @@ def authenticate(authorization: str) -> Call:
 
 @Statement
 def _caller(node: UUID) -> QuerySet[Any]:
-    there = Node.objects.filter(pk=node).exclude(status=Node.Status.REMOVED)
-    return there.order_by().values_list(*_CALLER[1:])
+    return Node.objects.enrolled().filter(pk=node).order_by().values_list(*_CALLER[1:])
 
 
 def take(call: Call, **values: Any) -> None:
@@ -93,8 +92,7 @@ def take(call: Call, **values: Any) -> None:
     or the node was removed or got another key since."""
     node = call.node
     for _ in range(_TRIES):
-        same = Node.objects.filter(pk=node.pk, calls=node.calls, public_key=node.public_key)
-        same = same.exclude(status=Node.Status.REMOVED)
+        same = Node.objects.enrolled().filter(pk=node.pk, calls=node.calls, public_key=node.public_key)
         if same.update(recent_calls=_remembered_with(call), calls=F("calls") + 1, **values):
             return
         if not Node.objects.filter(pk=node.pk, public_key=node.public_key).exists():

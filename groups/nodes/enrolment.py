@@ -49,7 +49,7 @@ def create_replacement(node: Node, created_by_id: Any = None) -> str:
     """Return a new code with which this node comes with another key, such as after it lost its disk. Earlier such
     codes are no longer good. Raises CodeRefused for a removed node."""
     with transaction.atomic():
-        if not Node.objects.exclude(status=Node.Status.REMOVED).select_for_update(no_key=True).filter(pk=node.pk):
+        if not Node.objects.enrolled().select_for_update(no_key=True).filter(pk=node.pk):
             raise CodeRefused
         Enrolment.objects.filter(node=node, used_at__isnull=True).update(expires_at=Now())
         code, _ = make_enrolment(node.name, created_by_id, node=node)

@@ -68,7 +68,7 @@ def hand_over(node: Node, listed: Collection[UUID]) -> list[Start]:
         return []
     images = {instance.group.image_id for instance in waiting}
     manifests = {made.image_id: made for made in NodeManifest.objects.filter(node=node, image__in=images)}
-    under_way = set(tokens.usable(waiting).values_list("instance_id", flat=True))
+    under_way = set(NodeToken.objects.usable().filter(instance__in=waiting).values_list("instance_id", flat=True))
     starts = []
     for instance in waiting:
         if instance.state == State.DOWNLOADING and instance.pk in listed and instance.pk in under_way:

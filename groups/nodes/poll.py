@@ -52,6 +52,6 @@ def _heartbeat(node: Node, capacity: Capacity, call: Call | None) -> None:
     values = {"last_seen_at": Now(), "cpu": capacity.cpu, "memory_mb": capacity.memory_mb, "gpu": capacity.gpu}
     if call is not None:
         take(call, **values)
-    elif not Node.objects.filter(pk=node.pk).exclude(status=Node.Status.REMOVED).update(**values):
+    elif not Node.objects.enrolled().filter(pk=node.pk).update(**values):
         raise NotAuthenticated
     node.cpu, node.memory_mb, node.gpu = capacity.cpu, capacity.memory_mb, capacity.gpu

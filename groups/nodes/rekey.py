@@ -17,11 +17,11 @@ def replace_key(node: Node, public_key_pem: str) -> bool:
     """Have the node's calls be signed by, and layer keys wrapped to, that key from now on. `public_key_pem` is in its
     normal spelling. Returns whether the node still has the key that it had in hand, and was not removed."""
     with transaction.atomic():
-        there = Node.objects.filter(pk=node.pk, public_key=node.public_key).exclude(status=Node.Status.REMOVED)
+        there = Node.objects.enrolled().filter(pk=node.pk, public_key=node.public_key)
         if not there.update(public_key=public_key_pem):
             return False
         node.public_key = public_key_pem
-        tokens.end(NodeToken.objects.filter(node=node, ended_at__isnull=True), Ended.KEY_REPLACED)
+        tokens.end(NodeToken.objects.outstanding().filter(node=node), Ended.KEY_REPLACED)
         NodeManifest.objects.filter(node=node).delete()
         still_to_come = [Instance.State.ALLOCATING, Instance.State.DOWNLOADING]
         for instance in node.instances.filter(state__in=still_to_come).values_list("pk", flat=True):

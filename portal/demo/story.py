@@ -82,7 +82,7 @@ class Story:
             "pull_seconds": round(stopped - began, 2),
             "delivery_seconds": round(done - stopped, 2),
             "running": runs,
-            "credential_destroyed": bool(image.credential and not image.credential.is_live),
+            "credential_destroyed": bool(image.credential and not image.credential.is_held),
         }
         return group
 

@@ -6,7 +6,23 @@ import uuid
 
 from django.conf import settings
 from django.db import models
+from django.db.models.functions import Now
 from django.utils import timezone
+
+
+class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
+    """API keys by whether they work."""
+
+    def live(self) -> ApiKeyQuerySet:
+        """Those that were not revoked and have not expired."""
+        return self.filter(_LIVE)
+
+    def ended(self) -> ApiKeyQuerySet:
+        """All others."""
+        return self.exclude(_LIVE)
+
+
+_LIVE = models.Q(revoked_at__isnull=True) & (models.Q(expires_at__isnull=True) | models.Q(expires_at__gt=Now()))
 
 
 class ApiKey(models.Model):
@@ -31,6 +47,8 @@ class ApiKey(models.Model):
     expires_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ApiKeyQuerySet.as_manager()
 
     class Meta:
         ordering = ["-created_at"]

@@ -8,8 +8,6 @@ from typing import Any
 
 import django_rq
 from django.conf import settings
-from django.db.models import Q
-from django.db.models.functions import Now
 from redis.exceptions import RedisError
 from rq import Worker
 from rq.exceptions import NoSuchJobError
@@ -59,17 +57,17 @@ class Queues:
 
 @dataclass(frozen=True)
 class Pulls:
-    """What the database tells of pulls: those a worker has, the one that is due for longest, and the sweeper."""
+    """What the database tells of pulls: those a worker has, the one that may begin for longest, and the sweeper."""
 
     going_on: list[Image]
     waiting: int
-    oldest: Image | None
+    oldest: Any
     sweeper: SweepPass | None
 
     @property
     def oldest_due(self) -> datetime | None:
-        """Since when the one that waits longest is due."""
-        return (self.oldest.not_before or self.oldest.created_at) if self.oldest else None
+        """Since when the one that waits longest may begin."""
+        return self.oldest.startable_at if self.oldest else None
 
     @property
     def swept(self) -> list[tuple[str, int]]:
@@ -95,12 +93,12 @@ def read_queues() -> Queues:
 def read_pulls() -> Pulls:
     """Ask the database, in four queries."""
     queued = Image.objects.filter(status=Image.Status.QUEUED)
-    due = queued.filter(Q(not_before__isnull=True) | Q(not_before__lte=Now()))
-    rows = Image.objects.filter(status=Image.Status.PULLING).select_related("organization").defer("config")
+    startable = Image.objects.startable().select_related("organization").defer("config")
+    rows = Image.objects.pulling().select_related("organization").defer("config")
     return Pulls(
         going_on=list(rows.order_by("started_at")[:MOST]),
         waiting=queued.count(),
-        oldest=due.select_related("organization").defer("config").order_by("created_at").first(),
+        oldest=startable.first(),
         sweeper=SweepPass.objects.order_by("-ended_at").first(),
     )
 

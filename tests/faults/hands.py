@@ -101,7 +101,7 @@ class Hands(Calls):
                 "failure": failure.code if failure else None,
                 "received": sum(layer.received for layer in layers),
                 "committed": sum(layer.committed_at is not None for layer in layers),
-                "live_credential": bool(row.credential and row.credential.is_live),
+                "live_credential": bool(row.credential and row.credential.is_held),
             }
         return found
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from groups.forms import DeleteForm, GroupForm, RetryForm, live_credentials
+from groups.forms import DeleteForm, GroupForm, RetryForm
 from registries.actions import destroy
 from registries.models import Credential
 from registries.oci.reference import Reference
@@ -161,7 +161,7 @@ def test_credentials_of_this_organization_are_offered_while_they_live(fill: Any,
     destroy(gone.pk, because="removed")
     Credential.objects.filter(pk=late.pk).update(deadline=timezone.now() - timedelta(seconds=1))
 
-    assert list(live_credentials(project.organization_id)) == [mine]
+    assert list(Credential.objects.live().filter(organization=project.organization_id)) == [mine]
     assert fill(credential=str(mine.pk)).is_valid()
     texts = {str(fill(credential=str(each.pk)).errors["credential"][0]) for each in (others, gone, late)}
     unknown = fill(credential="11111111-2222-4333-8444-555555555555").errors["credential"][0]
@@ -197,7 +197,7 @@ def retry(project: Any) -> Any:
     """Return the retry form for a self-hosted registry."""
 
     def filled(**values: str) -> RetryForm:
-        live = live_credentials(project.organization_id)
+        live = Credential.objects.live().filter(organization=project.organization_id)
         return RetryForm(values, provider=PROVIDERS["self_hosted"], registry=HOST, live=live)
 
     return filled

@@ -72,7 +72,11 @@ def _is_valid(kind: Any, value: object) -> bool:
 
 def _is_clean(column: str, value: object) -> bool:
     try:
-        ContainerGroup._meta.get_field(column).run_validators(value)
+        ContainerGroup(**{column: value}).clean_fields(exclude=_all_but(column))
     except ValidationError:
         return False
     return True
+
+
+def _all_but(column: str) -> set[str]:
+    return {field.name for field in ContainerGroup._meta.fields} - {column}

@@ -66,7 +66,7 @@ def test_each_thing_is_told_and_leads_where_it_can_be_done(operator: Client, acm
     for kind in ("quay", "ghcr"):
         FailedAttempt.objects.create(organization=acme, kind=kind, code="store_failed", step="layers", final=False)
     SweepPass.objects.create(ended_at=long_ago, seconds=0.1)
-    Organization.objects.filter(pk=acme.pk).update(suspended_at=long_ago)
+    Organization.objects.create(slug="halted", name="Halted", suspended_at=long_ago)
 
     found = codes(operator)
 
