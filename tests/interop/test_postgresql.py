@@ -24,9 +24,17 @@ TESTS = [
 
 
 def test_nodes_and_tokens_on_postgresql() -> None:
+    _pass_on_postgresql(*TESTS)
+
+
+def test_an_upgrade_on_postgresql() -> None:
+    _pass_on_postgresql("tests/test_upgrade.py")
+
+
+def _pass_on_postgresql(*tests: str) -> None:
     with Postgres() as postgres:
         done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", *TESTS],
+            [sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", *tests],
             cwd=CHECKOUT,
             env=os.environ | {"TEST_DATABASE_URL": postgres.url},
             capture_output=True,

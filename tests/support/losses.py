@@ -1,0 +1,114 @@
+"""What an upgrade lost: where the database afterwards doesn't have what the dump of the one before says.
+
+A change of the models that takes a column elsewhere adds one entry to the tables here.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections import Counter
+from collections.abc import Callable
+
+from django.apps import apps
+from django.core.serializers.json import DjangoJSONEncoder
+from django.core.serializers.python import Serializer
+from django.db.models import Model
+
+from portal.models import Activity
+from tests.support.previous_state import Json, PreviousState, Row
+
+
+def _activity(row: Row) -> Activity:
+    return Activity.objects.select_related("text").get(pk=row.pk)
+
+
+def _actor(row: Row) -> int | None:
+    activity = _activity(row)
+    return int(activity.actor_key) if activity.actor_key else None
+
+
+MOVED: dict[str, Callable[[Row], object]] = {
+    "portal.activity.actor": _actor,
+    "portal.activity.actor_name": lambda row: _activity(row).text.actor_name,
+    "portal.activity.verb": lambda row: _activity(row).action,
+    "portal.activity.target": lambda row: _activity(row).text.target_name,
+    "portal.activity.address": lambda row: _activity(row).text.link,
+    "portal.activity.detail": lambda row: _activity(row).text.detail,
+}
+"""Where a column went: `"app.model.column"`, as it was called, to what reads its value in its new place, given the row
+as it was. For example `"portal.organization.max_pulls": lambda row: Quota.objects.get(organization=row.pk).max_pulls`.
+"""
+DROPPED: dict[str, str] = {}
+"""Columns whose values are gone on purpose: `"app.model.column"` to the reason."""
+COUNTED: dict[str, Callable[[], int]] = {}
+"""How many rows there are now of what was a model once: its label to what counts them in their new place."""
+GROWING = {"contenttypes.contenttype", "auth.permission"}
+"""Models of which Django adds rows for models that are new."""
+
+
+def lost_rows(before: PreviousState) -> list[str]:
+    """Models that have another number of rows."""
+    losses = []
+    for label, count in Counter(row.model for row in before.rows).items():
+        model = _model(label)
+        if counted := COUNTED.get(label):
+            now = counted()
+        elif model is None:
+            losses.append(f"{label} is gone: say in COUNTED where its {count} rows are")
+            continue
+        else:
+            now = model._base_manager.count()
+        if now != count and not (label in GROWING and now > count):
+            losses.append(f"{label} had {count} rows and has {now}")
+    return losses
+
+
+def lost_values(before: PreviousState) -> list[str]:
+    """Columns that don't have the value that the dump has."""
+    losses = []
+    for row in before.rows:
+        now = _current_values(row)
+        if now is None and any(f"{row.model}.{name}" not in MOVED.keys() | DROPPED.keys() for name in row.fields):
+            losses.append(f"{row.model} {row.pk} is gone: say in MOVED where each of its columns went")
+            continue
+        for name, value in row.fields.items():
+            column = f"{row.model}.{name}"
+            if column in DROPPED:
+                continue
+            if column in MOVED:
+                found = _as_dumped(MOVED[column](row))
+            elif now is None or name not in now:
+                losses.append(f"{column} of {row.pk} is gone: say in MOVED where it went")
+                continue
+            else:
+                found = now[name]
+            if found != value:
+                losses.append(f"{column} of {row.pk} was {value!r} and is {found!r}")
+    return losses
+
+
+def _current_values(row: Row) -> dict[str, Json] | None:
+    """What today's model has in this row, by column; None where there is no such model or row."""
+    model = _model(row.model)
+    instance = model._base_manager.filter(pk=row.pk).first() if model else None
+    if instance is None:
+        return None
+    [dumped] = Serializer().serialize([instance])
+    return {name: _as_dumped(value) for name, value in dumped["fields"].items()}
+
+
+def _as_dumped(value: object) -> Json:
+    """A value as it stands in a dump: times in ISO 8601, bytes in base64."""
+    if isinstance(value, bytes | memoryview):
+        value = base64.b64encode(value).decode()
+    dumped: Json = json.loads(json.dumps(value, cls=DjangoJSONEncoder))
+    return dumped
+
+
+def _model(label: str) -> type[Model] | None:
+    """Today's model of this label, where there still is one."""
+    try:
+        return apps.get_model(label)
+    except LookupError:
+        return None
