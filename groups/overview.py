@@ -12,12 +12,10 @@ from django.db.models import Count, OuterRef, Subquery, Sum
 
 from groups import quotas
 from groups.models import ContainerGroup, Failure, Instance
+from groups.queries.bars import segments
 from registries.failures import describe
 from registries.models import Credential
 
-BAR_WIDTH = 1000.0
-BAR_GAP = 4.0
-LEAST_WIDTH = 24.0
 MOST_WANTING = 6
 Status = ContainerGroup.Status
 
@@ -89,11 +87,5 @@ def look_over(organization: Any) -> Overview:
 def _shares(counted: dict[str, int]) -> list[Share]:
     """Parts in proportion, none too thin to be seen."""
     present = [(value, counted[value]) for value in Status.values if counted.get(value)]
-    total = sum(count for _, count in present)
-    wide = BAR_WIDTH - LEAST_WIDTH * len(present)
-    shares, x = [], 0.0
-    for value, count in present:
-        width = LEAST_WIDTH + wide * count / total
-        shares.append(Share(value, count, round(x, 2), round(width - BAR_GAP, 2)))
-        x += width
-    return shares
+    parts = segments([count for _, count in present], gap=4.0, min_length=20.0)
+    return [Share(value, count, part.start, part.length) for (value, count), part in zip(present, parts, strict=True)]

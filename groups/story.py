@@ -19,6 +19,7 @@ from groups.deliveries import Unusual
 from groups.ingest.settle import MOST_ATTEMPTS
 from groups.models import ContainerGroup, Failure, Image, Instance, PullStep
 from groups.nodes.scheduler import nodes_with_room
+from groups.queries.bars import Segment, segments
 from groups.quotas import has_room_for_pull
 from groups.rules.group_settings import MAX_REPLICAS
 from groups.trail import StepLine, in_the_failures_words, seconds_between, step_line, step_lines
@@ -28,8 +29,6 @@ from registries.foundation.units import format_part, format_size
 Status = ContainerGroup.Status
 NEWEST = 20
 """How many failures a page shows."""
-CARGO_WIDTH = 1000.0
-CARGO_GAP = 6.0
 
 _NOW_DOING = {
     "resolve": "Looking for {registry}",
@@ -140,7 +139,7 @@ def tell(group: ContainerGroup) -> Story:
         steps=steps,
         earlier=[step_line(row, now) for row in rows if row.attempt < image.attempt and row.outcome == "failed"],
         layers=layers,
-        cargo=_cargo(layers, progress.total),
+        cargo=_cargo(layers),
         progress=progress,
         instances=instances,
         deliveries=deliveries.newest(group),
@@ -172,24 +171,16 @@ def _progress(image: Image, layers: list[Any], rows: list[PullStep], now: dateti
     return progress
 
 
-def _cargo(layers: list[Any], total: int) -> list[Crate]:
+def _cargo(layers: list[Any]) -> list[Crate]:
     """Layers side by side as wide as they are large; tiny ones keep a width that can be seen."""
-    if not layers or not total:
-        return []
-    gap = min(CARGO_GAP, CARGO_WIDTH / len(layers) / 3)
-    room = CARGO_WIDTH - gap * (len(layers) - 1)
-    least = min(10.0, room / len(layers) / 2)
-    spare = room - least * len(layers)
-    crates, x = [], 0.0
-    for layer in layers:
-        width = least + spare * layer.size / total
-        share = min(1.0, layer.received / layer.size) if layer.size else float(layer.committed_at is not None)
-        title = f"Layer {layer.position + 1}: {layer.created_by or layer.digest}"
-        crates.append(
-            Crate(round(x, 2), round(width, 2), round(width * share, 2), layer.committed_at is not None, title)
-        )
-        x += width + gap
-    return crates
+    parts = segments([layer.size for layer in layers], gap=6.0, min_length=10.0)
+    return [_crate(layer, part) for layer, part in zip(layers, parts, strict=False)]
+
+
+def _crate(layer: Any, part: Segment) -> Crate:
+    share = min(1.0, layer.received / layer.size) if layer.size else float(layer.committed_at is not None)
+    title = f"Layer {layer.position + 1}: {layer.created_by or layer.digest}"
+    return Crate(part.start, part.length, round(part.length * share, 2), layer.committed_at is not None, title)
 
 
 def _sentence(story: Story) -> str:

@@ -11,14 +11,11 @@ from typing import Any
 
 import groups.failures  # noqa: F401 (its words are described here)
 from groups.models import ImageCheck
+from groups.queries.bars import BAR_LENGTH, segments
 from groups.trail import StepLine
 from registries.foundation.units import format_sizes_apart
 from registries.providers import PROVIDERS, Provider
 from registries.providers.recognise import recognise
-
-BAR_WIDTH = 1000.0
-_GAP = 3.0
-_LEAST = 4.0
 
 
 @dataclass(frozen=True)
@@ -42,7 +39,7 @@ class Bar:
     @property
     def over(self) -> float:
         """How wide the part beyond the cap is."""
-        return BAR_WIDTH - (BAR_WIDTH if self.cap is None else self.cap)
+        return BAR_LENGTH - (BAR_LENGTH if self.cap is None else self.cap)
 
 
 @dataclass(frozen=True)
@@ -125,13 +122,10 @@ def _bar(row: ImageCheck) -> Bar | None:
     whole = max(row.size, row.limit)
     sizes = [(int(layer["size"]), str(layer["created_by"]) or "A layer") for layer in row.layers]
     rest = row.size - sum(size for size, _ in sizes)
-    parts: list[Part] = []
-    x = 0.0
-    for size, title in [*sizes, *([(rest, "Everything else")] if rest > 0 else [])]:
-        width = BAR_WIDTH * size / whole
-        if width > _LEAST or not parts:
-            parts.append(Part(round(x, 2), round(max(width - _GAP, _LEAST), 2), title))
-        x += width
+    if rest > 0:
+        sizes.append((rest, "Everything else"))
+    drawn = segments([size for size, _ in sizes], whole=whole, gap=3.0, min_length=4.0)
+    parts = [Part(part.start, part.length, title) for (_, title), part in zip(sizes, drawn, strict=False)]
     size_text, limit_text = format_sizes_apart(row.size, row.limit)
-    cap = round(BAR_WIDTH * row.limit / whole, 2) if row.size > row.limit else None
+    cap = round(BAR_LENGTH * row.limit / whole, 2) if row.size > row.limit else None
     return Bar(parts, cap, size_text, limit_text)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from groups.outages import Series, Span, name_of, peak, total
+from groups.queries.bars import segments
 
 WIDTH, HEIGHT = 960.0, 160.0
 GAP = 0.2
@@ -95,18 +96,12 @@ def _pieces(rows: list[Row], heads: list[str], most: int) -> list[Piece]:
     room = WIDTH / len(heads)
     pieces = []
     for place, head in enumerate(heads):
-        top = HEIGHT
-        for row in rows:
-            count = row.counts[place]
-            if not count:
-                continue
-            height = HEIGHT * count / most
-            top -= height
-            x = room * (place + GAP / 2)
-            pieces.append(
-                Piece(round(x, 2), round(top, 2), round(room * (1 - GAP), 2), round(height, 2), row.colour,
-                      f"{head}: {row.name} {count}")
-            )  # fmt: skip
+        x, width = round(room * (place + GAP / 2), 2), round(room * (1 - GAP), 2)
+        counted = [row for row in rows if row.counts[place]]
+        parts = segments([row.counts[place] for row in counted], length=HEIGHT, whole=most)
+        for row, part in zip(counted, parts, strict=True):
+            top = round(HEIGHT - part.end, 2)
+            pieces.append(Piece(x, top, width, part.length, row.colour, f"{head}: {row.name} {row.counts[place]}"))
     return pieces
 
 

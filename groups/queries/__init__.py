@@ -1,0 +1,1 @@
+"""What pages, API and metrics show, read from the database. Nothing here writes."""
