@@ -37,7 +37,12 @@ def woken(monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def sweep() -> set[Any]:
         found: list[Any] = []
-        monkeypatch.setattr("groups.sweep.wake_again", lambda queue, wake, due: found.extend(due) or len(found))
+
+        def note(queue: str, wake: Any, due: list[Any]) -> int:
+            found.extend(due)
+            return len(due)
+
+        monkeypatch.setattr("groups.sweep.wake_again", note)
         wake_pulls()
         return set(found)
 
@@ -57,7 +62,11 @@ def pull(project: Any, name: str, *, since: timedelta = LONG_AGO, **columns: Any
 
 
 def pulling(project: Any, name: str, *, expires_in: timedelta) -> Image:
-    lease = {"lease": uuid.uuid4(), "lease_expires_at": timezone.now() + expires_in, "status": "pulling"}
+    lease: dict[str, Any] = {
+        "lease": uuid.uuid4(),
+        "lease_expires_at": timezone.now() + expires_in,
+        "status": "pulling",
+    }
     return pull(project, name, **lease)
 
 
