@@ -33,7 +33,7 @@ from registries.providers import PROVIDERS
 from registries.providers.recognise import recognise
 
 STALE = "Somebody else was first: the group has changed meanwhile. This is how it stands now."
-MOST_LOOKS = 20
+MAX_LOOKS = 20
 _ABOUT_CREDENTIALS = {failure.code for failure in ABOUT_CREDENTIALS}
 
 
@@ -133,7 +133,7 @@ def _failure(request: Any, group: ContainerGroup, row: Failure, form: RetryForm)
         "can_retry": group.status == ContainerGroup.Status.FAILED,
         "requests": requests,
         "shared": any(each.shares for each in requests),
-        "looks": row.looks.select_related("person")[:MOST_LOOKS],
+        "looks": row.looks.select_related("person")[:MAX_LOOKS],
     }
     return render(request, "groups/failure.html", context, status=heard(form))
 

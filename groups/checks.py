@@ -21,8 +21,8 @@ from registries.oci.reference import Reference
 QUEUED_SECONDS = 300
 """How long a check waits for a worker."""
 KEPT_SECONDS = 3600
-MOST_AT_ONCE = 5
-MOST_AN_HOUR = 60
+MAX_AT_ONCE = 5
+MAX_AN_HOUR = 60
 
 _GOING_ON = (ImageCheck.Status.QUEUED, ImageCheck.Status.RUNNING)
 
@@ -50,11 +50,11 @@ def start_check(
     now = timezone.now()
     with transaction.atomic():
         quotas.hold(organization_id)
-        if rows.filter(status__in=_GOING_ON, expires_at__gt=now).count() >= MOST_AT_ONCE:
-            raise TooManyChecks(f"{MOST_AT_ONCE} checks are going on here already. Wait until one of them has ended.")
-        if rows.filter(created_at__gt=now - timedelta(seconds=KEPT_SECONDS)).count() >= MOST_AN_HOUR:
+        if rows.filter(status__in=_GOING_ON, expires_at__gt=now).count() >= MAX_AT_ONCE:
+            raise TooManyChecks(f"{MAX_AT_ONCE} checks are going on here already. Wait until one of them has ended.")
+        if rows.filter(created_at__gt=now - timedelta(seconds=KEPT_SECONDS)).count() >= MAX_AN_HOUR:
             raise TooManyChecks(
-                f"{MOST_AN_HOUR} images were checked here within an hour, and more can't be. Pulling still works; "
+                f"{MAX_AN_HOUR} images were checked here within an hour, and more can't be. Pulling still works; "
                 "check again later."
             )
         row = ImageCheck.objects.create(

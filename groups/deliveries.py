@@ -24,7 +24,7 @@ from groups.models import ContainerGroup, LayerDelivery, NodeToken, Redemption
 PAGE_SIZE = 50
 NEWEST = 20
 """How many deliveries a group's own page shows."""
-MOST_REFUSALS = 5
+MAX_REFUSALS = 5
 """How many refusals of one token are spelled out."""
 UNUSUAL_WITHIN = timedelta(hours=24)
 UNUSUAL = (Reason.OTHER_NODE, Reason.REPLAYED, Reason.LAYER_AGAIN, Reason.NOT_LISTED)
@@ -148,9 +148,9 @@ def _sum(rows: QuerySet[Any], what: Any) -> Coalesce:
 
 def _with_refusals(rows: Any) -> list[Any]:
     tokens = list(rows)
-    refused = refusals(tokens, most=PAGE_SIZE * MOST_REFUSALS)
+    refused = refusals(tokens, most=PAGE_SIZE * MAX_REFUSALS)
     for token in tokens:
-        token.refusals = refused.get(token.pk, [])[:MOST_REFUSALS]
+        token.refusals = refused.get(token.pk, [])[:MAX_REFUSALS]
         for each in token.refusals:
             each.words = REFUSALS.get(each.reason, "refused")
         token.unsaid = token.refused - len(token.refusals)

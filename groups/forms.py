@@ -29,7 +29,7 @@ from groups.typed_credential import NEW
 from registries.forms import ProviderValuesForm
 from registries.hosts import check_host
 from registries.models import Credential
-from registries.oci.reference import LONGEST_REFERENCE, Reference, ReferenceInvalid, parse
+from registries.oci.reference import MAX_REFERENCE_LENGTH, Reference, ReferenceInvalid, parse
 from registries.paste import read_image
 
 
@@ -45,7 +45,9 @@ class ReferenceField(forms.CharField):
     def __init__(self, **options: Any) -> None:
         attrs = {"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false", "class": "input-mono"}
         attrs["placeholder"] = "registry.example.com/team/app:1.0"
-        super().__init__(strip=False, max_length=LONGEST_REFERENCE * 2, widget=forms.TextInput(attrs=attrs), **options)
+        super().__init__(
+            strip=False, max_length=MAX_REFERENCE_LENGTH * 2, widget=forms.TextInput(attrs=attrs), **options
+        )
         self.error_messages["required"] = "Enter an image, such as registry.example.com/team/app:1.0."
         self.error_messages["null_characters_not_allowed"] = "There is an invisible character in it; type it again."
 

@@ -16,7 +16,7 @@ from groups.queries.bars import segments
 from registries.failures import describe
 from registries.models import Credential
 
-MOST_WANTING = 6
+MAX_WANTING = 6
 Status = ContainerGroup.Status
 
 
@@ -59,7 +59,7 @@ def look_over(organization: Any) -> Overview:
             failure_code=Subquery(newest.values("code")[:1]),
             failure_params=Subquery(newest.values("params")[:1]),
         )
-        .order_by("-changed_at")[:MOST_WANTING]
+        .order_by("-changed_at")[:MAX_WANTING]
     )
     for group in failed:
         group.words = describe(group.failure_code, group.failure_params or {}) if group.failure_code else None
@@ -67,7 +67,7 @@ def look_over(organization: Any) -> Overview:
         rows.filter(status=Status.STOPPED, replicas__gt=0)
         .select_related("project", "image")
         .defer("environment", "command", "image__config")
-        .order_by("-changed_at")[:MOST_WANTING]
+        .order_by("-changed_at")[:MAX_WANTING]
     )
     active = rows.active().aggregate(n=Sum("replicas"))["n"]
     up = Instance.objects.filter(group__organization=organization, state=Instance.State.RUNNING).count()

@@ -16,7 +16,7 @@ from django.utils import timezone
 import groups.failures  # noqa: F401 (its words are described here)
 from groups import deliveries
 from groups.deliveries import Unusual
-from groups.ingest.settle import MOST_ATTEMPTS
+from groups.ingest.settle import MAX_ATTEMPTS
 from groups.models import ContainerGroup, Failure, Image, Instance, PullStep
 from groups.nodes.scheduler import nodes_with_room
 from groups.queries.bars import Segment, segments
@@ -87,7 +87,7 @@ class Story:
     deliveries: list[Any]
     unusual: list[Unusual]
     failures: list[Failure]
-    most_attempts: int = MOST_ATTEMPTS
+    most_attempts: int = MAX_ATTEMPTS
     now: datetime = field(default_factory=timezone.now)
 
     @property
@@ -145,7 +145,7 @@ def tell(group: ContainerGroup) -> Story:
         deliveries=deliveries.newest(group),
         unusual=deliveries.unusual(group),
         failures=list(group.failures.order_by("-created_at")[:NEWEST]),
-        most_attempts=MOST_ATTEMPTS + image.handed_over,
+        most_attempts=MAX_ATTEMPTS + image.handed_over,
         now=now,
     )
     story.sentence = _sentence(story)

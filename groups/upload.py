@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Protocol
 
 CHUNK = 1024 * 1024
-MOST_AT_ONCE = 16 * CHUNK
+MAX_AT_ONCE = 16 * CHUNK
 
 
 class Reader(Protocol):
@@ -52,8 +52,8 @@ class Upload:
     def read(self, size: int | None = -1) -> bytes:
         """Return at most `size` bytes, fewer only at the end. The rest at once is on offer only where it is short."""
         everything = size is None or size < 0
-        most = MOST_AT_ONCE + 1 if everything or size is None else size
-        if everything and self.size is not None and self.size - self._sent > MOST_AT_ONCE:
+        most = MAX_AT_ONCE + 1 if everything or size is None else size
+        if everything and self.size is not None and self.size - self._sent > MAX_AT_ONCE:
             raise ValueError("a blob is read in pieces")
         gathered = bytearray()
         while len(gathered) < most and (self._rest or self._more()):

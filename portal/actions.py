@@ -13,7 +13,7 @@ from portal.models import Invitation, Membership, Organization, Project, Role, U
 from registries.secrets import one_time
 
 INVITATION_DAYS = 7
-MOST_INVITATIONS_A_DAY = 50
+MAX_INVITATIONS_A_DAY = 50
 TOKEN_PREFIX = "dri_"  # noqa: S105 (makes a leaked one recognisable)
 
 
@@ -56,8 +56,8 @@ def invite(*, organization: Organization, email: str, role: str, invited_by: Use
         if Membership.objects.filter(organization=organization, user__email=email).exists():
             raise TeamRefused(f"{email} is a member already.")
         rows = Invitation.objects.filter(organization=organization)
-        if rows.filter(created_at__gt=now - timedelta(days=1)).count() >= MOST_INVITATIONS_A_DAY:
-            raise TeamRefused(f"{MOST_INVITATIONS_A_DAY} invitations were sent within a day. Try again tomorrow.")
+        if rows.filter(created_at__gt=now - timedelta(days=1)).count() >= MAX_INVITATIONS_A_DAY:
+            raise TeamRefused(f"{MAX_INVITATIONS_A_DAY} invitations were sent within a day. Try again tomorrow.")
         rows.open().filter(email=email).update(withdrawn_at=now)
         row = Invitation.objects.create(
             organization=organization,

@@ -19,7 +19,7 @@ from registries.secrets import one_time
 
 KEY_PREFIX = "drayage_"
 SHOWN = len(KEY_PREFIX) + 6
-MOST_LIVE_KEYS = 100
+MAX_LIVE_KEYS = 100
 USE_NOTED_EVERY = timedelta(minutes=1)
 
 
@@ -45,8 +45,8 @@ def create_key(
     key, digest = one_time.new(KEY_PREFIX)
     with transaction.atomic():
         quotas.lock(organization_id)
-        if ApiKey.objects.live().filter(organization_id=organization_id).count() >= MOST_LIVE_KEYS:
-            raise KeyRefused(f"An organization has at most {MOST_LIVE_KEYS} keys that work. Revoke one first.")
+        if ApiKey.objects.live().filter(organization_id=organization_id).count() >= MAX_LIVE_KEYS:
+            raise KeyRefused(f"An organization has at most {MAX_LIVE_KEYS} keys that work. Revoke one first.")
         row = ApiKey.objects.create(
             organization_id=organization_id,
             name=name,

@@ -22,8 +22,8 @@ from portal.models import Organization, SupportMessage, SupportReader, SupportRe
 
 State = SupportRequest.State
 Side = SupportMessage.Side
-MOST_MESSAGES = 200
-MOST_ASKED_A_DAY = 50
+MAX_MESSAGES = 200
+MAX_ASKED_A_DAY = 50
 SAME_WITHIN = timedelta(minutes=10)
 """The same question once more in that time is a second click."""
 
@@ -39,13 +39,13 @@ class AskedAlready(Exception):
 class TooManyAsked(Exception):
     """The organization asked too much for now; `text` says what to do."""
 
-    text = f"{MOST_ASKED_A_DAY} questions a day go to support. Write in one that is there, or ask tomorrow."
+    text = f"{MAX_ASKED_A_DAY} questions a day go to support. Write in one that is there, or ask tomorrow."
 
 
 class ConversationFull(Exception):
     """There is no room for another message; `text` says what to do."""
 
-    text = f"This conversation has {MOST_MESSAGES} messages, which is as long as one gets. Ask anew, and name this one."
+    text = f"This conversation has {MAX_MESSAGES} messages, which is as long as one gets. Ask anew, and name this one."
 
 
 def ask(
@@ -68,7 +68,7 @@ def ask(
         there = same.annotate(said=last_words()).filter(said=message or None).first()
         if there is not None:
             raise AskedAlready(there)
-        if asks.filter(created_at__gt=Now() - timedelta(days=1)).count() >= MOST_ASKED_A_DAY:
+        if asks.filter(created_at__gt=Now() - timedelta(days=1)).count() >= MAX_ASKED_A_DAY:
             raise TooManyAsked
         asked = SupportRequest.objects.create(
             organization=organization,
@@ -92,7 +92,7 @@ def reply(asked: SupportRequest, *, user: User, text: str) -> bool:
         rows.select_for_update().get()
         if was_said_last(asked, side=Side.MEMBER, author=user, text=text):
             return False
-        if asked.messages.count() >= MOST_MESSAGES:
+        if asked.messages.count() >= MAX_MESSAGES:
             raise ConversationFull
         SupportMessage.objects.create(request=asked, side=Side.MEMBER, author=user, text=text)
         SupportReader.objects.get_or_create(request=asked, person=user)

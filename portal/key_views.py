@@ -18,7 +18,7 @@ from portal.api_keys import KeyRefused, create_key, listed_keys, revoke, rotate
 from portal.forms import KeyForm
 from portal.models import ApiKey
 
-MOST_ENDED_SHOWN = 100
+MAX_ENDED_SHOWN = 100
 
 
 @require_GET
@@ -79,7 +79,7 @@ def end(request: Any, org: str, key: uuid.UUID) -> HttpResponse:
 def _page(request: Any, form: KeyForm, **shown: Any) -> HttpResponse:
     context = {
         "form": form,
-        "keys": listed_keys(request.organization.pk, most_ended=MOST_ENDED_SHOWN),
+        "keys": listed_keys(request.organization.pk, most_ended=MAX_ENDED_SHOWN),
         "address": f"{settings.PORTAL_PUBLIC_URL}/api/public",
         **shown,
     }

@@ -21,7 +21,7 @@ from portal.env import CHECKOUT
 
 STOP_SECONDS = 10.0
 LOG_BYTES = 10_000_000
-LONGEST_PAUSE = 30.0
+MAX_PAUSE = 30.0
 _PR_SET_PDEATHSIG = 1
 
 
@@ -65,11 +65,11 @@ class Supervisor:
         now = time.monotonic()
         for child in self._children:
             if child.is_alive:
-                if now - child.since > LONGEST_PAUSE:
+                if now - child.since > MAX_PAUSE:
                     child.starts = 1
                 continue
             if child.next_start == 0.0:
-                pause = min(2.0 ** (child.starts - 1), LONGEST_PAUSE)
+                pause = min(2.0 ** (child.starts - 1), MAX_PAUSE)
                 child.next_start = now + pause
                 code = child.process.returncode if child.process else None
                 self._say(f"{child.name} ended ({code}); starting it again in {pause:.0f} s, see {self.log(child)}")

@@ -19,9 +19,9 @@ from portal.permissions import PAGES
 from registries.models import Credential
 from registries.providers import PROVIDERS, Provider
 
-LONGEST = 512
+MAX_LENGTH = 512
 """As long as an image reference may be: people paste those."""
-MOST_WORDS = 6
+MAX_WORDS = 6
 _DIGEST = re.compile(r"(?:sha256:)?([0-9a-f]{4,64})…?")
 
 
@@ -73,13 +73,13 @@ class Found:
 
 def cleaned(text: str) -> str:
     """What was typed, as it is looked for: one line, not too long, nothing that a database refuses."""
-    return " ".join(text.replace("\0", " ").split())[:LONGEST].strip()
+    return " ".join(text.replace("\0", " ").split())[:MAX_LENGTH].strip()
 
 
 def search(organization: Any, role: Role, text: str, *, most: int) -> Found:
     """Find at most `most` of each kind."""
     text = cleaned(text)
-    words = text.split()[:MOST_WORDS]
+    words = text.split()[:MAX_WORDS]
     found = Found(text)
     if not words:
         return found

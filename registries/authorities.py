@@ -10,7 +10,7 @@ import ssl
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-LONGEST_CA = 64 * 1024
+MAX_CA_LENGTH = 64 * 1024
 """In bytes."""
 
 
@@ -29,7 +29,7 @@ def read_authorities(text: str) -> str:
     """
     if not text.strip():
         return ""
-    if len(text.encode("utf-8", "replace")) > LONGEST_CA:
+    if len(text.encode("utf-8", "replace")) > MAX_CA_LENGTH:
         raise AuthoritiesInvalid("This is more than 64 KB; paste the certificate of the authority alone.")
     if "PRIVATE KEY" in text:
         raise AuthoritiesInvalid("There is a private key in it: paste the authority's certificate alone.")

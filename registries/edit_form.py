@@ -10,7 +10,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 
-from registries.forms import LONGEST_HOST
+from registries.forms import MAX_HOST_LENGTH
 from registries.hosts import read_host
 from registries.models import MAX_NAME_LENGTH, Credential
 from registries.oci.reference import ReferenceInvalid
@@ -24,7 +24,7 @@ class CredentialEditForm(forms.Form):
     host = forms.CharField(
         label="Host",
         strip=False,
-        max_length=LONGEST_HOST,
+        max_length=MAX_HOST_LENGTH,
         widget=forms.TextInput(attrs={"class": "input-mono", "autocapitalize": "none", "spellcheck": "false"}),
         help_text="The secret was entered for this host and is shown to no other: changing it destroys the secret at "
         "once, and asks you for it again. A pull that still needs it fails.",

@@ -20,7 +20,7 @@ from registries.providers import Field, Provider
 from registries.providers.recognise import recognise
 from registries.widgets import FileBeside, SecretArea, SecretFileBeside
 
-LONGEST_HOST = 300
+MAX_HOST_LENGTH = 300
 
 
 class RegistryValueField(forms.CharField):
@@ -139,7 +139,7 @@ class CredentialForm(ProviderValuesForm):
     host = forms.CharField(
         label="Host",
         strip=False,
-        max_length=LONGEST_HOST,
+        max_length=MAX_HOST_LENGTH,
         widget=forms.TextInput(attrs={"class": "input-mono", "autocapitalize": "none", "spellcheck": "false"}),
         error_messages={"required": "Enter the registry's host name, such as registry.example.com."},
     )

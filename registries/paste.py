@@ -17,8 +17,8 @@ from typing import Any
 from registries.oci import strict_json
 from registries.oci.reference import DOCKER_HUB, ReferenceInvalid, parse_host
 
-LONGEST_PASTE = 64 * 1024
-MOST_LOGINS = 50
+MAX_PASTE_LENGTH = 64 * 1024
+MAX_LOGINS = 50
 REFRESH_USER = "00000000-0000-0000-0000-000000000000"
 """Azure's user name for a refresh token, which docker keeps as `identitytoken`."""
 
@@ -38,9 +38,9 @@ class Pasted:
 
 
 def read_logins(text: str) -> list[Pasted]:
-    """Return every login that a pasted command line or config holds, at most `MOST_LOGINS`."""
+    """Return every login that a pasted command line or config holds, at most `MAX_LOGINS`."""
     text = text.strip()
-    if not text or len(text) > LONGEST_PASTE:
+    if not text or len(text) > MAX_PASTE_LENGTH:
         return []
     return _config(text) if text.startswith("{") else _command(text)
 
@@ -56,7 +56,7 @@ def read_login(text: str, host: str = "") -> Pasted | None:
 def read_image(text: str) -> str | None:
     """Return the image that a pull command or a web address names; None where `text` is neither."""
     text = text.strip()
-    words = text.split() if len(text) <= LONGEST_PASTE else []
+    words = text.split() if len(text) <= MAX_PASTE_LENGTH else []
     if words[:1] == ["$"]:
         words = words[1:]
     if words[:1] == ["sudo"]:
@@ -129,13 +129,13 @@ def _echoed(words: list[str]) -> str:
 def _config(text: str) -> list[Pasted]:
     """Read docker's `config.json`: `auths` by host, each with `auth`, or user name and password, or a token."""
     try:
-        document = strict_json.read_object(text.encode("utf-8", "replace"), 4 * LONGEST_PASTE)
+        document = strict_json.read_object(text.encode("utf-8", "replace"), 4 * MAX_PASTE_LENGTH)
     except strict_json.JsonInvalid:
         return []
     auths = document.get("auths", document)
     if not isinstance(auths, dict):
         return []
-    found = (_entry(name, entry) for name, entry in list(auths.items())[:MOST_LOGINS])
+    found = (_entry(name, entry) for name, entry in list(auths.items())[:MAX_LOGINS])
     return [each for each in found if each is not None]
 
 

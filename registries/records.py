@@ -33,7 +33,7 @@ HIDDEN = frozenset(
         "password",
     }
 )
-MOST_AT_ONCE = 500
+MAX_AT_ONCE = 500
 
 
 class Unwritable:
@@ -93,9 +93,9 @@ class GuardedAdmin(admin.ModelAdmin):
 
     def too_many(self, request: HttpRequest, queryset: QuerySet[Any]) -> bool:
         """Whether more rows are chosen than one form can carry; says so."""
-        if queryset.count() <= MOST_AT_ONCE:
+        if queryset.count() <= MAX_AT_ONCE:
             return False
-        self.message_user(request, f"Choose at most {MOST_AT_ONCE} at once.", messages.ERROR)
+        self.message_user(request, f"Choose at most {MAX_AT_ONCE} at once.", messages.ERROR)
         return True
 
     def done(self, request: HttpRequest, rows: Iterable[Model], *, change: str, of: int) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 from django.utils.html import format_html
 
-MOST_BYTES = 128 * 1024
+MAX_BYTES = 128 * 1024
 """More than any key or certificate; what is longer is cut here and refused as too long by whoever judges it."""
 
 
@@ -29,7 +29,7 @@ class FileBeside(forms.Textarea):
         file = files.get(_beside(name)) if files else None
         if file is None or (typed and typed.strip()):
             return typed
-        return file.read(MOST_BYTES).decode("utf-8-sig", errors="replace")
+        return file.read(MAX_BYTES).decode("utf-8-sig", errors="replace")
 
     def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> Any:
         area = super().render(name, value, attrs, renderer)

@@ -105,7 +105,7 @@ class Crowd:
 
 @pytest.fixture
 def crowd(acme: Any, alice: Any, monkeypatch: pytest.MonkeyPatch) -> Crowd:
-    monkeypatch.setattr(webhooks, "MOST_WEBHOOKS", 100)
+    monkeypatch.setattr(webhooks, "MAX_WEBHOOKS", 100)
     return Crowd(acme, alice)
 
 

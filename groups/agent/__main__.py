@@ -32,7 +32,7 @@ from groups.agent.portal import Portal, PortalRefused, PortalUnreachable
 from groups.agent.runtime import NoRuntime, Runtime, RuntimeFailed
 from groups.agent.skopeo import SkopeoPuller
 
-LONGEST_WAIT = 60.0
+MAX_WAIT = 60.0
 REFUSED, NO_PODMAN = 2, 3
 
 
@@ -109,7 +109,7 @@ def _name() -> str:
 
 
 def _longer(wait: float) -> float:
-    return min(wait * 2, LONGEST_WAIT)
+    return min(wait * 2, MAX_WAIT)
 
 
 def _puller(wanted: str) -> Puller:

@@ -19,7 +19,7 @@ from groups.agent.order import Order
 from groups.agent.portal import Start
 
 ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-LONGEST_MESSAGE = 300
+MAX_MESSAGE_LENGTH = 300
 
 
 @dataclass
@@ -59,7 +59,7 @@ class Held:
         """What a poll says of it."""
         shown = self.shown
         ended = self.exit_code if shown in ("creating", "exited") else None
-        message = self.message[:LONGEST_MESSAGE] if shown == self.state else ""
+        message = self.message[:MAX_MESSAGE_LENGTH] if shown == self.state else ""
         report = {"id": self.id, "state": shown, "progress": self.progress, "message": message}
         return report | ({} if ended is None else {"exit_code": ended})
 

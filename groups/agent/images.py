@@ -17,7 +17,7 @@ from groups.agent.files import make_private_folder
 from groups.agent.order import Order, Puller
 from groups.agent.runtime import Runtime
 
-MOST_AT_ONCE = 2
+MAX_AT_ONCE = 2
 LOOK_SECONDS = 0.5
 
 
@@ -28,7 +28,7 @@ class Images:
         self._puller, self._runtime = puller, runtime
         self._keeps_folders = keep or not runtime.runs
         self._folder, self._drafts = make_private_folder(data / "images"), make_private_folder(data / "drafts")
-        self._room = threading.Semaphore(MOST_AT_ONCE)
+        self._room = threading.Semaphore(MAX_AT_ONCE)
         self._locks: dict[str, threading.Lock] = {}
         for draft in self._drafts.iterdir():
             shutil.rmtree(draft, ignore_errors=True)

@@ -23,7 +23,7 @@ from groups.agent.portal import Orders, Start
 from groups.agent.runtime import Container, NotStarted, Runtime, RuntimeFailed
 
 PATIENCE_SECONDS = 10
-FIRST_WAIT, LONGEST_WAIT = 10.0, 300.0
+FIRST_WAIT, MAX_WAIT = 10.0, 300.0
 STEADY_SECONDS = 600
 
 
@@ -237,7 +237,7 @@ class Instances:
                 held.wait = self._first_wait
             held.due = time.monotonic() + held.wait
             held.state, held.message = "creating", f"{text}; it is started again in {held.wait:.0f} s"
-            held.wait = min(2 * held.wait, LONGEST_WAIT)
+            held.wait = min(2 * held.wait, MAX_WAIT)
         else:
             held.state, held.message = "exited", text
         say("ended_by_itself", instance=held.id, exit_code=code, state=held.state)

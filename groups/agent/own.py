@@ -19,7 +19,7 @@ TIMEOUT = (5, 30)
 TRIES = 4
 PAUSE_SECONDS = 1
 PIECE = 1024 * 1024
-LARGEST_MANIFEST = 4 * 1024 * 1024
+MAX_MANIFEST_BYTES = 4 * 1024 * 1024
 MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
 _DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
 
@@ -69,7 +69,7 @@ class _Fetch:
         return str(response.json()["token"])
 
     def _manifest(self) -> dict[str, Any]:
-        raw = b"".join(self._get(f"{self.address}/manifests/{self.digest}", 0, LARGEST_MANIFEST))
+        raw = b"".join(self._get(f"{self.address}/manifests/{self.digest}", 0, MAX_MANIFEST_BYTES))
         if f"sha256:{hashlib.sha256(raw).hexdigest()}" != self.digest:
             raise PullFailed("the manifest is not the one that was ordered")
         manifest: dict[str, Any] = json.loads(raw)

@@ -27,14 +27,14 @@ from groups.agent.runtime import Container, NotStarted, RuntimeFailed
 PREFIX = "drayage-"
 REPOSITORY = "localhost/drayage"
 LOG_BYTES = 10_000_000
-MOST_LOGS = 100
+MAX_LOGS = 100
 GRACE_SECONDS = 10
 CALL_SECONDS = 60
 IMPORT_SECONDS = 3600
 NOT_FOUND, NOT_RUNNABLE = 127, 126
 # What every podman reads alike from an environment file: no quotes, no line ends, no blanks at the ends.
 _PLAIN = re.compile(r"(?:[!#-&(-\[\]-~](?:[ !#-&(-\[\]-~]*[!#-&(-\[\]-~])?)?")
-LONGEST_PLAIN = 4096
+MAX_PLAIN_LENGTH = 4096
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -74,7 +74,7 @@ class Podman:
             for name in ours - {_name(digest) for digest in digests}:
                 self._run("rmi", name)  # refused while a container still has it; the next time, then
             logs = sorted(self._logs.iterdir(), key=lambda path: path.stat().st_mtime)
-            for path in logs[:-MOST_LOGS]:
+            for path in logs[:-MAX_LOGS]:
                 path.unlink(missing_ok=True)
 
     def create(self, start: Start) -> None:
@@ -179,7 +179,7 @@ def _name(digest: str) -> str:
 
 
 def _is_plain(value: str) -> bool:
-    return len(value) <= LONGEST_PLAIN and _PLAIN.fullmatch(value) is not None
+    return len(value) <= MAX_PLAIN_LENGTH and _PLAIN.fullmatch(value) is not None
 
 
 def _last(said: str) -> str:

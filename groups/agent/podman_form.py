@@ -24,7 +24,7 @@ from groups.agent.files import make_private_folder, write_private
 
 PROBE = "localhost/probe:1"
 SECONDS = 60
-LONGEST_RUN_ROOT = 50
+MAX_RUN_ROOT_LENGTH = 50
 # Only this process and podman live in the namespace, so nothing of the machine's own mounts changes.
 _OWN_CGROUPS = 'umount -R /sys/fs/cgroup; mount -t cgroup2 none /sys/fs/cgroup; exec "$@"'
 
@@ -65,7 +65,7 @@ def run_root(store: Path) -> Path:
     """Where podman keeps what lasts until the machine's restart. It takes no path of more than 50 characters: a store
     with a longer one gets a folder where the machine has its own."""
     own = store / "run"
-    if len(str(own)) <= LONGEST_RUN_ROOT:
+    if len(str(own)) <= MAX_RUN_ROOT_LENGTH:
         return own
     place = os.environ.get("XDG_RUNTIME_DIR") or ("/run" if os.geteuid() == 0 else tempfile.gettempdir())
     return Path(place, f"drayage-{hashlib.sha256(str(store).encode()).hexdigest()[:12]}")

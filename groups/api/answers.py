@@ -15,7 +15,7 @@ from registries.failures import describe
 
 NOWHERE = "00000000-0000-0000-0000-000000000000"
 LEAST_MEMORY = 1024
-LONGEST_DESCRIPTION = 1000
+MAX_DESCRIPTION_LENGTH = 1000
 _SECRETS = frozenset({"api_token", "api_key", "ingestion_key", "token", "password"})
 _AS_KEPT = ("liveness_probe", "readiness_probe", "startup_probe", "queue_autoscaler", "queue_connection")
 
@@ -176,4 +176,4 @@ def _description(group: ContainerGroup, options: dict[str, Any], failure: Failur
 def _line(text: str) -> str:
     """One line of at most so many characters."""
     text = " ".join(text.split())
-    return text if len(text) <= LONGEST_DESCRIPTION else text[: LONGEST_DESCRIPTION - 1] + "…"
+    return text if len(text) <= MAX_DESCRIPTION_LENGTH else text[: MAX_DESCRIPTION_LENGTH - 1] + "…"

@@ -27,9 +27,9 @@ from registries.models import Credential
 router = Router(tags=["checks"], exclude_unset=True)
 
 PAUSE = 0.25
-LONGEST_WAIT = 120
+MAX_WAIT = 120
 AGAIN_SECONDS = 60
-MOST_LISTENERS = 4
+MAX_LISTENERS = 4
 """How many answers of one web process may wait for checks at once: each of them holds a thread."""
 
 _listening = 0
@@ -46,11 +46,11 @@ def check_image(
     request: Any,
     organization_name: str,
     payload: CheckPrototype,
-    wait: int = Query(60, ge=0, le=LONGEST_WAIT, description="How many seconds to listen at most."),
+    wait: int = Query(60, ge=0, le=MAX_WAIT, description="How many seconds to listen at most."),
 ) -> Iterator[dict[str, Any]]:
     """Check an image: its registry, the credentials, the manifest, the platform and the size. The answer is a line of
     JSON for each step as it begins and ends, and a last one with the result, as far as it is known by then."""
-    if _listening >= MOST_LISTENERS:
+    if _listening >= MAX_LISTENERS:
         raise Refused(429, "too_many_checks", "Many checks are being listened to. Try again.", retry_after=5)
     reference = read_reference(payload.image, field="image")
     try:

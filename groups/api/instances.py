@@ -26,7 +26,7 @@ router = Router(tags=["container_groups"], by_alias=True, exclude_unset=True)
 
 INSTANCES = ONE + "/instances"
 INSTANCE = INSTANCES + "/{container_group_instance_id}"
-MOST = 1000
+MAX_LISTED = 1000
 
 
 @router.get(
@@ -37,7 +37,7 @@ def list_container_group_instances(
 ) -> dict[str, Any]:
     """The group's instances."""
     group = find_group(request, project_name, container_group_name)
-    rows = Instance.objects.filter(group=group).select_related("group")[:MOST]
+    rows = Instance.objects.filter(group=group).select_related("group")[:MAX_LISTED]
     return {"instances": [instance_answer(each) for each in rows]}
 
 

@@ -20,7 +20,7 @@ from registries.models import Credential
 router = Router(tags=["records"], exclude_unset=True)
 
 NEWEST = 100
-MOST_REFUSALS = 500
+MAX_REFUSALS = 500
 _ORGANIZATION = "/organizations/{organization_name}"
 
 
@@ -47,7 +47,7 @@ def list_deliveries(
     """The delivery ledger: each token that a node got for this group, what was sent, what was refused."""
     group = find_group(request, project_name, container_group_name)
     tokens = list(deliveries.of_group(group)[:NEWEST])
-    refused = deliveries.refusals(tokens, most=MOST_REFUSALS)
+    refused = deliveries.refusals(tokens, most=MAX_REFUSALS)
     return {"items": [_delivery(each, refused.get(each.pk, [])) for each in tokens]}
 
 

@@ -12,7 +12,7 @@ from django.http import HttpResponse, HttpResponseBase, JsonResponse
 Answer = TypeVar("Answer", bound=HttpResponseBase)
 
 _NAME = re.compile(r"[a-z0-9]+(?:[._/-]+[a-z0-9]+)*")
-LONGEST_NAME = 255
+MAX_NAME_LENGTH = 255
 
 
 def oci_error(status: int, code: str, message: str) -> HttpResponse:
@@ -25,7 +25,7 @@ def challenge(name: str = "") -> HttpResponse:
     response = oci_error(401, "UNAUTHORIZED", "authentication required")
     url = settings.PORTAL_PUBLIC_URL
     said = f'Bearer realm="{url}/v2/token",service="{urlsplit(url).netloc}"'
-    if len(name) <= LONGEST_NAME and _NAME.fullmatch(name):
+    if len(name) <= MAX_NAME_LENGTH and _NAME.fullmatch(name):
         said += f',scope="repository:{name}:pull"'
     response["WWW-Authenticate"] = said
     return response

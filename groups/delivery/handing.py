@@ -18,7 +18,7 @@ from groups import store
 from groups.delivery.transfer import SentBefore
 from groups.models import LayerDelivery
 
-MOST_GRANTS = 5
+MAX_GRANTS = 5
 EMBEDDED, ACCEL, REDIRECT = "embedded", "accel", "redirect"
 
 
@@ -42,6 +42,6 @@ def hand_over(token_id: UUID, digest: str, object_name: str, times: int) -> Http
 
 def _grant(token_id: UUID, digest: str, times: int) -> None:
     delivery, _ = LayerDelivery.objects.get_or_create(token_id=token_id, digest=digest)
-    left = LayerDelivery.objects.filter(pk=delivery.pk, grants__lt=MOST_GRANTS * times)
+    left = LayerDelivery.objects.filter(pk=delivery.pk, grants__lt=MAX_GRANTS * times)
     if not left.update(grants=F("grants") + 1, last_at=Now()):
         raise SentBefore

@@ -13,7 +13,7 @@ from django.core.cache import caches
 from groups.models import NodeToken, Redemption
 from groups.occurrences import note_replay
 
-MOST_A_MINUTE = 30
+MAX_A_MINUTE = 30
 
 log = structlog.get_logger(__name__)
 
@@ -56,6 +56,6 @@ def _is_within_rate(whose: str) -> bool:
     if cache.add(name, 1, timeout=60):
         return True
     try:
-        return cache.incr(name) <= MOST_A_MINUTE
+        return cache.incr(name) <= MAX_A_MINUTE
     except ValueError:  # it ran out in between
         return True

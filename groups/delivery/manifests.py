@@ -22,7 +22,7 @@ from groups.ingest import keys
 from groups.models import Image, Instance, Layer, Node, NodeManifest
 from groups.nodes.keys import NodeKey, read_public_key
 
-MOST_AT_ONCE = 50
+MAX_AT_ONCE = 50
 
 log = structlog.get_logger(__name__)
 
@@ -59,7 +59,7 @@ def prepare_wanting(seconds: float) -> int:
     end, count = time.monotonic() + seconds, 0
     failed: set[Any] = set()
     while found := [
-        pk for pk in wanting().order_by("?").values_list("pk", flat=True)[:MOST_AT_ONCE] if pk not in failed
+        pk for pk in wanting().order_by("?").values_list("pk", flat=True)[:MAX_AT_ONCE] if pk not in failed
     ]:
         for instance_id in found:
             if time.monotonic() >= end:

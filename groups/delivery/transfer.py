@@ -35,7 +35,7 @@ CHECK_SECONDS = 1.0
 STALLED_SECONDS = 60.0
 """How long a client may take nothing before it is given up."""
 # What a layer may cost in bytes, in multiples of its size, for all its resumed transfers together.
-MOST_TIMES = 3
+MAX_TIMES = 3
 
 log = structlog.get_logger(__name__)
 
@@ -56,7 +56,7 @@ def begin(token_id: UUID, digest: str, span: Span, times: int) -> LayerDelivery:
     Raises SentBefore. Whoever begins one has a Body closed, or calls `give_back`."""
     delivery, _ = LayerDelivery.objects.get_or_create(token_id=token_id, digest=digest)
     room = LayerDelivery.objects.filter(
-        pk=delivery.pk, sent_bytes__lte=MOST_TIMES * times * max(span.size, PIECE) - span.length
+        pk=delivery.pk, sent_bytes__lte=MAX_TIMES * times * max(span.size, PIECE) - span.length
     )
     if span.first == 0:
         room = room.filter(sent_whole__lt=times)

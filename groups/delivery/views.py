@@ -32,7 +32,7 @@ from groups.failures import StoreFailed
 from groups.models import NodeManifest, NodeToken
 
 View = Callable[..., HttpResponseBase]
-LONGEST_CREDENTIALS = 1024
+MAX_CREDENTIALS_LENGTH = 1024
 # Servers join two headers of one name with a comma, which neither of these matches: two are refused.
 _BASIC = re.compile(r"(?i:basic) +([A-Za-z0-9+/]+={0,2})")
 _BEARER = re.compile(r"(?i:bearer) +([A-Za-z0-9_-]{1,200})")
@@ -159,7 +159,7 @@ def _connection(request: HttpRequest) -> socket.socket | None:
 def _basic(request: HttpRequest) -> tuple[str, str]:
     """Return user and password, both empty where there are none that can be read."""
     header = request.headers.get("Authorization", "")
-    found = _BASIC.fullmatch(header) if len(header) <= LONGEST_CREDENTIALS else None
+    found = _BASIC.fullmatch(header) if len(header) <= MAX_CREDENTIALS_LENGTH else None
     try:
         user, _, password = base64.b64decode(found[1] if found else "", validate=True).decode().partition(":")
     except (binascii.Error, UnicodeDecodeError):

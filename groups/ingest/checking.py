@@ -23,7 +23,7 @@ from groups import quotas
 from groups.ingest import limits, look
 from groups.ingest.claim import HandOver
 from groups.ingest.login import open_login, understood
-from groups.ingest.steps import LONGEST_DETAIL, Note
+from groups.ingest.steps import MAX_DETAIL_LENGTH, Note
 from groups.models import ImageCheck
 from groups.states import Stale, move
 from registries.failures import ImageNotFound, Interrupted, PullFailed, RegistryUnreachable, Unexpected, printable
@@ -40,8 +40,8 @@ CHECK_SECONDS = 90.0
 RUNNING_SECONDS = 150
 """A check that still runs then has lost its worker."""
 PATIENCE = Patience(connect=10.0, read=15.0, head=20.0, document=30.0)
-LARGEST = 5
-MOST_TAGS = 200
+MAX_LAYERS_SHOWN = 5
+MAX_TAGS = 200
 
 Step = ImageCheck.Step
 
@@ -84,7 +84,7 @@ class Progress:
 
     def _end(self, line: dict[str, Any], outcome: str, detail: str, raw: str = "") -> None:
         seconds = round(time.monotonic() - self._step_began, 2)
-        line.update(outcome=outcome, detail=printable(detail, LONGEST_DETAIL), raw=raw, seconds=seconds)
+        line.update(outcome=outcome, detail=printable(detail, MAX_DETAIL_LENGTH), raw=raw, seconds=seconds)
 
     def _write(self) -> None:
         running = ImageCheck.objects.filter(pk=self._row.pk, status=ImageCheck.Status.RUNNING)
@@ -187,7 +187,7 @@ def _measured(manifest: Manifest, config: Config, cap: int) -> dict[str, Any]:
     """What the size is judged by, with the largest layers and the lines that made them."""
     lines = {layer.digest: line for layer, line in zip(manifest.layers, config.created_by, strict=True)}
     sizes = {layer.digest: layer.size for layer in manifest.layers}
-    largest = sorted(sizes, key=lambda digest: sizes[digest], reverse=True)[:LARGEST]
+    largest = sorted(sizes, key=lambda digest: sizes[digest], reverse=True)[:MAX_LAYERS_SHOWN]
     return {
         "size": manifest.declared_bytes,
         "limit": cap,
@@ -202,7 +202,7 @@ def _tags(client: RegistryClient, repository: str) -> list[str]:
         names = client.tags(repository)
     except PullFailed:
         return []
-    return sorted(names, key=_by_version, reverse=True)[:MOST_TAGS]
+    return sorted(names, key=_by_version, reverse=True)[:MAX_TAGS]
 
 
 def _by_version(tag: str) -> tuple[bool, list[tuple[int, int, str]]]:

@@ -10,7 +10,7 @@ from registries.failures import PullFailed, UnsupportedManifest
 from registries.foundation.units import format_sizes_apart
 from registries.oci.manifest import Manifest
 
-MOST_LAYERS = 500
+MAX_LAYERS = 500
 """An overlay file system takes so many lower directories."""
 
 
@@ -31,9 +31,9 @@ def fits(manifest: Manifest, cap: int) -> bool:
 
 def judge(manifest: Manifest, cap: int) -> None:
     """Raise ImageTooLarge or UnsupportedManifest where the image may not be pulled; `cap` is in bytes."""
-    if len(manifest.layers) > MOST_LAYERS:
+    if len(manifest.layers) > MAX_LAYERS:
         raise UnsupportedManifest(
-            reason=f"it has {len(manifest.layers)} layers, of which nodes can stack {MOST_LAYERS}", raw="layers"
+            reason=f"it has {len(manifest.layers)} layers, of which nodes can stack {MAX_LAYERS}", raw="layers"
         )
     judge_bytes(manifest.declared_bytes, cap)
 

@@ -16,7 +16,7 @@ from groups.models import Blob, Image, Layer
 from registries.oci.config import Config
 from registries.oci.manifest import Descriptor, Manifest
 
-LONGEST_LINE = 500
+MAX_LINE_LENGTH = 500
 
 
 def write_manifest(claim: Claim, manifest: Manifest, raw_config: bytes, config: Config) -> None:
@@ -49,7 +49,7 @@ def _pin(image: Image, manifest: Manifest, raw_config: bytes, config: Config) ->
                 media_type=layer.media_type,
                 digest=layer.digest,
                 size=layer.size,
-                created_by=line[:LONGEST_LINE],
+                created_by=line[:MAX_LINE_LENGTH],
             )
             for position, (layer, line) in enumerate(zip(manifest.layers, config.created_by, strict=True))
         )

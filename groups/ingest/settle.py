@@ -30,8 +30,8 @@ from registries.models import Credential
 
 log = structlog.get_logger(__name__)
 
-MOST_ATTEMPTS = 5
-MOST_INTERRUPTED = 3
+MAX_ATTEMPTS = 5
+MAX_INTERRUPTED = 3
 """A pull that takes its worker down so often is not given another one."""
 PAUSE_FACTOR = 3.0
 JITTER = 0.25
@@ -194,7 +194,7 @@ def _waiting_groups(image: Image) -> list[ContainerGroup]:
 
 def _next_attempt(image: Image, failure: PullFailed) -> datetime | None:
     """Return when the next attempt may start, None where there is none."""
-    most = MOST_INTERRUPTED if isinstance(failure, Interrupted) else MOST_ATTEMPTS
+    most = MAX_INTERRUPTED if isinstance(failure, Interrupted) else MAX_ATTEMPTS
     done = image.attempt - image.handed_over
     now = _clock(image)
     left = (image.retry_until - now).total_seconds()

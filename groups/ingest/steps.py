@@ -20,7 +20,7 @@ from registries.failures import PullFailed, Unexpected, printable
 
 Name = PullStep.Name
 Outcome = PullStep.Outcome
-LONGEST_DETAIL = 300
+MAX_DETAIL_LENGTH = 300
 
 
 @dataclass
@@ -59,7 +59,7 @@ class Steps:
     def _end(self, row: PullStep, outcome: Outcome, detail: str, raw: str) -> None:
         with self._claim.fenced():
             PullStep.objects.filter(pk=row.pk).update(
-                outcome=outcome, detail=printable(detail, LONGEST_DETAIL), raw=raw, finished_at=Now()
+                outcome=outcome, detail=printable(detail, MAX_DETAIL_LENGTH), raw=raw, finished_at=Now()
             )
 
 
@@ -79,7 +79,7 @@ def break_off(image: Image, detail: str) -> None:
 def record(image: Image, name: Name, detail: str) -> None:
     """Write a step of the current attempt that is over already."""
     row = PullStep.objects.create(
-        image=image, attempt=image.attempt, name=name, outcome=Outcome.OK, detail=printable(detail, LONGEST_DETAIL)
+        image=image, attempt=image.attempt, name=name, outcome=Outcome.OK, detail=printable(detail, MAX_DETAIL_LENGTH)
     )
     PullStep.objects.filter(pk=row.pk).update(finished_at=Now())
 

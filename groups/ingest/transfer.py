@@ -25,8 +25,8 @@ from registries.oci.manifest import Descriptor, Manifest
 from registries.oci.reader import VerifyingReader
 
 PROGRESS_SECONDS = 0.5
-MOST_RESUMES = 3
-MOST_THREADS = 8
+MAX_RESUMES = 3
+MAX_THREADS = 8
 LAST_WORDS_SECONDS = 3.0
 """How long threads get to clean up after themselves when everything stops."""
 
@@ -53,7 +53,7 @@ class ResumingReader:
             try:
                 return self._reader.readinto(buffer)
             except RegistryUnreachable:
-                if self._resumes == MOST_RESUMES or not self._reader.received:
+                if self._resumes == MAX_RESUMES or not self._reader.received:
                     raise
             self._resumes += 1
             broken = self._reader
@@ -162,4 +162,4 @@ def _commit_each(claim: Claim, futures: dict[Future[Kept], Transfer], summary: S
 
 def _threads() -> int:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 2
-    return min(max(cores, 2), MOST_THREADS)
+    return min(max(cores, 2), MAX_THREADS)

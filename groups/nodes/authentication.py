@@ -28,11 +28,11 @@ from groups.nodes.keys import KeyUnsupported, NodeKey, read_public_key
 from groups.statements import Statement
 from registries.oci import strict_json
 
-LONGEST_LIFE = 60
+MAX_LIFE = 60
 LEEWAY = 5
-LONGEST_CLAIMS = 4096
-LONGEST_JTI = 128
-MOST_RECENT = 400
+MAX_CLAIMS_BYTES = 4096
+MAX_JTI_LENGTH = 128
+MAX_RECENT = 400
 """How many calls a node may make in the time that a token can be valid; more are refused."""
 _TRIES = 5
 _CALLER = ("id", "public_key", "status", "recent_calls", "calls")
@@ -107,7 +107,7 @@ def _remembered_with(call: Call) -> list[Any]:
     """The node's recent calls and this one. Raises NotAuthenticated where it is among them, or they are too many."""
     now = time.time()
     recent = [each for each in call.node.recent_calls if each[0] >= now]
-    if len(recent) >= MOST_RECENT or any(mark == call.mark for _, mark in recent):
+    if len(recent) >= MAX_RECENT or any(mark == call.mark for _, mark in recent):
         raise NotAuthenticated
     return [*recent, [call.until, call.mark]]
 
@@ -126,12 +126,12 @@ def _verified_claims(token: str, header: str, key: NodeKey) -> dict[str, Any]:
     if not read.keys() <= _HEADER_NAMES or read.get("alg") != key.signs_with:
         raise NotAuthenticated
     signed = jws.deserialize_compact(token, key.jwk, algorithms=[key.signs_with])
-    return strict_json.read_object(signed.payload, LONGEST_CLAIMS)
+    return strict_json.read_object(signed.payload, MAX_CLAIMS_BYTES)
 
 
 def _read_part(part: str) -> dict[str, Any]:
     """Read one part of the token. Raises ValueError."""
-    return strict_json.read_object(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)), LONGEST_CLAIMS)
+    return strict_json.read_object(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)), MAX_CLAIMS_BYTES)
 
 
 def _check_claims(claims: dict[str, Any], node_id: str) -> None:
@@ -141,12 +141,12 @@ def _check_claims(claims: dict[str, Any], node_id: str) -> None:
     if claims.get("aud") not in (settings.PORTAL_PUBLIC_URL, [settings.PORTAL_PUBLIC_URL]):
         raise NotAuthenticated
     expires = claims.get("exp")
-    if not isinstance(expires, int | float) or not now - LEEWAY < expires <= now + LONGEST_LIFE + LEEWAY:
+    if not isinstance(expires, int | float) or not now - LEEWAY < expires <= now + MAX_LIFE + LEEWAY:
         raise NotAuthenticated
     for name in ("nbf", "iat"):
         since = claims.get(name, 0)
         if not isinstance(since, int | float) or since > now + LEEWAY:
             raise NotAuthenticated
     jti = claims.get("jti")
-    if not isinstance(jti, str) or not 1 <= len(jti) <= LONGEST_JTI:
+    if not isinstance(jti, str) or not 1 <= len(jti) <= MAX_JTI_LENGTH:
         raise NotAuthenticated

@@ -20,7 +20,7 @@ from registries.secrets import one_time
 
 PREFIX = "dre_"
 LIFETIME = timedelta(hours=24)
-LONGEST_NAME = 63
+MAX_NAME_LENGTH = 63
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 ._-]*[A-Za-z0-9])?")
 
 
@@ -34,7 +34,7 @@ class NameInvalid(ValueError):
 
 def check_name(name: str) -> str:
     """Return `name`. Raises NameInvalid unless it has 1 to 63 letters, digits, blanks, dots and hyphens."""
-    if len(name) > LONGEST_NAME or not _NAME.fullmatch(name):
+    if len(name) > MAX_NAME_LENGTH or not _NAME.fullmatch(name):
         raise NameInvalid("A node's name has 1 to 63 letters, digits, blanks, dots, hyphens and underscores.")
     return name
 

@@ -18,10 +18,10 @@ from groups.nodes.changes import Change
 from groups.nodes.report import Reported
 
 Policy, State = ContainerGroup.RestartPolicy, Instance.State
-FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 10, 300
+FIRST_WAIT_SECONDS, MAX_WAIT_SECONDS = 10, 300
 STEADY_AFTER = timedelta(minutes=10)
 """Whoever ran for so long begins anew with the shortest wait."""
-MOST_FAILURES_ON_A_NODE = 5
+MAX_FAILURES_ON_A_NODE = 5
 
 
 def ended(instance: Instance, reported: Reported) -> Change | None:
@@ -53,7 +53,7 @@ def begins_again(instance: Instance, reported: Reported) -> Change:
 
 def wait_seconds(exits: int) -> int:
     """How long to wait after so many ends in a row: 10 s, 20 s, … at most 5 min."""
-    return int(min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2 ** min(exits - 1, 10)))
+    return int(min(MAX_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2 ** min(exits - 1, 10)))
 
 
 def _in_a_row(instance: Instance) -> int:
@@ -62,7 +62,7 @@ def _in_a_row(instance: Instance) -> int:
 
 
 def _is_enough(count: int, code: int) -> bool:
-    return code != 0 and count % MOST_FAILURES_ON_A_NODE == 0
+    return code != 0 and count % MAX_FAILURES_ON_A_NODE == 0
 
 
 def _given_back(instance: Instance, count: int, code: int) -> Change:

@@ -28,7 +28,7 @@ from groups.wakeups import wake_prepare
 
 State = Instance.State
 ON_THE_WAY = (State.ALLOCATING, State.DOWNLOADING)
-MOST_TOKENS_AN_HOUR = 20
+MAX_TOKENS_AN_HOUR = 20
 PREPARED_WITHIN = timedelta(seconds=10)
 
 log = structlog.get_logger(__name__)
@@ -84,7 +84,7 @@ def hand_over(node: Node, listed: Collection[UUID]) -> list[Start]:
 def _start(instance: Instance, manifest: NodeManifest) -> Start | None:
     group = instance.group
     issued = NodeToken.objects.filter(instance=instance, issued_at__gt=Now() - timedelta(hours=1))
-    if issued.count() >= MOST_TOKENS_AN_HOUR:
+    if issued.count() >= MAX_TOKENS_AN_HOUR:
         log.warning("too_many_tokens", instance=str(instance.pk), node=str(instance.node_id))
         return None
     try:

@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 from joserfc.jwk import ECKey, RSAKey
 
-LONGEST_PEM = 4096
-SMALLEST_RSA_BITS, LARGEST_RSA_BITS = 3072, 8192
+MAX_PEM_LENGTH = 4096
+MIN_RSA_BITS, MAX_RSA_BITS = 3072, 8192
 PUBLIC_EXPONENT = 65537
 _BEGIN = "-----BEGIN PUBLIC KEY-----"
 
@@ -37,8 +37,8 @@ class NodeKey:
 @lru_cache(maxsize=4096)
 def read_public_key(pem: str) -> NodeKey:
     """Read an SPKI PEM (`BEGIN PUBLIC KEY`) of P-256 or RSA with 3072 to 8192 bits. Raises KeyUnsupported."""
-    if len(pem) > LONGEST_PEM:
-        raise KeyUnsupported(f"The public key is longer than {LONGEST_PEM} characters.")
+    if len(pem) > MAX_PEM_LENGTH:
+        raise KeyUnsupported(f"The public key is longer than {MAX_PEM_LENGTH} characters.")
     if not pem.strip().startswith(_BEGIN):
         raise KeyUnsupported(f"The public key is an SPKI PEM; it starts with {_BEGIN}.")
     try:
@@ -49,8 +49,8 @@ def read_public_key(pem: str) -> NodeKey:
     match key:
         case ec.EllipticCurvePublicKey(curve=ec.SECP256R1()):
             return NodeKey(normal, "ES256", "ECDH-ES+A256KW", ECKey.import_key(normal))
-        case rsa.RSAPublicKey() if not SMALLEST_RSA_BITS <= key.key_size <= LARGEST_RSA_BITS:
-            raise KeyUnsupported(f"An RSA key has {SMALLEST_RSA_BITS} to {LARGEST_RSA_BITS} bits.")
+        case rsa.RSAPublicKey() if not MIN_RSA_BITS <= key.key_size <= MAX_RSA_BITS:
+            raise KeyUnsupported(f"An RSA key has {MIN_RSA_BITS} to {MAX_RSA_BITS} bits.")
         case rsa.RSAPublicKey() if key.public_numbers().e != PUBLIC_EXPONENT:
             raise KeyUnsupported(f"An RSA key has the public exponent {PUBLIC_EXPONENT}.")
         case rsa.RSAPublicKey():

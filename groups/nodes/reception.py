@@ -22,7 +22,7 @@ BEAT_SECONDS = 15
 GAP = timedelta(seconds=45)
 TOGETHER = timedelta(seconds=45)
 PATIENCE = timedelta(minutes=10)
-FEWEST = 3
+MIN_NODES = 3
 """Of so many nodes it is no accident that all are silent."""
 
 log = structlog.get_logger(__name__)
@@ -74,7 +74,7 @@ def _are_all_silent() -> bool:
     """Whether all nodes that hold something fell silent together, not too long ago."""
     holds = Node.objects.filter(Exists(Instance.objects.filter(node=OuterRef("pk"))), last_seen_at__isnull=False)
     seen = holds.aggregate(count=Count("pk"), latest=Max("last_seen_at"))
-    if seen["count"] < FEWEST:
+    if seen["count"] < MIN_NODES:
         return False
     recent = Node.objects.filter(last_seen_at__gt=Now() - TOGETHER)
     if recent.exists() or not Node.objects.filter(last_seen_at__gt=Now() - PATIENCE).exists():

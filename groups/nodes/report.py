@@ -10,14 +10,14 @@ from typing import Any
 from groups.models import Instance
 from groups.rules.group_settings import MAX_GPU_CLASS_LENGTH
 
-MOST_INSTANCES = 1000
-LARGEST_CPU = 4096
-LARGEST_MEMORY_MB = 2**30
-LONGEST_MESSAGE = 300
+MAX_INSTANCES = 1000
+MAX_CPU = 4096
+MAX_MEMORY_MB = 2**30
+MAX_MESSAGE_LENGTH = 300
 EXITED = "exited"
 """What a node says of a container that has ended; no instance is in that state."""
 STATES = (*Instance.State.values, EXITED)
-LARGEST_EXIT_CODE = 255
+MAX_EXIT_CODE = 255
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
 
 
@@ -59,15 +59,15 @@ def read_report(document: dict[str, Any]) -> Report:
     capacity, listed = document.get("capacity"), document.get("instances")
     if not isinstance(capacity, dict):
         raise ReportInvalid("capacity is an object with cpu, memory_mb and gpu.")
-    if not isinstance(listed, list) or len(listed) > MOST_INSTANCES:
-        raise ReportInvalid(f"instances is a list of at most {MOST_INSTANCES} objects.")
+    if not isinstance(listed, list) or len(listed) > MAX_INSTANCES:
+        raise ReportInvalid(f"instances is a list of at most {MAX_INSTANCES} objects.")
     instances = tuple(_reported(item) for item in listed)
     if len({each.id for each in instances}) != len(instances):
         raise ReportInvalid("instances names each id once.")
     return Report(
         Capacity(
-            cpu=_whole(capacity.get("cpu"), LARGEST_CPU, "capacity.cpu"),
-            memory_mb=_whole(capacity.get("memory_mb"), LARGEST_MEMORY_MB, "capacity.memory_mb"),
+            cpu=_whole(capacity.get("cpu"), MAX_CPU, "capacity.cpu"),
+            memory_mb=_whole(capacity.get("memory_mb"), MAX_MEMORY_MB, "capacity.memory_mb"),
             gpu=_text(capacity.get("gpu"), MAX_GPU_CLASS_LENGTH, "capacity.gpu"),
         ),
         instances,
@@ -86,12 +86,12 @@ def _reported(item: Any) -> Reported:
         raise ReportInvalid(f"instances.state is one of {', '.join(STATES)}.")
     exit_code = item.get("exit_code")
     if exit_code is not None or state == EXITED:
-        exit_code = _whole(exit_code, LARGEST_EXIT_CODE, "instances.exit_code")
+        exit_code = _whole(exit_code, MAX_EXIT_CODE, "instances.exit_code")
     return Reported(
         id=instance_id,
         state=state,
         progress=_whole(0 if item.get("progress") is None else item["progress"], 100, "instances.progress"),
-        message=_text(item.get("message"), LONGEST_MESSAGE, "instances.message"),
+        message=_text(item.get("message"), MAX_MESSAGE_LENGTH, "instances.message"),
         exit_code=exit_code,
     )
 

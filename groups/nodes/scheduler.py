@@ -22,7 +22,7 @@ from groups.statements import Statement
 from groups.wakeups import wake_prepare
 
 FRESH = timedelta(seconds=30)
-MOST_A_POLL = 32
+MAX_A_POLL = 32
 _LOOKED_AT = 128
 
 
@@ -43,7 +43,7 @@ def assign(node: Node, *, but: Sequence[str] = ()) -> list[UUID]:
     candidates = list(fitting.values_list("pk", "group")[:_LOOKED_AT])  # of all of them, few are taken
     groups = ContainerGroup.objects.defer("environment", "command").in_bulk({group_id for _, group_id in candidates})
     for instance_id, group_id in candidates:
-        if len(taken) == MOST_A_POLL:
+        if len(taken) == MAX_A_POLL:
             break
         if (group := groups.get(group_id)) is None:
             continue

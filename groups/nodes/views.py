@@ -20,8 +20,8 @@ from groups.nodes.rekey import replace_key
 from groups.nodes.report import ReportInvalid, read_report
 from registries.oci import strict_json
 
-LARGEST_ENROLMENT = 16 * 1024
-LARGEST_POLL = 1024 * 1024
+MAX_ENROLMENT_BYTES = 16 * 1024
+MAX_POLL_BYTES = 1024 * 1024
 TRIES = 3
 
 View = Callable[..., HttpResponse]
@@ -65,7 +65,7 @@ def node_call(view: View) -> View:
 @node_call
 def enrol(request: HttpRequest) -> HttpResponse:
     """`{"code", "name", "public_key"}` → `{"node_id"}`."""
-    body = _read(request, LARGEST_ENROLMENT)
+    body = _read(request, MAX_ENROLMENT_BYTES)
     code, name, public_key = (body.get(field) for field in ("code", "name", "public_key"))
     if not isinstance(code, str) or not isinstance(name, str) or not isinstance(public_key, str):
         return problem(400, "invalid", "Can't be read", "Send the text fields code, name and public_key.")
@@ -86,7 +86,7 @@ def poll(request: HttpRequest) -> HttpResponse:
     """`{"capacity", "instances"}` → `{"start", "restart", "recreate", "stop"}`, for a node that has signed the call."""
     call = authenticate(request.headers.get("Authorization", ""))
     try:
-        report = read_report(_read(request, LARGEST_POLL))
+        report = read_report(_read(request, MAX_POLL_BYTES))
     except ReportInvalid as error:
         take(call)
         return problem(400, "invalid", "The report can't be read", str(error))
@@ -107,7 +107,7 @@ def key(request: HttpRequest) -> HttpResponse:
     """`{"public_key"}` → `{"node_id"}`: another key for the node that has signed the call with its old one."""
     call = authenticate(request.headers.get("Authorization", ""))
     take(call)
-    public_key = _read(request, LARGEST_ENROLMENT).get("public_key")
+    public_key = _read(request, MAX_ENROLMENT_BYTES).get("public_key")
     if not isinstance(public_key, str):
         return problem(400, "invalid", "Can't be read", "Send the text field public_key.")
     try:

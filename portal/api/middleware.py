@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 
 from groups.api.refused import Refused, not_found
 from portal.api.problems import MEDIA_TYPE, problem
-from portal.api.reading import LARGEST_BODY
+from portal.api.reading import MAX_BODY_BYTES
 
 log = structlog.get_logger(__name__)
 
@@ -52,8 +52,8 @@ class ApiMiddleware:
         return response
 
     def _answer(self, request: HttpRequest) -> HttpResponse:
-        if _length(request) > LARGEST_BODY:
-            text = f"A request has at most {LARGEST_BODY} bytes."
+        if _length(request) > MAX_BODY_BYTES:
+            text = f"A request has at most {MAX_BODY_BYTES} bytes."
             return problem(request, Refused(413, "too_large", text))
         response = self.get_response(request)
         if response.status_code >= 400 and response.get("Content-Type") != MEDIA_TYPE:

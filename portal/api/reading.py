@@ -10,7 +10,7 @@ from ninja.parser import Parser
 from groups.api.refused import Refused
 from registries.oci.strict_json import JsonInvalid, read_object
 
-LARGEST_BODY = 1024 * 1024
+MAX_BODY_BYTES = 1024 * 1024
 
 
 class StrictParser(Parser):
@@ -21,7 +21,7 @@ class StrictParser(Parser):
         if kind not in ("application/json", "application/merge-patch+json"):
             raise Refused(415, "unsupported_media_type", "Send application/json.")
         try:
-            return read_object(request.body, LARGEST_BODY)
+            return read_object(request.body, MAX_BODY_BYTES)
         except JsonInvalid:
             pass
         raise Refused(

@@ -104,7 +104,7 @@ def create_webhook(request: Any, organization_name: str, payload: WebhookPrototy
             row, secret = webhooks.add(request.organization, created_by=None, **cleaned)
             _record(request, row, "added")
     except webhooks.TooManyWebhooks:
-        text = f"An organization has at most {webhooks.MOST_WEBHOOKS} webhooks. Delete one first."
+        text = f"An organization has at most {webhooks.MAX_WEBHOOKS} webhooks. Delete one first."
         raise Refused(409, "too_many_webhooks", text) from None
     return Status(201, _answer(row) | {"secret": secret})
 

@@ -14,7 +14,7 @@ from portal.desk import consent
 from portal.models import SupportLook, SupportMessage, SupportRequest
 from registries.providers import PROVIDERS
 
-MOST = 50
+MAX_SHOWN = 50
 
 
 @dataclass(frozen=True)
@@ -77,13 +77,13 @@ def _case(
         row=row,
         failure=failure,
         request=request,
-        requests=[each for each in asked[:MOST] if request is None or each.pk != request.pk],
+        requests=[each for each in asked[:MAX_SHOWN] if request is None or each.pk != request.pk],
         thread=_thread(request),
         whole=whole,
         title=failure.words.title if whole else consent.title_of(failure.code),
         kind=consent.kind_of(failure),
         steps=_steps(failure, whole),
-        looks=list(failure.looks.select_related("person")[:MOST]),
+        looks=list(failure.looks.select_related("person")[:MAX_SHOWN]),
         hint=provider.hints.get(failure.code, "") if provider and whole else "",
     )
 

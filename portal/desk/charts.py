@@ -12,7 +12,7 @@ from groups.queries.bars import segments
 WIDTH, HEIGHT = 960.0, 160.0
 GAP = 0.2
 """Of a bar's room, how much stays free."""
-MOST_COLOURS = 7
+MAX_COLOURS = 7
 REST = "others"
 
 
@@ -73,10 +73,10 @@ def charts(series: Series, span: Span) -> list[Chart]:
 def _chart(
     slug: str, title: str, table: dict[str, list[int]], moments: list[datetime], span: Span, named: Callable[[str], str]
 ) -> Chart:
-    rows = [Row(named(key), colour, counts) for colour, (key, counts) in enumerate(list(table.items())[:MOST_COLOURS])]
-    if len(table) > MOST_COLOURS:
-        rest = [sum(step) for step in zip(*list(table.values())[MOST_COLOURS:], strict=True)]
-        rows.append(Row(REST, MOST_COLOURS, rest))
+    rows = [Row(named(key), colour, counts) for colour, (key, counts) in enumerate(list(table.items())[:MAX_COLOURS])]
+    if len(table) > MAX_COLOURS:
+        rest = [sum(step) for step in zip(*list(table.values())[MAX_COLOURS:], strict=True)]
+        rows.append(Row(REST, MAX_COLOURS, rest))
     heads = [_head(moment, span) for moment in moments]
     most = max(peak(table.values()), 1)
     return Chart(

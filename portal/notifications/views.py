@@ -46,7 +46,7 @@ def add_webhook(request: Any, org: str) -> HttpResponse:
         try:
             row, secret = webhooks.add(request.organization, created_by=request.user, **form.cleaned_data)
         except webhooks.TooManyWebhooks:
-            form.add_error(None, f"An organization has at most {webhooks.MOST_WEBHOOKS} webhooks. Delete one first.")
+            form.add_error(None, f"An organization has at most {webhooks.MAX_WEBHOOKS} webhooks. Delete one first.")
         else:
             _record(request, row, "added")
             return _detail(request, row, WebhookForm(initial=_initial(row)), secret=secret)

@@ -18,7 +18,7 @@ from groups.wakeups import wake_deliver
 from portal.models import Notice, Organization, Webhook
 from portal.notifications.signing import new_secret
 
-MOST_WEBHOOKS = 10
+MAX_WEBHOOKS = 10
 SWITCHED_OFF = "The webhook was switched off"
 BOTH_HOURS = 24
 """So long a replaced secret still signs, beside the new one."""
@@ -33,7 +33,7 @@ def add(organization: Organization, *, address: str, kinds: list[str], created_b
     secret, pk = new_secret(), uuid.uuid4()
     with transaction.atomic():
         quotas.lock(organization.pk)
-        if Webhook.objects.filter(organization=organization).count() >= MOST_WEBHOOKS:
+        if Webhook.objects.filter(organization=organization).count() >= MAX_WEBHOOKS:
             raise TooManyWebhooks
         row = Webhook.objects.create(
             id=pk,

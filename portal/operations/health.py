@@ -17,7 +17,7 @@ from rq.serializers import JSONSerializer
 from groups.models import Image
 from groups.models.sweep import SweepPass
 
-MOST = 50
+MAX_SHOWN = 50
 _DEEDS = {
     "pull": "pulls an image",
     "prepare": "prepares a manifest",
@@ -84,7 +84,7 @@ def read_queues() -> Queues:
         failed = {name: len(queue.failed_job_registry) for name, queue in queues.items()}
         connection = django_rq.get_connection(next(iter(queues)))
         found = Worker.all(connection=connection, serializer=JSONSerializer)
-        workers = [_worker(worker, connection) for worker in found[:MOST]]
+        workers = [_worker(worker, connection) for worker in found[:MAX_SHOWN]]
     except (RedisError, OSError):
         return Queues(answers=False)
     return Queues(True, waiting, failed, sorted(workers, key=lambda worker: worker.name))
@@ -96,7 +96,7 @@ def read_pulls() -> Pulls:
     startable = Image.objects.startable().select_related("organization").defer("config")
     rows = Image.objects.pulling().select_related("organization").defer("config")
     return Pulls(
-        going_on=list(rows.order_by("started_at")[:MOST]),
+        going_on=list(rows.order_by("started_at")[:MAX_SHOWN]),
         waiting=queued.count(),
         oldest=startable.first(),
         sweeper=SweepPass.objects.order_by("-ended_at").first(),

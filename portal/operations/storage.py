@@ -18,7 +18,7 @@ from portal.models import Organization
 
 BATCH = 500
 LOOK_SECONDS = 5.0
-MOST = 200
+MAX_LINES = 200
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def read() -> Storage:
     known = Organization.objects.in_bulk(sums)
     lines = [Line(known[pk], row["used"], row["left"], row["blobs"]) for pk, row in sums.items() if pk in known]
     return Storage(
-        lines=sorted(lines, key=lambda line: -line.used)[:MOST],
+        lines=sorted(lines, key=lambda line: -line.used)[:MAX_LINES],
         used=sum(line.used for line in lines),
         reclaimable=sum(line.reclaimable for line in lines),
         blobs=sum(line.blobs for line in lines),

@@ -20,7 +20,7 @@ Network = IPv4Network | IPv6Network
 Resolver = Callable[[str, int], Iterable[tuple[str, int]]]
 """Turns host and port into the addresses (IP text, port) to connect to; raises OSError for an unknown name."""
 
-MOST_ATTEMPTS = 4
+MAX_ATTEMPTS = 4
 
 # Beyond what `is_global` knows, on every Python that we run on: cloud metadata, transition and special ranges.
 _REFUSED_V4 = [
@@ -112,7 +112,7 @@ class AddressGuard:
     def connect(self, host: str, port: int, timeout: float | None, *, plain: bool) -> PacedSocket:
         """Open a TCP connection to a checked address. Raises `HostNotAllowed`, or `OSError` as sockets do."""
         refusal: OSError | None = None
-        for address, actual_port in self.addresses(host, port, plain=plain)[:MOST_ATTEMPTS]:
+        for address, actual_port in self.addresses(host, port, plain=plain)[:MAX_ATTEMPTS]:
             family = socket.AF_INET if address.version == 4 else socket.AF_INET6
             opened = PacedSocket(family, socket.SOCK_STREAM)
             try:

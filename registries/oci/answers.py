@@ -29,7 +29,7 @@ from registries.failures import (
 
 SHORT_BODY = 64 * 1024
 """Cap of bodies that are read for their error code or token, in bytes."""
-LONGEST_WAIT = 3600.0
+MAX_WAIT = 3600.0
 """Cap of what a registry may make us wait, in seconds."""
 
 NOT_TLS = "it does not speak TLS there"
@@ -135,7 +135,7 @@ def error_message(body: bytes) -> str:
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds that `Retry-After` asks for, between 1 and `LONGEST_WAIT`; None if it is not named."""
+    """Return the seconds that `Retry-After` asks for, between 1 and `MAX_WAIT`; None if it is not named."""
     text = headers.get("Retry-After", "").strip()
     if _SECONDS.fullmatch(text):
         seconds = float(text[:12])
@@ -147,7 +147,7 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=UTC)
         seconds = (moment - datetime.now(UTC)).total_seconds()
-    return min(max(seconds, 1.0), LONGEST_WAIT)
+    return min(max(seconds, 1.0), MAX_WAIT)
 
 
 def transport_failure(error: BaseException, host: str) -> PullFailed:

@@ -38,7 +38,7 @@ from registries.oci.reference import api_host
 from registries.oci.session import Session
 
 DEFAULT_LIFETIME = 60.0
-LONGEST_LIFETIME = 3600.0
+MAX_LIFETIME = 3600.0
 _MARGIN = 0.1  # the part of a token's life that is left unused
 
 _TOKEN = re.compile(r"[!-~]{1,16384}")
@@ -210,7 +210,7 @@ class Handshake:
         lifetime = document.get("expires_in")
         if not isinstance(lifetime, (int, float)) or isinstance(lifetime, bool) or not lifetime >= 1:
             lifetime = DEFAULT_LIFETIME
-        return Token(text, asked_at + min(float(lifetime), LONGEST_LIFETIME) * (1 - _MARGIN))
+        return Token(text, asked_at + min(float(lifetime), MAX_LIFETIME) * (1 - _MARGIN))
 
     def _show(self, host: str) -> None:
         """Tell that `host` is about to see the login."""

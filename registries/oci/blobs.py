@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from registries.failures import DigestMismatch
-from registries.oci.manifest import LARGEST_SIZE, Descriptor
+from registries.oci.manifest import MAX_SIZE, Descriptor
 from registries.oci.reader import Hash, VerifyingReader
 from registries.oci.reference import is_digest
 from registries.oci.session import Answer, Patience
@@ -15,7 +15,7 @@ _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,19})-([0-9]{1,19})/([0-9]{1,19}|\*)
 
 def check_request(descriptor: Descriptor, offset: int, digest_so_far: Hash | None) -> None:
     """Refuse what must not become part of an address or a range. Raises `ValueError`: our own mistake."""
-    if not is_digest(descriptor.digest) or not 0 <= descriptor.size <= LARGEST_SIZE:
+    if not is_digest(descriptor.digest) or not 0 <= descriptor.size <= MAX_SIZE:
         raise ValueError("not a checked descriptor")
     if offset and (digest_so_far is None or not 0 < offset < descriptor.size):
         raise ValueError("resuming needs an offset inside of the blob, and the hash up to it")

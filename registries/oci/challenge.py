@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-LONGEST_HEADER = 16 * 1024
-MOST_CHALLENGES = 8
-MOST_PARAMETERS = 16
+MAX_HEADER_LENGTH = 16 * 1024
+MAX_CHALLENGES = 8
+MAX_PARAMETERS = 16
 
 _GAP = re.compile(r"[ \t,]*+")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]++")
@@ -31,7 +31,7 @@ class Challenge:
 def parse(header: str) -> list[Challenge]:
     """Return the challenges of a header in their order. What can't be read ends the list, and raises nothing."""
     found: list[Challenge] = []
-    header = header[:LONGEST_HEADER]
+    header = header[:MAX_HEADER_LENGTH]
     at = 0
     while True:
         at = _end(_GAP, header, at)
@@ -41,13 +41,13 @@ def parse(header: str) -> list[Challenge]:
         at = token.end()
         equals = _EQUALS.match(header, at)
         if equals is None:
-            if len(found) == MOST_CHALLENGES:
+            if len(found) == MAX_CHALLENGES:
                 return found
             found.append(Challenge(token[0].lower()))
             at = _end(_TOKEN68, header, at)
             continue
         value = _QUOTED.match(header, equals.end()) or _TOKEN.match(header, equals.end())
-        if value is None or not found or len(found[-1].parameters) == MOST_PARAMETERS:
+        if value is None or not found or len(found[-1].parameters) == MAX_PARAMETERS:
             return found
         text = _ESCAPED.sub(r"\1", value[1]) if value.re is _QUOTED else value[0]
         found[-1].parameters.setdefault(token[0].lower(), text)

@@ -16,14 +16,14 @@ from registries.oci import blobs, location, tags
 from registries.oci.address import AddressGuard
 from registries.oci.answers import BROKE_OFF, NOT_TLS, SHORT_BODY, Stage, refusal
 from registries.oci.auth import Handshake, Login
-from registries.oci.config import LONGEST_CONFIG
+from registries.oci.config import MAX_CONFIG_BYTES
 from registries.oci.fetch import Fetch
 from registries.oci.location import Location
 from registries.oci.manifest import (
     ACCEPT,
     INDEXES,
-    LONGEST_MANIFEST,
     MANIFESTS,
+    MAX_MANIFEST_BYTES,
     Descriptor,
     Index,
     Manifest,
@@ -35,7 +35,7 @@ from registries.oci.reader import Hash, VerifyingReader
 from registries.oci.reference import api_host, is_digest, is_repository, is_tag
 from registries.oci.session import Patience, Session
 
-MOST_INDEXES = 3  # one within another, and how many are opened in search of a platform
+MAX_INDEXES = 3  # one within another, and how many are opened in search of a platform
 
 
 class RegistryClient:
@@ -126,7 +126,7 @@ class RegistryClient:
             version=version,
         )
         self.limits = read_limits(answer.headers) or self.limits
-        raw = answer.read(LONGEST_MANIFEST)
+        raw = answer.read(MAX_MANIFEST_BYTES)
         if raw is None:
             raise UnsupportedManifest(reason="it is larger than 4 MiB", raw="size")
         expected = version if is_digest(version) else None
@@ -136,19 +136,19 @@ class RegistryClient:
         return document
 
     def tags(self, repository: str) -> list[str]:
-        """Return the repository's tags as the registry orders them, at most `tags.MOST_TAGS`, none twice."""
+        """Return the repository's tags as the registry orders them, at most `tags.MAX_TAGS`, none twice."""
         self._check(repository)
         home = self._registry()
         found: dict[str, None] = {}
         url = f"{home.url}{repository}/tags/list?n={tags.PAGE_SIZE}"
-        for _ in range(tags.MOST_PAGES):
+        for _ in range(tags.MAX_PAGES):
             answer = self._fetch.get(url, {}, Stage.TAGS, repository=repository, version="any")
-            found |= dict.fromkeys(tags.read_page(answer.read(tags.LONGEST_PAGE), self.host))
+            found |= dict.fromkeys(tags.read_page(answer.read(tags.MAX_PAGE_BYTES), self.host))
             following = tags.next_page(answer.headers.get("Link", ""), url, home)
-            if following is None or len(found) >= tags.MOST_TAGS:
+            if following is None or len(found) >= tags.MAX_TAGS:
                 break
             url = following
-        return list(found)[: tags.MOST_TAGS]
+        return list(found)[: tags.MAX_TAGS]
 
     def pick(self, repository: str, document: Manifest | Index, platform: Platform) -> Manifest:
         """Return the manifest for `platform`, fetched where `document` is an index. Raises `PlatformMissing`.
@@ -170,7 +170,7 @@ class RegistryClient:
             for entry in index.entries:
                 if entry.descriptor.media_type not in INDEXES:
                     continue
-                if depth == MOST_INDEXES or opened + len(waiting) >= MOST_INDEXES:
+                if depth == MAX_INDEXES or opened + len(waiting) >= MAX_INDEXES:
                     raise UnsupportedManifest(reason="its lists of platforms are nested too deep", raw="index")
                 nested = self._fetch_listed(repository, entry.descriptor)
                 if isinstance(nested, Index):
@@ -180,7 +180,7 @@ class RegistryClient:
     def config(self, repository: str, manifest: Manifest) -> bytes:
         """Return the verified config of `manifest`, at most 8 MiB."""
         size = manifest.config.size
-        if size > LONGEST_CONFIG:
+        if size > MAX_CONFIG_BYTES:
             raise UnsupportedManifest(reason="its config is larger than 8 MiB", raw="config size")
         body, filled = bytearray(size), 0
         with self.blob(repository, manifest.config, what="the config") as reader:
@@ -222,7 +222,7 @@ class RegistryClient:
         return self._fetch.confirms(f"{self._registry().url}{repository}/blobs/{descriptor.digest}", repository)
 
     def _fetch_listed(self, repository: str, descriptor: Descriptor) -> Manifest | Index:
-        if descriptor.size > LONGEST_MANIFEST:
+        if descriptor.size > MAX_MANIFEST_BYTES:
             raise UnsupportedManifest(reason="it is larger than 4 MiB", raw="size")
         document = self.fetch_manifest(repository, descriptor.digest)
         if len(document.raw) != descriptor.size:

@@ -10,8 +10,8 @@ from registries.oci.manifest import Manifest, read_json
 from registries.oci.platform import Platform, missing
 from registries.oci.reference import is_digest
 
-LONGEST_CONFIG = 8 * 1024 * 1024
-_LONGEST_LINE = 200
+MAX_CONFIG_BYTES = 8 * 1024 * 1024
+_MAX_LINE_LENGTH = 200
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ def read_config(raw: bytes, manifest: Manifest, platform: Platform) -> Config:
     Raises `PlatformMissing` if the image does not run on `platform`, whatever the index said, and
     `UnsupportedManifest` if the config doesn't fit the manifest.
     """
-    document = read_json(raw, LONGEST_CONFIG)
+    document = read_json(raw, MAX_CONFIG_BYTES)
     offered = Platform.of_entry(document)
     # Builders leave the variant out of the config more often than out of the index.
     if offered is None or not platform.runs(replace(offered, variant=offered.variant or platform.variant)):
@@ -48,4 +48,4 @@ def _build_lines(history: Any, layers: int) -> tuple[str, ...]:
     filled = [entry for entry in entries if isinstance(entry, dict) and not entry.get("empty_layer")]
     if len(filled) != layers:
         return ("",) * layers
-    return tuple(printable(str(entry.get("created_by", ""))[:2000], _LONGEST_LINE) for entry in filled)
+    return tuple(printable(str(entry.get("created_by", ""))[:2000], _MAX_LINE_LENGTH) for entry in filled)

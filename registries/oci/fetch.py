@@ -14,7 +14,7 @@ from registries.oci.answers import SHORT_BODY, Stage, refusal
 from registries.oci.auth import Handshake, Login, Token
 from registries.oci.session import Answer, Session
 
-MOST_REDIRECTS = 5
+MAX_REDIRECTS = 5
 _Found = tuple[Answer, bool]
 """An answer, and whether it came from elsewhere than the registry."""
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -78,7 +78,7 @@ class Fetch:
         here = location.read(url)
         home = here.origin
         elsewhere = False
-        for _ in range(MOST_REDIRECTS + 1):
+        for _ in range(MAX_REDIRECTS + 1):
             answer = self._session.get(here.url, headers, None if elsewhere else authorization)
             target = answer.headers.get("Location")
             if answer.status not in _REDIRECTS or target is None:

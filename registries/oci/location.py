@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 
-LONGEST_ADDRESS = 8 * 1024
+MAX_ADDRESS_LENGTH = 8 * 1024
 
 # Printable ASCII without what splits addresses differently in different parsers.
 _LETTERS = re.compile(r"[!#-;=?-\[\]_a-z~%]+")
@@ -43,7 +43,7 @@ class Location:
 
 def read(text: str, base: str | None = None) -> Location:
     """Read an absolute address, or one relative to `base`. Raises `LocationInvalid`."""
-    if len(text) > LONGEST_ADDRESS or not _LETTERS.fullmatch(text):
+    if len(text) > MAX_ADDRESS_LENGTH or not _LETTERS.fullmatch(text):
         raise LocationInvalid("letters")
     try:
         url = urljoin(base, text) if base else text

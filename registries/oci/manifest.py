@@ -18,10 +18,10 @@ from registries.oci import strict_json
 from registries.oci.platform import Platform
 from registries.oci.reference import is_digest
 
-LONGEST_MANIFEST = 4 * 1024 * 1024
-MOST_LAYERS = 1000
-MOST_ENTRIES = 1000
-LARGEST_SIZE = 2**53 - 1
+MAX_MANIFEST_BYTES = 4 * 1024 * 1024
+MAX_LAYERS = 1000
+MAX_ENTRIES = 1000
+MAX_SIZE = 2**53 - 1
 
 DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 DOCKER_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
@@ -104,7 +104,7 @@ def read_document(raw: bytes, content_type: str, expected_digest: str | None = N
     announced = content_type.partition(";")[0].strip().lower()
     if announced in {"text/html", "application/xhtml+xml"}:
         raise UnsupportedManifest(reason="the registry answered with a web page", raw="html")
-    document = read_json(raw, LONGEST_MANIFEST)
+    document = read_json(raw, MAX_MANIFEST_BYTES)
     if document.get("schemaVersion") == 1 or announced.startswith("application/vnd.docker.distribution.manifest.v1"):
         raise UnsupportedManifest(reason="it has the old schema 1, which is no longer taken", raw="schema 1")
     if document.get("schemaVersion") != 2 or isinstance(document.get("schemaVersion"), bool):
@@ -135,8 +135,8 @@ def _manifest(document: dict[str, Any], digest: str, media_type: str, raw: bytes
     listed = document["layers"]
     if not isinstance(listed, list) or not listed:
         raise UnsupportedManifest(reason="it has no layers", raw="layers")
-    if len(listed) > MOST_LAYERS:
-        raise UnsupportedManifest(reason=f"it has more than {MOST_LAYERS} layers", raw="layers")
+    if len(listed) > MAX_LAYERS:
+        raise UnsupportedManifest(reason=f"it has more than {MAX_LAYERS} layers", raw="layers")
     layers = tuple(_descriptor(item) for item in listed)
     for layer in layers:
         _check_layer(layer)
@@ -160,8 +160,8 @@ def _check_layer(layer: Descriptor) -> None:
 def _entries(listed: Any) -> tuple[Entry, ...]:
     if not isinstance(listed, list):
         raise UnsupportedManifest(reason="its list of platforms can't be read", raw="manifests")
-    if len(listed) > MOST_ENTRIES:
-        raise UnsupportedManifest(reason=f"it lists more than {MOST_ENTRIES} images", raw="manifests")
+    if len(listed) > MAX_ENTRIES:
+        raise UnsupportedManifest(reason=f"it lists more than {MAX_ENTRIES} images", raw="manifests")
     return tuple(Entry(_descriptor(item), Platform.of_entry(item.get("platform"))) for item in listed)
 
 
@@ -174,7 +174,7 @@ def _descriptor(item: Any) -> Descriptor:
         raise UnsupportedManifest(reason="a part of it has no valid type", raw="media type")
     if not isinstance(digest, str) or not is_digest(digest):
         raise UnsupportedManifest(reason="a part of it is not named by a sha256 digest", raw="digest")
-    if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size <= LARGEST_SIZE:
+    if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size <= MAX_SIZE:
         raise UnsupportedManifest(reason="a part of it has an impossible size", raw="size")
     if not isinstance(annotations, dict) or not all(isinstance(text, str) for text in annotations.values()):
         raise UnsupportedManifest(reason="its annotations can't be read", raw="annotations")

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from registries.oci.manifest import Entry
 
 _WORD = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}")
-_MOST_NAMED = 6
+_MAX_NAMED = 6
 # A bare architecture and its base variant are the same thing.
 _BASE_VARIANTS = {("arm64", "v8"), ("amd64", "v1"), ("arm", "v7")}
 
@@ -71,5 +71,5 @@ def choose(entries: Iterable[Entry], wanted: Platform) -> Entry | None:
 def missing(wanted: Platform, offered: Iterable[Platform | None]) -> PlatformMissing:
     """Return the failure that names what is offered instead."""
     names = [str(one) for one in dict.fromkeys(offered) if one is not None and one.os != "unknown"]
-    shown = ", ".join(names[:_MOST_NAMED]) + (" and others" if len(names) > _MOST_NAMED else "")
+    shown = ", ".join(names[:_MAX_NAMED]) + (" and others" if len(names) > _MAX_NAMED else "")
     return PlatformMissing(platform=str(wanted), offered=shown or "no platform that it names")

@@ -17,8 +17,8 @@ DOCKER_HUB = "docker.io"
 DOCKER_HUB_API = "registry-1.docker.io"
 _HUB_NAMES = frozenset({DOCKER_HUB, DOCKER_HUB_API, "index.docker.io"})
 
-LONGEST_REFERENCE = 512
-LONGEST_NAME = 255  # host and repository together, as in distribution/reference
+MAX_REFERENCE_LENGTH = 512
+MAX_NAME_LENGTH = 255  # host and repository together, as in distribution/reference
 
 _LETTERS = re.compile(r"[A-Za-z0-9._:/@\[\]-]+")
 _COMPONENT = re.compile(r"[a-z0-9]++(?:(?:\.|__?|-++)[a-z0-9]++)*+")
@@ -77,7 +77,7 @@ def is_tag(text: str) -> bool:
 
 
 def is_repository(text: str) -> bool:
-    return len(text) <= LONGEST_NAME and all(_COMPONENT.fullmatch(part) for part in text.split("/"))
+    return len(text) <= MAX_NAME_LENGTH and all(_COMPONENT.fullmatch(part) for part in text.split("/"))
 
 
 def names_host(text: str) -> bool:
@@ -110,8 +110,10 @@ def parse(text: str) -> Reference:
             "A tag has at most 128 letters, digits, dots, underscores and dashes, and does not start with a "
             "dot or a dash.",
         )
-    if len(registry) + 1 + len(repository) > LONGEST_NAME:
-        raise ReferenceInvalid("reference_long", f"Host and repository together are at most {LONGEST_NAME} characters.")
+    if len(registry) + 1 + len(repository) > MAX_NAME_LENGTH:
+        raise ReferenceInvalid(
+            "reference_long", f"Host and repository together are at most {MAX_NAME_LENGTH} characters."
+        )
     _check_repository(repository)
     if registry == DOCKER_HUB and "/" not in repository:
         repository = f"library/{repository}"
@@ -144,7 +146,7 @@ def parse_host(text: str) -> str:
 def _check_letters(text: str) -> None:
     if not text.strip():
         raise ReferenceInvalid("reference_empty", "Enter an image, such as registry.example.com/team/app:1.0.")
-    if len(text) > LONGEST_REFERENCE:
+    if len(text) > MAX_REFERENCE_LENGTH:
         raise ReferenceInvalid("reference_long", "This is too long for an image reference; enter its name alone.")
     if "://" in text:
         raise ReferenceInvalid("reference_scheme", "Leave out http:// or https:// and begin with the host name.")

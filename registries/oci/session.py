@@ -35,7 +35,7 @@ from registries.oci.paced import PacedSocket, PacedTlsSocket
 if TYPE_CHECKING:
     from urllib3.response import HTTPResponse
 
-MOST_THREADS = 16
+MAX_THREADS = 16
 _CHUNK = 64 * 1024
 _HEAD_BUFFER = io.DEFAULT_BUFFER_SIZE
 """At least what http.client reads headers through. A read that long leaves nothing in it."""
@@ -255,7 +255,7 @@ class _CheckedAdapter(HTTPAdapter):
         self._note = note
         self._context = context
         self._patience = patience
-        super().__init__(pool_connections=8, pool_maxsize=MOST_THREADS)
+        super().__init__(pool_connections=8, pool_maxsize=MAX_THREADS)
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **kwargs: Any) -> None:
         self.poolmanager = PoolManager(connections, maxsize=maxsize, block=block, ssl_context=self._context)

@@ -6,9 +6,9 @@ import json
 import re
 from typing import Any, NoReturn
 
-DEEPEST = 32
-MOST_MARKS = 200_000
-_LONGEST_NUMBER = 20
+MAX_DEPTH = 32
+MAX_MARKS = 200_000
+_MAX_NUMBER_LENGTH = 20
 
 # Strings, which are stepped over, and the marks that open, close and separate. Never fails, so it is linear.
 _MARKS = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[{]|[\]}]|,', re.DOTALL)
@@ -56,7 +56,7 @@ def _check_shape(text: str) -> None:
             depth += 1
         elif sign in "]}":
             depth -= 1
-        if depth > DEEPEST or count > MOST_MARKS:
+        if depth > MAX_DEPTH or count > MAX_MARKS:
             raise ValueError("shape")
 
 
@@ -68,7 +68,7 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _bounded_int(text: str) -> int:
-    if len(text) > _LONGEST_NUMBER:
+    if len(text) > _MAX_NUMBER_LENGTH:
         raise ValueError("number")
     return int(text)
 

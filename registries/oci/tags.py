@@ -9,21 +9,21 @@ from registries.oci import location, strict_json
 from registries.oci.location import Location
 from registries.oci.reference import is_tag
 
-MOST_TAGS = 1000
-MOST_PAGES = 10
+MAX_TAGS = 1000
+MAX_PAGES = 10
 PAGE_SIZE = 100
 """What every registry gives; some refuse to be asked for more."""
-LONGEST_PAGE = 4 * 1024 * 1024
+MAX_PAGE_BYTES = 4 * 1024 * 1024
 """Cap of one page in bytes. Google's holds sizes and dates of every manifest besides the tags."""
 
-_LONGEST_LINK = 4096
+_MAX_LINK_LENGTH = 4096
 _NEXT = re.compile(r'\s*<([^<>]{1,2048})>\s*;\s*rel="?next"?\s*(?:;[^,]*)?')
 
 
 def read_page(body: bytes | None, host: str) -> list[str]:
     """Return the tags of one answer, without what can't be a tag. Raises `RegistryUnreachable` for anything else."""
     try:
-        tags = strict_json.read_object(body or b"", LONGEST_PAGE).get("tags")
+        tags = strict_json.read_object(body or b"", MAX_PAGE_BYTES).get("tags")
     except strict_json.JsonInvalid:
         tags = ""
     if tags is None:  # a repository without any
@@ -35,7 +35,7 @@ def read_page(body: bytes | None, host: str) -> list[str]:
 
 def next_page(link: str, here: str, home: Location) -> str | None:
     """Return the address of the next page, which `here`'s Link header names; None for another origin than `home`'s."""
-    found = _NEXT.match(link[:_LONGEST_LINK])
+    found = _NEXT.match(link[:_MAX_LINK_LENGTH])
     if found is None:
         return None
     try:

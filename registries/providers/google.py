@@ -13,7 +13,7 @@ from registries.oci.answers import Stage
 from registries.oci.auth import Login
 from registries.providers.base import Provider
 from registries.providers.checks import Field
-from registries.providers.google_key import LONGEST_KEY, is_access_token, mended
+from registries.providers.google_key import MAX_KEY_LENGTH, is_access_token, mended
 from registries.providers.rules import Rule
 
 
@@ -45,7 +45,7 @@ GOOGLE = Provider(
             secret=True,
             placeholder='{"type": "service_account", …}',
             multiline=True,
-            limit=LONGEST_KEY,
+            limit=MAX_KEY_LENGTH,
         ),
     ),
     repair=_repair,

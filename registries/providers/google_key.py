@@ -19,8 +19,8 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from registries.providers.checks import Unusable
 
-LONGEST_KEY = 64 * 1024
-_MOST_LAYERS = 4  # of quotes and base64 around the JSON
+MAX_KEY_LENGTH = 64 * 1024
+_MAX_LAYERS = 4  # of quotes and base64 around the JSON
 
 _KEPT = ("type", "project_id", "private_key_id", "private_key", "client_email", "client_id")
 _GOOGLES_OWN = {
@@ -71,7 +71,7 @@ def mended(text: str) -> str:
 
 def _read(text: str) -> dict[str, Any]:
     """Take layers of quotes, escapes and base64 off until there is a JSON object."""
-    for _ in range(_MOST_LAYERS):
+    for _ in range(_MAX_LAYERS):
         text = text.translate(_QUOTES).strip()
         found = _parsed(text)
         if isinstance(found, dict):

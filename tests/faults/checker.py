@@ -34,8 +34,8 @@ from tests.faults.proxy import FaultProxy
 
 OVER = {"ready", "failed"}
 GOOD = {"stopped", "deploying", "running", "succeeded"}
-LARGEST_RSS = 250_000_000
-MOST_FILES = 100
+MAX_RSS = 250_000_000
+MAX_FILES = 100
 CLOCK_SECONDS = 0.005
 """What two stamps of one clock may differ by, after SQLite has cut them to milliseconds."""
 
@@ -204,9 +204,9 @@ def bounded(portal: Portal, witness: Witness) -> Iterator[Violation]:
             continue
         if horses := process.horses():
             yield Violation("B", f"{process.name} has {len(horses)} work-horses with nothing to do")
-        if (size := rss(process)) > LARGEST_RSS:
+        if (size := rss(process)) > MAX_RSS:
             yield Violation("B", f"{process.name} has {size // 1_000_000} MB")
-        if (count := open_files(process)) > MOST_FILES:
+        if (count := open_files(process)) > MAX_FILES:
             yield Violation("B", f"{process.name} has {count} open files")
     for path in files(portal.temp):
         yield Violation("B", f"the temporary file {path.name} is left")

@@ -153,11 +153,11 @@ def test_what_can_not_be_checked_is_said_at_once(
 
 
 def test_too_many_at_once(member: Client, credential: Credential) -> None:
-    for _ in range(checks.MOST_AT_ONCE):
+    for _ in range(checks.MAX_AT_ONCE):
         start(member)
 
     assert "going on here already" in start(member).content.decode()
-    assert ImageCheck.objects.count() == checks.MOST_AT_ONCE
+    assert ImageCheck.objects.count() == checks.MAX_AT_ONCE
 
 
 def test_without_javascript_it_has_a_page_of_its_own(member: Client, credential: Credential) -> None:
@@ -302,7 +302,7 @@ def test_a_credential_typed_beside_the_image_is_sealed_once_and_chosen(
 
     again = start(member, **typed | {"new-password": ""}).content.decode()
     assert "Enter the password" in again
-    monkeypatch.setattr(checks, "MOST_AT_ONCE", 0)
+    monkeypatch.setattr(checks, "MAX_AT_ONCE", 0)
     assert "going on here already" in start(member, **typed).content.decode()
     assert Credential.objects.count() == 1, "what is refused keeps nothing"
 

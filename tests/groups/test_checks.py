@@ -29,7 +29,7 @@ class TestLimits:
         )
 
     def test_few_at_once(self, start: Callable[[], ImageCheck], mallory: Any) -> None:
-        rows = [start() for _ in range(checks.MOST_AT_ONCE)]
+        rows = [start() for _ in range(checks.MAX_AT_ONCE)]
         with pytest.raises(TooManyChecks, match="going on"):
             start()
 
@@ -38,7 +38,7 @@ class TestLimits:
         start()
 
     def test_not_too_many_an_hour(self, start: Callable[[], ImageCheck]) -> None:
-        for _ in range(checks.MOST_AN_HOUR):
+        for _ in range(checks.MAX_AN_HOUR):
             move(start(), to="failed")
         with pytest.raises(TooManyChecks, match="within an hour"):
             start()

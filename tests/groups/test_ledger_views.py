@@ -68,7 +68,7 @@ def test_it_tells_a_delivery_from_its_issue_to_its_end(
     assert "3 MB" in text
     assert "handed over 2 times" in text
     assert "Delivered" in text
-    assert text.count("another node presented this token") == deliveries.MOST_REFUSALS
+    assert text.count("another node presented this token") == deliveries.MAX_REFUSALS
     assert "and 2 more refused" in text
     for shown in (text, page(viewer, GROUP)):
         assert "Another node presented this token, 7 times." in shown

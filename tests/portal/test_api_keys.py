@@ -77,7 +77,7 @@ def test_a_rotated_key_gives_way_to_another_of_the_same_kind(acme: Any) -> None:
 
 
 def test_an_organization_has_a_bounded_number(acme: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(api_keys, "MOST_LIVE_KEYS", 2)
+    monkeypatch.setattr(api_keys, "MAX_LIVE_KEYS", 2)
     row, _ = create_key(organization_id=acme.pk, name="one", scope="read")
     create_key(organization_id=acme.pk, name="two", scope="read")
 
@@ -117,7 +117,7 @@ def test_the_page_shows_a_new_key_once(acme: Any, alice: Any, as_user: Any) -> N
 def test_a_key_that_works_is_listed_however_many_ended_since(
     acme: Any, alice: Any, as_user: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(key_views, "MOST_ENDED_SHOWN", 1)
+    monkeypatch.setattr(key_views, "MAX_ENDED_SHOWN", 1)
     create_key(organization_id=acme.pk, name="kept", scope="read")
     for name in ("older", "newer"):
         revoke(create_key(organization_id=acme.pk, name=name, scope="read")[0])

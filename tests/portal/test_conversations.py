@@ -67,7 +67,7 @@ class TestReplying:
         assert Activity.objects.filter(action="support.replied").count() == 1
 
     def test_there_is_an_end_to_it(self, browser: Any, talk: SupportRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(conversations, "MOST_MESSAGES", 2)
+        monkeypatch.setattr(conversations, "MAX_MESSAGES", 2)
         browser.post(f"{at(talk)}reply/", {"message": "Second."})
 
         page = browser.post(f"{at(talk)}reply/", {"message": "Third."})

@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from groups.models import ContainerGroup, Failure, Image
 from portal.actions import invite
 from portal.models import Organization, Role
-from portal.search import LONGEST, Found, cleaned, search
+from portal.search import MAX_LENGTH, Found, cleaned, search
 from tests.groups.pulls import make_credential, make_group
 
 SEARCH = "/o/acme/search/"
@@ -141,7 +141,7 @@ def test_nothing_of_another_organization(acme: Any, render: ContainerGroup, mall
 
 @pytest.mark.parametrize(
     ("text", "clean"),
-    [("", ""), ("  ", ""), ("\0", ""), ("a\0b", "a b"), ("a \n\t b", "a b"), ("x" * 10_000, "x" * LONGEST)],
+    [("", ""), ("  ", ""), ("\0", ""), ("a\0b", "a b"), ("a \n\t b", "a b"), ("x" * 10_000, "x" * MAX_LENGTH)],
 )
 def test_cleaned(text: str, clean: str) -> None:
     assert cleaned(text) == clean

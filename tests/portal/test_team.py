@@ -93,7 +93,7 @@ class TestInviting:
         assert owner.post(f"{MEMBERS}invite/", typed).status_code == 422
 
     def test_not_too_many(self, owner: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(actions, "MOST_INVITATIONS_A_DAY", 1)
+        monkeypatch.setattr(actions, "MAX_INVITATIONS_A_DAY", 1)
         invite(owner)
 
         assert "Try again tomorrow" in owner.post(f"{MEMBERS}invite/", {"email": "x@y.example", "role": "viewer"}).text

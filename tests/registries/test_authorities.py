@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from registries.authorities import LONGEST_CA, AuthoritiesInvalid, read_authorities
+from registries.authorities import MAX_CA_LENGTH, AuthoritiesInvalid, read_authorities
 from registries.models import Credential
 from tests.fakes.certificates import Authority
 from tests.groups.pulls import SECRET
@@ -33,7 +33,7 @@ def test_only_certificates_are_kept(pem: str, tmp_path: Path) -> None:
         lambda pem: "registry.example.com",
         lambda pem: pem[:-30],
         lambda pem: pem.replace("MII", "XII", 1),
-        lambda pem: pem * 100 + "x" * LONGEST_CA,
+        lambda pem: pem * 100 + "x" * MAX_CA_LENGTH,
         lambda pem: pem.replace("CERTIFICATE", "PRIVATE KEY"),
         lambda pem: pem.replace("CERTIFICATE", "PUBLIC KEY"),
         lambda pem: pem.replace("M", "Ｍ"),
@@ -66,6 +66,6 @@ def test_not_where_the_host_is_a_public_one(as_user: Any, bob: Any) -> None:
 
 
 def test_more_than_anybody_needs(pem: str, as_user: Any, bob: Any) -> None:
-    answer = as_user(bob).post(NEW, TYPED | {"ca": pem * 200, "paste": "docker login " + "x" * LONGEST_CA})
+    answer = as_user(bob).post(NEW, TYPED | {"ca": pem * 200, "paste": "docker login " + "x" * MAX_CA_LENGTH})
 
     assert set(answer.context["form"].errors) == {"ca", "paste"}

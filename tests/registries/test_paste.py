@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from registries.models import Credential
-from registries.paste import LONGEST_PASTE, REFRESH_USER, Pasted, read_image, read_login, read_logins
+from registries.paste import MAX_PASTE_LENGTH, REFRESH_USER, Pasted, read_image, read_login, read_logins
 from registries.seal import unseal
 
 SECRET = "canary-7f3a-secret"  # pragma: allowlist secret
@@ -64,7 +64,7 @@ def test_a_login_is_read(text: str, read: Pasted) -> None:
     ["", "alice", "docker pull ubuntu", "docker login 'x", "docker login a.example b.example", "docker login ..@y",
      "{", "{}", "[]", config(), config(**{"ghcr.io": {}}), config(**{"ghcr.io": {"auth": "###"}}),
      config(**{"ghcr.io": {"auth": "////"}}), config(**{"ghcr.io": {"auth": 7}}), '{"auths": []}',
-     '{"auths": ' + '{"a":' * 5000, "docker login -u a -p b " + "x" * LONGEST_PASTE],
+     '{"auths": ' + '{"a":' * 5000, "docker login -u a -p b " + "x" * MAX_PASTE_LENGTH],
 )  # fmt: skip
 def test_what_is_no_login(text: str) -> None:
     assert read_logins(text) == []

@@ -40,7 +40,7 @@ def test_a_layer_that_stands_twice_counts_once() -> None:
 
 def test_more_layers_than_nodes_can_stack() -> None:
     with pytest.raises(UnsupportedManifest):
-        limits.judge(manifest(*[1] * (limits.MOST_LAYERS + 1)), 1000)
+        limits.judge(manifest(*[1] * (limits.MAX_LAYERS + 1)), 1000)
 
 
 @pytest.mark.parametrize(("own", "cap"), [(None, 1000), (50, 50), (5000, 5000)])

@@ -19,7 +19,7 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, RSAKey
 
 from groups.models import Node
-from groups.nodes.authentication import MOST_RECENT, NotAuthenticated, authenticate, take
+from groups.nodes.authentication import MAX_RECENT, NotAuthenticated, authenticate, take
 from tests.groups.delivery.made import NodeInHand, make_node, public_pem, rsa_key
 
 BODY = {"capacity": {"cpu": 1, "memory_mb": 1024, "gpu": ""}, "instances": []}
@@ -77,12 +77,12 @@ def test_what_is_remembered_is_bounded(node: NodeInHand) -> None:
         assert call(f"Bearer {node.signed()}").status_code == 200
     node.row.refresh_from_db()
     assert len(node.row.recent_calls) == 3
-    past = [[int(time.time()) - 1, f"{number}"] for number in range(MOST_RECENT)]
+    past = [[int(time.time()) - 1, f"{number}"] for number in range(MAX_RECENT)]
     Node.objects.update(recent_calls=past)
     assert call(f"Bearer {node.signed()}").status_code == 200
     node.row.refresh_from_db()
     assert len(node.row.recent_calls) == 1
-    Node.objects.update(recent_calls=[[int(time.time()) + 50, f"{number}"] for number in range(MOST_RECENT)])
+    Node.objects.update(recent_calls=[[int(time.time()) + 50, f"{number}"] for number in range(MAX_RECENT)])
     assert call(f"Bearer {node.signed()}").status_code == 401
 
 

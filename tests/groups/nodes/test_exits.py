@@ -103,7 +103,7 @@ def test_what_keeps_failing_is_tried_on_another_node(
     acme: Any, image: Any, node: NodeInHand, other_node: NodeInHand, by_node: bool
 ) -> None:
     given = running(acme, image, node, "on_failure")
-    for _ in range(exits.MOST_FAILURES_ON_A_NODE - 1):
+    for _ in range(exits.MAX_FAILURES_ON_A_NODE - 1):
         node.poll(listed(given, "creating" if by_node else "exited", exit_code=1))
         node.poll(listed(given, "creating"))
         node.poll(listed(given, "running"))

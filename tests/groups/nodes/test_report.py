@@ -63,7 +63,7 @@ def test_reports_that_are_none(node: NodeInHand, body: Any) -> None:
 
 
 def test_a_report_that_is_too_large(node: NodeInHand) -> None:
-    response = send(node, b" " * (views.LARGEST_POLL + 1))
+    response = send(node, b" " * (views.MAX_POLL_BYTES + 1))
     assert (response.status_code, response.json()["code"]) == (413, "too_large")
 
 

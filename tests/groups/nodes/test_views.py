@@ -109,8 +109,8 @@ def test_a_download_whose_token_is_used_up_gets_another(node: NodeInHand, given:
 
 
 def test_tokens_for_one_instance_are_bounded(node: NodeInHand, given: dict[str, Any]) -> None:
-    answers = [len(node.poll().json()["start"]) for _ in range(handover.MOST_TOKENS_AN_HOUR + 2)]
-    assert answers == [1] * (handover.MOST_TOKENS_AN_HOUR - 1) + [0] * 3
+    answers = [len(node.poll().json()["start"]) for _ in range(handover.MAX_TOKENS_AN_HOUR + 2)]
+    assert answers == [1] * (handover.MAX_TOKENS_AN_HOUR - 1) + [0] * 3
     NodeToken.objects.update(issued_at=F("issued_at") - timedelta(hours=2))
     assert len(node.poll().json()["start"]) == 1
 

@@ -14,7 +14,7 @@ from tests.interop.launching import fresh_environment, launch, lines_until, mana
 from tests.interop.sdks import JavaScriptSdk, PythonSdk, install_javascript
 
 HERE = ("acme", "default")
-LARGEST = 4_000_000
+MAX_IMAGE_BYTES = 4_000_000
 
 
 class Live:
@@ -57,7 +57,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
         | {
             "PORTAL_REGISTRY_ALLOW_NETWORKS": "127.0.0.0/8",
             "PORTAL_PULL_RETRY_SECONDS": "1",
-            "PORTAL_MAX_IMAGE_BYTES": str(LARGEST),
+            "PORTAL_MAX_IMAGE_BYTES": str(MAX_IMAGE_BYTES),
             "PORTAL_API_CALLS_A_MINUTE": "5000",
         }
     )

@@ -14,7 +14,7 @@ from tests.fakes.registry import FakeRegistry
 from tests.interop.delivery_portal import running
 from tests.interop.docker_registry import DockerRegistry, write_layout
 from tests.interop.sdks import ApiRefused
-from tests.interop.sdks.conftest import HERE, LARGEST, Live, prototype
+from tests.interop.sdks.conftest import HERE, MAX_IMAGE_BYTES, Live, prototype
 from tests.processes import free_port, until
 
 pytestmark = pytest.mark.interop
@@ -24,7 +24,9 @@ SECRET = "canary-99ab-secret"  # pragma: allowlist secret
 
 def test_each_failure_is_told(live: Live, opened: Any, docker_registry: DockerRegistry, tmp_path: Path) -> None:
     small = docker_registry.push("team/app", "1", write_layout(tmp_path / "small", build_image([b"small"])))
-    big = docker_registry.push("team/big", "1", write_layout(tmp_path / "big", build_image([os.urandom(LARGEST + 1)])))
+    big = docker_registry.push(
+        "team/big", "1", write_layout(tmp_path / "big", build_image([os.urandom(MAX_IMAGE_BYTES + 1)]))
+    )
     nobody = f"127.0.0.1:{free_port()}"
     right = {"basic": {"username": docker_registry.user, "password": docker_registry.password}}
     cases = {

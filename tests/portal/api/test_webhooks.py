@@ -89,7 +89,7 @@ def test_what_can_not_be_used(program: Speaker, body: dict[str, Any], field: str
 def test_no_more_than_a_few(program: Speaker) -> None:
     answers = [
         program.post(WEBHOOKS, {"address": f"{ADDRESS}/{number}", "events": ["group.failed"]})
-        for number in range(webhooks.MOST_WEBHOOKS + 1)
+        for number in range(webhooks.MAX_WEBHOOKS + 1)
     ]
 
     assert {answer.status_code for answer in answers[:-1]} == {201}

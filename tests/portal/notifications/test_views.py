@@ -48,7 +48,7 @@ class TestPages:
         assert not Webhook.objects.exists()
 
     def test_not_more_than_ten(self, member: Client, acme: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(webhooks, "MOST_WEBHOOKS", 0)
+        monkeypatch.setattr(webhooks, "MAX_WEBHOOKS", 0)
         answer = member.post(f"{PAGE}webhooks/", {"address": "https://hooks.example.com/", "kinds": ["group.failed"]})
 
         assert "Delete one first" in answer.text

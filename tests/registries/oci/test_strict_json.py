@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from registries.oci.strict_json import DEEPEST, JsonInvalid, read_object
+from registries.oci.strict_json import MAX_DEPTH, JsonInvalid, read_object
 
 
 def test_an_object_is_read() -> None:
@@ -23,7 +23,7 @@ def test_an_object_is_read() -> None:
         b'{"a": 123456789012345678901}',
         b'{"a": "\\ud800"}',
         b'{"a": "\xff"}',
-        b'{"a":' + b"[" * DEEPEST + b"]" * DEEPEST + b"}",
+        b'{"a":' + b"[" * MAX_DEPTH + b"]" * MAX_DEPTH + b"}",
     ],
 )
 def test_what_can_be_read_in_two_ways_is_refused(raw: bytes) -> None:

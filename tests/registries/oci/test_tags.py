@@ -8,7 +8,7 @@ import pytest
 
 from registries.failures import AccessDenied, ImageNotFound, RegistryUnreachable
 from registries.oci.pull_limits import PullLimits, read_limits
-from registries.oci.tags import MOST_PAGES, MOST_TAGS
+from registries.oci.tags import MAX_PAGES, MAX_TAGS
 from tests.fakes.images import build_image
 from tests.fakes.registry import FakeRegistry
 
@@ -34,14 +34,14 @@ def test_all_pages_are_read(count: int, registry: FakeRegistry, connect: Connect
 
 def test_no_more_than_so_many(registry: FakeRegistry, connect: Connect) -> None:
     names = push_tags(registry, 1300)
-    assert connect(registry).tags("team/app") == names[:MOST_TAGS]
+    assert connect(registry).tags("team/app") == names[:MAX_TAGS]
 
 
 def test_pages_without_end_end(registry: FakeRegistry, connect: Connect) -> None:
     push_tags(registry, 1)
     registry.fault("/tags/list", headers={"Link": '</v2/team/app/tags/list?n=100&last=a>; rel="next"'})
     assert connect(registry).tags("team/app") == ["v00000"]
-    assert len(registry.requests_to("/tags/list")) == MOST_PAGES
+    assert len(registry.requests_to("/tags/list")) == MAX_PAGES
 
 
 @pytest.mark.parametrize("link", ["<{url}/v2/team/app/tags/list?last=x>; rel=\"next\"", "<//{host}/v2/>; rel=next",

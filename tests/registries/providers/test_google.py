@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from registries.providers import PROVIDERS
-from registries.providers.google_key import LONGEST_KEY
+from registries.providers.google_key import MAX_KEY_LENGTH
 from tests.registries.providers.answers import Stage, means
 from tests.registries.providers.test_checks import refused
 
@@ -140,8 +140,8 @@ def test_every_cut_of_a_key_is_refused(key: str) -> None:
 
 
 def test_too_large(key: str) -> None:
-    assert sent(key + " " * (LONGEST_KEY - len(key))) == json.loads(key)
-    refused(GOOGLE, HOST, {"key": key + " " * (LONGEST_KEY - len(key) + 1)})
+    assert sent(key + " " * (MAX_KEY_LENGTH - len(key))) == json.loads(key)
+    refused(GOOGLE, HOST, {"key": key + " " * (MAX_KEY_LENGTH - len(key) + 1)})
     refused(GOOGLE, HOST, {"key": "x" * 1_000_000})
 
 
