@@ -95,7 +95,7 @@ def list_groups(
     counted = dict(rows.order_by().values_list("status").annotate(Count("id")))
     status = status if status in ContainerGroup.Status.values else ""
     sort = sort if sort.removeprefix("-") in SORTS else "name"
-    search = search.strip()[:100].replace("\0", "")
+    search = search.strip()[:100]
     if status:
         rows = rows.filter(status=status)
     if search:

@@ -271,7 +271,7 @@ def _as_of(request: Any) -> dict[str, Any]:
     """Another group's settings, for `?from=<name>`. Of its environment the names, commented out: values are not
     shown to anybody."""
     source = ContainerGroup.objects.select_related("image").filter(
-        project=request.project, name=request.GET.get("from", "")[:MAX_GROUP_NAME_LENGTH].replace("\0", "")
+        project=request.project, name=request.GET.get("from", "")[:MAX_GROUP_NAME_LENGTH]
     ).first()  # fmt: skip
     if source is None:
         return {}

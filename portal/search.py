@@ -72,8 +72,8 @@ class Found:
 
 
 def cleaned(text: str) -> str:
-    """What was typed, as it is looked for: one line, not too long, nothing that a database refuses."""
-    return " ".join(text.replace("\0", " ").split())[:MAX_LENGTH].strip()
+    """What was typed, as it is looked for: one line, not too long."""
+    return " ".join(text.split())[:MAX_LENGTH].strip()
 
 
 def search(organization: Any, role: Role, text: str, *, most: int) -> Found:

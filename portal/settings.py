@@ -69,6 +69,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "portal.http.request_id.RequestIdMiddleware",
     "portal.api.middleware.ApiMiddleware",
+    "portal.http.nul.NulMiddleware",
     "portal.middleware.Utf8FormsMiddleware",
     "portal.middleware.MachinesMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",

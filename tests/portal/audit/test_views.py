@@ -77,7 +77,7 @@ def test_filters_and_pages(browser: Client, bob: Any, alice: Any, acme: Any) -> 
     people = browser.get(f"{PAGE}?area=team").text
     assert "nina@acme.example" in people
     assert "nightly" not in people
-    for odd in ("area=nonsense", "who=%00", "page=x", "area=group.started"):
+    for odd in ("area=nonsense", "page=x", "area=group.started"):
         assert browser.get(f"{PAGE}?{odd}").status_code == 200
 
 

@@ -1,0 +1,27 @@
+"""Refuses NUL in the query string of an address. PostgreSQL can't store or compare it in a text, and nothing is called
+so. In a form's field Django says it beside the field; in a path nothing matches it, so the answer is 404."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponse
+
+NUL = ("\0", "%00")
+
+
+class NulMiddleware:
+    """Answers 400 before any view reads a parameter."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        query = request.META.get("QUERY_STRING", "")
+        if any(nul in query for nul in NUL):
+            return HttpResponse(
+                "A parameter of this address contains a NUL character. Remove it and try again.\n",
+                status=400,
+                content_type="text/plain; charset=utf-8",
+            )
+        return self.get_response(request)
