@@ -26,7 +26,7 @@ from groups.quotas import Refused
 from groups.states import MoveForbidden, Stale
 from groups.trail import trace_lines
 from groups.views import address_of, group_of, heard, show, to_group
-from registries.actions import add_credential
+from registries.credential_rows import NewCredential, store_credential
 from registries.failures import ABOUT_CREDENTIALS
 from registries.models import MAX_NAME_LENGTH, Credential
 from registries.providers import PROVIDERS
@@ -176,12 +176,11 @@ def _credential_for(request: Any, group: ContainerGroup, form: RetryForm) -> Cre
     use = form.cleaned_data["use"]
     if use != RetryForm.NEW:
         return form.live.get(use)
-    return add_credential(
-        organization_id=request.organization.pk,
+    new = NewCredential(
         provider=form.provider.kind,
         name=f"for {group.name}"[:MAX_NAME_LENGTH],
         host=group.image.registry,
         values=form.values(),
         ca=form.authorities,
-        created_by_id=request.user.pk,
     )
+    return store_credential(new, organization_id=request.organization.pk, created_by_id=request.user.pk)

@@ -7,7 +7,7 @@ from typing import Any
 from django.db.models import Exists, OuterRef
 
 from groups.models import Image
-from registries.actions import destroy
+from registries.credential_rows import empty_credential
 from registries.models import Credential
 
 
@@ -18,7 +18,7 @@ def settle_credential(credential_id: Any) -> bool:
     credential = Credential.objects.select_for_update().filter(pk=credential_id).first()
     if credential is None or credential.hold != Credential.Hold.PULL or going_on.exists():
         return False
-    return destroy(credential_id, because=Credential.Because.SETTLED)
+    return empty_credential(credential_id, because=Credential.Because.SETTLED)
 
 
 def destroy_settled() -> int:
@@ -26,4 +26,4 @@ def destroy_settled() -> int:
     for whatever went past it. Returns how many there were."""
     pulls = Image.objects.filter(credential=OuterRef("pk"))
     left = Credential.objects.held().filter(Exists(pulls), ~Exists(pulls.unsettled()), hold=Credential.Hold.PULL)
-    return sum(destroy(pk, because=Credential.Because.SETTLED) for pk in left.values_list("pk", flat=True))
+    return sum(empty_credential(pk, because=Credential.Because.SETTLED) for pk in left.values_list("pk", flat=True))

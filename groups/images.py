@@ -16,7 +16,7 @@ from groups.holds import settle_credential
 from groups.models import Blob, ContainerGroup, Image
 from groups.states import Stale
 from groups.wakeups import wake_pull
-from registries.actions import extend_for_pull, pull_seconds
+from registries.credential_rows import extend_for_pull, pull_seconds
 from registries.models import Credential
 from registries.oci.reference import Reference
 

@@ -34,6 +34,7 @@ from registries import remains
 from registries.actions import destroy_overdue
 from registries.epochs import begin_epoch, delete_past_epochs
 from registries.failures import Interrupted
+from registries.foundation.actor import PORTAL
 
 log = structlog.get_logger(__name__)
 
@@ -52,7 +53,7 @@ def sweep(*, thorough: bool = True) -> dict[str, int]:
 def _pass(thorough: bool) -> dict[str, int]:
     return {
         "leases_expired": expire_leases(),
-        "credentials_destroyed": destroy_overdue() + destroy_settled(),
+        "credentials_destroyed": destroy_overdue(by=PORTAL) + destroy_settled(),
         "sealing_keys_made": begin_epoch(),
         "sealing_keys_deleted": delete_past_epochs(),
         "pulls_woken": wake_pulls(),

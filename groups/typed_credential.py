@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from registries.actions import add_credential
+from registries.credential_rows import NewCredential, store_credential
 from registries.forms import ProviderValuesForm
 from registries.models import Credential
 from registries.providers.recognise import recognise
@@ -29,12 +29,11 @@ class TypedCredentialForm(ProviderValuesForm):
 
     def add(self, *, organization_id: Any, created_by_id: Any) -> Credential:
         """Seal and store it. The form must be valid."""
-        return add_credential(
-            organization_id=organization_id,
+        new = NewCredential(
             provider=self.provider.kind,
             name=self.made_name(self.registry),
             host=self.registry,
             values=self.values(),
             ca=self.authorities,
-            created_by_id=created_by_id,
         )
+        return store_credential(new, organization_id=organization_id, created_by_id=created_by_id)

@@ -1,108 +1,112 @@
-"""What can be done to a credential: add, note its use, destroy. One mutation per function.
+"""What is done to a credential: add, rename, take to another host, destroy. One mutation per function.
 
-Who may do it is the portal's; when a pull has settled is `groups.ingest`'s to say.
+Each takes its Actor, and checks, changes and records in one transaction. What these share with the actions of groups
+is in `registries.credential_rows`. Who may do it is the portal's; when a pull has settled is `groups.ingest`'s to say.
 """
 
 from __future__ import annotations
 
-import uuid
-from datetime import datetime, timedelta
-from typing import Any
-
-from django.conf import settings
 from django.db import transaction
-from django.db.models import F, QuerySet
-from django.db.models.functions import Now
-from django.utils import timezone
 
-from registries import remains
+from registries.credential_rows import (
+    NewCredential,
+    empty,
+    empty_credential,
+    record_added,
+    record_destroyed,
+    store_credential,
+    target_of,
+)
+from registries.foundation.activity import record
+from registries.foundation.actor import Actor
 from registries.models import Credential
-from registries.providers import PROVIDERS
-from registries.seal import seal
-
-HOUR_SECONDS = 3600
 
 
-def add_credential(
-    *,
-    organization_id: Any,
-    provider: str,
-    name: str,
-    host: str,
-    values: dict[str, str],
-    hold: str = Credential.Hold.PULL,
-    ca: str = "",
-    created_by_id: Any = None,
-) -> Credential:
-    """Check and repair `values` (by field name), seal the secret ones of them and store the credential. `ca` are
-    authorities (`registries.authorities`) to trust besides.
-
-    It may wait an hour for its first pull; `extend_for_pull` gives a pull the time it needs. Raises
-    `CredentialMalformed` where the values can't work for this kind of registry.
-    """
-    kind = PROVIDERS[provider]
-    values = kind.check(values, host)
-    credential_id = uuid.uuid4()
-    secrets = {each: values[each] for each in kind.secret_names if each in values}
-    epoch, sealed = seal(secrets, organization_id=organization_id, credential_id=credential_id)
-    return Credential.objects.create(
-        id=credential_id,
-        organization_id=organization_id,
-        provider=provider,
-        name=name,
-        host=host,
-        fields={each.name: values[each.name] for each in kind.fields if not each.secret and each.name in values},
-        ca=ca,
-        hold=hold,
-        epoch=epoch,
-        sealed=sealed,
-        created_by_id=created_by_id,
-        deadline=timezone.now() + timedelta(seconds=HOUR_SECONDS),
-    )
-
-
-def rename(credential_id: Any, *, name: str) -> None:
-    """Call a credential, or its receipt, something else."""
-    Credential.objects.filter(pk=credential_id).update(name=name)
-
-
-def extend_for_pull(credential_id: Any, *, until: datetime) -> None:
-    """Let a credential that is held for its pull live as long as that pull may take, and no longer. One that is
-    held for an hour keeps its hour."""
-    held = Credential.objects.held().filter(pk=credential_id, hold=Credential.Hold.PULL)
-    held.filter(deadline__lt=until).update(deadline=until)
-
-
-def note_use(credential_id: Any) -> None:
-    """Write on the receipt that the credential was opened for a pull."""
-    Credential.objects.filter(pk=credential_id).update(used_count=F("used_count") + 1, last_used_at=Now())
-
-
-def note_shown(credential_id: Any, host: str) -> None:
-    """Write on the receipt that what was opened is about to be shown to `host` (`host[:port]`)."""
+def add_credential(new: NewCredential, *, organization_id: int, by: Actor) -> Credential:
+    """Seal and store the credential. Raises `CredentialMalformed` where the values can't work for this kind of
+    registry."""
     with transaction.atomic():
-        credential = Credential.objects.select_for_update().filter(pk=credential_id).first()
-        if credential is not None and host not in credential.used_hosts:
-            Credential.objects.filter(pk=credential_id).update(used_hosts=[*credential.used_hosts, host])
+        credential = store_credential(new, organization_id=organization_id, created_by_id=by.person_id)
+        record_added(credential, by=by)
+    return credential
 
 
-def destroy(credential_id: Any, *, because: str) -> bool:
-    """Empty the sealed value for good and keep the receipt. Returns whether it was still there."""
-    return bool(_empty(Credential.objects.held().filter(pk=credential_id), because))
+def rename(credential: Credential, *, name: str, by: Actor) -> bool:
+    """Give a credential, or its receipt, another name. Returns whether it had another one before."""
+    with transaction.atomic():
+        before = _lock(credential)
+        if not _give_name(before, name):
+            return False
+        _record_renamed(before, name, by=by)
+    return True
 
 
-def destroy_overdue() -> int:
-    """Destroy every credential whose deadline has passed; return how many."""
-    return _empty(Credential.objects.expired(), Credential.Because.DEADLINE)
-
-
-def _empty(credentials: QuerySet[Credential], because: str) -> int:
-    emptied = credentials.update(sealed=None, epoch=None, destroyed_at=Now(), destroyed_because=because)
-    if emptied:
-        transaction.on_commit(remains.clear)
+def replace_host(credential: Credential, *, name: str, host: str, by: Actor) -> bool:
+    """Give the credential its new name and destroy its secret, which was entered for another host than `host`; whoever
+    asks enters one for `host` next. Returns whether the secret was still there."""
+    with transaction.atomic():
+        before = _lock(credential)
+        renamed = _give_name(before, name)
+        emptied = empty_credential(before.pk, because=Credential.Because.REPLACED)
+        if emptied:
+            record_destroyed(
+                before,
+                by=by,
+                detail=f"for one at {host}",
+                before={"name": before.name} if renamed else None,
+                after={"name": name} if renamed else None,
+            )
+        elif renamed:
+            _record_renamed(before, name, by=by)
     return emptied
 
 
-def pull_seconds() -> int:
-    """How long a pull may take at most, with all its attempts."""
-    return int(settings.PORTAL_PULL_RETRY_SECONDS) + HOUR_SECONDS
+def destroy(credential: Credential, *, because: Credential.Because, by: Actor) -> bool:
+    """Empty the sealed value for good and keep the receipt. Returns whether it was still there."""
+    with transaction.atomic():
+        emptied = empty_credential(credential.pk, because=because)
+        if emptied:
+            removed = because == Credential.Because.REMOVED
+            detail = credential.host if removed else f"{credential.host}, {because.label}"
+            record_destroyed(credential, by=by, detail=detail)
+    return emptied
+
+
+def destroy_overdue(*, by: Actor) -> int:
+    """Destroy every credential whose deadline has passed, each in a transaction of its own, so that no two
+    organizations' activities are locked at once. Returns how many there were."""
+    expired = Credential.objects.expired().defer("sealed").order_by("deadline")
+    return sum(_destroy_if_expired(credential, by=by) for credential in list(expired))
+
+
+def _destroy_if_expired(credential: Credential, *, by: Actor) -> bool:
+    because = Credential.Because.DEADLINE
+    with transaction.atomic():
+        # A pull may have extended it since it was read.
+        emptied = empty(Credential.objects.expired().filter(pk=credential.pk), because=because)
+        if emptied:
+            record_destroyed(credential, by=by, detail=f"{credential.host}, {because.label}")
+    return emptied
+
+
+def _lock(credential: Credential) -> Credential:
+    return Credential.objects.select_for_update().defer("sealed").get(pk=credential.pk)
+
+
+def _give_name(credential: Credential, name: str) -> bool:
+    if credential.name == name:
+        return False
+    Credential.objects.filter(pk=credential.pk).update(name=name)
+    return True
+
+
+def _record_renamed(before: Credential, name: str, *, by: Actor) -> None:
+    record(
+        by,
+        "credential.changed",
+        target_of(before),
+        organization_id=before.organization_id,
+        detail=f"{before.name} → {name}",
+        before={"name": before.name},
+        after={"name": name},
+    )

@@ -13,7 +13,7 @@ from django.template.response import TemplateResponse
 from registries import actions
 from registries.models import Credential
 from registries.providers import PROVIDERS
-from registries.records import RecordAdmin
+from registries.records import RecordAdmin, actor_of
 
 
 class OverdueFilter(SimpleListFilter):
@@ -92,7 +92,9 @@ class CredentialAdmin(RecordAdmin):
         if page is not None:
             return page
         chosen = list(queryset)
-        destroyed = [each for each in chosen if actions.destroy(each.pk, because=Credential.Because.OPERATOR)]
+        by = actor_of(request)
+        operator = Credential.Because.OPERATOR
+        destroyed = [credential for credential in chosen if actions.destroy(credential, because=operator, by=by)]
         self.done(request, destroyed, change="Destroyed", of=len(chosen))
         return None
 

@@ -6,7 +6,7 @@ Columns that hold secrets, or from which something about one could be learned, a
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
@@ -14,6 +14,9 @@ from django.core.exceptions import SuspiciousOperation, ValidationError
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+
+from registries.foundation.actor import Actor
+from registries.foundation.requests import ActorRequest
 
 HIDDEN = frozenset(
     {
@@ -34,6 +37,11 @@ HIDDEN = frozenset(
     }
 )
 MAX_AT_ONCE = 500
+
+
+def actor_of(request: HttpRequest) -> Actor:
+    """Whoever asks, as the middleware has put it on the request."""
+    return cast("ActorRequest", request).actor
 
 
 class Unwritable:
@@ -99,14 +107,11 @@ class GuardedAdmin(admin.ModelAdmin):
         return True
 
     def done(self, request: HttpRequest, rows: Iterable[Model], *, change: str, of: int) -> None:
-        """Write the audit log for each row that was changed, the organization's own too where the row is one's, and
-        tell how many of `of` that were."""
+        """Write Django's log for each row that was changed, and say how many of `of` that were. The activity is
+        recorded by the actions that changed them."""
         count = 0
         for row in rows:
             self.log_change(request, row, change)
-            if organization_id := getattr(row, "organization_id", None):
-                target = f"{self.opts.verbose_name} {row}"
-                request.record("operator.changed", target, change, organization_id=organization_id)  # type: ignore[attr-defined]
             count += 1
         rest = f" {of - count} had nothing left to do." if of > count else ""
         self.message_user(request, f"{change} {count} of {of}.{rest}", messages.SUCCESS if count else messages.WARNING)

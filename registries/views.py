@@ -20,6 +20,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from registries import actions
+from registries.credential_rows import NewCredential
 from registries.edit_form import CredentialEditForm
 from registries.forms import CredentialForm
 from registries.models import Credential
@@ -56,17 +57,15 @@ def new(request: Any, org: str) -> HttpResponse:
         initial=_as_before(request) | {"host": host},
     )
     if form.is_valid():
-        credential = actions.add_credential(
-            organization_id=request.organization.pk,
+        new_credential = NewCredential(
             provider=provider.kind,
             name=form.chosen_name,
             host=form.canonical_host,
             values=form.values(),
             ca=form.authorities,
             hold=form.cleaned_data["hold"],
-            created_by_id=request.user.pk,
         )
-        record(request, "credential.added", credential)
+        credential = actions.add_credential(new_credential, organization_id=request.organization.pk, by=request.actor)
         read = f"Read as {pasted.host}, user {pasted.username[:80] or 'as typed'}. " if pasted else ""
         messages.success(request, f"{read}{credential.name} is here, encrypted. Nobody can read it back.")
         if trial := form.cleaned_data["trial"]:
@@ -109,13 +108,12 @@ def edit(request: Any, org: str, credential: uuid.UUID) -> HttpResponse:
     if not form.is_valid():
         context = {"form": form, "credential": row}
         return render(request, "registries/edit.html", context, status=422 if form.is_bound else 200)
-    actions.rename(row.pk, name=form.cleaned_data["name"])
+    name = form.cleaned_data["name"]
     if not form.new_host:
-        record(request, "credential.changed", row, f"{row.name} → {form.cleaned_data['name']}")
-        messages.success(request, f"It is called {form.cleaned_data['name']} now.")
+        actions.rename(row, name=name, by=request.actor)
+        messages.success(request, f"It is called {name} now.")
         return redirect("registries:detail", org, row.pk)
-    if actions.destroy(row.pk, because=Credential.Because.REPLACED):
-        record(request, "credential.destroyed", row, f"for one at {form.new_host}")
+    actions.replace_host(row, name=name, host=form.new_host, by=request.actor)
     messages.info(request, f"The secret for {row.host} is destroyed. Enter the one for {form.new_host}.")
     known = recognise(form.new_host)
     kind = row.provider if known is SELF_HOSTED else known.kind
@@ -127,8 +125,7 @@ def edit(request: Any, org: str, credential: uuid.UUID) -> HttpResponse:
 def destroy(request: Any, org: str, credential: uuid.UUID) -> HttpResponse:
     """Destroy it now; the receipt stays."""
     row = _credential(request, credential)
-    if actions.destroy(row.pk, because=Credential.Because.REMOVED):
-        record(request, "credential.destroyed", row)
+    if actions.destroy(row, because=Credential.Because.REMOVED, by=request.actor):
         messages.success(request, f"{row.name} is destroyed. Its receipt stays.")
     else:
         messages.info(request, f"{row.name} was destroyed before you asked.")
@@ -140,12 +137,6 @@ def guide(request: Any, org: str, kind: str) -> HttpResponse:
     """What to type for one kind of registry, and where it comes from."""
     provider = _provider(kind)
     return render(request, "registries/guide.html", {"provider": provider, "providers": PROVIDERS.values()})
-
-
-def record(request: Any, verb: str, credential: Credential, detail: str = "") -> None:
-    """Write down what was done to a credential, by name and host."""
-    address = reverse("registries:detail", args=[request.organization.slug, credential.pk])
-    request.record(verb, credential.name, detail or credential.host, address=address)
 
 
 def _provider(kind: str) -> Provider:

@@ -21,7 +21,7 @@ from groups.api.responses import described_problems
 from groups.api.schemas.beyond import CheckLine, CheckPrototype
 from groups.checks import TooManyChecks, start_check
 from groups.models import ImageCheck
-from registries.actions import destroy
+from registries.credential_rows import empty_credential
 from registries.models import Credential
 
 router = Router(tags=["checks"], exclude_unset=True)
@@ -86,7 +86,7 @@ def _lines(row: ImageCheck, credential: Credential | None, wait: int) -> Iterato
     finally:
         _count(-1)
         if credential is not None:
-            destroy(credential.pk, because=Credential.Because.SETTLED)
+            empty_credential(credential.pk, because=Credential.Because.SETTLED)
         close_old_connections()
 
 

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from groups.api.refused import Refused
 from groups.api.schemas.authentication import ContainerRegistryAuthentication
 from groups.forms import ReferenceField
-from registries.actions import add_credential
+from registries.credential_rows import NewCredential, store_credential
 from registries.failures import CredentialMalformed
 from registries.models import MAX_NAME_LENGTH, Credential
 from registries.oci.reference import Reference
@@ -51,13 +51,8 @@ def add_from(
     provider = _provider(variant, reference.registry, field=f"{field}.{variant}")
     values = {_NAMES.get(each, each): _plain(getattr(brought, each)) for each in type(brought).model_fields}
     try:
-        return add_credential(
-            organization_id=organization_id,
-            provider=provider.kind,
-            name=name[:MAX_NAME_LENGTH],
-            host=reference.registry,
-            values=values,
-        )
+        new = NewCredential(provider=provider.kind, name=name[:MAX_NAME_LENGTH], host=reference.registry, values=values)
+        return store_credential(new, organization_id=organization_id, created_by_id=None)
     except CredentialMalformed as malformed:
         blamed, reason = (str(malformed.params.get(each, "")) for each in ("field", "reason"))
     # Out of the handler: what was typed hangs on the exceptions of parsers.

@@ -12,7 +12,7 @@ from functools import partial
 import structlog
 
 from groups.models import Image, ImageCheck
-from registries.actions import note_shown, note_use
+from registries.credential_rows import note_shown, note_use
 from registries.failures import CredentialExpired, CredentialMalformed, PullFailed
 from registries.models import Credential
 from registries.oci.auth import Login

@@ -17,7 +17,7 @@ from groups.models import ContainerGroup, Instance, NodeToken
 from portal.demo.image import SampleImage
 from portal.models import Organization, User
 from portal.templatetags.drayage import size
-from registries.actions import add_credential
+from registries.credential_rows import NewCredential, store_credential
 from registries.oci.reference import parse
 
 POLL_SECONDS = 0.1
@@ -88,12 +88,14 @@ class Story:
 
     def _create(self, sample: Sample) -> ContainerGroup:
         reference = parse(sample.reference)
-        credential = add_credential(
+        credential = store_credential(
+            NewCredential(
+                provider="self_hosted",
+                name="sample registry",
+                host=reference.registry,
+                values={"username": sample.user, "password": sample.password},
+            ),
             organization_id=self._organization.pk,
-            provider="self_hosted",
-            name="sample registry",
-            host=reference.registry,
-            values={"username": sample.user, "password": sample.password},
             created_by_id=self._user.pk,
         )
         project = self._organization.projects.get(slug="default")

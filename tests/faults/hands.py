@@ -40,20 +40,23 @@ class Hands(Calls):
         """Enter a credential, where there is one, and make a group. `began` is the monotonic clock before that."""
         from groups.actions import create
         from portal.models import Organization
-        from registries.actions import add_credential
+        from registries.credential_rows import NewCredential, store_credential
         from registries.oci.reference import parse
 
         row = Organization.objects.get(slug=organization)
         parsed = parse(reference)
         credential = None
         if username:
-            credential = add_credential(
+            credential = store_credential(
+                NewCredential(
+                    provider="self_hosted",
+                    name=name,
+                    host=parsed.registry,
+                    values={"username": username, "password": password},
+                    hold=hold,
+                ),
                 organization_id=row.pk,
-                provider="self_hosted",
-                name=name,
-                host=parsed.registry,
-                values={"username": username, "password": password},
-                hold=hold,
+                created_by_id=None,
             )
         began = time.monotonic()
         group = create(

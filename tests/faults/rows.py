@@ -53,15 +53,18 @@ _before: dict[str, Any] = {}
 def keep_a_credential(image: str, *, settled: bool) -> str:
     """Make a credential that should be destroyed and isn't: of this pull, which is over, or past its deadline."""
     from groups.models import Image
-    from registries.actions import add_credential
+    from registries.credential_rows import NewCredential, store_credential
 
     row = Image.objects.get(pk=image)
-    made = add_credential(
+    made = store_credential(
+        NewCredential(
+            provider="self_hosted",
+            name="kept",
+            host=row.registry,
+            values={"username": "kept", "password": "not a canary"},
+        ),
         organization_id=row.organization_id,
-        provider="self_hosted",
-        name="kept",
-        host=row.registry,
-        values={"username": "kept", "password": "not a canary"},
+        created_by_id=None,
     )
     _before[image] = row.credential_id
     Image.objects.filter(pk=image).update(credential=made)

@@ -9,7 +9,7 @@ import pytest
 from django.urls import reverse
 
 from groups.models import ContainerGroup, Failure
-from registries.actions import destroy
+from registries.credential_rows import empty_credential
 from tests.groups.pulls import make_credential, make_group
 
 HOST = "registry.example.com"
@@ -40,7 +40,8 @@ def put(group: ContainerGroup, status: str) -> None:
 def failure(group: ContainerGroup) -> Failure:
     """The group's pull, refused at sign-in."""
     put(group, "failed")
-    destroy(group.image.credential_id, because="settled")
+    assert group.image.credential_id is not None
+    empty_credential(group.image.credential_id, because="settled")
     return Failure.objects.create(
         organization_id=group.organization_id,
         group=group,

@@ -15,7 +15,7 @@ from django.utils import timezone
 from groups import actions, store
 from groups.ingest import keys
 from groups.models import Blob, ContainerGroup, Image, Layer, PullStep
-from registries.actions import add_credential
+from registries.credential_rows import NewCredential, store_credential
 from registries.models import Credential
 from registries.oci.reference import parse
 
@@ -23,16 +23,24 @@ USER = "deploy"
 SECRET = "canary-7f3a-secret"  # pragma: allowlist secret
 
 
-def make_credential(organization: Any, host: str, **values: Any) -> Credential:
-    """A sealed credential for `host`."""
-    return add_credential(
-        organization_id=organization.pk,
+def make_credential(
+    organization: Any,
+    host: str,
+    *,
+    username: str = USER,
+    password: str = SECRET,
+    created_by_id: int | None = None,
+    **values: Any,
+) -> Credential:
+    """A sealed credential for `host`, whose adding isn't recorded. `values` are further ones of NewCredential."""
+    typed = NewCredential(
         provider="self_hosted",
         name="registry",
         host=host,
-        values={"username": values.pop("username", USER), "password": values.pop("password", SECRET)},
+        values={"username": username, "password": password},
         **values,
     )
+    return store_credential(typed, organization_id=organization.pk, created_by_id=created_by_id)
 
 
 def make_group(

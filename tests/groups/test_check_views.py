@@ -111,10 +111,14 @@ def test_a_failure_tells_the_fix_in_the_registrys_words(member: Client, acme: An
 
 
 def make_hub(acme: Any) -> Credential:
-    from registries.actions import add_credential
+    from registries.credential_rows import NewCredential, store_credential
 
     values = {"username": USER, "password": SECRET}
-    return add_credential(organization_id=acme.pk, provider="docker_hub", name="hub", host="docker.io", values=values)
+    return store_credential(
+        NewCredential(provider="docker_hub", name="hub", host="docker.io", values=values),
+        organization_id=acme.pk,
+        created_by_id=None,
+    )
 
 
 def test_an_image_over_the_cap_shows_where_the_cap_is(member: Client, credential: Credential) -> None:

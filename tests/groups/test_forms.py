@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from groups.forms import DeleteForm, GroupForm, RetryForm
-from registries.actions import destroy
+from registries.credential_rows import empty_credential
 from registries.models import Credential
 from registries.oci.reference import Reference
 from registries.providers import PROVIDERS
@@ -158,7 +158,7 @@ def test_credentials_of_this_organization_are_offered_while_they_live(fill: Any,
     mine = make_credential(project.organization, HOST)
     others = make_credential(mallory.organizations.get(), HOST)
     gone, late = make_credential(project.organization, HOST), make_credential(project.organization, HOST)
-    destroy(gone.pk, because="removed")
+    empty_credential(gone.pk, because="removed")
     Credential.objects.filter(pk=late.pk).update(deadline=timezone.now() - timedelta(seconds=1))
 
     assert list(Credential.objects.live().filter(organization=project.organization_id)) == [mine]

@@ -24,9 +24,10 @@ def _step_ends(group: ContainerGroup) -> None:
 
 
 def _credential_goes(group: ContainerGroup) -> None:
-    from registries.actions import destroy
+    from registries.credential_rows import empty_credential
 
-    destroy(group.image.credential_id, because="settled")
+    assert group.image.credential_id is not None
+    empty_credential(group.image.credential_id, because="settled")
 
 
 def _token_is_redeemed(group: ContainerGroup) -> None:

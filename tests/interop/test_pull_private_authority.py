@@ -12,7 +12,7 @@ import pytest
 
 from groups import jobs
 from groups.models import ContainerGroup, Failure
-from registries.actions import add_credential
+from registries.credential_rows import NewCredential, store_credential
 from registries.models import Credential
 from registries.oci.address import AddressGuard
 from registries.providers.ecr_token import get_authorization_token
@@ -54,13 +54,16 @@ def pulled(project: Any, credential: Credential, repository: str) -> ContainerGr
 
 
 def entered(project: Any, registry: DockerRegistry, ca: str = "") -> Credential:
-    return add_credential(
+    return store_credential(
+        NewCredential(
+            provider="self_hosted",
+            name="registry",
+            host=registry.host,
+            values={"username": registry.user, "password": registry.password},
+            ca=ca,
+        ),
         organization_id=project.organization_id,
-        provider="self_hosted",
-        name="registry",
-        host=registry.host,
-        values={"username": registry.user, "password": registry.password},
-        ca=ca,
+        created_by_id=None,
     )
 
 
@@ -114,12 +117,15 @@ def test_ecr(
             "registries.providers.ecr_token.get_authorization_token",
             partial(get_authorization_token, endpoint=aws.url),
         )
-        credential = add_credential(
+        credential = store_credential(
+            NewCredential(
+                provider="ecr",
+                name="ecr",
+                host=ECR_HOST,
+                values=aws.add_user("puller", ["ecr:GetAuthorizationToken"]),
+            ),
             organization_id=project.organization_id,
-            provider="ecr",
-            name="ecr",
-            host=ECR_HOST,
-            values=aws.add_user("puller", ["ecr:GetAuthorizationToken"]),
+            created_by_id=None,
         )
 
         group = pulled(project, credential, "team/app")

@@ -172,7 +172,8 @@ def test_a_credential_is_destroyed_at_once(operator: Client, acme: Any, project:
     operator.post("/admin/registries/credential/", act("destroy_now", credential, confirmed="yes"))
     credential.refresh_from_db()
     assert (credential.destroyed_because, credential.sealed) == ("operator", None)
-    assert [(verb, detail) for _, verb, _, detail in deeds()] == [("operator.changed", "Destroyed")]
+    detail = "registry.example.com, an operator destroyed it"
+    assert deeds() == [("Drayage", "credential.destroyed", "registry", detail)]
 
 
 def test_the_standing_is_nobodys_to_type(operator: Client, acme: Any) -> None:

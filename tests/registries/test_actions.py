@@ -8,13 +8,19 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from portal.models import Activity
 from registries import actions
+from registries.credential_rows import NewCredential, empty_credential, extend_for_pull, note_shown, note_use
 from registries.failures import CredentialMalformed
+from registries.foundation.actor import CONSOLE, PORTAL
 from registries.models import Credential
 from registries.seal import unseal
 from tests.groups.pulls import SECRET, USER, make_credential
+from tests.support.activity import recorded
+from tests.support.actors import acting
 
 HOST = "registry.example.com"
+Because = Credential.Because
 
 
 @pytest.fixture
@@ -56,48 +62,50 @@ def test_what_can_not_work_is_not_stored(acme: Any, values: dict[str, str]) -> N
 
 def test_a_use_is_noted_with_its_hosts(credential: Credential) -> None:
     for host in (HOST, "auth.example.com"):
-        actions.note_use(credential.pk)
-        actions.note_shown(credential.pk, host)
-        actions.note_shown(credential.pk, HOST)
+        note_use(credential.pk)
+        note_shown(credential.pk, host)
+        note_shown(credential.pk, HOST)
 
     credential.refresh_from_db()
     assert (credential.used_count, credential.used_hosts) == (2, [HOST, "auth.example.com"])
     assert credential.last_used_at is not None
 
 
-def test_destroying_keeps_the_receipt_and_happens_once(credential: Credential) -> None:
-    actions.note_use(credential.pk)
+def test_destroying_keeps_the_receipt_and_happens_once(credential: Credential, alice: Any) -> None:
+    note_use(credential.pk)
 
-    assert actions.destroy(credential.pk, because="removed")
-    assert not actions.destroy(credential.pk, because="settled")
+    assert actions.destroy(credential, because=Because.REMOVED, by=acting(alice))
+    assert not actions.destroy(credential, because=Because.SETTLED, by=PORTAL)
 
     credential.refresh_from_db()
     assert (credential.sealed, credential.epoch, credential.destroyed_because) == (None, None, "removed")
     assert (credential.host, credential.used_count) == (HOST, 1)
     assert not credential.is_live
+    assert recorded() == [(alice.email, "credential.destroyed", "registry", HOST)]
 
 
 def test_what_is_overdue_is_destroyed_and_nothing_else(credential: Credential, acme: Any) -> None:
     other = make_credential(acme, HOST)
     Credential.objects.filter(pk=credential.pk).update(deadline=timezone.now() - timedelta(seconds=1))
 
-    assert actions.destroy_overdue() == 1
-    assert actions.destroy_overdue() == 0
+    assert actions.destroy_overdue(by=PORTAL) == 1
+    assert actions.destroy_overdue(by=PORTAL) == 0
 
     credential.refresh_from_db()
     other.refresh_from_db()
     assert (credential.is_live, other.is_live) == (False, True)
     assert credential.destroyed_because == "deadline"
+    assert recorded() == [("Drayage", "credential.destroyed", "registry", f"{HOST}, its time was over")]
 
 
 def test_a_pull_extends_what_is_held_for_it(credential: Credential) -> None:
     until = timezone.now() + timedelta(hours=5)
 
-    actions.extend_for_pull(credential.pk, until=until)
+    extend_for_pull(credential.pk, until=until)
     credential.refresh_from_db()
     assert credential.deadline == until
 
-    actions.extend_for_pull(credential.pk, until=until - timedelta(hours=1))
+    extend_for_pull(credential.pk, until=until - timedelta(hours=1))
     credential.refresh_from_db()
     assert credential.deadline == until
 
@@ -106,16 +114,71 @@ def test_an_hour_stays_an_hour(acme: Any) -> None:
     credential = make_credential(acme, HOST, hold="hour")
     deadline = credential.deadline
 
-    actions.extend_for_pull(credential.pk, until=timezone.now() + timedelta(hours=5))
+    extend_for_pull(credential.pk, until=timezone.now() + timedelta(hours=5))
 
     credential.refresh_from_db()
     assert credential.deadline == deadline
 
 
 def test_what_was_destroyed_is_not_brought_back(credential: Credential) -> None:
-    actions.destroy(credential.pk, because="removed")
+    empty_credential(credential.pk, because="removed")
     deadline = Credential.objects.get().deadline
 
-    actions.extend_for_pull(credential.pk, until=timezone.now() + timedelta(hours=5))
+    extend_for_pull(credential.pk, until=timezone.now() + timedelta(hours=5))
 
     assert Credential.objects.get().deadline == deadline
+
+
+def test_adding_records_who_and_where_and_nothing_of_the_secret(acme: Any, alice: Any) -> None:
+    typed = NewCredential(
+        provider="self_hosted", name="builds", host=HOST, values={"username": USER, "password": SECRET}
+    )
+
+    credential = actions.add_credential(typed, organization_id=acme.pk, by=acting(alice))
+
+    assert (credential.created_by, credential.hold) == (alice, "pull")
+    row = Activity.objects.select_related("text").get()
+    assert (row.action, row.target_kind, row.target_key) == ("credential.added", "credential", str(credential.pk))
+    assert (row.text.actor_name, row.text.target_name, row.text.detail) == (alice.email, "builds", HOST)
+    assert SECRET not in str([vars(row), vars(row.text), typed])
+
+
+def test_a_program_adds_in_nobodys_name(acme: Any) -> None:
+    typed = NewCredential(provider="self_hosted", name="ci", host=HOST, values={"username": USER, "password": SECRET})
+
+    assert actions.add_credential(typed, organization_id=acme.pk, by=CONSOLE).created_by is None
+
+
+def test_another_name_is_recorded_once(credential: Credential, alice: Any) -> None:
+    assert actions.rename(credential, name="builds", by=acting(alice))
+    assert not actions.rename(credential, name="builds", by=acting(alice))
+
+    assert recorded() == [(alice.email, "credential.changed", "registry", "registry → builds")]
+    text = Activity.objects.get().text
+    assert (text.before, text.after) == ({"name": "registry"}, {"name": "builds"})
+
+
+def test_another_host_destroys_the_secret_in_one_deed(credential: Credential, alice: Any) -> None:
+    assert actions.replace_host(credential, name="builds", host="other.example.com", by=acting(alice))
+
+    credential.refresh_from_db()
+    assert (credential.name, credential.host, credential.destroyed_because) == ("builds", HOST, "replaced")
+    assert recorded() == [(alice.email, "credential.destroyed", "registry", "for one at other.example.com")]
+    assert Activity.objects.get().text.after == {"name": "builds"}
+
+
+def test_another_host_for_what_is_gone_only_renames(credential: Credential, alice: Any) -> None:
+    empty_credential(credential.pk, because=Because.SETTLED)
+
+    assert not actions.replace_host(credential, name="builds", host="other.example.com", by=acting(alice))
+    assert not actions.replace_host(credential, name="builds", host="other.example.com", by=acting(alice))
+
+    assert recorded() == [(alice.email, "credential.changed", "registry", "registry → builds")]
+
+
+def test_what_was_extended_since_is_not_overdue(credential: Credential) -> None:
+    Credential.objects.filter(pk=credential.pk).update(deadline=timezone.now() + timedelta(hours=1))
+
+    assert actions.destroy_overdue(by=PORTAL) == 0
+
+    assert not Activity.objects.exists()

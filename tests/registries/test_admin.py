@@ -8,9 +8,10 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.test import Client
 
-from registries import actions
+from registries.credential_rows import empty_credential
 from registries.models import Credential
 from tests.groups.pulls import SECRET, USER, make_credential
+from tests.support.activity import recorded
 
 LIST = "/admin/registries/credential/"
 
@@ -53,10 +54,13 @@ def test_destroying_empties_the_seal_and_is_written_down(operator: Client, crede
     assert (credential.sealed, credential.destroyed_because) == (None, "operator")
     entry = LogEntry.objects.get()
     assert (entry.user, entry.object_id, entry.change_message) == (olga, str(credential.pk), "Destroyed")
+    assert recorded() == [
+        ("Drayage", "credential.destroyed", "registry", f"{credential.host}, an operator destroyed it")
+    ]
 
 
 def test_one_that_is_gone_keeps_its_receipt(operator: Client, credential: Credential) -> None:
-    actions.destroy(credential.pk, because=Credential.Because.SETTLED)
+    empty_credential(credential.pk, because=Credential.Because.SETTLED)
     response = operator.post(LIST, choose(credential, confirmed="yes"), follow=True)
     assert "Destroyed 0 of 1. 1 had nothing left to do." in response.content.decode()
     credential.refresh_from_db()

@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 from django.urls import reverse
 
-from registries import actions
-from registries.actions import add_credential
+from registries.credential_rows import NewCredential, empty_credential, store_credential
 from registries.models import Credential
 from tests.groups.pulls import SECRET, USER, make_credential
 
@@ -80,7 +79,7 @@ def test_a_slip_changes_nothing(slip: dict[str, str], browser: Any, credential: 
 
 
 def test_a_receipt_can_be_renamed_and_nothing_else(browser: Any, credential: Credential) -> None:
-    actions.destroy(credential.pk, because="settled")
+    empty_credential(credential.pk, because="settled")
 
     assert 'name="host"' not in browser.get(page(credential)).text
     browser.post(page(credential), {"name": "old one", "host": "other.example.com"})
@@ -91,7 +90,11 @@ def test_a_receipt_can_be_renamed_and_nothing_else(browser: Any, credential: Cre
 
 def test_a_kind_with_one_host_has_no_other(browser: Any, acme: Any) -> None:
     values = {"username": USER, "password": SECRET}
-    hub = add_credential(organization_id=acme.pk, provider="docker_hub", name="hub", host="docker.io", values=values)
+    hub = store_credential(
+        NewCredential(provider="docker_hub", name="hub", host="docker.io", values=values),
+        organization_id=acme.pk,
+        created_by_id=None,
+    )
 
     browser.post(page(hub), {"name": "hub 2", "host": "other.example.com"})
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from registries import actions, keyring
+from registries import keyring
+from registries.credential_rows import empty_credential
 from registries.epochs import CLOSING_SECONDS, EPOCH_SECONDS, begin_epoch, delete_past_epochs
 from registries.models import Credential
 from registries.seal import SealBroken, seal, unseal
@@ -56,7 +57,7 @@ def names(folder: Path) -> set[str]:
 def test_a_backup_and_the_keys_of_today_open_nothing(folder: Path, acme: Any) -> None:
     backup = make_credential(acme, "registry.example.com")
     assert opened(backup)["password"] == SECRET
-    actions.destroy(backup.pk, because="settled")
+    empty_credential(backup.pk, because="settled")
 
     assert turn(folder) == (1, 1)
 
@@ -82,7 +83,7 @@ def test_what_is_live_keeps_its_key(folder: Path, acme: Any) -> None:
     assert turn(folder) == (1, 1)  # the second epoch, which sealed nothing
 
     assert opened(credential)["password"] == SECRET
-    actions.destroy(credential.pk, because="removed")
+    empty_credential(credential.pk, because="removed")
     assert delete_past_epochs() == 1
     assert keyring.opening_epochs() == [3]
 

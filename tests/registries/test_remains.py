@@ -11,7 +11,9 @@ import pytest
 from django.db import connection, transaction
 
 from registries import remains
-from registries.actions import destroy, destroy_overdue, note_use
+from registries.actions import destroy_overdue
+from registries.credential_rows import empty_credential, note_use
+from registries.foundation.actor import PORTAL
 from registries.models import Credential
 from tests.groups.pulls import make_credential
 from tests.written import bytes_of
@@ -59,7 +61,7 @@ def test_nothing_of_a_destroyed_credential_stays(credential: Credential) -> None
     note_use(credential.pk)  # the row is written anew, and moves
     assert all(part in bytes_left() for part in parts)
 
-    assert destroy(credential.pk, because="settled")
+    assert empty_credential(credential.pk, because="settled")
 
     disk = bytes_left()
     assert not [part for part in parts if part in disk]
@@ -69,7 +71,7 @@ def test_destroyed_in_a_transaction_it_goes_with_the_commit(credential: Credenti
     parts = pieces(credential.sealed)
 
     with transaction.atomic():
-        destroy(credential.pk, because="settled")
+        empty_credential(credential.pk, because="settled")
         assert parts[0] in bytes_left()
 
     assert parts[0] not in bytes_left()
@@ -79,7 +81,7 @@ def test_overdue_ones_leave_nothing_either(credential: Credential) -> None:
     parts = pieces(credential.sealed)
     Credential.objects.update(deadline=credential.received_at)
 
-    assert destroy_overdue() == 1
+    assert destroy_overdue(by=PORTAL) == 1
 
     disk = bytes_left()
     assert not [part for part in parts if part in disk]
@@ -88,7 +90,7 @@ def test_overdue_ones_leave_nothing_either(credential: Credential) -> None:
 def test_whoever_reads_keeps_it_in_sqlites_log_and_the_next_pass_gets_it(credential: Credential) -> None:
     parts = pieces(credential.sealed)
     with somebody_reads():
-        assert destroy(credential.pk, because="settled")
+        assert empty_credential(credential.pk, because="settled")
         assert (parts[0] in bytes_left()) == ON_SQLITE
         assert remains.clear() != ON_SQLITE
 

@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from registries import actions
+from registries.credential_rows import empty_credential, note_shown, note_use
 from registries.models import Credential
 from registries.providers import PROVIDERS, Provider
 from registries.seal import unseal
@@ -151,8 +151,8 @@ class TestAdd:
 class TestList:
     def test_live_ones_and_receipts_each_with_its_life(self, browser: Any, acme: Any, credential: Credential) -> None:
         gone = make_credential(acme, "old.example.com")
-        actions.note_use(gone.pk)
-        actions.destroy(gone.pk, because="settled")
+        note_use(gone.pk)
+        empty_credential(gone.pk, because="settled")
 
         text = browser.get(LIST).text
 
@@ -206,10 +206,10 @@ class TestList:
 class TestReceipt:
     def test_what_was_entered_and_what_became_of_it(self, browser: Any, credential: Credential) -> None:
         before = browser.get(receipt(credential)).text
-        actions.note_use(credential.pk)
+        note_use(credential.pk)
         unshown = browser.get(receipt(credential)).text
-        actions.note_shown(credential.pk, "auth.example.com")
-        actions.destroy(credential.pk, because="settled")
+        note_shown(credential.pk, "auth.example.com")
+        empty_credential(credential.pk, because="settled")
         after = browser.get(receipt(credential)).text
 
         assert "deploy" in before

@@ -14,7 +14,7 @@ from django.db import connection
 from django.utils import timezone
 
 from groups.models import ContainerGroup, Failure
-from registries.actions import destroy
+from registries.credential_rows import empty_credential
 from tests.fakes.images import make_layer
 from tests.fakes.registry import FakeRegistry
 from tests.groups.ingest.conftest import again
@@ -187,7 +187,7 @@ def test_a_credential_that_was_destroyed_before_the_pull(
 ) -> None:
     credential = make_credential(shared.organization, basic_registry.host)
     group = make_group(shared, f"{basic_registry.host}/team/app:1.0", credential=credential)
-    destroy(credential.pk, because="removed")
+    empty_credential(credential.pk, because="removed")
 
     failure = settled_as(again(group), blobs)
 

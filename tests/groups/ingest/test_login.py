@@ -9,7 +9,7 @@ import pytest
 
 from groups.ingest.login import open_login, understood
 from groups.models import Failure, Image
-from registries.actions import add_credential
+from registries.credential_rows import NewCredential, store_credential
 from registries.failures import AccessDenied, CredentialMalformed, PullFailed
 from registries.models import Credential
 from registries.oci.answers import Stage, refusal
@@ -23,13 +23,16 @@ DENIED = b'{"errors":[{"code":"DENIED","message":"denied"}]}'
 
 
 def credential_of(project: Any, host: str, provider: str = "ghcr", ca: str = "", **values: str) -> Credential:
-    return add_credential(
+    return store_credential(
+        NewCredential(
+            provider=provider,
+            name="registry",
+            host=host,
+            ca=ca,
+            values=values or {"username": USER, "password": SECRET},
+        ),
         organization_id=project.organization_id,
-        provider=provider,
-        name="registry",
-        host=host,
-        ca=ca,
-        values=values or {"username": USER, "password": SECRET},
+        created_by_id=None,
     )
 
 

@@ -1,0 +1,150 @@
+"""Rows of credentials: stored, used, emptied, recorded. What the actions of `registries` and `groups` share.
+
+Nothing here is an action: these functions run inside the transaction of one, and only `record_…` writes the activity,
+as the last statement of that transaction.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F, QuerySet
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from registries import remains
+from registries.foundation.activity import Target, Value, record
+from registries.foundation.actor import Actor
+from registries.models import Credential
+from registries.providers import PROVIDERS
+from registries.seal import seal
+
+HOUR_SECONDS = 3600
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewCredential:
+    """A credential that was typed or sent and isn't stored yet.
+
+    `provider` is a kind of `registries.providers`, `host` is canonical, `values` are by field name and hold the
+    secret, `ca` are certificates (PEM) of authorities that are trusted in addition, `hold` is a `Credential.Hold`.
+    """
+
+    provider: str
+    name: str
+    host: str
+    values: Mapping[str, str] = field(repr=False)
+    ca: str = ""
+    hold: str = Credential.Hold.PULL
+
+
+def store_credential(new: NewCredential, *, organization_id: int, created_by_id: int | None) -> Credential:
+    """Check and repair the values, seal the secret ones, and store the credential. Records nothing.
+
+    It may wait an hour for its first pull; `extend_for_pull` gives a pull the time it needs. Raises
+    `CredentialMalformed` where the values can't work for this kind of registry.
+    """
+    kind = PROVIDERS[new.provider]
+    values = kind.check(new.values, new.host)
+    credential_id = uuid.uuid4()
+    secrets = {name: values[name] for name in kind.secret_names if name in values}
+    epoch, sealed = seal(secrets, organization_id=organization_id, credential_id=credential_id)
+    return Credential.objects.create(
+        id=credential_id,
+        organization_id=organization_id,
+        provider=new.provider,
+        name=new.name,
+        host=new.host,
+        fields={
+            declared.name: values[declared.name]
+            for declared in kind.fields
+            if not declared.secret and declared.name in values
+        },
+        ca=new.ca,
+        hold=new.hold,
+        epoch=epoch,
+        sealed=sealed,
+        created_by_id=created_by_id,
+        deadline=timezone.now() + timedelta(seconds=HOUR_SECONDS),
+    )
+
+
+def empty_credential(credential_id: uuid.UUID, *, because: str) -> bool:
+    """Empty the sealed value for good and keep the receipt. Records nothing. Returns whether it was still there."""
+    return empty(Credential.objects.held().filter(pk=credential_id), because=because)
+
+
+def empty(held: QuerySet[Credential], *, because: str) -> bool:
+    """Empty the sealed values of these rows, which hold one. Records nothing. Returns whether there were any."""
+    emptied = held.update(sealed=None, epoch=None, destroyed_at=Now(), destroyed_because=because)
+    if emptied:
+        transaction.on_commit(remains.clear)
+    return bool(emptied)
+
+
+def record_added(credential: Credential, *, by: Actor) -> None:
+    """Record that the credential was stored, as the last statement of the transaction that stored it."""
+    record(
+        by,
+        "credential.added",
+        target_of(credential),
+        organization_id=credential.organization_id,
+        detail=credential.host,
+    )
+
+
+def record_destroyed(
+    credential: Credential,
+    *,
+    by: Actor,
+    detail: str = "",
+    before: Mapping[str, Value] | None = None,
+    after: Mapping[str, Value] | None = None,
+) -> None:
+    """Record that the credential was emptied, as the last statement of the transaction that emptied it. `detail` is
+    its host where nothing else is said."""
+    record(
+        by,
+        "credential.destroyed",
+        target_of(credential),
+        organization_id=credential.organization_id,
+        detail=detail or credential.host,
+        before=before,
+        after=after,
+    )
+
+
+def target_of(credential: Credential) -> Target:
+    """The credential, as the activity records it."""
+    return Target("credential", credential.pk, credential.name)
+
+
+def extend_for_pull(credential_id: uuid.UUID, *, until: datetime) -> None:
+    """Let a credential that is held for its pull live as long as that pull may take, and no longer. One that is
+    held for an hour keeps its hour."""
+    held = Credential.objects.held().filter(pk=credential_id, hold=Credential.Hold.PULL)
+    held.filter(deadline__lt=until).update(deadline=until)
+
+
+def note_use(credential_id: uuid.UUID) -> None:
+    """Write on the receipt that the credential was opened for a pull."""
+    Credential.objects.filter(pk=credential_id).update(used_count=F("used_count") + 1, last_used_at=Now())
+
+
+def note_shown(credential_id: uuid.UUID | None, host: str) -> None:
+    """Write on the receipt that what was opened is about to be shown to `host` (`host[:port]`). Does nothing for a
+    pull without a credential."""
+    with transaction.atomic():
+        credential = Credential.objects.select_for_update().filter(pk=credential_id).first()
+        if credential is not None and host not in credential.used_hosts:
+            Credential.objects.filter(pk=credential_id).update(used_hosts=[*credential.used_hosts, host])
+
+
+def pull_seconds() -> int:
+    """How long a pull may take at most, with all its attempts."""
+    return int(settings.PORTAL_PULL_RETRY_SECONDS) + HOUR_SECONDS

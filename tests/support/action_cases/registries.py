@@ -1,0 +1,61 @@
+"""Cases of the actions on credentials."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+
+from django.utils import timezone
+
+from registries import actions
+from registries.credential_rows import NewCredential
+from registries.foundation.actor import CONSOLE, PORTAL
+from registries.models import Credential
+from tests.groups.pulls import SECRET, USER, make_credential
+from tests.support.action_cases import Case, Cast
+from tests.support.actors import acting
+
+HOST = "registry.example.com"
+
+
+def _add(cast: Cast) -> Callable[[], object]:
+    typed = NewCredential(
+        provider="self_hosted", name="builds", host=HOST, values={"username": USER, "password": SECRET}
+    )
+    return partial(actions.add_credential, typed, organization_id=cast.acme.pk, by=acting(cast.alice))
+
+
+def _rename(cast: Cast) -> Callable[[], object]:
+    return partial(actions.rename, make_credential(cast.acme, HOST), name="builds", by=acting(cast.alice))
+
+
+def _replace_host(cast: Cast) -> Callable[[], object]:
+    credential = make_credential(cast.acme, HOST)
+    return partial(actions.replace_host, credential, name="builds", host="other.example.com", by=acting(cast.alice))
+
+
+def _destroy(cast: Cast) -> Callable[[], object]:
+    credential = make_credential(cast.acme, HOST)
+    return partial(actions.destroy, credential, because=Credential.Because.REMOVED, by=acting(cast.bob))
+
+
+def _destroy_as_operator(cast: Cast) -> Callable[[], object]:
+    credential = make_credential(cast.acme, HOST)
+    return partial(actions.destroy, credential, because=Credential.Because.OPERATOR, by=CONSOLE)
+
+
+def _destroy_overdue(cast: Cast) -> Callable[[], object]:
+    credential = make_credential(cast.acme, HOST)
+    Credential.objects.filter(pk=credential.pk).update(deadline=timezone.now() - timedelta(seconds=1))
+    return partial(actions.destroy_overdue, by=PORTAL)
+
+
+CASES = [
+    Case("registries.actions.add_credential", _add),
+    Case("registries.actions.rename", _rename),
+    Case("registries.actions.replace_host", _replace_host),
+    Case("registries.actions.destroy", _destroy),
+    Case("registries.actions.destroy", _destroy_as_operator),
+    Case("registries.actions.destroy_overdue", _destroy_overdue),
+]
