@@ -13,7 +13,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.db import transaction
-from django.http import HttpResponse
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
@@ -26,8 +26,9 @@ from groups.quotas import Refused
 from groups.states import MoveForbidden, Stale
 from groups.trail import trace_lines
 from groups.views import address_of, group_of, heard, show, to_group
-from registries.credential_rows import NewCredential, store_credential
+from registries.credential_rows import store_credential
 from registries.failures import ABOUT_CREDENTIALS
+from registries.forms import CredentialForm
 from registries.models import MAX_NAME_LENGTH, Credential
 from registries.providers import PROVIDERS
 from registries.providers.recognise import recognise
@@ -81,7 +82,7 @@ def failure(request: Any, org: str, project: str, name: str, failure: uuid.UUID)
     """Why a pull failed, and the ways out."""
     group = group_of(request, name)
     row = get_object_or_404(Failure, group=group, pk=failure)
-    return _failure(request, group, row, _retry_form(request, group))
+    return _failure(request, group, row, *_retry_forms(request, group))
 
 
 @sensitive_post_parameters()
@@ -90,16 +91,16 @@ def failure(request: Any, org: str, project: str, name: str, failure: uuid.UUID)
 def retry(request: Any, org: str, project: str, name: str) -> HttpResponse:
     """Pull again for a failed group, with the secret typed anew, a kept credential, or none."""
     group = group_of(request, name)
-    form = _retry_form(request, group, request.POST)
+    form, typed = _retry_forms(request, group, request.POST)
     last = group.failures.order_by("-created_at").first()
     if group.status != ContainerGroup.Status.FAILED or last is None:
         messages.info(request, STALE)
         return to_group(request, group)
-    if not form.is_valid():
-        return _failure(request, group, last, form)
+    if not form.is_valid() or (form.types_credential and not typed.is_valid()):
+        return _failure(request, group, last, form, typed)
     try:
         with transaction.atomic():
-            actions.retry(group, credential=_credential_for(request, group, form))
+            actions.retry(group, credential=_credential_for(request, form, typed))
             request.record("group.retried", name, address=address_of(request, group))
     except (Stale, MoveForbidden):
         messages.info(request, STALE)
@@ -121,7 +122,7 @@ def _act(request: Any, name: str, action: Any, verb: str) -> HttpResponse:
     return to_group(request, group)
 
 
-def _failure(request: Any, group: ContainerGroup, row: Failure, form: RetryForm) -> HttpResponse:
+def _failure(request: Any, group: ContainerGroup, row: Failure, form: RetryForm, typed: CredentialForm) -> HttpResponse:
     provider = PROVIDERS.get(row.provider)
     requests = list(row.support_requests.prefetch_related("messages__author").order_by("-created_at"))
     context = {
@@ -130,6 +131,7 @@ def _failure(request: Any, group: ContainerGroup, row: Failure, form: RetryForm)
         "steps": trace_lines(row),
         "hint": provider.hints.get(row.code, "") if provider else "",
         "form": form,
+        "typed_form": typed,
         "can_retry": group.status == ContainerGroup.Status.FAILED,
         "requests": requests,
         "shared": any(each.shares for each in requests),
@@ -138,19 +140,26 @@ def _failure(request: Any, group: ContainerGroup, row: Failure, form: RetryForm)
     return render(request, "groups/failure.html", context, status=heard(form))
 
 
-def _retry_form(request: Any, group: ContainerGroup, data: Any = None) -> RetryForm:
+def _retry_forms(
+    request: Any, group: ContainerGroup, data: QueryDict | None = None
+) -> tuple[RetryForm, CredentialForm]:
+    """What the pull is tried again with, and the fields of the credential that may be typed for it."""
     old = group.image.credential
     provider = PROVIDERS.get(group.image.provider) or recognise(group.image.registry)
     prefilled = {each.name: old.fields.get(each.name, "") for each in provider.fields if not each.secret} if old else {}
     prefilled |= {"ca": old.ca} if old else {}
-    return RetryForm(
-        data,
-        request.FILES if data is not None else None,
-        initial={"use": _first_choice(group), **prefilled},
+    registry = group.image.registry
+    live = Credential.objects.live().filter(organization=request.organization.pk)
+    form = RetryForm(data, live=live, registry=registry, initial={"use": _first_choice(group)})
+    typed = CredentialForm(
+        data if form.types_credential else None,
+        request.FILES if form.types_credential else None,
         provider=provider,
-        registry=group.image.registry,
-        live=Credential.objects.live().filter(organization=request.organization.pk),
+        host=registry,
+        name=f"for {group.name}"[:MAX_NAME_LENGTH],
+        initial=prefilled,
     )
+    return form, typed
 
 
 def _first_choice(group: ContainerGroup) -> str:
@@ -172,15 +181,9 @@ def _first_choice(group: ContainerGroup) -> str:
     return RetryForm.NEW if refused or image.provider else RetryForm.NONE
 
 
-def _credential_for(request: Any, group: ContainerGroup, form: RetryForm) -> Credential | None:
-    use = form.cleaned_data["use"]
-    if use != RetryForm.NEW:
-        return form.live.get(use)
-    new = NewCredential(
-        provider=form.provider.kind,
-        name=f"for {group.name}"[:MAX_NAME_LENGTH],
-        host=group.image.registry,
-        values=form.values(),
-        ca=form.authorities,
+def _credential_for(request: Any, form: RetryForm, typed: CredentialForm) -> Credential | None:
+    if not form.types_credential:
+        return form.kept
+    return store_credential(
+        typed.new_credential(), organization_id=request.organization.pk, created_by_id=request.user.pk
     )
-    return store_credential(new, organization_id=request.organization.pk, created_by_id=request.user.pk)

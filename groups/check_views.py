@@ -36,17 +36,14 @@ def check(request: Any, org: str, project: str) -> HttpResponse:
     """Check the form's image with its credential. A `repository` is completed by the credential's `host`. One that is
     typed with the image is sealed first; the form then has it chosen, and nobody types it again."""
     form = ImageForm(_asked(request.POST), organization_id=request.organization.pk)
-    valid = form.is_valid()
-    typed = typed_credential(request, form)
-    if typed is not None:
-        typed.judges_slips = False  # a likely slip is what the check finds out
-        valid = typed.is_valid() and valid
-    if not valid:
+    # What looks like a slip is what the check finds out.
+    typed = typed_credential(request, form, asks_to_confirm=False)
+    if not all([form.is_valid(), typed is None or typed.is_valid()]):
         return _refused(request, " ".join([*_texts(form), *(_texts(typed) if typed else [])]))
     against = _against(request)
     try:
         with transaction.atomic():
-            credential = add_typed(request, typed) if typed else form.cleaned_data["credential"]
+            credential = add_typed(request, typed.new_credential()) if typed else form.cleaned_data["credential"]
             row = start_check(
                 organization_id=request.organization.pk,
                 reference=form.cleaned_data["image"],

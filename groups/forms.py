@@ -4,11 +4,13 @@ fix; nothing here looks a name up or writes a row."""
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db.models import QuerySet
 
 from groups.models import ContainerGroup
 from groups.models.group import validate_group_name
@@ -26,7 +28,6 @@ from groups.rules.group_settings import (
     read_environment,
 )
 from groups.typed_credential import NEW
-from registries.forms import ProviderValuesForm
 from registries.hosts import check_host
 from registries.models import Credential
 from registries.oci.reference import MAX_REFERENCE_LENGTH, Reference, ReferenceInvalid, parse
@@ -197,39 +198,44 @@ def mismatch(credential_host: str, image_host: str) -> str:
     )
 
 
-class RetryForm(ProviderValuesForm):
-    """Another try of a failed pull: with the secret typed again, with a credential that is kept for other groups
-    too, or with none."""
+class RetryForm(forms.Form):
+    """With what a failed pull is tried again: a secret typed again, a credential that is kept for other groups too, or
+    none. The secret is typed in a form of its own."""
 
-    NEW = "new"
+    NEW = NEW
     NONE = "none"
     not_done = "Not started yet"
 
-    use = forms.ChoiceField(label="Try again with")
+    def __init__(
+        self,
+        data: Mapping[str, object] | None = None,
+        *,
+        live: QuerySet[Credential],
+        registry: str,
+        initial: Mapping[str, object] | None = None,
+    ) -> None:
+        super().__init__(data, initial=dict(initial or {}))
+        self._live = {str(credential.pk): credential for credential in live.filter(host=registry)}
+        choice = forms.ChoiceField(
+            label="Try again with",
+            choices=[
+                (self.NEW, f"A credential for {registry}, typed now"),
+                *(
+                    (key, f"{credential.name}, kept until {credential.deadline:%H:%M} UTC")
+                    for key, credential in self._live.items()
+                ),
+                (self.NONE, "No credential (public image)"),
+            ],
+            error_messages={"invalid_choice": "This credential is no longer here. Choose another one."},
+        )
+        self.fields = {"use": choice}
+        self.types_credential = data is not None and data.get("use") == self.NEW
+        """Whether the credential is typed with it."""
 
-    def __init__(self, *args: Any, live: Any, registry: str, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self.registry = registry
-        self.live = {str(each.pk): each for each in live.filter(host=registry)}
-        choice: Any = self.fields["use"]
-        choice.choices = [
-            (self.NEW, f"A credential for {registry}, typed now"),
-            *((pk, f"{each.name}, kept until {each.deadline:%H:%M} UTC") for pk, each in self.live.items()),
-            (self.NONE, "No credential (public image)"),
-        ]
-        choice.error_messages["invalid_choice"] = "This credential is no longer here. Choose another one."
-        for declared in self.provider.fields:
-            self.fields[declared.name].widget.is_required = False
-        self.order_fields(["use", *(each.name for each in self.provider.fields), "ca", "keep"])
-        if self.is_bound and self.data.get("use") != self.NEW:
-            for declared in self.provider.fields:
-                del self.fields[declared.name]
-            self.fields.pop("ca", None)
-
-    def clean(self) -> dict[str, Any]:
-        if self.cleaned_data.get("use") == self.NEW:
-            self.check_values(self.registry)
-        return self.cleaned_data
+    @property
+    def kept(self) -> Credential | None:
+        """The credential that was chosen, None where one is typed or none is used. The form must be valid."""
+        return self._live.get(self.cleaned_data["use"])
 
 
 class ScaleForm(forms.Form):

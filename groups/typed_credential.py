@@ -1,39 +1,29 @@
-"""A credential typed beside the image that it is for: the fields of that registry, sealed with the group or check."""
+"""A credential typed beside the image that it is for: the fields of that registry.
+
+It is sealed with the group or check, and held for that one pull."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
 
-from registries.credential_rows import NewCredential, store_credential
-from registries.forms import ProviderValuesForm
-from registries.models import Credential
+from django.core.files.uploadedfile import UploadedFile
+from django.utils.datastructures import MultiValueDict
+
+from registries.forms import CredentialForm
 from registries.providers.recognise import recognise
 
 NEW = "new"
 """The choice of a credential that is typed here and now."""
 
 
-class TypedCredentialForm(ProviderValuesForm):
-    """What the registry of an image asks for. It is held for that one pull."""
-
-    prefix = "new"
-
-    def __init__(self, data: Any = None, files: Any = None, *, registry: str, **options: Any) -> None:
-        super().__init__(data, files, provider=recognise(registry), **options)
-        self.registry = registry
-        self.order_fields([*(each.name for each in self.provider.fields), "ca", "keep"])
-
-    def clean(self) -> dict[str, Any]:
-        self.check_values(self.registry)
-        return self.cleaned_data
-
-    def add(self, *, organization_id: Any, created_by_id: Any) -> Credential:
-        """Seal and store it. The form must be valid."""
-        new = NewCredential(
-            provider=self.provider.kind,
-            name=self.made_name(self.registry),
-            host=self.registry,
-            values=self.values(),
-            ca=self.authorities,
-        )
-        return store_credential(new, organization_id=organization_id, created_by_id=created_by_id)
+def typed_credential_form(
+    registry: str,
+    data: Mapping[str, object] | None = None,
+    files: MultiValueDict[str, UploadedFile] | None = None,
+    *,
+    asks_to_confirm: bool = True,
+) -> CredentialForm:
+    """The form that asks for what the registry of an image takes."""
+    return CredentialForm(
+        data, files, provider=recognise(registry), host=registry, prefix=NEW, asks_to_confirm=asks_to_confirm
+    )

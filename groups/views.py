@@ -35,8 +35,10 @@ from groups.forms import (
 from groups.models import ContainerGroup
 from groups.quotas import Refused
 from groups.rules.group_settings import MAX_GROUP_NAME_LENGTH, NAME_TAKEN
-from groups.typed_credential import NEW, TypedCredentialForm
+from groups.typed_credential import NEW, typed_credential_form
 from groups.versions import group_version, project_version
+from registries.credential_rows import NewCredential, store_credential
+from registries.forms import CredentialForm
 from registries.models import Credential
 from registries.oci.reference import Reference
 from registries.providers.docker_hub import DOCKER_HUB
@@ -94,11 +96,11 @@ def new(request: Any, org: str, project: str) -> HttpResponse:
     return render(request, "groups/new.html", {"form": form, **read_back}, status=heard(form))
 
 
-def _create(request: Any, form: GroupForm, typed: TypedCredentialForm | None) -> ContainerGroup:
+def _create(request: Any, form: GroupForm, typed: CredentialForm | None) -> ContainerGroup:
     values = {name: value for name, value in form.cleaned_data.items() if name != "image"}
     with transaction.atomic():
         if typed is not None:
-            values["credential"] = add_typed(request, typed)
+            values["credential"] = add_typed(request, typed.new_credential())
         group = actions.create(
             organization_id=request.organization.pk,
             project_id=request.project.pk,
@@ -211,41 +213,34 @@ def _upstream(request: Any, group: ContainerGroup) -> dict[str, Any]:
     return {"against": group, **reading(request, image.reference, chosen)}
 
 
-def typed_credential(request: Any, form: ImageForm) -> TypedCredentialForm | None:
+def typed_credential(request: Any, form: ImageForm, *, asks_to_confirm: bool = True) -> CredentialForm | None:
     """The credential that was typed with the image, where one was and the image can be read."""
     if not form.types_credential:
         return None
-    form.is_valid()
-    reference = form.cleaned_data.get("image")
+    reference, _ = _read_reference(str(form["image"].value() or ""))
     if reference is None:
         return None
-    return TypedCredentialForm(request.POST, request.FILES, registry=reference.registry)
+    return typed_credential_form(reference.registry, request.POST, request.FILES, asks_to_confirm=asks_to_confirm)
 
 
-def add_typed(request: Any, typed: TypedCredentialForm) -> Credential:
+def add_typed(request: Any, new: NewCredential) -> Credential:
     """Keep what was typed, sealed, and write it down."""
-    credential = typed.add(organization_id=request.organization.pk, created_by_id=request.user.pk)
+    credential = store_credential(new, organization_id=request.organization.pk, created_by_id=request.user.pk)
     address = reverse("registries:detail", args=[request.organization.slug, credential.pk])
     request.record("credential.added", credential.name, credential.host, address=address)
     return credential
 
 
-def reading(request: Any, text: str, chosen: str, typed: TypedCredentialForm | None = None) -> dict[str, Any]:
+def reading(request: Any, text: str, chosen: str, typed: CredentialForm | None = None) -> dict[str, Any]:
     """How the reference reads, and the credential field with what fits first. `typed` is the form for a new one as it
     was sent; what its registry asks for stands there empty otherwise."""
-    reference: Reference | None = None
-    error = ""
-    if text.strip():
-        try:
-            reference = ReferenceField().clean(text)
-        except ValidationError as refused:
-            error = " ".join(refused.messages)
+    reference, error = _read_reference(text)
     live = list(_live_credentials(request))
     fitting = [each for each in live if reference and each.host == reference.registry]
     if reference and chosen not in (NONE, NEW) and not any(str(each.pk) == chosen for each in fitting):
         chosen = "" if request.method == "POST" else str(fitting[0].pk) if fitting else _first_choice(reference)
     if reference and typed is None:
-        typed = TypedCredentialForm(registry=reference.registry)
+        typed = typed_credential_form(reference.registry)
     return {
         "typed": text,
         "reference": reference,
@@ -256,6 +251,16 @@ def reading(request: Any, text: str, chosen: str, typed: TypedCredentialForm | N
         "chosen": chosen,
         "typed_form": typed,
     }
+
+
+def _read_reference(text: str) -> tuple[Reference | None, str]:
+    """The image that is named, or why it can't be read; neither where nothing was typed."""
+    if not text.strip():
+        return None, ""
+    try:
+        return ReferenceField().clean(text), ""
+    except ValidationError as refused:
+        return None, " ".join(refused.messages)
 
 
 def _live_credentials(request: Any) -> QuerySet[Credential]:

@@ -1,6 +1,6 @@
 """Rows of credentials: stored, used, emptied, recorded. What the actions of `registries` and `groups` share.
 
-Nothing here is an action: these functions run inside the transaction of one, and only `record_…` writes the activity,
+Nothing here is an action: these functions run inside the transaction of one; only `record_…` writes the activity,
 as the last statement of that transaction.
 """
 
@@ -136,9 +136,8 @@ def note_use(credential_id: uuid.UUID) -> None:
     Credential.objects.filter(pk=credential_id).update(used_count=F("used_count") + 1, last_used_at=Now())
 
 
-def note_shown(credential_id: uuid.UUID | None, host: str) -> None:
-    """Write on the receipt that what was opened is about to be shown to `host` (`host[:port]`). Does nothing for a
-    pull without a credential."""
+def note_shown(credential_id: uuid.UUID, host: str) -> None:
+    """Write on the receipt that what was opened is about to be shown to `host` (`host[:port]`)."""
     with transaction.atomic():
         credential = Credential.objects.select_for_update().filter(pk=credential_id).first()
         if credential is not None and host not in credential.used_hosts:

@@ -6,13 +6,12 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.db.models import F
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
@@ -20,9 +19,9 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from registries import actions
-from registries.credential_rows import NewCredential
 from registries.edit_form import CredentialEditForm
 from registries.forms import CredentialForm
+from registries.foundation.requests import MemberRequest
 from registries.models import Credential
 from registries.paste import read_login
 from registries.providers import PROVIDERS, Provider
@@ -34,9 +33,9 @@ PAGE_SIZE = 50
 
 @require_GET
 @never_cache
-def credentials(request: Any, org: str) -> HttpResponse:
+def credentials(request: MemberRequest, org: str) -> HttpResponse:
     """Live credentials first, then receipts."""
-    rows = Credential.objects.filter(organization=request.organization).select_related("created_by")
+    rows = Credential.objects.filter(organization=request.access.organization_id).select_related("created_by")
     rows = rows.order_by(F("destroyed_at").desc(nulls_first=True), "-received_at")
     page = Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))
     return render(request, "registries/list.html", {"page": page, "providers": PROVIDERS})
@@ -45,7 +44,7 @@ def credentials(request: Any, org: str) -> HttpResponse:
 @sensitive_post_parameters()
 @require_http_methods(["GET", "POST"])
 @never_cache
-def new(request: Any, org: str) -> HttpResponse:
+def new(request: MemberRequest, org: str) -> HttpResponse:
     """Add a credential. With `for=group` in the address, go on to the new group that it is for."""
     host = request.GET.get("host", "")[:255]
     pasted = read_login(request.POST.get("paste", ""), request.POST.get("host", ""))
@@ -57,15 +56,9 @@ def new(request: Any, org: str) -> HttpResponse:
         initial=_as_before(request) | {"host": host},
     )
     if form.is_valid():
-        new_credential = NewCredential(
-            provider=provider.kind,
-            name=form.chosen_name,
-            host=form.canonical_host,
-            values=form.values(),
-            ca=form.authorities,
-            hold=form.cleaned_data["hold"],
+        credential = actions.add_credential(
+            form.new_credential(), organization_id=request.access.organization_id, by=request.actor
         )
-        credential = actions.add_credential(new_credential, organization_id=request.organization.pk, by=request.actor)
         read = f"Read as {pasted.host}, user {pasted.username[:80] or 'as typed'}. " if pasted else ""
         messages.success(request, f"{read}{credential.name} is here, encrypted. Nobody can read it back.")
         if trial := form.cleaned_data["trial"]:
@@ -86,12 +79,12 @@ def new(request: Any, org: str) -> HttpResponse:
 
 @require_GET
 @never_cache
-def detail(request: Any, org: str, credential: uuid.UUID) -> HttpResponse:
+def detail(request: MemberRequest, org: str, credential: uuid.UUID) -> HttpResponse:
     """The receipt: received, used, destroyed."""
     row = _credential(request, credential)
     images = row.images.prefetch_related("groups__project").order_by("-created_at")[:PAGE_SIZE]
     provider = PROVIDERS.get(row.provider)
-    labels = {each.name: each.label for each in provider.fields} if provider else {}
+    labels = {declared.name: declared.label for declared in provider.fields} if provider else {}
     typed = [(labels.get(name, name), value) for name, value in row.fields.items()]
     # In the session, not in the address: a link from elsewhere starts no test.
     trial = request.session.pop(_trial(row), "")
@@ -101,8 +94,8 @@ def detail(request: Any, org: str, credential: uuid.UUID) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 @never_cache
-def edit(request: Any, org: str, credential: uuid.UUID) -> HttpResponse:
-    """Rename it; or have it for another host, which destroys the secret and asks for it anew."""
+def edit(request: MemberRequest, org: str, credential: uuid.UUID) -> HttpResponse:
+    """Rename it; or have it for another host, which destroys the secret and asks for it again."""
     row = _credential(request, credential)
     form = CredentialEditForm(request.POST if request.method == "POST" else None, credential=row)
     if not form.is_valid():
@@ -122,7 +115,7 @@ def edit(request: Any, org: str, credential: uuid.UUID) -> HttpResponse:
 
 
 @require_POST
-def destroy(request: Any, org: str, credential: uuid.UUID) -> HttpResponse:
+def destroy(request: MemberRequest, org: str, credential: uuid.UUID) -> HttpResponse:
     """Destroy it now; the receipt stays."""
     row = _credential(request, credential)
     if actions.destroy(row, because=Credential.Because.REMOVED, by=request.actor):
@@ -133,7 +126,7 @@ def destroy(request: Any, org: str, credential: uuid.UUID) -> HttpResponse:
 
 
 @require_GET
-def guide(request: Any, org: str, kind: str) -> HttpResponse:
+def guide(request: MemberRequest, org: str, kind: str) -> HttpResponse:
     """What to type for one kind of registry, and where it comes from."""
     provider = _provider(kind)
     return render(request, "registries/guide.html", {"provider": provider, "providers": PROVIDERS.values()})
@@ -145,22 +138,23 @@ def _provider(kind: str) -> Provider:
     return PROVIDERS[kind]
 
 
-def _credential(request: Any, pk: uuid.UUID) -> Credential:
-    return get_object_or_404(Credential.objects.select_related("created_by"), organization=request.organization, pk=pk)
+def _credential(request: MemberRequest, pk: uuid.UUID) -> Credential:
+    rows = Credential.objects.select_related("created_by")
+    return get_object_or_404(rows, organization=request.access.organization_id, pk=pk)
 
 
-def _as_before(request: Any) -> dict[str, Any]:
+def _as_before(request: MemberRequest) -> dict[str, object]:
     """What stays the same in a credential that replaces another one: all but host and secret."""
     try:
         replaced = uuid.UUID(request.GET.get("replaces", ""))
     except ValueError:
         return {}
-    row = Credential.objects.filter(organization=request.organization, pk=replaced).first()
+    row = Credential.objects.filter(organization=request.access.organization_id, pk=replaced).first()
     return {**row.fields, "name": row.name, "hold": row.hold, "ca": row.ca} if row else {}
 
 
-def _after(request: HttpRequest, credential: Credential) -> str:
-    organization = request.organization  # type: ignore[attr-defined]
+def _after(request: MemberRequest, credential: Credential) -> str:
+    organization = request.organization
     project = organization.projects.first()
     if request.GET.get("for") != "group" or project is None:
         return reverse("registries:detail", args=[organization.slug, credential.pk])

@@ -61,7 +61,11 @@ def open_login(image: Image | ImageCheck) -> Login | None:
 
 def note_host(image: Image | ImageCheck) -> Callable[[str], None]:
     """Return what writes on the receipt of the image's credential to which hosts it is shown."""
-    return partial(note_shown, image.credential_id)
+    return partial(note_shown, image.credential_id) if image.credential_id else _note_nothing
+
+
+def _note_nothing(host: str) -> None:
+    """A pull without a credential has no receipt."""
 
 
 def own_authorities(image: Image | ImageCheck) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from django.db.models import Manager, Model
 from django.http import HttpRequest
 from django_htmx.middleware import HtmxDetails
 
@@ -19,6 +18,12 @@ class Project(Protocol):
     name: str
 
 
+class Projects(Protocol):
+    """The projects of an organization."""
+
+    def first(self) -> Project | None: ...
+
+
 class Organization(Protocol):
     """The organization of the address, as lower apps know it."""
 
@@ -27,7 +32,7 @@ class Organization(Protocol):
     name: str
 
     @property
-    def projects(self) -> Manager[Model]: ...
+    def projects(self) -> Projects: ...
 
 
 class Role(Protocol):

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from groups.forms import DeleteForm, GroupForm, RetryForm
 from registries.credential_rows import empty_credential
+from registries.forms import CredentialForm
 from registries.models import Credential
 from registries.oci.reference import Reference
 from registries.providers import PROVIDERS
@@ -194,11 +195,12 @@ def test_deleting_asks_for_exactly_the_name() -> None:
 
 @pytest.fixture
 def retry(project: Any) -> Any:
-    """Return the retry form for a self-hosted registry."""
+    """Return the form that a failed pull is tried again with."""
 
     def filled(**values: str) -> RetryForm:
-        live = Credential.objects.live().filter(organization=project.organization_id)
-        return RetryForm(values, provider=PROVIDERS["self_hosted"], registry=HOST, live=live)
+        return RetryForm(
+            values, registry=HOST, live=Credential.objects.live().filter(organization=project.organization_id)
+        )
 
     return filled
 
@@ -208,9 +210,10 @@ def test_retrying_takes_a_new_secret_a_kept_one_or_none(retry: Any, project: Any
     elsewhere = make_credential(project.organization, "other.example.com")
     others = make_credential(mallory.organizations.get(), HOST)
 
-    assert retry(use="new", username="deploy", password="right").is_valid()
-    assert retry(use="none").is_valid()
-    assert retry(use=str(kept.pk)).is_valid()
+    for use, credential, typed in (("new", None, True), ("none", None, False), (str(kept.pk), kept, False)):
+        form = retry(use=use)
+        assert form.is_valid()
+        assert (form.kept, form.types_credential) == (credential, typed)
     for bad in (str(elsewhere.pk), str(others.pk), "x", ""):
         assert not retry(use=bad).is_valid()
 
@@ -226,8 +229,8 @@ def test_retrying_takes_a_new_secret_a_kept_one_or_none(retry: Any, project: Any
         {"username": "deploy", "password": "canary-secret" * 100_000},
     ],
 )
-def test_a_secret_that_can_not_work_is_refused_and_never_shown_again(retry: Any, values: dict[str, str]) -> None:
-    form = retry(use="new", **values)
+def test_a_secret_that_can_not_work_is_refused_and_never_shown_again(values: dict[str, str]) -> None:
+    form = CredentialForm(values, provider=PROVIDERS["self_hosted"], host=HOST, name="for web")
 
     assert not form.is_valid()
     assert "canary" not in str(form)

@@ -52,7 +52,7 @@ def test_only_the_secret_is_sealed(credential: Credential) -> None:
         {"username": "nul\x00"},
     ],
 )
-def test_what_can_not_work_is_not_stored(acme: Any, values: dict[str, str]) -> None:
+def test_what_can_not_work_is_not_stored(acme: Any, values: dict[str, Any]) -> None:
     with pytest.raises(CredentialMalformed) as caught:
         make_credential(acme, HOST, **values)
 

@@ -1,4 +1,6 @@
-"""The credential form: built from what each kind declares, exact about what was typed, silent about secrets."""
+"""The credential form: built from what each kind declares, exact about what was typed, silent about secrets.
+
+No test here has a database: the form reads and writes nothing."""
 
 from __future__ import annotations
 
@@ -31,8 +33,9 @@ def test_what_is_right_is_taken_as_it_is() -> None:
     form = bound(password="Grüße, 世界")
 
     assert form.is_valid(), form.errors
-    assert form.values() == {"username": "deploy", "password": "Grüße, 世界"}
-    assert form.canonical_host == "registry.example.com"
+    new = form.new_credential()
+    assert new.values == {"username": "deploy", "password": "Grüße, 世界"}
+    assert new.host == "registry.example.com"
 
 
 @EVERY_KIND
@@ -116,14 +119,14 @@ def test_blanks_at_the_ends_are_said_and_not_cut(field: str, value: str) -> None
 
 
 def test_a_blank_that_is_meant_is_kept() -> None:
-    for value, slips in ((f"{SECRET} ", True), (SECRET, False)):
+    for value, suspicious in ((f"{SECRET} ", True), (SECRET, False)):
         form = bound(password=value)
         form.is_valid()
-        assert form.slips is slips
+        assert form.has_suspicious_input is suspicious
     form = bound(password=f"{SECRET} ", keep="on")
 
     assert form.is_valid(), form.errors
-    assert form.values()["password"] == f"{SECRET} "
+    assert form.new_credential().values["password"] == f"{SECRET} "
 
 
 @pytest.mark.parametrize("value", ["deploy:prod", "a\nb", ""])
@@ -209,7 +212,7 @@ def test_a_host_has_one_form(typed: str, canonical: str) -> None:
     form = bound(host=typed)
 
     assert form.is_valid(), form.errors
-    assert form.canonical_host == canonical
+    assert form.new_credential().host == canonical
 
 
 @pytest.mark.parametrize("name", ["two\nlines", "turned\u202earound", "x" * 64])
@@ -221,9 +224,54 @@ def test_a_blank_name_is_made_up() -> None:
     form = bound(host=f"{'a' * 60}.{'b' * 60}.example.com")
 
     assert form.is_valid()
-    assert 0 < len(form.chosen_name) <= 63
+    assert 0 < len(form.new_credential().name) <= 63
 
 
 @pytest.mark.parametrize("hold", ["", "forever"])
 def test_a_hold_is_one_of_two(hold: str) -> None:
     assert list(bound(hold=hold).errors) == ["hold"]
+
+
+def test_beside_an_image_only_the_secret_is_asked_for() -> None:
+    form = CredentialForm(
+        {"new-username": "deploy", "new-password": SECRET, "new-ca": ""},
+        provider=SELF_HOSTED, host="registry.example.com:5000", prefix="new",
+    )  # fmt: skip
+
+    assert list(form.fields) == ["username", "password", "ca", "keep"]
+    assert form.is_valid(), form.errors
+    new = form.new_credential()
+    assert (new.provider, new.host, new.hold) == ("self_hosted", "registry.example.com:5000", "pull")
+    assert new.name == "deploy at registry.example.com:5000"
+    assert SECRET not in repr(new)
+
+
+def test_a_name_that_is_given_is_not_made_up() -> None:
+    typed = {"username": "deploy", "password": SECRET}
+
+    form = CredentialForm(typed, provider=SELF_HOSTED, host="registry.example.com", name="for web")
+
+    assert form.is_valid(), form.errors
+    assert form.new_credential().name == "for web"
+
+
+def test_a_paste_fills_only_the_form_of_a_page() -> None:
+    typed = {"paste": f"docker login -u deploy -p {SECRET} registry.example.com", "hold": "pull"}
+
+    page = CredentialForm(typed, provider=SELF_HOSTED)
+    beside = CredentialForm(typed, provider=SELF_HOSTED, host="registry.example.com")
+
+    assert page.is_valid(), page.errors
+    assert page.new_credential().values == {"username": "deploy", "password": SECRET}
+    assert set(beside.errors) == {"username", "password"}
+
+
+@EVERY_KIND
+def test_what_looks_like_a_slip_is_not_asked_about_where_it_is_tried_anyway(provider: Provider) -> None:
+    typed = {declared.name: "x " for declared in provider.fields}
+    lenient = replace(provider, checks=(), repair=None, fields=tuple(replace(f, choices=()) for f in provider.fields))
+
+    form = CredentialForm(typed, provider=lenient, host="registry.example.com", asks_to_confirm=False)
+
+    assert form.is_valid(), form.errors
+    assert not form.has_suspicious_input

@@ -1,0 +1,133 @@
+"""Fields of the forms for registry credentials. Secrets are never rendered again."""
+
+from __future__ import annotations
+
+from django import forms
+from django.core.exceptions import ValidationError
+
+from registries.authorities import AuthoritiesInvalid, read_authorities
+from registries.hosts import read_host
+from registries.models import MAX_NAME_LENGTH
+from registries.oci.reference import ReferenceInvalid
+from registries.providers import Field
+from registries.widgets import FileBeside, SecretArea, SecretFileBeside
+
+MAX_HOST_LENGTH = 300
+
+
+class RegistryValueField(forms.CharField):
+    """One value as its kind of registry declares it, kept to the letter: the kind judges it (`Provider.check`)."""
+
+    def __init__(self, declared: Field) -> None:
+        attrs = {"autocomplete": "off", "spellcheck": "false", "autocapitalize": "none"}
+        if declared.placeholder:
+            attrs["placeholder"] = declared.placeholder
+        super().__init__(
+            label=declared.label,
+            help_text=declared.help,
+            strip=False,
+            required=not declared.optional,
+            widget=_widget(declared, attrs),
+            error_messages={
+                "required": f"Enter the {_in_a_sentence(declared.label)}.",
+                "null_characters_not_allowed": "There is a character in it that no registry accepts; paste it again.",
+            },
+        )
+
+
+def _widget(declared: Field, attrs: dict[str, str]) -> forms.Widget:
+    if declared.choices:
+        return forms.Select(choices=[("", "Choose one"), *declared.choices])
+    if declared.multiline:
+        area = SecretFileBeside if declared.secret else FileBeside
+        return area(attrs={**attrs, "rows": 6, "class": "input-mono"})
+    if declared.secret:
+        return forms.PasswordInput(render_value=False, attrs={**attrs, "autocomplete": "new-password"})
+    return forms.TextInput(attrs=attrs)
+
+
+def _in_a_sentence(label: str) -> str:
+    """A label begins with a capital that its sentence has no use for, unless it is a name such as AWS."""
+    return label if label[:2].isupper() else label[:1].lower() + label[1:]
+
+
+class HostField(forms.CharField):
+    """A registry's host as people type it; its clean value is canonical, `host[:port]`."""
+
+    def __init__(self, *, help_text: str = "") -> None:
+        super().__init__(
+            label="Host",
+            strip=False,
+            max_length=MAX_HOST_LENGTH,
+            widget=forms.TextInput(attrs={"class": "input-mono", "autocapitalize": "none", "spellcheck": "false"}),
+            help_text=help_text,
+        )
+
+    def clean(self, value: str | None) -> str:
+        try:
+            return read_host(super().clean(value))
+        except ReferenceInvalid as error:
+            raise ValidationError(error.text, code=error.code) from None
+
+
+class NameField(forms.CharField):
+    """What a credential is called in lists."""
+
+    def __init__(self, *, required: bool, help_text: str) -> None:
+        super().__init__(label="Name", required=required, max_length=MAX_NAME_LENGTH, help_text=help_text)
+
+    def clean(self, value: str | None) -> str:
+        name = str(super().clean(value))
+        if not name.isprintable():
+            raise ValidationError("Remove the invisible characters from the name.")
+        return name
+
+
+class AuthorityField(forms.CharField):
+    """Certificates (PEM) of authorities that are trusted in addition to the public ones."""
+
+    def __init__(self) -> None:
+        attrs = {
+            "class": "input-mono",
+            "rows": "3",
+            "spellcheck": "false",
+            "autocapitalize": "none",
+            "autocomplete": "off",
+            "placeholder": "-----BEGIN CERTIFICATE-----",
+        }
+        super().__init__(
+            label="Certificate authority",
+            required=False,
+            widget=FileBeside(attrs=attrs),
+            help_text="Only if the registry's certificate comes from a private authority: that authority's "
+            "certificate (PEM). It is trusted for this registry besides the public ones, and is not secret.",
+        )
+
+    def clean(self, value: str | None) -> str:
+        try:
+            return read_authorities(super().clean(value))
+        except AuthoritiesInvalid as error:
+            raise ValidationError(error.text, code="ca_invalid") from None
+
+
+class PasteField(forms.CharField):
+    """What people have at hand instead of single values. It is not rendered again."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            label="docker login or config.json",
+            required=False,
+            strip=False,
+            widget=SecretArea(
+                attrs={
+                    "class": "input-mono",
+                    "rows": 3,
+                    "autocomplete": "off",
+                    "spellcheck": "false",
+                    "autocapitalize": "none",
+                    "placeholder": "docker login registry.example.com -u …",
+                }
+            ),
+            help_text="The whole command line, or docker's config.json with the login in it. Fields that are left "
+            "empty are filled from it; what it says is not shown again.",
+        )
