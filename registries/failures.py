@@ -9,9 +9,10 @@ failure (`registries.oci`) nor what happens next (`groups.ingest`).
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import ClassVar
 
 RAW_LIMIT = 80
 
@@ -82,7 +83,7 @@ class PullFailed(Exception):
         """What a person reads of it."""
         return describe(self.code, self.params)
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
         if cls.code in FAILURES:
             raise TypeError(f"two failures with the code {cls.code}")
@@ -92,14 +93,14 @@ class PullFailed(Exception):
 FAILURES: dict[str, type[PullFailed]] = {}
 
 
-class _Blank(dict[str, str]):
+class _Blank(dict[str, object]):
     """Fills a placeholder that an older row has no value for."""
 
     def __missing__(self, key: str) -> str:
         return "…"
 
 
-def describe(code: str, params: dict[str, Any]) -> Words:
+def describe(code: str, params: Mapping[str, object]) -> Words:
     """Return the words for a stored failure. A code that is no longer known reads as `unexpected`."""
     failure = FAILURES.get(code, Unexpected)
     plain = Words(failure.title, failure.text, failure.remedy)

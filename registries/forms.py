@@ -6,7 +6,6 @@ Secrets are never rendered again: a form that comes back asks for them once more
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -78,7 +77,7 @@ class CredentialForm(forms.Form):
             self._check_pasted_host(self.pasted.host)
         return ""
 
-    def clean(self) -> dict[str, Any]:
+    def clean(self) -> dict[str, object]:
         """Have the kind of registry judge the values."""
         if any(declared.name in self.errors for declared in self.provider.fields):
             return self.cleaned_data

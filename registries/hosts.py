@@ -7,13 +7,12 @@ can never work, without looking any name up.
 from __future__ import annotations
 
 from ipaddress import ip_address
-from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
 
 from registries.failures import HostNotAllowed
-from registries.oci.address import AddressGuard
+from registries.oci.address import AddressGuard, Resolver, system_resolver
 from registries.oci.reference import ReferenceInvalid, api_host, parse_host
 
 _LOCAL = ("localhost", "local", "internal", "home.arpa")
@@ -29,10 +28,10 @@ def read_host(text: str) -> str:
     return host
 
 
-def address_guard(**options: Any) -> AddressGuard:
+def address_guard(resolver: Resolver = system_resolver) -> AddressGuard:
     """Return the guard that the settings ask for: the operator's networks are open, the portal itself is not."""
     own = urlsplit(settings.PORTAL_PUBLIC_URL).hostname or ""
-    return AddressGuard(settings.PORTAL_REGISTRY_ALLOW_NETWORKS, own_hosts={own} - _LOOPBACK, **options)
+    return AddressGuard(settings.PORTAL_REGISTRY_ALLOW_NETWORKS, own_hosts={own} - _LOOPBACK, resolver=resolver)
 
 
 def check_host(host: str) -> None:

@@ -12,7 +12,6 @@ import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from registries.oci import strict_json
 from registries.oci.reference import DOCKER_HUB, ReferenceInvalid, parse_host
@@ -139,7 +138,7 @@ def _config(text: str) -> list[Pasted]:
     return [each for each in found if each is not None]
 
 
-def _entry(name: str, entry: Any) -> Pasted | None:
+def _entry(name: str, entry: object) -> Pasted | None:
     host = _host(name)
     if host is None or not isinstance(entry, Mapping):
         return None
@@ -155,7 +154,7 @@ def _entry(name: str, entry: Any) -> Pasted | None:
     return Pasted(host, username, secret) if secret else None
 
 
-def _text(entry: Mapping[str, Any], name: str) -> str:
+def _text(entry: Mapping[str, object], name: str) -> str:
     value = entry.get(name)
     return value if isinstance(value, str) else ""
 

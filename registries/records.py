@@ -47,24 +47,24 @@ def actor_of(request: HttpRequest) -> Actor:
 class Unwritable:
     """Nobody adds, changes or deletes; who may view is Django's permission."""
 
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
 
 class GuardedAdmin(admin.ModelAdmin):
     """A page that can't be filtered by what it hides, and whose actions may ask first."""
 
-    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         """Refuse `?token_hash__startswith=…`: Django lets an address filter by every column of the model."""
         return HIDDEN.isdisjoint(lookup.split("__")) and super().lookup_allowed(lookup, value, request)
 
-    def response_action(self, request: HttpRequest, queryset: QuerySet[Any], *more: Any) -> HttpResponse | None:
+    def response_action(self, request: HttpRequest, queryset: QuerySet[Model], *more: Any) -> HttpResponse | None:
         """Answer a choice that can be no row's key with 400, where Django would break."""
         try:
             for key in request.POST.getlist(ACTION_CHECKBOX_NAME):
@@ -78,7 +78,7 @@ class GuardedAdmin(admin.ModelAdmin):
         return bool(request.user.is_active and request.user.is_superuser)
 
     def ask(
-        self, request: HttpRequest, queryset: QuerySet[Any], *, action: str, title: str, text: str, words: str = ""
+        self, request: HttpRequest, queryset: QuerySet[Model], *, action: str, title: str, text: str, words: str = ""
     ) -> TemplateResponse | None:
         """Return the page that asks before `action` (the method's name) is done to these rows, or None when that
         was answered with yes. `words` is the label of what must be written then, and comes as `reason`."""
@@ -99,7 +99,7 @@ class GuardedAdmin(admin.ModelAdmin):
         request.current_app = self.admin_site.name
         return TemplateResponse(request, "admin/ask.html", context)
 
-    def too_many(self, request: HttpRequest, queryset: QuerySet[Any]) -> bool:
+    def too_many(self, request: HttpRequest, queryset: QuerySet[Model]) -> bool:
         """Whether more rows are chosen than one form can carry; says so."""
         if queryset.count() <= MAX_AT_ONCE:
             return False
@@ -124,9 +124,9 @@ class RecordAdmin(Unwritable, GuardedAdmin):
 class RecordInline(Unwritable, admin.TabularInline):
     """Records below the one that they belong to."""
 
-    fields: ClassVar[Any]
+    fields: ClassVar[tuple[str, ...]]
     extra = 0
     can_delete = False
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
         return tuple(self.fields)

@@ -8,7 +8,6 @@ live is `registries.keyring`'s; when a sealed value is destroyed is `registries.
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hpke
@@ -22,14 +21,14 @@ class SealBroken(Exception):
     """The sealed value can't be opened: other row, other key, damaged, or the key is gone."""
 
 
-def seal(secrets: dict[str, str], *, organization_id: Any, credential_id: Any) -> tuple[int, bytes]:
+def seal(secrets: dict[str, str], *, organization_id: object, credential_id: object) -> tuple[int, bytes]:
     """Seal a mapping of field name to secret; return the key's epoch and the sealed bytes."""
     epoch, public_key = keyring.sealing_key()
     plain = json.dumps(secrets).encode()
     return epoch, _SUITE.encrypt(plain, public_key, info=_info(organization_id, credential_id))
 
 
-def unseal(sealed: bytes, *, epoch: int, organization_id: Any, credential_id: Any) -> dict[str, str]:
+def unseal(sealed: bytes, *, epoch: int, organization_id: object, credential_id: object) -> dict[str, str]:
     """Return the mapping that was sealed. Worker zone only. Raises SealBroken."""
     try:
         private_key = keyring.opening_key(epoch)
@@ -40,5 +39,5 @@ def unseal(sealed: bytes, *, epoch: int, organization_id: Any, credential_id: An
     return secrets
 
 
-def _info(organization_id: Any, credential_id: Any) -> bytes:
+def _info(organization_id: object, credential_id: object) -> bytes:
     return f"drayage credential 1|{organization_id}|{credential_id}".encode()

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
 
 from django import forms
+from django.core.files.uploadedfile import UploadedFile
+from django.forms.renderers import BaseRenderer
+from django.utils.datastructures import MultiValueDict
 from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 MAX_BYTES = 128 * 1024
 """More than any key or certificate; what is longer is cut here and refused as too long by whoever judges it."""
@@ -14,7 +18,7 @@ MAX_BYTES = 128 * 1024
 class SecretArea(forms.Textarea):
     """A secret of several lines. What was typed does not come back."""
 
-    def format_value(self, value: Any) -> str:
+    def format_value(self, value: object) -> str:
         return ""
 
 
@@ -23,7 +27,9 @@ class FileBeside(forms.Textarea):
 
     needs_multipart_form = True
 
-    def value_from_datadict(self, data: Any, files: Any, name: str) -> Any:
+    def value_from_datadict(
+        self, data: Mapping[str, object], files: MultiValueDict[str, UploadedFile], name: str
+    ) -> str | None:
         """Return what was typed, else what the file holds. What is no text is left for the judge to refuse."""
         typed = super().value_from_datadict(data, files, name)
         file = files.get(_beside(name)) if files else None
@@ -31,9 +37,15 @@ class FileBeside(forms.Textarea):
             return typed
         return file.read(MAX_BYTES).decode("utf-8-sig", errors="replace")
 
-    def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> Any:
+    def render(
+        self,
+        name: str,
+        value: object,
+        attrs: dict[str, str | bool] | None = None,
+        renderer: BaseRenderer | None = None,
+    ) -> SafeString:
         area = super().render(name, value, attrs, renderer)
-        identity = _beside((attrs or {}).get("id") or f"id_{name}")
+        identity = _beside(str((attrs or {}).get("id") or f"id_{name}"))
         return format_html(
             '{}<label class="file-beside" for="{}">Or choose the file '
             '<input class="form-control" type="file" name="{}" id="{}"></label>',
