@@ -21,11 +21,13 @@ AREAS = {
     "group": "Groups",
     "credential": "Registries",
     "team": "Team",
+    "account": "Sign-ins",
     "key": "API keys",
     "notification": "Notifications",
     "support": "Support",
     "operator": "Operators",
     "activity": "Activity",
+    "organization": "Organization",
 }
 VERBS = {
     "group.created": ("stack-2", "created the group"),
@@ -43,10 +45,34 @@ VERBS = {
     "team.role_changed": ("users", "changed the role of"),
     "team.removed": ("door-exit", "removed"),
     "team.left": ("door-exit", "left the organization"),
+    "team.added": ("user-plus", "added"),
+    "account.signed_in": ("user", "signed in as"),
+    "account.sign_in_refused": ("ban", "was refused to sign in as"),
+    "account.signed_out": ("logout", "signed out as"),
+    "account.password_changed": ("key", "changed the password of"),
+    "account.password_reset": ("key", "reset the password of"),
+    "account.second_factor_added": ("shield-lock", "added a second factor for"),
+    "account.second_factor_removed": ("shield-lock", "removed a second factor of"),
+    "account.recovery_codes_created": ("shield-lock", "created recovery codes for"),
+    "account.recovery_codes_removed": ("shield-lock", "removed the recovery codes of"),
+    "account.recovery_codes_viewed": ("eye", "viewed the recovery codes of"),
+    "account.recovery_code_used": ("shield-lock", "used a recovery code of"),
+    "account.lock_lifted": ("refresh", "lifted the sign-in lock of"),
+    "account.created": ("user-plus", "created the account of"),
+    "account.changed": ("settings", "changed the account of"),
+    "account.activated": ("player-play", "activated the account of"),
+    "account.deactivated": ("player-pause", "deactivated the account of"),
+    "account.email_changed": ("mail", "changed the email address of"),
+    "account.address_added": ("mail", "added an email address for"),
+    "account.address_changed": ("mail", "changed an email address of"),
+    "account.address_removed": ("mail", "removed an email address of"),
     "key.created": ("key", "created the API key"),
     "key.rotated": ("refresh", "put a new API key in the place of"),
     "key.revoked": ("ban", "revoked the API key"),
     "notification.changed": ("bell", "changed the webhook"),
+    "notification.tested": ("send", "sent a test to the webhook"),
+    "notification.sent_again": ("refresh", "sent a message again to the webhook"),
+    "notification.emails_changed": ("mail", "changed which emails they get"),
     "support.asked": ("lifebuoy", "asked support about"),
     "support.replied": ("message-circle", "wrote to support again about"),
     "support.solved": ("circle-check", "closed the question about"),
@@ -58,6 +84,9 @@ VERBS = {
     "operator.resumed": ("player-play", "resumed"),
     "operator.changed": ("server-2", "changed"),
     "activity.erased": ("flame", "erased the text of"),
+    "organization.created": ("plus", "created the organization"),
+    "organization.renamed": ("settings", "renamed the organization"),
+    "organization.project_added": ("plus", "added the project"),
 }
 OPERATOR = PORTAL_NAME
 
@@ -140,5 +169,10 @@ def _is_uuid(key: str) -> bool:
 
 _PAGES_BY_KEY = {"credential": "registries:detail", "conversation": "portal:conversation"}
 """Pages of what is never deleted, by the key of the row."""
-_PAGES = {"member": "portal:members", "invitation": "portal:members", "api_key": "portal:api_keys"}
 _KINDS_BY_UUID = {"group", "webhook", *_PAGES_BY_KEY}
+_PAGES = {
+    "member": "portal:members",
+    "person": "portal:members",
+    "invitation": "portal:members",
+    "api_key": "portal:api_keys",
+}

@@ -7,13 +7,18 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.contrib.admin.utils import unquote
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm
 from django.contrib.auth.models import Group
-from django.http import HttpRequest
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from portal import person_actions
+from portal.audit.sign_ins import record_for_person
+from portal.http.actors import actor_of
 from portal.models import User
 from registries.records import GuardedAdmin
 
@@ -77,6 +82,27 @@ class PersonAdmin(GuardedAdmin, UserAdmin):
         """Operators don't lock themselves out."""
         own = ("is_active", "is_staff", "is_superuser") if obj is not None and obj.pk == request.user.pk else ()
         return (*self.readonly_fields, *own)
+
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        by = actor_of(request)
+        if change:
+            changes = {name: form.cleaned_data[name] for name in form.changed_data}
+            person_actions.change_person(obj, changes, by=by)
+            return
+        password = form.cleaned_data["password1"] if obj.has_usable_password() else None
+        made = person_actions.create_person(obj.email, password, by=by)
+        obj.pk, obj.password, obj.date_joined = made.pk, made.password, made.date_joined
+        obj._state.adding = False
+
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
+        """Set a password, with the record of it."""
+        with transaction.atomic():
+            before = self.get_object(request, unquote(id))
+            response: HttpResponse = super().user_change_password(request, id, form_url)
+            if before is not None and User.objects.get(pk=before.pk).password != before.password:
+                by = actor_of(request)
+                record_for_person(before, "account.password_changed", by=by)
+        return response
 
     @admin.display(description="password")
     def sign_in(self, person: User) -> SafeString:

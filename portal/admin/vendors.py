@@ -1,24 +1,30 @@
 """What other packages put into the admin, cut down: second factors without their secrets, sign-in records that
-nobody rewrites, and RQ's dashboard as one link for operators. Sections bear words instead of packages' names."""
+nobody rewrites, and RQ's dashboard as one link for operators. What operators can change there is done by actions.
+Sections bear words instead of packages' names."""
 
 from __future__ import annotations
 
 from importlib import import_module
 from typing import Any
 
+from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from django.apps import apps
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django_rq.models import Dashboard
 
+from portal import person_actions
+from portal.http.actors import actor_of
+from registries.foundation.actor import Actor
 from registries.records import GuardedAdmin, RecordAdmin, Unwritable
 
-for _package in ("allauth.mfa", "axes", "django_rq"):
+for _package in ("allauth.account", "allauth.mfa", "axes", "django_rq"):
     import_module(f"{_package}.admin")  # it registers itself then, and not again later
-admin.site.unregister([AccessAttempt, AccessFailureLog, AccessLog, Authenticator, Dashboard])
+admin.site.unregister([AccessAttempt, AccessFailureLog, AccessLog, Authenticator, Dashboard, EmailAddress])
 
 for _label, _words in {
     "account": "Addresses",
@@ -33,8 +39,51 @@ for _label, _words in {
 Dashboard._meta.verbose_name_plural = "Jobs by queue"
 
 
+class RecordedDeletion:
+    """Deletes by an action, each row in a transaction of its own: the chains of one person come before those of the
+    next, so locks of several people held at once could cross."""
+
+    def delete(self, row: Any, *, by: Actor) -> None:
+        raise NotImplementedError
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        self.delete(obj, by=actor_of(request))
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        for row in queryset.order_by("pk"):
+            self.delete_model(request, row)
+
+
+@admin.register(EmailAddress)
+class EmailAddressAdmin(RecordedDeletion, GuardedAdmin):
+    """Addresses that allauth knows of a person apart from the one they sign in with."""
+
+    list_display = ("email", "user", "primary", "verified")
+    list_filter = ("primary", "verified")
+    list_select_related = ("user",)
+    search_fields = ("email", "user__email")
+    raw_id_fields = ("user",)
+    actions = ("make_verified",)
+
+    @admin.action(description="Mark selected email addresses as verified", permissions=["change"])
+    def make_verified(self, request: HttpRequest, queryset: QuerySet[EmailAddress]) -> None:
+        for address in queryset.filter(verified=False).order_by("pk"):
+            if not address.can_set_verified():
+                self.message_user(request, f"{address.email} is verified for somebody else.", messages.ERROR)
+                continue
+            address.verified = True
+            person_actions.save_address(address, by=actor_of(request))
+            self.message_user(request, f"{address.email} is verified now.", messages.SUCCESS)
+
+    def save_model(self, request: HttpRequest, obj: EmailAddress, form: Any, change: bool) -> None:
+        person_actions.save_address(obj, by=actor_of(request))
+
+    def delete(self, row: EmailAddress, *, by: Actor) -> None:
+        person_actions.remove_address(row, by=by)
+
+
 @admin.register(Authenticator)
-class AuthenticatorAdmin(RecordAdmin):
+class AuthenticatorAdmin(RecordedDeletion, RecordAdmin):
     """A second factor. An operator may take it from a person who lost it, and never sees its secret."""
 
     list_display = ("user", "type", "created_at", "last_used_at")
@@ -43,12 +92,15 @@ class AuthenticatorAdmin(RecordAdmin):
     search_fields = ("user__email",)
     fields = ("user", "type", "created_at", "last_used_at")
 
+    def delete(self, row: Authenticator, *, by: Actor) -> None:
+        person_actions.remove_second_factor(row, by=by)
+
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return self.has_operate_permission(request)
 
 
 @admin.register(AccessAttempt)
-class AccessAttemptAdmin(RecordAdmin):
+class AccessAttemptAdmin(RecordedDeletion, RecordAdmin):
     """Failed sign-ins, without the form that was sent. Deleting one lifts its lock."""
 
     list_display = ("attempt_time", "username", "ip_address", "failures_since_start", "user_agent")
@@ -56,6 +108,9 @@ class AccessAttemptAdmin(RecordAdmin):
     search_fields = ("username", "=ip_address")
     date_hierarchy = "attempt_time"
     fields = list_display
+
+    def delete(self, row: AccessAttempt, *, by: Actor) -> None:
+        person_actions.lift_lock(row, by=by)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return self.has_operate_permission(request)

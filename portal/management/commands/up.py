@@ -20,7 +20,9 @@ from django.core.management.base import BaseCommand, CommandError
 
 from portal import services
 from portal.models import User
+from portal.person_actions import create_person
 from portal.processes import Supervisor
+from registries.foundation.actor import CONSOLE
 
 OPERATOR = "operator@localhost"
 TEND_SECONDS = 0.5
@@ -84,7 +86,7 @@ class Command(BaseCommand):
         if User.objects.filter(is_superuser=True).exists():
             return None
         password = secrets.token_urlsafe(12)
-        User.objects.create_superuser(OPERATOR, password)
+        create_person(OPERATOR, password, is_staff=True, is_superuser=True, by=CONSOLE)
         return password
 
     def say(self, line: str) -> None:

@@ -1,0 +1,16 @@
+"""A recorder of actions that fails, to show that nothing is done that can't be recorded."""
+
+from __future__ import annotations
+
+from registries.foundation.activity import Deed
+
+PATH = "tests.support.failing_recorder.fail"
+"""For `settings.ACTIVITY_RECORDER`."""
+
+
+class RecordingFailed(Exception):
+    """The activity took no record."""
+
+
+def fail(deed: Deed) -> None:
+    raise RecordingFailed(deed.action)
