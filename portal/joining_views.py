@@ -5,19 +5,18 @@ Opening the link changes nothing, since mail programs open links by themselves; 
 
 from __future__ import annotations
 
-from typing import Any
-
+from allauth.account.adapter import get_adapter
 from django.contrib import messages
-from django.contrib.auth import login
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
-from portal import actions, activity
+from portal import actions
 from portal.forms import FirstPasswordForm
 from portal.models import Invitation, User
+from registries.foundation.requests import ActorRequest
 from registries.secrets import one_time
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
@@ -26,7 +25,7 @@ BACKEND = "django.contrib.auth.backends.ModelBackend"
 @sensitive_post_parameters()
 @require_http_methods(["GET", "POST"])
 @never_cache
-def invitation(request: Any, token: str) -> HttpResponse:
+def invitation(request: ActorRequest, token: str) -> HttpResponse:
     """Say who invites to what, and join."""
     row = (
         Invitation.objects.select_related("organization", "invited_by")
@@ -40,16 +39,20 @@ def invitation(request: Any, token: str) -> HttpResponse:
     form = FirstPasswordForm(request.POST if request.method == "POST" and not has_account else None, email=row.email)
     if request.method == "POST" and (is_theirs or form.is_valid()):
         try:
-            user = request.user if is_theirs else actions.accept_as_new(row, form.cleaned_data["password"])
             if is_theirs:
-                actions.accept(row, user)
-        except actions.InvitationOver as refused:
-            messages.info(request, refused.text)
+                actions.accept(row, by=request.actor)
+            else:
+                _sign_in(request, actions.accept_as_new(row, form.cleaned_data["password"], by=request.actor))
+        except actions.InvitationOver as refusal:
+            messages.info(request, refusal.message)
             return redirect(request.path)
-        activity.record(row.organization_id, user, "team.joined", row.role)
-        if not is_theirs:
-            login(request, user, backend=BACKEND)
         messages.success(request, f"Welcome to {row.organization.name}. Your role is {row.role}.")
         return redirect("portal:organization", row.organization.slug)
     context = {"invitation": row, "form": form, "has_account": has_account, "is_theirs": is_theirs}
     return render(request, "portal/invitation.html", context, status=422 if form.is_bound else 200)
+
+
+def _sign_in(request: ActorRequest, person: User) -> None:
+    """Sign in whoever has just chosen their password. The adapter records it."""
+    person.backend = BACKEND
+    get_adapter().login(request, person)

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
@@ -16,34 +15,34 @@ from django.views.decorators.http import require_GET, require_POST
 
 from portal import actions, mail
 from portal.forms import InviteForm, RoleForm
+from portal.http.requests import MemberRequest
 from portal.models import Invitation, Membership, Role
 
 
 @require_GET
 @never_cache
-def members(request: Any, org: str) -> HttpResponse:
+def members(request: MemberRequest, org: str) -> HttpResponse:
     """Everybody in the organization, and who was asked to join."""
     return _page(request, InviteForm())
 
 
 @require_POST
 @never_cache
-def invite(request: Any, org: str) -> HttpResponse:
+def invite(request: MemberRequest, org: str) -> HttpResponse:
     """Ask somebody to join. Where no mail leaves the portal, the answer shows the link, this once."""
     form = InviteForm(request.POST)
     if not form.is_valid():
         return _page(request, form)
     try:
         row, token = actions.invite(
-            organization=request.organization,
+            request.organization,
             email=form.cleaned_data["email"],
             role=form.cleaned_data["role"],
-            invited_by=request.user,
+            by=request.actor,
         )
-    except actions.TeamRefused as refused:
-        form.add_error("email", refused.text)
+    except actions.TeamRefused as refusal:
+        form.add_error("email", refusal.message)
         return _page(request, form)
-    request.record("team.invited", row.email, f"as {row.role}", address=reverse("portal:members", args=[org]))
     link = f"{settings.PORTAL_PUBLIC_URL}{reverse('portal:invitation', args=[token])}"
     context = {
         "organization": request.organization,
@@ -61,11 +60,10 @@ def invite(request: Any, org: str) -> HttpResponse:
 
 
 @require_POST
-def withdraw(request: Any, org: str, invitation: uuid.UUID) -> HttpResponse:
+def withdraw(request: MemberRequest, org: str, invitation: uuid.UUID) -> HttpResponse:
     """End an invitation."""
     row = get_object_or_404(Invitation, organization=request.organization, pk=invitation)
-    if actions.withdraw(row):
-        request.record("team.withdrawn", row.email)
+    if actions.withdraw(row, by=request.actor):
         messages.success(request, f"The invitation of {row.email} works no more.")
     else:
         messages.info(request, f"The invitation of {row.email} was over before.")
@@ -73,7 +71,7 @@ def withdraw(request: Any, org: str, invitation: uuid.UUID) -> HttpResponse:
 
 
 @require_POST
-def change_role(request: Any, org: str, member: int) -> HttpResponse:
+def change_role(request: MemberRequest, org: str, member: int) -> HttpResponse:
     """Give somebody another role."""
     row = _member(request, member)
     form = RoleForm(request.POST)
@@ -82,49 +80,46 @@ def change_role(request: Any, org: str, member: int) -> HttpResponse:
         return redirect("portal:members", org)
     role = form.cleaned_data["role"]
     try:
-        actions.change_role(row, role)
-    except actions.LastOwner as refused:
-        messages.error(request, refused.text)
+        actions.change_role(row, role, by=request.actor)
+    except actions.LastOwner as refusal:
+        messages.error(request, refusal.message)
     else:
-        request.record("team.role_changed", row.user.email, f"{row.role} → {role}")
         messages.success(request, f"{row.user.email} is {role} now.")
     return redirect("portal:members", org)
 
 
 @require_POST
-def remove(request: Any, org: str, member: int) -> HttpResponse:
+def remove(request: MemberRequest, org: str, member: int) -> HttpResponse:
     """Take somebody out of the organization."""
     row = _member(request, member)
     try:
-        actions.remove(row)
-    except actions.LastOwner as refused:
-        messages.error(request, refused.text)
+        actions.remove(row, by=request.actor)
+    except actions.LastOwner as refusal:
+        messages.error(request, refusal.message)
     else:
-        request.record("team.removed", row.user.email, f"was {row.role}")
         messages.success(request, f"{row.user.email} is no longer in {request.organization.name}.")
     return redirect("portal:members", org)
 
 
 @require_POST
-def leave(request: Any, org: str) -> HttpResponse:
-    """Go oneself."""
+def leave(request: MemberRequest, org: str) -> HttpResponse:
+    """Leave the organization oneself."""
     row = get_object_or_404(Membership, organization=request.organization, user=request.user)
     try:
-        actions.remove(row)
-    except actions.LastOwner as refused:
-        messages.error(request, refused.text)
+        actions.leave(row, by=request.actor)
+    except actions.LastOwner as refusal:
+        messages.error(request, refusal.message)
         return redirect("portal:members", org)
-    request.record("team.left", "", f"was {row.role}")
     messages.success(request, f"You left {request.organization.name}.")
     return redirect("portal:home")
 
 
-def _member(request: Any, pk: int) -> Membership:
+def _member(request: MemberRequest, pk: int) -> Membership:
     rows = Membership.objects.select_related("user")
     return get_object_or_404(rows, organization=request.organization, pk=pk)
 
 
-def _page(request: Any, form: InviteForm, **more: Any) -> HttpResponse:
+def _page(request: MemberRequest, form: InviteForm, **shown: object) -> HttpResponse:
     rows = Membership.objects.filter(organization=request.organization).select_related("user").order_by("user__email")
     asked = Invitation.objects.unanswered().filter(organization=request.organization)
     context = {
@@ -133,6 +128,6 @@ def _page(request: Any, form: InviteForm, **more: Any) -> HttpResponse:
         "form": form,
         "roles": Role.values,
         "is_owner": request.role == Role.OWNER,
-        **more,
+        **shown,
     }
     return render(request, "portal/members.html", context, status=422 if form.is_bound else 200)

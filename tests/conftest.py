@@ -121,14 +121,22 @@ def redis() -> Iterator[Any]:
 @pytest.fixture
 def acme(db: None, alice: Any) -> Any:
     """An organization that alice owns."""
-    from portal.actions import create_organization
-
-    return create_organization(slug="acme", name="Acme", owner=alice)
+    return _organization("acme", "Acme", alice)
 
 
 @pytest.fixture
 def project(acme: Any) -> Any:
     return acme.projects.get(slug="default")
+
+
+def _organization(slug: str, name: str, owner: Any) -> Any:
+    """What `portal.actions.create_organization` makes, without a record in its activity."""
+    from portal.models import Organization
+
+    organization = Organization.objects.create(slug=slug, name=name)
+    organization.projects.create(slug="default", name="Default")
+    organization.memberships.create(user=owner, role="owner")
+    return organization
 
 
 def _person(email: str, **fields: Any) -> Any:
@@ -162,10 +170,8 @@ def carol(acme: Any) -> Any:
 @pytest.fixture
 def mallory(db: None) -> Any:
     """Owner of Umbrella, a stranger at Acme."""
-    from portal.actions import create_organization
-
     person = _person("mallory@umbrella.example")
-    create_organization(slug="umbrella", name="Umbrella", owner=person)
+    _organization("umbrella", "Umbrella", person)
     return person
 
 

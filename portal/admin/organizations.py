@@ -6,12 +6,11 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin.widgets import AutocompleteSelect
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
-from django.forms.models import BaseInlineFormSet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.defaultfilters import pluralize
 from django.template.response import TemplateResponse
 from django.utils.safestring import SafeString
@@ -20,26 +19,14 @@ from groups.models import ContainerGroup
 from groups.quotas import usage
 from portal import actions
 from portal.admin.sizes import SizeField
+from portal.http.actors import actor_of
 from portal.models import Membership, Organization, Project, Role, User
 from portal.templatetags.drayage import state
+from registries.foundation.refusal import Refusal
 from registries.foundation.units import format_size
 from registries.records import GuardedAdmin
 
 LIMITS = ("max_groups", "max_replicas", "max_stored_bytes", "max_pulls", "max_image_bytes")
-
-
-class MembershipFormSet(BaseInlineFormSet):
-    """Keeps an owner in the organization."""
-
-    def clean(self) -> None:
-        super().clean()
-        kept = [
-            form.cleaned_data
-            for form in self.forms
-            if getattr(form, "cleaned_data", None) and not form.cleaned_data.get("DELETE")
-        ]
-        if not any(self.errors) and not any(row.get("role") == Role.OWNER for row in kept):
-            raise forms.ValidationError("An organization needs an owner.")
 
 
 class MembershipForm(forms.ModelForm):
@@ -60,7 +47,6 @@ class MembershipForm(forms.ModelForm):
 class MembershipInline(admin.TabularInline):
     model = Membership
     form = MembershipForm
-    formset = MembershipFormSet
     extra = 0
     autocomplete_fields = ("user",)
 
@@ -207,6 +193,31 @@ class OrganizationAdmin(GuardedAdmin):
         self.done(request, resumed, change="Resumed", of=len(chosen))
         return None
 
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """Show why an action refused; then nothing of the form was saved."""
+        try:
+            return super().changeform_view(request, object_id, form_url, extra_context)
+        except Refusal as refusal:
+            self.message_user(request, refusal.message, messages.ERROR)
+            return HttpResponseRedirect(request.get_full_path())
+
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
+        """Have members and projects changed by the actions, new owners before the old ones go."""
+        by = actor_of(request)
+        formset.save(commit=False)
+        if formset.model is Project:
+            for project in formset.new_objects:
+                actions.add_project(form.instance, slug=project.slug, name=project.name, by=by)
+            return
+        for new in formset.new_objects:
+            actions.add_member(form.instance, new.user, role=new.role, by=by)
+        for changed, _ in sorted(formset.changed_objects, key=lambda row: -Role(row[0].role).rank):
+            actions.change_role(changed, changed.role, by=by)
+        for removed in formset.deleted_objects:
+            actions.remove(removed, by=by)
+
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         if obj is None:
             return NewOrganizationForm
@@ -217,14 +228,21 @@ class OrganizationAdmin(GuardedAdmin):
 
     def save_model(self, request: HttpRequest, obj: Organization, form: Any, change: bool) -> None:
         if change:
+            if "name" in form.changed_data:
+                actions.rename_organization(obj, name=obj.name, by=actor_of(request))
             limits = [name for name in form.changed_data if name in LIMITS]
-            # Only what was changed: the standing may be another's to change meanwhile.
-            obj.save(update_fields=form.changed_data)
             if limits:
+                # Only what was changed: the standing may be another's to change.
+                obj.save(update_fields=limits)
                 said = ", ".join(f"{form.fields[name].label}: {_said(obj, name)}" for name in limits)
                 request.record("operator.changed", "limits", said, organization_id=obj.pk)  # type: ignore[attr-defined]
             return
-        made = actions.create_organization(slug=obj.slug, name=obj.name, owner=form.cleaned_data["owner"])
+        made = actions.create_organization(
+            slug=obj.slug,
+            name=obj.name,
+            owner=form.cleaned_data["owner"],
+            by=actor_of(request),
+        )
         obj.pk, obj.created_at = made.pk, made.created_at
         obj._state.adding = False
 

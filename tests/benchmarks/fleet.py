@@ -139,8 +139,9 @@ class Hands(Calls):
     def set_up(self) -> None:
         from portal.actions import create_organization
         from portal.models import User
+        from registries.foundation.actor import CONSOLE
 
-        create_organization(slug="acme", name="Acme", owner=User.objects.create_user("alice@acme.example"))
+        create_organization(slug="acme", name="Acme", owner=User.objects.create_user("alice@acme.example"), by=CONSOLE)
 
     def join(self, keys: list[str]) -> list[str]:
         from groups.models import Node

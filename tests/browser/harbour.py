@@ -24,6 +24,7 @@ from tests.browser.shown import Cargo, show_credential, show_delivery, show_node
 from tests.fakes.registry import FakeRegistry
 from tests.groups.pulls import SECRET, USER, make_credential, make_group
 from tests.support.activity import without_triggers
+from tests.support.actors import acting
 
 ECR = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
 GAR = "europe-west1-docker.pkg.dev"
@@ -203,7 +204,7 @@ def _people(organization: Any, people: list[Any]) -> None:
     for number, member in enumerate(Membership.objects.filter(organization=organization).order_by("pk")):
         since = now - _ago(214 - 57 * number, 3)
         Membership.objects.filter(pk=member.pk).update(created_at=since)
-    row, _ = invite(organization=organization, email="nina@acme.example", role="member", invited_by=people[0])
+    row, _ = invite(organization, email="nina@acme.example", role="member", by=acting(people[0]))
     type(row).objects.filter(pk=row.pk).update(created_at=now - _ago(1, 4), expires_at=now + _ago(5, 20))
 
 
@@ -239,7 +240,7 @@ def _deeds(organization: Any, people: list[Any], groups: dict[str, ContainerGrou
 def _hook(organization: Any, by: Any) -> Webhook:
     """A webhook that was told of what happened; its receiver is away for the last of it."""
     kinds = ["group.ready", "group.failed", "group.replay_refused"]
-    hook, _ = webhooks.add(organization, address="https://hooks.acme.example/drayage", kinds=kinds, created_by=by)
+    hook, _ = webhooks.add(organization, address="https://hooks.acme.example/drayage", kinds=kinds, by=acting(by))
     now = timezone.now()
     Webhook.objects.filter(pk=hook.pk).update(created_at=now - _ago(20, 2), failing_since=now - _ago(minutes=9))
     told = Occurrence.objects.filter(organization=organization, kind__in=kinds).order_by("-created_at")

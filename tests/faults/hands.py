@@ -31,8 +31,10 @@ class Hands(Calls):
         """Make an organization and its owner."""
         from portal.actions import create_organization
         from portal.models import User
+        from registries.foundation.actor import CONSOLE
 
-        create_organization(slug=slug, name=slug, owner=User.objects.create_user(f"alice@{slug}.example"))
+        owner = User.objects.create_user(f"alice@{slug}.example")
+        create_organization(slug=slug, name=slug, owner=owner, by=CONSOLE)
 
     def create(
         self, organization: str, name: str, reference: str, username: str = "", password: str = "", hold: str = "pull"

@@ -13,6 +13,7 @@ from groups.ingest.failed_attempts import forget_old
 from groups.models import FailedAttempt
 from groups.outages import SPANS, is_unusual, outages, series
 from portal.actions import create_organization
+from registries.foundation.actor import CONSOLE
 
 NOW = datetime(2026, 3, 4, 12, 34, 56, tzinfo=UTC)
 
@@ -95,7 +96,7 @@ def test_old_ones_are_forgotten(acme: Any) -> None:
 
 
 def test_they_go_with_their_organization(alice: Any, db: None) -> None:
-    gone = create_organization(slug="gone", name="Gone", owner=alice)
+    gone = create_organization(slug="gone", name="Gone", owner=alice, by=CONSOLE)
     fail(gone, timedelta(minutes=1))
     gone.delete()
     assert not FailedAttempt.objects.exists()

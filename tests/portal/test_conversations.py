@@ -14,6 +14,7 @@ from django.utils import timezone
 from portal import conversations
 from portal.actions import create_organization
 from portal.models import Activity, SupportMessage, SupportRequest
+from registries.foundation.actor import CONSOLE
 from tests.portal.talks import ASK, SUPPORT, answer, at, failure_of, said, talk
 from tests.support.activity import recorded
 
@@ -189,7 +190,7 @@ class TestUnread:
         assert at(talk) in page
 
     def test_in_one_organization_only(self, bob: Any, as_user: Any, talk: SupportRequest, sam: Any) -> None:
-        create_organization(slug="aardvark", name="Aardvark", owner=bob)
+        create_organization(slug="aardvark", name="Aardvark", owner=bob, by=CONSOLE)
         answer(sam, talk, "On the left.")
         assert "unread answer" not in as_user(bob).get("/o/aardvark/").text
 

@@ -9,6 +9,7 @@ from django.test import Client
 from django.urls import reverse
 
 from portal.actions import create_organization
+from registries.foundation.actor import CONSOLE
 
 SUPPORT = "/o/acme/support/"
 
@@ -24,7 +25,7 @@ class TestHome:
         assert answer.status_code == 200
 
     def test_one_of_several_organizations(self, browser: Any, bob: Any) -> None:
-        create_organization(slug="aardvark", name="Aardvark", owner=bob)
+        create_organization(slug="aardvark", name="Aardvark", owner=bob, by=CONSOLE)
 
         answer = browser.get("/", follow=True)
 

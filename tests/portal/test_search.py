@@ -14,6 +14,7 @@ from portal.actions import invite
 from portal.models import Organization, Role
 from portal.search import MAX_LENGTH, Found, cleaned, search
 from tests.groups.pulls import make_credential, make_group
+from tests.support.actors import acting
 
 SEARCH = "/o/acme/search/"
 IMAGE = "registry.example.com/vision/render:2.4"
@@ -97,7 +98,7 @@ def test_failures_by_code_and_group(acme: Any, render: ContainerGroup) -> None:
 
 
 def test_people_and_who_is_invited(acme: Any, alice: Any, bob: Any) -> None:
-    invite(organization=acme, email="nina@acme.example", role="member", invited_by=alice)
+    invite(acme, email="nina@acme.example", role="member", by=acting(alice))
 
     assert [each.user.email for each in look(acme, "bob@").members] == ["bob@acme.example"]
     assert [each.email for each in look(acme, "nina").invitations] == ["nina@acme.example"]

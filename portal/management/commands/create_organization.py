@@ -8,11 +8,11 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 from django.core.validators import validate_email
-from django.db import transaction
 
-from portal.actions import create_organization
+from portal.actions import NewPerson, create_organization
 from portal.models import Organization, User
 from portal.models.organization import SLUG
+from registries.foundation.actor import CONSOLE
 
 
 class Command(BaseCommand):
@@ -33,7 +33,6 @@ class Command(BaseCommand):
             raise CommandError(error.messages[0]) from None
         if Organization.objects.filter(slug=slug).exists():
             raise CommandError(f"there is an organization {slug} already")
-        with transaction.atomic():
-            owner = User.objects.filter(email=email).first() or User.objects.create_user(email, options["password"])
-            create_organization(slug=slug, name=options["name"] or slug.capitalize(), owner=owner)
+        owner = User.objects.filter(email=email).first() or NewPerson(email, options["password"])
+        create_organization(slug=slug, name=options["name"] or slug.capitalize(), owner=owner, by=CONSOLE)
         self.stdout.write(f"{slug}: owner {email}")

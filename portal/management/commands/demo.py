@@ -25,7 +25,9 @@ from portal.demo.registry import REPOSITORY, TAG
 from portal.demo.story import Sample, Story, StoryFailed, compare
 from portal.management.commands import up
 from portal.models import Organization, User
+from portal.person_actions import create_person, set_password
 from portal.processes import Child, Supervisor
+from registries.foundation.actor import CONSOLE
 
 MEMBER = "demo@localhost"
 NODE = "demo-node"
@@ -61,12 +63,11 @@ class Command(up.Command):
 
     def _people(self) -> tuple[User, Organization]:
         """Make the demo's member and organization where they are missing; print how to sign in."""
-        user = User.objects.filter(email=MEMBER).first() or User.objects.create_user(MEMBER)
+        user = User.objects.filter(email=MEMBER).first() or create_person(MEMBER, None, by=CONSOLE)
         password = secrets.token_urlsafe(9)
-        user.set_password(password)
-        user.save(update_fields=["password"])
+        set_password(user, password, by=CONSOLE)
         organization = Organization.objects.filter(slug="demo").first() or create_organization(
-            slug="demo", name="Demo", owner=user
+            slug="demo", name="Demo", owner=user, by=CONSOLE
         )
         self.say(f"Member          {MEMBER}   password {password}")
         return user, organization
