@@ -6,7 +6,6 @@ A key is shown once, when it is made. Who may make one is `portal.permissions`'s
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.db import transaction
 from django.db.models import Q
@@ -15,6 +14,9 @@ from django.utils import timezone
 
 from groups import quotas
 from portal.models import ApiKey
+from registries.foundation.activity import Target, record
+from registries.foundation.actor import Actor
+from registries.foundation.refusal import Refusal
 from registries.secrets import one_time
 
 KEY_PREFIX = "drayage_"
@@ -23,60 +25,63 @@ MAX_LIVE_KEYS = 100
 USE_NOTED_EVERY = timedelta(minutes=1)
 
 
-class KeyRefused(Exception):
-    """The key can't be made, or is not there; `text` says why, and what to do."""
+class KeyRefused(Refusal):
+    """The key can't be made, or does not work any more."""
 
-    def __init__(self, text: str) -> None:
-        super().__init__(text)
-        self.text = text
+    code = "key_refused"
+    title = "This key can't be created"
 
 
-def listed_keys(organization_id: Any, *, most_ended: int) -> list[ApiKey]:
+def listed_keys(organization_id: int, *, most_ended: int) -> list[ApiKey]:
     """All keys that still work, then the newest of those that don't."""
     rows = ApiKey.objects.filter(organization_id=organization_id).select_related("created_by")
     return [*rows.live(), *rows.ended()[:most_ended]]
 
 
 def create_key(
-    *, organization_id: Any, name: str, scope: str, expires_at: datetime | None = None, created_by_id: Any = None
+    *, organization_id: int, name: str, scope: str, expires_at: datetime | None = None, by: Actor
 ) -> tuple[ApiKey, str]:
-    """Write a key and return it with its text, which stands nowhere else. Raises KeyRefused where the organization has
+    """Write a key and return it with its text, which is stored nowhere. Raises KeyRefused where the organization has
     too many."""
-    key, digest = one_time.new(KEY_PREFIX)
     with transaction.atomic():
         quotas.lock(organization_id)
-        if ApiKey.objects.live().filter(organization_id=organization_id).count() >= MAX_LIVE_KEYS:
-            raise KeyRefused(f"An organization has at most {MAX_LIVE_KEYS} keys that work. Revoke one first.")
-        row = ApiKey.objects.create(
+        row, key = _insert(organization_id, name, scope, expires_at, by.person_id)
+        record(
+            by,
+            "key.created",
+            Target("api_key", row.pk, name),
             organization_id=organization_id,
-            name=name,
-            prefix=key[:SHOWN],
-            key_hash=digest,
-            scope=scope,
-            created_by_id=created_by_id,
-            expires_at=expires_at,
+            detail=scope,
+            after=_settings_of(row),
         )
     return row, key
 
 
-def rotate(row: ApiKey, *, created_by_id: Any = None) -> tuple[ApiKey, str]:
-    """Put a new key in the place of this one, with its name, scope and expiry; the old one works no more. Raises
-    KeyRefused for one that works no more already."""
+def rotate(row: ApiKey, *, by: Actor) -> tuple[ApiKey, str]:
+    """Replace a key by a new one with its name, scope and expiry; the old one is revoked. Raises KeyRefused for one
+    that does not work any more."""
     with transaction.atomic():
-        if not revoke(row):
+        quotas.lock(row.organization_id)
+        if not _end(row):
             raise KeyRefused(f"{row.name} works no more already. Create a new key.")
-        return create_key(
-            organization_id=row.organization_id,
-            name=row.name,
-            scope=row.scope,
-            expires_at=row.expires_at,
-            created_by_id=created_by_id,
+        new, key = _insert(row.organization_id, row.name, row.scope, row.expires_at, by.person_id)
+        record(
+            by,
+            "key.rotated",
+            Target("api_key", new.pk, new.name),
+            organization_id=new.organization_id,
+            after=_settings_of(new),
         )
+    return new, key
 
 
-def revoke(row: ApiKey) -> bool:
+def revoke(row: ApiKey, *, by: Actor) -> bool:
     """End a key. Returns whether it still worked."""
-    return bool(ApiKey.objects.live().filter(pk=row.pk).update(revoked_at=Now()))
+    with transaction.atomic():
+        if not _end(row):
+            return False
+        record(by, "key.revoked", Target("api_key", row.pk, row.name), organization_id=row.organization_id)
+    return True
 
 
 def recognise(key: str) -> ApiKey | None:
@@ -88,3 +93,30 @@ def recognise(key: str) -> ApiKey | None:
         stale = Q(last_used_at__isnull=True) | Q(last_used_at__lt=Now() - USE_NOTED_EVERY)
         ApiKey.objects.filter(stale, pk=row.pk).update(last_used_at=Now())
     return row
+
+
+def _insert(
+    organization_id: int, name: str, scope: str, expires_at: datetime | None, created_by_id: int | None
+) -> tuple[ApiKey, str]:
+    """The organization's row is locked, so that of two who create at once the second counts the first one's."""
+    if ApiKey.objects.live().filter(organization_id=organization_id).count() >= MAX_LIVE_KEYS:
+        raise KeyRefused(f"An organization has at most {MAX_LIVE_KEYS} keys that work. Revoke one first.")
+    key, digest = one_time.new(KEY_PREFIX)
+    row = ApiKey.objects.create(
+        organization_id=organization_id,
+        name=name,
+        prefix=key[:SHOWN],
+        key_hash=digest,
+        scope=scope,
+        created_by_id=created_by_id,
+        expires_at=expires_at,
+    )
+    return row, key
+
+
+def _end(row: ApiKey) -> bool:
+    return bool(ApiKey.objects.live().filter(pk=row.pk).update(revoked_at=Now()))
+
+
+def _settings_of(row: ApiKey) -> dict[str, str | None]:
+    return {"scope": row.scope, "expires_at": row.expires_at.isoformat() if row.expires_at else None}

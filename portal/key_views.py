@@ -4,18 +4,17 @@ never again."""
 from __future__ import annotations
 
 import uuid
-from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from portal.api_keys import KeyRefused, create_key, listed_keys, revoke, rotate
 from portal.forms import KeyForm
+from portal.http.requests import MemberRequest
 from portal.models import ApiKey
 
 MAX_ENDED_SHOWN = 100
@@ -23,14 +22,14 @@ MAX_ENDED_SHOWN = 100
 
 @require_GET
 @never_cache
-def keys(request: Any, org: str) -> HttpResponse:
+def keys(request: MemberRequest, org: str) -> HttpResponse:
     """The keys, those that work first."""
     return _page(request, KeyForm())
 
 
 @require_POST
 @never_cache
-def create(request: Any, org: str) -> HttpResponse:
+def create(request: MemberRequest, org: str) -> HttpResponse:
     """Make a key; the answer shows it, this once."""
     form = KeyForm(request.POST)
     if not form.is_valid():
@@ -41,42 +40,39 @@ def create(request: Any, org: str) -> HttpResponse:
             name=form.cleaned_data["name"],
             scope=form.cleaned_data["scope"],
             expires_at=form.expires_at,
-            created_by_id=request.user.pk,
+            by=request.actor,
         )
-    except KeyRefused as refused:
-        form.add_error(None, refused.text)
+    except KeyRefused as refusal:
+        form.add_error(None, refusal.message)
         return _page(request, form)
-    request.record("key.created", row.name, row.scope, address=reverse("portal:api_keys", args=[org]))
     return _page(request, KeyForm(), made=row, key=key)
 
 
 @require_POST
 @never_cache
-def renew(request: Any, org: str, key: uuid.UUID) -> HttpResponse:
+def renew(request: MemberRequest, org: str, key: uuid.UUID) -> HttpResponse:
     """Put a new key in the place of one that works; the answer shows it, this once."""
     old = get_object_or_404(ApiKey, organization=request.organization, pk=key)
     try:
-        row, text = rotate(old, created_by_id=request.user.pk)
-    except KeyRefused as refused:
-        messages.error(request, refused.text)
+        row, text = rotate(old, by=request.actor)
+    except KeyRefused as refusal:
+        messages.error(request, refusal.message)
         return redirect("portal:api_keys", org)
-    request.record("key.rotated", row.name, address=reverse("portal:api_keys", args=[org]))
     return _page(request, KeyForm(), made=row, key=text)
 
 
 @require_POST
-def end(request: Any, org: str, key: uuid.UUID) -> HttpResponse:
+def end(request: MemberRequest, org: str, key: uuid.UUID) -> HttpResponse:
     """Revoke a key."""
     row = get_object_or_404(ApiKey, organization=request.organization, pk=key)
-    if revoke(row):
-        request.record("key.revoked", row.name)
+    if revoke(row, by=request.actor):
         messages.success(request, f"{row.name} works no more.")
     else:
         messages.info(request, f"{row.name} worked no more before.")
     return redirect("portal:api_keys", org)
 
 
-def _page(request: Any, form: KeyForm, **shown: Any) -> HttpResponse:
+def _page(request: MemberRequest, form: KeyForm, **shown: object) -> HttpResponse:
     context = {
         "form": form,
         "keys": listed_keys(request.organization.pk, most_ended=MAX_ENDED_SHOWN),

@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from portal.api_keys import create_key, recognise, revoke
+from registries.foundation.actor import CONSOLE
 from tests.browser.conftest import picture, violations
 from tests.browser.pages import no_sideways, sign_in
 
@@ -29,8 +30,8 @@ def judge(page: Page, name: str) -> list[str]:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_keys_and_calls(open_context: Callable[..., BrowserContext], acme: Any, alice: Any, scheme: str) -> None:
-    row, _ = create_key(organization_id=acme.pk, name="an old one", scope="read")
-    revoke(row)
+    row, _ = create_key(organization_id=acme.pk, name="an old one", scope="read", by=CONSOLE)
+    revoke(row, by=CONSOLE)
     page = open_context("desk", color_scheme=scheme, bypass_csp=True).new_page()
     sign_in(page, alice)
     page.goto(KEYS)

@@ -15,15 +15,17 @@ class Steps(Calls):
     def set_up(self) -> None:
         from portal.actions import create_organization
         from portal.models import User
+        from registries.foundation.actor import CONSOLE
 
-        create_organization(slug="acme", name="Acme", owner=User.objects.create_user("alice@acme.example"))
+        create_organization(slug="acme", name="Acme", owner=User.objects.create_user("alice@acme.example"), by=CONSOLE)
 
     def api_key(self) -> str:
         """Make a key of Acme's that may do everything."""
         from portal.api_keys import create_key
         from portal.models import Organization
+        from registries.foundation.actor import CONSOLE
 
-        return create_key(organization_id=Organization.objects.get().pk, name="test", scope="write")[1]
+        return create_key(organization_id=Organization.objects.get().pk, name="test", scope="write", by=CONSOLE)[1]
 
     def instance_id(self, group: str) -> str:
         """The id of the group's first instance."""

@@ -13,13 +13,14 @@ from django.utils import timezone
 from portal import api_keys, key_views
 from portal.api_keys import KeyRefused, create_key, recognise, revoke, rotate
 from portal.models import ActivityText, ApiKey
+from registries.foundation.actor import CONSOLE
 from tests.support.activity import recorded
 
 PAGE = "/o/acme/settings/api-keys/"
 
 
 def test_a_key_is_known_again_and_stands_nowhere(acme: Any) -> None:
-    row, key = create_key(organization_id=acme.pk, name="ci", scope="read")
+    row, key = create_key(organization_id=acme.pk, name="ci", scope="read", by=CONSOLE)
 
     assert re.fullmatch(r"drayage_[A-Za-z0-9_-]{43}", key)
     assert recognise(key) == row
@@ -30,13 +31,13 @@ def test_a_key_is_known_again_and_stands_nowhere(acme: Any) -> None:
 
 @pytest.mark.parametrize("wrong", ["", "drayage_", "drayage_" + "A" * 43, "x" * 5000, "drayage_ü", "DRAYAGE_x"])
 def test_anything_else_is_not_known(acme: Any, wrong: str) -> None:
-    create_key(organization_id=acme.pk, name="ci", scope="read")
+    create_key(organization_id=acme.pk, name="ci", scope="read", by=CONSOLE)
 
     assert recognise(wrong) is None
 
 
 def test_its_use_is_noted_once_a_minute(acme: Any) -> None:
-    row, key = create_key(organization_id=acme.pk, name="ci", scope="read")
+    row, key = create_key(organization_id=acme.pk, name="ci", scope="read", by=CONSOLE)
     recognise(key)
     row.refresh_from_db()
     first = row.last_used_at
@@ -54,37 +55,37 @@ def test_its_use_is_noted_once_a_minute(acme: Any) -> None:
 
 def test_it_ends_when_it_expires_or_is_revoked(acme: Any) -> None:
     past = timezone.now() - timedelta(seconds=1)
-    _, expired = create_key(organization_id=acme.pk, name="old", scope="read", expires_at=past)
-    row, key = create_key(organization_id=acme.pk, name="ci", scope="read")
+    _, expired = create_key(organization_id=acme.pk, name="old", scope="read", expires_at=past, by=CONSOLE)
+    row, key = create_key(organization_id=acme.pk, name="ci", scope="read", by=CONSOLE)
 
     assert recognise(expired) is None
-    assert revoke(row)
-    assert not revoke(row)
+    assert revoke(row, by=CONSOLE)
+    assert not revoke(row, by=CONSOLE)
     assert recognise(key) is None
 
 
 def test_a_rotated_key_gives_way_to_another_of_the_same_kind(acme: Any) -> None:
     until = timezone.now() + timedelta(days=3)
-    old, before = create_key(organization_id=acme.pk, name="ci", scope="write", expires_at=until)
+    old, before = create_key(organization_id=acme.pk, name="ci", scope="write", expires_at=until, by=CONSOLE)
 
-    new, after = rotate(old)
+    new, after = rotate(old, by=CONSOLE)
 
     assert recognise(before) is None
     assert recognise(after) == new
     assert (new.name, new.scope, new.expires_at) == ("ci", "write", until)
     with pytest.raises(KeyRefused):
-        rotate(old)
+        rotate(old, by=CONSOLE)
 
 
 def test_an_organization_has_a_bounded_number(acme: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(api_keys, "MAX_LIVE_KEYS", 2)
-    row, _ = create_key(organization_id=acme.pk, name="one", scope="read")
-    create_key(organization_id=acme.pk, name="two", scope="read")
+    row, _ = create_key(organization_id=acme.pk, name="one", scope="read", by=CONSOLE)
+    create_key(organization_id=acme.pk, name="two", scope="read", by=CONSOLE)
 
     with pytest.raises(KeyRefused):
-        create_key(organization_id=acme.pk, name="three", scope="read")
+        create_key(organization_id=acme.pk, name="three", scope="read", by=CONSOLE)
 
-    rotate(row)
+    rotate(row, by=CONSOLE)
     assert ApiKey.objects.live().filter(organization=acme).count() == 2
 
 
@@ -118,9 +119,9 @@ def test_a_key_that_works_is_listed_however_many_ended_since(
     acme: Any, alice: Any, as_user: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(key_views, "MAX_ENDED_SHOWN", 1)
-    create_key(organization_id=acme.pk, name="kept", scope="read")
+    create_key(organization_id=acme.pk, name="kept", scope="read", by=CONSOLE)
     for name in ("older", "newer"):
-        revoke(create_key(organization_id=acme.pk, name=name, scope="read")[0])
+        revoke(create_key(organization_id=acme.pk, name=name, scope="read", by=CONSOLE)[0], by=CONSOLE)
 
     assert [row.name for row in as_user(alice).get(PAGE).context["keys"]] == ["kept", "newer"]
 
@@ -139,6 +140,7 @@ def test_the_command_prints_it_alone_on_the_last_line(acme: Any, capsys: Any) ->
     row = recognise(capsys.readouterr().out.splitlines()[-1])
     assert row is not None
     assert (row.name, row.scope, row.expires_at) == ("ci", "write", None)
+    assert recorded() == [("Drayage", "key.created", "ci", "write")]
     with pytest.raises(CommandError):
         call_command("create_api_key", "nowhere", name="ci")
     with pytest.raises(CommandError):

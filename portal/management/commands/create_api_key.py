@@ -9,9 +9,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from portal.activity import OPERATOR, record
 from portal.api_keys import KeyRefused, create_key
 from portal.models import ApiKey, Organization
+from registries.foundation.actor import CONSOLE
 
 
 class Command(BaseCommand):
@@ -34,9 +34,10 @@ class Command(BaseCommand):
             raise CommandError("--days is a number from 1 to 3650")
         until = timezone.now() + timedelta(days=days) if days else None
         try:
-            row, key = create_key(organization_id=organization.pk, name=name, scope=options["scope"], expires_at=until)
-        except KeyRefused as refused:
-            raise CommandError(refused.text) from None
-        record(organization.pk, OPERATOR, "key.created", row.name, row.scope)
+            row, key = create_key(
+                organization_id=organization.pk, name=name, scope=options["scope"], expires_at=until, by=CONSOLE
+            )
+        except KeyRefused as refusal:
+            raise CommandError(refusal.message) from None
         self.stdout.write(f"{organization.slug}: {row.name}, {row.scope}. It is shown only now:")
         self.stdout.write(key)

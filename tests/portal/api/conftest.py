@@ -10,6 +10,7 @@ import pytest
 from django.test import Client
 
 from portal.api_keys import create_key
+from registries.foundation.actor import CONSOLE
 
 CONTAINERS = "/api/public/organizations/acme/projects/default/containers"
 
@@ -68,7 +69,7 @@ def speaks(project: Any) -> Callable[..., Speaker]:
     """Return a program of Acme's: `speaks("read")`."""
 
     def made(scope: str = "write", **options: Any) -> Speaker:
-        _, key = create_key(organization_id=project.organization_id, name="ci", scope=scope)
+        _, key = create_key(organization_id=project.organization_id, name="ci", scope=scope, by=CONSOLE)
         return Speaker(key, **options)
 
     return made

@@ -15,6 +15,7 @@ from django.utils import timezone
 from portal.api import public, v1
 from portal.api_keys import create_key, revoke
 from portal.models import ApiKey
+from registries.foundation.actor import CONSOLE
 from tests.groups.pulls import make_group
 from tests.portal.api.conftest import CONTAINERS, Speaker, a_group
 
@@ -52,7 +53,7 @@ def app(project: Any) -> Any:
 @pytest.fixture
 def stranger(mallory: Any) -> Speaker:
     organization = mallory.memberships.get().organization
-    return Speaker(create_key(organization_id=organization.pk, name="m", scope="write")[1])
+    return Speaker(create_key(organization_id=organization.pk, name="m", scope="write", by=CONSOLE)[1])
 
 
 def same(answer: Any) -> dict[str, Any]:
@@ -69,9 +70,10 @@ class TestEachOperation:
     def test_without_a_key_that_works(self, name: str, app: Any, project: Any) -> None:
         method, path = address(name)
         past = timezone.now() - timedelta(seconds=1)
-        _, expired = create_key(organization_id=project.organization_id, name="x", scope="write", expires_at=past)
-        row, revoked = create_key(organization_id=project.organization_id, name="x", scope="write")
-        revoke(row)
+        acme = project.organization_id
+        _, expired = create_key(organization_id=acme, name="x", scope="write", expires_at=past, by=CONSOLE)
+        row, revoked = create_key(organization_id=acme, name="x", scope="write", by=CONSOLE)
+        revoke(row, by=CONSOLE)
 
         answers = [Speaker(key).call(method, path) for key in ("", "nonsense", "drayage_" + "A" * 43, expired, revoked)]
 
