@@ -32,10 +32,12 @@ from portal.actions import invite
 from portal.api_keys import create_key
 from portal.models import Notice, SupportMessage, SupportRequest
 from portal.notifications import webhooks
+from registries.foundation.actor import CONSOLE
 from registries.models import Credential
 from tests.addresses import addresses
 from tests.admin_rows import Rows, make_rows
 from tests.groups.pulls import make_credential
+from tests.support.actors import acting
 
 FEW, MANY = 2, 30
 MEMBERS, STAFF, PROGRAMS = ("portal", "groups", "registries"), ("desk", "operations"), ("api-public", "api-v1")
@@ -47,7 +49,7 @@ class Crowd:
     def __init__(self, organization: Any, alice: Any) -> None:
         self.organization, self.alice, self.count = organization, alice, 0
         self.webhook, _ = webhooks.add(
-            organization, address="https://hooks.acme.example/0", kinds=["group.failed"], created_by=alice
+            organization, address="https://hooks.acme.example/0", kinds=["group.failed"], by=acting(alice)
         )
         self.first: Rows | None = None
 
@@ -64,11 +66,11 @@ class Crowd:
 
     def _of_the_organization(self, number: int) -> None:
         here, alice = self.organization, self.alice
-        create_key(organization_id=here.pk, name=f"key {number}", scope="read", created_by_id=alice.pk)
+        create_key(organization_id=here.pk, name=f"key {number}", scope="read", by=acting(alice))
         make_credential(here, f"kept{number}.example", hold="hour", created_by_id=alice.pk)
-        invite(organization=here, email=f"guest{number}@acme.example", role="viewer", invited_by=alice)
+        invite(here, email=f"guest{number}@acme.example", role="viewer", by=acting(alice))
         activity.record(here.pk, alice, "group.started", f"app-{number}")
-        webhooks.add(here, address=f"https://hooks{number}.example/", kinds=["group.failed"], created_by=alice)
+        webhooks.add(here, address=f"https://hooks{number}.example/", kinds=["group.failed"], by=acting(alice))
         occurrence = Occurrence.objects.create(organization=here, kind="group.failed", group_name=f"app-{number}")
         Notice.objects.create(occurrence=occurrence, webhook=self.webhook, due_at=timezone.now(), status="sent")
 
@@ -113,7 +115,7 @@ def crowd(acme: Any, alice: Any, monkeypatch: pytest.MonkeyPatch) -> Crowd:
 def costs(crowd: Crowd, alice: Any, olga: Any, as_user: Any) -> Callable[[str], dict[str, int]]:
     """Return a way to how many queries each list of a kind takes."""
     member, operator = as_user(alice), as_user(olga)
-    _, key = create_key(organization_id=crowd.organization.pk, name="the program's", scope="read")
+    _, key = create_key(organization_id=crowd.organization.pk, name="the program's", scope="read", by=CONSOLE)
 
     def count(client: Any, address: str, **more: Any) -> int | None:
         with CaptureQueriesContext(connection) as queries:

@@ -6,8 +6,6 @@ from __future__ import annotations
 import uuid
 from typing import Annotated, Any, Literal
 
-from django.db import transaction
-from django.urls import reverse
 from ninja import Router, Status
 from pydantic import Field
 
@@ -100,12 +98,9 @@ def create_webhook(request: Any, organization_name: str, payload: WebhookPrototy
     """Add a webhook. The answer holds the secret that signs what is sent there, this once."""
     cleaned = _judged(payload.address, list(payload.events))
     try:
-        with transaction.atomic():
-            row, secret = webhooks.add(request.organization, created_by=None, **cleaned)
-            _record(request, row, "added")
-    except webhooks.TooManyWebhooks:
-        text = f"An organization has at most {webhooks.MAX_WEBHOOKS} webhooks. Delete one first."
-        raise Refused(409, "too_many_webhooks", text) from None
+        row, secret = webhooks.add(request.organization, by=request.actor, **cleaned)
+    except webhooks.TooManyWebhooks as refusal:
+        raise Refused(refusal.status, refusal.code, refusal.message) from None
     return Status(201, _answer(row) | {"secret": secret})
 
 
@@ -119,13 +114,11 @@ def get_webhook(request: Any, organization_name: str, webhook_id: str) -> dict[s
 def update_webhook(request: Any, organization_name: str, webhook_id: str, payload: WebhookPatch) -> dict[str, Any]:
     """Send elsewhere or something else, pause it, or switch it on again."""
     row = _find(request, webhook_id)
-    with transaction.atomic():
-        if payload.address is not None or payload.events is not None:
-            kinds: list[str] = list(payload.events) if payload.events is not None else row.kinds
-            webhooks.change(row, **_judged(payload.address or row.address, kinds))
-            _record(request, row, "changed")
-        if payload.paused is not None and (webhooks.pause(row) if payload.paused else webhooks.resume(row)):
-            _record(request, row, "paused" if payload.paused else "switched on")
+    cleaned: dict[str, Any] = {}
+    if payload.address is not None or payload.events is not None:
+        kinds: list[str] = list(payload.events) if payload.events is not None else row.kinds
+        cleaned = _judged(payload.address or row.address, kinds)
+    webhooks.change(row, paused=payload.paused, by=request.actor, **cleaned)
     row.refresh_from_db()
     return _answer(row)
 
@@ -134,9 +127,7 @@ def update_webhook(request: Any, organization_name: str, webhook_id: str, payloa
 def delete_webhook(request: Any, organization_name: str, webhook_id: str) -> Status:
     """Delete it with its messages."""
     row = _find(request, webhook_id)
-    with transaction.atomic():
-        request.record("notification.changed", row.address, "deleted")
-        row.delete()
+    webhooks.delete(row, by=request.actor)
     return Status(204, None)
 
 
@@ -144,16 +135,14 @@ def delete_webhook(request: Any, organization_name: str, webhook_id: str) -> Sta
 def rotate_webhook_secret(request: Any, organization_name: str, webhook_id: str) -> dict[str, Any]:
     """Give it a new secret, told this once. The one before signs beside it for a day."""
     row = _find(request, webhook_id)
-    with transaction.atomic():
-        secret = webhooks.rotate(row)
-        _record(request, row, "new secret")
+    secret = webhooks.rotate(row, by=request.actor)
     return _answer(row) | {"secret": secret}
 
 
 @router.post(_ONE + "/test", response=writing(None, 202), operation_id="test_webhook")
 def test_webhook(request: Any, organization_name: str, webhook_id: str) -> Status:
     """Send a message of the event `test`; what came of it stands among the messages."""
-    webhooks.test(_find(request, webhook_id))
+    webhooks.test(_find(request, webhook_id), by=request.actor)
     return Status(202, None)
 
 
@@ -182,11 +171,6 @@ def _judged(address: str, kinds: list[str]) -> dict[str, Any]:
         text = str(form.errors[field][0])
         raise Refused(400, "invalid", text, field="events" if field == "kinds" else field)
     return dict(form.cleaned_data)
-
-
-def _record(request: Any, row: Webhook, detail: str) -> None:
-    address = reverse("portal:webhook", args=[request.organization.slug, row.pk])
-    request.record("notification.changed", row.address, detail, address=address)
 
 
 def _answer(row: Webhook) -> dict[str, Any]:

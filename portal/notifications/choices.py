@@ -1,9 +1,13 @@
-"""Who wants to hear of what, and the words for it. Decides; sends nothing."""
+"""Which emails each member wants, and who wants one about an event. Sends nothing."""
 
 from __future__ import annotations
 
+from django.db import transaction
+
 from groups.models import Occurrence
 from portal.models import EmailChoice, Membership
+from registries.foundation.activity import Target, record
+from registries.foundation.actor import Actor
 
 Kind = Occurrence.Kind
 NO, MINE, ALL = "no", "mine", "all"
@@ -21,7 +25,31 @@ DEFAULT = {Kind.FAILED: MINE}
 def wanted(choice: EmailChoice | None) -> dict[str, str]:
     """Scope by kind; who chose nothing hears of failures of their own groups."""
     chosen = choice.wanted if choice is not None else DEFAULT
-    return {kind: chosen.get(kind, NO) for kind in TOLD}
+    return {str(kind): chosen.get(kind, NO) for kind in TOLD}
+
+
+def choose_emails(organization_id: int, chosen: dict[str, str], *, by: Actor) -> bool:
+    """Keep which emails the person who acts wants of this organization: a scope of `SCOPES` by kind. Returns whether
+    that is a change."""
+    person_id = by.person_id or 0  # no program has an inbox
+    with transaction.atomic():
+        rows = EmailChoice.objects.select_for_update(no_key=True)
+        row = rows.filter(organization=organization_id, user=person_id).first()
+        before, after = wanted(row), wanted(EmailChoice(wanted=chosen))
+        if after == before:
+            return False
+        EmailChoice.objects.update_or_create(
+            organization_id=organization_id, user_id=person_id, defaults={"wanted": after}
+        )
+        record(
+            by,
+            "notification.emails_changed",
+            Target("member", person_id),
+            organization_id=organization_id,
+            before=_changed(before, after),
+            after=_changed(after, before),
+        )
+    return True
 
 
 def people_for(occurrence: Occurrence) -> list[int]:
@@ -36,3 +64,7 @@ def people_for(occurrence: Occurrence) -> list[int]:
 def _wants(choice: EmailChoice | None, occurrence: Occurrence, is_maker: bool) -> bool:
     scope = wanted(choice).get(occurrence.kind, NO)
     return scope == ALL or (scope == MINE and is_maker)
+
+
+def _changed(these: dict[str, str], others: dict[str, str]) -> dict[str, str]:
+    return {kind: scope for kind, scope in these.items() if others.get(kind) != scope}

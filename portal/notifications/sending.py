@@ -30,6 +30,7 @@ from portal.notifications.choices import people_for
 from portal.notifications.signing import headers
 from portal.notifications.webhooks import SWITCHED_OFF, secrets_of, switch_off
 from registries.failures import PullFailed
+from registries.foundation.actor import PORTAL
 from registries.hosts import address_guard
 from registries.oci.session import Patience, Session
 
@@ -185,6 +186,6 @@ def _judge_webhook(webhook_id: Any, *, arrived: bool, gone: bool) -> None:
         return
     row.filter(failing_since__isnull=True).update(failing_since=Now())
     if gone:
-        switch_off(webhook_id, Webhook.Off.GONE)
+        switch_off(webhook_id, Webhook.Off.GONE, by=PORTAL)
     elif row.filter(failing_since__lt=timezone.now() - OFF_AFTER).exists():
-        switch_off(webhook_id, Webhook.Off.FAILING)
+        switch_off(webhook_id, Webhook.Off.FAILING, by=PORTAL)

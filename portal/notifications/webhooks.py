@@ -1,11 +1,10 @@
-"""What can be done to a webhook, one mutation per function: add, change, rotate its secret, switch off and on, test,
-send again."""
+"""What can be done to a webhook: add, change, rotate its secret, pause, resume, delete, test, send again."""
 
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
 
 from django.db import transaction
 from django.db.models import F
@@ -17,6 +16,9 @@ from groups.models import Occurrence
 from groups.wakeups import wake_deliver
 from portal.models import Notice, Organization, Webhook
 from portal.notifications.signing import new_secret
+from registries.foundation.activity import Target, Value, record
+from registries.foundation.actor import Actor
+from registries.foundation.refusal import Refusal
 
 MAX_WEBHOOKS = 10
 SWITCHED_OFF = "The webhook was switched off"
@@ -24,11 +26,17 @@ BOTH_HOURS = 24
 """So long a replaced secret still signs, beside the new one."""
 
 
-class TooManyWebhooks(Exception):
-    """The organization has as many as it can have."""
+class TooManyWebhooks(Refusal):
+    """The organization has as many webhooks as it can have."""
+
+    code = "too_many_webhooks"
+    title = "Webhook limit reached"
+
+    def __init__(self) -> None:
+        super().__init__(f"An organization has at most {MAX_WEBHOOKS} webhooks. Delete one first.")
 
 
-def add(organization: Organization, *, address: str, kinds: list[str], created_by: Any) -> tuple[Webhook, str]:
+def add(organization: Organization, *, address: str, kinds: list[str], by: Actor) -> tuple[Webhook, str]:
     """Write a webhook; return it with its secret, which is not shown again. Raises TooManyWebhooks."""
     secret, pk = new_secret(), uuid.uuid4()
     with transaction.atomic():
@@ -41,51 +49,94 @@ def add(organization: Organization, *, address: str, kinds: list[str], created_b
             address=address,
             kinds=kinds,
             secret=_encrypted(secret, pk),
-            created_by=created_by,
+            created_by_id=by.person_id,
         )
+        _record(row, "added", by=by, after=_settings_of(row))
     return row, secret
 
 
-def change(webhook: Webhook, *, address: str, kinds: list[str]) -> None:
-    """Send elsewhere, or something else."""
-    Webhook.objects.filter(pk=webhook.pk).update(address=address, kinds=kinds, failing_since=None)
+def change(
+    webhook: Webhook,
+    *,
+    address: str | None = None,
+    kinds: list[str] | None = None,
+    paused: bool | None = None,
+    by: Actor,
+) -> None:
+    """Send to another address, send other events, pause it or resume it; what is None stays. A webhook of which address
+    or events are given counts as working again."""
+    with transaction.atomic():
+        row = _lock(webhook)
+        if row is None:
+            return
+        before = _settings_of(row)
+        if address is not None or kinds is not None:
+            row.address = row.address if address is None else address
+            row.kinds = row.kinds if kinds is None else kinds
+            row.failing_since = None
+            row.save(update_fields=["address", "kinds", "failing_since"])
+        after = _settings_of(row)
+        is_switched = paused is not None and (_switch_off(row.pk, Webhook.Off.PAUSED) if paused else _resume(row.pk))
+        if after != before:
+            _record(row, "changed", by=by, before=before, after=after)
+        if is_switched:
+            _record_switch(row, is_off=bool(paused), by=by)
 
 
-def rotate(webhook: Webhook) -> str:
-    """Give it a new secret and return it, this once. The one before signs beside it for a day."""
+def rotate(webhook: Webhook, *, by: Actor) -> str:
+    """Give it a new secret and return it, this once. The one before signs too for a day."""
     secret = new_secret()
-    Webhook.objects.filter(pk=webhook.pk).update(
-        secret=_encrypted(secret, webhook.pk),
-        previous_secret=F("secret"),
-        previous_until=timezone.now() + timedelta(hours=BOTH_HOURS),
-    )
+    with transaction.atomic():
+        Webhook.objects.filter(pk=webhook.pk).update(
+            secret=_encrypted(secret, webhook.pk),
+            previous_secret=F("secret"),
+            previous_until=timezone.now() + timedelta(hours=BOTH_HOURS),
+        )
+        _record(webhook, "new secret", by=by)
     return secret
 
 
-def pause(webhook: Webhook) -> bool:
-    """Send nothing more there. Returns whether it was on."""
-    return switch_off(webhook.pk, Webhook.Off.PAUSED)
-
-
-def switch_off(webhook_id: uuid.UUID, because: Webhook.Off) -> bool:
-    """Send nothing more there, not even what waits to be tried again: that is given up. Returns whether it was on."""
-    on = Webhook.objects.filter(pk=webhook_id, off_since__isnull=True)
+def pause(webhook: Webhook, *, by: Actor) -> bool:
+    """Send nothing more there, and give up what waits to be tried again. Returns whether it was on."""
     with transaction.atomic():
-        if not on.update(off_since=Now(), off_because=because):
+        if not _switch_off(webhook.pk, Webhook.Off.PAUSED):
             return False
-        Notice.objects.filter(webhook=webhook_id, status=Notice.Status.WAITING).update(
-            status=Notice.Status.FAILED, ended_at=Now(), problem=SWITCHED_OFF
-        )
+        _record_switch(webhook, is_off=True, by=by)
     return True
 
 
-def resume(webhook: Webhook) -> bool:
+def switch_off(webhook_id: uuid.UUID, reason: Webhook.Off, *, by: Actor) -> bool:
+    """Pause a webhook that does not work, for `reason`. Returns whether it was on."""
+    with transaction.atomic():
+        if not _switch_off(webhook_id, reason):
+            return False
+        row = Webhook.objects.get(pk=webhook_id)
+        _record(row, f"switched off: {reason.label}", by=by, before={"paused": False}, after={"paused": True})
+    return True
+
+
+def resume(webhook: Webhook, *, by: Actor) -> bool:
     """Send there again, what happens from now on. Returns whether it was off."""
-    off = Webhook.objects.filter(pk=webhook.pk, off_since__isnull=False)
-    return bool(off.update(off_since=None, off_because="", failing_since=None))
+    with transaction.atomic():
+        if not _resume(webhook.pk):
+            return False
+        _record_switch(webhook, is_off=False, by=by)
+    return True
 
 
-def test(webhook: Webhook) -> Notice:
+def delete(webhook: Webhook, *, by: Actor) -> bool:
+    """Delete it with its messages. Returns whether it was there."""
+    with transaction.atomic():
+        row = _lock(webhook)
+        if row is None:
+            return False
+        before = _settings_of(row)
+        Webhook.objects.filter(pk=webhook.pk).delete()
+        _record(webhook, "deleted", by=by, before=before)
+    return True
+
+
+def test(webhook: Webhook, *, by: Actor) -> Notice:
     """Send a message of the kind `test` there."""
     with transaction.atomic():
         occurrence = Occurrence.objects.create(
@@ -93,17 +144,20 @@ def test(webhook: Webhook) -> Notice:
         )
         notice = Notice.objects.create(occurrence=occurrence, webhook=webhook, due_at=timezone.now())
         wake_deliver(notice.pk)
+        record(by, "notification.tested", _target(webhook), organization_id=webhook.organization_id)
     return notice
 
 
-def send_again(notice: Notice) -> bool:
+def send_again(notice: Notice, *, by: Actor) -> bool:
     """Send once more what was given up. Returns whether it was."""
     given_up = Notice.objects.filter(pk=notice.pk, status=Notice.Status.FAILED)
     with transaction.atomic():
-        again = bool(given_up.update(status=Notice.Status.WAITING, attempts=0, due_at=Now(), problem="", ended_at=None))
-        if again:
-            wake_deliver(notice.pk)
-    return again
+        if not given_up.update(status=Notice.Status.WAITING, attempts=0, due_at=Now(), problem="", ended_at=None):
+            return False
+        wake_deliver(notice.pk)
+        webhook = Webhook.objects.get(notices=notice.pk)
+        record(by, "notification.sent_again", _target(webhook), organization_id=webhook.organization_id)
+    return True
 
 
 def secrets_of(webhook: Webhook) -> list[str]:
@@ -120,3 +174,56 @@ def _encrypted(secret: str, pk: uuid.UUID) -> bytes:
 
 def _place(pk: uuid.UUID) -> str:
     return f"webhook {pk}"
+
+
+def _lock(webhook: Webhook) -> Webhook | None:
+    """The row as it is now, locked; None where it is deleted."""
+    return Webhook.objects.select_for_update(no_key=True).filter(pk=webhook.pk).first()
+
+
+def _switch_off(webhook_id: uuid.UUID, reason: Webhook.Off) -> bool:
+    """Switch it off and give up what waits to be tried again. Returns whether it was on."""
+    on = Webhook.objects.filter(pk=webhook_id, off_since__isnull=True)
+    if not on.update(off_since=Now(), off_because=reason):
+        return False
+    Notice.objects.filter(webhook=webhook_id, status=Notice.Status.WAITING).update(
+        status=Notice.Status.FAILED, ended_at=Now(), problem=SWITCHED_OFF
+    )
+    return True
+
+
+def _resume(webhook_id: uuid.UUID) -> bool:
+    off = Webhook.objects.filter(pk=webhook_id, off_since__isnull=False)
+    return bool(off.update(off_since=None, off_because="", failing_since=None))
+
+
+def _settings_of(webhook: Webhook) -> dict[str, str | list[str]]:
+    return {"address": webhook.address, "events": webhook.kinds}
+
+
+def _target(webhook: Webhook) -> Target:
+    return Target("webhook", webhook.pk, webhook.address)
+
+
+def _record_switch(webhook: Webhook, *, is_off: bool, by: Actor) -> None:
+    detail = "paused" if is_off else "switched on"
+    _record(webhook, detail, by=by, before={"paused": not is_off}, after={"paused": is_off})
+
+
+def _record(
+    webhook: Webhook,
+    detail: str,
+    *,
+    by: Actor,
+    before: Mapping[str, Value] | None = None,
+    after: Mapping[str, Value] | None = None,
+) -> None:
+    record(
+        by,
+        "notification.changed",
+        _target(webhook),
+        organization_id=webhook.organization_id,
+        detail=detail,
+        before=before,
+        after=after,
+    )

@@ -25,12 +25,14 @@ from portal import actions, conversations
 from portal.api_keys import create_key, revoke
 from portal.desk.deeds import answer, last_said
 from portal.models import User
+from registries.foundation.actor import CONSOLE
 from registries.models import Credential
 from tests.addresses import Address
 from tests.admin_rows import Rows, make_rows
 from tests.browser.every_page import Visit, record_of
 from tests.browser.harbour import OWN, Harbour, fill
 from tests.conftest import PASSWORD
+from tests.support.actors import acting
 
 
 @dataclass
@@ -65,7 +67,7 @@ def live_in(acme: Any, people: dict[str, Any], work: Callable[[], None], redis: 
 
     alice = people["alice"]
     harbour = fill(acme, [alice, people["bob"]], work, join)
-    hamburg = actions.create_organization(slug="hamburg-robotics", name="Hamburg Robotics", owner=alice)
+    hamburg = actions.create_organization(slug="hamburg-robotics", name="Hamburg Robotics", owner=alice, by=CONSOLE)
     records = make_rows(hamburg, alice)
     actions.suspend(hamburg, because="Stolen tokens were presented.")
     _lives(acme, harbour)
@@ -102,14 +104,14 @@ def _lives(acme: Any, harbour: Harbour) -> None:
             organization=acme, kind="quay" if number < 9 else "ghcr", code="rate_limited", step="manifest", final=False
         )
     SweepPass.objects.create(ended_at=timezone.now(), seconds=0.3, counts={"pulls_woken": 2})
-    create_key(organization_id=acme.pk, name="deploy pipeline", scope="write")
-    revoke(create_key(organization_id=acme.pk, name="an old one", scope="read")[0])
+    create_key(organization_id=acme.pk, name="deploy pipeline", scope="write", by=CONSOLE)
+    revoke(create_key(organization_id=acme.pk, name="an old one", scope="read", by=CONSOLE)[0], by=CONSOLE)
     conversations.ask(organization=acme, user=acme.memberships.first().user, kind="other", message="Is it you?")
 
 
 def _invitation(acme: Any, by: User, email: str) -> str:
-    actions.invite(organization=acme, email="nina@acme.example", role="viewer", invited_by=by)
-    _, token = actions.invite(organization=acme, email=email, role="member", invited_by=by)
+    actions.invite(acme, email="nina@acme.example", role="viewer", by=acting(by))
+    _, token = actions.invite(acme, email=email, role="member", by=acting(by))
     return token
 
 

@@ -25,6 +25,7 @@ from registries.models import Credential
 from registries.oci.reference import parse
 from tests.groups.delivery.made import make_node
 from tests.groups.pulls import make_credential, make_group
+from tests.support.actors import acting
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
 UNKNOWN = {"name": "nothing", "group": "nothing", "member": "0"}
@@ -63,11 +64,11 @@ def ids(acme: Any, project: Any, alice: Any) -> dict[str, dict[str, str]]:
         organization=acme, group=group, group_name=group.name, reference="x", registry="x", step="connect", code="x"
     )
     checked = start_check(organization_id=acme.pk, reference=parse("registry.example.com/team/app"), credential=None)
-    invited, _ = invite(organization=acme, email="nina@acme.example", role="member", invited_by=alice)
+    invited, _ = invite(acme, email="nina@acme.example", role="member", by=acting(alice))
     asked = conversations.ask(organization=acme, user=alice, kind="failure", failure=failure, message="Why?")
-    key, _ = create_key(organization_id=acme.pk, name="ci", scope="read")
-    hook, _ = add(acme, address="https://hooks.example.com/", kinds=["group.failed"], created_by=alice)
-    notice = send_test(hook)
+    key, _ = create_key(organization_id=acme.pk, name="ci", scope="read", by=acting(alice))
+    hook, _ = add(acme, address="https://hooks.example.com/", kinds=["group.failed"], by=acting(alice))
+    notice = send_test(hook, by=acting(alice))
     own = {"org": acme.slug, "project": project.slug, "kind": "self_hosted"}
     return {
         "registries": own | dict.fromkeys(("pk", "id", "credential"), str(credential.pk)),

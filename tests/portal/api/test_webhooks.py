@@ -10,6 +10,7 @@ from portal.models import Webhook
 from portal.notifications import webhooks
 from tests.portal.api.conftest import Speaker
 from tests.support.activity import recorded
+from tests.support.actors import acting
 
 WEBHOOKS = "/api/v1/organizations/acme/webhooks"
 ADDRESS = "https://hooks.example.com/drayage"
@@ -63,6 +64,7 @@ def test_a_test_stands_among_the_messages(program: Speaker, added: dict[str, Any
     one = f"{WEBHOOKS}/{added['id']}"
 
     assert program.post(f"{one}/test").status_code == 202
+    assert [row[0] for row in recorded(action="notification.tested")] == ["API key ci"]
     (message,) = program.get(f"{one}/messages").json()["items"]
     assert (message["event"], message["status"], message["attempts"]) == ("test", "waiting", 0)
 
@@ -98,7 +100,7 @@ def test_no_more_than_a_few(program: Speaker) -> None:
 
 def test_another_organizations(program: Speaker, mallory: Any) -> None:
     umbrella = mallory.memberships.get().organization
-    row, _ = webhooks.add(umbrella, address=ADDRESS, kinds=["group.failed"], created_by=mallory)
+    row, _ = webhooks.add(umbrella, address=ADDRESS, kinds=["group.failed"], by=acting(mallory))
 
     assert program.get(f"{WEBHOOKS}/{row.pk}").status_code == 404
     assert program.delete(f"{WEBHOOKS}/{row.pk}").status_code == 404

@@ -16,6 +16,7 @@ from portal.models import Webhook
 from portal.notifications import jobs, sending, webhooks
 from portal.notifications.choices import TOLD
 from tests.groups.pulls import make_group
+from tests.support.actors import acting
 
 PAGE = "/o/acme/settings/notifications/"
 KINDS = [str(kind.value) for kind in TOLD]
@@ -114,4 +115,4 @@ def group(project: Any, bob: Any) -> ContainerGroup:
 
 @pytest.fixture
 def hook(acme: Any, receiver: Receiver, alice: Any) -> tuple[Webhook, str]:
-    return webhooks.add(acme, address=receiver.address, kinds=KINDS, created_by=alice)
+    return webhooks.add(acme, address=receiver.address, kinds=KINDS, by=acting(alice))

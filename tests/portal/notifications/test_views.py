@@ -11,9 +11,11 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from groups.models import ContainerGroup
-from portal.models import ActivityText, Webhook
+from portal.models import ActivityText, EmailChoice, Webhook
 from portal.notifications import webhooks
+from registries.foundation.actor import CONSOLE
 from tests.portal.notifications.conftest import KINDS, PAGE, Receiver
+from tests.support.activity import recorded
 
 
 class TestPages:
@@ -73,6 +75,12 @@ class TestPages:
 
         member.post(f"{detail}delete/")
         assert not Webhook.objects.exists()
+        assert [row[1::2] for row in recorded(text__actor_name="bob@acme.example")] == [
+            ("notification.tested", ""),
+            ("notification.changed", "paused"),
+            ("notification.changed", "switched on"),
+            ("notification.changed", "deleted"),
+        ]
 
     def test_a_viewer_chooses_mails_and_no_more(self, carol: Any, as_user: Any, hook: Any) -> None:
         page = as_user(carol).get(PAGE)
@@ -80,6 +88,19 @@ class TestPages:
         assert page.status_code == 200
         assert "Add a webhook" not in page.text
         assert as_user(carol).get(f"{PAGE}webhooks/{hook[0].pk}/").status_code == 403
+
+    def test_ones_own_emails(self, member: Client, bob: Any, acme: Any) -> None:
+        sent = {"failed": "all", "ready": "mine", "running": "no", "replay_refused": "no"}
+        for _ in range(2):  # the second time it is no change
+            assert member.post(PAGE, sent).status_code == 302
+
+        assert EmailChoice.objects.get(user=bob).wanted["group.failed"] == "all"
+        assert recorded() == [(bob.email, "notification.emails_changed", "", "")]
+        text = ActivityText.objects.get()
+        assert (text.before, text.after) == (
+            {"group.failed": "mine", "group.ready": "no"},
+            {"group.failed": "all", "group.ready": "mine"},
+        )
 
     def test_an_odd_choice(self, member: Client) -> None:
         assert member.post(PAGE, {"failed": "everything"}).status_code == 422
@@ -94,9 +115,9 @@ def test_a_log_costs_the_same_with_more_in_it(member: Client, hook: Any, acme: A
             counts.append(len(queries))
         return counts
 
-    webhooks.test(hook[0])
+    webhooks.test(hook[0], by=CONSOLE)
     few = cost()
     for _ in range(4):
-        webhooks.test(hook[0])
-    webhooks.add(acme, address="https://hooks.example.com/", kinds=KINDS, created_by=None)
+        webhooks.test(hook[0], by=CONSOLE)
+    webhooks.add(acme, address="https://hooks.example.com/", kinds=KINDS, by=CONSOLE)
     assert cost() == few

@@ -16,7 +16,10 @@ from groups.models import ContainerGroup, Failure, Occurrence
 from groups.states import Stale, move
 from portal.models import Notice, Webhook
 from portal.notifications import sending, webhooks
+from registries.foundation.actor import CONSOLE
 from tests.portal.notifications.conftest import KINDS, Handler, Receiver
+from tests.support.activity import recorded
+from tests.support.actors import acting
 
 
 def signature(secret: str, sent: dict[str, str], body: bytes) -> str:
@@ -57,7 +60,7 @@ class TestWebhooks:
         self, group: ContainerGroup, hook: Any, receiver: Receiver, happens: Any, mallory: Any
     ) -> None:
         Webhook.objects.update(kinds=["group.failed"])
-        webhooks.add(mallory.organizations.get(), address=receiver.address, kinds=KINDS, created_by=mallory)
+        webhooks.add(mallory.organizations.get(), address=receiver.address, kinds=KINDS, by=acting(mallory))
 
         happens(group, "stopped")
 
@@ -95,7 +98,7 @@ class TestWebhooks:
 
         receiver.status = 200
         with django_capture_on_commit_callbacks(execute=True):
-            assert webhooks.send_again(notice)
+            assert webhooks.send_again(notice, by=CONSOLE)
         work()
         notice.refresh_from_db()
         assert notice.status == "sent"
@@ -155,6 +158,9 @@ class TestWebhooks:
         happens(group, "stopped")
 
         assert Webhook.objects.get().off_because == "failing"
+        by_portal = recorded(actor_kind="portal")
+        detail = "switched off: nothing arrived there for three days"
+        assert by_portal == [("Drayage", "notification.changed", receiver.address, detail)]
 
     def test_switched_off_nothing_is_tried_again(
         self, group: ContainerGroup, hook: Any, receiver: Receiver, happens: Any, work: Any,
@@ -162,7 +168,7 @@ class TestWebhooks:
     ) -> None:  # fmt: skip
         receiver.status = 500
         happens(group, "stopped")
-        assert webhooks.pause(hook[0])
+        assert webhooks.pause(hook[0], by=CONSOLE)
 
         due_now()
         with django_capture_on_commit_callbacks(execute=True):
@@ -178,9 +184,9 @@ class TestWebhooks:
     ) -> None:
         receiver.status = 500
         happens(group, "stopped")
-        webhooks.pause(hook[0])
+        webhooks.pause(hook[0], by=CONSOLE)
         notice = Notice.objects.get()
-        webhooks.send_again(notice)
+        webhooks.send_again(notice, by=CONSOLE)
         due_now()
 
         assert not sending.deliver(notice.pk)
@@ -203,7 +209,7 @@ class TestWebhooks:
         self, group: ContainerGroup, hook: Any, receiver: Receiver, happens: Any
     ) -> None:
         row, old = hook
-        new = webhooks.rotate(row)
+        new = webhooks.rotate(row, by=CONSOLE)
         happens(group, "stopped")
         ((sent, body),) = receiver.got
         assert sent["webhook-signature"].split() == [signature(new, sent, body), signature(old, sent, body)]
@@ -216,7 +222,7 @@ class TestWebhooks:
 
     def test_a_rotation_keeps_the_secret_before_it_whatever_the_row_in_hand_says(self, hook: Any) -> None:
         stale, _ = hook
-        first, second = webhooks.rotate(stale), webhooks.rotate(stale)
+        first, second = webhooks.rotate(stale, by=CONSOLE), webhooks.rotate(stale, by=CONSOLE)
 
         assert webhooks.secrets_of(Webhook.objects.get()) == [second, first]
 
