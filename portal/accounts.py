@@ -1,5 +1,5 @@
-"""How allauth makes and admits people: by invitation or by an operator, never by signing up; and how it keeps
-the secrets of their second factor."""
+"""How allauth makes and admits people: by invitation or by an operator, never by signing up; how signing in and out is
+recorded, in the transaction that does it; and how the secrets of second factors are kept."""
 
 from __future__ import annotations
 
@@ -9,21 +9,66 @@ from typing import Any
 
 import structlog
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.authentication import get_authentication_records
 from allauth.mfa.adapter import DefaultMFAAdapter
-from django.http import HttpRequest
+from django.conf import settings
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
 
 from groups import at_rest
+from portal.audit.sign_ins import RECOVERY_CODES, record_for_person, record_refused_sign_in
+from portal.http.actors import actor_of, actor_of_person
+from portal.models import User
+from portal.person_actions import set_password
 
 SECOND_FACTOR = "second factor"
 log = structlog.get_logger(__name__)
 
 
 class AccountAdapter(DefaultAccountAdapter):
-    """Closes the sign-up page, and answers also where mail can't be sent."""
+    """Closes the sign-up page, records who signs in and out, and answers also where mail can't be sent."""
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         """Nobody signs up alone: an operator or an owner adds people."""
         return False
+
+    def login(self, request: HttpRequest, user: User) -> None:
+        """Sign the person in, with the record of it."""
+        by = actor_of_person(request, user)
+        kinds = [factor.get("type") for factor in get_authentication_records(request, user)][-1:]
+        with transaction.atomic():
+            super().login(request, user)
+            if kinds == [RECOVERY_CODES]:
+                record_for_person(user, "account.recovery_code_used", by=by)
+            record_for_person(user, "account.signed_in", by=by, detail="with a second factor" if any(kinds) else "")
+
+    def logout(self, request: HttpRequest) -> None:
+        """Sign the person out, with the record of it."""
+        person = User.objects.get(pk=request.user.pk or 0)
+        with transaction.atomic():
+            super().logout(request)
+            record_for_person(person, "account.signed_out", by=actor_of_person(request, person))
+
+    def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
+        """Record a wrong password or an unknown address. Not recorded is what axes refuses without looking at the
+        password, because there were too many before: those refusals would fill the activity."""
+        super().authentication_failed(request, **credentials)
+        failures = getattr(request, "axes_failures_since_start", None)
+        is_limit_reached = failures is None or failures > settings.AXES_FAILURE_LIMIT
+        if not (getattr(request, "axes_locked_out", False) and is_limit_reached):
+            record_refused_sign_in(str(credentials.get("email", "")), by=actor_of(request))
+
+    def respond_user_inactive(self, request: HttpRequest, user: User) -> HttpResponse:
+        """Record that somebody who is switched off had the right password."""
+        record_refused_sign_in(user.email, by=actor_of(request), detail="the account is deactivated")
+        response: HttpResponse = super().respond_user_inactive(request, user)
+        return response
+
+    def set_password(self, user: User, password: str) -> None:
+        """Change or reset a password, with the record of it."""
+        match = self.request.resolver_match
+        is_reset = match is not None and match.url_name == "account_reset_password_from_key"
+        set_password(user, password, is_reset=is_reset, by=actor_of_person(self.request, user))
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """Send, or log that it failed: an answer that told so would also tell that the address has an account."""

@@ -1,17 +1,36 @@
-"""Pages about one's own account that differ from allauth's: addresses aren't managed here, and a forgotten password
-is set anew by mail only where the portal sends or prints any."""
+"""Pages about one's own account that differ from allauth's and Django's: addresses aren't managed here, a forgotten
+password is reset by mail only where the portal sends or prints any, and what changes an account is recorded in the same
+transaction. Where allauth has a method of its adapter for that, `portal.accounts` records instead."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
+from allauth.account.authentication import get_authentication_records
 from allauth.account.views import password_reset
+from allauth.mfa.base import views as factor_views
+from allauth.mfa.recovery_codes import views as code_views
+from allauth.mfa.totp import views as totp_views
 from django.conf import settings
 from django.contrib import messages
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from portal import mail
+from portal.audit.sign_ins import (
+    RECOVERY_CODES,
+    record_for_person,
+    record_refused_sign_in,
+    record_second_factors,
+    second_factors_of,
+)
+from portal.http.actors import actor_of, actor_of_person
+from portal.models import User
+
+View = Callable[..., HttpResponse]
 
 
 def no_such_page(request: HttpRequest) -> HttpResponse:
@@ -27,3 +46,103 @@ def reset_password(request: HttpRequest, **options: Any) -> HttpResponse:
         messages.info(request, "This portal has no mail server: the e-mail is printed on its console.")
     answer: HttpResponse = password_reset(request, **options)
     return answer
+
+
+def changes_second_factors(view: View) -> View:
+    """Let a page of allauth's add, remove or replace second factors, with the record of it."""
+
+    @wraps(view)
+    def recorded(request: HttpRequest, **options: Any) -> HttpResponse:
+        person = _signed_in(request)
+        if person is None or request.method != "POST":
+            return view(request, **options)
+        with transaction.atomic():
+            before = second_factors_of(person.pk)
+            response = view(request, **options)
+            record_second_factors(person, before=before, after=second_factors_of(person.pk), by=actor_of(request))
+        return response
+
+    return recorded
+
+
+def shows_recovery_codes(view: View) -> View:
+    """Let a page of allauth's show the recovery codes, with the record of it."""
+
+    @wraps(view)
+    def recorded(request: HttpRequest, **options: Any) -> HttpResponse:
+        person = _signed_in(request)
+        with transaction.atomic():
+            response = view(request, **options)
+            if person is not None and response.status_code == 200:
+                record_for_person(person, "account.recovery_codes_viewed", by=actor_of(request))
+        return response
+
+    return recorded
+
+
+def asks_for_second_factor(view: View) -> View:
+    """Let a page of allauth's take the code of a second factor, with the record of a wrong one, and of a recovery code
+    that was used. While signing in, the adapter records that."""
+
+    @wraps(view)
+    def recorded(request: HttpRequest, **options: Any) -> HttpResponse:
+        if request.method != "POST":
+            return view(request, **options)
+        person = _signed_in(request)
+        with transaction.atomic():
+            before = get_authentication_records(request, person)
+            response = view(request, **options)
+            proofs = get_authentication_records(request, person)
+            form = (getattr(response, "context_data", None) or {}).get("form")
+            if proofs != before:
+                if person is not None and proofs[-1].get("type") == RECOVERY_CODES:
+                    record_for_person(person, "account.recovery_code_used", by=actor_of(request))
+            elif form is not None and form.has_error("code", "incorrect_code"):
+                record_refused_sign_in(form.user.email, by=actor_of(request), detail="wrong code of a second factor")
+        return response
+
+    return recorded
+
+
+def signs_out(view: View) -> View:
+    """Let a page of Django's admin sign out, with the record of it."""
+
+    @wraps(view)
+    def recorded(request: HttpRequest, **options: Any) -> HttpResponse:
+        person = _signed_in(request)
+        with transaction.atomic():
+            response = view(request, **options)
+            if person is not None and not request.user.is_authenticated:
+                record_for_person(person, "account.signed_out", by=actor_of_person(request, person))
+        return response
+
+    return recorded
+
+
+def changes_password(view: View) -> View:
+    """Let a page of Django's admin change one's own password, with the record of it."""
+
+    @wraps(view)
+    def recorded(request: HttpRequest, **options: Any) -> HttpResponse:
+        person = _signed_in(request)
+        with transaction.atomic():
+            response = view(request, **options)
+            if person is not None and User.objects.get(pk=person.pk).password != person.password:
+                record_for_person(person, "account.password_changed", by=actor_of_person(request, person))
+        return response
+
+    return recorded
+
+
+authenticate = asks_for_second_factor(factor_views.authenticate)
+reauthenticate = asks_for_second_factor(factor_views.reauthenticate)
+activate_totp = changes_second_factors(totp_views.activate_totp)
+deactivate_totp = changes_second_factors(totp_views.deactivate_totp)
+generate_recovery_codes = changes_second_factors(code_views.generate_recovery_codes)
+view_recovery_codes = shows_recovery_codes(code_views.view_recovery_codes)
+download_recovery_codes = shows_recovery_codes(code_views.download_recovery_codes)
+
+
+def _signed_in(request: HttpRequest) -> User | None:
+    """The row of whoever is signed in, apart from `request.user`, which a view may change."""
+    return User.objects.filter(pk=request.user.pk).first() if request.user.is_authenticated else None

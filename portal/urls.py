@@ -13,6 +13,10 @@ admin.site.site_header = "Drayage operations"
 admin.site.site_title = "Drayage"
 admin.site.index_title = "Operations"
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
+admin.site.logout = people.signs_out(admin.site.logout)  # type: ignore[method-assign, assignment]
+admin.site.password_change = people.changes_password(  # type: ignore[method-assign, assignment]
+    admin.site.password_change
+)
 
 urlpatterns = [
     path("livez", health.livez, name="livez"),
@@ -20,6 +24,13 @@ urlpatterns = [
     path("metrics", metrics.metrics, name="metrics"),
     path("accounts/email/", people.no_such_page),
     path("accounts/password/reset/", people.reset_password, name="account_reset_password"),
+    path("accounts/2fa/authenticate/", people.authenticate, name="mfa_authenticate"),
+    path("accounts/2fa/reauthenticate/", people.reauthenticate, name="mfa_reauthenticate"),
+    path("accounts/2fa/totp/activate/", people.activate_totp, name="mfa_activate_totp"),
+    path("accounts/2fa/totp/deactivate/", people.deactivate_totp, name="mfa_deactivate_totp"),
+    path("accounts/2fa/recovery-codes/", people.view_recovery_codes, name="mfa_view_recovery_codes"),
+    path("accounts/2fa/recovery-codes/generate/", people.generate_recovery_codes, name="mfa_generate_recovery_codes"),
+    path("accounts/2fa/recovery-codes/download/", people.download_recovery_codes, name="mfa_download_recovery_codes"),
     path("accounts/", include("allauth.urls")),
     path("admin/operations/", include("portal.operations.urls")),
     path("admin/desk/", include("portal.desk.urls")),
