@@ -1,0 +1,225 @@
+"""Cases of the actions on organizations, members, accounts, API keys, webhooks and email preferences."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from axes.models import AccessAttempt
+from django.utils import timezone
+
+from groups.models import Occurrence
+from portal import actions, api_keys, person_actions
+from portal.models import ApiKey, Invitation, Membership, Notice, Webhook
+from portal.notifications import choices, webhooks
+from registries.foundation.actor import CONSOLE, PORTAL
+from registries.secrets import one_time
+from tests.support.action_cases import Case, Cast
+from tests.support.actors import acting
+
+Call = Callable[[], object]
+
+
+def _membership(cast: Cast) -> Membership:
+    membership: Membership = cast.acme.memberships.get(user=cast.bob)
+    return membership
+
+
+def _invitation(cast: Cast, email: str) -> Invitation:
+    return Invitation.objects.create(
+        organization=cast.acme,
+        email=email,
+        role="member",
+        token_hash=one_time.digest_of(email),
+        expires_at=timezone.now() + timedelta(days=1),
+    )
+
+
+def _key(cast: Cast) -> ApiKey:
+    return ApiKey.objects.create(organization=cast.acme, name="ci", prefix="drayage_abcdef", key_hash=uuid.uuid4().hex)
+
+
+def _webhook(cast: Cast, **values: object) -> Webhook:
+    return Webhook.objects.create(
+        organization=cast.acme, address="https://hooks.example.com/", kinds=["group.failed"], secret=b"x", **values
+    )
+
+
+def _create_organization(cast: Cast) -> Call:
+    owner = actions.NewPerson("nina@new.example", "a long and good sentence")
+    return partial(actions.create_organization, slug="new", name="New", owner=owner, by=CONSOLE)
+
+
+def _rename_organization(cast: Cast) -> Call:
+    return partial(actions.rename_organization, cast.acme, name="Acme & Sons", by=acting(cast.olga))
+
+
+def _add_project(cast: Cast) -> Call:
+    return partial(actions.add_project, cast.acme, slug="staging", name="Staging", by=acting(cast.olga))
+
+
+def _invite(cast: Cast) -> Call:
+    _invitation(cast, "nina@acme.example")  # an earlier one, which ends
+    return partial(actions.invite, cast.acme, email="nina@acme.example", role="viewer", by=acting(cast.alice))
+
+
+def _withdraw(cast: Cast) -> Call:
+    return partial(actions.withdraw, _invitation(cast, "nina@acme.example"), by=acting(cast.alice))
+
+
+def _accept(cast: Cast) -> Call:
+    return partial(actions.accept, _invitation(cast, cast.mallory.email), by=acting(cast.mallory))
+
+
+def _accept_as_new(cast: Cast) -> Call:
+    invitation = _invitation(cast, "nina@acme.example")
+    return partial(actions.accept_as_new, invitation, "a long and good sentence", by=acting(cast.alice))
+
+
+def _add_member(cast: Cast) -> Call:
+    return partial(actions.add_member, cast.acme, cast.mallory, role="owner", by=acting(cast.olga))
+
+
+def _change_role(cast: Cast) -> Call:
+    return partial(actions.change_role, _membership(cast), "viewer", by=acting(cast.alice))
+
+
+def _remove(cast: Cast) -> Call:
+    return partial(actions.remove, _membership(cast), by=acting(cast.alice))
+
+
+def _leave(cast: Cast) -> Call:
+    return partial(actions.leave, _membership(cast), by=acting(cast.bob))
+
+
+def _create_key(cast: Cast) -> Call:
+    return partial(api_keys.create_key, organization_id=cast.acme.pk, name="ci", scope="write", by=acting(cast.alice))
+
+
+def _rotate_key(cast: Cast) -> Call:
+    return partial(api_keys.rotate, _key(cast), by=acting(cast.alice))
+
+
+def _revoke_key(cast: Cast) -> Call:
+    return partial(api_keys.revoke, _key(cast), by=acting(cast.alice))
+
+
+def _add_webhook(cast: Cast) -> Call:
+    return partial(
+        webhooks.add, cast.acme, address="https://hooks.example.com/", kinds=["group.ready"], by=acting(cast.bob)
+    )
+
+
+def _change_webhook(cast: Cast) -> Call:
+    return partial(webhooks.change, _webhook(cast), kinds=["group.ready"], paused=True, by=acting(cast.bob))
+
+
+def _rotate_webhook(cast: Cast) -> Call:
+    return partial(webhooks.rotate, _webhook(cast), by=acting(cast.bob))
+
+
+def _pause_webhook(cast: Cast) -> Call:
+    return partial(webhooks.pause, _webhook(cast), by=acting(cast.bob))
+
+
+def _switch_off_webhook(cast: Cast) -> Call:
+    return partial(webhooks.switch_off, _webhook(cast).pk, Webhook.Off.FAILING, by=PORTAL)
+
+
+def _resume_webhook(cast: Cast) -> Call:
+    paused = _webhook(cast, off_since=timezone.now(), off_because="paused")
+    return partial(webhooks.resume, paused, by=acting(cast.bob))
+
+
+def _delete_webhook(cast: Cast) -> Call:
+    return partial(webhooks.delete, _webhook(cast), by=acting(cast.bob))
+
+
+def _test_webhook(cast: Cast) -> Call:
+    return partial(webhooks.test, _webhook(cast), by=acting(cast.bob))
+
+
+def _send_again(cast: Cast) -> Call:
+    occurrence = Occurrence.objects.create(organization=cast.acme, kind="group.failed", group_name="web")
+    notice = Notice.objects.create(
+        occurrence=occurrence, webhook=_webhook(cast), due_at=timezone.now(), status="failed", attempts=7
+    )
+    return partial(webhooks.send_again, notice, by=acting(cast.bob))
+
+
+def _choose_emails(cast: Cast) -> Call:
+    return partial(choices.choose_emails, cast.acme.pk, {"group.failed": "all"}, by=acting(cast.bob))
+
+
+def _create_person(cast: Cast) -> Call:
+    return partial(person_actions.create_person, "nina@drayage.example", None, is_staff=True, by=acting(cast.olga))
+
+
+def _change_person(cast: Cast) -> Call:
+    changes: dict[str, str | bool] = {"is_active": False, "email": "robert@acme.example"}
+    return partial(person_actions.change_person, cast.bob, changes, by=acting(cast.olga))
+
+
+def _set_password(cast: Cast) -> Call:
+    return partial(person_actions.set_password, cast.bob, "a long and good sentence", by=acting(cast.bob))
+
+
+def _remove_second_factor(cast: Cast) -> Call:
+    factor = Authenticator.objects.create(user=cast.bob, type="totp", data={})
+    return partial(person_actions.remove_second_factor, factor, by=acting(cast.olga))
+
+
+def _lift_lock(cast: Cast) -> Call:
+    attempt = AccessAttempt.objects.create(
+        username=cast.bob.email, ip_address="127.0.0.1", failures_since_start=10, attempt_time=timezone.now()
+    )
+    return partial(person_actions.lift_lock, attempt, by=acting(cast.olga))
+
+
+def _save_address(cast: Cast) -> Call:
+    address = EmailAddress(user=cast.bob, email="robert@acme.example", verified=True)
+    return partial(person_actions.save_address, address, by=acting(cast.olga))
+
+
+def _remove_address(cast: Cast) -> Call:
+    address = EmailAddress.objects.create(user=cast.bob, email="robert@acme.example")
+    return partial(person_actions.remove_address, address, by=acting(cast.olga))
+
+
+CASES = [
+    Case("portal.actions.create_organization", _create_organization),
+    Case("portal.actions.rename_organization", _rename_organization),
+    Case("portal.actions.add_project", _add_project),
+    Case("portal.actions.invite", _invite),
+    Case("portal.actions.withdraw", _withdraw),
+    Case("portal.actions.accept", _accept),
+    Case("portal.actions.accept_as_new", _accept_as_new),
+    Case("portal.actions.add_member", _add_member),
+    Case("portal.actions.change_role", _change_role),
+    Case("portal.actions.remove", _remove),
+    Case("portal.actions.leave", _leave),
+    Case("portal.api_keys.create_key", _create_key),
+    Case("portal.api_keys.rotate", _rotate_key),
+    Case("portal.api_keys.revoke", _revoke_key),
+    Case("portal.notifications.webhooks.add", _add_webhook),
+    Case("portal.notifications.webhooks.change", _change_webhook),
+    Case("portal.notifications.webhooks.rotate", _rotate_webhook),
+    Case("portal.notifications.webhooks.pause", _pause_webhook),
+    Case("portal.notifications.webhooks.switch_off", _switch_off_webhook),
+    Case("portal.notifications.webhooks.resume", _resume_webhook),
+    Case("portal.notifications.webhooks.delete", _delete_webhook),
+    Case("portal.notifications.webhooks.test", _test_webhook),
+    Case("portal.notifications.webhooks.send_again", _send_again),
+    Case("portal.notifications.choices.choose_emails", _choose_emails),
+    Case("portal.person_actions.create_person", _create_person),
+    Case("portal.person_actions.change_person", _change_person),
+    Case("portal.person_actions.set_password", _set_password),
+    Case("portal.person_actions.remove_second_factor", _remove_second_factor),
+    Case("portal.person_actions.lift_lock", _lift_lock),
+    Case("portal.person_actions.save_address", _save_address),
+    Case("portal.person_actions.remove_address", _remove_address),
+]
