@@ -40,8 +40,8 @@ Dashboard._meta.verbose_name_plural = "Jobs by queue"
 
 
 class RecordedDeletion:
-    """Deletes by an action, each row in a transaction of its own: the chains of one person come before those of the
-    next, so locks of several people held at once could cross."""
+    """Deletes by an action, each row in a transaction of its own: one transaction for several people could take the
+    locks of their organizations' activities in another order than somebody else does."""
 
     def delete(self, row: Any, *, by: Actor) -> None:
         raise NotImplementedError
