@@ -8,8 +8,8 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
-from portal import conversations
 from portal.models import Organization, Role
+from portal.support import conversations
 
 
 def frame(request: HttpRequest) -> dict[str, Any]:

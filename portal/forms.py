@@ -1,4 +1,4 @@
-"""What people write to support, and whom they ask to join."""
+"""Whom owners ask to join, the first password, and API keys."""
 
 from __future__ import annotations
 
@@ -17,68 +17,6 @@ ROLES = [
     (Role.MEMBER.value, "Member: adds credentials, makes and runs groups"),
     (Role.OWNER.value, "Owner: also decides about people and keys"),
 ]
-
-
-class SupportForm(forms.Form):
-    """A question, about a failure or not, or the wish for a kind of registry. About a failure it asks what support
-    may see; neither answer is chosen beforehand."""
-
-    not_done = "Not sent yet"
-
-    registry = forms.CharField(
-        label="Which registry?", max_length=255, help_text="Its name or address, such as Harbor at hub.example.com."
-    )
-    message = forms.CharField(
-        label="Message",
-        max_length=4000,
-        widget=forms.Textarea(attrs={"rows": 5}),
-        help_text="What you tried and what you expected. Leave passwords and tokens out: support never needs them.",
-    )
-
-    shares = forms.TypedChoiceField(
-        label="How much of this failure may support see?",
-        choices=[
-            (
-                "all",
-                "All of it: names of group, image and host, each step in full, the registry's own error code",
-            ),
-            ("little", "Only what happened: the code, which step, the kind of registry, and the times"),
-        ],
-        coerce=lambda choice: choice == "all",
-        widget=forms.RadioSelect,
-        help_text="You can take it back at any time. What is in a secret or an environment is in neither.",
-        error_messages={"required": "Choose what support may see."},
-    )
-
-    def __init__(self, *args: Any, wants_registry: bool, about_failure: bool = False, **options: Any) -> None:
-        super().__init__(*args, **options)
-        if not about_failure:
-            del self.fields["shares"]
-        if wants_registry:
-            self.fields["message"].required = False
-            self.fields["message"].help_text = "How you sign in there, if you know."
-        else:
-            del self.fields["registry"]
-
-    def clean_registry(self) -> str:
-        registry: str = self.cleaned_data["registry"]
-        if not registry.isprintable():
-            raise ValidationError("Remove line breaks and invisible characters.")
-        return registry
-
-
-class ReplyForm(forms.Form):
-    """Another message in a conversation with support."""
-
-    not_done = "Not sent yet"
-
-    message = forms.CharField(
-        label="Your reply",
-        max_length=4000,
-        widget=forms.Textarea(attrs={"rows": 4}),
-        help_text="Leave passwords and tokens out: support never needs them.",
-        error_messages={"required": "Write something first."},
-    )
 
 
 class InviteForm(forms.Form):

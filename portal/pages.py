@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from django.urls import include, path
 
-from portal import joining_views, key_views, search_views, support_views, team_views, views
+from portal import joining_views, key_views, search_views, team_views, views
 from portal.audit import views as audit_views
+from portal.support import views as support_views
 
 app_name = "portal"
 urlpatterns = [

@@ -33,7 +33,7 @@ urlpatterns = [
     path("accounts/2fa/recovery-codes/download/", people.download_recovery_codes, name="mfa_download_recovery_codes"),
     path("accounts/", include("allauth.urls")),
     path("admin/operations/", include("portal.operations.urls")),
-    path("admin/desk/", include("portal.desk.urls")),
+    path("admin/desk/", include("portal.support.desk.urls")),
     path("admin/rq/", include("portal.queues")),
     path("admin/", admin.site.urls),
     path("api/docs", docs.docs, name="api_docs"),

@@ -15,8 +15,9 @@ from django.views.decorators.http import require_GET
 from groups.overview import look_over
 from groups.statements import Statement
 from groups.versions import organization_version
-from portal import activity, conversations
+from portal import activity
 from portal.models import Activity, Organization, SupportMessage, SupportRequest
+from portal.support import conversations
 
 NEWEST_DEEDS = 8
 

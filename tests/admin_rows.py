@@ -32,8 +32,8 @@ from groups.models import (
     Redemption,
     UnusualPresentation,
 )
-from portal import conversations
 from portal.models import Organization, SupportRequest, User
+from portal.support import conversations
 from registries.models import Credential
 from registries.oci.reference import parse
 from tests.groups.pulls import make_credential

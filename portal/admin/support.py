@@ -1,4 +1,4 @@
-"""Failures and support requests in the admin's index: their pages are the support desk's (`portal.desk`), where what a
+"""Failures and support requests in the admin: their pages are the support desk's (`portal.support.desk`), where what a
 member didn't share is not shown, filtered by or searched. So nothing of theirs is left to the admin's own lists."""
 
 from __future__ import annotations

@@ -13,8 +13,8 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
-from portal.desk.consent import is_operator
 from portal.operations import alerts, health, storage
+from portal.support.consent import is_operator
 
 
 def operators_only(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponseBase]:

@@ -21,10 +21,11 @@ from rq import Queue, SimpleWorker
 from rq.serializers import JSONSerializer
 
 from groups.models import FailedAttempt, Image, ImageCheck, SweepPass
-from portal import actions, conversations
+from portal import actions
 from portal.api_keys import create_key, revoke
-from portal.desk.deeds import answer, last_said
 from portal.models import User
+from portal.support import conversations
+from portal.support.desk.actions import answer, last_said
 from registries.foundation.actor import CONSOLE
 from registries.models import Credential
 from tests.addresses import Address

@@ -16,7 +16,7 @@ from groups.models import FailedAttempt, Failure
 from portal.models import SupportRequest
 from tests.browser.conftest import violations
 from tests.browser.pages import no_sideways, sign_in
-from tests.portal.desk.conftest import HOST, fail
+from tests.portal.support.desk.conftest import HOST, fail
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 DESK = "/admin/desk/"

@@ -14,13 +14,13 @@ from django.utils import timezone
 
 from groups.checks import start_check
 from groups.models import Failure, Instance, NodeToken
-from portal import conversations
 from portal.actions import invite
 from portal.api_keys import create_key
 from portal.models import Role
 from portal.notifications.webhooks import add
 from portal.notifications.webhooks import test as send_test
 from portal.permissions import PAGES
+from portal.support import conversations
 from registries.models import Credential
 from registries.oci.reference import parse
 from tests.groups.delivery.made import make_node

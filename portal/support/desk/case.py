@@ -10,8 +10,8 @@ from django.utils.dateparse import parse_datetime
 
 from groups.models import Failure
 from groups.trail import StepLine, trace_lines
-from portal.desk import consent
 from portal.models import SupportLook, SupportMessage, SupportRequest
+from portal.support import consent
 from registries.providers import PROVIDERS
 
 MAX_SHOWN = 50

@@ -13,9 +13,9 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from groups.models import Failure
-from portal import conversations
 from portal.models import SupportRequest, User
-from tests.portal.desk.conftest import HOST, Cases, fail
+from portal.support import conversations
+from tests.portal.support.desk.conftest import HOST, Cases, fail
 
 QUEUE = "/admin/desk/"
 

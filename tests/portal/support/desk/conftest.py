@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from groups.models import Failure
-from portal import conversations
 from portal.models import SupportRequest
+from portal.support import conversations
 from tests.groups.pulls import make_group
 
 HOST = "registry.acme-secret.example"

@@ -30,9 +30,8 @@ from django.db.models import (
 from django.utils import timezone
 
 from groups.models import Failure
-from portal import conversations
-from portal.desk import consent
 from portal.models import Organization, SupportMessage, SupportRequest
+from portal.support import consent, conversations
 from registries.providers import PROVIDERS
 
 State = Failure.State

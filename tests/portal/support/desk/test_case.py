@@ -11,11 +11,11 @@ from django.core import mail
 from django.test import Client
 
 from groups.models import Failure
-from portal import conversations
-from portal.desk import deeds
-from portal.desk.deeds import last_said, mark
 from portal.models import SupportLook, SupportRequest
-from tests.portal.desk.conftest import HOST, Cases
+from portal.support import conversations
+from portal.support.desk import actions as deeds
+from portal.support.desk.actions import last_said, mark
+from tests.portal.support.desk.conftest import HOST, Cases
 from tests.support.activity import recorded
 
 

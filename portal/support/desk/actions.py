@@ -23,8 +23,8 @@ from groups.models import Failure
 from groups.states import Stale
 from portal import mail
 from portal.activity import record
-from portal.conversations import was_said_last
 from portal.models import SupportLook, SupportMessage, SupportReader, SupportRequest
+from portal.support.conversations import was_said_last
 
 State = Failure.State
 Side = SupportMessage.Side

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from portal.desk import views
+from portal.support.desk import views
 
 app_name = "desk"
 urlpatterns = [

@@ -18,9 +18,9 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from groups.models import Failure
 from groups.states import Stale
-from portal import conversations
-from portal.forms import ReplyForm, SupportForm
 from portal.models import SupportRequest
+from portal.support import conversations
+from portal.support.forms import ReplyForm, SupportForm
 
 Kind = SupportRequest.Kind
 PAGE_SIZE = 20

@@ -20,12 +20,12 @@ from django.views.decorators.http import require_GET, require_http_methods
 from groups import outages
 from groups.models import Failure
 from groups.states import Stale
-from portal.desk import case as cases
-from portal.desk import deeds
-from portal.desk import queue as queues
-from portal.desk.charts import charts
-from portal.desk.forms import AnswerForm, NoteForm, StateForm
 from portal.models import SupportRequest
+from portal.support.desk import actions as deeds
+from portal.support.desk import case as cases
+from portal.support.desk import queue as queues
+from portal.support.desk.charts import charts
+from portal.support.desk.forms import AnswerForm, NoteForm, StateForm
 from registries.failures import FAILURES
 from registries.providers import PROVIDERS
 

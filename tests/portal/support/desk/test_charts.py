@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from groups.models import FailedAttempt
 from groups.outages import SPANS, series
-from portal.desk.charts import HEIGHT, charts
+from portal.support.desk.charts import HEIGHT, charts
 
 QUEUE = "/admin/desk/"
 

@@ -11,11 +11,11 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from portal import conversations
 from portal.actions import create_organization
 from portal.models import Activity, SupportMessage, SupportRequest
+from portal.support import conversations
 from registries.foundation.actor import CONSOLE
-from tests.portal.talks import ASK, SUPPORT, answer, at, failure_of, said, talk
+from tests.portal.support.talks import ASK, SUPPORT, answer, at, failure_of, said, talk
 from tests.support.activity import recorded
 
 __all__ = ["talk"]

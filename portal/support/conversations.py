@@ -1,7 +1,8 @@
 """Conversations with support, from the members' side: ask, reply, solve, and what support may see of a failure.
 
-One mutation per function; what support does stands in `portal.desk.deeds`. A state changes only from one that was
-there: whatever a member writes puts the conversation back among the new ones, which support has before it first.
+One mutation per function; what support does stands in `portal.support.desk.actions`. A state changes only from one
+that was there: whatever a member writes puts the conversation back among the new ones, which support has before it
+first.
 """
 
 from __future__ import annotations
@@ -58,8 +59,8 @@ def ask(
     message: str = "",
     shares: bool = False,
 ) -> SupportRequest:
-    """Open a conversation. Of a failure that is attached support sees what `portal.desk.consent` says: all of it where
-    it is shared, never a secret. Raises AskedAlready for the same once more, as a second click sends it, and
+    """Open a conversation. Of a failure that is attached support sees what `portal.support.consent` says: all of it
+    where it is shared, never a secret. Raises AskedAlready for the same once more, as a second click sends it, and
     TooManyAsked."""
     with transaction.atomic():
         quotas.lock(organization.pk)

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from groups.models import Failure
-from portal import conversations
-from portal.desk import deeds
 from portal.models import Organization, SupportRequest
+from portal.support import conversations
+from portal.support.desk import actions as deeds
 from tests.groups.pulls import make_credential, make_group
 
 SUPPORT = "/o/acme/support/"

@@ -10,10 +10,10 @@ import pytest
 from django.core import mail
 from django.utils import timezone
 
-from portal import conversations
 from portal.models import Activity, SupportMessage, SupportRequest
+from portal.support import conversations
 from tests.groups.pulls import SECRET
-from tests.portal.talks import ASK, SUPPORT, WANTS_REGISTRY, at, failure_of, talk
+from tests.portal.support.talks import ASK, SUPPORT, WANTS_REGISTRY, at, failure_of, talk
 
 __all__ = ["talk"]
 
