@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.urls import reverse
 
-from groups.models import ContainerGroup
+from groups.models import ContainerGroup, Failure
 from portal.audit.chain import append
 from portal.models import Activity, Organization, Webhook
 from registries.foundation.activity import Deed, Target
@@ -80,6 +80,9 @@ VERBS = {
     "support.unshared": ("lock", "took back from support"),
     "support.looked": ("eye", "looked at"),
     "support.answered": ("message-circle", "answered about"),
+    "support.seen": ("eye", "opened first"),
+    "support.moved": ("circle-dot", "changed the state of"),
+    "support.noted": ("book", "changed the note of"),
     "operator.suspended": ("player-pause", "suspended"),
     "operator.resumed": ("player-play", "resumed"),
     "operator.changed": ("server-2", "changed"),
@@ -129,7 +132,7 @@ def of_organization(organization_id: int) -> QuerySet[Activity]:
 
 
 def lines(rows: Iterable[Activity], organization: Organization) -> list[Line]:
-    """Rows of the organization in words, with links. Two more queries, however many rows."""
+    """Rows of the organization in words, with links. One more query for each kind of target, however many rows."""
     listed = list(rows)
     links = _links(listed, organization)
     return [
@@ -151,6 +154,9 @@ def _links(rows: list[Activity], organization: Organization) -> dict[tuple[str, 
     webhooks = Webhook.objects.filter(organization=organization, pk__in=keys.get("webhook", ()))
     for pk in webhooks.values_list("pk", flat=True):
         found["webhook", str(pk)] = reverse("portal:webhook", args=[organization.slug, pk])
+    failures = Failure.objects.filter(organization=organization, group__isnull=False, pk__in=keys.get("failure", ()))
+    for pk, project, name in failures.values_list("pk", "group__project__slug", "group__name"):
+        found["failure", str(pk)] = reverse("groups:failure", args=[organization.slug, project, name, pk])
     for kind, page in _PAGES_BY_KEY.items():
         for key in keys.get(kind, ()):
             found[kind, key] = reverse(page, args=[organization.slug, key])
@@ -169,7 +175,7 @@ def _is_uuid(key: str) -> bool:
 
 _PAGES_BY_KEY = {"credential": "registries:detail", "conversation": "portal:conversation"}
 """Pages of what is never deleted, by the key of the row."""
-_KINDS_BY_UUID = {"group", "webhook", *_PAGES_BY_KEY}
+_KINDS_BY_UUID = {"group", "webhook", "failure", *_PAGES_BY_KEY}
 _PAGES = {
     "member": "portal:members",
     "person": "portal:members",

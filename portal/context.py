@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
 from portal.models import Organization, Role
-from portal.support import conversations
+from portal.support.readers import unread
 
 
 def frame(request: HttpRequest) -> dict[str, Any]:
@@ -31,4 +31,4 @@ def frame(request: HttpRequest) -> dict[str, Any]:
 
 
 def _unread(organization: Organization | None, user: Any) -> int:
-    return conversations.unread(organization.pk, user).count() if organization is not None else 0
+    return unread(organization.pk, user).count() if organization is not None else 0

@@ -17,7 +17,8 @@ from groups.statements import Statement
 from groups.versions import organization_version
 from portal import activity
 from portal.models import Activity, Organization, SupportMessage, SupportRequest
-from portal.support import conversations
+from portal.support.queries import last_text
+from portal.support.readers import unread
 
 NEWEST_DEEDS = 8
 
@@ -77,7 +78,7 @@ def _newest_deed(organization: int) -> Any:
 
 def _conversations(request: Any) -> Any:
     """Conversations with support that wait for the organization's answer, or have one that this person hasn't read."""
-    mine = Q(pk__in=conversations.unread(request.access.organization_id, request.user).values("pk"))
+    mine = Q(pk__in=unread(request.access.organization_id, request.user).values("pk"))
     rows = SupportRequest.objects.filter(organization=request.access.organization_id)
     rows = rows.filter(mine | Q(state=SupportRequest.State.WAITING)).order_by("-asked_at", "pk")
-    return rows.annotate(said=conversations.last_words(SupportMessage.Side.SUPPORT))[:NEWEST_DEEDS]
+    return rows.annotate(said=last_text(SupportMessage.Side.SUPPORT))[:NEWEST_DEEDS]

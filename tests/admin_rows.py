@@ -37,6 +37,7 @@ from portal.support import conversations
 from registries.models import Credential
 from registries.oci.reference import parse
 from tests.groups.pulls import make_credential
+from tests.support.actors import acting
 
 CANARY = "canary-5e1f"
 MARKUP = '<script>alert("x")</script>'
@@ -151,7 +152,7 @@ def make_rows(organization: Any, person: Any, *, number: int = 0) -> Rows:
             {"name": "authenticate", "outcome": "failed", "raw": "401 UNAUTHORIZED"},
         ],
     )
-    asked = conversations.ask(organization=organization, user=person, kind="failure", failure=failure, message=MARKUP)
+    asked = conversations.ask(organization, by=acting(person), kind="failure", failure=failure, message=MARKUP)
     node = Node.objects.create(name=f"node-{number}", public_key="-----BEGIN PUBLIC KEY-----\nthe key")
     instance = Instance.objects.create(group=group, node=node)
     enrolment = Enrolment.objects.create(

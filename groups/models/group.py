@@ -118,14 +118,7 @@ class Failure(models.Model):
 
     `trace` is a copy of the pull's steps as they stood, so that the record outlives its group and image:
     a list of `{"name", "outcome", "started_at", "finished_at", "detail", "raw"}`, times in ISO 8601.
-    `state` and `note` are support's.
     """
-
-    class State(models.TextChoices):
-        NEW = "new", "New"
-        SEEN = "seen", "Seen"
-        WAITING = "waiting", "Waiting for the member"
-        SOLVED = "solved", "Solved"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     organization = models.ForeignKey("portal.Organization", on_delete=models.CASCADE, related_name="failures")
@@ -141,15 +134,12 @@ class Failure(models.Model):
     attempt = models.PositiveIntegerField(default=1)
     trace = models.JSONField(default=list, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
-    state = models.CharField(max_length=10, choices=State.choices, default=State.NEW)
-    note = models.TextField(max_length=4000, blank=True, help_text="Only support reads this.")
 
     class Meta:
         ordering = ["-created_at"]
         indexes = [
             models.Index(fields=["organization", "-created_at"]),
             models.Index(fields=["registry", "code", "-created_at"]),
-            models.Index(fields=["state", "-created_at"]),
         ]
 
     def __str__(self) -> str:

@@ -13,3 +13,9 @@ class MemberRequest(requests.MemberRequest):
     organization: Organization
     project: Project
     role: Role
+
+
+class StaffRequest(requests.ActorRequest):
+    """A request of somebody signed in to the admin."""
+
+    user: User

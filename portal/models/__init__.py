@@ -5,7 +5,14 @@ from portal.models.api_key import ApiKey
 from portal.models.invitation import Invitation
 from portal.models.notification import EmailChoice, Notice, Webhook
 from portal.models.organization import Membership, Organization, Project, Role
-from portal.models.support import SupportLook, SupportMessage, SupportReader, SupportRequest
+from portal.models.support import (
+    FailureCase,
+    SupportCase,
+    SupportLook,
+    SupportMessage,
+    SupportReader,
+    SupportRequest,
+)
 from portal.models.user import User
 
 __all__ = [
@@ -14,12 +21,14 @@ __all__ = [
     "ActivityText",
     "ApiKey",
     "EmailChoice",
+    "FailureCase",
     "Invitation",
     "Membership",
     "Notice",
     "Organization",
     "Project",
     "Role",
+    "SupportCase",
     "SupportLook",
     "SupportMessage",
     "SupportReader",

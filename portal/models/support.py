@@ -1,4 +1,4 @@
-"""What members ask of support, the conversation that comes of it, and who of support looked at what."""
+"""Support's cases: failures, and what members asked with the conversation that follows; and who viewed what."""
 
 from __future__ import annotations
 
@@ -8,18 +8,44 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
-from groups.models import Failure
+
+class SupportCase(models.Model):
+    """What the support desk moves and notes: a failure (`FailureCase`) or a question of a member (`SupportRequest`).
+
+    `state` changes only through compare-and-set. `note` is read by support alone.
+    """
+
+    class State(models.TextChoices):
+        NEW = "new", "New"
+        SEEN = "seen", "Seen"
+        WAITING = "waiting", "Waiting for the member"
+        SOLVED = "solved", "Solved"
+
+    state = models.CharField(max_length=10, choices=State.choices, default=State.NEW)
+    note = models.TextField(max_length=8000, blank=True, help_text="Only support reads this.")
+
+    class Meta:
+        abstract = True
 
 
-class SupportRequest(models.Model):
+class FailureCase(SupportCase):
+    """Support's state and note of a failure. A failure without a row is new and has no note."""
+
+    failure = models.OneToOneField(
+        "groups.Failure", primary_key=True, on_delete=models.CASCADE, related_name="support_case"
+    )
+
+    def __str__(self) -> str:
+        return f"{self.get_state_display()} · {self.pk}"
+
+
+class SupportRequest(SupportCase):
     """A question to support: about a failure, or for a kind of registry that is not offered. What was said about it
     since stands in its messages.
 
     `shares` is the member's consent: with it support sees all of the failure that the question is about; without,
     its code, step, kind of registry and times. `asked_at` is when a member wrote last: the queue goes by it.
     """
-
-    State = Failure.State
 
     class Kind(models.TextChoices):
         FAILURE = "failure", "Failed pull"
@@ -35,8 +61,6 @@ class SupportRequest(models.Model):
     )
     registry = models.CharField("registry", max_length=255, blank=True, help_text="The registry that is wanted.")
     shares = models.BooleanField("support sees all of the failure", default=False)
-    state = models.CharField(max_length=10, choices=State.choices, default=State.NEW)
-    note = models.TextField(max_length=8000, blank=True, help_text="Only support reads this.")
     created_at = models.DateTimeField(auto_now_add=True)
     asked_at = models.DateTimeField("a member wrote last", default=timezone.now)
 
@@ -79,7 +103,7 @@ class SupportMessage(models.Model):
     side = models.CharField(max_length=10, choices=Side.choices)
     author = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     text = models.TextField(max_length=8000, blank=True)
-    state = models.CharField(max_length=10, choices=Failure.State.choices, blank=True)
+    state = models.CharField(max_length=10, choices=SupportCase.State.choices, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
     mailed_at = models.DateTimeField("mailed", null=True, blank=True)
 

@@ -1,40 +1,69 @@
-"""What support may see of a failure: all of it where a member said so, else its code, step, kind of registry and times.
+"""What support may see of a failure: all of it where a member shares it, else its code, step, kind of registry and
+times.
 
 Operators run the machines and see everything in the admin anyway.
 """
 
 from __future__ import annotations
 
-from typing import Any
+import uuid
+from collections.abc import Iterable
 
+from django.contrib.auth.models import AnonymousUser
+from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 
 from groups.models import Failure
-from portal.models import SupportRequest
+from portal.models import SupportRequest, User
+from portal.support.targets import conversation_target, failure_target
 from registries.failures import FAILURES, Unexpected
+from registries.foundation.activity import record
+from registries.foundation.actor import Actor
 from registries.providers import PROVIDERS
 from registries.providers.recognise import recognise
 
 
-def is_operator(person: Any) -> bool:
+def is_operator(person: User | AnonymousUser) -> bool:
     """Whether nothing is kept from this person."""
-    return bool(person.is_active and person.is_superuser)
+    return person.is_active and person.is_superuser
 
 
-def sees_all(person: Any, failure: Failure) -> bool:
-    """Whether this person of support may see more of the failure than what happened, where and when."""
-    return is_operator(person) or failure.support_requests.filter(shares=True).exists()
+def shared(failure: str = "pk") -> Exists:
+    """For a query: whether a member shares the failure with support. `failure` is the column with the failure's key."""
+    return Exists(_consents().filter(failure=OuterRef(failure)))
 
 
-def shared() -> Exists:
-    """For a query of requests: whether their failure is shared with support."""
-    return Exists(SupportRequest.objects.filter(failure=OuterRef("failure"), shares=True))
+def is_shared(failure: Failure) -> bool:
+    """Whether a member shares the failure with support."""
+    return Failure.objects.filter(shared(), pk=failure.pk).exists()
 
 
-def shared_ids(failures: QuerySet[Failure] | list[Any]) -> set[Any]:
-    """Those of these failures, by id, that are shared with support."""
-    rows = SupportRequest.objects.filter(failure__in=failures, shares=True)
-    return set(rows.values_list("failure_id", flat=True))
+def sees_all(person: User, failure: Failure) -> bool:
+    """Whether this person of support may see more of the failure than what happened, at which step and when."""
+    return is_operator(person) or is_shared(failure)
+
+
+def shared_ids(failures: Iterable[uuid.UUID]) -> set[uuid.UUID]:
+    """Those of these failures that a member shares with support."""
+    return set(Failure.objects.filter(shared(), pk__in=failures).values_list("pk", flat=True))
+
+
+def share(request: SupportRequest, *, by: Actor) -> bool:
+    """Let support see all of the failure that the request is about. Returns whether the request changed by it."""
+    with transaction.atomic():
+        if not SupportRequest.objects.filter(pk=request.pk, failure__isnull=False, shares=False).update(shares=True):
+            return False
+        record(by, "support.shared", conversation_target(request), organization_id=request.organization_id)
+    return True
+
+
+def stop_sharing(failure: Failure, *, by: Actor) -> bool:
+    """Take a failure back from support, whoever of the organization shared it. Returns whether it was shared."""
+    with transaction.atomic():
+        if not _consents().filter(failure=failure).update(shares=False):
+            return False
+        record(by, "support.unshared", failure_target(failure), organization_id=failure.organization_id)
+    return True
 
 
 def kind_of(failure: Failure) -> str:
@@ -45,3 +74,8 @@ def kind_of(failure: Failure) -> str:
 def title_of(code: str) -> str:
     """What happened in words that name nobody."""
     return FAILURES.get(code, Unexpected).title
+
+
+def _consents() -> QuerySet[SupportRequest]:
+    """The rule: a failure is shared as long as one request about it shares it."""
+    return SupportRequest.objects.filter(shares=True)

@@ -1,152 +1,176 @@
-"""Conversations with support, from the members' side: ask, reply, solve, and what support may see of a failure.
+"""Conversations of members with support: members ask, reply and solve, support answers.
 
-One mutation per function; what support does stands in `portal.support.desk.actions`. A state changes only from one
-that was there: whatever a member writes puts the conversation back among the new ones, which support has before it
-first.
+A reply of a member makes the conversation new again, and support's queue has new ones on top. Two people may write at
+once: support answers the last message that it saw, a member solves from the state that they saw, and `Stale` is raised
+where that has changed. The same message again, as a second click sends it, is not added.
 """
 
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
-from django.conf import settings
 from django.db import transaction
-from django.db.models import OuterRef, Subquery
 from django.db.models.functions import Now
-from django.urls import reverse
 
 from groups import quotas
+from groups.models import Failure
 from groups.states import Stale
-from portal import mail
-from portal.models import Organization, SupportMessage, SupportReader, SupportRequest, User
+from portal.models import Organization, SupportMessage, SupportRequest
+from portal.support.admin_log import log_change
+from portal.support.queries import last_message_key, last_text
+from portal.support.readers import add_reader, mark_unread
+from portal.support.targets import answered_target, conversation_target
+from registries.foundation.activity import record
+from registries.foundation.actor import Actor
+from registries.foundation.refusal import Refusal
 
 State = SupportRequest.State
 Side = SupportMessage.Side
 MAX_MESSAGES = 200
-MAX_ASKED_A_DAY = 50
+MAX_QUESTIONS_A_DAY = 50
 SAME_WITHIN = timedelta(minutes=10)
-"""The same question once more in that time is a second click."""
+"""The same question again within this time is a second click."""
 
 
-class AskedAlready(Exception):
-    """This person asked the same a moment ago: `asked`."""
+class AskedAlready(Refusal):
+    """This person asked the same a moment ago: `request`."""
 
-    def __init__(self, asked: SupportRequest) -> None:
-        super().__init__(str(asked.pk))
-        self.asked = asked
+    code = "asked_already"
+    title = "Asked already"
 
-
-class TooManyAsked(Exception):
-    """The organization asked too much for now; `text` says what to do."""
-
-    text = f"{MAX_ASKED_A_DAY} questions a day go to support. Write in one that is there, or ask tomorrow."
+    def __init__(self, request: SupportRequest) -> None:
+        super().__init__("You asked this a moment ago.")
+        self.request = request
 
 
-class ConversationFull(Exception):
-    """There is no room for another message; `text` says what to do."""
+class TooManyAsked(Refusal):
+    """The organization asked as much as it may in a day."""
 
-    text = f"This conversation has {MAX_MESSAGES} messages, which is as long as one gets. Ask anew, and name this one."
+    code = "too_many_questions"
+    title = "Too many questions"
+    status = 429
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"{MAX_QUESTIONS_A_DAY} questions a day go to support. Write in one that is there, or ask tomorrow."
+        )
+
+
+class ConversationFull(Refusal):
+    """The conversation has no room for another message."""
+
+    code = "conversation_full"
+    title = "This conversation is full"
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"This conversation has {MAX_MESSAGES} messages, which is as long as one gets. "
+            "Ask anew, and name this one.",
+            field="message",
+        )
 
 
 def ask(
-    *,
     organization: Organization,
-    user: User,
+    *,
+    by: Actor,
     kind: str,
-    failure: Any = None,
+    failure: Failure | None = None,
     registry: str = "",
     message: str = "",
     shares: bool = False,
 ) -> SupportRequest:
-    """Open a conversation. Of a failure that is attached support sees what `portal.support.consent` says: all of it
-    where it is shared, never a secret. Raises AskedAlready for the same once more, as a second click sends it, and
-    TooManyAsked."""
+    """Open a conversation. `shares` lets support see all of the failure (see `portal.support.consent`).
+
+    Raises AskedAlready for a second click, and TooManyAsked.
+    """
     with transaction.atomic():
         quotas.lock(organization.pk)
-        asks = SupportRequest.objects.filter(organization=organization)
-        same = asks.filter(user=user, kind=kind, failure=failure, registry=registry, created_at__gt=Now() - SAME_WITHIN)
-        there = same.annotate(said=last_words()).filter(said=message or None).first()
-        if there is not None:
-            raise AskedAlready(there)
-        if asks.filter(created_at__gt=Now() - timedelta(days=1)).count() >= MAX_ASKED_A_DAY:
+        asked = SupportRequest.objects.filter(organization=organization)
+        same = asked.filter(
+            user=by.person_id, kind=kind, failure=failure, registry=registry, created_at__gt=Now() - SAME_WITHIN
+        )
+        first = same.annotate(said=last_text()).filter(said=message or None).first()
+        if first is not None:
+            raise AskedAlready(first)
+        if asked.filter(created_at__gt=Now() - timedelta(days=1)).count() >= MAX_QUESTIONS_A_DAY:
             raise TooManyAsked
-        asked = SupportRequest.objects.create(
+        request = SupportRequest.objects.create(
             organization=organization,
-            user=user,
+            user_id=by.person_id,
             kind=kind,
             failure=failure,
             registry=registry,
             shares=shares and failure is not None,
         )
         if message:
-            SupportMessage.objects.create(request=asked, side=Side.MEMBER, author=user, text=message)
-        SupportReader.objects.create(request=asked, person=user)
-    return asked
+            _post(request, Side.MEMBER, by, text=message)
+        add_reader(request, by.person_id)
+        record(by, "support.asked", conversation_target(request), organization_id=organization.pk)
+    return request
 
 
-def reply(asked: SupportRequest, *, user: User, text: str) -> bool:
-    """Write again, which opens the conversation anew. Returns whether it was written: the same words once more, as a
-    second click sends them, are not. Raises ConversationFull."""
+def reply(request: SupportRequest, *, by: Actor, text: str) -> bool:
+    """Add a member's message, which reopens the conversation. Returns False for a second click. Raises
+    ConversationFull."""
     with transaction.atomic():
-        rows = SupportRequest.objects.filter(pk=asked.pk)
-        rows.select_for_update().get()
-        if was_said_last(asked, side=Side.MEMBER, author=user, text=text):
+        row = SupportRequest.objects.select_for_update().get(pk=request.pk)
+        if _is_last(row, side=Side.MEMBER, author_id=by.person_id, text=text):
             return False
-        if asked.messages.count() >= MAX_MESSAGES:
+        if row.messages.count() >= MAX_MESSAGES:
             raise ConversationFull
-        SupportMessage.objects.create(request=asked, side=Side.MEMBER, author=user, text=text)
-        SupportReader.objects.get_or_create(request=asked, person=user)
-        rows.update(asked_at=Now())
-        rows.filter(state__in=(State.SEEN, State.WAITING, State.SOLVED)).update(state=State.NEW)
+        _post(row, Side.MEMBER, by, text=text)
+        add_reader(row, by.person_id)
+        SupportRequest.objects.filter(pk=row.pk).update(asked_at=Now())
+        _move(row, State.NEW)
+        record(by, "support.replied", conversation_target(row), organization_id=row.organization_id)
     return True
 
 
-def solve(asked: SupportRequest, *, user: User, was: str) -> None:
-    """Say that nothing more is needed, from the state that this person saw. Raises Stale."""
+def solve(request: SupportRequest, *, by: Actor, was: str) -> None:
+    """Note that the member needs nothing more. `was` is the state that they saw. Raises Stale."""
     with transaction.atomic():
-        open_still = SupportRequest.objects.filter(pk=asked.pk, state=was).exclude(state=State.SOLVED)
-        if not open_still.update(state=State.SOLVED):
-            raise Stale(f"{asked.pk} is no longer {was}")
-        SupportMessage.objects.create(request=asked, side=Side.MEMBER, author=user, state=State.SOLVED)
+        row = SupportRequest.objects.select_for_update().get(pk=request.pk)
+        if row.state != was or was == State.SOLVED:
+            raise Stale(f"{row.pk} is no longer {was}")
+        _move(row, State.SOLVED)
+        _post(row, Side.MEMBER, by, state=State.SOLVED)
+        record(by, "support.solved", conversation_target(row), organization_id=row.organization_id)
 
 
-def share(asked: SupportRequest) -> bool:
-    """Show support all of the failure; return whether it was not shared by this before."""
-    rows = SupportRequest.objects.filter(pk=asked.pk, failure__isnull=False, shares=False)
-    return bool(rows.update(shares=True))
+def answer(request: SupportRequest, *, by: Actor, was: str, text: str, to: str) -> SupportMessage | None:
+    """Add support's answer and move the conversation to the state `to`. Returns the message, None for a second click.
+
+    `was` is the `last_message_key` that this person saw. Raises Stale where a message was added since, and ValueError
+    for a state that an answer can't lead to.
+    """
+    if to not in (State.SOLVED, State.WAITING, State.SEEN):
+        raise ValueError(to)
+    with transaction.atomic():
+        row = SupportRequest.objects.select_for_update().get(pk=request.pk)
+        if _is_last(row, side=Side.SUPPORT, author_id=by.person_id, text=text, state=to):
+            return None
+        if last_message_key(row) != was:
+            raise Stale(f"a message was added to {row.pk}")
+        message = _post(row, Side.SUPPORT, by, text=text, state=to)
+        _move(row, to)
+        mark_unread(row)
+        log_change(row, f"Answered. {State(to).label}.", by=by)
+        record(by, "support.answered", answered_target(row), organization_id=row.organization_id)
+    return message
 
 
-def stop_sharing(failure: Any) -> bool:
-    """Take a failure back from support, whoever of the organization shared it; return whether it was shared."""
-    return bool(SupportRequest.objects.filter(failure=failure, shares=True).update(shares=False))
+def _post(request: SupportRequest, side: Side, by: Actor, *, text: str = "", state: str = "") -> SupportMessage:
+    """Add a message. `state` is what the conversation becomes by it, where the author chose that."""
+    return SupportMessage.objects.create(request=request, side=side, author_id=by.person_id, text=text, state=state)
 
 
-def mark_read(asked: SupportRequest, person: User) -> None:
-    """Note that this person has opened it."""
-    SupportReader.objects.filter(request=asked, person=person, unread=True).update(unread=False)
+def _is_last(request: SupportRequest, **values: object) -> bool:
+    """Whether the newest message has these values: a second click."""
+    last = request.messages.order_by("-pk").first()
+    return last is not None and all(getattr(last, name) == value for name, value in values.items())
 
 
-def unread(organization_id: Any, person: Any) -> Any:
-    """Conversations in which support has answered this person, who hasn't opened it yet."""
-    rows = SupportReader.objects.filter(person=person, unread=True, request__organization=organization_id)
-    return SupportRequest.objects.filter(pk__in=rows.values("request"))
-
-
-def last_words(side: str = "") -> Subquery:
-    """For a query of requests: what was said last, by either or by one side."""
-    said = SupportMessage.objects.filter(request=OuterRef("pk")).exclude(text="")
-    return Subquery((said.filter(side=side) if side else said).order_by("-pk").values("text")[:1])
-
-
-def was_said_last(asked: SupportRequest, **said: Any) -> bool:
-    """Whether the last message is this one."""
-    last = asked.messages.order_by("-pk").first()
-    return last is not None and all(getattr(last, name) == value for name, value in said.items())
-
-
-def tell_support(asked: SupportRequest, text: str, *, by: User, again: bool) -> None:
-    """Mail support what a member wrote, where the portal sends mail. The desk has it anyway."""
-    desk = f"{settings.PORTAL_PUBLIC_URL}{reverse('desk:case', args=['request', asked.pk])}"
-    context = {"asked": asked, "text": text, "by": by, "again": again, "link": desk}
-    mail.send("support_asked", settings.PORTAL_SUPPORT_EMAIL, context)
+def _move(row: SupportRequest, to: str) -> None:
+    """Move a conversation from the state that its locked row has."""
+    SupportRequest.objects.filter(pk=row.pk, state=row.state).update(state=to)

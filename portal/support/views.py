@@ -6,7 +6,6 @@ Viewers read along. Whatever a member sends is kept on the page where it could n
 from __future__ import annotations
 
 import uuid
-from typing import Any
 
 from django.contrib import messages
 from django.core.paginator import Paginator
@@ -18,9 +17,12 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from groups.models import Failure
 from groups.states import Stale
+from portal.http.requests import MemberRequest
 from portal.models import SupportRequest
-from portal.support import conversations
+from portal.support import consent, conversations, readers
 from portal.support.forms import ReplyForm, SupportForm
+from portal.support.mails import mail_question
+from portal.support.queries import last_text
 
 Kind = SupportRequest.Kind
 PAGE_SIZE = 20
@@ -28,7 +30,7 @@ PAGE_SIZE = 20
 
 @require_GET
 @never_cache
-def support(request: Any, org: str) -> HttpResponse:
+def support(request: MemberRequest, org: str) -> HttpResponse:
     """What was asked, and a form to ask."""
     if request.GET.keys() & {"failure", "kind"}:  # where asking stood before
         return redirect(f"{reverse('portal:ask', args=[org])}?{request.GET.urlencode()}")
@@ -37,7 +39,7 @@ def support(request: Any, org: str) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 @never_cache
-def ask(request: Any, org: str) -> HttpResponse:
+def ask(request: MemberRequest, org: str) -> HttpResponse:
     """Ask support, with a failure attached where the address names one."""
     failure = _failure(request)
     wants_registry = failure is None and request.GET.get("kind") == Kind.REGISTRY
@@ -50,38 +52,37 @@ def ask(request: Any, org: str) -> HttpResponse:
         return _list(request, form, failure=failure, wants_registry=wants_registry, asks=True)
     try:
         asked = conversations.ask(
-            organization=request.organization,
-            user=request.user,
+            request.organization,
+            by=request.actor,
             kind=Kind.FAILURE if failure else Kind.REGISTRY if wants_registry else Kind.OTHER,
             failure=failure,
             registry=form.cleaned_data.get("registry", ""),
             message=form.cleaned_data["message"],
             shares=form.cleaned_data.get("shares", False),
         )
-    except conversations.TooManyAsked as refused:
-        form.add_error(None, refused.text)
+    except conversations.TooManyAsked as refusal:
+        form.add_error(None, refusal.message)
         return _list(request, form, failure=failure, wants_registry=wants_registry, asks=True)
-    except conversations.AskedAlready as there:
-        asked = there.asked
+    except conversations.AskedAlready as refusal:
+        asked = refusal.request
     else:
-        _record(request, "support.asked", asked)
-        conversations.tell_support(asked, form.cleaned_data["message"], by=request.user, again=False)
+        mail_question(asked, form.cleaned_data["message"], author=request.user, again=False)
     messages.success(request, "Support has your message. The answer appears on this page.")
     return redirect(_address(asked))
 
 
 @require_GET
 @never_cache
-def conversation(request: Any, org: str, asked: uuid.UUID) -> HttpResponse:
+def conversation(request: MemberRequest, org: str, asked: uuid.UUID) -> HttpResponse:
     """One conversation. Opening it marks it read."""
     row = _row(request, asked)
-    conversations.mark_read(row, request.user)
+    readers.mark_read(row, request.user)
     return _page(request, row, ReplyForm())
 
 
 @require_POST
 @never_cache
-def reply(request: Any, org: str, asked: uuid.UUID) -> HttpResponse:
+def reply(request: MemberRequest, org: str, asked: uuid.UUID) -> HttpResponse:
     """Write to support again."""
     row = _row(request, asked)
     form = ReplyForm(request.POST)
@@ -89,43 +90,40 @@ def reply(request: Any, org: str, asked: uuid.UUID) -> HttpResponse:
         return _page(request, row, form)
     text = form.cleaned_data["message"]
     try:
-        is_new = conversations.reply(row, user=request.user, text=text)
-    except conversations.ConversationFull as full:
-        form.add_error("message", full.text)
+        is_new = conversations.reply(row, by=request.actor, text=text)
+    except conversations.ConversationFull as refusal:
+        form.add_error(refusal.field, refusal.message)
         return _page(request, row, form)
     if is_new:
-        _record(request, "support.replied", row)
-        conversations.tell_support(row, text, by=request.user, again=True)
+        mail_question(row, text, author=request.user, again=True)
     messages.success(request, "Sent. Support has it on top of what it looks at.")
     return redirect(_address(row))
 
 
 @require_POST
-def solve(request: Any, org: str, asked: uuid.UUID) -> HttpResponse:
+def solve(request: MemberRequest, org: str, asked: uuid.UUID) -> HttpResponse:
     """Say that nothing more is needed."""
     row = _row(request, asked)
     try:
-        conversations.solve(row, user=request.user, was=_state(request.POST.get("was", "")))
+        conversations.solve(row, by=request.actor, was=_state(request.POST.get("was", "")))
     except Stale:
         messages.info(request, "This has changed meanwhile. It is shown as it stands now.")
     else:
-        _record(request, "support.solved", row)
         messages.success(request, "Solved. Writing again opens it.")
     return redirect(_address(row))
 
 
 @require_POST
-def share(request: Any, org: str, asked: uuid.UUID) -> HttpResponse:
+def share(request: MemberRequest, org: str, asked: uuid.UUID) -> HttpResponse:
     """Let support see all of the failure that this is about."""
     row = _row(request, asked)
-    if conversations.share(row):
-        _record(request, "support.shared", row)
+    if consent.share(row, by=request.actor):
         messages.success(request, "Support sees all of this failure now, never a secret. You can take it back here.")
     return redirect(_address(row))
 
 
 @require_POST
-def unshare(request: Any, org: str, asked: uuid.UUID) -> HttpResponse:
+def unshare(request: MemberRequest, org: str, asked: uuid.UUID) -> HttpResponse:
     """Take the failure that this is about back from support."""
     row = _row(request, asked)
     if row.failure is not None:
@@ -134,7 +132,7 @@ def unshare(request: Any, org: str, asked: uuid.UUID) -> HttpResponse:
 
 
 @require_POST
-def stop_sharing(request: Any, org: str) -> HttpResponse:
+def stop_sharing(request: MemberRequest, org: str) -> HttpResponse:
     """Take a failure back from support, from the failure's own page."""
     failure = _failure(request)
     if failure is not None:
@@ -144,36 +142,35 @@ def stop_sharing(request: Any, org: str) -> HttpResponse:
     return redirect("groups:failure", org, failure.group.project.slug, failure.group.name, failure.pk)
 
 
-def _take_back(request: Any, failure: Failure) -> None:
-    if conversations.stop_sharing(failure):
-        request.record("support.unshared", f"the failure of {failure.group_name}")
+def _take_back(request: MemberRequest, failure: Failure) -> None:
+    if consent.stop_sharing(failure, by=request.actor):
         messages.success(request, "Support sees no more of this failure than its code, step, kind and times.")
 
 
-def _list(request: Any, form: SupportForm, **more: Any) -> HttpResponse:
+def _list(request: MemberRequest, form: SupportForm, **context: object) -> HttpResponse:
     rows = SupportRequest.objects.filter(organization=request.organization).select_related("user", "failure")
-    rows = rows.annotate(said=conversations.last_words()).order_by("-asked_at")
-    context = {
+    rows = rows.annotate(said=last_text()).order_by("-asked_at")
+    shown = {
         "form": form,
         "page": Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page")),
-        "unread": set(conversations.unread(request.organization.pk, request.user).values_list("pk", flat=True)),
-        **more,
+        "unread": set(readers.unread(request.organization.pk, request.user).values_list("pk", flat=True)),
+        **context,
     }
-    return render(request, "portal/support.html", context, status=422 if form.is_bound else 200)
+    return render(request, "portal/support.html", shown, status=422 if form.is_bound else 200)
 
 
-def _page(request: Any, row: SupportRequest, form: ReplyForm) -> HttpResponse:
+def _page(request: MemberRequest, row: SupportRequest, form: ReplyForm) -> HttpResponse:
     failure = row.failure
     context = {
         "asked": row,
         "thread": row.messages.select_related("author"),
         "form": form,
-        "shared": failure is not None and failure.support_requests.filter(shares=True).exists(),
+        "shared": failure is not None and consent.is_shared(failure),
     }
     return render(request, "portal/conversation.html", context, status=422 if form.is_bound else 200)
 
 
-def _row(request: Any, pk: uuid.UUID) -> SupportRequest:
+def _row(request: MemberRequest, pk: uuid.UUID) -> SupportRequest:
     rows = SupportRequest.objects.select_related("organization", "user", "failure__group__project")
     return get_object_or_404(rows, organization=request.organization, pk=pk)
 
@@ -182,17 +179,12 @@ def _address(row: SupportRequest) -> str:
     return reverse("portal:conversation", args=[row.organization.slug, row.pk])
 
 
-def _record(request: Any, verb: str, row: SupportRequest) -> None:
-    target = f"the failure of {row.failure.group_name}" if row.failure else row.registry or "something"
-    request.record(verb, target, address=_address(row))
-
-
 def _state(text: str) -> str:
     """A state that there is, or nothing: PostgreSQL breaks on a NUL in a text."""
     return text if text in SupportRequest.State.values else ""
 
 
-def _failure(request: Any) -> Failure | None:
+def _failure(request: MemberRequest) -> Failure | None:
     text = request.GET.get("failure")
     if not text:
         return None

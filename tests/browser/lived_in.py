@@ -25,7 +25,7 @@ from portal import actions
 from portal.api_keys import create_key, revoke
 from portal.models import User
 from portal.support import conversations
-from portal.support.desk.actions import answer, last_said
+from portal.support.queries import last_message_key
 from registries.foundation.actor import CONSOLE
 from registries.models import Credential
 from tests.addresses import Address
@@ -74,9 +74,10 @@ def live_in(acme: Any, people: dict[str, Any], work: Callable[[], None], redis: 
     _lives(acme, harbour)
     failure = harbour.failure
     asked = conversations.ask(
-        organization=acme, user=alice, kind="failure", failure=failure, message="It worked yesterday.", shares=True
+        acme, by=acting(alice), kind="failure", failure=failure, message="It worked yesterday.", shares=True
     )
-    answer(people["sam"], asked, was=last_said(asked), text="Which of the two tokens was it?", to="waiting")
+    question = "Which of the two tokens was it?"
+    conversations.answer(asked, by=acting(people["sam"]), was=last_message_key(asked), text=question, to="waiting")
     invited = User.objects.create_user("ines@acme.example", PASSWORD)
     values = {
         "org": "acme",
@@ -107,7 +108,7 @@ def _lives(acme: Any, harbour: Harbour) -> None:
     SweepPass.objects.create(ended_at=timezone.now(), seconds=0.3, counts={"pulls_woken": 2})
     create_key(organization_id=acme.pk, name="deploy pipeline", scope="write", by=CONSOLE)
     revoke(create_key(organization_id=acme.pk, name="an old one", scope="read", by=CONSOLE)[0], by=CONSOLE)
-    conversations.ask(organization=acme, user=acme.memberships.first().user, kind="other", message="Is it you?")
+    conversations.ask(acme, by=acting(acme.memberships.first().user), kind="other", message="Is it you?")
 
 
 def _invitation(acme: Any, by: User, email: str) -> str:

@@ -264,11 +264,13 @@ def test_the_scan_reads_a_live_database_from_another_process(whole: tuple[Stage,
     stage, _, bad = whole
     name = bad.group.replace("-", "")
     secret = stage.registry.password
-    stage.portal.hands.execute(sql=f"UPDATE groups_failure SET note = '{secret}' WHERE group_id = '{name}'")
+    stage.portal.hands.execute(sql=f"UPDATE groups_failure SET raw = raw || '{secret}' WHERE group_id = '{name}'")
     try:
         assert any("portal.sqlite3" in each for each in found(stage)["L"])
     finally:
-        stage.portal.hands.execute(sql=f"UPDATE groups_failure SET note = '' WHERE group_id = '{name}'")
+        stage.portal.hands.execute(
+            sql=f"UPDATE groups_failure SET raw = REPLACE(raw, '{secret}', '') WHERE group_id = '{name}'"
+        )
         stage.portal.hands.execute(sql="VACUUM")
         stage.portal.hands.execute(sql="PRAGMA wal_checkpoint(TRUNCATE)")
 

@@ -65,7 +65,7 @@ def ids(acme: Any, project: Any, alice: Any) -> dict[str, dict[str, str]]:
     )
     checked = start_check(organization_id=acme.pk, reference=parse("registry.example.com/team/app"), credential=None)
     invited, _ = invite(acme, email="nina@acme.example", role="member", by=acting(alice))
-    asked = conversations.ask(organization=acme, user=alice, kind="failure", failure=failure, message="Why?")
+    asked = conversations.ask(acme, by=acting(alice), kind="failure", failure=failure, message="Why?")
     key, _ = create_key(organization_id=acme.pk, name="ci", scope="read", by=acting(alice))
     hook, _ = add(acme, address="https://hooks.example.com/", kinds=["group.failed"], by=acting(alice))
     notice = send_test(hook, by=acting(alice))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import uuid
 from collections import Counter
 from collections.abc import Callable
 
@@ -15,7 +16,7 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.core.serializers.python import Serializer
 from django.db.models import Model
 
-from portal.models import Activity
+from portal.models import Activity, FailureCase
 from tests.support.previous_state import Json, PreviousState, Row
 
 
@@ -28,6 +29,12 @@ def _actor(row: Row) -> int | None:
     return int(activity.actor_key) if activity.actor_key else None
 
 
+def _case(row: Row) -> FailureCase:
+    """Support's case of a failure, which has none as long as it is new and without a note."""
+    key = uuid.UUID(str(row.pk))
+    return FailureCase.objects.filter(failure_id=key).first() or FailureCase(failure_id=key)
+
+
 MOVED: dict[str, Callable[[Row], object]] = {
     "portal.activity.actor": _actor,
     "portal.activity.actor_name": lambda row: _activity(row).text.actor_name,
@@ -35,6 +42,8 @@ MOVED: dict[str, Callable[[Row], object]] = {
     "portal.activity.target": lambda row: _activity(row).text.target_name,
     "portal.activity.address": lambda row: _activity(row).text.link,
     "portal.activity.detail": lambda row: _activity(row).text.detail,
+    "groups.failure.state": lambda row: _case(row).state,
+    "groups.failure.note": lambda row: _case(row).note,
 }
 """Where a column went: `"app.model.column"`, as it was called, to what reads its value in its new place, given the row
 as it was. For example `"portal.organization.max_pulls": lambda row: Quota.objects.get(organization=row.pk).max_pulls`.

@@ -1,20 +1,19 @@
-"""One case: a failure or a request with all that its reader may see of it."""
+"""The page of a case: a failure or a request with all that its reader may see of it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from django.utils.dateparse import parse_datetime
 
 from groups.models import Failure
 from groups.trail import StepLine, trace_lines
-from portal.models import SupportLook, SupportMessage, SupportRequest
+from portal.models import FailureCase, SupportCase, SupportLook, SupportMessage, SupportRequest, User
 from portal.support import consent
 from registries.providers import PROVIDERS
 
-MAX_SHOWN = 50
+MAX_ROWS = 50
 
 
 @dataclass(frozen=True)
@@ -26,11 +25,13 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Case:
-    """What a page shows. `whole` says whether its reader sees all of the failure; what is not to be seen is empty."""
+class CasePage:
+    """What a page shows. `case` has state and note; `whole` says whether its reader sees all of the failure; what they
+    may not see is empty."""
 
     what: str
-    row: Failure | SupportRequest
+    case: FailureCase | SupportRequest
+    created_at: datetime
     failure: Failure | None
     request: SupportRequest | None
     requests: list[SupportRequest]
@@ -43,64 +44,78 @@ class Case:
     hint: str = ""
 
     @property
-    def last_said(self) -> str:
-        """By what an answer tells to which message it was written: the last that is shown."""
+    def last_message_key(self) -> str:
+        """The key of the last message that is shown: the one that an answer is written to."""
         return str(self.thread[-1].pk) if self.thread else ""
 
     @property
     def states(self) -> list[tuple[str, str]]:
         """Where it can be moved from here."""
-        return [(value, label) for value, label in Failure.State.choices if value not in ("new", self.row.state)]
+        unreachable = (SupportCase.State.NEW, self.case.state)
+        return [(value, label) for value, label in SupportCase.State.choices if value not in unreachable]
 
 
-def of_failure(person: Any, failure: Failure) -> Case:
-    """A failure, with what was asked about it."""
-    return _case(person, "failure", failure, failure, None)
+def of_failure(person: User, case: FailureCase) -> CasePage:
+    """A failure, with what members asked about it."""
+    return _about_failure(person, "failure", case, case.failure, None)
 
 
-def of_request(person: Any, request: SupportRequest) -> Case:
+def of_request(person: User, request: SupportRequest) -> CasePage:
     """A request, with the failure that it is about."""
-    return _case(person, "request", request, request.failure, request)
+    if request.failure is not None:
+        return _about_failure(person, "request", request, request.failure, request)
+    return CasePage(
+        what="request",
+        case=request,
+        created_at=request.created_at,
+        failure=None,
+        request=request,
+        requests=[],
+        thread=_thread(request),
+        whole=False,
+        title=request.get_kind_display(),
+        kind="",
+        steps=[],
+        looks=[],
+    )
 
 
-def _case(
-    person: Any, what: str, row: Failure | SupportRequest, failure: Failure | None, request: SupportRequest | None
-) -> Case:
-    if failure is None:
-        title = request.get_kind_display() if request else ""
-        return Case(what, row, None, request, [], _thread(request), False, title, "", [], [])
+def _about_failure(
+    person: User, what: str, case: FailureCase | SupportRequest, failure: Failure, request: SupportRequest | None
+) -> CasePage:
     whole = consent.sees_all(person, failure)
     provider = PROVIDERS.get(failure.provider)
     asked = failure.support_requests.select_related("user").order_by("-created_at")
-    return Case(
+    return CasePage(
         what=what,
-        row=row,
+        case=case,
+        created_at=(request or failure).created_at,
         failure=failure,
         request=request,
-        requests=[each for each in asked[:MAX_SHOWN] if request is None or each.pk != request.pk],
-        thread=_thread(request),
+        requests=[other for other in asked[:MAX_ROWS] if request is None or other.pk != request.pk],
+        thread=_thread(request) if request is not None else [],
         whole=whole,
         title=failure.words.title if whole else consent.title_of(failure.code),
         kind=consent.kind_of(failure),
         steps=_steps(failure, whole),
-        looks=list(failure.looks.select_related("person")[:MAX_SHOWN]),
+        looks=list(failure.looks.select_related("person")[:MAX_ROWS]),
         hint=provider.hints.get(failure.code, "") if provider and whole else "",
     )
 
 
-def _thread(request: SupportRequest | None) -> list[SupportMessage]:
-    return list(request.messages.select_related("author")) if request is not None else []
+def _thread(request: SupportRequest) -> list[SupportMessage]:
+    return list(request.messages.select_related("author"))
 
 
 def _steps(failure: Failure, whole: bool) -> list[Step]:
-    began = {str(each.get("name")): _moment(each.get("started_at")) for each in failure.trace if isinstance(each, dict)}
+    began = {str(step.get("name")): _moment(step.get("started_at")) for step in failure.trace if isinstance(step, dict)}
     lines = trace_lines(failure)
     if not whole:
-        lines = [StepLine(each.name, each.label, each.outcome, each.seconds) for each in lines]
-    return [Step(each, began.get(each.name)) for each in lines]
+        lines = [StepLine(line.name, line.label, line.outcome, line.seconds) for line in lines]
+    return [Step(line, began.get(line.name)) for line in lines]
 
 
-def _moment(text: Any) -> datetime | None:
+def _moment(text: object) -> datetime | None:
     try:
         return parse_datetime(str(text or ""))
     except ValueError:

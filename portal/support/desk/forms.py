@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from django import forms
 
-from groups.models import Failure
+from portal.models import SupportCase
 
-State = Failure.State
+State = SupportCase.State
 
 
 class StateForm(forms.Form):
     """A move to another state."""
 
     was = forms.ChoiceField(choices=State.choices)
-    to = forms.ChoiceField(choices=[each for each in State.choices if each[0] != State.NEW])
+    to = forms.ChoiceField(choices=[choice for choice in State.choices if choice[0] != State.NEW])
 
 
 class NoteForm(forms.Form):

@@ -27,14 +27,16 @@ from django.db.models import (
     Value,
     When,
 )
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from groups.models import Failure
-from portal.models import Organization, SupportMessage, SupportRequest
-from portal.support import consent, conversations
+from portal.models import Organization, SupportCase, SupportMessage, SupportRequest, User
+from portal.support import consent
+from portal.support.queries import last_text
 from registries.providers import PROVIDERS
 
-State = Failure.State
+State = SupportCase.State
 Side = SupportMessage.Side
 UNANSWERED = (State.NEW, State.SEEN)
 PER_PAGE = 50
@@ -120,13 +122,13 @@ class Queue:
     counts: dict[str, int]
 
 
-def read(person: Any, asked: Asked) -> Queue:
+def read(person: User, asked: Asked) -> Queue:
     """Return the queue as this person may see it, in a number of queries that doesn't grow."""
     failures, requests = _filtered(person, asked)
     counts = _counts(failures, requests)
     if asked.state != "all":
         states = [asked.state] if asked.state != OPEN else [State.NEW, State.SEEN, State.WAITING]
-        failures, requests = failures.filter(state__in=states), requests.filter(state__in=states)
+        failures, requests = failures.filter(Q(state__in=states)), requests.filter(state__in=states)
     both = _keys(failures, "failure", "created_at", Value(1)).union(
         _keys(requests, "request", "asked_at", Case(When(state__in=UNANSWERED, then=0), default=1)), all=True
     )
@@ -135,7 +137,7 @@ def read(person: Any, asked: Asked) -> Queue:
     return Queue(asked, _lines(person, list(page.object_list)), page, counts)
 
 
-def organizations(person: Any) -> list[str]:
+def organizations(person: User) -> list[str]:
     """Addresses of the organizations that can be filtered by: for support, those that asked."""
     rows = Organization.objects.order_by("slug")
     if not consent.is_operator(person):
@@ -143,9 +145,9 @@ def organizations(person: Any) -> list[str]:
     return list(rows.values_list("slug", flat=True)[:500])
 
 
-def _filtered(person: Any, asked: Asked) -> tuple[QuerySet[Failure], QuerySet[SupportRequest]]:
+def _filtered(person: User, asked: Asked) -> tuple[QuerySet[Failure], QuerySet[SupportRequest]]:
     operator = consent.is_operator(person)
-    failures = Failure.objects.filter(support_requests__isnull=True)
+    failures = _failures().filter(support_requests__isnull=True)
     requests = SupportRequest.objects.all()
     if asked.what:
         failures, requests = (failures, requests.none()) if asked.what == "failure" else (failures.none(), requests)
@@ -162,10 +164,15 @@ def _filtered(person: Any, asked: Asked) -> tuple[QuerySet[Failure], QuerySet[Su
     if asked.host:
         failures = failures.filter(registry=asked.host) if operator else failures.none()
         there = Q(failure__registry=asked.host)
-        requests = requests.filter(there if operator else there & Q(consent.shared()))
+        requests = requests.filter(there if operator else there & Q(consent.shared("failure")))
     if asked.q:
         failures, requests = _searched(asked.q, failures, requests, operator)
     return failures, requests
+
+
+def _failures() -> QuerySet[Failure]:
+    """Failures with support's `state` of each: one that support has never touched has no case, and is new."""
+    return Failure.objects.annotate(state=Coalesce("support_case__state", Value(State.NEW)))
 
 
 def _searched(
@@ -190,13 +197,13 @@ def _searched(
     if operator:
         named = Q(organization__name__icontains=text) | Q(organization__slug__icontains=text)
         return failures.filter(inside | named), requests.filter(written | about)
-    return failures.none(), requests.filter(written | (about & Q(consent.shared())))
+    return failures.none(), requests.filter(written | (about & Q(consent.shared("failure"))))
 
 
 def _counts(failures: QuerySet[Failure], requests: QuerySet[SupportRequest]) -> dict[str, int]:
     counts = dict.fromkeys(STATES, 0)
     for rows in (failures, requests):
-        for state, count in rows.order_by().values_list("state").annotate(count=Count("pk", distinct=True)):
+        for state, count in rows.order_by().values_list("state").annotate(count=Count("pk", distinct=True)):  # type: ignore[misc]
             counts[state] += count
     counts[OPEN] = counts[State.NEW] + counts[State.SEEN] + counts[State.WAITING]
     return counts
@@ -212,16 +219,14 @@ def _keys(rows: QuerySet[Any], what: str, moment: str, rank: Any) -> QuerySet[An
     return named.values_list("what", "key", "moment", "rank")
 
 
-def _lines(person: Any, keys: list[tuple[Any, ...]]) -> list[Line]:
+def _lines(person: User, keys: list[tuple[Any, ...]]) -> list[Line]:
     rows = SupportRequest.objects.select_related("organization", "user", "failure").annotate(
-        said=conversations.last_words(Side.MEMBER),
+        said=last_text(Side.MEMBER),
         times=Count("messages", filter=Q(messages__side=Side.MEMBER) & ~Q(messages__text="")),
     )
     requests = rows.in_bulk([key for what, key, *_ in keys if what == "request"])
-    failures = Failure.objects.select_related("organization").in_bulk(
-        [key for what, key, *_ in keys if what != "request"]
-    )
-    about = [each.failure_id for each in requests.values() if each.failure_id]
+    failures = _failures().select_related("organization").in_bulk([key for what, key, *_ in keys if what != "request"])
+    about = [request.failure_id for request in requests.values() if request.failure_id]
     open_ids = {*failures, *about} if consent.is_operator(person) else consent.shared_ids(about)
     lines = []
     for what, key, *_ in keys:
@@ -229,14 +234,17 @@ def _lines(person: Any, keys: list[tuple[Any, ...]]) -> list[Line]:
             lines.append(_asked(requests[key], open_ids))
         elif key in failures:
             failure = failures[key]
-            lines.append(_line(what, failure, failure, open_ids, organization=failure.organization.name))
+            state = str(getattr(failure, "state"))  # noqa: B009 (an annotation, unknown to the type)
+            lines.append(_line(what, failure, state, failure, open_ids, organization=failure.organization.name))
     return lines
 
 
-def _asked(request: Any, open_ids: set[Any]) -> Line:
+def _asked(request: Any, open_ids: set[uuid.UUID]) -> Line:
     by, said = str(request.user or ""), request.said or ""
     if request.failure is not None:
-        line = _line("request", request, request.failure, open_ids, always=request.organization.name, by=by)
+        line = _line(
+            "request", request, request.state, request.failure, open_ids, always=request.organization.name, by=by
+        )
     else:
         line = Line(
             "request", request.pk, request.asked_at, request.state, request.get_kind_display(), "", "", "",
@@ -246,14 +254,22 @@ def _asked(request: Any, open_ids: set[Any]) -> Line:
 
 
 def _line(
-    what: str, row: Any, failure: Failure, open_ids: set[Any], *, organization: str = "", always: str = "", by: str = ""
+    what: str,
+    row: Failure | SupportRequest,
+    state: str,
+    failure: Failure,
+    open_ids: set[uuid.UUID],
+    *,
+    organization: str = "",
+    always: str = "",
+    by: str = "",
 ) -> Line:
     whole = failure.pk in open_ids
     return Line(
         what=what,
         pk=row.pk,
         moment=row.created_at,
-        state=row.state,
+        state=state,
         title=consent.title_of(failure.code),
         code=failure.code,
         step=failure.step,

@@ -5,12 +5,12 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Any, Concatenate, ParamSpec
 
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.http import Http404, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.http import urlencode
@@ -20,25 +20,29 @@ from django.views.decorators.http import require_GET, require_http_methods
 from groups import outages
 from groups.models import Failure
 from groups.states import Stale
-from portal.models import SupportRequest
-from portal.support.desk import actions as deeds
+from portal.http.requests import StaffRequest
+from portal.models import FailureCase, SupportRequest
+from portal.support import conversations
+from portal.support.desk import actions
 from portal.support.desk import case as cases
 from portal.support.desk import queue as queues
 from portal.support.desk.charts import charts
 from portal.support.desk.forms import AnswerForm, NoteForm, StateForm
+from portal.support.mails import mail_answer
 from registries.failures import FAILURES
 from registries.providers import PROVIDERS
 
+P = ParamSpec("P")
 STALE = "Somebody else was first: this has changed meanwhile, and is shown as it stands now."
-MODELS: dict[str, type[Failure] | type[SupportRequest]] = {"failure": Failure, "request": SupportRequest}
+CASES = ("failure", "request")
 
 
-def desk_page(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponseBase]:
+def desk_page(view: Callable[Concatenate[StaffRequest, P], HttpResponse]) -> Callable[..., HttpResponseBase]:
     """Return the view as support sees it: strangers sign in first, other staff get 403."""
 
     @never_cache
     @wraps(view)
-    def gated(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def gated(request: StaffRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         if not request.user.has_perm("portal.view_supportrequest"):
             raise PermissionDenied
         return view(request, *args, **kwargs)
@@ -48,7 +52,7 @@ def desk_page(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponseBa
 
 @desk_page
 @require_http_methods(["GET", "POST"])
-def queue(request: HttpRequest) -> HttpResponse:
+def queue(request: StaffRequest) -> HttpResponse:
     """The queue with its filters, below the charts. A POST moves the chosen cases on."""
     if request.method == "POST":
         return _move_chosen(request)
@@ -71,64 +75,68 @@ def queue(request: HttpRequest) -> HttpResponse:
 
 @desk_page
 @require_GET
-def pulse(request: HttpRequest) -> HttpResponse:
+def pulse(request: StaffRequest) -> HttpResponse:
     """Warnings and charts alone, for the page that watches them."""
     return render(request, "admin/desk/pulse.html", _pulse(request))
 
 
 @desk_page
 @require_http_methods(["GET", "POST"])
-def case(request: HttpRequest, what: str, pk: uuid.UUID) -> HttpResponse:
-    """One failure or request. Opening it marks it seen, and tells the member who looked."""
-    if what not in MODELS:
+def case(request: StaffRequest, what: str, pk: uuid.UUID) -> HttpResponse:
+    """One failure or request. Opening it marks it seen, and the member sees who viewed the failure."""
+    if what not in CASES:
         raise Http404
-    row = _row(what, pk)
+    row = _case(what, pk)
     if request.method == "POST":
-        written = _act(request, row)
-        if written is None:
+        rejected = _act(request, row)
+        if rejected is None:
             return redirect("desk:case", what, pk)
-        return _show(request, _row(what, pk), written, status=422)
+        return _show(request, _case(what, pk), rejected, status=422)
     return _show(request, row, {})
 
 
-def _row(what: str, pk: uuid.UUID) -> Failure | SupportRequest:
-    if what == "failure":
-        return get_object_or_404(Failure.objects.select_related("organization"), pk=pk)
-    return get_object_or_404(
-        SupportRequest.objects.select_related("organization", "failure__organization", "user"), pk=pk
-    )
+def _case(what: str, pk: uuid.UUID) -> FailureCase | SupportRequest:
+    """The case of a failure, by the failure's key and unsaved as long as support hasn't touched it, or a request."""
+    if what == "request":
+        rows = SupportRequest.objects.select_related("organization", "failure__organization", "user")
+        return get_object_or_404(rows, pk=pk)
+    failure = get_object_or_404(Failure.objects.select_related("organization", "support_case"), pk=pk)
+    return getattr(failure, "support_case", None) or FailureCase(failure=failure)
 
 
 def _show(
-    request: HttpRequest, row: Failure | SupportRequest, written: dict[str, forms.Form], *, status: int = 200
+    request: StaffRequest, row: FailureCase | SupportRequest, rejected: dict[str, forms.Form], *, status: int = 200
 ) -> HttpResponse:
-    """Show a case, with what was written and couldn't be taken."""
-    deeds.see(row)  # before its messages are read: what comes after them makes it new again
-    shown = cases.of_failure(request.user, row) if isinstance(row, Failure) else cases.of_request(request.user, row)
+    """Show a case, with the form that was rejected as it was written."""
+    actions.mark_seen(row, by=request.actor)  # before its messages are read: one that comes later makes it new again
+    if isinstance(row, SupportRequest):
+        shown = cases.of_request(request.user, row)
+    else:
+        shown = cases.of_failure(request.user, row)
     if shown.failure is not None:
-        deeds.look(request.user, shown.failure, saw_all=shown.whole)
-    answer = written.get("answer_form") or (AnswerForm() if isinstance(row, SupportRequest) else None)
+        actions.log_view(shown.failure, by=request.actor, saw_all=shown.whole)
+    answer = rejected.get("answer_form") or (AnswerForm() if isinstance(row, SupportRequest) else None)
     if answer is not None:
-        answer.initial["was"] = shown.last_said
-    note = written.get("note_form") or NoteForm(initial={"note": row.note, "was": deeds.mark(row.note)})
-    context = {"title": shown.title, "case": shown, "note_form": note, "answer_form": answer}
+        answer.initial["was"] = shown.last_message_key
+    note = rejected.get("note_form") or NoteForm(initial={"note": row.note, "was": actions.mark(row.note)})
+    context = {"title": shown.title, "page": shown, "note_form": note, "answer_form": answer}
     return _render(request, "admin/desk/case.html", context, status=status)
 
 
-def _pulse(request: HttpRequest) -> dict[str, Any]:
+def _pulse(request: StaffRequest) -> dict[str, Any]:
     chosen = request.GET.get("span", "")
     name = chosen if chosen in outages.SPANS else "hours"
     span = outages.SPANS[name]
     return {
         "span": name,
-        "spans": {each: span.words.partition(",")[0] for each, span in outages.SPANS.items()},
+        "spans": {key: span.words.partition(",")[0] for key, span in outages.SPANS.items()},
         "charts": charts(outages.series(span), span),
         "outages": outages.outages(),
     }
 
 
-def _act(request: HttpRequest, row: Failure | SupportRequest) -> dict[str, forms.Form] | None:
-    """Do what was asked; return the form that couldn't be taken, as it was written, or None."""
+def _act(request: StaffRequest, row: FailureCase | SupportRequest) -> dict[str, forms.Form] | None:
+    """Do what was asked; return the form that was rejected, as it was written, or None."""
     deed = request.POST.get("deed", "")
     if deed == "note":
         return _note(request, row, NoteForm(request.POST))
@@ -139,46 +147,46 @@ def _act(request: HttpRequest, row: Failure | SupportRequest) -> dict[str, forms
         messages.error(request, "That could not be done as it was sent. Nothing was saved.")
         return None
     try:
-        deeds.move(request.user, row, **state.cleaned_data)
+        actions.move(row, by=request.actor, was=state.cleaned_data["was"], to=state.cleaned_data["to"])
         messages.success(request, "Moved.")
     except Stale:
         messages.warning(request, f"{STALE} Nothing was moved.")
     return None
 
 
-def _note(request: HttpRequest, row: Failure | SupportRequest, form: NoteForm) -> dict[str, forms.Form] | None:
+def _note(request: StaffRequest, row: FailureCase | SupportRequest, form: NoteForm) -> dict[str, forms.Form] | None:
     if not form.is_valid():
         return {"note_form": form}
     text = form.cleaned_data["note"]
     try:
-        deeds.note(request.user, row, was=form.cleaned_data["was"], text=text)
+        actions.note(row, by=request.actor, was=form.cleaned_data["was"], text=text)
     except Stale:
-        row.refresh_from_db()
+        row = _case("request" if isinstance(row, SupportRequest) else "failure", row.pk)
         messages.warning(request, f"{STALE} Your note is not saved yet: the field holds it, below the one that was.")
-        return {"note_form": NoteForm(initial={"note": f"{row.note}\n\n{text}", "was": deeds.mark(row.note)})}
+        return {"note_form": NoteForm(initial={"note": f"{row.note}\n\n{text}", "was": actions.mark(row.note)})}
     messages.success(request, "The note is kept.")
     return None
 
 
-def _answer(request: HttpRequest, row: SupportRequest, form: AnswerForm) -> dict[str, forms.Form] | None:
+def _answer(request: StaffRequest, row: SupportRequest, form: AnswerForm) -> dict[str, forms.Form] | None:
     if not form.is_valid():
         return {"answer_form": form}
-    said = form.cleaned_data
+    typed = form.cleaned_data
     try:
-        mailed = deeds.answer(request.user, row, was=said["was"], text=said["answer"], to=said["to"])
+        message = conversations.answer(row, by=request.actor, was=typed["was"], text=typed["answer"], to=typed["to"])
     except Stale:
         messages.warning(request, f"{STALE} Your answer is not sent yet: read what was said, then send it.")
-        return {"answer_form": AnswerForm(initial=said)}
-    if mailed is None:
+        return {"answer_form": AnswerForm(initial=typed)}
+    if message is None:
         messages.success(request, "Answered.")
-    elif mailed:
+    elif mailed := mail_answer(row, message):
         messages.success(request, f"Answered, and mailed to {', '.join(mailed)}.")
     else:
         messages.warning(request, "Answered. No mail went out: the member reads it on the page.")
     return None
 
 
-def _move_chosen(request: HttpRequest) -> HttpResponse:
+def _move_chosen(request: StaffRequest) -> HttpResponse:
     """Move many on, each from the state in which it was shown."""
     to = request.POST.get("to", "")
     if to not in (queues.State.SEEN, queues.State.WAITING, queues.State.SOLVED):
@@ -189,25 +197,25 @@ def _move_chosen(request: HttpRequest) -> HttpResponse:
     for text in chosen:
         what, _, rest = text.partition(":")
         key, _, was = rest.partition(":")
-        try:
-            row = MODELS[what].objects.filter(pk=uuid.UUID(key)).first()
-            if row is not None and was != to:
-                deeds.move(request.user, row, was=was, to=to)
-                moved += 1
-        except (KeyError, ValueError, Stale):
+        if what not in CASES or was == to:
             continue
-    said = messages.success if moved else messages.warning
-    said(request, f"Moved {moved} of {len(chosen)}.")
+        try:
+            actions.move(_case(what, uuid.UUID(key)), by=request.actor, was=was, to=to)
+            moved += 1
+        except (Http404, ValueError, Stale):
+            continue
+    show = messages.success if moved else messages.warning
+    show(request, f"Moved {moved} of {len(chosen)}.")
     return HttpResponseRedirect(_address(request))
 
 
-def _address(request: HttpRequest) -> str:
+def _address(request: StaffRequest) -> str:
     """The queue as it is filtered, without the page."""
     asked = {name: value for name, value in request.GET.dict().items() if name != "page" and value}
     return f"{reverse('desk:queue')}?{urlencode(asked)}"
 
 
-def _render(request: HttpRequest, template: str, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
+def _render(request: StaffRequest, template: str, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
     request.current_app = admin.site.name
     around = {**admin.site.each_context(request), "is_nav_sidebar_enabled": False}
     return render(request, template, {**around, **context}, status=status)

@@ -9,8 +9,10 @@ import pytest
 from groups.models import Failure
 from portal.models import Organization, SupportRequest
 from portal.support import conversations
-from portal.support.desk import actions as deeds
+from portal.support.mails import mail_answer
+from portal.support.queries import last_message_key
 from tests.groups.pulls import make_credential, make_group
+from tests.support.actors import acting
 
 SUPPORT = "/o/acme/support/"
 ASK = f"{SUPPORT}ask/"
@@ -42,10 +44,12 @@ def said(talk: SupportRequest) -> list[tuple[str, Any, str]]:
 
 def answer(person: Any, talk: SupportRequest, text: str, *, to: str = "solved") -> None:
     """As support does at the desk."""
-    deeds.answer(person, talk, was=deeds.last_said(talk), text=text, to=to)
+    message = conversations.answer(talk, by=acting(person), was=last_message_key(talk), text=text, to=to)
+    if message is not None:
+        mail_answer(talk, message)
 
 
 @pytest.fixture
 def talk(acme: Any, bob: Any) -> SupportRequest:
     """What bob asked."""
-    return conversations.ask(organization=acme, user=bob, kind="other", message="Why?")
+    return conversations.ask(acme, by=acting(bob), kind="other", message="Why?")

@@ -17,6 +17,7 @@ from portal.support import conversations
 from registries.foundation.actor import CONSOLE
 from tests.portal.support.talks import ASK, SUPPORT, answer, at, failure_of, said, talk
 from tests.support.activity import recorded
+from tests.support.actors import acting
 
 __all__ = ["talk"]
 
@@ -100,7 +101,7 @@ class TestReplying:
     def test_from_the_failures_page(self, browser: Any, acme: Any, bob: Any) -> None:
         failure = failure_of(acme)
         for words in ("First.", "Second."):
-            conversations.ask(organization=acme, user=bob, kind="failure", failure=failure, message=words)
+            conversations.ask(acme, by=acting(bob), kind="failure", failure=failure, message=words)
         newest = SupportRequest.objects.latest("created_at")
 
         page = browser.get(f"/o/acme/default/groups/{failure.group_name}/failures/{failure.pk}/").text
@@ -139,7 +140,7 @@ class TestSolving:
 class TestSharing:
     def test_is_changed_on_the_page(self, browser: Any, acme: Any, bob: Any) -> None:
         failure = failure_of(acme)
-        talk = conversations.ask(organization=acme, user=bob, kind="failure", failure=failure, message="Why?")
+        talk = conversations.ask(acme, by=acting(bob), kind="failure", failure=failure, message="Why?")
 
         assert "Share all of the failure" in browser.get(at(talk)).text
         assert "Stop sharing" in browser.post(f"{at(talk)}share/", follow=True).text
@@ -147,6 +148,7 @@ class TestSharing:
         assert "Share all of the failure" in browser.post(f"{at(talk)}stop-sharing/", follow=True).text
         assert not SupportRequest.objects.get().shares
         assert [row[1:3] for row in recorded()] == [
+            ("support.asked", "the failure of app"),
             ("support.shared", "the failure of app"),
             ("support.unshared", "the failure of app"),
         ]
@@ -156,7 +158,7 @@ class TestSharing:
         browser.post(f"{at(talk)}share/")
         browser.post(f"{at(talk)}stop-sharing/")
         assert not SupportRequest.objects.get().shares
-        assert not Activity.objects.exists()
+        assert [row[1] for row in recorded()] == ["support.asked"]
 
 
 class TestUnread:
@@ -213,7 +215,7 @@ def test_what_somebody_wrote_outlives_them(browser: Any, alice: Any, as_user: An
 
 def test_a_long_list_has_pages(browser: Any, acme: Any, bob: Any) -> None:
     for number in range(21):
-        conversations.ask(organization=acme, user=bob, kind="other", message=f"Question {number}.")
+        conversations.ask(acme, by=acting(bob), kind="other", message=f"Question {number}.")
     assert "Question 20." in browser.get(SUPPORT).text
     assert "Question 0." not in browser.get(SUPPORT).text
     assert "Question 0." in browser.get(f"{SUPPORT}?page=2").text
@@ -229,7 +231,7 @@ def test_it_costs_the_same_with_more_messages(browser: Any, talk: SupportRequest
     cost()
     few = cost()
     for number in range(5):
-        conversations.reply(talk, user=bob, text=f"Number {number}.")
+        conversations.reply(talk, by=acting(bob), text=f"Number {number}.")
         answer(sam, talk, f"Answer {number}.")
     browser.get(at(talk))
     assert cost() == few

@@ -41,7 +41,7 @@ def test_a_second_click_asks_nothing_more(browser: Any, settings: Any, acme: Any
 
 
 def test_a_flood_of_questions_ends(browser: Any, acme: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(conversations, "MAX_ASKED_A_DAY", 2)
+    monkeypatch.setattr(conversations, "MAX_QUESTIONS_A_DAY", 2)
     answers = [browser.post(ASK, {"message": f"Question {number}?"}) for number in range(3)]
 
     assert [each.status_code for each in answers] == [302, 302, 422]

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from groups.models import Failure
-from portal.models import SupportRequest
+from portal.models import FailureCase, SupportRequest
 from portal.support import conversations
 from tests.groups.pulls import make_group
+from tests.support.actors import acting
 
 HOST = "registry.acme-secret.example"
 
@@ -52,16 +53,22 @@ def fail(project: Any, name: str, **values: Any) -> Failure:
     )
 
 
+def case_of(failure: Failure) -> tuple[str, str]:
+    """Support's state and note of a failure; new and no note as long as support hasn't touched it."""
+    case = FailureCase.objects.filter(failure=failure).first() or FailureCase(failure=failure)
+    return case.state, case.note
+
+
 @pytest.fixture
 def cases(acme: Any, project: Any, bob: Any) -> Cases:
     def ask(name: str, shares: bool) -> SupportRequest:
         return conversations.ask(
-            organization=acme, user=bob, kind="failure", failure=fail(project, name), message="Why?", shares=shares
+            acme, by=acting(bob), kind="failure", failure=fail(project, name), message="Why?", shares=shares
         )
 
     return Cases(
         silent=fail(project, "silent-app"),
         shared=ask("shared-app", True),
         kept=ask("kept-app", False),
-        other=conversations.ask(organization=acme, user=bob, kind="other", message="Where is the switch?"),
+        other=conversations.ask(acme, by=acting(bob), kind="other", message="Where is the switch?"),
     )

@@ -1,0 +1,29 @@
+"""Which members read a conversation, and which of them have an answer that they haven't opened."""
+
+from __future__ import annotations
+
+from django.db.models import QuerySet
+
+from portal.models import SupportReader, SupportRequest, User
+
+
+def add_reader(request: SupportRequest, person_id: int | None) -> None:
+    """Let this person hear of answers from now on."""
+    if person_id is not None:
+        SupportReader.objects.get_or_create(request=request, person_id=person_id)
+
+
+def mark_unread(request: SupportRequest) -> None:
+    """Note for all of its readers that there is an answer."""
+    SupportReader.objects.filter(request=request).update(unread=True)
+
+
+def mark_read(request: SupportRequest, person: User) -> None:
+    """Note that this person has opened the conversation."""
+    SupportReader.objects.filter(request=request, person=person, unread=True).update(unread=False)
+
+
+def unread(organization_id: int, person: User) -> QuerySet[SupportRequest]:
+    """Conversations of the organization with an answer that this person hasn't opened."""
+    rows = SupportReader.objects.filter(person=person, unread=True, request__organization=organization_id)
+    return SupportRequest.objects.filter(pk__in=rows.values("request"))

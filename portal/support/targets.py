@@ -1,0 +1,36 @@
+"""What the actions of support are recorded about: a failure or a conversation."""
+
+from __future__ import annotations
+
+from groups.models import Failure
+from portal.models import SupportRequest
+from registries.foundation.activity import Target
+
+
+def failure_target(failure: Failure) -> Target:
+    """A failure, as the activity of its organization names it."""
+    return Target("failure", failure.pk, f"the failure of {failure.group_name}")
+
+
+def conversation_target(request: SupportRequest) -> Target:
+    """A conversation, as the activity of its organization names it: after what the member asked about."""
+    if request.failure is not None:
+        return Target("conversation", request.pk, f"the failure of {request.failure.group_name}")
+    return Target("conversation", request.pk, request.registry or "something")
+
+
+def answered_target(request: SupportRequest) -> Target:
+    """A conversation, as the activity names it where support answers: the group, or the kind of question."""
+    about = request.failure.group_name if request.failure is not None else request.get_kind_display().lower()
+    return Target("conversation", request.pk, about)
+
+
+def nameless_target(subject: Failure | SupportRequest) -> Target:
+    """A failure or conversation without any name that support may not see, for the portal's own activity."""
+    kind = "failure" if isinstance(subject, Failure) else "conversation"
+    return Target(kind, subject.pk, nameless(subject))
+
+
+def nameless(subject: Failure | SupportRequest) -> str:
+    """`Failure 1f3a9c0b`."""
+    return f"{subject._meta.verbose_name} {str(subject.pk)[:8]}".capitalize()
