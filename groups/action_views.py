@@ -34,7 +34,6 @@ from registries.providers import PROVIDERS
 from registries.providers.recognise import recognise
 
 STALE = "Somebody else was first: the group has changed meanwhile. This is how it stands now."
-MAX_LOOKS = 20
 _ABOUT_CREDENTIALS = {failure.code for failure in ABOUT_CREDENTIALS}
 
 
@@ -124,7 +123,6 @@ def _act(request: Any, name: str, action: Any, verb: str) -> HttpResponse:
 
 def _failure(request: Any, group: ContainerGroup, row: Failure, form: RetryForm, typed: CredentialForm) -> HttpResponse:
     provider = PROVIDERS.get(row.provider)
-    requests = list(row.support_requests.prefetch_related("messages__author").order_by("-created_at"))
     context = {
         "group": group,
         "failure": row,
@@ -133,9 +131,6 @@ def _failure(request: Any, group: ContainerGroup, row: Failure, form: RetryForm,
         "form": form,
         "typed_form": typed,
         "can_retry": group.status == ContainerGroup.Status.FAILED,
-        "requests": requests,
-        "shared": any(each.shares for each in requests),
-        "looks": row.looks.select_related("person")[:MAX_LOOKS],
     }
     return render(request, "groups/failure.html", context, status=heard(form))
 
