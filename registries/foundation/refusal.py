@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Concatenate, ParamSpec, TypeAlias
+from typing import Concatenate, ParamSpec, TypeAlias, TypeVar
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 
 P = ParamSpec("P")
-View: TypeAlias = Callable[Concatenate[HttpRequest, P], HttpResponse]
+R = TypeVar("R", bound=HttpRequest)
+View: TypeAlias = Callable[Concatenate[R, P], HttpResponse]
 
 
 class Refusal(Exception):
@@ -47,13 +48,13 @@ class Refusal(Exception):
             self.status = status
 
 
-def shows_refusal(otherwise: View[P]) -> Callable[[View[P]], View[P]]:
+def shows_refusal(otherwise: View[R, P]) -> Callable[[View[R, P]], View[R, P]]:
     """Decorate a view that acts: a Refusal becomes a message on the page that `otherwise` leads to. `otherwise` takes
     what the view takes."""
 
-    def decorate(view: View[P]) -> View[P]:
+    def decorate(view: View[R, P]) -> View[R, P]:
         @wraps(view)
-        def shown(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        def shown(request: R, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
             try:
                 return view(request, *args, **kwargs)
             except Refusal as refusal:

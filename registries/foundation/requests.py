@@ -19,9 +19,11 @@ class Project(Protocol):
 
 
 class Projects(Protocol):
-    """The projects of an organization."""
+    """The organization's projects."""
 
     def first(self) -> Project | None: ...
+
+    def filter(self, **fields: str) -> Projects: ...
 
 
 class Organization(Protocol):
@@ -48,8 +50,18 @@ class Role(Protocol):
 class Access(Protocol):
     """The person's role and the ids of the address, known before any row of them is read."""
 
-    organization_id: int
-    project_id: int | None
+    @property
+    def organization_id(self) -> int: ...
+
+    @property
+    def project_id(self) -> int | None: ...
+
+
+class ProjectAccess(Access, Protocol):
+    """Access below a project, whose id is known then."""
+
+    @property
+    def project_id(self) -> int: ...
 
 
 class Member(Protocol):
@@ -75,3 +87,18 @@ class MemberRequest(ActorRequest):
     role: Role
     access: Access
     htmx: HtmxDetails
+
+
+class ProjectRequest(MemberRequest):
+    """A request of a member below `/o/<organization>/<project>/`."""
+
+    access: ProjectAccess
+
+
+class ApiRequest(ActorRequest):
+    """A request of an API key below `/api/…/organizations/<organization>/`. `project` is that of the address, where
+    it names one."""
+
+    organization: Organization
+    project: Project
+    may_write: bool
