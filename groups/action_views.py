@@ -7,12 +7,10 @@ something stand in `groups.views`.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Protocol
 
 from django.contrib import messages
-from django.db import transaction
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
@@ -22,13 +20,15 @@ from django.views.decorators.http import require_GET, require_http_methods
 from groups import actions
 from groups.forms import DeleteForm, RetryForm
 from groups.models import ContainerGroup, Failure
-from groups.quotas import Refused
 from groups.states import MoveForbidden, Stale
 from groups.trail import trace_lines
-from groups.views import address_of, group_of, heard, show, to_group
-from registries.credential_rows import store_credential
+from groups.views import group_of, heard, show, to_group
+from registries.credential_rows import NewCredential
 from registries.failures import ABOUT_CREDENTIALS
 from registries.forms import CredentialForm
+from registries.foundation.actor import Actor
+from registries.foundation.refusal import shows_refusal
+from registries.foundation.requests import ProjectRequest
 from registries.models import MAX_NAME_LENGTH, Credential
 from registries.providers import PROVIDERS
 from registries.providers.recognise import recognise
@@ -37,47 +37,57 @@ STALE = "Somebody else was first: the group has changed meanwhile. This is how i
 _ABOUT_CREDENTIALS = {failure.code for failure in ABOUT_CREDENTIALS}
 
 
-def _led_back(act: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    """Only a POST acts; whoever opens an action's address, as after signing in again, is led to the group."""
+class _View(Protocol):
+    def __call__(self, request: ProjectRequest, /, org: str, project: str, name: str) -> HttpResponse: ...
+
+
+class _Action(Protocol):
+    def __call__(self, group: ContainerGroup, *, by: Actor) -> ContainerGroup: ...
+
+
+def _back(request: ProjectRequest, /, org: str, project: str, name: str) -> HttpResponse:
+    return to_group(request, group_of(request, name))
+
+
+def _led_back(act: _View) -> _View:
+    """Only a POST acts; whoever opens an action's address, as after signing in again, is led to the group, and so is
+    whoever is refused, with a message."""
+    acting = shows_refusal(_back)(act)
 
     @wraps(act)
-    def view(request: Any, org: str, project: str, name: str) -> HttpResponse:
-        return (
-            act(request, org, project, name) if request.method == "POST" else to_group(request, group_of(request, name))
-        )
+    def view(request: ProjectRequest, /, org: str, project: str, name: str) -> HttpResponse:
+        return (acting if request.method == "POST" else _back)(request, org, project, name)
 
     return require_http_methods(["GET", "HEAD", "POST"])(view)
 
 
 @_led_back
-def start(request: Any, org: str, project: str, name: str) -> HttpResponse:
+def start(request: ProjectRequest, /, org: str, project: str, name: str) -> HttpResponse:
     """Have the group's replicas run."""
-    return _act(request, name, actions.start, "group.started")
+    return _act(request, name, actions.start)
 
 
 @_led_back
-def stop(request: Any, org: str, project: str, name: str) -> HttpResponse:
+def stop(request: ProjectRequest, /, org: str, project: str, name: str) -> HttpResponse:
     """Stop the group."""
-    return _act(request, name, actions.stop, "group.stopped")
+    return _act(request, name, actions.stop)
 
 
 @_led_back
-def delete(request: Any, org: str, project: str, name: str) -> HttpResponse:
+def delete(request: ProjectRequest, /, org: str, project: str, name: str) -> HttpResponse:
     """Delete the group, once its name was typed."""
     group = group_of(request, name)
     form = DeleteForm(request.POST, expected=name)
     if not form.is_valid():
         return show(request, group, form)
-    with transaction.atomic():
-        actions.delete(group)
-        request.record("group.deleted", name)
+    actions.delete(group, by=request.actor)
     messages.success(request, f"{name} is deleted, with its image.")
     return redirect("groups:list", org, project)
 
 
 @require_GET
 @never_cache
-def failure(request: Any, org: str, project: str, name: str, failure: uuid.UUID) -> HttpResponse:
+def failure(request: ProjectRequest, org: str, project: str, name: str, failure: uuid.UUID) -> HttpResponse:
     """Why a pull failed, and the ways out."""
     group = group_of(request, name)
     row = get_object_or_404(Failure, group=group, pk=failure)
@@ -87,7 +97,7 @@ def failure(request: Any, org: str, project: str, name: str, failure: uuid.UUID)
 @sensitive_post_parameters()
 @_led_back
 @never_cache
-def retry(request: Any, org: str, project: str, name: str) -> HttpResponse:
+def retry(request: ProjectRequest, /, org: str, project: str, name: str) -> HttpResponse:
     """Pull again for a failed group, with the secret typed anew, a kept credential, or none."""
     group = group_of(request, name)
     form, typed = _retry_forms(request, group, request.POST)
@@ -98,30 +108,24 @@ def retry(request: Any, org: str, project: str, name: str) -> HttpResponse:
     if not form.is_valid() or (form.types_credential and not typed.is_valid()):
         return _failure(request, group, last, form, typed)
     try:
-        with transaction.atomic():
-            actions.retry(group, credential=_credential_for(request, form, typed))
-            request.record("group.retried", name, address=address_of(request, group))
+        actions.retry(group, credential=_credential_for(form, typed), by=request.actor)
     except (Stale, MoveForbidden):
         messages.info(request, STALE)
-    except Refused as refused:
-        messages.error(request, refused.said)
     return to_group(request, group)
 
 
-def _act(request: Any, name: str, action: Any, verb: str) -> HttpResponse:
+def _act(request: ProjectRequest, name: str, action: _Action) -> HttpResponse:
     group = group_of(request, name)
     try:
-        with transaction.atomic():
-            action(group)
-            request.record(verb, name, address=address_of(request, group))
+        action(group, by=request.actor)
     except (Stale, MoveForbidden):
         messages.info(request, STALE)
-    except Refused as refused:
-        messages.error(request, refused.said)
     return to_group(request, group)
 
 
-def _failure(request: Any, group: ContainerGroup, row: Failure, form: RetryForm, typed: CredentialForm) -> HttpResponse:
+def _failure(
+    request: ProjectRequest, group: ContainerGroup, row: Failure, form: RetryForm, typed: CredentialForm
+) -> HttpResponse:
     provider = PROVIDERS.get(row.provider)
     context = {
         "group": group,
@@ -136,7 +140,7 @@ def _failure(request: Any, group: ContainerGroup, row: Failure, form: RetryForm,
 
 
 def _retry_forms(
-    request: Any, group: ContainerGroup, data: QueryDict | None = None
+    request: ProjectRequest, group: ContainerGroup, data: QueryDict | None = None
 ) -> tuple[RetryForm, CredentialForm]:
     """What the pull is tried again with, and the fields of the credential that may be typed for it."""
     old = group.image.credential
@@ -176,9 +180,5 @@ def _first_choice(group: ContainerGroup) -> str:
     return RetryForm.NEW if refused or image.provider else RetryForm.NONE
 
 
-def _credential_for(request: Any, form: RetryForm, typed: CredentialForm) -> Credential | None:
-    if not form.types_credential:
-        return form.kept
-    return store_credential(
-        typed.new_credential(), organization_id=request.organization.pk, created_by_id=request.user.pk
-    )
+def _credential_for(form: RetryForm, typed: CredentialForm) -> Credential | NewCredential | None:
+    return typed.new_credential() if form.types_credential else form.kept

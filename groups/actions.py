@@ -1,29 +1,32 @@
 """What can be done to a container group: create, start, stop, scale, retry, delete. One mutation per function.
 
-Views, API and commands come here; who may is the portal's, what is valid input the forms'. Each raises
-`groups.states.Stale` when the group is no longer in a state that allows it, and those that add something raise
-`groups.quotas.Refused` where the organization is at a limit or suspended.
+Views, API and commands come here; who may is the portal's, what is valid input the forms'. Each checks, changes and
+records in one transaction. Each raises `groups.states.Stale` when the group is no longer in a state that allows it, and
+those that add something raise `groups.quotas.QuotaRefusal` where the organization is at a limit or suspended.
 """
 
 from __future__ import annotations
 
 import uuid
-from contextlib import suppress
-from typing import Any
+from collections.abc import Mapping
 
 from django.db import transaction
 
 from groups import quotas
 from groups.environment import seal_environment
+from groups.holds import lock_credentials, record_settled, stored_credential
 from groups.images import delete_locked, drop, lock_images, queue_image
 from groups.ingest import settle
 from groups.ingest.claim import seize
-from groups.instances import add_instances, end_instances, end_surplus, follow
+from groups.instances import add_instances, match_replicas, stop_group
 from groups.models import ContainerGroup, Image
 from groups.options import seal_options
 from groups.rules.group_settings import MAX_REPLICAS
 from groups.states import Stale, move
 from groups.wakeups import wake_pull
+from registries.credential_rows import NewCredential, record_added
+from registries.foundation.activity import Target, Value, record
+from registries.foundation.actor import Actor
 from registries.models import Credential
 from registries.oci.reference import Reference, parse
 
@@ -32,11 +35,11 @@ Status = ContainerGroup.Status
 
 def create(
     *,
-    organization_id: Any,
-    project_id: Any,
+    organization_id: int,
+    project_id: int,
     name: str,
     reference: Reference,
-    credential: Credential | None,
+    credential: Credential | NewCredential | None,
     replicas: int = 1,
     cpu: int = 1,
     memory_mb: int = 1024,
@@ -45,17 +48,18 @@ def create(
     environment: dict[str, str] | None = None,
     restart_policy: str = ContainerGroup.RestartPolicy.ALWAYS,
     autostart: bool = False,
-    created_by_id: Any = None,
-    options: dict[str, Any] | None = None,
+    options: Mapping[str, object] | None = None,
+    by: Actor,
 ) -> ContainerGroup:
-    """Write the group as `pending` with its image `queued`, and wake a worker. `options` are settings beyond columns
-    (`groups.options`). Raises IntegrityError when the project has a group of this name, `quotas.Refused` where the
-    organization may not have it."""
+    """Write the group as `pending` with its image `queued`, and wake a worker. A typed credential is stored with it.
+    `options` are settings beyond columns (`groups.options`). Raises IntegrityError when the project has a group of this
+    name, `quotas.QuotaRefusal` where the organization may not have it."""
     group_id = uuid.uuid4()
     with transaction.atomic():
         quotas.allow_group(quotas.hold(organization_id), replicas=replicas)
-        image = queue_image(organization_id, reference, credential)
-        return ContainerGroup.objects.create(
+        stored = stored_credential(credential, organization_id=organization_id, created_by_id=by.person_id)
+        image = queue_image(organization_id, reference, stored)
+        group = ContainerGroup.objects.create(
             id=group_id,
             organization_id=organization_id,
             project_id=project_id,
@@ -69,44 +73,50 @@ def create(
             command=command or [],
             environment=seal_environment(group_id, environment or {}),
             restart_policy=restart_policy,
-            created_by_id=created_by_id,
-            options=seal_options(group_id, options or {}),
+            created_by_id=by.person_id,
+            options=seal_options(group_id, dict(options or {})),
         )
-
-
-def retry(group: ContainerGroup, *, credential: Credential | None) -> ContainerGroup:
-    """Pull the same reference again for a failed group, with a new credential or none. The failed image's row goes;
-    its record, the Failure, stays."""
-    _only_from(group, Status.FAILED)
-    with transaction.atomic():
-        quotas.hold(group.organization_id)
-        failed, _ = lock_images(group)
-        image = queue_image(group.organization_id, parse(failed.reference), credential)
-        move(group, to=Status.PENDING, image=image)
-        drop(failed)
+        if stored is not None and stored is not credential:
+            record_added(stored, by=by)
+        _record(by, "group.created", group, detail=image.reference, after={"replicas": replicas})
     return group
 
 
-def start(group: ContainerGroup) -> ContainerGroup:
+def retry(group: ContainerGroup, *, credential: Credential | NewCredential | None, by: Actor) -> ContainerGroup:
+    """Pull the same reference again for a failed group, with a credential of the organization, a new one or none. The
+    failed image's row goes; its record, the Failure, stays."""
+    _only_from(group, Status.FAILED)
+    with transaction.atomic():
+        quotas.hold(group.organization_id)
+        stored = stored_credential(credential, organization_id=group.organization_id, created_by_id=by.person_id)
+        _pull_again(group, stored)
+        if stored is not None and stored is not credential:
+            record_added(stored, by=by)
+        _record(by, "group.retried", group)
+    return group
+
+
+def start(group: ContainerGroup, *, by: Actor) -> ContainerGroup:
     """Have the group's replicas run: instances are written as `allocating`, and nodes that poll take them."""
     _only_from(group, Status.STOPPED, Status.SUCCEEDED)
     with transaction.atomic():
         quotas.hold(group.organization_id)
         move(group, to=Status.DEPLOYING, ended_well=0, ended_badly=0, last_exit_code=None)
         add_instances(group)
+        _record(by, "group.started", group)
     return group
 
 
-def stop(group: ContainerGroup) -> ContainerGroup:
+def stop(group: ContainerGroup, *, by: Actor) -> ContainerGroup:
     """Stop the group: instances without a node go at once, the others when their node hears of it."""
     _only_from(group, *ContainerGroup.ACTIVE)
     with transaction.atomic():
-        move(group, to=Status.STOPPED)
-        end_instances(group)
+        stop_group(group)
+        _record(by, "group.stopped", group)
     return group
 
 
-def scale(group: ContainerGroup, replicas: int) -> ContainerGroup:
+def scale(group: ContainerGroup, replicas: int, *, by: Actor) -> ContainerGroup:
     """Have the group run as so many replicas, from 0 to 500: at once where it runs, else when it is started. Raises
     ValueError for other numbers."""
     if not 0 <= replicas <= MAX_REPLICAS:
@@ -116,59 +126,102 @@ def scale(group: ContainerGroup, replicas: int) -> ContainerGroup:
         current = ContainerGroup.objects.select_for_update(no_key=True).filter(pk=group.pk).first()
         if current is None:
             raise Stale(f"ContainerGroup {group.pk} is gone")
-        quotas.allow_replicas(organization, more=replicas - current.replicas)
+        before = current.replicas
+        quotas.allow_replicas(organization, more=replicas - before)
         current.replicas = replicas
         current.save(update_fields=["replicas", "changed_at"])
-        if current.status in ContainerGroup.ACTIVE:
-            add_instances(current)
-            end_surplus(current)
-            follow(current.pk)
+        match_replicas(current)
+        if replicas != before:
+            _record(
+                by,
+                "group.changed",
+                current,
+                detail=f"{before} → {replicas} replicas",
+                before={"replicas": before},
+                after={"replicas": replicas},
+            )
     group.refresh_from_db()
     return group
 
 
-def requeue(image: Image) -> bool:
+def requeue(image: Image, *, by: Actor) -> bool:
     """Have a pull begin again at once, for an operator: one that waits for its next attempt, one whose worker is
     stuck (which loses its claim and writes nothing more), or one that failed and needs no new secret. Returns whether
     there was anything to do."""
-    if image.status == Image.Status.FAILED:
-        return _pull_anew(image)
-    if image.status == Image.Status.QUEUED:
-        with transaction.atomic():
+    target = Target("image", image.pk, image.reference)
+    with transaction.atomic():
+        if image.status == Image.Status.FAILED:
+            done = _retry_failed(image)
+        elif image.status == Image.Status.QUEUED:
             waits = Image.objects.filter(pk=image.pk, status=Image.Status.QUEUED)
+            done = bool(waits.update(not_before=None))
             wake_pull(image.pk)
-            return bool(waits.update(not_before=None))
-    claimed = seize(image.pk)
-    if claimed is None:
-        return False
+        else:
+            done = _release(image)
+        if done:
+            record(by, "group.requeued", target, organization_id=image.organization_id)
+    return done
+
+
+def delete(group: ContainerGroup, *, by: Actor) -> None:
+    """Delete the group with its image; nothing happens where it is gone. A pull in progress loses its row and stops;
+    blobs are collected by `sweep`. Failure records and the delivery ledger stay."""
+    target = Target("group", group.pk, group.name)
+    organization_id = group.organization_id
+    with transaction.atomic():
+        try:
+            images = [image for image in lock_images(group) if image is not None]
+        except Stale:
+            return
+        lock_credentials([image.credential_id for image in images])
+        group.delete()
+        for destroyed in [delete_locked(image) for image in images]:
+            record_settled(destroyed)
+        record(by, "group.deleted", target, organization_id=organization_id)
+
+
+def _retry_failed(image: Image) -> bool:
+    """Pull the failed image again for its group, where that needs no new secret."""
+    credential = image.credential if image.credential is not None and image.credential.is_live else None
+    group = image.groups.filter(status=Status.FAILED).first()
+    if group is None or (image.provider and credential is None):
+        return False  # only a member has another secret
+    quotas.hold(image.organization_id)
     try:
-        settle.release(claimed)
+        with transaction.atomic():
+            _pull_again(group, credential)
     except Stale:
         return False
     return True
 
 
-def _pull_anew(image: Image) -> bool:
-    credential = image.credential if image.credential is not None and image.credential.is_live else None
-    if image.provider and credential is None:
-        return False  # what it was pulled with is destroyed, and only a member has another
-    done = False
-    for group in image.groups.filter(status=Status.FAILED):
-        with suppress(Stale):
-            retry(group, credential=credential)
-            done = True
-    return done
+def _pull_again(group: ContainerGroup, credential: Credential | None) -> None:
+    """The organization's row is held. Raises Stale where the group hasn't failed any more."""
+    failed, _ = lock_images(group)
+    image = queue_image(group.organization_id, parse(failed.reference), credential)
+    move(group, to=Status.PENDING, image=image)
+    drop(failed)
 
 
-def delete(group: ContainerGroup) -> None:
-    """Delete the group with its image. A pull in progress loses its row and stops; blobs are collected by `sweep`.
-    Failure records and the delivery ledger stay."""
-    with suppress(Stale), transaction.atomic():
-        images = lock_images(group)
-        group.delete()
-        for image in images:
-            if image is not None:
-                delete_locked(image)
+def _release(image: Image) -> bool:
+    claimed = seize(image.pk)
+    if claimed is None:
+        return False
+    settle.release(claimed)
+    return True
+
+
+def _record(
+    by: Actor,
+    action: str,
+    group: ContainerGroup,
+    *,
+    detail: str = "",
+    before: Mapping[str, Value] | None = None,
+    after: Mapping[str, Value] | None = None,
+) -> None:
+    target = Target("group", group.pk, group.name)
+    record(by, action, target, organization_id=group.organization_id, detail=detail, before=before, after=after)
 
 
 def _only_from(group: ContainerGroup, *statuses: str) -> None:

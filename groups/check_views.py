@@ -10,9 +10,8 @@ import uuid
 from typing import Any
 
 from django.core.exceptions import NON_FIELD_ERRORS
-from django.db import transaction
 from django.forms import Form
-from django.http import HttpResponse
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
@@ -20,19 +19,20 @@ from django.views.decorators.http import require_GET, require_POST
 from django_htmx.http import HttpResponseStopPolling
 
 from groups import verdict
-from groups.checks import TooManyChecks, start_check
+from groups.checks import start_check
 from groups.forms import ImageForm
 from groups.models import ContainerGroup, ImageCheck
-from groups.quotas import Refused
 from groups.rules.group_settings import MAX_GROUP_NAME_LENGTH
-from groups.views import add_typed, reading, typed_credential
+from groups.views import reading, typed_credential
+from registries.foundation.refusal import Refusal
+from registries.foundation.requests import ProjectRequest
 from registries.oci.reference import names_host
 
 
 @sensitive_post_parameters()
 @require_POST
 @never_cache
-def check(request: Any, org: str, project: str) -> HttpResponse:
+def check(request: ProjectRequest, org: str, project: str) -> HttpResponse:
     """Check the form's image with its credential. A `repository` is completed by the credential's `host`. One that is
     typed with the image is sealed first; the form then has it chosen, and nobody types it again."""
     form = ImageForm(_asked(request.POST), organization_id=request.organization.pk)
@@ -42,34 +42,30 @@ def check(request: Any, org: str, project: str) -> HttpResponse:
         return _refused(request, " ".join([*_texts(form), *(_texts(typed) if typed else [])]))
     against = _against(request)
     try:
-        with transaction.atomic():
-            credential = add_typed(request, typed.new_credential()) if typed else form.cleaned_data["credential"]
-            row = start_check(
-                organization_id=request.organization.pk,
-                reference=form.cleaned_data["image"],
-                credential=credential,
-                against=against,
-                created_by_id=request.user.pk,
-            )
-    except TooManyChecks as refused:
-        return _refused(request, refused.text)
-    except Refused as refused:
-        return _refused(request, refused.said)
+        row = start_check(
+            organization_id=request.organization.pk,
+            reference=form.cleaned_data["image"],
+            credential=typed.new_credential() if typed else form.cleaned_data["credential"],
+            against=against,
+            by=request.actor,
+        )
+    except Refusal as refusal:
+        return _refused(request, refusal.message)
     if not request.htmx:
         return redirect("groups:checked", org, project, row.pk)
     context: dict[str, Any] = {"verdict": verdict.tell(row)}
     if typed:
         image = str(form.cleaned_data["image"])
-        context |= {"sealed": True, "against": against, **reading(request, image, str(credential.pk))}
+        context |= {"sealed": True, "against": against, **reading(request, image, str(row.credential_id))}
     return render(request, "groups/check.html", context)
 
 
 @require_GET
 @never_cache
-def checked(request: Any, org: str, project: str, check: uuid.UUID) -> HttpResponse:
+def checked(request: ProjectRequest, org: str, project: str, check: uuid.UUID) -> HttpResponse:
     """How a check stands. The fragment ends the polling (286) once it is over."""
     rows = ImageCheck.objects.select_related("against__image").defer("against__environment", "against__image__config")
-    row = get_object_or_404(rows, organization=request.organization, pk=check)
+    row = get_object_or_404(rows, organization=request.organization.pk, pk=check)
     if not request.htmx:
         return render(request, "groups/check_page.html", {"verdict": verdict.tell(row)})
     response = render(request, "groups/check.html", {"verdict": verdict.tell(row)})
@@ -88,23 +84,23 @@ def _texts(form: Form) -> list[str]:
     ]
 
 
-def _against(request: Any) -> ContainerGroup | None:
+def _against(request: ProjectRequest) -> ContainerGroup | None:
     """The group from whose page it was asked whether its tag has moved, if it was."""
     name = request.POST.get("against", "")[:MAX_GROUP_NAME_LENGTH].replace("\0", "")
-    return ContainerGroup.objects.filter(project=request.project, name=name).first() if name else None
+    return ContainerGroup.objects.filter(project=request.project.pk, name=name).first() if name else None
 
 
-def _asked(data: Any) -> dict[str, str]:
+def _asked(data: QueryDict) -> dict[str, str]:
     """The image and the credential that a form names, whichever form it is."""
     image = data.get("image", "")
     if "repository" in data:
-        image = data["repository"].strip()
+        image = data.get("repository", "").strip()
         if image and not names_host(image):
             image = f"{data.get('host', '')}/{image}"
     return {"image": image, "credential": data.get("credential", "")}
 
 
-def _refused(request: Any, text: str) -> HttpResponse:
+def _refused(request: ProjectRequest, text: str) -> HttpResponse:
     if request.htmx:
         return render(request, "groups/check.html", {"refused": text})
     return render(request, "groups/check_page.html", {"refused": text}, status=422)

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -12,9 +11,14 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from groups import quotas
+from groups.holds import stored_credential
 from groups.models import ContainerGroup, ImageCheck
 from groups.states import Stale, move
 from groups.wakeups import OVERLOOKED, wake_again, wake_check
+from registries.credential_rows import NewCredential, record_added, target_of
+from registries.foundation.activity import record
+from registries.foundation.actor import Actor
+from registries.foundation.refusal import Refusal
 from registries.models import Credential
 from registries.oci.reference import Reference
 
@@ -23,29 +27,37 @@ QUEUED_SECONDS = 300
 KEPT_SECONDS = 3600
 MAX_AT_ONCE = 5
 MAX_AN_HOUR = 60
+AGAIN_SECONDS = 60
 
 _GOING_ON = (ImageCheck.Status.QUEUED, ImageCheck.Status.RUNNING)
 
 
-class TooManyChecks(Exception):
-    """The organization has to wait; `text` says for what."""
+class TooManyChecks(Refusal):
+    """The organization has to wait; the message says for what."""
 
-    def __init__(self, text: str) -> None:
-        super().__init__(text)
-        self.text = text
+    code = "too_many_checks"
+    title = "Too many checks"
+    status = 429
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, retry_after=AGAIN_SECONDS)
 
 
 def start_check(
     *,
-    organization_id: Any,
+    organization_id: int,
     reference: Reference,
-    credential: Credential | None,
+    credential: Credential | NewCredential | None,
     against: ContainerGroup | None = None,
-    created_by_id: Any = None,
+    by: Actor,
 ) -> ImageCheck:
-    """Write the check as `queued` and wake a worker on commit, `against` a group that has pulled this image once.
-    Raises TooManyChecks, and `quotas.Refused` while the organization is suspended. The credential's life stays as it
-    is."""
+    """Write the check as `queued` and wake a worker on commit, `against` a group that has pulled this image once. A
+    typed credential is stored with it; how long one is kept stays as it is. Raises TooManyChecks, and
+    `quotas.RefusedWhileSuspended`.
+
+    A check is recorded where a credential is opened for it, with that. One of a public image changes nothing that
+    anybody could want to trace.
+    """
     rows = ImageCheck.objects.filter(organization_id=organization_id)
     now = timezone.now()
     with transaction.atomic():
@@ -57,20 +69,25 @@ def start_check(
                 f"{MAX_AN_HOUR} images were checked here within an hour, and more can't be. Pulling still works; "
                 "check again later."
             )
+        stored = stored_credential(credential, organization_id=organization_id, created_by_id=by.person_id)
         row = ImageCheck.objects.create(
             organization_id=organization_id,
-            credential=credential,
+            credential=stored,
             reference=str(reference),
             registry=reference.registry,
             repository=reference.repository,
             version=reference.version,
-            provider=credential.provider if credential else "",
+            provider=stored.provider if stored else "",
             platform=settings.PORTAL_PLATFORM,
             against=against,
-            created_by_id=created_by_id,
+            created_by_id=by.person_id,
             expires_at=now + timedelta(seconds=QUEUED_SECONDS),
         )
         wake_check(row.pk)
+        if stored is not None:
+            if stored is not credential:
+                record_added(stored, by=by)
+            record(by, "credential.checked", target_of(stored), organization_id=organization_id, detail=row.reference)
     return row
 
 

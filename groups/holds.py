@@ -1,29 +1,78 @@
-"""How long a pull holds its credential: until it settles, whichever way."""
+"""How long a pull holds its credential: until it settles, whichever way.
+
+Credentials are locked after images and groups, several of them in the order of their keys.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Collection
+from uuid import UUID
 
+from django.db import transaction
 from django.db.models import Exists, OuterRef
 
 from groups.models import Image
-from registries.credential_rows import empty_credential
+from registries.credential_rows import NewCredential, empty_credential, record_destroyed, store_credential
+from registries.foundation.actor import PORTAL
 from registries.models import Credential
 
 
-def settle_credential(credential_id: Any) -> bool:
-    """Destroy a credential that was held for its pull, unless another pull that uses it is still going on.
-    Called in the transaction that settles a pull. Returns whether it was destroyed."""
+def stored_credential(
+    credential: Credential | NewCredential | None, *, organization_id: int, created_by_id: int | None
+) -> Credential | None:
+    """The row of a credential that was chosen or typed: one that was typed is sealed and stored. Called in the
+    transaction of an action, which records it. Raises `CredentialMalformed`."""
+    if isinstance(credential, NewCredential):
+        return store_credential(credential, organization_id=organization_id, created_by_id=created_by_id)
+    return credential
+
+
+def lock_credentials(credential_ids: Collection[UUID | None]) -> None:
+    """Lock these credentials in one order, so that two transactions that need the same ones can't wait for each
+    other."""
+    keys = [key for key in credential_ids if key is not None]
+    if len(keys) > 1:
+        list(Credential.objects.select_for_update().filter(pk__in=keys).order_by("pk").values_list("pk"))
+
+
+def settle_credential(credential_id: UUID) -> Credential | None:
+    """Destroy a credential that was held for its pull, unless another pull that uses it is still going on. Called in
+    the transaction that settles a pull, which ends with `record_settled`. Returns it if it was destroyed now."""
     going_on = Image.objects.unsettled().filter(credential_id=credential_id)
     credential = Credential.objects.select_for_update().filter(pk=credential_id).first()
     if credential is None or credential.hold != Credential.Hold.PULL or going_on.exists():
-        return False
-    return empty_credential(credential_id, because=Credential.Because.SETTLED)
+        return None
+    return credential if empty_credential(credential.pk, because=Credential.Because.SETTLED) else None
+
+
+def record_settled(credential: Credential | None) -> None:
+    """Record that the portal destroyed this credential because its pull ended, where it did. Called as the last
+    statement of a transaction that settles a pull."""
+    if credential is not None:
+        detail = f"{credential.host}, {Credential.Because.SETTLED.label}"
+        record_destroyed(credential, by=PORTAL, detail=detail)
+
+
+def destroy_checked(credential_id: UUID) -> bool:
+    """Destroy a credential that was brought for one check only, which is over. Returns whether it was still there."""
+    with transaction.atomic():
+        credential = Credential.objects.select_for_update().defer("sealed").get(pk=credential_id)
+        destroyed = empty_credential(credential_id, because=Credential.Because.SETTLED)
+        if destroyed:
+            record_destroyed(credential, by=PORTAL, detail=f"{credential.host}, the check ended")
+    return destroyed
 
 
 def destroy_settled() -> int:
-    """Destroy what was held for pulls that have all settled. Settling does so itself, in its own transaction; this is
-    for whatever went past it. Returns how many there were."""
+    """Destroy what was held for pulls that have all settled, each in a transaction of its own. Settling does so
+    itself; this is for whatever it missed. Returns how many there were."""
     pulls = Image.objects.filter(credential=OuterRef("pk"))
     left = Credential.objects.held().filter(Exists(pulls), ~Exists(pulls.unsettled()), hold=Credential.Hold.PULL)
-    return sum(empty_credential(pk, because=Credential.Because.SETTLED) for pk in left.values_list("pk", flat=True))
+    return sum(_destroy_settled(pk) for pk in list(left.values_list("pk", flat=True)))
+
+
+def _destroy_settled(credential_id: UUID) -> bool:
+    with transaction.atomic():
+        destroyed = settle_credential(credential_id)
+        record_settled(destroyed)
+    return destroyed is not None

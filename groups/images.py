@@ -1,4 +1,8 @@
-"""The rows of images: queued to be pulled, locked with their group, deleted. Called in the transactions of actions."""
+"""The rows of images: queued to be pulled, locked with their group, deleted. Called in the transactions of actions.
+
+Whoever deletes an image records the credential that was destroyed with it (`groups.holds.record_settled`) at the end of
+the transaction.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from groups import garbage
-from groups.holds import settle_credential
+from groups.holds import record_settled, settle_credential
 from groups.models import Blob, ContainerGroup, Image
 from groups.states import Stale
 from groups.wakeups import wake_pull
@@ -48,7 +52,7 @@ def lock_images(group: ContainerGroup) -> tuple[Image, Image | None]:
     while True:
         before = transaction.savepoint()
         has = rows.values_list("image_id", "next_image_id").first()
-        locked = Image.objects.select_for_update(of=("self",)).filter(pk__in=[each for each in has or () if each])
+        locked = Image.objects.select_for_update(of=("self",)).filter(pk__in=[pk for pk in has or () if pk])
         images = {image.pk: image for image in locked.order_by("pk")}
         current = rows.select_for_update(of=("self",)).first()
         if current is None:
@@ -70,20 +74,27 @@ def delete_image(image_id: Any, *, older_than: timedelta) -> bool:
         image = ours.select_for_update().first()
         if image is None or ContainerGroup.objects.filter(Q(image=image) | Q(next_image=image)).exists():
             return False
-        delete_locked(image)
+        record_settled(delete_locked(image))
     return True
 
 
-def delete_locked(image: Image) -> None:
-    """Delete an image that is locked and that no group has, with its hold on the credential."""
+def delete_locked(image: Image) -> Credential | None:
+    """Delete an image that is locked and that no group has, with its hold on the credential, which is returned if it
+    was destroyed by that."""
     credential_id = image.credential_id
-    drop(image)
-    if credential_id is not None:
-        settle_credential(credential_id)
+    blobs = _blobs_of(image)
+    image.delete()
+    destroyed = settle_credential(credential_id) if credential_id is not None else None
+    garbage.let_go(blobs)
+    return destroyed
 
 
 def drop(image: Image) -> None:
     """Delete the row with its layers; what they were kept in is for `groups.garbage` from now on."""
-    blobs = list(Blob.objects.filter(layers__image=image).distinct().values_list("pk", flat=True))
+    blobs = _blobs_of(image)
     image.delete()
     garbage.let_go(blobs)
+
+
+def _blobs_of(image: Image) -> list[int]:
+    return list(Blob.objects.filter(layers__image=image).distinct().values_list("pk", flat=True))

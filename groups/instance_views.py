@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
-from typing import Any
+from typing import Protocol
 
 from django.contrib import messages
-from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_POST
@@ -17,57 +15,56 @@ from groups.action_views import STALE
 from groups.forms import DeleteForm, ScaleForm
 from groups.models import Instance
 from groups.states import Stale
-from groups.views import address_of, group_of, show, to_group
+from groups.views import group_of, show, to_group
+from registries.foundation.actor import Actor
+from registries.foundation.requests import ProjectRequest
 
 INSTANCE_STALE = "That instance can't take this now: it has changed meanwhile. This is how it stands."
 
 
 @require_POST
-def scale(request: Any, org: str, project: str, name: str) -> HttpResponse:
+def scale(request: ProjectRequest, org: str, project: str, name: str) -> HttpResponse:
     """Have the group run as another number of replicas."""
     group = group_of(request, name)
     form = ScaleForm(request.POST)
     if not form.is_valid():
         return show(request, group, DeleteForm(expected=name), form)
-    replicas = form.cleaned_data["replicas"]
     try:
-        with transaction.atomic():
-            detail = f"{group.replicas} → {replicas} replicas"
-            actions.scale(group, replicas)
-            request.record("group.changed", name, detail, address=address_of(request, group))
+        actions.scale(group, form.cleaned_data["replicas"], by=request.actor)
     except Stale:
         messages.info(request, STALE)
     return to_group(request, group)
 
 
 @require_POST
-def restart(request: Any, org: str, project: str, name: str, instance: uuid.UUID) -> HttpResponse:
+def restart(request: ProjectRequest, org: str, project: str, name: str, instance: uuid.UUID) -> HttpResponse:
     """Have its node end the container and start it again."""
     return _act(request, name, instance, instance_actions.restart, "Its node restarts the container when it polls.")
 
 
 @require_POST
-def recreate(request: Any, org: str, project: str, name: str, instance: uuid.UUID) -> HttpResponse:
+def recreate(request: ProjectRequest, org: str, project: str, name: str, instance: uuid.UUID) -> HttpResponse:
     """Have its node make the container anew."""
     return _act(request, name, instance, instance_actions.recreate, "Its node makes the container anew when it polls.")
 
 
 @require_POST
-def reallocate(request: Any, org: str, project: str, name: str, instance: uuid.UUID) -> HttpResponse:
+def reallocate(request: ProjectRequest, org: str, project: str, name: str, instance: uuid.UUID) -> HttpResponse:
     """Move the instance to another node."""
     return _act(request, name, instance, instance_actions.reallocate, "The instance goes to another node.")
 
 
-def _act(request: Any, name: str, instance: uuid.UUID, action: Callable[[Instance], Any], said: str) -> HttpResponse:
+class _Action(Protocol):
+    def __call__(self, instance: Instance, *, by: Actor) -> Instance: ...
+
+
+def _act(request: ProjectRequest, name: str, instance: uuid.UUID, action: _Action, message: str) -> HttpResponse:
     group = group_of(request, name)
-    row = get_object_or_404(Instance, group=group, pk=instance)
+    row = get_object_or_404(group.instances.all(), pk=instance)
     try:
-        with transaction.atomic():
-            action(row)
-            detail = f"{action.__name__} of the instance {row.pk}"
-            request.record("group.changed", name, detail, address=address_of(request, group))
+        action(row, by=request.actor)
     except Stale:
         messages.info(request, INSTANCE_STALE)
     else:
-        messages.success(request, said)
+        messages.success(request, message)
     return to_group(request, group)

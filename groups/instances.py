@@ -6,6 +6,7 @@ Called in the transaction that moves the group or its instances. Which node take
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -13,12 +14,16 @@ from django.db import transaction
 from django.db.models import Case, Count, F, Q, Value, When
 from django.db.models.functions import Now
 
-from groups.models import ContainerGroup, Image, Instance
+from groups.delivery import tokens
+from groups.delivery.tokens import Ended
+from groups.models import ContainerGroup, Image, Instance, NodeToken
 from groups.states import Stale, move
 
 Status = ContainerGroup.Status
 State = Instance.State
 STOPPING = State.STOPPING
+AVOIDED_FOR = timedelta(minutes=10)
+"""How long a node doesn't get an instance back that was moved away from it."""
 NO_ORDER: dict[str, Any] = {"order": "", "order_due_at": None}
 _PROGRESS = [State.ALLOCATING, State.DOWNLOADING, State.CREATING, State.RUNNING]
 
@@ -51,6 +56,34 @@ def end_instances(group: ContainerGroup) -> None:
     """Ask every instance of the group to stop. Those that no node has are gone at once."""
     group.instances.filter(node__isnull=True).delete()
     _stop(list(group.instances.exclude(state=STOPPING)))
+
+
+def stop_group(group: ContainerGroup) -> None:
+    """Move the group to `stopped` and end its instances. Raises Stale where it doesn't run any more."""
+    move(group, to=Status.STOPPED)
+    end_instances(group)
+
+
+def match_replicas(group: ContainerGroup) -> None:
+    """Have the group, where it runs, run as many replicas as its row says. The row is locked."""
+    if group.status in ContainerGroup.ACTIVE:
+        add_instances(group)
+        end_surplus(group)
+        follow(group.pk)
+
+
+def move_elsewhere(instance: Instance, *, message: str) -> None:
+    """Take the instance from its node and give it to another one; this node doesn't get it back for ten minutes and
+    stops it when it polls. Raises Stale where no node has it, or it is stopping."""
+    # The order of locks that reports keep too: the group, then the instance.
+    list(ContainerGroup.objects.select_for_update(no_key=True).filter(pk=instance.group_id))
+    instance.refresh_from_db()
+    if instance.node_id is None or instance.state == STOPPING:
+        raise Stale(f"Instance {instance.pk} is on no node")
+    out = NodeToken.objects.filter(instance=instance, node=instance.node_id)
+    take_from_node(instance, message=message, avoids=instance.node, avoids_until=Now() + AVOIDED_FOR)
+    tokens.end(out, Ended.REALLOCATED)
+    follow(instance.group_id)
 
 
 def take_from_node(instance: Instance, *, message: str, **values: Any) -> None:
@@ -94,8 +127,8 @@ def end_surplus(group: ContainerGroup) -> None:
     placed = Case(When(node__isnull=True, then=Value(0)), default=Value(1))
     order = (placed, far, "deletion_cost", "progress", "-created_at", "pk")
     surplus = list(there.order_by(*order)[: max(0, there.count() - _wanted(group))])
-    Instance.objects.filter(pk__in=[each.pk for each in surplus], node__isnull=True).delete()
-    _stop([each for each in surplus if each.node_id is not None])
+    Instance.objects.filter(pk__in=[instance.pk for instance in surplus], node__isnull=True).delete()
+    _stop([instance for instance in surplus if instance.node_id is not None])
 
 
 def follow(group_id: UUID) -> None:

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any
 
 from django.contrib import messages
-from django.db import transaction
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from groups import deliveries
-from groups.delivery import tokens
+from groups import deliveries, token_actions
 from groups.models import NodeToken
 from groups.views import group_of
+from registries.foundation.requests import ProjectRequest
 
 
 @require_GET
 @never_cache
-def ledger(request: Any, org: str, project: str, name: str) -> HttpResponse:
+def ledger(request: ProjectRequest, org: str, project: str, name: str) -> HttpResponse:
     """Each token of the group, from its issue to its end."""
     group = group_of(request, name)
     page = deliveries.page(group, request.GET.get("page"))
@@ -31,7 +28,7 @@ def ledger(request: Any, org: str, project: str, name: str) -> HttpResponse:
 
 @require_GET
 @never_cache
-def export(request: Any, org: str, project: str, name: str) -> HttpResponseBase:
+def export(request: ProjectRequest, org: str, project: str, name: str) -> HttpResponseBase:
     """The whole ledger as CSV."""
     group = group_of(request, name)
     response = StreamingHttpResponse(deliveries.as_csv(group), content_type="text/csv; charset=utf-8")
@@ -40,15 +37,10 @@ def export(request: Any, org: str, project: str, name: str) -> HttpResponseBase:
 
 
 @require_POST
-def revoke(request: Any, org: str, project: str, name: str, token: uuid.UUID) -> HttpResponse:
+def revoke(request: ProjectRequest, org: str, project: str, name: str, token: uuid.UUID) -> HttpResponse:
     """End a token and its session; a transfer under way stops within seconds."""
     row = get_object_or_404(NodeToken, group=group_of(request, name), pk=token)
-    with transaction.atomic():
-        is_new = tokens.end([row], tokens.Ended.REVOKED)
-        if is_new:
-            address = reverse("groups:ledger", args=[org, project, name])
-            request.record("group.changed", name, f"token of {row.node_name} revoked", address=address)
-    if is_new:
+    if token_actions.revoke(row, by=request.actor):
         messages.success(request, f"The token of {row.node_name} is revoked. What was under way stops within seconds.")
     else:
         messages.info(request, "That token was over already.")

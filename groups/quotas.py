@@ -8,51 +8,53 @@ may store is reserved by its layers' rows before any of them comes. Lowering a l
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from django.db.models import Sum
 
 from groups.failures import StorageQuotaReached
 from groups.models import Blob, ContainerGroup, Image, Layer
+from registries.foundation.refusal import Refusal
 from registries.foundation.units import format_size
 from registries.oci.manifest import Manifest
 
 
-class Refused(Exception):
-    """Something can't be done now, and it is no failure of a pull: `code`, and in words what is so and the way out."""
+class QuotaRefusal(Refusal):
+    """The organization may not have this now, because of a limit or because it is suspended."""
 
-    code: ClassVar[str]
-    title: ClassVar[str]
-    text: ClassVar[str]
-    remedy: ClassVar[str]
-
-    def __init__(self, **values: Any) -> None:
-        super().__init__(self.code)
-        self.said = f"{self.text.format(**values)} {self.remedy}"
-
-    def __str__(self) -> str:
-        return self.said
+    status = 403
 
 
-class OrganizationSuspended(Refused):
+class RefusedWhileSuspended(QuotaRefusal):
     code = "organization_suspended"
     title = "This organization is suspended"
-    text = "Nothing can be started, pulled or checked while this organization is suspended."
-    remedy = "Support tells you more."
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Nothing can be started, pulled or checked while this organization is suspended. Support tells you more."
+        )
 
 
-class GroupQuotaReached(Refused):
+class GroupQuotaReached(QuotaRefusal):
     code = "group_quota_reached"
     title = "No more groups fit"
-    text = "This organization has {used} container groups, and may have {limit}."
-    remedy = "Delete one that is not needed, or ask support for more."
+
+    def __init__(self, *, used: int, limit: int) -> None:
+        super().__init__(
+            f"This organization has {used} container groups, and may have {limit}. "
+            "Delete one that is not needed, or ask support for more."
+        )
 
 
-class ReplicaQuotaReached(Refused):
+class ReplicaQuotaReached(QuotaRefusal):
     code = "replica_quota_reached"
     title = "No more replicas fit"
-    text = "The groups of this organization have {used} replicas together and may have {limit}; {more} more don't fit."
-    remedy = "Use fewer here, scale another group down, or ask support for more."
+
+    def __init__(self, *, used: int, limit: int, more: int) -> None:
+        super().__init__(
+            f"The groups of this organization have {used} replicas together and may have {limit}; {more} more don't "
+            "fit. Use fewer here, scale another group down, or ask support for more."
+        )
 
 
 @dataclass(frozen=True)
@@ -77,10 +79,9 @@ def usage(organization_id: Any) -> Usage:
 
 
 def hold(organization_id: Any) -> Any:
-    """Lock the organization's row until the transaction ends and return it. Raises OrganizationSuspended."""
+    """Lock the organization's row until the transaction ends and return it. Raises RefusedWhileSuspended."""
     organization = lock(organization_id)
-    if organization.suspended_at is not None:
-        raise OrganizationSuspended
+    allow_active(organization)
     return organization
 
 
@@ -88,6 +89,12 @@ def lock(organization_id: Any) -> Any:
     """Let what the organization has be counted one request after the other."""
     organizations: Any = ContainerGroup._meta.get_field("organization").related_model
     return organizations.objects.select_for_update(no_key=True).get(pk=organization_id)
+
+
+def allow_active(organization: Any) -> None:
+    """Raise RefusedWhileSuspended where the organization is suspended. Its row is held."""
+    if organization.suspended_at is not None:
+        raise RefusedWhileSuspended
 
 
 def allow_group(organization: Any, *, replicas: int) -> None:

@@ -7,11 +7,12 @@ that exists stands in `groups.action_views`.
 from __future__ import annotations
 
 import shlex
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 from django.db.models import QuerySet
 from django.forms import Form
 from django.http import Http404, HttpResponse
@@ -33,12 +34,12 @@ from groups.forms import (
     ScaleForm,
 )
 from groups.models import ContainerGroup
-from groups.quotas import Refused
 from groups.rules.group_settings import MAX_GROUP_NAME_LENGTH, NAME_TAKEN
 from groups.typed_credential import NEW, typed_credential_form
 from groups.versions import group_version, project_version
-from registries.credential_rows import NewCredential, store_credential
 from registries.forms import CredentialForm
+from registries.foundation.refusal import Refusal
+from registries.foundation.requests import Project, ProjectRequest
 from registries.models import Credential
 from registries.oci.reference import Reference
 from registries.providers.docker_hub import DOCKER_HUB
@@ -50,7 +51,7 @@ NONE = "none"
 
 @require_GET
 @never_cache
-def groups(request: Any, org: str, project: str) -> HttpResponse:
+def groups(request: ProjectRequest, org: str, project: str) -> HttpResponse:
     """The project's groups."""
     version = project_version(request.access.project_id)
     found = _listing(request)
@@ -59,7 +60,7 @@ def groups(request: Any, org: str, project: str) -> HttpResponse:
 
 
 @require_GET
-def rows(request: Any, org: str, project: str) -> HttpResponse:
+def rows(request: ProjectRequest, org: str, project: str) -> HttpResponse:
     """The list's live part; 304 while nothing has changed."""
     version = project_version(request.access.project_id)
     return _live(
@@ -72,7 +73,7 @@ def rows(request: Any, org: str, project: str) -> HttpResponse:
 @sensitive_post_parameters()
 @require_http_methods(["GET", "POST"])
 @never_cache
-def new(request: Any, org: str, project: str) -> HttpResponse:
+def new(request: ProjectRequest, org: str, project: str) -> HttpResponse:
     """Write a group and have its image pulled, with a credential that is here or is typed with it."""
     chosen = {name: request.GET[name][:512] for name in ("image", "credential", "name") if name in request.GET}
     form = GroupForm(
@@ -87,8 +88,8 @@ def new(request: Any, org: str, project: str) -> HttpResponse:
             group = _create(request, form, typed)
         except IntegrityError:
             form.add_error("name", NAME_TAKEN)
-        except Refused as refused:
-            form.add_error(None, refused.said)
+        except Refusal as refusal:
+            form.add_error(None, refusal.message)
         else:
             return to_group(request, group)
     picked = NEW if form.types_credential else str(form["credential"].value() or "")
@@ -96,25 +97,21 @@ def new(request: Any, org: str, project: str) -> HttpResponse:
     return render(request, "groups/new.html", {"form": form, **read_back}, status=heard(form))
 
 
-def _create(request: Any, form: GroupForm, typed: CredentialForm | None) -> ContainerGroup:
-    values = {name: value for name, value in form.cleaned_data.items() if name != "image"}
-    with transaction.atomic():
-        if typed is not None:
-            values["credential"] = add_typed(request, typed.new_credential())
-        group = actions.create(
-            organization_id=request.organization.pk,
-            project_id=request.project.pk,
-            reference=form.cleaned_data["image"],
-            created_by_id=request.user.pk,
-            **values,
-        )
-        request.record("group.created", group.name, group.image.reference, address=address_of(request, group))
-    return group
+def _create(request: ProjectRequest, form: GroupForm, typed: CredentialForm | None) -> ContainerGroup:
+    values = {name: value for name, value in form.cleaned_data.items() if name not in ("image", "credential")}
+    return actions.create(
+        organization_id=request.organization.pk,
+        project_id=request.project.pk,
+        reference=form.cleaned_data["image"],
+        credential=typed.new_credential() if typed is not None else form.cleaned_data["credential"],
+        by=request.actor,
+        **values,
+    )
 
 
 @require_GET
 @never_cache
-def read(request: Any, org: str, project: str) -> HttpResponse:
+def read(request: ProjectRequest, org: str, project: str) -> HttpResponse:
     """Say how an image reference is understood, which credentials fit its registry, and what it asks for."""
     context = reading(request, request.GET.get("image", ""), request.GET.get("credential", ""))
     return render(request, "groups/reading.html", context)
@@ -122,13 +119,13 @@ def read(request: Any, org: str, project: str) -> HttpResponse:
 
 @require_GET
 @never_cache
-def detail(request: Any, org: str, project: str, name: str) -> HttpResponse:
+def detail(request: ProjectRequest, org: str, project: str, name: str) -> HttpResponse:
     """One group, live."""
     return show(request, group_of(request, name), DeleteForm(expected=name))
 
 
 @require_GET
-def status(request: Any, org: str, project: str, name: str) -> HttpResponse:
+def status(request: ProjectRequest, org: str, project: str, name: str) -> HttpResponse:
     """The live part of a group's page: 304 while nothing has changed, 286 once nothing will by itself.
 
     A page that watches a group which is gone is led to the list, and would ask for ever otherwise.
@@ -149,18 +146,18 @@ def status(request: Any, org: str, project: str, name: str) -> HttpResponse:
     return _live(request, version, answer)
 
 
-def group_of(request: Any, name: str) -> ContainerGroup:
+def group_of(request: ProjectRequest, name: str) -> ContainerGroup:
     """The project's group of that name, with what its page shows of it; 404 where there is none."""
     rows = ContainerGroup.objects.select_related("image__credential", "next_image", "project", "created_by")
-    return get_object_or_404(rows, project=request.project, name=name)
+    return get_object_or_404(rows, project=request.project.pk, name=name)
 
 
-def to_group(request: Any, group: ContainerGroup) -> HttpResponse:
+def to_group(request: ProjectRequest, group: ContainerGroup) -> HttpResponse:
     """Lead to the group's page."""
     return redirect(address_of(request, group))
 
 
-def address_of(request: Any, group: ContainerGroup) -> str:
+def address_of(request: ProjectRequest, group: ContainerGroup) -> str:
     """Where the group's page is."""
     return reverse("groups:detail", args=[request.organization.slug, request.project.slug, group.name])
 
@@ -170,7 +167,7 @@ def heard(form: Form) -> int:
     return 422 if form.is_bound else 200
 
 
-def _live(request: Any, version: str, answer: Any) -> HttpResponse:
+def _live(request: ProjectRequest, version: str, answer: Callable[[], HttpResponse]) -> HttpResponse:
     etag = f'"{version}"'
     response = get_conditional_response(request, etag=etag) or answer()
     response["ETag"] = etag
@@ -178,7 +175,7 @@ def _live(request: Any, version: str, answer: Any) -> HttpResponse:
     return response
 
 
-def _listing(request: Any) -> listing.Listing:
+def _listing(request: ProjectRequest) -> listing.Listing:
     asked = request.GET
     return listing.list_groups(
         request.project,
@@ -189,7 +186,9 @@ def _listing(request: Any) -> listing.Listing:
     )
 
 
-def show(request: Any, group: ContainerGroup, form: DeleteForm, scale: ScaleForm | None = None) -> HttpResponse:
+def show(
+    request: ProjectRequest, group: ContainerGroup, form: DeleteForm, scale: ScaleForm | None = None
+) -> HttpResponse:
     """The group's page, with the forms that delete and scale it as they stand."""
     version = group_version(group.project_id, group.name, request.role)
     context = {
@@ -204,7 +203,7 @@ def show(request: Any, group: ContainerGroup, form: DeleteForm, scale: ScaleForm
     return render(request, "groups/detail.html", context, status=max(heard(form), heard(scale) if scale else 0))
 
 
-def _upstream(request: Any, group: ContainerGroup) -> dict[str, Any]:
+def _upstream(request: ProjectRequest, group: ContainerGroup) -> dict[str, Any]:
     """What asking whether the tag has moved takes: a credential anew, since the one of the pull is gone."""
     image = group.image
     if not image.digest or image.version.startswith("sha256:"):
@@ -213,7 +212,9 @@ def _upstream(request: Any, group: ContainerGroup) -> dict[str, Any]:
     return {"against": group, **reading(request, image.reference, chosen)}
 
 
-def typed_credential(request: Any, form: ImageForm, *, asks_to_confirm: bool = True) -> CredentialForm | None:
+def typed_credential(
+    request: ProjectRequest, form: ImageForm, *, asks_to_confirm: bool = True
+) -> CredentialForm | None:
     """The credential that was typed with the image, where one was and the image can be read."""
     if not form.types_credential:
         return None
@@ -223,21 +224,13 @@ def typed_credential(request: Any, form: ImageForm, *, asks_to_confirm: bool = T
     return typed_credential_form(reference.registry, request.POST, request.FILES, asks_to_confirm=asks_to_confirm)
 
 
-def add_typed(request: Any, new: NewCredential) -> Credential:
-    """Keep what was typed, sealed, and write it down."""
-    credential = store_credential(new, organization_id=request.organization.pk, created_by_id=request.user.pk)
-    address = reverse("registries:detail", args=[request.organization.slug, credential.pk])
-    request.record("credential.added", credential.name, credential.host, address=address)
-    return credential
-
-
-def reading(request: Any, text: str, chosen: str, typed: CredentialForm | None = None) -> dict[str, Any]:
+def reading(request: ProjectRequest, text: str, chosen: str, typed: CredentialForm | None = None) -> dict[str, Any]:
     """How the reference reads, and the credential field with what fits first. `typed` is the form for a new one as it
     was sent; what its registry asks for stands there empty otherwise."""
     reference, error = _read_reference(text)
     live = list(_live_credentials(request))
-    fitting = [each for each in live if reference and each.host == reference.registry]
-    if reference and chosen not in (NONE, NEW) and not any(str(each.pk) == chosen for each in fitting):
+    fitting = [row for row in live if reference and row.host == reference.registry]
+    if reference and chosen not in (NONE, NEW) and not any(str(row.pk) == chosen for row in fitting):
         chosen = "" if request.method == "POST" else str(fitting[0].pk) if fitting else _first_choice(reference)
     if reference and typed is None:
         typed = typed_credential_form(reference.registry)
@@ -263,7 +256,7 @@ def _read_reference(text: str) -> tuple[Reference | None, str]:
         return None, " ".join(refused.messages)
 
 
-def _live_credentials(request: Any) -> QuerySet[Credential]:
+def _live_credentials(request: ProjectRequest) -> QuerySet[Credential]:
     return Credential.objects.live().filter(organization=request.organization.pk)
 
 
@@ -272,11 +265,11 @@ def _first_choice(reference: Reference) -> str:
     return NONE if reference.registry == DOCKER_HUB.host and reference.repository.startswith("library/") else NEW
 
 
-def _as_of(request: Any) -> dict[str, Any]:
+def _as_of(request: ProjectRequest) -> dict[str, Any]:
     """Another group's settings, for `?from=<name>`. Of its environment the names, commented out: values are not
     shown to anybody."""
     source = ContainerGroup.objects.select_related("image").filter(
-        project=request.project, name=request.GET.get("from", "")[:MAX_GROUP_NAME_LENGTH]
+        project=request.project.pk, name=request.GET.get("from", "")[:MAX_GROUP_NAME_LENGTH]
     ).first()  # fmt: skip
     if source is None:
         return {}
@@ -294,8 +287,8 @@ def _as_of(request: Any) -> dict[str, Any]:
     }
 
 
-def _free_name(project: Any, name: str) -> str:
+def _free_name(project: Project, name: str) -> str:
     """The name with the first number that no group of the project has; nothing where it would be too long."""
-    taken = set(ContainerGroup.objects.filter(project=project, name__startswith=name).values_list("name", flat=True))
+    taken = set(ContainerGroup.objects.filter(project=project.pk, name__startswith=name).values_list("name", flat=True))
     free = next(f"{name}-{number}" for number in range(2, len(taken) + 3) if f"{name}-{number}" not in taken)
     return free if len(free) <= MAX_GROUP_NAME_LENGTH else ""

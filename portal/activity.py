@@ -36,8 +36,10 @@ VERBS = {
     "group.retried": ("refresh", "tried again to pull"),
     "group.changed": ("settings", "changed"),
     "group.deleted": ("trash", "deleted the group"),
+    "group.requeued": ("refresh", "had pulled again"),
     "credential.added": ("lock", "added the credential"),
     "credential.changed": ("key", "changed the credential"),
+    "credential.checked": ("circle-check", "checked an image with the credential"),
     "credential.destroyed": ("flame", "destroyed the credential"),
     "team.invited": ("user-plus", "invited"),
     "team.withdrawn": ("ban", "withdrew the invitation of"),
@@ -90,6 +92,13 @@ VERBS = {
     "organization.created": ("plus", "created the organization"),
     "organization.renamed": ("settings", "renamed the organization"),
     "organization.project_added": ("plus", "added the project"),
+    "enrolment.created": ("key", "created a code for the node"),
+    "node.enrolled": ("server-2", "enrolled as the node"),
+    "node.key_replaced": ("key", "replaced the key of the node"),
+    "node.cordoned": ("ban", "cordoned the node"),
+    "node.uncordoned": ("player-play", "uncordoned the node"),
+    "node.drained": ("player-pause", "drained the node"),
+    "node.removed": ("trash", "removed the node"),
 }
 OPERATOR = PORTAL_NAME
 

@@ -19,12 +19,12 @@ from django.shortcuts import render
 from django.urls import resolve
 from django.utils.functional import SimpleLazyObject
 
-from groups.quotas import Refused
 from portal import activity
 from portal.http.actors import actor_of
 from portal.models import Organization, Project
 from portal.permissions import PAGES
 from portal.standing import standing
+from registries.foundation.refusal import Refusal
 
 
 class Utf8FormsMiddleware:
@@ -73,10 +73,10 @@ class OrganizationMiddleware:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        """Say in words what an organization may not have or do now, whichever page it was asked of."""
-        if not isinstance(error, Refused):
+        """Show a refusal that no view has shown, whichever page it was asked of."""
+        if not isinstance(error, Refusal):
             return None
-        return render(request, "refused.html", {"refused": error}, status=409)
+        return render(request, "refused.html", {"refusal": error}, status=409)
 
     def process_view(
         self, request: HttpRequest, view: Any, args: tuple[Any, ...], kwargs: dict[str, Any]

@@ -34,6 +34,7 @@ from groups.models import (
 )
 from portal.models import Organization, SupportRequest, User
 from portal.support import conversations
+from registries.foundation.actor import CONSOLE
 from registries.models import Credential
 from registries.oci.reference import parse
 from tests.groups.pulls import make_credential
@@ -99,6 +100,7 @@ def make_rows(organization: Any, person: Any, *, number: int = 0) -> Rows:
         reference=parse(f"r{number}.example/team/app:1"),
         credential=credential,
         command=[f"--token={CANARY}-command"],
+        by=CONSOLE,
     )
     image = group.image
     Image.objects.filter(pk=image.pk).update(config=f"{CANARY}-config".encode())

@@ -9,11 +9,11 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
 
+from groups import token_actions
 from groups.deliveries import UNUSUAL
-from groups.delivery import tokens
 from groups.delivery.ledger import Reason
 from groups.models import LayerDelivery, NodeToken, Redemption, UnusualPresentation
-from registries.records import RecordAdmin, RecordInline
+from registries.records import RecordAdmin, RecordInline, actor_of
 
 
 class RedemptionInline(RecordInline):
@@ -82,8 +82,9 @@ class NodeTokenAdmin(RecordAdmin):
         if page is not None:
             return page
         chosen = list(queryset)
-        ended = [each for each in chosen if tokens.end([each], tokens.Ended.REVOKED)]
-        self.done(request, ended, change="Revoked", of=len(chosen))
+        by = actor_of(request)
+        revoked = [token for token in chosen if token_actions.revoke(token, by=by)]
+        self.done(request, revoked, change="Revoked", of=len(chosen))
         return None
 
 

@@ -19,7 +19,7 @@ from groups.attention import stuck_pulls
 from groups.models import ContainerGroup, Image, Instance, Layer, PullStep
 from registries.foundation.units import format_size
 from registries.providers import PROVIDERS
-from registries.records import RecordAdmin, RecordInline
+from registries.records import RecordAdmin, RecordInline, actor_of
 
 
 class InstanceInline(RecordInline):
@@ -172,7 +172,9 @@ class ImageAdmin(RecordAdmin):
         if page is not None:
             return page
         chosen = list(queryset.select_related("credential"))
-        self.done(request, [each for each in chosen if actions.requeue(each)], change="Requeued", of=len(chosen))
+        by = actor_of(request)
+        requeued = [image for image in chosen if actions.requeue(image, by=by)]
+        self.done(request, requeued, change="Requeued", of=len(chosen))
         return None
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:

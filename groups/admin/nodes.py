@@ -3,8 +3,7 @@ through no cookie, session or log."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 from django import forms
 from django.contrib import admin, messages
@@ -17,8 +16,9 @@ from groups.models import Enrolment, Node
 from groups.nodes.absence import remove
 from groups.nodes.cordon import cordon, uncordon
 from groups.nodes.drain import drain
-from groups.nodes.enrolment import CodeRefused, NameInvalid, check_name, create_replacement, make_enrolment
-from registries.records import RecordAdmin
+from groups.nodes.enrolment import CodeRefused, NameInvalid, check_name, create_enrolment, create_replacement
+from registries.foundation.actor import Actor
+from registries.records import RecordAdmin, actor_of
 
 
 class NodeInstanceInline(InstanceInline):
@@ -27,6 +27,10 @@ class NodeInstanceInline(InstanceInline):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).select_related("group").defer("group__environment", "group__command")
+
+
+class _Action(Protocol):
+    def __call__(self, node: Node, *, by: Actor) -> bool: ...
 
 
 @admin.register(Node)
@@ -52,10 +56,11 @@ class NodeAdmin(RecordAdmin):
     def drain(self, request: HttpRequest, queryset: QuerySet[Node]) -> None:
         self._set(request, queryset, drain, "Drained")
 
-    def _set(self, request: HttpRequest, queryset: QuerySet[Node], to: Callable[[Any], bool], change: str) -> None:
+    def _set(self, request: HttpRequest, queryset: QuerySet[Node], action: _Action, change: str) -> None:
         if not self.too_many(request, queryset):
             chosen = list(queryset)
-            self.done(request, [each for each in chosen if to(each.pk)], change=change, of=len(chosen))
+            by = actor_of(request)
+            self.done(request, [node for node in chosen if action(node, by=by)], change=change, of=len(chosen))
 
     @admin.action(description="Make a code for another key", permissions=["operate"])
     def replace_key(self, request: HttpRequest, queryset: QuerySet[Node]) -> TemplateResponse | None:
@@ -66,9 +71,9 @@ class NodeAdmin(RecordAdmin):
             return None
         (node,) = chosen
         try:
-            code = create_replacement(node, request.user.pk)
-        except CodeRefused:
-            self.message_user(request, "A removed node stays removed.", messages.ERROR)
+            code, _ = create_replacement(node, by=actor_of(request))
+        except CodeRefused as refusal:
+            self.message_user(request, refusal.message, messages.ERROR)
             return None
         self.log_change(request, node, "Code for another key")
         return _code_page(self, request, node.name, code)
@@ -89,7 +94,8 @@ class NodeAdmin(RecordAdmin):
         if page is not None:
             return page
         chosen = list(queryset)
-        self.done(request, [each for each in chosen if remove(each.pk)], change="Removed", of=len(chosen))
+        by = actor_of(request)
+        self.done(request, [node for node in chosen if remove(node, by=by)], change="Removed", of=len(chosen))
         return None
 
 
@@ -103,8 +109,8 @@ class EnrolmentForm(forms.ModelForm):
     def clean_node_name(self) -> str:
         try:
             return check_name(self.cleaned_data["node_name"])
-        except NameInvalid as error:
-            raise forms.ValidationError(str(error)) from None
+        except NameInvalid as refusal:
+            raise forms.ValidationError(refusal.message) from None
 
 
 @admin.register(Enrolment)
@@ -131,7 +137,8 @@ class EnrolmentAdmin(RecordAdmin):
         return ("node_name", "created_by", "created_at", "expires_at", "used_at", "node")
 
     def save_model(self, request: HttpRequest, obj: Enrolment, form: Any, change: bool) -> None:
-        request.enrolment_code, made = make_enrolment(obj.node_name, request.user.pk)  # type: ignore[attr-defined]
+        code, made = create_enrolment(obj.node_name, by=actor_of(request))
+        request.enrolment_code = code  # type: ignore[attr-defined]
         obj.pk = made.pk
 
     def response_add(self, request: HttpRequest, obj: Enrolment, post_url_continue: str | None = None) -> HttpResponse:

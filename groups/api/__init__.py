@@ -1,4 +1,4 @@
 """The API of container groups, as routers without authentication: who asks, and how often, is the portal's.
 
-A router finds `request.organization`, `request.may_write` and `request.record` (the audit log) on each request.
+A router finds what `registries.foundation.requests.ApiRequest` declares on each request.
 """

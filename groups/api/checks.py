@@ -9,26 +9,26 @@ import threading
 import time
 from collections.abc import Iterator
 from typing import Any
+from uuid import UUID
 
-from django.db import close_old_connections, transaction
+from django.db import close_old_connections
 from ninja import JSONL, Query, Router
 
 from groups import verdict
 from groups.api.answers import in_words, step_answer
-from groups.api.credentials import add_from, read_reference
-from groups.api.refused import Refused
+from groups.api.credentials import new_credential, read_reference
 from groups.api.responses import described_problems
 from groups.api.schemas.beyond import CheckLine, CheckPrototype
-from groups.checks import TooManyChecks, start_check
+from groups.checks import start_check
+from groups.holds import destroy_checked
 from groups.models import ImageCheck
-from registries.credential_rows import empty_credential
-from registries.models import Credential
+from registries.foundation.refusal import Refusal
+from registries.foundation.requests import ApiRequest
 
 router = Router(tags=["checks"], exclude_unset=True)
 
 PAUSE = 0.25
 MAX_WAIT = 120
-AGAIN_SECONDS = 60
 MAX_LISTENERS = 4
 """How many answers of one web process may wait for checks at once: each of them holds a thread."""
 
@@ -43,7 +43,7 @@ _lock = threading.Lock()
     openapi_extra={"responses": described_problems()},
 )
 def check_image(
-    request: Any,
+    request: ApiRequest,
     organization_name: str,
     payload: CheckPrototype,
     wait: int = Query(60, ge=0, le=MAX_WAIT, description="How many seconds to listen at most."),
@@ -51,24 +51,22 @@ def check_image(
     """Check an image: its registry, the credentials, the manifest, the platform and the size. The answer is a line of
     JSON for each step as it begins and ends, and a last one with the result, as far as it is known by then."""
     if _listening >= MAX_LISTENERS:
-        raise Refused(429, "too_many_checks", "Many checks are being listened to. Try again.", retry_after=5)
+        text = "Many checks are being listened to. Try again."
+        raise Refusal(text, code="too_many_checks", status=429, retry_after=5)
     reference = read_reference(payload.image, field="image")
-    try:
-        with transaction.atomic():
-            credential = add_from(
-                payload.registry_authentication,
-                reference,
-                organization_id=request.organization.pk,
-                name=f"to check {reference.repository}",
-                field="registry_authentication",
-            )
-            row = start_check(organization_id=request.organization.pk, reference=reference, credential=credential)
-    except TooManyChecks as refused:
-        raise Refused(429, "too_many_checks", refused.text, retry_after=AGAIN_SECONDS) from None
-    return _lines(row, credential, wait)
+    credential = new_credential(
+        payload.registry_authentication,
+        reference,
+        name=f"to check {reference.repository}",
+        field="registry_authentication",
+    )
+    row = start_check(
+        organization_id=request.organization.pk, reference=reference, credential=credential, by=request.actor
+    )
+    return _lines(row, row.credential_id, wait)
 
 
-def _lines(row: ImageCheck, credential: Credential | None, wait: int) -> Iterator[dict[str, Any]]:
+def _lines(row: ImageCheck, credential_id: UUID | None, wait: int) -> Iterator[dict[str, Any]]:
     told: dict[str, str] = {}
     end = time.monotonic() + wait
     _count(1)
@@ -85,8 +83,8 @@ def _lines(row: ImageCheck, credential: Credential | None, wait: int) -> Iterato
             time.sleep(PAUSE)
     finally:
         _count(-1)
-        if credential is not None:
-            empty_credential(credential.pk, because=Credential.Because.SETTLED)
+        if credential_id is not None:
+            destroy_checked(credential_id)
         close_old_connections()
 
 

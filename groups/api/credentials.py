@@ -1,4 +1,4 @@
-"""From `registry_authentication` to a sealed credential for the image's registry."""
+"""From `registry_authentication` to a credential for the image's registry, which the action seals."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from pydantic import SecretStr
 
-from groups.api.refused import Refused
 from groups.api.schemas.authentication import ContainerRegistryAuthentication
 from groups.forms import ReferenceField
-from registries.credential_rows import NewCredential, store_credential
+from registries.credential_rows import NewCredential
 from registries.failures import CredentialMalformed
-from registries.models import MAX_NAME_LENGTH, Credential
+from registries.foundation.refusal import Refusal
+from registries.models import MAX_NAME_LENGTH
 from registries.oci.reference import Reference
 from registries.providers import PROVIDERS, Provider
 from registries.providers.recognise import recognise
@@ -24,20 +24,19 @@ _NAMES = {"personal_access_token": "password", "service_key": "key"}
 
 
 def read_reference(text: str, *, field: str) -> Reference:
-    """Read an image's name. Raises Refused with the field."""
+    """Read an image's name. Raises Refusal with the field."""
     try:
         reference: Reference = ReferenceField().clean(text)
     except ValidationError as refused:
-        raise Refused(400, "image_invalid", " ".join(refused.messages), field=field) from None
+        raise Refusal(" ".join(refused.messages), code="image_invalid", status=400, field=field) from None
     return reference
 
 
-def add_from(
-    authentication: ContainerRegistryAuthentication | None, reference: Reference, *, organization_id: Any, name: str,
-    field: str,
-) -> Credential | None:  # fmt: skip
-    """Seal what a request brought for the image's registry; None where it brought nothing. Raises Refused with the
-    field below `field`; it repeats no value."""
+def new_credential(
+    authentication: ContainerRegistryAuthentication | None, reference: Reference, *, name: str, field: str
+) -> NewCredential | None:
+    """What a request brought for the image's registry, checked; None where it brought nothing. `name` is cut to what
+    fits. Raises Refusal with the field below `field`; it repeats no value."""
     given = {
         variant: values
         for variant in ContainerRegistryAuthentication.model_fields
@@ -46,20 +45,22 @@ def add_from(
     if not given:
         return None
     if len(given) > 1:
-        raise Refused(400, "credential_malformed", "Give one kind of registry authentication, not more.", field=field)
+        raise _malformed("Give one kind of registry authentication, not more.", field=field)
     ((variant, brought),) = given.items()
     provider = _provider(variant, reference.registry, field=f"{field}.{variant}")
     values = {_NAMES.get(each, each): _plain(getattr(brought, each)) for each in type(brought).model_fields}
     try:
-        new = NewCredential(provider=provider.kind, name=name[:MAX_NAME_LENGTH], host=reference.registry, values=values)
-        return store_credential(new, organization_id=organization_id, created_by_id=None)
+        values = provider.check(values, reference.registry)
+        return NewCredential(
+            provider=provider.kind, name=name[:MAX_NAME_LENGTH], host=reference.registry, values=values
+        )
     except CredentialMalformed as malformed:
         blamed, reason = (str(malformed.params.get(each, "")) for each in ("field", "reason"))
     # Out of the handler: what was typed hangs on the exceptions of parsers.
     sent = next((each for each in type(brought).model_fields if _NAMES.get(each, each) == blamed), "")
     where = f"{field}.{variant}.{sent}" if sent else f"{field}.{variant}"
     reason = reason or "it can't be used as it is"
-    raise Refused(400, "credential_malformed", f"{reason[:1].upper()}{reason[1:]}.", field=where)
+    raise _malformed(f"{reason[:1].upper()}{reason[1:]}.", field=where)
 
 
 def _provider(variant: str, host: str, *, field: str) -> Provider:
@@ -71,8 +72,12 @@ def _provider(variant: str, host: str, *, field: str) -> Provider:
     wanted = PROVIDERS[_KINDS[variant]]
     if kind.kind != wanted.kind:
         text = f"The image lies at {host}, which is not {wanted.name}: use basic, or the kind of that registry."
-        raise Refused(400, "credential_malformed", text, field=field)
+        raise _malformed(text, field=field)
     return wanted
+
+
+def _malformed(message: str, *, field: str) -> Refusal:
+    return Refusal(message, code="credential_malformed", status=400, field=field)
 
 
 def _plain(value: Any) -> str:

@@ -9,18 +9,19 @@ from django.db.models import Count, Q, QuerySet
 
 from groups.api.refused import not_found
 from groups.models import ContainerGroup, Instance
+from registries.foundation.requests import ApiRequest
 
 State = Instance.State
 
 
-def find_project(request: Any, slug: str) -> Any:
-    """The organization's project of that name, put on the request. Raises Refused."""
+def find_project(request: ApiRequest, slug: str) -> Any:
+    """The organization's project of that name, put on the request. Raises Refusal."""
     request.project = _called(request.organization.projects, slug=slug)
     return request.project
 
 
-def groups_of(request: Any, project_slug: str) -> QuerySet[ContainerGroup]:
-    """The project's groups, with all that an answer needs of them. Raises Refused."""
+def groups_of(request: ApiRequest, project_slug: str) -> QuerySet[ContainerGroup]:
+    """The project's groups, with all that an answer needs of them. Raises Refusal."""
     project = find_project(request, project_slug)
     count = {
         f"{name}_count": Count("instances", filter=Q(instances__state__in=states))
@@ -35,13 +36,13 @@ def groups_of(request: Any, project_slug: str) -> QuerySet[ContainerGroup]:
     return rows.select_related("image", "next_image", "organization", "project").annotate(**count)
 
 
-def find_group(request: Any, project_slug: str, name: str) -> Any:
-    """The project's group of that name. Raises Refused."""
+def find_group(request: ApiRequest, project_slug: str, name: str) -> Any:
+    """The project's group of that name. Raises Refusal."""
     return _called(groups_of(request, project_slug), name=name)
 
 
-def find_instance(request: Any, project_slug: str, name: str, instance_id: str) -> Instance:
-    """The group's instance of that id. Raises Refused."""
+def find_instance(request: ApiRequest, project_slug: str, name: str, instance_id: str) -> Instance:
+    """The group's instance of that id. Raises Refusal."""
     group = find_group(request, project_slug, name)
     try:
         row = Instance.objects.select_related("group").filter(group=group, pk=uuid.UUID(instance_id)).first()

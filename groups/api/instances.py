@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
-from django.db import transaction
 from ninja import Router, Status
 
 from groups import instance_actions
 from groups.api.answers import instance_answer
-from groups.api.container_groups import ONE, record
+from groups.api.container_groups import ONE
 from groups.api.found import find_group, find_instance
 from groups.api.refused import not_found, not_now
 from groups.api.responses import reading, writing
@@ -21,6 +19,8 @@ from groups.api.schemas.instance import (
 )
 from groups.models import Instance
 from groups.states import MoveForbidden, Stale
+from registries.foundation.actor import Actor
+from registries.foundation.requests import ApiRequest
 
 router = Router(tags=["container_groups"], by_alias=True, exclude_unset=True)
 
@@ -33,17 +33,21 @@ MAX_LISTED = 1000
     INSTANCES, response=reading(ContainerGroupInstanceCollection), operation_id="list_container_group_instances"
 )
 def list_container_group_instances(
-    request: Any, organization_name: str, project_name: str, container_group_name: str
+    request: ApiRequest, organization_name: str, project_name: str, container_group_name: str
 ) -> dict[str, Any]:
     """The group's instances."""
     group = find_group(request, project_name, container_group_name)
     rows = Instance.objects.filter(group=group).select_related("group")[:MAX_LISTED]
-    return {"instances": [instance_answer(each) for each in rows]}
+    return {"instances": [instance_answer(instance) for instance in rows]}
 
 
 @router.get(INSTANCE, response=reading(ContainerGroupInstance, 202), operation_id="get_container_group_instance")
 def get_container_group_instance(
-    request: Any, organization_name: str, project_name: str, container_group_name: str, container_group_instance_id: str
+    request: ApiRequest,
+    organization_name: str,
+    project_name: str,
+    container_group_name: str,
+    container_group_instance_id: str,
 ) -> Status:
     """One instance."""
     row = find_instance(request, project_name, container_group_name, container_group_instance_id)
@@ -52,7 +56,7 @@ def get_container_group_instance(
 
 @router.patch(INSTANCE, response=writing(ContainerGroupInstance, 200), operation_id="update_container_group_instance")
 def update_container_group_instance(
-    request: Any,
+    request: ApiRequest,
     organization_name: str,
     project_name: str,
     container_group_name: str,
@@ -63,21 +67,21 @@ def update_container_group_instance(
     row = find_instance(request, project_name, container_group_name, container_group_instance_id)
     if payload.deletion_cost is not None:
         try:
-            with transaction.atomic():
-                instance_actions.set_deletion_cost(row, payload.deletion_cost)
-                record(
-                    request, "group.changed", row.group.name, f"deletion cost {payload.deletion_cost} of an instance"
-                )
+            instance_actions.set_deletion_cost(row, payload.deletion_cost, by=request.actor)
         except Stale:
             raise not_found() from None
     return Status(200, instance_answer(row))
 
 
-def _offer(name: str, action: Callable[[Instance], Any], does: str, refused: str) -> None:
+class _Action(Protocol):
+    def __call__(self, instance: Instance, *, by: Actor) -> Instance: ...
+
+
+def _offer(name: str, action: _Action, does: str, refused: str) -> None:
     """Make the operation `name` of an instance, which does `action`."""
 
     def order(
-        request: Any,
+        request: ApiRequest,
         organization_name: str,
         project_name: str,
         container_group_name: str,
@@ -85,9 +89,7 @@ def _offer(name: str, action: Callable[[Instance], Any], does: str, refused: str
     ) -> Status:
         row = find_instance(request, project_name, container_group_name, container_group_instance_id)
         try:
-            with transaction.atomic():
-                action(row)
-                record(request, "group.changed", row.group.name, f"{name} of an instance")
+            action(row, by=request.actor)
         except (Stale, MoveForbidden):
             raise not_now(refused) from None
         return Status(202, None)

@@ -15,6 +15,7 @@ from groups.api.responses import reading
 from groups.api.schemas.beyond import DeliveryCollection, FailureCollection, PullCollection, ReceiptCollection
 from groups.models import Failure, Image, Redemption
 from groups.trail import step_lines
+from registries.foundation.requests import ApiRequest
 from registries.models import Credential
 
 router = Router(tags=["records"], exclude_unset=True)
@@ -25,7 +26,9 @@ _ORGANIZATION = "/organizations/{organization_name}"
 
 
 @router.get(ONE + "/pulls", response=reading(PullCollection), operation_id="list_pulls")
-def list_pulls(request: Any, organization_name: str, project_name: str, container_group_name: str) -> dict[str, Any]:
+def list_pulls(
+    request: ApiRequest, organization_name: str, project_name: str, container_group_name: str
+) -> dict[str, Any]:
     """The pull of the group's image with its steps and layers, and that of an image which is to take its place."""
     group = find_group(request, project_name, container_group_name)
     return {"items": [_pull(each) for each in (group.image, group.next_image) if each is not None]}
@@ -33,7 +36,7 @@ def list_pulls(request: Any, organization_name: str, project_name: str, containe
 
 @router.get(ONE + "/failures", response=reading(FailureCollection), operation_id="list_group_failures")
 def list_group_failures(
-    request: Any, organization_name: str, project_name: str, container_group_name: str
+    request: ApiRequest, organization_name: str, project_name: str, container_group_name: str
 ) -> dict[str, Any]:
     """Why pulls for this group failed, the newest first."""
     group = find_group(request, project_name, container_group_name)
@@ -42,7 +45,7 @@ def list_group_failures(
 
 @router.get(ONE + "/deliveries", response=reading(DeliveryCollection), operation_id="list_deliveries")
 def list_deliveries(
-    request: Any, organization_name: str, project_name: str, container_group_name: str
+    request: ApiRequest, organization_name: str, project_name: str, container_group_name: str
 ) -> dict[str, Any]:
     """The delivery ledger: each token that a node got for this group, what was sent, what was refused."""
     group = find_group(request, project_name, container_group_name)
@@ -52,17 +55,17 @@ def list_deliveries(
 
 
 @router.get(_ORGANIZATION + "/failures", response=reading(FailureCollection), operation_id="list_failures")
-def list_failures(request: Any, organization_name: str) -> dict[str, Any]:
+def list_failures(request: ApiRequest, organization_name: str) -> dict[str, Any]:
     """Why pulls failed, the newest first, also those of groups that are gone."""
-    rows = Failure.objects.filter(organization=request.organization).order_by("-created_at")
+    rows = Failure.objects.filter(organization=request.organization.pk).order_by("-created_at")
     return {"items": [_failure(each) for each in rows[:NEWEST]]}
 
 
 @router.get(_ORGANIZATION + "/receipts", response=reading(ReceiptCollection), operation_id="list_receipts")
-def list_receipts(request: Any, organization_name: str) -> dict[str, Any]:
+def list_receipts(request: ApiRequest, organization_name: str) -> dict[str, Any]:
     """The receipts of credentials, the newest first: when each came, where it was used, when and why it was
     destroyed."""
-    rows = Credential.objects.filter(organization=request.organization).order_by("-received_at")
+    rows = Credential.objects.filter(organization=request.organization.pk).order_by("-received_at")
     return {"items": [_receipt(each) for each in rows[:NEWEST]]}
 
 

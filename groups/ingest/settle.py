@@ -1,5 +1,8 @@
 """How a pull ends: ready, again later, failed, or handed over. Each in one transaction behind the fence.
 
+Locks are taken in one order: image, groups, credential, and last the organization's activity, in which it is recorded
+that the portal destroyed a credential. So pulls of one organization may end at the same time.
+
 There is one retry mechanism: the row goes back to `queued` with `not_before`, and `groups.sweep` wakes a worker
 then. The credential lives exactly as long as there is an attempt to come.
 """
@@ -17,7 +20,7 @@ from django.db.models.functions import Now
 
 from groups import failpoints, garbage
 from groups.failpoints import reached
-from groups.holds import settle_credential
+from groups.holds import record_settled, settle_credential
 from groups.ingest import failed_attempts
 from groups.ingest.claim import Claim, seize
 from groups.ingest.steps import Name, break_off, last_step, record, trace
@@ -51,7 +54,6 @@ def finish(claim: Claim) -> None:
             retry_params={},
             **_OVER,
         )
-        _settle(image)
         _wake_next(image)
         for group in _waiting_groups(image):
             if group.autostart:
@@ -60,7 +62,9 @@ def finish(claim: Claim) -> None:
             else:
                 move(group, to=ContainerGroup.Status.STOPPED)
         take_over(image)
+        destroyed = _release_credential(image)
         reached(failpoints.FINISHING_INSIDE)
+        record_settled(destroyed)
     reached(failpoints.FINISHED)
     log.info("pull_ready", image=str(image.pk), attempt=image.attempt, bytes=image.total_bytes)
 
@@ -78,11 +82,13 @@ def fail(claim: Claim, failure: PullFailed, *, step: str, overdue: bool = False)
         due = _next_attempt(image, failure)
         failed_attempts.note(image, failure.code, step, final=due is None)
         _wake_next(image)
+        destroyed = None
         if due is not None:
             _queue_again(claim, image, failure, due)
         else:
-            _fail_for_good(claim, image, failure, step)
+            destroyed = _fail_for_good(claim, image, failure, step)
         reached(failpoints.FAILING_INSIDE)
+        record_settled(destroyed)
     reached(failpoints.FAILED)
     log.warning(
         "pull_failed", image=str(image.pk), attempt=image.attempt, step=step, code=failure.code, raw=failure.raw,
@@ -127,8 +133,8 @@ def _queue_again(claim: Claim, image: Image, failure: PullFailed, due: datetime)
     )
 
 
-def _fail_for_good(claim: Claim, image: Image, failure: PullFailed, step: str) -> None:
-    garbage.let_go_of(image)
+def _fail_for_good(claim: Claim, image: Image, failure: PullFailed, step: str) -> Credential | None:
+    """Returns the credential if it was destroyed by that, to be recorded."""
     move(
         image,
         to=Image.Status.FAILED,
@@ -138,9 +144,10 @@ def _fail_for_good(claim: Claim, image: Image, failure: PullFailed, step: str) -
         retry_params={},
         **_OVER,
     )
-    _settle(image)
-    steps = trace(image)
     waiting = _waiting_groups(image)
+    destroyed = _release_credential(image)
+    garbage.let_go_of(image)
+    steps = trace(image)
     for group in [*waiting, *image.next_for.all()]:
         Failure.objects.create(
             organization_id=image.organization_id,
@@ -158,14 +165,16 @@ def _fail_for_good(claim: Claim, image: Image, failure: PullFailed, step: str) -
         )
     for group in waiting:
         move(group, to=ContainerGroup.Status.FAILED)
+    return destroyed
 
 
-def _settle(image: Image) -> None:
-    """Destroy the credential where this pull was its last, and write down what became of it. The image has its
-    final status already."""
+def _release_credential(image: Image) -> Credential | None:
+    """Destroy the credential where this pull was its last, and write a step about what became of it. The image has its
+    final status already, and its groups are locked. Returns the credential if it was destroyed now."""
+    destroyed = None
     if image.credential_id is None:
         detail = "There was none" if not image.provider else "It was gone already"
-    elif settle_credential(image.credential_id):
+    elif destroyed := settle_credential(image.credential_id):
         detail = "Destroyed"
     else:
         credential = Credential.objects.get(pk=image.credential_id)
@@ -176,6 +185,7 @@ def _settle(image: Image) -> None:
         else:
             detail = "Kept until another pull that uses it has ended"
     record(image, Name.DESTROY, detail)
+    return destroyed
 
 
 def _wake_next(image: Image) -> None:
@@ -189,7 +199,7 @@ def _wake_next(image: Image) -> None:
 
 
 def _waiting_groups(image: Image) -> list[ContainerGroup]:
-    return list(image.groups.select_for_update().filter(status=ContainerGroup.Status.PENDING))
+    return list(image.groups.select_for_update().filter(status=ContainerGroup.Status.PENDING).order_by("pk"))
 
 
 def _next_attempt(image: Image, failure: PullFailed) -> datetime | None:

@@ -7,7 +7,7 @@ poll of it begins with, then the groups, then the instances.
 
 from __future__ import annotations
 
-from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef
@@ -19,6 +19,8 @@ from groups.models import ContainerGroup, Instance, Node, NodeToken
 from groups.models.node import SILENT_AFTER
 from groups.nodes.reception import counts_silence
 from groups.states import Stale
+from registries.foundation.activity import Target, record
+from registries.foundation.actor import Actor
 
 State = Instance.State
 
@@ -39,18 +41,19 @@ def release_silent() -> int:
     return released
 
 
-def remove(node_id: Any) -> bool:
+def remove(node: Node, *, by: Actor) -> bool:
     """Let the node in no more, end its tokens and sessions, and give its instances to others. Returns whether it
     was there until now. A removed node stays removed."""
     with transaction.atomic():
-        there = Node.objects.enrolled().filter(pk=node_id)
+        there = Node.objects.enrolled().filter(pk=node.pk)
         if not there.update(status=Node.Status.REMOVED):
             return False
-        _take_back(node_id, Ended.NODE_REMOVED, "Its node was removed.")
+        _take_back(node.pk, Ended.NODE_REMOVED, "Its node was removed.")
+        record(by, "node.removed", Target("node", node.pk, node.name), organization_id=None)
     return True
 
 
-def _take_back(node_id: Any, because: Ended, message: str) -> None:
+def _take_back(node_id: UUID, because: Ended, message: str) -> None:
     """What was stopping is gone, the rest is allocated again. The node's row is locked."""
     group_ids = list(Instance.objects.filter(node=node_id).order_by().values_list("group", flat=True).distinct())
     groups = ContainerGroup.objects.select_for_update(no_key=True).filter(pk__in=group_ids).order_by("pk")

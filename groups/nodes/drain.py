@@ -5,23 +5,28 @@ The sweeper moves the next one when the one before runs elsewhere and some other
 
 from __future__ import annotations
 
-from typing import Any
-
+from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from groups.instance_actions import reallocate
+from groups.instances import move_elsewhere
 from groups.models import Instance, Node
 from groups.nodes.scheduler import nodes_with_room
 from groups.states import Stale
+from registries.foundation.activity import Target, record
+from registries.foundation.actor import Actor
 
 State = Instance.State
 
 
-def drain(node_id: Any) -> bool:
+def drain(node: Node, *, by: Actor) -> bool:
     """Begin to empty the node. Returns whether that is new; a removed one stays removed."""
     from_these = [Node.Status.ACTIVE, Node.Status.CORDONED]
-    return bool(Node.objects.filter(pk=node_id, status__in=from_these).update(status=Node.Status.DRAINING))
+    with transaction.atomic():
+        if not Node.objects.filter(pk=node.pk, status__in=from_these).update(status=Node.Status.DRAINING):
+            return False
+        record(by, "node.drained", Target("node", node.pk, node.name), organization_id=None)
+    return True
 
 
 def move_on() -> int:
@@ -41,7 +46,8 @@ def _move_one(node: Node) -> bool:
         if not nodes_with_room(group.cpu, group.memory_mb, group.gpu).exists():
             continue
         try:
-            reallocate(instance, message="Its node is being drained.")
+            with transaction.atomic():
+                move_elsewhere(instance, message="Its node is being drained.")
         except Stale:
             continue
         return True

@@ -7,15 +7,18 @@ The code's SHA-256 is all that is kept. What the node may do afterwards is `grou
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 from django.db import transaction
 from django.db.models.functions import Now
 
 from groups.models import Enrolment, Node
 from groups.nodes.keys import read_public_key
-from groups.nodes.rekey import replace_key
+from groups.nodes.rekey import record_key, set_key
+from registries.foundation.activity import Target, record
+from registries.foundation.actor import Actor
+from registries.foundation.refusal import Refusal
 from registries.secrets import one_time
 
 PREFIX = "dre_"
@@ -24,12 +27,23 @@ MAX_NAME_LENGTH = 63
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 ._-]*[A-Za-z0-9])?")
 
 
-class CodeRefused(Exception):
+class CodeRefused(Refusal):
     """The code is unknown, used or expired; which of these is not said."""
 
+    code = "code_refused"
+    title = "The code is not good"
+    status = 401
 
-class NameInvalid(ValueError):
+    def __init__(self, message: str = "A code is good once, within 24 hours: ask the operator for another.") -> None:
+        super().__init__(message)
+
+
+class NameInvalid(Refusal):
     """No name for a node; the message says what is wanted."""
+
+    code = "name_invalid"
+    title = "The name can't be used"
+    status = 400
 
 
 def check_name(name: str) -> str:
@@ -39,25 +53,29 @@ def check_name(name: str) -> str:
     return name
 
 
-def create_enrolment(node_name: str, created_by_id: Any = None) -> str:
-    """Return a new code of 256 bits, valid for one node and 24 hours. Raises NameInvalid."""
-    code, _ = make_enrolment(check_name(node_name), created_by_id)
-    return code
+def create_enrolment(node_name: str, *, by: Actor) -> tuple[str, Enrolment]:
+    """Return a new code of 256 bits, valid for one node and 24 hours, and its row. The code itself is kept nowhere.
+    Raises NameInvalid."""
+    with transaction.atomic():
+        code, row = _make(check_name(node_name), by.person_id)
+        record(by, "enrolment.created", Target("enrolment", row.pk, row.node_name), organization_id=None)
+    return code, row
 
 
-def create_replacement(node: Node, created_by_id: Any = None) -> str:
-    """Return a new code with which this node comes with another key, such as after it lost its disk. Earlier such
-    codes are no longer good. Raises CodeRefused for a removed node."""
+def create_replacement(node: Node, *, by: Actor) -> tuple[str, Enrolment]:
+    """Return a new code with which this node comes with another key, such as after it lost its disk, and its row.
+    Earlier such codes are no longer good. Raises CodeRefused for a removed node."""
     with transaction.atomic():
         if not Node.objects.enrolled().select_for_update(no_key=True).filter(pk=node.pk):
-            raise CodeRefused
+            raise CodeRefused("A removed node stays removed.")
         Enrolment.objects.filter(node=node, used_at__isnull=True).update(expires_at=Now())
-        code, _ = make_enrolment(node.name, created_by_id, node=node)
-    return code
+        code, row = _make(node.name, by.person_id, node=node)
+        target = Target("enrolment", row.pk, row.node_name)
+        record(by, "enrolment.created", target, organization_id=None, detail="for another key")
+    return code, row
 
 
-def make_enrolment(node_name: str, created_by_id: Any, *, node: Node | None = None) -> tuple[str, Enrolment]:
-    """Return a new code, which is kept nowhere, and its row. The name was checked."""
+def _make(node_name: str, created_by_id: int | None, *, node: Node | None = None) -> tuple[str, Enrolment]:
     code, digest = one_time.new(PREFIX)
     row = Enrolment.objects.create(
         node_name=node_name,
@@ -69,8 +87,9 @@ def make_enrolment(node_name: str, created_by_id: Any, *, node: Node | None = No
     return code, row
 
 
-def enrol(code: str, name: str, public_key_pem: str) -> Node:
-    """Make the node that holds `public_key_pem`, or give the code's node that key, and use the code up.
+def enrol(code: str, name: str, public_key_pem: str, *, by: Actor) -> Node:
+    """Make the node that holds `public_key_pem`, or give the code's node that key, and use the code up. `by` is the
+    machine that asks, whose id and name are recorded as the node's once it is one.
 
     The node bears the name that the operator chose for it; the one it gives itself is only checked, since a
     stranger's machine must not pass for another. Raises KeyUnsupported, NameInvalid (the code stays good) and
@@ -88,9 +107,12 @@ def enrol(code: str, name: str, public_key_pem: str) -> Node:
             raise CodeRefused
         enrolment = Enrolment.objects.select_related("node").get(code_hash=one_time.digest_of(code))
         if enrolment.node is not None:
-            if not replace_key(enrolment.node, key.pem):
+            if not set_key(enrolment.node, key.pem):
                 raise CodeRefused
+            record_key(enrolment.node, by=replace(by, id=str(enrolment.node.pk), name=enrolment.node.name))
             return enrolment.node
         node = Node.objects.create(name=enrolment.node_name, public_key=key.pem)
         Enrolment.objects.filter(pk=enrolment.pk).update(node=node)
+        by = replace(by, id=str(node.pk), name=node.name)
+        record(by, "node.enrolled", Target("node", node.pk, node.name), organization_id=None)
     return node

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -11,6 +12,7 @@ from django.db import DatabaseError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 
+from groups.models import Node
 from groups.nodes import enrolment
 from groups.nodes.authentication import NotAuthenticated, authenticate, take
 from groups.nodes.keys import KeyUnsupported, read_public_key
@@ -18,6 +20,8 @@ from groups.nodes.poll import poll as take_poll
 from groups.nodes.problems import not_authenticated, problem
 from groups.nodes.rekey import replace_key
 from groups.nodes.report import ReportInvalid, read_report
+from registries.foundation.actor import Actor, ActorKind
+from registries.foundation.refusal import Refusal
 from registries.oci import strict_json
 
 MAX_ENROLMENT_BYTES = 16 * 1024
@@ -52,6 +56,8 @@ def node_call(view: View) -> View:
             response = refused.answer
         except NotAuthenticated:
             response = not_authenticated()
+        except Refusal as refusal:
+            response = problem(refusal.status, refusal.code, refusal.title, refusal.message)
         except DatabaseError as error:
             log.error("database_failed", error=type(error).__name__)
             response = problem(503, "unavailable", "Not available now", "Try again in a few seconds.")
@@ -70,14 +76,9 @@ def enrol(request: HttpRequest) -> HttpResponse:
     if not isinstance(code, str) or not isinstance(name, str) or not isinstance(public_key, str):
         return problem(400, "invalid", "Can't be read", "Send the text fields code, name and public_key.")
     try:
-        node = enrolment.enrol(code, name, public_key)
+        node = enrolment.enrol(code, name, public_key, by=_actor(request))
     except KeyUnsupported as error:
         return problem(400, "key_unsupported", "The key can't be used", str(error))
-    except enrolment.NameInvalid as error:
-        return problem(400, "name_invalid", "The name can't be used", str(error))
-    except enrolment.CodeRefused:
-        detail = "A code is good once, within 24 hours: ask the operator for another."
-        return problem(401, "code_refused", "The code is not good", detail)
     return JsonResponse({"node_id": str(node.pk)})
 
 
@@ -114,7 +115,7 @@ def key(request: HttpRequest) -> HttpResponse:
         pem = read_public_key(public_key).pem
     except KeyUnsupported as error:
         return problem(400, "key_unsupported", "The key can't be used", str(error))
-    if not replace_key(call.node, pem):
+    if not replace_key(call.node, pem, by=_actor(request, call.node)):
         raise NotAuthenticated
     return JsonResponse({"node_id": str(call.node.pk)})
 
@@ -123,6 +124,21 @@ def key(request: HttpRequest) -> HttpResponse:
 def nothing(request: HttpRequest) -> HttpResponse:
     """Any other address below `/node/v1/`."""
     return problem(404, "not_found", "Not found", "The node API has /node/v1/enrol, /node/v1/poll and /node/v1/key.")
+
+
+def _actor(request: HttpRequest, node: Node | None = None) -> Actor:
+    """The node that calls; without one, a machine that is about to become one."""
+    try:
+        address = str(ipaddress.ip_address(request.META.get("REMOTE_ADDR", "")))
+    except ValueError:
+        address = ""
+    return Actor(
+        kind=ActorKind.NODE,
+        id=str(node.pk) if node is not None else "",
+        name=node.name if node is not None else "",
+        address=address,
+        request_id=getattr(request, "request_id", ""),
+    )
 
 
 def _read(request: HttpRequest, limit: int) -> dict[str, Any]:

@@ -13,12 +13,13 @@ from django.conf import settings
 from django.http import HttpRequest
 from ninja.security import APIKeyHeader
 
-from groups.api.refused import Refused, not_found
+from groups.api.refused import not_found
 from portal import activity
 from portal.api.rate import count_call
 from portal.api_keys import recognise
 from portal.http.actors import actor_of_key
 from portal.models import ApiKey
+from registries.foundation.refusal import Refusal
 
 _READING = ("GET", "HEAD", "OPTIONS")
 
@@ -31,19 +32,20 @@ class SaladApiKey(APIKeyHeader):
     def authenticate(self, request: HttpRequest, key: str | None) -> ApiKey | None:
         row = recognise(key or "")
         if row is None:
-            raise Refused(401, "not_authenticated", "Send a key that works in the header Salad-Api-Key.")
+            text = "Send a key that works in the header Salad-Api-Key."
+            raise Refusal(text, code="not_authenticated", status=401)
         asked: Any = request
         asked.rate = count_call(row, settings.PORTAL_API_CALLS_A_MINUTE)
         if asked.rate.exceeded:
             text = f"A key may call {asked.rate.limit} times a minute. Go on in {asked.rate.reset} seconds."
-            raise Refused(429, "too_many_calls", text, retry_after=asked.rate.reset)
+            raise Refusal(text, code="too_many_calls", status=429, retry_after=asked.rate.reset)
         named = request.resolver_match.kwargs.get("organization_name") if request.resolver_match else None
         if named != row.organization.slug:
             raise not_found()
         asked.organization = row.organization
         asked.may_write = row.scope == ApiKey.Scope.WRITE
         if not asked.may_write and request.method not in _READING:
-            raise Refused(403, "read_only", "This key may only read. Use one with the scope write.")
+            raise Refusal("This key may only read. Use one with the scope write.", code="read_only", status=403)
         asked.actor = actor_of_key(request, row)
         asked.record = partial(activity.record, row.organization_id, f"API key {row.name}")
         return row

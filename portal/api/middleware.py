@@ -9,16 +9,17 @@ from collections.abc import Callable
 import structlog
 from django.http import HttpRequest, HttpResponse
 
-from groups.api.refused import Refused, not_found
+from groups.api.refused import not_found
 from portal.api.problems import MEDIA_TYPE, problem
 from portal.api.reading import MAX_BODY_BYTES
+from registries.foundation.refusal import Refusal
 
 log = structlog.get_logger(__name__)
 
 _REFUSED = {
     404: not_found(),
-    405: Refused(405, "method_not_allowed", "This address takes other methods."),
-    415: Refused(415, "unsupported_media_type", "Send this in UTF-8."),
+    405: Refusal("This address takes other methods.", code="method_not_allowed", status=405),
+    415: Refusal("Send this in UTF-8.", code="unsupported_media_type", status=415),
 }
 
 
@@ -54,10 +55,11 @@ class ApiMiddleware:
     def _answer(self, request: HttpRequest) -> HttpResponse:
         if _length(request) > MAX_BODY_BYTES:
             text = f"A request has at most {MAX_BODY_BYTES} bytes."
-            return problem(request, Refused(413, "too_large", text))
+            return problem(request, Refusal(text, code="too_large", status=413))
         response = self.get_response(request)
         if response.status_code >= 400 and response.get("Content-Type") != MEDIA_TYPE:
-            other = Refused(response.status_code, "invalid", "This request can't be used as it is.")
+            text = "This request can't be used as it is."
+            other = Refusal(text, code="invalid", status=response.status_code)
             answer = problem(request, _REFUSED.get(response.status_code, other))
             if allow := response.get("Allow"):
                 answer["Allow"] = allow

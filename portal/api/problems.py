@@ -12,8 +12,8 @@ from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
 
-from groups import quotas
-from groups.api.refused import Refused, not_found
+from groups.api.refused import not_found
+from registries.foundation.refusal import Refusal
 from registries.keyring import KeyUnavailable
 
 log = structlog.get_logger(__name__)
@@ -35,35 +35,34 @@ MEDIA_TYPE = "application/problem+json"
 AGAIN_SECONDS = 5
 
 
-def problem(request: HttpRequest, refused: Refused) -> HttpResponse:
+def problem(request: HttpRequest, refusal: Refusal) -> HttpResponse:
     """The answer for what a request was refused with."""
     body: dict[str, Any] = {
         "type": "about:blank",
-        "title": TITLES.get(refused.status, "Error"),
-        "status": refused.status,
-        "detail": refused.detail[:2000],
-        "code": refused.code,
+        "title": TITLES.get(refusal.status, "Error"),
+        "status": refusal.status,
+        "detail": refusal.message[:2000],
+        "code": refusal.code,
         "request_id": getattr(request, "request_id", ""),
     }
-    if refused.field:
-        body["field"] = refused.field
-    response = HttpResponse(json.dumps(body), status=refused.status, content_type=MEDIA_TYPE)
-    if refused.retry_after is not None:
-        response["Retry-After"] = str(refused.retry_after)
+    if refusal.field:
+        body["field"] = refusal.field
+    response = HttpResponse(json.dumps(body), status=refusal.status, content_type=MEDIA_TYPE)
+    if refusal.retry_after is not None:
+        response["Retry-After"] = str(refusal.retry_after)
     return response
 
 
 def away(request: HttpRequest) -> HttpResponse:
     """The answer while something is away that the portal can't do without."""
     text = "The portal can't do this right now. Try again in a few seconds."
-    return problem(request, Refused(503, "not_available", text, retry_after=AGAIN_SECONDS))
+    return problem(request, Refusal(text, code="not_available", status=503, retry_after=AGAIN_SECONDS))
 
 
 def handle_in(api: NinjaAPI) -> None:
     """Have the API answer every error with a problem."""
     handlers: dict[type[Exception], Any] = {
-        Refused: problem,
-        quotas.Refused: lambda request, refused: problem(request, Refused(403, refused.code, refused.said)),
+        Refusal: problem,
         Http404: lambda request, _: problem(request, not_found()),
         ValidationError: _invalid,
         HttpError: _http_error,
@@ -82,13 +81,14 @@ def _invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
     where = [str(each) for each in found.get("loc", ()) if each not in ("body", "payload", "path", "query")]
     text = str(found.get("msg", "This can't be used."))
     more = f" There are {len(error.errors) - 1} more." if len(error.errors) > 1 else ""
-    return problem(request, Refused(400, "invalid", f"{text}.{more}".replace("..", "."), field=".".join(where)[:300]))
+    message = f"{text}.{more}".replace("..", ".")
+    return problem(request, Refusal(message, code="invalid", status=400, field=".".join(where)[:300]))
 
 
 def _http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
-    if isinstance(error.__cause__, Refused):
+    if isinstance(error.__cause__, Refusal):
         return problem(request, error.__cause__)
-    return problem(request, Refused(error.status_code, "invalid", "This request can't be used as it is."))
+    return problem(request, Refusal("This request can't be used as it is.", code="invalid", status=error.status_code))
 
 
 def _away(request: HttpRequest, error: Exception) -> HttpResponse:
@@ -99,4 +99,4 @@ def _away(request: HttpRequest, error: Exception) -> HttpResponse:
 def _unexpected(request: HttpRequest, error: Exception) -> HttpResponse:
     log.exception("api_failed", request=getattr(request, "request_id", ""), exc_info=error)
     text = "Something went wrong here. Ask support and name the request_id."
-    return problem(request, Refused(500, "unexpected", text))
+    return problem(request, Refusal(text, code="unexpected", status=500))

@@ -7,7 +7,7 @@ from typing import Any
 from django.http import HttpRequest
 from ninja.parser import Parser
 
-from groups.api.refused import Refused
+from registries.foundation.refusal import Refusal
 from registries.oci.strict_json import JsonInvalid, read_object
 
 MAX_BODY_BYTES = 1024 * 1024
@@ -19,12 +19,13 @@ class StrictParser(Parser):
     def parse_body(self, request: HttpRequest) -> Any:
         kind = (request.content_type or "").lower()
         if kind not in ("application/json", "application/merge-patch+json"):
-            raise Refused(415, "unsupported_media_type", "Send application/json.")
+            raise Refusal("Send application/json.", code="unsupported_media_type", status=415)
         try:
             return read_object(request.body, MAX_BODY_BYTES)
         except JsonInvalid:
             pass
-        raise Refused(
-            400, "json_invalid",
+        raise Refusal(
             "Send one JSON object in UTF-8, each name once, nested at most 32 deep, with numbers of at most 20 digits.",
-        )  # fmt: skip
+            code="json_invalid",
+            status=400,
+        )

@@ -10,12 +10,13 @@ from ninja import Router, Status
 from pydantic import Field
 
 from groups.api.answers import moment
-from groups.api.refused import Refused, not_found
+from groups.api.refused import not_found
 from groups.api.responses import reading, writing
 from groups.api.schemas.base import LINE, Id, Moment, Shape
 from portal.models import Notice, Webhook
 from portal.notifications import webhooks
 from portal.notifications.forms import WebhookForm
+from registries.foundation.refusal import Refusal
 
 router = Router(tags=["webhooks"], exclude_unset=True)
 
@@ -97,10 +98,7 @@ def list_webhooks(request: Any, organization_name: str) -> dict[str, Any]:
 def create_webhook(request: Any, organization_name: str, payload: WebhookPrototype) -> Status:
     """Add a webhook. The answer holds the secret that signs what is sent there, this once."""
     cleaned = _judged(payload.address, list(payload.events))
-    try:
-        row, secret = webhooks.add(request.organization, by=request.actor, **cleaned)
-    except webhooks.TooManyWebhooks as refusal:
-        raise Refused(refusal.status, refusal.code, refusal.message) from None
+    row, secret = webhooks.add(request.organization, by=request.actor, **cleaned)
     return Status(201, _answer(row) | {"secret": secret})
 
 
@@ -164,12 +162,12 @@ def _find(request: Any, webhook_id: str) -> Webhook:
 
 
 def _judged(address: str, kinds: list[str]) -> dict[str, Any]:
-    """What the form makes of it, so that pages and API can't drift apart. Raises Refused."""
+    """What the form makes of it, so that pages and API can't drift apart. Raises Refusal."""
     form = WebhookForm({"address": address, "kinds": kinds})
     if not form.is_valid():
         field = next(iter(form.errors))
         text = str(form.errors[field][0])
-        raise Refused(400, "invalid", text, field="events" if field == "kinds" else field)
+        raise Refusal(text, code="invalid", status=400, field="events" if field == "kinds" else field)
     return dict(form.cleaned_data)
 
 

@@ -17,7 +17,8 @@ from groups.models import ContainerGroup, Instance, NodeToken
 from portal.demo.image import SampleImage
 from portal.models import Organization, User
 from portal.templatetags.drayage import size
-from registries.credential_rows import NewCredential, store_credential
+from registries.credential_rows import NewCredential
+from registries.foundation.actor import Actor, ActorKind
 from registries.oci.reference import parse
 
 POLL_SECONDS = 0.1
@@ -45,7 +46,7 @@ class Story:
         self, organization: Organization, user: User, *, say: Callable[[str], None], tend: Callable[[], None]
     ) -> None:
         self._organization = organization
-        self._user = user
+        self._by = Actor(kind=ActorKind.PERSON, id=str(user.pk), name=user.email)
         self._say = say
         self._tend = tend
         self._line = ""
@@ -65,7 +66,7 @@ class Story:
             failure = group.failures.first()
             raise StoryFailed(f"the pull failed: {failure.code if failure else 'unknown'}")
         self._say(f"  stopped      pulled and encrypted in {stopped - began:.1f} s, credential destroyed")
-        start(group)
+        start(group, by=self._by)
         self._say("  deploying    waiting for a node")
         self._wait(group, lambda: self._delivered(group))
         done = time.monotonic()
@@ -88,25 +89,20 @@ class Story:
 
     def _create(self, sample: Sample) -> ContainerGroup:
         reference = parse(sample.reference)
-        credential = store_credential(
-            NewCredential(
-                provider="self_hosted",
-                name="sample registry",
-                host=reference.registry,
-                values={"username": sample.user, "password": sample.password},
-            ),
-            organization_id=self._organization.pk,
-            created_by_id=self._user.pk,
-        )
         project = self._organization.projects.get(slug="default")
         return create(
             organization_id=self._organization.pk,
             project_id=project.pk,
             name=self._free_name(project.pk),
             reference=reference,
-            credential=credential,
+            credential=NewCredential(
+                provider="self_hosted",
+                name="sample registry",
+                host=reference.registry,
+                values={"username": sample.user, "password": sample.password},
+            ),
             environment={"GREETING": "hello"},
-            created_by_id=self._user.pk,
+            by=self._by,
         )
 
     def _free_name(self, project_id: int) -> str:

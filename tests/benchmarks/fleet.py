@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from portal.env import CHECKOUT
+from registries.foundation.actor import CONSOLE
 from tests.beside import Beside, Calls, serve
 from tests.postgresql import Postgres
 from tests.processes import bare_environment, free_port, until_answers
@@ -196,7 +197,7 @@ class Hands(Calls):
         from groups.actions import start
         from groups.models import ContainerGroup
 
-        start(ContainerGroup.objects.get(name=name))
+        start(ContainerGroup.objects.get(name=name), by=CONSOLE)
 
     def run(self, name: str) -> dict[str, str]:
         """Have the group's instances run, one on each node in turn; return each node's instance."""

@@ -19,6 +19,7 @@ from portal.actions import invite
 from portal.activity import record
 from portal.models import Activity, Membership, Notice, Webhook
 from portal.notifications import webhooks
+from registries.foundation.actor import CONSOLE
 from registries.models import Credential
 from tests.browser.shown import Cargo, show_credential, show_delivery, show_node, show_pull, show_run
 from tests.fakes.registry import FakeRegistry
@@ -142,11 +143,11 @@ def _run(groups: dict[str, ContainerGroup]) -> None:
     }
     for name, berths in running.items():
         group = groups[name]
-        actions.start(group)
+        actions.start(group, by=CONSOLE)
         for instance, (node, ago) in zip(group.instances.order_by("created_at"), berths, strict=False):
             show_run(instance, show_node(node), ago=ago, progress=64 if ago < _ago(0, 1) else 100)
         ContainerGroup.objects.filter(pk=group.pk).update(status="running", changed_at=now - berths[0][1])
-    actions.start(groups["detector"])
+    actions.start(groups["detector"], by=CONSOLE)
     for instance, node in zip(groups["detector"].instances.all(), ("turku-2",), strict=False):
         show_run(instance, show_node(node), ago=_ago(seconds=38), progress=41)
     for name in ("oslo-3", "lyon-12", "porto-7", "turku-2", "ghent-1", "bergen-4"):

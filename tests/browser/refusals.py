@@ -11,7 +11,7 @@ from django.shortcuts import render
 from django.urls import path
 from django.views.csrf import csrf_failure
 
-from groups.quotas import OrganizationSuspended
+from groups.quotas import RefusedWhileSuspended
 from portal.people import reset_password
 from portal.urls import urlpatterns as _urlpatterns
 
@@ -19,7 +19,7 @@ REASONS: dict[str, Any] = {
     "400": SuspiciousOperation("bad"),
     "403": PermissionDenied(),
     "404": Http404(),
-    "409": OrganizationSuspended(),
+    "409": RefusedWhileSuspended(),
     "500": RuntimeError("broken"),
 }
 

@@ -10,6 +10,7 @@ import uuid
 from dataclasses import asdict
 from typing import Any
 
+from registries.foundation.actor import CONSOLE
 from tests.benchmarks.clocks import of_fork
 from tests.beside import Calls, serve
 
@@ -67,6 +68,7 @@ class Hands(Calls):
             name=name,
             reference=parsed,
             credential=credential,
+            by=CONSOLE,
         )
         return {
             "group": str(group.pk),
@@ -81,7 +83,7 @@ class Hands(Calls):
         from groups.actions import delete
         from groups.models import ContainerGroup
 
-        delete(ContainerGroup.objects.get(pk=group))
+        delete(ContainerGroup.objects.get(pk=group), by=CONSOLE)
 
     def status(self, image: str) -> dict[str, Any] | None:
         """The image's row and its group's status, None where it is gone."""

@@ -16,6 +16,7 @@ from groups import actions, store
 from groups.ingest import keys
 from groups.models import Blob, ContainerGroup, Image, Layer, PullStep
 from registries.credential_rows import NewCredential, store_credential
+from registries.foundation.actor import CONSOLE
 from registries.models import Credential
 from registries.oci.reference import parse
 
@@ -53,7 +54,7 @@ def make_group(
         name=name,
         reference=parse(reference),
         credential=credential,
-        **values,
+        **{"by": CONSOLE, **values},
     )
 
 

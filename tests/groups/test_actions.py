@@ -15,6 +15,7 @@ from groups import actions
 from groups.environment import open_environment
 from groups.models import ContainerGroup, Failure, Image, Instance, Node
 from groups.states import Stale, move
+from registries.foundation.actor import CONSOLE
 from tests.groups.pulls import make_credential, make_group
 
 REFERENCE = "registry.example.com/team/app:1.0"
@@ -70,25 +71,25 @@ def test_the_credential_may_live_as_long_as_the_pull_may_take(group: ContainerGr
 def test_starting_adds_the_instances_and_stopping_ends_them(group: ContainerGroup) -> None:
     stopped(group)
 
-    actions.start(group)
+    actions.start(group, by=CONSOLE)
     assert group.status == "deploying"
     assert list(group.instances.values_list("state", flat=True)) == ["allocating"] * 3
     node = Node.objects.create(name="n", public_key="k")
     Instance.objects.filter(pk=group.instances.first().pk).update(node=node)  # type: ignore[union-attr]
 
-    actions.stop(group)
+    actions.stop(group, by=CONSOLE)
     assert group.status == "stopped"
     assert list(group.instances.values_list("state", "node")) == [("stopping", node.pk)]
 
 
 def test_a_group_that_is_started_again_at_once_gets_instances_of_its_own(group: ContainerGroup) -> None:
     stopped(group)
-    actions.start(group)
+    actions.start(group, by=CONSOLE)
     node = Node.objects.create(name="n", public_key="k")
     Instance.objects.update(node=node, state="running")
 
-    actions.stop(group)
-    actions.start(group)
+    actions.stop(group, by=CONSOLE)
+    actions.start(group, by=CONSOLE)
 
     states = sorted(group.instances.values_list("state", flat=True))
     assert states == ["allocating"] * 3 + ["stopping"] * 3
@@ -99,7 +100,7 @@ def test_a_group_that_is_started_again_at_once_gets_instances_of_its_own(group: 
     [
         (actions.start, {"stopped", "succeeded"}),
         (actions.stop, {"deploying", "running"}),
-        (lambda group: actions.retry(group, credential=None), {"failed"}),
+        (partial(actions.retry, credential=None), {"failed"}),
     ],
 )
 @pytest.mark.parametrize("status", ContainerGroup.Status.values)
@@ -108,10 +109,10 @@ def test_what_can_be_done_when(group: ContainerGroup, status: str, action: Any, 
     group.refresh_from_db()
 
     if status in allowed:
-        action(group)
+        action(group, by=CONSOLE)
         return
     with pytest.raises(Stale):
-        action(group)
+        action(group, by=CONSOLE)
     assert ContainerGroup.objects.get().status == status
     assert not Instance.objects.exists()
     assert Image.objects.count() == 1
@@ -121,7 +122,7 @@ def test_retrying_pulls_the_same_reference_with_a_new_credential(group: Containe
     first = group.image
     move(group, to="failed")
 
-    actions.retry(group, credential=make_credential(project.organization, HOST))
+    actions.retry(group, credential=make_credential(project.organization, HOST), by=CONSOLE)
 
     assert group.status == "pending"
     assert group.image_id != first.pk
@@ -136,7 +137,7 @@ def test_deleting_takes_image_and_secret_and_leaves_the_record(group: ContainerG
         code="image_too_large",
     )  # fmt: skip
 
-    actions.delete(group)
+    actions.delete(group, by=CONSOLE)
 
     assert not ContainerGroup.objects.exists()
     assert not Image.objects.exists()
@@ -149,9 +150,9 @@ def test_deleting_takes_the_image_that_the_group_has_by_then(group: ContainerGro
     move(group, to="failed")
     seen_before = ContainerGroup.objects.select_related("image").get()
     credential = make_credential(project.organization, HOST)
-    actions.retry(group, credential=credential)
+    actions.retry(group, credential=credential, by=CONSOLE)
 
-    actions.delete(seen_before)
+    actions.delete(seen_before, by=CONSOLE)
 
     assert not ContainerGroup.objects.exists()
     assert not Image.objects.exists()
@@ -162,11 +163,11 @@ def test_deleting_takes_the_image_that_the_group_has_by_then(group: ContainerGro
 def test_a_group_that_was_deleted_is_not_retried(group: ContainerGroup, project: Any) -> None:
     move(group, to="failed")
     seen_before = ContainerGroup.objects.get()
-    actions.delete(group)
+    actions.delete(group, by=CONSOLE)
 
     with pytest.raises(Stale):
-        actions.retry(seen_before, credential=None)
-    actions.delete(seen_before)
+        actions.retry(seen_before, credential=None, by=CONSOLE)
+    actions.delete(seen_before, by=CONSOLE)
 
     assert not Image.objects.exists()
 
@@ -185,7 +186,7 @@ def test_retrying_and_deleting_at_once_leaves_no_image_behind(project: Any, sent
             try:
                 mine = ContainerGroup.objects.select_related("image").get(pk=group_id)
                 barrier.wait()
-                action(mine)
+                action(mine, by=CONSOLE)
             except Stale:
                 pass
             finally:
@@ -206,10 +207,10 @@ def test_a_credential_that_another_pull_waits_for_stays(group: ContainerGroup, p
     credential = group.image.credential
     other = make_group(project, REFERENCE, credential=credential, name="other")
 
-    actions.delete(group)
+    actions.delete(group, by=CONSOLE)
     credential.refresh_from_db()  # type: ignore[union-attr]
     assert credential.is_live  # type: ignore[union-attr]
 
-    actions.delete(other)
+    actions.delete(other, by=CONSOLE)
     credential.refresh_from_db()  # type: ignore[union-attr]
     assert not credential.is_live  # type: ignore[union-attr]

@@ -11,6 +11,7 @@ from django.test import Client
 
 from groups.models import Enrolment, Node, NodeToken, Redemption, UnusualPresentation
 from groups.nodes.enrolment import enrol
+from registries.foundation.actor import CONSOLE
 from tests.admin_rows import MARKUP, Rows, act, make_rows, url
 from tests.groups.delivery.made import ec_key, public_pem
 
@@ -47,7 +48,7 @@ def test_an_operator_makes_a_code_for_another_key(operator: Client, support: Cli
     (code,) = re.findall(r"dre_[A-Za-z0-9_-]{43}", response.content.decode())
     assert "no-store" in response["Cache-Control"]
     key = public_pem(ec_key())
-    assert enrol(code, "whatever", key) == node
+    assert enrol(code, "whatever", key, by=CONSOLE) == node
     assert Node.objects.get().public_key == key
     assert logged() == [(str(node.pk), "Code for another key")]
     Node.objects.update(status="removed")
@@ -101,7 +102,7 @@ def test_a_code_is_shown_once_and_kept_nowhere(operator: Client, olga: Any, capl
         assert code not in later
         assert made.code_hash not in later
     assert code not in str(list(operator.session.items()))
-    assert enrol(code, "whatever", public_pem(ec_key())).name == "berlin-1"
+    assert enrol(code, "whatever", public_pem(ec_key()), by=CONSOLE).name == "berlin-1"
 
 
 @pytest.mark.parametrize("name", ["", "-", "a" * 64, MARKUP, "line\nbreak"])

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from groups import actions
-from groups.change_actions import change, replace_image
+from groups.change_actions import GroupChanges, update
 from groups.ingest import settle
 from groups.ingest.claim import claim
 from groups.models import ContainerGroup, Failure, Image, Instance
@@ -15,6 +15,7 @@ from groups.states import Stale, move
 from groups.sweep import remove_images
 from groups.versions import group_version
 from registries.failures import ImageNotFound
+from registries.foundation.actor import CONSOLE
 from registries.oci.reference import parse
 from tests.groups.pulls import make_credential, make_group
 
@@ -28,11 +29,11 @@ def group(project: Any) -> ContainerGroup:
     group = make_group(project, OLD, replicas=2)
     Image.objects.update(status="ready")
     move(group, to="stopped")
-    return actions.start(group)
+    return actions.start(group, by=CONSOLE)
 
 
 def replaced(group: ContainerGroup, credential: Any = None) -> Image:
-    replace_image(group, reference=parse(NEW), credential=credential)
+    update(group, GroupChanges(reference=parse(NEW), credential=credential), by=CONSOLE)
     assert group.next_image is not None
     return group.next_image
 
@@ -104,7 +105,7 @@ def test_a_third_image_takes_the_place_of_the_second(group: ContainerGroup) -> N
     credential = make_credential(group.organization, "registry.example.com")
     second = replaced(group, credential)
 
-    replace_image(group, reference=parse("registry.example.com/team/app:3"), credential=None)
+    update(group, GroupChanges(reference=parse("registry.example.com/team/app:3")), by=CONSOLE)
 
     assert not Image.objects.filter(pk=second.pk).exists()
     credential.refresh_from_db()
@@ -119,7 +120,7 @@ def test_a_group_without_an_image_waits_for_the_new_one(project: Any, status: st
         Image.objects.update(status="failed")
         move(group, to="failed")
 
-    replace_image(group, reference=parse(NEW), credential=None)
+    update(group, GroupChanges(reference=parse(NEW)), by=CONSOLE)
 
     assert (group.status, group.image.reference, group.next_image) == ("pending", NEW, None)
     assert not Image.objects.filter(pk=old).exists()
@@ -128,7 +129,7 @@ def test_a_group_without_an_image_waits_for_the_new_one(project: Any, status: st
 def test_deleting_takes_both_images(group: ContainerGroup) -> None:
     replaced(group)
 
-    actions.delete(group)
+    actions.delete(group, by=CONSOLE)
 
     assert not Image.objects.exists()
 
@@ -137,6 +138,6 @@ def test_a_group_that_is_gone_is_stale(group: ContainerGroup) -> None:
     ContainerGroup.objects.all().delete()
 
     with pytest.raises(Stale):
-        replace_image(group, reference=parse(NEW), credential=None)
+        update(group, GroupChanges(reference=parse(NEW)), by=CONSOLE)
     with pytest.raises(Stale):
-        change(group, options={})
+        update(group, GroupChanges(options={"display_name": "App"}), by=CONSOLE)

@@ -14,6 +14,7 @@ from groups.checks import TooManyChecks, start_check
 from groups.ingest import checking
 from groups.models import ImageCheck
 from groups.states import move
+from registries.foundation.actor import CONSOLE
 from registries.oci.reference import parse
 
 
@@ -25,7 +26,7 @@ class TestLimits:
     @pytest.fixture
     def start(self, acme: Any, no_redis: None) -> Callable[[], ImageCheck]:
         return lambda: start_check(
-            organization_id=acme.pk, reference=parse("registry.example.com/a:1"), credential=None
+            organization_id=acme.pk, reference=parse("registry.example.com/a:1"), credential=None, by=CONSOLE
         )
 
     def test_few_at_once(self, start: Callable[[], ImageCheck], mallory: Any) -> None:
@@ -33,7 +34,9 @@ class TestLimits:
         with pytest.raises(TooManyChecks, match="going on"):
             start()
 
-        start_check(organization_id=mallory.memberships.get().organization_id, reference=parse("a"), credential=None)
+        start_check(
+            organization_id=mallory.memberships.get().organization_id, reference=parse("a"), credential=None, by=CONSOLE
+        )
         move(rows[0], to="failed")
         start()
 
@@ -50,7 +53,9 @@ class TestLimits:
 class TestSweeping:
     @pytest.fixture
     def row(self, acme: Any, no_redis: None) -> ImageCheck:
-        return start_check(organization_id=acme.pk, reference=parse("registry.example.com/a:1"), credential=None)
+        return start_check(
+            organization_id=acme.pk, reference=parse("registry.example.com/a:1"), credential=None, by=CONSOLE
+        )
 
     def test_one_that_is_in_time_is_left_alone(self, row: ImageCheck) -> None:
         assert (checks.end_overdue(), checks.wake_overlooked(), checks.remove_old()) == (0, 0, 0)

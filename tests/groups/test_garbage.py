@@ -14,6 +14,7 @@ from groups import actions, garbage, store
 from groups.failures import StoreFailed
 from groups.models import Blob, ContainerGroup, Image, Layer
 from groups.sweep import sweep
+from registries.foundation.actor import CONSOLE
 from tests.groups.pulls import make_blob, make_group, stored_files
 from tests.groups.test_store import Pieces
 
@@ -46,9 +47,9 @@ def test_a_blob_goes_a_grace_after_the_last_group_that_uses_it(group: ContainerG
     other = make_group(group.project, "registry.example.com/team/app:2.0", name="other")
     other.image.layers.create(position=0, media_type="m", digest="sha256:1", size=10, blob=shared)
 
-    actions.delete(group)
+    actions.delete(group, by=CONSOLE)
     assert not Blob.objects.exclude(unused_since=None).exists()
-    actions.delete(other)
+    actions.delete(other, by=CONSOLE)
     assert Blob.objects.exclude(unused_since=None).get() == shared
     assert sweep()["blobs_removed"] == 0
     Blob.objects.update(unused_since=ago(hours=2))

@@ -10,6 +10,7 @@ from groups.actions import scale, start, stop
 from groups.instance_actions import reallocate, recreate, restart, set_deletion_cost
 from groups.models import ContainerGroup, Instance, NodeToken
 from groups.states import Stale
+from registries.foundation.actor import CONSOLE
 from tests.groups.delivery.conftest import _no_calls_before, given, group, image, node, other_node, source
 from tests.groups.delivery.made import NodeInHand, make_group, prepare_all
 from tests.groups.nodes.reporting import listed
@@ -24,10 +25,10 @@ def instance() -> Instance:
 @pytest.mark.parametrize(("act", "name"), [(restart, "restart"), (recreate, "recreate")])
 def test_an_order_is_given_until_the_node_has_begun(node: NodeInHand, given: Any, act: Any, name: str) -> None:
     with pytest.raises(Stale):
-        act(instance())
+        act(instance(), by=CONSOLE)
     node.poll(listed(given, "running"))
 
-    act(instance())
+    act(instance(), by=CONSOLE)
 
     for _ in range(2):  # the first answer may have been lost
         assert node.poll(listed(given, "running")).json() == {"start": [], "stop": [], name: [given["instance"]]}
@@ -39,7 +40,7 @@ def test_an_order_is_given_until_the_node_has_begun(node: NodeInHand, given: Any
 
 def test_an_order_does_not_outlive_its_instance_on_the_node(node: NodeInHand, given: Any) -> None:
     node.poll(listed(given, "running"))
-    restart(instance())
+    restart(instance(), by=CONSOLE)
     (again,) = node.poll().json()["start"]
     assert again["instance"] == given["instance"]
     assert instance().order == ""
@@ -50,7 +51,7 @@ def test_reallocated_to_another_node(node: NodeInHand, other_node: NodeInHand, g
     bearer = node.bearer(given["token"])
     node.poll(listed(given, state))
 
-    reallocate(instance())
+    reallocate(instance(), by=CONSOLE)
 
     assert (instance().state, instance().node) == ("allocating", None)
     assert ContainerGroup.objects.get().status == "deploying"
@@ -64,13 +65,13 @@ def test_reallocated_to_another_node(node: NodeInHand, other_node: NodeInHand, g
     assert theirs["instance"] == given["instance"]
     Instance.objects.update(node=None)
     with pytest.raises(Stale):
-        reallocate(instance())
+        reallocate(instance(), by=CONSOLE)
 
 
 def test_one_that_was_not_yet_fetched_is_reallocated(group: Any, node: NodeInHand, other_node: NodeInHand) -> None:
-    start(group)
+    start(group, by=CONSOLE)
     node.poll()
-    reallocate(instance())
+    reallocate(instance(), by=CONSOLE)
     node.poll()
     assert instance().node is None
     other_node.poll()
@@ -79,13 +80,13 @@ def test_one_that_was_not_yet_fetched_is_reallocated(group: Any, node: NodeInHan
 
 def test_scaled_up_and_down(acme: Any, image: Any, node: NodeInHand, other_node: NodeInHand) -> None:
     group = make_group(acme, image, replicas=1)
-    start(group)
+    start(group, by=CONSOLE)
     node.poll()
     prepare_all()
     node.poll()
     node.poll({"id": str(instance().pk), "state": "running"})
 
-    scale(group, 4)
+    scale(group, 4, by=CONSOLE)
     assert group.instances.count() == 4
     node.poll({"id": str(group.instances.get(state="running").pk), "state": "running"}, cpu=2)
     other_node.poll(cpu=1)
@@ -93,45 +94,45 @@ def test_scaled_up_and_down(acme: Any, image: Any, node: NodeInHand, other_node:
     assert states == [("allocating", False), ("allocating", True), ("downloading", True), ("running", True)]
 
     # What is least far goes first: what no node has is gone at once, the rest when its node hears of it.
-    scale(group, 3)
+    scale(group, 3, by=CONSOLE)
     assert group.instances.filter(node=None).count() == 0
     assert group.instances.count() == 3
-    scale(group, 1)
+    scale(group, 1, by=CONSOLE)
     assert sorted(group.instances.values_list("state", flat=True)) == ["running", "stopping", "stopping"]
     node.poll({"id": str(group.instances.get(state="running").pk), "state": "running"})
     other_node.poll()
     assert group.instances.get().state == "running"
 
-    scale(group, 0)
+    scale(group, 0, by=CONSOLE)
     group.refresh_from_db()
     assert (group.status, group.instances.get().state) == ("deploying", "stopping")
 
 
 def test_of_the_same_state_the_cheapest_ends(acme: Any, image: Any) -> None:
     group = make_group(acme, image, replicas=3)
-    start(group)
+    start(group, by=CONSOLE)
     dear, cheap, dearest = group.instances.all()
     for each, cost in ((dear, 50), (cheap, 7), (dearest, 100_000)):
-        set_deletion_cost(each, cost)
-    scale(group, 2)
+        set_deletion_cost(each, cost, by=CONSOLE)
+    scale(group, 2, by=CONSOLE)
     assert set(group.instances.all()) == {dear, dearest}
-    scale(group, 1)
+    scale(group, 1, by=CONSOLE)
     assert group.instances.get() == dearest
     for cost in (-1, 100_001):
         with pytest.raises(ValueError, match="deletion cost"):
-            set_deletion_cost(dearest, cost)
+            set_deletion_cost(dearest, cost, by=CONSOLE)
 
 
 def test_what_does_not_run_is_scaled_for_its_next_start(group: Any) -> None:
-    scale(group, 3)
+    scale(group, 3, by=CONSOLE)
     assert (group.replicas, group.instances.count()) == (3, 0)
-    start(group)
+    start(group, by=CONSOLE)
     assert group.instances.count() == 3
-    stop(group)
+    stop(group, by=CONSOLE)
     for replicas in (-1, 501):
         with pytest.raises(ValueError, match="replicas"):
-            scale(group, replicas)
+            scale(group, replicas, by=CONSOLE)
     stale = ContainerGroup.objects.get(pk=group.pk)
     group.delete()
     with pytest.raises(Stale):
-        scale(stale, 1)
+        scale(stale, 1, by=CONSOLE)

@@ -43,7 +43,7 @@ def test_instances_have_the_buttons_that_fit(
     assert Instance.objects.get().order == "recreate"
     member.post(f"{base}/reallocate/")
     assert Instance.objects.get().node is None
-    said = [row[3] for row in recorded()]
+    said = [row[3] for row in recorded(action="group.changed")]
     assert said == [f"{act} of the instance {pk}" for act in ("restart", "recreate", "reallocate")]
 
 

@@ -11,7 +11,8 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from groups import actions, change_actions, jobs, quotas
+from groups import actions, jobs, quotas
+from groups.change_actions import GroupChanges, update
 from groups.checks import start_check
 from groups.ingest import settle
 from groups.ingest.claim import claim
@@ -20,6 +21,8 @@ from groups.story import tell
 from groups.sweep import wake_pulls
 from portal.models import Organization
 from registries.failures import AccessDenied
+from registries.foundation.actor import CONSOLE
+from registries.foundation.refusal import Refusal
 from registries.oci.reference import parse
 from tests.at_once import at_once
 from tests.fakes.registry import FakeRegistry
@@ -43,8 +46,8 @@ def test_no_group_more_than_allowed(acme: Any, project: Any) -> None:
     make_group(project, IMAGE, name="first")
     with pytest.raises(quotas.GroupQuotaReached) as refused:
         make_group(project, IMAGE, name="second")
-    assert "has 1 container groups, and may have 1" in refused.value.said
-    assert "ask support" in refused.value.said
+    assert "has 1 container groups, and may have 1" in refused.value.message
+    assert "ask support" in refused.value.message
     assert Image.objects.count() == 1
 
 
@@ -55,9 +58,9 @@ def test_replicas_count_together_and_fewer_always_fit(acme: Any, project: Any) -
         make_group(project, IMAGE, name="second", replicas=3)
     make_group(project, IMAGE, name="second", replicas=2)
     with pytest.raises(quotas.ReplicaQuotaReached):
-        actions.scale(group, 4)
+        actions.scale(group, 4, by=CONSOLE)
     allow(acme, max_replicas=1)
-    assert actions.scale(group, 2).replicas == 2
+    assert actions.scale(group, 2, by=CONSOLE).replicas == 2
 
 
 @pytest.mark.django_db(transaction=True)
@@ -72,7 +75,7 @@ def test_of_two_at_once_one_is_refused(acme: Any, project: Any) -> None:
 def test_of_two_that_grow_at_once_one_is_refused(acme: Any, project: Any) -> None:
     groups = [make_group(project, IMAGE, name=name) for name in ("one", "two")]
     allow(acme, max_replicas=10)
-    done = at_once(*(lambda group=group: actions.scale(group, 9) for group in groups))
+    done = at_once(*(lambda group=group: actions.scale(group, 9, by=CONSOLE) for group in groups))
     assert sorted(type(each).__name__ for each in done) == ["ContainerGroup", "ReplicaQuotaReached"]
     assert quotas.usage(acme.pk).replicas == 10
 
@@ -156,10 +159,10 @@ def test_storage_that_is_full_refuses_before_a_layer_is_asked_for(
     assert "Delete groups" in failure.words.remedy
     assert not Layer.objects.filter(image=third.image_id).exists()
 
-    actions.delete(again)
-    actions.delete(first)
+    actions.delete(again, by=CONSOLE)
+    actions.delete(first, by=CONSOLE)
     assert quotas.usage(acme.pk).stored_bytes == 0
-    actions.retry(ContainerGroup.objects.get(pk=third.pk), credential=None)
+    actions.retry(ContainerGroup.objects.get(pk=third.pk), credential=None, by=CONSOLE)
     jobs.pull(str(ContainerGroup.objects.get(pk=third.pk).image_id))
     assert ContainerGroup.objects.get(pk=third.pk).status == "stopped"
 
@@ -184,7 +187,9 @@ def test_an_images_own_cap_goes_both_ways(
     settings.PORTAL_MAX_IMAGE_BYTES = portals
     allow(acme, max_image_bytes=own)
     group = make_group(project, f"{registry.host}/team/app:1")
-    row = start_check(organization_id=acme.pk, reference=parse(f"{registry.host}/team/app:1"), credential=None)
+    row = start_check(
+        organization_id=acme.pk, reference=parse(f"{registry.host}/team/app:1"), credential=None, by=CONSOLE
+    )
     jobs.pull(str(group.image_id))
     jobs.check(str(row.pk))
     row.refresh_from_db()
@@ -224,14 +229,19 @@ class TestPages:
         assert "Nothing can be started, pulled or checked" in answer.content.decode()
 
 
-def test_each_refusal_has_words_and_a_way_out() -> None:
-    values = {"used": 1, "limit": 1, "more": 1}
-    for refusal in quotas.Refused.__subclasses__():
-        refused = refusal(**values)
-        assert refused.code
-        assert refused.said.endswith((".",))
-        assert "upport" in refused.said
-        assert "{" not in refused.said
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        quotas.RefusedWhileSuspended(),
+        quotas.GroupQuotaReached(used=1, limit=1),
+        quotas.ReplicaQuotaReached(used=1, limit=1, more=1),
+    ],
+)
+def test_each_refusal_has_words_and_a_way_out(refusal: quotas.QuotaRefusal) -> None:
+    assert refusal.code != Refusal.code
+    assert refusal.title != Refusal.title
+    assert refusal.message.endswith(".")
+    assert "upport" in refusal.message
 
 
 def test_a_limited_organization_is_locked_in_one_order(acme: Any, project: Any) -> None:
@@ -243,11 +253,11 @@ def test_a_limited_organization_is_locked_in_one_order(acme: Any, project: Any) 
     group = make_group(project, IMAGE, credential=credential)
     for work, locks in (
         (lambda: claim(group.image_id), order[:2]),
-        (lambda: actions.scale(group, 3), [order[0], order[2]]),
-        (lambda: change_actions.replace_image(group, reference=parse(IMAGE), credential=credential), order),
+        (lambda: actions.scale(group, 3, by=CONSOLE), [order[0], order[2]]),
+        (lambda: update(group, GroupChanges(reference=parse(IMAGE), credential=credential), by=CONSOLE), order),
         (lambda: settle.refuse(group.image_id, AccessDenied(host="registry.example.com")), order[1:]),
-        (lambda: actions.retry(group, credential=None), order),
-        (lambda: actions.delete(group), order[1:]),
+        (lambda: actions.retry(group, credential=None, by=CONSOLE), order),
+        (lambda: actions.delete(group, by=CONSOLE), order[1:]),
     ):
         group.refresh_from_db()
         with CaptureQueriesContext(connection) as queries:

@@ -12,6 +12,7 @@ from groups.ingest.claim import claim
 from groups.models import ContainerGroup, Image
 from groups.states import Stale
 from registries.failures import AccessDenied, RegistryUnreachable
+from registries.foundation.actor import CONSOLE
 from tests.groups.pulls import make_credential, make_group
 
 IMAGE = "registry.example.com/team/app:1"
@@ -35,7 +36,7 @@ def test_one_that_waits_is_due_at_once(project: Any, woken: list[str]) -> None:
     image = Image.objects.get(pk=group.image_id)
     assert image.not_before is not None
 
-    assert actions.requeue(image)
+    assert actions.requeue(image, by=CONSOLE)
 
     image = Image.objects.get(pk=group.image_id)
     assert (image.status, woken) == ("queued", [str(image.pk)])
@@ -49,7 +50,7 @@ def test_a_stuck_worker_loses_it_and_writes_nothing_more(project: Any, woken: li
     assert stuck is not None
     woken.clear()
 
-    assert actions.requeue(Image.objects.get(pk=group.image_id))
+    assert actions.requeue(Image.objects.get(pk=group.image_id), by=CONSOLE)
 
     image = Image.objects.get(pk=group.image_id)
     assert (image.status, image.lease, woken) == ("queued", None, [str(image.pk)])
@@ -76,7 +77,7 @@ def fail(group: ContainerGroup) -> Image:
 def test_one_that_failed_begins_anew_where_it_needs_no_secret(project: Any) -> None:
     group = make_group(project, IMAGE)
     failed = fail(group)
-    assert actions.requeue(failed)
+    assert actions.requeue(failed, by=CONSOLE)
     group.refresh_from_db()
     assert (group.status, group.image.status) == ("pending", "queued")
     assert group.failures.count() == 1
@@ -85,7 +86,7 @@ def test_one_that_failed_begins_anew_where_it_needs_no_secret(project: Any) -> N
 
 def test_one_whose_secret_is_destroyed_is_the_members_to_retry(acme: Any, project: Any) -> None:
     group = make_group(project, IMAGE, credential=make_credential(acme, "registry.example.com"))
-    assert not actions.requeue(fail(group))
+    assert not actions.requeue(fail(group), by=CONSOLE)
     group.refresh_from_db()
     assert group.status == "failed"
 
@@ -93,7 +94,7 @@ def test_one_whose_secret_is_destroyed_is_the_members_to_retry(acme: Any, projec
 def test_one_whose_secret_is_held_for_an_hour_begins_anew(acme: Any, project: Any) -> None:
     held = make_credential(acme, "registry.example.com", hold="hour")
     group = make_group(project, IMAGE, credential=held)
-    assert actions.requeue(fail(group))
+    assert actions.requeue(fail(group), by=CONSOLE)
     group.refresh_from_db()
     assert (group.status, group.image.credential) == ("pending", held)
 
@@ -102,6 +103,6 @@ def test_what_is_ready_or_gone_has_nothing_to_do(project: Any) -> None:
     group = make_group(project, IMAGE)
     Image.objects.filter(pk=group.image_id).update(status="ready")
     image = Image.objects.get(pk=group.image_id)
-    assert not actions.requeue(image)
+    assert not actions.requeue(image, by=CONSOLE)
     image.status = "pulling"
-    assert not actions.requeue(image)
+    assert not actions.requeue(image, by=CONSOLE)

@@ -12,11 +12,12 @@ from groups.delivery.sessions import SessionClosed, bearer_of, open_session
 from groups.ingest.claim import claim
 from groups.models import ContainerGroup, Image, Instance, Node, NodeManifest, NodeToken
 from groups.nodes.scheduler import assign
-from groups.quotas import OrganizationSuspended
+from groups.quotas import RefusedWhileSuspended
 from groups.states import Stale
 from groups.sweep import sweep
 from portal.actions import resume, suspend
 from portal.models import Organization
+from registries.foundation.actor import CONSOLE
 from registries.models import Credential
 from tests.groups.pulls import make_credential, make_group
 
@@ -80,20 +81,20 @@ def test_nothing_begins_until_it_is_resumed(acme: Any, project: Any) -> None:
     group.refresh_from_db()
     for attempt in (
         lambda: make_group(project, IMAGE, name="new"),
-        lambda: actions.retry(group, credential=None),
+        lambda: actions.retry(group, credential=None, by=CONSOLE),
     ):
-        with pytest.raises(OrganizationSuspended):
+        with pytest.raises(RefusedWhileSuspended):
             attempt()
     ContainerGroup.objects.filter(pk=group.pk).update(status="stopped")
     group.refresh_from_db()
-    with pytest.raises(OrganizationSuspended):
-        actions.start(group)
+    with pytest.raises(RefusedWhileSuspended):
+        actions.start(group, by=CONSOLE)
 
     assert resume(acme)
     assert not resume(acme)
     group.refresh_from_db()
     assert group.status == "stopped", "nothing starts by itself"
-    assert actions.start(group).status == "deploying"
+    assert actions.start(group, by=CONSOLE).status == "deploying"
 
 
 def test_what_slipped_through_is_neither_taken_nor_kept(acme: Any, project: Any) -> None:

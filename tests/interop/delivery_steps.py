@@ -6,6 +6,7 @@ import base64
 import os
 from typing import Any
 
+from registries.foundation.actor import CONSOLE
 from tests.beside import Calls, serve
 
 
@@ -47,7 +48,7 @@ class Steps(Calls):
 
         acme = Organization.objects.get()
         source = make_source(*(os.urandom(size) for size in sizes))
-        start(make_group(acme, store_image(acme, source), name, replicas=replicas))
+        start(make_group(acme, store_image(acme, source), name, replicas=replicas), by=CONSOLE)
         return [base64.b64encode(raw).decode() for raw in (source.config, *(layer for _, layer in source.layers))]
 
     def busybox(self, name: str, command: list[str], environment: dict[str, str], restart_policy: str) -> None:
@@ -64,14 +65,14 @@ class Steps(Calls):
         group = make_group(acme, image, name, restart_policy=restart_policy)
         group.command, group.environment = command, seal_environment(group.pk, environment)
         group.save()
-        start(group)
+        start(group, by=CONSOLE)
 
     def order(self, group: str, order: str) -> None:
         """Have the group's one instance restarted or recreated."""
         from groups import instance_actions
         from groups.models import Instance
 
-        getattr(instance_actions, order)(Instance.objects.get(group__name=group))
+        getattr(instance_actions, order)(Instance.objects.get(group__name=group), by=CONSOLE)
 
     def group_status(self, group: str) -> str:
         from groups.models import ContainerGroup
@@ -94,20 +95,21 @@ class Steps(Calls):
             project = Organization.objects.get().projects.get(slug="default")
             group = make_group(project, f"{registry.host}/team/app:1.0", name=name)
             jobs.pull(str(group.image_id))
-        start(ContainerGroup.objects.get(pk=group.pk))
+        start(ContainerGroup.objects.get(pk=group.pk), by=CONSOLE)
         kinds = Blob.objects.filter(layers__image__groups=group).values_list("media_type", flat=True)
         return ",".join(sorted(set(kinds)))
 
     def node(self, name: str, public_key: str) -> str:
         """Enrol a node; return its id."""
-        from groups.nodes.enrolment import create_enrolment, enrol
+        from groups.nodes.enrolment import enrol
 
-        return str(enrol(create_enrolment(name), name, public_key).pk)
+        return str(enrol(self.code(name), name, public_key, by=CONSOLE).pk)
 
     def code(self, name: str) -> str:
         from groups.nodes.enrolment import create_enrolment
 
-        return create_enrolment(name)
+        code, _ = create_enrolment(name, by=CONSOLE)
+        return code
 
     def given(self, node: str) -> dict[str, Any]:
         """Have the node poll until it is told to start something; return that."""
@@ -179,7 +181,7 @@ class Steps(Calls):
         from groups.actions import stop
         from groups.models import ContainerGroup
 
-        stop(ContainerGroup.objects.get(name=group))
+        stop(ContainerGroup.objects.get(name=group), by=CONSOLE)
 
     def revoke(self, group: str) -> None:
         from groups.delivery.tokens import Ended, end

@@ -21,6 +21,7 @@ from portal.notifications.webhooks import add
 from portal.notifications.webhooks import test as send_test
 from portal.permissions import PAGES
 from portal.support import conversations
+from registries.foundation.actor import CONSOLE
 from registries.models import Credential
 from registries.oci.reference import parse
 from tests.groups.delivery.made import make_node
@@ -63,7 +64,9 @@ def ids(acme: Any, project: Any, alice: Any) -> dict[str, dict[str, str]]:
     failure = Failure.objects.create(
         organization=acme, group=group, group_name=group.name, reference="x", registry="x", step="connect", code="x"
     )
-    checked = start_check(organization_id=acme.pk, reference=parse("registry.example.com/team/app"), credential=None)
+    checked = start_check(
+        organization_id=acme.pk, reference=parse("registry.example.com/team/app"), credential=None, by=CONSOLE
+    )
     invited, _ = invite(acme, email="nina@acme.example", role="member", by=acting(alice))
     asked = conversations.ask(acme, by=acting(alice), kind="failure", failure=failure, message="Why?")
     key, _ = create_key(organization_id=acme.pk, name="ci", scope="read", by=acting(alice))

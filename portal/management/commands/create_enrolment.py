@@ -8,6 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from groups.nodes.enrolment import NameInvalid, create_enrolment
+from registries.foundation.actor import CONSOLE
 
 
 class Command(BaseCommand):
@@ -18,7 +19,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            code = create_enrolment(options["node_name"])
-        except NameInvalid as error:
-            raise CommandError(str(error)) from None
+            code, _ = create_enrolment(options["node_name"], by=CONSOLE)
+        except NameInvalid as refusal:
+            raise CommandError(refusal.message) from None
         self.stdout.write(code)

@@ -90,7 +90,7 @@ class Command(up.Command):
         home = self.folder / "node"
         if not Node.objects.filter(name=NODE, status=Node.Status.ACTIVE).exists():
             shutil.rmtree(home, ignore_errors=True)
-        code = create_enrolment(NODE) if not home.exists() else "enrolled"
+        code = create_enrolment(NODE, by=CONSOLE)[0] if not home.exists() else "enrolled"
         command = [sys.executable, "-m", "groups.agent", "--portal", settings.PORTAL_PUBLIC_URL]
         command += ["--code", code, "--data", str(home), "--interval", "1", "--network", "none"]
         command += ["--keep-images", "--end-containers"]

@@ -16,6 +16,7 @@ from groups.agent.opening import decrypt, read_layer_key
 from groups.agent.order import Cancelled, Order, PullFailed
 from groups.delivery.manifests import prepare
 from groups.models import Image, Instance
+from registries.foundation.actor import CONSOLE
 from tests.groups.delivery.conftest import group, image, node, source
 from tests.groups.delivery.made import NodeInHand, Source, blob_of, ec_key, private_pem
 
@@ -30,7 +31,7 @@ def order(tmp_path: Path) -> Order:
 @pytest.fixture
 def layer(group: Any, node: NodeInHand) -> dict[str, Any]:
     """The descriptor of the second layer, as this node's manifest has it."""
-    start(group)
+    start(group, by=CONSOLE)
     node.poll()
     made = prepare(Instance.objects.get().pk)
     assert made is not None

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from groups.api.found import find_group
-from groups.api.refused import Refused
+from registries.foundation.refusal import Refusal
+from registries.foundation.requests import ApiRequest
 from tests.groups.pulls import make_group
 
 IMAGE = "registry.example.com/team/app:1.0"
@@ -17,10 +17,11 @@ pytestmark = pytest.mark.django_db
 
 
 def test_a_name_with_a_nul_names_nothing(project: Any) -> None:
-    group, request = make_group(project, IMAGE, name="web"), SimpleNamespace(organization=project.organization)
+    group, request = make_group(project, IMAGE, name="web"), ApiRequest()
+    request.organization = project.organization
 
     assert find_group(request, "default", "web") == group
     for place in (("default", "w\0eb"), ("default", "web\0"), ("\0", "web")):
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(Refusal) as refused:
             find_group(request, *place)
         assert refused.value.status == 404

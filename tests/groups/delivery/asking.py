@@ -11,6 +11,7 @@ from groups.actions import delete
 from groups.delivery.tokens import Ended, end
 from groups.models import NodeToken, Redemption
 from groups.states import move
+from registries.foundation.actor import CONSOLE
 
 NAME = "/v2/acme/default/app"
 
@@ -49,4 +50,4 @@ def over(how: str) -> None:
             token.node.save()
         case "image gone":
             assert token.group is not None
-            delete(token.group)
+            delete(token.group, by=CONSOLE)

@@ -28,6 +28,7 @@ from groups.ingest import keys
 from groups.ingest.encrypt import EncryptingReader
 from groups.models import Blob, ContainerGroup, Image, Instance, Layer, Node
 from groups.nodes.keys import read_public_key
+from registries.foundation.actor import CONSOLE
 
 OCI_GZIP = "application/vnd.oci.image.layer.v1.tar+gzip"
 DOCKER_GZIP = "application/vnd.docker.image.rootfs.diff.tar.gzip"
@@ -213,7 +214,7 @@ def make_group(organization: Any, image: Image, name: str = "app", **fields: Any
 
 def started(group: ContainerGroup, node: NodeInHand) -> dict[str, Any]:
     """Start the group, have the node take its one instance, and return the node's `start` for it."""
-    start(group)
+    start(group, by=CONSOLE)
     assert node.poll().json() == {"start": [], "stop": []}
     prepare_all()
     (given,) = node.poll().json()["start"]

@@ -24,12 +24,13 @@ from groups.delivery import manifests
 from groups.delivery.manifests import prepare
 from groups.models import Blob, Image, Instance, NodeManifest
 from registries import keyring
+from registries.foundation.actor import CONSOLE
 from tests.groups.delivery.made import NodeInHand, Source, digest_of, make_group, make_node, rsa_key
 
 
 def taken(group: Any, node: NodeInHand) -> Instance:
     """The group's instance, which the node took."""
-    start(group)
+    start(group, by=CONSOLE)
     node.poll()
     return Instance.objects.get(node=node.row)
 
@@ -115,7 +116,7 @@ def test_nothing_is_made_for_what_is_over(group: Any, node: NodeInHand) -> None:
 
     assert prepare(uuid.uuid4()) is None
     instance = taken(group, node)
-    stop(group)
+    stop(group, by=CONSOLE)
     assert prepare(instance.pk) is None
     assert not NodeManifest.objects.exists()
 
@@ -148,7 +149,7 @@ def test_a_job_makes_all_that_nodes_wait_for(
     for each in (node, other_node):
         each.poll()
     for name in ("one", "two"):
-        start(make_group(acme, image, name, replicas=2))
+        start(make_group(acme, image, name, replicas=2), by=CONSOLE)
     for each in (node, other_node):
         each.poll()
     assert Instance.objects.filter(node__isnull=False).count() == 4

@@ -17,6 +17,7 @@ from groups.actions import stop
 from groups.delivery import ledger
 from groups.delivery.tokens import Ended, TokenRefused, end, redeem
 from groups.models import ContainerGroup, NodeToken, Redemption
+from registries.foundation.actor import CONSOLE
 from tests.at_once import at_once
 from tests.groups.delivery.made import NodeInHand
 
@@ -101,7 +102,7 @@ def test_a_withdrawn_token_opens_nothing(node: NodeInHand, given: dict[str, Any]
         case "revoked":
             end([token], Ended.REVOKED)
         case "group stopped":
-            stop(ContainerGroup.objects.get())
+            stop(ContainerGroup.objects.get(), by=CONSOLE)
         case "instance gone":
             assert token.instance is not None
             token.instance.delete()

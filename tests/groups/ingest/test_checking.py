@@ -17,6 +17,7 @@ from groups.checks import start_check
 from groups.ingest import checking
 from groups.ingest.claim import HandOver
 from groups.models import ImageCheck
+from registries.foundation.actor import CONSOLE
 from registries.models import Credential
 from registries.oci.reference import parse
 from tests.fakes.certificates import Authority
@@ -51,7 +52,7 @@ def checked(acme: Any, woken: Any) -> Checked:
     ) -> ImageCheck:
         credential = make_credential(acme, registry.host, password=password, **values) if password else None
         reference = parse(f"{registry.host}/{image}")
-        row = start_check(organization_id=acme.pk, reference=reference, credential=credential)
+        row = start_check(organization_id=acme.pk, reference=reference, credential=credential, by=CONSOLE)
         checking.check(row.pk)
         return ImageCheck.objects.select_related("credential").get(pk=row.pk)
 
@@ -217,7 +218,9 @@ def test_a_credential_that_was_destroyed(
     registry: FakeRegistry, acme: Any, woken: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     credential = make_credential(acme, registry.host)
-    row = start_check(organization_id=acme.pk, reference=parse(f"{registry.host}/team/app:1.0"), credential=credential)
+    row = start_check(
+        organization_id=acme.pk, reference=parse(f"{registry.host}/team/app:1.0"), credential=credential, by=CONSOLE
+    )
     Credential.objects.update(deadline=timezone.now() - timedelta(seconds=1))
 
     checking.check(row.pk)
@@ -232,7 +235,7 @@ def test_another_organizations_credential_is_not_opened(
     umbrella = mallory.memberships.get().organization
     stolen = make_credential(acme, registry.host)
     reference = parse(f"{registry.host}/team/app:1.0")
-    row = start_check(organization_id=umbrella.pk, reference=reference, credential=stolen)
+    row = start_check(organization_id=umbrella.pk, reference=reference, credential=stolen, by=CONSOLE)
 
     checking.check(row.pk)
 
@@ -282,7 +285,9 @@ def test_no_step_begins_after_its_time(
 @pytest.mark.django_db(transaction=True)
 def test_the_job_finds_its_row_once(registry: FakeRegistry, acme: Any, woken: list[tuple[str, str]]) -> None:
     reference = parse(f"{registry.host}/team/app:1.0")
-    row = start_check(organization_id=acme.pk, reference=reference, credential=make_credential(acme, registry.host))
+    row = start_check(
+        organization_id=acme.pk, reference=reference, credential=make_credential(acme, registry.host), by=CONSOLE
+    )
     assert woken == [("checks", "groups.jobs.check")]
 
     jobs.check(str(row.pk))

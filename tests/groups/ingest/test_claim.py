@@ -25,6 +25,7 @@ from groups.models import ContainerGroup, Image, PullStep
 from groups.states import Stale
 from groups.sweep import sweep
 from registries.failures import Interrupted
+from registries.foundation.actor import CONSOLE
 from registries.models import Credential
 from tests.fakes.images import make_layer
 from tests.fakes.registry import FakeRegistry
@@ -197,7 +198,7 @@ def test_deleting_the_group_stops_its_pull_and_leaves_no_blob(slow: ContainerGro
     thread = in_thread(lambda: jobs.pull(str(slow.image_id)))
     until(layer_came)
 
-    actions.delete(slow)
+    actions.delete(slow, by=CONSOLE)
     thread.join(10)
 
     assert not thread.is_alive()
@@ -222,7 +223,7 @@ def test_deleting_the_group_ends_what_waits_for_the_registry(
     thread = in_thread(lambda: jobs.pull(str(group.image_id)))
     until(lambda: basic_registry.requests_to(where))
 
-    actions.delete(group)
+    actions.delete(group, by=CONSOLE)
     thread.join(5)
 
     assert not thread.is_alive()

@@ -14,6 +14,7 @@ from groups import actions, garbage, store
 from groups.ingest import reuse
 from groups.models import Blob, ContainerGroup, PullStep
 from portal.models import Organization
+from registries.foundation.actor import CONSOLE
 from registries.oci.manifest import Descriptor
 from tests.fakes.images import make_layer
 from tests.fakes.registry import FakeRegistry
@@ -148,7 +149,7 @@ def test_a_blob_that_vanished_is_pulled(registry: FakeRegistry, pulled: Pulled, 
 def test_what_nobody_uses_any_more_is_taken_up_within_the_grace(
     registry: FakeRegistry, pulled: Pulled, first: ContainerGroup
 ) -> None:
-    actions.delete(first)
+    actions.delete(first, by=CONSOLE)
     assert Blob.objects.filter(unused_since__isnull=False).count() == 3
 
     other = pulled(registry, "team/other:1.0", name="other")
@@ -161,7 +162,7 @@ def test_a_collection_in_between_is_noticed(
     registry: FakeRegistry, pulled: Pulled, first: ContainerGroup, blobs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The blob was found and confirmed, and goes before the pull comes to hold it."""
-    actions.delete(first)
+    actions.delete(first, by=CONSOLE)
     Blob.objects.update(unused_since=timezone.now() - timedelta(hours=2))
     really = reuse.rows.take_up
 

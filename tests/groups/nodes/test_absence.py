@@ -15,6 +15,7 @@ from groups.nodes.absence import release_silent, remove
 from groups.nodes.authentication import NotAuthenticated
 from groups.nodes.poll import poll
 from groups.nodes.report import Capacity, Report
+from registries.foundation.actor import CONSOLE
 from tests.groups.delivery.made import NodeInHand, prepare_all
 
 
@@ -54,7 +55,7 @@ def test_a_session_of_a_silent_node_is_over(given: dict[str, Any], node: NodeInH
 
 
 def test_what_was_stopping_on_a_silent_node_is_gone(given: dict[str, Any], node: NodeInHand) -> None:
-    stop(ContainerGroup.objects.get())
+    stop(ContainerGroup.objects.get(), by=CONSOLE)
     last_seen(node, seconds=91)
 
     assert release_silent() == 1
@@ -102,8 +103,8 @@ def test_a_removed_node_gives_everything_back(given: dict[str, Any], node: NodeI
     Instance.objects.update(state="running")
     ContainerGroup.objects.update(status="running")
 
-    assert remove(node.row.pk)
-    assert not remove(node.row.pk)
+    assert remove(node.row, by=CONSOLE)
+    assert not remove(node.row, by=CONSOLE)
 
     instance = Instance.objects.get()
     assert (instance.state, instance.node, status()) == ("allocating", None, "deploying")
@@ -113,6 +114,6 @@ def test_a_removed_node_gives_everything_back(given: dict[str, Any], node: NodeI
 
 
 def test_a_poll_that_was_let_in_just_before_the_removal_gets_nothing(group: Any, node: NodeInHand) -> None:
-    remove(node.row.pk)
+    remove(node.row, by=CONSOLE)
     with pytest.raises(NotAuthenticated):
         poll(node.row, Report(Capacity(8, 16384)))

@@ -9,6 +9,7 @@ from groups.models import Instance, Node
 from groups.nodes.absence import remove
 from groups.nodes.cordon import cordon, uncordon
 from groups.nodes.drain import drain, move_on
+from registries.foundation.actor import CONSOLE
 from tests.groups.delivery.made import NodeInHand, make_group, prepare_all
 
 
@@ -18,15 +19,15 @@ def running(node: NodeInHand) -> list[dict[str, Any]]:
 
 
 def test_instances_move_one_by_one(acme: Any, image: Any, node: NodeInHand, other_node: NodeInHand) -> None:
-    start(make_group(acme, image, replicas=2))
+    start(make_group(acme, image, replicas=2), by=CONSOLE)
     node.poll()
     prepare_all()
     node.poll()
     node.poll(*running(node))
     assert Instance.objects.filter(node=node.row, state="running").count() == 2
 
-    assert drain(node.row.pk)
-    assert not drain(node.row.pk)
+    assert drain(node.row, by=CONSOLE)
+    assert not drain(node.row, by=CONSOLE)
     assert move_on() == 0, "nobody else has room"
     other_node.poll()
     assert move_on() == 1
@@ -44,14 +45,14 @@ def test_instances_move_one_by_one(acme: Any, image: Any, node: NodeInHand, othe
     assert not Instance.objects.filter(node=node.row).exists()
     assert move_on() == 0
 
-    assert uncordon(node.row.pk)
+    assert uncordon(node.row, by=CONSOLE)
     assert Node.objects.get(pk=node.row.pk).status == "active"
 
 
 def test_which_nodes_are_drained(node: NodeInHand) -> None:
-    assert cordon(node.row.pk)
-    assert drain(node.row.pk)
-    assert not cordon(node.row.pk)
-    assert remove(node.row.pk)
-    assert not drain(node.row.pk)
-    assert not uncordon(node.row.pk)
+    assert cordon(node.row, by=CONSOLE)
+    assert drain(node.row, by=CONSOLE)
+    assert not cordon(node.row, by=CONSOLE)
+    assert remove(node.row, by=CONSOLE)
+    assert not drain(node.row, by=CONSOLE)
+    assert not uncordon(node.row, by=CONSOLE)

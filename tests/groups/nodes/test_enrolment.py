@@ -18,9 +18,19 @@ from django.utils import timezone
 
 from groups.models import Enrolment, Node
 from groups.nodes.enrolment import CodeRefused, NameInvalid, create_enrolment, enrol
+from registries.foundation.actor import CONSOLE, Actor, ActorKind
 from tests.groups.delivery.made import ec_key, private_pem, public_pem, rsa_key
 
 pytestmark = pytest.mark.django_db
+
+
+MACHINE = Actor(kind=ActorKind.NODE, name="", address="192.0.2.7")
+
+
+def new_code(node_name: str) -> str:
+    """A code of an operator's."""
+    code, _ = create_enrolment(node_name, by=CONSOLE)
+    return code
 
 
 def post(**body: Any) -> Any:
@@ -29,7 +39,7 @@ def post(**body: Any) -> Any:
 
 @pytest.mark.parametrize("key", [ec_key(), rsa_key()], ids=["P-256", "RSA"])
 def test_a_code_is_traded_for_an_identity(key: Any) -> None:
-    response = post(code=create_enrolment("rack-7"), name="anything", public_key=public_pem(key))
+    response = post(code=new_code("rack-7"), name="anything", public_key=public_pem(key))
     assert response.status_code == 200
     assert response["Cache-Control"] == "no-store"
     node = Node.objects.get(pk=response.json()["node_id"])
@@ -50,15 +60,15 @@ def test_the_command_prints_the_code_alone_on_the_last_line() -> None:
 
 
 def test_codes_are_not_stored() -> None:
-    code = create_enrolment("rack-7")
+    code = new_code("rack-7")
     assert code[4:] not in str(list(Enrolment.objects.values()))
     lifetime = Enrolment.objects.get().expires_at - timezone.now()
     assert timedelta(hours=23) < lifetime <= timedelta(hours=24)
 
 
 def test_codes_that_are_no_good_look_alike() -> None:
-    used, expired = create_enrolment("a"), create_enrolment("b")
-    enrol(used, "a", public_pem(ec_key()))
+    used, expired = new_code("a"), new_code("b")
+    enrol(used, "a", public_pem(ec_key()), by=MACHINE)
     Enrolment.objects.filter(node_name="b").update(expires_at=timezone.now())
     answers = set()
     for code in (used, expired, "dre_" + "A" * 43, "", "x" * 4000, "dre_é", used + "\n"):
@@ -89,7 +99,7 @@ def test_codes_that_are_no_good_look_alike() -> None:
     ids=["RSA 2048", "P-384", "Ed25519", "private", "PKCS 1", "empty", "no key", "long", "odd"],
 )
 def test_a_key_that_can_not_be_used_is_named_and_the_code_stays_good(public_key: str) -> None:
-    code = create_enrolment("rack-7")
+    code = new_code("rack-7")
     response = post(code=code, name="x", public_key=public_key)
     assert (response.status_code, response.json()["code"]) == (400, "key_unsupported")
     assert len(response.json()["detail"]) < 120
@@ -98,10 +108,10 @@ def test_a_key_that_can_not_be_used_is_named_and_the_code_stays_good(public_key:
 
 @pytest.mark.parametrize("name", ["", "x" * 64, "a\nb", "a\x00", "<b>", " a", "‮a"])
 def test_names_that_are_none(name: str) -> None:
-    code = create_enrolment("rack-7")
+    code = new_code("rack-7")
     assert post(code=code, name=name, public_key=public_pem(ec_key())).json()["code"] == "name_invalid"
     with pytest.raises(NameInvalid):
-        create_enrolment(name)
+        create_enrolment(name, by=CONSOLE)
 
 
 @pytest.mark.parametrize(
@@ -146,14 +156,14 @@ def test_other_addresses() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_of_many_who_use_a_code_at_once_one_joins() -> None:
-    code, barrier = create_enrolment("rack-7"), Barrier(20)
+    code, barrier = new_code("rack-7"), Barrier(20)
     results: list[Any] = []
 
     def join() -> None:
         try:
             key = public_pem(ec_key())
             barrier.wait()
-            results.append(enrol(code, "x", key))
+            results.append(enrol(code, "x", key, by=MACHINE))
         except CodeRefused as error:
             results.append(error)
         finally:

@@ -12,6 +12,7 @@ from groups.actions import start
 from groups.instances import top_up
 from groups.models import ContainerGroup, Instance
 from groups.nodes import exits
+from registries.foundation.actor import CONSOLE
 from tests.groups.delivery.made import NodeInHand, make_group, prepare_all, started
 from tests.groups.nodes.reporting import listed
 
@@ -52,7 +53,7 @@ def test_an_end_for_good(acme: Any, image: Any, node: NodeInHand, policy: str, c
     assert top_up() == 0
     assert node.poll().json() == {"start": [], "stop": []}
     # It can be started again, and counts afresh.
-    start(group())
+    start(group(), by=CONSOLE)
     assert (group().status, group().ended_well, group().ended_badly) == ("deploying", 0, 0)
     assert Instance.objects.count() == 1
 
@@ -127,7 +128,7 @@ def test_a_job_that_was_over_between_two_polls(acme: Any, image: Any, node: Node
 
 
 def test_a_group_is_over_when_all_of_it_is(acme: Any, image: Any, node: NodeInHand, other_node: NodeInHand) -> None:
-    start(make_group(acme, image, restart_policy="never", replicas=2))
+    start(make_group(acme, image, restart_policy="never", replicas=2), by=CONSOLE)
     given = []
     for each in (node, other_node):
         each.poll(cpu=1)

@@ -15,6 +15,7 @@ from groups.models import Instance, NodeToken, Redemption
 from groups.nodes.authentication import NotAuthenticated, authenticate
 from groups.nodes.poll import poll
 from groups.nodes.report import Capacity, Report
+from registries.foundation.actor import CONSOLE
 from tests.at_once import at_once
 from tests.groups.delivery.made import NodeInHand, make_group, make_node, started
 
@@ -26,7 +27,7 @@ def test_each_instance_goes_to_one_node(acme: Any, image: Any) -> None:
     nodes = [make_node(f"node-{number}") for number in range(MANY)]
     for each in nodes:
         poll(each.row, Report(Capacity(4, 4096)))
-    start(make_group(acme, image, replicas=30))
+    start(make_group(acme, image, replicas=30), by=CONSOLE)
 
     results = at_once(*(partial(poll, node.row, Report(Capacity(4, 4096))) for node in nodes))
 

@@ -12,6 +12,7 @@ from groups.actions import start
 from groups.models import Instance, Node, Reception
 from groups.nodes.absence import release_silent
 from groups.nodes.reception import beat
+from registries.foundation.actor import CONSOLE
 from tests.groups.delivery.made import NodeInHand, make_group, make_node
 
 
@@ -37,7 +38,7 @@ def placed() -> int:
 @pytest.fixture
 def three(acme: Any, image: Any) -> list[NodeInHand]:
     """Three nodes with an instance each."""
-    start(make_group(acme, image, replicas=3))
+    start(make_group(acme, image, replicas=3), by=CONSOLE)
     nodes = [make_node(f"node-{number}") for number in range(3)]
     for node in nodes:
         node.poll(cpu=1)

@@ -9,6 +9,7 @@ import pytest
 from groups.models import Enrolment, Instance, Node, NodeManifest, NodeToken
 from groups.nodes.absence import remove
 from groups.nodes.enrolment import CodeRefused, create_replacement
+from registries.foundation.actor import CONSOLE
 from tests.groups.delivery.made import NodeInHand, ec_key, prepare_all, private_pem, public_pem, rsa_key
 from tests.groups.nodes.reporting import listed
 
@@ -44,7 +45,7 @@ def test_the_old_key_names_the_new_one(node: NodeInHand, given: dict[str, Any]) 
 
 def test_a_code_of_the_operators_names_it(node: NodeInHand, given: dict[str, Any]) -> None:
     node.poll(listed(given, "running"))
-    superseded, code = create_replacement(node.row), create_replacement(node.row)
+    (superseded, _), (code, _) = (create_replacement(node.row, by=CONSOLE) for _ in range(2))
     key = ec_key()
     body = {"code": superseded, "name": "whatever", "public_key": public_pem(key)}
     assert node.client.post("/node/v1/enrol", body, "application/json").status_code == 401
@@ -67,10 +68,10 @@ def test_keys_that_can_not_be_used(node: NodeInHand, db: None) -> None:
 
 
 def test_a_removed_node_gets_no_other_key(node: NodeInHand) -> None:
-    code = create_replacement(node.row)
-    remove(node.row.pk)
+    code, _ = create_replacement(node.row, by=CONSOLE)
+    remove(node.row, by=CONSOLE)
     assert present(node, public_pem(ec_key())).status_code == 401
     body = {"code": code, "name": "node", "public_key": public_pem(ec_key())}
     assert node.client.post("/node/v1/enrol", body, "application/json").status_code == 401
     with pytest.raises(CodeRefused):
-        create_replacement(node.row)
+        create_replacement(node.row, by=CONSOLE)

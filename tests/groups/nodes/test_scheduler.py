@@ -12,6 +12,7 @@ from groups.models import Instance, Node
 from groups.nodes.poll import poll
 from groups.nodes.report import Capacity, Report, Reported
 from groups.nodes.scheduler import nodes_with_room
+from registries.foundation.actor import CONSOLE
 from tests.groups.delivery.made import NodeInHand, make_group, make_node
 
 
@@ -27,7 +28,7 @@ def check_in(node: NodeInHand, cpu: int = 8, memory_mb: int = 16384) -> int:
 
 
 def test_a_node_takes_what_fits(acme: Any, image: Any, node: NodeInHand) -> None:
-    start(make_group(acme, image, replicas=5, cpu=2, memory_mb=1024))
+    start(make_group(acme, image, replicas=5, cpu=2, memory_mb=1024), by=CONSOLE)
     assert check_in(node, cpu=1) == 0
     assert check_in(node, cpu=5) == 2
     assert check_in(node, cpu=5) == 2
@@ -36,9 +37,9 @@ def test_a_node_takes_what_fits(acme: Any, image: Any, node: NodeInHand) -> None
 
 
 def test_what_is_too_large_does_not_block_what_fits(acme: Any, image: Any, node: NodeInHand) -> None:
-    start(make_group(acme, image, "large", cpu=16))
+    start(make_group(acme, image, "large", cpu=16), by=CONSOLE)
     small = make_group(acme, image, "small", cpu=1)
-    start(small)
+    start(small, by=CONSOLE)
     assert check_in(node, cpu=4) == 1
     assert Instance.objects.get(node=node.row).group == small
 
@@ -47,7 +48,7 @@ def test_replicas_are_spread(acme: Any, image: Any) -> None:
     nodes = [make_node(f"node-{number}") for number in range(3)]
     for each in nodes:
         check_in(each)
-    start(make_group(acme, image, replicas=7))
+    start(make_group(acme, image, replicas=7), by=CONSOLE)
     for _ in range(4):
         for each in nodes:
             check_in(each)
@@ -57,7 +58,7 @@ def test_replicas_are_spread(acme: Any, image: Any) -> None:
 def test_a_node_alone_takes_all(acme: Any, image: Any, node: NodeInHand, other_node: NodeInHand) -> None:
     check_in(other_node)
     Node.objects.filter(pk=other_node.row.pk).update(last_seen_at=timezone.now() - timedelta(minutes=5))
-    start(make_group(acme, image, replicas=3))
+    start(make_group(acme, image, replicas=3), by=CONSOLE)
     assert check_in(node) == 3
 
 
@@ -65,9 +66,9 @@ def test_a_node_without_room_is_no_better_place(
     acme: Any, image: Any, node: NodeInHand, other_node: NodeInHand
 ) -> None:
     check_in(other_node, cpu=1)
-    start(make_group(acme, image, "first", cpu=1))
+    start(make_group(acme, image, "first", cpu=1), by=CONSOLE)
     assert check_in(other_node, cpu=1) == 1
-    start(make_group(acme, image, "second", replicas=3))
+    start(make_group(acme, image, "second", replicas=3), by=CONSOLE)
     assert check_in(node) == 3
 
 
@@ -77,21 +78,21 @@ def test_a_gpu_goes_to_one_instance(acme: Any, image: Any, node: NodeInHand, oth
         poll(node.row, Report(Capacity(8, 16384, gpu), tuple(has)))
         return taken_by(node)
 
-    start(make_group(acme, image, "drawing", replicas=2, gpu="rtx4090"))
+    start(make_group(acme, image, "drawing", replicas=2, gpu="rtx4090"), by=CONSOLE)
     assert with_gpu(node, "") == 0
     assert with_gpu(node, "rtx3060") == 0
     assert [nodes_with_room(1, 1, gpu).count() for gpu in ("", "rtx3060", "rtx4090")] == [1, 1, 0]
     assert with_gpu(other_node, "rtx4090") == 1
     assert with_gpu(other_node, "rtx4090") == 1, "it has one"
     assert nodes_with_room(1, 1, "rtx4090").count() == 0
-    start(make_group(acme, image, "plain", replicas=2))
+    start(make_group(acme, image, "plain", replicas=2), by=CONSOLE)
     assert with_gpu(other_node, "rtx4090") + with_gpu(node, "") == 3
 
 
 def test_only_active_nodes_take(group: Any, node: NodeInHand) -> None:
     node.row.status = Node.Status.CORDONED
     node.row.save()
-    start(group)
+    start(group, by=CONSOLE)
     assert check_in(node) == 0
 
 

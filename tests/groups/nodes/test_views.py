@@ -14,6 +14,7 @@ from django.utils import timezone
 from groups.actions import delete, start, stop
 from groups.models import Instance, NodeToken
 from groups.nodes import handover, views
+from registries.foundation.actor import CONSOLE
 from tests.groups.delivery.made import NodeInHand, make_group, prepare_all
 from tests.groups.nodes.reporting import GOOD, listed, send
 
@@ -23,7 +24,7 @@ def instance() -> Instance:
 
 
 def test_the_way_of_an_instance(group: Any, node: NodeInHand) -> None:
-    start(group)
+    start(group, by=CONSOLE)
     assert node.poll().json() == {"start": [], "stop": []}
     assert (instance().state, instance().node) == ("allocating", node.row)
     assert instance().assigned_at is not None
@@ -61,7 +62,7 @@ def test_the_way_of_an_instance(group: Any, node: NodeInHand) -> None:
     node.poll(listed(given, "running"))
 
     group.refresh_from_db()
-    stop(group)
+    stop(group, by=CONSOLE)
     assert node.poll(listed(given, "running")).json()["stop"] == [given["instance"]]
     assert instance().state == "stopping"
     assert node.poll().json() == {"start": [], "stop": []}
@@ -150,17 +151,17 @@ def test_a_node_speaks_for_its_own_instances_only(
 
 @pytest.mark.parametrize("state", ["stopping", "allocating"])
 def test_what_was_deleted_is_to_stop(node: NodeInHand, given: dict[str, Any], state: str) -> None:
-    delete(instance().group)
+    delete(instance().group, by=CONSOLE)
     assert node.poll(listed(given, state)).json() == {"start": [], "stop": [given["instance"]]}
 
 
 def test_a_group_that_stops_before_it_was_fetched(node: NodeInHand, given: dict[str, Any]) -> None:
     group = instance().group
-    stop(group)
+    stop(group, by=CONSOLE)
     assert node.poll().json() == {"start": [], "stop": []}
     assert not Instance.objects.exists()
     assert NodeToken.objects.get().ended_because == "stopped"
-    start(group)
+    start(group, by=CONSOLE)
     assert len(node.poll().json()["start"]) == 1, "its manifest is still good"
 
 
@@ -176,7 +177,7 @@ def test_a_manifest_that_is_overdue_is_asked_for_again(
 ) -> None:
     woken: list[Any] = []
     monkeypatch.setattr(handover, "wake_prepare", woken.append)
-    start(group)
+    start(group, by=CONSOLE)
     node.poll()
     node.poll()
     assert woken == []
@@ -187,7 +188,7 @@ def test_a_manifest_that_is_overdue_is_asked_for_again(
 
 
 def test_an_environment_that_can_not_be_read_starts_nothing(group: Any, node: NodeInHand) -> None:
-    start(group)
+    start(group, by=CONSOLE)
     node.poll()
     prepare_all()
     type(group).objects.update(environment=b"something else, of some length at least")
@@ -216,7 +217,7 @@ def test_a_database_that_fails_is_not_a_crash(node: NodeInHand, monkeypatch: pyt
 
 def test_two_groups_of_one_image_name_do_not_meet(acme: Any, image: Any, node: NodeInHand, group: Any) -> None:
     """A token is bound to rows, so a group of the same name, made anew, is another one."""
-    start(group)
+    start(group, by=CONSOLE)
     node.poll()
     prepare_all()
     (first,) = node.poll().json()["start"]

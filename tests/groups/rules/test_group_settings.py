@@ -15,6 +15,7 @@ from groups.api.schemas.container import VariableName
 from groups.forms import ScaleForm
 from groups.models import ContainerGroup
 from groups.rules.group_settings import read_environment
+from registries.foundation.actor import CONSOLE
 from tests.groups.pulls import make_group
 
 
@@ -27,10 +28,10 @@ def test_replicas(project: Any, replicas: int, taken: bool) -> None:
     assert _is_valid(Replicas, replicas) == taken
     assert _is_clean("replicas", replicas) == taken
     if taken:
-        assert actions.scale(group, replicas).replicas == replicas
+        assert actions.scale(group, replicas, by=CONSOLE).replicas == replicas
     else:
         with pytest.raises(ValueError, match="from 0 to 500"):
-            actions.scale(group, replicas)
+            actions.scale(group, replicas, by=CONSOLE)
 
 
 @pytest.mark.parametrize(
