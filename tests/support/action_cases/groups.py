@@ -1,0 +1,216 @@
+"""Cases of the actions on groups, their instances, images, checks and tokens, and on nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from django.utils import timezone
+
+from groups import actions, instance_actions, token_actions
+from groups.change_actions import GroupChanges, update
+from groups.checks import start_check
+from groups.delivery import tokens
+from groups.ingest.claim import claim
+from groups.models import ContainerGroup, Image, Instance, Node, NodeManifest, NodeToken
+from groups.nodes import absence, cordon, drain, enrolment, rekey
+from registries.credential_rows import NewCredential
+from registries.foundation.actor import CONSOLE, Actor, ActorKind
+from registries.oci.reference import parse
+from tests.groups.delivery.made import ec_key, public_pem
+from tests.groups.pulls import SECRET, USER, make_credential, make_group
+from tests.support.action_cases import Case, Cast
+from tests.support.actors import acting
+
+HOST = "registry.example.com"
+IMAGE = parse(f"{HOST}/team/app:1")
+MACHINE = Actor(kind=ActorKind.NODE, name="", address="192.0.2.7")
+Call = Callable[[], object]
+
+
+def _typed() -> NewCredential:
+    return NewCredential(provider="self_hosted", name="typed", host=HOST, values={"username": USER, "password": SECRET})
+
+
+def _group(cast: Cast, status: str = "pending", *, credential: bool = False) -> ContainerGroup:
+    """A group of two replicas; its image's pull is where it is for that status."""
+    kept = make_credential(cast.acme, HOST) if credential else None
+    group = make_group(cast.project, str(IMAGE), credential=kept, replicas=2)
+    pull = {"pending": "queued", "failed": "failed"}.get(status, "ready")
+    Image.objects.filter(pk=group.image_id).update(status=pull)
+    ContainerGroup.objects.filter(pk=group.pk).update(status=status)
+    return ContainerGroup.objects.get(pk=group.pk)
+
+
+def _node(**values: object) -> Node:
+    return Node.objects.create(name="node-1", public_key=public_pem(ec_key()), cpu=16, memory_mb=60_000, **values)
+
+
+def _instance(cast: Cast, state: str = "running") -> Instance:
+    instance: Instance = Instance.objects.create(group=_group(cast, "running"), node=_node(), state=state)
+    return instance
+
+
+def _downloading(cast: Cast) -> tuple[NodeToken, Instance, Node]:
+    """An instance on its node, with the token that the node got for it."""
+    instance = _instance(cast, "downloading")
+    node = Node.objects.get()
+    manifest = NodeManifest.objects.create(image_id=instance.group.image_id, node=node, digest="sha256:0", body=b"{}")
+    return tokens.mint(instance, manifest)[1], instance, node
+
+
+def _create(cast: Cast) -> Call:
+    return partial(
+        actions.create,
+        organization_id=cast.acme.pk,
+        project_id=cast.project.pk,
+        name="web",
+        reference=IMAGE,
+        credential=_typed(),
+        by=acting(cast.alice),
+    )
+
+
+def _retry(cast: Cast) -> Call:
+    return partial(actions.retry, _group(cast, "failed"), credential=_typed(), by=acting(cast.bob))
+
+
+def _start(cast: Cast) -> Call:
+    return partial(actions.start, _group(cast, "stopped"), by=acting(cast.bob))
+
+
+def _stop(cast: Cast) -> Call:
+    return partial(actions.stop, _instance(cast).group, by=acting(cast.bob))
+
+
+def _scale(cast: Cast) -> Call:
+    return partial(actions.scale, _group(cast, "running"), 5, by=acting(cast.bob))
+
+
+def _delete(cast: Cast) -> Call:
+    return partial(actions.delete, _group(cast, credential=True), by=acting(cast.bob))
+
+
+def _requeue_waiting(cast: Cast) -> Call:
+    image = _group(cast).image
+    Image.objects.filter(pk=image.pk).update(not_before=timezone.now())
+    return partial(actions.requeue, image, by=CONSOLE)
+
+
+def _requeue_claimed(cast: Cast) -> Call:
+    claimed = claim(_group(cast).image_id)
+    assert claimed is not None
+    return partial(actions.requeue, claimed.image, by=CONSOLE)
+
+
+def _requeue_failed(cast: Cast) -> Call:
+    return partial(actions.requeue, _group(cast, "failed").image, by=CONSOLE)
+
+
+def _update_settings(cast: Cast) -> Call:
+    changes = GroupChanges(options={"display_name": "Web"}, environment={"A": "1"}, cpu=2, replicas=3)
+    return partial(update, _group(cast, "running"), changes, by=acting(cast.bob))
+
+
+def _update_image(cast: Cast) -> Call:
+    changes = GroupChanges(reference=parse(f"{HOST}/team/app:2"), credential=_typed())
+    return partial(update, _group(cast, credential=True), changes, by=acting(cast.bob))
+
+
+def _restart(cast: Cast) -> Call:
+    return partial(instance_actions.restart, _instance(cast), by=acting(cast.bob))
+
+
+def _recreate(cast: Cast) -> Call:
+    return partial(instance_actions.recreate, _instance(cast), by=acting(cast.bob))
+
+
+def _reallocate(cast: Cast) -> Call:
+    _, instance, _ = _downloading(cast)
+    return partial(instance_actions.reallocate, instance, by=acting(cast.bob))
+
+
+def _set_deletion_cost(cast: Cast) -> Call:
+    return partial(instance_actions.set_deletion_cost, _instance(cast), 7, by=acting(cast.bob))
+
+
+def _revoke(cast: Cast) -> Call:
+    token, _, _ = _downloading(cast)
+    return partial(token_actions.revoke, token, by=acting(cast.bob))
+
+
+def _check(cast: Cast) -> Call:
+    return partial(start_check, organization_id=cast.acme.pk, reference=IMAGE, credential=_typed(), by=acting(cast.bob))
+
+
+def _cordon(cast: Cast) -> Call:
+    return partial(cordon.cordon, _node(), by=CONSOLE)
+
+
+def _uncordon(cast: Cast) -> Call:
+    return partial(cordon.uncordon, _node(status="cordoned"), by=CONSOLE)
+
+
+def _drain(cast: Cast) -> Call:
+    return partial(drain.drain, _node(), by=CONSOLE)
+
+
+def _remove(cast: Cast) -> Call:
+    _, _, node = _downloading(cast)
+    return partial(absence.remove, node, by=CONSOLE)
+
+
+def _create_enrolment(cast: Cast) -> Call:
+    return partial(enrolment.create_enrolment, "node-2", by=acting(cast.olga))
+
+
+def _create_replacement(cast: Cast) -> Call:
+    node = _node()
+    enrolment.create_replacement(node, by=acting(cast.olga))
+    return partial(enrolment.create_replacement, node, by=acting(cast.olga))
+
+
+def _enrol(cast: Cast) -> Call:
+    code, _ = enrolment.create_enrolment("node-2", by=acting(cast.olga))
+    return partial(enrolment.enrol, code, "node-2", public_pem(ec_key()), by=MACHINE)
+
+
+def _enrol_again(cast: Cast) -> Call:
+    code, _ = enrolment.create_replacement(_node(), by=acting(cast.olga))
+    return partial(enrolment.enrol, code, "node-1", public_pem(ec_key()), by=MACHINE)
+
+
+def _replace_key(cast: Cast) -> Call:
+    _, _, node = _downloading(cast)
+    by = Actor(kind=ActorKind.NODE, id=str(node.pk), name=node.name)
+    return partial(rekey.replace_key, node, public_pem(ec_key()), by=by)
+
+
+CASES = [
+    Case("groups.actions.create", _create),
+    Case("groups.actions.retry", _retry),
+    Case("groups.actions.start", _start),
+    Case("groups.actions.stop", _stop),
+    Case("groups.actions.scale", _scale),
+    Case("groups.actions.delete", _delete),
+    Case("groups.actions.requeue", _requeue_waiting),
+    Case("groups.actions.requeue", _requeue_claimed),
+    Case("groups.actions.requeue", _requeue_failed),
+    Case("groups.change_actions.update", _update_settings),
+    Case("groups.change_actions.update", _update_image),
+    Case("groups.instance_actions.restart", _restart),
+    Case("groups.instance_actions.recreate", _recreate),
+    Case("groups.instance_actions.reallocate", _reallocate),
+    Case("groups.instance_actions.set_deletion_cost", _set_deletion_cost),
+    Case("groups.token_actions.revoke", _revoke),
+    Case("groups.checks.start_check", _check),
+    Case("groups.nodes.cordon.cordon", _cordon),
+    Case("groups.nodes.cordon.uncordon", _uncordon),
+    Case("groups.nodes.drain.drain", _drain),
+    Case("groups.nodes.absence.remove", _remove),
+    Case("groups.nodes.enrolment.create_enrolment", _create_enrolment),
+    Case("groups.nodes.enrolment.create_replacement", _create_replacement),
+    Case("groups.nodes.enrolment.enrol", _enrol),
+    Case("groups.nodes.enrolment.enrol", _enrol_again),
+    Case("groups.nodes.rekey.replace_key", _replace_key),
+]
