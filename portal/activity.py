@@ -5,17 +5,12 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
-from django.db import transaction
 from django.db.models import QuerySet
 from django.urls import reverse
 
 from groups.models import ContainerGroup, Failure
-from portal.audit.chain import append
 from portal.models import Activity, Organization, Webhook
-from registries.foundation.activity import Deed, Target
-from registries.foundation.actor import PORTAL_NAME, Actor, ActorKind
 
 AREAS = {
     "group": "Groups",
@@ -100,7 +95,6 @@ VERBS = {
     "node.drained": ("player-pause", "drained the node"),
     "node.removed": ("trash", "removed the node"),
 }
-OPERATOR = PORTAL_NAME
 
 
 @dataclass(frozen=True)
@@ -111,28 +105,6 @@ class Line:
     icon: str
     words: str
     link: str
-
-
-def record(
-    organization_id: Any, actor: Any, verb: str, target: str = "", detail: str = "", *, address: str = ""
-) -> None:
-    """Until every action takes its Actor: append what `actor`, a person or a name, did."""
-    if getattr(actor, "is_authenticated", False) is True:
-        by = Actor(kind=ActorKind.PERSON, id=str(actor.pk), name=str(actor))
-    elif actor == OPERATOR:
-        by = Actor(kind=ActorKind.OPERATOR, name=OPERATOR)
-    else:
-        by = Actor(kind=ActorKind.API_KEY, name=str(actor))
-    with transaction.atomic():
-        append(
-            Deed(
-                by=by,
-                action=verb,
-                target=Target(verb.partition(".")[0], "", target),
-                organization_id=organization_id,
-                detail=detail,
-            )
-        )
 
 
 def of_organization(organization_id: int) -> QuerySet[Activity]:

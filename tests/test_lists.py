@@ -27,7 +27,6 @@ from groups.models import (
     PullStep,
     Redemption,
 )
-from portal import activity
 from portal.actions import invite
 from portal.api_keys import create_key
 from portal.models import Notice, SupportMessage, SupportRequest
@@ -37,6 +36,7 @@ from registries.models import Credential
 from tests.addresses import addresses
 from tests.admin_rows import Rows, make_rows
 from tests.groups.pulls import make_credential
+from tests.support.activity import write_activity
 from tests.support.actors import acting
 
 FEW, MANY = 2, 30
@@ -69,7 +69,7 @@ class Crowd:
         create_key(organization_id=here.pk, name=f"key {number}", scope="read", by=acting(alice))
         make_credential(here, f"kept{number}.example", hold="hour", created_by_id=alice.pk)
         invite(here, email=f"guest{number}@acme.example", role="viewer", by=acting(alice))
-        activity.record(here.pk, alice, "group.started", f"app-{number}")
+        write_activity(here.pk, alice, "group.started", f"app-{number}")
         webhooks.add(here, address=f"https://hooks{number}.example/", kinds=["group.failed"], by=acting(alice))
         occurrence = Occurrence.objects.create(organization=here, kind="group.failed", group_name=f"app-{number}")
         Notice.objects.create(occurrence=occurrence, webhook=self.webhook, due_at=timezone.now(), status="sent")

@@ -16,7 +16,6 @@ from django.utils import timezone
 from groups import actions
 from groups.models import ContainerGroup, Failure, Image, Occurrence, PullStep, Redemption
 from portal.actions import invite
-from portal.activity import record
 from portal.models import Activity, Membership, Notice, Webhook
 from portal.notifications import webhooks
 from registries.foundation.actor import CONSOLE
@@ -24,7 +23,7 @@ from registries.models import Credential
 from tests.browser.shown import Cargo, show_credential, show_delivery, show_node, show_pull, show_run
 from tests.fakes.registry import FakeRegistry
 from tests.groups.pulls import SECRET, USER, make_credential, make_group
-from tests.support.activity import without_triggers
+from tests.support.activity import empty_activity, without_triggers, write_activity
 from tests.support.actors import acting
 
 ECR = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
@@ -103,7 +102,7 @@ def fill(organization: Any, people: list[Any], work: Callable[[], None], join: C
             password = "wrong" if cargo.name == WRONG else SECRET
             own = make_credential(organization, registry.host, password=password, created_by_id=by.pk)
             credential = kept if cargo.host == GAR else own
-            values = {"replicas": 3, "cpu": 4, "memory_mb": 8192, "created_by_id": by.pk} | cargo.settings
+            values = {"replicas": 3, "cpu": 4, "memory_mb": 8192, "by": acting(by)} | cargo.settings
             reference = f"{registry.host}/{cargo.image}"
             groups[cargo.name] = make_group(project, reference, credential=credential, name=cargo.name, **values)
             work()
@@ -113,7 +112,7 @@ def fill(organization: Any, people: list[Any], work: Callable[[], None], join: C
                 own.delete()
         reference = f"{registry.host}/{UPSCALE.image}"
         groups["upscale"] = make_group(
-            project, reference, credential=kept, name="upscale", replicas=5, gpu="rtx4090", created_by_id=people[0].pk
+            project, reference, credential=kept, name="upscale", replicas=5, gpu="rtx4090", by=acting(people[0])
         )
         Image.objects.filter(pk=groups["upscale"].image_id).update(
             reference=f"{GAR}/{UPSCALE.image}", registry=GAR, provider="google"
@@ -231,9 +230,9 @@ def _deeds(organization: Any, people: list[Any], groups: dict[str, ContainerGrou
         if cargo.host != GAR:
             done.append((ago, by, "credential.added", cargo.called, cargo.host))
         done.append((ago - _ago(seconds=1), by, "group.created", cargo.name, f"{cargo.host}/{cargo.image}"))
-    for ago, by, verb, target, detail in sorted(done, key=lambda each: each[0], reverse=True):
-        record(organization.pk, by, verb, target, detail)
-        row = Activity.objects.latest("pk")
+    empty_activity()  # what the actions above recorded themselves is of today
+    for ago, by, action, target, detail in sorted(done, key=lambda deed: deed[0], reverse=True):
+        row = write_activity(organization.pk, by, action, target, detail)
         with without_triggers():
             Activity.objects.filter(pk=row.pk).update(created_at=timezone.now() - ago)
 

@@ -10,8 +10,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from groups.models import ContainerGroup, Failure, Instance
-from portal.activity import record
 from tests.groups.pulls import make_group
+from tests.support.activity import write_activity
 
 HOME = "/o/acme/"
 IMAGE = "registry.example.com/team/app:1.0"
@@ -58,7 +58,7 @@ def test_groups_by_state_and_what_needs_somebody(browser: Client, project: Any, 
     Instance.objects.create(group=running, state="running")
     asked = acme.support_requests.create(kind="failure", failure=failure, state="waiting")
     asked.messages.create(side="support", text="Which registry is it?")
-    record(acme.pk, "key ci", "group.started", "busy")
+    write_activity(acme.pk, "key ci", "group.started", "busy")
 
     page = browser.get(HOME)
 
@@ -99,10 +99,10 @@ def test_it_costs_the_same_with_more_groups(browser: Client, project: Any, acme:
 
     fail(project, "broken-0")
     put(project, "ready-0", "stopped")
-    record(acme.pk, "x", "group.started", "x")
+    write_activity(acme.pk, "x", "group.started", "x")
     few = cost()
     for number in range(1, 5):
         fail(project, f"broken-{number}")
         put(project, f"ready-{number}", "stopped")
-        record(acme.pk, "x", "group.started", "x")
+        write_activity(acme.pk, "x", "group.started", "x")
     assert cost() == few

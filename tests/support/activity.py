@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from django.db import connection
+from django.db import connection, transaction
 
-from portal.models import Activity
+from portal.models import Activity, ActivityHead, ActivityText, User
+from registries.foundation.activity import Target, record
+from registries.foundation.actor import Actor, ActorKind
+from tests.support.actors import acting
 
 TABLES = ("portal_activity", "portal_activitytext", "portal_activityhead")
 
@@ -36,3 +39,24 @@ def without_triggers() -> Iterator[None]:
         yield
         for _, sql in triggers:
             cursor.execute(sql)
+
+
+def write_activity(organization_id: int, by: User | str, action: str, target: str = "", detail: str = "") -> Activity:
+    """Record an action that nobody did; `by` is a person, or the name of an API key."""
+    actor = acting(by) if isinstance(by, User) else Actor(kind=ActorKind.API_KEY, name=by)
+    with transaction.atomic():
+        record(
+            actor,
+            action,
+            Target(action.partition(".")[0], "", target),
+            organization_id=organization_id,
+            detail=detail,
+        )
+    return Activity.objects.filter(organization=organization_id).latest("number")
+
+
+def empty_activity() -> None:
+    """Remove every row, as if nothing had been done so far."""
+    with without_triggers():
+        for table in (ActivityText, ActivityHead, Activity):
+            table.objects.all().delete()

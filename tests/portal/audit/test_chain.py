@@ -18,7 +18,7 @@ from portal.audit.erasure import NothingToErase, erase_text
 from portal.audit.verification import Head, heads, verify
 from portal.models import Activity, ActivityHead, ActivityText
 from registries.foundation.activity import NotInTransaction, Target, record
-from tests.support.activity import without_triggers
+from tests.support.activity import empty_activity, without_triggers
 from tests.support.actors import acting
 
 SECRET_NAME = "hunter2-typed-into-a-name"  # pragma: allowlist secret
@@ -28,10 +28,7 @@ SECRET_NAME = "hunter2-typed-into-a-name"  # pragma: allowlist secret
 def written(acme: Any, alice: Any, mallory: Any) -> list[Activity]:
     """Five rows of Acme's, two of Umbrella's and one of the portal's; returns Acme's, oldest first."""
     umbrella = mallory.organizations.get()
-    with without_triggers():
-        ActivityText.objects.all().delete()
-        ActivityHead.objects.all().delete()
-        Activity.objects.all().delete()
+    empty_activity()
     with transaction.atomic():
         for number in range(5):
             record(acting(alice), "group.started", Target("group", number, f"web-{number}"), organization_id=acme.pk)

@@ -110,7 +110,7 @@ def happens(work: Any, django_capture_on_commit_callbacks: Any) -> Any:
 @pytest.fixture
 def group(project: Any, bob: Any) -> ContainerGroup:
     """A group that bob made."""
-    return make_group(project, IMAGE, name="web", created_by_id=bob.pk)
+    return make_group(project, IMAGE, name="web", by=acting(bob))
 
 
 @pytest.fixture
