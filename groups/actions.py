@@ -56,7 +56,7 @@ def create(
     name, `quotas.QuotaRefusal` where the organization may not have it."""
     group_id = uuid.uuid4()
     with transaction.atomic():
-        quotas.allow_group(quotas.hold(organization_id), replicas=replicas)
+        quotas.allow_group(quotas.lock_active_organization(organization_id), replicas=replicas)
         stored = stored_credential(credential, organization_id=organization_id, created_by_id=by.person_id)
         image = queue_image(organization_id, reference, stored)
         group = ContainerGroup.objects.create(
@@ -87,7 +87,7 @@ def retry(group: ContainerGroup, *, credential: Credential | NewCredential | Non
     failed image's row goes; its record, the Failure, stays."""
     _only_from(group, Status.FAILED)
     with transaction.atomic():
-        quotas.hold(group.organization_id)
+        quotas.lock_active_organization(group.organization_id)
         stored = stored_credential(credential, organization_id=group.organization_id, created_by_id=by.person_id)
         _pull_again(group, stored)
         if stored is not None and stored is not credential:
@@ -100,7 +100,7 @@ def start(group: ContainerGroup, *, by: Actor) -> ContainerGroup:
     """Have the group's replicas run: instances are written as `allocating`, and nodes that poll take them."""
     _only_from(group, Status.STOPPED, Status.SUCCEEDED)
     with transaction.atomic():
-        quotas.hold(group.organization_id)
+        quotas.lock_active_organization(group.organization_id)
         move(group, to=Status.DEPLOYING, ended_well=0, ended_badly=0, last_exit_code=None)
         add_instances(group)
         _record(by, "group.started", group)
@@ -122,12 +122,12 @@ def scale(group: ContainerGroup, replicas: int, *, by: Actor) -> ContainerGroup:
     if not 0 <= replicas <= MAX_REPLICAS:
         raise ValueError(f"replicas is a number from 0 to {MAX_REPLICAS}")
     with transaction.atomic():
-        organization = quotas.lock(group.organization_id)
+        quota = quotas.lock_organization(group.organization_id)
         current = ContainerGroup.objects.select_for_update(no_key=True).filter(pk=group.pk).first()
         if current is None:
             raise Stale(f"ContainerGroup {group.pk} is gone")
         before = current.replicas
-        quotas.allow_replicas(organization, more=replicas - before)
+        quotas.allow_replicas(quota, more=replicas - before)
         current.replicas = replicas
         current.save(update_fields=["replicas", "changed_at"])
         match_replicas(current)
@@ -186,7 +186,7 @@ def _retry_failed(image: Image) -> bool:
     group = image.groups.filter(status=Status.FAILED).first()
     if group is None or (image.provider and credential is None):
         return False  # only a member has another secret
-    quotas.hold(image.organization_id)
+    quotas.lock_active_organization(image.organization_id)
     try:
         with transaction.atomic():
             _pull_again(group, credential)

@@ -71,16 +71,16 @@ def update(group: ContainerGroup, changes: GroupChanges, *, by: Actor) -> Contai
     another image, and Refusal with the field of the API's request for what can't be combined with what is there.
     """
     with transaction.atomic():
-        organization = quotas.lock(group.organization_id)
+        quota = quotas.lock_organization(group.organization_id)
         has, follower = lock_images(group)
         group.refresh_from_db()
         if changes.replicas is not None:
-            quotas.allow_replicas(organization, more=changes.replicas - group.replicas)
+            quotas.allow_replicas(quota, more=changes.replicas - group.replicas)
         changed = _Record()
         _change_settings(group, changes, changed)
         stored = destroyed = None
         if (reference := _wanted_image(changes, has, follower)) is not None:
-            quotas.allow_active(organization)
+            quotas.allow_active(quota)
             stored = stored_credential(
                 changes.credential, organization_id=group.organization_id, created_by_id=by.person_id
             )

@@ -61,7 +61,7 @@ def start_check(
     rows = ImageCheck.objects.filter(organization_id=organization_id)
     now = timezone.now()
     with transaction.atomic():
-        quotas.hold(organization_id)
+        quotas.lock_active_organization(organization_id)
         if rows.filter(status__in=_GOING_ON, expires_at__gt=now).count() >= MAX_AT_ONCE:
             raise TooManyChecks(f"{MAX_AT_ONCE} checks are going on here already. Wait until one of them has ended.")
         if rows.filter(created_at__gt=now - timedelta(seconds=KEPT_SECONDS)).count() >= MAX_AN_HOUR:

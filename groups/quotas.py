@@ -1,19 +1,20 @@
 """What an organization may have at once, and what is refused where it would have more or is suspended.
 
-Limits stand on the organization's row, and None is no limit. Whoever adds something locks that row first (`hold`), so
-that of two who add at once the second counts what the first wrote; locks go organization, image, group. What a pull
-may store is reserved by its layers' rows before any of them comes. Lowering a limit takes nothing away.
+Limits and suspension are in the organization's Quota. Whoever adds something locks that row first
+(`lock_active_organization`), so that of two who add at once the second counts what the first wrote; the order of locks
+is quota, image, group. What a pull may store is reserved by its layers' rows before any of them comes. Lowering a limit
+takes nothing away.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Protocol
 
 from django.db.models import Sum
 
 from groups.failures import StorageQuotaReached
-from groups.models import Blob, ContainerGroup, Image, Layer
+from groups.models import Blob, ContainerGroup, Image, Layer, Quota
 from registries.foundation.refusal import Refusal
 from registries.foundation.units import format_size
 from registries.oci.manifest import Manifest
@@ -67,7 +68,16 @@ class Usage:
     pulls: int
 
 
-def usage(organization_id: Any) -> Usage:
+class Organization(Protocol):
+    """An organization with its quota, as the portal's model is one."""
+
+    pk: int
+
+    @property
+    def quota(self) -> Quota: ...
+
+
+def usage(organization_id: int) -> Usage:
     """Count what there is, in four queries."""
     groups = ContainerGroup.objects.filter(organization_id=organization_id)
     return Usage(
@@ -78,92 +88,108 @@ def usage(organization_id: Any) -> Usage:
     )
 
 
-def hold(organization_id: Any) -> Any:
-    """Lock the organization's row until the transaction ends and return it. Raises RefusedWhileSuspended."""
-    organization = lock(organization_id)
-    allow_active(organization)
-    return organization
+def lock_active_organization(organization_id: int) -> Quota:
+    """Lock the organization's quota until the transaction ends and return it. Raises RefusedWhileSuspended."""
+    quota = lock_organization(organization_id)
+    allow_active(quota)
+    return quota
 
 
-def lock(organization_id: Any) -> Any:
-    """Let what the organization has be counted one request after the other."""
-    organizations: Any = ContainerGroup._meta.get_field("organization").related_model
-    return organizations.objects.select_for_update(no_key=True).get(pk=organization_id)
+def lock_organization(organization_id: int) -> Quota:
+    """Lock the organization's quota until the transaction ends and return it, so that what the organization has is
+    counted by one request after the other. A row that is missing is made."""
+    quota, _ = Quota.objects.select_for_update(no_key=True).get_or_create(organization_id=organization_id)
+    return quota
 
 
-def allow_active(organization: Any) -> None:
-    """Raise RefusedWhileSuspended where the organization is suspended. Its row is held."""
-    if organization.suspended_at is not None:
+def quota_of(organization: Organization) -> Quota:
+    """The organization's quota as it was read, without limits where it has none. Costs a query unless the
+    organization was read with `select_related("quota")`."""
+    try:
+        return organization.quota
+    except Quota.DoesNotExist:
+        return Quota(organization_id=organization.pk)
+
+
+def read_quota(organization_id: int) -> Quota:
+    """The quota of an organization that isn't read itself, in one query."""
+    return Quota.objects.filter(pk=organization_id).first() or Quota(organization_id=organization_id)
+
+
+def allow_active(quota: Quota) -> None:
+    """Raise RefusedWhileSuspended where the organization is suspended. The quota is locked."""
+    if quota.suspended_at is not None:
         raise RefusedWhileSuspended
 
 
-def allow_group(organization: Any, *, replicas: int) -> None:
-    """Raise GroupQuotaReached or ReplicaQuotaReached where another group with so many replicas doesn't fit. The
-    organization's row is held."""
-    if organization.max_groups is not None:
-        used = ContainerGroup.objects.filter(organization=organization).count()
-        if used >= organization.max_groups:
-            raise GroupQuotaReached(used=used, limit=organization.max_groups)
-    allow_replicas(organization, more=replicas)
+def allow_group(quota: Quota, *, replicas: int) -> None:
+    """Raise GroupQuotaReached or ReplicaQuotaReached where another group with so many replicas doesn't fit. The quota
+    is locked."""
+    if quota.max_groups is not None:
+        used = ContainerGroup.objects.filter(organization_id=quota.organization_id).count()
+        if used >= quota.max_groups:
+            raise GroupQuotaReached(used=used, limit=quota.max_groups)
+    allow_replicas(quota, more=replicas)
 
 
-def allow_replicas(organization: Any, *, more: int) -> None:
+def allow_replicas(quota: Quota, *, more: int) -> None:
     """Raise ReplicaQuotaReached where so many more don't fit; fewer always do. Replicas count whether they run or
-    not. The organization's row is held."""
-    if organization.max_replicas is None or more <= 0:
+    not. The quota is locked."""
+    if quota.max_replicas is None or more <= 0:
         return
-    used = _replicas(organization.pk)
-    if used + more > organization.max_replicas:
-        raise ReplicaQuotaReached(used=used, limit=organization.max_replicas, more=more)
+    used = _replicas(quota.organization_id)
+    if used + more > quota.max_replicas:
+        raise ReplicaQuotaReached(used=used, limit=quota.max_replicas, more=more)
 
 
-def allow_storing(organization: Any, manifest: Manifest, *, but: Image | None = None) -> None:
-    """Raise StorageQuotaReached where the image's layers, beside what is stored and what other pulls are about to
-    store, are too many bytes. `but` is the image itself. What the organization has of them already costs nothing."""
-    if organization.max_stored_bytes is None:
+def allow_storing(quota: Quota, manifest: Manifest, *, excluding: Image | None = None) -> None:
+    """Raise StorageQuotaReached where the image's layers, added to what is stored and what other pulls are about to
+    store, are too many bytes. `excluding` is the image itself, which is not one of the others. Layers that the
+    organization has already cost nothing."""
+    if quota.max_stored_bytes is None:
         return
     sizes = {layer.digest: layer.size for layer in manifest.layers}
-    here = Blob.objects.filter(organization=organization, source_digest__in=list(sizes))
+    here = Blob.objects.filter(organization_id=quota.organization_id, source_digest__in=list(sizes))
     known = set(here.values_list("source_digest", flat=True))
     more = sum(size for digest, size in sizes.items() if digest not in known)
-    used = stored_bytes(organization.pk) + _reserved(organization.pk, but)
-    if used + more > organization.max_stored_bytes:
+    used = stored_bytes(quota.organization_id) + _reserved(quota.organization_id, excluding)
+    if used + more > quota.max_stored_bytes:
         raise StorageQuotaReached(
             used=format_size(used),
             more=format_size(more),
-            limit=format_size(organization.max_stored_bytes),
+            limit=format_size(quota.max_stored_bytes),
             raw="quota",
         )
 
 
-def stored_bytes(organization_id: Any) -> int:
+def stored_bytes(organization_id: int) -> int:
     """Bytes of the blobs that the organization's layers are kept in. What nothing uses any more doesn't count."""
     kept = Blob.objects.used().filter(organization_id=organization_id)
     return kept.aggregate(sum=Sum("size"))["sum"] or 0
 
 
-def pulls_going_on(organization_id: Any) -> int:
+def pulls_going_on(organization_id: int) -> int:
     """How many of the organization's pulls a worker has."""
     return Image.objects.pulling().filter(organization_id=organization_id).count()
 
 
-def has_room_for_pull(organization: Any) -> bool:
-    """Whether another pull may begin. The organization's row is locked."""
-    return organization.max_pulls is None or pulls_going_on(organization.pk) < organization.max_pulls
+def has_room_for_pull(quota: Quota) -> bool:
+    """Whether another pull may begin. Who begins one has locked the quota."""
+    return quota.max_pulls is None or pulls_going_on(quota.organization_id) < quota.max_pulls
 
 
-def _replicas(organization_id: Any) -> int:
+def _replicas(organization_id: int) -> int:
     groups = ContainerGroup.objects.filter(organization_id=organization_id)
     return groups.aggregate(sum=Sum("replicas"))["sum"] or 0
 
 
-def _reserved(organization_id: Any, but: Image | None) -> int:
+def _reserved(organization_id: int, excluding: Image | None) -> int:
     """Bytes that pulls have still to store, each layer of an image once."""
     coming = Layer.objects.filter(
         image__status__in=[Image.Status.PULLING, Image.Status.QUEUED],
         image__organization_id=organization_id,
         blob__isnull=True,
     ).order_by()
-    if but is not None:
-        coming = coming.exclude(image=but)
+    if excluding is not None:
+        coming = coming.exclude(image=excluding)
     return sum(size for _, _, size in coming.values_list("image_id", "digest", "size").distinct())

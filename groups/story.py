@@ -20,7 +20,7 @@ from groups.ingest.settle import MAX_ATTEMPTS
 from groups.models import ContainerGroup, Failure, Image, Instance, PullStep
 from groups.nodes.scheduler import nodes_with_room
 from groups.queries.bars import Segment, segments
-from groups.quotas import has_room_for_pull
+from groups.quotas import has_room_for_pull, read_quota
 from groups.rules.group_settings import MAX_REPLICAS
 from groups.trail import StepLine, in_the_failures_words, seconds_between, step_line, step_lines
 from registries.failures import describe
@@ -244,8 +244,9 @@ def _pending(story: Story) -> str:
         if image.retry_code:
             reason = describe(image.retry_code, image.retry_params).title
             return f"{reason}. Attempt {image.attempt + 1} of {story.most_attempts} comes by itself."
-        if not has_room_for_pull(image.organization):
-            most = image.organization.max_pulls
+        quota = read_quota(image.organization_id)
+        if not has_room_for_pull(quota):
+            most = quota.max_pulls
             return f"Waiting its turn: this organization pulls {most} image{'s' if most != 1 else ''} at once."
         return "Waiting for a worker to take the pull."
     current = next((step.name for step in story.steps if step.outcome == "running"), "")

@@ -9,7 +9,8 @@ from django.db import transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from groups import quotas, suspension
+from groups import quotas
+from groups.models import Quota
 from portal.models import Invitation, Membership, Organization, Project, Role, User
 from registries.foundation.activity import Target, record
 from registries.foundation.actor import Actor, ActorKind
@@ -58,6 +59,7 @@ def create_organization(*, slug: str, name: str, owner: User | NewPerson, by: Ac
     with transaction.atomic():
         person = User.objects.create_user(owner.email, owner.password) if isinstance(owner, NewPerson) else owner
         organization = Organization.objects.create(slug=slug, name=name)
+        Quota.objects.create(organization_id=organization.pk)
         Project.objects.create(organization=organization, slug="default", name="Default")
         Membership.objects.create(organization=organization, user=person, role=Role.OWNER)
         record(
@@ -76,7 +78,7 @@ def create_organization(*, slug: str, name: str, owner: User | NewPerson, by: Ac
 def rename_organization(organization: Organization, *, name: str, by: Actor) -> bool:
     """Give the organization another name; its address stays. Returns whether that is a change."""
     with transaction.atomic():
-        before = str(quotas.lock(organization.pk).name)
+        before = quotas.lock_organization(organization.pk).organization.name
         if before == name:
             return False
         Organization.objects.filter(pk=organization.pk).update(name=name)
@@ -95,7 +97,7 @@ def rename_organization(organization: Organization, *, name: str, by: Actor) -> 
 def add_project(organization: Organization, *, slug: str, name: str, by: Actor) -> Project:
     """Add a project. Raises IntegrityError for a taken address."""
     with transaction.atomic():
-        quotas.lock(organization.pk)
+        quotas.lock_organization(organization.pk)
         project = Project.objects.create(organization=organization, slug=slug, name=name)
         record(
             by,
@@ -115,7 +117,7 @@ def invite(organization: Organization, *, email: str, role: str, by: Actor) -> t
     now = timezone.now()
     token, digest = one_time.new(TOKEN_PREFIX)
     with transaction.atomic():
-        quotas.lock(organization.pk)
+        quotas.lock_organization(organization.pk)
         _refuse_member(organization, email)
         rows = Invitation.objects.filter(organization=organization)
         if rows.filter(created_at__gt=now - timedelta(days=1)).count() >= MAX_INVITATIONS_A_DAY:
@@ -158,7 +160,7 @@ def accept(invitation: Invitation, *, by: Actor) -> Membership:
     """Make the person who acts a member, once. Raises InvitationOver for another person's, a used or an ended
     invitation."""
     with transaction.atomic():
-        quotas.lock(invitation.organization_id)
+        quotas.lock_organization(invitation.organization_id)
         person = User.objects.filter(pk=by.person_id or 0).first()
         if person is None or person.email.lower() != invitation.email:
             raise InvitationOver(f"This invitation is for {invitation.email}.")
@@ -172,7 +174,7 @@ def accept_as_new(invitation: Invitation, password: str, *, by: Actor) -> User:
     """Make a person with the invitation's address, who joins. `by` is whoever opened the link; the record names the new
     person, who acts from here on. Raises InvitationOver as `accept` does, and where there is such a person by now."""
     with transaction.atomic():
-        quotas.lock(invitation.organization_id)
+        quotas.lock_organization(invitation.organization_id)
         if User.objects.filter(email=invitation.email).exists():
             raise InvitationOver("There is an account with this address by now. Sign in to accept.")
         person = User.objects.create_user(invitation.email, password)
@@ -191,7 +193,7 @@ def accept_as_new(invitation: Invitation, password: str, *, by: Actor) -> User:
 def add_member(organization: Organization, person: User, *, role: str, by: Actor) -> Membership:
     """Make somebody a member without asking them, which is for operators. Raises TeamRefused for a member."""
     with transaction.atomic():
-        quotas.lock(organization.pk)
+        quotas.lock_organization(organization.pk)
         _refuse_member(organization, person.email)
         membership = Membership.objects.create(organization=organization, user=person, role=role)
         record(
@@ -208,7 +210,7 @@ def add_member(organization: Organization, person: User, *, role: str, by: Actor
 def change_role(membership: Membership, role: str, *, by: Actor) -> bool:
     """Give a member another role. Returns whether that is a change. Raises LastOwner."""
     with transaction.atomic():
-        quotas.lock(membership.organization_id)
+        quotas.lock_organization(membership.organization_id)
         row = _current(membership)
         if row is None or row.role == role:
             return False
@@ -240,29 +242,13 @@ def leave(membership: Membership, *, by: Actor) -> bool:
     return _end_membership(membership, "team.left", by=by)
 
 
-def suspend(organization: Organization, *, because: str) -> bool:
-    """Let nothing of the organization run or be pulled from now on; members read why. Returns whether it was not
-    suspended already."""
-    active = Organization.objects.filter(pk=organization.pk, suspended_at__isnull=True)
-    if not active.update(suspended_at=Now(), suspended_because=because):
-        return False
-    suspension.halt(organization.pk)
-    return True
-
-
-def resume(organization: Organization) -> bool:
-    """Let the organization go on. What ran before is started by its members. Returns whether it was suspended."""
-    suspended = Organization.objects.filter(pk=organization.pk, suspended_at__isnull=False)
-    return bool(suspended.update(suspended_at=None, suspended_because=""))
-
-
 def _refuse_member(organization: Organization, email: str) -> None:
     if Membership.objects.filter(organization=organization, user__email=email).exists():
         raise TeamRefused(f"{email} is a member already.", field="email")
 
 
 def _join(invitation: Invitation, person: User) -> tuple[Membership, bool]:
-    """Use the invitation up. Returns the membership and whether it is new. The organization's row is locked."""
+    """Use the invitation up. Returns the membership and whether it is new. The organization is locked."""
     taken = Invitation.objects.open().filter(pk=invitation.pk).update(accepted_at=Now(), accepted_by=person)
     if not taken:
         raise InvitationOver("This invitation has been used or withdrawn.")
@@ -283,7 +269,7 @@ def _record_joining(membership: Membership, *, by: Actor) -> None:
 
 def _end_membership(membership: Membership, action: str, *, by: Actor) -> bool:
     with transaction.atomic():
-        quotas.lock(membership.organization_id)
+        quotas.lock_organization(membership.organization_id)
         row = _current(membership)
         if row is None:
             return False
@@ -301,7 +287,7 @@ def _end_membership(membership: Membership, action: str, *, by: Actor) -> bool:
 
 
 def _current(membership: Membership) -> Membership | None:
-    """The membership as it is now. The organization's row is locked, so it stays like that."""
+    """The membership as it is now. The organization is locked, so it stays like that."""
     return Membership.objects.select_related("user").filter(pk=membership.pk).first()
 
 

@@ -44,7 +44,7 @@ def create_key(
     """Write a key and return it with its text, which is stored nowhere. Raises KeyRefused where the organization has
     too many."""
     with transaction.atomic():
-        quotas.lock(organization_id)
+        quotas.lock_organization(organization_id)
         row, key = _insert(organization_id, name, scope, expires_at, by.person_id)
         record(
             by,
@@ -61,7 +61,7 @@ def rotate(row: ApiKey, *, by: Actor) -> tuple[ApiKey, str]:
     """Replace a key by a new one with its name, scope and expiry; the old one is revoked. Raises KeyRefused for one
     that does not work any more."""
     with transaction.atomic():
-        quotas.lock(row.organization_id)
+        quotas.lock_organization(row.organization_id)
         if not _end(row):
             raise KeyRefused(f"{row.name} works no more already. Create a new key.")
         new, key = _insert(row.organization_id, row.name, row.scope, row.expires_at, by.person_id)
@@ -88,7 +88,7 @@ def recognise(key: str) -> ApiKey | None:
     """Return the live key of this text with its organization, and note that it was used; None for anything else."""
     if not one_time.has_form(key, KEY_PREFIX):
         return None
-    row = ApiKey.objects.live().select_related("organization").filter(key_hash=one_time.digest_of(key)).first()
+    row = ApiKey.objects.live().select_related("organization__quota").filter(key_hash=one_time.digest_of(key)).first()
     if row is not None and (row.last_used_at is None or row.last_used_at < timezone.now() - USE_NOTED_EVERY):
         stale = Q(last_used_at__isnull=True) | Q(last_used_at__lt=Now() - USE_NOTED_EVERY)
         ApiKey.objects.filter(stale, pk=row.pk).update(last_used_at=Now())

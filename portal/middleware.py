@@ -92,7 +92,9 @@ class OrganizationMiddleware:
             raise Http404
         asked: Any = request
         asked.access, asked.role = found, found.role
-        asked.organization = SimpleLazyObject(partial(Organization.objects.get, pk=found.organization_id))
+        asked.organization = SimpleLazyObject(
+            partial(Organization.objects.select_related("quota").get, pk=found.organization_id)
+        )
         if found.project_id is not None:
             asked.project = SimpleLazyObject(partial(Project.objects.get, pk=found.project_id))
         needed = PAGES.get(request.resolver_match.view_name)

@@ -131,9 +131,11 @@ def project(acme: Any) -> Any:
 
 def _organization(slug: str, name: str, owner: Any) -> Any:
     """What `portal.actions.create_organization` makes, without a record in its activity."""
+    from groups.models import Quota
     from portal.models import Organization
 
     organization = Organization.objects.create(slug=slug, name=name)
+    Quota.objects.create(organization_id=organization.pk)
     organization.projects.create(slug="default", name="Default")
     organization.memberships.create(user=owner, role="owner")
     return organization

@@ -9,7 +9,7 @@ from ninja import Router
 from groups.api.answers import moment
 from groups.api.responses import reading
 from groups.api.schemas.instance import Quotas
-from groups.quotas import usage
+from groups.quotas import quota_of, usage
 
 router = Router(tags=["quotas"], by_alias=True, exclude_unset=True)
 
@@ -22,7 +22,7 @@ def get_quotas(request: Any, organization_name: str) -> dict[str, Any]:
     that is the largest number."""
     organization = request.organization
     used = usage(organization.pk).replicas
-    most = organization.max_replicas
+    most = quota_of(organization).max_replicas
     made = moment(organization.created_at)
     return {
         "container_groups_quotas": {

@@ -97,7 +97,8 @@ class Progress:
 
 def check(check_id: uuid.UUID) -> None:
     """Carry a queued check out and write how it ended. Does nothing for one that was taken or is over."""
-    row = ImageCheck.objects.filter(pk=check_id, status=ImageCheck.Status.QUEUED).first()
+    queued = ImageCheck.objects.filter(pk=check_id, status=ImageCheck.Status.QUEUED)
+    row = queued.select_related("organization__quota").first()
     if row is None:
         return
     with suppress(Stale):
@@ -162,7 +163,7 @@ def _follow_recipe(row: ImageCheck, progress: Progress) -> None:
         with step(Step.SIZE) as note:
             found |= _measured(manifest, config, cap)
             limits.judge(manifest, cap)
-            quotas.allow_storing(row.organization, manifest)
+            quotas.allow_storing(quotas.quota_of(row.organization), manifest)
             note.detail = look.amount_of_limit(manifest, cap)
 
 

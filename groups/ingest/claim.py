@@ -131,15 +131,16 @@ class Claim:
 def claim(image_id: uuid.UUID) -> Claim | None:
     """Take a pull that is due, as its next attempt. Returns None where there is nothing to take, or the organization
     has as many pulls going on as it may, or is suspended."""
-    image = Image.objects.select_related("organization").filter(pk=image_id, status=Image.Status.QUEUED).first()
-    if image is None or image.organization.suspended_at is not None:
+    queued = Image.objects.filter(pk=image_id, status=Image.Status.QUEUED)
+    image = queued.select_related("organization__quota").first()
+    if image is None or (quota := quotas.quota_of(image.organization)).suspended_at is not None:
         return None
-    if image.organization.max_pulls is None:
+    if quota.max_pulls is None:
         taken = _take(image)
     else:
         with transaction.atomic():
             # Where there is no room, whoever ends wakes the next.
-            has_room = quotas.has_room_for_pull(quotas.lock(image.organization_id))
+            has_room = quotas.has_room_for_pull(quotas.lock_organization(image.organization_id))
             taken = _take(image) if has_room else None
     if taken is not None:
         reached(failpoints.CLAIMED)

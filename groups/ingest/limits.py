@@ -6,6 +6,7 @@ from django.conf import settings
 
 from groups.failures import ImageTooLarge
 from groups.models import Image, ImageCheck
+from groups.quotas import quota_of
 from registries.failures import PullFailed, UnsupportedManifest
 from registries.foundation.units import format_sizes_apart
 from registries.oci.manifest import Manifest
@@ -16,7 +17,7 @@ MAX_LAYERS = 500
 
 def cap_of(image: Image | ImageCheck) -> int:
     """How many compressed bytes an image of this organization may have: its own limit, else the portal's."""
-    own = image.organization.max_image_bytes
+    own = quota_of(image.organization).max_image_bytes
     return own if own is not None else int(settings.PORTAL_MAX_IMAGE_BYTES)
 
 

@@ -23,12 +23,12 @@ def write_manifest(claim: Claim, manifest: Manifest, raw_config: bytes, config: 
     """Pin the manifest and make a row for each layer. A later attempt finds the rows and leaves them.
 
     The rows reserve what the layers will take; raises StorageQuotaReached where the organization has no room."""
-    organization = claim.image.organization
+    quota = quotas.quota_of(claim.image.organization)
     with transaction.atomic():
-        if organization.max_stored_bytes is not None:  # counted, so it is locked, before the image
-            organization = quotas.lock(organization.pk)
+        if quota.max_stored_bytes is not None:  # counted, so it is locked, before the image
+            quota = quotas.lock_organization(quota.organization_id)
         with claim.fenced() as image:
-            quotas.allow_storing(organization, manifest, but=image)
+            quotas.allow_storing(quota, manifest, excluding=image)
             _pin(image, manifest, raw_config, config)
 
 

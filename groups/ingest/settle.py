@@ -25,7 +25,7 @@ from groups.ingest import failed_attempts
 from groups.ingest.claim import Claim, seize
 from groups.ingest.steps import Name, break_off, last_step, record, trace
 from groups.instances import add_instances, take_over
-from groups.models import ContainerGroup, Failure, Image, Layer
+from groups.models import ContainerGroup, Failure, Image, Layer, Quota
 from groups.states import Stale, move
 from groups.wakeups import wake_pull
 from registries.failures import Interrupted, PullFailed, printable
@@ -190,7 +190,7 @@ def _release_credential(image: Image) -> Credential | None:
 
 def _wake_next(image: Image) -> None:
     """Where the organization may have only so many pulls at once, another one has room now."""
-    if image.organization.max_pulls is None:
+    if not Quota.objects.filter(pk=image.organization_id, max_pulls__isnull=False).exists():
         return
     due = Image.objects.due().filter(organization=image.organization_id).exclude(pk=image.pk)
     following = due.order_by("created_at").values_list("pk", flat=True).first()

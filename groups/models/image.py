@@ -28,18 +28,18 @@ class ImageQuerySet(models.QuerySet["Image"]):
     def due(self) -> ImageQuerySet:
         """Queued ones whose time has come, of organizations that are not suspended."""
         has_come = Q(not_before__isnull=True) | Q(not_before__lte=Now())
-        return self.filter(has_come, status=Image.Status.QUEUED, organization__suspended_at__isnull=True)
+        return self.filter(has_come, status=Image.Status.QUEUED, organization__quota__suspended_at__isnull=True)
 
     def startable(self, since: timedelta = timedelta(0)) -> ImageQuerySet:
         """Due ones that may begin now, and might have at least so long ago; those that wait longest come first. Of an
         organization that may have so many pulls at once they are the oldest for which there is room. `startable_at`
         is since when: they came due, or the last pull settled and made room."""
-        unlimited = Q(organization__max_pulls__isnull=True)
+        unlimited = Q(organization__quota__max_pulls__isnull=True)
         others = Image.objects.filter(organization=OuterRef("organization")).order_by()
         pulling = Subquery(others.pulling().values("organization").annotate(count=Count("pk")).values("count"))
-        room = F("organization__max_pulls") - Coalesce(pulling, 0)
+        room = F("organization__quota__max_pulls") - Coalesce(pulling, 0)
         place = Window(RowNumber(), partition_by="organization", order_by=["created_at", "pk"])
-        limited = Image.objects.due().filter(organization__max_pulls__isnull=False).annotate(place=place)
+        limited = Image.objects.due().filter(organization__quota__max_pulls__isnull=False).annotate(place=place)
         has_turn = limited.filter(place__lte=room).order_by().values("pk")
         due_at = Coalesce("not_before", "created_at")
         room_at = Subquery(others.values("organization").annotate(last=Max("settled_at")).values("last"))

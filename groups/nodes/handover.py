@@ -61,7 +61,7 @@ def hand_over(node: Node, listed: Collection[UUID]) -> list[Start]:
         node.instances.filter(
             state__in=ON_THE_WAY,
             group__status__in=ContainerGroup.ACTIVE,
-            group__organization__suspended_at__isnull=True,
+            group__organization__quota__suspended_at__isnull=True,
         ).select_related("node", "group__organization", "group__project", "group__image")
     )
     if not waiting:

@@ -93,7 +93,7 @@ def _waiting(node: Node) -> QuerySet[Instance]:
         state=Instance.State.ALLOCATING,
         node__isnull=True,
         group__status__in=ContainerGroup.ACTIVE,
-        group__organization__suspended_at__isnull=True,
+        group__organization__quota__suspended_at__isnull=True,
         group__image__status=Image.Status.READY,
     ).order_by("created_at", "pk")
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.widgets import AutocompleteSelect
+from django.contrib.admin.widgets import AdminIntegerFieldWidget, AutocompleteSelect
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -15,8 +15,9 @@ from django.template.defaultfilters import pluralize
 from django.template.response import TemplateResponse
 from django.utils.safestring import SafeString
 
-from groups.models import ContainerGroup
-from groups.quotas import usage
+from groups import suspension
+from groups.models import ContainerGroup, Quota
+from groups.quotas import quota_of, usage
 from portal import actions
 from portal.admin.sizes import SizeField
 from portal.http.actors import actor_of
@@ -25,8 +26,6 @@ from portal.templatetags.drayage import state
 from registries.foundation.refusal import Refusal
 from registries.foundation.units import format_size
 from registries.records import GuardedAdmin
-
-LIMITS = ("max_groups", "max_replicas", "max_stored_bytes", "max_pulls", "max_image_bytes")
 
 
 class MembershipForm(forms.ModelForm):
@@ -81,17 +80,58 @@ class NewOrganizationForm(forms.ModelForm):
         fields = ("name", "slug")
 
 
-class OrganizationForm(forms.ModelForm):
-    """The name and the limits. Empty is no limit; for an image it is the portal's own."""
+def _count_field(name: str) -> forms.IntegerField:
+    return forms.IntegerField(min_value=0, required=False, label=Quota.LIMITS[name], widget=AdminIntegerFieldWidget)
 
-    max_stored_bytes = SizeField(required=False, label="Bytes stored", help_text="Such as 200 GB, of all its images.")
+
+class OrganizationForm(forms.ModelForm):
+    """The name and the limits, which are the quota's. Empty is no limit; for an image it is the portal's own."""
+
+    max_groups = _count_field("max_groups")
+    max_replicas = _count_field("max_replicas")
+    max_stored_bytes = SizeField(
+        required=False, label=Quota.LIMITS["max_stored_bytes"], help_text="Such as 200 GB, of all its images."
+    )
+    max_pulls = _count_field("max_pulls")
     max_image_bytes = SizeField(
-        required=False, label="Bytes of an image, compressed", help_text="Such as 20 GB. Empty: the portal's own cap."
+        required=False,
+        label=Quota.LIMITS["max_image_bytes"],
+        help_text="Such as 20 GB. Empty: the portal's own cap.",
     )
 
     class Meta:
         model = Organization
-        fields = ("name", *LIMITS)
+        fields = ("name",)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        quota = quota_of(self.instance)
+        self.initial.update({name: getattr(quota, name) for name in Quota.LIMITS})
+
+    def clean(self) -> dict[str, Any]:
+        """Judge the limits as the quota's columns do."""
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        quota = Quota(**{name: cleaned[name] for name in Quota.LIMITS if name in cleaned})
+        try:
+            quota.clean_fields(exclude={"organization", *self.errors})
+        except forms.ValidationError as error:
+            self.add_error(None, error)
+        return cleaned
+
+
+class SuspendedFilter(admin.SimpleListFilter):
+    """By whether the organization is suspended, under the address that alerts and bookmarks have."""
+
+    title = "suspended at"
+    parameter_name = "suspended_at__isempty"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> tuple[tuple[str, str], ...]:
+        return (("1", "Empty"), ("0", "Not empty"))
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Organization]) -> QuerySet[Organization]:
+        if self.value() not in ("0", "1"):
+            return queryset
+        return queryset.filter(quota__suspended_at__isnull=self.value() == "1")
 
 
 @admin.register(Organization)
@@ -99,7 +139,7 @@ class OrganizationAdmin(GuardedAdmin):
     """A customer."""
 
     list_display = ("name", "slug", "standing", "groups", "created_at")
-    list_filter = (("suspended_at", admin.EmptyFieldListFilter),)
+    list_filter = (SuspendedFilter,)
     search_fields = ("name", "slug")
     inlines = (MembershipInline, ProjectInline)
     actions = ("suspend", "resume")
@@ -115,7 +155,7 @@ class OrganizationAdmin(GuardedAdmin):
             (
                 "What it may have at once",
                 {
-                    "fields": (*LIMITS, "has_now"),
+                    "fields": (*Quota.LIMITS, "has_now"),
                     "description": "Empty is no limit. What is there already stays when a limit is lowered.",
                 },
             ),
@@ -127,16 +167,21 @@ class OrganizationAdmin(GuardedAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         groups = ContainerGroup.objects.filter(organization=OuterRef("pk")).order_by().values("organization")
         counted = groups.annotate(count=Count("pk")).values("count")
-        return super().get_queryset(request).annotate(group_count=Coalesce(Subquery(counted), 0))
+        rows = super().get_queryset(request).select_related("quota")
+        return rows.annotate(group_count=Coalesce(Subquery(counted), 0))
 
     @admin.display(description="groups", ordering="group_count")
     def groups(self, organization: Any) -> int:
         return int(organization.group_count)
 
-    @admin.display(description="standing", ordering="suspended_at")
+    @admin.display(description="standing", ordering="quota__suspended_at")
     def standing(self, organization: Organization) -> SafeString:
-        suspended = organization.suspended_at is not None
+        suspended = quota_of(organization).suspended_at is not None
         return state("failed", "Suspended") if suspended else state("running", "Active")
+
+    @admin.display(description="suspended because")
+    def suspended_because(self, organization: Organization) -> str:
+        return quota_of(organization).suspended_because or self.get_empty_value_display()
 
     @admin.display(description="has now")
     def has_now(self, organization: Organization) -> str:
@@ -162,14 +207,14 @@ class OrganizationAdmin(GuardedAdmin):
         )
         if page is not None:
             return page
-        because = request.POST.get("reason", "").strip()[:300]
+        reason = request.POST.get("reason", "").strip()[:300]
         chosen = list(queryset)
-        suspended = [each for each in chosen if actions.suspend(each, because=because)]
-        for each in suspended:
-            request.record(  # type: ignore[attr-defined]
-                "operator.suspended", each.name, because, organization_id=each.pk
-            )
-        self.done(request, suspended, change=f"Suspended: {because}", of=len(chosen))
+        suspended = [
+            organization
+            for organization in chosen
+            if suspension.suspend(organization.pk, reason=reason, by=actor_of(request))
+        ]
+        self.done(request, suspended, change=f"Suspended: {reason}", of=len(chosen))
         return None
 
     @admin.action(description="Resume", permissions=["operate"])
@@ -187,9 +232,7 @@ class OrganizationAdmin(GuardedAdmin):
         if page is not None:
             return page
         chosen = list(queryset)
-        resumed = [each for each in chosen if actions.resume(each)]
-        for each in resumed:
-            request.record("operator.resumed", each.name, organization_id=each.pk)  # type: ignore[attr-defined]
+        resumed = [organization for organization in chosen if suspension.resume(organization.pk, by=actor_of(request))]
         self.done(request, resumed, change="Resumed", of=len(chosen))
         return None
 
@@ -230,12 +273,9 @@ class OrganizationAdmin(GuardedAdmin):
         if change:
             if "name" in form.changed_data:
                 actions.rename_organization(obj, name=obj.name, by=actor_of(request))
-            limits = [name for name in form.changed_data if name in LIMITS]
+            limits = {name: form.cleaned_data[name] for name in form.changed_data if name in Quota.LIMITS}
             if limits:
-                # Only what was changed: the standing may be another's to change.
-                obj.save(update_fields=limits)
-                said = ", ".join(f"{form.fields[name].label}: {_said(obj, name)}" for name in limits)
-                request.record("operator.changed", "limits", said, organization_id=obj.pk)  # type: ignore[attr-defined]
+                suspension.change_limits(obj.pk, limits, by=actor_of(request))
             return
         made = actions.create_organization(
             slug=obj.slug,
@@ -245,10 +285,3 @@ class OrganizationAdmin(GuardedAdmin):
         )
         obj.pk, obj.created_at = made.pk, made.created_at
         obj._state.adding = False
-
-
-def _said(organization: Organization, name: str) -> str:
-    value = getattr(organization, name)
-    if value is None:
-        return "no limit" if name != "max_image_bytes" else "the portal's"
-    return format_size(value) if name.endswith("bytes") else str(value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.conf import settings
-from django.core.validators import MinValueValidator, RegexValidator
+from django.core.validators import RegexValidator
 from django.db import models
 
 SLUG = RegexValidator(
@@ -26,22 +26,12 @@ class Role(models.TextChoices):
 
 
 class Organization(models.Model):
-    """A customer. Everything a customer has hangs below one and is invisible to the others.
-
-    The limits are an operator's to set (`groups.quotas` holds them); empty is none, and for an image the portal's own
-    cap. While it is suspended nothing of it runs or is pulled, and members read why.
-    """
+    """A customer. Everything a customer has hangs below one and is invisible to the others. Its limits and whether it
+    is suspended are its `groups.models.Quota`."""
 
     slug = models.CharField("address", max_length=63, unique=True, validators=[SLUG])
     name = models.CharField(max_length=120)
     created_at = models.DateTimeField(auto_now_add=True)
-    max_groups = models.PositiveIntegerField("container groups", null=True, blank=True)
-    max_replicas = models.PositiveIntegerField("replicas of all groups", null=True, blank=True)
-    max_stored_bytes = models.PositiveBigIntegerField("bytes stored", null=True, blank=True)
-    max_pulls = models.PositiveIntegerField("pulls at once", null=True, blank=True, validators=[MinValueValidator(1)])
-    max_image_bytes = models.PositiveBigIntegerField("bytes of an image, compressed", null=True, blank=True)
-    suspended_at = models.DateTimeField(null=True, blank=True, editable=False)
-    suspended_because = models.CharField(max_length=300, blank=True, editable=False)
     members = models.ManyToManyField(settings.AUTH_USER_MODEL, through="Membership", related_name="organizations")
 
     class Meta:

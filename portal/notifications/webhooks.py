@@ -40,7 +40,7 @@ def add(organization: Organization, *, address: str, kinds: list[str], by: Actor
     """Write a webhook; return it with its secret, which is not shown again. Raises TooManyWebhooks."""
     secret, pk = new_secret(), uuid.uuid4()
     with transaction.atomic():
-        quotas.lock(organization.pk)
+        quotas.lock_organization(organization.pk)
         if Webhook.objects.filter(organization=organization).count() >= MAX_WEBHOOKS:
             raise TooManyWebhooks
         row = Webhook.objects.create(

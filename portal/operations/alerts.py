@@ -8,7 +8,7 @@ from typing import Any
 from django.urls import reverse
 
 from groups import attention, outages
-from portal.models import Organization
+from groups.models import Quota
 from portal.operations.health import Queues
 from portal.templatetags.drayage import duration
 
@@ -38,7 +38,7 @@ def alerts(queues: Queues) -> list[Alert]:
         )
         for outage in outages.outages()
     ]
-    suspended = Organization.objects.filter(suspended_at__isnull=False).count()
+    suspended = Quota.objects.suspended().count()
     if suspended:
         address = f"{reverse('admin:portal_organization_changelist')}?suspended_at__isempty=0"
         found.append(Alert("suspended", "amber", f"{_so_many(suspended, 'organization')} suspended.", address, "See"))

@@ -14,6 +14,7 @@ from django.db.models import Count, Q, Sum
 from groups import store
 from groups.failures import StoreFailed
 from groups.models import Blob
+from groups.quotas import quota_of
 from portal.models import Organization
 
 BATCH = 500
@@ -31,9 +32,14 @@ class Line:
     blobs: int
 
     @property
+    def limit(self) -> int | None:
+        """How many bytes it may have stored."""
+        return quota_of(self.organization).max_stored_bytes
+
+    @property
     def percent(self) -> int | None:
         """How much of its limit is used."""
-        most = self.organization.max_stored_bytes
+        most = self.limit
         return None if most is None else min(999, self.used * 100 // most) if most else 100
 
 
@@ -65,7 +71,7 @@ def read() -> Storage:
         used=Sum("size", filter=used, default=0), left=Sum("size", filter=left, default=0), blobs=Count("pk")
     )  # fmt: skip
     sums = {row["organization"]: row for row in rows}
-    known = Organization.objects.in_bulk(sums)
+    known = Organization.objects.select_related("quota").in_bulk(sums)
     lines = [Line(known[pk], row["used"], row["left"], row["blobs"]) for pk, row in sums.items() if pk in known]
     return Storage(
         lines=sorted(lines, key=lambda line: -line.used)[:MAX_LINES],

@@ -85,7 +85,7 @@ def ask(
     Raises AskedAlready for a second click, and TooManyAsked.
     """
     with transaction.atomic():
-        quotas.lock(organization.pk)
+        quotas.lock_organization(organization.pk)
         asked = SupportRequest.objects.filter(organization=organization)
         same = asked.filter(
             user=by.person_id, kind=kind, failure=failure, registry=registry, created_at__gt=Now() - SAME_WITHIN

@@ -20,6 +20,7 @@ from django.utils import timezone
 from rq import Queue, SimpleWorker
 from rq.serializers import JSONSerializer
 
+from groups import suspension
 from groups.models import FailedAttempt, Image, ImageCheck, SweepPass
 from portal import actions
 from portal.api_keys import create_key, revoke
@@ -70,7 +71,7 @@ def live_in(acme: Any, people: dict[str, Any], work: Callable[[], None], redis: 
     harbour = fill(acme, [alice, people["bob"]], work, join)
     hamburg = actions.create_organization(slug="hamburg-robotics", name="Hamburg Robotics", owner=alice, by=CONSOLE)
     records = make_rows(hamburg, alice)
-    actions.suspend(hamburg, because="Stolen tokens were presented.")
+    suspension.suspend(hamburg.pk, reason="Stolen tokens were presented.", by=CONSOLE)
     _lives(acme, harbour)
     failure = harbour.failure
     asked = conversations.ask(

@@ -11,6 +11,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
 pytestmark = pytest.mark.django_db(transaction=True)
+BEFORE_QUOTAS = [("groups", "0014_failure_without_case"), ("portal", "0013_failure_case")]
 
 
 @pytest.fixture
@@ -67,3 +68,44 @@ def test_what_layers_held_is_in_blobs_now(before_blobs: Any) -> None:
     assert list(layers.order_by("position").values_list("object_name", "cipher_digest")) == [
         ("o/ab/one", "sha256:c"), ("o/cd/two", "sha256:c"), ("o/ab/one", "sha256:c"), ("", ""),
     ]  # fmt: skip
+
+
+@pytest.fixture
+def before_quotas() -> Iterator[Any]:
+    """The models as they were when limits and suspension were columns of the organization; the newest schema again
+    afterwards."""
+    executor = MigrationExecutor(connection)
+    newest = executor.loader.graph.leaf_nodes()
+    executor.migrate(BEFORE_QUOTAS)
+    yield executor.loader.project_state(BEFORE_QUOTAS).apps.get_model
+    MigrationExecutor(connection).migrate(newest)
+
+
+def test_limits_and_suspension_move_to_quotas_and_back(before_quotas: Any) -> None:
+    organizations = before_quotas("portal", "Organization").objects
+    limited = {
+        "max_groups": 3,
+        "max_replicas": 5,
+        "max_stored_bytes": 10**12,
+        "max_pulls": 1,
+        "max_image_bytes": 20_000_000_000,
+        "suspended_at": timezone.now(),
+        "suspended_because": "Unpaid.",
+    }
+    acme = organizations.create(slug="acme", name="Acme", **limited)
+    umbrella = organizations.create(slug="umbrella", name="Umbrella")
+
+    executor = MigrationExecutor(connection)
+    executor.migrate(executor.loader.graph.leaf_nodes())
+
+    from groups.models import Quota
+
+    assert Quota.objects.filter(pk=acme.pk).values(*limited).get() == limited
+    empty = dict.fromkeys(limited) | {"suspended_because": ""}
+    assert Quota.objects.filter(pk=umbrella.pk).values(*limited).get() == empty
+
+    changed = limited | {"max_groups": 4}
+    Quota.objects.filter(pk=acme.pk).update(max_groups=4)
+    MigrationExecutor(connection).migrate(BEFORE_QUOTAS)
+    assert organizations.filter(pk=acme.pk).values(*limited).get() == changed
+    assert organizations.filter(pk=umbrella.pk).values(*limited).get() == empty

@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
@@ -16,10 +16,9 @@ from groups.change_actions import GroupChanges, update
 from groups.checks import start_check
 from groups.ingest import settle
 from groups.ingest.claim import claim
-from groups.models import Blob, ContainerGroup, Image, Layer
+from groups.models import Blob, ContainerGroup, Image, Layer, Quota
 from groups.story import tell
 from groups.sweep import wake_pulls
-from portal.models import Organization
 from registries.failures import AccessDenied
 from registries.foundation.actor import CONSOLE
 from registries.foundation.refusal import Refusal
@@ -27,12 +26,9 @@ from registries.oci.reference import parse
 from tests.at_once import at_once
 from tests.fakes.registry import FakeRegistry
 from tests.groups.pulls import make_credential, make_group
+from tests.support.quotas import set_quota
 
 IMAGE = "registry.example.com/team/app:1"
-
-
-def allow(organization: Any, **limits: int) -> None:
-    Organization.objects.filter(pk=organization.pk).update(**limits)
 
 
 def test_without_limits_nothing_is_refused(project: Any) -> None:
@@ -42,7 +38,7 @@ def test_without_limits_nothing_is_refused(project: Any) -> None:
 
 
 def test_no_group_more_than_allowed(acme: Any, project: Any) -> None:
-    allow(acme, max_groups=1)
+    set_quota(acme, max_groups=1)
     make_group(project, IMAGE, name="first")
     with pytest.raises(quotas.GroupQuotaReached) as refused:
         make_group(project, IMAGE, name="second")
@@ -52,20 +48,20 @@ def test_no_group_more_than_allowed(acme: Any, project: Any) -> None:
 
 
 def test_replicas_count_together_and_fewer_always_fit(acme: Any, project: Any) -> None:
-    allow(acme, max_replicas=5)
+    set_quota(acme, max_replicas=5)
     group = make_group(project, IMAGE, name="first", replicas=3)
     with pytest.raises(quotas.ReplicaQuotaReached):
         make_group(project, IMAGE, name="second", replicas=3)
     make_group(project, IMAGE, name="second", replicas=2)
     with pytest.raises(quotas.ReplicaQuotaReached):
         actions.scale(group, 4, by=CONSOLE)
-    allow(acme, max_replicas=1)
+    set_quota(acme, max_replicas=1)
     assert actions.scale(group, 2, by=CONSOLE).replicas == 2
 
 
 @pytest.mark.django_db(transaction=True)
 def test_of_two_at_once_one_is_refused(acme: Any, project: Any) -> None:
-    allow(acme, max_groups=1)
+    set_quota(acme, max_groups=1)
     done = at_once(*(lambda name=name: make_group(project, IMAGE, name=name) for name in ("one", "two", "three")))
     assert sorted(type(each).__name__ for each in done) == ["ContainerGroup", "GroupQuotaReached", "GroupQuotaReached"]
     assert ContainerGroup.objects.count() == 1
@@ -74,14 +70,14 @@ def test_of_two_at_once_one_is_refused(acme: Any, project: Any) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_of_two_that_grow_at_once_one_is_refused(acme: Any, project: Any) -> None:
     groups = [make_group(project, IMAGE, name=name) for name in ("one", "two")]
-    allow(acme, max_replicas=10)
+    set_quota(acme, max_replicas=10)
     done = at_once(*(lambda group=group: actions.scale(group, 9, by=CONSOLE) for group in groups))
     assert sorted(type(each).__name__ for each in done) == ["ContainerGroup", "ReplicaQuotaReached"]
     assert quotas.usage(acme.pk).replicas == 10
 
 
 def test_only_so_many_pulls_at_once(acme: Any, project: Any, woken: list[str]) -> None:
-    allow(acme, max_pulls=1)
+    set_quota(acme, max_pulls=1)
     first, second = (make_group(project, IMAGE, name=name) for name in ("first", "second"))
     assert claim(first.image_id) is not None
     assert claim(second.image_id) is None
@@ -100,7 +96,7 @@ def test_only_so_many_pulls_at_once(acme: Any, project: Any, woken: list[str]) -
 
 @pytest.mark.django_db(transaction=True)
 def test_of_two_workers_at_once_one_gets_a_pull(acme: Any, project: Any, woken: list[str]) -> None:
-    allow(acme, max_pulls=1)
+    set_quota(acme, max_pulls=1)
     groups = [make_group(project, IMAGE, name=f"app-{number}") for number in range(3)]
     done = at_once(*(lambda group=group: claim(group.image_id) for group in groups))
     assert sum(each is not None for each in done) == 1, done
@@ -129,7 +125,7 @@ def registry() -> Any:
 def test_whoever_ends_wakes_the_next(
     acme: Any, project: Any, registry: FakeRegistry, woken: list[str], blobs: Any
 ) -> None:
-    allow(acme, max_pulls=1)
+    set_quota(acme, max_pulls=1)
     first, second = (make_group(project, f"{registry.host}/team/app:1", name=name) for name in ("first", "second"))
     woken.clear()
     jobs.pull(str(first.image_id))
@@ -140,7 +136,7 @@ def test_whoever_ends_wakes_the_next(
 def test_storage_that_is_full_refuses_before_a_layer_is_asked_for(
     acme: Any, project: Any, registry: FakeRegistry, woken: list[str], blobs: Any
 ) -> None:
-    allow(acme, max_stored_bytes=100_000)
+    set_quota(acme, max_stored_bytes=100_000)
     first = make_group(project, f"{registry.host}/team/app:1", name="first")
     jobs.pull(str(first.image_id))
     assert Image.objects.get(pk=first.image_id).status == "ready"
@@ -171,7 +167,7 @@ def test_storage_that_is_full_refuses_before_a_layer_is_asked_for(
 def test_two_pulls_at_once_do_not_fill_it_over(
     acme: Any, project: Any, registry: FakeRegistry, woken: list[str], blobs: Any
 ) -> None:
-    allow(acme, max_stored_bytes=100_000)
+    set_quota(acme, max_stored_bytes=100_000)
     groups = [make_group(project, f"{registry.host}/team/{name}:1", name=name) for name in ("app", "other")]
     at_once(*(lambda group=group: jobs.pull(str(group.image_id)) for group in groups))
     assert sorted(Image.objects.values_list("status", flat=True)) == ["failed", "ready"]
@@ -185,7 +181,7 @@ def test_an_images_own_cap_goes_both_ways(
     own: int, portals: int, status: str,
 ) -> None:  # fmt: skip
     settings.PORTAL_MAX_IMAGE_BYTES = portals
-    allow(acme, max_image_bytes=own)
+    set_quota(acme, max_image_bytes=own)
     group = make_group(project, f"{registry.host}/team/app:1")
     row = start_check(
         organization_id=acme.pk, reference=parse(f"{registry.host}/team/app:1"), credential=None, by=CONSOLE
@@ -197,11 +193,28 @@ def test_an_images_own_cap_goes_both_ways(
     assert (row.status, row.limit) == ("failed" if status == "failed" else "done", own)
 
 
+def test_an_organization_without_a_quota_is_one_without_limits(acme: Any, project: Any) -> None:
+    """As one is that was written around `create_organization`."""
+    Quota.objects.all().delete()
+    acme.refresh_from_db()
+    assert quotas.quota_of(acme).max_groups is None
+    assert quotas.read_quota(acme.pk).max_pulls is None
+
+    group = make_group(project, IMAGE)
+    Quota.objects.all().delete()
+
+    assert [image.pk for image in Image.objects.startable()] == [group.image_id]
+    assert claim(group.image_id) is not None
+    with transaction.atomic():
+        assert quotas.lock_organization(acme.pk).organization_id == acme.pk
+    assert Quota.objects.get().pk == acme.pk
+
+
 class TestPages:
     """Members hear what is so, and the way out."""
 
     def test_a_new_group(self, member: Client, acme: Any, project: Any) -> None:
-        allow(acme, max_groups=1)
+        set_quota(acme, max_groups=1)
         make_group(project, IMAGE, name="first")
         typed = {"image": IMAGE, "name": "second", "replicas": "1", "cpu": "1", "memory_mb": "512"}
         answer = member.post("/o/acme/default/groups/new/", typed | {"restart_policy": "always", "credential": ""})
@@ -214,7 +227,7 @@ class TestPages:
     def test_starting_while_suspended(self, member: Client, acme: Any, project: Any) -> None:
         group = make_group(project, IMAGE)
         ContainerGroup.objects.filter(pk=group.pk).update(status="stopped")
-        Organization.objects.filter(pk=acme.pk).update(suspended_at="2026-01-01T00:00:00Z", suspended_because="Unpaid.")
+        set_quota(acme, suspended_at="2026-01-01T00:00:00Z", suspended_because="Unpaid.")
         answer = member.post("/o/acme/default/groups/app/start/", follow=True)
         text = answer.content.decode()
         assert "Nothing can be started" in text
@@ -224,7 +237,7 @@ class TestPages:
         assert group.status == "stopped"
 
     def test_checking_while_suspended(self, member: Client, acme: Any, project: Any) -> None:
-        Organization.objects.filter(pk=acme.pk).update(suspended_at="2026-01-01T00:00:00Z")
+        set_quota(acme, suspended_at="2026-01-01T00:00:00Z")
         answer = member.post("/o/acme/default/groups/new/check/", {"image": IMAGE, "credential": ""})
         assert "Nothing can be started, pulled or checked" in answer.content.decode()
 
@@ -245,10 +258,10 @@ def test_each_refusal_has_words_and_a_way_out(refusal: quotas.QuotaRefusal) -> N
 
 
 def test_a_limited_organization_is_locked_in_one_order(acme: Any, project: Any) -> None:
-    """Organization, image, group: whoever locks the other way round waits for ever. SQLite, which has one writer, only
+    """Quota, image, group: whoever locks the other way round waits for ever. SQLite, which has one writer, only
     shows what is written."""
-    allow(acme, max_groups=5, max_replicas=50, max_stored_bytes=10**9, max_pulls=2)
-    order = ["portal_organization", "groups_image", "groups_containergroup"]
+    set_quota(acme, max_groups=5, max_replicas=50, max_stored_bytes=10**9, max_pulls=2)
+    order = ["groups_quota", "groups_image", "groups_containergroup"]
     credential = make_credential(acme, "registry.example.com")
     group = make_group(project, IMAGE, credential=credential)
     for work, locks in (

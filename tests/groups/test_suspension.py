@@ -10,16 +10,22 @@ from groups import actions, suspension
 from groups.delivery import tokens
 from groups.delivery.sessions import SessionClosed, bearer_of, open_session
 from groups.ingest.claim import claim
-from groups.models import ContainerGroup, Image, Instance, Node, NodeManifest, NodeToken
+from groups.models import ContainerGroup, Image, Instance, Node, NodeManifest, NodeToken, Quota
 from groups.nodes.scheduler import assign
 from groups.quotas import RefusedWhileSuspended
 from groups.states import Stale
+from groups.suspension import change_limits, resume, suspend
 from groups.sweep import sweep
-from portal.actions import resume, suspend
-from portal.models import Organization
+from portal.models import Activity
 from registries.foundation.actor import CONSOLE
 from registries.models import Credential
 from tests.groups.pulls import make_credential, make_group
+from tests.support import failing_recorder
+from tests.support.action_cases import Case, Cast
+from tests.support.action_cases.groups_quota import CASES
+from tests.support.activity import recorded
+from tests.support.actors import acting
+from tests.support.quotas import quota_row, set_quota
 
 pytestmark = pytest.mark.usefixtures("no_redis")
 IMAGE = "registry.example.com/team/app:1"
@@ -51,7 +57,7 @@ def test_all_of_it_ends(acme: Any, project: Any, mallory: Any) -> None:
     other = mallory.organizations.get()
     bystander = make_group(other.projects.get(), IMAGE)
 
-    assert suspend(acme, because="Unpaid since May.")
+    assert suspend(acme.pk, reason="Unpaid since May.", by=CONSOLE)
 
     group.refresh_from_db()
     assert group.status == "stopped"
@@ -70,14 +76,13 @@ def test_all_of_it_ends(acme: Any, project: Any, mallory: Any) -> None:
     assert Credential.objects.get().destroyed_because == "settled"
     bystander.refresh_from_db()
     assert bystander.status == "pending"
-    assert not suspend(acme, because="Twice.")
-    acme.refresh_from_db()
-    assert acme.suspended_because == "Unpaid since May."
+    assert not suspend(acme.pk, reason="Twice.", by=CONSOLE)
+    assert quota_row(acme).suspended_because == "Unpaid since May."
 
 
 def test_nothing_begins_until_it_is_resumed(acme: Any, project: Any) -> None:
     group = make_group(project, IMAGE)
-    suspend(acme, because="Unpaid.")
+    suspend(acme.pk, reason="Unpaid.", by=CONSOLE)
     group.refresh_from_db()
     for attempt in (
         lambda: make_group(project, IMAGE, name="new"),
@@ -90,8 +95,8 @@ def test_nothing_begins_until_it_is_resumed(acme: Any, project: Any) -> None:
     with pytest.raises(RefusedWhileSuspended):
         actions.start(group, by=CONSOLE)
 
-    assert resume(acme)
-    assert not resume(acme)
+    assert resume(acme.pk, by=CONSOLE)
+    assert not resume(acme.pk, by=CONSOLE)
     group.refresh_from_db()
     assert group.status == "stopped", "nothing starts by itself"
     assert actions.start(group, by=CONSOLE).status == "deploying"
@@ -99,12 +104,9 @@ def test_nothing_begins_until_it_is_resumed(acme: Any, project: Any) -> None:
 
 def test_what_slipped_through_is_neither_taken_nor_kept(acme: Any, project: Any) -> None:
     """As if a pull with autostart had ended in the very moment."""
-    Organization.objects.filter(pk=acme.pk).update(suspended_at="2026-01-01T00:00:00Z")
-    acme.refresh_from_db()
-    Organization.objects.filter(pk=acme.pk).update(suspended_at=None)
     group = make_group(project, IMAGE, replicas=2)
     queued = make_group(project, IMAGE, name="queued")
-    Organization.objects.filter(pk=acme.pk).update(suspended_at=acme.suspended_at)
+    set_quota(acme, suspended_at="2026-01-01T00:00:00Z")
     Image.objects.filter(pk=group.image_id).update(status="ready")
     ContainerGroup.objects.filter(pk=group.pk).update(status="deploying")
     Instance.objects.create(group=group)
@@ -117,3 +119,50 @@ def test_what_slipped_through_is_neither_taken_nor_kept(acme: Any, project: Any)
     queued.refresh_from_db()
     assert (group.status, queued.status) == ("stopped", "failed")
     assert suspension.sweep() == 0
+
+
+class TestRecord:
+    """What an operator decides stands in the organization's activity, or was not decided."""
+
+    def test_who_suspended_and_resumed(self, acme: Any, olga: Any) -> None:
+        suspend(acme.pk, reason="Unpaid.", by=acting(olga))
+        suspend(acme.pk, reason="Twice.", by=acting(olga))
+        resume(acme.pk, by=acting(olga))
+        resume(acme.pk, by=acting(olga))
+
+        assert recorded() == [
+            (olga.email, "operator.suspended", "Acme", "Unpaid."),
+            (olga.email, "operator.resumed", "Acme", ""),
+        ]
+
+    def test_limits_from_and_to(self, acme: Any, olga: Any) -> None:
+        set_quota(acme, max_groups=3, max_pulls=2)
+        changed = {"max_groups": 5, "max_pulls": 2, "max_stored_bytes": 1_500_000_000, "max_image_bytes": None}
+
+        assert change_limits(acme.pk, changed, by=acting(olga))
+        assert not change_limits(acme.pk, changed, by=acting(olga))
+        assert change_limits(acme.pk, {"max_groups": None}, by=acting(olga))
+
+        quota = quota_row(acme)
+        assert (quota.max_groups, quota.max_pulls, quota.max_stored_bytes) == (None, 2, 1_500_000_000)
+        assert recorded() == [
+            (olga.email, "operator.changed", "limits", "Container groups: 5, Bytes stored: 1.5 GB"),
+            (olga.email, "operator.changed", "limits", "Container groups: no limit"),
+        ]
+        first = Activity.objects.order_by("pk").select_related("text")[0].text
+        assert first.before == {"max_groups": 3, "max_stored_bytes": None}
+        assert first.after == {"max_groups": 5, "max_stored_bytes": 1_500_000_000}
+
+    @pytest.mark.parametrize("case", CASES, ids=lambda case: case.action)
+    def test_without_a_record_nothing_changes(
+        self, case: Case, alice: Any, bob: Any, carol: Any, mallory: Any, sam: Any, olga: Any, acme: Any, project: Any,
+        settings: Any,
+    ) -> None:  # fmt: skip
+        call = case.prepare(Cast(alice, bob, carol, mallory, sam, olga, acme, project))
+        before = [list(model.objects.order_by("pk").values()) for model in (Quota, ContainerGroup, Image)]
+        settings.ACTIVITY_RECORDER = failing_recorder.PATH
+
+        with pytest.raises(failing_recorder.RecordingFailed):
+            call()
+
+        assert [list(model.objects.order_by("pk").values()) for model in (Quota, ContainerGroup, Image)] == before

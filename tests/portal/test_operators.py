@@ -17,6 +17,7 @@ from registries.models import Credential
 from tests.admin_rows import act
 from tests.groups.pulls import make_credential, make_group
 from tests.support.activity import recorded
+from tests.support.quotas import quota_row
 
 ORGANIZATIONS = "/admin/portal/organization/"
 IMAGES = "/admin/groups/image/"
@@ -33,15 +34,13 @@ def test_suspending_asks_why_and_is_written_down(operator: Client, acme: Any, pr
     assert "Suspend these organizations?" in asks
     missing = operator.post(ORGANIZATIONS, act("suspend", acme, confirmed="yes", reason="  ")).content.decode()
     assert "Write this first." in missing
-    acme.refresh_from_db()
-    assert acme.suspended_at is None
+    assert quota_row(acme).suspended_at is None
 
     for _ in range(2):
         operator.post(ORGANIZATIONS, act("suspend", acme, confirmed="yes", reason="Unpaid <since> May."))
 
-    acme.refresh_from_db()
     group.refresh_from_db()
-    assert (acme.suspended_because, group.status) == ("Unpaid <since> May.", "failed")
+    assert (quota_row(acme).suspended_because, group.status) == ("Unpaid <since> May.", "failed")
     assert LogEntry.objects.get().change_message == "Suspended: Unpaid <since> May."
     assert deeds() == [("Drayage", "operator.suspended", "Acme", "Unpaid <since> May.")]
 
@@ -71,7 +70,8 @@ def test_support_does_none_of_it(support: Client, acme: Any, project: Any) -> No
         assert support.post(address, act(action, row, confirmed="yes", reason="Mine.")).status_code == 403
     assert support.post(f"{ORGANIZATIONS}{acme.pk}/change/", {"name": "Mine", "max_groups": "1"}).status_code == 403
     acme.refresh_from_db()
-    assert (acme.name, acme.max_groups, acme.suspended_at) == ("Acme", None, None)
+    quota = quota_row(acme)
+    assert (acme.name, quota.max_groups, quota.suspended_at) == ("Acme", None, None)
     assert Credential.objects.get().is_live
     assert not LogEntry.objects.exists()
 
@@ -109,9 +109,9 @@ def test_limits_are_set_and_written_down(operator: Client, acme: Any, project: A
     sent = limits(acme, max_groups="10", max_stored_bytes="1.5 TB", max_image_bytes="20GB", max_pulls="2")
     assert operator.post(address, sent).status_code == 302
 
-    acme.refresh_from_db()
-    assert (acme.max_groups, acme.max_replicas, acme.max_stored_bytes) == (10, None, 1_500_000_000_000)
-    assert (acme.max_image_bytes, acme.max_pulls) == (20_000_000_000, 2)
+    quota = quota_row(acme)
+    assert (quota.max_groups, quota.max_replicas, quota.max_stored_bytes) == (10, None, 1_500_000_000_000)
+    assert (quota.max_image_bytes, quota.max_pulls) == (20_000_000_000, 2)
     ((actor, verb, target, detail),) = deeds()
     assert (actor, verb, target) == ("Drayage", "operator.changed", "limits")
     assert "1.5 TB" in detail
@@ -123,8 +123,7 @@ def test_limits_are_set_and_written_down(operator: Client, acme: Any, project: A
     operator.post(address, sent | {"max_stored_bytes": "1500 GB"})
     assert len(deeds()) == 1
     operator.post(address, limits(acme))
-    acme.refresh_from_db()
-    assert acme.max_stored_bytes is None
+    assert quota_row(acme).max_stored_bytes is None
 
 
 @pytest.mark.parametrize("typed", ["many", "-1", "1.5.2 GB", "9999999 PB", "1e9", "１ GB"])
@@ -132,8 +131,7 @@ def test_a_size_that_is_none_is_said(operator: Client, acme: Any, typed: str) ->
     answer = operator.post(f"{ORGANIZATIONS}{acme.pk}/change/", limits(acme, max_stored_bytes=typed))
     assert answer.status_code == 200
     assert "errorlist" in answer.content.decode()
-    acme.refresh_from_db()
-    assert acme.max_stored_bytes is None
+    assert quota_row(acme).max_stored_bytes is None
 
 
 @pytest.mark.parametrize("count", [0, 1, 999, 1000, 1_500_000, 123_456_789_012_345, 2**63 - 1])
@@ -179,5 +177,5 @@ def test_a_credential_is_destroyed_at_once(operator: Client, acme: Any, project:
 def test_the_standing_is_nobodys_to_type(operator: Client, acme: Any) -> None:
     sent = limits(acme, suspended_at="2026-01-01", suspended_because="Typed.")
     operator.post(f"{ORGANIZATIONS}{acme.pk}/change/", sent)
-    assert Organization.objects.get(pk=acme.pk).suspended_at is None
+    assert quota_row(acme).suspended_at is None
     assert not ContainerGroup.objects.exists()

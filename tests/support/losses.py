@@ -16,8 +16,11 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.core.serializers.python import Serializer
 from django.db.models import Model
 
+from groups.models import Quota
 from portal.models import Activity, FailureCase
 from tests.support.previous_state import Json, PreviousState, Row
+
+ORGANIZATION_TO_QUOTA = (*Quota.LIMITS, "suspended_at", "suspended_because")
 
 
 def _activity(row: Row) -> Activity:
@@ -35,7 +38,12 @@ def _case(row: Row) -> FailureCase:
     return FailureCase.objects.filter(failure_id=key).first() or FailureCase(failure_id=key)
 
 
+def _quota(column: str) -> Callable[[Row], object]:
+    return lambda row: Quota.objects.values_list(column, flat=True).get(organization__pk=row.pk)
+
+
 MOVED: dict[str, Callable[[Row], object]] = {
+    **{f"portal.organization.{column}": _quota(column) for column in ORGANIZATION_TO_QUOTA},
     "portal.activity.actor": _actor,
     "portal.activity.actor_name": lambda row: _activity(row).text.actor_name,
     "portal.activity.verb": lambda row: _activity(row).action,

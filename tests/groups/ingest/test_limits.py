@@ -11,6 +11,7 @@ from groups.ingest import limits
 from groups.models import Image
 from registries.failures import UnsupportedManifest
 from registries.oci.manifest import Descriptor, Manifest
+from tests.support.quotas import set_quota
 
 
 def manifest(*sizes: int) -> Manifest:
@@ -46,5 +47,5 @@ def test_more_layers_than_nodes_can_stack() -> None:
 @pytest.mark.parametrize(("own", "cap"), [(None, 1000), (50, 50), (5000, 5000)])
 def test_an_organizations_own_cap_goes_both_ways(settings: Any, acme: Any, own: int | None, cap: int) -> None:
     settings.PORTAL_MAX_IMAGE_BYTES = 1000
-    acme.max_image_bytes = own
+    set_quota(acme, max_image_bytes=own)
     assert limits.cap_of(Image(organization=acme)) == cap

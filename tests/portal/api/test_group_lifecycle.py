@@ -13,6 +13,7 @@ from groups.states import move
 from registries.models import Credential
 from tests.portal.api.conftest import CONTAINERS, a_group
 from tests.support.activity import recorded
+from tests.support.quotas import set_quota
 
 SECRET = "canary-5e1f-secret"  # pragma: allowlist secret
 
@@ -135,7 +136,7 @@ def test_instances_are_listed_changed_and_ordered(speaks: Any, monkeypatch: pyte
 
 
 def test_limits_are_told_and_held(speaks: Any, acme: Any) -> None:
-    acme.__class__.objects.filter(pk=acme.pk).update(max_replicas=5, max_groups=1)
+    set_quota(acme, max_replicas=5, max_groups=1)
     speaker = speaks()
     assert speaker.post(CONTAINERS, a_group(replicas=6)).json()["code"] == "replica_quota_reached"
     assert speaker.post(CONTAINERS, a_group(replicas=4)).status_code == 201
@@ -154,7 +155,7 @@ def test_limits_are_told_and_held(speaks: Any, acme: Any) -> None:
 def test_a_suspended_organization_reads_and_does_nothing_new(speaks: Any, acme: Any) -> None:
     speaker = speaks()
     speaker.post(CONTAINERS, a_group())
-    acme.__class__.objects.filter(pk=acme.pk).update(suspended_at="2026-01-01T00:00:00Z")
+    set_quota(acme, suspended_at="2026-01-01T00:00:00Z")
     assert speaker.get(f"{CONTAINERS}/app").status_code == 200
     for answer in (
         speaker.post(CONTAINERS, a_group(name="another")),

@@ -15,10 +15,10 @@ from groups.attention import STUCK_AFTER, look, stuck_pulls
 from groups.figures import Figures
 from groups.models import Image, Node
 from groups.sweep import wake_pulls
-from portal.models import Organization
 from portal.operations.health import read_pulls
 from registries.models import Credential
 from tests.groups.pulls import make_credential, make_group
+from tests.support.quotas import set_quota
 
 IMAGE = "registry.example.com/team/app:1"
 LONG_AGO = timedelta(hours=2)
@@ -104,7 +104,7 @@ def test_a_worker_that_is_gone_is_stuck_and_waits_for_no_worker(project: Any, wo
 
 
 def test_who_waits_for_a_turn_waits_for_no_worker(acme: Any, project: Any, woken: Any) -> None:
-    Organization.objects.filter(pk=acme.pk).update(max_pulls=1)
+    set_quota(acme, max_pulls=1)
     pulling(project, "at-work", expires_in=LONG_AGO)
     pull(project, "next")
 
@@ -112,7 +112,7 @@ def test_who_waits_for_a_turn_waits_for_no_worker(acme: Any, project: Any, woken
 
 
 def test_of_those_that_have_room_the_oldest_is_missed(acme: Any, project: Any, woken: Any) -> None:
-    Organization.objects.filter(pk=acme.pk).update(max_pulls=2)
+    set_quota(acme, max_pulls=2)
     pulling(project, "at-work", expires_in=LONG_AGO)
     oldest = pull(project, "oldest", since=2 * LONG_AGO)
     pull(project, "next")
@@ -121,7 +121,7 @@ def test_of_those_that_have_room_the_oldest_is_missed(acme: Any, project: Any, w
 
 
 def test_a_turn_that_came_a_moment_ago_is_no_long_wait(acme: Any, project: Any, woken: Any) -> None:
-    Organization.objects.filter(pk=acme.pk).update(max_pulls=1)
+    set_quota(acme, max_pulls=1)
     pull(project, "done", status="ready", settled_at=timezone.now() - timedelta(seconds=5))
     following = pull(project, "next")
 
@@ -132,7 +132,7 @@ def test_a_turn_that_came_a_moment_ago_is_no_long_wait(acme: Any, project: Any, 
 
 def test_a_suspended_organization_waits_for_nobody(acme: Any, project: Any, woken: Any) -> None:
     pull(project, "halted")
-    Organization.objects.filter(pk=acme.pk).update(suspended_at=timezone.now())
+    set_quota(acme, suspended_at=timezone.now())
 
     agree_on(set(), woken())
 

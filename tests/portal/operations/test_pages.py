@@ -19,6 +19,7 @@ from groups.sweep import sweep
 from portal.models import Organization, User
 from registries.models import Credential
 from tests.groups.pulls import make_blob, make_credential, make_group
+from tests.support.quotas import set_quota
 
 START, HEALTH, STORAGE = "/admin/operations/", "/admin/operations/health/", "/admin/operations/storage/"
 IMAGE = "registry.example.com/team/app:1"
@@ -66,7 +67,7 @@ def test_each_thing_is_told_and_leads_where_it_can_be_done(operator: Client, acm
     for kind in ("quay", "ghcr"):
         FailedAttempt.objects.create(organization=acme, kind=kind, code="store_failed", step="layers", final=False)
     SweepPass.objects.create(ended_at=long_ago, seconds=0.1)
-    Organization.objects.create(slug="halted", name="Halted", suspended_at=long_ago)
+    set_quota(Organization.objects.create(slug="halted", name="Halted"), suspended_at=long_ago)
 
     found = codes(operator)
 
@@ -116,7 +117,7 @@ def test_workers_and_queues_are_shown(operator: Client, redis: Any, project: Any
 
 def test_storage_is_summed_by_organization(operator: Client, acme: Any, mallory: Any) -> None:
     umbrella = mallory.organizations.get()
-    Organization.objects.filter(pk=acme.pk).update(max_stored_bytes=4_000_000)
+    set_quota(acme, max_stored_bytes=4_000_000)
     for owner, size, unused in ((acme, 1_000_000, False), (acme, 500_000, True), (umbrella, 7_000_000, False)):
         blob = make_blob(owner)
         Blob.objects.filter(pk=blob.pk).update(size=size, unused_since=timezone.now() if unused else None)
