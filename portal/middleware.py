@@ -2,8 +2,7 @@
 
 A stranger gets the same 404 as for an organization that doesn't exist; too small a role gets 403. Views below
 find `request.access` with the ids of both, `request.role`, and `request.organization` and `request.project` (where
-the address has one), which are read once something of them is needed; every view finds `request.record`, which writes
-the organization's audit log.
+the address has one), which are read once something of them is needed. Every view finds `request.actor`, whoever asks.
 """
 
 from __future__ import annotations
@@ -19,7 +18,6 @@ from django.shortcuts import render
 from django.urls import resolve
 from django.utils.functional import SimpleLazyObject
 
-from portal import activity
 from portal.http.actors import actor_of
 from portal.models import Organization, Project
 from portal.permissions import PAGES
@@ -69,7 +67,6 @@ class OrganizationMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         request.actor = SimpleLazyObject(partial(actor_of, request))  # type: ignore[attr-defined]
-        request.record = partial(_record, request)  # type: ignore[attr-defined]
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
@@ -101,17 +98,6 @@ class OrganizationMiddleware:
         if needed is None or found.role.rank < needed.rank:
             raise PermissionDenied
         return None
-
-
-def _record(
-    request: Any, verb: str, target: str = "", detail: str = "", *, address: str = "", organization_id: Any = None
-) -> None:
-    """Write down a deed of whoever asks. Below `/admin/` there is no organization of the request, so it is given, and
-    members read that an operator did it: who that was stands in the admin's own log."""
-    if organization_id is None:
-        activity.record(request.organization.pk, request.user, verb, target, detail, address=address)
-    else:
-        activity.record(organization_id, activity.OPERATOR, verb, target, detail, address=address)
 
 
 def _to_login(request: HttpRequest) -> HttpResponse:

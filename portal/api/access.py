@@ -6,7 +6,6 @@ absent, unknown, malformed, expired or revoked gets one and the same answer.
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -14,7 +13,6 @@ from django.http import HttpRequest
 from ninja.security import APIKeyHeader
 
 from groups.api.refused import not_found
-from portal import activity
 from portal.api.rate import count_call
 from portal.api_keys import recognise
 from portal.http.actors import actor_of_key
@@ -25,7 +23,7 @@ _READING = ("GET", "HEAD", "OPTIONS")
 
 
 class SaladApiKey(APIKeyHeader):
-    """Resolves the key of a request to `request.organization`, `request.may_write` and `request.record`."""
+    """Resolves the key of a request to `request.organization`, `request.may_write` and `request.actor`."""
 
     param_name = "Salad-Api-Key"
 
@@ -47,5 +45,4 @@ class SaladApiKey(APIKeyHeader):
         if not asked.may_write and request.method not in _READING:
             raise Refusal("This key may only read. Use one with the scope write.", code="read_only", status=403)
         asked.actor = actor_of_key(request, row)
-        asked.record = partial(activity.record, row.organization_id, f"API key {row.name}")
         return row
