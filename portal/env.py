@@ -1,7 +1,7 @@
-"""Typed reading of the environment; the table in the README is this file in words.
+"""Typed reading of environment variables. `docs/operation.md` has a table of them.
 
-Every name is optional. A secret may come as `NAME_FILE`, a path to a file that holds it. What the values
-mean for Django stands in `portal.settings`.
+Every variable is optional. For a secret, the name with the suffix `_FILE` may hold the path of a file that contains
+it. `portal.settings` says what the values mean for Django.
 """
 
 from __future__ import annotations

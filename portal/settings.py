@@ -1,4 +1,4 @@
-"""Django's settings, in one file. Values come from `portal.env`; the README has the table."""
+"""Django's settings, in one file. Values come from `portal.env`; `docs/operation.md` has the table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""nginx in front of a portal, as the README has it: it passes everything on, and sends the blobs that it is told to."""
+"""nginx in front of a portal, configured as in `docs/operation.md`: it forwards requests and sends blobs by itself."""
 
 from __future__ import annotations
 

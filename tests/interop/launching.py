@@ -38,7 +38,7 @@ def lines_until(process: subprocess.Popen[str], last: str) -> list[str]:
 
 
 def manage(environment: dict[str, str], *arguments: str) -> str:
-    """Run a command as the README has it, in the portal's environment; return the last line that it printed."""
+    """Run a `manage.py` command in the portal's environment; return the last line that it printed."""
     command = [str(CHECKOUT / ".venv/bin/python"), "manage.py", *arguments]
     done = subprocess.run(command, cwd=CHECKOUT, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
