@@ -1,8 +1,8 @@
-# Everything installs into .venv in the checkout; nothing here needs root but the system packages of `make test`.
+# Everything installs into .venv in the checkout; only the system packages of `make test` need root.
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 PY := .venv/bin/python
-# A deployment as it should be, for Django's own review of the settings.
+# A production environment, for Django's deployment checks.
 DEPLOYED := PORTAL_PUBLIC_URL=https://portal.example PORTAL_DATA_DIR=$${TMPDIR:-/tmp}/drayage-deploy-check
 
 .PHONY: help up demo check test bench chaos screenshots lint types lock clean
@@ -13,26 +13,26 @@ help: ## show this
 up: .venv/base.installed ## run the portal: installs, migrates, starts everything in the foreground
 	@$(PY) manage.py up
 
-demo: .venv/base.installed ## the same with a sample registry, image and node; DEMO_ONCE=1 checks and ends
+demo: .venv/base.installed ## the same with a sample registry, image and node; DEMO_ONCE=1 verifies one delivery and exits
 	@$(PY) manage.py demo
 
 check: lint types ## lint, types and the fast tests
 	$(PY) -m pytest -q -n 2 -m "not interop and not faults and not browser"
 
-test: .venv/dev.installed ## install what the tests need and run everything
+test: .venv/dev.installed ## install what the tests need and run all of them
 	sh .ci/packages
 	$(MAKE) --no-print-directory lint types
 	$(PY) -m pytest -n 2
 
-bench: .venv/dev.installed ## the benchmarks, one JSON line a figure; BENCH="ingest wakeup" chooses
+bench: .venv/dev.installed ## run the benchmarks, one JSON line per figure; BENCH="ingest wakeup" selects
 	@sh .ci/packages
 	@$(PY) -m tests.benchmarks $(BENCH)
 
-chaos: .venv/dev.installed ## random faults under 30 pulls, CHAOS_SECONDS (300) long; CHAOS_SEED repeats a run
+chaos: .venv/dev.installed ## inject random faults under 30 pulls for CHAOS_SECONDS (300); CHAOS_SEED repeats a run
 	@sh .ci/packages
 	@$(PY) -m tests.faults.chaos
 
-screenshots: .venv/dev.installed ## take the pictures of the README anew
+screenshots: .venv/dev.installed ## update the pictures of the README
 	GALLERY=.readme $(PY) -m pytest -q -n 0 "tests/browser/test_gallery.py::test_the_main_pages[light]"
 	pngquant --force --skip-if-larger --strip --ext .png 128 .readme/*.png
 
@@ -48,13 +48,13 @@ lint: .venv/dev.installed
 types: .venv/dev.installed
 	.venv/bin/mypy portal registries groups tests
 
-lock: ## resolve the dependencies anew (needs uv)
+lock: ## update the lock files (needs uv)
 	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header \
 		--no-emit-index-url -o requirements.txt
 	uv pip compile --group dev -c requirements.txt --universal --python-version 3.11 --generate-hashes --no-header \
 		--no-emit-index-url -o requirements-dev.txt
 
-clean: ## remove what was installed; data in var/ stays
+clean: ## remove what was installed; keeps the data in var/
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache
 
 .venv/base.installed: requirements.txt
