@@ -1,6 +1,6 @@
-"""The API put together: which routers stand where, who asks, how often, and how errors read.
+"""The two APIs: their routers, authentication, rate limits and errors.
 
-`public` speaks SaladCloud's public API, `v1` what Drayage tells beyond it. What is done stands in `groups.api`.
+`public` is compatible with SaladCloud's public API, `v1` is Drayage's own. The operations are in `groups.api`.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from portal.api.reading import StrictParser
 _OPTIONS: dict[str, Any] = {"docs_url": None, "parser": StrictParser(), "auth": SaladApiKey(), "version": "1.0"}
 
 public = DescribedAPI(
-    title="Drayage, SaladCloud's public API",
-    description="Container groups, instances and quotas, as the SDKs of SaladCloud speak it.",
+    title="Drayage, compatible with SaladCloud",
+    description="Container groups, instances and quotas, for programs that use the SaladCloud SDKs.",
     urls_namespace="api-public",
     **_OPTIONS,
 )
@@ -26,8 +26,7 @@ for _router in (container_groups.router, instances.router, quotas.router):
 
 v1 = DescribedAPI(
     title="Drayage",
-    description="Checks of images, the steps of pulls, failures, the delivery ledger, receipts of credentials, and "
-    "webhooks.",
+    description="Image checks, the steps of pulls, failures, the delivery ledger, credential receipts and webhooks.",
     urls_namespace="api-v1",
     **_OPTIONS,
 )

@@ -1,4 +1,4 @@
-"""The OpenAPI documents, as they are served and as `/api/docs` lists them."""
+"""The OpenAPI documents, as they are served and as `/api/docs` displays them."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ MERGE_PATCH = "application/merge-patch+json"
 
 
 class DescribedAPI(NinjaAPI):
-    """An API whose document tells the media types that are really spoken: errors are problems, a change is a merge
-    patch."""
+    """An API whose document states the actual media types: `application/problem+json` for errors, and merge patch for
+    changes."""
 
     def get_openapi_schema(self, **options: Any) -> OpenAPISchema:
         schema = super().get_openapi_schema(**options)
@@ -39,6 +39,6 @@ def _of_operation(method: str, operation: dict[str, Any]) -> None:
 
 @lru_cache
 def document(api: NinjaAPI) -> dict[str, Any]:
-    """The API's document; it doesn't change while the process runs."""
+    """Return the API's OpenAPI document. It does not change while the process runs."""
     read: dict[str, Any] = json.loads(json.dumps(api.get_openapi_schema()))
     return read

@@ -1,4 +1,4 @@
-"""`/api/docs`: every call of both APIs on one page of ours, read from their OpenAPI documents."""
+"""`/api/docs`: every operation of both APIs on one page, read from their OpenAPI documents."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _ORDER = {method: place for place, method in enumerate(METHODS)}
 
 @dataclass(frozen=True)
 class Part:
-    """A field of what is sent or answered."""
+    """A field of a request or response."""
 
     name: str
     kind: str
@@ -56,7 +56,7 @@ class Described:
 
 @require_GET
 def docs(request: HttpRequest) -> HttpResponse:
-    """The page. It tells nothing about any organization, so everybody may read it."""
+    """Render the page. It contains nothing about any organization, so it is public."""
     from portal.api import public, v1
 
     context = {
@@ -68,7 +68,7 @@ def docs(request: HttpRequest) -> HttpResponse:
 
 
 def describe(api: DescribedAPI) -> Described:
-    """Read an API's document."""
+    """Read an API's OpenAPI document."""
     read = document(api)
     schemas = read["components"]["schemas"]
     calls = [
@@ -111,7 +111,7 @@ def _resolved(schema: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]
 
 
 def _kind(schema: dict[str, Any]) -> str:
-    """The type in a word or two."""
+    """Return the type in a word or two."""
     if "$ref" in schema:
         return str(schema["$ref"].rpartition("/")[2])
     if "anyOf" in schema:

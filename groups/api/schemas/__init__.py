@@ -1,1 +1,1 @@
-"""What requests and answers look like, under the names that the description of SaladCloud's public API gives them."""
+"""Requests and responses, with the schema names of SaladCloud's public API."""

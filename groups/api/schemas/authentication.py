@@ -1,4 +1,4 @@
-"""What a registry is shown. It is sealed before anything else happens to it, and never given back."""
+"""Registry credentials in a request. They are sealed before anything else happens to them, and never returned."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ User = Annotated[str, Field(min_length=1, max_length=10_000, pattern=LINE)]
 
 
 class ContainerRegistryAuthenticationBasic(Shape):
-    """A user name with a password or token: Azure, GitHub, Quay, registries of one's own, and any other that takes
-    such a pair."""
+    """A user name with a password or token: Azure, GitHub, Quay, your own registry, and any other registry that
+    accepts such a pair."""
 
     username: User
     password: Secret
@@ -34,14 +34,14 @@ class ContainerRegistryAuthenticationGcpGcr(Shape):
 
 
 class ContainerRegistryAuthenticationAwsEcr(Shape):
-    """An access key. The region is the one in the image's host."""
+    """An AWS access key. The region is taken from the image's host."""
 
     access_key_id: User
     secret_access_key: Secret
 
 
 class ContainerRegistryAuthentication(Shape):
-    """One of these."""
+    """Exactly one of these."""
 
     basic: ContainerRegistryAuthenticationBasic | None = None
     docker_hub: ContainerRegistryAuthenticationDockerHub | None = None

@@ -1,4 +1,4 @@
-"""What all schemas are made of: strict types, bounded texts and numbers."""
+"""What all schemas are built from: strict types, and texts and numbers with limits."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from groups.rules.group_settings import GROUP_NAME, MAX_GROUP_NAME_LENGTH, MAX_REPLICAS, MIN_GROUP_NAME_LENGTH
 
 LINE = r"^[^\x00-\x08\x0A-\x1F\x7F]*$"
-"""One line: no control character but a tab."""
+"""One line: no control characters except tab."""
 
 
 class Shape(BaseModel):
-    """A JSON object whose values have just the type they should have: "1" is no number. Unknown names are left out,
-    so that clients may be newer than the portal."""
+    """A JSON object with strictly typed values: "1" is not a number. Unknown names are ignored, so that clients may be
+    newer than the portal."""
 
     model_config = ConfigDict(strict=True)
 

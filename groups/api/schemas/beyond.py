@@ -1,4 +1,4 @@
-"""What Drayage tells beyond SaladCloud's API: checks, pulls, failures, receipts, deliveries."""
+"""Schemas of `/api/v1`: checks, pulls, failures, receipts, deliveries."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from groups.api.schemas.container import Image
 
 
 class CheckPrototype(Shape):
-    """An image, and what its registry is shown."""
+    """An image, and the credential for its registry."""
 
     image: Image
     registry_authentication: ContainerRegistryAuthentication | None = None
 
 
 class Step(Shape):
-    """A step of a pull or a check. `raw` is the registry's own status and code."""
+    """A step of a pull or a check. `raw` is the status and code that the registry returned."""
 
     name: str
     label: str
@@ -30,7 +30,7 @@ class Step(Shape):
 
 
 class Words(Shape):
-    """A failure in words: what happened, and what to do."""
+    """A failure for people: what happened, and what to do."""
 
     code: str
     title: str
@@ -49,12 +49,12 @@ class CheckResult(Shape):
     limit: int | None = None
     layers: int | None = None
     tags: list[str]
-    public: bool = Field(description="Whether it can be pulled without the credentials that failed.")
+    public: bool = Field(description="Whether the image can be pulled without the credential that failed.")
     failure: Words | None = None
 
 
 class CheckLine(Shape):
-    """One line of the stream: a step that began or ended, or at last the result."""
+    """One line of the stream: a step that began or ended, or finally the result."""
 
     step: Step | None = None
     result: CheckResult | None = None
@@ -69,7 +69,7 @@ class PulledLayer(Shape):
 
 
 class Pull(Shape):
-    """The pull of a group's image, and of the one that is to take its place."""
+    """The pull of a group's image, or of the image that will replace it."""
 
     image: str
     status: Literal["queued", "pulling", "ready", "failed"]
@@ -103,7 +103,7 @@ class FailureCollection(Shape):
 
 
 class Receipt(Shape):
-    """What became of a credential. Its secrets are nowhere once it is destroyed."""
+    """What happened to a credential. Its secrets no longer exist once it is destroyed."""
 
     id: Id
     name: str
@@ -129,7 +129,7 @@ class Refusal(Shape):
 
 
 class Delivery(Shape):
-    """A one-time token of a node, and what was sent for it."""
+    """A node's one-time token, and what was sent for it."""
 
     id: Id
     node: str

@@ -1,5 +1,5 @@
-"""The container of a group: image, command, environment, resources. One schema each for what is created, what is
-changed and what is answered."""
+"""The container of a group: image, command, environment, resources. There is one schema each for creating, changing
+and responses."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class CreateContainer(Shape):
 
 
 class UpdateContainer(Shape):
-    """What is given changes. Environment variables are merged by name; null removes one."""
+    """Fields that are present change. Environment variables are merged by name; null removes one."""
 
     image: Image | None = None
     resources: UpdateContainerResources | None = None
@@ -75,8 +75,8 @@ class UpdateContainer(Shape):
 
 
 class Container(Shape):
-    """`hash` and `size` (bytes, compressed) are the image's once it is pulled. Keys that only read get the names of
-    variables without their values."""
+    """`hash` and `size` (bytes, compressed) describe the image once it has been pulled. A key with the scope read gets
+    the names of environment variables without their values."""
 
     command: list[str] | None
     image: str

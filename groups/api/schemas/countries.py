@@ -1,4 +1,4 @@
-"""Countries of ISO 3166-1, in lower case."""
+"""ISO 3166-1 country codes in lower case."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A container group: created, changed, answered."""
+"""A container group: to create, to change, and in responses."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class ContainerGroupPrototype(_Probed):
 
 
 class ContainerGroupPatch(_Probed):
-    """What is given changes; the rest stays as it is."""
+    """Fields that are present change; the others keep their values."""
 
     container: UpdateContainer | None = None
     replicas: Replicas | None = None
@@ -63,7 +63,7 @@ class ContainerGroupPatch(_Probed):
 
 
 class ContainerGroupInstanceStatusCount(Shape):
-    """How many instances are in which state. Those that are downloading count as creating."""
+    """The number of instances in each state. Downloading instances count as creating."""
 
     allocating_count: Count
     creating_count: Count
@@ -72,8 +72,8 @@ class ContainerGroupInstanceStatusCount(Shape):
 
 
 class ContainerGroupState(Shape):
-    """`description` of a failed group is `<code>: <text>`. Of others it says what is to come, and which settings are
-    kept without an effect."""
+    """For a failed group, `description` is `<code>: <text>`. Otherwise it says what happens next, and which settings
+    are stored but ignored by nodes."""
 
     status: Status
     description: str | None = Field(None, max_length=1000)
@@ -95,7 +95,7 @@ class ContainerGroup(_Probed):
     priority: Priority | None
     country_codes: list[CountryCode]
     current_state: ContainerGroupState
-    pending_change: bool = Field(description="Whether another image is being pulled for it.")
+    pending_change: bool = Field(description="Whether a new image is being pulled for this group.")
     version: int = Field(ge=1)
     create_time: Moment
     update_time: Moment

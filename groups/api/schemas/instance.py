@@ -1,4 +1,4 @@
-"""Instances of a group, and what an organization may have."""
+"""Instances of a group, and the quotas of an organization."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from groups.rules.group_settings import MAX_DELETION_COST
 
 
 class ContainerGroupInstance(Shape):
-    """`machine_id` is all zeros while no node has it."""
+    """`machine_id` is all zeros while the instance is not assigned to a node."""
 
     id: Id
     machine_id: Id

@@ -1,6 +1,6 @@
-"""Where containers' output is to be sent. It is kept and given back with its secrets masked; nodes don't send any yet.
+"""Where to send the output of containers. It is stored and returned with masked secrets; nodes don't send logs yet.
 
-A mask that comes back in a request means the secret that is kept.
+A mask in a request means the stored secret.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How containers would be reached. It is kept and given back; no gateway leads to containers yet."""
+"""How to reach containers. It is stored and returned; there is no gateway yet."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class UpdateContainerGroupNetworking(Shape):
 
 
 class ContainerGroupNetworking(Shape):
-    """`dns` is a name that leads nowhere."""
+    """`dns` is a name that does not resolve."""
 
     auth: bool
     dns: str

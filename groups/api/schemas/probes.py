@@ -1,4 +1,4 @@
-"""Probes of containers. They are kept and given back; nodes don't run them yet."""
+"""Probes of containers. They are stored and returned; nodes don't run them yet."""
 
 from __future__ import annotations
 

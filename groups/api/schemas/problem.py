@@ -1,4 +1,4 @@
-"""Errors, as RFC 9457 has them."""
+"""Errors according to RFC 9457."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from groups.api.schemas.base import Shape
 
 
 class ProblemDetails(Shape):
-    """An error. `code` is stable; `field` names what the error is about, where it is one field of the request."""
+    """An error. `code` is stable. `field` names the field of the request that caused it, if it was a single one."""
 
     type: str = Field("about:blank", min_length=1, max_length=2048)
     title: str = Field(min_length=1, max_length=2000)

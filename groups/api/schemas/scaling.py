@@ -1,4 +1,4 @@
-"""Scaling by queue or by the clock. It is kept and given back; nothing scales by itself yet."""
+"""Scaling by queue length or by schedule. It is stored and returned; nothing scales automatically yet."""
 
 from __future__ import annotations
 
