@@ -1,7 +1,7 @@
-"""How often a key may call: so many times in each minute of the clock.
+"""Rate limits: a key may make a fixed number of calls in each clock minute.
 
-Counted in Redis, which all web processes share. Without it each process counts for itself: calls are answered all the
-same, and a key may call somewhat more often.
+Calls are counted in Redis, which all web processes share. Without Redis each process counts by itself: the API still
+responds, and a key may make somewhat more calls.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ log = structlog.get_logger(__name__)
 
 WINDOW = 60
 AWAY_FOR = 15.0
-"""After Redis didn't answer, it is not asked for so long."""
+"""Seconds for which Redis is not used after it did not respond."""
 
 
 @dataclass(frozen=True)
@@ -47,11 +47,11 @@ class Counter:
         self._away_until = 0.0
         self._minute = 0
         self._own: dict[str, int] = {}
-        """Calls of that minute by name, where Redis didn't count them."""
+        """Calls of that minute by name, while Redis does not count them."""
         self._lock = threading.Lock()
 
     def add(self, name: str, minute: int) -> int:
-        """Count one call; return how many there were in that minute with it."""
+        """Count one call; return the number of calls in that minute, including this one."""
         if time.monotonic() >= self._away_until:
             try:
                 with self._redis.pipeline() as pipe:
