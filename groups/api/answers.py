@@ -1,4 +1,4 @@
-"""From rows to what a request is answered with. Reads only; nothing here asks the database for each of many rows."""
+"""From rows to responses. Nothing here writes, or queries the database once per row."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Status = ContainerGroup.Status
 
 
 def last_failures(groups: list[Any]) -> dict[Any, Failure]:
-    """The newest failure of each group whose pull, or the pull of whose next image, failed; by the group's id."""
+    """Return, by group id, the newest failure of each group whose pull, or next image's pull, failed."""
     failed = [each.pk for each in groups if each.status == Status.FAILED or _next_failed(each)]
     if not failed:
         return {}
@@ -79,12 +79,12 @@ def instance_answer(instance: Instance) -> dict[str, Any]:
 
 
 def moment(time: datetime) -> str:
-    """A time as answers have it."""
+    """Return a time as ISO 8601 with `Z`."""
     return time.isoformat().replace("+00:00", "Z")
 
 
 def step_answer(step: StepLine) -> dict[str, Any]:
-    """A step as answers have it."""
+    """Return a step of a pull or check."""
     answer = dict(vars(step))
     if answer["seconds"] is None:
         del answer["seconds"]
@@ -94,13 +94,13 @@ def step_answer(step: StepLine) -> dict[str, Any]:
 
 
 def in_words(failed: Failure | ImageCheck) -> dict[str, str]:
-    """What something failed with, code and words."""
+    """Return the code and the texts of a failure."""
     words = failed.words
     return {"code": failed.code, "title": words.title, "text": words.text, "remedy": words.remedy}
 
 
 def described(failure: Failure) -> str:
-    """A failure as `<code>: <text>`."""
+    """Return a failure as `<code>: <text>`."""
     return _line(f"{failure.code}: {failure.words.text}")
 
 
@@ -174,6 +174,6 @@ def _description(group: ContainerGroup, options: dict[str, Any], failure: Failur
 
 
 def _line(text: str) -> str:
-    """One line of at most so many characters."""
+    """Return the text as one line of at most MAX_DESCRIPTION_LENGTH characters."""
     text = " ".join(text.split())
     return text if len(text) <= MAX_DESCRIPTION_LENGTH else text[: MAX_DESCRIPTION_LENGTH - 1] + "…"

@@ -1,4 +1,4 @@
-"""From a request to what a group's options and changes are. What becomes of them is `groups.change_actions`'s."""
+"""From a request to a group's options and changes. Applying them is `groups.change_actions`'s."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _AUTHENTICATION = "container.registry_authentication"
 
 
 def read_options(payload: ContainerGroupPrototype | ContainerGroupPatch) -> dict[str, object]:
-    """What the request gives of all that has no column, as it is kept; None for what it takes away."""
+    """Return the options in the request that have no column, as they are stored; None for removed ones."""
     options = _given(payload, _OPTIONS)
     if payload.container is not None:
         options |= _given(payload.container, _OF_CONTAINER)
@@ -30,7 +30,7 @@ def read_options(payload: ContainerGroupPrototype | ContainerGroupPatch) -> dict
 
 
 def read_changes(group: ContainerGroup, payload: ContainerGroupPatch) -> GroupChanges:
-    """What the request asks to change of this group. Raises Refusal with the field."""
+    """Return the changes that the request asks for. Raises Refusal with the field."""
     options = read_options(payload)
     container = payload.container
     if container is None:
@@ -54,7 +54,7 @@ def read_changes(group: ContainerGroup, payload: ContainerGroupPatch) -> GroupCh
 
 
 def _command(container: UpdateContainer) -> list[str] | None:
-    """None where the request doesn't name it; null takes it away."""
+    """None if the request does not name it; null removes it."""
     return (container.command or []) if "command" in container.model_fields_set else None
 
 

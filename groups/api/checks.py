@@ -1,6 +1,6 @@
-"""Checks of an image before it is used: a worker does what a pull would, and its steps are told as they happen.
+"""Checks of an image before it is used: a worker runs the steps of a pull, and the response streams them.
 
-What the registry was shown is destroyed when the check is over, or when nobody listens any more.
+The credential is destroyed when the check ends or the client disconnects.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ router = Router(tags=["checks"], exclude_unset=True)
 PAUSE = 0.25
 MAX_WAIT = 120
 MAX_LISTENERS = 4
-"""How many answers of one web process may wait for checks at once: each of them holds a thread."""
+"""How many responses of one web process may wait for checks at the same time; each occupies a thread."""
 
 _listening = 0
 _lock = threading.Lock()
@@ -46,10 +46,10 @@ def check_image(
     request: ApiRequest,
     organization_name: str,
     payload: CheckPrototype,
-    wait: int = Query(60, ge=0, le=MAX_WAIT, description="How many seconds to listen at most."),
+    wait: int = Query(60, ge=0, le=MAX_WAIT, description="Maximum number of seconds to wait for the result."),
 ) -> Iterator[dict[str, Any]]:
-    """Check an image: its registry, the credentials, the manifest, the platform and the size. The answer is a line of
-    JSON for each step as it begins and ends, and a last one with the result, as far as it is known by then."""
+    """Check an image: its registry, the credential, the manifest, the platform and the size. The response has a line of
+    JSON when a step begins and when it ends, and a last line with the result as far as it is known."""
     if _listening >= MAX_LISTENERS:
         text = "Many checks are being listened to. Try again."
         raise Refusal(text, code="too_many_checks", status=429, retry_after=5)

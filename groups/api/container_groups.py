@@ -1,4 +1,4 @@
-"""Container groups: list, create, get, change, delete, start, stop."""
+"""Container groups: list, create, get, update, delete, start, stop."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ router = Router(tags=["container_groups"], by_alias=True, exclude_unset=True)
 CONTAINERS = "/organizations/{organization_name}/projects/{project_name}/containers"
 ONE = CONTAINERS + "/{container_group_name}"
 REQUEST = "request"
-"""Under this name the fingerprint of the request that made a group stands among its options."""
+"""Name of the option that holds the fingerprint of the request that created a group."""
 
 
 @router.get(CONTAINERS, response=reading(ContainerGroupCollection), operation_id="list_container_groups")
 def list_container_groups(request: ApiRequest, organization_name: str, project_name: str) -> dict[str, Any]:
-    """The project's container groups."""
+    """List the project's container groups."""
     groups = list(groups_of(request, project_name))
     failures = last_failures(groups)
     return {"items": [_answer(request, group, failures) for group in groups]}
@@ -50,7 +50,7 @@ def list_container_groups(request: ApiRequest, organization_name: str, project_n
 def create_container_group(
     request: ApiRequest, organization_name: str, project_name: str, payload: ContainerGroupPrototype
 ) -> Status:
-    """Create a container group and have its image pulled. The same request once more gets the same group."""
+    """Create a container group and start the pull of its image. Repeating the same request returns the same group."""
     find_project(request, project_name)
     if payload.name in RESERVED_NAMES:
         text = f"{payload.name} can't be the name of a group."
@@ -95,7 +95,7 @@ def create_container_group(
 def get_container_group(
     request: ApiRequest, organization_name: str, project_name: str, container_group_name: str
 ) -> dict[str, Any]:
-    """One container group."""
+    """Get a container group."""
     return _one(request, project_name, container_group_name)
 
 
@@ -107,8 +107,8 @@ def update_container_group(
     container_group_name: str,
     payload: ContainerGroupPatch,
 ) -> Status:
-    """Change a container group. Another image is pulled first, then what runs is replaced; another command,
-    environment or other resources replace it at once."""
+    """Change a container group. A new image is pulled first and then replaces what runs. A new command, environment or
+    resources replace it immediately."""
     group = find_group(request, project_name, container_group_name)
     try:
         change_actions.update(group, read_changes(group, payload), by=request.actor)
@@ -121,7 +121,7 @@ def update_container_group(
 def delete_container_group(
     request: ApiRequest, organization_name: str, project_name: str, container_group_name: str
 ) -> Status:
-    """Delete a container group, with its image."""
+    """Delete a container group and its image."""
     group = find_group(request, project_name, container_group_name)
     actions.delete(group, by=request.actor)
     return Status(202, None)
@@ -131,7 +131,7 @@ def delete_container_group(
 def start_container_group(
     request: ApiRequest, organization_name: str, project_name: str, container_group_name: str
 ) -> Status:
-    """Have the group's replicas run. Nothing happens where they do."""
+    """Start the group's replicas. Does nothing if they are running."""
     group = find_group(request, project_name, container_group_name)
     return _act(request, group, actions.start, unless=Group.ACTIVE)
 
@@ -140,7 +140,7 @@ def start_container_group(
 def stop_container_group(
     request: ApiRequest, organization_name: str, project_name: str, container_group_name: str
 ) -> Status:
-    """Stop the group. Nothing happens where it is stopped."""
+    """Stop the group. Does nothing if it is stopped."""
     group = find_group(request, project_name, container_group_name)
     return _act(request, group, actions.stop, unless=(Group.Status.STOPPED, Group.Status.SUCCEEDED))
 
@@ -169,7 +169,7 @@ def _answer(request: ApiRequest, group: Any, failures: dict[Any, Any]) -> dict[s
 
 
 def _there_already(request: ApiRequest, project_name: str, name: str, mark: str) -> dict[str, Any] | None:
-    """The group of that name if the very same request made it, None where there is none. Raises Refusal."""
+    """Return the group of that name if the same request created it, None if there is none. Raises Refusal."""
     there = groups_of(request, project_name).filter(name=name).first()
     if there is None:
         return None
@@ -179,6 +179,6 @@ def _there_already(request: ApiRequest, project_name: str, name: str, mark: str)
 
 
 def _fingerprint(payload: ContainerGroupPrototype) -> str:
-    """What tells a repeated request from another one; what a registry is shown is not part of it."""
+    """Return a hash that identifies a repeated request. The registry credential is not part of it."""
     asked = payload.model_dump(mode="json", exclude={"container": {"registry_authentication"}})
     return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()

@@ -20,11 +20,11 @@ from registries.providers.self_hosted import SELF_HOSTED
 
 _KINDS = {"docker_hub": "docker_hub", "gcp_gar": "google", "gcp_gcr": "google", "aws_ecr": "ecr"}
 _NAMES = {"personal_access_token": "password", "service_key": "key"}
-"""Fields whose name at a provider is another one than in a request."""
+"""Fields that have another name in a request than in a provider."""
 
 
 def read_reference(text: str, *, field: str) -> Reference:
-    """Read an image's name. Raises Refusal with the field."""
+    """Parse an image reference. Raises Refusal with the field."""
     try:
         reference: Reference = ReferenceField().clean(text)
     except ValidationError as refused:
@@ -35,8 +35,8 @@ def read_reference(text: str, *, field: str) -> Reference:
 def new_credential(
     authentication: ContainerRegistryAuthentication | None, reference: Reference, *, name: str, field: str
 ) -> NewCredential | None:
-    """What a request brought for the image's registry, checked; None where it brought nothing. `name` is cut to what
-    fits. Raises Refusal with the field below `field`; it repeats no value."""
+    """The credential in a request for the image's registry, checked; None if there is none. `name` is cut to its
+    maximum length. Raises Refusal with the field below `field`; it repeats no value."""
     given = {
         variant: values
         for variant in ContainerRegistryAuthentication.model_fields

@@ -1,4 +1,4 @@
-"""What of a group's settings has no effect yet, in words: it is kept and given back, and told rather than swallowed."""
+"""Settings of a group that nodes don't support yet. They are stored and returned, and the description names them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ WITHOUT_EFFECT = {
 
 
 def without_effect(options: dict[str, Any]) -> str:
-    """A sentence that names the settings which nodes don't honour; nothing where there are none."""
+    """Return a sentence that names the unsupported settings; empty if there are none."""
     names = [name for key, name in WITHOUT_EFFECT.items() if options.get(key)]
     said = [f"kept, and without effect on nodes yet: {', '.join(names)}"] if names else []
     if len(options.get("gpu_classes") or []) > 1:

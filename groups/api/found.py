@@ -1,4 +1,4 @@
-"""Finding what an address names, below the organization of the key. Whatever isn't there gets the same answer."""
+"""Finding what an address names, within the key's organization. Whatever does not exist gets the same response."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ State = Instance.State
 
 
 def find_project(request: ApiRequest, slug: str) -> Any:
-    """The organization's project of that name, put on the request. Raises Refusal."""
+    """Return the organization's project of that name, and set `request.project`. Raises Refusal."""
     request.project = _called(request.organization.projects, slug=slug)
     return request.project
 
 
 def groups_of(request: ApiRequest, project_slug: str) -> QuerySet[ContainerGroup]:
-    """The project's groups, with all that an answer needs of them. Raises Refusal."""
+    """Return the project's groups with everything that a response needs. Raises Refusal."""
     project = find_project(request, project_slug)
     count = {
         f"{name}_count": Count("instances", filter=Q(instances__state__in=states))
@@ -37,12 +37,12 @@ def groups_of(request: ApiRequest, project_slug: str) -> QuerySet[ContainerGroup
 
 
 def find_group(request: ApiRequest, project_slug: str, name: str) -> Any:
-    """The project's group of that name. Raises Refusal."""
+    """Return the project's group of that name. Raises Refusal."""
     return _called(groups_of(request, project_slug), name=name)
 
 
 def find_instance(request: ApiRequest, project_slug: str, name: str, instance_id: str) -> Instance:
-    """The group's instance of that id. Raises Refusal."""
+    """Return the group's instance of that id. Raises Refusal."""
     group = find_group(request, project_slug, name)
     try:
         row = Instance.objects.select_related("group").filter(group=group, pk=uuid.UUID(instance_id)).first()

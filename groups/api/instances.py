@@ -1,4 +1,4 @@
-"""Instances of a container group: list, get, change, move, make anew, restart."""
+"""Instances of a container group: list, get, update, reallocate, recreate, restart."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ MAX_LISTED = 1000
 def list_container_group_instances(
     request: ApiRequest, organization_name: str, project_name: str, container_group_name: str
 ) -> dict[str, Any]:
-    """The group's instances."""
+    """List the group's instances."""
     group = find_group(request, project_name, container_group_name)
     rows = Instance.objects.filter(group=group).select_related("group")[:MAX_LISTED]
     return {"instances": [instance_answer(instance) for instance in rows]}
@@ -49,7 +49,7 @@ def get_container_group_instance(
     container_group_name: str,
     container_group_instance_id: str,
 ) -> Status:
-    """One instance."""
+    """Get an instance."""
     row = find_instance(request, project_name, container_group_name, container_group_instance_id)
     return Status(202, instance_answer(row))
 
@@ -63,7 +63,8 @@ def update_container_group_instance(
     container_group_instance_id: str,
     payload: ContainerGroupInstancePatch,
 ) -> Status:
-    """Say what ending this instance costs: where there are too many, cheap ones go first."""
+    """Set the deletion cost of an instance. Instances with a low cost are
+    stopped first when there are too many."""
     row = find_instance(request, project_name, container_group_name, container_group_instance_id)
     if payload.deletion_cost is not None:
         try:
@@ -101,18 +102,18 @@ def _offer(name: str, action: _Action, does: str, refused: str) -> None:
 _offer(
     "reallocate",
     instance_actions.reallocate,
-    "Move the instance to another node.",
+    "Move the instance to another node. Its data is lost.",
     "No node has this instance, so it can't be moved.",
 )
 _offer(
     "recreate",
     instance_actions.recreate,
-    "Have its node make the container anew.",
+    "Recreate the container on the same node. Its data is lost.",
     "Only an instance that runs can be made anew.",
 )
 _offer(
     "restart",
     instance_actions.restart,
-    "Have its node restart the container.",
+    "Restart the container on the same node. Its data is kept.",
     "Only an instance that runs can be restarted.",
 )

@@ -1,4 +1,4 @@
-"""What an organization may have, and has."""
+"""The quotas of an organization and their use."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ NO_LIMIT = 2_147_483_647
 
 @router.get("/organizations/{organization_name}/quotas", response=reading(Quotas), operation_id="get_quotas")
 def get_quotas(request: Any, organization_name: str) -> dict[str, Any]:
-    """Replicas of all groups, whether they run or not, and how many there may be. Where an operator has set no limit,
-    that is the largest number."""
+    """Get the number of replicas of all groups, running or not, and the limit. Without a limit it is the largest
+    possible number."""
     organization = request.organization
     used = usage(organization.pk).replicas
     most = quota_of(organization).max_replicas

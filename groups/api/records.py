@@ -1,4 +1,4 @@
-"""What happened: the steps of pulls, failures, what was delivered to nodes, and what became of credentials."""
+"""Records: the steps of pulls, failures, deliveries to nodes, and credential receipts."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _ORGANIZATION = "/organizations/{organization_name}"
 def list_pulls(
     request: ApiRequest, organization_name: str, project_name: str, container_group_name: str
 ) -> dict[str, Any]:
-    """The pull of the group's image with its steps and layers, and that of an image which is to take its place."""
+    """List the pull of the group's image, and of the image that will replace it, with their steps and layers."""
     group = find_group(request, project_name, container_group_name)
     return {"items": [_pull(each) for each in (group.image, group.next_image) if each is not None]}
 
@@ -38,7 +38,7 @@ def list_pulls(
 def list_group_failures(
     request: ApiRequest, organization_name: str, project_name: str, container_group_name: str
 ) -> dict[str, Any]:
-    """Why pulls for this group failed, the newest first."""
+    """List the failed pulls of this group, newest first."""
     group = find_group(request, project_name, container_group_name)
     return {"items": [_failure(each) for each in group.failures.order_by("-created_at")[:NEWEST]]}
 
@@ -47,7 +47,7 @@ def list_group_failures(
 def list_deliveries(
     request: ApiRequest, organization_name: str, project_name: str, container_group_name: str
 ) -> dict[str, Any]:
-    """The delivery ledger: each token that a node got for this group, what was sent, what was refused."""
+    """List the deliveries of this group, newest first: each token a node received, what was sent, what was refused."""
     group = find_group(request, project_name, container_group_name)
     tokens = list(deliveries.of_group(group)[:NEWEST])
     refused = deliveries.refusals(tokens, most=MAX_REFUSALS)
@@ -56,14 +56,14 @@ def list_deliveries(
 
 @router.get(_ORGANIZATION + "/failures", response=reading(FailureCollection), operation_id="list_failures")
 def list_failures(request: ApiRequest, organization_name: str) -> dict[str, Any]:
-    """Why pulls failed, the newest first, also those of groups that are gone."""
+    """List all failed pulls, newest first, including those of deleted groups."""
     rows = Failure.objects.filter(organization=request.organization.pk).order_by("-created_at")
     return {"items": [_failure(each) for each in rows[:NEWEST]]}
 
 
 @router.get(_ORGANIZATION + "/receipts", response=reading(ReceiptCollection), operation_id="list_receipts")
 def list_receipts(request: ApiRequest, organization_name: str) -> dict[str, Any]:
-    """The receipts of credentials, the newest first: when each came, where it was used, when and why it was
+    """List credential receipts, newest first: when each was received, where it was used, when and why it was
     destroyed."""
     rows = Credential.objects.filter(organization=request.organization.pk).order_by("-received_at")
     return {"items": [_receipt(each) for each in rows[:NEWEST]]}

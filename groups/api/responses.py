@@ -1,4 +1,4 @@
-"""Which answers every operation may give besides its own, for the description of the API."""
+"""The error responses that every operation can return, for the OpenAPI documents."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ _WRITING = (*_READING, 403, 409, 413, 415)
 
 
 def reading(answer: Any, status: int = 200) -> dict[int, Any]:
-    """The answers of an operation that only looks."""
+    """Return the responses of an operation that only reads."""
     return {status: answer, **dict.fromkeys(_READING, ProblemDetails)}
 
 
 def writing(answer: Any, status: int) -> dict[int, Any]:
-    """The answers of an operation that changes something."""
+    """Return the responses of an operation that changes something."""
     return {status: answer, **dict.fromkeys(_WRITING, ProblemDetails)}
 
 
 def described_problems() -> dict[int, Any]:
-    """The problems that a stream may be refused with, written out: its description knows one answer only."""
+    """Return the error responses of a stream, written out: its description has room for one response only."""
     content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}}
     return {status: {"description": "Refused", "content": content} for status in _WRITING}

@@ -1,7 +1,7 @@
-"""Who asks: the key in `Salad-Api-Key`, its organization, and whether its scope is enough.
+"""Authentication: the key in `Salad-Api-Key`, its organization and its scope.
 
-The address of another organization is answered as if it weren't there, before anything is looked up. A key that is
-absent, unknown, malformed, expired or revoked gets one and the same answer.
+Another organization's address gets 404 before any row is read. A missing, unknown, malformed, expired or revoked key
+gets the same 401.
 """
 
 from __future__ import annotations

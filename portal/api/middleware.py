@@ -1,5 +1,5 @@
-"""What every answer below `/api/` has, also those that no operation gave: the key's rate, a problem for each error, and
-no copy in a cache."""
+"""What every response below `/api/` has, including those of no operation: rate limit headers, a problem document for
+errors, and no caching."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _REFUSED = {
 
 
 class ApiMiddleware:
-    """Stands around everything else that answers."""
+    """The outermost middleware."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response

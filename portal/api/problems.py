@@ -36,7 +36,7 @@ AGAIN_SECONDS = 5
 
 
 def problem(request: HttpRequest, refusal: Refusal) -> HttpResponse:
-    """The answer for what a request was refused with."""
+    """Return the response for a refusal."""
     body: dict[str, Any] = {
         "type": "about:blank",
         "title": TITLES.get(refusal.status, "Error"),
@@ -54,13 +54,13 @@ def problem(request: HttpRequest, refusal: Refusal) -> HttpResponse:
 
 
 def away(request: HttpRequest) -> HttpResponse:
-    """The answer while something is away that the portal can't do without."""
+    """Return the response while something the portal depends on is unavailable."""
     text = "The portal can't do this right now. Try again in a few seconds."
     return problem(request, Refusal(text, code="not_available", status=503, retry_after=AGAIN_SECONDS))
 
 
 def handle_in(api: NinjaAPI) -> None:
-    """Have the API answer every error with a problem."""
+    """Register handlers that turn every error of the API into a problem document."""
     handlers: dict[type[Exception], Any] = {
         Refusal: problem,
         Http404: lambda request, _: problem(request, not_found()),
@@ -76,7 +76,7 @@ def handle_in(api: NinjaAPI) -> None:
 
 
 def _invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
-    """What pydantic found first, with the field. Its words say what should be there, never what was."""
+    """Return the first error that pydantic found, with its field. Its message never repeats the value."""
     found = error.errors[0]
     where = [str(each) for each in found.get("loc", ()) if each not in ("body", "payload", "path", "query")]
     text = str(found.get("msg", "This can't be used."))

@@ -1,4 +1,4 @@
-"""Reading what a request brings: one JSON object that can be read in one way only, of a bounded size."""
+"""Parsing request bodies: one unambiguous JSON object of limited size."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MAX_BODY_BYTES = 1024 * 1024
 
 
 class StrictParser(Parser):
-    """Refuses duplicate names, deep nesting, huge numbers, and what is no JSON object."""
+    """Refuses duplicate names, deep nesting, huge numbers, and anything but a JSON object."""
 
     def parse_body(self, request: HttpRequest) -> Any:
         kind = (request.content_type or "").lower()

@@ -1,5 +1,4 @@
-"""Webhooks for programs: the same that members see under Notifications. What is sent stands in
-`portal.notifications`."""
+"""Webhooks for programs: the same ones that members manage under Notifications."""
 
 from __future__ import annotations
 
@@ -30,14 +29,14 @@ Kinds = Annotated[list[Kind], Field(min_length=1, max_length=4)]
 
 
 class WebhookPrototype(Shape):
-    """Where to send, and what."""
+    """The address of a webhook and its events."""
 
     address: Address
     events: Kinds
 
 
 class WebhookPatch(Shape):
-    """What is to change; what is left out stays."""
+    """Fields that are present change; the others keep their values."""
 
     address: Address | None = None
     events: Kinds | None = None
@@ -45,7 +44,7 @@ class WebhookPatch(Shape):
 
 
 class WebhookAnswer(Shape):
-    """A webhook. `off_because` says why nothing is sent there."""
+    """A webhook. `off_because` says why it is switched off."""
 
     id: Id
     address: str
@@ -57,19 +56,19 @@ class WebhookAnswer(Shape):
 
 
 class WebhookWithSecret(WebhookAnswer):
-    """A webhook with the secret that signs what is sent there, which is told this once."""
+    """A webhook with its signing secret, which is only returned here."""
 
     secret: str
 
 
 class WebhookCollection(Shape):
-    """The organization's webhooks."""
+    """The webhooks of an organization."""
 
     items: list[WebhookAnswer]
 
 
 class WebhookMessage(Shape):
-    """One message. `answer` is the HTTP status that came back last, `problem` what went wrong."""
+    """A message. `answer` is the HTTP status of the last response, `problem` what went wrong."""
 
     id: Id
     event: str
@@ -83,20 +82,20 @@ class WebhookMessage(Shape):
 
 
 class WebhookMessageCollection(Shape):
-    """What was sent, the newest first."""
+    """The messages of a webhook, newest first."""
 
     items: list[WebhookMessage]
 
 
 @router.get(_ALL, response=reading(WebhookCollection), operation_id="list_webhooks")
 def list_webhooks(request: Any, organization_name: str) -> dict[str, Any]:
-    """Where the organization's news goes."""
+    """List the organization's webhooks."""
     return {"items": [_answer(each) for each in request.organization.webhooks.all()]}
 
 
 @router.post(_ALL, response=writing(WebhookWithSecret, 201), operation_id="create_webhook")
 def create_webhook(request: Any, organization_name: str, payload: WebhookPrototype) -> Status:
-    """Add a webhook. The answer holds the secret that signs what is sent there, this once."""
+    """Create a webhook. The response contains its signing secret, which is not shown again."""
     cleaned = _judged(payload.address, list(payload.events))
     row, secret = webhooks.add(request.organization, by=request.actor, **cleaned)
     return Status(201, _answer(row) | {"secret": secret})
@@ -104,13 +103,13 @@ def create_webhook(request: Any, organization_name: str, payload: WebhookPrototy
 
 @router.get(_ONE, response=reading(WebhookAnswer), operation_id="get_webhook")
 def get_webhook(request: Any, organization_name: str, webhook_id: str) -> dict[str, Any]:
-    """One webhook."""
+    """Get a webhook."""
     return _answer(_find(request, webhook_id))
 
 
 @router.patch(_ONE, response=writing(WebhookAnswer, 200), operation_id="update_webhook")
 def update_webhook(request: Any, organization_name: str, webhook_id: str, payload: WebhookPatch) -> dict[str, Any]:
-    """Send elsewhere or something else, pause it, or switch it on again."""
+    """Change the address or the events of a webhook, pause it, or resume it."""
     row = _find(request, webhook_id)
     cleaned: dict[str, Any] = {}
     if payload.address is not None or payload.events is not None:
@@ -123,7 +122,7 @@ def update_webhook(request: Any, organization_name: str, webhook_id: str, payloa
 
 @router.delete(_ONE, response=writing(None, 204), operation_id="delete_webhook")
 def delete_webhook(request: Any, organization_name: str, webhook_id: str) -> Status:
-    """Delete it with its messages."""
+    """Delete a webhook and its messages."""
     row = _find(request, webhook_id)
     webhooks.delete(row, by=request.actor)
     return Status(204, None)
@@ -131,7 +130,7 @@ def delete_webhook(request: Any, organization_name: str, webhook_id: str) -> Sta
 
 @router.post(_ONE + "/secret", response=writing(WebhookWithSecret, 200), operation_id="rotate_webhook_secret")
 def rotate_webhook_secret(request: Any, organization_name: str, webhook_id: str) -> dict[str, Any]:
-    """Give it a new secret, told this once. The one before signs beside it for a day."""
+    """Rotate the signing secret. The response contains the new one; the previous one also signs for 24 hours."""
     row = _find(request, webhook_id)
     secret = webhooks.rotate(row, by=request.actor)
     return _answer(row) | {"secret": secret}
@@ -139,14 +138,14 @@ def rotate_webhook_secret(request: Any, organization_name: str, webhook_id: str)
 
 @router.post(_ONE + "/test", response=writing(None, 202), operation_id="test_webhook")
 def test_webhook(request: Any, organization_name: str, webhook_id: str) -> Status:
-    """Send a message of the event `test`; what came of it stands among the messages."""
+    """Send a message with the event `test`. Its outcome appears in the list of messages."""
     webhooks.test(_find(request, webhook_id), by=request.actor)
     return Status(202, None)
 
 
 @router.get(_ONE + "/messages", response=reading(WebhookMessageCollection), operation_id="list_webhook_messages")
 def list_webhook_messages(request: Any, organization_name: str, webhook_id: str) -> dict[str, Any]:
-    """What was sent there and what came back, the newest first."""
+    """List the messages of a webhook and their responses, newest first."""
     rows = _find(request, webhook_id).notices.select_related("occurrence").order_by("-created_at")
     return {"items": [_message(each) for each in rows[:NEWEST]]}
 
@@ -162,7 +161,7 @@ def _find(request: Any, webhook_id: str) -> Webhook:
 
 
 def _judged(address: str, kinds: list[str]) -> dict[str, Any]:
-    """What the form makes of it, so that pages and API can't drift apart. Raises Refusal."""
+    """Return what the form makes of it, so that pages and API accept the same. Raises Refusal."""
     form = WebhookForm({"address": address, "kinds": kinds})
     if not form.is_valid():
         field = next(iter(form.errors))
