@@ -25,7 +25,7 @@ from groups.trail import trace_lines
 from groups.views import group_of, heard, show, to_group
 from registries.credential_rows import NewCredential
 from registries.failures import ABOUT_CREDENTIALS
-from registries.forms import CredentialForm
+from registries.forms.credential import CredentialForm
 from registries.foundation.actor import Actor
 from registries.foundation.refusal import shows_refusal
 from registries.foundation.requests import ProjectRequest

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from groups import at_rest
 from groups.models import ContainerGroup
+from registries.secrets import at_rest
 
 
 def seal_environment(group_id: Any, environment: dict[str, str]) -> bytes | None:

@@ -28,10 +28,10 @@ from groups.rules.group_settings import (
     read_environment,
 )
 from groups.typed_credential import NEW
+from registries.forms.paste import read_image
 from registries.hosts import check_host
 from registries.models import Credential
 from registries.oci.reference import MAX_REFERENCE_LENGTH, Reference, ReferenceInvalid, parse
-from registries.paste import read_image
 
 
 def _between(low: int, high: int) -> list[Any]:

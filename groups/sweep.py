@@ -30,11 +30,11 @@ from groups.nodes import drain
 from groups.nodes.absence import release_silent
 from groups.states import Stale
 from groups.wakeups import OVERLOOKED, wake_again, wake_prepare, wake_pull
-from registries import remains
 from registries.actions import destroy_overdue
-from registries.epochs import begin_epoch, delete_past_epochs
 from registries.failures import Interrupted
 from registries.foundation.actor import PORTAL
+from registries.secrets import sqlite_remnants
+from registries.secrets.epochs import begin_epoch, delete_past_epochs
 
 log = structlog.get_logger(__name__)
 
@@ -68,7 +68,7 @@ def _pass(thorough: bool) -> dict[str, int]:
         "attempts_forgotten": failed_attempts.forget_old(),
         "images_removed": remove_images(),
         **(garbage.sweep() if thorough else {"blobs_removed": garbage.collect()}),
-        "remains_left": int(not remains.clear()),
+        "remains_left": int(not sqlite_remnants.clear()),
     }
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from django.core.files.uploadedfile import UploadedFile
 from django.utils.datastructures import MultiValueDict
 
-from registries.forms import CredentialForm
+from registries.forms.credential import CredentialForm
 from registries.providers.recognise import recognise
 
 NEW = "new"

@@ -1,7 +1,8 @@
 """When what a page shows has changed: marks for ETags, so that most polls render nothing.
 
 A mark is read before what it stands for: what changes in between is then told once more, never missed. Watchers ask for
-marks all the time, so these are the statements that are made once (`groups.statements`), each table looked at once.
+marks all the time, so these are the statements that are made once (`registries.foundation.compiled_query`), each table
+looked at once.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from django.db.models.functions import MD5, JSONArray
 
 from groups.models import Blob, ContainerGroup, Image, Instance, Layer, LayerDelivery, NodeToken, PullStep, Redemption
 from groups.nodes.scheduler import nodes_with_room
-from groups.statements import Statement
+from registries.foundation.compiled_query import Statement
 from registries.models import Credential
 
 _Status = ContainerGroup.Status

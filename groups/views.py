@@ -37,7 +37,7 @@ from groups.models import ContainerGroup
 from groups.rules.group_settings import MAX_GROUP_NAME_LENGTH, NAME_TAKEN
 from groups.typed_credential import NEW, typed_credential_form
 from groups.versions import group_version, project_version
-from registries.forms import CredentialForm
+from registries.forms.credential import CredentialForm
 from registries.foundation.refusal import Refusal
 from registries.foundation.requests import Project, ProjectRequest
 from registries.models import Credential

@@ -202,7 +202,7 @@ def _database(env: FileAwareEnv, data_dir: Path) -> dict[str, Any]:
             transaction_mode="IMMEDIATE",
             timeout=20,
             init_command="PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;PRAGMA foreign_keys=ON;"
-            # What is deleted is overwritten; `registries.remains` does the rest.
+            # What is deleted is overwritten; `registries.secrets.sqlite_remnants` does the rest.
             "PRAGMA secure_delete=ON;",
         )
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
-from registries import keyring
+from registries.secrets import keyring
 
 
 def livez(request: HttpRequest) -> HttpResponse:

@@ -11,8 +11,8 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from groups.statements import Statement
 from portal.models import Membership, Project, Role
+from registries.foundation.compiled_query import Statement
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,12 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from groups.overview import look_over
-from groups.statements import Statement
 from groups.versions import organization_version
 from portal import activity
 from portal.models import Activity, Organization, SupportMessage, SupportRequest
 from portal.support.queries import last_text
 from portal.support.readers import unread
+from registries.foundation.compiled_query import Statement
 
 NEWEST_DEEDS = 8
 

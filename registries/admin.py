@@ -9,9 +9,9 @@ from django.http import HttpRequest
 from django.template.response import TemplateResponse
 
 from registries import actions
+from registries.foundation.admin_base import RecordAdmin, actor_of
 from registries.models import Credential
 from registries.providers import PROVIDERS
-from registries.records import RecordAdmin, actor_of
 
 
 class OverdueFilter(SimpleListFilter):

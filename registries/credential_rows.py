@@ -17,12 +17,12 @@ from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from registries import remains
 from registries.foundation.activity import Target, Value, record
 from registries.foundation.actor import Actor
 from registries.models import Credential
 from registries.providers import PROVIDERS
-from registries.seal import seal
+from registries.secrets import sqlite_remnants
+from registries.secrets.credential_seal import seal
 
 HOUR_SECONDS = 3600
 
@@ -83,7 +83,7 @@ def empty(held: QuerySet[Credential], *, because: str) -> bool:
     """Empty the sealed values of these rows, which hold one. Records nothing. Returns whether there were any."""
     emptied = held.update(sealed=None, epoch=None, destroyed_at=Now(), destroyed_because=because)
     if emptied:
-        transaction.on_commit(remains.clear)
+        transaction.on_commit(sqlite_remnants.clear)
     return bool(emptied)
 
 

@@ -1,7 +1,7 @@
 """Which hosts may be registries here, by the operator's settings.
 
-The worker's guard judges each time it connects (`registries.oci.address`); `check_host` tells a person at once of what
-can never work, without looking any name up.
+The worker's guard judges each time it connects (`registries.oci.address_guard`); `check_host` tells a person at once of
+what can never work, without looking any name up.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 
 from registries.failures import HostNotAllowed
-from registries.oci.address import AddressGuard, Resolver, system_resolver
+from registries.oci.address_guard import AddressGuard, Resolver, system_resolver
 from registries.oci.reference import ReferenceInvalid, api_host, parse_host
 
 _LOCAL = ("localhost", "local", "internal", "home.arpa")

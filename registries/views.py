@@ -19,11 +19,11 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from registries import actions
-from registries.edit_form import CredentialEditForm
-from registries.forms import CredentialForm
+from registries.forms.credential import CredentialForm
+from registries.forms.edit import CredentialEditForm
+from registries.forms.paste import read_login
 from registries.foundation.requests import MemberRequest
 from registries.models import Credential
-from registries.paste import read_login
 from registries.providers import PROVIDERS, Provider
 from registries.providers.recognise import recognise
 from registries.providers.self_hosted import SELF_HOSTED

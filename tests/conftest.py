@@ -74,7 +74,7 @@ def _loopback_only() -> Iterator[None]:
 @pytest.fixture(autouse=True, scope="session")
 def _keys() -> None:
     """What `up` prepares before the first request."""
-    from registries import keyring
+    from registries.secrets import keyring
 
     keyring.create_missing()
 

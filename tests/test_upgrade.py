@@ -21,16 +21,15 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import DjangoDbBlocker, Settings
 
-from groups import at_rest
 from groups.environment import open_environment
-from groups.ingest import keys
 from groups.models import Blob, ContainerGroup, Image
 from groups.options import open_options
 from portal.audit.verification import verify
 from portal.models import Organization, User, Webhook
 from portal.notifications.webhooks import secrets_of
 from registries.models import Credential
-from registries.seal import unseal
+from registries.secrets import at_rest, layer_keys
+from registries.secrets.credential_seal import unseal
 from tests.support.losses import COUNTED, DROPPED, MOVED, lost_rows, lost_values
 from tests.support.previous_state import (
     PreviousState,
@@ -126,7 +125,7 @@ def test_what_was_sealed_opens() -> None:
     for image in Image.objects.filter(config__isnull=False):
         assert json.loads(at_rest.decrypt(image.config or b"", bound_to=f"image config {image.pk}"))["os"] == "linux"
     for blob in Blob.objects.all():
-        key = keys.unwrap(blob.wrapped_key, organization_id=blob.organization_id, digest=blob.digest)
+        key = layer_keys.unwrap(blob.wrapped_key, organization_id=blob.organization_id, digest=blob.digest)
         assert key == throw_away(f"layer key of {blob.name.rpartition('/')[2]}")
     for webhook in Webhook.objects.all():
         assert all(secret.startswith("whsec_") for secret in secrets_of(webhook))

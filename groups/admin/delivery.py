@@ -13,7 +13,7 @@ from groups import token_actions
 from groups.deliveries import UNUSUAL
 from groups.delivery.ledger import Reason
 from groups.models import LayerDelivery, NodeToken, Redemption, UnusualPresentation
-from registries.records import RecordAdmin, RecordInline, actor_of
+from registries.foundation.admin_base import RecordAdmin, RecordInline, actor_of
 
 
 class RedemptionInline(RecordInline):

@@ -17,9 +17,9 @@ from django.template.response import TemplateResponse
 from groups import actions
 from groups.attention import stuck_pulls
 from groups.models import ContainerGroup, Image, Instance, Layer, PullStep
+from registries.foundation.admin_base import RecordAdmin, RecordInline, actor_of
 from registries.foundation.units import format_size
 from registries.providers import PROVIDERS
-from registries.records import RecordAdmin, RecordInline, actor_of
 
 
 class InstanceInline(RecordInline):

@@ -18,7 +18,7 @@ from groups.nodes.cordon import cordon, uncordon
 from groups.nodes.drain import drain
 from groups.nodes.enrolment import CodeRefused, NameInvalid, check_name, create_enrolment, create_replacement
 from registries.foundation.actor import Actor
-from registries.records import RecordAdmin, actor_of
+from registries.foundation.admin_base import RecordAdmin, actor_of
 
 
 class NodeInstanceInline(InstanceInline):

@@ -12,11 +12,12 @@ from typing import BinaryIO
 
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 
-from groups import at_rest, store
+from groups import store
 from groups.delivery import handing, transfer
 from groups.delivery.errors import marked, oci_error
 from groups.delivery.ranges import Span, Unsatisfiable, read_range
 from groups.models import Blob, Image, NodeToken
+from registries.secrets import at_rest
 
 
 class NoSuchBlob(Exception):
@@ -29,7 +30,7 @@ def answer(
     """Return the answer to GET or HEAD of one blob of the session's image. `client` is the connection to whoever
     asked, where the server lets us have it.
 
-    Raises NoSuchBlob, `transfer.SentBefore`, `groups.failures.StoreFailed`, `groups.at_rest.AtRestBroken`.
+    Raises NoSuchBlob, `transfer.SentBefore`, `groups.failures.StoreFailed`, `registries.secrets.at_rest.AtRestBroken`.
     """
     image = token.image
     if image is None:

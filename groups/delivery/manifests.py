@@ -18,9 +18,9 @@ from django.db.models import Exists, OuterRef, QuerySet
 from joserfc import jwe
 
 from groups.delivery import media_types
-from groups.ingest import keys
 from groups.models import Image, Instance, Layer, Node, NodeManifest
 from groups.nodes.keys import NodeKey, read_public_key
+from registries.secrets import layer_keys
 
 MAX_AT_ONCE = 50
 
@@ -31,7 +31,7 @@ def prepare(instance_id: Any) -> NodeManifest | None:
     """Make the manifest of the instance's image for the node that took it, or find the one that is there.
 
     Does nothing for an instance that is gone, that no node has, or that is to stop. Raises
-    `groups.ingest.keys.LayerKeyBroken` and `keyring.KeyUnavailable`.
+    `registries.secrets.layer_keys.LayerKeyBroken` and `keyring.KeyUnavailable`.
     """
     instance = Instance.objects.select_related("node", "group__image").filter(pk=instance_id).first()
     if instance is None or instance.node is None or instance.state == Instance.State.STOPPING:
@@ -97,7 +97,7 @@ def _descriptor(layer: Layer, key: NodeKey) -> dict[str, Any]:
     blob = layer.blob
     if blob is None:
         raise ValueError(f"layer {layer.position} of a ready image was never committed")
-    secret = keys.unwrap(bytes(blob.wrapped_key), organization_id=blob.organization_id, digest=blob.digest)
+    secret = layer_keys.unwrap(bytes(blob.wrapped_key), organization_id=blob.organization_id, digest=blob.digest)
     public = {"cipher": media_types.CIPHER, "hmac": _base64(blob.hmac), "cipheroptions": {}}
     private = {
         "symkey": _base64(secret),

@@ -20,7 +20,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from groups.models import Instance, Node, NodeToken
-from registries import keyring
+from registries.secrets import keyring
 
 PREFIX = "drs_"
 SESSION_LIFETIME = timedelta(hours=6)

@@ -21,7 +21,6 @@ from django.db.models.functions import Now
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 
-from groups.at_rest import AtRestBroken
 from groups.delivery import blobs, ledger, media_types
 from groups.delivery.errors import challenge, marked, oci_error, token_refused
 from groups.delivery.ledger import Reason
@@ -30,6 +29,7 @@ from groups.delivery.tokens import Ended, TokenRefused, redeem
 from groups.delivery.transfer import SentBefore
 from groups.failures import StoreFailed
 from groups.models import NodeManifest, NodeToken
+from registries.secrets.at_rest import AtRestBroken
 
 View = Callable[..., HttpResponseBase]
 MAX_CREDENTIALS_LENGTH = 1024

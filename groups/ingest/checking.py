@@ -31,7 +31,7 @@ from registries.oci.client import RegistryClient
 from registries.oci.config import Config, read_config
 from registries.oci.manifest import Manifest
 from registries.oci.platform import Platform
-from registries.oci.session import Patience
+from registries.oci.transport import Patience
 
 log = structlog.get_logger(__name__)
 

@@ -4,7 +4,7 @@
     hmac = HMAC-SHA256(key, ct)             the same key, over the ciphertext alone
 
 No header, same size (containers/ocicrypt, `AES_256_CTR_HMAC_SHA256`). A key encrypts one blob and no other. How the
-key is kept is `groups.ingest.keys`'s; how a node gets it, `groups.delivery`'s.
+key is kept is `registries.secrets.layer_keys`'s; how a node gets it, `groups.delivery`'s.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from registries.models import Credential
 from registries.oci.auth import Login
 from registries.providers import PROVIDERS
 from registries.providers.recognise import recognise
-from registries.seal import SealBroken, unseal
+from registries.secrets.credential_seal import SealBroken, unseal
 
 log = structlog.get_logger(__name__)
 

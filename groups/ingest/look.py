@@ -19,7 +19,7 @@ from registries.hosts import address_guard
 from registries.oci.auth import Login
 from registries.oci.client import RegistryClient
 from registries.oci.manifest import Index, Manifest
-from registries.oci.session import Patience
+from registries.oci.transport import Patience
 
 log = structlog.get_logger(__name__)
 

@@ -8,13 +8,13 @@ from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
-from groups import at_rest, garbage, quotas
-from groups.ingest import keys
+from groups import garbage, quotas
 from groups.ingest.claim import Claim
 from groups.ingest.layer_reader import Kept
 from groups.models import Blob, Image, Layer
 from registries.oci.config import Config
 from registries.oci.manifest import Descriptor, Manifest
+from registries.secrets import at_rest, layer_keys
 
 MAX_LINE_LENGTH = 500
 
@@ -71,7 +71,7 @@ def write_progress(claim: Claim, received: Mapping[str, int]) -> None:
 def commit_layer(claim: Claim, layer: Descriptor, kept: Kept, name: str) -> None:
     """Write that the layer is stored under `name`, wherever in the image it stands."""
     sealed = kept.sealed
-    wrapped = keys.wrap(sealed.key, organization_id=claim.image.organization_id, digest=kept.digest)
+    wrapped = layer_keys.wrap(sealed.key, organization_id=claim.image.organization_id, digest=kept.digest)
     with claim.fenced() as image:
         blob = Blob.objects.create(
             name=name,

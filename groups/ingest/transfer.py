@@ -22,7 +22,7 @@ from groups.states import Stale
 from registries.failures import RegistryUnreachable
 from registries.oci.client import RegistryClient
 from registries.oci.manifest import Descriptor, Manifest
-from registries.oci.reader import VerifyingReader
+from registries.oci.verifying_reader import VerifyingReader
 
 PROGRESS_SECONDS = 0.5
 MAX_RESUMES = 3

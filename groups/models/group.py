@@ -37,7 +37,8 @@ class ContainerGroupQuerySet(models.QuerySet["ContainerGroup"]):
 class ContainerGroup(models.Model):
     """So many replicas of one image. The image is pulled once, when the group is made.
 
-    `environment` is the encrypted JSON object of names and values (`groups.at_rest`, bound to the group's id).
+    `environment` is the encrypted JSON object of names and values (`registries.secrets.at_rest`, bound to the group's
+    id).
     `gpu` is the class of the one GPU that each replica gets, or nothing. Since the group was started, `ended_well`
     replicas ended with exit code 0 and `ended_badly` with another, the last of which was `last_exit_code`; none of
     them runs again. `next_image` takes the place of `image` once it is pulled. `version` counts what was changed of

@@ -54,7 +54,7 @@ class Image(models.Model):
     `lease` and `attempt` are the fence: only the holder of the current lease writes this pull's rows. `handed_over` of
     the attempts ended because their worker was told to, and are not held against the pull.
     `not_before` is when the next attempt may start, `retry_until` when the last one may. `digest` is that of
-    the platform's manifest, pinned. `config` is encrypted (`groups.at_rest`, bound to the image's id).
+    the platform's manifest, pinned. `config` is encrypted (`registries.secrets.at_rest`, bound to the image's id).
     Sizes are in bytes, compressed, as the registry serves them.
     """
 

@@ -25,7 +25,7 @@ from joserfc.errors import JoseError
 
 from groups.models import Node
 from groups.nodes.keys import KeyUnsupported, NodeKey, read_public_key
-from groups.statements import Statement
+from registries.foundation.compiled_query import Statement
 from registries.oci import strict_json
 
 MAX_LIFE = 60

@@ -18,13 +18,13 @@ from django.conf import settings
 from django.core.cache import caches
 from django.db.models.functions import Now
 
-from groups.at_rest import AtRestBroken
 from groups.delivery import tokens
 from groups.delivery.tokens import Ended
 from groups.environment import open_environment
 from groups.models import ContainerGroup, Instance, Node, NodeManifest, NodeToken
 from groups.states import Stale, move
 from groups.wakeups import wake_prepare
+from registries.secrets.at_rest import AtRestBroken
 
 State = Instance.State
 ON_THE_WAY = (State.ALLOCATING, State.DOWNLOADING)

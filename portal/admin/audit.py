@@ -6,7 +6,7 @@ from __future__ import annotations
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 
-from registries.records import RecordAdmin
+from registries.foundation.admin_base import RecordAdmin
 
 
 @admin.register(LogEntry)

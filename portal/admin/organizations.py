@@ -23,9 +23,9 @@ from portal.admin.sizes import SizeField
 from portal.http.actors import actor_of
 from portal.models import Membership, Organization, Project, Role, User
 from portal.templatetags.drayage import state
+from registries.foundation.admin_base import GuardedAdmin
 from registries.foundation.refusal import Refusal
 from registries.foundation.units import format_size
-from registries.records import GuardedAdmin
 
 
 class MembershipForm(forms.ModelForm):

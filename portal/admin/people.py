@@ -20,7 +20,7 @@ from portal import person_actions
 from portal.audit.sign_ins import record_for_person
 from portal.http.actors import actor_of
 from portal.models import User
-from registries.records import GuardedAdmin
+from registries.foundation.admin_base import GuardedAdmin
 
 admin.site.unregister(Group)
 

@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from groups.models import Failure
 from portal.models import SupportRequest
-from registries.records import GuardedAdmin, Unwritable
+from registries.foundation.admin_base import GuardedAdmin, Unwritable
 
 
 class DeskAdmin(Unwritable, GuardedAdmin):

@@ -20,7 +20,7 @@ from django_rq.models import Dashboard
 from portal import person_actions
 from portal.http.actors import actor_of
 from registries.foundation.actor import Actor
-from registries.records import GuardedAdmin, RecordAdmin, Unwritable
+from registries.foundation.admin_base import GuardedAdmin, RecordAdmin, Unwritable
 
 for _package in ("allauth.account", "allauth.mfa", "axes", "django_rq"):
     import_module(f"{_package}.admin")  # it registers itself then, and not again later

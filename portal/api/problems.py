@@ -14,7 +14,7 @@ from ninja.errors import HttpError, ValidationError
 
 from groups.api.refused import not_found
 from registries.foundation.refusal import Refusal
-from registries.keyring import KeyUnavailable
+from registries.secrets.keyring import KeyUnavailable
 
 log = structlog.get_logger(__name__)
 

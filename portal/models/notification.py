@@ -9,8 +9,8 @@ from django.db import models
 
 
 class Webhook(models.Model):
-    """An address that is told. `secret` signs what is sent; it is encrypted (`groups.at_rest`, bound to the row's id).
-    After a rotation both secrets sign until `previous_until`. `kinds` are those of `groups.Occurrence`.
+    """An address that is told. `secret` signs what is sent; it is encrypted (`registries.secrets.at_rest`, bound to the
+    row's id). After a rotation both secrets sign until `previous_until`. `kinds` are those of `groups.Occurrence`.
 
     `off_since` is set where a member paused it, or where nothing arrived for days; `off_because` says which.
     """

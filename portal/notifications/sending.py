@@ -32,7 +32,7 @@ from portal.notifications.webhooks import SWITCHED_OFF, secrets_of, switch_off
 from registries.failures import PullFailed
 from registries.foundation.actor import PORTAL
 from registries.hosts import address_guard
-from registries.oci.session import Patience, Session
+from registries.oci.transport import Patience, Session
 
 log = structlog.get_logger(__name__)
 

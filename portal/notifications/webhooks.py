@@ -11,7 +11,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from groups import at_rest, quotas
+from groups import quotas
 from groups.models import Occurrence
 from groups.wakeups import wake_deliver
 from portal.models import Notice, Organization, Webhook
@@ -19,6 +19,7 @@ from portal.notifications.signing import new_secret
 from registries.foundation.activity import Target, Value, record
 from registries.foundation.actor import Actor
 from registries.foundation.refusal import Refusal
+from registries.secrets import at_rest
 
 MAX_WEBHOOKS = 10
 SWITCHED_OFF = "The webhook was switched off"

@@ -31,11 +31,11 @@ from registries.failures import (
     RegistryUnreachable,
 )
 from registries.oci import challenge, location, strict_json
-from registries.oci.answers import SHORT_BODY, Stage, refusal
 from registries.oci.challenge import Challenge
+from registries.oci.errors import SHORT_BODY, Stage, refusal
 from registries.oci.location import Location
 from registries.oci.reference import api_host
-from registries.oci.session import Session
+from registries.oci.transport import Session
 
 DEFAULT_LIFETIME = 60.0
 MAX_LIFETIME = 3600.0

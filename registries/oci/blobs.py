@@ -6,9 +6,9 @@ import re
 
 from registries.failures import DigestMismatch
 from registries.oci.manifest import MAX_SIZE, Descriptor
-from registries.oci.reader import Hash, VerifyingReader
 from registries.oci.reference import is_digest
-from registries.oci.session import Answer, Patience
+from registries.oci.transport import Answer, Patience
+from registries.oci.verifying_reader import Hash, VerifyingReader
 
 _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,19})-([0-9]{1,19})/([0-9]{1,19}|\*)")
 

@@ -13,10 +13,10 @@ from typing import Self
 
 from registries.failures import DigestMismatch, HostNotAllowed, ImageNotFound, RegistryUnreachable, UnsupportedManifest
 from registries.oci import blobs, location, tags
-from registries.oci.address import AddressGuard
-from registries.oci.answers import BROKE_OFF, NOT_TLS, SHORT_BODY, Stage, refusal
+from registries.oci.address_guard import AddressGuard
 from registries.oci.auth import Handshake, Login
 from registries.oci.config import MAX_CONFIG_BYTES
+from registries.oci.errors import BROKE_OFF, NOT_TLS, SHORT_BODY, Stage, refusal
 from registries.oci.fetch import Fetch
 from registries.oci.location import Location
 from registries.oci.manifest import (
@@ -30,10 +30,10 @@ from registries.oci.manifest import (
     read_document,
 )
 from registries.oci.platform import Platform, choose, missing
-from registries.oci.pull_limits import PullLimits, read_limits
-from registries.oci.reader import Hash, VerifyingReader
+from registries.oci.rate_limits import PullLimits, read_limits
 from registries.oci.reference import api_host, is_digest, is_repository, is_tag
-from registries.oci.session import Patience, Session
+from registries.oci.transport import Patience, Session
+from registries.oci.verifying_reader import Hash, VerifyingReader
 
 MAX_INDEXES = 3  # one within another, and how many are opened in search of a platform
 

@@ -10,9 +10,9 @@ from collections.abc import Callable
 
 from registries.failures import RegistryUnreachable
 from registries.oci import location
-from registries.oci.answers import SHORT_BODY, Stage, refusal
 from registries.oci.auth import Handshake, Login, Token
-from registries.oci.session import Answer, Session
+from registries.oci.errors import SHORT_BODY, Stage, refusal
+from registries.oci.transport import Answer, Session
 
 MAX_REDIRECTS = 5
 _Found = tuple[Answer, bool]

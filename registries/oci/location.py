@@ -1,7 +1,7 @@
 """Addresses that a registry hands out (redirects, token services), read strictly.
 
 Whatever parsers may disagree about is refused here: user names, backslashes, blanks, odd ports. Where
-an address may lead is decided by the callers and by `registries.oci.address`.
+an address may lead is decided by the callers and by `registries.oci.address_guard`.
 """
 
 from __future__ import annotations

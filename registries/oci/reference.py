@@ -2,7 +2,7 @@
 
 `parse` follows the grammar of distribution/reference, as Docker clients do; it repairs nothing, so
 that what is shown is what was typed. It does not look names up: whether a host may be connected to
-is decided by `registries.oci.address`.
+is decided by `registries.oci.address_guard`.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from registries.failures import RateLimited, RegistryUnreachable
-from registries.oci.answers import Stage
+from registries.oci.errors import Stage
 from registries.providers.base import Provider
 from registries.providers.checks import Field, Unusable, no_colon
 from registries.providers.rules import Rule

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 from registries.failures import AccessDenied, AuthenticationFailed, ImageNotFound
-from registries.oci.answers import Stage
+from registries.oci.errors import Stage
 from registries.providers.base import Provider
 from registries.providers.checks import Field, Unusable, no_colon
 from registries.providers.rules import Rule

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from registries.failures import PullFailed, Said
-from registries.oci.answers import Stage
+from registries.oci.errors import Stage
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ class Hands(Calls):
         """Make keys and tables, as `manage.py prepare` does; nobody looks at pages here."""
         from django.core.management import call_command
 
-        from registries import keyring
+        from registries.secrets import keyring
 
         keyring.create_missing()
         call_command("migrate", interactive=False, verbosity=0)

@@ -109,7 +109,7 @@ def _images() -> Any:
 
 
 def _image(row: Any) -> dict[str, Any]:
-    from groups import at_rest
+    from registries.secrets import at_rest
 
     config = ""
     if row.config:
@@ -170,7 +170,7 @@ def _credential(row: Any) -> dict[str, Any]:
 
 
 def _opens(row: Any) -> bool:
-    from registries.seal import SealBroken, unseal
+    from registries.secrets.credential_seal import SealBroken, unseal
 
     if row.sealed is None:
         return False
@@ -227,7 +227,7 @@ _opened: dict[tuple[str, str], float] = {}
 def _wrong(blob: Any, digest: str) -> str:
     """What keeps a node from opening this layer and finding what the registry served; nothing as a rule."""
     from groups import store
-    from groups.ingest import keys
+    from registries.secrets import layer_keys
 
     if blob is None:
         return "it has no blob"
@@ -239,8 +239,8 @@ def _wrong(blob: Any, digest: str) -> str:
     if _opened.get(known) == written:
         return ""
     try:
-        key = keys.unwrap(bytes(blob.wrapped_key), organization_id=blob.organization_id, digest=blob.digest)
-    except keys.LayerKeyBroken:
+        key = layer_keys.unwrap(bytes(blob.wrapped_key), organization_id=blob.organization_id, digest=blob.digest)
+    except layer_keys.LayerKeyBroken:
         return "the key does not unwrap"
     plain, sealed, source, mac = hashlib.sha256(), hashlib.sha256(), hashlib.sha256(), hmac.new(key, digestmod="sha256")
     cipher = Cipher(AES(key), CTR(bytes(blob.nonce))).decryptor()

@@ -13,12 +13,12 @@ from cryptography.hazmat.primitives.ciphers.modes import CTR
 from django.utils import timezone
 
 from groups import actions, store
-from groups.ingest import keys
 from groups.models import Blob, ContainerGroup, Image, Layer, PullStep
 from registries.credential_rows import NewCredential, store_credential
 from registries.foundation.actor import CONSOLE
 from registries.models import Credential
 from registries.oci.reference import parse
+from registries.secrets import layer_keys
 
 USER = "deploy"
 SECRET = "canary-7f3a-secret"  # pragma: allowlist secret
@@ -107,7 +107,7 @@ def decrypted(layer: Layer) -> bytes:
     """The plain blob of a stored layer, opened as a node opens it: HMAC and digests are checked."""
     blob = layer.blob
     assert blob is not None
-    key = keys.unwrap(blob.wrapped_key, organization_id=blob.organization_id, digest=blob.digest)
+    key = layer_keys.unwrap(blob.wrapped_key, organization_id=blob.organization_id, digest=blob.digest)
     with store.open(blob.name) as file:
         sealed = file.read()
     assert hmac.digest(key, sealed, "sha256") == bytes(blob.hmac)

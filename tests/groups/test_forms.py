@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from groups.forms import DeleteForm, GroupForm, RetryForm
 from registries.credential_rows import empty_credential
-from registries.forms import CredentialForm
+from registries.forms.credential import CredentialForm
 from registries.models import Credential
 from registries.oci.reference import Reference
 from registries.providers import PROVIDERS

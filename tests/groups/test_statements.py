@@ -10,8 +10,8 @@ from django.db.models import F
 from django.utils import timezone
 
 from groups.models import ContainerGroup
-from groups.statements import Statement
 from portal.models import Organization, Project
+from registries.foundation.compiled_query import Statement
 from tests.groups.pulls import make_group
 
 pytestmark = pytest.mark.django_db

@@ -14,7 +14,7 @@ from groups import jobs
 from groups.models import ContainerGroup, Failure
 from registries.credential_rows import NewCredential, store_credential
 from registries.models import Credential
-from registries.oci.address import AddressGuard
+from registries.oci.address_guard import AddressGuard
 from registries.providers.ecr_token import get_authorization_token
 from tests.fakes.aws import ACCOUNT, FakeAws
 from tests.fakes.certificates import Authority

@@ -14,7 +14,7 @@ from portal.demo.image import sample_image
 from portal.demo.registry import REPOSITORY, TAG, SampleRegistry
 from portal.demo.story import StoryFailed, compare
 from registries.failures import AuthenticationFailed, ImageNotFound
-from registries.oci.address import AddressGuard
+from registries.oci.address_guard import AddressGuard
 from registries.oci.auth import Login
 from registries.oci.client import RegistryClient
 from registries.oci.platform import Platform

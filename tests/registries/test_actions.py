@@ -14,7 +14,7 @@ from registries.credential_rows import NewCredential, empty_credential, extend_f
 from registries.failures import CredentialMalformed
 from registries.foundation.actor import CONSOLE, PORTAL
 from registries.models import Credential
-from registries.seal import unseal
+from registries.secrets.credential_seal import unseal
 from tests.groups.pulls import SECRET, USER, make_credential
 from tests.support.activity import recorded
 from tests.support.actors import acting

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from registries import keyring
 from registries.credential_rows import empty_credential
-from registries.epochs import CLOSING_SECONDS, EPOCH_SECONDS, begin_epoch, delete_past_epochs
 from registries.models import Credential
-from registries.seal import SealBroken, seal, unseal
+from registries.secrets import keyring
+from registries.secrets.credential_seal import SealBroken, seal, unseal
+from registries.secrets.epochs import CLOSING_SECONDS, EPOCH_SECONDS, begin_epoch, delete_past_epochs
 from tests.groups.pulls import SECRET, make_credential
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from registries.forms import CredentialForm
+from registries.forms.credential import CredentialForm
 from registries.providers import PROVIDERS, Field, Provider
 
 SECRET = "canary-7f3a-secret"  # pragma: allowlist secret

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from registries import keyring
-from registries.seal import seal, unseal
+from registries.secrets import keyring
+from registries.secrets.credential_seal import seal, unseal
 
 
 @pytest.fixture

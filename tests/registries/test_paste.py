@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from registries.forms.paste import MAX_PASTE_LENGTH, REFRESH_USER, Pasted, read_image, read_login, read_logins
 from registries.models import Credential
-from registries.paste import MAX_PASTE_LENGTH, REFRESH_USER, Pasted, read_image, read_login, read_logins
-from registries.seal import unseal
+from registries.secrets.credential_seal import unseal
 
 SECRET = "canary-7f3a-secret"  # pragma: allowlist secret
 ECR = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"

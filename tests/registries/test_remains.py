@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
-from registries import remains
 from registries.actions import destroy_overdue
 from registries.credential_rows import empty_credential, note_use
 from registries.foundation.actor import PORTAL
 from registries.models import Credential
+from registries.secrets import sqlite_remnants
 from tests.groups.pulls import make_credential
 from tests.written import bytes_of
 
@@ -92,9 +92,9 @@ def test_whoever_reads_keeps_it_in_sqlites_log_and_the_next_pass_gets_it(credent
     with somebody_reads():
         assert empty_credential(credential.pk, because="settled")
         assert (parts[0] in bytes_left()) == ON_SQLITE
-        assert remains.clear() != ON_SQLITE
+        assert sqlite_remnants.clear() != ON_SQLITE
 
-    assert remains.clear()
+    assert sqlite_remnants.clear()
     assert parts[0] not in bytes_left()
 
 
@@ -106,8 +106,8 @@ def test_the_usual_patience_is_kept(credential: Credential, django_assert_num_qu
 
     if ON_SQLITE:
         before = patience()
-        assert remains.clear()
-        assert patience() == before > remains.PATIENCE_MILLISECONDS
+        assert sqlite_remnants.clear()
+        assert patience() == before > sqlite_remnants.PATIENCE_MILLISECONDS
     else:
         with django_assert_num_queries(0):
-            assert remains.clear()
+            assert sqlite_remnants.clear()

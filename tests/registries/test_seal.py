@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from registries import keyring
-from registries.seal import SealBroken, seal, unseal
+from registries.secrets import keyring
+from registries.secrets.credential_seal import SealBroken, seal, unseal
 
 SECRETS = {"password": "canary-päss:wörd \x7f"}
 PLACE = {"organization_id": "org-1", "credential_id": "cred-1"}

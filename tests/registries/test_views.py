@@ -15,7 +15,7 @@ from django.utils import timezone
 from registries.credential_rows import empty_credential, note_shown, note_use
 from registries.models import Credential
 from registries.providers import PROVIDERS, Provider
-from registries.seal import unseal
+from registries.secrets.credential_seal import unseal
 from tests.groups.pulls import SECRET, make_credential
 
 HOST = "registry.example.com"

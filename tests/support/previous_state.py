@@ -25,7 +25,7 @@ from django.db.migrations.state import StateApps
 from django.db.models import Field, ForeignKey, Model
 from django.db.utils import ConnectionHandler
 
-from registries import keyring
+from registries.secrets import keyring
 
 DUMP = Path(__file__).parent.parent / "portal" / "migrations" / "previous_state.json"
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"

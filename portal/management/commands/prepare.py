@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
 
-from registries import keyring
+from registries.secrets import keyring
 
 
 class Command(BaseCommand):

@@ -20,15 +20,15 @@ from django.utils import timezone
 from joserfc import jwt
 from joserfc.jwk import ECKey, RSAKey
 
-from groups import at_rest, store
+from groups import store
 from groups.actions import start
 from groups.delivery.manifests import prepare
 from groups.environment import seal_environment
-from groups.ingest import keys
 from groups.ingest.encrypt import EncryptingReader
 from groups.models import Blob, ContainerGroup, Image, Instance, Layer, Node
 from groups.nodes.keys import read_public_key
 from registries.foundation.actor import CONSOLE
+from registries.secrets import at_rest, layer_keys
 
 OCI_GZIP = "application/vnd.oci.image.layer.v1.tar+gzip"
 DOCKER_GZIP = "application/vnd.docker.image.rootfs.diff.tar.gzip"
@@ -175,7 +175,7 @@ def store_image(organization: Any, source: Source) -> Image:
             cipher_digest=sealed.digest,
             hmac=sealed.hmac,
             nonce=sealed.nonce,
-            wrapped_key=keys.wrap(sealed.key, organization_id=organization.pk, digest=digest_of(raw)),
+            wrapped_key=layer_keys.wrap(sealed.key, organization_id=organization.pk, digest=digest_of(raw)),
             stored_at=timezone.now(),
         )
         Layer.objects.create(

@@ -23,8 +23,8 @@ from groups.actions import start, stop
 from groups.delivery import manifests
 from groups.delivery.manifests import prepare
 from groups.models import Blob, Image, Instance, NodeManifest
-from registries import keyring
 from registries.foundation.actor import CONSOLE
+from registries.secrets import keyring
 from tests.groups.delivery.made import NodeInHand, Source, digest_of, make_group, make_node, rsa_key
 
 

@@ -7,40 +7,40 @@ from typing import Any
 
 import pytest
 
-from groups.ingest import keys
-from registries.keyring import KeyUnavailable
+from registries.secrets import layer_keys
+from registries.secrets.keyring import KeyUnavailable
 
 KEY = os.urandom(32)
 
 
 def test_a_key_comes_back() -> None:
-    wrapped = keys.wrap(KEY, organization_id="a", digest="sha256:1")
+    wrapped = layer_keys.wrap(KEY, organization_id="a", digest="sha256:1")
 
     assert KEY not in wrapped
-    assert keys.unwrap(wrapped, organization_id="a", digest="sha256:1") == KEY
-    assert keys.unwrap(memoryview(wrapped), organization_id="a", digest="sha256:1") == KEY
-    assert wrapped != keys.wrap(KEY, organization_id="a", digest="sha256:1")
+    assert layer_keys.unwrap(wrapped, organization_id="a", digest="sha256:1") == KEY
+    assert layer_keys.unwrap(memoryview(wrapped), organization_id="a", digest="sha256:1") == KEY
+    assert wrapped != layer_keys.wrap(KEY, organization_id="a", digest="sha256:1")
 
 
 @pytest.mark.parametrize(
     "place", [{"organization_id": "b", "digest": "sha256:1"}, {"organization_id": "a", "digest": "sha256:2"}]
 )
 def test_it_does_not_open_in_another_place(place: dict[str, Any]) -> None:
-    with pytest.raises(keys.LayerKeyBroken):
-        keys.unwrap(keys.wrap(KEY, organization_id="a", digest="sha256:1"), **place)
+    with pytest.raises(layer_keys.LayerKeyBroken):
+        layer_keys.unwrap(layer_keys.wrap(KEY, organization_id="a", digest="sha256:1"), **place)
 
 
 @pytest.mark.parametrize("damage", [b"", b"short", b"x" * 60])
 def test_what_is_damaged_does_not_open(damage: bytes) -> None:
-    with pytest.raises(keys.LayerKeyBroken):
-        keys.unwrap(damage, organization_id="a", digest="sha256:1")
+    with pytest.raises(layer_keys.LayerKeyBroken):
+        layer_keys.unwrap(damage, organization_id="a", digest="sha256:1")
 
 
 def test_the_web_zone_can_neither_wrap_nor_unwrap(settings: Any) -> None:
-    wrapped = keys.wrap(KEY, organization_id="a", digest="sha256:1")
+    wrapped = layer_keys.wrap(KEY, organization_id="a", digest="sha256:1")
     settings.PORTAL_ZONE = "web"
 
     with pytest.raises(KeyUnavailable):
-        keys.wrap(KEY, organization_id="a", digest="sha256:1")
+        layer_keys.wrap(KEY, organization_id="a", digest="sha256:1")
     with pytest.raises(KeyUnavailable):
-        keys.unwrap(wrapped, organization_id="a", digest="sha256:1")
+        layer_keys.unwrap(wrapped, organization_id="a", digest="sha256:1")

@@ -12,8 +12,8 @@ from groups.models import Failure, Image
 from registries.credential_rows import NewCredential, store_credential
 from registries.failures import AccessDenied, CredentialMalformed, PullFailed
 from registries.models import Credential
-from registries.oci.answers import Stage, refusal
 from registries.oci.auth import Login
+from registries.oci.errors import Stage, refusal
 from tests.fakes.certificates import Authority
 from tests.fakes.registry import FakeRegistry
 from tests.groups.ingest.conftest import again

@@ -6,8 +6,8 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from groups import at_rest
 from groups.models import ContainerGroup
+from registries.secrets import at_rest
 from tests.fakes.images import make_layer
 from tests.fakes.registry import FakeRegistry
 from tests.groups.pulls import SECRET, decrypted, step_outcomes, stored_files

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from registries.oci.address import AddressGuard
+from registries.oci.address_guard import AddressGuard
 from registries.oci.auth import Login
 from registries.oci.client import RegistryClient
 from registries.oci.config import read_config
 from registries.oci.manifest import Descriptor, Manifest
 from registries.oci.platform import Platform
-from registries.oci.session import Patience
+from registries.oci.transport import Patience
 from tests.fakes.registry import FakeRegistry
 
 AMD64 = Platform("linux", "amd64")

@@ -8,7 +8,7 @@ from itertools import cycle
 import pytest
 
 from registries.failures import HostNotAllowed
-from registries.oci.address import AddressGuard
+from registries.oci.address_guard import AddressGuard
 
 LOOPBACK = [ip_network("127.0.0.0/8")]
 

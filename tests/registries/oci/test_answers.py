@@ -6,7 +6,7 @@ import ssl
 import pytest
 
 from registries.failures import PullFailed
-from registries.oci.answers import Stage, error_code, refusal, retry_after, transport_failure
+from registries.oci.errors import Stage, error_code, refusal, retry_after, transport_failure
 
 
 def body(code: str) -> bytes:

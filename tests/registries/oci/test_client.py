@@ -17,9 +17,9 @@ from registries.failures import (
     RegistryUnreachable,
     UnsupportedManifest,
 )
-from registries.oci.address import AddressGuard
+from registries.oci.address_guard import AddressGuard
 from registries.oci.manifest import LAYERS, OCI_INDEX, Descriptor, Index
-from registries.oci.reader import VerifyingReader
+from registries.oci.verifying_reader import VerifyingReader
 from tests.fakes.images import OCI, as_json, build_image, build_index, descriptor, digest_of
 from tests.fakes.registry import FakeRegistry
 

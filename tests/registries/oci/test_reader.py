@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import pytest
 
 from registries.failures import DigestMismatch, PullFailed, RegistryUnreachable
-from registries.oci.reader import VerifyingReader
-from registries.oci.session import Patience
+from registries.oci.transport import Patience
+from registries.oci.verifying_reader import VerifyingReader
 
 BODY = bytes(range(256)) * 40
 

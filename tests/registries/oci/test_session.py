@@ -10,7 +10,7 @@ from typing import Never
 import pytest
 
 from registries.failures import HostNotAllowed, RegistryUnreachable, TlsInvalid
-from registries.oci.address import AddressGuard
+from registries.oci.address_guard import AddressGuard
 from tests.fakes.certificates import Authority
 from tests.fakes.registry import FakeRegistry
 

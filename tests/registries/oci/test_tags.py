@@ -7,7 +7,7 @@ import json
 import pytest
 
 from registries.failures import AccessDenied, ImageNotFound, RegistryUnreachable
-from registries.oci.pull_limits import PullLimits, read_limits
+from registries.oci.rate_limits import PullLimits, read_limits
 from registries.oci.tags import MAX_PAGES, MAX_TAGS
 from tests.fakes.images import build_image
 from tests.fakes.registry import FakeRegistry

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from registries.failures import PullFailed
-from registries.oci.answers import Stage, refusal
+from registries.oci.errors import Stage, refusal
 from registries.providers import PROVIDERS
 
 __all__ = ["Stage", "means"]

@@ -13,7 +13,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from registries.oci.address import AddressGuard
+from registries.oci.address_guard import AddressGuard
 from registries.oci.auth import Login
 from registries.oci.client import RegistryClient
 from registries.providers import PROVIDERS, Provider

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from registries.failures import AccessDenied, AuthenticationFailed, ImageNotFound, PullFailed, RateLimited
-from registries.oci.answers import Stage, refusal
+from registries.oci.errors import Stage, refusal
 from registries.providers.rules import Rule, apply
 
 

@@ -2,7 +2,7 @@
 
 No redirects, cookies, proxies or `.netrc`; certificates are always verified. Exceptions of the transport
 become failures here, without their context, because requests' exceptions carry the Authorization header.
-What an answer means is decided by `registries.oci.answers`.
+What an answer means is decided by `registries.oci.errors`.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from registries.failures import HostNotAllowed, PullFailed, RegistryUnreachable
-from registries.oci.address import AddressGuard
-from registries.oci.answers import transport_failure
-from registries.oci.paced import PacedSocket, PacedTlsSocket
+from registries.oci.address_guard import AddressGuard
+from registries.oci.deadline_sockets import PacedSocket, PacedTlsSocket
+from registries.oci.errors import transport_failure
 
 if TYPE_CHECKING:
     from urllib3.response import HTTPResponse

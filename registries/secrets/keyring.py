@@ -5,12 +5,13 @@
     <PORTAL_KEY_DIR>/worker/  seal-<epoch>.key   opens credentials of that epoch
                               layers.key         wraps layer keys at rest
 
-Epochs follow one another (`registries.epochs`): the newest public key seals, and the private key of a past one goes
-once nothing can need it. So all hosts of a zone share that zone's one folder, and don't each keep a copy.
+Epochs follow one another (`registries.secrets.epochs`): the newest public key seals, and the private key of a past one
+goes once nothing can need it. So all hosts of a zone share that zone's one folder, and don't each keep a copy.
 
 A web host gets the `web` folder only. Where both stand on one machine, a process of the web zone
-(`PORTAL_ZONE=web`) is refused the other folder all the same. What is done with the keys is `registries.seal`'s,
-`groups.at_rest`'s and `groups.ingest.keys`'s.
+(`PORTAL_ZONE=web`) is refused the other folder all the same. What is done with the keys is
+`registries.secrets.credential_seal`'s,
+`registries.secrets.at_rest`'s and `registries.secrets.layer_keys`'s.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ import time
 from typing import Protocol, Self
 
 from registries.failures import DigestMismatch, PullFailed, RegistryUnreachable
-from registries.oci.session import Patience
+from registries.oci.transport import Patience
 
 
 class Hash(Protocol):
@@ -25,7 +25,7 @@ class Hash(Protocol):
 
 
 class Stream(Protocol):
-    """Where the bytes come from; `registries.oci.session.Answer` is one."""
+    """Where the bytes come from; `registries.oci.transport.Answer` is one."""
 
     def readinto1(self, buffer: memoryview) -> int: ...
 

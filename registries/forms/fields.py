@@ -6,11 +6,11 @@ from django import forms
 from django.core.exceptions import ValidationError
 
 from registries.authorities import AuthoritiesInvalid, read_authorities
+from registries.forms.widgets import FileBeside, SecretArea, SecretFileBeside
 from registries.hosts import read_host
 from registries.models import MAX_NAME_LENGTH
 from registries.oci.reference import ReferenceInvalid
 from registries.providers import Field
-from registries.widgets import FileBeside, SecretArea, SecretFileBeside
 
 MAX_HOST_LENGTH = 300
 

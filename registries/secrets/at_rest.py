@@ -1,8 +1,9 @@
 """Encryption at rest of what the web zone must read: image configs, groups' environments and options, and such.
 
 AES-256-GCM with the web zone's data key, a random 96-bit nonce in front, and `bound_to` as associated data, so
-that one row's bytes don't open in another's place. Layer keys and credentials have their own (`groups.ingest.keys`,
-`registries.seal`).
+that one row's bytes don't open in another's place. Layer keys and credentials have their own
+(`registries.secrets.layer_keys`,
+`registries.secrets.credential_seal`).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from registries import keyring
+from registries.secrets import keyring
 
 NONCE_BYTES = 12
 

@@ -14,10 +14,10 @@ from django.utils.datastructures import MultiValueDict
 
 from registries.credential_rows import NewCredential
 from registries.failures import CredentialMalformed
-from registries.form_fields import AuthorityField, HostField, NameField, PasteField, RegistryValueField
+from registries.forms.fields import AuthorityField, HostField, NameField, PasteField, RegistryValueField
+from registries.forms.paste import Pasted, read_login, read_logins
 from registries.models import MAX_NAME_LENGTH, Credential
 from registries.oci.reference import ReferenceInvalid, parse_host
-from registries.paste import Pasted, read_login, read_logins
 from registries.providers import Provider
 from registries.providers.recognise import recognise
 

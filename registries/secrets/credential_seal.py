@@ -2,7 +2,7 @@
 
 HPKE (RFC 9180) in base mode with ML-KEM-768 + X25519, HKDF-SHA256 and AES-256-GCM. The `info` binds a sealed
 value to its organization and credential, so that a row's bytes copied into another row don't open. Where keys
-live is `registries.keyring`'s; when a sealed value is destroyed is `registries.actions`'s.
+live is `registries.secrets.keyring`'s; when a sealed value is destroyed is `registries.actions`'s.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import json
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hpke
 
-from registries import keyring
+from registries.secrets import keyring
 
 _SUITE = hpke.Suite(hpke.KEM.MLKEM768_X25519, hpke.KDF.HKDF_SHA256, hpke.AEAD.AES_256_GCM)
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 from registries.failures import HostNotAllowed
-from registries.oci.paced import PacedSocket
+from registries.oci.deadline_sockets import PacedSocket
 from registries.oci.reference import is_odd_literal
 
 Address = IPv4Address | IPv6Address

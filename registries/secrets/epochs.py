@@ -1,7 +1,7 @@
 """The life of sealing keys: an epoch begins, seals for an hour, and its private key is deleted once nothing needs it.
 
 So whoever has an old backup of the database and all keys of today opens nothing. Worker zone only: `groups.sweep` calls
-it in each pass. Where keys are kept is `registries.keyring`'s.
+it in each pass. Where keys are kept is `registries.secrets.keyring`'s.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import time
 import structlog
 from django.conf import settings
 
-from registries import keyring
 from registries.models import Credential
+from registries.secrets import keyring
 
 log = structlog.get_logger(__name__)
 

@@ -13,7 +13,7 @@ from typing import Any
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from registries import keyring
+from registries.secrets import keyring
 
 NONCE_BYTES = 12
 

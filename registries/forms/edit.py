@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from django import forms
 
-from registries.form_fields import HostField, NameField
+from registries.forms.fields import HostField, NameField
 from registries.models import Credential
 from registries.providers import PROVIDERS
 

@@ -1,0 +1,1 @@
+"""What members type to add or change a credential."""
