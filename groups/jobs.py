@@ -12,9 +12,10 @@ from collections.abc import Callable
 import structlog
 from django.db import close_old_connections
 
-from groups.delivery import manifests
-from groups.ingest import checking, pipeline
+from groups.ingest import check as checking
+from groups.ingest import pipeline
 from groups.ingest.claim import HandOver, claim
+from groups.nodes import manifests
 
 PREPARE_SECONDS = 30.0
 

@@ -4,7 +4,7 @@ The database says what is to be done, so a pass needs nothing but it: leases tha
 are due and may have lost their wake-up, credentials whose time is over and the keys that sealed them, nodes that went
 silent, groups that lack instances, checks nobody waits for, images that no group has, what may leave the store, and
 what the database's log still holds of destroyed credentials.
-What happens to an abandoned pull is `groups.ingest.settle`'s to say.
+What happens to an abandoned pull is `groups.ingest.outcome`'s to say.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from django.conf import settings
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from groups import checks, garbage, suspension
-from groups.delivery import manifests
-from groups.holds import destroy_settled
-from groups.images import delete_image
-from groups.ingest import failed_attempts, settle
+from groups.actions import checks, suspension
+from groups.actions.images import delete_image
+from groups.ingest import failed_attempts, outcome
 from groups.ingest.claim import Claim
+from groups.ingest.credential_hold import destroy_settled
 from groups.ingest.steps import last_step
-from groups.instances import top_up
 from groups.models import Image, SweepPass
-from groups.nodes import drain
-from groups.nodes.absence import release_silent
-from groups.states import Stale
-from groups.wakeups import OVERLOOKED, wake_again, wake_prepare, wake_pull
+from groups.nodes import drain, manifests
+from groups.nodes.liveness import release_silent
+from groups.rules.replicas import top_up
+from groups.rules.states import Stale
+from groups.rules.wakeups import OVERLOOKED, wake_again, wake_prepare, wake_pull
+from groups.storage import garbage
 from registries.actions import destroy_overdue
 from registries.failures import Interrupted
 from registries.foundation.actor import PORTAL
@@ -79,7 +79,7 @@ def expire_leases() -> int:
         if image.lease is None:
             continue
         try:
-            settle.fail(Claim(image, image.lease), Interrupted(), step=last_step(image), overdue=True)
+            outcome.fail(Claim(image, image.lease), Interrupted(), step=last_step(image), overdue=True)
             expired += 1
         except Stale:
             continue  # its worker came back, or another sweep was first

@@ -5,22 +5,22 @@ from __future__ import annotations
 
 from django.urls import path
 
-from groups import action_views, check_views, instance_views, ledger_views, views
+from groups.web import check_views, group_views, instance_views, ledger_views, lifecycle_views
 
 app_name = "groups"
 urlpatterns = [
-    path("", views.groups, name="list"),
-    path("-/rows/", views.rows, name="rows"),
-    path("new/", views.new, name="new"),
-    path("new/read/", views.read, name="read"),
+    path("", group_views.groups, name="list"),
+    path("-/rows/", group_views.rows, name="rows"),
+    path("new/", group_views.new, name="new"),
+    path("new/read/", group_views.read, name="read"),
     path("new/check/", check_views.check, name="check"),
     path("new/check/<uuid:check>/", check_views.checked, name="checked"),
-    path("<slug:name>/", views.detail, name="detail"),
-    path("<slug:name>/status/", views.status, name="status"),
-    path("<slug:name>/start/", action_views.start, name="start"),
-    path("<slug:name>/stop/", action_views.stop, name="stop"),
-    path("<slug:name>/retry/", action_views.retry, name="retry"),
-    path("<slug:name>/delete/", action_views.delete, name="delete"),
+    path("<slug:name>/", group_views.detail, name="detail"),
+    path("<slug:name>/status/", group_views.status, name="status"),
+    path("<slug:name>/start/", lifecycle_views.start, name="start"),
+    path("<slug:name>/stop/", lifecycle_views.stop, name="stop"),
+    path("<slug:name>/retry/", lifecycle_views.retry, name="retry"),
+    path("<slug:name>/delete/", lifecycle_views.delete, name="delete"),
     path("<slug:name>/scale/", instance_views.scale, name="scale"),
     path("<slug:name>/instances/<uuid:instance>/restart/", instance_views.restart, name="instance_restart"),
     path("<slug:name>/instances/<uuid:instance>/recreate/", instance_views.recreate, name="instance_recreate"),
@@ -28,5 +28,5 @@ urlpatterns = [
     path("<slug:name>/ledger/", ledger_views.ledger, name="ledger"),
     path("<slug:name>/ledger.csv", ledger_views.export, name="ledger_csv"),
     path("<slug:name>/ledger/<uuid:token>/revoke/", ledger_views.revoke, name="token_revoke"),
-    path("<slug:name>/failures/<uuid:failure>/", action_views.failure, name="failure"),
+    path("<slug:name>/failures/<uuid:failure>/", lifecycle_views.failure, name="failure"),
 ]

@@ -9,8 +9,8 @@ from django.db import transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from groups import quotas
 from groups.models import Quota
+from groups.rules import quotas
 from portal.models import Invitation, Membership, Organization, Project, Role, User
 from registries.foundation.activity import Target, record
 from registries.foundation.actor import Actor, ActorKind

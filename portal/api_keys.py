@@ -12,7 +12,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from groups import quotas
+from groups.rules import quotas
 from portal.models import ApiKey
 from registries.foundation.activity import Target, record
 from registries.foundation.actor import Actor

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_safe
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
-from groups.figures import Figures
+from groups.queries.metrics import Figures
 
 KEPT_SECONDS = 5
 """So often at most the database is asked, however often somebody reads."""

@@ -1,4 +1,4 @@
-"""Which django-storages backend a `PORTAL_STORAGE_URL` means. Writing blobs safely is `groups.store`'s."""
+"""Which django-storages backend a `PORTAL_STORAGE_URL` means. Writing blobs safely is `groups.storage.store`'s."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def storage_options(url: str) -> dict[str, Any]:
     options: dict[str, Any] = dict(parse_qsl(parts.query))
     match parts.scheme:
         case "file":
-            return {"BACKEND": "groups.store.BlobFiles", "OPTIONS": {"location": parts.path}}
+            return {"BACKEND": "groups.storage.store.BlobFiles", "OPTIONS": {"location": parts.path}}
         case "s3":
             # Names are never reused, so nothing looks first whether one is taken.
             return {

@@ -12,8 +12,8 @@ from django.utils.cache import get_conditional_response, patch_cache_control, pa
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
-from groups.overview import look_over
-from groups.versions import organization_version
+from groups.queries.etags import organization_version
+from groups.queries.overview import look_over
 from portal import activity
 from portal.models import Activity, Organization, SupportMessage, SupportRequest
 from portal.support.queries import last_text

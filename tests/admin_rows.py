@@ -16,7 +16,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.utils import timezone
 from django_rq.models import Dashboard
 
-from groups import actions
+from groups.actions import lifecycle
 from groups.models import (
     Blob,
     ContainerGroup,
@@ -93,7 +93,7 @@ def make_rows(organization: Any, person: Any, *, number: int = 0) -> Rows:
     """Write one row of each registered model, and what hangs below them."""
     now, project = timezone.now(), organization.projects.get(slug="default")
     credential = make_credential(organization, f"r{number}.example", password=f"{CANARY}-password")
-    group = actions.create(
+    group = lifecycle.create(
         organization_id=organization.pk,
         project_id=project.pk,
         name=f"app-{number}",

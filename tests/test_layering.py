@@ -21,8 +21,20 @@ FORBIDDEN = {
     "registries/providers": ("django", "registries.models", "registries.forms.credential", "registries.actions"),
     "groups": ("portal",),
     "groups/agent": ("django", "groups.models", "groups.delivery", "groups.nodes", "groups.ingest", "registries"),
-    "groups/ingest": ("groups.actions", "groups.views", "groups.jobs", "groups.nodes", "groups.delivery"),
-    "groups/models": ("groups.states", "groups.actions", "groups.ingest", "groups.nodes", "groups.delivery"),
+    "groups/ingest": (
+        "groups.actions.lifecycle",
+        "groups.web.group_views",
+        "groups.jobs",
+        "groups.nodes",
+        "groups.delivery",
+    ),
+    "groups/models": (
+        "groups.rules.states",
+        "groups.actions.lifecycle",
+        "groups.ingest",
+        "groups.nodes",
+        "groups.delivery",
+    ),
 }
 
 

@@ -9,10 +9,10 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
 
-from groups import token_actions
-from groups.deliveries import UNUSUAL
+from groups.actions import tokens
 from groups.delivery.ledger import Reason
 from groups.models import LayerDelivery, NodeToken, Redemption, UnusualPresentation
+from groups.queries.delivery_ledger import UNUSUAL
 from registries.foundation.admin_base import RecordAdmin, RecordInline, actor_of
 
 
@@ -83,7 +83,7 @@ class NodeTokenAdmin(RecordAdmin):
             return page
         chosen = list(queryset)
         by = actor_of(request)
-        revoked = [token for token in chosen if token_actions.revoke(token, by=by)]
+        revoked = [token for token in chosen if tokens.revoke(token, by=by)]
         self.done(request, revoked, change="Revoked", of=len(chosen))
         return None
 

@@ -14,9 +14,9 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
 
-from groups import actions
-from groups.attention import stuck_pulls
+from groups.actions import lifecycle
 from groups.models import ContainerGroup, Image, Instance, Layer, PullStep
+from groups.queries.attention import stuck_pulls
 from registries.foundation.admin_base import RecordAdmin, RecordInline, actor_of
 from registries.foundation.units import format_size
 from registries.providers import PROVIDERS
@@ -173,7 +173,7 @@ class ImageAdmin(RecordAdmin):
             return page
         chosen = list(queryset.select_related("credential"))
         by = actor_of(request)
-        requeued = [image for image in chosen if actions.requeue(image, by=by)]
+        requeued = [image for image in chosen if lifecycle.requeue(image, by=by)]
         self.done(request, requeued, change="Requeued", of=len(chosen))
         return None
 

@@ -14,14 +14,14 @@ from uuid import UUID
 from django.db import close_old_connections
 from ninja import JSONL, Query, Router
 
-from groups import verdict
-from groups.api.answers import in_words, step_answer
+from groups.actions.checks import start_check
 from groups.api.credentials import new_credential, read_reference
+from groups.api.representations import in_words, step_answer
 from groups.api.responses import described_problems
-from groups.api.schemas.beyond import CheckLine, CheckPrototype
-from groups.checks import start_check
-from groups.holds import destroy_checked
+from groups.api.schemas.v1 import CheckLine, CheckPrototype
+from groups.ingest.credential_hold import destroy_checked
 from groups.models import ImageCheck
+from groups.queries import check_report
 from registries.foundation.refusal import Refusal
 from registries.foundation.requests import ApiRequest
 
@@ -73,7 +73,7 @@ def _lines(row: ImageCheck, credential_id: UUID | None, wait: int) -> Iterator[d
     try:
         while True:
             row.refresh_from_db()
-            for step in verdict.tell(row).steps:
+            for step in check_report.tell(row).steps:
                 if step.outcome != "waiting" and told.get(step.name) != step.outcome:
                     told[step.name] = step.outcome
                     yield {"step": step_answer(step)}

@@ -9,12 +9,12 @@ from typing import Any, Protocol
 from django.db import IntegrityError
 from ninja import Router, Status
 
-from groups import actions, change_actions
-from groups.api.answers import group_answer, last_failures
-from groups.api.changes import read_changes, read_options
+from groups.actions import lifecycle, update
 from groups.api.credentials import new_credential, read_reference
-from groups.api.found import find_group, find_project, groups_of
-from groups.api.refused import not_found, not_now
+from groups.api.errors import not_found, not_now
+from groups.api.lookup import find_group, find_project, groups_of
+from groups.api.patch import read_changes, read_options
+from groups.api.representations import group_answer, last_failures
 from groups.api.responses import reading, writing
 from groups.api.schemas.group import (
     ContainerGroup,
@@ -23,9 +23,9 @@ from groups.api.schemas.group import (
     ContainerGroupPrototype,
 )
 from groups.models import ContainerGroup as Group
-from groups.options import open_options
 from groups.rules.group_settings import NAME_TAKEN, RESERVED_NAMES
-from groups.states import MoveForbidden, Stale
+from groups.rules.sealed_settings import open_options
+from groups.rules.states import MoveForbidden, Stale
 from registries.foundation.actor import Actor
 from registries.foundation.refusal import Refusal
 from registries.foundation.requests import ApiRequest
@@ -61,7 +61,7 @@ def create_container_group(
         return Status(201, there)
     resources = payload.container.resources
     try:
-        group = actions.create(
+        group = lifecycle.create(
             organization_id=request.organization.pk,
             project_id=request.project.pk,
             name=payload.name,
@@ -111,7 +111,7 @@ def update_container_group(
     resources replace it immediately."""
     group = find_group(request, project_name, container_group_name)
     try:
-        change_actions.update(group, read_changes(group, payload), by=request.actor)
+        update.update(group, read_changes(group, payload), by=request.actor)
     except Stale:
         raise not_found() from None
     return Status(200, _one(request, project_name, container_group_name))
@@ -123,7 +123,7 @@ def delete_container_group(
 ) -> Status:
     """Delete a container group and its image."""
     group = find_group(request, project_name, container_group_name)
-    actions.delete(group, by=request.actor)
+    lifecycle.delete(group, by=request.actor)
     return Status(202, None)
 
 
@@ -133,7 +133,7 @@ def start_container_group(
 ) -> Status:
     """Start the group's replicas. Does nothing if they are running."""
     group = find_group(request, project_name, container_group_name)
-    return _act(request, group, actions.start, unless=Group.ACTIVE)
+    return _act(request, group, lifecycle.start, unless=Group.ACTIVE)
 
 
 @router.post(ONE + "/stop", response=writing(None, 202), operation_id="stop_container_group")
@@ -142,7 +142,7 @@ def stop_container_group(
 ) -> Status:
     """Stop the group. Does nothing if it is stopped."""
     group = find_group(request, project_name, container_group_name)
-    return _act(request, group, actions.stop, unless=(Group.Status.STOPPED, Group.Status.SUCCEEDED))
+    return _act(request, group, lifecycle.stop, unless=(Group.Status.STOPPED, Group.Status.SUCCEEDED))
 
 
 class _Action(Protocol):

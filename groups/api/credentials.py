@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from pydantic import SecretStr
 
 from groups.api.schemas.authentication import ContainerRegistryAuthentication
-from groups.forms import ReferenceField
+from groups.web.forms import ReferenceField
 from registries.credential_rows import NewCredential
 from registries.failures import CredentialMalformed
 from registries.foundation.refusal import Refusal

@@ -6,11 +6,10 @@ from typing import Any, Protocol
 
 from ninja import Router, Status
 
-from groups import instance_actions
-from groups.api.answers import instance_answer
 from groups.api.container_groups import ONE
-from groups.api.found import find_group, find_instance
-from groups.api.refused import not_found, not_now
+from groups.api.errors import not_found, not_now
+from groups.api.lookup import find_group, find_instance
+from groups.api.representations import instance_answer
 from groups.api.responses import reading, writing
 from groups.api.schemas.instance import (
     ContainerGroupInstance,
@@ -18,7 +17,8 @@ from groups.api.schemas.instance import (
     ContainerGroupInstancePatch,
 )
 from groups.models import Instance
-from groups.states import MoveForbidden, Stale
+from groups.nodes import instance_orders
+from groups.rules.states import MoveForbidden, Stale
 from registries.foundation.actor import Actor
 from registries.foundation.requests import ApiRequest
 
@@ -68,7 +68,7 @@ def update_container_group_instance(
     row = find_instance(request, project_name, container_group_name, container_group_instance_id)
     if payload.deletion_cost is not None:
         try:
-            instance_actions.set_deletion_cost(row, payload.deletion_cost, by=request.actor)
+            instance_orders.set_deletion_cost(row, payload.deletion_cost, by=request.actor)
         except Stale:
             raise not_found() from None
     return Status(200, instance_answer(row))
@@ -101,19 +101,19 @@ def _offer(name: str, action: _Action, does: str, refused: str) -> None:
 
 _offer(
     "reallocate",
-    instance_actions.reallocate,
+    instance_orders.reallocate,
     "Move the instance to another node. Its data is lost.",
     "No node has this instance, so it can't be moved.",
 )
 _offer(
     "recreate",
-    instance_actions.recreate,
+    instance_orders.recreate,
     "Recreate the container on the same node. Its data is lost.",
     "Only an instance that runs can be made anew.",
 )
 _offer(
     "restart",
-    instance_actions.restart,
+    instance_orders.restart,
     "Restart the container on the same node. Its data is kept.",
     "Only an instance that runs can be restarted.",
 )

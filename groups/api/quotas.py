@@ -6,10 +6,10 @@ from typing import Any
 
 from ninja import Router
 
-from groups.api.answers import moment
+from groups.api.representations import moment
 from groups.api.responses import reading
 from groups.api.schemas.instance import Quotas
-from groups.quotas import quota_of, usage
+from groups.rules.quotas import quota_of, usage
 
 router = Router(tags=["quotas"], by_alias=True, exclude_unset=True)
 

@@ -7,14 +7,14 @@ from typing import Any
 from django.utils import timezone
 from ninja import Router
 
-from groups import deliveries
-from groups.api.answers import in_words, moment, step_answer
 from groups.api.container_groups import ONE
-from groups.api.found import find_group
+from groups.api.lookup import find_group
+from groups.api.representations import in_words, moment, step_answer
 from groups.api.responses import reading
-from groups.api.schemas.beyond import DeliveryCollection, FailureCollection, PullCollection, ReceiptCollection
+from groups.api.schemas.v1 import DeliveryCollection, FailureCollection, PullCollection, ReceiptCollection
 from groups.models import Failure, Image, Redemption
-from groups.trail import step_lines
+from groups.queries import delivery_ledger
+from groups.queries.pull_steps import step_lines
 from registries.foundation.requests import ApiRequest
 from registries.models import Credential
 
@@ -49,8 +49,8 @@ def list_deliveries(
 ) -> dict[str, Any]:
     """List the deliveries of this group, newest first: each token a node received, what was sent, what was refused."""
     group = find_group(request, project_name, container_group_name)
-    tokens = list(deliveries.of_group(group)[:NEWEST])
-    refused = deliveries.refusals(tokens, most=MAX_REFUSALS)
+    tokens = list(delivery_ledger.of_group(group)[:NEWEST])
+    refused = delivery_ledger.refusals(tokens, most=MAX_REFUSALS)
     return {"items": [_delivery(each, refused.get(each.pk, [])) for each in tokens]}
 
 

@@ -11,7 +11,7 @@ import structlog
 from django.core.cache import caches
 
 from groups.models import NodeToken, Redemption
-from groups.occurrences import note_replay
+from groups.rules.events import note_replay
 
 MAX_A_MINUTE = 30
 

@@ -21,12 +21,12 @@ from django.db.models.functions import Now
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 
-from groups.delivery import blobs, ledger, media_types
+from groups.delivery import blob_responses, ledger, media_types
 from groups.delivery.errors import challenge, marked, oci_error, token_refused
 from groups.delivery.ledger import Reason
+from groups.delivery.sending import SentBefore
 from groups.delivery.sessions import SessionClosed, open_session
 from groups.delivery.tokens import Ended, TokenRefused, redeem
-from groups.delivery.transfer import SentBefore
 from groups.failures import StoreFailed
 from groups.models import NodeManifest, NodeToken
 from registries.secrets.at_rest import AtRestBroken
@@ -117,10 +117,10 @@ def blob(request: HttpRequest, name: str, digest: str) -> HttpResponseBase:
     session = _session(request)
     try:
         if not _names(name, session):
-            raise blobs.NoSuchBlob
+            raise blob_responses.NoSuchBlob
         head = request.method == "HEAD"
-        return blobs.answer(session, digest, request.headers, head=head, client=_connection(request))
-    except blobs.NoSuchBlob:
+        return blob_responses.answer(session, digest, request.headers, head=head, client=_connection(request))
+    except blob_responses.NoSuchBlob:
         ledger.refused(session, str(session.node_id or ""), address_of(request), Reason.NOT_LISTED)
         return oci_error(404, "BLOB_UNKNOWN", "this session opens no such blob")
     except SentBefore:

@@ -23,10 +23,11 @@ from django.db import DatabaseError, connection, transaction
 from django.db.models import F
 from django.db.models.functions import Coalesce, Now
 
-from groups import failpoints, quotas
+from groups import failpoints
 from groups.failpoints import reached
 from groups.models import Image
-from groups.states import Stale, move
+from groups.rules import quotas
+from groups.rules.states import Stale, move
 from registries.failures import RegistryUnreachable
 
 log = structlog.get_logger(__name__)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import zstandard
 
-from groups.ingest.pieces import Plain, Source, in_pieces
+from groups.ingest.buffers import Plain, Source, in_pieces
 
 LEVEL = 3
 MEDIA_TYPE = "application/vnd.oci.image.layer.v1.tar+zstd"
@@ -39,7 +39,7 @@ class Compressing:
         return f"sha256:{self._sha256.hexdigest()}"
 
     def pieces(self) -> Iterator[memoryview]:
-        """See `groups.ingest.pieces.Source`."""
+        """See `groups.ingest.buffers.Source`."""
         first = True
         for view in in_pieces(self._plain):
             if first:

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CTR
 
-from groups.ingest.pieces import Plain, Source, in_pieces
+from groups.ingest.buffers import Plain, Source, in_pieces
 
 KEY_BYTES = 32
 NONCE_BYTES = 16

@@ -12,9 +12,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Self
 
+from groups.ingest.buffers import CHUNK, Plain, ReadAhead
 from groups.ingest.compress import MEDIA_TYPE, UNCOMPRESSED, Compressing
 from groups.ingest.encrypt import EncryptingReader, Sealed
-from groups.ingest.pieces import CHUNK, Plain, ReadAhead
 from registries.oci.manifest import Descriptor
 
 READ_AHEAD_FROM = 4 * CHUNK
@@ -51,7 +51,7 @@ class LayerReader:
         return self._encrypting.size
 
     def pieces(self) -> Iterator[memoryview]:
-        """See `groups.upload.Reader`."""
+        """See `groups.storage.upload.Reader`."""
         return self._encrypting.pieces()
 
     def kept(self) -> Kept:

@@ -6,7 +6,7 @@ from django.conf import settings
 
 from groups.failures import ImageTooLarge
 from groups.models import Image, ImageCheck
-from groups.quotas import quota_of
+from groups.rules.quotas import quota_of
 from registries.failures import PullFailed, UnsupportedManifest
 from registries.foundation.units import format_sizes_apart
 from registries.oci.manifest import Manifest

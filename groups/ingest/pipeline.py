@@ -15,15 +15,16 @@ import structlog
 from django.db import Error as DatabaseFailed
 from django.db import close_old_connections
 
-from groups import failpoints, garbage, store
+from groups import failpoints
 from groups.failpoints import reached
 from groups.failures import StoreFailed
-from groups.ingest import limits, look, rows, settle
+from groups.ingest import fenced_writes, limits, outcome, step_details
 from groups.ingest.claim import Claim, HandOver
-from groups.ingest.login import open_login, understood
+from groups.ingest.layers import Summary, pull_layers
+from groups.ingest.registry_access import open_login, understood
 from groups.ingest.steps import Name, Note, Steps
-from groups.ingest.transfer import Summary, pull_layers
-from groups.states import Stale
+from groups.rules.states import Stale
+from groups.storage import garbage, store
 from registries.failures import Interrupted, PullFailed, Unexpected
 from registries.oci.config import read_config
 from registries.oci.manifest import Manifest
@@ -39,14 +40,14 @@ def pull(claim: Claim) -> None:
     try:
         with claim.kept_alive():
             _follow_recipe(claim, steps)
-            settle.finish(claim)
+            outcome.finish(claim)
     except Stale:
         log.info("pull_lost", image=str(claim.image.pk), attempt=claim.attempt)
     except PullFailed as failure:
         _fail(claim, failure, steps.current)
     except HandOver:
         with suppress(Stale):
-            settle.release(claim)
+            outcome.release(claim)
         raise
     except DatabaseFailed as error:
         _log_unforeseen(claim, error, steps.current)
@@ -63,12 +64,12 @@ def _follow_recipe(claim: Claim, steps: Steps) -> None:
 
     @contextmanager
     def step(name: Name) -> Iterator[Note]:
-        with steps.step(name) as note, look.told_if_public(image), understood(image):
+        with steps.step(name) as note, step_details.told_if_public(image), understood(image):
             yield note
 
     wanted, cap = Platform.parse(image.platform), limits.cap_of(image)
     with ExitStack() as clients:
-        stranger = clients.enter_context(look.open_client(image, None))
+        stranger = clients.enter_context(step_details.open_client(image, None))
         claim.when_lost.append(stranger.abort)
         with step(Name.RESOLVE) as note:
             stranger.resolve()
@@ -80,27 +81,27 @@ def _follow_recipe(claim: Claim, steps: Steps) -> None:
         with step(Name.AUTHENTICATE) as note:
             login = open_login(image)
             reached(failpoints.CREDENTIAL_OPENED)
-            client = clients.enter_context(look.open_client(image, login))
+            client = clients.enter_context(step_details.open_client(image, login))
             claim.when_lost.append(client.abort)
             client.authenticate(repository)
-            note.detail = look.signed_in(login)
+            note.detail = step_details.signed_in(login)
         reached(failpoints.AUTHENTICATED)
         with step(Name.MANIFEST) as note:
             document = client.fetch_manifest(repository, image.digest or image.version)
-            note.detail = look.named(document)
+            note.detail = step_details.named(document)
         with step(Name.PLATFORM) as note:
             manifest = client.pick(repository, document, wanted)
             if limits.fits(manifest, cap):  # else the next step says so, and no blob is asked for
                 raw_config = client.config(repository, manifest)
                 config = read_config(raw_config, manifest, wanted)
-            note.detail = f"{wanted}{look.among(document)}"
+            note.detail = f"{wanted}{step_details.among(document)}"
         with step(Name.SIZE) as note:
             limits.judge(manifest, cap)
-            rows.write_manifest(claim, manifest, raw_config, config)
-            note.detail = look.amount_of_limit(manifest, cap)
+            fenced_writes.write_manifest(claim, manifest, raw_config, config)
+            note.detail = step_details.amount_of_limit(manifest, cap)
         reached(failpoints.MANIFEST_WRITTEN)
         with step(Name.LAYERS) as note:
-            note.detail = _told(pull_layers(claim, client, repository, manifest), look.amount(manifest))
+            note.detail = _told(pull_layers(claim, client, repository, manifest), step_details.amount(manifest))
     with step(Name.STORE) as note:
         blobs = _check_stored(claim, manifest)
         note.detail = "1 encrypted blob is in place" if blobs == 1 else f"{blobs} encrypted blobs are in place"
@@ -108,14 +109,14 @@ def _follow_recipe(claim: Claim, steps: Steps) -> None:
 
 def _check_stored(claim: Claim, manifest: Manifest) -> int:
     """See that every layer is committed and its blob is there whole; return how many blobs there are."""
-    blobs = rows.committed(claim)
+    blobs = fenced_writes.committed(claim)
     missing = []
     for digest in {layer.digest for layer in manifest.layers}:
         blob = blobs.get(digest)
         if blob is None or store.size(blob.name) != blob.size:
             missing.append(digest)
     for digest in missing:
-        rows.forget_layer(claim, digest)
+        fenced_writes.forget_layer(claim, digest)
     if missing:
         raise StoreFailed(raw="blob missing")
     return len(blobs)
@@ -137,11 +138,13 @@ def _told(layers: Summary, amount: str) -> str:
 
 def _fail(claim: Claim, failure: PullFailed, step: str) -> None:
     with suppress(Stale):
-        settle.fail(claim, failure, step=step)
+        outcome.fail(claim, failure, step=step)
 
 
 def _log_unforeseen(claim: Claim, error: Exception, step: str) -> str:
-    return look.log_unforeseen("pull_unexpected", error, image=str(claim.image.pk), attempt=claim.attempt, step=step)
+    return step_details.log_unforeseen(
+        "pull_unexpected", error, image=str(claim.image.pk), attempt=claim.attempt, step=step
+    )
 
 
 def _remove_leftovers(claim: Claim) -> None:

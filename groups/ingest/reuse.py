@@ -12,12 +12,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import structlog
 
-from groups import store
 from groups.failures import StoreFailed
-from groups.ingest import rows
+from groups.ingest import fenced_writes
 from groups.ingest.claim import Claim
 from groups.ingest.compress import MEDIA_TYPE, UNCOMPRESSED
 from groups.models import Blob
+from groups.storage import store
 from registries.failures import PullFailed
 from registries.oci.client import RegistryClient
 from registries.oci.manifest import Descriptor
@@ -50,7 +50,7 @@ def take_up(claim: Claim, client: RegistryClient, repository: str, layers: Itera
             raise
     taken = set()
     for (layer, blob), yes in zip(here, answers, strict=True):
-        if yes and rows.take_up(claim, layer, blob):
+        if yes and fenced_writes.take_up(claim, layer, blob):
             taken.add(layer.digest)
     return taken
 

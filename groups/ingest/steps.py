@@ -15,7 +15,7 @@ from django.db.models.functions import Now
 
 from groups.ingest.claim import Claim
 from groups.models import Image, PullStep
-from groups.states import Stale
+from groups.rules.states import Stale
 from registries.failures import PullFailed, Unexpected, printable
 
 Name = PullStep.Name

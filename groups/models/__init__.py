@@ -1,4 +1,4 @@
-"""Rows of container groups, images and nodes. Status fields change through `groups.states` only."""
+"""Rows of container groups, images and nodes. Status fields change through `groups.rules.states` only."""
 
 from groups.models.attempt import FailedAttempt
 from groups.models.blob import Blob

@@ -21,7 +21,7 @@ class Blob(models.Model):
     the same size, and `cipher_digest` and `hmac` with `nonce` and `wrapped_key`. Digests are `sha256:<hex>`, sizes in
     bytes.
     `unused_since` is when the last layer that used it went; whoever takes it up again empties it. A row goes before
-    its object (`groups.garbage`), and only while no layer points to it.
+    its object (`groups.storage.garbage`), and only while no layer points to it.
     """
 
     name = models.CharField(max_length=200, unique=True)

@@ -42,7 +42,7 @@ class ContainerGroup(models.Model):
     `gpu` is the class of the one GPU that each replica gets, or nothing. Since the group was started, `ended_well`
     replicas ended with exit code 0 and `ended_badly` with another, the last of which was `last_exit_code`; none of
     them runs again. `next_image` takes the place of `image` once it is pulled. `version` counts what was changed of
-    that which nodes run. `options` are encrypted like the environment (`groups.options`).
+    that which nodes run. `options` are encrypted like the environment (`groups.rules.sealed_settings`).
     """
 
     class Status(models.TextChoices):

@@ -15,10 +15,10 @@ class QuotaQuerySet(models.QuerySet["Quota"]):
 
 
 class Quota(models.Model):
-    """The limits of one organization and its suspension, both set by operators (`groups.suspension`).
+    """The limits of one organization and its suspension, both set by operators (`groups.actions.suspension`).
 
     None is no limit, and for an image the portal's own cap. While `suspended_at` is set nothing of the organization
-    runs or is pulled; its members read `suspended_because`. `groups.quotas` locks the row and judges by it.
+    runs or is pulled; its members read `suspended_because`. `groups.rules.quotas` locks the row and judges by it.
     """
 
     organization = models.OneToOneField(

@@ -9,10 +9,10 @@ from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from groups.instances import move_elsewhere
 from groups.models import Instance, Node
 from groups.nodes.scheduler import nodes_with_room
-from groups.states import Stale
+from groups.rules.replicas import move_elsewhere
+from groups.rules.states import Stale
 from registries.foundation.activity import Target, record
 from registries.foundation.actor import Actor
 

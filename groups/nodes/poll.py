@@ -13,10 +13,10 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from groups.models import Node
+from groups.nodes.assignments import ON_THE_WAY, Start, hand_over
 from groups.nodes.authentication import Call, NotAuthenticated, take
-from groups.nodes.handover import ON_THE_WAY, Start, hand_over
+from groups.nodes.reconcile import Orders, settle
 from groups.nodes.report import Capacity, Report
-from groups.nodes.reports import Orders, settle
 from groups.nodes.scheduler import assign
 
 

@@ -8,7 +8,7 @@ from django.db import transaction
 from groups.delivery import tokens
 from groups.delivery.tokens import Ended
 from groups.models import Instance, Node, NodeManifest, NodeToken
-from groups.wakeups import wake_prepare
+from groups.rules.wakeups import wake_prepare
 from registries.foundation.activity import Target, record
 from registries.foundation.actor import Actor
 

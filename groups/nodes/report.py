@@ -1,4 +1,4 @@
-"""What a node says when it polls, read strictly. What follows from it is `groups.nodes.reports`'s."""
+"""What a node says when it polls, read strictly. What follows from it is `groups.nodes.reconcile`'s."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from django.db.models import CharField, Count, F, OuterRef, Q, QuerySet, Subquer
 from django.db.models.functions import Cast, Coalesce, Now
 
 from groups.models import ContainerGroup, Image, Instance, Node
-from groups.wakeups import wake_prepare
+from groups.rules.wakeups import wake_prepare
 from registries.foundation.compiled_query import Statement
 
 FRESH = timedelta(seconds=30)

@@ -15,9 +15,9 @@ from django.template.defaultfilters import pluralize
 from django.template.response import TemplateResponse
 from django.utils.safestring import SafeString
 
-from groups import suspension
+from groups.actions import suspension
 from groups.models import ContainerGroup, Quota
-from groups.quotas import quota_of, usage
+from groups.rules.quotas import quota_of, usage
 from portal import actions
 from portal.admin.sizes import SizeField
 from portal.http.actors import actor_of

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from ninja.security import APIKeyHeader
 
-from groups.api.refused import not_found
+from groups.api.errors import not_found
 from portal.api.rate import count_call
 from portal.api_keys import recognise
 from portal.http.actors import actor_of_key

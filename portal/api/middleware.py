@@ -9,7 +9,7 @@ from collections.abc import Callable
 import structlog
 from django.http import HttpRequest, HttpResponse
 
-from groups.api.refused import not_found
+from groups.api.errors import not_found
 from portal.api.problems import MEDIA_TYPE, problem
 from portal.api.reading import MAX_BODY_BYTES
 from registries.foundation.refusal import Refusal

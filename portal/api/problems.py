@@ -12,7 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
 
-from groups.api.refused import not_found
+from groups.api.errors import not_found
 from registries.foundation.refusal import Refusal
 from registries.secrets.keyring import KeyUnavailable
 

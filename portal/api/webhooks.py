@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal
 from ninja import Router, Status
 from pydantic import Field
 
-from groups.api.answers import moment
-from groups.api.refused import not_found
+from groups.api.errors import not_found
+from groups.api.representations import moment
 from groups.api.responses import reading, writing
 from groups.api.schemas.base import LINE, Id, Moment, Shape
 from portal.models import Notice, Webhook

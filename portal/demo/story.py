@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from groups.actions import create, start
+from groups.actions.lifecycle import create, start
 from groups.models import ContainerGroup, Instance, NodeToken
 from portal.demo.image import SampleImage
 from portal.models import Organization, User

@@ -22,7 +22,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from groups.models import Occurrence
-from groups.wakeups import OVERLOOKED, waiting, wake_deliver, wake_tell
+from groups.rules.wakeups import OVERLOOKED, waiting, wake_deliver, wake_tell
 from portal import mail
 from portal.models import Notice, Webhook
 from portal.notifications import messages

@@ -11,9 +11,9 @@ from django.db.models import F
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from groups import quotas
 from groups.models import Occurrence
-from groups.wakeups import wake_deliver
+from groups.rules import quotas
+from groups.rules.wakeups import wake_deliver
 from portal.models import Notice, Organization, Webhook
 from portal.notifications.signing import new_secret
 from registries.foundation.activity import Target, Value, record

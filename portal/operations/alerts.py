@@ -7,8 +7,8 @@ from typing import Any
 
 from django.urls import reverse
 
-from groups import attention, outages
 from groups.models import Quota
+from groups.queries import attention, outages
 from portal.operations.health import Queues
 from portal.templatetags.drayage import duration
 

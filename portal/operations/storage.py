@@ -11,10 +11,10 @@ from typing import Any
 from django.core.files.storage import FileSystemStorage, storages
 from django.db.models import Count, Q, Sum
 
-from groups import store
 from groups.failures import StoreFailed
 from groups.models import Blob
-from groups.quotas import quota_of
+from groups.rules.quotas import quota_of
+from groups.storage import store
 from portal.models import Organization
 
 BATCH = 500

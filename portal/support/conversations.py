@@ -12,9 +12,9 @@ from datetime import timedelta
 from django.db import transaction
 from django.db.models.functions import Now
 
-from groups import quotas
 from groups.models import Failure
-from groups.states import Stale
+from groups.rules import quotas
+from groups.rules.states import Stale
 from portal.models import Organization, SupportMessage, SupportRequest
 from portal.support.admin_log import log_change
 from portal.support.queries import last_message_key, last_text

@@ -16,7 +16,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from groups.models import Failure
-from groups.states import Stale
+from groups.rules.states import Stale
 from portal.http.requests import MemberRequest
 from portal.models import SupportRequest
 from portal.support import consent, conversations, readers

@@ -2,7 +2,7 @@
 
 AES-256-GCM with a random 96-bit nonce in front. The associated data bind a wrapped key to its organization and to
 the plain blob's digest, so that a row's bytes don't open in another's place. Wrapping for a node is
-`groups.delivery.manifests`'s.
+`groups.nodes.manifests`'s.
 """
 
 from __future__ import annotations

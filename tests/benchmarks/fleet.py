@@ -166,7 +166,7 @@ class Hands(Calls):
         from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
         from django.contrib.sessions.backends.db import SessionStore
 
-        from groups.versions import group_version, project_version
+        from groups.queries.etags import group_version, project_version
         from portal.models import Membership, Organization, Role, User
         from tests.groups.delivery.made import make_group, make_source, store_image
 
@@ -194,7 +194,7 @@ class Hands(Calls):
         return asked
 
     def start(self, name: str) -> None:
-        from groups.actions import start
+        from groups.actions.lifecycle import start
         from groups.models import ContainerGroup
 
         start(ContainerGroup.objects.get(name=name), by=CONSOLE)
@@ -215,9 +215,9 @@ class Hands(Calls):
 
     def tokens(self, name: str) -> list[list[str]]:
         """Mint a token for each running instance of the group; return node and secret."""
-        from groups.delivery.manifests import prepare
         from groups.delivery.tokens import mint
         from groups.models import Instance, NodeManifest
+        from groups.nodes.manifests import prepare
 
         found = []
         rows = Instance.objects.filter(group__name=name).select_related("node", "group")
@@ -232,8 +232,8 @@ class Hands(Calls):
 
     def stored(self, name: str) -> list[list[str]]:
         """Digest and file of each of the group's layers, as they are stored."""
-        from groups import store
         from groups.models import Layer
+        from groups.storage import store
 
         layers = Layer.objects.filter(image__groups__name=name).order_by("position").select_related("blob")
         return [[each.blob.cipher_digest, str(store.local_path(each.blob.name))] for each in layers if each.blob]

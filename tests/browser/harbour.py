@@ -13,7 +13,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from groups import actions
+from groups.actions import lifecycle
 from groups.models import ContainerGroup, Failure, Image, Occurrence, PullStep, Redemption
 from portal.actions import invite
 from portal.models import Activity, Membership, Notice, Webhook
@@ -142,11 +142,11 @@ def _run(groups: dict[str, ContainerGroup]) -> None:
     }
     for name, berths in running.items():
         group = groups[name]
-        actions.start(group, by=CONSOLE)
+        lifecycle.start(group, by=CONSOLE)
         for instance, (node, ago) in zip(group.instances.order_by("created_at"), berths, strict=False):
             show_run(instance, show_node(node), ago=ago, progress=64 if ago < _ago(0, 1) else 100)
         ContainerGroup.objects.filter(pk=group.pk).update(status="running", changed_at=now - berths[0][1])
-    actions.start(groups["detector"], by=CONSOLE)
+    lifecycle.start(groups["detector"], by=CONSOLE)
     for instance, node in zip(groups["detector"].instances.all(), ("turku-2",), strict=False):
         show_run(instance, show_node(node), ago=_ago(seconds=38), progress=41)
     for name in ("oslo-3", "lyon-12", "porto-7", "turku-2", "ghent-1", "bergen-4"):

@@ -20,7 +20,7 @@ from django.utils import timezone
 from rq import Queue, SimpleWorker
 from rq.serializers import JSONSerializer
 
-from groups import suspension
+from groups.actions import suspension
 from groups.models import FailedAttempt, Image, ImageCheck, SweepPass
 from portal import actions
 from portal.api_keys import create_key, revoke

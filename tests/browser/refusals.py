@@ -11,7 +11,7 @@ from django.shortcuts import render
 from django.urls import path
 from django.views.csrf import csrf_failure
 
-from groups.quotas import RefusedWhileSuspended
+from groups.rules.quotas import RefusedWhileSuspended
 from portal.people import reset_password
 from portal.urls import urlpatterns as _urlpatterns
 

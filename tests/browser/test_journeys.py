@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from groups.models import ContainerGroup, Instance, Node
-from groups.states import move
+from groups.rules.states import move
 from registries.models import Credential
 from tests.browser.conftest import picture, violations
 from tests.browser.pages import no_sideways, sign_in, state

@@ -41,7 +41,7 @@ class Hands(Calls):
         self, organization: str, name: str, reference: str, username: str = "", password: str = "", hold: str = "pull"
     ) -> dict[str, Any]:
         """Enter a credential, where there is one, and make a group. `began` is the monotonic clock before that."""
-        from groups.actions import create
+        from groups.actions.lifecycle import create
         from portal.models import Organization
         from registries.credential_rows import NewCredential, store_credential
         from registries.oci.reference import parse
@@ -80,7 +80,7 @@ class Hands(Calls):
 
     def delete(self, group: str) -> None:
         """Delete a group, as a member does."""
-        from groups.actions import delete
+        from groups.actions.lifecycle import delete
         from groups.models import ContainerGroup
 
         delete(ContainerGroup.objects.get(pk=group), by=CONSOLE)
@@ -178,7 +178,7 @@ class Hands(Calls):
 
     def wake(self, image: str, times: int = 1) -> None:
         """Send wake-ups for an image, as nobody does by design: duplicates."""
-        from groups.wakeups import wake_pull
+        from groups.rules.wakeups import wake_pull
 
         for _ in range(times):
             wake_pull(uuid.UUID(image))

@@ -226,7 +226,7 @@ _opened: dict[tuple[str, str], float] = {}
 
 def _wrong(blob: Any, digest: str) -> str:
     """What keeps a node from opening this layer and finding what the registry served; nothing as a rule."""
-    from groups import store
+    from groups.storage import store
     from registries.secrets import layer_keys
 
     if blob is None:

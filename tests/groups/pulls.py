@@ -12,8 +12,9 @@ from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CTR
 from django.utils import timezone
 
-from groups import actions, store
+from groups.actions import lifecycle
 from groups.models import Blob, ContainerGroup, Image, Layer, PullStep
+from groups.storage import store
 from registries.credential_rows import NewCredential, store_credential
 from registries.foundation.actor import CONSOLE
 from registries.models import Credential
@@ -48,7 +49,7 @@ def make_group(
     project: Any, reference: str, *, credential: Credential | None = None, name: str = "app", **values: Any
 ) -> ContainerGroup:
     """A group that is `pending`, with its image `queued`."""
-    return actions.create(
+    return lifecycle.create(
         organization_id=project.organization_id,
         project_id=project.pk,
         name=name,

@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import reverse
 
 from groups.models import ContainerGroup, Failure
-from groups.states import Stale
+from groups.rules.states import Stale
 from registries.models import Credential
 from tests.groups.pages import ACTIONS, HOST, IMAGE, LIST, at, failure, group, put, text_of
 from tests.groups.pulls import SECRET, make_credential
@@ -126,7 +126,7 @@ def test_a_retry_that_comes_second_leaves_no_credential_behind(
     def stale(group: ContainerGroup, **values: Any) -> None:
         raise Stale
 
-    monkeypatch.setattr("groups.actions.retry", stale)
+    monkeypatch.setattr("groups.actions.lifecycle.retry", stale)
     page = member.post(at(group, "retry"), {"use": "new", "username": "u", "password": "p"}, follow=True)
 
     assert "Somebody else was first" in text_of(page)

@@ -11,10 +11,10 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
-from groups import actions
+from groups.actions import lifecycle
 from groups.environment import open_environment
 from groups.models import ContainerGroup, Failure, Image, Instance, Node
-from groups.states import Stale, move
+from groups.rules.states import Stale, move
 from registries.foundation.actor import CONSOLE
 from tests.groups.pulls import make_credential, make_group
 
@@ -26,7 +26,7 @@ HOST = "registry.example.com"
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
     """Wake-ups that left."""
     calls: list[tuple[str, str]] = []
-    monkeypatch.setattr("groups.wakeups._enqueue", lambda queue, function, row: calls.append((function, row)))
+    monkeypatch.setattr("groups.rules.wakeups._enqueue", lambda queue, function, row: calls.append((function, row)))
     return calls
 
 
@@ -71,25 +71,25 @@ def test_the_credential_may_live_as_long_as_the_pull_may_take(group: ContainerGr
 def test_starting_adds_the_instances_and_stopping_ends_them(group: ContainerGroup) -> None:
     stopped(group)
 
-    actions.start(group, by=CONSOLE)
+    lifecycle.start(group, by=CONSOLE)
     assert group.status == "deploying"
     assert list(group.instances.values_list("state", flat=True)) == ["allocating"] * 3
     node = Node.objects.create(name="n", public_key="k")
     Instance.objects.filter(pk=group.instances.first().pk).update(node=node)  # type: ignore[union-attr]
 
-    actions.stop(group, by=CONSOLE)
+    lifecycle.stop(group, by=CONSOLE)
     assert group.status == "stopped"
     assert list(group.instances.values_list("state", "node")) == [("stopping", node.pk)]
 
 
 def test_a_group_that_is_started_again_at_once_gets_instances_of_its_own(group: ContainerGroup) -> None:
     stopped(group)
-    actions.start(group, by=CONSOLE)
+    lifecycle.start(group, by=CONSOLE)
     node = Node.objects.create(name="n", public_key="k")
     Instance.objects.update(node=node, state="running")
 
-    actions.stop(group, by=CONSOLE)
-    actions.start(group, by=CONSOLE)
+    lifecycle.stop(group, by=CONSOLE)
+    lifecycle.start(group, by=CONSOLE)
 
     states = sorted(group.instances.values_list("state", flat=True))
     assert states == ["allocating"] * 3 + ["stopping"] * 3
@@ -98,9 +98,9 @@ def test_a_group_that_is_started_again_at_once_gets_instances_of_its_own(group: 
 @pytest.mark.parametrize(
     ("action", "allowed"),
     [
-        (actions.start, {"stopped", "succeeded"}),
-        (actions.stop, {"deploying", "running"}),
-        (partial(actions.retry, credential=None), {"failed"}),
+        (lifecycle.start, {"stopped", "succeeded"}),
+        (lifecycle.stop, {"deploying", "running"}),
+        (partial(lifecycle.retry, credential=None), {"failed"}),
     ],
 )
 @pytest.mark.parametrize("status", ContainerGroup.Status.values)
@@ -122,7 +122,7 @@ def test_retrying_pulls_the_same_reference_with_a_new_credential(group: Containe
     first = group.image
     move(group, to="failed")
 
-    actions.retry(group, credential=make_credential(project.organization, HOST), by=CONSOLE)
+    lifecycle.retry(group, credential=make_credential(project.organization, HOST), by=CONSOLE)
 
     assert group.status == "pending"
     assert group.image_id != first.pk
@@ -137,7 +137,7 @@ def test_deleting_takes_image_and_secret_and_leaves_the_record(group: ContainerG
         code="image_too_large",
     )  # fmt: skip
 
-    actions.delete(group, by=CONSOLE)
+    lifecycle.delete(group, by=CONSOLE)
 
     assert not ContainerGroup.objects.exists()
     assert not Image.objects.exists()
@@ -150,9 +150,9 @@ def test_deleting_takes_the_image_that_the_group_has_by_then(group: ContainerGro
     move(group, to="failed")
     seen_before = ContainerGroup.objects.select_related("image").get()
     credential = make_credential(project.organization, HOST)
-    actions.retry(group, credential=credential, by=CONSOLE)
+    lifecycle.retry(group, credential=credential, by=CONSOLE)
 
-    actions.delete(seen_before, by=CONSOLE)
+    lifecycle.delete(seen_before, by=CONSOLE)
 
     assert not ContainerGroup.objects.exists()
     assert not Image.objects.exists()
@@ -163,11 +163,11 @@ def test_deleting_takes_the_image_that_the_group_has_by_then(group: ContainerGro
 def test_a_group_that_was_deleted_is_not_retried(group: ContainerGroup, project: Any) -> None:
     move(group, to="failed")
     seen_before = ContainerGroup.objects.get()
-    actions.delete(group, by=CONSOLE)
+    lifecycle.delete(group, by=CONSOLE)
 
     with pytest.raises(Stale):
-        actions.retry(seen_before, credential=None, by=CONSOLE)
-    actions.delete(seen_before, by=CONSOLE)
+        lifecycle.retry(seen_before, credential=None, by=CONSOLE)
+    lifecycle.delete(seen_before, by=CONSOLE)
 
     assert not Image.objects.exists()
 
@@ -192,8 +192,8 @@ def test_retrying_and_deleting_at_once_leaves_no_image_behind(project: Any, sent
             finally:
                 connection.close()
 
-        retry = partial(actions.retry, credential=again)
-        threads = [Thread(target=run, args=(action,)) for action in (retry, actions.delete)]
+        retry = partial(lifecycle.retry, credential=again)
+        threads = [Thread(target=run, args=(action,)) for action in (retry, lifecycle.delete)]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -207,10 +207,10 @@ def test_a_credential_that_another_pull_waits_for_stays(group: ContainerGroup, p
     credential = group.image.credential
     other = make_group(project, REFERENCE, credential=credential, name="other")
 
-    actions.delete(group, by=CONSOLE)
+    lifecycle.delete(group, by=CONSOLE)
     credential.refresh_from_db()  # type: ignore[union-attr]
     assert credential.is_live  # type: ignore[union-attr]
 
-    actions.delete(other, by=CONSOLE)
+    lifecycle.delete(other, by=CONSOLE)
     credential.refresh_from_db()  # type: ignore[union-attr]
     assert not credential.is_live  # type: ignore[union-attr]

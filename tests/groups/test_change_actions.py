@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from groups import actions
-from groups.change_actions import GroupChanges, update
-from groups.ingest import settle
+from groups.actions import lifecycle
+from groups.actions.update import GroupChanges, update
+from groups.ingest import outcome
 from groups.ingest.claim import claim
 from groups.models import ContainerGroup, Failure, Image, Instance
-from groups.states import Stale, move
+from groups.queries.etags import group_version
+from groups.rules.states import Stale, move
 from groups.sweep import remove_images
-from groups.versions import group_version
 from registries.failures import ImageNotFound
 from registries.foundation.actor import CONSOLE
 from registries.oci.reference import parse
@@ -29,7 +29,7 @@ def group(project: Any) -> ContainerGroup:
     group = make_group(project, OLD, replicas=2)
     Image.objects.update(status="ready")
     move(group, to="stopped")
-    return actions.start(group, by=CONSOLE)
+    return lifecycle.start(group, by=CONSOLE)
 
 
 def replaced(group: ContainerGroup, credential: Any = None) -> Image:
@@ -45,7 +45,7 @@ def test_what_runs_goes_on_until_the_new_one_is_here(group: ContainerGroup) -> N
 
     held = claim(image.pk)
     assert held is not None
-    settle.finish(held)
+    outcome.finish(held)
 
     group.refresh_from_db()
     assert (group.image_id, group.next_image_id, group.version, group.status) == (image.pk, None, 2, "deploying")
@@ -58,7 +58,7 @@ def test_one_that_can_not_be_pulled_changes_nothing(group: ContainerGroup) -> No
     image = replaced(group, credential)
     held = claim(image.pk)
     assert held is not None
-    settle.fail(
+    outcome.fail(
         held, ImageNotFound(registry="registry.example.com", repository="team/app", version="2"), step="manifest"
     )
 
@@ -81,7 +81,7 @@ def test_the_page_tells_what_takes_its_place(group: ContainerGroup, carol: Any, 
     assert "Being pulled" in text
     assert group_version(group.project_id, group.name) != before
 
-    settle.fail(held, ImageNotFound(registry="registry.example.com", repository="team/app", version="2"), step="x")
+    outcome.fail(held, ImageNotFound(registry="registry.example.com", repository="team/app", version="2"), step="x")
 
     text = viewer.get(page).content.decode()
     assert "Its pull failed" in text
@@ -95,7 +95,7 @@ def test_the_sweep_leaves_what_is_awaited_and_takes_what_was_replaced(group: Con
     assert remove_images() == 0
     held = claim(image.pk)
     assert held is not None
-    settle.finish(held)
+    outcome.finish(held)
 
     assert remove_images() == 1
     assert not Image.objects.filter(pk=old).exists()
@@ -129,7 +129,7 @@ def test_a_group_without_an_image_waits_for_the_new_one(project: Any, status: st
 def test_deleting_takes_both_images(group: ContainerGroup) -> None:
     replaced(group)
 
-    actions.delete(group, by=CONSOLE)
+    lifecycle.delete(group, by=CONSOLE)
 
     assert not Image.objects.exists()
 

@@ -9,11 +9,11 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from groups import checks
-from groups.ingest import checking
+from groups.actions import checks
+from groups.ingest import check
 from groups.models import ContainerGroup, Failure, Image, ImageCheck
-from groups.states import move
-from groups.verdict import tell
+from groups.queries.check_report import tell
+from groups.rules.states import move
 from registries.models import Credential
 from tests.fakes.registry import FakeRegistry
 from tests.groups.pulls import SECRET, USER, make_credential, make_group
@@ -38,7 +38,7 @@ FOUND = {
 def woken(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
     """Wake-ups that were sent."""
     sent: list[tuple[str, ...]] = []
-    monkeypatch.setattr("groups.wakeups._enqueue", lambda *job: sent.append(job))
+    monkeypatch.setattr("groups.rules.wakeups._enqueue", lambda *job: sent.append(job))
     return sent
 
 
@@ -257,7 +257,7 @@ def test_a_secret_that_is_refused_shows_nowhere(member: Client, acme: Any) -> No
         credential = make_credential(acme, registry.host, password="canary-wrong")
         start(member, image=f"{registry.host}/team/app:1.0", credential=str(credential.pk))
         row = ImageCheck.objects.get()
-        checking.check(row.pk)
+        check.check(row.pk)
 
         text = member.get(f"{CHECK}{row.pk}/").content.decode()
 
@@ -373,7 +373,7 @@ class TestWhetherTheTagMoved:
             sent = {"image": f"{registry.host}/team/app:1.0", "against": "web", **typed}
             member.post(CHECK, sent, headers=HTMX)
             row = ImageCheck.objects.get()
-            checking.check(row.pk)
+            check.check(row.pk)
             row.refresh_from_db()
             assert row.status == "done"
             assert row.platform_digest.startswith("sha256:")

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from groups import checks
-from groups.checks import TooManyChecks, start_check
-from groups.ingest import checking
+from groups.actions import checks
+from groups.actions.checks import TooManyChecks, start_check
+from groups.ingest import check
 from groups.models import ImageCheck
-from groups.states import move
+from groups.rules.states import move
 from registries.foundation.actor import CONSOLE
 from registries.oci.reference import parse
 
@@ -71,7 +71,7 @@ class TestSweeping:
         row.refresh_from_db()
         assert (row.status, row.code) == ("failed", "interrupted")
         assert set(outcomes(row).values()) <= {"failed"}
-        checking.check(row.pk)
+        check.check(row.pk)
         assert ImageCheck.objects.get().code == "interrupted"
 
     def test_one_that_was_overlooked_is_woken(self, row: ImageCheck) -> None:

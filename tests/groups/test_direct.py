@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from groups import direct
-from groups.direct import BLOCK, STAGE, DirectWriter, aligned
+from groups.storage import direct_io
+from groups.storage.direct_io import BLOCK, STAGE, DirectWriter, aligned
 
 SIZES = [[], [1], [BLOCK], [STAGE, STAGE, 17], [100, STAGE, BLOCK - 100, 2 * STAGE + 1], [3, 5, 7] * 9, [STAGE + BLOCK]]
 
@@ -51,7 +51,7 @@ def test_a_file_system_that_takes_no_direct_writes(tmp_path: Path, monkeypatch: 
     def refuse(file: int, *, on: bool) -> bool:
         return not on
 
-    monkeypatch.setattr(direct, "_switch", refuse)
+    monkeypatch.setattr(direct_io, "_switch", refuse)
     content = os.urandom(STAGE + 5)
 
     assert not write(tmp_path / "file", [memoryview(content)])

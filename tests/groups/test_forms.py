@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from groups.forms import DeleteForm, GroupForm, RetryForm
+from groups.web.forms import DeleteForm, GroupForm, RetryForm
 from registries.credential_rows import empty_credential
 from registries.forms.credential import CredentialForm
 from registries.models import Credential

@@ -10,9 +10,10 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from groups import actions, garbage, store
+from groups.actions import lifecycle
 from groups.failures import StoreFailed
 from groups.models import Blob, ContainerGroup, Image, Layer
+from groups.storage import garbage, store
 from groups.sweep import sweep
 from registries.foundation.actor import CONSOLE
 from tests.groups.pulls import make_blob, make_group, stored_files
@@ -26,7 +27,7 @@ def ago(**time: int) -> Any:
 @pytest.fixture
 def ground(transactional_db: None, project: Any, blobs: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Acme's project, an empty store, and nobody who is woken."""
-    monkeypatch.setattr("groups.wakeups._enqueue", lambda *arguments: None)
+    monkeypatch.setattr("groups.rules.wakeups._enqueue", lambda *arguments: None)
     return project
 
 
@@ -47,9 +48,9 @@ def test_a_blob_goes_a_grace_after_the_last_group_that_uses_it(group: ContainerG
     other = make_group(group.project, "registry.example.com/team/app:2.0", name="other")
     other.image.layers.create(position=0, media_type="m", digest="sha256:1", size=10, blob=shared)
 
-    actions.delete(group, by=CONSOLE)
+    lifecycle.delete(group, by=CONSOLE)
     assert not Blob.objects.exclude(unused_since=None).exists()
-    actions.delete(other, by=CONSOLE)
+    lifecycle.delete(other, by=CONSOLE)
     assert Blob.objects.exclude(unused_since=None).get() == shared
     assert sweep()["blobs_removed"] == 0
     Blob.objects.update(unused_since=ago(hours=2))
@@ -117,8 +118,8 @@ def test_a_storage_that_is_away_loses_no_row_and_leaves_an_orphan(
         raise OSError("the storage is away")
 
     with monkeypatch.context() as broken:
-        broken.setattr("groups.store.BlobFiles.delete", away)
-        broken.setattr("groups.store.BlobFiles.listdir", away)
+        broken.setattr("groups.storage.store.BlobFiles.delete", away)
+        broken.setattr("groups.storage.store.BlobFiles.listdir", away)
         assert sweep()["blobs_removed"] == 1
 
     assert len(stored_files(blobs)) == 1

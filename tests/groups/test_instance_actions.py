@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from groups.actions import scale, start, stop
-from groups.instance_actions import reallocate, recreate, restart, set_deletion_cost
+from groups.actions.lifecycle import scale, start, stop
 from groups.models import ContainerGroup, Instance, NodeToken
-from groups.states import Stale
+from groups.nodes.instance_orders import reallocate, recreate, restart, set_deletion_cost
+from groups.rules.states import Stale
 from registries.foundation.actor import CONSOLE
 from tests.groups.delivery.conftest import _no_calls_before, given, group, image, node, other_node, source
 from tests.groups.delivery.made import NodeInHand, make_group, prepare_all

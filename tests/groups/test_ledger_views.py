@@ -12,8 +12,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from groups import deliveries
 from groups.models import ContainerGroup, LayerDelivery, NodeToken, Redemption
+from groups.queries import delivery_ledger
 from tests.groups.delivery.conftest import _no_calls_before, given, group, image, node, other_node, source
 from tests.groups.delivery.made import NodeInHand
 from tests.groups.nodes.reporting import listed
@@ -68,7 +68,7 @@ def test_it_tells_a_delivery_from_its_issue_to_its_end(
     assert "3 MB" in text
     assert "handed over 2 times" in text
     assert "Delivered" in text
-    assert text.count("another node presented this token") == deliveries.MAX_REFUSALS
+    assert text.count("another node presented this token") == delivery_ledger.MAX_REFUSALS
     assert "and 2 more refused" in text
     for shown in (text, page(viewer, GROUP)):
         assert "Another node presented this token, 7 times." in shown

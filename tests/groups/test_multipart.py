@@ -10,7 +10,7 @@ from typing import Any
 import boto3
 import pytest
 
-from groups import store
+from groups.storage import store
 from portal.storage import storage_options
 from registries.failures import DigestMismatch
 from tests.fakes.aws import FakeAws

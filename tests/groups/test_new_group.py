@@ -79,7 +79,7 @@ def test_a_name_that_is_taken_in_between_is_an_error_of_its_field(
     def taken(**values: Any) -> None:
         raise IntegrityError
 
-    monkeypatch.setattr("groups.actions.create", taken)
+    monkeypatch.setattr("groups.actions.lifecycle.create", taken)
     page = member.post(NEW, GOOD)
 
     assert page.status_code == 422
@@ -185,7 +185,7 @@ def test_a_name_that_is_taken_in_the_last_moment_keeps_no_credential(
     def taken(**values: Any) -> None:
         raise IntegrityError
 
-    monkeypatch.setattr("groups.views.actions.create", taken)
+    monkeypatch.setattr("groups.web.group_views.lifecycle.create", taken)
 
     assert member.post(NEW, GOOD | TYPED).status_code == 422
     assert not Credential.objects.exists()

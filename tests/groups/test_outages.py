@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from groups.ingest.failed_attempts import forget_old
 from groups.models import FailedAttempt
-from groups.outages import SPANS, is_unusual, outages, series
+from groups.queries.outages import SPANS, is_unusual, outages, series
 from portal.actions import create_organization
 from registries.foundation.actor import CONSOLE
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from groups.overview import look_over
+from groups.queries.overview import look_over
 from tests.groups.pulls import make_blob, make_group
 
 pytestmark = pytest.mark.django_db

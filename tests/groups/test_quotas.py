@@ -11,13 +11,15 @@ from django.db import connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from groups import actions, jobs, quotas
-from groups.change_actions import GroupChanges, update
-from groups.checks import start_check
-from groups.ingest import settle
+from groups import jobs
+from groups.actions import lifecycle
+from groups.actions.checks import start_check
+from groups.actions.update import GroupChanges, update
+from groups.ingest import outcome
 from groups.ingest.claim import claim
 from groups.models import Blob, ContainerGroup, Image, Layer, Quota
-from groups.story import tell
+from groups.queries.group_detail import tell
+from groups.rules import quotas
 from groups.sweep import wake_pulls
 from registries.failures import AccessDenied
 from registries.foundation.actor import CONSOLE
@@ -54,9 +56,9 @@ def test_replicas_count_together_and_fewer_always_fit(acme: Any, project: Any) -
         make_group(project, IMAGE, name="second", replicas=3)
     make_group(project, IMAGE, name="second", replicas=2)
     with pytest.raises(quotas.ReplicaQuotaReached):
-        actions.scale(group, 4, by=CONSOLE)
+        lifecycle.scale(group, 4, by=CONSOLE)
     set_quota(acme, max_replicas=1)
-    assert actions.scale(group, 2, by=CONSOLE).replicas == 2
+    assert lifecycle.scale(group, 2, by=CONSOLE).replicas == 2
 
 
 @pytest.mark.django_db(transaction=True)
@@ -71,7 +73,7 @@ def test_of_two_at_once_one_is_refused(acme: Any, project: Any) -> None:
 def test_of_two_that_grow_at_once_one_is_refused(acme: Any, project: Any) -> None:
     groups = [make_group(project, IMAGE, name=name) for name in ("one", "two")]
     set_quota(acme, max_replicas=10)
-    done = at_once(*(lambda group=group: actions.scale(group, 9, by=CONSOLE) for group in groups))
+    done = at_once(*(lambda group=group: lifecycle.scale(group, 9, by=CONSOLE) for group in groups))
     assert sorted(type(each).__name__ for each in done) == ["ContainerGroup", "ReplicaQuotaReached"]
     assert quotas.usage(acme.pk).replicas == 10
 
@@ -107,7 +109,7 @@ def test_of_two_workers_at_once_one_gets_a_pull(acme: Any, project: Any, woken: 
 def woken(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     sent: list[str] = []
     monkeypatch.setattr(
-        "groups.wakeups._enqueue",
+        "groups.rules.wakeups._enqueue",
         lambda queue, function, row_id: sent.append(row_id) if function == "groups.jobs.pull" else None,
     )
     return sent
@@ -155,10 +157,10 @@ def test_storage_that_is_full_refuses_before_a_layer_is_asked_for(
     assert "Delete groups" in failure.words.remedy
     assert not Layer.objects.filter(image=third.image_id).exists()
 
-    actions.delete(again, by=CONSOLE)
-    actions.delete(first, by=CONSOLE)
+    lifecycle.delete(again, by=CONSOLE)
+    lifecycle.delete(first, by=CONSOLE)
     assert quotas.usage(acme.pk).stored_bytes == 0
-    actions.retry(ContainerGroup.objects.get(pk=third.pk), credential=None, by=CONSOLE)
+    lifecycle.retry(ContainerGroup.objects.get(pk=third.pk), credential=None, by=CONSOLE)
     jobs.pull(str(ContainerGroup.objects.get(pk=third.pk).image_id))
     assert ContainerGroup.objects.get(pk=third.pk).status == "stopped"
 
@@ -266,11 +268,11 @@ def test_a_limited_organization_is_locked_in_one_order(acme: Any, project: Any) 
     group = make_group(project, IMAGE, credential=credential)
     for work, locks in (
         (lambda: claim(group.image_id), order[:2]),
-        (lambda: actions.scale(group, 3, by=CONSOLE), [order[0], order[2]]),
+        (lambda: lifecycle.scale(group, 3, by=CONSOLE), [order[0], order[2]]),
         (lambda: update(group, GroupChanges(reference=parse(IMAGE), credential=credential), by=CONSOLE), order),
-        (lambda: settle.refuse(group.image_id, AccessDenied(host="registry.example.com")), order[1:]),
-        (lambda: actions.retry(group, credential=None, by=CONSOLE), order),
-        (lambda: actions.delete(group, by=CONSOLE), order[1:]),
+        (lambda: outcome.refuse(group.image_id, AccessDenied(host="registry.example.com")), order[1:]),
+        (lambda: lifecycle.retry(group, credential=None, by=CONSOLE), order),
+        (lambda: lifecycle.delete(group, by=CONSOLE), order[1:]),
     ):
         group.refresh_from_db()
         with CaptureQueriesContext(connection) as queries:

@@ -9,11 +9,11 @@ import pytest
 from django.core import serializers
 from django.db import transaction
 
-from groups import actions, token_actions
-from groups.change_actions import GroupChanges, update
-from groups.holds import destroy_settled
-from groups.ingest import settle
+from groups.actions import lifecycle, tokens
+from groups.actions.update import GroupChanges, update
+from groups.ingest import outcome
 from groups.ingest.claim import claim
+from groups.ingest.credential_hold import destroy_settled
 from groups.models import ContainerGroup, Enrolment, Image, ImageCheck, Instance, Node, NodeToken, Occurrence
 from groups.nodes.enrolment import create_enrolment, enrol
 from groups.sweep import sweep
@@ -63,7 +63,7 @@ def test_a_typed_credential_and_its_group_are_one_action_with_a_record_of_each(
     acme: Any, project: Any, alice: Any
 ) -> None:
     typed = NewCredential(provider="self_hosted", name="ci", host=HOST, values={"username": "u", "password": "p"})
-    group = actions.create(
+    group = lifecycle.create(
         organization_id=acme.pk,
         project_id=project.pk,
         name="web",
@@ -110,9 +110,9 @@ def test_nothing_is_recorded_where_nothing_changed(project: Any, bob: Any) -> No
     ContainerGroup.objects.update(status="stopped")
     group.refresh_from_db()
     gone = ContainerGroup.objects.get(pk=group.pk)
-    actions.scale(group, 2, by=acting(bob))
-    actions.delete(group, by=acting(bob))
-    actions.delete(gone, by=acting(bob))
+    lifecycle.scale(group, 2, by=acting(bob))
+    lifecycle.delete(group, by=acting(bob))
+    lifecycle.delete(gone, by=acting(bob))
 
     assert [row[1] for row in recorded()] == ["group.created", "group.deleted"]
 
@@ -124,9 +124,9 @@ def test_the_portal_records_the_credential_that_a_settled_pull_destroys(acme: An
     assert held is not None
 
     if well:
-        settle.finish(held)
+        outcome.finish(held)
     else:
-        settle.fail(held, AccessDenied(host=HOST), step="manifest")
+        outcome.fail(held, AccessDenied(host=HOST), step="manifest")
 
     assert recorded(action="credential.destroyed") == [
         ("Drayage", "credential.destroyed", "registry", f"{HOST}, the pull ended")
@@ -143,7 +143,7 @@ def test_a_pull_whose_credential_can_not_be_recorded_is_not_settled(
     before = rows()
     broken_recorder()
 
-    for end in (settle.finish, lambda held: settle.fail(held, AccessDenied(host=HOST), step="manifest")):
+    for end in (outcome.finish, lambda held: outcome.fail(held, AccessDenied(host=HOST), step="manifest")):
         with pytest.raises(RecorderBroken), transaction.atomic():
             end(held)
         assert rows() == before
@@ -167,9 +167,9 @@ def test_pulls_with_one_credential_that_settle_at_once_destroy_it_once(acme: Any
     failure = AccessDenied(host=HOST)
 
     done = at_once(
-        *(lambda mine=mine: settle.finish(mine) for mine in held[:2]),
-        *(lambda mine=mine: settle.fail(mine, failure, step="manifest") for mine in held[2:4]),
-        *(lambda group=group: actions.delete(group, by=CONSOLE) for group in groups[4:]),
+        *(lambda mine=mine: outcome.finish(mine) for mine in held[:2]),
+        *(lambda mine=mine: outcome.fail(mine, failure, step="manifest") for mine in held[2:4]),
+        *(lambda group=group: lifecycle.delete(group, by=CONSOLE) for group in groups[4:]),
     )
 
     assert [result for result in done if isinstance(result, Exception)] == []
@@ -188,8 +188,8 @@ def test_a_token_of_a_deleted_group_is_recorded_by_itself(acme: Any, project: An
         expires_at="2126-01-01T00:00:00Z",
     )
 
-    assert token_actions.revoke(token, by=acting(bob))
-    assert not token_actions.revoke(token, by=acting(bob))
+    assert tokens.revoke(token, by=acting(bob))
+    assert not tokens.revoke(token, by=acting(bob))
 
     row = Activity.objects.get()
     assert (row.target_kind, row.target_key) == ("token", str(token.pk))

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from groups import actions
-from groups.ingest import settle
+from groups.actions import lifecycle
+from groups.ingest import outcome
 from groups.ingest.claim import claim
 from groups.models import ContainerGroup, Image
-from groups.states import Stale
+from groups.rules.states import Stale
 from registries.failures import AccessDenied, RegistryUnreachable
 from registries.foundation.actor import CONSOLE
 from tests.groups.pulls import make_credential, make_group
@@ -21,9 +21,9 @@ IMAGE = "registry.example.com/team/app:1"
 @pytest.fixture(autouse=True)
 def woken(monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any) -> list[str]:
     sent: list[str] = []
-    monkeypatch.setattr("groups.actions.wake_pull", lambda image_id: sent.append(str(image_id)))
-    monkeypatch.setattr("groups.images.wake_pull", lambda image_id: sent.append(str(image_id)))
-    monkeypatch.setattr("groups.ingest.settle.wake_pull", lambda image_id: sent.append(str(image_id)))
+    monkeypatch.setattr("groups.actions.lifecycle.wake_pull", lambda image_id: sent.append(str(image_id)))
+    monkeypatch.setattr("groups.actions.images.wake_pull", lambda image_id: sent.append(str(image_id)))
+    monkeypatch.setattr("groups.ingest.outcome.wake_pull", lambda image_id: sent.append(str(image_id)))
     return sent
 
 
@@ -31,12 +31,12 @@ def test_one_that_waits_is_due_at_once(project: Any, woken: list[str]) -> None:
     group = make_group(project, IMAGE)
     claimed = claim(group.image_id)
     assert claimed is not None
-    settle.fail(claimed, RegistryUnreachable(host="x", reason="y"), step="connect")
+    outcome.fail(claimed, RegistryUnreachable(host="x", reason="y"), step="connect")
     woken.clear()
     image = Image.objects.get(pk=group.image_id)
     assert image.not_before is not None
 
-    assert actions.requeue(image, by=CONSOLE)
+    assert lifecycle.requeue(image, by=CONSOLE)
 
     image = Image.objects.get(pk=group.image_id)
     assert (image.status, woken) == ("queued", [str(image.pk)])
@@ -50,19 +50,19 @@ def test_a_stuck_worker_loses_it_and_writes_nothing_more(project: Any, woken: li
     assert stuck is not None
     woken.clear()
 
-    assert actions.requeue(Image.objects.get(pk=group.image_id), by=CONSOLE)
+    assert lifecycle.requeue(Image.objects.get(pk=group.image_id), by=CONSOLE)
 
     image = Image.objects.get(pk=group.image_id)
     assert (image.status, image.lease, woken) == ("queued", None, [str(image.pk)])
     assert not stuck.renew()
     with pytest.raises(Stale):
-        settle.finish(stuck)
+        outcome.finish(stuck)
     with pytest.raises(Stale):
-        settle.fail(stuck, AccessDenied(host="x"), step="connect")
+        outcome.fail(stuck, AccessDenied(host="x"), step="connect")
     fresh = claim(image.pk)
     assert fresh is not None
     with pytest.raises(Stale):
-        settle.release(stuck)
+        outcome.release(stuck)
     with fresh.fenced():
         pass
 
@@ -70,14 +70,14 @@ def test_a_stuck_worker_loses_it_and_writes_nothing_more(project: Any, woken: li
 def fail(group: ContainerGroup) -> Image:
     claimed = claim(group.image_id)
     assert claimed is not None
-    settle.fail(claimed, AccessDenied(host="x"), step="manifest")
+    outcome.fail(claimed, AccessDenied(host="x"), step="manifest")
     return Image.objects.select_related("credential").get(pk=group.image_id)
 
 
 def test_one_that_failed_begins_anew_where_it_needs_no_secret(project: Any) -> None:
     group = make_group(project, IMAGE)
     failed = fail(group)
-    assert actions.requeue(failed, by=CONSOLE)
+    assert lifecycle.requeue(failed, by=CONSOLE)
     group.refresh_from_db()
     assert (group.status, group.image.status) == ("pending", "queued")
     assert group.failures.count() == 1
@@ -86,7 +86,7 @@ def test_one_that_failed_begins_anew_where_it_needs_no_secret(project: Any) -> N
 
 def test_one_whose_secret_is_destroyed_is_the_members_to_retry(acme: Any, project: Any) -> None:
     group = make_group(project, IMAGE, credential=make_credential(acme, "registry.example.com"))
-    assert not actions.requeue(fail(group), by=CONSOLE)
+    assert not lifecycle.requeue(fail(group), by=CONSOLE)
     group.refresh_from_db()
     assert group.status == "failed"
 
@@ -94,7 +94,7 @@ def test_one_whose_secret_is_destroyed_is_the_members_to_retry(acme: Any, projec
 def test_one_whose_secret_is_held_for_an_hour_begins_anew(acme: Any, project: Any) -> None:
     held = make_credential(acme, "registry.example.com", hold="hour")
     group = make_group(project, IMAGE, credential=held)
-    assert actions.requeue(fail(group), by=CONSOLE)
+    assert lifecycle.requeue(fail(group), by=CONSOLE)
     group.refresh_from_db()
     assert (group.status, group.image.credential) == ("pending", held)
 
@@ -103,6 +103,6 @@ def test_what_is_ready_or_gone_has_nothing_to_do(project: Any) -> None:
     group = make_group(project, IMAGE)
     Image.objects.filter(pk=group.image_id).update(status="ready")
     image = Image.objects.get(pk=group.image_id)
-    assert not actions.requeue(image, by=CONSOLE)
+    assert not lifecycle.requeue(image, by=CONSOLE)
     image.status = "pulling"
-    assert not actions.requeue(image, by=CONSOLE)
+    assert not lifecycle.requeue(image, by=CONSOLE)

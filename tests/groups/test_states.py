@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from groups.models import ContainerGroup, Image, ImageCheck, Instance
-from groups.states import CHECK_MOVES, GROUP_MOVES, IMAGE_MOVES, INSTANCE_MOVES, MoveForbidden, Stale, move
+from groups.rules.states import CHECK_MOVES, GROUP_MOVES, IMAGE_MOVES, INSTANCE_MOVES, MoveForbidden, Stale, move
 from tests.groups.pulls import make_group
 
 

@@ -13,8 +13,8 @@ from typing import Any, BinaryIO
 import pytest
 from django.core.files.storage import InMemoryStorage
 
-from groups import store
 from groups.failures import StoreFailed
+from groups.storage import store
 from registries.failures import DigestMismatch
 from tests.groups.pulls import stored_files
 
@@ -151,7 +151,7 @@ def test_a_disk_that_fails_leaves_nothing(blobs: Path, monkeypatch: pytest.Monke
     def fail(*arguments: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device", "/secret/path")
 
-    monkeypatch.setattr(f"groups.store.os.{call}", fail)
+    monkeypatch.setattr(f"groups.storage.store.os.{call}", fail)
 
     with pytest.raises(StoreFailed) as caught:
         store.put(NAME, Pieces(b"x" * 200_000))
@@ -173,7 +173,7 @@ def test_the_file_is_on_disk_before_it_has_its_name(blobs: Path, monkeypatch: py
         return call
 
     for name in ("fsync", "link"):
-        monkeypatch.setattr(f"groups.store.os.{name}", noting(name))
+        monkeypatch.setattr(f"groups.storage.store.os.{name}", noting(name))
     (blobs / "org/ab").mkdir(parents=True)
     (blobs / store.DRAFTS).mkdir()
 
@@ -186,7 +186,7 @@ def test_a_file_system_without_hard_links(blobs: Path, monkeypatch: pytest.Monke
     def refuse(*arguments: Any) -> None:
         raise PermissionError(errno.EPERM, "Operation not permitted")
 
-    monkeypatch.setattr("groups.store.os.link", refuse)
+    monkeypatch.setattr("groups.storage.store.os.link", refuse)
     store.put(NAME, Pieces(b"renamed"))
 
     assert content_of(NAME) == b"renamed"

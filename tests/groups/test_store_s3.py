@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from groups import store
 from groups.failures import StoreFailed
 from groups.ingest.encrypt import EncryptingReader
+from groups.storage import store
 from portal.storage import storage_options
 from registries.failures import DigestMismatch
 from tests.fakes.s3 import FakeS3

@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from groups import actions, suspension
+from groups.actions import lifecycle, suspension
+from groups.actions.suspension import change_limits, resume, suspend
 from groups.delivery import tokens
 from groups.delivery.sessions import SessionClosed, bearer_of, open_session
 from groups.ingest.claim import claim
 from groups.models import ContainerGroup, Image, Instance, Node, NodeManifest, NodeToken, Quota
 from groups.nodes.scheduler import assign
-from groups.quotas import RefusedWhileSuspended
-from groups.states import Stale
-from groups.suspension import change_limits, resume, suspend
+from groups.rules.quotas import RefusedWhileSuspended
+from groups.rules.states import Stale
 from groups.sweep import sweep
 from portal.models import Activity
 from registries.foundation.actor import CONSOLE
@@ -86,20 +86,20 @@ def test_nothing_begins_until_it_is_resumed(acme: Any, project: Any) -> None:
     group.refresh_from_db()
     for attempt in (
         lambda: make_group(project, IMAGE, name="new"),
-        lambda: actions.retry(group, credential=None, by=CONSOLE),
+        lambda: lifecycle.retry(group, credential=None, by=CONSOLE),
     ):
         with pytest.raises(RefusedWhileSuspended):
             attempt()
     ContainerGroup.objects.filter(pk=group.pk).update(status="stopped")
     group.refresh_from_db()
     with pytest.raises(RefusedWhileSuspended):
-        actions.start(group, by=CONSOLE)
+        lifecycle.start(group, by=CONSOLE)
 
     assert resume(acme.pk, by=CONSOLE)
     assert not resume(acme.pk, by=CONSOLE)
     group.refresh_from_db()
     assert group.status == "stopped", "nothing starts by itself"
-    assert actions.start(group, by=CONSOLE).status == "deploying"
+    assert lifecycle.start(group, by=CONSOLE).status == "deploying"
 
 
 def test_what_slipped_through_is_neither_taken_nor_kept(acme: Any, project: Any) -> None:

@@ -29,8 +29,8 @@ HOST = "registry.example.com"
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
     """Wake-ups that left."""
     calls: list[tuple[str, str]] = []
-    monkeypatch.setattr("groups.wakeups._enqueue", lambda queue, function, row: calls.append((function, row)))
-    monkeypatch.setattr("groups.wakeups.waiting", lambda queue: 0)
+    monkeypatch.setattr("groups.rules.wakeups._enqueue", lambda queue, function, row: calls.append((function, row)))
+    monkeypatch.setattr("groups.rules.wakeups.waiting", lambda queue: 0)
     return calls
 
 
@@ -127,7 +127,7 @@ def test_a_full_queue_is_not_filled_further(
     group: ContainerGroup, sent: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Image.objects.update(created_at=ago(hours=1))
-    monkeypatch.setattr("groups.wakeups.waiting", lambda queue: 1)
+    monkeypatch.setattr("groups.rules.wakeups.waiting", lambda queue: 1)
 
     assert sweep()["pulls_woken"] == 0
     assert sent == []
@@ -203,7 +203,7 @@ def test_a_settling_that_is_rolled_back_leaves_the_credential_to_the_next(
     assert held is not None
     Image.objects.update(lease_expires_at=ago(seconds=1), retry_until=ago(seconds=1))
     with monkeypatch.context() as patched:
-        patched.setattr("groups.ingest.settle.record", die)  # right after the credential was destroyed
+        patched.setattr("groups.ingest.outcome.record", die)  # right after the credential was destroyed
         with pytest.raises(SystemExit):
             sweep()
     assert Image.objects.get().status == "pulling"
@@ -304,7 +304,7 @@ def test_a_storage_that_is_away_keeps_nothing_else_from_being_done(
         raise OSError("the storage is away")
 
     Image.objects.update(created_at=ago(seconds=11))
-    monkeypatch.setattr("groups.store.BlobFiles.listdir", away)
+    monkeypatch.setattr("groups.storage.store.BlobFiles.listdir", away)
 
     assert sweep()["pulls_woken"] == 1
 

@@ -10,8 +10,8 @@ import pytest
 from django.utils import timezone
 
 from groups.models import Blob, ContainerGroup, Image, Instance, Layer, Node, NodeToken, PullStep, Redemption
-from groups.states import move
-from groups.versions import group_version, organization_version, project_version
+from groups.queries.etags import group_version, organization_version, project_version
+from groups.rules.states import move
 from registries.models import Credential
 from tests.groups.progress import HOST, MB, add_layers, at_state, fresh, group, make_token, pulling
 from tests.groups.pulls import make_blob, make_credential, make_group

@@ -42,7 +42,7 @@ class Steps(Calls):
 
     def group(self, name: str, sizes: list[int], replicas: int = 1) -> list[str]:
         """Make and start a group whose image has layers of about these sizes; return them in base64, in order."""
-        from groups.actions import start
+        from groups.actions.lifecycle import start
         from portal.models import Organization
         from tests.groups.delivery.made import make_group, make_source, store_image
 
@@ -53,7 +53,7 @@ class Steps(Calls):
 
     def busybox(self, name: str, command: list[str], environment: dict[str, str], restart_policy: str) -> None:
         """Make and start a group whose image is the machine's busybox."""
-        from groups.actions import start
+        from groups.actions.lifecycle import start
         from groups.environment import seal_environment
         from portal.models import Organization
         from tests.groups.delivery.made import OCI_GZIP, Source, config_of, make_group, store_image
@@ -69,10 +69,10 @@ class Steps(Calls):
 
     def order(self, group: str, order: str) -> None:
         """Have the group's one instance restarted or recreated."""
-        from groups import instance_actions
         from groups.models import Instance
+        from groups.nodes import instance_orders
 
-        getattr(instance_actions, order)(Instance.objects.get(group__name=group), by=CONSOLE)
+        getattr(instance_orders, order)(Instance.objects.get(group__name=group), by=CONSOLE)
 
     def group_status(self, group: str) -> str:
         from groups.models import ContainerGroup
@@ -83,7 +83,7 @@ class Steps(Calls):
         """Pull an image whose layers are these tars (base64), uncompressed, from a registry, as a worker does; start
         its group. Returns the kind of what is kept."""
         from groups import jobs
-        from groups.actions import start
+        from groups.actions.lifecycle import start
         from groups.models import Blob, ContainerGroup
         from portal.models import Organization
         from tests.fakes.registry import FakeRegistry
@@ -138,7 +138,7 @@ class Steps(Calls):
         poll(row, Report(Capacity(16, 65536), tuple(Reported(each.pk, state) for each in row.instances.all())))
 
     def blobs_folder(self) -> str:
-        from groups import store
+        from groups.storage import store
 
         return str(store.local_path(""))
 
@@ -178,7 +178,7 @@ class Steps(Calls):
         return [list(row) for row in rows.values_list("sent_whole", "sent_bytes")]
 
     def stop(self, group: str) -> None:
-        from groups.actions import stop
+        from groups.actions.lifecycle import stop
         from groups.models import ContainerGroup
 
         stop(ContainerGroup.objects.get(name=group), by=CONSOLE)
@@ -191,8 +191,8 @@ class Steps(Calls):
 
     def tamper(self, group: str) -> None:
         """Flip a byte in the middle of the group's largest stored layer."""
-        from groups import store
         from groups.models import Blob
+        from groups.storage import store
 
         blob = Blob.objects.filter(layers__image__groups__name=group).order_by("-size").first()
         assert blob is not None

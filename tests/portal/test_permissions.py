@@ -12,7 +12,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
-from groups.checks import start_check
+from groups.actions.checks import start_check
 from groups.models import Failure, Instance, NodeToken
 from portal.actions import invite
 from portal.api_keys import create_key

@@ -23,7 +23,7 @@ DIGEST = "sha256:" + "4e1f9c0b7d21a85c" * 4
 
 @pytest.fixture(autouse=True)
 def _no_redis(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("groups.wakeups._enqueue", lambda *job: None)
+    monkeypatch.setattr("groups.rules.wakeups._enqueue", lambda *job: None)
 
 
 @pytest.fixture

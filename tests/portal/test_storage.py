@@ -9,7 +9,7 @@ from portal.storage import storage_options
 
 def test_files() -> None:
     assert storage_options("file:///srv/blobs") == {
-        "BACKEND": "groups.store.BlobFiles",
+        "BACKEND": "groups.storage.store.BlobFiles",
         "OPTIONS": {"location": "/srv/blobs"},
     }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from groups.models import Quota
-from groups.quotas import read_quota
+from groups.rules.quotas import read_quota
 from portal.models import Organization
 
 

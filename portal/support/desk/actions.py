@@ -15,7 +15,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from groups.models import Failure
-from groups.states import Stale
+from groups.rules.states import Stale
 from portal.models import FailureCase, SupportCase, SupportLook, SupportRequest
 from portal.support.admin_log import log_change
 from portal.support.targets import failure_target, nameless_target

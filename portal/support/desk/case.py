@@ -8,7 +8,7 @@ from datetime import datetime
 from django.utils.dateparse import parse_datetime
 
 from groups.models import Failure
-from groups.trail import StepLine, trace_lines
+from groups.queries.pull_steps import StepLine, trace_lines
 from portal.models import FailureCase, SupportCase, SupportLook, SupportMessage, SupportRequest, User
 from portal.support import consent
 from registries.providers import PROVIDERS

@@ -17,9 +17,9 @@ from django.utils.http import urlencode
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods
 
-from groups import outages
 from groups.models import Failure
-from groups.states import Stale
+from groups.queries import outages
+from groups.rules.states import Stale
 from portal.http.requests import StaffRequest
 from portal.models import FailureCase, SupportRequest
 from portal.support import conversations

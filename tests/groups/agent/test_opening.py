@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from joserfc.jwk import ECKey
 
-from groups.actions import start
+from groups.actions.lifecycle import start
 from groups.agent.opening import decrypt, read_layer_key
 from groups.agent.order import Cancelled, Order, PullFailed
-from groups.delivery.manifests import prepare
 from groups.models import Image, Instance
+from groups.nodes.manifests import prepare
 from registries.foundation.actor import CONSOLE
 from tests.groups.delivery.conftest import group, image, node, source
 from tests.groups.delivery.made import NodeInHand, Source, blob_of, ec_key, private_pem

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from groups.api.found import find_group
+from groups.api.lookup import find_group
 from registries.foundation.refusal import Refusal
 from registries.foundation.requests import ApiRequest
 from tests.groups.pulls import make_group

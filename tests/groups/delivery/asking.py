@@ -7,10 +7,10 @@ from typing import Any
 
 from django.utils import timezone
 
-from groups.actions import delete
+from groups.actions.lifecycle import delete
 from groups.delivery.tokens import Ended, end
 from groups.models import NodeToken, Redemption
-from groups.states import move
+from groups.rules.states import move
 from registries.foundation.actor import CONSOLE
 
 NAME = "/v2/acme/default/app"

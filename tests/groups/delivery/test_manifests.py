@@ -18,11 +18,11 @@ from joserfc import jwe
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, RSAKey
 
-from groups import store
-from groups.actions import start, stop
-from groups.delivery import manifests
-from groups.delivery.manifests import prepare
+from groups.actions.lifecycle import start, stop
 from groups.models import Blob, Image, Instance, NodeManifest
+from groups.nodes import manifests
+from groups.nodes.manifests import prepare
+from groups.storage import store
 from registries.foundation.actor import CONSOLE
 from registries.secrets import keyring
 from tests.groups.delivery.made import NodeInHand, Source, digest_of, make_group, make_node, rsa_key

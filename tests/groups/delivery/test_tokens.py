@@ -13,7 +13,7 @@ from django.db.models import F
 from django.test import Client
 from django.utils import timezone
 
-from groups.actions import stop
+from groups.actions.lifecycle import stop
 from groups.delivery import ledger
 from groups.delivery.tokens import Ended, TokenRefused, end, redeem
 from groups.models import ContainerGroup, NodeToken, Redemption

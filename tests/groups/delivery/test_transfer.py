@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.test import Client
 
-from groups.delivery import transfer
+from groups.delivery import sending
 from groups.failures import StoreFailed
 from groups.models import Image, LayerDelivery
 from tests.groups.delivery.asking import NAME, body, cut, over, refusals
@@ -28,7 +28,7 @@ def test_a_layer_that_is_listed_twice_is_sent_twice(
     got = [client.get(f"{NAME}/blobs/{layers[0]}", headers=bearer) for _ in range(3)]
     assert [response.status_code for response in got[:2]] == [200, 200]
     assert body(got[0]) == body(got[1])
-    with pytest.raises(transfer.TransferStopped):  # it began beside the others, and does not get the end
+    with pytest.raises(sending.TransferStopped):  # it began beside the others, and does not get the end
         body(got[2])
     assert client.get(f"{NAME}/blobs/{layers[0]}", headers=bearer).status_code == 403
 
@@ -42,7 +42,7 @@ def test_of_many_that_fetch_a_layer_at_once_one_gets_its_end(
         try:
             body(response)
             whole += 1
-        except transfer.TransferStopped:
+        except sending.TransferStopped:
             continue
     assert whole == 1
     assert LayerDelivery.objects.get(digest=layers[1]).sent_whole == 1
@@ -51,7 +51,7 @@ def test_of_many_that_fetch_a_layer_at_once_one_gets_its_end(
 def test_a_broken_transfer_is_resumed(
     client: Client, bearer: dict[str, str], layers: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(transfer, "PIECE", 64 * 1024)
+    monkeypatch.setattr(sending, "PIECE", 64 * 1024)
     broken = client.get(f"{NAME}/blobs/{layers[1]}", headers=bearer)
     size = int(broken["Content-Length"])
     start = next(iter(broken))
@@ -71,7 +71,7 @@ def test_a_broken_transfer_is_resumed(
 def test_a_client_that_was_cut_at_the_end_may_resume_but_not_for_ever(
     client: Client, bearer: dict[str, str], layers: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(transfer, "PIECE", 64 * 1024)
+    monkeypatch.setattr(sending, "PIECE", 64 * 1024)
     body(client.get(f"{NAME}/blobs/{layers[1]}", headers=bearer))
     statuses = []
     for _ in range(4):
@@ -85,7 +85,7 @@ def test_a_client_that_was_cut_at_the_end_may_resume_but_not_for_ever(
 def test_transfers_side_by_side_keep_to_the_bound(
     client: Client, bearer: dict[str, str], layers: list[str], monkeypatch: pytest.MonkeyPatch, asked: str
 ) -> None:
-    monkeypatch.setattr(transfer, "PIECE", 64 * 1024)
+    monkeypatch.setattr(sending, "PIECE", 64 * 1024)
     address = f"{NAME}/blobs/{layers[1]}"
     size = int(client.head(address, headers=bearer)["Content-Length"])
     asking = bearer | {"Range": asked.format(size - 2)}
@@ -100,7 +100,7 @@ def test_transfers_side_by_side_keep_to_the_bound(
 def test_what_was_not_sent_may_be_asked_for_again(
     client: Client, bearer: dict[str, str], layers: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(transfer, "PIECE", 1024)
+    monkeypatch.setattr(sending, "PIECE", 1024)
     address = f"{NAME}/blobs/{layers[1]}"
     for tries in range(1, 21):
         cut(client.get(address, headers=bearer))
@@ -114,7 +114,7 @@ def test_a_storage_that_is_away_costs_nothing(
     def away(name: str) -> None:
         raise StoreFailed(raw="away")
 
-    monkeypatch.setattr("groups.delivery.blobs._open", away)
+    monkeypatch.setattr("groups.delivery.blob_responses._open", away)
     for _ in range(5):
         assert client.get(f"{NAME}/blobs/{layers[0]}", headers=bearer).status_code == 503
     assert LayerDelivery.objects.get().sent_bytes == 0
@@ -133,7 +133,7 @@ def test_odd_ranges_are_not_satisfied(client: Client, bearer: dict[str, str], la
 def test_ranges_that_are_satisfied(
     client: Client, bearer: dict[str, str], layers: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(transfer, "PIECE", 64 * 1024)
+    monkeypatch.setattr(sending, "PIECE", 64 * 1024)
     address = f"{NAME}/blobs/{layers[1]}"
     some = client.get(address, headers=bearer | {"Range": "bytes=0-9"})
     assert (some.status_code, some["Content-Length"], len(body(some))) == (206, "10", 10)
@@ -151,13 +151,13 @@ def test_ranges_that_are_satisfied(
 def test_a_session_that_ends_in_mid_download_stops_the_transfer(
     client: Client, bearer: dict[str, str], layers: list[str], how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(transfer, "PIECE", 64 * 1024)
-    monkeypatch.setattr(transfer, "CHECK_SECONDS", 0)
+    monkeypatch.setattr(sending, "PIECE", 64 * 1024)
+    monkeypatch.setattr(sending, "CHECK_SECONDS", 0)
     response = client.get(f"{NAME}/blobs/{layers[1]}", headers=bearer)
     pieces = iter(response)
     got = len(next(pieces))
     over(how)
-    with pytest.raises(transfer.TransferStopped):
+    with pytest.raises(sending.TransferStopped):
         got += sum(len(piece) for piece in pieces)
     assert 0 < got < int(response["Content-Length"])
 
@@ -167,5 +167,5 @@ def test_a_short_session_end_is_noticed_before_the_last_piece(
 ) -> None:
     response = client.get(f"{NAME}/blobs/{layers[1]}", headers=bearer)
     over("ended")
-    with pytest.raises(transfer.TransferStopped):
+    with pytest.raises(sending.TransferStopped):
         body(response)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from groups.delivery import transfer
+from groups.delivery import sending
 from groups.models import Image, LayerDelivery, NodeToken
 from portal.models import Organization
 from tests.groups.delivery.asking import NAME, body, over, refusals
@@ -156,5 +156,5 @@ def test_a_blob_that_is_lost_is_an_error_of_ours_and_not_a_crash(
     assert (response.status_code, response.json()["errors"][0]["code"]) == (503, "UNAVAILABLE")
     with open(blobs / blob_of(image, 1).name, "r+b") as file:
         file.truncate(1000)
-    with pytest.raises(transfer.TransferStopped):
+    with pytest.raises(sending.TransferStopped):
         body(client.get(f"{NAME}/blobs/{layers[1]}", headers=bearer))

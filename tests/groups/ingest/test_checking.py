@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from groups import checks, jobs
-from groups.checks import start_check
-from groups.ingest import checking
+from groups import jobs
+from groups.actions import checks
+from groups.actions.checks import start_check
+from groups.ingest import check
 from groups.ingest.claim import HandOver
 from groups.models import ImageCheck
 from registries.foundation.actor import CONSOLE
@@ -32,7 +33,7 @@ NAMES = [each.value for each in ImageCheck.Step]
 def woken(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
     """Wake-ups that were sent: queue and function."""
     sent: list[tuple[str, str]] = []
-    monkeypatch.setattr("groups.wakeups._enqueue", lambda queue, function, row_id: sent.append((queue, function)))
+    monkeypatch.setattr("groups.rules.wakeups._enqueue", lambda queue, function, row_id: sent.append((queue, function)))
     return sent
 
 
@@ -53,7 +54,7 @@ def checked(acme: Any, woken: Any) -> Checked:
         credential = make_credential(acme, registry.host, password=password, **values) if password else None
         reference = parse(f"{registry.host}/{image}")
         row = start_check(organization_id=acme.pk, reference=reference, credential=credential, by=CONSOLE)
-        checking.check(row.pk)
+        check.check(row.pk)
         return ImageCheck.objects.select_related("credential").get(pk=row.pk)
 
     return run
@@ -223,7 +224,7 @@ def test_a_credential_that_was_destroyed(
     )
     Credential.objects.update(deadline=timezone.now() - timedelta(seconds=1))
 
-    checking.check(row.pk)
+    check.check(row.pk)
 
     row.refresh_from_db()
     assert (row.status, row.code) == ("failed", "credential_expired")
@@ -237,7 +238,7 @@ def test_another_organizations_credential_is_not_opened(
     reference = parse(f"{registry.host}/team/app:1.0")
     row = start_check(organization_id=umbrella.pk, reference=reference, credential=stolen, by=CONSOLE)
 
-    checking.check(row.pk)
+    check.check(row.pk)
 
     row.refresh_from_db()
     stolen.refresh_from_db()
@@ -249,7 +250,7 @@ def test_what_nobody_foresaw(registry: FakeRegistry, checked: Checked, monkeypat
     def broken(*arguments: Any) -> None:
         raise ZeroDivisionError("canary-words")
 
-    monkeypatch.setattr(checking, "read_config", broken)
+    monkeypatch.setattr(check, "read_config", broken)
 
     row = checked(registry)
 
@@ -261,7 +262,7 @@ def test_a_worker_that_has_to_end(registry: FakeRegistry, checked: Checked, monk
     def told_to_end(*arguments: Any) -> None:
         raise HandOver
 
-    monkeypatch.setattr(checking, "read_config", told_to_end)
+    monkeypatch.setattr(check, "read_config", told_to_end)
 
     with pytest.raises(HandOver):
         checked(registry)
@@ -274,7 +275,7 @@ def test_a_worker_that_has_to_end(registry: FakeRegistry, checked: Checked, monk
 def test_no_step_begins_after_its_time(
     registry: FakeRegistry, checked: Checked, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(checking, "CHECK_SECONDS", -1)
+    monkeypatch.setattr(check, "CHECK_SECONDS", -1)
 
     row = checked(registry)
 
@@ -303,14 +304,14 @@ def test_the_job_finds_its_row_once(registry: FakeRegistry, acme: Any, woken: li
 def test_a_check_that_was_ended_meanwhile_writes_nothing_more(
     registry: FakeRegistry, checked: Checked, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    really = checking.read_config
+    really = check.read_config
 
     def slow(*arguments: Any) -> Any:
         ImageCheck.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
         checks.end_overdue()
         return really(*arguments)
 
-    monkeypatch.setattr(checking, "read_config", slow)
+    monkeypatch.setattr(check, "read_config", slow)
 
     row = checked(registry)
 

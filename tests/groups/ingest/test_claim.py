@@ -15,14 +15,15 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from groups import actions, jobs
+from groups import jobs
+from groups.actions import lifecycle
 from groups.ingest import claim as claims
-from groups.ingest import pipeline, rows, settle
+from groups.ingest import fenced_writes, outcome, pipeline
 from groups.ingest.claim import HandOver, claim
+from groups.ingest.layers import Summary
 from groups.ingest.steps import Name, Steps
-from groups.ingest.transfer import Summary
 from groups.models import ContainerGroup, Image, PullStep
-from groups.states import Stale
+from groups.rules.states import Stale
 from groups.sweep import sweep
 from registries.failures import Interrupted
 from registries.foundation.actor import CONSOLE
@@ -94,7 +95,7 @@ def test_two_workers_with_the_same_job(shared: Any, basic_registry: FakeRegistry
 def test_whoever_lost_the_lease_writes_nothing(image: Image) -> None:
     old = claim(image.pk)
     assert old is not None
-    settle.fail(old, Interrupted(), step="layers")
+    outcome.fail(old, Interrupted(), step="layers")
     Image.objects.update(not_before=None)
     new = claim(image.pk)
     assert new is not None
@@ -103,13 +104,13 @@ def test_whoever_lost_the_lease_writes_nothing(image: Image) -> None:
     with pytest.raises(Stale), Steps(old).step(Name.RESOLVE):
         pass
     with pytest.raises(Stale):
-        rows.write_progress(old, {})
+        fenced_writes.write_progress(old, {})
     with pytest.raises(Stale):
-        settle.finish(old)
+        outcome.finish(old)
     with pytest.raises(Stale):
-        settle.fail(old, Interrupted(), step="layers")
+        outcome.fail(old, Interrupted(), step="layers")
     with pytest.raises(Stale):
-        settle.release(old)
+        outcome.release(old)
     assert not old.renew()
     with pytest.raises(Stale):
         old.check()
@@ -198,7 +199,7 @@ def test_deleting_the_group_stops_its_pull_and_leaves_no_blob(slow: ContainerGro
     thread = in_thread(lambda: jobs.pull(str(slow.image_id)))
     until(layer_came)
 
-    actions.delete(slow, by=CONSOLE)
+    lifecycle.delete(slow, by=CONSOLE)
     thread.join(10)
 
     assert not thread.is_alive()
@@ -223,7 +224,7 @@ def test_deleting_the_group_ends_what_waits_for_the_registry(
     thread = in_thread(lambda: jobs.pull(str(group.image_id)))
     until(lambda: basic_registry.requests_to(where))
 
-    actions.delete(group, by=CONSOLE)
+    lifecycle.delete(group, by=CONSOLE)
     thread.join(5)
 
     assert not thread.is_alive()
@@ -255,7 +256,7 @@ def test_a_worker_that_is_told_to_end_hands_its_pull_over(
     def told_to_end(*arguments: Any) -> None:
         raise HandOver
 
-    monkeypatch.setattr("groups.ingest.transfer.rows.write_progress", told_to_end)
+    monkeypatch.setattr("groups.ingest.layers.fenced_writes.write_progress", told_to_end)
     woken.clear()
 
     jobs.pull(str(slow.image_id))
@@ -278,7 +279,7 @@ def test_a_database_that_fails_in_between_is_an_interruption(
     def away(*arguments: Any) -> None:
         raise OperationalError("the connection is closed")
 
-    monkeypatch.setattr(pipeline.settle, "finish", away)
+    monkeypatch.setattr(pipeline.outcome, "finish", away)
     monkeypatch.setattr("groups.ingest.pipeline.pull_layers", lambda *arguments: Summary())
     monkeypatch.setattr("groups.ingest.pipeline._check_stored", lambda *arguments: 2)
 

@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 import zstandard
 
-from groups.delivery.manifests import manifest_for
+from groups.ingest.buffers import CHUNK, in_pieces
 from groups.ingest.compress import Compressing
-from groups.ingest.pieces import CHUNK, in_pieces
 from groups.models import ContainerGroup, PullStep
 from groups.nodes.keys import read_public_key
+from groups.nodes.manifests import manifest_for
 from tests.fakes.images import digest_of, make_layer
 from tests.fakes.registry import FakeRegistry
 from tests.groups.delivery.made import ec_key, public_pem

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from groups.ingest.login import open_login, understood
+from groups.ingest.registry_access import open_login, understood
 from groups.models import Failure, Image
 from registries.credential_rows import NewCredential, store_credential
 from registries.failures import AccessDenied, CredentialMalformed, PullFailed

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from groups import store
-from groups.direct import aligned
+from groups.ingest.buffers import CHUNK, ReadAhead
 from groups.ingest.encrypt import EncryptingReader
-from groups.ingest.pieces import CHUNK, ReadAhead
+from groups.storage import store
+from groups.storage.direct_io import aligned
 
 LAYER_BYTES = 200 * 1024 * 1024
 
@@ -37,8 +37,8 @@ def test_a_large_layer_passes_through_a_few_buffers(blobs: Path, monkeypatch: py
         buffers.append(size)
         return aligned(size)
 
-    monkeypatch.setattr("groups.ingest.pieces.aligned", counted)
-    monkeypatch.setattr("groups.direct.aligned", counted)
+    monkeypatch.setattr("groups.ingest.buffers.aligned", counted)
+    monkeypatch.setattr("groups.storage.direct_io.aligned", counted)
     tracemalloc.start()
     try:
         with ReadAhead(Zeros(LAYER_BYTES)) as read_ahead:

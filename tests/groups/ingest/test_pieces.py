@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from groups.ingest.pieces import BUFFERS, CHUNK, ReadAhead, in_pieces
+from groups.ingest.buffers import BUFFERS, CHUNK, ReadAhead, in_pieces
 from registries.failures import DigestMismatch
 
 

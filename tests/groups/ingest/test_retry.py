@@ -9,7 +9,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from groups.ingest import settle
+from groups.ingest import outcome
 from groups.models import ContainerGroup, Failure, Image
 from tests.fakes.images import make_layer
 from tests.fakes.registry import FakeRegistry
@@ -146,12 +146,12 @@ def test_attempts_are_numbered_and_end(basic_registry: FakeRegistry, pulled: Pul
 
     group = pulled(basic_registry)
     while group.status == "pending":
-        assert group.image.attempt < settle.MAX_ATTEMPTS
+        assert group.image.attempt < outcome.MAX_ATTEMPTS
         group = again(group)
 
-    assert group.image.attempt == settle.MAX_ATTEMPTS
+    assert group.image.attempt == outcome.MAX_ATTEMPTS
     failure = Failure.objects.get()
-    assert (failure.attempt, failure.code) == (settle.MAX_ATTEMPTS, "registry_unreachable")
+    assert (failure.attempt, failure.code) == (outcome.MAX_ATTEMPTS, "registry_unreachable")
 
 
 def test_after_the_time_for_retries_there_is_none(basic_registry: FakeRegistry, pulled: Pulled, settings: Any) -> None:

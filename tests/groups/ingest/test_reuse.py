@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from groups import actions, garbage, store
+from groups.actions import lifecycle
 from groups.ingest import reuse
 from groups.models import Blob, ContainerGroup, PullStep
+from groups.storage import garbage, store
 from portal.models import Organization
 from registries.foundation.actor import CONSOLE
 from registries.oci.manifest import Descriptor
@@ -149,7 +150,7 @@ def test_a_blob_that_vanished_is_pulled(registry: FakeRegistry, pulled: Pulled, 
 def test_what_nobody_uses_any_more_is_taken_up_within_the_grace(
     registry: FakeRegistry, pulled: Pulled, first: ContainerGroup
 ) -> None:
-    actions.delete(first, by=CONSOLE)
+    lifecycle.delete(first, by=CONSOLE)
     assert Blob.objects.filter(unused_since__isnull=False).count() == 3
 
     other = pulled(registry, "team/other:1.0", name="other")
@@ -162,15 +163,15 @@ def test_a_collection_in_between_is_noticed(
     registry: FakeRegistry, pulled: Pulled, first: ContainerGroup, blobs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The blob was found and confirmed, and goes before the pull comes to hold it."""
-    actions.delete(first, by=CONSOLE)
+    lifecycle.delete(first, by=CONSOLE)
     Blob.objects.update(unused_since=timezone.now() - timedelta(hours=2))
-    really = reuse.rows.take_up
+    really = reuse.fenced_writes.take_up
 
     def collect_first(*arguments: Any) -> bool:
         garbage.collect()
         return really(*arguments)
 
-    monkeypatch.setattr(reuse.rows, "take_up", collect_first)
+    monkeypatch.setattr(reuse.fenced_writes, "take_up", collect_first)
 
     other = pulled(registry, "team/other:1.0", name="other")
 

@@ -9,10 +9,10 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from groups.actions import stop
+from groups.actions.lifecycle import stop
 from groups.models import ContainerGroup, Instance, Node, NodeToken
-from groups.nodes.absence import release_silent, remove
 from groups.nodes.authentication import NotAuthenticated
+from groups.nodes.liveness import release_silent, remove
 from groups.nodes.poll import poll
 from groups.nodes.report import Capacity, Report
 from registries.foundation.actor import CONSOLE

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from groups.actions import start
-from groups.instances import top_up
+from groups.actions.lifecycle import start
 from groups.models import ContainerGroup, Instance
-from groups.nodes import exits
+from groups.nodes import restarts
+from groups.rules.replicas import top_up
 from registries.foundation.actor import CONSOLE
 from tests.groups.delivery.made import NodeInHand, make_group, prepare_all, started
 from tests.groups.nodes.reporting import listed
@@ -92,7 +92,7 @@ def test_the_wait_doubles_and_begins_anew_after_a_steady_run(acme: Any, image: A
         node.poll(listed(given, "creating"))
         node.poll(listed(given, "running"))
     assert waits == pytest.approx([10, 20, 40, 80], abs=2)
-    assert exits.wait_seconds(10**6) == 300
+    assert restarts.wait_seconds(10**6) == 300
 
     Instance.objects.update(changed_at=timezone.now() - timedelta(minutes=11))
     node.poll(listed(given, "exited", exit_code=0))
@@ -104,7 +104,7 @@ def test_what_keeps_failing_is_tried_on_another_node(
     acme: Any, image: Any, node: NodeInHand, other_node: NodeInHand, by_node: bool
 ) -> None:
     given = running(acme, image, node, "on_failure")
-    for _ in range(exits.MAX_FAILURES_ON_A_NODE - 1):
+    for _ in range(restarts.MAX_FAILURES_ON_A_NODE - 1):
         node.poll(listed(given, "creating" if by_node else "exited", exit_code=1))
         node.poll(listed(given, "creating"))
         node.poll(listed(given, "running"))

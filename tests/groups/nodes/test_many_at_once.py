@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from groups.actions import start
+from groups.actions.lifecycle import start
 from groups.delivery.tokens import TokenRefused, redeem
 from groups.models import Instance, NodeToken, Redemption
 from groups.nodes.authentication import NotAuthenticated, authenticate

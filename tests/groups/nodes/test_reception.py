@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from groups.actions import start
+from groups.actions.lifecycle import start
 from groups.models import Instance, Node, Reception
-from groups.nodes.absence import release_silent
-from groups.nodes.reception import beat
+from groups.nodes.liveness import release_silent
+from groups.nodes.portal_uptime import beat
 from registries.foundation.actor import CONSOLE
 from tests.groups.delivery.made import NodeInHand, make_group, make_node
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from groups.models import Enrolment, Instance, Node, NodeManifest, NodeToken
-from groups.nodes.absence import remove
 from groups.nodes.enrolment import CodeRefused, create_replacement
+from groups.nodes.liveness import remove
 from registries.foundation.actor import CONSOLE
 from tests.groups.delivery.made import NodeInHand, ec_key, prepare_all, private_pem, public_pem, rsa_key
 from tests.groups.nodes.reporting import listed

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from groups.actions import start
+from groups.actions.lifecycle import start
 from groups.models import Instance, Node
 from groups.nodes.poll import poll
 from groups.nodes.report import Capacity, Report, Reported

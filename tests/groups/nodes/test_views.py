@@ -11,9 +11,9 @@ from django.db.models import F
 from django.test import Client
 from django.utils import timezone
 
-from groups.actions import delete, start, stop
+from groups.actions.lifecycle import delete, start, stop
 from groups.models import Instance, NodeToken
-from groups.nodes import handover, views
+from groups.nodes import assignments, views
 from registries.foundation.actor import CONSOLE
 from tests.groups.delivery.made import NodeInHand, make_group, prepare_all
 from tests.groups.nodes.reporting import GOOD, listed, send
@@ -110,8 +110,8 @@ def test_a_download_whose_token_is_used_up_gets_another(node: NodeInHand, given:
 
 
 def test_tokens_for_one_instance_are_bounded(node: NodeInHand, given: dict[str, Any]) -> None:
-    answers = [len(node.poll().json()["start"]) for _ in range(handover.MAX_TOKENS_AN_HOUR + 2)]
-    assert answers == [1] * (handover.MAX_TOKENS_AN_HOUR - 1) + [0] * 3
+    answers = [len(node.poll().json()["start"]) for _ in range(assignments.MAX_TOKENS_AN_HOUR + 2)]
+    assert answers == [1] * (assignments.MAX_TOKENS_AN_HOUR - 1) + [0] * 3
     NodeToken.objects.update(issued_at=F("issued_at") - timedelta(hours=2))
     assert len(node.poll().json()["start"]) == 1
 
@@ -176,7 +176,7 @@ def test_a_manifest_that_is_overdue_is_asked_for_again(
     group: Any, node: NodeInHand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     woken: list[Any] = []
-    monkeypatch.setattr(handover, "wake_prepare", woken.append)
+    monkeypatch.setattr(assignments, "wake_prepare", woken.append)
     start(group, by=CONSOLE)
     node.poll()
     node.poll()

@@ -9,12 +9,12 @@ from django.core.exceptions import ValidationError
 from pydantic import TypeAdapter
 from pydantic import ValidationError as NotInSchema
 
-from groups import actions
+from groups.actions import lifecycle
 from groups.api.schemas.base import Name, Replicas
 from groups.api.schemas.container import VariableName
-from groups.forms import ScaleForm
 from groups.models import ContainerGroup
 from groups.rules.group_settings import read_environment
+from groups.web.forms import ScaleForm
 from registries.foundation.actor import CONSOLE
 from tests.groups.pulls import make_group
 
@@ -28,10 +28,10 @@ def test_replicas(project: Any, replicas: int, taken: bool) -> None:
     assert _is_valid(Replicas, replicas) == taken
     assert _is_clean("replicas", replicas) == taken
     if taken:
-        assert actions.scale(group, replicas, by=CONSOLE).replicas == replicas
+        assert lifecycle.scale(group, replicas, by=CONSOLE).replicas == replicas
     else:
         with pytest.raises(ValueError, match="from 0 to 500"):
-            actions.scale(group, replicas, by=CONSOLE)
+            lifecycle.scale(group, replicas, by=CONSOLE)
 
 
 @pytest.mark.parametrize(

@@ -217,7 +217,7 @@ class TestReading:
         assert answer.json()["request_id"] == answer["X-Request-Id"]
 
 
-@pytest.mark.parametrize("broken", ["portal.api.access.recognise", "groups.api.found.find_project"])
+@pytest.mark.parametrize("broken", ["portal.api.access.recognise", "groups.api.lookup.find_project"])
 def test_without_its_database_it_is_not_available(speaks: Any, broken: str, monkeypatch: pytest.MonkeyPatch) -> None:
     from django.db import OperationalError
 
@@ -239,7 +239,7 @@ def test_a_mistake_of_ours_tells_nothing(speaks: Any, monkeypatch: pytest.Monkey
         raise ZeroDivisionError("canary-77aa")
 
     speaker = speaks()
-    monkeypatch.setattr("groups.api.found.find_project", broken)
+    monkeypatch.setattr("groups.api.lookup.find_project", broken)
 
     answer = speaker.get(CONTAINERS)
 

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from groups.models import ContainerGroup, Failure, Image, Instance
 from groups.rules import group_settings
-from groups.states import move
+from groups.rules.states import move
 from registries.models import Credential
 from tests.portal.api.conftest import CONTAINERS, a_group
 from tests.support.activity import recorded

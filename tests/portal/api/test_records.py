@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from groups.models import Failure, ImageCheck, Node, NodeToken, PullStep, Redemption
-from groups.states import move
+from groups.rules.states import move
 from registries.models import Credential
 from tests.groups.pulls import make_credential, make_group
 from tests.portal.api.conftest import Speaker

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import pytest
 
 from groups.models import ContainerGroup, Failure
-from groups.states import move
+from groups.rules.states import move
 from portal.models import Webhook
 from portal.notifications import jobs, sending, webhooks
 from portal.notifications.choices import TOLD
@@ -70,7 +70,9 @@ def receiver() -> Iterator[Receiver]:
 def woken(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
     """Jobs that a worker was woken for."""
     sent: list[tuple[str, str]] = []
-    monkeypatch.setattr("groups.wakeups._enqueue", lambda queue, function, row_id: sent.append((function, row_id)))
+    monkeypatch.setattr(
+        "groups.rules.wakeups._enqueue", lambda queue, function, row_id: sent.append((function, row_id))
+    )
     return sent
 
 

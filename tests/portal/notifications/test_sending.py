@@ -13,7 +13,7 @@ from django.utils.module_loading import import_string
 
 from groups.delivery import ledger
 from groups.models import ContainerGroup, Failure, NodeToken, Occurrence
-from groups.states import move
+from groups.rules.states import move
 from portal.models import EmailChoice
 from portal.notifications import jobs
 from tests.admin_rows import make_rows

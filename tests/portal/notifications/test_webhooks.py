@@ -13,7 +13,7 @@ import pytest
 from django.utils import timezone
 
 from groups.models import ContainerGroup, Failure, Occurrence
-from groups.states import Stale, move
+from groups.rules.states import Stale, move
 from portal.models import Notice, Webhook
 from portal.notifications import sending, webhooks
 from registries.foundation.actor import CONSOLE

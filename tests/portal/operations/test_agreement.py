@@ -11,9 +11,9 @@ from django.core.cache import caches
 from django.test import Client
 from django.utils import timezone
 
-from groups.attention import STUCK_AFTER, look, stuck_pulls
-from groups.figures import Figures
 from groups.models import Image, Node
+from groups.queries.attention import STUCK_AFTER, look, stuck_pulls
+from groups.queries.metrics import Figures
 from groups.sweep import wake_pulls
 from portal.operations.health import read_pulls
 from registries.models import Credential

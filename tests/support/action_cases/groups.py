@@ -7,13 +7,14 @@ from functools import partial
 
 from django.utils import timezone
 
-from groups import actions, instance_actions, token_actions
-from groups.change_actions import GroupChanges, update
-from groups.checks import start_check
+from groups.actions import lifecycle
+from groups.actions import tokens as token_actions
+from groups.actions.checks import start_check
+from groups.actions.update import GroupChanges, update
 from groups.delivery import tokens
 from groups.ingest.claim import claim
 from groups.models import ContainerGroup, Image, Instance, Node, NodeManifest, NodeToken
-from groups.nodes import absence, cordon, drain, enrolment, rekey
+from groups.nodes import cordon, drain, enrolment, instance_orders, liveness, rekey
 from registries.credential_rows import NewCredential
 from registries.foundation.actor import CONSOLE, Actor, ActorKind
 from registries.oci.reference import parse
@@ -61,7 +62,7 @@ def _downloading(cast: Cast) -> tuple[NodeToken, Instance, Node]:
 
 def _create(cast: Cast) -> Call:
     return partial(
-        actions.create,
+        lifecycle.create,
         organization_id=cast.acme.pk,
         project_id=cast.project.pk,
         name="web",
@@ -72,39 +73,39 @@ def _create(cast: Cast) -> Call:
 
 
 def _retry(cast: Cast) -> Call:
-    return partial(actions.retry, _group(cast, "failed"), credential=_typed(), by=acting(cast.bob))
+    return partial(lifecycle.retry, _group(cast, "failed"), credential=_typed(), by=acting(cast.bob))
 
 
 def _start(cast: Cast) -> Call:
-    return partial(actions.start, _group(cast, "stopped"), by=acting(cast.bob))
+    return partial(lifecycle.start, _group(cast, "stopped"), by=acting(cast.bob))
 
 
 def _stop(cast: Cast) -> Call:
-    return partial(actions.stop, _instance(cast).group, by=acting(cast.bob))
+    return partial(lifecycle.stop, _instance(cast).group, by=acting(cast.bob))
 
 
 def _scale(cast: Cast) -> Call:
-    return partial(actions.scale, _group(cast, "running"), 5, by=acting(cast.bob))
+    return partial(lifecycle.scale, _group(cast, "running"), 5, by=acting(cast.bob))
 
 
 def _delete(cast: Cast) -> Call:
-    return partial(actions.delete, _group(cast, credential=True), by=acting(cast.bob))
+    return partial(lifecycle.delete, _group(cast, credential=True), by=acting(cast.bob))
 
 
 def _requeue_waiting(cast: Cast) -> Call:
     image = _group(cast).image
     Image.objects.filter(pk=image.pk).update(not_before=timezone.now())
-    return partial(actions.requeue, image, by=CONSOLE)
+    return partial(lifecycle.requeue, image, by=CONSOLE)
 
 
 def _requeue_claimed(cast: Cast) -> Call:
     claimed = claim(_group(cast).image_id)
     assert claimed is not None
-    return partial(actions.requeue, claimed.image, by=CONSOLE)
+    return partial(lifecycle.requeue, claimed.image, by=CONSOLE)
 
 
 def _requeue_failed(cast: Cast) -> Call:
-    return partial(actions.requeue, _group(cast, "failed").image, by=CONSOLE)
+    return partial(lifecycle.requeue, _group(cast, "failed").image, by=CONSOLE)
 
 
 def _update_settings(cast: Cast) -> Call:
@@ -118,20 +119,20 @@ def _update_image(cast: Cast) -> Call:
 
 
 def _restart(cast: Cast) -> Call:
-    return partial(instance_actions.restart, _instance(cast), by=acting(cast.bob))
+    return partial(instance_orders.restart, _instance(cast), by=acting(cast.bob))
 
 
 def _recreate(cast: Cast) -> Call:
-    return partial(instance_actions.recreate, _instance(cast), by=acting(cast.bob))
+    return partial(instance_orders.recreate, _instance(cast), by=acting(cast.bob))
 
 
 def _reallocate(cast: Cast) -> Call:
     _, instance, _ = _downloading(cast)
-    return partial(instance_actions.reallocate, instance, by=acting(cast.bob))
+    return partial(instance_orders.reallocate, instance, by=acting(cast.bob))
 
 
 def _set_deletion_cost(cast: Cast) -> Call:
-    return partial(instance_actions.set_deletion_cost, _instance(cast), 7, by=acting(cast.bob))
+    return partial(instance_orders.set_deletion_cost, _instance(cast), 7, by=acting(cast.bob))
 
 
 def _revoke(cast: Cast) -> Call:
@@ -157,7 +158,7 @@ def _drain(cast: Cast) -> Call:
 
 def _remove(cast: Cast) -> Call:
     _, _, node = _downloading(cast)
-    return partial(absence.remove, node, by=CONSOLE)
+    return partial(liveness.remove, node, by=CONSOLE)
 
 
 def _create_enrolment(cast: Cast) -> Call:
@@ -187,27 +188,27 @@ def _replace_key(cast: Cast) -> Call:
 
 
 CASES = [
-    Case("groups.actions.create", _create),
-    Case("groups.actions.retry", _retry),
-    Case("groups.actions.start", _start),
-    Case("groups.actions.stop", _stop),
-    Case("groups.actions.scale", _scale),
-    Case("groups.actions.delete", _delete),
-    Case("groups.actions.requeue", _requeue_waiting),
-    Case("groups.actions.requeue", _requeue_claimed),
-    Case("groups.actions.requeue", _requeue_failed),
-    Case("groups.change_actions.update", _update_settings),
-    Case("groups.change_actions.update", _update_image),
-    Case("groups.instance_actions.restart", _restart),
-    Case("groups.instance_actions.recreate", _recreate),
-    Case("groups.instance_actions.reallocate", _reallocate),
-    Case("groups.instance_actions.set_deletion_cost", _set_deletion_cost),
-    Case("groups.token_actions.revoke", _revoke),
-    Case("groups.checks.start_check", _check),
+    Case("groups.actions.lifecycle.create", _create),
+    Case("groups.actions.lifecycle.retry", _retry),
+    Case("groups.actions.lifecycle.start", _start),
+    Case("groups.actions.lifecycle.stop", _stop),
+    Case("groups.actions.lifecycle.scale", _scale),
+    Case("groups.actions.lifecycle.delete", _delete),
+    Case("groups.actions.lifecycle.requeue", _requeue_waiting),
+    Case("groups.actions.lifecycle.requeue", _requeue_claimed),
+    Case("groups.actions.lifecycle.requeue", _requeue_failed),
+    Case("groups.actions.update.update", _update_settings),
+    Case("groups.actions.update.update", _update_image),
+    Case("groups.nodes.instance_orders.restart", _restart),
+    Case("groups.nodes.instance_orders.recreate", _recreate),
+    Case("groups.nodes.instance_orders.reallocate", _reallocate),
+    Case("groups.nodes.instance_orders.set_deletion_cost", _set_deletion_cost),
+    Case("groups.actions.tokens.revoke", _revoke),
+    Case("groups.actions.checks.start_check", _check),
     Case("groups.nodes.cordon.cordon", _cordon),
     Case("groups.nodes.cordon.uncordon", _uncordon),
     Case("groups.nodes.drain.drain", _drain),
-    Case("groups.nodes.absence.remove", _remove),
+    Case("groups.nodes.liveness.remove", _remove),
     Case("groups.nodes.enrolment.create_enrolment", _create_enrolment),
     Case("groups.nodes.enrolment.create_replacement", _create_replacement),
     Case("groups.nodes.enrolment.enrol", _enrol),

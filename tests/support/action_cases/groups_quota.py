@@ -7,7 +7,7 @@ from functools import partial
 
 from django.utils import timezone
 
-from groups import suspension
+from groups.actions import suspension
 from tests.groups.pulls import make_group
 from tests.support.action_cases import Case, Cast
 from tests.support.actors import acting
@@ -32,7 +32,7 @@ def _change_limits(cast: Cast) -> Call:
 
 
 CASES = [
-    Case("groups.suspension.suspend", _suspend),
-    Case("groups.suspension.resume", _resume),
-    Case("groups.suspension.change_limits", _change_limits),
+    Case("groups.actions.suspension.suspend", _suspend),
+    Case("groups.actions.suspension.resume", _resume),
+    Case("groups.actions.suspension.change_limits", _change_limits),
 ]

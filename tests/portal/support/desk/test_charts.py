@@ -10,7 +10,7 @@ from django.test import Client
 from django.utils import timezone
 
 from groups.models import FailedAttempt
-from groups.outages import SPANS, series
+from groups.queries.outages import SPANS, series
 from portal.support.desk.charts import HEIGHT, charts
 
 QUEUE = "/admin/desk/"

@@ -1,0 +1,118 @@
+"""What can be done about checks of images: start one, and set right what was left undone. The check itself is
+`groups.ingest.check`'s."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from groups.ingest.credential_hold import stored_credential
+from groups.models import ContainerGroup, ImageCheck
+from groups.rules import quotas
+from groups.rules.states import Stale, move
+from groups.rules.wakeups import OVERLOOKED, wake_again, wake_check
+from registries.credential_rows import NewCredential, record_added, target_of
+from registries.foundation.activity import record
+from registries.foundation.actor import Actor
+from registries.foundation.refusal import Refusal
+from registries.models import Credential
+from registries.oci.reference import Reference
+
+QUEUED_SECONDS = 300
+"""How long a check waits for a worker."""
+KEPT_SECONDS = 3600
+MAX_AT_ONCE = 5
+MAX_AN_HOUR = 60
+AGAIN_SECONDS = 60
+
+_GOING_ON = (ImageCheck.Status.QUEUED, ImageCheck.Status.RUNNING)
+
+
+class TooManyChecks(Refusal):
+    """The organization has to wait; the message says for what."""
+
+    code = "too_many_checks"
+    title = "Too many checks"
+    status = 429
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, retry_after=AGAIN_SECONDS)
+
+
+def start_check(
+    *,
+    organization_id: int,
+    reference: Reference,
+    credential: Credential | NewCredential | None,
+    against: ContainerGroup | None = None,
+    by: Actor,
+) -> ImageCheck:
+    """Write the check as `queued` and wake a worker on commit, `against` a group that has pulled this image once. A
+    typed credential is stored with it; how long one is kept stays as it is. Raises TooManyChecks, and
+    `quotas.RefusedWhileSuspended`.
+
+    A check is recorded where a credential is opened for it, with that. One of a public image changes nothing that
+    anybody could want to trace.
+    """
+    rows = ImageCheck.objects.filter(organization_id=organization_id)
+    now = timezone.now()
+    with transaction.atomic():
+        quotas.lock_active_organization(organization_id)
+        if rows.filter(status__in=_GOING_ON, expires_at__gt=now).count() >= MAX_AT_ONCE:
+            raise TooManyChecks(f"{MAX_AT_ONCE} checks are going on here already. Wait until one of them has ended.")
+        if rows.filter(created_at__gt=now - timedelta(seconds=KEPT_SECONDS)).count() >= MAX_AN_HOUR:
+            raise TooManyChecks(
+                f"{MAX_AN_HOUR} images were checked here within an hour, and more can't be. Pulling still works; "
+                "check again later."
+            )
+        stored = stored_credential(credential, organization_id=organization_id, created_by_id=by.person_id)
+        row = ImageCheck.objects.create(
+            organization_id=organization_id,
+            credential=stored,
+            reference=str(reference),
+            registry=reference.registry,
+            repository=reference.repository,
+            version=reference.version,
+            provider=stored.provider if stored else "",
+            platform=settings.PORTAL_PLATFORM,
+            against=against,
+            created_by_id=by.person_id,
+            expires_at=now + timedelta(seconds=QUEUED_SECONDS),
+        )
+        wake_check(row.pk)
+        if stored is not None:
+            if stored is not credential:
+                record_added(stored, by=by)
+            record(by, "credential.checked", target_of(stored), organization_id=organization_id, detail=row.reference)
+    return row
+
+
+def end_overdue() -> int:
+    """End checks whose worker is gone, or never came, as interrupted."""
+    ended = 0
+    for row in ImageCheck.objects.filter(status__in=_GOING_ON, expires_at__lt=Now()):
+        steps = [line | {"outcome": "failed"} if line.get("outcome") == "running" else line for line in row.steps]
+        only = {"expires_at__lt": Now()}
+        try:
+            move(row, to=ImageCheck.Status.FAILED, only=only, code="interrupted", steps=steps, settled_at=Now())
+            ended += 1
+        except Stale:
+            continue
+    return ended
+
+
+def wake_overlooked() -> int:
+    """Wake workers for checks that wait longer than a wake-up takes."""
+    before = timezone.now() - OVERLOOKED
+    due = ImageCheck.objects.filter(status=ImageCheck.Status.QUEUED, created_at__lt=before, expires_at__gt=Now())
+    return wake_again("checks", wake_check, due.values_list("pk", flat=True))
+
+
+def remove_old() -> int:
+    """Remove checks that nobody looks at any more."""
+    before = timezone.now() - timedelta(seconds=KEPT_SECONDS)
+    return ImageCheck.objects.filter(created_at__lt=before).delete()[0]

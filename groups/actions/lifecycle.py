@@ -1,0 +1,232 @@
+"""What can be done to a container group: create, start, stop, scale, retry, delete. One mutation per function.
+
+Views, API and commands come here; who may is the portal's, what is valid input the forms'. Each checks, changes and
+records in one transaction. Each raises `groups.rules.states.Stale` when the group is no longer in a state that allows
+it, and those that add something raise `groups.rules.quotas.QuotaRefusal` where the organization is at a limit or
+suspended.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+
+from django.db import transaction
+
+from groups.actions.images import delete_locked, drop, lock_images, queue_image
+from groups.environment import seal_environment
+from groups.ingest import outcome
+from groups.ingest.claim import seize
+from groups.ingest.credential_hold import lock_credentials, record_settled, stored_credential
+from groups.models import ContainerGroup, Image
+from groups.rules import quotas
+from groups.rules.group_settings import MAX_REPLICAS
+from groups.rules.replicas import add_instances, match_replicas, stop_group
+from groups.rules.sealed_settings import seal_options
+from groups.rules.states import Stale, move
+from groups.rules.wakeups import wake_pull
+from registries.credential_rows import NewCredential, record_added
+from registries.foundation.activity import Target, Value, record
+from registries.foundation.actor import Actor
+from registries.models import Credential
+from registries.oci.reference import Reference, parse
+
+Status = ContainerGroup.Status
+
+
+def create(
+    *,
+    organization_id: int,
+    project_id: int,
+    name: str,
+    reference: Reference,
+    credential: Credential | NewCredential | None,
+    replicas: int = 1,
+    cpu: int = 1,
+    memory_mb: int = 1024,
+    gpu: str = "",
+    command: list[str] | None = None,
+    environment: dict[str, str] | None = None,
+    restart_policy: str = ContainerGroup.RestartPolicy.ALWAYS,
+    autostart: bool = False,
+    options: Mapping[str, object] | None = None,
+    by: Actor,
+) -> ContainerGroup:
+    """Write the group as `pending` with its image `queued`, and wake a worker. A typed credential is stored with it.
+    `options` are settings beyond columns (`groups.rules.sealed_settings`). Raises IntegrityError when the project has a
+    group of this name, `quotas.QuotaRefusal` where the organization may not have it."""
+    group_id = uuid.uuid4()
+    with transaction.atomic():
+        quotas.allow_group(quotas.lock_active_organization(organization_id), replicas=replicas)
+        stored = stored_credential(credential, organization_id=organization_id, created_by_id=by.person_id)
+        image = queue_image(organization_id, reference, stored)
+        group = ContainerGroup.objects.create(
+            id=group_id,
+            organization_id=organization_id,
+            project_id=project_id,
+            name=name,
+            image=image,
+            autostart=autostart,
+            replicas=replicas,
+            cpu=cpu,
+            memory_mb=memory_mb,
+            gpu=gpu,
+            command=command or [],
+            environment=seal_environment(group_id, environment or {}),
+            restart_policy=restart_policy,
+            created_by_id=by.person_id,
+            options=seal_options(group_id, dict(options or {})),
+        )
+        if stored is not None and stored is not credential:
+            record_added(stored, by=by)
+        _record(by, "group.created", group, detail=image.reference, after={"replicas": replicas})
+    return group
+
+
+def retry(group: ContainerGroup, *, credential: Credential | NewCredential | None, by: Actor) -> ContainerGroup:
+    """Pull the same reference again for a failed group, with a credential of the organization, a new one or none. The
+    failed image's row goes; its record, the Failure, stays."""
+    _only_from(group, Status.FAILED)
+    with transaction.atomic():
+        quotas.lock_active_organization(group.organization_id)
+        stored = stored_credential(credential, organization_id=group.organization_id, created_by_id=by.person_id)
+        _pull_again(group, stored)
+        if stored is not None and stored is not credential:
+            record_added(stored, by=by)
+        _record(by, "group.retried", group)
+    return group
+
+
+def start(group: ContainerGroup, *, by: Actor) -> ContainerGroup:
+    """Have the group's replicas run: instances are written as `allocating`, and nodes that poll take them."""
+    _only_from(group, Status.STOPPED, Status.SUCCEEDED)
+    with transaction.atomic():
+        quotas.lock_active_organization(group.organization_id)
+        move(group, to=Status.DEPLOYING, ended_well=0, ended_badly=0, last_exit_code=None)
+        add_instances(group)
+        _record(by, "group.started", group)
+    return group
+
+
+def stop(group: ContainerGroup, *, by: Actor) -> ContainerGroup:
+    """Stop the group: instances without a node go at once, the others when their node hears of it."""
+    _only_from(group, *ContainerGroup.ACTIVE)
+    with transaction.atomic():
+        stop_group(group)
+        _record(by, "group.stopped", group)
+    return group
+
+
+def scale(group: ContainerGroup, replicas: int, *, by: Actor) -> ContainerGroup:
+    """Have the group run as so many replicas, from 0 to 500: at once where it runs, else when it is started. Raises
+    ValueError for other numbers."""
+    if not 0 <= replicas <= MAX_REPLICAS:
+        raise ValueError(f"replicas is a number from 0 to {MAX_REPLICAS}")
+    with transaction.atomic():
+        quota = quotas.lock_organization(group.organization_id)
+        current = ContainerGroup.objects.select_for_update(no_key=True).filter(pk=group.pk).first()
+        if current is None:
+            raise Stale(f"ContainerGroup {group.pk} is gone")
+        before = current.replicas
+        quotas.allow_replicas(quota, more=replicas - before)
+        current.replicas = replicas
+        current.save(update_fields=["replicas", "changed_at"])
+        match_replicas(current)
+        if replicas != before:
+            _record(
+                by,
+                "group.changed",
+                current,
+                detail=f"{before} → {replicas} replicas",
+                before={"replicas": before},
+                after={"replicas": replicas},
+            )
+    group.refresh_from_db()
+    return group
+
+
+def requeue(image: Image, *, by: Actor) -> bool:
+    """Have a pull begin again at once, for an operator: one that waits for its next attempt, one whose worker is
+    stuck (which loses its claim and writes nothing more), or one that failed and needs no new secret. Returns whether
+    there was anything to do."""
+    target = Target("image", image.pk, image.reference)
+    with transaction.atomic():
+        if image.status == Image.Status.FAILED:
+            done = _retry_failed(image)
+        elif image.status == Image.Status.QUEUED:
+            waits = Image.objects.filter(pk=image.pk, status=Image.Status.QUEUED)
+            done = bool(waits.update(not_before=None))
+            wake_pull(image.pk)
+        else:
+            done = _release(image)
+        if done:
+            record(by, "group.requeued", target, organization_id=image.organization_id)
+    return done
+
+
+def delete(group: ContainerGroup, *, by: Actor) -> None:
+    """Delete the group with its image; nothing happens where it is gone. A pull in progress loses its row and stops;
+    blobs are collected by `sweep`. Failure records and the delivery ledger stay."""
+    target = Target("group", group.pk, group.name)
+    organization_id = group.organization_id
+    with transaction.atomic():
+        try:
+            images = [image for image in lock_images(group) if image is not None]
+        except Stale:
+            return
+        lock_credentials([image.credential_id for image in images])
+        group.delete()
+        for destroyed in [delete_locked(image) for image in images]:
+            record_settled(destroyed)
+        record(by, "group.deleted", target, organization_id=organization_id)
+
+
+def _retry_failed(image: Image) -> bool:
+    """Pull the failed image again for its group, where that needs no new secret."""
+    credential = image.credential if image.credential is not None and image.credential.is_live else None
+    group = image.groups.filter(status=Status.FAILED).first()
+    if group is None or (image.provider and credential is None):
+        return False  # only a member has another secret
+    quotas.lock_active_organization(image.organization_id)
+    try:
+        with transaction.atomic():
+            _pull_again(group, credential)
+    except Stale:
+        return False
+    return True
+
+
+def _pull_again(group: ContainerGroup, credential: Credential | None) -> None:
+    """The organization's row is held. Raises Stale where the group hasn't failed any more."""
+    failed, _ = lock_images(group)
+    image = queue_image(group.organization_id, parse(failed.reference), credential)
+    move(group, to=Status.PENDING, image=image)
+    drop(failed)
+
+
+def _release(image: Image) -> bool:
+    claimed = seize(image.pk)
+    if claimed is None:
+        return False
+    outcome.release(claimed)
+    return True
+
+
+def _record(
+    by: Actor,
+    action: str,
+    group: ContainerGroup,
+    *,
+    detail: str = "",
+    before: Mapping[str, Value] | None = None,
+    after: Mapping[str, Value] | None = None,
+) -> None:
+    target = Target("group", group.pk, group.name)
+    record(by, action, target, organization_id=group.organization_id, detail=detail, before=before, after=after)
+
+
+def _only_from(group: ContainerGroup, *statuses: str) -> None:
+    """Raise Stale for what members can't do now, though the table has such a move for somebody else: only the end
+    of its pull takes a group out of `pending`."""
+    if group.status not in statuses:
+        raise Stale(f"ContainerGroup {group.pk} is {group.status}")

@@ -1,0 +1,113 @@
+"""What operators decide about an organization: its limits, and to suspend and resume it.
+
+What a suspended organization has going on ends: groups stop, tokens and sessions end, pulls fail. Each of them ends in
+a transaction of its own, since one for all of them would hold every group, image and credential of the organization at
+once. What slips through is ended by the next sweep. That nothing new begins is checked in `groups.rules.quotas`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from django.db import transaction
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from groups.delivery import tokens
+from groups.delivery.tokens import Ended
+from groups.failures import OrganizationSuspended
+from groups.ingest import outcome
+from groups.models import ContainerGroup, Image, NodeToken, Quota
+from groups.rules.quotas import lock_organization
+from groups.rules.replicas import stop_group
+from groups.rules.states import Stale
+from registries.foundation.activity import Target, record
+from registries.foundation.actor import Actor
+from registries.foundation.units import format_size
+
+
+def suspend(organization_id: int, *, reason: str, by: Actor) -> bool:
+    """Let nothing of the organization run or be pulled from now on; its members read the reason. Returns whether it was
+    not suspended already."""
+    with transaction.atomic():
+        quota = lock_organization(organization_id)
+        if quota.suspended_at is not None:
+            return False
+        Quota.objects.filter(pk=quota.pk).update(suspended_at=Now(), suspended_because=reason)
+        _record(quota, "operator.suspended", detail=reason, by=by)
+    _halt(organization_id)
+    return True
+
+
+def resume(organization_id: int, *, by: Actor) -> bool:
+    """Let the organization go on. What ran before is started by its members. Returns whether it was suspended."""
+    with transaction.atomic():
+        quota = lock_organization(organization_id)
+        if quota.suspended_at is None:
+            return False
+        Quota.objects.filter(pk=quota.pk).update(suspended_at=None, suspended_because="")
+        _record(quota, "operator.resumed", by=by)
+    return True
+
+
+def change_limits(organization_id: int, limits: Mapping[str, int | None], *, by: Actor) -> bool:
+    """Set these limits, by the name of their column in Quota (`Quota.LIMITS`); the others stay. Returns whether that
+    changes anything."""
+    with transaction.atomic():
+        quota = lock_organization(organization_id)
+        before = {name: getattr(quota, name) for name in Quota.LIMITS}
+        after = {name: limits[name] for name in Quota.LIMITS if limits.get(name, before[name]) != before[name]}
+        if not after:
+            return False
+        Quota.objects.filter(pk=quota.pk).update(**after)
+        record(
+            by,
+            "operator.changed",
+            Target("organization", organization_id, "limits"),
+            organization_id=organization_id,
+            detail=", ".join(_limit_in_words(name, value) for name, value in after.items()),
+            before={name: before[name] for name in after},
+            after=after,
+        )
+    return True
+
+
+def sweep() -> int:
+    """End what suspended organizations still have going on; return how much that was."""
+    suspended = Q(organization__in=Quota.objects.suspended().values("pk"))
+    groups = ContainerGroup.objects.active().filter(suspended)
+    pulls = Image.objects.unsettled().filter(suspended)
+    left = {key for rows in (groups, pulls) for key in rows.values_list("organization", flat=True)}
+    return sum(_halt(organization_id) for organization_id in left)
+
+
+def _halt(organization_id: int) -> int:
+    """End what goes on; return how many groups, tokens and pulls that were. Called once the transaction that suspends
+    the organization has committed, not inside it. Records only the credentials that are destroyed."""
+    ended = 0
+    for group in ContainerGroup.objects.active().filter(organization_id=organization_id):
+        try:
+            with transaction.atomic():
+                stop_group(group)
+        except Stale:
+            continue
+        ended += 1
+    out = NodeToken.objects.outstanding().filter(organization_id=organization_id)
+    ended += tokens.end(out, Ended.SUSPENDED)
+    pulls = Image.objects.unsettled().filter(organization_id=organization_id)
+    for image_id in pulls.values_list("pk", flat=True):
+        ended += outcome.refuse(image_id, OrganizationSuspended())
+    return ended
+
+
+def _record(quota: Quota, action: str, *, detail: str = "", by: Actor) -> None:
+    target = Target("organization", quota.organization_id, quota.organization.name)
+    record(by, action, target, organization_id=quota.organization_id, detail=detail)
+
+
+def _limit_in_words(name: str, value: int | None) -> str:
+    if value is None:
+        words = "the portal's" if name == "max_image_bytes" else "no limit"
+    else:
+        words = format_size(value) if name.endswith("bytes") else str(value)
+    return f"{Quota.LIMITS[name]}: {words}"

@@ -1,0 +1,218 @@
+"""What can be changed of a container group that is there: its options, what its nodes run, its replicas, and its image.
+
+What nodes run comes in a new version: instances of the old one are asked to stop and new ones written. Another image is
+pulled first; the group keeps what it has until that is here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import cast
+
+from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Now
+
+from groups.actions.images import delete_locked, drop, lock_images, queue_image
+from groups.environment import open_environment, seal_environment
+from groups.ingest.credential_hold import lock_credentials, record_settled, stored_credential
+from groups.models import ContainerGroup, Image
+from groups.rules import quotas
+from groups.rules.group_settings import MAX_VARIABLES
+from groups.rules.replicas import match_replicas, renew_instances
+from groups.rules.sealed_settings import open_options, seal_options, with_kept
+from groups.rules.states import move
+from registries.credential_rows import NewCredential, record_added
+from registries.foundation.activity import Target, Value, record
+from registries.foundation.actor import Actor
+from registries.foundation.refusal import Refusal
+from registries.models import Credential
+from registries.oci.reference import Reference, parse
+
+Status = ContainerGroup.Status
+RESOURCES = ("gpu_classes", "shm_size", "storage_amount")
+_PLAIN_OPTIONS = ("country_codes", "display_name", "image_caching", "priority", *RESOURCES)
+"""Options whose values are recorded. Others may hold secrets, such as the token of a log target."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupChanges:
+    """What is to become of a group; what is left out stays.
+
+    `options` are settings beyond columns (`groups.rules.sealed_settings`), None takes one away. `environment` is merged
+    into what is there, None takes a variable away. In both, `groups.rules.sealed_settings.MASK` keeps what stands at
+    its place. `reference` is another image; a `credential` without one pulls the same image again. `memory_mb` is in
+    MB.
+    """
+
+    options: Mapping[str, object] = field(default_factory=dict)
+    environment: Mapping[str, str | None] | None = field(default=None, repr=False)
+    command: list[str] | None = field(default=None, repr=False)
+    cpu: int | None = None
+    memory_mb: int | None = None
+    replicas: int | None = None
+    reference: Reference | None = None
+    credential: Credential | NewCredential | None = None
+
+
+@dataclass
+class _Record:
+    """What was changed: in words, and by name with the values before and after."""
+
+    words: list[str] = field(default_factory=list)
+    before: dict[str, Value] = field(default_factory=dict)
+    after: dict[str, Value] = field(default_factory=dict)
+
+
+def update(group: ContainerGroup, changes: GroupChanges, *, by: Actor) -> ContainerGroup:
+    """Change the group. Nothing happens where it is as it should be already.
+
+    Raises `groups.rules.states.Stale` when the group is gone, `quotas.QuotaRefusal` where it may not have so many
+    replicas or another image, and Refusal with the field of the API's request for what can't be combined with what is
+    there.
+    """
+    with transaction.atomic():
+        quota = quotas.lock_organization(group.organization_id)
+        has, follower = lock_images(group)
+        group.refresh_from_db()
+        if changes.replicas is not None:
+            quotas.allow_replicas(quota, more=changes.replicas - group.replicas)
+        changed = _Record()
+        _change_settings(group, changes, changed)
+        stored = destroyed = None
+        if (reference := _wanted_image(changes, has, follower)) is not None:
+            quotas.allow_active(quota)
+            stored = stored_credential(
+                changes.credential, organization_id=group.organization_id, created_by_id=by.person_id
+            )
+            destroyed = _replace_image(group, has, follower, reference, stored)
+            changed.words.append(str(reference))
+            changed.before["image"], changed.after["image"] = has.reference, str(reference)
+        record_settled(destroyed)
+        if stored is not None and stored is not changes.credential:
+            record_added(stored, by=by)
+        if changed.words:
+            record(
+                by,
+                "group.changed",
+                Target("group", group.pk, group.name),
+                organization_id=group.organization_id,
+                detail=", ".join(changed.words),
+                before=changed.before,
+                after=changed.after,
+            )
+    group.refresh_from_db()
+    return group
+
+
+def _change_settings(group: ContainerGroup, changes: GroupChanges, changed: _Record) -> None:
+    """Write options, columns and replicas in one statement, and have what runs follow."""
+    old = open_options(group)
+    options = _merged(old, changes.options)
+    columns = _changed_columns(group, changes)
+    if options.get("gpu_classes") != old.get("gpu_classes"):
+        columns["gpu"] = _first(options.get("gpu_classes"))
+    environment = open_environment(group)
+    variables = _merged_environment(environment, changes.environment)
+    names = sorted(name for name in options.keys() | old.keys() if options.get(name) != old.get(name))
+    changed.words += sorted({"resources" if name in RESOURCES else name for name in names})
+    changed.words += sorted({*columns, *(["environment"] if variables != environment else [])} - {"gpu"})
+    for name in names:
+        if name in _PLAIN_OPTIONS:
+            changed.before[name], changed.after[name] = cast("Value", old.get(name)), cast("Value", options.get(name))
+    for name in columns.keys() - {"gpu", "command"}:
+        changed.before[name], changed.after[name] = getattr(group, name), cast("Value", columns[name])
+    values: dict[str, object] = {}
+    if variables != environment:
+        columns["environment"] = seal_environment(group.pk, variables)
+        differing = environment.items() ^ variables.items()
+        changed.after["environment"] = sorted({name for name, _ in differing})
+    if changed.words:
+        values["options"] = seal_options(group.pk, options)
+    if changes.replicas is not None and changes.replicas != group.replicas:
+        values["replicas"] = changes.replicas
+        changed.words.append(f"replicas {changes.replicas}")
+        changed.before["replicas"], changed.after["replicas"] = group.replicas, changes.replicas
+    if not values:
+        return
+    if columns:
+        values |= columns | {"version": F("version") + 1}
+    ContainerGroup.objects.filter(pk=group.pk).update(**values, changed_at=Now())
+    group.refresh_from_db()
+    if columns:
+        renew_instances(group)
+    elif "replicas" in values:
+        match_replicas(group)
+
+
+def _changed_columns(group: ContainerGroup, changes: GroupChanges) -> dict[str, object]:
+    wanted = {"command": changes.command, "cpu": changes.cpu, "memory_mb": changes.memory_mb}
+    return {name: value for name, value in wanted.items() if value is not None and value != getattr(group, name)}
+
+
+def _merged(old: Mapping[str, object], given: Mapping[str, object]) -> dict[str, object]:
+    options = dict(old)
+    for name, value in given.items():
+        if name == "networking" and isinstance(value, dict) and "protocol" not in value:
+            before = old.get("networking")
+            if not isinstance(before, dict) or not before:
+                raise Refusal("This group has no networking to change.", code="invalid", status=400, field="networking")
+            value = before | {key: setting for key, setting in value.items() if setting is not None}
+        if value is None:
+            options.pop(name, None)
+        else:
+            options[name] = with_kept(value, old.get(name))
+    return options
+
+
+def _merged_environment(before: Mapping[str, str], given: Mapping[str, str | None] | None) -> dict[str, str]:
+    if given is None:
+        return dict(before)
+    merged: dict[str, str | None] = {**before, **with_kept(dict(given), dict(before))}
+    after = {name: value for name, value in merged.items() if value is not None}
+    if len(after) > MAX_VARIABLES:
+        text = f"A group has at most {MAX_VARIABLES} variables."
+        raise Refusal(text, code="invalid", status=400, field="container.environment_variables")
+    return after
+
+
+def _first(classes: object) -> str:
+    return str(classes[0]) if isinstance(classes, list) and classes else ""
+
+
+def _wanted_image(changes: GroupChanges, has: Image, follower: Image | None) -> Reference | None:
+    """The image to pull, if there is one: another one, or the same with another credential."""
+    if changes.reference is None and changes.credential is None:
+        return None
+    reference = changes.reference or parse(has.reference)
+    if changes.credential is not None:
+        if changes.credential.host != reference.registry:
+            raise Refusal("The group got another image at the same time. Try again.", code="wrong_state")
+        return reference
+    awaited = follower or has
+    if str(reference) == awaited.reference and awaited.status != Image.Status.FAILED:
+        return None
+    return reference
+
+
+def _replace_image(
+    group: ContainerGroup, has: Image, follower: Image | None, reference: Reference, credential: Credential | None
+) -> Credential | None:
+    """Have another image pulled for the group. One that waits for its pull, or whose pull failed, waits for this one
+    from now on; any other keeps what it has and takes the new one over when it is here. Returns the credential that
+    was destroyed with an image that nothing waits for any more."""
+    if group.status == Status.FAILED:
+        image = queue_image(group.organization_id, reference, credential)
+        move(group, to=Status.PENDING, image=image, version=F("version") + 1)
+        drop(has)
+        return None
+    replaced = has if group.status == Status.PENDING else follower
+    lock_credentials([replaced.credential_id if replaced else None, credential.pk if credential else None])
+    image = queue_image(group.organization_id, reference, credential)
+    rows = ContainerGroup.objects.filter(pk=group.pk)
+    if replaced is has:
+        rows.update(image=image, version=F("version") + 1, changed_at=Now())
+    else:
+        rows.update(next_image=image, changed_at=Now())
+    return delete_locked(replaced) if replaced is not None else None

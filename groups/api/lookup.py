@@ -1,0 +1,61 @@
+"""Finding what an address names, within the key's organization. Whatever does not exist gets the same response."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django.db.models import Count, Q, QuerySet
+
+from groups.api.errors import not_found
+from groups.models import ContainerGroup, Instance
+from registries.foundation.requests import ApiRequest
+
+State = Instance.State
+
+
+def find_project(request: ApiRequest, slug: str) -> Any:
+    """Return the organization's project of that name, and set `request.project`. Raises Refusal."""
+    request.project = _called(request.organization.projects, slug=slug)
+    return request.project
+
+
+def groups_of(request: ApiRequest, project_slug: str) -> QuerySet[ContainerGroup]:
+    """Return the project's groups with everything that a response needs. Raises Refusal."""
+    project = find_project(request, project_slug)
+    count = {
+        f"{name}_count": Count("instances", filter=Q(instances__state__in=states))
+        for name, states in {
+            "allocating": [State.ALLOCATING],
+            "creating": [State.DOWNLOADING, State.CREATING],
+            "running": [State.RUNNING],
+            "stopping": [State.STOPPING],
+        }.items()
+    }
+    rows = ContainerGroup.objects.filter(project=project)
+    return rows.select_related("image", "next_image", "organization", "project").annotate(**count)
+
+
+def find_group(request: ApiRequest, project_slug: str, name: str) -> Any:
+    """Return the project's group of that name. Raises Refusal."""
+    return _called(groups_of(request, project_slug), name=name)
+
+
+def find_instance(request: ApiRequest, project_slug: str, name: str, instance_id: str) -> Instance:
+    """Return the group's instance of that id. Raises Refusal."""
+    group = find_group(request, project_slug, name)
+    try:
+        row = Instance.objects.select_related("group").filter(group=group, pk=uuid.UUID(instance_id)).first()
+    except ValueError:
+        row = None
+    if row is None:
+        raise not_found()
+    return row
+
+
+def _called(rows: Any, **name: str) -> Any:
+    """The row of that name. PostgreSQL breaks on a NUL in a text, and nothing is called so."""
+    row = None if "\0" in "".join(name.values()) else rows.filter(**name).first()
+    if row is None:
+        raise not_found()
+    return row

@@ -1,0 +1,97 @@
+"""Answers for blobs: the image's config in clear, its layers as ciphertext.
+
+Layers come from the store's files, or through the storage where it has none; or somebody else is told to send them
+(`groups.delivery.offload`).
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping
+from typing import BinaryIO
+
+from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
+
+from groups.delivery import offload, sending
+from groups.delivery.errors import marked, oci_error
+from groups.delivery.ranges import Span, Unsatisfiable, read_range
+from groups.models import Blob, Image, NodeToken
+from groups.storage import store
+from registries.secrets import at_rest
+
+
+class NoSuchBlob(Exception):
+    """The session's image has no blob of that digest."""
+
+
+def answer(
+    token: NodeToken, digest: str, headers: Mapping[str, str], *, head: bool, client: socket.socket | None = None
+) -> HttpResponseBase:
+    """Return the answer to GET or HEAD of one blob of the session's image. `client` is the connection to whoever
+    asked, where the server lets us have it.
+
+    Raises NoSuchBlob, `sending.SentBefore`, `groups.failures.StoreFailed`, `registries.secrets.at_rest.AtRestBroken`.
+    """
+    image = token.image
+    if image is None:
+        raise NoSuchBlob
+    kept = image.layers.filter(blob__cipher_digest=digest).select_related("blob")
+    layers = [layer.blob for layer in kept if layer.blob is not None]
+    size = layers[0].size if layers else image.config_size
+    if size is None or not (layers or digest == image.config_digest):
+        raise NoSuchBlob
+    if head:
+        return _with_headers(HttpResponse(), Span(0, size - 1, size, is_part=False), digest)
+    if layers and offload.is_handed_over():
+        return marked(offload.hand_over(token.pk, digest, layers[0].name, len(layers)))
+    try:
+        span = read_range(_range_to_use(headers, digest), size)
+    except Unsatisfiable:
+        refusal = oci_error(416, "RANGE_INVALID", "ask for one range of bytes that lies in the blob")
+        refusal["Content-Range"] = f"bytes */{size}"
+        return refusal
+    response = _layer(token, layers, span, client) if layers else _config(image, span)
+    return _with_headers(response, span, digest)
+
+
+def _range_to_use(headers: Mapping[str, str], digest: str) -> str | None:
+    """The Range, unless If-Range names something else than this blob."""
+    condition = headers.get("If-Range")
+    return headers.get("Range") if condition is None or condition.strip() == f'"{digest}"' else None
+
+
+def _config(image: Image, span: Span) -> HttpResponseBase:
+    plain = at_rest.decrypt(image.config or b"", bound_to=f"image config {image.pk}")
+    return HttpResponse(plain[span.first : span.last + 1])
+
+
+def _layer(token: NodeToken, layers: list[Blob], span: Span, client: socket.socket | None) -> HttpResponseBase:
+    """Send a blob, which the image lists once for each of `layers`."""
+    blob, times = layers[0], len(layers)
+    delivery = sending.begin(token.pk, blob.cipher_digest, span, times)
+    try:
+        source = _open(blob.name)
+        source.seek(span.first)
+    except BaseException:
+        sending.give_back(delivery, span.length)
+        raise
+    return StreamingHttpResponse(sending.Body(source, delivery, span, times, client))
+
+
+def _open(name: str) -> BinaryIO:
+    path = store.local_path(name)
+    if path is not None and path.is_file():
+        return open(path, "rb", buffering=0)
+    return store.open(name)
+
+
+def _with_headers(response: HttpResponseBase, span: Span, digest: str) -> HttpResponseBase:
+    response.headers["Content-Type"] = "application/octet-stream"
+    response.headers["Content-Length"] = str(span.length)
+    response.headers["Accept-Ranges"] = "bytes"
+    response.headers["ETag"] = f'"{digest}"'
+    response.headers["Docker-Content-Digest"] = digest
+    if span.is_part:
+        response.status_code = 206
+        response.headers["Content-Range"] = span.content_range
+    return marked(response)

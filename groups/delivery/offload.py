@@ -1,0 +1,47 @@
+"""Has somebody else send a layer: nginx, by X-Accel-Redirect, or the object store, by a short signed redirect.
+
+The end of such a transfer can't be seen from here. So what is counted is how often a layer was handed over, and the
+session ends when its node reports the instance past `downloading`.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+from uuid import UUID
+
+from django.conf import settings
+from django.db.models import F
+from django.db.models.functions import Now
+from django.http import HttpResponse
+
+from groups.delivery.sending import SentBefore
+from groups.models import LayerDelivery
+from groups.storage import store
+
+MAX_GRANTS = 5
+EMBEDDED, ACCEL, REDIRECT = "embedded", "accel", "redirect"
+
+
+def is_handed_over() -> bool:
+    """Whether somebody else sends layers."""
+    return bool(settings.PORTAL_DELIVERY != EMBEDDED)
+
+
+def hand_over(token_id: UUID, digest: str, object_name: str, times: int) -> HttpResponse:
+    """Return the answer with which somebody else sends the blob; count it first. `times` is how often the manifest
+    lists the layer. Raises SentBefore, `groups.failures.StoreFailed`."""
+    _grant(token_id, digest, times)
+    if settings.PORTAL_DELIVERY == REDIRECT:
+        response = HttpResponse(status=307)
+        response.headers["Location"] = store.signed_url(object_name)
+        return response
+    response = HttpResponse(content_type="application/octet-stream")
+    response.headers["X-Accel-Redirect"] = settings.PORTAL_ACCEL_PREFIX + quote(object_name)
+    return response
+
+
+def _grant(token_id: UUID, digest: str, times: int) -> None:
+    delivery, _ = LayerDelivery.objects.get_or_create(token_id=token_id, digest=digest)
+    left = LayerDelivery.objects.filter(pk=delivery.pk, grants__lt=MAX_GRANTS * times)
+    if not left.update(grants=F("grants") + 1, last_at=Now()):
+        raise SentBefore

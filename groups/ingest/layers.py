@@ -1,0 +1,168 @@
+"""Moves layers from the registry into the store: verified, compressed, encrypted and stored in one pass.
+
+The largest first, as many at once as there are cores; their threads touch no database. The calling thread writes
+their progress, and commits each layer once it is stored. A transfer that breaks off is resumed where it stopped.
+Layers that are here already are taken up instead (`groups.ingest.reuse`).
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from typing import Self
+
+from groups import failpoints
+from groups.failpoints import reached
+from groups.ingest import fenced_writes, limits, reuse
+from groups.ingest.claim import Claim
+from groups.ingest.layer_reader import Kept, LayerReader
+from groups.rules.states import Stale
+from groups.storage import store
+from registries.failures import RegistryUnreachable
+from registries.oci.client import RegistryClient
+from registries.oci.manifest import Descriptor, Manifest
+from registries.oci.verifying_reader import VerifyingReader
+
+PROGRESS_SECONDS = 0.5
+MAX_RESUMES = 3
+MAX_THREADS = 8
+LAST_WORDS_SECONDS = 3.0
+"""How long threads get to clean up after themselves when everything stops."""
+
+
+class ResumingReader:
+    """Reads a blob to its verified end, asking for the rest where the registry broke off. Read by one thread;
+    `received` may be looked at by others."""
+
+    def __init__(self, client: RegistryClient, repository: str, descriptor: Descriptor) -> None:
+        self._client = client
+        self._repository = repository
+        self._descriptor = descriptor
+        self._resumes = 0
+        self._reader: VerifyingReader = client.blob(repository, descriptor)
+
+    @property
+    def received(self) -> int:
+        """Bytes that have come so far."""
+        return self._reader.received
+
+    def readinto(self, buffer: memoryview) -> int:
+        """See `VerifyingReader.readinto`."""
+        while True:
+            try:
+                return self._reader.readinto(buffer)
+            except RegistryUnreachable:
+                if self._resumes == MAX_RESUMES or not self._reader.received:
+                    raise
+            self._resumes += 1
+            broken = self._reader
+            broken.close()
+            self._reader = self._client.blob(
+                self._repository, self._descriptor, offset=broken.received, digest_so_far=broken.digest_so_far
+            )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._reader.close()
+
+
+@dataclass
+class Transfer:
+    """One blob on its way. Its thread runs `run`; others may look at `received`."""
+
+    client: RegistryClient
+    repository: str
+    descriptor: Descriptor
+    name: str
+    claim: Claim
+    stop: threading.Event
+    plain: ResumingReader | None = None
+
+    @property
+    def received(self) -> int:
+        """Bytes that have come so far."""
+        return self.plain.received if self.plain else 0
+
+    def run(self) -> Kept:
+        """Pull, verify, compress, encrypt, store. Raises PullFailed, or Stale when told to stop."""
+        self._check()
+        reached(failpoints.LAYER_BEGINS)
+        with (
+            ResumingReader(self.client, self.repository, self.descriptor) as self.plain,
+            LayerReader(self.plain, self.descriptor, check=self._check) as reader,
+        ):
+            store.put(self.name, reader)
+        reached(failpoints.LAYER_STORED)
+        return reader.kept()
+
+    def _check(self) -> None:
+        if self.stop.is_set():
+            raise Stale("told to stop")
+        self.claim.check()
+
+
+@dataclass
+class Summary:
+    """How many layers, each digest once, were kept from an earlier attempt, taken up from other images, and
+    compressed on their way."""
+
+    kept: int = 0
+    taken_up: int = 0
+    compressed: int = 0
+
+
+def pull_layers(claim: Claim, client: RegistryClient, repository: str, manifest: Manifest) -> Summary:
+    """Store and commit every layer that is not committed yet.
+
+    Raises PullFailed, or Stale where the claim was lost. The names of all blobs that came stand in `claim.blobs` then.
+    """
+    committed = fenced_writes.committed(claim)
+    wanted = {layer.digest: layer for layer in manifest.layers if layer.digest not in committed}
+    taken_up = reuse.take_up(claim, client, repository, wanted.values())
+    wanted = {digest: layer for digest, layer in wanted.items() if digest not in taken_up}
+    summary = Summary(kept=len(committed), taken_up=len(taken_up))
+    stop = threading.Event()
+    transfers = [
+        Transfer(client, repository, layer, store.new_name(claim.image.organization_id), claim, stop)
+        for layer in sorted(wanted.values(), key=lambda layer: -layer.size)
+    ]
+    claim.blobs.update(transfer.name for transfer in transfers)
+    pool = ThreadPoolExecutor(_threads(), thread_name_prefix="layer")
+    futures = {pool.submit(transfer.run): transfer for transfer in transfers}
+    try:
+        _commit_each(claim, futures, summary)
+    except BaseException:
+        stop.set()
+        client.abort()
+        raise
+    finally:
+        stop.set()
+        pool.shutdown(wait=False, cancel_futures=True)
+        wait(futures, timeout=LAST_WORDS_SECONDS)
+    return summary
+
+
+def _commit_each(claim: Claim, futures: dict[Future[Kept], Transfer], summary: Summary) -> None:
+    waiting, cap = set(futures), limits.cap_of(claim.image)
+    while waiting:
+        done, waiting = wait(waiting, timeout=PROGRESS_SECONDS, return_when=FIRST_COMPLETED)
+        claim.check()
+        limits.judge_bytes(sum(transfer.received for transfer in futures.values()), cap)
+        for future in done:
+            transfer = futures[future]
+            kept = future.result()
+            fenced_writes.commit_layer(claim, transfer.descriptor, kept, transfer.name)
+            summary.compressed += kept.is_compressed_from(transfer.descriptor)
+            reached(failpoints.LAYER_COMMITTED)
+        fenced_writes.write_progress(
+            claim, {futures[each].descriptor.digest: futures[each].received for each in waiting}
+        )
+
+
+def _threads() -> int:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 2
+    return min(max(cores, 2), MAX_THREADS)

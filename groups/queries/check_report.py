@@ -1,0 +1,131 @@
+"""What a check of an image tells: its steps, the size as a bar against the cap, the fix, and tags to pick.
+
+Reads a row and turns it into what templates print; decides nothing and writes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import groups.failures  # noqa: F401 (its words are described here)
+from groups.models import ImageCheck
+from groups.queries.bars import BAR_LENGTH, segments
+from groups.queries.pull_steps import StepLine
+from registries.foundation.units import format_sizes_apart
+from registries.providers import PROVIDERS, Provider
+from registries.providers.recognise import recognise
+
+
+@dataclass(frozen=True)
+class Part:
+    """A layer as drawn in the bar, or all the small ones together."""
+
+    x: float
+    width: float
+    title: str
+
+
+@dataclass(frozen=True)
+class Bar:
+    """The size against the cap: `cap` is where the cap lies from the left, where the image passes it."""
+
+    parts: list[Part]
+    cap: float | None
+    size: str
+    limit: str
+
+    @property
+    def over(self) -> float:
+        """How wide the part beyond the cap is."""
+        return BAR_LENGTH - (BAR_LENGTH if self.cap is None else self.cap)
+
+
+@dataclass(frozen=True)
+class Tag:
+    """A tag, and the image with it."""
+
+    name: str
+    reference: str
+    is_this: bool
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """All that a page shows of a check at one moment."""
+
+    row: ImageCheck
+    kind: Provider
+    sentence: str
+    steps: list[StepLine]
+    bar: Bar | None
+    hint: str
+    tags: list[Tag]
+    pinned: str
+    moved: bool | None = None
+    """Whether the tag means another image than the one that the group has; None where nobody asked, or can tell."""
+
+
+def tell(row: ImageCheck) -> Verdict:
+    """Read the check; asks the database nothing."""
+    kind = PROVIDERS.get(row.provider) or recognise(row.registry)
+    named = f"{row.registry}/{row.repository}"
+    return Verdict(
+        row=row,
+        kind=kind,
+        sentence=_sentence(row),
+        moved=_moved(row),
+        steps=_steps(row),
+        bar=_bar(row),
+        hint=kind.hints.get(row.code, ""),
+        tags=[Tag(name, f"{named}:{name}", name == row.version) for name in row.tags],
+        pinned=f"{named}@{row.digest}" if row.digest and row.version != row.digest else "",
+    )
+
+
+def _moved(row: ImageCheck) -> bool | None:
+    if row.against is None or not row.against.image.digest or not row.platform_digest:
+        return None
+    return row.platform_digest != row.against.image.digest
+
+
+def _sentence(row: ImageCheck) -> str:
+    match row.status:
+        case ImageCheck.Status.QUEUED:
+            return "Waiting for a worker"
+        case ImageCheck.Status.RUNNING:
+            return "Checking"
+        case ImageCheck.Status.DONE if (moved := _moved(row)) is not None:
+            return f"{row.version} means another image now" if moved else f"{row.version} still means this image"
+        case ImageCheck.Status.DONE:
+            return "This image can be pulled"
+    return row.words.title
+
+
+def _steps(row: ImageCheck) -> list[StepLine]:
+    lines = [_line(each) for each in row.steps]
+    reached = {line.name for line in lines}
+    return lines + [StepLine(each.value, each.label, "waiting") for each in ImageCheck.Step if each not in reached]
+
+
+def _line(written: Mapping[str, Any]) -> StepLine:
+    name = str(written.get("name", ""))
+    label = ImageCheck.Step(name).label if name in ImageCheck.Step.values else name
+    outcome, detail, raw = (str(written.get(each, "")) for each in ("outcome", "detail", "raw"))
+    return StepLine(name, label, outcome, written.get("seconds"), detail, raw)
+
+
+def _bar(row: ImageCheck) -> Bar | None:
+    if not row.size or not row.limit:
+        return None
+    whole = max(row.size, row.limit)
+    sizes = [(int(layer["size"]), str(layer["created_by"]) or "A layer") for layer in row.layers]
+    rest = row.size - sum(size for size, _ in sizes)
+    if rest > 0:
+        sizes.append((rest, "Everything else"))
+    drawn = segments([size for size, _ in sizes], whole=whole, gap=3.0, min_length=4.0)
+    parts = [Part(part.start, part.length, title) for (_, title), part in zip(sizes, drawn, strict=False)]
+    size_text, limit_text = format_sizes_apart(row.size, row.limit)
+    cap = round(BAR_LENGTH * row.limit / whole, 2) if row.size > row.limit else None
+    return Bar(parts, cap, size_text, limit_text)

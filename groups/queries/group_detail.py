@@ -1,0 +1,272 @@
+"""What a group's page tells: the sentence beside its state, layers, instances, deliveries.
+
+Reads rows and turns them into what templates print; decides nothing and writes nothing. The steps of the
+pull are `groups.queries.pull_steps`'s.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.utils import timezone
+
+import groups.failures  # noqa: F401 (its words are described here)
+from groups.ingest.outcome import MAX_ATTEMPTS
+from groups.models import ContainerGroup, Failure, Image, Instance, PullStep
+from groups.nodes.scheduler import nodes_with_room
+from groups.queries import delivery_ledger
+from groups.queries.bars import Segment, segments
+from groups.queries.delivery_ledger import Unusual
+from groups.queries.pull_steps import StepLine, in_the_failures_words, seconds_between, step_line, step_lines
+from groups.rules.group_settings import MAX_REPLICAS
+from groups.rules.quotas import has_room_for_pull, read_quota
+from registries.failures import describe
+from registries.foundation.units import format_part, format_size
+
+Status = ContainerGroup.Status
+NEWEST = 20
+"""How many failures a page shows."""
+
+_NOW_DOING = {
+    "resolve": "Looking for {registry}",
+    "connect": "Connecting to {registry}",
+    "authenticate": "Signing in to {registry}",
+    "manifest": "Reading the manifest of {repository}",
+    "platform": "Choosing the image for {platform}",
+    "size": "Judging the size",
+    "store": "Checking that everything is stored",
+    "destroy": "Destroying the credential",
+}
+
+
+@dataclass(frozen=True)
+class Crate:
+    """One layer as drawn in the bar: where it begins, how wide it is, and how much of that is filled."""
+
+    x: float
+    width: float
+    filled: float
+    stored: bool
+    title: str
+
+
+@dataclass
+class Progress:
+    """How far a pull is, in bytes, layers and seconds."""
+
+    received: int = 0
+    total: int = 0
+    done: int = 0
+    count: int = 0
+    seconds_left: float | None = None
+    rate: float | None = None
+    """Bytes a second, as long as the pull goes on."""
+
+    @property
+    def percent(self) -> int:
+        return min(100, self.received * 100 // self.total) if self.total else 0
+
+
+@dataclass
+class Story:
+    """All that a group's page shows of one moment."""
+
+    group: ContainerGroup
+    image: Image
+    sentence: str
+    next_attempt: datetime | None
+    steps: list[StepLine]
+    earlier: list[StepLine]
+    layers: list[Any]
+    cargo: list[Crate]
+    progress: Progress
+    instances: list[Instance]
+    deliveries: list[Any]
+    unusual: list[Unusual]
+    failures: list[Failure]
+    most_attempts: int = MAX_ATTEMPTS
+    now: datetime = field(default_factory=timezone.now)
+
+    @property
+    def pulled_seconds(self) -> float | None:
+        """How long the pull took, once it has settled."""
+        return seconds_between(self.image.started_at, self.image.settled_at)
+
+    @property
+    def failure(self) -> Failure | None:
+        """Why the group is in `failed`."""
+        return self.failures[0] if self.failures and self.group.status == Status.FAILED else None
+
+    @property
+    def follower(self) -> Image | None:
+        """The image that takes this one's place once it is pulled."""
+        return self.group.next_image
+
+    @property
+    def poll_seconds(self) -> int | None:
+        """After how long the page asks again; None once nothing moves by itself."""
+        return poll_seconds(self.group.status, bool(self.instances) or self.group.is_changing)
+
+
+def poll_seconds(status: str, has_instances: bool) -> int | None:
+    """After how long a watcher of a group in this state asks again; None where nothing moves by itself."""
+    if status == Status.PENDING:
+        return 2
+    if status == Status.DEPLOYING:
+        return 3
+    if status == Status.RUNNING:
+        return 10
+    return 3 if has_instances else None
+
+
+def tell(group: ContainerGroup) -> Story:
+    """Read everything about the group, in a number of queries that does not grow."""
+    now = timezone.now()
+    image = group.image
+    layers = list(image.layers.order_by("position"))
+    rows = list(image.steps.order_by("attempt", "id"))
+    instances = list(group.instances.select_related("node")[:MAX_REPLICAS])
+    steps = step_lines([row for row in rows if row.attempt == image.attempt], now, whole=image.status != "ready")
+    progress = _progress(image, layers, rows, now)
+    story = Story(
+        group=group,
+        image=image,
+        sentence="",
+        next_attempt=image.not_before if image.status == Image.Status.QUEUED else None,
+        steps=steps,
+        earlier=[step_line(row, now) for row in rows if row.attempt < image.attempt and row.outcome == "failed"],
+        layers=layers,
+        cargo=_cargo(layers),
+        progress=progress,
+        instances=instances,
+        deliveries=delivery_ledger.newest(group),
+        unusual=delivery_ledger.unusual(group),
+        failures=list(group.failures.order_by("-created_at")[:NEWEST]),
+        most_attempts=MAX_ATTEMPTS + image.handed_over,
+        now=now,
+    )
+    story.sentence = _sentence(story)
+    if story.failure:
+        story.steps = in_the_failures_words(story.steps, story.failure)
+    return story
+
+
+def _progress(image: Image, layers: list[Any], rows: list[PullStep], now: datetime) -> Progress:
+    progress = Progress(
+        received=sum(layer.received for layer in layers),
+        total=sum(layer.size for layer in layers),
+        done=sum(layer.committed_at is not None for layer in layers),
+        count=len(layers),
+    )
+    began = next((row.started_at for row in rows if row.attempt == image.attempt and row.name == "layers"), None)
+    if image.status == Image.Status.PULLING and began is not None:
+        fresh = sum(each.received for each in layers if each.committed_at is None or each.committed_at >= began)
+        spent = (now - began).total_seconds()
+        if fresh and spent > 1:
+            progress.rate = fresh / spent
+            progress.seconds_left = (progress.total - progress.received) / progress.rate
+    return progress
+
+
+def _cargo(layers: list[Any]) -> list[Crate]:
+    """Layers side by side as wide as they are large; tiny ones keep a width that can be seen."""
+    parts = segments([layer.size for layer in layers], gap=6.0, min_length=10.0)
+    return [_crate(layer, part) for layer, part in zip(layers, parts, strict=False)]
+
+
+def _crate(layer: Any, part: Segment) -> Crate:
+    share = min(1.0, layer.received / layer.size) if layer.size else float(layer.committed_at is not None)
+    title = f"Layer {layer.position + 1}: {layer.created_by or layer.digest}"
+    return Crate(part.start, part.length, round(part.length * share, 2), layer.committed_at is not None, title)
+
+
+def _sentence(story: Story) -> str:
+    group = story.group
+    up = sum(each.state == Instance.State.RUNNING for each in story.instances)
+    match group.status:
+        case Status.PENDING:
+            return _pending(story)
+        case Status.STOPPED if story.instances:
+            count = len(story.instances)
+            return f"Stopping: {count} instance{'s' if count != 1 else ''} still to end."
+        case Status.STOPPED if group.ended_badly:
+            return _ended_badly(group)
+        case Status.STOPPED:
+            return "The image is here, encrypted. Nothing runs until somebody starts the group."
+        case Status.DEPLOYING:
+            states = Counter(each.state for each in story.instances)
+            waiting, coming = states["allocating"], states["downloading"] + states["creating"]
+            parts = [f"{up} of {group.replicas} running", *_ended_so_far(group)]
+            parts += [f"{coming} on {'its' if coming == 1 else 'their'} way"] if coming else []
+            parts += [f"{waiting} waiting for a node"] if waiting else []
+            said = [", ".join(parts), _what_nodes_say(story.instances), _why_none_comes(group) if waiting else ""]
+            return " ".join(f"{each}." for each in said if each)
+        case Status.RUNNING:
+            return f"{', '.join([f'{up} of {group.replicas} running', *_ended_so_far(group)])}."
+        case Status.SUCCEEDED:
+            return "Every replica ended, without an error."
+    return story.failure.words.title + "." if story.failure else "The pull failed."
+
+
+def _ended_so_far(group: ContainerGroup) -> list[str]:
+    ended = group.ended_well + group.ended_badly
+    failed = f" ({group.ended_badly} with an error)" if group.ended_badly else ""
+    return [f"{ended} ended{failed}"] if ended else []
+
+
+def _ended_badly(group: ContainerGroup) -> str:
+    ended = group.ended_well + group.ended_badly
+    which = "its one replica" if ended == group.ended_badly == 1 else f"{group.ended_badly} of {ended} replicas"
+    return f"Nothing runs: {which} ended with an error, last with exit code {group.last_exit_code}."
+
+
+def _what_nodes_say(instances: list[Instance]) -> str:
+    """The words of a node that can't get an instance to run; the first's where several have some."""
+    speaks = next((each for each in instances if each.state == Instance.State.CREATING and each.message), None)
+    if speaks is None:
+        return ""
+    return f"{speaks.node.name if speaks.node else 'A node'} says: {speaks.message.rstrip('.')}"
+
+
+def _why_none_comes(group: ContainerGroup) -> str:
+    if nodes_with_room(group.cpu, group.memory_mb, group.gpu).exists():
+        return ""
+    gpu = f" and a {group.gpu}" if group.gpu else ""
+    return f"No node has {group.cpu} CPU and {group.memory_mb:,} MB{gpu} free right now"
+
+
+def _pending(story: Story) -> str:
+    image = story.image
+    if image.status == Image.Status.QUEUED:
+        if image.retry_code:
+            reason = describe(image.retry_code, image.retry_params).title
+            return f"{reason}. Attempt {image.attempt + 1} of {story.most_attempts} comes by itself."
+        quota = read_quota(image.organization_id)
+        if not has_room_for_pull(quota):
+            most = quota.max_pulls
+            return f"Waiting its turn: this organization pulls {most} image{'s' if most != 1 else ''} at once."
+        return "Waiting for a worker to take the pull."
+    current = next((step.name for step in story.steps if step.outcome == "running"), "")
+    if current == "layers" and story.progress.count:
+        return _pulling(story.progress)
+    words = _NOW_DOING.get(current, "Pulling the image")
+    return words.format(registry=image.registry, repository=image.repository, platform=image.platform) + "."
+
+
+def _at(rate: float | None) -> str:
+    """How fast, as far as that can be told."""
+    return "" if rate is None else f", {format_size(round(rate), digits=2)}/s"
+
+
+def _pulling(progress: Progress) -> str:
+    current = min(progress.done + 1, progress.count)
+    received = format_part(progress.received, progress.total)
+    text = f"Pulling layer {current} of {progress.count}, {received}{_at(progress.rate)}"
+    left = progress.seconds_left
+    if left is None or left > 48 * 3600:
+        return f"{text}."
+    words = f"{max(1, round(left))} s" if left < 90 else f"{round(left / 60)} min"
+    return f"{text}, about {words} left."

@@ -1,0 +1,1 @@
+"""Where encrypted layers are kept: on disk or in an object store."""

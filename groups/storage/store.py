@@ -1,0 +1,244 @@
+"""Where encrypted layers are kept: blobs on Django's storage named `blobs`.
+
+A blob has a name that nobody can guess and that is never used twice, so it is written once, whole, and never
+changed. `BlobFiles` makes that true on a file system; object stores do it by themselves. Only ciphertext comes
+here; making it is `groups.ingest.encrypt`'s, and when a blob may go is `groups.storage.garbage`'s to say.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, BinaryIO, TypeVar
+
+import structlog
+from django.core.files.storage import FileSystemStorage, Storage, storages
+
+from groups import failpoints
+from groups.failpoints import reached
+from groups.failures import StoreFailed
+from groups.storage import s3_uploads
+from groups.storage.direct_io import DirectWriter
+from groups.storage.upload import Reader, Upload
+
+log = structlog.get_logger(__name__)
+
+Answer = TypeVar("Answer")
+DRAFTS = ".drafts"
+
+
+class BlobFiles(FileSystemStorage):
+    """Files that are there whole, on disk, or not at all.
+
+    Written under a draft name in the same file system, synced, then linked to the final name, which fails where
+    that is taken.
+    """
+
+    def get_available_name(self, name: str, max_length: int | None = None) -> str:
+        """Return `name` as it is: a taken name is an error here, not a reason for another one."""
+        return name
+
+    def _save(self, name: str, content: Any) -> str:
+        final, draft = Path(self.path(name)), self.draft(name)
+        _make_folder(final.parent)
+        _make_folder(draft.parent)
+        file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, self.file_permissions_mode or 0o644)
+        try:
+            try:
+                writer = DirectWriter(file)
+                for piece in content.pieces() if isinstance(content, Upload) else content.chunks():
+                    writer.write(memoryview(piece))
+                reached(failpoints.BLOB_UNSYNCED)
+                writer.finish()
+            finally:
+                os.close(file)
+            reached(failpoints.BLOB_UNNAMED)
+            _link(draft, final)
+            reached(failpoints.BLOB_NAMED)
+            _sync_folder(final.parent)
+        finally:
+            draft.unlink(missing_ok=True)
+        return name
+
+    def draft(self, name: str) -> Path:
+        """Where the blob `name` stands while it is being written."""
+        return Path(self.path(DRAFTS)) / name.rpartition("/")[2]
+
+    def remove_drafts(self, *, before: datetime) -> int:
+        """Remove what was left half-written and not touched since `before`; return how many."""
+        removed = 0
+        with suppress(FileNotFoundError):
+            for entry in os.scandir(self.path(DRAFTS)):
+                with suppress(FileNotFoundError):
+                    if entry.stat().st_mtime < before.timestamp():
+                        os.unlink(entry.path)
+                        removed += 1
+        return removed
+
+
+def new_name(organization_id: Any) -> str:
+    """Return a name for a blob of this organization: unguessable, and never given before."""
+    unique = uuid.uuid4().hex
+    return f"{organization_id}/{unique[:2]}/{unique}"
+
+
+def put(name: str, reader: Reader) -> None:
+    """Store what `reader` yields, to its verified end, or nothing.
+
+    The reader's own exceptions pass through as they are; whatever the storage raises becomes StoreFailed.
+    """
+    upload = Upload(reader, name)
+    try:
+        saved = _blobs().save(name, upload)  # type: ignore[arg-type]
+        upload.finish()
+        if saved != name:
+            _blobs().delete(saved)
+            raise FileExistsError(name)
+    except BaseException as error:
+        if not isinstance(error, FileExistsError):  # which is somebody else's blob
+            discard(name)
+        if upload.failure is not None:
+            raise upload.failure from None
+        if not isinstance(error, Exception):
+            raise
+        raise _store_failed("put", error) from None
+
+
+def open(name: str) -> BinaryIO:
+    """Open a blob for reading; close it. Raises StoreFailed, also where there is none."""
+    return _try("open", lambda: _blobs().open(name))  # type: ignore[return-value]
+
+
+def size(name: str) -> int | None:
+    """Return a blob's size in bytes, None where there is no such blob. Raises StoreFailed."""
+    return _try("size", lambda: _blobs().size(name) if _blobs().exists(name) else None)
+
+
+def delete(name: str) -> None:
+    """Remove a blob, or what there is of it; one that is not there is no error. Raises StoreFailed."""
+
+    def remove() -> None:
+        storage = _blobs()
+        if isinstance(storage, BlobFiles):
+            storage.draft(name).unlink(missing_ok=True)
+        storage.delete(name)
+
+    _try("delete", remove)
+
+
+def discard(name: str) -> None:
+    """Remove a blob like `delete`, but leave it to `groups.storage.garbage` where the storage can't do it now."""
+    with suppress(StoreFailed):
+        delete(name)
+
+
+def local_path(name: str) -> Path | None:
+    """Return the file that holds a blob, None where the storage has no files of its own."""
+    storage = _blobs()
+    return Path(storage.path(name)) if isinstance(storage, FileSystemStorage) else None
+
+
+def signed_url(name: str) -> str:
+    """Return an address at the object store itself under which anybody reads the blob for a minute. Raises
+    StoreFailed."""
+    return _try("signed_url", lambda: str(_blobs().url(name)))
+
+
+def names() -> Iterator[str]:
+    """Yield the name of every blob. Raises StoreFailed."""
+    for organization in _folders(""):
+        for prefix in _folders(organization):
+            for file in _list(prefix)[1]:
+                yield f"{prefix}/{file}"
+
+
+def written_at(name: str) -> datetime | None:
+    """Return when a blob was written; None where it is gone. Raises StoreFailed."""
+
+    def ask() -> datetime | None:
+        try:
+            return _blobs().get_modified_time(name)
+        except Exception:  # each backend has its own for what is not there
+            if _blobs().exists(name):
+                raise
+            return None
+
+    moment = _try("written_at", ask)
+    return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment
+
+
+def remove_unfinished(before: datetime) -> int:
+    """Remove what was left half-written before then: drafts of files, parts of uploads. Returns how many. Raises
+    StoreFailed."""
+    storage = _blobs()
+    if isinstance(storage, BlobFiles):
+        return _try("remove_drafts", lambda: storage.remove_drafts(before=before))
+    return _try("abort_uploads", lambda: s3_uploads.abort_unfinished(storage, before))
+
+
+def _folders(under: str) -> list[str]:
+    return [f"{under}/{each}".lstrip("/") for each in sorted(_list(under)[0]) if not each.startswith(".")]
+
+
+def _list(under: str) -> tuple[list[str], list[str]]:
+    def ask() -> tuple[list[str], list[str]]:
+        try:
+            return _blobs().listdir(under)
+        except FileNotFoundError:
+            return [], []
+
+    return _try("list", ask)
+
+
+def _blobs() -> Storage:
+    return storages["blobs"]
+
+
+def _try(what: str, action: Callable[[], Answer]) -> Answer:
+    try:
+        return action()
+    except Exception as error:
+        failure = _store_failed(what, error)
+    raise failure
+
+
+def _store_failed(what: str, error: Exception) -> StoreFailed:
+    """Backends raise what they like. Its kind is logged; its words may hold addresses and keys."""
+    kind = errno.errorcode.get(error.errno or 0, "") if isinstance(error, OSError) else ""
+    log.warning("store_failed", action=what, error=type(error).__name__, errno=kind)
+    return StoreFailed(raw=kind or type(error).__name__)
+
+
+def _link(draft: Path, final: Path) -> None:
+    """Give the draft its final name, where that is free."""
+    try:
+        os.link(draft, final)
+    except OSError as error:
+        if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.EMLINK):
+            raise
+        if final.exists():
+            raise FileExistsError(final) from None
+        os.rename(draft, final)  # a file system without hard links; names are unique all the same
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder with its parents, each of them on disk before something is put into it."""
+    if folder.is_dir():
+        return
+    _make_folder(folder.parent)
+    with suppress(FileExistsError):
+        folder.mkdir()
+        _sync_folder(folder.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)

@@ -1,0 +1,106 @@
+"""Checks of images as pages: start one from a form, and watch it.
+
+Both answer with a fragment where htmx asks, and with a page of their own elsewhere. What is checked is
+`groups.ingest.check`'s, how it is told `groups.queries.check_report`'s.
+"""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django.core.exceptions import NON_FIELD_ERRORS
+from django.forms import Form
+from django.http import HttpResponse, QueryDict
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_GET, require_POST
+from django_htmx.http import HttpResponseStopPolling
+
+from groups.actions.checks import start_check
+from groups.models import ContainerGroup, ImageCheck
+from groups.queries import check_report
+from groups.rules.group_settings import MAX_GROUP_NAME_LENGTH
+from groups.web.forms import ImageForm
+from groups.web.group_views import reading, typed_credential
+from registries.foundation.refusal import Refusal
+from registries.foundation.requests import ProjectRequest
+from registries.oci.reference import names_host
+
+
+@sensitive_post_parameters()
+@require_POST
+@never_cache
+def check(request: ProjectRequest, org: str, project: str) -> HttpResponse:
+    """Check the form's image with its credential. A `repository` is completed by the credential's `host`. One that is
+    typed with the image is sealed first; the form then has it chosen, and nobody types it again."""
+    form = ImageForm(_asked(request.POST), organization_id=request.organization.pk)
+    # What looks like a slip is what the check finds out.
+    typed = typed_credential(request, form, asks_to_confirm=False)
+    if not all([form.is_valid(), typed is None or typed.is_valid()]):
+        return _refused(request, " ".join([*_texts(form), *(_texts(typed) if typed else [])]))
+    against = _against(request)
+    try:
+        row = start_check(
+            organization_id=request.organization.pk,
+            reference=form.cleaned_data["image"],
+            credential=typed.new_credential() if typed else form.cleaned_data["credential"],
+            against=against,
+            by=request.actor,
+        )
+    except Refusal as refusal:
+        return _refused(request, refusal.message)
+    if not request.htmx:
+        return redirect("groups:checked", org, project, row.pk)
+    context: dict[str, Any] = {"verdict": check_report.tell(row)}
+    if typed:
+        image = str(form.cleaned_data["image"])
+        context |= {"sealed": True, "against": against, **reading(request, image, str(row.credential_id))}
+    return render(request, "groups/check.html", context)
+
+
+@require_GET
+@never_cache
+def checked(request: ProjectRequest, org: str, project: str, check: uuid.UUID) -> HttpResponse:
+    """How a check stands. The fragment ends the polling (286) once it is over."""
+    rows = ImageCheck.objects.select_related("against__image").defer("against__environment", "against__image__config")
+    row = get_object_or_404(rows, organization=request.organization.pk, pk=check)
+    if not request.htmx:
+        return render(request, "groups/check_page.html", {"verdict": check_report.tell(row)})
+    response = render(request, "groups/check.html", {"verdict": check_report.tell(row)})
+    if row.is_over:
+        # Heard by what else on the page shows the credential's life.
+        response = HttpResponseStopPolling(response.content, headers={"HX-Trigger": "check-over"})
+    return response
+
+
+def _texts(form: Form) -> list[str]:
+    """Errors of a form in one line each, with the field where that is not the image itself."""
+    return [
+        str(text) if name in ("image", "credential", NON_FIELD_ERRORS) else f"{form.fields[name].label}: {text}"
+        for name, errors in form.errors.items()
+        for text in errors
+    ]
+
+
+def _against(request: ProjectRequest) -> ContainerGroup | None:
+    """The group from whose page it was asked whether its tag has moved, if it was."""
+    name = request.POST.get("against", "")[:MAX_GROUP_NAME_LENGTH].replace("\0", "")
+    return ContainerGroup.objects.filter(project=request.project.pk, name=name).first() if name else None
+
+
+def _asked(data: QueryDict) -> dict[str, str]:
+    """The image and the credential that a form names, whichever form it is."""
+    image = data.get("image", "")
+    if "repository" in data:
+        image = data.get("repository", "").strip()
+        if image and not names_host(image):
+            image = f"{data.get('host', '')}/{image}"
+    return {"image": image, "credential": data.get("credential", "")}
+
+
+def _refused(request: ProjectRequest, text: str) -> HttpResponse:
+    if request.htmx:
+        return render(request, "groups/check.html", {"refused": text})
+    return render(request, "groups/check_page.html", {"refused": text}, status=422)
