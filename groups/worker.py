@@ -3,9 +3,9 @@
     manage.py rqworker checks nodes notices pulls --worker-class groups.worker.PullWorker \
         --serializer rq.serializers.JSONSerializer
 
-with `PORTAL_ZONE=worker`; `portal.services` starts it so. It forks a work-horse a job, which then has everything
-imported already. On SIGTERM the work-horse is asked to hand its pull over, and the worker ends when it has; a second
-SIGTERM takes both down at once. RQ's own bookkeeping is kept short: the lease in the database decides what is
+with `PORTAL_ZONE=worker`; `portal.runtime.services` starts it so. It forks a work-horse a job, which then has
+everything imported already. On SIGTERM the work-horse is asked to hand its pull over, and the worker ends when it has;
+a second SIGTERM takes both down at once. RQ's own bookkeeping is kept short: the lease in the database decides what is
 abandoned, not RQ.
 """
 

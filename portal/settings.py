@@ -1,12 +1,12 @@
-"""Django's settings, in one file. Values come from `portal.env`; `docs/operation.md` has the table."""
+"""Django's settings, in one file. Values come from `portal.config.env`; `docs/operation.md` has the table."""
 
 from __future__ import annotations
 
 from csp.constants import NONE, SELF
 
-from portal import env
-from portal.logs import logging_config
-from portal.storage import storage_options
+from portal.config import env
+from portal.config.logs import logging_config
+from portal.config.storage import storage_options
 
 ENV = env.read()
 
@@ -70,10 +70,10 @@ MIDDLEWARE = [
     "portal.http.request_id.RequestIdMiddleware",
     "portal.api.middleware.ApiMiddleware",
     "portal.http.nul.NulMiddleware",
-    "portal.middleware.Utf8FormsMiddleware",
-    "portal.middleware.MachinesMiddleware",
+    "portal.http.middleware.Utf8FormsMiddleware",
+    "portal.http.middleware.MachinesMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "portal.compression.PageCompressionMiddleware",
+    "portal.http.compression.PageCompressionMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -83,7 +83,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
-    "portal.middleware.OrganizationMiddleware",
+    "portal.http.middleware.OrganizationMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
 
@@ -97,7 +97,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "portal.context.frame",
+                "portal.http.context.frame",
             ],
         },
     }
@@ -136,7 +136,7 @@ RQ = {"DEFAULT_RESULT_TTL": 60, "FAILURE_TTL": 24 * 3600}
 # People: allauth signs in, axes locks out, the portal says who may do what.
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
-    "portal.permissions.SupportBackend",
+    "portal.organizations.permissions.SupportBackend",
     "django.contrib.auth.backends.ModelBackend",
     "allauth.account.auth_backends.AuthenticationBackend",
 ]
@@ -151,11 +151,11 @@ ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_EMAIL_VERIFICATION = "none"
-ACCOUNT_ADAPTER = "portal.accounts.AccountAdapter"
+ACCOUNT_ADAPTER = "portal.accounts.adapters.AccountAdapter"
 ACCOUNT_LOGOUT_ON_GET = False
 # By address only: whoever guesses at somebody's password locks out themselves (axes), not that person.
 ACCOUNT_RATE_LIMITS = {"login_failed": "30/m/ip"}
-MFA_ADAPTER = "portal.accounts.MFAAdapter"
+MFA_ADAPTER = "portal.accounts.adapters.MFAAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = 0.25

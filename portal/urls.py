@@ -6,35 +6,37 @@ from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
 from django.urls import include, path
 
-from portal import api, health, metrics, people
+from portal import api
+from portal.accounts import views
 from portal.api import docs
+from portal.operations import metrics, probes
 
 admin.site.site_header = "Drayage operations"
 admin.site.site_title = "Drayage"
 admin.site.index_title = "Operations"
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
-admin.site.logout = people.signs_out(admin.site.logout)  # type: ignore[method-assign, assignment]
-admin.site.password_change = people.changes_password(  # type: ignore[method-assign, assignment]
+admin.site.logout = views.signs_out(admin.site.logout)  # type: ignore[method-assign, assignment]
+admin.site.password_change = views.changes_password(  # type: ignore[method-assign, assignment]
     admin.site.password_change
 )
 
 urlpatterns = [
-    path("livez", health.livez, name="livez"),
-    path("readyz", health.readyz, name="readyz"),
+    path("livez", probes.livez, name="livez"),
+    path("readyz", probes.readyz, name="readyz"),
     path("metrics", metrics.metrics, name="metrics"),
-    path("accounts/email/", people.no_such_page),
-    path("accounts/password/reset/", people.reset_password, name="account_reset_password"),
-    path("accounts/2fa/authenticate/", people.authenticate, name="mfa_authenticate"),
-    path("accounts/2fa/reauthenticate/", people.reauthenticate, name="mfa_reauthenticate"),
-    path("accounts/2fa/totp/activate/", people.activate_totp, name="mfa_activate_totp"),
-    path("accounts/2fa/totp/deactivate/", people.deactivate_totp, name="mfa_deactivate_totp"),
-    path("accounts/2fa/recovery-codes/", people.view_recovery_codes, name="mfa_view_recovery_codes"),
-    path("accounts/2fa/recovery-codes/generate/", people.generate_recovery_codes, name="mfa_generate_recovery_codes"),
-    path("accounts/2fa/recovery-codes/download/", people.download_recovery_codes, name="mfa_download_recovery_codes"),
+    path("accounts/email/", views.no_such_page),
+    path("accounts/password/reset/", views.reset_password, name="account_reset_password"),
+    path("accounts/2fa/authenticate/", views.authenticate, name="mfa_authenticate"),
+    path("accounts/2fa/reauthenticate/", views.reauthenticate, name="mfa_reauthenticate"),
+    path("accounts/2fa/totp/activate/", views.activate_totp, name="mfa_activate_totp"),
+    path("accounts/2fa/totp/deactivate/", views.deactivate_totp, name="mfa_deactivate_totp"),
+    path("accounts/2fa/recovery-codes/", views.view_recovery_codes, name="mfa_view_recovery_codes"),
+    path("accounts/2fa/recovery-codes/generate/", views.generate_recovery_codes, name="mfa_generate_recovery_codes"),
+    path("accounts/2fa/recovery-codes/download/", views.download_recovery_codes, name="mfa_download_recovery_codes"),
     path("accounts/", include("allauth.urls")),
     path("admin/operations/", include("portal.operations.urls")),
     path("admin/desk/", include("portal.support.desk.urls")),
-    path("admin/rq/", include("portal.queues")),
+    path("admin/rq/", include("portal.operations.rq_dashboard")),
     path("admin/", admin.site.urls),
     path("api/docs", docs.docs, name="api_docs"),
     path("api/public/", api.public.urls),
@@ -43,5 +45,5 @@ urlpatterns = [
     path("node/v1/", include("groups.nodes.urls")),
     path("o/<slug:org>/registries/", include("registries.urls")),
     path("o/<slug:org>/<slug:project>/groups/", include("groups.urls")),
-    path("", include("portal.pages")),
+    path("", include("portal.home.urls")),
 ]

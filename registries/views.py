@@ -1,6 +1,6 @@
 """Pages of registry credentials: the list, adding one, its receipt, changing and destroying it, and the guides.
 
-`portal.middleware` has resolved organization and role before any of these runs.
+`portal.http.middleware` has resolved organization and role before any of these runs.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from portal.env import CHECKOUT
+from portal.config.env import CHECKOUT
 
 
 class CallFailed(AssertionError):
@@ -63,7 +63,7 @@ class Calls:
 
     def commands(self) -> dict[str, list[str]]:
         """Those of what has no port, by name."""
-        from portal import services
+        from portal.runtime import services
 
         redis = services.embedded_redis()
         assert redis is not None
@@ -75,7 +75,7 @@ class Calls:
 
     def web_command(self) -> list[str]:
         """The web process's, on the port that the environment names, which must be free."""
-        from portal import services
+        from portal.runtime import services
 
         return list(services.web().command)
 

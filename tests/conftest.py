@@ -103,7 +103,7 @@ def redis() -> Iterator[Any]:
     """The embedded Redis, as `up` starts it."""
     import django_rq
 
-    from portal import services
+    from portal.runtime import services
 
     child = services.embedded_redis()
     assert child is not None
@@ -130,7 +130,7 @@ def project(acme: Any) -> Any:
 
 
 def _organization(slug: str, name: str, owner: Any) -> Any:
-    """What `portal.actions.create_organization` makes, without a record in its activity."""
+    """What `portal.organizations.actions.create_organization` makes, without a record in its activity."""
     from groups.models import Quota
     from portal.models import Organization
 

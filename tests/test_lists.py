@@ -27,10 +27,10 @@ from groups.models import (
     PullStep,
     Redemption,
 )
-from portal.actions import invite
-from portal.api_keys import create_key
 from portal.models import Notice, SupportMessage, SupportRequest
 from portal.notifications import webhooks
+from portal.organizations.actions import invite
+from portal.organizations.api_keys import create_key
 from registries.foundation.actor import CONSOLE
 from registries.models import Credential
 from tests.addresses import addresses

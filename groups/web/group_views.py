@@ -1,7 +1,7 @@
 """Pages of container groups: the list, a new one, one group live.
 
-`portal.middleware` has resolved organization, project and role before any of these runs. What can be done to a group
-that exists stands in `groups.web.lifecycle_views`.
+`portal.http.middleware` has resolved organization, project and role before any of these runs. What can be done to a
+group that exists stands in `groups.web.lifecycle_views`.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """People, organizations and support requests in the admin, the audit log, and what other packages put there."""
 
-from portal.admin import audit, organizations, people, support, vendors
+from portal.admin import audit, organizations, people, support, third_party
 
-__all__ = ["audit", "organizations", "people", "support", "vendors"]
+__all__ = ["audit", "organizations", "people", "support", "third_party"]

@@ -18,10 +18,10 @@ from django.utils.safestring import SafeString
 from groups.actions import suspension
 from groups.models import ContainerGroup, Quota
 from groups.rules.quotas import quota_of, usage
-from portal import actions
-from portal.admin.sizes import SizeField
+from portal.admin.size_field import SizeField
 from portal.http.actors import actor_of
 from portal.models import Membership, Organization, Project, Role, User
+from portal.organizations import actions
 from portal.templatetags.drayage import state
 from registries.foundation.admin_base import GuardedAdmin
 from registries.foundation.refusal import Refusal

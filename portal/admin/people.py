@@ -16,7 +16,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from portal import person_actions
+from portal.accounts import actions
 from portal.audit.sign_ins import record_for_person
 from portal.http.actors import actor_of
 from portal.models import User
@@ -87,10 +87,10 @@ class PersonAdmin(GuardedAdmin, UserAdmin):
         by = actor_of(request)
         if change:
             changes = {name: form.cleaned_data[name] for name in form.changed_data}
-            person_actions.change_person(obj, changes, by=by)
+            actions.change_person(obj, changes, by=by)
             return
         password = form.cleaned_data["password1"] if obj.has_usable_password() else None
-        made = person_actions.create_person(obj.email, password, by=by)
+        made = actions.create_person(obj.email, password, by=by)
         obj.pk, obj.password, obj.date_joined = made.pk, made.password, made.date_joined
         obj._state.adding = False
 

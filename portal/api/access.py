@@ -14,9 +14,9 @@ from ninja.security import APIKeyHeader
 
 from groups.api.errors import not_found
 from portal.api.rate import count_call
-from portal.api_keys import recognise
 from portal.http.actors import actor_of_key
 from portal.models import ApiKey
+from portal.organizations.api_keys import recognise
 from registries.foundation.refusal import Refusal
 
 _READING = ("GET", "HEAD", "OPTIONS")

@@ -10,7 +10,7 @@ from django.db.models import Q, QuerySet
 from django.http import QueryDict
 from django.utils.dateparse import parse_date
 
-from portal.activity import AREAS, VERBS, of_organization
+from portal.audit.log import AREAS, VERBS, of_organization
 from portal.models import Activity
 
 MAX_WORDS = 8

@@ -11,8 +11,8 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
-from portal.activity import AREAS, lines
 from portal.audit.export import as_csv, as_json_lines
+from portal.audit.log import AREAS, lines
 from portal.audit.search import Search
 from portal.http.requests import MemberRequest
 from portal.models import Activity

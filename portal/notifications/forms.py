@@ -9,7 +9,7 @@ from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
 
-from portal.notifications.choices import NO, SCOPES, TOLD
+from portal.notifications.subscriptions import NO, SCOPES, TOLD
 from registries.hosts import check_host
 from registries.oci.reference import ReferenceInvalid
 

@@ -11,7 +11,7 @@ from django.urls import reverse
 import groups.failures  # noqa: F401 (registers the failures whose words are told)
 from groups.models import Occurrence
 from portal.models import Notice
-from portal.notifications.choices import Kind
+from portal.notifications.subscriptions import Kind
 
 
 def body(notice: Notice) -> bytes:

@@ -23,11 +23,11 @@ from django.utils import timezone
 
 from groups.models import Occurrence
 from groups.rules.wakeups import OVERLOOKED, waiting, wake_deliver, wake_tell
-from portal import mail
+from portal.mail import sending
 from portal.models import Notice, Webhook
 from portal.notifications import messages
-from portal.notifications.choices import people_for
 from portal.notifications.signing import headers
+from portal.notifications.subscriptions import people_for
 from portal.notifications.webhooks import SWITCHED_OFF, secrets_of, switch_off
 from registries.failures import PullFailed
 from registries.foundation.actor import PORTAL
@@ -58,7 +58,7 @@ def tell(occurrence_id: uuid.UUID) -> int:
         now = timezone.now()
         hooks = Webhook.objects.filter(organization=row.organization_id, off_since__isnull=True)
         notices = [Notice(occurrence=row, webhook=hook, due_at=now) for hook in hooks if row.kind in hook.kinds]
-        if mail.goes_out():
+        if sending.goes_out():
             notices += [Notice(occurrence=row, user_id=pk, due_at=now) for pk in people_for(row) if _is_news(row, pk)]
         Notice.objects.bulk_create(notices)
         Occurrence.objects.filter(pk=row.pk).update(told_at=Now())
@@ -139,7 +139,7 @@ def _post(notice: Notice) -> tuple[int | None, str]:
 
 def _mail(notice: Notice) -> tuple[int | None, str]:
     assert notice.user is not None  # noqa: S101 (for the type checker)
-    if mail.send("notice", notice.user.email, messages.email_context(notice)) is not mail.Way.KEPT:
+    if sending.send("notice", notice.user.email, messages.email_context(notice)) is not sending.Way.KEPT:
         return None, ""
     return None, "The mail server did not take it"
 

@@ -16,8 +16,8 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from portal.http.requests import MemberRequest
 from portal.models import EmailChoice, Notice, Webhook
 from portal.notifications import webhooks
-from portal.notifications.choices import choose_emails, wanted
 from portal.notifications.forms import EmailForm, WebhookForm
+from portal.notifications.subscriptions import choose_emails, wanted
 
 PAGE_SIZE = 30
 

@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from groups.models import Quota
 from groups.queries import attention, outages
-from portal.operations.health import Queues
+from portal.operations.workers import Queues
 from portal.templatetags.drayage import duration
 
 

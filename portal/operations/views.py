@@ -13,7 +13,7 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
-from portal.operations import alerts, health, storage
+from portal.operations import alerts, storage, workers
 from portal.support.consent import is_operator
 
 
@@ -34,15 +34,15 @@ def operators_only(view: Callable[..., HttpResponse]) -> Callable[..., HttpRespo
 @operators_only
 def start(request: HttpRequest) -> HttpResponse:
     """What needs attention, and how the machines are."""
-    queues = health.read_queues()
-    context = {"alerts": alerts.alerts(queues), "queues": queues, "pulls": health.read_pulls()}
+    queues = workers.read_queues()
+    context = {"alerts": alerts.alerts(queues), "queues": queues, "pulls": workers.read_pulls()}
     return _render(request, "admin/operations/start.html", "What needs attention", context)
 
 
 @operators_only
 def health_page(request: HttpRequest) -> HttpResponse:
     """Queues, workers, pulls that go on, the sweeper."""
-    context = {"queues": health.read_queues(), "pulls": health.read_pulls()}
+    context = {"queues": workers.read_queues(), "pulls": workers.read_pulls()}
     return _render(request, "admin/operations/health.html", "Queues and workers", context)
 
 

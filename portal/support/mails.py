@@ -6,7 +6,7 @@ from django.conf import settings
 from django.db.models.functions import Now
 from django.urls import reverse
 
-from portal import mail
+from portal.mail import sending
 from portal.models import SupportMessage, SupportRequest, User
 
 
@@ -14,7 +14,7 @@ def mail_question(request: SupportRequest, text: str, *, author: User, again: bo
     """Mail support what a member wrote, where the portal sends mail. The desk shows it in any case."""
     desk = f"{settings.PORTAL_PUBLIC_URL}{reverse('desk:case', args=['request', request.pk])}"
     context = {"asked": request, "text": text, "by": author, "again": again, "link": desk}
-    mail.send("support_asked", settings.PORTAL_SUPPORT_EMAIL, context)
+    sending.send("support_asked", settings.PORTAL_SUPPORT_EMAIL, context)
 
 
 def mail_answer(request: SupportRequest, answer: SupportMessage) -> list[str]:
@@ -32,7 +32,7 @@ def mail_answer(request: SupportRequest, answer: SupportMessage) -> list[str]:
         "link": f"{settings.PORTAL_PUBLIC_URL}{address}",
     }
     people = [reader.person.email for reader in readers]
-    mailed = [person for person in people if mail.send("support_answer", person, context) is mail.Way.SENT]
+    mailed = [person for person in people if sending.send("support_answer", person, context) is sending.Way.SENT]
     if mailed:
         SupportMessage.objects.filter(pk=answer.pk).update(mailed_at=Now())
     return mailed

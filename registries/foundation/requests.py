@@ -1,4 +1,4 @@
-"""Requests as views of an organization's pages get them. `portal.middleware` fills in what is declared here."""
+"""Requests as views of an organization's pages get them. `portal.http.middleware` fills in what is declared here."""
 
 from __future__ import annotations
 

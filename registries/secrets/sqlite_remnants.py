@@ -1,9 +1,9 @@
 """What SQLite keeps of a value that was overwritten, and how it goes.
 
 Emptying a column is not the end of its bytes: they may stay in pages that are free now, and in the write-ahead log
-until it is written over. `secure_delete` (`portal.env`) has SQLite overwrite the first; `clear` moves the log into the
-database and empties it. PostgreSQL keeps old versions of a row until its vacuum comes round, and its own log for as
-long as it was told to; nothing can be done about that from here.
+until it is written over. `secure_delete` (`portal.config.env`) has SQLite overwrite the first; `clear` moves the log
+into the database and empties it. PostgreSQL keeps old versions of a row until its vacuum comes round, and its own log
+for as long as it was told to; nothing can be done about that from here.
 """
 
 from __future__ import annotations

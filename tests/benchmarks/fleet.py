@@ -15,7 +15,7 @@ from typing import Any, Self
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from portal.env import CHECKOUT
+from portal.config.env import CHECKOUT
 from registries.foundation.actor import CONSOLE
 from tests.beside import Beside, Calls, serve
 from tests.postgresql import Postgres
@@ -138,8 +138,8 @@ class Hands(Calls):
     """What can be asked of the process beside the portal."""
 
     def set_up(self) -> None:
-        from portal.actions import create_organization
         from portal.models import User
+        from portal.organizations.actions import create_organization
         from registries.foundation.actor import CONSOLE
 
         create_organization(slug="acme", name="Acme", owner=User.objects.create_user("alice@acme.example"), by=CONSOLE)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from portal.env import CHECKOUT
+from portal.config.env import CHECKOUT
 
 pytestmark = pytest.mark.faults
 

@@ -15,7 +15,7 @@ from typing import Any
 from django.contrib import admin
 
 from portal.models import Role, User
-from portal.permissions import PAGES
+from portal.organizations.permissions import PAGES
 from registries.providers import PROVIDERS
 from tests.addresses import Address, addresses
 

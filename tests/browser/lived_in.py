@@ -22,9 +22,9 @@ from rq.serializers import JSONSerializer
 
 from groups.actions import suspension
 from groups.models import FailedAttempt, Image, ImageCheck, SweepPass
-from portal import actions
-from portal.api_keys import create_key, revoke
 from portal.models import User
+from portal.organizations import actions
+from portal.organizations.api_keys import create_key, revoke
 from portal.support import conversations
 from portal.support.queries import last_message_key
 from registries.foundation.actor import CONSOLE

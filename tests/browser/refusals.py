@@ -12,7 +12,7 @@ from django.urls import path
 from django.views.csrf import csrf_failure
 
 from groups.rules.quotas import RefusedWhileSuspended
-from portal.people import reset_password
+from portal.accounts.views import reset_password
 from portal.urls import urlpatterns as _urlpatterns
 
 REASONS: dict[str, Any] = {

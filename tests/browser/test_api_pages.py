@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from portal.api_keys import create_key, recognise, revoke
+from portal.organizations.api_keys import create_key, recognise, revoke
 from registries.foundation.actor import CONSOLE
 from tests.browser.conftest import picture, violations
 from tests.browser.pages import no_sideways, sign_in

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
-from portal.env import CHECKOUT
+from portal.config.env import CHECKOUT
 from tests.conftest import PASSWORD
 from tests.processes import bare_environment, free_port, until_answers
 

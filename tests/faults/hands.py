@@ -30,8 +30,8 @@ class Hands(Calls):
 
     def organization(self, slug: str) -> None:
         """Make an organization and its owner."""
-        from portal.actions import create_organization
         from portal.models import User
+        from portal.organizations.actions import create_organization
         from registries.foundation.actor import CONSOLE
 
         owner = User.objects.create_user(f"alice@{slug}.example")

@@ -20,8 +20,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from portal.env import CHECKOUT
-from portal.processes import session_members
+from portal.config.env import CHECKOUT
+from portal.runtime.supervisor import session_members
 from tests.beside import Beside
 from tests.processes import bare_environment, until
 

@@ -11,7 +11,7 @@ import boto3
 import pytest
 
 from groups.storage import store
-from portal.storage import storage_options
+from portal.config.storage import storage_options
 from registries.failures import DigestMismatch
 from tests.fakes.aws import FakeAws
 from tests.groups.test_store import Pieces

@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from groups.ingest.failed_attempts import forget_old
 from groups.models import FailedAttempt
 from groups.queries.outages import SPANS, is_unusual, outages, series
-from portal.actions import create_organization
+from portal.organizations.actions import create_organization
 from registries.foundation.actor import CONSOLE
 
 NOW = datetime(2026, 3, 4, 12, 34, 56, tzinfo=UTC)

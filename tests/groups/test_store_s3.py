@@ -12,7 +12,7 @@ import pytest
 from groups.failures import StoreFailed
 from groups.ingest.encrypt import EncryptingReader
 from groups.storage import store
-from portal.storage import storage_options
+from portal.config.storage import storage_options
 from registries.failures import DigestMismatch
 from tests.fakes.s3 import FakeS3
 from tests.groups.ingest.test_memory import Zeros

@@ -10,7 +10,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from portal.env import CHECKOUT
+from portal.config.env import CHECKOUT
 from tests.interop.delivery_portal import Portal
 from tests.processes import bare_environment
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from portal.env import CHECKOUT
+from portal.config.env import CHECKOUT
 from tests.beside import Beside
 from tests.processes import bare_environment, free_port, until, until_answers
 

@@ -14,16 +14,16 @@ class Steps(Calls):
     """The calls, with Acme as the only organization."""
 
     def set_up(self) -> None:
-        from portal.actions import create_organization
         from portal.models import User
+        from portal.organizations.actions import create_organization
         from registries.foundation.actor import CONSOLE
 
         create_organization(slug="acme", name="Acme", owner=User.objects.create_user("alice@acme.example"), by=CONSOLE)
 
     def api_key(self) -> str:
         """Make a key of Acme's that may do everything."""
-        from portal.api_keys import create_key
         from portal.models import Organization
+        from portal.organizations.api_keys import create_key
         from registries.foundation.actor import CONSOLE
 
         return create_key(organization_id=Organization.objects.get().pk, name="test", scope="write", by=CONSOLE)[1]

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from portal.env import CHECKOUT
+from portal.config.env import CHECKOUT
 from tests.processes import bare_environment, free_port, until
 
 

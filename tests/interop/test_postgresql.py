@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from portal.env import CHECKOUT
+from portal.config.env import CHECKOUT
 from tests.postgresql import Postgres
 
 pytestmark = pytest.mark.interop

@@ -17,9 +17,9 @@ import pytest
 import requests
 
 from groups.agent.podman_form import run_root
+from portal.config.env import CHECKOUT
 from portal.demo.image import sample_image
 from portal.demo.program import TEXT
-from portal.env import CHECKOUT
 from tests.interop.launching import launch, lines_until, still_running, wait_until_gone
 
 pytestmark = pytest.mark.interop

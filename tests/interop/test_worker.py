@@ -15,9 +15,9 @@ from django.conf import settings
 from django.db import connection
 
 from groups.models import ContainerGroup, Image
-from portal import services
-from portal.env import CHECKOUT
-from portal.processes import session_members
+from portal.config.env import CHECKOUT
+from portal.runtime import services
+from portal.runtime.supervisor import session_members
 from registries.models import Credential
 from tests import processes
 from tests.fakes.images import make_layer

@@ -10,9 +10,9 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from portal import api_keys, key_views
-from portal.api_keys import KeyRefused, create_key, recognise, revoke, rotate
 from portal.models import ActivityText, ApiKey
+from portal.organizations import api_key_views, api_keys
+from portal.organizations.api_keys import KeyRefused, create_key, recognise, revoke, rotate
 from registries.foundation.actor import CONSOLE
 from tests.support.activity import recorded
 
@@ -118,7 +118,7 @@ def test_the_page_shows_a_new_key_once(acme: Any, alice: Any, as_user: Any) -> N
 def test_a_key_that_works_is_listed_however_many_ended_since(
     acme: Any, alice: Any, as_user: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(key_views, "MAX_ENDED_SHOWN", 1)
+    monkeypatch.setattr(api_key_views, "MAX_ENDED_SHOWN", 1)
     create_key(organization_id=acme.pk, name="kept", scope="read", by=CONSOLE)
     for name in ("older", "newer"):
         revoke(create_key(organization_id=acme.pk, name=name, scope="read", by=CONSOLE)[0], by=CONSOLE)

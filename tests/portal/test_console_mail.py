@@ -11,9 +11,11 @@ import pytest
 from django.core.mail import EmailMessage
 from django.test import Client
 
-from portal import console_mail, mail, services
-from portal.env import CONSOLE_MAIL
-from portal.processes import Child
+from portal.config.env import CONSOLE_MAIL
+from portal.mail import console as console_mail
+from portal.mail import sending
+from portal.runtime import services
+from portal.runtime.supervisor import Child
 
 
 @pytest.fixture
@@ -62,8 +64,8 @@ def test_what_people_wrote_does_not_steer_the_terminal() -> None:
 def test_a_console_that_nobody_reads_holds_up_no_page(console: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(console_mail, "PATIENCE_MS", 10)
     context = {"asked": None, "text": "x" * 8000, "waits": False}
-    ways = [mail.send("support_answer", "bob@acme.example", context) for _ in range(20)]
-    assert (ways[0], ways[-1]) == (mail.Way.PRINTED, mail.Way.KEPT)
+    ways = [sending.send("support_answer", "bob@acme.example", context) for _ in range(20)]
+    assert (ways[0], ways[-1]) == (sending.Way.PRINTED, sending.Way.KEPT)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from portal import env
+from portal.config import env
 
 
 @pytest.fixture(autouse=True)

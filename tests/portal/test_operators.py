@@ -11,7 +11,7 @@ from django.core.exceptions import ValidationError
 from django.test import Client
 
 from groups.models import ContainerGroup, Image
-from portal.admin.sizes import SizeField
+from portal.admin.size_field import SizeField
 from portal.models import Organization
 from registries.models import Credential
 from tests.admin_rows import act

@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from portal.actions import create_organization
+from portal.organizations.actions import create_organization
 from registries.foundation.actor import CONSOLE
 
 SUPPORT = "/o/acme/support/"

@@ -1,6 +1,7 @@
 """The whole table: each address below `/o/`, for each role, a stranger and somebody signed out.
 
-The addresses are read from the resolver, so one that is added without a row in `portal.permissions.PAGES` fails here.
+The addresses are read from the resolver, so one that is added without a row in `portal.organizations.permissions.PAGES`
+fails here.
 """
 
 from __future__ import annotations
@@ -14,12 +15,12 @@ from django.utils import timezone
 
 from groups.actions.checks import start_check
 from groups.models import Failure, Instance, NodeToken
-from portal.actions import invite
-from portal.api_keys import create_key
 from portal.models import Role
 from portal.notifications.webhooks import add
 from portal.notifications.webhooks import test as send_test
-from portal.permissions import PAGES
+from portal.organizations.actions import invite
+from portal.organizations.api_keys import create_key
+from portal.organizations.permissions import PAGES
 from portal.support import conversations
 from registries.foundation.actor import CONSOLE
 from registries.models import Credential

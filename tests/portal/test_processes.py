@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from portal.processes import Child, Supervisor, session_members
+from portal.runtime.supervisor import Child, Supervisor, session_members
 from tests.processes import until
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(600)"]
@@ -32,7 +32,7 @@ def said() -> list[str]:
 
 @pytest.fixture
 def supervisor(tmp_path: Path, said: list[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Supervisor]:
-    monkeypatch.setattr("portal.processes.STOP_SECONDS", 0.5)
+    monkeypatch.setattr("portal.runtime.supervisor.STOP_SECONDS", 0.5)
     made = Supervisor(tmp_path / "log", said.append)
     yield made
     made.stop()
@@ -80,7 +80,7 @@ def test_stop_ends_what_left_its_group_and_ignores_signals(supervisor: Superviso
 
 def test_children_end_when_the_parent_is_killed(tmp_path: Path) -> None:
     program = (
-        "import sys, time; from pathlib import Path; from portal.processes import Child, Supervisor\n"
+        "import sys, time; from pathlib import Path; from portal.runtime.supervisor import Child, Supervisor\n"
         f"child = Supervisor(Path({str(tmp_path)!r}), print).start(Child('sleeper', {SLEEP!r}))\n"
         "print(child.process.pid, flush=True); time.sleep(600)"
     )

@@ -13,7 +13,7 @@ from redis import Redis
 from rq import Queue, SimpleWorker
 from rq.serializers import JSONSerializer, resolve_serializer
 
-from portal import queues
+from portal.operations import rq_dashboard
 
 SECRET = "canary-redis-3b"  # pragma: allowlist secret
 ARGUMENTS = {"queue_index": 0, "scheduler_index": 0, "connection_index": 0}
@@ -32,10 +32,10 @@ def redis(redis: Any, settings: Any) -> None:
 def addresses() -> list[str]:
     """Every address of the dashboard, with values that name nothing."""
     found = []
-    for pattern in queues.urlpatterns:
+    for pattern in rq_dashboard.urlpatterns:
         assert isinstance(pattern, URLPattern)
         values = {name: ARGUMENTS.get(name, "x") for name in pattern.pattern.converters}
-        (route, names), *_ = get_resolver("portal.queues").reverse_dict.getlist(pattern.name)[0][0]
+        (route, names), *_ = get_resolver("portal.operations.rq_dashboard").reverse_dict.getlist(pattern.name)[0][0]
         assert set(names) == set(values)
         found.append(HOME + route % values)
     return found

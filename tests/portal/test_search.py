@@ -10,9 +10,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from groups.models import ContainerGroup, Failure, Image
-from portal.actions import invite
+from portal.home.search import MAX_LENGTH, Found, cleaned, search
 from portal.models import Organization, Role
-from portal.search import MAX_LENGTH, Found, cleaned, search
+from portal.organizations.actions import invite
 from tests.groups.pulls import make_credential, make_group
 from tests.support.actors import acting
 

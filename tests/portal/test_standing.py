@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from portal.models import Project, Role
-from portal.standing import Standing, standing
+from portal.organizations.access import Standing, standing
 
 pytestmark = pytest.mark.django_db
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from portal.storage import storage_options
+from portal.config.storage import storage_options
 
 
 def test_files() -> None:

@@ -14,8 +14,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from portal import actions
 from portal.models import Invitation, Membership, Role, User
+from portal.organizations import actions
 from registries.foundation.actor import CONSOLE
 from tests.at_once import at_once
 from tests.conftest import PASSWORD

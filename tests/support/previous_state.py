@@ -33,7 +33,7 @@ Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | Non
 
 @dataclass(frozen=True)
 class Row:
-    """One row as it was: `model` is its label, such as `portal.activity`; `fields` are by name, without the key."""
+    """One row as it was: `model` is its label, such as `portal.audit.log`; `fields` are by name, without the key."""
 
     model: str
     pk: int | str

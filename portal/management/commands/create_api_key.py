@@ -9,8 +9,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from portal.api_keys import KeyRefused, create_key
 from portal.models import ApiKey, Organization
+from portal.organizations.api_keys import KeyRefused, create_key
 from registries.foundation.actor import CONSOLE
 
 

@@ -9,9 +9,9 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 from django.core.validators import validate_email
 
-from portal.actions import NewPerson, create_organization
 from portal.models import Organization, User
 from portal.models.organization import SLUG
+from portal.organizations.actions import NewPerson, create_organization
 from registries.foundation.actor import CONSOLE
 
 

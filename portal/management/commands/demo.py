@@ -19,14 +19,14 @@ from django.core.management.base import CommandError
 
 from groups.models import Node, NodeToken
 from groups.nodes.enrolment import create_enrolment
-from portal.actions import create_organization
+from portal.accounts.actions import create_person, set_password
 from portal.demo.image import sample_image
 from portal.demo.registry import REPOSITORY, TAG
 from portal.demo.story import Sample, Story, StoryFailed, compare
 from portal.management.commands import up
 from portal.models import Organization, User
-from portal.person_actions import create_person, set_password
-from portal.processes import Child, Supervisor
+from portal.organizations.actions import create_organization
+from portal.runtime.supervisor import Child, Supervisor
 from registries.foundation.actor import CONSOLE
 
 MEMBER = "demo@localhost"

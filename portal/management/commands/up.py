@@ -18,10 +18,10 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
-from portal import services
+from portal.accounts.actions import create_person
 from portal.models import User
-from portal.person_actions import create_person
-from portal.processes import Supervisor
+from portal.runtime import services
+from portal.runtime.supervisor import Supervisor
 from registries.foundation.actor import CONSOLE
 
 OPERATOR = "operator@localhost"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from portal.api_keys import create_key
+from portal.organizations.api_keys import create_key
 from registries.foundation.actor import CONSOLE
 
 CONTAINERS = "/api/public/organizations/acme/projects/default/containers"

@@ -13,8 +13,8 @@ import pytest
 from django.utils import timezone
 
 from portal.api import public, v1
-from portal.api_keys import create_key, revoke
 from portal.models import ApiKey
+from portal.organizations.api_keys import create_key, revoke
 from registries.foundation.actor import CONSOLE
 from tests.groups.pulls import make_group
 from tests.portal.api.conftest import CONTAINERS, Speaker, a_group
@@ -150,7 +150,7 @@ class TestRate:
         import subprocess
 
         from portal.api.rate import Counter
-        from portal.services import _redis_binary
+        from portal.runtime.services import _redis_binary
 
         socket = tmp_path / "redis.sock"
         command = [_redis_binary(), "--port", "0", "--unixsocket", str(socket), "--save", "", "--dir", str(tmp_path)]

@@ -18,9 +18,9 @@ from django.core import mail
 from django.core.cache import cache
 from django.test import Client
 
-from portal import actions
 from portal.audit.chain import PORTAL_CHAIN, chain_of
 from portal.models import Activity, ActivityText, User
+from portal.organizations import actions
 from tests.conftest import PASSWORD
 from tests.support import failing_recorder
 from tests.support.actors import acting

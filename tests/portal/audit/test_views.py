@@ -10,8 +10,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from groups.models import Occurrence
-from portal.activity import AREAS, VERBS
-from portal.env import CHECKOUT
+from portal.audit.log import AREAS, VERBS
+from portal.config.env import CHECKOUT
 from portal.models import Activity, ActivityText, User
 from registries.models import Credential
 from tests.admin_rows import make_rows, url

@@ -14,7 +14,7 @@ from groups.models import ContainerGroup, Failure
 from groups.rules.states import move
 from portal.models import Webhook
 from portal.notifications import jobs, sending, webhooks
-from portal.notifications.choices import TOLD
+from portal.notifications.subscriptions import TOLD
 from tests.groups.pulls import make_group
 from tests.support.actors import acting
 

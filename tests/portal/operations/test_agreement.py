@@ -15,7 +15,7 @@ from groups.models import Image, Node
 from groups.queries.attention import STUCK_AFTER, look, stuck_pulls
 from groups.queries.metrics import Figures
 from groups.sweep import wake_pulls
-from portal.operations.health import read_pulls
+from portal.operations.workers import read_pulls
 from registries.models import Credential
 from tests.groups.pulls import make_credential, make_group
 from tests.support.quotas import set_quota

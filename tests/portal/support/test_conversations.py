@@ -11,8 +11,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from portal.actions import create_organization
 from portal.models import Activity, SupportMessage, SupportRequest
+from portal.organizations.actions import create_organization
 from portal.support import conversations
 from registries.foundation.actor import CONSOLE
 from tests.portal.support.talks import ASK, SUPPORT, answer, at, failure_of, said, talk

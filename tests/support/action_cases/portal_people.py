@@ -13,9 +13,10 @@ from axes.models import AccessAttempt
 from django.utils import timezone
 
 from groups.models import Occurrence
-from portal import actions, api_keys, person_actions
+from portal.accounts import actions as person_actions
 from portal.models import ApiKey, Invitation, Membership, Notice, Webhook
-from portal.notifications import choices, webhooks
+from portal.notifications import subscriptions, webhooks
+from portal.organizations import actions, api_keys
 from registries.foundation.actor import CONSOLE, PORTAL
 from registries.secrets import one_time
 from tests.support.action_cases import Case, Cast
@@ -152,7 +153,7 @@ def _send_again(cast: Cast) -> Call:
 
 
 def _choose_emails(cast: Cast) -> Call:
-    return partial(choices.choose_emails, cast.acme.pk, {"group.failed": "all"}, by=acting(cast.bob))
+    return partial(subscriptions.choose_emails, cast.acme.pk, {"group.failed": "all"}, by=acting(cast.bob))
 
 
 def _create_person(cast: Cast) -> Call:
@@ -191,20 +192,20 @@ def _remove_address(cast: Cast) -> Call:
 
 
 CASES = [
-    Case("portal.actions.create_organization", _create_organization),
-    Case("portal.actions.rename_organization", _rename_organization),
-    Case("portal.actions.add_project", _add_project),
-    Case("portal.actions.invite", _invite),
-    Case("portal.actions.withdraw", _withdraw),
-    Case("portal.actions.accept", _accept),
-    Case("portal.actions.accept_as_new", _accept_as_new),
-    Case("portal.actions.add_member", _add_member),
-    Case("portal.actions.change_role", _change_role),
-    Case("portal.actions.remove", _remove),
-    Case("portal.actions.leave", _leave),
-    Case("portal.api_keys.create_key", _create_key),
-    Case("portal.api_keys.rotate", _rotate_key),
-    Case("portal.api_keys.revoke", _revoke_key),
+    Case("portal.organizations.actions.create_organization", _create_organization),
+    Case("portal.organizations.actions.rename_organization", _rename_organization),
+    Case("portal.organizations.actions.add_project", _add_project),
+    Case("portal.organizations.actions.invite", _invite),
+    Case("portal.organizations.actions.withdraw", _withdraw),
+    Case("portal.organizations.actions.accept", _accept),
+    Case("portal.organizations.actions.accept_as_new", _accept_as_new),
+    Case("portal.organizations.actions.add_member", _add_member),
+    Case("portal.organizations.actions.change_role", _change_role),
+    Case("portal.organizations.actions.remove", _remove),
+    Case("portal.organizations.actions.leave", _leave),
+    Case("portal.organizations.api_keys.create_key", _create_key),
+    Case("portal.organizations.api_keys.rotate", _rotate_key),
+    Case("portal.organizations.api_keys.revoke", _revoke_key),
     Case("portal.notifications.webhooks.add", _add_webhook),
     Case("portal.notifications.webhooks.change", _change_webhook),
     Case("portal.notifications.webhooks.rotate", _rotate_webhook),
@@ -214,12 +215,12 @@ CASES = [
     Case("portal.notifications.webhooks.delete", _delete_webhook),
     Case("portal.notifications.webhooks.test", _test_webhook),
     Case("portal.notifications.webhooks.send_again", _send_again),
-    Case("portal.notifications.choices.choose_emails", _choose_emails),
-    Case("portal.person_actions.create_person", _create_person),
-    Case("portal.person_actions.change_person", _change_person),
-    Case("portal.person_actions.set_password", _set_password),
-    Case("portal.person_actions.remove_second_factor", _remove_second_factor),
-    Case("portal.person_actions.lift_lock", _lift_lock),
-    Case("portal.person_actions.save_address", _save_address),
-    Case("portal.person_actions.remove_address", _remove_address),
+    Case("portal.notifications.subscriptions.choose_emails", _choose_emails),
+    Case("portal.accounts.actions.create_person", _create_person),
+    Case("portal.accounts.actions.change_person", _change_person),
+    Case("portal.accounts.actions.set_password", _set_password),
+    Case("portal.accounts.actions.remove_second_factor", _remove_second_factor),
+    Case("portal.accounts.actions.lift_lock", _lift_lock),
+    Case("portal.accounts.actions.save_address", _save_address),
+    Case("portal.accounts.actions.remove_address", _remove_address),
 ]

@@ -17,7 +17,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django_rq.models import Dashboard
 
-from portal import person_actions
+from portal.accounts import actions as person_actions
 from portal.http.actors import actor_of
 from registries.foundation.actor import Actor
 from registries.foundation.admin_base import GuardedAdmin, RecordAdmin, Unwritable
@@ -129,7 +129,7 @@ class AccessLogAdmin(RecordAdmin):
 
 @admin.register(Dashboard)
 class DashboardAdmin(Unwritable, GuardedAdmin):
-    """The entry in the index; the pages are `portal.queues`'s."""
+    """The entry in the index; the pages are `portal.operations.rq_dashboard`'s."""
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return self.has_operate_permission(request)

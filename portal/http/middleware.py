@@ -20,8 +20,8 @@ from django.utils.functional import SimpleLazyObject
 
 from portal.http.actors import actor_of
 from portal.models import Organization, Project
-from portal.permissions import PAGES
-from portal.standing import standing
+from portal.organizations.access import standing
+from portal.organizations.permissions import PAGES
 from registries.foundation.refusal import Refusal
 
 

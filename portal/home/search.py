@@ -1,7 +1,7 @@
 """Finding things of one organization by a few words, in a number of queries that does not grow.
 
 Each word must occur. What a role may not open is not found. How it looks is the templates'; which pages there are for
-whom is `portal.permissions`.
+whom is `portal.organizations.permissions`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from django.db.models import Case, IntegerField, Q, QuerySet, Value, When
 
 from groups.models import ContainerGroup, Failure
 from portal.models import Invitation, Membership, Role
-from portal.permissions import PAGES
+from portal.organizations.permissions import PAGES
 from registries.models import Credential
 from registries.providers import PROVIDERS, Provider
 

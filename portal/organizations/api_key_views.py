@@ -12,10 +12,10 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from portal.api_keys import KeyRefused, create_key, listed_keys, revoke, rotate
-from portal.forms import KeyForm
 from portal.http.requests import MemberRequest
 from portal.models import ApiKey
+from portal.organizations.api_keys import KeyRefused, create_key, listed_keys, revoke, rotate
+from portal.organizations.forms import KeyForm
 
 MAX_ENDED_SHOWN = 100
 

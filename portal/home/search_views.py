@@ -10,7 +10,7 @@ from django.utils.cache import patch_vary_headers
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
-from portal.search import search as find
+from portal.home.search import search as find
 
 FEW = 5
 MANY = 25

@@ -15,10 +15,10 @@ from django.conf import settings
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 
+from portal.accounts.actions import set_password
 from portal.audit.sign_ins import RECOVERY_CODES, record_for_person, record_refused_sign_in
 from portal.http.actors import actor_of, actor_of_person
 from portal.models import User
-from portal.person_actions import set_password
 from registries.secrets import at_rest
 
 SECOND_FACTOR = "second factor"

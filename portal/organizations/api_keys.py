@@ -1,6 +1,7 @@
 """What can be done to API keys: create, rotate, revoke, and knowing one again. One mutation per function.
 
-A key is shown once, when it is made. Who may make one is `portal.permissions`'s, what it opens `portal.api`'s.
+A key is shown once, when it is made. Who may make one is `portal.organizations.permissions`'s, what it opens
+`portal.api`'s.
 """
 
 from __future__ import annotations

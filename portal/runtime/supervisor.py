@@ -1,7 +1,7 @@
 """Child processes of `up` and `demo`: started, watched, restarted, and all gone at the end.
 
 Each child leads a session of its own, so that Ctrl-C reaches only the parent, which then stops them in order; and
-the kernel ends them when the parent is killed. What is started stands in `portal.services`.
+the kernel ends them when the parent is killed. What is started stands in `portal.runtime.services`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from portal.env import CHECKOUT
+from portal.config.env import CHECKOUT
 
 STOP_SECONDS = 10.0
 LOG_BYTES = 10_000_000

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET
 
 from groups.queries.etags import organization_version
 from groups.queries.overview import look_over
-from portal import activity
+from portal.audit import log
 from portal.models import Activity, Organization, SupportMessage, SupportRequest
 from portal.support.queries import last_text
 from portal.support.readers import unread
@@ -61,11 +61,11 @@ def _glance(request: Any, version: str) -> dict[str, Any]:
     project = request.organization.projects.first()
     if project is None:
         raise Http404
-    done = activity.of_organization(request.organization.pk)[:NEWEST_DEEDS]
+    done = log.of_organization(request.organization.pk)[:NEWEST_DEEDS]
     return {
         "overview": look_over(request.organization),
         "version": version,
-        "lines": activity.lines(done, request.organization),
+        "lines": log.lines(done, request.organization),
         "talks": list(_conversations(request)),
         "first_project": project,
     }

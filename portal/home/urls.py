@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from django.urls import include, path
 
-from portal import joining_views, key_views, search_views, team_views, views
 from portal.audit import views as audit_views
+from portal.home import overview_views, search_views
+from portal.organizations import api_key_views, invitation_views, team_views
 from portal.support import views as support_views
 
 app_name = "portal"
 urlpatterns = [
-    path("", views.home, name="home"),
-    path("o/<slug:org>/", views.organization, name="organization"),
+    path("", overview_views.home, name="home"),
+    path("o/<slug:org>/", overview_views.organization, name="organization"),
     path("o/<slug:org>/search/", search_views.search, name="search"),
     path("o/<slug:org>/support/", support_views.support, name="support"),
     path("o/<slug:org>/support/ask/", support_views.ask, name="ask"),
@@ -30,10 +31,10 @@ urlpatterns = [
     path("o/<slug:org>/settings/activity/", audit_views.activity, name="activity"),
     path("o/<slug:org>/settings/activity/export.csv", audit_views.export_csv, name="activity_csv"),
     path("o/<slug:org>/settings/activity/export.jsonl", audit_views.export_json_lines, name="activity_json_lines"),
-    path("o/<slug:org>/settings/api-keys/", key_views.keys, name="api_keys"),
-    path("o/<slug:org>/settings/api-keys/create/", key_views.create, name="api_key_create"),
-    path("o/<slug:org>/settings/api-keys/<uuid:key>/rotate/", key_views.renew, name="api_key_rotate"),
-    path("o/<slug:org>/settings/api-keys/<uuid:key>/revoke/", key_views.end, name="api_key_revoke"),
+    path("o/<slug:org>/settings/api-keys/", api_key_views.keys, name="api_keys"),
+    path("o/<slug:org>/settings/api-keys/create/", api_key_views.create, name="api_key_create"),
+    path("o/<slug:org>/settings/api-keys/<uuid:key>/rotate/", api_key_views.renew, name="api_key_rotate"),
+    path("o/<slug:org>/settings/api-keys/<uuid:key>/revoke/", api_key_views.end, name="api_key_revoke"),
     path("", include("portal.notifications.urls")),
-    path("invitations/<str:token>/", joining_views.invitation, name="invitation"),
+    path("invitations/<str:token>/", invitation_views.invitation, name="invitation"),
 ]

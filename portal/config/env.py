@@ -17,10 +17,10 @@ from urllib.parse import urlsplit
 
 from environs import FileAwareEnv
 
-CHECKOUT = Path(__file__).resolve().parent.parent
+CHECKOUT = Path(__file__).resolve().parent.parent.parent
 ZONES = ("web", "worker", "all")
 LOCAL = ("localhost", "127.0.0.1", "::1")
-CONSOLE_MAIL = "portal.console_mail.ConsoleMail"
+CONSOLE_MAIL = "portal.mail.console.ConsoleMail"
 DELIVERIES = ("embedded", "accel", "redirect")
 
 

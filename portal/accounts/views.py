@@ -1,6 +1,6 @@
 """Pages about one's own account that differ from allauth's and Django's: addresses aren't managed here, a forgotten
 password is reset by mail only where the portal sends or prints any, and what changes an account is recorded in the same
-transaction. Where allauth has a method of its adapter for that, `portal.accounts` records instead."""
+transaction. Where allauth has a method of its adapter for that, `portal.accounts.adapters` records instead."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from portal import mail
 from portal.audit.sign_ins import (
     RECOVERY_CODES,
     record_for_person,
@@ -28,6 +27,7 @@ from portal.audit.sign_ins import (
     second_factors_of,
 )
 from portal.http.actors import actor_of, actor_of_person
+from portal.mail import sending
 from portal.models import User
 
 View = Callable[..., HttpResponse]
@@ -40,7 +40,7 @@ def no_such_page(request: HttpRequest) -> HttpResponse:
 
 def reset_password(request: HttpRequest, **options: Any) -> HttpResponse:
     """Send the link that sets a new password, or say who sets one where there is no mail server."""
-    if not mail.goes_out():
+    if not sending.goes_out():
         return render(request, "account/reset_closed.html", {"support_email": settings.PORTAL_SUPPORT_EMAIL})
     if settings.PORTAL_PRINTS_MAIL and request.method == "POST":
         messages.info(request, "This portal has no mail server: the e-mail is printed on its console.")

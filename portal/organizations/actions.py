@@ -1,4 +1,5 @@
-"""What can be done to organizations and people. One mutation per function; who may is `portal.permissions`'s."""
+"""What can be done to organizations and people. One mutation per function; who may is
+`portal.organizations.permissions`'s."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 """Who is in an organization: the list, and what owners decide about people. Joining stands in
-`portal.joining_views`."""
+`portal.organizations.invitation_views`."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from portal import actions, mail
-from portal.forms import InviteForm, RoleForm
 from portal.http.requests import MemberRequest
+from portal.mail import sending
 from portal.models import Invitation, Membership, Role
+from portal.organizations import actions
+from portal.organizations.forms import InviteForm, RoleForm
 
 
 @require_GET
@@ -52,11 +53,11 @@ def invite(request: MemberRequest, org: str) -> HttpResponse:
         "expires_at": row.expires_at,
         "link": link,
     }
-    way = mail.send("invitation", row.email, context)
-    if way is mail.Way.SENT:
+    way = sending.send("invitation", row.email, context)
+    if way is sending.Way.SENT:
         messages.success(request, f"The invitation is on its way to {row.email}.")
         return redirect("portal:members", org)
-    return _page(request, InviteForm(), link=link, invited=row, printed=way is mail.Way.PRINTED)
+    return _page(request, InviteForm(), link=link, invited=row, printed=way is sending.Way.PRINTED)
 
 
 @require_POST

@@ -1,6 +1,6 @@
 """What the portal consists of when it runs on one machine: Redis, web, workers, sweeper.
 
-Each function returns a child to start. Keeping children running is `portal.processes`'s.
+Each function returns a child to start. Keeping children running is `portal.runtime.supervisor`'s.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from urllib.request import urlopen
 import redis
 from django.conf import settings
 
-from portal.env import redis_socket
-from portal.processes import Child
+from portal.config.env import redis_socket
+from portal.runtime.supervisor import Child
 
 WEB_THREADS = 12
 SWEEP_SECONDS = 15

@@ -13,9 +13,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
-from portal import actions
-from portal.forms import FirstPasswordForm
 from portal.models import Invitation, User
+from portal.organizations import actions
+from portal.organizations.forms import FirstPasswordForm
 from registries.foundation.requests import ActorRequest
 from registries.secrets import one_time
 

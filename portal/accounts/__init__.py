@@ -1,0 +1,1 @@
+"""Accounts: how people sign in, and the pages of it that differ from allauth's."""

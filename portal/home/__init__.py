@@ -1,0 +1,1 @@
+"""Overview and search, and the addresses of the portal's own pages."""

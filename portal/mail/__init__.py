@@ -1,0 +1,1 @@
+"""Sending mail, or printing it where none is configured."""

@@ -1,0 +1,1 @@
+"""Starting and supervising the portal's processes on one machine."""
