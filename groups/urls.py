@@ -5,14 +5,14 @@ from __future__ import annotations
 
 from django.urls import path
 
-from groups.web import check_views, group_views, instance_views, ledger_views, lifecycle_views
+from groups.web import check_views, group_views, instance_views, ledger_views, lifecycle_views, new_group_views
 
 app_name = "groups"
 urlpatterns = [
     path("", group_views.groups, name="list"),
     path("-/rows/", group_views.rows, name="rows"),
-    path("new/", group_views.new, name="new"),
-    path("new/read/", group_views.read, name="read"),
+    path("new/", new_group_views.new, name="new"),
+    path("new/read/", new_group_views.read, name="read"),
     path("new/check/", check_views.check, name="check"),
     path("new/check/<uuid:check>/", check_views.checked, name="checked"),
     path("<slug:name>/", group_views.detail, name="detail"),

@@ -93,7 +93,7 @@ def blobs(settings: Any, tmp_path: Path) -> Path:
     """An empty blob store of this test's own; returns its folder."""
     folder = tmp_path / "blobs"
     settings.STORAGES = settings.STORAGES | {
-        "blobs": {"BACKEND": "groups.storage.store.BlobFiles", "OPTIONS": {"location": str(folder)}}
+        "blobs": {"BACKEND": "groups.storage.blob_files.BlobFiles", "OPTIONS": {"location": str(folder)}}
     }
     return folder
 

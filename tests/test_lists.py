@@ -29,8 +29,8 @@ from groups.models import (
 )
 from portal.models import Notice, SupportMessage, SupportRequest
 from portal.notifications import webhooks
-from portal.organizations.actions import invite
 from portal.organizations.api_keys import create_key
+from portal.organizations.invitations import invite
 from registries.foundation.actor import CONSOLE
 from registries.models import Credential
 from tests.addresses import addresses

@@ -21,9 +21,8 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import DjangoDbBlocker, Settings
 
-from groups.environment import open_environment
 from groups.models import Blob, ContainerGroup, Image
-from groups.rules.sealed_settings import open_options
+from groups.rules.sealed_settings import open_environment, open_options
 from portal.audit.verification import verify
 from portal.models import Organization, User, Webhook
 from portal.notifications.webhooks import secrets_of

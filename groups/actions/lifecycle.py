@@ -14,7 +14,6 @@ from collections.abc import Mapping
 from django.db import transaction
 
 from groups.actions.images import delete_locked, drop, lock_images, queue_image
-from groups.environment import seal_environment
 from groups.ingest import outcome
 from groups.ingest.claim import seize
 from groups.ingest.credential_hold import lock_credentials, record_settled, stored_credential
@@ -22,7 +21,7 @@ from groups.models import ContainerGroup, Image
 from groups.rules import quotas
 from groups.rules.group_settings import MAX_REPLICAS
 from groups.rules.replicas import add_instances, match_replicas, stop_group
-from groups.rules.sealed_settings import seal_options
+from groups.rules.sealed_settings import seal_environment, seal_options
 from groups.rules.states import Stale, move
 from groups.rules.wakeups import wake_pull
 from registries.credential_rows import NewCredential, record_added

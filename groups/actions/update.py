@@ -15,13 +15,12 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from groups.actions.images import delete_locked, drop, lock_images, queue_image
-from groups.environment import open_environment, seal_environment
 from groups.ingest.credential_hold import lock_credentials, record_settled, stored_credential
 from groups.models import ContainerGroup, Image
 from groups.rules import quotas
 from groups.rules.group_settings import MAX_VARIABLES
 from groups.rules.replicas import match_replicas, renew_instances
-from groups.rules.sealed_settings import open_options, seal_options, with_kept
+from groups.rules.sealed_settings import open_environment, open_options, seal_environment, seal_options, with_kept
 from groups.rules.states import move
 from registries.credential_rows import NewCredential, record_added
 from registries.foundation.activity import Target, Value, record

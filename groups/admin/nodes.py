@@ -13,8 +13,7 @@ from django.template.response import TemplateResponse
 
 from groups.admin.groups import InstanceInline
 from groups.models import Enrolment, Node
-from groups.nodes.cordon import cordon, uncordon
-from groups.nodes.drain import drain
+from groups.nodes.drain import cordon, drain, uncordon
 from groups.nodes.enrolment import CodeRefused, NameInvalid, check_name, create_enrolment, create_replacement
 from groups.nodes.liveness import remove
 from registries.foundation.actor import Actor

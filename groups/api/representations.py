@@ -7,10 +7,9 @@ from typing import Any
 
 import groups.failures  # noqa: F401 (its words are described here)
 from groups.api.unsupported import without_effect
-from groups.environment import open_environment
 from groups.models import ContainerGroup, Failure, Image, ImageCheck, Instance
 from groups.queries.pull_steps import StepLine
-from groups.rules.sealed_settings import MASK, open_options
+from groups.rules.sealed_settings import MASK, open_environment, open_options
 from registries.failures import describe
 
 NOWHERE = "00000000-0000-0000-0000-000000000000"

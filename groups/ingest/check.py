@@ -19,7 +19,7 @@ from typing import Any
 import structlog
 from django.db.models.functions import Now
 
-from groups.ingest import limits, step_details
+from groups.ingest import limits, registry_access, step_details
 from groups.ingest.claim import HandOver
 from groups.ingest.registry_access import open_login, understood
 from groups.ingest.steps import MAX_DETAIL_LENGTH, Note
@@ -65,7 +65,7 @@ class Progress:
         if self._step_began - self._began > CHECK_SECONDS:
             raise RegistryUnreachable(host=self._row.registry, reason="it is too slow to be checked", raw="deadline")
         note = Note()
-        with step_details.told_if_public(self._row, PATIENCE), understood(self._row):
+        with registry_access.told_if_public(self._row, PATIENCE), understood(self._row):
             yield note
         self._end(line, "ok", note.detail)
         self._write()
@@ -128,7 +128,7 @@ def _follow_recipe(row: ImageCheck, progress: Progress) -> None:
     repository, step, found = row.repository, progress.step, progress.found
     wanted, cap = Platform.parse(row.platform), limits.cap_of(row)
     with ExitStack() as clients:
-        stranger = clients.enter_context(step_details.open_client(row, None, PATIENCE))
+        stranger = clients.enter_context(registry_access.open_client(row, None, PATIENCE))
         with step(Step.RESOLVE) as note:
             stranger.resolve()
             note.detail = row.registry
@@ -141,7 +141,7 @@ def _follow_recipe(row: ImageCheck, progress: Progress) -> None:
             note.detail = "It is a container registry"
         with step(Step.AUTHENTICATE) as note:
             login = open_login(row)
-            client = clients.enter_context(step_details.open_client(row, login, PATIENCE))
+            client = clients.enter_context(registry_access.open_client(row, login, PATIENCE))
             client.authenticate(repository)
             note.detail = step_details.signed_in(login)
         try:

@@ -18,7 +18,7 @@ from django.db import close_old_connections
 from groups import failpoints
 from groups.failpoints import reached
 from groups.failures import StoreFailed
-from groups.ingest import fenced_writes, limits, outcome, step_details
+from groups.ingest import fenced_writes, limits, outcome, registry_access, step_details
 from groups.ingest.claim import Claim, HandOver
 from groups.ingest.layers import Summary, pull_layers
 from groups.ingest.registry_access import open_login, understood
@@ -64,12 +64,12 @@ def _follow_recipe(claim: Claim, steps: Steps) -> None:
 
     @contextmanager
     def step(name: Name) -> Iterator[Note]:
-        with steps.step(name) as note, step_details.told_if_public(image), understood(image):
+        with steps.step(name) as note, registry_access.told_if_public(image), understood(image):
             yield note
 
     wanted, cap = Platform.parse(image.platform), limits.cap_of(image)
     with ExitStack() as clients:
-        stranger = clients.enter_context(step_details.open_client(image, None))
+        stranger = clients.enter_context(registry_access.open_client(image, None))
         claim.when_lost.append(stranger.abort)
         with step(Name.RESOLVE) as note:
             stranger.resolve()
@@ -81,7 +81,7 @@ def _follow_recipe(claim: Claim, steps: Steps) -> None:
         with step(Name.AUTHENTICATE) as note:
             login = open_login(image)
             reached(failpoints.CREDENTIAL_OPENED)
-            client = clients.enter_context(step_details.open_client(image, login))
+            client = clients.enter_context(registry_access.open_client(image, login))
             claim.when_lost.append(client.abort)
             client.authenticate(repository)
             note.detail = step_details.signed_in(login)

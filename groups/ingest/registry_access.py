@@ -10,12 +10,16 @@ from contextlib import contextmanager
 from functools import partial
 
 import structlog
+from django.conf import settings
 
 from groups.models import Image, ImageCheck
 from registries.credential_rows import note_shown, note_use
-from registries.failures import CredentialExpired, CredentialMalformed, PullFailed
+from registries.failures import ABOUT_CREDENTIALS, CredentialExpired, CredentialMalformed, PullFailed
+from registries.hosts import address_guard
 from registries.models import Credential
 from registries.oci.auth import Login
+from registries.oci.client import RegistryClient
+from registries.oci.transport import Patience
 from registries.providers import PROVIDERS
 from registries.providers.recognise import recognise
 from registries.secrets.credential_seal import SealBroken, unseal
@@ -90,3 +94,38 @@ def understood(image: Image | ImageCheck) -> Iterator[None]:
         if meant is failure:
             raise
         raise meant from None
+
+
+def open_client(image: Image | ImageCheck, login: Login | None, patience: Patience | None = None) -> RegistryClient:
+    """Return a client for the image's registry, within the operator's rules."""
+    return RegistryClient(
+        image.registry,
+        login=login,
+        guard=address_guard(),
+        ca_file=settings.PORTAL_REGISTRY_CA_FILE,
+        ca=own_authorities(image),
+        token_hosts=token_hosts(image),
+        patience=patience,
+        on_show=note_host(image),
+    )
+
+
+@contextmanager
+def told_if_public(image: Image | ImageCheck, patience: Patience | None = None) -> Iterator[None]:
+    """Where credentials fail in it, try once without them; a failure's parameter `public` says that this works."""
+    try:
+        yield
+    except ABOUT_CREDENTIALS as failure:
+        if image.provider and _is_public(image, patience):
+            failure.params["public"] = True
+        raise
+
+
+def _is_public(image: Image | ImageCheck, patience: Patience | None) -> bool:
+    try:
+        with open_client(image, None, patience) as stranger:
+            stranger.authenticate(image.repository)
+            stranger.fetch_manifest(image.repository, image.version)
+    except PullFailed:
+        return False
+    return True

@@ -4,59 +4,16 @@ from __future__ import annotations
 
 import traceback
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import structlog
-from django.conf import settings
 
-from groups.ingest.registry_access import note_host, own_authorities, token_hosts
-from groups.models import Image, ImageCheck
-from registries.failures import ABOUT_CREDENTIALS, PullFailed, printable
+from registries.failures import printable
 from registries.foundation.units import format_size, format_sizes_apart
-from registries.hosts import address_guard
 from registries.oci.auth import Login
-from registries.oci.client import RegistryClient
 from registries.oci.manifest import Index, Manifest
-from registries.oci.transport import Patience
 
 log = structlog.get_logger(__name__)
-
-
-def open_client(image: Image | ImageCheck, login: Login | None, patience: Patience | None = None) -> RegistryClient:
-    """Return a client for the image's registry, within the operator's rules."""
-    return RegistryClient(
-        image.registry,
-        login=login,
-        guard=address_guard(),
-        ca_file=settings.PORTAL_REGISTRY_CA_FILE,
-        ca=own_authorities(image),
-        token_hosts=token_hosts(image),
-        patience=patience,
-        on_show=note_host(image),
-    )
-
-
-@contextmanager
-def told_if_public(image: Image | ImageCheck, patience: Patience | None = None) -> Iterator[None]:
-    """Where credentials fail in it, try once without them; a failure's parameter `public` says that this works."""
-    try:
-        yield
-    except ABOUT_CREDENTIALS as failure:
-        if image.provider and _is_public(image, patience):
-            failure.params["public"] = True
-        raise
-
-
-def _is_public(image: Image | ImageCheck, patience: Patience | None) -> bool:
-    try:
-        with open_client(image, None, patience) as stranger:
-            stranger.authenticate(image.repository)
-            stranger.fetch_manifest(image.repository, image.version)
-    except PullFailed:
-        return False
-    return True
 
 
 def signed_in(login: Login | None) -> str:

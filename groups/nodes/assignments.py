@@ -20,8 +20,8 @@ from django.db.models.functions import Now
 
 from groups.delivery import tokens
 from groups.delivery.tokens import Ended
-from groups.environment import open_environment
 from groups.models import ContainerGroup, Instance, Node, NodeManifest, NodeToken
+from groups.rules.sealed_settings import open_environment
 from groups.rules.states import Stale, move
 from groups.rules.wakeups import wake_prepare
 from registries.secrets.at_rest import AtRestBroken

@@ -5,6 +5,8 @@ The sweeper moves the next one when the one before runs elsewhere and some other
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -35,6 +37,24 @@ def move_on() -> int:
     return sum(_move_one(node) for node in draining)
 
 
+def cordon(node: Node, *, by: Actor) -> bool:
+    """Give the node nothing new. Returns whether it was active until now."""
+    with transaction.atomic():
+        if not _switch(node, Node.Status.CORDONED, was=[Node.Status.ACTIVE]):
+            return False
+        record(by, "node.cordoned", Target("node", node.pk, node.name), organization_id=None)
+    return True
+
+
+def uncordon(node: Node, *, by: Actor) -> bool:
+    """Let a node take work again. Returns whether it was cordoned or drained; a removed one stays removed."""
+    with transaction.atomic():
+        if not _switch(node, Node.Status.ACTIVE, was=[Node.Status.CORDONED, Node.Status.DRAINING]):
+            return False
+        record(by, "node.uncordoned", Target("node", node.pk, node.name), organization_id=None)
+    return True
+
+
 def _move_one(node: Node) -> bool:
     on_its_way = Instance.objects.filter(avoids=node, avoids_until__gt=Now()).exclude(
         Q(state=State.RUNNING) | Q(state=State.STOPPING)
@@ -52,3 +72,7 @@ def _move_one(node: Node) -> bool:
             continue
         return True
     return False
+
+
+def _switch(node: Node, to: Node.Status, *, was: Collection[Node.Status]) -> bool:
+    return bool(Node.objects.filter(pk=node.pk, status__in=was).update(status=to))

@@ -15,10 +15,10 @@ from django.views.decorators.csrf import csrf_exempt
 from groups.models import Node
 from groups.nodes import enrolment
 from groups.nodes.authentication import NotAuthenticated, authenticate, take
+from groups.nodes.enrolment import replace_key
 from groups.nodes.keys import KeyUnsupported, read_public_key
 from groups.nodes.poll import poll as take_poll
 from groups.nodes.problems import not_authenticated, problem
-from groups.nodes.rekey import replace_key
 from groups.nodes.report import ReportInvalid, read_report
 from registries.foundation.actor import Actor, ActorKind
 from registries.foundation.refusal import Refusal

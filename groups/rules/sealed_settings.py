@@ -33,3 +33,13 @@ def with_kept(new: Any, old: Any) -> Any:
         rows = old if isinstance(old, list) else []
         return [with_kept(value, rows[place] if place < len(rows) else None) for place, value in enumerate(new)]
     return old if new == MASK and isinstance(old, str) else new
+
+
+def seal_environment(group_id: Any, environment: dict[str, str]) -> bytes | None:
+    """Encrypt a group's environment for its row; nothing for none."""
+    return at_rest.encrypt_object(environment, bound_to=f"group environment {group_id}")
+
+
+def open_environment(group: ContainerGroup) -> dict[str, str]:
+    """Return the group's environment in clear, for its node or its members."""
+    return at_rest.decrypt_object(group.environment, bound_to=f"group environment {group.pk}")

@@ -24,7 +24,7 @@ OVERLOOKED = timedelta(seconds=10)
 
 def wake_pull(image_id: Any) -> None:
     """Have a worker look at this image's pull once the transaction has committed."""
-    transaction.on_commit(partial(_enqueue, "pulls", "groups.jobs.pull", str(image_id)))
+    transaction.on_commit(partial(enqueue_job, "pulls", "groups.jobs.pull", str(image_id)))
 
 
 def wake_prepare(instance_id: Any) -> None:
@@ -35,24 +35,19 @@ def wake_prepare(instance_id: Any) -> None:
 
     def enqueue() -> None:
         if not waiting("nodes"):
-            _enqueue("nodes", "groups.jobs.prepare", str(instance_id))
+            enqueue_job("nodes", "groups.jobs.prepare", str(instance_id))
 
     transaction.on_commit(enqueue)
 
 
 def wake_check(check_id: Any) -> None:
     """Have a worker check an image once the transaction has committed."""
-    transaction.on_commit(partial(_enqueue, "checks", "groups.jobs.check", str(check_id)))
+    transaction.on_commit(partial(enqueue_job, "checks", "groups.jobs.check", str(check_id)))
 
 
 def wake_tell(occurrence_id: Any) -> None:
     """Have a worker tell those who want to hear of it once the transaction has committed."""
-    transaction.on_commit(partial(_enqueue, "notices", "portal.notifications.jobs.tell", str(occurrence_id)))
-
-
-def wake_deliver(notice_id: Any) -> None:
-    """Have a worker send this notice once the transaction has committed."""
-    transaction.on_commit(partial(_enqueue, "notices", "portal.notifications.jobs.deliver", str(notice_id)))
+    transaction.on_commit(partial(enqueue_job, "notices", "portal.notifications.jobs.tell", str(occurrence_id)))
 
 
 def wake_again(queue: str, wake: Callable[[Any], None], due: Collection[Any]) -> int:
@@ -73,7 +68,7 @@ def waiting(queue: str) -> int:
         return 0
 
 
-def _enqueue(queue: str, function: str, row_id: str) -> None:
+def enqueue_job(queue: str, function: str, row_id: str) -> None:
     try:
         django_rq.get_queue(queue).enqueue_call(
             function, args=(row_id,), description=f"{function} {row_id}", result_ttl=60, failure_ttl=24 * 3600

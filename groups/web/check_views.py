@@ -23,7 +23,7 @@ from groups.models import ContainerGroup, ImageCheck
 from groups.queries import check_report
 from groups.rules.group_settings import MAX_GROUP_NAME_LENGTH
 from groups.web.forms import ImageForm
-from groups.web.group_views import reading, typed_credential
+from groups.web.image_field import reading, typed_credential
 from registries.foundation.refusal import Refusal
 from registries.foundation.requests import ProjectRequest
 from registries.oci.reference import names_host

@@ -15,8 +15,9 @@ from groups.models import Instance
 from groups.nodes import instance_orders
 from groups.rules.states import Stale
 from groups.web.forms import DeleteForm, ScaleForm
-from groups.web.group_views import group_of, show, to_group
+from groups.web.group_views import show
 from groups.web.lifecycle_views import STALE
+from groups.web.requests import group_of, to_group
 from registries.foundation.actor import Actor
 from registries.foundation.requests import ProjectRequest
 

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET, require_POST
 from groups.actions import tokens
 from groups.models import NodeToken
 from groups.queries import delivery_ledger
-from groups.web.group_views import group_of
+from groups.web.requests import group_of
 from registries.foundation.requests import ProjectRequest
 
 

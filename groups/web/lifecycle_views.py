@@ -22,7 +22,8 @@ from groups.models import ContainerGroup, Failure
 from groups.queries.pull_steps import trace_lines
 from groups.rules.states import MoveForbidden, Stale
 from groups.web.forms import DeleteForm, RetryForm
-from groups.web.group_views import group_of, heard, show, to_group
+from groups.web.group_views import show
+from groups.web.requests import group_of, heard, to_group
 from registries.credential_rows import NewCredential
 from registries.failures import ABOUT_CREDENTIALS
 from registries.forms.credential import CredentialForm

@@ -17,7 +17,7 @@ def storage_options(url: str) -> dict[str, Any]:
     options: dict[str, Any] = dict(parse_qsl(parts.query))
     match parts.scheme:
         case "file":
-            return {"BACKEND": "groups.storage.store.BlobFiles", "OPTIONS": {"location": parts.path}}
+            return {"BACKEND": "groups.storage.blob_files.BlobFiles", "OPTIONS": {"location": parts.path}}
         case "s3":
             # Names are never reused, so nothing looks first whether one is taken.
             return {

@@ -22,12 +22,13 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from groups.models import Occurrence
-from groups.rules.wakeups import OVERLOOKED, waiting, wake_deliver, wake_tell
+from groups.rules.wakeups import OVERLOOKED, waiting, wake_tell
 from portal.mail import sending
 from portal.models import Notice, Webhook
 from portal.notifications import messages
 from portal.notifications.signing import headers
 from portal.notifications.subscriptions import people_for
+from portal.notifications.wakeups import wake_deliver
 from portal.notifications.webhooks import SWITCHED_OFF, secrets_of, switch_off
 from registries.failures import PullFailed
 from registries.foundation.actor import PORTAL

@@ -13,9 +13,9 @@ from django.utils import timezone
 
 from groups.models import Occurrence
 from groups.rules import quotas
-from groups.rules.wakeups import wake_deliver
 from portal.models import Notice, Organization, Webhook
 from portal.notifications.signing import new_secret
+from portal.notifications.wakeups import wake_deliver
 from registries.foundation.activity import Target, Value, record
 from registries.foundation.actor import Actor
 from registries.foundation.refusal import Refusal

@@ -14,7 +14,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
 from portal.models import Invitation, User
-from portal.organizations import actions
+from portal.organizations import invitations
 from portal.organizations.forms import FirstPasswordForm
 from registries.foundation.requests import ActorRequest
 from registries.secrets import one_time
@@ -40,10 +40,10 @@ def invitation(request: ActorRequest, token: str) -> HttpResponse:
     if request.method == "POST" and (is_theirs or form.is_valid()):
         try:
             if is_theirs:
-                actions.accept(row, by=request.actor)
+                invitations.accept(row, by=request.actor)
             else:
-                _sign_in(request, actions.accept_as_new(row, form.cleaned_data["password"], by=request.actor))
-        except actions.InvitationOver as refusal:
+                _sign_in(request, invitations.accept_as_new(row, form.cleaned_data["password"], by=request.actor))
+        except invitations.InvitationOver as refusal:
             messages.info(request, refusal.message)
             return redirect(request.path)
         messages.success(request, f"Welcome to {row.organization.name}. Your role is {row.role}.")

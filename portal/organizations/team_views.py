@@ -16,7 +16,7 @@ from django.views.decorators.http import require_GET, require_POST
 from portal.http.requests import MemberRequest
 from portal.mail import sending
 from portal.models import Invitation, Membership, Role
-from portal.organizations import actions
+from portal.organizations import actions, errors, invitations
 from portal.organizations.forms import InviteForm, RoleForm
 
 
@@ -35,13 +35,13 @@ def invite(request: MemberRequest, org: str) -> HttpResponse:
     if not form.is_valid():
         return _page(request, form)
     try:
-        row, token = actions.invite(
+        row, token = invitations.invite(
             request.organization,
             email=form.cleaned_data["email"],
             role=form.cleaned_data["role"],
             by=request.actor,
         )
-    except actions.TeamRefused as refusal:
+    except errors.TeamRefused as refusal:
         form.add_error("email", refusal.message)
         return _page(request, form)
     link = f"{settings.PORTAL_PUBLIC_URL}{reverse('portal:invitation', args=[token])}"
@@ -64,7 +64,7 @@ def invite(request: MemberRequest, org: str) -> HttpResponse:
 def withdraw(request: MemberRequest, org: str, invitation: uuid.UUID) -> HttpResponse:
     """End an invitation."""
     row = get_object_or_404(Invitation, organization=request.organization, pk=invitation)
-    if actions.withdraw(row, by=request.actor):
+    if invitations.withdraw(row, by=request.actor):
         messages.success(request, f"The invitation of {row.email} works no more.")
     else:
         messages.info(request, f"The invitation of {row.email} was over before.")
@@ -82,7 +82,7 @@ def change_role(request: MemberRequest, org: str, member: int) -> HttpResponse:
     role = form.cleaned_data["role"]
     try:
         actions.change_role(row, role, by=request.actor)
-    except actions.LastOwner as refusal:
+    except errors.LastOwner as refusal:
         messages.error(request, refusal.message)
     else:
         messages.success(request, f"{row.user.email} is {role} now.")
@@ -95,7 +95,7 @@ def remove(request: MemberRequest, org: str, member: int) -> HttpResponse:
     row = _member(request, member)
     try:
         actions.remove(row, by=request.actor)
-    except actions.LastOwner as refusal:
+    except errors.LastOwner as refusal:
         messages.error(request, refusal.message)
     else:
         messages.success(request, f"{row.user.email} is no longer in {request.organization.name}.")
@@ -108,7 +108,7 @@ def leave(request: MemberRequest, org: str) -> HttpResponse:
     row = get_object_or_404(Membership, organization=request.organization, user=request.user)
     try:
         actions.leave(row, by=request.actor)
-    except actions.LastOwner as refusal:
+    except errors.LastOwner as refusal:
         messages.error(request, refusal.message)
         return redirect("portal:members", org)
     messages.success(request, f"You left {request.organization.name}.")

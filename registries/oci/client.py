@@ -27,9 +27,10 @@ from registries.oci.manifest import (
     Descriptor,
     Index,
     Manifest,
+    choose,
     read_document,
 )
-from registries.oci.platform import Platform, choose, missing
+from registries.oci.platform import Platform, missing
 from registries.oci.rate_limits import PullLimits, read_limits
 from registries.oci.reference import api_host, is_digest, is_repository, is_tag
 from registries.oci.transport import Patience, Session

@@ -10,6 +10,7 @@ import base64
 import binascii
 import hashlib
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,18 +20,29 @@ from registries.oci.platform import Platform
 from registries.oci.reference import is_digest
 
 MAX_MANIFEST_BYTES = 4 * 1024 * 1024
+
 MAX_LAYERS = 1000
+
 MAX_ENTRIES = 1000
+
 MAX_SIZE = 2**53 - 1
 
 DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
+
 DOCKER_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
+
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+
 OCI_INDEX = "application/vnd.oci.image.index.v1+json"
+
 ACCEPT = ", ".join((OCI_INDEX, DOCKER_LIST, OCI_MANIFEST, DOCKER_MANIFEST))
+
 MANIFESTS = frozenset({DOCKER_MANIFEST, OCI_MANIFEST})
+
 INDEXES = frozenset({DOCKER_LIST, OCI_INDEX})
+
 CONFIGS = frozenset({"application/vnd.docker.container.image.v1+json", "application/vnd.oci.image.config.v1+json"})
+
 LAYERS = frozenset(
     {
         "application/vnd.docker.image.rootfs.diff.tar",
@@ -41,6 +53,7 @@ LAYERS = frozenset(
         "application/vnd.oci.image.layer.v1.tar+zstd",
     }
 )
+
 _MEDIA_TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}")
 
 
@@ -126,6 +139,14 @@ def read_json(raw: bytes, limit: int) -> dict[str, Any]:
         return strict_json.read_object(raw, limit)
     except strict_json.JsonInvalid as error:
         raise UnsupportedManifest(reason=error.reason, raw=error.raw) from None
+
+
+def choose(entries: Iterable[Entry], wanted: Platform) -> Entry | None:
+    """Return the first entry that runs on `wanted`, attestations and unknown platforms left aside."""
+    for entry in entries:
+        if not entry.is_attestation and entry.platform is not None and wanted.runs(entry.platform):
+            return entry
+    return None
 
 
 def _manifest(document: dict[str, Any], digest: str, media_type: str, raw: bytes) -> Manifest:

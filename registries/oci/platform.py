@@ -5,15 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from registries.failures import PlatformMissing
 
-if TYPE_CHECKING:
-    from registries.oci.manifest import Entry
-
 _WORD = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}")
+
 _MAX_NAMED = 6
+
 # A bare architecture and its base variant are the same thing.
 _BASE_VARIANTS = {("arm64", "v8"), ("amd64", "v1"), ("arm", "v7")}
 
@@ -58,14 +57,6 @@ class Platform:
 
     def __str__(self) -> str:
         return "/".join(filter(None, (self.os, self.architecture, self.variant)))
-
-
-def choose(entries: Iterable[Entry], wanted: Platform) -> Entry | None:
-    """Return the first entry that runs on `wanted`, attestations and unknown platforms left aside."""
-    for entry in entries:
-        if not entry.is_attestation and entry.platform is not None and wanted.runs(entry.platform):
-            return entry
-    return None
 
 
 def missing(wanted: Platform, offered: Iterable[Platform | None]) -> PlatformMissing:

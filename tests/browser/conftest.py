@@ -89,7 +89,7 @@ def work(monkeypatch: pytest.MonkeyPatch, blobs: Any) -> Iterator[Callable[[], N
     woken: list[tuple[str, str]] = []
     threads: list[threading.Thread] = []
     monkeypatch.setattr(
-        "groups.rules.wakeups._enqueue", lambda queue, function, row_id: woken.append((function, row_id))
+        "groups.rules.wakeups.enqueue_job", lambda queue, function, row_id: woken.append((function, row_id))
     )
     todo = {"groups.jobs.pull": jobs.pull, "groups.jobs.check": jobs.check}
 

@@ -17,7 +17,7 @@ from groups.actions import lifecycle
 from groups.models import ContainerGroup, Failure, Image, Occurrence, PullStep, Redemption
 from portal.models import Activity, Membership, Notice, Webhook
 from portal.notifications import webhooks
-from portal.organizations.actions import invite
+from portal.organizations.invitations import invite
 from registries.foundation.actor import CONSOLE
 from registries.models import Credential
 from tests.browser.shown import Cargo, show_credential, show_delivery, show_node, show_pull, show_run

@@ -23,7 +23,7 @@ from rq.serializers import JSONSerializer
 from groups.actions import suspension
 from groups.models import FailedAttempt, Image, ImageCheck, SweepPass
 from portal.models import User
-from portal.organizations import actions
+from portal.organizations import actions, invitations
 from portal.organizations.api_keys import create_key, revoke
 from portal.support import conversations
 from portal.support.queries import last_message_key
@@ -113,8 +113,8 @@ def _lives(acme: Any, harbour: Harbour) -> None:
 
 
 def _invitation(acme: Any, by: User, email: str) -> str:
-    actions.invite(acme, email="nina@acme.example", role="viewer", by=acting(by))
-    _, token = actions.invite(acme, email=email, role="member", by=acting(by))
+    invitations.invite(acme, email="nina@acme.example", role="viewer", by=acting(by))
+    _, token = invitations.invite(acme, email=email, role="member", by=acting(by))
     return token
 
 

@@ -11,7 +11,7 @@ from django.test import Client
 @pytest.fixture
 def no_redis(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wake-ups go nowhere."""
-    monkeypatch.setattr("groups.rules.wakeups._enqueue", lambda *job: None)
+    monkeypatch.setattr("groups.rules.wakeups.enqueue_job", lambda *job: None)
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from groups.actions import lifecycle
-from groups.environment import open_environment
 from groups.models import ContainerGroup, Failure, Image, Instance, Node
+from groups.rules.sealed_settings import open_environment
 from groups.rules.states import Stale, move
 from registries.foundation.actor import CONSOLE
 from tests.groups.pulls import make_credential, make_group
@@ -26,7 +26,7 @@ HOST = "registry.example.com"
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
     """Wake-ups that left."""
     calls: list[tuple[str, str]] = []
-    monkeypatch.setattr("groups.rules.wakeups._enqueue", lambda queue, function, row: calls.append((function, row)))
+    monkeypatch.setattr("groups.rules.wakeups.enqueue_job", lambda queue, function, row: calls.append((function, row)))
     return calls
 
 

@@ -38,7 +38,7 @@ FOUND = {
 def woken(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
     """Wake-ups that were sent."""
     sent: list[tuple[str, ...]] = []
-    monkeypatch.setattr("groups.rules.wakeups._enqueue", lambda *job: sent.append(job))
+    monkeypatch.setattr("groups.rules.wakeups.enqueue_job", lambda *job: sent.append(job))
     return sent
 
 

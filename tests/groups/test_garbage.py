@@ -27,7 +27,7 @@ def ago(**time: int) -> Any:
 @pytest.fixture
 def ground(transactional_db: None, project: Any, blobs: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Acme's project, an empty store, and nobody who is woken."""
-    monkeypatch.setattr("groups.rules.wakeups._enqueue", lambda *arguments: None)
+    monkeypatch.setattr("groups.rules.wakeups.enqueue_job", lambda *arguments: None)
     return project
 
 
@@ -118,8 +118,8 @@ def test_a_storage_that_is_away_loses_no_row_and_leaves_an_orphan(
         raise OSError("the storage is away")
 
     with monkeypatch.context() as broken:
-        broken.setattr("groups.storage.store.BlobFiles.delete", away)
-        broken.setattr("groups.storage.store.BlobFiles.listdir", away)
+        broken.setattr("groups.storage.blob_files.BlobFiles.delete", away)
+        broken.setattr("groups.storage.blob_files.BlobFiles.listdir", away)
         assert sweep()["blobs_removed"] == 1
 
     assert len(stored_files(blobs)) == 1

@@ -17,7 +17,7 @@ IMAGE = "registry.example.com/team/app:1.0"
 
 @pytest.fixture
 def group(project: Any, monkeypatch: pytest.MonkeyPatch) -> ContainerGroup:
-    monkeypatch.setattr("groups.rules.wakeups._enqueue", lambda *job: None)
+    monkeypatch.setattr("groups.rules.wakeups.enqueue_job", lambda *job: None)
     return make_group(project, IMAGE)
 
 
@@ -78,7 +78,7 @@ def names(project: Any, **asked: str) -> list[str]:
 
 
 def test_the_list_is_sorted_searched_and_filtered(project: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("groups.rules.wakeups._enqueue", lambda *job: None)
+    monkeypatch.setattr("groups.rules.wakeups.enqueue_job", lambda *job: None)
     for name, image, status, size in (
         ("beta", "ghcr.io/team/web:1", "running", 20),
         ("alpha", "docker.io/team/db:2", "stopped", 30),
@@ -106,7 +106,7 @@ def test_the_list_is_sorted_searched_and_filtered(project: Any, monkeypatch: pyt
 def test_the_list_costs_the_same_with_more_groups(
     project: Any, bob: Any, as_user: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("groups.rules.wakeups._enqueue", lambda *job: None)
+    monkeypatch.setattr("groups.rules.wakeups.enqueue_job", lambda *job: None)
     browser = as_user(bob)
 
     def cost(address: str) -> int:

@@ -11,8 +11,8 @@ from django.db import IntegrityError
 from django.test import Client
 from django.urls import reverse
 
-from groups.environment import open_environment
 from groups.models import ContainerGroup
+from groups.rules.sealed_settings import open_environment
 from registries.models import Credential
 from tests.groups.pages import HOST, IMAGE, LIST, at, group, text_of
 from tests.groups.pulls import SECRET, make_credential, make_group
@@ -185,7 +185,7 @@ def test_a_name_that_is_taken_in_the_last_moment_keeps_no_credential(
     def taken(**values: Any) -> None:
         raise IntegrityError
 
-    monkeypatch.setattr("groups.web.group_views.lifecycle.create", taken)
+    monkeypatch.setattr("groups.web.new_group_views.lifecycle.create", taken)
 
     assert member.post(NEW, GOOD | TYPED).status_code == 422
     assert not Credential.objects.exists()

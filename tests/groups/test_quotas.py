@@ -109,7 +109,7 @@ def test_of_two_workers_at_once_one_gets_a_pull(acme: Any, project: Any, woken: 
 def woken(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     sent: list[str] = []
     monkeypatch.setattr(
-        "groups.rules.wakeups._enqueue",
+        "groups.rules.wakeups.enqueue_job",
         lambda queue, function, row_id: sent.append(row_id) if function == "groups.jobs.pull" else None,
     )
     return sent

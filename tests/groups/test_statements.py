@@ -47,7 +47,7 @@ def test_it_is_composed_once(acme: Any) -> None:
 
 
 def test_ids_are_values_too(project: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("groups.rules.wakeups._enqueue", lambda *job: None)
+    monkeypatch.setattr("groups.rules.wakeups.enqueue_job", lambda *job: None)
     groups = [make_group(project, "registry.example.com/team/app:1.0", name=name) for name in ("one", "two")]
 
     @Statement

@@ -14,7 +14,7 @@ import pytest
 from django.core.files.storage import InMemoryStorage
 
 from groups.failures import StoreFailed
-from groups.storage import store
+from groups.storage import blob_files, store
 from registries.failures import DigestMismatch
 from tests.groups.pulls import stored_files
 
@@ -151,7 +151,7 @@ def test_a_disk_that_fails_leaves_nothing(blobs: Path, monkeypatch: pytest.Monke
     def fail(*arguments: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device", "/secret/path")
 
-    monkeypatch.setattr(f"groups.storage.store.os.{call}", fail)
+    monkeypatch.setattr(f"groups.storage.blob_files.os.{call}", fail)
 
     with pytest.raises(StoreFailed) as caught:
         store.put(NAME, Pieces(b"x" * 200_000))
@@ -173,9 +173,9 @@ def test_the_file_is_on_disk_before_it_has_its_name(blobs: Path, monkeypatch: py
         return call
 
     for name in ("fsync", "link"):
-        monkeypatch.setattr(f"groups.storage.store.os.{name}", noting(name))
+        monkeypatch.setattr(f"groups.storage.blob_files.os.{name}", noting(name))
     (blobs / "org/ab").mkdir(parents=True)
-    (blobs / store.DRAFTS).mkdir()
+    (blobs / blob_files.DRAFTS).mkdir()
 
     store.put(NAME, Pieces(b"x"))
 
@@ -186,7 +186,7 @@ def test_a_file_system_without_hard_links(blobs: Path, monkeypatch: pytest.Monke
     def refuse(*arguments: Any) -> None:
         raise PermissionError(errno.EPERM, "Operation not permitted")
 
-    monkeypatch.setattr("groups.storage.store.os.link", refuse)
+    monkeypatch.setattr("groups.storage.blob_files.os.link", refuse)
     store.put(NAME, Pieces(b"renamed"))
 
     assert content_of(NAME) == b"renamed"
@@ -197,7 +197,7 @@ def test_a_file_system_without_hard_links(blobs: Path, monkeypatch: pytest.Monke
 
 
 def test_old_drafts_go_and_young_ones_stay(blobs: Path) -> None:
-    drafts = blobs / store.DRAFTS
+    drafts = blobs / blob_files.DRAFTS
     drafts.mkdir(parents=True)
     (drafts / "old").write_bytes(b"x")
     (drafts / "young").write_bytes(b"x")
@@ -210,7 +210,7 @@ def test_old_drafts_go_and_young_ones_stay(blobs: Path) -> None:
 
 
 def test_discarding_removes_a_draft_too(blobs: Path) -> None:
-    drafts = blobs / store.DRAFTS
+    drafts = blobs / blob_files.DRAFTS
     drafts.mkdir(parents=True)
     (drafts / "abcdef").write_bytes(b"half")
 

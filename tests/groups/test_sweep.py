@@ -29,7 +29,7 @@ HOST = "registry.example.com"
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
     """Wake-ups that left."""
     calls: list[tuple[str, str]] = []
-    monkeypatch.setattr("groups.rules.wakeups._enqueue", lambda queue, function, row: calls.append((function, row)))
+    monkeypatch.setattr("groups.rules.wakeups.enqueue_job", lambda queue, function, row: calls.append((function, row)))
     monkeypatch.setattr("groups.rules.wakeups.waiting", lambda queue: 0)
     return calls
 
@@ -304,7 +304,7 @@ def test_a_storage_that_is_away_keeps_nothing_else_from_being_done(
         raise OSError("the storage is away")
 
     Image.objects.update(created_at=ago(seconds=11))
-    monkeypatch.setattr("groups.storage.store.BlobFiles.listdir", away)
+    monkeypatch.setattr("groups.storage.blob_files.BlobFiles.listdir", away)
 
     assert sweep()["pulls_woken"] == 1
 

@@ -54,7 +54,7 @@ class Steps(Calls):
     def busybox(self, name: str, command: list[str], environment: dict[str, str], restart_policy: str) -> None:
         """Make and start a group whose image is the machine's busybox."""
         from groups.actions.lifecycle import start
-        from groups.environment import seal_environment
+        from groups.rules.sealed_settings import seal_environment
         from portal.models import Organization
         from tests.groups.delivery.made import OCI_GZIP, Source, config_of, make_group, store_image
         from tests.interop.busybox import busybox_layers

@@ -112,7 +112,7 @@ def test_ecr(
         ecr.push("team/app", "1.0", write_layout(tmp_path / "layout", image))
         port = int(ecr.host.partition(":")[2])
         guard = AddressGuard([ip_network("127.0.0.0/8")], resolver=lambda host, _: [("127.0.0.1", port)])
-        monkeypatch.setattr("groups.ingest.step_details.address_guard", lambda: guard)
+        monkeypatch.setattr("groups.ingest.registry_access.address_guard", lambda: guard)
         monkeypatch.setattr(
             "registries.providers.ecr_token.get_authorization_token",
             partial(get_authorization_token, endpoint=aws.url),

@@ -20,7 +20,7 @@ HTMX = {"HX-Request": "true"}
 
 @pytest.fixture(autouse=True)
 def _no_redis(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("groups.rules.wakeups._enqueue", lambda *job: None)
+    monkeypatch.setattr("groups.rules.wakeups.enqueue_job", lambda *job: None)
 
 
 def put(project: Any, name: str, status: str) -> ContainerGroup:

@@ -18,8 +18,8 @@ from groups.models import Failure, Instance, NodeToken
 from portal.models import Role
 from portal.notifications.webhooks import add
 from portal.notifications.webhooks import test as send_test
-from portal.organizations.actions import invite
 from portal.organizations.api_keys import create_key
+from portal.organizations.invitations import invite
 from portal.organizations.permissions import PAGES
 from portal.support import conversations
 from registries.foundation.actor import CONSOLE

@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from groups.models import ContainerGroup, Failure, Image
 from portal.home.search import MAX_LENGTH, Found, cleaned, search
 from portal.models import Organization, Role
-from portal.organizations.actions import invite
+from portal.organizations.invitations import invite
 from tests.groups.pulls import make_credential, make_group
 from tests.support.actors import acting
 
@@ -23,7 +23,7 @@ DIGEST = "sha256:" + "4e1f9c0b7d21a85c" * 4
 
 @pytest.fixture(autouse=True)
 def _no_redis(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("groups.rules.wakeups._enqueue", lambda *job: None)
+    monkeypatch.setattr("groups.rules.wakeups.enqueue_job", lambda *job: None)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from portal.config.storage import storage_options
 
 def test_files() -> None:
     assert storage_options("file:///srv/blobs") == {
-        "BACKEND": "groups.storage.store.BlobFiles",
+        "BACKEND": "groups.storage.blob_files.BlobFiles",
         "OPTIONS": {"location": "/srv/blobs"},
     }
 

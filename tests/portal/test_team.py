@@ -15,7 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from portal.models import Invitation, Membership, Role, User
-from portal.organizations import actions
+from portal.organizations import actions, errors, invitations
 from registries.foundation.actor import CONSOLE
 from tests.at_once import at_once
 from tests.conftest import PASSWORD
@@ -94,7 +94,7 @@ class TestInviting:
         assert owner.post(f"{MEMBERS}invite/", typed).status_code == 422
 
     def test_not_too_many(self, owner: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(actions, "MAX_INVITATIONS_A_DAY", 1)
+        monkeypatch.setattr(invitations, "MAX_INVITATIONS_A_DAY", 1)
         invite(owner)
 
         assert "Try again tomorrow" in owner.post(f"{MEMBERS}invite/", {"email": "x@y.example", "role": "viewer"}).text
@@ -234,7 +234,7 @@ def test_two_owners_who_go_at_once_leave_one(acme: Any, alice: Any, bob: Any) ->
 
     done = at_once(*(partial(actions.remove, row, by=CONSOLE) for row in rows))
 
-    refused = [each for each in done if isinstance(each, actions.LastOwner)]
+    refused = [each for each in done if isinstance(each, errors.LastOwner)]
     assert acme.memberships.filter(role=Role.OWNER).count() == 1
     assert len(refused) == 1
 

@@ -21,11 +21,11 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, RSAKey
 
 from groups.actions.lifecycle import start
-from groups.environment import seal_environment
 from groups.ingest.encrypt import EncryptingReader
 from groups.models import Blob, ContainerGroup, Image, Instance, Layer, Node
 from groups.nodes.keys import read_public_key
 from groups.nodes.manifests import prepare
+from groups.rules.sealed_settings import seal_environment
 from groups.storage import store
 from registries.foundation.actor import CONSOLE
 from registries.secrets import at_rest, layer_keys

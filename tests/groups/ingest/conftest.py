@@ -17,7 +17,9 @@ from tests.groups.pulls import SECRET, USER, make_credential, make_group
 def woken(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
     """Wake-ups that were sent: queue and row id. There is no Redis here."""
     sent: list[tuple[str, str]] = []
-    monkeypatch.setattr("groups.rules.wakeups._enqueue", lambda queue, function, row_id: sent.append((queue, row_id)))
+    monkeypatch.setattr(
+        "groups.rules.wakeups.enqueue_job", lambda queue, function, row_id: sent.append((queue, row_id))
+    )
     return sent
 
 

@@ -33,7 +33,9 @@ NAMES = [each.value for each in ImageCheck.Step]
 def woken(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
     """Wake-ups that were sent: queue and function."""
     sent: list[tuple[str, str]] = []
-    monkeypatch.setattr("groups.rules.wakeups._enqueue", lambda queue, function, row_id: sent.append((queue, function)))
+    monkeypatch.setattr(
+        "groups.rules.wakeups.enqueue_job", lambda queue, function, row_id: sent.append((queue, function))
+    )
     return sent
 
 

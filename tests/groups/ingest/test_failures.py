@@ -160,7 +160,7 @@ def test_a_disk_that_is_full(
 
     basic_registry.push_image("team/app", "1.0", layers=[make_layer({"a": os.urandom(1_000_000)})])
     really = os.write
-    monkeypatch.setattr("groups.storage.store.os.write", write)
+    monkeypatch.setattr("groups.storage.blob_files.os.write", write)
 
     group = pulled(basic_registry)
     monkeypatch.undo()

@@ -6,8 +6,7 @@ from typing import Any
 
 from groups.actions.lifecycle import start
 from groups.models import Instance, Node
-from groups.nodes.cordon import cordon, uncordon
-from groups.nodes.drain import drain, move_on
+from groups.nodes.drain import cordon, drain, move_on, uncordon
 from groups.nodes.liveness import remove
 from registries.foundation.actor import CONSOLE
 from tests.groups.delivery.made import NodeInHand, make_group, prepare_all

@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
-from groups.environment import open_environment
 from groups.models import ContainerGroup, Image
-from groups.rules.sealed_settings import open_options
+from groups.rules.sealed_settings import open_environment, open_options
 from registries.models import Credential
 from tests.portal.api.conftest import CONTAINERS, a_group
 

@@ -20,7 +20,7 @@ from django.test import Client
 
 from portal.audit.chain import PORTAL_CHAIN, chain_of
 from portal.models import Activity, ActivityText, User
-from portal.organizations import actions
+from portal.organizations import invitations
 from tests.conftest import PASSWORD
 from tests.support import failing_recorder
 from tests.support.actors import acting
@@ -98,7 +98,7 @@ class TestSigningIn:
         assert chains == [*map(str, sorted([acme.pk, umbrella.pk])), PORTAL_CHAIN]
 
     def test_somebody_who_joins_is_signed_in_with_a_record(self, acme: Any, alice: Any) -> None:
-        _, token = actions.invite(acme, email="nina@acme.example", role="member", by=acting(alice))
+        _, token = invitations.invite(acme, email="nina@acme.example", role="member", by=acting(alice))
         browser = Client()
         browser.post(f"/invitations/{token}/", {"password": NEW})
 

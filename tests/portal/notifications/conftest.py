@@ -71,7 +71,7 @@ def woken(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
     """Jobs that a worker was woken for."""
     sent: list[tuple[str, str]] = []
     monkeypatch.setattr(
-        "groups.rules.wakeups._enqueue", lambda queue, function, row_id: sent.append((function, row_id))
+        "groups.rules.wakeups.enqueue_job", lambda queue, function, row_id: sent.append((function, row_id))
     )
     return sent
 

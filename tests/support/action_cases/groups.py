@@ -14,7 +14,7 @@ from groups.actions.update import GroupChanges, update
 from groups.delivery import tokens
 from groups.ingest.claim import claim
 from groups.models import ContainerGroup, Image, Instance, Node, NodeManifest, NodeToken
-from groups.nodes import cordon, drain, enrolment, instance_orders, liveness, rekey
+from groups.nodes import drain, enrolment, instance_orders, liveness
 from registries.credential_rows import NewCredential
 from registries.foundation.actor import CONSOLE, Actor, ActorKind
 from registries.oci.reference import parse
@@ -145,11 +145,11 @@ def _check(cast: Cast) -> Call:
 
 
 def _cordon(cast: Cast) -> Call:
-    return partial(cordon.cordon, _node(), by=CONSOLE)
+    return partial(drain.cordon, _node(), by=CONSOLE)
 
 
 def _uncordon(cast: Cast) -> Call:
-    return partial(cordon.uncordon, _node(status="cordoned"), by=CONSOLE)
+    return partial(drain.uncordon, _node(status="cordoned"), by=CONSOLE)
 
 
 def _drain(cast: Cast) -> Call:
@@ -184,7 +184,7 @@ def _enrol_again(cast: Cast) -> Call:
 def _replace_key(cast: Cast) -> Call:
     _, _, node = _downloading(cast)
     by = Actor(kind=ActorKind.NODE, id=str(node.pk), name=node.name)
-    return partial(rekey.replace_key, node, public_pem(ec_key()), by=by)
+    return partial(enrolment.replace_key, node, public_pem(ec_key()), by=by)
 
 
 CASES = [
@@ -205,13 +205,13 @@ CASES = [
     Case("groups.nodes.instance_orders.set_deletion_cost", _set_deletion_cost),
     Case("groups.actions.tokens.revoke", _revoke),
     Case("groups.actions.checks.start_check", _check),
-    Case("groups.nodes.cordon.cordon", _cordon),
-    Case("groups.nodes.cordon.uncordon", _uncordon),
+    Case("groups.nodes.drain.cordon", _cordon),
+    Case("groups.nodes.drain.uncordon", _uncordon),
     Case("groups.nodes.drain.drain", _drain),
     Case("groups.nodes.liveness.remove", _remove),
     Case("groups.nodes.enrolment.create_enrolment", _create_enrolment),
     Case("groups.nodes.enrolment.create_replacement", _create_replacement),
     Case("groups.nodes.enrolment.enrol", _enrol),
     Case("groups.nodes.enrolment.enrol", _enrol_again),
-    Case("groups.nodes.rekey.replace_key", _replace_key),
+    Case("groups.nodes.enrolment.replace_key", _replace_key),
 ]

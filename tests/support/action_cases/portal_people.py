@@ -16,7 +16,7 @@ from groups.models import Occurrence
 from portal.accounts import actions as person_actions
 from portal.models import ApiKey, Invitation, Membership, Notice, Webhook
 from portal.notifications import subscriptions, webhooks
-from portal.organizations import actions, api_keys
+from portal.organizations import actions, api_keys, invitations
 from registries.foundation.actor import CONSOLE, PORTAL
 from registries.secrets import one_time
 from tests.support.action_cases import Case, Cast
@@ -65,20 +65,20 @@ def _add_project(cast: Cast) -> Call:
 
 def _invite(cast: Cast) -> Call:
     _invitation(cast, "nina@acme.example")  # an earlier one, which ends
-    return partial(actions.invite, cast.acme, email="nina@acme.example", role="viewer", by=acting(cast.alice))
+    return partial(invitations.invite, cast.acme, email="nina@acme.example", role="viewer", by=acting(cast.alice))
 
 
 def _withdraw(cast: Cast) -> Call:
-    return partial(actions.withdraw, _invitation(cast, "nina@acme.example"), by=acting(cast.alice))
+    return partial(invitations.withdraw, _invitation(cast, "nina@acme.example"), by=acting(cast.alice))
 
 
 def _accept(cast: Cast) -> Call:
-    return partial(actions.accept, _invitation(cast, cast.mallory.email), by=acting(cast.mallory))
+    return partial(invitations.accept, _invitation(cast, cast.mallory.email), by=acting(cast.mallory))
 
 
 def _accept_as_new(cast: Cast) -> Call:
     invitation = _invitation(cast, "nina@acme.example")
-    return partial(actions.accept_as_new, invitation, "a long and good sentence", by=acting(cast.alice))
+    return partial(invitations.accept_as_new, invitation, "a long and good sentence", by=acting(cast.alice))
 
 
 def _add_member(cast: Cast) -> Call:
@@ -195,10 +195,10 @@ CASES = [
     Case("portal.organizations.actions.create_organization", _create_organization),
     Case("portal.organizations.actions.rename_organization", _rename_organization),
     Case("portal.organizations.actions.add_project", _add_project),
-    Case("portal.organizations.actions.invite", _invite),
-    Case("portal.organizations.actions.withdraw", _withdraw),
-    Case("portal.organizations.actions.accept", _accept),
-    Case("portal.organizations.actions.accept_as_new", _accept_as_new),
+    Case("portal.organizations.invitations.invite", _invite),
+    Case("portal.organizations.invitations.withdraw", _withdraw),
+    Case("portal.organizations.invitations.accept", _accept),
+    Case("portal.organizations.invitations.accept_as_new", _accept_as_new),
     Case("portal.organizations.actions.add_member", _add_member),
     Case("portal.organizations.actions.change_role", _change_role),
     Case("portal.organizations.actions.remove", _remove),

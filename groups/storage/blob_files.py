@@ -1,0 +1,98 @@
+"""Blobs as files: each is on disk whole, or not at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from django.core.files.storage import FileSystemStorage
+
+from groups import failpoints
+from groups.failpoints import reached
+from groups.storage.direct_io import DirectWriter
+from groups.storage.upload import Upload
+
+DRAFTS = ".drafts"
+
+
+class BlobFiles(FileSystemStorage):
+    """Files that are there whole, on disk, or not at all.
+
+    Written under a draft name in the same file system, synced, then linked to the final name, which fails where
+    that is taken.
+    """
+
+    def get_available_name(self, name: str, max_length: int | None = None) -> str:
+        """Return `name` as it is: a taken name is an error here, not a reason for another one."""
+        return name
+
+    def _save(self, name: str, content: Any) -> str:
+        final, draft = Path(self.path(name)), self.draft(name)
+        _make_folder(final.parent)
+        _make_folder(draft.parent)
+        file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, self.file_permissions_mode or 0o644)
+        try:
+            try:
+                writer = DirectWriter(file)
+                for piece in content.pieces() if isinstance(content, Upload) else content.chunks():
+                    writer.write(memoryview(piece))
+                reached(failpoints.BLOB_UNSYNCED)
+                writer.finish()
+            finally:
+                os.close(file)
+            reached(failpoints.BLOB_UNNAMED)
+            _link(draft, final)
+            reached(failpoints.BLOB_NAMED)
+            _sync_folder(final.parent)
+        finally:
+            draft.unlink(missing_ok=True)
+        return name
+
+    def draft(self, name: str) -> Path:
+        """Where the blob `name` stands while it is being written."""
+        return Path(self.path(DRAFTS)) / name.rpartition("/")[2]
+
+    def remove_drafts(self, *, before: datetime) -> int:
+        """Remove what was left half-written and not touched since `before`; return how many."""
+        removed = 0
+        with suppress(FileNotFoundError):
+            for entry in os.scandir(self.path(DRAFTS)):
+                with suppress(FileNotFoundError):
+                    if entry.stat().st_mtime < before.timestamp():
+                        os.unlink(entry.path)
+                        removed += 1
+        return removed
+
+
+def _link(draft: Path, final: Path) -> None:
+    """Give the draft its final name, where that is free."""
+    try:
+        os.link(draft, final)
+    except OSError as error:
+        if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.EMLINK):
+            raise
+        if final.exists():
+            raise FileExistsError(final) from None
+        os.rename(draft, final)  # a file system without hard links; names are unique all the same
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder with its parents, each of them on disk before something is put into it."""
+    if folder.is_dir():
+        return
+    _make_folder(folder.parent)
+    with suppress(FileExistsError):
+        folder.mkdir()
+        _sync_folder(folder.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)

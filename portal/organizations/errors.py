@@ -1,0 +1,21 @@
+"""Why a change to a team is refused."""
+
+from __future__ import annotations
+
+from registries.foundation.refusal import Refusal
+
+
+class TeamRefused(Refusal):
+    """The team can't be changed like this now."""
+
+    code = "team_refused"
+    title = "The team can't be changed like this"
+
+
+class LastOwner(TeamRefused):
+    """An organization keeps an owner."""
+
+    code = "last_owner"
+
+    def __init__(self) -> None:
+        super().__init__("An organization needs an owner. Make somebody else owner first.")

@@ -1,0 +1,130 @@
+"""Invitations: made, withdrawn, accepted; only the token's hash is kept."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.db import transaction
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from groups.rules import quotas
+from portal.models import Invitation, Membership, Organization, User
+from portal.organizations.actions import _refuse_member
+from portal.organizations.errors import TeamRefused
+from registries.foundation.activity import Target, record
+from registries.foundation.actor import Actor, ActorKind
+from registries.secrets import one_time
+
+INVITATION_DAYS = 7
+
+MAX_INVITATIONS_A_DAY = 50
+
+TOKEN_PREFIX = "dri_"  # noqa: S105 (makes a leaked one recognisable)
+
+
+class InvitationOver(TeamRefused):
+    """The invitation can no longer be accepted, or not by this person."""
+
+    code = "invitation_over"
+    title = "This invitation can't be accepted"
+
+
+def invite(organization: Organization, *, email: str, role: str, by: Actor) -> tuple[Invitation, str]:
+    """Write an invitation and return it with its token, which is stored nowhere. An earlier one to the same address
+    ends. Raises TeamRefused for a member, and where too many were sent."""
+    email = email.strip().lower()
+    now = timezone.now()
+    token, digest = one_time.new(TOKEN_PREFIX)
+    with transaction.atomic():
+        quotas.lock_organization(organization.pk)
+        _refuse_member(organization, email)
+        rows = Invitation.objects.filter(organization=organization)
+        if rows.filter(created_at__gt=now - timedelta(days=1)).count() >= MAX_INVITATIONS_A_DAY:
+            raise TeamRefused(f"{MAX_INVITATIONS_A_DAY} invitations were sent within a day. Try again tomorrow.")
+        rows.open().filter(email=email).update(withdrawn_at=now)
+        row = Invitation.objects.create(
+            organization=organization,
+            email=email,
+            role=role,
+            token_hash=digest,
+            invited_by_id=by.person_id,
+            expires_at=now + timedelta(days=INVITATION_DAYS),
+        )
+        record(
+            by,
+            "team.invited",
+            Target("invitation", row.pk, email),
+            organization_id=organization.pk,
+            detail=f"as {role}",
+            after={"role": role},
+        )
+    return row, token
+
+
+def withdraw(invitation: Invitation, *, by: Actor) -> bool:
+    """End an invitation that nobody accepted. Returns whether it was still open."""
+    with transaction.atomic():
+        if not Invitation.objects.open().filter(pk=invitation.pk).update(withdrawn_at=Now()):
+            return False
+        record(
+            by,
+            "team.withdrawn",
+            Target("invitation", invitation.pk, invitation.email),
+            organization_id=invitation.organization_id,
+        )
+    return True
+
+
+def accept(invitation: Invitation, *, by: Actor) -> Membership:
+    """Make the person who acts a member, once. Raises InvitationOver for another person's, a used or an ended
+    invitation."""
+    with transaction.atomic():
+        quotas.lock_organization(invitation.organization_id)
+        person = User.objects.filter(pk=by.person_id or 0).first()
+        if person is None or person.email.lower() != invitation.email:
+            raise InvitationOver(f"This invitation is for {invitation.email}.")
+        membership, is_new = _join(invitation, person)
+        if is_new:
+            _record_joining(membership, by=by)
+    return membership
+
+
+def accept_as_new(invitation: Invitation, password: str, *, by: Actor) -> User:
+    """Make a person with the invitation's address, who joins. `by` is whoever opened the link; the record names the new
+    person, who acts from here on. Raises InvitationOver as `accept` does, and where there is such a person by now."""
+    with transaction.atomic():
+        quotas.lock_organization(invitation.organization_id)
+        if User.objects.filter(email=invitation.email).exists():
+            raise InvitationOver("There is an account with this address by now. Sign in to accept.")
+        person = User.objects.create_user(invitation.email, password)
+        membership, _ = _join(invitation, person)
+        joined = Actor(
+            kind=ActorKind.PERSON,
+            id=str(person.pk),
+            name=person.email,
+            address=by.address,
+            request_id=by.request_id,
+        )
+        _record_joining(membership, by=joined)
+    return person
+
+
+def _join(invitation: Invitation, person: User) -> tuple[Membership, bool]:
+    """Use the invitation up. Returns the membership and whether it is new. The organization is locked."""
+    taken = Invitation.objects.open().filter(pk=invitation.pk).update(accepted_at=Now(), accepted_by=person)
+    if not taken:
+        raise InvitationOver("This invitation has been used or withdrawn.")
+    return Membership.objects.get_or_create(
+        organization_id=invitation.organization_id, user=person, defaults={"role": invitation.role}
+    )
+
+
+def _record_joining(membership: Membership, *, by: Actor) -> None:
+    record(
+        by,
+        "team.joined",
+        Target("member", membership.user_id, membership.role),
+        organization_id=membership.organization_id,
+        after={"role": membership.role},
+    )
