@@ -33,11 +33,11 @@ from portal.organizations.api_keys import create_key
 from portal.organizations.invitations import invite
 from registries.foundation.actor import CONSOLE
 from registries.models import Credential
-from tests.addresses import addresses
-from tests.admin_rows import Rows, make_rows
-from tests.groups.pulls import make_credential
 from tests.support.activity import write_activity
 from tests.support.actors import acting
+from tests.support.addresses import addresses
+from tests.support.admin_rows import Rows, make_rows
+from tests.support.pulls import make_credential
 
 FEW, MANY = 2, 30
 MEMBERS, STAFF, PROGRAMS = ("portal", "groups", "registries"), ("desk", "operations"), ("api-public", "api-v1")

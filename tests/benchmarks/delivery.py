@@ -20,10 +20,10 @@ from statistics import median
 from tests.benchmarks import load
 from tests.benchmarks.figures import Figure, Plan, in_turns
 from tests.benchmarks.fleet import Fleet
-from tests.fakes.images import OCI, as_json, descriptor, digest_of
 from tests.interop.docker_registry import DockerRegistry, write_index
-from tests.nginx import nginx
-from tests.processes import free_port
+from tests.support.fakes.images import OCI, as_json, descriptor, digest_of
+from tests.support.nginx import nginx
+from tests.support.processes import free_port
 
 CLIENTS, LAYERS, LAYER_BYTES = 32, 4, 256_000_000
 PIECE = 1024 * 1024

@@ -1,6 +1,7 @@
 """A deployed portal with nodes for benchmarks: PostgreSQL, gunicorn, and where they are wanted Valkey and workers.
 
-Run as a module it is the process beside it (`tests.beside`) that makes rows with the project's own code.
+Run as a module it is the process beside it (`tests.support.helper_process`) that makes rows with the project's own
+code.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from portal.config.env import CHECKOUT
 from registries.foundation.actor import CONSOLE
-from tests.beside import Beside, Calls, serve
-from tests.postgresql import Postgres
-from tests.processes import bare_environment, free_port, until_answers
+from tests.support.helper_process import Beside, Calls, serve
+from tests.support.postgresql import Postgres
+from tests.support.processes import bare_environment, free_port, until_answers
 
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -153,7 +154,7 @@ class Hands(Calls):
     def group(self, name: str, sizes: list[int], replicas: int) -> None:
         """A stopped group whose image has layers of about these sizes."""
         from portal.models import Organization
-        from tests.groups.delivery.made import make_group, make_source, store_image
+        from tests.support.delivery_setup import make_group, make_source, store_image
 
         acme = Organization.objects.get()
         source = make_source(*(os.urandom(size) for size in sizes))
@@ -168,7 +169,7 @@ class Hands(Calls):
 
         from groups.queries.etags import group_version, project_version
         from portal.models import Membership, Organization, Role, User
-        from tests.groups.delivery.made import make_group, make_source, store_image
+        from tests.support.delivery_setup import make_group, make_source, store_image
 
         acme = Organization.objects.get()
         image = store_image(acme, make_source(os.urandom(1000)))

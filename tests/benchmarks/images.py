@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
-from tests.fakes.images import OCI, as_json, descriptor, digest_of
 from tests.interop.docker_registry import write_index
+from tests.support.fakes.images import OCI, as_json, descriptor, digest_of
 
 TAR = "application/vnd.oci.image.layer.v1.tar"
 _PIECE = 256 * 1024

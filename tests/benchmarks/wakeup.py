@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from statistics import median
 
 from tests.benchmarks.figures import Figure, Plan
-from tests.fakes.registry import FakeRegistry
 from tests.faults.portal import Portal
 from tests.faults.proxy import FaultProxy
-from tests.processes import until
+from tests.support.fakes.registry import FakeRegistry
+from tests.support.processes import until
 
 USER, SECRET = "bench", "bench-secret"
 PULLS = 15

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from tests.fakes.registry import FakeRegistry
-from tests.groups.pulls import SECRET, USER
+from tests.support.fakes.registry import FakeRegistry
+from tests.support.pulls import SECRET, USER
 
 # Playwright's sync API runs a loop in this thread, which Django would take for an async view.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"

@@ -17,7 +17,7 @@ from django.contrib import admin
 from portal.models import Role, User
 from portal.organizations.permissions import PAGES
 from registries.providers import PROVIDERS
-from tests.addresses import Address, addresses
+from tests.support.addresses import Address, addresses
 
 _MACHINES = "for machines"
 _POST = "takes forms only"

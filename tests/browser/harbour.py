@@ -21,10 +21,10 @@ from portal.organizations.invitations import invite
 from registries.foundation.actor import CONSOLE
 from registries.models import Credential
 from tests.browser.shown import Cargo, show_credential, show_delivery, show_node, show_pull, show_run
-from tests.fakes.registry import FakeRegistry
-from tests.groups.pulls import SECRET, USER, make_credential, make_group
 from tests.support.activity import empty_activity, without_triggers, write_activity
 from tests.support.actors import acting
+from tests.support.fakes.registry import FakeRegistry
+from tests.support.pulls import SECRET, USER, make_credential, make_group
 
 ECR = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
 GAR = "europe-west1-docker.pkg.dev"

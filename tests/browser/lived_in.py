@@ -29,12 +29,12 @@ from portal.support import conversations
 from portal.support.queries import last_message_key
 from registries.foundation.actor import CONSOLE
 from registries.models import Credential
-from tests.addresses import Address
-from tests.admin_rows import Rows, make_rows
 from tests.browser.every_page import Visit, record_of
 from tests.browser.harbour import OWN, Harbour, fill
 from tests.conftest import PASSWORD
 from tests.support.actors import acting
+from tests.support.addresses import Address
+from tests.support.admin_rows import Rows, make_rows
 
 
 @dataclass

@@ -27,7 +27,7 @@ from groups.models import (
 )
 from registries.foundation.units import format_size
 from registries.models import Credential
-from tests.groups.pulls import USER
+from tests.support.pulls import USER
 
 PULL_RATE, NODE_RATE = 96_000_000, 31_000_000
 SPENT = {

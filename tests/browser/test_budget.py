@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page
 
 from portal.config.env import CHECKOUT
 from tests.conftest import PASSWORD
-from tests.processes import bare_environment, free_port, until_answers
+from tests.support.processes import bare_environment, free_port, until_answers
 
 pytestmark = pytest.mark.browser
 FIRST_VIEW = 150_000

@@ -14,8 +14,8 @@ from groups.models import ImageCheck
 from registries.models import Credential
 from tests.browser.conftest import picture, violations
 from tests.browser.pages import no_sideways, sign_in
-from tests.fakes.registry import FakeRegistry
-from tests.groups.pulls import SECRET, USER, make_credential
+from tests.support.fakes.registry import FakeRegistry
+from tests.support.pulls import SECRET, USER, make_credential
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 NEW = "/o/acme/default/groups/new/"

@@ -14,12 +14,12 @@ from django.contrib import admin
 from django.urls import reverse
 from playwright.sync_api import BrowserContext, Page
 
-from tests.addresses import addresses
 from tests.browser.conftest import CONTRAST, TAGS, violations
 from tests.browser.every_page import NO_PAGE, SECTIONS, VISITS, matching, pages, visits
 from tests.browser.lived_in import LivedIn, live_in
 from tests.browser.pages import no_sideways
 from tests.browser.refusals import REFUSALS
+from tests.support.addresses import addresses
 
 pytestmark = pytest.mark.browser
 # A scheme changes colours only.

@@ -15,8 +15,8 @@ from groups.rules.states import move
 from registries.models import Credential
 from tests.browser.conftest import picture, violations
 from tests.browser.pages import no_sideways, sign_in, state
-from tests.fakes.registry import FakeRegistry
-from tests.groups.pulls import SECRET, USER
+from tests.support.fakes.registry import FakeRegistry
+from tests.support.pulls import SECRET, USER
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 GROUPS = "/o/acme/default/groups/"

@@ -12,9 +12,9 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from groups.models import NodeToken, SweepPass
 from registries.models import Credential
-from tests.admin_rows import make_rows
 from tests.browser.conftest import violations
 from tests.browser.pages import no_sideways, sign_in
+from tests.support.admin_rows import make_rows
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 

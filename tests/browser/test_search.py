@@ -12,7 +12,7 @@ from playwright.sync_api import BrowserContext, Page, Route, expect
 from groups.models import Image
 from tests.browser.conftest import violations
 from tests.browser.pages import no_sideways, sign_in
-from tests.groups.pulls import make_credential, make_group
+from tests.support.pulls import make_credential, make_group
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 FIELD = re.compile("Search Acme")

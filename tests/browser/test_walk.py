@@ -13,8 +13,8 @@ from groups.models import ContainerGroup, Failure, Instance
 from registries.models import Credential
 from tests.browser.conftest import violations
 from tests.browser.pages import no_sideways, sign_in, state
-from tests.fakes.registry import FakeRegistry
-from tests.groups.pulls import SECRET, USER, make_credential, make_group
+from tests.support.fakes.registry import FakeRegistry
+from tests.support.pulls import SECRET, USER, make_credential, make_group
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 GROUPS = "/o/acme/default/groups/"

@@ -21,9 +21,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.beside import CallFailed
-from tests.fakes.images import Built, build_image, make_layer
-from tests.fakes.registry import FakeRegistry
 from tests.faults.checker import OVER, Violation, Witness, violations
 from tests.faults.disk import small_disk
 from tests.faults.nemesis import Nemesis
@@ -31,7 +28,10 @@ from tests.faults.portal import Portal
 from tests.faults.proxy import FaultProxy
 from tests.faults.stage import CANARY, QUICK, push
 from tests.interop.docker_registry import DockerRegistry
-from tests.postgresql import Postgres
+from tests.support.fakes.images import Built, build_image, make_layer
+from tests.support.fakes.registry import FakeRegistry
+from tests.support.helper_process import CallFailed
+from tests.support.postgresql import Postgres
 
 AT_ONCE = 30
 WORKERS = 4

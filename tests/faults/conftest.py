@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.images import Built
 from tests.faults import stage as stages
 from tests.faults.portal import Portal
 from tests.faults.proxy import FaultProxy
 from tests.faults.stage import QUICK, Stage
 from tests.interop.docker_registry import DockerRegistry
+from tests.support.fakes.images import Built
 
 HERE = Path(__file__).parent
 

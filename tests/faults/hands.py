@@ -1,6 +1,6 @@
 """What members do and what can be asked about a portal, by a process of its own in the portal's environment.
 
-`tests.faults.portal.Portal.hands` is the other end, `tests.beside` what is between them.
+`tests.faults.portal.Portal.hands` is the other end, `tests.support.helper_process` what is between them.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 from registries.foundation.actor import CONSOLE
 from tests.benchmarks.clocks import of_fork
-from tests.beside import Calls, serve
+from tests.support.helper_process import Calls, serve
 
 
 class Hands(Calls):

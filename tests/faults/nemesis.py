@@ -17,7 +17,7 @@ from redis.exceptions import RedisError
 from tests.faults.portal import Portal, Process, send
 from tests.faults.proxy import FaultProxy
 from tests.faults.stage import LEASE
-from tests.postgresql import Postgres
+from tests.support.postgresql import Postgres
 
 HEAD = 2000
 """What is flipped lies behind the head of an answer: in a head, a flip may mean anything."""

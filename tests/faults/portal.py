@@ -22,8 +22,8 @@ from typing import Any, Self
 
 from portal.config.env import CHECKOUT
 from portal.runtime.supervisor import session_members
-from tests.beside import Beside
-from tests.processes import bare_environment, until
+from tests.support.helper_process import Beside
+from tests.support.processes import bare_environment, until
 
 SWEEP_SECONDS = 0.5
 _PR_SET_PDEATHSIG = 1

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.fakes.images import Built, build_image, make_layer
 from tests.faults.checker import OVER, Witness, violations
 from tests.faults.portal import Portal, send
 from tests.faults.proxy import FaultProxy
 from tests.interop.docker_registry import DockerRegistry, write_layout
+from tests.support.fakes.images import Built, build_image, make_layer
 
 CANARY = b"canary-in-a-layer-93b1"
 REPOSITORY = "team/app"

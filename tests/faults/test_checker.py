@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from tests.fakes.images import Built
 from tests.faults.checker import look, violations
 from tests.faults.portal import Portal
 from tests.faults.proxy import FaultProxy
 from tests.faults.stage import CANARY, QUICK, Pull, Stage
 from tests.interop.docker_registry import DockerRegistry
 from tests.interop.launching import still_running
-from tests.processes import until
+from tests.support.fakes.images import Built
+from tests.support.processes import until
 
 
 @pytest.fixture(scope="module")

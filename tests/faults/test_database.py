@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tests.faults.stage import LEASE, Stage
-from tests.postgresql import Postgres
+from tests.support.postgresql import Postgres
 
 
 def test_postgresql_dies_and_comes_back(own_stage: Callable[..., Stage]) -> None:

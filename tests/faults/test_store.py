@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.images import build_image, make_layer
 from tests.faults import stage as stages
 from tests.faults.checker import files
 from tests.faults.disk import small_disk
 from tests.faults.stage import Stage
+from tests.support.fakes.images import build_image, make_layer
 
 SIZE = 8_000_000
 

@@ -12,8 +12,8 @@ from django.urls import reverse
 from groups.models import ContainerGroup, Failure
 from groups.rules.states import Stale
 from registries.models import Credential
-from tests.groups.pages import ACTIONS, HOST, IMAGE, LIST, at, failure, group, put, text_of
-from tests.groups.pulls import SECRET, make_credential
+from tests.support.group_pages import ACTIONS, HOST, IMAGE, LIST, at, failure, group, put, text_of
+from tests.support.pulls import SECRET, make_credential
 
 pytestmark = pytest.mark.usefixtures("no_redis")
 __all__ = ["failure", "group"]

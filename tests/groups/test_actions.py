@@ -16,7 +16,7 @@ from groups.models import ContainerGroup, Failure, Image, Instance, Node
 from groups.rules.sealed_settings import open_environment
 from groups.rules.states import Stale, move
 from registries.foundation.actor import CONSOLE
-from tests.groups.pulls import make_credential, make_group
+from tests.support.pulls import make_credential, make_group
 
 REFERENCE = "registry.example.com/team/app:1.0"
 HOST = "registry.example.com"

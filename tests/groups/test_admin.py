@@ -12,8 +12,8 @@ from django.test import Client
 from groups.models import Enrolment, Node, NodeToken, Redemption, UnusualPresentation
 from groups.nodes.enrolment import enrol
 from registries.foundation.actor import CONSOLE
-from tests.admin_rows import MARKUP, Rows, act, make_rows, url
-from tests.groups.delivery.made import ec_key, public_pem
+from tests.support.admin_rows import MARKUP, Rows, act, make_rows, url
+from tests.support.delivery_setup import ec_key, public_pem
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from groups.sweep import remove_images
 from registries.failures import ImageNotFound
 from registries.foundation.actor import CONSOLE
 from registries.oci.reference import parse
-from tests.groups.pulls import make_credential, make_group
+from tests.support.pulls import make_credential, make_group
 
 OLD = "registry.example.com/team/app:1"
 NEW = "registry.example.com/team/app:2"

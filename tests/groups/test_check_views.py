@@ -15,8 +15,8 @@ from groups.models import ContainerGroup, Failure, Image, ImageCheck
 from groups.queries.check_report import tell
 from groups.rules.states import move
 from registries.models import Credential
-from tests.fakes.registry import FakeRegistry
-from tests.groups.pulls import SECRET, USER, make_credential, make_group
+from tests.support.fakes.registry import FakeRegistry
+from tests.support.pulls import SECRET, USER, make_credential, make_group
 
 HOST = "registry.example.com"
 CHECK = "/o/acme/default/groups/new/check/"

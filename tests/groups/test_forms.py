@@ -14,7 +14,7 @@ from registries.forms.credential import CredentialForm
 from registries.models import Credential
 from registries.oci.reference import Reference
 from registries.providers import PROVIDERS
-from tests.groups.pulls import make_credential, make_group
+from tests.support.pulls import make_credential, make_group
 
 HOST = "registry.example.com"
 IMAGE = f"{HOST}/team/app:1.0"

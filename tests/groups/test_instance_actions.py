@@ -12,8 +12,8 @@ from groups.nodes.instance_orders import reallocate, recreate, restart, set_dele
 from groups.rules.states import Stale
 from registries.foundation.actor import CONSOLE
 from tests.groups.delivery.conftest import _no_calls_before, given, group, image, node, other_node, source
-from tests.groups.delivery.made import NodeInHand, make_group, prepare_all
-from tests.groups.nodes.reporting import listed
+from tests.support.delivery_setup import NodeInHand, make_group, prepare_all
+from tests.support.node_reports import listed
 
 __all__ = ["_no_calls_before", "given", "group", "image", "node", "other_node", "source"]
 

@@ -8,9 +8,9 @@ from django.test import Client
 
 from groups.models import ContainerGroup, Instance
 from tests.groups.delivery.conftest import _no_calls_before, given, group, image, node, other_node, source
-from tests.groups.delivery.made import NodeInHand
-from tests.groups.nodes.reporting import listed
 from tests.support.activity import recorded
+from tests.support.delivery_setup import NodeInHand
+from tests.support.node_reports import listed
 
 __all__ = ["_no_calls_before", "given", "group", "image", "node", "other_node", "source"]
 GROUP = "/o/acme/default/groups/app/"

@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from groups.models import ContainerGroup, Failure, Image, Instance
 from groups.queries.group_list import list_groups
-from tests.groups.pulls import make_group
+from tests.support.pulls import make_group
 
 IMAGE = "registry.example.com/team/app:1.0"
 

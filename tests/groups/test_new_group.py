@@ -14,8 +14,8 @@ from django.urls import reverse
 from groups.models import ContainerGroup
 from groups.rules.sealed_settings import open_environment
 from registries.models import Credential
-from tests.groups.pages import HOST, IMAGE, LIST, at, group, text_of
-from tests.groups.pulls import SECRET, make_credential, make_group
+from tests.support.group_pages import HOST, IMAGE, LIST, at, group, text_of
+from tests.support.pulls import SECRET, make_credential, make_group
 
 pytestmark = pytest.mark.usefixtures("no_redis")
 __all__ = ["group"]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from groups.queries.overview import look_over
-from tests.groups.pulls import make_blob, make_group
+from tests.support.pulls import make_blob, make_group
 
 pytestmark = pytest.mark.django_db
 

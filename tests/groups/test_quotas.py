@@ -25,9 +25,9 @@ from registries.failures import AccessDenied
 from registries.foundation.actor import CONSOLE
 from registries.foundation.refusal import Refusal
 from registries.oci.reference import parse
-from tests.at_once import at_once
-from tests.fakes.registry import FakeRegistry
-from tests.groups.pulls import make_credential, make_group
+from tests.support.concurrency import at_once
+from tests.support.fakes.registry import FakeRegistry
+from tests.support.pulls import make_credential, make_group
 from tests.support.quotas import set_quota
 
 IMAGE = "registry.example.com/team/app:1"

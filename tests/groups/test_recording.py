@@ -24,11 +24,11 @@ from registries.foundation.activity import Deed
 from registries.foundation.actor import CONSOLE, Actor, ActorKind
 from registries.models import Credential
 from registries.oci.reference import parse
-from tests.at_once import at_once
-from tests.groups.delivery.made import ec_key, public_pem
-from tests.groups.pulls import make_credential, make_group
 from tests.support.activity import recorded
 from tests.support.actors import acting
+from tests.support.concurrency import at_once
+from tests.support.delivery_setup import ec_key, public_pem
+from tests.support.pulls import make_credential, make_group
 
 pytestmark = pytest.mark.usefixtures("no_redis")
 HOST = "registry.example.com"

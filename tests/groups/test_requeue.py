@@ -13,7 +13,7 @@ from groups.models import ContainerGroup, Image
 from groups.rules.states import Stale
 from registries.failures import AccessDenied, RegistryUnreachable
 from registries.foundation.actor import CONSOLE
-from tests.groups.pulls import make_credential, make_group
+from tests.support.pulls import make_credential, make_group
 
 IMAGE = "registry.example.com/team/app:1"
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 from groups.models import ContainerGroup
 from portal.models import Organization, Project
 from registries.foundation.compiled_query import Statement
-from tests.groups.pulls import make_group
+from tests.support.pulls import make_group
 
 pytestmark = pytest.mark.django_db
 

@@ -9,7 +9,7 @@ import pytest
 
 from groups.models import ContainerGroup, Image, ImageCheck, Instance
 from groups.rules.states import CHECK_MOVES, GROUP_MOVES, IMAGE_MOVES, INSTANCE_MOVES, MoveForbidden, Stale, move
-from tests.groups.pulls import make_group
+from tests.support.pulls import make_group
 
 
 @pytest.fixture

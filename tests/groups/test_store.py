@@ -16,7 +16,7 @@ from django.core.files.storage import InMemoryStorage
 from groups.failures import StoreFailed
 from groups.storage import blob_files, store
 from registries.failures import DigestMismatch
-from tests.groups.pulls import stored_files
+from tests.support.pulls import stored_files
 
 NAME = "org/ab/abcdef"
 

@@ -14,9 +14,9 @@ from groups.ingest.encrypt import EncryptingReader
 from groups.storage import store
 from portal.config.storage import storage_options
 from registries.failures import DigestMismatch
-from tests.fakes.s3 import FakeS3
 from tests.groups.ingest.test_memory import Zeros
 from tests.groups.test_store import NAME, Pieces
+from tests.support.fakes.s3 import FakeS3
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def test_a_bucket_that_is_away(s3: FakeS3) -> None:
 def test_a_large_layer_is_never_whole_in_memory(s3: FakeS3, monkeypatch: pytest.MonkeyPatch) -> None:
     """The fake forgets each part. What is left is boto3's own: ten parts of 8 MB at most, and their copies."""
     size = 400_000_000
-    monkeypatch.setattr("tests.fakes.s3._Handler.keeps", False)
+    monkeypatch.setattr("tests.support.fakes.s3._Handler.keeps", False)
     tracemalloc.start()
     try:
         store.put(NAME, EncryptingReader(Zeros(size), size=size))

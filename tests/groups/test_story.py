@@ -11,7 +11,7 @@ from django.utils import timezone
 from groups.models import ContainerGroup, Image, Instance, Node, PullStep, Redemption
 from groups.queries import group_detail
 from groups.queries.etags import group_version
-from tests.groups.progress import HOST, MB, add_layers, at_state, failed, fresh, group, make_token, pulling
+from tests.support.group_progress import HOST, MB, add_layers, at_state, failed, fresh, group, make_token, pulling
 
 __all__ = ["group"]
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)

@@ -19,12 +19,12 @@ from groups.sweep import sweep
 from portal.models import Activity
 from registries.foundation.actor import CONSOLE
 from registries.models import Credential
-from tests.groups.pulls import make_credential, make_group
 from tests.support import failing_recorder
 from tests.support.action_cases import Case, Cast
 from tests.support.action_cases.groups_quota import CASES
 from tests.support.activity import recorded
 from tests.support.actors import acting
+from tests.support.pulls import make_credential, make_group
 from tests.support.quotas import quota_row, set_quota
 
 pytestmark = pytest.mark.usefixtures("no_redis")

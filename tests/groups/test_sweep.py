@@ -20,7 +20,7 @@ from groups import sweep as sweeper
 from groups.ingest.claim import claim
 from groups.models import ContainerGroup, Failure, Image, Instance, Node, NodeManifest
 from groups.sweep import sweep
-from tests.groups.pulls import make_blob, make_credential, make_group, step_outcomes, stored_files
+from tests.support.pulls import make_blob, make_credential, make_group, step_outcomes, stored_files
 
 HOST = "registry.example.com"
 

@@ -11,7 +11,7 @@ from groups.ingest.steps import trace
 from groups.models import ContainerGroup, PullStep
 from groups.queries import group_detail
 from groups.queries.pull_steps import trace_lines
-from tests.groups.progress import failed, fresh, group, pulling
+from tests.support.group_progress import failed, fresh, group, pulling
 
 __all__ = ["group"]
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)

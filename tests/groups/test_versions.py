@@ -13,8 +13,8 @@ from groups.models import Blob, ContainerGroup, Image, Instance, Layer, Node, No
 from groups.queries.etags import group_version, organization_version, project_version
 from groups.rules.states import move
 from registries.models import Credential
-from tests.groups.progress import HOST, MB, add_layers, at_state, fresh, group, make_token, pulling
-from tests.groups.pulls import make_blob, make_credential, make_group
+from tests.support.group_progress import HOST, MB, add_layers, at_state, fresh, group, make_token, pulling
+from tests.support.pulls import make_blob, make_credential, make_group
 
 __all__ = ["group"]
 

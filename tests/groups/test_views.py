@@ -12,8 +12,8 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from groups.models import ContainerGroup, Failure, Instance, Layer, Node, PullStep
-from tests.groups.pages import ACTIONS, HOST, IMAGE, LIST, at, failure, group, put, text_of
-from tests.groups.pulls import SECRET, make_group
+from tests.support.group_pages import ACTIONS, HOST, IMAGE, LIST, at, failure, group, put, text_of
+from tests.support.pulls import SECRET, make_group
 
 pytestmark = pytest.mark.usefixtures("no_redis")
 __all__ = ["failure", "group"]

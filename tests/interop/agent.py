@@ -12,7 +12,7 @@ from typing import Any
 
 from portal.config.env import CHECKOUT
 from tests.interop.delivery_portal import Portal
-from tests.processes import bare_environment
+from tests.support.processes import bare_environment
 
 
 class Agent:

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from portal.config.env import CHECKOUT
-from tests.beside import Beside
-from tests.processes import bare_environment, free_port, until, until_answers
+from tests.support.helper_process import Beside
+from tests.support.processes import bare_environment, free_port, until, until_answers
 
 
 class Portal:

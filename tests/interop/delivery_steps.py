@@ -7,7 +7,7 @@ import os
 from typing import Any
 
 from registries.foundation.actor import CONSOLE
-from tests.beside import Calls, serve
+from tests.support.helper_process import Calls, serve
 
 
 class Steps(Calls):
@@ -44,7 +44,7 @@ class Steps(Calls):
         """Make and start a group whose image has layers of about these sizes; return them in base64, in order."""
         from groups.actions.lifecycle import start
         from portal.models import Organization
-        from tests.groups.delivery.made import make_group, make_source, store_image
+        from tests.support.delivery_setup import make_group, make_source, store_image
 
         acme = Organization.objects.get()
         source = make_source(*(os.urandom(size) for size in sizes))
@@ -56,8 +56,8 @@ class Steps(Calls):
         from groups.actions.lifecycle import start
         from groups.rules.sealed_settings import seal_environment
         from portal.models import Organization
-        from tests.groups.delivery.made import OCI_GZIP, Source, config_of, make_group, store_image
         from tests.interop.busybox import busybox_layers
+        from tests.support.delivery_setup import OCI_GZIP, Source, config_of, make_group, store_image
 
         acme = Organization.objects.get()
         layers = busybox_layers()
@@ -86,9 +86,9 @@ class Steps(Calls):
         from groups.actions.lifecycle import start
         from groups.models import Blob, ContainerGroup
         from portal.models import Organization
-        from tests.fakes.registry import FakeRegistry
-        from tests.groups.ingest.typed_layers import OCI, push
-        from tests.groups.pulls import make_group
+        from tests.support.fakes.registry import FakeRegistry
+        from tests.support.layer_types import OCI, push
+        from tests.support.pulls import make_group
 
         with FakeRegistry() as registry:
             push(registry, *((OCI, base64.b64decode(each)) for each in plain))
@@ -116,7 +116,7 @@ class Steps(Calls):
         from groups.models import Node
         from groups.nodes.poll import poll
         from groups.nodes.report import Capacity, Report, Reported
-        from tests.groups.delivery.made import prepare_all
+        from tests.support.delivery_setup import prepare_all
 
         row = Node.objects.get(pk=node)
         report = Report(
@@ -151,7 +151,7 @@ class Steps(Calls):
 
     def prepare(self) -> None:
         """Do what the worker does."""
-        from tests.groups.delivery.made import prepare_all
+        from tests.support.delivery_setup import prepare_all
 
         prepare_all()
 

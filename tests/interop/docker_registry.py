@@ -10,8 +10,8 @@ from typing import Self
 from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
-from tests.fakes.images import Built, descriptor
-from tests.processes import free_port, until
+from tests.support.fakes.images import Built, descriptor
+from tests.support.processes import free_port, until
 
 USER = "deploy"
 PASSWORD = "interop-canary-51"  # pragma: allowlist secret

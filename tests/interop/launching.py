@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from portal.config.env import CHECKOUT
-from tests.processes import bare_environment, free_port, until
+from tests.support.processes import bare_environment, free_port, until
 
 
 def fresh_environment(data: Path) -> dict[str, str]:

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
-from tests.groups.delivery.made import private_pem, public_pem
+from tests.support.delivery_setup import private_pem, public_pem
 
 
 class PollingNode:

@@ -12,8 +12,8 @@ from typing import Any
 
 import requests
 
-from tests.groups.delivery.made import private_pem, public_pem
 from tests.interop.delivery_portal import Portal
+from tests.support.delivery_setup import private_pem, public_pem
 
 
 class SkopeoNode:

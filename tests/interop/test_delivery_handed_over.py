@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.groups.delivery.made import ec_key
 from tests.interop.delivery_portal import Portal, running
 from tests.interop.skopeo_node import SkopeoNode
-from tests.nginx import nginx
-from tests.processes import free_port, until_answers
+from tests.support.delivery_setup import ec_key
+from tests.support.nginx import nginx
+from tests.support.processes import free_port, until_answers
 
 pytestmark = pytest.mark.interop
 KEY, SECRET = "DRAYAGEKEY", "for-tests-only"

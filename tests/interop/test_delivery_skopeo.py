@@ -16,11 +16,11 @@ import requests
 import zstandard
 from urllib3.exceptions import ProtocolError
 
-from tests.fakes.images import make_layer
-from tests.groups.delivery.made import ec_key, private_pem, rsa_key
 from tests.interop.busybox import PRINTED
 from tests.interop.delivery_portal import Portal
 from tests.interop.skopeo_node import SkopeoNode
+from tests.support.delivery_setup import ec_key, private_pem, rsa_key
+from tests.support.fakes.images import make_layer
 
 pytestmark = pytest.mark.interop
 

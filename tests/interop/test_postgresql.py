@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from portal.config.env import CHECKOUT
-from tests.postgresql import Postgres
+from tests.support.postgresql import Postgres
 
 pytestmark = pytest.mark.interop
 TESTS = [

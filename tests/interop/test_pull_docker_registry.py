@@ -10,9 +10,9 @@ import pytest
 
 from groups import jobs
 from groups.models import ContainerGroup, Failure
-from tests.fakes.images import build_image, make_layer
-from tests.groups.pulls import decrypted, make_credential, make_group, stored_files
 from tests.interop.docker_registry import DockerRegistry, write_layout
+from tests.support.fakes.images import build_image, make_layer
+from tests.support.pulls import decrypted, make_credential, make_group, stored_files
 
 pytestmark = [pytest.mark.interop, pytest.mark.django_db(transaction=True)]
 

@@ -16,11 +16,11 @@ from registries.credential_rows import NewCredential, store_credential
 from registries.models import Credential
 from registries.oci.address_guard import AddressGuard
 from registries.providers.ecr_token import get_authorization_token
-from tests.fakes.aws import ACCOUNT, FakeAws
-from tests.fakes.certificates import Authority
-from tests.fakes.images import Built, build_image, make_layer
-from tests.groups.pulls import decrypted, make_group
 from tests.interop.docker_registry import DockerRegistry, write_layout
+from tests.support.fakes.aws import ACCOUNT, FakeAws
+from tests.support.fakes.certificates import Authority
+from tests.support.fakes.images import Built, build_image, make_layer
+from tests.support.pulls import decrypted, make_group
 
 pytestmark = [pytest.mark.interop, pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("blobs")]
 

@@ -15,14 +15,14 @@ import requests
 
 from groups.agent import podman_form
 from tests.conftest import PASSWORD
-from tests.fakes.images import build_image
-from tests.groups.delivery.made import private_pem
 from tests.interop.busybox import PRINTED, busybox_layers
 from tests.interop.docker_registry import DockerRegistry, write_layout
 from tests.interop.launching import launch, lines_until, manage
 from tests.interop.polling_node import PollingNode
 from tests.interop.skopeo_node import skopeo_copy
-from tests.processes import until
+from tests.support.delivery_setup import private_pem
+from tests.support.fakes.images import build_image
+from tests.support.processes import until
 
 pytestmark = pytest.mark.interop
 

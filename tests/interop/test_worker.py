@@ -19,11 +19,11 @@ from portal.config.env import CHECKOUT
 from portal.runtime import services
 from portal.runtime.supervisor import session_members
 from registries.models import Credential
-from tests import processes
-from tests.fakes.images import make_layer
-from tests.fakes.registry import FakeRegistry
-from tests.groups.pulls import SECRET, USER, decrypted, make_credential, make_group
-from tests.written import bytes_of
+from tests.support import processes
+from tests.support.fakes.images import make_layer
+from tests.support.fakes.registry import FakeRegistry
+from tests.support.file_contents import bytes_of
+from tests.support.pulls import SECRET, USER, decrypted, make_credential, make_group
 
 pytestmark = [pytest.mark.interop, pytest.mark.django_db(transaction=True)]
 

@@ -13,7 +13,7 @@ from django.utils.html import escape
 from groups.models import Enrolment, Failure, Node
 from portal.models import Organization, SupportRequest, User
 from registries.foundation.admin_base import HIDDEN
-from tests.admin_rows import CANARY, LISTED, MARKUP, REGISTERED, Rows, make_rows, registered, url
+from tests.support.admin_rows import CANARY, LISTED, MARKUP, REGISTERED, Rows, make_rows, registered, url
 
 MODELS = sorted(LISTED, key=lambda model: LISTED[model])
 SUPPORTED = {Failure, SupportRequest}

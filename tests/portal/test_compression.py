@@ -10,7 +10,7 @@ import pytest
 from django.test import Client
 
 from portal.notifications.webhooks import secrets_of
-from tests.groups.pulls import make_group
+from tests.support.pulls import make_group
 
 ASKS = {"Accept-Encoding": "gzip, br"}
 PAGE = "/o/acme/settings/activity/"

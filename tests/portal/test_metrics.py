@@ -10,7 +10,7 @@ from django.test import Client
 from prometheus_client.parser import text_string_to_metric_families
 
 from groups.models import Failure
-from tests.groups.pulls import SECRET, make_blob, make_credential, make_group
+from tests.support.pulls import SECRET, make_blob, make_credential, make_group
 
 
 @pytest.fixture(autouse=True)

@@ -14,9 +14,9 @@ from groups.models import ContainerGroup, Image
 from portal.admin.size_field import SizeField
 from portal.models import Organization
 from registries.models import Credential
-from tests.admin_rows import act
-from tests.groups.pulls import make_credential, make_group
 from tests.support.activity import recorded
+from tests.support.admin_rows import act
+from tests.support.pulls import make_credential, make_group
 from tests.support.quotas import quota_row
 
 ORGANIZATIONS = "/admin/portal/organization/"

@@ -10,8 +10,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from groups.models import ContainerGroup, Failure, Instance
-from tests.groups.pulls import make_group
 from tests.support.activity import write_activity
+from tests.support.pulls import make_group
 
 HOME = "/o/acme/"
 IMAGE = "registry.example.com/team/app:1.0"

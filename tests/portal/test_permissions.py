@@ -25,9 +25,9 @@ from portal.support import conversations
 from registries.foundation.actor import CONSOLE
 from registries.models import Credential
 from registries.oci.reference import parse
-from tests.groups.delivery.made import make_node
-from tests.groups.pulls import make_credential, make_group
 from tests.support.actors import acting
+from tests.support.delivery_setup import make_node
+from tests.support.pulls import make_credential, make_group
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
 UNKNOWN = {"name": "nothing", "group": "nothing", "member": "0"}

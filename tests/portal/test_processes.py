@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from portal.runtime.supervisor import Child, Supervisor, session_members
-from tests.processes import until
+from tests.support.processes import until
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(600)"]
 # Leaves the process group, as an RQ work-horse does, and ignores being asked to go.

@@ -13,8 +13,8 @@ from groups.models import ContainerGroup, Failure, Image
 from portal.home.search import MAX_LENGTH, Found, cleaned, search
 from portal.models import Organization, Role
 from portal.organizations.invitations import invite
-from tests.groups.pulls import make_credential, make_group
 from tests.support.actors import acting
+from tests.support.pulls import make_credential, make_group
 
 SEARCH = "/o/acme/search/"
 IMAGE = "registry.example.com/vision/render:2.4"

@@ -17,9 +17,9 @@ from django.utils import timezone
 from portal.models import Invitation, Membership, Role, User
 from portal.organizations import actions, errors, invitations
 from registries.foundation.actor import CONSOLE
-from tests.at_once import at_once
 from tests.conftest import PASSWORD
 from tests.support.activity import recorded
+from tests.support.concurrency import at_once
 
 MEMBERS = "/o/acme/settings/members/"
 NINA = "nina@acme.example"

@@ -15,9 +15,9 @@ from registries.failures import CredentialMalformed
 from registries.foundation.actor import CONSOLE, PORTAL
 from registries.models import Credential
 from registries.secrets.credential_seal import unseal
-from tests.groups.pulls import SECRET, USER, make_credential
 from tests.support.activity import recorded
 from tests.support.actors import acting
+from tests.support.pulls import SECRET, USER, make_credential
 
 HOST = "registry.example.com"
 Because = Credential.Because

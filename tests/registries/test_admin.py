@@ -10,8 +10,8 @@ from django.test import Client
 
 from registries.credential_rows import empty_credential
 from registries.models import Credential
-from tests.groups.pulls import SECRET, USER, make_credential
 from tests.support.activity import recorded
+from tests.support.pulls import SECRET, USER, make_credential
 
 LIST = "/admin/registries/credential/"
 

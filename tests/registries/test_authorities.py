@@ -9,8 +9,8 @@ import pytest
 
 from registries.authorities import MAX_CA_LENGTH, AuthoritiesInvalid, read_authorities
 from registries.models import Credential
-from tests.fakes.certificates import Authority
-from tests.groups.pulls import SECRET
+from tests.support.fakes.certificates import Authority
+from tests.support.pulls import SECRET
 
 NEW = "/o/acme/registries/new/?kind=self_hosted"
 TYPED = {"host": "registry.example.com", "username": "deploy", "password": SECRET, "hold": "pull"}

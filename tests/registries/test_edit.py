@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from registries.credential_rows import NewCredential, empty_credential, store_credential
 from registries.models import Credential
-from tests.groups.pulls import SECRET, USER, make_credential
+from tests.support.pulls import SECRET, USER, make_credential
 
 HOST = "registry.example.com"
 

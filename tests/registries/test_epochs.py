@@ -15,7 +15,7 @@ from registries.models import Credential
 from registries.secrets import keyring
 from registries.secrets.credential_seal import SealBroken, seal, unseal
 from registries.secrets.epochs import CLOSING_SECONDS, EPOCH_SECONDS, begin_epoch, delete_past_epochs
-from tests.groups.pulls import SECRET, make_credential
+from tests.support.pulls import SECRET, make_credential
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ from registries.credential_rows import empty_credential, note_use
 from registries.foundation.actor import PORTAL
 from registries.models import Credential
 from registries.secrets import sqlite_remnants
-from tests.groups.pulls import make_credential
-from tests.written import bytes_of
+from tests.support.file_contents import bytes_of
+from tests.support.pulls import make_credential
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ON_SQLITE = connection.vendor == "sqlite"

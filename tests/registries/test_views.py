@@ -16,7 +16,7 @@ from registries.credential_rows import empty_credential, note_shown, note_use
 from registries.models import Credential
 from registries.providers import PROVIDERS, Provider
 from registries.secrets.credential_seal import unseal
-from tests.groups.pulls import SECRET, make_credential
+from tests.support.pulls import SECRET, make_credential
 
 HOST = "registry.example.com"
 TYPED = {"host": HOST, "username": "deploy", "password": SECRET, "name": "", "hold": "pull"}

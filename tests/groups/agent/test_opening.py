@@ -18,7 +18,7 @@ from groups.models import Image, Instance
 from groups.nodes.manifests import prepare
 from registries.foundation.actor import CONSOLE
 from tests.groups.delivery.conftest import group, image, node, source
-from tests.groups.delivery.made import NodeInHand, Source, blob_of, ec_key, private_pem
+from tests.support.delivery_setup import NodeInHand, Source, blob_of, ec_key, private_pem
 
 __all__ = ["group", "image", "node", "source"]
 

@@ -9,7 +9,7 @@ import pytest
 from groups.api.lookup import find_group
 from registries.foundation.refusal import Refusal
 from registries.foundation.requests import ApiRequest
-from tests.groups.pulls import make_group
+from tests.support.pulls import make_group
 
 IMAGE = "registry.example.com/team/app:1.0"
 

@@ -12,7 +12,7 @@ from django.test import Client
 
 # Imported where they are needed: Django is not set up yet when this file is read.
 if TYPE_CHECKING:
-    from tests.groups.delivery.made import NodeInHand, Source
+    from tests.support.delivery_setup import NodeInHand, Source
 
 
 @pytest.fixture(autouse=True)
@@ -22,35 +22,35 @@ def _no_calls_before() -> None:
 
 @pytest.fixture
 def source() -> Source:
-    from tests.groups.delivery.made import make_source
+    from tests.support.delivery_setup import make_source
 
     return make_source(b"one " * 1000, os.urandom(300_000), b"three")
 
 
 @pytest.fixture
 def image(acme: Any, blobs: Path, source: Source) -> Any:
-    from tests.groups.delivery.made import store_image
+    from tests.support.delivery_setup import store_image
 
     return store_image(acme, source)
 
 
 @pytest.fixture
 def group(acme: Any, image: Any) -> Any:
-    from tests.groups.delivery.made import make_group
+    from tests.support.delivery_setup import make_group
 
     return make_group(acme, image)
 
 
 @pytest.fixture
 def node(db: None) -> NodeInHand:
-    from tests.groups.delivery.made import make_node
+    from tests.support.delivery_setup import make_node
 
     return make_node("node-1")
 
 
 @pytest.fixture
 def other_node(db: None) -> NodeInHand:
-    from tests.groups.delivery.made import make_node
+    from tests.support.delivery_setup import make_node
 
     return make_node("node-2")
 
@@ -58,7 +58,7 @@ def other_node(db: None) -> NodeInHand:
 @pytest.fixture
 def given(group: Any, node: NodeInHand) -> dict[str, Any]:
     """What the node was told to start: instance, image, token."""
-    from tests.groups.delivery.made import started
+    from tests.support.delivery_setup import started
 
     return started(group, node)
 

@@ -25,7 +25,7 @@ from groups.nodes.manifests import prepare
 from groups.storage import store
 from registries.foundation.actor import CONSOLE
 from registries.secrets import keyring
-from tests.groups.delivery.made import NodeInHand, Source, digest_of, make_group, make_node, rsa_key
+from tests.support.delivery_setup import NodeInHand, Source, digest_of, make_group, make_node, rsa_key
 
 
 def taken(group: Any, node: NodeInHand) -> Instance:

@@ -18,8 +18,8 @@ from groups.delivery import ledger
 from groups.delivery.tokens import Ended, TokenRefused, end, redeem
 from groups.models import ContainerGroup, NodeToken, Redemption
 from registries.foundation.actor import CONSOLE
-from tests.at_once import at_once
-from tests.groups.delivery.made import NodeInHand
+from tests.support.concurrency import at_once
+from tests.support.delivery_setup import NodeInHand
 
 
 def rows() -> list[tuple[str, str]]:

@@ -8,8 +8,8 @@ from django.test import Client
 from groups.delivery import sending
 from groups.failures import StoreFailed
 from groups.models import Image, LayerDelivery
-from tests.groups.delivery.asking import NAME, body, cut, over, refusals
-from tests.groups.delivery.made import digest_of
+from tests.support.delivery_requests import NAME, body, cut, over, refusals
+from tests.support.delivery_setup import digest_of
 
 
 def test_a_layer_is_sent_whole_once(client: Client, bearer: dict[str, str], layers: list[str]) -> None:

@@ -10,8 +10,8 @@ from django.test import Client
 from groups.delivery import sending
 from groups.models import Image, LayerDelivery, NodeToken
 from portal.models import Organization
-from tests.groups.delivery.asking import NAME, body, over, refusals
-from tests.groups.delivery.made import NodeInHand, Source, blob_of, make_source, store_image
+from tests.support.delivery_requests import NAME, body, over, refusals
+from tests.support.delivery_setup import NodeInHand, Source, blob_of, make_source, store_image
 
 
 def test_whoever_comes_first_is_sent_to_the_token_endpoint(client: Client, db: None) -> None:

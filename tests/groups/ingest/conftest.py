@@ -9,8 +9,8 @@ import pytest
 
 from groups import jobs
 from groups.models import ContainerGroup, Image
-from tests.fakes.registry import FakeRegistry
-from tests.groups.pulls import SECRET, USER, make_credential, make_group
+from tests.support.fakes.registry import FakeRegistry
+from tests.support.pulls import SECRET, USER, make_credential, make_group
 
 
 @pytest.fixture

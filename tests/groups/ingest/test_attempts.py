@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from groups.models import FailedAttempt, Image
-from tests.fakes.registry import FakeRegistry
 from tests.groups.ingest.conftest import again
+from tests.support.fakes.registry import FakeRegistry
 
 
 def test_a_pull_counts_from_its_first_attempt(shared: Any, pulled: Any, basic_registry: FakeRegistry) -> None:

@@ -21,9 +21,9 @@ from groups.models import ImageCheck
 from registries.foundation.actor import CONSOLE
 from registries.models import Credential
 from registries.oci.reference import parse
-from tests.fakes.certificates import Authority
-from tests.fakes.registry import FakeRegistry
-from tests.groups.pulls import SECRET, USER, make_credential
+from tests.support.fakes.certificates import Authority
+from tests.support.fakes.registry import FakeRegistry
+from tests.support.pulls import SECRET, USER, make_credential
 
 Checked = Callable[..., ImageCheck]
 NAMES = [each.value for each in ImageCheck.Step]

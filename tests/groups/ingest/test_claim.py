@@ -28,10 +28,10 @@ from groups.sweep import sweep
 from registries.failures import Interrupted
 from registries.foundation.actor import CONSOLE
 from registries.models import Credential
-from tests.fakes.images import make_layer
-from tests.fakes.registry import FakeRegistry
 from tests.groups.ingest.conftest import again
-from tests.groups.pulls import decrypted, make_credential, make_group, stored_files
+from tests.support.fakes.images import make_layer
+from tests.support.fakes.registry import FakeRegistry
+from tests.support.pulls import decrypted, make_credential, make_group, stored_files
 
 
 @pytest.fixture

@@ -18,12 +18,12 @@ from groups.ingest.compress import Compressing
 from groups.models import ContainerGroup, PullStep
 from groups.nodes.keys import read_public_key
 from groups.nodes.manifests import manifest_for
-from tests.fakes.images import digest_of, make_layer
-from tests.fakes.registry import FakeRegistry
-from tests.groups.delivery.made import ec_key, public_pem
-from tests.groups.ingest.typed_layers import DOCKER, OCI, push
-from tests.groups.pulls import decrypted, stored_files
 from tests.groups.test_store import Pieces
+from tests.support.delivery_setup import ec_key, public_pem
+from tests.support.fakes.images import digest_of, make_layer
+from tests.support.fakes.registry import FakeRegistry
+from tests.support.layer_types import DOCKER, OCI, push
+from tests.support.pulls import decrypted, stored_files
 
 Pulled = Callable[..., ContainerGroup]
 

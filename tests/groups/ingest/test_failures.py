@@ -15,11 +15,11 @@ from django.utils import timezone
 
 from groups.models import ContainerGroup, Failure
 from registries.credential_rows import empty_credential
-from tests.fakes.images import make_layer
-from tests.fakes.registry import FakeRegistry
 from tests.groups.ingest.conftest import again
-from tests.groups.pulls import SECRET, USER, make_credential, make_group, stored_files
-from tests.written import bytes_of
+from tests.support.fakes.images import make_layer
+from tests.support.fakes.registry import FakeRegistry
+from tests.support.file_contents import bytes_of
+from tests.support.pulls import SECRET, USER, make_credential, make_group, stored_files
 
 Pulled = Callable[..., ContainerGroup]
 

@@ -14,10 +14,10 @@ from registries.failures import AccessDenied, CredentialMalformed, PullFailed
 from registries.models import Credential
 from registries.oci.auth import Login
 from registries.oci.errors import Stage, refusal
-from tests.fakes.certificates import Authority
-from tests.fakes.registry import FakeRegistry
 from tests.groups.ingest.conftest import again
-from tests.groups.pulls import SECRET, USER, make_group, step_outcomes
+from tests.support.fakes.certificates import Authority
+from tests.support.fakes.registry import FakeRegistry
+from tests.support.pulls import SECRET, USER, make_group, step_outcomes
 
 DENIED = b'{"errors":[{"code":"DENIED","message":"denied"}]}'
 

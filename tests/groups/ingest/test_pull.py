@@ -8,9 +8,9 @@ from pathlib import Path
 
 from groups.models import ContainerGroup
 from registries.secrets import at_rest
-from tests.fakes.images import make_layer
-from tests.fakes.registry import FakeRegistry
-from tests.groups.pulls import SECRET, decrypted, step_outcomes, stored_files
+from tests.support.fakes.images import make_layer
+from tests.support.fakes.registry import FakeRegistry
+from tests.support.pulls import SECRET, decrypted, step_outcomes, stored_files
 
 Pulled = Callable[..., ContainerGroup]
 STEPS = ["resolve", "connect", "authenticate", "manifest", "platform", "size", "layers", "store", "destroy"]

@@ -11,10 +11,10 @@ from django.utils import timezone
 
 from groups.ingest import outcome
 from groups.models import ContainerGroup, Failure, Image
-from tests.fakes.images import make_layer
-from tests.fakes.registry import FakeRegistry
 from tests.groups.ingest.conftest import again
-from tests.groups.pulls import decrypted, stored_files
+from tests.support.fakes.images import make_layer
+from tests.support.fakes.registry import FakeRegistry
+from tests.support.pulls import decrypted, stored_files
 
 Pulled = Callable[..., ContainerGroup]
 

@@ -17,10 +17,10 @@ from groups.storage import garbage, store
 from portal.models import Organization
 from registries.foundation.actor import CONSOLE
 from registries.oci.manifest import Descriptor
-from tests.fakes.images import make_layer
-from tests.fakes.registry import FakeRegistry
 from tests.groups.ingest.conftest import again
-from tests.groups.pulls import SECRET, USER, decrypted, make_credential, make_group, stored_files
+from tests.support.fakes.images import make_layer
+from tests.support.fakes.registry import FakeRegistry
+from tests.support.pulls import SECRET, USER, decrypted, make_credential, make_group, stored_files
 
 Pulled = Callable[..., ContainerGroup]
 BASE = [make_layer({"base": b"system" * 100_000}), make_layer({"lib": b"library" * 9})]

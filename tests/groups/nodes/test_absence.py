@@ -16,7 +16,7 @@ from groups.nodes.liveness import release_silent, remove
 from groups.nodes.poll import poll
 from groups.nodes.report import Capacity, Report
 from registries.foundation.actor import CONSOLE
-from tests.groups.delivery.made import NodeInHand, prepare_all
+from tests.support.delivery_setup import NodeInHand, prepare_all
 
 
 def last_seen(node: NodeInHand, *, seconds: int) -> None:

@@ -20,7 +20,7 @@ from joserfc.jwk import ECKey, RSAKey
 
 from groups.models import Node
 from groups.nodes.authentication import MAX_RECENT, NotAuthenticated, authenticate, take
-from tests.groups.delivery.made import NodeInHand, make_node, public_pem, rsa_key
+from tests.support.delivery_setup import NodeInHand, make_node, public_pem, rsa_key
 
 BODY = {"capacity": {"cpu": 1, "memory_mb": 1024, "gpu": ""}, "instances": []}
 

@@ -9,7 +9,7 @@ from groups.models import Instance, Node
 from groups.nodes.drain import cordon, drain, move_on, uncordon
 from groups.nodes.liveness import remove
 from registries.foundation.actor import CONSOLE
-from tests.groups.delivery.made import NodeInHand, make_group, prepare_all
+from tests.support.delivery_setup import NodeInHand, make_group, prepare_all
 
 
 def running(node: NodeInHand) -> list[dict[str, Any]]:

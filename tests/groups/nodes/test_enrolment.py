@@ -19,7 +19,7 @@ from django.utils import timezone
 from groups.models import Enrolment, Node
 from groups.nodes.enrolment import CodeRefused, NameInvalid, create_enrolment, enrol
 from registries.foundation.actor import CONSOLE, Actor, ActorKind
-from tests.groups.delivery.made import ec_key, private_pem, public_pem, rsa_key
+from tests.support.delivery_setup import ec_key, private_pem, public_pem, rsa_key
 
 pytestmark = pytest.mark.django_db
 

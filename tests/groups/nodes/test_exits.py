@@ -13,8 +13,8 @@ from groups.models import ContainerGroup, Instance
 from groups.nodes import restarts
 from groups.rules.replicas import top_up
 from registries.foundation.actor import CONSOLE
-from tests.groups.delivery.made import NodeInHand, make_group, prepare_all, started
-from tests.groups.nodes.reporting import listed
+from tests.support.delivery_setup import NodeInHand, make_group, prepare_all, started
+from tests.support.node_reports import listed
 
 
 def group() -> ContainerGroup:

@@ -16,8 +16,8 @@ from groups.nodes.authentication import NotAuthenticated, authenticate
 from groups.nodes.poll import poll
 from groups.nodes.report import Capacity, Report
 from registries.foundation.actor import CONSOLE
-from tests.at_once import at_once
-from tests.groups.delivery.made import NodeInHand, make_group, make_node, started
+from tests.support.concurrency import at_once
+from tests.support.delivery_setup import NodeInHand, make_group, make_node, started
 
 MANY = 50
 pytestmark = pytest.mark.django_db(transaction=True)

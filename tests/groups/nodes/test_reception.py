@@ -13,7 +13,7 @@ from groups.models import Instance, Node, Reception
 from groups.nodes.liveness import release_silent
 from groups.nodes.portal_uptime import beat
 from registries.foundation.actor import CONSOLE
-from tests.groups.delivery.made import NodeInHand, make_group, make_node
+from tests.support.delivery_setup import NodeInHand, make_group, make_node
 
 
 def ago(seconds: float) -> Any:

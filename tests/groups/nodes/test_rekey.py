@@ -10,8 +10,8 @@ from groups.models import Enrolment, Instance, Node, NodeManifest, NodeToken
 from groups.nodes.enrolment import CodeRefused, create_replacement
 from groups.nodes.liveness import remove
 from registries.foundation.actor import CONSOLE
-from tests.groups.delivery.made import NodeInHand, ec_key, prepare_all, private_pem, public_pem, rsa_key
-from tests.groups.nodes.reporting import listed
+from tests.support.delivery_setup import NodeInHand, ec_key, prepare_all, private_pem, public_pem, rsa_key
+from tests.support.node_reports import listed
 
 
 def present(node: NodeInHand, public_key: Any) -> Any:

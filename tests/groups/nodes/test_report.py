@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from groups.models import Instance
 from groups.nodes import views
-from tests.groups.delivery.made import NodeInHand
-from tests.groups.nodes.reporting import GOOD, listed, send
+from tests.support.delivery_setup import NodeInHand
+from tests.support.node_reports import GOOD, listed, send
 
 ID = "00000000-0000-0000-0000-000000000000"
 

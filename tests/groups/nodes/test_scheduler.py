@@ -13,7 +13,7 @@ from groups.nodes.poll import poll
 from groups.nodes.report import Capacity, Report, Reported
 from groups.nodes.scheduler import nodes_with_room
 from registries.foundation.actor import CONSOLE
-from tests.groups.delivery.made import NodeInHand, make_group, make_node
+from tests.support.delivery_setup import NodeInHand, make_group, make_node
 
 
 def taken_by(node: NodeInHand) -> int:

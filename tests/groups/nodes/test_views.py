@@ -15,8 +15,8 @@ from groups.actions.lifecycle import delete, start, stop
 from groups.models import Instance, NodeToken
 from groups.nodes import assignments, views
 from registries.foundation.actor import CONSOLE
-from tests.groups.delivery.made import NodeInHand, make_group, prepare_all
-from tests.groups.nodes.reporting import GOOD, listed, send
+from tests.support.delivery_setup import NodeInHand, make_group, prepare_all
+from tests.support.node_reports import GOOD, listed, send
 
 
 def instance() -> Instance:

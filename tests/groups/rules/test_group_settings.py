@@ -16,7 +16,7 @@ from groups.models import ContainerGroup
 from groups.rules.group_settings import read_environment
 from groups.web.forms import ScaleForm
 from registries.foundation.actor import CONSOLE
-from tests.groups.pulls import make_group
+from tests.support.pulls import make_group
 
 
 @pytest.mark.django_db

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.certificates import Authority
-from tests.fakes.images import build_image
-from tests.fakes.registry import FakeRegistry
 from tests.interop.delivery_portal import running
 from tests.interop.docker_registry import DockerRegistry, write_layout
 from tests.interop.sdks import ApiRefused
 from tests.interop.sdks.conftest import HERE, MAX_IMAGE_BYTES, Live, prototype
-from tests.processes import free_port, until
+from tests.support.fakes.certificates import Authority
+from tests.support.fakes.images import build_image
+from tests.support.fakes.registry import FakeRegistry
+from tests.support.processes import free_port, until
 
 pytestmark = pytest.mark.interop
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.images import build_image
 from tests.interop.busybox import PRINTED, busybox_layers
 from tests.interop.delivery_portal import Portal
 from tests.interop.docker_registry import DockerRegistry, write_layout
@@ -17,7 +16,8 @@ from tests.interop.podman_machine import PodmanMachine
 from tests.interop.polling_node import PollingNode
 from tests.interop.sdks import ApiRefused
 from tests.interop.sdks.conftest import HERE, Live, prototype
-from tests.processes import until
+from tests.support.fakes.images import build_image
+from tests.support.processes import until
 
 pytestmark = pytest.mark.interop
 

@@ -16,8 +16,8 @@ from portal.api import public, v1
 from portal.models import ApiKey
 from portal.organizations.api_keys import create_key, revoke
 from registries.foundation.actor import CONSOLE
-from tests.groups.pulls import make_group
 from tests.portal.api.conftest import CONTAINERS, Speaker, a_group
+from tests.support.pulls import make_group
 
 OPERATIONS = {
     str(operation.operation_id): (method, f"/api/{name}{path}")

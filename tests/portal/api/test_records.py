@@ -12,8 +12,8 @@ import pytest
 from groups.models import Failure, ImageCheck, Node, NodeToken, PullStep, Redemption
 from groups.rules.states import move
 from registries.models import Credential
-from tests.groups.pulls import make_credential, make_group
 from tests.portal.api.conftest import Speaker
+from tests.support.pulls import make_credential, make_group
 
 HERE = "/api/v1/organizations/acme"
 SECRET = "canary-18cc-secret"  # pragma: allowlist secret

@@ -14,9 +14,9 @@ from portal.audit.log import AREAS, VERBS
 from portal.config.env import CHECKOUT
 from portal.models import Activity, ActivityText, User
 from registries.models import Credential
-from tests.admin_rows import make_rows, url
-from tests.groups.pulls import SECRET, make_credential
 from tests.support.activity import recorded, write_activity
+from tests.support.admin_rows import make_rows, url
+from tests.support.pulls import SECRET, make_credential
 
 PAGE = "/o/acme/settings/activity/"
 GROUPS = "/o/acme/default/groups/"

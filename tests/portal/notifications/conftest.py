@@ -15,8 +15,8 @@ from groups.rules.states import move
 from portal.models import Webhook
 from portal.notifications import jobs, sending, webhooks
 from portal.notifications.subscriptions import TOLD
-from tests.groups.pulls import make_group
 from tests.support.actors import acting
+from tests.support.pulls import make_group
 
 PAGE = "/o/acme/settings/notifications/"
 KINDS = [str(kind.value) for kind in TOLD]

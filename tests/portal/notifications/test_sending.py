@@ -16,9 +16,9 @@ from groups.models import ContainerGroup, Failure, NodeToken, Occurrence
 from groups.rules.states import move
 from portal.models import EmailChoice
 from portal.notifications import jobs
-from tests.admin_rows import make_rows
-from tests.groups.pulls import make_group
 from tests.portal.notifications.conftest import IMAGE, PAGE, Receiver
+from tests.support.admin_rows import make_rows
+from tests.support.pulls import make_group
 
 
 class TestReplays:

@@ -17,7 +17,7 @@ from groups.queries.metrics import Figures
 from groups.sweep import wake_pulls
 from portal.operations.workers import read_pulls
 from registries.models import Credential
-from tests.groups.pulls import make_credential, make_group
+from tests.support.pulls import make_credential, make_group
 from tests.support.quotas import set_quota
 
 IMAGE = "registry.example.com/team/app:1"

@@ -18,7 +18,7 @@ from groups.models import Blob, ContainerGroup, FailedAttempt, Image, Node, Rede
 from groups.sweep import sweep
 from portal.models import Organization, User
 from registries.models import Credential
-from tests.groups.pulls import make_blob, make_credential, make_group
+from tests.support.pulls import make_blob, make_credential, make_group
 from tests.support.quotas import set_quota
 
 START, HEALTH, STORAGE = "/admin/operations/", "/admin/operations/health/", "/admin/operations/storage/"

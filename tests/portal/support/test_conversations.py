@@ -15,9 +15,9 @@ from portal.models import Activity, SupportMessage, SupportRequest
 from portal.organizations.actions import create_organization
 from portal.support import conversations
 from registries.foundation.actor import CONSOLE
-from tests.portal.support.talks import ASK, SUPPORT, answer, at, failure_of, said, talk
 from tests.support.activity import recorded
 from tests.support.actors import acting
+from tests.support.conversations import ASK, SUPPORT, answer, at, failure_of, said, talk
 
 __all__ = ["talk"]
 

@@ -12,8 +12,8 @@ from django.utils import timezone
 
 from portal.models import Activity, SupportMessage, SupportRequest
 from portal.support import conversations
-from tests.groups.pulls import SECRET
-from tests.portal.support.talks import ASK, SUPPORT, WANTS_REGISTRY, at, failure_of, talk
+from tests.support.conversations import ASK, SUPPORT, WANTS_REGISTRY, at, failure_of, talk
+from tests.support.pulls import SECRET
 
 __all__ = ["talk"]
 

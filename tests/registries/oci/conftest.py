@@ -16,7 +16,7 @@ from registries.oci.config import read_config
 from registries.oci.manifest import Descriptor, Manifest
 from registries.oci.platform import Platform
 from registries.oci.transport import Patience
-from tests.fakes.registry import FakeRegistry
+from tests.support.fakes.registry import FakeRegistry
 
 AMD64 = Platform("linux", "amd64")
 ALICE = Login("alice", "wonderland")

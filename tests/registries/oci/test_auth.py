@@ -15,7 +15,7 @@ from registries.failures import (
     RegistryUnreachable,
 )
 from registries.oci.auth import Login
-from tests.fakes.registry import FakeRegistry
+from tests.support.fakes.registry import FakeRegistry
 
 from .conftest import ALICE, Connect, fetch, pull, read_all
 

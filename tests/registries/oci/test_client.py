@@ -20,8 +20,8 @@ from registries.failures import (
 from registries.oci.address_guard import AddressGuard
 from registries.oci.manifest import LAYERS, OCI_INDEX, Descriptor, Index
 from registries.oci.verifying_reader import VerifyingReader
-from tests.fakes.images import OCI, as_json, build_image, build_index, descriptor, digest_of
-from tests.fakes.registry import FakeRegistry
+from tests.support.fakes.images import OCI, as_json, build_image, build_index, descriptor, digest_of
+from tests.support.fakes.registry import FakeRegistry
 
 from .conftest import AMD64, HASTY, Connect, fetch, pull, read_all
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.certificates import Authority
-from tests.fakes.registry import FakeRegistry
+from tests.support.fakes.certificates import Authority
+from tests.support.fakes.registry import FakeRegistry
 
 
 @pytest.mark.interop

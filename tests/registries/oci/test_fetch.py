@@ -9,7 +9,7 @@ from registries.failures import (
     PullFailed,
     RegistryUnreachable,
 )
-from tests.fakes.registry import FakeRegistry
+from tests.support.fakes.registry import FakeRegistry
 
 from .conftest import Connect, pull
 

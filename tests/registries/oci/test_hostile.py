@@ -11,8 +11,8 @@ import pytest
 
 from registries.failures import DigestMismatch, PullFailed, RegistryUnreachable, UnsupportedManifest
 from registries.oci.manifest import OCI_INDEX, OCI_MANIFEST
-from tests.fakes.images import as_json, build_image, descriptor, digest_of
-from tests.fakes.registry import FakeRegistry
+from tests.support.fakes.images import as_json, build_image, descriptor, digest_of
+from tests.support.fakes.registry import FakeRegistry
 
 from .conftest import HASTY, Connect, fetch, pull
 

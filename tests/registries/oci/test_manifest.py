@@ -11,7 +11,7 @@ from registries.failures import DigestMismatch, PlatformMissing, UnsupportedMani
 from registries.oci.config import read_config
 from registries.oci.manifest import OCI_INDEX, OCI_MANIFEST, Index, Manifest, choose, read_document
 from registries.oci.platform import Platform, missing
-from tests.fakes.images import DOCKER, OCI, as_json, build_image, build_index, descriptor, digest_of
+from tests.support.fakes.images import DOCKER, OCI, as_json, build_image, build_index, descriptor, digest_of
 
 AMD64 = Platform("linux", "amd64")
 IMAGE = build_image([b"one", b"two"])

@@ -11,8 +11,8 @@ import pytest
 
 from registries.failures import HostNotAllowed, RegistryUnreachable, TlsInvalid
 from registries.oci.address_guard import AddressGuard
-from tests.fakes.certificates import Authority
-from tests.fakes.registry import FakeRegistry
+from tests.support.fakes.certificates import Authority
+from tests.support.fakes.registry import FakeRegistry
 
 from .conftest import HASTY, Connect, pull
 

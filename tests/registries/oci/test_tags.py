@@ -9,8 +9,8 @@ import pytest
 from registries.failures import AccessDenied, ImageNotFound, RegistryUnreachable
 from registries.oci.rate_limits import PullLimits, read_limits
 from registries.oci.tags import MAX_PAGES, MAX_TAGS
-from tests.fakes.images import build_image
-from tests.fakes.registry import FakeRegistry
+from tests.support.fakes.images import build_image
+from tests.support.fakes.registry import FakeRegistry
 
 from .conftest import Connect
 

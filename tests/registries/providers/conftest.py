@@ -18,10 +18,10 @@ from registries.oci.auth import Login
 from registries.oci.client import RegistryClient
 from registries.providers import PROVIDERS, Provider
 from registries.providers.ecr_token import get_authorization_token
-from tests.fakes.aws import FakeAws
-from tests.fakes.certificates import Authority
-from tests.fakes.registry import FakeRegistry
-from tests.registries.providers.pretence import CANARY, Pretence, PretendedRegistry, make_pretences
+from tests.support.fakes.aws import FakeAws
+from tests.support.fakes.certificates import Authority
+from tests.support.fakes.registry import FakeRegistry
+from tests.support.registry_simulations import CANARY, Pretence, PretendedRegistry, make_pretences
 
 
 @pytest.fixture(scope="session")

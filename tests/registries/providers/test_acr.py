@@ -6,8 +6,8 @@ import pytest
 
 from registries.providers import PROVIDERS
 from registries.providers.acr import REFRESH_TOKEN_USER
-from tests.registries.providers.answers import Stage, means
 from tests.registries.providers.test_checks import refused
+from tests.support.provider_answers import Stage, means
 
 ACR = PROVIDERS["acr"]
 HOST = "acme.azurecr.io"

@@ -10,7 +10,7 @@ import pytest
 from registries.failures import CredentialMalformed
 from registries.providers import PROVIDERS, Field, Provider
 from registries.providers.checks import Unusable, judge_shape
-from tests.registries.providers.pretence import CANARY, Pretence
+from tests.support.registry_simulations import CANARY, Pretence
 
 OWN = PROVIDERS["self_hosted"]
 HOST = "registry.example"

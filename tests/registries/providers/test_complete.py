@@ -12,7 +12,7 @@ from django.template.loader import render_to_string
 from registries.failures import FAILURES
 from registries.models import Credential
 from registries.providers import PROVIDERS, Provider
-from tests.registries.providers.pretence import Pretence
+from tests.support.registry_simulations import Pretence
 
 KINDS = ["docker_hub", "ghcr", "ecr", "google", "acr", "quay", "self_hosted"]
 MAIN_CODES = {

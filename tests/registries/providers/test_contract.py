@@ -11,10 +11,10 @@ import pytest
 from registries.failures import PullFailed, describe
 from registries.providers import PROVIDERS
 from registries.providers.recognise import recognise
-from tests.fakes.registry import FakeRegistry
 from tests.registries.oci.conftest import pull
 from tests.registries.providers.conftest import Place
-from tests.registries.providers.pretence import CANARY, Reply
+from tests.support.fakes.registry import FakeRegistry
+from tests.support.registry_simulations import CANARY, Reply
 
 Settle = Callable[[str], Place]
 LAYERS = [b"one layer", b"another layer" * 1000]

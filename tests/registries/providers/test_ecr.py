@@ -15,12 +15,12 @@ from registries.failures import CredentialMalformed, PullFailed
 from registries.providers import PROVIDERS
 from registries.providers.ecr import parse_host
 from registries.providers.ecr_token import get_authorization_token
-from tests.fakes.aws import ACCOUNT, FakeAws
-from tests.fakes.faults import Fault
-from tests.fakes.registry import FakeRegistry
-from tests.registries.providers.answers import Stage, means
-from tests.registries.providers.pretence import ECR_HOST, Reply
 from tests.registries.providers.test_checks import refused
+from tests.support.fakes.aws import ACCOUNT, FakeAws
+from tests.support.fakes.faults import Fault
+from tests.support.fakes.registry import FakeRegistry
+from tests.support.provider_answers import Stage, means
+from tests.support.registry_simulations import ECR_HOST, Reply
 
 ECR = PROVIDERS["ecr"]
 KEY_ID, SECRET_KEY = "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"  # pragma: allowlist secret

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from registries.providers import PROVIDERS
-from tests.registries.providers.answers import Stage, means
 from tests.registries.providers.test_checks import refused
+from tests.support.provider_answers import Stage, means
 
 GHCR = PROVIDERS["ghcr"]
 

@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from registries.providers import PROVIDERS
 from registries.providers.google_key import MAX_KEY_LENGTH
-from tests.registries.providers.answers import Stage, means
 from tests.registries.providers.test_checks import refused
+from tests.support.provider_answers import Stage, means
 
 GOOGLE = PROVIDERS["google"]
 HOST = "europe-west1-docker.pkg.dev"

@@ -13,7 +13,7 @@ from django.test import Client
 from registries.models import Credential
 from registries.providers.google_key import mended
 from registries.secrets.credential_seal import unseal
-from tests.fakes.certificates import Authority
+from tests.support.fakes.certificates import Authority
 
 pytestmark = pytest.mark.django_db
 NEW = "/o/acme/registries/new/"

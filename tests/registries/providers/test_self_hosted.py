@@ -9,8 +9,8 @@ import pytest
 from registries.failures import PullFailed
 from registries.providers import PROVIDERS
 from tests.registries.oci.conftest import pull
-from tests.registries.providers.answers import Stage, means
 from tests.registries.providers.conftest import Place
+from tests.support.provider_answers import Stage, means
 
 OWN = PROVIDERS["self_hosted"]
 

@@ -18,10 +18,10 @@ from groups.nodes import drain, enrolment, instance_orders, liveness
 from registries.credential_rows import NewCredential
 from registries.foundation.actor import CONSOLE, Actor, ActorKind
 from registries.oci.reference import parse
-from tests.groups.delivery.made import ec_key, public_pem
-from tests.groups.pulls import SECRET, USER, make_credential, make_group
 from tests.support.action_cases import Case, Cast
 from tests.support.actors import acting
+from tests.support.delivery_setup import ec_key, public_pem
+from tests.support.pulls import SECRET, USER, make_credential, make_group
 
 HOST = "registry.example.com"
 IMAGE = parse(f"{HOST}/team/app:1")

@@ -8,9 +8,9 @@ from functools import partial
 from django.utils import timezone
 
 from groups.actions import suspension
-from tests.groups.pulls import make_group
 from tests.support.action_cases import Case, Cast
 from tests.support.actors import acting
+from tests.support.pulls import make_group
 from tests.support.quotas import set_quota
 
 Call = Callable[[], object]

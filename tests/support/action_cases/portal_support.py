@@ -10,9 +10,9 @@ from portal.models import FailureCase, SupportRequest
 from portal.support import consent, conversations
 from portal.support.desk import actions as desk
 from portal.support.queries import last_message_key
-from tests.portal.support.talks import failure_of
 from tests.support.action_cases import Case, Cast
 from tests.support.actors import acting
+from tests.support.conversations import failure_of
 
 
 def _asked(cast: Cast, *, failure: Failure | None = None, shares: bool = False) -> SupportRequest:

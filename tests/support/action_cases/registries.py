@@ -12,9 +12,9 @@ from registries import actions
 from registries.credential_rows import NewCredential
 from registries.foundation.actor import CONSOLE, PORTAL
 from registries.models import Credential
-from tests.groups.pulls import SECRET, USER, make_credential
 from tests.support.action_cases import Case, Cast
 from tests.support.actors import acting
+from tests.support.pulls import SECRET, USER, make_credential
 
 HOST = "registry.example.com"
 

@@ -10,8 +10,8 @@ import pytest
 from groups.models import Failure
 from portal.models import FailureCase, SupportRequest
 from portal.support import conversations
-from tests.groups.pulls import make_group
 from tests.support.actors import acting
+from tests.support.pulls import make_group
 
 HOST = "registry.acme-secret.example"
 

@@ -11,8 +11,8 @@ from portal.models import Organization, SupportRequest
 from portal.support import conversations
 from portal.support.mails import mail_answer
 from portal.support.queries import last_message_key
-from tests.groups.pulls import make_credential, make_group
 from tests.support.actors import acting
+from tests.support.pulls import make_credential, make_group
 
 SUPPORT = "/o/acme/support/"
 ASK = f"{SUPPORT}ask/"

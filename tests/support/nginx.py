@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.processes import until_answers
+from tests.support.processes import until_answers
 
 _CONFIG = """\
 daemon off;

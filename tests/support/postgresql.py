@@ -13,7 +13,7 @@ from typing import Any, Self
 
 import psycopg
 
-from tests.processes import free_port, until
+from tests.support.processes import free_port, until
 
 
 class Postgres:

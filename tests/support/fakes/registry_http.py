@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import parse_qs
 
-from tests.fakes.faults import Cut, Fault, send_body
+from tests.support.fakes.faults import Cut, Fault, send_body
 
 if TYPE_CHECKING:
-    from tests.fakes.registry import FakeRegistry
+    from tests.support.fakes.registry import FakeRegistry
 
 _MANIFEST = re.compile(r"/v2/(?P<name>.+)/manifests/(?P<version>[^/]+)")
 _BLOB = re.compile(r"/v2/(?P<name>.+)/blobs/(?P<digest>[^/]+)")

@@ -37,8 +37,8 @@ from portal.support import conversations
 from registries.foundation.actor import CONSOLE
 from registries.models import Credential
 from registries.oci.reference import parse
-from tests.groups.pulls import make_credential
 from tests.support.actors import acting
+from tests.support.pulls import make_credential
 
 CANARY = "canary-5e1f"
 MARKUP = '<script>alert("x")</script>'

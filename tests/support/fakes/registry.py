@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from tests.fakes.faults import Fault
-from tests.fakes.images import DOCKER, OCI, build_image, build_index, digest_of
-from tests.fakes.registry_http import Seen, Server
+from tests.support.fakes.faults import Fault
+from tests.support.fakes.images import DOCKER, OCI, build_image, build_index, digest_of
+from tests.support.fakes.registry_http import Seen, Server
 
 
 @dataclass
@@ -124,7 +124,7 @@ class FakeRegistry:
         docker_types: bool = False,
         index: bool = False,
     ) -> Pushed:
-        """Build and store an image (`tests.fakes.images.build_image`); several platforms make an index."""
+        """Build and store an image (`tests.support.fakes.images.build_image`); several platforms make an index."""
         platforms = [platform] if isinstance(platform, str) else list(platform)
         images = {one: build_image(layers, config=config, platform=one, docker_types=docker_types) for one in platforms}
         for image in images.values():
@@ -157,7 +157,7 @@ class FakeRegistry:
         return digest
 
     def fault(self, where: str, **knobs: Any) -> Fault:
-        """Make requests whose path holds `where` go wrong (`tests.fakes.faults.Fault`). Newer ones win."""
+        """Make requests whose path holds `where` go wrong (`tests.support.fakes.faults.Fault`). Newer ones win."""
         made = Fault(where, **knobs)
         self.faults.insert(0, made)
         return made

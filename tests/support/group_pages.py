@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from groups.models import ContainerGroup, Failure
 from registries.credential_rows import empty_credential
-from tests.groups.pulls import make_credential, make_group
+from tests.support.pulls import make_credential, make_group
 
 HOST = "registry.example.com"
 IMAGE = f"{HOST}/team/app:1.0"

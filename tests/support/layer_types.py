@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import gzip
 
-from tests.fakes.images import as_json, descriptor, digest_of
-from tests.fakes.registry import FakeRegistry
+from tests.support.fakes.images import as_json, descriptor, digest_of
+from tests.support.fakes.registry import FakeRegistry
 
 OCI = "application/vnd.oci.image.layer.v1.tar"
 DOCKER = "application/vnd.docker.image.rootfs.diff.tar"

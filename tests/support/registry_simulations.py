@@ -1,6 +1,7 @@
 """Pretends to be the registries of the world: their names, challenges, token services, status codes, bodies, storage.
 
-What each of them answers stands in `PRETENCES`, one entry a kind of registry; how they all work is `tests.fakes`'.
+What each of them answers stands in `PRETENCES`, one entry a kind of registry; how they all work is
+`tests.support.fakes`'.
 """
 
 from __future__ import annotations
@@ -11,9 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from tests.fakes.faults import Fault
-from tests.fakes.registry import FakeRegistry
-from tests.fakes.registry_http import Seen
+from tests.support.fakes.faults import Fault
+from tests.support.fakes.registry import FakeRegistry
+from tests.support.fakes.registry_http import Seen
 
 CANARY = "canary-5b1e-secret"  # pragma: allowlist secret
 

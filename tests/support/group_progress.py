@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from groups.models import ContainerGroup, Failure, Image, Instance, Layer, Node, NodeToken, PullStep
-from tests.groups.pulls import make_credential, make_group
+from tests.support.pulls import make_credential, make_group
 
 HOST = "registry.example.com"
 MB = 1_000_000

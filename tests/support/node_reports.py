@@ -7,7 +7,7 @@ from typing import Any
 
 from django.test import Client
 
-from tests.groups.delivery.made import NodeInHand
+from tests.support.delivery_setup import NodeInHand
 
 GOOD: dict[str, Any] = {"capacity": {"cpu": 1, "memory_mb": 1, "gpu": None}, "instances": []}
 
