@@ -14,12 +14,12 @@ from tests.support.postgresql import Postgres
 pytestmark = pytest.mark.interop
 TESTS = [
     "tests/groups/nodes/test_many_at_once.py",
-    "tests/groups/nodes/test_exits.py",
+    "tests/groups/nodes/test_restarts.py",
     "tests/groups/nodes/test_drain.py",
-    "tests/groups/nodes/test_reception.py",
+    "tests/groups/nodes/test_portal_uptime.py",
     "tests/groups/nodes/test_scheduler.py",
-    "tests/groups/nodes/test_absence.py",
-    "tests/groups/test_instance_actions.py",
+    "tests/groups/nodes/test_liveness.py",
+    "tests/groups/nodes/test_instance_orders.py",
 ]
 
 

@@ -18,7 +18,7 @@ from groups.ingest.compress import Compressing
 from groups.models import ContainerGroup, PullStep
 from groups.nodes.keys import read_public_key
 from groups.nodes.manifests import manifest_for
-from tests.groups.test_store import Pieces
+from tests.groups.storage.test_store import Pieces
 from tests.support.delivery_setup import ec_key, public_pem
 from tests.support.fakes.images import digest_of, make_layer
 from tests.support.fakes.registry import FakeRegistry

@@ -13,7 +13,7 @@ import pytest
 from groups.storage import store
 from portal.config.storage import storage_options
 from registries.failures import DigestMismatch
-from tests.groups.test_store import Pieces
+from tests.groups.storage.test_store import Pieces
 from tests.support.fakes.aws import FakeAws
 
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)

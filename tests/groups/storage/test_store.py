@@ -50,7 +50,7 @@ class Memory(InMemoryStorage):
 def kept(request: pytest.FixtureRequest, blobs: Path, settings: Any) -> None:
     """The same behaviour on either kind."""
     if request.param == "memory":
-        settings.STORAGES = settings.STORAGES | {"blobs": {"BACKEND": "tests.groups.test_store.Memory"}}
+        settings.STORAGES = settings.STORAGES | {"blobs": {"BACKEND": "tests.groups.storage.test_store.Memory"}}
 
 
 def content_of(name: str) -> bytes:
@@ -130,7 +130,7 @@ def test_only_files_have_a_path(blobs: Path, settings: Any) -> None:
     store.put(NAME, Pieces(b"here"))
     assert store.local_path(NAME) == blobs / NAME
 
-    settings.STORAGES = settings.STORAGES | {"blobs": {"BACKEND": "tests.groups.test_store.Memory"}}
+    settings.STORAGES = settings.STORAGES | {"blobs": {"BACKEND": "tests.groups.storage.test_store.Memory"}}
     assert store.local_path(NAME) is None
 
 

@@ -16,7 +16,7 @@ from groups.models import Blob, ContainerGroup, Image, Layer
 from groups.storage import garbage, store
 from groups.sweep import sweep
 from registries.foundation.actor import CONSOLE
-from tests.groups.test_store import Pieces
+from tests.groups.storage.test_store import Pieces
 from tests.support.pulls import make_blob, make_group, stored_files
 
 

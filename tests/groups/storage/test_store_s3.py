@@ -15,7 +15,7 @@ from groups.storage import store
 from portal.config.storage import storage_options
 from registries.failures import DigestMismatch
 from tests.groups.ingest.test_memory import Zeros
-from tests.groups.test_store import NAME, Pieces
+from tests.groups.storage.test_store import NAME, Pieces
 from tests.support.fakes.s3 import FakeS3
 
 

@@ -1,0 +1,7 @@
+"""Speaking to the API, as in `tests.portal.api`."""
+
+from __future__ import annotations
+
+from tests.portal.api.conftest import _own_counter, speaks
+
+__all__ = ["_own_counter", "speaks"]
