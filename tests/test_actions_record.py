@@ -22,27 +22,26 @@ from tests.support import action_cases
 from tests.support.action_cases import Case, Cast
 
 MODULES = (
-    "groups.actions.lifecycle",
-    "groups.actions.update",
+    "registries.actions",
     "groups.actions.checks",
-    "groups.nodes.instance_orders",
-    "groups.nodes.liveness",
-    "groups.nodes.drain",
-    "groups.nodes.drain",
-    "groups.nodes.enrolment",
-    "groups.nodes.enrolment",
+    "groups.actions.lifecycle",
     "groups.actions.suspension",
     "groups.actions.tokens",
-    "portal.organizations.actions",
-    "portal.organizations.api_keys",
+    "groups.actions.update",
+    "groups.nodes.drain",
+    "groups.nodes.enrolment",
+    "groups.nodes.instance_orders",
+    "groups.nodes.liveness",
+    "portal.accounts.actions",
     "portal.audit.erasure",
     "portal.notifications.subscriptions",
     "portal.notifications.webhooks",
-    "portal.accounts.actions",
+    "portal.organizations.actions",
+    "portal.organizations.api_keys",
+    "portal.organizations.invitations",
     "portal.support.consent",
     "portal.support.conversations",
     "portal.support.desk.actions",
-    "registries.actions",
 )
 """Where actions are."""
 ACTIVITY = {"portal_activity", "portal_activitytext", "portal_activityhead"}
