@@ -47,7 +47,7 @@ def replace_host(credential: Credential, *, name: str, host: str, by: Actor) -> 
     with transaction.atomic():
         before = _lock(credential)
         renamed = _give_name(before, name)
-        emptied = empty_credential(before.pk, because=Credential.Because.REPLACED)
+        emptied = empty_credential(before.pk, reason=Credential.DestructionReason.REPLACED)
         if emptied:
             record_destroyed(
                 before,
@@ -61,13 +61,13 @@ def replace_host(credential: Credential, *, name: str, host: str, by: Actor) -> 
     return emptied
 
 
-def destroy(credential: Credential, *, because: Credential.Because, by: Actor) -> bool:
+def destroy(credential: Credential, *, reason: Credential.DestructionReason, by: Actor) -> bool:
     """Empty the sealed value for good and keep the receipt. Returns whether it was still there."""
     with transaction.atomic():
-        emptied = empty_credential(credential.pk, because=because)
+        emptied = empty_credential(credential.pk, reason=reason)
         if emptied:
-            removed = because == Credential.Because.REMOVED
-            detail = credential.host if removed else f"{credential.host}, {because.label}"
+            removed = reason == Credential.DestructionReason.REMOVED
+            detail = credential.host if removed else f"{credential.host}, {reason.label}"
             record_destroyed(credential, by=by, detail=detail)
     return emptied
 
@@ -80,12 +80,12 @@ def destroy_overdue(*, by: Actor) -> int:
 
 
 def _destroy_if_expired(credential: Credential, *, by: Actor) -> bool:
-    because = Credential.Because.DEADLINE
+    reason = Credential.DestructionReason.DEADLINE
     with transaction.atomic():
         # A pull may have extended it since it was read.
-        emptied = empty(Credential.objects.expired().filter(pk=credential.pk), because=because)
+        emptied = empty(Credential.objects.expired().filter(pk=credential.pk), reason=reason)
         if emptied:
-            record_destroyed(credential, by=by, detail=f"{credential.host}, {because.label}")
+            record_destroyed(credential, by=by, detail=f"{credential.host}, {reason.label}")
     return emptied
 
 

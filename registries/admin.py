@@ -77,9 +77,9 @@ class CredentialAdmin(RecordAdmin):
     @admin.action(description="Destroy now", permissions=["operate"])
     def destroy_now(self, request: HttpRequest, queryset: QuerySet[Credential]) -> TemplateResponse | None:
         """Empty the sealed values of these credentials, after asking."""
-        if self.too_many(request, queryset):
+        if self.refuse_too_many(request, queryset):
             return None
-        page = self.ask(
+        page = self.ask_to_confirm(
             request,
             queryset,
             action="destroy_now",
@@ -91,9 +91,9 @@ class CredentialAdmin(RecordAdmin):
             return page
         chosen = list(queryset)
         by = actor_of(request)
-        operator = Credential.Because.OPERATOR
-        destroyed = [credential for credential in chosen if actions.destroy(credential, because=operator, by=by)]
-        self.done(request, destroyed, change="Destroyed", of=len(chosen))
+        operator = Credential.DestructionReason.OPERATOR
+        destroyed = [credential for credential in chosen if actions.destroy(credential, reason=operator, by=by)]
+        self.log_and_report(request, destroyed, change="Destroyed", of=len(chosen))
         return None
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Credential]:

@@ -15,11 +15,11 @@ MAX_CA_LENGTH = 64 * 1024
 
 
 class AuthoritiesInvalid(ValueError):
-    """What was given is no list of certificates. `text` is one sentence that names the fix and repeats nothing."""
+    """What was given is no list of certificates. `message` is one sentence that names the fix and repeats nothing."""
 
-    def __init__(self, text: str) -> None:
-        super().__init__(text)
-        self.text = text
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
 
 
 def read_authorities(text: str) -> str:

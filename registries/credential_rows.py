@@ -32,7 +32,7 @@ class NewCredential:
     """A credential that was typed or sent and isn't stored yet.
 
     `provider` is a kind of `registries.providers`, `host` is canonical, `values` are by field name and hold the
-    secret, `ca` are certificates (PEM) of authorities that are trusted in addition, `hold` is a `Credential.Hold`.
+    secret, `ca` are certificates (PEM) of authorities that are trusted in addition, `hold` is a `Credential.Retention`.
     """
 
     provider: str
@@ -40,7 +40,7 @@ class NewCredential:
     host: str
     values: Mapping[str, str] = field(repr=False)
     ca: str = ""
-    hold: str = Credential.Hold.PULL
+    hold: str = Credential.Retention.PULL
 
 
 def store_credential(new: NewCredential, *, organization_id: int, created_by_id: int | None) -> Credential:
@@ -74,14 +74,14 @@ def store_credential(new: NewCredential, *, organization_id: int, created_by_id:
     )
 
 
-def empty_credential(credential_id: uuid.UUID, *, because: str) -> bool:
+def empty_credential(credential_id: uuid.UUID, *, reason: str) -> bool:
     """Empty the sealed value for good and keep the receipt. Records nothing. Returns whether it was still there."""
-    return empty(Credential.objects.held().filter(pk=credential_id), because=because)
+    return empty(Credential.objects.held().filter(pk=credential_id), reason=reason)
 
 
-def empty(held: QuerySet[Credential], *, because: str) -> bool:
+def empty(held: QuerySet[Credential], *, reason: str) -> bool:
     """Empty the sealed values of these rows, which hold one. Records nothing. Returns whether there were any."""
-    emptied = held.update(sealed=None, epoch=None, destroyed_at=Now(), destroyed_because=because)
+    emptied = held.update(sealed=None, epoch=None, destroyed_at=Now(), destroyed_because=reason)
     if emptied:
         transaction.on_commit(sqlite_remnants.clear)
     return bool(emptied)
@@ -127,7 +127,7 @@ def target_of(credential: Credential) -> Target:
 def extend_for_pull(credential_id: uuid.UUID, *, until: datetime) -> None:
     """Let a credential that is held for its pull live as long as that pull may take, and no longer. One that is
     held for an hour keeps its hour."""
-    held = Credential.objects.held().filter(pk=credential_id, hold=Credential.Hold.PULL)
+    held = Credential.objects.held().filter(pk=credential_id, hold=Credential.Retention.PULL)
     held.filter(deadline__lt=until).update(deadline=until)
 
 
@@ -136,7 +136,7 @@ def note_use(credential_id: uuid.UUID) -> None:
     Credential.objects.filter(pk=credential_id).update(used_count=F("used_count") + 1, last_used_at=Now())
 
 
-def note_shown(credential_id: uuid.UUID, host: str) -> None:
+def note_used_host(credential_id: uuid.UUID, host: str) -> None:
     """Write on the receipt that what was opened is about to be shown to `host` (`host[:port]`)."""
     with transaction.atomic():
         credential = Credential.objects.select_for_update().filter(pk=credential_id).first()
@@ -144,6 +144,6 @@ def note_shown(credential_id: uuid.UUID, host: str) -> None:
             Credential.objects.filter(pk=credential_id).update(used_hosts=[*credential.used_hosts, host])
 
 
-def pull_seconds() -> int:
+def max_pull_seconds() -> int:
     """How long a pull may take at most, with all its attempts."""
     return int(settings.PORTAL_PULL_RETRY_SECONDS) + HOUR_SECONDS

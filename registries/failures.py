@@ -35,7 +35,7 @@ class Words:
 
 
 @dataclass(frozen=True)
-class Said:
+class RegistryResponse:
     """What the registry answered, for `registries.providers` to tell what it means there. Never stored or logged.
 
     `stage` is one of `oci.answers.Stage`; `code` and `message` are the error body's, the message in lower case and
@@ -68,7 +68,7 @@ class PullFailed(Exception):
     text: ClassVar[str]
     remedy: ClassVar[str]
     cases: ClassVar[dict[str, Words]] = {}
-    said: Said | None = None
+    response: RegistryResponse | None = None
 
     def __init__(self, *, raw: str = "", retry_after: float | None = None, **params: str | int) -> None:
         super().__init__(self.code)

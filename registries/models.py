@@ -44,11 +44,11 @@ class Credential(models.Model):
     too. `deadline` ends either.
     """
 
-    class Hold(models.TextChoices):
+    class Retention(models.TextChoices):
         PULL = "pull", "Until the pull that uses it ends"
         HOUR = "hour", "For other groups too, for at most an hour"
 
-    class Because(models.TextChoices):
+    class DestructionReason(models.TextChoices):
         SETTLED = "settled", "the pull ended"
         DEADLINE = "deadline", "its time was over"
         REMOVED = "removed", "a member removed it"
@@ -62,7 +62,7 @@ class Credential(models.Model):
     host = models.CharField(max_length=255)
     fields = models.JSONField(default=dict, blank=True)
     ca = models.TextField("own authorities", blank=True, default="", db_default="")
-    hold = models.CharField(max_length=4, choices=Hold.choices, default=Hold.PULL)
+    hold = models.CharField(max_length=4, choices=Retention.choices, default=Retention.PULL)
     epoch = models.PositiveIntegerField(null=True, editable=False)
     sealed = models.BinaryField(null=True, editable=False)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
@@ -72,7 +72,7 @@ class Credential(models.Model):
     used_hosts = models.JSONField(default=list, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True)
     destroyed_at = models.DateTimeField(null=True, blank=True)
-    destroyed_because = models.CharField(max_length=10, choices=Because.choices, blank=True)
+    destroyed_because = models.CharField(max_length=10, choices=DestructionReason.choices, blank=True)
 
     objects = CredentialQuerySet.as_manager()
 

@@ -118,7 +118,7 @@ def edit(request: MemberRequest, org: str, credential: uuid.UUID) -> HttpRespons
 def destroy(request: MemberRequest, org: str, credential: uuid.UUID) -> HttpResponse:
     """Destroy it now; the receipt stays."""
     row = _credential(request, credential)
-    if actions.destroy(row, because=Credential.Because.REMOVED, by=request.actor):
+    if actions.destroy(row, reason=Credential.DestructionReason.REMOVED, by=request.actor):
         messages.success(request, f"{row.name} is destroyed. Its receipt stays.")
     else:
         messages.info(request, f"{row.name} was destroyed before you asked.")

@@ -16,7 +16,7 @@ import pytest
 from django.apps import apps
 from django.db import connection
 
-from registries.foundation.activity import Deed
+from registries.foundation.activity import ActivityEntry
 from registries.foundation.actor import Actor
 from tests.support import action_cases
 from tests.support.action_cases import Case, Cast
@@ -79,9 +79,9 @@ class RecordingFailed(Exception):
     """Raised by the recorder of these tests."""
 
 
-def refuse(deed: Deed) -> None:
+def refuse(entry: ActivityEntry) -> None:
     """Record nothing, as where the database is full."""
-    raise RecordingFailed(deed.action)
+    raise RecordingFailed(entry.action)
 
 
 def modules() -> Iterator[ModuleType]:

@@ -20,7 +20,7 @@ from groups.models import Blob, ContainerGroup, Image
 from groups.rules.states import Stale
 from groups.rules.wakeups import wake_pull
 from groups.storage import garbage
-from registries.credential_rows import extend_for_pull, pull_seconds
+from registries.credential_rows import extend_for_pull, max_pull_seconds
 from registries.models import Credential
 from registries.oci.reference import Reference
 
@@ -29,7 +29,7 @@ def queue_image(organization_id: Any, reference: Reference, credential: Credenti
     """Write the work order of a pull and wake a worker on commit."""
     now = timezone.now()
     if credential is not None:
-        extend_for_pull(credential.pk, until=now + timedelta(seconds=pull_seconds()))
+        extend_for_pull(credential.pk, until=now + timedelta(seconds=max_pull_seconds()))
     image = Image.objects.create(
         organization_id=organization_id,
         reference=str(reference),

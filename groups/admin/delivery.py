@@ -69,9 +69,9 @@ class NodeTokenAdmin(RecordAdmin):
     @admin.action(description="Revoke", permissions=["operate"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[NodeToken]) -> TemplateResponse | None:
         """End these tokens and their sessions, after asking."""
-        if self.too_many(request, queryset):
+        if self.refuse_too_many(request, queryset):
             return None
-        page = self.ask(
+        page = self.ask_to_confirm(
             request,
             queryset,
             action="revoke",
@@ -84,7 +84,7 @@ class NodeTokenAdmin(RecordAdmin):
         chosen = list(queryset)
         by = actor_of(request)
         revoked = [token for token in chosen if tokens.revoke(token, by=by)]
-        self.done(request, revoked, change="Revoked", of=len(chosen))
+        self.log_and_report(request, revoked, change="Revoked", of=len(chosen))
         return None
 
 

@@ -158,9 +158,9 @@ class ImageAdmin(RecordAdmin):
     @admin.action(description="Pull again now", permissions=["operate"])
     def requeue(self, request: HttpRequest, queryset: QuerySet[Image]) -> TemplateResponse | None:
         """Have these pulls begin again, after asking."""
-        if self.too_many(request, queryset):
+        if self.refuse_too_many(request, queryset):
             return None
-        page = self.ask(
+        page = self.ask_to_confirm(
             request,
             queryset,
             action="requeue",
@@ -174,7 +174,7 @@ class ImageAdmin(RecordAdmin):
         chosen = list(queryset.select_related("credential"))
         by = actor_of(request)
         requeued = [image for image in chosen if lifecycle.requeue(image, by=by)]
-        self.done(request, requeued, change="Requeued", of=len(chosen))
+        self.log_and_report(request, requeued, change="Requeued", of=len(chosen))
         return None
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:

@@ -56,10 +56,12 @@ class NodeAdmin(RecordAdmin):
         self._set(request, queryset, drain, "Drained")
 
     def _set(self, request: HttpRequest, queryset: QuerySet[Node], action: _Action, change: str) -> None:
-        if not self.too_many(request, queryset):
+        if not self.refuse_too_many(request, queryset):
             chosen = list(queryset)
             by = actor_of(request)
-            self.done(request, [node for node in chosen if action(node, by=by)], change=change, of=len(chosen))
+            self.log_and_report(
+                request, [node for node in chosen if action(node, by=by)], change=change, of=len(chosen)
+            )
 
     @admin.action(description="Make a code for another key", permissions=["operate"])
     def replace_key(self, request: HttpRequest, queryset: QuerySet[Node]) -> TemplateResponse | None:
@@ -80,9 +82,9 @@ class NodeAdmin(RecordAdmin):
     @admin.action(description="Remove", permissions=["operate"])
     def remove(self, request: HttpRequest, queryset: QuerySet[Node]) -> TemplateResponse | None:
         """Let these nodes in no more and give what they run to others, after asking."""
-        if self.too_many(request, queryset):
+        if self.refuse_too_many(request, queryset):
             return None
-        page = self.ask(
+        page = self.ask_to_confirm(
             request,
             queryset,
             action="remove",
@@ -94,7 +96,7 @@ class NodeAdmin(RecordAdmin):
             return page
         chosen = list(queryset)
         by = actor_of(request)
-        self.done(request, [node for node in chosen if remove(node, by=by)], change="Removed", of=len(chosen))
+        self.log_and_report(request, [node for node in chosen if remove(node, by=by)], change="Removed", of=len(chosen))
         return None
 
 

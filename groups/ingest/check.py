@@ -31,7 +31,7 @@ from registries.oci.client import RegistryClient
 from registries.oci.config import Config, read_config
 from registries.oci.manifest import Manifest
 from registries.oci.platform import Platform
-from registries.oci.transport import Patience
+from registries.oci.transport import Timeouts
 
 log = structlog.get_logger(__name__)
 
@@ -39,7 +39,7 @@ CHECK_SECONDS = 90.0
 """No step begins later than this."""
 RUNNING_SECONDS = 150
 """A check that still runs then has lost its worker."""
-PATIENCE = Patience(connect=10.0, read=15.0, head=20.0, document=30.0)
+TIMEOUTS = Timeouts(connect=10.0, read=15.0, head=20.0, document=30.0)
 MAX_LAYERS_SHOWN = 5
 MAX_TAGS = 200
 
@@ -65,7 +65,7 @@ class Progress:
         if self._step_began - self._began > CHECK_SECONDS:
             raise RegistryUnreachable(host=self._row.registry, reason="it is too slow to be checked", raw="deadline")
         note = Note()
-        with registry_access.told_if_public(self._row, PATIENCE), understood(self._row):
+        with registry_access.told_if_public(self._row, TIMEOUTS), understood(self._row):
             yield note
         self._end(line, "ok", note.detail)
         self._write()
@@ -128,7 +128,7 @@ def _follow_recipe(row: ImageCheck, progress: Progress) -> None:
     repository, step, found = row.repository, progress.step, progress.found
     wanted, cap = Platform.parse(row.platform), limits.cap_of(row)
     with ExitStack() as clients:
-        stranger = clients.enter_context(registry_access.open_client(row, None, PATIENCE))
+        stranger = clients.enter_context(registry_access.open_client(row, None, TIMEOUTS))
         with step(Step.RESOLVE) as note:
             stranger.resolve()
             note.detail = row.registry
@@ -141,7 +141,7 @@ def _follow_recipe(row: ImageCheck, progress: Progress) -> None:
             note.detail = "It is a container registry"
         with step(Step.AUTHENTICATE) as note:
             login = open_login(row)
-            client = clients.enter_context(registry_access.open_client(row, login, PATIENCE))
+            client = clients.enter_context(registry_access.open_client(row, login, TIMEOUTS))
             client.authenticate(repository)
             note.detail = step_details.signed_in(login)
         try:
@@ -172,7 +172,7 @@ def _connect(client: RegistryClient) -> PullFailed | None:
     try:
         client.connect()
     except PullFailed as failure:
-        if failure.said is None:
+        if failure.response is None:
             raise
         return failure
     return None

@@ -34,7 +34,7 @@ log = structlog.get_logger(__name__)
 
 BEATS_A_LEASE = 12
 ATTEMPT_SECONDS = 3600.0
-"""How long one attempt may take as a whole; `registries.credential_rows.pull_seconds` counts on it."""
+"""How long one attempt may take as a whole; `registries.credential_rows.max_pull_seconds` counts on it."""
 
 
 class HandOver(BaseException):

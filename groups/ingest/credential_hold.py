@@ -40,16 +40,16 @@ def settle_credential(credential_id: UUID) -> Credential | None:
     the transaction that settles a pull, which ends with `record_settled`. Returns it if it was destroyed now."""
     going_on = Image.objects.unsettled().filter(credential_id=credential_id)
     credential = Credential.objects.select_for_update().filter(pk=credential_id).first()
-    if credential is None or credential.hold != Credential.Hold.PULL or going_on.exists():
+    if credential is None or credential.hold != Credential.Retention.PULL or going_on.exists():
         return None
-    return credential if empty_credential(credential.pk, because=Credential.Because.SETTLED) else None
+    return credential if empty_credential(credential.pk, reason=Credential.DestructionReason.SETTLED) else None
 
 
 def record_settled(credential: Credential | None) -> None:
     """Record that the portal destroyed this credential because its pull ended, where it did. Called as the last
     statement of a transaction that settles a pull."""
     if credential is not None:
-        detail = f"{credential.host}, {Credential.Because.SETTLED.label}"
+        detail = f"{credential.host}, {Credential.DestructionReason.SETTLED.label}"
         record_destroyed(credential, by=PORTAL, detail=detail)
 
 
@@ -57,7 +57,7 @@ def destroy_checked(credential_id: UUID) -> bool:
     """Destroy a credential that was brought for one check only, which is over. Returns whether it was still there."""
     with transaction.atomic():
         credential = Credential.objects.select_for_update().defer("sealed").get(pk=credential_id)
-        destroyed = empty_credential(credential_id, because=Credential.Because.SETTLED)
+        destroyed = empty_credential(credential_id, reason=Credential.DestructionReason.SETTLED)
         if destroyed:
             record_destroyed(credential, by=PORTAL, detail=f"{credential.host}, the check ended")
     return destroyed
@@ -67,7 +67,7 @@ def destroy_settled() -> int:
     """Destroy what was held for pulls that have all settled, each in a transaction of its own. Settling does so
     itself; this is for whatever it missed. Returns how many there were."""
     pulls = Image.objects.filter(credential=OuterRef("pk"))
-    left = Credential.objects.held().filter(Exists(pulls), ~Exists(pulls.unsettled()), hold=Credential.Hold.PULL)
+    left = Credential.objects.held().filter(Exists(pulls), ~Exists(pulls.unsettled()), hold=Credential.Retention.PULL)
     return sum(_destroy_settled(pk) for pk in list(left.values_list("pk", flat=True)))
 
 

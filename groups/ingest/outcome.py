@@ -181,7 +181,7 @@ def _release_credential(image: Image) -> Credential | None:
         credential = Credential.objects.get(pk=image.credential_id)
         if credential.destroyed_at:
             detail = f"Destroyed already: {credential.get_destroyed_because_display()}"
-        elif credential.hold == Credential.Hold.HOUR:
+        elif credential.hold == Credential.Retention.HOUR:
             detail = f"Kept for other groups until {credential.deadline:%H:%M} UTC at most"
         else:
             detail = "Kept until another pull that uses it has ended"

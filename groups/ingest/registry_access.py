@@ -13,13 +13,13 @@ import structlog
 from django.conf import settings
 
 from groups.models import Image, ImageCheck
-from registries.credential_rows import note_shown, note_use
+from registries.credential_rows import note_use, note_used_host
 from registries.failures import ABOUT_CREDENTIALS, CredentialExpired, CredentialMalformed, PullFailed
 from registries.hosts import address_guard
 from registries.models import Credential
 from registries.oci.auth import Login
 from registries.oci.client import RegistryClient
-from registries.oci.transport import Patience
+from registries.oci.transport import Timeouts
 from registries.providers import PROVIDERS
 from registries.providers.recognise import recognise
 from registries.secrets.credential_seal import SealBroken, unseal
@@ -59,13 +59,13 @@ def open_login(image: Image | ImageCheck) -> Login | None:
     provider.check(values, image.registry)
     note_use(credential.pk)
     if provider.exchange_host is not None:
-        note_shown(credential.pk, provider.exchange_host(image.registry))
+        note_used_host(credential.pk, provider.exchange_host(image.registry))
     return provider.login(values, image.registry)
 
 
 def note_host(image: Image | ImageCheck) -> Callable[[str], None]:
     """Return what writes on the receipt of the image's credential to which hosts it is shown."""
-    return partial(note_shown, image.credential_id) if image.credential_id else _note_nothing
+    return partial(note_used_host, image.credential_id) if image.credential_id else _note_nothing
 
 
 def _note_nothing(host: str) -> None:
@@ -96,7 +96,7 @@ def understood(image: Image | ImageCheck) -> Iterator[None]:
         raise meant from None
 
 
-def open_client(image: Image | ImageCheck, login: Login | None, patience: Patience | None = None) -> RegistryClient:
+def open_client(image: Image | ImageCheck, login: Login | None, timeouts: Timeouts | None = None) -> RegistryClient:
     """Return a client for the image's registry, within the operator's rules."""
     return RegistryClient(
         image.registry,
@@ -105,25 +105,25 @@ def open_client(image: Image | ImageCheck, login: Login | None, patience: Patien
         ca_file=settings.PORTAL_REGISTRY_CA_FILE,
         ca=own_authorities(image),
         token_hosts=token_hosts(image),
-        patience=patience,
+        timeouts=timeouts,
         on_show=note_host(image),
     )
 
 
 @contextmanager
-def told_if_public(image: Image | ImageCheck, patience: Patience | None = None) -> Iterator[None]:
+def told_if_public(image: Image | ImageCheck, timeouts: Timeouts | None = None) -> Iterator[None]:
     """Where credentials fail in it, try once without them; a failure's parameter `public` says that this works."""
     try:
         yield
     except ABOUT_CREDENTIALS as failure:
-        if image.provider and _is_public(image, patience):
+        if image.provider and _is_public(image, timeouts):
             failure.params["public"] = True
         raise
 
 
-def _is_public(image: Image | ImageCheck, patience: Patience | None) -> bool:
+def _is_public(image: Image | ImageCheck, timeouts: Timeouts | None) -> bool:
     try:
-        with open_client(image, None, patience) as stranger:
+        with open_client(image, None, timeouts) as stranger:
             stranger.authenticate(image.repository)
             stranger.fetch_manifest(image.repository, image.version)
     except PullFailed:

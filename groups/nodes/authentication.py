@@ -25,7 +25,7 @@ from joserfc.errors import JoseError
 
 from groups.models import Node
 from groups.nodes.keys import KeyUnsupported, NodeKey, read_public_key
-from registries.foundation.compiled_query import Statement
+from registries.foundation.compiled_query import CompiledQuery
 from registries.oci import strict_json
 
 MAX_LIFE = 60
@@ -82,7 +82,7 @@ def authenticate(authorization: str) -> Call:
     return call
 
 
-@Statement
+@CompiledQuery
 def _caller(node: UUID) -> QuerySet[Any]:
     return Node.objects.enrolled().filter(pk=node).order_by().values_list(*_CALLER[1:])
 

@@ -19,7 +19,7 @@ from django.db.models.functions import Cast, Coalesce, Now
 
 from groups.models import ContainerGroup, Image, Instance, Node
 from groups.rules.wakeups import wake_prepare
-from registries.foundation.compiled_query import Statement
+from registries.foundation.compiled_query import CompiledQuery
 
 FRESH = timedelta(seconds=30)
 MAX_A_POLL = 32
@@ -79,7 +79,7 @@ def _used(what: Any) -> Coalesce:
     return Coalesce(Subquery(here.annotate(n=what).values("n")), 0)
 
 
-@Statement
+@CompiledQuery
 def _anything_free() -> Any:
     """Whether any instance waits for a node, whatever its group does. Each poll asks it."""
     free = Instance.objects.filter(state=Instance.State.ALLOCATING, node__isnull=True).order_by()

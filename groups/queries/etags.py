@@ -30,7 +30,7 @@ from django.db.models.functions import MD5, JSONArray
 
 from groups.models import Blob, ContainerGroup, Image, Instance, Layer, LayerDelivery, NodeToken, PullStep, Redemption
 from groups.nodes.scheduler import nodes_with_room
-from registries.foundation.compiled_query import Statement
+from registries.foundation.compiled_query import CompiledQuery
 from registries.models import Credential
 
 _Status = ContainerGroup.Status
@@ -70,7 +70,7 @@ class _Joined(Aggregate):
         return self.as_sql(compiler, connection, function="GROUP_CONCAT", **context)
 
 
-@Statement
+@CompiledQuery
 def _group(project: int, name: str) -> QuerySet[Any]:
     layers, steps = Layer.objects.filter(image=OuterRef("image")), PullStep.objects.filter(image=OuterRef("image"))
     instances, tokens = Instance.objects.filter(group=OuterRef("pk")), NodeToken.objects.filter(group=OuterRef("pk"))
@@ -129,27 +129,27 @@ def _instances(rows: QuerySet[Instance]) -> QuerySet[Any]:
     return rows.order_by().values_list("state").annotate(count=Count("id"), last=Max("changed_at")).order_by("state")
 
 
-@Statement
+@CompiledQuery
 def _groups_of_project(project: int) -> QuerySet[Any]:
     return _groups(ContainerGroup.objects.filter(project=project))
 
 
-@Statement
+@CompiledQuery
 def _instances_of_project(project: int) -> QuerySet[Any]:
     return _instances(Instance.objects.filter(group__project=project))
 
 
-@Statement
+@CompiledQuery
 def _groups_of(organization: int) -> QuerySet[Any]:
     return _groups(ContainerGroup.objects.filter(organization=organization))
 
 
-@Statement
+@CompiledQuery
 def _instances_of(organization: int) -> QuerySet[Any]:
     return _instances(Instance.objects.filter(group__organization=organization))
 
 
-@Statement
+@CompiledQuery
 def _images_of(organization: int) -> QuerySet[Any]:
     return (
         Image.objects.filter(organization=organization)
@@ -160,13 +160,13 @@ def _images_of(organization: int) -> QuerySet[Any]:
     )
 
 
-@Statement
+@CompiledQuery
 def _blobs_of(organization: int) -> QuerySet[Any]:
     kept = Blob.objects.used().filter(organization=organization)
     return kept.order_by().values_list(Value(1)).annotate(count=Count("id"), bytes=Sum("size"))
 
 
-@Statement
+@CompiledQuery
 def _credentials_of(organization: int) -> QuerySet[Any]:
     live = Credential.objects.live().filter(organization=organization)
     return live.order_by().values_list(Value(1)).annotate(count=Count("id"))

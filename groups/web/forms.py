@@ -59,7 +59,7 @@ class ReferenceField(forms.CharField):
             reference = parse(text)
             check_host(reference.registry)
         except ReferenceInvalid as error:
-            raise ValidationError(error.text, code=error.code) from None
+            raise ValidationError(error.message, code=error.code) from None
         return reference
 
 

@@ -194,9 +194,9 @@ class OrganizationAdmin(GuardedAdmin):
     @admin.action(description="Suspend", permissions=["operate"])
     def suspend(self, request: HttpRequest, queryset: QuerySet[Organization]) -> TemplateResponse | None:
         """Stop everything of these organizations, after asking why."""
-        if self.too_many(request, queryset):
+        if self.refuse_too_many(request, queryset):
             return None
-        page = self.ask(
+        page = self.ask_to_confirm(
             request,
             queryset,
             action="suspend",
@@ -214,15 +214,15 @@ class OrganizationAdmin(GuardedAdmin):
             for organization in chosen
             if suspension.suspend(organization.pk, reason=reason, by=actor_of(request))
         ]
-        self.done(request, suspended, change=f"Suspended: {reason}", of=len(chosen))
+        self.log_and_report(request, suspended, change=f"Suspended: {reason}", of=len(chosen))
         return None
 
     @admin.action(description="Resume", permissions=["operate"])
     def resume(self, request: HttpRequest, queryset: QuerySet[Organization]) -> TemplateResponse | None:
         """Let these organizations go on, after asking."""
-        if self.too_many(request, queryset):
+        if self.refuse_too_many(request, queryset):
             return None
-        page = self.ask(
+        page = self.ask_to_confirm(
             request,
             queryset,
             action="resume",
@@ -233,7 +233,7 @@ class OrganizationAdmin(GuardedAdmin):
             return page
         chosen = list(queryset)
         resumed = [organization for organization in chosen if suspension.resume(organization.pk, by=actor_of(request))]
-        self.done(request, resumed, change="Resumed", of=len(chosen))
+        self.log_and_report(request, resumed, change="Resumed", of=len(chosen))
         return None
 
     def changeform_view(

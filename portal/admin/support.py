@@ -12,10 +12,10 @@ from django.urls import reverse
 
 from groups.models import Failure
 from portal.models import SupportRequest
-from registries.foundation.admin_base import GuardedAdmin, Unwritable
+from registries.foundation.admin_base import GuardedAdmin, ReadOnlyMixin
 
 
-class DeskAdmin(Unwritable, GuardedAdmin):
+class DeskAdmin(ReadOnlyMixin, GuardedAdmin):
     """Leads to the desk; an object's history is the operators' to read, as it tells names."""
 
     what = ""

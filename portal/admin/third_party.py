@@ -20,7 +20,7 @@ from django_rq.models import Dashboard
 from portal.accounts import actions as person_actions
 from portal.http.actors import actor_of
 from registries.foundation.actor import Actor
-from registries.foundation.admin_base import GuardedAdmin, RecordAdmin, Unwritable
+from registries.foundation.admin_base import GuardedAdmin, ReadOnlyMixin, RecordAdmin
 
 for _package in ("allauth.account", "allauth.mfa", "axes", "django_rq"):
     import_module(f"{_package}.admin")  # it registers itself then, and not again later
@@ -128,7 +128,7 @@ class AccessLogAdmin(RecordAdmin):
 
 
 @admin.register(Dashboard)
-class DashboardAdmin(Unwritable, GuardedAdmin):
+class DashboardAdmin(ReadOnlyMixin, GuardedAdmin):
     """The entry in the index; the pages are `portal.operations.rq_dashboard`'s."""
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:

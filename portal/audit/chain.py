@@ -18,7 +18,7 @@ from typing import cast
 from django.db.models.functions import Now
 
 from portal.models import Activity, ActivityHead, ActivityText
-from registries.foundation.activity import Deed, Value
+from registries.foundation.activity import ActivityEntry, Value
 
 PORTAL_CHAIN = "portal"
 FORMAT = 1
@@ -26,31 +26,31 @@ FORMAT = 1
 TEXT_FIELDS = ("actor_name", "client_address", "target_name", "detail", "link", "before", "after")
 
 
-def append(deed: Deed) -> None:
-    """Add a row to the chain of the deed's organization. Locks the chain until the transaction ends.
+def append(entry: ActivityEntry) -> None:
+    """Add a row to the chain of the entry's organization. Locks the chain until the transaction ends.
 
     Names and details that are too long for their column are shortened with an ellipsis.
     """
-    head, now = _lock_head(chain_of(deed.organization_id))
+    head, now = _lock_head(chain_of(entry.organization_id))
     text = ActivityText(
         salt=secrets.token_hex(16),
-        actor_name=_shorten(deed.by.name, "actor_name"),
-        client_address=deed.by.address,
-        target_name=_shorten(deed.target.name, "target_name"),
-        detail=_shorten(deed.detail, "detail"),
-        before=_storable_settings(deed.before),
-        after=_storable_settings(deed.after),
+        actor_name=_shorten(entry.by.name, "actor_name"),
+        client_address=entry.by.address,
+        target_name=_shorten(entry.target.name, "target_name"),
+        detail=_shorten(entry.detail, "detail"),
+        before=_storable_settings(entry.before),
+        after=_storable_settings(entry.after),
     )
     row = Activity(
-        organization_id=deed.organization_id,
+        organization_id=entry.organization_id,
         number=head.number + 1,
         created_at=now,
-        action=deed.action,
-        actor_kind=deed.by.kind,
-        actor_key=deed.by.id,
-        target_kind=deed.target.kind,
-        target_key=str(deed.target.id),
-        request_id=deed.by.request_id,
+        action=entry.action,
+        actor_kind=entry.by.kind,
+        actor_key=entry.by.id,
+        target_kind=entry.target.kind,
+        target_key=str(entry.target.id),
+        request_id=entry.by.request_id,
         digest=digest_of(text),
         previous=head.hash,
     )

@@ -18,7 +18,7 @@ from portal.audit import log
 from portal.models import Activity, Organization, SupportMessage, SupportRequest
 from portal.support.queries import last_text
 from portal.support.readers import unread
-from registries.foundation.compiled_query import Statement
+from registries.foundation.compiled_query import CompiledQuery
 
 NEWEST_DEEDS = 8
 
@@ -71,7 +71,7 @@ def _glance(request: Any, version: str) -> dict[str, Any]:
     }
 
 
-@Statement
+@CompiledQuery
 def _newest_deed(organization: int) -> Any:
     return Activity.objects.filter(organization=organization).order_by("-number").values_list("pk")[:1]
 

@@ -33,7 +33,7 @@ from portal.notifications.webhooks import SWITCHED_OFF, secrets_of, switch_off
 from registries.failures import PullFailed
 from registries.foundation.actor import PORTAL
 from registries.hosts import address_guard
-from registries.oci.transport import Patience, Session
+from registries.oci.transport import Session, Timeouts
 
 log = structlog.get_logger(__name__)
 
@@ -41,7 +41,7 @@ PAUSES = (10, 60, 300, 1800, 7200, 21600)
 """Seconds before the second, third … attempt; after the last one it is given up."""
 JITTER = 0.2
 LEASE_SECONDS = 90
-PATIENCE = Patience(connect=5.0, read=10.0, head=10.0)
+TIMEOUTS = Timeouts(connect=5.0, read=10.0, head=10.0)
 OFF_AFTER = timedelta(days=3)
 KEPT = timedelta(days=30)
 ONE_MAIL = timedelta(hours=1)
@@ -127,7 +127,7 @@ def _post(notice: Notice) -> tuple[int | None, str]:
     sent = {"Content-Type": "application/json", "User-Agent": "drayage-webhooks/1"}
     sent |= headers(secrets_of(webhook), message_id=str(notice.pk), timestamp=int(time.time()), body=body)
     host = urlsplit(webhook.address).hostname or ""
-    session = Session(host, address_guard(), settings.PORTAL_REGISTRY_CA_FILE, PATIENCE)
+    session = Session(host, address_guard(), settings.PORTAL_REGISTRY_CA_FILE, TIMEOUTS)
     try:
         answer = session.post(webhook.address, body, sent)
         answer.close()

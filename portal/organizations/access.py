@@ -12,7 +12,7 @@ from typing import Any
 from django.db.models import QuerySet
 
 from portal.models import Membership, Project, Role
-from registries.foundation.compiled_query import Statement
+from registries.foundation.compiled_query import CompiledQuery
 
 
 @dataclass(frozen=True)
@@ -37,12 +37,12 @@ def standing(user_id: int, organization: str, project: str | None = None) -> Sta
     return Standing(Role(role), *ids)
 
 
-@Statement
+@CompiledQuery
 def _in_organization(user: int, organization: str) -> QuerySet[Any]:
     return Membership.objects.filter(user=user, organization__slug=organization).values_list("role", "organization_id")
 
 
-@Statement
+@CompiledQuery
 def _in_project(user: int, organization: str, project: str) -> QuerySet[Any]:
     theirs = Project.objects.filter(
         slug=project, organization__slug=organization, organization__memberships__user=user

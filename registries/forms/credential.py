@@ -105,7 +105,7 @@ class CredentialForm(forms.Form):
             host=host,
             values=self._values(),
             ca=typed.get("ca", ""),
-            hold=typed.get("hold", Credential.Hold.PULL),
+            hold=typed.get("hold", Credential.Retention.PULL),
         )
 
     def _values(self) -> dict[str, str]:
@@ -145,8 +145,8 @@ def _all_fields(provider: Provider) -> dict[str, forms.Field]:
         ),
         "hold": forms.ChoiceField(
             label="How long it is kept",
-            choices=Credential.Hold.choices,
-            initial=Credential.Hold.PULL,
+            choices=Credential.Retention.choices,
+            initial=Credential.Retention.PULL,
             widget=forms.RadioSelect(attrs={"class": "form-check-input"}),
             help_text="An unused credential is destroyed after an hour in any case.",
         ),

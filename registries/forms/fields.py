@@ -67,7 +67,7 @@ class HostField(forms.CharField):
         try:
             return read_host(super().clean(value))
         except ReferenceInvalid as error:
-            raise ValidationError(error.text, code=error.code) from None
+            raise ValidationError(error.message, code=error.code) from None
 
 
 class NameField(forms.CharField):
@@ -107,7 +107,7 @@ class AuthorityField(forms.CharField):
         try:
             return read_authorities(super().clean(value))
         except AuthoritiesInvalid as error:
-            raise ValidationError(error.text, code="ca_invalid") from None
+            raise ValidationError(error.message, code="ca_invalid") from None
 
 
 class PasteField(forms.CharField):

@@ -32,7 +32,7 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Deed:
+class ActivityEntry:
     """One thing that was done. `action` is a stable code such as `group.created`. `detail` says in a few words what
     changed; `before` and `after` hold the changed settings by name. None of them ever holds a secret.
     `organization_id` is None for what concerns no organization, such as a node."""
@@ -47,13 +47,13 @@ class Deed:
 
 
 class Recorder(Protocol):
-    """Appends a deed to the activity."""
+    """Appends an entry to the activity."""
 
-    def __call__(self, deed: Deed) -> None: ...
+    def __call__(self, entry: ActivityEntry) -> None: ...
 
 
 class NotInTransaction(RuntimeError):
-    """A deed was to be recorded outside the transaction of its action: a mistake in the program."""
+    """An action was recorded outside its transaction: a mistake in the program."""
 
 
 def record(
@@ -71,7 +71,7 @@ def record(
         raise NotInTransaction(action)
     recorder: Recorder = import_string(settings.ACTIVITY_RECORDER)
     recorder(
-        Deed(
+        ActivityEntry(
             by=by,
             action=action,
             target=target,

@@ -44,7 +44,7 @@ def actor_of(request: HttpRequest) -> Actor:
     return cast("ActorRequest", request).actor
 
 
-class Unwritable:
+class ReadOnlyMixin:
     """Nobody adds, changes or deletes; who may view is Django's permission."""
 
     def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
@@ -77,7 +77,7 @@ class GuardedAdmin(admin.ModelAdmin):
         """Whether actions that reach beyond the record are offered: to operators."""
         return bool(request.user.is_active and request.user.is_superuser)
 
-    def ask(
+    def ask_to_confirm(
         self, request: HttpRequest, queryset: QuerySet[Model], *, action: str, title: str, text: str, words: str = ""
     ) -> TemplateResponse | None:
         """Return the page that asks before `action` (the method's name) is done to these rows, or None when that
@@ -99,14 +99,14 @@ class GuardedAdmin(admin.ModelAdmin):
         request.current_app = self.admin_site.name
         return TemplateResponse(request, "admin/ask.html", context)
 
-    def too_many(self, request: HttpRequest, queryset: QuerySet[Model]) -> bool:
+    def refuse_too_many(self, request: HttpRequest, queryset: QuerySet[Model]) -> bool:
         """Whether more rows are chosen than one form can carry; says so."""
         if queryset.count() <= MAX_AT_ONCE:
             return False
         self.message_user(request, f"Choose at most {MAX_AT_ONCE} at once.", messages.ERROR)
         return True
 
-    def done(self, request: HttpRequest, rows: Iterable[Model], *, change: str, of: int) -> None:
+    def log_and_report(self, request: HttpRequest, rows: Iterable[Model], *, change: str, of: int) -> None:
         """Write Django's log for each row that was changed, and say how many of `of` that were. The activity is
         recorded by the actions that changed them."""
         count = 0
@@ -117,11 +117,11 @@ class GuardedAdmin(admin.ModelAdmin):
         self.message_user(request, f"{change} {count} of {of}.{rest}", messages.SUCCESS if count else messages.WARNING)
 
 
-class RecordAdmin(Unwritable, GuardedAdmin):
+class RecordAdmin(ReadOnlyMixin, GuardedAdmin):
     """A record that is only looked at."""
 
 
-class RecordInline(Unwritable, admin.TabularInline):
+class RecordInline(ReadOnlyMixin, admin.TabularInline):
     """Records below the one that they belong to."""
 
     fields: ClassVar[tuple[str, ...]]

@@ -18,7 +18,7 @@ Value = int | str | UUID
 _UUIDS: Any = UUIDField()
 
 
-class Statement:
+class CompiledQuery:
     """The query that `compose` returns, as plain rows: what a driver gives, without Django's conversions.
 
     Each parameter of `compose` is annotated as int, str or UUID, and the query compares something with it for equality;

@@ -12,8 +12,8 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 from registries.failures import HostNotAllowed
-from registries.oci.deadline_sockets import PacedSocket
-from registries.oci.reference import is_odd_literal
+from registries.oci.deadline_sockets import DeadlineSocket
+from registries.oci.reference import is_ambiguous_ipv4
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -90,7 +90,7 @@ class AddressGuard:
         Raises `HostNotAllowed` if there is none, or one that is not allowed.
         """
         host = host.removeprefix("[").removesuffix("]").lower().removesuffix(".")
-        found = [] if host in self._own_hosts or is_odd_literal(host) else self._look_up(host, port)
+        found = [] if host in self._own_hosts or is_ambiguous_ipv4(host) else self._look_up(host, port)
         open_to_all = not plain and not _is_local_name(host) and _is_public_port(port)
         for address, actual_port in found:
             opened = self._is_opened(address) and actual_port not in _REFUSED_PORTS and actual_port not in {0, 22}
@@ -109,12 +109,12 @@ class AddressGuard:
             return False
         return True
 
-    def connect(self, host: str, port: int, timeout: float | None, *, plain: bool) -> PacedSocket:
+    def connect(self, host: str, port: int, timeout: float | None, *, plain: bool) -> DeadlineSocket:
         """Open a TCP connection to a checked address. Raises `HostNotAllowed`, or `OSError` as sockets do."""
         refusal: OSError | None = None
         for address, actual_port in self.addresses(host, port, plain=plain)[:MAX_ATTEMPTS]:
             family = socket.AF_INET if address.version == 4 else socket.AF_INET6
-            opened = PacedSocket(family, socket.SOCK_STREAM)
+            opened = DeadlineSocket(family, socket.SOCK_STREAM)
             try:
                 opened.settimeout(timeout)
                 opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -32,7 +32,7 @@ from registries.failures import (
 )
 from registries.oci import challenge, location, strict_json
 from registries.oci.challenge import Challenge
-from registries.oci.errors import SHORT_BODY, Stage, refusal
+from registries.oci.errors import SHORT_BODY, Stage, response_failure
 from registries.oci.location import Location
 from registries.oci.reference import api_host
 from registries.oci.transport import Session
@@ -153,7 +153,7 @@ class Handshake:
             body = answer.read(SHORT_BODY) or b""
             if answer.status != 200:
                 stage = Stage.TOKEN if answer.status == 403 else Stage.PING
-                failure = refusal(
+                failure = response_failure(
                     stage, answer.status, answer.headers, body, host=self._host, repository=repository, login=True
                 )
                 if answer.status == 401:
@@ -174,7 +174,7 @@ class Handshake:
         body = answer.read(SHORT_BODY)
         if answer.status != 200 or body is None:
             status = answer.status if body is not None else 502
-            failure = refusal(
+            failure = response_failure(
                 Stage.TOKEN,
                 status,
                 answer.headers,

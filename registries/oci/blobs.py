@@ -7,7 +7,7 @@ import re
 from registries.failures import DigestMismatch
 from registries.oci.manifest import MAX_SIZE, Descriptor
 from registries.oci.reference import is_digest
-from registries.oci.transport import Answer, Patience
+from registries.oci.transport import Response, Timeouts
 from registries.oci.verifying_reader import Hash, VerifyingReader
 
 _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,19})-([0-9]{1,19})/([0-9]{1,19}|\*)")
@@ -22,14 +22,14 @@ def check_request(descriptor: Descriptor, offset: int, digest_so_far: Hash | Non
 
 
 def open_reader(
-    answer: Answer,
+    answer: Response,
     descriptor: Descriptor,
     offset: int,
     digest_so_far: Hash | None,
     *,
     what: str,
     host: str,
-    patience: Patience,
+    timeouts: Timeouts,
 ) -> VerifyingReader:
     """Return the reader of an answer of status 200 or 206.
 
@@ -51,7 +51,7 @@ def open_reader(
         size=descriptor.size,
         what=what,
         host=host,
-        patience=patience,
+        timeouts=timeouts,
         received=offset,
         digest_so_far=digest_so_far,
         skip=0 if partial else offset,

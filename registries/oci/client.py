@@ -16,7 +16,7 @@ from registries.oci import blobs, location, tags
 from registries.oci.address_guard import AddressGuard
 from registries.oci.auth import Handshake, Login
 from registries.oci.config import MAX_CONFIG_BYTES
-from registries.oci.errors import BROKE_OFF, NOT_TLS, SHORT_BODY, Stage, refusal
+from registries.oci.errors import BROKE_OFF, NOT_TLS, SHORT_BODY, Stage, response_failure
 from registries.oci.fetch import Fetch
 from registries.oci.location import Location
 from registries.oci.manifest import (
@@ -33,7 +33,7 @@ from registries.oci.manifest import (
 from registries.oci.platform import Platform, missing
 from registries.oci.rate_limits import PullLimits, read_limits
 from registries.oci.reference import api_host, is_digest, is_repository, is_tag
-from registries.oci.transport import Patience, Session
+from registries.oci.transport import Session, Timeouts
 from registries.oci.verifying_reader import Hash, VerifyingReader
 
 MAX_INDEXES = 3  # one within another, and how many are opened in search of a platform
@@ -57,7 +57,7 @@ class RegistryClient:
         ca_file: Path | None = None,
         ca: str = "",
         token_hosts: Sequence[str] = (),
-        patience: Patience | None = None,
+        timeouts: Timeouts | None = None,
         on_show: Callable[[str], None] | None = None,
     ) -> None:
         self.host = host
@@ -69,7 +69,7 @@ class RegistryClient:
         except location.LocationInvalid:
             raise HostNotAllowed(host=host) from None
         self._base: Location | None = None
-        self._session = Session(host, guard, ca_file, patience, ca)
+        self._session = Session(host, guard, ca_file, timeouts, ca)
         self._handshake = Handshake(self._session, host, self._place.host, login, token_hosts, on_show)
         self._fetch = Fetch(self._session, self._handshake, host)
 
@@ -213,7 +213,7 @@ class RegistryClient:
             version=descriptor.digest,
         )
         return blobs.open_reader(
-            answer, descriptor, offset, digest_so_far, what=what, host=self.host, patience=self._session.patience
+            answer, descriptor, offset, digest_so_far, what=what, host=self.host, timeouts=self._session.timeouts
         )
 
     def has_blob(self, repository: str, descriptor: Descriptor) -> bool:
@@ -254,6 +254,6 @@ class RegistryClient:
         if answer.status == 401:
             self._handshake.learn(answer.headers.get("WWW-Authenticate", ""), place.url)
         elif answer.status != 200:
-            raise refusal(Stage.PING, answer.status, answer.headers, body or b"", host=self.host)
+            raise response_failure(Stage.PING, answer.status, answer.headers, body or b"", host=self.host)
         self._base = place
         return place

@@ -12,7 +12,7 @@ import time
 from typing import Any
 
 
-class PacedSocket(socket.socket):
+class DeadlineSocket(socket.socket):
     """Raises `TimeoutError` on reads past `deadline` (seconds of the monotonic clock)."""
 
     deadline: float = math.inf
@@ -22,7 +22,7 @@ class PacedSocket(socket.socket):
         return super().recv_into(*args, **kwargs)
 
 
-class PacedTlsSocket(ssl.SSLSocket):
+class DeadlineTlsSocket(ssl.SSLSocket):
     """The same above TLS; `ssl.SSLContext.sslsocket_class` makes a context use it."""
 
     deadline: float = math.inf

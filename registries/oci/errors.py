@@ -20,8 +20,8 @@ from registries.failures import (
     ImageNotFound,
     PullFailed,
     RateLimited,
+    RegistryResponse,
     RegistryUnreachable,
-    Said,
     TlsInvalid,
     Unexpected,
     printable,
@@ -51,7 +51,7 @@ class Stage(StrEnum):
     TAGS = "tags"
 
 
-def refusal(
+def response_failure(
     stage: Stage,
     status: int,
     headers: Mapping[str, str],
@@ -68,7 +68,7 @@ def refusal(
     """
     code = error_code(body)
     failure = _meaning(stage, status, headers, code, host, repository, version, login)
-    failure.said = Said(stage, status, code, error_message(body), login, host, repository, version)
+    failure.response = RegistryResponse(stage, status, code, error_message(body), login, host, repository, version)
     return failure
 
 

@@ -11,11 +11,11 @@ from collections.abc import Callable
 from registries.failures import RegistryUnreachable
 from registries.oci import location
 from registries.oci.auth import Handshake, Login, Token
-from registries.oci.errors import SHORT_BODY, Stage, refusal
-from registries.oci.transport import Answer, Session
+from registries.oci.errors import SHORT_BODY, Stage, response_failure
+from registries.oci.transport import Response, Session
 
 MAX_REDIRECTS = 5
-_Found = tuple[Answer, bool]
+_Found = tuple[Response, bool]
 """An answer, and whether it came from elsewhere than the registry."""
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
@@ -28,7 +28,7 @@ class Fetch:
         self._handshake = handshake
         self._host = host
 
-    def get(self, url: str, headers: dict[str, str], stage: Stage, repository: str, version: str) -> Answer:
+    def get(self, url: str, headers: dict[str, str], stage: Stage, repository: str, version: str) -> Response:
         """Return the answer, of status 200 or 206; every other status is raised as what it means."""
         answer, elsewhere = self._authorized(repository, lambda shown: self._follow(url, headers, shown))
         if answer.status in {200, 206}:
@@ -38,7 +38,7 @@ class Fetch:
             raise RegistryUnreachable(
                 host=self._host, reason="its storage refused the download", raw=f"storage {answer.status}"
             )
-        raise refusal(
+        raise response_failure(
             stage,
             answer.status,
             answer.headers,

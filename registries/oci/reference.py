@@ -30,12 +30,12 @@ _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 
 
 class ReferenceInvalid(ValueError):
-    """What was typed can't be read. `code` is stable; `text` is one sentence that names the fix."""
+    """What was typed can't be read. `code` is stable; `message` is one sentence that names the fix."""
 
-    def __init__(self, code: str, text: str) -> None:
-        super().__init__(text)
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
         self.code = code
-        self.text = text
+        self.message = message
 
 
 @dataclass(frozen=True)
@@ -194,14 +194,14 @@ def _host(text: str) -> str:
         )
     if colon and not (_PORT.fullmatch(port) and int(port) <= 65535):
         raise ReferenceInvalid("host_port", "After the host's colon comes a port between 1 and 65535.")
-    if is_odd_literal(name):
+    if is_ambiguous_ipv4(name):
         raise ReferenceInvalid(
             "host_not_allowed", "Write the registry's host by its name, or its address as four decimal numbers."
         )
     return f"{name}:{port}" if colon else name
 
 
-def is_odd_literal(name: str) -> bool:
+def is_ambiguous_ipv4(name: str) -> bool:
     """True for what resolvers read as an IPv4 address though it isn't written as one: `127.1`, `0x7f000001`."""
     if not _NUMBER.fullmatch(name.rpartition(".")[2]):
         return False

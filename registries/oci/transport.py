@@ -29,7 +29,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from registries.failures import HostNotAllowed, PullFailed, RegistryUnreachable
 from registries.oci.address_guard import AddressGuard
-from registries.oci.deadline_sockets import PacedSocket, PacedTlsSocket
+from registries.oci.deadline_sockets import DeadlineSocket, DeadlineTlsSocket
 from registries.oci.errors import transport_failure
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ _SOON = 0.25
 
 
 @dataclass(frozen=True)
-class Patience:
+class Timeouts:
     """How long a registry may take, in seconds; and the bytes a second that a body must reach."""
 
     connect: float = 10.0
@@ -54,19 +54,19 @@ class Patience:
     rate_window: float = 30.0
 
 
-class Answer:
+class Response:
     """An answer whose body is still to be read; close it, or read it to its end."""
 
-    def __init__(self, response: requests.Response, host: str, patience: Patience) -> None:
+    def __init__(self, response: requests.Response, host: str, timeouts: Timeouts) -> None:
         raw: HTTPResponse = response.raw
         self.status = response.status_code
         self.headers = response.headers
         self.url = response.url or ""
         self._raw = raw
         self._body: http.client.HTTPResponse = raw._original_response  # type: ignore[assignment]
-        self._socket: PacedSocket | PacedTlsSocket = raw.paced  # type: ignore[attr-defined]
+        self._socket: DeadlineSocket | DeadlineTlsSocket = raw.deadline_socket  # type: ignore[attr-defined]
         self._host = host
-        self._patience = patience
+        self._timeouts = timeouts
         self._drained = False
 
     @property
@@ -92,7 +92,7 @@ class Answer:
         """Return the whole body, or None if it is longer than `limit` bytes. Bounded in time as a whole."""
         body = bytearray()
         chunk = memoryview(bytearray(_CHUNK))
-        deadline = time.monotonic() + self._patience.document
+        deadline = time.monotonic() + self._timeouts.document
         if self.length is not None and self.length > limit:
             self.close()
             return None
@@ -139,7 +139,7 @@ class Answer:
             return 0
         if body.chunked:
             # Trailers and chunk heads are lines without end: bounded by time.
-            self._socket.deadline = time.monotonic() + self._patience.head
+            self._socket.deadline = time.monotonic() + self._timeouts.head
             data = body.read1(len(buffer))
             buffer[: len(data)] = data
             count = len(data)
@@ -172,34 +172,34 @@ class Session:
         host: str,
         guard: AddressGuard,
         ca_file: Path | None = None,
-        patience: Patience | None = None,
+        timeouts: Timeouts | None = None,
         ca: str = "",
     ) -> None:
         self._host = host
-        self.patience = patience or Patience()
+        self.timeouts = timeouts or Timeouts()
         self._requests = requests.Session()
         self._requests.trust_env = False
         self._requests.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self._requests.headers.clear()
         self._requests.headers.update({"User-Agent": "drayage/1", "Accept-Encoding": "identity", "Accept": "*/*"})
         self._connected: WeakSet[socket.socket] = WeakSet()
-        adapter = _CheckedAdapter(guard, tls_context(ca_file, ca), self.patience, self._connected.add)
+        adapter = _CheckedAdapter(guard, tls_context(ca_file, ca), self.timeouts, self._connected.add)
         self._requests.mount("https://", adapter)
         self._requests.mount("http://", adapter)
 
-    def get(self, url: str, headers: dict[str, str] | None = None, authorization: AuthBase | None = None) -> Answer:
+    def get(self, url: str, headers: dict[str, str] | None = None, authorization: AuthBase | None = None) -> Response:
         """Send one GET. Raises `HostNotAllowed`, `TlsInvalid` or `RegistryUnreachable`; no status raises."""
         return self._send("GET", url, headers=headers, auth=authorization)
 
-    def head(self, url: str, authorization: AuthBase | None = None) -> Answer:
+    def head(self, url: str, authorization: AuthBase | None = None) -> Response:
         """Send one HEAD, like `get`."""
         return self._send("HEAD", url, auth=authorization)
 
-    def post(self, url: str, body: bytes, headers: dict[str, str]) -> Answer:
+    def post(self, url: str, body: bytes, headers: dict[str, str]) -> Response:
         """Send one POST, like `get`."""
         return self._send("POST", url, headers=headers, data=body)
 
-    def _send(self, method: str, url: str, **what: Any) -> Answer:
+    def _send(self, method: str, url: str, **what: Any) -> Response:
         failure: PullFailed
         try:
             response = self._requests.request(
@@ -208,14 +208,14 @@ class Session:
                 **what,
                 stream=True,
                 allow_redirects=False,
-                timeout=(self.patience.connect, self.patience.read),
+                timeout=(self.timeouts.connect, self.timeouts.read),
             )
         except HostNotAllowed:
             failure = HostNotAllowed(host=self._host)
         except (requests.RequestException, OSError, http.client.HTTPException, ValueError) as error:
             failure = transport_failure(error, self._host)
         else:
-            answer = Answer(response, self._host, self.patience)
+            answer = Response(response, self._host, self.timeouts)
             unread = method == "POST"  # of its answer only the status counts
             if unread or answer.headers.get("Content-Encoding", "identity").strip().lower() == "identity":
                 return answer
@@ -237,7 +237,7 @@ def tls_context(ca_file: Path | None = None, ca: str = "") -> ssl.SSLContext:
     """Return a context that verifies against the public authorities, and those of `ca_file` and of the PEM text `ca`
     besides."""
     context = ssl.create_default_context(cafile=certifi.where())
-    context.sslsocket_class = PacedTlsSocket
+    context.sslsocket_class = DeadlineTlsSocket
     if ca_file is not None:
         context.load_verify_locations(cafile=ca_file)
     if ca:
@@ -249,17 +249,17 @@ class _CheckedAdapter(HTTPAdapter):
     """requests' adapter with connections that the guard opens."""
 
     def __init__(
-        self, guard: AddressGuard, context: ssl.SSLContext, patience: Patience, note: Callable[[socket.socket], None]
+        self, guard: AddressGuard, context: ssl.SSLContext, timeouts: Timeouts, note: Callable[[socket.socket], None]
     ) -> None:
         self._guard = guard
         self._note = note
         self._context = context
-        self._patience = patience
+        self._timeouts = timeouts
         super().__init__(pool_connections=8, pool_maxsize=MAX_THREADS)
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **kwargs: Any) -> None:
         self.poolmanager = PoolManager(connections, maxsize=maxsize, block=block, ssl_context=self._context)
-        self.poolmanager.pool_classes_by_scheme = _guarded_pools(self._guard, self._patience.head, self._note)
+        self.poolmanager.pool_classes_by_scheme = _guarded_pools(self._guard, self._timeouts.head, self._note)
 
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
         """Leave the authorities to our context; requests would add its own to every connection."""
@@ -269,18 +269,18 @@ def _guarded_pools(guard: AddressGuard, head_seconds: float, note: Callable[[soc
     class Guarded(HTTPConnection):
         plain = True
 
-        def _new_conn(self) -> PacedSocket:
+        def _new_conn(self) -> DeadlineSocket:
             return guard.connect(self.host, self.port or 0, self.timeout, plain=self.plain)
 
         def getresponse(self) -> HTTPResponse:  # type: ignore[override]
-            paced: PacedSocket | PacedTlsSocket | None = self.sock  # type: ignore[assignment]
-            if paced is None:  # reset while it was being made, which urllib3 passes over
+            opened: DeadlineSocket | DeadlineTlsSocket | None = self.sock  # type: ignore[assignment]
+            if opened is None:  # reset while it was being made, which urllib3 passes over
                 raise http.client.RemoteDisconnected("the connection was reset")
-            paced.deadline = time.monotonic() + head_seconds
-            note(paced)
+            opened.deadline = time.monotonic() + head_seconds
+            note(opened)
             response = super().getresponse()
-            paced.deadline = float("inf")
-            response.paced = paced  # type: ignore[attr-defined]
+            opened.deadline = float("inf")
+            response.deadline_socket = opened  # type: ignore[attr-defined]
             return response
 
     class GuardedTls(Guarded, HTTPSConnection):

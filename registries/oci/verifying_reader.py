@@ -11,7 +11,7 @@ import time
 from typing import Protocol, Self
 
 from registries.failures import DigestMismatch, PullFailed, RegistryUnreachable
-from registries.oci.transport import Patience
+from registries.oci.transport import Timeouts
 
 
 class Hash(Protocol):
@@ -25,7 +25,7 @@ class Hash(Protocol):
 
 
 class Stream(Protocol):
-    """Where the bytes come from; `registries.oci.transport.Answer` is one."""
+    """Where the bytes come from; `registries.oci.transport.Response` is one."""
 
     def readinto1(self, buffer: memoryview) -> int: ...
 
@@ -37,7 +37,7 @@ class VerifyingReader:
 
     `what` names the thing in failures. A resumed transfer passes `received` and the hash of those bytes
     (`digest_so_far` of the reader that broke). `skip` bytes are dropped first, where the registry sent
-    everything again. A body slower than `patience.rate` is given up.
+    everything again. A body slower than `timeouts.rate` is given up.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class VerifyingReader:
         size: int,
         what: str,
         host: str = "",
-        patience: Patience | None = None,
+        timeouts: Timeouts | None = None,
         received: int = 0,
         digest_so_far: Hash | None = None,
         skip: int = 0,
@@ -60,7 +60,7 @@ class VerifyingReader:
         self._hash: Hash = digest_so_far.copy() if digest_so_far else hashlib.sha256()
         self._what = what
         self._host = host
-        self._patience = patience or Patience()
+        self._timeouts = timeouts or Timeouts()
         self._skip = skip
         self._verified = False
         self._pending: PullFailed | None = None
@@ -136,8 +136,8 @@ class VerifyingReader:
         count = self._stream.readinto1(view)
         self._waited += time.monotonic() - began
         self._counted += count
-        if self._waited >= self._patience.rate_window:
-            if self._counted < self._patience.rate * self._waited:
+        if self._waited >= self._timeouts.rate_window:
+            if self._counted < self._timeouts.rate * self._waited:
                 self.close()
                 raise RegistryUnreachable(host=self._host, reason="it sends too slowly", raw="slow")
             self._waited, self._counted = 0.0, 0

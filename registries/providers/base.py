@@ -71,7 +71,7 @@ class Provider:
         """
         typed = {each.name: values[each.name] for each in self.fields if values.get(each.name)}
         try:
-            checks.judge_shape(self.fields, typed)
+            checks.check_shape(self.fields, typed)
             if self.repair is not None:
                 typed = self.repair(typed)
             for judge in self.checks:

@@ -47,7 +47,7 @@ class Notice:
     text: str
 
 
-def judge_shape(fields: Sequence[Field], values: Mapping[str, str]) -> None:
+def check_shape(fields: Sequence[Field], values: Mapping[str, str]) -> None:
     """See that nothing is missing, too long, or made of what no credential holds."""
     for each in fields:
         text = values.get(each.name, "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from registries.failures import PullFailed, Said
+from registries.failures import PullFailed, RegistryResponse
 from registries.oci.errors import Stage
 
 
@@ -27,33 +27,33 @@ class Rule:
     login: bool | None = None
     reason: str = ""
 
-    def fits(self, said: Said) -> bool:
+    def matches(self, response: RegistryResponse) -> bool:
         return (
-            (not self.stages or said.stage in self.stages)
-            and (not self.statuses or said.status in self.statuses)
-            and (not self.codes or said.code in self.codes)
-            and (not self.words or any(word in said.message for word in self.words))
-            and (not self.silent or not (said.code or said.message))
-            and (self.login is None or self.login == said.login)
+            (not self.stages or response.stage in self.stages)
+            and (not self.statuses or response.status in self.statuses)
+            and (not self.codes or response.code in self.codes)
+            and (not self.words or any(word in response.message for word in self.words))
+            and (not self.silent or not (response.code or response.message))
+            and (self.login is None or self.login == response.login)
         )
 
 
 def apply(rules: Sequence[Rule], failure: PullFailed) -> PullFailed:
     """Return the failure of the first rule that fits, or `failure` itself."""
-    said = failure.said
-    if said is None:
+    response = failure.response
+    if response is None:
         return failure
-    rule = next((each for each in rules if each.fits(said)), None)
+    rule = next((each for each in rules if each.matches(response)), None)
     if rule is None or rule.failure is type(failure):
         return failure
     reason = {"reason": rule.reason} if rule.reason else {}
     meant = rule.failure(
         raw=failure.raw,
         retry_after=failure.retry_after,
-        host=said.host,
-        repository=said.repository,
-        version=said.version,
+        host=response.host,
+        repository=response.repository,
+        version=response.version,
         **reason,
     )
-    meant.said = said
+    meant.response = response
     return meant

@@ -20,7 +20,7 @@ from groups.sweep import sweep
 from portal.models import Activity
 from registries.credential_rows import NewCredential
 from registries.failures import AccessDenied
-from registries.foundation.activity import Deed
+from registries.foundation.activity import ActivityEntry
 from registries.foundation.actor import CONSOLE, Actor, ActorKind
 from registries.models import Credential
 from registries.oci.reference import parse
@@ -40,8 +40,8 @@ class RecorderBroken(Exception):
     """Stands for whatever may go wrong while a deed is recorded."""
 
 
-def refuse(deed: Deed) -> None:
-    raise RecorderBroken(deed.action)
+def refuse(entry: ActivityEntry) -> None:
+    raise RecorderBroken(entry.action)
 
 
 @pytest.fixture

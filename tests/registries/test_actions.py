@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from portal.models import Activity
 from registries import actions
-from registries.credential_rows import NewCredential, empty_credential, extend_for_pull, note_shown, note_use
+from registries.credential_rows import NewCredential, empty_credential, extend_for_pull, note_use, note_used_host
 from registries.failures import CredentialMalformed
 from registries.foundation.actor import CONSOLE, PORTAL
 from registries.models import Credential
@@ -20,7 +20,7 @@ from tests.support.actors import acting
 from tests.support.pulls import SECRET, USER, make_credential
 
 HOST = "registry.example.com"
-Because = Credential.Because
+Reason = Credential.DestructionReason
 
 
 @pytest.fixture
@@ -63,8 +63,8 @@ def test_what_can_not_work_is_not_stored(acme: Any, values: dict[str, Any]) -> N
 def test_a_use_is_noted_with_its_hosts(credential: Credential) -> None:
     for host in (HOST, "auth.example.com"):
         note_use(credential.pk)
-        note_shown(credential.pk, host)
-        note_shown(credential.pk, HOST)
+        note_used_host(credential.pk, host)
+        note_used_host(credential.pk, HOST)
 
     credential.refresh_from_db()
     assert (credential.used_count, credential.used_hosts) == (2, [HOST, "auth.example.com"])
@@ -74,8 +74,8 @@ def test_a_use_is_noted_with_its_hosts(credential: Credential) -> None:
 def test_destroying_keeps_the_receipt_and_happens_once(credential: Credential, alice: Any) -> None:
     note_use(credential.pk)
 
-    assert actions.destroy(credential, because=Because.REMOVED, by=acting(alice))
-    assert not actions.destroy(credential, because=Because.SETTLED, by=PORTAL)
+    assert actions.destroy(credential, reason=Reason.REMOVED, by=acting(alice))
+    assert not actions.destroy(credential, reason=Reason.SETTLED, by=PORTAL)
 
     credential.refresh_from_db()
     assert (credential.sealed, credential.epoch, credential.destroyed_because) == (None, None, "removed")
@@ -121,7 +121,7 @@ def test_an_hour_stays_an_hour(acme: Any) -> None:
 
 
 def test_what_was_destroyed_is_not_brought_back(credential: Credential) -> None:
-    empty_credential(credential.pk, because="removed")
+    empty_credential(credential.pk, reason="removed")
     deadline = Credential.objects.get().deadline
 
     extend_for_pull(credential.pk, until=timezone.now() + timedelta(hours=5))
@@ -168,7 +168,7 @@ def test_another_host_destroys_the_secret_in_one_deed(credential: Credential, al
 
 
 def test_another_host_for_what_is_gone_only_renames(credential: Credential, alice: Any) -> None:
-    empty_credential(credential.pk, because=Because.SETTLED)
+    empty_credential(credential.pk, reason=Reason.SETTLED)
 
     assert not actions.replace_host(credential, name="builds", host="other.example.com", by=acting(alice))
     assert not actions.replace_host(credential, name="builds", host="other.example.com", by=acting(alice))

@@ -60,7 +60,7 @@ def test_destroying_empties_the_seal_and_is_written_down(operator: Client, crede
 
 
 def test_one_that_is_gone_keeps_its_receipt(operator: Client, credential: Credential) -> None:
-    empty_credential(credential.pk, because=Credential.Because.SETTLED)
+    empty_credential(credential.pk, reason=Credential.DestructionReason.SETTLED)
     response = operator.post(LIST, choose(credential, confirmed="yes"), follow=True)
     assert "Destroyed 0 of 1. 1 had nothing left to do." in response.content.decode()
     credential.refresh_from_db()

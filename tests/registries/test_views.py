@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from registries.credential_rows import empty_credential, note_shown, note_use
+from registries.credential_rows import empty_credential, note_use, note_used_host
 from registries.models import Credential
 from registries.providers import PROVIDERS, Provider
 from registries.secrets.credential_seal import unseal
@@ -152,7 +152,7 @@ class TestList:
     def test_live_ones_and_receipts_each_with_its_life(self, browser: Any, acme: Any, credential: Credential) -> None:
         gone = make_credential(acme, "old.example.com")
         note_use(gone.pk)
-        empty_credential(gone.pk, because="settled")
+        empty_credential(gone.pk, reason="settled")
 
         text = browser.get(LIST).text
 
@@ -208,8 +208,8 @@ class TestReceipt:
         before = browser.get(receipt(credential)).text
         note_use(credential.pk)
         unshown = browser.get(receipt(credential)).text
-        note_shown(credential.pk, "auth.example.com")
-        empty_credential(credential.pk, because="settled")
+        note_used_host(credential.pk, "auth.example.com")
+        empty_credential(credential.pk, reason="settled")
         after = browser.get(receipt(credential)).text
 
         assert "deploy" in before
@@ -257,7 +257,7 @@ class TestDestroy:
         assert first["Location"] == second["Location"] == receipt(credential)
         credential.refresh_from_db()
         assert credential.sealed is None
-        assert credential.destroyed_because == Credential.Because.REMOVED
+        assert credential.destroyed_because == Credential.DestructionReason.REMOVED
 
     def test_only_by_post(self, browser: Any, credential: Credential) -> None:
         assert browser.get(reverse("registries:destroy", args=["acme", credential.pk])).status_code == 405

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from registries.foundation.activity import Deed
+from registries.foundation.activity import ActivityEntry
 
 PATH = "tests.support.failing_recorder.fail"
 """For `settings.ACTIVITY_RECORDER`."""
@@ -12,5 +12,5 @@ class RecordingFailed(Exception):
     """The activity took no record."""
 
 
-def fail(deed: Deed) -> None:
-    raise RecordingFailed(deed.action)
+def fail(entry: ActivityEntry) -> None:
+    raise RecordingFailed(entry.action)

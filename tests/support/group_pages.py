@@ -41,7 +41,7 @@ def failure(group: ContainerGroup) -> Failure:
     """The group's pull, refused at sign-in."""
     put(group, "failed")
     assert group.image.credential_id is not None
-    empty_credential(group.image.credential_id, because="settled")
+    empty_credential(group.image.credential_id, reason="settled")
     return Failure.objects.create(
         organization_id=group.organization_id,
         group=group,

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from registries.failures import PullFailed
-from registries.oci.errors import Stage, refusal
+from registries.oci.errors import Stage, response_failure
 from registries.providers import PROVIDERS
 
 __all__ = ["Stage", "means"]
@@ -18,7 +18,7 @@ def means(kind: str, stage: Stage, status: int, body: Any = b"", *, login: bool 
     if isinstance(body, str):
         body = {"errors": [{"code": "UNAUTHORIZED" if status == 401 else "DENIED", "message": body}]}
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    failure = refusal(
+    failure = response_failure(
         stage, status, {}, raw, host="registry.example", repository="team/app", version="1.0", login=login
     )
     return PROVIDERS[kind].classify(failure)

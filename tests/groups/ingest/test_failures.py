@@ -187,7 +187,7 @@ def test_a_credential_that_was_destroyed_before_the_pull(
 ) -> None:
     credential = make_credential(shared.organization, basic_registry.host)
     group = make_group(shared, f"{basic_registry.host}/team/app:1.0", credential=credential)
-    empty_credential(credential.pk, because="removed")
+    empty_credential(credential.pk, reason="removed")
 
     failure = settled_as(again(group), blobs)
 

@@ -13,7 +13,7 @@ from registries.credential_rows import NewCredential, store_credential
 from registries.failures import AccessDenied, CredentialMalformed, PullFailed
 from registries.models import Credential
 from registries.oci.auth import Login
-from registries.oci.errors import Stage, refusal
+from registries.oci.errors import Stage, response_failure
 from tests.groups.ingest.conftest import again
 from tests.support.fakes.certificates import Authority
 from tests.support.fakes.registry import FakeRegistry
@@ -62,7 +62,7 @@ def test_the_step_says_the_same_as_the_failure(shared: Any) -> None:
 
 def test_an_anonymous_pull_is_understood_by_the_host() -> None:
     def refused(registry: str) -> PullFailed:
-        said = refusal(Stage.PING, 405, {}, DENIED, host=registry, repository="team/app")
+        said = response_failure(Stage.PING, 405, {}, DENIED, host=registry, repository="team/app")
         with pytest.raises(PullFailed) as raised, understood(Image(registry=registry)):
             raise said
         return raised.value

@@ -27,7 +27,7 @@ def _credential_goes(group: ContainerGroup) -> None:
     from registries.credential_rows import empty_credential
 
     assert group.image.credential_id is not None
-    empty_credential(group.image.credential_id, because="settled")
+    empty_credential(group.image.credential_id, reason="settled")
 
 
 def _token_is_redeemed(group: ContainerGroup) -> None:

@@ -159,7 +159,7 @@ def test_credentials_of_this_organization_are_offered_while_they_live(fill: Any,
     mine = make_credential(project.organization, HOST)
     others = make_credential(mallory.organizations.get(), HOST)
     gone, late = make_credential(project.organization, HOST), make_credential(project.organization, HOST)
-    empty_credential(gone.pk, because="removed")
+    empty_credential(gone.pk, reason="removed")
     Credential.objects.filter(pk=late.pk).update(deadline=timezone.now() - timedelta(seconds=1))
 
     assert list(Credential.objects.live().filter(organization=project.organization_id)) == [mine]

@@ -18,7 +18,7 @@ from portal.models import (
 )
 from portal.support import conversations
 from portal.support.desk import actions
-from registries.foundation.activity import Deed
+from registries.foundation.activity import ActivityEntry
 from tests.portal.support.desk.conftest import Cases, case_of, cases
 from tests.support.action_cases import Case, Cast
 from tests.support.action_cases.portal_support import CASES
@@ -30,8 +30,8 @@ __all__ = ["cases"]
 TABLES = (SupportRequest, SupportMessage, SupportReader, SupportLook, FailureCase, Activity, LogEntry)
 
 
-def refuse(deed: Deed) -> None:
-    raise OSError(deed.action)
+def refuse(entry: ActivityEntry) -> None:
+    raise OSError(entry.action)
 
 
 def _rows() -> list[list[tuple[Any, ...]]]:

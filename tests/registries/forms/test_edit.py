@@ -79,7 +79,7 @@ def test_a_slip_changes_nothing(slip: dict[str, str], browser: Any, credential: 
 
 
 def test_a_receipt_can_be_renamed_and_nothing_else(browser: Any, credential: Credential) -> None:
-    empty_credential(credential.pk, because="settled")
+    empty_credential(credential.pk, reason="settled")
 
     assert 'name="host"' not in browser.get(page(credential)).text
     browser.post(page(credential), {"name": "old one", "host": "other.example.com"})

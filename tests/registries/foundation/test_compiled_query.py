@@ -11,14 +11,14 @@ from django.utils import timezone
 
 from groups.models import ContainerGroup
 from portal.models import Organization, Project
-from registries.foundation.compiled_query import Statement
+from registries.foundation.compiled_query import CompiledQuery
 from tests.support.pulls import make_group
 
 pytestmark = pytest.mark.django_db
 
 
 def test_a_statement_finds_what_its_query_finds_for_each_value(acme: Any, mallory: Any) -> None:
-    @Statement
+    @CompiledQuery
     def projects(organization: int, slug: str) -> Any:
         return Project.objects.filter(organization=organization, slug=slug).values_list("pk", "slug")
 
@@ -32,7 +32,7 @@ def test_a_statement_finds_what_its_query_finds_for_each_value(acme: Any, mallor
 def test_it_is_composed_once(acme: Any) -> None:
     composed = []
 
-    @Statement
+    @CompiledQuery
     def slugs(slug: str) -> Any:
         composed.append(slug)
         return Organization.objects.filter(slug=slug).values_list("slug")
@@ -50,7 +50,7 @@ def test_ids_are_values_too(project: Any, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr("groups.rules.wakeups.enqueue_job", lambda *job: None)
     groups = [make_group(project, "registry.example.com/team/app:1.0", name=name) for name in ("one", "two")]
 
-    @Statement
+    @CompiledQuery
     def names(group: UUID) -> Any:
         return ContainerGroup.objects.filter(pk=group).values_list("name")
 
@@ -59,7 +59,7 @@ def test_ids_are_values_too(project: Any, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_constants_of_the_query_stay(acme: Any) -> None:
-    @Statement
+    @CompiledQuery
     def named(slug: str) -> Any:
         return Organization.objects.filter(name="Acme", slug=slug).values_list("slug")
 
@@ -69,7 +69,7 @@ def test_constants_of_the_query_stay(acme: Any) -> None:
 
 
 def test_what_is_compared_with_nothing_is_a_mistake() -> None:
-    @Statement
+    @CompiledQuery
     def forgets(slug: str, name: str) -> Any:
         return Organization.objects.filter(slug=slug).values_list("slug")
 
@@ -78,7 +78,7 @@ def test_what_is_compared_with_nothing_is_a_mistake() -> None:
 
 
 def test_a_time_of_pythons_is_a_mistake() -> None:
-    @Statement
+    @CompiledQuery
     def since(slug: str) -> Any:
         rows = Organization.objects.filter(slug=slug, created_at__lt=timezone.now())
         return rows.values_list(F("slug"))
@@ -88,7 +88,7 @@ def test_a_time_of_pythons_is_a_mistake() -> None:
 
 
 def test_other_kinds_of_values_are_a_mistake() -> None:
-    @Statement
+    @CompiledQuery
     def by_bytes(slug: bytes) -> Any:
         return Organization.objects.filter(slug=slug).values_list("slug")
 

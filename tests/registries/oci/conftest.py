@@ -15,12 +15,12 @@ from registries.oci.client import RegistryClient
 from registries.oci.config import read_config
 from registries.oci.manifest import Descriptor, Manifest
 from registries.oci.platform import Platform
-from registries.oci.transport import Patience
+from registries.oci.transport import Timeouts
 from tests.support.fakes.registry import FakeRegistry
 
 AMD64 = Platform("linux", "amd64")
 ALICE = Login("alice", "wonderland")
-HASTY = Patience(connect=2, read=0.25, head=0.3, document=0.3, rate=2000, rate_window=0.3)
+HASTY = Timeouts(connect=2, read=0.25, head=0.3, document=0.3, rate=2000, rate_window=0.3)
 
 Connect = Callable[..., RegistryClient]
 

@@ -239,7 +239,7 @@ def test_a_name_is_resolved_and_judged_first(connect: Connect) -> None:
 
 def test_failures_carry_no_secret_and_no_context(registry: FakeRegistry, connect: Connect) -> None:
     registry.push_image("team/app", "1.0")
-    client = connect(registry, patience=HASTY)
+    client = connect(registry, timeouts=HASTY)
     fetch(client, "team/app")
     token = registry.seen[-1].secret
     registry.fault("/manifests/", stall_after=0)

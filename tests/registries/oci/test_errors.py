@@ -6,7 +6,7 @@ import ssl
 import pytest
 
 from registries.failures import PullFailed
-from registries.oci.errors import Stage, error_code, refusal, retry_after, transport_failure
+from registries.oci.errors import Stage, error_code, response_failure, retry_after, transport_failure
 
 
 def body(code: str) -> bytes:
@@ -44,7 +44,9 @@ def body(code: str) -> bytes:
     ],
 )
 def test_what_a_status_means(stage: Stage, status: int, code: str, login: bool, expected: str) -> None:
-    failure = refusal(stage, status, {}, body(code), host="r.example", repository="a/b", version="1", login=login)
+    failure = response_failure(
+        stage, status, {}, body(code), host="r.example", repository="a/b", version="1", login=login
+    )
     assert failure.code == expected
     assert f"{status} {code}".strip() in failure.raw
     assert "look" not in str(failure.params) + failure.raw

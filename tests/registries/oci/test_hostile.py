@@ -79,7 +79,7 @@ def test_a_transfer_that_breaks_or_drags(
     registry.push_image("team/app", "1.0", [BIG])
     registry.fault(f"/{where}", **knobs)
     with pytest.raises(RegistryUnreachable) as refusal:
-        pull(connect(registry, patience=HASTY), "team/app")
+        pull(connect(registry, timeouts=HASTY), "team/app")
     assert refusal.value.params["host"] == registry.host
 
 
@@ -106,7 +106,7 @@ def test_answers_without_end_are_bounded(
     registry.push_image("team/app", "1.0", [BIG])
     registry.fault(f"/{where}", raw=forever(head, piece))
     with pytest.raises(PullFailed) as refusal:
-        pull(connect(registry, patience=HASTY), "team/app")
+        pull(connect(registry, timeouts=HASTY), "team/app")
     assert refusal.value.code in {"registry_unreachable", "digest_mismatch", "unsupported_manifest"}
 
 
@@ -119,7 +119,7 @@ def test_headers_that_drip_are_given_up(registry: FakeRegistry, connect: Connect
     registry.push_image("team/app", "1.0")
     registry.fault("/manifests/", raw=drip())
     with pytest.raises(RegistryUnreachable):
-        pull(connect(registry, patience=HASTY), "team/app")
+        pull(connect(registry, timeouts=HASTY), "team/app")
 
 
 def test_a_digest_header_that_lies(registry: FakeRegistry, connect: Connect) -> None:

@@ -121,8 +121,8 @@ def test_refuses_with_a_sentence_that_names_the_fix(text: str, code: str) -> Non
     with pytest.raises(ReferenceInvalid) as refusal:
         parse(text)
     assert refusal.value.code == code
-    assert refusal.value.text.endswith(".")
-    assert not text.strip() or text not in refusal.value.text
+    assert refusal.value.message.endswith(".")
+    assert not text.strip() or text not in refusal.value.message
 
 
 @pytest.mark.parametrize(

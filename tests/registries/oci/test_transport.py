@@ -117,7 +117,7 @@ def test_a_host_that_never_answers(connect: Connect) -> None:
     with FakeRegistry() as registry:
         registry.fault("/v2/", delay=20)
         with pytest.raises(RegistryUnreachable) as refusal:
-            connect(registry, patience=HASTY).connect()
+            connect(registry, timeouts=HASTY).connect()
         assert refusal.value.raw == "timeout"
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from registries.failures import DigestMismatch, PullFailed, RegistryUnreachable
-from registries.oci.transport import Patience
+from registries.oci.transport import Timeouts
 from registries.oci.verifying_reader import VerifyingReader
 
 BODY = bytes(range(256)) * 40
@@ -111,7 +111,7 @@ def test_a_resumed_body_that_differs_is_refused() -> None:
 def test_a_body_that_drips_is_given_up() -> None:
     stream = Pieces(*[bytes([byte]) for byte in BODY])
     with pytest.raises(RegistryUnreachable) as refusal:
-        drain(reader(stream, patience=Patience(rate=10**12, rate_window=0.0)))
+        drain(reader(stream, timeouts=Timeouts(rate=10**12, rate_window=0.0)))
     assert refusal.value.raw == "slow"
     assert stream.closed
 

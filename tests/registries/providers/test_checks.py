@@ -9,7 +9,7 @@ import pytest
 
 from registries.failures import CredentialMalformed
 from registries.providers import PROVIDERS, Field, Provider
-from registries.providers.checks import Unusable, judge_shape
+from registries.providers.checks import Unusable, check_shape
 from tests.support.registry_simulations import CANARY, Pretence
 
 OWN = PROVIDERS["self_hosted"]
@@ -99,7 +99,7 @@ def test_unknown_values_are_left_out() -> None:
 
 def test_only_what_is_offered_can_be_chosen() -> None:
     field = Field(name="kind", label="Kind", help="", choices=(("a", "A"), ("b", "B")))
-    judge_shape([field], {"kind": "b"})
+    check_shape([field], {"kind": "b"})
     with pytest.raises(Unusable) as raised:
-        judge_shape([field], {"kind": "c"})
+        check_shape([field], {"kind": "c"})
     assert raised.value.field == "kind"

@@ -37,10 +37,12 @@ def failure_of(place: Place, repository: str, version: str = "1.0", *, wrong: bo
     with pytest.raises(PullFailed) as raised:
         pull(place.client(place.login(values)), repository, version)
     failure = place.provider.classify(raised.value)
-    told = "".join(traceback.format_exception(raised.value)) + repr(failure) + str(vars(failure)) + repr(failure.said)
+    shown = (
+        "".join(traceback.format_exception(raised.value)) + repr(failure) + str(vars(failure)) + repr(failure.response)
+    )
     for secret in values.values():
-        assert secret not in told or secret in place.pretence.username
-    assert CANARY not in told.lower()
+        assert secret not in shown or secret in place.pretence.username
+    assert CANARY not in shown.lower()
     words = describe(failure.code, failure.params)
     assert "…" not in words.text + words.remedy
     assert place.provider.hints[failure.code]

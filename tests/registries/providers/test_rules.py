@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from registries.failures import AccessDenied, AuthenticationFailed, ImageNotFound, PullFailed, RateLimited
-from registries.oci.errors import Stage, refusal
+from registries.oci.errors import Stage, response_failure
 from registries.providers.rules import Rule, apply
 
 
 def answered(stage: Stage, status: int, body: bytes = b"", *, login: bool = True) -> PullFailed:
     where = {"host": "registry.example", "repository": "team/app", "version": "1.0"}
-    return refusal(stage, status, {"Retry-After": "7"}, body, login=login, **where)
+    return response_failure(stage, status, {"Retry-After": "7"}, body, login=login, **where)
 
 
 DENIED = b'{"errors":[{"code":"DENIED","message":"Go Away","detail":"for GOOD"}]}'
@@ -31,20 +31,20 @@ def test_what_was_said_is_carried_over() -> None:
     failure = answered(Stage.TOKEN, 403, DENIED)
     meant = apply((Rule(AuthenticationFailed, stages=(Stage.TOKEN,), statuses=(403,), codes=("DENIED",)),), failure)
     assert isinstance(meant, AuthenticationFailed)
-    assert (meant.raw, meant.said) == ("403 DENIED", failure.said)
+    assert (meant.raw, meant.response) == ("403 DENIED", failure.response)
     assert meant.params["host"] == "registry.example"
 
 
 def test_all_that_is_set_must_fit() -> None:
-    said = answered(Stage.MANIFEST, 403, DENIED).said
+    said = answered(Stage.MANIFEST, 403, DENIED).response
     assert said is not None
-    assert Rule(AccessDenied, words=("away for good", "nothing")).fits(said)
-    assert not Rule(AccessDenied, words=("away for good",), stages=(Stage.TOKEN,)).fits(said)
-    assert not Rule(AccessDenied, login=False).fits(said)
-    assert not Rule(AccessDenied, silent=True).fits(said)
-    silent = answered(Stage.TOKEN, 403, b"<html>no</html>", login=False).said
+    assert Rule(AccessDenied, words=("away for good", "nothing")).matches(said)
+    assert not Rule(AccessDenied, words=("away for good",), stages=(Stage.TOKEN,)).matches(said)
+    assert not Rule(AccessDenied, login=False).matches(said)
+    assert not Rule(AccessDenied, silent=True).matches(said)
+    silent = answered(Stage.TOKEN, 403, b"<html>no</html>", login=False).response
     assert silent is not None
-    assert Rule(AccessDenied, silent=True, login=False).fits(silent)
+    assert Rule(AccessDenied, silent=True, login=False).matches(silent)
 
 
 def test_the_first_rule_wins() -> None:
@@ -55,8 +55,8 @@ def test_the_first_rule_wins() -> None:
 def test_the_message_is_never_shown() -> None:
     failure = answered(Stage.TOKEN, 403, b'{"details":"your password is hunter2"}')
     assert "hunter2" not in repr(failure) + str(vars(failure)) + failure.raw
-    assert failure.said is not None
-    assert "hunter2" in failure.said.message
+    assert failure.response is not None
+    assert "hunter2" in failure.response.message
 
 
 def test_messages_of_any_shape() -> None:
@@ -71,10 +71,10 @@ def test_messages_of_any_shape() -> None:
         b"\xff",
         b"{",
     ):
-        said = answered(Stage.TOKEN, 401, body).said
+        said = answered(Stage.TOKEN, 401, body).response
         assert said is not None
         assert said.message == ""
-    long = answered(Stage.TOKEN, 401, b'{"message":"' + b"A\\u001b" * 9000 + b'"}').said
+    long = answered(Stage.TOKEN, 401, b'{"message":"' + b"A\\u001b" * 9000 + b'"}').response
     assert long is not None
     assert set(long.message) == {"a", "…"}
     assert len(long.message) == 500

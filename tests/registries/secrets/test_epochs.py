@@ -57,7 +57,7 @@ def names(folder: Path) -> set[str]:
 def test_a_backup_and_the_keys_of_today_open_nothing(folder: Path, acme: Any) -> None:
     backup = make_credential(acme, "registry.example.com")
     assert opened(backup)["password"] == SECRET
-    empty_credential(backup.pk, because="settled")
+    empty_credential(backup.pk, reason="settled")
 
     assert turn(folder) == (1, 1)
 
@@ -83,7 +83,7 @@ def test_what_is_live_keeps_its_key(folder: Path, acme: Any) -> None:
     assert turn(folder) == (1, 1)  # the second epoch, which sealed nothing
 
     assert opened(credential)["password"] == SECRET
-    empty_credential(credential.pk, because="removed")
+    empty_credential(credential.pk, reason="removed")
     assert delete_past_epochs() == 1
     assert keyring.opening_epochs() == [3]
 

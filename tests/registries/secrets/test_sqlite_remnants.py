@@ -61,7 +61,7 @@ def test_nothing_of_a_destroyed_credential_stays(credential: Credential) -> None
     note_use(credential.pk)  # the row is written anew, and moves
     assert all(part in bytes_left() for part in parts)
 
-    assert empty_credential(credential.pk, because="settled")
+    assert empty_credential(credential.pk, reason="settled")
 
     disk = bytes_left()
     assert not [part for part in parts if part in disk]
@@ -71,7 +71,7 @@ def test_destroyed_in_a_transaction_it_goes_with_the_commit(credential: Credenti
     parts = pieces(credential.sealed)
 
     with transaction.atomic():
-        empty_credential(credential.pk, because="settled")
+        empty_credential(credential.pk, reason="settled")
         assert parts[0] in bytes_left()
 
     assert parts[0] not in bytes_left()
@@ -90,7 +90,7 @@ def test_overdue_ones_leave_nothing_either(credential: Credential) -> None:
 def test_whoever_reads_keeps_it_in_sqlites_log_and_the_next_pass_gets_it(credential: Credential) -> None:
     parts = pieces(credential.sealed)
     with somebody_reads():
-        assert empty_credential(credential.pk, because="settled")
+        assert empty_credential(credential.pk, reason="settled")
         assert (parts[0] in bytes_left()) == ON_SQLITE
         assert sqlite_remnants.clear() != ON_SQLITE
 

@@ -37,12 +37,12 @@ def _replace_host(cast: Cast) -> Callable[[], object]:
 
 def _destroy(cast: Cast) -> Callable[[], object]:
     credential = make_credential(cast.acme, HOST)
-    return partial(actions.destroy, credential, because=Credential.Because.REMOVED, by=acting(cast.bob))
+    return partial(actions.destroy, credential, reason=Credential.DestructionReason.REMOVED, by=acting(cast.bob))
 
 
 def _destroy_as_operator(cast: Cast) -> Callable[[], object]:
     credential = make_credential(cast.acme, HOST)
-    return partial(actions.destroy, credential, because=Credential.Because.OPERATOR, by=CONSOLE)
+    return partial(actions.destroy, credential, reason=Credential.DestructionReason.OPERATOR, by=CONSOLE)
 
 
 def _destroy_overdue(cast: Cast) -> Callable[[], object]:
