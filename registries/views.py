@@ -82,13 +82,12 @@ def new(request: MemberRequest, org: str) -> HttpResponse:
 def detail(request: MemberRequest, org: str, credential: uuid.UUID) -> HttpResponse:
     """The receipt: received, used, destroyed."""
     row = _credential(request, credential)
-    images = row.images.prefetch_related("groups__project").order_by("-created_at")[:PAGE_SIZE]
     provider = PROVIDERS.get(row.provider)
     labels = {declared.name: declared.label for declared in provider.fields} if provider else {}
     typed = [(labels.get(name, name), value) for name, value in row.fields.items()]
     # In the session, not in the address: a link from elsewhere starts no test.
     trial = request.session.pop(_trial(row), "")
-    context = {"credential": row, "provider": provider, "typed": typed, "images": images, "trial": trial}
+    context = {"credential": row, "provider": provider, "typed": typed, "trial": trial}
     return render(request, "registries/detail.html", context)
 
 
@@ -155,8 +154,8 @@ def _as_before(request: MemberRequest) -> dict[str, object]:
 
 def _after(request: MemberRequest, credential: Credential) -> str:
     organization = request.organization
-    project = organization.projects.first()
-    if request.GET.get("for") != "group" or project is None:
+    project = request.project if request.GET.get("for") == "group" else None
+    if not project:
         return reverse("registries:detail", args=[organization.slug, credential.pk])
     chosen = {"credential": str(credential.pk)}
     if image := request.GET.get("image", "")[:512]:

@@ -21,7 +21,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
     organization = getattr(request, "organization", None)
     return {
         "organization": organization,
-        "project": getattr(request, "project", None) or (organization and organization.projects.first()),
+        "project": getattr(request, "project", None) or None,
         "role": role,
         "may_edit": role is not None and role.rank >= Role.MEMBER.rank,
         "my_organizations": Organization.objects.filter(memberships__user=user) if signed_in else [],

@@ -1,8 +1,9 @@
 """Refuses what no page can read, and resolves `/o/<org>/…` to the organization, project and role of whoever asks.
 
 A stranger gets the same 404 as for an organization that doesn't exist; too small a role gets 403. Views below
-find `request.access` with the ids of both, `request.role`, and `request.organization` and `request.project` (where
-the address has one), which are read once something of them is needed. Every view finds `request.actor`, whoever asks.
+find `request.access` with the ids of both, `request.role`, and `request.organization` and `request.project` (the
+organization's first one where the address names none), which are read once something of them is needed. Every view
+finds `request.actor`, whoever asks.
 """
 
 from __future__ import annotations
@@ -92,12 +93,18 @@ class OrganizationMiddleware:
         asked.organization = SimpleLazyObject(
             partial(Organization.objects.select_related("quota").get, pk=found.organization_id)
         )
-        if found.project_id is not None:
-            asked.project = SimpleLazyObject(partial(Project.objects.get, pk=found.project_id))
+        asked.project = SimpleLazyObject(partial(_read_project, found.organization_id, found.project_id))
         needed = PAGES.get(request.resolver_match.view_name)
         if needed is None or found.role.rank < needed.rank:
             raise PermissionDenied
         return None
+
+
+def _read_project(organization_id: int, project_id: int | None) -> Project | None:
+    """The project of the address, or the organization's first one where the address names none."""
+    if project_id is not None:
+        return Project.objects.get(pk=project_id)
+    return Project.objects.filter(organization=organization_id).first()
 
 
 def _to_login(request: HttpRequest) -> HttpResponse:

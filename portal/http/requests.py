@@ -7,7 +7,8 @@ from registries.foundation import requests
 
 
 class MemberRequest(requests.MemberRequest):
-    """A request of a signed-in member below `/o/<organization>/`. `project` is there where the address has one."""
+    """A request of a signed-in member below `/o/<organization>/`. `project` is the one of the address, or the
+    organization's first one."""
 
     user: User
     organization: Organization

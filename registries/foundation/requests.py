@@ -21,8 +21,6 @@ class Project(Protocol):
 class Projects(Protocol):
     """The organization's projects."""
 
-    def first(self) -> Project | None: ...
-
     def filter(self, **fields: str) -> Projects: ...
 
 
@@ -79,11 +77,15 @@ class ActorRequest(HttpRequest):
 
 
 class MemberRequest(ActorRequest):
-    """A request of a signed-in member below `/o/<organization>/`."""
+    """A request of a signed-in member below `/o/<organization>/`.
+
+    `project` is the one of the address, or the organization's first one where the address names none. It is read from
+    the database when it is first used, so a missing project is false and not `None`.
+    """
 
     user: Member  # type: ignore[assignment]
     organization: Organization
-    project: Project
+    project: Project | None
     role: Role
     access: Access
     htmx: HtmxDetails
@@ -92,6 +94,7 @@ class MemberRequest(ActorRequest):
 class ProjectRequest(MemberRequest):
     """A request of a member below `/o/<organization>/<project>/`."""
 
+    project: Project
     access: ProjectAccess
 
 

@@ -1,0 +1,1 @@
+"""Template tags of groups for pages of lower apps."""
