@@ -53,9 +53,7 @@ def test_an_image_that_no_group_uses_any_more(member: Client, project: Project, 
 
 def test_as_many_queries_for_many_as_for_one(member: Client, project: Project, credential: Credential) -> None:
     def ask() -> int:
-        with CaptureQueriesContext(
-            connection,
-        ) as queries:
+        with CaptureQueriesContext(connection) as queries:
             assert HEADING in member.get(receipt(credential)).text
         return len(queries)
 
