@@ -28,7 +28,7 @@ from groups.nodes import drain, manifests
 from groups.nodes.liveness import release_silent
 from groups.rules.replicas import top_up
 from groups.rules.states import Stale
-from groups.rules.wakeups import OVERLOOKED, wake_again, wake_prepare, wake_pull
+from groups.rules.wakeups import WAKEUP_LOST_AFTER, wake_again, wake_prepare, wake_pull
 from groups.storage import garbage
 from registries.actions import destroy_overdue
 from registries.failures import Interrupted
@@ -58,7 +58,7 @@ def _pass(thorough: bool) -> dict[str, int]:
         "sealing_keys_deleted": delete_past_epochs(),
         "pulls_woken": wake_pulls(),
         "nodes_released": release_silent(),
-        "instances_moved": drain.move_on(),
+        "instances_moved": drain.move_next_instances(),
         "groups_topped_up": top_up(),
         "manifests_woken": wake_manifests(),
         "checks_ended": checks.end_overdue(),
@@ -88,14 +88,14 @@ def expire_leases() -> int:
 
 def wake_pulls() -> int:
     """Wake workers for pulls that are due."""
-    just_woken = Q(not_before__isnull=True, created_at__gte=Now() - OVERLOOKED)
+    just_woken = Q(not_before__isnull=True, created_at__gte=Now() - WAKEUP_LOST_AFTER)
     due = Image.objects.startable().exclude(just_woken)
     return wake_again("pulls", wake_pull, list(due.values_list("pk", flat=True)))
 
 
 def wake_manifests() -> int:
     """Wake workers for manifests that nodes wait for."""
-    due = manifests.wanting().filter(assigned_at__lt=Now() - OVERLOOKED)
+    due = manifests.wanting().filter(assigned_at__lt=Now() - WAKEUP_LOST_AFTER)
     return wake_again("nodes", wake_prepare, due.values_list("pk", flat=True))
 
 

@@ -9,6 +9,6 @@ from django.core.wsgi import get_wsgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 application = get_wsgi_application()
 
-from groups.nodes.portal_uptime import beat_for_ever  # noqa: E402 (it needs Django set up)
+from groups.nodes.portal_uptime import start_heartbeat_thread  # noqa: E402 (it needs Django set up)
 
-beat_for_ever()
+start_heartbeat_thread()

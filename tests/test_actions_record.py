@@ -52,7 +52,7 @@ NO_ACTIONS = {
     "groups.actions.checks.wake_overlooked": UPKEEP,
     "groups.actions.checks.remove_old": UPKEEP,
     "groups.nodes.liveness.release_silent": UPKEEP,
-    "groups.nodes.drain.move_on": UPKEEP,
+    "groups.nodes.drain.move_next_instances": UPKEEP,
     "groups.nodes.enrolment.check_name": READS,
     "groups.nodes.enrolment.record_key": "part of two actions",
     "groups.nodes.enrolment.set_key": "part of two actions, which record it",

@@ -14,7 +14,7 @@ from groups.ingest.credential_hold import stored_credential
 from groups.models import ContainerGroup, ImageCheck
 from groups.rules import quotas
 from groups.rules.states import Stale, move
-from groups.rules.wakeups import OVERLOOKED, wake_again, wake_check
+from groups.rules.wakeups import WAKEUP_LOST_AFTER, wake_again, wake_check
 from registries.credential_rows import NewCredential, record_added, target_of
 from registries.foundation.activity import record
 from registries.foundation.actor import Actor
@@ -29,7 +29,7 @@ MAX_AT_ONCE = 5
 MAX_AN_HOUR = 60
 AGAIN_SECONDS = 60
 
-_GOING_ON = (ImageCheck.Status.QUEUED, ImageCheck.Status.RUNNING)
+_IN_PROGRESS = (ImageCheck.Status.QUEUED, ImageCheck.Status.RUNNING)
 
 
 class TooManyChecks(Refusal):
@@ -62,7 +62,7 @@ def start_check(
     now = timezone.now()
     with transaction.atomic():
         quotas.lock_active_organization(organization_id)
-        if rows.filter(status__in=_GOING_ON, expires_at__gt=now).count() >= MAX_AT_ONCE:
+        if rows.filter(status__in=_IN_PROGRESS, expires_at__gt=now).count() >= MAX_AT_ONCE:
             raise TooManyChecks(f"{MAX_AT_ONCE} checks are going on here already. Wait until one of them has ended.")
         if rows.filter(created_at__gt=now - timedelta(seconds=KEPT_SECONDS)).count() >= MAX_AN_HOUR:
             raise TooManyChecks(
@@ -94,7 +94,7 @@ def start_check(
 def end_overdue() -> int:
     """End checks whose worker is gone, or never came, as interrupted."""
     ended = 0
-    for row in ImageCheck.objects.filter(status__in=_GOING_ON, expires_at__lt=Now()):
+    for row in ImageCheck.objects.filter(status__in=_IN_PROGRESS, expires_at__lt=Now()):
         steps = [line | {"outcome": "failed"} if line.get("outcome") == "running" else line for line in row.steps]
         only = {"expires_at__lt": Now()}
         try:
@@ -107,7 +107,7 @@ def end_overdue() -> int:
 
 def wake_overlooked() -> int:
     """Wake workers for checks that wait longer than a wake-up takes."""
-    before = timezone.now() - OVERLOOKED
+    before = timezone.now() - WAKEUP_LOST_AFTER
     due = ImageCheck.objects.filter(status=ImageCheck.Status.QUEUED, created_at__lt=before, expires_at__gt=Now())
     return wake_again("checks", wake_check, due.values_list("pk", flat=True))
 

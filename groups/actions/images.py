@@ -58,10 +58,10 @@ def lock_images(group: ContainerGroup) -> tuple[Image, Image | None]:
         if current is None:
             raise Stale(f"ContainerGroup {group.pk} is gone")
         image = images.get(current.image_id)
-        follower = images.get(current.next_image_id) if current.next_image_id else None
-        if image is not None and (follower is not None or current.next_image_id is None):
+        next_image = images.get(current.next_image_id) if current.next_image_id else None
+        if image is not None and (next_image is not None or current.next_image_id is None):
             transaction.savepoint_commit(before)
-            return image, follower
+            return image, next_image
         # Somebody gave the group another image while we waited: let go of all, for the order's sake.
         transaction.savepoint_rollback(before)
 

@@ -14,7 +14,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from groups.delivery import tokens
-from groups.delivery.tokens import Ended
+from groups.delivery.tokens import EndReason
 from groups.failures import OrganizationSuspended
 from groups.ingest import outcome
 from groups.models import ContainerGroup, Image, NodeToken, Quota
@@ -93,7 +93,7 @@ def _halt(organization_id: int) -> int:
             continue
         ended += 1
     out = NodeToken.objects.outstanding().filter(organization_id=organization_id)
-    ended += tokens.end(out, Ended.SUSPENDED)
+    ended += tokens.end(out, EndReason.SUSPENDED)
     pulls = Image.objects.unsettled().filter(organization_id=organization_id)
     for image_id in pulls.values_list("pk", flat=True):
         ended += outcome.refuse(image_id, OrganizationSuspended())

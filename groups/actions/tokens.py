@@ -16,7 +16,7 @@ def revoke(token: NodeToken, *, by: Actor) -> bool:
     group_id = token.group_id
     target = Target("group", group_id, token.group_name) if group_id else Target("token", token.pk, token.group_name)
     with transaction.atomic():
-        if not tokens.end([token], tokens.Ended.REVOKED):
+        if not tokens.end([token], tokens.EndReason.REVOKED):
             return False
         detail = f"token of {token.node_name} revoked"
         record(by, "group.changed", target, organization_id=token.organization_id, detail=detail)

@@ -73,19 +73,19 @@ def update(group: ContainerGroup, changes: GroupChanges, *, by: Actor) -> Contai
     """
     with transaction.atomic():
         quota = quotas.lock_organization(group.organization_id)
-        has, follower = lock_images(group)
+        has, next_image = lock_images(group)
         group.refresh_from_db()
         if changes.replicas is not None:
             quotas.allow_replicas(quota, more=changes.replicas - group.replicas)
         changed = _Record()
         _change_settings(group, changes, changed)
         stored = destroyed = None
-        if (reference := _wanted_image(changes, has, follower)) is not None:
+        if (reference := _wanted_image(changes, has, next_image)) is not None:
             quotas.allow_active(quota)
             stored = stored_credential(
                 changes.credential, organization_id=group.organization_id, created_by_id=by.person_id
             )
-            destroyed = _replace_image(group, has, follower, reference, stored)
+            destroyed = _replace_image(group, has, next_image, reference, stored)
             changed.words.append(str(reference))
             changed.before["image"], changed.after["image"] = has.reference, str(reference)
         record_settled(destroyed)
@@ -180,7 +180,7 @@ def _first(classes: object) -> str:
     return str(classes[0]) if isinstance(classes, list) and classes else ""
 
 
-def _wanted_image(changes: GroupChanges, has: Image, follower: Image | None) -> Reference | None:
+def _wanted_image(changes: GroupChanges, has: Image, next_image: Image | None) -> Reference | None:
     """The image to pull, if there is one: another one, or the same with another credential."""
     if changes.reference is None and changes.credential is None:
         return None
@@ -189,14 +189,14 @@ def _wanted_image(changes: GroupChanges, has: Image, follower: Image | None) -> 
         if changes.credential.host != reference.registry:
             raise Refusal("The group got another image at the same time. Try again.", code="wrong_state")
         return reference
-    awaited = follower or has
+    awaited = next_image or has
     if str(reference) == awaited.reference and awaited.status != Image.Status.FAILED:
         return None
     return reference
 
 
 def _replace_image(
-    group: ContainerGroup, has: Image, follower: Image | None, reference: Reference, credential: Credential | None
+    group: ContainerGroup, has: Image, next_image: Image | None, reference: Reference, credential: Credential | None
 ) -> Credential | None:
     """Have another image pulled for the group. One that waits for its pull, or whose pull failed, waits for this one
     from now on; any other keeps what it has and takes the new one over when it is here. Returns the credential that
@@ -206,7 +206,7 @@ def _replace_image(
         move(group, to=Status.PENDING, image=image, version=F("version") + 1)
         drop(has)
         return None
-    replaced = has if group.status == Status.PENDING else follower
+    replaced = has if group.status == Status.PENDING else next_image
     lock_credentials([replaced.credential_id if replaced else None, credential.pk if credential else None])
     image = queue_image(group.organization_id, reference, credential)
     rows = ContainerGroup.objects.filter(pk=group.pk)

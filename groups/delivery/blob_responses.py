@@ -13,7 +13,7 @@ from typing import BinaryIO
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 
 from groups.delivery import offload, sending
-from groups.delivery.errors import marked, oci_error
+from groups.delivery.errors import oci_error, with_registry_headers
 from groups.delivery.ranges import Span, Unsatisfiable, read_range
 from groups.models import Blob, Image, NodeToken
 from groups.storage import store
@@ -42,8 +42,8 @@ def answer(
         raise NoSuchBlob
     if head:
         return _with_headers(HttpResponse(), Span(0, size - 1, size, is_part=False), digest)
-    if layers and offload.is_handed_over():
-        return marked(offload.hand_over(token.pk, digest, layers[0].name, len(layers)))
+    if layers and offload.is_enabled():
+        return with_registry_headers(offload.respond(token.pk, digest, layers[0].name, len(layers)))
     try:
         span = read_range(_range_to_use(headers, digest), size)
     except Unsatisfiable:
@@ -94,4 +94,4 @@ def _with_headers(response: HttpResponseBase, span: Span, digest: str) -> HttpRe
     if span.is_part:
         response.status_code = 206
         response.headers["Content-Range"] = span.content_range
-    return marked(response)
+    return with_registry_headers(response)

@@ -17,7 +17,9 @@ MAX_NAME_LENGTH = 255
 
 def oci_error(status: int, code: str, message: str) -> HttpResponse:
     """Return an OCI error of one entry. `code` is one of the specification's."""
-    return marked(JsonResponse({"errors": [{"code": code, "message": message, "detail": None}]}, status=status))
+    return with_registry_headers(
+        JsonResponse({"errors": [{"code": code, "message": message, "detail": None}]}, status=status)
+    )
 
 
 def challenge(name: str = "") -> HttpResponse:
@@ -38,7 +40,7 @@ def token_refused() -> HttpResponse:
     return response
 
 
-def marked(response: Answer) -> Answer:
+def with_registry_headers(response: Answer) -> Answer:
     """Mark an answer as this registry's, and as nobody's to keep."""
     response.headers["Docker-Distribution-Api-Version"] = "registry/2.0"
     response.headers["Cache-Control"] = "private, no-store"

@@ -22,12 +22,12 @@ MAX_GRANTS = 5
 EMBEDDED, ACCEL, REDIRECT = "embedded", "accel", "redirect"
 
 
-def is_handed_over() -> bool:
+def is_enabled() -> bool:
     """Whether somebody else sends layers."""
     return bool(settings.PORTAL_DELIVERY != EMBEDDED)
 
 
-def hand_over(token_id: UUID, digest: str, object_name: str, times: int) -> HttpResponse:
+def respond(token_id: UUID, digest: str, object_name: str, times: int) -> HttpResponse:
     """Return the answer with which somebody else sends the blob; count it first. `times` is how often the manifest
     lists the layer. Raises SentBefore, `groups.failures.StoreFailed`."""
     _grant(token_id, digest, times)

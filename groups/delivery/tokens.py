@@ -27,7 +27,7 @@ TOKEN_LIFETIME = timedelta(minutes=15)
 REPEAT_WINDOW = timedelta(seconds=60)
 
 
-class Ended(StrEnum):
+class EndReason(StrEnum):
     """Why a token or its session is over."""
 
     DELIVERED = "delivered"
@@ -113,10 +113,10 @@ def redeem(secret: str, node_id: str, address: str | None) -> Session:
     raise _refused(token, presented_by, address, _why_not(token, presented_by, otherwise=Reason.EXPIRED))
 
 
-def end(tokens: Iterable[NodeToken] | models.QuerySet[NodeToken], because: Ended) -> int:
+def end(tokens: Iterable[NodeToken] | models.QuerySet[NodeToken], reason: EndReason) -> int:
     """End tokens and sessions that are not over yet; return how many. A transfer under way stops within seconds."""
     outstanding = NodeToken.objects.outstanding().filter(pk__in=[token.pk for token in tokens])
-    return outstanding.update(ended_at=Now(), ended_because=because.value)
+    return outstanding.update(ended_at=Now(), ended_because=reason.value)
 
 
 def _is_withdrawn(secret: str) -> bool:

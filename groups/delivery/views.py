@@ -22,11 +22,11 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonRespons
 from django.views.decorators.csrf import csrf_exempt
 
 from groups.delivery import blob_responses, ledger, media_types
-from groups.delivery.errors import challenge, marked, oci_error, token_refused
+from groups.delivery.errors import challenge, oci_error, token_refused, with_registry_headers
 from groups.delivery.ledger import Reason
 from groups.delivery.sending import SentBefore
 from groups.delivery.sessions import SessionClosed, open_session
-from groups.delivery.tokens import Ended, TokenRefused, redeem
+from groups.delivery.tokens import EndReason, TokenRefused, redeem
 from groups.failures import StoreFailed
 from groups.models import NodeManifest, NodeToken
 from registries.secrets.at_rest import AtRestBroken
@@ -74,7 +74,7 @@ def registry_call(*methods: str) -> Callable[[View], View]:
 def base(request: HttpRequest) -> HttpResponseBase:
     """Say that this is a registry, to whoever has a session; the challenge otherwise."""
     _session(request)
-    return marked(JsonResponse({}))
+    return with_registry_headers(JsonResponse({}))
 
 
 @registry_call("GET")
@@ -90,7 +90,7 @@ def token(request: HttpRequest) -> HttpResponseBase:
     except TokenRefused:
         return token_refused()
     bearer = {"token": session.bearer, "access_token": session.bearer, "expires_in": session.expires_in}
-    return marked(JsonResponse(bearer))
+    return with_registry_headers(JsonResponse(bearer))
 
 
 @registry_call("GET", "HEAD")
@@ -108,7 +108,7 @@ def manifest(request: HttpRequest, name: str, reference: str) -> HttpResponseBas
     response["Content-Length"] = str(len(body))
     response["Docker-Content-Digest"] = made.digest
     response["ETag"] = f'"{made.digest}"'
-    return marked(response)
+    return with_registry_headers(response)
 
 
 @registry_call("GET", "HEAD")
@@ -173,6 +173,6 @@ def _names(name: str, session: NodeToken) -> bool:
 
 
 def _why(token: NodeToken) -> Reason:
-    if token.ended_because == Ended.DELIVERED:
+    if token.ended_because == EndReason.DELIVERED:
         return Reason.REPLAYED
     return Reason.EXPIRED if token.ended_at is None and token.instance_id is not None else Reason.REVOKED

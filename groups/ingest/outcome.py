@@ -25,7 +25,7 @@ from groups.ingest.claim import Claim, seize
 from groups.ingest.credential_hold import record_settled, settle_credential
 from groups.ingest.steps import Name, break_off, last_step, record, trace
 from groups.models import ContainerGroup, Failure, Image, Layer, Quota
-from groups.rules.replicas import add_instances, take_over
+from groups.rules.replicas import add_instances, promote_next_image
 from groups.rules.states import Stale, move
 from groups.rules.wakeups import wake_pull
 from groups.storage import garbage
@@ -62,7 +62,7 @@ def finish(claim: Claim) -> None:
                 add_instances(group)
             else:
                 move(group, to=ContainerGroup.Status.STOPPED)
-        take_over(image)
+        promote_next_image(image)
         destroyed = _release_credential(image)
         reached(failpoints.FINISHING_INSIDE)
         record_settled(destroyed)

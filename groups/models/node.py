@@ -35,7 +35,7 @@ class Node(models.Model):
     """A machine of a stranger. It is known by `public_key` (SPKI PEM, P-256 or RSA of 3072 bits or more),
     to which layer keys are wrapped and by which its calls are signed.
 
-    `recent_calls` are the calls whose signatures could still be good, each as `[until, mark]`; `calls` counts them
+    `recent_calls` are the calls whose signatures could still be good, each as `[until, jti_hash]`; `calls` counts them
     all and is what two calls at once are told apart by (`groups.nodes.authentication`).
     """
 

@@ -19,7 +19,7 @@ from django.core.cache import caches
 from django.db.models.functions import Now
 
 from groups.delivery import tokens
-from groups.delivery.tokens import Ended
+from groups.delivery.tokens import EndReason
 from groups.models import ContainerGroup, Instance, Node, NodeManifest, NodeToken
 from groups.rules.sealed_settings import open_environment
 from groups.rules.states import Stale, move
@@ -54,7 +54,7 @@ class Start:
         return dict(vars(self))
 
 
-def hand_over(node: Node, listed: Collection[UUID]) -> list[Start]:
+def issue_starts(node: Node, listed: Collection[UUID]) -> list[Start]:
     """Return what the node is to start now. `listed` are the instances that it knows of. Called in the poll's
     transaction."""
     waiting = list(
@@ -96,7 +96,7 @@ def _start(instance: Instance, manifest: NodeManifest) -> Start | None:
         return None
     except Stale:
         return None
-    tokens.end(NodeToken.objects.filter(instance=instance), Ended.REISSUED)
+    tokens.end(NodeToken.objects.filter(instance=instance), EndReason.REISSUED)
     secret, token = tokens.mint(instance, manifest)
     return Start(
         instance=str(instance.pk),

@@ -4,7 +4,7 @@ The key, and with it the one algorithm, is the enrolled one; nothing in the toke
 same NotAuthenticated: a caller learns neither which nodes exist nor what was wrong.
 
 A call is good once, for all web processes together: the node's row remembers those whose tokens could still be valid.
-`authenticate` only looks; `take` writes, in the UPDATE that a call makes anyway, and of two at once one wins.
+`authenticate` only looks; `consume_call` writes, in the UPDATE that a call makes anyway, and of two at once one wins.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Call:
     """One signed call of a node. `until` is when its token can't be valid any more, in seconds since 1970."""
 
     node: Node
-    mark: str
+    jti_hash: str
     until: int
 
 
@@ -76,8 +76,8 @@ def authenticate(authorization: str) -> Call:
     except (JoseError, KeyUnsupported, ValueError, TypeError, RecursionError):
         raise NotAuthenticated from None
     _check_claims(claims, str(node_id))
-    mark = hashlib.sha256(claims["jti"].encode()).hexdigest()[:24]
-    call = Call(node, mark, int(claims["exp"]) + LEEWAY + 1)
+    jti_hash = hashlib.sha256(claims["jti"].encode()).hexdigest()[:24]
+    call = Call(node, jti_hash, int(claims["exp"]) + LEEWAY + 1)
     _remembered_with(call)
     return call
 
@@ -87,7 +87,7 @@ def _caller(node: UUID) -> QuerySet[Any]:
     return Node.objects.enrolled().filter(pk=node).order_by().values_list(*_CALLER[1:])
 
 
-def take(call: Call, **values: Any) -> None:
+def consume_call(call: Call, **values: Any) -> None:
     """Use the call up, and set `values` in the node's row with it. Raises NotAuthenticated where it was used before,
     or the node was removed or got another key since."""
     node = call.node
@@ -107,9 +107,9 @@ def _remembered_with(call: Call) -> list[Any]:
     """The node's recent calls and this one. Raises NotAuthenticated where it is among them, or they are too many."""
     now = time.time()
     recent = [each for each in call.node.recent_calls if each[0] >= now]
-    if len(recent) >= MAX_RECENT or any(mark == call.mark for _, mark in recent):
+    if len(recent) >= MAX_RECENT or any(jti_hash == call.jti_hash for _, jti_hash in recent):
         raise NotAuthenticated
-    return [*recent, [call.until, call.mark]]
+    return [*recent, [call.until, call.jti_hash]]
 
 
 def _claimed_node(payload: str) -> UUID:

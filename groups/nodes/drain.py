@@ -31,7 +31,7 @@ def drain(node: Node, *, by: Actor) -> bool:
     return True
 
 
-def move_on() -> int:
+def move_next_instances() -> int:
     """Move one instance away from each node that is being drained, where it is time; return how many."""
     draining = Node.objects.filter(status=Node.Status.DRAINING, instances__isnull=False).distinct()
     return sum(_move_one(node) for node in draining)

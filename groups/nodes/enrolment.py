@@ -15,7 +15,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from groups.delivery import tokens
-from groups.delivery.tokens import Ended
+from groups.delivery.tokens import EndReason
 from groups.models import Enrolment, Instance, Node, NodeManifest, NodeToken
 from groups.nodes.keys import read_public_key
 from groups.rules.wakeups import wake_prepare
@@ -142,7 +142,7 @@ def set_key(node: Node, public_key_pem: str) -> bool:
     if not there.update(public_key=public_key_pem):
         return False
     node.public_key = public_key_pem
-    tokens.end(NodeToken.objects.outstanding().filter(node=node), Ended.KEY_REPLACED)
+    tokens.end(NodeToken.objects.outstanding().filter(node=node), EndReason.KEY_REPLACED)
     NodeManifest.objects.filter(node=node).delete()
     still_to_come = [Instance.State.ALLOCATING, Instance.State.DOWNLOADING]
     for instance in node.instances.filter(state__in=still_to_come).values_list("pk", flat=True):

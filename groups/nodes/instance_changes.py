@@ -14,9 +14,9 @@ from typing import Any
 from django.db.models.functions import Now
 
 from groups.delivery import tokens
-from groups.delivery.tokens import Ended
+from groups.delivery.tokens import EndReason
 from groups.models import ContainerGroup, Instance, NodeToken
-from groups.rules.replicas import NO_ORDER, count_end, follow
+from groups.rules.replicas import NO_ORDER, count_end, update_group_status
 from groups.rules.states import Stale, move
 
 State = Instance.State
@@ -50,14 +50,14 @@ def carry_out(changes: Iterable[Change]) -> None:
     for change in changes:
         _carry_out(change)
     for group_id in group_ids:
-        follow(group_id)
+        update_group_status(group_id)
 
 
 def _carry_out(change: Change) -> None:
     instance = change.instance
     out = NodeToken.objects.filter(instance=instance)
     if change.ends_with is not None:
-        tokens.end(out, Ended.DELIVERED)
+        tokens.end(out, EndReason.DELIVERED)
         count_end(instance, change.ends_with)
     elif not change.moves:
         Instance.objects.filter(pk=instance.pk, state=instance.state).update(**change.values)
@@ -70,4 +70,4 @@ def _carry_out(change: Change) -> None:
             move(instance, to=change.to, **NO_ORDER | change.values, **place)
         except Stale:
             return
-        tokens.end(out, Ended.DELIVERED if change.to != State.ALLOCATING else Ended.GIVEN_BACK)
+        tokens.end(out, EndReason.DELIVERED if change.to != State.ALLOCATING else EndReason.GIVEN_BACK)

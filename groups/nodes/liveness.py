@@ -13,11 +13,11 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef
 
 from groups.delivery import tokens
-from groups.delivery.tokens import Ended
+from groups.delivery.tokens import EndReason
 from groups.models import ContainerGroup, Instance, Node, NodeToken
 from groups.models.node import SILENT_AFTER
 from groups.nodes.portal_uptime import counts_silence
-from groups.rules.replicas import follow, take_from_node
+from groups.rules.replicas import take_from_node, update_group_status
 from groups.rules.states import Stale
 from registries.foundation.activity import Target, record
 from registries.foundation.actor import Actor
@@ -36,7 +36,7 @@ def release_silent() -> int:
         with transaction.atomic():
             # Asked again with the row locked: the node may be polling this moment.
             if silent.select_for_update(no_key=True).filter(pk=node_id).first() is not None:
-                _take_back(node_id, Ended.NODE_SILENT, "Its node went silent.")
+                _take_back(node_id, EndReason.NODE_SILENT, "Its node went silent.")
                 released += 1
     return released
 
@@ -48,17 +48,17 @@ def remove(node: Node, *, by: Actor) -> bool:
         there = Node.objects.enrolled().filter(pk=node.pk)
         if not there.update(status=Node.Status.REMOVED):
             return False
-        _take_back(node.pk, Ended.NODE_REMOVED, "Its node was removed.")
+        _take_back(node.pk, EndReason.NODE_REMOVED, "Its node was removed.")
         record(by, "node.removed", Target("node", node.pk, node.name), organization_id=None)
     return True
 
 
-def _take_back(node_id: UUID, because: Ended, message: str) -> None:
+def _take_back(node_id: UUID, reason: EndReason, message: str) -> None:
     """What was stopping is gone, the rest is allocated again. The node's row is locked."""
     group_ids = list(Instance.objects.filter(node=node_id).order_by().values_list("group", flat=True).distinct())
     groups = ContainerGroup.objects.select_for_update(no_key=True).filter(pk__in=group_ids).order_by("pk")
     locked = [group.pk for group in groups]
-    tokens.end(NodeToken.objects.outstanding().filter(node=node_id), because)
+    tokens.end(NodeToken.objects.outstanding().filter(node=node_id), reason)
     had = Instance.objects.filter(node=node_id)
     had.filter(state=State.STOPPING).delete()
     for instance in had.exclude(state=State.STOPPING):
@@ -67,4 +67,4 @@ def _take_back(node_id: UUID, because: Ended, message: str) -> None:
         except Stale:
             continue  # stopped meanwhile; the next pass finds it
     for group_id in locked:
-        follow(group_id)
+        update_group_status(group_id)

@@ -13,9 +13,9 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from groups.models import Node
-from groups.nodes.assignments import ON_THE_WAY, Start, hand_over
-from groups.nodes.authentication import Call, NotAuthenticated, take
-from groups.nodes.reconcile import Orders, settle
+from groups.nodes.assignments import ON_THE_WAY, Start, issue_starts
+from groups.nodes.authentication import Call, NotAuthenticated, consume_call
+from groups.nodes.reconcile import Orders, reconcile
 from groups.nodes.report import Capacity, Report
 from groups.nodes.scheduler import assign
 
@@ -40,18 +40,18 @@ def poll(node: Node, report: Report, *, call: Call | None = None) -> Answer:
     with transaction.atomic():
         _heartbeat(node, report.capacity, call)
         has = list(node.instances.all())
-        orders = settle(node, report, has)
-        taken = assign(node, but=orders.stop)
+        orders = reconcile(node, report, has)
+        taken = assign(node, excluding=orders.stop)
         # The rows in hand show what became of them; most polls come from nodes on which all is well.
         if taken or any(each.state in ON_THE_WAY for each in has):
-            start = hand_over(node, {each.id for each in report.instances})
+            start = issue_starts(node, {each.id for each in report.instances})
     return Answer(start=start, orders=orders)
 
 
 def _heartbeat(node: Node, capacity: Capacity, call: Call | None) -> None:
     values = {"last_seen_at": Now(), "cpu": capacity.cpu, "memory_mb": capacity.memory_mb, "gpu": capacity.gpu}
     if call is not None:
-        take(call, **values)
+        consume_call(call, **values)
     elif not Node.objects.enrolled().filter(pk=node.pk).update(**values):
         raise NotAuthenticated
     node.cpu, node.memory_mb, node.gpu = capacity.cpu, capacity.memory_mb, capacity.gpu

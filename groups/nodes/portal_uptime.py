@@ -28,7 +28,7 @@ MIN_NODES = 3
 log = structlog.get_logger(__name__)
 
 
-def beat() -> None:
+def record_heartbeat() -> None:
     """Say that a web process is here."""
     Reception.objects.get_or_create(pk=1)
     gap = Q(beat_at__isnull=True) | Q(beat_at__lt=Now() - GAP)
@@ -37,20 +37,20 @@ def beat() -> None:
     )
 
 
-def beat_for_ever() -> threading.Thread:
+def start_heartbeat_thread() -> threading.Thread:
     """Have a thread of this process say so, until the process ends."""
 
     def run() -> None:
         while True:
             try:
-                beat()
+                record_heartbeat()
             except DatabaseError as error:
                 log.warning("beat_failed", error=type(error).__name__)
             finally:
                 close_old_connections()
             time.sleep(BEAT_SECONDS)
 
-    thread = threading.Thread(target=run, name="reception", daemon=True)
+    thread = threading.Thread(target=run, name="portal-heartbeat", daemon=True)
     thread.start()
     return thread
 

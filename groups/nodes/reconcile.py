@@ -15,7 +15,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from groups.delivery import tokens
-from groups.delivery.tokens import Ended
+from groups.delivery.tokens import EndReason
 from groups.models import Instance, Node, NodeToken
 from groups.nodes import restarts
 from groups.nodes.instance_changes import Change, carry_out
@@ -36,7 +36,7 @@ class Orders:
     recreate: list[str] = field(default_factory=list)
 
 
-def settle(node: Node, report: Report, has: Iterable[Instance]) -> Orders:
+def reconcile(node: Node, report: Report, has: Iterable[Instance]) -> Orders:
     """Bring the rows in line with what the node reports; return what it is to do. `has` are its instances, read in
     the poll's transaction, in which this is called."""
     stop = []
@@ -94,7 +94,7 @@ def _unlisted(instances: Iterable[Instance]) -> list[Change]:
     """A download that isn't listed may be an answer that got lost: `groups.nodes.assignments` gives it again."""
     gone = [instance for instance in instances if instance.state == State.STOPPING]
     if gone:
-        tokens.end(NodeToken.objects.filter(instance__in=gone), Ended.STOPPED)
+        tokens.end(NodeToken.objects.filter(instance__in=gone), EndReason.STOPPED)
         Instance.objects.filter(pk__in=[instance.pk for instance in gone], state=State.STOPPING).delete()
     lost = [instance for instance in instances if instance.state in (State.CREATING, State.RUNNING)]
     return [Change(instance, State.ALLOCATING, {"progress": 0, "message": LOST}) for instance in lost]

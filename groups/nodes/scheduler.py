@@ -26,12 +26,15 @@ MAX_A_POLL = 32
 _LOOKED_AT = 128
 
 
-def assign(node: Node, *, but: Sequence[str] = ()) -> list[UUID]:
-    """Give the node what it can take and have its manifests made; return the ids of what it took. `but` are ids of
-    instances that it is being told to stop: it may have them again once it no longer lists them."""
+def assign(node: Node, *, excluding: Sequence[str] = ()) -> list[UUID]:
+    """Assign waiting instances that fit to the node and request their manifests; return the ids of those instances.
+
+    `excluding` are ids of instances that this poll tells the node to stop: it can get them again once it no longer
+    lists them.
+    """
     if node.status != Node.Status.ACTIVE or _anything_free.first() is None:
         return []
-    waiting = _waiting(node).exclude(pk__in=but) if but else _waiting(node)
+    waiting = _waiting(node).exclude(pk__in=excluding) if excluding else _waiting(node)
     has = list(node.instances.select_related("group").defer("group__environment", "group__command"))
     cpu = node.cpu - sum(instance.group.cpu for instance in has)
     memory = node.memory_mb - sum(instance.group.memory_mb for instance in has)

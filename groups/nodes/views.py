@@ -14,7 +14,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from groups.models import Node
 from groups.nodes import enrolment
-from groups.nodes.authentication import NotAuthenticated, authenticate, take
+from groups.nodes.authentication import NotAuthenticated, authenticate, consume_call
 from groups.nodes.enrolment import replace_key
 from groups.nodes.keys import KeyUnsupported, read_public_key
 from groups.nodes.poll import poll as take_poll
@@ -89,10 +89,10 @@ def poll(request: HttpRequest) -> HttpResponse:
     try:
         report = read_report(_read(request, MAX_POLL_BYTES))
     except ReportInvalid as error:
-        take(call)
+        consume_call(call)
         return problem(400, "invalid", "The report can't be read", str(error))
     except BodyRefused:
-        take(call)
+        consume_call(call)
         raise
     for tries_left in reversed(range(TRIES)):
         try:
@@ -107,7 +107,7 @@ def poll(request: HttpRequest) -> HttpResponse:
 def key(request: HttpRequest) -> HttpResponse:
     """`{"public_key"}` → `{"node_id"}`: another key for the node that has signed the call with its old one."""
     call = authenticate(request.headers.get("Authorization", ""))
-    take(call)
+    consume_call(call)
     public_key = _read(request, MAX_ENROLMENT_BYTES).get("public_key")
     if not isinstance(public_key, str):
         return problem(400, "invalid", "Can't be read", "Send the text field public_key.")

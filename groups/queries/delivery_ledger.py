@@ -18,7 +18,7 @@ from django.db.models import Count, OuterRef, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce, Now
 
 from groups.delivery.ledger import Reason
-from groups.delivery.tokens import Ended
+from groups.delivery.tokens import EndReason
 from groups.models import ContainerGroup, LayerDelivery, NodeToken, Redemption
 
 PAGE_SIZE = 50
@@ -154,7 +154,7 @@ def _with_refusals(rows: Any) -> list[Any]:
         for each in token.refusals:
             each.words = REFUSALS.get(each.reason, "refused")
         token.unsaid = token.refused - len(token.refusals)
-        token.finished_at = token.ended_at if token.ended_because == Ended.DELIVERED else None
+        token.finished_at = token.ended_at if token.ended_because == EndReason.DELIVERED else None
     return tokens
 
 

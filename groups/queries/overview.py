@@ -79,7 +79,7 @@ def look_over(organization: Any) -> Overview:
         running=up,
         wanted=active or 0,
         stored_bytes=quotas.stored_bytes(organization.pk),
-        pulling=quotas.pulls_going_on(organization.pk),
+        pulling=quotas.pulls_in_progress(organization.pk),
         credentials=Credential.objects.live().filter(organization=organization).count(),
     )
 

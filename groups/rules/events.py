@@ -10,7 +10,7 @@ from datetime import timedelta
 from django.utils import timezone
 
 from groups.models import ContainerGroup, NodeToken, Occurrence
-from groups.rules.wakeups import wake_tell
+from groups.rules.wakeups import enqueue_fan_out
 
 Kind = Occurrence.Kind
 Status = ContainerGroup.Status
@@ -33,7 +33,7 @@ def note_move(group: ContainerGroup, was: str) -> None:
     row = Occurrence.objects.create(
         organization_id=group.organization_id, group=group, group_name=group.name, kind=kind, failure=failure
     )
-    wake_tell(row.pk)
+    enqueue_fan_out(row.pk)
 
 
 def note_replay(token: NodeToken) -> None:
@@ -51,4 +51,4 @@ def note_replay(token: NodeToken) -> None:
         kind=Kind.REPLAY_REFUSED,
         node_name=token.node_name,
     )
-    wake_tell(row.pk)
+    enqueue_fan_out(row.pk)

@@ -84,7 +84,7 @@ def usage(organization_id: int) -> Usage:
         groups=groups.count(),
         replicas=_replicas(organization_id),
         stored_bytes=stored_bytes(organization_id),
-        pulls=pulls_going_on(organization_id),
+        pulls=pulls_in_progress(organization_id),
     )
 
 
@@ -168,14 +168,14 @@ def stored_bytes(organization_id: int) -> int:
     return kept.aggregate(sum=Sum("size"))["sum"] or 0
 
 
-def pulls_going_on(organization_id: int) -> int:
+def pulls_in_progress(organization_id: int) -> int:
     """How many of the organization's pulls a worker has."""
     return Image.objects.pulling().filter(organization_id=organization_id).count()
 
 
 def has_room_for_pull(quota: Quota) -> bool:
     """Whether another pull may begin. Who begins one has locked the quota."""
-    return quota.max_pulls is None or pulls_going_on(quota.organization_id) < quota.max_pulls
+    return quota.max_pulls is None or pulls_in_progress(quota.organization_id) < quota.max_pulls
 
 
 def _replicas(organization_id: int) -> int:

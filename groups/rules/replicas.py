@@ -15,14 +15,14 @@ from django.db.models import Case, Count, F, Q, Value, When
 from django.db.models.functions import Now
 
 from groups.delivery import tokens
-from groups.delivery.tokens import Ended
+from groups.delivery.tokens import EndReason
 from groups.models import ContainerGroup, Image, Instance, NodeToken
 from groups.rules.states import Stale, move
 
 Status = ContainerGroup.Status
 State = Instance.State
 STOPPING = State.STOPPING
-AVOIDED_FOR = timedelta(minutes=10)
+EXCLUDE_NODE_FOR = timedelta(minutes=10)
 """How long a node doesn't get an instance back that was moved away from it."""
 NO_ORDER: dict[str, Any] = {"order": "", "order_due_at": None}
 _PROGRESS = [State.ALLOCATING, State.DOWNLOADING, State.CREATING, State.RUNNING]
@@ -69,7 +69,7 @@ def match_replicas(group: ContainerGroup) -> None:
     if group.status in ContainerGroup.ACTIVE:
         add_instances(group)
         end_surplus(group)
-        follow(group.pk)
+        update_group_status(group.pk)
 
 
 def move_elsewhere(instance: Instance, *, message: str) -> None:
@@ -81,9 +81,9 @@ def move_elsewhere(instance: Instance, *, message: str) -> None:
     if instance.node_id is None or instance.state == STOPPING:
         raise Stale(f"Instance {instance.pk} is on no node")
     out = NodeToken.objects.filter(instance=instance, node=instance.node_id)
-    take_from_node(instance, message=message, avoids=instance.node, avoids_until=Now() + AVOIDED_FOR)
-    tokens.end(out, Ended.REALLOCATED)
-    follow(instance.group_id)
+    take_from_node(instance, message=message, avoids=instance.node, avoids_until=Now() + EXCLUDE_NODE_FOR)
+    tokens.end(out, EndReason.REALLOCATED)
+    update_group_status(instance.group_id)
 
 
 def take_from_node(instance: Instance, *, message: str, **values: Any) -> None:
@@ -106,10 +106,10 @@ def renew_instances(group: ContainerGroup) -> None:
     if group.status in ContainerGroup.ACTIVE:
         end_instances(group)
         add_instances(group)
-        follow(group.pk)
+        update_group_status(group.pk)
 
 
-def take_over(image: Image) -> None:
+def promote_next_image(image: Image) -> None:
     """Have the groups that waited for this image use it from now on. Called in the transaction that makes it ready;
     the images that they had are for `groups.sweep`."""
     for group in image.next_for.select_for_update(of=("self",)).order_by("pk"):
@@ -131,7 +131,7 @@ def end_surplus(group: ContainerGroup) -> None:
     _stop([instance for instance in surplus if instance.node_id is not None])
 
 
-def follow(group_id: UUID) -> None:
+def update_group_status(group_id: UUID) -> None:
     """Have the group be `running` while one of its instances runs, and `deploying` when none does any more. Where
     every replica has come to its end, it is `succeeded`, or `stopped` if one of them ended with an error."""
     group = ContainerGroup.objects.select_for_update(no_key=True).filter(pk=group_id).first()

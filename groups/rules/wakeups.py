@@ -18,7 +18,7 @@ from redis.exceptions import RedisError
 
 log = structlog.get_logger(__name__)
 
-OVERLOOKED = timedelta(seconds=10)
+WAKEUP_LOST_AFTER = timedelta(seconds=10)
 """A wake-up that has not been heard for so long is sent again."""
 
 
@@ -45,7 +45,7 @@ def wake_check(check_id: Any) -> None:
     transaction.on_commit(partial(enqueue_job, "checks", "groups.jobs.check", str(check_id)))
 
 
-def wake_tell(occurrence_id: Any) -> None:
+def enqueue_fan_out(occurrence_id: Any) -> None:
     """Have a worker tell those who want to hear of it once the transaction has committed."""
     transaction.on_commit(partial(enqueue_job, "notices", "portal.notifications.jobs.tell", str(occurrence_id)))
 

@@ -22,7 +22,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from groups.models import Occurrence
-from groups.rules.wakeups import OVERLOOKED, waiting, wake_tell
+from groups.rules.wakeups import WAKEUP_LOST_AFTER, enqueue_fan_out, waiting
 from portal.mail import sending
 from portal.models import Notice, Webhook
 from portal.notifications import messages
@@ -89,7 +89,7 @@ def deliver(notice_id: uuid.UUID) -> bool:
 
 def sweep() -> dict[str, int]:
     """Wake workers for what was left, and forget what is old."""
-    before = timezone.now() - OVERLOOKED
+    before = timezone.now() - WAKEUP_LOST_AFTER
     untold = list(
         Occurrence.objects.filter(told_at__isnull=True, created_at__lt=before).values_list("pk", flat=True)[:BATCH]
     )
@@ -97,7 +97,7 @@ def sweep() -> dict[str, int]:
     if len(untold) + len(due) <= waiting("notices"):
         untold, due = [], []
     for occurrence_id in untold:
-        wake_tell(occurrence_id)
+        enqueue_fan_out(occurrence_id)
     for notice_id in due:
         wake_deliver(notice_id)
     old = Occurrence.objects.filter(created_at__lt=timezone.now() - KEPT)

@@ -184,10 +184,10 @@ class Steps(Calls):
         stop(ContainerGroup.objects.get(name=group), by=CONSOLE)
 
     def revoke(self, group: str) -> None:
-        from groups.delivery.tokens import Ended, end
+        from groups.delivery.tokens import EndReason, end
         from groups.models import NodeToken
 
-        end(NodeToken.objects.filter(group_name=group), Ended.REVOKED)
+        end(NodeToken.objects.filter(group_name=group), EndReason.REVOKED)
 
     def tamper(self, group: str) -> None:
         """Flip a byte in the middle of the group's largest stored layer."""

@@ -8,7 +8,7 @@ from typing import Any
 from django.utils import timezone
 
 from groups.actions.lifecycle import delete
-from groups.delivery.tokens import Ended, end
+from groups.delivery.tokens import EndReason, end
 from groups.models import NodeToken, Redemption
 from groups.rules.states import move
 from registries.foundation.actor import CONSOLE
@@ -35,7 +35,7 @@ def over(how: str) -> None:
     token = NodeToken.objects.get()
     match how:
         case "ended":
-            assert end([token], Ended.REVOKED) == 1
+            assert end([token], EndReason.REVOKED) == 1
         case "expired":
             NodeToken.objects.update(session_expires_at=timezone.now() - timedelta(seconds=1))
         case "stopping":

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from groups.actions.lifecycle import stop
 from groups.delivery import ledger
-from groups.delivery.tokens import Ended, TokenRefused, end, redeem
+from groups.delivery.tokens import EndReason, TokenRefused, end, redeem
 from groups.models import ContainerGroup, NodeToken, Redemption
 from registries.foundation.actor import CONSOLE
 from tests.support.concurrency import at_once
@@ -100,7 +100,7 @@ def test_a_withdrawn_token_opens_nothing(node: NodeInHand, given: dict[str, Any]
     token = NodeToken.objects.get()
     match how:
         case "revoked":
-            end([token], Ended.REVOKED)
+            end([token], EndReason.REVOKED)
         case "group stopped":
             stop(ContainerGroup.objects.get(), by=CONSOLE)
         case "instance gone":
@@ -115,7 +115,7 @@ def test_a_withdrawn_token_opens_nothing(node: NodeInHand, given: dict[str, Any]
 
 def test_a_session_that_ended_is_not_opened_again(node: NodeInHand, given: dict[str, Any]) -> None:
     node.bearer(given["token"])
-    end(NodeToken.objects.all(), Ended.REVOKED)
+    end(NodeToken.objects.all(), EndReason.REVOKED)
     assert node.redeem(given["token"]).status_code == 401
     assert rows()[-1] == ("refused", "replayed")
 

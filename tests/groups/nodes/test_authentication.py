@@ -19,7 +19,7 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, RSAKey
 
 from groups.models import Node
-from groups.nodes.authentication import MAX_RECENT, NotAuthenticated, authenticate, take
+from groups.nodes.authentication import MAX_RECENT, NotAuthenticated, authenticate, consume_call
 from tests.support.delivery_setup import NodeInHand, make_node, public_pem, rsa_key
 
 BODY = {"capacity": {"cpu": 1, "memory_mb": 1024, "gpu": ""}, "instances": []}
@@ -63,9 +63,9 @@ def test_a_call_is_good_once_whoever_answers_it(node: NodeInHand) -> None:
     token = node.signed()
     caches["node_calls"].clear()
     first, second = (authenticate(f"Bearer {token}") for _ in range(2))
-    take(first)
+    consume_call(first)
     with pytest.raises(NotAuthenticated):
-        take(second)
+        consume_call(second)
     unread = node.signed()
     headers = {"Authorization": f"Bearer {unread}"}
     statuses = [Client().post("/node/v1/poll", b"{", "application/json", headers=headers).status_code for _ in "12"]

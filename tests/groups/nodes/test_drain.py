@@ -6,7 +6,7 @@ from typing import Any
 
 from groups.actions.lifecycle import start
 from groups.models import Instance, Node
-from groups.nodes.drain import cordon, drain, move_on, uncordon
+from groups.nodes.drain import cordon, drain, move_next_instances, uncordon
 from groups.nodes.liveness import remove
 from registries.foundation.actor import CONSOLE
 from tests.support.delivery_setup import NodeInHand, make_group, prepare_all
@@ -27,10 +27,10 @@ def test_instances_move_one_by_one(acme: Any, image: Any, node: NodeInHand, othe
 
     assert drain(node.row, by=CONSOLE)
     assert not drain(node.row, by=CONSOLE)
-    assert move_on() == 0, "nobody else has room"
+    assert move_next_instances() == 0, "nobody else has room"
     other_node.poll()
-    assert move_on() == 1
-    assert move_on() == 0, "the first is still on its way"
+    assert move_next_instances() == 1
+    assert move_next_instances() == 0, "the first is still on its way"
     moved = Instance.objects.get(node=None)
     assert node.poll({"id": str(moved.pk), "state": "running"}, *running(node)).json()["stop"] == [str(moved.pk)]
     assert Instance.objects.filter(node=node.row).count() == 1
@@ -39,10 +39,10 @@ def test_instances_move_one_by_one(acme: Any, image: Any, node: NodeInHand, othe
     prepare_all()
     other_node.poll()
     other_node.poll(*running(other_node))
-    assert move_on() == 1
+    assert move_next_instances() == 1
     node.poll()
     assert not Instance.objects.filter(node=node.row).exists()
-    assert move_on() == 0
+    assert move_next_instances() == 0
 
     assert uncordon(node.row, by=CONSOLE)
     assert Node.objects.get(pk=node.row.pk).status == "active"

@@ -11,7 +11,7 @@ from django.utils import timezone
 from groups.actions.lifecycle import start
 from groups.models import Instance, Node, Reception
 from groups.nodes.liveness import release_silent
-from groups.nodes.portal_uptime import beat
+from groups.nodes.portal_uptime import record_heartbeat
 from registries.foundation.actor import CONSOLE
 from tests.support.delivery_setup import NodeInHand, make_group, make_node
 
@@ -47,20 +47,20 @@ def three(acme: Any, image: Any) -> list[NodeInHand]:
 
 
 def test_after_an_outage_of_the_web_silence_counts_from_its_return(given: dict[str, Any], node: NodeInHand) -> None:
-    beat()
+    record_heartbeat()
     shift(300)
     assert release_silent() == 0, "no web process has said that it is here"
-    beat()
+    record_heartbeat()
     assert release_silent() == 0, "it has been back for a moment only"
     for _ in range(3):
         shift(31)
-        beat()
+        record_heartbeat()
     assert release_silent() == 1
     assert placed() == 0
 
 
 def test_a_web_that_is_there_all_along_changes_nothing(given: dict[str, Any], node: NodeInHand) -> None:
-    beat()
+    record_heartbeat()
     Reception.objects.update(open_since=ago(3600))
     Node.objects.update(last_seen_at=ago(91))
     assert release_silent() == 1
