@@ -132,6 +132,13 @@ _QUEUE = {"URL": ENV.redis_url, "SERIALIZER": "rq.serializers.JSONSerializer", "
 _SHORT = _QUEUE | {"DEFAULT_TIMEOUT": 120}
 RQ_QUEUES = {"pulls": _QUEUE, "nodes": _SHORT, "checks": _SHORT, "notices": _SHORT}
 RQ = {"DEFAULT_RESULT_TTL": 60, "FAILURE_TTL": 24 * 3600}
+WAKEUP_JOBS = {
+    "pull": "groups.jobs.pull",
+    "prepare": "groups.jobs.prepare",
+    "check": "groups.jobs.check",
+    "fan_out": "portal.notifications.jobs.tell",
+}
+"""Which function a worker runs for each kind of wake-up (`groups.rules.wakeups`)."""
 
 # People: allauth signs in, axes locks out, the portal says who may do what.
 AUTHENTICATION_BACKENDS = [

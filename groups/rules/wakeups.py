@@ -1,7 +1,7 @@
-"""Waking a worker: a job with an id, sent when the transaction has committed.
+"""Waking a worker: a job with a row's id, enqueued when the transaction has committed.
 
-Redis may be away or forget everything: what is to be done stands in the database, and `sweep` wakes again. So a
-wake-up that fails is logged and nothing more. What a job does is `groups.jobs`'s.
+Redis can be unavailable or lose its queues. The database says what is due, and `groups.sweep` wakes workers again, so a
+wake-up that fails is only logged. Which function runs a job is in `settings.WAKEUP_JOBS`.
 """
 
 from __future__ import annotations
@@ -9,50 +9,54 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from datetime import timedelta
 from functools import partial
-from typing import Any
+from typing import TypeVar
+from uuid import UUID
 
 import django_rq
 import structlog
+from django.conf import settings
 from django.db import transaction
 from redis.exceptions import RedisError
+
+RowId = TypeVar("RowId")
 
 log = structlog.get_logger(__name__)
 
 WAKEUP_LOST_AFTER = timedelta(seconds=10)
-"""A wake-up that has not been heard for so long is sent again."""
+"""A job that no worker has begun after this time is enqueued again."""
 
 
-def wake_pull(image_id: Any) -> None:
+def wake_pull(image_id: UUID) -> None:
     """Have a worker look at this image's pull once the transaction has committed."""
-    transaction.on_commit(partial(enqueue_job, "pulls", "groups.jobs.pull", str(image_id)))
+    transaction.on_commit(partial(enqueue_job, "pulls", settings.WAKEUP_JOBS["pull"], str(image_id)))
 
 
-def wake_prepare(instance_id: Any) -> None:
+def wake_prepare(instance_id: UUID) -> None:
     """Have a worker make the manifest for this instance's node once the transaction has committed.
 
-    A job that no worker has taken yet will find this one too: it makes all that are wanting (`groups.jobs.prepare`).
+    A job that no worker has taken yet covers this instance too: it makes all missing manifests (`groups.jobs`).
     """
 
     def enqueue() -> None:
         if not waiting("nodes"):
-            enqueue_job("nodes", "groups.jobs.prepare", str(instance_id))
+            enqueue_job("nodes", settings.WAKEUP_JOBS["prepare"], str(instance_id))
 
     transaction.on_commit(enqueue)
 
 
-def wake_check(check_id: Any) -> None:
+def wake_check(check_id: UUID) -> None:
     """Have a worker check an image once the transaction has committed."""
-    transaction.on_commit(partial(enqueue_job, "checks", "groups.jobs.check", str(check_id)))
+    transaction.on_commit(partial(enqueue_job, "checks", settings.WAKEUP_JOBS["check"], str(check_id)))
 
 
-def enqueue_fan_out(occurrence_id: Any) -> None:
-    """Have a worker tell those who want to hear of it once the transaction has committed."""
-    transaction.on_commit(partial(enqueue_job, "notices", "portal.notifications.jobs.tell", str(occurrence_id)))
+def enqueue_fan_out(occurrence_id: UUID) -> None:
+    """Have a worker find the recipients of an event once the transaction has committed."""
+    transaction.on_commit(partial(enqueue_job, "notices", settings.WAKEUP_JOBS["fan_out"], str(occurrence_id)))
 
 
-def wake_again(queue: str, wake: Callable[[Any], None], due: Collection[Any]) -> int:
-    """`wake` a worker for each of those that are due (ids); return how many. Where the queue holds as many jobs, they
-    were woken already and wait for a free worker."""
+def wake_again(queue: str, wake: Callable[[RowId], None], due: Collection[RowId]) -> int:
+    """Call `wake` for each id of `due` and return how many there were. If the queue holds at least as many jobs, they
+    wait for a free worker already: nothing is enqueued and 0 returned."""
     if len(due) <= waiting(queue):
         return 0
     for row_id in due:
@@ -61,7 +65,7 @@ def wake_again(queue: str, wake: Callable[[Any], None], due: Collection[Any]) ->
 
 
 def waiting(queue: str) -> int:
-    """Return how many jobs of a queue no worker has taken yet; none where Redis doesn't tell."""
+    """Return the number of jobs in the queue that no worker has taken; 0 if Redis does not answer."""
     try:
         return int(django_rq.get_queue(queue).count)
     except (RedisError, OSError):
@@ -69,6 +73,7 @@ def waiting(queue: str) -> int:
 
 
 def enqueue_job(queue: str, function: str, row_id: str) -> None:
+    """Enqueue a call of `function`, a dotted path, with one argument. Logs a failure and never raises."""
     try:
         django_rq.get_queue(queue).enqueue_call(
             function, args=(row_id,), description=f"{function} {row_id}", result_ttl=60, failure_ttl=24 * 3600
