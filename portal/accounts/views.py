@@ -40,7 +40,7 @@ def no_such_page(request: HttpRequest) -> HttpResponse:
 
 def reset_password(request: HttpRequest, **options: Any) -> HttpResponse:
     """Send the link that sets a new password, or say who sets one where there is no mail server."""
-    if not sending.goes_out():
+    if not sending.is_configured():
         return render(request, "account/reset_closed.html", {"support_email": settings.PORTAL_SUPPORT_EMAIL})
     if settings.PORTAL_PRINTS_MAIL and request.method == "POST":
         messages.info(request, "This portal has no mail server: the e-mail is printed on its console.")

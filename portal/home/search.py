@@ -51,7 +51,7 @@ PLACES = (
 
 
 @dataclass
-class Found:
+class SearchResults:
     """What fits, a few of each kind; `more` names the kinds of which there is more."""
 
     text: str
@@ -76,11 +76,11 @@ def cleaned(text: str) -> str:
     return " ".join(text.split())[:MAX_LENGTH].strip()
 
 
-def search(organization: Any, role: Role, text: str, *, most: int) -> Found:
+def search(organization: Any, role: Role, text: str, *, most: int) -> SearchResults:
     """Find at most `most` of each kind."""
     text = cleaned(text)
     words = text.split()[:MAX_WORDS]
-    found = Found(text)
+    found = SearchResults(text)
     if not words:
         return found
 

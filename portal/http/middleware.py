@@ -21,7 +21,7 @@ from django.utils.functional import SimpleLazyObject
 
 from portal.http.actors import actor_of
 from portal.models import Organization, Project
-from portal.organizations.access import standing
+from portal.organizations.access import resolve_access
 from portal.organizations.permissions import PAGES
 from registries.foundation.refusal import Refusal
 
@@ -85,7 +85,7 @@ class OrganizationMiddleware:
             return None
         if not request.user.is_authenticated:
             return _to_login(request)
-        found = standing(request.user.pk, slug, kwargs.get("project"))
+        found = resolve_access(request.user.pk, slug, kwargs.get("project"))
         if found is None:
             raise Http404
         asked: Any = request

@@ -14,24 +14,24 @@ from django.template.loader import render_to_string
 log = structlog.get_logger(__name__)
 
 
-class Way(Enum):
+class Outcome(Enum):
     """What became of a mail."""
 
     SENT = "taken by the mail server"
     PRINTED = "printed on the portal's console"
-    KEPT = "not sent"
+    NOT_SENT = "not sent"
 
 
-def goes_out() -> bool:
+def is_configured() -> bool:
     """Whether a mail goes anywhere: to a mail server, or onto the console."""
     return bool(settings.PORTAL_SENDS_MAIL or settings.PORTAL_PRINTS_MAIL)
 
 
-def send(template: str, to: str, context: dict[str, Any]) -> Way:
+def send(template: str, to: str, context: dict[str, Any]) -> Outcome:
     """Send `templates/emails/<template>.txt` to one address. Where no mail server was named, nothing is sent: at most
     it is printed. What the mail says is never logged."""
-    if not goes_out():
-        return Way.KEPT
+    if not is_configured():
+        return Outcome.NOT_SENT
     base = {"portal": settings.PORTAL_PUBLIC_URL, "support_email": settings.PORTAL_SUPPORT_EMAIL}
     subject, _, body = render_to_string(f"emails/{template}.txt", base | context).partition("\n")
     subject = " ".join(subject.split())[:200]
@@ -42,5 +42,5 @@ def send(template: str, to: str, context: dict[str, Any]) -> Way:
         log.warning("mail_not_sent", template=template, error=type(error).__name__)
         taken = 0
     if not taken:
-        return Way.KEPT
-    return Way.SENT if settings.PORTAL_SENDS_MAIL else Way.PRINTED
+        return Outcome.NOT_SENT
+    return Outcome.SENT if settings.PORTAL_SENDS_MAIL else Outcome.PRINTED

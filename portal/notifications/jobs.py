@@ -8,7 +8,7 @@ from portal.notifications import sending
 
 def tell(occurrence_id: str) -> None:
     """Find out who wants to hear of it, if nobody has."""
-    run_job("tell", occurrence_id, sending.tell)
+    run_job("tell", occurrence_id, sending.fan_out)
 
 
 def deliver(notice_id: str) -> None:

@@ -50,7 +50,7 @@ BATCH = 200
 Status = Notice.Status
 
 
-def tell(occurrence_id: uuid.UUID) -> int:
+def fan_out(occurrence_id: uuid.UUID) -> int:
     """Write a notice for everybody who wants to hear of it, once. Returns how many."""
     with transaction.atomic():
         row = Occurrence.objects.select_for_update(of=("self",)).filter(pk=occurrence_id, told_at__isnull=True).first()
@@ -59,7 +59,7 @@ def tell(occurrence_id: uuid.UUID) -> int:
         now = timezone.now()
         hooks = Webhook.objects.filter(organization=row.organization_id, off_since__isnull=True)
         notices = [Notice(occurrence=row, webhook=hook, due_at=now) for hook in hooks if row.kind in hook.kinds]
-        if sending.goes_out():
+        if sending.is_configured():
             notices += [Notice(occurrence=row, user_id=pk, due_at=now) for pk in people_for(row) if _is_news(row, pk)]
         Notice.objects.bulk_create(notices)
         Occurrence.objects.filter(pk=row.pk).update(told_at=Now())
@@ -140,7 +140,7 @@ def _post(notice: Notice) -> tuple[int | None, str]:
 
 def _mail(notice: Notice) -> tuple[int | None, str]:
     assert notice.user is not None  # noqa: S101 (for the type checker)
-    if sending.send("notice", notice.user.email, messages.email_context(notice)) is not sending.Way.KEPT:
+    if sending.send("notice", notice.user.email, messages.email_context(notice)) is not sending.Outcome.NOT_SENT:
         return None, ""
     return None, "The mail server did not take it"
 

@@ -16,7 +16,7 @@ from registries.foundation.compiled_query import CompiledQuery
 
 
 @dataclass(frozen=True)
-class Standing:
+class Access:
     """`project_id` is None where the address names no project."""
 
     role: Role
@@ -24,7 +24,7 @@ class Standing:
     project_id: int | None = None
 
 
-def standing(user_id: int, organization: str, project: str | None = None) -> Standing | None:
+def resolve_access(user_id: int, organization: str, project: str | None = None) -> Access | None:
     """Return how this person stands in the organization of that address; None for a stranger, and where organization
     or project don't exist."""
     if project is None:
@@ -34,7 +34,7 @@ def standing(user_id: int, organization: str, project: str | None = None) -> Sta
     if found is None:
         return None
     role, *ids = found
-    return Standing(Role(role), *ids)
+    return Access(Role(role), *ids)
 
 
 @CompiledQuery

@@ -54,10 +54,10 @@ def invite(request: MemberRequest, org: str) -> HttpResponse:
         "link": link,
     }
     way = sending.send("invitation", row.email, context)
-    if way is sending.Way.SENT:
+    if way is sending.Outcome.SENT:
         messages.success(request, f"The invitation is on its way to {row.email}.")
         return redirect("portal:members", org)
-    return _page(request, InviteForm(), link=link, invited=row, printed=way is sending.Way.PRINTED)
+    return _page(request, InviteForm(), link=link, invited=row, printed=way is sending.Outcome.PRINTED)
 
 
 @require_POST

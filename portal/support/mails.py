@@ -32,7 +32,7 @@ def mail_answer(request: SupportRequest, answer: SupportMessage) -> list[str]:
         "link": f"{settings.PORTAL_PUBLIC_URL}{address}",
     }
     people = [reader.person.email for reader in readers]
-    mailed = [person for person in people if sending.send("support_answer", person, context) is sending.Way.SENT]
+    mailed = [person for person in people if sending.send("support_answer", person, context) is sending.Outcome.SENT]
     if mailed:
         SupportMessage.objects.filter(pk=answer.pk).update(mailed_at=Now())
     return mailed

@@ -37,7 +37,7 @@ WRITTEN = (ContainerGroup, Image, Instance, Node, NodeToken, Enrolment, ImageChe
 
 
 class RecorderBroken(Exception):
-    """Stands for whatever may go wrong while a deed is recorded."""
+    """Stands for whatever may go wrong while an action is recorded."""
 
 
 def refuse(entry: ActivityEntry) -> None:

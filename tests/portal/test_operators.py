@@ -24,7 +24,7 @@ IMAGES = "/admin/groups/image/"
 IMAGE = "registry.example.com/team/app:1"
 
 
-def deeds() -> list[tuple[str, str, str, str]]:
+def recorded_after_setup() -> list[tuple[str, str, str, str]]:
     return [row for row in recorded() if row[1] != "group.created"]
 
 
@@ -42,7 +42,7 @@ def test_suspending_asks_why_and_is_written_down(operator: Client, acme: Any, pr
     group.refresh_from_db()
     assert (quota_row(acme).suspended_because, group.status) == ("Unpaid <since> May.", "failed")
     assert LogEntry.objects.get().change_message == "Suspended: Unpaid <since> May."
-    assert deeds() == [("Drayage", "operator.suspended", "Acme", "Unpaid <since> May.")]
+    assert recorded_after_setup() == [("Drayage", "operator.suspended", "Acme", "Unpaid <since> May.")]
 
 
 def test_members_read_why_and_whom_to_ask(operator: Client, acme: Any, bob: Any, as_user: Any) -> None:
@@ -56,7 +56,7 @@ def test_members_read_why_and_whom_to_ask(operator: Client, acme: Any, bob: Any,
     assert "Resume these organizations?" in operator.post(ORGANIZATIONS, act("resume", acme)).content.decode()
     operator.post(ORGANIZATIONS, act("resume", acme, confirmed="yes"))
     assert "Acme is suspended" not in as_user(bob).get("/o/acme/support/").content.decode()
-    assert [verb for _, verb, _, _ in deeds()] == ["operator.suspended", "operator.resumed"]
+    assert [verb for _, verb, _, _ in recorded_after_setup()] == ["operator.suspended", "operator.resumed"]
 
 
 def test_support_does_none_of_it(support: Client, acme: Any, project: Any) -> None:
@@ -112,7 +112,7 @@ def test_limits_are_set_and_written_down(operator: Client, acme: Any, project: A
     quota = quota_row(acme)
     assert (quota.max_groups, quota.max_replicas, quota.max_stored_bytes) == (10, None, 1_500_000_000_000)
     assert (quota.max_image_bytes, quota.max_pulls) == (20_000_000_000, 2)
-    ((actor, verb, target, detail),) = deeds()
+    ((actor, verb, target, detail),) = recorded_after_setup()
     assert (actor, verb, target) == ("Drayage", "operator.changed", "limits")
     assert "1.5 TB" in detail
     page = operator.get(address).content.decode()
@@ -121,7 +121,7 @@ def test_limits_are_set_and_written_down(operator: Client, acme: Any, project: A
 
     # What is saved as it was shown is no change.
     operator.post(address, sent | {"max_stored_bytes": "1500 GB"})
-    assert len(deeds()) == 1
+    assert len(recorded_after_setup()) == 1
     operator.post(address, limits(acme))
     assert quota_row(acme).max_stored_bytes is None
 
@@ -161,7 +161,7 @@ def test_a_pull_is_requeued_after_asking(operator: Client, acme: Any, project: A
     image = Image.objects.get()
     assert (image.status, image.lease) == ("queued", None)
     assert LogEntry.objects.get().change_message == "Requeued"
-    assert deeds() == [("Drayage", "group.requeued", IMAGE, "")]
+    assert recorded_after_setup() == [("Drayage", "group.requeued", IMAGE, "")]
     assert str(image.pk) not in operator.get(f"{IMAGES}?stuck=yes").content.decode()
 
 
@@ -171,7 +171,7 @@ def test_a_credential_is_destroyed_at_once(operator: Client, acme: Any, project:
     credential.refresh_from_db()
     assert (credential.destroyed_because, credential.sealed) == ("operator", None)
     detail = "registry.example.com, an operator destroyed it"
-    assert deeds() == [("Drayage", "credential.destroyed", "registry", detail)]
+    assert recorded_after_setup() == [("Drayage", "credential.destroyed", "registry", detail)]
 
 
 def test_the_standing_is_nobodys_to_type(operator: Client, acme: Any) -> None:

@@ -34,7 +34,7 @@ def test_a_group_and_its_credential(browser: Client, bob: Any, acme: Any) -> Non
     settings = {"replicas": "1", "cpu": "1", "memory_mb": "512", "restart_policy": "always"}
     browser.post(f"{GROUPS}new/", group | settings | {"environment": f"A={SECRET}", "command": f"--x={SECRET}"})
     browser.post(f"/o/acme/registries/{credential.pk}/destroy/")
-    browser.post(f"{GROUPS}web/start/")  # nothing to start: no deed
+    browser.post(f"{GROUPS}web/start/")  # nothing to start: nothing to record
     browser.post(f"{GROUPS}web/delete/", {"name": "web"})
 
     assert told() == [
@@ -109,7 +109,7 @@ def test_a_page_costs_the_same_with_more_rows(browser: Client, acme: Any, bob: A
 
 
 def test_people_and_credentials_of_a_destroyed_page(browser: Client, acme: Any, alice: Any, as_user: Any) -> None:
-    """A deed outlives who did it."""
+    """A row outlives whoever did it."""
     credential = make_credential(acme, "registry.example.com")
     browser.post(f"/o/acme/registries/{credential.pk}/destroy/")
     User.objects.filter(email="bob@acme.example").delete()

@@ -10,7 +10,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from groups.models import ContainerGroup, Failure, Image
-from portal.home.search import MAX_LENGTH, Found, cleaned, search
+from portal.home.search import MAX_LENGTH, SearchResults, cleaned, search
 from portal.models import Organization, Role
 from portal.organizations.invitations import invite
 from tests.support.actors import acting
@@ -33,11 +33,11 @@ def render(project: Any) -> ContainerGroup:
     return group
 
 
-def look(organization: Organization, text: str, role: Role = Role.MEMBER, most: int = 5) -> Found:
+def look(organization: Organization, text: str, role: Role = Role.MEMBER, most: int = 5) -> SearchResults:
     return search(organization, role, text, most=most)
 
 
-def names(found: Found) -> list[str]:
+def names(found: SearchResults) -> list[str]:
     return [each.name for each in found.groups]
 
 

@@ -65,7 +65,7 @@ def test_a_console_that_nobody_reads_holds_up_no_page(console: int, monkeypatch:
     monkeypatch.setattr(console_mail, "PATIENCE_MS", 10)
     context = {"asked": None, "text": "x" * 8000, "waits": False}
     ways = [sending.send("support_answer", "bob@acme.example", context) for _ in range(20)]
-    assert (ways[0], ways[-1]) == (sending.Way.PRINTED, sending.Way.KEPT)
+    assert (ways[0], ways[-1]) == (sending.Outcome.PRINTED, sending.Outcome.NOT_SENT)
 
 
 @pytest.mark.parametrize(

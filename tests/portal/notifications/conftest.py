@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
 
@@ -79,7 +79,10 @@ def woken(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
 @pytest.fixture
 def work(woken: list[tuple[str, str]], django_capture_on_commit_callbacks: Any) -> Any:
     """Do, as a worker does, all that was woken."""
-    todo: dict[str, Any] = {f"{jobs.__name__}.{work.__name__}": work for work in (sending.tell, sending.deliver)}
+    todo: dict[str, Callable[[uuid.UUID], object]] = {
+        f"{jobs.__name__}.{jobs.tell.__name__}": sending.fan_out,
+        f"{jobs.__name__}.{jobs.deliver.__name__}": sending.deliver,
+    }
 
     def run() -> None:
         while woken:

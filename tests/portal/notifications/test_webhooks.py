@@ -109,7 +109,7 @@ class TestWebhooks:
         Notice.objects.update(status="waiting", due_at=timezone.now() + timedelta(seconds=60))
 
         assert not sending.deliver(Notice.objects.get().pk), "another worker has it"
-        assert sending.tell(Occurrence.objects.get().pk) == 0
+        assert sending.fan_out(Occurrence.objects.get().pk) == 0
         assert len(receiver.got) == 1
 
     def test_a_redirect_is_not_followed(
@@ -198,7 +198,7 @@ class TestWebhooks:
         self, group: ContainerGroup, hook: Any, receiver: Receiver
     ) -> None:
         move(group, to="stopped")
-        sending.tell(Occurrence.objects.get().pk)
+        sending.fan_out(Occurrence.objects.get().pk)
         Webhook.objects.update(off_since=timezone.now())  # the notice was not there yet to be given up
         due_now()
 
