@@ -32,11 +32,12 @@ from groups.models import (
     Redemption,
     UnusualPresentation,
 )
-from portal.models import Organization, SupportRequest, User
+from portal.models import Activity, Organization, SupportRequest, User
 from portal.support import conversations
 from registries.foundation.actor import CONSOLE
 from registries.models import Credential
 from registries.oci.reference import parse
+from tests.support.activity import write_activity
 from tests.support.actors import acting
 from tests.support.pulls import make_credential
 
@@ -59,6 +60,7 @@ LISTED: dict[type, str] = {
     Authenticator: "mfa/authenticator",
     AccessAttempt: "axes/accessattempt",
     AccessLog: "axes/accesslog",
+    Activity: "portal/activity",
     LogEntry: "admin/logentry",
 }
 REGISTERED = set(LISTED) | {Dashboard}
@@ -202,6 +204,7 @@ def make_rows(organization: Any, person: Any, *, number: int = 0) -> Rows:
                 failures_since_start=1,
             ),
             AccessLog: AccessLog.objects.create(**attempt),
+            Activity: write_activity(organization.pk, person, "group.changed", MARKUP, MARKUP),
             LogEntry: LogEntry.objects.create(
                 user=person,
                 content_type=ContentType.objects.get_for_model(Node),
