@@ -21,7 +21,7 @@ from groups.api.responses import described_problems
 from groups.api.schemas.v1 import CheckLine, CheckPrototype
 from groups.ingest.credential_hold import destroy_checked
 from groups.models import ImageCheck
-from groups.queries import check_report
+from groups.queries.check_report import check_report
 from registries.foundation.refusal import Refusal
 from registries.foundation.requests import ApiRequest
 
@@ -67,15 +67,15 @@ def check_image(
 
 
 def _lines(row: ImageCheck, credential_id: UUID | None, wait: int) -> Iterator[dict[str, Any]]:
-    told: dict[str, str] = {}
+    reported: dict[str, str] = {}
     end = time.monotonic() + wait
     _count(1)
     try:
         while True:
             row.refresh_from_db()
-            for step in check_report.tell(row).steps:
-                if step.outcome != "waiting" and told.get(step.name) != step.outcome:
-                    told[step.name] = step.outcome
+            for step in check_report(row).steps:
+                if step.outcome != "waiting" and reported.get(step.name) != step.outcome:
+                    reported[step.name] = step.outcome
                     yield {"step": step_answer(step)}
             if row.is_over or time.monotonic() > end:
                 yield {"result": _result(row)}

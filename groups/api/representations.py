@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import groups.failures  # noqa: F401 (its words are described here)
-from groups.api.unsupported import without_effect
+from groups.api.unsupported import describe_unsupported
 from groups.models import ContainerGroup, Failure, Image, ImageCheck, Instance
 from groups.queries.pull_steps import StepLine
 from groups.rules.sealed_settings import MASK, open_environment, open_options
@@ -168,7 +168,7 @@ def _description(group: ContainerGroup, options: dict[str, Any], failure: Failur
         parts.append(f"{group.image.retry_code}: {words.text} It is tried again by itself.")
     elif group.is_changing and group.next_image is not None:
         parts.append(f"{group.next_image.reference} is being pulled and then takes the place of this image.")
-    parts.append(without_effect(options))
+    parts.append(describe_unsupported(options))
     return _line(" ".join(each for each in parts if each))
 
 

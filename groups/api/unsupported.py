@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-WITHOUT_EFFECT = {
+UNSUPPORTED_OPTIONS = {
     "liveness_probe": "liveness_probe",
     "readiness_probe": "readiness_probe",
     "startup_probe": "startup_probe",
@@ -20,9 +20,9 @@ WITHOUT_EFFECT = {
 }
 
 
-def without_effect(options: dict[str, Any]) -> str:
+def describe_unsupported(options: dict[str, Any]) -> str:
     """Return a sentence that names the unsupported settings; empty if there are none."""
-    names = [name for key, name in WITHOUT_EFFECT.items() if options.get(key)]
+    names = [name for key, name in UNSUPPORTED_OPTIONS.items() if options.get(key)]
     said = [f"kept, and without effect on nodes yet: {', '.join(names)}"] if names else []
     if len(options.get("gpu_classes") or []) > 1:
         said.append("of several gpu_classes the first one counts")

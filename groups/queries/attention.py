@@ -37,7 +37,7 @@ class Attention:
         return self.sweeper_seconds is None or self.sweeper_seconds > SWEEPER_MISSING.total_seconds()
 
 
-def look() -> Attention:
+def count_alerts() -> Attention:
     """Count, in six queries."""
     last = SweepPass.objects.order_by("-ended_at").first()
     return Attention(

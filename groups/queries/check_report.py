@@ -52,7 +52,7 @@ class Tag:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class CheckReport:
     """All that a page shows of a check at one moment."""
 
     row: ImageCheck
@@ -67,11 +67,11 @@ class Verdict:
     """Whether the tag means another image than the one that the group has; None where nobody asked, or can tell."""
 
 
-def tell(row: ImageCheck) -> Verdict:
+def check_report(row: ImageCheck) -> CheckReport:
     """Read the check; asks the database nothing."""
     kind = PROVIDERS.get(row.provider) or recognise(row.registry)
     named = f"{row.registry}/{row.repository}"
-    return Verdict(
+    return CheckReport(
         row=row,
         kind=kind,
         sentence=_sentence(row),

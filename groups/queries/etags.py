@@ -40,21 +40,21 @@ def group_version(project_id: int, name: str, *extra: Any) -> str | None:
     """Return the mark of all that a group's page shows live, None where there is no such group. `extra` is what else
     the page depends on."""
     facts = _group.first(project=project_id, name=name)
-    return mark(facts, *extra) if facts else None
+    return etag_of(facts, *extra) if facts else None
 
 
 def project_version(project_id: int, *extra: Any) -> str:
     """Return the mark of the list of a project's groups, however it is sorted and searched."""
-    return mark(_groups_of_project.rows(project=project_id), _instances_of_project.rows(project=project_id), *extra)
+    return etag_of(_groups_of_project.rows(project=project_id), _instances_of_project.rows(project=project_id), *extra)
 
 
 def organization_version(organization_id: int, *extra: Any) -> str:
     """Return the mark of an organization's groups at a glance."""
     parts = (_groups_of, _instances_of, _images_of, _blobs_of, _credentials_of)
-    return mark([part.rows(organization=organization_id) for part in parts], *extra)
+    return etag_of([part.rows(organization=organization_id) for part in parts], *extra)
 
 
-def mark(*facts: Any) -> str:
+def etag_of(*facts: Any) -> str:
     """Return a short mark of anything that its `repr` tells apart."""
     return hashlib.sha256(repr(facts).encode()).hexdigest()[:32]
 

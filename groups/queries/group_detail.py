@@ -20,7 +20,7 @@ from groups.nodes.scheduler import nodes_with_room
 from groups.queries import delivery_ledger
 from groups.queries.bars import Segment, segments
 from groups.queries.delivery_ledger import Unusual
-from groups.queries.pull_steps import StepLine, in_the_failures_words, seconds_between, step_line, step_lines
+from groups.queries.pull_steps import StepLine, seconds_between, step_line, step_lines, with_failure_title
 from groups.rules.group_settings import MAX_REPLICAS
 from groups.rules.quotas import has_room_for_pull, read_quota
 from registries.failures import describe
@@ -43,7 +43,7 @@ _NOW_DOING = {
 
 
 @dataclass(frozen=True)
-class Crate:
+class LayerSegment:
     """One layer as drawn in the bar: where it begins, how wide it is, and how much of that is filled."""
 
     x: float
@@ -71,7 +71,7 @@ class Progress:
 
 
 @dataclass
-class Story:
+class GroupDetail:
     """All that a group's page shows of one moment."""
 
     group: ContainerGroup
@@ -81,13 +81,13 @@ class Story:
     steps: list[StepLine]
     earlier: list[StepLine]
     layers: list[Any]
-    cargo: list[Crate]
+    segments: list[LayerSegment]
     progress: Progress
     instances: list[Instance]
     deliveries: list[Any]
     unusual: list[Unusual]
     failures: list[Failure]
-    most_attempts: int = MAX_ATTEMPTS
+    max_attempts: int = MAX_ATTEMPTS
     now: datetime = field(default_factory=timezone.now)
 
     @property
@@ -101,7 +101,7 @@ class Story:
         return self.failures[0] if self.failures and self.group.status == Status.FAILED else None
 
     @property
-    def follower(self) -> Image | None:
+    def next_image(self) -> Image | None:
         """The image that takes this one's place once it is pulled."""
         return self.group.next_image
 
@@ -122,7 +122,7 @@ def poll_seconds(status: str, has_instances: bool) -> int | None:
     return 3 if has_instances else None
 
 
-def tell(group: ContainerGroup) -> Story:
+def group_detail(group: ContainerGroup) -> GroupDetail:
     """Read everything about the group, in a number of queries that does not grow."""
     now = timezone.now()
     image = group.image
@@ -131,7 +131,7 @@ def tell(group: ContainerGroup) -> Story:
     instances = list(group.instances.select_related("node")[:MAX_REPLICAS])
     steps = step_lines([row for row in rows if row.attempt == image.attempt], now, whole=image.status != "ready")
     progress = _progress(image, layers, rows, now)
-    story = Story(
+    detail = GroupDetail(
         group=group,
         image=image,
         sentence="",
@@ -139,19 +139,19 @@ def tell(group: ContainerGroup) -> Story:
         steps=steps,
         earlier=[step_line(row, now) for row in rows if row.attempt < image.attempt and row.outcome == "failed"],
         layers=layers,
-        cargo=_cargo(layers),
+        segments=_segments(layers),
         progress=progress,
         instances=instances,
         deliveries=delivery_ledger.newest(group),
         unusual=delivery_ledger.unusual(group),
         failures=list(group.failures.order_by("-created_at")[:NEWEST]),
-        most_attempts=MAX_ATTEMPTS + image.handed_over,
+        max_attempts=MAX_ATTEMPTS + image.handed_over,
         now=now,
     )
-    story.sentence = _sentence(story)
-    if story.failure:
-        story.steps = in_the_failures_words(story.steps, story.failure)
-    return story
+    detail.sentence = _sentence(detail)
+    if detail.failure:
+        detail.steps = with_failure_title(detail.steps, detail.failure)
+    return detail
 
 
 def _progress(image: Image, layers: list[Any], rows: list[PullStep], now: datetime) -> Progress:
@@ -171,44 +171,44 @@ def _progress(image: Image, layers: list[Any], rows: list[PullStep], now: dateti
     return progress
 
 
-def _cargo(layers: list[Any]) -> list[Crate]:
+def _segments(layers: list[Any]) -> list[LayerSegment]:
     """Layers side by side as wide as they are large; tiny ones keep a width that can be seen."""
     parts = segments([layer.size for layer in layers], gap=6.0, min_length=10.0)
-    return [_crate(layer, part) for layer, part in zip(layers, parts, strict=False)]
+    return [_segment(layer, part) for layer, part in zip(layers, parts, strict=False)]
 
 
-def _crate(layer: Any, part: Segment) -> Crate:
+def _segment(layer: Any, part: Segment) -> LayerSegment:
     share = min(1.0, layer.received / layer.size) if layer.size else float(layer.committed_at is not None)
     title = f"Layer {layer.position + 1}: {layer.created_by or layer.digest}"
-    return Crate(part.start, part.length, round(part.length * share, 2), layer.committed_at is not None, title)
+    return LayerSegment(part.start, part.length, round(part.length * share, 2), layer.committed_at is not None, title)
 
 
-def _sentence(story: Story) -> str:
-    group = story.group
-    up = sum(each.state == Instance.State.RUNNING for each in story.instances)
+def _sentence(detail: GroupDetail) -> str:
+    group = detail.group
+    up = sum(each.state == Instance.State.RUNNING for each in detail.instances)
     match group.status:
         case Status.PENDING:
-            return _pending(story)
-        case Status.STOPPED if story.instances:
-            count = len(story.instances)
+            return _pending(detail)
+        case Status.STOPPED if detail.instances:
+            count = len(detail.instances)
             return f"Stopping: {count} instance{'s' if count != 1 else ''} still to end."
         case Status.STOPPED if group.ended_badly:
             return _ended_badly(group)
         case Status.STOPPED:
             return "The image is here, encrypted. Nothing runs until somebody starts the group."
         case Status.DEPLOYING:
-            states = Counter(each.state for each in story.instances)
+            states = Counter(each.state for each in detail.instances)
             waiting, coming = states["allocating"], states["downloading"] + states["creating"]
             parts = [f"{up} of {group.replicas} running", *_ended_so_far(group)]
             parts += [f"{coming} on {'its' if coming == 1 else 'their'} way"] if coming else []
             parts += [f"{waiting} waiting for a node"] if waiting else []
-            said = [", ".join(parts), _what_nodes_say(story.instances), _why_none_comes(group) if waiting else ""]
+            said = [", ".join(parts), _what_nodes_say(detail.instances), _why_none_comes(group) if waiting else ""]
             return " ".join(f"{each}." for each in said if each)
         case Status.RUNNING:
             return f"{', '.join([f'{up} of {group.replicas} running', *_ended_so_far(group)])}."
         case Status.SUCCEEDED:
             return "Every replica ended, without an error."
-    return story.failure.words.title + "." if story.failure else "The pull failed."
+    return detail.failure.words.title + "." if detail.failure else "The pull failed."
 
 
 def _ended_so_far(group: ContainerGroup) -> list[str]:
@@ -238,20 +238,20 @@ def _why_none_comes(group: ContainerGroup) -> str:
     return f"No node has {group.cpu} CPU and {group.memory_mb:,} MB{gpu} free right now"
 
 
-def _pending(story: Story) -> str:
-    image = story.image
+def _pending(detail: GroupDetail) -> str:
+    image = detail.image
     if image.status == Image.Status.QUEUED:
         if image.retry_code:
             reason = describe(image.retry_code, image.retry_params).title
-            return f"{reason}. Attempt {image.attempt + 1} of {story.most_attempts} comes by itself."
+            return f"{reason}. Attempt {image.attempt + 1} of {detail.max_attempts} comes by itself."
         quota = read_quota(image.organization_id)
         if not has_room_for_pull(quota):
             most = quota.max_pulls
             return f"Waiting its turn: this organization pulls {most} image{'s' if most != 1 else ''} at once."
         return "Waiting for a worker to take the pull."
-    current = next((step.name for step in story.steps if step.outcome == "running"), "")
-    if current == "layers" and story.progress.count:
-        return _pulling(story.progress)
+    current = next((step.name for step in detail.steps if step.outcome == "running"), "")
+    if current == "layers" and detail.progress.count:
+        return _pulling(detail.progress)
     words = _NOW_DOING.get(current, "Pulling the image")
     return words.format(registry=image.registry, repository=image.repository, platform=image.platform) + "."
 

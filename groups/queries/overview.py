@@ -45,7 +45,7 @@ class Overview:
     credentials: int
 
 
-def look_over(organization: Any) -> Overview:
+def organization_overview(organization: Any) -> Overview:
     """Read the organization's groups."""
     rows = ContainerGroup.objects.filter(organization=organization)
     counted = dict(rows.order_by().values_list("status").annotate(Count("id")))

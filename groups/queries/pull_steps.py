@@ -41,11 +41,11 @@ def trace_lines(failure: Failure) -> list[StepLine]:
     reached = {line.name for line in lines}
     order = PullStep.Name.values
     lines += [StepLine(name, PullStep.Name(name).label, "waiting") for name in order if name not in reached]
-    lines = in_the_failures_words(lines, failure)
+    lines = with_failure_title(lines, failure)
     return sorted(lines, key=lambda line: order.index(line.name) if line.name in order else len(order))
 
 
-def in_the_failures_words(lines: list[StepLine], failure: Failure) -> list[StepLine]:
+def with_failure_title(lines: list[StepLine], failure: Failure) -> list[StepLine]:
     """The step that broke says the same as the page's head."""
     title = failure.words.title
     return [

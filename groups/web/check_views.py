@@ -20,7 +20,7 @@ from django_htmx.http import HttpResponseStopPolling
 
 from groups.actions.checks import start_check
 from groups.models import ContainerGroup, ImageCheck
-from groups.queries import check_report
+from groups.queries.check_report import check_report
 from groups.rules.group_settings import MAX_GROUP_NAME_LENGTH
 from groups.web.forms import ImageForm
 from groups.web.image_field import reading, typed_credential
@@ -53,7 +53,7 @@ def check(request: ProjectRequest, org: str, project: str) -> HttpResponse:
         return _refused(request, refusal.message)
     if not request.htmx:
         return redirect("groups:checked", org, project, row.pk)
-    context: dict[str, Any] = {"verdict": check_report.tell(row)}
+    context: dict[str, Any] = {"report": check_report(row)}
     if typed:
         image = str(form.cleaned_data["image"])
         context |= {"sealed": True, "against": against, **reading(request, image, str(row.credential_id))}
@@ -67,8 +67,8 @@ def checked(request: ProjectRequest, org: str, project: str, check: uuid.UUID) -
     rows = ImageCheck.objects.select_related("against__image").defer("against__environment", "against__image__config")
     row = get_object_or_404(rows, organization=request.organization.pk, pk=check)
     if not request.htmx:
-        return render(request, "groups/check_page.html", {"verdict": check_report.tell(row)})
-    response = render(request, "groups/check.html", {"verdict": check_report.tell(row)})
+        return render(request, "groups/check_page.html", {"report": check_report(row)})
+    response = render(request, "groups/check.html", {"report": check_report(row)})
     if row.is_over:
         # Heard by what else on the page shows the credential's life.
         response = HttpResponseStopPolling(response.content, headers={"HX-Trigger": "check-over"})

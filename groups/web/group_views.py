@@ -17,12 +17,13 @@ from django.views.decorators.http import require_GET
 from django_htmx.http import HttpResponseClientRedirect, HttpResponseStopPolling
 
 from groups.models import ContainerGroup
-from groups.queries import group_detail, group_list
+from groups.queries import group_list
 from groups.queries.etags import group_version, project_version
+from groups.queries.group_detail import group_detail
 from groups.rules.sealed_settings import open_environment
 from groups.web.forms import DeleteForm, ScaleForm
 from groups.web.image_field import NONE, live_credentials, reading
-from groups.web.requests import group_of, heard, live_response
+from groups.web.requests import form_status, group_of, live_response
 from registries.foundation.requests import ProjectRequest
 
 
@@ -69,9 +70,9 @@ def status(request: ProjectRequest, org: str, project: str, name: str) -> HttpRe
 
     def answer() -> HttpResponse:
         group = group_of(request, name)
-        told = group_detail.tell(group)
-        response = render(request, "groups/live.html", {"group": group, "story": told, "version": version})
-        return response if told.poll_seconds else HttpResponseStopPolling(response.content)
+        shown = group_detail(group)
+        response = render(request, "groups/live.html", {"group": group, "detail": shown, "version": version})
+        return response if shown.poll_seconds else HttpResponseStopPolling(response.content)
 
     return live_response(request, version, answer)
 
@@ -94,14 +95,16 @@ def show(
     version = group_version(group.project_id, group.name, request.role)
     context = {
         "group": group,
-        "story": group_detail.tell(group),
+        "detail": group_detail(group),
         "version": version,
         "variables": list(open_environment(group)),
         "delete_form": form,
         "scale_form": scale or ScaleForm(initial={"replicas": group.replicas}),
         **_upstream(request, group),
     }
-    return render(request, "groups/detail.html", context, status=max(heard(form), heard(scale) if scale else 0))
+    return render(
+        request, "groups/detail.html", context, status=max(form_status(form), form_status(scale) if scale else 0)
+    )
 
 
 def _upstream(request: ProjectRequest, group: ContainerGroup) -> dict[str, Any]:

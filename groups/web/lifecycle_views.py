@@ -23,7 +23,7 @@ from groups.queries.pull_steps import trace_lines
 from groups.rules.states import MoveForbidden, Stale
 from groups.web.forms import DeleteForm, RetryForm
 from groups.web.group_views import show
-from groups.web.requests import group_of, heard, to_group
+from groups.web.requests import form_status, group_of, to_group
 from registries.credential_rows import NewCredential
 from registries.failures import ABOUT_CREDENTIALS
 from registries.forms.credential import CredentialForm
@@ -137,7 +137,7 @@ def _failure(
         "typed_form": typed,
         "can_retry": group.status == ContainerGroup.Status.FAILED,
     }
-    return render(request, "groups/failure.html", context, status=heard(form))
+    return render(request, "groups/failure.html", context, status=form_status(form))
 
 
 def _retry_forms(

@@ -19,7 +19,7 @@ from groups.rules.sealed_settings import open_environment
 from groups.web.forms import GroupForm
 from groups.web.image_field import reading, typed_credential
 from groups.web.inline_credential import NEW
-from groups.web.requests import heard, to_group
+from groups.web.requests import form_status, to_group
 from registries.forms.credential import CredentialForm
 from registries.foundation.refusal import Refusal
 from registries.foundation.requests import Project, ProjectRequest
@@ -49,7 +49,7 @@ def new(request: ProjectRequest, org: str, project: str) -> HttpResponse:
             return to_group(request, group)
     picked = NEW if form.types_credential else str(form["credential"].value() or "")
     read_back = reading(request, str(form["image"].value() or ""), picked, typed)
-    return render(request, "groups/new.html", {"form": form, **read_back}, status=heard(form))
+    return render(request, "groups/new.html", {"form": form, **read_back}, status=form_status(form))
 
 
 def _create(request: ProjectRequest, form: GroupForm, typed: CredentialForm | None) -> ContainerGroup:

@@ -31,7 +31,7 @@ def address_of(request: ProjectRequest, group: ContainerGroup) -> str:
     return reverse("groups:detail", args=[request.organization.slug, request.project.slug, group.name])
 
 
-def heard(form: Form) -> int:
+def form_status(form: Form) -> int:
     """The status of a page with this form: 422 where what was sent came back with errors."""
     return 422 if form.is_bound else 200
 

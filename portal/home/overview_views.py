@@ -13,7 +13,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from groups.queries.etags import organization_version
-from groups.queries.overview import look_over
+from groups.queries.overview import organization_overview
 from portal.audit import log
 from portal.models import Activity, Organization, SupportMessage, SupportRequest
 from portal.support.queries import last_text
@@ -63,7 +63,7 @@ def _glance(request: Any, version: str) -> dict[str, Any]:
         raise Http404
     done = log.of_organization(request.organization.pk)[:NEWEST_DEEDS]
     return {
-        "overview": look_over(request.organization),
+        "overview": organization_overview(request.organization),
         "version": version,
         "lines": log.lines(done, request.organization),
         "talks": list(_conversations(request)),

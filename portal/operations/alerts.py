@@ -26,7 +26,7 @@ class Alert:
 
 def alerts(queues: Queues) -> list[Alert]:
     """Return what needs somebody, the urgent first, in a number of queries that doesn't grow."""
-    seen = attention.look()
+    seen = attention.count_alerts()
     found = [*_of_pulls(seen), *_of_nodes(seen), *_of_machines(seen, queues)]
     found += [
         Alert(

@@ -1,4 +1,4 @@
-"""Requests for container groups: what is kept, what is given back, what is refused, and what is never told."""
+"""Requests for container groups: what is kept, what is given back, what is refused, and what is never shown."""
 
 from __future__ import annotations
 
@@ -63,9 +63,9 @@ def test_what_nodes_cannot_do_is_kept_given_back_and_told(speaks: Any) -> None:
     assert answer["container"]["resources"] == {
         "cpu": 2, "memory": 2048, "gpu_classes": [], "shm_size": 128, "storage_amount": 2**31,
     }  # fmt: skip
-    told = answer["current_state"]["description"]
+    shown = answer["current_state"]["description"]
     for name in ("liveness_probe", "networking", "container.logging", "country_codes", "container.priority"):
-        assert name in told
+        assert name in shown
     assert SECRET not in str(answer)
     kept = ContainerGroup.objects.get().options
     assert kept
@@ -93,10 +93,10 @@ def test_a_mask_that_comes_back_keeps_the_secret(speaks: Any) -> None:
 def test_a_key_that_only_reads_sees_no_values(speaks: Any) -> None:
     speaks().post(CONTAINERS, a_group(container={"environment_variables": {"TOKEN": SECRET}}))
 
-    told = speaks("read").get(f"{CONTAINERS}/app")
+    shown = speaks("read").get(f"{CONTAINERS}/app")
 
-    assert list(told.json()["container"]["environment_variables"]) == ["TOKEN"]
-    assert SECRET.encode() not in told.content
+    assert list(shown.json()["container"]["environment_variables"]) == ["TOKEN"]
+    assert SECRET.encode() not in shown.content
 
 
 @pytest.mark.parametrize(

@@ -102,14 +102,14 @@ def test_a_failed_group_tells_code_and_text_and_takes_another_credential(speaks:
         params={"registry": "registry.example.com"},
     )  # fmt: skip
 
-    told = speaker.get(f"{CONTAINERS}/app").json()["current_state"]
+    shown = speaker.get(f"{CONTAINERS}/app").json()["current_state"]
     answer = speaker.patch(
         f"{CONTAINERS}/app",
         {"container": {"registry_authentication": {"basic": {"username": "u", "password": SECRET}}}},
     )
 
-    assert told["status"] == "failed"
-    assert told["description"].startswith("authentication_failed: ")
+    assert shown["status"] == "failed"
+    assert shown["description"].startswith("authentication_failed: ")
     assert answer.status_code == 200, answer.content
     assert answer.json()["current_state"]["status"] == "pending"
     assert Credential.objects.get().is_live
@@ -141,11 +141,11 @@ def test_limits_are_told_and_held(speaks: Any, acme: Any) -> None:
     assert speaker.post(CONTAINERS, a_group(replicas=6)).json()["code"] == "replica_quota_reached"
     assert speaker.post(CONTAINERS, a_group(replicas=4)).status_code == 201
 
-    told = speaker.get("/api/public/organizations/acme/quotas").json()["container_groups_quotas"]
+    shown = speaker.get("/api/public/organizations/acme/quotas").json()["container_groups_quotas"]
     refused = speaker.patch(f"{CONTAINERS}/app", {"replicas": 6})
     another = speaker.post(CONTAINERS, a_group(name="another"))
 
-    assert (told["container_replicas_quota"], told["container_replicas_used"]) == (5, 4)
+    assert (shown["container_replicas_quota"], shown["container_replicas_used"]) == (5, 4)
     assert (refused.status_code, another.status_code) == (403, 403)
     assert "may have 5" in refused.json()["detail"]
     assert "ask support" in another.json()["detail"]
@@ -171,6 +171,6 @@ def test_quotas_count_replicas(speaks: Any) -> None:
     ready(ContainerGroup.objects.get())
     speaker.post(f"{CONTAINERS}/app/start")
 
-    told = speaker.get("/api/public/organizations/acme/quotas").json()
+    shown = speaker.get("/api/public/organizations/acme/quotas").json()
 
-    assert told["container_groups_quotas"]["container_replicas_used"] == 4
+    assert shown["container_groups_quotas"]["container_replicas_used"] == 4

@@ -110,10 +110,10 @@ def test_failures_are_told_in_words(speaks: Any, project: Any) -> None:
     )  # fmt: skip
     speaker = speaks("read")
 
-    (told,) = speaker.get(f"{HERE}/failures").json()["items"]
+    (shown,) = speaker.get(f"{HERE}/failures").json()["items"]
 
-    assert (told["failure"]["code"], told["raw"]) == ("authentication_failed", "401 UNAUTHORIZED")
-    assert speaker.get(f"{HERE}/projects/default/containers/app/failures").json()["items"] == [told]
+    assert (shown["failure"]["code"], shown["raw"]) == ("authentication_failed", "401 UNAUTHORIZED")
+    assert speaker.get(f"{HERE}/projects/default/containers/app/failures").json()["items"] == [shown]
 
 
 def test_the_ledger_tells_what_was_refused(speaks: Any, project: Any) -> None:
@@ -127,10 +127,10 @@ def test_the_ledger_tells_what_was_refused(speaks: Any, project: Any) -> None:
     token.layer_deliveries.create(digest="sha256:" + "a" * 64, sent_whole=1, sent_bytes=500)
     Redemption.objects.create(token=token, outcome="refused", reason="replayed", presented_by="n2")
 
-    (told,) = speaks("read").get(f"{HERE}/projects/default/containers/app/deliveries").json()["items"]
+    (shown,) = speaks("read").get(f"{HERE}/projects/default/containers/app/deliveries").json()["items"]
 
-    assert (told["node"], told["layers_sent"], told["bytes_sent"]) == ("n1", 1, 500)
-    assert [each["reason"] for each in told["refused"]] == ["replayed"]
+    assert (shown["node"], shown["layers_sent"], shown["bytes_sent"]) == ("n1", 1, 500)
+    assert [each["reason"] for each in shown["refused"]] == ["replayed"]
 
 
 def test_receipts_hold_no_secret(speaks: Any, acme: Any) -> None:
@@ -138,6 +138,6 @@ def test_receipts_hold_no_secret(speaks: Any, acme: Any) -> None:
 
     answer = speaks("read").get(f"{HERE}/receipts")
 
-    (told,) = answer.json()["items"]
-    assert (told["registry"], told["used_count"]) == ("registry.example.com", 0)
+    (shown,) = answer.json()["items"]
+    assert (shown["registry"], shown["used_count"]) == ("registry.example.com", 0)
     assert SECRET.encode() not in answer.content

@@ -9,8 +9,8 @@ import time_machine
 from django.utils import timezone
 
 from groups.models import ContainerGroup, Image, Instance, Node, PullStep, Redemption
-from groups.queries import group_detail
 from groups.queries.etags import group_version
+from groups.queries.group_detail import group_detail, poll_seconds
 from tests.support.group_progress import HOST, MB, add_layers, at_state, failed, fresh, group, make_token, pulling
 
 __all__ = ["group"]
@@ -18,7 +18,7 @@ NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
 
 
 def sentence(group: ContainerGroup) -> str:
-    return group_detail.tell(fresh(group)).sentence
+    return group_detail(fresh(group)).sentence
 
 
 def test_a_pull_that_no_worker_has_taken_waits(group: ContainerGroup) -> None:
@@ -69,10 +69,10 @@ def test_a_pull_that_is_tried_again_says_why_and_which_attempt_comes(group: Cont
         not_before=timezone.now() + timedelta(seconds=20),
     )
 
-    told = group_detail.tell(fresh(group))
-    assert "The registry can't be reached" in told.sentence
-    assert "ttempt 2 of 5" in told.sentence
-    assert told.next_attempt is not None
+    detail = group_detail(fresh(group))
+    assert "The registry can't be reached" in detail.sentence
+    assert "ttempt 2 of 5" in detail.sentence
+    assert detail.next_attempt is not None
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_the_number_of_queries_does_not_grow(group: ContainerGroup) -> None:
     from django.test.utils import CaptureQueriesContext
 
     with CaptureQueriesContext(connection) as few:
-        group_detail.tell(fresh(group))
+        group_detail(fresh(group))
     node = Node.objects.create(name="n", public_key="k")
     at_state(group, *["running"] * 10, node=node)
     add_layers(group, *[(MB, MB)] * 10)
@@ -146,8 +146,8 @@ def test_the_number_of_queries_does_not_grow(group: ContainerGroup) -> None:
     failed(group)
 
     with CaptureQueriesContext(connection) as many:
-        told = group_detail.tell(fresh(group))
-        assert [token.refusals[0].words for token in told.deliveries]
+        detail = group_detail(fresh(group))
+        assert [token.refusals[0].words for token in detail.deliveries]
     assert len(many) <= len(few) + 1, "at most the refusals are asked for besides"
 
 
@@ -164,4 +164,4 @@ def test_the_number_of_queries_does_not_grow(group: ContainerGroup) -> None:
     ],
 )
 def test_pages_ask_again_while_something_moves(status: str, instances: bool, seconds: int | None) -> None:
-    assert group_detail.poll_seconds(status, instances) == seconds
+    assert poll_seconds(status, instances) == seconds

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from groups.queries.overview import look_over
+from groups.queries.overview import organization_overview
 from tests.support.pulls import make_blob, make_group
 
 pytestmark = pytest.mark.django_db
@@ -20,4 +20,4 @@ def test_what_images_share_is_stored_once(project: Any) -> None:
     shared.save()
 
     assert blob.layers.count() == 2
-    assert look_over(project.organization).stored_bytes == 700
+    assert organization_overview(project.organization).stored_bytes == 700

@@ -9,7 +9,7 @@ import time_machine
 
 from groups.ingest.steps import trace
 from groups.models import ContainerGroup, PullStep
-from groups.queries import group_detail
+from groups.queries.group_detail import group_detail
 from groups.queries.pull_steps import trace_lines
 from tests.support.group_progress import failed, fresh, group, pulling
 
@@ -21,7 +21,7 @@ def test_steps_come_in_their_order_with_those_that_wait(group: ContainerGroup) -
     with time_machine.travel(NOON, tick=False):
         pulling(group, "resolve", "connect", "authenticate")
 
-    lines = group_detail.tell(fresh(group)).steps
+    lines = group_detail(fresh(group)).steps
     assert [line.name for line in lines] == PullStep.Name.values
     assert [line.outcome for line in lines[:4]] == ["ok", "ok", "running", "waiting"]
     assert lines[0].seconds == 0
@@ -55,9 +55,7 @@ def test_only_what_was_destroyed_is_told_as_destroyed(group: ContainerGroup, det
     pulling(group, "store", "destroy")
     PullStep.objects.filter(image=group.image).update(outcome="ok", detail=detail)
 
-    assert [line.name for line in group_detail.tell(fresh(group)).steps if line.spared] == (
-        ["destroy"] if spared else []
-    )
+    assert [line.name for line in group_detail(fresh(group)).steps if line.spared] == (["destroy"] if spared else [])
 
 
 def test_an_old_record_of_steps_that_are_no_more_is_still_shown(group: ContainerGroup) -> None:

@@ -12,7 +12,7 @@ from django.urls import reverse
 from groups.actions import checks
 from groups.ingest import check
 from groups.models import ContainerGroup, Failure, Image, ImageCheck
-from groups.queries.check_report import tell
+from groups.queries.check_report import check_report
 from groups.rules.states import move
 from registries.models import Credential
 from tests.support.fakes.registry import FakeRegistry
@@ -130,7 +130,7 @@ def test_an_image_over_the_cap_shows_where_the_cap_is(member: Client, credential
 
     assert "Over the limit of 10 GB" in text
     assert "COPY models /models" in text
-    bar = tell(row).bar
+    bar = check_report(row).bar
     assert bar is not None
     assert (bar.cap, bar.over, len(bar.parts)) == (500, 500, 2)
 
@@ -379,5 +379,5 @@ class TestWhetherTheTagMoved:
             assert row.platform_digest.startswith("sha256:")
             Image.objects.filter(pk=group.image_id).update(digest=row.platform_digest)
             row = ImageCheck.objects.get()
-            assert tell(row).moved is False
+            assert check_report(row).moved is False
             assert pushed is not None

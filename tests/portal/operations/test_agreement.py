@@ -12,7 +12,7 @@ from django.test import Client
 from django.utils import timezone
 
 from groups.models import Image, Node
-from groups.queries.attention import STUCK_AFTER, look, stuck_pulls
+from groups.queries.attention import STUCK_AFTER, count_alerts, stuck_pulls
 from groups.queries.metrics import Figures
 from groups.sweep import wake_pulls
 from portal.operations.workers import read_pulls
@@ -75,7 +75,7 @@ def agree_on(stuck: set[Image], woken: set[Any]) -> None:
     waiting = {image.pk for image in stuck}
     assert woken == waiting
     assert {image.pk for image in stuck_pulls()} == waiting
-    assert look().pulls_stuck == len(waiting)
+    assert count_alerts().pulls_stuck == len(waiting)
     oldest = read_pulls().oldest
     assert (oldest.pk in waiting) if stuck else oldest is None
     assert (metric("pull_wait_seconds") > STUCK_AFTER.total_seconds()) == bool(stuck)
@@ -151,7 +151,7 @@ def test_silent_nodes() -> None:
 
     assert {node.name for node in Node.objects.silent()} == {"silent", "drained"}
     assert {node.name for node in Node.objects.present()} == {"here"}
-    assert look().nodes_silent == 2
+    assert count_alerts().nodes_silent == 2
     assert metric("nodes_present") == 1
 
 
@@ -166,7 +166,7 @@ def test_overdue_credentials(acme: Any, operator: Client) -> None:
 
     assert [row.name for row in Credential.objects.live()] == ["live"]
     assert {row.name for row in Credential.objects.expired()} == {"expired", "overdue"}
-    assert look().credentials_overdue == metric("credentials_overdue") == 1
+    assert count_alerts().credentials_overdue == metric("credentials_overdue") == 1
     assert metric("credentials_held") == 3
     page = operator.get("/admin/registries/credential/?overdue=yes").content.decode()
     assert [str(row.pk) in page for row in made.values()] == [False, False, True]
