@@ -189,9 +189,9 @@ class ActivityAdmin(RecordAdmin):
     @admin.action(description="Erase the text", permissions=["operate"])
     def erase(self, request: HttpRequest, queryset: QuerySet[Activity]) -> TemplateResponse | None:
         """Delete what these rows say about people and names, after asking why."""
-        if self.too_many(request, queryset):
+        if self.refuse_too_many(request, queryset):
             return None
-        page = self.ask(
+        page = self.ask_to_confirm(
             request,
             queryset,
             action="erase",
@@ -205,7 +205,7 @@ class ActivityAdmin(RecordAdmin):
         reason = request.POST.get("reason", "").strip()[:MAX_REASON]
         chosen = list(queryset.order_by("pk"))
         erased = [row for row in chosen if _erase(row, reason, request)]
-        self.done(request, erased, change=f"Text erased: {reason}", of=len(chosen))
+        self.log_and_report(request, erased, change=f"Text erased: {reason}", of=len(chosen))
         return None
 
 

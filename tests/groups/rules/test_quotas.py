@@ -18,7 +18,7 @@ from groups.actions.update import GroupChanges, update
 from groups.ingest import outcome
 from groups.ingest.claim import claim
 from groups.models import Blob, ContainerGroup, Image, Layer, Quota
-from groups.queries.group_detail import tell
+from groups.queries.group_detail import group_detail
 from groups.rules import quotas
 from groups.sweep import wake_pulls
 from registries.failures import AccessDenied
@@ -84,7 +84,7 @@ def test_only_so_many_pulls_at_once(acme: Any, project: Any, woken: list[str]) -
     assert claim(first.image_id) is not None
     assert claim(second.image_id) is None
     second = ContainerGroup.objects.select_related("image__organization").get(pk=second.pk)
-    assert tell(second).sentence == "Waiting its turn: this organization pulls 1 image at once."
+    assert group_detail(second).sentence == "Waiting its turn: this organization pulls 1 image at once."
     assert (second.status, second.image.status) == ("pending", "queued")
 
     Image.objects.update(created_at="2026-01-01T00:00:00Z")
