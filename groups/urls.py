@@ -1,5 +1,5 @@
-"""Addresses below `/o/<org>/<project>/groups/`. What stands beside a group's name can't be a name itself: `new` is
-reserved by the form, and no name begins with a hyphen."""
+"""Addresses below `/o/<org>/<project>/groups/`. Other addresses beside a group's name can't be names of groups: `new`
+is reserved, and no name begins with a hyphen."""
 
 from __future__ import annotations
 

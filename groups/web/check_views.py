@@ -1,13 +1,12 @@
 """Checks of images as pages: start one from a form, and watch it.
 
-Both answer with a fragment where htmx asks, and with a page of their own elsewhere. What is checked is
-`groups.ingest.check`'s, how it is told `groups.queries.check_report`'s.
+Both views return a fragment to htmx and a whole page otherwise. `groups.ingest.check` runs a check,
+`groups.queries.check_report` says what it found.
 """
 
 from __future__ import annotations
 
 import uuid
-from typing import Any
 
 from django.core.exceptions import NON_FIELD_ERRORS
 from django.forms import Form
@@ -22,8 +21,7 @@ from groups.actions.checks import start_check
 from groups.models import ContainerGroup, ImageCheck
 from groups.queries.check_report import check_report
 from groups.rules.group_settings import MAX_GROUP_NAME_LENGTH
-from groups.web.forms import ImageForm
-from groups.web.image_field import reading, typed_credential
+from groups.web.image_field import ImageForm, reading_context, typed_credential_form
 from registries.foundation.refusal import Refusal
 from registries.foundation.requests import ProjectRequest
 from registries.oci.reference import names_host
@@ -33,19 +31,19 @@ from registries.oci.reference import names_host
 @require_POST
 @never_cache
 def check(request: ProjectRequest, org: str, project: str) -> HttpResponse:
-    """Check the form's image with its credential. A `repository` is completed by the credential's `host`. One that is
-    typed with the image is sealed first; the form then has it chosen, and nobody types it again."""
-    form = ImageForm(_asked(request.POST), organization_id=request.organization.pk)
-    # What looks like a slip is what the check finds out.
-    typed = typed_credential(request, form, asks_to_confirm=False)
-    if not all([form.is_valid(), typed is None or typed.is_valid()]):
-        return _refused(request, " ".join([*_texts(form), *(_texts(typed) if typed else [])]))
+    """Check the form's image with its credential. A `repository` is completed by the credential's `host`. A typed
+    credential is sealed first; the form then has it selected, so that nobody has to type it again."""
+    form = ImageForm(_image_and_credential(request.POST), organization_id=request.organization.pk)
+    # The check finds out whether input that looks wrong is wrong.
+    typed_form = typed_credential_form(request, form, asks_to_confirm=False)
+    if not all([form.is_valid(), typed_form is None or typed_form.is_valid()]):
+        return _refused(request, " ".join([*_texts(form), *(_texts(typed_form) if typed_form else [])]))
     against = _against(request)
     try:
         row = start_check(
             organization_id=request.organization.pk,
             reference=form.cleaned_data["image"],
-            credential=typed.new_credential() if typed else form.cleaned_data["credential"],
+            credential=typed_form.new_credential() if typed_form else form.cleaned_data["credential"],
             against=against,
             by=request.actor,
         )
@@ -53,30 +51,30 @@ def check(request: ProjectRequest, org: str, project: str) -> HttpResponse:
         return _refused(request, refusal.message)
     if not request.htmx:
         return redirect("groups:checked", org, project, row.pk)
-    context: dict[str, Any] = {"report": check_report(row)}
-    if typed:
+    context: dict[str, object] = {"report": check_report(row)}
+    if typed_form:
         image = str(form.cleaned_data["image"])
-        context |= {"sealed": True, "against": against, **reading(request, image, str(row.credential_id))}
+        context |= {"sealed": True, "against": against, **reading_context(request, image, str(row.credential_id))}
     return render(request, "groups/check.html", context)
 
 
 @require_GET
 @never_cache
 def checked(request: ProjectRequest, org: str, project: str, check: uuid.UUID) -> HttpResponse:
-    """How a check stands. The fragment ends the polling (286) once it is over."""
+    """Show the state of a check. The fragment ends the polling (286) once the check is over."""
     rows = ImageCheck.objects.select_related("against__image").defer("against__environment", "against__image__config")
     row = get_object_or_404(rows, organization=request.organization.pk, pk=check)
     if not request.htmx:
         return render(request, "groups/check_page.html", {"report": check_report(row)})
     response = render(request, "groups/check.html", {"report": check_report(row)})
     if row.is_over:
-        # Heard by what else on the page shows the credential's life.
+        # Other parts of the page that show the credential listen for this.
         response = HttpResponseStopPolling(response.content, headers={"HX-Trigger": "check-over"})
     return response
 
 
 def _texts(form: Form) -> list[str]:
-    """Errors of a form in one line each, with the field where that is not the image itself."""
+    """Errors of a form in one line each, with the field unless it is the image itself."""
     return [
         str(text) if name in ("image", "credential", NON_FIELD_ERRORS) else f"{form.fields[name].label}: {text}"
         for name, errors in form.errors.items()
@@ -85,13 +83,13 @@ def _texts(form: Form) -> list[str]:
 
 
 def _against(request: ProjectRequest) -> ContainerGroup | None:
-    """The group from whose page it was asked whether its tag has moved, if it was."""
+    """The group whose page asks whether its tag has moved; None on other pages."""
     name = request.POST.get("against", "")[:MAX_GROUP_NAME_LENGTH].replace("\0", "")
     return ContainerGroup.objects.filter(project=request.project.pk, name=name).first() if name else None
 
 
-def _asked(data: QueryDict) -> dict[str, str]:
-    """The image and the credential that a form names, whichever form it is."""
+def _image_and_credential(data: QueryDict) -> dict[str, str]:
+    """The image and the credential of either form: this one, or the one that tests a credential."""
     image = data.get("image", "")
     if "repository" in data:
         image = data.get("repository", "").strip()

@@ -1,11 +1,10 @@
-"""What people type to make a container group, to retry one, and to delete one. Every error names its field and the
-fix; nothing here looks a name up or writes a row."""
+"""Forms that create a container group, retry one, scale one and delete one. Every error names its field and the fix;
+nothing here resolves a host name or writes a row."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -27,76 +26,13 @@ from groups.rules.group_settings import (
     RESERVED_NAMES,
     read_environment,
 )
-from groups.web.inline_credential import NEW
-from registries.forms.paste import read_image
-from registries.hosts import check_host
+from groups.web.image_field import NEW, NONE, ImageForm
 from registries.models import Credential
-from registries.oci.reference import MAX_REFERENCE_LENGTH, Reference, ReferenceInvalid, parse
 
 
-def _between(low: int, high: int) -> list[Any]:
+def _between(low: int, high: int) -> list[Callable[[object], None]]:
     text = f"Between {low:,} and {high:,}."
     return [MinValueValidator(low, text), MaxValueValidator(high, text)]
-
-
-class ReferenceField(forms.CharField):
-    """An image as people name it; its clean value is a Reference. Of a pull command or a web address
-    the image in it is read; what was typed is not repaired otherwise."""
-
-    def __init__(self, **options: Any) -> None:
-        attrs = {"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false", "class": "input-mono"}
-        attrs["placeholder"] = "registry.example.com/team/app:1.0"
-        super().__init__(
-            strip=False, max_length=MAX_REFERENCE_LENGTH * 2, widget=forms.TextInput(attrs=attrs), **options
-        )
-        self.error_messages["required"] = "Enter an image, such as registry.example.com/team/app:1.0."
-        self.error_messages["null_characters_not_allowed"] = "There is an invisible character in it; type it again."
-
-    def clean(self, value: Any) -> Any:
-        text = super().clean(value)
-        text = read_image(text) or text
-        try:
-            reference = parse(text)
-            check_host(reference.registry)
-        except ReferenceInvalid as error:
-            raise ValidationError(error.message, code=error.code) from None
-        return reference
-
-
-class CredentialChoice(forms.ModelChoiceField):
-    """One of the organization's live credentials, told by name and host."""
-
-    def label_from_instance(self, obj: Any) -> str:
-        return f"{obj.name} · {obj.host}"
-
-
-class ImageForm(forms.Form):
-    """An image, and the credential that it is pulled or checked with."""
-
-    image = ReferenceField(
-        label="Image", help_text="As you would write it after docker pull: registry, repository, and a tag or digest."
-    )
-    credential = CredentialChoice(
-        label="Credential",
-        queryset=Credential.objects.none(),
-        required=False,
-        empty_label="No credential (public image)",
-        error_messages={"invalid_choice": "This credential is no longer here. Choose another one, or add it again."},
-    )
-
-    def __init__(self, data: Any = None, *args: Any, organization_id: Any, **options: Any) -> None:
-        self.types_credential = data is not None and data.get("credential") == NEW
-        """Whether the credential is typed beside the image, in a form of its own."""
-        super().__init__(_without_choice(data) if self.types_credential else data, *args, **options)
-        choice: Any = self.fields["credential"]
-        choice.queryset = Credential.objects.live().filter(organization=organization_id)
-
-    def clean(self) -> dict[str, Any]:
-        reference: Reference | None = self.cleaned_data.get("image")
-        credential: Credential | None = self.cleaned_data.get("credential")
-        if reference and credential and credential.host != reference.registry:
-            self.add_error("credential", mismatch(credential.host, reference.registry))
-        return self.cleaned_data
 
 
 class GroupForm(ImageForm):
@@ -159,8 +95,15 @@ class GroupForm(ImageForm):
         help_text="Otherwise the group waits as stopped until somebody starts it.",
     )
 
-    def __init__(self, *args: Any, project_id: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
+    def __init__(
+        self,
+        data: Mapping[str, object] | None = None,
+        *,
+        organization_id: int,
+        project_id: int,
+        initial: Mapping[str, object] | None = None,
+    ) -> None:
+        super().__init__(data, organization_id=organization_id, initial=initial)
         self.project_id = project_id
 
     def clean_name(self) -> str:
@@ -184,26 +127,12 @@ class GroupForm(ImageForm):
         return read_environment(self.cleaned_data["environment"])
 
 
-def _without_choice(data: Any) -> Any:
-    rest = data.copy()
-    rest["credential"] = ""
-    return rest
-
-
-def mismatch(credential_host: str, image_host: str) -> str:
-    """The words for a credential that is another registry's."""
-    return (
-        f"This credential is for {credential_host}, and the image lies at {image_host}. A credential is shown to no "
-        "other host: choose one that fits, or add it."
-    )
-
-
 class RetryForm(forms.Form):
-    """With what a failed pull is tried again: a secret typed again, a credential that is kept for other groups too, or
-    none. The secret is typed in a form of its own."""
+    """Which credential a failed pull is retried with: a typed one, one that is kept for other groups too, or none.
 
-    NEW = NEW
-    NONE = "none"
+    `has_typed_credential` is whether it is typed, in a form of its own.
+    """
+
     not_done = "Not started yet"
 
     def __init__(
@@ -219,38 +148,37 @@ class RetryForm(forms.Form):
         choice = forms.ChoiceField(
             label="Try again with",
             choices=[
-                (self.NEW, f"A credential for {registry}, typed now"),
+                (NEW, f"A credential for {registry}, typed now"),
                 *(
                     (key, f"{credential.name}, kept until {credential.deadline:%H:%M} UTC")
                     for key, credential in self._live.items()
                 ),
-                (self.NONE, "No credential (public image)"),
+                (NONE, "No credential (public image)"),
             ],
             error_messages={"invalid_choice": "This credential is no longer here. Choose another one."},
         )
         self.fields = {"use": choice}
-        self.types_credential = data is not None and data.get("use") == self.NEW
-        """Whether the credential is typed with it."""
+        self.has_typed_credential = data is not None and data.get("use") == NEW
 
     @property
     def kept(self) -> Credential | None:
-        """The credential that was chosen, None where one is typed or none is used. The form must be valid."""
+        """The chosen credential; None if one is typed or none is used. The form must be valid."""
         return self._live.get(self.cleaned_data["use"])
 
 
 class ScaleForm(forms.Form):
-    """How many replicas a group is to have."""
+    """The number of replicas of a group."""
 
     replicas = forms.IntegerField(label="Replicas", validators=_between(0, MAX_REPLICAS))
 
 
 class DeleteForm(forms.Form):
-    """The group's name, typed once more."""
+    """The group's name, typed to confirm."""
 
     name = forms.CharField(label="Type the group's name to confirm")
 
-    def __init__(self, *args: Any, expected: str, **options: Any) -> None:
-        super().__init__(*args, **options)
+    def __init__(self, data: Mapping[str, object] | None = None, *, expected: str) -> None:
+        super().__init__(data)
         self.expected = expected
         self.fields["name"].widget.attrs |= {"data-must-be": expected, "autocomplete": "off"}
 

@@ -1,73 +1,169 @@
-"""The image field with its credential: how a reference reads, and a credential typed with it."""
+"""The image field with its credential: how a reference reads, which credentials fit, and one typed beside the image.
+
+A typed credential is sealed with the group or check that it is for, and held for that one pull.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, cast
 
+from django import forms
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 
-from groups.web.forms import ImageForm, ReferenceField
-from groups.web.inline_credential import NEW, typed_credential_form
+from groups.rules.image_reference import read_reference
 from registries.forms.credential import CredentialForm
 from registries.foundation.requests import ProjectRequest
 from registries.models import Credential
-from registries.oci.reference import Reference
+from registries.oci.reference import MAX_REFERENCE_LENGTH, Reference, ReferenceInvalid
 from registries.providers.docker_hub import DOCKER_HUB
 from registries.providers.recognise import recognise
 
+if TYPE_CHECKING:
+    _CredentialField = forms.ModelChoiceField[Credential]
+else:
+    _CredentialField = forms.ModelChoiceField
+
+NEW = "new"
+"""The choice of a credential that is typed beside the image."""
 NONE = "none"
-"""In an address: no credential, also where one would fit."""
+"""In an address: no credential, even if one fits."""
 
 
-def typed_credential(
+class ReferenceField(forms.CharField):
+    """An image reference; its clean value is a Reference (`groups.rules.image_reference`)."""
+
+    def __init__(self, *, label: str, help_text: str) -> None:
+        attrs = {"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false", "class": "input-mono"}
+        attrs["placeholder"] = "registry.example.com/team/app:1.0"
+        super().__init__(
+            label=label,
+            help_text=help_text,
+            strip=False,
+            max_length=MAX_REFERENCE_LENGTH * 2,
+            widget=forms.TextInput(attrs=attrs),
+        )
+        self.error_messages["required"] = "Enter an image, such as registry.example.com/team/app:1.0."
+        self.error_messages["null_characters_not_allowed"] = "There is an invisible character in it; type it again."
+
+    def clean(self, value: object) -> Reference:
+        try:
+            return read_reference(super().clean(value))
+        except ReferenceInvalid as error:
+            raise ValidationError(str(error), code=error.code) from None
+
+
+class CredentialChoice(_CredentialField):
+    """One of the organization's live credentials, shown by name and host."""
+
+    def label_from_instance(self, obj: Credential) -> str:
+        return f"{obj.name} · {obj.host}"
+
+
+class ImageForm(forms.Form):
+    """An image, and the credential that it is pulled or checked with.
+
+    `has_typed_credential` is whether the credential is typed beside the image, in a form of its own.
+    """
+
+    image = ReferenceField(
+        label="Image", help_text="As you would write it after docker pull: registry, repository, and a tag or digest."
+    )
+    credential = CredentialChoice(
+        label="Credential",
+        queryset=Credential.objects.none(),
+        required=False,
+        empty_label="No credential (public image)",
+        error_messages={"invalid_choice": "This credential is no longer here. Choose another one, or add it again."},
+    )
+
+    def __init__(
+        self,
+        data: Mapping[str, object] | None = None,
+        *,
+        organization_id: int,
+        initial: Mapping[str, object] | None = None,
+    ) -> None:
+        self.has_typed_credential = data is not None and data.get("credential") == NEW
+        if data is not None and self.has_typed_credential:
+            data = dict(data.items()) | {"credential": ""}
+        super().__init__(data, initial=dict(initial or {}))
+        choice = cast("CredentialChoice", self.fields["credential"])
+        choice.queryset = Credential.objects.live().filter(organization=organization_id)
+
+    def clean(self) -> dict[str, object]:
+        reference: Reference | None = self.cleaned_data.get("image")
+        credential: Credential | None = self.cleaned_data.get("credential")
+        if reference and credential and credential.host != reference.registry:
+            self.add_error("credential", _mismatch(credential.host, reference.registry))
+        return self.cleaned_data
+
+
+def typed_credential_form(
     request: ProjectRequest, form: ImageForm, *, asks_to_confirm: bool = True
 ) -> CredentialForm | None:
-    """The credential that was typed with the image, where one was and the image can be read."""
-    if not form.types_credential:
-        return None
-    reference, _ = _read_reference(str(form["image"].value() or ""))
+    """The form of the credential that was typed beside the image, as it was sent; None if none was typed or the image
+    can't be read."""
+    reference, _ = _try_reading(str(form["image"].value() or "")) if form.has_typed_credential else (None, "")
     if reference is None:
         return None
-    return typed_credential_form(reference.registry, request.POST, request.FILES, asks_to_confirm=asks_to_confirm)
+    return CredentialForm(
+        request.POST,
+        request.FILES,
+        provider=recognise(reference.registry),
+        host=reference.registry,
+        prefix=NEW,
+        asks_to_confirm=asks_to_confirm,
+    )
 
 
-def reading(request: ProjectRequest, text: str, chosen: str, typed: CredentialForm | None = None) -> dict[str, Any]:
-    """How the reference reads, and the credential field with what fits first. `typed` is the form for a new one as it
-    was sent; what its registry asks for stands there empty otherwise."""
-    reference, error = _read_reference(text)
+def reading_context(
+    request: ProjectRequest, text: str, chosen: str, typed_form: CredentialForm | None = None
+) -> dict[str, object]:
+    """What `groups/reading.html` shows: the parts of the reference, and the credential field with what fits first.
+    `typed_form` is the form of a typed credential as it was sent; otherwise an empty one for the image's registry."""
+    reference, error = _try_reading(text)
     live = list(live_credentials(request))
     fitting = [row for row in live if reference and row.host == reference.registry]
     if reference and chosen not in (NONE, NEW) and not any(str(row.pk) == chosen for row in fitting):
         chosen = "" if request.method == "POST" else str(fitting[0].pk) if fitting else _first_choice(reference)
-    if reference and typed is None:
-        typed = typed_credential_form(reference.registry)
+    provider = recognise(reference.registry) if reference else None
+    if reference and provider and typed_form is None:
+        typed_form = CredentialForm(provider=provider, host=reference.registry, prefix=NEW)
     return {
-        "typed": text,
         "reference": reference,
         "reading_error": error,
-        "kind": recognise(reference.registry) if reference else None,
+        "provider": provider,
         "fitting": fitting,
         "others": [] if reference else live,
         "chosen": chosen,
-        "typed_form": typed,
+        "typed_form": typed_form,
     }
 
 
-def _read_reference(text: str) -> tuple[Reference | None, str]:
-    """The image that is named, or why it can't be read; neither where nothing was typed."""
+def live_credentials(request: ProjectRequest) -> QuerySet[Credential]:
+    """The organization's credentials that a pull may open."""
+    return Credential.objects.live().filter(organization=request.organization.pk)
+
+
+def _try_reading(text: str) -> tuple[Reference | None, str]:
+    """The image, or why it can't be read; neither if nothing was typed."""
     if not text.strip():
         return None, ""
     try:
-        return ReferenceField().clean(text), ""
-    except ValidationError as refused:
-        return None, " ".join(refused.messages)
-
-
-def live_credentials(request: ProjectRequest) -> QuerySet[Credential]:
-    return Credential.objects.live().filter(organization=request.organization.pk)
+        return read_reference(text), ""
+    except ReferenceInvalid as error:
+        return None, str(error)
 
 
 def _first_choice(reference: Reference) -> str:
     """Most images that people bring are private; Docker's own are not."""
     return NONE if reference.registry == DOCKER_HUB.host and reference.repository.startswith("library/") else NEW
+
+
+def _mismatch(credential_host: str, image_host: str) -> str:
+    return (
+        f"This credential is for {credential_host}, and the image lies at {image_host}. A credential is shown to no "
+        "other host: choose one that fits, or add it."
+    )

@@ -1,9 +1,8 @@
-"""What can be done from a group's page to one instance, and to how many there are. Only a POST acts."""
+"""Actions from a group's page on one instance, and on the number of replicas. All are POST."""
 
 from __future__ import annotations
 
 import uuid
-from typing import Protocol
 
 from django.contrib import messages
 from django.http import HttpResponse
@@ -13,60 +12,57 @@ from django.views.decorators.http import require_POST
 from groups.actions import lifecycle
 from groups.models import Instance
 from groups.nodes import instance_orders
-from groups.rules.states import Stale
-from groups.web.forms import DeleteForm, ScaleForm
-from groups.web.group_views import show
-from groups.web.lifecycle_views import STALE
-from groups.web.requests import group_of, to_group
-from registries.foundation.actor import Actor
+from groups.web.forms import ScaleForm
+from groups.web.group_page import group_page
+from groups.web.requests import acts_on_group, group_of, to_group
 from registries.foundation.requests import ProjectRequest
 
 INSTANCE_STALE = "That instance can't take this now: it has changed meanwhile. This is how it stands."
 
 
 @require_POST
-def scale(request: ProjectRequest, org: str, project: str, name: str) -> HttpResponse:
-    """Have the group run as another number of replicas."""
+@acts_on_group()
+def scale(request: ProjectRequest, /, org: str, project: str, name: str) -> HttpResponse:
+    """Change the number of replicas."""
     group = group_of(request, name)
     form = ScaleForm(request.POST)
     if not form.is_valid():
-        return show(request, group, DeleteForm(expected=name), form)
-    try:
-        lifecycle.scale(group, form.cleaned_data["replicas"], by=request.actor)
-    except Stale:
-        messages.info(request, STALE)
+        return group_page(request, group, scale_form=form)
+    lifecycle.scale(group, form.cleaned_data["replicas"], by=request.actor)
     return to_group(request, group)
 
 
 @require_POST
-def restart(request: ProjectRequest, org: str, project: str, name: str, instance: uuid.UUID) -> HttpResponse:
-    """Have its node end the container and start it again."""
-    return _act(request, name, instance, instance_orders.restart, "Its node restarts the container when it polls.")
+@acts_on_group(INSTANCE_STALE)
+def restart(request: ProjectRequest, /, org: str, project: str, name: str, instance: uuid.UUID) -> HttpResponse:
+    """Order the node to restart the container; its data is kept."""
+    row = _instance_of(request, name, instance)
+    instance_orders.restart(row, by=request.actor)
+    return _ordered(request, row, "Its node restarts the container when it polls.")
 
 
 @require_POST
-def recreate(request: ProjectRequest, org: str, project: str, name: str, instance: uuid.UUID) -> HttpResponse:
-    """Have its node make the container anew."""
-    return _act(request, name, instance, instance_orders.recreate, "Its node makes the container anew when it polls.")
+@acts_on_group(INSTANCE_STALE)
+def recreate(request: ProjectRequest, /, org: str, project: str, name: str, instance: uuid.UUID) -> HttpResponse:
+    """Order the node to recreate the container; its data is lost."""
+    row = _instance_of(request, name, instance)
+    instance_orders.recreate(row, by=request.actor)
+    return _ordered(request, row, "Its node makes the container anew when it polls.")
 
 
 @require_POST
-def reallocate(request: ProjectRequest, org: str, project: str, name: str, instance: uuid.UUID) -> HttpResponse:
-    """Move the instance to another node."""
-    return _act(request, name, instance, instance_orders.reallocate, "The instance goes to another node.")
+@acts_on_group(INSTANCE_STALE)
+def reallocate(request: ProjectRequest, /, org: str, project: str, name: str, instance: uuid.UUID) -> HttpResponse:
+    """Move the instance to another node; its data is lost."""
+    row = _instance_of(request, name, instance)
+    instance_orders.reallocate(row, by=request.actor)
+    return _ordered(request, row, "The instance goes to another node.")
 
 
-class _Action(Protocol):
-    def __call__(self, instance: Instance, *, by: Actor) -> Instance: ...
+def _instance_of(request: ProjectRequest, name: str, instance: uuid.UUID) -> Instance:
+    return get_object_or_404(group_of(request, name).instances.all(), pk=instance)
 
 
-def _act(request: ProjectRequest, name: str, instance: uuid.UUID, action: _Action, message: str) -> HttpResponse:
-    group = group_of(request, name)
-    row = get_object_or_404(group.instances.all(), pk=instance)
-    try:
-        action(row, by=request.actor)
-    except Stale:
-        messages.info(request, INSTANCE_STALE)
-    else:
-        messages.success(request, message)
-    return to_group(request, group)
+def _ordered(request: ProjectRequest, instance: Instance, message: str) -> HttpResponse:
+    messages.success(request, message)
+    return to_group(request, instance.group)

@@ -1,86 +1,58 @@
-"""What can be done to a group from its pages: start, stop, delete, and try a failed pull again.
+"""Actions on a group from its pages: start, stop, delete, and retry a failed pull; and the page of a failure.
 
-Only a POST acts. Actions answer with a redirect, and somebody who comes second hears so. The pages that only show
-something stand in `groups.web.group_views`.
+An action redirects to the group's page, with a message if it was refused or the group has changed since
+(`groups.web.requests`). Pages that only show something are in `groups.web.group_views`.
 """
 
 from __future__ import annotations
 
 import uuid
-from functools import wraps
-from typing import Protocol
 
 from django.contrib import messages
+from django.db.models import QuerySet
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_GET
 
 from groups.actions import lifecycle
 from groups.models import ContainerGroup, Failure
 from groups.queries.pull_steps import trace_lines
-from groups.rules.states import MoveForbidden, Stale
+from groups.rules.states import Stale
 from groups.web.forms import DeleteForm, RetryForm
-from groups.web.group_views import show
-from groups.web.requests import form_status, group_of, to_group
-from registries.credential_rows import NewCredential
+from groups.web.group_page import group_page
+from groups.web.image_field import NEW, NONE, live_credentials
+from groups.web.requests import acts_on_post, form_status, group_of, to_group
 from registries.failures import ABOUT_CREDENTIALS
 from registries.forms.credential import CredentialForm
-from registries.foundation.actor import Actor
-from registries.foundation.refusal import shows_refusal
 from registries.foundation.requests import ProjectRequest
 from registries.models import MAX_NAME_LENGTH, Credential
 from registries.providers import PROVIDERS
 from registries.providers.recognise import recognise
 
-STALE = "Somebody else was first: the group has changed meanwhile. This is how it stands now."
 _ABOUT_CREDENTIALS = {failure.code for failure in ABOUT_CREDENTIALS}
 
 
-class _View(Protocol):
-    def __call__(self, request: ProjectRequest, /, org: str, project: str, name: str) -> HttpResponse: ...
-
-
-class _Action(Protocol):
-    def __call__(self, group: ContainerGroup, *, by: Actor) -> ContainerGroup: ...
-
-
-def _back(request: ProjectRequest, /, org: str, project: str, name: str) -> HttpResponse:
-    return to_group(request, group_of(request, name))
-
-
-def _led_back(act: _View) -> _View:
-    """Only a POST acts; whoever opens an action's address, as after signing in again, is led to the group, and so is
-    whoever is refused, with a message."""
-    acting = shows_refusal(_back)(act)
-
-    @wraps(act)
-    def view(request: ProjectRequest, /, org: str, project: str, name: str) -> HttpResponse:
-        return (acting if request.method == "POST" else _back)(request, org, project, name)
-
-    return require_http_methods(["GET", "HEAD", "POST"])(view)
-
-
-@_led_back
+@acts_on_post
 def start(request: ProjectRequest, /, org: str, project: str, name: str) -> HttpResponse:
-    """Have the group's replicas run."""
-    return _act(request, name, lifecycle.start)
+    """Start the group's replicas."""
+    return to_group(request, lifecycle.start(group_of(request, name), by=request.actor))
 
 
-@_led_back
+@acts_on_post
 def stop(request: ProjectRequest, /, org: str, project: str, name: str) -> HttpResponse:
     """Stop the group."""
-    return _act(request, name, lifecycle.stop)
+    return to_group(request, lifecycle.stop(group_of(request, name), by=request.actor))
 
 
-@_led_back
+@acts_on_post
 def delete(request: ProjectRequest, /, org: str, project: str, name: str) -> HttpResponse:
-    """Delete the group, once its name was typed."""
+    """Delete the group if its name was typed correctly."""
     group = group_of(request, name)
     form = DeleteForm(request.POST, expected=name)
     if not form.is_valid():
-        return show(request, group, form)
+        return group_page(request, group, delete_form=form)
     lifecycle.delete(group, by=request.actor)
     messages.success(request, f"{name} is deleted, with its image.")
     return redirect("groups:list", org, project)
@@ -89,43 +61,31 @@ def delete(request: ProjectRequest, /, org: str, project: str, name: str) -> Htt
 @require_GET
 @never_cache
 def failure(request: ProjectRequest, org: str, project: str, name: str, failure: uuid.UUID) -> HttpResponse:
-    """Why a pull failed, and the ways out."""
+    """Show why a pull failed, and how to retry it."""
     group = group_of(request, name)
     row = get_object_or_404(Failure, group=group, pk=failure)
     return _failure(request, group, row, *_retry_forms(request, group))
 
 
 @sensitive_post_parameters()
-@_led_back
+@acts_on_post
 @never_cache
 def retry(request: ProjectRequest, /, org: str, project: str, name: str) -> HttpResponse:
-    """Pull again for a failed group, with the secret typed anew, a kept credential, or none."""
+    """Pull the image of a failed group again, with a typed credential, a kept one, or none."""
     group = group_of(request, name)
-    form, typed = _retry_forms(request, group, request.POST)
+    form, typed_form = _retry_forms(request, group, request.POST)
     last = group.failures.order_by("-created_at").first()
     if group.status != ContainerGroup.Status.FAILED or last is None:
-        messages.info(request, STALE)
-        return to_group(request, group)
-    if not form.is_valid() or (form.types_credential and not typed.is_valid()):
-        return _failure(request, group, last, form, typed)
-    try:
-        lifecycle.retry(group, credential=_credential_for(form, typed), by=request.actor)
-    except (Stale, MoveForbidden):
-        messages.info(request, STALE)
-    return to_group(request, group)
-
-
-def _act(request: ProjectRequest, name: str, action: _Action) -> HttpResponse:
-    group = group_of(request, name)
-    try:
-        action(group, by=request.actor)
-    except (Stale, MoveForbidden):
-        messages.info(request, STALE)
+        raise Stale(f"ContainerGroup {group.pk} is {group.status}")
+    if not form.is_valid() or (form.has_typed_credential and not typed_form.is_valid()):
+        return _failure(request, group, last, form, typed_form)
+    credential = typed_form.new_credential() if form.has_typed_credential else form.kept
+    lifecycle.retry(group, credential=credential, by=request.actor)
     return to_group(request, group)
 
 
 def _failure(
-    request: ProjectRequest, group: ContainerGroup, row: Failure, form: RetryForm, typed: CredentialForm
+    request: ProjectRequest, group: ContainerGroup, row: Failure, form: RetryForm, typed_form: CredentialForm
 ) -> HttpResponse:
     provider = PROVIDERS.get(row.provider)
     context = {
@@ -134,7 +94,7 @@ def _failure(
         "steps": trace_lines(row),
         "hint": provider.hints.get(row.code, "") if provider else "",
         "form": form,
-        "typed_form": typed,
+        "typed_form": typed_form,
         "can_retry": group.status == ContainerGroup.Status.FAILED,
     }
     return render(request, "groups/failure.html", context, status=form_status(form))
@@ -143,33 +103,34 @@ def _failure(
 def _retry_forms(
     request: ProjectRequest, group: ContainerGroup, data: QueryDict | None = None
 ) -> tuple[RetryForm, CredentialForm]:
-    """What the pull is tried again with, and the fields of the credential that may be typed for it."""
+    """The form that chooses a credential for the retry, and the form of one that is typed for it."""
     old = group.image.credential
     provider = PROVIDERS.get(group.image.provider) or recognise(group.image.registry)
-    prefilled = {each.name: old.fields.get(each.name, "") for each in provider.fields if not each.secret} if old else {}
-    prefilled |= {"ca": old.ca} if old else {}
+    prefilled: dict[str, object] = {}
+    if old is not None:
+        prefilled = {field.name: old.fields.get(field.name, "") for field in provider.fields if not field.secret}
+        prefilled["ca"] = old.ca
     registry = group.image.registry
-    live = Credential.objects.live().filter(organization=request.organization.pk)
-    form = RetryForm(data, live=live, registry=registry, initial={"use": _first_choice(group)})
-    typed = CredentialForm(
-        data if form.types_credential else None,
-        request.FILES if form.types_credential else None,
+    live = live_credentials(request)
+    form = RetryForm(data, live=live, registry=registry, initial={"use": _first_choice(group, live)})
+    typed_form = CredentialForm(
+        data if form.has_typed_credential else None,
+        request.FILES if form.has_typed_credential else None,
         provider=provider,
         host=registry,
         name=f"for {group.name}"[:MAX_NAME_LENGTH],
         initial=prefilled,
     )
-    return form, typed
+    return form, typed_form
 
 
-def _first_choice(group: ContainerGroup) -> str:
-    """With what a retry is likely to go better. What the registry refused just now is not offered first."""
+def _first_choice(group: ContainerGroup, live: QuerySet[Credential]) -> str:
+    """The choice that is most likely to work. A credential that the registry has just refused does not come first."""
     image = group.image
     last = group.failures.order_by("-created_at").first()
     if last is not None and last.params.get("public"):
-        return RetryForm.NONE
+        return NONE
     refused = last is not None and last.code in _ABOUT_CREDENTIALS
-    live = Credential.objects.live().filter(organization=group.organization_id)
     fitting = live.filter(host=image.registry).order_by("-received_at")
     if refused and image.credential_id:
         fitting = fitting.exclude(pk=image.credential_id)
@@ -178,8 +139,4 @@ def _first_choice(group: ContainerGroup) -> str:
         return str(image.credential_id)
     if keys:
         return keys[0]
-    return RetryForm.NEW if refused or image.provider else RetryForm.NONE
-
-
-def _credential_for(form: RetryForm, typed: CredentialForm) -> Credential | NewCredential | None:
-    return typed.new_credential() if form.types_credential else form.kept
+    return NEW if refused or image.provider else NONE

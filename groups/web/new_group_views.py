@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from typing import Any
 
 from django.db import IntegrityError
 from django.http import HttpResponse
@@ -17,8 +16,7 @@ from groups.models import ContainerGroup
 from groups.rules.group_settings import MAX_GROUP_NAME_LENGTH, NAME_TAKEN
 from groups.rules.sealed_settings import open_environment
 from groups.web.forms import GroupForm
-from groups.web.image_field import reading, typed_credential
-from groups.web.inline_credential import NEW
+from groups.web.image_field import NEW, reading_context, typed_credential_form
 from groups.web.requests import form_status, to_group
 from registries.forms.credential import CredentialForm
 from registries.foundation.refusal import Refusal
@@ -29,36 +27,37 @@ from registries.foundation.requests import Project, ProjectRequest
 @require_http_methods(["GET", "POST"])
 @never_cache
 def new(request: ProjectRequest, org: str, project: str) -> HttpResponse:
-    """Write a group and have its image pulled, with a credential that is here or is typed with it."""
-    chosen = {name: request.GET[name][:512] for name in ("image", "credential", "name") if name in request.GET}
+    """Create a group and start the pull of its image, with a saved credential, a typed one, or none."""
+    initial = _settings_of_source(request)
+    initial |= {name: request.GET[name][:512] for name in ("image", "credential", "name") if name in request.GET}
     form = GroupForm(
         request.POST if request.method == "POST" else None,
-        initial=_as_of(request) | chosen,
+        initial=initial,
         organization_id=request.organization.pk,
         project_id=request.project.pk,
     )
-    typed = typed_credential(request, form)
-    if form.is_valid() and (typed is None or typed.is_valid()):
+    typed_form = typed_credential_form(request, form)
+    if form.is_valid() and (typed_form is None or typed_form.is_valid()):
         try:
-            group = _create(request, form, typed)
+            group = _create(request, form, typed_form)
         except IntegrityError:
             form.add_error("name", NAME_TAKEN)
         except Refusal as refusal:
             form.add_error(None, refusal.message)
         else:
             return to_group(request, group)
-    picked = NEW if form.types_credential else str(form["credential"].value() or "")
-    read_back = reading(request, str(form["image"].value() or ""), picked, typed)
-    return render(request, "groups/new.html", {"form": form, **read_back}, status=form_status(form))
+    chosen = NEW if form.has_typed_credential else str(form["credential"].value() or "")
+    context = {"form": form, **reading_context(request, str(form["image"].value() or ""), chosen, typed_form)}
+    return render(request, "groups/new.html", context, status=form_status(form))
 
 
-def _create(request: ProjectRequest, form: GroupForm, typed: CredentialForm | None) -> ContainerGroup:
+def _create(request: ProjectRequest, form: GroupForm, typed_form: CredentialForm | None) -> ContainerGroup:
     values = {name: value for name, value in form.cleaned_data.items() if name not in ("image", "credential")}
     return lifecycle.create(
         organization_id=request.organization.pk,
         project_id=request.project.pk,
         reference=form.cleaned_data["image"],
-        credential=typed.new_credential() if typed is not None else form.cleaned_data["credential"],
+        credential=typed_form.new_credential() if typed_form is not None else form.cleaned_data["credential"],
         by=request.actor,
         **values,
     )
@@ -67,14 +66,14 @@ def _create(request: ProjectRequest, form: GroupForm, typed: CredentialForm | No
 @require_GET
 @never_cache
 def read(request: ProjectRequest, org: str, project: str) -> HttpResponse:
-    """Say how an image reference is understood, which credentials fit its registry, and what it asks for."""
-    context = reading(request, request.GET.get("image", ""), request.GET.get("credential", ""))
+    """Show how an image reference is read, which credentials fit its registry, and the fields of a new one."""
+    context = reading_context(request, request.GET.get("image", ""), request.GET.get("credential", ""))
     return render(request, "groups/reading.html", context)
 
 
-def _as_of(request: ProjectRequest) -> dict[str, Any]:
-    """Another group's settings, for `?from=<name>`. Of its environment the names, commented out: values are not
-    shown to anybody."""
+def _settings_of_source(request: ProjectRequest) -> dict[str, object]:
+    """The settings of another group, for `?from=<name>`. Of its environment only the names, commented out: values are
+    never shown."""
     source = ContainerGroup.objects.select_related("image").filter(
         project=request.project.pk, name=request.GET.get("from", "")[:MAX_GROUP_NAME_LENGTH]
     ).first()  # fmt: skip
@@ -95,7 +94,7 @@ def _as_of(request: ProjectRequest) -> dict[str, Any]:
 
 
 def _free_name(project: Project, name: str) -> str:
-    """The name with the first number that no group of the project has; nothing where it would be too long."""
+    """The name with the first number that no group of the project has; empty if that is too long."""
     taken = set(ContainerGroup.objects.filter(project=project.pk, name__startswith=name).values_list("name", flat=True))
     free = next(f"{name}-{number}" for number in range(2, len(taken) + 3) if f"{name}-{number}" not in taken)
     return free if len(free) <= MAX_GROUP_NAME_LENGTH else ""

@@ -1,44 +1,91 @@
-"""What the pages of groups share: the group of a request, its address, and answers that are 304 while nothing
-changed."""
+"""What the pages of groups share: the group of a request, redirects to its page, messages about what did not happen,
+and responses that are 304 while nothing has changed."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
+from typing import Concatenate, ParamSpec, TypeAlias
 
+from django.contrib import messages
 from django.forms import Form
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
-from django.urls import reverse
 from django.utils.cache import get_conditional_response, patch_cache_control
+from django.views.decorators.http import require_http_methods
 
 from groups.models import ContainerGroup
+from groups.rules.states import MoveForbidden, Stale
+from registries.foundation.refusal import shows_refusal
 from registries.foundation.requests import ProjectRequest
+
+P = ParamSpec("P")
+View: TypeAlias = Callable[Concatenate[ProjectRequest, P], HttpResponse]
+
+STALE = "Somebody else was first: the group has changed meanwhile. This is how it stands now."
 
 
 def group_of(request: ProjectRequest, name: str) -> ContainerGroup:
-    """The project's group of that name, with what its page shows of it; 404 where there is none."""
+    """Return the project's group of that name with what its page shows. Raises Http404."""
     rows = ContainerGroup.objects.select_related("image__credential", "next_image", "project", "created_by")
     return get_object_or_404(rows, project=request.project.pk, name=name)
 
 
 def to_group(request: ProjectRequest, group: ContainerGroup) -> HttpResponse:
-    """Lead to the group's page."""
-    return redirect(address_of(request, group))
+    """Redirect to the group's page."""
+    return redirect("groups:detail", request.organization.slug, request.project.slug, group.name)
 
 
-def address_of(request: ProjectRequest, group: ContainerGroup) -> str:
-    """Where the group's page is."""
-    return reverse("groups:detail", args=[request.organization.slug, request.project.slug, group.name])
+def back_to_group(request: ProjectRequest, /, *args: object, **kwargs: object) -> HttpResponse:
+    """Redirect from an action's address to the page of the group `name` in it. Raises Http404."""
+    return to_group(request, group_of(request, str(kwargs["name"])))
 
 
-def form_status(form: Form) -> int:
-    """The status of a page with this form: 422 where what was sent came back with errors."""
-    return 422 if form.is_bound else 200
+def acts_on_group(stale: str = STALE) -> Callable[[View[P]], View[P]]:
+    """Decorate a view that changes the group `name`. If the action is refused, or the group has changed since its page
+    was shown (`stale` is the message then), the view redirects to the group's page with a message."""
+
+    def decorate(view: View[P]) -> View[P]:
+        def back(request: ProjectRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+            return back_to_group(request, *args, **kwargs)
+
+        @shows_refusal(back)
+        @wraps(view)
+        def shown(request: ProjectRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+            try:
+                return view(request, *args, **kwargs)
+            except (Stale, MoveForbidden):
+                messages.info(request, stale)
+                return back(request, *args, **kwargs)
+
+        return shown
+
+    return decorate
 
 
-def live_response(request: ProjectRequest, version: str, answer: Callable[[], HttpResponse]) -> HttpResponse:
+def acts_on_post(view: View[P]) -> View[P]:
+    """Decorate a view that changes the group `name` by POST. GET redirects to the group's page: an action's address is
+    opened after signing in again."""
+    acting = acts_on_group()(view)
+
+    @wraps(view)
+    def shown(request: ProjectRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        if request.method == "POST":
+            return acting(request, *args, **kwargs)
+        return back_to_group(request, *args, **kwargs)
+
+    return require_http_methods(["GET", "HEAD", "POST"])(shown)
+
+
+def form_status(*forms: Form | None) -> int:
+    """Return the status of a page with these forms: 422 if one of them came back with errors, else 200."""
+    return 422 if any(form is not None and form.is_bound for form in forms) else 200
+
+
+def live_response(request: ProjectRequest, version: str, render: Callable[[], HttpResponse]) -> HttpResponse:
+    """Return what `render` returns, or 304 if the request has this `version` (of `groups.queries.etags`) already."""
     etag = f'"{version}"'
-    response = get_conditional_response(request, etag=etag) or answer()
+    response = get_conditional_response(request, etag=etag) or render()
     response["ETag"] = etag
     patch_cache_control(response, private=True, no_cache=True)
     return response

@@ -213,7 +213,7 @@ def test_retrying_takes_a_new_secret_a_kept_one_or_none(retry: Any, project: Any
     for use, credential, typed in (("new", None, True), ("none", None, False), (str(kept.pk), kept, False)):
         form = retry(use=use)
         assert form.is_valid()
-        assert (form.kept, form.types_credential) == (credential, typed)
+        assert (form.kept, form.has_typed_credential) == (credential, typed)
     for bad in (str(elsewhere.pk), str(others.pk), "x", ""):
         assert not retry(use=bad).is_valid()
 
