@@ -8,15 +8,15 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from typing import Any
 from uuid import UUID
 
 from django.db import close_old_connections
-from ninja import JSONL, Query, Router
+from ninja import JSONL, Router
+from ninja.params.functions import Query
 
 from groups.actions.checks import start_check
 from groups.api.credentials import new_credential, read_reference
-from groups.api.representations import in_words, step_answer
+from groups.api.representations import describe_failure, step_document
 from groups.api.responses import described_problems
 from groups.api.schemas.v1 import CheckLine, CheckPrototype
 from groups.ingest.credential_hold import destroy_checked
@@ -27,10 +27,10 @@ from registries.foundation.requests import ApiRequest
 
 router = Router(tags=["checks"], exclude_unset=True)
 
-PAUSE = 0.25
-MAX_WAIT = 120
+POLL_SECONDS = 0.25
+MAX_WAIT_SECONDS = 120
 MAX_LISTENERS = 4
-"""How many responses of one web process may wait for checks at the same time; each occupies a thread."""
+"""Responses of one web process that may wait for checks at the same time; each occupies a thread."""
 
 _listening = 0
 _lock = threading.Lock()
@@ -46,8 +46,8 @@ def check_image(
     request: ApiRequest,
     organization_name: str,
     payload: CheckPrototype,
-    wait: int = Query(60, ge=0, le=MAX_WAIT, description="Maximum number of seconds to wait for the result."),
-) -> Iterator[dict[str, Any]]:
+    wait: int = Query(60, ge=0, le=MAX_WAIT_SECONDS, description="Maximum number of seconds to wait for the result."),
+) -> Iterator[dict[str, object]]:
     """Check an image: its registry, the credential, the manifest, the platform and the size. The response has a line of
     JSON when a step begins and when it ends, and a last line with the result as far as it is known."""
     if _listening >= MAX_LISTENERS:
@@ -66,7 +66,7 @@ def check_image(
     return _lines(row, row.credential_id, wait)
 
 
-def _lines(row: ImageCheck, credential_id: UUID | None, wait: int) -> Iterator[dict[str, Any]]:
+def _lines(row: ImageCheck, credential_id: UUID | None, wait: int) -> Iterator[dict[str, object]]:
     reported: dict[str, str] = {}
     end = time.monotonic() + wait
     _count(1)
@@ -76,11 +76,11 @@ def _lines(row: ImageCheck, credential_id: UUID | None, wait: int) -> Iterator[d
             for step in check_report(row).steps:
                 if step.outcome != "waiting" and reported.get(step.name) != step.outcome:
                     reported[step.name] = step.outcome
-                    yield {"step": step_answer(step)}
+                    yield {"step": step_document(step)}
             if row.is_over or time.monotonic() > end:
                 yield {"result": _result(row)}
                 return
-            time.sleep(PAUSE)
+            time.sleep(POLL_SECONDS)
     finally:
         _count(-1)
         if credential_id is not None:
@@ -94,21 +94,21 @@ def _count(more: int) -> None:
         _listening += more
 
 
-def _result(row: ImageCheck) -> dict[str, Any]:
-    result: dict[str, Any] = {
+def _result(row: ImageCheck) -> dict[str, object]:
+    result: dict[str, object] = {
         "status": row.status,
         "image": row.reference,
-        "tags": [str(each) for each in row.tags],
+        "tags": [str(tag) for tag in row.tags],
         "public": row.public,
     }
-    found = {
+    known = {
         "digest": row.digest,
         "platform": row.found_platform,
         "size": row.size,
         "limit": row.limit,
         "layers": row.layer_count,
     }
-    result |= {name: value for name, value in found.items() if value}
+    result |= {name: value for name, value in known.items() if value}
     if row.code:
-        result["failure"] = in_words(row)
+        result["failure"] = describe_failure(row)
     return result

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any, Protocol
+from collections.abc import Mapping
+from typing import Protocol
+from uuid import UUID
 
 from django.db import IntegrityError
 from ninja import Router, Status
@@ -12,9 +14,9 @@ from ninja import Router, Status
 from groups.actions import lifecycle, update
 from groups.api.credentials import new_credential, read_reference
 from groups.api.errors import not_found, not_now
-from groups.api.lookup import find_group, find_project, groups_of
+from groups.api.lookup import CountedGroup, find_group, find_project, groups_of
 from groups.api.patch import read_changes, read_options
-from groups.api.representations import group_answer, last_failures
+from groups.api.representations import group_document, last_failures
 from groups.api.responses import reading, writing
 from groups.api.schemas.group import (
     ContainerGroup,
@@ -23,6 +25,7 @@ from groups.api.schemas.group import (
     ContainerGroupPrototype,
 )
 from groups.models import ContainerGroup as Group
+from groups.models import Failure
 from groups.rules.group_settings import NAME_TAKEN, RESERVED_NAMES
 from groups.rules.sealed_settings import open_options
 from groups.rules.states import MoveForbidden, Stale
@@ -39,26 +42,26 @@ REQUEST = "request"
 
 
 @router.get(CONTAINERS, response=reading(ContainerGroupCollection), operation_id="list_container_groups")
-def list_container_groups(request: ApiRequest, organization_name: str, project_name: str) -> dict[str, Any]:
+def list_container_groups(request: ApiRequest, organization_name: str, project_name: str) -> dict[str, object]:
     """List the project's container groups."""
     groups = list(groups_of(request, project_name))
     failures = last_failures(groups)
-    return {"items": [_answer(request, group, failures) for group in groups]}
+    return {"items": [_document(request, group, failures) for group in groups]}
 
 
 @router.post(CONTAINERS, response=writing(ContainerGroup, 201), operation_id="create_container_group")
 def create_container_group(
     request: ApiRequest, organization_name: str, project_name: str, payload: ContainerGroupPrototype
-) -> Status:
+) -> Status[dict[str, object]]:
     """Create a container group and start the pull of its image. Repeating the same request returns the same group."""
     find_project(request, project_name)
     if payload.name in RESERVED_NAMES:
         text = f"{payload.name} can't be the name of a group."
         raise Refusal(text, code="name_reserved", status=400, field="name")
     reference = read_reference(payload.container.image, field="container.image")
-    mark = _fingerprint(payload)
-    if (there := _there_already(request, project_name, payload.name, mark)) is not None:
-        return Status(201, there)
+    fingerprint = _fingerprint(payload)
+    if (existing := _existing(request, project_name, payload.name, fingerprint)) is not None:
+        return Status(201, existing)
     resources = payload.container.resources
     try:
         group = lifecycle.create(
@@ -80,21 +83,21 @@ def create_container_group(
             environment=payload.container.environment_variables,
             restart_policy=payload.restart_policy,
             autostart=payload.autostart_policy,
-            options=read_options(payload) | {REQUEST: mark},
+            options=read_options(payload) | {REQUEST: fingerprint},
             by=request.actor,
         )
     except IntegrityError:
-        there = _there_already(request, project_name, payload.name, mark)
-        if there is None:
+        existing = _existing(request, project_name, payload.name, fingerprint)
+        if existing is None:
             raise
-        return Status(201, there)
+        return Status(201, existing)
     return Status(201, _one(request, project_name, group.name))
 
 
 @router.get(ONE, response=reading(ContainerGroup), operation_id="get_container_group")
 def get_container_group(
     request: ApiRequest, organization_name: str, project_name: str, container_group_name: str
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Get a container group."""
     return _one(request, project_name, container_group_name)
 
@@ -106,7 +109,7 @@ def update_container_group(
     project_name: str,
     container_group_name: str,
     payload: ContainerGroupPatch,
-) -> Status:
+) -> Status[dict[str, object]]:
     """Change a container group. A new image is pulled first and then replaces what runs. A new command, environment or
     resources replace it immediately."""
     group = find_group(request, project_name, container_group_name)
@@ -120,7 +123,7 @@ def update_container_group(
 @router.delete(ONE, response=writing(None, 202), operation_id="delete_container_group")
 def delete_container_group(
     request: ApiRequest, organization_name: str, project_name: str, container_group_name: str
-) -> Status:
+) -> Status[None]:
     """Delete a container group and its image."""
     group = find_group(request, project_name, container_group_name)
     lifecycle.delete(group, by=request.actor)
@@ -130,7 +133,7 @@ def delete_container_group(
 @router.post(ONE + "/start", response=writing(None, 202), operation_id="start_container_group")
 def start_container_group(
     request: ApiRequest, organization_name: str, project_name: str, container_group_name: str
-) -> Status:
+) -> Status[None]:
     """Start the group's replicas. Does nothing if they are running."""
     group = find_group(request, project_name, container_group_name)
     return _act(request, group, lifecycle.start, unless=Group.ACTIVE)
@@ -139,7 +142,7 @@ def start_container_group(
 @router.post(ONE + "/stop", response=writing(None, 202), operation_id="stop_container_group")
 def stop_container_group(
     request: ApiRequest, organization_name: str, project_name: str, container_group_name: str
-) -> Status:
+) -> Status[None]:
     """Stop the group. Does nothing if it is stopped."""
     group = find_group(request, project_name, container_group_name)
     return _act(request, group, lifecycle.stop, unless=(Group.Status.STOPPED, Group.Status.SUCCEEDED))
@@ -149,7 +152,7 @@ class _Action(Protocol):
     def __call__(self, group: Group, *, by: Actor) -> Group: ...
 
 
-def _act(request: ApiRequest, group: Group, action: _Action, *, unless: tuple[str, ...]) -> Status:
+def _act(request: ApiRequest, group: Group, action: _Action, *, unless: tuple[str, ...]) -> Status[None]:
     if group.status not in unless:
         try:
             action(group, by=request.actor)
@@ -159,26 +162,26 @@ def _act(request: ApiRequest, group: Group, action: _Action, *, unless: tuple[st
     return Status(202, None)
 
 
-def _one(request: ApiRequest, project_name: str, name: str) -> dict[str, Any]:
+def _one(request: ApiRequest, project_name: str, name: str) -> dict[str, object]:
     group = find_group(request, project_name, name)
-    return _answer(request, group, last_failures([group]))
+    return _document(request, group, last_failures([group]))
 
 
-def _answer(request: ApiRequest, group: Any, failures: dict[Any, Any]) -> dict[str, Any]:
-    return group_answer(group, failures.get(group.pk), with_values=request.may_write)
+def _document(request: ApiRequest, group: CountedGroup, failures: Mapping[UUID, Failure]) -> dict[str, object]:
+    return group_document(group, failures.get(group.pk), with_values=request.may_write)
 
 
-def _there_already(request: ApiRequest, project_name: str, name: str, mark: str) -> dict[str, Any] | None:
+def _existing(request: ApiRequest, project_name: str, name: str, fingerprint: str) -> dict[str, object] | None:
     """Return the group of that name if the same request created it, None if there is none. Raises Refusal."""
-    there = groups_of(request, project_name).filter(name=name).first()
-    if there is None:
+    group = groups_of(request, project_name).filter(name=name).first()
+    if group is None:
         return None
-    if there.version != 1 or open_options(there).get(REQUEST) != mark:
+    if group.version != 1 or open_options(group).get(REQUEST) != fingerprint:
         raise Refusal(NAME_TAKEN, code="name_taken", field="name")
-    return _answer(request, there, last_failures([there]))
+    return _document(request, group, last_failures([group]))
 
 
 def _fingerprint(payload: ContainerGroupPrototype) -> str:
     """Return a hash that identifies a repeated request. The registry credential is not part of it."""
-    asked = payload.model_dump(mode="json", exclude={"container": {"registry_authentication"}})
-    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+    body = payload.model_dump(mode="json", exclude={"container": {"registry_authentication"}})
+    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()

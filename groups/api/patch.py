@@ -1,4 +1,4 @@
-"""From a request to a group's options and changes. Applying them is `groups.actions.update`'s."""
+"""From a request to a group's options and changes, which `groups.actions.update` applies."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ def read_changes(group: ContainerGroup, payload: ContainerGroupPatch) -> GroupCh
         options=options,
         replicas=payload.replicas,
         command=_command(container),
-        cpu=getattr(container.resources, "cpu", None),
-        memory_mb=getattr(container.resources, "memory", None),
+        cpu=container.resources.cpu if container.resources else None,
+        memory_mb=container.resources.memory if container.resources else None,
         environment=container.environment_variables,
         reference=reference,
         credential=new_credential(
@@ -54,11 +54,11 @@ def read_changes(group: ContainerGroup, payload: ContainerGroupPatch) -> GroupCh
 
 
 def _command(container: UpdateContainer) -> list[str] | None:
-    """None if the request does not name it; null removes it."""
+    """The command; None if the request has none, empty if it is null."""
     return (container.command or []) if "command" in container.model_fields_set else None
 
 
 def _given(shape: Shape, names: tuple[str, ...]) -> dict[str, object]:
-    asked = shape.model_dump(mode="json", include=set(names), exclude_none=True, by_alias=False)
+    values = shape.model_dump(mode="json", include=set(names), exclude_none=True, by_alias=False)
     present = shape.model_fields_set & set(names)
-    return {_WRITTEN.get(name, name): asked.get(name) for name in names if name in present}
+    return {_WRITTEN.get(name, name): values.get(name) for name in names if name in present}

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.utils import timezone
 from ninja import Router
 
 from groups.api.container_groups import ONE
 from groups.api.lookup import find_group
-from groups.api.representations import in_words, moment, step_answer
+from groups.api.representations import describe_failure, moment, step_document
 from groups.api.responses import reading
 from groups.api.schemas.v1 import DeliveryCollection, FailureCollection, PullCollection, ReceiptCollection
 from groups.models import Failure, Image, Redemption
@@ -20,7 +18,7 @@ from registries.models import Credential
 
 router = Router(tags=["records"], exclude_unset=True)
 
-NEWEST = 100
+MAX_LISTED = 100
 MAX_REFUSALS = 500
 _ORGANIZATION = "/organizations/{organization_name}"
 
@@ -28,56 +26,56 @@ _ORGANIZATION = "/organizations/{organization_name}"
 @router.get(ONE + "/pulls", response=reading(PullCollection), operation_id="list_pulls")
 def list_pulls(
     request: ApiRequest, organization_name: str, project_name: str, container_group_name: str
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """List the pull of the group's image, and of the image that will replace it, with their steps and layers."""
     group = find_group(request, project_name, container_group_name)
-    return {"items": [_pull(each) for each in (group.image, group.next_image) if each is not None]}
+    return {"items": [_pull(image) for image in (group.image, group.next_image) if image is not None]}
 
 
 @router.get(ONE + "/failures", response=reading(FailureCollection), operation_id="list_group_failures")
 def list_group_failures(
     request: ApiRequest, organization_name: str, project_name: str, container_group_name: str
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """List the failed pulls of this group, newest first."""
     group = find_group(request, project_name, container_group_name)
-    return {"items": [_failure(each) for each in group.failures.order_by("-created_at")[:NEWEST]]}
+    return {"items": [_failure(failure) for failure in group.failures.order_by("-created_at")[:MAX_LISTED]]}
 
 
 @router.get(ONE + "/deliveries", response=reading(DeliveryCollection), operation_id="list_deliveries")
 def list_deliveries(
     request: ApiRequest, organization_name: str, project_name: str, container_group_name: str
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """List the deliveries of this group, newest first: each token a node received, what was sent, what was refused."""
     group = find_group(request, project_name, container_group_name)
-    tokens = list(delivery_ledger.of_group(group)[:NEWEST])
-    refused = delivery_ledger.refusals(tokens, most=MAX_REFUSALS)
-    return {"items": [_delivery(each, refused.get(each.pk, [])) for each in tokens]}
+    tokens = list(delivery_ledger.tokens_of(group)[:MAX_LISTED])
+    refused = delivery_ledger.refusals_by_token(tokens, limit=MAX_REFUSALS)
+    return {"items": [_delivery(token, refused.get(token.pk, [])) for token in tokens]}
 
 
 @router.get(_ORGANIZATION + "/failures", response=reading(FailureCollection), operation_id="list_failures")
-def list_failures(request: ApiRequest, organization_name: str) -> dict[str, Any]:
+def list_failures(request: ApiRequest, organization_name: str) -> dict[str, object]:
     """List all failed pulls, newest first, including those of deleted groups."""
     rows = Failure.objects.filter(organization=request.organization.pk).order_by("-created_at")
-    return {"items": [_failure(each) for each in rows[:NEWEST]]}
+    return {"items": [_failure(failure) for failure in rows[:MAX_LISTED]]}
 
 
 @router.get(_ORGANIZATION + "/receipts", response=reading(ReceiptCollection), operation_id="list_receipts")
-def list_receipts(request: ApiRequest, organization_name: str) -> dict[str, Any]:
+def list_receipts(request: ApiRequest, organization_name: str) -> dict[str, object]:
     """List credential receipts, newest first: when each was received, where it was used, when and why it was
     destroyed."""
     rows = Credential.objects.filter(organization=request.organization.pk).order_by("-received_at")
-    return {"items": [_receipt(each) for each in rows[:NEWEST]]}
+    return {"items": [_receipt(credential) for credential in rows[:MAX_LISTED]]}
 
 
-def _pull(image: Image) -> dict[str, Any]:
+def _pull(image: Image) -> dict[str, object]:
     now = timezone.now()
     rows = list(image.steps.filter(attempt=image.attempt).order_by("id"))
     steps = step_lines(rows, now, whole=image.status != Image.Status.READY)
-    answer: dict[str, Any] = {
+    document: dict[str, object] = {
         "image": image.reference,
         "status": image.status,
         "attempt": image.attempt,
-        "steps": [step_answer(each) for each in steps],
+        "steps": [step_document(step) for step in steps],
         "layers": [
             {
                 "digest": layer.digest,
@@ -90,29 +88,29 @@ def _pull(image: Image) -> dict[str, Any]:
         ],
     }
     if image.not_before is not None:
-        answer["next_attempt"] = moment(image.not_before)
+        document["next_attempt"] = moment(image.not_before)
     if image.digest:
-        answer["digest"] = image.digest
+        document["digest"] = image.digest
     if image.total_bytes is not None:
-        answer["size"] = image.total_bytes
-    return answer
+        document["size"] = image.total_bytes
+    return document
 
 
-def _failure(row: Failure) -> dict[str, Any]:
+def _failure(row: Failure) -> dict[str, object]:
     return {
         "id": str(row.pk),
         "container_group": row.group_name,
         "image": row.reference,
         "step": row.step,
-        "failure": in_words(row),
+        "failure": describe_failure(row),
         "raw": row.raw,
         "attempt": row.attempt,
         "create_time": moment(row.created_at),
     }
 
 
-def _delivery(token: Any, refused: list[Redemption]) -> dict[str, Any]:
-    answer = {
+def _delivery(token: delivery_ledger.LedgerToken, refused: list[Redemption]) -> dict[str, object]:
+    document: dict[str, object] = {
         "id": str(token.pk),
         "node": token.node_name,
         "digest": token.manifest_digest,
@@ -120,19 +118,18 @@ def _delivery(token: Any, refused: list[Redemption]) -> dict[str, Any]:
         "layers_sent": token.whole,
         "bytes_sent": token.sent,
         "refused": [
-            {"reason": each.reason, "presented_by": each.presented_by, "time": moment(each.created_at)}
-            for each in refused
+            {"reason": row.reason, "presented_by": row.presented_by, "time": moment(row.created_at)} for row in refused
         ],
     }
     if token.redeemed_at is not None:
-        answer["redeemed"] = moment(token.redeemed_at)
+        document["redeemed"] = moment(token.redeemed_at)
     if token.ended_at is not None:
-        answer |= {"ended": moment(token.ended_at), "ended_because": token.ended_because}
-    return answer
+        document |= {"ended": moment(token.ended_at), "ended_because": token.ended_because}
+    return document
 
 
-def _receipt(row: Credential) -> dict[str, Any]:
-    answer = {
+def _receipt(row: Credential) -> dict[str, object]:
+    document: dict[str, object] = {
         "id": str(row.pk),
         "name": row.name,
         "registry": row.host,
@@ -143,7 +140,7 @@ def _receipt(row: Credential) -> dict[str, Any]:
         "kept_until": moment(row.deadline),
     }
     if row.last_used_at is not None:
-        answer["last_used"] = moment(row.last_used_at)
+        document["last_used"] = moment(row.last_used_at)
     if row.destroyed_at is not None:
-        answer |= {"destroyed": moment(row.destroyed_at), "destroyed_because": row.get_destroyed_because_display()}
-    return answer
+        document |= {"destroyed": moment(row.destroyed_at), "destroyed_because": row.get_destroyed_because_display()}
+    return document

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from uuid import UUID
 
 import groups.failures  # noqa: F401 (its words are described here)
+from groups.api.lookup import CountedGroup
 from groups.api.unsupported import describe_unsupported
 from groups.models import ContainerGroup, Failure, Image, ImageCheck, Instance
 from groups.queries.pull_steps import StepLine
@@ -13,26 +15,27 @@ from groups.rules.sealed_settings import MASK, open_environment, open_options
 from registries.failures import describe
 
 NOWHERE = "00000000-0000-0000-0000-000000000000"
-LEAST_MEMORY = 1024
+MIN_MEMORY_MB = 1024
 MAX_DESCRIPTION_LENGTH = 1000
 _SECRETS = frozenset({"api_token", "api_key", "ingestion_key", "token", "password"})
-_AS_KEPT = ("liveness_probe", "readiness_probe", "startup_probe", "queue_autoscaler", "queue_connection")
+_UNCHANGED = ("liveness_probe", "readiness_probe", "startup_probe", "queue_autoscaler", "queue_connection")
 
 Status = ContainerGroup.Status
 
 
-def last_failures(groups: list[Any]) -> dict[Any, Failure]:
+def last_failures(groups: Sequence[ContainerGroup]) -> dict[UUID, Failure]:
     """Return, by group id, the newest failure of each group whose pull, or next image's pull, failed."""
-    failed = [each.pk for each in groups if each.status == Status.FAILED or _next_failed(each)]
+    failed = [group.pk for group in groups if group.status == Status.FAILED or _next_failed(group)]
     if not failed:
         return {}
-    return {each.group_id: each for each in Failure.objects.filter(group__in=failed).order_by("created_at")}
+    rows = Failure.objects.filter(group__in=failed).order_by("created_at")
+    return {row.group_id: row for row in rows if row.group_id is not None}
 
 
-def group_answer(group: Any, failure: Failure | None, *, with_values: bool) -> dict[str, Any]:
-    """A group as `groups.api.lookup` reads it. `with_values` shows the values of environment variables."""
+def group_document(group: CountedGroup, failure: Failure | None, *, with_values: bool) -> dict[str, object]:
+    """Return a group. `with_values` shows the values of environment variables; otherwise they are masked."""
     options = open_options(group)
-    answer: dict[str, Any] = {
+    document: dict[str, object] = {
         "id": str(group.pk),
         "name": group.name,
         "display_name": options.get("display_name") or group.name,
@@ -52,17 +55,17 @@ def group_answer(group: Any, failure: Failure | None, *, with_values: bool) -> d
         "scaling-actions": options.get("scaling-actions") or [],
         "scheduled-scaling-enabled": bool(options.get("scheduled-scaling-enabled")),
     }
-    answer |= {name: options[name] for name in _AS_KEPT if options.get(name)}
+    document |= {name: options[name] for name in _UNCHANGED if options.get(name)}
     if options.get("networking"):
-        # A name that is reserved to lead nowhere: there is no gateway.
-        answer["networking"] = options["networking"] | {"dns": f"{group.name}.invalid"}
-    return answer
+        # There is no gateway; `.invalid` names never resolve.
+        document["networking"] = options["networking"] | {"dns": f"{group.name}.invalid"}
+    return document
 
 
-def instance_answer(instance: Instance) -> dict[str, Any]:
-    """An instance with its group."""
+def instance_document(instance: Instance) -> dict[str, object]:
+    """Return an instance; its group was read with it."""
     runs = instance.state == Instance.State.RUNNING
-    answer = {
+    document: dict[str, object] = {
         "id": str(instance.pk),
         "machine_id": str(instance.node_id or NOWHERE),
         "state": instance.state,
@@ -73,8 +76,8 @@ def instance_answer(instance: Instance) -> dict[str, Any]:
         "started": runs,
     }
     if instance.state == Instance.State.DOWNLOADING:
-        answer["pulling_progress"] = float(min(instance.progress, 100))
-    return answer
+        document["pulling_progress"] = float(min(instance.progress, 100))
+    return document
 
 
 def moment(time: datetime) -> str:
@@ -82,42 +85,36 @@ def moment(time: datetime) -> str:
     return time.isoformat().replace("+00:00", "Z")
 
 
-def step_answer(step: StepLine) -> dict[str, Any]:
+def step_document(step: StepLine) -> dict[str, object]:
     """Return a step of a pull or check."""
-    answer = dict(vars(step))
-    if answer["seconds"] is None:
-        del answer["seconds"]
-    else:
-        answer["seconds"] = round(answer["seconds"], 3)
-    return answer
+    document: dict[str, object] = dict(vars(step))
+    del document["seconds"]
+    if step.seconds is not None:
+        document["seconds"] = round(step.seconds, 3)
+    return document
 
 
-def in_words(failed: Failure | ImageCheck) -> dict[str, str]:
-    """Return the code and the texts of a failure."""
+def describe_failure(failed: Failure | ImageCheck) -> dict[str, str]:
+    """Return the code and the texts of a failed pull or check."""
     words = failed.words
     return {"code": failed.code, "title": words.title, "text": words.text, "remedy": words.remedy}
-
-
-def described(failure: Failure) -> str:
-    """Return a failure as `<code>: <text>`."""
-    return _line(f"{failure.code}: {failure.words.text}")
 
 
 def _next_failed(group: ContainerGroup) -> bool:
     return group.next_image is not None and group.next_image.status == Image.Status.FAILED
 
 
-def _container(group: ContainerGroup, options: dict[str, Any], *, with_values: bool) -> dict[str, Any]:
+def _container(group: ContainerGroup, options: Mapping[str, object], *, with_values: bool) -> dict[str, object]:
     image = group.image
-    resources: dict[str, Any] = {
+    resources: dict[str, object] = {
         "cpu": group.cpu,
-        # Pages allow less than clients of this API expect to read.
-        "memory": max(group.memory_mb, LEAST_MEMORY),
+        # Pages allow less memory than clients of this API accept.
+        "memory": max(group.memory_mb, MIN_MEMORY_MB),
         "gpu_classes": options.get("gpu_classes") or ([group.gpu] if group.gpu else []),
     }
     resources |= {name: options[name] for name in ("shm_size", "storage_amount") if options.get(name)}
     environment = open_environment(group)
-    container: dict[str, Any] = {
+    container: dict[str, object] = {
         "command": group.command or None,
         "image": image.reference,
         "resources": resources,
@@ -132,21 +129,20 @@ def _container(group: ContainerGroup, options: dict[str, Any], *, with_values: b
     return container
 
 
-def _masked(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {
-            name: MASK if (name in _SECRETS and each) else _headers(each) if name == "headers" else _masked(each)
-            for name, each in value.items()
-        }
-    return value
+def _masked(value: object) -> object:
+    return {name: _masked_field(name, field) for name, field in value.items()} if isinstance(value, dict) else value
 
 
-def _headers(headers: Any) -> Any:
-    return [each | {"value": MASK} for each in headers] if isinstance(headers, list) else headers
+def _masked_field(name: str, value: object) -> object:
+    if name in _SECRETS and value:
+        return MASK
+    if name == "headers" and isinstance(value, list):
+        return [header | {"value": MASK} for header in value]
+    return value if name == "headers" else _masked(value)
 
 
-def _state(group: Any, options: dict[str, Any], failure: Failure | None) -> dict[str, Any]:
-    state = {
+def _state(group: CountedGroup, options: Mapping[str, object], failure: Failure | None) -> dict[str, object]:
+    state: dict[str, object] = {
         "status": group.status,
         "start_time": moment(group.image.started_at or group.created_at),
         "finish_time": moment(group.changed_at),
@@ -156,12 +152,14 @@ def _state(group: Any, options: dict[str, Any], failure: Failure | None) -> dict
         },
     }
     text = _description(group, options, failure)
-    return state | {"description": text} if text else state
+    if text:
+        state["description"] = text
+    return state
 
 
-def _description(group: ContainerGroup, options: dict[str, Any], failure: Failure | None) -> str:
+def _description(group: ContainerGroup, options: Mapping[str, object], failure: Failure | None) -> str:
     if failure is not None:
-        return described(failure)
+        return _line(f"{failure.code}: {failure.words.text}")
     parts = []
     if group.status == Status.PENDING and group.image.retry_code:
         words = describe(group.image.retry_code, group.image.retry_params)
@@ -169,7 +167,7 @@ def _description(group: ContainerGroup, options: dict[str, Any], failure: Failur
     elif group.is_changing and group.next_image is not None:
         parts.append(f"{group.next_image.reference} is being pulled and then takes the place of this image.")
     parts.append(describe_unsupported(options))
-    return _line(" ".join(each for each in parts if each))
+    return _line(" ".join(part for part in parts if part))
 
 
 def _line(text: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping, Sized
 
 UNSUPPORTED_OPTIONS = {
     "liveness_probe": "liveness_probe",
@@ -20,11 +20,12 @@ UNSUPPORTED_OPTIONS = {
 }
 
 
-def describe_unsupported(options: dict[str, Any]) -> str:
-    """Return a sentence that names the unsupported settings; empty if there are none."""
+def describe_unsupported(options: Mapping[str, object]) -> str:
+    """Return a sentence that names the unsupported settings among these; empty if there are none."""
     names = [name for key, name in UNSUPPORTED_OPTIONS.items() if options.get(key)]
-    said = [f"kept, and without effect on nodes yet: {', '.join(names)}"] if names else []
-    if len(options.get("gpu_classes") or []) > 1:
-        said.append("of several gpu_classes the first one counts")
-    text = "; ".join(said)
+    parts = [f"kept, and without effect on nodes yet: {', '.join(names)}"] if names else []
+    classes = options.get("gpu_classes")
+    if isinstance(classes, Sized) and len(classes) > 1:
+        parts.append("of several gpu_classes the first one counts")
+    text = "; ".join(parts)
     return f"{text[0].upper()}{text[1:]}." if text else ""

@@ -1,4 +1,4 @@
-"""What an operator should look at, as queries and counts. Links and words are the portal's."""
+"""What needs an operator's attention, as queries and counts. The portal adds links and words."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from registries.models import Credential
 
 ABANDONED_AFTER = timedelta(seconds=60)
 STUCK_AFTER = timedelta(minutes=5)
-SWEEPER_MISSING = timedelta(minutes=2)
+SWEEPER_MISSING_AFTER = timedelta(minutes=2)
 HOUR = timedelta(hours=1)
 SUSPICIOUS = (Reason.REPLAYED, Reason.OTHER_NODE, Reason.UNKNOWN)
 
 
 @dataclass(frozen=True)
 class Attention:
-    """How much of each kind there is. `sweeper_seconds` is since the sweeper's last pass, None where there was none."""
+    """Counts by kind. `sweeper_seconds` is the time since the sweeper's last pass, None if there was none."""
 
     credentials_overdue: int
     pulls_stuck: int
@@ -34,11 +34,11 @@ class Attention:
 
     @property
     def sweeper_is_missing(self) -> bool:
-        return self.sweeper_seconds is None or self.sweeper_seconds > SWEEPER_MISSING.total_seconds()
+        return self.sweeper_seconds is None or self.sweeper_seconds > SWEEPER_MISSING_AFTER.total_seconds()
 
 
 def count_alerts() -> Attention:
-    """Count, in six queries."""
+    """Return the counts, in six queries."""
     last = SweepPass.objects.order_by("-ended_at").first()
     return Attention(
         credentials_overdue=Credential.objects.overdue().count(),
@@ -51,20 +51,22 @@ def count_alerts() -> Attention:
 
 
 def stuck_pulls() -> QuerySet[Image]:
-    """Pulls whose lease ran out and that nobody settled, and such as may begin for minutes without a worker."""
+    """Return pulls whose lease expired without a result, and those that have been waiting for a worker for minutes."""
     waiting = Image.objects.startable(since=STUCK_AFTER)
     abandoned = Image.objects.abandoned(ABANDONED_AFTER)
     return Image.objects.filter(Q(pk__in=abandoned.values("pk")) | Q(pk__in=waiting.order_by().values("pk")))
 
 
 def refused_tokens() -> QuerySet[Redemption]:
-    """Tokens that were presented within an hour by somebody who should not have them."""
+    """Return presentations within the last hour of tokens by callers who should not have them."""
     return Redemption.objects.filter(
-        outcome=Redemption.Outcome.REFUSED, reason__in=[each.value for each in SUSPICIOUS], created_at__gt=Now() - HOUR
+        outcome=Redemption.Outcome.REFUSED,
+        reason__in=[reason.value for reason in SUSPICIOUS],
+        created_at__gt=Now() - HOUR,
     )
 
 
 def pulls_by_state() -> dict[str, int]:
-    """How many images wait for a worker, and are being pulled."""
+    """Return the number of images that wait for a worker, and of those being pulled, by status."""
     rows = Image.objects.unsettled().order_by()
     return dict(rows.values_list("status").annotate(count=Count("pk")))

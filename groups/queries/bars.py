@@ -1,4 +1,4 @@
-"""Bars whose segments are as long as what they stand for is large."""
+"""Bars with segments in proportion to values."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 BAR_LENGTH = 1000.0
-"""The length of a bar in the units of its drawing."""
+"""The length of a whole bar, in units of its drawing."""
 
 
 @dataclass(frozen=True)
 class Segment:
-    """Where a part begins, and how long it is drawn."""
+    """The start and the length of a part, in units of the drawing."""
 
     start: float
     length: float
@@ -29,10 +29,10 @@ def segments(
     gap: float = 0.0,
     min_length: float = 0.0,
 ) -> list[Segment]:
-    """Return a segment for each value, one behind the other, in proportion to the values.
+    """Return a segment for each value, one after the other, in proportion to the values.
 
-    All of `length` stands for `whole`, by default the sum of the values. Between two segments is a gap, and small
-    values keep a length that can be seen; where there are too many values for that, both shrink.
+    `length` represents `whole`, by default the sum of the values. Segments are `gap` apart and at least `min_length`
+    long; with too many values for that, both shrink.
     """
     total = sum(values)
     if not total:
@@ -41,9 +41,9 @@ def segments(
     filled = max(length * total / (whole or total), min(min_length, length)) + gap
     least = min(min_length + gap, filled / len(values))
     spare = filled - least * len(values)
-    found, start = [], 0.0
+    parts, start = [], 0.0
     for value in values:
         slot = least + spare * value / total
-        found.append(Segment(round(start, 2), round(max(slot - gap, 0.0), 2)))
+        parts.append(Segment(round(start, 2), round(max(slot - gap, 0.0), 2)))
         start += slot
-    return found
+    return parts

@@ -1,26 +1,22 @@
-"""What a check of an image tells: its steps, the size as a bar against the cap, the fix, and tags to pick.
-
-Reads a row and turns it into what templates print; decides nothing and writes nothing.
-"""
+"""The report of an image check: its steps, the size as a bar against the limit, the fix, and tags to choose from."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import groups.failures  # noqa: F401 (its words are described here)
 from groups.models import ImageCheck
 from groups.queries.bars import BAR_LENGTH, segments
 from groups.queries.pull_steps import StepLine
 from registries.foundation.units import format_sizes_apart
-from registries.providers import PROVIDERS, Provider
+from registries.providers import PROVIDERS
 from registries.providers.recognise import recognise
 
 
 @dataclass(frozen=True)
 class Part:
-    """A layer as drawn in the bar, or all the small ones together."""
+    """A layer in the bar, or all the small ones together; in units of `groups.queries.bars`."""
 
     x: float
     width: float
@@ -29,7 +25,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Bar:
-    """The size against the cap: `cap` is where the cap lies from the left, where the image passes it."""
+    """The size against the limit. `cap` is the position of the limit from the left; None if the image is within it."""
 
     parts: list[Part]
     cap: float | None
@@ -38,13 +34,13 @@ class Bar:
 
     @property
     def over(self) -> float:
-        """How wide the part beyond the cap is."""
+        """The width of the part beyond the limit."""
         return BAR_LENGTH - (BAR_LENGTH if self.cap is None else self.cap)
 
 
 @dataclass(frozen=True)
 class Tag:
-    """A tag, and the image with it."""
+    """A tag, and the reference of the image with it."""
 
     name: str
     reference: str
@@ -53,10 +49,9 @@ class Tag:
 
 @dataclass(frozen=True)
 class CheckReport:
-    """All that a page shows of a check at one moment."""
+    """What a page shows of a check at one moment. `pinned` is the reference by digest, empty for one already."""
 
     row: ImageCheck
-    kind: Provider
     sentence: str
     steps: list[StepLine]
     bar: Bar | None
@@ -64,21 +59,20 @@ class CheckReport:
     tags: list[Tag]
     pinned: str
     moved: bool | None = None
-    """Whether the tag means another image than the one that the group has; None where nobody asked, or can tell."""
+    """Whether the tag points to another image than the group has; None if nobody asked or it is not known."""
 
 
 def check_report(row: ImageCheck) -> CheckReport:
-    """Read the check; asks the database nothing."""
-    kind = PROVIDERS.get(row.provider) or recognise(row.registry)
+    """Return the report of the check, without a query."""
+    provider = PROVIDERS.get(row.provider) or recognise(row.registry)
     named = f"{row.registry}/{row.repository}"
     return CheckReport(
         row=row,
-        kind=kind,
         sentence=_sentence(row),
         moved=_moved(row),
         steps=_steps(row),
         bar=_bar(row),
-        hint=kind.hints.get(row.code, ""),
+        hint=provider.hints.get(row.code, ""),
         tags=[Tag(name, f"{named}:{name}", name == row.version) for name in row.tags],
         pinned=f"{named}@{row.digest}" if row.digest and row.version != row.digest else "",
     )
@@ -104,16 +98,17 @@ def _sentence(row: ImageCheck) -> str:
 
 
 def _steps(row: ImageCheck) -> list[StepLine]:
-    lines = [_line(each) for each in row.steps]
+    lines = [_line(step) for step in row.steps]
     reached = {line.name for line in lines}
-    return lines + [StepLine(each.value, each.label, "waiting") for each in ImageCheck.Step if each not in reached]
+    return lines + [StepLine(step.value, step.label, "waiting") for step in ImageCheck.Step if step not in reached]
 
 
-def _line(written: Mapping[str, Any]) -> StepLine:
+def _line(written: Mapping[str, object]) -> StepLine:
     name = str(written.get("name", ""))
     label = ImageCheck.Step(name).label if name in ImageCheck.Step.values else name
-    outcome, detail, raw = (str(written.get(each, "")) for each in ("outcome", "detail", "raw"))
-    return StepLine(name, label, outcome, written.get("seconds"), detail, raw)
+    outcome, detail, raw = (str(written.get(key, "")) for key in ("outcome", "detail", "raw"))
+    seconds = written.get("seconds")
+    return StepLine(name, label, outcome, seconds if isinstance(seconds, (int, float)) else None, detail, raw)
 
 
 def _bar(row: ImageCheck) -> Bar | None:

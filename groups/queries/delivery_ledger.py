@@ -1,7 +1,6 @@
-"""What the delivery ledger tells of a group: each token from its issue to its end, and what was refused.
+"""The delivery ledger of a group: each token from its issue to its end, what was sent, and what was refused.
 
-Reads rows and turns them into what pages and exports print, in a number of queries that does not grow. Writing the
-ledger is `groups.delivery`'s.
+Every function takes a constant number of queries. `groups.delivery` writes the ledger.
 """
 
 from __future__ import annotations
@@ -11,24 +10,37 @@ import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, TypeAlias, TypedDict, TypeVar, cast
+from uuid import UUID
 
 from django.core.paginator import Page, Paginator
-from django.db.models import Count, OuterRef, QuerySet, Subquery, Sum
+from django.db.models import Aggregate, Count, Model, OuterRef, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce, Now
 
 from groups.delivery.ledger import Reason
-from groups.delivery.tokens import EndReason
 from groups.models import ContainerGroup, LayerDelivery, NodeToken, Redemption
 
+if TYPE_CHECKING:
+    from django_stubs_ext import WithAnnotations
+
+    class _Sums(TypedDict):
+        sent: int
+        whole: int
+        grants: int
+        refused: int
+
+    LedgerToken: TypeAlias = WithAnnotations[NodeToken, _Sums]
+else:
+    LedgerToken = NodeToken
+
 PAGE_SIZE = 50
-NEWEST = 20
-"""How many deliveries a group's own page shows."""
+MAX_NEWEST = 20
+"""Deliveries on a group's own page."""
 MAX_REFUSALS = 5
-"""How many refusals of one token are spelled out."""
+"""Refusals of one token that are listed."""
 UNUSUAL_WITHIN = timedelta(hours=24)
 UNUSUAL = (Reason.OTHER_NODE, Reason.REPLAYED, Reason.LAYER_AGAIN, Reason.NOT_LISTED)
-"""What an honest node and a slow network don't do."""
+"""Refusals that neither an honest node nor a slow network explains."""
 REFUSALS = {
     Reason.UNKNOWN: "an unknown token was presented",
     Reason.OTHER_NODE: "another node presented this token",
@@ -54,7 +66,8 @@ CSV_COLUMNS = (
     "ended_because",
     "refused",
 )
-# What a spreadsheet would take for a formula.
+_Row = TypeVar("_Row", bound=Model)
+# Text that a spreadsheet would run as a formula starts with one of these.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -66,20 +79,43 @@ class Unusual:
     count: int
 
 
-def newest(group: ContainerGroup) -> list[Any]:
-    """Return the newest tokens of the group with what was sent and refused: `.sent`, `.refusals`, `.finished_at`."""
-    return _with_refusals(of_group(group)[:NEWEST])
+@dataclass(frozen=True)
+class Refused:
+    """One refusal of a token: when, in which words, and the address that presented it."""
+
+    created_at: datetime
+    words: str
+    address: str | None
 
 
-def page(group: ContainerGroup, number: str | None) -> Page[Any]:
-    """Return one page of the group's ledger, the newest tokens first, each as `newest` has it."""
-    found: Page[Any] = Paginator(of_group(group), PAGE_SIZE).get_page(number)
-    found.object_list = _with_refusals(found.object_list)
-    return found
+@dataclass(frozen=True)
+class Delivery:
+    """One token with its sums, its newest refusals, and how many more there are."""
+
+    token: LedgerToken
+    refusals: list[Refused]
+    more_refused: int
 
 
-def unusual(group: ContainerGroup) -> list[Unusual]:
-    """Return what somebody tried with the group's tokens in the last day and was refused."""
+def newest_deliveries(group: ContainerGroup) -> list[Delivery]:
+    """Return the newest deliveries of the group, at most MAX_NEWEST."""
+    return deliveries(tokens_of(group)[:MAX_NEWEST])
+
+
+def ledger_page(group: ContainerGroup, number: str | None) -> Page[LedgerToken]:
+    """Return one page of the group's tokens, the newest first. `deliveries` turns it into what is shown."""
+    return Paginator(tokens_of(group), PAGE_SIZE).get_page(number)
+
+
+def deliveries(tokens: Iterable[LedgerToken]) -> list[Delivery]:
+    """Return the deliveries of these tokens with the refusals of each, at most MAX_REFUSALS. One query."""
+    tokens = list(tokens)
+    refused = refusals_by_token(tokens, limit=PAGE_SIZE * MAX_REFUSALS)
+    return [_delivery(token, refused.get(token.pk, [])[:MAX_REFUSALS]) for token in tokens]
+
+
+def unusual_refusals(group: ContainerGroup) -> list[Unusual]:
+    """Return the unusual refusals of the group's tokens in the last day, by kind."""
     refused = Redemption.objects.filter(
         token__group=group,
         outcome=Redemption.Outcome.REFUSED,
@@ -90,10 +126,10 @@ def unusual(group: ContainerGroup) -> list[Unusual]:
     return [Unusual(REFUSALS[Reason(reason)], count) for reason, count in counted]
 
 
-def as_csv(group: ContainerGroup) -> Iterator[str]:
-    """Yield the group's whole ledger as lines of CSV. Cells that a spreadsheet would run are defused."""
+def ledger_csv(group: ContainerGroup) -> Iterator[str]:
+    """Yield the group's whole ledger as lines of CSV. A spreadsheet runs none of its cells as a formula."""
     yield _line(CSV_COLUMNS)
-    for token in of_group(group).iterator(chunk_size=500):
+    for token in tokens_of(group).iterator(chunk_size=500):
         yield _line(
             (
                 token.pk,
@@ -114,12 +150,13 @@ def as_csv(group: ContainerGroup) -> Iterator[str]:
         )
 
 
-def of_group(group: ContainerGroup) -> QuerySet[Any]:
-    """Return the group's tokens, the newest first, each with `.sent` (bytes), `.whole` (layers), `.grants` and how
-    often something was `.refused`."""
+def tokens_of(group: ContainerGroup) -> QuerySet[LedgerToken]:
+    """Return the group's tokens, the newest first, each with `.sent` (bytes), `.whole` (layers that were sent whole),
+    `.grants` (layers that nginx or the store was told to send) and `.refused` (number of refusals)."""
     layers = LayerDelivery.objects.filter(token=OuterRef("pk"))
     refused = Redemption.objects.filter(token=OuterRef("pk"), outcome=Redemption.Outcome.REFUSED)
-    return (
+    return cast(
+        "QuerySet[LedgerToken]",
         NodeToken.objects.filter(group=group)
         .annotate(
             sent=_sum(layers, Sum("sent_bytes")),
@@ -127,44 +164,42 @@ def of_group(group: ContainerGroup) -> QuerySet[Any]:
             grants=_sum(layers, Sum("grants")),
             refused=_sum(refused, Count("pk")),
         )
-        .order_by("-issued_at", "pk")
+        .order_by("-issued_at", "pk"),
     )
 
 
-def refusals(tokens: Iterable[Any], *, most: int) -> dict[Any, list[Redemption]]:
-    """Return what was refused by the tokens' ids, the newest first, at most so many in all."""
-    found = Redemption.objects.filter(
+def refusals_by_token(tokens: Iterable[LedgerToken], *, limit: int) -> dict[UUID, list[Redemption]]:
+    """Return refusals by the token's id, the newest first, at most `limit` in all."""
+    rows = Redemption.objects.filter(
         token__in=[token.pk for token in tokens if token.refused], outcome=Redemption.Outcome.REFUSED
     )
-    by_token: dict[Any, list[Redemption]] = {}
-    for each in found.order_by("-created_at")[:most]:
-        by_token.setdefault(each.token_id, []).append(each)
+    by_token: dict[UUID, list[Redemption]] = {}
+    for row in rows.order_by("-created_at")[:limit]:
+        if row.token_id is not None:
+            by_token.setdefault(row.token_id, []).append(row)
     return by_token
 
 
-def _sum(rows: QuerySet[Any], what: Any) -> Coalesce:
-    return Coalesce(Subquery(rows.order_by().values("token").annotate(n=what).values("n")), 0)
+def _sum(rows: QuerySet[_Row], aggregate: Aggregate) -> Coalesce:
+    return Coalesce(Subquery(rows.order_by().values("token").annotate(n=aggregate).values("n")), 0)
 
 
-def _with_refusals(rows: Any) -> list[Any]:
-    tokens = list(rows)
-    refused = refusals(tokens, most=PAGE_SIZE * MAX_REFUSALS)
-    for token in tokens:
-        token.refusals = refused.get(token.pk, [])[:MAX_REFUSALS]
-        for each in token.refusals:
-            each.words = REFUSALS.get(each.reason, "refused")
-        token.unsaid = token.refused - len(token.refusals)
-        token.finished_at = token.ended_at if token.ended_because == EndReason.DELIVERED else None
-    return tokens
+def _delivery(token: LedgerToken, rows: list[Redemption]) -> Delivery:
+    refusals = [Refused(row.created_at, _words(row.reason), row.address) for row in rows]
+    return Delivery(token, refusals, token.refused - len(refusals))
 
 
-def _line(cells: tuple[Any, ...]) -> str:
+def _words(reason: str) -> str:
+    return REFUSALS[Reason(reason)] if reason in REFUSALS else "refused"
+
+
+def _line(cells: tuple[object, ...]) -> str:
     out = io.StringIO()
-    csv.writer(out, lineterminator="\r\n").writerow([_cell(each) for each in cells])
+    csv.writer(out, lineterminator="\r\n").writerow([_cell(cell) for cell in cells])
     return out.getvalue()
 
 
-def _cell(value: Any) -> str:
+def _cell(value: object) -> str:
     if isinstance(value, datetime):
         return value.isoformat(timespec="seconds")
     text = "" if value is None else str(value)

@@ -1,25 +1,19 @@
-"""What a group's page tells: the sentence beside its state, layers, instances, deliveries.
-
-Reads rows and turns them into what templates print; decides nothing and writes nothing. The steps of the
-pull are `groups.queries.pull_steps`'s.
-"""
+"""What a group's page shows: the sentence beside its state, the pull, layers, instances, deliveries, failures."""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from django.utils import timezone
 
 import groups.failures  # noqa: F401 (its words are described here)
 from groups.ingest.outcome import MAX_ATTEMPTS
-from groups.models import ContainerGroup, Failure, Image, Instance, PullStep
+from groups.models import ContainerGroup, Failure, Image, Instance, Layer, PullStep
 from groups.nodes.scheduler import nodes_with_room
-from groups.queries import delivery_ledger
 from groups.queries.bars import Segment, segments
-from groups.queries.delivery_ledger import Unusual
+from groups.queries.delivery_ledger import Delivery, Unusual, newest_deliveries, unusual_refusals
 from groups.queries.pull_steps import StepLine, seconds_between, step_line, step_lines, with_failure_title
 from groups.rules.group_settings import MAX_REPLICAS
 from groups.rules.quotas import has_room_for_pull, read_quota
@@ -27,10 +21,10 @@ from registries.failures import describe
 from registries.foundation.units import format_part, format_size
 
 Status = ContainerGroup.Status
-NEWEST = 20
-"""How many failures a page shows."""
+MAX_FAILURES = 20
+"""Failures on a page."""
 
-_NOW_DOING = {
+_CURRENT_STEP = {
     "resolve": "Looking for {registry}",
     "connect": "Connecting to {registry}",
     "authenticate": "Signing in to {registry}",
@@ -44,7 +38,7 @@ _NOW_DOING = {
 
 @dataclass(frozen=True)
 class LayerSegment:
-    """One layer as drawn in the bar: where it begins, how wide it is, and how much of that is filled."""
+    """One layer in the bar: its start, its width and how much of that is filled, in units of `groups.queries.bars`."""
 
     x: float
     width: float
@@ -55,7 +49,7 @@ class LayerSegment:
 
 @dataclass
 class Progress:
-    """How far a pull is, in bytes, layers and seconds."""
+    """The progress of a pull: bytes, layers (`done` of `count`), and seconds."""
 
     received: int = 0
     total: int = 0
@@ -63,7 +57,7 @@ class Progress:
     count: int = 0
     seconds_left: float | None = None
     rate: float | None = None
-    """Bytes a second, as long as the pull goes on."""
+    """Bytes per second while the pull is in progress."""
 
     @property
     def percent(self) -> int:
@@ -72,7 +66,7 @@ class Progress:
 
 @dataclass
 class GroupDetail:
-    """All that a group's page shows of one moment."""
+    """What a group's page shows at one moment."""
 
     group: ContainerGroup
     image: Image
@@ -80,11 +74,11 @@ class GroupDetail:
     next_attempt: datetime | None
     steps: list[StepLine]
     earlier: list[StepLine]
-    layers: list[Any]
+    layers: list[Layer]
     segments: list[LayerSegment]
     progress: Progress
     instances: list[Instance]
-    deliveries: list[Any]
+    deliveries: list[Delivery]
     unusual: list[Unusual]
     failures: list[Failure]
     max_attempts: int = MAX_ATTEMPTS
@@ -92,27 +86,27 @@ class GroupDetail:
 
     @property
     def pulled_seconds(self) -> float | None:
-        """How long the pull took, once it has settled."""
+        """How long the pull took; None before its end."""
         return seconds_between(self.image.started_at, self.image.settled_at)
 
     @property
     def failure(self) -> Failure | None:
-        """Why the group is in `failed`."""
+        """The failure that put the group into `failed`."""
         return self.failures[0] if self.failures and self.group.status == Status.FAILED else None
 
     @property
     def next_image(self) -> Image | None:
-        """The image that takes this one's place once it is pulled."""
+        """The image that will replace this one once it is pulled."""
         return self.group.next_image
 
     @property
     def poll_seconds(self) -> int | None:
-        """After how long the page asks again; None once nothing moves by itself."""
+        """Seconds until the page polls again; None once nothing changes by itself."""
         return poll_seconds(self.group.status, bool(self.instances) or self.group.is_changing)
 
 
 def poll_seconds(status: str, has_instances: bool) -> int | None:
-    """After how long a watcher of a group in this state asks again; None where nothing moves by itself."""
+    """Return the seconds between polls of a group in this state; None if nothing changes by itself."""
     if status == Status.PENDING:
         return 2
     if status == Status.DEPLOYING:
@@ -123,7 +117,7 @@ def poll_seconds(status: str, has_instances: bool) -> int | None:
 
 
 def group_detail(group: ContainerGroup) -> GroupDetail:
-    """Read everything about the group, in a number of queries that does not grow."""
+    """Return everything that the group's page shows, in a constant number of queries."""
     now = timezone.now()
     image = group.image
     layers = list(image.layers.order_by("position"))
@@ -142,9 +136,9 @@ def group_detail(group: ContainerGroup) -> GroupDetail:
         segments=_segments(layers),
         progress=progress,
         instances=instances,
-        deliveries=delivery_ledger.newest(group),
-        unusual=delivery_ledger.unusual(group),
-        failures=list(group.failures.order_by("-created_at")[:NEWEST]),
+        deliveries=newest_deliveries(group),
+        unusual=unusual_refusals(group),
+        failures=list(group.failures.order_by("-created_at")[:MAX_FAILURES]),
         max_attempts=MAX_ATTEMPTS + image.handed_over,
         now=now,
     )
@@ -154,7 +148,7 @@ def group_detail(group: ContainerGroup) -> GroupDetail:
     return detail
 
 
-def _progress(image: Image, layers: list[Any], rows: list[PullStep], now: datetime) -> Progress:
+def _progress(image: Image, layers: list[Layer], rows: list[PullStep], now: datetime) -> Progress:
     progress = Progress(
         received=sum(layer.received for layer in layers),
         total=sum(layer.size for layer in layers),
@@ -163,7 +157,7 @@ def _progress(image: Image, layers: list[Any], rows: list[PullStep], now: dateti
     )
     began = next((row.started_at for row in rows if row.attempt == image.attempt and row.name == "layers"), None)
     if image.status == Image.Status.PULLING and began is not None:
-        fresh = sum(each.received for each in layers if each.committed_at is None or each.committed_at >= began)
+        fresh = sum(layer.received for layer in layers if layer.committed_at is None or layer.committed_at >= began)
         spent = (now - began).total_seconds()
         if fresh and spent > 1:
             progress.rate = fresh / spent
@@ -171,13 +165,13 @@ def _progress(image: Image, layers: list[Any], rows: list[PullStep], now: dateti
     return progress
 
 
-def _segments(layers: list[Any]) -> list[LayerSegment]:
-    """Layers side by side as wide as they are large; tiny ones keep a width that can be seen."""
+def _segments(layers: list[Layer]) -> list[LayerSegment]:
+    """Layers side by side in proportion to their sizes; tiny ones keep a visible width."""
     parts = segments([layer.size for layer in layers], gap=6.0, min_length=10.0)
     return [_segment(layer, part) for layer, part in zip(layers, parts, strict=False)]
 
 
-def _segment(layer: Any, part: Segment) -> LayerSegment:
+def _segment(layer: Layer, part: Segment) -> LayerSegment:
     share = min(1.0, layer.received / layer.size) if layer.size else float(layer.committed_at is not None)
     title = f"Layer {layer.position + 1}: {layer.created_by or layer.digest}"
     return LayerSegment(part.start, part.length, round(part.length * share, 2), layer.committed_at is not None, title)
@@ -185,7 +179,7 @@ def _segment(layer: Any, part: Segment) -> LayerSegment:
 
 def _sentence(detail: GroupDetail) -> str:
     group = detail.group
-    up = sum(each.state == Instance.State.RUNNING for each in detail.instances)
+    up = sum(instance.state == Instance.State.RUNNING for instance in detail.instances)
     match group.status:
         case Status.PENDING:
             return _pending(detail)
@@ -193,17 +187,17 @@ def _sentence(detail: GroupDetail) -> str:
             count = len(detail.instances)
             return f"Stopping: {count} instance{'s' if count != 1 else ''} still to end."
         case Status.STOPPED if group.ended_badly:
-            return _ended_badly(group)
+            return _ended_with_error(group)
         case Status.STOPPED:
             return "The image is here, encrypted. Nothing runs until somebody starts the group."
         case Status.DEPLOYING:
-            states = Counter(each.state for each in detail.instances)
-            waiting, coming = states["allocating"], states["downloading"] + states["creating"]
+            states = Counter(instance.state for instance in detail.instances)
+            waiting, starting = states["allocating"], states["downloading"] + states["creating"]
             parts = [f"{up} of {group.replicas} running", *_ended_so_far(group)]
-            parts += [f"{coming} on {'its' if coming == 1 else 'their'} way"] if coming else []
+            parts += [f"{starting} on {'its' if starting == 1 else 'their'} way"] if starting else []
             parts += [f"{waiting} waiting for a node"] if waiting else []
-            said = [", ".join(parts), _what_nodes_say(detail.instances), _why_none_comes(group) if waiting else ""]
-            return " ".join(f"{each}." for each in said if each)
+            sentences = [", ".join(parts), _message_of_node(detail.instances), _why_no_node(group) if waiting else ""]
+            return " ".join(f"{sentence}." for sentence in sentences if sentence)
         case Status.RUNNING:
             return f"{', '.join([f'{up} of {group.replicas} running', *_ended_so_far(group)])}."
         case Status.SUCCEEDED:
@@ -217,21 +211,22 @@ def _ended_so_far(group: ContainerGroup) -> list[str]:
     return [f"{ended} ended{failed}"] if ended else []
 
 
-def _ended_badly(group: ContainerGroup) -> str:
+def _ended_with_error(group: ContainerGroup) -> str:
     ended = group.ended_well + group.ended_badly
     which = "its one replica" if ended == group.ended_badly == 1 else f"{group.ended_badly} of {ended} replicas"
     return f"Nothing runs: {which} ended with an error, last with exit code {group.last_exit_code}."
 
 
-def _what_nodes_say(instances: list[Instance]) -> str:
-    """The words of a node that can't get an instance to run; the first's where several have some."""
-    speaks = next((each for each in instances if each.state == Instance.State.CREATING and each.message), None)
-    if speaks is None:
+def _message_of_node(instances: list[Instance]) -> str:
+    """The message of the first node that can't get an instance to run."""
+    creating = (instance for instance in instances if instance.state == Instance.State.CREATING)
+    stuck = next((instance for instance in creating if instance.message), None)
+    if stuck is None:
         return ""
-    return f"{speaks.node.name if speaks.node else 'A node'} says: {speaks.message.rstrip('.')}"
+    return f"{stuck.node.name if stuck.node else 'A node'} says: {stuck.message.rstrip('.')}"
 
 
-def _why_none_comes(group: ContainerGroup) -> str:
+def _why_no_node(group: ContainerGroup) -> str:
     if nodes_with_room(group.cpu, group.memory_mb, group.gpu).exists():
         return ""
     gpu = f" and a {group.gpu}" if group.gpu else ""
@@ -246,18 +241,18 @@ def _pending(detail: GroupDetail) -> str:
             return f"{reason}. Attempt {image.attempt + 1} of {detail.max_attempts} comes by itself."
         quota = read_quota(image.organization_id)
         if not has_room_for_pull(quota):
-            most = quota.max_pulls
-            return f"Waiting its turn: this organization pulls {most} image{'s' if most != 1 else ''} at once."
+            limit = quota.max_pulls
+            return f"Waiting its turn: this organization pulls {limit} image{'s' if limit != 1 else ''} at once."
         return "Waiting for a worker to take the pull."
     current = next((step.name for step in detail.steps if step.outcome == "running"), "")
     if current == "layers" and detail.progress.count:
         return _pulling(detail.progress)
-    words = _NOW_DOING.get(current, "Pulling the image")
+    words = _CURRENT_STEP.get(current, "Pulling the image")
     return words.format(registry=image.registry, repository=image.repository, platform=image.platform) + "."
 
 
 def _at(rate: float | None) -> str:
-    """How fast, as far as that can be told."""
+    """The rate in words; empty if it is not known."""
     return "" if rate is None else f", {format_size(round(rate), digits=2)}/s"
 
 

@@ -1,7 +1,7 @@
-"""Figures of all container groups together, for those who watch the portal: Prometheus' families, read at each call.
+"""Metrics of all container groups together, as Prometheus families, read at each call.
 
-Nothing here names an organization, a group or a host: labels come from our own fixed lists. Everything stands in the
-database but the queues' lengths, which are left out while Redis does not answer. Who may read it is the portal's.
+No label names an organization, a group or a host: labels come from fixed lists. Everything is read from the database
+except the lengths of the queues, which are left out while Redis does not respond. The portal decides who may read it.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from registries.models import Credential
 RECENT = timedelta(hours=1)
 
 
-class Figures:
+class GroupMetrics:
     """A collector for a registry of prometheus_client. Times are in seconds, sizes in bytes."""
 
     def collect(self) -> Iterator[Metric]:
-        """Yield one family after the other."""
+        """Yield the families, one by one."""
         yield _counted("groups", "Container groups", ContainerGroup.objects.all(), "status", ContainerGroup.Status)
         yield _counted("images", "Images by state of their pull", Image.objects.all(), "status", Image.Status)
         yield _counted("instances", "Instances", Instance.objects.all(), "state", Instance.State)
@@ -58,7 +58,7 @@ def _one(name: str, help_text: str, value: float) -> Metric:
 
 
 def _longest_wait() -> float:
-    """Of those that may begin: who waits for a turn waits for no worker."""
+    """The longest wait of pulls that may start. Those that wait for another pull of their organization don't count."""
     since = Image.objects.startable().order_by().aggregate(since=Min("startable_at"))["since"]
     return max((timezone.now() - since).total_seconds(), 0.0) if since else 0.0
 

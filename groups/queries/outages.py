@@ -1,6 +1,6 @@
-"""What fails at which kind of registry, over time, and whether that is more than usual. Counts; names nobody.
+"""Failures by kind of registry over time, and whether there are more than usual. Only counts: no names.
 
-Attempts are counted, not pulls that failed for good: those come minutes later, once nothing is tried again.
+Failed attempts are counted, not failed pulls: a pull fails minutes later, after its last attempt.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TypeAlias
 
 from django.db.models import Count, Q
 from django.db.models.functions import TruncDay, TruncHour
@@ -20,17 +20,18 @@ from registries.providers import PROVIDERS
 
 RECENT = timedelta(minutes=10)
 BEFORE = timedelta(hours=24)
-LEAST = 5
-"""So few failures are no outage."""
+MIN_FAILURES = 5
+"""Fewer failures are no outage."""
+Bucket: TypeAlias = type[TruncHour] | type[TruncDay]
 
 
 @dataclass(frozen=True)
 class Span:
-    """How far back a chart looks, in steps of what."""
+    """The time that a chart covers: the number and length of its steps."""
 
     steps: int
     step: timedelta
-    truncate: Any
+    truncate: Bucket
     words: str
 
 
@@ -42,7 +43,7 @@ SPANS = {
 
 @dataclass(frozen=True)
 class Series:
-    """Failures by moment and by what; `moments` are the beginnings of all steps, empty ones too."""
+    """Failures per step, by kind of registry and by code. `moments` are the beginnings of all steps, empty ones too."""
 
     moments: list[datetime]
     by_kind: dict[str, list[int]]
@@ -51,7 +52,7 @@ class Series:
 
 @dataclass(frozen=True)
 class Outage:
-    """A kind of registry at which more fails than usual: how often within ten minutes, and how often usually."""
+    """A kind of registry with more failures than usual: `count` within ten minutes, `usual` in the same time."""
 
     kind: str
     name: str
@@ -62,7 +63,7 @@ class Outage:
 
 
 def series(span: Span, now: datetime | None = None) -> Series:
-    """Count what failed in each step of the span, in one query."""
+    """Return the failures in each step of the span, in one query."""
     now = now or timezone.now()
     last = now.replace(minute=0, second=0, microsecond=0)
     if span.step >= timedelta(days=1):
@@ -79,8 +80,8 @@ def series(span: Span, now: datetime | None = None) -> Series:
     return Series(moments, _largest_first(by_kind), _largest_first(by_code))
 
 
-def outages(now: datetime | None = None) -> list[Outage]:
-    """Kinds of registry at which unusually much fails right now, the worst first. Two queries."""
+def current_outages(now: datetime | None = None) -> list[Outage]:
+    """Return the kinds of registry with unusually many failures right now, the worst first. Two queries."""
     now = now or timezone.now()
     recent = Q(created_at__gt=now - RECENT)
     rows = FailedAttempt.objects.filter(created_at__gt=now - BEFORE).order_by()
@@ -89,31 +90,31 @@ def outages(now: datetime | None = None) -> list[Outage]:
         before=Count("pk", filter=~recent),
         organizations=Count("organization", filter=recent, distinct=True),
     )
-    loud = [each for each in counted if is_unusual(each["count"], _usual(each["before"]))]
+    unusual = [row for row in counted if is_unusual(row["count"], _usual(row["before"]))]
     codes: dict[str, Counter[str]] = {}
     for kind, code, count in rows.filter(recent).values_list("kind", "code").annotate(count=Count("pk")):
         codes.setdefault(kind, Counter())[code] += count
-    found = [
+    outages = [
         Outage(
-            kind=each["kind"],
-            name=name_of(each["kind"]),
-            count=each["count"],
-            usual=round(_usual(each["before"])),
-            organizations=each["organizations"],
-            code=codes[each["kind"]].most_common(1)[0][0] if each["kind"] in codes else "",
+            kind=row["kind"],
+            name=name_of(row["kind"]),
+            count=row["count"],
+            usual=round(_usual(row["before"])),
+            organizations=row["organizations"],
+            code=codes[row["kind"]].most_common(1)[0][0] if row["kind"] in codes else "",
         )
-        for each in loud
+        for row in unusual
     ]
-    return sorted(found, key=lambda outage: -outage.count)
+    return sorted(outages, key=lambda outage: -outage.count)
 
 
 def is_unusual(count: int, usual: float) -> bool:
-    """Whether so many within ten minutes are more than chance makes of what is usual."""
-    return count >= LEAST and count > 3 * usual + 3
+    """Return whether `count` failures within ten minutes are more than chance makes of `usual`."""
+    return count >= MIN_FAILURES and count > 3 * usual + 3
 
 
 def name_of(kind: str) -> str:
-    """The kind of registry in words."""
+    """Return the name of a kind of registry."""
     provider = PROVIDERS.get(kind)
     return provider.name if provider else kind
 
@@ -127,10 +128,10 @@ def _largest_first(table: dict[str, list[int]]) -> dict[str, list[int]]:
 
 
 def total(table: dict[str, list[int]]) -> int:
-    """How many there are in all."""
+    """Return the sum of all counts."""
     return sum(sum(counts) for counts in table.values())
 
 
 def peak(table: Iterable[list[int]]) -> int:
-    """The highest sum of one step."""
+    """Return the highest sum of one step."""
     return max((sum(step) for step in zip(*table, strict=True)), default=0)

@@ -1,28 +1,36 @@
-"""An organization's groups at a glance: how many are in which state, what waits for somebody, what is held and runs.
-
-Reads rows in a number of queries that does not grow; decides nothing and writes nothing.
-"""
+"""An organization's groups at a glance: states, what needs attention, what runs and what is stored."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, TypeAlias, TypedDict, cast
+from uuid import UUID
 
-from django.db.models import Count, OuterRef, Subquery, Sum
+from django.db.models import Count, OuterRef, QuerySet, Subquery, Sum
 
 from groups.models import ContainerGroup, Failure, Instance
 from groups.queries.bars import segments
+from groups.queries.group_list import failure_title
 from groups.rules import quotas
-from registries.failures import describe
 from registries.models import Credential
 
-MAX_WANTING = 6
+if TYPE_CHECKING:
+    from django_stubs_ext import WithAnnotations
+
+    class _NewestFailure(TypedDict):
+        failure_id: UUID | None
+        failure_code: str | None
+        failure_params: dict[str, object] | None
+
+    _FailedGroup: TypeAlias = WithAnnotations[ContainerGroup, _NewestFailure]
+
+MAX_LISTED = 6
 Status = ContainerGroup.Status
 
 
 @dataclass(frozen=True)
 class Share:
-    """One state's part of the bar."""
+    """One state's part of the bar, in its units (`groups.queries.bars`)."""
 
     status: str
     count: int
@@ -30,14 +38,23 @@ class Share:
     width: float
 
 
-@dataclass
+@dataclass(frozen=True)
+class FailedGroup:
+    """A failed group with its newest failure. `title` is empty if none was recorded."""
+
+    group: ContainerGroup
+    failure_id: UUID | None
+    title: str
+
+
+@dataclass(frozen=True)
 class Overview:
-    """What the first page shows. `failed` are groups with `failure_id` and `words` of their newest failure."""
+    """What the first page shows. `running` of `wanted` replicas run; `pulling` and `credentials` are counts."""
 
     total: int
     shares: list[Share]
-    failed: list[Any]
-    ready: list[Any]
+    failed: list[FailedGroup]
+    ready: list[ContainerGroup]
     running: int
     wanted: int
     stored_bytes: int
@@ -45,12 +62,13 @@ class Overview:
     credentials: int
 
 
-def organization_overview(organization: Any) -> Overview:
-    """Read the organization's groups."""
-    rows = ContainerGroup.objects.filter(organization=organization)
+def organization_overview(organization_id: int) -> Overview:
+    """Return the overview of an organization's groups, in a constant number of queries."""
+    rows = ContainerGroup.objects.filter(organization=organization_id)
     counted = dict(rows.order_by().values_list("status").annotate(Count("id")))
     newest = Failure.objects.filter(group=OuterRef("pk")).order_by("-created_at")
-    failed: list[Any] = list(
+    failed = cast(
+        "QuerySet[_FailedGroup]",
         rows.filter(status=Status.FAILED)
         .select_related("project", "image")
         .defer("environment", "command", "image__config")
@@ -59,28 +77,29 @@ def organization_overview(organization: Any) -> Overview:
             failure_code=Subquery(newest.values("code")[:1]),
             failure_params=Subquery(newest.values("params")[:1]),
         )
-        .order_by("-changed_at")[:MAX_WANTING]
+        .order_by("-changed_at")[:MAX_LISTED],
     )
-    for group in failed:
-        group.words = describe(group.failure_code, group.failure_params or {}) if group.failure_code else None
     ready = list(
         rows.filter(status=Status.STOPPED, replicas__gt=0)
         .select_related("project", "image")
         .defer("environment", "command", "image__config")
-        .order_by("-changed_at")[:MAX_WANTING]
+        .order_by("-changed_at")[:MAX_LISTED]
     )
     active = rows.active().aggregate(n=Sum("replicas"))["n"]
-    up = Instance.objects.filter(group__organization=organization, state=Instance.State.RUNNING).count()
+    up = Instance.objects.filter(group__organization=organization_id, state=Instance.State.RUNNING).count()
     return Overview(
         total=sum(counted.values()),
         shares=_shares(counted),
-        failed=failed,
+        failed=[
+            FailedGroup(group, group.failure_id, failure_title(group.failure_code, group.failure_params))
+            for group in failed
+        ],
         ready=ready,
         running=up,
         wanted=active or 0,
-        stored_bytes=quotas.stored_bytes(organization.pk),
-        pulling=quotas.pulls_in_progress(organization.pk),
-        credentials=Credential.objects.live().filter(organization=organization).count(),
+        stored_bytes=quotas.stored_bytes(organization_id),
+        pulling=quotas.pulls_in_progress(organization_id),
+        credentials=Credential.objects.live().filter(organization=organization_id).count(),
     )
 
 

@@ -1,4 +1,4 @@
-"""The steps of a pull as lines of a page, from their rows or from a failure's own copy. Decides and writes nothing."""
+"""The steps of a pull as lines of a page, from their rows or from a failure's own copy."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from groups.models import Failure, PullStep
 
 @dataclass(frozen=True)
 class StepLine:
-    """One step; `outcome` is ok, failed, running, or waiting for one that was not reached. `seconds` it took."""
+    """One step. `outcome` is ok, failed, running, or waiting for one that was not reached; `seconds` is how long it
+    took."""
 
     name: str
     label: str
@@ -23,20 +24,20 @@ class StepLine:
 
     @property
     def spared(self) -> bool:
-        """Whether it is the credential's end, and there was nothing to destroy or not yet."""
+        """Whether this is the step that destroys the credential, and it destroyed none."""
         return self.name == PullStep.Name.DESTROY and self.outcome == "ok" and not self.detail.startswith("Destroyed")
 
 
 def trace_lines(failure: Failure) -> list[StepLine]:
-    """The steps of a recorded failure, from its own copy, with those that it did not reach."""
+    """Return the steps of a recorded failure, and those that it did not reach."""
     lines = []
-    for each in failure.trace:
-        started, finished = (parse_datetime(each.get(name) or "") for name in ("started_at", "finished_at"))
-        name = str(each.get("name", ""))
+    for step in failure.trace:
+        started, finished = (parse_datetime(step.get(name) or "") for name in ("started_at", "finished_at"))
+        name = str(step.get("name", ""))
         label = PullStep.Name(name).label if name in PullStep.Name.values else name
         lines.append(
-            StepLine(name, label, str(each.get("outcome", "")), seconds_between(started, finished),
-                     str(each.get("detail", "")), str(each.get("raw", "")))
+            StepLine(name, label, str(step.get("outcome", "")), seconds_between(started, finished),
+                     str(step.get("detail", "")), str(step.get("raw", "")))
         )  # fmt: skip
     reached = {line.name for line in lines}
     order = PullStep.Name.values
@@ -46,7 +47,7 @@ def trace_lines(failure: Failure) -> list[StepLine]:
 
 
 def with_failure_title(lines: list[StepLine], failure: Failure) -> list[StepLine]:
-    """The step that broke says the same as the page's head."""
+    """Return the lines with the failure's title as the detail of the step that failed, as in the page's head."""
     title = failure.words.title
     return [
         replace(line, detail=title) if line.outcome == "failed" and line.name == failure.step else line
@@ -55,21 +56,21 @@ def with_failure_title(lines: list[StepLine], failure: Failure) -> list[StepLine
 
 
 def step_lines(rows: list[PullStep], now: datetime, *, whole: bool) -> list[StepLine]:
-    """The steps of a pull in their order; `whole` adds those that it has not reached."""
+    """Return the steps of a pull in their order; `whole` adds those that it has not reached."""
     lines = [step_line(row, now) for row in rows]
     reached = {line.name for line in lines}
     if whole:
-        lines += [StepLine(each.value, each.label, "waiting") for each in PullStep.Name if each.value not in reached]
+        lines += [StepLine(name.value, name.label, "waiting") for name in PullStep.Name if name.value not in reached]
     order = PullStep.Name.values
     return sorted(lines, key=lambda line: order.index(line.name))
 
 
 def step_line(row: PullStep, now: datetime) -> StepLine:
-    """One step as its row has it; one that still runs has taken until `now`."""
+    """Return the line of one step; one that still runs has taken until `now`."""
     seconds = seconds_between(row.started_at, row.finished_at or now)
     return StepLine(row.name, row.get_name_display(), row.outcome, seconds, row.detail, row.raw)
 
 
 def seconds_between(start: datetime | None, end: datetime | None) -> float | None:
-    """How long it took, where both ends are known. A clock that was set back takes no time."""
+    """Return the seconds between two moments, at least 0; None if one of them is not known."""
     return max(0.0, (end - start).total_seconds()) if start and end else None

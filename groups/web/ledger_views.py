@@ -1,4 +1,4 @@
-"""The delivery ledger of a group: its page, its export, and withdrawing a token from there."""
+"""The delivery ledger of a group: its page, its export, and revoking a token."""
 
 from __future__ import annotations
 
@@ -20,26 +20,31 @@ from registries.foundation.requests import ProjectRequest
 @require_GET
 @never_cache
 def ledger(request: ProjectRequest, org: str, project: str, name: str) -> HttpResponse:
-    """Each token of the group, from its issue to its end."""
+    """Show each token of the group, from its issue to its end."""
     group = group_of(request, name)
-    page = delivery_ledger.page(group, request.GET.get("page"))
-    context = {"group": group, "page": page, "unusual": delivery_ledger.unusual(group)}
+    page = delivery_ledger.ledger_page(group, request.GET.get("page"))
+    context = {
+        "group": group,
+        "page": page,
+        "deliveries": delivery_ledger.deliveries(page),
+        "unusual": delivery_ledger.unusual_refusals(group),
+    }
     return render(request, "groups/ledger.html", context)
 
 
 @require_GET
 @never_cache
 def export(request: ProjectRequest, org: str, project: str, name: str) -> HttpResponseBase:
-    """The whole ledger as CSV."""
+    """Return the whole ledger as CSV."""
     group = group_of(request, name)
-    response = StreamingHttpResponse(delivery_ledger.as_csv(group), content_type="text/csv; charset=utf-8")
+    response = StreamingHttpResponse(delivery_ledger.ledger_csv(group), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="{group.name}-deliveries.csv"'
     return response
 
 
 @require_POST
 def revoke(request: ProjectRequest, org: str, project: str, name: str, token: uuid.UUID) -> HttpResponse:
-    """End a token and its session; a transfer under way stops within seconds."""
+    """Revoke a token and its session; a transfer in progress stops within seconds."""
     row = get_object_or_404(NodeToken, group=group_of(request, name), pk=token)
     if tokens.revoke(row, by=request.actor):
         messages.success(request, f"The token of {row.node_name} is revoked. What was under way stops within seconds.")

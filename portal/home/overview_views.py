@@ -63,7 +63,7 @@ def _glance(request: Any, version: str) -> dict[str, Any]:
         raise Http404
     done = log.of_organization(request.organization.pk)[:NEWEST_DEEDS]
     return {
-        "overview": organization_overview(request.organization),
+        "overview": organization_overview(request.organization.pk),
         "version": version,
         "lines": log.lines(done, request.organization),
         "talks": list(_conversations(request)),

@@ -36,7 +36,7 @@ def alerts(queues: Queues) -> list[Alert]:
             f"{reverse('desk:queue')}?kind={outage.kind}&age=hour",
             "See the failures",
         )
-        for outage in outages.outages()
+        for outage in outages.current_outages()
     ]
     suspended = Quota.objects.suspended().count()
     if suspended:

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_safe
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
-from groups.queries.metrics import Figures
+from groups.queries.metrics import GroupMetrics
 
 KEPT_SECONDS = 5
 """So often at most the database is asked, however often somebody reads."""
@@ -31,7 +31,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
     text: bytes | None = cache.get("metrics")
     if text is None:
         registry = CollectorRegistry(auto_describe=False)
-        registry.register(Figures())
+        registry.register(GroupMetrics())
         text = generate_latest(registry)
         cache.set("metrics", text, KEPT_SECONDS)
     return HttpResponse(text, content_type=CONTENT_TYPE_PLAIN_0_0_4, headers={"Cache-Control": "no-store"})

@@ -131,7 +131,7 @@ def _pulse(request: StaffRequest) -> dict[str, Any]:
         "span": name,
         "spans": {key: span.words.partition(",")[0] for key, span in outages.SPANS.items()},
         "charts": charts(outages.series(span), span),
-        "outages": outages.outages(),
+        "outages": outages.current_outages(),
     }
 
 

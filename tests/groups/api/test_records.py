@@ -22,7 +22,7 @@ SECRET = "canary-18cc-secret"  # pragma: allowlist secret
 def test_a_check_is_told_line_by_line_and_its_credential_destroyed(
     transactional_db: None, speaks: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("groups.api.checks.PAUSE", 0.02)
+    monkeypatch.setattr("groups.api.checks.POLL_SECONDS", 0.02)
 
     def work() -> None:
         from django.db import connection

@@ -147,7 +147,7 @@ def test_the_number_of_queries_does_not_grow(group: ContainerGroup) -> None:
 
     with CaptureQueriesContext(connection) as many:
         detail = group_detail(fresh(group))
-        assert [token.refusals[0].words for token in detail.deliveries]
+        assert [delivery.refusals[0].words for delivery in detail.deliveries]
     assert len(many) <= len(few) + 1, "at most the refusals are asked for besides"
 
 

@@ -23,8 +23,8 @@ def group(project: Any, monkeypatch: pytest.MonkeyPatch) -> ContainerGroup:
 
 def words(group: ContainerGroup, status: str) -> str:
     ContainerGroup.objects.filter(pk=group.pk).update(status=status)
-    (row,) = list_groups(group.project).page
-    return str(row.sentence)
+    (row,) = list_groups(group.project_id).rows
+    return row.sentence
 
 
 def fail(group: ContainerGroup, code: str, **params: str) -> None:
@@ -59,7 +59,7 @@ def test_each_group_shows_its_kind_of_registry_with_credentials_and_without(grou
     make_group(group.project, "ghcr.io/acme/render:2.4", name="public")
     Image.objects.filter(pk=group.image_id).update(provider="quay")
 
-    kinds = {row.name: row.kind for row in list_groups(group.project).page}
+    kinds = {row.group.name: row.kind for row in list_groups(group.project_id).rows}
     assert kinds == {group.name: "quay", "public": "ghcr"}, "what the member chose, else what the host is known for"
 
 
@@ -74,7 +74,7 @@ def test_a_pending_group_says_what_it_waits_for(group: ContainerGroup) -> None:
 
 
 def names(project: Any, **asked: str) -> list[str]:
-    return [group.name for group in list_groups(project, **asked).page]
+    return [row.group.name for row in list_groups(project.pk, **asked).rows]
 
 
 def test_the_list_is_sorted_searched_and_filtered(project: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,7 +97,7 @@ def test_the_list_is_sorted_searched_and_filtered(project: Any, monkeypatch: pyt
     assert names(project, search="ghcr") == ["beta"]
     assert names(project, status="failed", search="a") == ["gamma"]
 
-    found = list_groups(project, search="a b", status="failed", sort="-size")
+    found = list_groups(project.pk, search="a b", status="failed", sort="-size")
     assert found.keep == "&q=a+b&state=failed&sort=-size"
     assert found.heads["size"].address == "?q=a+b&state=failed&sort=size"
     assert (found.heads["size"].direction, found.heads["name"].direction) == ("descending", "")

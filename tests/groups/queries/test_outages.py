@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from groups.ingest.failed_attempts import forget_old
 from groups.models import FailedAttempt
-from groups.queries.outages import SPANS, is_unusual, outages, series
+from groups.queries.outages import SPANS, current_outages, is_unusual, series
 from portal.organizations.actions import create_organization
 from registries.foundation.actor import CONSOLE
 
@@ -76,7 +76,7 @@ def test_an_outage_is_told_with_what_is_usual(acme: Any, mallory: Any) -> None:
         fail(umbrella, timedelta(minutes=1), kind="ghcr")
 
     with CaptureQueriesContext(connection) as queries:
-        (found,) = outages(NOW)
+        (found,) = current_outages(NOW)
 
     assert len(queries) == 2
     assert (found.kind, found.name, found.count, found.usual) == ("quay", "Quay.io", 14, 1)
@@ -84,7 +84,7 @@ def test_an_outage_is_told_with_what_is_usual(acme: Any, mallory: Any) -> None:
 
 
 def test_nothing_fails(db: None) -> None:
-    assert outages(NOW) == []
+    assert current_outages(NOW) == []
     assert series(SPANS["hours"], NOW).by_kind == {}
 
 

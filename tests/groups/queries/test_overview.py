@@ -20,4 +20,4 @@ def test_what_images_share_is_stored_once(project: Any) -> None:
     shared.save()
 
     assert blob.layers.count() == 2
-    assert organization_overview(project.organization).stored_bytes == 700
+    assert organization_overview(project.organization_id).stored_bytes == 700

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from groups.models import Image, Node
 from groups.queries.attention import STUCK_AFTER, count_alerts, stuck_pulls
-from groups.queries.metrics import Figures
+from groups.queries.metrics import GroupMetrics
 from groups.sweep import wake_pulls
 from portal.operations.workers import read_pulls
 from registries.models import Credential
@@ -50,7 +50,7 @@ def woken(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def metric(name: str) -> float:
-    (family,) = (family for family in Figures().collect() if family.name == f"drayage_{name}")
+    (family,) = (family for family in GroupMetrics().collect() if family.name == f"drayage_{name}")
     return float(family.samples[0].value)
 
 
