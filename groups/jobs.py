@@ -14,7 +14,7 @@ from django.db import close_old_connections
 
 from groups.ingest import check as checking
 from groups.ingest import pipeline
-from groups.ingest.claim import HandOver, claim
+from groups.ingest.claim import WorkerShutdown, claim
 from groups.nodes import manifests
 
 PREPARE_SECONDS = 30.0
@@ -53,7 +53,7 @@ def run_job(job: str, text: str, work: Callable[[uuid.UUID], object]) -> None:
     close_old_connections()
     try:
         work(uuid.UUID(text))
-    except HandOver:
+    except WorkerShutdown:
         log.info("job_handed_over", job=job, row=text)
     except Exception as error:
         log.error("job_failed", job=job, row=str(text)[:40], error=type(error).__name__)

@@ -20,7 +20,7 @@ from rq import Queue, Worker
 from rq.job import Job
 
 from groups import jobs  # noqa: F401 (so that work-horses need not import it)
-from groups.ingest.claim import HandOver
+from groups.ingest.claim import WorkerShutdown
 
 MAINTENANCE_SECONDS = 30
 WORKER_TTL_SECONDS = 45
@@ -50,7 +50,7 @@ class PullWorker(Worker):
     def setup_work_horse_signals(self) -> None:
         """In the work-horse: SIGTERM hands the pull over."""
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, hand_over)
+        signal.signal(signal.SIGTERM, shut_down)
 
     def handle_warm_shutdown_request(self) -> None:
         """In the worker, told to end: pass it on."""
@@ -59,7 +59,7 @@ class PullWorker(Worker):
             self.kill_horse(signal.SIGTERM)
 
 
-def hand_over(number: int, frame: FrameType | None) -> None:
-    """Raise HandOver in the main thread, once."""
+def shut_down(number: int, frame: FrameType | None) -> None:
+    """Raise WorkerShutdown in the main thread, once."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    raise HandOver
+    raise WorkerShutdown

@@ -85,7 +85,7 @@ def delete_locked(image: Image) -> Credential | None:
     blobs = _blobs_of(image)
     image.delete()
     destroyed = settle_credential(credential_id) if credential_id is not None else None
-    garbage.let_go(blobs)
+    garbage.mark_unused(blobs)
     return destroyed
 
 
@@ -93,7 +93,7 @@ def drop(image: Image) -> None:
     """Delete the row with its layers; what they were kept in is for `groups.storage.garbage` from now on."""
     blobs = _blobs_of(image)
     image.delete()
-    garbage.let_go(blobs)
+    garbage.mark_unused(blobs)
 
 
 def _blobs_of(image: Image) -> list[int]:

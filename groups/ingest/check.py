@@ -20,8 +20,8 @@ import structlog
 from django.db.models.functions import Now
 
 from groups.ingest import limits, registry_access, step_details
-from groups.ingest.claim import HandOver
-from groups.ingest.registry_access import open_login, understood
+from groups.ingest.claim import WorkerShutdown
+from groups.ingest.registry_access import classify_failures, open_login
 from groups.ingest.steps import MAX_DETAIL_LENGTH, Note
 from groups.models import ImageCheck
 from groups.rules import quotas
@@ -65,7 +65,7 @@ class Progress:
         if self._step_began - self._began > CHECK_SECONDS:
             raise RegistryUnreachable(host=self._row.registry, reason="it is too slow to be checked", raw="deadline")
         note = Note()
-        with registry_access.told_if_public(self._row, TIMEOUTS), understood(self._row):
+        with registry_access.flag_if_public(self._row, TIMEOUTS), classify_failures(self._row):
             yield note
         self._end(line, "ok", note.detail)
         self._write()
@@ -115,7 +115,7 @@ def _carry_out(row: ImageCheck) -> None:
         raise
     except PullFailed as failure:
         progress.fail(failure)
-    except HandOver:
+    except WorkerShutdown:
         with suppress(Stale):
             progress.fail(Interrupted())
         raise

@@ -37,7 +37,7 @@ ATTEMPT_SECONDS = 3600.0
 """How long one attempt may take as a whole; `registries.credential_rows.max_pull_seconds` counts on it."""
 
 
-class HandOver(BaseException):
+class WorkerShutdown(BaseException):
     """The worker has been told to end: the pull is given back for another one. Not an Exception, so that nothing
     takes it for a failure."""
 

@@ -108,7 +108,7 @@ def forget_layer(claim: Claim, digest: str) -> None:
         layers = image.layers.filter(digest=digest)
         blobs = list(layers.exclude(blob=None).values_list("blob_id", flat=True))
         layers.update(received=0, committed_at=None, blob=None)
-        garbage.let_go(blobs)
+        garbage.mark_unused(blobs)
 
 
 def _point(image: Image, digest: str, blob_id: int) -> None:

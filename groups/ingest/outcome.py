@@ -147,7 +147,7 @@ def _fail_for_good(claim: Claim, image: Image, failure: PullFailed, step: str) -
     )
     waiting = _waiting_groups(image)
     destroyed = _release_credential(image)
-    garbage.let_go_of(image)
+    garbage.empty_layers(image)
     steps = trace(image)
     for group in [*waiting, *image.next_for.all()]:
         Failure.objects.create(

@@ -19,9 +19,9 @@ from groups import failpoints
 from groups.failpoints import reached
 from groups.failures import StoreFailed
 from groups.ingest import fenced_writes, limits, outcome, registry_access, step_details
-from groups.ingest.claim import Claim, HandOver
+from groups.ingest.claim import Claim, WorkerShutdown
 from groups.ingest.layers import Summary, pull_layers
-from groups.ingest.registry_access import open_login, understood
+from groups.ingest.registry_access import classify_failures, open_login
 from groups.ingest.steps import Name, Note, Steps
 from groups.rules.states import Stale
 from groups.storage import garbage, store
@@ -34,7 +34,7 @@ log = structlog.get_logger(__name__)
 
 
 def pull(claim: Claim) -> None:
-    """Carry the pull out and settle it, whichever way. Raises HandOver, and the database's errors where even
+    """Carry the pull out and settle it, whichever way. Raises WorkerShutdown, and the database's errors where even
     settling was impossible; the lease runs out then."""
     steps = Steps(claim)
     try:
@@ -45,7 +45,7 @@ def pull(claim: Claim) -> None:
         log.info("pull_lost", image=str(claim.image.pk), attempt=claim.attempt)
     except PullFailed as failure:
         _fail(claim, failure, steps.current)
-    except HandOver:
+    except WorkerShutdown:
         with suppress(Stale):
             outcome.release(claim)
         raise
@@ -64,7 +64,7 @@ def _follow_recipe(claim: Claim, steps: Steps) -> None:
 
     @contextmanager
     def step(name: Name) -> Iterator[Note]:
-        with steps.step(name) as note, registry_access.told_if_public(image), understood(image):
+        with steps.step(name) as note, registry_access.flag_if_public(image), classify_failures(image):
             yield note
 
     wanted, cap = Platform.parse(image.platform), limits.cap_of(image)
@@ -150,6 +150,6 @@ def _log_unforeseen(claim: Claim, error: Exception, step: str) -> str:
 def _remove_leftovers(claim: Claim) -> None:
     """Remove the blobs of this attempt that no layer is kept in. Where that can't be done now, `groups.sweep` will."""
     try:
-        garbage.discard(claim.blobs)
+        garbage.delete_unreferenced(claim.blobs)
     except DatabaseFailed as error:
         log.warning("leftovers_stay", image=str(claim.image.pk), error=type(error).__name__)

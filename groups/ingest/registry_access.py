@@ -84,7 +84,7 @@ def token_hosts(image: Image | ImageCheck) -> tuple[str, ...]:
 
 
 @contextmanager
-def understood(image: Image | ImageCheck) -> Iterator[None]:
+def classify_failures(image: Image | ImageCheck) -> Iterator[None]:
     """Turn a failure into what the answer behind it means at this kind of registry."""
     try:
         yield
@@ -111,7 +111,7 @@ def open_client(image: Image | ImageCheck, login: Login | None, timeouts: Timeou
 
 
 @contextmanager
-def told_if_public(image: Image | ImageCheck, timeouts: Timeouts | None = None) -> Iterator[None]:
+def flag_if_public(image: Image | ImageCheck, timeouts: Timeouts | None = None) -> Iterator[None]:
     """Where credentials fail in it, try once without them; a failure's parameter `public` says that this works."""
     try:
         yield

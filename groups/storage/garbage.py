@@ -1,12 +1,12 @@
 """What may leave the store, and when.
 
-A blob is in use while a layer points to it. When the last one goes, the moment is written on its row (`let_go`), and
-after a grace the row goes, then the object (`collect`). Whoever takes a blob up again locks its row, so that of a pull
-and a collection one sees what the other did; beyond that the foreign key refuses to lose a row that a layer points to.
-A row goes before its object: an object without a row is an orphan and goes once it is older than the grace, a row
-without an object would be a layer that can't be delivered.
+A blob is in use while a layer points to it. When the last such layer goes, `mark_unused` writes the time on the
+blob's row; after a grace period `collect` deletes the row, then the object. A pull that reuses a blob locks its row, so
+a pull and a collection can't miss each other; in addition the foreign key refuses to delete a row that a layer points
+to. The row goes before its object: an object without a row is an orphan, removed once it is older than the grace
+period, but a row without an object would be a layer that can't be delivered.
 
-Which blobs a pull has come to is `groups.ingest`'s to say; how objects are removed, the store's.
+`groups.ingest` decides which blobs a pull stores; `groups.storage.store` removes the objects.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ BATCH = 500
 _IN_USE = Exists(Layer.objects.filter(blob=OuterRef("pk")))
 
 
-def let_go(blobs: Collection[Any]) -> None:
+def mark_unused(blobs: Collection[Any]) -> None:
     """Note of these blobs (ids) that nothing uses them any more, where that is so. Called in the transaction in which
     their layers went."""
     # Locked in one order, so that two who let go of the same ones wait for each other instead of for ever.
@@ -42,23 +42,23 @@ def let_go(blobs: Collection[Any]) -> None:
     Blob.objects.used().filter(~_IN_USE, pk__in=blobs).update(unused_since=Now())
 
 
-def let_go_of(image: Image) -> None:
+def empty_layers(image: Image) -> None:
     """Empty the image's layers. What this very pull had stored goes when the transaction has committed: nothing else
     has come to rely on it. What was there before it gets the usual grace."""
     blobs = list(Blob.objects.filter(layers__image=image).distinct().values_list("pk", "name", "stored_at"))
     image.layers.update(blob=None, committed_at=None, received=0)
-    let_go([pk for pk, _, _ in blobs])
+    mark_unused([pk for pk, _, _ in blobs])
     own = [name for _, name, stored_at in blobs if stored_at >= image.created_at]
     if own:
-        transaction.on_commit(partial(discard, own))
+        transaction.on_commit(partial(delete_unreferenced, own))
 
 
-def discard(names: Iterable[str]) -> None:
+def delete_unreferenced(names: Iterable[str]) -> None:
     """Remove what a pull had stored and nothing uses, row and object, at once. What can't be removed now, `sweep`
     will."""
     for name in names:
         if _delete_row(Blob.objects.filter(name=name)) or not Blob.objects.filter(name=name).exists():
-            store.discard(name)
+            store.try_delete(name)
 
 
 def sweep() -> dict[str, int]:
@@ -79,7 +79,7 @@ def collect() -> int:
     removed = 0
     for pk, name in Blob.objects.filter(unused_since__lt=Now() - grace).values_list("pk", "name")[:BATCH]:
         if _delete_row(Blob.objects.filter(pk=pk, unused_since__lt=Now() - grace)):
-            store.discard(name)
+            store.try_delete(name)
             removed += 1
     return removed
 

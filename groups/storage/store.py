@@ -48,7 +48,7 @@ def put(name: str, reader: Reader) -> None:
             raise FileExistsError(name)
     except BaseException as error:
         if not isinstance(error, FileExistsError):  # which is somebody else's blob
-            discard(name)
+            try_delete(name)
         if upload.failure is not None:
             raise upload.failure from None
         if not isinstance(error, Exception):
@@ -78,7 +78,7 @@ def delete(name: str) -> None:
     _try("delete", remove)
 
 
-def discard(name: str) -> None:
+def try_delete(name: str) -> None:
     """Remove a blob like `delete`, but leave it to `groups.storage.garbage` where the storage can't do it now."""
     with suppress(StoreFailed):
         delete(name)

@@ -16,7 +16,7 @@ from groups import jobs
 from groups.actions import checks
 from groups.actions.checks import start_check
 from groups.ingest import check
-from groups.ingest.claim import HandOver
+from groups.ingest.claim import WorkerShutdown
 from groups.models import ImageCheck
 from registries.foundation.actor import CONSOLE
 from registries.models import Credential
@@ -262,11 +262,11 @@ def test_what_nobody_foresaw(registry: FakeRegistry, checked: Checked, monkeypat
 
 def test_a_worker_that_has_to_end(registry: FakeRegistry, checked: Checked, monkeypatch: pytest.MonkeyPatch) -> None:
     def told_to_end(*arguments: Any) -> None:
-        raise HandOver
+        raise WorkerShutdown
 
     monkeypatch.setattr(check, "read_config", told_to_end)
 
-    with pytest.raises(HandOver):
+    with pytest.raises(WorkerShutdown):
         checked(registry)
 
     row = ImageCheck.objects.get()

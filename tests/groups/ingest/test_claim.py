@@ -19,7 +19,7 @@ from groups import jobs
 from groups.actions import lifecycle
 from groups.ingest import claim as claims
 from groups.ingest import fenced_writes, outcome, pipeline
-from groups.ingest.claim import HandOver, claim
+from groups.ingest.claim import WorkerShutdown, claim
 from groups.ingest.layers import Summary
 from groups.ingest.steps import Name, Steps
 from groups.models import ContainerGroup, Image, PullStep
@@ -254,7 +254,7 @@ def test_a_worker_that_is_told_to_end_hands_its_pull_over(
     slow: ContainerGroup, blobs: Path, monkeypatch: pytest.MonkeyPatch, woken: list[Any]
 ) -> None:
     def told_to_end(*arguments: Any) -> None:
-        raise HandOver
+        raise WorkerShutdown
 
     monkeypatch.setattr("groups.ingest.layers.fenced_writes.write_progress", told_to_end)
     woken.clear()

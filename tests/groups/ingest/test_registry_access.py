@@ -1,4 +1,4 @@
-"""Credentials on their way to the registry: opened for one host, and answers understood as that registry means them."""
+"""Credentials are opened for one host, and failures are classified as that kind of registry means them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from groups.ingest.registry_access import open_login, understood
+from groups.ingest.registry_access import classify_failures, open_login
 from groups.models import Failure, Image
 from registries.credential_rows import NewCredential, store_credential
 from registries.failures import AccessDenied, CredentialMalformed, PullFailed
@@ -63,7 +63,7 @@ def test_the_step_says_the_same_as_the_failure(shared: Any) -> None:
 def test_an_anonymous_pull_is_understood_by_the_host() -> None:
     def refused(registry: str) -> PullFailed:
         said = response_failure(Stage.PING, 405, {}, DENIED, host=registry, repository="team/app")
-        with pytest.raises(PullFailed) as raised, understood(Image(registry=registry)):
+        with pytest.raises(PullFailed) as raised, classify_failures(Image(registry=registry)):
             raise said
         return raised.value
 

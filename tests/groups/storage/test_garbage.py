@@ -65,7 +65,7 @@ def test_what_is_in_use_stays_whatever_its_row_says(group: ContainerGroup, blobs
     blob = stored(group, unused_since=ago(days=9))
 
     assert garbage.collect() == 0
-    garbage.discard([blob.name])
+    garbage.delete_unreferenced([blob.name])
 
     assert stored_files(blobs) == [blobs / blob.name]
 
@@ -133,7 +133,7 @@ def test_a_failed_pulls_own_blobs_go_at_once_and_others_have_their_grace(group: 
     group.image.refresh_from_db()
 
     with transaction.atomic():
-        garbage.let_go_of(group.image)
+        garbage.empty_layers(group.image)
         assert len(stored_files(blobs)) == 2
 
     assert [blob.pk for blob in Blob.objects.all()] == [older.pk]
