@@ -1,10 +1,9 @@
-"""Sets right what workers, Redis and the network left undone. One pass; safe beside running pulls and other sweeps.
+"""Completes what workers, Redis and the network left undone, in one pass. Safe alongside pulls and other sweeps.
 
-The database says what is to be done, so a pass needs nothing but it: leases that ran out, pulls and manifests that
-are due and may have lost their wake-up, credentials whose time is over and the keys that sealed them, nodes that went
-silent, groups that lack instances, checks nobody waits for, images that no group has, what may leave the store, and
-what the database's log still holds of destroyed credentials.
-What happens to an abandoned pull is `groups.ingest.outcome`'s to say.
+A pass needs only the database: it finds expired leases, due pulls and manifests that may have lost their wake-up,
+expired credentials and the keys that sealed them, silent nodes, groups that lack instances, overdue checks, images
+without a group, unused blobs, and what the database's log still holds of destroyed credentials.
+`groups.ingest.outcome` decides what happens to an abandoned pull.
 """
 
 from __future__ import annotations
@@ -40,12 +39,12 @@ log = structlog.get_logger(__name__)
 
 
 def sweep(*, thorough: bool = True) -> dict[str, int]:
-    """Do one pass, write down that it was, and return how much there was of each kind. Only a `thorough` one looks
-    through the whole store."""
-    began = time.monotonic()
+    """Do one pass, store when it ended, and return how many there were of each kind. Only a `thorough` pass lists
+    every object in the store."""
+    started_at = time.monotonic()
     counts = _pass(thorough)
     SweepPass.objects.update_or_create(
-        pk=1, defaults={"ended_at": Now(), "seconds": time.monotonic() - began, "counts": counts}
+        pk=1, defaults={"ended_at": Now(), "seconds": time.monotonic() - started_at, "counts": counts}
     )
     return counts
 
@@ -65,7 +64,7 @@ def _pass(thorough: bool) -> dict[str, int]:
         "checks_woken": checks.wake_overlooked(),
         "checks_removed": checks.remove_old(),
         "suspended_ended": suspension.sweep(),
-        "attempts_forgotten": failed_attempts.forget_old(),
+        "attempts_forgotten": failed_attempts.delete_old(),
         "images_removed": remove_images(),
         **(garbage.sweep() if thorough else {"blobs_removed": garbage.collect()}),
         "remains_left": int(not sqlite_remnants.clear()),
@@ -73,7 +72,7 @@ def _pass(thorough: bool) -> dict[str, int]:
 
 
 def expire_leases() -> int:
-    """Settle pulls whose worker is gone: tried again or failed, as interrupted."""
+    """Settle pulls whose worker is gone as interrupted: queued for another attempt, or failed. Returns how many."""
     expired = 0
     for image in Image.objects.abandoned():
         if image.lease is None:
@@ -82,27 +81,27 @@ def expire_leases() -> int:
             outcome.fail(Claim(image, image.lease), Interrupted(), step=last_step(image), overdue=True)
             expired += 1
         except Stale:
-            continue  # its worker came back, or another sweep was first
+            continue  # its worker has renewed the lease, or another sweep settled it
     return expired
 
 
 def wake_pulls() -> int:
-    """Wake workers for pulls that are due."""
+    """Wake workers for pulls that are due. Returns how many."""
     just_woken = Q(not_before__isnull=True, created_at__gte=Now() - WAKEUP_LOST_AFTER)
     due = Image.objects.startable().exclude(just_woken)
     return wake_again("pulls", wake_pull, list(due.values_list("pk", flat=True)))
 
 
 def wake_manifests() -> int:
-    """Wake workers for manifests that nodes wait for."""
+    """Wake workers for manifests that nodes wait for. Returns how many."""
     due = manifests.wanting().filter(assigned_at__lt=Now() - WAKEUP_LOST_AFTER)
     return wake_again("nodes", wake_prepare, due.values_list("pk", flat=True))
 
 
 def remove_images() -> int:
-    """Delete images that no group has, with their hold on a credential. Returns how many."""
+    """Delete images that no group uses, and release their credentials. Returns how many."""
     grace = timedelta(seconds=settings.PORTAL_BLOB_GRACE_SECONDS)
-    left = Image.objects.filter(groups__isnull=True, next_for__isnull=True, created_at__lt=Now() - grace).values_list(
+    unused = Image.objects.filter(groups__isnull=True, next_for__isnull=True, created_at__lt=Now() - grace).values_list(
         "pk", flat=True
     )
-    return sum(delete_image(image_id, older_than=grace) for image_id in left)
+    return sum(delete_image(image_id, older_than=grace) for image_id in unused)

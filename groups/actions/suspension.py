@@ -96,7 +96,7 @@ def _halt(organization_id: int) -> int:
     ended += tokens.end(out, EndReason.SUSPENDED)
     pulls = Image.objects.unsettled().filter(organization_id=organization_id)
     for image_id in pulls.values_list("pk", flat=True):
-        ended += outcome.refuse(image_id, OrganizationSuspended())
+        ended += outcome.fail_unsettled(image_id, OrganizationSuspended())
     return ended
 
 

@@ -20,8 +20,8 @@ from registries.models import Credential
 def stored_credential(
     credential: Credential | NewCredential | None, *, organization_id: int, created_by_id: int | None
 ) -> Credential | None:
-    """The row of a credential that was chosen or typed: one that was typed is sealed and stored. Called in the
-    transaction of an action, which records it. Raises `CredentialMalformed`."""
+    """Return the row of a credential that was chosen or typed; a typed one is sealed and stored first. Called in the
+    transaction of an action, which records it. Raises CredentialMalformed."""
     if isinstance(credential, NewCredential):
         return store_credential(credential, organization_id=organization_id, created_by_id=created_by_id)
     return credential
@@ -36,11 +36,11 @@ def lock_credentials(credential_ids: Collection[UUID | None]) -> None:
 
 
 def settle_credential(credential_id: UUID) -> Credential | None:
-    """Destroy a credential that was held for its pull, unless another pull that uses it is still going on. Called in
-    the transaction that settles a pull, which ends with `record_settled`. Returns it if it was destroyed now."""
-    going_on = Image.objects.unsettled().filter(credential_id=credential_id)
+    """Destroy a credential that was held for its pull, unless another pull still uses it. Called in the transaction
+    that settles a pull, which ends with `record_settled`. Returns the credential if it was destroyed now."""
+    unsettled = Image.objects.unsettled().filter(credential_id=credential_id)
     credential = Credential.objects.select_for_update().filter(pk=credential_id).first()
-    if credential is None or credential.hold != Credential.Retention.PULL or going_on.exists():
+    if credential is None or credential.hold != Credential.Retention.PULL or unsettled.exists():
         return None
     return credential if empty_credential(credential.pk, reason=Credential.DestructionReason.SETTLED) else None
 
@@ -54,7 +54,7 @@ def record_settled(credential: Credential | None) -> None:
 
 
 def destroy_checked(credential_id: UUID) -> bool:
-    """Destroy a credential that was brought for one check only, which is over. Returns whether it was still there."""
+    """Destroy a credential that was sent for one check, which is over. Returns whether it was still there."""
     with transaction.atomic():
         credential = Credential.objects.select_for_update().defer("sealed").get(pk=credential_id)
         destroyed = empty_credential(credential_id, reason=Credential.DestructionReason.SETTLED)
@@ -64,11 +64,11 @@ def destroy_checked(credential_id: UUID) -> bool:
 
 
 def destroy_settled() -> int:
-    """Destroy what was held for pulls that have all settled, each in a transaction of its own. Settling does so
-    itself; this is for whatever it missed. Returns how many there were."""
+    """Destroy credentials whose pulls have all settled, each in a transaction of its own. Settling does so itself;
+    this is for any that it missed. Returns how many were destroyed."""
     pulls = Image.objects.filter(credential=OuterRef("pk"))
-    left = Credential.objects.held().filter(Exists(pulls), ~Exists(pulls.unsettled()), hold=Credential.Retention.PULL)
-    return sum(_destroy_settled(pk) for pk in list(left.values_list("pk", flat=True)))
+    missed = Credential.objects.held().filter(Exists(pulls), ~Exists(pulls.unsettled()), hold=Credential.Retention.PULL)
+    return sum(_destroy_settled(pk) for pk in list(missed.values_list("pk", flat=True)))
 
 
 def _destroy_settled(credential_id: UUID) -> bool:

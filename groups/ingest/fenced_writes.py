@@ -1,4 +1,4 @@
-"""The rows that a pull fills: the image's manifest and config, and its layers one by one. All behind the fence."""
+"""What a pull writes behind its claim's fence: the image's manifest and config, and its layers one by one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from groups.ingest.claim import Claim
-from groups.ingest.layer_reader import Kept
+from groups.ingest.layer_reader import StoredLayer
 from groups.models import Blob, Image, Layer
 from groups.rules import quotas
 from groups.storage import garbage
@@ -21,12 +21,14 @@ MAX_LINE_LENGTH = 500
 
 
 def write_manifest(claim: Claim, manifest: Manifest, raw_config: bytes, config: Config) -> None:
-    """Pin the manifest and make a row for each layer. A later attempt finds the rows and leaves them.
+    """Pin the manifest and create a row for each layer. A later attempt finds the rows and keeps them.
 
-    The rows reserve what the layers will take; raises StorageQuotaReached where the organization has no room."""
+    The rows reserve the storage that the layers will take. Raises StorageQuotaReached where the organization has no
+    room, Stale where the claim is lost.
+    """
     quota = quotas.quota_of(claim.image.organization)
     with transaction.atomic():
-        if quota.max_stored_bytes is not None:  # counted, so it is locked, before the image
+        if quota.max_stored_bytes is not None:  # stored bytes are counted, so lock the organization before the image
             quota = quotas.lock_organization(quota.organization_id)
         with claim.fenced() as image:
             quotas.allow_storing(quota, manifest, excluding=image)
@@ -56,23 +58,23 @@ def _pin(image: Image, manifest: Manifest, raw_config: bytes, config: Config) ->
         )
 
 
-def committed(claim: Claim) -> dict[str, Blob]:
-    """Return the digests that are stored already, with the blobs that they are kept in."""
+def committed_blobs(claim: Claim) -> dict[str, Blob]:
+    """Return the blobs of the layers that are committed already, by the layers' digests."""
     rows = Layer.objects.filter(image_id=claim.image.pk, committed_at__isnull=False).select_related("blob")
     return {layer.digest: layer.blob for layer in rows if layer.blob is not None}
 
 
 def write_progress(claim: Claim, received: Mapping[str, int]) -> None:
-    """Tell how many bytes of each layer, by digest, have come. Raises Stale, also where there is nothing to tell."""
+    """Write how many bytes of each layer, by digest, have arrived. Raises Stale, also where `received` is empty."""
     with claim.fenced() as image:
         for digest, count in received.items():
             image.layers.filter(digest=digest, committed_at__isnull=True).update(received=count)
 
 
-def commit_layer(claim: Claim, layer: Descriptor, kept: Kept, name: str) -> None:
-    """Write that the layer is stored under `name`, wherever in the image it stands."""
-    sealed = kept.sealed
-    wrapped = layer_keys.wrap(sealed.key, organization_id=claim.image.organization_id, digest=kept.digest)
+def commit_layer(claim: Claim, layer: Descriptor, stored: StoredLayer, name: str) -> None:
+    """Write that the layer is stored under `name`, at every position it has in the image. Raises Stale."""
+    encryption = stored.encryption
+    wrapped = layer_keys.wrap(encryption.key, organization_id=claim.image.organization_id, digest=stored.digest)
     with claim.fenced() as image:
         blob = Blob.objects.create(
             name=name,
@@ -80,30 +82,30 @@ def commit_layer(claim: Claim, layer: Descriptor, kept: Kept, name: str) -> None
             registry=image.registry,
             source_digest=layer.digest,
             source_size=layer.size,
-            media_type=kept.media_type,
-            digest=kept.digest,
-            size=kept.size,
-            cipher_digest=sealed.digest,
-            hmac=sealed.hmac,
-            nonce=sealed.nonce,
+            media_type=stored.media_type,
+            digest=stored.digest,
+            size=stored.size,
+            cipher_digest=encryption.digest,
+            hmac=encryption.hmac,
+            nonce=encryption.nonce,
             wrapped_key=wrapped,
             stored_at=Now(),
         )
-        _point(image, layer.digest, blob.pk)
+        _set_blob(image, layer.digest, blob.pk)
 
 
-def take_up(claim: Claim, layer: Descriptor, blob: Blob) -> bool:
-    """Have the layer kept in a blob that is there already. Returns False where it is not any more."""
+def reuse_blob(claim: Claim, layer: Descriptor, blob: Blob) -> bool:
+    """Point the layer to a blob that is stored already. Returns False where that blob is gone. Raises Stale."""
     with claim.fenced() as image:
-        # The update waits for a collection that holds the row, and finds nothing where that took it.
+        # The update waits for a collection that has locked the row, and matches nothing if the row was deleted.
         if not Blob.objects.filter(pk=blob.pk, organization_id=image.organization_id).update(unused_since=None):
             return False
-        _point(image, layer.digest, blob.pk)
+        _set_blob(image, layer.digest, blob.pk)
     return True
 
 
 def forget_layer(claim: Claim, digest: str) -> None:
-    """Write that the layer's blob is not there after all; the next attempt pulls it again."""
+    """Write that the layer's blob is missing; the next attempt pulls it again. Raises Stale."""
     with claim.fenced() as image:
         layers = image.layers.filter(digest=digest)
         blobs = list(layers.exclude(blob=None).values_list("blob_id", flat=True))
@@ -111,6 +113,6 @@ def forget_layer(claim: Claim, digest: str) -> None:
         garbage.mark_unused(blobs)
 
 
-def _point(image: Image, digest: str, blob_id: int) -> None:
-    """Have every layer of that digest kept in this blob."""
+def _set_blob(image: Image, digest: str, blob_id: int) -> None:
+    """Point every layer of that digest to this blob."""
     image.layers.filter(digest=digest).update(received=F("size"), committed_at=Now(), blob_id=blob_id)

@@ -1,8 +1,8 @@
 """Moves layers from the registry into the store: verified, compressed, encrypted and stored in one pass.
 
-The largest first, as many at once as there are cores; their threads touch no database. The calling thread writes
-their progress, and commits each layer once it is stored. A transfer that breaks off is resumed where it stopped.
-Layers that are here already are taken up instead (`groups.ingest.reuse`).
+The largest come first, as many at once as there are cores; their threads query no database. The calling thread writes
+their progress and commits each layer once it is stored. A transfer that breaks off is resumed where it stopped. Layers
+that the organization has already are reused instead (`groups.ingest.reuse`).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from groups import failpoints
 from groups.failpoints import reached
 from groups.ingest import fenced_writes, limits, reuse
 from groups.ingest.claim import Claim
-from groups.ingest.layer_reader import Kept, LayerReader
+from groups.ingest.layer_reader import LayerReader, StoredLayer
 from groups.rules.states import Stale
 from groups.storage import store
 from registries.failures import RegistryUnreachable
@@ -28,13 +28,13 @@ from registries.oci.verifying_reader import VerifyingReader
 PROGRESS_SECONDS = 0.5
 MAX_RESUMES = 3
 MAX_THREADS = 8
-LAST_WORDS_SECONDS = 3.0
-"""How long threads get to clean up after themselves when everything stops."""
+MAX_CLEANUP_SECONDS = 3.0
+"""How long to wait for the threads when the pull ends."""
 
 
 class ResumingReader:
-    """Reads a blob to its verified end, asking for the rest where the registry broke off. Read by one thread;
-    `received` may be looked at by others."""
+    """Reads a blob to its verified end, and resumes where the registry broke off. Read by one thread; others may read
+    `received`. Raises PullFailed."""
 
     def __init__(self, client: RegistryClient, repository: str, descriptor: Descriptor) -> None:
         self._client = client
@@ -45,7 +45,7 @@ class ResumingReader:
 
     @property
     def received(self) -> int:
-        """Bytes that have come so far."""
+        """Bytes that have arrived so far."""
         return self._reader.received
 
     def readinto(self, buffer: memoryview) -> int:
@@ -72,7 +72,7 @@ class ResumingReader:
 
 @dataclass
 class Transfer:
-    """One blob on its way. Its thread runs `run`; others may look at `received`."""
+    """The transfer of one layer. Its own thread runs `run`; others may read `received`."""
 
     client: RegistryClient
     repository: str
@@ -80,51 +80,51 @@ class Transfer:
     name: str
     claim: Claim
     stop: threading.Event
-    plain: ResumingReader | None = None
+    source: ResumingReader | None = None
 
     @property
     def received(self) -> int:
-        """Bytes that have come so far."""
-        return self.plain.received if self.plain else 0
+        """Bytes that have arrived so far."""
+        return self.source.received if self.source else 0
 
-    def run(self) -> Kept:
-        """Pull, verify, compress, encrypt, store. Raises PullFailed, or Stale when told to stop."""
+    def run(self) -> StoredLayer:
+        """Pull, verify, compress, encrypt and store the layer. Raises PullFailed, or Stale once `stop` is set."""
         self._check()
         reached(failpoints.LAYER_BEGINS)
         with (
-            ResumingReader(self.client, self.repository, self.descriptor) as self.plain,
-            LayerReader(self.plain, self.descriptor, check=self._check) as reader,
+            ResumingReader(self.client, self.repository, self.descriptor) as self.source,
+            LayerReader(self.source, self.descriptor, check=self._check) as reader,
         ):
             store.put(self.name, reader)
         reached(failpoints.LAYER_STORED)
-        return reader.kept()
+        return reader.stored_layer()
 
     def _check(self) -> None:
         if self.stop.is_set():
-            raise Stale("told to stop")
+            raise Stale("the pull has ended")
         self.claim.check()
 
 
 @dataclass
 class Summary:
-    """How many layers, each digest once, were kept from an earlier attempt, taken up from other images, and
-    compressed on their way."""
+    """How many layers, each digest counted once, were kept from an earlier attempt, reused from other images, and
+    compressed while pulling."""
 
     kept: int = 0
-    taken_up: int = 0
+    reused: int = 0
     compressed: int = 0
 
 
 def pull_layers(claim: Claim, client: RegistryClient, repository: str, manifest: Manifest) -> Summary:
     """Store and commit every layer that is not committed yet.
 
-    Raises PullFailed, or Stale where the claim was lost. The names of all blobs that came stand in `claim.blobs` then.
+    Adds the names of the new blobs to `claim.blobs`. Raises PullFailed, or Stale where the claim is lost.
     """
-    committed = fenced_writes.committed(claim)
+    committed = fenced_writes.committed_blobs(claim)
     wanted = {layer.digest: layer for layer in manifest.layers if layer.digest not in committed}
-    taken_up = reuse.take_up(claim, client, repository, wanted.values())
-    wanted = {digest: layer for digest, layer in wanted.items() if digest not in taken_up}
-    summary = Summary(kept=len(committed), taken_up=len(taken_up))
+    reused = reuse.reuse_layers(claim, client, repository, wanted.values())
+    wanted = {digest: layer for digest, layer in wanted.items() if digest not in reused}
+    summary = Summary(kept=len(committed), reused=len(reused))
     stop = threading.Event()
     transfers = [
         Transfer(client, repository, layer, store.new_name(claim.image.organization_id), claim, stop)
@@ -142,24 +142,24 @@ def pull_layers(claim: Claim, client: RegistryClient, repository: str, manifest:
     finally:
         stop.set()
         pool.shutdown(wait=False, cancel_futures=True)
-        wait(futures, timeout=LAST_WORDS_SECONDS)
+        wait(futures, timeout=MAX_CLEANUP_SECONDS)
     return summary
 
 
-def _commit_each(claim: Claim, futures: dict[Future[Kept], Transfer], summary: Summary) -> None:
-    waiting, cap = set(futures), limits.cap_of(claim.image)
+def _commit_each(claim: Claim, futures: dict[Future[StoredLayer], Transfer], summary: Summary) -> None:
+    waiting, max_bytes = set(futures), limits.max_image_bytes(claim.image)
     while waiting:
         done, waiting = wait(waiting, timeout=PROGRESS_SECONDS, return_when=FIRST_COMPLETED)
         claim.check()
-        limits.judge_bytes(sum(transfer.received for transfer in futures.values()), cap)
+        limits.enforce_bytes(sum(transfer.received for transfer in futures.values()), max_bytes)
         for future in done:
             transfer = futures[future]
-            kept = future.result()
-            fenced_writes.commit_layer(claim, transfer.descriptor, kept, transfer.name)
-            summary.compressed += kept.is_compressed_from(transfer.descriptor)
+            stored = future.result()
+            fenced_writes.commit_layer(claim, transfer.descriptor, stored, transfer.name)
+            summary.compressed += stored.is_compressed_from(transfer.descriptor)
             reached(failpoints.LAYER_COMMITTED)
         fenced_writes.write_progress(
-            claim, {futures[each].descriptor.digest: futures[each].received for each in waiting}
+            claim, {futures[future].descriptor.digest: futures[future].received for future in waiting}
         )
 
 

@@ -1,17 +1,17 @@
-"""How a pull ends: ready, again later, failed, or handed over. Each in one transaction behind the fence.
+"""How a pull ends: ready, queued for another attempt, failed, or released. Each in one transaction behind the fence.
 
-Locks are taken in one order: image, groups, credential, and last the organization's activity, in which it is recorded
-that the portal destroyed a credential. So pulls of one organization may end at the same time.
+Locks are taken in one order: image, groups, credential, and last the organization's activity, which records that the
+portal destroyed a credential. So pulls of one organization may end at the same time.
 
 There is one retry mechanism: the row goes back to `queued` with `not_before`, and `groups.sweep` wakes a worker
-then. The credential lives exactly as long as there is an attempt to come.
+then. The credential is kept exactly as long as another attempt may follow.
 """
 
 from __future__ import annotations
 
 import random
+import uuid
 from datetime import datetime, timedelta
-from typing import Any
 
 import structlog
 from django.conf import settings
@@ -23,7 +23,7 @@ from groups.failpoints import reached
 from groups.ingest import failed_attempts
 from groups.ingest.claim import Claim, seize
 from groups.ingest.credential_hold import record_settled, settle_credential
-from groups.ingest.steps import Name, break_off, last_step, record, trace
+from groups.ingest.steps import Name, fail_running, last_step, trace, write_done
 from groups.models import ContainerGroup, Failure, Image, Layer, Quota
 from groups.rules.replicas import add_instances, promote_next_image
 from groups.rules.states import Stale, move
@@ -35,15 +35,15 @@ from registries.models import Credential
 log = structlog.get_logger(__name__)
 
 MAX_ATTEMPTS = 5
-MAX_INTERRUPTED = 3
-"""A pull that takes its worker down so often is not given another one."""
+MAX_INTERRUPTED_ATTEMPTS = 3
+"""A pull whose attempts are interrupted this often is not tried again."""
 PAUSE_FACTOR = 3.0
 JITTER = 0.25
-_OVER = {"lease": None, "lease_expires_at": None, "not_before": None}
+_NO_LEASE = {"lease": None, "lease_expires_at": None, "not_before": None}
 
 
 def finish(claim: Claim) -> None:
-    """Make the image ready and its groups `stopped`, or `deploying` where they start by themselves."""
+    """Make the image ready and its groups `stopped`, or `deploying` where they start automatically. Raises Stale."""
     reached(failpoints.FINISHING)
     with claim.fenced() as image:
         move(
@@ -53,7 +53,7 @@ def finish(claim: Claim) -> None:
             settled_at=Now(),
             retry_code="",
             retry_params={},
-            **_OVER,
+            **_NO_LEASE,
         )
         _wake_next(image)
         for group in _waiting_groups(image):
@@ -71,17 +71,17 @@ def finish(claim: Claim) -> None:
 
 
 def fail(claim: Claim, failure: PullFailed, *, step: str, overdue: bool = False) -> bool:
-    """Try again later where that may help and may still be done, else record the failure for good.
+    """Queue another attempt where that may help and is still allowed, else fail the pull for good.
 
-    `overdue` is for a lease that ran out: nothing happens (Stale) if it was renewed meanwhile. Returns whether it
-    is tried again.
+    `overdue` is for a lease that has expired: raises Stale if it has been renewed. Returns whether another attempt
+    follows. Raises Stale where the claim is lost.
     """
     only = {"lease_expires_at__lt": Now()} if overdue else {}
     reached(failpoints.FAILING)
     with claim.fenced(**only) as image:
-        break_off(image, failure.words.title)
+        fail_running(image, failure.words.title)
         due = _next_attempt(image, failure)
-        failed_attempts.note(image, failure.code, step, final=due is None)
+        failed_attempts.add(image, failure.code, step, final=due is None)
         _wake_next(image)
         destroyed = None
         if due is not None:
@@ -98,25 +98,25 @@ def fail(claim: Claim, failure: PullFailed, *, step: str, overdue: bool = False)
     return due is not None
 
 
-def refuse(image_id: Any, failure: PullFailed) -> bool:
-    """End a pull that may not go on, whoever has it; return whether it was not over yet."""
-    claimed = seize(image_id)
-    if claimed is None:
+def fail_unsettled(image_id: uuid.UUID, failure: PullFailed) -> bool:
+    """Fail a pull that must not continue, even if a worker holds it; return whether it was still unsettled."""
+    claim = seize(image_id)
+    if claim is None:
         return False
     try:
-        fail(claimed, failure, step=last_step(claimed.image))
+        fail(claim, failure, step=last_step(claim.image))
     except Stale:
         return False
     return True
 
 
 def release(claim: Claim) -> None:
-    """Give the pull back at once, for a worker that lives on."""
+    """Put the pull back into the queue at once, for another worker. Raises Stale."""
     reached(failpoints.RELEASING)
     with claim.fenced() as image:
-        break_off(image, "Handed over to another worker")
+        fail_running(image, "Handed over to another worker")
         Layer.objects.filter(image=image, committed_at__isnull=True).update(received=0)
-        move(image, to=Image.Status.QUEUED, only={"lease": claim.lease}, handed_over=F("handed_over") + 1, **_OVER)
+        move(image, to=Image.Status.QUEUED, only={"lease": claim.lease}, handed_over=F("handed_over") + 1, **_NO_LEASE)
         wake_pull(image.pk)
     reached(failpoints.RELEASED)
     log.info("pull_handed_over", image=str(image.pk), attempt=image.attempt)
@@ -130,12 +130,12 @@ def _queue_again(claim: Claim, image: Image, failure: PullFailed, due: datetime)
         only={"lease": claim.lease},
         retry_code=failure.code,
         retry_params=failure.params,
-        **_OVER | {"not_before": due},
+        **_NO_LEASE | {"not_before": due},
     )
 
 
 def _fail_for_good(claim: Claim, image: Image, failure: PullFailed, step: str) -> Credential | None:
-    """Returns the credential if it was destroyed by that, to be recorded."""
+    """Return the credential if this destroyed it, to be recorded."""
     move(
         image,
         to=Image.Status.FAILED,
@@ -143,7 +143,7 @@ def _fail_for_good(claim: Claim, image: Image, failure: PullFailed, step: str) -
         settled_at=Now(),
         retry_code="",
         retry_params={},
-        **_OVER,
+        **_NO_LEASE,
     )
     waiting = _waiting_groups(image)
     destroyed = _release_credential(image)
@@ -170,8 +170,8 @@ def _fail_for_good(claim: Claim, image: Image, failure: PullFailed, step: str) -
 
 
 def _release_credential(image: Image) -> Credential | None:
-    """Destroy the credential where this pull was its last, and write a step about what became of it. The image has its
-    final status already, and its groups are locked. Returns the credential if it was destroyed now."""
+    """Destroy the credential if no other pull uses it, and write a step that says so. The image has its final status
+    already, and its groups are locked. Returns the credential if it was destroyed now."""
     destroyed = None
     if image.credential_id is None:
         detail = "There was none" if not image.provider else "It was gone already"
@@ -185,18 +185,18 @@ def _release_credential(image: Image) -> Credential | None:
             detail = f"Kept for other groups until {credential.deadline:%H:%M} UTC at most"
         else:
             detail = "Kept until another pull that uses it has ended"
-    record(image, Name.DESTROY, detail)
+    write_done(image, Name.DESTROY, detail)
     return destroyed
 
 
 def _wake_next(image: Image) -> None:
-    """Where the organization may have only so many pulls at once, another one has room now."""
+    """Wake the next pull of an organization whose pulls in progress are limited: there is room for it now."""
     if not Quota.objects.filter(pk=image.organization_id, max_pulls__isnull=False).exists():
         return
     due = Image.objects.due().filter(organization=image.organization_id).exclude(pk=image.pk)
-    following = due.order_by("created_at").values_list("pk", flat=True).first()
-    if following is not None:
-        wake_pull(following)
+    next_id = due.order_by("created_at").values_list("pk", flat=True).first()
+    if next_id is not None:
+        wake_pull(next_id)
 
 
 def _waiting_groups(image: Image) -> list[ContainerGroup]:
@@ -204,19 +204,20 @@ def _waiting_groups(image: Image) -> list[ContainerGroup]:
 
 
 def _next_attempt(image: Image, failure: PullFailed) -> datetime | None:
-    """Return when the next attempt may start, None where there is none."""
-    most = MAX_INTERRUPTED if isinstance(failure, Interrupted) else MAX_ATTEMPTS
+    """Return when the next attempt may start, None where there is to be none."""
+    max_attempts = MAX_INTERRUPTED_ATTEMPTS if isinstance(failure, Interrupted) else MAX_ATTEMPTS
     done = image.attempt - image.handed_over
-    now = _clock(image)
+    now = _database_now(image)
     left = (image.retry_until - now).total_seconds()
     asked = failure.retry_after or 0.0
-    if not failure.retryable or done >= most or left <= 0 or asked > left:
+    if not failure.retryable or done >= max_attempts or left <= 0 or asked > left:
         return None
     pause = settings.PORTAL_RETRY_PAUSE_SECONDS * PAUSE_FACTOR ** (done - 1)
     pause *= random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 (spreads load, keeps no secret)
     return now + timedelta(seconds=max(asked, min(pause, left)))
 
 
-def _clock(image: Image) -> datetime:
-    """The database's clock, which is the one that all workers share."""
-    return Image.objects.filter(pk=image.pk).values_list(Now(), flat=True).get()
+def _database_now(image: Image) -> datetime:
+    """The time by the database's clock, which all workers share."""
+    now: datetime = Image.objects.filter(pk=image.pk).values_list(Now(), flat=True).get()
+    return now

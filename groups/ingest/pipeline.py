@@ -2,14 +2,13 @@
 
     resolve · connect · authenticate · manifest · platform · size · layers · store · destroy the credential
 
-What goes wrong becomes a failure here, whatever it was, and nothing of a failed attempt stays in the store except
-layers that were committed for the next one.
+Every error becomes a failure here. Of a failed attempt only layers that were committed stay in the store, for the
+next attempt.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import suppress
 
 import structlog
 from django.db import Error as DatabaseFailed
@@ -18,11 +17,13 @@ from django.db import close_old_connections
 from groups import failpoints
 from groups.failpoints import reached
 from groups.failures import StoreFailed
-from groups.ingest import fenced_writes, limits, outcome, registry_access, step_details
+from groups.ingest import fenced_writes, limits, outcome, step_details
+from groups.ingest.attempt import Attempt
 from groups.ingest.claim import Claim, WorkerShutdown
 from groups.ingest.layers import Summary, pull_layers
-from groups.ingest.registry_access import classify_failures, open_login
-from groups.ingest.steps import Name, Note, Steps
+from groups.ingest.registry_access import open_login
+from groups.ingest.steps import Name, PullSteps
+from groups.ingest.unexpected_errors import log_unexpected
 from groups.rules.states import Stale
 from groups.storage import garbage, store
 from registries.failures import Interrupted, PullFailed, Unexpected
@@ -34,82 +35,79 @@ log = structlog.get_logger(__name__)
 
 
 def pull(claim: Claim) -> None:
-    """Carry the pull out and settle it, whichever way. Raises WorkerShutdown, and the database's errors where even
-    settling was impossible; the lease runs out then."""
-    steps = Steps(claim)
+    """Pull the claimed image and settle the claim: ready, failed, or queued for another attempt.
+
+    Raises WorkerShutdown, and the database's errors where even settling was impossible; then the lease expires.
+    """
+    attempt = Attempt(claim.image, PullSteps(claim), claim=claim)
     try:
         with claim.kept_alive():
-            _follow_recipe(claim, steps)
+            _follow_recipe(claim, attempt)
             outcome.finish(claim)
     except Stale:
         log.info("pull_lost", image=str(claim.image.pk), attempt=claim.attempt)
     except PullFailed as failure:
-        _fail(claim, failure, steps.current)
+        _fail(claim, failure, attempt.current)
     except WorkerShutdown:
         with suppress(Stale):
             outcome.release(claim)
         raise
     except DatabaseFailed as error:
-        _log_unforeseen(claim, error, steps.current)
+        _log_unexpected(claim, error, attempt.current)
         close_old_connections()
-        _fail(claim, Interrupted(), steps.current)
+        _fail(claim, Interrupted(), attempt.current)
     except Exception as error:
-        _fail(claim, Unexpected(raw=_log_unforeseen(claim, error, steps.current)), steps.current)
+        _fail(claim, Unexpected(raw=_log_unexpected(claim, error, attempt.current)), attempt.current)
     finally:
         _remove_leftovers(claim)
 
 
-def _follow_recipe(claim: Claim, steps: Steps) -> None:
+def _follow_recipe(claim: Claim, attempt: Attempt[Name]) -> None:
     image, repository = claim.image, claim.image.repository
-
-    @contextmanager
-    def step(name: Name) -> Iterator[Note]:
-        with steps.step(name) as note, registry_access.flag_if_public(image), classify_failures(image):
-            yield note
-
-    wanted, cap = Platform.parse(image.platform), limits.cap_of(image)
-    with ExitStack() as clients:
-        stranger = clients.enter_context(registry_access.open_client(image, None))
-        claim.when_lost.append(stranger.abort)
-        with step(Name.RESOLVE) as note:
-            stranger.resolve()
+    platform, max_bytes = Platform.parse(image.platform), limits.max_image_bytes(image)
+    with attempt.closing_clients():
+        anonymous = attempt.anonymous_client()
+        with attempt.step(Name.RESOLVE) as note:
+            anonymous.resolve()
             note.detail = image.registry
-        with step(Name.CONNECT) as note:
-            stranger.connect()
+        with attempt.step(Name.CONNECT) as note:
+            anonymous.connect()
             note.detail = f"{image.registry} answers as a registry"
-        # Not before somebody answers who is what they say they are, the credential is opened.
-        with step(Name.AUTHENTICATE) as note:
+        # The credential is opened only after the registry has proved its identity.
+        with attempt.step(Name.AUTHENTICATE) as note:
             login = open_login(image)
             reached(failpoints.CREDENTIAL_OPENED)
-            client = clients.enter_context(registry_access.open_client(image, login))
-            claim.when_lost.append(client.abort)
+            client = attempt.signed_in_client(login)
             client.authenticate(repository)
             note.detail = step_details.signed_in(login)
         reached(failpoints.AUTHENTICATED)
-        with step(Name.MANIFEST) as note:
+        with attempt.step(Name.MANIFEST) as note:
             document = client.fetch_manifest(repository, image.digest or image.version)
-            note.detail = step_details.named(document)
-        with step(Name.PLATFORM) as note:
-            manifest = client.pick(repository, document, wanted)
-            if limits.fits(manifest, cap):  # else the next step says so, and no blob is asked for
+            note.detail = step_details.document_digest(document)
+        with attempt.step(Name.PLATFORM) as note:
+            manifest = client.pick(repository, document, platform)
+            if limits.fits(manifest, max_bytes):  # else the next step fails, and no blob is requested
                 raw_config = client.config(repository, manifest)
-                config = read_config(raw_config, manifest, wanted)
-            note.detail = f"{wanted}{step_details.among(document)}"
-        with step(Name.SIZE) as note:
-            limits.judge(manifest, cap)
+                config = read_config(raw_config, manifest, platform)
+            note.detail = f"{platform}{step_details.of_platforms(document)}"
+        with attempt.step(Name.SIZE) as note:
+            limits.enforce(manifest, max_bytes)
             fenced_writes.write_manifest(claim, manifest, raw_config, config)
-            note.detail = step_details.amount_of_limit(manifest, cap)
+            note.detail = step_details.size_of_limit(manifest, max_bytes)
         reached(failpoints.MANIFEST_WRITTEN)
-        with step(Name.LAYERS) as note:
-            note.detail = _told(pull_layers(claim, client, repository, manifest), step_details.amount(manifest))
-    with step(Name.STORE) as note:
+        with attempt.step(Name.LAYERS) as note:
+            note.detail = _layers_detail(pull_layers(claim, client, repository, manifest), manifest)
+    with attempt.step(Name.STORE) as note:
         blobs = _check_stored(claim, manifest)
         note.detail = "1 encrypted blob is in place" if blobs == 1 else f"{blobs} encrypted blobs are in place"
 
 
 def _check_stored(claim: Claim, manifest: Manifest) -> int:
-    """See that every layer is committed and its blob is there whole; return how many blobs there are."""
-    blobs = fenced_writes.committed(claim)
+    """Check that every layer is committed and its blob is stored whole; return how many blobs there are.
+
+    Raises StoreFailed where one is missing, after marking its layer for the next attempt.
+    """
+    blobs = fenced_writes.committed_blobs(claim)
     missing = []
     for digest in {layer.digest for layer in manifest.layers}:
         blob = blobs.get(digest)
@@ -122,18 +120,17 @@ def _check_stored(claim: Claim, manifest: Manifest) -> int:
     return len(blobs)
 
 
-def _told(layers: Summary, amount: str) -> str:
-    """What the page says of the layers."""
-    said = [f"{amount}, each encrypted with a key of its own"]
-    if layers.taken_up:
-        were = "layer was" if layers.taken_up == 1 else "layers were"
-        said.append(f"{layers.taken_up} {were} here already, and the registry confirmed access")
+def _layers_detail(layers: Summary, manifest: Manifest) -> str:
+    parts = [f"{step_details.size(manifest)}, each encrypted with a key of its own"]
+    if layers.reused:
+        were = "layer was" if layers.reused == 1 else "layers were"
+        parts.append(f"{layers.reused} {were} here already, and the registry confirmed access")
     if layers.compressed:
         are = "is" if layers.compressed == 1 else "are"
-        said.append(f"{layers.compressed} came uncompressed and {are} kept as zstd")
+        parts.append(f"{layers.compressed} came uncompressed and {are} kept as zstd")
     if layers.kept:
-        said.append(f"{layers.kept} kept from an earlier attempt")
-    return "; ".join(said)
+        parts.append(f"{layers.kept} kept from an earlier attempt")
+    return "; ".join(parts)
 
 
 def _fail(claim: Claim, failure: PullFailed, step: str) -> None:
@@ -141,14 +138,12 @@ def _fail(claim: Claim, failure: PullFailed, step: str) -> None:
         outcome.fail(claim, failure, step=step)
 
 
-def _log_unforeseen(claim: Claim, error: Exception, step: str) -> str:
-    return step_details.log_unforeseen(
-        "pull_unexpected", error, image=str(claim.image.pk), attempt=claim.attempt, step=step
-    )
+def _log_unexpected(claim: Claim, error: Exception, step: str) -> str:
+    return log_unexpected("pull_unexpected", error, image=str(claim.image.pk), attempt=claim.attempt, step=step)
 
 
 def _remove_leftovers(claim: Claim) -> None:
-    """Remove the blobs of this attempt that no layer is kept in. Where that can't be done now, `groups.sweep` will."""
+    """Delete the blobs of this attempt that no layer uses. Where that isn't possible now, `groups.sweep` does it."""
     try:
         garbage.delete_unreferenced(claim.blobs)
     except DatabaseFailed as error:

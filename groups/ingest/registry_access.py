@@ -1,6 +1,6 @@
-"""Opening a credential for the one registry it was entered for. Worker zone only.
+"""Opening a credential for the one registry it was entered for, and clients for that registry. Worker zone only.
 
-The opened value lives in the client that is made with it and ends with it; it is never written or logged.
+The opened value exists only in the client that is made with it; it is never written or logged.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ log = structlog.get_logger(__name__)
 
 
 def open_login(image: Image | ImageCheck) -> Login | None:
-    """Return what to show the image's registry, None for a pull without credentials, and note the use on the
-    receipt.
+    """Open the image's credential and note the use on its receipt. Returns None for an image without credentials.
 
-    Raises CredentialExpired where the credential is gone, CredentialMalformed where it is for another host.
+    Raises CredentialExpired where the credential is gone, CredentialMalformed where it is for another host or can't
+    work for this kind of registry.
     """
     if not image.provider:
         return None
@@ -64,7 +64,7 @@ def open_login(image: Image | ImageCheck) -> Login | None:
 
 
 def note_host(image: Image | ImageCheck) -> Callable[[str], None]:
-    """Return what writes on the receipt of the image's credential to which hosts it is shown."""
+    """Return a function that notes on the credential's receipt that it is about to be shown to a host."""
     return partial(note_used_host, image.credential_id) if image.credential_id else _note_nothing
 
 
@@ -73,31 +73,32 @@ def _note_nothing(host: str) -> None:
 
 
 def own_authorities(image: Image | ImageCheck) -> str:
-    """Return the authorities that came with the image's credential (PEM), nothing where there are none. They are not
-    secret, and outlive it."""
+    """Return the authorities that were entered with the image's credential (PEM), "" where there are none. They are
+    not secret, and stay when the credential is destroyed."""
     return image.credential.ca if image.credential else ""
 
 
 def token_hosts(image: Image | ImageCheck) -> tuple[str, ...]:
-    """Return the hosts besides the registry's own that may be asked for a token with these credentials."""
+    """Return the hosts, in addition to the registry's own, that may be asked for a token with these credentials."""
     return PROVIDERS[image.provider].token_hosts if image.provider else ()
 
 
 @contextmanager
 def classify_failures(image: Image | ImageCheck) -> Iterator[None]:
-    """Turn a failure into what the answer behind it means at this kind of registry."""
+    """Replace a failure by what the registry's response means at this kind of registry."""
     try:
         yield
     except PullFailed as failure:
         provider = PROVIDERS[image.provider] if image.provider else recognise(image.registry)
-        meant = provider.classify(failure)
-        if meant is failure:
+        classified = provider.classify(failure)
+        if classified is failure:
             raise
-        raise meant from None
+        raise classified from None
 
 
 def open_client(image: Image | ImageCheck, login: Login | None, timeouts: Timeouts | None = None) -> RegistryClient:
-    """Return a client for the image's registry, within the operator's rules."""
+    """Return a client for the image's registry, within the operator's rules. Raises HostNotAllowed, and
+    CredentialMalformed for a login that can't be sent."""
     return RegistryClient(
         image.registry,
         login=login,
@@ -112,7 +113,7 @@ def open_client(image: Image | ImageCheck, login: Login | None, timeouts: Timeou
 
 @contextmanager
 def flag_if_public(image: Image | ImageCheck, timeouts: Timeouts | None = None) -> Iterator[None]:
-    """Where credentials fail in it, try once without them; a failure's parameter `public` says that this works."""
+    """If credentials fail in the block, try once without them; if that works, set the failure's parameter `public`."""
     try:
         yield
     except ABOUT_CREDENTIALS as failure:
@@ -123,9 +124,9 @@ def flag_if_public(image: Image | ImageCheck, timeouts: Timeouts | None = None) 
 
 def _is_public(image: Image | ImageCheck, timeouts: Timeouts | None) -> bool:
     try:
-        with open_client(image, None, timeouts) as stranger:
-            stranger.authenticate(image.repository)
-            stranger.fetch_manifest(image.repository, image.version)
+        with open_client(image, None, timeouts) as anonymous:
+            anonymous.authenticate(image.repository)
+            anonymous.fetch_manifest(image.repository, image.version)
     except PullFailed:
         return False
     return True

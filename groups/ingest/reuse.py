@@ -1,8 +1,8 @@
-"""Takes up layers that the organization has already, instead of pulling them once more.
+"""Reuses layers that the organization has already, instead of pulling them again.
 
-Only what came from the same registry, and only after that registry has said that this pull's own credentials may read
-the layer in this repository: whoever pulls an image gets no layer that they could not have pulled. Never across
-organizations, where even the time it takes would tell what others have.
+Only layers that came from the same registry, and only after that registry has confirmed that this pull's own
+credentials may read the layer in this repository: a pull never gets a layer that it could not have pulled. Never across
+organizations, where the time it takes would reveal which layers others have.
 """
 
 from __future__ import annotations
@@ -22,51 +22,51 @@ from registries.failures import PullFailed
 from registries.oci.client import RegistryClient
 from registries.oci.manifest import Descriptor
 
-ASK_AT_ONCE = 8
+MAX_REQUESTS_AT_ONCE = 8
 
 log = structlog.get_logger(__name__)
 
 
-def take_up(claim: Claim, client: RegistryClient, repository: str, layers: Iterable[Descriptor]) -> set[str]:
-    """Commit those of these layers that are here already and that the registry lets this pull read; return their
-    digests. Raises Stale."""
-    here = _here(claim, layers)
-    if not here:
+def reuse_layers(claim: Claim, client: RegistryClient, repository: str, layers: Iterable[Descriptor]) -> set[str]:
+    """Commit the layers that are stored already and that the registry lets this pull read; return their digests.
+    Raises Stale."""
+    stored = _stored(claim, layers)
+    if not stored:
         return set()
 
-    def confirmed(found: tuple[Descriptor, Blob]) -> bool:
-        layer, blob = found
+    def confirmed(candidate: tuple[Descriptor, Blob]) -> bool:
+        layer, blob = candidate
         try:
             claim.check()
             return store.size(blob.name) == blob.size and client.has_blob(repository, layer)
         except (PullFailed, StoreFailed):
-            return False  # pulling it will tell what is the matter
+            return False  # the pull of the layer then fails with its reason
 
-    with ThreadPoolExecutor(min(ASK_AT_ONCE, len(here)), thread_name_prefix="reuse") as pool:
+    with ThreadPoolExecutor(min(MAX_REQUESTS_AT_ONCE, len(stored)), thread_name_prefix="reuse") as pool:
         try:
-            answers = list(pool.map(confirmed, here))
+            confirmations = list(pool.map(confirmed, stored))
         except BaseException:
-            client.abort()  # else the pool waits for their answers
+            client.abort()  # else the pool waits for responses
             raise
-    taken = set()
-    for (layer, blob), yes in zip(here, answers, strict=True):
-        if yes and fenced_writes.take_up(claim, layer, blob):
-            taken.add(layer.digest)
-    return taken
+    reused = set()
+    for (layer, blob), is_confirmed in zip(stored, confirmations, strict=True):
+        if is_confirmed and fenced_writes.reuse_blob(claim, layer, blob):
+            reused.add(layer.digest)
+    return reused
 
 
-def _here(claim: Claim, layers: Iterable[Descriptor]) -> list[tuple[Descriptor, Blob]]:
-    """The layers of which the organization has a blob from this registry, each with the newest one."""
+def _stored(claim: Claim, layers: Iterable[Descriptor]) -> list[tuple[Descriptor, Blob]]:
+    """The layers that the organization has as a blob from this registry, each with the newest blob."""
     image, wanted = claim.image, {layer.digest: layer for layer in layers}
     blobs = Blob.objects.filter(
         organization_id=image.organization_id, registry=image.registry, source_digest__in=list(wanted)
     )
     newest = {blob.source_digest: blob for blob in blobs.order_by("stored_at", "pk")}
-    return [(wanted[digest], blob) for digest, blob in newest.items() if _is_of(wanted[digest], blob)]
+    return [(wanted[digest], blob) for digest, blob in newest.items() if _is_same_layer(wanted[digest], blob)]
 
 
-def _is_of(layer: Descriptor, blob: Blob) -> bool:
-    """Whether the blob is this very layer, also by what the manifest calls it."""
+def _is_same_layer(layer: Descriptor, blob: Blob) -> bool:
+    """Whether the blob holds this layer, also by its media type in the manifest."""
     if layer.size != blob.source_size:
         return False
     if blob.digest != blob.source_digest:

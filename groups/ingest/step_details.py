@@ -1,54 +1,43 @@
-"""What a pull and a check do alike: open a client, see whether credentials are needed at all, say what was found."""
+"""What the steps of a pull and of a check say once they are done."""
 
 from __future__ import annotations
-
-import traceback
-import uuid
-from typing import Any
-
-import structlog
 
 from registries.failures import printable
 from registries.foundation.units import format_size, format_sizes_apart
 from registries.oci.auth import Login
 from registries.oci.manifest import Index, Manifest
 
-log = structlog.get_logger(__name__)
-
 
 def signed_in(login: Login | None) -> str:
+    """Who signed in, if anyone."""
     return f"Signed in as {printable(login.username, 40)}" if login else "Without credentials"
 
 
-def named(document: Manifest | Index) -> str:
+def document_digest(document: Manifest | Index) -> str:
+    """Whether it is an index or a manifest, with the start of its digest."""
     kind = "Index" if isinstance(document, Index) else "Manifest"
     return f"{kind} {document.digest[:19]}…"
 
 
-def among(document: Manifest | Index) -> str:
+def of_platforms(document: Manifest | Index) -> str:
+    """How many platforms there were to choose from; nothing where there was no choice."""
     if isinstance(document, Manifest):
         return ""
     count = sum(not entry.is_attestation for entry in document.entries)
     return f", of {count} platforms" if count > 1 else ""
 
 
-def amount(manifest: Manifest) -> str:
+def size(manifest: Manifest) -> str:
+    """The image's declared size and number of layers."""
     return f"{format_size(manifest.declared_bytes)} in {_layers(manifest)}"
 
 
-def amount_of_limit(manifest: Manifest, cap: int) -> str:
-    size, limit = format_sizes_apart(manifest.declared_bytes, cap)
-    return f"{size} in {_layers(manifest)}, of at most {limit}"
+def size_of_limit(manifest: Manifest, max_bytes: int) -> str:
+    """The image's declared size and number of layers beside the limit."""
+    declared, limit = format_sizes_apart(manifest.declared_bytes, max_bytes)
+    return f"{declared} in {_layers(manifest)}, of at most {limit}"
 
 
 def _layers(manifest: Manifest) -> str:
     count = len(manifest.layers)
     return f"{count} {'layer' if count == 1 else 'layers'}"
-
-
-def log_unforeseen(event: str, error: Exception, **about: Any) -> str:
-    """Log what nobody foresaw, without its words, which may hold anything; return the id that finds it again."""
-    correlation = uuid.uuid4().hex[:12]
-    frames = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)]
-    log.error(event, correlation=correlation, error=type(error).__name__, frames=frames[-8:], **about)
-    return correlation

@@ -1,4 +1,4 @@
-"""What a pull is doing, step by step, as people see it live and as a failure keeps it.
+"""The steps of a pull, as its rows: people watch them live, and a failure keeps a copy.
 
 The order is resolve, connect, authenticate, manifest, platform, size, layers, store, destroy; an attempt stops at
 the step that failed.
@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 from django.db.models.functions import Now
 
@@ -25,25 +24,23 @@ MAX_DETAIL_LENGTH = 300
 
 @dataclass
 class Note:
-    """What is written beside a step once it is done."""
+    """The detail that is written with a step once it is done."""
 
     detail: str = ""
 
 
-class Steps:
-    """Writes the steps of one attempt. `current` is the one that goes on, or that was last."""
+class PullSteps:
+    """Writes the steps of one attempt of a pull, a row each, behind the claim's fence."""
 
     def __init__(self, claim: Claim) -> None:
-        self.current: str = Name.RESOLVE.value
         self._claim = claim
 
     @contextmanager
     def step(self, name: Name) -> Iterator[Note]:
-        """Record that `name` begins and how it ends. Raises Stale where the claim is lost.
+        """Write that `name` begins and how it ends. Raises Stale where the claim is lost.
 
         A failure that passes through leaves the row failed, with the registry's raw code.
         """
-        self.current = name.value
         note = Note()
         with self._claim.fenced() as image:
             row = PullStep.objects.create(image=image, attempt=self._claim.attempt, name=name)
@@ -64,28 +61,28 @@ class Steps:
 
 
 def last_step(image: Image) -> str:
-    """Return the step that the current attempt came to, for somebody who was not there."""
+    """Return the name of the step that the current attempt came to, `resolve` where it has none yet."""
     last = image.steps.filter(attempt=image.attempt).order_by("-id").values_list("name", flat=True).first()
     return last or Name.RESOLVE.value
 
 
-def break_off(image: Image, detail: str) -> None:
-    """Mark what still goes on in the current attempt as failed."""
+def fail_running(image: Image, detail: str) -> None:
+    """Mark the current attempt's running step as failed."""
     image.steps.filter(attempt=image.attempt, outcome=Outcome.RUNNING).update(
         outcome=Outcome.FAILED, detail=detail, finished_at=Now()
     )
 
 
-def record(image: Image, name: Name, detail: str) -> None:
-    """Write a step of the current attempt that is over already."""
+def write_done(image: Image, name: Name, detail: str) -> None:
+    """Write a step of the current attempt that is done already."""
     row = PullStep.objects.create(
         image=image, attempt=image.attempt, name=name, outcome=Outcome.OK, detail=printable(detail, MAX_DETAIL_LENGTH)
     )
     PullStep.objects.filter(pk=row.pk).update(finished_at=Now())
 
 
-def trace(image: Image) -> list[dict[str, Any]]:
-    """Return a copy of the current attempt's steps, for `Failure.trace`."""
+def trace(image: Image) -> list[dict[str, str | None]]:
+    """Return a copy of the current attempt's steps, for `Failure.trace`. Times are in ISO 8601."""
     return [
         {
             "name": step.name,

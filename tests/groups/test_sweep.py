@@ -203,7 +203,7 @@ def test_a_settling_that_is_rolled_back_leaves_the_credential_to_the_next(
     assert held is not None
     Image.objects.update(lease_expires_at=ago(seconds=1), retry_until=ago(seconds=1))
     with monkeypatch.context() as patched:
-        patched.setattr("groups.ingest.outcome.record", die)  # right after the credential was destroyed
+        patched.setattr("groups.ingest.outcome.write_done", die)  # right after the credential was destroyed
         with pytest.raises(SystemExit):
             sweep()
     assert Image.objects.get().status == "pulling"

@@ -162,7 +162,7 @@ def store_image(organization: Any, source: Source) -> Image:
     for position, (media_type, raw) in enumerate(source.layers):
         reader, name = EncryptingReader(_Plain(raw), size=len(raw)), store.new_name(organization.pk)
         store.put(name, reader)
-        sealed = reader.sealed()
+        sealed = reader.encryption()
         blob = Blob.objects.create(
             name=name,
             organization=organization,

@@ -15,7 +15,7 @@ from django.utils import timezone
 from groups import jobs
 from groups.actions import checks
 from groups.actions.checks import start_check
-from groups.ingest import check
+from groups.ingest import check, check_steps
 from groups.ingest.claim import WorkerShutdown
 from groups.models import ImageCheck
 from registries.foundation.actor import CONSOLE
@@ -277,7 +277,7 @@ def test_a_worker_that_has_to_end(registry: FakeRegistry, checked: Checked, monk
 def test_no_step_begins_after_its_time(
     registry: FakeRegistry, checked: Checked, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(check, "CHECK_SECONDS", -1)
+    monkeypatch.setattr(check_steps, "MAX_CHECK_SECONDS", -1)
 
     row = checked(registry)
 

@@ -21,7 +21,7 @@ from groups.ingest import claim as claims
 from groups.ingest import fenced_writes, outcome, pipeline
 from groups.ingest.claim import WorkerShutdown, claim
 from groups.ingest.layers import Summary
-from groups.ingest.steps import Name, Steps
+from groups.ingest.steps import Name, PullSteps
 from groups.models import ContainerGroup, Image, PullStep
 from groups.rules.states import Stale
 from groups.sweep import sweep
@@ -101,7 +101,7 @@ def test_whoever_lost_the_lease_writes_nothing(image: Image) -> None:
     assert new is not None
     before = Image.objects.values().get()
 
-    with pytest.raises(Stale), Steps(old).step(Name.RESOLVE):
+    with pytest.raises(Stale), PullSteps(old).step(Name.RESOLVE):
         pass
     with pytest.raises(Stale):
         fenced_writes.write_progress(old, {})
@@ -121,7 +121,7 @@ def test_whoever_lost_the_lease_writes_nothing(image: Image) -> None:
 
 
 def test_the_heartbeat_renews_the_lease(shared: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(claims, "BEATS_A_LEASE", 1200)
+    monkeypatch.setattr(claims, "HEARTBEATS_PER_LEASE", 1200)
     image = make_group(shared, "registry.example.com/team/app:1.0").image
     held = claim(image.pk)
     assert held is not None
@@ -132,7 +132,7 @@ def test_the_heartbeat_renews_the_lease(shared: Any, monkeypatch: pytest.MonkeyP
 
 
 def test_the_heartbeat_notices_that_the_claim_is_gone(shared: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(claims, "BEATS_A_LEASE", 1200)
+    monkeypatch.setattr(claims, "HEARTBEATS_PER_LEASE", 1200)
     image = make_group(shared, "registry.example.com/team/app:1.0").image
     held = claim(image.pk)
     assert held is not None
@@ -149,7 +149,7 @@ def test_the_heartbeat_notices_that_the_claim_is_gone(shared: Any, monkeypatch: 
 def test_an_attempt_that_takes_too_long_is_given_up(image: Image) -> None:
     held = claim(image.pk)
     assert held is not None
-    held._ends = time.monotonic() - 1
+    held._deadline = time.monotonic() - 1
 
     with pytest.raises(claims.RegistryUnreachable):
         held.check()
@@ -213,7 +213,7 @@ def test_deleting_the_group_stops_its_pull_and_leaves_no_blob(slow: ContainerGro
 def test_deleting_the_group_ends_what_waits_for_the_registry(
     shared: Any, blobs: Path, basic_registry: FakeRegistry, monkeypatch: pytest.MonkeyPatch, where: str, how: Any
 ) -> None:
-    monkeypatch.setattr(claims, "BEATS_A_LEASE", 1200)
+    monkeypatch.setattr(claims, "HEARTBEATS_PER_LEASE", 1200)
     basic_registry.push_image("team/app", "1.0", layers=[os.urandom(100_000)])
     basic_registry.fault(where, **how)
     group = make_group(

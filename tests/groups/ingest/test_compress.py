@@ -14,7 +14,7 @@ import pytest
 import zstandard
 
 from groups.ingest.buffers import CHUNK, in_pieces
-from groups.ingest.compress import Compressing
+from groups.ingest.compress import Compressor
 from groups.models import ContainerGroup, PullStep
 from groups.nodes.keys import read_public_key
 from groups.nodes.manifests import manifest_for
@@ -28,8 +28,8 @@ from tests.support.pulls import decrypted, stored_files
 Pulled = Callable[..., ContainerGroup]
 
 
-def squeezed(content: bytes) -> tuple[bytes, Compressing]:
-    reader = Compressing(Pieces(content))
+def squeezed(content: bytes) -> tuple[bytes, Compressor]:
+    reader = Compressor(Pieces(content))
     return b"".join(bytes(piece) for piece in in_pieces(reader)), reader
 
 

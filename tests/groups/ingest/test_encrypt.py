@@ -39,7 +39,7 @@ def test_the_format(step: int, size: int) -> None:
 
     cipher = read_all(reader)
 
-    sealed = reader.sealed()
+    sealed = reader.encryption()
     assert len(cipher) == reader.size == size
     assert (len(sealed.key), len(sealed.nonce)) == (32, 16)
     assert Cipher(AES(sealed.key), CTR(sealed.nonce)).decryptor().update(cipher) == plain
@@ -51,8 +51,8 @@ def test_each_layer_has_a_key_and_nonce_of_its_own() -> None:
     readers = [EncryptingReader(io.BytesIO(b"same"), size=4) for _ in range(2)]
 
     assert read_all(readers[0]) != read_all(readers[1])
-    assert readers[0].sealed().key != readers[1].sealed().key
-    assert readers[0].sealed().nonce != readers[1].sealed().nonce
+    assert readers[0].encryption().key != readers[1].encryption().key
+    assert readers[0].encryption().nonce != readers[1].encryption().nonce
 
 
 def test_nothing_is_sealed_before_the_end() -> None:
@@ -60,14 +60,14 @@ def test_nothing_is_sealed_before_the_end() -> None:
     next(reader.pieces())
 
     with pytest.raises(ValueError, match="not read to its end"):
-        reader.sealed()
+        reader.encryption()
 
 
 def test_the_key_is_in_no_repr() -> None:
     reader = EncryptingReader(io.BytesIO(b""), size=0)
     read_all(reader)
 
-    assert repr(reader.sealed().key) not in repr(reader.sealed())
+    assert repr(reader.encryption().key) not in repr(reader.encryption())
 
 
 def test_it_stops_when_told() -> None:
@@ -83,4 +83,4 @@ def test_a_source_that_ends_early_is_not_sealed() -> None:
     read_all(reader)
 
     with pytest.raises(ValueError, match="not read to its end"):
-        reader.sealed()
+        reader.encryption()

@@ -22,13 +22,13 @@ def manifest(*sizes: int) -> Manifest:
 
 
 def test_what_fits_passes() -> None:
-    limits.judge(manifest(500, 400), 1000)
+    limits.enforce(manifest(500, 400), 1000)
     assert limits.fits(manifest(500, 400), 1000)
 
 
 def test_one_byte_too_many() -> None:
     with pytest.raises(ImageTooLarge) as caught:
-        limits.judge(manifest(10_000_000_000 - 100, 1), 10_000_000_000)
+        limits.enforce(manifest(10_000_000_000 - 100, 1), 10_000_000_000)
 
     assert caught.value.params == {"size": "10.000000001 GB", "limit": "10 GB"}
     assert not limits.fits(manifest(10_000_000_000), 10_000_000_000)
@@ -36,16 +36,16 @@ def test_one_byte_too_many() -> None:
 
 def test_a_layer_that_stands_twice_counts_once() -> None:
     one = manifest(800).layers[0]
-    limits.judge(Manifest("sha256:0", "m", Descriptor("c", "sha256:c", 100), (one, one), b""), 1000)
+    limits.enforce(Manifest("sha256:0", "m", Descriptor("c", "sha256:c", 100), (one, one), b""), 1000)
 
 
 def test_more_layers_than_nodes_can_stack() -> None:
     with pytest.raises(UnsupportedManifest):
-        limits.judge(manifest(*[1] * (limits.MAX_LAYERS + 1)), 1000)
+        limits.enforce(manifest(*[1] * (limits.MAX_LAYERS + 1)), 1000)
 
 
 @pytest.mark.parametrize(("own", "cap"), [(None, 1000), (50, 50), (5000, 5000)])
 def test_an_organizations_own_cap_goes_both_ways(settings: Any, acme: Any, own: int | None, cap: int) -> None:
     settings.PORTAL_MAX_IMAGE_BYTES = 1000
     set_quota(acme, max_image_bytes=own)
-    assert limits.cap_of(Image(organization=acme)) == cap
+    assert limits.max_image_bytes(Image(organization=acme)) == cap

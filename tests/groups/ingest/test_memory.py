@@ -54,4 +54,4 @@ def test_a_large_layer_passes_through_a_few_buffers(blobs: Path, monkeypatch: py
     with store.open("org/ab/large") as file:
         while chunk := file.read(CHUNK):
             stored.update(chunk)
-    assert f"sha256:{stored.hexdigest()}" == reader.sealed().digest
+    assert f"sha256:{stored.hexdigest()}" == reader.encryption().digest

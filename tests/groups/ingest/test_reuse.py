@@ -165,13 +165,13 @@ def test_a_collection_in_between_is_noticed(
     """The blob was found and confirmed, and goes before the pull comes to hold it."""
     lifecycle.delete(first, by=CONSOLE)
     Blob.objects.update(unused_since=timezone.now() - timedelta(hours=2))
-    really = reuse.fenced_writes.take_up
+    really = reuse.fenced_writes.reuse_blob
 
     def collect_first(*arguments: Any) -> bool:
         garbage.collect()
         return really(*arguments)
 
-    monkeypatch.setattr(reuse.fenced_writes, "take_up", collect_first)
+    monkeypatch.setattr(reuse.fenced_writes, "reuse_blob", collect_first)
 
     other = pulled(registry, "team/other:1.0", name="other")
 
@@ -188,7 +188,7 @@ def test_a_layer_that_is_called_something_else_is_another_one(registry: FakeRegi
 
     def same(media_type: str, size: int = layer.size) -> bool:
         assert layer.blob is not None
-        return reuse._is_of(Descriptor(media_type, layer.digest, size), layer.blob)
+        return reuse._is_same_layer(Descriptor(media_type, layer.digest, size), layer.blob)
 
     assert same(f"{oci}+gzip")
     assert same(f"{docker}.gzip")

@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from groups.ingest.failed_attempts import forget_old
+from groups.ingest.failed_attempts import delete_old
 from groups.models import FailedAttempt
 from groups.queries.outages import SPANS, current_outages, is_unusual, series
 from portal.organizations.actions import create_organization
@@ -91,7 +91,7 @@ def test_nothing_fails(db: None) -> None:
 def test_old_ones_are_forgotten(acme: Any) -> None:
     fail(acme, timedelta(days=300))
     FailedAttempt.objects.create(organization=acme, kind="quay", code="x", step="connect", final=True)
-    assert forget_old() == 1
+    assert delete_old() == 1
     assert FailedAttempt.objects.count() == 1
 
 

@@ -270,7 +270,7 @@ def test_a_limited_organization_is_locked_in_one_order(acme: Any, project: Any) 
         (lambda: claim(group.image_id), order[:2]),
         (lambda: lifecycle.scale(group, 3, by=CONSOLE), [order[0], order[2]]),
         (lambda: update(group, GroupChanges(reference=parse(IMAGE), credential=credential), by=CONSOLE), order),
-        (lambda: outcome.refuse(group.image_id, AccessDenied(host="registry.example.com")), order[1:]),
+        (lambda: outcome.fail_unsettled(group.image_id, AccessDenied(host="registry.example.com")), order[1:]),
         (lambda: lifecycle.retry(group, credential=None, by=CONSOLE), order),
         (lambda: lifecycle.delete(group, by=CONSOLE), order[1:]),
     ):
