@@ -1,8 +1,8 @@
-"""Places in a pull where a test can hold a process, and kill it right there.
+"""Places in a pull where a test can pause a process, and kill it exactly there.
 
-Where the setting `PORTAL_FAILPOINTS_DIR` names a folder and a file in it has a failpoint's name, a process that comes
-to that point writes `<name>.<pid>.reached` beside it and waits until the file is removed. Without the setting nothing
-happens, so these places stay in the code as it is deployed: what a test kills is what runs.
+If the setting `PORTAL_FAILPOINTS_DIR` names a folder with a file of a failpoint's name, a process that reaches that
+point writes `<name>.<pid>.reached` beside it and waits until the file is removed. Without the setting nothing happens,
+so the failpoints stay in the deployed code: what a test kills is what runs.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ FINISHED = "finished"
 FAILING = "failing"
 FAILING_INSIDE = "failing-inside"
 FAILED = "failed"
-"""Of a pull that is tried again, too."""
+"""Also reached by a pull that is queued for another attempt."""
 RELEASING = "releasing"
 RELEASED = "released"
 
@@ -59,15 +59,15 @@ NAMES = (
 
 
 def reached(name: str) -> None:
-    """Say that the process is at the failpoint `name`, and wait there while somebody wants it held."""
+    """Mark that the process has reached the failpoint `name`, and wait while a test pauses it."""
     if settings.PORTAL_FAILPOINTS_DIR:
-        _hold(Path(settings.PORTAL_FAILPOINTS_DIR), name)
+        _pause(Path(settings.PORTAL_FAILPOINTS_DIR), name)
 
 
-def _hold(folder: Path, name: str) -> None:
-    held = folder / name
-    if not held.exists():
+def _pause(folder: Path, name: str) -> None:
+    pause = folder / name
+    if not pause.exists():
         return
     (folder / f"{name}.{os.getpid()}.reached").touch()
-    while held.exists():
+    while pause.exists():
         time.sleep(POLL_SECONDS)

@@ -1,7 +1,7 @@
-"""What workers run: an id in, a call out.
+"""The functions that RQ runs: each takes an id and makes one call.
 
-A job never raises: RQ would keep the traceback in Redis. What is to be done, and whether it was, stands in the
-database; a job that comes twice, or too late, finds nothing to do and ends.
+A job never raises: RQ would keep the traceback in Redis. The database says what is to be done; a job that runs twice,
+or too late, finds nothing to do and ends.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from groups.ingest import pipeline
 from groups.ingest.claim import WorkerShutdown, claim
 from groups.nodes import manifests
 
-PREPARE_SECONDS = 30.0
+MAX_PREPARE_SECONDS = 30.0
 
 log = structlog.get_logger(__name__)
 
 
 def pull(image_id: str) -> None:
-    """Pull the image, if this worker gets the claim."""
+    """Pull the image if this worker gets the claim."""
 
     def work(row_id: uuid.UUID) -> None:
         if claimed := claim(row_id):
@@ -33,23 +33,23 @@ def pull(image_id: str) -> None:
 
 
 def prepare(instance_id: str) -> None:
-    """Make the manifest with which the instance's node can open its image; then all others that are wanting, since
-    starting a job costs more than making one."""
+    """Make the manifest with which the instance's node decrypts its image; then all others that are missing, since
+    starting a job costs more than making a manifest."""
 
     def work(row_id: uuid.UUID) -> None:
         manifests.prepare(row_id)
-        manifests.prepare_wanting(PREPARE_SECONDS)
+        manifests.prepare_wanting(MAX_PREPARE_SECONDS)
 
     run_job("prepare", instance_id, work)
 
 
 def check(check_id: str) -> None:
-    """Check the image, if this worker is the first that comes for it."""
+    """Check the image if no other worker has started to."""
     run_job("check", check_id, checking.check)
 
 
 def run_job(job: str, text: str, work: Callable[[uuid.UUID], object]) -> None:
-    """Do the work for the row of that id, and log what goes wrong without a traceback, which might hold secrets."""
+    """Call `work` with the id in `text`. Errors are logged without a traceback, which might hold secrets."""
     close_old_connections()
     try:
         work(uuid.UUID(text))

@@ -3,10 +3,10 @@
     manage.py rqworker checks nodes notices pulls --worker-class groups.worker.PullWorker \
         --serializer rq.serializers.JSONSerializer
 
-with `PORTAL_ZONE=worker`; `portal.runtime.services` starts it so. It forks a work-horse a job, which then has
-everything imported already. On SIGTERM the work-horse is asked to hand its pull over, and the worker ends when it has;
-a second SIGTERM takes both down at once. RQ's own bookkeeping is kept short: the lease in the database decides what is
-abandoned, not RQ.
+with `PORTAL_ZONE=worker`, as `portal.runtime.services` starts it. It forks a work-horse for each job, which has
+everything imported already. On SIGTERM the work-horse releases its pull for another worker, then both end; a second
+SIGTERM ends both at once. RQ's intervals are short and its own records unimportant: the lease in the database decides
+which pulls are abandoned, not RQ.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ MONITORING_SECONDS = 10
 
 
 class PullWorker(Worker):
-    """See the module."""
+    """An RQ worker that forks before each job and shuts down without losing its pull."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(
@@ -43,18 +43,18 @@ class PullWorker(Worker):
         )
 
     def fork_work_horse(self, job: Job, queue: Queue) -> None:
-        """Share no database connection with the work-horse."""
+        """Fork without sharing database connections with the work-horse."""
         connections.close_all()
         super().fork_work_horse(job, queue)
 
     def setup_work_horse_signals(self) -> None:
-        """In the work-horse: SIGTERM hands the pull over."""
+        """In the work-horse: let SIGTERM raise WorkerShutdown."""
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, shut_down)
 
     def handle_warm_shutdown_request(self) -> None:
-        """In the worker, told to end: pass it on."""
-        super().handle_warm_shutdown_request()
+        """In the worker: pass the request to shut down on to the work-horse."""
+        super().handle_warm_shutdown_request()  # type: ignore[no-untyped-call,unused-ignore]
         if self.horse_pid:
             self.kill_horse(signal.SIGTERM)
 

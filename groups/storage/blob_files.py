@@ -1,4 +1,4 @@
-"""Blobs as files: each is on disk whole, or not at all."""
+"""Blobs as files, each either whole on disk or absent."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import os
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
+from django.core.files.base import File
 from django.core.files.storage import FileSystemStorage
 
 from groups import failpoints
@@ -20,17 +20,17 @@ DRAFTS = ".drafts"
 
 
 class BlobFiles(FileSystemStorage):
-    """Files that are there whole, on disk, or not at all.
+    """A storage whose files are either whole on disk or absent.
 
-    Written under a draft name in the same file system, synced, then linked to the final name, which fails where
-    that is taken.
+    A file is written under a draft name in the same file system, synced, then linked to its final name, which fails
+    where that name is taken.
     """
 
     def get_available_name(self, name: str, max_length: int | None = None) -> str:
-        """Return `name` as it is: a taken name is an error here, not a reason for another one."""
+        """Return `name` unchanged: a taken name is an error here."""
         return name
 
-    def _save(self, name: str, content: Any) -> str:
+    def _save(self, name: str, content: Upload | File[bytes]) -> str:
         final, draft = Path(self.path(name)), self.draft(name)
         _make_folder(final.parent)
         _make_folder(draft.parent)
@@ -53,11 +53,11 @@ class BlobFiles(FileSystemStorage):
         return name
 
     def draft(self, name: str) -> Path:
-        """Where the blob `name` stands while it is being written."""
+        """Return the path of the blob `name` while it is being written."""
         return Path(self.path(DRAFTS)) / name.rpartition("/")[2]
 
     def remove_drafts(self, *, before: datetime) -> int:
-        """Remove what was left half-written and not touched since `before`; return how many."""
+        """Delete drafts that were not modified since `before`; return how many."""
         removed = 0
         with suppress(FileNotFoundError):
             for entry in os.scandir(self.path(DRAFTS)):
@@ -69,7 +69,7 @@ class BlobFiles(FileSystemStorage):
 
 
 def _link(draft: Path, final: Path) -> None:
-    """Give the draft its final name, where that is free."""
+    """Give the draft its final name. Raises FileExistsError where that is taken."""
     try:
         os.link(draft, final)
     except OSError as error:
@@ -77,11 +77,11 @@ def _link(draft: Path, final: Path) -> None:
             raise
         if final.exists():
             raise FileExistsError(final) from None
-        os.rename(draft, final)  # a file system without hard links; names are unique all the same
+        os.rename(draft, final)  # a file system without hard links; names are unique anyway
 
 
 def _make_folder(folder: Path) -> None:
-    """Make a folder with its parents, each of them on disk before something is put into it."""
+    """Create a folder with its parents, each synced to disk before anything is put into it."""
     if folder.is_dir():
         return
     _make_folder(folder.parent)

@@ -1,9 +1,9 @@
 """Writes a large file past the page cache.
 
 A blob is written once and read much later, if at all. Through the cache its bytes would be copied once more, into
-memory that has to be found for them, and wait there for the sync at the end; written directly they go from the buffer
-in which they were encrypted to the disk, and the sync has nothing left to do. Where a file system doesn't take direct
-writes, such as a tmpfs, the cache is used as ever.
+newly allocated memory, and wait there for the sync at the end; direct writes go from the buffer in which the bytes were
+encrypted to the disk, and leave nothing to sync. Where a file system doesn't support direct writes, such as tmpfs, the
+cache is used.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ import mmap
 import os
 
 BLOCK = 4096
-"""Direct writes start and end on multiples of this, in memory as in the file. No disk asks for more."""
+"""Direct writes start and end on multiples of this, in memory as in the file. No disk requires more."""
 STAGE = 1024 * 1024
 _DIRECT = getattr(os, "O_DIRECT", 0)
 
 
 def aligned(size: int) -> memoryview:
-    """Return a writable buffer that begins where direct writes may begin."""
+    """Return a writable buffer of `size` bytes whose address is aligned for direct writes."""
     return memoryview(mmap.mmap(-1, size))
 
 
 class DirectWriter:
-    """Writes pieces to `file`, a descriptor that stands at the start of an empty file. Call `finish` at the end.
+    """Writes pieces to `file`, the descriptor of an empty file. Call `finish` at the end.
 
-    Whole blocks of a piece that lies in an `aligned` buffer are written from there; what doesn't fit is gathered.
+    Whole blocks of a piece in an `aligned` buffer are written from there; other bytes are collected in a buffer first.
     Raises OSError.
     """
 
@@ -59,7 +59,7 @@ class DirectWriter:
                 self._staged = 0
 
     def finish(self) -> None:
-        """Write what is left, which needs no longer be whole blocks, and sync."""
+        """Write the rest, which need not be whole blocks, and sync."""
         self._give_up_direct()
         if self._stage is not None:
             self._put(self._stage[: self._staged])
@@ -81,7 +81,7 @@ class DirectWriter:
 
 
 def _switch(file: int, *, on: bool) -> bool:
-    """Turn direct writes on or off; return whether the file system goes along."""
+    """Turn direct writes on or off; return whether the file system supports it."""
     flags = fcntl.fcntl(file, fcntl.F_GETFL)
     try:
         fcntl.fcntl(file, fcntl.F_SETFL, flags | _DIRECT if on else flags & ~_DIRECT)
@@ -91,5 +91,5 @@ def _switch(file: int, *, on: bool) -> bool:
 
 
 def _address(piece: memoryview) -> int:
-    """Where the piece lies in memory; an odd number for one that can't be written to, which tells nothing of it."""
+    """The address of the piece; 1, which is not aligned, for a read-only piece, whose address can't be had."""
     return 1 if piece.readonly or not piece else ctypes.addressof(ctypes.c_char.from_buffer(piece))

@@ -1,4 +1,4 @@
-"""What may leave the store, and when.
+"""When blobs are deleted from the store.
 
 A blob is in use while a layer points to it. When the last such layer goes, `mark_unused` writes the time on the
 blob's row; after a grace period `collect` deletes the row, then the object. A pull that reuses a blob locks its row, so
@@ -15,7 +15,6 @@ from collections.abc import Callable, Collection, Iterable
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import islice
-from typing import Any
 
 import structlog
 from django.conf import settings
@@ -34,17 +33,16 @@ BATCH = 500
 _IN_USE = Exists(Layer.objects.filter(blob=OuterRef("pk")))
 
 
-def mark_unused(blobs: Collection[Any]) -> None:
-    """Note of these blobs (ids) that nothing uses them any more, where that is so. Called in the transaction in which
-    their layers went."""
-    # Locked in one order, so that two who let go of the same ones wait for each other instead of for ever.
+def mark_unused(blobs: Collection[int]) -> None:
+    """Mark those blobs (by id) that no layer uses any more. Called in the transaction that removes the layers."""
+    # Locked in one order, so that two transactions that mark the same blobs can't deadlock.
     list(Blob.objects.select_for_update().filter(pk__in=blobs).order_by("pk").values_list("pk"))
     Blob.objects.used().filter(~_IN_USE, pk__in=blobs).update(unused_since=Now())
 
 
 def empty_layers(image: Image) -> None:
-    """Empty the image's layers. What this very pull had stored goes when the transaction has committed: nothing else
-    has come to rely on it. What was there before it gets the usual grace."""
+    """Remove the image's layers from their blobs. Blobs that this pull stored are deleted once the transaction has
+    committed, unless something else uses them; older ones are kept for the usual grace period."""
     blobs = list(Blob.objects.filter(layers__image=image).distinct().values_list("pk", "name", "stored_at"))
     image.layers.update(blob=None, committed_at=None, received=0)
     mark_unused([pk for pk, _, _ in blobs])
@@ -54,27 +52,27 @@ def empty_layers(image: Image) -> None:
 
 
 def delete_unreferenced(names: Iterable[str]) -> None:
-    """Remove what a pull had stored and nothing uses, row and object, at once. What can't be removed now, `sweep`
-    will."""
+    """Delete the blobs of these names that no layer uses, rows and objects, at once. What can't be deleted now is
+    left to `sweep`."""
     for name in names:
         if _delete_row(Blob.objects.filter(name=name)) or not Blob.objects.filter(name=name).exists():
             store.try_delete(name)
 
 
 def sweep() -> dict[str, int]:
-    """Do one pass; return how much went of each kind. Nothing where the storage is away."""
+    """Do one pass; return how many of each kind were removed, 0 where the storage fails."""
     before = _earliest_now() - timedelta(seconds=settings.PORTAL_BLOB_GRACE_SECONDS)
     return {
         "blobs_removed": collect(),
-        "orphans_removed": _if_there(remove_orphans, before),
-        "unfinished_removed": _if_there(store.remove_unfinished, before),
+        "orphans_removed": _unless_store_fails(remove_orphans, before),
+        "unfinished_removed": _unless_store_fails(store.remove_unfinished, before),
     }
 
 
 def collect() -> int:
-    """Remove blobs that nothing has used for longer than the grace. Returns how many."""
+    """Delete blobs that have been unused for longer than the grace period. Returns how many, at most `BATCH`."""
     grace = timedelta(seconds=settings.PORTAL_BLOB_GRACE_SECONDS)
-    # Whoever died before it could say so: noted now, gone a grace later.
+    # Blobs that a crash left unmarked: marked now, deleted after the grace period.
     Blob.objects.used().filter(~_IN_USE, stored_at__lt=Now() - grace).update(unused_since=Now())
     removed = 0
     for pk, name in Blob.objects.filter(unused_since__lt=Now() - grace).values_list("pk", "name")[:BATCH]:
@@ -85,8 +83,8 @@ def collect() -> int:
 
 
 def remove_orphans(before: datetime) -> int:
-    """Remove objects that have no row and were written before then: no pull that still goes on can be about to make
-    one. Returns how many. Raises StoreFailed."""
+    """Delete objects without a row that were written before then, too long ago for a pull in progress to be about to
+    create the row. Returns how many. Raises StoreFailed."""
     removed = 0
     names = store.names()
     while batch := set(islice(names, BATCH)):
@@ -94,7 +92,7 @@ def remove_orphans(before: datetime) -> int:
             written = store.written_at(name)
             if written is None or written >= before:
                 continue
-            # Asked again, with the age known: a name that has no row by now never gets one.
+            # Checked again now that the age is known: a name without a row by now never gets one.
             if not _known({name}):
                 store.delete(name)
                 removed += 1
@@ -102,21 +100,21 @@ def remove_orphans(before: datetime) -> int:
 
 
 def _earliest_now() -> datetime:
-    """Return what time it is by this machine's clock or the database's, whichever is behind. The store dates its
-    objects by a clock of its own: whichever of ours goes wrong, nothing that was written just now looks old."""
+    """Return the time by this machine's clock or the database's, whichever is behind. The store has a clock of its own
+    for its objects: even if one of ours is wrong, nothing that was written just now looks old."""
     database: datetime = Blob.objects.aggregate(now=Coalesce(Max(Now()), Now()))["now"]
     return min(timezone.now(), database)
 
 
 def _delete_row(rows: QuerySet[Blob]) -> bool:
-    """Delete one blob's row where it is still what was asked for and no layer points to it."""
+    """Delete the row if it still matches and no layer points to it; return whether it was deleted."""
     try:
         with transaction.atomic():
             blob = rows.select_for_update().first()
             if blob is None or blob.layers.exists():
                 return False
             blob.delete()
-    except (IntegrityError, RestrictedError):  # a layer took it up in between
+    except (IntegrityError, RestrictedError):  # a layer came to use it in the meantime
         return False
     return True
 
@@ -125,7 +123,7 @@ def _known(names: set[str]) -> set[str]:
     return set(Blob.objects.filter(name__in=names).values_list("name", flat=True))
 
 
-def _if_there(work: Callable[[datetime], int], before: datetime) -> int:
+def _unless_store_fails(work: Callable[[datetime], int], before: datetime) -> int:
     try:
         return work(before)
     except StoreFailed as failure:

@@ -1,8 +1,8 @@
-"""Where encrypted layers are kept: blobs on Django's storage named `blobs`.
+"""Where encrypted layers are stored: blobs in Django's storage named `blobs`.
 
-A blob has a name that nobody can guess and that is never used twice, so it is written once, whole, and never
-changed. `BlobFiles` makes that true on a file system; object stores do it by themselves. Only ciphertext comes
-here; making it is `groups.ingest.encrypt`'s, and when a blob may go is `groups.storage.garbage`'s to say.
+A blob's name can't be guessed and is never used twice, so a blob is written once, whole, and never changed. `BlobFiles`
+ensures that on a file system; object stores do so already. Only ciphertext is stored: `groups.ingest.encrypt` makes it,
+and `groups.storage.garbage` decides when a blob is deleted.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import BinaryIO, TypeVar
 
 import structlog
 from django.core.files.storage import FileSystemStorage, Storage, storages
@@ -25,11 +25,11 @@ from groups.storage.upload import Reader, Upload
 
 log = structlog.get_logger(__name__)
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 
-def new_name(organization_id: Any) -> str:
-    """Return a name for a blob of this organization: unguessable, and never given before."""
+def new_name(organization_id: int) -> str:
+    """Return a name for a blob of this organization: unguessable, and never used before."""
     unique = uuid.uuid4().hex
     return f"{organization_id}/{unique[:2]}/{unique}"
 
@@ -37,7 +37,7 @@ def new_name(organization_id: Any) -> str:
 def put(name: str, reader: Reader) -> None:
     """Store what `reader` yields, to its verified end, or nothing.
 
-    The reader's own exceptions pass through as they are; whatever the storage raises becomes StoreFailed.
+    The reader's own exceptions are raised unchanged; every exception of the storage becomes StoreFailed.
     """
     upload = Upload(reader, name)
     try:
@@ -47,7 +47,7 @@ def put(name: str, reader: Reader) -> None:
             _blobs().delete(saved)
             raise FileExistsError(name)
     except BaseException as error:
-        if not isinstance(error, FileExistsError):  # which is somebody else's blob
+        if not isinstance(error, FileExistsError):  # then the blob of that name is not this one
             try_delete(name)
         if upload.failure is not None:
             raise upload.failure from None
@@ -57,7 +57,7 @@ def put(name: str, reader: Reader) -> None:
 
 
 def open(name: str) -> BinaryIO:
-    """Open a blob for reading; close it. Raises StoreFailed, also where there is none."""
+    """Open a blob for reading; the caller closes it. Raises StoreFailed, also where there is no such blob."""
     return _try("open", lambda: _blobs().open(name))  # type: ignore[return-value]
 
 
@@ -67,7 +67,7 @@ def size(name: str) -> int | None:
 
 
 def delete(name: str) -> None:
-    """Remove a blob, or what there is of it; one that is not there is no error. Raises StoreFailed."""
+    """Delete a blob, finished or not; a missing one is no error. Raises StoreFailed."""
 
     def remove() -> None:
         storage = _blobs()
@@ -79,7 +79,7 @@ def delete(name: str) -> None:
 
 
 def try_delete(name: str) -> None:
-    """Remove a blob like `delete`, but leave it to `groups.storage.garbage` where the storage can't do it now."""
+    """Delete a blob like `delete`, but leave it to `groups.storage.garbage` where the storage fails."""
     with suppress(StoreFailed):
         delete(name)
 
@@ -91,8 +91,7 @@ def local_path(name: str) -> Path | None:
 
 
 def signed_url(name: str) -> str:
-    """Return an address at the object store itself under which anybody reads the blob for a minute. Raises
-    StoreFailed."""
+    """Return the object store's address of the blob, readable by anyone for one minute. Raises StoreFailed."""
     return _try("signed_url", lambda: str(_blobs().url(name)))
 
 
@@ -120,7 +119,7 @@ def written_at(name: str) -> datetime | None:
 
 
 def remove_unfinished(before: datetime) -> int:
-    """Remove what was left half-written before then: drafts of files, parts of uploads. Returns how many. Raises
+    """Delete what was left half-written before then: drafts of files, parts of uploads. Returns how many. Raises
     StoreFailed."""
     storage = _blobs()
     if isinstance(storage, BlobFiles):
@@ -129,7 +128,7 @@ def remove_unfinished(before: datetime) -> int:
 
 
 def _folders(under: str) -> list[str]:
-    return [f"{under}/{each}".lstrip("/") for each in sorted(_list(under)[0]) if not each.startswith(".")]
+    return [f"{under}/{name}".lstrip("/") for name in sorted(_list(under)[0]) if not name.startswith(".")]
 
 
 def _list(under: str) -> tuple[list[str], list[str]]:
@@ -146,7 +145,7 @@ def _blobs() -> Storage:
     return storages["blobs"]
 
 
-def _try(what: str, action: Callable[[], Answer]) -> Answer:
+def _try(what: str, action: Callable[[], Result]) -> Result:
     try:
         return action()
     except Exception as error:
@@ -155,7 +154,7 @@ def _try(what: str, action: Callable[[], Answer]) -> Answer:
 
 
 def _store_failed(what: str, error: Exception) -> StoreFailed:
-    """Backends raise what they like. Its kind is logged; its words may hold addresses and keys."""
+    """Backends raise exceptions of any kind. Only the kind is logged: messages may hold addresses and keys."""
     kind = errno.errorcode.get(error.errno or 0, "") if isinstance(error, OSError) else ""
     log.warning("store_failed", action=what, error=type(error).__name__, errno=kind)
     return StoreFailed(raw=kind or type(error).__name__)
