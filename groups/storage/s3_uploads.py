@@ -1,8 +1,8 @@
-"""Ends uploads to S3 that somebody began in parts and never finished. Their parts are stored, listed nowhere and paid
-for until somebody does.
+"""Aborts multipart uploads to S3 that were never finished. Until then their parts are stored and billed, but not
+listed.
 
-Only uploads of blobs are touched (`groups.storage.store.new_name`), below the place where the storage keeps its
-objects: the bucket may hold other people's as well.
+Only uploads of blobs are aborted (`groups.storage.store.new_name`), below the storage's own prefix: the bucket may hold
+other objects as well.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from datetime import datetime
 
 from django.core.files.storage import Storage
 
-_BLOB = re.compile(r"[0-9a-f-]{36}/[0-9a-f]{2}/[0-9a-f]{32}")
+_BLOB = re.compile(r"[0-9]+/[0-9a-f]{2}/[0-9a-f]{32}")
 
 
 def abort_unfinished(storage: Storage, before: datetime) -> int:
-    """Abort what was begun before then; return how many. 0 for storages without such uploads. Raises what boto3
-    raises."""
+    """Abort uploads that were started before then; return how many. 0 for storages without such uploads. Raises
+    boto3's exceptions."""
     bucket = getattr(storage, "bucket", None)
     if bucket is None or not hasattr(bucket, "multipart_uploads"):
         return 0

@@ -17,6 +17,7 @@ from tests.groups.storage.test_store import Pieces
 from tests.support.fakes.aws import FakeAws
 
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+ORGANIZATION_ID = 7
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +50,7 @@ def open_uploads(bucket: Any) -> list[str]:
 
 
 def test_what_was_begun_long_ago_is_aborted_and_other_peoples_is_not(bucket: Any) -> None:
-    ours = bucket.folder + store.new_name("00000000-0000-4000-8000-000000000000")
+    ours = bucket.folder + store.new_name(ORGANIZATION_ID)
     begin(bucket, ours)
     begin(bucket, "backups/2026/database.tar")
     begin(bucket, f"{bucket.folder}not/a/blob")
@@ -63,12 +64,12 @@ def test_what_was_begun_long_ago_is_aborted_and_other_peoples_is_not(bucket: Any
 
 @pytest.mark.parametrize("told", [True, False])
 def test_a_blob_in_parts_is_there_whole_or_not_at_all(bucket: Any, told: bool) -> None:
-    content, name = os.urandom(20_000_001), store.new_name("00000000-0000-4000-8000-000000000000")
+    content, name = os.urandom(20_000_001), store.new_name(ORGANIZATION_ID)
 
     store.put(name, Pieces(content, told=told))
     with store.open(name) as file:
         assert file.read() == content
-    broken = store.new_name("00000000-0000-4000-8000-000000000000")
+    broken = store.new_name(ORGANIZATION_ID)
     with pytest.raises(DigestMismatch):
         store.put(broken, Pieces(content, size=len(content) + 1, failure=DigestMismatch(what="layer"), told=told))
 
