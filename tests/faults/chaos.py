@@ -170,7 +170,7 @@ def main() -> int:
         chaos = Chaos(portal, sources, images, chance)
         if postgres is not None:
             chaos.witness.folders = [postgres.folder]
-        nemesis = Nemesis(portal, [each.proxy for each in sources], chance, disk=disk, postgres=postgres)
+        nemesis = Nemesis(portal, [source.proxy for source in sources], chance, disk=disk, postgres=postgres)
         stack.callback(nemesis.relent)
         portal.start_redis()
         portal.start_sweeper()
@@ -187,8 +187,8 @@ def main() -> int:
             if not worker.horses():
                 portal.end(worker)
         found = [*chaos.lost, *violations(portal, chaos.witness, patience=20)]
-        for each in found:
-            print(each, file=sys.stderr)
+        for violation in found:
+            print(violation, file=sys.stderr)
         if found:
             print(portal.told(6000), file=sys.stderr)
         line = {

@@ -87,13 +87,13 @@ def look(portal: Portal, witness: Witness) -> Iterator[Violation]:
 
 
 def wiped(rows: Mapping[str, Any]) -> Iterator[Violation]:
-    for each in rows["credentials"]:
-        if not each["opens"]:
+    for credential in rows["credentials"]:
+        if not credential["opens"]:
             continue
-        if each["since_deadline"] > 0:
-            yield Violation("W", f"credential {each['id']} opens though its deadline has passed")
-        elif each["hold"] == "pull" and each["pulls"] and not each["going_on"]:
-            yield Violation("W", f"credential {each['id']} opens though its pulls have settled")
+        if credential["since_deadline"] > 0:
+            yield Violation("W", f"credential {credential['id']} opens though its deadline has passed")
+        elif credential["hold"] == "pull" and credential["pulls"] and not credential["going_on"]:
+            yield Violation("W", f"credential {credential['id']} opens though its pulls have settled")
 
 
 def fenced(rows: Mapping[str, Any]) -> Iterator[Violation]:
@@ -101,9 +101,9 @@ def fenced(rows: Mapping[str, Any]) -> Iterator[Violation]:
     for step in rows["steps"]:
         attempts[step["image"]][step["attempt"]].append(step)
     failures: dict[tuple[str, int], int] = defaultdict(int)
-    for each in rows["failures"]:
-        if each["group"]:
-            failures[each["group"], each["attempt"]] += 1
+    for failure in rows["failures"]:
+        if failure["group"]:
+            failures[failure["group"], failure["attempt"]] += 1
     for (group, attempt), count in failures.items():
         if count > 1:
             yield Violation("F", f"group {group} failed {count} times in attempt {attempt}")
@@ -125,7 +125,7 @@ def fenced(rows: Mapping[str, Any]) -> Iterator[Violation]:
 
 def ended(rows: Mapping[str, Any]) -> Iterator[Violation]:
     images = {image["id"]: image for image in rows["images"]}
-    failed = {each["group"] for each in rows["failures"]}
+    failed = {failure["group"] for failure in rows["failures"]}
     for image in rows["images"]:
         if image["status"] not in OVER:
             yield Violation("E", f"image {image['id']} is {image['status']}, attempt {image['attempt']}")
@@ -163,10 +163,10 @@ def ready(rows: Mapping[str, Any], witness: Witness) -> Iterator[Violation]:
 
 
 def no_garbage(rows: Mapping[str, Any], blobs: Path) -> Iterator[Violation]:
-    known = {each["name"] for each in rows["blobs"]}
-    for each in rows["blobs"]:
-        if not each["used"]:
-            yield Violation("G", f"{each['name']} is used by no layer and still kept")
+    known = {blob["name"] for blob in rows["blobs"]}
+    for blob in rows["blobs"]:
+        if not blob["used"]:
+            yield Violation("G", f"{blob['name']} is used by no layer and still kept")
     for path in files(blobs):
         name = str(path.relative_to(blobs))
         if name not in known:

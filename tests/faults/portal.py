@@ -100,8 +100,8 @@ class Portal:
         self.logs = folder / "logs"
         self.failpoints = folder / "failpoints"
         self.temp = folder / "tmp"
-        for each in (self.logs, self.failpoints, self.temp):
-            each.mkdir(parents=True, exist_ok=True)
+        for directory in (self.logs, self.failpoints, self.temp):
+            directory.mkdir(parents=True, exist_ok=True)
         if template is not None:
             shutil.copytree(template, self.data)
         self.environment = {
@@ -179,7 +179,7 @@ class Portal:
 
     def tend(self) -> list[Process]:
         """Start a new worker, sweeper or Redis for each that died, as `up` does; return the new ones."""
-        dead = [each for each in self.processes if not each.is_alive and not each.members()]
+        dead = [process for process in self.processes if not process.is_alive and not process.members()]
         new = []
         for process in dead:
             self.processes.remove(process)
@@ -197,7 +197,7 @@ class Portal:
 
     def workers(self) -> list[Process]:
         """The workers that are alive."""
-        return [each for each in self.processes if each.name.startswith("worker-") and each.is_alive]
+        return [process for process in self.processes if process.name.startswith("worker-") and process.is_alive]
 
     def told(self, last: int = 3000) -> str:
         """The ends of all logs, for a failing test."""

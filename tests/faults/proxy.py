@@ -94,7 +94,7 @@ class FaultProxy:
         self._loop.call_soon_threadsafe(self._cut)
 
     def requests_to(self, where: str) -> list[Request]:
-        return [each for each in list(self.requests) if where in each.path]
+        return [request for request in list(self.requests) if where in request.path]
 
     @property
     def connections(self) -> int:
@@ -147,9 +147,9 @@ class FaultProxy:
                 back.cancel()
                 await asyncio.gather(back, return_exceptions=True)
             self._writers.discard(writer)
-            for each in (upstream, writer):
-                if each is not None:
-                    each.close()
+            for stream in (upstream, writer):
+                if stream is not None:
+                    stream.close()
 
     async def _forward(
         self,

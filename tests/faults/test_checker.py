@@ -42,8 +42,8 @@ def whole(
 def found(stage: Stage) -> dict[str, list[str]]:
     """What a look finds now, by letter."""
     seen: dict[str, list[str]] = {}
-    for each in look(stage.portal, stage.witness):
-        seen.setdefault(each.invariant, []).append(each.found)
+    for violation in look(stage.portal, stage.witness):
+        seen.setdefault(violation.invariant, []).append(violation.found)
     return seen
 
 
@@ -72,7 +72,7 @@ def _a_credential_that_opens(settled: bool) -> Break:
 def _blob(change: Callable[[bytearray], object]) -> Break:
     def apply(stage: Stage, good: Pull, bad: Pull) -> Callable[[], object]:
         path = max(
-            (each for each in stage.portal.blobs.rglob("*") if each.is_file()), key=lambda each: each.stat().st_size
+            (file for file in stage.portal.blobs.rglob("*") if file.is_file()), key=lambda file: file.stat().st_size
         )
         whole = path.read_bytes()
         spoiled = bytearray(whole)
@@ -235,7 +235,9 @@ BROKEN: list[tuple[str, str, Break]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("letter", "words", "broken"), BROKEN, ids=[f"{each[0]} {each[1]}" for each in BROKEN])
+@pytest.mark.parametrize(
+    ("letter", "words", "broken"), BROKEN, ids=[f"{letter} {words}" for letter, words, _ in BROKEN]
+)
 def test_what_is_broken_is_found(whole: tuple[Stage, Pull, Pull], letter: str, words: str, broken: Break) -> None:
     stage, good, bad = whole
     mend = broken(stage, good, bad)
@@ -244,7 +246,7 @@ def test_what_is_broken_is_found(whole: tuple[Stage, Pull, Pull], letter: str, w
     finally:
         mend()
 
-    assert any(words in each for each in seen.get(letter, [])), seen
+    assert any(words in line for line in seen.get(letter, [])), seen
     assert violations(stage.portal, stage.witness) == []
 
 
@@ -266,7 +268,7 @@ def test_the_scan_reads_a_live_database_from_another_process(whole: tuple[Stage,
     secret = stage.registry.password
     stage.portal.hands.execute(sql=f"UPDATE groups_failure SET raw = raw || '{secret}' WHERE group_id = '{name}'")
     try:
-        assert any("portal.sqlite3" in each for each in found(stage)["L"])
+        assert any("portal.sqlite3" in line for line in found(stage)["L"])
     finally:
         stage.portal.hands.execute(
             sql=f"UPDATE groups_failure SET raw = REPLACE(raw, '{secret}', '') WHERE group_id = '{name}'"

@@ -21,22 +21,22 @@ WHEN_HANDED_OVER = {failpoints.RELEASING, failpoints.RELEASED}
 @pytest.mark.parametrize("point", failpoints.NAMES)
 def test_a_pull_comes_to_its_end_whoever_is_killed(point: str, stage: Stage) -> None:
     victims = {way: Armed(stage.portal) for way in WAYS}
-    for each in victims.values():
-        each.arm(failpoints.LAYER_BEGINS if point in WHEN_HANDED_OVER else point)
-    stage.until(lambda: all(each.listens for each in victims.values()))
+    for victim in victims.values():
+        victim.arm(failpoints.LAYER_BEGINS if point in WHEN_HANDED_OVER else point)
+    stage.until(lambda: all(victim.listens for victim in victims.values()))
     tag = "no-such-tag" if point in WHEN_IT_FAILS else "1.0"
     pulls = [stage.pull(tag) for _ in WAYS]
     if point in WHEN_HANDED_OVER:
-        for each in victims.values():
-            told_to_end(stage, each, point)
+        for victim in victims.values():
+            told_to_end(stage, victim, point)
 
     # One after the other, as they come: inside of a transaction the first one may keep the others waiting. Elsewhere
     # each has its pull before the first is killed, so that none takes up what another one lost.
     if point not in IN_A_TRANSACTION:
-        stage.until(lambda: all(each.held(point) for each in victims.values()))
+        stage.until(lambda: all(victim.held(point) for victim in victims.values()))
     left = dict(victims)
     while left:
-        way = stage.until(lambda: next((way for way, each in left.items() if each.held(point)), None))
+        way = stage.until(lambda: next((way for way, victim in left.items() if victim.held(point)), None))
         kill(left.pop(way), point, way)
     if not stage.portal.workers():
         stage.portal.start_worker()

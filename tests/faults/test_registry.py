@@ -37,15 +37,17 @@ def test_each_break_costs_what_it_must_and_no_more(own_stage: Callable[..., Stag
     assert {end["status"] for end in ends.values()} == {"ready"}
     # What broke off goes on where it stopped, within the same attempt.
     for name in ("reset", "stall", "drip"):
-        asked = [each.ranged for each in requests(stage, name, largest)]
+        asked = [request.ranged for request in requests(stage, name, largest)]
         assert (ends[name]["attempt"], asked) == (1, [False, True]), name
     # What came wrong, or not at all, is asked for as a whole in the next attempt.
     for name, attempts in (("flip", 2), ("error", 3)):
-        asked = [each.ranged for each in requests(stage, name, largest)]
+        asked = [request.ranged for request in requests(stage, name, largest)]
         assert (ends[name]["attempt"], asked) == (attempts, [False] * attempts), name
     stage.end_workers()
     stage.check()
 
 
 def requests(stage: Stage, name: str, digest: str) -> list[Request]:
-    return [each for each in stage.proxy.requests_to(f"/v2/broken/{name}/blobs/{digest}") if each.method == "GET"]
+    return [
+        request for request in stage.proxy.requests_to(f"/v2/broken/{name}/blobs/{digest}") if request.method == "GET"
+    ]

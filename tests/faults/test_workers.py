@@ -20,7 +20,7 @@ def test_the_same_job_for_two_workers_is_done_once(stage: Stage) -> None:
     ends = stage.settle(*pulls)
 
     assert [(end["status"], end["attempt"]) for end in ends] == [("ready", 1)] * 3
-    asked = [each.path for each in stage.proxy.requests[before:] if "/blobs/" in each.path]
+    asked = [request.path for request in stage.proxy.requests[before:] if "/blobs/" in request.path]
     assert sorted(asked) == sorted(3 * list(dict.fromkeys(asked)))
     stage.end_workers()
     stage.check()
@@ -71,7 +71,7 @@ def test_a_group_that_is_deleted_in_mid_pull_takes_the_pull_with_it(stage: Stage
     worker = stage.portal.start_worker()
     pull = stage.pull()
     before = len(stage.proxy.requests)
-    stage.until(lambda: any(stage.built.layer_digests[2] in each.path for each in stage.proxy.requests[before:]))
+    stage.until(lambda: any(stage.built.layer_digests[2] in request.path for request in stage.proxy.requests[before:]))
 
     stage.portal.hands.delete(group=pull.group)
     began = time.monotonic()

@@ -7,7 +7,8 @@ import os
 import threading
 import time
 from pathlib import Path
-from typing import Any
+
+from pytest_django.fixtures import Settings
 
 from groups import failpoints
 from groups.failpoints import reached
@@ -15,12 +16,12 @@ from groups.failpoints import reached
 GROUPS = Path(failpoints.__file__).parent
 
 
-def test_nothing_is_held_without_the_setting(settings: Any) -> None:
+def test_nothing_is_held_without_the_setting(settings: Settings) -> None:
     assert settings.PORTAL_FAILPOINTS_DIR is None
     reached(failpoints.CLAIMED)
 
 
-def test_whoever_comes_says_so_and_waits_until_the_file_is_gone(settings: Any, tmp_path: Path) -> None:
+def test_whoever_comes_says_so_and_waits_until_the_file_is_gone(settings: Settings, tmp_path: Path) -> None:
     settings.PORTAL_FAILPOINTS_DIR = tmp_path
     reached(failpoints.CLAIMED)
     assert list(tmp_path.iterdir()) == []

@@ -8,9 +8,8 @@ import signal
 import threading
 import time
 import uuid
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from django.core.management import call_command
@@ -20,6 +19,7 @@ from groups import sweep as sweeper
 from groups.ingest.claim import claim
 from groups.models import ContainerGroup, Failure, Image, Instance, Node, NodeManifest
 from groups.sweep import sweep
+from portal.models import Project
 from tests.support.pulls import make_blob, make_credential, make_group, step_outcomes, stored_files
 
 HOST = "registry.example.com"
@@ -35,18 +35,18 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
 
 
 @pytest.fixture
-def group(transactional_db: None, project: Any, sent: list[Any], blobs: Path) -> ContainerGroup:
+def group(transactional_db: None, project: Project, sent: list[tuple[str, str]], blobs: Path) -> ContainerGroup:
     """A pending group, woken already."""
     made = make_group(project, f"{HOST}/team/app:1.0", credential=make_credential(project.organization, HOST))
     sent.clear()
     return made
 
 
-def ago(**time: int) -> Any:
+def ago(**time: int) -> datetime:
     return timezone.now() - timedelta(**time)
 
 
-def test_a_pass_over_nothing_does_nothing(group: ContainerGroup, sent: list[Any]) -> None:
+def test_a_pass_over_nothing_does_nothing(group: ContainerGroup, sent: list[tuple[str, str]]) -> None:
     assert not any(sweep().values())
     assert sent == []
 
@@ -108,14 +108,14 @@ def test_a_lease_that_is_renewed_in_between_is_left_alone(
     assert Image.objects.get().status == "pulling"
 
 
-def test_a_lost_wake_up_is_sent_again(group: ContainerGroup, sent: list[Any]) -> None:
+def test_a_lost_wake_up_is_sent_again(group: ContainerGroup, sent: list[tuple[str, str]]) -> None:
     Image.objects.update(created_at=ago(seconds=11))
 
     assert sweep()["pulls_woken"] == 1
     assert sent == [("groups.jobs.pull", str(group.image_id))]
 
 
-def test_a_pull_is_woken_when_its_time_has_come(group: ContainerGroup, sent: list[Any]) -> None:
+def test_a_pull_is_woken_when_its_time_has_come(group: ContainerGroup, sent: list[tuple[str, str]]) -> None:
     Image.objects.update(created_at=ago(hours=1), not_before=timezone.now() + timedelta(seconds=60))
     assert sweep()["pulls_woken"] == 0
 
@@ -124,7 +124,7 @@ def test_a_pull_is_woken_when_its_time_has_come(group: ContainerGroup, sent: lis
 
 
 def test_a_full_queue_is_not_filled_further(
-    group: ContainerGroup, sent: list[Any], monkeypatch: pytest.MonkeyPatch
+    group: ContainerGroup, sent: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Image.objects.update(created_at=ago(hours=1))
     monkeypatch.setattr("groups.rules.wakeups.waiting", lambda queue: 1)
@@ -133,7 +133,7 @@ def test_a_full_queue_is_not_filled_further(
     assert sent == []
 
 
-def test_without_redis_a_pass_goes_through(transactional_db: None, project: Any, blobs: Path) -> None:
+def test_without_redis_a_pass_goes_through(transactional_db: None, project: Project, blobs: Path) -> None:
     make_group(project, f"{HOST}/team/app:1.0")
     Image.objects.update(created_at=ago(hours=1))
 
@@ -174,9 +174,9 @@ def test_what_is_held_for_an_hour_or_waits_for_its_group_is_kept(group: Containe
 
     assert sweep()["credentials_destroyed"] == 0
 
-    for each in (waiting, hour):
-        each.refresh_from_db()
-        assert each.is_live
+    for credential in (waiting, hour):
+        credential.refresh_from_db()
+        assert credential.is_live
 
 
 def test_a_worker_that_dies_between_its_last_step_and_settling(group: ContainerGroup) -> None:
@@ -196,7 +196,7 @@ def test_a_worker_that_dies_between_its_last_step_and_settling(group: ContainerG
 def test_a_settling_that_is_rolled_back_leaves_the_credential_to_the_next(
     group: ContainerGroup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def die(*arguments: Any, **options: Any) -> None:
+    def die(*arguments: object, **options: object) -> None:
         raise SystemExit
 
     held = claim(group.image_id)
@@ -216,7 +216,7 @@ def test_a_settling_that_is_rolled_back_leaves_the_credential_to_the_next(
     assert image.credential.sealed is None
 
 
-def test_an_instance_whose_manifest_is_missing_is_woken(group: ContainerGroup, sent: list[Any]) -> None:
+def test_an_instance_whose_manifest_is_missing_is_woken(group: ContainerGroup, sent: list[tuple[str, str]]) -> None:
     node = Node.objects.create(name="n", public_key="k")
     instance = Instance.objects.create(group=group, node=node, assigned_at=ago(seconds=11))
     Instance.objects.create(group=group)
@@ -250,7 +250,7 @@ def test_a_group_that_should_not_run_gets_none(group: ContainerGroup, status: st
     assert not Instance.objects.exists()
 
 
-def test_an_image_that_no_group_has_goes_with_its_secret(group: ContainerGroup, project: Any) -> None:
+def test_an_image_that_no_group_has_goes_with_its_secret(group: ContainerGroup, project: Project) -> None:
     credential = group.image.credential
     assert credential is not None
     left = group.image
@@ -300,7 +300,7 @@ def test_half_written_blobs_go_as_well(group: ContainerGroup, blobs: Path) -> No
 def test_a_storage_that_is_away_keeps_nothing_else_from_being_done(
     group: ContainerGroup, blobs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def away(*arguments: Any) -> None:
+    def away(*arguments: object) -> None:
         raise OSError("the storage is away")
 
     Image.objects.update(created_at=ago(seconds=11))

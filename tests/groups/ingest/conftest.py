@@ -9,8 +9,11 @@ import pytest
 
 from groups import jobs
 from groups.models import ContainerGroup, Image
+from portal.models import Organization, Project
 from tests.support.fakes.registry import FakeRegistry
 from tests.support.pulls import SECRET, USER, make_credential, make_group
+
+Pulled = Callable[..., ContainerGroup]
 
 
 @pytest.fixture
@@ -38,16 +41,20 @@ def basic_registry() -> Iterator[FakeRegistry]:
 
 
 @pytest.fixture
-def shared(transactional_db: None, blobs: Any, woken: Any, acme: Any, project: Any) -> Any:
+def shared(
+    transactional_db: None, blobs: Any, woken: list[tuple[str, str]], acme: Organization, project: Project
+) -> Project:
     """Acme's project in a database that other threads see too, with an empty blob store; wake-ups are caught."""
     return project
 
 
 @pytest.fixture
-def pulled(shared: Any) -> Callable[..., ContainerGroup]:
+def pulled(shared: Project) -> Pulled:
     """Make a group for an image of a registry and run its pull once; return the group as it is then."""
 
-    def pull(registry: FakeRegistry, image: str = "team/app:1.0", *, password: str = SECRET, **values: Any) -> Any:
+    def pull(
+        registry: FakeRegistry, image: str = "team/app:1.0", *, password: str = SECRET, **values: Any
+    ) -> ContainerGroup:
         credential = make_credential(shared.organization, registry.host, password=password)
         group = make_group(shared, f"{registry.host}/{image}", credential=credential, **values)
         return again(group)

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from django.utils import timezone
+from pytest_django.fixtures import Settings
 
 from groups import jobs
 from groups.actions import checks
@@ -18,15 +19,19 @@ from groups.actions.checks import start_check
 from groups.ingest import check, check_steps
 from groups.ingest.claim import WorkerShutdown
 from groups.models import ImageCheck
+from portal.models import Organization
 from registries.foundation.actor import CONSOLE
 from registries.models import Credential
+from registries.oci.config import Config
+from registries.oci.manifest import Manifest
+from registries.oci.platform import Platform
 from registries.oci.reference import parse
 from tests.support.fakes.certificates import Authority
 from tests.support.fakes.registry import FakeRegistry
 from tests.support.pulls import SECRET, USER, make_credential
 
 Checked = Callable[..., ImageCheck]
-NAMES = [each.value for each in ImageCheck.Step]
+NAMES = [step.value for step in ImageCheck.Step]
 
 
 @pytest.fixture
@@ -47,7 +52,7 @@ def registry(registry: FakeRegistry) -> FakeRegistry:
 
 
 @pytest.fixture
-def checked(acme: Any, woken: Any) -> Checked:
+def checked(acme: Organization, woken: list[tuple[str, str]]) -> Checked:
     """Check an image of a registry, with a credential unless the password is empty; return the row as it is then."""
 
     def run(
@@ -145,7 +150,7 @@ def test_a_missing_tag_names_those_there_are(registry: FakeRegistry, checked: Ch
 
 
 def test_an_image_that_is_too_large_names_its_largest_layers(
-    registry: FakeRegistry, checked: Checked, settings: Any
+    registry: FakeRegistry, checked: Checked, settings: Settings
 ) -> None:
     settings.PORTAL_MAX_IMAGE_BYTES = 50_000
 
@@ -197,7 +202,7 @@ def test_somebody_who_is_no_registry(checked: Checked) -> None:
     assert row.credential.used_count == 0
 
 
-def test_a_registry_with_tls(checked: Checked, settings: Any, tmp_path: Path) -> None:
+def test_a_registry_with_tls(checked: Checked, settings: Settings, tmp_path: Path) -> None:
     authority = Authority(tmp_path)
     with FakeRegistry(tls=authority.issue("127.0.0.1")) as registry:
         registry.push_image("team/app", "1.0")
@@ -218,7 +223,7 @@ def test_a_registry_that_is_not_there(checked: Checked) -> None:
 
 
 def test_a_credential_that_was_destroyed(
-    registry: FakeRegistry, acme: Any, woken: Any, monkeypatch: pytest.MonkeyPatch
+    registry: FakeRegistry, acme: Organization, woken: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     credential = make_credential(acme, registry.host)
     row = start_check(
@@ -233,7 +238,7 @@ def test_a_credential_that_was_destroyed(
 
 
 def test_another_organizations_credential_is_not_opened(
-    registry: FakeRegistry, acme: Any, mallory: Any, woken: Any
+    registry: FakeRegistry, acme: Organization, mallory: Any, woken: list[tuple[str, str]]
 ) -> None:
     umbrella = mallory.memberships.get().organization
     stolen = make_credential(acme, registry.host)
@@ -249,7 +254,7 @@ def test_another_organizations_credential_is_not_opened(
 
 
 def test_what_nobody_foresaw(registry: FakeRegistry, checked: Checked, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*arguments: Any) -> None:
+    def broken(*arguments: object) -> None:
         raise ZeroDivisionError("canary-words")
 
     monkeypatch.setattr(check, "read_config", broken)
@@ -261,7 +266,7 @@ def test_what_nobody_foresaw(registry: FakeRegistry, checked: Checked, monkeypat
 
 
 def test_a_worker_that_has_to_end(registry: FakeRegistry, checked: Checked, monkeypatch: pytest.MonkeyPatch) -> None:
-    def told_to_end(*arguments: Any) -> None:
+    def told_to_end(*arguments: object) -> None:
         raise WorkerShutdown
 
     monkeypatch.setattr(check, "read_config", told_to_end)
@@ -286,7 +291,7 @@ def test_no_step_begins_after_its_time(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_job_finds_its_row_once(registry: FakeRegistry, acme: Any, woken: list[tuple[str, str]]) -> None:
+def test_the_job_finds_its_row_once(registry: FakeRegistry, acme: Organization, woken: list[tuple[str, str]]) -> None:
     reference = parse(f"{registry.host}/team/app:1.0")
     row = start_check(
         organization_id=acme.pk, reference=reference, credential=make_credential(acme, registry.host), by=CONSOLE
@@ -308,10 +313,10 @@ def test_a_check_that_was_ended_meanwhile_writes_nothing_more(
 ) -> None:
     really = check.read_config
 
-    def slow(*arguments: Any) -> Any:
+    def slow(raw: bytes, manifest: Manifest, platform: Platform) -> Config:
         ImageCheck.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
         checks.end_overdue()
-        return really(*arguments)
+        return really(raw, manifest, platform)
 
     monkeypatch.setattr(check, "read_config", slow)
 

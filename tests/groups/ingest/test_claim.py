@@ -25,6 +25,7 @@ from groups.ingest.steps import Name, PullSteps
 from groups.models import ContainerGroup, Image, PullStep
 from groups.rules.states import Stale
 from groups.sweep import sweep
+from portal.models import Organization, Project
 from registries.failures import Interrupted
 from registries.foundation.actor import CONSOLE
 from registries.models import Credential
@@ -35,12 +36,12 @@ from tests.support.pulls import decrypted, make_credential, make_group, stored_f
 
 
 @pytest.fixture
-def image(acme: Any, project: Any, woken: Any) -> Image:
+def image(acme: Organization, project: Project, woken: list[tuple[str, str]]) -> Image:
     """An image that waits to be pulled."""
     return make_group(project, "registry.example.com/team/app:1.0").image
 
 
-def until(what: Callable[[], Any], seconds: float = 10.0) -> None:
+def until(what: Callable[[], object], seconds: float = 10.0) -> None:
     """Wait for something that another thread does."""
     end = time.monotonic() + seconds
     while not what():
@@ -72,7 +73,7 @@ def test_a_pull_is_not_claimed_before_its_time(image: Image) -> None:
     assert claim(image.pk) is not None
 
 
-def test_two_workers_with_the_same_job(shared: Any, basic_registry: FakeRegistry) -> None:
+def test_two_workers_with_the_same_job(shared: Project, basic_registry: FakeRegistry) -> None:
     basic_registry.push_image("team/app", "1.0", layers=[b"x" * 100_000])
     credential = make_credential(shared.organization, basic_registry.host)
     group = make_group(shared, f"{basic_registry.host}/team/app:1.0", credential=credential)
@@ -120,7 +121,7 @@ def test_whoever_lost_the_lease_writes_nothing(image: Image) -> None:
     new.check()
 
 
-def test_the_heartbeat_renews_the_lease(shared: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_heartbeat_renews_the_lease(shared: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(claims, "HEARTBEATS_PER_LEASE", 1200)
     image = make_group(shared, "registry.example.com/team/app:1.0").image
     held = claim(image.pk)
@@ -131,7 +132,7 @@ def test_the_heartbeat_renews_the_lease(shared: Any, monkeypatch: pytest.MonkeyP
         until(lambda: Image.objects.get().lease_expires_at > timezone.now() + timedelta(seconds=30))  # type: ignore[operator]
 
 
-def test_the_heartbeat_notices_that_the_claim_is_gone(shared: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_heartbeat_notices_that_the_claim_is_gone(shared: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(claims, "HEARTBEATS_PER_LEASE", 1200)
     image = make_group(shared, "registry.example.com/team/app:1.0").image
     held = claim(image.pk)
@@ -156,7 +157,7 @@ def test_an_attempt_that_takes_too_long_is_given_up(image: Image) -> None:
 
 
 @pytest.fixture
-def slow(shared: Any, basic_registry: FakeRegistry) -> ContainerGroup:
+def slow(shared: Project, basic_registry: FakeRegistry) -> ContainerGroup:
     """A group whose second layer trickles in, so that there is time to interfere."""
     layers = [make_layer({"a": b"fast" * 9}), make_layer({"b": b"slow" * 4_000_000}, level=0)]
     pushed = basic_registry.push_image("team/app", "1.0", layers=layers)
@@ -211,7 +212,7 @@ def test_deleting_the_group_stops_its_pull_and_leaves_no_blob(slow: ContainerGro
     ("where", "how"), [("/v2/", {"delay": 60}), ("/manifests/", {"delay": 60}), ("/blobs/", {"stall_after": 70_000})]
 )
 def test_deleting_the_group_ends_what_waits_for_the_registry(
-    shared: Any, blobs: Path, basic_registry: FakeRegistry, monkeypatch: pytest.MonkeyPatch, where: str, how: Any
+    shared: Project, blobs: Path, basic_registry: FakeRegistry, monkeypatch: pytest.MonkeyPatch, where: str, how: Any
 ) -> None:
     monkeypatch.setattr(claims, "HEARTBEATS_PER_LEASE", 1200)
     basic_registry.push_image("team/app", "1.0", layers=[os.urandom(100_000)])
@@ -251,9 +252,9 @@ def test_a_worker_taken_for_dead_leaves_the_next_one_its_layers(slow: ContainerG
 
 
 def test_a_worker_that_is_told_to_end_hands_its_pull_over(
-    slow: ContainerGroup, blobs: Path, monkeypatch: pytest.MonkeyPatch, woken: list[Any]
+    slow: ContainerGroup, blobs: Path, monkeypatch: pytest.MonkeyPatch, woken: list[tuple[str, str]]
 ) -> None:
-    def told_to_end(*arguments: Any) -> None:
+    def told_to_end(*arguments: object) -> None:
         raise WorkerShutdown
 
     monkeypatch.setattr("groups.ingest.layers.fenced_writes.write_progress", told_to_end)
@@ -276,7 +277,7 @@ def test_a_database_that_fails_in_between_is_an_interruption(
 ) -> None:
     from django.db import OperationalError
 
-    def away(*arguments: Any) -> None:
+    def away(*arguments: object) -> None:
         raise OperationalError("the connection is closed")
 
     monkeypatch.setattr(pipeline.outcome, "finish", away)

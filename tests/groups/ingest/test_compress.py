@@ -15,17 +15,16 @@ import zstandard
 
 from groups.ingest.buffers import CHUNK, in_pieces
 from groups.ingest.compress import Compressor
-from groups.models import ContainerGroup, PullStep
+from groups.models import PullStep
 from groups.nodes.keys import read_public_key
 from groups.nodes.manifests import manifest_for
+from tests.groups.ingest.conftest import Pulled
 from tests.groups.storage.test_store import Pieces
 from tests.support.delivery_setup import ec_key, public_pem
 from tests.support.fakes.images import digest_of, make_layer
 from tests.support.fakes.registry import FakeRegistry
 from tests.support.layer_types import DOCKER, OCI, push
 from tests.support.pulls import decrypted, stored_files
-
-Pulled = Callable[..., ContainerGroup]
 
 
 def squeezed(content: bytes) -> tuple[bytes, Compressor]:

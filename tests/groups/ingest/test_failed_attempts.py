@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from groups.models import FailedAttempt, Image
-from tests.groups.ingest.conftest import again
+from portal.models import Project
+from tests.groups.ingest.conftest import Pulled, again
 from tests.support.fakes.registry import FakeRegistry
 
 
-def test_a_pull_counts_from_its_first_attempt(shared: Any, pulled: Any, basic_registry: FakeRegistry) -> None:
+def test_a_pull_counts_from_its_first_attempt(shared: Project, pulled: Pulled, basic_registry: FakeRegistry) -> None:
     basic_registry.close()
     group = pulled(basic_registry)
     assert group.status == "pending"

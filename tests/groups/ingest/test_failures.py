@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,20 +11,20 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.utils import timezone
+from pytest_django.fixtures import Settings
 
 from groups.models import ContainerGroup, Failure
+from portal.models import Project
 from registries.credential_rows import empty_credential
-from tests.groups.ingest.conftest import again
+from tests.groups.ingest.conftest import Pulled, again
 from tests.support.fakes.images import make_layer
 from tests.support.fakes.registry import FakeRegistry
 from tests.support.file_contents import bytes_of
 from tests.support.pulls import SECRET, USER, make_credential, make_group, stored_files
 
-Pulled = Callable[..., ContainerGroup]
-
 
 @pytest.fixture(autouse=True)
-def _no_second_attempt(settings: Any) -> None:
+def _no_second_attempt(settings: Settings) -> None:
     settings.PORTAL_PULL_RETRY_SECONDS = 0
 
 
@@ -94,7 +93,7 @@ def test_an_image_for_another_platform(basic_registry: FakeRegistry, pulled: Pul
 
 
 def test_an_image_that_is_too_large_is_refused_before_any_blob(
-    basic_registry: FakeRegistry, pulled: Pulled, blobs: Path, settings: Any
+    basic_registry: FakeRegistry, pulled: Pulled, blobs: Path, settings: Settings
 ) -> None:
     settings.PORTAL_MAX_IMAGE_BYTES = 1000
     basic_registry.push_image("team/app", "1.0", layers=[os.urandom(2000)])
@@ -134,7 +133,9 @@ def test_a_layer_that_is_not_what_it_says(basic_registry: FakeRegistry, pulled: 
     assert (failure.step, failure.code) == ("layers", "digest_mismatch")
 
 
-def test_a_storage_that_takes_nothing(basic_registry: FakeRegistry, pulled: Pulled, blobs: Path, settings: Any) -> None:
+def test_a_storage_that_takes_nothing(
+    basic_registry: FakeRegistry, pulled: Pulled, blobs: Path, settings: Settings
+) -> None:
     basic_registry.push_image("team/app", "1.0")
     blobs.write_text("a file where the folder should be")
 
@@ -170,7 +171,7 @@ def test_a_disk_that_is_full(
 
 
 def test_a_credential_for_another_host_is_shown_to_nobody(
-    basic_registry: FakeRegistry, shared: Any, blobs: Path
+    basic_registry: FakeRegistry, shared: Project, blobs: Path
 ) -> None:
     basic_registry.push_image("team/app", "1.0")
     credential = make_credential(shared.organization, "registry.example.com")
@@ -183,7 +184,7 @@ def test_a_credential_for_another_host_is_shown_to_nobody(
 
 
 def test_a_credential_that_was_destroyed_before_the_pull(
-    basic_registry: FakeRegistry, shared: Any, blobs: Path
+    basic_registry: FakeRegistry, shared: Project, blobs: Path
 ) -> None:
     credential = make_credential(shared.organization, basic_registry.host)
     group = make_group(shared, f"{basic_registry.host}/team/app:1.0", credential=credential)
@@ -195,7 +196,9 @@ def test_a_credential_that_was_destroyed_before_the_pull(
     assert "a member removed it" in failure.trace[-1]["detail"]
 
 
-def test_a_credential_whose_time_is_over_is_not_used(basic_registry: FakeRegistry, shared: Any, blobs: Path) -> None:
+def test_a_credential_whose_time_is_over_is_not_used(
+    basic_registry: FakeRegistry, shared: Project, blobs: Path
+) -> None:
     credential = make_credential(shared.organization, basic_registry.host)
     group = make_group(shared, f"{basic_registry.host}/team/app:1.0", credential=credential)
     type(credential).objects.update(deadline=timezone.now() - timedelta(seconds=1))
@@ -210,7 +213,7 @@ def test_what_nobody_foresaw_is_recorded_and_logged_without_its_words(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    def boom(*arguments: Any) -> None:
+    def boom(*arguments: object) -> None:
         raise ZeroDivisionError(SECRET)
 
     basic_registry.push_image("team/app", "1.0")
@@ -244,7 +247,7 @@ def everything_stored() -> bytes:
 @pytest.mark.parametrize("knobs", [{"auth": "basic"}, {"auth": "bearer"}])
 @pytest.mark.parametrize("password", [SECRET, "wrong-secret-1"])
 def test_the_secret_is_in_no_row_and_no_log(
-    shared: Any,
+    shared: Project,
     pulled: Pulled,
     knobs: dict[str, Any],
     password: str,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
+from pytest_django.fixtures import Settings
 
 from groups.failures import ImageTooLarge
 from groups.ingest import limits
 from groups.models import Image
+from portal.models import Organization
 from registries.failures import UnsupportedManifest
 from registries.oci.manifest import Descriptor, Manifest
 from tests.support.quotas import set_quota
@@ -45,7 +45,9 @@ def test_more_layers_than_nodes_can_stack() -> None:
 
 
 @pytest.mark.parametrize(("own", "cap"), [(None, 1000), (50, 50), (5000, 5000)])
-def test_an_organizations_own_cap_goes_both_ways(settings: Any, acme: Any, own: int | None, cap: int) -> None:
+def test_an_organizations_own_cap_goes_both_ways(
+    settings: Settings, acme: Organization, own: int | None, cap: int
+) -> None:
     settings.PORTAL_MAX_IMAGE_BYTES = 1000
     set_quota(acme, max_image_bytes=own)
     assert limits.max_image_bytes(Image(organization=acme)) == cap

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
-from groups.models import ContainerGroup
 from registries.secrets import at_rest
+from tests.groups.ingest.conftest import Pulled
 from tests.support.fakes.images import make_layer
 from tests.support.fakes.registry import FakeRegistry
 from tests.support.pulls import SECRET, decrypted, step_outcomes, stored_files
 
-Pulled = Callable[..., ContainerGroup]
 STEPS = ["resolve", "connect", "authenticate", "manifest", "platform", "size", "layers", "store", "destroy"]
 
 

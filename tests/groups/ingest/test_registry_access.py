@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pytest_django.fixtures import Settings
 
 from groups.ingest.registry_access import classify_failures, open_login
 from groups.models import Failure, Image
+from portal.models import Project
 from registries.credential_rows import NewCredential, store_credential
 from registries.failures import AccessDenied, CredentialMalformed, PullFailed
 from registries.models import Credential
@@ -22,7 +24,7 @@ from tests.support.pulls import SECRET, USER, make_group, step_outcomes
 DENIED = b'{"errors":[{"code":"DENIED","message":"denied"}]}'
 
 
-def credential_of(project: Any, host: str, provider: str = "ghcr", ca: str = "", **values: str) -> Credential:
+def credential_of(project: Project, host: str, provider: str = "ghcr", ca: str = "", **values: str) -> Credential:
     return store_credential(
         NewCredential(
             provider=provider,
@@ -36,7 +38,7 @@ def credential_of(project: Any, host: str, provider: str = "ghcr", ca: str = "",
     )
 
 
-def test_an_answer_means_what_it_means_at_that_registry(shared: Any, settings: Any) -> None:
+def test_an_answer_means_what_it_means_at_that_registry(shared: Project, settings: Settings) -> None:
     with FakeRegistry(auth="bearer", users={USER: SECRET}) as registry:
         registry.push_image("team/app", "1.0")
         registry.fault("/token", status=403, body=DENIED)
@@ -50,7 +52,7 @@ def test_an_answer_means_what_it_means_at_that_registry(shared: Any, settings: A
     assert "did not accept" in failure.trace[2]["detail"]
 
 
-def test_the_step_says_the_same_as_the_failure(shared: Any) -> None:
+def test_the_step_says_the_same_as_the_failure(shared: Project) -> None:
     with FakeRegistry(auth="basic", users={USER: SECRET}) as registry:
         registry.push_image("team/app", "1.0")
         again(make_group(shared, f"{registry.host}/team/app:1.0"))
@@ -71,7 +73,7 @@ def test_an_anonymous_pull_is_understood_by_the_host() -> None:
     assert not isinstance(refused("registry.example"), AccessDenied)
 
 
-def test_a_use_is_noted(shared: Any) -> None:
+def test_a_use_is_noted(shared: Project) -> None:
     credential = credential_of(shared, "ghcr.io")
     group = make_group(shared, "ghcr.io/team/app:1.0", credential=credential)
     login = open_login(group.image)
@@ -81,7 +83,7 @@ def test_a_use_is_noted(shared: Any) -> None:
     assert (credential.used_count, credential.used_hosts) == (1, [])
 
 
-def test_the_receipt_names_who_is_asked_for_the_password(shared: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_receipt_names_who_is_asked_for_the_password(shared: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     host = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
     key = {"access_key_id": "AKIAIOSFODNN7EXAMPLE", "secret_access_key": "x" * 40}  # pragma: allowlist secret
     credential = credential_of(shared, host, "ecr", **key)
@@ -99,7 +101,7 @@ def test_the_receipt_names_who_is_asked_for_the_password(shared: Any, monkeypatc
 
 
 @pytest.mark.parametrize("auth", ["basic", "bearer", "none"])
-def test_the_receipt_names_who_saw_it(auth: str, shared: Any) -> None:
+def test_the_receipt_names_who_saw_it(auth: str, shared: Project) -> None:
     with (
         FakeRegistry(auth="bearer", users={USER: SECRET}) as tokens,
         FakeRegistry(auth=auth, users={USER: SECRET}) as registry,
@@ -120,7 +122,7 @@ def test_the_receipt_names_who_saw_it(auth: str, shared: Any) -> None:
     assert len(shown) == (auth != "none")
 
 
-def test_an_authority_of_its_own(shared: Any, tmp_path: Path) -> None:
+def test_an_authority_of_its_own(shared: Project, tmp_path: Path) -> None:
     authority, other = Authority(tmp_path), Authority(tmp_path, "Other")
     with FakeRegistry(auth="basic", users={USER: SECRET}, tls=authority.issue("127.0.0.1")) as registry:
         registry.push_image("team/app", "1.0")
@@ -136,7 +138,7 @@ def test_an_authority_of_its_own(shared: Any, tmp_path: Path) -> None:
     assert outcomes == ["tls_invalid", "tls_invalid", "stopped"]
 
 
-def test_a_credential_for_another_host_is_not_opened(shared: Any) -> None:
+def test_a_credential_for_another_host_is_not_opened(shared: Project) -> None:
     credential = credential_of(shared, "ghcr.io")
     group = make_group(shared, "ghcr.io/team/app:1.0", credential=credential)
     Credential.objects.filter(pk=credential.pk).update(host="registry.example")
@@ -146,7 +148,7 @@ def test_a_credential_for_another_host_is_not_opened(shared: Any) -> None:
     assert credential.used_count == 0
 
 
-def test_what_can_not_work_is_not_even_stored(shared: Any) -> None:
+def test_what_can_not_work_is_not_even_stored(shared: Project) -> None:
     for provider, host, values in (
         ("ghcr", "ghcr.io", {"username": USER, "password": "github_pat_x"}),
         ("docker_hub", "docker.io", {"username": "a@b.example", "password": SECRET}),

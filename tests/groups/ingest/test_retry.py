@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 from django.utils import timezone
+from pytest_django.fixtures import Settings
 
 from groups.ingest import outcome
-from groups.models import ContainerGroup, Failure, Image
-from tests.groups.ingest.conftest import again
+from groups.models import Failure, Image
+from tests.groups.ingest.conftest import Pulled, again
 from tests.support.fakes.images import make_layer
 from tests.support.fakes.registry import FakeRegistry
 from tests.support.pulls import decrypted, stored_files
-
-Pulled = Callable[..., ContainerGroup]
 
 
 def test_a_passing_failure_is_tried_again_later_with_the_same_credential(
@@ -154,7 +151,9 @@ def test_attempts_are_numbered_and_end(basic_registry: FakeRegistry, pulled: Pul
     assert (failure.attempt, failure.code) == (outcome.MAX_ATTEMPTS, "registry_unreachable")
 
 
-def test_after_the_time_for_retries_there_is_none(basic_registry: FakeRegistry, pulled: Pulled, settings: Any) -> None:
+def test_after_the_time_for_retries_there_is_none(
+    basic_registry: FakeRegistry, pulled: Pulled, settings: Settings
+) -> None:
     settings.PORTAL_PULL_RETRY_SECONDS = 5
     basic_registry.push_image("team/app", "1.0")
     basic_registry.fault("/manifests/", status=503)

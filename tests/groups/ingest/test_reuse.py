@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,17 +11,17 @@ from django.utils import timezone
 
 from groups.actions import lifecycle
 from groups.ingest import reuse
+from groups.ingest.claim import Claim
 from groups.models import Blob, ContainerGroup, PullStep
 from groups.storage import garbage, store
 from portal.models import Organization
 from registries.foundation.actor import CONSOLE
 from registries.oci.manifest import Descriptor
-from tests.groups.ingest.conftest import again
+from tests.groups.ingest.conftest import Pulled, again
 from tests.support.fakes.images import make_layer
 from tests.support.fakes.registry import FakeRegistry
 from tests.support.pulls import SECRET, USER, decrypted, make_credential, make_group, stored_files
 
-Pulled = Callable[..., ContainerGroup]
 BASE = [make_layer({"base": b"system" * 100_000}), make_layer({"lib": b"library" * 9})]
 
 
@@ -106,7 +105,7 @@ def test_a_redirect_to_nowhere_confirms_nothing(registry: FakeRegistry, pulled: 
 
 
 def test_never_across_organizations(
-    registry: FakeRegistry, first: ContainerGroup, mallory: Any, blobs: Path, woken: Any
+    registry: FakeRegistry, first: ContainerGroup, mallory: Any, blobs: Path, woken: list[tuple[str, str]]
 ) -> None:
     umbrella = Organization.objects.get(slug="umbrella")
     credential = make_credential(umbrella, registry.host)
@@ -167,9 +166,9 @@ def test_a_collection_in_between_is_noticed(
     Blob.objects.update(unused_since=timezone.now() - timedelta(hours=2))
     really = reuse.fenced_writes.reuse_blob
 
-    def collect_first(*arguments: Any) -> bool:
+    def collect_first(claim: Claim, layer: Descriptor, blob: Blob) -> bool:
         garbage.collect()
-        return really(*arguments)
+        return really(claim, layer, blob)
 
     monkeypatch.setattr(reuse.fenced_writes, "reuse_blob", collect_first)
 

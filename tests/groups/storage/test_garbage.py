@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,24 +15,25 @@ from groups.failures import StoreFailed
 from groups.models import Blob, ContainerGroup, Image, Layer
 from groups.storage import garbage, store
 from groups.sweep import sweep
+from portal.models import Project
 from registries.foundation.actor import CONSOLE
 from tests.groups.storage.test_store import Pieces
 from tests.support.pulls import make_blob, make_group, stored_files
 
 
-def ago(**time: int) -> Any:
+def ago(**time: int) -> datetime:
     return timezone.now() - timedelta(**time)
 
 
 @pytest.fixture
-def ground(transactional_db: None, project: Any, blobs: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+def ground(transactional_db: None, project: Project, blobs: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     """Acme's project, an empty store, and nobody who is woken."""
     monkeypatch.setattr("groups.rules.wakeups.enqueue_job", lambda *arguments: None)
     return project
 
 
 @pytest.fixture
-def group(ground: Any) -> ContainerGroup:
+def group(ground: Project) -> ContainerGroup:
     return make_group(ground, "registry.example.com/team/app:1.0")
 
 
@@ -79,16 +80,18 @@ def test_the_database_itself_keeps_what_a_layer_points_to(group: ContainerGroup)
     assert Blob.objects.filter(pk=blob.pk).exists()
 
 
-def test_a_layer_that_takes_it_up_in_between_wins(group: ContainerGroup, blobs: Path, monkeypatch: Any) -> None:
+def test_a_layer_that_takes_it_up_in_between_wins(
+    group: ContainerGroup, blobs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The collection has looked for layers and found none; then one comes, and the row must stay."""
     blob = stored(group)
     group.image.layers.update(blob=None)
     Blob.objects.update(unused_since=ago(hours=2))
     really = Blob.delete
 
-    def taken_up(self: Blob, *arguments: Any, **options: Any) -> Any:
+    def taken_up(self: Blob) -> tuple[int, dict[str, int]]:
         Layer.objects.update(blob=self)
-        return really(self, *arguments, **options)
+        return really(self)
 
     monkeypatch.setattr(Blob, "delete", taken_up)
 
@@ -114,7 +117,7 @@ def test_a_storage_that_is_away_loses_no_row_and_leaves_an_orphan(
     group.image.layers.update(blob=None)
     Blob.objects.update(unused_since=ago(hours=2))
 
-    def away(*arguments: Any) -> None:
+    def away(*arguments: object) -> None:
         raise OSError("the storage is away")
 
     with monkeypatch.context() as broken:
@@ -142,7 +145,9 @@ def test_a_failed_pulls_own_blobs_go_at_once_and_others_have_their_grace(group: 
     assert stored_files(blobs) == [blobs / older.name]
 
 
-def test_an_orphan_that_gets_its_row_in_between_stays(group: ContainerGroup, blobs: Path, monkeypatch: Any) -> None:
+def test_an_orphan_that_gets_its_row_in_between_stays(
+    group: ContainerGroup, blobs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     name = store.new_name(group.organization_id)
     store.put(name, Pieces(b"ciphertext"))
 
@@ -168,7 +173,7 @@ def test_an_organization_goes_with_its_blobs(group: ContainerGroup, blobs: Path)
 
 
 def test_without_a_storage_the_pass_goes_on(group: ContainerGroup, monkeypatch: pytest.MonkeyPatch) -> None:
-    def away(*arguments: Any) -> None:
+    def away(*arguments: object) -> None:
         raise StoreFailed(raw="away")
 
     monkeypatch.setattr(store, "names", away)

@@ -9,6 +9,7 @@ from typing import Any
 
 import boto3
 import pytest
+from pytest_django.fixtures import Settings
 
 from groups.storage import store
 from portal.config.storage import storage_options
@@ -27,7 +28,7 @@ def aws() -> Iterator[FakeAws]:
 
 
 @pytest.fixture(params=["", "drayage/blobs"])
-def bucket(request: pytest.FixtureRequest, aws: FakeAws, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+def bucket(request: pytest.FixtureRequest, aws: FakeAws, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A bucket that the store is in, at its root or below a folder of it."""
     for name, value in {"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "key", "NO_PROXY": "127.0.0.1"}.items():
         monkeypatch.setenv(name, value)

@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 
 import pytest
 from django.core.files.storage import InMemoryStorage
+from pytest_django.fixtures import Settings
 
 from groups.failures import StoreFailed
 from groups.storage import blob_files, store
@@ -47,7 +48,7 @@ class Memory(InMemoryStorage):
 
 
 @pytest.fixture(params=["files", "memory"])
-def kept(request: pytest.FixtureRequest, blobs: Path, settings: Any) -> None:
+def kept(request: pytest.FixtureRequest, blobs: Path, settings: Settings) -> None:
     """The same behaviour on either kind."""
     if request.param == "memory":
         settings.STORAGES = settings.STORAGES | {"blobs": {"BACKEND": "tests.groups.storage.test_store.Memory"}}
@@ -126,7 +127,7 @@ def test_names_are_unique_and_belong_to_an_organization() -> None:
     assert all(name.startswith("7/") and len(name) <= 200 for name in names)
 
 
-def test_only_files_have_a_path(blobs: Path, settings: Any) -> None:
+def test_only_files_have_a_path(blobs: Path, settings: Settings) -> None:
     store.put(NAME, Pieces(b"here"))
     assert store.local_path(NAME) == blobs / NAME
 
@@ -148,7 +149,7 @@ def test_nothing_stands_under_the_final_name_while_it_is_written(blobs: Path) ->
 
 @pytest.mark.parametrize("call", ["write", "fsync", "link"])
 def test_a_disk_that_fails_leaves_nothing(blobs: Path, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
-    def fail(*arguments: Any) -> None:
+    def fail(*arguments: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device", "/secret/path")
 
     monkeypatch.setattr(f"groups.storage.blob_files.os.{call}", fail)
@@ -166,7 +167,7 @@ def test_the_file_is_on_disk_before_it_has_its_name(blobs: Path, monkeypatch: py
     def noting(name: str) -> Callable[..., Any]:
         really = getattr(os, name)
 
-        def call(*arguments: Any) -> Any:
+        def call(*arguments: object) -> Any:
             calls.append(name)
             return really(*arguments)
 
@@ -183,7 +184,7 @@ def test_the_file_is_on_disk_before_it_has_its_name(blobs: Path, monkeypatch: py
 
 
 def test_a_file_system_without_hard_links(blobs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*arguments: Any) -> None:
+    def refuse(*arguments: object) -> None:
         raise PermissionError(errno.EPERM, "Operation not permitted")
 
     monkeypatch.setattr("groups.storage.blob_files.os.link", refuse)

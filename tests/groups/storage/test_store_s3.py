@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import tracemalloc
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
+from pytest_django.fixtures import Settings
 
 from groups.failures import StoreFailed
 from groups.ingest.encrypt import EncryptingReader
@@ -20,7 +20,7 @@ from tests.support.fakes.s3 import FakeS3
 
 
 @pytest.fixture
-def s3(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeS3]:
+def s3(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeS3]:
     """A bucket that the store is in."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "id")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "key")
