@@ -20,7 +20,7 @@ class OverdueFilter(SimpleListFilter):
     title = "overdue"
     parameter_name = "overdue"
 
-    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[str, str]]:
+    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin[Credential]) -> list[tuple[str, str]]:
         return [("yes", "Yes")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Credential]) -> QuerySet[Credential]:
@@ -29,7 +29,7 @@ class OverdueFilter(SimpleListFilter):
 
 
 @admin.register(Credential)
-class CredentialAdmin(RecordAdmin):
+class CredentialAdmin(RecordAdmin[Credential]):
     """What came, where it was shown, and when it went."""
 
     list_display = ("received_at", "organization", "name", "kind", "host", "used_count", "live", "destroyed_at")

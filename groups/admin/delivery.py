@@ -16,18 +16,18 @@ from groups.queries.delivery_ledger import UNUSUAL
 from registries.foundation.admin_base import RecordAdmin, RecordInline, actor_of
 
 
-class RedemptionInline(RecordInline):
+class RedemptionInline(RecordInline[Redemption]):
     model = Redemption
     fields = ("created_at", "outcome", "reason", "presented_by", "address")
 
 
-class LayerDeliveryInline(RecordInline):
+class LayerDeliveryInline(RecordInline[LayerDelivery]):
     model = LayerDelivery
     fields = ("digest", "sent_whole", "sent_bytes", "grants", "first_at", "last_at")
 
 
 @admin.register(NodeToken)
-class NodeTokenAdmin(RecordAdmin):
+class NodeTokenAdmin(RecordAdmin[NodeToken]):
     """A token from its issue to its end."""
 
     list_display = (
@@ -89,7 +89,7 @@ class NodeTokenAdmin(RecordAdmin):
 
 
 @admin.register(Redemption)
-class RedemptionAdmin(RecordAdmin):
+class RedemptionAdmin(RecordAdmin[Redemption]):
     """Every presentation of a token, refused ones too."""
 
     list_display = ("created_at", "outcome", "reason", "token", "presented_by", "address")

@@ -22,7 +22,7 @@ from registries.foundation.units import format_size
 from registries.providers import PROVIDERS
 
 
-class InstanceInline(RecordInline):
+class InstanceInline(RecordInline[Instance]):
     model = Instance
     fields: ClassVar[Any] = (
         "id",
@@ -40,7 +40,7 @@ class InstanceInline(RecordInline):
         return super().get_queryset(request).select_related("node")
 
 
-class LayerInline(RecordInline):
+class LayerInline(RecordInline[Layer]):
     model = Layer
     fields = ("position", "digest", "media_type", "size", "received", "committed_at", "kept_as", "cipher_digest")
 
@@ -59,7 +59,7 @@ class LayerInline(RecordInline):
         return layer.blob.cipher_digest if layer.blob else ""
 
 
-class PullStepInline(RecordInline):
+class PullStepInline(RecordInline[PullStep]):
     model = PullStep
     fields = ("attempt", "name", "outcome", "detail", "raw", "started_at", "finished_at")
 
@@ -78,7 +78,7 @@ class StuckFilter(SimpleListFilter):
 
 
 @admin.register(ContainerGroup)
-class ContainerGroupAdmin(RecordAdmin):
+class ContainerGroupAdmin(RecordAdmin[ContainerGroup]):
     """A group: its state, its image, and where its replicas are."""
 
     list_display = ("name", "organization", "project", "status", "image", "replicas", "created_at")
@@ -113,7 +113,7 @@ class ContainerGroupAdmin(RecordAdmin):
 
 
 @admin.register(Image)
-class ImageAdmin(RecordAdmin):
+class ImageAdmin(RecordAdmin[Image]):
     """An image: how its pull went, step by step, and the layers that were kept."""
 
     list_display = ("created_at", "organization", "reference", "kind", "status", "attempt", "size")

@@ -18,6 +18,7 @@ from groups.nodes.enrolment import CodeRefused, NameInvalid, check_name, create_
 from groups.nodes.liveness import remove
 from registries.foundation.actor import Actor
 from registries.foundation.admin_base import RecordAdmin, actor_of
+from registries.foundation.generic_bases import ModelForm
 
 
 class NodeInstanceInline(InstanceInline):
@@ -33,7 +34,7 @@ class _Action(Protocol):
 
 
 @admin.register(Node)
-class NodeAdmin(RecordAdmin):
+class NodeAdmin(RecordAdmin[Node]):
     """A node: whether it is there, what it offers, what it runs."""
 
     list_display = ("name", "status", "last_seen_at", "cpu", "memory_mb", "gpu", "enrolled_at")
@@ -100,7 +101,7 @@ class NodeAdmin(RecordAdmin):
         return None
 
 
-class EnrolmentForm(forms.ModelForm):
+class EnrolmentForm(ModelForm[Enrolment]):
     """The name that the operator gives the node."""
 
     class Meta:
@@ -115,7 +116,7 @@ class EnrolmentForm(forms.ModelForm):
 
 
 @admin.register(Enrolment)
-class EnrolmentAdmin(RecordAdmin):
+class EnrolmentAdmin(RecordAdmin[Enrolment]):
     """Codes that were made: for whom, by whom, and whether they were used. Never the code."""
 
     list_display = ("created_at", "node_name", "created_by", "expires_at", "used_at", "node")

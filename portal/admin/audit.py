@@ -210,7 +210,7 @@ class ActivityAdmin(RecordAdmin):
 
 
 @admin.register(LogEntry)
-class AuditLogAdmin(RecordAdmin):
+class AuditLogAdmin(RecordAdmin[LogEntry]):
     """Django's own log: which operator changed which row in the admin."""
 
     list_display = ("action_time", "user", "content_type", "object_repr", "what")

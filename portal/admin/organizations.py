@@ -24,11 +24,12 @@ from portal.models import Membership, Organization, Project, Role, User
 from portal.organizations import actions
 from portal.templatetags.drayage import state
 from registries.foundation.admin_base import GuardedAdmin
+from registries.foundation.generic_bases import ModelForm, TabularInline
 from registries.foundation.refusal import Refusal
 from registries.foundation.units import format_size
 
 
-class MembershipForm(forms.ModelForm):
+class MembershipForm(ModelForm[Membership]):
     """Who a membership is of doesn't change: of one that is there, the person is named without asking the database."""
 
     class Meta:
@@ -43,7 +44,7 @@ class MembershipForm(forms.ModelForm):
             person.widget = forms.Select(choices=[(self.instance.user_id, str(self.instance.user))])
 
 
-class MembershipInline(admin.TabularInline):
+class MembershipInline(TabularInline[Membership, Organization]):
     model = Membership
     form = MembershipForm
     extra = 0
@@ -53,7 +54,7 @@ class MembershipInline(admin.TabularInline):
         return super().get_queryset(request).select_related("user")
 
 
-class ProjectInline(admin.TabularInline):
+class ProjectInline(TabularInline[Project, Organization]):
     """New projects; one that exists keeps its address, under which nodes know its images."""
 
     model = Project
@@ -66,7 +67,7 @@ class ProjectInline(admin.TabularInline):
         return False
 
 
-class NewOrganizationForm(forms.ModelForm):
+class NewOrganizationForm(ModelForm[Organization]):
     """An organization starts with an owner."""
 
     owner = forms.ModelChoiceField(
@@ -84,7 +85,7 @@ def _count_field(name: str) -> forms.IntegerField:
     return forms.IntegerField(min_value=0, required=False, label=Quota.LIMITS[name], widget=AdminIntegerFieldWidget)
 
 
-class OrganizationForm(forms.ModelForm):
+class OrganizationForm(ModelForm[Organization]):
     """The name and the limits, which are the quota's. Empty is no limit; for an image it is the portal's own."""
 
     max_groups = _count_field("max_groups")
@@ -135,7 +136,7 @@ class SuspendedFilter(admin.SimpleListFilter):
 
 
 @admin.register(Organization)
-class OrganizationAdmin(GuardedAdmin):
+class OrganizationAdmin(GuardedAdmin[Organization]):
     """A customer."""
 
     list_display = ("name", "slug", "standing", "groups", "created_at")

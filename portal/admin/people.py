@@ -3,7 +3,7 @@ Django's groups and permissions. Nobody is deleted, since the audit log hangs on
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin
@@ -21,11 +21,18 @@ from portal.audit.sign_ins import record_for_person
 from portal.http.actors import actor_of
 from portal.models import User
 from registries.foundation.admin_base import GuardedAdmin
+from registries.foundation.generic_bases import ModelForm
 
 admin.site.unregister(Group)
 
+if TYPE_CHECKING:
+    _UserAdmin = UserAdmin[User]
+    _UserCreationForm = AdminUserCreationForm[User]
+else:
+    _UserAdmin, _UserCreationForm = UserAdmin, AdminUserCreationForm
 
-class _LowerCase(forms.ModelForm):
+
+class _LowerCase(ModelForm[User]):
     def clean_email(self) -> str:
         """Addresses are kept in lower case, so that one person has one."""
         email = str(self.cleaned_data["email"]).strip().lower()
@@ -34,7 +41,7 @@ class _LowerCase(forms.ModelForm):
         return email
 
 
-class NewPersonForm(_LowerCase, AdminUserCreationForm):
+class NewPersonForm(_LowerCase, _UserCreationForm):
     """Address and password; without one they can't sign in until they set it."""
 
     class Meta:
@@ -51,7 +58,7 @@ class PersonForm(_LowerCase):
 
 
 @admin.register(User)
-class PersonAdmin(GuardedAdmin, UserAdmin):
+class PersonAdmin(GuardedAdmin[User], _UserAdmin):
     """Members, support and operators."""
 
     form = PersonForm

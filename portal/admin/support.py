@@ -12,10 +12,10 @@ from django.urls import reverse
 
 from groups.models import Failure
 from portal.models import SupportRequest
-from registries.foundation.admin_base import GuardedAdmin, ReadOnlyMixin
+from registries.foundation.admin_base import GuardedAdmin, ReadOnlyMixin, Row
 
 
-class DeskAdmin(ReadOnlyMixin, GuardedAdmin):
+class DeskAdmin(ReadOnlyMixin, GuardedAdmin[Row]):
     """Leads to the desk; an object's history is the operators' to read, as it tells names."""
 
     what = ""
@@ -42,14 +42,14 @@ class DeskAdmin(ReadOnlyMixin, GuardedAdmin):
 
 
 @admin.register(Failure)
-class FailureAdmin(DeskAdmin):
+class FailureAdmin(DeskAdmin[Failure]):
     """Pulls that failed for good."""
 
     what = "failure"
 
 
 @admin.register(SupportRequest)
-class SupportRequestAdmin(DeskAdmin):
+class SupportRequestAdmin(DeskAdmin[SupportRequest]):
     """What members asked."""
 
     what = "request"

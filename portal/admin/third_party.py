@@ -5,7 +5,7 @@ Sections bear words instead of packages' names."""
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import Any, Generic
 
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
@@ -20,7 +20,7 @@ from django_rq.models import Dashboard
 from portal.accounts import actions as person_actions
 from portal.http.actors import actor_of
 from registries.foundation.actor import Actor
-from registries.foundation.admin_base import GuardedAdmin, ReadOnlyMixin, RecordAdmin
+from registries.foundation.admin_base import GuardedAdmin, ReadOnlyMixin, RecordAdmin, Row
 
 for _package in ("allauth.account", "allauth.mfa", "axes", "django_rq"):
     import_module(f"{_package}.admin")  # it registers itself then, and not again later
@@ -39,23 +39,23 @@ for _label, _words in {
 Dashboard._meta.verbose_name_plural = "Jobs by queue"
 
 
-class RecordedDeletion:
+class RecordedDeletion(Generic[Row]):
     """Deletes by an action, each row in a transaction of its own: one transaction for several people could take the
     locks of their organizations' activities in another order than somebody else does."""
 
-    def delete(self, row: Any, *, by: Actor) -> None:
+    def delete(self, row: Row, *, by: Actor) -> None:
         raise NotImplementedError
 
-    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+    def delete_model(self, request: HttpRequest, obj: Row) -> None:
         self.delete(obj, by=actor_of(request))
 
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Row]) -> None:
         for row in queryset.order_by("pk"):
             self.delete_model(request, row)
 
 
 @admin.register(EmailAddress)
-class EmailAddressAdmin(RecordedDeletion, GuardedAdmin):
+class EmailAddressAdmin(RecordedDeletion[EmailAddress], GuardedAdmin[EmailAddress]):
     """Addresses that allauth knows of a person apart from the one they sign in with."""
 
     list_display = ("email", "user", "primary", "verified")
@@ -83,7 +83,7 @@ class EmailAddressAdmin(RecordedDeletion, GuardedAdmin):
 
 
 @admin.register(Authenticator)
-class AuthenticatorAdmin(RecordedDeletion, RecordAdmin):
+class AuthenticatorAdmin(RecordedDeletion[Authenticator], RecordAdmin[Authenticator]):
     """A second factor. An operator may take it from a person who lost it, and never sees its secret."""
 
     list_display = ("user", "type", "created_at", "last_used_at")
@@ -100,7 +100,7 @@ class AuthenticatorAdmin(RecordedDeletion, RecordAdmin):
 
 
 @admin.register(AccessAttempt)
-class AccessAttemptAdmin(RecordedDeletion, RecordAdmin):
+class AccessAttemptAdmin(RecordedDeletion[AccessAttempt], RecordAdmin[AccessAttempt]):
     """Failed sign-ins, without the form that was sent. Deleting one lifts its lock."""
 
     list_display = ("attempt_time", "username", "ip_address", "failures_since_start", "user_agent")
@@ -117,7 +117,7 @@ class AccessAttemptAdmin(RecordedDeletion, RecordAdmin):
 
 
 @admin.register(AccessLog)
-class AccessLogAdmin(RecordAdmin):
+class AccessLogAdmin(RecordAdmin[AccessLog]):
     """Who signed in, from where."""
 
     list_display = ("attempt_time", "logout_time", "username", "ip_address", "user_agent")
@@ -128,7 +128,7 @@ class AccessLogAdmin(RecordAdmin):
 
 
 @admin.register(Dashboard)
-class DashboardAdmin(ReadOnlyMixin, GuardedAdmin):
+class DashboardAdmin(ReadOnlyMixin, GuardedAdmin[Dashboard]):
     """The entry in the index; the pages are `portal.operations.rq_dashboard`'s."""
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:

@@ -6,9 +6,9 @@ Columns that hold secrets, or from which something about one could be learned, a
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, TypeVar, cast
 
-from django.contrib import admin, messages
+from django.contrib import messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.core.exceptions import SuspiciousOperation, ValidationError
 from django.db.models import Model, QuerySet
@@ -16,6 +16,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
 from registries.foundation.actor import Actor
+from registries.foundation.generic_bases import ModelAdmin, TabularInline
 from registries.foundation.requests import ActorRequest
 
 HIDDEN = frozenset(
@@ -37,6 +38,7 @@ HIDDEN = frozenset(
     }
 )
 MAX_AT_ONCE = 500
+Row = TypeVar("Row", bound=Model)
 
 
 def actor_of(request: HttpRequest) -> Actor:
@@ -57,14 +59,14 @@ class ReadOnlyMixin:
         return False
 
 
-class GuardedAdmin(admin.ModelAdmin):
+class GuardedAdmin(ModelAdmin[Row]):
     """A page that can't be filtered by what it hides, and whose actions may ask first."""
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         """Refuse `?token_hash__startswith=…`: Django lets an address filter by every column of the model."""
         return HIDDEN.isdisjoint(lookup.split("__")) and super().lookup_allowed(lookup, value, request)
 
-    def response_action(self, request: HttpRequest, queryset: QuerySet[Model], *more: Any) -> HttpResponse | None:
+    def response_action(self, request: HttpRequest, queryset: QuerySet[Row], *more: Any) -> HttpResponse | None:
         """Answer a choice that can be no row's key with 400, where Django would break."""
         try:
             for key in request.POST.getlist(ACTION_CHECKBOX_NAME):
@@ -78,7 +80,7 @@ class GuardedAdmin(admin.ModelAdmin):
         return bool(request.user.is_active and request.user.is_superuser)
 
     def ask_to_confirm(
-        self, request: HttpRequest, queryset: QuerySet[Model], *, action: str, title: str, text: str, words: str = ""
+        self, request: HttpRequest, queryset: QuerySet[Row], *, action: str, title: str, text: str, words: str = ""
     ) -> TemplateResponse | None:
         """Return the page that asks before `action` (the method's name) is done to these rows, or None when that
         was answered with yes. `words` is the label of what must be written then, and comes as `reason`."""
@@ -99,14 +101,14 @@ class GuardedAdmin(admin.ModelAdmin):
         request.current_app = self.admin_site.name
         return TemplateResponse(request, "admin/ask.html", context)
 
-    def refuse_too_many(self, request: HttpRequest, queryset: QuerySet[Model]) -> bool:
+    def refuse_too_many(self, request: HttpRequest, queryset: QuerySet[Row]) -> bool:
         """Whether more rows are chosen than one form can carry; says so."""
         if queryset.count() <= MAX_AT_ONCE:
             return False
         self.message_user(request, f"Choose at most {MAX_AT_ONCE} at once.", messages.ERROR)
         return True
 
-    def log_and_report(self, request: HttpRequest, rows: Iterable[Model], *, change: str, of: int) -> None:
+    def log_and_report(self, request: HttpRequest, rows: Iterable[Row], *, change: str, of: int) -> None:
         """Write Django's log for each row that was changed, and say how many of `of` that were. The activity is
         recorded by the actions that changed them."""
         count = 0
@@ -117,11 +119,11 @@ class GuardedAdmin(admin.ModelAdmin):
         self.message_user(request, f"{change} {count} of {of}.{rest}", messages.SUCCESS if count else messages.WARNING)
 
 
-class RecordAdmin(ReadOnlyMixin, GuardedAdmin):
+class RecordAdmin(ReadOnlyMixin, GuardedAdmin[Row]):
     """A record that is only looked at."""
 
 
-class RecordInline(ReadOnlyMixin, admin.TabularInline):
+class RecordInline(ReadOnlyMixin, TabularInline[Row, Model]):
     """Records below the one that they belong to."""
 
     fields: ClassVar[tuple[str, ...]]
