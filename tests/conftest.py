@@ -10,7 +10,7 @@ import os
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -192,7 +192,7 @@ def olga(db: None) -> Any:
 
 
 @pytest.fixture
-def as_user() -> Any:
+def as_user() -> Callable[[Any], Client]:
     """Return a browser in which the given person is signed in: `as_user(alice).get(…)`."""
 
     def signed_in(person: Any) -> Client:
@@ -204,18 +204,18 @@ def as_user() -> Any:
 
 
 @pytest.fixture
-def member(bob: Any, as_user: Any) -> Client:
+def member(bob: Any, as_user: Callable[[Any], Client]) -> Client:
     """bob's browser."""
     return as_user(bob)
 
 
 @pytest.fixture
-def support(sam: Any, as_user: Any) -> Client:
+def support(sam: Any, as_user: Callable[[Any], Client]) -> Client:
     """sam's browser."""
     return as_user(sam)
 
 
 @pytest.fixture
-def operator(olga: Any, as_user: Any) -> Client:
+def operator(olga: Any, as_user: Callable[[Any], Client]) -> Client:
     """olga's browser."""
     return as_user(olga)

@@ -25,7 +25,7 @@ SECOND_FACTOR = "second factor"
 log = structlog.get_logger(__name__)
 
 
-class AccountAdapter(DefaultAccountAdapter):
+class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth has no types
     """Closes the sign-up page, records who signs in and out, and answers also where mail can't be sent."""
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
@@ -78,7 +78,7 @@ class AccountAdapter(DefaultAccountAdapter):
             log.warning("mail_not_sent", template=template_prefix, error=type(error).__name__)
 
 
-class MFAAdapter(DefaultMFAAdapter):
+class MFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]
     """Encrypts TOTP secrets and recovery codes at rest."""
 
     def encrypt(self, text: str) -> str:

@@ -94,7 +94,7 @@ def list_webhooks(request: Any, organization_name: str) -> dict[str, Any]:
 
 
 @router.post(_ALL, response=writing(WebhookWithSecret, 201), operation_id="create_webhook")
-def create_webhook(request: Any, organization_name: str, payload: WebhookPrototype) -> Status:
+def create_webhook(request: Any, organization_name: str, payload: WebhookPrototype) -> Status[object]:
     """Create a webhook. The response contains its signing secret, which is not shown again."""
     cleaned = _judged(payload.address, list(payload.events))
     row, secret = webhooks.add(request.organization, by=request.actor, **cleaned)
@@ -121,7 +121,7 @@ def update_webhook(request: Any, organization_name: str, webhook_id: str, payloa
 
 
 @router.delete(_ONE, response=writing(None, 204), operation_id="delete_webhook")
-def delete_webhook(request: Any, organization_name: str, webhook_id: str) -> Status:
+def delete_webhook(request: Any, organization_name: str, webhook_id: str) -> Status[None]:
     """Delete a webhook and its messages."""
     row = _find(request, webhook_id)
     webhooks.delete(row, by=request.actor)
@@ -137,7 +137,7 @@ def rotate_webhook_secret(request: Any, organization_name: str, webhook_id: str)
 
 
 @router.post(_ONE + "/test", response=writing(None, 202), operation_id="test_webhook")
-def test_webhook(request: Any, organization_name: str, webhook_id: str) -> Status:
+def test_webhook(request: Any, organization_name: str, webhook_id: str) -> Status[None]:
     """Send a message with the event `test`. Its outcome appears in the list of messages."""
     webhooks.test(_find(request, webhook_id), by=request.actor)
     return Status(202, None)

@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar, cast
 
-from django.db.models import Case, IntegerField, Q, QuerySet, Value, When
+from django.db.models import Case, IntegerField, Model, Q, QuerySet, Value, When
 
 from groups.models import ContainerGroup, Failure
 from portal.models import Invitation, Membership, Role
@@ -22,6 +22,7 @@ from registries.providers import PROVIDERS, Provider
 MAX_LENGTH = 512
 """As long as an image reference may be: people paste those."""
 MAX_WORDS = 6
+Row = TypeVar("Row", bound=Model)
 _DIGEST = re.compile(r"(?:sha256:)?([0-9a-f]{4,64})…?")
 
 
@@ -142,10 +143,11 @@ def _invitations(organization: Any, words: list[str]) -> QuerySet[Invitation]:
     return rows
 
 
-def _begun_first(rows: QuerySet[Any], column: str, words: list[str]) -> QuerySet[Any]:
+def _begun_first(rows: QuerySet[Row], column: str, words: list[str]) -> QuerySet[Row]:
     """Order what begins with the first word before what only contains it."""
     begins = When(**{f"{column}__istartswith": words[0]}, then=Value(0))
-    return rows.annotate(place=Case(begins, default=Value(1), output_field=IntegerField()))
+    place = Case(begins, default=Value(1), output_field=IntegerField())
+    return cast("QuerySet[Row]", rows.annotate(place=place))
 
 
 def _open_to(role: Role) -> Iterator[Place]:

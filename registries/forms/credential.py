@@ -34,7 +34,7 @@ class CredentialForm(forms.Form):
     def __init__(
         self,
         data: Mapping[str, object] | None = None,
-        files: MultiValueDict[str, UploadedFile] | None = None,
+        files: MultiValueDict[str, UploadedFile[bytes]] | None = None,
         *,
         provider: Provider,
         host: str = "",

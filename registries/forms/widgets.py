@@ -28,14 +28,15 @@ class FileBeside(forms.Textarea):
     needs_multipart_form = True
 
     def value_from_datadict(
-        self, data: Mapping[str, object], files: MultiValueDict[str, UploadedFile], name: str
+        self, data: Mapping[str, object], files: MultiValueDict[str, UploadedFile[bytes]], name: str
     ) -> str | None:
         """Return what was typed, else what the file holds. What is no text is left for the judge to refuse."""
-        typed = super().value_from_datadict(data, files, name)
+        typed: str | None = super().value_from_datadict(data, files, name)
         file = files.get(_beside(name)) if files else None
         if file is None or (typed and typed.strip()):
             return typed
-        return file.read(MAX_BYTES).decode("utf-8-sig", errors="replace")
+        content: bytes = file.read(MAX_BYTES)
+        return content.decode("utf-8-sig", errors="replace")
 
     def render(
         self,

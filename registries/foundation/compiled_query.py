@@ -35,7 +35,8 @@ class CompiledQuery:
         sql, places = self._composed
         with connection.cursor() as cursor:
             cursor.execute(sql, [_sent(values[place.name]) if isinstance(place, _Place) else place for place in places])
-            return cursor.fetchall()
+            rows: list[tuple[Any, ...]] = cursor.fetchall()
+        return rows
 
     def first(self, **values: Value) -> tuple[Any, ...] | None:
         """The first row, if there is one."""

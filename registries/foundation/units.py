@@ -58,7 +58,7 @@ def parse_size(text: str) -> int:
     if found is None:
         raise SizeInvalid("Write a size such as 20 GB or 500 MB.")
     fraction = found[2] or ""
-    count = int(found[1] + fraction) * 1000 ** _POWERS[found[3].lower()] // 10 ** len(fraction)
+    count: int = int(found[1] + fraction) * 1000 ** _POWERS[found[3].lower()] // 10 ** len(fraction)
     if count > MAX_BYTES:
         raise SizeInvalid("That is too much.")
     return count

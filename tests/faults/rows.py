@@ -218,7 +218,7 @@ def _blobs() -> list[dict[str, Any]]:
 
     from groups.models import Blob
 
-    return [{"name": row.name, "used": row.used} for row in Blob.objects.annotate(used=Count("layers"))]
+    return [{"name": name, "used": used} for name, used in Blob.objects.values_list("name", Count("layers"))]
 
 
 _opened: dict[tuple[str, str], float] = {}

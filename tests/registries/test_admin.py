@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -22,7 +23,7 @@ def credential(acme: Any) -> Credential:
 
 
 @pytest.fixture
-def operator(olga: Any, as_user: Any) -> Client:
+def operator(olga: Any, as_user: Callable[[Any], Client]) -> Client:
     return as_user(olga)
 
 

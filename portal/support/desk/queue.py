@@ -216,7 +216,8 @@ def _keys(rows: QuerySet[Any], what: str, moment: str, rank: Any) -> QuerySet[An
         moment=F(moment),
         rank=ExpressionWrapper(rank, output_field=IntegerField()),
     )
-    return named.values_list("what", "key", "moment", "rank")
+    keys: QuerySet[Any, tuple[Any, ...]] = named.values_list("what", "key", "moment", "rank")
+    return keys
 
 
 def _lines(person: User, keys: list[tuple[Any, ...]]) -> list[Line]:

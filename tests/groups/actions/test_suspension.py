@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -84,10 +85,11 @@ def test_nothing_begins_until_it_is_resumed(acme: Any, project: Any) -> None:
     group = make_group(project, IMAGE)
     suspend(acme.pk, reason="Unpaid.", by=CONSOLE)
     group.refresh_from_db()
-    for attempt in (
+    attempts: list[Callable[[], object]] = [
         lambda: make_group(project, IMAGE, name="new"),
         lambda: lifecycle.retry(group, credential=None, by=CONSOLE),
-    ):
+    ]
+    for attempt in attempts:
         with pytest.raises(RefusedWhileSuspended):
             attempt()
     ContainerGroup.objects.filter(pk=group.pk).update(status="stopped")

@@ -22,6 +22,7 @@ from groups.models import ImageCheck
 from portal.models import Organization
 from registries.foundation.actor import CONSOLE
 from registries.models import Credential
+from registries.oci import config
 from registries.oci.config import Config
 from registries.oci.manifest import Manifest
 from registries.oci.platform import Platform
@@ -311,7 +312,7 @@ def test_the_job_finds_its_row_once(registry: FakeRegistry, acme: Organization, 
 def test_a_check_that_was_ended_meanwhile_writes_nothing_more(
     registry: FakeRegistry, checked: Checked, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    really = check.read_config
+    really = config.read_config
 
     def slow(raw: bytes, manifest: Manifest, platform: Platform) -> Config:
         ImageCheck.objects.update(expires_at=timezone.now() - timedelta(seconds=1))

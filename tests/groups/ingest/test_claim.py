@@ -18,7 +18,7 @@ from django.utils import timezone
 from groups import jobs
 from groups.actions import lifecycle
 from groups.ingest import claim as claims
-from groups.ingest import fenced_writes, outcome, pipeline
+from groups.ingest import fenced_writes, outcome
 from groups.ingest.claim import WorkerShutdown, claim
 from groups.ingest.layers import Summary
 from groups.ingest.steps import Name, PullSteps
@@ -26,7 +26,7 @@ from groups.models import ContainerGroup, Image, PullStep
 from groups.rules.states import Stale
 from groups.sweep import sweep
 from portal.models import Organization, Project
-from registries.failures import Interrupted
+from registries.failures import Interrupted, RegistryUnreachable
 from registries.foundation.actor import CONSOLE
 from registries.models import Credential
 from tests.groups.ingest.conftest import again
@@ -152,7 +152,7 @@ def test_an_attempt_that_takes_too_long_is_given_up(image: Image) -> None:
     assert held is not None
     held._deadline = time.monotonic() - 1
 
-    with pytest.raises(claims.RegistryUnreachable):
+    with pytest.raises(RegistryUnreachable):
         held.check()
 
 
@@ -280,7 +280,7 @@ def test_a_database_that_fails_in_between_is_an_interruption(
     def away(*arguments: object) -> None:
         raise OperationalError("the connection is closed")
 
-    monkeypatch.setattr(pipeline.outcome, "finish", away)
+    monkeypatch.setattr(outcome, "finish", away)
     monkeypatch.setattr("groups.ingest.pipeline.pull_layers", lambda *arguments: Summary())
     monkeypatch.setattr("groups.ingest.pipeline._check_stored", lambda *arguments: 2)
 

@@ -38,7 +38,7 @@ def _replay_is_refused(group: ContainerGroup) -> None:
     Redemption.objects.create(token=group.tokens.get(), outcome="refused", reason="replayed")
 
 
-CHANGES = [
+CHANGES: list[Callable[[ContainerGroup], object]] = [
     lambda group: move(fresh(group), to="stopped"),
     lambda group: Layer.objects.filter(image=group.image).update(received=7),
     lambda group: PullStep.objects.create(image=group.image, attempt=1, name="connect"),

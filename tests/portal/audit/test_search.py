@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -104,7 +105,7 @@ def test_an_operator_is_not_named_and_not_located(rows: None, viewer_of_acme: Cl
 
 
 @pytest.fixture
-def viewer_of_acme(carol: Any, as_user: Any) -> Client:
+def viewer_of_acme(carol: Any, as_user: Callable[[Any], Client]) -> Client:
     return as_user(carol)
 
 

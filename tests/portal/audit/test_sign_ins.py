@@ -46,7 +46,7 @@ def sign_in(person: Any, password: str = PASSWORD, browser: Client | None = None
 
 def code(secret: str = SECRET) -> str:
     """What an authenticator app shows now."""
-    return format_hotp_value(hotp_value(secret, int(time.time()) // 30))
+    return str(format_hotp_value(hotp_value(secret, int(time.time()) // 30)))
 
 
 def actions_of(organization: Any) -> list[str]:

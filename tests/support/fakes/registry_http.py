@@ -56,7 +56,8 @@ class Handler(BaseHTTPRequestHandler):
 
     @property
     def registry(self) -> FakeRegistry:
-        return self.server.registry  # type: ignore[attr-defined]
+        registry: FakeRegistry = self.server.registry  # type: ignore[attr-defined]
+        return registry
 
     def handle(self) -> None:
         # A client that tries TLS first is shown the door at once, as a plain server would do sooner or later.
