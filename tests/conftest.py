@@ -30,11 +30,36 @@ os.environ["DJANGO_SETTINGS_MODULE"] = "portal.settings"
 
 import django  # noqa: E402
 from django.test import Client  # noqa: E402
+from pytest_django import DjangoDbBlocker  # noqa: E402
 
 django.setup()  # conftests of folders import models before pytest-django gets to it
 del os.environ["DJANGO_SETTINGS_MODULE"]  # else pytest-xdist's processes read the settings before this file
 
 PASSWORD = "correct horse battery"
+
+
+@pytest.fixture(scope="session")
+def django_db_keepdb(request: pytest.FixtureRequest, django_db_modify_db_settings: None) -> bool:
+    """Start from a copy of a database that an earlier run migrated, where there is one of the same migrations."""
+    from tests.support.migrated_database import copy_of_migrated
+
+    return copy_of_migrated(_database_folder(request.config))
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(
+    request: pytest.FixtureRequest, django_db_setup: None, django_db_keepdb: bool, django_db_blocker: DjangoDbBlocker
+) -> None:
+    """Keep the database that was migrated just now for the next run."""
+    from tests.support.migrated_database import keep_migrated
+
+    if not django_db_keepdb:
+        with django_db_blocker.unblock():
+            keep_migrated(_database_folder(request.config))
+
+
+def _database_folder(config: pytest.Config) -> Path:
+    return config.cache.mkdir("migrated_database")
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -1,0 +1,47 @@
+"""The database that tests start from, migrated once and copied afterwards: all migrations together take seconds.
+
+It is kept by a digest of the migrations, so a changed one is run again. That migrations work is tested by
+`tests.test_upgrade` and `tests.portal.test_migrations`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from pathlib import Path
+
+from django.apps import apps
+from django.db import connection
+
+
+def copy_of_migrated(folder: Path) -> bool:
+    """Copy the kept database to where the test database is to be. Returns False where none is kept, or where the
+    database is not SQLite."""
+    kept = _kept(folder)
+    if connection.vendor != "sqlite" or not kept.exists():
+        return False
+    shutil.copyfile(kept, connection.settings_dict["TEST"]["NAME"])
+    return True
+
+
+def keep_migrated(folder: Path) -> None:
+    """Keep a copy of the test database as it is now, in place of those of other migrations."""
+    if connection.vendor != "sqlite":
+        return
+    kept = _kept(folder)
+    draft = kept.with_suffix(f".{os.getpid()}")
+    with connection.cursor() as cursor:
+        cursor.execute("VACUUM INTO %s", [str(draft)])
+    for other in folder.glob("*.sqlite3"):
+        other.unlink(missing_ok=True)
+    draft.replace(kept)
+
+
+def _kept(folder: Path) -> Path:
+    digest = hashlib.sha256()
+    for app in sorted(apps.get_app_configs(), key=lambda app: app.label):
+        for migration in sorted((Path(app.path) / "migrations").glob("*.py")):
+            digest.update(f"{app.label} {migration.name}\n".encode())
+            digest.update(migration.read_bytes())
+    return folder / f"{digest.hexdigest()}.sqlite3"
