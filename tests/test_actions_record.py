@@ -69,7 +69,7 @@ NO_ACTIONS = {
     "portal.support.consent.shared_ids": READS,
     "portal.support.consent.kind_of": READS,
     "portal.support.consent.title_of": READS,
-    "portal.support.desk.actions.mark": READS,
+    "portal.support.desk.actions.digest_of": READS,
     "portal.support.desk.actions.subject_of": READS,
 }
 """Public functions of those modules that are no actions, and why."""

@@ -83,7 +83,7 @@ class ChainFilter(_ChoiceFilter):
 
 
 @admin.register(Activity)
-class ActivityAdmin(RecordAdmin):
+class ActivityAdmin(RecordAdmin[Activity]):
     """What was done, by whom: the rows of all chains, newest first. Operators also read which operator acted and from
     where, which members don't. There is one query for the operators of a page, and no column is sorted by: only the key
     has an index for it."""

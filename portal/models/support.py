@@ -1,4 +1,4 @@
-"""Support's cases: failures, and what members asked with the conversation that follows; and who viewed what."""
+"""Support's cases: failures and members' questions; the conversations about them; and who viewed which failure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from django.utils import timezone
 
 
 class SupportCase(models.Model):
-    """What the support desk moves and notes: a failure (`FailureCase`) or a question of a member (`SupportRequest`).
+    """What has a state and a note at the support desk: a failure (`FailureCase`) or a member's question
+    (`SupportRequest`).
 
     `state` changes only through compare-and-set. `note` is read by support alone.
     """
@@ -40,11 +41,11 @@ class FailureCase(SupportCase):
 
 
 class SupportRequest(SupportCase):
-    """A question to support: about a failure, or for a kind of registry that is not offered. What was said about it
-    since stands in its messages.
+    """A question to support: about a failure, or for a kind of registry that is not offered. Its messages are the
+    conversation that follows.
 
     `shares` is the member's consent: with it support sees all of the failure that the question is about; without,
-    its code, step, kind of registry and times. `asked_at` is when a member wrote last: the queue goes by it.
+    its code, step, kind of registry and times. `asked_at` is when a member last wrote; the queue is ordered by it.
     """
 
     class Kind(models.TextChoices):
@@ -73,14 +74,14 @@ class SupportRequest(SupportCase):
 
     @property
     def about(self) -> str:
-        """What it is about, in a word or two, as its organization may read it."""
+        """A few words on what it is about, for its organization."""
         if self.failure is not None:
             return f"The failure of {self.failure.group_name}"
         return f"A registry: {self.registry}" if self.registry else "A question"
 
     @property
-    def standing(self) -> str:
-        """How it stands, as a member reads it."""
+    def state_for_member(self) -> str:
+        """The state, as a member reads it."""
         return {
             self.State.NEW: "Sent to support",
             self.State.SEEN: "With support",
@@ -90,9 +91,9 @@ class SupportRequest(SupportCase):
 
 
 class SupportMessage(models.Model):
-    """What was said in a conversation with support, by a member or by support; rows are only added.
+    """A message in a conversation with support, by a member or by support; rows are only added.
 
-    `state` is what the conversation became by it, where whoever wrote chose that. Solving it may need no words.
+    `state` is the state that its author chose for the conversation, if any; such a message may have no text.
     """
 
     class Side(models.TextChoices):
@@ -119,7 +120,8 @@ class SupportMessage(models.Model):
 
 
 class SupportReader(models.Model):
-    """A member who wrote in a conversation with support, and so hears of answers; `unread` until they open it."""
+    """A member who wrote in a conversation with support and is notified of answers. `unread` while they haven't opened
+    the newest answer."""
 
     request = models.ForeignKey(SupportRequest, on_delete=models.CASCADE, related_name="readers")
     person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
@@ -134,7 +136,7 @@ class SupportReader(models.Model):
 
 
 class SupportLook(models.Model):
-    """That somebody of support, or an operator, opened a failure: one row a person and day, which the member sees.
+    """A view of a failure by support or an operator: one row a person and day, which the member sees.
 
     `saw_all` says whether more than code, step, kind of registry and times was shown, at least once that day.
     """

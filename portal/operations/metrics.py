@@ -1,7 +1,7 @@
-"""`/metrics`: the portal's figures in Prometheus' text format, for those who run it.
+"""`/metrics`: the portal's metrics in Prometheus' text format.
 
-Whoever has `PORTAL_METRICS_TOKEN` as a bearer token, an operator who is signed in, and a program on this very machine
-that asks without a proxy between. Everybody else gets the 404 of a page that isn't there.
+Readable with `PORTAL_METRICS_TOKEN` as a bearer token, by a signed-in operator, and, where no token is set, by programs
+on this machine that don't come through a proxy. Everybody else gets 404.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_late
 
 from groups.queries.metrics import GroupMetrics
 
-KEPT_SECONDS = 5
-"""So often at most the database is asked, however often somebody reads."""
+CACHE_SECONDS = 5
+"""The database is queried at most once in this time, however often metrics are read."""
 
 
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Answer with all families."""
+    """Return all metric families."""
     if not _may_read(request):
         raise Http404
     cache = caches["node_calls"]
@@ -33,7 +33,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
         registry = CollectorRegistry(auto_describe=False)
         registry.register(GroupMetrics())
         text = generate_latest(registry)
-        cache.set("metrics", text, KEPT_SECONDS)
+        cache.set("metrics", text, CACHE_SECONDS)
     return HttpResponse(text, content_type=CONTENT_TYPE_PLAIN_0_0_4, headers={"Cache-Control": "no-store"})
 
 
@@ -42,13 +42,13 @@ def _may_read(request: HttpRequest) -> bool:
         presented = request.headers.get("Authorization", "").removeprefix("Bearer ")
         if hmac.compare_digest(presented.encode(), settings.PORTAL_METRICS_TOKEN.encode()):
             return True
-    elif _is_from_here(request):
+    elif _is_local(request):
         return True
     return request.user.is_authenticated and request.user.is_superuser
 
 
-def _is_from_here(request: HttpRequest) -> bool:
-    """Whether the caller is on this machine. A proxy on it says for whom it asks, and is not meant."""
+def _is_local(request: HttpRequest) -> bool:
+    """Whether the request comes from this machine itself. A proxy on it adds one of these headers."""
     if any(
         name in request.headers for name in ("Forwarded", "X-Forwarded-For", "X-Forwarded-Proto", "X-Real-Ip", "Via")
     ):

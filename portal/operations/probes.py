@@ -1,4 +1,4 @@
-"""Whether the process lives, and whether it can serve: for load balancers and people on call."""
+"""Liveness and readiness, for load balancers and people on call."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from registries.secrets import keyring
 
 
 def livez(request: HttpRequest) -> HttpResponse:
-    """Answer 200 while the process runs."""
+    """Return 200 while the process runs."""
     return HttpResponse("ok\n", content_type="text/plain")
 
 
 def readyz(request: HttpRequest) -> JsonResponse:
-    """Answer 200 when the database answers and the web zone's keys are there, else 503 with what is missing."""
+    """Return 200 if the database answers and the web zone's keys exist, else 503 with what is missing."""
     missing = []
     try:
         with connection.cursor() as cursor:

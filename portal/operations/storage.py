@@ -1,4 +1,4 @@
-"""What is stored for whom, what nothing uses any more, and, when asked, objects in the store that have no row."""
+"""Storage in use and reclaimable by organization, and objects in the store that have no row."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import shutil
 import time
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
 
 from django.core.files.storage import FileSystemStorage, storages
 from django.db.models import Count, Q, Sum
@@ -18,13 +17,13 @@ from groups.storage import store
 from portal.models import Organization
 
 BATCH = 500
-LOOK_SECONDS = 5.0
+MAX_SEARCH_SECONDS = 5.0
 MAX_LINES = 200
 
 
 @dataclass(frozen=True)
 class Line:
-    """An organization: bytes in use, bytes that nothing uses and that go after the grace, and its limit."""
+    """An organization: bytes in use, unused bytes that are deleted after the grace period, and number of blobs."""
 
     organization: Organization
     used: int
@@ -33,19 +32,19 @@ class Line:
 
     @property
     def limit(self) -> int | None:
-        """How many bytes it may have stored."""
+        """How many bytes it may store; None without a limit."""
         return quota_of(self.organization).max_stored_bytes
 
     @property
     def percent(self) -> int | None:
-        """How much of its limit is used."""
-        most = self.limit
-        return None if most is None else min(999, self.used * 100 // most) if most else 100
+        """How much of its limit is used, at most 999; None without a limit."""
+        limit = self.limit
+        return None if limit is None else min(999, self.used * 100 // limit) if limit else 100
 
 
 @dataclass(frozen=True)
 class Storage:
-    """All of it together: `free` bytes of the disk where the store is one."""
+    """The sums of all organizations, in bytes. `free` is the disk's free space, None for an object store."""
 
     lines: list[Line]
     used: int
@@ -56,18 +55,19 @@ class Storage:
 
 @dataclass(frozen=True)
 class Orphans:
-    """Objects without a row, of those that were looked at; `whole` where all were. `away` where the store is."""
+    """How many of the `checked` objects have no row. `whole` says whether these are all, `unreachable` whether the
+    store didn't answer."""
 
-    looked_at: int = 0
+    checked: int = 0
     orphans: int = 0
     whole: bool = True
-    away: bool = False
+    unreachable: bool = False
 
 
-def read() -> Storage:
-    """Sum up what is stored, in two queries. The largest first."""
+def read_storage() -> Storage:
+    """Sum up what is stored, in two queries. Organizations that use most come first."""
     used, left = Q(unused_since__isnull=True), Q(unused_since__isnull=False)
-    rows: Any = Blob.objects.order_by().values("organization").annotate(
+    rows = Blob.objects.order_by().values("organization").annotate(
         used=Sum("size", filter=used, default=0), left=Sum("size", filter=left, default=0), blobs=Count("pk")
     )  # fmt: skip
     sums = {row["organization"]: row for row in rows}
@@ -82,21 +82,21 @@ def read() -> Storage:
     )
 
 
-def look_for_orphans() -> Orphans:
-    """Walk through the store for a few seconds. Young objects may be about to get their row; the sweeper removes
+def find_orphans() -> Orphans:
+    """List the store for at most MAX_SEARCH_SECONDS. Young objects may be about to get their row; the sweeper removes
     those that stay without one."""
-    until = time.monotonic() + LOOK_SECONDS
-    looked_at = orphans = 0
+    until = time.monotonic() + MAX_SEARCH_SECONDS
+    checked = orphans = 0
     names = store.names()
     try:
         while batch := set(islice(names, BATCH)):
             known = set(Blob.objects.filter(name__in=batch).values_list("name", flat=True))
-            looked_at, orphans = looked_at + len(batch), orphans + len(batch - known)
+            checked, orphans = checked + len(batch), orphans + len(batch - known)
             if time.monotonic() > until:
-                return Orphans(looked_at, orphans, whole=False)
+                return Orphans(checked, orphans, whole=False)
     except StoreFailed:
-        return Orphans(looked_at, orphans, whole=False, away=True)
-    return Orphans(looked_at, orphans)
+        return Orphans(checked, orphans, whole=False, unreachable=True)
+    return Orphans(checked, orphans)
 
 
 def _free() -> int | None:

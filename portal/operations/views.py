@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Concatenate, ParamSpec
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
@@ -16,14 +16,16 @@ from django.views.decorators.http import require_GET
 from portal.operations import alerts, storage, workers
 from portal.support.consent import is_operator
 
+P = ParamSpec("P")
 
-def operators_only(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponseBase]:
-    """Return the view as operators see it: strangers sign in first, support and other staff get 403."""
+
+def operators_only(view: Callable[Concatenate[HttpRequest, P], HttpResponse]) -> Callable[..., HttpResponseBase]:
+    """Make a view a page for operators: visitors sign in first, support and other staff get 403."""
 
     @never_cache
     @require_GET
     @wraps(view)
-    def gated(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def gated(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         if not is_operator(request.user):
             raise PermissionDenied
         return view(request, *args, **kwargs)
@@ -33,7 +35,7 @@ def operators_only(view: Callable[..., HttpResponse]) -> Callable[..., HttpRespo
 
 @operators_only
 def start(request: HttpRequest) -> HttpResponse:
-    """What needs attention, and how the machines are."""
+    """What needs attention, and queues, workers and pulls in short."""
     queues = workers.read_queues()
     context = {"alerts": alerts.alerts(queues), "queues": queues, "pulls": workers.read_pulls()}
     return _render(request, "admin/operations/start.html", "What needs attention", context)
@@ -41,20 +43,20 @@ def start(request: HttpRequest) -> HttpResponse:
 
 @operators_only
 def health_page(request: HttpRequest) -> HttpResponse:
-    """Queues, workers, pulls that go on, the sweeper."""
+    """Queues, workers, pulls in progress, the sweeper."""
     context = {"queues": workers.read_queues(), "pulls": workers.read_pulls()}
     return _render(request, "admin/operations/health.html", "Queues and workers", context)
 
 
 @operators_only
 def storage_page(request: HttpRequest) -> HttpResponse:
-    """What is stored; `?orphans=1` looks through the store, too."""
-    orphans = storage.look_for_orphans() if request.GET.get("orphans") == "1" else None
-    context = {"storage": storage.read(), "orphans": orphans}
+    """What is stored; with `?orphans=1` also objects without a row."""
+    orphans = storage.find_orphans() if request.GET.get("orphans") == "1" else None
+    context: dict[str, object] = {"storage": storage.read_storage(), "orphans": orphans}
     return _render(request, "admin/operations/storage.html", "Storage", context)
 
 
-def _render(request: HttpRequest, template: str, title: str, context: dict[str, Any]) -> HttpResponse:
+def _render(request: HttpRequest, template: str, title: str, context: dict[str, object]) -> HttpResponse:
     shared = {**admin.site.each_context(request), "is_nav_sidebar_enabled": False, "title": title}
     request.current_app = admin.site.name
     return render(request, template, {**shared, **context})

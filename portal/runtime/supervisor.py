@@ -1,7 +1,7 @@
-"""Child processes of `up` and `demo`: started, watched, restarted, and all gone at the end.
+"""Child processes of `up` and `demo`: started, watched, restarted, and stopped at the end.
 
-Each child leads a session of its own, so that Ctrl-C reaches only the parent, which then stops them in order; and
-the kernel ends them when the parent is killed. What is started stands in `portal.runtime.services`.
+Each child leads a session of its own, so that Ctrl-C reaches only the parent, which then stops them in order. The
+kernel ends them if the parent is killed. `portal.runtime.services` defines what is started.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from typing import IO
 from portal.config.env import CHECKOUT
 
 STOP_SECONDS = 10.0
-LOG_BYTES = 10_000_000
-MAX_PAUSE = 30.0
+MAX_LOG_BYTES = 10_000_000
+MAX_PAUSE_SECONDS = 30.0
 _PR_SET_PDEATHSIG = 1
 
 
 @dataclass
 class Child:
-    """One process: its name, command line and environment. Output goes to `<log_dir>/<name>.log`; beyond that it gets
-    only the open files that it `shares` with us."""
+    """One process: its name, command line and environment. Output goes to `<log_dir>/<name>.log`. `shares` are the
+    file descriptors that it inherits."""
 
     name: str
     command: Sequence[str]
@@ -41,12 +41,12 @@ class Child:
 
     @property
     def is_alive(self) -> bool:
-        """Whether it runs now."""
+        """Whether the process is running."""
         return self.process is not None and self.process.poll() is None
 
 
 class Supervisor:
-    """Keeps children running until told to stop. `say` hears of restarts, a line each."""
+    """Keeps children running until `stop`. `say` is called with a line for each restart."""
 
     def __init__(self, log_dir: Path, say: Callable[[str], None]) -> None:
         self._log_dir = log_dir
@@ -61,15 +61,15 @@ class Supervisor:
         return child
 
     def tend(self) -> None:
-        """Restart whoever died, the later the more often it happened. Call it again and again."""
+        """Restart children that ended, after a pause that doubles with each restart. Call it repeatedly."""
         now = time.monotonic()
         for child in self._children:
             if child.is_alive:
-                if now - child.since > MAX_PAUSE:
+                if now - child.since > MAX_PAUSE_SECONDS:
                     child.starts = 1
                 continue
             if child.next_start == 0.0:
-                pause = min(2.0 ** (child.starts - 1), MAX_PAUSE)
+                pause = min(2.0 ** (child.starts - 1), MAX_PAUSE_SECONDS)
                 child.next_start = now + pause
                 code = child.process.returncode if child.process else None
                 self._say(f"{child.name} ended ({code}); starting it again in {pause:.0f} s, see {self.log(child)}")
@@ -81,7 +81,7 @@ class Supervisor:
         return self._log_dir / f"{child.name}.log"
 
     def stop(self) -> None:
-        """End all children, last started first, and whatever they left in their sessions."""
+        """End all children, last started first, and all processes left in their sessions."""
         for child in reversed(self._children):
             if child.process is not None and child.is_alive:
                 child.process.terminate()
@@ -114,8 +114,8 @@ class Supervisor:
 
 
 def session_members(session: int) -> list[int]:
-    """Return the processes of a session that are still there. An RQ work-horse leaves its parent's process group,
-    but not its session. Where there is no /proc, only the leader is known."""
+    """Return the ids of a session's processes. An RQ work-horse leaves its parent's process group, but not its session.
+    Returns none where there is no /proc."""
     found = []
     for entry in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -140,6 +140,6 @@ def _kill(pid: int) -> None:
 
 
 def _open_log(path: Path) -> IO[bytes]:
-    if path.exists() and path.stat().st_size > LOG_BYTES:
+    if path.exists() and path.stat().st_size > MAX_LOG_BYTES:
         path.replace(path.with_suffix(".log.1"))
     return open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab")

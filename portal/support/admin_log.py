@@ -1,4 +1,4 @@
-"""What support did, in Django's own log of the admin too."""
+"""Entries of Django's admin log for what support did."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from registries.foundation.actor import Actor
 
 
 def log_change(subject: Failure | SupportRequest, change: str, *, by: Actor) -> None:
-    """Add an entry without a name that support may not see. Part of the caller's transaction. Only a person acts at
-    the desk."""
+    """Add an entry without any name that support may not see, in the caller's transaction. Raises ValueError if the
+    actor is not a person."""
     person_id = by.person_id
     if person_id is None:
         raise ValueError(f"{by.kind} is no person")

@@ -1,7 +1,5 @@
 """What support may see of a failure: all of it where a member shares it, else its code, step, kind of registry and
-times.
-
-Operators run the machines and see everything in the admin anyway.
+times. Operators see everything in the admin.
 """
 
 from __future__ import annotations
@@ -24,7 +22,7 @@ from registries.providers.recognise import recognise
 
 
 def is_operator(person: User | AnonymousUser) -> bool:
-    """Whether nothing is kept from this person."""
+    """Whether this person may see everything."""
     return person.is_active and person.is_superuser
 
 
@@ -49,7 +47,7 @@ def shared_ids(failures: Iterable[uuid.UUID]) -> set[uuid.UUID]:
 
 
 def share(request: SupportRequest, *, by: Actor) -> bool:
-    """Let support see all of the failure that the request is about. Returns whether the request changed by it."""
+    """Let support see all of the failure that the request is about. Returns whether that is new."""
     with transaction.atomic():
         if not SupportRequest.objects.filter(pk=request.pk, failure__isnull=False, shares=False).update(shares=True):
             return False
@@ -58,7 +56,7 @@ def share(request: SupportRequest, *, by: Actor) -> bool:
 
 
 def stop_sharing(failure: Failure, *, by: Actor) -> bool:
-    """Take a failure back from support, whoever of the organization shared it. Returns whether it was shared."""
+    """Stop sharing a failure with support, whoever of the organization shared it. Returns whether it was shared."""
     with transaction.atomic():
         if not _consents().filter(failure=failure).update(shares=False):
             return False
@@ -67,12 +65,12 @@ def stop_sharing(failure: Failure, *, by: Actor) -> bool:
 
 
 def kind_of(failure: Failure) -> str:
-    """The kind of registry in words, which names nobody."""
+    """The kind of registry, which names no customer."""
     return (PROVIDERS.get(failure.provider) or recognise(failure.registry)).name
 
 
 def title_of(code: str) -> str:
-    """What happened in words that name nobody."""
+    """What happened, without any name of the customer's."""
     return FAILURES.get(code, Unexpected).title
 
 

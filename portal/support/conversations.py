@@ -1,8 +1,8 @@
 """Conversations of members with support: members ask, reply and solve, support answers.
 
-A reply of a member makes the conversation new again, and support's queue has new ones on top. Two people may write at
+A member's reply makes the conversation new again, and support's queue shows new ones first. Two people may write at
 once: support answers the last message that it saw, a member solves from the state that they saw, and `Stale` is raised
-where that has changed. The same message again, as a second click sends it, is not added.
+if that has changed. The same message sent again, as by a second click, is not added.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ SAME_WITHIN = timedelta(minutes=10)
 
 
 class AskedAlready(Refusal):
-    """This person asked the same a moment ago: `request`."""
+    """This person asked the same within SAME_WITHIN: in `request`."""
 
     code = "asked_already"
     title = "Asked already"
@@ -44,7 +44,7 @@ class AskedAlready(Refusal):
 
 
 class TooManyAsked(Refusal):
-    """The organization asked as much as it may in a day."""
+    """The organization has asked MAX_QUESTIONS_A_DAY questions within 24 hours."""
 
     code = "too_many_questions"
     title = "Too many questions"
@@ -57,7 +57,7 @@ class TooManyAsked(Refusal):
 
 
 class ConversationFull(Refusal):
-    """The conversation has no room for another message."""
+    """The conversation has MAX_MESSAGES messages."""
 
     code = "conversation_full"
     title = "This conversation is full"
@@ -90,7 +90,7 @@ def ask(
         same = asked.filter(
             user=by.person_id, kind=kind, failure=failure, registry=registry, created_at__gt=Now() - SAME_WITHIN
         )
-        first = same.annotate(said=last_text()).filter(said=message or None).first()
+        first = same.annotate(last_message=last_text()).filter(last_message=message or None).first()
         if first is not None:
             raise AskedAlready(first)
         if asked.filter(created_at__gt=Now() - timedelta(days=1)).count() >= MAX_QUESTIONS_A_DAY:
@@ -128,7 +128,7 @@ def reply(request: SupportRequest, *, by: Actor, text: str) -> bool:
 
 
 def solve(request: SupportRequest, *, by: Actor, was: str) -> None:
-    """Note that the member needs nothing more. `was` is the state that they saw. Raises Stale."""
+    """Mark the conversation solved by the member. `was` is the state that they saw. Raises Stale."""
     with transaction.atomic():
         row = SupportRequest.objects.select_for_update().get(pk=request.pk)
         if row.state != was or was == State.SOLVED:
@@ -141,8 +141,8 @@ def solve(request: SupportRequest, *, by: Actor, was: str) -> None:
 def answer(request: SupportRequest, *, by: Actor, was: str, text: str, to: str) -> SupportMessage | None:
     """Add support's answer and move the conversation to the state `to`. Returns the message, None for a second click.
 
-    `was` is the `last_message_key` that this person saw. Raises Stale where a message was added since, and ValueError
-    for a state that an answer can't lead to.
+    `was` is the `last_message_key` that this person saw. Raises Stale if a message was added since, and ValueError
+    for a state that can't follow an answer.
     """
     if to not in (State.SOLVED, State.WAITING, State.SEEN):
         raise ValueError(to)
@@ -161,7 +161,7 @@ def answer(request: SupportRequest, *, by: Actor, was: str, text: str, to: str) 
 
 
 def _post(request: SupportRequest, side: Side, by: Actor, *, text: str = "", state: str = "") -> SupportMessage:
-    """Add a message. `state` is what the conversation becomes by it, where the author chose that."""
+    """Add a message. `state` is the state that its author chose for the conversation, if any."""
     return SupportMessage.objects.create(request=request, side=side, author_id=by.person_id, text=text, state=state)
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
 
 from django import forms
 from django.core.exceptions import ValidationError
 
 
 class SupportForm(forms.Form):
-    """A question, about a failure or not, or the wish for a kind of registry. About a failure it asks what support
-    may see; neither answer is chosen beforehand."""
+    """A question, about a failure or not, or a request for a kind of registry. About a failure it asks what support
+    may see; neither answer is preselected."""
 
     not_done = "Not sent yet"
 
@@ -39,8 +39,10 @@ class SupportForm(forms.Form):
         error_messages={"required": "Choose what support may see."},
     )
 
-    def __init__(self, *args: Any, wants_registry: bool, about_failure: bool = False, **options: Any) -> None:
-        super().__init__(*args, **options)
+    def __init__(
+        self, data: Mapping[str, object] | None = None, *, wants_registry: bool, about_failure: bool = False
+    ) -> None:
+        super().__init__(data)
         if not about_failure:
             del self.fields["shares"]
         if wants_registry:

@@ -1,4 +1,4 @@
-"""Mail about conversations, sent after the action is committed: support hears of questions, members of answers."""
+"""Mail about conversations, sent after the action is committed: questions to support, answers to members."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from portal.models import SupportMessage, SupportRequest, User
 
 
 def mail_question(request: SupportRequest, text: str, *, author: User, again: bool) -> None:
-    """Mail support what a member wrote, where the portal sends mail. The desk shows it in any case."""
+    """Mail support what a member wrote, if the portal sends mail. The desk shows it in any case."""
     desk = f"{settings.PORTAL_PUBLIC_URL}{reverse('desk:case', args=['request', request.pk])}"
     context = {"asked": request, "text": text, "by": author, "again": again, "link": desk}
     sending.send("support_asked", settings.PORTAL_SUPPORT_EMAIL, context)
 
 
 def mail_answer(request: SupportRequest, answer: SupportMessage) -> list[str]:
-    """Mail an answer to whoever wrote in the conversation, and return to whom it went. Nobody who left the
-    organization gets one."""
+    """Mail an answer to the members who wrote in the conversation and are still in the organization. Returns the
+    addresses that it went to."""
     members = request.organization.memberships.values("user")
     readers = request.readers.filter(person__is_active=True, person__in=members).select_related("person")
     question = request.messages.filter(side=SupportMessage.Side.MEMBER).first()

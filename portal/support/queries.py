@@ -1,4 +1,4 @@
-"""The last message of a conversation, for lists and for telling what an answer was written to."""
+"""The last message of a conversation, for lists and for naming the message that an answer was written to."""
 
 from __future__ import annotations
 

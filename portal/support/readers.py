@@ -1,4 +1,4 @@
-"""Which members read a conversation, and which of them have an answer that they haven't opened."""
+"""The members who read a conversation, and which of them have an answer that they haven't opened."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from portal.models import SupportReader, SupportRequest, User
 
 
 def add_reader(request: SupportRequest, person_id: int | None) -> None:
-    """Let this person hear of answers from now on."""
+    """Notify this person of answers from now on."""
     if person_id is not None:
         SupportReader.objects.get_or_create(request=request, person_id=person_id)
 
 
 def mark_unread(request: SupportRequest) -> None:
-    """Note for all of its readers that there is an answer."""
+    """Note for all readers that there is an answer."""
     SupportReader.objects.filter(request=request).update(unread=True)
 
 

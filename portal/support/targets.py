@@ -1,4 +1,4 @@
-"""What the actions of support are recorded about: a failure or a conversation."""
+"""The targets of support's actions in the activity: failures and conversations."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from registries.foundation.activity import Target
 
 
 def failure_target(failure: Failure) -> Target:
-    """A failure, as the activity of its organization names it."""
+    """A failure in its organization's activity."""
     return Target("failure", failure.pk, f"the failure of {failure.group_name}")
 
 
 def conversation_target(request: SupportRequest) -> Target:
-    """A conversation, as the activity of its organization names it: after what the member asked about."""
+    """A conversation in its organization's activity, named after what the member asked about."""
     if request.failure is not None:
         return Target("conversation", request.pk, f"the failure of {request.failure.group_name}")
     return Target("conversation", request.pk, request.registry or "something")
 
 
 def answered_target(request: SupportRequest) -> Target:
-    """A conversation, as the activity names it where support answers: the group, or the kind of question."""
+    """A conversation that support answers, named after the group or the kind of question."""
     about = request.failure.group_name if request.failure is not None else request.get_kind_display().lower()
     return Target("conversation", request.pk, about)
 

@@ -1,6 +1,6 @@
 """Support as members see it: what they asked, asking, and a page for each conversation.
 
-Viewers read along. Whatever a member sends is kept on the page where it could not be taken.
+Viewers can read. What a member typed stays on the page if it was refused.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ PAGE_SIZE = 20
 @require_GET
 @never_cache
 def support(request: MemberRequest, org: str) -> HttpResponse:
-    """What was asked, and a form to ask."""
-    if request.GET.keys() & {"failure", "kind"}:  # where asking stood before
+    """The list of conversations, and a form to ask."""
+    if request.GET.keys() & {"failure", "kind"}:  # where the form was before
         return redirect(f"{reverse('portal:ask', args=[org])}?{request.GET.urlencode()}")
     return _list(request, SupportForm(wants_registry=False))
 
@@ -83,7 +83,7 @@ def conversation(request: MemberRequest, org: str, asked: uuid.UUID) -> HttpResp
 @require_POST
 @never_cache
 def reply(request: MemberRequest, org: str, asked: uuid.UUID) -> HttpResponse:
-    """Write to support again."""
+    """Reply in a conversation."""
     row = _row(request, asked)
     form = ReplyForm(request.POST)
     if not form.is_valid():
@@ -102,7 +102,7 @@ def reply(request: MemberRequest, org: str, asked: uuid.UUID) -> HttpResponse:
 
 @require_POST
 def solve(request: MemberRequest, org: str, asked: uuid.UUID) -> HttpResponse:
-    """Say that nothing more is needed."""
+    """Mark a conversation solved."""
     row = _row(request, asked)
     try:
         conversations.solve(row, by=request.actor, was=_state(request.POST.get("was", "")))
@@ -115,7 +115,7 @@ def solve(request: MemberRequest, org: str, asked: uuid.UUID) -> HttpResponse:
 
 @require_POST
 def share(request: MemberRequest, org: str, asked: uuid.UUID) -> HttpResponse:
-    """Let support see all of the failure that this is about."""
+    """Share the failure that the conversation is about with support."""
     row = _row(request, asked)
     if consent.share(row, by=request.actor):
         messages.success(request, "Support sees all of this failure now, never a secret. You can take it back here.")
@@ -124,32 +124,32 @@ def share(request: MemberRequest, org: str, asked: uuid.UUID) -> HttpResponse:
 
 @require_POST
 def unshare(request: MemberRequest, org: str, asked: uuid.UUID) -> HttpResponse:
-    """Take the failure that this is about back from support."""
+    """Stop sharing the failure that the conversation is about."""
     row = _row(request, asked)
     if row.failure is not None:
-        _take_back(request, row.failure)
+        _stop_sharing(request, row.failure)
     return redirect(_address(row))
 
 
 @require_POST
 def stop_sharing(request: MemberRequest, org: str) -> HttpResponse:
-    """Take a failure back from support, from the failure's own page."""
+    """Stop sharing a failure, from its own page."""
     failure = _failure(request)
     if failure is not None:
-        _take_back(request, failure)
+        _stop_sharing(request, failure)
     if failure is None or failure.group is None:
         return redirect("portal:support", org)
     return redirect("groups:failure", org, failure.group.project.slug, failure.group.name, failure.pk)
 
 
-def _take_back(request: MemberRequest, failure: Failure) -> None:
+def _stop_sharing(request: MemberRequest, failure: Failure) -> None:
     if consent.stop_sharing(failure, by=request.actor):
         messages.success(request, "Support sees no more of this failure than its code, step, kind and times.")
 
 
 def _list(request: MemberRequest, form: SupportForm, **context: object) -> HttpResponse:
     rows = SupportRequest.objects.filter(organization=request.organization).select_related("user", "failure")
-    rows = rows.annotate(said=last_text()).order_by("-asked_at")
+    rows = rows.annotate(last_message=last_text()).order_by("-asked_at")
     shown = {
         "form": form,
         "page": Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page")),
@@ -180,7 +180,7 @@ def _address(row: SupportRequest) -> str:
 
 
 def _state(text: str) -> str:
-    """A state that there is, or nothing: PostgreSQL breaks on a NUL in a text."""
+    """A known state, or an empty text."""
     return text if text in SupportRequest.State.values else ""
 
 

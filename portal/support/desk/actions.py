@@ -1,7 +1,7 @@
 """What support does to a case at the desk: view it, mark it seen, move it, write its note.
 
-Two people of support may have one case open: a state changes only from the one that was seen, and a note only where it
-still reads as it did. Otherwise `Stale` is raised and nothing is written. Answers are part of the conversation
+Two people of support may have one case open. A state changes only from the one that was seen, and a note only if it is
+unchanged since; otherwise `Stale` is raised and nothing is written. Answers are part of the conversation
 (`portal.support.conversations`).
 """
 
@@ -29,8 +29,8 @@ SAME_VIEW = timedelta(minutes=1)
 
 
 def log_view(failure: Failure, *, by: Actor, saw_all: bool) -> None:
-    """Note that this person opened the failure today. The member sees that, with the last time and whether more than
-    code, step, kind of registry and times was shown. Only the first view of a day is recorded."""
+    """Note that this person opened the failure today. The member sees that, when it was last opened, and whether more
+    than code, step, kind of registry and times was shown. Only the first view of a day is recorded."""
     with transaction.atomic():
         view, is_first = SupportLook.objects.select_for_update().get_or_create(
             failure=failure, person_id=by.person_id, day=timezone.now().date(), defaults={"saw_all": saw_all}
@@ -42,7 +42,7 @@ def log_view(failure: Failure, *, by: Actor, saw_all: bool) -> None:
 
 
 def mark_seen(case: Case, *, by: Actor) -> None:
-    """Move a new case to seen; one that is not new stays as it is."""
+    """Move a new case to seen; leave any other as it is."""
     if case.state != State.NEW:
         return
     with transaction.atomic():
@@ -53,7 +53,7 @@ def mark_seen(case: Case, *, by: Actor) -> None:
 
 
 def move(case: Case, *, by: Actor, was: str, to: str) -> None:
-    """Move the case from the state that this person saw. Raises Stale, and ValueError for states that there are not."""
+    """Move the case from the state that this person saw. Raises Stale, and ValueError for unknown states."""
     if to == State.NEW or to not in State.values or was not in State.values:
         raise ValueError(f"{was} → {to}")
     if was == to:
@@ -66,10 +66,10 @@ def move(case: Case, *, by: Actor, was: str, to: str) -> None:
 
 
 def note(case: Case, *, by: Actor, was: str, text: str) -> None:
-    """Write the note that only support reads. `was` is the `mark` of the note that this person saw. Raises Stale."""
+    """Write the note that only support reads. `was` is the `digest_of` the note that this person saw. Raises Stale."""
     with transaction.atomic():
         row = _lock(case)
-        if row is None or mark(row.note) != was:
+        if row is None or digest_of(row.note) != was:
             raise Stale(f"the note of {case.pk} has changed")
         if row.note == text:
             return
@@ -78,8 +78,8 @@ def note(case: Case, *, by: Actor, was: str, text: str) -> None:
         _record(case, "support.noted", by, {}, {})
 
 
-def mark(text: str) -> str:
-    """A short mark of a text, by which a form says what it was made for."""
+def digest_of(text: str) -> str:
+    """16 hexadecimal digits of the text's SHA-256, by which a form names the note that it was filled in for."""
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -89,7 +89,7 @@ def subject_of(case: Case) -> Failure | SupportRequest:
 
 
 def _move(case: Case, was: str, to: str) -> bool:
-    """Change the state where it is still `was`. Returns whether it was."""
+    """Change the state if it is still `was`. Returns whether it was."""
     _ensure(case)
     return bool(type(case)._default_manager.filter(pk=case.pk, state=was).update(state=to))
 
@@ -100,7 +100,7 @@ def _lock(case: Case) -> Case | None:
 
 
 def _ensure(case: Case) -> None:
-    """Give a failure its row: it has none until support sees, moves or notes it."""
+    """Create the row of a failure: there is none until support sees it, moves it or writes a note."""
     if isinstance(case, FailureCase):
         FailureCase.objects.bulk_create([FailureCase(failure_id=case.pk)], ignore_conflicts=True)
 

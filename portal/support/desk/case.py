@@ -1,4 +1,4 @@
-"""The page of a case: a failure or a request with all that its reader may see of it."""
+"""The page of a case: a failure or a request, as far as its reader may see it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MAX_ROWS = 50
 
 @dataclass(frozen=True)
 class Step:
-    """A step with the moment at which it began."""
+    """A step with the time at which it began."""
 
     line: StepLine
     began: datetime | None
@@ -26,8 +26,8 @@ class Step:
 
 @dataclass(frozen=True)
 class CasePage:
-    """What a page shows. `case` has state and note; `whole` says whether its reader sees all of the failure; what they
-    may not see is empty."""
+    """What a page shows. `case` has state and note; `whole` says whether its reader sees all of the failure; fields
+    that they may not see are empty."""
 
     what: str
     case: FailureCase | SupportRequest
@@ -50,7 +50,7 @@ class CasePage:
 
     @property
     def states(self) -> list[tuple[str, str]]:
-        """Where it can be moved from here."""
+        """The states that it can be moved to, with their labels."""
         unreachable = (SupportCase.State.NEW, self.case.state)
         return [(value, label) for value, label in SupportCase.State.choices if value not in unreachable]
 

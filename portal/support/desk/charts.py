@@ -1,4 +1,4 @@
-"""Charts as bars in SVG, drawn here: no script, no inline style. Each comes with the same figures as a table."""
+"""Bar charts in SVG without script or inline style. Each has the same figures as a table."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from groups.queries.outages import Series, Span, name_of, peak, total
 
 WIDTH, HEIGHT = 960.0, 160.0
 GAP = 0.2
-"""Of a bar's room, how much stays free."""
+"""Share of a bar's room that stays free."""
 MAX_COLOURS = 7
 REST = "others"
 
 
 @dataclass(frozen=True)
 class Piece:
-    """One piece of a bar: where, how large, in which colour, and what it says on hover."""
+    """One piece of a bar in units of the view box, with its colour and its text on hover."""
 
     x: float
     y: float
@@ -43,7 +43,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Chart:
-    """A chart with its words: `marks` stand below it, `top` is the height of the highest bar."""
+    """A chart with its texts. `marks` are shown below it; `top` is the count of the highest bar."""
 
     slug: str
     title: str
@@ -57,7 +57,7 @@ class Chart:
 
     @property
     def table(self) -> list[tuple[str, list[int]]]:
-        """A line for each step in which there was something."""
+        """A line for each time step in which something was counted."""
         lines = zip(self.heads, zip(*(row.counts for row in self.rows), strict=True), strict=True) if self.rows else []
         return [(head, list(counts)) for head, counts in lines if any(counts)]
 
@@ -108,8 +108,8 @@ def _pieces(rows: list[Row], heads: list[str], most: int) -> list[Piece]:
 def _text(rows: list[Row], span: Span) -> str:
     if not rows:
         return f"Nothing failed in {span.words.partition(',')[0]}."
-    said = ", ".join(f"{row.name} {row.sum}" for row in rows)
-    return f"Failed attempts in {span.words}: {said}."
+    sums = ", ".join(f"{row.name} {row.sum}" for row in rows)
+    return f"Failed attempts in {span.words}: {sums}."
 
 
 def _head(moment: datetime, span: Span) -> str:

@@ -1,4 +1,5 @@
-"""What support writes on a case. Each form says what it was made for, so that two who write at once don't overwrite."""
+"""What support writes on a case. Each form names the state it was filled in for, so that two
+people who write at once don't overwrite each other."""
 
 from __future__ import annotations
 
@@ -26,7 +27,7 @@ class NoteForm(forms.Form):
 
 
 class AnswerForm(forms.Form):
-    """The answer that the member reads, and what comes of it. `was` is the last message that it answers."""
+    """The answer that the member reads, and the state that follows. `was` is the last message that it answers."""
 
     answer = forms.CharField(
         max_length=8000,

@@ -1,89 +1,43 @@
-"""The queue: failures that nobody asked about, and requests, in one list, filtered and counted. On top are those in
-which a member waits for support, the one who wrote last first.
-
-A filter by what support may not see finds only what was shared with it; else its answers would tell.
+"""The queue: failures that nobody asked about, and requests, in one list with counts by state. First come those in
+which a member waits for support, the one who wrote last before the others.
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import datetime
+from typing import TypeAlias, cast
 
 from django.core.paginator import Page, Paginator
 from django.db.models import (
     Case,
     CharField,
     Count,
-    Exists,
     ExpressionWrapper,
     F,
     IntegerField,
-    OuterRef,
+    Model,
     Q,
     QuerySet,
     Value,
     When,
 )
-from django.db.models.functions import Coalesce
-from django.utils import timezone
 
 from groups.models import Failure
-from portal.models import Organization, SupportCase, SupportMessage, SupportRequest, User
+from portal.models import SupportCase, SupportMessage, SupportRequest, User
 from portal.support import consent
+from portal.support.desk.filters import OPEN, OPEN_STATES, STATES, Filters, failures_with_state, filtered
 from portal.support.queries import last_text
-from registries.providers import PROVIDERS
 
 State = SupportCase.State
 Side = SupportMessage.Side
 UNANSWERED = (State.NEW, State.SEEN)
 PER_PAGE = 50
-OPEN = "open"
-STATES = {OPEN: "Open", State.NEW: "New", State.SEEN: "Seen", State.WAITING: "Waiting", State.SOLVED: "Solved"}
-AGES = {"hour": ("The last hour", 1), "day": ("The last 24 hours", 24), "week": ("The last 7 days", 7 * 24)}
-ORDERS = {"": "Who waits for us", "newest": "Newest first", "oldest": "Oldest first"}
-BY = {"": ("rank", "-moment"), "newest": ("-moment",), "oldest": ("moment",)}
-WHAT = {"request": "Requests", "failure": "Failures"}
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What the address asks for; anything unknown in it asks for nothing."""
-
-    state: str = OPEN
-    what: str = ""
-    kind: str = ""
-    host: str = ""
-    code: str = ""
-    org: str = ""
-    age: str = ""
-    q: str = ""
-    order: str = ""
-    page: str = "1"
-
-    @classmethod
-    def read(cls, address: Mapping[str, str]) -> Asked:
-        """Read a query string."""
-        text = {name: address.get(name, "")[:200].strip() for name in cls.__dataclass_fields__}
-        return cls(
-            state=text["state"] if text["state"] in STATES or text["state"] == "all" else OPEN,
-            what=text["what"] if text["what"] in WHAT else "",
-            kind=text["kind"] if text["kind"] in PROVIDERS else "",
-            host=text["host"].lower(),
-            code=text["code"],
-            org=text["org"],
-            age=text["age"] if text["age"] in AGES else "",
-            q=text["q"],
-            order=text["order"] if text["order"] in ORDERS else "",
-            page=text["page"] or "1",
-        )
-
-    @property
-    def narrows(self) -> bool:
-        """Whether anything but the state is asked for."""
-        return bool(self.what or self.kind or self.host or self.code or self.org or self.age or self.q)
+_ORDER_BY = {"": ("rank", "-moment"), "newest": ("-moment",), "oldest": ("moment",)}
+_Key: TypeAlias = tuple[str, uuid.UUID, datetime, int]
+"""A row of the list before its columns are read: `failure` or `request`, its key, its time, and its rank."""
 
 
 @dataclass(frozen=True)
@@ -96,14 +50,14 @@ class Line:
     moment: datetime
     state: str
     title: str
-    code: str
-    step: str
-    kind: str
-    host: str
-    organization: str
-    about: str
-    by: str
-    message: str
+    code: str = ""
+    step: str = ""
+    kind: str = ""
+    host: str = ""
+    organization: str = ""
+    about: str = ""
+    by: str = ""
+    message: str = ""
     again: bool = False
 
     @property
@@ -114,90 +68,25 @@ class Line:
 
 @dataclass(frozen=True)
 class Queue:
-    """One page of it, and how many there are in each state."""
+    """One page of the queue, and how many cases there are in each state."""
 
-    asked: Asked
+    filters: Filters
     lines: list[Line]
-    page: Page[Any]
+    page: Page[_Key]
     counts: dict[str, int]
 
 
-def read(person: User, asked: Asked) -> Queue:
+def read_queue(person: User, filters: Filters) -> Queue:
     """Return the queue as this person may see it, in a number of queries that doesn't grow."""
-    failures, requests = _filtered(person, asked)
+    failures, requests = filtered(person, filters)
     counts = _counts(failures, requests)
-    if asked.state != "all":
-        states = [asked.state] if asked.state != OPEN else [State.NEW, State.SEEN, State.WAITING]
-        failures, requests = failures.filter(Q(state__in=states)), requests.filter(state__in=states)
+    if filters.state != "all":
+        failures, requests = failures.filter(Q(state__in=filters.states)), requests.filter(state__in=filters.states)
     both = _keys(failures, "failure", "created_at", Value(1)).union(
         _keys(requests, "request", "asked_at", Case(When(state__in=UNANSWERED, then=0), default=1)), all=True
     )
-    pages = Paginator(both.order_by(*BY[asked.order]), PER_PAGE)
-    page = pages.get_page(asked.page)
-    return Queue(asked, _lines(person, list(page.object_list)), page, counts)
-
-
-def organizations(person: User) -> list[str]:
-    """Addresses of the organizations that can be filtered by: for support, those that asked."""
-    rows = Organization.objects.order_by("slug")
-    if not consent.is_operator(person):
-        rows = rows.filter(support_requests__isnull=False).distinct()
-    return list(rows.values_list("slug", flat=True)[:500])
-
-
-def _filtered(person: User, asked: Asked) -> tuple[QuerySet[Failure], QuerySet[SupportRequest]]:
-    operator = consent.is_operator(person)
-    failures = _failures().filter(support_requests__isnull=True)
-    requests = SupportRequest.objects.all()
-    if asked.what:
-        failures, requests = (failures, requests.none()) if asked.what == "failure" else (failures.none(), requests)
-    if asked.kind:
-        failures, requests = failures.filter(provider=asked.kind), requests.filter(failure__provider=asked.kind)
-    if asked.code:
-        failures, requests = failures.filter(code=asked.code), requests.filter(failure__code=asked.code)
-    if asked.age:
-        since = timezone.now() - timedelta(hours=AGES[asked.age][1])
-        failures, requests = failures.filter(created_at__gte=since), requests.filter(asked_at__gte=since)
-    if asked.org:
-        named = Q(organization__slug=asked.org)
-        failures, requests = failures.filter(named) if operator else failures.none(), requests.filter(named)
-    if asked.host:
-        failures = failures.filter(registry=asked.host) if operator else failures.none()
-        there = Q(failure__registry=asked.host)
-        requests = requests.filter(there if operator else there & Q(consent.shared("failure")))
-    if asked.q:
-        failures, requests = _searched(asked.q, failures, requests, operator)
-    return failures, requests
-
-
-def _failures() -> QuerySet[Failure]:
-    """Failures with support's `state` of each: one that support has never touched has no case, and is new."""
-    return Failure.objects.annotate(state=Coalesce("support_case__state", Value(State.NEW)))
-
-
-def _searched(
-    text: str, failures: QuerySet[Failure], requests: QuerySet[SupportRequest], operator: bool
-) -> tuple[QuerySet[Failure], QuerySet[SupportRequest]]:
-    try:
-        key = uuid.UUID(text)
-    except ValueError:
-        pass
-    else:
-        return failures.filter(pk=key), requests.filter(Q(pk=key) | Q(failure=key))
-    inside = Q()
-    for name in ("reference", "group_name", "registry", "raw"):
-        inside |= Q(**{f"{name}__icontains": text})
-    about = Q()
-    for name in ("reference", "group_name", "registry", "raw"):
-        about |= Q(**{f"failure__{name}__icontains": text})
-    said = SupportMessage.objects.filter(request=OuterRef("pk"), text__icontains=text)
-    written = Q(Exists(said))
-    for name in ("registry", "user__email", "organization__name", "organization__slug"):
-        written |= Q(**{f"{name}__icontains": text})
-    if operator:
-        named = Q(organization__name__icontains=text) | Q(organization__slug__icontains=text)
-        return failures.filter(inside | named), requests.filter(written | about)
-    return failures.none(), requests.filter(written | (about & Q(consent.shared("failure"))))
+    page = Paginator(both.order_by(*_ORDER_BY[filters.order]), PER_PAGE).get_page(filters.page)
+    return Queue(filters, _lines(person, list(page.object_list)), page, counts)
 
 
 def _counts(failures: QuerySet[Failure], requests: QuerySet[SupportRequest]) -> dict[str, int]:
@@ -205,67 +94,64 @@ def _counts(failures: QuerySet[Failure], requests: QuerySet[SupportRequest]) -> 
     for rows in (failures, requests):
         for state, count in rows.order_by().values_list("state").annotate(count=Count("pk", distinct=True)):  # type: ignore[misc]
             counts[state] += count
-    counts[OPEN] = counts[State.NEW] + counts[State.SEEN] + counts[State.WAITING]
+    counts[OPEN] = sum(counts[state] for state in OPEN_STATES)
     return counts
 
 
-def _keys(rows: QuerySet[Any], what: str, moment: str, rank: Any) -> QuerySet[Any, tuple[Any, ...]]:
-    named = rows.order_by().annotate(
+def _keys(
+    rows: QuerySet[Failure] | QuerySet[SupportRequest], what: str, moment: str, rank: Value | Case
+) -> QuerySet[Model, _Key]:
+    keys = rows.order_by().annotate(
         what=Value(what, output_field=CharField()),
         key=F("pk"),
         moment=F(moment),
         rank=ExpressionWrapper(rank, output_field=IntegerField()),
     )
-    keys: QuerySet[Any, tuple[Any, ...]] = named.values_list("what", "key", "moment", "rank")
-    return keys
+    return cast("QuerySet[Model, _Key]", keys.values_list("what", "key", "moment", "rank"))
 
 
-def _lines(person: User, keys: list[tuple[Any, ...]]) -> list[Line]:
+def _lines(person: User, keys: list[_Key]) -> list[Line]:
     rows = SupportRequest.objects.select_related("organization", "user", "failure").annotate(
-        said=last_text(Side.MEMBER),
-        times=Count("messages", filter=Q(messages__side=Side.MEMBER) & ~Q(messages__text="")),
+        last_message=last_text(Side.MEMBER),
+        message_count=Count("messages", filter=Q(messages__side=Side.MEMBER) & ~Q(messages__text="")),
     )
     requests = rows.in_bulk([key for what, key, *_ in keys if what == "request"])
-    failures = _failures().select_related("organization").in_bulk([key for what, key, *_ in keys if what != "request"])
+    failures = failures_with_state().select_related("organization")
+    failures_by_key = failures.in_bulk([key for what, key, *_ in keys if what != "request"])
     about = [request.failure_id for request in requests.values() if request.failure_id]
-    open_ids = {*failures, *about} if consent.is_operator(person) else consent.shared_ids(about)
+    visible = {*failures_by_key, *about} if consent.is_operator(person) else consent.shared_ids(about)
     lines = []
     for what, key, *_ in keys:
         if what == "request" and key in requests:
-            lines.append(_asked(requests[key], open_ids))
-        elif key in failures:
-            failure = failures[key]
-            state = str(getattr(failure, "state"))  # noqa: B009 (an annotation, unknown to the type)
-            lines.append(_line(what, failure, state, failure, open_ids, organization=failure.organization.name))
+            request = requests[key]
+            line = _request_line(request, visible)
+            lines.append(replace(line, message=request.last_message or "", again=request.message_count > 1))
+        elif key in failures_by_key:
+            lines.append(_failure_line(failures_by_key[key], visible))
     return lines
 
 
-def _asked(request: Any, open_ids: set[uuid.UUID]) -> Line:
-    by, said = str(request.user or ""), request.said or ""
-    if request.failure is not None:
-        line = _line(
-            "request", request, request.state, request.failure, open_ids, always=request.organization.name, by=by
-        )
+def _request_line(request: SupportRequest, visible: Collection[uuid.UUID]) -> Line:
+    """A request, whose organization support always sees. `visible` are keys of failures that are seen in full."""
+    if request.failure is None:
+        title = request.get_kind_display()
+        line = Line("request", request.pk, request.asked_at, request.state, title, about=request.registry)
     else:
-        line = Line(
-            "request", request.pk, request.asked_at, request.state, request.get_kind_display(), "", "", "",
-            "", request.organization.name, request.registry, by, "",
-        )  # fmt: skip
-    return replace(line, moment=request.asked_at, message=said, again=request.times > 1)
+        line = _about_failure("request", request, request.state, request.failure, visible)
+    by = str(request.user or "")
+    return replace(line, moment=request.asked_at, organization=request.organization.name, by=by)
 
 
-def _line(
-    what: str,
-    row: Failure | SupportRequest,
-    state: str,
-    failure: Failure,
-    open_ids: set[uuid.UUID],
-    *,
-    organization: str = "",
-    always: str = "",
-    by: str = "",
+def _failure_line(failure: Failure, visible: Collection[uuid.UUID]) -> Line:
+    state = str(getattr(failure, "state"))  # noqa: B009 (an annotation, unknown to the type)
+    line = _about_failure("failure", failure, state, failure, visible)
+    return replace(line, organization=failure.organization.name if failure.pk in visible else "")
+
+
+def _about_failure(
+    what: str, row: Failure | SupportRequest, state: str, failure: Failure, visible: Collection[uuid.UUID]
 ) -> Line:
-    whole = failure.pk in open_ids
+    is_visible = failure.pk in visible
     return Line(
         what=what,
         pk=row.pk,
@@ -275,9 +161,6 @@ def _line(
         code=failure.code,
         step=failure.step,
         kind=consent.kind_of(failure),
-        host=failure.registry if whole else "",
-        organization=always or (organization if whole else ""),
-        about=failure.group_name if whole else "",
-        by=by,
-        message="",
+        host=failure.registry if is_visible else "",
+        about=failure.group_name if is_visible else "",
     )

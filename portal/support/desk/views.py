@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec
+from typing import Concatenate, ParamSpec
 
 from django import forms
 from django.contrib import admin, messages
@@ -21,13 +21,15 @@ from groups.models import Failure
 from groups.queries import outages
 from groups.rules.states import Stale
 from portal.http.requests import StaffRequest
-from portal.models import FailureCase, SupportRequest
+from portal.models import FailureCase, SupportCase, SupportRequest
 from portal.support import conversations
 from portal.support.desk import actions
 from portal.support.desk import case as cases
-from portal.support.desk import queue as queues
+from portal.support.desk import filters as queue_filters
 from portal.support.desk.charts import charts
+from portal.support.desk.filters import Filters
 from portal.support.desk.forms import AnswerForm, NoteForm, StateForm
+from portal.support.desk.queue import PER_PAGE, read_queue
 from portal.support.mails import mail_answer
 from registries.failures import FAILURES
 from registries.providers import PROVIDERS
@@ -38,7 +40,7 @@ CASES = ("failure", "request")
 
 
 def desk_page(view: Callable[Concatenate[StaffRequest, P], HttpResponse]) -> Callable[..., HttpResponseBase]:
-    """Return the view as support sees it: strangers sign in first, other staff get 403."""
+    """Make a view a page of the desk: visitors sign in first, staff other than support and operators get 403."""
 
     @never_cache
     @wraps(view)
@@ -53,21 +55,20 @@ def desk_page(view: Callable[Concatenate[StaffRequest, P], HttpResponse]) -> Cal
 @desk_page
 @require_http_methods(["GET", "POST"])
 def queue(request: StaffRequest) -> HttpResponse:
-    """The queue with its filters, below the charts. A POST moves the chosen cases on."""
+    """The queue with its filters, below the charts. A POST moves the chosen cases to another state."""
     if request.method == "POST":
         return _move_chosen(request)
-    asked = queues.Asked.read(request.GET.dict())
     context = {
         **_pulse(request),
         "title": "Support desk",
-        "queue": queues.read(request.user, asked),
-        "states": queues.STATES,
-        "what": queues.WHAT,
-        "ages": queues.AGES,
-        "orders": queues.ORDERS,
+        "queue": read_queue(request.user, Filters.from_query(request.GET.dict())),
+        "states": queue_filters.STATES,
+        "what": queue_filters.WHAT,
+        "ages": queue_filters.AGES,
+        "orders": queue_filters.ORDERS,
         "kinds": [(provider.kind, provider.name) for provider in PROVIDERS.values()],
         "codes": sorted(FAILURES),
-        "organizations": queues.organizations(request.user),
+        "organizations": queue_filters.organization_slugs(request.user),
         "address": _address(request),
     }
     return _render(request, "admin/desk/queue.html", context)
@@ -76,7 +77,7 @@ def queue(request: StaffRequest) -> HttpResponse:
 @desk_page
 @require_GET
 def pulse(request: StaffRequest) -> HttpResponse:
-    """Warnings and charts alone, for the page that watches them."""
+    """Warnings and charts only, for the page that polls them."""
     return render(request, "admin/desk/pulse.html", _pulse(request))
 
 
@@ -96,7 +97,7 @@ def case(request: StaffRequest, what: str, pk: uuid.UUID) -> HttpResponse:
 
 
 def _case(what: str, pk: uuid.UUID) -> FailureCase | SupportRequest:
-    """The case of a failure, by the failure's key and unsaved as long as support hasn't touched it, or a request."""
+    """The case of a failure, by the failure's key, unsaved until support first changes it; or a request."""
     if what == "request":
         rows = SupportRequest.objects.select_related("organization", "failure__organization", "user")
         return get_object_or_404(rows, pk=pk)
@@ -107,8 +108,8 @@ def _case(what: str, pk: uuid.UUID) -> FailureCase | SupportRequest:
 def _show(
     request: StaffRequest, row: FailureCase | SupportRequest, rejected: dict[str, forms.Form], *, status: int = 200
 ) -> HttpResponse:
-    """Show a case, with the form that was rejected as it was written."""
-    actions.mark_seen(row, by=request.actor)  # before its messages are read: one that comes later makes it new again
+    """Show a case, with a rejected form as it was typed."""
+    actions.mark_seen(row, by=request.actor)  # before reading messages: a later one makes it new again
     if isinstance(row, SupportRequest):
         shown = cases.of_request(request.user, row)
     else:
@@ -118,12 +119,12 @@ def _show(
     answer = rejected.get("answer_form") or (AnswerForm() if isinstance(row, SupportRequest) else None)
     if answer is not None:
         answer.initial["was"] = shown.last_message_key
-    note = rejected.get("note_form") or NoteForm(initial={"note": row.note, "was": actions.mark(row.note)})
+    note = rejected.get("note_form") or NoteForm(initial={"note": row.note, "was": actions.digest_of(row.note)})
     context = {"title": shown.title, "page": shown, "note_form": note, "answer_form": answer}
     return _render(request, "admin/desk/case.html", context, status=status)
 
 
-def _pulse(request: StaffRequest) -> dict[str, Any]:
+def _pulse(request: StaffRequest) -> dict[str, object]:
     chosen = request.GET.get("span", "")
     name = chosen if chosen in outages.SPANS else "hours"
     span = outages.SPANS[name]
@@ -136,14 +137,14 @@ def _pulse(request: StaffRequest) -> dict[str, Any]:
 
 
 def _act(request: StaffRequest, row: FailureCase | SupportRequest) -> dict[str, forms.Form] | None:
-    """Do what was asked; return the form that was rejected, as it was written, or None."""
-    deed = request.POST.get("deed", "")
-    if deed == "note":
+    """Do what the form asks for. Returns the form that was rejected, as it was typed, or None."""
+    action = request.POST.get("action", "")
+    if action == "note":
         return _note(request, row, NoteForm(request.POST))
-    if deed == "answer" and isinstance(row, SupportRequest):
+    if action == "answer" and isinstance(row, SupportRequest):
         return _answer(request, row, AnswerForm(request.POST))
     state = StateForm(request.POST)
-    if deed != "move" or not state.is_valid():
+    if action != "move" or not state.is_valid():
         messages.error(request, "That could not be done as it was sent. Nothing was saved.")
         return None
     try:
@@ -163,7 +164,7 @@ def _note(request: StaffRequest, row: FailureCase | SupportRequest, form: NoteFo
     except Stale:
         row = _case("request" if isinstance(row, SupportRequest) else "failure", row.pk)
         messages.warning(request, f"{STALE} Your note is not saved yet: the field holds it, below the one that was.")
-        return {"note_form": NoteForm(initial={"note": f"{row.note}\n\n{text}", "was": actions.mark(row.note)})}
+        return {"note_form": NoteForm(initial={"note": f"{row.note}\n\n{text}", "was": actions.digest_of(row.note)})}
     messages.success(request, "The note is kept.")
     return None
 
@@ -187,12 +188,12 @@ def _answer(request: StaffRequest, row: SupportRequest, form: AnswerForm) -> dic
 
 
 def _move_chosen(request: StaffRequest) -> HttpResponse:
-    """Move many on, each from the state in which it was shown."""
+    """Move many cases to a state, each from the state in which it was shown."""
     to = request.POST.get("to", "")
-    if to not in (queues.State.SEEN, queues.State.WAITING, queues.State.SOLVED):
+    if to not in (SupportCase.State.SEEN, SupportCase.State.WAITING, SupportCase.State.SOLVED):
         messages.error(request, "Choose a state.")
         return HttpResponseRedirect(_address(request))
-    chosen = request.POST.getlist("case")[: queues.PER_PAGE * 2]
+    chosen = request.POST.getlist("case")[: PER_PAGE * 2]
     moved = 0
     for text in chosen:
         what, _, rest = text.partition(":")
@@ -210,12 +211,12 @@ def _move_chosen(request: StaffRequest) -> HttpResponse:
 
 
 def _address(request: StaffRequest) -> str:
-    """The queue as it is filtered, without the page."""
-    asked = {name: value for name, value in request.GET.dict().items() if name != "page" and value}
-    return f"{reverse('desk:queue')}?{urlencode(asked)}"
+    """The address of the queue with its filters, without the page."""
+    query = {name: value for name, value in request.GET.dict().items() if name != "page" and value}
+    return f"{reverse('desk:queue')}?{urlencode(query)}"
 
 
-def _render(request: StaffRequest, template: str, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
+def _render(request: StaffRequest, template: str, context: dict[str, object], *, status: int = 200) -> HttpResponse:
     request.current_app = admin.site.name
-    around = {**admin.site.each_context(request), "is_nav_sidebar_enabled": False}
-    return render(request, template, {**around, **context}, status=status)
+    shared = {**admin.site.each_context(request), "is_nav_sidebar_enabled": False}
+    return render(request, template, {**shared, **context}, status=status)

@@ -57,8 +57,8 @@ def test_what_support_does_inside_is_in_the_portals_own_activity(cases: Cases, a
     case = FailureCase(failure=cases.silent)
     actions.mark_seen(case, by=acting(sam))
     actions.move(case, by=acting(sam), was="seen", to="waiting")
-    actions.note(case, by=acting(sam), was=actions.mark(""), text="Wrong account.")
-    actions.note(case, by=acting(sam), was=actions.mark("Wrong account."), text="Wrong account.")
+    actions.note(case, by=acting(sam), was=actions.digest_of(""), text="Wrong account.")
+    actions.note(case, by=acting(sam), was=actions.digest_of("Wrong account."), text="Wrong account.")
 
     assert case_of(cases.silent) == ("waiting", "Wrong account.")
     rows = Activity.objects.filter(organization=None).order_by("number").select_related("text")

@@ -61,7 +61,7 @@ def _move(cast: Cast) -> Callable[[], object]:
 
 
 def _note(cast: Cast) -> Callable[[], object]:
-    return partial(desk.note, _asked(cast), by=acting(cast.sam), was=desk.mark(""), text="Wrong account.")
+    return partial(desk.note, _asked(cast), by=acting(cast.sam), was=desk.digest_of(""), text="Wrong account.")
 
 
 CASES = [

@@ -13,7 +13,7 @@ from django.test import Client
 from groups.models import Failure
 from portal.models import SupportLook, SupportRequest
 from portal.support import conversations
-from portal.support.desk.actions import mark
+from portal.support.desk.actions import digest_of
 from portal.support.queries import last_message_key
 from tests.portal.support.desk.conftest import HOST, Cases, case_of
 from tests.support.activity import recorded
@@ -103,7 +103,7 @@ def test_opening_marks_seen_and_tells_the_member(
 
 
 def test_a_move_is_made_once(support: Client, operator: Client, cases: Cases) -> None:
-    sent = {"deed": "move", "was": "new", "to": "waiting"}
+    sent = {"action": "move", "was": "new", "to": "waiting"}
     support.post(address(cases.silent), sent)
     second = operator.post(address(cases.silent), sent | {"to": "solved"}, follow=True)
 
@@ -113,14 +113,14 @@ def test_a_move_is_made_once(support: Client, operator: Client, cases: Cases) ->
 
 
 def test_a_note_does_not_overwrite_anothers(support: Client, operator: Client, cases: Cases) -> None:
-    sent = {"deed": "note", "was": mark("")}
+    sent = {"action": "note", "was": digest_of("")}
     support.post(address(cases.silent), sent | {"note": "Wrong account."})
     second = operator.post(address(cases.silent), sent | {"note": "Something else."})
 
     assert "Somebody else was first" in second.content.decode()
     assert "Wrong account.\n\nSomething else.</textarea>" in second.content.decode()
     assert case_of(cases.silent)[1] == "Wrong account."
-    support.post(address(cases.silent), {"deed": "note", "was": mark("Wrong account."), "note": ""})
+    support.post(address(cases.silent), {"action": "note", "was": digest_of("Wrong account."), "note": ""})
     assert case_of(cases.silent)[1] == ""
 
 
@@ -129,7 +129,7 @@ def test_an_answer_reaches_the_member(
     post_office: None, support: Client, cases: Cases, bob: Any, sam: Any, as_user: Any, to: str
 ) -> None:
     sent = {
-        "deed": "answer",
+        "action": "answer",
         "was": last_message_key(cases.shared),
         "answer": "Use a <token>.",
         "to": to,
@@ -162,7 +162,7 @@ def test_an_answer_reaches_the_member(
 
 
 def test_two_answers_at_once_are_one(post_office: None, support: Client, operator: Client, cases: Cases) -> None:
-    sent = {"deed": "answer", "was": last_message_key(cases.other), "to": "waiting"}
+    sent = {"action": "answer", "was": last_message_key(cases.other), "to": "waiting"}
     support.post(address(cases.other), sent | {"answer": "On the left."})
     second = operator.post(address(cases.other), sent | {"answer": "On the right."})
 
@@ -175,19 +175,19 @@ def test_two_answers_at_once_are_one(post_office: None, support: Client, operato
     assert [each.text for each in cases.other.messages.filter(side="support")] == ["On the left."]
     assert len(mail.outbox) == 1
     again = second.context["answer_form"].initial
-    operator.post(address(cases.other), {"deed": "answer", **again})
+    operator.post(address(cases.other), {"action": "answer", **again})
     assert [each.text for each in cases.other.messages.filter(side="support")] == ["On the left.", "On the right."]
 
 
 def test_a_second_click_answers_once(post_office: None, support: Client, cases: Cases) -> None:
-    sent = {"deed": "answer", "was": last_message_key(cases.other), "answer": "On the left.", "to": "solved"}
+    sent = {"action": "answer", "was": last_message_key(cases.other), "answer": "On the left.", "to": "solved"}
     for _ in range(2):
         assert support.post(address(cases.other), sent).status_code == 302
     assert cases.other.messages.filter(side="support").count() == len(mail.outbox) == 1
 
 
 def test_what_a_member_wrote_meanwhile_is_read_first(support: Client, cases: Cases, bob: Any) -> None:
-    sent = {"deed": "answer", "was": last_message_key(cases.other), "answer": "On the left.", "to": "solved"}
+    sent = {"action": "answer", "was": last_message_key(cases.other), "answer": "On the left.", "to": "solved"}
     conversations.reply(cases.other, by=acting(bob), text="I mean the other switch.")
 
     text = support.post(address(cases.other), sent).content.decode()
@@ -212,25 +212,27 @@ def test_everybody_who_wrote_hears_of_the_answer(
     post_office: None, support: Client, cases: Cases, alice: Any, carol: Any
 ) -> None:
     conversations.reply(cases.other, by=acting(alice), text="Here too.")
-    sent = {"deed": "answer", "was": last_message_key(cases.other), "answer": "On the left.", "to": "solved"}
+    sent = {"action": "answer", "was": last_message_key(cases.other), "answer": "On the left.", "to": "solved"}
     support.post(address(cases.other), sent)
     assert {letter.to[0] for letter in mail.outbox} == {"alice@acme.example", "bob@acme.example"}
 
 
 def test_what_is_too_long_is_kept_to_be_shortened(support: Client, cases: Cases) -> None:
-    sent = {"deed": "answer", "was": last_message_key(cases.other), "answer": "x" * 8001, "to": "waiting"}
+    sent = {"action": "answer", "was": last_message_key(cases.other), "answer": "x" * 8001, "to": "waiting"}
     page = support.post(address(cases.other), sent)
     text = page.content.decode()
     assert page.status_code == 422
     assert "at most 8000 characters" in text
     assert "x" * 8001 in text
-    note = support.post(address(cases.other), {"deed": "note", "was": mark(""), "note": "y" * 4001}).content.decode()
+    note = support.post(
+        address(cases.other), {"action": "note", "was": digest_of(""), "note": "y" * 4001}
+    ).content.decode()
     assert "at most 4000 characters" in note
     assert "y" * 4001 in note
 
 
 def test_without_a_mail_server_the_answer_is_kept(support: Client, cases: Cases) -> None:
-    sent = {"deed": "answer", "was": last_message_key(cases.other), "answer": "On the left.", "to": "solved"}
+    sent = {"action": "answer", "was": last_message_key(cases.other), "answer": "On the left.", "to": "solved"}
     said = support.post(address(cases.other), sent, follow=True).content.decode()
     assert "No mail went out" in said
     asked = SupportRequest.objects.get(pk=cases.other.pk)
@@ -246,7 +248,7 @@ def test_a_mail_server_that_refuses_loses_no_answer(
         raise SMTPException("550 canary")
 
     monkeypatch.setattr("django.core.mail.EmailMessage.send", refuse)
-    sent = {"deed": "answer", "was": last_message_key(cases.other), "answer": "On the left.", "to": "solved"}
+    sent = {"action": "answer", "was": last_message_key(cases.other), "answer": "On the left.", "to": "solved"}
     said = support.post(address(cases.other), sent, follow=True).content.decode()
     assert "No mail went out" in said
     assert "canary" not in said
@@ -257,7 +259,7 @@ def test_whoever_left_gets_no_mail(post_office: None, support: Client, cases: Ca
     acme.memberships.filter(user=bob).delete()
     support.post(
         address(cases.other),
-        {"deed": "answer", "was": last_message_key(cases.other), "answer": "On the left.", "to": "solved"},
+        {"action": "answer", "was": last_message_key(cases.other), "answer": "On the left.", "to": "solved"},
     )
     assert mail.outbox == []
 
@@ -266,18 +268,18 @@ def test_whoever_left_gets_no_mail(post_office: None, support: Client, cases: Ca
     "sent",
     [
         {},
-        {"deed": "delete"},
-        {"deed": "move", "was": "new", "to": "new"},
-        {"deed": "move", "was": "x", "to": "solved"},
-        {"deed": "answer", "answer": "", "to": "solved"},
-        {"deed": "answer", "answer": "Yes.", "to": "new"},
-        {"deed": "answer", "answer": "x" * 8001, "to": "solved"},
-        {"deed": "note", "note": "x" * 4001, "was": mark("")},
-        {"deed": "note", "note": "x"},
+        {"action": "delete"},
+        {"action": "move", "was": "new", "to": "new"},
+        {"action": "move", "was": "x", "to": "solved"},
+        {"action": "answer", "answer": "", "to": "solved"},
+        {"action": "answer", "answer": "Yes.", "to": "new"},
+        {"action": "answer", "answer": "x" * 8001, "to": "solved"},
+        {"action": "note", "note": "x" * 4001, "was": digest_of("")},
+        {"action": "note", "note": "x"},
     ],
 )
 def test_what_makes_no_sense_changes_nothing(support: Client, cases: Cases, sent: dict[str, str]) -> None:
-    if sent.get("deed") == "answer":
+    if sent.get("action") == "answer":
         sent = sent | {"was": last_message_key(cases.other)}
     before = SupportRequest.objects.values().get(pk=cases.other.pk)
     assert support.post(address(cases.other), sent).status_code in (302, 422)
@@ -289,7 +291,7 @@ def test_what_makes_no_sense_changes_nothing(support: Client, cases: Cases, sent
 
 
 def test_a_failure_itself_has_no_answer(support: Client, cases: Cases) -> None:
-    sent = {"deed": "answer", "was": last_message_key(cases.other), "answer": "On the left.", "to": "solved"}
+    sent = {"action": "answer", "was": last_message_key(cases.other), "answer": "On the left.", "to": "solved"}
     support.post(address(cases.silent), sent)
     assert case_of(cases.silent) == ("new", "")
 

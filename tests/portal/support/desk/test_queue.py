@@ -40,7 +40,7 @@ def test_who_opens_the_desk(cases: Cases, bob: Any, sam: Any, olga: Any, as_user
         assert [as_user(each).get(address).status_code for each in (sam, olga, staff, bob)] == [200, 200, 403, 302]
         assert Client().get(address)["Location"].startswith("/admin/login/")
     for each in (staff, bob):
-        sent = {"case": f"failure:{cases.silent.pk}:new", "to": "solved", "deed": "move", "was": "new"}
+        sent = {"case": f"failure:{cases.silent.pk}:new", "to": "solved", "action": "move", "was": "new"}
         assert as_user(each).post(QUEUE, sent).status_code in (302, 403)
         assert as_user(each).post(addresses[2], sent).status_code in (302, 403)
     assert case_of(cases.silent)[0] in ("new", "seen")
