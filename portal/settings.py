@@ -1,4 +1,4 @@
-"""Django's settings, in one file. Values come from `portal.config.env`; `docs/operation.md` has the table."""
+"""Django's settings. Values come from `portal.config.env`; `docs/operation.md` has a table of them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WSGI_APPLICATION = "portal.wsgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "portal.User"
 
-# What Drayage itself is told.
+# Drayage's own settings.
 PORTAL_DATA_DIR = ENV.data_dir
 PORTAL_KEY_DIR = ENV.key_dir
 PORTAL_ZONE = ENV.zone
@@ -40,7 +40,7 @@ PORTAL_METRICS_TOKEN = ENV.metrics_token
 PORTAL_DELIVERY = ENV.delivery
 PORTAL_ACCEL_PREFIX = ENV.accel_prefix
 
-# What actions of every app did is appended here (`registries.foundation.activity`).
+# Appends what actions of all apps record (`registries.foundation.activity`).
 ACTIVITY_RECORDER = "portal.audit.chain.append"
 
 INSTALLED_APPS = [
@@ -105,7 +105,7 @@ TEMPLATES = [
 
 DATABASES = {"default": ENV.database}
 
-# The default cache carries sign-in limits, so it is shared by all web processes and outlives a Redis.
+# The default cache holds sign-in limits, so it is shared by all web processes and survives a restart of Redis.
 CACHES = {
     "default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "portal_cache"},
     "node_calls": {
@@ -127,7 +127,7 @@ STATIC_URL = "/static/"
 STATIC_ROOT = ENV.data_dir / "static"
 WHITENOISE_KEEP_ONLY_HASHED_FILES = True
 
-# Redis only wakes workers: what is to be done stands in the database.
+# Redis only wakes workers; the work to do is in the database.
 _QUEUE = {"URL": ENV.redis_url, "SERIALIZER": "rq.serializers.JSONSerializer", "DEFAULT_TIMEOUT": 2 * 3600}
 _SHORT = _QUEUE | {"DEFAULT_TIMEOUT": 120}
 RQ_QUEUES = {"pulls": _QUEUE, "nodes": _SHORT, "checks": _SHORT, "notices": _SHORT}
@@ -140,7 +140,7 @@ WAKEUP_JOBS = {
 }
 """Which function a worker runs for each kind of wake-up (`groups.rules.wakeups`)."""
 
-# People: allauth signs in, axes locks out, the portal says who may do what.
+# Sign-in: allauth signs people in, axes locks them out, the portal decides on permissions.
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
     "portal.organizations.permissions.SupportBackend",
@@ -160,7 +160,7 @@ ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_ADAPTER = "portal.accounts.adapters.AccountAdapter"
 ACCOUNT_LOGOUT_ON_GET = False
-# By address only: whoever guesses at somebody's password locks out themselves (axes), not that person.
+# By IP address only: guessing somebody's password locks out the guesser (axes), not that person.
 ACCOUNT_RATE_LIMITS = {"login_failed": "30/m/ip"}
 MFA_ADAPTER = "portal.accounts.adapters.MFAAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]

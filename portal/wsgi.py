@@ -1,4 +1,4 @@
-"""What gunicorn serves. The process also says now and then that nodes can reach it."""
+"""The WSGI application. The process also records at intervals that nodes can reach it."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ import secrets
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Any
+from typing import cast
 from urllib.parse import urlsplit
 
 from environs import FileAwareEnv
@@ -30,7 +30,7 @@ class EnvironmentInvalid(ValueError):
 
 @dataclass(frozen=True)
 class Environment:
-    """What the process was told, with defaults filled in. Sizes in bytes, times in seconds."""
+    """The environment with defaults filled in. Sizes in bytes, times in seconds."""
 
     data_dir: Path
     key_dir: Path
@@ -38,7 +38,7 @@ class Environment:
     debug: bool
     public_url: str
     allowed_hosts: list[str]
-    database: dict[str, Any]
+    database: dict[str, object]
     redis_url: str
     storage_url: str
     delivery: str
@@ -56,7 +56,7 @@ class Environment:
     port: int
     api_calls_a_minute: int
     support_email: str
-    email: dict[str, Any]
+    email: dict[str, object]
     email_named: bool
     console_fd: int | None
     metrics_token: str
@@ -69,7 +69,7 @@ class Environment:
 
     @property
     def is_local(self) -> bool:
-        """Whether the portal is reached on this machine only."""
+        """Whether the public address is this machine's loopback."""
         return self.public_host in LOCAL
 
     @property
@@ -138,13 +138,13 @@ def read() -> Environment:
         email_named=bool(env.str("PORTAL_EMAIL_URL", "")),
         console_fd=env.int("PORTAL_CONSOLE_FD", None),
         metrics_token=env.str("PORTAL_METRICS_TOKEN", ""),
-        secret_key=env.str("PORTAL_SECRET_KEY", "") or _kept_secret(key_dir / "web" / "django-secret"),
+        secret_key=env.str("PORTAL_SECRET_KEY", "") or _stored_secret(key_dir / "web" / "django-secret"),
     )
 
 
 def redis_socket(data_dir: Path) -> Path:
-    """Where the embedded Redis listens. A socket's path may have 107 bytes, so a deep data directory gets
-    a short one under the runtime directory instead, the same at each call."""
+    """The socket of the embedded Redis. A socket's path may have 107 bytes, so a deep data directory gets a short one
+    under the runtime directory instead, the same at each call."""
     near = data_dir / "redis" / "redis.sock"
     if len(os.fsencode(near)) <= 100:
         return near
@@ -152,21 +152,21 @@ def redis_socket(data_dir: Path) -> Path:
     return runtime / f"drayage-{os.getuid()}-{hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:12]}" / "redis.sock"
 
 
-def _email(env: FileAwareEnv) -> dict[str, Any]:
-    config: dict[str, Any] = env.dj_email_url("PORTAL_EMAIL_URL", "dummy://")
+def _email(env: FileAwareEnv) -> dict[str, object]:
+    config: dict[str, object] = env.dj_email_url("PORTAL_EMAIL_URL", "dummy://")
     if not env.str("PORTAL_EMAIL_URL", ""):
         config["EMAIL_BACKEND"] = "django.core.mail.backends.dummy.EmailBackend"
     if "EMAIL_BACKEND" not in config:
         raise EnvironmentInvalid(
             "PORTAL_EMAIL_URL needs the form submission://user:password@host:587, smtp://host:25 or console:"
         )
-    if config["EMAIL_BACKEND"].endswith("console.EmailBackend"):
+    if str(config["EMAIL_BACKEND"]).endswith("console.EmailBackend"):
         config["EMAIL_BACKEND"] = CONSOLE_MAIL
     return config
 
 
 def _delivery(env: FileAwareEnv, storage_url: str) -> tuple[str, str]:
-    """Return who sends layers, and the address below which nginx finds them."""
+    """Return what sends layers (one of DELIVERIES), and the path below which nginx serves them."""
     delivery, prefix = env.str("PORTAL_DELIVERY", DELIVERIES[0]), env.str("PORTAL_ACCEL_PREFIX", "/-/blobs/")
     if delivery not in DELIVERIES:
         raise EnvironmentInvalid(f"PORTAL_DELIVERY is one of {', '.join(DELIVERIES)}")
@@ -191,27 +191,28 @@ def _positive(env: FileAwareEnv, name: str, default: float) -> float:
     return seconds
 
 
-def _database(env: FileAwareEnv, data_dir: Path) -> dict[str, Any]:
-    config: dict[str, Any] = env.dj_db_url("DATABASE_URL", f"sqlite:///{data_dir / 'portal.sqlite3'}")
-    options = config.setdefault("OPTIONS", {})
-    if config["ENGINE"].endswith("sqlite3"):
-        # Tests get a file as well: threads that share one in memory lock each other out.
-        config["TEST"] = {"NAME": str(data_dir / "test.sqlite3")}
+def _database(env: FileAwareEnv, data_dir: Path) -> dict[str, object]:
+    parsed: dict[str, object] = env.dj_db_url("DATABASE_URL", f"sqlite:///{data_dir / 'portal.sqlite3'}")
+    if not str(parsed["ENGINE"]).endswith("sqlite3"):
+        return parsed | {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
+    return parsed | {
+        # Tests use a file as well: threads that share a database in memory lock each other out.
+        "TEST": {"NAME": str(data_dir / "test.sqlite3")},
         # Writers queue instead of failing half-way, readers never wait for them.
-        options.update(
-            transaction_mode="IMMEDIATE",
-            timeout=20,
-            init_command="PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;PRAGMA foreign_keys=ON;"
-            # What is deleted is overwritten; `registries.secrets.sqlite_remnants` does the rest.
+        "OPTIONS": cast("dict[str, object]", parsed.get("OPTIONS", {}))
+        | {
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 20,
+            "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;PRAGMA foreign_keys=ON;"
+            # Deleted content is overwritten; `registries.secrets.sqlite_remnants` does the rest.
             "PRAGMA secure_delete=ON;",
-        )
-    else:
-        config.update(CONN_MAX_AGE=60, CONN_HEALTH_CHECKS=True)
-    return config
+        },
+    }
 
 
-def _kept_secret(path: Path) -> str:
-    """Return the secret at `path`, made on first use. Whoever comes second reads what the first wrote."""
+def _stored_secret(path: Path) -> str:
+    """Return the secret at `path`, which is created on first use. Of two processes that create it at once, both get the
+    one that was written first."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         draft = path.with_name(f"{path.name}.{os.getpid()}")

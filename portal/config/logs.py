@@ -1,12 +1,11 @@
-"""One line of JSON a log record, for people who search them. Nothing here decides what is logged."""
+"""The format of logs: a line of JSON for each record."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import structlog
+from structlog.typing import Processor
 
-_SHARED: list[Any] = [
+_SHARED: list[Processor] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
@@ -14,9 +13,9 @@ _SHARED: list[Any] = [
 ]
 
 
-def logging_config(*, debug: bool) -> dict[str, Any]:
+def logging_config(*, debug: bool) -> dict[str, object]:
     """Return Django's `LOGGING`. JSON escapes line ends and control marks, so no value can forge a record.
-    Tracebacks carry no local variables, which might be secrets."""
+    Tracebacks have no local variables, which might be secrets."""
     structlog.configure(
         processors=[
             *_SHARED,
@@ -26,7 +25,7 @@ def logging_config(*, debug: bool) -> dict[str, Any]:
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=False,
     )
-    renderer: Any = structlog.processors.JSONRenderer(ensure_ascii=True)
+    renderer = structlog.processors.JSONRenderer(ensure_ascii=True)
     return {
         "version": 1,
         "disable_existing_loggers": False,
@@ -46,7 +45,7 @@ def logging_config(*, debug: bool) -> dict[str, Any]:
         "loggers": {
             "django": {"handlers": [], "level": "INFO", "propagate": True},
             "django.server": {"handlers": [], "propagate": True},
-            # RQ writes a line for each wake-up and names its arguments; warnings are enough.
+            # RQ logs each job with its arguments at lower levels.
             "rq": {"level": "WARNING"},
             "rq.worker": {"level": "WARNING"},
             "axes": {"level": "WARNING"},

@@ -1,25 +1,32 @@
-"""Which django-storages backend a `PORTAL_STORAGE_URL` means. Writing blobs safely is `groups.storage.store`'s."""
+"""The django-storages backend that a `PORTAL_STORAGE_URL` stands for. `groups.storage.store` writes blobs."""
 
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
+from typing import TypedDict
 from urllib.parse import parse_qsl, urlsplit
 
 SIGNED_FOR_SECONDS = 60
 
 
-def storage_options(url: str) -> dict[str, Any]:
+class StorageSettings(TypedDict):
+    """An entry of Django's `STORAGES`."""
+
+    BACKEND: str
+    OPTIONS: dict[str, object]
+
+
+def storage_options(url: str) -> StorageSettings:
     """Return a `STORAGES` entry for `file:///path`, `s3://bucket?endpoint_url=…`, `gs://bucket` or
-    `azure://container`. What stands in the query is passed to the backend. Addresses that it signs are good for a
-    minute: long enough to follow a redirect. Raises ValueError for others."""
+    `azure://container`. The query is passed to the backend. Addresses that it signs are valid for a minute, long
+    enough to follow a redirect. Raises ValueError for other addresses."""
     parts = urlsplit(url)
-    options: dict[str, Any] = dict(parse_qsl(parts.query))
+    options: dict[str, object] = dict(parse_qsl(parts.query))
     match parts.scheme:
         case "file":
             return {"BACKEND": "groups.storage.blob_files.BlobFiles", "OPTIONS": {"location": parts.path}}
         case "s3":
-            # Names are never reused, so nothing looks first whether one is taken.
+            # Names are never reused, so the backend need not check whether one is taken.
             return {
                 "BACKEND": "storages.backends.s3.S3Storage",
                 "OPTIONS": {

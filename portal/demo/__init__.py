@@ -1,1 +1,1 @@
-"""What `make demo` adds: a sample image, a private registry that holds it, and the story of one group."""
+"""What `make demo` adds: a sample image, a private registry that serves it, and a walk-through of one group."""

@@ -1,5 +1,5 @@
-"""Makes the sample image: some tens of MB in layers of mixed size and compressibility, the same bytes each time. What
-it runs is a program of our own that says hello."""
+"""The sample image: some tens of MB in layers of mixed size and compressibility, the same bytes each time. It runs a
+program of our own that prints a greeting."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ CREATED = "2026-01-01T00:00:00Z"
 
 @dataclass(frozen=True)
 class SampleImage:
-    """An image for linux/amd64 behind an index. `blobs` maps a digest to bytes, manifests among them."""
+    """An image for linux/amd64 behind an index. `blobs` maps digests to bytes, including those of manifests."""
 
     index_digest: str
     manifest_digest: str
@@ -44,11 +44,11 @@ class SampleImage:
 
 
 def sample_image() -> SampleImage:
-    """Make the image. Takes about a second."""
+    """Build the image. Takes about a second."""
     blobs: dict[str, bytes] = {}
     types: dict[str, str] = {}
 
-    def keep(content: bytes, media_type: str) -> dict[str, object]:
+    def add(content: bytes, media_type: str) -> dict[str, object]:
         digest = "sha256:" + hashlib.sha256(content).hexdigest()
         blobs[digest], types[digest] = content, media_type
         return {"mediaType": media_type, "digest": digest, "size": len(content)}
@@ -57,7 +57,7 @@ def sample_image() -> SampleImage:
     for name, solid, soft, _ in LAYERS:
         tar = _tar(name, solid, soft)
         diff_ids.append("sha256:" + hashlib.sha256(tar).hexdigest())
-        layers.append(keep(gzip.compress(tar, compresslevel=1, mtime=0), LAYER))
+        layers.append(add(gzip.compress(tar, compresslevel=1, mtime=0), LAYER))
     platform = {"architecture": "amd64", "os": "linux"}
     config = {
         **platform,
@@ -66,11 +66,11 @@ def sample_image() -> SampleImage:
         "rootfs": {"type": "layers", "diff_ids": diff_ids},
         "history": [{"created": CREATED, "created_by": line} for *_, line in LAYERS],
     }
-    config_descriptor = keep(_json(config), CONFIG)
+    config_descriptor = add(_json(config), CONFIG)
     manifest = {"schemaVersion": 2, "mediaType": MANIFEST, "config": config_descriptor, "layers": layers}
-    manifest_descriptor = keep(_json(manifest), MANIFEST)
+    manifest_descriptor = add(_json(manifest), MANIFEST)
     index = {"schemaVersion": 2, "mediaType": INDEX, "manifests": [{**manifest_descriptor, "platform": platform}]}
-    index_descriptor = keep(_json(index), INDEX)
+    index_descriptor = add(_json(index), INDEX)
     return SampleImage(
         index_digest=str(index_descriptor["digest"]),
         manifest_digest=str(manifest_descriptor["digest"]),
@@ -85,7 +85,7 @@ def _json(value: object) -> bytes:
 
 
 def _tar(name: str, solid: int, soft: int) -> bytes:
-    """A layer with one file that doesn't compress, one that does, a greeting, and the program that greets."""
+    """A layer with one file that doesn't compress, one that does, a greeting, and the program that prints it."""
     files = {
         f"srv/{name}/hello": program(),
         f"srv/{name}/hello.txt": f"Hello from the {name} layer.\n".encode(),

@@ -1,5 +1,5 @@
-"""The program of the sample image: a static executable for x86-64 Linux that says hello and runs until it is asked to
-end. It is written here instruction by instruction, so that the image is the same on each machine and needs no compiler.
+"""The program of the sample image: a static executable for x86-64 Linux that prints a greeting and runs until a
+signal ends it. It is assembled here, so that the image is the same on each machine and needs no compiler.
 """
 
 from __future__ import annotations

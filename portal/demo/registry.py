@@ -2,8 +2,8 @@
 
     python -m portal.demo.registry --port 5000 --user deploy --password-file FILE
 
-It speaks as much of the OCI distribution specification as a pull and a check need, at a leisurely rate so that
-progress can be seen. It is a sample to pull from, not a registry to keep images in.
+It implements what a pull and a check need of the OCI distribution specification, at a limited rate so that progress
+is visible. It is not meant to store images.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _PATH = re.compile(
 
 
 class SampleRegistry(ThreadingHTTPServer):
-    """The server. `expected` is the only Authorization header that opens it."""
+    """The server. `expected` is the only Authorization header that it accepts."""
 
     daemon_threads = True
 

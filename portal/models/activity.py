@@ -1,7 +1,7 @@
-"""What was done in an organization, by whom: a chain of rows that are only ever added.
+"""The activity of organizations: who did what, in chains of rows that are only added.
 
-What identifies people or was typed by them is kept outside the chain, in ActivityText, so that it can be erased without
-breaking the chain. The database itself refuses every UPDATE and DELETE of the chain (migration 0012).
+Text that identifies people or was typed by them is stored outside the chain, in ActivityText, so that it can be erased
+without breaking the chain. The database itself refuses every UPDATE and DELETE of the chain (migration 0012).
 """
 
 from __future__ import annotations

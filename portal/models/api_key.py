@@ -1,4 +1,4 @@
-"""Keys with which programs use the API in an organization's name."""
+"""Keys with which programs use the API for an organization."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from django.utils import timezone
 
 
 class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
-    """API keys by whether they work."""
+    """API keys by whether they are valid."""
 
     def live(self) -> ApiKeyQuerySet:
-        """Those that were not revoked and have not expired."""
+        """Keys that are neither revoked nor expired."""
         return self.filter(_LIVE)
 
     def ended(self) -> ApiKeyQuerySet:
-        """All others."""
+        """Keys that are revoked or expired."""
         return self.exclude(_LIVE)
 
 
@@ -26,10 +26,10 @@ _LIVE = models.Q(revoked_at__isnull=True) & (models.Q(expires_at__isnull=True) |
 
 
 class ApiKey(models.Model):
-    """One key. Only its SHA-256 is kept; `prefix` is its beginning, by which people tell keys apart.
+    """One key. Only its SHA-256 is stored; `prefix` is its beginning, by which people recognize it.
 
-    `scope` says whether it may change anything. `last_used_at` is written at most once a minute. A key works until it
-    expires, if it ever does, or is revoked; the row stays.
+    `scope` says whether it may change anything. `last_used_at` is written at most once a minute. A key is valid until
+    it expires, if it ever does, or is revoked; the row stays.
     """
 
     class Scope(models.TextChoices):
@@ -59,5 +59,5 @@ class ApiKey(models.Model):
 
     @property
     def is_live(self) -> bool:
-        """Whether it still works."""
+        """Whether it is neither revoked nor expired."""
         return self.revoked_at is None and (self.expires_at is None or self.expires_at > timezone.now())

@@ -1,4 +1,4 @@
-"""Somebody asked to join an organization, until they do."""
+"""Invitations to join an organization."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from portal.models.organization import Role
 
 
 class InvitationQuerySet(models.QuerySet["Invitation"]):
-    """Invitations by what became of them."""
+    """Invitations by their state."""
 
     def unanswered(self) -> InvitationQuerySet:
         """Those that were neither accepted nor withdrawn; they may have expired."""
@@ -25,8 +25,8 @@ class InvitationQuerySet(models.QuerySet["Invitation"]):
 
 
 class Invitation(models.Model):
-    """A link for one address, good for one joining. Only the SHA-256 of its token is kept, so the table holds nothing
-    that could be presented. It ends by `accepted_at`, `withdrawn_at` or `expires_at`, whichever comes first."""
+    """An invitation of one e-mail address, to be accepted once. Only the SHA-256 of its token is stored, so the table
+    holds nothing that could be used. It ends at `accepted_at`, `withdrawn_at` or `expires_at`, whichever is first."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     organization = models.ForeignKey("portal.Organization", on_delete=models.CASCADE, related_name="invitations")

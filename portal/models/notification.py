@@ -1,4 +1,4 @@
-"""Who wants to hear of what: webhooks of an organization, e-mails of its members, and what was sent to them."""
+"""Subscriptions to events: webhooks of an organization, e-mails of its members; and the messages sent to them."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from django.db import models
 
 
 class Webhook(models.Model):
-    """An address that is told. `secret` signs what is sent; it is encrypted (`registries.secrets.at_rest`, bound to the
-    row's id). After a rotation both secrets sign until `previous_until`. `kinds` are those of `groups.Occurrence`.
+    """An address that events are sent to. `secret` signs messages; it is encrypted (`registries.secrets.at_rest`, bound
+    to the row's id). After a rotation both secrets sign until `previous_until`. `kinds` are kinds of
+    `groups.Occurrence`.
 
-    `off_since` is set where a member paused it, or where nothing arrived for days; `off_because` says which.
+    `off_since` is set when a member pauses it, or when deliveries have failed for days; `off_because` says which.
     """
 
     class Off(models.TextChoices):
@@ -41,8 +42,8 @@ class Webhook(models.Model):
 
 
 class Notice(models.Model):
-    """One message to one webhook or one person. `due_at` is when it may be sent next, and while somebody sends it, when
-    that is given up. `answer` is the HTTP status that came back, `problem` what went wrong, in our words."""
+    """One message to one webhook or one person. `due_at` is when it may be sent next; while it is being sent, when that
+    attempt is given up. `answer` is the HTTP status of the response, `problem` a text of ours on what went wrong."""
 
     class Status(models.TextChoices):
         WAITING = "waiting", "Waiting"
@@ -80,7 +81,8 @@ class Notice(models.Model):
 
 
 class EmailChoice(models.Model):
-    """Which e-mails one person wants of one organization: by kind, `mine` (groups that they made) or `all`."""
+    """The e-mails that a person wants from an organization. `wanted` maps kinds of events to `mine` (groups that they
+    created) or `all`."""
 
     organization = models.ForeignKey("portal.Organization", on_delete=models.CASCADE, related_name="email_choices")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="email_choices")

@@ -1,4 +1,4 @@
-"""Organizations, their projects, and who belongs to them."""
+"""Organizations, their projects and members."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SLUG = RegexValidator(
 
 
 class Role(models.TextChoices):
-    """What a member may do: a viewer looks, a member works, an owner also decides about people."""
+    """What a member may do: a viewer reads, a member also changes things, an owner also manages people."""
 
     OWNER = "owner"
     MEMBER = "member"
@@ -26,8 +26,8 @@ class Role(models.TextChoices):
 
 
 class Organization(models.Model):
-    """A customer. Everything a customer has hangs below one and is invisible to the others. Its limits and whether it
-    is suspended are its `groups.models.Quota`."""
+    """A customer. All of a customer's rows belong to one organization and are invisible to others. Its limits and
+    suspension are its `groups.models.Quota`."""
 
     slug = models.CharField("address", max_length=63, unique=True, validators=[SLUG])
     name = models.CharField(max_length=120)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from django.contrib.auth.models import AbstractUser, BaseUserManager
 from django.db import models
@@ -10,17 +10,17 @@ from django.db.models.functions import Lower
 
 
 class UserManager(BaseUserManager["User"]):
-    """Makes people; addresses are kept in lower case."""
+    """Creates people; addresses are stored in lower case."""
 
-    def create_user(self, email: str, password: str | None = None, **fields: Any) -> User:
-        """Make a person. Without a password they can't sign in until they set one."""
+    def create_user(self, email: str, password: str | None = None, **fields: object) -> User:
+        """Create a person. Without a password they can't sign in until they set one."""
         user = self.model(email=email.strip().lower(), **fields)
         user.set_password(password)
         user.save(using=self._db)
         return user
 
-    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> User:
-        """Make an operator, who may do everything in the admin."""
+    def create_superuser(self, email: str, password: str | None = None, **fields: object) -> User:
+        """Create an operator, who may do everything in the admin."""
         return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
 
     def get_by_natural_key(self, username: str | None) -> User:

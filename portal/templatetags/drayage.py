@@ -1,11 +1,10 @@
-"""How values read on pages: icons, states, sizes, durations, times, digests. Nothing here asks the database."""
+"""Formatting of values on pages: icons, states, sizes, durations, times, digests. Nothing here queries the database."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from math import ceil
-from typing import Any
 
 from django import template
 from django.forms import BoundField
@@ -19,7 +18,7 @@ from registries.providers import PROVIDERS
 
 register = template.Library()
 
-# State → icon. The word is the state's own, the colour the class `state-<state>`.
+# State → icon. The colour is the class `state-<state>`.
 STATES = {
     "pending": "loader-2",
     "queued": "clock",
@@ -46,7 +45,7 @@ _SPANS = ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
 
 @register.simple_tag
 def icon(name: str, label: str = "") -> SafeString:
-    """An icon of the sprite; silent for screen readers unless it has a label."""
+    """An icon of the sprite, hidden from screen readers unless it has a label."""
     href = f"{static('vendor/tabler-icons/sprite.svg')}#{name}"
     if label:
         return format_html('<svg class="icon" role="img" aria-label="{}"><use href="{}"></use></svg>', label, href)
@@ -67,25 +66,25 @@ def state(value: str, word: str = "") -> SafeString:
 
 @register.filter
 def size(count: int | None) -> str:
-    """Bytes as people read them, such as `1.24 GB`; a dash where there is no size."""
+    """Bytes in words, such as `1.24 GB`; a dash for None."""
     return "–" if count is None else format_size(count)
 
 
 @register.filter
 def thousands(count: int) -> str:
-    """A number whose digits are counted: `24,576`."""
+    """A number with separators: `24,576`."""
     return f"{count:,}"
 
 
 @register.filter
 def kind_mark(kind: str) -> str:
-    """The short sign of a kind of registry; of an unknown one `?`."""
+    """The short mark of a kind of registry; `?` for an unknown one."""
     return PROVIDERS[kind].mark if kind in PROVIDERS else "?"
 
 
 @register.filter
 def duration(seconds: float | None) -> str:
-    """Seconds as people read them: `0.4 s`, `12 s`, `3 min 5 s`, `2 h 10 min`."""
+    """Seconds in words: `0.4 s`, `12 s`, `3 min 5 s`, `2 h 10 min`."""
     if seconds is None:
         return ""
     if seconds < 9.95:
@@ -100,13 +99,13 @@ def duration(seconds: float | None) -> str:
 
 @register.filter
 def ago(moment: datetime | None) -> SafeString:
-    """A time relative to now, with the exact one on hover. The page keeps it true."""
+    """A time relative to now, with the exact one on hover. A script on the page keeps it current."""
     return _time(moment, relative)
 
 
 @register.filter
 def due(moment: datetime | None) -> SafeString:
-    """As `ago`, for what is to happen: once its time has come it is `any moment now`."""
+    """As `ago`, for a time in the future: `any moment now` once it has come."""
     return _time(moment, expected, "data-due")
 
 
@@ -128,7 +127,7 @@ def expected(moment: datetime, now: datetime) -> str:
 
 
 def relative(moment: datetime, now: datetime) -> str:
-    """`3 minutes ago`, `in 20 seconds`, `just now`. What is to come is rounded up, as a promise has to be."""
+    """`3 minutes ago`, `in 20 seconds`, `just now`. The future is rounded up, so that nothing is announced early."""
     gap = (now - moment) if now >= moment else (moment - now)
     if gap < timedelta(seconds=5):
         return "just now"
@@ -141,26 +140,26 @@ def relative(moment: datetime, now: datetime) -> str:
 
 @register.filter
 def short_digest(digest: str) -> str:
-    """The first twelve digits, enough to recognise one: `sha256:1f3a…` becomes `1f3a9c0b7d21`."""
+    """The first twelve digits of a digest: `sha256:1f3a…` becomes `1f3a9c0b7d21`."""
     return digest.partition(":")[2][:12]
 
 
 @register.filter
 def short_reference(reference: str) -> str:
-    """An image as named, with a digest cut to twelve digits: `host/app@sha256:1f3a9c0b7d21…`."""
+    """A reference with its digest cut to twelve digits: `host/app@sha256:1f3a9c0b7d21…`."""
     named, at, digest = reference.partition("@")
     return f"{named}@{digest[:19]}…" if at and len(digest) > 20 else reference
 
 
 @register.filter
 def path(text: str) -> SafeString:
-    """An address' path, which may break before its slashes."""
+    """A path that may break at its slashes."""
     return format_html_join("/", "{}<wbr>", ((part,) for part in text.split("/")))
 
 
 @register.filter
-def field_attrs(field: BoundField) -> Any:
-    """The field's widget, described by its help and its errors and marked where it is wrong."""
+def field_attrs(field: BoundField) -> SafeString:
+    """The field's widget with its classes and ARIA attributes: described by its help and errors, marked if invalid."""
     described = [f"{field.auto_id}_help"] if field.help_text else []
     if field.errors:
         described.append(f"{field.auto_id}_error")

@@ -1,8 +1,6 @@
-"""Support on pages of lower apps."""
+"""Support's panel on pages of lower apps."""
 
 from __future__ import annotations
-
-from typing import Any
 
 from django import template
 from django.template.context import RequestContext
@@ -15,7 +13,7 @@ MAX_VIEWS = 20
 
 
 @register.inclusion_tag("portal/failure_support.html", takes_context=True)
-def failure_support(context: RequestContext, failure: Failure) -> dict[str, Any]:
+def failure_support(context: RequestContext, failure: Failure) -> dict[str, object]:
     """What members asked about the failure, what support may see of it, and who of support viewed it. The number of
     queries doesn't grow."""
     requests = failure.support_requests.select_related("user").prefetch_related("messages__author")

@@ -12,7 +12,7 @@ import pytest
 from portal.demo import registry
 from portal.demo.image import sample_image
 from portal.demo.registry import REPOSITORY, TAG, SampleRegistry
-from portal.demo.story import StoryFailed, compare
+from portal.demo.walkthrough import WalkthroughFailed, compare
 from registries.failures import AuthenticationFailed, ImageNotFound
 from registries.oci.address_guard import AddressGuard
 from registries.oci.auth import Login
@@ -81,5 +81,5 @@ def test_the_comparison_notices_a_wrong_byte(tmp_path: Path) -> None:
     compare(image, tmp_path)
     broken = tmp_path / image.layer_digests[0].removeprefix("sha256:")
     broken.write_bytes(b"x" + broken.read_bytes()[1:])
-    with pytest.raises(StoryFailed):
+    with pytest.raises(WalkthroughFailed):
         compare(image, tmp_path)

@@ -1,4 +1,4 @@
-"""How the admin writes times, all in UTC. Django asks the language's module before the settings."""
+"""Formats of times in the admin, all in UTC. Django reads the language's module before the settings."""
 
 DATETIME_FORMAT = "j M Y, H:i"
 DATE_FORMAT = "j M Y"

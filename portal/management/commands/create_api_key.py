@@ -1,10 +1,9 @@
-"""Makes an API key and prints it, once, alone on the last line."""
+"""Creates an API key and prints it, once, alone on the last line."""
 
 from __future__ import annotations
 
 from argparse import ArgumentParser
 from datetime import timedelta
-from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
@@ -23,20 +22,18 @@ class Command(BaseCommand):
         parser.add_argument("--scope", choices=ApiKey.Scope.values, default=ApiKey.Scope.WRITE.value)
         parser.add_argument("--days", type=int, help="How long it works; without it, until it is revoked.")
 
-    def handle(self, *args: Any, **options: Any) -> None:
-        organization = Organization.objects.filter(slug=options["slug"]).first()
+    def handle(self, *, slug: str, name: str, scope: str, days: int | None, **options: object) -> None:
+        organization = Organization.objects.filter(slug=slug).first()
         if organization is None:
-            raise CommandError(f"there is no organization {options['slug']}")
-        name, days = options["name"].strip(), options["days"]
+            raise CommandError(f"there is no organization {slug}")
+        name = name.strip()
         if not 1 <= len(name) <= 63 or not name.isprintable():
             raise CommandError("a name has 1 to 63 characters, all of them visible")
         if days is not None and not 1 <= days <= 3650:
             raise CommandError("--days is a number from 1 to 3650")
         until = timezone.now() + timedelta(days=days) if days else None
         try:
-            row, key = create_key(
-                organization_id=organization.pk, name=name, scope=options["scope"], expires_at=until, by=CONSOLE
-            )
+            row, key = create_key(organization_id=organization.pk, name=name, scope=scope, expires_at=until, by=CONSOLE)
         except KeyRefused as refusal:
             raise CommandError(refusal.message) from None
         self.stdout.write(f"{organization.slug}: {row.name}, {row.scope}. It is shown only now:")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
@@ -17,9 +16,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("node_name")
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *, node_name: str, **options: object) -> None:
         try:
-            code, _ = create_enrolment(options["node_name"], by=CONSOLE)
+            code, _ = create_enrolment(node_name, by=CONSOLE)
         except NameInvalid as refusal:
             raise CommandError(refusal.message) from None
         self.stdout.write(code)

@@ -1,9 +1,8 @@
-"""Makes an organization with project `default` and its owner."""
+"""Creates an organization with the project `default` and its owner."""
 
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
@@ -24,8 +23,8 @@ class Command(BaseCommand):
         parser.add_argument("--name", default="", help="Shown name; the address with a capital otherwise.")
         parser.add_argument("--password", help="For a new owner; without it they set one by e-mail.")
 
-    def handle(self, *args: Any, **options: Any) -> None:
-        slug, email = options["slug"], options["owner"].strip().lower()
+    def handle(self, *, slug: str, owner: str, name: str, password: str | None, **options: object) -> None:
+        email = owner.strip().lower()
         try:
             SLUG(slug)
             validate_email(email)
@@ -33,6 +32,6 @@ class Command(BaseCommand):
             raise CommandError(error.messages[0]) from None
         if Organization.objects.filter(slug=slug).exists():
             raise CommandError(f"there is an organization {slug} already")
-        owner = User.objects.filter(email=email).first() or NewPerson(email, options["password"])
-        create_organization(slug=slug, name=options["name"] or slug.capitalize(), owner=owner, by=CONSOLE)
+        person = User.objects.filter(email=email).first() or NewPerson(email, password)
+        create_organization(slug=slug, name=name or slug.capitalize(), owner=person, by=CONSOLE)
         self.stdout.write(f"{slug}: owner {email}")

@@ -1,4 +1,4 @@
-"""`up` with a demo organization, a private sample registry and one node, and the story of one group.
+"""`up` with a demo organization, a private sample registry and one node, and a walk-through of one group.
 
 With `DEMO_ONCE=1` it checks that what the node decrypted equals what the registry held, prints one JSON line with the
 figures, and ends.
@@ -22,7 +22,7 @@ from groups.nodes.enrolment import create_enrolment
 from portal.accounts.actions import create_person, set_password
 from portal.demo.image import sample_image
 from portal.demo.registry import REPOSITORY, TAG
-from portal.demo.story import Sample, Story, StoryFailed, compare
+from portal.demo.walkthrough import Sample, Walkthrough, WalkthroughFailed, compare
 from portal.management.commands import up
 from portal.models import Organization, User
 from portal.organizations.actions import create_organization
@@ -43,26 +43,26 @@ class Command(up.Command):
         super().start(supervisor)
 
     def run(self, supervisor: Supervisor) -> None:
-        """Tell the story once, then keep going, or end where DEMO_ONCE is set."""
+        """Run the walk-through once, then keep the portal running, or end if DEMO_ONCE is set."""
         self.folder = settings.PORTAL_DATA_DIR / "demo"
         self.folder.mkdir(exist_ok=True, mode=0o700)
         user, organization = self._people()
         sample = self._registry(supervisor)
         self._node(supervisor)
         once = os.environ.get("DEMO_ONCE", "") not in ("", "0")
-        story = Story(organization, user, say=self.say, tend=supervisor.tend)
+        walkthrough = Walkthrough(organization, user, say=self.say, tend=supervisor.tend)
         try:
             if once or not NodeToken.objects.filter(organization=organization, ended_because="delivered").exists():
-                story.tell(sample)
+                walkthrough.run(sample)
                 if once:
-                    self._check(story)
+                    self._check(walkthrough)
                     return
-        except StoryFailed as problem:
+        except WalkthroughFailed as problem:
             raise CommandError(str(problem)) from None
         super().run(supervisor)
 
     def _people(self) -> tuple[User, Organization]:
-        """Make the demo's member and organization where they are missing; print how to sign in."""
+        """Create the demo's member and organization if they are missing; print how to sign in."""
         user = User.objects.filter(email=MEMBER).first() or create_person(MEMBER, None, by=CONSOLE)
         password = secrets.token_urlsafe(9)
         set_password(user, password, by=CONSOLE)
@@ -73,7 +73,7 @@ class Command(up.Command):
         return user, organization
 
     def _registry(self, supervisor: Supervisor) -> Sample:
-        """Start the sample registry; its address stays the same over restarts where the port is free."""
+        """Start the sample registry; its address stays the same over restarts if the port is free."""
         secret = self.folder / "registry-password"
         if not secret.exists():
             secret.touch(mode=0o600)
@@ -96,11 +96,11 @@ class Command(up.Command):
         command += ["--keep-images", "--end-containers"]
         supervisor.start(Child("node", command))
 
-    def _check(self, story: Story) -> None:
-        """Compare what the node has with what the registry held; print the figures."""
+    def _check(self, walkthrough: Walkthrough) -> None:
+        """Compare the node's layers with the registry's; print the figures."""
         compare(sample_image(), self.folder / "node" / "images")
         puller = "skopeo" if shutil.which("skopeo") else "own"
-        self.say(json.dumps({"name": "demo", **story.figures, "puller": puller, "equal": True}))
+        self.say(json.dumps({"name": "demo", **walkthrough.figures, "puller": puller, "equal": True}))
 
 
 def _free_port(kept: Path) -> int:

@@ -1,8 +1,6 @@
-"""Brings keys, database and static files up to date. `up` does it by itself; run it once per release elsewhere."""
+"""Brings keys, database and static files up to date. `up` runs it; elsewhere run it once per release."""
 
 from __future__ import annotations
-
-from typing import Any
 
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
@@ -13,7 +11,7 @@ from registries.secrets import keyring
 class Command(BaseCommand):
     help = "Make missing keys, migrate the database, collect static files."
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *args: object, **options: object) -> None:
         keyring.create_missing()
         call_command("migrate", interactive=False, verbosity=0)
         call_command("createcachetable", verbosity=0)

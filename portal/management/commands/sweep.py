@@ -1,4 +1,4 @@
-"""One pass of the sweeper, or one every few seconds. Prints a line of JSON a pass in which there was something."""
+"""One pass of the sweeper, or one every few seconds. Prints a line of JSON for each pass that repaired something."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import signal
 import threading
 import time
 from argparse import ArgumentParser
-from typing import Any
 
 import structlog
 from django.conf import settings
@@ -24,7 +23,7 @@ log = structlog.get_logger(__name__)
 
 
 def sweep(*, thorough: bool = True) -> dict[str, int]:
-    """Do one pass over everything; return how much there was of each kind. See `groups.sweep`."""
+    """Do one pass; return what was repaired, counted by kind. See `groups.sweep`."""
     return {**groups.sweep(thorough=thorough), **sending.sweep()}
 
 
@@ -35,14 +34,14 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--every", type=float, metavar="SECONDS", help="keep sweeping, with this pause")
 
-    def handle(self, *args: Any, every: float | None = None, **options: Any) -> None:
+    def handle(self, *args: object, every: float | None = None, **options: object) -> None:
         if every is None:
             self.stdout.write(json.dumps(sweep()))
             return
         ended = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: ended.set())
-        # Listing everything takes long in a large store, and costs money in an object store.
+        # Listing a large store takes long, and costs money in an object store.
         thorough_every = settings.PORTAL_BLOB_GRACE_SECONDS / PASSES_THROUGH_STORE_A_GRACE
         due = 0.0
         while not ended.is_set():
@@ -52,7 +51,7 @@ class Command(BaseCommand):
             ended.wait(every)
 
     def _pass(self, thorough: bool) -> None:
-        """A pass that fails is no reason not to try the next one."""
+        """Do a pass. One that fails is logged, and the next one is tried."""
         close_old_connections()
         try:
             counts = sweep(thorough=thorough)

@@ -1,6 +1,6 @@
 """Runs the whole portal in the foreground: Redis, web, workers and sweeper. `demo` adds to it.
 
-On the first start it makes keys, database and an operator, whose password is printed once. Ctrl-C or SIGTERM
+The first start creates keys, database and an operator, whose password is printed once. Ctrl-C or SIGTERM
 stops everything.
 """
 
@@ -12,7 +12,8 @@ import secrets
 import signal
 import sys
 import time
-from typing import IO, Any
+from types import FrameType
+from typing import IO
 
 from django.conf import settings
 from django.core.management import call_command
@@ -26,7 +27,7 @@ from registries.foundation.actor import CONSOLE
 
 OPERATOR = "operator@localhost"
 TEND_SECONDS = 0.5
-# SIGINT too: a shell that starts us in the background has it ignored.
+# SIGINT too: a shell that starts this in the background sets it to be ignored.
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -34,11 +35,11 @@ class Command(BaseCommand):
     help = "Run the whole portal in the foreground."
     requires_system_checks: list[str] = []
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *args: object, **options: object) -> None:
         for number in ENDING:
             signal.signal(number, _interrupt)
         settings.PORTAL_DATA_DIR.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with self._alone():
+        with self._lock_data_dir():
             supervisor = Supervisor(settings.PORTAL_DATA_DIR / "log", self.say)
             try:
                 call_command("prepare")
@@ -53,7 +54,7 @@ class Command(BaseCommand):
                 supervisor.stop()
 
     def start(self, supervisor: Supervisor) -> None:
-        """Start what the portal consists of, and print where it is."""
+        """Start the portal's processes, and print its addresses."""
         if embedded := services.embedded_redis():
             supervisor.start(embedded)
         services.wait_for_redis()
@@ -61,9 +62,9 @@ class Command(BaseCommand):
         writers = [services.web(), *workers, services.short_worker()]
         if prints := services.prints_mail():
             console = os.dup(sys.stdout.fileno())
-            writers = [services.with_console(each, console) for each in writers]
-        for each in writers:
-            supervisor.start(each)
+            writers = [services.with_console(writer, console) for writer in writers]
+        for writer in writers:
+            supervisor.start(writer)
         supervisor.start(services.sweeper())
         services.wait_for_web()
         self.say(f"Drayage is at   {settings.PORTAL_PUBLIC_URL}")
@@ -75,14 +76,14 @@ class Command(BaseCommand):
         self.say(f"Operations      {settings.PORTAL_PUBLIC_URL}/admin/")
 
     def run(self, supervisor: Supervisor) -> None:
-        """Keep going until somebody interrupts."""
+        """Tend the processes until a signal arrives."""
         self.say("Ctrl-C stops everything.")
         while True:
             supervisor.tend()
             time.sleep(TEND_SECONDS)
 
     def first_operator(self) -> str | None:
-        """Make an operator where there is none; return the password."""
+        """Create an operator if there is none. Returns the password, or None."""
         if User.objects.filter(is_superuser=True).exists():
             return None
         password = secrets.token_urlsafe(12)
@@ -94,8 +95,8 @@ class Command(BaseCommand):
         self.stdout.write(line)
         self.stdout.flush()
 
-    def _alone(self) -> IO[str]:
-        """Hold the data directory: two portals in one would fight over its Redis and database."""
+    def _lock_data_dir(self) -> IO[str]:
+        """Lock the data directory: two portals in one would share its Redis and database. Raises CommandError."""
         lock = open(settings.PORTAL_DATA_DIR / "up.lock", "w", opener=_private)  # noqa: SIM115 (held until the end)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -109,7 +110,7 @@ def _private(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_CLOEXEC, 0o600)
 
 
-def _interrupt(number: int, frame: Any) -> None:
+def _interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 

@@ -6,11 +6,11 @@ import json
 from argparse import ArgumentParser
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from portal.audit.verification import Head, heads, verify
+from portal.audit.verification import Head, verify
+from portal.audit.verification import heads as current_heads
 
 
 class Command(BaseCommand):
@@ -21,17 +21,16 @@ class Command(BaseCommand):
             "--heads", type=Path, metavar="FILE", help="what an earlier run printed; the rows it names must still exist"
         )
 
-    def handle(self, *args: Any, **options: Any) -> None:
-        kept = _read(options["heads"]) if options["heads"] else []
-        found = 0
-        for finding in verify(kept):
-            found += 1
+    def handle(self, *, heads: Path | None, **options: object) -> None:
+        count = 0
+        for finding in verify(_read(heads) if heads else []):
+            count += 1
             place = f"chain {finding.chain}, row {finding.number}: " if finding.chain else ""
             self.stderr.write(f"{place}{finding.text}")
-        for head in heads():
+        for head in current_heads():
             self.stdout.write(json.dumps(asdict(head)))
-        if found:
-            raise CommandError(f"{found} finding{'s' if found > 1 else ''}: the activity is not as it was written")
+        if count:
+            raise CommandError(f"{count} finding{'s' if count > 1 else ''}: the activity is not as it was written")
 
 
 def _read(path: Path) -> list[Head]:

@@ -77,7 +77,7 @@ def agree_on(stuck: set[Image], woken: set[Any]) -> None:
     assert {image.pk for image in stuck_pulls()} == waiting
     assert count_alerts().pulls_stuck == len(waiting)
     oldest = read_pulls().oldest
-    assert (oldest.pk in waiting) if stuck else oldest is None
+    assert (oldest is not None and oldest.pk in waiting) if stuck else oldest is None
     assert (metric("pull_wait_seconds") > STUCK_AFTER.total_seconds()) == bool(stuck)
 
 

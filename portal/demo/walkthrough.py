@@ -1,6 +1,6 @@
-"""The story of one group, from its credential to its node, told in lines as it happens.
+"""A walk-through of one group from its credential to its node, printed line by line as it happens.
 
-It uses the same actions as the pages do. It only watches what workers and node make of it.
+It uses the same actions as the pages, and watches what workers and the node do.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from groups.actions.lifecycle import create, start
 from groups.models import ContainerGroup, Instance, NodeToken
@@ -22,25 +21,26 @@ from registries.foundation.actor import Actor, ActorKind
 from registries.oci.reference import parse
 
 POLL_SECONDS = 0.1
-LIMIT_SECONDS = 120.0
+MAX_SECONDS = 120.0
 Status = ContainerGroup.Status
 
 
-class StoryFailed(Exception):
-    """The group did not get where it should; the message says where it stands."""
+class WalkthroughFailed(Exception):
+    """The group did not reach the expected state; the message says which state it is in."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """Where the sample image lies and what opens it."""
+    """The sample image's reference and its registry's credential."""
 
     reference: str
     user: str
     password: str
 
 
-class Story:
-    """One group's way. `say` hears a line at each step, `tend` is called while waiting."""
+class Walkthrough:
+    """The walk-through of one group. `say` is called with a line at each step, `tend` while waiting. `figures` are the
+    measurements of the last run."""
 
     def __init__(
         self, organization: Organization, user: User, *, say: Callable[[str], None], tend: Callable[[], None]
@@ -50,11 +50,11 @@ class Story:
         self._say = say
         self._tend = tend
         self._line = ""
-        self.figures: dict[str, Any] = {}
+        self.figures: dict[str, object] = {}
 
-    def tell(self, sample: Sample) -> ContainerGroup:
-        """Take one group from `pending` to running, or to delivered where the node can't run it; return it. Raises
-        StoryFailed."""
+    def run(self, sample: Sample) -> ContainerGroup:
+        """Take one group from `pending` to running, or to delivered if the node can't run it; return it. Raises
+        WalkthroughFailed."""
         began = time.monotonic()
         group = self._create(sample)
         self._say(f"  pending      {group.name}: {sample.reference}")
@@ -64,7 +64,7 @@ class Story:
         image = group.image
         if group.status == Status.FAILED:
             failure = group.failures.first()
-            raise StoryFailed(f"the pull failed: {failure.code if failure else 'unknown'}")
+            raise WalkthroughFailed(f"the pull failed: {failure.code if failure else 'unknown'}")
         self._say(f"  stopped      pulled and encrypted in {stopped - began:.1f} s, credential destroyed")
         start(group, by=self._by)
         self._say("  deploying    waiting for a node")
@@ -128,7 +128,7 @@ class Story:
         return token is not None
 
     def _settled(self, group: ContainerGroup) -> bool:
-        """Whether it runs, or its node says why it doesn't."""
+        """Whether the instance runs, or its node reports why it doesn't."""
         instance = group.instances.first()
         if instance is None or instance.state not in (Instance.State.RUNNING, Instance.State.CREATING):
             return False
@@ -140,17 +140,18 @@ class Story:
             self._say(line)
 
     def _wait(self, group: ContainerGroup, is_over: Callable[[], bool]) -> None:
-        end = time.monotonic() + LIMIT_SECONDS
+        end = time.monotonic() + MAX_SECONDS
         while not is_over():
             if time.monotonic() > end:
                 group.refresh_from_db()
-                raise StoryFailed(f"{group.name} is still {group.status} after {LIMIT_SECONDS:.0f} s; see the logs")
+                raise WalkthroughFailed(f"{group.name} is still {group.status} after {MAX_SECONDS:.0f} s; see the logs")
             self._tend()
             time.sleep(POLL_SECONDS)
 
 
 def compare(image: SampleImage, folder: Path) -> None:
-    """Check that each layer of the registry lies in the node's folder in clear, byte for byte. Raises StoryFailed."""
+    """Check that each layer of the registry is in the node's folder, decrypted and byte for byte equal. Raises
+    WalkthroughFailed."""
     by_digest: dict[str, Path] = {}
     for path in folder.rglob("*"):
         if path.is_file():
@@ -158,4 +159,4 @@ def compare(image: SampleImage, folder: Path) -> None:
                 by_digest["sha256:" + hashlib.file_digest(file, "sha256").hexdigest()] = path
     for digest in image.layer_digests:
         if digest not in by_digest or by_digest[digest].read_bytes() != image.blobs[digest]:
-            raise StoryFailed(f"the node has no layer equal to {digest}")
+            raise WalkthroughFailed(f"the node has no layer equal to {digest}")
