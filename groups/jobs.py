@@ -38,7 +38,7 @@ def prepare(instance_id: str) -> None:
 
     def work(row_id: uuid.UUID) -> None:
         manifests.prepare(row_id)
-        manifests.prepare_wanting(MAX_PREPARE_SECONDS)
+        manifests.prepare_missing(MAX_PREPARE_SECONDS)
 
     run_job("prepare", instance_id, work)
 

@@ -94,7 +94,7 @@ def wake_pulls() -> int:
 
 def wake_manifests() -> int:
     """Wake workers for manifests that nodes wait for. Returns how many."""
-    due = manifests.wanting().filter(assigned_at__lt=Now() - WAKEUP_LOST_AFTER)
+    due = manifests.missing().filter(assigned_at__lt=Now() - WAKEUP_LOST_AFTER)
     return wake_again("nodes", wake_prepare, due.values_list("pk", flat=True))
 
 

@@ -54,8 +54,6 @@ NO_ACTIONS = {
     "groups.nodes.liveness.release_silent": UPKEEP,
     "groups.nodes.drain.move_next_instances": UPKEEP,
     "groups.nodes.enrolment.check_name": READS,
-    "groups.nodes.enrolment.record_key": "part of two actions",
-    "groups.nodes.enrolment.set_key": "part of two actions, which record it",
     "groups.actions.suspension.sweep": UPKEEP,
     "portal.organizations.api_keys.listed_keys": READS,
     "portal.organizations.api_keys.recognise": "notes when the key was last used",

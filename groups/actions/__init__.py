@@ -1,1 +1,1 @@
-"""What can be done to groups, images and checks, by people and programs alike; each action is one transaction."""
+"""Actions on groups, images, checks and tokens, for people and programs alike. Each is one transaction."""

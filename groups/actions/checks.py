@@ -1,5 +1,4 @@
-"""What can be done about checks of images: start one, and set right what was left undone. The check itself is
-`groups.ingest.check`'s."""
+"""Starting checks of images, and the upkeep of their rows. `groups.ingest.check` does the checking."""
 
 from __future__ import annotations
 
@@ -22,25 +21,25 @@ from registries.foundation.refusal import Refusal
 from registries.models import Credential
 from registries.oci.reference import Reference
 
-QUEUED_SECONDS = 300
+MAX_QUEUED_SECONDS = 300
 """How long a check waits for a worker."""
-KEPT_SECONDS = 3600
+RETENTION_SECONDS = 3600
 MAX_AT_ONCE = 5
 MAX_AN_HOUR = 60
-AGAIN_SECONDS = 60
+RETRY_AFTER_SECONDS = 60
 
 _IN_PROGRESS = (ImageCheck.Status.QUEUED, ImageCheck.Status.RUNNING)
 
 
 class TooManyChecks(Refusal):
-    """The organization has to wait; the message says for what."""
+    """The organization has too many checks at once or in an hour; the message says which."""
 
     code = "too_many_checks"
     title = "Too many checks"
     status = 429
 
     def __init__(self, message: str) -> None:
-        super().__init__(message, retry_after=AGAIN_SECONDS)
+        super().__init__(message, retry_after=RETRY_AFTER_SECONDS)
 
 
 def start_check(
@@ -51,12 +50,12 @@ def start_check(
     against: ContainerGroup | None = None,
     by: Actor,
 ) -> ImageCheck:
-    """Write the check as `queued` and wake a worker on commit, `against` a group that has pulled this image once. A
-    typed credential is stored with it; how long one is kept stays as it is. Raises TooManyChecks, and
-    `quotas.RefusedWhileSuspended`.
+    """Create a check in `queued` and wake a worker on commit. `against` is a group whose pinned image the result is
+    compared with. A new credential is stored with it; a check doesn't extend how long one is kept. Raises TooManyChecks
+    and `quotas.RefusedWhileSuspended`.
 
-    A check is recorded where a credential is opened for it, with that. One of a public image changes nothing that
-    anybody could want to trace.
+    Only a check with a credential is recorded, as the use of that credential. One of a public image leaves nothing to
+    trace.
     """
     rows = ImageCheck.objects.filter(organization_id=organization_id)
     now = timezone.now()
@@ -64,7 +63,7 @@ def start_check(
         quotas.lock_active_organization(organization_id)
         if rows.filter(status__in=_IN_PROGRESS, expires_at__gt=now).count() >= MAX_AT_ONCE:
             raise TooManyChecks(f"{MAX_AT_ONCE} checks are going on here already. Wait until one of them has ended.")
-        if rows.filter(created_at__gt=now - timedelta(seconds=KEPT_SECONDS)).count() >= MAX_AN_HOUR:
+        if rows.filter(created_at__gt=now - timedelta(seconds=RETENTION_SECONDS)).count() >= MAX_AN_HOUR:
             raise TooManyChecks(
                 f"{MAX_AN_HOUR} images were checked here within an hour, and more can't be. Pulling still works; "
                 "check again later."
@@ -81,7 +80,7 @@ def start_check(
             platform=settings.PORTAL_PLATFORM,
             against=against,
             created_by_id=by.person_id,
-            expires_at=now + timedelta(seconds=QUEUED_SECONDS),
+            expires_at=now + timedelta(seconds=MAX_QUEUED_SECONDS),
         )
         wake_check(row.pk)
         if stored is not None:
@@ -92,10 +91,10 @@ def start_check(
 
 
 def end_overdue() -> int:
-    """End checks whose worker is gone, or never came, as interrupted."""
+    """Fail checks as interrupted whose worker is gone or never came; return how many."""
     ended = 0
     for row in ImageCheck.objects.filter(status__in=_IN_PROGRESS, expires_at__lt=Now()):
-        steps = [line | {"outcome": "failed"} if line.get("outcome") == "running" else line for line in row.steps]
+        steps = [step | {"outcome": "failed"} if step.get("outcome") == "running" else step for step in row.steps]
         only = {"expires_at__lt": Now()}
         try:
             move(row, to=ImageCheck.Status.FAILED, only=only, code="interrupted", steps=steps, settled_at=Now())
@@ -106,13 +105,13 @@ def end_overdue() -> int:
 
 
 def wake_overlooked() -> int:
-    """Wake workers for checks that wait longer than a wake-up takes."""
+    """Wake workers again for checks that have waited longer than a wake-up takes; return how many."""
     before = timezone.now() - WAKEUP_LOST_AFTER
     due = ImageCheck.objects.filter(status=ImageCheck.Status.QUEUED, created_at__lt=before, expires_at__gt=Now())
     return wake_again("checks", wake_check, due.values_list("pk", flat=True))
 
 
 def remove_old() -> int:
-    """Remove checks that nobody looks at any more."""
-    before = timezone.now() - timedelta(seconds=KEPT_SECONDS)
+    """Delete checks older than an hour; return how many."""
+    before = timezone.now() - timedelta(seconds=RETENTION_SECONDS)
     return ImageCheck.objects.filter(created_at__lt=before).delete()[0]

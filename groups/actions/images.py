@@ -1,13 +1,13 @@
-"""The rows of images: queued to be pulled, locked with their group, deleted. Called in the transactions of actions.
+"""Rows of images: queueing a pull, locking a group's images, deleting. Called in the transactions of actions.
 
-Whoever deletes an image records the credential that was destroyed with it
+A caller that deletes an image records the credential that was destroyed with it
 (`groups.ingest.credential_hold.record_settled`) at the end of the transaction.
 """
 
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
@@ -25,8 +25,8 @@ from registries.models import Credential
 from registries.oci.reference import Reference
 
 
-def queue_image(organization_id: Any, reference: Reference, credential: Credential | None) -> Image:
-    """Write the work order of a pull and wake a worker on commit."""
+def queue_image(organization_id: int, reference: Reference, credential: Credential | None) -> Image:
+    """Create an image in `queued`, extend its credential for the pull, and wake a worker on commit."""
     now = timezone.now()
     if credential is not None:
         extend_for_pull(credential.pk, until=now + timedelta(seconds=max_pull_seconds()))
@@ -46,13 +46,13 @@ def queue_image(organization_id: Any, reference: Reference, credential: Credenti
 
 
 def lock_images(group: ContainerGroup) -> tuple[Image, Image | None]:
-    """Lock the group's images, then the group, the order in which a pull ends; return the image that it has now and
-    the one that is to follow, whatever the row in hand says. Raises Stale where the group is gone."""
+    """Lock the group's images, then the group, the same order as at the end of a pull; return its current and its next
+    image as the database has them. Raises Stale if the group was deleted."""
     rows = ContainerGroup.objects.filter(pk=group.pk)
     while True:
-        before = transaction.savepoint()
-        has = rows.values_list("image_id", "next_image_id").first()
-        locked = Image.objects.select_for_update(of=("self",)).filter(pk__in=[pk for pk in has or () if pk])
+        savepoint = transaction.savepoint()
+        ids = rows.values_list("image_id", "next_image_id").first()
+        locked = Image.objects.select_for_update(of=("self",)).filter(pk__in=[pk for pk in ids or () if pk])
         images = {image.pk: image for image in locked.order_by("pk")}
         current = rows.select_for_update(of=("self",)).first()
         if current is None:
@@ -60,18 +60,18 @@ def lock_images(group: ContainerGroup) -> tuple[Image, Image | None]:
         image = images.get(current.image_id)
         next_image = images.get(current.next_image_id) if current.next_image_id else None
         if image is not None and (next_image is not None or current.next_image_id is None):
-            transaction.savepoint_commit(before)
+            transaction.savepoint_commit(savepoint)
             return image, next_image
-        # Somebody gave the group another image while we waited: let go of all, for the order's sake.
-        transaction.savepoint_rollback(before)
+        # The group got another image while this waited: release all locks and take them again in order.
+        transaction.savepoint_rollback(savepoint)
 
 
-def delete_image(image_id: Any, *, older_than: timedelta) -> bool:
-    """Delete an image that no group has, with its hold on the credential, once it is that old. Returns whether it
-    was there. For `groups.sweep`."""
+def delete_image(image_id: UUID, *, older_than: timedelta) -> bool:
+    """Delete an image that no group has and that is older than this, and end its hold on the credential. Returns
+    whether it was deleted. For `groups.sweep`."""
     with transaction.atomic():
-        ours = Image.objects.filter(pk=image_id, created_at__lt=Now() - older_than)
-        image = ours.select_for_update().first()
+        old = Image.objects.filter(pk=image_id, created_at__lt=Now() - older_than)
+        image = old.select_for_update().first()
         if image is None or ContainerGroup.objects.filter(Q(image=image) | Q(next_image=image)).exists():
             return False
         record_settled(delete_locked(image))
@@ -79,8 +79,8 @@ def delete_image(image_id: Any, *, older_than: timedelta) -> bool:
 
 
 def delete_locked(image: Image) -> Credential | None:
-    """Delete an image that is locked and that no group has, with its hold on the credential, which is returned if it
-    was destroyed by that."""
+    """Delete a locked image that no group has, and end its hold on the credential. Returns the credential if that
+    destroyed it."""
     credential_id = image.credential_id
     blobs = _blobs_of(image)
     image.delete()
@@ -90,7 +90,7 @@ def delete_locked(image: Image) -> Credential | None:
 
 
 def drop(image: Image) -> None:
-    """Delete the row with its layers; what they were kept in is for `groups.storage.garbage` from now on."""
+    """Delete the row with its layers; `groups.storage.garbage` collects their blobs."""
     blobs = _blobs_of(image)
     image.delete()
     garbage.mark_unused(blobs)

@@ -1,9 +1,9 @@
-"""What can be done to a container group: create, start, stop, scale, retry, delete. One mutation per function.
+"""Actions on a container group: create, start, stop, scale, retry, requeue, delete. One mutation per function.
 
-Views, API and commands come here; who may is the portal's, what is valid input the forms'. Each checks, changes and
-records in one transaction. Each raises `groups.rules.states.Stale` when the group is no longer in a state that allows
-it, and those that add something raise `groups.rules.quotas.QuotaRefusal` where the organization is at a limit or
-suspended.
+Views, API, admin and commands call these; the portal decides who may, and forms and schemas validate the input. Each
+action checks, changes and records in one transaction. Each raises `groups.rules.states.Stale` if the group is no longer
+in a state that allows it; those that add something raise `groups.rules.quotas.QuotaRefusal` if the organization is at a
+limit or suspended.
 """
 
 from __future__ import annotations
@@ -51,9 +51,9 @@ def create(
     options: Mapping[str, object] | None = None,
     by: Actor,
 ) -> ContainerGroup:
-    """Write the group as `pending` with its image `queued`, and wake a worker. A typed credential is stored with it.
-    `options` are settings beyond columns (`groups.rules.sealed_settings`). Raises IntegrityError when the project has a
-    group of this name, `quotas.QuotaRefusal` where the organization may not have it."""
+    """Create the group in `pending` with its image in `queued`, and wake a worker on commit. A new credential is stored
+    with it. `options` are settings without a column (`groups.rules.sealed_settings`), `memory_mb` is in MB. Raises
+    IntegrityError if the project has a group with this name, and `quotas.QuotaRefusal`."""
     group_id = uuid.uuid4()
     with transaction.atomic():
         quotas.allow_group(quotas.lock_active_organization(organization_id), replicas=replicas)
@@ -83,8 +83,8 @@ def create(
 
 
 def retry(group: ContainerGroup, *, credential: Credential | NewCredential | None, by: Actor) -> ContainerGroup:
-    """Pull the same reference again for a failed group, with a credential of the organization, a new one or none. The
-    failed image's row goes; its record, the Failure, stays."""
+    """Pull the same reference again for a failed group, with a stored credential, a new one or none. Deletes the failed
+    image's row; its Failure stays."""
     _only_from(group, Status.FAILED)
     with transaction.atomic():
         quotas.lock_active_organization(group.organization_id)
@@ -97,7 +97,7 @@ def retry(group: ContainerGroup, *, credential: Credential | NewCredential | Non
 
 
 def start(group: ContainerGroup, *, by: Actor) -> ContainerGroup:
-    """Have the group's replicas run: instances are written as `allocating`, and nodes that poll take them."""
+    """Start the group: creates its instances in `allocating`, which polling nodes take."""
     _only_from(group, Status.STOPPED, Status.SUCCEEDED)
     with transaction.atomic():
         quotas.lock_active_organization(group.organization_id)
@@ -108,7 +108,7 @@ def start(group: ContainerGroup, *, by: Actor) -> ContainerGroup:
 
 
 def stop(group: ContainerGroup, *, by: Actor) -> ContainerGroup:
-    """Stop the group: instances without a node go at once, the others when their node hears of it."""
+    """Stop the group: deletes instances without a node at once, the others when their node has stopped them."""
     _only_from(group, *ContainerGroup.ACTIVE)
     with transaction.atomic():
         stop_group(group)
@@ -117,8 +117,8 @@ def stop(group: ContainerGroup, *, by: Actor) -> ContainerGroup:
 
 
 def scale(group: ContainerGroup, replicas: int, *, by: Actor) -> ContainerGroup:
-    """Have the group run as so many replicas, from 0 to 500: at once where it runs, else when it is started. Raises
-    ValueError for other numbers."""
+    """Set the number of replicas, 0 to 500. Takes effect at once in an active group, otherwise when it is started.
+    Raises ValueError for other numbers."""
     if not 0 <= replicas <= MAX_REPLICAS:
         raise ValueError(f"replicas is a number from 0 to {MAX_REPLICAS}")
     with transaction.atomic():
@@ -145,16 +145,16 @@ def scale(group: ContainerGroup, replicas: int, *, by: Actor) -> ContainerGroup:
 
 
 def requeue(image: Image, *, by: Actor) -> bool:
-    """Have a pull begin again at once, for an operator: one that waits for its next attempt, one whose worker is
-    stuck (which loses its claim and writes nothing more), or one that failed and needs no new secret. Returns whether
+    """Begin a pull again at once, for an operator: one that waits for its next attempt, one whose worker is stuck (the
+    worker loses its claim and can write nothing more), or a failed one that needs no new credential. Returns whether
     there was anything to do."""
     target = Target("image", image.pk, image.reference)
     with transaction.atomic():
         if image.status == Image.Status.FAILED:
             done = _retry_failed(image)
         elif image.status == Image.Status.QUEUED:
-            waits = Image.objects.filter(pk=image.pk, status=Image.Status.QUEUED)
-            done = bool(waits.update(not_before=None))
+            queued = Image.objects.filter(pk=image.pk, status=Image.Status.QUEUED)
+            done = bool(queued.update(not_before=None))
             wake_pull(image.pk)
         else:
             done = _release(image)
@@ -164,8 +164,8 @@ def requeue(image: Image, *, by: Actor) -> bool:
 
 
 def delete(group: ContainerGroup, *, by: Actor) -> None:
-    """Delete the group with its image; nothing happens where it is gone. A pull in progress loses its row and stops;
-    blobs are collected by `sweep`. Failure records and the delivery ledger stay."""
+    """Delete the group with its images; does nothing if it was deleted already. A pull in progress loses its row and
+    stops; `groups.sweep` collects the blobs. Failure records and the delivery ledger stay."""
     target = Target("group", group.pk, group.name)
     organization_id = group.organization_id
     with transaction.atomic():
@@ -181,11 +181,11 @@ def delete(group: ContainerGroup, *, by: Actor) -> None:
 
 
 def _retry_failed(image: Image) -> bool:
-    """Pull the failed image again for its group, where that needs no new secret."""
+    """Pull the failed image again for its group, if that needs no new credential."""
     credential = image.credential if image.credential is not None and image.credential.is_live else None
     group = image.groups.filter(status=Status.FAILED).first()
     if group is None or (image.provider and credential is None):
-        return False  # only a member has another secret
+        return False  # only a member can give another credential
     quotas.lock_active_organization(image.organization_id)
     try:
         with transaction.atomic():
@@ -196,7 +196,8 @@ def _retry_failed(image: Image) -> bool:
 
 
 def _pull_again(group: ContainerGroup, credential: Credential | None) -> None:
-    """The organization's row is held. Raises Stale where the group hasn't failed any more."""
+    """Replace the failed image by a queued one. The caller has locked the quota. Raises Stale if the group is no longer
+    failed."""
     failed, _ = lock_images(group)
     image = queue_image(group.organization_id, parse(failed.reference), credential)
     move(group, to=Status.PENDING, image=image)
@@ -225,7 +226,7 @@ def _record(
 
 
 def _only_from(group: ContainerGroup, *statuses: str) -> None:
-    """Raise Stale for what members can't do now, though the table has such a move for somebody else: only the end
-    of its pull takes a group out of `pending`."""
+    """Raise Stale unless the group has one of these statuses. The table of transitions allows more than actions do: for
+    example, only the end of its pull takes a group out of `pending`."""
     if group.status not in statuses:
         raise Stale(f"ContainerGroup {group.pk} is {group.status}")

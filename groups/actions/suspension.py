@@ -1,8 +1,8 @@
-"""What operators decide about an organization: its limits, and to suspend and resume it.
+"""Operators' actions on an organization: changing its limits, suspending and resuming it.
 
-What a suspended organization has going on ends: groups stop, tokens and sessions end, pulls fail. Each of them ends in
-a transaction of its own, since one for all of them would hold every group, image and credential of the organization at
-once. What slips through is ended by the next sweep. That nothing new begins is checked in `groups.rules.quotas`.
+A suspension stops the organization's groups, ends its tokens and sessions, and fails its pulls. Each of them ends in a
+transaction of its own: a single one would lock every group, image and credential of the organization. The sweeper ends
+what was missed. `groups.rules.quotas` refuses anything new.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from registries.foundation.units import format_size
 
 
 def suspend(organization_id: int, *, reason: str, by: Actor) -> bool:
-    """Let nothing of the organization run or be pulled from now on; its members read the reason. Returns whether it was
-    not suspended already."""
+    """Suspend the organization: nothing of it runs or is pulled. Its members read the reason. Returns False if it was
+    suspended already."""
     with transaction.atomic():
         quota = lock_organization(organization_id)
         if quota.suspended_at is not None:
@@ -40,7 +40,7 @@ def suspend(organization_id: int, *, reason: str, by: Actor) -> bool:
 
 
 def resume(organization_id: int, *, by: Actor) -> bool:
-    """Let the organization go on. What ran before is started by its members. Returns whether it was suspended."""
+    """End the suspension; members start their groups themselves. Returns whether the organization was suspended."""
     with transaction.atomic():
         quota = lock_organization(organization_id)
         if quota.suspended_at is None:
@@ -51,8 +51,8 @@ def resume(organization_id: int, *, by: Actor) -> bool:
 
 
 def change_limits(organization_id: int, limits: Mapping[str, int | None], *, by: Actor) -> bool:
-    """Set these limits, by the name of their column in Quota (`Quota.LIMITS`); the others stay. Returns whether that
-    changes anything."""
+    """Set these limits, by column of Quota (`Quota.LIMITS`); the others stay. None is no limit. Returns whether
+    anything changed."""
     with transaction.atomic():
         quota = lock_organization(organization_id)
         before = {name: getattr(quota, name) for name in Quota.LIMITS}
@@ -73,17 +73,17 @@ def change_limits(organization_id: int, limits: Mapping[str, int | None], *, by:
 
 
 def sweep() -> int:
-    """End what suspended organizations still have going on; return how much that was."""
+    """End what suspended organizations still run or pull; return the number of groups, tokens and pulls."""
     suspended = Q(organization__in=Quota.objects.suspended().values("pk"))
     groups = ContainerGroup.objects.active().filter(suspended)
     pulls = Image.objects.unsettled().filter(suspended)
-    left = {key for rows in (groups, pulls) for key in rows.values_list("organization", flat=True)}
-    return sum(_halt(organization_id) for organization_id in left)
+    organizations = {key for rows in (groups, pulls) for key in rows.values_list("organization", flat=True)}
+    return sum(_halt(organization_id) for organization_id in organizations)
 
 
 def _halt(organization_id: int) -> int:
-    """End what goes on; return how many groups, tokens and pulls that were. Called once the transaction that suspends
-    the organization has committed, not inside it. Records only the credentials that are destroyed."""
+    """Stop groups, end tokens and fail pulls; return how many. Called after the transaction that suspends the
+    organization, not inside it. Records only the credentials that are destroyed."""
     ended = 0
     for group in ContainerGroup.objects.active().filter(organization_id=organization_id):
         try:
@@ -92,8 +92,8 @@ def _halt(organization_id: int) -> int:
         except Stale:
             continue
         ended += 1
-    out = NodeToken.objects.outstanding().filter(organization_id=organization_id)
-    ended += tokens.end(out, EndReason.SUSPENDED)
+    issued = NodeToken.objects.outstanding().filter(organization_id=organization_id)
+    ended += tokens.end(issued, EndReason.SUSPENDED)
     pulls = Image.objects.unsettled().filter(organization_id=organization_id)
     for image_id in pulls.values_list("pk", flat=True):
         ended += outcome.fail_unsettled(image_id, OrganizationSuspended())

@@ -1,4 +1,4 @@
-"""What can be done to a token that a node got: revoke it."""
+"""Revoking a token of a node."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from registries.foundation.actor import Actor
 
 
 def revoke(token: NodeToken, *, by: Actor) -> bool:
-    """End the token and its session; a transfer under way stops within seconds. Returns whether it was not over yet.
-    A node that is still to run the group gets another one when it polls."""
+    """End the token and its session; a transfer in progress stops within seconds. Returns False if it was over already.
+    A node that still has to start the instance gets another token when it polls."""
     group_id = token.group_id
     target = Target("group", group_id, token.group_name) if group_id else Target("token", token.pk, token.group_name)
     with transaction.atomic():

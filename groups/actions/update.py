@@ -1,7 +1,7 @@
-"""What can be changed of a container group that is there: its options, what its nodes run, its replicas, and its image.
+"""Changing an existing container group: its options, what its nodes run, its replicas, and its image.
 
-What nodes run comes in a new version: instances of the old one are asked to stop and new ones written. Another image is
-pulled first; the group keeps what it has until that is here.
+A change to what nodes run makes a new version: instances of the old one are asked to stop and new ones created. Another
+image is pulled first; the group keeps its image until the pull has succeeded.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from groups.models import ContainerGroup, Image
 from groups.rules import quotas
 from groups.rules.group_settings import MAX_VARIABLES
 from groups.rules.replicas import match_replicas, renew_instances
-from groups.rules.sealed_settings import open_environment, open_options, seal_environment, seal_options, with_kept
+from groups.rules.sealed_settings import MASK, open_environment, open_options, seal_environment, seal_options, unmask
 from groups.rules.states import move
 from registries.credential_rows import NewCredential, record_added
 from registries.foundation.activity import Target, Value, record
@@ -31,18 +31,17 @@ from registries.oci.reference import Reference, parse
 
 Status = ContainerGroup.Status
 RESOURCES = ("gpu_classes", "shm_size", "storage_amount")
-_PLAIN_OPTIONS = ("country_codes", "display_name", "image_caching", "priority", *RESOURCES)
+_RECORDED_OPTIONS = ("country_codes", "display_name", "image_caching", "priority", *RESOURCES)
 """Options whose values are recorded. Others may hold secrets, such as the token of a log target."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupChanges:
-    """What is to become of a group; what is left out stays.
+    """The settings to change; those left out stay.
 
-    `options` are settings beyond columns (`groups.rules.sealed_settings`), None takes one away. `environment` is merged
-    into what is there, None takes a variable away. In both, `groups.rules.sealed_settings.MASK` keeps what stands at
-    its place. `reference` is another image; a `credential` without one pulls the same image again. `memory_mb` is in
-    MB.
+    `options` are settings without a column (`groups.rules.sealed_settings`); None removes one. `environment` is merged
+    into the present variables; None removes one. In both, `groups.rules.sealed_settings.MASK` keeps the present value.
+    `reference` is another image; a `credential` without one pulls the same image again. `memory_mb` is in MB.
     """
 
     options: Mapping[str, object] = field(default_factory=dict)
@@ -57,7 +56,7 @@ class GroupChanges:
 
 @dataclass
 class _Record:
-    """What was changed: in words, and by name with the values before and after."""
+    """What changed: in words, and the values before and after by name."""
 
     words: list[str] = field(default_factory=list)
     before: dict[str, Value] = field(default_factory=dict)
@@ -65,29 +64,29 @@ class _Record:
 
 
 def update(group: ContainerGroup, changes: GroupChanges, *, by: Actor) -> ContainerGroup:
-    """Change the group. Nothing happens where it is as it should be already.
+    """Change the group; does nothing if it has these settings already.
 
-    Raises `groups.rules.states.Stale` when the group is gone, `quotas.QuotaRefusal` where it may not have so many
-    replicas or another image, and Refusal with the field of the API's request for what can't be combined with what is
-    there.
+    Raises `groups.rules.states.Stale` if the group was deleted, `quotas.QuotaRefusal` if a limit or a suspension
+    forbids the replicas or the image, and Refusal with the field of the API's request for settings that contradict
+    the present ones.
     """
     with transaction.atomic():
         quota = quotas.lock_organization(group.organization_id)
-        has, next_image = lock_images(group)
+        current, next_image = lock_images(group)
         group.refresh_from_db()
         if changes.replicas is not None:
             quotas.allow_replicas(quota, more=changes.replicas - group.replicas)
         changed = _Record()
         _change_settings(group, changes, changed)
         stored = destroyed = None
-        if (reference := _wanted_image(changes, has, next_image)) is not None:
+        if (reference := _wanted_image(changes, current, next_image)) is not None:
             quotas.allow_active(quota)
             stored = stored_credential(
                 changes.credential, organization_id=group.organization_id, created_by_id=by.person_id
             )
-            destroyed = _replace_image(group, has, next_image, reference, stored)
+            destroyed = _replace_image(group, current, next_image, reference, stored)
             changed.words.append(str(reference))
-            changed.before["image"], changed.after["image"] = has.reference, str(reference)
+            changed.before["image"], changed.after["image"] = current.reference, str(reference)
         record_settled(destroyed)
         if stored is not None and stored is not changes.credential:
             record_added(stored, by=by)
@@ -106,8 +105,8 @@ def update(group: ContainerGroup, changes: GroupChanges, *, by: Actor) -> Contai
 
 
 def _change_settings(group: ContainerGroup, changes: GroupChanges, changed: _Record) -> None:
-    """Write options, columns and replicas in one statement, and have what runs follow."""
-    old = open_options(group)
+    """Write options, columns and replicas in one statement, and update the instances."""
+    old: dict[str, object] = open_options(group)
     options = _merged(old, changes.options)
     columns = _changed_columns(group, changes)
     if options.get("gpu_classes") != old.get("gpu_classes"):
@@ -118,7 +117,7 @@ def _change_settings(group: ContainerGroup, changes: GroupChanges, changed: _Rec
     changed.words += sorted({"resources" if name in RESOURCES else name for name in names})
     changed.words += sorted({*columns, *(["environment"] if variables != environment else [])} - {"gpu"})
     for name in names:
-        if name in _PLAIN_OPTIONS:
+        if name in _RECORDED_OPTIONS:
             changed.before[name], changed.after[name] = cast("Value", old.get(name)), cast("Value", options.get(name))
     for name in columns.keys() - {"gpu", "command"}:
         changed.before[name], changed.after[name] = getattr(group, name), cast("Value", columns[name])
@@ -161,14 +160,17 @@ def _merged(old: Mapping[str, object], given: Mapping[str, object]) -> dict[str,
         if value is None:
             options.pop(name, None)
         else:
-            options[name] = with_kept(value, old.get(name))
+            options[name] = unmask(value, old.get(name))
     return options
 
 
 def _merged_environment(before: Mapping[str, str], given: Mapping[str, str | None] | None) -> dict[str, str]:
     if given is None:
         return dict(before)
-    merged: dict[str, str | None] = {**before, **with_kept(dict(given), dict(before))}
+    merged: dict[str, str | None] = {
+        **before,
+        **{name: before.get(name, value) if value == MASK else value for name, value in given.items()},
+    }
     after = {name: value for name, value in merged.items() if value is not None}
     if len(after) > MAX_VARIABLES:
         text = f"A group has at most {MAX_VARIABLES} variables."
@@ -180,37 +182,37 @@ def _first(classes: object) -> str:
     return str(classes[0]) if isinstance(classes, list) and classes else ""
 
 
-def _wanted_image(changes: GroupChanges, has: Image, next_image: Image | None) -> Reference | None:
-    """The image to pull, if there is one: another one, or the same with another credential."""
+def _wanted_image(changes: GroupChanges, current: Image, next_image: Image | None) -> Reference | None:
+    """The image to pull, if any: another one, or the same with another credential."""
     if changes.reference is None and changes.credential is None:
         return None
-    reference = changes.reference or parse(has.reference)
+    reference = changes.reference or parse(current.reference)
     if changes.credential is not None:
         if changes.credential.host != reference.registry:
             raise Refusal("The group got another image at the same time. Try again.", code="wrong_state")
         return reference
-    awaited = next_image or has
+    awaited = next_image or current
     if str(reference) == awaited.reference and awaited.status != Image.Status.FAILED:
         return None
     return reference
 
 
 def _replace_image(
-    group: ContainerGroup, has: Image, next_image: Image | None, reference: Reference, credential: Credential | None
+    group: ContainerGroup, current: Image, next_image: Image | None, reference: Reference, credential: Credential | None
 ) -> Credential | None:
-    """Have another image pulled for the group. One that waits for its pull, or whose pull failed, waits for this one
-    from now on; any other keeps what it has and takes the new one over when it is here. Returns the credential that
-    was destroyed with an image that nothing waits for any more."""
+    """Queue another image for the group. A pending or failed group waits for it instead of its present image; any other
+    keeps its image until this one is ready. Returns the credential that was destroyed with an image that is no longer
+    needed."""
     if group.status == Status.FAILED:
         image = queue_image(group.organization_id, reference, credential)
         move(group, to=Status.PENDING, image=image, version=F("version") + 1)
-        drop(has)
+        drop(current)
         return None
-    replaced = has if group.status == Status.PENDING else next_image
+    replaced = current if group.status == Status.PENDING else next_image
     lock_credentials([replaced.credential_id if replaced else None, credential.pk if credential else None])
     image = queue_image(group.organization_id, reference, credential)
     rows = ContainerGroup.objects.filter(pk=group.pk)
-    if replaced is has:
+    if replaced is current:
         rows.update(image=image, version=F("version") + 1, changed_at=Now())
     else:
         rows.update(next_image=image, changed_at=Now())

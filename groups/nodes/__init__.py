@@ -1,1 +1,1 @@
-"""Nodes: how they join, how they are known, what each of them is given to do."""
+"""The node API and its engine: enrolment, authentication, polls, scheduling, and the upkeep of instances."""

@@ -1,7 +1,7 @@
-"""Giving a node what it is to start: the image by digest, a one-time token, command, environment and limits.
+"""What a node has to start: the image by digest, a one-time token, command, environment and limits.
 
-An instance is handed over when its manifest for this node is made and no usable token for it is out. A node that
-doesn't list a download which it was given hasn't heard of it: that token is revoked and another one minted.
+An instance is sent to its node once its manifest for this node is made and it has no usable token. If a node doesn't
+list a download that was sent to it, it has missed that response: the token is ended and a new one minted.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -27,16 +26,18 @@ from groups.rules.wakeups import wake_prepare
 from registries.secrets.at_rest import AtRestBroken
 
 State = Instance.State
-ON_THE_WAY = (State.ALLOCATING, State.DOWNLOADING)
+NOT_FETCHED = (State.ALLOCATING, State.DOWNLOADING)
+"""The states of an instance whose image the node does not have yet."""
 MAX_TOKENS_AN_HOUR = 20
-PREPARED_WITHIN = timedelta(seconds=10)
+MAX_PREPARATION = timedelta(seconds=10)
+"""A manifest that takes longer is requested again."""
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
 class Start:
-    """One instance that the node is to fetch and run. Times are ISO 8601, `size` is the image's bytes in all."""
+    """One instance that the node has to fetch and run. Times are ISO 8601, `size` is the image's total in bytes."""
 
     instance: str
     image: str
@@ -50,16 +51,16 @@ class Start:
     memory_mb: int
     gpu: str
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, object]:
         return dict(vars(self))
 
 
 def issue_starts(node: Node, listed: Collection[UUID]) -> list[Start]:
-    """Return what the node is to start now. `listed` are the instances that it knows of. Called in the poll's
-    transaction."""
+    """Mint tokens for the node's instances that are ready to be fetched, and return what the node has to start.
+    `listed` are the ids of the instances in its report. Called in the poll's transaction."""
     waiting = list(
         node.instances.filter(
-            state__in=ON_THE_WAY,
+            state__in=NOT_FETCHED,
             group__status__in=ContainerGroup.ACTIVE,
             group__organization__quota__suspended_at__isnull=True,
         ).select_related("node", "group__organization", "group__project", "group__image")
@@ -67,15 +68,15 @@ def issue_starts(node: Node, listed: Collection[UUID]) -> list[Start]:
     if not waiting:
         return []
     images = {instance.group.image_id for instance in waiting}
-    manifests = {made.image_id: made for made in NodeManifest.objects.filter(node=node, image__in=images)}
-    under_way = set(NodeToken.objects.usable().filter(instance__in=waiting).values_list("instance_id", flat=True))
+    manifests = {manifest.image_id: manifest for manifest in NodeManifest.objects.filter(node=node, image__in=images)}
+    with_token = set(NodeToken.objects.usable().filter(instance__in=waiting).values_list("instance_id", flat=True))
     starts = []
     for instance in waiting:
-        if instance.state == State.DOWNLOADING and instance.pk in listed and instance.pk in under_way:
+        if instance.state == State.DOWNLOADING and instance.pk in listed and instance.pk in with_token:
             continue
         manifest = manifests.get(instance.group.image_id)
         if manifest is None:
-            _remind(instance)
+            _request_manifest_again(instance)
         elif (start := _start(instance, manifest)) is not None:
             starts.append(start)
     return starts
@@ -113,9 +114,9 @@ def _start(instance: Instance, manifest: NodeManifest) -> Start | None:
     )
 
 
-def _remind(instance: Instance) -> None:
-    """Wake a worker again for a manifest that is overdue: the queue may have been lost."""
-    seconds = int(PREPARED_WITHIN.total_seconds())
-    overdue = Instance.objects.filter(pk=instance.pk, assigned_at__lt=Now() - PREPARED_WITHIN)
+def _request_manifest_again(instance: Instance) -> None:
+    """Wake a worker again for an overdue manifest, whose wake-up may have been lost."""
+    seconds = int(MAX_PREPARATION.total_seconds())
+    overdue = Instance.objects.filter(pk=instance.pk, assigned_at__lt=Now() - MAX_PREPARATION)
     if overdue.exists() and caches["node_calls"].add(f"reminded-{instance.pk}", 1, timeout=seconds):
         wake_prepare(instance.pk)

@@ -1,6 +1,7 @@
-"""Emptying a node for good or for a while: it gets nothing new, and what it has moves away, one after the other.
+"""Cordoning, draining and uncordoning a node.
 
-The sweeper moves the next one when the one before runs elsewhere and some other node has room.
+A cordoned node keeps its instances and is assigned no new ones. A draining node is cordoned, and the sweeper moves its
+instances to other nodes one at a time: the next one when the previous one runs elsewhere and a node has room.
 """
 
 from __future__ import annotations
@@ -8,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from django.db import transaction
-from django.db.models import Q
 from django.db.models.functions import Now
 
 from groups.models import Instance, Node
+from groups.nodes.instance_moves import move_to_another_node
 from groups.nodes.scheduler import nodes_with_room
-from groups.rules.replicas import move_elsewhere
 from groups.rules.states import Stale
 from registries.foundation.activity import Target, record
 from registries.foundation.actor import Actor
@@ -22,23 +22,22 @@ State = Instance.State
 
 
 def drain(node: Node, *, by: Actor) -> bool:
-    """Begin to empty the node. Returns whether that is new; a removed one stays removed."""
-    from_these = [Node.Status.ACTIVE, Node.Status.CORDONED]
+    """Begin to drain the node. Returns whether its status changed; a removed node stays removed."""
     with transaction.atomic():
-        if not Node.objects.filter(pk=node.pk, status__in=from_these).update(status=Node.Status.DRAINING):
+        if not _switch(node, Node.Status.DRAINING, was=[Node.Status.ACTIVE, Node.Status.CORDONED]):
             return False
         record(by, "node.drained", Target("node", node.pk, node.name), organization_id=None)
     return True
 
 
 def move_next_instances() -> int:
-    """Move one instance away from each node that is being drained, where it is time; return how many."""
+    """Move one instance away from each draining node that is due; return how many were moved."""
     draining = Node.objects.filter(status=Node.Status.DRAINING, instances__isnull=False).distinct()
     return sum(_move_one(node) for node in draining)
 
 
 def cordon(node: Node, *, by: Actor) -> bool:
-    """Give the node nothing new. Returns whether it was active until now."""
+    """Assign no new instances to the node. Returns whether it was active."""
     with transaction.atomic():
         if not _switch(node, Node.Status.CORDONED, was=[Node.Status.ACTIVE]):
             return False
@@ -47,7 +46,7 @@ def cordon(node: Node, *, by: Actor) -> bool:
 
 
 def uncordon(node: Node, *, by: Actor) -> bool:
-    """Let a node take work again. Returns whether it was cordoned or drained; a removed one stays removed."""
+    """Assign instances to the node again. Returns whether it was cordoned or draining; a removed node stays removed."""
     with transaction.atomic():
         if not _switch(node, Node.Status.ACTIVE, was=[Node.Status.CORDONED, Node.Status.DRAINING]):
             return False
@@ -56,10 +55,10 @@ def uncordon(node: Node, *, by: Actor) -> bool:
 
 
 def _move_one(node: Node) -> bool:
-    on_its_way = Instance.objects.filter(avoids=node, avoids_until__gt=Now()).exclude(
-        Q(state=State.RUNNING) | Q(state=State.STOPPING)
+    moving = Instance.objects.filter(avoids=node, avoids_until__gt=Now()).exclude(
+        state__in=[State.RUNNING, State.STOPPING]
     )
-    if on_its_way.exists():
+    if moving.exists():
         return False
     for instance in node.instances.exclude(state=State.STOPPING).select_related("group").order_by("created_at"):
         group = instance.group
@@ -67,7 +66,7 @@ def _move_one(node: Node) -> bool:
             continue
         try:
             with transaction.atomic():
-                move_elsewhere(instance, message="Its node is being drained.")
+                move_to_another_node(instance, message="Its node is being drained.")
         except Stale:
             continue
         return True

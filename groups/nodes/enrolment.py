@@ -1,7 +1,8 @@
-"""How a node joins, and how it comes by another key: an operator makes a one-time code, the node trades it for an
-identity.
+"""Enrolment of nodes, and replacement of their keys.
 
-The code's SHA-256 is all that is kept. What the node may do afterwards is `groups.nodes.authentication`'s.
+An operator makes a one-time code; a machine that presents it with a public key becomes a node, or gives an existing
+node that key. An enrolled node can also replace its key by itself (`replace_key`). Only the SHA-256 of a code is
+stored.
 """
 
 from __future__ import annotations
@@ -25,18 +26,15 @@ from registries.foundation.refusal import Refusal
 from registries.secrets import one_time
 
 PREFIX = "dre_"
-
 LIFETIME = timedelta(hours=24)
-
 MAX_NAME_LENGTH = 63
-
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 ._-]*[A-Za-z0-9])?")
 
 log = structlog.get_logger(__name__)
 
 
 class CodeRefused(Refusal):
-    """The code is unknown, used or expired; which of these is not said."""
+    """The code is unknown, used or expired; the message doesn't say which."""
 
     code = "code_refused"
     title = "The code is not good"
@@ -47,7 +45,7 @@ class CodeRefused(Refusal):
 
 
 class NameInvalid(Refusal):
-    """No name for a node; the message says what is wanted."""
+    """Not a valid name for a node; the message says what is required."""
 
     code = "name_invalid"
     title = "The name can't be used"
@@ -62,8 +60,7 @@ def check_name(name: str) -> str:
 
 
 def create_enrolment(node_name: str, *, by: Actor) -> tuple[str, Enrolment]:
-    """Return a new code of 256 bits, valid for one node and 24 hours, and its row. The code itself is kept nowhere.
-    Raises NameInvalid."""
+    """Return a new code of 256 bits and its row, valid for one node and 24 hours. Raises NameInvalid."""
     with transaction.atomic():
         code, row = _make(check_name(node_name), by.person_id)
         record(by, "enrolment.created", Target("enrolment", row.pk, row.node_name), organization_id=None)
@@ -71,8 +68,8 @@ def create_enrolment(node_name: str, *, by: Actor) -> tuple[str, Enrolment]:
 
 
 def create_replacement(node: Node, *, by: Actor) -> tuple[str, Enrolment]:
-    """Return a new code with which this node comes with another key, such as after it lost its disk, and its row.
-    Earlier such codes are no longer good. Raises CodeRefused for a removed node."""
+    """Return a new code and its row, with which this node can enrol with another key, such as after it lost its disk.
+    Earlier codes of the node expire. Raises CodeRefused for a removed node."""
     with transaction.atomic():
         if not Node.objects.enrolled().select_for_update(no_key=True).filter(pk=node.pk):
             raise CodeRefused("A removed node stays removed.")
@@ -96,28 +93,28 @@ def _make(node_name: str, created_by_id: int | None, *, node: Node | None = None
 
 
 def enrol(code: str, name: str, public_key_pem: str, *, by: Actor) -> Node:
-    """Make the node that holds `public_key_pem`, or give the code's node that key, and use the code up. `by` is the
-    machine that asks, whose id and name are recorded as the node's once it is one.
+    """Create a node with this public key, or give the code's node that key, and consume the code. `by` is the calling
+    machine; the action is recorded with the node's id and name.
 
-    The node bears the name that the operator chose for it; the one it gives itself is only checked, since a
-    stranger's machine must not pass for another. Raises KeyUnsupported, NameInvalid (the code stays good) and
-    CodeRefused.
+    The node gets the name that the operator chose. The machine's own `name` is only validated: an untrusted machine
+    must not be able to choose another one's name. Raises KeyUnsupported and NameInvalid, both before the code is
+    consumed, and CodeRefused.
     """
     key = read_public_key(public_key_pem)
     check_name(name)
     if not one_time.has_form(code, PREFIX):
         raise CodeRefused
     with transaction.atomic():
-        open_one = Enrolment.objects.filter(
+        usable = Enrolment.objects.filter(
             code_hash=one_time.digest_of(code), used_at__isnull=True, expires_at__gt=Now()
         )
-        if open_one.update(used_at=Now()) != 1:
+        if usable.update(used_at=Now()) != 1:
             raise CodeRefused
         enrolment = Enrolment.objects.select_related("node").get(code_hash=one_time.digest_of(code))
         if enrolment.node is not None:
-            if not set_key(enrolment.node, key.pem):
+            if not _set_key(enrolment.node, key.pem):
                 raise CodeRefused
-            record_key(enrolment.node, by=replace(by, id=str(enrolment.node.pk), name=enrolment.node.name))
+            _record_key(enrolment.node, by=replace(by, id=str(enrolment.node.pk), name=enrolment.node.name))
             return enrolment.node
         node = Node.objects.create(name=enrolment.node_name, public_key=key.pem)
         Enrolment.objects.filter(pk=enrolment.pk).update(node=node)
@@ -127,30 +124,31 @@ def enrol(code: str, name: str, public_key_pem: str, *, by: Actor) -> Node:
 
 
 def replace_key(node: Node, public_key_pem: str, *, by: Actor) -> bool:
-    """Have the node's calls be signed by, and layer keys wrapped to, that key from now on. `public_key_pem` is in its
-    normal spelling. Returns whether the node still has the key that it had in hand, and was not removed."""
+    """Replace the key that signs the node's calls and to which layer keys are encrypted. `public_key_pem` is in its
+    canonical form. Returns False if the node was removed or has another key by now than `node` was read with."""
     with transaction.atomic():
-        if not set_key(node, public_key_pem):
+        if not _set_key(node, public_key_pem):
             return False
-        record_key(node, by=by)
+        _record_key(node, by=by)
     return True
 
 
-def set_key(node: Node, public_key_pem: str) -> bool:
-    """What `replace_key` writes, in the transaction of an action. Returns what that returns."""
-    there = Node.objects.enrolled().filter(pk=node.pk, public_key=node.public_key)
-    if not there.update(public_key=public_key_pem):
+def _set_key(node: Node, public_key_pem: str) -> bool:
+    """Replace the node's key, end its tokens, and have its manifests made again. Returns False if the node was removed
+    or has another key by now than `node` was read with."""
+    unchanged = Node.objects.enrolled().filter(pk=node.pk, public_key=node.public_key)
+    if not unchanged.update(public_key=public_key_pem):
         return False
     node.public_key = public_key_pem
     tokens.end(NodeToken.objects.outstanding().filter(node=node), EndReason.KEY_REPLACED)
     NodeManifest.objects.filter(node=node).delete()
-    still_to_come = [Instance.State.ALLOCATING, Instance.State.DOWNLOADING]
-    for instance in node.instances.filter(state__in=still_to_come).values_list("pk", flat=True):
-        wake_prepare(instance)
+    not_fetched = [Instance.State.ALLOCATING, Instance.State.DOWNLOADING]
+    for instance_id in node.instances.filter(state__in=not_fetched).values_list("pk", flat=True):
+        wake_prepare(instance_id)
     log.info("node_key_replaced", node=str(node.pk))
     return True
 
 
-def record_key(node: Node, *, by: Actor) -> None:
-    """Record that the node has another key, as the last statement of the transaction that gave it that."""
+def _record_key(node: Node, *, by: Actor) -> None:
+    """Record that the node has another key, as the last statement of the transaction."""
     record(by, "node.key_replaced", Target("node", node.pk, node.name), organization_id=None)

@@ -1,15 +1,14 @@
-"""One change to an instance that a report asks for, and carrying changes out.
+"""One change to an instance that a report requires, and carrying changes out.
 
-Whoever stops a group locks the group first, then its instances: the same order here, or the two may block each other.
-Reports that move nothing lock nothing.
+Groups are locked before their instances, as when a group is stopped; another order could deadlock. Reports that change
+no state lock nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
 
 from django.db.models.functions import Now
 
@@ -20,29 +19,29 @@ from groups.rules.replicas import NO_ORDER, count_end, update_group_status
 from groups.rules.states import Stale, move
 
 State = Instance.State
-COOL_DOWN = timedelta(seconds=60)
-"""How long what a node gave back is kept for others."""
+EXCLUDE_NODE_FOR = timedelta(seconds=60)
+"""How long an instance that a node gave back is not assigned to it again."""
 
 
 @dataclass(frozen=True)
 class Change:
-    """`instance` goes to the state `to`, with `values` in its other columns. With `ends_with`, an exit code, it is
-    over instead; with `leaves` its node doesn't have it any more."""
+    """Move `instance` to the state `to` and set `values` in its other columns. With `ends_with`, an exit code, it has
+    ended for good instead. With `leaves` it is taken from its node."""
 
     instance: Instance
     to: str
-    values: dict[str, Any] = field(default_factory=dict)
+    values: Mapping[str, object] = field(default_factory=dict)
     leaves: bool = False
     ends_with: int | None = None
 
     @property
     def moves(self) -> bool:
-        """Whether it changes the state, so that the group's may follow."""
+        """Whether it changes the state, which can change the group's status."""
         return self.ends_with is not None or self.to != self.instance.state
 
 
 def carry_out(changes: Iterable[Change]) -> None:
-    """Make the changes, and have their groups follow. Called in the poll's transaction."""
+    """Make the changes and update the status of their groups. Called in the poll's transaction."""
     changes = list(changes)
     group_ids = sorted({change.instance.group_id for change in changes if change.moves}, key=str)
     if group_ids:
@@ -55,19 +54,19 @@ def carry_out(changes: Iterable[Change]) -> None:
 
 def _carry_out(change: Change) -> None:
     instance = change.instance
-    out = NodeToken.objects.filter(instance=instance)
+    issued = NodeToken.objects.filter(instance=instance)
     if change.ends_with is not None:
-        tokens.end(out, EndReason.DELIVERED)
+        tokens.end(issued, EndReason.DELIVERED)
         count_end(instance, change.ends_with)
     elif not change.moves:
         Instance.objects.filter(pk=instance.pk, state=instance.state).update(**change.values)
     else:
-        place: dict[str, Any] = {}
+        place: dict[str, object] = {}
         if change.leaves:
-            until = Now() + COOL_DOWN
+            until = Now() + EXCLUDE_NODE_FOR
             place = {"node": None, "assigned_at": None, "avoids": instance.node, "avoids_until": until}
         try:
-            move(instance, to=change.to, **NO_ORDER | change.values, **place)
+            move(instance, to=change.to, only=None, **{**NO_ORDER, **change.values, **place})
         except Stale:
             return
-        tokens.end(out, EndReason.DELIVERED if change.to != State.ALLOCATING else EndReason.GIVEN_BACK)
+        tokens.end(issued, EndReason.DELIVERED if change.to != State.ALLOCATING else EndReason.GIVEN_BACK)

@@ -1,7 +1,7 @@
-"""What can be done to one instance: restart, recreate, reallocate, and say what its end would cost.
+"""Actions on one instance: restart, recreate, reallocate (move to another node), and set its deletion cost.
 
-Restart and recreate are orders to its node, given with each poll until the node has begun. Each raises
-`groups.rules.states.Stale` when the instance is no longer in a state that allows it, and is recorded with the group.
+Restart and recreate are orders to the node, repeated with each poll until the node has begun. Each action raises
+`groups.rules.states.Stale` if the instance is no longer in a state that allows it, and is recorded with the group.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from groups.models import Instance
+from groups.nodes.instance_moves import move_to_another_node
 from groups.rules.group_settings import MAX_DELETION_COST
-from groups.rules.replicas import move_elsewhere
 from groups.rules.states import Stale
 from registries.foundation.activity import Target, Value, record
 from registries.foundation.actor import Actor
@@ -22,7 +22,7 @@ State = Instance.State
 
 
 def restart(instance: Instance, *, by: Actor) -> Instance:
-    """Have the node end the container and start the same one again, data kept."""
+    """Order the node to restart the container; its data is kept."""
     with transaction.atomic():
         _order(instance, Instance.Order.RESTART)
         _record(by, instance, f"restart of the instance {instance.pk}")
@@ -30,7 +30,7 @@ def restart(instance: Instance, *, by: Actor) -> Instance:
 
 
 def recreate(instance: Instance, *, by: Actor) -> Instance:
-    """Have the node remove the container and make a new one from the image it has."""
+    """Order the node to remove the container and create a new one from the image that it has; the data is lost."""
     with transaction.atomic():
         _order(instance, Instance.Order.RECREATE)
         _record(by, instance, f"recreate of the instance {instance.pk}")
@@ -38,16 +38,15 @@ def recreate(instance: Instance, *, by: Actor) -> Instance:
 
 
 def reallocate(instance: Instance, *, by: Actor) -> Instance:
-    """Take the instance from its node and give it to another one; this node doesn't get it back for ten minutes and
-    stops it when it polls."""
+    """Move the instance to another node; its data is lost. This node is excluded for ten minutes."""
     with transaction.atomic():
-        move_elsewhere(instance, message="Moved to another node.")
+        move_to_another_node(instance, message="Moved to another node.")
         _record(by, instance, f"reallocate of the instance {instance.pk}")
     return instance
 
 
 def set_deletion_cost(instance: Instance, cost: int, *, by: Actor) -> Instance:
-    """Say what ending this instance costs, from 0 to 100,000: when the group is scaled down, cheap ones go first.
+    """Set the cost of ending this instance, 0 to 100,000: scaling down ends instances with the lowest cost first.
     Raises ValueError for other numbers."""
     if not 0 <= cost <= MAX_DELETION_COST:
         raise ValueError(f"a deletion cost is a number from 0 to {MAX_DELETION_COST}")
@@ -69,8 +68,8 @@ def set_deletion_cost(instance: Instance, cost: int, *, by: Actor) -> Instance:
 
 
 def _order(instance: Instance, order: str) -> None:
-    there = Instance.objects.filter(pk=instance.pk, state=State.RUNNING, node__isnull=False)
-    if not there.update(order=order, order_due_at=None, changed_at=Now()):
+    running = Instance.objects.filter(pk=instance.pk, state=State.RUNNING, node__isnull=False)
+    if not running.update(order=order, order_due_at=None, changed_at=Now()):
         raise Stale(f"Instance {instance.pk} doesn't run")
     instance.refresh_from_db()
 

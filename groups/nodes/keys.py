@@ -1,7 +1,7 @@
-"""Which public keys a node may have, and the one algorithm that goes with each use of them.
+"""The public keys that a node can have, and the one algorithm for each use of them.
 
-A P-256 key signs with ES256 and is wrapped to with ECDH-ES+A256KW; an RSA key with PS256 and RSA-OAEP-256.
-Nothing that a caller sends chooses an algorithm.
+A P-256 key signs with ES256, and layer keys are encrypted to it with ECDH-ES+A256KW; an RSA key uses PS256 and
+RSA-OAEP-256. Nothing that a caller sends chooses an algorithm.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ _BEGIN = "-----BEGIN PUBLIC KEY-----"
 
 
 class KeyUnsupported(ValueError):
-    """The text is no key that a node may have; the message says what is wanted."""
+    """The text is not a key that a node can have; the message says what is required."""
 
 
 @dataclass(frozen=True)
 class NodeKey:
-    """A node's public key. `pem` is SPKI in its one normal spelling."""
+    """A node's public key. `pem` is SPKI in its canonical form."""
 
     pem: str
     signs_with: str

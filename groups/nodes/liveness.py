@@ -1,8 +1,7 @@
-"""Nodes that are gone: silent for too long, or removed. What they had goes to others.
+"""Taking instances back from nodes that are silent for too long, and from nodes that are removed.
 
-Where all of them may be silent because of us, none is (`groups.nodes.portal_uptime`). A node that was only silent is
-told to stop its old instances when it polls again, since they are no longer its own. Order of locks: the node's row, as
-a poll of it begins with, then the groups, then the instances.
+Silence that the portal's own outage could explain doesn't count (`groups.nodes.portal_uptime`). When a silent node
+polls again, it is ordered to stop its former instances. Lock order, as in a poll: the node, the groups, the instances.
 """
 
 from __future__ import annotations
@@ -26,15 +25,15 @@ State = Instance.State
 
 
 def release_silent() -> int:
-    """Take everything from nodes that have not polled for 90 s, though they could; return from how many."""
+    """Take the instances back from nodes that could poll and have not for 90 s; return the number of nodes."""
     if not counts_silence(SILENT_AFTER):
         return 0
     silent = Node.objects.silent()
-    has_any = Exists(Instance.objects.filter(node=OuterRef("pk")))
+    has_instances = Exists(Instance.objects.filter(node=OuterRef("pk")))
     released = 0
-    for node_id in silent.filter(has_any).values_list("pk", flat=True):
+    for node_id in silent.filter(has_instances).values_list("pk", flat=True):
         with transaction.atomic():
-            # Asked again with the row locked: the node may be polling this moment.
+            # Checked again with the row locked: the node may have polled in between.
             if silent.select_for_update(no_key=True).filter(pk=node_id).first() is not None:
                 _take_back(node_id, EndReason.NODE_SILENT, "Its node went silent.")
                 released += 1
@@ -42,11 +41,11 @@ def release_silent() -> int:
 
 
 def remove(node: Node, *, by: Actor) -> bool:
-    """Let the node in no more, end its tokens and sessions, and give its instances to others. Returns whether it
-    was there until now. A removed node stays removed."""
+    """Remove the node for good: refuse its calls, end its tokens and sessions, and move its instances to other nodes.
+    Returns False if it was removed already."""
     with transaction.atomic():
-        there = Node.objects.enrolled().filter(pk=node.pk)
-        if not there.update(status=Node.Status.REMOVED):
+        enrolled = Node.objects.enrolled().filter(pk=node.pk)
+        if not enrolled.update(status=Node.Status.REMOVED):
             return False
         _take_back(node.pk, EndReason.NODE_REMOVED, "Its node was removed.")
         record(by, "node.removed", Target("node", node.pk, node.name), organization_id=None)
@@ -54,17 +53,17 @@ def remove(node: Node, *, by: Actor) -> bool:
 
 
 def _take_back(node_id: UUID, reason: EndReason, message: str) -> None:
-    """What was stopping is gone, the rest is allocated again. The node's row is locked."""
+    """Delete stopping instances and allocate the others again. The caller has locked the node's row."""
     group_ids = list(Instance.objects.filter(node=node_id).order_by().values_list("group", flat=True).distinct())
     groups = ContainerGroup.objects.select_for_update(no_key=True).filter(pk__in=group_ids).order_by("pk")
     locked = [group.pk for group in groups]
     tokens.end(NodeToken.objects.outstanding().filter(node=node_id), reason)
-    had = Instance.objects.filter(node=node_id)
-    had.filter(state=State.STOPPING).delete()
-    for instance in had.exclude(state=State.STOPPING):
+    instances = Instance.objects.filter(node=node_id)
+    instances.filter(state=State.STOPPING).delete()
+    for instance in instances.exclude(state=State.STOPPING):
         try:
             take_from_node(instance, message=message)
         except Stale:
-            continue  # stopped meanwhile; the next pass finds it
+            continue  # stopped in between; the next pass finds it
     for group_id in locked:
         update_group_status(group_id)

@@ -1,7 +1,7 @@
-"""The manifest of an image for one node: the same layers for all, their keys wrapped to that node's public key.
+"""The manifest of an image for one node: the same layers for all nodes, with keys encrypted to this node's public key.
 
-Worker zone: the layer keys are opened here, and leave only as JWE. The format is that of containers/ocicrypt, which
-stock clients open. The manifest's integrity is its digest, which the node gets over its authenticated channel.
+Worker zone: layer keys are decrypted here and leave only as JWE. The format is that of containers/ocicrypt, which stock
+clients can decrypt. The node verifies the manifest by its digest, which it gets over its authenticated channel.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ import base64
 import hashlib
 import json
 import time
-from typing import Any
+from collections.abc import Mapping
+from uuid import UUID
 
 import structlog
 from django.db import IntegrityError, transaction
@@ -27,11 +28,11 @@ MAX_AT_ONCE = 50
 log = structlog.get_logger(__name__)
 
 
-def prepare(instance_id: Any) -> NodeManifest | None:
-    """Make the manifest of the instance's image for the node that took it, or find the one that is there.
+def prepare(instance_id: UUID) -> NodeManifest | None:
+    """Return the manifest of the instance's image for its node; makes it if it doesn't exist yet.
 
-    Does nothing for an instance that is gone, that no node has, or that is to stop. Raises
-    `registries.secrets.layer_keys.LayerKeyBroken` and `keyring.KeyUnavailable`.
+    Returns None for an instance that was deleted, that has no node, or that is stopping, and for an image that is not
+    ready. Raises `registries.secrets.layer_keys.LayerKeyBroken` and `keyring.KeyUnavailable`.
     """
     instance = Instance.objects.select_related("node", "group__image").filter(pk=instance_id).first()
     if instance is None or instance.node is None or instance.state == Instance.State.STOPPING:
@@ -39,34 +40,34 @@ def prepare(instance_id: Any) -> NodeManifest | None:
     node, image = instance.node, instance.group.image
     if image.status != Image.Status.READY or node.status == Node.Status.REMOVED:
         return None
-    made = NodeManifest.objects.filter(image=image, node=node).first()
-    if made is not None:
-        return made
+    manifest = NodeManifest.objects.filter(image=image, node=node).first()
+    if manifest is not None:
+        return manifest
     body = manifest_for(image, read_public_key(node.public_key))
     digest = f"sha256:{hashlib.sha256(body).hexdigest()}"
     try:
         with transaction.atomic():
-            made = NodeManifest.objects.create(image=image, node=node, digest=digest, body=body)
-    except IntegrityError:  # another worker was first, or image or node went
+            manifest = NodeManifest.objects.create(image=image, node=node, digest=digest, body=body)
+    except IntegrityError:  # another worker was first, or the image or node was deleted
         return NodeManifest.objects.filter(image=image, node=node).first()
     log.info("manifest_made", image=str(image.pk), node=str(node.pk), digest=digest)
-    return made
+    return manifest
 
 
-def prepare_wanting(seconds: float) -> int:
-    """Make the manifests that nodes wait for, until there are no more or the time is over; return how many. Several
-    workers may do so at once: each takes them in an order of its own."""
+def prepare_missing(seconds: float) -> int:
+    """Make missing manifests until there are none left or `seconds` have passed; return how many were made. Several
+    workers can do this at once, in random order each."""
     end, count = time.monotonic() + seconds, 0
-    failed: set[Any] = set()
+    failed: set[UUID] = set()
     while found := [
-        pk for pk in wanting().order_by("?").values_list("pk", flat=True)[:MAX_AT_ONCE] if pk not in failed
+        pk for pk in missing().order_by("?").values_list("pk", flat=True)[:MAX_AT_ONCE] if pk not in failed
     ]:
         for instance_id in found:
             if time.monotonic() >= end:
                 return count
             try:
                 made_one = prepare(instance_id) is not None
-            except Exception as error:  # one that can't be made keeps none of the others waiting
+            except Exception as error:  # one failure must not hold up the others
                 log.error("manifest_failed", instance=str(instance_id), error=type(error).__name__)
                 made_one = False
             if made_one:
@@ -76,14 +77,14 @@ def prepare_wanting(seconds: float) -> int:
     return count
 
 
-def wanting() -> QuerySet[Instance]:
-    """Instances that a node has and that have no manifest for that node yet."""
+def missing() -> QuerySet[Instance]:
+    """Instances that are assigned to a node and have no manifest for it yet."""
     made = NodeManifest.objects.filter(image=OuterRef("group__image"), node=OuterRef("node"))
     return Instance.objects.filter(~Exists(made), node__isnull=False, state=Instance.State.ALLOCATING)
 
 
 def manifest_for(image: Image, key: NodeKey) -> bytes:
-    """Return the OCI manifest of a ready image with its layer keys wrapped to `key`."""
+    """Return the OCI manifest, as JSON, of a ready image with its layer keys encrypted to `key`."""
     document = {
         "schemaVersion": 2,
         "mediaType": media_types.MANIFEST,
@@ -93,7 +94,7 @@ def manifest_for(image: Image, key: NodeKey) -> bytes:
     return json.dumps(document, separators=(",", ":")).encode()
 
 
-def _descriptor(layer: Layer, key: NodeKey) -> dict[str, Any]:
+def _descriptor(layer: Layer, key: NodeKey) -> dict[str, object]:
     blob = layer.blob
     if blob is None:
         raise ValueError(f"layer {layer.position} of a ready image was never committed")
@@ -115,15 +116,15 @@ def _descriptor(layer: Layer, key: NodeKey) -> dict[str, Any]:
     }
 
 
-def _wrap(plain: bytes, key: NodeKey) -> dict[str, Any]:
-    """Encrypt to the node's key: a JWE in flattened JSON."""
+def _wrap(plain: bytes, key: NodeKey) -> dict[str, object]:
+    """Encrypt to the node's key; returns a JWE in flattened JSON."""
     message = jwe.FlattenedJSONEncryption({"alg": key.wraps_with, "enc": "A256GCM"}, plain)
     message.add_recipient({}, key.jwk)
     wrapped = jwe.encrypt_json(message, None, algorithms=[key.wraps_with, "A256GCM"])
     return {name: value for name, value in wrapped.items() if value}
 
 
-def _json(document: dict[str, Any]) -> bytes:
+def _json(document: Mapping[str, object]) -> bytes:
     return json.dumps(document, separators=(",", ":")).encode()
 
 

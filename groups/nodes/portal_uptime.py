@@ -1,8 +1,8 @@
-"""Whether nodes could reach the portal at all, so that an outage of ours isn't taken for the silence of all of them.
+"""Whether nodes could reach the portal, so that an outage of the portal is not taken for silent nodes.
 
-Each web process says now and then that it is here. After a gap in that, silence counts from its end. What lies
-between the web and its nodes (a proxy, a network) can't be seen from here, but from all nodes going silent together:
-then silence counts from when the first of them is heard again, or ten minutes later.
+Each web process records a heartbeat. After a gap in the heartbeats, silence counts from the end of the gap. An outage
+between the web processes and the nodes (a proxy, a network) shows only in all nodes going silent together: silence then
+counts from the next poll of any node, or after ten minutes.
 """
 
 from __future__ import annotations
@@ -18,27 +18,30 @@ from django.db.models.functions import Now
 
 from groups.models import Instance, Node, Reception
 
-BEAT_SECONDS = 15
-GAP = timedelta(seconds=45)
-TOGETHER = timedelta(seconds=45)
-PATIENCE = timedelta(minutes=10)
+HEARTBEAT_SECONDS = 15
+MIN_GAP = timedelta(seconds=45)
+"""Time without a heartbeat that counts as an outage of the portal."""
+SIMULTANEOUS_WITHIN = timedelta(seconds=45)
+"""Nodes whose last polls are this close fell silent together."""
+MAX_SHARED_OUTAGE = timedelta(minutes=10)
+"""After this time, nodes that fell silent together count as silent."""
 MIN_NODES = 3
-"""Of so many nodes it is no accident that all are silent."""
+"""With fewer nodes, all of them being silent can be chance."""
 
 log = structlog.get_logger(__name__)
 
 
 def record_heartbeat() -> None:
-    """Say that a web process is here."""
+    """Record that a web process is running."""
     Reception.objects.get_or_create(pk=1)
-    gap = Q(beat_at__isnull=True) | Q(beat_at__lt=Now() - GAP)
+    gap = Q(beat_at__isnull=True) | Q(beat_at__lt=Now() - MIN_GAP)
     Reception.objects.filter(pk=1).update(
         open_since=Case(When(gap, then=Now()), default=F("open_since")), beat_at=Now()
     )
 
 
 def start_heartbeat_thread() -> threading.Thread:
-    """Have a thread of this process say so, until the process ends."""
+    """Record heartbeats in a daemon thread for as long as this process runs; return the thread."""
 
     def run() -> None:
         while True:
@@ -48,7 +51,7 @@ def start_heartbeat_thread() -> threading.Thread:
                 log.warning("beat_failed", error=type(error).__name__)
             finally:
                 close_old_connections()
-            time.sleep(BEAT_SECONDS)
+            time.sleep(HEARTBEAT_SECONDS)
 
     thread = threading.Thread(target=run, name="portal-heartbeat", daemon=True)
     thread.start()
@@ -56,8 +59,8 @@ def start_heartbeat_thread() -> threading.Thread:
 
 
 def counts_silence(silent_after: timedelta) -> bool:
-    """Whether nodes that were silent for so long had the chance to be heard. For the sweeper: it notes what it sees.
-    A portal whose web process never said anything counts as open."""
+    """Whether nodes could have polled during the last `silent_after`. Called by the sweeper only: it records whether
+    all nodes are silent. A portal without any heartbeat so far counts as reachable."""
     with transaction.atomic():
         Reception.objects.get_or_create(pk=1)
         row = Reception.objects.select_for_update().filter(pk=1)
@@ -65,19 +68,19 @@ def counts_silence(silent_after: timedelta) -> bool:
             row.update(all_silent=True)
             return False
         row.filter(all_silent=True).update(all_silent=False, open_since=Now())
-        away = Q(beat_at__lt=Now() - GAP)
+        away = Q(beat_at__lt=Now() - MIN_GAP)
         just_back = Q(open_since__gt=Now() - silent_after)
         return not row.filter(away | just_back).exists()
 
 
 def _are_all_silent() -> bool:
-    """Whether all nodes that hold something fell silent together, not too long ago."""
-    holds = Node.objects.filter(Exists(Instance.objects.filter(node=OuterRef("pk"))), last_seen_at__isnull=False)
-    seen = holds.aggregate(count=Count("pk"), latest=Max("last_seen_at"))
+    """Whether all nodes that have instances fell silent together, at most ten minutes ago."""
+    busy = Node.objects.filter(Exists(Instance.objects.filter(node=OuterRef("pk"))), last_seen_at__isnull=False)
+    seen = busy.aggregate(count=Count("pk"), latest=Max("last_seen_at"))
     if seen["count"] < MIN_NODES:
         return False
-    recent = Node.objects.filter(last_seen_at__gt=Now() - TOGETHER)
-    if recent.exists() or not Node.objects.filter(last_seen_at__gt=Now() - PATIENCE).exists():
+    recent = Node.objects.filter(last_seen_at__gt=Now() - SIMULTANEOUS_WITHIN)
+    if recent.exists() or not Node.objects.filter(last_seen_at__gt=Now() - MAX_SHARED_OUTAGE).exists():
         return False
-    earlier = Value(seen["latest"]) - Value(TOGETHER)
-    return not holds.filter(last_seen_at__lt=earlier).exists()
+    before_the_others = Value(seen["latest"]) - Value(SIMULTANEOUS_WITHIN)
+    return not busy.filter(last_seen_at__lt=before_the_others).exists()

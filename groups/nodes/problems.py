@@ -1,6 +1,6 @@
 """Errors of the node API: problem+json (RFC 9457) with a stable code.
 
-The body is the same for every caller and time; the id that ties an answer to its log line is in a header.
+The body is the same for every caller; the id that links a response to its log line is in a header.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ log = structlog.get_logger(__name__)
 
 
 def problem(status: int, code: str, title: str, detail: str) -> HttpResponse:
-    """Return the error and log that it was given. `detail` says what to do next."""
+    """Return the error response and log it. `detail` says what to do next."""
     number = uuid.uuid4().hex
     log.info("node_call_refused", status=status, code=code, request=number)
     body = {"type": "about:blank", "title": title, "status": status, "code": code, "detail": detail}
@@ -26,7 +26,7 @@ def problem(status: int, code: str, title: str, detail: str) -> HttpResponse:
 
 
 def not_authenticated() -> HttpResponse:
-    """The one answer to whoever is not known, for whatever reason."""
+    """The response to every caller that is not authenticated, whatever the reason."""
     response = problem(
         401,
         "not_authenticated",

@@ -1,8 +1,8 @@
-"""What a node's report changes: the states of its instances, and of their groups.
+"""Reconciling a node's report with the rows of its instances and their groups.
 
-A node speaks for its own instances only. What it doesn't list, it doesn't have: what was stopping is gone, the rest
-is given out again, so neither a lost answer nor a lost disk loses an instance. What follows from the end of a
-container is `groups.nodes.restarts`'s to say.
+A report changes only the node's own instances. An instance that it doesn't list is not on the node: a stopping one is
+deleted, any other is allocated again, so neither a lost response nor a lost disk loses an instance.
+`groups.nodes.restarts` decides what follows from the end of a container.
 """
 
 from __future__ import annotations
@@ -29,37 +29,37 @@ LOST = "Its node no longer had it."
 
 @dataclass(frozen=True)
 class Orders:
-    """What the node is to do with what it has: ids of instances."""
+    """What the node has to do with instances that it has, by their ids."""
 
     stop: list[str]
     restart: list[str] = field(default_factory=list)
     recreate: list[str] = field(default_factory=list)
 
 
-def reconcile(node: Node, report: Report, has: Iterable[Instance]) -> Orders:
-    """Bring the rows in line with what the node reports; return what it is to do. `has` are its instances, read in
-    the poll's transaction, in which this is called."""
+def reconcile(node: Node, report: Report, instances: Iterable[Instance]) -> Orders:
+    """Update the rows to the node's report and return the orders for the node. `instances` are all of the node's, read
+    in the poll's transaction, in which this is called."""
     stop = []
-    mine = {instance.id: instance for instance in has}
-    has_orders = any(instance.order for instance in mine.values())
+    unlisted = {instance.id: instance for instance in instances}
+    has_orders = any(instance.order for instance in unlisted.values())
     changes: list[Change] = []
-    for each in report.instances:
-        instance = mine.pop(each.id, None)
+    for reported in report.instances:
+        instance = unlisted.pop(reported.id, None)
         if instance is None or instance.state == State.STOPPING:
-            stop.append(str(each.id))
-        elif (change := _change(instance, each)) is not None:
+            stop.append(str(reported.id))
+        elif (change := _change(instance, reported)) is not None:
             changes.append(change)
             has_orders = has_orders or bool(change.values.get("order"))
-            if change.ends_with is not None or (change.leaves and each.state != State.ALLOCATING):
-                stop.append(str(each.id))
-    changes += _unlisted(mine.values())
+            if change.ends_with is not None or (change.leaves and reported.state != State.ALLOCATING):
+                stop.append(str(reported.id))
+    changes += _unlisted(unlisted.values())
     carry_out(changes)
-    orders = _orders(node, {each.id for each in report.instances}) if has_orders else {}
+    orders = _orders(node, {reported.id for reported in report.instances}) if has_orders else {}
     return Orders(stop, orders.get(Order.RESTART, []), orders.get(Order.RECREATE, []))
 
 
 def _orders(node: Node, listed: set[UUID]) -> dict[str, list[str]]:
-    """By order, the instances for which it is due."""
+    """The listed instances with a due order, by order."""
     due = Q(order_due_at__isnull=True) | Q(order_due_at__lte=Now())
     rows = node.instances.filter(due, state__in=[State.CREATING, State.RUNNING]).exclude(order="")
     found: dict[str, list[str]] = {}
@@ -70,28 +70,29 @@ def _orders(node: Node, listed: set[UUID]) -> dict[str, list[str]]:
 
 
 def _change(instance: Instance, reported: Reported) -> Change | None:
-    """What the report of one instance asks for. Reports that lag behind ours ask for nothing."""
+    """The change that the report of one instance requires. One that is older than the row's state requires none."""
     if instance.state == State.ALLOCATING:
         return None
     if reported.state == EXITED:
-        return restarts.ended(instance, reported)
-    said = {"progress": reported.progress, "message": reported.message}
+        return restarts.after_exit(instance, reported)
+    shown: dict[str, object] = {"progress": reported.progress, "message": reported.message}
     if reported.state == State.ALLOCATING:
-        return Change(instance, State.ALLOCATING, said | {"progress": 0}, leaves=True)
+        return Change(instance, State.ALLOCATING, shown | {"progress": 0}, leaves=True)
     if reported.state == instance.state:
-        if instance.order and reported.state == State.CREATING:  # the order was heard
-            return Change(instance, instance.state, said | NO_ORDER)
+        if instance.order and reported.state == State.CREATING:  # the node has received the order
+            return Change(instance, instance.state, shown | NO_ORDER)
         same = (reported.progress, reported.message) == (instance.progress, instance.message)
-        return None if same else Change(instance, instance.state, said)
+        return None if same else Change(instance, instance.state, shown)
     if reported.state == State.STOPPING or reported.state not in INSTANCE_MOVES[instance.state]:
         return None
     if reported.state == State.CREATING and reported.exit_code is not None and not instance.order:
-        return restarts.begins_again(instance, reported)
-    return Change(instance, reported.state, said)
+        return restarts.before_restart(instance, reported)
+    return Change(instance, reported.state, shown)
 
 
 def _unlisted(instances: Iterable[Instance]) -> list[Change]:
-    """A download that isn't listed may be an answer that got lost: `groups.nodes.assignments` gives it again."""
+    """Changes to instances that the node doesn't list. A download can be missing because the response was lost:
+    `groups.nodes.assignments` sends it again."""
     gone = [instance for instance in instances if instance.state == State.STOPPING]
     if gone:
         tokens.end(NodeToken.objects.filter(instance__in=gone), EndReason.STOPPED)

@@ -1,11 +1,11 @@
-"""What a node says when it polls, read strictly. What follows from it is `groups.nodes.reconcile`'s."""
+"""The report in a node's poll, parsed strictly. `groups.nodes.reconcile` acts on it."""
 
 from __future__ import annotations
 
 import re
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from groups.models import Instance
 from groups.rules.group_settings import MAX_GPU_CLASS_LENGTH
@@ -15,19 +15,19 @@ MAX_CPU = 4096
 MAX_MEMORY_MB = 2**30
 MAX_MESSAGE_LENGTH = 300
 EXITED = "exited"
-"""What a node says of a container that has ended; no instance is in that state."""
+"""The reported state of a container that has ended; no instance's row has that state."""
 STATES = (*Instance.State.values, EXITED)
 MAX_EXIT_CODE = 255
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
 
 
 class ReportInvalid(ValueError):
-    """The report can't be read; the message names the field and what is wanted."""
+    """The report is invalid; the message names the field and what it must be."""
 
 
 @dataclass(frozen=True)
 class Capacity:
-    """What the node has in all: whole cores, mebibytes, and the GPU's name or nothing."""
+    """The node's total capacity: whole cores, MiB, and the GPU's class or nothing."""
 
     cpu: int
     memory_mb: int
@@ -36,8 +36,8 @@ class Capacity:
 
 @dataclass(frozen=True)
 class Reported:
-    """One instance as its node sees it. `state` is one of Instance.State or EXITED; `allocating` gives it back.
-    `exit_code` is how its container ended last, always there with EXITED."""
+    """One instance as its node reports it. `state` is one of Instance.State or EXITED; `allocating` gives the instance
+    back. `progress` is a percentage, `exit_code` that of the container's last end, always present with EXITED."""
 
     id: uuid.UUID
     state: str
@@ -48,21 +48,21 @@ class Reported:
 
 @dataclass(frozen=True)
 class Report:
-    """All that the node has and holds."""
+    """The node's capacity and all of its instances."""
 
     capacity: Capacity
     instances: tuple[Reported, ...] = ()
 
 
-def read_report(document: dict[str, Any]) -> Report:
-    """Read the body of a poll. Fields that are not known are passed over. Raises ReportInvalid."""
+def read_report(document: Mapping[str, object]) -> Report:
+    """Parse the body of a poll. Ignores unknown fields. Raises ReportInvalid."""
     capacity, listed = document.get("capacity"), document.get("instances")
     if not isinstance(capacity, dict):
         raise ReportInvalid("capacity is an object with cpu, memory_mb and gpu.")
     if not isinstance(listed, list) or len(listed) > MAX_INSTANCES:
         raise ReportInvalid(f"instances is a list of at most {MAX_INSTANCES} objects.")
     instances = tuple(_reported(item) for item in listed)
-    if len({each.id for each in instances}) != len(instances):
+    if len({instance.id for instance in instances}) != len(instances):
         raise ReportInvalid("instances names each id once.")
     return Report(
         Capacity(
@@ -74,7 +74,7 @@ def read_report(document: dict[str, Any]) -> Report:
     )
 
 
-def _reported(item: Any) -> Reported:
+def _reported(item: object) -> Reported:
     if not isinstance(item, dict):
         raise ReportInvalid("instances holds objects with id, state, progress and message.")
     try:
@@ -96,17 +96,17 @@ def _reported(item: Any) -> Reported:
     )
 
 
-def _whole(value: Any, most: int, field: str) -> int:
-    """A number of 0 to `most`; parts of one are cut off."""
-    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= most:
-        raise ReportInvalid(f"{field} is a number from 0 to {most}.")
+def _whole(value: object, maximum: int, field: str) -> int:
+    """A number from 0 to `maximum`, rounded down."""
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= maximum:
+        raise ReportInvalid(f"{field} is a number from 0 to {maximum}.")
     return int(value)
 
 
-def _text(value: Any, longest: int, field: str) -> str:
-    """A line of text or nothing; what can't be shown is blanked, what is too long is cut."""
+def _text(value: object, max_length: int, field: str) -> str:
+    """A line of text or nothing; unprintable characters become blanks, longer text is cut."""
     if value is None:
         return ""
     if not isinstance(value, str):
         raise ReportInvalid(f"{field} is text.")
-    return _UNPRINTABLE.sub(" ", value)[:longest].strip()
+    return _UNPRINTABLE.sub(" ", value)[:max_length].strip()

@@ -1,9 +1,9 @@
-"""Which allocating instance goes to the node that polls.
+"""Assigns waiting instances to the node that polls.
 
-A node takes what fits in its capacity beside what it has, the oldest first, and leaves further replicas of a group
-to nodes that have fewer of it and room for one. Its one GPU goes to one instance. One instance goes to one node by
-compare-and-set, and is locked by itself; on PostgreSQL one that another poll is taking is skipped, SQLite has one
-writer. The caller's transaction holds the node's row.
+A node gets the oldest instances that fit in its free capacity. Further replicas of a group are left to nodes that have
+fewer of them and room for one. A node's one GPU goes to one instance. An assignment is a compare-and-set on the
+instance's row, locked on its own; on PostgreSQL an instance that another poll is taking is skipped, SQLite has one
+writer. The caller's transaction has locked the node's row.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
+from typing import TypeAlias
 from uuid import UUID
 
 from django.db.models import CharField, Count, F, OuterRef, Q, QuerySet, Subquery, Sum, Value
@@ -21,9 +21,11 @@ from groups.models import ContainerGroup, Image, Instance, Node
 from groups.rules.wakeups import wake_prepare
 from registries.foundation.compiled_query import CompiledQuery
 
-FRESH = timedelta(seconds=30)
+MAX_POLL_AGE = timedelta(seconds=30)
+"""A node that polled longer ago is not counted on for an instance."""
 MAX_A_POLL = 32
-_LOOKED_AT = 128
+_MAX_CANDIDATES = 128
+_Aggregate: TypeAlias = Count | Sum
 
 
 def assign(node: Node, *, excluding: Sequence[str] = ()) -> list[UUID]:
@@ -35,15 +37,15 @@ def assign(node: Node, *, excluding: Sequence[str] = ()) -> list[UUID]:
     if node.status != Node.Status.ACTIVE or _anything_free.first() is None:
         return []
     waiting = _waiting(node).exclude(pk__in=excluding) if excluding else _waiting(node)
-    has = list(node.instances.select_related("group").defer("group__environment", "group__command"))
-    cpu = node.cpu - sum(instance.group.cpu for instance in has)
-    memory = node.memory_mb - sum(instance.group.memory_mb for instance in has)
-    gpu = "" if any(instance.group.gpu for instance in has) else node.gpu
-    replicas = Counter(instance.group_id for instance in has)
+    assigned = list(node.instances.select_related("group").defer("group__environment", "group__command"))
+    cpu = node.cpu - sum(instance.group.cpu for instance in assigned)
+    memory = node.memory_mb - sum(instance.group.memory_mb for instance in assigned)
+    gpu = "" if any(instance.group.gpu for instance in assigned) else node.gpu
+    replicas = Counter(instance.group_id for instance in assigned)
     taken: list[UUID] = []
     left_to_others: set[UUID] = set()
     fitting = waiting.filter(group__cpu__lte=cpu, group__memory_mb__lte=memory, group__gpu__in={"", gpu})
-    candidates = list(fitting.values_list("pk", "group")[:_LOOKED_AT])  # of all of them, few are taken
+    candidates = list(fitting.values_list("pk", "group")[:_MAX_CANDIDATES])
     groups = ContainerGroup.objects.defer("environment", "command").in_bulk({group_id for _, group_id in candidates})
     for instance_id, group_id in candidates:
         if len(taken) == MAX_A_POLL:
@@ -55,7 +57,7 @@ def assign(node: Node, *, excluding: Sequence[str] = ()) -> list[UUID]:
         if replicas[group.id] and _has_better_place(group, node, replicas[group.id]):
             left_to_others.add(group.id)
             continue
-        if not _take(instance_id, node):
+        if not _assign_one(instance_id, node):
             continue
         cpu, memory, gpu = cpu - group.cpu, memory - group.memory_mb, "" if group.gpu else gpu
         replicas[group.id] += 1
@@ -65,11 +67,11 @@ def assign(node: Node, *, excluding: Sequence[str] = ()) -> list[UUID]:
 
 
 def nodes_with_room(cpu: int | OuterRef, memory_mb: int | OuterRef, gpu: str | OuterRef) -> QuerySet[Node]:
-    """Active nodes that polled a moment ago and have so much free beside what they have, and that GPU unless it is
-    empty."""
-    wanted: Any = Cast(gpu, CharField()) if isinstance(gpu, OuterRef) else Value(gpu)
+    """Active nodes that polled within 30 s and have this capacity free: `cpu` in cores, `memory_mb` in MB, and a free
+    GPU of the class `gpu` unless that is empty."""
+    wanted: Cast | Value = Cast(gpu, CharField()) if isinstance(gpu, OuterRef) else Value(gpu)
     return (
-        Node.objects.filter(status=Node.Status.ACTIVE, last_seen_at__gt=Now() - FRESH)
+        Node.objects.filter(status=Node.Status.ACTIVE, last_seen_at__gt=Now() - MAX_POLL_AGE)
         .annotate(used_cpu=_used(Sum("group__cpu")), used_memory=_used(Sum("group__memory_mb")), wanted_gpu=wanted)
         .annotate(used_gpu=_used(Count("pk", filter=~Q(group__gpu=""))))
         .filter(used_cpu__lte=F("cpu") - cpu, used_memory__lte=F("memory_mb") - memory_mb)
@@ -77,20 +79,20 @@ def nodes_with_room(cpu: int | OuterRef, memory_mb: int | OuterRef, gpu: str | O
     )
 
 
-def _used(what: Any) -> Coalesce:
-    here = Instance.objects.filter(node=OuterRef("pk")).order_by().values("node")
-    return Coalesce(Subquery(here.annotate(n=what).values("n")), 0)
+def _used(aggregate: _Aggregate) -> Coalesce:
+    instances = Instance.objects.filter(node=OuterRef("pk")).order_by().values("node")
+    return Coalesce(Subquery(instances.annotate(n=aggregate).values("n")), 0)
 
 
 @CompiledQuery
-def _anything_free() -> Any:
-    """Whether any instance waits for a node, whatever its group does. Each poll asks it."""
+def _anything_free() -> QuerySet[Instance, tuple[UUID]]:
+    """A row if any instance waits for a node, whatever its group's status. Each poll runs this."""
     free = Instance.objects.filter(state=Instance.State.ALLOCATING, node__isnull=True).order_by()
     return free.values_list("pk")[:1]
 
 
 def _waiting(node: Node) -> QuerySet[Instance]:
-    """What no node has, but for what was taken from this one a moment ago: others come first."""
+    """Instances that wait for a node, except those that exclude this one for now."""
     return Instance.objects.filter(
         Q(avoids__isnull=True) | ~Q(avoids=node) | Q(avoids_until__lte=Now()),
         state=Instance.State.ALLOCATING,
@@ -101,7 +103,7 @@ def _waiting(node: Node) -> QuerySet[Instance]:
     ).order_by("created_at", "pk")
 
 
-def _take(instance_id: UUID, node: Node) -> bool:
+def _assign_one(instance_id: UUID, node: Node) -> bool:
     free = Instance.objects.filter(pk=instance_id, state=Instance.State.ALLOCATING, node__isnull=True)
     if not list(free.select_for_update(skip_locked=True).values_list("pk")):
         return False
@@ -109,7 +111,7 @@ def _take(instance_id: UUID, node: Node) -> bool:
 
 
 def _has_better_place(group: ContainerGroup, node: Node, replicas: int) -> bool:
-    """Whether some other node that polls has room for one and fewer of the group's replicas."""
+    """Whether another polling node has room for the replica and fewer replicas of the group."""
     fewer = Count("instances", filter=Q(instances__group=group))
     others = nodes_with_room(group.cpu, group.memory_mb, group.gpu).exclude(pk=node.pk)
     return others.annotate(replicas=fewer).filter(replicas__lt=replicas).exists()

@@ -1,11 +1,11 @@
-"""The node API over HTTP: parse, act, answer. Errors are problem+json, and nothing is cached."""
+"""The node API over HTTP. Errors are problem+json, and no response is cached."""
 
 from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import TypeAlias
 
 import structlog
 from django.db import DatabaseError, OperationalError
@@ -17,7 +17,7 @@ from groups.nodes import enrolment
 from groups.nodes.authentication import NotAuthenticated, authenticate, consume_call
 from groups.nodes.enrolment import replace_key
 from groups.nodes.keys import KeyUnsupported, read_public_key
-from groups.nodes.poll import poll as take_poll
+from groups.nodes.poll import poll as process_poll
 from groups.nodes.problems import not_authenticated, problem
 from groups.nodes.report import ReportInvalid, read_report
 from registries.foundation.actor import Actor, ActorKind
@@ -26,34 +26,34 @@ from registries.oci import strict_json
 
 MAX_ENROLMENT_BYTES = 16 * 1024
 MAX_POLL_BYTES = 1024 * 1024
-TRIES = 3
+MAX_TRIES = 3
 
-View = Callable[..., HttpResponse]
+View: TypeAlias = Callable[[HttpRequest], HttpResponse]
 log = structlog.get_logger(__name__)
 
 
 class BodyRefused(Exception):
-    """The body is too large or no JSON object; `answer` says so."""
+    """The body is too large or not a JSON object; `response` is the error to return."""
 
-    def __init__(self, answer: HttpResponse) -> None:
+    def __init__(self, response: HttpResponse) -> None:
         super().__init__("body refused")
-        self.answer = answer
+        self.response = response
 
 
 def node_call(view: View) -> View:
-    """POST only, never cached, and an answer of ours whatever happens to the database."""
+    """Decorate a view of the node API: POST only, never cached, and every error as problem+json."""
 
     @csrf_exempt
     @wraps(view)
-    def call(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def call(request: HttpRequest) -> HttpResponse:
         if request.method != "POST":
             response = problem(405, "method_not_allowed", "Method not allowed", "Use POST.")
             response["Allow"] = "POST"
             return response
         try:
-            response = view(request, *args, **kwargs)
+            response = view(request)
         except BodyRefused as refused:
-            response = refused.answer
+            response = refused.response
         except NotAuthenticated:
             response = not_authenticated()
         except Refusal as refusal:
@@ -84,7 +84,7 @@ def enrol(request: HttpRequest) -> HttpResponse:
 
 @node_call
 def poll(request: HttpRequest) -> HttpResponse:
-    """`{"capacity", "instances"}` → `{"start", "restart", "recreate", "stop"}`, for a node that has signed the call."""
+    """`{"capacity", "instances"}` → `{"start", "restart", "recreate", "stop"}`, in a signed call."""
     call = authenticate(request.headers.get("Authorization", ""))
     try:
         report = read_report(_read(request, MAX_POLL_BYTES))
@@ -94,10 +94,10 @@ def poll(request: HttpRequest) -> HttpResponse:
     except BodyRefused:
         consume_call(call)
         raise
-    for tries_left in reversed(range(TRIES)):
+    for tries_left in reversed(range(MAX_TRIES)):
         try:
-            return JsonResponse(take_poll(call.node, report, call=call).as_json())
-        except OperationalError:  # two that waited for each other: the whole poll can be taken again
+            return JsonResponse(process_poll(call.node, report, call=call).as_json())
+        except OperationalError:  # a deadlock: the whole poll can be repeated
             if not tries_left:
                 raise
     raise AssertionError("unreachable")
@@ -105,7 +105,7 @@ def poll(request: HttpRequest) -> HttpResponse:
 
 @node_call
 def key(request: HttpRequest) -> HttpResponse:
-    """`{"public_key"}` → `{"node_id"}`: another key for the node that has signed the call with its old one."""
+    """`{"public_key"}` → `{"node_id"}`: another key for the node, in a call signed with its present one."""
     call = authenticate(request.headers.get("Authorization", ""))
     consume_call(call)
     public_key = _read(request, MAX_ENROLMENT_BYTES).get("public_key")
@@ -127,7 +127,7 @@ def nothing(request: HttpRequest) -> HttpResponse:
 
 
 def _actor(request: HttpRequest, node: Node | None = None) -> Actor:
-    """The node that calls; without one, a machine that is about to become one."""
+    """The calling node, or a machine that enrols and is not a node yet."""
     try:
         address = str(ipaddress.ip_address(request.META.get("REMOTE_ADDR", "")))
     except ValueError:
@@ -141,8 +141,8 @@ def _actor(request: HttpRequest, node: Node | None = None) -> Actor:
     )
 
 
-def _read(request: HttpRequest, limit: int) -> dict[str, Any]:
-    """Return the JSON object that was sent, of at most `limit` bytes. Raises BodyRefused."""
+def _read(request: HttpRequest, limit: int) -> dict[str, object]:
+    """Return the body, a JSON object of at most `limit` bytes. Raises BodyRefused."""
     declared = request.META.get("CONTENT_LENGTH") or "0"
     try:
         raw = b"" if int(declared) > limit else request.read(limit + 1)

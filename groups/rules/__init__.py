@@ -1,1 +1,1 @@
-"""What is allowed, and what follows from what happened."""
+"""What is allowed, and what follows from a change: status transitions, quotas, replicas, events, wake-ups."""

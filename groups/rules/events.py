@@ -1,6 +1,6 @@
-"""What happens to a group that people may want to hear of: written in the transaction in which it happens.
+"""Events of a group that people can be notified of, written in the transaction in which they happen.
 
-The rows are an outbox. Who hears of it, and how, is `portal.notifications`'s.
+The rows are an outbox. `portal.notifications` finds the recipients and sends.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from groups.rules.wakeups import enqueue_fan_out
 
 Kind = Occurrence.Kind
 Status = ContainerGroup.Status
-ONE_REPLAY_SECONDS = 3600
-"""Whoever presents a used token over and over is told of once in that time."""
+MIN_SECONDS_BETWEEN_REPLAYS = 3600
+"""Repeated presentations of a group's used tokens make one event in this time."""
 _MOVES = {
     (Status.PENDING, Status.STOPPED): Kind.READY,
     (Status.PENDING, Status.DEPLOYING): Kind.READY,
@@ -25,7 +25,7 @@ _MOVES = {
 
 
 def note_move(group: ContainerGroup, was: str) -> None:
-    """Write down a group's move where somebody may want to hear of it."""
+    """Write the event of a group's transition from the status `was`, if that transition has one."""
     kind = _MOVES.get((Status(was), Status(group.status)))
     if kind is None:
         return
@@ -37,12 +37,12 @@ def note_move(group: ContainerGroup, was: str) -> None:
 
 
 def note_replay(token: NodeToken) -> None:
-    """Write down that somebody presented a token of this group that was used or is another node's."""
-    since = timezone.now() - timedelta(seconds=ONE_REPLAY_SECONDS)
-    known = Occurrence.objects.filter(
+    """Write the event that a token of this group was presented again or by another node, at most once an hour."""
+    since = timezone.now() - timedelta(seconds=MIN_SECONDS_BETWEEN_REPLAYS)
+    replays = Occurrence.objects.filter(
         organization_id=token.organization_id, group_name=token.group_name, kind=Kind.REPLAY_REFUSED
     )
-    if known.filter(created_at__gt=since).exists():
+    if replays.filter(created_at__gt=since).exists():
         return
     row = Occurrence.objects.create(
         organization_id=token.organization_id,

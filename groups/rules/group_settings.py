@@ -1,4 +1,4 @@
-"""Names, numbers and texts of a container group's settings that models, forms and API share."""
+"""Limits and names of a container group's settings, shared by models, forms and the API."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ MAX_MEMORY_MB = 61_440
 MAX_GPU_CLASS_LENGTH = 100
 MAX_DELETION_COST = 100_000
 MAX_COMMAND_LENGTH = 8_192
-"""In characters, as typed in one line."""
+"""In characters, as one line."""
 MAX_ENVIRONMENT_LENGTH = 32_768
-"""In characters, as typed with one variable a line."""
+"""In characters, with one variable per line."""
 MAX_VARIABLES = 100
 VARIABLE_NAME = r"[A-Za-z_][A-Za-z0-9_]*"
 
@@ -23,12 +23,12 @@ MIN_GROUP_NAME_LENGTH = 2
 MAX_GROUP_NAME_LENGTH = 63
 GROUP_NAME = r"[a-z][a-z0-9-]{0,61}[a-z0-9]"
 RESERVED_NAMES = frozenset({"new"})
-"""Names that are addresses of pages."""
+"""Names that are part of page addresses."""
 NAME_TAKEN = "This project has a group of this name already. Choose another name, or open that group."
 
 
 def read_environment(text: str) -> dict[str, str]:
-    """Read one `NAME=value` a line. Raises ValidationError with the line's number; it repeats no value."""
+    """Parse one `NAME=value` per line. Raises ValidationError with the line number and without any value."""
     values: dict[str, str] = {}
     for number, line in enumerate(text.replace("\r\n", "\n").split("\n"), start=1):
         if not line.strip() or line.lstrip().startswith("#"):
@@ -43,7 +43,7 @@ def read_environment(text: str) -> dict[str, str]:
             )
         if name in values:
             raise ValidationError(f"Line {number} sets {name[:80]} a second time. Keep one of them.")
-        if any((ord(sign) < 32 and sign != "\t") or ord(sign) == 127 for sign in value):
+        if any((ord(char) < 32 and char != "\t") or ord(char) == 127 for char in value):
             raise ValidationError(f"Line {number} holds a control character. Type its value again.")
         values[name] = value
     if len(values) > MAX_VARIABLES:

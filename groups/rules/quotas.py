@@ -1,9 +1,9 @@
-"""What an organization may have at once, and what is refused where it would have more or is suspended.
+"""The limits of an organization, and the refusals when it reaches one or is suspended.
 
-Limits and suspension are in the organization's Quota. Whoever adds something locks that row first
-(`lock_active_organization`), so that of two who add at once the second counts what the first wrote; the order of locks
-is quota, image, group. What a pull may store is reserved by its layers' rows before any of them comes. Lowering a limit
-takes nothing away.
+Limits and suspension are in the organization's Quota. Code that adds something locks that row first
+(`lock_active_organization`), so that of two additions at once the second counts the first; the lock order is quota,
+image, group. A pull reserves its storage with its layers' rows, before any layer arrives. Lowering a limit removes
+nothing.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from registries.oci.manifest import Manifest
 
 
 class QuotaRefusal(Refusal):
-    """The organization may not have this now, because of a limit or because it is suspended."""
+    """A limit or a suspension of the organization forbids this."""
 
     status = 403
 
@@ -60,7 +60,7 @@ class ReplicaQuotaReached(QuotaRefusal):
 
 @dataclass(frozen=True)
 class Usage:
-    """What an organization has of what is limited. Bytes are those of encrypted layers."""
+    """What an organization uses of its limits. Bytes are those of encrypted layers."""
 
     groups: int
     replicas: int
@@ -69,7 +69,7 @@ class Usage:
 
 
 class Organization(Protocol):
-    """An organization with its quota, as the portal's model is one."""
+    """An organization with its quota, such as the portal's model."""
 
     pk: int
 
@@ -78,7 +78,7 @@ class Organization(Protocol):
 
 
 def usage(organization_id: int) -> Usage:
-    """Count what there is, in four queries."""
+    """Count what the organization uses, in four queries."""
     groups = ContainerGroup.objects.filter(organization_id=organization_id)
     return Usage(
         groups=groups.count(),
@@ -96,15 +96,15 @@ def lock_active_organization(organization_id: int) -> Quota:
 
 
 def lock_organization(organization_id: int) -> Quota:
-    """Lock the organization's quota until the transaction ends and return it, so that what the organization has is
-    counted by one request after the other. A row that is missing is made."""
+    """Lock the organization's quota until the transaction ends and return it, so that only one request at a time counts
+    and adds. Creates a missing row."""
     quota, _ = Quota.objects.select_for_update(no_key=True).get_or_create(organization_id=organization_id)
     return quota
 
 
 def quota_of(organization: Organization) -> Quota:
-    """The organization's quota as it was read, without limits where it has none. Costs a query unless the
-    organization was read with `select_related("quota")`."""
+    """The organization's quota; one without limits if it has no row. Costs a query unless the organization was read
+    with `select_related("quota")`."""
     try:
         return organization.quota
     except Quota.DoesNotExist:
@@ -112,19 +112,19 @@ def quota_of(organization: Organization) -> Quota:
 
 
 def read_quota(organization_id: int) -> Quota:
-    """The quota of an organization that isn't read itself, in one query."""
+    """The quota of an organization by id, in one query; one without limits if it has no row."""
     return Quota.objects.filter(pk=organization_id).first() or Quota(organization_id=organization_id)
 
 
 def allow_active(quota: Quota) -> None:
-    """Raise RefusedWhileSuspended where the organization is suspended. The quota is locked."""
+    """Raise RefusedWhileSuspended if the organization is suspended. The caller has locked the quota."""
     if quota.suspended_at is not None:
         raise RefusedWhileSuspended
 
 
 def allow_group(quota: Quota, *, replicas: int) -> None:
-    """Raise GroupQuotaReached or ReplicaQuotaReached where another group with so many replicas doesn't fit. The quota
-    is locked."""
+    """Raise GroupQuotaReached or ReplicaQuotaReached if another group with this number of replicas exceeds a limit. The
+    caller has locked the quota."""
     if quota.max_groups is not None:
         used = ContainerGroup.objects.filter(organization_id=quota.organization_id).count()
         if used >= quota.max_groups:
@@ -133,8 +133,8 @@ def allow_group(quota: Quota, *, replicas: int) -> None:
 
 
 def allow_replicas(quota: Quota, *, more: int) -> None:
-    """Raise ReplicaQuotaReached where so many more don't fit; fewer always do. Replicas count whether they run or
-    not. The quota is locked."""
+    """Raise ReplicaQuotaReached if `more` additional replicas exceed the limit; fewer never do. Replicas count whether
+    they run or not. The caller has locked the quota."""
     if quota.max_replicas is None or more <= 0:
         return
     used = _replicas(quota.organization_id)
@@ -143,15 +143,15 @@ def allow_replicas(quota: Quota, *, more: int) -> None:
 
 
 def allow_storing(quota: Quota, manifest: Manifest, *, excluding: Image | None = None) -> None:
-    """Raise StorageQuotaReached where the image's layers, added to what is stored and what other pulls are about to
-    store, are too many bytes. `excluding` is the image itself, which is not one of the others. Layers that the
-    organization has already cost nothing."""
+    """Raise StorageQuotaReached if the image's layers, added to the stored bytes and those that other pulls have
+    reserved, exceed the limit. `excluding` is the image's own row, whose reservation doesn't count. Layers that the
+    organization has stored already cost nothing."""
     if quota.max_stored_bytes is None:
         return
     sizes = {layer.digest: layer.size for layer in manifest.layers}
-    here = Blob.objects.filter(organization_id=quota.organization_id, source_digest__in=list(sizes))
-    known = set(here.values_list("source_digest", flat=True))
-    more = sum(size for digest, size in sizes.items() if digest not in known)
+    blobs = Blob.objects.filter(organization_id=quota.organization_id, source_digest__in=list(sizes))
+    stored = set(blobs.values_list("source_digest", flat=True))
+    more = sum(size for digest, size in sizes.items() if digest not in stored)
     used = stored_bytes(quota.organization_id) + _reserved(quota.organization_id, excluding)
     if used + more > quota.max_stored_bytes:
         raise StorageQuotaReached(
@@ -163,18 +163,18 @@ def allow_storing(quota: Quota, manifest: Manifest, *, excluding: Image | None =
 
 
 def stored_bytes(organization_id: int) -> int:
-    """Bytes of the blobs that the organization's layers are kept in. What nothing uses any more doesn't count."""
-    kept = Blob.objects.used().filter(organization_id=organization_id)
-    return kept.aggregate(sum=Sum("size"))["sum"] or 0
+    """Bytes of the organization's blobs that a layer uses."""
+    used = Blob.objects.used().filter(organization_id=organization_id)
+    return used.aggregate(sum=Sum("size"))["sum"] or 0
 
 
 def pulls_in_progress(organization_id: int) -> int:
-    """How many of the organization's pulls a worker has."""
+    """Number of the organization's pulls that a worker has claimed."""
     return Image.objects.pulling().filter(organization_id=organization_id).count()
 
 
 def has_room_for_pull(quota: Quota) -> bool:
-    """Whether another pull may begin. Who begins one has locked the quota."""
+    """Whether another pull may begin. A caller that begins one has locked the quota."""
     return quota.max_pulls is None or pulls_in_progress(quota.organization_id) < quota.max_pulls
 
 
@@ -184,12 +184,12 @@ def _replicas(organization_id: int) -> int:
 
 
 def _reserved(organization_id: int, excluding: Image | None) -> int:
-    """Bytes that pulls have still to store, each layer of an image once."""
-    coming = Layer.objects.filter(
+    """Bytes that unfinished pulls still have to store; a layer that an image lists twice counts once."""
+    pending = Layer.objects.filter(
         image__status__in=[Image.Status.PULLING, Image.Status.QUEUED],
         image__organization_id=organization_id,
         blob__isnull=True,
     ).order_by()
     if excluding is not None:
-        coming = coming.exclude(image=excluding)
-    return sum(size for _, _, size in coming.values_list("image_id", "digest", "size").distinct())
+        pending = pending.exclude(image=excluding)
+    return sum(size for _, _, size in pending.values_list("image_id", "digest", "size").distinct())

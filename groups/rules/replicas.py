@@ -1,50 +1,45 @@
-"""The instances that a group should have: adding the missing, ending the rest, and the state that follows for the
-group.
+"""Keeping a group's instances at its number of replicas: adding missing ones, ending surplus ones, and updating the
+group's status.
 
-Called in the transaction that moves the group or its instances. Which node takes one is `groups.nodes`'s.
+Called in the transaction that changes the group or its instances. `groups.nodes` assigns instances to nodes.
 """
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Case, Count, F, Q, Value, When
 from django.db.models.functions import Now
 
-from groups.delivery import tokens
-from groups.delivery.tokens import EndReason
-from groups.models import ContainerGroup, Image, Instance, NodeToken
+from groups.models import ContainerGroup, Image, Instance
 from groups.rules.states import Stale, move
 
 Status = ContainerGroup.Status
 State = Instance.State
 STOPPING = State.STOPPING
-EXCLUDE_NODE_FOR = timedelta(minutes=10)
-"""How long a node doesn't get an instance back that was moved away from it."""
-NO_ORDER: dict[str, Any] = {"order": "", "order_due_at": None}
+NO_ORDER: dict[str, object] = {"order": "", "order_due_at": None}
+"""The columns of an instance whose node has nothing to do with its container."""
 _PROGRESS = [State.ALLOCATING, State.DOWNLOADING, State.CREATING, State.RUNNING]
 
 
 def add_instances(group: ContainerGroup) -> None:
-    """Write the instances that the group still lacks. Those that are stopping are on their way out: none of them
-    will run again, nor will a replica that came to its end."""
+    """Create the instances that the group lacks. Stopping instances don't count, and replicas that ended for good are
+    not replaced."""
     has = group.instances.exclude(state=STOPPING).count()
     Instance.objects.bulk_create(Instance(group=group) for _ in range(_wanted(group) - has))
 
 
 def top_up() -> int:
-    """Give groups that should run, and have fewer instances than replicas, what they lack; return how many such
-    groups there were."""
+    """Create missing instances for all active groups that have fewer than they should; return the number of those
+    groups."""
     has = Count("instances", filter=~Q(instances__state=STOPPING))
     lacking = F("replicas") - F("ended_well") - F("ended_badly")
     wanted = ContainerGroup.objects.active()
     topped_up = 0
     for group_id in wanted.annotate(has=has).filter(has__lt=lacking).values_list("pk", flat=True):
         with transaction.atomic():
-            # Whoever starts or stops the group writes its row: one after the other, each counting afresh.
+            # Starting or stopping the group writes its row, so that each counts after the other has committed.
             group = wanted.select_for_update(no_key=True).filter(pk=group_id).first()
             if group is not None:
                 add_instances(group)
@@ -53,47 +48,33 @@ def top_up() -> int:
 
 
 def end_instances(group: ContainerGroup) -> None:
-    """Ask every instance of the group to stop. Those that no node has are gone at once."""
+    """Ask every instance of the group to stop; delete those that no node has."""
     group.instances.filter(node__isnull=True).delete()
     _stop(list(group.instances.exclude(state=STOPPING)))
 
 
 def stop_group(group: ContainerGroup) -> None:
-    """Move the group to `stopped` and end its instances. Raises Stale where it doesn't run any more."""
+    """Move the group to `stopped` and end its instances. Raises Stale if it is no longer active."""
     move(group, to=Status.STOPPED)
     end_instances(group)
 
 
 def match_replicas(group: ContainerGroup) -> None:
-    """Have the group, where it runs, run as many replicas as its row says. The row is locked."""
+    """Add or end instances so that an active group has as many as its row says. The caller has locked the row."""
     if group.status in ContainerGroup.ACTIVE:
         add_instances(group)
         end_surplus(group)
         update_group_status(group.pk)
 
 
-def move_elsewhere(instance: Instance, *, message: str) -> None:
-    """Take the instance from its node and give it to another one; this node doesn't get it back for ten minutes and
-    stops it when it polls. Raises Stale where no node has it, or it is stopping."""
-    # The order of locks that reports keep too: the group, then the instance.
-    list(ContainerGroup.objects.select_for_update(no_key=True).filter(pk=instance.group_id))
-    instance.refresh_from_db()
-    if instance.node_id is None or instance.state == STOPPING:
-        raise Stale(f"Instance {instance.pk} is on no node")
-    out = NodeToken.objects.filter(instance=instance, node=instance.node_id)
-    take_from_node(instance, message=message, avoids=instance.node, avoids_until=Now() + EXCLUDE_NODE_FOR)
-    tokens.end(out, EndReason.REALLOCATED)
-    update_group_status(instance.group_id)
-
-
-def take_from_node(instance: Instance, *, message: str, **values: Any) -> None:
-    """Have the instance wait for a node again, with `values` in its other columns. The group's row is locked. Raises
-    Stale where it isn't on this node in this state any more."""
+def take_from_node(instance: Instance, *, message: str, **values: object) -> None:
+    """Return the instance to `allocating` without a node, and set `values` in its other columns. The caller has locked
+    the group's row. Raises Stale if the instance is no longer on this node in this state."""
     values |= {"node": None, "assigned_at": None, "progress": 0, "message": message, **NO_ORDER}
     if instance.state != State.ALLOCATING:
         move(instance, to=State.ALLOCATING, only={"node": instance.node_id}, **values)
         return
-    # It is in that state already: only its place changes.
+    # The state stays, only the node changes, so `move` does not apply.
     here = Instance.objects.filter(pk=instance.pk, state=State.ALLOCATING, node=instance.node_id)
     if not here.update(**values, changed_at=Now()):
         raise Stale(f"Instance {instance.pk} is no longer there")
@@ -101,8 +82,8 @@ def take_from_node(instance: Instance, *, message: str, **values: Any) -> None:
 
 
 def renew_instances(group: ContainerGroup) -> None:
-    """Have the group, where it runs, run anew: what it has is asked to stop, and as many instances are written. The
-    group's row is locked."""
+    """Replace all instances of an active group: ask the present ones to stop and create new ones. The caller has locked
+    the group's row."""
     if group.status in ContainerGroup.ACTIVE:
         end_instances(group)
         add_instances(group)
@@ -110,8 +91,8 @@ def renew_instances(group: ContainerGroup) -> None:
 
 
 def promote_next_image(image: Image) -> None:
-    """Have the groups that waited for this image use it from now on. Called in the transaction that makes it ready;
-    the images that they had are for `groups.sweep`."""
+    """Make this image the current one of all groups whose next image it is. Called in the transaction that makes it
+    ready; `groups.sweep` deletes the previous images."""
     for group in image.next_for.select_for_update(of=("self",)).order_by("pk"):
         rows = ContainerGroup.objects.filter(pk=group.pk)
         rows.update(image=image, next_image=None, version=F("version") + 1, changed_at=Now())
@@ -120,40 +101,40 @@ def promote_next_image(image: Image) -> None:
 
 
 def end_surplus(group: ContainerGroup) -> None:
-    """Ask the instances that the group has too many of to stop: first those that are least far, then those that cost
-    least to end, then the newest."""
-    there = group.instances.exclude(state=STOPPING)
-    far = Case(*(When(state=state, then=Value(place)) for place, state in enumerate(_PROGRESS)), default=Value(0))
-    placed = Case(When(node__isnull=True, then=Value(0)), default=Value(1))
-    order = (placed, far, "deletion_cost", "progress", "-created_at", "pk")
-    surplus = list(there.order_by(*order)[: max(0, there.count() - _wanted(group))])
+    """Ask surplus instances to stop: those without a node first, then those in the earliest state, then those with the
+    lowest deletion cost, then the newest."""
+    present = group.instances.exclude(state=STOPPING)
+    state_rank = Case(*(When(state=state, then=Value(rank)) for rank, state in enumerate(_PROGRESS)), default=Value(0))
+    has_node = Case(When(node__isnull=True, then=Value(0)), default=Value(1))
+    order = (has_node, state_rank, "deletion_cost", "progress", "-created_at", "pk")
+    surplus = list(present.order_by(*order)[: max(0, present.count() - _wanted(group))])
     Instance.objects.filter(pk__in=[instance.pk for instance in surplus], node__isnull=True).delete()
     _stop([instance for instance in surplus if instance.node_id is not None])
 
 
 def update_group_status(group_id: UUID) -> None:
-    """Have the group be `running` while one of its instances runs, and `deploying` when none does any more. Where
-    every replica has come to its end, it is `succeeded`, or `stopped` if one of them ended with an error."""
+    """Derive an active group's status from its instances: `running` while at least one runs, else `deploying`. Once
+    every replica has ended for good it is `succeeded`, or `stopped` if one of them ended with an error."""
     group = ContainerGroup.objects.select_for_update(no_key=True).filter(pk=group_id).first()
     if group is None or group.status not in ContainerGroup.ACTIVE:
         return
     ended = group.ended_well + group.ended_badly
-    there = group.instances.exclude(state=STOPPING)
-    if ended and ended >= group.replicas and not there.exists():
+    present = group.instances.exclude(state=STOPPING)
+    if ended and ended >= group.replicas and not present.exists():
         if group.status == Status.DEPLOYING and not group.ended_badly:
-            move(group, to=Status.RUNNING)  # it did run, between two reports
+            move(group, to=Status.RUNNING)  # it ran between two reports
         move(group, to=Status.STOPPED if group.ended_badly else Status.SUCCEEDED)
         return
-    runs = group.instances.filter(state=State.RUNNING).exists()
-    if runs and group.status == Status.DEPLOYING:
+    is_running = group.instances.filter(state=State.RUNNING).exists()
+    if is_running and group.status == Status.DEPLOYING:
         move(group, to=Status.RUNNING)
-    elif not runs and group.status == Status.RUNNING:
+    elif not is_running and group.status == Status.RUNNING:
         move(group, to=Status.DEPLOYING)
 
 
 def count_end(instance: Instance, exit_code: int) -> bool:
-    """Take the instance, whose container came to its end for good, off its group and count it there. Returns whether
-    it was there. The group's row is locked."""
+    """Delete an instance whose container ended for good and count its end in the group. Returns whether the instance
+    was still there. The caller has locked the group's row."""
     if not Instance.objects.filter(pk=instance.pk, state=instance.state, node=instance.node_id).delete()[0]:
         return False
     group = ContainerGroup.objects.filter(pk=instance.group_id)
@@ -171,6 +152,6 @@ def _wanted(group: ContainerGroup) -> int:
 def _stop(instances: list[Instance]) -> None:
     for instance in instances:
         try:
-            move(instance, to=STOPPING, message="", progress=0, **NO_ORDER)
+            move(instance, to=STOPPING, message="", progress=0, order="", order_due_at=None)
         except Stale:
-            continue  # its node reported in between; the next stop or poll settles it
+            continue  # its node reported in between; the next stop or poll handles it

@@ -1,12 +1,13 @@
-"""What a group was told beyond its columns: probes, logging, networking, scaling and the like, encrypted in its row.
+"""A group's environment variables, and its options without a column of their own (probes, logging, networking …).
 
-They are kept as the public API has them and given back; log targets hold tokens, so all of them are encrypted like the
-environment. `MASK` stands for a secret in what is given back, and for "as it was" in what comes in.
+Both can hold secrets, such as the token of a log target, so both are encrypted in the group's row. Options have the
+shape of the public API. In responses `MASK` replaces a secret; in requests it means "unchanged".
 """
 
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from groups.models import ContainerGroup
 from registries.secrets import at_rest
@@ -14,32 +15,32 @@ from registries.secrets import at_rest
 MASK = "********"
 
 
-def seal_options(group_id: Any, options: dict[str, Any]) -> bytes | None:
-    """Encrypt a group's options for its row; nothing for none."""
+def seal_options(group_id: UUID, options: dict[str, object]) -> bytes | None:
+    """Encrypt a group's options for its row; None if there are none."""
     return at_rest.encrypt_object(options, bound_to=f"group options {group_id}")
 
 
 def open_options(group: ContainerGroup) -> dict[str, Any]:
-    """Return the group's options in clear."""
+    """Decrypt the group's options, a JSON object. Raises `registries.secrets.at_rest.AtRestBroken`."""
     return at_rest.decrypt_object(group.options, bound_to=f"group options {group.pk}")
 
 
-def with_kept(new: Any, old: Any) -> Any:
-    """Return `new` with each `MASK` in it replaced by what stands at its place in `old`."""
+def unmask(new: object, old: object) -> object:
+    """Return the JSON value `new` with each `MASK` in it replaced by the text at the same place of `old`."""
     if isinstance(new, dict):
         before = old if isinstance(old, dict) else {}
-        return {name: with_kept(value, before.get(name)) for name, value in new.items()}
+        return {name: unmask(value, before.get(name)) for name, value in new.items()}
     if isinstance(new, list):
         rows = old if isinstance(old, list) else []
-        return [with_kept(value, rows[place] if place < len(rows) else None) for place, value in enumerate(new)]
+        return [unmask(value, rows[place] if place < len(rows) else None) for place, value in enumerate(new)]
     return old if new == MASK and isinstance(old, str) else new
 
 
-def seal_environment(group_id: Any, environment: dict[str, str]) -> bytes | None:
-    """Encrypt a group's environment for its row; nothing for none."""
+def seal_environment(group_id: UUID, environment: dict[str, str]) -> bytes | None:
+    """Encrypt a group's environment for its row; None if it is empty."""
     return at_rest.encrypt_object(environment, bound_to=f"group environment {group_id}")
 
 
 def open_environment(group: ContainerGroup) -> dict[str, str]:
-    """Return the group's environment in clear, for its node or its members."""
+    """Decrypt the group's environment, for its node or its members. Raises AtRestBroken as `open_options` does."""
     return at_rest.decrypt_object(group.environment, bound_to=f"group environment {group.pk}")

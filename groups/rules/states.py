@@ -1,13 +1,14 @@
-"""The allowed moves of every status, and the one way to make them.
+"""The allowed transitions of every status, and the only function that makes them.
 
-`move` is a compare-and-set: it changes the row only where the status is still the one the caller saw, so that of
-two who act at once one wins and the other hears Stale. Nothing else writes a status. What follows from a move is
-the caller's, but for what people want to hear of a group: that is written with it (`groups.rules.events`).
+`move` is a compare-and-set: it changes the row only if the status is still the one the caller read, so of two callers
+at once one succeeds and the other gets Stale. No other code writes a status. Callers handle the consequences of a
+transition, except events about a group: `move` writes them in the same transaction (`groups.rules.events`).
 """
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from typing import TypeVar
 
 from django.db import models, transaction
 from django.db.models.functions import Now
@@ -56,18 +57,18 @@ MOVES: dict[type[models.Model], tuple[str, dict[str, frozenset[str]]]] = {
 
 
 class Stale(Exception):
-    """The row is no longer in the status that the caller saw, or it is gone."""
+    """The row is no longer in the status that the caller read, or it was deleted."""
 
 
 class MoveForbidden(Exception):
-    """The table has no such move: a mistake in the program, not a race."""
+    """The table has no such transition: a bug, not a race."""
 
 
-def move(row: Row, *, to: str, only: dict[str, Any] | None = None, **fields: Any) -> Row:
-    """Move `row` from the status it was read with to `to`, and set `fields` with it.
+def move(row: Row, *, to: str, only: Mapping[str, object] | None = None, **fields: object) -> Row:
+    """Move `row` from the status it was read with to `to`, and set `fields` in the same statement.
 
-    `only` narrows the condition further, such as to the current lease. On success the row in hand shows the new
-    values. Raises MoveForbidden for a move that the table lacks, Stale when somebody else was first.
+    `only` adds conditions, such as the current lease. On success `row` has the new values. Raises MoveForbidden for a
+    transition that the table lacks, and Stale if another caller changed the row first.
     """
     name, moves = MOVES[type(row)]
     was = getattr(row, name)
@@ -75,7 +76,7 @@ def move(row: Row, *, to: str, only: dict[str, Any] | None = None, **fields: Any
         raise MoveForbidden(f"{type(row).__name__}: {was} → {to}")
     if not isinstance(row, (Image, ImageCheck)):
         fields.setdefault("changed_at", Now())
-    values: dict[str, Any] = {name: to, **fields}
+    values: dict[str, object] = {name: to, **fields}
     # django-stubs can't see that a type variable of models has a default manager.
     query = type(row)._default_manager.filter(pk=row.pk, **{name: was}, **(only or {}))
     with transaction.atomic():

@@ -161,6 +161,6 @@ def test_a_job_makes_all_that_nodes_wait_for(
         return really(instance_id)
 
     monkeypatch.setattr(manifests, "prepare", fails_once)
-    assert manifests.prepare_wanting(30)
+    assert manifests.prepare_missing(30)
     assert NodeManifest.objects.count() == 2, "one for each image and node, whatever else can't be made"
-    assert manifests.prepare_wanting(30) == 0
+    assert manifests.prepare_missing(30) == 0
