@@ -1,1 +1,1 @@
-"""How an image reaches its node: one-time tokens, a manifest a node, and the registry that serves them."""
+"""Delivery of images to nodes: one-time tokens, sessions, and the registry that serves manifests and blobs."""

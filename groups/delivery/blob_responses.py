@@ -1,7 +1,7 @@
-"""Answers for blobs: the image's config in clear, its layers as ciphertext.
+"""Responses for blobs: the image's config decrypted, its layers as ciphertext.
 
-Layers come from the store's files, or through the storage where it has none; or somebody else is told to send them
-(`groups.delivery.offload`).
+Layers are sent from the store's files, or through the storage backend if it has none, unless nginx or the object store
+sends them (`groups.delivery.offload`).
 """
 
 from __future__ import annotations
@@ -21,41 +21,41 @@ from registries.secrets import at_rest
 
 
 class NoSuchBlob(Exception):
-    """The session's image has no blob of that digest."""
+    """The session's image has no blob with this digest."""
 
 
-def answer(
+def respond(
     token: NodeToken, digest: str, headers: Mapping[str, str], *, head: bool, client: socket.socket | None = None
 ) -> HttpResponseBase:
-    """Return the answer to GET or HEAD of one blob of the session's image. `client` is the connection to whoever
-    asked, where the server lets us have it.
+    """Return the response to GET or HEAD of one blob of the session's image. `client` is the client's connection, if
+    the server passes it.
 
     Raises NoSuchBlob, `sending.SentBefore`, `groups.failures.StoreFailed`, `registries.secrets.at_rest.AtRestBroken`.
     """
     image = token.image
     if image is None:
         raise NoSuchBlob
-    kept = image.layers.filter(blob__cipher_digest=digest).select_related("blob")
-    layers = [layer.blob for layer in kept if layer.blob is not None]
-    size = layers[0].size if layers else image.config_size
-    if size is None or not (layers or digest == image.config_digest):
+    layers = image.layers.filter(blob__cipher_digest=digest).select_related("blob")
+    blobs = [layer.blob for layer in layers if layer.blob is not None]
+    size = blobs[0].size if blobs else image.config_size
+    if size is None or not (blobs or digest == image.config_digest):
         raise NoSuchBlob
     if head:
         return _with_headers(HttpResponse(), Span(0, size - 1, size, is_part=False), digest)
-    if layers and offload.is_enabled():
-        return with_registry_headers(offload.respond(token.pk, digest, layers[0].name, len(layers)))
+    if blobs and offload.is_enabled():
+        return with_registry_headers(offload.respond(token.pk, digest, blobs[0].name, len(blobs)))
     try:
         span = read_range(_range_to_use(headers, digest), size)
     except Unsatisfiable:
         refusal = oci_error(416, "RANGE_INVALID", "ask for one range of bytes that lies in the blob")
         refusal["Content-Range"] = f"bytes */{size}"
         return refusal
-    response = _layer(token, layers, span, client) if layers else _config(image, span)
+    response = _layer(token, blobs, span, client) if blobs else _config(image, span)
     return _with_headers(response, span, digest)
 
 
 def _range_to_use(headers: Mapping[str, str], digest: str) -> str | None:
-    """The Range, unless If-Range names something else than this blob."""
+    """The Range header, unless If-Range names another blob."""
     condition = headers.get("If-Range")
     return headers.get("Range") if condition is None or condition.strip() == f'"{digest}"' else None
 
@@ -65,9 +65,9 @@ def _config(image: Image, span: Span) -> HttpResponseBase:
     return HttpResponse(plain[span.first : span.last + 1])
 
 
-def _layer(token: NodeToken, layers: list[Blob], span: Span, client: socket.socket | None) -> HttpResponseBase:
-    """Send a blob, which the image lists once for each of `layers`."""
-    blob, times = layers[0], len(layers)
+def _layer(token: NodeToken, blobs: list[Blob], span: Span, client: socket.socket | None) -> HttpResponseBase:
+    """Send one blob. `blobs` has it once for each layer of the image that is stored in it."""
+    blob, times = blobs[0], len(blobs)
     delivery = sending.begin(token.pk, blob.cipher_digest, span, times)
     try:
         source = _open(blob.name)

@@ -1,6 +1,6 @@
-"""Who presented which token, and what was refused: the rows that the delivery ledger is made of.
+"""The rows of the delivery ledger: who presented which token, and what was refused.
 
-Refusals are recorded up to a number a minute for one token or one address, so that nobody fills the table.
+Refusals are recorded up to a number per minute for one token or one address, so that nobody can fill the table.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ class Reason(StrEnum):
 
 
 def accepted(token: NodeToken, address: str | None, outcome: Redemption.Outcome) -> None:
-    """Record that the token's node was let in."""
+    """Record that the token's node opened or repeated its session."""
     Redemption.objects.create(token=token, presented_by=str(token.node_id or ""), address=address, outcome=outcome)
     log.info("token_redeemed", token=str(token.id), outcome=outcome.value)
 
 
 def refused(token: NodeToken | None, presented_by: str, address: str | None, reason: Reason) -> None:
-    """Record a refusal. `presented_by` is the id of the node that the caller claims to be, or nothing."""
+    """Record a refusal. `presented_by` is the id of the node that the caller claims to be, or empty."""
     log.warning("token_refused", token=str(token.id) if token else None, reason=reason.value, by=presented_by)
     if _is_within_rate(str(token.id) if token else f"from {address}"):
         Redemption.objects.create(
@@ -51,11 +51,11 @@ def refused(token: NodeToken | None, presented_by: str, address: str | None, rea
             note_replay(token)
 
 
-def _is_within_rate(whose: str) -> bool:
-    cache, name = caches["node_calls"], f"refusals-{whose.replace(' ', '-')}"
+def _is_within_rate(source: str) -> bool:
+    cache, name = caches["node_calls"], f"refusals-{source.replace(' ', '-')}"
     if cache.add(name, 1, timeout=60):
         return True
     try:
         return cache.incr(name) <= MAX_A_MINUTE
-    except ValueError:  # it ran out in between
+    except ValueError:  # it expired in between
         return True

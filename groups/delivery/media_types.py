@@ -10,7 +10,7 @@ CIPHER = "AES_256_CTR_HMAC_SHA256"
 PUBLIC_OPTIONS = "org.opencontainers.image.enc.pubopts"
 WRAPPED_KEYS = "org.opencontainers.image.enc.keys.jwe"
 
-# What a source calls its layers → what they are called in OCI.
+# Media types of layers at their source → in OCI.
 OCI_LAYERS = {
     LAYER: LAYER,
     f"{LAYER}+gzip": f"{LAYER}+gzip",

@@ -1,7 +1,7 @@
-"""Has somebody else send a layer: nginx, by X-Accel-Redirect, or the object store, by a short signed redirect.
+"""Offloads sending a layer: to nginx with X-Accel-Redirect, or to the object store with a short-lived signed redirect.
 
-The end of such a transfer can't be seen from here. So what is counted is how often a layer was handed over, and the
-session ends when its node reports the instance past `downloading`.
+The portal can't see the end of such a transfer. It counts how often each layer was offloaded, and ends the session when
+the node reports the instance past `downloading`.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ EMBEDDED, ACCEL, REDIRECT = "embedded", "accel", "redirect"
 
 
 def is_enabled() -> bool:
-    """Whether somebody else sends layers."""
+    """Whether nginx or the object store sends layers."""
     return bool(settings.PORTAL_DELIVERY != EMBEDDED)
 
 
 def respond(token_id: UUID, digest: str, object_name: str, times: int) -> HttpResponse:
-    """Return the answer with which somebody else sends the blob; count it first. `times` is how often the manifest
-    lists the layer. Raises SentBefore, `groups.failures.StoreFailed`."""
+    """Count the transfer, and return the response with which nginx or the store sends the blob. `times` is how often
+    the manifest lists the layer. Raises SentBefore and `groups.failures.StoreFailed`."""
     _grant(token_id, digest, times)
     if settings.PORTAL_DELIVERY == REDIRECT:
         response = HttpResponse(status=307)

@@ -1,4 +1,4 @@
-"""Reads a `Range` of bytes (RFC 9110, section 14): one range or none. What is odd is refused, not guessed at."""
+"""Parses a `Range` of bytes (RFC 9110, section 14): one range or none. A malformed one is refused."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ _ONE = re.compile(r"([0-9]{0,19})-([0-9]{0,19})")
 
 
 class Unsatisfiable(ValueError):
-    """The answer is 416."""
+    """The range is malformed or outside of the body; the response is 416."""
 
 
 @dataclass(frozen=True)
 class Span:
-    """Bytes `first` to `last`, both included, of a body of `size` bytes."""
+    """Bytes `first` to `last`, both inclusive, of a body of `size` bytes."""
 
     first: int
     last: int
@@ -35,9 +35,9 @@ class Span:
 
 
 def read_range(header: str | None, size: int) -> Span:
-    """Return what is asked for; the whole for no range and for units other than bytes.
+    """Return the requested span; the whole body without a range and for units other than bytes.
 
-    Raises Unsatisfiable for a range that lies outside, runs backwards, can't be read, or is one of several.
+    Raises Unsatisfiable for a range that is outside of the body, reversed or malformed, and for several ranges.
     """
     unit, _, text = (header or "").partition("=")
     if unit.strip().lower() != "bytes":

@@ -1,13 +1,13 @@
-"""Sends a layer's ciphertext in pieces, counts it, and stops when the session is over.
+"""Sends a layer's ciphertext in pieces, counts the bytes, and stops when the session ends.
 
-A layer goes out whole as often as the manifest lists it. That is settled before the last piece leaves, by a
-conditional UPDATE: of several that fetch the same layer at once, only so many get the end of it. A broken transfer
-may be resumed at an offset, also when the server believed it whole; all bytes together have a bound. So that
-transfers side by side keep to it too, each takes all its bytes from the bound before the first leaves, and gives
-back what was not sent: `sent_bytes` runs ahead meanwhile.
+A layer is sent whole as often as the manifest lists it. A conditional UPDATE before the last piece ensures that: of
+concurrent transfers of one layer, only that number get the end of it. A broken transfer can be resumed at an offset,
+even if the server took it for complete; the total number of bytes is limited. Each transfer reserves its bytes before
+the first is sent, so that concurrent transfers keep the limit too, and returns those that were not sent. During a
+transfer, `sent_bytes` therefore includes bytes that are still to be sent.
 
-Where the blob is a file and the connection is at hand, the kernel copies from one to the other (sendfile), in pieces
-as well, so that counting and stopping are the same.
+If the blob is a file and the client's socket is known, the kernel copies from one to the other (sendfile), also in
+pieces, with the same counting and stopping.
 """
 
 from __future__ import annotations
@@ -32,28 +32,28 @@ from groups.models import LayerDelivery
 
 PIECE = 1024 * 1024
 CHECK_SECONDS = 1.0
-STALLED_SECONDS = 60.0
-"""How long a client may take nothing before it is given up."""
-# What a layer may cost in bytes, in multiples of its size, for all its resumed transfers together.
+MAX_STALLED_SECONDS = 60.0
+"""How long a client can accept no bytes before the transfer is stopped."""
 MAX_TIMES = 3
+"""The most bytes that all transfers of a layer can send, in multiples of its size."""
 
 log = structlog.get_logger(__name__)
 
 
 class TransferStopped(ConnectionResetError):
-    """The body ends here, short. As a reset, so that servers close the connection instead of waiting on it."""
+    """The body ends early. A ConnectionResetError, so that servers close the connection instead of keeping it alive."""
 
-    def __init__(self, why: str) -> None:
-        super().__init__(errno.ECONNRESET, why)
+    def __init__(self, reason: str) -> None:
+        super().__init__(errno.ECONNRESET, reason)
 
 
 class SentBefore(Exception):
-    """This session has had this layer."""
+    """This session has received this layer already."""
 
 
 def begin(token_id: UUID, digest: str, span: Span, times: int) -> LayerDelivery:
-    """Note that a transfer begins, and count all its bytes. `times` is how often the manifest lists the layer.
-    Raises SentBefore. Whoever begins one has a Body closed, or calls `give_back`."""
+    """Begin a transfer: reserve all of its bytes. `times` is how often the manifest lists the layer. The caller must
+    close a Body or call `give_back`. Raises SentBefore."""
     delivery, _ = LayerDelivery.objects.get_or_create(token_id=token_id, digest=digest)
     room = LayerDelivery.objects.filter(
         pk=delivery.pk, sent_bytes__lte=MAX_TIMES * times * max(span.size, PIECE) - span.length
@@ -66,20 +66,20 @@ def begin(token_id: UUID, digest: str, span: Span, times: int) -> LayerDelivery:
 
 
 def give_back(delivery: LayerDelivery, unsent: int) -> None:
-    """Take bytes off the count that `begin` counted and that never left."""
+    """Return bytes that `begin` reserved and that were not sent."""
     try:
         row = LayerDelivery.objects.filter(pk=delivery.pk)
         row.update(sent_bytes=F("sent_bytes") - unsent, last_at=Now())
-    except DatabaseError as error:  # so much less may be resumed, that is all
+    except DatabaseError as error:  # only fewer bytes can be resumed
         log.error("bytes_not_given_back", bytes=unsent, error=type(error).__name__)
 
 
 class Body:
-    """The bytes of `span` in pieces, from `source`, which stands at its first byte and is closed with the body. With
-    `client` they go out by sendfile, and the pieces that the server gets are empty; the first makes it send headers.
+    """The bytes of `span` in pieces, from `source`, which is positioned at the first byte and is closed with the body.
+    With `client` they are sent by sendfile and the server gets empty pieces, the first of which makes it send headers.
 
-    Raises TransferStopped when the session ended, the layer went whole to another request of it meanwhile, or the
-    stored blob is shorter than it should be.
+    Raises TransferStopped if the session ended, another request got the whole layer in between, or the stored blob is
+    too short.
     """
 
     def __init__(
@@ -109,29 +109,28 @@ class Body:
             self._has_begun = True
             _wake_after(self._client, int(CHECK_SECONDS) or 1)
             return b""
-        # Without a client the piece is in hand before it is settled who gets the end.
+        # Without a client the piece is read before `_allow` decides who gets the end.
         piece = self._source.read(min(PIECE, left)) if self._client is None else b""
         length = len(piece) if self._client is None else min(PIECE, left)
         if not length:
-            self._is_short()
-        self._settle(length == left)
+            self._raise_short()
+        self._allow(length == left)
         if self._client is None:
             self._sent += length
         else:
             self._send(self._client, length)
         return piece
 
-    def _settle(self, is_last: bool) -> None:
-        """Before a piece leaves: whether it may."""
+    def _allow(self, is_last: bool) -> None:
+        """Raise TransferStopped if the next piece must not be sent."""
         if is_last and self._span.reaches_end:
             if not _take_whole(self._delivery, self._span, self._times) and not self._span.first:
-                raise TransferStopped("the layer was sent meanwhile")
+                raise TransferStopped("another request got the layer")
         elif time.monotonic() - self._checked >= CHECK_SECONDS:
             self._check()
 
     def _send(self, client: socket.socket, length: int) -> None:
-        """Have the kernel send so many bytes, as many as it takes at a time. While the client takes none, whether it
-        may go on is asked again."""
+        """Have the kernel send `length` bytes. While the client accepts none, the session is checked regularly."""
         end = self._sent + length
         while self._sent < end:
             offset = self._span.first + self._sent
@@ -139,26 +138,26 @@ class Body:
                 sent = os.sendfile(client.fileno(), self._source.fileno(), offset, end - self._sent)
             except BlockingIOError:
                 self._check()
-                if time.monotonic() - self._moved > STALLED_SECONDS:
-                    raise TransferStopped("the client takes nothing") from None
+                if time.monotonic() - self._moved > MAX_STALLED_SECONDS:
+                    raise TransferStopped("the client accepts nothing") from None
                 continue
             if not sent:
-                self._is_short()
+                self._raise_short()
             self._sent += sent
             self._moved = time.monotonic()
 
-    def _is_short(self) -> NoReturn:
+    def _raise_short(self) -> NoReturn:
         log.error("blob_too_short", digest=self._delivery.digest)
         raise TransferStopped("the blob is damaged")
 
     def close(self) -> None:
-        """The client has it all, or is gone."""
+        """Called by the server when everything was sent, or the client disconnected."""
         self._source.close()
         if self._closed:
             return
         self._closed = True
         if self._client is not None and self._client.fileno() >= 0:
-            _wake_after(self._client, 0)  # the next request of this connection has its own ways
+            _wake_after(self._client, 0)  # the connection may serve another request
         if unsent := self._span.length - self._sent:
             give_back(self._delivery, unsent)
 
@@ -169,13 +168,13 @@ class Body:
 
 
 def _wake_after(client: socket.socket, seconds: int) -> None:
-    """Have sending on the blocking socket return after so long with nothing sent; 0 for never."""
+    """Set the send timeout of the blocking socket; 0 for none."""
     client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("@ll", seconds, 0))
 
 
 def _take_whole(delivery: LayerDelivery, span: Span, times: int) -> bool:
-    """Count one whole body, where one is left and the session still runs. A transfer that began in the middle
-    counts when, with what was sent before it, the whole is reached."""
+    """Count one whole body and return whether one was left. A transfer that began at an offset counts if the bytes sent
+    before it complete the body. Raises TransferStopped if the session is over."""
     if not is_open(delivery.token_id):
         raise TransferStopped("the session is over")
     left = LayerDelivery.objects.filter(pk=delivery.pk, sent_whole__lt=times)

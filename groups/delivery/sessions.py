@@ -1,7 +1,7 @@
-"""The session that a redeemed token opened, and the bearer that stands for it.
+"""The session that a redeemed token opened, and its bearer.
 
-A bearer is the token row's id with an HMAC over it, by a key derived from the web zone's data key: nothing of it
-is stored. Whether the session is open is read from the database each time, so that ending one takes effect at once.
+A bearer is the id of the token's row with an HMAC over it, keyed by a key derived from the web zone's data key. It is
+not stored. Each request reads from the database whether the session is open, so ending one takes effect at once.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _BEARER = re.compile(r"drs_([0-9a-f]{32})_([A-Za-z0-9_-]{43})")
 
 
 class SessionClosed(Exception):
-    """The bearer is none, or its session is over. `token` is the row where the bearer is genuine."""
+    """The bearer is not valid, or its session is over. `token` is its row if the bearer is genuine."""
 
     def __init__(self, token: NodeToken | None = None) -> None:
         super().__init__("no open session")
@@ -36,12 +36,12 @@ class SessionClosed(Exception):
 
 
 def bearer_of(token_id: uuid.UUID) -> str:
-    """Return the bearer of the session that this token's row stands for."""
+    """Return the bearer of this token's session."""
     return f"{PREFIX}{token_id.hex}_{_mac(token_id)}"
 
 
 def open_session(bearer: str) -> NodeToken:
-    """Return the token whose open session this is the bearer of. Raises SessionClosed."""
+    """Return the token whose open session has this bearer. Raises SessionClosed."""
     found = _BEARER.fullmatch(bearer)
     if found is None:
         raise SessionClosed
@@ -57,7 +57,7 @@ def open_session(bearer: str) -> NodeToken:
 
 
 def is_open(token_id: uuid.UUID) -> bool:
-    """Whether the session runs: redeemed, not ended or expired, its node and its instance still there for it."""
+    """Whether the session is open: redeemed, not ended or expired, and its instance is still on its node."""
     return (
         NodeToken.objects.filter(
             pk=token_id,

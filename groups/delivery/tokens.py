@@ -1,8 +1,8 @@
 """One-time tokens: minted for one instance on one node, redeemed once.
 
-Redeeming is one conditional UPDATE with the database's clock, committed before anything is answered. It looks at
-columns of the token's own row only, so that of two at once the second sees what the first wrote. What a session
-then opens is `groups.delivery.sessions`'s; who is refused is written down by `groups.delivery.ledger`.
+Redeeming is one conditional UPDATE with the database's clock, committed before the response. Its conditions are columns
+of the token's own row only, so that of two at once the second sees what the first wrote. `groups.delivery.sessions`
+checks the session that it opens; `groups.delivery.ledger` records refusals.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class EndReason(StrEnum):
 
 
 class TokenRefused(Exception):
-    """Whoever presented the token gets nothing for it. `reason` is for the ledger, not for the caller."""
+    """The token can't be redeemed. `reason` is for the ledger, not for the caller."""
 
     def __init__(self, reason: Reason) -> None:
         super().__init__(reason.value)
@@ -53,7 +53,7 @@ class TokenRefused(Exception):
 
 @dataclass(frozen=True)
 class Session:
-    """What redeeming opened: `expires_in` in seconds."""
+    """An open session. `expires_in` is in seconds."""
 
     token: NodeToken
     bearer: str = field(repr=False)
@@ -61,8 +61,8 @@ class Session:
 
 
 def mint(instance: Instance, manifest: NodeManifest) -> tuple[str, NodeToken]:
-    """Write a token with which the instance's node fetches that manifest's image; return its secret, which is
-    kept nowhere, and its row."""
+    """Create a token with which the instance's node can fetch the manifest's image; return its secret, which is not
+    stored, and its row. Raises ValueError for another node's manifest."""
     if instance.node is None or instance.node_id != manifest.node_id:
         raise ValueError("the manifest is another node's")
     secret, digest = one_time.new(PREFIX)
@@ -83,17 +83,17 @@ def mint(instance: Instance, manifest: NodeManifest) -> tuple[str, NodeToken]:
 
 
 def redeem(secret: str, node_id: str, address: str | None) -> Session:
-    """Open the session that the secret is good for, once.
+    """Redeem a token: open its session, once. `node_id` and `address` are those of the caller.
 
-    The same node may ask again within 60 s and gets the same session, since containerd asks twice. All else is
-    refused and recorded, and spoils nothing for the token's owner. Raises TokenRefused.
+    The same node gets the same session again within 60 s, since containerd asks twice. Everything else is refused and
+    recorded, without consequences for the token's node. Raises TokenRefused.
     """
     presented_by = _node_id(node_id)
     if not one_time.has_form(secret, PREFIX) or presented_by is None:
         raise _refused(None, presented_by, address, Reason.UNKNOWN)
     if _is_withdrawn(secret):
         withdrawn = NodeToken.objects.get(token_hash=one_time.digest_of(secret))
-        reason = _why_not(withdrawn, presented_by, otherwise=Reason.REVOKED)
+        reason = _refusal_reason(withdrawn, presented_by, otherwise=Reason.REVOKED)
         raise _refused(withdrawn, presented_by, address, reason)
     mine = NodeToken.objects.outstanding().filter(token_hash=one_time.digest_of(secret), node_id=presented_by)
     with transaction.atomic():
@@ -110,28 +110,28 @@ def redeem(secret: str, node_id: str, address: str | None) -> Session:
             return Session(token, bearer_of(token.id), int(rest.total_seconds()))
     if token is None:
         raise _refused(None, presented_by, address, Reason.UNKNOWN)
-    raise _refused(token, presented_by, address, _why_not(token, presented_by, otherwise=Reason.EXPIRED))
+    raise _refused(token, presented_by, address, _refusal_reason(token, presented_by, otherwise=Reason.EXPIRED))
 
 
 def end(tokens: Iterable[NodeToken] | models.QuerySet[NodeToken], reason: EndReason) -> int:
-    """End tokens and sessions that are not over yet; return how many. A transfer under way stops within seconds."""
+    """End tokens and their sessions; return how many were not over yet. A transfer in progress stops within seconds."""
     outstanding = NodeToken.objects.outstanding().filter(pk__in=[token.pk for token in tokens])
     return outstanding.update(ended_at=Now(), ended_because=reason.value)
 
 
 def _is_withdrawn(secret: str) -> bool:
-    """Whether what the token is for is over: its instance stopped or gone, its node removed. Asked beforehand and
-    again for each request of the session, since the redeeming UPDATE looks at its own row only."""
-    over = (
+    """Whether the token's instance was stopped, moved or deleted, or its node removed. Checked before redeeming and
+    with each request of the session, since the redeeming UPDATE has conditions on the token's row only."""
+    withdrawn = (
         models.Q(instance__isnull=True)
         | models.Q(instance__state=Instance.State.STOPPING)
         | ~models.Q(instance__node=models.F("node"))
         | models.Q(node__status=Node.Status.REMOVED)
     )
-    return NodeToken.objects.filter(over, token_hash=one_time.digest_of(secret)).exists()
+    return NodeToken.objects.filter(withdrawn, token_hash=one_time.digest_of(secret)).exists()
 
 
-def _why_not(token: NodeToken, presented_by: uuid.UUID, *, otherwise: Reason) -> Reason:
+def _refusal_reason(token: NodeToken, presented_by: uuid.UUID, *, otherwise: Reason) -> Reason:
     if token.node_id != presented_by:
         return Reason.OTHER_NODE
     if token.redeemed_at is not None:

@@ -1,6 +1,6 @@
-"""The registry as a node's stock client sees it: `/v2/`, the token endpoint, manifests and blobs.
+"""The registry that a node's stock client talks to: `/v2/`, the token endpoint, manifests and blobs.
 
-Only GET and HEAD, only by digest, only what the session opens; all else looks the same from outside. The protocol
+Only GET and HEAD, only by digest, and only the session's own image; everything else gets the same errors. The protocol
 is the OCI distribution specification with Docker's token exchange.
 """
 
@@ -13,7 +13,7 @@ import re
 import socket
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Concatenate, ParamSpec, TypeAlias
 
 import structlog
 from django.db import DatabaseError
@@ -31,22 +31,23 @@ from groups.failures import StoreFailed
 from groups.models import NodeManifest, NodeToken
 from registries.secrets.at_rest import AtRestBroken
 
-View = Callable[..., HttpResponseBase]
+P = ParamSpec("P")
+View: TypeAlias = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
 MAX_CREDENTIALS_LENGTH = 1024
-# Servers join two headers of one name with a comma, which neither of these matches: two are refused.
+# Servers join repeated headers with a comma, which neither of these matches: a second one is refused.
 _BASIC = re.compile(r"(?i:basic) +([A-Za-z0-9+/]+={0,2})")
 _BEARER = re.compile(r"(?i:bearer) +([A-Za-z0-9_-]{1,200})")
 
 log = structlog.get_logger(__name__)
 
 
-def registry_call(*methods: str) -> Callable[[View], View]:
-    """Allow only these methods, and answer in the registry's own words whatever happens below."""
+def registry_call(*methods: str) -> Callable[[View[P]], View[P]]:
+    """Decorate a view of the registry: allow only these methods, and return every error in the registry's format."""
 
-    def decorate(view: View) -> View:
+    def decorate(view: View[P]) -> View[P]:
         @csrf_exempt
         @wraps(view)
-        def call(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        def call(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
             if request.method not in methods:
                 response = oci_error(405, "UNSUPPORTED", f"use {' or '.join(methods)}")
                 response["Allow"] = ", ".join(methods)
@@ -55,10 +56,9 @@ def registry_call(*methods: str) -> Callable[[View], View]:
                 return view(request, *args, **kwargs)
             except SessionClosed as closed:
                 if closed.token is not None:
-                    ledger.refused(
-                        closed.token, str(closed.token.node_id or ""), address_of(request), _why(closed.token)
-                    )
-                return challenge(kwargs.get("name", ""))
+                    node_id, reason = str(closed.token.node_id or ""), _refusal_reason(closed.token)
+                    ledger.refused(closed.token, node_id, address_of(request), reason)
+                return challenge(str(kwargs.get("name", "")))
             except (DatabaseError, StoreFailed, AtRestBroken, OSError) as error:
                 log.error("delivery_failed", error=type(error).__name__)
                 response = oci_error(503, "UNAVAILABLE", "try again in a few seconds")
@@ -72,7 +72,7 @@ def registry_call(*methods: str) -> Callable[[View], View]:
 
 @registry_call("GET", "HEAD")
 def base(request: HttpRequest) -> HttpResponseBase:
-    """Say that this is a registry, to whoever has a session; the challenge otherwise."""
+    """200 for a session, which tells clients that this is a registry; the challenge otherwise."""
     _session(request)
     return with_registry_headers(JsonResponse({}))
 
@@ -81,8 +81,8 @@ def base(request: HttpRequest) -> HttpResponseBase:
 def token(request: HttpRequest) -> HttpResponseBase:
     """Redeem a one-time token (Basic: node id and token) for a session's bearer.
 
-    POST is not taken, so that clients which try it first come back with GET and nothing is spent. `expires_in` is
-    the whole session's, and there is no `issued_at`: clients would come again in mid-pull.
+    POST is refused, so that clients that try it first retry with GET without consuming the token. `expires_in` is that
+    of the whole session and there is no `issued_at`, or clients would ask for another token during the pull.
     """
     node_id, secret = _basic(request)
     try:
@@ -97,17 +97,17 @@ def token(request: HttpRequest) -> HttpResponseBase:
 def manifest(request: HttpRequest, name: str, reference: str) -> HttpResponseBase:
     """The session's own manifest, by its digest."""
     session = _session(request)
-    made = NodeManifest.objects.filter(image=session.image, node=session.node, digest=session.manifest_digest).first()
-    if made is None or not _names(name, session) or reference != made.digest:
+    row = NodeManifest.objects.filter(image=session.image, node=session.node, digest=session.manifest_digest).first()
+    if row is None or not _is_image_of(name, session) or reference != row.digest:
         ledger.refused(session, str(session.node_id or ""), address_of(request), Reason.NOT_LISTED)
         return oci_error(404, "MANIFEST_UNKNOWN", "this session opens no such manifest")
-    body = bytes(made.body)
+    body = bytes(row.body)
     if request.method == "GET":
         NodeToken.objects.filter(pk=session.pk, manifest_sent_at__isnull=True).update(manifest_sent_at=Now())
     response = HttpResponse(body if request.method == "GET" else b"", content_type=media_types.MANIFEST)
     response["Content-Length"] = str(len(body))
-    response["Docker-Content-Digest"] = made.digest
-    response["ETag"] = f'"{made.digest}"'
+    response["Docker-Content-Digest"] = row.digest
+    response["ETag"] = f'"{row.digest}"'
     return with_registry_headers(response)
 
 
@@ -116,10 +116,10 @@ def blob(request: HttpRequest, name: str, digest: str) -> HttpResponseBase:
     """A layer's ciphertext, or the image's config."""
     session = _session(request)
     try:
-        if not _names(name, session):
+        if not _is_image_of(name, session):
             raise blob_responses.NoSuchBlob
         head = request.method == "HEAD"
-        return blob_responses.answer(session, digest, request.headers, head=head, client=_connection(request))
+        return blob_responses.respond(session, digest, request.headers, head=head, client=_connection(request))
     except blob_responses.NoSuchBlob:
         ledger.refused(session, str(session.node_id or ""), address_of(request), Reason.NOT_LISTED)
         return oci_error(404, "BLOB_UNKNOWN", "this session opens no such blob")
@@ -136,7 +136,7 @@ def nothing(request: HttpRequest) -> HttpResponseBase:
 
 
 def address_of(request: HttpRequest) -> str | None:
-    """Return the address that the request came from, None where the server knows none."""
+    """Return the IP address that the request came from; None if the server does not know it."""
     try:
         return str(ipaddress.ip_address(request.META.get("REMOTE_ADDR", "")))
     except ValueError:
@@ -151,13 +151,13 @@ def _session(request: HttpRequest) -> NodeToken:
 
 
 def _connection(request: HttpRequest) -> socket.socket | None:
-    """The connection itself, where gunicorn hands it on and it is in clear, so that the kernel can copy to it."""
+    """The connection's socket, if gunicorn passes it and it is not TLS, so that the kernel can copy to it."""
     connection = request.META.get("gunicorn.socket")
     return connection if type(connection) is socket.socket else None
 
 
 def _basic(request: HttpRequest) -> tuple[str, str]:
-    """Return user and password, both empty where there are none that can be read."""
+    """Return user and password, both empty if they are missing or malformed."""
     header = request.headers.get("Authorization", "")
     found = _BASIC.fullmatch(header) if len(header) <= MAX_CREDENTIALS_LENGTH else None
     try:
@@ -167,12 +167,12 @@ def _basic(request: HttpRequest) -> tuple[str, str]:
     return user, password
 
 
-def _names(name: str, session: NodeToken) -> bool:
-    """Whether the session's image is called so."""
+def _is_image_of(name: str, session: NodeToken) -> bool:
+    """Whether `name` is the repository of the session's image."""
     return session.group is not None and name == session.group.repository
 
 
-def _why(token: NodeToken) -> Reason:
+def _refusal_reason(token: NodeToken) -> Reason:
     if token.ended_because == EndReason.DELIVERED:
         return Reason.REPLAYED
     return Reason.EXPIRED if token.ended_at is None and token.instance_id is not None else Reason.REVOKED

@@ -203,15 +203,15 @@ def test_a_database_that_fails_is_not_a_crash(node: NodeInHand, monkeypatch: pyt
         calls.append(1)
         raise OperationalError("deadlock detected")
 
-    monkeypatch.setattr(views, "take_poll", deadlock)
+    monkeypatch.setattr(views, "process_poll", deadlock)
     response = send(node, GOOD)
-    assert (response.status_code, response.json()["code"], len(calls)) == (503, "unavailable", views.TRIES)
+    assert (response.status_code, response.json()["code"], len(calls)) == (503, "unavailable", views.MAX_TRIES)
     assert "deadlock" not in response.content.decode()
 
     def broken(*args: Any, **options: Any) -> Any:
         raise DatabaseError("column")
 
-    monkeypatch.setattr(views, "take_poll", broken)
+    monkeypatch.setattr(views, "process_poll", broken)
     assert send(node, GOOD).status_code == 503
 
 
