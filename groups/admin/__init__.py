@@ -1,5 +1,5 @@
-"""Groups, images, nodes and the delivery ledger in the admin: one file for each idea. Failures are the support
-desk's (`portal.support.desk`)."""
+"""Groups, images, nodes and the delivery ledger in the Django admin. Failures are at the support desk
+(`portal.support.desk`)."""
 
 from groups.admin import delivery, groups, nodes
 

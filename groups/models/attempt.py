@@ -1,4 +1,4 @@
-"""An attempt of a pull that failed: what charts and warnings count."""
+"""Failed attempts of pulls, for charts and warnings."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from django.db import models
 
 
 class FailedAttempt(models.Model):
-    """One attempt that failed, whether it is tried again (`final` is false) or not.
+    """One failed attempt. `final` says that it was the last one of its pull.
 
-    A Failure is written when the last attempt is over, minutes after the first; these rows are there at once, and
-    stay when group and image are gone. They hold no name: `kind` is the kind of registry, recognised by its host
-    where the pull had no credentials.
+    A Failure is written after the last attempt, minutes after the first; these rows are written at once, and stay when
+    group and image are deleted. They contain no names: `kind` is the kind of registry, recognized by its host if the
+    pull had no credential.
     """
 
     organization = models.ForeignKey("portal.Organization", on_delete=models.CASCADE, related_name="+")

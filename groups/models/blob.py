@@ -1,4 +1,4 @@
-"""An encrypted object in the store, which layers of one organization share."""
+"""Encrypted objects in the store, shared by the layers of one organization."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ from django.db import models
 
 
 class BlobQuerySet(models.QuerySet["Blob"]):
-    """Blobs by whether a layer is kept in them."""
+    """Conditions on blobs."""
 
     def used(self) -> BlobQuerySet:
-        """Those that count towards what an organization stores."""
+        """Blobs that a layer uses; they count towards what an organization stores."""
         return self.filter(unused_since__isnull=True)
 
 
 class Blob(models.Model):
-    """One stored object: ciphertext, written once, under a name that is never given again.
+    """One stored object: ciphertext, written once, under a name that is never reused.
 
     `source_digest` and `source_size` are of the layer as `registry` (`host[:port]`) serves it; `media_type`, `digest`
-    and `size` of the same layer as it is kept (`groups.ingest.compress`), before it was encrypted. The ciphertext has
-    the same size, and `cipher_digest` and `hmac` with `nonce` and `wrapped_key`. Digests are `sha256:<hex>`, sizes in
-    bytes.
-    `unused_since` is when the last layer that used it went; whoever takes it up again empties it. A row goes before
+    and `size` are of the layer as it is stored (`groups.ingest.compress`), before encryption. The ciphertext has the
+    same size; `cipher_digest` and `hmac` are of the ciphertext, encrypted with `nonce` and the key in `wrapped_key`.
+    Digests are `sha256:<hex>`, sizes in bytes.
+    `unused_since` is when the last layer that used it was deleted, empty while one uses it. The row is deleted before
     its object (`groups.storage.garbage`), and only while no layer points to it.
     """
 

@@ -1,4 +1,4 @@
-"""A check of an image before it is used: what a pull would meet, found without pulling."""
+"""Checks of images: whether a pull would succeed, found out without pulling."""
 
 from __future__ import annotations
 
@@ -15,12 +15,11 @@ class ImageCheck(models.Model):
     """One check of one image with one credential, or with none. The row is also its work order.
 
     `steps` is a list of `{"name", "outcome", "detail", "raw", "seconds"}`, written as they happen. `platform` is the
-    one asked for, `found_platform` the image's own. `digest` is what the tag means, `platform_digest` the manifest of
-    that platform in it. `against` is a group whose pinned image it is compared with. `layers` are the largest ones as
-    `{"size", "created_by"}`; sizes are compressed, in bytes. `tags` are names of others in the repository.
-    `remaining` is how many pulls the registry still allows, where it tells. `public` says that the image can be
-    pulled without the credentials that failed. Overdue rows (`expires_at`) are ended by `groups.sweep`, old ones
-    removed.
+    requested one, `found_platform` the image's own. `digest` is what the tag points to, `platform_digest` the manifest
+    of that platform in it. `against` is a group whose pinned image it is compared with. `layers` are the largest ones
+    as `{"size", "created_by"}`; sizes are compressed, in bytes. `tags` are other tags of the repository. `remaining` is
+    how many pulls the registry still allows, if it says so. `public` says that the image can be pulled without the
+    credential that failed. `groups.sweep` ends overdue rows (`expires_at`) and deletes old ones.
     """
 
     class Status(models.TextChoices):
@@ -87,12 +86,12 @@ class ImageCheck(models.Model):
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing of it changes any more."""
+        """Whether the check has its result."""
         return self.status in (self.Status.DONE, self.Status.FAILED)
 
     @cached_property
     def words(self) -> Words:
-        """Title, text and remedy of what it failed with."""
+        """Title, text and remedy of the failure."""
         if self.code == "interrupted":
             return Words(
                 "The check did not come to its end",

@@ -1,4 +1,4 @@
-"""How an image was handed to a node: its manifest there, its token, and what was sent."""
+"""Delivery of an image to a node: its manifest for the node, its token, and what was sent."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from groups.rules.group_settings import MAX_GROUP_NAME_LENGTH
 
 
 class NodeManifest(models.Model):
-    """The image's manifest made for one node: the layer keys are wrapped to that node's public key."""
+    """The image's manifest for one node, with layer keys encrypted to that node's public key."""
 
     image = models.ForeignKey("groups.Image", on_delete=models.CASCADE, related_name="node_manifests")
     node = models.ForeignKey("groups.Node", on_delete=models.CASCADE, related_name="manifests")
@@ -27,24 +27,24 @@ class NodeManifest(models.Model):
 
 
 class NodeTokenQuerySet(models.QuerySet["NodeToken"]):
-    """Tokens by whether anything can still be had for them."""
+    """Conditions on tokens."""
 
     def outstanding(self) -> NodeTokenQuerySet:
-        """Those that were not ended."""
+        """Tokens that were not ended."""
         return self.filter(ended_at__isnull=True)
 
     def usable(self) -> NodeTokenQuerySet:
-        """Those that can still be redeemed, or whose session is open."""
+        """Tokens that can still be redeemed, or whose session is open."""
         unredeemed = models.Q(redeemed_at__isnull=True, expires_at__gt=Now())
         in_session = models.Q(session_expires_at__gt=Now())
         return self.outstanding().filter(unredeemed | in_session)
 
 
 class NodeToken(models.Model):
-    """A one-time token, and once redeemed, the session that it opened. Only the token's SHA-256 is kept, and the
-    session's bearer is derived from the row's id, so the table holds nothing that could be presented.
+    """A one-time token and, once redeemed, its session. Only the token's SHA-256 is stored, and the session's bearer is
+    derived from the row's id, so the table contains nothing that could be presented.
 
-    Group, instance and image may go before it does; the names stay for the ledger.
+    Group, instance, image and node can be deleted before it; their names stay for the ledger.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -77,7 +77,7 @@ class NodeToken(models.Model):
 
 
 class Redemption(models.Model):
-    """One presentation of a token, or of a session for something it doesn't open: accepted or refused."""
+    """One presentation of a token, accepted or refused, or a refused request of a session."""
 
     class Outcome(models.TextChoices):
         OPENED = "opened", "Opened a session"
@@ -99,15 +99,15 @@ class Redemption(models.Model):
 
 
 class UnusualPresentation(Redemption):
-    """A refusal that neither an honest node nor a slow network explains. `groups.admin` lists those."""
+    """A refusal that neither an honest node nor a slow network explains; the admin lists them."""
 
     class Meta:
         proxy = True
 
 
 class LayerDelivery(models.Model):
-    """What one session was sent of one layer. `sent_whole` counts complete bodies, `sent_bytes` all bytes,
-    `grants` how often somebody else (nginx, the store) was told to send it."""
+    """What one session got of one layer. `sent_whole` counts complete bodies, `sent_bytes` all bytes, `grants` how
+    often nginx or the store sent it instead."""
 
     token = models.ForeignKey(NodeToken, on_delete=models.CASCADE, related_name="layer_deliveries")
     digest = models.CharField(max_length=71)

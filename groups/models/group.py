@@ -1,4 +1,4 @@
-"""A container group, and the record of a pull that failed."""
+"""Container groups, and the records of failed pulls."""
 
 from __future__ import annotations
 
@@ -27,22 +27,21 @@ validate_group_name = RegexValidator(
 
 
 class ContainerGroupQuerySet(models.QuerySet["ContainerGroup"]):
-    """Container groups by what they want."""
+    """Conditions on container groups."""
 
     def active(self) -> ContainerGroupQuerySet:
-        """Those that want instances."""
+        """Groups that should have running instances."""
         return self.filter(status__in=ContainerGroup.ACTIVE)
 
 
 class ContainerGroup(models.Model):
-    """So many replicas of one image. The image is pulled once, when the group is made.
+    """A number of replicas of one image, which is pulled once, when the group is created.
 
     `environment` is the encrypted JSON object of names and values (`registries.secrets.at_rest`, bound to the group's
-    id).
-    `gpu` is the class of the one GPU that each replica gets, or nothing. Since the group was started, `ended_well`
-    replicas ended with exit code 0 and `ended_badly` with another, the last of which was `last_exit_code`; none of
-    them runs again. `next_image` takes the place of `image` once it is pulled. `version` counts what was changed of
-    that which nodes run. `options` are encrypted like the environment (`groups.rules.sealed_settings`).
+    id); `options` are encrypted in the same way (`groups.rules.sealed_settings`). `gpu` is the class of the one GPU of
+    each replica, or empty. Since the group was started, `ended_well` replicas ended for good with exit code 0, and
+    `ended_badly` with another, the last of them with `last_exit_code`. `next_image` replaces `image` once it is pulled.
+    `version` counts changes to what nodes run.
     """
 
     class Status(models.TextChoices):
@@ -54,7 +53,7 @@ class ContainerGroup(models.Model):
         FAILED = "failed"
 
     ACTIVE = (Status.DEPLOYING, Status.RUNNING)
-    """The states in which it wants instances."""
+    """The statuses in which it should have running instances."""
 
     class RestartPolicy(models.TextChoices):
         ALWAYS = "always", "Always"
@@ -105,20 +104,20 @@ class ContainerGroup(models.Model):
 
     @property
     def is_changing(self) -> bool:
-        """Whether another image is on its way."""
+        """Whether another image is being pulled to replace this one."""
         return self.next_image is not None and self.next_image.status != Image.Status.FAILED
 
     @property
     def repository(self) -> str:
-        """Under what name nodes fetch its image."""
+        """The name under which nodes fetch its image."""
         return f"{self.organization.slug}/{self.project.slug}/{self.name}"
 
 
 class Failure(models.Model):
     """A pull that failed for good: code and parameters, rendered by `registries.failures.describe`.
 
-    `trace` is a copy of the pull's steps as they stood, so that the record outlives its group and image:
-    a list of `{"name", "outcome", "started_at", "finished_at", "detail", "raw"}`, times in ISO 8601.
+    `trace` is a copy of the pull's steps at its end, so that the record outlives its group and image: a list of
+    `{"name", "outcome", "started_at", "finished_at", "detail", "raw"}`, times in ISO 8601.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -148,5 +147,5 @@ class Failure(models.Model):
 
     @property
     def words(self) -> Words:
-        """Title, text and remedy for people."""
+        """Title, text and remedy of the failure."""
         return describe(self.code, self.params)

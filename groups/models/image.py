@@ -1,4 +1,4 @@
-"""An image as it is pulled and kept: its layers and the steps of the pull."""
+"""Images, their layers, and the steps of their pulls."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from django.db.models.functions import Coalesce, Greatest, Now, RowNumber
 
 
 class ImageQuerySet(models.QuerySet["Image"]):
-    """Images by how far their pull is. Sweeper, metrics and the admin ask here, so that they agree."""
+    """Conditions on images by the progress of their pull, shared by the sweeper, the metrics and the admin."""
 
     def pulling(self) -> ImageQuerySet:
-        """Those that a worker has."""
+        """Images whose pull a worker has claimed."""
         return self.filter(status=Image.Status.PULLING)
 
     def unsettled(self) -> ImageQuerySet:
-        """Those whose pull is not over: they wait, or a worker has them."""
+        """Images whose pull is queued or in progress."""
         return self.filter(status__in=[Image.Status.QUEUED, Image.Status.PULLING])
 
     def abandoned(self, since: timedelta = timedelta(0)) -> ImageQuerySet:
-        """Those whose worker let the lease run out at least so long ago."""
+        """Images whose worker's lease expired at least `since` ago."""
         return self.pulling().filter(lease_expires_at__lt=Now() - since)
 
     def due(self) -> ImageQuerySet:
-        """Queued ones whose time has come, of organizations that are not suspended."""
-        has_come = Q(not_before__isnull=True) | Q(not_before__lte=Now())
-        return self.filter(has_come, status=Image.Status.QUEUED, organization__quota__suspended_at__isnull=True)
+        """Queued images whose `not_before` has passed, of organizations that are not suspended."""
+        is_time = Q(not_before__isnull=True) | Q(not_before__lte=Now())
+        return self.filter(is_time, status=Image.Status.QUEUED, organization__quota__suspended_at__isnull=True)
 
     def startable(self, since: timedelta = timedelta(0)) -> ImageQuerySet:
-        """Due ones that may begin now, and might have at least so long ago; those that wait longest come first. Of an
-        organization that may have so many pulls at once they are the oldest for which there is room. `startable_at`
-        is since when: they came due, or the last pull settled and made room."""
+        """Due images whose pull could have begun at least `since` ago, the longest waiting first. If the organization
+        has a limit of pulls at once, these are its oldest ones up to the free number. The annotation `startable_at` is
+        when an image could first begin: when it came due, or when the last pull of the organization ended."""
         unlimited = Q(organization__quota__max_pulls__isnull=True)
         others = Image.objects.filter(organization=OuterRef("organization")).order_by()
         pulling = Subquery(others.pulling().values("organization").annotate(count=Count("pk")).values("count"))
@@ -49,13 +49,13 @@ class ImageQuerySet(models.QuerySet["Image"]):
 
 
 class Image(models.Model):
-    """One image, pulled once for one group. The row is also the pull's work order and its outbox.
+    """One image, pulled once for one group. The row is also the pull's work order.
 
-    `lease` and `attempt` are the fence: only the holder of the current lease writes this pull's rows. `handed_over` of
-    the attempts ended because their worker was told to, and are not held against the pull.
-    `not_before` is when the next attempt may start, `retry_until` when the last one may. `digest` is that of
-    the platform's manifest, pinned. `config` is encrypted (`registries.secrets.at_rest`, bound to the image's id).
-    Sizes are in bytes, compressed, as the registry serves them.
+    `lease` and `attempt` are the fence: only the holder of the current lease writes this pull's rows. `handed_over`
+    counts the attempts that ended because their worker was shut down; they don't count as failed. `not_before` is the
+    earliest start of the next attempt, `retry_until` the latest start of the last one. `digest` is the pinned one of
+    the platform's manifest. `config` is encrypted (`registries.secrets.at_rest`, bound to the image's id). Sizes are in
+    bytes, compressed, as the registry serves them.
     """
 
     class Status(models.TextChoices):
@@ -107,11 +107,10 @@ class Image(models.Model):
 
 
 class Layer(models.Model):
-    """One layer of one image, in its place.
+    """One layer of one image, at its position.
 
     `digest`, `size` and `media_type` are of the layer as the registry serves it. `blob` is set when the layer is
-    committed, that is when digest and size agreed and the blob was stored, or was there already. `received` is
-    progress.
+    committed: digest and size match, and the blob is stored or was stored already. `received` is the progress in bytes.
     """
 
     image = models.ForeignKey(Image, on_delete=models.CASCADE, related_name="layers")
@@ -133,7 +132,7 @@ class Layer(models.Model):
 
 
 class PullStep(models.Model):
-    """One step of one attempt, as people see it. `detail` is ours, `raw` the registry's own code."""
+    """One step of one attempt, as pages show it. `detail` is the portal's text, `raw` the registry's own code."""
 
     class Name(models.TextChoices):
         RESOLVE = "resolve", "Find the registry"

@@ -1,4 +1,4 @@
-"""Nodes, how they join, and the instances they run."""
+"""Nodes, their enrolment, and the instances that they run."""
 
 from __future__ import annotations
 
@@ -13,30 +13,31 @@ from django.db.models.functions import Now
 from groups.rules.group_settings import MAX_DELETION_COST, MAX_GPU_CLASS_LENGTH
 
 SILENT_AFTER = timedelta(seconds=90)
+"""A node without a poll for this time is silent: its instances move to other nodes."""
 
 
 class NodeQuerySet(models.QuerySet["Node"]):
-    """Nodes by whether they are there."""
+    """Conditions on nodes."""
 
     def enrolled(self) -> NodeQuerySet:
-        """Those that were not removed."""
+        """Nodes that were not removed."""
         return self.exclude(status=Node.Status.REMOVED)
 
     def present(self) -> NodeQuerySet:
-        """Enrolled ones that have called within the last 90 seconds."""
+        """Enrolled nodes that have polled within the last 90 seconds."""
         return self.enrolled().filter(last_seen_at__gte=Now() - SILENT_AFTER)
 
     def silent(self) -> NodeQuerySet:
-        """Enrolled ones that were here, and have not called for so long that their work goes to others."""
+        """Enrolled nodes that have polled before, but not within the last 90 seconds."""
         return self.enrolled().filter(last_seen_at__lt=Now() - SILENT_AFTER)
 
 
 class Node(models.Model):
-    """A machine of a stranger. It is known by `public_key` (SPKI PEM, P-256 or RSA of 3072 bits or more),
-    to which layer keys are wrapped and by which its calls are signed.
+    """An untrusted machine that runs instances. Its `public_key` (SPKI PEM, P-256 or RSA of 3072 bits or more) verifies
+    its calls, and layer keys are encrypted to it.
 
-    `recent_calls` are the calls whose signatures could still be good, each as `[until, jti_hash]`; `calls` counts them
-    all and is what two calls at once are told apart by (`groups.nodes.authentication`).
+    `recent_calls` are the calls whose tokens could still be valid, each as `[until, jti_hash]`; `calls` counts all
+    calls, for the compare-and-set of `groups.nodes.authentication`.
     """
 
     class Status(models.TextChoices):
@@ -67,8 +68,8 @@ class Node(models.Model):
 
 
 class Reception(models.Model):
-    """Whether nodes can reach the portal at all; one row. `beat_at` is when a web process last said that it is here,
-    `open_since` since when without a gap. `all_silent` is what the sweeper saw last."""
+    """Whether nodes can reach the portal; one row. `beat_at` is the last heartbeat of a web process, `open_since` when
+    heartbeats without a gap began. `all_silent` says whether all nodes were silent at the last sweep."""
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
     beat_at = models.DateTimeField(null=True, blank=True)
@@ -80,8 +81,8 @@ class Reception(models.Model):
 
 
 class Enrolment(models.Model):
-    """A one-time code that lets one node join, or, where `node` stands there before it is used, lets that node come
-    with another key. Only its SHA-256 is kept."""
+    """A one-time code that enrols one node or, if `node` is set before it is used, replaces that node's key. Only its
+    SHA-256 is stored."""
 
     node_name = models.CharField(max_length=63)
     code_hash = models.CharField(max_length=64, unique=True, editable=False)
@@ -101,9 +102,9 @@ class Enrolment(models.Model):
 class Instance(models.Model):
     """One replica of a group, on at most one node. `progress` is a percentage of the current state's work.
 
-    `order` is what its node is still to do with the container, from `order_due_at` on. `exits` counts how often the
-    container ended in a row, `exit_code` is the last end's. `avoids` is the node that doesn't get it before
-    `avoids_until`. Where replicas are too many, those of the lowest `deletion_cost` end first.
+    `order` is what its node still has to do with the container, from `order_due_at` on. `exits` counts the container's
+    ends in a row, `exit_code` is that of the last one. The node `avoids` is not assigned the instance before
+    `avoids_until`. Scaling down ends the instances with the lowest `deletion_cost` first.
     """
 
     class State(models.TextChoices):

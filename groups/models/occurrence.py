@@ -1,4 +1,4 @@
-"""What happened to a group that people may want to hear of."""
+"""Events that people can be notified of."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from groups.rules.group_settings import MAX_GROUP_NAME_LENGTH
 
 
 class Occurrence(models.Model):
-    """One thing that happened. `told_at` is when it was found out who wants to hear of it; the row is an outbox until
-    then, and kept for a while for those who are still to be told."""
+    """One event. The row is an outbox until `told_at`, when its recipients were found, and stays for a while for
+    messages that are still to be sent."""
 
     class Kind(models.TextChoices):
         READY = "group.ready", "Ready"

@@ -1,4 +1,4 @@
-"""What an organization may have at once, and whether it is suspended."""
+"""The limits of organizations, and whether they are suspended."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from django.db import models
 
 
 class QuotaQuerySet(models.QuerySet["Quota"]):
-    """Quotas by the organization's standing."""
+    """Conditions on quotas."""
 
     def suspended(self) -> QuotaQuerySet:
-        """Those of organizations that are suspended."""
+        """Quotas of suspended organizations."""
         return self.filter(suspended_at__isnull=False)
 
 
 class Quota(models.Model):
     """The limits of one organization and its suspension, both set by operators (`groups.actions.suspension`).
 
-    None is no limit, and for an image the portal's own cap. While `suspended_at` is set nothing of the organization
-    runs or is pulled; its members read `suspended_because`. `groups.rules.quotas` locks the row and judges by it.
+    None is no limit, except for an image, where it is the portal's own. While `suspended_at` is set, nothing of the
+    organization runs or is pulled, and its members read `suspended_because`. `groups.rules.quotas` enforces both.
     """
 
     organization = models.OneToOneField(
@@ -39,7 +39,7 @@ class Quota(models.Model):
         "max_pulls": "Pulls at once",
         "max_image_bytes": "Bytes of an image, compressed",
     }
-    """The columns that are limits, and what operators call them."""
+    """The columns that are limits, with their names for operators."""
 
     objects = QuotaQuerySet.as_manager()
 

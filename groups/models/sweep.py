@@ -1,4 +1,4 @@
-"""When the sweeper was here last."""
+"""The sweeper's last pass."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from django.db import models
 
 
 class SweepPass(models.Model):
-    """The newest pass of the sweeper: one row, written when a pass is over. `counts` is what it set right, by kind."""
+    """The last complete pass of the sweeper, in one row. `counts` has the number of rows that it changed, by kind."""
 
     ended_at = models.DateTimeField()
     seconds = models.FloatField()
