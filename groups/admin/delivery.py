@@ -1,8 +1,8 @@
-"""The delivery ledger: which token went to which node, who presented it, and what was sent. Never a hash."""
+"""The delivery ledger: which token went to which node, who presented it, and what was sent; without hashes."""
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -13,7 +13,8 @@ from groups.actions import tokens
 from groups.delivery.ledger import Reason
 from groups.models import LayerDelivery, NodeToken, Redemption, UnusualPresentation
 from groups.queries.delivery_ledger import UNUSUAL
-from registries.foundation.admin_base import RecordAdmin, RecordInline, actor_of
+from registries.foundation.admin_base import RecordAdmin, RecordInline
+from registries.foundation.requests import ActorRequest
 
 
 class RedemptionInline(RecordInline[Redemption]):
@@ -28,7 +29,7 @@ class LayerDeliveryInline(RecordInline[LayerDelivery]):
 
 @admin.register(NodeToken)
 class NodeTokenAdmin(RecordAdmin[NodeToken]):
-    """A token from its issue to its end."""
+    """Tokens, with their presentations and what their sessions got."""
 
     list_display = (
         "issued_at",
@@ -67,8 +68,8 @@ class NodeTokenAdmin(RecordAdmin[NodeToken]):
     actions = ("revoke",)
 
     @admin.action(description="Revoke", permissions=["operate"])
-    def revoke(self, request: HttpRequest, queryset: QuerySet[NodeToken]) -> TemplateResponse | None:
-        """End these tokens and their sessions, after asking."""
+    def revoke(self, request: ActorRequest, queryset: QuerySet[NodeToken]) -> TemplateResponse | None:
+        """End these tokens and their sessions, after a confirmation."""
         if self.refuse_too_many(request, queryset):
             return None
         page = self.ask_to_confirm(
@@ -82,7 +83,7 @@ class NodeTokenAdmin(RecordAdmin[NodeToken]):
         if page is not None:
             return page
         chosen = list(queryset)
-        by = actor_of(request)
+        by = request.actor
         revoked = [token for token in chosen if tokens.revoke(token, by=by)]
         self.log_and_report(request, revoked, change="Revoked", of=len(chosen))
         return None
@@ -90,10 +91,10 @@ class NodeTokenAdmin(RecordAdmin[NodeToken]):
 
 @admin.register(Redemption)
 class RedemptionAdmin(RecordAdmin[Redemption]):
-    """Every presentation of a token, refused ones too."""
+    """Every presentation of a token, accepted or refused."""
 
     list_display = ("created_at", "outcome", "reason", "token", "presented_by", "address")
-    list_filter: ClassVar[Any] = ("outcome", "reason", "created_at")
+    list_filter: ClassVar[tuple[str, ...]] = ("outcome", "reason", "created_at")
     list_select_related = ("token",)
     search_fields = ("presented_by", "=address", "token__group_name", "token__node_name")
     date_hierarchy = "created_at"
@@ -102,10 +103,10 @@ class RedemptionAdmin(RecordAdmin[Redemption]):
 
 @admin.register(UnusualPresentation)
 class UnusualPresentationAdmin(RedemptionAdmin):
-    """What neither an honest node nor a slow network explains: somebody tries tokens. The newest first."""
+    """Refusals that neither an honest node nor a slow network explains: someone is trying tokens."""
 
     list_display = ("created_at", "reason", "organization", "token", "presented_by", "address")
-    list_filter: ClassVar[Any] = ("reason", "created_at")
+    list_filter: ClassVar[tuple[str, ...]] = ("reason", "created_at")
     list_select_related = ("token__organization",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Redemption]:

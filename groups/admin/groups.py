@@ -1,12 +1,12 @@
-"""Container groups and their images, as an operator looks at them.
+"""Container groups and their images, for operators.
 
-A group's environment and command and an image's config are the customer's own business and may hold secrets of
-theirs: they are not shown, nor are keys and nonces of layers.
+A group's environment and command and an image's config can contain secrets of the customer: they are not shown. Neither
+are keys and nonces of layers.
 """
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from django.contrib import admin
 from django.contrib.admin import SimpleListFilter
@@ -17,14 +17,15 @@ from django.template.response import TemplateResponse
 from groups.actions import lifecycle
 from groups.models import ContainerGroup, Image, Instance, Layer, PullStep
 from groups.queries.attention import stuck_pulls
-from registries.foundation.admin_base import RecordAdmin, RecordInline, actor_of
+from registries.foundation.admin_base import RecordAdmin, RecordInline
+from registries.foundation.requests import ActorRequest
 from registries.foundation.units import format_size
 from registries.providers import PROVIDERS
 
 
 class InstanceInline(RecordInline[Instance]):
     model = Instance
-    fields: ClassVar[Any] = (
+    fields: ClassVar[tuple[str, ...]] = (
         "id",
         "state",
         "progress",
@@ -36,7 +37,7 @@ class InstanceInline(RecordInline[Instance]):
         "changed_at",
     )
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Instance]:
         return super().get_queryset(request).select_related("node")
 
 
@@ -44,18 +45,18 @@ class LayerInline(RecordInline[Layer]):
     model = Layer
     fields = ("position", "digest", "media_type", "size", "received", "committed_at", "kept_as", "cipher_digest")
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Layer]:
         secret = ("blob__hmac", "blob__nonce", "blob__wrapped_key")
         return super().get_queryset(request).select_related("blob").defer(*secret)
 
     @admin.display(description="kept as")
     def kept_as(self, layer: Layer) -> str:
-        """Media type and size of what is stored, before it was encrypted."""
+        """Media type and size of the stored blob before encryption."""
         return f"{layer.blob.media_type.rpartition('.')[2]}, {layer.blob.size} bytes" if layer.blob else ""
 
     @admin.display(description="cipher digest")
     def cipher_digest(self, layer: Layer) -> str:
-        """What nodes ask for."""
+        """The digest that nodes request."""
         return layer.blob.cipher_digest if layer.blob else ""
 
 
@@ -65,21 +66,21 @@ class PullStepInline(RecordInline[PullStep]):
 
 
 class StuckFilter(SimpleListFilter):
-    """Pulls that should have moved on by now."""
+    """Pulls that have not progressed for too long."""
 
     title = "stuck"
     parameter_name = "stuck"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin[Image]) -> list[tuple[str, str]]:
         return [("yes", "Yes")]
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Image]) -> QuerySet[Image]:
         return queryset.filter(pk__in=stuck_pulls().values("pk")) if self.value() == "yes" else queryset
 
 
 @admin.register(ContainerGroup)
 class ContainerGroupAdmin(RecordAdmin[ContainerGroup]):
-    """A group: its state, its image, and where its replicas are."""
+    """Groups: status, image, and where the instances run."""
 
     list_display = ("name", "organization", "project", "status", "image", "replicas", "created_at")
     list_filter = ("status", "autostart", "restart_policy")
@@ -108,13 +109,13 @@ class ContainerGroupAdmin(RecordAdmin[ContainerGroup]):
     )
     inlines = (InstanceInline,)
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ContainerGroup]:
         return super().get_queryset(request).defer("environment", "command", "image__config")
 
 
 @admin.register(Image)
 class ImageAdmin(RecordAdmin[Image]):
-    """An image: how its pull went, step by step, and the layers that were kept."""
+    """Images: the steps of the pull, and the stored layers."""
 
     list_display = ("created_at", "organization", "reference", "kind", "status", "attempt", "size")
     list_display_links = ("created_at", "reference")
@@ -147,17 +148,17 @@ class ImageAdmin(RecordAdmin[Image]):
 
     @admin.display(description="kind", ordering="provider")
     def kind(self, image: Image) -> str:
-        """What the registry is called."""
+        """The kind of registry."""
         return PROVIDERS[image.provider].name if image.provider in PROVIDERS else "unknown"
 
     @admin.display(description="size", ordering="total_bytes")
     def size(self, image: Image) -> str:
-        """Compressed, as it was declared."""
+        """Compressed, as the manifest declares it."""
         return format_size(image.total_bytes) if image.total_bytes else "unknown"
 
     @admin.action(description="Pull again now", permissions=["operate"])
-    def requeue(self, request: HttpRequest, queryset: QuerySet[Image]) -> TemplateResponse | None:
-        """Have these pulls begin again, after asking."""
+    def requeue(self, request: ActorRequest, queryset: QuerySet[Image]) -> TemplateResponse | None:
+        """Begin these pulls again, after a confirmation."""
         if self.refuse_too_many(request, queryset):
             return None
         page = self.ask_to_confirm(
@@ -172,10 +173,10 @@ class ImageAdmin(RecordAdmin[Image]):
         if page is not None:
             return page
         chosen = list(queryset.select_related("credential"))
-        by = actor_of(request)
+        by = request.actor
         requeued = [image for image in chosen if lifecycle.requeue(image, by=by)]
         self.log_and_report(request, requeued, change="Requeued", of=len(chosen))
         return None
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Image]:
         return super().get_queryset(request).defer("config")

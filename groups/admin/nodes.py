@@ -1,31 +1,32 @@
-"""Nodes, and the codes with which they join. A new code is shown once, on the page that answers the form: it goes
-through no cookie, session or log."""
+"""Nodes, and their enrolment codes. A new code is shown once, in the response to the form; it is in no cookie, session
+or log."""
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Protocol
+from typing import ClassVar, Protocol, cast
 
 from django import forms
 from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
 from groups.admin.groups import InstanceInline
-from groups.models import Enrolment, Node
+from groups.models import Enrolment, Instance, Node
 from groups.nodes.drain import cordon, drain, uncordon
 from groups.nodes.enrolment import CodeRefused, NameInvalid, check_name, create_enrolment, create_replacement
 from groups.nodes.liveness import remove
 from registries.foundation.actor import Actor
-from registries.foundation.admin_base import RecordAdmin, actor_of
+from registries.foundation.admin_base import RecordAdmin
 from registries.foundation.generic_bases import ModelForm
+from registries.foundation.requests import ActorRequest
 
 
 class NodeInstanceInline(InstanceInline):
     fk_name = "node"
-    fields: ClassVar[Any] = ("id", "group", "state", "progress", "message", "assigned_at", "changed_at")
+    fields: ClassVar[tuple[str, ...]] = ("id", "group", "state", "progress", "message", "assigned_at", "changed_at")
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Instance]:
         return super().get_queryset(request).select_related("group").defer("group__environment", "group__command")
 
 
@@ -35,7 +36,7 @@ class _Action(Protocol):
 
 @admin.register(Node)
 class NodeAdmin(RecordAdmin[Node]):
-    """A node: whether it is there, what it offers, what it runs."""
+    """Nodes: status, last poll, capacity, and their instances."""
 
     list_display = ("name", "status", "last_seen_at", "cpu", "memory_mb", "gpu", "enrolled_at")
     list_filter = ("status", "last_seen_at")
@@ -45,35 +46,35 @@ class NodeAdmin(RecordAdmin[Node]):
     actions = ("cordon", "drain", "uncordon", "replace_key", "remove")
 
     @admin.action(description="Cordon: give it nothing new", permissions=["operate"])
-    def cordon(self, request: HttpRequest, queryset: QuerySet[Node]) -> None:
+    def cordon(self, request: ActorRequest, queryset: QuerySet[Node]) -> None:
         self._set(request, queryset, cordon, "Cordoned")
 
     @admin.action(description="Uncordon: let it take work again", permissions=["operate"])
-    def uncordon(self, request: HttpRequest, queryset: QuerySet[Node]) -> None:
+    def uncordon(self, request: ActorRequest, queryset: QuerySet[Node]) -> None:
         self._set(request, queryset, uncordon, "Uncordoned")
 
     @admin.action(description="Drain: nothing new, and move away what it has", permissions=["operate"])
-    def drain(self, request: HttpRequest, queryset: QuerySet[Node]) -> None:
+    def drain(self, request: ActorRequest, queryset: QuerySet[Node]) -> None:
         self._set(request, queryset, drain, "Drained")
 
-    def _set(self, request: HttpRequest, queryset: QuerySet[Node], action: _Action, change: str) -> None:
+    def _set(self, request: ActorRequest, queryset: QuerySet[Node], action: _Action, change: str) -> None:
         if not self.refuse_too_many(request, queryset):
             chosen = list(queryset)
-            by = actor_of(request)
+            by = request.actor
             self.log_and_report(
                 request, [node for node in chosen if action(node, by=by)], change=change, of=len(chosen)
             )
 
     @admin.action(description="Make a code for another key", permissions=["operate"])
-    def replace_key(self, request: HttpRequest, queryset: QuerySet[Node]) -> TemplateResponse | None:
-        """Show the code with which this one node comes with another key, this once."""
+    def replace_key(self, request: ActorRequest, queryset: QuerySet[Node]) -> TemplateResponse | None:
+        """Show, once, the code with which this node can enrol with another key."""
         chosen = list(queryset[:2])
         if len(chosen) != 1:
             self.message_user(request, "Choose one node.", messages.ERROR)
             return None
         (node,) = chosen
         try:
-            code, _ = create_replacement(node, by=actor_of(request))
+            code, _ = create_replacement(node, by=request.actor)
         except CodeRefused as refusal:
             self.message_user(request, refusal.message, messages.ERROR)
             return None
@@ -81,8 +82,8 @@ class NodeAdmin(RecordAdmin[Node]):
         return _code_page(self, request, node.name, code)
 
     @admin.action(description="Remove", permissions=["operate"])
-    def remove(self, request: HttpRequest, queryset: QuerySet[Node]) -> TemplateResponse | None:
-        """Let these nodes in no more and give what they run to others, after asking."""
+    def remove(self, request: ActorRequest, queryset: QuerySet[Node]) -> TemplateResponse | None:
+        """Remove these nodes and move their instances to others, after a confirmation."""
         if self.refuse_too_many(request, queryset):
             return None
         page = self.ask_to_confirm(
@@ -96,13 +97,13 @@ class NodeAdmin(RecordAdmin[Node]):
         if page is not None:
             return page
         chosen = list(queryset)
-        by = actor_of(request)
+        by = request.actor
         self.log_and_report(request, [node for node in chosen if remove(node, by=by)], change="Removed", of=len(chosen))
         return None
 
 
 class EnrolmentForm(ModelForm[Enrolment]):
-    """The name that the operator gives the node."""
+    """The name of a new node."""
 
     class Meta:
         model = Enrolment
@@ -115,9 +116,15 @@ class EnrolmentForm(ModelForm[Enrolment]):
             raise forms.ValidationError(refusal.message) from None
 
 
+class _AddRequest(ActorRequest):
+    """The request that adds an enrolment; it carries the code to the page that shows it."""
+
+    enrolment_code: str
+
+
 @admin.register(Enrolment)
 class EnrolmentAdmin(RecordAdmin[Enrolment]):
-    """Codes that were made: for whom, by whom, and whether they were used. Never the code."""
+    """Enrolment codes: for which node, by whom, and whether they were used; never the code itself."""
 
     list_display = ("created_at", "node_name", "created_by", "expires_at", "used_at", "node")
     list_display_links = ("created_at", "node_name")
@@ -125,30 +132,32 @@ class EnrolmentAdmin(RecordAdmin[Enrolment]):
     list_select_related = ("created_by", "node")
     search_fields = ("node_name",)
 
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return self.has_operate_permission(request)
 
-    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+    def get_form(
+        self, request: HttpRequest, obj: Enrolment | None = None, change: bool = False, **kwargs: object
+    ) -> type[forms.ModelForm[Enrolment]]:
         if obj is None:
             return EnrolmentForm
         return super().get_form(request, obj, change, **kwargs)
 
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+    def get_fields(self, request: HttpRequest, obj: Enrolment | None = None) -> tuple[str, ...]:
         if obj is None:
             return ("node_name",)
         return ("node_name", "created_by", "created_at", "expires_at", "used_at", "node")
 
-    def save_model(self, request: HttpRequest, obj: Enrolment, form: Any, change: bool) -> None:
-        code, made = create_enrolment(obj.node_name, by=actor_of(request))
-        request.enrolment_code = code  # type: ignore[attr-defined]
-        obj.pk = made.pk
+    def save_model(self, request: HttpRequest, obj: Enrolment, form: forms.ModelForm[Enrolment], change: bool) -> None:
+        adding = cast("_AddRequest", request)
+        adding.enrolment_code, enrolment = create_enrolment(obj.node_name, by=adding.actor)
+        obj.pk = enrolment.pk
 
     def response_add(self, request: HttpRequest, obj: Enrolment, post_url_continue: str | None = None) -> HttpResponse:
-        """Show the code, this once."""
-        return _code_page(self, request, obj.node_name, request.enrolment_code)  # type: ignore[attr-defined]
+        """Show the code, once."""
+        return _code_page(self, request, obj.node_name, cast("_AddRequest", request).enrolment_code)
 
 
-def _code_page(page: admin.ModelAdmin[Any], request: HttpRequest, node_name: str, code: str) -> TemplateResponse:
+def _code_page(page: RecordAdmin[Enrolment], request: HttpRequest, node_name: str, code: str) -> TemplateResponse:
     context = {
         **page.admin_site.each_context(request),
         "title": "A code for one node",

@@ -23,6 +23,8 @@ class Projects(Protocol):
 
     def filter(self, **fields: str) -> Projects: ...
 
+    def first(self) -> Project | None: ...
+
 
 class Organization(Protocol):
     """The organization of the address, as lower apps know it."""

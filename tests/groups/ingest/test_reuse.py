@@ -10,7 +10,7 @@ import pytest
 from django.utils import timezone
 
 from groups.actions import lifecycle
-from groups.ingest import reuse
+from groups.ingest import fenced_writes, reuse
 from groups.ingest.claim import Claim
 from groups.models import Blob, ContainerGroup, PullStep
 from groups.storage import garbage, store
@@ -164,13 +164,13 @@ def test_a_collection_in_between_is_noticed(
     """The blob was found and confirmed, and goes before the pull comes to hold it."""
     lifecycle.delete(first, by=CONSOLE)
     Blob.objects.update(unused_since=timezone.now() - timedelta(hours=2))
-    really = reuse.fenced_writes.reuse_blob
+    really = fenced_writes.reuse_blob
 
     def collect_first(claim: Claim, layer: Descriptor, blob: Blob) -> bool:
         garbage.collect()
         return really(claim, layer, blob)
 
-    monkeypatch.setattr(reuse.fenced_writes, "reuse_blob", collect_first)
+    monkeypatch.setattr(fenced_writes, "reuse_blob", collect_first)
 
     other = pulled(registry, "team/other:1.0", name="other")
 
