@@ -157,7 +157,9 @@ class EnrolmentAdmin(RecordAdmin[Enrolment]):
         return _code_page(self, request, obj.node_name, cast("_AddRequest", request).enrolment_code)
 
 
-def _code_page(page: RecordAdmin[Enrolment], request: HttpRequest, node_name: str, code: str) -> TemplateResponse:
+def _code_page(
+    page: RecordAdmin[Node] | RecordAdmin[Enrolment], request: HttpRequest, node_name: str, code: str
+) -> TemplateResponse:
     context = {
         **page.admin_site.each_context(request),
         "title": "A code for one node",
