@@ -56,7 +56,7 @@ NO_ACTIONS = {
     "groups.nodes.enrolment.check_name": READS,
     "groups.actions.suspension.sweep": UPKEEP,
     "portal.organizations.api_keys.listed_keys": READS,
-    "portal.organizations.api_keys.recognise": "notes when the key was last used",
+    "portal.organizations.api_keys.find_live_key": "notes when the key was last used",
     "portal.notifications.subscriptions.wanted": READS,
     "portal.notifications.subscriptions.people_for": READS,
     "portal.notifications.webhooks.secrets_of": READS,

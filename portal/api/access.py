@@ -16,7 +16,7 @@ from groups.api.errors import not_found
 from portal.api.rate import count_call
 from portal.http.actors import actor_of_key
 from portal.models import ApiKey
-from portal.organizations.api_keys import recognise
+from portal.organizations.api_keys import find_live_key
 from registries.foundation.refusal import Refusal
 
 _READING = ("GET", "HEAD", "OPTIONS")
@@ -28,7 +28,7 @@ class SaladApiKey(APIKeyHeader):
     param_name = "Salad-Api-Key"
 
     def authenticate(self, request: HttpRequest, key: str | None) -> ApiKey | None:
-        row = recognise(key or "")
+        row = find_live_key(key or "")
         if row is None:
             text = "Send a key that works in the header Salad-Api-Key."
             raise Refusal(text, code="not_authenticated", status=401)

@@ -1,50 +1,50 @@
-"""Where somebody stands in an organization: their role, and which rows an address below `/o/` means.
+"""Which role a person has in an organization, and which rows an address below `/o/` means.
 
-Every page and every poll of a page that is watched asks this, so it is asked with statements, and the rows themselves
-are read only where something is shown of them.
+Every page and every poll of an open page asks this. So the queries are compiled once, and the rows of the organization
+and the project are read only where something of them is shown.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from django.db.models import QuerySet
 
 from portal.models import Membership, Project, Role
 from registries.foundation.compiled_query import CompiledQuery
+from registries.foundation.ids import OrganizationId, ProjectId
 
 
 @dataclass(frozen=True)
 class Access:
-    """`project_id` is None where the address names no project."""
+    """A member's access to an organization. `project_id` is None where the address names no project."""
 
     role: Role
-    organization_id: int
-    project_id: int | None = None
+    organization_id: OrganizationId
+    project_id: ProjectId | None = None
 
 
 def resolve_access(user_id: int, organization: str, project: str | None = None) -> Access | None:
-    """Return how this person stands in the organization of that address; None for a stranger, and where organization
-    or project don't exist."""
+    """Return the access of a person to the organization and project of these addresses (slugs). None for a stranger,
+    and where the organization or the project doesn't exist."""
     if project is None:
-        found = _in_organization.first(user=user_id, organization=organization)
+        row = _in_organization.first(user=user_id, organization=organization)
     else:
-        found = _in_project.first(user=user_id, organization=organization, project=project)
-    if found is None:
+        row = _in_project.first(user=user_id, organization=organization, project=project)
+    if row is None:
         return None
-    role, *ids = found
-    return Access(Role(role), *ids)
+    role, organization_id, *project_id = row
+    return Access(Role(role), OrganizationId(organization_id), ProjectId(project_id[0]) if project_id else None)
 
 
 @CompiledQuery
-def _in_organization(user: int, organization: str) -> QuerySet[Any]:
+def _in_organization(user: int, organization: str) -> QuerySet[Membership, tuple[str, int]]:
     return Membership.objects.filter(user=user, organization__slug=organization).values_list("role", "organization_id")
 
 
 @CompiledQuery
-def _in_project(user: int, organization: str, project: str) -> QuerySet[Any]:
-    theirs = Project.objects.filter(
+def _in_project(user: int, organization: str, project: str) -> QuerySet[Project, tuple[str, int, int]]:
+    rows = Project.objects.filter(
         slug=project, organization__slug=organization, organization__memberships__user=user
     )  # fmt: skip
-    return theirs.order_by().values_list("organization__memberships__role", "organization_id", "pk")
+    return rows.order_by().values_list("organization__memberships__role", "organization_id", "pk")

@@ -1,5 +1,5 @@
-"""What can be done to organizations and people. One mutation per function; who may is
-`portal.organizations.permissions`'s."""
+"""Actions on organizations, their projects and their members. Who may perform them is in
+`portal.organizations.permissions`."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from registries.foundation.actor import Actor
 
 @dataclass(frozen=True)
 class NewPerson:
-    """Somebody who has no account yet. Without a password they can't sign in until they set one."""
+    """A person without an account. Without a password they can't sign in until they set one."""
 
     email: str
     password: str | None = field(repr=False)
 
 
 def create_organization(*, slug: str, name: str, owner: User | NewPerson, by: Actor) -> Organization:
-    """Make an organization with its project `default` and its owner, whose account is made too where there is none.
-    Raises IntegrityError for a taken address."""
+    """Create an organization with the project `default` and an owner, and the owner's account where there is none.
+    Raises IntegrityError if the address or the owner's email is taken."""
     with transaction.atomic():
         person = User.objects.create_user(owner.email, owner.password) if isinstance(owner, NewPerson) else owner
         organization = Organization.objects.create(slug=slug, name=name)
@@ -46,7 +46,7 @@ def create_organization(*, slug: str, name: str, owner: User | NewPerson, by: Ac
 
 
 def rename_organization(organization: Organization, *, name: str, by: Actor) -> bool:
-    """Give the organization another name; its address stays. Returns whether that is a change."""
+    """Change the organization's name; its address stays. Returns whether the name was different."""
     with transaction.atomic():
         before = quotas.lock_organization(organization.pk).organization.name
         if before == name:
@@ -65,7 +65,7 @@ def rename_organization(organization: Organization, *, name: str, by: Actor) -> 
 
 
 def add_project(organization: Organization, *, slug: str, name: str, by: Actor) -> Project:
-    """Add a project. Raises IntegrityError for a taken address."""
+    """Add a project. Raises IntegrityError if the address is taken."""
     with transaction.atomic():
         quotas.lock_organization(organization.pk)
         project = Project.objects.create(organization=organization, slug=slug, name=name)
@@ -81,10 +81,10 @@ def add_project(organization: Organization, *, slug: str, name: str, by: Actor) 
 
 
 def add_member(organization: Organization, person: User, *, role: str, by: Actor) -> Membership:
-    """Make somebody a member without asking them, which is for operators. Raises TeamRefused for a member."""
+    """Make somebody a member without an invitation, which only operators do. Raises TeamRefused if they are one."""
     with transaction.atomic():
         quotas.lock_organization(organization.pk)
-        _refuse_member(organization, person.email)
+        refuse_member(organization, person.email)
         membership = Membership.objects.create(organization=organization, user=person, role=role)
         record(
             by,
@@ -98,14 +98,14 @@ def add_member(organization: Organization, person: User, *, role: str, by: Actor
 
 
 def change_role(membership: Membership, role: str, *, by: Actor) -> bool:
-    """Give a member another role. Returns whether that is a change. Raises LastOwner."""
+    """Change a member's role. Returns whether it was different. Raises LastOwner."""
     with transaction.atomic():
         quotas.lock_organization(membership.organization_id)
         row = _current(membership)
         if row is None or row.role == role:
             return False
         if role != Role.OWNER:
-            _keep_an_owner(row)
+            _require_another_owner(row)
         before, row.role = row.role, role
         row.save(update_fields=["role"])
         record(
@@ -121,18 +121,18 @@ def change_role(membership: Membership, role: str, *, by: Actor) -> bool:
 
 
 def remove(membership: Membership, *, by: Actor) -> bool:
-    """Take a person out of the organization; what they made stays. Returns whether they were in it. Raises
-    LastOwner."""
+    """Remove a member; what they created stays. Returns whether they were a member. Raises LastOwner."""
     return _end_membership(membership, "team.removed", by=by)
 
 
 def leave(membership: Membership, *, by: Actor) -> bool:
-    """Leave the organization, as its member; what they made stays. Returns whether they were in it. Raises
+    """Let a member leave by themselves; what they created stays. Returns whether they were a member. Raises
     LastOwner."""
     return _end_membership(membership, "team.left", by=by)
 
 
-def _refuse_member(organization: Organization, email: str) -> None:
+def refuse_member(organization: Organization, email: str) -> None:
+    """Raise TeamRefused if somebody with this email address is a member."""
     if Membership.objects.filter(organization=organization, user__email=email).exists():
         raise TeamRefused(f"{email} is a member already.", field="email")
 
@@ -143,7 +143,7 @@ def _end_membership(membership: Membership, action: str, *, by: Actor) -> bool:
         row = _current(membership)
         if row is None:
             return False
-        _keep_an_owner(row)
+        _require_another_owner(row)
         Membership.objects.filter(pk=row.pk).delete()
         record(
             by,
@@ -157,12 +157,12 @@ def _end_membership(membership: Membership, action: str, *, by: Actor) -> bool:
 
 
 def _current(membership: Membership) -> Membership | None:
-    """The membership as it is now. The organization is locked, so it stays like that."""
+    """The membership as it is now. It can't change: the organization is locked."""
     return Membership.objects.select_related("user").filter(pk=membership.pk).first()
 
 
-def _keep_an_owner(membership: Membership) -> None:
-    """Raise LastOwner where this is the only one."""
+def _require_another_owner(membership: Membership) -> None:
+    """Raise LastOwner if this is the organization's only owner."""
     owners = Membership.objects.filter(organization=membership.organization_id, role=Role.OWNER)
     if membership.role == Role.OWNER and not owners.exclude(pk=membership.pk).exists():
         raise LastOwner

@@ -1,5 +1,4 @@
-"""API keys of an organization: the list, and what owners do to them. A key's text is shown in one answer,
-never again."""
+"""Pages of an organization's API keys. A key's text is shown in one response, never again."""
 
 from __future__ import annotations
 
@@ -16,6 +15,7 @@ from portal.http.requests import MemberRequest
 from portal.models import ApiKey
 from portal.organizations.api_keys import KeyRefused, create_key, listed_keys, revoke, rotate
 from portal.organizations.forms import KeyForm
+from registries.foundation.refusal import shows_refusal
 
 MAX_ENDED_SHOWN = 100
 
@@ -23,14 +23,14 @@ MAX_ENDED_SHOWN = 100
 @require_GET
 @never_cache
 def keys(request: MemberRequest, org: str) -> HttpResponse:
-    """The keys, those that work first."""
+    """List the keys, live ones first."""
     return _page(request, KeyForm())
 
 
 @require_POST
 @never_cache
 def create(request: MemberRequest, org: str) -> HttpResponse:
-    """Make a key; the answer shows it, this once."""
+    """Create a key; the response shows its text."""
     form = KeyForm(request.POST)
     if not form.is_valid():
         return _page(request, form)
@@ -48,16 +48,17 @@ def create(request: MemberRequest, org: str) -> HttpResponse:
     return _page(request, KeyForm(), made=row, key=key)
 
 
+def _to_list(request: MemberRequest, /, org: str, key: uuid.UUID) -> HttpResponse:
+    return redirect("portal:api_keys", org)
+
+
 @require_POST
 @never_cache
-def renew(request: MemberRequest, org: str, key: uuid.UUID) -> HttpResponse:
-    """Put a new key in the place of one that works; the answer shows it, this once."""
+@shows_refusal(_to_list)
+def renew(request: MemberRequest, /, org: str, key: uuid.UUID) -> HttpResponse:
+    """Replace a live key with a new one; the response shows its text."""
     old = get_object_or_404(ApiKey, organization=request.organization, pk=key)
-    try:
-        row, text = rotate(old, by=request.actor)
-    except KeyRefused as refusal:
-        messages.error(request, refusal.message)
-        return redirect("portal:api_keys", org)
+    row, text = rotate(old, by=request.actor)
     return _page(request, KeyForm(), made=row, key=text)
 
 
@@ -69,13 +70,13 @@ def end(request: MemberRequest, org: str, key: uuid.UUID) -> HttpResponse:
         messages.success(request, f"{row.name} works no more.")
     else:
         messages.info(request, f"{row.name} worked no more before.")
-    return redirect("portal:api_keys", org)
+    return _to_list(request, org, key)
 
 
 def _page(request: MemberRequest, form: KeyForm, **shown: object) -> HttpResponse:
     context = {
         "form": form,
-        "keys": listed_keys(request.organization.pk, most_ended=MAX_ENDED_SHOWN),
+        "keys": listed_keys(request.organization.pk, max_ended=MAX_ENDED_SHOWN),
         "address": f"{settings.PORTAL_PUBLIC_URL}/api/public",
         **shown,
     }

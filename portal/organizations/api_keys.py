@@ -1,7 +1,7 @@
-"""What can be done to API keys: create, rotate, revoke, and knowing one again. One mutation per function.
+"""Actions on API keys: create, rotate, revoke; and looking a key up.
 
-A key is shown once, when it is made. Who may make one is `portal.organizations.permissions`'s, what it opens
-`portal.api`'s.
+A key's text is shown once, when it is created. Who may create one is in `portal.organizations.permissions`; what it
+gives access to is in `portal.api`.
 """
 
 from __future__ import annotations
@@ -21,29 +21,30 @@ from registries.foundation.refusal import Refusal
 from registries.secrets import one_time
 
 KEY_PREFIX = "drayage_"
-SHOWN = len(KEY_PREFIX) + 6
+SHOWN_CHARACTERS = len(KEY_PREFIX) + 6
+"""How much of a key's beginning is stored, so that people can tell keys apart."""
 MAX_LIVE_KEYS = 100
-USE_NOTED_EVERY = timedelta(minutes=1)
+USE_RECORDED_EVERY = timedelta(minutes=1)
 
 
 class KeyRefused(Refusal):
-    """The key can't be made, or does not work any more."""
+    """The key can't be created, or is no longer live."""
 
     code = "key_refused"
     title = "This key can't be created"
 
 
-def listed_keys(organization_id: int, *, most_ended: int) -> list[ApiKey]:
-    """All keys that still work, then the newest of those that don't."""
+def listed_keys(organization_id: int, *, max_ended: int) -> list[ApiKey]:
+    """All live keys, then the newest `max_ended` that were revoked or have expired."""
     rows = ApiKey.objects.filter(organization_id=organization_id).select_related("created_by")
-    return [*rows.live(), *rows.ended()[:most_ended]]
+    return [*rows.live(), *rows.ended()[:max_ended]]
 
 
 def create_key(
     *, organization_id: int, name: str, scope: str, expires_at: datetime | None = None, by: Actor
 ) -> tuple[ApiKey, str]:
-    """Write a key and return it with its text, which is stored nowhere. Raises KeyRefused where the organization has
-    too many."""
+    """Create a key; return it with its text, which is not stored. Raises KeyRefused if the organization has
+    MAX_LIVE_KEYS."""
     with transaction.atomic():
         quotas.lock_organization(organization_id)
         row, key = _insert(organization_id, name, scope, expires_at, by.person_id)
@@ -59,8 +60,8 @@ def create_key(
 
 
 def rotate(row: ApiKey, *, by: Actor) -> tuple[ApiKey, str]:
-    """Replace a key by a new one with its name, scope and expiry; the old one is revoked. Raises KeyRefused for one
-    that does not work any more."""
+    """Replace a key with a new one that has its name, scope and expiry; the old one is revoked. Returns the new key and
+    its text. Raises KeyRefused if the key is no longer live."""
     with transaction.atomic():
         quotas.lock_organization(row.organization_id)
         if not _end(row):
@@ -77,7 +78,7 @@ def rotate(row: ApiKey, *, by: Actor) -> tuple[ApiKey, str]:
 
 
 def revoke(row: ApiKey, *, by: Actor) -> bool:
-    """End a key. Returns whether it still worked."""
+    """Revoke a key. Returns whether it was live."""
     with transaction.atomic():
         if not _end(row):
             return False
@@ -85,13 +86,14 @@ def revoke(row: ApiKey, *, by: Actor) -> bool:
     return True
 
 
-def recognise(key: str) -> ApiKey | None:
-    """Return the live key of this text with its organization, and note that it was used; None for anything else."""
+def find_live_key(key: str) -> ApiKey | None:
+    """Return the live key with this text, its organization and quota loaded, and record its use; None for any other
+    text."""
     if not one_time.has_form(key, KEY_PREFIX):
         return None
     row = ApiKey.objects.live().select_related("organization__quota").filter(key_hash=one_time.digest_of(key)).first()
-    if row is not None and (row.last_used_at is None or row.last_used_at < timezone.now() - USE_NOTED_EVERY):
-        stale = Q(last_used_at__isnull=True) | Q(last_used_at__lt=Now() - USE_NOTED_EVERY)
+    if row is not None and (row.last_used_at is None or row.last_used_at < timezone.now() - USE_RECORDED_EVERY):
+        stale = Q(last_used_at__isnull=True) | Q(last_used_at__lt=Now() - USE_RECORDED_EVERY)
         ApiKey.objects.filter(stale, pk=row.pk).update(last_used_at=Now())
     return row
 
@@ -99,14 +101,14 @@ def recognise(key: str) -> ApiKey | None:
 def _insert(
     organization_id: int, name: str, scope: str, expires_at: datetime | None, created_by_id: int | None
 ) -> tuple[ApiKey, str]:
-    """The organization's row is locked, so that of two who create at once the second counts the first one's."""
+    """The organization is locked: of two requests at once, the second counts the first one's key."""
     if ApiKey.objects.live().filter(organization_id=organization_id).count() >= MAX_LIVE_KEYS:
         raise KeyRefused(f"An organization has at most {MAX_LIVE_KEYS} keys that work. Revoke one first.")
     key, digest = one_time.new(KEY_PREFIX)
     row = ApiKey.objects.create(
         organization_id=organization_id,
         name=name,
-        prefix=key[:SHOWN],
+        prefix=key[:SHOWN_CHARACTERS],
         key_hash=digest,
         scope=scope,
         created_by_id=created_by_id,

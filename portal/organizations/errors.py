@@ -1,4 +1,4 @@
-"""Why a change to a team is refused."""
+"""Refusals of changes to a team."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from registries.foundation.refusal import Refusal
 
 
 class TeamRefused(Refusal):
-    """The team can't be changed like this now."""
+    """The team can't be changed like this."""
 
     code = "team_refused"
     title = "The team can't be changed like this"
 
 
 class LastOwner(TeamRefused):
-    """An organization keeps an owner."""
+    """The change would leave the organization without an owner."""
 
     code = "last_owner"
 

@@ -1,13 +1,13 @@
-"""Whom owners ask to join, the first password, and API keys."""
+"""Forms of a team and of API keys."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
 
 from django import forms
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
+from django.http import QueryDict
 from django.utils import timezone
 
 from portal.models import ApiKey, Role, User
@@ -20,7 +20,7 @@ ROLES = [
 
 
 class InviteForm(forms.Form):
-    """Somebody to ask to join, and as what."""
+    """An invitation: the address and the role."""
 
     not_done = "Not invited yet"
 
@@ -34,13 +34,13 @@ class InviteForm(forms.Form):
 
 
 class RoleForm(forms.Form):
-    """Another role for a member."""
+    """A member's new role."""
 
     role = forms.ChoiceField(label="Role", choices=[(value, value.capitalize()) for value in Role.values])
 
 
 class FirstPasswordForm(forms.Form):
-    """The password of somebody who joins and has no account yet."""
+    """The password of somebody who accepts an invitation and has no account yet."""
 
     not_done = "Not joined yet"
 
@@ -53,8 +53,8 @@ class FirstPasswordForm(forms.Form):
         error_messages={"required": "Choose a password."},
     )
 
-    def __init__(self, *args: Any, email: str, **options: Any) -> None:
-        super().__init__(*args, **options)
+    def __init__(self, data: QueryDict | None = None, *, email: str) -> None:
+        super().__init__(data)
         self.email = email
 
     def clean_password(self) -> str:
@@ -91,6 +91,6 @@ class KeyForm(forms.Form):
 
     @property
     def expires_at(self) -> datetime | None:
-        """When it ends by itself."""
+        """When the key expires; None for never."""
         days: int = self.cleaned_data["days"]
         return timezone.now() + timedelta(days=days) if days else None

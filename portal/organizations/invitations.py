@@ -1,4 +1,4 @@
-"""Invitations: made, withdrawn, accepted; only the token's hash is kept."""
+"""Actions on invitations: invite, withdraw, accept. Only the hash of an invitation's token is stored."""
 
 from __future__ import annotations
 
@@ -10,16 +10,14 @@ from django.utils import timezone
 
 from groups.rules import quotas
 from portal.models import Invitation, Membership, Organization, User
-from portal.organizations.actions import _refuse_member
+from portal.organizations.actions import refuse_member
 from portal.organizations.errors import TeamRefused
 from registries.foundation.activity import Target, record
 from registries.foundation.actor import Actor, ActorKind
 from registries.secrets import one_time
 
 INVITATION_DAYS = 7
-
 MAX_INVITATIONS_A_DAY = 50
-
 TOKEN_PREFIX = "dri_"  # noqa: S105 (makes a leaked one recognisable)
 
 
@@ -31,14 +29,14 @@ class InvitationOver(TeamRefused):
 
 
 def invite(organization: Organization, *, email: str, role: str, by: Actor) -> tuple[Invitation, str]:
-    """Write an invitation and return it with its token, which is stored nowhere. An earlier one to the same address
-    ends. Raises TeamRefused for a member, and where too many were sent."""
+    """Create an invitation; return it with its token, which is not stored. It replaces an open invitation to the same
+    address. Raises TeamRefused if the address is a member's, and after MAX_INVITATIONS_A_DAY within 24 hours."""
     email = email.strip().lower()
     now = timezone.now()
     token, digest = one_time.new(TOKEN_PREFIX)
     with transaction.atomic():
         quotas.lock_organization(organization.pk)
-        _refuse_member(organization, email)
+        refuse_member(organization, email)
         rows = Invitation.objects.filter(organization=organization)
         if rows.filter(created_at__gt=now - timedelta(days=1)).count() >= MAX_INVITATIONS_A_DAY:
             raise TeamRefused(f"{MAX_INVITATIONS_A_DAY} invitations were sent within a day. Try again tomorrow.")
@@ -63,7 +61,7 @@ def invite(organization: Organization, *, email: str, role: str, by: Actor) -> t
 
 
 def withdraw(invitation: Invitation, *, by: Actor) -> bool:
-    """End an invitation that nobody accepted. Returns whether it was still open."""
+    """Withdraw an invitation. Returns whether it was open."""
     with transaction.atomic():
         if not Invitation.objects.open().filter(pk=invitation.pk).update(withdrawn_at=Now()):
             return False
@@ -77,8 +75,8 @@ def withdraw(invitation: Invitation, *, by: Actor) -> bool:
 
 
 def accept(invitation: Invitation, *, by: Actor) -> Membership:
-    """Make the person who acts a member, once. Raises InvitationOver for another person's, a used or an ended
-    invitation."""
+    """Make the person who acts a member. Raises InvitationOver if the invitation is for somebody else, or was used,
+    withdrawn or has expired."""
     with transaction.atomic():
         quotas.lock_organization(invitation.organization_id)
         person = User.objects.filter(pk=by.person_id or 0).first()
@@ -91,8 +89,8 @@ def accept(invitation: Invitation, *, by: Actor) -> Membership:
 
 
 def accept_as_new(invitation: Invitation, password: str, *, by: Actor) -> User:
-    """Make a person with the invitation's address, who joins. `by` is whoever opened the link; the record names the new
-    person, who acts from here on. Raises InvitationOver as `accept` does, and where there is such a person by now."""
+    """Create an account with the invitation's address and make it a member. `by` is whoever opened the link; the
+    activity names the new person. Raises InvitationOver as `accept` does, and if the address has an account."""
     with transaction.atomic():
         quotas.lock_organization(invitation.organization_id)
         if User.objects.filter(email=invitation.email).exists():
@@ -111,7 +109,7 @@ def accept_as_new(invitation: Invitation, password: str, *, by: Actor) -> User:
 
 
 def _join(invitation: Invitation, person: User) -> tuple[Membership, bool]:
-    """Use the invitation up. Returns the membership and whether it is new. The organization is locked."""
+    """Mark the invitation as accepted. Returns the membership and whether it is new. The organization is locked."""
     taken = Invitation.objects.open().filter(pk=invitation.pk).update(accepted_at=Now(), accepted_by=person)
     if not taken:
         raise InvitationOver("This invitation has been used or withdrawn.")

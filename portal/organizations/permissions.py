@@ -1,18 +1,16 @@
-"""Who may do what: the smallest role for each page of an organization, and what support sees in the admin.
+"""Permissions: the lowest role for each page of an organization, and what support sees in the admin.
 
-The tables are complete by construction: a page below `/o/` that has no row is refused, and a test fails.
+A page below `/o/` that is missing in the table is refused, and a test fails.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib.auth.backends import BaseBackend
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.db.models import Model
 
 from portal.models import Role
 
-# URL name → the smallest role that may open it.
 PAGES: dict[str, Role] = {
     "portal:organization": Role.VIEWER,
     "portal:search": Role.VIEWER,
@@ -73,6 +71,7 @@ PAGES: dict[str, Role] = {
     "registries:destroy": Role.MEMBER,
     "registries:guide": Role.VIEWER,
 }
+"""The lowest role that may open a page, by URL name."""
 
 SUPPORT = frozenset(
     {
@@ -83,9 +82,9 @@ SUPPORT = frozenset(
 
 
 class SupportBackend(BaseBackend):
-    """Gives staff with the support role the permissions of `SUPPORT`. It signs nobody in."""
+    """Gives staff with the support role the permissions in `SUPPORT`. It does not authenticate."""
 
-    def get_user_permissions(self, user_obj: AbstractBaseUser | AnonymousUser, obj: Any = None) -> set[str]:
+    def get_user_permissions(self, user_obj: AbstractBaseUser | AnonymousUser, obj: Model | None = None) -> set[str]:
         is_support = (
             user_obj.is_active and getattr(user_obj, "is_staff", False) and getattr(user_obj, "is_support", False)
         )
@@ -93,4 +92,4 @@ class SupportBackend(BaseBackend):
 
     def has_module_perms(self, user_obj: AbstractBaseUser | AnonymousUser, app_label: str) -> bool:
         """Whether the admin's index lists anything of that app."""
-        return any(each.startswith(f"{app_label}.") for each in self.get_user_permissions(user_obj))
+        return any(name.startswith(f"{app_label}.") for name in self.get_user_permissions(user_obj))

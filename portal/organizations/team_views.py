@@ -1,4 +1,4 @@
-"""Who is in an organization: the list, and what owners decide about people. Joining stands in
+"""Pages of an organization's team: members, roles and invitations. Accepting an invitation is in
 `portal.organizations.invitation_views`."""
 
 from __future__ import annotations
@@ -18,19 +18,20 @@ from portal.mail import sending
 from portal.models import Invitation, Membership, Role
 from portal.organizations import actions, errors, invitations
 from portal.organizations.forms import InviteForm, RoleForm
+from registries.foundation.refusal import shows_refusal
 
 
 @require_GET
 @never_cache
 def members(request: MemberRequest, org: str) -> HttpResponse:
-    """Everybody in the organization, and who was asked to join."""
+    """List members and open invitations."""
     return _page(request, InviteForm())
 
 
 @require_POST
 @never_cache
 def invite(request: MemberRequest, org: str) -> HttpResponse:
-    """Ask somebody to join. Where no mail leaves the portal, the answer shows the link, this once."""
+    """Invite somebody. Without a mail server the response shows the link, once."""
     form = InviteForm(request.POST)
     if not form.is_valid():
         return _page(request, form)
@@ -53,16 +54,16 @@ def invite(request: MemberRequest, org: str) -> HttpResponse:
         "expires_at": row.expires_at,
         "link": link,
     }
-    way = sending.send("invitation", row.email, context)
-    if way is sending.Outcome.SENT:
+    outcome = sending.send("invitation", row.email, context)
+    if outcome is sending.Outcome.SENT:
         messages.success(request, f"The invitation is on its way to {row.email}.")
         return redirect("portal:members", org)
-    return _page(request, InviteForm(), link=link, invited=row, printed=way is sending.Outcome.PRINTED)
+    return _page(request, InviteForm(), link=link, invited=row, printed=outcome is sending.Outcome.PRINTED)
 
 
 @require_POST
 def withdraw(request: MemberRequest, org: str, invitation: uuid.UUID) -> HttpResponse:
-    """End an invitation."""
+    """Withdraw an invitation."""
     row = get_object_or_404(Invitation, organization=request.organization, pk=invitation)
     if invitations.withdraw(row, by=request.actor):
         messages.success(request, f"The invitation of {row.email} works no more.")
@@ -71,46 +72,45 @@ def withdraw(request: MemberRequest, org: str, invitation: uuid.UUID) -> HttpRes
     return redirect("portal:members", org)
 
 
+def _to_members(request: MemberRequest, /, org: str) -> HttpResponse:
+    return redirect("portal:members", org)
+
+
+def _from_member_to_members(request: MemberRequest, /, org: str, member: int) -> HttpResponse:
+    return _to_members(request, org)
+
+
 @require_POST
-def change_role(request: MemberRequest, org: str, member: int) -> HttpResponse:
-    """Give somebody another role."""
+@shows_refusal(_from_member_to_members)
+def change_role(request: MemberRequest, /, org: str, member: int) -> HttpResponse:
+    """Change a member's role."""
     row = _member(request, member)
     form = RoleForm(request.POST)
     if not form.is_valid():
         messages.error(request, "Choose one of the roles.")
-        return redirect("portal:members", org)
+        return _to_members(request, org)
     role = form.cleaned_data["role"]
-    try:
-        actions.change_role(row, role, by=request.actor)
-    except errors.LastOwner as refusal:
-        messages.error(request, refusal.message)
-    else:
-        messages.success(request, f"{row.user.email} is {role} now.")
-    return redirect("portal:members", org)
+    actions.change_role(row, role, by=request.actor)
+    messages.success(request, f"{row.user.email} is {role} now.")
+    return _to_members(request, org)
 
 
 @require_POST
-def remove(request: MemberRequest, org: str, member: int) -> HttpResponse:
-    """Take somebody out of the organization."""
+@shows_refusal(_from_member_to_members)
+def remove(request: MemberRequest, /, org: str, member: int) -> HttpResponse:
+    """Remove a member."""
     row = _member(request, member)
-    try:
-        actions.remove(row, by=request.actor)
-    except errors.LastOwner as refusal:
-        messages.error(request, refusal.message)
-    else:
-        messages.success(request, f"{row.user.email} is no longer in {request.organization.name}.")
-    return redirect("portal:members", org)
+    actions.remove(row, by=request.actor)
+    messages.success(request, f"{row.user.email} is no longer in {request.organization.name}.")
+    return _to_members(request, org)
 
 
 @require_POST
-def leave(request: MemberRequest, org: str) -> HttpResponse:
-    """Leave the organization oneself."""
+@shows_refusal(_to_members)
+def leave(request: MemberRequest, /, org: str) -> HttpResponse:
+    """Leave the organization."""
     row = get_object_or_404(Membership, organization=request.organization, user=request.user)
-    try:
-        actions.leave(row, by=request.actor)
-    except errors.LastOwner as refusal:
-        messages.error(request, refusal.message)
-        return redirect("portal:members", org)
+    actions.leave(row, by=request.actor)
     messages.success(request, f"You left {request.organization.name}.")
     return redirect("portal:home")
 
@@ -122,10 +122,10 @@ def _member(request: MemberRequest, pk: int) -> Membership:
 
 def _page(request: MemberRequest, form: InviteForm, **shown: object) -> HttpResponse:
     rows = Membership.objects.filter(organization=request.organization).select_related("user").order_by("user__email")
-    asked = Invitation.objects.unanswered().filter(organization=request.organization)
+    open_invitations = Invitation.objects.unanswered().filter(organization=request.organization)
     context = {
         "members": sorted(rows, key=lambda row: -Role(row.role).rank),
-        "invitations": asked.select_related("invited_by"),
+        "invitations": open_invitations.select_related("invited_by"),
         "form": form,
         "roles": Role.values,
         "is_owner": request.role == Role.OWNER,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from portal.organizations.api_keys import create_key, recognise, revoke
+from portal.organizations.api_keys import create_key, find_live_key, revoke
 from registries.foundation.actor import CONSOLE
 from tests.browser.conftest import picture, violations
 from tests.browser.pages import no_sideways, sign_in
@@ -41,13 +41,13 @@ def test_keys_and_calls(open_context: Callable[..., BrowserContext], acme: Any, 
     page.get_by_label("What it may do").select_option("write")
     page.get_by_role("button", name="Create the key").click()
     key = page.locator("#api-key").inner_text()
-    assert recognise(key) is not None
+    assert find_live_key(key) is not None
     found += judge(page, f"key-made-{scheme}")
     page.goto(KEYS)
     expect(page.locator("#api-key")).to_have_count(0)
     page.get_by_role("button", name="Revoke deploy pipeline").click()
     expect(page.get_by_text("deploy pipeline works no more.")).to_be_visible()
-    assert recognise(key) is None
+    assert find_live_key(key) is None
 
     page.get_by_role("link", name="All calls").click()
     page.locator("#create_container_group > summary").click()

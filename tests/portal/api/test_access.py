@@ -217,7 +217,7 @@ class TestReading:
         assert answer.json()["request_id"] == answer["X-Request-Id"]
 
 
-@pytest.mark.parametrize("broken", ["portal.api.access.recognise", "groups.api.lookup.find_project"])
+@pytest.mark.parametrize("broken", ["portal.api.access.find_live_key", "groups.api.lookup.find_project"])
 def test_without_its_database_it_is_not_available(speaks: Any, broken: str, monkeypatch: pytest.MonkeyPatch) -> None:
     from django.db import OperationalError
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from portal.models import ActivityText, ApiKey
 from portal.organizations import api_key_views, api_keys
-from portal.organizations.api_keys import KeyRefused, create_key, recognise, revoke, rotate
+from portal.organizations.api_keys import KeyRefused, create_key, find_live_key, revoke, rotate
 from registries.foundation.actor import CONSOLE
 from tests.support.activity import recorded
 
@@ -23,7 +23,7 @@ def test_a_key_is_known_again_and_stands_nowhere(acme: Any) -> None:
     row, key = create_key(organization_id=acme.pk, name="ci", scope="read", by=CONSOLE)
 
     assert re.fullmatch(r"drayage_[A-Za-z0-9_-]{43}", key)
-    assert recognise(key) == row
+    assert find_live_key(key) == row
     kept = str(ApiKey.objects.values().get())
     assert key not in kept
     assert key[len(row.prefix) :] not in kept
@@ -33,21 +33,21 @@ def test_a_key_is_known_again_and_stands_nowhere(acme: Any) -> None:
 def test_anything_else_is_not_known(acme: Any, wrong: str) -> None:
     create_key(organization_id=acme.pk, name="ci", scope="read", by=CONSOLE)
 
-    assert recognise(wrong) is None
+    assert find_live_key(wrong) is None
 
 
 def test_its_use_is_noted_once_a_minute(acme: Any) -> None:
     row, key = create_key(organization_id=acme.pk, name="ci", scope="read", by=CONSOLE)
-    recognise(key)
+    find_live_key(key)
     row.refresh_from_db()
     first = row.last_used_at
-    recognise(key)
+    find_live_key(key)
     row.refresh_from_db()
 
     assert first is not None
     assert row.last_used_at == first
     ApiKey.objects.update(last_used_at=timezone.now() - timedelta(seconds=61))
-    recognise(key)
+    find_live_key(key)
     row.refresh_from_db()
     assert row.last_used_at is not None
     assert row.last_used_at >= first
@@ -58,10 +58,10 @@ def test_it_ends_when_it_expires_or_is_revoked(acme: Any) -> None:
     _, expired = create_key(organization_id=acme.pk, name="old", scope="read", expires_at=past, by=CONSOLE)
     row, key = create_key(organization_id=acme.pk, name="ci", scope="read", by=CONSOLE)
 
-    assert recognise(expired) is None
+    assert find_live_key(expired) is None
     assert revoke(row, by=CONSOLE)
     assert not revoke(row, by=CONSOLE)
-    assert recognise(key) is None
+    assert find_live_key(key) is None
 
 
 def test_a_rotated_key_gives_way_to_another_of_the_same_kind(acme: Any) -> None:
@@ -70,8 +70,8 @@ def test_a_rotated_key_gives_way_to_another_of_the_same_kind(acme: Any) -> None:
 
     new, after = rotate(old, by=CONSOLE)
 
-    assert recognise(before) is None
-    assert recognise(after) == new
+    assert find_live_key(before) is None
+    assert find_live_key(after) == new
     assert (new.name, new.scope, new.expires_at) == ("ci", "write", until)
     with pytest.raises(KeyRefused):
         rotate(old, by=CONSOLE)
@@ -96,20 +96,20 @@ def test_the_page_shows_a_new_key_once(acme: Any, alice: Any, as_user: Any) -> N
 
     key = re.search(r"drayage_[A-Za-z0-9_-]{43}", made.text)
     assert key
-    row = recognise(key[0])
+    row = find_live_key(key[0])
     assert row is not None
     assert row.expires_at is not None
     assert "no-store" in made["Cache-Control"]
     assert key[0] not in browser.get(PAGE).text
     assert row.prefix in browser.get(PAGE).text
     renewed = browser.post(f"{PAGE}{row.pk}/rotate/")
-    assert recognise(key[0]) is None
+    assert find_live_key(key[0]) is None
     second = re.search(r"drayage_[A-Za-z0-9_-]{43}", renewed.text)
     assert second
-    newer = recognise(second[0])
+    newer = find_live_key(second[0])
     assert newer is not None
     browser.post(f"{PAGE}{newer.pk}/revoke/")
-    assert recognise(second[0]) is None
+    assert find_live_key(second[0]) is None
     verbs = [row[1:3] for row in recorded()]
     assert verbs == [("key.created", "deploy"), ("key.rotated", "deploy"), ("key.revoked", "deploy")]
     assert key[0] not in str(list(ActivityText.objects.values()))
@@ -137,7 +137,7 @@ def test_a_form_that_is_wrong_makes_no_key(acme: Any, alice: Any, as_user: Any, 
 def test_the_command_prints_it_alone_on_the_last_line(acme: Any, capsys: Any) -> None:
     call_command("create_api_key", "acme", name="ci")
 
-    row = recognise(capsys.readouterr().out.splitlines()[-1])
+    row = find_live_key(capsys.readouterr().out.splitlines()[-1])
     assert row is not None
     assert (row.name, row.scope, row.expires_at) == ("ci", "write", None)
     assert recorded() == [("Drayage", "key.created", "ci", "write")]
