@@ -1,7 +1,7 @@
-"""What can be done to people's accounts, by operators and by themselves. One mutation per function.
+"""Actions on people's accounts, by operators and by the people themselves.
 
-What an operator does is recorded in the portal's chain; where members can tell the difference, because somebody is
-switched off, has another address or lost a second factor, in the chains of that person's organizations too.
+What an operator does is recorded in the portal's chain. What members can notice (a deactivated account, another
+email address, a removed second factor) is recorded in the chains of the person's organizations too.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from registries.foundation.activity import Target, Value, record
 from registries.foundation.actor import Actor
 
 SETTINGS = ("email", "first_name", "last_name", "is_active", "is_staff", "is_support", "is_superuser")
-"""What operators change of a person, apart from the password."""
+"""What operators change of an account, apart from the password."""
 
 
 def create_person(
     email: str, password: str | None, *, is_staff: bool = False, is_superuser: bool = False, by: Actor
 ) -> User:
-    """Make a person. Without a password they can't sign in until they set one. Raises IntegrityError for an address
-    that somebody has."""
+    """Create an account. Without a password the person can't sign in until they set one. Raises IntegrityError if the
+    address is taken."""
     with transaction.atomic():
         person = User.objects.create_user(email, password, is_staff=is_staff, is_superuser=is_superuser)
         record(
@@ -40,8 +40,8 @@ def create_person(
 
 
 def change_person(person: User, changes: Mapping[str, str | bool], *, by: Actor) -> bool:
-    """Change settings of a person, by the names in `SETTINGS`. Returns whether anything is different now. Raises
-    IntegrityError for an address that somebody has."""
+    """Change settings of an account, by the names in `SETTINGS`. Returns whether anything was different. Raises
+    IntegrityError if the address is taken."""
     with transaction.atomic():
         row = User.objects.select_for_update(no_key=True).get(pk=person.pk)
         before: dict[str, Value] = {name: getattr(row, name) for name in SETTINGS}
@@ -55,8 +55,8 @@ def change_person(person: User, changes: Mapping[str, str | bool], *, by: Actor)
 
 
 def set_password(person: User, password: str, *, is_reset: bool = False, by: Actor) -> None:
-    """Give the person another password. `is_reset` says that a link by mail proved who they are, not the password
-    before."""
+    """Set the person's password. `is_reset`: they proved who they are with an emailed link, not with the old
+    password."""
     with transaction.atomic():
         person.set_password(password)
         person.save(update_fields=["password"])
@@ -64,7 +64,7 @@ def set_password(person: User, password: str, *, is_reset: bool = False, by: Act
 
 
 def remove_second_factor(factor: Authenticator, *, by: Actor) -> bool:
-    """Take a second factor from a person who lost it. Returns whether it was there."""
+    """Remove a second factor of a person who lost it. Returns whether it existed."""
     with transaction.atomic():
         before = second_factors_of(factor.user_id)
         if not Authenticator.objects.filter(pk=factor.pk).delete()[0]:
@@ -75,7 +75,7 @@ def remove_second_factor(factor: Authenticator, *, by: Actor) -> bool:
 
 
 def lift_lock(attempt: AccessAttempt, *, by: Actor) -> bool:
-    """Let somebody try to sign in again who failed too often. Returns whether they were counted."""
+    """Let somebody try to sign in again after too many failures. Returns whether the counter existed."""
     with transaction.atomic():
         if not AccessAttempt.objects.filter(pk=attempt.pk).delete()[0]:
             return False
@@ -90,8 +90,7 @@ def lift_lock(attempt: AccessAttempt, *, by: Actor) -> bool:
 
 
 def save_address(address: EmailAddress, *, by: Actor) -> bool:
-    """Write another email address of a person, or what was changed of one. Returns whether anything is different
-    now."""
+    """Save an additional email address of a person, new or changed. Returns whether anything was different."""
     with transaction.atomic():
         row = EmailAddress.objects.select_for_update().filter(pk=address.pk).first() if address.pk else None
         before = _address(row) if row is not None else {}
@@ -112,7 +111,7 @@ def save_address(address: EmailAddress, *, by: Actor) -> bool:
 
 
 def remove_address(address: EmailAddress, *, by: Actor) -> bool:
-    """Delete another email address of a person. Returns whether it was there."""
+    """Delete an additional email address of a person. Returns whether it existed."""
     with transaction.atomic():
         if not EmailAddress.objects.filter(pk=address.pk).delete()[0]:
             return False
@@ -132,7 +131,7 @@ def _address(row: EmailAddress) -> dict[str, Value]:
 
 
 def _record_changes(person: User, before: Mapping[str, Value], after: Mapping[str, Value], *, by: Actor) -> None:
-    """The organizations come first, in the order of `record_for_person`."""
+    """Record in the organizations' chains first, then in the portal's: the lock order of `record_for_person`."""
     target = Target("person", person.pk, person.email)
     for organization_id in organizations_of(person.pk):
         if "is_active" in after:

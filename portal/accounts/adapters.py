@@ -1,11 +1,10 @@
-"""How allauth makes and admits people: by invitation or by an operator, never by signing up; how signing in and out is
-recorded, in the transaction that does it; and how the secrets of second factors are kept."""
+"""Adapters of allauth: nobody signs up by themselves, signing in and out is recorded in the same transaction, and the
+secrets of second factors are encrypted."""
 
 from __future__ import annotations
 
 import base64
 from smtplib import SMTPException
-from typing import Any
 
 import structlog
 from allauth.account.adapter import DefaultAccountAdapter
@@ -26,14 +25,14 @@ log = structlog.get_logger(__name__)
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth has no types
-    """Closes the sign-up page, records who signs in and out, and answers also where mail can't be sent."""
+    """Closes the sign-up page, records who signs in and out, and responds even if mail can't be sent."""
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
-        """Nobody signs up alone: an operator or an owner adds people."""
+        """Return False: an operator or an owner adds people."""
         return False
 
     def login(self, request: HttpRequest, user: User) -> None:
-        """Sign the person in, with the record of it."""
+        """Sign the person in and record it."""
         by = actor_of_person(request, user)
         kinds = [factor.get("type") for factor in get_authentication_records(request, user)][-1:]
         with transaction.atomic():
@@ -43,15 +42,15 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
             record_for_person(user, "account.signed_in", by=by, detail="with a second factor" if any(kinds) else "")
 
     def logout(self, request: HttpRequest) -> None:
-        """Sign the person out, with the record of it."""
+        """Sign the person out and record it."""
         person = User.objects.get(pk=request.user.pk or 0)
         with transaction.atomic():
             super().logout(request)
             record_for_person(person, "account.signed_out", by=actor_of_person(request, person))
 
-    def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
-        """Record a wrong password or an unknown address. Not recorded is what axes refuses without looking at the
-        password, because there were too many before: those refusals would fill the activity."""
+    def authentication_failed(self, request: HttpRequest, **credentials: object) -> None:
+        """Record a wrong password or an unknown address. Attempts that axes refuses without checking the password,
+        after too many failures, are not recorded: they would fill the activity."""
         super().authentication_failed(request, **credentials)
         failures = getattr(request, "axes_failures_since_start", None)
         is_limit_reached = failures is None or failures > settings.AXES_FAILURE_LIMIT
@@ -59,19 +58,19 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
             record_refused_sign_in(str(credentials.get("email", "")), by=actor_of(request))
 
     def respond_user_inactive(self, request: HttpRequest, user: User) -> HttpResponse:
-        """Record that somebody who is switched off had the right password."""
+        """Record that the person of a deactivated account entered the right password."""
         record_refused_sign_in(user.email, by=actor_of(request), detail="the account is deactivated")
         response: HttpResponse = super().respond_user_inactive(request, user)
         return response
 
     def set_password(self, user: User, password: str) -> None:
-        """Change or reset a password, with the record of it."""
+        """Change or reset a password and record it."""
         match = self.request.resolver_match
         is_reset = match is not None and match.url_name == "account_reset_password_from_key"
         set_password(user, password, is_reset=is_reset, by=actor_of_person(self.request, user))
 
-    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
-        """Send, or log that it failed: an answer that told so would also tell that the address has an account."""
+    def send_mail(self, template_prefix: str, email: str, context: dict[str, object]) -> None:
+        """Send a mail; log a failure. To show the failure would reveal that the address has an account."""
         try:
             super().send_mail(template_prefix, email, context)
         except (SMTPException, OSError) as error:
@@ -82,9 +81,9 @@ class MFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]
     """Encrypts TOTP secrets and recovery codes at rest."""
 
     def encrypt(self, text: str) -> str:
-        """Return what stands in the database for a secret."""
+        """Return the base64 text that is stored for a secret."""
         return base64.b64encode(at_rest.encrypt(text.encode(), bound_to=SECOND_FACTOR)).decode()
 
     def decrypt(self, encrypted_text: str) -> str:
-        """Return the secret. Raises AtRestBroken for what was not encrypted here."""
+        """Return the secret. Raises AtRestBroken if it was not encrypted by `encrypt`."""
         return at_rest.decrypt(base64.b64decode(encrypted_text), bound_to=SECOND_FACTOR).decode()

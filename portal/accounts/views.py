@@ -1,12 +1,12 @@
-"""Pages about one's own account that differ from allauth's and Django's: addresses aren't managed here, a forgotten
-password is reset by mail only where the portal sends or prints any, and what changes an account is recorded in the same
-transaction. Where allauth has a method of its adapter for that, `portal.accounts.adapters` records instead."""
+"""Account pages that differ from allauth's and Django's: people can't manage addresses, a password is reset by email
+only if the portal sends or prints email, and changes of an account are recorded in the same transaction. Where
+allauth's adapter has a method for a change, `portal.accounts.adapters` records it instead."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Concatenate, ParamSpec, TypeAlias
 
 from allauth.account.authentication import get_authentication_records
 from allauth.account.views import password_reset
@@ -30,49 +30,51 @@ from portal.http.actors import actor_of, actor_of_person
 from portal.mail import sending
 from portal.models import User
 
-View = Callable[..., HttpResponse]
+P = ParamSpec("P")
+View: TypeAlias = Callable[Concatenate[HttpRequest, P], HttpResponse]
 
 
 def no_such_page(request: HttpRequest) -> HttpResponse:
-    """An operator keeps people's addresses; a second, unproven one would only block two-step sign-in."""
+    """Respond 404 instead of allauth's page of addresses. Operators manage addresses; an unverified one would block
+    two-factor sign-in."""
     raise Http404
 
 
-def reset_password(request: HttpRequest, **options: Any) -> HttpResponse:
-    """Send the link that sets a new password, or say who sets one where there is no mail server."""
+def reset_password(request: HttpRequest, **kwargs: object) -> HttpResponse:
+    """Send the link that sets a new password. Without a mail server, say who can set one."""
     if not sending.is_configured():
         return render(request, "account/reset_closed.html", {"support_email": settings.PORTAL_SUPPORT_EMAIL})
     if settings.PORTAL_PRINTS_MAIL and request.method == "POST":
         messages.info(request, "This portal has no mail server: the e-mail is printed on its console.")
-    answer: HttpResponse = password_reset(request, **options)
-    return answer
+    response: HttpResponse = password_reset(request, **kwargs)
+    return response
 
 
-def changes_second_factors(view: View) -> View:
-    """Let a page of allauth's add, remove or replace second factors, with the record of it."""
+def changes_second_factors(view: View[P]) -> View[P]:
+    """Decorate a page of allauth's that adds, removes or replaces second factors: record that it did."""
 
     @wraps(view)
-    def recorded(request: HttpRequest, **options: Any) -> HttpResponse:
+    def recorded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         person = _signed_in(request)
         if person is None or request.method != "POST":
-            return view(request, **options)
+            return view(request, *args, **kwargs)
         with transaction.atomic():
             before = second_factors_of(person.pk)
-            response = view(request, **options)
+            response = view(request, *args, **kwargs)
             record_second_factors(person, before=before, after=second_factors_of(person.pk), by=actor_of(request))
         return response
 
     return recorded
 
 
-def shows_recovery_codes(view: View) -> View:
-    """Let a page of allauth's show the recovery codes, with the record of it."""
+def shows_recovery_codes(view: View[P]) -> View[P]:
+    """Decorate a page of allauth's that shows the recovery codes: record that it did."""
 
     @wraps(view)
-    def recorded(request: HttpRequest, **options: Any) -> HttpResponse:
+    def recorded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         person = _signed_in(request)
         with transaction.atomic():
-            response = view(request, **options)
+            response = view(request, *args, **kwargs)
             if person is not None and response.status_code == 200:
                 record_for_person(person, "account.recovery_codes_viewed", by=actor_of(request))
         return response
@@ -80,18 +82,18 @@ def shows_recovery_codes(view: View) -> View:
     return recorded
 
 
-def asks_for_second_factor(view: View) -> View:
-    """Let a page of allauth's take the code of a second factor, with the record of a wrong one, and of a recovery code
-    that was used. While signing in, the adapter records that."""
+def asks_for_second_factor(view: View[P]) -> View[P]:
+    """Decorate a page of allauth's that asks for the code of a second factor: record a wrong code, and a recovery code
+    that was used. During sign-in the adapter records the latter."""
 
     @wraps(view)
-    def recorded(request: HttpRequest, **options: Any) -> HttpResponse:
+    def recorded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         if request.method != "POST":
-            return view(request, **options)
+            return view(request, *args, **kwargs)
         person = _signed_in(request)
         with transaction.atomic():
             before = get_authentication_records(request, person)
-            response = view(request, **options)
+            response = view(request, *args, **kwargs)
             proofs = get_authentication_records(request, person)
             form = (getattr(response, "context_data", None) or {}).get("form")
             if proofs != before:
@@ -104,14 +106,14 @@ def asks_for_second_factor(view: View) -> View:
     return recorded
 
 
-def signs_out(view: View) -> View:
-    """Let a page of Django's admin sign out, with the record of it."""
+def signs_out(view: View[P]) -> View[P]:
+    """Decorate a page of Django's admin that signs out: record that it did."""
 
     @wraps(view)
-    def recorded(request: HttpRequest, **options: Any) -> HttpResponse:
+    def recorded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         person = _signed_in(request)
         with transaction.atomic():
-            response = view(request, **options)
+            response = view(request, *args, **kwargs)
             if person is not None and not request.user.is_authenticated:
                 record_for_person(person, "account.signed_out", by=actor_of_person(request, person))
         return response
@@ -119,14 +121,14 @@ def signs_out(view: View) -> View:
     return recorded
 
 
-def changes_password(view: View) -> View:
-    """Let a page of Django's admin change one's own password, with the record of it."""
+def changes_password(view: View[P]) -> View[P]:
+    """Decorate a page of Django's admin that changes one's own password: record that it did."""
 
     @wraps(view)
-    def recorded(request: HttpRequest, **options: Any) -> HttpResponse:
+    def recorded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         person = _signed_in(request)
         with transaction.atomic():
-            response = view(request, **options)
+            response = view(request, *args, **kwargs)
             if person is not None and User.objects.get(pk=person.pk).password != person.password:
                 record_for_person(person, "account.password_changed", by=actor_of_person(request, person))
         return response
@@ -144,5 +146,5 @@ download_recovery_codes = shows_recovery_codes(code_views.download_recovery_code
 
 
 def _signed_in(request: HttpRequest) -> User | None:
-    """The row of whoever is signed in, apart from `request.user`, which a view may change."""
+    """The signed-in person as a row of its own: a view may change `request.user`."""
     return User.objects.filter(pk=request.user.pk).first() if request.user.is_authenticated else None

@@ -1,1 +1,1 @@
-"""Telling people and their programs what happened to a group, by e-mail and by signed webhooks."""
+"""Notifications about groups, by email and by signed webhooks."""

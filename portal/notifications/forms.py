@@ -1,41 +1,42 @@
-"""What members choose to hear of, and where webhooks go."""
+"""Forms of email preferences and webhooks."""
 
 from __future__ import annotations
 
-from typing import Any
 from urllib.parse import urlsplit
 
 from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.http import QueryDict
 
-from portal.notifications.subscriptions import NO, SCOPES, TOLD
+from portal.notifications.subscriptions import EVENTS, NO, SCOPES
 from registries.hosts import check_host
 from registries.oci.reference import ReferenceInvalid
 
 
 class EmailForm(forms.Form):
-    """One scope for each kind."""
+    """Which groups a member wants emails about, for each kind of event."""
 
-    def __init__(self, *args: Any, wanted: dict[str, str], **options: Any) -> None:
-        super().__init__(*args, **options)
-        for kind, words in TOLD.items():
+    def __init__(self, data: QueryDict | None = None, *, wanted: dict[str, str]) -> None:
+        super().__init__(data)
+        for kind, words in EVENTS.items():
             self.fields[self.name_of(kind)] = forms.ChoiceField(
                 label=words, choices=SCOPES, initial=wanted.get(kind, NO)
             )
 
     @staticmethod
     def name_of(kind: str) -> str:
+        """The name of a kind's field: `failed` for `group.failed`."""
         return str(kind).partition(".")[2]
 
     @property
     def wanted(self) -> dict[str, str]:
-        """What was chosen, by kind."""
-        return {str(kind): self.cleaned_data[self.name_of(kind)] for kind in TOLD}
+        """The chosen scope by kind."""
+        return {str(kind): self.cleaned_data[self.name_of(kind)] for kind in EVENTS}
 
 
 class WebhookForm(forms.Form):
-    """Where to send, and what."""
+    """A webhook: its address and its events."""
 
     not_done = "Not saved yet"
 
@@ -49,13 +50,13 @@ class WebhookForm(forms.Form):
     )  # fmt: skip
     kinds = forms.MultipleChoiceField(
         label="What it is told",
-        choices=[(str(kind.value), words) for kind, words in TOLD.items()],
+        choices=[(str(kind.value), words) for kind, words in EVENTS.items()],
         widget=forms.CheckboxSelectMultiple(attrs={"class": "form-check-input"}),
         error_messages={"required": "Choose at least one."},
     )
 
     def clean_address(self) -> str:
-        """Judge the address without looking its name up: that is the worker's."""
+        """Check the address without a DNS lookup, which only workers do."""
         address: str = self.cleaned_data["address"].strip()
         if not address.isascii() or not address.isprintable() or " " in address:
             raise ValidationError("Write the address in plain characters, without blanks.")

@@ -1,4 +1,5 @@
-"""What workers run to tell people: an id in, a call out. As `groups.jobs`, a job never raises."""
+"""Jobs that send notifications. Like those in `groups.jobs` they take an id and never raise. Workers know them by their
+dotted path."""
 
 from __future__ import annotations
 
@@ -7,10 +8,10 @@ from portal.notifications import sending
 
 
 def tell(occurrence_id: str) -> None:
-    """Find out who wants to hear of it, if nobody has."""
+    """Create the notices of an event (`Occurrence`), unless that was done."""
     run_job("tell", occurrence_id, sending.fan_out)
 
 
 def deliver(notice_id: str) -> None:
-    """Send it, if it is due."""
+    """Send a notice, if it is due."""
     run_job("deliver", notice_id, sending.deliver)

@@ -1,23 +1,22 @@
-"""What a notice says: the body of a webhook, and what its e-mail is made from."""
+"""Content of a notice: the body of a webhook, and the context of an email's template."""
 
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from django.conf import settings
 from django.urls import reverse
 
-import groups.failures  # noqa: F401 (registers the failures whose words are told)
+import groups.failures  # noqa: F401 (registers the failures that messages describe)
 from groups.models import Occurrence
 from portal.models import Notice
 from portal.notifications.subscriptions import Kind
 
 
 def body(notice: Notice) -> bytes:
-    """The JSON of a webhook: `type`, `timestamp`, and in `data` the organization, the group, and what a failure was."""
+    """Return the JSON of a webhook: `type`, `timestamp`, and in `data` the organization, the group and the failure."""
     occurrence = notice.occurrence
-    data: dict[str, Any] = {"organization": occurrence.organization.slug}
+    data: dict[str, object] = {"organization": occurrence.organization.slug}
     if occurrence.group_name:
         data["group"] = occurrence.group_name
     if group := occurrence.group:
@@ -35,10 +34,10 @@ def body(notice: Notice) -> bytes:
     return json.dumps(message, separators=(",", ":")).encode()
 
 
-def email_context(notice: Notice) -> dict[str, Any]:
-    """What the template of a notice's e-mail is filled with."""
+def email_context(notice: Notice) -> dict[str, object]:
+    """Return the context of the template of a notice's email."""
     occurrence = notice.occurrence
-    choices = reverse("portal:notifications", args=[occurrence.organization.slug])
+    preferences = reverse("portal:notifications", args=[occurrence.organization.slug])
     return {
         "occurrence": occurrence,
         "organization": occurrence.organization,
@@ -46,16 +45,16 @@ def email_context(notice: Notice) -> dict[str, Any]:
         "failure": occurrence.failure,
         "words": occurrence.failure.words if occurrence.failure else None,
         "address": page_of(occurrence),
-        "choices": f"{settings.PORTAL_PUBLIC_URL}{choices}",
+        "choices": f"{settings.PORTAL_PUBLIC_URL}{preferences}",
         "kind": Kind(occurrence.kind).name.lower(),
     }
 
 
 def page_of(occurrence: Occurrence) -> str:
-    """Where to look: the failure's page, or the group's."""
+    """Return the absolute address of the failure's page or the group's; empty if the group is deleted."""
     group, failure = occurrence.group, occurrence.failure
     if group is None:
         return ""
-    place = [occurrence.organization.slug, group.project.slug, group.name]
-    name, more = ("groups:failure", [failure.pk]) if failure else ("groups:detail", [])
-    return f"{settings.PORTAL_PUBLIC_URL}{reverse(name, args=[*place, *more])}"
+    path = [occurrence.organization.slug, group.project.slug, group.name]
+    name, key = ("groups:failure", [failure.pk]) if failure else ("groups:detail", [])
+    return f"{settings.PORTAL_PUBLIC_URL}{reverse(name, args=[*path, *key])}"

@@ -1,7 +1,7 @@
-"""Signatures of webhooks as Standard Webhooks has them, for which there are verifying libraries in most languages.
+"""Signatures of webhooks after Standard Webhooks, for which most languages have a verifying library.
 
-https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md: what is signed is
-`id.timestamp.body`, with HMAC-SHA256, and the header carries one `v1,<base64>` for each secret that is in force.
+https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md: HMAC-SHA256 signs
+`id.timestamp.body`, and the header contains one `v1,<base64>` for each valid secret.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ SECRET_BYTES = 32
 
 
 def new_secret() -> str:
-    """Return a secret as the member gets it: `whsec_` and base64."""
+    """Return a new secret: `whsec_` and the base64 of 32 random bytes."""
     return PREFIX + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
 
 
 def headers(keys: Iterable[str], *, message_id: str, timestamp: int, body: bytes) -> dict[str, str]:
-    """Return the three headers that prove where a message comes from and when it was sent."""
+    """Return the three headers that prove who sent a message and when. `keys` are secrets as `new_secret` returns them,
+    `timestamp` is in seconds since 1970."""
     signed = f"{message_id}.{timestamp}.".encode() + body
     signatures = [
         "v1," + base64.b64encode(hmac.digest(base64.b64decode(key.removeprefix(PREFIX)), signed, "sha256")).decode()

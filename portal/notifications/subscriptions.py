@@ -1,4 +1,4 @@
-"""Which emails each member wants, and who wants one about an event. Sends nothing."""
+"""Email preferences of members, and who wants an email about an event. Sends nothing."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from registries.foundation.actor import Actor
 Kind = Occurrence.Kind
 NO, MINE, ALL = "no", "mine", "all"
 SCOPES = [(NO, "Never"), (MINE, "Groups that I made"), (ALL, "All groups")]
-TOLD = {
+EVENTS = {
     Kind.FAILED: "A pull failed",
     Kind.READY: "An image is pulled, and its group ready to start",
     Kind.RUNNING: "A group runs",
     Kind.REPLAY_REFUSED: "A used token was presented again, and refused",
 }
-"""What can be told, in the order of pages."""
+"""Events that members and webhooks can subscribe to, as pages name and order them."""
 DEFAULT = {Kind.FAILED: MINE}
 
 
 def wanted(choice: EmailChoice | None) -> dict[str, str]:
-    """Scope by kind; who chose nothing hears of failures of their own groups."""
+    """Return the scope by kind. The default is emails about failures of one's own groups."""
     chosen = choice.wanted if choice is not None else DEFAULT
-    return {str(kind): chosen.get(kind, NO) for kind in TOLD}
+    return {str(kind): chosen.get(kind, NO) for kind in EVENTS}
 
 
 def choose_emails(organization_id: int, chosen: dict[str, str], *, by: Actor) -> bool:
-    """Keep which emails the person who acts wants of this organization: a scope of `SCOPES` by kind. Returns whether
-    that is a change."""
-    person_id = by.person_id or 0  # no program has an inbox
+    """Save which emails the acting person wants from this organization: a scope of `SCOPES` by kind. Returns whether
+    anything was different."""
+    person_id = by.person_id or 0  # an API key gets no emails
     with transaction.atomic():
         rows = EmailChoice.objects.select_for_update(no_key=True)
         row = rows.filter(organization=organization_id, user=person_id).first()
@@ -53,17 +53,19 @@ def choose_emails(organization_id: int, chosen: dict[str, str], *, by: Actor) ->
 
 
 def people_for(occurrence: Occurrence) -> list[int]:
-    """Ids of the members who want an e-mail about it."""
+    """Return the ids of the active members who want an email about this event."""
     organization = occurrence.organization_id
-    choices = {each.user_id: each for each in EmailChoice.objects.filter(organization=organization)}
-    maker = occurrence.group.created_by_id if occurrence.group else None
+    choices = {choice.user_id: choice for choice in EmailChoice.objects.filter(organization=organization)}
+    creator = occurrence.group.created_by_id if occurrence.group else None
     members = Membership.objects.filter(organization=organization, user__is_active=True)
-    return [pk for pk in members.values_list("user_id", flat=True) if _wants(choices.get(pk), occurrence, pk == maker)]
+    return [
+        pk for pk in members.values_list("user_id", flat=True) if _wants(choices.get(pk), occurrence, pk == creator)
+    ]
 
 
-def _wants(choice: EmailChoice | None, occurrence: Occurrence, is_maker: bool) -> bool:
+def _wants(choice: EmailChoice | None, occurrence: Occurrence, is_creator: bool) -> bool:
     scope = wanted(choice).get(occurrence.kind, NO)
-    return scope == ALL or (scope == MINE and is_maker)
+    return scope == ALL or (scope == MINE and is_creator)
 
 
 def _changed(these: dict[str, str], others: dict[str, str]) -> dict[str, str]:

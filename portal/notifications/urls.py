@@ -1,4 +1,4 @@
-"""Addresses below `/o/<org>/settings/notifications/`; the names are the portal's."""
+"""Addresses below `/o/<org>/settings/notifications/`, in the namespace `portal`."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from django.urls import path
 
 from portal.notifications import views
 
-PLACE = "o/<slug:org>/settings/notifications/"
-_HOOK = f"{PLACE}webhooks/<uuid:webhook>/"
+_ROOT = "o/<slug:org>/settings/notifications/"
+_HOOK = f"{_ROOT}webhooks/<uuid:webhook>/"
 
 urlpatterns = [
-    path(PLACE, views.notifications, name="notifications"),
-    path(f"{PLACE}webhooks/", views.add_webhook, name="add_webhook"),
+    path(_ROOT, views.notifications, name="notifications"),
+    path(f"{_ROOT}webhooks/", views.add_webhook, name="add_webhook"),
     path(_HOOK, views.webhook, name="webhook"),
     path(f"{_HOOK}log/", views.sent, name="webhook_log"),
     path(f"{_HOOK}rotate/", views.rotate, name="webhook_rotate"),

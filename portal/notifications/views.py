@@ -1,4 +1,4 @@
-"""Pages of notifications: one's own e-mails, the organization's webhooks, and what was sent to one."""
+"""Pages of notifications: a member's emails, the organization's webhooks, and a webhook's messages."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PAGE_SIZE = 30
 @require_http_methods(["GET", "POST"])
 @never_cache
 def notifications(request: MemberRequest, org: str) -> HttpResponse:
-    """What I hear of by e-mail, and where the organization's webhooks go."""
+    """Show and save the member's email preferences; list the organization's webhooks."""
     form = _email_form(request, request.POST if request.method == "POST" else None)
     if form.is_valid():
         choose_emails(request.organization.pk, form.wanted, by=request.actor)
@@ -37,7 +37,7 @@ def notifications(request: MemberRequest, org: str) -> HttpResponse:
 @require_POST
 @never_cache
 def add_webhook(request: MemberRequest, org: str) -> HttpResponse:
-    """Add a webhook. Its secret is on the page that answers, this once."""
+    """Add a webhook; the response shows its secret, once."""
     form = WebhookForm(request.POST)
     if form.is_valid():
         try:
@@ -52,7 +52,7 @@ def add_webhook(request: MemberRequest, org: str) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @never_cache
 def webhook(request: MemberRequest, org: str, webhook: uuid.UUID) -> HttpResponse:
-    """One webhook: where it goes, what was sent, and changing it."""
+    """Show a webhook with its messages; change it on POST."""
     row = _webhook(request, webhook)
     form = WebhookForm(request.POST if request.method == "POST" else None, initial=_initial(row))
     if form.is_valid():
@@ -65,7 +65,7 @@ def webhook(request: MemberRequest, org: str, webhook: uuid.UUID) -> HttpRespons
 @require_POST
 @never_cache
 def rotate(request: MemberRequest, org: str, webhook: uuid.UUID) -> HttpResponse:
-    """Give it a new secret, shown once."""
+    """Rotate the secret; the response shows the new one, once."""
     row = _webhook(request, webhook)
     secret = webhooks.rotate(row, by=request.actor)
     row.refresh_from_db()
@@ -74,7 +74,7 @@ def rotate(request: MemberRequest, org: str, webhook: uuid.UUID) -> HttpResponse
 
 @require_POST
 def test(request: MemberRequest, org: str, webhook: uuid.UUID) -> HttpResponse:
-    """Send a test there."""
+    """Send a test message."""
     row = _webhook(request, webhook)
     webhooks.test(row, by=request.actor)
     messages.success(request, "A test is on its way. Its answer appears below.")
@@ -83,7 +83,7 @@ def test(request: MemberRequest, org: str, webhook: uuid.UUID) -> HttpResponse:
 
 @require_POST
 def switch(request: MemberRequest, org: str, webhook: uuid.UUID) -> HttpResponse:
-    """Pause it, or switch it on again."""
+    """Pause or resume a webhook."""
     row = _webhook(request, webhook)
     if row.off_since is None:
         webhooks.pause(row, by=request.actor)
@@ -94,7 +94,7 @@ def switch(request: MemberRequest, org: str, webhook: uuid.UUID) -> HttpResponse
 
 @require_POST
 def delete(request: MemberRequest, org: str, webhook: uuid.UUID) -> HttpResponse:
-    """Delete it with its log."""
+    """Delete a webhook with its messages."""
     row = _webhook(request, webhook)
     webhooks.delete(row, by=request.actor)
     messages.success(request, "The webhook is deleted.")
@@ -103,7 +103,7 @@ def delete(request: MemberRequest, org: str, webhook: uuid.UUID) -> HttpResponse
 
 @require_POST
 def send_again(request: MemberRequest, org: str, webhook: uuid.UUID, notice: uuid.UUID) -> HttpResponse:
-    """Send once more what was given up."""
+    """Send a failed message again."""
     row = get_object_or_404(Notice, webhook=_webhook(request, webhook), pk=notice)
     if webhooks.send_again(row, by=request.actor):
         messages.success(request, "It is sent again. Its answer appears below.")
@@ -113,7 +113,7 @@ def send_again(request: MemberRequest, org: str, webhook: uuid.UUID, notice: uui
 @require_GET
 @never_cache
 def sent(request: MemberRequest, org: str, webhook: uuid.UUID) -> HttpResponse:
-    """The live part of a webhook's page: its log."""
+    """The part of a webhook's page that is updated: its messages."""
     row = _webhook(request, webhook)
     return render(request, "portal/webhook_log.html", {"webhook": row, "page": _log(request, row)})
 
@@ -144,11 +144,11 @@ def _page(request: MemberRequest, form: EmailForm, webhook_form: WebhookForm) ->
         "sends_mail": settings.PORTAL_SENDS_MAIL,
         "prints_mail": settings.PORTAL_PRINTS_MAIL,
     }
-    wrong = form.is_bound or webhook_form.is_bound
-    return render(request, "portal/notifications.html", context, status=422 if wrong else 200)
+    is_invalid = form.is_bound or webhook_form.is_bound
+    return render(request, "portal/notifications.html", context, status=422 if is_invalid else 200)
 
 
 def _detail(request: MemberRequest, row: Webhook, form: WebhookForm, *, secret: str = "") -> HttpResponse:
-    both = bool(row.previous_until and row.previous_until > timezone.now())
-    context = {"webhook": row, "form": form, "page": _log(request, row), "secret": secret, "both": both}
+    is_rotating = bool(row.previous_until and row.previous_until > timezone.now())
+    context = {"webhook": row, "form": form, "page": _log(request, row), "secret": secret, "both": is_rotating}
     return render(request, "portal/webhook.html", context, status=422 if form.is_bound else 200)

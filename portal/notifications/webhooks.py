@@ -1,4 +1,4 @@
-"""What can be done to a webhook: add, change, rotate its secret, pause, resume, delete, test, send again."""
+"""Actions on webhooks: add, change, rotate the secret, pause, resume, delete, test, send a message again."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from registries.secrets import at_rest
 
 MAX_WEBHOOKS = 10
 SWITCHED_OFF = "The webhook was switched off"
-BOTH_HOURS = 24
-"""So long a replaced secret still signs, beside the new one."""
+OVERLAP_HOURS = 24
+"""How long a rotated secret signs in addition to the new one."""
 
 
 class TooManyWebhooks(Refusal):
-    """The organization has as many webhooks as it can have."""
+    """The organization has MAX_WEBHOOKS."""
 
     code = "too_many_webhooks"
     title = "Webhook limit reached"
@@ -38,7 +38,8 @@ class TooManyWebhooks(Refusal):
 
 
 def add(organization: Organization, *, address: str, kinds: list[str], by: Actor) -> tuple[Webhook, str]:
-    """Write a webhook; return it with its secret, which is not shown again. Raises TooManyWebhooks."""
+    """Create a webhook for events of these kinds; return it with its secret, which is not shown again. Raises
+    TooManyWebhooks."""
     secret, pk = new_secret(), uuid.uuid4()
     with transaction.atomic():
         quotas.lock_organization(organization.pk)
@@ -64,8 +65,8 @@ def change(
     paused: bool | None = None,
     by: Actor,
 ) -> None:
-    """Send to another address, send other events, pause it or resume it; what is None stays. A webhook of which address
-    or events are given counts as working again."""
+    """Change the address or the events, pause or resume; what is None stays. If an address or events are given, the
+    webhook no longer counts as failing."""
     with transaction.atomic():
         row = _lock(webhook)
         if row is None:
@@ -85,20 +86,20 @@ def change(
 
 
 def rotate(webhook: Webhook, *, by: Actor) -> str:
-    """Give it a new secret and return it, this once. The one before signs too for a day."""
+    """Replace the secret and return the new one. The previous one also signs for OVERLAP_HOURS."""
     secret = new_secret()
     with transaction.atomic():
         Webhook.objects.filter(pk=webhook.pk).update(
             secret=_encrypted(secret, webhook.pk),
             previous_secret=F("secret"),
-            previous_until=timezone.now() + timedelta(hours=BOTH_HOURS),
+            previous_until=timezone.now() + timedelta(hours=OVERLAP_HOURS),
         )
         _record(webhook, "new secret", by=by)
     return secret
 
 
 def pause(webhook: Webhook, *, by: Actor) -> bool:
-    """Send nothing more there, and give up what waits to be tried again. Returns whether it was on."""
+    """Pause a webhook; messages that wait for a retry fail. Returns whether it was on."""
     with transaction.atomic():
         if not _switch_off(webhook.pk, Webhook.Off.PAUSED):
             return False
@@ -107,7 +108,7 @@ def pause(webhook: Webhook, *, by: Actor) -> bool:
 
 
 def switch_off(webhook_id: uuid.UUID, reason: Webhook.Off, *, by: Actor) -> bool:
-    """Pause a webhook that does not work, for `reason`. Returns whether it was on."""
+    """Switch off a webhook that does not work. Returns whether it was on."""
     with transaction.atomic():
         if not _switch_off(webhook_id, reason):
             return False
@@ -117,7 +118,7 @@ def switch_off(webhook_id: uuid.UUID, reason: Webhook.Off, *, by: Actor) -> bool
 
 
 def resume(webhook: Webhook, *, by: Actor) -> bool:
-    """Send there again, what happens from now on. Returns whether it was off."""
+    """Resume a webhook, for events from now on. Returns whether it was off."""
     with transaction.atomic():
         if not _resume(webhook.pk):
             return False
@@ -126,7 +127,7 @@ def resume(webhook: Webhook, *, by: Actor) -> bool:
 
 
 def delete(webhook: Webhook, *, by: Actor) -> bool:
-    """Delete it with its messages. Returns whether it was there."""
+    """Delete a webhook with its messages. Returns whether it existed."""
     with transaction.atomic():
         row = _lock(webhook)
         if row is None:
@@ -138,7 +139,7 @@ def delete(webhook: Webhook, *, by: Actor) -> bool:
 
 
 def test(webhook: Webhook, *, by: Actor) -> Notice:
-    """Send a message of the kind `test` there."""
+    """Send a message with the event `test`, even if the webhook is off. Returns the message."""
     with transaction.atomic():
         occurrence = Occurrence.objects.create(
             organization_id=webhook.organization_id, kind=Occurrence.Kind.TEST, told_at=timezone.now()
@@ -150,10 +151,10 @@ def test(webhook: Webhook, *, by: Actor) -> Notice:
 
 
 def send_again(notice: Notice, *, by: Actor) -> bool:
-    """Send once more what was given up. Returns whether it was."""
-    given_up = Notice.objects.filter(pk=notice.pk, status=Notice.Status.FAILED)
+    """Send a failed message again. Returns whether it had failed."""
+    failed = Notice.objects.filter(pk=notice.pk, status=Notice.Status.FAILED)
     with transaction.atomic():
-        if not given_up.update(status=Notice.Status.WAITING, attempts=0, due_at=Now(), problem="", ended_at=None):
+        if not failed.update(status=Notice.Status.WAITING, attempts=0, due_at=Now(), problem="", ended_at=None):
             return False
         wake_deliver(notice.pk)
         webhook = Webhook.objects.get(notices=notice.pk)
@@ -162,28 +163,28 @@ def send_again(notice: Notice, *, by: Actor) -> bool:
 
 
 def secrets_of(webhook: Webhook) -> list[str]:
-    """The secrets that sign now, the newest first."""
+    """Return the secrets that sign now, the newest first."""
     rows = [webhook.secret]
     if webhook.previous_secret and webhook.previous_until and webhook.previous_until > timezone.now():
         rows.append(webhook.previous_secret)
-    return [at_rest.decrypt(row, bound_to=_place(webhook.pk)).decode() for row in rows]
+    return [at_rest.decrypt(row, bound_to=_bound_to(webhook.pk)).decode() for row in rows]
 
 
 def _encrypted(secret: str, pk: uuid.UUID) -> bytes:
-    return at_rest.encrypt(secret.encode(), bound_to=_place(pk))
+    return at_rest.encrypt(secret.encode(), bound_to=_bound_to(pk))
 
 
-def _place(pk: uuid.UUID) -> str:
+def _bound_to(pk: uuid.UUID) -> str:
     return f"webhook {pk}"
 
 
 def _lock(webhook: Webhook) -> Webhook | None:
-    """The row as it is now, locked; None where it is deleted."""
+    """The row as it is now, locked; None if it is deleted."""
     return Webhook.objects.select_for_update(no_key=True).filter(pk=webhook.pk).first()
 
 
 def _switch_off(webhook_id: uuid.UUID, reason: Webhook.Off) -> bool:
-    """Switch it off and give up what waits to be tried again. Returns whether it was on."""
+    """Switch off; messages that wait for a retry fail. Returns whether the webhook was on."""
     on = Webhook.objects.filter(pk=webhook_id, off_since__isnull=True)
     if not on.update(off_since=Now(), off_because=reason):
         return False

@@ -10,7 +10,7 @@ from django.db import transaction
 from groups.models import Quota
 from groups.rules import quotas
 from portal.models import Membership, Organization, Project, Role, User
-from portal.organizations.errors import LastOwner, TeamRefused
+from portal.organizations.rules import refuse_member, require_another_owner
 from registries.foundation.activity import Target, record
 from registries.foundation.actor import Actor
 
@@ -105,7 +105,7 @@ def change_role(membership: Membership, role: str, *, by: Actor) -> bool:
         if row is None or row.role == role:
             return False
         if role != Role.OWNER:
-            _require_another_owner(row)
+            require_another_owner(row)
         before, row.role = row.role, role
         row.save(update_fields=["role"])
         record(
@@ -131,19 +131,13 @@ def leave(membership: Membership, *, by: Actor) -> bool:
     return _end_membership(membership, "team.left", by=by)
 
 
-def refuse_member(organization: Organization, email: str) -> None:
-    """Raise TeamRefused if somebody with this email address is a member."""
-    if Membership.objects.filter(organization=organization, user__email=email).exists():
-        raise TeamRefused(f"{email} is a member already.", field="email")
-
-
 def _end_membership(membership: Membership, action: str, *, by: Actor) -> bool:
     with transaction.atomic():
         quotas.lock_organization(membership.organization_id)
         row = _current(membership)
         if row is None:
             return False
-        _require_another_owner(row)
+        require_another_owner(row)
         Membership.objects.filter(pk=row.pk).delete()
         record(
             by,
@@ -159,10 +153,3 @@ def _end_membership(membership: Membership, action: str, *, by: Actor) -> bool:
 def _current(membership: Membership) -> Membership | None:
     """The membership as it is now. It can't change: the organization is locked."""
     return Membership.objects.select_related("user").filter(pk=membership.pk).first()
-
-
-def _require_another_owner(membership: Membership) -> None:
-    """Raise LastOwner if this is the organization's only owner."""
-    owners = Membership.objects.filter(organization=membership.organization_id, role=Role.OWNER)
-    if membership.role == Role.OWNER and not owners.exclude(pk=membership.pk).exists():
-        raise LastOwner

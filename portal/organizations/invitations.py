@@ -10,8 +10,8 @@ from django.utils import timezone
 
 from groups.rules import quotas
 from portal.models import Invitation, Membership, Organization, User
-from portal.organizations.actions import refuse_member
 from portal.organizations.errors import TeamRefused
+from portal.organizations.rules import refuse_member
 from registries.foundation.activity import Target, record
 from registries.foundation.actor import Actor, ActorKind
 from registries.secrets import one_time

@@ -14,12 +14,12 @@ from groups.models import ContainerGroup, Failure
 from groups.rules.states import move
 from portal.models import Webhook
 from portal.notifications import jobs, sending, webhooks
-from portal.notifications.subscriptions import TOLD
+from portal.notifications.subscriptions import EVENTS
 from tests.support.actors import acting
 from tests.support.pulls import make_group
 
 PAGE = "/o/acme/settings/notifications/"
-KINDS = [str(kind.value) for kind in TOLD]
+KINDS = [str(kind.value) for kind in EVENTS]
 IMAGE = "registry.example.com/team/app:1.0"
 
 

@@ -85,7 +85,7 @@ class TestWebhooks:
         assert notice.due_at > timezone.now()
         assert not sending.deliver(notice.pk), "not before its time"
 
-        for _ in sending.PAUSES:
+        for _ in sending.RETRY_SECONDS:
             due_now()
             with django_capture_on_commit_callbacks(execute=True):
                 assert sending.sweep()["notices_woken"] == 1
