@@ -1,9 +1,9 @@
-"""Appending to the activity, and proving that nobody has changed it.
+"""Appending to the activity, with hashes that show whether it was changed.
 
-Each organization has a chain of its own, and the portal one for what concerns no organization. A row's hash covers the
+Each organization has a chain of its own; the portal has one for what concerns no organization. A row's hash covers the
 row, the digest of its text and the hash of the row before it, so that a changed, missing, added or reordered row breaks
-every later hash. Whoever can write the whole database could compute a chain anew: keep the heads that
-`manage.py verify_activity` prints somewhere else, and give them to it next time.
+every later hash. Somebody who can write the whole database could compute a new chain: keep the heads that
+`manage.py verify_activity` prints somewhere else, and pass them to the next run.
 """
 
 from __future__ import annotations
@@ -62,17 +62,17 @@ def append(entry: ActivityEntry) -> None:
 
 
 def chain_of(organization_id: int | None) -> str:
-    """The name of an organization's chain."""
+    """Return the name of an organization's chain; None is the portal's."""
     return PORTAL_CHAIN if organization_id is None else str(organization_id)
 
 
 def digest_of(text: ActivityText) -> str:
-    """SHA-256 over the salt and everything in the text."""
+    """Return the SHA-256 of the text with its salt, in hexadecimal."""
     return _sha256([FORMAT, text.salt, *(getattr(text, name) for name in TEXT_FIELDS)])
 
 
 def hash_of(row: Activity) -> str:
-    """SHA-256 over everything in the row and the hash before it."""
+    """Return the SHA-256 of the row, which includes the hash of the row before it, in hexadecimal."""
     return _sha256(
         [
             FORMAT,
@@ -113,7 +113,7 @@ def _shorten(text: str, field: str) -> str:
 
 
 def _storable(text: str) -> str:
-    """The text without what PostgreSQL can't store: NUL, and halves of characters, which JSON can carry."""
+    """The text without what PostgreSQL can't store: NUL, and unpaired surrogates, which JSON can contain."""
     return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
 
 

@@ -1,6 +1,6 @@
-"""Erasing the text of an activity: names, addresses and details, where a law or a mistake demands it.
+"""Erasing the text of an activity (names, addresses, details), if the law requires it or somebody typed a secret.
 
-The row itself stays, so the chain still proves that something was done, when, and by what kind of actor.
+The row itself stays, so the chain still proves what kind of action was done, when, and by what kind of actor.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ ERASED = "activity.erased"
 
 
 class NothingToErase(Refusal):
-    """The row has no text any more, or is the record of an erasure."""
+    """The row's text was erased before, or the row records an erasure."""
 
     code = "nothing_to_erase"
     title = "Nothing to erase"
 
 
 def erase_text(row: Activity, *, reason: str, by: Actor) -> None:
-    """Delete what row `row` says about people and names, and record that, with the reason. Raises NothingToErase.
+    """Delete the text of a row, and record that with the reason. Raises NothingToErase.
 
-    `reason` is read by the organization's members: it must not repeat what is erased.
+    The organization's members read `reason` (at most 300 characters): it must not repeat what is erased.
     """
     with transaction.atomic():
         if row.action == ERASED or not ActivityText.objects.filter(pk=row.pk).delete()[0]:

@@ -1,4 +1,4 @@
-"""An organization's activity as CSV or as lines of JSON, with what is needed to verify a row that is still whole."""
+"""An organization's activity as CSV or as lines of JSON."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ COLUMNS = (
     "hash",
 )
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
-"""What begins a cell that a spreadsheet would compute."""
+"""Beginnings of a cell that a spreadsheet would compute; such a cell gets an apostrophe in front."""
 
 Value = str | int | dict[str, object]
 
 
 def as_json_lines(rows: QuerySet[Activity]) -> Iterator[str]:
-    """Yield a line of JSON a row, with the columns of `COLUMNS`."""
+    """Yield one line of JSON for each row, an object with the names in `COLUMNS`."""
     for row in rows.iterator(chunk_size=CHUNK):
         yield json.dumps(_columns(row), ensure_ascii=False) + "\n"
 
@@ -49,7 +49,7 @@ def as_csv(rows: QuerySet[Activity]) -> Iterator[str]:
 
 
 def _columns(row: Activity) -> dict[str, Value]:
-    """What members read of a row. Who of the operators it was, and from where, is the operators' to know."""
+    """What members read of a row. Which operator acted, and from where, only operators read."""
     text: ActivityText = getattr(row, "text", None) or ActivityText()
     is_operator = row.actor_kind == ActorKind.OPERATOR
     values: tuple[Value, ...] = (

@@ -1,4 +1,4 @@
-"""How the rows of an organization's activity read on a page."""
+"""The rows of an organization's activity as a page shows them: icon, words and link."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ VERBS = {
 
 @dataclass(frozen=True)
 class Line:
-    """A row as a page prints it. `link` is the address of the target, empty where it has no page any more."""
+    """A row as a page shows it. `link` is the address of the target, empty if it no longer has a page."""
 
     row: Activity
     icon: str
@@ -108,12 +108,12 @@ class Line:
 
 
 def of_organization(organization_id: int) -> QuerySet[Activity]:
-    """The organization's rows with their texts, newest first."""
+    """Return the organization's rows with their texts, newest first."""
     return Activity.objects.filter(organization=organization_id).select_related("text").order_by("-number")
 
 
 def lines(rows: Iterable[Activity], organization: Organization) -> list[Line]:
-    """Rows of the organization in words, with links. One more query for each kind of target, however many rows."""
+    """Return these rows of the organization as lines. Takes one query for each kind of target, however many rows."""
     listed = list(rows)
     links = _links(listed, organization)
     return [
@@ -123,28 +123,28 @@ def lines(rows: Iterable[Activity], organization: Organization) -> list[Line]:
 
 
 def _links(rows: list[Activity], organization: Organization) -> dict[tuple[str, str], str]:
-    """The addresses of what still has a page, by kind and key of the target."""
+    """The addresses of targets that have a page, by kind and key of the target."""
     keys: dict[str, set[str]] = {}
     for row in rows:
         if row.target_kind in _PAGES or (row.target_kind in _KINDS_BY_UUID and _is_uuid(row.target_key)):
             keys.setdefault(row.target_kind, set()).add(row.target_key)
-    found: dict[tuple[str, str], str] = {}
+    links: dict[tuple[str, str], str] = {}
     groups = ContainerGroup.objects.filter(organization=organization, pk__in=keys.get("group", ()))
     for pk, project, name in groups.values_list("pk", "project__slug", "name"):
-        found["group", str(pk)] = reverse("groups:detail", args=[organization.slug, project, name])
+        links["group", str(pk)] = reverse("groups:detail", args=[organization.slug, project, name])
     webhooks = Webhook.objects.filter(organization=organization, pk__in=keys.get("webhook", ()))
     for pk in webhooks.values_list("pk", flat=True):
-        found["webhook", str(pk)] = reverse("portal:webhook", args=[organization.slug, pk])
+        links["webhook", str(pk)] = reverse("portal:webhook", args=[organization.slug, pk])
     failures = Failure.objects.filter(organization=organization, group__isnull=False, pk__in=keys.get("failure", ()))
     for pk, project, name in failures.values_list("pk", "group__project__slug", "group__name"):
-        found["failure", str(pk)] = reverse("groups:failure", args=[organization.slug, project, name, pk])
+        links["failure", str(pk)] = reverse("groups:failure", args=[organization.slug, project, name, pk])
     for kind, page in _PAGES_BY_KEY.items():
         for key in keys.get(kind, ()):
-            found[kind, key] = reverse(page, args=[organization.slug, key])
+            links[kind, key] = reverse(page, args=[organization.slug, key])
     for kind, page in _PAGES.items():
         for key in keys.get(kind, ()):
-            found[kind, key] = reverse(page, args=[organization.slug])
-    return found
+            links[kind, key] = reverse(page, args=[organization.slug])
+    return links
 
 
 def _is_uuid(key: str) -> bool:
@@ -155,7 +155,7 @@ def _is_uuid(key: str) -> bool:
 
 
 _PAGES_BY_KEY = {"credential": "registries:detail", "conversation": "portal:conversation"}
-"""Pages of what is never deleted, by the key of the row."""
+"""Pages of targets that are never deleted, and have the row's key in their address."""
 _KINDS_BY_UUID = {"group", "webhook", "failure", *_PAGES_BY_KEY}
 _PAGES = {
     "member": "portal:members",

@@ -1,4 +1,4 @@
-"""Finding rows in an organization's activity: by area, by actor, by words, by time."""
+"""Searching an organization's activity by area, actor, words and days."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MAX_WORDS = 8
 
 @dataclass(frozen=True)
 class Search:
-    """What was asked for; empty or None is no condition. `since` and `until` are days in UTC, both included."""
+    """Search conditions; empty or None is no condition. `since` and `until` are days in UTC, both included."""
 
     area: str = ""
     who: str = ""
@@ -27,34 +27,34 @@ class Search:
     until: date | None = None
 
     @classmethod
-    def of(cls, asked: QueryDict) -> Search:
-        """Read the parameters of an address. What can't be read is no condition."""
-        area = asked.get("area", "")
+    def of(cls, parameters: QueryDict) -> Search:
+        """Read the parameters of an address. Invalid values are no condition."""
+        area = parameters.get("area", "")
         return cls(
             area=area if area in AREAS else "",
-            who=asked.get("who", "").strip()[:254],
-            words=asked.get("q", "").strip()[:200],
-            since=_day(asked.get("since", "")),
-            until=_day(asked.get("until", "")),
+            who=parameters.get("who", "").strip()[:254],
+            words=parameters.get("q", "").strip()[:200],
+            since=_day(parameters.get("since", "")),
+            until=_day(parameters.get("until", "")),
         )
 
     @property
     def is_empty(self) -> bool:
-        """Whether everything is asked for."""
+        """Whether there is no condition."""
         return self == Search()
 
     @property
-    def is_broken(self) -> bool:
-        """Whether the days are the wrong way round."""
+    def is_reversed(self) -> bool:
+        """Whether `since` is after `until`."""
         return self.since is not None and self.until is not None and self.since > self.until
 
     def query(self, **changed: str) -> str:
-        """The parameters as a query string, with some of them changed."""
+        """Return the parameters as a query string, with some of them changed."""
         values = {"area": self.area, "who": self.who, "q": self.words, "since": self.since, "until": self.until}
         return urlencode({name: value for name, value in (values | changed).items() if value})
 
     def rows(self, organization_id: int) -> QuerySet[Activity]:
-        """The organization's rows that fit, newest first."""
+        """Return the organization's rows that match, newest first."""
         rows = of_organization(organization_id)
         if self.area:
             rows = rows.filter(action__startswith=f"{self.area}.")
@@ -70,13 +70,13 @@ class Search:
 
 
 def _has(word: str) -> Q:
-    """Whether a row's text or what it says in words contains the word."""
-    said = [action for action, (_, words) in VERBS.items() if word.lower() in words]
+    """Whether a row's text, or the words that a page shows for its action, contains the word."""
+    actions = [action for action, (_, words) in VERBS.items() if word.lower() in words]
     return (
         Q(text__actor_name__icontains=word)
         | Q(text__target_name__icontains=word)
         | Q(text__detail__icontains=word)
-        | Q(action__in=said)
+        | Q(action__in=actions)
         | Q(action=word)
         | Q(request_id=word)
     )

@@ -1,7 +1,7 @@
-"""Verifying the chains of the activity: every row that was changed, removed, added or moved is found.
+"""Verifying the chains of the activity: finds every row that was changed, removed, added or reordered.
 
-Memory is constant: rows are read in portions. What follows a broken row is checked against what that row says, so one
-changed row is one finding and not thousands.
+Rows are read in chunks, in constant memory. The row after a broken one is checked against the hash that the broken one
+contains, so that one changed row is one finding.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ TRIGGERS = {
         "activity_head_only_forward",
     },
 }
-"""What must be there for the database to refuse changes, from migration 0012."""
+"""The triggers of migration 0012, with which the database refuses changes."""
 
 
 @dataclass(frozen=True)
 class Head:
-    """The newest row of a chain, by which an earlier state of it can be recognised."""
+    """The newest row of a chain. Kept elsewhere, it proves later that the chain still contains that row."""
 
     chain: str
     number: int
@@ -48,7 +48,7 @@ class Head:
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that isn't as it was written. `number` is the row's, 0 for the chain as a whole."""
+    """One deviation. `number` is the row's, 0 for the chain as a whole; `chain` is empty for the database."""
 
     chain: str
     number: int
@@ -56,14 +56,13 @@ class Finding:
 
 
 def heads() -> list[Head]:
-    """The heads of all chains, to be kept elsewhere."""
+    """Return the heads of all chains."""
     rows = ActivityHead.objects.order_by("chain").values_list("chain", "number", "hash")
     return [Head(*row) for row in rows]
 
 
 def verify(kept: Iterable[Head] = ()) -> Iterator[Finding]:
-    """Yield what is wrong, nothing where all is as it was written. `kept` are heads of an earlier run: the rows that
-    they name must still be there."""
+    """Yield each deviation. `kept` are heads of an earlier run: their rows must still exist."""
     for name in sorted(_missing_triggers()):
         yield Finding("", 0, f"the database does not refuse changes: trigger {name} is missing")
     ends = {head.chain: head for head in heads()}
@@ -81,8 +80,7 @@ def verify(kept: Iterable[Head] = ()) -> Iterator[Finding]:
 def _verify_chain(chain: str, head: Head | None) -> Iterator[Finding]:
     organization_id = _organization_of(chain)
     rows = Activity.objects.filter(organization=organization_id).order_by("number", "pk")
-    erasures = rows.filter(action=ERASED).values_list("target_key", flat=True)
-    erased = set(erasures)
+    erased = set(rows.filter(action=ERASED).values_list("target_key", flat=True))
     number, previous = 0, ""
     for row in rows.select_related("text").iterator(chunk_size=CHUNK):
         if row.number != number + 1:

@@ -1,4 +1,4 @@
-"""The activity of an organization as a page, and as files: newest first, searched and filtered."""
+"""An organization's activity as a page and as files: newest first, searched and filtered."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MAX_ACTORS = 100
 @require_GET
 @never_cache
 def activity(request: MemberRequest, org: str) -> HttpResponse:
-    """What was done here, by whom."""
+    """Show the rows that match the search."""
     search = Search.of(request.GET)
     page = Paginator(search.rows(request.organization.pk), PAGE_SIZE).get_page(request.GET.get("page"))
     named = Activity.objects.filter(organization=request.organization, text__isnull=False)
@@ -45,14 +45,14 @@ def activity(request: MemberRequest, org: str) -> HttpResponse:
 @require_GET
 @never_cache
 def export_csv(request: MemberRequest, org: str) -> StreamingHttpResponse:
-    """The rows that fit the search, as CSV."""
+    """Download the rows that match the search, as CSV."""
     return _file(request, as_csv(_rows(request)), "text/csv; charset=utf-8", "csv")
 
 
 @require_GET
 @never_cache
 def export_json_lines(request: MemberRequest, org: str) -> StreamingHttpResponse:
-    """The rows that fit the search, as lines of JSON."""
+    """Download the rows that match the search, as lines of JSON."""
     return _file(request, as_json_lines(_rows(request)), "application/jsonl; charset=utf-8", "jsonl")
 
 
@@ -60,7 +60,7 @@ def _rows(request: MemberRequest) -> QuerySet[Activity]:
     return Search.of(request.GET).rows(request.organization.pk)
 
 
-def _file(request: MemberRequest, lines: Iterator[str], media_type: str, ending: str) -> StreamingHttpResponse:
+def _file(request: MemberRequest, lines: Iterator[str], media_type: str, extension: str) -> StreamingHttpResponse:
     response = StreamingHttpResponse(lines, content_type=media_type)
-    response["Content-Disposition"] = f'attachment; filename="{request.organization.slug}-activity.{ending}"'
+    response["Content-Disposition"] = f'attachment; filename="{request.organization.slug}-activity.{extension}"'
     return response

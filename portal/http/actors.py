@@ -1,4 +1,4 @@
-"""Makes the Actor of a request: a person, an operator in the admin, an API key, or somebody who is not signed in."""
+"""The Actor of a request: a person, an operator in the admin, an API key, or somebody who is not signed in."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ DESK = "/admin/desk/"
 
 
 def actor_of(request: HttpRequest) -> Actor:
-    """Whoever makes this request. In the admin that is an operator, whose name members don't read; at the support
-    desk it is the person, whom members do see."""
+    """Return who makes this request. In the admin that is an operator, whose name members don't see; at the support
+    desk it is the person, whose name they do see."""
     user = getattr(request, "user", None)
     if not isinstance(user, User):
         return _actor(request, ActorKind.ANONYMOUS, "", "Somebody not signed in")
@@ -25,17 +25,17 @@ def actor_of(request: HttpRequest) -> Actor:
 
 
 def actor_of_person(request: HttpRequest, person: User) -> Actor:
-    """The person, where the request itself is not signed in as them yet."""
+    """Return this person as the actor, before the request is signed in as them or after it was signed out."""
     return _actor(request, ActorKind.PERSON, str(person.pk), person.email)
 
 
 def actor_of_key(request: HttpRequest, key: ApiKey) -> Actor:
-    """The API key of a request."""
+    """Return the API key of a request as the actor."""
     return _actor(request, ActorKind.API_KEY, str(key.pk), f"API key {key.name}")
 
 
 def client_address(request: HttpRequest) -> str:
-    """The IP address that the connection came from, empty where there is none, as behind a Unix socket."""
+    """Return the IP address of the client; empty where there is none, such as behind a Unix socket."""
     try:
         return str(ipaddress.ip_address(request.META.get("REMOTE_ADDR", "")))
     except ValueError:

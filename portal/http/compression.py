@@ -1,23 +1,22 @@
-"""Compresses pages on their way out; static files come compressed already (WhiteNoise).
+"""Compresses pages. Static files are compressed already (WhiteNoise); layers and manifests are sent as they are.
 
-What may be compressed is narrow, because the length of a compressed answer can tell what stands in it (BREACH): only
-pages, only answers to GET. A secret that is shown once stands in the answer to a POST; the form token, which stands in
-most pages, is masked anew in each; and Django lengthens each answer at random. Layers and manifests go out as they are.
+Only pages in response to a GET are compressed, because the length of a compressed response can reveal its content
+(BREACH). Secrets that are shown once are in responses to a POST; the form token, which most pages contain, is masked
+with another mask each time; and Django adds padding of random length.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from django.middleware.gzip import GZipMiddleware
 
 
 class PageCompressionMiddleware(GZipMiddleware):
-    """Django's, for what is safe to compress."""
+    """Django's middleware, for responses that are safe to compress."""
 
-    def process_response(self, request: HttpRequest, response: Any) -> Any:
-        """Compress a page that answers a GET, and nothing else."""
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        """Compress a page in response to a GET, and nothing else."""
         is_page = not response.streaming and response.get("Content-Type", "").startswith("text/html")
         if request.method != "GET" or not is_page:
             return response

@@ -1,20 +1,19 @@
-"""What every page's frame shows: organization, projects and role."""
+"""Context of every page's frame: organization, project and role."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
-from portal.models import Organization, Role
+from portal.models import Organization, Role, User
 from portal.support.readers import unread
 
 
-def frame(request: HttpRequest) -> dict[str, Any]:
+def frame(request: HttpRequest) -> dict[str, object]:
     """Return `organization`, `project`, `role`, `may_edit`, `my_organizations`, the support address and how many
-    answers of support this person hasn't read. Lists and counts are fetched only where a template uses them."""
+    answers of support this person hasn't read. Lists and counts are queried only if a template uses them."""
     user = getattr(request, "user", None)
     role: Role | None = getattr(request, "role", None)
     signed_in = user is not None and user.is_authenticated
@@ -30,5 +29,5 @@ def frame(request: HttpRequest) -> dict[str, Any]:
     }
 
 
-def _unread(organization: Organization | None, user: Any) -> int:
-    return unread(organization.pk, user).count() if organization is not None else 0
+def _unread(organization: Organization | None, user: User | AnonymousUser | None) -> int:
+    return unread(organization.pk, user).count() if organization is not None and isinstance(user, User) else 0

@@ -1,16 +1,16 @@
-"""Refuses what no page can read, and resolves `/o/<org>/…` to the organization, project and role of whoever asks.
+"""Middleware: refuses forms that no page can read, and resolves `/o/<org>/…` to an organization, a project and a role.
 
-A stranger gets the same 404 as for an organization that doesn't exist; too small a role gets 403. Views below
-find `request.access` with the ids of both, `request.role`, and `request.organization` and `request.project` (the
-organization's first one where the address names none), which are read once something of them is needed. Every view
-finds `request.actor`, whoever asks.
+Strangers get the same 404 as for an organization that doesn't exist; members whose role is too low get 403. Views of
+an organization get `request.access` with the ids, `request.role`, and `request.organization` and `request.project` (the
+organization's first one where the address names none), whose rows are read on first use. Every view gets
+`request.actor`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import cast
 
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
@@ -20,15 +20,16 @@ from django.urls import resolve
 from django.utils.functional import SimpleLazyObject
 
 from portal.http.actors import actor_of
+from portal.http.requests import MemberRequest
 from portal.models import Organization, Project
-from portal.organizations.access import resolve_access
+from portal.organizations.access import Access, resolve_access
 from portal.organizations.permissions import PAGES
 from registries.foundation.refusal import Refusal
 
 
 class Utf8FormsMiddleware:
-    """Refuses forms in another encoding than UTF-8. Django would fail on them in its error pages too, which read the
-    form once more."""
+    """Responds 415 to forms in another encoding than UTF-8. Django would fail on them in its error pages too, which
+    read the form again."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -41,8 +42,8 @@ class Utf8FormsMiddleware:
 
 
 class MachinesMiddleware:
-    """Takes what nodes ask straight to its view: sessions, forms, messages and sign-in are for people, and cost more
-    than a poll does."""
+    """Passes requests of nodes straight to their views: sessions, forms, messages and sign-in are for people, and take
+    longer than a poll."""
 
     PREFIXES = ("/node/v1/", "/v2/")
 
@@ -52,16 +53,16 @@ class MachinesMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if not request.path_info.startswith(self.PREFIXES):
             return self.get_response(request)
-        request.get_host()  # 400 for another host than ours, as everywhere
-        request.resolver_match = found = resolve(request.path_info)
-        response: HttpResponse = found.func(request, *found.args, **found.kwargs)
+        request.get_host()  # responds 400 for a host that is not the portal's, as everywhere
+        request.resolver_match = match = resolve(request.path_info)
+        response: HttpResponse = match.func(request, *match.args, **match.kwargs)
         if not response.streaming and "Content-Length" not in response:
             response["Content-Length"] = str(len(response.content))
         return response
 
 
 class OrganizationMiddleware:
-    """Puts organization, project and role on the request, or ends it."""
+    """Sets the actor, organization, project and role of the request, or refuses it."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -71,33 +72,38 @@ class OrganizationMiddleware:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        """Show a refusal that no view has shown, whichever page it was asked of."""
+        """Show a Refusal that the view didn't catch."""
         if not isinstance(error, Refusal):
             return None
         return render(request, "refused.html", {"refusal": error}, status=409)
 
     def process_view(
-        self, request: HttpRequest, view: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+        self, request: HttpRequest, view: Callable[..., HttpResponse], args: tuple[object, ...], kwargs: dict[str, str]
     ) -> HttpResponse | None:
-        """Resolve `org` and `project` of the address."""
+        """Resolve `org` and `project` of the address. Raises Http404 for strangers, and PermissionDenied for a
+        role that is too low or a page without a row in `PAGES`."""
         slug = kwargs.get("org")
         if slug is None or request.resolver_match is None:
             return None
         if not request.user.is_authenticated:
             return _to_login(request)
-        found = resolve_access(request.user.pk, slug, kwargs.get("project"))
-        if found is None:
+        access = resolve_access(request.user.pk, slug, kwargs.get("project"))
+        if access is None:
             raise Http404
-        asked: Any = request
-        asked.access, asked.role = found, found.role
-        asked.organization = SimpleLazyObject(
-            partial(Organization.objects.select_related("quota").get, pk=found.organization_id)
-        )
-        asked.project = SimpleLazyObject(partial(_read_project, found.organization_id, found.project_id))
-        needed = PAGES.get(request.resolver_match.view_name)
-        if needed is None or found.role.rank < needed.rank:
+        _set_access(cast("MemberRequest", request), access)
+        lowest = PAGES.get(request.resolver_match.view_name)
+        if lowest is None or access.role.rank < lowest.rank:
             raise PermissionDenied
         return None
+
+
+def _set_access(request: MemberRequest, access: Access) -> None:
+    """Set what the address means on the request. The rows are read on first use."""
+    request.access, request.role = access, access.role
+    organizations = Organization.objects.select_related("quota")
+    request.organization = cast("Organization", SimpleLazyObject(partial(organizations.get, pk=access.organization_id)))
+    read_project = partial(_read_project, access.organization_id, access.project_id)
+    request.project = cast("Project", SimpleLazyObject(read_project))
 
 
 def _read_project(organization_id: int, project_id: int | None) -> Project | None:
@@ -108,8 +114,8 @@ def _read_project(organization_id: int, project_id: int | None) -> Project | Non
 
 
 def _to_login(request: HttpRequest) -> HttpResponse:
-    """Lead to the sign-in page. A fragment that htmx asks for would swap that page into itself: the whole page is
-    loaded anew instead."""
+    """Redirect to the sign-in page. If htmx requested a fragment, make it reload the whole page: it would put the
+    sign-in page in the fragment's place."""
     if getattr(request, "htmx", False):
         return HttpResponse(headers={"HX-Refresh": "true"})
     return redirect_to_login(request.get_full_path())

@@ -1,5 +1,5 @@
-"""Refuses NUL in the query string of an address. PostgreSQL can't store or compare it in a text, and nothing is called
-so. In a form's field Django says it beside the field; in a path nothing matches it, so the answer is 404."""
+"""Refuses NUL characters in a query string. PostgreSQL can't store or compare them in a text. In a form Django shows
+the error at the field; in a path nothing matches them, so the response is 404."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ NUL = ("\0", "%00")
 
 
 class NulMiddleware:
-    """Answers 400 before any view reads a parameter."""
+    """Responds 400 before any view reads a parameter."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response

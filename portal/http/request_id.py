@@ -1,4 +1,4 @@
-"""Gives every request an id, which the answer, the log and the activity name."""
+"""Gives every request an id, which is in the response, the log and the activity."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ HEADER = "X-Request-Id"
 
 
 class RequestIdMiddleware:
-    """Puts `request_id` (32 hexadecimal digits) on the request and into each line of the log. An id that the client
-    sends is ignored: it could forge the link between a line of the log and the activity."""
+    """Sets `request_id` (32 hexadecimal digits) on the request and in each log line. An id that the client sends is
+    ignored: with it a client could make log lines point to another entry of the activity."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response

@@ -1,4 +1,4 @@
-"""The member's request as views of the portal know it, with the portal's own models."""
+"""Types of requests for views of the portal, with the portal's own models."""
 
 from __future__ import annotations
 

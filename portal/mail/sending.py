@@ -1,10 +1,10 @@
-"""Mail that the portal sends: plain text, from a template whose first line is the subject."""
+"""Sending mail: plain text, from a template whose first line is the subject."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import Enum
 from smtplib import SMTPException
-from typing import Any
 
 import structlog
 from django.conf import settings
@@ -15,7 +15,7 @@ log = structlog.get_logger(__name__)
 
 
 class Outcome(Enum):
-    """What became of a mail."""
+    """What happened to a mail."""
 
     SENT = "taken by the mail server"
     PRINTED = "printed on the portal's console"
@@ -23,17 +23,17 @@ class Outcome(Enum):
 
 
 def is_configured() -> bool:
-    """Whether a mail goes anywhere: to a mail server, or onto the console."""
+    """Whether mail is sent to a mail server or printed on the console."""
     return bool(settings.PORTAL_SENDS_MAIL or settings.PORTAL_PRINTS_MAIL)
 
 
-def send(template: str, to: str, context: dict[str, Any]) -> Outcome:
-    """Send `templates/emails/<template>.txt` to one address. Where no mail server was named, nothing is sent: at most
-    it is printed. What the mail says is never logged."""
+def send(template: str, to: str, context: Mapping[str, object]) -> Outcome:
+    """Send `templates/emails/<template>.txt` to one address, or print it if no mail server is configured. Where that
+    fails, the outcome is NOT_SENT. The content is never logged."""
     if not is_configured():
         return Outcome.NOT_SENT
     base = {"portal": settings.PORTAL_PUBLIC_URL, "support_email": settings.PORTAL_SUPPORT_EMAIL}
-    subject, _, body = render_to_string(f"emails/{template}.txt", base | context).partition("\n")
+    subject, _, body = render_to_string(f"emails/{template}.txt", base | dict(context)).partition("\n")
     subject = " ".join(subject.split())[:200]
     message = EmailMessage(f"{settings.ACCOUNT_EMAIL_SUBJECT_PREFIX}{subject}", body.strip() + "\n", to=[to])
     try:

@@ -62,7 +62,7 @@ def test_what_people_wrote_does_not_steer_the_terminal() -> None:
 
 
 def test_a_console_that_nobody_reads_holds_up_no_page(console: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(console_mail, "PATIENCE_MS", 10)
+    monkeypatch.setattr(console_mail, "TIMEOUT_MS", 10)
     context = {"asked": None, "text": "x" * 8000, "waits": False}
     ways = [sending.send("support_answer", "bob@acme.example", context) for _ in range(20)]
     assert (ways[0], ways[-1]) == (sending.Outcome.PRINTED, sending.Outcome.NOT_SENT)
