@@ -6,20 +6,29 @@ gets the same 401.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import cast
 
 from django.conf import settings
 from django.http import HttpRequest
 from ninja.security import APIKeyHeader
 
 from groups.api.errors import not_found
-from portal.api.rate import count_call
+from portal.api.rate import Rate, count_call
 from portal.http.actors import actor_of_key
-from portal.models import ApiKey
+from portal.models import ApiKey, Organization
 from portal.organizations.api_keys import find_live_key
 from registries.foundation.refusal import Refusal
+from registries.foundation.requests import ActorRequest
 
 _READING = ("GET", "HEAD", "OPTIONS")
+
+
+class KeyRequest(ActorRequest):
+    """A request of an API key. `rate` is the key's calls in this minute."""
+
+    organization: Organization
+    may_write: bool
+    rate: Rate
 
 
 class SaladApiKey(APIKeyHeader):
@@ -32,17 +41,17 @@ class SaladApiKey(APIKeyHeader):
         if row is None:
             text = "Send a key that works in the header Salad-Api-Key."
             raise Refusal(text, code="not_authenticated", status=401)
-        asked: Any = request
-        asked.rate = count_call(row, settings.PORTAL_API_CALLS_A_MINUTE)
-        if asked.rate.exceeded:
-            text = f"A key may call {asked.rate.limit} times a minute. Go on in {asked.rate.reset} seconds."
-            raise Refusal(text, code="too_many_calls", status=429, retry_after=asked.rate.reset)
+        call = cast("KeyRequest", request)
+        call.rate = count_call(row, settings.PORTAL_API_CALLS_A_MINUTE)
+        if call.rate.exceeded:
+            text = f"A key may call {call.rate.limit} times a minute. Go on in {call.rate.reset} seconds."
+            raise Refusal(text, code="too_many_calls", status=429, retry_after=call.rate.reset)
         named = request.resolver_match.kwargs.get("organization_name") if request.resolver_match else None
         if named != row.organization.slug:
             raise not_found()
-        asked.organization = row.organization
-        asked.may_write = row.scope == ApiKey.Scope.WRITE
-        if not asked.may_write and request.method not in _READING:
+        call.organization = row.organization
+        call.may_write = row.scope == ApiKey.Scope.WRITE
+        if not call.may_write and request.method not in _READING:
             raise Refusal("This key may only read. Use one with the scope write.", code="read_only", status=403)
-        asked.actor = actor_of_key(request, row)
+        call.actor = actor_of_key(request, row)
         return row

@@ -4,7 +4,8 @@ repeated, since it may be a secret."""
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 import structlog
 from django.db import InterfaceError, OperationalError
@@ -32,12 +33,13 @@ TITLES = {
     503: "Not available",
 }
 MEDIA_TYPE = "application/problem+json"
-AGAIN_SECONDS = 5
+Handler: TypeAlias = Callable[[HttpRequest, Any], HttpResponse]
+RETRY_SECONDS = 5
 
 
 def problem(request: HttpRequest, refusal: Refusal) -> HttpResponse:
     """Return the response for a refusal."""
-    body: dict[str, Any] = {
+    body: dict[str, object] = {
         "type": "about:blank",
         "title": TITLES.get(refusal.status, "Error"),
         "status": refusal.status,
@@ -53,36 +55,36 @@ def problem(request: HttpRequest, refusal: Refusal) -> HttpResponse:
     return response
 
 
-def away(request: HttpRequest) -> HttpResponse:
+def unavailable(request: HttpRequest) -> HttpResponse:
     """Return the response while something the portal depends on is unavailable."""
     text = "The portal can't do this right now. Try again in a few seconds."
-    return problem(request, Refusal(text, code="not_available", status=503, retry_after=AGAIN_SECONDS))
+    return problem(request, Refusal(text, code="not_available", status=503, retry_after=RETRY_SECONDS))
 
 
 def handle_in(api: NinjaAPI) -> None:
     """Register handlers that turn every error of the API into a problem document."""
-    handlers: dict[type[Exception], Any] = {
+    handlers: dict[type[Exception], Handler] = {
         Refusal: problem,
         Http404: lambda request, _: problem(request, not_found()),
         ValidationError: _invalid,
         HttpError: _http_error,
-        OperationalError: _away,
-        InterfaceError: _away,
-        KeyUnavailable: _away,
+        OperationalError: _unavailable,
+        InterfaceError: _unavailable,
+        KeyUnavailable: _unavailable,
         Exception: _unexpected,
     }
-    for kind, answer in handlers.items():
-        api.add_exception_handler(kind, answer)
+    for error, handler in handlers.items():
+        api.add_exception_handler(error, handler)
 
 
 def _invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
     """Return the first error that pydantic found, with its field. Its message never repeats the value."""
-    found = error.errors[0]
-    where = [str(each) for each in found.get("loc", ()) if each not in ("body", "payload", "path", "query")]
-    text = str(found.get("msg", "This can't be used."))
+    first = error.errors[0]
+    path = [str(part) for part in first.get("loc", ()) if part not in ("body", "payload", "path", "query")]
+    text = str(first.get("msg", "This can't be used."))
     more = f" There are {len(error.errors) - 1} more." if len(error.errors) > 1 else ""
     message = f"{text}.{more}".replace("..", ".")
-    return problem(request, Refusal(message, code="invalid", status=400, field=".".join(where)[:300]))
+    return problem(request, Refusal(message, code="invalid", status=400, field=".".join(path)[:300]))
 
 
 def _http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
@@ -91,9 +93,9 @@ def _http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
     return problem(request, Refusal("This request can't be used as it is.", code="invalid", status=error.status_code))
 
 
-def _away(request: HttpRequest, error: Exception) -> HttpResponse:
+def _unavailable(request: HttpRequest, error: Exception) -> HttpResponse:
     log.error("api_not_available", request=getattr(request, "request_id", ""), error=type(error).__name__)
-    return away(request)
+    return unavailable(request)
 
 
 def _unexpected(request: HttpRequest, error: Exception) -> HttpResponse:

@@ -9,16 +9,17 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass
-from typing import Any
 
 import redis
 import structlog
 from django.conf import settings
 
+from portal.models import ApiKey
+
 log = structlog.get_logger(__name__)
 
 WINDOW = 60
-AWAY_FOR = 15.0
+UNAVAILABLE_SECONDS = 15.0
 """Seconds for which Redis is not used after it did not respond."""
 
 
@@ -43,8 +44,8 @@ class Counter:
     """Counts calls by name and minute."""
 
     def __init__(self, url: str) -> None:
-        self._redis: Any = redis.Redis.from_url(url, socket_connect_timeout=0.25, socket_timeout=0.25)
-        self._away_until = 0.0
+        self._redis = redis.Redis.from_url(url, socket_connect_timeout=0.25, socket_timeout=0.25)
+        self._unavailable_until = 0.0
         self._minute = 0
         self._own: dict[str, int] = {}
         """Calls of that minute by name, while Redis does not count them."""
@@ -52,7 +53,7 @@ class Counter:
 
     def add(self, name: str, minute: int) -> int:
         """Count one call; return the number of calls in that minute, including this one."""
-        if time.monotonic() >= self._away_until:
+        if time.monotonic() >= self._unavailable_until:
             try:
                 with self._redis.pipeline() as pipe:
                     key = f"drayage:calls:{name}:{minute}"
@@ -60,7 +61,7 @@ class Counter:
                     pipe.expire(key, 2 * WINDOW)
                     return int(pipe.execute()[0])
             except (redis.RedisError, OSError) as error:
-                self._away_until = time.monotonic() + AWAY_FOR
+                self._unavailable_until = time.monotonic() + UNAVAILABLE_SECONDS
                 log.warning("calls_counted_here", error=type(error).__name__)
         with self._lock:
             if minute != self._minute:
@@ -72,8 +73,8 @@ class Counter:
 _counter: Counter | None = None
 
 
-def count_call(key: Any, limit: int) -> Rate:
-    """Count a call of this key (`portal.models.ApiKey`)."""
+def count_call(key: ApiKey, limit: int) -> Rate:
+    """Count a call of this key; return its calls in this clock minute."""
     global _counter
     if _counter is None:
         _counter = Counter(str(settings.RQ_QUEUES["pulls"]["URL"]))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.http import HttpRequest
 from ninja.parser import Parser
 
@@ -14,9 +12,9 @@ MAX_BODY_BYTES = 1024 * 1024
 
 
 class StrictParser(Parser):
-    """Refuses duplicate names, deep nesting, huge numbers, and anything but a JSON object."""
+    """Reads a JSON object. Raises Refusal for duplicate names, deep nesting, huge numbers and anything else."""
 
-    def parse_body(self, request: HttpRequest) -> Any:
+    def parse_body(self, request: HttpRequest) -> dict[str, object]:
         kind = (request.content_type or "").lower()
         if kind not in ("application/json", "application/merge-patch+json"):
             raise Refusal("Send application/json.", code="unsupported_media_type", status=415)

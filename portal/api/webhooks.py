@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal, TypedDict
 
 from ninja import Router, Status
 from pydantic import Field
@@ -12,6 +12,7 @@ from groups.api.errors import not_found
 from groups.api.representations import moment
 from groups.api.responses import reading, writing
 from groups.api.schemas.base import LINE, Id, Moment, Shape
+from portal.api.access import KeyRequest
 from portal.models import Notice, Webhook
 from portal.notifications import webhooks
 from portal.notifications.forms import WebhookForm
@@ -19,13 +20,18 @@ from registries.foundation.refusal import Refusal
 
 router = Router(tags=["webhooks"], exclude_unset=True)
 
-NEWEST = 100
+MAX_MESSAGES = 100
 _ALL = "/organizations/{organization_name}/webhooks"
 _ONE = _ALL + "/{webhook_id}"
 
 Address = Annotated[str, Field(min_length=1, max_length=500, pattern=LINE)]
 Kind = Literal["group.failed", "group.ready", "group.running", "group.replay_refused"]
 Kinds = Annotated[list[Kind], Field(min_length=1, max_length=4)]
+
+
+class _Cleaned(TypedDict, total=False):
+    address: str
+    kinds: list[str]
 
 
 class WebhookPrototype(Shape):
@@ -88,40 +94,42 @@ class WebhookMessageCollection(Shape):
 
 
 @router.get(_ALL, response=reading(WebhookCollection), operation_id="list_webhooks")
-def list_webhooks(request: Any, organization_name: str) -> dict[str, Any]:
+def list_webhooks(request: KeyRequest, organization_name: str) -> dict[str, object]:
     """List the organization's webhooks."""
-    return {"items": [_answer(each) for each in request.organization.webhooks.all()]}
+    return {"items": [_answer(webhook) for webhook in request.organization.webhooks.all()]}
 
 
 @router.post(_ALL, response=writing(WebhookWithSecret, 201), operation_id="create_webhook")
-def create_webhook(request: Any, organization_name: str, payload: WebhookPrototype) -> Status[object]:
+def create_webhook(request: KeyRequest, organization_name: str, payload: WebhookPrototype) -> Status[object]:
     """Create a webhook. The response contains its signing secret, which is not shown again."""
-    cleaned = _judged(payload.address, list(payload.events))
+    cleaned = _clean(payload.address, list(payload.events))
     row, secret = webhooks.add(request.organization, by=request.actor, **cleaned)
     return Status(201, _answer(row) | {"secret": secret})
 
 
 @router.get(_ONE, response=reading(WebhookAnswer), operation_id="get_webhook")
-def get_webhook(request: Any, organization_name: str, webhook_id: str) -> dict[str, Any]:
+def get_webhook(request: KeyRequest, organization_name: str, webhook_id: str) -> dict[str, object]:
     """Get a webhook."""
     return _answer(_find(request, webhook_id))
 
 
 @router.patch(_ONE, response=writing(WebhookAnswer, 200), operation_id="update_webhook")
-def update_webhook(request: Any, organization_name: str, webhook_id: str, payload: WebhookPatch) -> dict[str, Any]:
+def update_webhook(
+    request: KeyRequest, organization_name: str, webhook_id: str, payload: WebhookPatch
+) -> dict[str, object]:
     """Change the address or the events of a webhook, pause it, or resume it."""
     row = _find(request, webhook_id)
-    cleaned: dict[str, Any] = {}
+    cleaned: _Cleaned = {}
     if payload.address is not None or payload.events is not None:
         kinds: list[str] = list(payload.events) if payload.events is not None else row.kinds
-        cleaned = _judged(payload.address or row.address, kinds)
+        cleaned = _clean(payload.address or row.address, kinds)
     webhooks.change(row, paused=payload.paused, by=request.actor, **cleaned)
     row.refresh_from_db()
     return _answer(row)
 
 
 @router.delete(_ONE, response=writing(None, 204), operation_id="delete_webhook")
-def delete_webhook(request: Any, organization_name: str, webhook_id: str) -> Status[None]:
+def delete_webhook(request: KeyRequest, organization_name: str, webhook_id: str) -> Status[object]:
     """Delete a webhook and its messages."""
     row = _find(request, webhook_id)
     webhooks.delete(row, by=request.actor)
@@ -129,7 +137,7 @@ def delete_webhook(request: Any, organization_name: str, webhook_id: str) -> Sta
 
 
 @router.post(_ONE + "/secret", response=writing(WebhookWithSecret, 200), operation_id="rotate_webhook_secret")
-def rotate_webhook_secret(request: Any, organization_name: str, webhook_id: str) -> dict[str, Any]:
+def rotate_webhook_secret(request: KeyRequest, organization_name: str, webhook_id: str) -> dict[str, object]:
     """Rotate the signing secret. The response contains the new one; the previous one also signs for 24 hours."""
     row = _find(request, webhook_id)
     secret = webhooks.rotate(row, by=request.actor)
@@ -137,20 +145,20 @@ def rotate_webhook_secret(request: Any, organization_name: str, webhook_id: str)
 
 
 @router.post(_ONE + "/test", response=writing(None, 202), operation_id="test_webhook")
-def test_webhook(request: Any, organization_name: str, webhook_id: str) -> Status[None]:
+def test_webhook(request: KeyRequest, organization_name: str, webhook_id: str) -> Status[object]:
     """Send a message with the event `test`. Its outcome appears in the list of messages."""
     webhooks.test(_find(request, webhook_id), by=request.actor)
     return Status(202, None)
 
 
 @router.get(_ONE + "/messages", response=reading(WebhookMessageCollection), operation_id="list_webhook_messages")
-def list_webhook_messages(request: Any, organization_name: str, webhook_id: str) -> dict[str, Any]:
+def list_webhook_messages(request: KeyRequest, organization_name: str, webhook_id: str) -> dict[str, object]:
     """List the messages of a webhook and their responses, newest first."""
     rows = _find(request, webhook_id).notices.select_related("occurrence").order_by("-created_at")
-    return {"items": [_message(each) for each in rows[:NEWEST]]}
+    return {"items": [_message(notice) for notice in rows[:MAX_MESSAGES]]}
 
 
-def _find(request: Any, webhook_id: str) -> Webhook:
+def _find(request: KeyRequest, webhook_id: str) -> Webhook:
     try:
         row = Webhook.objects.filter(organization=request.organization, pk=uuid.UUID(webhook_id)).first()
     except ValueError:
@@ -160,18 +168,18 @@ def _find(request: Any, webhook_id: str) -> Webhook:
     return row
 
 
-def _judged(address: str, kinds: list[str]) -> dict[str, Any]:
-    """Return what the form makes of it, so that pages and API accept the same. Raises Refusal."""
+def _clean(address: str, kinds: list[str]) -> _Cleaned:
+    """Validate with the form, so that pages and the API accept the same. Raises Refusal."""
     form = WebhookForm({"address": address, "kinds": kinds})
     if not form.is_valid():
         field = next(iter(form.errors))
         text = str(form.errors[field][0])
         raise Refusal(text, code="invalid", status=400, field="events" if field == "kinds" else field)
-    return dict(form.cleaned_data)
+    return _Cleaned(address=form.cleaned_data["address"], kinds=form.cleaned_data["kinds"])
 
 
-def _answer(row: Webhook) -> dict[str, Any]:
-    answer: dict[str, Any] = {
+def _answer(row: Webhook) -> dict[str, object]:
+    answer: dict[str, object] = {
         "id": str(row.pk),
         "address": row.address,
         "events": row.kinds,
@@ -184,8 +192,8 @@ def _answer(row: Webhook) -> dict[str, Any]:
     return answer
 
 
-def _message(notice: Notice) -> dict[str, Any]:
-    answer: dict[str, Any] = {
+def _message(notice: Notice) -> dict[str, object]:
+    answer: dict[str, object] = {
         "id": str(notice.pk),
         "event": notice.occurrence.kind,
         "container_group": notice.occurrence.group_name,

@@ -173,7 +173,7 @@ class TestRate:
 
         counter = Counter("redis://127.0.0.1:1/0")
         assert [counter.add("key", 1) for _ in range(3)] == [1, 2, 3]
-        assert counter._away_until > time.monotonic()
+        assert counter._unavailable_until > time.monotonic()
 
 
 class TestReading:

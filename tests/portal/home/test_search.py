@@ -34,7 +34,7 @@ def render(project: Any) -> ContainerGroup:
 
 
 def look(organization: Organization, text: str, role: Role = Role.MEMBER, most: int = 5) -> SearchResults:
-    return search(organization, role, text, most=most)
+    return search(organization, role, text, limit=most)
 
 
 def names(found: SearchResults) -> list[str]:
