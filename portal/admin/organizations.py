@@ -204,7 +204,7 @@ class OrganizationAdmin(GuardedAdmin[Organization]):
             title="Suspend these organizations?",
             text="Their groups stop, tokens and sessions of nodes end, pulls that go on fail, and nothing new begins "
             "until you resume them. Their members can sign in, and read why.",
-            words="Why? Their members read this.",
+            reason_label="Why? Their members read this.",
         )
         if page is not None:
             return page

@@ -33,9 +33,9 @@ class Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActivityEntry:
-    """One thing that was done. `action` is a stable code such as `group.created`. `detail` says in a few words what
-    changed; `before` and `after` hold the changed settings by name. None of them ever holds a secret.
-    `organization_id` is None for what concerns no organization, such as a node."""
+    """One action that was performed. `action` is a stable code such as `group.created`. `detail` says in a few words
+    what changed; `before` and `after` hold the changed settings by name. None of them ever holds a secret.
+    `organization_id` is None where no organization is concerned, as with a node."""
 
     by: Actor
     action: str
@@ -66,7 +66,7 @@ def record(
     before: Mapping[str, Value] | None = None,
     after: Mapping[str, Value] | None = None,
 ) -> None:
-    """Append what was done to the activity. Raises NotInTransaction outside of `transaction.atomic`."""
+    """Append what was done to the activity. Raises NotInTransaction outside `transaction.atomic`."""
     if not connection.in_atomic_block:
         raise NotInTransaction(action)
     recorder: Recorder = import_string(settings.ACTIVITY_RECORDER)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 PORTAL_NAME = "Drayage"
-"""How members read the portal itself, and an operator, whose own name they don't see."""
+"""The name that members read for the portal itself, and for operators, whose own names they don't see."""
 
 
 class ActorKind(StrEnum):

@@ -1,14 +1,14 @@
-"""Admin pages of records: what happened is looked at, not rewritten. Which records there are is each app's own.
+"""Base classes of admin pages: records of what happened can be viewed and not edited.
 
-Columns that hold secrets, or from which something about one could be learned, are neither shown nor filtered by.
+Columns that hold secrets, or reveal something about one, are neither shown nor usable as filters.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, ClassVar, TypeVar, cast
+from typing import ClassVar, TypeVar, cast
 
-from django.contrib import messages
+from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.core.exceptions import SuspiciousOperation, ValidationError
 from django.db.models import Model, QuerySet
@@ -42,12 +42,12 @@ Row = TypeVar("Row", bound=Model)
 
 
 def actor_of(request: HttpRequest) -> Actor:
-    """Whoever asks, as the middleware has put it on the request."""
+    """Return whoever asks, as the middleware put it on the request."""
     return cast("ActorRequest", request).actor
 
 
 class ReadOnlyMixin:
-    """Nobody adds, changes or deletes; who may view is Django's permission."""
+    """Nobody may add, change or delete. Django's permissions say who may view."""
 
     def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
@@ -60,32 +60,41 @@ class ReadOnlyMixin:
 
 
 class GuardedAdmin(ModelAdmin[Row]):
-    """A page that can't be filtered by what it hides, and whose actions may ask first."""
+    """A page that can't be filtered by hidden columns, and whose actions may ask for confirmation."""
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         """Refuse `?token_hash__startswith=…`: Django lets an address filter by every column of the model."""
         return HIDDEN.isdisjoint(lookup.split("__")) and super().lookup_allowed(lookup, value, request)
 
-    def response_action(self, request: HttpRequest, queryset: QuerySet[Row], *more: Any) -> HttpResponse | None:
-        """Answer a choice that can be no row's key with 400, where Django would break."""
+    def response_action(
+        self, request: HttpRequest, queryset: QuerySet[Row], *locations: admin.ActionLocation
+    ) -> HttpResponse | None:
+        """Respond with 400 to a value that can't be a primary key; Django would raise ValidationError."""
         try:
             for key in request.POST.getlist(ACTION_CHECKBOX_NAME):
                 self.model._meta.pk.to_python(key)
         except ValidationError as error:
-            raise SuspiciousOperation("no key of a row") from error
-        return super().response_action(request, queryset, *more)
+            raise SuspiciousOperation("not a primary key") from error
+        return super().response_action(request, queryset, *locations)
 
     def has_operate_permission(self, request: HttpRequest) -> bool:
-        """Whether actions that reach beyond the record are offered: to operators."""
+        """Whether this person gets actions that change more than the record: only operators do."""
         return bool(request.user.is_active and request.user.is_superuser)
 
     def ask_to_confirm(
-        self, request: HttpRequest, queryset: QuerySet[Row], *, action: str, title: str, text: str, words: str = ""
+        self,
+        request: HttpRequest,
+        queryset: QuerySet[Row],
+        *,
+        action: str,
+        title: str,
+        text: str,
+        reason_label: str = "",
     ) -> TemplateResponse | None:
-        """Return the page that asks before `action` (the method's name) is done to these rows, or None when that
-        was answered with yes. `words` is the label of what must be written then, and comes as `reason`."""
-        said = request.POST.get("reason", "").strip()
-        if request.POST.get("confirmed") == "yes" and (said or not words):
+        """Return the page that asks for confirmation before `action` (the method's name) is applied to these rows, or
+        None once that is given. With `reason_label` a reason is required; it is sent as `reason`."""
+        reason = request.POST.get("reason", "").strip()
+        if request.POST.get("confirmed") == "yes" and (reason or not reason_label):
             return None
         context = {
             **self.admin_site.each_context(request),
@@ -94,7 +103,7 @@ class GuardedAdmin(ModelAdmin[Row]):
             "action": action,
             "opts": self.model._meta,
             "rows": queryset,
-            "words": words,
+            "reason_label": reason_label,
             "is_missing": request.POST.get("confirmed") == "yes",
             "checkbox": ACTION_CHECKBOX_NAME,
         }
@@ -102,15 +111,15 @@ class GuardedAdmin(ModelAdmin[Row]):
         return TemplateResponse(request, "admin/ask.html", context)
 
     def refuse_too_many(self, request: HttpRequest, queryset: QuerySet[Row]) -> bool:
-        """Whether more rows are chosen than one form can carry; says so."""
+        """Return whether more rows are selected than one form can carry; if so, a message says it."""
         if queryset.count() <= MAX_AT_ONCE:
             return False
         self.message_user(request, f"Choose at most {MAX_AT_ONCE} at once.", messages.ERROR)
         return True
 
     def log_and_report(self, request: HttpRequest, rows: Iterable[Row], *, change: str, of: int) -> None:
-        """Write Django's log for each row that was changed, and say how many of `of` that were. The activity is
-        recorded by the actions that changed them."""
+        """Write Django's log for each row that was changed, and show how many of `of` rows that were. The actions
+        that changed them have recorded the activity."""
         count = 0
         for row in rows:
             self.log_change(request, row, change)
@@ -120,11 +129,11 @@ class GuardedAdmin(ModelAdmin[Row]):
 
 
 class RecordAdmin(ReadOnlyMixin, GuardedAdmin[Row]):
-    """A record that is only looked at."""
+    """A record that can only be viewed."""
 
 
 class RecordInline(ReadOnlyMixin, TabularInline[Row, Model]):
-    """Records below the one that they belong to."""
+    """Records on the page of the row that they belong to."""
 
     fields: ClassVar[tuple[str, ...]]
     extra = 0

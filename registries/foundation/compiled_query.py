@@ -1,71 +1,84 @@
-"""Queries whose SQL is composed once a process, for what is asked many times a second.
+"""Queries whose SQL is compiled once a process, for those that run many times a second.
 
-Django composes a query anew each time it is asked, which takes many times as long as the database takes to answer it.
-A statement is written as any other query; only its values change from one time to the next.
+Django compiles a query each time it runs, which takes many times as long as the database takes to answer it. A compiled
+query is written like any other query; only its values change from one call to the next.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
+from decimal import Decimal
 from functools import cached_property
-from typing import Any, get_type_hints
+from typing import Any, TypeAlias, get_type_hints
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import QuerySet, UUIDField
+from django.db.models import Model, QuerySet, UUIDField
 
-Value = int | str | UUID
-_UUIDS: Any = UUIDField()
+Value: TypeAlias = int | str | UUID
+Argument: TypeAlias = int | float | Decimal | str | bytes | date | UUID | None
+"""What the driver takes in place of a parameter."""
+Row: TypeAlias = tuple[Any, ...]
+"""A row as the driver returns it; the caller knows the types of its columns."""
+_UUID_FIELD: UUIDField[UUID, UUID] = UUIDField()
 
 
 class CompiledQuery:
-    """The query that `compose` returns, as plain rows: what a driver gives, without Django's conversions.
+    """The query that `compose` returns, as plain rows: what the driver returns, without Django's conversions.
 
-    Each parameter of `compose` is annotated as int, str or UUID, and the query compares something with it for equality;
-    what makes another query of another value, such as None, is no such parameter. The time is the database's, `Now()`:
-    one of Python's would stand still.
+    Each parameter of `compose` is annotated as int, str or UUID, and the query compares something with it for equality.
+    A value that would change the SQL, such as None, can't be a parameter. Use the database's time, `Now()`: a time of
+    Python's would be compiled into the query.
     """
 
-    def __init__(self, compose: Callable[..., QuerySet[Any]]) -> None:
+    def __init__(self, compose: Callable[..., QuerySet[Model, object]]) -> None:
         self._compose = compose
         self.__doc__ = compose.__doc__
 
-    def rows(self, **values: Value) -> list[tuple[Any, ...]]:
-        """Ask, with a value for each parameter."""
-        sql, places = self._composed
+    def rows(self, **values: Value) -> list[Row]:
+        """Return the rows for these values, one for each parameter."""
+        sql, arguments = self._compiled
         with connection.cursor() as cursor:
-            cursor.execute(sql, [_sent(values[place.name]) if isinstance(place, _Place) else place for place in places])
-            rows: list[tuple[Any, ...]] = cursor.fetchall()
+            cursor.execute(
+                sql,
+                [_adapt(values[given.name]) if isinstance(given, _Parameter) else given for given in arguments],
+            )
+            rows: list[Row] = cursor.fetchall()
         return rows
 
-    def first(self, **values: Value) -> tuple[Any, ...] | None:
-        """The first row, if there is one."""
+    def first(self, **values: Value) -> Row | None:
+        """Return the first row, or None."""
         return next(iter(self.rows(**values)), None)
 
     @cached_property
-    def _composed(self) -> tuple[str, list[Any]]:
-        """The SQL, and what stands in its places: constants of the query, and which parameter."""
-        kinds = {name: kind for name, kind in get_type_hints(self._compose).items() if name != "return"}
-        stand_ins = {name: _stand_in(name, kind, number) for number, (name, kind) in enumerate(kinds.items())}
-        sql, values = self._compose(**stand_ins).query.sql_with_params()
-        if (sql, values) != self._compose(**stand_ins).query.sql_with_params():
+    def _compiled(self) -> tuple[str, list[Argument | _Parameter]]:
+        """The SQL and its arguments: constants of the query, and parameters. Raises TypeError where the query can't be
+        compiled once for all values."""
+        types = {name: kind for name, kind in get_type_hints(self._compose).items() if name != "return"}
+        samples = {name: _sample(name, kind, number) for number, (name, kind) in enumerate(types.items())}
+        sql, values = self._compose(**samples).query.sql_with_params()
+        if (sql, values) != self._compose(**samples).query.sql_with_params():
             raise TypeError(f"{self._compose.__name__} is another query each time, as one with Python's time in it")
-        names = {_sent(value): name for name, value in stand_ins.items()}
-        places = [_Place(names[value]) if isinstance(value, Value) and value in names else value for value in values]
-        if missing := kinds.keys() - {place.name for place in places if isinstance(place, _Place)}:
+        names = {_adapt(value): name for name, value in samples.items()}
+        arguments: list[Argument | _Parameter] = [
+            _Parameter(names[value]) if isinstance(value, Value) and value in names else value for value in values
+        ]
+        used = {given.name for given in arguments if isinstance(given, _Parameter)}
+        if missing := types.keys() - used:
             raise TypeError(f"{self._compose.__name__} compares nothing with {', '.join(sorted(missing))}")
-        return sql, places
+        return sql, arguments
 
 
-class _Place:
-    """Where a parameter's value goes."""
+class _Parameter:
+    """An argument of the SQL that the caller gives the value of."""
 
     def __init__(self, name: str) -> None:
         self.name = name
 
 
-def _stand_in(name: str, kind: type, number: int) -> Value:
-    """A value that no query has by itself."""
+def _sample(name: str, kind: type, number: int) -> Value:
+    """A value that no query contains by itself, by which the parameter is found among the compiled arguments."""
     if kind is int:
         return 2_147_000_000 + number
     if kind is str:
@@ -75,6 +88,7 @@ def _stand_in(name: str, kind: type, number: int) -> Value:
     raise TypeError(f"{name} is neither int nor str nor UUID")
 
 
-def _sent(value: Value) -> Any:
-    """A value as the database takes it."""
-    return _UUIDS.get_db_prep_value(value, connection) if isinstance(value, UUID) else value
+def _adapt(value: Value) -> Argument:
+    """The value as the database's driver takes it."""
+    adapted: Argument = _UUID_FIELD.get_db_prep_value(value, connection) if isinstance(value, UUID) else value
+    return adapted

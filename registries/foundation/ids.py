@@ -1,4 +1,4 @@
-"""Keys of rows as types of their own, so that one kind of id is not passed for another."""
+"""Primary keys as distinct types, so that the id of one kind of row is not passed for another."""
 
 from __future__ import annotations
 

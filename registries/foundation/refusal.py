@@ -1,7 +1,7 @@
-"""The one way to refuse what was asked: a stable code, a message with the way out, and the HTTP status that fits.
+"""The one way to refuse a request: a stable code, a message that says what to do, and an HTTP status.
 
-A refusal is for the person or program that asks. It is no failure of a pull (`registries.failures`), and nothing has
-changed when it is raised.
+A refusal is for the person or program that asks. It is not a failure of a pull (`registries.failures`), and nothing
+has changed when it is raised.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ View: TypeAlias = Callable[Concatenate[R, P], HttpResponse]
 class Refusal(Exception):
     """Something can't be done now. Subclasses set `code`, `title` and `status`; each may be given instead.
 
-    `message` says what is so and what to do about it. `field` is the form field or the path in the request's body
-    (`container.image`) that it is about, empty for the whole. `retry_after` is in seconds.
+    `message` says why and what to do about it. `field` is the form field, or the path in the request's body
+    (`container.image`), that it is about; empty for the request as a whole. `retry_after` is in seconds.
     """
 
     code = "refused"

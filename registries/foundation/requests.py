@@ -38,7 +38,7 @@ class Organization(Protocol):
 
 
 class Role(Protocol):
-    """What the member may do; a greater rank may do more."""
+    """What the member may do; a greater `rank` may do more."""
 
     @property
     def value(self) -> str: ...
@@ -48,7 +48,7 @@ class Role(Protocol):
 
 
 class Access(Protocol):
-    """The person's role and the ids of the address, known before any row of them is read."""
+    """The ids of the organization and the project in the address, known before their rows are read."""
 
     @property
     def organization_id(self) -> int: ...
@@ -58,7 +58,7 @@ class Access(Protocol):
 
 
 class ProjectAccess(Access, Protocol):
-    """Access below a project, whose id is known then."""
+    """Access below a project: its id is known."""
 
     @property
     def project_id(self) -> int: ...
@@ -72,7 +72,7 @@ class Member(Protocol):
 
 
 class ActorRequest(HttpRequest):
-    """Any request that reached a view of the portal: `actor` is whoever asks, `request_id` is in the logs too."""
+    """Every request that reaches a view of the portal. `actor` is whoever asks; `request_id` is in the logs too."""
 
     actor: Actor
     request_id: str
@@ -101,8 +101,8 @@ class ProjectRequest(MemberRequest):
 
 
 class ApiRequest(ActorRequest):
-    """A request of an API key below `/api/…/organizations/<organization>/`. `project` is that of the address, where
-    it names one."""
+    """A request of an API key below `/api/…/organizations/<organization>/`. `project` is the one of the address, and
+    is set only where the address names one."""
 
     organization: Organization
     project: Project

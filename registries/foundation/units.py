@@ -19,7 +19,7 @@ class SizeInvalid(ValueError):
 
 
 def format_size(count: int, digits: int = _DIGITS) -> str:
-    """Return bytes rounded to so many significant digits, such as `1.24 GB`, `312 MB` or `1 byte`. Whole numbers keep
+    """Return bytes rounded to `digits` significant digits, such as `1.24 GB`, `312 MB` or `1 byte`. Whole numbers keep
     all their digits, and zeros at the end of a fraction are left out."""
     unit = _unit_of(count, digits)
     return f"{_without_zeros(_scaled(count, unit, digits))} {'byte' if count == 1 else _UNITS[unit]}"
@@ -58,7 +58,8 @@ def parse_size(text: str) -> int:
     if found is None:
         raise SizeInvalid("Write a size such as 20 GB or 500 MB.")
     fraction = found[2] or ""
-    count: int = int(found[1] + fraction) * 1000 ** _POWERS[found[3].lower()] // 10 ** len(fraction)
+    unit: int = 1000 ** _POWERS[found[3].lower()]
+    count = int(found[1] + fraction) * unit // int(10 ** len(fraction))
     if count > MAX_BYTES:
         raise SizeInvalid("That is too much.")
     return count

@@ -1,15 +1,15 @@
-"""Encryption at rest of what the web zone must read: image configs, groups' environments and options, and such.
+"""Encryption at rest of data that the web zone must read, such as image configs and groups' environments.
 
-AES-256-GCM with the web zone's data key, a random 96-bit nonce in front, and `bound_to` as associated data, so
-that one row's bytes don't open in another's place. Layer keys and credentials have their own
-(`registries.secrets.layer_keys`,
-`registries.secrets.credential_seal`).
+AES-256-GCM with the web zone's data key, preceded by a random 96-bit nonce. `bound_to` is the associated data, so the
+bytes of one row can't be decrypted in another row's place. Layer keys and credentials use other keys
+(`registries.secrets.layer_keys`, `registries.secrets.credential_seal`).
 """
 
 from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from typing import Any
 
 from cryptography.exceptions import InvalidTag
@@ -21,17 +21,18 @@ NONCE_BYTES = 12
 
 
 class AtRestBroken(Exception):
-    """The bytes were not encrypted for this place, or are damaged."""
+    """The bytes were not encrypted for this row, or are damaged."""
 
 
 def encrypt(plain: bytes, *, bound_to: str) -> bytes:
-    """Return nonce + ciphertext + tag for the row named by `bound_to`, such as `image config <id>`."""
+    """Return nonce + ciphertext + tag for the row named by `bound_to`, such as `image config <id>`. Raises
+    `keyring.KeyUnavailable`."""
     nonce = os.urandom(NONCE_BYTES)
     return nonce + AESGCM(keyring.data_key()).encrypt(nonce, plain, bound_to.encode())
 
 
 def decrypt(stored: bytes | memoryview, *, bound_to: str) -> bytes:
-    """Return what `encrypt` was given. Raises AtRestBroken."""
+    """Return what `encrypt` was given. Raises AtRestBroken, `keyring.KeyUnavailable`."""
     stored = bytes(stored)
     try:
         return AESGCM(keyring.data_key()).decrypt(stored[:NONCE_BYTES], stored[NONCE_BYTES:], bound_to.encode())
@@ -39,8 +40,8 @@ def decrypt(stored: bytes | memoryview, *, bound_to: str) -> bytes:
         raise AtRestBroken(bound_to) from None
 
 
-def encrypt_object(values: dict[str, Any], *, bound_to: str) -> bytes | None:
-    """Return a JSON object encrypted; nothing for an empty one."""
+def encrypt_object(values: Mapping[str, object], *, bound_to: str) -> bytes | None:
+    """Return a JSON object encrypted; None for an empty one."""
     return encrypt(json.dumps(values).encode(), bound_to=bound_to) if values else None
 
 

@@ -1,13 +1,14 @@
 """Sealing a credential in the web zone and opening it in the worker zone.
 
-HPKE (RFC 9180) in base mode with ML-KEM-768 + X25519, HKDF-SHA256 and AES-256-GCM. The `info` binds a sealed
-value to its organization and credential, so that a row's bytes copied into another row don't open. Where keys
-live is `registries.secrets.keyring`'s; when a sealed value is destroyed is `registries.actions`'s.
+HPKE (RFC 9180) in base mode with ML-KEM-768 + X25519, HKDF-SHA256 and AES-256-GCM. `info` binds a sealed value to its
+organization and credential, so the bytes of one row can't be opened in another row's place.
+`registries.secrets.keyring` stores the keys; `registries.actions` destroys sealed values.
 """
 
 from __future__ import annotations
 
 import json
+import uuid
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hpke
@@ -18,17 +19,18 @@ _SUITE = hpke.Suite(hpke.KEM.MLKEM768_X25519, hpke.KDF.HKDF_SHA256, hpke.AEAD.AE
 
 
 class SealBroken(Exception):
-    """The sealed value can't be opened: other row, other key, damaged, or the key is gone."""
+    """The sealed value can't be opened: it belongs to another row or key, is damaged, or its key was deleted."""
 
 
-def seal(secrets: dict[str, str], *, organization_id: object, credential_id: object) -> tuple[int, bytes]:
-    """Seal a mapping of field name to secret; return the key's epoch and the sealed bytes."""
+def seal(secrets: dict[str, str], *, organization_id: int, credential_id: uuid.UUID) -> tuple[int, bytes]:
+    """Seal a mapping of field name to secret; return the key's epoch and the sealed bytes. Raises
+    `keyring.KeyUnavailable`."""
     epoch, public_key = keyring.sealing_key()
     plain = json.dumps(secrets).encode()
     return epoch, _SUITE.encrypt(plain, public_key, info=_info(organization_id, credential_id))
 
 
-def unseal(sealed: bytes, *, epoch: int, organization_id: object, credential_id: object) -> dict[str, str]:
+def unseal(sealed: bytes, *, epoch: int, organization_id: int, credential_id: uuid.UUID) -> dict[str, str]:
     """Return the mapping that was sealed. Worker zone only. Raises SealBroken."""
     try:
         private_key = keyring.opening_key(epoch)
@@ -39,5 +41,5 @@ def unseal(sealed: bytes, *, epoch: int, organization_id: object, credential_id:
     return secrets
 
 
-def _info(organization_id: object, credential_id: object) -> bytes:
+def _info(organization_id: int, credential_id: uuid.UUID) -> bytes:
     return f"drayage credential 1|{organization_id}|{credential_id}".encode()

@@ -5,13 +5,12 @@
     <PORTAL_KEY_DIR>/worker/  seal-<epoch>.key   opens credentials of that epoch
                               layers.key         wraps layer keys at rest
 
-Epochs follow one another (`registries.secrets.epochs`): the newest public key seals, and the private key of a past one
-goes once nothing can need it. So all hosts of a zone share that zone's one folder, and don't each keep a copy.
+The newest public key seals, and the private key of a past epoch is deleted once nothing can need it
+(`registries.secrets.epochs`). That is why all hosts of a zone share one folder instead of keeping a copy each.
 
-A web host gets the `web` folder only. Where both stand on one machine, a process of the web zone
-(`PORTAL_ZONE=web`) is refused the other folder all the same. What is done with the keys is
-`registries.secrets.credential_seal`'s,
-`registries.secrets.at_rest`'s and `registries.secrets.layer_keys`'s.
+A web host has only the `web` folder. Where one machine has both, a process of the web zone (`PORTAL_ZONE=web`) is still
+refused the other one. `registries.secrets.credential_seal`, `registries.secrets.at_rest` and
+`registries.secrets.layer_keys` use the keys.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ class KeyUnavailable(Exception):
 
 
 def create_missing() -> None:
-    """Make every key that is not there yet. For the machine that holds both zones' folders."""
+    """Create every key that does not exist yet. For the machine that holds both zones' folders."""
     for folder in (_folder("web"), _folder("worker")):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     _write_once(_folder("web") / "data.key", secrets.token_bytes(32))
@@ -46,13 +45,13 @@ def create_missing() -> None:
 
 
 def create_epoch(after: int | None = None) -> int:
-    """Make the sealing key of the next epoch, which is used from now on; return its number. Of several that make the
-    epoch `after` the same one, all but the first change nothing."""
+    """Create the sealing key of the next epoch, which is used from now on; return its number. When several processes
+    create the epoch `after` the same one, all but the first change nothing."""
     epoch = (max(_epochs(), default=0) if after is None else after) + 1
     mlkem, x25519 = MLKEM768PrivateKey.generate(), X25519PrivateKey.generate()
     path = _folder("worker") / f"seal-{epoch}.key"
     _write_once(path, mlkem.private_bytes_raw() + x25519.private_bytes_raw())
-    # Whoever was first, the public key is that of the private key which is there now.
+    # Another process may have been first: derive the public key from the private key that is stored now.
     raw = path.read_bytes()
     mlkem = MLKEM768PrivateKey.from_seed_bytes(raw[:SEED_BYTES])
     x25519 = X25519PrivateKey.from_private_bytes(raw[SEED_BYTES:])
@@ -62,31 +61,31 @@ def create_epoch(after: int | None = None) -> int:
 
 
 def sealing_epochs() -> dict[int, float]:
-    """Return every epoch of which the public key is here, and since when (seconds since 1970). The highest seals."""
+    """Return the epochs whose public key exists, with their creation times (seconds since 1970). The highest seals."""
     made: dict[int, float] = {}
     for epoch in _epochs():
         try:
             made[epoch] = (_folder("web") / f"seal-{epoch}.pub").stat().st_mtime
         except FileNotFoundError:
-            continue  # deleted in this moment
+            continue  # deleted since the folder was listed
     return made
 
 
 def opening_epochs() -> list[int]:
-    """Return every epoch of which the private key is here."""
+    """Return the epochs whose private key exists."""
     return _epochs("worker", "key")
 
 
 def delete_epoch(epoch: int) -> bool:
-    """Delete the keys of an epoch, the private one first; return whether it was still there. What it sealed stays
-    sealed for good."""
+    """Delete the keys of an epoch, the private one first; return whether the private one existed. What it sealed can
+    never be opened again."""
     existed = _delete(_folder("worker") / f"seal-{int(epoch)}.key")
     _delete(_folder("web") / f"seal-{int(epoch)}.pub")
     return existed
 
 
 def sealing_key() -> tuple[int, hpke.MLKEM768X25519PublicKey]:
-    """Return the current epoch and its public key. Raises KeyUnavailable before keys were made."""
+    """Return the current epoch and its public key. Raises KeyUnavailable before keys are created."""
     epochs = _epochs()
     if not epochs:
         raise KeyUnavailable("no sealing key: run manage.py prepare")
@@ -107,7 +106,7 @@ def opening_key(epoch: int) -> hpke.MLKEM768X25519PrivateKey:
 
 
 def data_key() -> bytes:
-    """Return the 32-byte key of data at rest that must reach nodes in clear. Raises KeyUnavailable."""
+    """Return the 32-byte key of data at rest that nodes receive decrypted. Raises KeyUnavailable."""
     return _read("web", "data.key")
 
 
@@ -146,7 +145,7 @@ def _delete(path: Path) -> bool:
 
 
 def _sync(folder: Path) -> None:
-    """See that what was made or deleted in a folder stays so when the power fails."""
+    """Make creations and deletions in a folder survive a power failure."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -155,7 +154,7 @@ def _sync(folder: Path) -> None:
 
 
 def _write_once(path: Path, content: bytes) -> None:
-    """Write a file that nobody else can read, whole or not at all; keep the one that is there."""
+    """Write a file atomically that only this user can read; keep an existing one."""
     if path.exists():
         return
     draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")

@@ -1,14 +1,13 @@
-"""Keeping layer keys: wrapped at rest with a key that only the worker zone holds.
+"""Layer keys at rest, wrapped with a key that only the worker zone holds.
 
-AES-256-GCM with a random 96-bit nonce in front. The associated data bind a wrapped key to its organization and to
-the plain blob's digest, so that a row's bytes don't open in another's place. Wrapping for a node is
-`groups.nodes.manifests`'s.
+AES-256-GCM, preceded by a random 96-bit nonce. The associated data bind a wrapped key to its organization and to the
+digest of the plain blob, so the bytes of one row can't be unwrapped in another row's place. `groups.nodes.manifests`
+wraps layer keys for nodes.
 """
 
 from __future__ import annotations
 
 import os
-from typing import Any
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -22,13 +21,13 @@ class LayerKeyBroken(Exception):
     """The bytes were not wrapped for this layer, or are damaged."""
 
 
-def wrap(key: bytes, *, organization_id: Any, digest: str) -> bytes:
-    """Return nonce + wrapped 32-byte key + tag, for the plain blob `digest`. Raises `keyring.KeyUnavailable`."""
+def wrap(key: bytes, *, organization_id: int, digest: str) -> bytes:
+    """Return nonce + wrapped 32-byte key + tag, for the plain blob with `digest`. Raises `keyring.KeyUnavailable`."""
     nonce = os.urandom(NONCE_BYTES)
     return nonce + AESGCM(keyring.layers_key()).encrypt(nonce, key, _bound_to(organization_id, digest))
 
 
-def unwrap(wrapped: bytes | memoryview, *, organization_id: Any, digest: str) -> bytes:
+def unwrap(wrapped: bytes | memoryview, *, organization_id: int, digest: str) -> bytes:
     """Return the 32-byte layer key. Worker zone only. Raises LayerKeyBroken, `keyring.KeyUnavailable`."""
     wrapped = bytes(wrapped)
     try:
@@ -39,5 +38,5 @@ def unwrap(wrapped: bytes | memoryview, *, organization_id: Any, digest: str) ->
         raise LayerKeyBroken(digest) from None
 
 
-def _bound_to(organization_id: Any, digest: str) -> bytes:
+def _bound_to(organization_id: int, digest: str) -> bytes:
     return f"drayage layer key 1|{organization_id}|{digest}".encode()

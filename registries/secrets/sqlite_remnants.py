@@ -1,9 +1,9 @@
-"""What SQLite keeps of a value that was overwritten, and how it goes.
+"""Removes what SQLite keeps of a value that was overwritten.
 
-Emptying a column is not the end of its bytes: they may stay in pages that are free now, and in the write-ahead log
-until it is written over. `secure_delete` (`portal.config.env`) has SQLite overwrite the first; `clear` moves the log
-into the database and empties it. PostgreSQL keeps old versions of a row until its vacuum comes round, and its own log
-for as long as it was told to; nothing can be done about that from here.
+The bytes of an emptied column may remain in free pages, and in the write-ahead log until it is overwritten. With
+`secure_delete` (`portal.config.env`) SQLite overwrites the pages; `clear` copies the log into the database and
+truncates it. PostgreSQL keeps old versions of a row until the next vacuum, and its own log as long as it is configured
+to; neither can be changed from here.
 """
 
 from __future__ import annotations
@@ -12,28 +12,31 @@ import structlog
 from django.db import Error as DatabaseFailed
 from django.db import connection
 
-PATIENCE_MILLISECONDS = 250
-"""Whoever still reads an older state keeps the log from being emptied. Writers wait while we do."""
+CHECKPOINT_TIMEOUT_MILLISECONDS = 250
+"""A reader of an older snapshot keeps the log from being truncated, and writers wait during the attempt."""
 
 log = structlog.get_logger(__name__)
 
 
 def clear() -> bool:
-    """Leave nothing in the log of what has been committed. Returns False where somebody was in the way; then it is
-    `groups.sweep` that tries again. For outside of transactions: inside of one there is nothing to clear yet."""
+    """Truncate the write-ahead log, so that it holds nothing of what was committed. Call it outside of transactions;
+    inside of one it does nothing.
+
+    Returns False if another connection prevented it; `groups.sweep` then tries again.
+    """
     if connection.vendor != "sqlite" or connection.in_atomic_block:
         return True
     try:
         with connection.cursor() as cursor:
             cursor.execute("PRAGMA busy_timeout")
             (usual,) = cursor.fetchone()
-            cursor.execute(f"PRAGMA busy_timeout = {PATIENCE_MILLISECONDS}")
+            cursor.execute(f"PRAGMA busy_timeout = {CHECKPOINT_TIMEOUT_MILLISECONDS}")
             try:
                 cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
                 (busy, _, _) = cursor.fetchone()
             finally:
                 cursor.execute(f"PRAGMA busy_timeout = {int(usual)}")
     except DatabaseFailed as error:
-        log.warning("remains_stay", error=type(error).__name__)
+        log.warning("sqlite_remnants_not_cleared", error=type(error).__name__)
         return False
     return not busy

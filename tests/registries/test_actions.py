@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from django.utils import timezone
 
-from portal.models import Activity
+from portal.models import Activity, Organization, User
 from registries import actions
 from registries.credential_rows import NewCredential, empty_credential, extend_for_pull, note_use, note_used_host
 from registries.failures import CredentialMalformed
@@ -24,7 +23,7 @@ Reason = Credential.DestructionReason
 
 
 @pytest.fixture
-def credential(acme: Any) -> Credential:
+def credential(acme: Organization) -> Credential:
     """One that is held for its pull."""
     return make_credential(acme, HOST)
 
@@ -52,9 +51,9 @@ def test_only_the_secret_is_sealed(credential: Credential) -> None:
         {"username": "nul\x00"},
     ],
 )
-def test_what_can_not_work_is_not_stored(acme: Any, values: dict[str, Any]) -> None:
+def test_what_can_not_work_is_not_stored(acme: Organization, values: dict[str, str]) -> None:
     with pytest.raises(CredentialMalformed) as caught:
-        make_credential(acme, HOST, **values)
+        make_credential(acme, HOST, username=values.get("username", USER), password=values.get("password", SECRET))
 
     assert not Credential.objects.exists()
     assert SECRET not in str(caught.value.params)
@@ -71,7 +70,7 @@ def test_a_use_is_noted_with_its_hosts(credential: Credential) -> None:
     assert credential.last_used_at is not None
 
 
-def test_destroying_keeps_the_receipt_and_happens_once(credential: Credential, alice: Any) -> None:
+def test_destroying_keeps_the_receipt_and_happens_once(credential: Credential, alice: User) -> None:
     note_use(credential.pk)
 
     assert actions.destroy(credential, reason=Reason.REMOVED, by=acting(alice))
@@ -84,7 +83,7 @@ def test_destroying_keeps_the_receipt_and_happens_once(credential: Credential, a
     assert recorded() == [(alice.email, "credential.destroyed", "registry", HOST)]
 
 
-def test_what_is_overdue_is_destroyed_and_nothing_else(credential: Credential, acme: Any) -> None:
+def test_what_is_overdue_is_destroyed_and_nothing_else(credential: Credential, acme: Organization) -> None:
     other = make_credential(acme, HOST)
     Credential.objects.filter(pk=credential.pk).update(deadline=timezone.now() - timedelta(seconds=1))
 
@@ -110,7 +109,7 @@ def test_a_pull_extends_what_is_held_for_it(credential: Credential) -> None:
     assert credential.deadline == until
 
 
-def test_an_hour_stays_an_hour(acme: Any) -> None:
+def test_an_hour_stays_an_hour(acme: Organization) -> None:
     credential = make_credential(acme, HOST, hold="hour")
     deadline = credential.deadline
 
@@ -129,7 +128,7 @@ def test_what_was_destroyed_is_not_brought_back(credential: Credential) -> None:
     assert Credential.objects.get().deadline == deadline
 
 
-def test_adding_records_who_and_where_and_nothing_of_the_secret(acme: Any, alice: Any) -> None:
+def test_adding_records_who_and_where_and_nothing_of_the_secret(acme: Organization, alice: User) -> None:
     typed = NewCredential(
         provider="self_hosted", name="builds", host=HOST, values={"username": USER, "password": SECRET}
     )
@@ -143,13 +142,13 @@ def test_adding_records_who_and_where_and_nothing_of_the_secret(acme: Any, alice
     assert SECRET not in str([vars(row), vars(row.text), typed])
 
 
-def test_a_program_adds_in_nobodys_name(acme: Any) -> None:
+def test_a_program_adds_in_nobodys_name(acme: Organization) -> None:
     typed = NewCredential(provider="self_hosted", name="ci", host=HOST, values={"username": USER, "password": SECRET})
 
     assert actions.add_credential(typed, organization_id=acme.pk, by=CONSOLE).created_by is None
 
 
-def test_another_name_is_recorded_once(credential: Credential, alice: Any) -> None:
+def test_another_name_is_recorded_once(credential: Credential, alice: User) -> None:
     assert actions.rename(credential, name="builds", by=acting(alice))
     assert not actions.rename(credential, name="builds", by=acting(alice))
 
@@ -158,7 +157,7 @@ def test_another_name_is_recorded_once(credential: Credential, alice: Any) -> No
     assert (text.before, text.after) == ({"name": "registry"}, {"name": "builds"})
 
 
-def test_another_host_destroys_the_secret_in_one_deed(credential: Credential, alice: Any) -> None:
+def test_another_host_destroys_the_secret_in_one_deed(credential: Credential, alice: User) -> None:
     assert actions.replace_host(credential, name="builds", host="other.example.com", by=acting(alice))
 
     credential.refresh_from_db()
@@ -167,7 +166,7 @@ def test_another_host_destroys_the_secret_in_one_deed(credential: Credential, al
     assert Activity.objects.get().text.after == {"name": "builds"}
 
 
-def test_another_host_for_what_is_gone_only_renames(credential: Credential, alice: Any) -> None:
+def test_another_host_for_what_is_gone_only_renames(credential: Credential, alice: User) -> None:
     empty_credential(credential.pk, reason=Reason.SETTLED)
 
     assert not actions.replace_host(credential, name="builds", host="other.example.com", by=acting(alice))

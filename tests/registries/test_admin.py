@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.test import Client
 
+from portal.models import Organization, User
 from registries.credential_rows import empty_credential
 from registries.models import Credential
 from tests.support.activity import recorded
@@ -18,16 +18,16 @@ LIST = "/admin/registries/credential/"
 
 
 @pytest.fixture
-def credential(acme: Any) -> Credential:
+def credential(acme: Organization) -> Credential:
     return make_credential(acme, "registry.example.com")
 
 
 @pytest.fixture
-def operator(olga: Any, as_user: Callable[[Any], Client]) -> Client:
+def operator(olga: User, as_user: Callable[[User], Client]) -> Client:
     return as_user(olga)
 
 
-def choose(*rows: Credential, **more: str) -> dict[str, Any]:
+def choose(*rows: Credential, **more: str) -> dict[str, str | list[str]]:
     return {"action": "destroy_now", "_selected_action": [str(row.pk) for row in rows], **more}
 
 
@@ -48,7 +48,7 @@ def test_destroying_asks_first(operator: Client, credential: Credential) -> None
     assert credential.is_live
 
 
-def test_destroying_empties_the_seal_and_is_written_down(operator: Client, credential: Credential, olga: Any) -> None:
+def test_destroying_empties_the_seal_and_is_written_down(operator: Client, credential: Credential, olga: User) -> None:
     response = operator.post(LIST, choose(credential, confirmed="yes"), follow=True)
     assert "Destroyed 1 of 1." in response.content.decode()
     credential.refresh_from_db()
@@ -69,7 +69,7 @@ def test_one_that_is_gone_keeps_its_receipt(operator: Client, credential: Creden
     assert not LogEntry.objects.exists()
 
 
-def test_nobody_else_destroys(sam: Any, as_user: Any, credential: Credential) -> None:
+def test_nobody_else_destroys(sam: User, as_user: Callable[[User], Client], credential: Credential) -> None:
     assert as_user(sam).post(LIST, choose(credential, confirmed="yes")).status_code == 403
     credential.refresh_from_db()
     assert credential.is_live

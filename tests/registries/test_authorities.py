@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
+from django.test import Client
 
+from portal.models import User
 from registries.authorities import MAX_CA_LENGTH, AuthoritiesInvalid, read_authorities
 from registries.models import Credential
 from tests.support.fakes.certificates import Authority
@@ -40,12 +42,12 @@ def test_only_certificates_are_kept(pem: str, tmp_path: Path) -> None:
         lambda pem: "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n",
     ],
 )
-def test_anything_else_is_refused(change: Any, pem: str) -> None:
+def test_anything_else_is_refused(change: Callable[[str], str], pem: str) -> None:
     with pytest.raises(AuthoritiesInvalid):
         read_authorities(change(pem))
 
 
-def test_typed_with_a_credential(pem: str, as_user: Any, bob: Any) -> None:
+def test_typed_with_a_credential(pem: str, as_user: Callable[[User], Client], bob: User) -> None:
     browser = as_user(bob)
 
     wrong = browser.post(NEW, TYPED | {"ca": "no certificate"})
@@ -58,14 +60,14 @@ def test_typed_with_a_credential(pem: str, as_user: Any, bob: Any) -> None:
     assert "Own authority" in answer.text
 
 
-def test_not_where_the_host_is_a_public_one(as_user: Any, bob: Any) -> None:
+def test_not_where_the_host_is_a_public_one(as_user: Callable[[User], Client], bob: User) -> None:
     assert 'name="ca"' not in as_user(bob).get("/o/acme/registries/new/?kind=docker_hub").text
     text = as_user(bob).get(NEW).text
     assert 'name="ca"' in text
     assert 'maxlength="65' not in text  # at which a browser would cut a paste and say nothing
 
 
-def test_more_than_anybody_needs(pem: str, as_user: Any, bob: Any) -> None:
+def test_more_than_anybody_needs(pem: str, as_user: Callable[[User], Client], bob: User) -> None:
     answer = as_user(bob).post(NEW, TYPED | {"ca": pem * 200, "paste": "docker login " + "x" * MAX_CA_LENGTH})
 
     assert set(answer.context["form"].errors) == {"ca", "paste"}

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from portal.models import Organization, Project, User
 from registries.credential_rows import empty_credential, note_use, note_used_host
 from registries.models import Credential
 from registries.providers import PROVIDERS, Provider
@@ -27,13 +29,13 @@ EVERY_KIND = pytest.mark.parametrize("provider", PROVIDERS.values(), ids=lambda 
 
 
 @pytest.fixture
-def browser(bob: Any, as_user: Any) -> Any:
+def browser(bob: User, as_user: Callable[[User], Client]) -> Client:
     """A member's."""
     return as_user(bob)
 
 
 @pytest.fixture
-def credential(acme: Any) -> Credential:
+def credential(acme: Organization) -> Credential:
     return make_credential(acme, HOST)
 
 
@@ -42,7 +44,7 @@ def receipt(credential: Credential) -> str:
 
 
 class TestAdd:
-    def test_a_credential_is_sealed_and_its_receipt_shown(self, browser: Any, bob: Any) -> None:
+    def test_a_credential_is_sealed_and_its_receipt_shown(self, browser: Client, bob: User) -> None:
         answer = browser.post(NEW, TYPED, follow=True)
 
         credential = Credential.objects.get()
@@ -58,7 +60,7 @@ class TestAdd:
         assert SECRET not in answer.text
 
     @EVERY_KIND
-    def test_each_kind_has_its_form(self, provider: Provider, browser: Any) -> None:
+    def test_each_kind_has_its_form(self, provider: Provider, browser: Client) -> None:
         answer = browser.get(f"{LIST}new/?kind={provider.kind}")
 
         assert answer.status_code == 200
@@ -83,7 +85,7 @@ class TestAdd:
         ],
         ids=lambda slip: f"{next(iter(slip))}-{len(next(iter(slip.values())))}",
     )
-    def test_a_slip_is_said_at_its_field(self, slip: dict[str, str], browser: Any) -> None:
+    def test_a_slip_is_said_at_its_field(self, slip: dict[str, str], browser: Client) -> None:
         answer = browser.post(NEW, TYPED | slip)
 
         assert answer.status_code == 422
@@ -94,7 +96,7 @@ class TestAdd:
 
     @EVERY_KIND
     def test_no_kind_gives_a_secret_back(
-        self, provider: Provider, browser: Any, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+        self, provider: Provider, browser: Client, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
     ) -> None:
         typed = {declared.name: f" {SECRET}:\r\n" for declared in provider.fields}
 
@@ -107,10 +109,10 @@ class TestAdd:
         logged = capfd.readouterr()
         assert SECRET not in caplog.text + logged.out + logged.err
 
-    def test_ten_thousand_fields(self, browser: Any) -> None:
+    def test_ten_thousand_fields(self, browser: Client) -> None:
         assert browser.post(NEW, TYPED | {f"x{number}": "" for number in range(10_000)}).status_code == 400
 
-    def test_nobody_chooses_whose_it_is(self, browser: Any, mallory: Any) -> None:
+    def test_nobody_chooses_whose_it_is(self, browser: Client, mallory: User) -> None:
         umbrella = mallory.organizations.get()
 
         browser.post(
@@ -119,7 +121,7 @@ class TestAdd:
 
         assert Credential.objects.get().organization.slug == "acme"
 
-    def test_markup_stays_text(self, browser: Any) -> None:
+    def test_markup_stays_text(self, browser: Client) -> None:
         markup = "<script>alert(1)</script>"
 
         answer = browser.post(NEW, TYPED | {"name": markup, "username": "<b>bob</b>"}, follow=True)
@@ -129,11 +131,11 @@ class TestAdd:
         assert "<b>bob" not in answer.text
         assert markup not in browser.get(LIST).text
 
-    def test_a_kind_that_is_not_offered(self, browser: Any) -> None:
+    def test_a_kind_that_is_not_offered(self, browser: Client) -> None:
         for kind in ("nexus", "../self_hosted", "x" * 5000):
             assert browser.get(f"{LIST}new/", {"kind": kind}).status_code == 404
 
-    def test_on_to_the_group_that_it_is_for(self, browser: Any, project: Any) -> None:
+    def test_on_to_the_group_that_it_is_for(self, browser: Client, project: Project) -> None:
         answer = browser.post(f"{NEW}&for=group&image=registry.example.com/app:1", TYPED)
 
         where, _, query = answer["Location"].partition("?")
@@ -142,14 +144,16 @@ class TestAdd:
 
     @pytest.mark.parametrize("name", ["next", "for"])
     @pytest.mark.parametrize("where", ["//evil.example", "https://evil.example/", "/\\evil.example", "/admin/"])
-    def test_on_to_nowhere_else(self, name: str, where: str, browser: Any) -> None:
+    def test_on_to_nowhere_else(self, name: str, where: str, browser: Client) -> None:
         answer = browser.post(f"{NEW}&{name}={where}", TYPED | {name: where})
 
         assert answer["Location"] == receipt(Credential.objects.get())
 
 
 class TestList:
-    def test_live_ones_and_receipts_each_with_its_life(self, browser: Any, acme: Any, credential: Credential) -> None:
+    def test_live_ones_and_receipts_each_with_its_life(
+        self, browser: Client, acme: Organization, credential: Credential
+    ) -> None:
         gone = make_credential(acme, "old.example.com")
         note_use(gone.pk)
         empty_credential(gone.pk, reason="settled")
@@ -161,22 +165,24 @@ class TestList:
         assert receipt(gone) in text
         assert SECRET not in text
 
-    def test_nothing_of_another_organization(self, browser: Any, mallory: Any) -> None:
+    def test_nothing_of_another_organization(self, browser: Client, mallory: User) -> None:
         make_credential(mallory.organizations.get(), "secret.umbrella.example")
 
         assert "umbrella" not in browser.get(LIST).text
 
     @EVERY_KIND
-    def test_each_kind_with_its_guide(self, provider: Provider, browser: Any) -> None:
+    def test_each_kind_with_its_guide(self, provider: Provider, browser: Client) -> None:
         text = browser.get(LIST).text
 
         assert provider.name in text
         assert reverse("registries:guide", args=["acme", provider.kind]) in text
 
-    def test_a_kind_that_is_missing_can_be_asked_for(self, browser: Any) -> None:
+    def test_a_kind_that_is_missing_can_be_asked_for(self, browser: Client) -> None:
         assert reverse("portal:support", args=["acme"]) in browser.get(LIST).text
 
-    def test_as_many_queries_for_many_as_for_one(self, browser: Any, acme: Any, credential: Credential) -> None:
+    def test_as_many_queries_for_many_as_for_one(
+        self, browser: Client, acme: Organization, credential: Credential
+    ) -> None:
         def queries() -> int:
             with CaptureQueriesContext(
                 connection,
@@ -190,13 +196,15 @@ class TestList:
         assert queries() <= one + 1  # a second page may be counted
 
     @pytest.mark.parametrize("page", ["2", "0", "-1", "last", "9" * 5000, "１"])
-    def test_pages(self, page: str, browser: Any, acme: Any) -> None:
+    def test_pages(self, page: str, browser: Client, acme: Organization) -> None:
         for number in range(55):
             make_credential(acme, f"registry-{number}.example.com")
 
         assert browser.get(LIST, {"page": page}).status_code == 200
 
-    def test_a_viewer_is_offered_nothing_to_change(self, carol: Any, as_user: Any, credential: Credential) -> None:
+    def test_a_viewer_is_offered_nothing_to_change(
+        self, carol: User, as_user: Callable[[User], Client], credential: Credential
+    ) -> None:
         browser = as_user(carol)
 
         assert reverse("registries:new", args=["acme"]) not in browser.get(LIST).text
@@ -204,7 +212,7 @@ class TestList:
 
 
 class TestReceipt:
-    def test_what_was_entered_and_what_became_of_it(self, browser: Any, credential: Credential) -> None:
+    def test_what_was_entered_and_what_became_of_it(self, browser: Client, credential: Credential) -> None:
         before = browser.get(receipt(credential)).text
         note_use(credential.pk)
         unshown = browser.get(receipt(credential)).text
@@ -220,25 +228,25 @@ class TestReceipt:
         assert reverse("registries:destroy", args=["acme", credential.pk]) not in after
         assert SECRET not in before + after
 
-    def test_nothing_of_what_is_sealed(self, browser: Any, credential: Credential) -> None:
+    def test_nothing_of_what_is_sealed(self, browser: Client, credential: Credential) -> None:
         text = browser.get(receipt(credential)).text
 
         assert bytes(credential.sealed or b"").hex()[:32] not in text
         assert "memory at 0x" not in text
 
-    def test_one_that_is_overdue_does_not_look_usable(self, browser: Any, credential: Credential) -> None:
+    def test_one_that_is_overdue_does_not_look_usable(self, browser: Client, credential: Credential) -> None:
         Credential.objects.update(deadline=timezone.now() - timedelta(hours=2))
 
         assert browser.get(receipt(credential)).status_code == 200
         assert browser.get(LIST).status_code == 200
 
-    def test_one_of_a_kind_that_is_no_longer_offered(self, browser: Any, credential: Credential) -> None:
+    def test_one_of_a_kind_that_is_no_longer_offered(self, browser: Client, credential: Credential) -> None:
         Credential.objects.update(provider="gone")
 
         assert browser.get(receipt(credential)).status_code == 200
         assert browser.get(LIST).status_code == 200
 
-    def test_one_of_another_organization(self, browser: Any, mallory: Any) -> None:
+    def test_one_of_another_organization(self, browser: Client, mallory: User) -> None:
         other = make_credential(mallory.organizations.get(), HOST)
 
         there = browser.get(receipt(other))
@@ -249,7 +257,7 @@ class TestReceipt:
 
 
 class TestDestroy:
-    def test_once_and_again(self, browser: Any, credential: Credential) -> None:
+    def test_once_and_again(self, browser: Client, credential: Credential) -> None:
         address = reverse("registries:destroy", args=["acme", credential.pk])
 
         first, second = browser.post(address), browser.post(address)
@@ -259,12 +267,12 @@ class TestDestroy:
         assert credential.sealed is None
         assert credential.destroyed_because == Credential.DestructionReason.REMOVED
 
-    def test_only_by_post(self, browser: Any, credential: Credential) -> None:
+    def test_only_by_post(self, browser: Client, credential: Credential) -> None:
         assert browser.get(reverse("registries:destroy", args=["acme", credential.pk])).status_code == 405
         credential.refresh_from_db()
         assert credential.is_live
 
-    def test_not_another_organization_s(self, browser: Any, mallory: Any) -> None:
+    def test_not_another_organization_s(self, browser: Client, mallory: User) -> None:
         other = make_credential(mallory.organizations.get(), HOST)
 
         assert browser.post(reverse("registries:destroy", args=["acme", other.pk])).status_code == 404
@@ -274,11 +282,11 @@ class TestDestroy:
 
 class TestGuides:
     @EVERY_KIND
-    def test_each_kind_has_one(self, provider: Provider, browser: Any) -> None:
+    def test_each_kind_has_one(self, provider: Provider, browser: Client) -> None:
         answer = browser.get(reverse("registries:guide", args=["acme", provider.kind]))
 
         assert answer.status_code == 200
         assert provider.name in answer.text
 
-    def test_one_that_there_is_not(self, browser: Any) -> None:
+    def test_one_that_there_is_not(self, browser: Client) -> None:
         assert browser.get(reverse("registries:guide", args=["acme", "nexus"])).status_code == 404

@@ -5,12 +5,14 @@ No test here has a database: the form reads and writes nothing."""
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 import pytest
+from pytest_django import Settings
 
 from registries.forms.credential import CredentialForm
+from registries.oci.auth import Login
 from registries.providers import PROVIDERS, Field, Provider
 
 SECRET = "canary-7f3a-secret"  # pragma: allowlist secret
@@ -77,7 +79,7 @@ def test_a_secret_is_never_rendered(provider: Provider, declared: Field) -> None
 def test_a_form_asks_nobody_for_a_token(provider: Provider) -> None:
     """What a kind exchanges its values for is the worker's to ask for."""
 
-    def exchange(*_: Any) -> Any:
+    def exchange(values: Mapping[str, str], host: str) -> Login:
         raise AssertionError("the web zone connects to no registry")
 
     asking = replace(provider, exchange=exchange, checks=(), repair=None)
@@ -188,13 +190,13 @@ def test_hosts_that_can_not_be_used(typed: str, word: str) -> None:
 
 
 @pytest.mark.parametrize("typed", ["localhost", "registry.internal", "registry.local:5000", "127.0.0.1:5000"])
-def test_local_names_only_where_an_operator_opened_a_network(typed: str, settings: Any) -> None:
+def test_local_names_only_where_an_operator_opened_a_network(typed: str, settings: Settings) -> None:
     assert bound(host=typed).is_valid()
     settings.PORTAL_REGISTRY_ALLOW_NETWORKS = []
     assert list(bound(host=typed).errors) == ["host"]
 
 
-def test_the_portal_s_own_host(settings: Any) -> None:
+def test_the_portal_s_own_host(settings: Settings) -> None:
     settings.PORTAL_PUBLIC_URL = "https://portal.example.com"
 
     assert list(bound(host="Portal.Example.com.").errors) == ["host"]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
 import pytest
+from django.test import Client
 from django.urls import reverse
 
+from portal.models import Organization, User
 from registries.credential_rows import NewCredential, empty_credential, store_credential
 from registries.models import Credential
 from tests.support.pulls import SECRET, USER, make_credential
@@ -15,13 +17,13 @@ HOST = "registry.example.com"
 
 
 @pytest.fixture
-def browser(bob: Any, as_user: Any) -> Any:
+def browser(bob: User, as_user: Callable[[User], Client]) -> Client:
     """A member's."""
     return as_user(bob)
 
 
 @pytest.fixture
-def credential(acme: Any) -> Credential:
+def credential(acme: Organization) -> Credential:
     return make_credential(acme, HOST, hold="hour")
 
 
@@ -29,7 +31,7 @@ def page(credential: Credential) -> str:
     return reverse("registries:edit", args=["acme", credential.pk])
 
 
-def test_another_name_keeps_the_secret(browser: Any, credential: Credential) -> None:
+def test_another_name_keeps_the_secret(browser: Client, credential: Credential) -> None:
     before = bytes(credential.sealed or b"")
 
     answer = browser.post(page(credential), {"name": "builds", "host": "Registry.Example.com."})
@@ -39,7 +41,7 @@ def test_another_name_keeps_the_secret(browser: Any, credential: Credential) -> 
     assert (credential.name, credential.host, bytes(credential.sealed or b"")) == ("builds", HOST, before)
 
 
-def test_another_host_destroys_the_secret_and_asks_for_it_anew(browser: Any, credential: Credential) -> None:
+def test_another_host_destroys_the_secret_and_asks_for_it_anew(browser: Client, credential: Credential) -> None:
     answer = browser.post(page(credential), {"name": "builds", "host": "other.example.com"}, follow=True)
 
     credential.refresh_from_db()
@@ -59,7 +61,7 @@ def test_another_host_destroys_the_secret_and_asks_for_it_anew(browser: Any, cre
     assert [each.host for each in Credential.objects.filter(destroyed_at=None)] == ["other.example.com"]
 
 
-def test_the_new_host_s_kind_is_known(browser: Any, credential: Credential) -> None:
+def test_the_new_host_s_kind_is_known(browser: Client, credential: Credential) -> None:
     answer = browser.post(page(credential), {"name": "x", "host": "ghcr.io"}, follow=True)
 
     assert answer.context["provider"].kind == "ghcr"
@@ -68,7 +70,7 @@ def test_the_new_host_s_kind_is_known(browser: Any, credential: Credential) -> N
 @pytest.mark.parametrize(
     "slip", [{"host": "https://x"}, {"host": ""}, {"host": "10.0.0.1"}, {"name": ""}, {"name": "a\u202eb"}]
 )
-def test_a_slip_changes_nothing(slip: dict[str, str], browser: Any, credential: Credential) -> None:
+def test_a_slip_changes_nothing(slip: dict[str, str], browser: Client, credential: Credential) -> None:
     answer = browser.post(page(credential), {"name": "new", "host": "other.example.com"} | slip)
 
     assert answer.status_code == 422
@@ -78,7 +80,7 @@ def test_a_slip_changes_nothing(slip: dict[str, str], browser: Any, credential: 
     assert credential.name == "registry"
 
 
-def test_a_receipt_can_be_renamed_and_nothing_else(browser: Any, credential: Credential) -> None:
+def test_a_receipt_can_be_renamed_and_nothing_else(browser: Client, credential: Credential) -> None:
     empty_credential(credential.pk, reason="settled")
 
     assert 'name="host"' not in browser.get(page(credential)).text
@@ -88,7 +90,7 @@ def test_a_receipt_can_be_renamed_and_nothing_else(browser: Any, credential: Cre
     assert (credential.name, credential.host, credential.destroyed_because) == ("old one", HOST, "settled")
 
 
-def test_a_kind_with_one_host_has_no_other(browser: Any, acme: Any) -> None:
+def test_a_kind_with_one_host_has_no_other(browser: Client, acme: Organization) -> None:
     values = {"username": USER, "password": SECRET}
     hub = store_credential(
         NewCredential(provider="docker_hub", name="hub", host="docker.io", values=values),
@@ -103,13 +105,13 @@ def test_a_kind_with_one_host_has_no_other(browser: Any, acme: Any) -> None:
 
 
 @pytest.mark.parametrize("replaces", ["", "x" * 5000, "00000000-0000-4000-8000-000000000000"])
-def test_replacing_what_is_not_there(replaces: str, browser: Any) -> None:
+def test_replacing_what_is_not_there(replaces: str, browser: Client) -> None:
     answer = browser.get(reverse("registries:new", args=["acme"]), {"kind": "self_hosted", "replaces": replaces})
 
     assert answer.status_code == 200
 
 
-def test_replacing_what_another_organization_has(browser: Any, mallory: Any) -> None:
+def test_replacing_what_another_organization_has(browser: Client, mallory: User) -> None:
     other = make_credential(mallory.organizations.get(), HOST, username="umbrella-robot")
 
     answer = browser.get(reverse("registries:new", args=["acme"]), {"kind": "self_hosted", "replaces": str(other.pk)})

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import base64
 import json
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import pytest
+from django.test import Client
 from hypothesis import given
 from hypothesis import strategies as st
 
+from portal.models import Project, User
 from registries.forms.paste import MAX_PASTE_LENGTH, REFRESH_USER, Pasted, read_image, read_login, read_logins
 from registries.models import Credential
 from registries.secrets.credential_seal import unseal
+
+if TYPE_CHECKING:
+    from django.test.client import _MonkeyPatchedWSGIResponse as Response
 
 SECRET = "canary-7f3a-secret"  # pragma: allowlist secret
 ECR = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
@@ -23,7 +29,7 @@ def packed(user: str, secret: str) -> dict[str, str]:
     return {"auth": base64.b64encode(f"{user}:{secret}".encode()).decode()}
 
 
-def config(**auths: Any) -> str:
+def config(**auths: object) -> str:
     return json.dumps({"auths": auths, "credsStore": "desktop"})
 
 
@@ -109,32 +115,37 @@ def test_nothing_pasted_breaks_it(text: str) -> None:
 
 
 class TestOnThePage:
-    def post(self, browser: Any, paste: str, query: str = "", **typed: str) -> Any:
+    def post(self, browser: Client, paste: str, query: str = "", **typed: str) -> Response:
         blank = {"host": "", "username": "", "password": "", "name": "", "hold": "pull"}
         return browser.post(f"{NEW}{query}", blank | typed | {"paste": paste}, follow=True)
 
     @pytest.fixture
-    def browser(self, as_user: Any, bob: Any) -> Any:
+    def browser(self, as_user: Callable[[User], Client], bob: User) -> Client:
         return as_user(bob)
 
-    def test_the_kind_and_all_fields_come_from_it(self, browser: Any) -> None:
+    def test_the_kind_and_all_fields_come_from_it(self, browser: Client) -> None:
         answer = self.post(browser, f"echo {SECRET} | docker login ghcr.io -u alice --password-stdin")
 
         row = Credential.objects.get()
         assert (row.provider, row.host, row.fields) == ("ghcr", "ghcr.io", {"username": "alice"})
-        place = {"organization_id": row.organization_id, "credential_id": row.pk}
-        assert unseal(bytes(row.sealed or b""), epoch=row.epoch or 0, **place) == {"password": SECRET}
+        opened = unseal(
+            bytes(row.sealed or b""),
+            epoch=row.epoch or 0,
+            organization_id=row.organization_id,
+            credential_id=row.pk,
+        )
+        assert opened == {"password": SECRET}
         assert "Read as ghcr.io, user alice" in answer.text
         assert SECRET not in answer.text
 
-    def test_a_key_goes_where_that_kind_has_it(self, browser: Any) -> None:
+    def test_a_key_goes_where_that_kind_has_it(self, browser: Client) -> None:
         answer = self.post(browser, config(**{"europe-west1-docker.pkg.dev": packed("_json_key", "no key " + SECRET)}))
 
         assert answer.status_code == 422
         assert list(answer.context["form"].errors) == ["key"]
         assert SECRET not in answer.text
 
-    def test_what_it_only_points_to_is_asked_for(self, browser: Any) -> None:
+    def test_what_it_only_points_to_is_asked_for(self, browser: Client) -> None:
         answer = self.post(browser, "docker login registry.example.com -u alice", "?kind=self_hosted")
 
         assert list(answer.context["form"].errors) == ["password"]
@@ -151,7 +162,9 @@ class TestOnThePage:
             (config(**{"a.example": packed("a", SECRET), "b.example": packed("b", SECRET)}), "", {}, "a.example, b.ex"),
         ],
     )
-    def test_what_does_not_fit(self, paste: str, query: str, typed: dict[str, str], words: str, browser: Any) -> None:
+    def test_what_does_not_fit(
+        self, paste: str, query: str, typed: dict[str, str], words: str, browser: Client
+    ) -> None:
         answer = self.post(browser, paste, query, **typed)
 
         assert answer.status_code == 422
@@ -165,7 +178,7 @@ class TestOnThePage:
     ("host", "name"), [("docker.io", "Docker Hub"), ("index.docker.io", "Docker Hub"), ("ghcr.io", "GitHub"),
                        ("QUAY.io.", "Quay")],
 )  # fmt: skip
-def test_a_host_that_is_another_kind_s_own(host: str, name: str, as_user: Any, bob: Any) -> None:
+def test_a_host_that_is_another_kind_s_own(host: str, name: str, as_user: Callable[[User], Client], bob: User) -> None:
     answer = as_user(bob).post(
         f"{NEW}?kind=self_hosted", {"host": host, "username": "a", "password": SECRET, "hold": "pull"}
     )
@@ -173,7 +186,7 @@ def test_a_host_that_is_another_kind_s_own(host: str, name: str, as_user: Any, b
     assert f"This is {name}" in str(answer.context["form"].errors["host"])
 
 
-def test_the_kind_is_known_from_the_host(as_user: Any, bob: Any) -> None:
+def test_the_kind_is_known_from_the_host(as_user: Callable[[User], Client], bob: User) -> None:
     browser = as_user(bob)
 
     assert browser.get(f"{NEW}?host=acme.azurecr.io").context["provider"].kind == "acr"
@@ -181,7 +194,7 @@ def test_the_kind_is_known_from_the_host(as_user: Any, bob: Any) -> None:
 
 
 @pytest.mark.parametrize("typed", ["https://ghcr.io/acme/app:1", "docker pull ghcr.io/acme/app:1"])
-def test_an_image_as_it_was_copied(typed: str, project: Any, as_user: Any, bob: Any) -> None:
+def test_an_image_as_it_was_copied(typed: str, project: Project, as_user: Callable[[User], Client], bob: User) -> None:
     browser = as_user(bob)
 
     read = browser.get("/o/acme/default/groups/new/read/", {"image": typed})

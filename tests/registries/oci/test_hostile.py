@@ -5,7 +5,6 @@ from __future__ import annotations
 import tracemalloc
 from collections.abc import Iterator
 from itertools import repeat
-from typing import Any
 
 import pytest
 
@@ -36,7 +35,7 @@ BIG = bytes(range(256)) * 2000
 )
 @pytest.mark.parametrize("where", ["layer", "config"])
 def test_a_body_that_is_not_what_was_announced(
-    where: str, knobs: dict[str, Any], registry: FakeRegistry, connect: Connect
+    where: str, knobs: dict[str, object], registry: FakeRegistry, connect: Connect
 ) -> None:
     pushed = registry.push_image("team/app", "1.0", [BIG])
     registry.fault(pushed.layer_digests[0] if where == "layer" else pushed.config_digest, **knobs)
@@ -74,7 +73,7 @@ def test_a_body_that_is_not_what_was_announced(
 )
 @pytest.mark.parametrize("where", ["blobs", "manifests", "token"])
 def test_a_transfer_that_breaks_or_drags(
-    where: str, knobs: dict[str, Any], registry: FakeRegistry, connect: Connect
+    where: str, knobs: dict[str, object], registry: FakeRegistry, connect: Connect
 ) -> None:
     registry.push_image("team/app", "1.0", [BIG])
     registry.fault(f"/{where}", **knobs)
@@ -141,7 +140,7 @@ def test_another_manifest_than_its_digest(registry: FakeRegistry, connect: Conne
 
 
 @pytest.mark.parametrize("lie", [{"size": 1}, {"mediaType": OCI_INDEX}])
-def test_an_index_that_lies_about_its_entries(lie: dict[str, Any], registry: FakeRegistry, connect: Connect) -> None:
+def test_an_index_that_lies_about_its_entries(lie: dict[str, object], registry: FakeRegistry, connect: Connect) -> None:
     image = build_image()
     registry.push_manifest("team/app", "x", image.manifest, OCI_MANIFEST)
     item = {**descriptor(OCI_MANIFEST, image.manifest), "platform": {"os": "linux", "architecture": "amd64"}, **lie}

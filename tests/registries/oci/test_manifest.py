@@ -15,7 +15,7 @@ from tests.support.fakes.images import DOCKER, OCI, as_json, build_image, build_
 
 AMD64 = Platform("linux", "amd64")
 IMAGE = build_image([b"one", b"two"])
-Change = Callable[[dict[str, Any]], Any]
+Change = Callable[[dict[str, Any]], object]
 
 
 def changed(change: Change, raw: bytes = IMAGE.manifest) -> bytes:
@@ -61,7 +61,7 @@ def test_uncompressed_and_zstd_layers_are_taken() -> None:
     assert len(read_image(changed(retype)).layers) == 2
 
 
-def set_in_layer(**items: Any) -> Change:
+def set_in_layer(**items: object) -> Change:
     return lambda document: document["layers"][0].update(items)
 
 
@@ -205,7 +205,7 @@ def test_a_list_of_thousands_is_refused() -> None:
         {"os": "li\x1bnux", "architecture": "amd64"},
     ],
 )
-def test_entries_without_a_platform_are_not_chosen(platform: Any) -> None:
+def test_entries_without_a_platform_are_not_chosen(platform: object) -> None:
     raw = as_json({"schemaVersion": 2, "manifests": [descriptor(OCI["manifest"], b"x", platform=platform)]})
     listed = read_document(raw, OCI_INDEX)
     assert isinstance(listed, Index)
@@ -248,7 +248,7 @@ def test_the_config_names_platform_layers_and_build_lines() -> None:
 
 
 @pytest.mark.parametrize("history", [None, "x", [], [1, 2], [{"created_by": "RUN x"}], [{}, {}, {}]])
-def test_a_history_that_does_not_fit_is_left_out(history: Any) -> None:
+def test_a_history_that_does_not_fit_is_left_out(history: object) -> None:
     raw = as_json({**json.loads(IMAGE.blobs[IMAGE.config_digest]), "history": history})
     assert read_config(raw, read_image(IMAGE.manifest), AMD64).created_by == ("", "")
 
@@ -264,7 +264,7 @@ def test_a_history_that_does_not_fit_is_left_out(history: Any) -> None:
         {"rootfs": {"type": "other", "diff_ids": [digest_of(b"x")] * 2}},
     ],
 )
-def test_a_config_that_does_not_fit_its_manifest_is_refused(change: dict[str, Any]) -> None:
+def test_a_config_that_does_not_fit_its_manifest_is_refused(change: dict[str, object]) -> None:
     raw = as_json({**json.loads(IMAGE.blobs[IMAGE.config_digest]), **change})
     with pytest.raises(UnsupportedManifest):
         read_config(raw, read_image(IMAGE.manifest), AMD64)

@@ -6,7 +6,6 @@ import logging
 import socket
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import boto3.session
 import pytest
@@ -215,10 +214,10 @@ def test_nobody_answers() -> None:
 def test_nothing_is_taken_from_the_environment_or_files(
     aws_refusing: FakeRegistry, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Other keys, another profile, address, proxy and patience stand ready, as on a machine of AWS's own."""
+    """The machine has other keys, another profile, endpoint, proxy and retry limit, as one of AWS's own may."""
     (tmp_path / "config").write_text("[default]\nendpoint_url = http://127.0.0.1:1\nmax_attempts = 9\n")
     (tmp_path / "credentials").write_text("[default]\naws_access_key_id = AKIAOTHER\naws_secret_access_key = other\n")
-    others: dict[str, Any] = {
+    others: dict[str, str | Path] = {
         "AWS_ACCESS_KEY_ID": "AKIAOTHER",
         "AWS_SECRET_ACCESS_KEY": "other",
         "AWS_SESSION_TOKEN": "other",

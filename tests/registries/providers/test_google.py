@@ -6,7 +6,6 @@ import base64
 import json
 import textwrap
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -28,10 +27,10 @@ def key(google_key: Make) -> str:
     return google_key("good")
 
 
-def sent(text: str) -> dict[str, Any]:
+def sent(text: str) -> dict[str, object]:
     login = GOOGLE.login({"key": text}, HOST)
     assert login.username == "_json_key"
-    document: dict[str, Any] = json.loads(login.secret)
+    document: dict[str, object] = json.loads(login.secret)
     return document
 
 
@@ -109,7 +108,7 @@ def test_no_address_of_the_key_is_kept(key: str) -> None:
         ({"private_key": "-----BEGIN PRIVATE KEY-----\nMIIE\n-----END PRIVATE KEY-----\n"}, "damaged"),
     ],
 )
-def test_keys_that_can_not_work(changes: dict[str, Any], words: str, key: str) -> None:
+def test_keys_that_can_not_work(changes: dict[str, object], words: str, key: str) -> None:
     failure = refused(GOOGLE, HOST, {"key": json.dumps(json.loads(key) | changes)})
     assert failure.params["field"] == "key"
     assert words in str(failure.params["reason"])

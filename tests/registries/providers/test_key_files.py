@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
+from portal.models import User
 from registries.models import Credential
 from registries.providers.google_key import mended
 from registries.secrets.credential_seal import unseal
 from tests.support.fakes.certificates import Authority
+
+if TYPE_CHECKING:
+    from django.test.client import _MonkeyPatchedWSGIResponse as Response
 
 pytestmark = pytest.mark.django_db
 NEW = "/o/acme/registries/new/"
@@ -21,11 +25,11 @@ HOST = "europe-west1-docker.pkg.dev"
 
 
 @pytest.fixture
-def member(bob: Any, as_user: Callable[[Any], Client]) -> Client:
+def member(bob: User, as_user: Callable[[User], Client]) -> Client:
     return as_user(bob)
 
 
-def send(member: Client, kind: str, **fields: Any) -> Any:
+def send(member: Client, kind: str, **fields: str | SimpleUploadedFile) -> Response:
     return member.post(f"{NEW}?kind={kind}", {"hold": "pull", **fields})
 
 

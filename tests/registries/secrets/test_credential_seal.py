@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+import uuid
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import pytest
+from pytest_django import Settings
 
 from registries.secrets import keyring
 from registries.secrets.credential_seal import SealBroken, seal, unseal
 
 SECRETS = {"password": "canary-päss:wörd \x7f"}
-PLACE = {"organization_id": "org-1", "credential_id": "cred-1"}
+
+
+class Place(TypedDict):
+    """The row that a sealed value belongs to."""
+
+    organization_id: int
+    credential_id: uuid.UUID
+
+
+PLACE: Place = {"organization_id": 1, "credential_id": uuid.UUID(int=1)}
+OTHER_ORGANIZATION: Place = {**PLACE, "organization_id": 2}
+OTHER_CREDENTIAL: Place = {**PLACE, "credential_id": uuid.UUID(int=2)}
 
 
 @pytest.fixture
-def own_keys(settings: Any, tmp_path: Path) -> Path:
+def own_keys(settings: Settings, tmp_path: Path) -> Path:
     """Keys that a test may damage."""
     settings.PORTAL_KEY_DIR = tmp_path
     keyring.create_missing()
@@ -34,8 +47,8 @@ def test_no_two_seals_are_alike() -> None:
     assert seal(SECRETS, **PLACE)[1] != seal(SECRETS, **PLACE)[1]
 
 
-@pytest.mark.parametrize("place", [PLACE | {"organization_id": "org-2"}, PLACE | {"credential_id": "cred-2"}])
-def test_it_does_not_open_in_another_row(place: dict[str, str]) -> None:
+@pytest.mark.parametrize("place", [OTHER_ORGANIZATION, OTHER_CREDENTIAL])
+def test_it_does_not_open_in_another_row(place: Place) -> None:
     epoch, sealed = seal(SECRETS, **PLACE)
 
     with pytest.raises(SealBroken):
@@ -58,7 +71,7 @@ def test_one_flipped_bit_is_enough() -> None:
             unseal(bytes(flipped), epoch=epoch, **PLACE)
 
 
-def test_the_web_zone_seals_and_can_not_open(own_keys: Path, settings: Any) -> None:
+def test_the_web_zone_seals_and_can_not_open(own_keys: Path, settings: Settings) -> None:
     settings.PORTAL_ZONE = "web"
 
     epoch, sealed = seal(SECRETS, **PLACE)
@@ -102,7 +115,7 @@ def test_the_error_holds_no_secret(own_keys: Path) -> None:
     epoch, sealed = seal(SECRETS, **PLACE)
 
     with pytest.raises(SealBroken) as caught:
-        unseal(sealed, epoch=epoch, organization_id="x", credential_id="y")
+        unseal(sealed, epoch=epoch, **OTHER_CREDENTIAL)
 
     assert "canary" not in str(caught.value)
     assert caught.value.__cause__ is None

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import threading
 import time
+import uuid
 from pathlib import Path
-from typing import Any
 
 import pytest
+from pytest_django import Settings
 
+from portal.models import Organization
 from registries.credential_rows import empty_credential
 from registries.models import Credential
 from registries.secrets import keyring
@@ -17,9 +19,11 @@ from registries.secrets.credential_seal import SealBroken, seal, unseal
 from registries.secrets.epochs import CLOSING_SECONDS, EPOCH_SECONDS, begin_epoch, delete_past_epochs
 from tests.support.pulls import SECRET, make_credential
 
+CREDENTIAL = uuid.UUID(int=2)
+
 
 @pytest.fixture
-def folder(settings: Any, tmp_path: Path) -> Path:
+def folder(settings: Settings, tmp_path: Path) -> Path:
     """Keys of this test's own, just made."""
     settings.PORTAL_KEY_DIR = tmp_path / "keys"
     keyring.create_missing()
@@ -27,7 +31,7 @@ def folder(settings: Any, tmp_path: Path) -> Path:
 
 
 def age(folder: Path, seconds: float) -> None:
-    """Let so much time pass for all keys."""
+    """Let `seconds` pass for all keys."""
     for path in folder.rglob("seal-*"):
         moment = path.stat().st_mtime - seconds
         os.utime(path, (moment, moment))
@@ -54,7 +58,7 @@ def names(folder: Path) -> set[str]:
     return {f"{path.parent.name}/{path.name}" for path in folder.rglob("seal-*")}
 
 
-def test_a_backup_and_the_keys_of_today_open_nothing(folder: Path, acme: Any) -> None:
+def test_a_backup_and_the_keys_of_today_open_nothing(folder: Path, acme: Organization) -> None:
     backup = make_credential(acme, "registry.example.com")
     assert opened(backup)["password"] == SECRET
     empty_credential(backup.pk, reason="settled")
@@ -76,7 +80,7 @@ def test_an_epoch_lasts_its_time(folder: Path, db: None) -> None:
     assert keyring.sealing_key()[0] == 2
 
 
-def test_what_is_live_keeps_its_key(folder: Path, acme: Any) -> None:
+def test_what_is_live_keeps_its_key(folder: Path, acme: Organization) -> None:
     credential = make_credential(acme, "registry.example.com")
 
     assert turn(folder) == (1, 0)
@@ -88,20 +92,20 @@ def test_what_is_live_keeps_its_key(folder: Path, acme: Any) -> None:
     assert keyring.opening_epochs() == [3]
 
 
-def test_what_was_sealed_a_moment_before_the_epoch_ended_opens(folder: Path, acme: Any) -> None:
-    epoch, sealed = seal({"password": "x"}, organization_id=1, credential_id=2)  # and not stored yet
+def test_what_was_sealed_a_moment_before_the_epoch_ended_opens(folder: Path, acme: Organization) -> None:
+    epoch, sealed = seal({"password": "x"}, organization_id=1, credential_id=CREDENTIAL)  # and not stored yet
     age(folder, EPOCH_SECONDS + 1)
     begin_epoch()
     age(folder, CLOSING_SECONDS - 30)
 
     assert delete_past_epochs() == 0
-    assert unseal(sealed, epoch=epoch, organization_id=1, credential_id=2) == {"password": "x"}
+    assert unseal(sealed, epoch=epoch, organization_id=1, credential_id=CREDENTIAL) == {"password": "x"}
 
 
-def test_a_host_with_the_public_keys_alone_goes_on_to_the_newest(folder: Path, db: None, settings: Any) -> None:
+def test_a_host_with_the_public_keys_alone_goes_on_to_the_newest(folder: Path, db: None, settings: Settings) -> None:
     turn(folder)
     settings.PORTAL_ZONE = "web"
-    assert seal({}, organization_id=1, credential_id=2)[0] == 2
+    assert seal({}, organization_id=1, credential_id=CREDENTIAL)[0] == 2
     age(folder, EPOCH_SECONDS * 9)
     assert (begin_epoch(), delete_past_epochs()) == (0, 0)
 
@@ -121,8 +125,8 @@ def test_several_sweepers_begin_one_epoch_between_them(folder: Path) -> None:
         thread.join()
 
     assert names(folder) == {"worker/seal-1.key", "web/seal-1.pub", "worker/seal-2.key", "web/seal-2.pub"}
-    epoch, sealed = seal({"password": "x"}, organization_id=1, credential_id=2)
-    assert unseal(sealed, epoch=epoch, organization_id=1, credential_id=2) == {"password": "x"}
+    epoch, sealed = seal({"password": "x"}, organization_id=1, credential_id=CREDENTIAL)
+    assert unseal(sealed, epoch=epoch, organization_id=1, credential_id=CREDENTIAL) == {"password": "x"}
 
 
 def test_an_epoch_that_was_half_begun(folder: Path, db: None) -> None:
@@ -158,7 +162,7 @@ def test_a_clock_that_was_set_back(folder: Path, db: None) -> None:
 def test_folders_that_can_not_be_written_hold_nothing_up(
     folder: Path, db: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(*arguments: Any, **options: Any) -> None:
+    def refuse(*arguments: object, **options: object) -> None:
         raise PermissionError
 
     keyring.create_epoch()

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import threading
+import uuid
 from pathlib import Path
-from typing import Any
 
 import pytest
+from pytest_django import Settings
 
 from registries.secrets import keyring
 from registries.secrets.credential_seal import seal, unseal
 
+CREDENTIAL = uuid.UUID(int=2)
+
 
 @pytest.fixture
-def folder(settings: Any, tmp_path: Path) -> Path:
+def folder(settings: Settings, tmp_path: Path) -> Path:
     """An empty place for keys."""
     settings.PORTAL_KEY_DIR = tmp_path / "keys"
     return tmp_path / "keys"
@@ -52,8 +55,8 @@ def test_two_that_make_them_at_once_agree(folder: Path) -> None:
 
     def make() -> None:
         keyring.create_missing()
-        epoch, sealed = seal({"password": "x"}, organization_id=1, credential_id=2)
-        unseal(sealed, epoch=epoch, organization_id=1, credential_id=2)
+        epoch, sealed = seal({"password": "x"}, organization_id=1, credential_id=CREDENTIAL)
+        unseal(sealed, epoch=epoch, organization_id=1, credential_id=CREDENTIAL)
         seen.append(keyring.data_key() + keyring.layers_key())
 
     threads = [threading.Thread(target=make) for _ in range(4)]
@@ -66,7 +69,7 @@ def test_two_that_make_them_at_once_agree(folder: Path) -> None:
     assert len(set(seen)) == 1
 
 
-def test_the_web_zone_reads_no_key_of_the_workers(folder: Path, settings: Any) -> None:
+def test_the_web_zone_reads_no_key_of_the_workers(folder: Path, settings: Settings) -> None:
     keyring.create_missing()
     settings.PORTAL_ZONE = "web"
 

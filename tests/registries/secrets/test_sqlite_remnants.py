@@ -5,11 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from typing import Any
 
 import pytest
 from django.db import connection, transaction
+from pytest_django import DjangoAssertNumQueries
 
+from portal.models import Organization
 from registries.actions import destroy_overdue
 from registries.credential_rows import empty_credential, note_use
 from registries.foundation.actor import PORTAL
@@ -23,12 +24,12 @@ ON_SQLITE = connection.vendor == "sqlite"
 
 
 @pytest.fixture
-def credential(acme: Any) -> Credential:
+def credential(acme: Organization) -> Credential:
     return make_credential(acme, "registry.example.com")
 
 
 def bytes_left() -> bytes:
-    """What somebody else can still get of credentials: all that SQLite's file and log hold, of PostgreSQL what another
+    """What an attacker could still read of credentials: all of SQLite's file and log; of PostgreSQL what another
     connection reads."""
     if ON_SQLITE:
         path = str(connection.settings_dict["NAME"])
@@ -40,7 +41,7 @@ def bytes_left() -> bytes:
 
 @contextmanager
 def somebody_reads() -> Iterator[None]:
-    """A transaction elsewhere that has read the credentials and still goes on."""
+    """A transaction of another connection that has read the credentials and is still open."""
     begin = "BEGIN" if ON_SQLITE else "BEGIN ISOLATION LEVEL REPEATABLE READ"
     with closing(connection.copy()) as other, other.cursor() as cursor:
         for statement in (begin, "SELECT count(*) FROM registries_credential"):
@@ -50,15 +51,15 @@ def somebody_reads() -> Iterator[None]:
         cursor.execute("COMMIT")
 
 
-def pieces(sealed: Any) -> list[bytes]:
+def pieces(sealed: bytes | memoryview | None) -> list[bytes]:
     """Parts of the sealed value: a page may hold any of it."""
-    raw = bytes(sealed)
+    raw = bytes(sealed or b"")
     return [raw[start : start + 32] for start in range(0, len(raw) - 32, 64)]
 
 
 def test_nothing_of_a_destroyed_credential_stays(credential: Credential) -> None:
     parts = pieces(credential.sealed)
-    note_use(credential.pk)  # the row is written anew, and moves
+    note_use(credential.pk)  # the row is rewritten in another place
     assert all(part in bytes_left() for part in parts)
 
     assert empty_credential(credential.pk, reason="settled")
@@ -98,16 +99,16 @@ def test_whoever_reads_keeps_it_in_sqlites_log_and_the_next_pass_gets_it(credent
     assert parts[0] not in bytes_left()
 
 
-def test_the_usual_patience_is_kept(credential: Credential, django_assert_num_queries: Any) -> None:
-    def patience() -> int:
+def test_the_usual_timeout_is_kept(credential: Credential, django_assert_num_queries: DjangoAssertNumQueries) -> None:
+    def busy_timeout() -> int:
         with connection.cursor() as cursor:
             cursor.execute("PRAGMA busy_timeout")
             return int(cursor.fetchone()[0])
 
     if ON_SQLITE:
-        before = patience()
+        before = busy_timeout()
         assert sqlite_remnants.clear()
-        assert patience() == before > sqlite_remnants.PATIENCE_MILLISECONDS
+        assert busy_timeout() == before > sqlite_remnants.CHECKPOINT_TIMEOUT_MILLISECONDS
     else:
         with django_assert_num_queries(0):
             assert sqlite_remnants.clear()
