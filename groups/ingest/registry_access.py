@@ -107,7 +107,7 @@ def open_client(image: Image | ImageCheck, login: Login | None, timeouts: Timeou
         ca=own_authorities(image),
         token_hosts=token_hosts(image),
         timeouts=timeouts,
-        on_show=note_host(image),
+        before_login_sent=note_host(image),
     )
 
 

@@ -1,5 +1,5 @@
-"""A client of the OCI distribution protocol that trusts neither the registry nor its answers.
+"""A client of the OCI distribution protocol that trusts neither the registry nor its responses.
 
-Imports no Django. What is made of an image stands in `groups`; what is special about one registry, in
+Imports no Django. `groups` decides what happens with an image; what is particular to one kind of registry is in
 `registries.providers`.
 """

@@ -1,8 +1,8 @@
 """Decides which addresses the worker may connect to, and connects to nothing else.
 
-A name is looked up once per connection, every address it has is judged, and the socket is opened to one
-of those very addresses: a name that answers differently the next moment changes nothing. TLS above it
-still checks the certificate against the name.
+A name is looked up once per connection, each of its addresses is checked, and the socket is opened to one of the
+checked addresses. A name that resolves differently a moment later changes nothing. TLS then checks the certificate
+against the name.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Resolver = Callable[[str, int], Iterable[tuple[str, int]]]
 
 MAX_ATTEMPTS = 4
 
-# Beyond what `is_global` knows, on every Python that we run on: cloud metadata, transition and special ranges.
+# Ranges that `is_global` does not exclude on every supported Python: cloud metadata, transition and special ranges.
 _REFUSED_V4 = [
     IPv4Network("0.0.0.0/8"),
     IPv4Network("10.0.0.0/8"),
@@ -41,7 +41,7 @@ _REFUSED_V4 = [
     IPv4Network("224.0.0.0/4"),
     IPv4Network("240.0.0.0/4"),
 ]
-# Only global unicast is public at all: mapped, NAT64, unique local and link local lie outside of it.
+# Only global unicast can be public. Mapped, NAT64, unique local and link-local addresses are outside of it.
 _GLOBAL_V6 = IPv6Network("2000::/3")
 _REFUSED_V6 = [
     IPv6Network("2001::/23"),
@@ -51,7 +51,7 @@ _REFUSED_V6 = [
 ]
 
 _LOCAL_SUFFIXES = ("localhost", "local", "internal", "home.arpa")
-# Services that a registry never shares a port with, and that plain HTTP bytes could talk to.
+# Ports of services that no registry uses, and that might accept the bytes of an HTTP request.
 _REFUSED_PORTS = frozenset(
     {1080, 1433, 1521, 1719, 1720, 1723, 2049, 2375, 2376, 2379, 2380, 3128, 3306, 3389, 3659, 4045, 4369, 5060}
     | {5061, 5432, 5672, 5984, 6000, 6379, 6443, 6566, 6697, 8500, 9042, 9092, 9200, 9300, 10080, 10250, 11211}
@@ -69,8 +69,8 @@ def system_resolver(host: str, port: int) -> list[tuple[str, int]]:
 class AddressGuard:
     """Allows public addresses, and those in `allow_networks`, where plain HTTP is allowed too.
 
-    `own_hosts` are names that are never connected to: the portal's own. `resolver` is for tests.
-    "Does not resolve" and "resolves to something not allowed" are one failure, `HostNotAllowed`.
+    `own_hosts` are the portal's own names, which are never connected to. `resolver` is for tests. A name that does not
+    resolve and one that resolves to an address that is not allowed are the same failure, `HostNotAllowed`.
     """
 
     def __init__(
@@ -85,24 +85,24 @@ class AddressGuard:
         self._resolver = resolver
 
     def addresses(self, host: str, port: int, *, plain: bool = False) -> list[tuple[Address, int]]:
-        """Return the addresses of `host`, all of them allowed. `plain` asks for plain HTTP.
+        """Return the addresses of `host`, all of them allowed, with their ports. `plain` means plain HTTP.
 
-        Raises `HostNotAllowed` if there is none, or one that is not allowed.
+        Raises `HostNotAllowed` if there is no address, or any that is not allowed.
         """
         host = host.removeprefix("[").removesuffix("]").lower().removesuffix(".")
         found = [] if host in self._own_hosts or is_ambiguous_ipv4(host) else self._look_up(host, port)
-        open_to_all = not plain and not _is_local_name(host) and _is_public_port(port)
+        may_be_public = not plain and not _is_local_name(host) and _is_public_port(port)
         for address, actual_port in found:
-            opened = self._is_opened(address) and actual_port not in _REFUSED_PORTS and actual_port not in {0, 22}
-            if not (opened or (open_to_all and _is_public(address))):
+            is_open = self._is_in_open_network(address) and actual_port not in _REFUSED_PORTS | {0, 22}
+            if not (is_open or (may_be_public and _is_public(address))):
                 found = []
                 break
         if not found:
             raise HostNotAllowed(host=host)
         return found
 
-    def opens(self, host: str, port: int) -> bool:
-        """True where an operator opened the network that `host` lies in, so that plain HTTP may be spoken."""
+    def allows_plain_http(self, host: str, port: int) -> bool:
+        """Whether an operator opened the network of `host`, so that plain HTTP is allowed there."""
         try:
             self.addresses(host, port, plain=True)
         except HostNotAllowed:
@@ -111,7 +111,7 @@ class AddressGuard:
 
     def connect(self, host: str, port: int, timeout: float | None, *, plain: bool) -> DeadlineSocket:
         """Open a TCP connection to a checked address. Raises `HostNotAllowed`, or `OSError` as sockets do."""
-        refusal: OSError | None = None
+        last_error: OSError | None = None
         for address, actual_port in self.addresses(host, port, plain=plain)[:MAX_ATTEMPTS]:
             family = socket.AF_INET if address.version == 4 else socket.AF_INET6
             opened = DeadlineSocket(family, socket.SOCK_STREAM)
@@ -121,24 +121,24 @@ class AddressGuard:
                 opened.connect((str(address), actual_port))
             except OSError as error:
                 opened.close()
-                refusal = error
+                last_error = error
                 continue
             if ip_address(opened.getpeername()[0]) != address:
                 opened.close()
                 raise HostNotAllowed(host=host)
             return opened
-        raise refusal or OSError("no address")
+        raise last_error or OSError("no address")
 
     def _look_up(self, host: str, port: int) -> list[tuple[Address, int]]:
         if not 0 < port < 65536:
             return []
         try:
             found = [(ip_address(text), actual) for text, actual in self._resolver(host, port)]
-        except (OSError, ValueError):  # UnicodeError, of labels that are too long, is a ValueError
+        except (OSError, ValueError):  # labels that are too long raise UnicodeError, a ValueError
             return []
         return list(dict.fromkeys(found))
 
-    def _is_opened(self, address: Address) -> bool:
+    def _is_in_open_network(self, address: Address) -> bool:
         return any(address in network for network in self._allowed if network.version == address.version)
 
 

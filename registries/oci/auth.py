@@ -1,11 +1,11 @@
-"""The handshake: which credentials go where, and for which token.
+"""Authentication: which credentials are sent where, and which token they are exchanged for.
 
     ping without credentials → challenge → Basic, checked once
                                          → Bearer: token service → token for one repository
-    401 with a token that has worked → a new token, once; 401 with a fresh one → access denied
+    401 with a token that has worked → a new token, once; 401 with a new one → access denied
 
-(distribution specification, token authentication.) A password goes to the registry's own host and to the
-`token_hosts` that the caller vouches for, nowhere else, and is not tried again once it was refused.
+(Distribution specification, token authentication.) A password is sent only to the registry's own host and to the
+caller's `token_hosts`, and is not sent again once it was refused.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from registries.oci.transport import Session
 
 DEFAULT_LIFETIME = 60.0
 MAX_LIFETIME = 3600.0
-_MARGIN = 0.1  # the part of a token's life that is left unused
+_MARGIN = 0.1  # the part of a token's lifetime that is not used
 
 _TOKEN = re.compile(r"[!-~]{1,16384}")
 
@@ -59,11 +59,11 @@ class Login(AuthBase):
 
 @dataclass(eq=False)
 class Token(AuthBase):
-    """A bearer token and until when it is good (monotonic seconds). `proved` once a request with it worked."""
+    """A bearer token, valid until `valid_until` (monotonic seconds). `is_proved` once a request with it succeeded."""
 
     text: str = field(repr=False)
-    good_until: float
-    proved: bool = False
+    valid_until: float
+    is_proved: bool = False
 
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
         request.headers["Authorization"] = f"Bearer {self.text}"
@@ -71,7 +71,7 @@ class Token(AuthBase):
 
 
 class Handshake:
-    """Keeps what was learned of one registry's ways to authenticate, and its tokens. Shared by threads."""
+    """Keeps how one registry authenticates, and its tokens. Shared by threads."""
 
     def __init__(
         self,
@@ -80,7 +80,7 @@ class Handshake:
         hostname: str,
         login: Login | None,
         token_hosts: Collection[str] = (),
-        on_show: Callable[[str], None] | None = None,
+        before_login_sent: Callable[[str], None] | None = None,
     ) -> None:
         if login is not None and (":" in login.username or "\r" in login.username or "\n" in login.username):
             raise CredentialMalformed(host=host, reason="a user name holds no colon and no line break")
@@ -88,15 +88,15 @@ class Handshake:
         self._host = host
         self._hostname = hostname
         self._login = login
-        self._token_hosts = frozenset(one.lower() for one in token_hosts)
+        self._token_hosts = frozenset(token_host.lower() for token_host in token_hosts)
         self._lock = threading.RLock()
         self._challenge: Challenge | None = None
         self._ping_url = ""
         self._basic_checked = False
         self._tokens: dict[str, Token] = {}
-        self._refused: PullFailed | None = None
-        self._on_show = on_show
-        self._shown: set[str] = set()
+        self._final_failure: PullFailed | None = None
+        self._before_login_sent = before_login_sent
+        self._sent_to: set[str] = set()
 
     @property
     def has_login(self) -> bool:
@@ -104,15 +104,15 @@ class Handshake:
         return self._login is not None
 
     def learn(self, header: str, ping_url: str) -> bool:
-        """Take the challenge of a 401; tell whether there is one that can be met."""
-        offered = {one.scheme: one for one in reversed(challenge.parse(header))}
+        """Read the challenge of a 401; return whether it has a scheme that we support."""
+        offered = {parsed.scheme: parsed for parsed in reversed(challenge.parse(header))}
         with self._lock:
             self._challenge = offered.get("bearer") or offered.get("basic")
             self._ping_url = ping_url
             return self._challenge is not None
 
     def authorization(self, repository: str) -> Login | Token | None:
-        """Return what to send with a request for `repository`; asks the token service where that is needed.
+        """Return what to send with a request for `repository`, after asking the token service if necessary.
 
         Raises `AuthenticationFailed`, `AccessDenied`, `HostNotAllowed` (a token service elsewhere),
         `RateLimited` or `RegistryUnreachable`.
@@ -120,44 +120,47 @@ class Handshake:
         with self._lock:
             if self._challenge is None:
                 return None
-            if self._refused is not None:
-                raise self._refused
+            if self._final_failure is not None:
+                raise self._final_failure
             if self._challenge.scheme == "basic":
                 return self._basic(repository)
             token = self._tokens.get(repository)
-            if token is None or time.monotonic() >= token.good_until:
+            if token is None or time.monotonic() >= token.valid_until:
                 token = self._tokens[repository] = self._ask_token(self._challenge, repository)
             return token
 
-    def renewed(self, repository: str, used: Login | Token | None, header: str) -> Login | Token:
-        """Return something better after a 401 to `used`, or raise `AccessDenied` if there is nothing."""
+    def renew(self, repository: str, used: Login | Token | None, header: str) -> Login | Token:
+        """Return other authorization after a 401 to `used`. Raises `AccessDenied` if there is none."""
         with self._lock:
-            if isinstance(used, Token) and used.proved:
+            if isinstance(used, Token) and used.is_proved:
                 if self._tokens.get(repository) is used:
                     del self._tokens[repository]
             elif used is not None:
                 raise AccessDenied(host=self._host, repository=repository, raw="401 after authentication")
             elif self._challenge is None:
                 self.learn(header, "")
-            better = self.authorization(repository)
-        if better is None:
+            renewed = self.authorization(repository)
+        if renewed is None:
             raise AccessDenied(host=self._host, repository=repository, raw="401")
-        return better
+        return renewed
 
     def _basic(self, repository: str) -> Login:
         if self._login is None:
-            self._refuse(AuthenticationFailed(host=self._host, case="none_given", raw="401 no credentials given"))
-        self._show(api_host(self._host))
+            failure: PullFailed = AuthenticationFailed(
+                host=self._host, case="none_given", raw="401 no credentials given"
+            )
+            self._fail_for_good(failure)
+        self._announce(api_host(self._host))
         if not self._basic_checked and self._ping_url:
-            answer = self._session.get(self._ping_url, authorization=self._login)
-            body = answer.read(SHORT_BODY) or b""
-            if answer.status != 200:
-                stage = Stage.TOKEN if answer.status == 403 else Stage.PING
+            response = self._session.get(self._ping_url, authorization=self._login)
+            body = response.read(SHORT_BODY) or b""
+            if response.status != 200:
+                stage = Stage.TOKEN if response.status == 403 else Stage.PING
                 failure = response_failure(
-                    stage, answer.status, answer.headers, body, host=self._host, repository=repository, login=True
+                    stage, response.status, response.headers, body, host=self._host, repository=repository, login=True
                 )
-                if answer.status == 401:
-                    self._refuse(failure)
+                if response.status == 401:
+                    self._fail_for_good(failure)
                 raise failure
         self._basic_checked = True
         return self._login
@@ -169,27 +172,28 @@ class Handshake:
             query = {"service": offer.parameters["service"], **query}
         realm = self._realm(offer.parameters.get("realm", ""))
         url = realm.url
-        self._show(realm.authority)
-        answer = self._session.get(f"{url}{'&' if '?' in url else '?'}{urlencode(query)}", authorization=self._login)
-        body = answer.read(SHORT_BODY)
-        if answer.status != 200 or body is None:
-            status = answer.status if body is not None else 502
+        self._announce(realm.authority)
+        response = self._session.get(f"{url}{'&' if '?' in url else '?'}{urlencode(query)}", authorization=self._login)
+        body = response.read(SHORT_BODY)
+        if response.status != 200 or body is None:
+            status = response.status if body is not None else 502
             failure = response_failure(
                 Stage.TOKEN,
                 status,
-                answer.headers,
+                response.headers,
                 body or b"",
                 host=self._host,
                 repository=repository,
                 login=self._login is not None,
             )
             if isinstance(failure, AuthenticationFailed):
-                self._refuse(failure)
+                self._fail_for_good(failure)
             raise failure
         return self._read_token(body, asked_at)
 
     def _realm(self, text: str) -> Location:
-        """Return the token service's address, if credentials may go there. Plain HTTP is judged on connecting."""
+        """Return the token service's address. Raises `HostNotAllowed` if credentials may not be sent there. The address
+        guard checks plain HTTP on connecting."""
         try:
             realm = location.read(text)
         except location.LocationInvalid:
@@ -212,13 +216,13 @@ class Handshake:
             lifetime = DEFAULT_LIFETIME
         return Token(text, asked_at + min(float(lifetime), MAX_LIFETIME) * (1 - _MARGIN))
 
-    def _show(self, host: str) -> None:
-        """Tell that `host` is about to see the login."""
-        if self._login is not None and self._on_show is not None and host not in self._shown:
-            self._on_show(host)
-            self._shown.add(host)
+    def _announce(self, host: str) -> None:
+        """Call `before_login_sent` the first time that the login is about to be sent to `host`."""
+        if self._login is not None and self._before_login_sent is not None and host not in self._sent_to:
+            self._before_login_sent(host)
+            self._sent_to.add(host)
 
-    def _refuse(self, failure: PullFailed) -> NoReturn:
-        """Raise, now and whenever asked again: a refused password is not tried twice."""
-        self._refused = failure
+    def _fail_for_good(self, failure: PullFailed) -> NoReturn:
+        """Raise `failure` now and on every later attempt: a refused password is not sent twice."""
+        self._final_failure = failure
         raise failure

@@ -1,4 +1,4 @@
-"""Checks the head of a blob's answer before its body is read: status, range, announced length."""
+"""Checks the status, range and announced length of a blob's response before its body is read."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,19})-([0-9]{1,19})/([0-9]{1,19}|\*)
 
 
 def check_request(descriptor: Descriptor, offset: int, digest_so_far: Hash | None) -> None:
-    """Refuse what must not become part of an address or a range. Raises `ValueError`: our own mistake."""
+    """Check what becomes part of an address or a range. Raises `ValueError`, which is a bug of the caller."""
     if not is_digest(descriptor.digest) or not 0 <= descriptor.size <= MAX_SIZE:
         raise ValueError("not a checked descriptor")
     if offset and (digest_so_far is None or not 0 < offset < descriptor.size):
@@ -22,7 +22,7 @@ def check_request(descriptor: Descriptor, offset: int, digest_so_far: Hash | Non
 
 
 def open_reader(
-    answer: Response,
+    response: Response,
     descriptor: Descriptor,
     offset: int,
     digest_so_far: Hash | None,
@@ -31,22 +31,22 @@ def open_reader(
     host: str,
     timeouts: Timeouts,
 ) -> VerifyingReader:
-    """Return the reader of an answer of status 200 or 206.
+    """Return the reader of a response with status 200 or 206.
 
-    Raises `DigestMismatch` where its head shows already that it is not what was asked for.
+    Raises `DigestMismatch` if its headers already differ from what was requested.
     """
-    partial = answer.status == 206
+    partial = response.status == 206
     expected = descriptor.size - offset if partial else descriptor.size
     wrong = ""
-    if partial and not (offset and _is_range(answer.headers.get("Content-Range", ""), offset, descriptor.size)):
+    if partial and not (offset and _is_range(response.headers.get("Content-Range", ""), offset, descriptor.size)):
         wrong = "Content-Range"
-    elif answer.length is not None and answer.length != expected:
+    elif response.length is not None and response.length != expected:
         wrong = "Content-Length"
     if wrong:
-        answer.close()
+        response.close()
         raise DigestMismatch(what=what, raw=wrong)
     return VerifyingReader(
-        answer,
+        response,
         digest=descriptor.digest,
         size=descriptor.size,
         what=what,

@@ -1,6 +1,6 @@
 """Reads `WWW-Authenticate` (RFC 9110, section 11.6.1): several challenges in one header, bounded and linear.
 
-What to do about a challenge is decided by `registries.oci.auth`.
+`registries.oci.auth` decides what to do about a challenge.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Challenge:
 
 
 def parse(header: str) -> list[Challenge]:
-    """Return the challenges of a header in their order. What can't be read ends the list, and raises nothing."""
+    """Return the challenges of a header in order, up to the first part that can't be read. Raises nothing."""
     found: list[Challenge] = []
     header = header[:MAX_HEADER_LENGTH]
     at = 0

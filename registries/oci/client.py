@@ -1,8 +1,7 @@
 """One registry, one login, one pull: a method for each step that the pipeline takes.
 
-What comes back is verified here (digests, sizes, types); whether an image is wanted is decided by
-`groups.ingest`. No redirect is followed but those of manifests and blobs, without credentials once they
-leave the registry's origin.
+Responses are verified here (digests, sizes, types); `groups.ingest` decides whether an image is wanted. Redirects are
+followed for manifests and blobs only, and without credentials outside the registry's origin.
 """
 
 from __future__ import annotations
@@ -36,16 +35,17 @@ from registries.oci.reference import api_host, is_digest, is_repository, is_tag
 from registries.oci.transport import Session, Timeouts
 from registries.oci.verifying_reader import Hash, VerifyingReader
 
-MAX_INDEXES = 3  # one within another, and how many are opened in search of a platform
+MAX_INDEXES = 3
+"""Both how deep indexes may be nested and how many are read in search of a platform."""
 
 
 class RegistryClient:
-    """Reads from the registry at `host` (`host[:port]`, as `Reference.registry` has it).
+    """Reads from the registry at `host` (`host[:port]`, the form of `Reference.registry`).
 
-    `ca_file` and `ca` (PEM) name authorities besides the public ones. `on_show` is called with each `host[:port]` that
-    is about to be shown the login, once. Raises `CredentialMalformed` for a login that can't be sent. All methods
-    raise `PullFailed` and nothing else. `blob` and `has_blob` may be called by several threads at once, the rest by
-    one.
+    `ca_file` and `ca` (PEM) add authorities to the public ones. `before_login_sent` is called once with each
+    `host[:port]`, just before the login is sent there. Raises `CredentialMalformed` for a login that can't be sent. All
+    methods raise `PullFailed` and nothing else. Several threads may call `blob` and `has_blob` at once; the other
+    methods are for one thread.
     """
 
     def __init__(
@@ -58,11 +58,11 @@ class RegistryClient:
         ca: str = "",
         token_hosts: Sequence[str] = (),
         timeouts: Timeouts | None = None,
-        on_show: Callable[[str], None] | None = None,
+        before_login_sent: Callable[[str], None] | None = None,
     ) -> None:
         self.host = host
         self.limits: PullLimits | None = None
-        """What the registry last said of how many pulls are left, with a manifest."""
+        """How many pulls are left, from the last response with a manifest that says so."""
         self._guard = guard
         try:
             self._place = location.read(f"https://{api_host(host)}/v2/")
@@ -70,7 +70,7 @@ class RegistryClient:
             raise HostNotAllowed(host=host) from None
         self._base: Location | None = None
         self._session = Session(host, guard, ca_file, timeouts, ca)
-        self._handshake = Handshake(self._session, host, self._place.host, login, token_hosts, on_show)
+        self._handshake = Handshake(self._session, host, self._place.host, login, token_hosts, before_login_sent)
         self._fetch = Fetch(self._session, self._handshake, host)
 
     def __enter__(self) -> Self:
@@ -83,11 +83,11 @@ class RegistryClient:
         self._session.close()
 
     def abort(self) -> None:
-        """End everything that is under way, from any thread; what waits for it fails with `RegistryUnreachable`."""
+        """End all requests in progress, from any thread; they fail with `RegistryUnreachable`."""
         self._session.abort()
 
     def resolve(self) -> None:
-        """Check that the host has addresses, and only such as are allowed. Raises `HostNotAllowed`."""
+        """Check that the host has addresses and that all of them are allowed. Raises `HostNotAllowed`."""
         try:
             self._guard.addresses(self._place.host, self._place.port)
         except HostNotAllowed:
@@ -99,53 +99,53 @@ class RegistryClient:
     def connect(self) -> None:
         """Ping without credentials, and learn how to authenticate.
 
-        Over TLS; over plain HTTP where the other end speaks no TLS and an operator opened its network.
+        Uses TLS, or plain HTTP if the host does not speak TLS and an operator opened its network.
         """
         self._ping()
 
     @property
     def over_tls(self) -> bool:
-        """Whether the registry was found to speak TLS; False before `connect`, too."""
+        """Whether the registry speaks TLS; False before `connect`."""
         return self._base is not None and self._base.scheme == "https"
 
     def authenticate(self, repository: str) -> None:
-        """Get what it takes to pull from `repository`: Basic is checked, a Bearer token fetched."""
+        """Get authorization to pull from `repository`: check Basic credentials, or fetch a Bearer token."""
         self._check(repository)
-        self._registry()  # which learns the challenge
+        self._registry()  # reads the challenge
         self._handshake.authorization(repository)
 
     def fetch_manifest(self, repository: str, version: str) -> Manifest | Index:
-        """Return the manifest or index that a tag or digest names; its digest is computed, never believed."""
+        """Return the manifest or index of a tag or digest. Its digest is computed and not taken from the response."""
         self._check(repository)
         if not is_digest(version) and not is_tag(version):
             raise ImageNotFound(host=self.host, repository=repository, version=version, raw="name")
-        answer = self._fetch.get(
+        response = self._fetch.get(
             f"{self._registry().url}{repository}/manifests/{version}",
             {"Accept": ACCEPT},
             Stage.MANIFEST,
             repository=repository,
             version=version,
         )
-        self.limits = read_limits(answer.headers) or self.limits
-        raw = answer.read(MAX_MANIFEST_BYTES)
+        self.limits = read_limits(response.headers) or self.limits
+        raw = response.read(MAX_MANIFEST_BYTES)
         if raw is None:
             raise UnsupportedManifest(reason="it is larger than 4 MiB", raw="size")
         expected = version if is_digest(version) else None
-        document = read_document(raw, answer.headers.get("Content-Type", ""), expected)
-        if answer.headers.get("Docker-Content-Digest", document.digest).strip() != document.digest:
+        document = read_document(raw, response.headers.get("Content-Type", ""), expected)
+        if response.headers.get("Docker-Content-Digest", document.digest).strip() != document.digest:
             raise DigestMismatch(what="the manifest", raw="Docker-Content-Digest")
         return document
 
     def tags(self, repository: str) -> list[str]:
-        """Return the repository's tags as the registry orders them, at most `tags.MAX_TAGS`, none twice."""
+        """Return the repository's tags without duplicates, in the registry's order, at most `tags.MAX_TAGS`."""
         self._check(repository)
         home = self._registry()
         found: dict[str, None] = {}
         url = f"{home.url}{repository}/tags/list?n={tags.PAGE_SIZE}"
         for _ in range(tags.MAX_PAGES):
-            answer = self._fetch.get(url, {}, Stage.TAGS, repository=repository, version="any")
-            found |= dict.fromkeys(tags.read_page(answer.read(tags.MAX_PAGE_BYTES), self.host))
-            following = tags.next_page(answer.headers.get("Link", ""), url, home)
+            response = self._fetch.get(url, {}, Stage.TAGS, repository=repository, version="any")
+            found |= dict.fromkeys(tags.read_page(response.read(tags.MAX_PAGE_BYTES), self.host))
+            following = tags.next_page(response.headers.get("Link", ""), url, home)
             if following is None or len(found) >= tags.MAX_TAGS:
                 break
             url = following
@@ -154,15 +154,15 @@ class RegistryClient:
     def pick(self, repository: str, document: Manifest | Index, platform: Platform) -> Manifest:
         """Return the manifest for `platform`, fetched where `document` is an index. Raises `PlatformMissing`.
 
-        A single manifest is returned as it is: its platform stands in its config.
+        A single manifest is returned unchanged: only its config names its platform.
         """
         if isinstance(document, Manifest):
             return document
-        waiting, opened, offered = [(document, 1)], 0, []
-        while waiting:
-            index, depth = waiting.pop(0)
+        pending, opened, offered = [(document, 1)], 0, []
+        while pending:
+            index, depth = pending.pop(0)
             opened += 1
-            chosen = choose((e for e in index.entries if e.descriptor.media_type in MANIFESTS), platform)
+            chosen = choose((entry for entry in index.entries if entry.descriptor.media_type in MANIFESTS), platform)
             if chosen is not None:
                 found = self._fetch_listed(repository, chosen.descriptor)
                 if isinstance(found, Manifest):
@@ -171,11 +171,11 @@ class RegistryClient:
             for entry in index.entries:
                 if entry.descriptor.media_type not in INDEXES:
                     continue
-                if depth == MAX_INDEXES or opened + len(waiting) >= MAX_INDEXES:
+                if depth == MAX_INDEXES or opened + len(pending) >= MAX_INDEXES:
                     raise UnsupportedManifest(reason="its lists of platforms are nested too deep", raw="index")
                 nested = self._fetch_listed(repository, entry.descriptor)
                 if isinstance(nested, Index):
-                    waiting.append((nested, depth + 1))
+                    pending.append((nested, depth + 1))
         raise missing(platform, offered)
 
     def config(self, repository: str, manifest: Manifest) -> bytes:
@@ -205,7 +205,7 @@ class RegistryClient:
         self._check(repository)
         blobs.check_request(descriptor, offset, digest_so_far)
         what = what or f"layer {descriptor.digest[:19]}"
-        answer = self._fetch.get(
+        response = self._fetch.get(
             f"{self._registry().url}{repository}/blobs/{descriptor.digest}",
             {"Range": f"bytes={offset}-{descriptor.size - 1}"} if offset else {},
             Stage.BLOB,
@@ -213,14 +213,14 @@ class RegistryClient:
             version=descriptor.digest,
         )
         return blobs.open_reader(
-            answer, descriptor, offset, digest_so_far, what=what, host=self.host, timeouts=self._session.timeouts
+            response, descriptor, offset, digest_so_far, what=what, host=self.host, timeouts=self._session.timeouts
         )
 
     def has_blob(self, repository: str, descriptor: Descriptor) -> bool:
-        """Tell whether the registry would let this login read that blob of the repository."""
+        """Whether the registry lets this login read that blob of the repository."""
         self._check(repository)
         blobs.check_request(descriptor, 0, None)
-        return self._fetch.confirms(f"{self._registry().url}{repository}/blobs/{descriptor.digest}", repository)
+        return self._fetch.is_readable(f"{self._registry().url}{repository}/blobs/{descriptor.digest}", repository)
 
     def _fetch_listed(self, repository: str, descriptor: Descriptor) -> Manifest | Index:
         if descriptor.size > MAX_MANIFEST_BYTES:
@@ -237,23 +237,23 @@ class RegistryClient:
             raise ImageNotFound(host=self.host, repository=repository, version="", raw="name")
 
     def _registry(self) -> Location:
-        """The address of `/v2/`, which `connect` finds."""
+        """The address of `/v2/`, found by `connect`."""
         return self._base or self._ping()
 
     def _ping(self) -> Location:
         place = self._place
         try:
-            answer = self._session.get(place.url)
+            response = self._session.get(place.url)
         except RegistryUnreachable as failure:
-            talks = failure.params.get("reason") in {NOT_TLS, BROKE_OFF}
-            if not talks or not self._guard.opens(place.host, place.port):
+            answers_without_tls = failure.params.get("reason") in {NOT_TLS, BROKE_OFF}
+            if not answers_without_tls or not self._guard.allows_plain_http(place.host, place.port):
                 raise
             place = location.read(f"http{place.url.removeprefix('https')}")
-            answer = self._session.get(place.url)
-        body = answer.read(SHORT_BODY)
-        if answer.status == 401:
-            self._handshake.learn(answer.headers.get("WWW-Authenticate", ""), place.url)
-        elif answer.status != 200:
-            raise response_failure(Stage.PING, answer.status, answer.headers, body or b"", host=self.host)
+            response = self._session.get(place.url)
+        body = response.read(SHORT_BODY)
+        if response.status == 401:
+            self._handshake.learn(response.headers.get("WWW-Authenticate", ""), place.url)
+        elif response.status != 200:
+            raise response_failure(Stage.PING, response.status, response.headers, body or b"", host=self.host)
         self._base = place
         return place

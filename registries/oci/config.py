@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 from registries.failures import UnsupportedManifest, printable
 from registries.oci.manifest import Manifest, read_json
@@ -16,7 +15,7 @@ _MAX_LINE_LENGTH = 200
 
 @dataclass(frozen=True)
 class Config:
-    """`diff_ids` and `created_by` go with the manifest's layers, one each; a line that is not known is empty."""
+    """`diff_ids` and `created_by` have one entry for each layer of the manifest; an unknown line is empty."""
 
     platform: Platform
     diff_ids: tuple[str, ...]
@@ -26,7 +25,7 @@ class Config:
 def read_config(raw: bytes, manifest: Manifest, platform: Platform) -> Config:
     """Read the config of `manifest`.
 
-    Raises `PlatformMissing` if the image does not run on `platform`, whatever the index said, and
+    Raises `PlatformMissing` if its platform does not run on `platform`, regardless of the index, and
     `UnsupportedManifest` if the config doesn't fit the manifest.
     """
     document = read_json(raw, MAX_CONFIG_BYTES)
@@ -36,14 +35,14 @@ def read_config(raw: bytes, manifest: Manifest, platform: Platform) -> Config:
         raise missing(platform, [offered])
     rootfs = document.get("rootfs")
     diff_ids = rootfs.get("diff_ids") if isinstance(rootfs, dict) and rootfs.get("type") == "layers" else None
-    if not isinstance(diff_ids, list) or not all(isinstance(one, str) and is_digest(one) for one in diff_ids):
+    if not isinstance(diff_ids, list) or not all(isinstance(digest, str) and is_digest(digest) for digest in diff_ids):
         raise UnsupportedManifest(reason="its config does not list its layers", raw="diff_ids")
     if len(diff_ids) != len(manifest.layers):
         raise UnsupportedManifest(reason="its config and its manifest differ about its layers", raw="diff_ids")
     return Config(offered, tuple(diff_ids), _build_lines(document.get("history"), len(diff_ids)))
 
 
-def _build_lines(history: Any, layers: int) -> tuple[str, ...]:
+def _build_lines(history: object, layers: int) -> tuple[str, ...]:
     entries = history if isinstance(history, list) else []
     filled = [entry for entry in entries if isinstance(entry, dict) and not entry.get("empty_layer")]
     if len(filled) != layers:

@@ -1,6 +1,6 @@
-"""Sockets with a deadline for a whole answer, not only for each read.
+"""Sockets with a deadline for a whole response, not only for each read.
 
-A timeout of sockets begins anew with every byte, so an end that drips headers would hold us for ever.
+A socket's timeout starts again with every byte, so a server that sends headers slowly could block us for ever.
 """
 
 from __future__ import annotations
@@ -9,7 +9,10 @@ import math
 import socket
 import ssl
 import time
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 
 class DeadlineSocket(socket.socket):
@@ -17,21 +20,21 @@ class DeadlineSocket(socket.socket):
 
     deadline: float = math.inf
 
-    def recv_into(self, *args: Any, **kwargs: Any) -> int:
-        _in_time(self.deadline)
-        return super().recv_into(*args, **kwargs)
+    def recv_into(self, buffer: WriteableBuffer, nbytes: int = 0, flags: int = 0) -> int:
+        _check_deadline(self.deadline)
+        return super().recv_into(buffer, nbytes, flags)
 
 
 class DeadlineTlsSocket(ssl.SSLSocket):
-    """The same above TLS; `ssl.SSLContext.sslsocket_class` makes a context use it."""
+    """The same for TLS; set it as `sslsocket_class` of an `ssl.SSLContext`."""
 
     deadline: float = math.inf
 
-    def recv_into(self, *args: Any, **kwargs: Any) -> int:
-        _in_time(self.deadline)
-        return super().recv_into(*args, **kwargs)
+    def recv_into(self, buffer: WriteableBuffer, nbytes: int | None = None, flags: int = 0) -> int:
+        _check_deadline(self.deadline)
+        return super().recv_into(buffer, nbytes, flags)
 
 
-def _in_time(deadline: float) -> None:
+def _check_deadline(deadline: float) -> None:
     if time.monotonic() > deadline:
         raise TimeoutError("the answer took too long as a whole")

@@ -1,7 +1,7 @@
-"""Which failure an answer, or the lack of one, means.
+"""Which failure a response, or the lack of one, means.
 
-Judged by stage, HTTP status and the error code of the distribution specification. The registry's words
-are not repeated: `raw` holds status and code. Per-provider meanings stand in `registries.providers`.
+Decided by stage, HTTP status and the error code of the distribution specification. The registry's own text is not
+repeated: `raw` holds status and code. `registries.providers` has the meanings that differ between kinds of registry.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from registries.failures import (
 )
 
 SHORT_BODY = 64 * 1024
-"""Cap of bodies that are read for their error code or token, in bytes."""
+"""Limit for bodies that are read for an error code or a token, in bytes."""
 MAX_WAIT = 3600.0
-"""Cap of what a registry may make us wait, in seconds."""
+"""Limit for the pause that a registry may ask for, in seconds."""
 
 NOT_TLS = "it does not speak TLS there"
 BROKE_OFF = "it broke off the connection"
@@ -42,7 +42,7 @@ _SECONDS = re.compile(r"[0-9]+")
 
 
 class Stage(StrEnum):
-    """What was asked for when the answer came."""
+    """What the request was for."""
 
     PING = "ping"
     TOKEN = "token"  # noqa: S105
@@ -62,17 +62,16 @@ def response_failure(
     version: str = "",
     login: bool = False,
 ) -> PullFailed:
-    """Return the failure that a status other than success means, with what was `said` for the provider to judge.
-
-    `login` tells whether credentials were sent.
+    """Return the failure that a status other than success means, with its `response`, which the
+    provider may interpret differently. `login` says whether credentials were sent.
     """
     code = error_code(body)
-    failure = _meaning(stage, status, headers, code, host, repository, version, login)
+    failure = _classify(stage, status, headers, code, host, repository, version, login)
     failure.response = RegistryResponse(stage, status, code, error_message(body), login, host, repository, version)
     return failure
 
 
-def _meaning(
+def _classify(
     stage: Stage,
     status: int,
     headers: Mapping[str, str],
@@ -113,7 +112,7 @@ def _meaning(
 
 
 def error_code(body: bytes) -> str:
-    """Return the first error code of a distribution error body, or nothing."""
+    """Return the first error code of a distribution error body, or an empty string."""
     try:
         code = json.loads(body)["errors"][0]["code"]
     except (ValueError, LookupError, TypeError, RecursionError):
@@ -122,8 +121,8 @@ def error_code(body: bytes) -> str:
 
 
 def error_message(body: bytes) -> str:
-    """Return what an error body says, in lower case and at most 500 characters: of the distribution format, or of
-    the `details`, `message` and `error` that some registries answer with instead."""
+    """Return the message of an error body in lower case, at most 500 characters. Besides the distribution format, some
+    registries use the top-level fields `details`, `message` and `error`."""
     try:
         document = json.loads(body)
         listed = document.get("errors")
@@ -135,7 +134,7 @@ def error_message(body: bytes) -> str:
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds that `Retry-After` asks for, between 1 and `MAX_WAIT`; None if it is not named."""
+    """Return the seconds of `Retry-After`, between 1 and `MAX_WAIT`; None if it is missing or can't be read."""
     text = headers.get("Retry-After", "").strip()
     if _SECONDS.fullmatch(text):
         seconds = float(text[:12])
@@ -167,14 +166,14 @@ def transport_failure(error: BaseException, host: str) -> PullFailed:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """Yield an exception and what it wraps, however requests and urllib3 wrapped it."""
-    waiting: list[BaseException] = [error]
+    """Yield an exception and all that it wraps in any of the ways of requests and urllib3."""
+    pending: list[BaseException] = [error]
     seen: set[int] = set()
-    while waiting:
-        one = waiting.pop()
-        if id(one) in seen:
+    while pending:
+        current = pending.pop()
+        if id(current) in seen:
             continue
-        seen.add(id(one))
-        yield one
-        wrapped = [one.__cause__, one.__context__, getattr(one, "reason", None), *one.args]
-        waiting += [other for other in wrapped if isinstance(other, BaseException)]
+        seen.add(id(current))
+        yield current
+        wrapped = [current.__cause__, current.__context__, getattr(current, "reason", None), *current.args]
+        pending += [other for other in wrapped if isinstance(other, BaseException)]

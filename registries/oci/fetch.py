@@ -1,12 +1,13 @@
-"""A GET with what it takes to be answered: authorization, one renewal of it, and redirects.
+"""A GET with authorization, one renewal of it, and redirects.
 
-Authorization never leaves the registry's scheme, host and port, and does not come back once it was left
+Authorization is never sent outside the registry's scheme, host and port, and not again after a redirect led outside
 (distribution specification, "Pulling blobs").
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from registries.failures import RegistryUnreachable
 from registries.oci import location
@@ -15,8 +16,8 @@ from registries.oci.errors import SHORT_BODY, Stage, response_failure
 from registries.oci.transport import Response, Session
 
 MAX_REDIRECTS = 5
-_Found = tuple[Response, bool]
-"""An answer, and whether it came from elsewhere than the registry."""
+_Fetched = tuple[Response, bool]
+"""A response, and whether it came from another origin than the registry's."""
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
@@ -29,19 +30,19 @@ class Fetch:
         self._host = host
 
     def get(self, url: str, headers: dict[str, str], stage: Stage, repository: str, version: str) -> Response:
-        """Return the answer, of status 200 or 206; every other status is raised as what it means."""
-        answer, elsewhere = self._authorized(repository, lambda shown: self._follow(url, headers, shown))
-        if answer.status in {200, 206}:
-            return answer
-        body = answer.read(SHORT_BODY) or b""
-        if elsewhere and answer.status != 429:
+        """Return a response with status 200 or 206. Raises the failure that any other status means."""
+        response, elsewhere = self._authorized(repository, partial(self._follow, url, headers))
+        if response.status in {200, 206}:
+            return response
+        body = response.read(SHORT_BODY) or b""
+        if elsewhere and response.status != 429:
             raise RegistryUnreachable(
-                host=self._host, reason="its storage refused the download", raw=f"storage {answer.status}"
+                host=self._host, reason="its storage refused the download", raw=f"storage {response.status}"
             )
         raise response_failure(
             stage,
-            answer.status,
-            answer.headers,
+            response.status,
+            response.headers,
             body,
             host=self._host,
             repository=repository,
@@ -49,50 +50,52 @@ class Fetch:
             login=self._handshake.has_login,
         )
 
-    def confirms(self, url: str, repository: str) -> bool:
-        """Tell whether `url` may be read: HEAD is answered with success. Where it sends us elsewhere, what is signed
-        for that place is good for GET alone as a rule, so one byte is fetched."""
-        answer, _ = self._authorized(repository, lambda shown: (self._session.head(url, shown), False))
-        answer.close()
-        if answer.status in _REDIRECTS:
-            answer = self.get(url, {"Range": "bytes=0-0"}, Stage.BLOB, repository, "")
-            answer.close()
-        return answer.status in {200, 206}
+    def is_readable(self, url: str, repository: str) -> bool:
+        """Whether `url` may be read: HEAD succeeds. After a redirect one byte is fetched instead, because signed
+        addresses are usually valid for GET only."""
+        response, _ = self._authorized(
+            repository, lambda authorization: (self._session.head(url, authorization), False)
+        )
+        response.close()
+        if response.status in _REDIRECTS:
+            response = self.get(url, {"Range": "bytes=0-0"}, Stage.BLOB, repository, "")
+            response.close()
+        return response.status in {200, 206}
 
-    def _authorized(self, repository: str, ask: Callable[[Login | Token | None], _Found]) -> _Found:
-        """Ask with the authorization that there is; once more with a fresh one, where the registry wants that."""
+    def _authorized(self, repository: str, send: Callable[[Login | Token | None], _Fetched]) -> _Fetched:
+        """Send the request with the current authorization, and once more with a new one after a 401."""
         used = self._handshake.authorization(repository)
-        answer, elsewhere = ask(used)
-        if answer.status == 401 and not elsewhere:
-            challenge = answer.headers.get("WWW-Authenticate", "")
-            answer.read(SHORT_BODY)
-            answer.close()
-            used = self._handshake.renewed(repository, used, challenge)
-            answer, elsewhere = ask(used)
-        if isinstance(used, Token) and (elsewhere or answer.status != 401):
-            used.proved = True
-        return answer, elsewhere
+        response, elsewhere = send(used)
+        if response.status == 401 and not elsewhere:
+            challenge = response.headers.get("WWW-Authenticate", "")
+            response.read(SHORT_BODY)
+            response.close()
+            used = self._handshake.renew(repository, used, challenge)
+            response, elsewhere = send(used)
+        if isinstance(used, Token) and (elsewhere or response.status != 401):
+            used.is_proved = True
+        return response, elsewhere
 
-    def _follow(self, url: str, headers: dict[str, str], authorization: Login | Token | None) -> _Found:
-        """Follow redirects; return the last answer, and whether it came from elsewhere than the registry."""
+    def _follow(self, url: str, headers: dict[str, str], authorization: Login | Token | None) -> _Fetched:
+        """Follow redirects; return the last response, and whether it came from another origin than the registry's."""
         here = location.read(url)
         home = here.origin
         elsewhere = False
         for _ in range(MAX_REDIRECTS + 1):
-            answer = self._session.get(here.url, headers, None if elsewhere else authorization)
-            target = answer.headers.get("Location")
-            if answer.status not in _REDIRECTS or target is None:
-                return answer, elsewhere
-            answer.read(SHORT_BODY)
+            response = self._session.get(here.url, headers, None if elsewhere else authorization)
+            target = response.headers.get("Location")
+            if response.status not in _REDIRECTS or target is None:
+                return response, elsewhere
+            response.read(SHORT_BODY)
             try:
                 there = location.read(target, here.url)
             except location.LocationInvalid:
-                raise self._lost("it sent us to an address that can't be read") from None
+                raise self._redirect_failure("it sent us to an address that can't be read") from None
             if here.scheme == "https" and there.scheme != "https":
-                raise self._lost("it sent us from an encrypted to an unencrypted address")
+                raise self._redirect_failure("it sent us from an encrypted to an unencrypted address")
             here = there
             elsewhere = elsewhere or here.origin != home
-        raise self._lost("it sent us from one address to the next without end")
+        raise self._redirect_failure("it sent us from one address to the next without end")
 
-    def _lost(self, reason: str) -> RegistryUnreachable:
+    def _redirect_failure(self, reason: str) -> RegistryUnreachable:
         return RegistryUnreachable(host=self._host, reason=reason, raw="redirect")

@@ -1,7 +1,7 @@
-"""Addresses that a registry hands out (redirects, token services), read strictly.
+"""Addresses that a registry sends (redirects, token services), read strictly.
 
-Whatever parsers may disagree about is refused here: user names, backslashes, blanks, odd ports. Where
-an address may lead is decided by the callers and by `registries.oci.address_guard`.
+Whatever URL parsers may disagree about is refused: user names, backslashes, spaces, unusual ports. The callers and
+`registries.oci.address_guard` decide whether an address may be used.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ from urllib.parse import urljoin, urlsplit
 
 MAX_ADDRESS_LENGTH = 8 * 1024
 
-# Printable ASCII without what splits addresses differently in different parsers.
+# Printable ASCII without the characters at which parsers split addresses differently.
 _LETTERS = re.compile(r"[!#-;=?-\[\]_a-z~%]+")
 _AUTHORITY = re.compile(r"([a-z0-9.-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::([1-9][0-9]{0,4}))?")
 _PORTS = {"https": 443, "http": 80}
 
 
 class LocationInvalid(ValueError):
-    """An address that is not followed."""
+    """An address that can't be read in exactly one way."""
 
 
 @dataclass(frozen=True)
 class Location:
-    """An absolute http(s) address. `origin` is what an Authorization header may not leave."""
+    """An absolute http(s) address. An Authorization header is not sent to another `origin`."""
 
     scheme: str
     host: str

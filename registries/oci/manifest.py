@@ -1,7 +1,7 @@
-"""Reads manifests and indexes, and refuses what could be read in two ways.
+"""Reads manifests and indexes, and refuses those that could be read in two ways.
 
-Docker schema 2 and OCI 1.x are taken. Fetching, and the choice among platforms, stand elsewhere
-(`registries.oci.client`, `registries.oci.platform`); judging sizes is for `groups.ingest`.
+Docker schema 2 and OCI 1.x are supported. `registries.oci.client` fetches them, `registries.oci.platform` compares
+platforms, and `groups.ingest` checks sizes.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from registries.failures import DigestMismatch, UnsupportedManifest
 from registries.oci import strict_json
@@ -59,7 +58,7 @@ _MEDIA_TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}/[A-Za-z0-9][A-
 
 @dataclass(frozen=True)
 class Descriptor:
-    """What a document says about another: `digest` is `sha256:<64 hex>`, `size` is in bytes."""
+    """A reference from one document to another: `digest` is `sha256:<64 hex>`, `size` is in bytes."""
 
     media_type: str
     digest: str
@@ -79,7 +78,7 @@ class Manifest:
 
     @property
     def declared_bytes(self) -> int:
-        """What a pull transfers, as declared: config and layers, each digest once."""
+        """The declared size of a pull in bytes: config and layers, each digest once."""
         return sum({blob.digest: blob.size for blob in (self.config, *self.layers)}.values())
 
 
@@ -106,10 +105,10 @@ class Index:
 
 
 def read_document(raw: bytes, content_type: str, expected_digest: str | None = None) -> Manifest | Index:
-    """Read what a manifest address answered.
+    """Read the response of a manifest address.
 
-    Raises `DigestMismatch` if it is not what `expected_digest` names, `UnsupportedManifest` for all that
-    is no image: schema 1, artifacts, foreign layers, contradictions, other types.
+    Raises `DigestMismatch` if it does not have `expected_digest`, and `UnsupportedManifest` for everything that is not
+    an image: schema 1, artifacts, foreign layers, contradictions, other types.
     """
     digest = f"sha256:{hashlib.sha256(raw).hexdigest()}"
     if expected_digest is not None and digest != expected_digest:
@@ -133,8 +132,8 @@ def read_document(raw: bytes, content_type: str, expected_digest: str | None = N
     raise UnsupportedManifest(reason="it has a type that no image has", raw="media type")
 
 
-def read_json(raw: bytes, limit: int) -> dict[str, Any]:
-    """Return the object that a manifest or a config is. Raises `UnsupportedManifest`."""
+def read_json(raw: bytes, limit: int) -> dict[str, object]:
+    """Return the JSON object of a manifest or a config, at most `limit` bytes. Raises `UnsupportedManifest`."""
     try:
         return strict_json.read_object(raw, limit)
     except strict_json.JsonInvalid as error:
@@ -142,14 +141,14 @@ def read_json(raw: bytes, limit: int) -> dict[str, Any]:
 
 
 def choose(entries: Iterable[Entry], wanted: Platform) -> Entry | None:
-    """Return the first entry that runs on `wanted`, attestations and unknown platforms left aside."""
+    """Return the first entry that runs on `wanted`, or None. Attestations and unknown platforms don't count."""
     for entry in entries:
         if not entry.is_attestation and entry.platform is not None and wanted.runs(entry.platform):
             return entry
     return None
 
 
-def _manifest(document: dict[str, Any], digest: str, media_type: str, raw: bytes) -> Manifest:
+def _manifest(document: dict[str, object], digest: str, media_type: str, raw: bytes) -> Manifest:
     config = _descriptor(document.get("config"))
     if config.media_type not in CONFIGS:
         raise UnsupportedManifest(reason="it is some other artifact, not a container image", raw="artifact")
@@ -178,7 +177,7 @@ def _check_layer(layer: Descriptor) -> None:
     raise UnsupportedManifest(reason="it has layers of a type that no image has", raw="layer type")
 
 
-def _entries(listed: Any) -> tuple[Entry, ...]:
+def _entries(listed: object) -> tuple[Entry, ...]:
     if not isinstance(listed, list):
         raise UnsupportedManifest(reason="its list of platforms can't be read", raw="manifests")
     if len(listed) > MAX_ENTRIES:
@@ -186,7 +185,7 @@ def _entries(listed: Any) -> tuple[Entry, ...]:
     return tuple(Entry(_descriptor(item), Platform.of_entry(item.get("platform"))) for item in listed)
 
 
-def _descriptor(item: Any) -> Descriptor:
+def _descriptor(item: object) -> Descriptor:
     if not isinstance(item, dict):
         raise UnsupportedManifest(reason="a part of it is missing", raw="descriptor")
     media_type, digest, size = item.get("mediaType"), item.get("digest"), item.get("size")
@@ -206,10 +205,10 @@ def _descriptor(item: Any) -> Descriptor:
     return Descriptor(media_type, digest, size, tuple(annotations.items()))
 
 
-def _check_inline(data: Any, digest: str, size: int) -> None:
-    """Inline data is never used; that it lies about its digest is reason enough to stop."""
+def _check_inline(data: object, digest: str, size: int) -> None:
+    """Refuse inline data that does not match its digest. It is never used otherwise."""
     try:
-        inline = base64.b64decode(data, validate=True)
+        inline = base64.b64decode(data, validate=True) if isinstance(data, str) else None
     except (TypeError, ValueError, binascii.Error):
         inline = None
     if inline is None or len(inline) != size or f"sha256:{hashlib.sha256(inline).hexdigest()}" != digest:

@@ -1,11 +1,11 @@
-"""Platforms: how they are written, and which of those offered is taken."""
+"""Platforms: how they are written, and which runs on which."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 from registries.failures import PlatformMissing
 
@@ -13,7 +13,7 @@ _WORD = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}")
 
 _MAX_NAMED = 6
 
-# A bare architecture and its base variant are the same thing.
+# An architecture without variant is the same as one with its base variant.
 _BASE_VARIANTS = {("arm64", "v8"), ("amd64", "v1"), ("arm", "v7")}
 
 
@@ -34,8 +34,8 @@ class Platform:
         return cls(*parts)
 
     @classmethod
-    def of_entry(cls, item: Any) -> Self | None:
-        """Read the platform of an index entry or a config; None where it is missing or makes no sense."""
+    def of_entry(cls, item: object) -> Self | None:
+        """Read the platform of an index entry or a config; None where it is missing or invalid."""
         if not isinstance(item, dict):
             return None
         words = [item.get("os"), item.get("architecture")]
@@ -48,7 +48,7 @@ class Platform:
         return cls(known[0], known[1], variant)
 
     def runs(self, offered: Platform) -> bool:
-        """True if a node of this platform runs what is `offered`."""
+        """Whether a node of this platform can run an image for `offered`."""
         ours, theirs = (
             (one.os, one.architecture, None if (one.architecture, one.variant) in _BASE_VARIANTS else one.variant)
             for one in (self, offered)
@@ -61,6 +61,6 @@ class Platform:
 
 def missing(wanted: Platform, offered: Iterable[Platform | None]) -> PlatformMissing:
     """Return the failure that names what is offered instead."""
-    names = [str(one) for one in dict.fromkeys(offered) if one is not None and one.os != "unknown"]
+    names = [str(platform) for platform in dict.fromkeys(offered) if platform is not None and platform.os != "unknown"]
     shown = ", ".join(names[:_MAX_NAMED]) + (" and others" if len(names) > _MAX_NAMED else "")
     return PlatformMissing(platform=str(wanted), offered=shown or "no platform that it names")

@@ -1,4 +1,4 @@
-"""Docker Hub's headers that tell how many pulls are left. Absent where a pull is not counted."""
+"""Docker Hub's headers with the number of pulls left. They are absent where pulls are not counted."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ _AMOUNT = re.compile(r"([0-9]{1,9})(?:\s*;\s*w=([0-9]{1,9}))?", re.ASCII)
 
 @dataclass(frozen=True)
 class PullLimits:
-    """`remaining` of `limit` pulls are left within `window` seconds (0: not told). `source` is whom the registry
-    counts them for: an address, or the account's id; nothing where it does not say."""
+    """`remaining` of `limit` pulls are left within `window` seconds (0: unknown). `source` is what the registry
+    counts them for, an IP address or an account's id; empty where it does not say."""
 
     limit: int
     remaining: int
@@ -23,7 +23,7 @@ class PullLimits:
 
 
 def read_limits(headers: Mapping[str, str]) -> PullLimits | None:
-    """Read the headers of a manifest's answer; None where they are absent or can't be read."""
+    """Read the headers of a manifest's response; None where they are absent or can't be read."""
     limit = _AMOUNT.fullmatch(headers.get("ratelimit-limit", "").strip())
     remaining = _AMOUNT.fullmatch(headers.get("ratelimit-remaining", "").strip())
     if limit is None or remaining is None:

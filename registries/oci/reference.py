@@ -1,8 +1,7 @@
 """Reads image references and registry hosts as people type them.
 
-`parse` follows the grammar of distribution/reference, as Docker clients do; it repairs nothing, so
-that what is shown is what was typed. It does not look names up: whether a host may be connected to
-is decided by `registries.oci.address_guard`.
+`parse` follows the grammar of distribution/reference, as Docker clients do. It repairs nothing, so pages show what was
+typed. It looks no names up: `registries.oci.address_guard` decides whether a host may be connected to.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 
 
 class ReferenceInvalid(ValueError):
-    """What was typed can't be read. `code` is stable; `message` is one sentence that names the fix."""
+    """A reference or host can't be read. `code` is stable; `message` is one sentence that names the fix."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -49,12 +48,12 @@ class Reference:
 
     @property
     def api_host(self) -> str:
-        """The host that answers for the registry: Docker Hub's API has another name than its images."""
+        """The host to connect to: Docker Hub's API has another host name than its images."""
         return api_host(self.registry)
 
     @property
     def version(self) -> str:
-        """What the registry is asked for: the digest where there is one, else the tag."""
+        """What to request from the registry: the digest if there is one, else the tag."""
         return self.digest or self.tag or "latest"
 
     def __str__(self) -> str:
@@ -81,7 +80,7 @@ def is_repository(text: str) -> bool:
 
 
 def names_host(text: str) -> bool:
-    """Whether an image's name begins with a registry's host, as docker tells."""
+    """Whether an image's name begins with a registry's host, by docker's rule."""
     first, slash, _ = text.partition("/")
     return bool(slash) and ("." in first or ":" in first or first.lower() == "localhost")
 
@@ -177,17 +176,17 @@ def _registry(text: str) -> str:
 
 
 def _host(text: str) -> str:
-    """Return `host[:port]` in lower case without trailing dot, or raise."""
+    """Return `host[:port]` in lower case without trailing dot. Raises `ReferenceInvalid`."""
     lowered = text.lower()
     if lowered.startswith("["):
         name, bracket, port = lowered.partition("]")
         name, colon, port = f"{name}{bracket}", port[:1], port[1:]
-        good = bracket == "]" and colon in ("", ":") and _is_ipv6(name[1:-1])
+        is_valid = bracket == "]" and colon in ("", ":") and _is_ipv6(name[1:-1])
     else:
         name, colon, port = lowered.partition(":")
         name = name.removesuffix(".")
-        good = len(name) <= 253 and all(_LABEL.fullmatch(label) for label in name.split("."))
-    if not good:
+        is_valid = len(name) <= 253 and all(_LABEL.fullmatch(label) for label in name.split("."))
+    if not is_valid:
         raise ReferenceInvalid(
             "host_invalid",
             "The registry's host name is not valid; it looks like registry.example.com or registry.example.com:5000.",
@@ -202,7 +201,7 @@ def _host(text: str) -> str:
 
 
 def is_ambiguous_ipv4(name: str) -> bool:
-    """True for what resolvers read as an IPv4 address though it isn't written as one: `127.1`, `0x7f000001`."""
+    """Whether resolvers read `name` as an IPv4 address although it isn't a dotted quad: `127.1`, `0x7f000001`."""
     if not _NUMBER.fullmatch(name.rpartition(".")[2]):
         return False
     try:
@@ -220,7 +219,7 @@ def _is_ipv6(text: str) -> bool:
 
 
 def _punycode(text: str) -> str:
-    """Turn the labels of an international name into ASCII. Full-width digits and dots are refused, not mapped."""
+    """Convert the labels of an international name to ASCII. Full-width digits and dots are refused, not converted."""
     name, colon, port = text.partition(":")
     try:
         labels = [label if label.isascii() else idna.alabel(label.lower()).decode("ascii") for label in name.split(".")]

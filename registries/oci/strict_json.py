@@ -1,22 +1,22 @@
-"""JSON of strangers: bounded in size, depth and number of values, and readable in one way only."""
+"""Untrusted JSON: bounded in size, depth and number of values, and refused where it can be read in two ways."""
 
 from __future__ import annotations
 
 import json
 import re
-from typing import Any, NoReturn
+from typing import NoReturn
 
 MAX_DEPTH = 32
 MAX_MARKS = 200_000
 _MAX_NUMBER_LENGTH = 20
 
-# Strings, which are stepped over, and the marks that open, close and separate. Never fails, so it is linear.
+# Strings, which are skipped, and the characters that open, close and separate. It always matches, so it is linear.
 _MARKS = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[{]|[\]}]|,', re.DOTALL)
 
 
 class JsonInvalid(ValueError):
-    """A text is not one JSON object, or larger or deeper than is read. `reason` is a clause about "it"; `raw` is `size`
-    or `json`."""
+    """A text is not one JSON object, or is too large or too deep. `reason` is a clause about "it"; `raw` is `size` or
+    `json`."""
 
     def __init__(self, reason: str, raw: str) -> None:
         super().__init__(reason)
@@ -24,8 +24,9 @@ class JsonInvalid(ValueError):
         self.raw = raw
 
 
-def read_object(raw: bytes, limit: int) -> dict[str, Any]:
-    """Return the one object that `raw` holds. Raises `JsonInvalid` if it is doubtful in any way."""
+def read_object(raw: bytes, limit: int) -> dict[str, object]:
+    """Return the JSON object in `raw`, which is at most `limit` bytes. Raises `JsonInvalid` if it is invalid or
+    ambiguous."""
     if len(raw) > limit:
         raise JsonInvalid(f"it is larger than {limit // (1024 * 1024)} MiB", "size")
     try:
@@ -38,7 +39,7 @@ def read_object(raw: bytes, limit: int) -> dict[str, Any]:
             parse_float=_bounded_float,
             parse_constant=_refuse,
         )
-        # Lone surrogates are valid JSON, and fail only when they are stored.
+        # Lone surrogates are valid JSON but fail when they are stored.
         if "\\u" in text:
             json.dumps(document, ensure_ascii=False).encode("utf-8")
     except (ValueError, RecursionError):
@@ -60,7 +61,7 @@ def _check_shape(text: str) -> None:
             raise ValueError("shape")
 
 
-def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _without_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) != len(pairs):
         raise ValueError("duplicate key")

@@ -12,16 +12,16 @@ from registries.oci.reference import is_tag
 MAX_TAGS = 1000
 MAX_PAGES = 10
 PAGE_SIZE = 100
-"""What every registry gives; some refuse to be asked for more."""
+"""Every registry supports this many; some refuse larger pages."""
 MAX_PAGE_BYTES = 4 * 1024 * 1024
-"""Cap of one page in bytes. Google's holds sizes and dates of every manifest besides the tags."""
+"""Limit of one page in bytes. Google's also has the sizes and dates of every manifest."""
 
 _MAX_LINK_LENGTH = 4096
 _NEXT = re.compile(r'\s*<([^<>]{1,2048})>\s*;\s*rel="?next"?\s*(?:;[^,]*)?')
 
 
 def read_page(body: bytes | None, host: str) -> list[str]:
-    """Return the tags of one answer, without what can't be a tag. Raises `RegistryUnreachable` for anything else."""
+    """Return the valid tags of one response. Raises `RegistryUnreachable` if it is not a list of tags."""
     try:
         tags = strict_json.read_object(body or b"", MAX_PAGE_BYTES).get("tags")
     except strict_json.JsonInvalid:
@@ -34,7 +34,7 @@ def read_page(body: bytes | None, host: str) -> list[str]:
 
 
 def next_page(link: str, here: str, home: Location) -> str | None:
-    """Return the address of the next page, which `here`'s Link header names; None for another origin than `home`'s."""
+    """Return the address of the next page from `here`'s Link header; None if its origin differs from `home`'s."""
     found = _NEXT.match(link[:_MAX_LINK_LENGTH])
     if found is None:
         return None

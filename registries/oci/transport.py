@@ -1,8 +1,8 @@
-"""One request at a time over checked connections, and its answer undecoded.
+"""Single requests over checked connections, with undecoded responses.
 
-No redirects, cookies, proxies or `.netrc`; certificates are always verified. Exceptions of the transport
-become failures here, without their context, because requests' exceptions carry the Authorization header.
-What an answer means is decided by `registries.oci.errors`.
+No redirects, cookies, proxies or `.netrc`; certificates are always verified. Exceptions of the transport become
+failures here, without their context, because requests' exceptions contain the Authorization header.
+`registries.oci.errors` decides what a response means.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ import io
 import socket
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from weakref import WeakSet
 
 import certifi
@@ -38,13 +38,16 @@ if TYPE_CHECKING:
 MAX_THREADS = 16
 _CHUNK = 64 * 1024
 _HEAD_BUFFER = io.DEFAULT_BUFFER_SIZE
-"""At least what http.client reads headers through. A read that long leaves nothing in it."""
-_SOON = 0.25
+"""At least the size of the buffer through which http.client reads headers. A read that long empties it."""
+_MAX_FILL_SECONDS = 0.25
 
 
 @dataclass(frozen=True)
 class Timeouts:
-    """How long a registry may take, in seconds; and the bytes a second that a body must reach."""
+    """How long a registry may take, in seconds, and the minimum rate of a body in bytes per second.
+
+    `head` and `document` limit the headers and a whole short body; `rate` is measured over each `rate_window`.
+    """
 
     connect: float = 10.0
     read: float = 30.0
@@ -55,7 +58,7 @@ class Timeouts:
 
 
 class Response:
-    """An answer whose body is still to be read; close it, or read it to its end."""
+    """A response whose body is not read yet. Close it, or read it to its end."""
 
     def __init__(self, response: requests.Response, host: str, timeouts: Timeouts) -> None:
         raw: HTTPResponse = response.raw
@@ -71,13 +74,13 @@ class Response:
 
     @property
     def length(self) -> int | None:
-        """The bytes that are announced and still to come; None if the answer does not tell."""
+        """The announced bytes that are still to come; None if the length was not announced."""
         return self._body.length
 
     def readinto1(self, buffer: memoryview) -> int:
-        """Read what comes, straight into `buffer`, as far as it fills it soon; return the count, 0 at the end.
+        """Read into `buffer` what arrives within a short time; return the number of bytes, 0 at the end.
 
-        Raises `RegistryUnreachable` on timeouts, resets, and ends before the announced length.
+        Raises `RegistryUnreachable` on timeouts, on resets, and when the body ends before the announced length.
         """
         try:
             return self._readinto1(buffer)
@@ -89,7 +92,7 @@ class Response:
         raise failure
 
     def read(self, limit: int) -> bytes | None:
-        """Return the whole body, or None if it is longer than `limit` bytes. Bounded in time as a whole."""
+        """Return the whole body, or None if it is longer than `limit` bytes. `Timeouts.document` limits its time."""
         body = bytearray()
         chunk = memoryview(bytearray(_CHUNK))
         deadline = time.monotonic() + self._timeouts.document
@@ -107,27 +110,27 @@ class Response:
         return bytes(body)
 
     def _fill(self, view: memoryview) -> int:
-        """Read at least once; go on while more comes. A transfer is thousands of short reads, so what stands between
-        us and the socket counts: nothing does, once what was read together with the headers is out of its buffer."""
+        """Read at least once, and again while more arrives. A transfer is thousands of short reads, so they bypass
+        http.client and go to the socket once the buffer of the headers is empty."""
         fp = self._body.fp
         if not self._drained:
             self._drained = len(view) >= _HEAD_BUFFER
             return int(fp.readinto1(view))
-        filled, end = 0, time.monotonic() + _SOON
+        filled, end = 0, time.monotonic() + _MAX_FILL_SECONDS
         while filled < len(view):
             try:
                 count = self._socket.recv_into(view[filled:])
             except OSError:
                 if not filled:
                     raise
-                break  # what came is handed out first; the next read meets it again
+                break  # return what arrived; the next read raises the error again
             filled += count
             if not count or time.monotonic() > end:
                 break
         return filled
 
     def close(self) -> None:
-        """Give the connection up, or back where the body was read to its end."""
+        """Close the connection, or return it to the pool if the body was read to its end."""
         if self._body.isclosed():
             self._raw.release_conn()
         else:
@@ -138,7 +141,7 @@ class Response:
         if body.isclosed():
             return 0
         if body.chunked:
-            # Trailers and chunk heads are lines without end: bounded by time.
+            # Chunk headers and trailers are lines without a length limit, so their time is limited.
             self._socket.deadline = time.monotonic() + self._timeouts.head
             data = body.read1(len(buffer))
             buffer[: len(data)] = data
@@ -161,10 +164,10 @@ class RemoteEndedEarly(http.client.HTTPException):
 
 
 class Session:
-    """Connections to one registry and to where it sends us, shared by threads.
+    """Connections to one registry and to the hosts that it redirects to. Shared by threads.
 
-    `host` is how failures name the registry, whatever host was really asked. `ca_file` adds authorities to
-    the public ones, and so does `ca`, a PEM text.
+    Failures name the registry as `host`, whichever host was asked. `ca_file` and `ca` (PEM) add authorities to the
+    public ones.
     """
 
     def __init__(
@@ -192,20 +195,30 @@ class Session:
         return self._send("GET", url, headers=headers, auth=authorization)
 
     def head(self, url: str, authorization: AuthBase | None = None) -> Response:
-        """Send one HEAD, like `get`."""
+        """Send one HEAD. Raises like `get`."""
         return self._send("HEAD", url, auth=authorization)
 
     def post(self, url: str, body: bytes, headers: dict[str, str]) -> Response:
-        """Send one POST, like `get`."""
+        """Send one POST. Raises like `get`."""
         return self._send("POST", url, headers=headers, data=body)
 
-    def _send(self, method: str, url: str, **what: Any) -> Response:
+    def _send(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        auth: AuthBase | None = None,
+        data: bytes | None = None,
+    ) -> Response:
         failure: PullFailed
         try:
-            response = self._requests.request(
+            sent = self._requests.request(
                 method,
                 url,
-                **what,
+                headers=headers,
+                auth=auth,
+                data=data,
                 stream=True,
                 allow_redirects=False,
                 timeout=(self.timeouts.connect, self.timeouts.read),
@@ -215,11 +228,11 @@ class Session:
         except (requests.RequestException, OSError, http.client.HTTPException, ValueError) as error:
             failure = transport_failure(error, self._host)
         else:
-            answer = Response(response, self._host, self.timeouts)
-            unread = method == "POST"  # of its answer only the status counts
-            if unread or answer.headers.get("Content-Encoding", "identity").strip().lower() == "identity":
-                return answer
-            answer.close()
+            response = Response(sent, self._host, self.timeouts)
+            is_unread = method == "POST"  # only the status of its response is used
+            if is_unread or response.headers.get("Content-Encoding", "identity").strip().lower() == "identity":
+                return response
+            response.close()
             failure = RegistryUnreachable(host=self._host, reason="it compressed its answer though it was asked not to")
         raise failure
 
@@ -227,15 +240,14 @@ class Session:
         self._requests.close()
 
     def abort(self) -> None:
-        """End every connection at once, from any thread: whoever waits on one hears that it broke off."""
-        for each in list(self._connected):
+        """End all connections, from any thread. Reads that wait on one fail."""
+        for connection in list(self._connected):
             with suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
+                connection.shutdown(socket.SHUT_RDWR)
 
 
 def tls_context(ca_file: Path | None = None, ca: str = "") -> ssl.SSLContext:
-    """Return a context that verifies against the public authorities, and those of `ca_file` and of the PEM text `ca`
-    besides."""
+    """Return a context that verifies against the public authorities and those in `ca_file` and `ca` (PEM)."""
     context = ssl.create_default_context(cafile=certifi.where())
     context.sslsocket_class = DeadlineTlsSocket
     if ca_file is not None:
@@ -246,26 +258,32 @@ def tls_context(ca_file: Path | None = None, ca: str = "") -> ssl.SSLContext:
 
 
 class _CheckedAdapter(HTTPAdapter):
-    """requests' adapter with connections that the guard opens."""
+    """An adapter for requests whose connections are opened by the guard."""
 
     def __init__(
-        self, guard: AddressGuard, context: ssl.SSLContext, timeouts: Timeouts, note: Callable[[socket.socket], None]
+        self,
+        guard: AddressGuard,
+        context: ssl.SSLContext,
+        timeouts: Timeouts,
+        on_connected: Callable[[socket.socket], None],
     ) -> None:
         self._guard = guard
-        self._note = note
+        self._on_connected = on_connected
         self._context = context
         self._timeouts = timeouts
         super().__init__(pool_connections=8, pool_maxsize=MAX_THREADS)
 
-    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **kwargs: Any) -> None:
+    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **kwargs: object) -> None:
         self.poolmanager = PoolManager(connections, maxsize=maxsize, block=block, ssl_context=self._context)
-        self.poolmanager.pool_classes_by_scheme = _guarded_pools(self._guard, self._timeouts.head, self._note)
+        self.poolmanager.pool_classes_by_scheme = _guarded_pools(self._guard, self._timeouts.head, self._on_connected)
 
-    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
-        """Leave the authorities to our context; requests would add its own to every connection."""
+    def cert_verify(self, conn: object, url: object, verify: object, cert: object) -> None:
+        """Do nothing: our context has the authorities, and requests would add its own to every connection."""
 
 
-def _guarded_pools(guard: AddressGuard, head_seconds: float, note: Callable[[socket.socket], None]) -> dict[str, Any]:
+def _guarded_pools(
+    guard: AddressGuard, head_seconds: float, on_connected: Callable[[socket.socket], None]
+) -> dict[str, type[HTTPConnectionPool]]:
     class Guarded(HTTPConnection):
         plain = True
 
@@ -274,10 +292,10 @@ def _guarded_pools(guard: AddressGuard, head_seconds: float, note: Callable[[soc
 
         def getresponse(self) -> HTTPResponse:  # type: ignore[override]
             opened: DeadlineSocket | DeadlineTlsSocket | None = self.sock  # type: ignore[assignment]
-            if opened is None:  # reset while it was being made, which urllib3 passes over
+            if opened is None:  # reset while it was opened, which urllib3 ignores
                 raise http.client.RemoteDisconnected("the connection was reset")
             opened.deadline = time.monotonic() + head_seconds
-            note(opened)
+            on_connected(opened)
             response = super().getresponse()
             opened.deadline = float("inf")
             response.deadline_socket = opened  # type: ignore[attr-defined]

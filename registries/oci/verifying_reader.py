@@ -1,7 +1,7 @@
-"""Verifies digest and size of a body while it streams by.
+"""Verifies the digest and size of a body while it is read.
 
-The last bytes are handed out only after everything agreed, so whoever reads to the end has read the
-right thing, and whoever stops early knows it.
+The last bytes are returned only after both match, so a caller that reads to the end has the right content, and one that
+stops early knows that it has not.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from registries.oci.transport import Timeouts
 
 
 class Hash(Protocol):
-    """What hashlib makes; its class has no public name."""
+    """A hash object of hashlib, whose class has no public name."""
 
     def update(self, data: bytes | memoryview, /) -> None: ...
 
@@ -25,7 +25,7 @@ class Hash(Protocol):
 
 
 class Stream(Protocol):
-    """Where the bytes come from; `registries.oci.transport.Response` is one."""
+    """The source of the bytes, such as `registries.oci.transport.Response`."""
 
     def readinto1(self, buffer: memoryview) -> int: ...
 
@@ -35,9 +35,9 @@ class Stream(Protocol):
 class VerifyingReader:
     """Reads `size` bytes that must have `digest` (`sha256:<hex>`). A context manager; not shared by threads.
 
-    `what` names the thing in failures. A resumed transfer passes `received` and the hash of those bytes
-    (`digest_so_far` of the reader that broke). `skip` bytes are dropped first, where the registry sent
-    everything again. A body slower than `timeouts.rate` is given up.
+    `what` names the content in failures. A resumed transfer passes `received` and the hash of those bytes
+    (`digest_so_far` of the earlier reader). `skip` bytes are dropped first, for a registry that sent everything again.
+    A body slower than `timeouts.rate` is aborted.
     """
 
     def __init__(
@@ -69,14 +69,14 @@ class VerifyingReader:
 
     @property
     def digest_so_far(self) -> Hash:
-        """The hash of the `received` bytes that were handed out."""
+        """The hash of the `received` bytes that were returned."""
         return self._hash.copy()
 
     def readinto(self, buffer: memoryview | bytearray) -> int:
-        """Fill `buffer` as far as there are bytes; return the count, 0 once all was read and agreed.
+        """Fill `buffer` as far as there are bytes; return their number, 0 once everything was read and verified.
 
-        Raises `DigestMismatch` instead of handing out the last bytes of a body that does not agree, and
-        `RegistryUnreachable` when the transfer broke; bytes handed out before then can be resumed from.
+        Raises `DigestMismatch` instead of returning the last bytes of a body that does not match, and
+        `RegistryUnreachable` when the transfer broke; it can be resumed after the bytes returned so far.
         """
         if self._pending:
             raise self._pending
@@ -97,7 +97,7 @@ class VerifyingReader:
             if not filled:
                 raise
             self._pending = failure
-        # A failure from here on leaves `received` and its hash as they were, so that they still go together.
+        # A failure from here on leaves `received` and its hash unchanged, so that they still match.
         hashed = self._hash.copy()
         hashed.update(view[:filled])
         if self.received + filled == self.size:
@@ -131,7 +131,7 @@ class VerifyingReader:
             self._skip -= count
 
     def _timed(self, view: memoryview) -> int:
-        """Read once, and hold the other end to its minimum rate. Our own pauses don't count."""
+        """Read once, and enforce the minimum rate. Only time spent reading counts."""
         began = time.monotonic()
         count = self._stream.readinto1(view)
         self._waited += time.monotonic() - began

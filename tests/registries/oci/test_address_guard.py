@@ -90,7 +90,7 @@ def test_ports_that_registries_use_are_allowed(port: int) -> None:
 def test_an_allowed_network_is_opened_for_plain_http_too() -> None:
     guard = AddressGuard(LOOPBACK, resolver=lambda host, port: [("127.0.0.1", port)])
     assert guard.addresses("localhost", 80)
-    assert guard.opens("registry.internal", 5000)
+    assert guard.allows_plain_http("registry.internal", 5000)
     with pytest.raises(HostNotAllowed):
         guard.addresses("registry.internal", 6379)
     with pytest.raises(HostNotAllowed):
@@ -99,7 +99,7 @@ def test_an_allowed_network_is_opened_for_plain_http_too() -> None:
 
 def test_plain_http_is_for_allowed_networks_only() -> None:
     guard = answering("8.8.8.8")
-    assert not guard.opens("registry.example", 5000)
+    assert not guard.allows_plain_http("registry.example", 5000)
     with pytest.raises(HostNotAllowed):
         guard.addresses("registry.example", 5000, plain=True)
 
