@@ -198,7 +198,7 @@ class ActivityAdmin(RecordAdmin[Activity]):
             title="Erase the text of these rows?",
             text="Names, addresses, details and changed settings are deleted for good. The rows stay, and the chain "
             "still verifies. The text stays in backups of the database until they expire.",
-            words="Why? The organization's members read this: don't repeat what you erase.",
+            reason_label="Why? The organization's members read this: don't repeat what you erase.",
         )
         if page is not None:
             return page
