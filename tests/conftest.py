@@ -59,7 +59,11 @@ def django_db_setup(
 
 
 def _database_folder(config: pytest.Config) -> Path:
-    return config.cache.mkdir("migrated_database")
+    """Where the migrated database is kept from run to run; for this run only where pytest keeps no cache."""
+    cache: pytest.Cache | None = getattr(config, "cache", None)
+    folder = Path(_HOME.name) / "migrated_database"
+    folder.mkdir(exist_ok=True)
+    return cache.mkdir("migrated_database") if cache is not None else folder
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -11,27 +11,35 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import cast
+from itertools import islice
+from typing import TypeVar
 
+from django.db import connection
 from django.db.models.functions import Now
 
 from portal.models import Activity, ActivityHead, ActivityText
 from registries.foundation.activity import ActivityEntry, Value
 
+T = TypeVar("T")
+
 PORTAL_CHAIN = "portal"
 FORMAT = 1
 """Version of what a hash covers; it is the first thing in it."""
+MAX_SETTINGS = 100
+MAX_SETTING_LENGTH = 300
 TEXT_FIELDS = ("actor_name", "client_address", "target_name", "detail", "link", "before", "after")
 
 
 def append(entry: ActivityEntry) -> None:
     """Add a row to the chain of the entry's organization. Locks the chain until the transaction ends.
 
-    Names and details that are too long for their column are shortened with an ellipsis.
+    Names and details that are too long for their column are shortened with an ellipsis, and so are the values in
+    `before` and `after`, of which at most `MAX_SETTINGS` are kept.
     """
-    head, now = _lock_head(chain_of(entry.organization_id))
+    _check_foreign_keys()
+    head = _lock_head(chain_of(entry.organization_id))
     text = ActivityText(
         salt=secrets.token_hex(16),
         actor_name=_shorten(entry.by.name, "actor_name"),
@@ -44,7 +52,7 @@ def append(entry: ActivityEntry) -> None:
     row = Activity(
         organization_id=entry.organization_id,
         number=head.number + 1,
-        created_at=now,
+        created_at=_database_now(),
         action=entry.action,
         actor_kind=entry.by.kind,
         actor_key=entry.by.id,
@@ -96,18 +104,35 @@ def _sha256(values: list[object]) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def _lock_head(chain: str) -> tuple[ActivityHead, datetime]:
-    """The chain's newest row, locked, and the database's time."""
-    heads = ActivityHead.objects.select_for_update().annotate(now=Now()).filter(pk=chain)
+def _check_foreign_keys() -> None:
+    """Take the locks of all foreign keys now. PostgreSQL takes them at the end of the transaction otherwise, after the
+    lock of the chain, and two actions could wait for each other."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED")
+
+
+def _lock_head(chain: str) -> ActivityHead:
+    heads = ActivityHead.objects.select_for_update().filter(pk=chain)
     head = heads.first()
     if head is None:
         ActivityHead.objects.bulk_create([ActivityHead(pk=chain)], ignore_conflicts=True)
         head = heads.get()
-    return head, cast("datetime", getattr(head, "now"))  # noqa: B009 (an annotation, unknown to the type)
+    return head
+
+
+def _database_now() -> datetime:
+    """The database's time, asked once the chain is locked, so that a later row has a later time."""
+    now: datetime = ActivityHead.objects.annotate(now=Now()).values_list("now", flat=True)[:1].get()
+    return now
 
 
 def _shorten(text: str, field: str) -> str:
     longest: int = getattr(ActivityText._meta.get_field(field), "max_length")  # noqa: B009 (a column with a length)
+    return _cut(text, longest)
+
+
+def _cut(text: str, longest: int) -> str:
     text = _storable(text)
     return text if len(text) <= longest else text[: longest - 1] + "…"
 
@@ -118,11 +143,14 @@ def _storable(text: str) -> str:
 
 
 def _storable_settings(settings: Mapping[str, Value]) -> dict[str, Value]:
-    return {
-        name: _storable(value)
-        if isinstance(value, str)
-        else [_storable(item) for item in value]
-        if isinstance(value, list)
-        else value
-        for name, value in settings.items()
-    }
+    return {_cut(name, MAX_SETTING_LENGTH): _setting(value) for name, value in _first(settings.items())}
+
+
+def _setting(value: Value) -> Value:
+    if isinstance(value, str):
+        return _cut(value, MAX_SETTING_LENGTH)
+    return [_cut(item, MAX_SETTING_LENGTH) for item in _first(value)] if isinstance(value, list) else value
+
+
+def _first(items: Iterable[T]) -> Iterable[T]:
+    return islice(items, MAX_SETTINGS)

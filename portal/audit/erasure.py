@@ -23,7 +23,7 @@ class NothingToErase(Refusal):
 
 
 def erase_text(row: Activity, *, reason: str, by: Actor) -> None:
-    """Delete the text of a row, and record that with the reason. Raises NothingToErase.
+    """Delete the text of a row, and record that with the row's number and the reason. Raises NothingToErase.
 
     The organization's members read `reason` (at most 300 characters): it must not repeat what is erased.
     """
@@ -33,7 +33,7 @@ def erase_text(row: Activity, *, reason: str, by: Actor) -> None:
         record(
             by,
             ERASED,
-            Target("activity", row.pk, f"row {row.number}"),
+            Target("activity", row.number, f"row {row.number}"),
             organization_id=row.organization_id,
             detail=reason,
         )

@@ -64,7 +64,7 @@ class Search:
             rows = rows.filter(_has(word))
         if self.since:
             rows = rows.filter(created_at__gte=_midnight(self.since))
-        if self.until:
+        if self.until and self.until < date.max:
             rows = rows.filter(created_at__lt=_midnight(self.until) + timedelta(days=1))
         return rows
 

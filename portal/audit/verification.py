@@ -1,40 +1,29 @@
 """Verifying the chains of the activity: finds every row that was changed, removed, added or reordered.
 
+Everything is read from one snapshot of the database, so that actions that go on at the same time are no deviations.
 Rows are read in chunks, in constant memory. The row after a broken one is checked against the hash that the broken one
-contains, so that one changed row is one finding.
+contains, so that one changed row is one finding. A row that can't even be read is a finding, too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 
-from django.db import connection
+from django.db import DatabaseError, connection, transaction
+from django.db.models import Exists, OuterRef, QuerySet
 
-from portal.audit.chain import chain_of, digest_of, hash_of
+from portal.audit.chain import PORTAL_CHAIN, chain_of, digest_of, hash_of
 from portal.audit.erasure import ERASED
+from portal.audit.triggers import not_in_force
 from portal.models import Activity, ActivityHead, ActivityText
 
 CHUNK = 1000
-TRIGGERS = {
-    "sqlite": {
-        "activity_no_update",
-        "activity_no_delete",
-        "activity_text_no_update",
-        "activity_head_no_delete",
-        "activity_head_only_forward",
-    },
-    "postgresql": {
-        "activity_no_change",
-        "activity_no_truncate",
-        "activity_text_no_update",
-        "activity_text_no_truncate",
-        "activity_head_no_delete",
-        "activity_head_no_truncate",
-        "activity_head_only_forward",
-    },
-}
-"""The triggers of migration 0012, with which the database refuses changes."""
+MAX_KEY = 2**63 - 1
+UNREADABLE = (ArithmeticError, AttributeError, DatabaseError, RecursionError, TypeError, ValueError)
+"""What reading or hashing a row raises where a column holds something that was never written there."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +44,28 @@ class Finding:
     text: str
 
 
+class UnknownChain(ValueError):
+    """No chain has this name: they are called `portal`, or by the key of an organization."""
+
+
+@contextmanager
+def snapshot() -> Iterator[None]:
+    """Read one state of the database until the block ends. Writers go on in the meantime."""
+    if connection.in_atomic_block:  # whoever began the transaction decides what it sees
+        yield
+    elif connection.vendor == "postgresql":
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            yield
+    else:
+        with connection.cursor() as cursor:
+            cursor.execute("BEGIN DEFERRED")  # Django's own would lock out every writer
+            try:
+                yield
+            finally:
+                cursor.execute("ROLLBACK")
+
+
 def heads() -> list[Head]:
     """Return the heads of all chains."""
     rows = ActivityHead.objects.order_by("chain").values_list("chain", "number", "hash")
@@ -62,61 +73,112 @@ def heads() -> list[Head]:
 
 
 def verify(kept: Iterable[Head] = ()) -> Iterator[Finding]:
-    """Yield each deviation. `kept` are heads of an earlier run: their rows must still exist."""
-    for name in sorted(_missing_triggers()):
-        yield Finding("", 0, f"the database does not refuse changes: trigger {name} is missing")
-    ends = {head.chain: head for head in heads()}
-    chains = {chain_of(key) for key in Activity.objects.order_by().values_list("organization", flat=True).distinct()}
-    for chain in sorted(chains | set(ends)):
-        yield from _verify_chain(chain, ends.get(chain))
+    """Yield each deviation; call it inside `snapshot`. `kept` are heads of an earlier run: their rows must exist."""
+    for name in sorted(not_in_force()):
+        yield Finding("", 0, f"the database does not refuse changes: trigger {name} is missing or was changed")
+    try:
+        ends = {head.chain: head for head in heads()}
+    except UNREADABLE:
+        ends = {}
+        yield Finding("", 0, "the heads can't be read")
+    written = {str(key) for key in Activity.objects.order_by().values_list("organization", flat=True).distinct()}
+    for chain in sorted({PORTAL_CHAIN if key == "None" else key for key in written} | set(ends)):
+        try:
+            yield from _verify_chain(chain, ends.get(chain))
+        except UnknownChain:
+            yield Finding(chain, 0, "no chain has this name")
     for head in kept:
-        rows = Activity.objects.filter(organization=_organization_of(head.chain), number=head.number)
+        rows = Activity.objects.filter(organization=organization_of(head.chain), number=head.number)
         if head.number and list(rows.values_list("hash", flat=True)) != [head.hash]:
             yield Finding(head.chain, head.number, "the row that an earlier head names is not there")
-    for key in ActivityText.objects.exclude(pk__in=Activity.objects.values("pk")).values_list("pk", flat=True):
+    without_row = ActivityText.objects.filter(~Exists(Activity.objects.filter(pk=OuterRef("pk"))))
+    for key in without_row.values_list("pk", flat=True).iterator():
         yield Finding("", 0, f"the text {key} belongs to no row")
 
 
+def organization_of(chain: str) -> int | None:
+    """Return the organization's key of a chain's name, None for the portal's. Raises UnknownChain."""
+    if chain == PORTAL_CHAIN:
+        return None
+    if not (chain.isascii() and chain.isdecimal()) or chain_of(int(chain)) != chain or int(chain) > MAX_KEY:
+        raise UnknownChain(chain)
+    return int(chain)
+
+
 def _verify_chain(chain: str, head: Head | None) -> Iterator[Finding]:
-    organization_id = _organization_of(chain)
-    rows = Activity.objects.filter(organization=organization_id).order_by("number", "pk")
-    erased = set(rows.filter(action=ERASED).values_list("target_key", flat=True))
+    rows = Activity.objects.filter(organization=organization_of(chain)).order_by("number", "pk")
+    erased = _erased(rows)
     number, previous = 0, ""
-    for row in rows.select_related("text").iterator(chunk_size=CHUNK):
+    for row in _read(rows):
+        if row is None:
+            yield Finding(chain, number + 1, "the row can't be read")
+            number, previous = number + 1, ""
+            continue
         if row.number != number + 1:
             missing = f"{number + 1}" if row.number == number + 2 else f"{number + 1} to {row.number - 1}"
             yield Finding(chain, row.number, f"row {missing} is missing" if row.number > number else "a row was added")
-        elif row.previous != previous:
+        elif row.previous != previous and previous:
             yield Finding(chain, row.number, "the row does not follow the one before it")
-        if hash_of(row) != row.hash:
+        elif row.previous and number == 0:
+            yield Finding(chain, row.number, "the first row names a row before it")
+        if not _is_as_written(row):
             yield Finding(chain, row.number, "the row was changed")
         yield from _verify_text(chain, row, erased)
         number, previous = row.number, row.hash
     if head is None:
         yield Finding(chain, number, "the chain has no head")
     elif (head.number, head.hash) != (number, previous):
-        yield Finding(chain, head.number, f"the chain ends at row {number}, its head says {head.number}")
+        yield Finding(chain, number, f"the chain ends at row {number}, its head says {head.number}")
 
 
-def _verify_text(chain: str, row: Activity, erased: set[str]) -> Iterator[Finding]:
+def _read(rows: QuerySet[Activity]) -> Iterator[Activity | None]:
+    """Yield the rows with their texts in order, and None for one that can't be read."""
+    keys = rows.values_list("pk", flat=True).iterator(chunk_size=CHUNK)
+    while chunk := list(islice(keys, CHUNK)):
+        try:
+            yield from _read_chunk(rows, chunk)
+        except UNREADABLE:
+            for key in chunk:
+                try:
+                    yield from _read_chunk(rows, [key])
+                except UNREADABLE:
+                    yield None
+
+
+def _read_chunk(rows: QuerySet[Activity], keys: Sequence[int]) -> list[Activity]:
+    found = list(rows.select_related("text").filter(pk__in=keys))
+    if not all(isinstance(row.number, int) for row in found):
+        raise TypeError("a number of another type")  # SQLite stores what it is given
+    return found
+
+
+def _erased(rows: QuerySet[Activity]) -> dict[str, int]:
+    """The numbers of the rows whose text an erasure names, with the number of that erasure."""
+    erasures = _read(rows.filter(action=ERASED, target_kind="activity"))
+    return {row.target_key: row.number for row in erasures if row is not None}
+
+
+def _is_as_written(row: Activity) -> bool:
+    try:
+        return hash_of(row) == row.hash
+    except UNREADABLE:
+        return False
+
+
+def _verify_text(chain: str, row: Activity, erased: dict[str, int]) -> Iterator[Finding]:
     text: ActivityText | None = getattr(row, "text", None)
+    is_erased = erased.get(str(row.number), 0) > row.number
     if text is None:
-        if str(row.pk) not in erased:
+        if not is_erased:
             yield Finding(chain, row.number, "the text was removed, and no erasure is recorded")
-    elif str(row.pk) in erased:
+    elif is_erased:
         yield Finding(chain, row.number, "the text was erased, and is there again")
-    elif digest_of(text) != row.digest:
+    elif not _has_digest(text, row.digest):
         yield Finding(chain, row.number, "the text was changed")
 
 
-def _organization_of(chain: str) -> int | None:
-    return int(chain) if chain.isdecimal() else None
-
-
-def _missing_triggers() -> set[str]:
-    with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
-            cursor.execute("SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled <> 'D'")
-        else:
-            cursor.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")
-        return TRIGGERS[connection.vendor] - {row[0] for row in cursor.fetchall()}
+def _has_digest(text: ActivityText, digest: str) -> bool:
+    try:
+        return digest_of(text) == digest
+    except UNREADABLE:
+        return False

@@ -1,10 +1,14 @@
 """The rows of the activity so far become chains, each organization's in the order in which they were written."""
 
+import hashlib
+import json
 import secrets
+from datetime import UTC
 
 from django.db import migrations
 
-from portal.audit.chain import digest_of, hash_of
+FORMAT = 1
+TEXT_FIELDS = ("actor_name", "client_address", "target_name", "detail", "link", "before", "after")
 
 
 def chain(apps, schema_editor):
@@ -36,7 +40,6 @@ def chain(apps, schema_editor):
 
 def unchain(apps, schema_editor):
     Activity, Text, User = (apps.get_model("portal", name) for name in ("Activity", "ActivityText", "User"))
-    Activity.objects.filter(organization__isnull=True).delete()
     people = set(User.objects.values_list("pk", flat=True))
     for row in Activity.objects.select_related("text").iterator():
         text = getattr(row, "text", None) or Text()
@@ -44,6 +47,23 @@ def unchain(apps, schema_editor):
         is_person = row.actor_kind == "person" and row.actor_key.isdecimal() and int(row.actor_key) in people
         row.actor_id = int(row.actor_key) if is_person else None
         row.save()
+
+
+def digest_of(text):
+    return _sha256([FORMAT, text.salt, *(getattr(text, name) for name in TEXT_FIELDS)])
+
+
+def hash_of(row):
+    written = row.created_at.astimezone(UTC).isoformat(timespec="microseconds")
+    who = [row.actor_kind, row.actor_key, row.target_kind, row.target_key, row.request_id]
+    return _sha256(
+        [FORMAT, row.organization_id, row.number, written, row.action, *who, row.digest, row.previous]
+    )
+
+
+def _sha256(values):
+    canonical = json.dumps(values, ensure_ascii=True, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
 
 
 def _kind(row):

@@ -19,7 +19,7 @@ from django.utils.module_loading import import_string
 
 from registries.foundation.actor import Actor
 
-Value: TypeAlias = str | int | float | bool | list[str] | None
+Value: TypeAlias = str | int | bool | list[str] | None
 
 
 @dataclass(frozen=True, slots=True)

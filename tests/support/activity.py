@@ -12,8 +12,6 @@ from registries.foundation.activity import Target, record
 from registries.foundation.actor import Actor, ActorKind
 from tests.support.actors import acting
 
-TABLES = ("portal_activity", "portal_activitytext", "portal_activityhead")
-
 
 def recorded(**only: object) -> list[tuple[str, str, str, str]]:
     """Who did what to whom, with the detail, oldest first."""
@@ -26,11 +24,16 @@ def without_triggers() -> Iterator[None]:
     """Let the activity be changed for a while, as only somebody could who owns the whole database."""
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
-            for table in TABLES:
-                cursor.execute(f"ALTER TABLE IF EXISTS {table} DISABLE TRIGGER USER")
+            cursor.execute(
+                "SELECT tgrelid::regclass::text, tgname FROM pg_trigger"
+                " WHERE NOT tgisinternal AND tgname LIKE 'activity%' AND pg_table_is_visible(tgrelid)"
+            )
+            triggers = cursor.fetchall()
+            for table, name in triggers:
+                cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER {name}")
             yield
-            for table in TABLES:
-                cursor.execute(f"ALTER TABLE IF EXISTS {table} ENABLE TRIGGER USER")
+            for table, name in triggers:
+                cursor.execute(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {name}")
             return
         cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND name LIKE 'activity%'")
         triggers = cursor.fetchall()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from argparse import ArgumentParser
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
 from django.core.management.base import BaseCommand, CommandError
 
-from portal.audit.verification import Head, verify
-from portal.audit.verification import heads as current_heads
+from portal.audit import verification
+from portal.audit.verification import MAX_KEY, UNREADABLE, Head, organization_of, snapshot, verify
 
 
 class Command(BaseCommand):
@@ -22,19 +23,33 @@ class Command(BaseCommand):
         )
 
     def handle(self, *, heads: Path | None, **options: object) -> None:
+        kept = _read(heads) if heads else []
         count = 0
-        for finding in verify(_read(heads) if heads else []):
-            count += 1
-            place = f"chain {finding.chain}, row {finding.number}: " if finding.chain else ""
-            self.stderr.write(f"{place}{finding.text}")
-        for head in current_heads():
-            self.stdout.write(json.dumps(asdict(head)))
+        with snapshot():
+            for finding in verify(kept):
+                count += 1
+                place = f"chain {finding.chain}, row {finding.number}: " if finding.chain else ""
+                self.stderr.write(f"{place}{finding.text}")
+            with suppress(*UNREADABLE):  # a finding already
+                for head in verification.heads():
+                    self.stdout.write(json.dumps(asdict(head)))
         if count:
             raise CommandError(f"{count} finding{'s' if count > 1 else ''}: the activity is not as it was written")
 
 
 def _read(path: Path) -> list[Head]:
     try:
-        return [Head(**json.loads(line)) for line in path.read_text().splitlines() if line.strip()]
-    except (OSError, ValueError, TypeError) as error:
+        return [_head(json.loads(line)) for line in path.read_text().splitlines() if line.strip()]
+    except (OSError, LookupError, ValueError, TypeError, RecursionError) as error:
         raise CommandError(f"{path} does not hold heads as this command prints them") from error
+
+
+def _head(values: dict[str, object]) -> Head:
+    """Raises ValueError or TypeError for what this command doesn't print."""
+    chain, number, digest = values["chain"], values["number"], values["hash"]
+    if not isinstance(chain, str) or not isinstance(digest, str) or len(values) != 3:
+        raise TypeError(values)
+    if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number <= MAX_KEY:
+        raise ValueError(number)
+    organization_of(chain)
+    return Head(chain, number, digest)

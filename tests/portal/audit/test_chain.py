@@ -199,7 +199,7 @@ def test_a_text_is_erased_and_the_chain_holds(written: list[Activity], alice: An
     assert not ActivityText.objects.filter(pk=row.pk).exists()
     erased = Activity.objects.filter(organization=row.organization_id).latest("number")
     assert (erased.action, erased.target_key, erased.text.detail) == (
-        "activity.erased", str(row.pk), "a secret in a name",
+        "activity.erased", str(row.number), "a secret in a name",
     )  # fmt: skip
     with pytest.raises(NothingToErase):
         erase_text(row, reason="again", by=acting(alice))
@@ -245,7 +245,7 @@ def test_any_text_survives_and_verifies(acme: Any, alice: Any, value: str) -> No
     with transaction.atomic():
         record(
             acting(alice), "group.changed", Target("group", 1, value), organization_id=acme.pk, detail=value,
-            before={"a": 1, "b": None}, after={"b": [value], "a": 0.1},
+            before={"a": 1, "b": None, value: True}, after={"b": [value], "a": 2},
         )  # fmt: skip
 
     assert texts() == []
