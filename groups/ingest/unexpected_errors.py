@@ -1,4 +1,4 @@
-"""Logging of errors that nobody foresaw."""
+"""Logging of unexpected errors."""
 
 from __future__ import annotations
 

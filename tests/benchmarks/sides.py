@@ -29,7 +29,7 @@ def serving(folder: Path, layouts: Mapping[str, Layout]) -> Iterator[DockerRegis
 
 
 class Ours:
-    """A portal's hands that pull in work-horses, without Redis or worker: the wake-up is another benchmark's."""
+    """Calls that pull in work-horses, without Redis or worker: the wake-up is measured by another benchmark."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir()
@@ -38,29 +38,29 @@ class Ours:
     def pull(self, registry: DockerRegistry, repository: str, *, organization: str = "", keep: bool = False) -> Spent:
         """Pull with a fresh credential, for an organization of its own unless one is named. What was stored is
         removed again, unless it is to be kept."""
-        hands = self._portal.hands
+        calls = self._portal.calls
         slug = organization or f"o{uuid.uuid4().hex[:12]}"
         if not organization:
-            hands.organization(slug=slug)
-        made = hands.create(
+            calls.organization(slug=slug)
+        made = calls.create(
             organization=slug,
             name=f"g{uuid.uuid4().hex[:12]}",
             reference=f"{registry.host}/{repository}:1.0",
             username=registry.user,
             password=registry.password,
         )
-        spent = Spent(**hands.pull_in_a_work_horse(image=made["image"]))
-        status = hands.status(image=made["image"])
-        assert status["status"] == "ready", f"{status}\n{self._portal.told()}"
+        spent = Spent(**calls.pull_in_a_work_horse(image=made["image"]))
+        status = calls.status(image=made["image"])
+        assert status["status"] == "ready", f"{status}\n{self._portal.log_tails()}"
         if not keep:
-            hands.delete(group=made["group"])
+            calls.delete(group=made["group"])
             shutil.rmtree(self._portal.blobs / made["organization"])
         return spent
 
     def organization(self) -> str:
         """Make one whose pulls may share."""
         slug = f"o{uuid.uuid4().hex[:12]}"
-        self._portal.hands.organization(slug=slug)
+        self._portal.calls.organization(slug=slug)
         return slug
 
     def stored(self) -> int:

@@ -35,7 +35,7 @@ def measure(plan: Plan) -> Iterator[Figure]:
         portal.start(
             "stock", [sys.executable, "-m", "rq.cli", "worker", "stock", "--url", f"unix://{portal.redis_socket}"]
         )
-        portal.hands.organization(slug="acme")
+        portal.calls.organization(slug="acme")
         for number in range(PULLS + 1):
             one = _ours(portal, proxy, number)
             other = _stock(portal, proxy)
@@ -49,11 +49,11 @@ def measure(plan: Plan) -> Iterator[Figure]:
 def _ours(portal: Portal, proxy: FaultProxy, number: int) -> float:
     reference = f"{proxy.host}/team/app:1.0"
     proxy.requests.clear()
-    made = portal.hands.create(
+    made = portal.calls.create(
         organization="acme", name=f"app-{number}", reference=reference, username=USER, password=SECRET
     )
     first = portal.until(lambda: proxy.requests)[0]
-    portal.until(lambda: portal.hands.status(image=made["image"])["status"] == "ready")
+    portal.until(lambda: portal.calls.status(image=made["image"])["status"] == "ready")
     time.sleep(0.05)  # the work-horse ends and its worker waits again
     return float(first.at - made["began"])
 

@@ -86,7 +86,7 @@ class Chaos:
 
     def step(self) -> None:
         """See what has ended, delete something now and then, begin as many as are missing."""
-        self.look()
+        self.check_pulls()
         if self._chance.random() < 0.15 and self._going_on:
             self._delete(self._chance.choice(list(self._going_on.values())))
         if self._chance.random() < 0.3 and len(self._over) > 20:
@@ -94,9 +94,9 @@ class Chaos:
         while len(self._going_on) < AT_ONCE:
             self._begin()
 
-    def look(self) -> int:
+    def check_pulls(self) -> int:
         """See what has ended; return how many still go on."""
-        found: dict[str, Any] = self._portal.hands.statuses(images=list(self._going_on))
+        found: dict[str, Any] = self._portal.calls.statuses(images=list(self._going_on))
         for image, pull in list(self._going_on.items()):
             status = found.get(image)
             if status is None:
@@ -119,7 +119,7 @@ class Chaos:
         source, number = self._chance.choice(self._sources), self._chance.randrange(IMAGES)
         kind = self._chance.choices(["good", "wrong password", "no such tag"], [12, 1, 1])[0]
         tag = "missing" if kind == "no such tag" else "1.0"
-        made = self._portal.hands.create(
+        made = self._portal.calls.create(
             organization=self._organization(),
             name=f"app-{len(self.pulls)}",
             reference=f"{source.proxy.host}/team/app-{number}:{tag}",
@@ -137,11 +137,11 @@ class Chaos:
         if self._chance.random() < 0.4:
             return self._chance.choice(ORGANIZATIONS)
         slug = f"new-{len(self.pulls)}"
-        self._portal.hands.organization(slug=slug)
+        self._portal.calls.organization(slug=slug)
         return slug
 
     def _delete(self, pull: Open) -> None:
-        self._portal.hands.delete(group=pull.group)
+        self._portal.calls.delete(group=pull.group)
         self._going_on.pop(pull.image, None)
         self.ends["deleted"] += 1
 
@@ -166,7 +166,7 @@ def main() -> int:
             environment["DATABASE_URL"] = postgres.url
         portal = stack.enter_context(Portal(folder / "portal", template=None, **environment))
         for slug in ORGANIZATIONS:
-            portal.hands.organization(slug=slug)
+            portal.calls.organization(slug=slug)
         chaos = Chaos(portal, sources, images, chance)
         if postgres is not None:
             chaos.witness.folders = [postgres.folder]
@@ -190,7 +190,7 @@ def main() -> int:
         for violation in found:
             print(violation, file=sys.stderr)
         if found:
-            print(portal.told(6000), file=sys.stderr)
+            print(portal.log_tails(6000), file=sys.stderr)
         line = {
             "name": "chaos",
             "seed": seed,
@@ -223,7 +223,7 @@ def _rage(portal: Portal, chaos: Chaos, nemesis: Nemesis, chance: random.Random,
 def _settle(portal: Portal, chaos: Chaos) -> int:
     """Wait until everything is over; return how many pulls are not."""
     end = time.monotonic() + SETTLING_SECONDS
-    while (left := chaos.look()) and time.monotonic() < end:
+    while (left := chaos.check_pulls()) and time.monotonic() < end:
         portal.tend()
         time.sleep(0.2)
     portal.tend()

@@ -12,7 +12,7 @@ Redis, logs, environments of processes and temporary folders, and knows nothing 
     B bounds   no work-horse, connection, temporary file or large process is left
 
 A portal at rest is meant: everything has settled and a sweep or two have passed. What is on its way out is given a
-second look, so a process that is just being replaced is no leak.
+second find_violations, so a process that is just being replaced is no leak.
 """
 
 from __future__ import annotations
@@ -67,16 +67,16 @@ class Witness:
 def violations(portal: Portal, witness: Witness, *, patience: float = 8.0) -> list[Violation]:
     """Return what is wrong with a portal at rest. What is found must be found at every look within `patience`."""
     end = time.monotonic() + patience
-    found = set(look(portal, witness))
+    found = set(find_violations(portal, witness))
     while found and time.monotonic() < end:
         time.sleep(0.3)
-        found &= set(look(portal, witness))
+        found &= set(find_violations(portal, witness))
     return sorted(found)
 
 
-def look(portal: Portal, witness: Witness) -> Iterator[Violation]:
+def find_violations(portal: Portal, witness: Witness) -> Iterator[Violation]:
     """One look at everything."""
-    rows = portal.hands.rows()
+    rows = portal.calls.rows()
     yield from wiped(rows)
     yield from fenced(rows)
     yield from ended(rows)

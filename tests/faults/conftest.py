@@ -74,7 +74,7 @@ def stage(_stage: Stage) -> Iterator[Stage]:
 def own_stage(
     template: Path, docker_registry: DockerRegistry, built: Built, tmp_path: Path
 ) -> Iterator[Callable[..., Stage]]:
-    """Make a portal of the test's own, with variables of its own; nothing runs yet but the hands."""
+    """Make a portal of the test's own, with variables of its own; nothing runs yet but the process of `calls`."""
     with ExitStack() as stack:
 
         def make(*, prepared: bool = True, **environment: str) -> Stage:

@@ -1,9 +1,9 @@
-"""A portal of real processes in a folder of its own: Valkey, workers, sweeper, and hands that act in it.
+"""A portal of real processes in a folder of its own: Valkey, workers, sweeper, and a process that makes calls in it.
 
     with Portal(folder) as portal:
         portal.start_redis()
         portal.start_worker()
-        made = portal.hands.create(organization="acme", name="app", reference=...)
+        made = portal.calls.create(organization="acme", name="app", reference=...)
 
 Every process leads a session of its own and is killed with all it forked when the portal closes.
 """
@@ -115,13 +115,13 @@ class Portal:
         self.processes: list[Process] = []
         self.redis: Process | None = None
         self._numbers: dict[str, int] = {}
-        self.hands = Beside("tests.faults.hands", self.environment, self.logs / "hands.log")
+        self.calls = Beside("tests.faults.portal_calls", self.environment, self.logs / "calls.log")
         try:
             if template is None:
-                self.hands.prepare()
-            self._commands: dict[str, list[str]] = self.hands.commands()
+                self.calls.prepare()
+            self._commands: dict[str, list[str]] = self.calls.commands()
         except BaseException:
-            self.hands.close()
+            self.calls.close()
             raise
 
     def __enter__(self) -> Self:
@@ -132,7 +132,7 @@ class Portal:
 
     def close(self) -> None:
         """End every process."""
-        self.hands.close()
+        self.calls.close()
         for process in self.processes:
             process.end()
         self.processes.clear()
@@ -199,13 +199,13 @@ class Portal:
         """The workers that are alive."""
         return [process for process in self.processes if process.name.startswith("worker-") and process.is_alive]
 
-    def told(self, last: int = 3000) -> str:
+    def log_tails(self, last: int = 3000) -> str:
         """The ends of all logs, for a failing test."""
         return "\n".join(f"--- {path.name}\n{path.read_text()[-last:]}" for path in sorted(self.logs.glob("*.log")))
 
     def until(self, what: Callable[[], Any], seconds: float = 30.0) -> Any:
         """Return what `what` comes to, once it comes to something; the logs are shown otherwise."""
-        return until(what, seconds, self.told)
+        return until(what, seconds, self.log_tails)
 
 
 def send(pid: int, number: int) -> None:

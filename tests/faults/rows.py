@@ -1,7 +1,7 @@
-"""What the database and the worker zone's keys say, for the checker: every question to the schema stands here.
+"""What the database and the worker zone's keys say, for the checker. Every query of the schema is here.
 
-Runs in `tests.faults.hands`. Blobs are opened as a node would, with `cryptography` alone: the product is asked for
-nothing but the wrapped keys. Times are seconds since 1970, ages by the database's clock.
+Runs in `tests.faults.portal_calls`. Blobs are opened as a node would, with `cryptography` alone: only the wrapped keys
+come from the product. Times are seconds since 1970, ages by the database's clock.
 """
 
 from __future__ import annotations

@@ -40,30 +40,30 @@ class Pull:
     began: float
 
 
-class Armed:
-    """A worker with a folder of failpoints of its own."""
+class PausableWorker:
+    """A worker with its own folder of failpoints, which a test can pause."""
 
     def __init__(self, portal: Portal, **environment: str) -> None:
         self.folder = portal.failpoints / os.urandom(6).hex()
         self.folder.mkdir()
         self.process = portal.start_worker(PORTAL_FAILPOINTS_DIR=str(self.folder), **environment)
 
-    def arm(self, point: str) -> None:
-        """Hold whoever comes to this point from now on."""
+    def pause_at(self, point: str) -> None:
+        """Pause every process of this worker that reaches the failpoint from now on."""
         (self.folder / point).touch()
 
     @property
-    def listens(self) -> bool:
-        """Whether the worker has come up and waits for jobs."""
+    def is_listening(self) -> bool:
+        """Whether the worker has started and waits for jobs."""
         return "Listening on" in self.process.log.read_text()
 
-    def disarm(self) -> None:
-        """Let everybody go on."""
+    def resume(self) -> None:
+        """Let all paused processes continue, and pause no more."""
         for path in self.folder.iterdir():
             path.unlink()
 
-    def held(self, point: str) -> int | None:
-        """The process that is held at this point."""
+    def paused_at(self, point: str) -> int | None:
+        """The id of the process that is paused at the failpoint, if any."""
         found = [int(path.name.split(".")[1]) for path in self.folder.glob(f"{point}.*.reached")]
         return found[0] if found else None
 
@@ -83,8 +83,8 @@ class Stage:
         """Enter a credential and a group, in an organization of its own so that no pull finds another one's layers."""
         name = f"app-{next(self._numbers)}"
         slug = f"o-{name}-{os.urandom(3).hex()}"
-        self.portal.hands.organization(slug=slug)
-        made = self.portal.hands.create(
+        self.portal.calls.organization(slug=slug)
+        made = self.portal.calls.create(
             organization=slug,
             name=name,
             reference=f"{self.proxy.host}/{repository}:{tag}",
@@ -96,7 +96,7 @@ class Stage:
         return Pull(name, made["group"], made["image"], made["organization"], made["began"])
 
     def status(self, pull: Pull) -> dict[str, Any]:
-        found: dict[str, Any] | None = self.portal.hands.status(image=pull.image)
+        found: dict[str, Any] | None = self.portal.calls.status(image=pull.image)
         assert found is not None, f"{pull.name} is gone"
         return found
 
@@ -113,7 +113,7 @@ class Stage:
     def check(self, patience: float = 10.0) -> None:
         """Fail with everything that the checker finds."""
         found = violations(self.portal, self.witness, patience=patience)
-        assert not found, "\n".join([*map(str, found), self.portal.told()])
+        assert not found, "\n".join([*map(str, found), self.portal.log_tails()])
 
     def until(self, what: Any, seconds: float = 30) -> Any:
         return self.portal.until(what, seconds)

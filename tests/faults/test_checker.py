@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from tests.faults.checker import look, violations
+from tests.faults.checker import find_violations, violations
 from tests.faults.portal import Portal
 from tests.faults.proxy import FaultProxy
 from tests.faults.stage import CANARY, QUICK, Pull, Stage
@@ -40,9 +40,9 @@ def whole(
 
 
 def found(stage: Stage) -> dict[str, list[str]]:
-    """What a look finds now, by letter."""
+    """What the checker finds now, by letter."""
     seen: dict[str, list[str]] = {}
-    for violation in look(stage.portal, stage.witness):
+    for violation in find_violations(stage.portal, stage.witness):
         seen.setdefault(violation.invariant, []).append(violation.found)
     return seen
 
@@ -55,16 +55,16 @@ def _sql(broken: str, mended: str) -> Break:
     def apply(stage: Stage, good: Pull, bad: Pull) -> Callable[[], object]:
         names = {"good": good.image.replace("-", ""), "bad": bad.image.replace("-", "")}
         names |= {"group": good.group.replace("-", ""), "bad_group": bad.group.replace("-", "")}
-        assert stage.portal.hands.execute(sql=broken.format(**names)) >= 1
-        return lambda: stage.portal.hands.execute(sql=mended.format(**names))
+        assert stage.portal.calls.execute(sql=broken.format(**names)) >= 1
+        return lambda: stage.portal.calls.execute(sql=mended.format(**names))
 
     return apply
 
 
 def _a_credential_that_opens(settled: bool) -> Break:
     def apply(stage: Stage, good: Pull, bad: Pull) -> Callable[[], object]:
-        made = stage.portal.hands.keep_a_credential(image=good.image, settled=settled)
-        return lambda: stage.portal.hands.drop_a_credential(credential=made, image=good.image)
+        made = stage.portal.calls.keep_a_credential(image=good.image, settled=settled)
+        return lambda: stage.portal.calls.drop_a_credential(credential=made, image=good.image)
 
     return apply
 
@@ -154,8 +154,8 @@ def _connected(stage: Stage, good: Pull, bad: Pull) -> Callable[[], object]:
 
 def _twice(model: str, undo: str, **changed: str) -> Break:
     def apply(stage: Stage, good: Pull, bad: Pull) -> Callable[[], object]:
-        stage.portal.hands.repeat(model=model, **changed)
-        return lambda: stage.portal.hands.execute(sql=undo)
+        stage.portal.calls.repeat(model=model, **changed)
+        return lambda: stage.portal.calls.execute(sql=undo)
 
     return apply
 
@@ -266,15 +266,15 @@ def test_the_scan_reads_a_live_database_from_another_process(whole: tuple[Stage,
     stage, _, bad = whole
     name = bad.group.replace("-", "")
     secret = stage.registry.password
-    stage.portal.hands.execute(sql=f"UPDATE groups_failure SET raw = raw || '{secret}' WHERE group_id = '{name}'")
+    stage.portal.calls.execute(sql=f"UPDATE groups_failure SET raw = raw || '{secret}' WHERE group_id = '{name}'")
     try:
         assert any("portal.sqlite3" in line for line in found(stage)["L"])
     finally:
-        stage.portal.hands.execute(
+        stage.portal.calls.execute(
             sql=f"UPDATE groups_failure SET raw = REPLACE(raw, '{secret}', '') WHERE group_id = '{name}'"
         )
-        stage.portal.hands.execute(sql="VACUUM")
-        stage.portal.hands.execute(sql="PRAGMA wal_checkpoint(TRUNCATE)")
+        stage.portal.calls.execute(sql="VACUUM")
+        stage.portal.calls.execute(sql="PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def test_the_portal_is_gone_with_all_its_processes(template: Path, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from groups import failpoints
-from tests.faults.stage import GRACE, Armed, Stage
+from tests.faults.stage import GRACE, PausableWorker, Stage
 
 CLOCK = Path(__file__).parent / "clock"
 
@@ -22,10 +22,10 @@ def test_an_hour_off_changes_nothing(shift: int, own_stage: Callable[..., Stage]
     wrong = {"PYTHONPATH": str(CLOCK), "FAULTS_CLOCK_SHIFT": str(shift)}
     stage.portal.start_redis()
     sweeper = stage.portal.start_sweeper(**wrong)
-    held = Armed(stage.portal, **wrong)
-    held.arm(failpoints.BLOB_NAMED)
+    held = PausableWorker(stage.portal, **wrong)
+    held.pause_at(failpoints.BLOB_NAMED)
     pull = stage.pull()
-    stage.until(lambda: held.held(failpoints.BLOB_NAMED))
+    stage.until(lambda: held.paused_at(failpoints.BLOB_NAMED))
     blobs = {path for path in stage.portal.blobs.rglob("*") if path.is_file()}
 
     # Longer than a lease, a heartbeat keeps it; shorter than the grace, so nothing in flight may go.
@@ -34,7 +34,7 @@ def test_an_hour_off_changes_nothing(shift: int, own_stage: Callable[..., Stage]
     assert all(path.exists() for path in blobs)
     status = stage.status(pull)
     assert (status["status"], status["attempt"], status["live_credential"]) == ("pulling", 1, True)
-    held.disarm()
+    held.resume()
     (end,) = stage.settle(pull)
     assert (end["status"], end["attempt"]) == ("ready", 1)
     assert sweeper.is_alive

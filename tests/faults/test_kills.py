@@ -9,7 +9,7 @@ import pytest
 
 from groups import failpoints
 from tests.faults.portal import send
-from tests.faults.stage import Armed, Stage
+from tests.faults.stage import PausableWorker, Stage
 
 Way = Literal["horse", "worker", "both"]
 WAYS: tuple[Way, ...] = ("horse", "worker", "both")
@@ -20,10 +20,10 @@ WHEN_HANDED_OVER = {failpoints.RELEASING, failpoints.RELEASED}
 
 @pytest.mark.parametrize("point", failpoints.NAMES)
 def test_a_pull_comes_to_its_end_whoever_is_killed(point: str, stage: Stage) -> None:
-    victims = {way: Armed(stage.portal) for way in WAYS}
+    victims = {way: PausableWorker(stage.portal) for way in WAYS}
     for victim in victims.values():
-        victim.arm(failpoints.LAYER_BEGINS if point in WHEN_HANDED_OVER else point)
-    stage.until(lambda: all(victim.listens for victim in victims.values()))
+        victim.pause_at(failpoints.LAYER_BEGINS if point in WHEN_HANDED_OVER else point)
+    stage.until(lambda: all(victim.is_listening for victim in victims.values()))
     tag = "no-such-tag" if point in WHEN_IT_FAILS else "1.0"
     pulls = [stage.pull(tag) for _ in WAYS]
     if point in WHEN_HANDED_OVER:
@@ -33,10 +33,10 @@ def test_a_pull_comes_to_its_end_whoever_is_killed(point: str, stage: Stage) -> 
     # One after the other, as they come: inside of a transaction the first one may keep the others waiting. Elsewhere
     # each has its pull before the first is killed, so that none takes up what another one lost.
     if point not in IN_A_TRANSACTION:
-        stage.until(lambda: all(victim.held(point) for victim in victims.values()))
+        stage.until(lambda: all(victim.paused_at(point) for victim in victims.values()))
     left = dict(victims)
     while left:
-        way = stage.until(lambda: next((way for way, victim in left.items() if victim.held(point)), None))
+        way = stage.until(lambda: next((way for way, victim in left.items() if victim.paused_at(point)), None))
         kill(left.pop(way), point, way)
     if not stage.portal.workers():
         stage.portal.start_worker()
@@ -58,21 +58,21 @@ def attempts(point: str) -> list[int]:
     return [1, 1, 1] if point in (failpoints.FINISHED, failpoints.FAILED) else [1, 2, 2]
 
 
-def told_to_end(stage: Stage, victim: Armed, point: str) -> None:
+def told_to_end(stage: Stage, victim: PausableWorker, point: str) -> None:
     """Have a worker that is held in a layer hand its pull over."""
-    stage.until(lambda: victim.held(failpoints.LAYER_BEGINS))
-    victim.arm(point)
+    stage.until(lambda: victim.paused_at(failpoints.LAYER_BEGINS))
+    victim.pause_at(point)
     victim.process.send(signal.SIGTERM)
     (victim.folder / failpoints.LAYER_BEGINS).unlink()
 
 
-def kill(victim: Armed, point: str, way: Way) -> None:
+def kill(victim: PausableWorker, point: str, way: Way) -> None:
     """Kill what stands at the point, and let go who survives."""
-    horse = victim.held(point)
+    horse = victim.paused_at(point)
     assert horse is not None
     assert horse in victim.process.horses()
     if way in ("horse", "both"):
         send(horse, signal.SIGKILL)
     if way in ("worker", "both"):
         victim.process.send(signal.SIGKILL)
-    victim.disarm()
+    victim.resume()

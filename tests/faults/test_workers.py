@@ -6,14 +6,14 @@ import signal
 import time
 
 from groups import failpoints
-from tests.faults.stage import LEASE, Armed, Stage, kill
+from tests.faults.stage import LEASE, PausableWorker, Stage, kill
 
 
 def test_the_same_job_for_two_workers_is_done_once(stage: Stage) -> None:
     before = len(stage.proxy.requests)
     pulls = [stage.pull() for _ in range(3)]
     for pull in pulls:
-        stage.portal.hands.wake(image=pull.image, times=3)
+        stage.portal.calls.wake(image=pull.image, times=3)
     stage.portal.start_worker()
     stage.portal.start_worker()
 
@@ -27,22 +27,22 @@ def test_the_same_job_for_two_workers_is_done_once(stage: Stage) -> None:
 
 
 def test_a_worker_that_was_taken_for_dead_writes_nothing_when_it_comes_back(stage: Stage) -> None:
-    asleep = Armed(stage.portal)
-    asleep.arm(failpoints.LAYER_STORED)
+    asleep = PausableWorker(stage.portal)
+    asleep.pause_at(failpoints.LAYER_STORED)
     pull = stage.pull()
-    stage.until(lambda: asleep.held(failpoints.LAYER_STORED))
+    stage.until(lambda: asleep.paused_at(failpoints.LAYER_STORED))
     members = asleep.process.members()
     kill(members, signal.SIGSTOP)
     stage.portal.start_worker()
     (end,) = stage.settle(pull, seconds=LEASE + 20)
     assert (end["status"], end["attempt"]) == ("ready", 2)
-    written = stage.portal.hands.fingerprint(image=pull.image)
+    written = stage.portal.calls.fingerprint(image=pull.image)
 
-    asleep.disarm()
+    asleep.resume()
     kill(members, signal.SIGCONT)
 
     stage.until(lambda: not asleep.process.horses())
-    assert stage.portal.hands.fingerprint(image=pull.image) == written
+    assert stage.portal.calls.fingerprint(image=pull.image) == written
     stage.end_workers()
     stage.check()
 
@@ -73,7 +73,7 @@ def test_a_group_that_is_deleted_in_mid_pull_takes_the_pull_with_it(stage: Stage
     before = len(stage.proxy.requests)
     stage.until(lambda: any(stage.built.layer_digests[2] in request.path for request in stage.proxy.requests[before:]))
 
-    stage.portal.hands.delete(group=pull.group)
+    stage.portal.calls.delete(group=pull.group)
     began = time.monotonic()
 
     stage.until(lambda: not worker.horses() and not stage.proxy.connections, 10)
@@ -85,14 +85,14 @@ def test_a_group_that_is_deleted_in_mid_pull_takes_the_pull_with_it(stage: Stage
 
 
 def test_a_pull_whose_credential_is_past_its_deadline_ends(stage: Stage) -> None:
-    held = Armed(stage.portal)
-    held.arm(failpoints.CLAIMED)
+    held = PausableWorker(stage.portal)
+    held.pause_at(failpoints.CLAIMED)
     pull = stage.pull()
-    stage.until(lambda: held.held(failpoints.CLAIMED))
+    stage.until(lambda: held.paused_at(failpoints.CLAIMED))
 
-    stage.portal.hands.pass_deadline(image=pull.image)
+    stage.portal.calls.pass_deadline(image=pull.image)
     stage.until(lambda: not stage.status(pull)["live_credential"])
-    held.disarm()
+    held.resume()
 
     (end,) = stage.settle(pull)
     assert (end["status"], end["failure"]) == ("failed", "credential_expired")

@@ -1,6 +1,6 @@
-"""What members do and what can be asked about a portal, by a process of its own in the portal's environment.
+"""Calls that act as members and read the rows, in a process of its own with the portal's environment.
 
-`tests.faults.portal.Portal.hands` is the other end, `tests.support.helper_process` what is between them.
+`tests.faults.portal.Portal.calls` makes them; `tests.support.helper_process` carries them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from tests.benchmarks.clocks import of_fork
 from tests.support.helper_process import Calls, serve
 
 
-class Hands(Calls):
+class PortalCalls(Calls):
     """The calls. Ids are strings, times seconds."""
 
     def prepare(self) -> None:
@@ -185,4 +185,4 @@ class Hands(Calls):
 
 
 if __name__ == "__main__":
-    serve(Hands())
+    serve(PortalCalls())
