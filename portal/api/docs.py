@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -11,10 +10,10 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_GET
 
-from portal.api.description import DescribedAPI, document
+from portal.api.description import DescribedAPI, Document, document
 
 METHODS = ("get", "post", "patch", "delete")
-_ORDER = {method: place for place, method in enumerate(METHODS)}
+_ORDER = {method: position for position, method in enumerate(METHODS)}
 
 
 @dataclass(frozen=True)
@@ -74,15 +73,15 @@ def describe(api: DescribedAPI) -> Described:
     calls = [
         _call(method, path, operation, schemas)
         for path, operations in read["paths"].items()
-        for method, operation in sorted(operations.items(), key=lambda each: _ORDER.get(each[0], 9))
+        for method, operation in sorted(operations.items(), key=lambda item: _ORDER.get(item[0], 9))
     ]
     address = reverse(f"{api.urls_namespace}:openapi-json")
     return Described(read["info"]["title"], read["info"]["description"], address, calls)
 
 
-def _call(method: str, path: str, operation: dict[str, Any], schemas: dict[str, Any]) -> Call:
+def _call(method: str, path: str, operation: Document, schemas: Document) -> Call:
     answers = operation["responses"]
-    good: dict[str, Any] = next((answer for status, answer in answers.items() if int(status) < 400), {})
+    good: Document = next((answer for status, answer in answers.items() if int(status) < 400), {})
     return Call(
         method=method.upper(),
         path=path,
@@ -94,30 +93,30 @@ def _call(method: str, path: str, operation: dict[str, Any], schemas: dict[str, 
     )
 
 
-def _parts(body: dict[str, Any], schemas: dict[str, Any]) -> list[Part]:
-    content: dict[str, Any] = next(iter(body.get("content", {}).values()), {})
+def _parts(body: Document, schemas: Document) -> list[Part]:
+    content: Document = next(iter(body.get("content", {}).values()), {})
     schema = _resolved(content.get("schema", {}), schemas)
     required = schema.get("required", [])
     return [
-        Part(name, _kind(each), name in required, each.get("description", ""))
-        for name, each in schema.get("properties", {}).items()
+        Part(name, _kind(field), name in required, field.get("description", ""))
+        for name, field in schema.get("properties", {}).items()
     ]
 
 
-def _resolved(schema: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]:
+def _resolved(schema: Document, schemas: Document) -> Document:
     name = schema.get("$ref", "").rpartition("/")[2]
-    found: dict[str, Any] = schemas.get(name, schema)
+    found: Document = schemas.get(name, schema)
     return found
 
 
-def _kind(schema: dict[str, Any]) -> str:
+def _kind(schema: Document) -> str:
     """Return the type in a word or two."""
     if "$ref" in schema:
         return str(schema["$ref"].rpartition("/")[2])
     if "anyOf" in schema:
-        return " or ".join(dict.fromkeys(_kind(each) for each in schema["anyOf"]))
+        return " or ".join(dict.fromkeys(_kind(option) for option in schema["anyOf"]))
     if schema.get("type") == "array":
         return f"list of {_kind(schema.get('items', {}))}"
     if "enum" in schema and len(schema["enum"]) <= 6:
-        return " · ".join(str(each) for each in schema["enum"])
+        return " · ".join(str(value) for value in schema["enum"])
     return str(schema.get("format") or schema.get("const") or schema.get("type", "anything"))
