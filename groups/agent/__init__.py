@@ -1,2 +1,2 @@
-"""The reference node: it joins, polls, fetches what it is given, and reports. It speaks HTTP and knows nothing else
-of the project, so that it can be read as the description of what a node does."""
+"""The reference node: it enrols, polls, fetches and runs instances, and reports. It talks to the portal over HTTP and
+imports nothing else of the project, so that it also documents what a node has to do."""

@@ -1,8 +1,8 @@
 """`python -m groups.agent --portal URL --code CODE --data DIR [--once]`
 
-Joins with the code on the first start, then polls until SIGTERM or SIGINT. Containers go on meanwhile, and are found
-again at the next start. With `--once` it ends with 0 when something was given to it, all of that is here (and runs,
-where there is podman), and the portal has heard so. Prints one JSON object a line.
+Enrols with the code on the first start, then polls until SIGTERM or SIGINT. Containers keep running and are found
+again at the next start. With `--once` it exits with 0 when it has got at least one instance, all of them are fetched
+(and run, with podman), and this was reported. Prints one JSON object per line.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ import socket
 import sys
 import threading
 from pathlib import Path
-from typing import Any
 
 from groups.agent import identity, podman_form, skopeo
 from groups.agent.events import say
@@ -37,7 +36,7 @@ REFUSED, NO_PODMAN = 2, 3
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the node; return the exit code."""
+    """Run the node and return the exit code."""
     options = _options(arguments)
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -68,7 +67,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _join(portal: Portal, me: Identity, options: argparse.Namespace, stopped: threading.Event) -> Identity:
-    """Enrol, unless that was done. Raises PortalRefused, for which trying again is no help."""
+    """Enrol, unless the node has an id already. Raises PortalRefused, after which another try is useless."""
     wait = options.interval
     while me.node_id is None and not stopped.is_set():
         try:
@@ -84,27 +83,27 @@ def _join(portal: Portal, me: Identity, options: argparse.Namespace, stopped: th
 def _work(
     portal: Portal, me: Identity, instances: Instances, options: argparse.Namespace, stopped: threading.Event
 ) -> None:
-    """Poll until the end."""
+    """Poll until `stopped` is set, or `--once` is fulfilled."""
     capacity = {"cpu": options.cpu, "memory_mb": options.memory_mb, "gpu": options.gpu}
     wait = options.interval
     while not stopped.is_set():
         instances.settle()
-        told, settled = instances.reports(), instances.are_settled
+        reports, settled = instances.reports(), instances.are_settled
         try:
-            orders = portal.poll(me, capacity, told)
+            orders = portal.poll(me, capacity, reports)
         except (PortalUnreachable, PortalRefused) as error:
             say("unreachable" if isinstance(error, PortalUnreachable) else "refused", reason=str(error))
             wait = _longer(wait)
         else:
             wait = options.interval
-            instances.follow(orders, told)
+            instances.carry_out(orders, reports)
             if options.once and settled and not orders.start:
                 return
-        stopped.wait(wait * random.uniform(0.9, 1.1))  # noqa: S311 (so that nodes don't come all at once)
+        stopped.wait(wait * random.uniform(0.9, 1.1))  # noqa: S311 (spreads the polls of many nodes)
 
 
 def _name() -> str:
-    """What the machine is called, as far as the portal takes it. The operator's name for the node stands."""
+    """The machine's name, in characters that the portal accepts. The node itself keeps the operator's name."""
     return re.sub(r"[^A-Za-z0-9]+", "-", socket.gethostname()).strip("-")[:63].strip("-") or "node"
 
 
@@ -128,7 +127,7 @@ def _runtime(options: argparse.Namespace, data: Path, node_id: str) -> Runtime:
     return Podman(data, form, node_id, grace=options.grace)
 
 
-def _options(arguments: list[str] | None) -> Any:
+def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m groups.agent", description="The reference node.")
     parser.add_argument("--portal", required=True, metavar="URL", help="the portal's public address")
     parser.add_argument("--code", default="", help="one-time enrolment code; not looked at once the node has joined")

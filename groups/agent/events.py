@@ -1,4 +1,4 @@
-"""What the node tells whoever runs it: one JSON object a line on stdout, never a secret."""
+"""The node's log: one JSON object per line on stdout, never a secret."""
 
 from __future__ import annotations
 
@@ -7,16 +7,15 @@ import os
 import sys
 import threading
 from datetime import UTC, datetime
-from typing import Any
 
 _one_at_a_time = threading.Lock()
 
 
-def say(event: str, **fields: Any) -> None:
+def say(event: str, **fields: object) -> None:
     """Print one event."""
     line = json.dumps({"time": datetime.now(UTC).isoformat(timespec="milliseconds"), "event": event, **fields})
     with _one_at_a_time:
         try:
             print(line, flush=True)
-        except BrokenPipeError:  # nobody listens any more; go on without
+        except BrokenPipeError:  # the reader is gone; continue without it
             sys.stdout = open(os.devnull, "w")  # noqa: SIM115

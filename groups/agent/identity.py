@@ -1,4 +1,4 @@
-"""Who this node is: a P-256 key of its own, and the id that it got for it.
+"""The node's identity: its own P-256 key, and its id from enrolment.
 
 <data>/node.key    PKCS#8 PEM, 0600; it signs calls and opens layers, and never leaves the machine
 <data>/node.json   {"node_id", "portal"}
@@ -30,7 +30,7 @@ CALL_SECONDS = 45
 
 @dataclass(frozen=True)
 class Identity:
-    """The node's key, and its id once it has joined."""
+    """The node's key, and its id once it has enrolled."""
 
     folder: Path
     node_id: str | None
@@ -45,7 +45,7 @@ class Identity:
 
     @property
     def public_key(self) -> str:
-        """SPKI PEM, as enrolment wants it."""
+        """SPKI PEM, as enrolment requires it."""
         public = load_pem_private_key(self.key_file.read_bytes(), None).public_key()
         return public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
 
@@ -61,13 +61,13 @@ class Identity:
         return jwt.encode({"alg": "ES256"}, claims, self.key, algorithms=["ES256"])
 
     def joined(self, node_id: str, portal: str) -> Identity:
-        """Keep the id that the portal gave."""
+        """Store the id that the portal assigned; return the identity with it."""
         write_private(self.folder / "node.json", json.dumps({"node_id": node_id, "portal": portal}).encode())
         return Identity(self.folder, node_id)
 
 
 def load(folder: Path) -> Identity:
-    """Return the identity in `folder`; its key is made on the first start."""
+    """Return the identity in `folder`; creates the key on the first start."""
     make_private_folder(folder)
     if not (folder / "node.key").exists():
         pem = ec.generate_private_key(ec.SECP256R1()).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())

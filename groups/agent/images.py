@@ -1,7 +1,7 @@
-"""The images of the node: each fetched once, whatever number of instances wants it, and deleted when none does.
+"""The node's images: each is fetched once for all of its instances, and deleted when none needs it.
 
-<data>/images/<hex>     an image in clear (`groups.agent.order`), where nothing runs or they are to be kept
-<data>/drafts/<name>    one that is on its way; removed at each start
+<data>/images/<hex>     a decrypted image (`groups.agent.order`), without a runtime or with `--keep-images`
+<data>/drafts/<name>    one that is being fetched; removed at each start
 """
 
 from __future__ import annotations
@@ -18,44 +18,43 @@ from groups.agent.order import Order, Puller
 from groups.agent.runtime import Runtime
 
 MAX_AT_ONCE = 2
-LOOK_SECONDS = 0.5
+CHECK_SECONDS = 0.5
 
 
 class Images:
-    """What `puller` fetched, for `runtime`."""
+    """Images that `puller` fetches for `runtime`."""
 
     def __init__(self, data: Path, puller: Puller, runtime: Runtime, *, keep: bool = False) -> None:
         self._puller, self._runtime = puller, runtime
         self._keeps_folders = keep or not runtime.runs
         self._folder, self._drafts = make_private_folder(data / "images"), make_private_folder(data / "drafts")
-        self._room = threading.Semaphore(MAX_AT_ONCE)
+        self._slots = threading.Semaphore(MAX_AT_ONCE)
         self._locks: dict[str, threading.Lock] = {}
         for draft in self._drafts.iterdir():
             shutil.rmtree(draft, ignore_errors=True)
 
     def has(self, digest: str) -> bool:
-        """Whether the image is here, whole."""
+        """Whether the whole image is on the node."""
         return self._runtime.has(digest) if self._runtime.runs else self._place(digest).exists()
 
     def fetch(self, order: Order) -> None:
-        """Return when the image is here; what is here is not fetched again. Raises PullFailed, Cancelled and
-        RuntimeFailed."""
+        """Fetch the image unless the node has it. Raises PullFailed, Cancelled and RuntimeFailed."""
         digest = order.parts[2]
         lock = self._locks.setdefault(digest, threading.Lock())
-        while not lock.acquire(timeout=LOOK_SECONDS):
+        while not lock.acquire(timeout=CHECK_SECONDS):
             order.check()
         try:
             if self.has(digest):
                 say("here", image=order.image)
                 return
-            with self._room:
+            with self._slots:
                 order.check()
                 self._pull(order, digest)
         finally:
             lock.release()
 
     def keep_only(self, digests: Collection[str]) -> None:
-        """Delete what none of these is."""
+        """Delete all images except these."""
         wanted = {self._place(digest) for digest in digests}
         for folder in self._folder.iterdir():
             if folder not in wanted:

@@ -1,7 +1,7 @@
-"""What the node holds, from the order to start it to its end: fetched, created, run, run again, stopped.
+"""The node's instances from the order to start to their end: fetching, creating, running, restarting, stopping.
 
-Whatever takes time runs in a thread of the instance, one at a time; the thread that polls only looks and decides. An
-instance that the node can't have is given back: reported as `allocating` with the reason, and forgotten.
+Work that takes time runs in a thread of the instance, one at a time; the polling thread only reads states and decides.
+An instance that the node can't run is given back: reported as `allocating` with the reason, and forgotten.
 """
 
 from __future__ import annotations
@@ -10,9 +10,8 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-from groups.agent import held as kept
+from groups.agent import held as held_files
 from groups.agent.events import say
 from groups.agent.files import make_private_folder
 from groups.agent.held import ID, Held
@@ -22,13 +21,13 @@ from groups.agent.order import Cancelled, Order, PullFailed
 from groups.agent.portal import Orders, Start
 from groups.agent.runtime import Container, NotStarted, Runtime, RuntimeFailed
 
-PATIENCE_SECONDS = 10
+JOIN_SECONDS = 10
 FIRST_WAIT, MAX_WAIT = 10.0, 300.0
 STEADY_SECONDS = 600
 
 
 class Instances:
-    """The instances of this node. `first_wait` is how long the first pause before a restart is, in seconds."""
+    """The instances of this node. `first_wait` is the first pause before a restart, in seconds."""
 
     def __init__(
         self, identity: Identity, secure: bool, images: Images, runtime: Runtime, first_wait: float = FIRST_WAIT
@@ -39,14 +38,14 @@ class Instances:
         self._held: dict[str, Held] = {}
         self._find_again()
 
-    def reports(self) -> list[dict[str, Any]]:
-        """What to tell the portal."""
+    def reports(self) -> list[dict[str, object]]:
+        """The instances of a poll."""
         return [held.report() for held in self._held.values()]
 
-    def follow(self, orders: Orders, told: list[dict[str, Any]]) -> None:
-        """Do what the portal says. `told` is what it answered to."""
-        for report in told:
-            self._heard(report["id"], report["state"])
+    def carry_out(self, orders: Orders, reports: list[dict[str, object]]) -> None:
+        """Carry out the portal's orders. `reports` are those of the poll that it responded to."""
+        for report in reports:
+            self._note_reported(str(report["id"]), str(report["state"]))
         for instance in orders.stop:
             if (held := self._held.get(instance)) is not None and held.state != "stopping":
                 self._stop(held)
@@ -55,39 +54,39 @@ class Instances:
                 say("refused", instance=start.instance[:80], reason="that is no id of an instance")
                 continue
             self._fetch(start)
-        for again, names in ((self._restart, orders.restart), (self._recreate, orders.recreate)):
+        for work, names in ((self._restart, orders.restart), (self._recreate, orders.recreate)):
             for instance in names:
                 if (held := self._held.get(instance)) is not None and not held.is_busy:
-                    self._say_creating(held)
-                    self._at(held, again)
+                    self._set_creating(held)
+                    self._run_in_thread(held, work)
 
     def settle(self) -> None:
-        """See what became of the containers, and start again what is due."""
-        for held in [each for each in self._held.values() if each.is_gone and not each.is_busy]:
+        """Read the states of the containers, and begin restarts that are due."""
+        for held in [held for held in self._held.values() if held.is_gone and not held.is_busy]:
             del self._held[held.id]
             say("stopped", instance=held.id)
-        # Chosen before looking: what a thread changes from here on, the look may have missed.
+        # Chosen before the call: it can miss what a thread changes from here on.
         idle = [held for held in self._held.values() if not held.is_busy]
         if not self._runtime.runs or not idle:
             return
         try:
-            containers = self._runtime.look()
+            containers = self._runtime.containers()
         except RuntimeFailed as error:
             say("runtime", reason=str(error))
             return
         for held in idle:
-            self._look(held, containers.get(held.id))
+            self._check(held, containers.get(held.id))
 
     def close(self, *, end_containers: bool = False) -> None:
-        """End what is on its way; what is here stays for the next start. Containers go on, unless they are to end
-        and be started again then."""
+        """Cancel fetches and wait for threads. Containers keep running; with `end_containers` they are ended, and
+        started again at the next start."""
         everything = list(self._held.values())
         for held in everything:
             if held.order is not None:
                 held.order.cancelled.set()
         for held in everything:
             if held.thread is not None:
-                held.thread.join(PATIENCE_SECONDS)
+                held.thread.join(JOIN_SECONDS)
         if not end_containers:
             return
         for held in everything:
@@ -102,16 +101,16 @@ class Instances:
 
     @property
     def are_settled(self) -> bool:
-        """Whether there is something, and nothing of it is still on its way."""
+        """Whether the node has at least one instance, and none is still being fetched or changed."""
         return bool(self._held) and all(
             not held.is_busy and held.state not in ("downloading", "allocating") and held.shown == held.state
             for held in self._held.values()
         )
 
     def _find_again(self) -> None:
-        """Take up what the node held when it ended, and clear away what belongs to nothing."""
-        containers = self._runtime.look()
-        for held in kept.read(self._files):
+        """Load the instances from before the last end of the node, and remove containers and images of no instance."""
+        containers = self._runtime.containers()
+        for held in held_files.read(self._files):
             container = containers.pop(held.id, None)
             if container is None and not self._images.has(held.start.digest):
                 self._file_of(held.id).unlink()
@@ -121,35 +120,35 @@ class Instances:
             is_new = container is not None and not container.is_running and container.exit_code is None
             say("found", instance=held.id, container=container is not None)
             if not self._runtime.runs or container is None:
-                self._at(held, self._recreate)
+                self._run_in_thread(held, self._recreate)
             elif held.parked or is_new:
-                self._at(held, self._begin)
+                self._run_in_thread(held, self._begin)
             else:
                 held.state, held.message = "running", self._runtime.remark
         for instance in containers:
             self._runtime.remove(instance)
-        self._clear()
+        self._delete_unused_images()
 
-    def _heard(self, instance: str, state: str) -> None:
-        """The portal knows now."""
+    def _note_reported(self, instance: str, state: str) -> None:
+        """Note that the portal has received this state."""
         held = self._held.get(instance)
         if held is None:
             return
         if state == "allocating":
             del self._held[instance]
-        elif held.told != state:
-            held.told = state
+        elif held.reported != state:
+            held.reported = state
             if self._file_of(instance).exists() and not held.is_gone:
                 held.write(self._files)
 
-    def _look(self, held: Held, container: Container | None) -> None:
+    def _check(self, held: Held, container: Container | None) -> None:
         if held.state == "running":
             if container is None:
                 self._give_back(held, "its container is gone")
             elif not container.is_running:
                 self._ended(held, container.exit_code or 0, f"ended with {container.exit_code or 0}")
         elif held.due is not None and time.monotonic() >= held.due:
-            self._at(held, self._begin)
+            self._run_in_thread(held, self._begin)
 
     def _fetch(self, start: Start) -> None:
         say("start", instance=start.instance, image=start.image)
@@ -168,7 +167,7 @@ class Instances:
             size=start.size,
         )
         self._held[start.instance] = held
-        self._at(held, lambda held: self._bring(held, order, before))
+        self._run_in_thread(held, lambda held: self._fetch_and_run(held, order, before))
 
     def _stop(self, held: Held) -> None:
         before, held.state, held.message, held.due = held.thread, "stopping", "", None
@@ -183,12 +182,12 @@ class Instances:
             self._runtime.remove(held.id)
             self._file_of(held.id).unlink(missing_ok=True)
             held.is_gone = True
-            self._clear()
+            self._delete_unused_images()
 
-        self._at(held, stop)
+        self._run_in_thread(held, stop)
 
-    def _bring(self, held: Held, order: Order, before: Held | None) -> None:
-        """Fetch the image and run it. `before` is the same instance as it was given earlier."""
+    def _fetch_and_run(self, held: Held, order: Order, before: Held | None) -> None:
+        """Fetch the image and run it. `before` is the same instance from an earlier order."""
         if before is not None:
             if before.order is not None:
                 before.order.cancelled.set()
@@ -206,13 +205,13 @@ class Instances:
         self._begin(held)
 
     def _recreate(self, held: Held) -> None:
-        self._say_creating(held)
+        self._set_creating(held)
         if self._runtime.runs:
             self._runtime.create(held.start)
         self._begin(held)
 
     def _begin(self, held: Held) -> None:
-        """Start the container that is there."""
+        """Start the existing container."""
         held.due, held.since = None, time.monotonic()
         if held.parked:
             held.parked = False
@@ -229,9 +228,9 @@ class Instances:
         say("instance", instance=held.id, state=held.state, message=held.message)
 
     def _ended(self, held: Held, code: int, text: str) -> None:
-        """The container has ended by itself: once more, as its restart policy says, or no more."""
+        """Handle the end of a container by itself: schedule a restart, or not, by its restart policy."""
         policy = held.start.restart_policy
-        held.exit_code, held.told = code, ""
+        held.exit_code, held.reported = code, ""
         if policy == "always" or (policy == "on_failure" and code != 0):
             if time.monotonic() - held.since >= STEADY_SECONDS:
                 held.wait = self._first_wait
@@ -242,17 +241,17 @@ class Instances:
             held.state, held.message = "exited", text
         say("ended_by_itself", instance=held.id, exit_code=code, state=held.state)
 
-    def _say_creating(self, held: Held) -> None:
+    def _set_creating(self, held: Held) -> None:
         held.state, held.message, held.exit_code, held.due = "creating", "", None, None
-        held.told = ""
+        held.reported = ""
 
     def _give_back(self, held: Held, reason: str) -> None:
         self._file_of(held.id).unlink(missing_ok=True)
         held.state, held.message = "allocating", f"given back: {reason}"
         say("failed", instance=held.id, reason=reason)
 
-    def _at(self, held: Held, work: Callable[[Held], None]) -> None:
-        """Have a thread do it."""
+    def _run_in_thread(self, held: Held, work: Callable[[Held], None]) -> None:
+        """Run the work in a thread of the instance."""
         held.thread = threading.Thread(target=self._work, args=(held, work), daemon=True)
         held.thread.start()
 
@@ -267,8 +266,8 @@ class Instances:
         except (OSError, ValueError, KeyError, TypeError) as error:
             self._give_back(held, type(error).__name__)
 
-    def _clear(self) -> None:
-        """Delete the images that nothing here wants any more."""
+    def _delete_unused_images(self) -> None:
+        """Delete images that no instance needs."""
         self._images.keep_only({held.start.digest for held in list(self._held.values()) if not held.is_gone})
 
     def _file_of(self, instance: str) -> Path:

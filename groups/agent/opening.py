@@ -1,8 +1,8 @@
-"""Opens encrypted layers (the format of containers/ocicrypt) with the node's key.
+"""Decrypts layers (the format of containers/ocicrypt) with the node's key.
 
-A layer's key, nonce and plain digest come wrapped in a JWE to the node's key; the HMAC stands beside it in clear.
-Both are in the manifest, whose digest the portal gave over its authenticated channel. What stock clients take from
-the public options, a nonce, is not taken here.
+A layer's key, nonce and plain digest are in a JWE for the node's key; its HMAC is in the public options. Both are in
+the manifest, whose digest came from the portal over its authenticated channel. Stock clients also accept a nonce from
+the public options; this client does not.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import hmac
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
@@ -30,9 +30,28 @@ _ANNOTATION = "org.opencontainers.image.enc."
 _PIECE = 1024 * 1024
 
 
+class Descriptor(TypedDict, total=False):
+    """A descriptor of a manifest, as far as it is read here. The document itself is not validated."""
+
+    mediaType: str
+    digest: str
+    size: int
+    annotations: dict[str, str]
+
+
+class _CipherOptions(TypedDict):
+    nonce: str
+
+
+class _PrivateOptions(TypedDict):
+    symkey: str
+    digest: str
+    cipheroptions: _CipherOptions
+
+
 @dataclass(frozen=True)
 class LayerKey:
-    """What opens one layer; `digest` is that of the plain blob."""
+    """What decrypts one layer; `digest` is that of the plain blob."""
 
     secret: bytes = field(repr=False)
     nonce: bytes
@@ -40,8 +59,8 @@ class LayerKey:
     digest: str
 
 
-def read_layer_key(descriptor: dict[str, Any], key: ECKey) -> LayerKey:
-    """Unwrap the key of an encrypted layer. Raises PullFailed where `key` is the wrong one."""
+def read_layer_key(descriptor: Descriptor, key: ECKey) -> LayerKey:
+    """Decrypt the key of an encrypted layer. Raises PullFailed, also if `key` is the wrong one."""
     try:
         annotations = descriptor["annotations"]
         public = json.loads(base64.b64decode(annotations[f"{_ANNOTATION}pubopts"], validate=True))
@@ -62,7 +81,7 @@ def read_layer_key(descriptor: dict[str, Any], key: ECKey) -> LayerKey:
 
 
 def decrypt(cipher_file: Path, plain_file: Path, layer: LayerKey, order: Order) -> None:
-    """Verify the HMAC of the ciphertext, then write the plain blob. Raises PullFailed, and writes nothing then."""
+    """Verify the HMAC of the ciphertext, then write the plain blob. Raises PullFailed and leaves no plain file then."""
     mac = hmac.new(layer.secret, digestmod="sha256")
     with cipher_file.open("rb") as source:
         while piece := source.read(_PIECE):
@@ -82,13 +101,14 @@ def decrypt(cipher_file: Path, plain_file: Path, layer: LayerKey, order: Order) 
         raise PullFailed("a layer is not the one that was encrypted")
 
 
-def _unwrap(wrapped: str, key: ECKey) -> dict[str, Any]:
-    """Open the first of the JWEs, which are joined by commas, that is for this key."""
-    for each in wrapped.split(","):
+def _unwrap(wrapped: str, key: ECKey) -> _PrivateOptions:
+    """Decrypt the first of the comma-separated JWEs that is for this key."""
+    for encoded in wrapped.split(","):
         try:
-            message = json.loads(base64.b64decode(each, validate=True))
+            message = json.loads(base64.b64decode(encoded, validate=True))
             opened = jwe.decrypt_json(message, key, algorithms=["ECDH-ES+A256KW", "A256GCM"])
         except JoseError:
             continue
-        return dict(json.loads(opened.plaintext or b""))
+        private: _PrivateOptions = json.loads(opened.plaintext or b"")
+        return private
     raise PullFailed("the layer's key is not for this node")

@@ -1,10 +1,10 @@
-"""What a puller is given, and how it ends: an order to fetch one image into one folder.
+"""An order to fetch one image into one folder, and the errors of a puller.
 
-The folder gets the layout of skopeo's `dir:`
+The folder has the layout of skopeo's `dir:`
 
     version          "Directory Transport Version: 1.1"
-    manifest.json    the manifest, with the layers in clear
-    <hex>            config and layers, each named by the sha256 of what it holds
+    manifest.json    the manifest, with plain layers
+    <hex>            config and layers, each named by its SHA-256
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ _IMAGE = re.compile(r"([A-Za-z0-9.:\[\]-]+)/([a-z0-9]+(?:[._/-]+[a-z0-9]+)*)@(sh
 
 
 class PullFailed(Exception):
-    """The image did not come, or is not what it should be. The text holds no secret."""
+    """The image can't be fetched, or fails verification. The text contains no secret."""
 
 
 class Cancelled(Exception):
-    """It is no longer wanted."""
+    """The image is no longer needed."""
 
 
 @dataclass(frozen=True)
 class Order:
-    """Fetch `image` with the one-time `token`. `progress` takes a percentage and a line of text; `size` is the bytes
-    of the image in all, where they are known."""
+    """Fetch `image` with the one-time `token`. `progress` takes a percentage and a line of text; `size` is the image's
+    total in bytes, 0 if unknown."""
 
     image: str
     node_id: str
@@ -50,7 +50,7 @@ class Order:
         return found[1], found[2], found[3]
 
     def check(self) -> None:
-        """Raise Cancelled once nobody wants the image any more."""
+        """Raise Cancelled if the image is no longer needed."""
         if self.cancelled.is_set():
             raise Cancelled
 

@@ -1,4 +1,4 @@
-"""Fetching without a container tool: the registry protocol's few requests, verified and decrypted here."""
+"""Fetching without a container tool: the few requests of the registry protocol, with verification and decryption."""
 
 from __future__ import annotations
 
@@ -7,21 +7,28 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import requests
 from joserfc.jwk import ECKey
 
-from groups.agent.opening import ENCRYPTED, decrypt, read_layer_key
+from groups.agent.opening import ENCRYPTED, Descriptor, decrypt, read_layer_key
 from groups.agent.order import Order, PullFailed
 
 TIMEOUT = (5, 30)
-TRIES = 4
+MAX_TRIES = 4
 PAUSE_SECONDS = 1
 PIECE = 1024 * 1024
 MAX_MANIFEST_BYTES = 4 * 1024 * 1024
 MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
 _DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
+
+
+class Manifest(TypedDict):
+    """An image's manifest, as far as it is read here."""
+
+    config: Descriptor
+    layers: list[Descriptor]
 
 
 class OwnPuller:
@@ -37,7 +44,7 @@ class OwnPuller:
 
 
 class _Fetch:
-    """One image on its way into one folder."""
+    """The fetching of one image into one folder."""
 
     def __init__(self, order: Order, folder: Path, http: requests.Session) -> None:
         host, repository, self.digest = order.parts
@@ -52,11 +59,12 @@ class _Fetch:
         manifest = self._manifest()
         blobs = [manifest["config"], *manifest["layers"]]
         self.total = sum(blob["size"] for blob in {blob["digest"]: blob for blob in blobs}.values())
-        opened: dict[str, dict[str, Any]] = {}
+        opened: dict[str, Descriptor] = {}
         for blob in blobs:
             if blob["digest"] not in opened:
                 opened[blob["digest"]] = self._open(blob)
-        manifest["config"], *manifest["layers"] = [opened[blob["digest"]] for blob in blobs]
+        manifest["config"] = opened[manifest["config"]["digest"]]
+        manifest["layers"] = [opened[blob["digest"]] for blob in manifest["layers"]]
         (self.folder / "manifest.json").write_text(json.dumps(manifest))
         (self.folder / "version").write_text("Directory Transport Version: 1.1\n")
 
@@ -68,18 +76,18 @@ class _Fetch:
             raise PullFailed(f"the token was refused with {response.status_code}")
         return str(response.json()["token"])
 
-    def _manifest(self) -> dict[str, Any]:
+    def _manifest(self) -> Manifest:
         raw = b"".join(self._get(f"{self.address}/manifests/{self.digest}", 0, MAX_MANIFEST_BYTES))
         if f"sha256:{hashlib.sha256(raw).hexdigest()}" != self.digest:
             raise PullFailed("the manifest is not the one that was ordered")
-        manifest: dict[str, Any] = json.loads(raw)
+        manifest: Manifest = json.loads(raw)
         for blob in (manifest["config"], *manifest["layers"]):
             if not _DIGEST.fullmatch(blob["digest"]):
                 raise PullFailed("the manifest names a blob oddly")
         return manifest
 
-    def _open(self, blob: dict[str, Any]) -> dict[str, Any]:
-        """Fetch one blob, in clear if it is encrypted, and return its descriptor as it is now."""
+    def _open(self, blob: Descriptor) -> Descriptor:
+        """Fetch one blob, decrypt it if it is encrypted, and return the descriptor of the plain blob."""
         raw = self._blob(blob["digest"], blob["size"])
         if not blob["mediaType"].endswith(ENCRYPTED):
             raw.rename(self.folder / blob["digest"].removeprefix("sha256:"))
@@ -94,18 +102,18 @@ class _Fetch:
         }
 
     def _blob(self, digest: str, size: int) -> Path:
-        """Fetch a blob into a draft, resuming where it breaks, and verify its digest."""
+        """Fetch a blob into a draft, resuming after errors, and verify its digest."""
         draft, sha256, received = self.folder / f".{digest.removeprefix('sha256:')}", hashlib.sha256(), 0
         with draft.open("wb") as target:
-            for left in reversed(range(TRIES)):
+            for tries_left in reversed(range(MAX_TRIES)):
                 try:
                     for piece in self._get(f"{self.address}/blobs/{digest}", received, size):
                         sha256.update(piece)
                         target.write(piece)
                         received += len(piece)
-                        self._tell(len(piece))
+                        self._report(len(piece))
                 except (requests.RequestException, OSError):
-                    if not left:
+                    if not tries_left:
                         raise
                     self.order.cancelled.wait(PAUSE_SECONDS)
                 if received >= size:
@@ -114,8 +122,8 @@ class _Fetch:
             raise PullFailed("a blob is not what the manifest says")
         return draft
 
-    def _get(self, address: str, offset: int, most: int) -> Iterator[bytes]:
-        """Yield a body from `offset` on. Raises PullFailed where it is refused or longer than `most`."""
+    def _get(self, address: str, offset: int, max_size: int) -> Iterator[bytes]:
+        """Yield a body from `offset` on. Raises PullFailed if it is refused, or longer than `max_size` bytes."""
         headers = {"Accept": MANIFEST_TYPE, "Accept-Encoding": "identity"}
         headers |= {"Range": f"bytes={offset}-"} if offset else {}
         with self.http.get(address, headers=headers, stream=True, timeout=TIMEOUT, allow_redirects=False) as response:
@@ -124,10 +132,10 @@ class _Fetch:
             for piece in response.iter_content(PIECE):
                 self.order.check()
                 offset += len(piece)
-                if offset > most:
+                if offset > max_size:
                     raise PullFailed("the registry sends more than it said")
                 yield piece
 
-    def _tell(self, more: int) -> None:
+    def _report(self, more: int) -> None:
         self.received += more
         self.order.progress(100 * self.received // max(self.total, 1), f"{self.received / 1e6:.1f} MB")

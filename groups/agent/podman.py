@@ -1,10 +1,10 @@
-"""Runs instances with podman, in a store of the node's own: nothing here touches other containers of the machine.
+"""Runs instances with podman, in the node's own store: other containers of the machine are not touched.
 
     <data>/podman/{root,run,tmp}    podman's own
-    <data>/logs/<instance>.log      what the container said, in podman's k8s-file format, at most LOG_BYTES
+    <data>/logs/<instance>.log      the container's output, in podman's k8s-file format, at most LOG_BYTES
 
 A container is called `drayage-<instance>` and carries the node's id as a label. Its environment goes into a file and,
-where a value has what such a file can't hold, into podman's secrets; never on a command line.
+for values that such a file can't contain, into podman's secrets; never onto a command line.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ GRACE_SECONDS = 10
 CALL_SECONDS = 60
 IMPORT_SECONDS = 3600
 NOT_FOUND, NOT_RUNNABLE = 127, 126
-# What every podman reads alike from an environment file: no quotes, no line ends, no blanks at the ends.
+# Values that every version of podman reads the same from an environment file: no quotes, line ends, outer blanks.
 _PLAIN = re.compile(r"(?:[!#-&(-\[\]-~](?:[ !#-&(-\[\]-~]*[!#-&(-\[\]-~])?)?")
 MAX_PLAIN_LENGTH = 4096
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
@@ -61,7 +61,7 @@ class Podman:
 
     def take(self, digest: str, folder: Path) -> None:
         pull = ("pull", "--quiet", "--signature-policy", str(self._policy), f"dir:{folder}")
-        with self._one_import:  # an image that has no name yet is not to be cleared away
+        with self._one_import:  # an image without a name must not be deleted
             done = self._run(*pull, seconds=IMPORT_SECONDS)
             image = done.stdout.strip().rpartition("\n")[2]
             if done.returncode != 0 or self._run("tag", image, _name(digest)).returncode != 0:
@@ -72,7 +72,7 @@ class Podman:
             names = self._run("images", "--format", "{{.Repository}}:{{.Tag}}").stdout.split()
             ours = {name for name in names if name.startswith(f"{REPOSITORY}:")}
             for name in ours - {_name(digest) for digest in digests}:
-                self._run("rmi", name)  # refused while a container still has it; the next time, then
+                self._run("rmi", name)  # refused while a container uses it; deleted the next time
             logs = sorted(self._logs.iterdir(), key=lambda path: path.stat().st_mtime)
             for path in logs[:-MAX_LOGS]:
                 path.unlink(missing_ok=True)
@@ -93,9 +93,9 @@ class Podman:
     def start(self, instance: str) -> None:
         done = self._run("start", PREFIX + instance)
         if done.returncode != 0:
-            said = _last(done.stderr)
-            code = NOT_FOUND if "not found" in said or "No such file" in said else NOT_RUNNABLE
-            raise NotStarted(f"the command can't be started: {said.rpartition('crun: ')[2]}", code)
+            error = _last(done.stderr)
+            code = NOT_FOUND if "not found" in error or "No such file" in error else NOT_RUNNABLE
+            raise NotStarted(f"the command can't be started: {error.rpartition('crun: ')[2]}", code)
 
     def end(self, instance: str) -> None:
         seconds = self._grace + CALL_SECONDS
@@ -107,21 +107,21 @@ class Podman:
             if name.startswith(f"{PREFIX}{instance}-"):
                 self._run("secret", "rm", name)
 
-    def look(self) -> dict[str, Container]:
+    def containers(self) -> dict[str, Container]:
         done = self._run("ps", "--all", "--format", "json")
         if done.returncode != 0:
             raise RuntimeFailed(f"podman does not answer: {_last(done.stderr)}")
         return {
-            each["Names"][0].removeprefix(PREFIX): Container(
-                is_running=each["State"] in ("running", "paused", "stopping"),
-                exit_code=each["ExitCode"] if each["State"] in ("exited", "stopped") else None,
+            row["Names"][0].removeprefix(PREFIX): Container(
+                is_running=row["State"] in ("running", "paused", "stopping"),
+                exit_code=row["ExitCode"] if row["State"] in ("exited", "stopped") else None,
             )
-            for each in json.loads(done.stdout or "[]") or []
+            for row in json.loads(done.stdout or "[]") or []
         }
 
     @contextlib.contextmanager
     def _environment(self, start: Start) -> Iterator[list[str]]:
-        """Yield the options that give the container its environment, with the file that they name."""
+        """Yield the options for the container's environment; the files that they name exist until the context ends."""
         plain = {name: value for name, value in start.environment.items() if _is_plain(value)}
         with tempfile.TemporaryDirectory(prefix="environment-", dir=self._folder) as place:
             file = Path(place) / "plain"
@@ -142,7 +142,7 @@ class Podman:
         return self._run("secret", "ls", "--format", "{{.Name}}").stdout.split()
 
     def _run(self, *arguments: str, seconds: float = CALL_SECONDS) -> subprocess.CompletedProcess[str]:
-        """Call podman. What it says goes through files: a container's monitor outlives the call and keeps them."""
+        """Call podman. Its output goes to files, since a container's monitor outlives the call and keeps pipes open."""
         command = [*self._form.command(self._folder), *arguments]
         with (
             tempfile.TemporaryFile("w+", errors="replace") as out,
@@ -165,8 +165,8 @@ class Podman:
             return subprocess.CompletedProcess(command, code, out.read(), err.read())
 
     def _forget_last_boot(self) -> None:
-        """What podman believes to run does not after the machine's restart, and it would learn so only from folders
-        that a restart empties."""
+        """After a restart of the machine, delete podman's state of running containers, which it recognizes as outdated
+        only in folders that a restart empties."""
         boot, known = _BOOT.read_bytes() if _BOOT.exists() else b"", self._folder / "boot"
         if known.exists() and known.read_bytes() != boot:
             for place in (run_root(self._folder), self._folder / "tmp"):
@@ -182,6 +182,6 @@ def _is_plain(value: str) -> bool:
     return len(value) <= MAX_PLAIN_LENGTH and _PLAIN.fullmatch(value) is not None
 
 
-def _last(said: str) -> str:
-    """The last line, without what is only podman's way to begin one."""
-    return said.strip().rpartition("\n")[2].removeprefix("Error: ")[-240:]
+def _last(output: str) -> str:
+    """The last line, without podman's prefix, at most 240 characters."""
+    return output.strip().rpartition("\n")[2].removeprefix("Error: ")[-240:]

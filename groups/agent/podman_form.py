@@ -1,8 +1,8 @@
-"""How podman is called on this machine: found out once by running `true`, and recorded in <data>/podman/form.json.
+"""How podman is called on this machine: found out once by running `true`, and stored in <data>/podman/form.json.
 
-The full form has podman's own network and holds containers to their CPU and memory. Where that can't be had, such as
-inside another container or without an init system, containers run without cgroups, in a mount namespace in which
-podman finds the cgroup tree that it expects; the node then says with each instance what is missing.
+The full form has podman's own network and limits containers to their CPU and memory. If that does not work, such as
+inside another container or without an init system, containers run without cgroups, in a mount namespace in which podman
+finds the cgroup tree that it expects; the node then reports with each instance what is missing.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from groups.agent.files import make_private_folder, write_private
 PROBE = "localhost/probe:1"
 SECONDS = 60
 MAX_RUN_ROOT_LENGTH = 50
-# Only this process and podman live in the namespace, so nothing of the machine's own mounts changes.
+# Only this process and podman are in the namespace, so the machine's own mounts don't change.
 _OWN_CGROUPS = 'umount -R /sys/fs/cgroup; mount -t cgroup2 none /sys/fs/cgroup; exec "$@"'
 
 
@@ -39,12 +39,12 @@ class Form:
 
     @property
     def remark(self) -> str:
-        """What a container lacks here, for people; nothing where it lacks nothing."""
+        """What containers lack on this machine, for people; empty if nothing."""
         lacking = [*([] if self.limits else ["no CPU and memory limits"]), *([] if self.network else ["no network"])]
         return f"this node gives {' and '.join(lacking)}" if lacking else ""
 
     def command(self, store: Path) -> list[str]:
-        """The beginning of a command line, for the podman whose images and containers are in `store`."""
+        """The beginning of a command line for the podman with its images and containers in `store`."""
         podman = ["podman", "--root", str(store / "root"), "--runroot", str(run_root(store))]
         podman += ["--tmpdir", str(store / "tmp"), "--storage-driver", self.driver, "--events-backend", "file"]
         if self.limits:
@@ -62,8 +62,8 @@ class Form:
 
 
 def run_root(store: Path) -> Path:
-    """Where podman keeps what lasts until the machine's restart. It takes no path of more than 50 characters: a store
-    with a longer one gets a folder where the machine has its own."""
+    """The folder for podman's state until the machine's restart. Podman limits its path to 50 characters: for a longer
+    one, it is a folder in the machine's own place for such state."""
     own = store / "run"
     if len(str(own)) <= MAX_RUN_ROOT_LENGTH:
         return own
@@ -72,14 +72,14 @@ def run_root(store: Path) -> Path:
 
 
 class CannotRun(Exception):
-    """There is no podman, or it can't run a container here; the text says which."""
+    """There is no podman, or it can't run containers on this machine; the text says which."""
 
 
 def find(folder: Path, network: str) -> Form:
     """Return the best form that works. `network` is `none` for containers without any. Raises CannotRun."""
     if shutil.which("podman") is None:
         raise CannotRun("this node has no container runtime")
-    for left in folder.glob("probe-*"):  # by a node that was killed meanwhile
+    for left in folder.glob("probe-*"):  # by a node that was killed
         shutil.rmtree(left, ignore_errors=True)
     known = folder / "form.json"
     if known.exists():
@@ -95,33 +95,33 @@ def find(folder: Path, network: str) -> Form:
 
 
 def _forms(network: str) -> Iterator[Form]:
-    """From the best to the least."""
+    """All forms, best first."""
     for driver, limits in (("overlay", True), ("vfs", True), ("vfs", False)):
         for has_network in (True, False) if network != "none" else (False,):
             yield Form(driver, limits, has_network)
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """What podman itself gets of the machine's environment."""
+    """The environment variables for podman itself."""
     wanted = ("PATH", "HOME", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS")
     kept = {name: os.environ[name] for name in wanted if name in os.environ}
     return {"HOME": str(folder), "TMPDIR": str(make_private_folder(folder / "temporary")), **kept}
 
 
 def _at_most(limit: int, usual: int) -> str:
-    """A container's limit, soft and hard: podman would ask for more than may be had here."""
+    """A container's soft and hard limit, at most this process's own: podman's default can be higher and fail."""
     most = resource.getrlimit(limit)[1]
     number = usual if most == resource.RLIM_INFINITY else min(most, usual)
     return f"{number}:{number}"
 
 
 def _try(form: Form, folder: Path) -> str | None:
-    """Run the machine's own `true` from an image that has nothing else; return why that failed."""
+    """Run the machine's own `true` in an otherwise empty image; return why that failed, or None."""
     store = Path(tempfile.mkdtemp(prefix="probe-", dir=folder))
     try:
         return _try_in(form, folder, store)
     finally:
-        for _ in range(3):  # podman clears up behind a container after the call, and may write once more
+        for _ in range(3):  # podman cleans up after the call and may write again
             shutil.rmtree(store, ignore_errors=True)
             shutil.rmtree(run_root(store), ignore_errors=True)
             time.sleep(0.1)

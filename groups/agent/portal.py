@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,17 +14,17 @@ TIMEOUT = (5, 30)
 
 
 class PortalUnreachable(Exception):
-    """No answer, or one that says to come back later."""
+    """No response, or one that says to try again later."""
 
 
 class PortalRefused(Exception):
-    """The portal understood and said no; the text has its own code and words."""
+    """The portal refused the request; the text has its status, code and detail."""
 
 
 @dataclass(frozen=True)
 class Start:
-    """What the portal wants run: `image` is `<host>/<repository>@sha256:<hex>`, `size` its bytes in all, or 0 where
-    the portal doesn't say. A command stands for the image's own entry point and arguments."""
+    """An instance to start. `image` is `<host>/<repository>@sha256:<hex>`, `size` its total in bytes, 0 if the portal
+    doesn't say. `command` replaces the image's own entry point and arguments."""
 
     instance: str
     image: str
@@ -43,7 +44,7 @@ class Start:
 
 @dataclass(frozen=True)
 class Orders:
-    """The answer to a poll. What is named in no list goes on as it is."""
+    """The response to a poll. Instances that are in no list continue."""
 
     start: list[Start]
     stop: list[str]
@@ -60,20 +61,20 @@ class Portal:
         self._http.trust_env = False  # no proxy and no .netrc of the machine's
 
     def enrol(self, identity: Identity, code: str, name: str) -> str:
-        """Trade the code for an id. Raises PortalUnreachable, PortalRefused."""
+        """Trade the code for an id. Raises PortalUnreachable and PortalRefused."""
         answer = self._post("enrol", {"code": code, "name": name, "public_key": identity.public_key}, {})
         return str(answer["node_id"])
 
-    def poll(self, identity: Identity, capacity: dict[str, Any], instances: list[dict[str, Any]]) -> Orders:
-        """Report, and hear what to start and stop. Raises PortalUnreachable, PortalRefused."""
+    def poll(self, identity: Identity, capacity: Mapping[str, object], instances: list[dict[str, object]]) -> Orders:
+        """Report, and return what to start and stop. Raises PortalUnreachable and PortalRefused."""
         headers = {"Authorization": f"Bearer {identity.sign(self.url)}"}
         answer = self._post("poll", {"capacity": capacity, "instances": instances}, headers)
         names = Start.__dataclass_fields__
-        start = [Start(**{name: value for name, value in each.items() if name in names}) for each in answer["start"]]
-        named = {each: [str(one) for one in answer.get(each, ())] for each in ("stop", "restart", "recreate")}
-        return Orders(start=start, **named)
+        start = [Start(**{name: value for name, value in order.items() if name in names}) for order in answer["start"]]
+        ids = {name: [str(instance) for instance in answer.get(name, ())] for name in ("stop", "restart", "recreate")}
+        return Orders(start=start, **ids)
 
-    def _post(self, path: str, body: dict[str, Any], headers: dict[str, str]) -> dict[str, Any]:
+    def _post(self, path: str, body: Mapping[str, object], headers: dict[str, str]) -> dict[str, Any]:
         address = f"{self.url}/node/v1/{path}"
         try:
             response = self._http.post(address, json=body, headers=headers, timeout=TIMEOUT, allow_redirects=False)

@@ -1,6 +1,6 @@
-"""What is done with an image once it lies on the node: run it, or, where no container tool is, say so.
+"""Running fetched images: the protocol of a runtime, and one that runs nothing, for nodes without a container tool.
 
-`NoRuntime` stands here; the one that runs containers is `groups.agent.podman`'s.
+`groups.agent.podman` has the one that runs containers.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from groups.agent.portal import Start
 
 
 class RuntimeFailed(Exception):
-    """The container could not be made: the instance is given back with this text. It holds no secret."""
+    """The container can't be created; the instance is given back with this text, which contains no secret."""
 
 
 class NotStarted(Exception):
-    """The container is there and its command could not be started; `exit_code` is what a shell would give."""
+    """The container exists and its command can't be started; `exit_code` is that of a shell."""
 
     def __init__(self, text: str, exit_code: int) -> None:
         super().__init__(text)
@@ -27,49 +27,49 @@ class NotStarted(Exception):
 
 @dataclass(frozen=True)
 class Container:
-    """A container as the runtime sees it. `exit_code` is that of its last end."""
+    """A container's state. `exit_code` is that of its last end."""
 
     is_running: bool
     exit_code: int | None
 
 
 class Runtime(Protocol):
-    """Makes, starts and ends the containers of instances; one container for an instance, found again by its id.
+    """Creates, starts and ends containers: one for each instance, named by its id.
 
-    `look` and `runs` are asked by the polling thread and answer soon; all else may take its time.
+    `containers` and `runs` are called by the polling thread and return soon; the others can take long.
     """
 
     @property
     def runs(self) -> bool:
-        """Whether anything runs here."""
+        """Whether the runtime runs containers."""
 
     @property
     def remark(self) -> str:
-        """What is to be said with each instance; nothing where nothing is wanting."""
+        """A message to report with each instance, empty if nothing is missing."""
 
     def has(self, digest: str) -> bool:
         """Whether the image is in the runtime's store."""
 
     def take(self, digest: str, folder: Path) -> None:
-        """Take the image in the folder into the store. Raises RuntimeFailed."""
+        """Import the image in the folder into the store. Raises RuntimeFailed."""
 
     def keep_only(self, digests: Collection[str]) -> None:
         """Delete all other images."""
 
     def create(self, start: Start) -> None:
-        """Make the instance's container anew. Raises RuntimeFailed."""
+        """Create the instance's container, replacing an existing one. Raises RuntimeFailed."""
 
     def start(self, instance: str) -> None:
         """Start the container. Raises NotStarted."""
 
     def end(self, instance: str) -> None:
-        """Ask the container to end, and make it after a grace."""
+        """Ask the container to end, and kill it after a grace period."""
 
     def remove(self, instance: str) -> None:
-        """End it at once where it still runs, and remove it. Its log stays."""
+        """Kill and remove the container. Its log stays."""
 
-    def look(self) -> dict[str, Container]:
-        """All containers there are, by instance."""
+    def containers(self) -> dict[str, Container]:
+        """All containers, by instance id. Raises RuntimeFailed."""
 
 
 class NoRuntime:
@@ -84,22 +84,22 @@ class NoRuntime:
         return False
 
     def take(self, digest: str, folder: Path) -> None:
-        """The folder is all there is."""
+        """Does nothing: the folder stays."""
 
     def keep_only(self, digests: Collection[str]) -> None:
-        """There is no store."""
+        """Does nothing."""
 
     def create(self, start: Start) -> None:
-        """There is nothing that runs."""
+        """Does nothing."""
 
     def start(self, instance: str) -> None:
-        """There is nothing that runs."""
+        """Does nothing."""
 
     def end(self, instance: str) -> None:
-        """There is nothing that runs."""
+        """Does nothing."""
 
     def remove(self, instance: str) -> None:
-        """There is nothing that runs."""
+        """Does nothing."""
 
-    def look(self) -> dict[str, Container]:
+    def containers(self) -> dict[str, Container]:
         return {}

@@ -67,11 +67,11 @@ def test_all_of_it_ends(acme: Any, project: Any, mallory: Any) -> None:
         open_session(bearer)
     token.refresh_from_db()
     assert token.ended_because == "suspended"
-    for each in (pulling, queued):
-        each.refresh_from_db()
-        assert each.status == "failed"
-        assert each.failures.get().code == "organization_suspended"
-        assert "Ask support" in each.failures.get().words.remedy
+    for pull in (pulling, queued):
+        pull.refresh_from_db()
+        assert pull.status == "failed"
+        assert pull.failures.get().code == "organization_suspended"
+        assert "Ask support" in pull.failures.get().words.remedy
     with pytest.raises(Stale), worker.fenced():
         pass
     assert Credential.objects.get().destroyed_because == "settled"

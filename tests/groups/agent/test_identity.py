@@ -37,7 +37,7 @@ def test_the_id_is_kept(tmp_path: Path) -> None:
 def test_calls_are_signed_for_this_portal_and_this_minute(tmp_path: Path) -> None:
     me = identity.load(tmp_path).joined("some-id", "https://portal.example")
     tokens = [me.sign("https://portal.example") for _ in range(2)]
-    claims = [jwt.decode(each, ECKey.import_key(me.public_key), algorithms=["ES256"]).claims for each in tokens]
+    claims = [jwt.decode(token, ECKey.import_key(me.public_key), algorithms=["ES256"]).claims for token in tokens]
     assert claims[0]["iss"] == claims[0]["sub"] == "some-id"
     assert claims[0]["aud"] == "https://portal.example"
     assert 0 < claims[0]["exp"] - time.time() <= 60

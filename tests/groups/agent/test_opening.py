@@ -6,15 +6,15 @@ import base64
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import pytest
 from joserfc.jwk import ECKey
 
 from groups.actions.lifecycle import start
-from groups.agent.opening import decrypt, read_layer_key
+from groups.agent.opening import Descriptor, decrypt, read_layer_key
 from groups.agent.order import Cancelled, Order, PullFailed
-from groups.models import Image, Instance
+from groups.models import ContainerGroup, Image, Instance
 from groups.nodes.manifests import prepare
 from registries.foundation.actor import CONSOLE
 from tests.groups.delivery.conftest import group, image, node, source
@@ -29,13 +29,14 @@ def order(tmp_path: Path) -> Order:
 
 
 @pytest.fixture
-def layer(group: Any, node: NodeInHand) -> dict[str, Any]:
+def layer(group: ContainerGroup, node: NodeInHand) -> Descriptor:
     """The descriptor of the second layer, as this node's manifest has it."""
     start(group, by=CONSOLE)
     node.poll()
-    made = prepare(Instance.objects.get().pk)
-    assert made is not None
-    return dict(json.loads(bytes(made.body))["layers"][1])
+    manifest = prepare(Instance.objects.get().pk)
+    assert manifest is not None
+    descriptor: Descriptor = json.loads(bytes(manifest.body))["layers"][1]
+    return descriptor
 
 
 @pytest.fixture
@@ -49,23 +50,23 @@ def key_of(node: NodeInHand) -> ECKey:
     return ECKey.import_key(node.private_pem)
 
 
-def change(layer: dict[str, Any], **options: Any) -> dict[str, Any]:
+def change(layer: Descriptor, **options: object) -> Descriptor:
     """The descriptor with other public options."""
     name = "org.opencontainers.image.enc.pubopts"
     public = json.loads(base64.b64decode(layer["annotations"][name])) | options
     changed = base64.b64encode(json.dumps(public).encode()).decode()
-    return layer | {"annotations": layer["annotations"] | {name: changed}}
+    return {**layer, "annotations": layer["annotations"] | {name: changed}}
 
 
 def test_a_layer_is_opened(
-    layer: dict[str, Any], cipher: Path, node: NodeInHand, source: Source, order: Order, tmp_path: Path
+    layer: Descriptor, cipher: Path, node: NodeInHand, source: Source, order: Order, tmp_path: Path
 ) -> None:
     decrypt(cipher, tmp_path / "plain", read_layer_key(layer, key_of(node)), order)
     assert (tmp_path / "plain").read_bytes() == source.layers[1][1]
 
 
 def test_a_flipped_bit_is_noticed_before_anything_is_written(
-    layer: dict[str, Any], cipher: Path, node: NodeInHand, order: Order, tmp_path: Path
+    layer: Descriptor, cipher: Path, node: NodeInHand, order: Order, tmp_path: Path
 ) -> None:
     raw = bytearray(cipher.read_bytes())
     raw[1000] ^= 1
@@ -75,41 +76,44 @@ def test_a_flipped_bit_is_noticed_before_anything_is_written(
     assert not (tmp_path / "plain").exists()
 
 
-def test_another_nodes_key_opens_nothing(layer: dict[str, Any]) -> None:
+def test_another_nodes_key_opens_nothing(layer: Descriptor) -> None:
     with pytest.raises(PullFailed, match="not for this node"):
         read_layer_key(layer, ECKey.import_key(private_pem(ec_key())))
 
 
 def test_of_several_wrapped_keys_the_right_one_is_found(
-    layer: dict[str, Any], node: NodeInHand, cipher: Path, order: Order, tmp_path: Path
+    layer: Descriptor, node: NodeInHand, cipher: Path, order: Order, tmp_path: Path
 ) -> None:
     name = "org.opencontainers.image.enc.keys.jwe"
     message = json.loads(base64.b64decode(layer["annotations"][name]))
     foreign = base64.b64encode(json.dumps(message | {"tag": "A" * 22}).encode()).decode()
-    both = layer | {"annotations": layer["annotations"] | {name: f"{foreign},{layer['annotations'][name]}"}}
+    both: Descriptor = {
+        **layer,
+        "annotations": layer["annotations"] | {name: f"{foreign},{layer['annotations'][name]}"},
+    }
     decrypt(cipher, tmp_path / "plain", read_layer_key(both, key_of(node)), order)
 
 
-def test_a_public_nonce_is_not_taken(layer: dict[str, Any], node: NodeInHand) -> None:
+def test_a_public_nonce_is_not_taken(layer: Descriptor, node: NodeInHand) -> None:
     foreign = base64.b64encode(b"\0" * 16).decode()
     changed = change(layer, cipheroptions={"nonce": foreign})
     assert read_layer_key(changed, key_of(node)).nonce == read_layer_key(layer, key_of(node)).nonce
 
 
 @pytest.mark.parametrize("options", [{"cipher": "ROT13"}, {"hmac": "AAAA"}, {"hmac": "?"}, {"hmac": None}])
-def test_options_that_make_no_sense(layer: dict[str, Any], node: NodeInHand, options: dict[str, Any]) -> None:
+def test_options_that_make_no_sense(layer: Descriptor, node: NodeInHand, options: dict[str, object]) -> None:
     with pytest.raises(PullFailed):
         read_layer_key(change(layer, **options), key_of(node))
 
 
-def test_annotations_that_are_missing(layer: dict[str, Any], node: NodeInHand) -> None:
+def test_annotations_that_are_missing(layer: Descriptor, node: NodeInHand) -> None:
     for odd in ({}, None, {"org.opencontainers.image.enc.pubopts": "bm9uc2Vuc2U="}):
         with pytest.raises(PullFailed):
-            read_layer_key(layer | {"annotations": odd}, key_of(node))
+            read_layer_key(cast("Descriptor", {**layer, "annotations": odd}), key_of(node))
 
 
 def test_what_is_cancelled_stops(
-    layer: dict[str, Any], cipher: Path, node: NodeInHand, order: Order, tmp_path: Path
+    layer: Descriptor, cipher: Path, node: NodeInHand, order: Order, tmp_path: Path
 ) -> None:
     order.cancelled.set()
     with pytest.raises(Cancelled):

@@ -44,8 +44,10 @@ def test_an_image_is_fetched_with_its_session(
         assert response["Cache-Control"] == "private, no-store"
     token = NodeToken.objects.get()
     assert token.manifest_sent_at is not None
-    assert [each.sent_whole for each in token.layer_deliveries.all()] == [1, 1, 1]
-    assert sum(each.sent_bytes for each in token.layer_deliveries.all()) == sum(len(raw) for _, raw in source.layers)
+    assert [delivery.sent_whole for delivery in token.layer_deliveries.all()] == [1, 1, 1]
+    assert sum(delivery.sent_bytes for delivery in token.layer_deliveries.all()) == sum(
+        len(raw) for _, raw in source.layers
+    )
     assert refusals() == []
 
 

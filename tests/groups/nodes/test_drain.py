@@ -14,7 +14,7 @@ from tests.support.delivery_setup import NodeInHand, make_group, prepare_all
 
 def running(node: NodeInHand) -> list[dict[str, Any]]:
     """What the node has, all of it said to run."""
-    return [{"id": str(each.pk), "state": "running"} for each in Instance.objects.filter(node=node.row)]
+    return [{"id": str(instance.pk), "state": "running"} for instance in Instance.objects.filter(node=node.row)]
 
 
 def test_instances_move_one_by_one(acme: Any, image: Any, node: NodeInHand, other_node: NodeInHand) -> None:

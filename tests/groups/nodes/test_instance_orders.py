@@ -90,7 +90,7 @@ def test_scaled_up_and_down(acme: Any, image: Any, node: NodeInHand, other_node:
     assert group.instances.count() == 4
     node.poll({"id": str(group.instances.get(state="running").pk), "state": "running"}, cpu=2)
     other_node.poll(cpu=1)
-    states = sorted((each.state, each.node_id is not None) for each in group.instances.all())
+    states = sorted((instance.state, instance.node_id is not None) for instance in group.instances.all())
     assert states == [("allocating", False), ("allocating", True), ("downloading", True), ("running", True)]
 
     # What is least far goes first: what no node has is gone at once, the rest when its node hears of it.
@@ -112,8 +112,8 @@ def test_of_the_same_state_the_cheapest_ends(acme: Any, image: Any) -> None:
     group = make_group(acme, image, replicas=3)
     start(group, by=CONSOLE)
     dear, cheap, dearest = group.instances.all()
-    for each, cost in ((dear, 50), (cheap, 7), (dearest, 100_000)):
-        set_deletion_cost(each, cost, by=CONSOLE)
+    for instance, cost in ((dear, 50), (cheap, 7), (dearest, 100_000)):
+        set_deletion_cost(instance, cost, by=CONSOLE)
     scale(group, 2, by=CONSOLE)
     assert set(group.instances.all()) == {dear, dearest}
     scale(group, 1, by=CONSOLE)

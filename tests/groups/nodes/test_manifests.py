@@ -146,12 +146,12 @@ def test_layer_types_become_ocis(group: Any, node: NodeInHand, image: Image, the
 def test_a_job_makes_all_that_nodes_wait_for(
     acme: Any, image: Image, node: NodeInHand, other_node: NodeInHand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for each in (node, other_node):
-        each.poll()
+    for machine in (node, other_node):
+        machine.poll()
     for name in ("one", "two"):
         start(make_group(acme, image, name, replicas=2), by=CONSOLE)
-    for each in (node, other_node):
-        each.poll()
+    for machine in (node, other_node):
+        machine.poll()
     assert Instance.objects.filter(node__isnull=False).count() == 4
     really, broken = prepare, Instance.objects.filter(node=other_node.row).latest("pk")
 

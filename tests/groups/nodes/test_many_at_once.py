@@ -25,8 +25,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 def test_each_instance_goes_to_one_node(acme: Any, image: Any) -> None:
     nodes = [make_node(f"node-{number}") for number in range(MANY)]
-    for each in nodes:
-        poll(each.row, Report(Capacity(4, 4096)))
+    for machine in nodes:
+        poll(machine.row, Report(Capacity(4, 4096)))
     start(make_group(acme, image, replicas=30), by=CONSOLE)
 
     results = at_once(*(partial(poll, node.row, Report(Capacity(4, 4096))) for node in nodes))
@@ -48,7 +48,7 @@ def test_a_token_opens_one_session(group: Any, node: NodeInHand) -> None:
         except TokenRefused as refused:
             return refused.reason
 
-    results = at_once(*(partial(present, each) for each in [node] * (MANY - len(thieves)) + thieves))
+    results = at_once(*(partial(present, machine) for machine in [node] * (MANY - len(thieves)) + thieves))
 
     bearers = [result for result in results if str(result).startswith("drs_")]
     assert len(bearers) == MANY - len(thieves)

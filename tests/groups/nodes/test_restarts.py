@@ -130,10 +130,10 @@ def test_a_job_that_was_over_between_two_polls(acme: Any, image: Any, node: Node
 def test_a_group_is_over_when_all_of_it_is(acme: Any, image: Any, node: NodeInHand, other_node: NodeInHand) -> None:
     start(make_group(acme, image, restart_policy="never", replicas=2), by=CONSOLE)
     given = []
-    for each in (node, other_node):
-        each.poll(cpu=1)
+    for machine in (node, other_node):
+        machine.poll(cpu=1)
         prepare_all()
-        given += each.poll(cpu=1).json()["start"]
+        given += machine.poll(cpu=1).json()["start"]
     node.poll(listed(given[0], "running"))
     other_node.poll(listed(given[1], "exited", exit_code=7))
     assert (group().status, group().ended_badly) == ("running", 1)

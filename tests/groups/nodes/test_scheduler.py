@@ -22,7 +22,7 @@ def taken_by(node: NodeInHand) -> int:
 
 def check_in(node: NodeInHand, cpu: int = 8, memory_mb: int = 16384) -> int:
     """Poll with all that the node has; return how many instances are its now."""
-    has = [Reported(each.pk, each.state) for each in node.row.instances.all()]
+    has = [Reported(instance.pk, instance.state) for instance in node.row.instances.all()]
     poll(node.row, Report(Capacity(cpu, memory_mb), tuple(has)))
     return taken_by(node)
 
@@ -46,13 +46,13 @@ def test_what_is_too_large_does_not_block_what_fits(acme: Any, image: Any, node:
 
 def test_replicas_are_spread(acme: Any, image: Any) -> None:
     nodes = [make_node(f"node-{number}") for number in range(3)]
-    for each in nodes:
-        check_in(each)
+    for machine in nodes:
+        check_in(machine)
     start(make_group(acme, image, replicas=7), by=CONSOLE)
     for _ in range(4):
-        for each in nodes:
-            check_in(each)
-    assert sorted(taken_by(each) for each in nodes) == [2, 2, 3]
+        for machine in nodes:
+            check_in(machine)
+    assert sorted(taken_by(machine) for machine in nodes) == [2, 2, 3]
 
 
 def test_a_node_alone_takes_all(acme: Any, image: Any, node: NodeInHand, other_node: NodeInHand) -> None:
@@ -74,7 +74,7 @@ def test_a_node_without_room_is_no_better_place(
 
 def test_a_gpu_goes_to_one_instance(acme: Any, image: Any, node: NodeInHand, other_node: NodeInHand) -> None:
     def with_gpu(node: NodeInHand, gpu: str) -> int:
-        has = [Reported(each.pk, each.state) for each in node.row.instances.all()]
+        has = [Reported(instance.pk, instance.state) for instance in node.row.instances.all()]
         poll(node.row, Report(Capacity(8, 16384, gpu), tuple(has)))
         return taken_by(node)
 

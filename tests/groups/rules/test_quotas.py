@@ -65,7 +65,11 @@ def test_replicas_count_together_and_fewer_always_fit(acme: Any, project: Any) -
 def test_of_two_at_once_one_is_refused(acme: Any, project: Any) -> None:
     set_quota(acme, max_groups=1)
     done = at_once(*(lambda name=name: make_group(project, IMAGE, name=name) for name in ("one", "two", "three")))
-    assert sorted(type(each).__name__ for each in done) == ["ContainerGroup", "GroupQuotaReached", "GroupQuotaReached"]
+    assert sorted(type(result).__name__ for result in done) == [
+        "ContainerGroup",
+        "GroupQuotaReached",
+        "GroupQuotaReached",
+    ]
     assert ContainerGroup.objects.count() == 1
 
 
@@ -74,7 +78,7 @@ def test_of_two_that_grow_at_once_one_is_refused(acme: Any, project: Any) -> Non
     groups = [make_group(project, IMAGE, name=name) for name in ("one", "two")]
     set_quota(acme, max_replicas=10)
     done = at_once(*(lambda group=group: lifecycle.scale(group, 9, by=CONSOLE) for group in groups))
-    assert sorted(type(each).__name__ for each in done) == ["ContainerGroup", "ReplicaQuotaReached"]
+    assert sorted(type(result).__name__ for result in done) == ["ContainerGroup", "ReplicaQuotaReached"]
     assert quotas.usage(acme.pk).replicas == 10
 
 
@@ -101,7 +105,7 @@ def test_of_two_workers_at_once_one_gets_a_pull(acme: Any, project: Any, woken: 
     set_quota(acme, max_pulls=1)
     groups = [make_group(project, IMAGE, name=f"app-{number}") for number in range(3)]
     done = at_once(*(lambda group=group: claim(group.image_id) for group in groups))
-    assert sum(each is not None for each in done) == 1, done
+    assert sum(result is not None for result in done) == 1, done
     assert Image.objects.filter(status="pulling").count() == 1
 
 
@@ -278,9 +282,9 @@ def test_a_limited_organization_is_locked_in_one_order(acme: Any, project: Any) 
         with CaptureQueriesContext(connection) as queries:
             work()
         locked = [
-            re.search(r'(?:UPDATE|FROM) "(\w+)"', each["sql"])
-            for each in queries
-            if each["sql"].startswith("UPDATE") or re.search(r" FOR (?:NO KEY )?UPDATE", each["sql"])
+            re.search(r'(?:UPDATE|FROM) "(\w+)"', query["sql"])
+            for query in queries
+            if query["sql"].startswith("UPDATE") or re.search(r" FOR (?:NO KEY )?UPDATE", query["sql"])
         ]
         tables = list(dict.fromkeys(found[1] for found in locked if found and found[1] in order))
         assert tables == sorted(tables, key=order.index)
