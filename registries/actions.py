@@ -1,7 +1,7 @@
-"""What is done to a credential: add, rename, take to another host, destroy. One mutation per function.
+"""Actions on credentials: add, rename, replace for another host, destroy. One mutation per function.
 
-Each takes its Actor, and checks, changes and records in one transaction. What these share with the actions of groups
-is in `registries.credential_rows`. Who may do it is the portal's; when a pull has settled is `groups.ingest`'s to say.
+Each action takes its Actor, and checks, changes and records in one transaction. `registries.credential_rows` has the
+code shared with the actions of groups. The portal decides who may do it, and `groups.ingest` when a pull has ended.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from registries.models import Credential
 
 
 def add_credential(new: NewCredential, *, organization_id: int, by: Actor) -> Credential:
-    """Seal and store the credential. Raises `CredentialMalformed` where the values can't work for this kind of
+    """Seal and store the credential. Raises `CredentialMalformed` if the values can't work for this kind of
     registry."""
     with transaction.atomic():
         credential = store_credential(new, organization_id=organization_id, created_by_id=by.person_id)
@@ -32,7 +32,7 @@ def add_credential(new: NewCredential, *, organization_id: int, by: Actor) -> Cr
 
 
 def rename(credential: Credential, *, name: str, by: Actor) -> bool:
-    """Give a credential, or its receipt, another name. Returns whether it had another one before."""
+    """Rename a credential or a receipt. Returns whether the name changed."""
     with transaction.atomic():
         before = _lock(credential)
         if not _give_name(before, name):
@@ -42,8 +42,8 @@ def rename(credential: Credential, *, name: str, by: Actor) -> bool:
 
 
 def replace_host(credential: Credential, *, name: str, host: str, by: Actor) -> bool:
-    """Give the credential its new name and destroy its secret, which was entered for another host than `host`; whoever
-    asks enters one for `host` next. Returns whether the secret was still there."""
+    """Rename the credential and destroy its secret, which was not entered for `host`. The caller then asks for a new
+    credential for `host`. Returns whether the secret was still held."""
     with transaction.atomic():
         before = _lock(credential)
         renamed = _give_name(before, name)
@@ -62,7 +62,7 @@ def replace_host(credential: Credential, *, name: str, host: str, by: Actor) -> 
 
 
 def destroy(credential: Credential, *, reason: Credential.DestructionReason, by: Actor) -> bool:
-    """Empty the sealed value for good and keep the receipt. Returns whether it was still there."""
+    """Delete the sealed value and keep the receipt. Returns whether it was still held."""
     with transaction.atomic():
         emptied = empty_credential(credential.pk, reason=reason)
         if emptied:
@@ -73,8 +73,8 @@ def destroy(credential: Credential, *, reason: Credential.DestructionReason, by:
 
 
 def destroy_overdue(*, by: Actor) -> int:
-    """Destroy every credential whose deadline has passed, each in a transaction of its own, so that no two
-    organizations' activities are locked at once. Returns how many there were."""
+    """Destroy every credential whose deadline has passed. Each has its own transaction, so that the activities of two
+    organizations are never locked at once. Returns the number of destroyed credentials."""
     expired = Credential.objects.expired().defer("sealed").order_by("deadline")
     return sum(_destroy_if_expired(credential, by=by) for credential in list(expired))
 

@@ -1,4 +1,4 @@
-"""Receipts of credentials in the admin. The sealed value is never shown; an operator may destroy it at once."""
+"""Credentials and their receipts in the admin. Secrets are never shown; operators may destroy them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from registries.providers import PROVIDERS
 
 
 class OverdueFilter(SimpleListFilter):
-    """Credentials that are still here for over a minute past their deadline."""
+    """Credentials that are held over a minute past their deadline."""
 
     title = "overdue"
     parameter_name = "overdue"
@@ -30,7 +30,7 @@ class OverdueFilter(SimpleListFilter):
 
 @admin.register(Credential)
 class CredentialAdmin(RecordAdmin[Credential]):
-    """What came, where it was shown, and when it went."""
+    """When a credential was received, where it was sent, and when it was destroyed."""
 
     list_display = ("received_at", "organization", "name", "kind", "host", "used_count", "live", "destroyed_at")
     list_display_links = ("received_at", "name")
@@ -67,7 +67,7 @@ class CredentialAdmin(RecordAdmin[Credential]):
 
     @admin.display(description="kind", ordering="provider")
     def kind(self, credential: Credential) -> str:
-        """What the registry is called."""
+        """The name of the kind of registry."""
         return PROVIDERS[credential.provider].name if credential.provider in PROVIDERS else credential.provider
 
     @admin.display(boolean=True, description="still here")
@@ -76,7 +76,7 @@ class CredentialAdmin(RecordAdmin[Credential]):
 
     @admin.action(description="Destroy now", permissions=["operate"])
     def destroy_now(self, request: HttpRequest, queryset: QuerySet[Credential]) -> TemplateResponse | None:
-        """Empty the sealed values of these credentials, after asking."""
+        """Destroy these credentials after confirmation."""
         if self.refuse_too_many(request, queryset):
             return None
         page = self.ask_to_confirm(

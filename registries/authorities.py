@@ -1,6 +1,6 @@
-"""Certificates of authorities that a member trusts for one registry. They are public, and stored as they are.
+"""Certificates of authorities that a member trusts for one registry. They are public and stored unencrypted.
 
-They add to the public authorities and the operator's; nothing here or elsewhere leaves verification out.
+They add to the public authorities and the operator's. Verification is never disabled.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ MAX_CA_LENGTH = 64 * 1024
 
 
 class AuthoritiesInvalid(ValueError):
-    """What was given is no list of certificates. `message` is one sentence that names the fix and repeats nothing."""
+    """A text is not a list of certificates. `message` is one sentence that names the fix and repeats no input."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -23,7 +23,7 @@ class AuthoritiesInvalid(ValueError):
 
 
 def read_authorities(text: str) -> str:
-    """Return the certificates of a PEM text, without what else stands in it; nothing for blanks.
+    """Return only the certificates of a PEM text; an empty string for an empty text.
 
     Raises AuthoritiesInvalid.
     """
@@ -34,8 +34,8 @@ def read_authorities(text: str) -> str:
     if "PRIVATE KEY" in text:
         raise AuthoritiesInvalid("There is a private key in it: paste the authority's certificate alone.")
     try:
-        found = x509.load_pem_x509_certificates(text.encode("ascii"))
-        pem = "".join(one.public_bytes(Encoding.PEM).decode("ascii") for one in found)
+        certificates = x509.load_pem_x509_certificates(text.encode("ascii"))
+        pem = "".join(certificate.public_bytes(Encoding.PEM).decode("ascii") for certificate in certificates)
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=pem)
     except (ValueError, ssl.SSLError):
         pem = ""

@@ -1,7 +1,7 @@
-"""Rows of credentials: stored, used, emptied, recorded. What the actions of `registries` and `groups` share.
+"""Storing, using, emptying and recording credentials: what the actions of `registries` and `groups` share.
 
-Nothing here is an action: these functions run inside the transaction of one; only `record_…` writes the activity,
-as the last statement of that transaction.
+These functions are not actions: they run inside an action's transaction. Only `record_…` writes the activity, as the
+last statement of that transaction.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ HOUR_SECONDS = 3600
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewCredential:
-    """A credential that was typed or sent and isn't stored yet.
+    """A credential that is not stored yet.
 
-    `provider` is a kind of `registries.providers`, `host` is canonical, `values` are by field name and hold the
+    `provider` is a kind of `registries.providers`, `host` is canonical, `values` are by field name and include the
     secret, `ca` are certificates (PEM) of authorities that are trusted in addition, `hold` is a `Credential.Retention`.
     """
 
@@ -46,8 +46,8 @@ class NewCredential:
 def store_credential(new: NewCredential, *, organization_id: int, created_by_id: int | None) -> Credential:
     """Check and repair the values, seal the secret ones, and store the credential. Records nothing.
 
-    It may wait an hour for its first pull; `extend_for_pull` gives a pull the time it needs. Raises
-    `CredentialMalformed` where the values can't work for this kind of registry.
+    Its deadline is in an hour; `extend_for_pull` moves the deadline when a pull is created. Raises
+    `CredentialMalformed` if the values can't work for this kind of registry.
     """
     kind = PROVIDERS[new.provider]
     values = kind.check(new.values, new.host)
@@ -75,12 +75,12 @@ def store_credential(new: NewCredential, *, organization_id: int, created_by_id:
 
 
 def empty_credential(credential_id: uuid.UUID, *, reason: str) -> bool:
-    """Empty the sealed value for good and keep the receipt. Records nothing. Returns whether it was still there."""
+    """Delete the sealed value and keep the receipt. Records nothing. Returns whether it was still held."""
     return empty(Credential.objects.held().filter(pk=credential_id), reason=reason)
 
 
 def empty(held: QuerySet[Credential], *, reason: str) -> bool:
-    """Empty the sealed values of these rows, which hold one. Records nothing. Returns whether there were any."""
+    """Delete the sealed values of these held credentials. Records nothing. Returns whether there were any."""
     emptied = held.update(sealed=None, epoch=None, destroyed_at=Now(), destroyed_because=reason)
     if emptied:
         transaction.on_commit(sqlite_remnants.clear)
@@ -107,7 +107,7 @@ def record_destroyed(
     after: Mapping[str, Value] | None = None,
 ) -> None:
     """Record that the credential was emptied, as the last statement of the transaction that emptied it. `detail` is
-    its host where nothing else is said."""
+    its host by default."""
     record(
         by,
         "credential.destroyed",
@@ -120,24 +120,24 @@ def record_destroyed(
 
 
 def target_of(credential: Credential) -> Target:
-    """The credential, as the activity records it."""
+    """Return the credential as the target of an activity entry."""
     return Target("credential", credential.pk, credential.name)
 
 
 def extend_for_pull(credential_id: uuid.UUID, *, until: datetime) -> None:
-    """Let a credential that is held for its pull live as long as that pull may take, and no longer. One that is
-    held for an hour keeps its hour."""
+    """Move the deadline of a credential that is kept for its pull to `until`, unless it is later already. One that is
+    kept for an hour keeps its deadline."""
     held = Credential.objects.held().filter(pk=credential_id, hold=Credential.Retention.PULL)
     held.filter(deadline__lt=until).update(deadline=until)
 
 
 def note_use(credential_id: uuid.UUID) -> None:
-    """Write on the receipt that the credential was opened for a pull."""
+    """Count on the receipt that the credential was opened for a pull."""
     Credential.objects.filter(pk=credential_id).update(used_count=F("used_count") + 1, last_used_at=Now())
 
 
 def note_used_host(credential_id: uuid.UUID, host: str) -> None:
-    """Write on the receipt that what was opened is about to be shown to `host` (`host[:port]`)."""
+    """Write on the receipt that the secret is about to be sent to `host` (`host[:port]`)."""
     with transaction.atomic():
         credential = Credential.objects.select_for_update().filter(pk=credential_id).first()
         if credential is not None and host not in credential.used_hosts:
@@ -145,5 +145,5 @@ def note_used_host(credential_id: uuid.UUID, host: str) -> None:
 
 
 def max_pull_seconds() -> int:
-    """How long a pull may take at most, with all its attempts."""
+    """Return how long a pull may take at most, in seconds, with all its attempts."""
     return int(settings.PORTAL_PULL_RETRY_SECONDS) + HOUR_SECONDS

@@ -1,9 +1,8 @@
-"""The ways a pull ends badly, each a class with a stable code.
+"""Failures of a pull, each a class with a stable code.
 
-A failure is stored as `code` and `params`; its words are rendered from the class here, so that they
-can improve without touching stored rows. This module knows what the registry may do to us; what
-storing and limits add stands in `groups.failures`. It does not decide which answer means which
-failure (`registries.oci`) nor what happens next (`groups.ingest`).
+A failure is stored as `code` and `params`. Its text is rendered from the class, so it can improve without changing
+stored rows. These are the failures caused by registries; `groups.failures` adds those of storing and limits.
+`registries.oci` decides which response means which failure, and `groups.ingest` what happens next.
 """
 
 from __future__ import annotations
@@ -14,11 +13,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import ClassVar
 
-RAW_LIMIT = 80
+MAX_RAW_LENGTH = 80
 
 
 class Fault(StrEnum):
-    """Whose move it is."""
+    """Who can fix it."""
 
     CUSTOMER = "customer"
     REGISTRY = "registry"
@@ -36,10 +35,10 @@ class Words:
 
 @dataclass(frozen=True)
 class RegistryResponse:
-    """What the registry answered, for `registries.providers` to tell what it means there. Never stored or logged.
+    """The registry's response, which `registries.providers` may interpret differently. Never stored or logged.
 
-    `stage` is one of `oci.answers.Stage`; `code` and `message` are the error body's, the message in lower case and
-    remote text through and through. `login` tells whether credentials were sent.
+    `stage` is one of `oci.errors.Stage`. `code` and `message` are from the error body; the message is in lower case and
+    untrusted. `login` says whether credentials were sent.
     """
 
     stage: str
@@ -55,10 +54,9 @@ class RegistryResponse:
 class PullFailed(Exception):
     """Base of all failures of a pull.
 
-    `cases` holds other words for what the parameter `case` names. `params` fill the placeholders; they are stored and
-    shown, so they never hold a secret, a remote body, a header or a resolved address. `raw` is the registry's own
-    status and code (such as `401 UNAUTHORIZED`), for support. `retry_after` is in seconds, where the registry named
-    one.
+    `cases` has other texts for values of the parameter `case`. `params` fill the placeholders; they are stored and
+    shown, so they never contain a secret, a remote body, a header or a resolved address. `raw` is the registry's status
+    and code (such as `401 UNAUTHORIZED`), for support. `retry_after` is in seconds, if the registry named one.
     """
 
     code: ClassVar[str]
@@ -80,7 +78,7 @@ class PullFailed(Exception):
 
     @property
     def words(self) -> Words:
-        """What a person reads of it."""
+        """The texts that people read."""
         return describe(self.code, self.params)
 
     def __init_subclass__(cls, **kwargs: object) -> None:
@@ -94,14 +92,14 @@ FAILURES: dict[str, type[PullFailed]] = {}
 
 
 class _Blank(dict[str, object]):
-    """Fills a placeholder that an older row has no value for."""
+    """Values with an ellipsis for each placeholder that an older row has no value for."""
 
     def __missing__(self, key: str) -> str:
         return "…"
 
 
 def describe(code: str, params: Mapping[str, object]) -> Words:
-    """Return the words for a stored failure. A code that is no longer known reads as `unexpected`."""
+    """Return the texts of a stored failure. A code that no longer exists is shown as `unexpected`."""
     failure = FAILURES.get(code, Unexpected)
     plain = Words(failure.title, failure.text, failure.remedy)
     words = failure.cases.get(str(params.get("case")), plain)
@@ -109,10 +107,10 @@ def describe(code: str, params: Mapping[str, object]) -> Words:
     return Words(words.title, words.text.format_map(values), words.remedy.format_map(values))
 
 
-def printable(text: str, limit: int = RAW_LIMIT) -> str:
-    """Return remote text made safe to log and show: one line, no control or direction marks, cut to `limit`."""
+def printable(text: str, limit: int = MAX_RAW_LENGTH) -> str:
+    """Return remote text that is safe to log and show: one line of at most `limit` characters, all printable."""
     flat = re.sub(r"\s+", " ", text).strip()
-    kept = "".join(sign for sign in flat if sign.isprintable())
+    kept = "".join(character for character in flat if character.isprintable())
     return kept if len(kept) <= limit else kept[: limit - 1] + "…"
 
 
@@ -256,4 +254,4 @@ class Unexpected(PullFailed):
 
 
 ABOUT_CREDENTIALS = (AuthenticationFailed, AccessDenied, CredentialExpired, CredentialMalformed)
-"""Failures that another credential, or none, may put right."""
+"""Failures that another credential, or none, may fix."""

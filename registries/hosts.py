@@ -1,7 +1,7 @@
-"""Which hosts may be registries here, by the operator's settings.
+"""Which hosts the operator's settings allow as registries.
 
-The worker's guard judges each time it connects (`registries.oci.address_guard`); `check_host` tells a person at once of
-what can never work, without looking any name up.
+The worker's guard checks each connection (`registries.oci.address_guard`). `check_host` refuses hosts that can never
+work when they are entered, without looking up any name.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from registries.oci.reference import ReferenceInvalid, api_host, parse_host
 
 _LOCAL = ("localhost", "local", "internal", "home.arpa")
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}  # where the portal and a sample registry may both be
-_SOME_PUBLIC_ADDRESS = "8.8.8.8"  # stands in for what a name would resolve to; nothing connects to it
+_SOME_PUBLIC_ADDRESS = "8.8.8.8"  # used as the address of names, which are not looked up; nothing connects to it
 
 
 def read_host(text: str) -> str:
@@ -29,13 +29,13 @@ def read_host(text: str) -> str:
 
 
 def address_guard(resolver: Resolver = system_resolver) -> AddressGuard:
-    """Return the guard that the settings ask for: the operator's networks are open, the portal itself is not."""
+    """Return the guard of the settings: the operator's networks are allowed, the portal's own host is not."""
     own = urlsplit(settings.PORTAL_PUBLIC_URL).hostname or ""
     return AddressGuard(settings.PORTAL_REGISTRY_ALLOW_NETWORKS, own_hosts={own} - _LOOPBACK, resolver=resolver)
 
 
 def check_host(host: str) -> None:
-    """Raise ReferenceInvalid where the worker would refuse to connect to this canonical host in any case."""
+    """Raise ReferenceInvalid if the worker would always refuse to connect to this canonical host."""
     parts = urlsplit(f"//{api_host(host)}")
     try:
         address_guard(resolver=_as_if_resolved).addresses(parts.hostname or "", parts.port or 443)

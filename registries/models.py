@@ -1,4 +1,4 @@
-"""A registry credential: sealed while a pull may need it, a receipt afterwards."""
+"""The registry credential: sealed while a pull may need it, a receipt afterwards."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from django.utils import timezone
 
 MAX_NAME_LENGTH = 63
 OVERDUE_AFTER = timedelta(seconds=60)
-"""So long after its deadline a credential must be gone: the sweeper comes every few seconds."""
+"""A credential must be destroyed within this time after its deadline: the sweeper runs every few seconds."""
 
 
 class CredentialQuerySet(models.QuerySet["Credential"]):
-    """Credentials by what is left of them."""
+    """Credentials by whether their secret is held and usable."""
 
     def held(self) -> CredentialQuerySet:
-        """Those whose sealed value is still there."""
+        """Those whose secret is not destroyed."""
         return self.filter(destroyed_at__isnull=True)
 
     def live(self) -> CredentialQuerySet:
@@ -27,21 +27,20 @@ class CredentialQuerySet(models.QuerySet["Credential"]):
         return self.held().filter(deadline__gt=Now())
 
     def expired(self) -> CredentialQuerySet:
-        """Those that are held though their deadline has passed: the sweeper destroys them."""
+        """Those that are held although their deadline has passed: the sweeper destroys them."""
         return self.held().filter(deadline__lte=Now())
 
     def overdue(self) -> CredentialQuerySet:
-        """Those that are held for over a minute past their deadline: something is wrong."""
+        """Those that are held over a minute past their deadline, which means that the sweeper fails."""
         return self.held().filter(deadline__lt=Now() - OVERDUE_AFTER)
 
 
 class Credential(models.Model):
-    """Row of one credential. Secrets stand only in `sealed`, which is emptied when it is destroyed; the rest of
-    the row stays as the receipt. `fields` holds what is not secret, such as the user name. `ca` holds certificates
-    (PEM) of authorities that are trusted for this registry besides the public ones.
+    """One credential. Secrets are only in `sealed`, which is emptied when it is destroyed; the rest of the row stays as
+    the receipt. `fields` has the values that are not secret, such as the user name. `ca` has certificates (PEM) of
+    authorities that are trusted for this registry in addition to the public ones.
 
-    `hold` says how long it may be kept: `pull` until the pull that uses it settles, `hour` for other groups
-    too. `deadline` ends either.
+    `hold` is its Retention: `pull` until the pull that uses it ends, `hour` for other groups too. `deadline` ends both.
     """
 
     class Retention(models.TextChoices):
@@ -92,7 +91,7 @@ class Credential(models.Model):
 
     @property
     def is_held(self) -> bool:
-        """Whether its sealed value is still there."""
+        """Whether its secret is not destroyed."""
         return self.destroyed_at is None
 
     @property

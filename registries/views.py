@@ -45,7 +45,7 @@ def credentials(request: MemberRequest, org: str) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @never_cache
 def new(request: MemberRequest, org: str) -> HttpResponse:
-    """Add a credential. With `for=group` in the address, go on to the new group that it is for."""
+    """Add a credential. With `for=group` in the address, continue to the new group that it is for."""
     host = request.GET.get("host", "")[:255]
     pasted = read_login(request.POST.get("paste", ""), request.POST.get("host", ""))
     provider = _provider(request.GET.get("kind") or recognise(pasted.host if pasted else host).kind)
@@ -53,7 +53,7 @@ def new(request: MemberRequest, org: str) -> HttpResponse:
         request.POST if request.method == "POST" else None,
         files=request.FILES if request.method == "POST" else None,
         provider=provider,
-        initial=_as_before(request) | {"host": host},
+        initial=_replaced_values(request) | {"host": host},
     )
     if form.is_valid():
         credential = actions.add_credential(
@@ -62,17 +62,17 @@ def new(request: MemberRequest, org: str) -> HttpResponse:
         read = f"Read as {pasted.host}, user {pasted.username[:80] or 'as typed'}. " if pasted else ""
         messages.success(request, f"{read}{credential.name} is here, encrypted. Nobody can read it back.")
         if trial := form.cleaned_data["trial"]:
-            request.session[_trial(credential)] = trial
-        return redirect(_after(request, credential))
+            request.session[_trial_key(credential)] = trial
+        return redirect(_next_page(request, credential))
     kept = {name: request.GET[name][:512] for name in ("for", "host", "image", "replaces") if name in request.GET}
-    going_on = f"&{urlencode(kept)}" if kept else ""
+    kept_query = f"&{urlencode(kept)}" if kept else ""
     back_to_group = request.GET.get("for") == "group"
     context = {
         "form": form,
         "provider": provider,
         "providers": PROVIDERS.values(),
         "back_to_group": back_to_group,
-        "going_on": going_on,
+        "kept_query": kept_query,
     }
     return render(request, "registries/new.html", context, status=422 if form.is_bound else 200)
 
@@ -80,13 +80,13 @@ def new(request: MemberRequest, org: str) -> HttpResponse:
 @require_GET
 @never_cache
 def detail(request: MemberRequest, org: str, credential: uuid.UUID) -> HttpResponse:
-    """The receipt: received, used, destroyed."""
+    """The receipt: when the credential was received, used and destroyed."""
     row = _credential(request, credential)
     provider = PROVIDERS.get(row.provider)
     labels = {declared.name: declared.label for declared in provider.fields} if provider else {}
     typed = [(labels.get(name, name), value) for name, value in row.fields.items()]
-    # In the session, not in the address: a link from elsewhere starts no test.
-    trial = request.session.pop(_trial(row), "")
+    # Kept in the session and not in the address, so that a link from elsewhere can't start a test.
+    trial = request.session.pop(_trial_key(row), "")
     context = {"credential": row, "provider": provider, "typed": typed, "trial": trial}
     return render(request, "registries/detail.html", context)
 
@@ -94,7 +94,7 @@ def detail(request: MemberRequest, org: str, credential: uuid.UUID) -> HttpRespo
 @require_http_methods(["GET", "POST"])
 @never_cache
 def edit(request: MemberRequest, org: str, credential: uuid.UUID) -> HttpResponse:
-    """Rename it; or have it for another host, which destroys the secret and asks for it again."""
+    """Rename a credential, or change its host, which destroys the secret and asks for a new one."""
     row = _credential(request, credential)
     form = CredentialEditForm(request.POST if request.method == "POST" else None, credential=row)
     if not form.is_valid():
@@ -115,7 +115,7 @@ def edit(request: MemberRequest, org: str, credential: uuid.UUID) -> HttpRespons
 
 @require_POST
 def destroy(request: MemberRequest, org: str, credential: uuid.UUID) -> HttpResponse:
-    """Destroy it now; the receipt stays."""
+    """Destroy a credential. The receipt stays."""
     row = _credential(request, credential)
     if actions.destroy(row, reason=Credential.DestructionReason.REMOVED, by=request.actor):
         messages.success(request, f"{row.name} is destroyed. Its receipt stays.")
@@ -126,7 +126,7 @@ def destroy(request: MemberRequest, org: str, credential: uuid.UUID) -> HttpResp
 
 @require_GET
 def guide(request: MemberRequest, org: str, kind: str) -> HttpResponse:
-    """What to type for one kind of registry, and where it comes from."""
+    """The guide to the credentials of one kind of registry."""
     provider = _provider(kind)
     return render(request, "registries/guide.html", {"provider": provider, "providers": PROVIDERS.values()})
 
@@ -142,17 +142,17 @@ def _credential(request: MemberRequest, pk: uuid.UUID) -> Credential:
     return get_object_or_404(rows, organization=request.access.organization_id, pk=pk)
 
 
-def _as_before(request: MemberRequest) -> dict[str, object]:
-    """What stays the same in a credential that replaces another one: all but host and secret."""
+def _replaced_values(request: MemberRequest) -> dict[str, object]:
+    """Return the values of the credential that the new one replaces, except host and secret."""
     try:
-        replaced = uuid.UUID(request.GET.get("replaces", ""))
+        replaced_id = uuid.UUID(request.GET.get("replaces", ""))
     except ValueError:
         return {}
-    row = Credential.objects.filter(organization=request.access.organization_id, pk=replaced).first()
+    row = Credential.objects.filter(organization=request.access.organization_id, pk=replaced_id).first()
     return {**row.fields, "name": row.name, "hold": row.hold, "ca": row.ca} if row else {}
 
 
-def _after(request: MemberRequest, credential: Credential) -> str:
+def _next_page(request: MemberRequest, credential: Credential) -> str:
     organization = request.organization
     project = request.project if request.GET.get("for") == "group" else None
     if not project:
@@ -163,6 +163,6 @@ def _after(request: MemberRequest, credential: Credential) -> str:
     return f"{reverse('groups:new', args=[organization.slug, project.slug])}?{urlencode(chosen)}"
 
 
-def _trial(credential: Credential) -> str:
-    """Where the session keeps the image that a new credential is tested on."""
+def _trial_key(credential: Credential) -> str:
+    """Return the session's key for the image that a new credential is tested on."""
     return f"trial-{credential.pk}"

@@ -1,1 +1,1 @@
-"""What members type to add or change a credential."""
+"""Forms to add or change a credential."""

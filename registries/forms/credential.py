@@ -1,6 +1,6 @@
 """The form for a registry credential, built from what its kind of registry declares.
 
-Secrets are never rendered again: a form that comes back asks for them once more. Nothing here stores anything.
+Secrets are never rendered: a form with errors asks for them again. Nothing is stored here.
 """
 
 from __future__ import annotations
@@ -25,10 +25,9 @@ from registries.providers.recognise import recognise
 class CredentialForm(forms.Form):
     """A new credential of one kind of registry, cleaned to a NewCredential.
 
-    With `host` it is for that registry, and `name` is what it is called; only what the kind declares is asked for.
-    Without, the host (where the kind has not one of its own), the name and how long it is kept are asked for as well,
-    and what was pasted whole fills the fields that were left empty. With `asks_to_confirm`, input that looks like a
-    slip is an error until `keep` confirms it.
+    With `host` and `name` given, the form has only the fields that the kind declares. Otherwise it also has the host
+    (unless the kind has only one), the name and the retention, and a pasted login fills the fields that are empty. With
+    `asks_to_confirm`, a likely mistake is an error until `keep` confirms it.
     """
 
     def __init__(
@@ -45,7 +44,7 @@ class CredentialForm(forms.Form):
     ) -> None:
         self.provider = provider
         self.has_suspicious_input = False
-        """Whether `keep` is worth offering, once the form is cleaned."""
+        """Whether to offer `keep`; set when the form is cleaned."""
         self.pasted = _read_pasted(data) if data and not host else None
         self._host = host or provider.host
         self._name = name
@@ -57,13 +56,13 @@ class CredentialForm(forms.Form):
 
     def clean_host(self) -> str:
         host: str = self.cleaned_data["host"]
-        other = recognise(host)
-        if other.host and other.kind != self.provider.kind:
-            raise ValidationError(_is_another(other), code="host_of_another_kind")
+        recognised = recognise(host)
+        if recognised.host and recognised.kind != self.provider.kind:
+            raise ValidationError(_other_kind_message(recognised), code="host_of_another_kind")
         return host
 
     def clean_paste(self) -> str:
-        """Empty: the other fields hold by now what it said."""
+        """Return an empty string: the pasted values are in the other fields."""
         text: str = self.cleaned_data["paste"]
         if self.pasted is None and text.strip():
             hosts = ", ".join(login.host for login in read_logins(text)[:5])
@@ -78,16 +77,16 @@ class CredentialForm(forms.Form):
         return ""
 
     def clean(self) -> dict[str, object]:
-        """Have the kind of registry judge the values."""
+        """Validate the values as the kind of registry requires."""
         if any(declared.name in self.errors for declared in self.provider.fields):
             return self.cleaned_data
         values = self._values()
         try:
             self.provider.check(values, self._host or self.cleaned_data.get("host", ""))
         except CredentialMalformed as error:
-            named, reason = (str(error.params.get(param, "")) for param in ("field", "reason"))
+            field, reason = (str(error.params.get(param, "")) for param in ("field", "reason"))
             text = reason or "they can't be used as they are"
-            self.add_error(named if named in self.fields else None, f"{text[:1].upper()}{text[1:]}.")
+            self.add_error(field if field in self.fields else None, f"{text[:1].upper()}{text[1:]}.")
             return self.cleaned_data
         if self._asks_to_confirm and not self.cleaned_data.get("keep"):
             for notice in self.provider.warnings(values):
@@ -96,33 +95,33 @@ class CredentialForm(forms.Form):
         return self.cleaned_data
 
     def new_credential(self) -> NewCredential:
-        """What was typed, for an action to seal and store. The form must be valid."""
-        typed = self.cleaned_data
-        host = self._host or typed["host"]
+        """Return the values for an action to seal and store. The form must be valid."""
+        cleaned = self.cleaned_data
+        host = self._host or cleaned["host"]
         return NewCredential(
             provider=self.provider.kind,
-            name=self._name or typed.get("name") or _made_name(typed.get("username", ""), host),
+            name=self._name or cleaned.get("name") or _default_name(cleaned.get("username", ""), host),
             host=host,
             values=self._values(),
-            ca=typed.get("ca", ""),
-            hold=typed.get("hold", Credential.Retention.PULL),
+            ca=cleaned.get("ca", ""),
+            hold=cleaned.get("hold", Credential.Retention.PULL),
         )
 
     def _values(self) -> dict[str, str]:
         return {declared.name: self.cleaned_data.get(declared.name, "") for declared in self.provider.fields}
 
     def _check_pasted_host(self, host: str) -> None:
-        mine = self.provider.host
-        if mine and host != mine:
-            raise ValidationError(_is_another(recognise(host)), code="host_of_another_kind")
-        if not mine and host != (_typed_host(self.data) or host):
+        own_host = self.provider.host
+        if own_host and host != own_host:
+            raise ValidationError(_other_kind_message(recognise(host)), code="host_of_another_kind")
+        if not own_host and host != (_typed_host(self.data) or host):
             raise ValidationError(
                 f"This login is for {host}, and another host is entered. Empty one of the two.", code="paste_host"
             )
 
 
 def _value_fields(provider: Provider) -> dict[str, forms.Field]:
-    """What the kind of registry declares, in order, and what goes with it."""
+    """Return the fields that the kind of registry declares, in order, and those that every such form has."""
     fields: dict[str, forms.Field] = {declared.name: RegistryValueField(declared) for declared in provider.fields}
     if not provider.host:
         fields["ca"] = AuthorityField()
@@ -131,7 +130,7 @@ def _value_fields(provider: Provider) -> dict[str, forms.Field]:
 
 
 def _all_fields(provider: Provider) -> dict[str, forms.Field]:
-    """What is asked of somebody who adds a credential by itself, in order."""
+    """Return the fields of the page that adds a credential, in order."""
     fields: dict[str, forms.Field] = {"paste": PasteField()}
     if not provider.host:
         fields["host"] = HostField(help_text=provider.host_help)
@@ -167,13 +166,13 @@ def _all_fields(provider: Provider) -> dict[str, forms.Field]:
     }
 
 
-def _made_name(user: str, host: str) -> str:
-    """What a credential is called that got no name: user and host."""
-    made = f"{user} at {host}" if user else host
-    return made if len(made) <= MAX_NAME_LENGTH else made[: MAX_NAME_LENGTH - 1] + "…"
+def _default_name(user: str, host: str) -> str:
+    """Return the name of a credential that was not given one: user and host."""
+    name = f"{user} at {host}" if user else host
+    return name if len(name) <= MAX_NAME_LENGTH else name[: MAX_NAME_LENGTH - 1] + "…"
 
 
-def _is_another(kind: Provider) -> str:
+def _other_kind_message(kind: Provider) -> str:
     return f"This is {kind.name}: choose {kind.name} as the kind of registry."
 
 
@@ -182,7 +181,7 @@ def _read_pasted(data: Mapping[str, object]) -> Pasted | None:
 
 
 def _typed_host(data: Mapping[str, object]) -> str:
-    """The host as typed, in its canonical form; nothing where it can't be read."""
+    """Return the entered host in its canonical form; empty if it can't be read."""
     try:
         return parse_host(str(data.get("host", "")))
     except ReferenceInvalid:
@@ -190,11 +189,11 @@ def _typed_host(data: Mapping[str, object]) -> str:
 
 
 def _fill_in(data: Mapping[str, object], pasted: Pasted, provider: Provider) -> dict[str, object]:
-    """Return what was typed, with empty fields filled from what was pasted."""
+    """Return the form's data with empty fields filled from the pasted login."""
     values = {"host": pasted.host, "username": pasted.username, "password": pasted.secret, "key": pasted.secret}
     names = {"host", *(declared.name for declared in provider.fields)}
-    whole = dict(data.items())
+    filled = dict(data.items())
     for name, value in values.items():
-        if name in names and value and not whole.get(name):
-            whole[name] = value
-    return whole
+        if name in names and value and not filled.get(name):
+            filled[name] = value
+    return filled

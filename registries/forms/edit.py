@@ -1,6 +1,6 @@
-"""The form that changes a credential that is there: its name, and the host that its secret was entered for.
+"""The form that changes the name of a credential, and the host that its secret was entered for.
 
-A secret is never carried to another host: `registries.actions.replace_host` destroys it.
+A secret is never kept for another host: `registries.actions.replace_host` destroys it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from registries.providers import PROVIDERS
 
 
 class CredentialEditForm(forms.Form):
-    """`host` can be changed while the secret is here, and where the kind of registry has not one host of its own."""
+    """`host` can be changed while the secret is held, unless the kind of registry has only one host."""
 
     def __init__(self, data: Mapping[str, object] | None = None, *, credential: Credential) -> None:
         self.credential = credential
@@ -30,6 +30,6 @@ class CredentialEditForm(forms.Form):
 
     @property
     def new_host(self) -> str:
-        """Where the credential is to be for from now on; nothing where that stays as it is."""
+        """The host that the credential will be for; empty if it does not change."""
         host = str(self.cleaned_data.get("host", ""))
         return host if host != self.credential.host else ""

@@ -6,7 +6,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 
 from registries.authorities import AuthoritiesInvalid, read_authorities
-from registries.forms.widgets import FileBeside, SecretArea, SecretFileBeside
+from registries.forms.widgets import SecretTextarea, SecretTextareaWithFile, TextareaWithFile
 from registries.hosts import read_host
 from registries.models import MAX_NAME_LENGTH
 from registries.oci.reference import ReferenceInvalid
@@ -16,7 +16,7 @@ MAX_HOST_LENGTH = 300
 
 
 class RegistryValueField(forms.CharField):
-    """One value as its kind of registry declares it, kept to the letter: the kind judges it (`Provider.check`)."""
+    """One value as its kind of registry declares it. It is kept unchanged; `Provider.check` validates it."""
 
     def __init__(self, declared: Field) -> None:
         attrs = {"autocomplete": "off", "spellcheck": "false", "autocapitalize": "none"}
@@ -39,7 +39,7 @@ def _widget(declared: Field, attrs: dict[str, str]) -> forms.Widget:
     if declared.choices:
         return forms.Select(choices=[("", "Choose one"), *declared.choices])
     if declared.multiline:
-        area = SecretFileBeside if declared.secret else FileBeside
+        area = SecretTextareaWithFile if declared.secret else TextareaWithFile
         return area(attrs={**attrs, "rows": 6, "class": "input-mono"})
     if declared.secret:
         return forms.PasswordInput(render_value=False, attrs={**attrs, "autocomplete": "new-password"})
@@ -47,12 +47,12 @@ def _widget(declared: Field, attrs: dict[str, str]) -> forms.Widget:
 
 
 def _in_a_sentence(label: str) -> str:
-    """A label begins with a capital that its sentence has no use for, unless it is a name such as AWS."""
+    """Return a label in lower case for use in a sentence, unless it begins with a name such as AWS."""
     return label if label[:2].isupper() else label[:1].lower() + label[1:]
 
 
 class HostField(forms.CharField):
-    """A registry's host as people type it; its clean value is canonical, `host[:port]`."""
+    """A registry's host; its clean value is the canonical `host[:port]`."""
 
     def __init__(self, *, help_text: str = "") -> None:
         super().__init__(
@@ -71,7 +71,7 @@ class HostField(forms.CharField):
 
 
 class NameField(forms.CharField):
-    """What a credential is called in lists."""
+    """The name of a credential in lists."""
 
     def __init__(self, *, required: bool, help_text: str) -> None:
         super().__init__(label="Name", required=required, max_length=MAX_NAME_LENGTH, help_text=help_text)
@@ -98,7 +98,7 @@ class AuthorityField(forms.CharField):
         super().__init__(
             label="Certificate authority",
             required=False,
-            widget=FileBeside(attrs=attrs),
+            widget=TextareaWithFile(attrs=attrs),
             help_text="Only if the registry's certificate comes from a private authority: that authority's "
             "certificate (PEM). It is trusted for this registry besides the public ones, and is not secret.",
         )
@@ -111,14 +111,14 @@ class AuthorityField(forms.CharField):
 
 
 class PasteField(forms.CharField):
-    """What people have at hand instead of single values. It is not rendered again."""
+    """A docker login command or config.json instead of single values. Its value is never rendered."""
 
     def __init__(self) -> None:
         super().__init__(
             label="docker login or config.json",
             required=False,
             strip=False,
-            widget=SecretArea(
+            widget=SecretTextarea(
                 attrs={
                     "class": "input-mono",
                     "rows": 3,

@@ -1,8 +1,8 @@
-"""Reads what people have at hand instead of single values: a `docker login` line, a docker `config.json`, an image with
-`https://` or `docker pull` before it.
+"""Reads text that people paste instead of single values: a `docker login` command, docker's `config.json`, an image
+with `https://` or `docker pull` before it.
 
-Pure and linear in the length of what was pasted, which is bounded. What is read is judged by the forms as if it had
-been typed; nothing here raises for what can't be read.
+Pure, and linear in the length of the text, which is limited. The forms validate the result like typed values. Text that
+can't be read raises nothing.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _HUB_PAGE = re.compile(r"hub\.docker\.com/(?:r/|_/|layers/|repository/docker/)([
 
 @dataclass(frozen=True)
 class Pasted:
-    """A login: `host` in its canonical form, `secret` empty where the paste only points to it (`--password-stdin`)."""
+    """A login: `host` in its canonical form, `secret` empty if the text only refers to it (`--password-stdin`)."""
 
     host: str
     username: str = ""
@@ -37,7 +37,7 @@ class Pasted:
 
 
 def read_logins(text: str) -> list[Pasted]:
-    """Return every login that a pasted command line or config holds, at most `MAX_LOGINS`."""
+    """Return the logins in a pasted command line or config, at most `MAX_LOGINS`."""
     text = text.strip()
     if not text or len(text) > MAX_PASTE_LENGTH:
         return []
@@ -45,15 +45,15 @@ def read_logins(text: str) -> list[Pasted]:
 
 
 def read_login(text: str, host: str = "") -> Pasted | None:
-    """Return the one login of a paste; of several the one for `host` (canonical). None where there is no such one."""
+    """Return the only login in `text`, or of several the one for `host` (canonical). None if there is no such login."""
     found = read_logins(text)
     if len(found) > 1:
-        found = [each for each in found if each.host == host]
+        found = [login for login in found if login.host == host]
     return found[0] if found else None
 
 
 def read_image(text: str) -> str | None:
-    """Return the image that a pull command or a web address names; None where `text` is neither."""
+    """Return the image that a pull command or a web address names; None if `text` is neither."""
     text = text.strip()
     words = text.split() if len(text) <= MAX_PASTE_LENGTH else []
     if words[:1] == ["$"]:
@@ -67,8 +67,8 @@ def read_image(text: str) -> str | None:
 
 
 def _without_scheme(text: str) -> str | None:
-    scheme, mark, rest = text.partition("://")
-    if not mark or scheme.lower() not in {"https", "docker", "oci"} or not rest:
+    scheme, separator, rest = text.partition("://")
+    if not separator or scheme.lower() not in {"https", "docker", "oci"} or not rest:
         return None
     rest = rest.removesuffix("/")
     page = _HUB_PAGE.fullmatch(rest)
@@ -96,7 +96,7 @@ def _command(text: str) -> list[Pasted]:
 
 
 def _operands(words: list[str]) -> tuple[list[str], dict[str, str]]:
-    """Part the words of a command into operands, and options with their values."""
+    """Split the words of a command into operands, and options with their values."""
     operands: list[str] = []
     options: dict[str, str] = {}
     rest = iter(words)
@@ -116,13 +116,13 @@ def _operands(words: list[str]) -> tuple[list[str], dict[str, str]]:
 
 
 def _echoed(words: list[str]) -> str:
-    """Return what `echo` or `printf %s` puts into a pipe that these words end with."""
+    """Return the text that `echo` or `printf %s` writes into the pipe at the end of these words; else empty."""
     if words[-1:] == ["sudo"]:
         words = words[:-1]
     if words[-1:] != ["|"]:
         return ""
-    said = [word for word in words[:-1] if word not in {"$", "-n", "%s", "--"}]
-    return said[1] if len(said) == 2 and said[0] in {"echo", "printf"} else ""
+    printed = [word for word in words[:-1] if word not in {"$", "-n", "%s", "--"}]
+    return printed[1] if len(printed) == 2 and printed[0] in {"echo", "printf"} else ""
 
 
 def _config(text: str) -> list[Pasted]:
@@ -135,14 +135,14 @@ def _config(text: str) -> list[Pasted]:
     if not isinstance(auths, dict):
         return []
     found = (_entry(name, entry) for name, entry in list(auths.items())[:MAX_LOGINS])
-    return [each for each in found if each is not None]
+    return [login for login in found if login is not None]
 
 
 def _entry(name: str, entry: object) -> Pasted | None:
     host = _host(name)
     if host is None or not isinstance(entry, Mapping):
         return None
-    username, secret, packed, token = (_text(entry, each) for each in ("username", "password", "auth", "identitytoken"))
+    username, secret, packed, token = (_text(entry, key) for key in ("username", "password", "auth", "identitytoken"))
     if packed:
         try:
             username, _, secret = base64.b64decode(packed, validate=True).decode("utf-8").partition(":")
@@ -160,7 +160,7 @@ def _text(entry: Mapping[str, object], name: str) -> str:
 
 
 def _host(text: str) -> str | None:
-    """Read a registry's host out of what docker takes for one: with a scheme, or a path such as Docker Hub's `/v1/`."""
+    """Read a host as docker's config writes it: with a scheme, or a path such as Docker Hub's `/v1/`."""
     bare = text.partition("://")[2] or text
     try:
         return parse_host(bare.partition("/")[0])

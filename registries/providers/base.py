@@ -1,7 +1,6 @@
-"""What a kind of registry declares about itself. Forms, masking and guides derive from it.
+"""What a kind of registry declares about itself. Forms, masking and guides are derived from it.
 
-How the declared values are judged stands in `checks`, how a registry's answers are read in `rules`; what only one
-kind does stands in its own file.
+`checks` validates the values, `rules` interprets a registry's responses; what only one kind does is in its own file.
 """
 
 from __future__ import annotations
@@ -17,11 +16,11 @@ from registries.providers.checks import Check, Field, Notice, Unusable
 from registries.providers.rules import Rule, apply
 
 Exchange = Callable[[Mapping[str, str], str], Login]
-"""Turns checked values and the registry's host into what the registry is shown."""
+"""Turns checked values and the registry's host into the login for the registry."""
 
 
 def user_and_secret(values: Mapping[str, str], host: str) -> Login:
-    """The login of a registry that is shown what was typed: the fields `username` and `password`."""
+    """Return the login that consists of the fields `username` and `password`."""
     return Login(values["username"], values["password"])
 
 
@@ -29,12 +28,11 @@ def user_and_secret(values: Mapping[str, str], host: str) -> Login:
 class Provider:
     """One kind of registry.
 
-    `hosts` are patterns that a registry's host matches as a whole, in ASCII and lower case. `host` is set where the
-    kind has one host, else the member types it, helped by `host_help`. `mark` is a short sign for lists.
-    `token_hosts` are hosts besides the registry's own that may be asked for a token. `repair` mends what a paste
-    has broken, before `checks` judge it; either raises `Unusable`. `exchange` makes the login; `exchange_host`
-    names the host that it shows the secret to, by the registry's host, where it asks one. `rules` say where
-    this registry's answers mean something else than the distribution specification has it. `hints` maps a
+    `hosts` are patterns that match a registry's whole host, in ASCII and lower case. `host` is set if the kind has only
+    one host; otherwise the member enters it, with `host_help`. `mark` is a short label for lists. `token_hosts` are
+    further hosts that may be asked for a token. `repair` restores what pasting has damaged, before `checks`; both raise
+    `Unusable`. `exchange` makes the login. If it asks another host for that, `exchange_host` returns that host for the
+    registry's host. `rules` list responses that differ in meaning from the distribution specification. `hints` maps a
     failure's code to the fix in this registry's words. `guide` is a template.
     """
 
@@ -57,45 +55,45 @@ class Provider:
     @property
     def secret_names(self) -> frozenset[str]:
         """Names of the fields that are sealed."""
-        return frozenset(each.name for each in self.fields if each.secret)
+        return frozenset(field.name for field in self.fields if field.secret)
 
     def recognises(self, host: str) -> bool:
-        """Whether `host` is one of this kind by its name."""
+        """Whether the name of `host` belongs to this kind."""
         return any(re.fullmatch(pattern, host, re.ASCII) for pattern in self.hosts)
 
     def check(self, values: Mapping[str, str], host: str) -> dict[str, str]:
-        """Return the values (by field name) as they are to be sealed: repaired, without empty or unknown ones.
+        """Return the values (by field name) to seal: repaired, without empty or unknown ones.
 
-        Sends nothing. Raises `CredentialMalformed` where they can't work for the registry at `host`; its parameter
-        `field` names the field to blame, if it is one.
+        Sends nothing. Raises `CredentialMalformed` if they can't work for the registry at `host`; its parameter `field`
+        names the field at fault, if it is a single one.
         """
-        typed = {each.name: values[each.name] for each in self.fields if values.get(each.name)}
+        given = {field.name: values[field.name] for field in self.fields if values.get(field.name)}
         try:
-            checks.check_shape(self.fields, typed)
+            checks.check_shape(self.fields, given)
             if self.repair is not None:
-                typed = self.repair(typed)
-            for judge in self.checks:
-                judge(typed, host)
+                given = self.repair(given)
+            for check in self.checks:
+                check(given, host)
         except Unusable as unusable:
             reason, where = unusable.reason, unusable.field
         else:
-            return typed
-        # Out of the handler: what was typed hangs on the exceptions of parsers.
+            return given
+        # Outside the handler: exceptions of parsers contain the values.
         if not where and len(self.fields) == 1:
             where = self.fields[0].name
         raise CredentialMalformed(host=host or "the registry", reason=reason, field=where)
 
     def warnings(self, values: Mapping[str, str]) -> tuple[Notice, ...]:
-        """Return what looks like a slip in the values, yet may be meant: to be shown, and confirmed or mended."""
+        """Return likely mistakes in the values, to be confirmed or corrected."""
         return checks.notices(self.fields, values)
 
     def login(self, values: Mapping[str, str], host: str) -> Login:
-        """Return what the registry at `host` is shown. Worker zone only: some kinds ask for a token to do so.
+        """Return the login for the registry at `host`. Worker zone only: some kinds request a token for it.
 
-        Raises `CredentialMalformed`, and where a token is asked for, what that failed with.
+        Raises `CredentialMalformed`, or the failure of the request for a token.
         """
         return self.exchange(self.check(values, host), host)
 
     def classify(self, failure: PullFailed) -> PullFailed:
-        """Return the failure that the answer behind `failure` means at this registry; mostly the same one."""
+        """Return the failure that the response behind `failure` means at this registry; usually the same one."""
         return apply(self.rules, failure)

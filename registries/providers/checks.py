@@ -1,4 +1,4 @@
-"""Judges what was typed before anything is sent. No reason and no notice repeats a value."""
+"""Checks credentials before anything is sent. No reason and no notice repeats a value."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ Check = Callable[[Mapping[str, str], str], None]
 
 
 class Unusable(ValueError):
-    """Credentials that can't work. `reason` is at most 80 characters, and completes "they can't be used:"; `field` is
-    the name of the field that it is about, where it is one."""
+    """Credentials that can't work. `reason` is at most 80 characters, and completes "they can't be used:". `field` is
+    the name of the field that it is about, or empty."""
 
     def __init__(self, reason: str, field: str = "") -> None:
         super().__init__(reason)
@@ -22,10 +22,10 @@ class Unusable(ValueError):
 
 @dataclass(frozen=True)
 class Field:
-    """One thing that a member types. A secret is sealed and never shown again; the rest stays on the receipt.
+    """One value of a credential. A secret is sealed and never shown again; other values stay on the receipt.
 
-    `multiline` text may hold line breaks. `choices` are the (value, label) pairs that are offered, if only some
-    values are possible. `limit` is in bytes of UTF-8.
+    `multiline` text may contain line breaks. `choices` are (value, label) pairs, if only some values are possible.
+    `limit` is in bytes of UTF-8.
     """
 
     name: str
@@ -41,50 +41,54 @@ class Field:
 
 @dataclass(frozen=True)
 class Notice:
-    """What looks like a slip in the field of that name."""
+    """A likely mistake in the field of that name."""
 
     field: str
     text: str
 
 
 def check_shape(fields: Sequence[Field], values: Mapping[str, str]) -> None:
-    """See that nothing is missing, too long, or made of what no credential holds."""
-    for each in fields:
-        text = values.get(each.name, "")
-        if not text.strip() and not each.optional:
-            raise Unusable(f"{_named(each)} is missing", each.name)
-        if len(text) > each.limit or _has(text, "Cs") or len(text.encode()) > each.limit:
-            raise Unusable(f"{_named(each)} is too long, or holds what is no text", each.name)
-        shown = text.translate(_LINE_BREAKS) if each.multiline else text
-        if _has(shown, "Cc"):
-            raise Unusable(f"{_named(each)} holds a line break or control character", each.name)
-        if each.choices and text and text not in {value for value, _ in each.choices}:
-            raise Unusable(f"{_named(each)} is none of those offered", each.name)
+    """Check that no value is missing, too long, or contains characters that no credential has. Raises `Unusable`."""
+    for field in fields:
+        text = values.get(field.name, "")
+        if not text.strip() and not field.optional:
+            raise Unusable(f"{_quoted_label(field)} is missing", field.name)
+        if len(text) > field.limit or _has(text, "Cs") or len(text.encode()) > field.limit:
+            raise Unusable(f"{_quoted_label(field)} is too long, or holds what is no text", field.name)
+        text_without_breaks = text.translate(_LINE_BREAKS) if field.multiline else text
+        if _has(text_without_breaks, "Cc"):
+            raise Unusable(f"{_quoted_label(field)} holds a line break or control character", field.name)
+        if field.choices and text and text not in {value for value, _ in field.choices}:
+            raise Unusable(f"{_quoted_label(field)} is none of those offered", field.name)
 
 
 def notices(fields: Sequence[Field], values: Mapping[str, str]) -> tuple[Notice, ...]:
-    """Name blanks at the ends and invisible characters. They are kept: a password may hold them."""
+    """Return notices about spaces at the ends and invisible characters. They are kept: a password may contain them."""
     found = []
-    for each in fields:
-        text = values.get(each.name, "")
-        if each.multiline or not text:
+    for field in fields:
+        text = values.get(field.name, "")
+        if field.multiline or not text:
             continue
         if text != text.strip():
             where = "beginning" if text != text.lstrip() else "end"
             found.append(
                 Notice(
-                    each.name, f"There is a blank at the {where} of {_named(each)}. It is sent as it is if you keep it."
+                    field.name,
+                    f"There is a blank at the {where} of {_quoted_label(field)}. It is sent as it is if you keep it.",
                 )
             )
         if _has(text, "Cf"):
             found.append(
-                Notice(each.name, f"There is an invisible character in {_named(each)}, as pasted from a page or chat.")
+                Notice(
+                    field.name,
+                    f"There is an invisible character in {_quoted_label(field)}, as pasted from a page or chat.",
+                )
             )
     return tuple(found)
 
 
 def no_colon(values: Mapping[str, str], host: str) -> None:
-    """RFC 7617: the first colon ends the user name, so one inside it would send another name and secret."""
+    """Raise `Unusable` for a colon in the user name: the first one ends the name (RFC 7617)."""
     if ":" in values.get("username", ""):
         raise Unusable("a user name can't contain a colon", "username")
 
@@ -92,9 +96,9 @@ def no_colon(values: Mapping[str, str], host: str) -> None:
 _LINE_BREAKS = str.maketrans(dict.fromkeys("\r\n\t", " "))
 
 
-def _named(each: Field) -> str:
-    return f"“{each.label}”"
+def _quoted_label(field: Field) -> str:
+    return f"“{field.label}”"
 
 
 def _has(text: str, category: str) -> bool:
-    return any(unicodedata.category(sign) == category for sign in text)
+    return any(unicodedata.category(character) == category for character in text)

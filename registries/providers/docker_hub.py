@@ -42,9 +42,9 @@ DOCKER_HUB = Provider(
     token_hosts=("auth.docker.io",),
     checks=(_no_email, no_colon),
     rules=(
-        # Its bodies at the token service are its own: {"details": "…"}.
+        # The token service has its own format of error bodies: {"details": "…"}.
         Rule(RateLimited, stages=(Stage.TOKEN,), words=("too many failed login attempts",)),
-        # What stands before the token service refuses whole addresses so, whatever the credentials.
+        # A proxy in front of the token service refuses whole IP addresses, whatever the credentials.
         Rule(
             RegistryUnreachable,
             stages=(Stage.TOKEN,),

@@ -37,7 +37,7 @@ def _key(values: Mapping[str, str], host: str) -> None:
 
 
 def _exchange(values: Mapping[str, str], host: str) -> Login:
-    # Only the worker gets here, and boto3 is large.
+    # Imported here because boto3 is large and only the worker needs it.
     from registries.providers.ecr_token import get_authorization_token
 
     return get_authorization_token(values, host)

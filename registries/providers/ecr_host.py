@@ -1,4 +1,4 @@
-"""What the host of an ECR registry tells: account, region, partition, and which of AWS's hosts gives its tokens.
+"""Reads the host of an ECR registry: account, region, partition, and the AWS host that issues its tokens.
 
 Source: the pattern of amazon-ecr-credential-helper, and the partitions of AWS's endpoint table.
 """
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Partition:
-    """A separate part of AWS: what its regions look like, where its API is, and what its registries' hosts end with."""
+    """A separate part of AWS: a pattern of its regions, the suffix of its API, and the suffixes of its registries."""
 
     name: str
     region: str
@@ -35,11 +35,11 @@ PARTITIONS = (
 )
 
 HOST_PATTERNS = {
-    rf"([0-9]{{12}})\.dkr[.-]ecr(-fips)?\.({each.region})\.{re.escape(suffix)}": each
-    for each in PARTITIONS
-    for suffix in each.host_suffixes
+    rf"([0-9]{{12}})\.dkr[.-]ecr(-fips)?\.({partition.region})\.{re.escape(suffix)}": partition
+    for partition in PARTITIONS
+    for suffix in partition.host_suffixes
 }
-"""What hosts of each partition look like; the groups are account, the mark of FIPS endpoints, and region."""
+"""Patterns of hosts, each with its partition. Their groups are account, the mark of FIPS endpoints, and region."""
 
 
 @dataclass(frozen=True)
@@ -54,13 +54,13 @@ class EcrHost:
 
 
 def parse_host(host: str) -> EcrHost | None:
-    """Read the host of a private ECR registry, port 443 allowed; None where it is none."""
+    """Read the host of a private ECR registry, port 443 allowed; None for any other host."""
     if not host.isascii():
         return None
     host = host.lower().removesuffix(":443")
-    for pattern, each in HOST_PATTERNS.items():
+    for pattern, partition in HOST_PATTERNS.items():
         if match := re.fullmatch(pattern, host):
             account, fips, region = match.groups()
-            api_host = f"{'ecr-fips' if fips else 'api.ecr'}.{region}.{each.api_suffix}"
-            return EcrHost(account, region, each.name, api_host, fips is not None)
+            api_host = f"{'ecr-fips' if fips else 'api.ecr'}.{region}.{partition.api_suffix}"
+            return EcrHost(account, region, partition.name, api_host, fips is not None)
     return None

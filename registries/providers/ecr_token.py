@@ -1,7 +1,7 @@
-"""Asks AWS for an ECR registry's password (GetAuthorizationToken). Worker zone only.
+"""Requests an ECR registry's password from AWS (GetAuthorizationToken). Worker zone only.
 
-Signed with the member's keys and nothing else: of the environment, AWS's configuration files and the instance's
-role nothing is read. One token a pull; it is good for twelve hours, more than a pull may take.
+Requests are signed with the member's keys only: the environment, AWS's configuration files and the role of the instance
+are not read. Each pull requests one token, which is valid for twelve hours, longer than any pull.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ from registries.failures import (
 from registries.oci.auth import Login
 from registries.providers.ecr_host import parse_host
 
-# botocore's debug lines hold whole requests and answers, tokens and all.
+# botocore logs whole requests and responses, including tokens, at debug level.
 logging.getLogger("botocore").setLevel(logging.INFO)
 
 CONNECT_SECONDS = 10
 READ_SECONDS = 20
-ATTEMPTS = 2
+MAX_ATTEMPTS = 2
 
 _REFUSED = frozenset(
     {"UnrecognizedClientException", "InvalidSignatureException", "InvalidClientTokenId", "SignatureDoesNotMatch"}
@@ -54,7 +54,7 @@ _THROTTLED = frozenset(
 
 
 def get_authorization_token(values: Mapping[str, str], host: str, *, endpoint: str = "") -> Login:
-    """Return the login of the ECR registry at `host`, whose region is asked for it.
+    """Return the login of the ECR registry at `host`, requested from AWS in its region.
 
     `values` are the provider's checked fields. `endpoint` is for tests. Raises `AuthenticationFailed`,
     `AccessDenied`, `CredentialExpired`, `RateLimited`, `RegistryUnreachable` and `Unexpected`.
@@ -67,7 +67,7 @@ def get_authorization_token(values: Mapping[str, str], host: str, *, endpoint: s
         with closing(_client(values, place.region, endpoint or f"https://{place.api_host}")) as client:
             return _login(client.get_authorization_token())
     except ClientError as error:
-        failure = _refusal(error.response, host)
+        failure = _response_failure(error.response, host)
     except (ConnectionFailed, HTTPClientError, ResponseParserError) as error:
         reason = f"{place.api_host} did not answer"
         failure = RegistryUnreachable(host=host, reason=reason, raw=type(error).__name__)
@@ -81,7 +81,7 @@ def get_authorization_token(values: Mapping[str, str], host: str, *, endpoint: s
 def _client(values: Mapping[str, str], region: str, endpoint: str) -> Any:
     blank = botocore.session.Session()
     settings = ConfigValueStore(
-        {name: ConstantProvider(how[2]) for name, how in BOTOCORE_DEFAUT_SESSION_VARIABLES.items()}
+        {name: ConstantProvider(variable[2]) for name, variable in BOTOCORE_DEFAUT_SESSION_VARIABLES.items()}
     )
     settings.set_config_variable("config_file", os.devnull)
     settings.set_config_variable("credentials_file", os.devnull)
@@ -97,15 +97,15 @@ def _client(values: Mapping[str, str], region: str, endpoint: str) -> Any:
         config=Config(
             connect_timeout=CONNECT_SECONDS,
             read_timeout=READ_SECONDS,
-            retries={"total_max_attempts": ATTEMPTS, "mode": "standard"},
+            retries={"total_max_attempts": MAX_ATTEMPTS, "mode": "standard"},
             proxies={},
             ignore_configured_endpoint_urls=True,
         ),
     )
 
 
-def _login(answer: Mapping[str, Any]) -> Login:
-    packed = answer["authorizationData"][0]["authorizationToken"]
+def _login(response: Mapping[str, Any]) -> Login:
+    packed = response["authorizationData"][0]["authorizationToken"]
     try:
         username, colon, password = base64.b64decode(packed, validate=True).decode("ascii").partition(":")
     except (binascii.Error, UnicodeDecodeError):
@@ -115,10 +115,10 @@ def _login(answer: Mapping[str, Any]) -> Login:
     return Login(username, password)
 
 
-def _refusal(answer: Mapping[str, Any], host: str) -> PullFailed:
-    """Return what an error of AWS's means. Its message is read, never repeated."""
-    error = answer.get("Error", {})
-    status = int(answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+def _response_failure(response: Mapping[str, Any], host: str) -> PullFailed:
+    """Return the failure that an error of AWS means. Its message is read but not repeated."""
+    error = response.get("Error", {})
+    status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
     code, message = str(error.get("Code", "")), str(error.get("Message", "")).lower()
     raw = f"{status} {code}"
     if code in _REFUSED and ("signature expired" in message or "signature not yet current" in message):

@@ -1,7 +1,7 @@
 """Google Artifact Registry, which also serves the hosts of the former Container Registry.
 
-What stands in a service-account key besides the account and its private key is not used: the addresses in it are
-constants of Google's, whatever was pasted.
+Only the account and its private key are taken from a service account key. The addresses in it are replaced by Google's
+own.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from registries.oci.auth import Login
 from registries.oci.errors import Stage
 from registries.providers.base import Provider
 from registries.providers.checks import Field
-from registries.providers.google_key import MAX_KEY_LENGTH, is_access_token, mended
+from registries.providers.google_key import MAX_KEY_LENGTH, is_access_token, normalize_key
 from registries.providers.rules import Rule
 
 
 def _repair(values: dict[str, str]) -> dict[str, str]:
-    return values | {"key": mended(values["key"])}
+    return values | {"key": normalize_key(values["key"])}
 
 
 def _exchange(values: Mapping[str, str], host: str) -> Login:

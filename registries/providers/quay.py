@@ -49,7 +49,7 @@ QUAY = Provider(
     rules=(
         Rule(AccessDenied, statuses=(405,), codes=("DENIED",)),
         Rule(ImageNotFound, codes=("TAG_EXPIRED",)),
-        # A login that is wrong is named; what stays general is about the repository.
+        # A wrong login is named; general messages are about the repository.
         Rule(
             AuthenticationFailed,
             stages=(Stage.TOKEN,),

@@ -1,4 +1,4 @@
-"""Tells the kind of a registry by its host. A guess that a member may override: registries have custom domains."""
+"""Guesses the kind of a registry from its host. Members may choose another kind: registries have custom domains."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from registries.providers.self_hosted import SELF_HOSTED
 
 
 def recognise(registry_host: str) -> Provider:
-    """Return the provider of `host[:port]`, self-hosted if no other is known by that name.
+    """Return the provider of `host[:port]`, or self-hosted if no other recognises the name.
 
-    Whole labels count, so `x.azurecr.io.example.net` and `evilazurecr.io` are not Azure's; nor is any host with a
-    port of its own.
+    Whole labels are compared, so `x.azurecr.io.example.net` and `evilazurecr.io` are not Azure's. A host with a port
+    other than 443 is self-hosted.
     """
     if not registry_host.isascii():  # some letters of other scripts become ASCII in lower case
         return SELF_HOSTED
     host = registry_host.lower().removesuffix(":443").removesuffix(".")
-    return next((each for each in PROVIDERS.values() if each.recognises(host)), SELF_HOSTED)
+    return next((provider for provider in PROVIDERS.values() if provider.recognises(host)), SELF_HOSTED)

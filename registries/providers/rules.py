@@ -1,4 +1,4 @@
-"""Where a registry's answers mean something else than the distribution specification has it: a table of rules."""
+"""Rules for responses of a registry that differ in meaning from the distribution specification."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from registries.oci.errors import Stage
 
 @dataclass(frozen=True)
 class Rule:
-    """The failure that an answer means if all of what is set here fits it.
+    """The failure that a response means if it meets every condition that is set.
 
-    Of `stages`, `statuses` and `codes` one must be the answer's; of `words`, one must stand in its message (all in
-    lower case). `silent` wants an answer without code and message. `login` wants credentials sent, or not sent.
-    `reason` completes the text of failures that give one.
+    The response must have one of `stages`, one of `statuses` and one of `codes`, and its message must contain one of
+    `words` (all in lower case). `silent` requires a response without code and message. `login` requires that
+    credentials were sent, or were not. `reason` completes the text of failures that have one.
     """
 
     failure: type[PullFailed]
@@ -39,15 +39,15 @@ class Rule:
 
 
 def apply(rules: Sequence[Rule], failure: PullFailed) -> PullFailed:
-    """Return the failure of the first rule that fits, or `failure` itself."""
+    """Return the failure of the first rule that matches, or `failure` itself."""
     response = failure.response
     if response is None:
         return failure
-    rule = next((each for each in rules if each.matches(response)), None)
+    rule = next((rule for rule in rules if rule.matches(response)), None)
     if rule is None or rule.failure is type(failure):
         return failure
     reason = {"reason": rule.reason} if rule.reason else {}
-    meant = rule.failure(
+    classified = rule.failure(
         raw=failure.raw,
         retry_after=failure.retry_after,
         host=response.host,
@@ -55,5 +55,5 @@ def apply(rules: Sequence[Rule], failure: PullFailed) -> PullFailed:
         version=response.version,
         **reason,
     )
-    meant.response = response
-    return meant
+    classified.response = response
+    return classified

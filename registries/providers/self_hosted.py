@@ -1,4 +1,4 @@
-"""A registry of one's own: distribution, Harbor, Gitea, GitLab, Nexus, Artifactory and their like.
+"""Self-hosted registries: distribution, Harbor, Gitea, GitLab, Nexus, Artifactory and others.
 
 Basic or Bearer, whichever the registry's `/v2/` asks for.
 """

@@ -68,7 +68,7 @@ def test_a_field_as_it_is_declared(provider: Provider, declared: Field) -> None:
 
 @EVERY_FIELD
 def test_a_secret_is_never_rendered(provider: Provider, declared: Field) -> None:
-    typed = {each.name: f"{SECRET}-{each.name}" for each in provider.fields}
+    typed = {value.name: f"{SECRET}-{value.name}" for value in provider.fields}
     for form in (CredentialForm(typed, provider=provider), CredentialForm(provider=provider, initial=typed)):
         if declared.secret:
             assert SECRET not in str(form[declared.name])

@@ -58,7 +58,7 @@ def test_another_host_destroys_the_secret_and_asks_for_it_anew(browser: Client, 
 
     typed = {"host": "other.example.com", "username": USER, "password": SECRET, "name": "builds", "hold": "hour"}
     browser.post(answer.redirect_chain[-1][0], typed)
-    assert [each.host for each in Credential.objects.filter(destroyed_at=None)] == ["other.example.com"]
+    assert [held.host for held in Credential.objects.filter(destroyed_at=None)] == ["other.example.com"]
 
 
 def test_the_new_host_s_kind_is_known(browser: Client, credential: Credential) -> None:

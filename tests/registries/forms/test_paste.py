@@ -110,7 +110,7 @@ def test_what_stays_as_it_is(text: str) -> None:
 @given(st.text(alphabet="dockerlgin -up'\"\\|${}:/@.=\n", max_size=400))
 def test_nothing_pasted_breaks_it(text: str) -> None:
     for whole in (text, f"docker login {text}", f"docker pull {text}", '{"auths":{"a.b":' + json.dumps(text) + "}}"):
-        assert all(each.host for each in read_logins(whole))
+        assert all(login.host for login in read_logins(whole))
         read_image(whole)
 
 

@@ -34,32 +34,32 @@ def refused(provider: Provider, host: str, values: Mapping[str, str]) -> Credent
 @each_provider
 def test_each_field_is_needed_unless_it_is_optional(provider: Provider, pretences: Mapping[str, Pretence]) -> None:
     pretence = pretences[provider.kind]
-    for each in provider.fields:
+    for field in provider.fields:
         for nothing in ("", "  "):
-            values = {**pretence.values, each.name: nothing}
-            if each.optional and not nothing:
+            values = {**pretence.values, field.name: nothing}
+            if field.optional and not nothing:
                 provider.check(values, pretence.host)
             else:
-                assert refused(provider, pretence.host, values).params["field"] == each.name
+                assert refused(provider, pretence.host, values).params["field"] == field.name
 
 
 @each_provider
 @pytest.mark.parametrize("sign", ["\r", "\n", "\0", "\x1b", "\x7f", "\x85", "\ud800"])
 def test_control_characters(provider: Provider, sign: str, pretences: Mapping[str, Pretence]) -> None:
     pretence = pretences[provider.kind]
-    for each in provider.fields:
-        if each.multiline and sign in "\r\n":
+    for field in provider.fields:
+        if field.multiline and sign in "\r\n":
             continue
-        text = pretence.values.get(each.name, "x")
-        refused(provider, pretence.host, {**pretence.values, each.name: f"{text[:5]}{sign}{text[5:]}"})
+        text = pretence.values.get(field.name, "x")
+        refused(provider, pretence.host, {**pretence.values, field.name: f"{text[:5]}{sign}{text[5:]}"})
 
 
 @each_provider
 def test_too_long(provider: Provider, pretences: Mapping[str, Pretence]) -> None:
     pretence = pretences[provider.kind]
-    for each in provider.fields:
-        refused(provider, pretence.host, {**pretence.values, each.name: "x" * (each.limit + 1)})
-        refused(provider, pretence.host, {**pretence.values, each.name: "é" * (each.limit // 2 + 1)})
+    for field in provider.fields:
+        refused(provider, pretence.host, {**pretence.values, field.name: "x" * (field.limit + 1)})
+        refused(provider, pretence.host, {**pretence.values, field.name: "é" * (field.limit // 2 + 1)})
 
 
 def test_a_colon_in_the_user_name() -> None:

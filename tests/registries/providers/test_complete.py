@@ -47,8 +47,8 @@ def test_it_has_a_guide(provider: Provider) -> None:
     guide = render_to_string(provider.guide)
     for title in ("What you need", "Where to get it", "What to paste", "Usual traps"):
         assert guide.count(f"<h2>{title}</h2>") == 1
-    for each in provider.fields:
-        assert f'<th scope="row">{each.label}</th>' in guide
+    for field in provider.fields:
+        assert f'<th scope="row">{field.label}</th>' in guide
     assert ('<th scope="row">Host</th>' in guide) == (not provider.host)
 
 
@@ -57,7 +57,7 @@ def test_it_has_tests_and_a_pretence(provider: Provider, pretences: Mapping[str,
     assert (Path(__file__).parent / f"test_{provider.kind}.py").is_file()
     pretence = pretences[provider.kind]
     assert pretence.kind == provider.kind
-    assert set(pretence.values) <= {each.name for each in provider.fields}
+    assert set(pretence.values) <= {field.name for field in provider.fields}
 
 
 @each_provider
@@ -68,11 +68,11 @@ def test_it_tells_what_to_type(provider: Provider) -> None:
     assert provider.host or provider.host_help
     assert provider.hosts or provider.kind == "self_hosted"
     assert provider.secret_names
-    names = [each.name for each in provider.fields]
+    names = [field.name for field in provider.fields]
     assert len(set(names)) == len(names)
-    for each in provider.fields:
-        assert each.label
-        assert each.help.endswith(".")
+    for field in provider.fields:
+        assert field.label
+        assert field.help.endswith(".")
 
 
 @each_provider

@@ -12,7 +12,7 @@ from django.test import Client
 
 from portal.models import User
 from registries.models import Credential
-from registries.providers.google_key import mended
+from registries.providers.google_key import normalize_key
 from registries.secrets.credential_seal import unseal
 from tests.support.fakes.certificates import Authority
 
@@ -49,7 +49,7 @@ def test_googles_key_is_taken_from_its_file(member: Client, google_key: Callable
     file = SimpleUploadedFile("key.json", b"\xef\xbb\xbf" + key.encode(), content_type="application/json")
     answer = send(member, "google", host=HOST, key_file=file)
     assert answer.status_code == 302, answer.context["form"].errors
-    assert opened(Credential.objects.get())["key"] == mended(key)
+    assert opened(Credential.objects.get())["key"] == normalize_key(key)
 
 
 def test_what_was_pasted_counts_before_the_file(member: Client, google_key: Callable[[str], str]) -> None:
