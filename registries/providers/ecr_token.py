@@ -12,7 +12,7 @@ import logging
 import os
 from collections.abc import Mapping
 from contextlib import closing
-from typing import Any
+from typing import Any, Protocol
 
 import boto3
 import botocore.session
@@ -53,6 +53,14 @@ _THROTTLED = frozenset(
 )
 
 
+class _EcrClient(Protocol):
+    """What is used of boto3's client, which has no types."""
+
+    def get_authorization_token(self) -> Mapping[str, Any]: ...
+
+    def close(self) -> None: ...
+
+
 def get_authorization_token(values: Mapping[str, str], host: str, *, endpoint: str = "") -> Login:
     """Return the login of the ECR registry at `host`, requested from AWS in its region.
 
@@ -78,7 +86,7 @@ def get_authorization_token(values: Mapping[str, str], host: str, *, endpoint: s
     raise failure
 
 
-def _client(values: Mapping[str, str], region: str, endpoint: str) -> Any:
+def _client(values: Mapping[str, str], region: str, endpoint: str) -> _EcrClient:
     blank = botocore.session.Session()
     settings = ConfigValueStore(
         {name: ConstantProvider(variable[2]) for name, variable in BOTOCORE_DEFAUT_SESSION_VARIABLES.items()}
@@ -86,7 +94,7 @@ def _client(values: Mapping[str, str], region: str, endpoint: str) -> Any:
     settings.set_config_variable("config_file", os.devnull)
     settings.set_config_variable("credentials_file", os.devnull)
     blank.register_component("config_store", settings)
-    return boto3.session.Session(botocore_session=blank).client(
+    client: _EcrClient = boto3.session.Session(botocore_session=blank).client(
         "ecr",
         region_name=region,
         aws_access_key_id=values["access_key_id"],
@@ -102,6 +110,7 @@ def _client(values: Mapping[str, str], region: str, endpoint: str) -> Any:
             ignore_configured_endpoint_urls=True,
         ),
     )
+    return client
 
 
 def _login(response: Mapping[str, Any]) -> Login:
