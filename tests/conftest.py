@@ -59,11 +59,12 @@ def django_db_setup(
 
 
 def _database_folder(config: pytest.Config) -> Path:
-    """Where the migrated database is kept from run to run; for this run only where pytest keeps no cache."""
-    cache: pytest.Cache | None = getattr(config, "cache", None)
+    """Where it is kept: in pytest's cache, or for this run only if that is switched off."""
+    if config.pluginmanager.hasplugin("cacheprovider"):
+        return config.cache.mkdir("migrated_database")
     folder = Path(_HOME.name) / "migrated_database"
     folder.mkdir(exist_ok=True)
-    return cache.mkdir("migrated_database") if cache is not None else folder
+    return folder
 
 
 @pytest.fixture(autouse=True, scope="session")
