@@ -1,5 +1,5 @@
-"""Organizations in the admin: their people and projects, what they may have, and suspending them. They aren't deleted
-here: groups, stored layers and the ledger hang on them."""
+"""Organizations in the admin: their people and projects, their limits, and suspending them. They aren't deleted here,
+since groups, stored layers and the ledger refer to them."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from portal.models import Membership, Organization, Project, Role, User
 from portal.organizations import actions
 from portal.templatetags.drayage import state
 from registries.foundation.admin_base import GuardedAdmin
-from registries.foundation.generic_bases import ModelForm, TabularInline
+from registries.foundation.generic_bases import ModelAdmin, ModelForm, TabularInline
 from registries.foundation.refusal import Refusal
 from registries.foundation.units import format_size
 
 
 class MembershipForm(ModelForm[Membership]):
-    """Who a membership is of doesn't change: of one that is there, the person is named without asking the database."""
+    """The person of a membership doesn't change: for an existing one they are shown without a query."""
 
     class Meta:
         model = Membership
@@ -50,12 +50,12 @@ class MembershipInline(TabularInline[Membership, Organization]):
     extra = 0
     autocomplete_fields = ("user",)
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Membership]:
         return super().get_queryset(request).select_related("user")
 
 
 class ProjectInline(TabularInline[Project, Organization]):
-    """New projects; one that exists keeps its address, under which nodes know its images."""
+    """New projects; an existing one keeps its address, which nodes use for its images."""
 
     model = Project
     extra = 0
@@ -63,8 +63,11 @@ class ProjectInline(TabularInline[Project, Organization]):
     readonly_fields = ("created_at",)
     can_delete = False
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_change_permission(self, request: HttpRequest, obj: Organization | None = None) -> bool:
         return False
+
+
+INLINES = (MembershipInline, ProjectInline)
 
 
 class NewOrganizationForm(ModelForm[Organization]):
@@ -109,9 +112,9 @@ class OrganizationForm(ModelForm[Organization]):
         quota = quota_of(self.instance)
         self.initial.update({name: getattr(quota, name) for name in Quota.LIMITS})
 
-    def clean(self) -> dict[str, Any]:
-        """Judge the limits as the quota's columns do."""
-        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+    def clean(self) -> dict[str, object]:
+        """Validate the limits as the quota's columns do."""
+        cleaned: dict[str, object] = super().clean() or self.cleaned_data
         quota = Quota(**{name: cleaned[name] for name in Quota.LIMITS if name in cleaned})
         try:
             quota.clean_fields(exclude={"organization", *self.errors})
@@ -126,7 +129,7 @@ class SuspendedFilter(admin.SimpleListFilter):
     title = "suspended at"
     parameter_name = "suspended_at__isempty"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> tuple[tuple[str, str], ...]:
+    def lookups(self, request: HttpRequest, model_admin: ModelAdmin[Organization]) -> tuple[tuple[str, str], ...]:
         return (("1", "Empty"), ("0", "Not empty"))
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Organization]) -> QuerySet[Organization]:
@@ -142,13 +145,13 @@ class OrganizationAdmin(GuardedAdmin[Organization]):
     list_display = ("name", "slug", "standing", "groups", "created_at")
     list_filter = (SuspendedFilter,)
     search_fields = ("name", "slug")
-    inlines = (MembershipInline, ProjectInline)
+    inlines = INLINES
     actions = ("suspend", "resume")
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_delete_permission(self, request: HttpRequest, obj: Organization | None = None) -> bool:
         return False
 
-    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+    def get_fieldsets(self, request: HttpRequest, obj: Organization | None = None) -> Any:
         if obj is None:
             return ((None, {"fields": ("name", "slug", "owner")}),)
         return (
@@ -162,18 +165,18 @@ class OrganizationAdmin(GuardedAdmin[Organization]):
             ),
         )
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+    def get_readonly_fields(self, request: HttpRequest, obj: Organization | None = None) -> tuple[str, ...]:
         return () if obj is None else ("slug", "created_at", "standing", "suspended_because", "has_now")
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Organization]:
         groups = ContainerGroup.objects.filter(organization=OuterRef("pk")).order_by().values("organization")
         counted = groups.annotate(count=Count("pk")).values("count")
         rows = super().get_queryset(request).select_related("quota")
         return rows.annotate(group_count=Coalesce(Subquery(counted), 0))
 
     @admin.display(description="groups", ordering="group_count")
-    def groups(self, organization: Any) -> int:
-        return int(organization.group_count)
+    def groups(self, organization: Organization) -> int:
+        return int(getattr(organization, "group_count"))  # noqa: B009 (an annotation, unknown to the type)
 
     @admin.display(description="standing", ordering="quota__suspended_at")
     def standing(self, organization: Organization) -> SafeString:
@@ -194,7 +197,7 @@ class OrganizationAdmin(GuardedAdmin[Organization]):
 
     @admin.action(description="Suspend", permissions=["operate"])
     def suspend(self, request: HttpRequest, queryset: QuerySet[Organization]) -> TemplateResponse | None:
-        """Stop everything of these organizations, after asking why."""
+        """Suspend these organizations, after asking why."""
         if self.refuse_too_many(request, queryset):
             return None
         page = self.ask_to_confirm(
@@ -220,7 +223,7 @@ class OrganizationAdmin(GuardedAdmin[Organization]):
 
     @admin.action(description="Resume", permissions=["operate"])
     def resume(self, request: HttpRequest, queryset: QuerySet[Organization]) -> TemplateResponse | None:
-        """Let these organizations go on, after asking."""
+        """Resume these organizations, after asking."""
         if self.refuse_too_many(request, queryset):
             return None
         page = self.ask_to_confirm(
@@ -238,17 +241,21 @@ class OrganizationAdmin(GuardedAdmin[Organization]):
         return None
 
     def changeform_view(
-        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, object] | None = None,
     ) -> HttpResponse:
-        """Show why an action refused; then nothing of the form was saved."""
+        """Show why an action refused; nothing of the form was saved then."""
         try:
             return super().changeform_view(request, object_id, form_url, extra_context)
         except Refusal as refusal:
             self.message_user(request, refusal.message, messages.ERROR)
             return HttpResponseRedirect(request.get_full_path())
 
-    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
-        """Have members and projects changed by the actions, new owners before the old ones go."""
+    def save_formset(self, request: HttpRequest, form: ModelForm[Organization], formset: Any, change: bool) -> None:
+        """Change members and projects by actions. New owners come before old ones are removed."""
         by = actor_of(request)
         formset.save(commit=False)
         if formset.model is Project:
@@ -262,15 +269,19 @@ class OrganizationAdmin(GuardedAdmin[Organization]):
         for removed in formset.deleted_objects:
             actions.remove(removed, by=by)
 
-    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+    def get_form(
+        self, request: HttpRequest, obj: Organization | None = None, change: bool = False, **kwargs: object
+    ) -> type[ModelForm[Organization]]:
         if obj is None:
             return NewOrganizationForm
         return super().get_form(request, obj, change, **{**kwargs, "form": OrganizationForm})
 
-    def get_inlines(self, request: HttpRequest, obj: Any = None) -> tuple[Any, ...]:
-        return () if obj is None else self.inlines
+    def get_inlines(
+        self, request: HttpRequest, obj: Organization | None = None
+    ) -> tuple[type[MembershipInline] | type[ProjectInline], ...]:
+        return () if obj is None else INLINES
 
-    def save_model(self, request: HttpRequest, obj: Organization, form: Any, change: bool) -> None:
+    def save_model(self, request: HttpRequest, obj: Organization, form: ModelForm[Organization], change: bool) -> None:
         if change:
             if "name" in form.changed_data:
                 actions.rename_organization(obj, name=obj.name, by=actor_of(request))

@@ -1,9 +1,9 @@
-"""People in the admin. They sign in with an e-mail address; what they may do comes from three switches, not from
-Django's groups and permissions. Nobody is deleted, since the audit log hangs on them: they are switched off."""
+"""People in the admin. They sign in with an e-mail address; three switches say what they may do, not Django's groups
+and permissions. Nobody is deleted, since the audit log refers to them; they are deactivated."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django import forms
 from django.contrib import admin
@@ -34,7 +34,7 @@ else:
 
 class _LowerCase(ModelForm[User]):
     def clean_email(self) -> str:
-        """Addresses are kept in lower case, so that one person has one."""
+        """Addresses are stored in lower case, so that each belongs to one person."""
         email = str(self.cleaned_data["email"]).strip().lower()
         if User.objects.filter(email__iexact=email).exclude(pk=self.instance.pk).exists():
             raise forms.ValidationError("There is a person with this address already.")
@@ -50,7 +50,7 @@ class NewPersonForm(_LowerCase, _UserCreationForm):
 
 
 class PersonForm(_LowerCase):
-    """All but the password, which has its own page."""
+    """All fields but the password, which has its own page."""
 
     class Meta:
         model = User
@@ -82,15 +82,15 @@ class PersonAdmin(GuardedAdmin[User], _UserAdmin):
     )
     add_fieldsets = ((None, {"fields": ("email", "usable_password", "password1", "password2")}),)
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         return False
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
         """Operators don't lock themselves out."""
         own = ("is_active", "is_staff", "is_superuser") if obj is not None and obj.pk == request.user.pk else ()
         return (*self.readonly_fields, *own)
 
-    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+    def save_model(self, request: HttpRequest, obj: User, form: ModelForm[User], change: bool) -> None:
         by = actor_of(request)
         if change:
             changes = {name: form.cleaned_data[name] for name in form.changed_data}

@@ -1,9 +1,7 @@
-"""Failures and support requests in the admin: their pages are the support desk's (`portal.support.desk`), where what a
-member didn't share is not shown, filtered by or searched. So nothing of theirs is left to the admin's own lists."""
+"""Failures and support requests in the admin lead to the support desk (`portal.support.desk`). The admin's own lists
+would show, filter by and search what a member didn't share with support."""
 
 from __future__ import annotations
-
-from typing import Any
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
@@ -16,17 +14,17 @@ from registries.foundation.admin_base import GuardedAdmin, ReadOnlyMixin, Row
 
 
 class DeskAdmin(ReadOnlyMixin, GuardedAdmin[Row]):
-    """Leads to the desk; an object's history is the operators' to read, as it tells names."""
+    """Redirects to the desk. Only operators read an object's history, since it has names."""
 
     what = ""
 
-    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, object] | None = None) -> HttpResponse:
         if not self.has_view_permission(request):
             raise PermissionDenied
         return HttpResponseRedirect(f"{reverse('desk:queue')}?what={self.what}")
 
     def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, object] | None = None
     ) -> HttpResponse:
         if not self.has_view_permission(request):
             raise PermissionDenied
@@ -35,7 +33,9 @@ class DeskAdmin(ReadOnlyMixin, GuardedAdmin[Row]):
             raise Http404
         return HttpResponseRedirect(reverse("desk:case", args=[self.what, row.pk]))
 
-    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, object] | None = None
+    ) -> HttpResponse:
         if not self.has_operate_permission(request):
             raise PermissionDenied
         return super().history_view(request, object_id, extra_context)

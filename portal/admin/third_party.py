@@ -1,11 +1,11 @@
 """What other packages put into the admin, cut down: second factors without their secrets, sign-in records that
-nobody rewrites, and RQ's dashboard as one link for operators. What operators can change there is done by actions.
-Sections bear words instead of packages' names."""
+nobody changes, and RQ's dashboard as one link for operators. What operators change there is done by actions.
+Sections have words as titles instead of packages' names."""
 
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any, Generic
+from typing import Generic
 
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
@@ -14,7 +14,7 @@ from django.apps import apps
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
+from django.urls import URLPattern, reverse
 from django_rq.models import Dashboard
 
 from portal.accounts import actions as person_actions
@@ -23,7 +23,7 @@ from registries.foundation.actor import Actor
 from registries.foundation.admin_base import GuardedAdmin, ReadOnlyMixin, RecordAdmin, Row
 
 for _package in ("allauth.account", "allauth.mfa", "axes", "django_rq"):
-    import_module(f"{_package}.admin")  # it registers itself then, and not again later
+    import_module(f"{_package}.admin")  # registers its pages now, and not again later
 admin.site.unregister([AccessAttempt, AccessFailureLog, AccessLog, Authenticator, Dashboard, EmailAddress])
 
 for _label, _words in {
@@ -56,7 +56,7 @@ class RecordedDeletion(Generic[Row]):
 
 @admin.register(EmailAddress)
 class EmailAddressAdmin(RecordedDeletion[EmailAddress], GuardedAdmin[EmailAddress]):
-    """Addresses that allauth knows of a person apart from the one they sign in with."""
+    """Addresses of people that allauth has in addition to the one they sign in with."""
 
     list_display = ("email", "user", "primary", "verified")
     list_filter = ("primary", "verified")
@@ -75,7 +75,7 @@ class EmailAddressAdmin(RecordedDeletion[EmailAddress], GuardedAdmin[EmailAddres
             person_actions.save_address(address, by=actor_of(request))
             self.message_user(request, f"{address.email} is verified now.", messages.SUCCESS)
 
-    def save_model(self, request: HttpRequest, obj: EmailAddress, form: Any, change: bool) -> None:
+    def save_model(self, request: HttpRequest, obj: EmailAddress, form: object, change: bool) -> None:
         person_actions.save_address(obj, by=actor_of(request))
 
     def delete(self, row: EmailAddress, *, by: Actor) -> None:
@@ -95,7 +95,7 @@ class AuthenticatorAdmin(RecordedDeletion[Authenticator], RecordAdmin[Authentica
     def delete(self, row: Authenticator, *, by: Actor) -> None:
         person_actions.remove_second_factor(row, by=by)
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_delete_permission(self, request: HttpRequest, obj: Authenticator | None = None) -> bool:
         return self.has_operate_permission(request)
 
 
@@ -112,7 +112,7 @@ class AccessAttemptAdmin(RecordedDeletion[AccessAttempt], RecordAdmin[AccessAtte
     def delete(self, row: AccessAttempt, *, by: Actor) -> None:
         person_actions.lift_lock(row, by=by)
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_delete_permission(self, request: HttpRequest, obj: AccessAttempt | None = None) -> bool:
         return self.has_operate_permission(request)
 
 
@@ -131,16 +131,16 @@ class AccessLogAdmin(RecordAdmin[AccessLog]):
 class DashboardAdmin(ReadOnlyMixin, GuardedAdmin[Dashboard]):
     """The entry in the index; the pages are `portal.operations.rq_dashboard`'s."""
 
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_view_permission(self, request: HttpRequest, obj: Dashboard | None = None) -> bool:
         return self.has_operate_permission(request)
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return self.has_operate_permission(request)
 
-    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, object] | None = None) -> HttpResponse:
         if not self.has_view_permission(request):
             return HttpResponse(status=403)
         return HttpResponseRedirect(reverse("django_rq:home"))
 
-    def get_urls(self) -> list[Any]:
-        return super().get_urls()[:1]  # there is no table behind it: only the list, which leads on
+    def get_urls(self) -> list[URLPattern]:
+        return super().get_urls()[:1]  # only the list, which redirects: there is no table behind it
