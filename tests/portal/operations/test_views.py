@@ -140,7 +140,7 @@ def test_orphans_are_found_when_asked(operator: Client, acme: Any, blobs: Path) 
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"x")
     orphans = operator.get(f"{STORAGE}?orphans=1").context["orphans"]
-    assert (orphans.looked_at, orphans.orphans, orphans.whole) == (2, 1, True)
+    assert (orphans.checked, orphans.orphans, orphans.whole) == (2, 1, True)
 
 
 def test_they_cost_the_same_with_more_of_everything(operator: Client, acme: Any, project: Any, alice: Any) -> None:
