@@ -13,6 +13,8 @@ import pytest
 from django.conf import settings
 from django.core.management import get_commands
 
+from tests.test_layering import LEVEL
+
 CHECKOUT = Path(__file__).parent.parent
 PAGES = sorted([*CHECKOUT.glob("*.md"), *(CHECKOUT / "docs").rglob("*.md"), CHECKOUT / "groups/nodes/API.md"], key=str)
 OPERATION = CHECKOUT / "docs/operation.md"
@@ -121,3 +123,9 @@ def test_every_decision_is_listed() -> None:
     folder = CHECKOUT / "docs/decisions"
     listed = set(LINK.findall((folder / "README.md").read_text()))
     assert listed == {path.name for path in folder.glob("0*.md")}
+
+
+def test_every_room_is_described_in_order() -> None:
+    described = re.findall(r"^\| `([a-z_.]+)` \|", (CHECKOUT / "docs/architecture.md").read_text(), re.MULTILINE)
+    assert set(described) == set(LEVEL)
+    assert [LEVEL[room] for room in described] == sorted(LEVEL[room] for room in described)
