@@ -133,8 +133,9 @@ def strings(tree: ast.AST) -> Iterator[tuple[int, str]]:
                 id(argument) for argument in [*node.args[:1], *(k.value for k in node.keywords if k.arg == "to")]
             }
     for node in ast.walk(tree):
-        is_text = isinstance(node, ast.Constant) and isinstance(node.value, str)
-        if is_text and id(node) not in exempt and DOTTED.fullmatch(node.value):
+        if not isinstance(node, ast.Constant) or not isinstance(node.value, str) or id(node) in exempt:
+            continue
+        if DOTTED.fullmatch(node.value):
             yield node.lineno, node.value
 
 
@@ -240,7 +241,7 @@ def backwards(app: str) -> dict[str, str]:
             if field.auto_created and field.is_relation and hasattr(field, "get_accessor_name"):
                 names |= {field.get_accessor_name() or field.name}
             if field.auto_created and place > own:
-                higher |= dict.fromkeys(names, table._meta.label)
+                higher |= dict.fromkeys(names, table._meta.label if table is not None else "")
             elif place <= own:
                 known |= names
     return {name: table for name, table in higher.items() if name not in known}
@@ -256,9 +257,10 @@ def test_no_row_of_a_higher_app_is_read_backwards(app: str) -> None:
         if name.split(".")[0] != app or room_of(name) == "groups.agent":
             continue
         for node in ast.walk(tree):
-            read = node.value if isinstance(node, ast.Attribute) and node.attr in MANAGER else None
-            if isinstance(read, ast.Attribute) and read.attr in names:
-                wrong.append(f"{name}:{read.lineno} .{read.attr}.{node.attr} ({names[read.attr]})")
+            if isinstance(node, ast.Attribute) and node.attr in MANAGER:
+                read = node.value
+                if isinstance(read, ast.Attribute) and read.attr in names:
+                    wrong.append(f"{name}:{read.lineno} .{read.attr}.{node.attr} ({names[read.attr]})")
             elif isinstance(node, ast.keyword) and node.arg and "__" in node.arg:
                 first = [part for part in node.arg.split("__") if part in names]
                 wrong += [f"{name}:{node.value.lineno} {node.arg} ({names[part]})" for part in first]

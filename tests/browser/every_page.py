@@ -170,8 +170,8 @@ def _is_offered(name: str) -> bool:
     model, deed = record_of(name), name.rpartition("_")[2]
     if model is None or deed not in ("add", "delete"):
         return True
-    request: Any = SimpleNamespace(user=User(is_active=True, is_staff=True, is_superuser=True))
-    return bool(getattr(admin.site._registry[model], f"has_{deed}_permission")(request))
+    asking: Any = SimpleNamespace(user=User(is_active=True, is_staff=True, is_superuser=True))
+    return bool(getattr(admin.site._registry[model], f"has_{deed}_permission")(asking))
 
 
 def pages() -> dict[str, Address]:

@@ -82,7 +82,7 @@ def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(params=["python", "javascript"])
-def opened(request: Any, javascript: Path) -> Callable[[str, str], Any]:
+def opened(request: pytest.FixtureRequest, javascript: Path) -> Callable[[str, str], Any]:
     """One of the two SDKs, for an address and a key."""
     if request.param == "python":
         return PythonSdk

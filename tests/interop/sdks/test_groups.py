@@ -23,7 +23,7 @@ pytestmark = pytest.mark.interop
 
 
 def test_a_group_goes_the_whole_way(
-    live: Live, opened: Any, docker_registry: DockerRegistry, tmp_path: Path, request: Any
+    live: Live, opened: Any, docker_registry: DockerRegistry, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     name = f"way-{request.node.callspec.params['opened']}"
     image = docker_registry.push(name, "1", write_layout(tmp_path / "one", build_image([os.urandom(500_000)])))
@@ -100,7 +100,7 @@ def test_a_group_goes_the_whole_way(
 
 
 def test_the_reference_node_runs_what_an_sdk_made(
-    live: Live, opened: Any, docker_registry: DockerRegistry, tmp_path: Path, request: Any
+    live: Live, opened: Any, docker_registry: DockerRegistry, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     assert shutil.which("podman"), "this test needs podman"
     name = f"runs-{request.node.callspec.params['opened']}"

@@ -34,7 +34,7 @@ class TestHome:
         assert "/o/aardvark/" in answer.text
 
     @pytest.mark.parametrize("who", ["sam", "olga"])
-    def test_without_an_organization(self, who: str, as_user: Any, request: Any) -> None:
+    def test_without_an_organization(self, who: str, as_user: Any, request: pytest.FixtureRequest) -> None:
         answer = as_user(request.getfixturevalue(who)).get("/")
 
         assert answer.status_code == 200

@@ -91,7 +91,7 @@ class TestWhoMayRead:
         assert as_user(olga).get("/metrics", REMOTE_ADDR="203.0.113.9").status_code == 200
 
     @pytest.mark.parametrize("person", ["alice", "sam"])
-    def test_no_member_and_no_support(self, person: str, request: Any, as_user: Any) -> None:
+    def test_no_member_and_no_support(self, person: str, request: pytest.FixtureRequest, as_user: Any) -> None:
         browser = as_user(request.getfixturevalue(person))
 
         assert browser.get("/metrics", REMOTE_ADDR="203.0.113.9").status_code == 404

@@ -119,7 +119,9 @@ class TestEachAddress:
         assert there.content == nowhere.content
 
     @pytest.mark.parametrize("who", ROLES)
-    def test_role(self, name: str, method: str, who: str, ids: Any, as_user: Any, request: Any) -> None:
+    def test_role(
+        self, name: str, method: str, who: str, ids: Any, as_user: Any, request: pytest.FixtureRequest
+    ) -> None:
         browser = as_user(request.getfixturevalue(who))
 
         status = getattr(browser, method)(_url(name, ids)).status_code

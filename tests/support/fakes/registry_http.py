@@ -27,6 +27,9 @@ _TAGS = re.compile(r"/v2/(?P<name>.+)/tags/list")
 _STORAGE = re.compile(r"/storage/.*(?P<digest>sha256:[0-9a-f]{64})")
 _RANGE = re.compile(r"bytes=(\d+)-(\d*)")
 
+Connection = socket.socket | tuple[bytes, socket.socket]
+"""What `socketserver` calls a request."""
+
 
 @dataclass
 class Seen:
@@ -228,7 +231,8 @@ class Server(ThreadingHTTPServer):
         self.server_address = self.socket.getsockname()
         self.server_name, self.server_port = "127.0.0.1", self.server_address[1]
 
-    def finish_request(self, request: Any, client_address: Any) -> None:
+    def finish_request(self, request: Connection, client_address: tuple[str, int]) -> None:
+        assert isinstance(request, socket.socket)
         connection = request
         try:
             if self.tls is not None:
@@ -241,7 +245,7 @@ class Server(ThreadingHTTPServer):
             self._open.discard(connection)
             connection.close()
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
+    def handle_error(self, request: Connection, client_address: tuple[str, int]) -> None:
         error = sys.exception()
         if error is not None:
             self.registry.errors.append(error)
