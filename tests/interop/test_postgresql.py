@@ -23,8 +23,19 @@ TESTS = [
 ]
 
 
+AUDIT = [
+    "tests/portal/audit/test_chain.py",
+    "tests/portal/audit/test_lock_order.py",
+    "tests/portal/audit/test_verification.py",
+]
+
+
 def test_nodes_and_tokens_on_postgresql() -> None:
     _pass_on_postgresql(*TESTS)
+
+
+def test_the_activity_on_postgresql() -> None:
+    _pass_on_postgresql(*AUDIT)
 
 
 def test_an_upgrade_on_postgresql() -> None:
