@@ -15,9 +15,10 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 
 from portal.accounts.actions import set_password
-from portal.audit.sign_ins import RECOVERY_CODES, record_for_person, record_refused_sign_in
+from portal.audit import refused_sign_ins
+from portal.audit.sign_ins import RECOVERY_CODES, record_for_person
 from portal.http.actors import actor_of, actor_of_person
-from portal.models import User
+from portal.models import RefusedSignIn, User
 from registries.secrets import at_rest
 
 SECOND_FACTOR = "second factor"
@@ -49,17 +50,18 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
             record_for_person(person, "account.signed_out", by=actor_of_person(request, person))
 
     def authentication_failed(self, request: HttpRequest, **credentials: object) -> None:
-        """Record a wrong password or an unknown address. Attempts that axes refuses without checking the password,
-        after too many failures, are not recorded: they would fill the activity."""
+        """Note a wrong password or an unknown address. Attempts that axes refuses without checking the password,
+        after too many failures, are not noted."""
         super().authentication_failed(request, **credentials)
         failures = getattr(request, "axes_failures_since_start", None)
         is_limit_reached = failures is None or failures > settings.AXES_FAILURE_LIMIT
         if not (getattr(request, "axes_locked_out", False) and is_limit_reached):
-            record_refused_sign_in(str(credentials.get("email", "")), by=actor_of(request))
+            address = str(credentials.get("email", ""))
+            refused_sign_ins.note(address, RefusedSignIn.Reason.PASSWORD, by=actor_of(request))
 
     def respond_user_inactive(self, request: HttpRequest, user: User) -> HttpResponse:
-        """Record that the person of a deactivated account entered the right password."""
-        record_refused_sign_in(user.email, by=actor_of(request), detail="the account is deactivated")
+        """Note that the person of a deactivated account entered the right password."""
+        refused_sign_ins.note(user.email, RefusedSignIn.Reason.DEACTIVATED, by=actor_of(request))
         response: HttpResponse = super().respond_user_inactive(request, user)
         return response
 

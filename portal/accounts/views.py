@@ -19,16 +19,16 @@ from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from portal.audit import refused_sign_ins
 from portal.audit.sign_ins import (
     RECOVERY_CODES,
     record_for_person,
-    record_refused_sign_in,
     record_second_factors,
     second_factors_of,
 )
 from portal.http.actors import actor_of, actor_of_person
 from portal.mail import sending
-from portal.models import User
+from portal.models import RefusedSignIn, User
 
 P = ParamSpec("P")
 View: TypeAlias = Callable[Concatenate[HttpRequest, P], HttpResponse]
@@ -83,8 +83,8 @@ def shows_recovery_codes(view: View[P]) -> View[P]:
 
 
 def asks_for_second_factor(view: View[P]) -> View[P]:
-    """Decorate a page of allauth's that asks for the code of a second factor: record a wrong code, and a recovery code
-    that was used. During sign-in the adapter records the latter."""
+    """Decorate a page of allauth's that asks for the code of a second factor: note a wrong code, and record a recovery
+    code that was used. During sign-in the adapter records the latter."""
 
     @wraps(view)
     def recorded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
@@ -100,7 +100,7 @@ def asks_for_second_factor(view: View[P]) -> View[P]:
                 if person is not None and proofs[-1].get("type") == RECOVERY_CODES:
                     record_for_person(person, "account.recovery_code_used", by=actor_of(request))
             elif form is not None and form.has_error("code", "incorrect_code"):
-                record_refused_sign_in(form.user.email, by=actor_of(request), detail="wrong code of a second factor")
+                refused_sign_ins.note(form.user.email, RefusedSignIn.Reason.SECOND_FACTOR, by=actor_of(request))
         return response
 
     return recorded

@@ -1,7 +1,8 @@
-"""Recording what concerns a person's account: signing in and out, refused sign-ins, passwords, second factors.
+"""Recording what concerns a person's account: signing in and out, passwords, second factors.
 
 It is recorded in the chain of each organization that the person is a member of, and in the portal's. The chains are
-locked in the order of the organizations' keys and the portal's last, which prevents deadlocks.
+locked in the order of the organizations' keys and the portal's last, which prevents deadlocks. Refused sign-ins are
+appended later, by `portal.audit.refused_sign_ins`.
 """
 
 from __future__ import annotations
@@ -9,17 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from allauth.mfa.models import Authenticator
-from django.db import transaction
 
 from portal.models import Membership, User
-from registries.foundation.activity import Target, record
+from registries.foundation.activity import Target, Value, record
 from registries.foundation.actor import Actor
 
 RECOVERY_CODES = "recovery_codes"
 FACTORS = {"totp": "authenticator app", RECOVERY_CODES: ""}
 """Second factors by allauth's type, in words."""
-MAX_TYPED_ADDRESS = 80
-"""Characters that are stored of an address without an account. People mistype: it may be a password."""
 
 
 def organizations_of(person_id: int) -> list[int]:
@@ -33,29 +31,13 @@ def second_factors_of(person_id: int) -> dict[str, int]:
     return dict(Authenticator.objects.filter(user=person_id).values_list("type", "pk"))
 
 
-def record_for_person(person: User, action: str, *, by: Actor, detail: str = "") -> None:
+def record_for_person(
+    person: User, action: str, *, by: Actor, detail: str = "", after: Mapping[str, Value] | None = None
+) -> None:
     """Record what was done to or with the person's account: the last statement of the transaction that did it."""
     target = Target("person", person.pk, person.email)
     for organization_id in (*organizations_of(person.pk), None):
-        record(by, action, target, organization_id=organization_id, detail=detail)
-
-
-def record_refused_sign_in(address: str, *, by: Actor, detail: str = "") -> None:
-    """Record a refused sign-in with this email address. If no account has the address, it is recorded in the portal's
-    chain only."""
-    with transaction.atomic():
-        person = User.objects.filter(email=address.strip().lower()).first()
-        if person is not None:
-            record_for_person(person, "account.sign_in_refused", by=by, detail=detail)
-            return
-        typed = address if len(address) <= MAX_TYPED_ADDRESS else address[:MAX_TYPED_ADDRESS] + "…"
-        record(
-            by,
-            "account.sign_in_refused",
-            Target("person", "", typed),
-            organization_id=None,
-            detail=detail or "no such account",
-        )
+        record(by, action, target, organization_id=organization_id, detail=detail, after=after)
 
 
 def record_second_factors(person: User, *, before: Mapping[str, int], after: Mapping[str, int], by: Actor) -> None:

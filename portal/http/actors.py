@@ -11,6 +11,8 @@ from registries.foundation.actor import PORTAL_NAME, Actor, ActorKind
 
 ADMIN = "/admin/"
 DESK = "/admin/desk/"
+ANONYMOUS_NAME = "Somebody not signed in"
+"""The name that members read for whoever is not signed in."""
 
 
 def actor_of(request: HttpRequest) -> Actor:
@@ -18,7 +20,7 @@ def actor_of(request: HttpRequest) -> Actor:
     desk it is the person, whose name they do see."""
     user = getattr(request, "user", None)
     if not isinstance(user, User):
-        return _actor(request, ActorKind.ANONYMOUS, "", "Somebody not signed in")
+        return _actor(request, ActorKind.ANONYMOUS, "", ANONYMOUS_NAME)
     if request.path_info.startswith(ADMIN) and not request.path_info.startswith(DESK):
         return _actor(request, ActorKind.OPERATOR, str(user.pk), PORTAL_NAME)
     return actor_of_person(request, user)

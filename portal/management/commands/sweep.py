@@ -15,6 +15,7 @@ from django.db import Error as DatabaseFailed
 from django.db import close_old_connections
 
 from groups import sweep as groups
+from portal.audit import refused_sign_ins
 from portal.notifications import sending
 
 PASSES_THROUGH_STORE_A_GRACE = 4
@@ -23,8 +24,8 @@ log = structlog.get_logger(__name__)
 
 
 def sweep(*, thorough: bool = True) -> dict[str, int]:
-    """Do one pass; return what was repaired, counted by kind. See `groups.sweep`."""
-    return {**groups.sweep(thorough=thorough), **sending.sweep()}
+    """Do one pass; return what was repaired, counted by kind. See the `sweep` of each package."""
+    return {**groups.sweep(thorough=thorough), **sending.sweep(), **refused_sign_ins.sweep()}
 
 
 class Command(BaseCommand):
