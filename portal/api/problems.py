@@ -65,7 +65,7 @@ def handle_in(api: NinjaAPI) -> None:
     """Register handlers that turn every error of the API into a problem document."""
     handlers: dict[type[Exception], Handler] = {
         Refusal: problem,
-        Http404: lambda request, _: problem(request, not_found()),
+        Http404: _not_found,
         ValidationError: _invalid,
         HttpError: _http_error,
         OperationalError: _unavailable,
@@ -75,6 +75,10 @@ def handle_in(api: NinjaAPI) -> None:
     }
     for error, handler in handlers.items():
         api.add_exception_handler(error, handler)
+
+
+def _not_found(request: HttpRequest, error: Exception) -> HttpResponse:
+    return problem(request, not_found())
 
 
 def _invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:

@@ -44,7 +44,7 @@ def _quota(column: str) -> Callable[[Row], object]:
 
 MOVED: dict[str, Callable[[Row], object]] = {
     **{f"portal.organization.{column}": _quota(column) for column in ORGANIZATION_TO_QUOTA},
-    "portal.audit.log.actor": _actor,
+    "portal.activity.actor": _actor,
     "portal.activity.actor_name": lambda row: _activity(row).text.actor_name,
     "portal.activity.verb": lambda row: _activity(row).action,
     "portal.activity.target": lambda row: _activity(row).text.target_name,
