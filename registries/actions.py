@@ -90,7 +90,7 @@ def _destroy_if_expired(credential: Credential, *, by: Actor) -> bool:
 
 
 def _lock(credential: Credential) -> Credential:
-    return Credential.objects.select_for_update().defer("sealed").get(pk=credential.pk)
+    return Credential.objects.select_for_update(no_key=True).defer("sealed").get(pk=credential.pk)
 
 
 def _give_name(credential: Credential, name: str) -> bool:

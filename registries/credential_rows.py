@@ -139,7 +139,7 @@ def note_use(credential_id: uuid.UUID) -> None:
 def note_used_host(credential_id: uuid.UUID, host: str) -> None:
     """Write on the receipt that the secret is about to be sent to `host` (`host[:port]`)."""
     with transaction.atomic():
-        credential = Credential.objects.select_for_update().filter(pk=credential_id).first()
+        credential = Credential.objects.select_for_update(no_key=True).filter(pk=credential_id).first()
         if credential is not None and host not in credential.used_hosts:
             Credential.objects.filter(pk=credential_id).update(used_hosts=[*credential.used_hosts, host])
 

@@ -1,6 +1,7 @@
 """How long a pull holds its credential: until it settles, whichever way.
 
-Credentials are locked after images and groups, several of them in the order of their keys.
+Credentials are locked after images and groups, several of them in the order of their keys. The
+lock (`no_key`) lets other transactions add rows that refer to the credential.
 """
 
 from __future__ import annotations
@@ -32,14 +33,15 @@ def lock_credentials(credential_ids: Collection[UUID | None]) -> None:
     other."""
     keys = [key for key in credential_ids if key is not None]
     if len(keys) > 1:
-        list(Credential.objects.select_for_update().filter(pk__in=keys).order_by("pk").values_list("pk"))
+        rows = Credential.objects.select_for_update(no_key=True).filter(pk__in=keys)
+        list(rows.order_by("pk").values_list("pk"))
 
 
 def settle_credential(credential_id: UUID) -> Credential | None:
     """Destroy a credential that was held for its pull, unless another pull still uses it. Called in the transaction
     that settles a pull, which ends with `record_settled`. Returns the credential if it was destroyed now."""
     unsettled = Image.objects.unsettled().filter(credential_id=credential_id)
-    credential = Credential.objects.select_for_update().filter(pk=credential_id).first()
+    credential = Credential.objects.select_for_update(no_key=True).filter(pk=credential_id).first()
     if credential is None or credential.hold != Credential.Retention.PULL or unsettled.exists():
         return None
     return credential if empty_credential(credential.pk, reason=Credential.DestructionReason.SETTLED) else None
@@ -56,7 +58,7 @@ def record_settled(credential: Credential | None) -> None:
 def destroy_checked(credential_id: UUID) -> bool:
     """Destroy a credential that was sent for one check, which is over. Returns whether it was still there."""
     with transaction.atomic():
-        credential = Credential.objects.select_for_update().defer("sealed").get(pk=credential_id)
+        credential = Credential.objects.select_for_update(no_key=True).defer("sealed").get(pk=credential_id)
         destroyed = empty_credential(credential_id, reason=Credential.DestructionReason.SETTLED)
         if destroyed:
             record_destroyed(credential, by=PORTAL, detail=f"{credential.host}, the check ended")
