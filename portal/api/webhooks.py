@@ -141,13 +141,16 @@ def rotate_webhook_secret(request: KeyRequest, organization_name: str, webhook_i
     """Rotate the signing secret. The response contains the new one; the previous one also signs for 24 hours."""
     row = _find(request, webhook_id)
     secret = webhooks.rotate(row, by=request.actor)
+    if secret is None:
+        raise not_found()
     return _answer(row) | {"secret": secret}
 
 
 @router.post(_ONE + "/test", response=writing(None, 202), operation_id="test_webhook")
 def test_webhook(request: KeyRequest, organization_name: str, webhook_id: str) -> Status[object]:
     """Send a message with the event `test`. Its outcome appears in the list of messages."""
-    webhooks.test(_find(request, webhook_id), by=request.actor)
+    if webhooks.test(_find(request, webhook_id), by=request.actor) is None:
+        raise not_found()
     return Status(202, None)
 
 

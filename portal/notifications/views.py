@@ -7,7 +7,7 @@ import uuid
 from django.conf import settings
 from django.contrib import messages
 from django.core.paginator import Page, Paginator
-from django.http import HttpResponse, QueryDict
+from django.http import Http404, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
@@ -68,6 +68,8 @@ def rotate(request: MemberRequest, org: str, webhook: uuid.UUID) -> HttpResponse
     """Rotate the secret; the response shows the new one, once."""
     row = _webhook(request, webhook)
     secret = webhooks.rotate(row, by=request.actor)
+    if secret is None:
+        raise Http404
     row.refresh_from_db()
     return _detail(request, row, WebhookForm(initial=_initial(row)), secret=secret)
 
@@ -76,7 +78,8 @@ def rotate(request: MemberRequest, org: str, webhook: uuid.UUID) -> HttpResponse
 def test(request: MemberRequest, org: str, webhook: uuid.UUID) -> HttpResponse:
     """Send a test message."""
     row = _webhook(request, webhook)
-    webhooks.test(row, by=request.actor)
+    if webhooks.test(row, by=request.actor) is None:
+        raise Http404
     messages.success(request, "A test is on its way. Its answer appears below.")
     return redirect("portal:webhook", org, row.pk)
 

@@ -68,7 +68,7 @@ def change(
     """Change the address or the events, pause or resume; what is None stays. If an address or events are given, the
     webhook no longer counts as failing."""
     with transaction.atomic():
-        row = _lock(webhook)
+        row = _lock(webhook.pk)
         if row is None:
             return
         before = _settings_of(row)
@@ -85,16 +85,20 @@ def change(
             _record_switch(row, is_off=bool(paused), by=by)
 
 
-def rotate(webhook: Webhook, *, by: Actor) -> str:
-    """Replace the secret and return the new one. The previous one also signs for OVERLAP_HOURS."""
+def rotate(webhook: Webhook, *, by: Actor) -> str | None:
+    """Replace the secret and return the new one; None if the webhook is deleted. The previous one also signs for
+    OVERLAP_HOURS."""
     secret = new_secret()
     with transaction.atomic():
+        row = _lock(webhook.pk)
+        if row is None:
+            return None
         Webhook.objects.filter(pk=webhook.pk).update(
             secret=_encrypted(secret, webhook.pk),
             previous_secret=F("secret"),
             previous_until=timezone.now() + timedelta(hours=OVERLAP_HOURS),
         )
-        _record(webhook, "new secret", by=by)
+        _record(row, "new secret", by=by)
     return secret
 
 
@@ -129,7 +133,7 @@ def resume(webhook: Webhook, *, by: Actor) -> bool:
 def delete(webhook: Webhook, *, by: Actor) -> bool:
     """Delete a webhook with its messages. Returns whether it existed."""
     with transaction.atomic():
-        row = _lock(webhook)
+        row = _lock(webhook.pk)
         if row is None:
             return False
         before = _settings_of(row)
@@ -138,15 +142,19 @@ def delete(webhook: Webhook, *, by: Actor) -> bool:
     return True
 
 
-def test(webhook: Webhook, *, by: Actor) -> Notice:
-    """Send a message with the event `test`, even if the webhook is off. Returns the message."""
+def test(webhook: Webhook, *, by: Actor) -> Notice | None:
+    """Send a message with the event `test`, even if the webhook is off. Returns the message; None if the webhook is
+    deleted."""
     with transaction.atomic():
+        row = _lock(webhook.pk)
+        if row is None:
+            return None
         occurrence = Occurrence.objects.create(
-            organization_id=webhook.organization_id, kind=Occurrence.Kind.TEST, told_at=timezone.now()
+            organization_id=row.organization_id, kind=Occurrence.Kind.TEST, told_at=timezone.now()
         )
-        notice = Notice.objects.create(occurrence=occurrence, webhook=webhook, due_at=timezone.now())
+        notice = Notice.objects.create(occurrence=occurrence, webhook=row, due_at=timezone.now())
         wake_deliver(notice.pk)
-        record(by, "notification.tested", _target(webhook), organization_id=webhook.organization_id)
+        record(by, "notification.tested", _target(row), organization_id=row.organization_id)
     return notice
 
 
@@ -154,10 +162,12 @@ def send_again(notice: Notice, *, by: Actor) -> bool:
     """Send a failed message again. Returns whether it had failed."""
     failed = Notice.objects.filter(pk=notice.pk, status=Notice.Status.FAILED)
     with transaction.atomic():
+        webhook = _lock(notice.webhook_id) if notice.webhook_id is not None else None
+        if webhook is None:
+            return False
         if not failed.update(status=Notice.Status.WAITING, attempts=0, due_at=Now(), problem="", ended_at=None):
             return False
         wake_deliver(notice.pk)
-        webhook = Webhook.objects.get(notices=notice.pk)
         record(by, "notification.sent_again", _target(webhook), organization_id=webhook.organization_id)
     return True
 
@@ -178,9 +188,9 @@ def _bound_to(pk: uuid.UUID) -> str:
     return f"webhook {pk}"
 
 
-def _lock(webhook: Webhook) -> Webhook | None:
-    """The row as it is now, locked; None if it is deleted."""
-    return Webhook.objects.select_for_update(no_key=True).filter(pk=webhook.pk).first()
+def _lock(webhook_id: uuid.UUID) -> Webhook | None:
+    """The row as it is now, locked; None if it is deleted. It is locked before its messages are added or changed."""
+    return Webhook.objects.select_for_update(no_key=True).filter(pk=webhook_id).first()
 
 
 def _switch_off(webhook_id: uuid.UUID, reason: Webhook.Off) -> bool:

@@ -210,6 +210,7 @@ class TestWebhooks:
     ) -> None:
         row, old = hook
         new = webhooks.rotate(row, by=CONSOLE)
+        assert new is not None
         happens(group, "stopped")
         ((sent, body),) = receiver.got
         assert sent["webhook-signature"].split() == [signature(new, sent, body), signature(old, sent, body)]
@@ -225,6 +226,22 @@ class TestWebhooks:
         first, second = webhooks.rotate(stale, by=CONSOLE), webhooks.rotate(stale, by=CONSOLE)
 
         assert webhooks.secrets_of(Webhook.objects.get()) == [second, first]
+
+    def test_of_a_deleted_webhook_nothing_is_changed_or_recorded(self, hook: Any) -> None:
+        row, _ = hook
+        occurrence = Occurrence.objects.create(organization=row.organization, kind="test", told_at=timezone.now())
+        notice = Notice.objects.create(
+            occurrence=occurrence, webhook=row, due_at=timezone.now(), status=Notice.Status.FAILED
+        )
+        webhooks.delete(Webhook.objects.get(), by=CONSOLE)
+        before = recorded()
+
+        assert webhooks.rotate(row, by=CONSOLE) is None
+        assert webhooks.test(row, by=CONSOLE) is None
+        assert not webhooks.send_again(notice, by=CONSOLE)
+
+        assert recorded() == before
+        assert Occurrence.objects.filter(kind="test").count() == 1
 
     def test_the_secret_stands_nowhere_in_clear(self, hook: Any) -> None:
         row = Webhook.objects.values().get()
