@@ -16,7 +16,6 @@ import errno
 import io
 import os
 import socket
-import struct
 import time
 from typing import BinaryIO, NoReturn, Self
 from uuid import UUID
@@ -26,6 +25,7 @@ from django.db import DatabaseError
 from django.db.models import F
 from django.db.models.functions import Now
 
+from groups.delivery.connections import limit_send_wait
 from groups.delivery.ranges import Span
 from groups.delivery.sessions import is_open
 from groups.models import LayerDelivery
@@ -107,7 +107,7 @@ class Body:
             raise StopIteration
         if self._client is not None and not self._has_begun:
             self._has_begun = True
-            _wake_after(self._client, int(CHECK_SECONDS) or 1)
+            limit_send_wait(self._client, int(CHECK_SECONDS) or 1)
             return b""
         # Without a client the piece is read before `_allow` decides who gets the end.
         piece = self._source.read(min(PIECE, left)) if self._client is None else b""
@@ -157,7 +157,7 @@ class Body:
             return
         self._closed = True
         if self._client is not None and self._client.fileno() >= 0:
-            _wake_after(self._client, 0)  # the connection may serve another request
+            limit_send_wait(self._client, 0)  # the connection may serve another request
         if unsent := self._span.length - self._sent:
             give_back(self._delivery, unsent)
 
@@ -165,11 +165,6 @@ class Body:
         self._checked = time.monotonic()
         if not is_open(self._delivery.token_id):
             raise TransferStopped("the session is over")
-
-
-def _wake_after(client: socket.socket, seconds: int) -> None:
-    """Set the send timeout of the blocking socket; 0 for none."""
-    client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("@ll", seconds, 0))
 
 
 def _take_whole(delivery: LayerDelivery, span: Span, times: int) -> bool:

@@ -10,7 +10,6 @@ import base64
 import binascii
 import ipaddress
 import re
-import socket
 from collections.abc import Callable
 from functools import wraps
 from typing import Concatenate, ParamSpec, TypeAlias
@@ -22,6 +21,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonRespons
 from django.views.decorators.csrf import csrf_exempt
 
 from groups.delivery import blob_responses, ledger, media_types
+from groups.delivery.connections import connection_of
 from groups.delivery.errors import challenge, oci_error, token_refused, with_registry_headers
 from groups.delivery.ledger import Reason
 from groups.delivery.sending import SentBefore
@@ -119,7 +119,7 @@ def blob(request: HttpRequest, name: str, digest: str) -> HttpResponseBase:
         if not _is_image_of(name, session):
             raise blob_responses.NoSuchBlob
         head = request.method == "HEAD"
-        return blob_responses.respond(session, digest, request.headers, head=head, client=_connection(request))
+        return blob_responses.respond(session, digest, request.headers, head=head, client=connection_of(request))
     except blob_responses.NoSuchBlob:
         ledger.refused(session, str(session.node_id or ""), address_of(request), Reason.NOT_LISTED)
         return oci_error(404, "BLOB_UNKNOWN", "this session opens no such blob")
@@ -148,12 +148,6 @@ def _session(request: HttpRequest) -> NodeToken:
     if found is None:
         raise SessionClosed
     return open_session(found[1])
-
-
-def _connection(request: HttpRequest) -> socket.socket | None:
-    """The connection's socket, if gunicorn passes it and it is not TLS, so that the kernel can copy to it."""
-    connection = request.META.get("gunicorn.socket")
-    return connection if type(connection) is socket.socket else None
 
 
 def _basic(request: HttpRequest) -> tuple[str, str]:

@@ -23,6 +23,7 @@ MAX_REASON = 300
 _ACTOR_KINDS = {
     ActorKind.PERSON: "Person",
     ActorKind.API_KEY: "API key",
+    ActorKind.SUPPORT: "Support",
     ActorKind.OPERATOR: "Operator",
     ActorKind.NODE: "Node",
     ActorKind.PORTAL: "The portal",

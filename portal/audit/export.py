@@ -1,18 +1,28 @@
-"""An organization's activity as CSV or as lines of JSON."""
+"""An organization's activity as CSV or as lines of JSON: the newest rows, in a temporary file."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import IO
 
+from django.conf import settings
 from django.db.models import QuerySet
 
 from portal.models import Activity, ActivityText
 from registries.foundation.actor import ActorKind
+from registries.foundation.refusal import Refusal
 
-CHUNK = 500
+CHUNK = 2000
+"""Rows that are read from the database at a time."""
+MAX_EXPORT_ROWS = 100_000
+MAX_BUILD_SECONDS = 60.0
 COLUMNS = (
     "number",
     "time",
@@ -32,33 +42,85 @@ COLUMNS = (
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 """Beginnings of a cell that a spreadsheet would compute; such a cell gets an apostrophe in front."""
 
+_LOCATED = (ActorKind.PERSON, ActorKind.API_KEY, ActorKind.NODE, ActorKind.ANONYMOUS)
+"""Kinds of actors whose client address members read. They don't read that of support and of operators."""
+
 Value = str | int | dict[str, object]
+Format = Callable[[Iterable[Activity]], Iterator[str]]
 
 
-def as_json_lines(rows: QuerySet[Activity]) -> Iterator[str]:
+class ExportTooSlow(Refusal):
+    """The rows were not found within MAX_BUILD_SECONDS."""
+
+    code = "export_too_slow"
+    title = "This export takes too long"
+    status = 503
+
+    def __init__(self) -> None:
+        super().__init__("Finding these rows takes too long. Export fewer days, or search for fewer words.")
+
+
+@dataclass(frozen=True)
+class Export:
+    """A temporary file, at its beginning, that is deleted when it is closed. `size` is in bytes. `is_cut` means that
+    more than MAX_EXPORT_ROWS rows match."""
+
+    file: IO[bytes]
+    size: int
+    is_cut: bool
+
+
+def build(rows: QuerySet[Activity], format: Format) -> Export:
+    """Write the newest MAX_EXPORT_ROWS of these rows, which are sorted by number, the newest first. Raises
+    ExportTooSlow."""
+    file = tempfile.TemporaryFile(dir=settings.PORTAL_DATA_DIR)  # noqa: SIM115 (closed with the response)
+    try:
+        found = _read(rows, until=time.monotonic() + MAX_BUILD_SECONDS)
+        for line in format(islice(found, MAX_EXPORT_ROWS)):
+            file.write(line.encode())
+        is_cut = next(found, None) is not None
+        size = file.tell()
+        file.seek(0)
+    except BaseException:
+        file.close()
+        raise
+    return Export(file, size, is_cut)
+
+
+def _read(rows: QuerySet[Activity], *, until: float) -> Iterator[Activity]:
+    """Yield the rows, a few at a time by their numbers: a long transaction would hold up others."""
+    chunk = list(rows[:CHUNK])
+    while chunk:
+        yield from chunk
+        if time.monotonic() > until:
+            raise ExportTooSlow
+        chunk = list(rows.filter(number__lt=chunk[-1].number)[:CHUNK])
+
+
+def as_json_lines(rows: Iterable[Activity]) -> Iterator[str]:
     """Yield one line of JSON for each row, an object with the names in `COLUMNS`."""
-    for row in rows.iterator(chunk_size=CHUNK):
+    for row in rows:
         yield json.dumps(_columns(row), ensure_ascii=False) + "\n"
 
 
-def as_csv(rows: QuerySet[Activity]) -> Iterator[str]:
+def as_csv(rows: Iterable[Activity]) -> Iterator[str]:
     """Yield the rows as CSV with every cell quoted, the names of the columns first. `before` and `after` are JSON."""
     yield _line(COLUMNS)
-    for row in rows.iterator(chunk_size=CHUNK):
+    for row in rows:
         yield _line(_columns(row).values())
 
 
 def _columns(row: Activity) -> dict[str, Value]:
-    """What members read of a row. Which operator acted, and from where, only operators read."""
+    """What members read of a row. Which operator acted, and from where support and operators did, only operators
+    read."""
     text: ActivityText = getattr(row, "text", None) or ActivityText()
-    is_operator = row.actor_kind == ActorKind.OPERATOR
     values: tuple[Value, ...] = (
         row.number,
         row.created_at.isoformat(),
         row.action,
         row.actor_kind,
         text.actor_name,
-        "" if is_operator else text.client_address,
+        text.client_address if row.actor_kind in _LOCATED else "",
         row.target_kind,
         row.target_key,
         text.target_name,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import HttpResponse, StreamingHttpResponse
@@ -11,14 +9,19 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
-from portal.audit.export import as_csv, as_json_lines
+from groups.delivery.connections import connection_of
+from portal.audit import export_slots
+from portal.audit.download import Download
+from portal.audit.export import MAX_EXPORT_ROWS, Format, as_csv, as_json_lines, build
 from portal.audit.log import AREAS, lines
 from portal.audit.search import Search
 from portal.http.requests import MemberRequest
-from portal.models import Activity
+from portal.models import Activity, ActivityText
 
 PAGE_SIZE = 50
 MAX_ACTORS = 100
+MAX_ROWS_FOR_ACTORS = 10_000
+"""Newest rows whose actors one can search for. To find the actors of all rows takes long."""
 
 
 @require_GET
@@ -27,7 +30,6 @@ def activity(request: MemberRequest, org: str) -> HttpResponse:
     """Show the rows that match the search."""
     search = Search.of(request.GET)
     page = Paginator(search.rows(request.organization.pk), PAGE_SIZE).get_page(request.GET.get("page"))
-    named = Activity.objects.filter(organization=request.organization, text__isnull=False)
     query = search.query()
     context = {
         "page": page,
@@ -35,7 +37,8 @@ def activity(request: MemberRequest, org: str) -> HttpResponse:
         "search": search,
         "areas": [(area, label, search.query(area=area)) for area, label in AREAS.items()],
         "all_areas": search.query(area=""),
-        "actors": named.order_by("text__actor_name").values_list("text__actor_name", flat=True).distinct()[:MAX_ACTORS],
+        "actors": _actors(request.organization.pk),
+        "max_export_rows": MAX_EXPORT_ROWS if page.paginator.count > MAX_EXPORT_ROWS else None,
         "query": query,
         "keep": f"&{query}" if query else "",
     }
@@ -45,22 +48,34 @@ def activity(request: MemberRequest, org: str) -> HttpResponse:
 @require_GET
 @never_cache
 def export_csv(request: MemberRequest, org: str) -> StreamingHttpResponse:
-    """Download the rows that match the search, as CSV."""
-    return _file(request, as_csv(_rows(request)), "text/csv; charset=utf-8", "csv")
+    """Download the newest rows that match the search, as CSV. Raises TooManyExports, ExportTooSlow."""
+    return _file(request, as_csv, "text/csv; charset=utf-8", "csv")
 
 
 @require_GET
 @never_cache
 def export_json_lines(request: MemberRequest, org: str) -> StreamingHttpResponse:
-    """Download the rows that match the search, as lines of JSON."""
-    return _file(request, as_json_lines(_rows(request)), "application/jsonl; charset=utf-8", "jsonl")
+    """Download the newest rows that match the search, as lines of JSON. Raises TooManyExports, ExportTooSlow."""
+    return _file(request, as_json_lines, "application/jsonl; charset=utf-8", "jsonl")
 
 
-def _rows(request: MemberRequest) -> QuerySet[Activity]:
-    return Search.of(request.GET).rows(request.organization.pk)
+def _actors(organization_id: int) -> QuerySet[ActivityText, str]:
+    """The names of who acted in the newest rows."""
+    newest = Activity.objects.filter(organization=organization_id).order_by("-number")[:MAX_ROWS_FOR_ACTORS]
+    texts = ActivityText.objects.filter(activity__in=newest.values("pk"))
+    return texts.order_by("actor_name").values_list("actor_name", flat=True).distinct()[:MAX_ACTORS]
 
 
-def _file(request: MemberRequest, lines: Iterator[str], media_type: str, extension: str) -> StreamingHttpResponse:
-    response = StreamingHttpResponse(lines, content_type=media_type)
-    response["Content-Disposition"] = f'attachment; filename="{request.organization.slug}-activity.{extension}"'
-    return response
+def _file(request: MemberRequest, format: Format, media_type: str, extension: str) -> StreamingHttpResponse:
+    rows = Search.of(request.GET).rows(request.organization.pk)
+    slot = export_slots.take(request.organization.pk)
+    try:
+        export = build(rows, format)
+    except BaseException:
+        slot.release()
+        raise
+    body = Download(export.file, export.size, client=connection_of(request), on_close=slot.release)
+    part = f"-newest-{MAX_EXPORT_ROWS}" if export.is_cut else ""
+    name = f"{request.organization.slug}-activity{part}.{extension}"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Content-Length": str(export.size)}
+    return StreamingHttpResponse(body, content_type=media_type, headers=headers)

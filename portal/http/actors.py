@@ -1,4 +1,5 @@
-"""The Actor of a request: a person, an operator in the admin, an API key, or somebody who is not signed in."""
+"""The Actor of a request: a person, support at its desk, an operator in the admin, an API key, or somebody who is not
+signed in."""
 
 from __future__ import annotations
 
@@ -17,11 +18,13 @@ ANONYMOUS_NAME = "Somebody not signed in"
 
 def actor_of(request: HttpRequest) -> Actor:
     """Return who makes this request. In the admin that is an operator, whose name members don't see; at the support
-    desk it is the person, whose name they do see."""
+    desk it is support, with the person's name, which they do see."""
     user = getattr(request, "user", None)
     if not isinstance(user, User):
         return _actor(request, ActorKind.ANONYMOUS, "", ANONYMOUS_NAME)
-    if request.path_info.startswith(ADMIN) and not request.path_info.startswith(DESK):
+    if request.path_info.startswith(DESK):
+        return _actor(request, ActorKind.SUPPORT, str(user.pk), user.email)
+    if request.path_info.startswith(ADMIN):
         return _actor(request, ActorKind.OPERATOR, str(user.pk), PORTAL_NAME)
     return actor_of_person(request, user)
 

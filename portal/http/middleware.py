@@ -75,7 +75,10 @@ class OrganizationMiddleware:
         """Show a Refusal that the view didn't catch."""
         if not isinstance(error, Refusal):
             return None
-        return render(request, "refused.html", {"refusal": error}, status=409)
+        response = render(request, "refused.html", {"refusal": error}, status=error.status)
+        if error.retry_after is not None:
+            response["Retry-After"] = str(error.retry_after)
+        return response
 
     def process_view(
         self, request: HttpRequest, view: Callable[..., HttpResponse], args: tuple[object, ...], kwargs: dict[str, str]

@@ -10,15 +10,19 @@ PORTAL_NAME = "Drayage"
 
 
 class ActorKind(StrEnum):
-    """What kind of actor it is. `person` includes support staff; `operator` is somebody in the admin or at the
-    console of the portal's host."""
+    """What kind of actor it is. `support` is somebody at the support desk; `operator` is somebody in the rest of the
+    admin or at the console of the portal's host."""
 
     PERSON = "person"
     API_KEY = "api_key"
+    SUPPORT = "support"
     OPERATOR = "operator"
     NODE = "node"
     PORTAL = "portal"
     ANONYMOUS = "anonymous"
+
+
+_PEOPLE = (ActorKind.PERSON, ActorKind.SUPPORT, ActorKind.OPERATOR)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +42,7 @@ class Actor:
     @property
     def person_id(self) -> int | None:
         """The user behind the action, for columns such as `created_by`; None for a program or the portal."""
-        return int(self.id) if self.id and self.kind in (ActorKind.PERSON, ActorKind.OPERATOR) else None
+        return int(self.id) if self.id and self.kind in _PEOPLE else None
 
 
 PORTAL = Actor(kind=ActorKind.PORTAL, name=PORTAL_NAME)

@@ -26,7 +26,11 @@ def test_it_is_refused(member: Client, place: str, query: str) -> None:
 
 @pytest.mark.parametrize("place", PLACES)
 def test_what_only_looks_like_one_is_not(member: Client, place: str) -> None:
-    assert member.get(place, QUERY_STRING="q=%2500&page=100%25").status_code != 400
+    answer = member.get(place, QUERY_STRING="q=%2500&page=100%25")
+    if answer.streaming:
+        answer.getvalue()  # an export ends when it was sent
+
+    assert answer.status_code != 400
 
 
 def test_the_api_answers_with_a_problem(db: None) -> None:

@@ -1,0 +1,283 @@
+"""Exports are limited: in number at once, in rows, and in the time that a slow reader may take."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import socket
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+from django.conf import LazySettings
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import HttpResponseBase
+from django.test import Client, RequestFactory
+
+from groups.delivery.sending import TransferStopped
+from portal.audit import download, export, export_slots, views
+from portal.audit.download import Download
+from portal.http.actors import actor_of
+from portal.models import Activity, Organization, User
+from registries.foundation.activity import Target, record
+from registries.foundation.actor import ActorKind
+from tests.support.activity import write_activity
+
+PAGE = "/o/acme/settings/activity/"
+
+
+class Clock:
+    """A clock that tests set forward."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.fixture(autouse=True)
+def _free_slots() -> Iterator[None]:
+    export_slots._taken.clear()
+    yield
+    assert export_slots._taken == []
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    for module in (export, export_slots, download):
+        monkeypatch.setattr(module, "time", clock)
+    return clock
+
+
+def lines_of(response: HttpResponseBase) -> list[dict[str, object]]:
+    assert response.streaming
+    return [json.loads(line) for line in response.getvalue().decode().splitlines()]
+
+
+def nothing() -> None:
+    """What is called when a download ends, where the test doesn't care."""
+
+
+class TestSlots:
+    def test_one_export_of_an_organization_at_a_time(self, acme: Organization, member: Client) -> None:
+        first = member.get(f"{PAGE}export.csv")
+        refused = member.get(f"{PAGE}export.jsonl")
+
+        assert first.status_code == 200
+        assert (refused.status_code, refused["Retry-After"]) == (429, "30")
+        assert "Another export of this organization is in progress" in refused.text
+        assert first.getvalue()
+        assert member.get(f"{PAGE}export.jsonl").getvalue() == b""
+
+    def test_two_exports_in_all(
+        self, acme: Organization, member: Client, mallory: User, as_user: Callable[[User], Client]
+    ) -> None:
+        slots = [export_slots.take(-1), export_slots.take(-2)]
+        assert member.get(f"{PAGE}export.csv").status_code == 429
+
+        slots[0].release()
+        slots[0].release()
+        response = member.get(f"{PAGE}export.csv")
+        assert response.status_code == 200
+        assert as_user(mallory).get("/o/umbrella/settings/activity/export.csv").status_code == 429
+        assert response.getvalue()
+        slots[1].release()
+
+    def test_an_export_that_fails_frees_its_slot(
+        self, acme: Organization, bob: User, member: Client, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fail(rows: object, format: object) -> None:
+            raise OSError("disk full")
+
+        write_activity(acme.pk, bob, "group.started", "web")
+        member.raise_request_exception = False
+        with monkeypatch.context() as patch:
+            patch.setattr(views, "build", fail)
+            assert member.get(f"{PAGE}export.csv").status_code == 500
+        assert lines_of(member.get(f"{PAGE}export.jsonl"))
+
+    def test_a_slot_that_was_never_released_is_free_when_its_time_is_over(self, clock: Clock) -> None:
+        lost = export_slots.take(1)
+        clock.now += export_slots.MAX_SLOT_SECONDS - 1
+        with pytest.raises(export_slots.TooManyExports):
+            export_slots.take(1)
+
+        clock.now += 2
+        taken = export_slots.take(1)
+        lost.release()
+        with pytest.raises(export_slots.TooManyExports):
+            export_slots.take(1)
+        taken.release()
+
+    def test_a_slot_lasts_as_long_as_an_export_can(self) -> None:
+        assert export_slots.MAX_SLOT_SECONDS > export.MAX_BUILD_SECONDS + download.MAX_SEND_SECONDS
+
+
+class TestRows:
+    @pytest.mark.parametrize("chunk", [2, 3, 100])
+    def test_the_newest_rows_are_exported_and_the_name_says_so(
+        self, acme: Organization, bob: User, member: Client, monkeypatch: pytest.MonkeyPatch, chunk: int
+    ) -> None:
+        monkeypatch.setattr(export, "CHUNK", chunk)
+        for number in range(6):
+            write_activity(acme.pk, bob, "group.started", f"web-{number}")
+        assert "newest" not in member.get(PAGE).text
+        whole = member.get(f"{PAGE}export.jsonl?area=group")
+        assert [line["target"] for line in lines_of(whole)] == [f"web-{number}" for number in range(5, -1, -1)]
+        assert 'filename="acme-activity.jsonl"' in whole["Content-Disposition"]
+
+        for module in (export, views):
+            monkeypatch.setattr(module, "MAX_EXPORT_ROWS", 3)
+        response = member.get(f"{PAGE}export.csv?area=group")
+        assert 'filename="acme-activity-newest-3.csv"' in response["Content-Disposition"]
+        sent = response.getvalue()
+        assert int(response["Content-Length"]) == len(sent)
+        _, *rows = csv.reader(io.StringIO(sent.decode()))
+        assert [row[export.COLUMNS.index("target")] for row in rows] == ["web-5", "web-4", "web-3"]
+        assert "An export has the newest 3 rows" in member.get(PAGE).text
+
+    def test_finding_rows_ends_in_time(
+        self, acme: Organization, bob: User, member: Client, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        write_activity(acme.pk, bob, "group.started", "web")
+        seconds = count(0, export.MAX_BUILD_SECONDS + 1)
+        monkeypatch.setattr(clock, "monotonic", lambda: next(seconds))
+
+        response = member.get(f"{PAGE}export.csv")
+        assert response.status_code == 503
+        assert "Export fewer days" in response.text
+
+    def test_the_temporary_file_is_gone(
+        self, acme: Organization, member: Client, monkeypatch: pytest.MonkeyPatch, settings: LazySettings
+    ) -> None:
+        built: list[export.Export] = []
+
+        def build(rows: QuerySet[Activity], format: export.Format) -> export.Export:
+            built.append(export.build(rows, format))
+            return built[0]
+
+        before = set(settings.PORTAL_DATA_DIR.iterdir())
+        monkeypatch.setattr(views, "build", build)
+        response = member.get(f"{PAGE}export.csv")
+        assert [item.file.closed for item in built] == [False]
+        assert response.getvalue()
+
+        assert [item.file.closed for item in built] == [True]
+        assert set(settings.PORTAL_DATA_DIR.iterdir()) == before
+
+
+class TestSending:
+    @pytest.fixture
+    def ends(self) -> Iterator[tuple[socket.socket, socket.socket]]:
+        """The server's end of a connection with small buffers, and the client's."""
+        server, client = socket.socketpair()
+        for end in (server, client):
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        yield server, client
+        server.close()
+        client.close()
+
+    def test_the_kernel_sends_the_file(self, tmp_path: Path, ends: tuple[socket.socket, socket.socket]) -> None:
+        server, client = ends
+        (tmp_path / "file").write_bytes(b"0123456789" * 100)
+        closed: list[bool] = []
+        body = Download((tmp_path / "file").open("rb"), 1000, client=server, on_close=lambda: closed.append(True))
+
+        assert set(body) == {b""}
+        body.close()
+        assert client.recv(2000) == b"0123456789" * 100
+        assert closed == [True]
+        assert server.getsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, 16) == bytes(16)
+
+    @pytest.mark.parametrize("seconds", [download.MAX_STALLED_SECONDS + 1, download.MAX_SEND_SECONDS + 1])
+    def test_a_client_that_reads_nothing_is_cut_off(
+        self,
+        tmp_path: Path,
+        ends: tuple[socket.socket, socket.socket],
+        clock: Clock,
+        monkeypatch: pytest.MonkeyPatch,
+        seconds: float,
+    ) -> None:
+        def stalled(*arguments: object) -> int:
+            clock.now += seconds
+            raise BlockingIOError
+
+        (tmp_path / "file").write_bytes(bytes(1000))
+        slot = export_slots.take(1)
+        body = Download((tmp_path / "file").open("rb"), 1000, client=ends[0], on_close=slot.release)
+        assert next(body) == b""
+        monkeypatch.setattr("os.sendfile", stalled)
+        with pytest.raises(TransferStopped):
+            next(body)
+        body.close()
+
+    def test_a_client_that_reads_a_little_now_and_then_is_cut_off(
+        self,
+        tmp_path: Path,
+        ends: tuple[socket.socket, socket.socket],
+        clock: Clock,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        sent: list[int] = []
+
+        def trickle(*arguments: object) -> int:
+            clock.now += 20
+            sent.append(1)
+            return 1
+
+        (tmp_path / "file").write_bytes(bytes(1000))
+        body = Download((tmp_path / "file").open("rb"), 1000, client=ends[0], on_close=nothing)
+        monkeypatch.setattr("os.sendfile", trickle)
+        with pytest.raises(TransferStopped):
+            list(body)
+        body.close()
+        assert len(sent) == download.MAX_SEND_SECONDS / 20 + 1
+
+    def test_without_a_socket_the_time_is_limited_too(
+        self, tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(download, "PIECE", 400)
+        (tmp_path / "file").write_bytes(bytes(1000))
+        body = Download((tmp_path / "file").open("rb"), 1000, client=None, on_close=nothing)
+        assert len(next(body)) == 400
+        clock.now += download.MAX_STALLED_SECONDS + 1
+        with pytest.raises(TransferStopped):
+            next(body)
+        body.close()
+
+
+def test_support_is_named_and_not_located(
+    acme: Organization, sam: User, olga: User, member: Client, rf: RequestFactory
+) -> None:
+    for person in (sam, olga):
+        request = rf.get("/admin/desk/failure/x/", REMOTE_ADDR="198.51.100.77")
+        request.user = person
+        with transaction.atomic():
+            record(actor_of(request), "support.looked", Target("failure", "x", "web"), organization_id=acme.pk)
+
+    row = Activity.objects.filter(action="support.looked").latest("number")
+    assert (row.actor_kind, row.actor_key, row.text.client_address) == (
+        ActorKind.SUPPORT,
+        str(olga.pk),
+        "198.51.100.77",
+    )
+    assert actor_of(request).person_id == olga.pk
+    for ending in ("csv", "jsonl"):
+        text = member.get(f"{PAGE}export.{ending}").getvalue().decode()
+        assert sam.email in text
+        assert "198.51.100.77" not in text
+
+
+def test_the_actors_of_the_newest_rows_can_be_chosen(
+    acme: Organization, member: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("key old", "key b", "key a", "key b"):
+        write_activity(acme.pk, name, "group.started", "web")
+    monkeypatch.setattr(views, "MAX_ROWS_FOR_ACTORS", 3)
+
+    assert list(member.get(PAGE).context["actors"]) == ["key a", "key b"]
