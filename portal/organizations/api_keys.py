@@ -72,7 +72,8 @@ def rotate(row: ApiKey, *, by: Actor) -> tuple[ApiKey, str]:
             "key.rotated",
             Target("api_key", new.pk, new.name),
             organization_id=new.organization_id,
-            after=_settings_of(new),
+            before=_identity_of(row),
+            after=_settings_of(new) | _identity_of(new),
         )
     return new, key
 
@@ -119,6 +120,11 @@ def _insert(
 
 def _end(row: ApiKey) -> bool:
     return bool(ApiKey.objects.live().filter(pk=row.pk).update(revoked_at=Now()))
+
+
+def _identity_of(row: ApiKey) -> dict[str, str | None]:
+    """Which key it is, when it has the name of another. The prefix is on the page of keys and is no secret."""
+    return {"key": str(row.pk), "prefix": row.prefix}
 
 
 def _settings_of(row: ApiKey) -> dict[str, str | None]:

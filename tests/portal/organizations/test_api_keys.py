@@ -75,6 +75,9 @@ def test_a_rotated_key_gives_way_to_another_of_the_same_kind(acme: Any) -> None:
     assert (new.name, new.scope, new.expires_at) == ("ci", "write", until)
     with pytest.raises(KeyRefused):
         rotate(old, by=CONSOLE)
+    text = ActivityText.objects.get(activity__action="key.rotated")
+    assert text.before == {"key": str(old.pk), "prefix": old.prefix}
+    assert (text.after["key"], text.after["prefix"], text.after["scope"]) == (str(new.pk), new.prefix, "write")
 
 
 def test_an_organization_has_a_bounded_number(acme: Any, monkeypatch: pytest.MonkeyPatch) -> None:
