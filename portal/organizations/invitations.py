@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models.functions import Now
@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from groups.rules import quotas
 from portal.models import Invitation, Membership, Organization, User
+from portal.models.invitation import InvitationQuerySet
 from portal.organizations.errors import TeamRefused
 from portal.organizations.rules import refuse_member
 from registries.foundation.activity import Target, record
@@ -40,7 +41,7 @@ def invite(organization: Organization, *, email: str, role: str, by: Actor) -> t
         rows = Invitation.objects.filter(organization=organization)
         if rows.filter(created_at__gt=now - timedelta(days=1)).count() >= MAX_INVITATIONS_A_DAY:
             raise TeamRefused(f"{MAX_INVITATIONS_A_DAY} invitations were sent within a day. Try again tomorrow.")
-        rows.open().filter(email=email).update(withdrawn_at=now)
+        replaced = _end_open(rows.filter(email=email), at=now)
         row = Invitation.objects.create(
             organization=organization,
             email=email,
@@ -54,8 +55,9 @@ def invite(organization: Organization, *, email: str, role: str, by: Actor) -> t
             "team.invited",
             Target("invitation", row.pk, email),
             organization_id=organization.pk,
-            detail=f"as {role}",
-            after={"role": role},
+            detail=f"as {role}, in place of an earlier invitation" if replaced else f"as {role}",
+            before={"invitations": replaced} if replaced else None,
+            after={"role": role, "invitations": [str(row.pk)]} if replaced else {"role": role},
         )
     return row, token
 
@@ -106,6 +108,14 @@ def accept_as_new(invitation: Invitation, password: str, *, by: Actor) -> User:
         )
         _record_joining(membership, by=joined)
     return person
+
+
+def _end_open(rows: InvitationQuerySet, *, at: datetime) -> list[str]:
+    """End those of these invitations that are open. Returns their keys."""
+    keys = list(rows.open().select_for_update(no_key=True).order_by("pk").values_list("pk", flat=True))
+    if keys:
+        rows.filter(pk__in=keys).update(withdrawn_at=at)
+    return [str(key) for key in keys]
 
 
 def _join(invitation: Invitation, person: User) -> tuple[Membership, bool]:

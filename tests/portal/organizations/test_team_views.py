@@ -14,7 +14,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from portal.models import Invitation, Membership, Role, User
+from portal.models import Activity, Invitation, Membership, Role, User
 from portal.organizations import actions, errors, invitations
 from registries.foundation.actor import CONSOLE
 from tests.conftest import PASSWORD
@@ -81,6 +81,11 @@ class TestInviting:
 
         assert "withdrawn" in Client().get(first).text
         assert Client().get(second).status_code == 200
+        earlier, later = Activity.objects.filter(action="team.invited").order_by("number").select_related("text")
+        assert (earlier.text.detail, earlier.text.before) == ("as member", {})
+        assert later.text.detail == "as member, in place of an earlier invitation"
+        assert later.text.before == {"invitations": [earlier.target_key]}
+        assert later.text.after == {"role": "member", "invitations": [later.target_key]}
 
     def test_who_is_in_already(self, owner: Client, bob: Any) -> None:
         answer = owner.post(f"{MEMBERS}invite/", {"email": bob.email.upper(), "role": "owner"})
