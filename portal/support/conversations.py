@@ -106,7 +106,14 @@ def ask(
         if message:
             _post(request, Side.MEMBER, by, text=message)
         add_reader(request, by.person_id)
-        record(by, "support.asked", conversation_target(request), organization_id=organization.pk)
+        record(
+            by,
+            "support.asked",
+            conversation_target(request),
+            organization_id=organization.pk,
+            detail="sharing the whole failure" if request.shares else "",
+            after={"shares": True} if request.shares else None,
+        )
     return request
 
 

@@ -75,6 +75,15 @@ def test_what_support_does_inside_is_in_the_portals_own_activity(cases: Cases, a
     assert {row[1] for row in recorded(organization=acme)} == {"group.created", "support.asked"}
 
 
+def test_consent_that_is_given_with_the_question_is_recorded(cases: Cases) -> None:
+    rows = Activity.objects.filter(action="support.asked").select_related("text")
+    shared = rows.get(target_key=str(cases.shared.pk)).text
+    kept = rows.get(target_key=str(cases.kept.pk)).text
+
+    assert (shared.detail, shared.after) == ("sharing the whole failure", {"shares": True})
+    assert (kept.detail, kept.after) == ("", {})
+
+
 def test_a_second_click_is_recorded_once(acme: Any, bob: Any, sam: Any) -> None:
     request = conversations.ask(acme, by=acting(bob), kind="other", message="Why?")
     with pytest.raises(conversations.AskedAlready) as refused:
