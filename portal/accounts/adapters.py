@@ -32,6 +32,11 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
         """Return False: an operator or an owner adds people."""
         return False
 
+    def is_ajax(self, request: HttpRequest) -> bool:
+        """Return False: allauth responds with its pages only. Its JSON responses don't have the form, from which
+        `portal.accounts.views` records what was refused."""
+        return False
+
     def login(self, request: HttpRequest, user: User) -> None:
         """Sign the person in and record it."""
         by = actor_of_person(request, user)

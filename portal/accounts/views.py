@@ -9,7 +9,7 @@ from functools import wraps
 from typing import Concatenate, ParamSpec, TypeAlias
 
 from allauth.account.authentication import get_authentication_records
-from allauth.account.views import password_reset
+from allauth.account.views import password_change, password_reset
 from allauth.mfa.base import views as factor_views
 from allauth.mfa.recovery_codes import views as code_views
 from allauth.mfa.totp import views as totp_views
@@ -106,6 +106,21 @@ def asks_for_second_factor(view: View[P]) -> View[P]:
     return recorded
 
 
+def asks_for_password(view: View[P]) -> View[P]:
+    """Decorate allauth's page that changes one's own password: note a wrong current password as a refused
+    sign-in. The adapter records the change."""
+
+    @wraps(view)
+    def recorded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        response = view(request, *args, **kwargs)
+        form = (getattr(response, "context_data", None) or {}).get("form")
+        if form is not None and form.has_error("oldpassword", "enter_current_password"):
+            refused_sign_ins.note(form.user.email, RefusedSignIn.Reason.PASSWORD, by=actor_of(request))
+        return response
+
+    return recorded
+
+
 def signs_out(view: View[P]) -> View[P]:
     """Decorate a page of Django's admin that signs out: record that it did."""
 
@@ -138,6 +153,7 @@ def changes_password(view: View[P]) -> View[P]:
 
 authenticate = asks_for_second_factor(factor_views.authenticate)
 reauthenticate = asks_for_second_factor(factor_views.reauthenticate)
+change_password = asks_for_password(password_change)
 activate_totp = changes_second_factors(totp_views.activate_totp)
 deactivate_totp = changes_second_factors(totp_views.deactivate_totp)
 generate_recovery_codes = changes_second_factors(code_views.generate_recovery_codes)

@@ -190,6 +190,19 @@ class TestPasswords:
         assert account() == ["account.password_changed"]
         assert NEW not in str(list(ActivityText.objects.values()))
 
+    @pytest.mark.parametrize("headers", [{}, {"X-Requested-With": "XMLHttpRequest"}])
+    def test_a_wrong_current_one(self, account: Any, alice: Any, as_user: Any, headers: dict[str, str]) -> None:
+        sent = {"oldpassword": WRONG, "password1": NEW, "password2": NEW}
+        browser = as_user(alice)
+        browser.post("/accounts/password/change/", sent, headers=headers)
+        browser.post("/accounts/password/change/", sent | {"oldpassword": PASSWORD, "password2": "other"})
+
+        alice.refresh_from_db()
+        assert alice.check_password(PASSWORD)
+        assert account() == ["account.sign_in_refused"]
+        assert Activity.objects.latest("pk").text.actor_name == alice.email
+        assert WRONG not in str(list(ActivityText.objects.values()))
+
     def test_resetting_it_by_mail(self, account: Any, alice: Any, settings: Any) -> None:
         settings.PORTAL_SENDS_MAIL = True
         browser = Client()
