@@ -48,10 +48,12 @@ def test_any_is_rare_in_the_product() -> None:
 
 def test_every_request_has_a_type() -> None:
     untyped = [
-        f"{path}:{node.lineno}"
+        f"{path}:{parameter.lineno}"
         for path, tree in trees(*PRODUCT, "tests")
         for node in ast.walk(tree)
-        if isinstance(node, ast.arg) and node.arg == "request" and (node.annotation is None or is_any(node.annotation))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        for parameter in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)
+        if parameter.arg == "request" and (parameter.annotation is None or is_any(parameter.annotation))
     ]
     assert not untyped
 
