@@ -85,9 +85,9 @@ class Crowd:
             instance=instance, image=group.image, node=node, node_name=node.name, manifest_digest="sha256:" + "c" * 64,
             expires_at=now + timedelta(minutes=15), redeemed_at=now,
         )  # fmt: skip
-        for each in (token, more):
-            LayerDelivery.objects.create(token=each, digest=f"sha256:{number:064x}")
-            Redemption.objects.create(token=each, presented_by="somebody", outcome="refused", reason="replayed")
+        for owner in (token, more):
+            LayerDelivery.objects.create(token=owner, digest=f"sha256:{number:064x}")
+            Redemption.objects.create(token=owner, presented_by="somebody", outcome="refused", reason="replayed")
         Layer.objects.create(
             image=group.image, position=number + 2, media_type="application/vnd.oci.image.layer.v1.tar+gzip",
             digest=f"sha256:{number:064x}", size=10,
@@ -133,7 +133,7 @@ def costs(crowd: Crowd, alice: Any, olga: Any, as_user: Any) -> Callable[[str], 
             },
             "records": lambda: {name: count(operator, url) for name, url in _records(crowd)},
         }[kind]()
-        return {name: each for name, each in counted.items() if each is not None}
+        return {name: count for name, count in counted.items() if count is not None}
 
     return all_of
 
@@ -149,9 +149,9 @@ def _urls(crowd: Crowd, namespaces: tuple[str, ...]) -> list[tuple[str, str]]:
         "asked": crowd.first[SupportRequest].pk, "what": "request", "pk": crowd.first[SupportRequest].pk,
     }  # fmt: skip
     return [
-        (each.name, reverse(each.name, kwargs={part: values[part] for part in each.varies}))
-        for each in addresses().values()
-        if each.name.startswith(tuple(f"{space}:" for space in namespaces)) and set(each.varies) <= set(values)
+        (address.name, reverse(address.name, kwargs={part: values[part] for part in address.varies}))
+        for address in addresses().values()
+        if address.name.startswith(tuple(f"{space}:" for space in namespaces)) and set(address.varies) <= set(values)
     ]
 
 

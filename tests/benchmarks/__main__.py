@@ -24,7 +24,7 @@ MEMORY_BYTES = 8_000_000_000
 
 def names() -> list[str]:
     """Every module here that measures something."""
-    found = [each.name for each in pkgutil.iter_modules(tests.benchmarks.__path__)]
+    found = [module.name for module in pkgutil.iter_modules(tests.benchmarks.__path__)]
     return [name for name in sorted(found) if _measures(name)]
 
 

@@ -122,7 +122,7 @@ def _transfer(host: str, clients: Sequence[tuple[str, list[str]]]) -> float:
         except BaseException as error:
             problems.append(error)
 
-    threads = [threading.Thread(target=fetch, args=(number, *each)) for number, each in enumerate(clients)]
+    threads = [threading.Thread(target=fetch, args=(number, *client)) for number, client in enumerate(clients)]
     for thread in threads:
         thread.start()
     ready.wait()

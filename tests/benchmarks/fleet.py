@@ -132,7 +132,7 @@ def _memory(pid: int) -> int:
 
 
 def _children(pid: int) -> list[int]:
-    return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 class Hands(Calls):
@@ -212,7 +212,7 @@ class Hands(Calls):
         ]
         Instance.objects.bulk_create(placed)
         ContainerGroup.objects.filter(pk=group.pk).update(status="running")
-        return {str(each.node_id): str(each.pk) for each in placed}
+        return {str(instance.node_id): str(instance.pk) for instance in placed}
 
     def tokens(self, name: str) -> list[list[str]]:
         """Mint a token for each running instance of the group; return node and secret."""
@@ -237,7 +237,7 @@ class Hands(Calls):
         from groups.storage import store
 
         layers = Layer.objects.filter(image__groups__name=name).order_by("position").select_related("blob")
-        return [[each.blob.cipher_digest, str(store.local_path(each.blob.name))] for each in layers if each.blob]
+        return [[layer.blob.cipher_digest, str(store.local_path(layer.blob.name))] for layer in layers if layer.blob]
 
 
 if __name__ == "__main__":

@@ -80,7 +80,7 @@ def write(folder: Path, contents: Sequence[Content]) -> Layout:
     for document in (config, manifest):
         (blobs / digest_of(document).removeprefix("sha256:")).write_bytes(document)
     write_index(folder, OCI["manifest"], manifest)
-    return Layout(folder, digest_of(manifest), [(each["digest"], each["size"]) for each in described])
+    return Layout(folder, digest_of(manifest), [(layer["digest"], layer["size"]) for layer in described])
 
 
 class _Sink(Protocol):

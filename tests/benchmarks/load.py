@@ -94,7 +94,7 @@ def at_a_rate(host: str, requests: Sequence[bytes], rate: float, connections: in
 
     async def all_of_them() -> None:
         room, began = asyncio.Semaphore(connections), time.monotonic() + 0.1
-        await asyncio.gather(*(one(began + number / rate, each, room) for number, each in enumerate(requests)))
+        await asyncio.gather(*(one(began + number / rate, request, room) for number, request in enumerate(requests)))
         for connection in free:
             connection.close()
 

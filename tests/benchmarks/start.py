@@ -65,4 +65,4 @@ async def _start(fleet: Fleet, nodes: list[str]) -> list[float]:
         await asyncio.wait_for(lives, PATIENCE)
     finally:
         lives.cancel()
-    return sorted(each - began for each in got)
+    return sorted(moment - began for moment in got)

@@ -40,8 +40,8 @@ def measure(plan: Plan) -> Iterator[Figure]:
             return min(web), min(both)
 
         empty, _ = cores(livez, 200)
-        for page, each in watched.items():
-            asks = [load.watch(fleet.host, path, cookie, mark) for cookie, path, mark in each]
+        for page, requests in watched.items():
+            asks = [load.watch(fleet.host, path, cookie, mark) for cookie, path, mark in requests]
             web, both = cores(asks, NOTHING_NEW)
             yield Figure(f"watchers_of_{page}_{PEOPLE}", web, "cores", empty, EMPTY)
             yield Figure(f"watchers_of_{page}_{PEOPLE}_with_database", both, "cores", empty, EMPTY)

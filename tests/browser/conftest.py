@@ -121,7 +121,7 @@ def violations(page: Page, only: Any = TAGS) -> list[str]:
         page.evaluate(AXE.read_text())
     found = page.evaluate("only => axe.run(document, {runOnly: only, resultTypes: ['violations']})", only)
     return [
-        f"{each['id']}: {node['target']} {node['failureSummary'].splitlines()[-1].strip()}"
-        for each in found["violations"]
-        for node in each["nodes"]
+        f"{violation['id']}: {node['target']} {node['failureSummary'].splitlines()[-1].strip()}"
+        for violation in found["violations"]
+        for node in violation["nodes"]
     ]

@@ -176,7 +176,7 @@ def _is_offered(name: str) -> bool:
 
 def pages() -> dict[str, Address]:
     """Every address that should have a page."""
-    return {name: each for name, each in addresses().items() if not matching(name, NO_PAGE) and _is_offered(name)}
+    return {name: address for name, address in addresses().items() if not matching(name, NO_PAGE) and _is_offered(name)}
 
 
 def visits(section: str) -> Iterator[tuple[Address, Visit]]:
@@ -187,8 +187,8 @@ def visits(section: str) -> Iterator[tuple[Address, Visit]]:
             continue
         if section in shown:
             chosen = matching(name, VISITS)
-            for each in VISITS[chosen] if chosen else [Visit("olga" if name.startswith(_STAFF) else "alice")]:
-                yield address, each
+            for visit in VISITS[chosen] if chosen else [Visit("olga" if name.startswith(_STAFF) else "alice")]:
+                yield address, visit
         elif section == "viewer" and "org" in address.varies and PAGES[name] is Role.VIEWER:
             yield address, Visit("carol", VISITS[name][0].values if name in VISITS else ())
         elif section == "empty" and set(address.varies) in ({"org"}, {"org", "project"}):
@@ -197,4 +197,4 @@ def visits(section: str) -> Iterator[tuple[Address, Visit]]:
 
 def matching(name: str, table: Iterable[str]) -> str:
     """The entry of a table that an address falls under: its own, else the first pattern."""
-    return name if name in table else next((each for each in table if fnmatchcase(name, each)), "")
+    return name if name in table else next((pattern for pattern in table if fnmatchcase(name, pattern)), "")

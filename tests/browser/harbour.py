@@ -120,8 +120,8 @@ def fill(organization: Any, people: list[Any], work: Callable[[], None], join: C
     now = timezone.now()
     reader = Cargo("", "google", GAR, "", 0, _ago(), uses=3, credential=READER)
     show_credential(kept.pk, reader, received=now - _ago(minutes=24), used=now - _ago(seconds=41), ended=now)
-    for each in groups.values():
-        each.refresh_from_db()
+    for group in groups.values():
+        group.refresh_from_db()
     _half_pulled(groups["upscale"])
     _run(groups)
     _people(organization, people)

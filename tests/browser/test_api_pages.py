@@ -24,7 +24,7 @@ def judge(page: Page, name: str) -> list[str]:
         page.set_viewport_size({"width": width, "height": 900})
         no_sideways(page)
         picture(page, f"{name}-{width}")
-        found += [f"{name} at {width}: {each}" for each in violations(page)]
+        found += [f"{name} at {width}: {violation}" for violation in violations(page)]
     return found
 
 

@@ -141,4 +141,4 @@ def test_a_conversation(
     member.get_by_role("button", name="Stop sharing").click()
     expect(member.get_by_text("Support sees no more of this failure")).to_be_visible()
     judge(member, "solved by the member")
-    assert {name: each for name, each in found.items() if each} == {}
+    assert {name: problems for name, problems in found.items() if problems} == {}

@@ -59,7 +59,7 @@ def look(page: Page, name: str) -> list[str]:
     for scheme, width, rules in LOOKS:
         page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
         page.set_viewport_size({"width": width, "height": 900})
-        found += [f"{scheme} at {width}: {each}" for each in violations(page, rules)]
+        found += [f"{scheme} at {width}: {violation}" for violation in violations(page, rules)]
         if folder := os.environ.get("BROWSER_SHOTS"):
             page.screenshot(path=Path(folder) / f"{name}-{scheme}-{width}.png", full_page=True)
     for width in EXTREMES:
@@ -96,7 +96,7 @@ def test_every_page(open_context: Callable[..., BrowserContext], lived_in: Lived
             found[url] = [f"{address.name} answers {answer.status} at /{path}"]
             continue
         found[url] = look(page, address.name.replace(":", "-"))
-    assert {url: each for url, each in found.items() if each} == {}
+    assert {url: problems for url, problems in found.items() if problems} == {}
 
 
 @pytest.mark.django_db(transaction=True)
@@ -112,7 +112,7 @@ def test_pages_that_say_no(open_context: Callable[..., BrowserContext], settings
         found[why] = look(page, f"refusal-{why}")
     page.goto("/invitations/no-such-token/")
     found["invitation"] = look(page, "refusal-invitation")
-    assert {name: each for name, each in found.items() if each} == {}
+    assert {name: problems for name, problems in found.items() if problems} == {}
 
 
 @pytest.mark.django_db(transaction=True)
@@ -129,7 +129,7 @@ def test_pages_that_ask_before_an_operator_acts(open_context: Callable[..., Brow
                 page.get_by_role("button", name="Go").click()
             found[f"{records}: {action}"] = look(page, f"ask-{action}")
     assert len(found) > 9
-    assert {name: each for name, each in found.items() if each} == {}
+    assert {name: problems for name, problems in found.items() if problems} == {}
 
 
 @pytest.mark.django_db(transaction=True)
@@ -158,4 +158,4 @@ def test_pages_that_show_something_once(
     olga.locator("select[name=action]").select_option("requeue")
     olga.get_by_role("button", name="Go").click()
     found["jobs"] = look(olga, "once-jobs")
-    assert {name: each for name, each in found.items() if each} == {}
+    assert {name: problems for name, problems in found.items() if problems} == {}

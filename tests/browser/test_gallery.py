@@ -91,4 +91,4 @@ def test_the_main_pages(open_context: Callable[..., BrowserContext], alice: Any,
     expect(page.locator("#found a").first).to_be_visible()
     keep(page, "searching", scheme)
     found["searching"] = violations(page)
-    assert {name: each for name, each in found.items() if each} == {}
+    assert {name: problems for name, problems in found.items() if problems} == {}

@@ -44,8 +44,8 @@ def test_it_shows_what_to_paste_and_leads_to_where(provider: Provider, page: Pag
     expect(page.get_by_role("heading", level=1)).to_have_text(provider.name)
 
     examples = page.get_by_role("table")
-    for each in PASTED[provider.kind]:
-        expect(examples).to_contain_text(each)
+    for example in PASTED[provider.kind]:
+        expect(examples).to_contain_text(example)
     for declared in provider.fields:
         if not declared.optional:
             expect(examples.get_by_role("rowheader", name=declared.label, exact=True)).to_be_visible()

@@ -77,4 +77,4 @@ def test_from_alerts_to_what_ends_them(
     expect(member.get_by_text("Stolen tokens were presented.")).to_be_visible()
     no_sideways(member)
     found["suspended"] = violations(member)
-    assert {name: each for name, each in found.items() if each} == {}
+    assert {name: problems for name, problems in found.items() if problems} == {}

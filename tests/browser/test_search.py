@@ -105,8 +105,8 @@ def test_what_is_typed_before_the_scripts_are_there_is_found(
     page.goto("/o/acme/registries/", wait_until="commit")
     page.get_by_role("searchbox", name=FIELD).fill("team")
     assert held, "htmx is asked for"
-    for each in held:
-        each.continue_()
+    for route in held:
+        route.continue_()
     expect(found(page)).to_have_count(2)
 
 
@@ -142,4 +142,4 @@ def test_it_can_be_read_by_everyone(
             page.goto(f"/o/acme/search/?q={text}")
             seen[f"page {text} {size['width']}"] = violations(page)
             no_sideways(page)
-    assert {name: each for name, each in seen.items() if each} == {}
+    assert {name: problems for name, problems in seen.items() if problems} == {}

@@ -189,4 +189,4 @@ def test_pages_can_be_read_by_everyone(
     expect(page.locator(".field-error").first).to_be_visible()
     found["new with errors"] = violations(page)
 
-    assert {name: each for name, each in found.items() if each} == {}
+    assert {name: problems for name, problems in found.items() if problems} == {}

@@ -121,7 +121,7 @@ class Stage:
     def end_workers(self) -> None:
         """End every worker, once nobody does anything, and forget those that died: none is to be replaced any more.
         What they left is the checker's to find."""
-        workers = [each for each in self.portal.processes if each.name.startswith("worker-")]
+        workers = [process for process in self.portal.processes if process.name.startswith("worker-")]
         self.until(lambda: not any(worker.horses() for worker in workers))
         for worker in workers:
             self.portal.end(worker)

@@ -39,7 +39,7 @@ class Agent:
         self.events.extend(json.loads(line) for line in self.process.stdout)
 
     def heard(self, event: str) -> list[dict[str, Any]]:
-        return [each for each in self.events if each["event"] == event]
+        return [line for line in self.events if line["event"] == event]
 
     def end(self, number: int = signal.SIGTERM) -> tuple[int, str]:
         """Signal it and return its exit code and what it wrote to stderr."""

@@ -91,7 +91,7 @@ class Steps(Calls):
         from tests.support.pulls import make_group
 
         with FakeRegistry() as registry:
-            push(registry, *((OCI, base64.b64decode(each)) for each in plain))
+            push(registry, *((OCI, base64.b64decode(layer)) for layer in plain))
             project = Organization.objects.get().projects.get(slug="default")
             group = make_group(project, f"{registry.host}/team/app:1.0", name=name)
             jobs.pull(str(group.image_id))
@@ -121,7 +121,7 @@ class Steps(Calls):
         row = Node.objects.get(pk=node)
         report = Report(
             Capacity(16, 65536),
-            tuple(Reported(each.pk, each.state) for each in row.instances.exclude(state="allocating")),
+            tuple(Reported(instance.pk, instance.state) for instance in row.instances.exclude(state="allocating")),
         )
         poll(row, report)
         prepare_all()
@@ -135,7 +135,7 @@ class Steps(Calls):
         from groups.nodes.report import Capacity, Report, Reported
 
         row = Node.objects.get(pk=node)
-        poll(row, Report(Capacity(16, 65536), tuple(Reported(each.pk, state) for each in row.instances.all())))
+        poll(row, Report(Capacity(16, 65536), tuple(Reported(instance.pk, state) for instance in row.instances.all())))
 
     def blobs_folder(self) -> str:
         from groups.storage import store
@@ -160,8 +160,8 @@ class Steps(Calls):
         from groups.models import Instance
 
         return [
-            [each.state, each.message, ",".join(each.tokens.values_list("ended_because", flat=True))]
-            for each in Instance.objects.filter(group__name=group)
+            [instance.state, instance.message, ",".join(instance.tokens.values_list("ended_because", flat=True))]
+            for instance in Instance.objects.filter(group__name=group)
         ]
 
     def ledger(self, group: str) -> list[list[str]]:

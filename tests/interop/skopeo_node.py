@@ -49,7 +49,7 @@ class SkopeoNode:
         headers = {"Authorization": f"Bearer {redeemed['token']}"}
         name, _, digest = given["image"].removeprefix(self.portal.host + "/").partition("@")
         manifest = requests.get(f"{url}/v2/{name}/manifests/{digest}", headers=headers, timeout=10).json()
-        layer = max(manifest["layers"], key=lambda each: each["size"])
+        layer = max(manifest["layers"], key=lambda layer: layer["size"])
         return f"{url}/v2/{name}/blobs/{layer['digest']}", headers, layer
 
 
@@ -67,6 +67,6 @@ def skopeo_copy(
 
 def holds(folder: Path, image: list[str]) -> bool:
     """Whether config and layers (base64) lie in a folder in clear, byte for byte, by their digests."""
-    wanted = [base64.b64decode(each) for each in image]
+    wanted = [base64.b64decode(layer) for layer in image]
     paths = [(folder / hashlib.sha256(raw).hexdigest(), raw) for raw in wanted]
     return all(path.is_file() and path.read_bytes() == raw for path, raw in paths)

@@ -116,8 +116,8 @@ def test_what_failed_is_started_again_until_it_succeeds(portal: Portal, machine:
     instance = given(portal, agent)
     portal.until(lambda: not state(portal, "fails"))
     assert portal.group_status(group="fails") == "succeeded"
-    assert [each["exit_code"] for each in agent.heard("ended_by_itself")] == [7, 7, 0]
-    assert [each["state"] for each in agent.heard("ended_by_itself")] == ["creating", "creating", "exited"]
+    assert [event["exit_code"] for event in agent.heard("ended_by_itself")] == [7, 7, 0]
+    assert [event["state"] for event in agent.heard("ended_by_itself")] == ["creating", "creating", "exited"]
     assert machine.log(instance) == "1\n2\n3"
     portal.until(lambda: agent.heard("stopped"))
     assert machine.containers() == []

@@ -57,8 +57,8 @@ def test_an_agent_fetches_what_it_is_given(portal: Portal, agents: Any, puller: 
     folder = image_folder(agent, started)
     assert holds(folder, image)
     manifest = json.loads((folder / "manifest.json").read_bytes())
-    listed = [(each["mediaType"], each["digest"], each["size"]) for each in manifest["layers"]]
-    plain = [base64.b64decode(each) for each in image[1:]]
+    listed = [(layer["mediaType"], layer["digest"], layer["size"]) for layer in manifest["layers"]]
+    plain = [base64.b64decode(layer) for layer in image[1:]]
     wanted = "application/vnd.oci.image.layer.v1.tar+gzip"
     assert listed == [(wanted, f"sha256:{hashlib.sha256(raw).hexdigest()}", len(raw)) for raw in plain]
     assert (folder / "version").read_text() == "Directory Transport Version: 1.1\n"
@@ -72,7 +72,7 @@ def test_an_agent_fetches_what_it_is_given(portal: Portal, agents: Any, puller: 
     portal.stop(group=name)
     portal.until(lambda: not state(portal, name))
     portal.until(lambda: not folder.exists() and agent.heard("stopped"))
-    assert [each["event"] for each in agent.events] == ["enrolled", "ready", "start", "pulled", "instance", "stopped"]
+    assert [event["event"] for event in agent.events] == ["enrolled", "ready", "start", "pulled", "instance", "stopped"]
     code, said = agent.end()
     assert (code, said) == (0, "")
     assert agent.events[-1]["event"] == "ended"
@@ -160,6 +160,6 @@ def test_a_portal_that_does_not_answer_is_tried_again_more_slowly(agents: Any, p
     nowhere = Portal("http://127.0.0.1:1", portal._steps)
     agent = Agent(nowhere, tmp_path / "alone", "--code", "x")
     portal.until(lambda: len(agent.heard("unreachable")) >= 3)
-    waits = [each["wait"] for each in agent.heard("unreachable")[:3]]
+    waits = [event["wait"] for event in agent.heard("unreachable")[:3]]
     assert waits == [0.1, 0.2, 0.4]
     assert agent.end() == (0, "")

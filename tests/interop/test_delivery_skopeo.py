@@ -91,7 +91,7 @@ def test_buildah_decrypts_and_runs_what_was_fetched_by_digest(portal: Portal, tm
 
 def test_skopeo_opens_what_was_compressed_here(portal: Portal, tmp_path: Path) -> None:
     contents = [b"again and again " * size for size in (9, 200_000)]
-    tars = [gzip.decompress(make_layer({f"file-{number}": each})) for number, each in enumerate(contents)]
+    tars = [gzip.decompress(make_layer({f"file-{number}": content})) for number, content in enumerate(contents)]
     kept = portal.pulled_group(name="squeezed", plain=[base64.b64encode(tar).decode() for tar in tars])
     assert kept == "application/vnd.oci.image.layer.v1.tar+zstd"
     machine = SkopeoNode(portal, "squeezed", ec_key(), tmp_path / "node")

@@ -56,7 +56,10 @@ def test_a_question_and_its_answer_begin_a_conversation(before: Any) -> None:
     from portal.models import SupportReader, SupportRequest
 
     said = SupportRequest.objects.get(pk=full.pk).messages.all()
-    assert [(each.side, each.author_id, each.text, each.state, each.created_at, each.mailed_at) for each in said] == [
+    assert [
+        (message.side, message.author_id, message.text, message.state, message.created_at, message.mailed_at)
+        for message in said
+    ] == [
         ("member", bob.pk, "Why?", "", ASKED, None),
         ("support", sam.pk, "Rebuild it.", "waiting", ANSWERED, ANSWERED),
     ]

@@ -20,17 +20,17 @@ class Address:
 def addresses() -> dict[str, Address]:
     """Return them by name. One that stands behind another of the same name is never reached, and left out."""
     found: dict[str, Address] = {}
-    for each in _walk(get_resolver(), Address("", ()), ()):
-        found.setdefault(each.name, each)
+    for address in _walk(get_resolver(), Address("", ()), ()):
+        found.setdefault(address.name, address)
     return found
 
 
 def _walk(resolver: URLResolver, above: Address, namespaces: tuple[str, ...]) -> Iterator[Address]:
     """Give what stands below a resolver; `above` is the route to it."""
-    for each in resolver.url_patterns:
-        pattern: Any = each.pattern
+    for entry in resolver.url_patterns:
+        pattern: Any = entry.pattern
         here = Address(f"{above.name}{pattern}", (*above.varies, *pattern.regex.groupindex))
-        if isinstance(each, URLPattern):
-            yield Address(":".join((*namespaces, each.name)), here.varies) if each.name else here
+        if isinstance(entry, URLPattern):
+            yield Address(":".join((*namespaces, entry.name)), here.varies) if entry.name else here
         else:
-            yield from _walk(each, here, (*namespaces, each.namespace) if each.namespace else namespaces)
+            yield from _walk(entry, here, (*namespaces, entry.namespace) if entry.namespace else namespaces)

@@ -72,7 +72,7 @@ def registered() -> set[type]:
 
 def url(model: type, *more: Any) -> str:
     """`url(Node)` is the list, `url(Node, pk)` a row's page, `url(Node, "add")` the form for a new one."""
-    rest = "".join(f"{each}/" for each in ((*more, "change") if more and more[0] != "add" else more))
+    rest = "".join(f"{part}/" for part in ((*more, "change") if more and more[0] != "add" else more))
     return f"/admin/{LISTED[model]}/{rest}"
 
 

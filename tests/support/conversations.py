@@ -39,7 +39,7 @@ def at(talk: SupportRequest) -> str:
 
 
 def said(talk: SupportRequest) -> list[tuple[str, Any, str]]:
-    return [(each.side, each.author, each.text) for each in talk.messages.all()]
+    return [(message.side, message.author, message.text) for message in talk.messages.all()]
 
 
 def answer(person: Any, talk: SupportRequest, text: str, *, to: str = "solved") -> None:

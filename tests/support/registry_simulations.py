@@ -283,4 +283,4 @@ def make_pretences(google_key: Callable[[str], str], aws: Mapping[str, Mapping[s
             limited=Reply(429, errors("TOOMANYREQUESTS", "slow down")),
         ),
     )
-    return {each.kind: each for each in made}
+    return {simulation.kind: simulation for simulation in made}

@@ -123,12 +123,12 @@ def _camel_word(name: str) -> str:
 
 def _camel(value: Any) -> Any:
     if isinstance(value, dict):
-        return {_camel_word(name): each if name in _AS_IS else _camel(each) for name, each in value.items()}
-    return [_camel(each) for each in value] if isinstance(value, list) else value
+        return {_camel_word(name): item if name in _AS_IS else _camel(item) for name, item in value.items()}
+    return [_camel(item) for item in value] if isinstance(value, list) else value
 
 
 def _snake(value: Any) -> Any:
     if isinstance(value, dict):
         names = {name: re.sub(r"([A-Z])", lambda found: "_" + found[1].lower(), name) for name in value}
-        return {names[name]: each if name in _AS_IS else _snake(each) for name, each in value.items()}
-    return [_snake(each) for each in value] if isinstance(value, list) else value
+        return {names[name]: item if name in _AS_IS else _snake(item) for name, item in value.items()}
+    return [_snake(item) for item in value] if isinstance(value, list) else value

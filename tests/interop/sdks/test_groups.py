@@ -56,7 +56,7 @@ def test_a_group_goes_the_whole_way(
         assert there["container"]["hash"].startswith("sha256:")
         assert there["container"]["environment_variables"] == {"GREETING": "hello"}
         assert "liveness_probe" in there["current_state"]["description"]
-        assert [each["name"] for each in sdk.call("list_container_groups", *HERE)["items"] if each["name"] == name]
+        assert [group["name"] for group in sdk.call("list_container_groups", *HERE)["items"] if group["name"] == name]
 
         machine = PollingNode(live.address, live.manage("create_enrolment", name))
         sdk.call("start_container_group", *HERE, name)
@@ -86,7 +86,7 @@ def test_a_group_goes_the_whole_way(
         assert group()["container"]["image"] == newer
         assert given["instance"] in machine.poll({"id": given["instance"], "state": "running"})["stop"]
         again = until(lambda: machine.poll()["start"])
-        assert given["image"] not in [each["image"] for each in again]
+        assert given["image"] not in [instance["image"] for instance in again]
 
         used = sdk.call("get_quotas", "acme")["container_groups_quotas"]["container_replicas_used"]
         assert used >= 2

@@ -191,12 +191,12 @@ def test_the_last_owner_stays(clients: dict[str, Client], acme: Any) -> None:
         "projects-TOTAL_FORMS": "0",
         "projects-INITIAL_FORMS": "0",
     }
-    for place, each in enumerate([owner, *others]):
+    for place, membership in enumerate([owner, *others]):
         sent |= {
-            f"memberships-{place}-id": str(each.pk),
+            f"memberships-{place}-id": str(membership.pk),
             f"memberships-{place}-organization": str(acme.pk),
-            f"memberships-{place}-user": str(each.user_id),
-            f"memberships-{place}-role": each.role,
+            f"memberships-{place}-user": str(membership.user_id),
+            f"memberships-{place}-role": membership.role,
         }
     for change in ({"memberships-0-DELETE": "on"}, {"memberships-0-role": "viewer"}):
         response = clients["operator"].post(url(Organization, acme.pk), sent | change, follow=True)

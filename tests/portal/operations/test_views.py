@@ -35,7 +35,7 @@ def codes(client: Client) -> dict[str, str]:
 def test_who_opens_them(sam: Any, bob: Any, olga: Any, as_user: Any) -> None:
     staff = User.objects.create_user("stan@drayage.example", is_staff=True)
     for address in (START, HEALTH, STORAGE, f"{STORAGE}?orphans=1"):
-        assert [as_user(each).get(address).status_code for each in (olga, sam, staff, bob)] == [200, 403, 403, 302]
+        assert [as_user(person).get(address).status_code for person in (olga, sam, staff, bob)] == [200, 403, 403, 302]
         assert as_user(olga).post(address).status_code == 405
         assert Client().get(address)["Location"].startswith("/admin/login/")
 

@@ -23,7 +23,7 @@ def test_a_question(browser: Any, bob: Any, acme: Any) -> None:
 
     asked = SupportRequest.objects.get()
     assert (asked.organization, asked.user, asked.kind, asked.failure) == (acme, bob, "other", None)
-    assert [each.text for each in asked.messages.all()] == ["Why is <b>this</b> so?"]
+    assert [message.text for message in asked.messages.all()] == ["Why is <b>this</b> so?"]
     assert answer.status_code == 200
     assert "<b>this" not in answer.text
 
@@ -44,7 +44,7 @@ def test_a_flood_of_questions_ends(browser: Any, acme: Any, monkeypatch: pytest.
     monkeypatch.setattr(conversations, "MAX_QUESTIONS_A_DAY", 2)
     answers = [browser.post(ASK, {"message": f"Question {number}?"}) for number in range(3)]
 
-    assert [each.status_code for each in answers] == [302, 302, 422]
+    assert [response.status_code for response in answers] == [302, 302, 422]
     assert "Question 2?" in answers[2].text, "what was typed stays"
     assert "ask tomorrow" in answers[2].text
     SupportRequest.objects.update(created_at=timezone.now() - timedelta(days=1, minutes=1))

@@ -172,11 +172,12 @@ def test_two_answers_at_once_are_one(post_office: None, support: Client, operato
     assert "On the left." in text
     assert ">\nOn the right.</textarea>" in text
     assert "Waiting for the member" in text
-    assert [each.text for each in cases.other.messages.filter(side="support")] == ["On the left."]
+    assert [message.text for message in cases.other.messages.filter(side="support")] == ["On the left."]
     assert len(mail.outbox) == 1
     again = second.context["answer_form"].initial
     operator.post(address(cases.other), {"action": "answer", **again})
-    assert [each.text for each in cases.other.messages.filter(side="support")] == ["On the left.", "On the right."]
+    messages = cases.other.messages.filter(side="support")
+    assert [message.text for message in messages] == ["On the left.", "On the right."]
 
 
 def test_a_second_click_answers_once(post_office: None, support: Client, cases: Cases) -> None:

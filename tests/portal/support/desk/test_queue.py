@@ -37,12 +37,12 @@ def test_who_opens_the_desk(cases: Cases, bob: Any, sam: Any, olga: Any, as_user
     staff = User.objects.create_user("stan@drayage.example", is_staff=True)
     addresses = [QUEUE, f"{QUEUE}pulse/", f"{QUEUE}failure/{cases.silent.pk}/", f"{QUEUE}request/{cases.other.pk}/"]
     for address in addresses:
-        assert [as_user(each).get(address).status_code for each in (sam, olga, staff, bob)] == [200, 200, 403, 302]
+        assert [as_user(person).get(address).status_code for person in (sam, olga, staff, bob)] == [200, 200, 403, 302]
         assert Client().get(address)["Location"].startswith("/admin/login/")
-    for each in (staff, bob):
+    for person in (staff, bob):
         sent = {"case": f"failure:{cases.silent.pk}:new", "to": "solved", "action": "move", "was": "new"}
-        assert as_user(each).post(QUEUE, sent).status_code in (302, 403)
-        assert as_user(each).post(addresses[2], sent).status_code in (302, 403)
+        assert as_user(person).post(QUEUE, sent).status_code in (302, 403)
+        assert as_user(person).post(addresses[2], sent).status_code in (302, 403)
     assert case_of(cases.silent)[0] in ("new", "seen")
     assert not LogEntry.objects.exists()
 
@@ -101,7 +101,7 @@ def test_old_ones_and_their_order(support: Client, cases: Cases) -> None:
     assert found(support, "age=day") == ALL - {"silent-app"}
     assert found(support, "age=week") == ALL
     orders = ("", "newest", "oldest")
-    first, newest, oldest = (support.get(f"{QUEUE}?order={each}").context["queue"].lines for each in orders)
+    first, newest, oldest = (support.get(f"{QUEUE}?order={order}").context["queue"].lines for order in orders)
     assert first[-1].pk == newest[-1].pk == oldest[0].pk == cases.silent.pk
 
 
@@ -147,7 +147,7 @@ def test_chosen_ones_move_from_the_state_that_was_seen(support: Client, cases: C
         row.refresh_from_db()
         assert row.state == state
     assert case_of(cases.silent) == ("solved", "")
-    assert {each.object_id for each in LogEntry.objects.all()} == {str(cases.silent.pk), str(cases.other.pk)}
+    assert {entry.object_id for entry in LogEntry.objects.all()} == {str(cases.silent.pk), str(cases.other.pk)}
     assert "silent" not in "".join(LogEntry.objects.values_list("object_repr", flat=True))
 
 
