@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from http import HTTPStatus
 from typing import cast
 
 from django.contrib.auth.views import redirect_to_login
@@ -72,10 +73,11 @@ class OrganizationMiddleware:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        """Show a Refusal that the view didn't catch."""
+        """Show a Refusal that the view didn't catch. On pages 403 is for a role that is too low, so a quota is 409."""
         if not isinstance(error, Refusal):
             return None
-        response = render(request, "refused.html", {"refusal": error}, status=error.status)
+        status = HTTPStatus.CONFLICT if error.status == HTTPStatus.FORBIDDEN else error.status
+        response = render(request, "refused.html", {"refusal": error}, status=status)
         if error.retry_after is not None:
             response["Retry-After"] = str(error.retry_after)
         return response
