@@ -40,6 +40,8 @@ NO_PAGE = {
     "account_confirm_login_code": "codes by mail are switched off",
     "mfa_download_recovery_codes": _FILE,
     "groups:ledger_csv": _FILE,
+    "portal:activity_csv": _FILE,
+    "portal:activity_json_lines": _FILE,
     "groups:rows": _PART,
     "groups:read": _PART,
     "groups:status": _PART,
