@@ -16,9 +16,9 @@ from playwright.sync_api import BrowserContext, Page
 
 from tests.browser.conftest import CONTRAST, TAGS, violations
 from tests.browser.every_page import NO_PAGE, SECTIONS, VISITS, matching, pages, visits
-from tests.browser.lived_in import LivedIn, live_in
 from tests.browser.pages import no_sideways
 from tests.browser.refusals import REFUSALS
+from tests.browser.sample_portal import SamplePortal, make_portal
 from tests.support.addresses import addresses
 
 pytestmark = pytest.mark.browser
@@ -36,7 +36,7 @@ def test_every_address_is_opened_or_has_a_reason_not_to_be() -> None:
 
 
 @pytest.fixture
-def lived_in(
+def sample(
     settings: Any,
     acme: Any,
     alice: Any,
@@ -47,10 +47,10 @@ def lived_in(
     olga: Any,
     work: Any,
     redis: Any,
-) -> LivedIn:
+) -> SamplePortal:
     settings.PORTAL_SENDS_MAIL = True
     cast = {"alice": alice, "bob": bob, "carol": carol, "mallory": mallory, "sam": sam, "olga": olga}
-    return live_in(acme, cast, work, redis)
+    return make_portal(acme, cast, work, redis)
 
 
 def look(page: Page, name: str) -> list[str]:
@@ -81,13 +81,13 @@ def _signed_in(context: BrowserContext, session: str | None) -> Page:
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("section", SECTIONS)
-def test_every_page(open_context: Callable[..., BrowserContext], lived_in: LivedIn, section: str) -> None:
+def test_every_page(open_context: Callable[..., BrowserContext], sample: SamplePortal, section: str) -> None:
     found: dict[str, list[str]] = {}
     opened: dict[str, Page] = {}
     for address, visit in visits(section):
         if visit.who not in opened:
-            opened[visit.who] = _signed_in(open_context(bypass_csp=True), lived_in.sessions.get(visit.who))
-        page, url = opened[visit.who], lived_in.url(address, visit)
+            opened[visit.who] = _signed_in(open_context(bypass_csp=True), sample.sessions.get(visit.who))
+        page, url = opened[visit.who], sample.url(address, visit)
         page.emulate_media(color_scheme="light")
         answer = page.goto(url)
         assert answer is not None
@@ -116,9 +116,11 @@ def test_pages_that_say_no(open_context: Callable[..., BrowserContext], settings
 
 
 @pytest.mark.django_db(transaction=True)
-def test_pages_that_ask_before_an_operator_acts(open_context: Callable[..., BrowserContext], lived_in: LivedIn) -> None:
+def test_pages_that_ask_before_an_operator_acts(
+    open_context: Callable[..., BrowserContext], sample: SamplePortal
+) -> None:
     """Every action of every list of records, to the page that it leads to."""
-    page = _signed_in(open_context(bypass_csp=True), lived_in.sessions["olga"])
+    page = _signed_in(open_context(bypass_csp=True), sample.sessions["olga"])
     found: dict[str, list[str]] = {}
     for model, records in admin.site._registry.items():
         for action in records.actions or ():
@@ -134,12 +136,12 @@ def test_pages_that_ask_before_an_operator_acts(open_context: Callable[..., Brow
 
 @pytest.mark.django_db(transaction=True)
 def test_pages_that_show_something_once(
-    open_context: Callable[..., BrowserContext], lived_in: LivedIn, settings: Any
+    open_context: Callable[..., BrowserContext], sample: SamplePortal, settings: Any
 ) -> None:
     """What answers a form: keys, secrets, links and codes."""
     settings.PORTAL_SENDS_MAIL = False
     found: dict[str, list[str]] = {}
-    alice = _signed_in(open_context(bypass_csp=True), lived_in.sessions["alice"])
+    alice = _signed_in(open_context(bypass_csp=True), sample.sessions["alice"])
     alice.goto("/o/acme/settings/api-keys/")
     alice.get_by_label("Name").fill("nightly")
     alice.get_by_role("button", name="Create the key").click()
@@ -148,12 +150,12 @@ def test_pages_that_show_something_once(
     alice.locator("input[name=email]").fill("olaf@acme.example")
     alice.get_by_role("button", name="Invite").click()
     found["invitation"] = look(alice, "once-invitation")
-    olga = _signed_in(open_context(bypass_csp=True), lived_in.sessions["olga"])
+    olga = _signed_in(open_context(bypass_csp=True), sample.sessions["olga"])
     olga.goto("/admin/groups/enrolment/add/")
     olga.get_by_label("Node name").fill("bergen-1")
     olga.get_by_role("button", name="Save", exact=True).click()
     found["enrolment"] = look(olga, "once-enrolment")
-    olga.goto(f"/admin/rq/queues/{lived_in.values['queue_index']}/failed/")
+    olga.goto(f"/admin/rq/queues/{sample.values['queue_index']}/failed/")
     olga.locator("input.job-select").first.check()
     olga.locator("select[name=action]").select_option("requeue")
     olga.get_by_role("button", name="Go").click()

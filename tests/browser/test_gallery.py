@@ -1,4 +1,4 @@
-"""The main pages of a lived-in organization: nothing sideways at any width, nothing that axe finds, in light and dark.
+"""The main pages of a sample organization: nothing sideways at any width, nothing that axe finds, in light and dark.
 
 `make screenshots` runs this with `GALLERY` naming a folder and keeps pictures of some of them there; `BROWSER_SHOTS`
 keeps all, in each look.
@@ -17,8 +17,8 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from groups.models import Image
 from tests.browser.conftest import picture, violations
-from tests.browser.harbour import Harbour, fill
 from tests.browser.pages import no_sideways, sign_in
+from tests.browser.sample_organization import SampleOrganization, make_organization
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 GROUPS = "/o/acme/default/groups/"
@@ -30,17 +30,17 @@ WIDTHS = (360, 960, 961, 1100, 1440, 2560)
 
 
 @pytest.fixture
-def harbour(acme: Any, alice: Any, bob: Any, carol: Any, work: Callable[[], None]) -> Harbour:
+def sample(acme: Any, alice: Any, bob: Any, carol: Any, work: Callable[[], None]) -> SampleOrganization:
     def join() -> None:
         end = time.monotonic() + 30
         while Image.objects.filter(status__in=("queued", "pulling")).exists() and time.monotonic() < end:
             time.sleep(0.02)
 
-    return fill(acme, [alice, bob], work, join)
+    return make_organization(acme, [alice, bob], work, join)
 
 
-def pages(harbour: Harbour) -> dict[str, str]:
-    failure = f"{GROUPS}whisper/failures/{harbour.failure.pk}/"
+def pages(sample: SampleOrganization) -> dict[str, str]:
+    failure = f"{GROUPS}whisper/failures/{sample.failure.pk}/"
     return {
         "overview": "/o/acme/",
         "groups": GROUPS,
@@ -50,11 +50,11 @@ def pages(harbour: Harbour) -> dict[str, str]:
         "ledger": f"{GROUPS}render/ledger/",
         "failure": failure,
         "registries": "/o/acme/registries/",
-        "receipt": f"/o/acme/registries/{harbour.credential.pk}/",
+        "receipt": f"/o/acme/registries/{sample.credential.pk}/",
         "team": "/o/acme/settings/members/",
         "activity": "/o/acme/settings/activity/",
         "notifications": "/o/acme/settings/notifications/",
-        "webhook": f"/o/acme/settings/notifications/webhooks/{harbour.webhook.pk}/",
+        "webhook": f"/o/acme/settings/notifications/webhooks/{sample.webhook.pk}/",
         "support": "/o/acme/support/",
         "search": "/o/acme/search/?q=re",
         "guide": "/o/acme/registries/guides/ecr/",
@@ -68,11 +68,13 @@ def keep(page: Page, name: str, look: str) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_main_pages(open_context: Callable[..., BrowserContext], alice: Any, harbour: Harbour, scheme: str) -> None:
+def test_the_main_pages(
+    open_context: Callable[..., BrowserContext], alice: Any, sample: SampleOrganization, scheme: str
+) -> None:
     page = open_context("desk", color_scheme=scheme, bypass_csp=True).new_page()
     sign_in(page, alice)
     found: dict[str, list[str]] = {}
-    for name, address in pages(harbour).items():
+    for name, address in pages(sample).items():
         page.set_viewport_size({"width": 1280, "height": 900})
         answer = page.goto(address)
         assert answer is not None

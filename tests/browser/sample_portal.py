@@ -30,7 +30,7 @@ from portal.support.queries import last_message_key
 from registries.foundation.actor import CONSOLE
 from registries.models import Credential
 from tests.browser.every_page import Visit, record_of
-from tests.browser.harbour import OWN, Harbour, fill
+from tests.browser.sample_organization import OWN, SampleOrganization, make_organization
 from tests.conftest import PASSWORD
 from tests.support.actors import acting
 from tests.support.addresses import Address
@@ -38,7 +38,7 @@ from tests.support.admin_rows import Rows, make_rows
 
 
 @dataclass
-class LivedIn:
+class SamplePortal:
     """What stands in addresses, and sessions by person."""
 
     values: dict[str, Any]
@@ -53,13 +53,13 @@ class LivedIn:
             model = record_of(address.name) if part in ("object_id", "id") else None
             usual = self.values.get(f"{address.name}.{part}", self.values.get(part))
             value = self.records[model].pk if model else chosen.get(part, usual)
-            assert value is not None, f"{address.name}: say in tests.browser.lived_in what <{part}> stands for"
+            assert value is not None, f"{address.name}: say in tests.browser.sample_portal what <{part}> stands for"
             values[part] = self.special.get(part, {}).get(value, value)
         query = visit.query.format(failure=self.values["failure"])
         return reverse(address.name, kwargs=values) + query
 
 
-def live_in(acme: Any, people: dict[str, Any], work: Callable[[], None], redis: Any) -> LivedIn:
+def make_portal(acme: Any, people: dict[str, Any], work: Callable[[], None], redis: Any) -> SamplePortal:
     """Make it, with the cast by name and jobs in Redis."""
 
     def join() -> None:
@@ -68,12 +68,12 @@ def live_in(acme: Any, people: dict[str, Any], work: Callable[[], None], redis: 
             time.sleep(0.02)
 
     alice = people["alice"]
-    harbour = fill(acme, [alice, people["bob"]], work, join)
+    sample = make_organization(acme, [alice, people["bob"]], work, join)
     hamburg = actions.create_organization(slug="hamburg-robotics", name="Hamburg Robotics", owner=alice, by=CONSOLE)
     records = make_rows(hamburg, alice)
     suspension.suspend(hamburg.pk, reason="Stolen tokens were presented.", by=CONSOLE)
-    _lives(acme, harbour)
-    failure = harbour.failure
+    _add_history(acme, sample)
+    failure = sample.failure
     asked = conversations.ask(
         acme, by=acting(alice), kind="failure", failure=failure, message="It worked yesterday.", shares=True
     )
@@ -84,24 +84,24 @@ def live_in(acme: Any, people: dict[str, Any], work: Callable[[], None], redis: 
         "org": "acme",
         "project": "default",
         "name": "render",
-        "credential": harbour.credential.pk,
+        "credential": sample.credential.pk,
         "failure": failure.pk,
         "asked": asked.pk,
-        "webhook": harbour.webhook.pk,
+        "webhook": sample.webhook.pk,
         "token": _invitation(acme, alice, invited.email),
         **_mailed(people["bob"]),
-        **_jobs(redis, harbour.groups["render"].image_id),
+        **_jobs(redis, sample.groups["render"].image_id),
     }
     special = {
         "credential": {"destroyed": Credential.objects.filter(organization=acme, destroyed_at__isnull=False)[0].pk},
         "check": _checks(acme, alice),
         "pk": {"failure": failure.pk, "request": asked.pk},
     }
-    return LivedIn(values, special, records, _sessions(people, invited))
+    return SamplePortal(values, special, records, _sessions(people, invited))
 
 
-def _lives(acme: Any, harbour: Harbour) -> None:
-    """What time brings: failures of others, a sweeper, keys, questions, and an operator's deeds."""
+def _add_history(acme: Any, sample: SampleOrganization) -> None:
+    """Add what comes with time: failures of others, sweeper passes, keys, questions, and what an operator did."""
     for number in range(14):
         FailedAttempt.objects.create(
             organization=acme, kind="quay" if number < 9 else "ghcr", code="rate_limited", step="manifest", final=False
@@ -167,11 +167,11 @@ def _jobs(redis: Any, image_id: Any) -> dict[str, Any]:
     queue = Queue("pulls", connection=redis, serializer=JSONSerializer)
     queue.enqueue("groups.jobs.pull", str(image_id), result_ttl=600)
     broken = queue.enqueue("groups.jobs.no_such_job", str(image_id))
-    SimpleWorker([queue], connection=redis, serializer=JSONSerializer, name="harbour").work(burst=True)
+    SimpleWorker([queue], connection=redis, serializer=JSONSerializer, name="worker-1").work(burst=True)
     waits = queue.enqueue("groups.jobs.pull", str(image_id))
     queue.enqueue("groups.jobs.pull", str(image_id), depends_on=waits)
     queue.enqueue_in(timedelta(hours=1), "groups.jobs.pull", str(image_id))
-    worker = SimpleWorker([queue], connection=redis, serializer=JSONSerializer, name="quay")
+    worker = SimpleWorker([queue], connection=redis, serializer=JSONSerializer, name="worker-2")
     worker.register_birth()
     started = queue.enqueue("groups.jobs.pull", str(image_id))
     queue.remove(started)

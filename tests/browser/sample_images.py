@@ -1,6 +1,6 @@
 """Rows of real pulls as a customer's would read: the registry's own name, sizes of real images, times that passed.
 
-What the portal wrote itself stays: digests, steps, receipts, failures. Which groups there are is `harbour`'s.
+What the portal wrote itself stays: digests, steps, receipts, failures. `sample_organization` has the groups.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ SPENT = {
 
 
 @dataclass(frozen=True)
-class Cargo:
+class SampleImage:
     """A group as it is shown: where its image comes from, how large it is, and how long ago it was pulled."""
 
     name: str
@@ -66,45 +66,45 @@ class Cargo:
         return self.image.partition(":")[2]
 
 
-def show_pull(group: ContainerGroup, cargo: Cargo, was: str) -> datetime:
+def show_pull(group: ContainerGroup, sample: SampleImage, was: str) -> datetime:
     """Rewrite a settled pull from the registry at `was`; return when it had settled."""
     image = Image.objects.get(pk=group.image_id)
-    began = timezone.now() - cargo.ago
-    real, total = image.total_bytes or 0, _resize(image, cargo.size)
+    began = timezone.now() - sample.ago
+    real, total = image.total_bytes or 0, _resize(image, sample.size)
     now_at = began
     for step in image.steps.order_by("id"):
-        detail = step.detail.replace(was, cargo.host).replace(f"Signed in as {USER}", f"Signed in as {cargo.login}")
+        detail = step.detail.replace(was, sample.host).replace(f"Signed in as {USER}", f"Signed in as {sample.login}")
         if real:
             detail = detail.replace(format_size(real), format_size(total))
         seconds = total / PULL_RATE if step.name == "layers" else SPENT[step.name]
         started, now_at = now_at, now_at + timedelta(seconds=seconds)
         PullStep.objects.filter(pk=step.pk).update(detail=detail, started_at=started, finished_at=now_at)
-    _rename(image, cargo, was)
+    _rename(image, sample, was)
     Image.objects.filter(pk=image.pk).update(
-        created_at=began - timedelta(seconds=1), started_at=began, settled_at=now_at, provider=cargo.kind
+        created_at=began - timedelta(seconds=1), started_at=began, settled_at=now_at, provider=sample.kind
     )
     Layer.objects.filter(image=image, committed_at__isnull=False).update(committed_at=now_at)
     ContainerGroup.objects.filter(pk=group.pk).update(created_at=began - timedelta(seconds=1), changed_at=now_at)
     Occurrence.objects.filter(group=group).update(created_at=now_at, told_at=now_at)
     for failure in Failure.objects.filter(group=group):
-        params = {name: str(value).replace(was, cargo.host) for name, value in failure.params.items()}
+        params = {name: str(value).replace(was, sample.host) for name, value in failure.params.items()}
         Failure.objects.filter(pk=failure.pk).update(
-            registry=cargo.host, reference=failure.reference.replace(was, cargo.host), provider=cargo.kind,
+            registry=sample.host, reference=failure.reference.replace(was, sample.host), provider=sample.kind,
             params=params, trace=trace(image), created_at=now_at,
         )  # fmt: skip
     if image.credential_id:
-        show_credential(image.credential_id, cargo, received=began - timedelta(minutes=2), used=began, ended=now_at)
+        show_credential(image.credential_id, sample, received=began - timedelta(minutes=2), used=began, ended=now_at)
     return now_at
 
 
-def show_credential(pk: Any, cargo: Cargo, *, received: datetime, used: datetime, ended: datetime) -> None:
-    """Rewrite a credential for the registry of `cargo`; one that was destroyed was so at `ended`."""
+def show_credential(pk: Any, sample: SampleImage, *, received: datetime, used: datetime, ended: datetime) -> None:
+    """Rewrite a credential for the registry of `sample`; one that was destroyed was so at `ended`."""
     rows = Credential.objects.filter(pk=pk)
     row = rows.get()
     rows.update(
-        host=cargo.host, name=cargo.called, provider=cargo.kind, received_at=received,
-        fields={} if cargo.kind == "google" else row.fields | {"username": cargo.login},
-        used_count=cargo.uses, used_hosts=[cargo.host], last_used_at=used,
+        host=sample.host, name=sample.called, provider=sample.kind, received_at=received,
+        fields={} if sample.kind == "google" else row.fields | {"username": sample.login},
+        used_count=sample.uses, used_hosts=[sample.host], last_used_at=used,
         deadline=received + timedelta(hours=1), destroyed_at=ended if row.destroyed_at else None,
     )  # fmt: skip
 
@@ -123,10 +123,10 @@ def _resize(image: Image, size: int) -> int:
     return total
 
 
-def _rename(image: Image, cargo: Cargo, was: str) -> None:
-    reference = image.reference.replace(was, cargo.host)
-    Image.objects.filter(pk=image.pk).update(registry=cargo.host, reference=reference)
-    Blob.objects.filter(layers__image=image).update(registry=cargo.host)
+def _rename(image: Image, sample: SampleImage, was: str) -> None:
+    reference = image.reference.replace(was, sample.host)
+    Image.objects.filter(pk=image.pk).update(registry=sample.host, reference=reference)
+    Blob.objects.filter(layers__image=image).update(registry=sample.host)
 
 
 def show_node(name: str, **values: Any) -> Node:

@@ -1,6 +1,7 @@
-"""A lived-in organization for pages to show: groups in every state, real pulls behind them, people and deeds.
+"""A sample organization for pages to show: groups in every state with real pulls, people and activity.
 
-Registries of tests listen on loopback; `shown` gives what was pulled there the names, sizes and times of real ones.
+Registries of tests listen on loopback; `sample_images` gives images from there the names, sizes and times of real
+ones.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from portal.notifications import webhooks
 from portal.organizations.invitations import invite
 from registries.foundation.actor import CONSOLE
 from registries.models import Credential
-from tests.browser.shown import Cargo, show_credential, show_delivery, show_node, show_pull, show_run
+from tests.browser.sample_images import SampleImage, show_credential, show_delivery, show_node, show_pull, show_run
 from tests.support.activity import empty_activity, without_triggers, write_activity
 from tests.support.actors import acting
 from tests.support.fakes.registry import FakeRegistry
@@ -44,40 +45,106 @@ def _ago(days: int = 0, hours: int = 0, minutes: int = 0, seconds: int = 0) -> t
     return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
 
 
-CARGO = (
-    Cargo(
-        "render", "ghcr", "ghcr.io", "acme/render:2.4", 4_120 * MB, _ago(3, 2), login="acme-builds", uses=2,
+IMAGES = (
+    SampleImage(
+        "render",
+        "ghcr",
+        "ghcr.io",
+        "acme/render:2.4",
+        4_120 * MB,
+        _ago(3, 2),
+        login="acme-builds",
+        uses=2,
         credential="GitHub packages",
         settings={
-            "replicas": 3, "cpu": 8, "memory_mb": 24_576, "gpu": "rtx4090", "command": ["serve", "--port", "80"],
+            "replicas": 3,
+            "cpu": 8,
+            "memory_mb": 24_576,
+            "gpu": "rtx4090",
+            "command": ["serve", "--port", "80"],
             "environment": {"LOG_LEVEL": "info", "MODEL": "xl"},
         },
     ),
-    Cargo("frontend", "docker_hub", "docker.io", "acme/frontend:8.1.2", 184 * MB, _ago(0, 5), login="acmebuilds", by=1,
-          settings={"replicas": 2, "cpu": 1, "memory_mb": 1024}),
-    Cargo("embeddings", "ecr", ECR, "search/embeddings:2026-11", 2_310 * MB, _ago(6, 4), login="AWS",
-          credential="ECR, pull only", settings={"replicas": 4}),
-    Cargo("nightly-batch", "quay", "quay.io", "acme/nightly:1184", 912 * MB, _ago(0, 9), login="acme+drayage", uses=3,
-          credential="Quay robot",
-          settings={"replicas": 6, "restart_policy": "on_failure"}),
-    Cargo("ocr", "acr", "acme.azurecr.io", "docs/ocr:5.0", 1_460 * MB, _ago(0, 1, 12), login="drayage-pull", by=1,
-          settings={"replicas": 2}),
-    Cargo("thumbnails", "self_hosted", OWN, "web/thumbnails:1.9", 96 * MB, _ago(12, 7),
-          settings={"replicas": 8, "cpu": 1}),
-    Cargo("detector", "google", GAR, "acme-prod/vision/detector:0.7", 1_880 * MB, _ago(0, 0, 21), login="_json_key",
-          by=1, settings={"replicas": 2, "gpu": "rtx4090"}),
-    Cargo("whisper", "self_hosted", OWN, "speech/whisper:3.1", 0, _ago(0, 0, 9), settings={"replicas": 2}),
-    Cargo("simulate", "ghcr", "ghcr.io", "acme/simulate:0.12-rc1", 0, _ago(1, 3), login="acme-builds", by=1,
-          credential="GitHub packages"),
-)  # fmt: skip
-UPSCALE = Cargo("upscale", "google", GAR, "acme-prod/vision/upscale:2.4", 4_120 * MB, _ago(seconds=41))
+    SampleImage(
+        "frontend",
+        "docker_hub",
+        "docker.io",
+        "acme/frontend:8.1.2",
+        184 * MB,
+        _ago(0, 5),
+        login="acmebuilds",
+        by=1,
+        settings={"replicas": 2, "cpu": 1, "memory_mb": 1024},
+    ),
+    SampleImage(
+        "embeddings",
+        "ecr",
+        ECR,
+        "search/embeddings:2026-11",
+        2_310 * MB,
+        _ago(6, 4),
+        login="AWS",
+        credential="ECR, pull only",
+        settings={"replicas": 4},
+    ),
+    SampleImage(
+        "nightly-batch",
+        "quay",
+        "quay.io",
+        "acme/nightly:1184",
+        912 * MB,
+        _ago(0, 9),
+        login="acme+drayage",
+        uses=3,
+        credential="Quay robot",
+        settings={"replicas": 6, "restart_policy": "on_failure"},
+    ),
+    SampleImage(
+        "ocr",
+        "acr",
+        "acme.azurecr.io",
+        "docs/ocr:5.0",
+        1_460 * MB,
+        _ago(0, 1, 12),
+        login="drayage-pull",
+        by=1,
+        settings={"replicas": 2},
+    ),
+    SampleImage(
+        "thumbnails", "self_hosted", OWN, "web/thumbnails:1.9", 96 * MB, _ago(12, 7), settings={"replicas": 8, "cpu": 1}
+    ),
+    SampleImage(
+        "detector",
+        "google",
+        GAR,
+        "acme-prod/vision/detector:0.7",
+        1_880 * MB,
+        _ago(0, 0, 21),
+        login="_json_key",
+        by=1,
+        settings={"replicas": 2, "gpu": "rtx4090"},
+    ),
+    SampleImage("whisper", "self_hosted", OWN, "speech/whisper:3.1", 0, _ago(0, 0, 9), settings={"replicas": 2}),
+    SampleImage(
+        "simulate",
+        "ghcr",
+        "ghcr.io",
+        "acme/simulate:0.12-rc1",
+        0,
+        _ago(1, 3),
+        login="acme-builds",
+        by=1,
+        credential="GitHub packages",
+    ),
+)
+UPSCALE = SampleImage("upscale", "google", GAR, "acme-prod/vision/upscale:2.4", 4_120 * MB, _ago(seconds=41))
 READER = "acme-prod, reader"
 NOT_THERE = "simulate"
 WRONG = "whisper"
 
 
 @dataclass
-class Harbour:
+class SampleOrganization:
     """The organization's groups and failure by name."""
 
     groups: dict[str, ContainerGroup]
@@ -86,28 +153,30 @@ class Harbour:
     webhook: Webhook
 
 
-def fill(organization: Any, people: list[Any], work: Callable[[], None], join: Callable[[], None]) -> Harbour:
+def make_organization(
+    organization: Any, people: list[Any], work: Callable[[], None], join: Callable[[], None]
+) -> SampleOrganization:
     """Make it; `work` has a worker pull, `join` waits until it has."""
     groups: dict[str, ContainerGroup] = {}
     project = organization.projects.get()
     with FakeRegistry(auth="basic", users={USER: SECRET}) as registry:
         config = {"history": [{"created_by": line} for line in LINES]}
-        for cargo in (*CARGO, UPSCALE):
-            if cargo.name != NOT_THERE:
+        for sample in (*IMAGES, UPSCALE):
+            if sample.name != NOT_THERE:
                 layers = [os.urandom(size) for size in SIZES]
-                registry.push_image(cargo.repository, cargo.version, layers, config=config)
+                registry.push_image(sample.repository, sample.version, layers, config=config)
         kept = make_credential(organization, registry.host, hold="hour", created_by_id=people[1].pk)
-        for cargo in CARGO:
-            by = people[cargo.by]
-            password = "wrong" if cargo.name == WRONG else SECRET
+        for sample in IMAGES:
+            by = people[sample.by]
+            password = "wrong" if sample.name == WRONG else SECRET
             own = make_credential(organization, registry.host, password=password, created_by_id=by.pk)
-            credential = kept if cargo.host == GAR else own
-            values = {"replicas": 3, "cpu": 4, "memory_mb": 8192, "by": acting(by)} | cargo.settings
-            reference = f"{registry.host}/{cargo.image}"
-            groups[cargo.name] = make_group(project, reference, credential=credential, name=cargo.name, **values)
+            credential = kept if sample.host == GAR else own
+            values = {"replicas": 3, "cpu": 4, "memory_mb": 8192, "by": acting(by)} | sample.settings
+            reference = f"{registry.host}/{sample.image}"
+            groups[sample.name] = make_group(project, reference, credential=credential, name=sample.name, **values)
             work()
             join()
-            show_pull(groups[cargo.name], cargo, registry.host)
+            show_pull(groups[sample.name], sample, registry.host)
             if credential is kept:
                 own.delete()
         reference = f"{registry.host}/{UPSCALE.image}"
@@ -118,17 +187,17 @@ def fill(organization: Any, people: list[Any], work: Callable[[], None], join: C
             reference=f"{GAR}/{UPSCALE.image}", registry=GAR, provider="google"
         )
     now = timezone.now()
-    reader = Cargo("", "google", GAR, "", 0, _ago(), uses=3, credential=READER)
+    reader = SampleImage("", "google", GAR, "", 0, _ago(), uses=3, credential=READER)
     show_credential(kept.pk, reader, received=now - _ago(minutes=24), used=now - _ago(seconds=41), ended=now)
     for group in groups.values():
         group.refresh_from_db()
     _half_pulled(groups["upscale"])
     _run(groups)
     _people(organization, people)
-    _deeds(organization, people, groups)
+    _activity(organization, people, groups)
     kept.refresh_from_db()
     failure = Failure.objects.get(group=groups[WRONG])
-    return Harbour(groups, failure, kept, _hook(organization, people[0]))
+    return SampleOrganization(groups, failure, kept, _hook(organization, people[0]))
 
 
 def _run(groups: dict[str, ContainerGroup]) -> None:
@@ -208,7 +277,7 @@ def _people(organization: Any, people: list[Any]) -> None:
     type(row).objects.filter(pk=row.pk).update(created_at=now - _ago(1, 4), expires_at=now + _ago(5, 20))
 
 
-def _deeds(organization: Any, people: list[Any], groups: dict[str, ContainerGroup]) -> None:
+def _activity(organization: Any, people: list[Any], groups: dict[str, ContainerGroup]) -> None:
     """What was done lately, as the forms and the API write it down."""
     alice, bob = people
     done: list[tuple[timedelta, Any, str, str, str]] = [
@@ -225,11 +294,11 @@ def _deeds(organization: Any, people: list[Any], groups: dict[str, ContainerGrou
         (_ago(0, 0, 24), bob, "credential.added", READER, GAR),
         (_ago(seconds=42), alice, "group.created", "upscale", f"{GAR}/{UPSCALE.image}"),
     ]
-    for cargo in CARGO:
-        by, ago = people[cargo.by], cargo.ago + _ago(seconds=2)
-        if cargo.host != GAR:
-            done.append((ago, by, "credential.added", cargo.called, cargo.host))
-        done.append((ago - _ago(seconds=1), by, "group.created", cargo.name, f"{cargo.host}/{cargo.image}"))
+    for sample in IMAGES:
+        by, ago = people[sample.by], sample.ago + _ago(seconds=2)
+        if sample.host != GAR:
+            done.append((ago, by, "credential.added", sample.called, sample.host))
+        done.append((ago - _ago(seconds=1), by, "group.created", sample.name, f"{sample.host}/{sample.image}"))
     empty_activity()  # what the actions above recorded themselves is of today
     for ago, by, action, target, detail in sorted(done, key=lambda deed: deed[0], reverse=True):
         row = write_activity(organization.pk, by, action, target, detail)
