@@ -102,10 +102,6 @@ class ActivityAdmin(RecordAdmin[Activity]):
         "=request_id",
         "=organization__slug",
     )
-    search_help_text = (
-        "A name, a detail, an action, an organization's address, an IP address, a request id "
-        "or an operator's email address."
-    )
     sortable_by = ()
     show_full_result_count = False
     actions = ("erase",)
