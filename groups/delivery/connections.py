@@ -15,6 +15,6 @@ def connection_of(request: HttpRequest) -> socket.socket | None:
 
 
 def limit_send_wait(client: socket.socket, seconds: int) -> None:
-    """Have sending on the blocking socket raise BlockingIOError after so many seconds in which the client accepted
+    """Have sending on the blocking socket raise BlockingIOError after this many seconds in which the client accepted
     nothing; 0 for no limit."""
     client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("@ll", seconds, 0))

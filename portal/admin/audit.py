@@ -129,7 +129,7 @@ class ActivityAdmin(RecordAdmin[Activity]):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Activity], search_term: str
     ) -> tuple[QuerySet[Activity], bool]:
-        """Find by an operator's email address too. It stands in no row: members would read it."""
+        """Find by the email address of an operator too. No row contains it, because members would read it."""
         found, may_repeat = super().get_search_results(request, queryset, search_term)
         operator = User.objects.filter(email__iexact=search_term.strip()).first()
         if operator is not None:
