@@ -14,17 +14,20 @@ from portal.audit.log import AREAS, VERBS, of_organization
 from portal.models import Activity
 
 MAX_WORDS = 8
+MAX_DIGITS = 18
 
 
 @dataclass(frozen=True)
 class Search:
-    """Search conditions; empty or None is no condition. `since` and `until` are days in UTC, both included."""
+    """Search conditions; empty or None is no condition. `since` and `until` are days in UTC, both included; `before` is
+    the number of a row, which is not included."""
 
     area: str = ""
     who: str = ""
     words: str = ""
     since: date | None = None
     until: date | None = None
+    before: int | None = None
 
     @classmethod
     def of(cls, parameters: QueryDict) -> Search:
@@ -36,6 +39,7 @@ class Search:
             words=parameters.get("q", "").strip()[:200],
             since=_day(parameters.get("since", "")),
             until=_day(parameters.get("until", "")),
+            before=_number(parameters.get("before", "")),
         )
 
     @property
@@ -50,7 +54,14 @@ class Search:
 
     def query(self, **changed: str) -> str:
         """Return the parameters as a query string, with some of them changed."""
-        values = {"area": self.area, "who": self.who, "q": self.words, "since": self.since, "until": self.until}
+        values = {
+            "area": self.area,
+            "who": self.who,
+            "q": self.words,
+            "since": self.since,
+            "until": self.until,
+            "before": self.before,
+        }
         return urlencode({name: value for name, value in (values | changed).items() if value})
 
     def rows(self, organization_id: int) -> QuerySet[Activity]:
@@ -66,6 +77,8 @@ class Search:
             rows = rows.filter(created_at__gte=_midnight(self.since))
         if self.until and self.until < date.max:
             rows = rows.filter(created_at__lt=_midnight(self.until) + timedelta(days=1))
+        if self.before:
+            rows = rows.filter(number__lt=self.before)
         return rows
 
 
@@ -87,6 +100,11 @@ def _day(text: str) -> date | None:
         return parse_date(text)
     except ValueError:
         return None
+
+
+def _number(text: str) -> int | None:
+    """A number that the column can hold."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= MAX_DIGITS else None
 
 
 def _midnight(day: date) -> datetime:

@@ -38,7 +38,8 @@ def activity(request: MemberRequest, org: str) -> HttpResponse:
         "areas": [(area, label, search.query(area=area)) for area, label in AREAS.items()],
         "all_areas": search.query(area=""),
         "actors": _actors(request.organization.pk),
-        "max_export_rows": MAX_EXPORT_ROWS if page.paginator.count > MAX_EXPORT_ROWS else None,
+        "max_export_rows": MAX_EXPORT_ROWS,
+        "older": _older(search, request.organization.pk) if page.paginator.count > MAX_EXPORT_ROWS else "",
         "query": query,
         "keep": f"&{query}" if query else "",
     }
@@ -57,6 +58,12 @@ def export_csv(request: MemberRequest, org: str) -> StreamingHttpResponse:
 def export_json_lines(request: MemberRequest, org: str) -> StreamingHttpResponse:
     """Download the newest rows that match the search, as lines of JSON. Raises TooManyExports, ExportTooSlow."""
     return _file(request, as_json_lines, "application/jsonl; charset=utf-8", "jsonl")
+
+
+def _older(search: Search, organization_id: int) -> str:
+    """The query for the rows that follow the newest MAX_EXPORT_ROWS, as an export has no more."""
+    last = search.rows(organization_id).values_list("number", flat=True)[MAX_EXPORT_ROWS - 1]
+    return search.query(before=str(last))
 
 
 def _actors(organization_id: int) -> QuerySet[ActivityText, str]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import html
 import io
 import json
+import re
 import socket
 from collections.abc import Callable, Iterator
 from itertools import count
@@ -126,7 +128,7 @@ class TestRows:
         monkeypatch.setattr(export, "CHUNK", chunk)
         for number in range(6):
             write_activity(acme.pk, bob, "group.started", f"web-{number}")
-        assert "newest" not in member.get(PAGE).text
+        assert "An export has" not in member.get(PAGE).text
         whole = member.get(f"{PAGE}export.jsonl?area=group")
         assert [line["target"] for line in lines_of(whole)] == [f"web-{number}" for number in range(5, -1, -1)]
         assert 'filename="acme-activity.jsonl"' in whole["Content-Disposition"]
@@ -139,7 +141,25 @@ class TestRows:
         assert int(response["Content-Length"]) == len(sent)
         _, *rows = csv.reader(io.StringIO(sent.decode()))
         assert [row[export.COLUMNS.index("target")] for row in rows] == ["web-5", "web-4", "web-3"]
-        assert "An export has the newest 3 rows" in member.get(PAGE).text
+
+    def test_the_rows_before_those_are_exported_by_a_link_on_the_page(
+        self, acme: Organization, bob: User, member: Client, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for number in range(7):
+            write_activity(acme.pk, bob, "group.started", f"web-{number}")
+            write_activity(acme.pk, bob, "credential.added", f"key-{number}")
+        for module in (export, views):
+            monkeypatch.setattr(module, "MAX_EXPORT_ROWS", 3)
+
+        query, parts = "area=group", []
+        while query:
+            page = member.get(f"{PAGE}?{query}").text
+            parts.append([line["target"] for line in lines_of(member.get(f"{PAGE}export.jsonl?{query}"))])
+            older = re.search(r'href="\?([^"]+)">Show the rows before those', page)
+            query = html.unescape(older[1]) if older else ""
+
+        assert parts == [["web-6", "web-5", "web-4"], ["web-3", "web-2", "web-1"], ["web-0"]]
+        assert "Only rows before number" in page
 
     def test_finding_rows_ends_in_time(
         self, acme: Organization, bob: User, member: Client, clock: Clock, monkeypatch: pytest.MonkeyPatch

@@ -56,6 +56,9 @@ def names(client: Client, query: str) -> list[str]:
         ("since=2999-01-01", []),
         ("until=2999-01-01", ["Acme", "=cmd()", "nightly", "nina@acme.example"]),
         ("since=2026-02-30", ["Acme", "=cmd()", "nightly", "nina@acme.example"]),
+        ("before=1", []),
+        ("before=99999999999999999999", ["Acme", "=cmd()", "nightly", "nina@acme.example"]),
+        ("before=-1", ["Acme", "=cmd()", "nightly", "nina@acme.example"]),
     ],
 )
 def test_rows_are_found(rows: None, member: Client, query: str, expected: list[str]) -> None:
