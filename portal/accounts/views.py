@@ -113,9 +113,7 @@ def asks_for_password(view: View[P]) -> View[P]:
     @wraps(view)
     def recorded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         response = view(request, *args, **kwargs)
-        form = (getattr(response, "context_data", None) or {}).get("form")
-        if form is not None and form.has_error("oldpassword", "enter_current_password"):
-            refused_sign_ins.note(form.user.email, RefusedSignIn.Reason.PASSWORD, by=actor_of(request))
+        _note_wrong_password(request, response, "oldpassword", "enter_current_password")
         return response
 
     return recorded
@@ -137,7 +135,8 @@ def signs_out(view: View[P]) -> View[P]:
 
 
 def changes_password(view: View[P]) -> View[P]:
-    """Decorate a page of Django's admin that changes one's own password: record that it did."""
+    """Decorate a page of Django's admin that changes one's own password: record that it did, and note a wrong current
+    password as a refused sign-in."""
 
     @wraps(view)
     def recorded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
@@ -146,6 +145,7 @@ def changes_password(view: View[P]) -> View[P]:
             response = view(request, *args, **kwargs)
             if person is not None and User.objects.get(pk=person.pk).password != person.password:
                 record_for_person(person, "account.password_changed", by=actor_of_person(request, person))
+        _note_wrong_password(request, response, "old_password", "password_incorrect")
         return response
 
     return recorded
@@ -159,6 +159,13 @@ deactivate_totp = changes_second_factors(totp_views.deactivate_totp)
 generate_recovery_codes = changes_second_factors(code_views.generate_recovery_codes)
 view_recovery_codes = shows_recovery_codes(code_views.view_recovery_codes)
 download_recovery_codes = shows_recovery_codes(code_views.download_recovery_codes)
+
+
+def _note_wrong_password(request: HttpRequest, response: HttpResponse, field: str, code: str) -> None:
+    """Note a refused sign-in if the form that is shown again has this error at its field."""
+    form = (getattr(response, "context_data", None) or {}).get("form")
+    if form is not None and form.has_error(field, code):
+        refused_sign_ins.note(form.user.email, RefusedSignIn.Reason.PASSWORD, by=actor_of_person(request, form.user))
 
 
 def _signed_in(request: HttpRequest) -> User | None:

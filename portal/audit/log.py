@@ -10,7 +10,8 @@ from django.db.models import QuerySet
 from django.urls import reverse
 
 from groups.models import ContainerGroup, Failure
-from portal.models import Activity, Organization, Webhook
+from portal.models import Activity, ActivityText, Organization, Webhook
+from registries.foundation.actor import ActorKind
 
 AREAS = {
     "group": "Groups",
@@ -44,7 +45,7 @@ VERBS = {
     "team.left": ("door-exit", "left the organization"),
     "team.added": ("user-plus", "added"),
     "account.signed_in": ("user", "signed in as"),
-    "account.sign_in_refused": ("ban", "was refused to sign in as"),
+    "account.sign_in_refused": ("ban", "failed to sign in as"),
     "account.signed_out": ("logout", "signed out as"),
     "account.password_changed": ("key", "changed the password of"),
     "account.password_reset": ("key", "reset the password of"),
@@ -95,15 +96,31 @@ VERBS = {
     "node.drained": ("player-pause", "drained the node"),
     "node.removed": ("trash", "removed the node"),
 }
+OWN_ACCOUNT = {
+    "account.signed_in": "signed in",
+    "account.sign_in_refused": "failed to sign in again",
+    "account.signed_out": "signed out",
+    "account.password_changed": "changed their password",
+    "account.password_reset": "reset their password",
+    "account.second_factor_added": "added a second factor",
+    "account.second_factor_removed": "removed a second factor",
+    "account.recovery_codes_created": "created recovery codes",
+    "account.recovery_codes_removed": "removed their recovery codes",
+    "account.recovery_codes_viewed": "viewed their recovery codes",
+    "account.recovery_code_used": "used a recovery code",
+}
+"""What people do with their own accounts, in words that don't repeat their names."""
 
 
 @dataclass(frozen=True)
 class Line:
-    """A row as a page shows it. `link` is the address of the target, empty if it no longer has a page."""
+    """A row as a page shows it. `target` is the name of the target, empty if it was erased or is whoever acted; `link`
+    is its address, empty if it no longer has a page."""
 
     row: Activity
     icon: str
     words: str
+    target: str
     link: str
 
 
@@ -116,10 +133,16 @@ def lines(rows: Iterable[Activity], organization: Organization) -> list[Line]:
     """Return these rows of the organization as lines. Takes one query for each kind of target, however many rows."""
     listed = list(rows)
     links = _links(listed, organization)
-    return [
-        Line(row, *VERBS.get(row.action, ("circle", row.action)), link=links.get((row.target_kind, row.target_key), ""))
-        for row in listed
-    ]
+    return [_line(row, links.get((row.target_kind, row.target_key), "")) for row in listed]
+
+
+def _line(row: Activity, link: str) -> Line:
+    icon, words = VERBS.get(row.action, ("circle", row.action))
+    is_own = row.action in OWN_ACCOUNT and row.actor_kind == ActorKind.PERSON and row.actor_key == row.target_key
+    if is_own:
+        return Line(row, icon, OWN_ACCOUNT[row.action], target="", link="")
+    text: ActivityText | None = getattr(row, "text", None)
+    return Line(row, icon, words, target=text.target_name if text is not None else "", link=link)
 
 
 def _links(rows: list[Activity], organization: Organization) -> dict[tuple[str, str], str]:
