@@ -85,6 +85,7 @@ VERBS = {
     "operator.resumed": ("player-play", "resumed"),
     "operator.changed": ("server-2", "changed"),
     "activity.erased": ("flame", "erased the text of"),
+    "queue.changed": ("stack-2", "changed the queue"),
     "organization.created": ("plus", "created the organization"),
     "organization.renamed": ("settings", "renamed the organization"),
     "organization.project_added": ("plus", "added the project"),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 import uuid
+from collections.abc import Iterator
 from typing import Any
 
 import django_rq
@@ -11,9 +13,13 @@ from django.conf import settings
 from django.urls import URLPattern, get_resolver
 from redis import Redis
 from rq import Queue, SimpleWorker
+from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer, resolve_serializer
 
+from portal.models import Activity
 from portal.operations import rq_dashboard
+from registries.foundation.actor import ActorKind
+from tests.support import failing_recorder
 
 SECRET = "canary-redis-3b"  # pragma: allowlist secret
 ARGUMENTS = {"queue_index": 0, "scheduler_index": 0, "connection_index": 0}
@@ -92,6 +98,94 @@ def test_only_these_pages_may_run_inline_code(redis: None, olga: Any, as_user: A
 @pytest.mark.parametrize("odd", ["queues/99/", "queues/0/%00/", "workers/0/x/", "queues/0/no-such-job/"])
 def test_what_is_not_there_is_said_so(redis: None, olga: Any, as_user: Any, odd: str) -> None:
     assert as_user(olga).get(HOME + odd).status_code == 404
+
+
+@pytest.fixture
+def job(redis: None) -> Iterator[Job]:
+    """A job that failed."""
+    queue = Queue("pulls", connection=django_rq.get_connection("pulls"), serializer=JSONSerializer)
+    job = queue.create_job("groups.jobs.pull", args=("row-of-an-image",))
+    job.set_status(JobStatus.FAILED)
+    job.save()
+    queue.failed_job_registry.add(job, ttl=60)
+    yield job
+    queue.empty()
+    queue.failed_job_registry.cleanup(timestamp=time.time() + 3600)
+
+
+def changed_queues() -> list[tuple[str, str, object]]:
+    rows = Activity.objects.filter(organization=None, action="queue.changed").order_by("pk")
+    return [(row.text.target_name, row.text.detail, row.text.after.get("jobs")) for row in rows]
+
+
+def on_pulls(address: str) -> str:
+    return f"{HOME}queues/{sorted(settings.RQ_QUEUES).index('pulls')}/{address}"
+
+
+CONFIRMED = f"{HOME}queues/actions/{{}}/"
+
+
+def test_what_operators_change_is_recorded(job: Job, olga: Any, as_user: Any) -> None:
+    client = as_user(olga)
+    client.get(on_pulls(f"{job.id}/delete/"))
+    assert changed_queues() == []
+
+    client.post(on_pulls(f"{job.id}/requeue/"))
+    client.post(CONFIRMED.format(sorted(settings.RQ_QUEUES).index("pulls")), {"action": "delete", "job_ids": [job.id]})
+
+    assert changed_queues() == [
+        ("pulls", "queued a job again", [job.id]),
+        ("pulls", "deleted jobs", [job.id]),
+    ]
+    row = Activity.objects.latest("pk")
+    assert (row.actor_kind, row.actor_key) == (ActorKind.OPERATOR, str(olga.pk))
+
+
+def test_nothing_changes_without_a_record(job: Job, olga: Any, as_user: Any, settings: Any) -> None:
+    settings.ACTIVITY_RECORDER = failing_recorder.PATH
+    client = as_user(olga)
+    client.raise_request_exception = False
+
+    for address in (f"{job.id}/delete/", f"{job.id}/requeue/", "failed/clear/", "requeue-all/"):
+        assert client.post(on_pulls(address)).status_code == 500
+
+    assert job.get_status() == JobStatus.FAILED
+    assert job.id in job.failed_job_registry.get_job_ids()
+
+
+@pytest.mark.parametrize("action", ["delete", "requeue", "enqueue"])
+def test_what_is_not_there_is_not_recorded(redis: None, olga: Any, as_user: Any, action: str) -> None:
+    client = as_user(olga)
+
+    assert client.get(on_pulls(f"no-such-job/{action}/")).status_code == 404
+    assert client.post(on_pulls(f"no-such-job/{action}/")).status_code == 404
+    assert client.post(f"{HOME}queues/99/empty/").status_code == 404
+    assert client.post(CONFIRMED.format(0), {"action": "delete", "job_ids": ["no-such-job"]}).status_code == 404
+    client.post(CONFIRMED.format(0), {"action": "nonsense", "job_ids": ["x"]})
+    client.post(CONFIRMED.format(0), {"action": "delete"})
+
+    assert changed_queues() == []
+
+
+def test_a_job_that_another_operator_queued_again(job: Job, olga: Any, as_user: Any) -> None:
+    client = as_user(olga)
+    client.post(on_pulls(f"{job.id}/requeue/"))
+    response = client.post(on_pulls(f"{job.id}/requeue/"))
+
+    assert (response.status_code, "another state" in response.text) == (409, True)
+    assert len(changed_queues()) == 1
+
+
+def test_every_page_that_changes_something_is_named() -> None:
+    """The others only read, whatever is sent to them: a new page of the package is looked at before it is named."""
+    reading = {
+        "confirm_action", "cron_job_detail", "cron_scheduler_detail", "deferred_jobs", "failed_jobs", "finished_jobs",
+        "home", "home_json", "job_detail", "jobs", "metrics", "queue_details", "result_detail", "scheduled_jobs",
+        "scheduler_jobs", "started_jobs", "worker_details", "workers",
+    }  # fmt: skip
+    names = {pattern.name for pattern in rq_dashboard.urlpatterns if isinstance(pattern, URLPattern)}
+
+    assert names == reading | set(rq_dashboard.CHANGES)
 
 
 def test_a_busy_worker_is_shown_and_nothing_of_redis_is_unpickled(redis: None, olga: Any, as_user: Any) -> None:
