@@ -15,8 +15,8 @@ from typing import IO
 from django.conf import settings
 from django.db.models import QuerySet
 
+from portal.audit.facts import client_address_of
 from portal.models import Activity, ActivityText
-from registries.foundation.actor import ActorKind
 from registries.foundation.refusal import Refusal
 
 CHUNK = 2000
@@ -41,9 +41,6 @@ COLUMNS = (
 )
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 """Beginnings of a cell that a spreadsheet would compute; such a cell gets an apostrophe in front."""
-
-_LOCATED = (ActorKind.PERSON, ActorKind.API_KEY, ActorKind.NODE, ActorKind.ANONYMOUS)
-"""Kinds of actors whose client address members read. They don't read that of support and of operators."""
 
 Value = str | int | dict[str, object]
 Format = Callable[[Iterable[Activity]], Iterator[str]]
@@ -111,8 +108,7 @@ def as_csv(rows: Iterable[Activity]) -> Iterator[str]:
 
 
 def _columns(row: Activity) -> dict[str, Value]:
-    """What members read of a row. Which operator acted, and from where support and operators did, only operators
-    read."""
+    """What members read of a row. Which operator acted only operators read."""
     text: ActivityText = getattr(row, "text", None) or ActivityText()
     values: tuple[Value, ...] = (
         row.number,
@@ -120,7 +116,7 @@ def _columns(row: Activity) -> dict[str, Value]:
         row.action,
         row.actor_kind,
         text.actor_name,
-        text.client_address if row.actor_kind in _LOCATED else "",
+        client_address_of(row),
         row.target_kind,
         row.target_key,
         text.target_name,

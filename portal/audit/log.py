@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 from django.urls import reverse
 
 from groups.models import ContainerGroup, Failure
+from portal.audit.facts import changes_of, facts_of
 from portal.models import Activity, ActivityText, Organization, Webhook
 from registries.foundation.actor import ActorKind
 
@@ -123,6 +124,16 @@ class Line:
     words: str
     target: str
     link: str
+
+    @property
+    def facts(self) -> list[tuple[str, str]]:
+        """As `facts_of`."""
+        return facts_of(self.row)
+
+    @property
+    def changes(self) -> list[tuple[str, str]]:
+        """As `changes_of`."""
+        return changes_of(self.row)
 
 
 def of_organization(organization_id: int) -> QuerySet[Activity]:
