@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from typing import TypeVar
 
 import structlog
 from django.db import close_old_connections
@@ -16,6 +17,9 @@ from groups.ingest import check as checking
 from groups.ingest import pipeline
 from groups.ingest.claim import WorkerShutdown, claim
 from groups.nodes import manifests
+from registries.foundation.ids import CheckId, ImageId, InstanceId
+
+RowId = TypeVar("RowId")
 
 MAX_PREPARE_SECONDS = 30.0
 
@@ -25,34 +29,35 @@ log = structlog.get_logger(__name__)
 def pull(image_id: str) -> None:
     """Pull the image if this worker gets the claim."""
 
-    def work(row_id: uuid.UUID) -> None:
+    def work(row_id: ImageId) -> None:
         if claimed := claim(row_id):
             pipeline.pull(claimed)
 
-    run_job("pull", image_id, work)
+    run_job("pull", ImageId, image_id, work)
 
 
 def prepare(instance_id: str) -> None:
     """Make the manifest with which the instance's node decrypts its image; then all others that are missing, since
     starting a job costs more than making a manifest."""
 
-    def work(row_id: uuid.UUID) -> None:
+    def work(row_id: InstanceId) -> None:
         manifests.prepare(row_id)
         manifests.prepare_missing(MAX_PREPARE_SECONDS)
 
-    run_job("prepare", instance_id, work)
+    run_job("prepare", InstanceId, instance_id, work)
 
 
 def check(check_id: str) -> None:
     """Check the image if no other worker has started to."""
-    run_job("check", check_id, checking.check)
+    run_job("check", CheckId, check_id, checking.check)
 
 
-def run_job(job: str, text: str, work: Callable[[uuid.UUID], object]) -> None:
-    """Call `work` with the id in `text`. Errors are logged without a traceback, which might hold secrets."""
+def run_job(job: str, id_type: Callable[[uuid.UUID], RowId], text: str, work: Callable[[RowId], object]) -> None:
+    """Call `work` with the id in `text`, which is of type `id_type`. Errors are logged without a traceback, which might
+    hold secrets."""
     close_old_connections()
     try:
-        work(uuid.UUID(text))
+        work(id_type(uuid.UUID(text)))
     except WorkerShutdown:
         log.info("job_handed_over", job=job, row=text)
     except Exception as error:

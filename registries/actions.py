@@ -19,10 +19,11 @@ from registries.credential_rows import (
 )
 from registries.foundation.activity import record
 from registries.foundation.actor import Actor
+from registries.foundation.ids import OrganizationId
 from registries.models import Credential
 
 
-def add_credential(new: NewCredential, *, organization_id: int, by: Actor) -> Credential:
+def add_credential(new: NewCredential, *, organization_id: OrganizationId, by: Actor) -> Credential:
     """Seal and store the credential. Raises `CredentialMalformed` if the values can't work for this kind of
     registry."""
     with transaction.atomic():

@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from registries.foundation.activity import Target, Value, record
 from registries.foundation.actor import Actor
+from registries.foundation.ids import CredentialId, OrganizationId, UserId
 from registries.models import Credential
 from registries.providers import PROVIDERS
 from registries.secrets import sqlite_remnants
@@ -43,7 +44,9 @@ class NewCredential:
     hold: str = Credential.Retention.PULL
 
 
-def store_credential(new: NewCredential, *, organization_id: int, created_by_id: int | None) -> Credential:
+def store_credential(
+    new: NewCredential, *, organization_id: OrganizationId, created_by_id: UserId | None
+) -> Credential:
     """Check and repair the values, seal the secret ones, and store the credential. Records nothing.
 
     Its deadline is in an hour; `extend_for_pull` moves the deadline when a pull is created. Raises
@@ -51,7 +54,7 @@ def store_credential(new: NewCredential, *, organization_id: int, created_by_id:
     """
     kind = PROVIDERS[new.provider]
     values = kind.check(new.values, new.host)
-    credential_id = uuid.uuid4()
+    credential_id = CredentialId(uuid.uuid4())
     secrets = {name: values[name] for name in kind.secret_names if name in values}
     epoch, sealed = seal(secrets, organization_id=organization_id, credential_id=credential_id)
     return Credential.objects.create(
@@ -74,7 +77,7 @@ def store_credential(new: NewCredential, *, organization_id: int, created_by_id:
     )
 
 
-def empty_credential(credential_id: uuid.UUID, *, reason: str) -> bool:
+def empty_credential(credential_id: CredentialId, *, reason: str) -> bool:
     """Delete the sealed value and keep the receipt. Records nothing. Returns whether it was still held."""
     return empty(Credential.objects.held().filter(pk=credential_id), reason=reason)
 
@@ -124,19 +127,19 @@ def target_of(credential: Credential) -> Target:
     return Target("credential", credential.pk, credential.name)
 
 
-def extend_for_pull(credential_id: uuid.UUID, *, until: datetime) -> None:
+def extend_for_pull(credential_id: CredentialId, *, until: datetime) -> None:
     """Move the deadline of a credential that is kept for its pull to `until`, unless it is later already. One that is
     kept for an hour keeps its deadline."""
     held = Credential.objects.held().filter(pk=credential_id, hold=Credential.Retention.PULL)
     held.filter(deadline__lt=until).update(deadline=until)
 
 
-def note_use(credential_id: uuid.UUID) -> None:
+def note_use(credential_id: CredentialId) -> None:
     """Count on the receipt that the credential was opened for a pull."""
     Credential.objects.filter(pk=credential_id).update(used_count=F("used_count") + 1, last_used_at=Now())
 
 
-def note_used_host(credential_id: uuid.UUID, host: str) -> None:
+def note_used_host(credential_id: CredentialId, host: str) -> None:
     """Write on the receipt that the secret is about to be sent to `host` (`host[:port]`)."""
     with transaction.atomic():
         credential = Credential.objects.select_for_update(no_key=True).filter(pk=credential_id).first()

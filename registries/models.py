@@ -10,6 +10,8 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from registries.foundation.id_fields import CredentialIdField
+
 MAX_NAME_LENGTH = 63
 OVERDUE_AFTER = timedelta(seconds=60)
 """A credential must be destroyed within this time after its deadline: the sweeper runs every few seconds."""
@@ -54,7 +56,7 @@ class Credential(models.Model):
         REPLACED = "replaced", "another one took its place"
         OPERATOR = "operator", "an operator destroyed it"
 
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    id = CredentialIdField(primary_key=True, default=uuid.uuid4, editable=False)
     organization = models.ForeignKey("portal.Organization", on_delete=models.CASCADE, related_name="credentials")
     provider = models.CharField("registry", max_length=20)
     name = models.CharField(max_length=MAX_NAME_LENGTH)

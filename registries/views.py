@@ -22,6 +22,7 @@ from registries import actions
 from registries.forms.credential import CredentialForm
 from registries.forms.edit import CredentialEditForm
 from registries.forms.paste import read_login
+from registries.foundation.ids import CredentialId
 from registries.foundation.requests import MemberRequest
 from registries.models import Credential
 from registries.providers import PROVIDERS, Provider
@@ -79,7 +80,7 @@ def new(request: MemberRequest, org: str) -> HttpResponse:
 
 @require_GET
 @never_cache
-def detail(request: MemberRequest, org: str, credential: uuid.UUID) -> HttpResponse:
+def detail(request: MemberRequest, org: str, credential: CredentialId) -> HttpResponse:
     """The receipt: when the credential was received, used and destroyed."""
     row = _credential(request, credential)
     provider = PROVIDERS.get(row.provider)
@@ -93,7 +94,7 @@ def detail(request: MemberRequest, org: str, credential: uuid.UUID) -> HttpRespo
 
 @require_http_methods(["GET", "POST"])
 @never_cache
-def edit(request: MemberRequest, org: str, credential: uuid.UUID) -> HttpResponse:
+def edit(request: MemberRequest, org: str, credential: CredentialId) -> HttpResponse:
     """Rename a credential, or change its host, which destroys the secret and asks for a new one."""
     row = _credential(request, credential)
     form = CredentialEditForm(request.POST if request.method == "POST" else None, credential=row)
@@ -114,7 +115,7 @@ def edit(request: MemberRequest, org: str, credential: uuid.UUID) -> HttpRespons
 
 
 @require_POST
-def destroy(request: MemberRequest, org: str, credential: uuid.UUID) -> HttpResponse:
+def destroy(request: MemberRequest, org: str, credential: CredentialId) -> HttpResponse:
     """Destroy a credential. The receipt stays."""
     row = _credential(request, credential)
     if actions.destroy(row, reason=Credential.DestructionReason.REMOVED, by=request.actor):
@@ -137,7 +138,7 @@ def _provider(kind: str) -> Provider:
     return PROVIDERS[kind]
 
 
-def _credential(request: MemberRequest, pk: uuid.UUID) -> Credential:
+def _credential(request: MemberRequest, pk: CredentialId) -> Credential:
     rows = Credential.objects.select_related("created_by")
     return get_object_or_404(rows, organization=request.access.organization_id, pk=pk)
 
@@ -145,7 +146,7 @@ def _credential(request: MemberRequest, pk: uuid.UUID) -> Credential:
 def _replaced_values(request: MemberRequest) -> dict[str, object]:
     """Return the values of the credential that the new one replaces, except host and secret."""
     try:
-        replaced_id = uuid.UUID(request.GET.get("replaces", ""))
+        replaced_id = CredentialId(uuid.UUID(request.GET.get("replaces", "")))
     except ValueError:
         return {}
     row = Credential.objects.filter(organization=request.access.organization_id, pk=replaced_id).first()

@@ -1,8 +1,9 @@
-"""Types say what values are: mypy is strict, requests have their own types, and `Any` is rare."""
+"""Types say what values are: mypy is strict, requests and ids have their own types, and `Any` is rare."""
 
 from __future__ import annotations
 
 import ast
+import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,8 @@ CHECKOUT = Path(__file__).parent.parent
 PRODUCT = ("groups", "portal", "registries")
 MAX_ANY = 150
 """Lines of the product in which `Any` is written, imports not counted."""
+ID = re.compile(r"\w+_ids?")
+PLAIN = {"int", "UUID"}
 
 
 def trees(*folders: str) -> Iterator[tuple[str, ast.Module]]:
@@ -56,6 +59,38 @@ def test_every_request_has_a_type() -> None:
         if parameter.arg == "request" and (parameter.annotation is None or is_any(parameter.annotation))
     ]
     assert not untyped
+
+
+def plain_ids(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """Line and name of every parameter, attribute and function that is named like an id but is any number or UUID."""
+    for node in ast.walk(tree):
+        match node:
+            case (
+                ast.arg(arg=name, annotation=ast.expr() as annotation)
+                | ast.AnnAssign(target=ast.Name(id=name), annotation=annotation)
+                | ast.FunctionDef(name=name, returns=ast.expr() as annotation)
+            ) if ID.fullmatch(name):
+                parts = {getattr(part, "id", getattr(part, "attr", None)) for part in ast.walk(annotation)}
+                if parts & PLAIN:
+                    yield node.lineno, name
+
+
+def test_plain_ids_are_recognized() -> None:
+    for text in (
+        "def pull(image_id: UUID): ...",
+        "def pull(*, image_id: uuid.UUID | None = None): ...",
+        "def lock(credential_ids: Collection[UUID]): ...",
+        "class Access:\n    organization_id: int",
+        "def person_id(self) -> int | None: ...",
+    ):
+        assert list(plain_ids(ast.parse(text))), text
+    for text in ("def pull(image_id: ImageId): ...", "def job(image_id: str): ...", "def add(width: int): ..."):
+        assert not list(plain_ids(ast.parse(text))), text
+
+
+def test_every_id_has_the_type_of_its_row() -> None:
+    plain = [f"{path}:{line} {name}" for path, tree in trees(*PRODUCT) for line, name in plain_ids(tree)]
+    assert not plain
 
 
 def test_mypy_is_strict() -> None:

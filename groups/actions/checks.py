@@ -17,6 +17,7 @@ from groups.rules.wakeups import WAKEUP_LOST_AFTER, wake_again, wake_check
 from registries.credential_rows import NewCredential, record_added, target_of
 from registries.foundation.activity import record
 from registries.foundation.actor import Actor
+from registries.foundation.ids import OrganizationId
 from registries.foundation.refusal import Refusal
 from registries.models import Credential
 from registries.oci.reference import Reference
@@ -44,7 +45,7 @@ class TooManyChecks(Refusal):
 
 def start_check(
     *,
-    organization_id: int,
+    organization_id: OrganizationId,
     reference: Reference,
     credential: Credential | NewCredential | None,
     against: ContainerGroup | None = None,

@@ -7,7 +7,6 @@ A caller that deletes an image records the credential that was destroyed with it
 from __future__ import annotations
 
 from datetime import timedelta
-from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
@@ -21,11 +20,12 @@ from groups.rules.states import Stale
 from groups.rules.wakeups import wake_pull
 from groups.storage import garbage
 from registries.credential_rows import extend_for_pull, max_pull_seconds
+from registries.foundation.ids import BlobId, ImageId, OrganizationId
 from registries.models import Credential
 from registries.oci.reference import Reference
 
 
-def queue_image(organization_id: int, reference: Reference, credential: Credential | None) -> Image:
+def queue_image(organization_id: OrganizationId, reference: Reference, credential: Credential | None) -> Image:
     """Create an image in `queued`, extend its credential for the pull, and wake a worker on commit."""
     now = timezone.now()
     if credential is not None:
@@ -66,7 +66,7 @@ def lock_images(group: ContainerGroup) -> tuple[Image, Image | None]:
         transaction.savepoint_rollback(savepoint)
 
 
-def delete_image(image_id: UUID, *, older_than: timedelta) -> bool:
+def delete_image(image_id: ImageId, *, older_than: timedelta) -> bool:
     """Delete an image that no group has and that is older than this, and end its hold on the credential. Returns
     whether it was deleted. For `groups.sweep`."""
     with transaction.atomic():
@@ -96,5 +96,5 @@ def drop(image: Image) -> None:
     garbage.mark_unused(blobs)
 
 
-def _blobs_of(image: Image) -> list[int]:
+def _blobs_of(image: Image) -> list[BlobId]:
     return list(Blob.objects.filter(layers__image=image).distinct().values_list("pk", flat=True))

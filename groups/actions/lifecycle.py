@@ -27,6 +27,7 @@ from groups.rules.wakeups import wake_pull
 from registries.credential_rows import NewCredential, record_added
 from registries.foundation.activity import Target, Value, record
 from registries.foundation.actor import Actor
+from registries.foundation.ids import GroupId, OrganizationId, ProjectId
 from registries.models import Credential
 from registries.oci.reference import Reference, parse
 
@@ -35,8 +36,8 @@ Status = ContainerGroup.Status
 
 def create(
     *,
-    organization_id: int,
-    project_id: int,
+    organization_id: OrganizationId,
+    project_id: ProjectId,
     name: str,
     reference: Reference,
     credential: Credential | NewCredential | None,
@@ -54,7 +55,7 @@ def create(
     """Create the group in `pending` with its image in `queued`, and wake a worker on commit. A new credential is stored
     with it. `options` are settings without a column (`groups.rules.sealed_settings`), `memory_mb` is in MB. Raises
     IntegrityError if the project has a group with this name, and `quotas.QuotaRefusal`."""
-    group_id = uuid.uuid4()
+    group_id = GroupId(uuid.uuid4())
     with transaction.atomic():
         quotas.allow_group(quotas.lock_active_organization(organization_id), replicas=replicas)
         stored = stored_credential(credential, organization_id=organization_id, created_by_id=by.person_id)

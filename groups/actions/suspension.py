@@ -23,10 +23,11 @@ from groups.rules.replicas import stop_group
 from groups.rules.states import Stale
 from registries.foundation.activity import Target, record
 from registries.foundation.actor import Actor
+from registries.foundation.ids import OrganizationId
 from registries.foundation.units import format_size
 
 
-def suspend(organization_id: int, *, reason: str, by: Actor) -> bool:
+def suspend(organization_id: OrganizationId, *, reason: str, by: Actor) -> bool:
     """Suspend the organization: nothing of it runs or is pulled. Its members read the reason. Returns False if it was
     suspended already."""
     with transaction.atomic():
@@ -39,7 +40,7 @@ def suspend(organization_id: int, *, reason: str, by: Actor) -> bool:
     return True
 
 
-def resume(organization_id: int, *, by: Actor) -> bool:
+def resume(organization_id: OrganizationId, *, by: Actor) -> bool:
     """End the suspension; members start their groups themselves. Returns whether the organization was suspended."""
     with transaction.atomic():
         quota = lock_organization(organization_id)
@@ -50,7 +51,7 @@ def resume(organization_id: int, *, by: Actor) -> bool:
     return True
 
 
-def change_limits(organization_id: int, limits: Mapping[str, int | None], *, by: Actor) -> bool:
+def change_limits(organization_id: OrganizationId, limits: Mapping[str, int | None], *, by: Actor) -> bool:
     """Set these limits, by column of Quota (`Quota.LIMITS`); the others stay. None is no limit. Returns whether
     anything changed."""
     with transaction.atomic():
@@ -81,7 +82,7 @@ def sweep() -> int:
     return sum(_halt(organization_id) for organization_id in organizations)
 
 
-def _halt(organization_id: int) -> int:
+def _halt(organization_id: OrganizationId) -> int:
     """Stop groups, end tokens and fail pulls; return how many. Called after the transaction that suspends the
     organization, not inside it. Records only the credentials that are destroyed."""
     ended = 0

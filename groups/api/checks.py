@@ -8,7 +8,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from uuid import UUID
 
 from django.db import close_old_connections
 from ninja import JSONL, Router
@@ -22,6 +21,7 @@ from groups.api.schemas.v1 import CheckLine, CheckPrototype
 from groups.ingest.credential_hold import destroy_checked
 from groups.models import ImageCheck
 from groups.queries.check_report import check_report
+from registries.foundation.ids import CredentialId
 from registries.foundation.refusal import Refusal
 from registries.foundation.requests import ApiRequest
 
@@ -66,7 +66,7 @@ def check_image(
     return _lines(row, row.credential_id, wait)
 
 
-def _lines(row: ImageCheck, credential_id: UUID | None, wait: int) -> Iterator[dict[str, object]]:
+def _lines(row: ImageCheck, credential_id: CredentialId | None, wait: int) -> Iterator[dict[str, object]]:
     reported: dict[str, str] = {}
     end = time.monotonic() + wait
     _count(1)

@@ -6,7 +6,6 @@ import hashlib
 import json
 from collections.abc import Mapping
 from typing import Protocol
-from uuid import UUID
 
 from django.db import IntegrityError
 from ninja import Router, Status
@@ -30,6 +29,7 @@ from groups.rules.group_settings import NAME_TAKEN, RESERVED_NAMES
 from groups.rules.sealed_settings import open_options
 from groups.rules.states import MoveForbidden, Stale
 from registries.foundation.actor import Actor
+from registries.foundation.ids import GroupId
 from registries.foundation.refusal import Refusal
 from registries.foundation.requests import ApiRequest
 
@@ -167,7 +167,7 @@ def _one(request: ApiRequest, project_name: str, name: str) -> dict[str, object]
     return _document(request, group, last_failures([group]))
 
 
-def _document(request: ApiRequest, group: CountedGroup, failures: Mapping[UUID, Failure]) -> dict[str, object]:
+def _document(request: ApiRequest, group: CountedGroup, failures: Mapping[GroupId, Failure]) -> dict[str, object]:
     return group_document(group, failures.get(group.pk), with_values=request.may_write)
 
 

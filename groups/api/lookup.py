@@ -9,6 +9,7 @@ from django.db.models import Count, Q, QuerySet
 
 from groups.api.errors import not_found
 from groups.models import ContainerGroup, Instance
+from registries.foundation.ids import InstanceId
 from registries.foundation.requests import ApiRequest, Project
 
 State = Instance.State
@@ -69,7 +70,8 @@ def find_instance(request: ApiRequest, project_slug: str, name: str, instance_id
     """Return the group's instance of that id. Raises Refusal."""
     group = find_group(request, project_slug, name)
     try:
-        row = Instance.objects.select_related("group").filter(group=group, pk=uuid.UUID(instance_id)).first()
+        key = InstanceId(uuid.UUID(instance_id))
+        row = Instance.objects.select_related("group").filter(group=group, pk=key).first()
     except ValueError:
         row = None
     if row is None:

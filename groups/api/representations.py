@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from uuid import UUID
 
 import groups.failures  # noqa: F401 (its words are described here)
 from groups.api.lookup import CountedGroup
@@ -13,6 +12,7 @@ from groups.models import ContainerGroup, Failure, Image, ImageCheck, Instance
 from groups.queries.pull_steps import StepLine
 from groups.rules.sealed_settings import MASK, open_environment, open_options
 from registries.failures import describe
+from registries.foundation.ids import GroupId
 
 NOWHERE = "00000000-0000-0000-0000-000000000000"
 MIN_MEMORY_MB = 1024
@@ -23,7 +23,7 @@ _UNCHANGED = ("liveness_probe", "readiness_probe", "startup_probe", "queue_autos
 Status = ContainerGroup.Status
 
 
-def last_failures(groups: Sequence[ContainerGroup]) -> dict[UUID, Failure]:
+def last_failures(groups: Sequence[ContainerGroup]) -> dict[GroupId, Failure]:
     """Return, by group id, the newest failure of each group whose pull, or next image's pull, failed."""
     failed = [group.pk for group in groups if group.status == Status.FAILED or _next_failed(group)]
     if not failed:

@@ -7,7 +7,6 @@ the node reports the instance past `downloading`.
 from __future__ import annotations
 
 from urllib.parse import quote
-from uuid import UUID
 
 from django.conf import settings
 from django.db.models import F
@@ -17,6 +16,7 @@ from django.http import HttpResponse
 from groups.delivery.sending import SentBefore
 from groups.models import LayerDelivery
 from groups.storage import store
+from registries.foundation.ids import TokenId
 
 MAX_GRANTS = 5
 EMBEDDED, ACCEL, REDIRECT = "embedded", "accel", "redirect"
@@ -27,7 +27,7 @@ def is_enabled() -> bool:
     return bool(settings.PORTAL_DELIVERY != EMBEDDED)
 
 
-def respond(token_id: UUID, digest: str, object_name: str, times: int) -> HttpResponse:
+def respond(token_id: TokenId, digest: str, object_name: str, times: int) -> HttpResponse:
     """Count the transfer, and return the response with which nginx or the store sends the blob. `times` is how often
     the manifest lists the layer. Raises SentBefore and `groups.failures.StoreFailed`."""
     _grant(token_id, digest, times)
@@ -40,7 +40,7 @@ def respond(token_id: UUID, digest: str, object_name: str, times: int) -> HttpRe
     return response
 
 
-def _grant(token_id: UUID, digest: str, times: int) -> None:
+def _grant(token_id: TokenId, digest: str, times: int) -> None:
     delivery, _ = LayerDelivery.objects.get_or_create(token_id=token_id, digest=digest)
     left = LayerDelivery.objects.filter(pk=delivery.pk, grants__lt=MAX_GRANTS * times)
     if not left.update(grants=F("grants") + 1, last_at=Now()):

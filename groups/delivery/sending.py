@@ -18,7 +18,6 @@ import os
 import socket
 import time
 from typing import BinaryIO, NoReturn, Self
-from uuid import UUID
 
 import structlog
 from django.db import DatabaseError
@@ -29,6 +28,7 @@ from groups.delivery.connections import limit_send_wait
 from groups.delivery.ranges import Span
 from groups.delivery.sessions import is_open
 from groups.models import LayerDelivery
+from registries.foundation.ids import TokenId
 
 PIECE = 1024 * 1024
 CHECK_SECONDS = 1.0
@@ -51,7 +51,7 @@ class SentBefore(Exception):
     """This session has received this layer already."""
 
 
-def begin(token_id: UUID, digest: str, span: Span, times: int) -> LayerDelivery:
+def begin(token_id: TokenId, digest: str, span: Span, times: int) -> LayerDelivery:
     """Begin a transfer: reserve all of its bytes. `times` is how often the manifest lists the layer. The caller must
     close a Body or call `give_back`. Raises SentBefore."""
     delivery, _ = LayerDelivery.objects.get_or_create(token_id=token_id, digest=digest)

@@ -20,6 +20,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from groups.models import Instance, Node, NodeToken
+from registries.foundation.ids import TokenId
 from registries.secrets import keyring
 
 PREFIX = "drs_"
@@ -35,7 +36,7 @@ class SessionClosed(Exception):
         self.token = token
 
 
-def bearer_of(token_id: uuid.UUID) -> str:
+def bearer_of(token_id: TokenId) -> str:
     """Return the bearer of this token's session."""
     return f"{PREFIX}{token_id.hex}_{_mac(token_id)}"
 
@@ -45,7 +46,7 @@ def open_session(bearer: str) -> NodeToken:
     found = _BEARER.fullmatch(bearer)
     if found is None:
         raise SessionClosed
-    token_id = uuid.UUID(found[1])
+    token_id = TokenId(uuid.UUID(found[1]))
     if not hmac.compare_digest(_mac(token_id), found[2]):
         raise SessionClosed
     token = (
@@ -56,7 +57,7 @@ def open_session(bearer: str) -> NodeToken:
     return token
 
 
-def is_open(token_id: uuid.UUID) -> bool:
+def is_open(token_id: TokenId) -> bool:
     """Whether the session is open: redeemed, not ended or expired, and its instance is still on its node."""
     return (
         NodeToken.objects.filter(
@@ -73,7 +74,7 @@ def is_open(token_id: uuid.UUID) -> bool:
     )
 
 
-def _mac(token_id: uuid.UUID) -> str:
+def _mac(token_id: TokenId) -> str:
     digest = hmac.digest(_key(keyring.data_key()), token_id.bytes, hashlib.sha256)
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 

@@ -20,6 +20,7 @@ from groups.delivery import ledger
 from groups.delivery.ledger import Reason
 from groups.delivery.sessions import SESSION_LIFETIME, bearer_of
 from groups.models import Instance, Node, NodeManifest, NodeToken, Redemption
+from registries.foundation.ids import NodeId
 from registries.secrets import one_time
 
 PREFIX = "drt_"
@@ -131,7 +132,7 @@ def _is_withdrawn(secret: str) -> bool:
     return NodeToken.objects.filter(withdrawn, token_hash=one_time.digest_of(secret)).exists()
 
 
-def _refusal_reason(token: NodeToken, presented_by: uuid.UUID, *, otherwise: Reason) -> Reason:
+def _refusal_reason(token: NodeToken, presented_by: NodeId, *, otherwise: Reason) -> Reason:
     if token.node_id != presented_by:
         return Reason.OTHER_NODE
     if token.redeemed_at is not None:
@@ -139,15 +140,13 @@ def _refusal_reason(token: NodeToken, presented_by: uuid.UUID, *, otherwise: Rea
     return Reason.REVOKED if token.ended_at is not None else otherwise
 
 
-def _refused(
-    token: NodeToken | None, presented_by: uuid.UUID | None, address: str | None, reason: Reason
-) -> TokenRefused:
+def _refused(token: NodeToken | None, presented_by: NodeId | None, address: str | None, reason: Reason) -> TokenRefused:
     ledger.refused(token, str(presented_by or ""), address, reason)
     return TokenRefused(reason)
 
 
-def _node_id(text: str) -> uuid.UUID | None:
+def _node_id(text: str) -> NodeId | None:
     try:
-        return uuid.UUID(text)
+        return NodeId(uuid.UUID(text))
     except ValueError:
         return None

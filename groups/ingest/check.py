@@ -9,7 +9,6 @@ check, and how often, is decided in `groups.actions.checks`.
 from __future__ import annotations
 
 import re
-import uuid
 from contextlib import suppress
 from datetime import timedelta
 
@@ -26,6 +25,7 @@ from groups.models import ImageCheck
 from groups.rules import quotas
 from groups.rules.states import Stale, move
 from registries.failures import ImageNotFound, Interrupted, PullFailed, Unexpected
+from registries.foundation.ids import CheckId
 from registries.oci.client import RegistryClient
 from registries.oci.config import Config, read_config
 from registries.oci.manifest import Manifest
@@ -43,7 +43,7 @@ MAX_TAGS = 200
 Name = ImageCheck.Step
 
 
-def check(check_id: uuid.UUID) -> None:
+def check(check_id: CheckId) -> None:
     """Carry out a queued check and write how it ended. Does nothing for one that was taken or is over.
 
     Raises WorkerShutdown.

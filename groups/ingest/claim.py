@@ -29,6 +29,7 @@ from groups.models import Image
 from groups.rules import quotas
 from groups.rules.states import Stale, move
 from registries.failures import RegistryUnreachable
+from registries.foundation.ids import ImageId
 
 log = structlog.get_logger(__name__)
 
@@ -129,7 +130,7 @@ class Claim:
             callback()
 
 
-def claim(image_id: uuid.UUID) -> Claim | None:
+def claim(image_id: ImageId) -> Claim | None:
     """Claim a pull that is due, as its next attempt.
 
     Returns None where there is nothing to claim, the organization is suspended, or it has as many pulls in progress as
@@ -151,7 +152,7 @@ def claim(image_id: uuid.UUID) -> Claim | None:
     return taken
 
 
-def seize(image_id: uuid.UUID) -> Claim | None:
+def seize(image_id: ImageId) -> Claim | None:
     """Claim an unsettled pull, whether it is queued, due or not, or another worker holds it, which then writes nothing
     more. For ending or releasing the pull. Returns None where it is settled."""
     lease = uuid.uuid4()

@@ -7,7 +7,6 @@ lock (`no_key`) lets other transactions add rows that refer to the credential.
 from __future__ import annotations
 
 from collections.abc import Collection
-from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef
@@ -15,11 +14,12 @@ from django.db.models import Exists, OuterRef
 from groups.models import Image
 from registries.credential_rows import NewCredential, empty_credential, record_destroyed, store_credential
 from registries.foundation.actor import PORTAL
+from registries.foundation.ids import CredentialId, OrganizationId, UserId
 from registries.models import Credential
 
 
 def stored_credential(
-    credential: Credential | NewCredential | None, *, organization_id: int, created_by_id: int | None
+    credential: Credential | NewCredential | None, *, organization_id: OrganizationId, created_by_id: UserId | None
 ) -> Credential | None:
     """Return the row of a credential that was chosen or typed; a typed one is sealed and stored first. Called in the
     transaction of an action, which records it. Raises CredentialMalformed."""
@@ -28,7 +28,7 @@ def stored_credential(
     return credential
 
 
-def lock_credentials(credential_ids: Collection[UUID | None]) -> None:
+def lock_credentials(credential_ids: Collection[CredentialId | None]) -> None:
     """Lock these credentials in one order, so that two transactions that need the same ones can't wait for each
     other."""
     keys = [key for key in credential_ids if key is not None]
@@ -37,7 +37,7 @@ def lock_credentials(credential_ids: Collection[UUID | None]) -> None:
         list(rows.order_by("pk").values_list("pk"))
 
 
-def settle_credential(credential_id: UUID) -> Credential | None:
+def settle_credential(credential_id: CredentialId) -> Credential | None:
     """Destroy a credential that was held for its pull, unless another pull still uses it. Called in the transaction
     that settles a pull, which ends with `record_settled`. Returns the credential if it was destroyed now."""
     unsettled = Image.objects.unsettled().filter(credential_id=credential_id)
@@ -55,7 +55,7 @@ def record_settled(credential: Credential | None) -> None:
         record_destroyed(credential, by=PORTAL, detail=detail)
 
 
-def destroy_checked(credential_id: UUID) -> bool:
+def destroy_checked(credential_id: CredentialId) -> bool:
     """Destroy a credential that was sent for one check, which is over. Returns whether it was still there."""
     with transaction.atomic():
         credential = Credential.objects.select_for_update(no_key=True).defer("sealed").get(pk=credential_id)
@@ -73,7 +73,7 @@ def destroy_settled() -> int:
     return sum(_destroy_settled(pk) for pk in list(missed.values_list("pk", flat=True)))
 
 
-def _destroy_settled(credential_id: UUID) -> bool:
+def _destroy_settled(credential_id: CredentialId) -> bool:
     with transaction.atomic():
         destroyed = settle_credential(credential_id)
         record_settled(destroyed)

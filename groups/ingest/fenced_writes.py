@@ -13,6 +13,7 @@ from groups.ingest.layer_reader import StoredLayer
 from groups.models import Blob, Image, Layer
 from groups.rules import quotas
 from groups.storage import garbage
+from registries.foundation.ids import BlobId
 from registries.oci.config import Config
 from registries.oci.manifest import Descriptor, Manifest
 from registries.secrets import at_rest, layer_keys
@@ -113,6 +114,6 @@ def forget_layer(claim: Claim, digest: str) -> None:
         garbage.mark_unused(blobs)
 
 
-def _set_blob(image: Image, digest: str, blob_id: int) -> None:
+def _set_blob(image: Image, digest: str, blob_id: BlobId) -> None:
     """Point every layer of that digest to this blob."""
     image.layers.filter(digest=digest).update(received=F("size"), committed_at=Now(), blob_id=blob_id)

@@ -10,7 +10,6 @@ then. The credential is kept exactly as long as another attempt may follow.
 from __future__ import annotations
 
 import random
-import uuid
 from datetime import datetime, timedelta
 
 import structlog
@@ -30,6 +29,7 @@ from groups.rules.states import Stale, move
 from groups.rules.wakeups import wake_pull
 from groups.storage import garbage
 from registries.failures import Interrupted, PullFailed, printable
+from registries.foundation.ids import ImageId
 from registries.models import Credential
 
 log = structlog.get_logger(__name__)
@@ -98,7 +98,7 @@ def fail(claim: Claim, failure: PullFailed, *, step: str, overdue: bool = False)
     return due is not None
 
 
-def fail_unsettled(image_id: uuid.UUID, failure: PullFailed) -> bool:
+def fail_unsettled(image_id: ImageId, failure: PullFailed) -> bool:
     """Fail a pull that must not continue, even if a worker holds it; return whether it was still unsettled."""
     claim = seize(image_id)
     if claim is None:

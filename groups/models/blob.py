@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from django.db import models
 
+from registries.foundation.id_fields import BlobIdField
+
 
 class BlobQuerySet(models.QuerySet["Blob"]):
     """Conditions on blobs."""
@@ -24,6 +26,7 @@ class Blob(models.Model):
     its object (`groups.storage.garbage`), and only while no layer points to it.
     """
 
+    id = BlobIdField("ID", primary_key=True, auto_created=True)
     name = models.CharField(max_length=200, unique=True)
     organization = models.ForeignKey("portal.Organization", on_delete=models.CASCADE, related_name="blobs")
     registry = models.CharField(max_length=255)

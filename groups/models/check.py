@@ -9,6 +9,7 @@ from django.db import models
 from django.utils.functional import cached_property
 
 from registries.failures import Words, describe
+from registries.foundation.id_fields import CheckIdField
 
 
 class ImageCheck(models.Model):
@@ -37,7 +38,7 @@ class ImageCheck(models.Model):
         PLATFORM = "platform", "Choose the platform"
         SIZE = "size", "Judge the size"
 
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    id = CheckIdField(primary_key=True, default=uuid.uuid4, editable=False)
     organization = models.ForeignKey("portal.Organization", on_delete=models.CASCADE, related_name="checks")
     credential = models.ForeignKey(
         "registries.Credential", null=True, blank=True, on_delete=models.SET_NULL, related_name="checks"

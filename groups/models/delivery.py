@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models.functions import Now
 
 from groups.rules.group_settings import MAX_GROUP_NAME_LENGTH
+from registries.foundation.id_fields import TokenIdField
 
 
 class NodeManifest(models.Model):
@@ -47,7 +48,7 @@ class NodeToken(models.Model):
     Group, instance, image and node can be deleted before it; their names stay for the ledger.
     """
 
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    id = TokenIdField(primary_key=True, default=uuid.uuid4, editable=False)
     token_hash = models.CharField(max_length=64, unique=True, editable=False)
     organization = models.ForeignKey("portal.Organization", on_delete=models.CASCADE, related_name="node_tokens")
     group = models.ForeignKey("groups.ContainerGroup", null=True, on_delete=models.SET_NULL, related_name="tokens")

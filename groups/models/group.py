@@ -19,6 +19,7 @@ from groups.rules.group_settings import (
     MIN_MEMORY_MB,
 )
 from registries.failures import Words, describe
+from registries.foundation.id_fields import FailureIdField, GroupIdField
 
 validate_group_name = RegexValidator(
     rf"\A{GROUP_NAME}\Z",
@@ -60,7 +61,7 @@ class ContainerGroup(models.Model):
         ON_FAILURE = "on_failure", "On failure"
         NEVER = "never", "Never"
 
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    id = GroupIdField(primary_key=True, default=uuid.uuid4, editable=False)
     organization = models.ForeignKey("portal.Organization", on_delete=models.CASCADE, related_name="groups")
     project = models.ForeignKey("portal.Project", on_delete=models.CASCADE, related_name="groups")
     name = models.CharField(max_length=MAX_GROUP_NAME_LENGTH, validators=[validate_group_name])
@@ -120,7 +121,7 @@ class Failure(models.Model):
     `{"name", "outcome", "started_at", "finished_at", "detail", "raw"}`, times in ISO 8601.
     """
 
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    id = FailureIdField(primary_key=True, default=uuid.uuid4, editable=False)
     organization = models.ForeignKey("portal.Organization", on_delete=models.CASCADE, related_name="failures")
     group = models.ForeignKey(ContainerGroup, null=True, blank=True, on_delete=models.SET_NULL, related_name="failures")
     group_name = models.CharField("group", max_length=MAX_GROUP_NAME_LENGTH)

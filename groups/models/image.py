@@ -9,6 +9,8 @@ from django.db import models
 from django.db.models import Case, Count, F, Max, OuterRef, Q, Subquery, When, Window
 from django.db.models.functions import Coalesce, Greatest, Now, RowNumber
 
+from registries.foundation.id_fields import ImageIdField
+
 
 class ImageQuerySet(models.QuerySet["Image"]):
     """Conditions on images by the progress of their pull, shared by the sweeper, the metrics and the admin."""
@@ -64,7 +66,7 @@ class Image(models.Model):
         READY = "ready"
         FAILED = "failed"
 
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    id = ImageIdField(primary_key=True, default=uuid.uuid4, editable=False)
     organization = models.ForeignKey("portal.Organization", on_delete=models.CASCADE, related_name="images")
     reference = models.CharField(max_length=512)
     registry = models.CharField(max_length=255)

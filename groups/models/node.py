@@ -11,6 +11,7 @@ from django.db import models
 from django.db.models.functions import Now
 
 from groups.rules.group_settings import MAX_DELETION_COST, MAX_GPU_CLASS_LENGTH
+from registries.foundation.id_fields import InstanceIdField, NodeIdField
 
 SILENT_AFTER = timedelta(seconds=90)
 """A node without a poll for this time is silent: its instances move to other nodes."""
@@ -46,7 +47,7 @@ class Node(models.Model):
         DRAINING = "draining"
         REMOVED = "removed"
 
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    id = NodeIdField(primary_key=True, default=uuid.uuid4, editable=False)
     name = models.CharField(max_length=63)
     public_key = models.TextField()
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.ACTIVE)
@@ -118,7 +119,7 @@ class Instance(models.Model):
         RESTART = "restart"
         RECREATE = "recreate"
 
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    id = InstanceIdField(primary_key=True, default=uuid.uuid4, editable=False)
     group = models.ForeignKey("groups.ContainerGroup", on_delete=models.CASCADE, related_name="instances")
     node = models.ForeignKey(Node, null=True, blank=True, on_delete=models.SET_NULL, related_name="instances")
     state = models.CharField(max_length=12, choices=State.choices, default=State.ALLOCATING, editable=False)

@@ -7,6 +7,7 @@ import uuid
 from django.db import models
 
 from groups.rules.group_settings import MAX_GROUP_NAME_LENGTH
+from registries.foundation.id_fields import OccurrenceIdField
 
 
 class Occurrence(models.Model):
@@ -20,7 +21,7 @@ class Occurrence(models.Model):
         REPLAY_REFUSED = "group.replay_refused", "Replay refused"
         TEST = "test", "Test"
 
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    id = OccurrenceIdField(primary_key=True, default=uuid.uuid4, editable=False)
     organization = models.ForeignKey("portal.Organization", on_delete=models.CASCADE, related_name="occurrences")
     group = models.ForeignKey("groups.ContainerGroup", null=True, on_delete=models.SET_NULL, related_name="occurrences")
     group_name = models.CharField("group", max_length=MAX_GROUP_NAME_LENGTH, blank=True)

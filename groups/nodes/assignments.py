@@ -10,7 +10,6 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import timedelta
 from urllib.parse import urlsplit
-from uuid import UUID
 
 import structlog
 from django.conf import settings
@@ -23,6 +22,7 @@ from groups.models import ContainerGroup, Instance, Node, NodeManifest, NodeToke
 from groups.rules.sealed_settings import open_environment
 from groups.rules.states import Stale, move
 from groups.rules.wakeups import wake_prepare
+from registries.foundation.ids import InstanceId
 from registries.secrets.at_rest import AtRestBroken
 
 State = Instance.State
@@ -55,7 +55,7 @@ class Start:
         return dict(vars(self))
 
 
-def issue_starts(node: Node, listed: Collection[UUID]) -> list[Start]:
+def issue_starts(node: Node, listed: Collection[InstanceId]) -> list[Start]:
     """Mint tokens for the node's instances that are ready to be fetched, and return what the node has to start.
     `listed` are the ids of the instances in its report. Called in the poll's transaction."""
     waiting = list(

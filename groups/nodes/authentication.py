@@ -27,6 +27,7 @@ from joserfc.errors import JoseError
 from groups.models import Node
 from groups.nodes.keys import KeyUnsupported, NodeKey, read_public_key
 from registries.foundation.compiled_query import CompiledQuery
+from registries.foundation.ids import NodeId
 from registries.oci import strict_json
 
 MAX_LIFETIME_SECONDS = 60
@@ -86,7 +87,7 @@ def authenticate(authorization: str) -> Call:
 
 
 @CompiledQuery
-def _caller(node: UUID) -> QuerySet[Node, _CallerRow]:
+def _caller(node: NodeId) -> QuerySet[Node, _CallerRow]:
     return Node.objects.enrolled().filter(pk=node).order_by().values_list(*_CALLER[1:])
 
 
@@ -115,12 +116,12 @@ def _recent_calls_with(call: Call) -> list[list[int | str]]:
     return [*recent, [call.until, call.jti_hash]]
 
 
-def _claimed_node(payload: str) -> UUID:
+def _claimed_node(payload: str) -> NodeId:
     """Read the unverified `iss` claim, only to find the key to verify with."""
     try:
         issuer = _read_part(payload)["iss"]
         if isinstance(issuer, str):
-            return UUID(issuer)
+            return NodeId(UUID(issuer))
     except (KeyError, ValueError):
         pass
     raise NotAuthenticated

@@ -22,6 +22,7 @@ from groups.nodes.keys import read_public_key
 from groups.rules.wakeups import wake_prepare
 from registries.foundation.activity import Target, record
 from registries.foundation.actor import Actor
+from registries.foundation.ids import UserId
 from registries.foundation.refusal import Refusal
 from registries.secrets import one_time
 
@@ -80,7 +81,7 @@ def create_replacement(node: Node, *, by: Actor) -> tuple[str, Enrolment]:
     return code, row
 
 
-def _make(node_name: str, created_by_id: int | None, *, node: Node | None = None) -> tuple[str, Enrolment]:
+def _make(node_name: str, created_by_id: UserId | None, *, node: Node | None = None) -> tuple[str, Enrolment]:
     code, digest = one_time.new(PREFIX)
     row = Enrolment.objects.create(
         node_name=node_name,

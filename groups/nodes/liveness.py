@@ -6,8 +6,6 @@ polls again, it is ordered to stop its former instances. Lock order, as in a pol
 
 from __future__ import annotations
 
-from uuid import UUID
-
 from django.db import transaction
 from django.db.models import Exists, OuterRef
 
@@ -20,6 +18,7 @@ from groups.rules.replicas import take_from_node, update_group_status
 from groups.rules.states import Stale
 from registries.foundation.activity import Target, record
 from registries.foundation.actor import Actor
+from registries.foundation.ids import NodeId
 
 State = Instance.State
 
@@ -52,7 +51,7 @@ def remove(node: Node, *, by: Actor) -> bool:
     return True
 
 
-def _take_back(node_id: UUID, reason: EndReason, message: str) -> None:
+def _take_back(node_id: NodeId, reason: EndReason, message: str) -> None:
     """Delete stopping instances and allocate the others again. The caller has locked the node's row."""
     group_ids = list(Instance.objects.filter(node=node_id).order_by().values_list("group", flat=True).distinct())
     groups = ContainerGroup.objects.select_for_update(no_key=True).filter(pk__in=group_ids).order_by("pk")

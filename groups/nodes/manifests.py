@@ -11,7 +11,6 @@ import hashlib
 import json
 import time
 from collections.abc import Mapping
-from uuid import UUID
 
 import structlog
 from django.db import IntegrityError, transaction
@@ -21,6 +20,7 @@ from joserfc import jwe
 from groups.delivery import media_types
 from groups.models import Image, Instance, Layer, Node, NodeManifest
 from groups.nodes.keys import NodeKey, read_public_key
+from registries.foundation.ids import InstanceId
 from registries.secrets import layer_keys
 
 MAX_AT_ONCE = 50
@@ -28,7 +28,7 @@ MAX_AT_ONCE = 50
 log = structlog.get_logger(__name__)
 
 
-def prepare(instance_id: UUID) -> NodeManifest | None:
+def prepare(instance_id: InstanceId) -> NodeManifest | None:
     """Return the manifest of the instance's image for its node; makes it if it doesn't exist yet.
 
     Returns None for an instance that was deleted, that has no node, or that is stopping, and for an image that is not
@@ -58,7 +58,7 @@ def prepare_missing(seconds: float) -> int:
     """Make missing manifests until there are none left or `seconds` have passed; return how many were made. Several
     workers can do this at once, in random order each."""
     end, count = time.monotonic() + seconds, 0
-    failed: set[UUID] = set()
+    failed: set[InstanceId] = set()
     while found := [
         pk for pk in missing().order_by("?").values_list("pk", flat=True)[:MAX_AT_ONCE] if pk not in failed
     ]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from uuid import UUID
 
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -22,6 +21,7 @@ from groups.nodes.instance_changes import Change, carry_out
 from groups.nodes.report import EXITED, Report, Reported
 from groups.rules.replicas import NO_ORDER
 from groups.rules.states import INSTANCE_MOVES
+from registries.foundation.ids import InstanceId
 
 State, Order = Instance.State, Instance.Order
 LOST = "Its node no longer had it."
@@ -58,7 +58,7 @@ def reconcile(node: Node, report: Report, instances: Iterable[Instance]) -> Orde
     return Orders(stop, orders.get(Order.RESTART, []), orders.get(Order.RECREATE, []))
 
 
-def _orders(node: Node, listed: set[UUID]) -> dict[str, list[str]]:
+def _orders(node: Node, listed: set[InstanceId]) -> dict[str, list[str]]:
     """The listed instances with a due order, by order."""
     due = Q(order_due_at__isnull=True) | Q(order_due_at__lte=Now())
     rows = node.instances.filter(due, state__in=[State.CREATING, State.RUNNING]).exclude(order="")

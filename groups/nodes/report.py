@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from groups.models import Instance
 from groups.rules.group_settings import MAX_GPU_CLASS_LENGTH
+from registries.foundation.ids import InstanceId
 
 MAX_INSTANCES = 1000
 MAX_CPU = 4096
@@ -39,7 +40,7 @@ class Reported:
     """One instance as its node reports it. `state` is one of Instance.State or EXITED; `allocating` gives the instance
     back. `progress` is a percentage, `exit_code` that of the container's last end, always present with EXITED."""
 
-    id: uuid.UUID
+    id: InstanceId
     state: str
     progress: int = 0
     message: str = ""
@@ -78,7 +79,7 @@ def _reported(item: object) -> Reported:
     if not isinstance(item, dict):
         raise ReportInvalid("instances holds objects with id, state, progress and message.")
     try:
-        instance_id = uuid.UUID(item.get("id"))
+        instance_id = InstanceId(uuid.UUID(item.get("id")))
     except (ValueError, TypeError, AttributeError):
         raise ReportInvalid("instances.id is the id that start gave.") from None
     state = item.get("state")

@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import TypeAlias
-from uuid import UUID
 
 from django.db.models import CharField, Count, F, OuterRef, Q, QuerySet, Subquery, Sum, Value
 from django.db.models.functions import Cast, Coalesce, Now
@@ -20,6 +19,7 @@ from django.db.models.functions import Cast, Coalesce, Now
 from groups.models import ContainerGroup, Image, Instance, Node
 from groups.rules.wakeups import wake_prepare
 from registries.foundation.compiled_query import CompiledQuery
+from registries.foundation.ids import GroupId, InstanceId
 
 MAX_POLL_AGE = timedelta(seconds=30)
 """A node that polled longer ago is not counted on for an instance."""
@@ -28,7 +28,7 @@ _MAX_CANDIDATES = 128
 _Aggregate: TypeAlias = Count | Sum
 
 
-def assign(node: Node, *, excluding: Sequence[str] = ()) -> list[UUID]:
+def assign(node: Node, *, excluding: Sequence[str] = ()) -> list[InstanceId]:
     """Assign waiting instances that fit to the node and request their manifests; return the ids of those instances.
 
     `excluding` are ids of instances that this poll tells the node to stop: it can get them again once it no longer
@@ -42,8 +42,8 @@ def assign(node: Node, *, excluding: Sequence[str] = ()) -> list[UUID]:
     memory = node.memory_mb - sum(instance.group.memory_mb for instance in assigned)
     gpu = "" if any(instance.group.gpu for instance in assigned) else node.gpu
     replicas = Counter(instance.group_id for instance in assigned)
-    taken: list[UUID] = []
-    left_to_others: set[UUID] = set()
+    taken: list[InstanceId] = []
+    left_to_others: set[GroupId] = set()
     fitting = waiting.filter(group__cpu__lte=cpu, group__memory_mb__lte=memory, group__gpu__in={"", gpu})
     candidates = list(fitting.values_list("pk", "group")[:_MAX_CANDIDATES])
     groups = ContainerGroup.objects.defer("environment", "command").in_bulk({group_id for _, group_id in candidates})
@@ -85,7 +85,7 @@ def _used(aggregate: _Aggregate) -> Coalesce:
 
 
 @CompiledQuery
-def _anything_free() -> QuerySet[Instance, tuple[UUID]]:
+def _anything_free() -> QuerySet[Instance, tuple[InstanceId]]:
     """A row if any instance waits for a node, whatever its group's status. Each poll runs this."""
     free = Instance.objects.filter(state=Instance.State.ALLOCATING, node__isnull=True).order_by()
     return free.values_list("pk")[:1]
@@ -103,7 +103,7 @@ def _waiting(node: Node) -> QuerySet[Instance]:
     ).order_by("created_at", "pk")
 
 
-def _assign_one(instance_id: UUID, node: Node) -> bool:
+def _assign_one(instance_id: InstanceId, node: Node) -> bool:
     free = Instance.objects.filter(pk=instance_id, state=Instance.State.ALLOCATING, node__isnull=True)
     if not list(free.select_for_update(skip_locked=True).values_list("pk")):
         return False

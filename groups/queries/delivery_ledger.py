@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, TypeAlias, TypedDict, TypeVar, cast
-from uuid import UUID
 
 from django.core.paginator import Page, Paginator
 from django.db.models import Aggregate, Count, Model, OuterRef, QuerySet, Subquery, Sum
@@ -19,6 +18,7 @@ from django.db.models.functions import Coalesce, Now
 
 from groups.delivery.ledger import Reason
 from groups.models import ContainerGroup, LayerDelivery, NodeToken, Redemption
+from registries.foundation.ids import TokenId
 
 if TYPE_CHECKING:
     from django_stubs_ext import WithAnnotations
@@ -168,12 +168,12 @@ def tokens_of(group: ContainerGroup) -> QuerySet[LedgerToken]:
     )
 
 
-def refusals_by_token(tokens: Iterable[LedgerToken], *, limit: int) -> dict[UUID, list[Redemption]]:
+def refusals_by_token(tokens: Iterable[LedgerToken], *, limit: int) -> dict[TokenId, list[Redemption]]:
     """Return refusals by the token's id, the newest first, at most `limit` in all."""
     rows = Redemption.objects.filter(
         token__in=[token.pk for token in tokens if token.refused], outcome=Redemption.Outcome.REFUSED
     )
-    by_token: dict[UUID, list[Redemption]] = {}
+    by_token: dict[TokenId, list[Redemption]] = {}
     for row in rows.order_by("-created_at")[:limit]:
         if row.token_id is not None:
             by_token.setdefault(row.token_id, []).append(row)

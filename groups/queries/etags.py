@@ -33,6 +33,7 @@ from django.db.models.sql.compiler import SQLCompiler
 from groups.models import Blob, ContainerGroup, Image, Instance, Layer, LayerDelivery, NodeToken, PullStep, Redemption
 from groups.nodes.scheduler import nodes_with_room
 from registries.foundation.compiled_query import CompiledQuery
+from registries.foundation.ids import OrganizationId, ProjectId
 from registries.models import Credential
 
 _Row = TypeVar("_Row", bound=Model)
@@ -40,19 +41,19 @@ _Groups: TypeAlias = QuerySet[ContainerGroup, tuple[object, ...]]
 _Status = ContainerGroup.Status
 
 
-def group_version(project_id: int, name: str, *extra: object) -> str | None:
+def group_version(project_id: ProjectId, name: str, *extra: object) -> str | None:
     """Return the version of what a group's page shows live, None if there is no such group. `extra` is what else the
     page depends on, such as the viewer's role."""
     facts = _group.first(project=project_id, name=name)
     return etag_of(facts, *extra) if facts else None
 
 
-def project_version(project_id: int, *extra: object) -> str:
+def project_version(project_id: ProjectId, *extra: object) -> str:
     """Return the version of the list of a project's groups, however it is sorted and searched."""
     return etag_of(_groups_of_project.rows(project=project_id), _instances_of_project.rows(project=project_id), *extra)
 
 
-def organization_version(organization_id: int, *extra: object) -> str:
+def organization_version(organization_id: OrganizationId, *extra: object) -> str:
     """Return the version of an organization's overview."""
     parts = (_groups_of, _instances_of, _images_of, _blobs_of, _credentials_of)
     return etag_of([part.rows(organization=organization_id) for part in parts], *extra)
@@ -77,7 +78,7 @@ class _Joined(Aggregate):
 
 
 @CompiledQuery
-def _group(project: int, name: str) -> _Groups:
+def _group(project: ProjectId, name: str) -> _Groups:
     layers, steps = Layer.objects.filter(image=OuterRef("image")), PullStep.objects.filter(image=OuterRef("image"))
     instances, tokens = Instance.objects.filter(group=OuterRef("pk")), NodeToken.objects.filter(group=OuterRef("pk"))
     sent = LayerDelivery.objects.filter(token__group=OuterRef("pk"))
@@ -136,27 +137,27 @@ def _instances(rows: QuerySet[Instance]) -> QuerySet[Instance, tuple[object, ...
 
 
 @CompiledQuery
-def _groups_of_project(project: int) -> _Groups:
+def _groups_of_project(project: ProjectId) -> _Groups:
     return _groups(ContainerGroup.objects.filter(project=project))
 
 
 @CompiledQuery
-def _instances_of_project(project: int) -> QuerySet[Instance, tuple[object, ...]]:
+def _instances_of_project(project: ProjectId) -> QuerySet[Instance, tuple[object, ...]]:
     return _instances(Instance.objects.filter(group__project=project))
 
 
 @CompiledQuery
-def _groups_of(organization: int) -> _Groups:
+def _groups_of(organization: OrganizationId) -> _Groups:
     return _groups(ContainerGroup.objects.filter(organization=organization))
 
 
 @CompiledQuery
-def _instances_of(organization: int) -> QuerySet[Instance, tuple[object, ...]]:
+def _instances_of(organization: OrganizationId) -> QuerySet[Instance, tuple[object, ...]]:
     return _instances(Instance.objects.filter(group__organization=organization))
 
 
 @CompiledQuery
-def _images_of(organization: int) -> QuerySet[Image, tuple[object, ...]]:
+def _images_of(organization: OrganizationId) -> QuerySet[Image, tuple[object, ...]]:
     return (
         Image.objects.filter(organization=organization)
         .order_by()
@@ -167,13 +168,13 @@ def _images_of(organization: int) -> QuerySet[Image, tuple[object, ...]]:
 
 
 @CompiledQuery
-def _blobs_of(organization: int) -> QuerySet[Blob, tuple[object, ...]]:
+def _blobs_of(organization: OrganizationId) -> QuerySet[Blob, tuple[object, ...]]:
     kept = Blob.objects.used().filter(organization=organization)
     return kept.order_by().values_list(Value(1)).annotate(count=Count("id"), bytes=Sum("size"))
 
 
 @CompiledQuery
-def _credentials_of(organization: int) -> QuerySet[Credential, tuple[object, ...]]:
+def _credentials_of(organization: OrganizationId) -> QuerySet[Credential, tuple[object, ...]]:
     live = Credential.objects.live().filter(organization=organization)
     return live.order_by().values_list(Value(1)).annotate(count=Count("id"))
 

@@ -13,6 +13,7 @@ from django.db.models.functions import Coalesce
 
 from groups.models import ContainerGroup, Failure, Image, Instance
 from registries.failures import describe
+from registries.foundation.ids import ProjectId
 from registries.providers.recognise import recognise
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ class Listing:
 
 
 def list_groups(
-    project_id: int, *, search: str = "", status: str = "", sort: str = "", page: str | None = None
+    project_id: ProjectId, *, search: str = "", status: str = "", sort: str = "", page: str | None = None
 ) -> Listing:
     """Return a page of the project's groups. An unknown state, order or page counts as none."""
     rows = ContainerGroup.objects.filter(project=project_id)

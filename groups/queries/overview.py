@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias, TypedDict, cast
-from uuid import UUID
 
 from django.db.models import Count, OuterRef, QuerySet, Subquery, Sum
 
@@ -12,13 +11,14 @@ from groups.models import ContainerGroup, Failure, Instance
 from groups.queries.bars import segments
 from groups.queries.group_list import failure_title
 from groups.rules import quotas
+from registries.foundation.ids import FailureId, OrganizationId
 from registries.models import Credential
 
 if TYPE_CHECKING:
     from django_stubs_ext import WithAnnotations
 
     class _NewestFailure(TypedDict):
-        failure_id: UUID | None
+        failure_id: FailureId | None
         failure_code: str | None
         failure_params: dict[str, object] | None
 
@@ -43,7 +43,7 @@ class FailedGroup:
     """A failed group with its newest failure. `title` is empty if none was recorded."""
 
     group: ContainerGroup
-    failure_id: UUID | None
+    failure_id: FailureId | None
     title: str
 
 
@@ -62,7 +62,7 @@ class Overview:
     credentials: int
 
 
-def organization_overview(organization_id: int) -> Overview:
+def organization_overview(organization_id: OrganizationId) -> Overview:
     """Return the overview of an organization's groups, in a constant number of queries."""
     rows = ContainerGroup.objects.filter(organization=organization_id)
     counted = dict(rows.order_by().values_list("status").annotate(Count("id")))

@@ -15,6 +15,7 @@ from django.db.models import Sum
 
 from groups.failures import StorageQuotaReached
 from groups.models import Blob, ContainerGroup, Image, Layer, Quota
+from registries.foundation.ids import OrganizationId
 from registries.foundation.refusal import Refusal
 from registries.foundation.units import format_size
 from registries.oci.manifest import Manifest
@@ -71,13 +72,13 @@ class Usage:
 class Organization(Protocol):
     """An organization with its quota, such as the portal's model."""
 
-    pk: int
+    pk: OrganizationId
 
     @property
     def quota(self) -> Quota: ...
 
 
-def usage(organization_id: int) -> Usage:
+def usage(organization_id: OrganizationId) -> Usage:
     """Count what the organization uses, in four queries."""
     groups = ContainerGroup.objects.filter(organization_id=organization_id)
     return Usage(
@@ -88,14 +89,14 @@ def usage(organization_id: int) -> Usage:
     )
 
 
-def lock_active_organization(organization_id: int) -> Quota:
+def lock_active_organization(organization_id: OrganizationId) -> Quota:
     """Lock the organization's quota until the transaction ends and return it. Raises RefusedWhileSuspended."""
     quota = lock_organization(organization_id)
     allow_active(quota)
     return quota
 
 
-def lock_organization(organization_id: int) -> Quota:
+def lock_organization(organization_id: OrganizationId) -> Quota:
     """Lock the organization's quota until the transaction ends and return it, so that only one request at a time counts
     and adds. Creates a missing row."""
     quota, _ = Quota.objects.select_for_update(no_key=True).get_or_create(organization_id=organization_id)
@@ -111,7 +112,7 @@ def quota_of(organization: Organization) -> Quota:
         return Quota(organization_id=organization.pk)
 
 
-def read_quota(organization_id: int) -> Quota:
+def read_quota(organization_id: OrganizationId) -> Quota:
     """The quota of an organization by id, in one query; one without limits if it has no row."""
     return Quota.objects.filter(pk=organization_id).first() or Quota(organization_id=organization_id)
 
@@ -162,13 +163,13 @@ def allow_storing(quota: Quota, manifest: Manifest, *, excluding: Image | None =
         )
 
 
-def stored_bytes(organization_id: int) -> int:
+def stored_bytes(organization_id: OrganizationId) -> int:
     """Bytes of the organization's blobs that a layer uses."""
     used = Blob.objects.used().filter(organization_id=organization_id)
     return used.aggregate(sum=Sum("size"))["sum"] or 0
 
 
-def pulls_in_progress(organization_id: int) -> int:
+def pulls_in_progress(organization_id: OrganizationId) -> int:
     """Number of the organization's pulls that a worker has claimed."""
     return Image.objects.pulling().filter(organization_id=organization_id).count()
 
@@ -178,12 +179,12 @@ def has_room_for_pull(quota: Quota) -> bool:
     return quota.max_pulls is None or pulls_in_progress(quota.organization_id) < quota.max_pulls
 
 
-def _replicas(organization_id: int) -> int:
+def _replicas(organization_id: OrganizationId) -> int:
     groups = ContainerGroup.objects.filter(organization_id=organization_id)
     return groups.aggregate(sum=Sum("replicas"))["sum"] or 0
 
 
-def _reserved(organization_id: int, excluding: Image | None) -> int:
+def _reserved(organization_id: OrganizationId, excluding: Image | None) -> int:
     """Bytes that unfinished pulls still have to store; a layer that an image lists twice counts once."""
     pending = Layer.objects.filter(
         image__status__in=[Image.Status.PULLING, Image.Status.QUEUED],

@@ -6,14 +6,13 @@ Called in the transaction that changes the group or its instances. `groups.nodes
 
 from __future__ import annotations
 
-from uuid import UUID
-
 from django.db import transaction
 from django.db.models import Case, Count, F, Q, Value, When
 from django.db.models.functions import Now
 
 from groups.models import ContainerGroup, Image, Instance
 from groups.rules.states import Stale, move
+from registries.foundation.ids import GroupId
 
 Status = ContainerGroup.Status
 State = Instance.State
@@ -112,7 +111,7 @@ def end_surplus(group: ContainerGroup) -> None:
     _stop([instance for instance in surplus if instance.node_id is not None])
 
 
-def update_group_status(group_id: UUID) -> None:
+def update_group_status(group_id: GroupId) -> None:
     """Derive an active group's status from its instances: `running` while at least one runs, else `deploying`. Once
     every replica has ended for good it is `succeeded`, or `stopped` if one of them ended with an error."""
     group = ContainerGroup.objects.select_for_update(no_key=True).filter(pk=group_id).first()

@@ -7,15 +7,15 @@ shape of the public API. In responses `MASK` replaces a secret; in requests it m
 from __future__ import annotations
 
 from typing import Any
-from uuid import UUID
 
 from groups.models import ContainerGroup
+from registries.foundation.ids import GroupId
 from registries.secrets import at_rest
 
 MASK = "********"
 
 
-def seal_options(group_id: UUID, options: dict[str, object]) -> bytes | None:
+def seal_options(group_id: GroupId, options: dict[str, object]) -> bytes | None:
     """Encrypt a group's options for its row; None if there are none."""
     return at_rest.encrypt_object(options, bound_to=f"group options {group_id}")
 
@@ -36,7 +36,7 @@ def unmask(new: object, old: object) -> object:
     return old if new == MASK and isinstance(old, str) else new
 
 
-def seal_environment(group_id: UUID, environment: dict[str, str]) -> bytes | None:
+def seal_environment(group_id: GroupId, environment: dict[str, str]) -> bytes | None:
     """Encrypt a group's environment for its row; None if it is empty."""
     return at_rest.encrypt_object(environment, bound_to=f"group environment {group_id}")
 

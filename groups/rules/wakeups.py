@@ -10,13 +10,14 @@ from collections.abc import Callable, Collection
 from datetime import timedelta
 from functools import partial
 from typing import TypeVar
-from uuid import UUID
 
 import django_rq
 import structlog
 from django.conf import settings
 from django.db import transaction
 from redis.exceptions import RedisError
+
+from registries.foundation.ids import CheckId, ImageId, InstanceId, OccurrenceId
 
 RowId = TypeVar("RowId")
 
@@ -26,12 +27,12 @@ WAKEUP_LOST_AFTER = timedelta(seconds=10)
 """A job that no worker has begun after this time is enqueued again."""
 
 
-def wake_pull(image_id: UUID) -> None:
+def wake_pull(image_id: ImageId) -> None:
     """Have a worker look at this image's pull once the transaction has committed."""
     transaction.on_commit(partial(enqueue_job, "pulls", settings.WAKEUP_JOBS["pull"], str(image_id)))
 
 
-def wake_prepare(instance_id: UUID) -> None:
+def wake_prepare(instance_id: InstanceId) -> None:
     """Have a worker make the manifest for this instance's node once the transaction has committed.
 
     A job that no worker has taken yet covers this instance too: it makes all missing manifests (`groups.jobs`).
@@ -44,12 +45,12 @@ def wake_prepare(instance_id: UUID) -> None:
     transaction.on_commit(enqueue)
 
 
-def wake_check(check_id: UUID) -> None:
+def wake_check(check_id: CheckId) -> None:
     """Have a worker check an image once the transaction has committed."""
     transaction.on_commit(partial(enqueue_job, "checks", settings.WAKEUP_JOBS["check"], str(check_id)))
 
 
-def enqueue_fan_out(occurrence_id: UUID) -> None:
+def enqueue_fan_out(occurrence_id: OccurrenceId) -> None:
     """Have a worker find the recipients of an event once the transaction has committed."""
     transaction.on_commit(partial(enqueue_job, "notices", settings.WAKEUP_JOBS["fan_out"], str(occurrence_id)))
 

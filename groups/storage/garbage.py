@@ -26,6 +26,7 @@ from django.utils import timezone
 from groups.failures import StoreFailed
 from groups.models import Blob, Image, Layer
 from groups.storage import store
+from registries.foundation.ids import BlobId
 
 log = structlog.get_logger(__name__)
 
@@ -33,7 +34,7 @@ BATCH = 500
 _IN_USE = Exists(Layer.objects.filter(blob=OuterRef("pk")))
 
 
-def mark_unused(blobs: Collection[int]) -> None:
+def mark_unused(blobs: Collection[BlobId]) -> None:
     """Mark those blobs (by id) that no layer uses any more. Called in the transaction that removes the layers."""
     # Locked in one order, so that two transactions that mark the same blobs can't deadlock.
     list(Blob.objects.select_for_update().filter(pk__in=blobs).order_by("pk").values_list("pk"))

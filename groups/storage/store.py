@@ -22,13 +22,14 @@ from groups.failures import StoreFailed
 from groups.storage import s3_uploads
 from groups.storage.blob_files import BlobFiles
 from groups.storage.upload import Reader, Upload
+from registries.foundation.ids import OrganizationId
 
 log = structlog.get_logger(__name__)
 
 Result = TypeVar("Result")
 
 
-def new_name(organization_id: int) -> str:
+def new_name(organization_id: OrganizationId) -> str:
     """Return a name for a blob of this organization: unguessable, and never used before."""
     unique = uuid.uuid4().hex
     return f"{organization_id}/{unique[:2]}/{unique}"

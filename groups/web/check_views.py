@@ -6,8 +6,6 @@ Both views return a fragment to htmx and a whole page otherwise. `groups.ingest.
 
 from __future__ import annotations
 
-import uuid
-
 from django.core.exceptions import NON_FIELD_ERRORS
 from django.forms import Form
 from django.http import HttpResponse, QueryDict
@@ -22,6 +20,7 @@ from groups.models import ContainerGroup, ImageCheck
 from groups.queries.check_report import check_report
 from groups.rules.group_settings import MAX_GROUP_NAME_LENGTH
 from groups.web.image_field import ImageForm, reading_context, typed_credential_form
+from registries.foundation.ids import CheckId
 from registries.foundation.refusal import Refusal
 from registries.foundation.requests import ProjectRequest
 from registries.oci.reference import names_host
@@ -60,7 +59,7 @@ def check(request: ProjectRequest, org: str, project: str) -> HttpResponse:
 
 @require_GET
 @never_cache
-def checked(request: ProjectRequest, org: str, project: str, check: uuid.UUID) -> HttpResponse:
+def checked(request: ProjectRequest, org: str, project: str, check: CheckId) -> HttpResponse:
     """Show the state of a check. The fragment ends the polling (286) once the check is over."""
     rows = ImageCheck.objects.select_related("against__image").defer("against__environment", "against__image__config")
     row = get_object_or_404(rows, organization=request.organization.pk, pk=check)

@@ -27,6 +27,7 @@ from groups.rules.group_settings import (
     read_environment,
 )
 from groups.web.image_field import NEW, NONE, ImageForm
+from registries.foundation.ids import OrganizationId, ProjectId
 from registries.models import Credential
 
 
@@ -99,8 +100,8 @@ class GroupForm(ImageForm):
         self,
         data: Mapping[str, object] | None = None,
         *,
-        organization_id: int,
-        project_id: int,
+        organization_id: OrganizationId,
+        project_id: ProjectId,
         initial: Mapping[str, object] | None = None,
     ) -> None:
         super().__init__(data, organization_id=organization_id, initial=initial)

@@ -14,6 +14,7 @@ from django.db.models import QuerySet
 
 from groups.rules.image_reference import read_reference
 from registries.forms.credential import CredentialForm
+from registries.foundation.ids import OrganizationId
 from registries.foundation.requests import ProjectRequest
 from registries.models import Credential
 from registries.oci.reference import MAX_REFERENCE_LENGTH, Reference, ReferenceInvalid
@@ -82,7 +83,7 @@ class ImageForm(forms.Form):
         self,
         data: Mapping[str, object] | None = None,
         *,
-        organization_id: int,
+        organization_id: OrganizationId,
         initial: Mapping[str, object] | None = None,
     ) -> None:
         self.has_typed_credential = data is not None and data.get("credential") == NEW

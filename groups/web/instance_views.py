@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
-
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
@@ -15,6 +13,7 @@ from groups.nodes import instance_orders
 from groups.web.forms import ScaleForm
 from groups.web.group_page import group_page
 from groups.web.requests import acts_on_group, group_of, to_group
+from registries.foundation.ids import InstanceId
 from registries.foundation.requests import ProjectRequest
 
 INSTANCE_STALE = "That instance can't take this now: it has changed meanwhile. This is how it stands."
@@ -34,7 +33,7 @@ def scale(request: ProjectRequest, /, org: str, project: str, name: str) -> Http
 
 @require_POST
 @acts_on_group(INSTANCE_STALE)
-def restart(request: ProjectRequest, /, org: str, project: str, name: str, instance: uuid.UUID) -> HttpResponse:
+def restart(request: ProjectRequest, /, org: str, project: str, name: str, instance: InstanceId) -> HttpResponse:
     """Order the node to restart the container; its data is kept."""
     row = _instance_of(request, name, instance)
     instance_orders.restart(row, by=request.actor)
@@ -43,7 +42,7 @@ def restart(request: ProjectRequest, /, org: str, project: str, name: str, insta
 
 @require_POST
 @acts_on_group(INSTANCE_STALE)
-def recreate(request: ProjectRequest, /, org: str, project: str, name: str, instance: uuid.UUID) -> HttpResponse:
+def recreate(request: ProjectRequest, /, org: str, project: str, name: str, instance: InstanceId) -> HttpResponse:
     """Order the node to recreate the container; its data is lost."""
     row = _instance_of(request, name, instance)
     instance_orders.recreate(row, by=request.actor)
@@ -52,14 +51,14 @@ def recreate(request: ProjectRequest, /, org: str, project: str, name: str, inst
 
 @require_POST
 @acts_on_group(INSTANCE_STALE)
-def reallocate(request: ProjectRequest, /, org: str, project: str, name: str, instance: uuid.UUID) -> HttpResponse:
+def reallocate(request: ProjectRequest, /, org: str, project: str, name: str, instance: InstanceId) -> HttpResponse:
     """Move the instance to another node; its data is lost."""
     row = _instance_of(request, name, instance)
     instance_orders.reallocate(row, by=request.actor)
     return _ordered(request, row, "The instance goes to another node.")
 
 
-def _instance_of(request: ProjectRequest, name: str, instance: uuid.UUID) -> Instance:
+def _instance_of(request: ProjectRequest, name: str, instance: InstanceId) -> Instance:
     return get_object_or_404(group_of(request, name).instances.all(), pk=instance)
 
 

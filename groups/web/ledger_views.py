@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
-
 from django.contrib import messages
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -14,6 +12,7 @@ from groups.actions import tokens
 from groups.models import NodeToken
 from groups.queries import delivery_ledger
 from groups.web.requests import group_of
+from registries.foundation.ids import TokenId
 from registries.foundation.requests import ProjectRequest
 
 
@@ -43,7 +42,7 @@ def export(request: ProjectRequest, org: str, project: str, name: str) -> HttpRe
 
 
 @require_POST
-def revoke(request: ProjectRequest, org: str, project: str, name: str, token: uuid.UUID) -> HttpResponse:
+def revoke(request: ProjectRequest, org: str, project: str, name: str, token: TokenId) -> HttpResponse:
     """Revoke a token and its session; a transfer in progress stops within seconds."""
     row = get_object_or_404(NodeToken, group=group_of(request, name), pk=token)
     if tokens.revoke(row, by=request.actor):

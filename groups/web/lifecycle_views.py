@@ -6,8 +6,6 @@ An action redirects to the group's page, with a message if it was refused or the
 
 from __future__ import annotations
 
-import uuid
-
 from django.contrib import messages
 from django.db.models import QuerySet
 from django.http import HttpResponse, QueryDict
@@ -26,6 +24,7 @@ from groups.web.image_field import NEW, NONE, live_credentials
 from groups.web.requests import acts_on_post, form_status, group_of, to_group
 from registries.failures import ABOUT_CREDENTIALS
 from registries.forms.credential import CredentialForm
+from registries.foundation.ids import FailureId
 from registries.foundation.requests import ProjectRequest
 from registries.models import MAX_NAME_LENGTH, Credential
 from registries.providers import PROVIDERS
@@ -60,7 +59,7 @@ def delete(request: ProjectRequest, /, org: str, project: str, name: str) -> Htt
 
 @require_GET
 @never_cache
-def failure(request: ProjectRequest, org: str, project: str, name: str, failure: uuid.UUID) -> HttpResponse:
+def failure(request: ProjectRequest, org: str, project: str, name: str, failure: FailureId) -> HttpResponse:
     """Show why a pull failed, and how to retry it."""
     group = group_of(request, name)
     row = get_object_or_404(Failure, group=group, pk=failure)

@@ -19,6 +19,7 @@ from portal.audit import refused_sign_ins
 from portal.audit.sign_ins import RECOVERY_CODES, record_for_person
 from portal.http.actors import actor_of, actor_of_person
 from portal.models import RefusedSignIn, User
+from registries.foundation.ids import UserId
 from registries.secrets import at_rest
 
 SECOND_FACTOR = "second factor"
@@ -49,7 +50,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
 
     def logout(self, request: HttpRequest) -> None:
         """Sign the person out and record it."""
-        person = User.objects.get(pk=request.user.pk or 0)
+        person = User.objects.get(pk=request.user.pk or UserId(0))
         with transaction.atomic():
             super().logout(request)
             record_for_person(person, "account.signed_out", by=actor_of_person(request, person))

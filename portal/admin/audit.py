@@ -18,6 +18,7 @@ from portal.audit.log import AREAS, VERBS
 from portal.models import Activity, ActivityText, User
 from registries.foundation.actor import ActorKind
 from registries.foundation.admin_base import RecordAdmin, actor_of
+from registries.foundation.ids import UserId
 
 MAX_REASON = 300
 _ACTOR_KINDS = {
@@ -244,5 +245,5 @@ def _name_operators(rows: Sequence[Activity]) -> None:
     keys = {row.actor_key for row in rows if row.actor_kind == ActorKind.OPERATOR and row.actor_key.isdecimal()}
     emails = dict(User.objects.filter(pk__in=keys).values_list("pk", "email")) if keys else {}
     for row in rows:
-        email = emails.get(int(row.actor_key), "") if row.actor_key in keys else ""
+        email = emails.get(UserId(int(row.actor_key)), "") if row.actor_key in keys else ""
         row.operator_email = email  # type: ignore[attr-defined]

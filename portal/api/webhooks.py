@@ -16,6 +16,7 @@ from portal.api.access import KeyRequest
 from portal.models import Notice, Webhook
 from portal.notifications import webhooks
 from portal.notifications.forms import WebhookForm
+from registries.foundation.ids import WebhookId
 from registries.foundation.refusal import Refusal
 
 router = Router(tags=["webhooks"], exclude_unset=True)
@@ -163,7 +164,7 @@ def list_webhook_messages(request: KeyRequest, organization_name: str, webhook_i
 
 def _find(request: KeyRequest, webhook_id: str) -> Webhook:
     try:
-        row = Webhook.objects.filter(organization=request.organization, pk=uuid.UUID(webhook_id)).first()
+        row = Webhook.objects.filter(organization=request.organization, pk=WebhookId(uuid.UUID(webhook_id))).first()
     except ValueError:
         row = None
     if row is None:

@@ -21,6 +21,7 @@ from django.db.models.functions import Now
 
 from portal.models import Activity, ActivityHead, ActivityText
 from registries.foundation.activity import ActivityEntry, Value
+from registries.foundation.ids import OrganizationId
 
 T = TypeVar("T")
 
@@ -69,7 +70,7 @@ def append(entry: ActivityEntry) -> None:
     ActivityHead.objects.filter(pk=head.pk).update(number=row.number, hash=row.hash)
 
 
-def chain_of(organization_id: int | None) -> str:
+def chain_of(organization_id: OrganizationId | None) -> str:
     """Return the name of an organization's chain; None is the portal's."""
     return PORTAL_CHAIN if organization_id is None else str(organization_id)
 

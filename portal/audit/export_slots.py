@@ -10,6 +10,7 @@ import threading
 import time
 from dataclasses import dataclass
 
+from registries.foundation.ids import OrganizationId
 from registries.foundation.refusal import Refusal
 
 MAX_EXPORTS = 2
@@ -36,7 +37,7 @@ class TooManyExports(Refusal):
 class Slot:
     """The right to build and send one export. `until` is of `time.monotonic`."""
 
-    organization_id: int
+    organization_id: OrganizationId
     until: float
 
     def release(self) -> None:
@@ -46,7 +47,7 @@ class Slot:
                 _taken.remove(self)
 
 
-def take(organization_id: int) -> Slot:
+def take(organization_id: OrganizationId) -> Slot:
     """Take a slot for an export of this organization. Raises TooManyExports."""
     now = time.monotonic()
     with _lock:

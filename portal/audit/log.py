@@ -13,6 +13,7 @@ from groups.models import ContainerGroup, Failure
 from portal.audit.facts import changes_of, facts_of
 from portal.models import Activity, ActivityText, Organization, Webhook
 from registries.foundation.actor import ActorKind
+from registries.foundation.ids import OrganizationId
 
 AREAS = {
     "group": "Groups",
@@ -136,7 +137,7 @@ class Line:
         return changes_of(self.row)
 
 
-def of_organization(organization_id: int) -> QuerySet[Activity]:
+def of_organization(organization_id: OrganizationId) -> QuerySet[Activity]:
     """Return the organization's rows with their texts, newest first."""
     return Activity.objects.filter(organization=organization_id).select_related("text").order_by("-number")
 
@@ -165,14 +166,16 @@ def _links(rows: list[Activity], organization: Organization) -> dict[tuple[str, 
             keys.setdefault(row.target_kind, set()).add(row.target_key)
     links: dict[tuple[str, str], str] = {}
     groups = ContainerGroup.objects.filter(organization=organization, pk__in=keys.get("group", ()))
-    for pk, project, name in groups.values_list("pk", "project__slug", "name"):
-        links["group", str(pk)] = reverse("groups:detail", args=[organization.slug, project, name])
+    for group_id, project, name in groups.values_list("pk", "project__slug", "name"):
+        links["group", str(group_id)] = reverse("groups:detail", args=[organization.slug, project, name])
     webhooks = Webhook.objects.filter(organization=organization, pk__in=keys.get("webhook", ()))
-    for pk in webhooks.values_list("pk", flat=True):
-        links["webhook", str(pk)] = reverse("portal:webhook", args=[organization.slug, pk])
+    for webhook_id in webhooks.values_list("pk", flat=True):
+        links["webhook", str(webhook_id)] = reverse("portal:webhook", args=[organization.slug, webhook_id])
     failures = Failure.objects.filter(organization=organization, group__isnull=False, pk__in=keys.get("failure", ()))
-    for pk, project, name in failures.values_list("pk", "group__project__slug", "group__name"):
-        links["failure", str(pk)] = reverse("groups:failure", args=[organization.slug, project, name, pk])
+    for failure_id, project, name in failures.values_list("pk", "group__project__slug", "group__name"):
+        links["failure", str(failure_id)] = reverse(
+            "groups:failure", args=[organization.slug, project, name, failure_id]
+        )
     for kind, page in _PAGES_BY_KEY.items():
         for key in keys.get(kind, ()):
             links[kind, key] = reverse(page, args=[organization.slug, key])

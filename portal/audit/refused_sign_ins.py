@@ -20,6 +20,7 @@ from portal.http.actors import ANONYMOUS_NAME
 from portal.models import RefusedSignIn, User
 from registries.foundation.activity import Target, Value, record
 from registries.foundation.actor import Actor, ActorKind
+from registries.foundation.ids import UserId
 
 ACTION = "account.sign_in_refused"
 DETAILS = {
@@ -40,7 +41,7 @@ BATCH = 5000
 class Kind(NamedTuple):
     """Which refusals are appended as one row. `person_id` is None for all addresses without an account."""
 
-    person_id: int | None
+    person_id: UserId | None
     reason: str
     is_signed_in: bool
 

@@ -12,6 +12,7 @@ from django.utils.dateparse import parse_date
 
 from portal.audit.log import AREAS, VERBS, of_organization
 from portal.models import Activity
+from registries.foundation.ids import OrganizationId
 
 MAX_WORDS = 8
 MAX_DIGITS = 18
@@ -64,7 +65,7 @@ class Search:
         }
         return urlencode({name: value for name, value in (values | changed).items() if value})
 
-    def rows(self, organization_id: int) -> QuerySet[Activity]:
+    def rows(self, organization_id: OrganizationId) -> QuerySet[Activity]:
         """Return the organization's rows that match, newest first."""
         rows = of_organization(organization_id)
         if self.area:

@@ -14,19 +14,20 @@ from allauth.mfa.models import Authenticator
 from portal.models import Membership, User
 from registries.foundation.activity import Target, Value, record
 from registries.foundation.actor import Actor
+from registries.foundation.ids import OrganizationId, UserId
 
 RECOVERY_CODES = "recovery_codes"
 FACTORS = {"totp": "authenticator app", RECOVERY_CODES: ""}
 """Second factors by allauth's type, in words."""
 
 
-def organizations_of(person_id: int) -> list[int]:
+def organizations_of(person_id: UserId) -> list[OrganizationId]:
     """Return the keys of the person's organizations, in the order in which their chains are locked."""
     rows = Membership.objects.filter(user=person_id).order_by("organization_id")
     return list(rows.values_list("organization_id", flat=True))
 
 
-def second_factors_of(person_id: int) -> dict[str, int]:
+def second_factors_of(person_id: UserId) -> dict[str, int]:
     """Return the keys of the person's second factors by type: `totp`, `recovery_codes`."""
     return dict(Authenticator.objects.filter(user=person_id).values_list("type", "pk"))
 

@@ -19,6 +19,7 @@ from portal.audit.chain import PORTAL_CHAIN, chain_of, digest_of, hash_of
 from portal.audit.erasure import ERASED
 from portal.audit.triggers import not_in_force
 from portal.models import Activity, ActivityHead, ActivityText
+from registries.foundation.ids import OrganizationId
 
 CHUNK = 1000
 MAX_KEY = 2**63 - 1
@@ -96,13 +97,14 @@ def verify(kept: Iterable[Head] = ()) -> Iterator[Finding]:
         yield Finding("", 0, f"the text {key} belongs to no row")
 
 
-def organization_of(chain: str) -> int | None:
+def organization_of(chain: str) -> OrganizationId | None:
     """Return the organization's key of a chain's name, None for the portal's. Raises UnknownChain."""
     if chain == PORTAL_CHAIN:
         return None
-    if not (chain.isascii() and chain.isdecimal()) or chain_of(int(chain)) != chain or int(chain) > MAX_KEY:
+    key = OrganizationId(int(chain)) if chain.isascii() and chain.isdecimal() else None
+    if key is None or chain_of(key) != chain or key > MAX_KEY:
         raise UnknownChain(chain)
-    return int(chain)
+    return key
 
 
 def _verify_chain(chain: str, head: Head | None) -> Iterator[Finding]:

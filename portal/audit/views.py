@@ -17,6 +17,7 @@ from portal.audit.log import AREAS, lines
 from portal.audit.search import Search
 from portal.http.requests import MemberRequest
 from portal.models import Activity, ActivityText
+from registries.foundation.ids import OrganizationId
 
 PAGE_SIZE = 50
 MAX_ACTORS = 100
@@ -60,13 +61,13 @@ def export_json_lines(request: MemberRequest, org: str) -> StreamingHttpResponse
     return _file(request, as_json_lines, "application/jsonl; charset=utf-8", "jsonl")
 
 
-def _older(search: Search, organization_id: int) -> str:
+def _older(search: Search, organization_id: OrganizationId) -> str:
     """The query for the rows that follow the newest MAX_EXPORT_ROWS, as an export has no more."""
     last = search.rows(organization_id).values_list("number", flat=True)[MAX_EXPORT_ROWS - 1]
     return search.query(before=str(last))
 
 
-def _actors(organization_id: int) -> QuerySet[ActivityText, str]:
+def _actors(organization_id: OrganizationId) -> QuerySet[ActivityText, str]:
     """The names of who acted in the newest rows."""
     newest = Activity.objects.filter(organization=organization_id).order_by("-number")[:MAX_ROWS_FOR_ACTORS]
     texts = ActivityText.objects.filter(activity__in=newest.values("pk"))

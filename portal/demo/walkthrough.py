@@ -18,6 +18,7 @@ from portal.models import Organization, User
 from portal.templatetags.drayage import size
 from registries.credential_rows import NewCredential
 from registries.foundation.actor import Actor, ActorKind
+from registries.foundation.ids import ProjectId
 from registries.oci.reference import parse
 
 POLL_SECONDS = 0.1
@@ -105,7 +106,7 @@ class Walkthrough:
             by=self._by,
         )
 
-    def _free_name(self, project_id: int) -> str:
+    def _free_name(self, project_id: ProjectId) -> str:
         taken = set(ContainerGroup.objects.filter(project_id=project_id).values_list("name", flat=True))
         names = ["hello", *(f"hello-{number}" for number in range(2, len(taken) + 3))]
         return next(name for name in names if name not in taken)

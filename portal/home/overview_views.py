@@ -18,6 +18,7 @@ from portal.models import Activity, Organization, SupportMessage, SupportRequest
 from portal.support.queries import last_text
 from portal.support.readers import unread
 from registries.foundation.compiled_query import CompiledQuery
+from registries.foundation.ids import OrganizationId
 
 NEWEST = 8
 """How many rows of the activity and how many conversations are shown."""
@@ -71,7 +72,7 @@ def _overview(request: MemberRequest, version: str) -> dict[str, object]:
 
 
 @CompiledQuery
-def _newest_activity(organization: int) -> QuerySet[Activity, tuple[int]]:
+def _newest_activity(organization: OrganizationId) -> QuerySet[Activity, tuple[int]]:
     return Activity.objects.filter(organization=organization).order_by("-number").values_list("pk")[:1]
 
 

@@ -25,6 +25,7 @@ from portal.http.requests import MemberRequest
 from portal.models import Organization, Project
 from portal.organizations.access import Access, resolve_access
 from portal.organizations.permissions import PAGES
+from registries.foundation.ids import OrganizationId, ProjectId
 from registries.foundation.refusal import Refusal
 
 
@@ -111,7 +112,7 @@ def _set_access(request: MemberRequest, access: Access) -> None:
     request.project = cast("Project", SimpleLazyObject(read_project))
 
 
-def _read_project(organization_id: int, project_id: int | None) -> Project | None:
+def _read_project(organization_id: OrganizationId, project_id: ProjectId | None) -> Project | None:
     """The project of the address, or the organization's first one where the address names none."""
     if project_id is not None:
         return Project.objects.get(pk=project_id)

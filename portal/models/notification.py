@@ -7,6 +7,8 @@ import uuid
 from django.conf import settings
 from django.db import models
 
+from registries.foundation.id_fields import NoticeIdField, WebhookIdField
+
 
 class Webhook(models.Model):
     """An address that events are sent to. `secret` signs messages; it is encrypted (`registries.secrets.at_rest`, bound
@@ -21,7 +23,7 @@ class Webhook(models.Model):
         FAILING = "failing", "nothing arrived there for three days"
         GONE = "gone", "the address answered that it is gone (410)"
 
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    id = WebhookIdField(primary_key=True, default=uuid.uuid4, editable=False)
     organization = models.ForeignKey("portal.Organization", on_delete=models.CASCADE, related_name="webhooks")
     address = models.CharField(max_length=500)
     kinds = models.JSONField(default=list)
@@ -50,7 +52,7 @@ class Notice(models.Model):
         SENT = "sent", "Sent"
         FAILED = "failed", "Given up"
 
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    id = NoticeIdField(primary_key=True, default=uuid.uuid4, editable=False)
     occurrence = models.ForeignKey("groups.Occurrence", on_delete=models.CASCADE, related_name="notices")
     webhook = models.ForeignKey(Webhook, null=True, on_delete=models.CASCADE, related_name="notices")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.CASCADE, related_name="notices")

@@ -6,6 +6,8 @@ from django.conf import settings
 from django.core.validators import RegexValidator
 from django.db import models
 
+from registries.foundation.id_fields import OrganizationIdField, ProjectIdField
+
 SLUG = RegexValidator(
     r"\A[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\Z",
     "Use 1 to 63 lower-case letters, digits and hyphens, with a letter or digit at both ends.",
@@ -29,6 +31,7 @@ class Organization(models.Model):
     """A customer. All of a customer's rows belong to one organization and are invisible to others. Its limits and
     suspension are its `groups.models.Quota`."""
 
+    id = OrganizationIdField("ID", primary_key=True, auto_created=True)
     slug = models.CharField("address", max_length=63, unique=True, validators=[SLUG])
     name = models.CharField(max_length=120)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -44,6 +47,7 @@ class Organization(models.Model):
 class Project(models.Model):
     """A folder of groups inside an organization; each organization has `default`."""
 
+    id = ProjectIdField("ID", primary_key=True, auto_created=True)
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="projects")
     slug = models.CharField("address", max_length=63, validators=[SLUG])
     name = models.CharField(max_length=120)

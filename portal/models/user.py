@@ -8,6 +8,8 @@ from django.contrib.auth.models import AbstractUser, BaseUserManager
 from django.db import models
 from django.db.models.functions import Lower
 
+from registries.foundation.id_fields import UserIdField
+
 
 class UserManager(BaseUserManager["User"]):
     """Creates people; addresses are stored in lower case."""
@@ -31,6 +33,7 @@ class User(AbstractUser):
     """Members, support and operators alike. `is_support` with `is_staff` opens failures and requests in
     the admin and nothing else; operators are superusers."""
 
+    id = UserIdField("ID", primary_key=True, auto_created=True)
     username = None  # type: ignore[assignment]
     email = models.EmailField("e-mail address", unique=True)
     is_support = models.BooleanField(

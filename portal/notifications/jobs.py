@@ -5,13 +5,14 @@ from __future__ import annotations
 
 from groups.jobs import run_job
 from portal.notifications import sending
+from registries.foundation.ids import NoticeId, OccurrenceId
 
 
 def tell(occurrence_id: str) -> None:
     """Create the notices of an event (`Occurrence`), unless that was done."""
-    run_job("tell", occurrence_id, sending.fan_out)
+    run_job("tell", OccurrenceId, occurrence_id, sending.fan_out)
 
 
 def deliver(notice_id: str) -> None:
     """Send a notice, if it is due."""
-    run_job("deliver", notice_id, sending.deliver)
+    run_job("deliver", NoticeId, notice_id, sending.deliver)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import random
 import time
-import uuid
 from dataclasses import dataclass
 from datetime import timedelta
 from urllib.parse import urlsplit
@@ -32,6 +31,7 @@ from portal.notifications.wakeups import wake_deliver
 from portal.notifications.webhooks import SWITCHED_OFF, secrets_of, switch_off
 from registries.failures import PullFailed
 from registries.foundation.actor import PORTAL
+from registries.foundation.ids import NoticeId, OccurrenceId, UserId, WebhookId
 from registries.hosts import address_guard
 from registries.oci.transport import Session, Timeouts
 
@@ -58,7 +58,7 @@ class Attempt:
     problem: str = ""
 
 
-def fan_out(occurrence_id: uuid.UUID) -> int:
+def fan_out(occurrence_id: OccurrenceId) -> int:
     """Create a notice for each webhook and person that subscribed to this event. Returns how many; 0 if this was done
     before."""
     with transaction.atomic():
@@ -77,7 +77,7 @@ def fan_out(occurrence_id: uuid.UUID) -> int:
     return len(notices)
 
 
-def deliver(notice_id: uuid.UUID) -> bool:
+def deliver(notice_id: NoticeId) -> bool:
     """Send one notice, if it is due and no other worker has taken it. Returns whether it arrived."""
     due = Notice.objects.filter(pk=notice_id, status=Status.WAITING, due_at__lte=Now())
     lease_ends_at = timezone.now() + timedelta(seconds=LEASE_SECONDS)
@@ -117,7 +117,7 @@ def _is_unwanted(notice: Notice) -> bool:
     return is_off and notice.occurrence.kind != Occurrence.Kind.TEST
 
 
-def _is_news(row: Occurrence, user_id: int) -> bool:
+def _is_news(row: Occurrence, user_id: UserId) -> bool:
     """Whether this person got no email of this kind about this group within `ONE_EMAIL_EVERY`."""
     recent = Notice.objects.filter(
         user=user_id, occurrence__organization=row.organization_id, occurrence__group_name=row.group_name,
@@ -187,7 +187,7 @@ def _record_attempt(notice: Notice, attempt: Attempt, *, took_ms: int) -> None:
     log.info(event, notice=str(notice.pk), attempt=notice.attempts, answer=attempt.status)
 
 
-def _record_outcome(webhook_id: uuid.UUID, *, arrived: bool, is_gone: bool) -> None:
+def _record_outcome(webhook_id: WebhookId, *, arrived: bool, is_gone: bool) -> None:
     """Store since when messages to a webhook fail, and switch it off after `SWITCHED_OFF_AFTER`."""
     row = Webhook.objects.filter(pk=webhook_id)
     if arrived:

@@ -8,6 +8,7 @@ from groups.models import Occurrence
 from portal.models import EmailChoice, Membership
 from registries.foundation.activity import Target, record
 from registries.foundation.actor import Actor
+from registries.foundation.ids import OrganizationId, UserId
 
 Kind = Occurrence.Kind
 NO, MINE, ALL = "no", "mine", "all"
@@ -28,10 +29,10 @@ def wanted(choice: EmailChoice | None) -> dict[str, str]:
     return {str(kind): chosen.get(kind, NO) for kind in EVENTS}
 
 
-def choose_emails(organization_id: int, chosen: dict[str, str], *, by: Actor) -> bool:
+def choose_emails(organization_id: OrganizationId, chosen: dict[str, str], *, by: Actor) -> bool:
     """Save which emails the acting person wants from this organization: a scope of `SCOPES` by kind. Returns whether
     anything was different."""
-    person_id = by.person_id or 0  # an API key gets no emails
+    person_id = by.person_id or UserId(0)  # an API key gets no emails
     with transaction.atomic():
         rows = EmailChoice.objects.select_for_update(no_key=True)
         row = rows.filter(organization=organization_id, user=person_id).first()
@@ -52,7 +53,7 @@ def choose_emails(organization_id: int, chosen: dict[str, str], *, by: Actor) ->
     return True
 
 
-def people_for(occurrence: Occurrence) -> list[int]:
+def people_for(occurrence: Occurrence) -> list[UserId]:
     """Return the ids of the active members who want an email about this event."""
     organization = occurrence.organization_id
     choices = {choice.user_id: choice for choice in EmailChoice.objects.filter(organization=organization)}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
-
 from django.conf import settings
 from django.contrib import messages
 from django.core.paginator import Page, Paginator
@@ -18,6 +16,7 @@ from portal.models import EmailChoice, Notice, Webhook
 from portal.notifications import webhooks
 from portal.notifications.forms import EmailForm, WebhookForm
 from portal.notifications.subscriptions import choose_emails, wanted
+from registries.foundation.ids import NoticeId, WebhookId
 
 PAGE_SIZE = 30
 
@@ -51,7 +50,7 @@ def add_webhook(request: MemberRequest, org: str) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 @never_cache
-def webhook(request: MemberRequest, org: str, webhook: uuid.UUID) -> HttpResponse:
+def webhook(request: MemberRequest, org: str, webhook: WebhookId) -> HttpResponse:
     """Show a webhook with its messages; change it on POST."""
     row = _webhook(request, webhook)
     form = WebhookForm(request.POST if request.method == "POST" else None, initial=_initial(row))
@@ -64,7 +63,7 @@ def webhook(request: MemberRequest, org: str, webhook: uuid.UUID) -> HttpRespons
 
 @require_POST
 @never_cache
-def rotate(request: MemberRequest, org: str, webhook: uuid.UUID) -> HttpResponse:
+def rotate(request: MemberRequest, org: str, webhook: WebhookId) -> HttpResponse:
     """Rotate the secret; the response shows the new one, once."""
     row = _webhook(request, webhook)
     secret = webhooks.rotate(row, by=request.actor)
@@ -75,7 +74,7 @@ def rotate(request: MemberRequest, org: str, webhook: uuid.UUID) -> HttpResponse
 
 
 @require_POST
-def test(request: MemberRequest, org: str, webhook: uuid.UUID) -> HttpResponse:
+def test(request: MemberRequest, org: str, webhook: WebhookId) -> HttpResponse:
     """Send a test message."""
     row = _webhook(request, webhook)
     if webhooks.test(row, by=request.actor) is None:
@@ -85,7 +84,7 @@ def test(request: MemberRequest, org: str, webhook: uuid.UUID) -> HttpResponse:
 
 
 @require_POST
-def switch(request: MemberRequest, org: str, webhook: uuid.UUID) -> HttpResponse:
+def switch(request: MemberRequest, org: str, webhook: WebhookId) -> HttpResponse:
     """Pause or resume a webhook."""
     row = _webhook(request, webhook)
     if row.off_since is None:
@@ -96,7 +95,7 @@ def switch(request: MemberRequest, org: str, webhook: uuid.UUID) -> HttpResponse
 
 
 @require_POST
-def delete(request: MemberRequest, org: str, webhook: uuid.UUID) -> HttpResponse:
+def delete(request: MemberRequest, org: str, webhook: WebhookId) -> HttpResponse:
     """Delete a webhook with its messages."""
     row = _webhook(request, webhook)
     webhooks.delete(row, by=request.actor)
@@ -105,7 +104,7 @@ def delete(request: MemberRequest, org: str, webhook: uuid.UUID) -> HttpResponse
 
 
 @require_POST
-def send_again(request: MemberRequest, org: str, webhook: uuid.UUID, notice: uuid.UUID) -> HttpResponse:
+def send_again(request: MemberRequest, org: str, webhook: WebhookId, notice: NoticeId) -> HttpResponse:
     """Send a failed message again."""
     row = get_object_or_404(Notice, webhook=_webhook(request, webhook), pk=notice)
     if webhooks.send_again(row, by=request.actor):
@@ -115,7 +114,7 @@ def send_again(request: MemberRequest, org: str, webhook: uuid.UUID, notice: uui
 
 @require_GET
 @never_cache
-def sent(request: MemberRequest, org: str, webhook: uuid.UUID) -> HttpResponse:
+def sent(request: MemberRequest, org: str, webhook: WebhookId) -> HttpResponse:
     """The part of a webhook's page that is updated: its messages."""
     row = _webhook(request, webhook)
     return render(request, "portal/webhook_log.html", {"webhook": row, "page": _log(request, row)})
@@ -126,7 +125,7 @@ def _email_form(request: MemberRequest, sent: QueryDict | None = None) -> EmailF
     return EmailForm(sent, wanted=wanted(choice))
 
 
-def _webhook(request: MemberRequest, pk: uuid.UUID) -> Webhook:
+def _webhook(request: MemberRequest, pk: WebhookId) -> Webhook:
     return get_object_or_404(Webhook.objects.select_related("created_by"), organization=request.organization, pk=pk)
 
 

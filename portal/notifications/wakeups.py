@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import uuid
 from functools import partial
 
 from django.db import transaction
 
 from groups.rules import wakeups
+from registries.foundation.ids import NoticeId
 
 
-def wake_deliver(notice_id: uuid.UUID) -> None:
+def wake_deliver(notice_id: NoticeId) -> None:
     """Enqueue the job that sends this notice, once the transaction has committed."""
     transaction.on_commit(partial(wakeups.enqueue_job, "notices", "portal.notifications.jobs.deliver", str(notice_id)))

@@ -18,6 +18,7 @@ from portal.notifications.signing import new_secret
 from portal.notifications.wakeups import wake_deliver
 from registries.foundation.activity import Target, Value, record
 from registries.foundation.actor import Actor
+from registries.foundation.ids import WebhookId
 from registries.foundation.refusal import Refusal
 from registries.secrets import at_rest
 
@@ -40,7 +41,7 @@ class TooManyWebhooks(Refusal):
 def add(organization: Organization, *, address: str, kinds: list[str], by: Actor) -> tuple[Webhook, str]:
     """Create a webhook for events of these kinds; return it with its secret, which is not shown again. Raises
     TooManyWebhooks."""
-    secret, pk = new_secret(), uuid.uuid4()
+    secret, pk = new_secret(), WebhookId(uuid.uuid4())
     with transaction.atomic():
         quotas.lock_organization(organization.pk)
         if Webhook.objects.filter(organization=organization).count() >= MAX_WEBHOOKS:
@@ -111,7 +112,7 @@ def pause(webhook: Webhook, *, by: Actor) -> bool:
     return True
 
 
-def switch_off(webhook_id: uuid.UUID, reason: Webhook.Off, *, by: Actor) -> bool:
+def switch_off(webhook_id: WebhookId, reason: Webhook.Off, *, by: Actor) -> bool:
     """Switch off a webhook that does not work. Returns whether it was on."""
     with transaction.atomic():
         if not _switch_off(webhook_id, reason):
@@ -180,20 +181,20 @@ def secrets_of(webhook: Webhook) -> list[str]:
     return [at_rest.decrypt(row, bound_to=_bound_to(webhook.pk)).decode() for row in rows]
 
 
-def _encrypted(secret: str, pk: uuid.UUID) -> bytes:
+def _encrypted(secret: str, pk: WebhookId) -> bytes:
     return at_rest.encrypt(secret.encode(), bound_to=_bound_to(pk))
 
 
-def _bound_to(pk: uuid.UUID) -> str:
+def _bound_to(pk: WebhookId) -> str:
     return f"webhook {pk}"
 
 
-def _lock(webhook_id: uuid.UUID) -> Webhook | None:
+def _lock(webhook_id: WebhookId) -> Webhook | None:
     """The row as it is now, locked; None if it is deleted. It is locked before its messages are added or changed."""
     return Webhook.objects.select_for_update(no_key=True).filter(pk=webhook_id).first()
 
 
-def _switch_off(webhook_id: uuid.UUID, reason: Webhook.Off) -> bool:
+def _switch_off(webhook_id: WebhookId, reason: Webhook.Off) -> bool:
     """Switch off; messages that wait for a retry fail. Returns whether the webhook was on."""
     on = Webhook.objects.filter(pk=webhook_id, off_since__isnull=True)
     if not on.update(off_since=Now(), off_because=reason):
@@ -204,7 +205,7 @@ def _switch_off(webhook_id: uuid.UUID, reason: Webhook.Off) -> bool:
     return True
 
 
-def _resume(webhook_id: uuid.UUID) -> bool:
+def _resume(webhook_id: WebhookId) -> bool:
     off = Webhook.objects.filter(pk=webhook_id, off_since__isnull=False)
     return bool(off.update(off_since=None, off_because="", failing_since=None))
 

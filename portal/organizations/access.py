@@ -12,7 +12,7 @@ from django.db.models import QuerySet
 
 from portal.models import Membership, Project, Role
 from registries.foundation.compiled_query import CompiledQuery
-from registries.foundation.ids import OrganizationId, ProjectId
+from registries.foundation.ids import OrganizationId, ProjectId, UserId
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Access:
     project_id: ProjectId | None = None
 
 
-def resolve_access(user_id: int, organization: str, project: str | None = None) -> Access | None:
+def resolve_access(user_id: UserId, organization: str, project: str | None = None) -> Access | None:
     """Return the access of a person to the organization and project of these addresses (slugs). None for a stranger,
     and where the organization or the project doesn't exist."""
     if project is None:
@@ -38,12 +38,14 @@ def resolve_access(user_id: int, organization: str, project: str | None = None) 
 
 
 @CompiledQuery
-def _in_organization(user: int, organization: str) -> QuerySet[Membership, tuple[str, int]]:
+def _in_organization(user: UserId, organization: str) -> QuerySet[Membership, tuple[str, OrganizationId]]:
     return Membership.objects.filter(user=user, organization__slug=organization).values_list("role", "organization_id")
 
 
 @CompiledQuery
-def _in_project(user: int, organization: str, project: str) -> QuerySet[Project, tuple[str, int, int]]:
+def _in_project(
+    user: UserId, organization: str, project: str
+) -> QuerySet[Project, tuple[str, OrganizationId, ProjectId]]:
     rows = Project.objects.filter(
         slug=project, organization__slug=organization, organization__memberships__user=user
     )  # fmt: skip

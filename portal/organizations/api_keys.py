@@ -17,6 +17,7 @@ from groups.rules import quotas
 from portal.models import ApiKey
 from registries.foundation.activity import Target, record
 from registries.foundation.actor import Actor
+from registries.foundation.ids import OrganizationId, UserId
 from registries.foundation.refusal import Refusal
 from registries.secrets import one_time
 
@@ -34,14 +35,14 @@ class KeyRefused(Refusal):
     title = "This key can't be created"
 
 
-def listed_keys(organization_id: int, *, max_ended: int) -> list[ApiKey]:
+def listed_keys(organization_id: OrganizationId, *, max_ended: int) -> list[ApiKey]:
     """All live keys, then the newest `max_ended` that were revoked or have expired."""
     rows = ApiKey.objects.filter(organization_id=organization_id).select_related("created_by")
     return [*rows.live(), *rows.ended()[:max_ended]]
 
 
 def create_key(
-    *, organization_id: int, name: str, scope: str, expires_at: datetime | None = None, by: Actor
+    *, organization_id: OrganizationId, name: str, scope: str, expires_at: datetime | None = None, by: Actor
 ) -> tuple[ApiKey, str]:
     """Create a key; return it with its text, which is not stored. Raises KeyRefused if the organization has
     MAX_LIVE_KEYS."""
@@ -100,7 +101,7 @@ def find_live_key(key: str) -> ApiKey | None:
 
 
 def _insert(
-    organization_id: int, name: str, scope: str, expires_at: datetime | None, created_by_id: int | None
+    organization_id: OrganizationId, name: str, scope: str, expires_at: datetime | None, created_by_id: UserId | None
 ) -> tuple[ApiKey, str]:
     """The organization is locked: of two requests at once, the second counts the first one's key."""
     if ApiKey.objects.live().filter(organization_id=organization_id).count() >= MAX_LIVE_KEYS:

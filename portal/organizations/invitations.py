@@ -15,6 +15,7 @@ from portal.organizations.errors import TeamRefused
 from portal.organizations.rules import refuse_member
 from registries.foundation.activity import Target, record
 from registries.foundation.actor import Actor, ActorKind
+from registries.foundation.ids import UserId
 from registries.secrets import one_time
 
 INVITATION_DAYS = 7
@@ -81,7 +82,7 @@ def accept(invitation: Invitation, *, by: Actor) -> Membership:
     withdrawn or has expired."""
     with transaction.atomic():
         quotas.lock_organization(invitation.organization_id)
-        person = User.objects.filter(pk=by.person_id or 0).first()
+        person = User.objects.filter(pk=by.person_id or UserId(0)).first()
         if person is None or person.email.lower() != invitation.email:
             raise InvitationOver(f"This invitation is for {invitation.email}.")
         membership, is_new = _join(invitation, person)

@@ -4,7 +4,6 @@ times. Operators see everything in the admin.
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterable
 
 from django.contrib.auth.models import AnonymousUser
@@ -17,6 +16,7 @@ from portal.support.targets import conversation_target, failure_target
 from registries.failures import FAILURES, Unexpected
 from registries.foundation.activity import record
 from registries.foundation.actor import Actor
+from registries.foundation.ids import FailureId
 from registries.providers import PROVIDERS
 from registries.providers.recognise import recognise
 
@@ -41,7 +41,7 @@ def sees_all(person: User, failure: Failure) -> bool:
     return is_operator(person) or is_shared(failure)
 
 
-def shared_ids(failures: Iterable[uuid.UUID]) -> set[uuid.UUID]:
+def shared_ids(failures: Iterable[FailureId]) -> set[FailureId]:
     """Those of these failures that a member shares with support."""
     return set(Failure.objects.filter(shared(), pk__in=failures).values_list("pk", flat=True))
 

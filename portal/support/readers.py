@@ -5,9 +5,10 @@ from __future__ import annotations
 from django.db.models import QuerySet
 
 from portal.models import SupportReader, SupportRequest, User
+from registries.foundation.ids import OrganizationId, UserId
 
 
-def add_reader(request: SupportRequest, person_id: int | None) -> None:
+def add_reader(request: SupportRequest, person_id: UserId | None) -> None:
     """Notify this person of answers from now on."""
     if person_id is not None:
         SupportReader.objects.get_or_create(request=request, person_id=person_id)
@@ -23,7 +24,7 @@ def mark_read(request: SupportRequest, person: User) -> None:
     SupportReader.objects.filter(request=request, person=person, unread=True).update(unread=False)
 
 
-def unread(organization_id: int, person: User) -> QuerySet[SupportRequest]:
+def unread(organization_id: OrganizationId, person: User) -> QuerySet[SupportRequest]:
     """Conversations of the organization with an answer that this person hasn't opened."""
     rows = SupportReader.objects.filter(person=person, unread=True, request__organization=organization_id)
     return SupportRequest.objects.filter(pk__in=rows.values("request"))

@@ -18,6 +18,7 @@ from django.db import connection
 from django.utils.module_loading import import_string
 
 from registries.foundation.actor import Actor
+from registries.foundation.ids import OrganizationId
 
 Value: TypeAlias = str | int | bool | list[str] | None
 
@@ -40,7 +41,7 @@ class ActivityEntry:
     by: Actor
     action: str
     target: Target
-    organization_id: int | None
+    organization_id: OrganizationId | None
     detail: str = ""
     before: Mapping[str, Value] = field(default_factory=dict)
     after: Mapping[str, Value] = field(default_factory=dict)
@@ -61,7 +62,7 @@ def record(
     action: str,
     target: Target,
     *,
-    organization_id: int | None,
+    organization_id: OrganizationId | None,
     detail: str = "",
     before: Mapping[str, Value] | None = None,
     after: Mapping[str, Value] | None = None,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from registries.foundation.ids import UserId
+
 PORTAL_NAME = "Drayage"
 """The name that members read for the portal itself, and for operators, whose own names they don't see."""
 
@@ -40,9 +42,9 @@ class Actor:
     request_id: str = ""
 
     @property
-    def person_id(self) -> int | None:
+    def person_id(self) -> UserId | None:
         """The user behind the action, for columns such as `created_by`; None for a program or the portal."""
-        return int(self.id) if self.id and self.kind in _PEOPLE else None
+        return UserId(int(self.id)) if self.id and self.kind in _PEOPLE else None
 
 
 PORTAL = Actor(kind=ActorKind.PORTAL, name=PORTAL_NAME)

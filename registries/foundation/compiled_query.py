@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
 from functools import cached_property
-from typing import Any, TypeAlias, get_type_hints
+from typing import Any, NewType, TypeAlias, get_type_hints
 from uuid import UUID
 
 from django.db import connection
@@ -27,9 +27,9 @@ _UUID_FIELD: UUIDField[UUID, UUID] = UUIDField()
 class CompiledQuery:
     """The query that `compose` returns, as plain rows: what the driver returns, without Django's conversions.
 
-    Each parameter of `compose` is annotated as int, str or UUID, and the query compares something with it for equality.
-    A value that would change the SQL, such as None, can't be a parameter. Use the database's time, `Now()`: a time of
-    Python's would be compiled into the query.
+    Each parameter of `compose` is annotated as int, str, UUID or a type of `registries.foundation.ids`, and the query
+    compares something with it for equality. A value that would change the SQL, such as None, can't be a parameter. Use
+    the database's time, `Now()`: a time of Python's would be compiled into the query.
     """
 
     def __init__(self, compose: Callable[..., QuerySet[Model, object]]) -> None:
@@ -77,8 +77,10 @@ class _Parameter:
         self.name = name
 
 
-def _sample(name: str, kind: type, number: int) -> Value:
+def _sample(name: str, kind: type | NewType, number: int) -> Value:
     """A value that no query contains by itself, by which the parameter is found among the compiled arguments."""
+    if isinstance(kind, NewType):
+        kind = kind.__supertype__
     if kind is int:
         return 2_147_000_000 + number
     if kind is str:

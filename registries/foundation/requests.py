@@ -8,12 +8,13 @@ from django.http import HttpRequest
 from django_htmx.middleware import HtmxDetails
 
 from registries.foundation.actor import Actor
+from registries.foundation.ids import OrganizationId, ProjectId, UserId
 
 
 class Project(Protocol):
     """A project of the organization, as lower apps know it."""
 
-    pk: int
+    pk: ProjectId
     slug: str
     name: str
 
@@ -29,7 +30,7 @@ class Projects(Protocol):
 class Organization(Protocol):
     """The organization of the address, as lower apps know it."""
 
-    pk: int
+    pk: OrganizationId
     slug: str
     name: str
 
@@ -51,23 +52,23 @@ class Access(Protocol):
     """The ids of the organization and the project in the address, known before their rows are read."""
 
     @property
-    def organization_id(self) -> int: ...
+    def organization_id(self) -> OrganizationId: ...
 
     @property
-    def project_id(self) -> int | None: ...
+    def project_id(self) -> ProjectId | None: ...
 
 
 class ProjectAccess(Access, Protocol):
     """Access below a project: its id is known."""
 
     @property
-    def project_id(self) -> int: ...
+    def project_id(self) -> ProjectId: ...
 
 
 class Member(Protocol):
     """The signed-in person."""
 
-    pk: int
+    pk: UserId
     email: str
 
 

@@ -8,11 +8,11 @@ organization and credential, so the bytes of one row can't be opened in another 
 from __future__ import annotations
 
 import json
-import uuid
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hpke
 
+from registries.foundation.ids import CredentialId, OrganizationId
 from registries.secrets import keyring
 
 _SUITE = hpke.Suite(hpke.KEM.MLKEM768_X25519, hpke.KDF.HKDF_SHA256, hpke.AEAD.AES_256_GCM)
@@ -22,7 +22,7 @@ class SealBroken(Exception):
     """The sealed value can't be opened: it belongs to another row or key, is damaged, or its key was deleted."""
 
 
-def seal(secrets: dict[str, str], *, organization_id: int, credential_id: uuid.UUID) -> tuple[int, bytes]:
+def seal(secrets: dict[str, str], *, organization_id: OrganizationId, credential_id: CredentialId) -> tuple[int, bytes]:
     """Seal a mapping of field name to secret; return the key's epoch and the sealed bytes. Raises
     `keyring.KeyUnavailable`."""
     epoch, public_key = keyring.sealing_key()
@@ -30,7 +30,9 @@ def seal(secrets: dict[str, str], *, organization_id: int, credential_id: uuid.U
     return epoch, _SUITE.encrypt(plain, public_key, info=_info(organization_id, credential_id))
 
 
-def unseal(sealed: bytes, *, epoch: int, organization_id: int, credential_id: uuid.UUID) -> dict[str, str]:
+def unseal(
+    sealed: bytes, *, epoch: int, organization_id: OrganizationId, credential_id: CredentialId
+) -> dict[str, str]:
     """Return the mapping that was sealed. Worker zone only. Raises SealBroken."""
     try:
         private_key = keyring.opening_key(epoch)
@@ -41,5 +43,5 @@ def unseal(sealed: bytes, *, epoch: int, organization_id: int, credential_id: uu
     return secrets
 
 
-def _info(organization_id: int, credential_id: uuid.UUID) -> bytes:
+def _info(organization_id: OrganizationId, credential_id: CredentialId) -> bytes:
     return f"drayage credential 1|{organization_id}|{credential_id}".encode()

@@ -12,6 +12,7 @@ import os
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from registries.foundation.ids import OrganizationId
 from registries.secrets import keyring
 
 NONCE_BYTES = 12
@@ -21,13 +22,13 @@ class LayerKeyBroken(Exception):
     """The bytes were not wrapped for this layer, or are damaged."""
 
 
-def wrap(key: bytes, *, organization_id: int, digest: str) -> bytes:
+def wrap(key: bytes, *, organization_id: OrganizationId, digest: str) -> bytes:
     """Return nonce + wrapped 32-byte key + tag, for the plain blob with `digest`. Raises `keyring.KeyUnavailable`."""
     nonce = os.urandom(NONCE_BYTES)
     return nonce + AESGCM(keyring.layers_key()).encrypt(nonce, key, _bound_to(organization_id, digest))
 
 
-def unwrap(wrapped: bytes | memoryview, *, organization_id: int, digest: str) -> bytes:
+def unwrap(wrapped: bytes | memoryview, *, organization_id: OrganizationId, digest: str) -> bytes:
     """Return the 32-byte layer key. Worker zone only. Raises LayerKeyBroken, `keyring.KeyUnavailable`."""
     wrapped = bytes(wrapped)
     try:
@@ -38,5 +39,5 @@ def unwrap(wrapped: bytes | memoryview, *, organization_id: int, digest: str) ->
         raise LayerKeyBroken(digest) from None
 
 
-def _bound_to(organization_id: int, digest: str) -> bytes:
+def _bound_to(organization_id: OrganizationId, digest: str) -> bytes:
     return f"drayage layer key 1|{organization_id}|{digest}".encode()

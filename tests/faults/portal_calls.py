@@ -11,6 +11,7 @@ from dataclasses import asdict
 from typing import Any
 
 from registries.foundation.actor import CONSOLE
+from registries.foundation.ids import ImageId
 from tests.benchmarks.clocks import of_fork
 from tests.support.helper_process import Calls, serve
 
@@ -181,7 +182,7 @@ class PortalCalls(Calls):
         from groups.rules.wakeups import wake_pull
 
         for _ in range(times):
-            wake_pull(uuid.UUID(image))
+            wake_pull(ImageId(uuid.UUID(image)))
 
 
 if __name__ == "__main__":

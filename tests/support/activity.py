@@ -10,6 +10,7 @@ from django.db import connection, transaction
 from portal.models import Activity, ActivityHead, ActivityText, User
 from registries.foundation.activity import Target, record
 from registries.foundation.actor import Actor, ActorKind
+from registries.foundation.ids import OrganizationId
 from tests.support.actors import acting
 
 
@@ -44,7 +45,9 @@ def without_triggers() -> Iterator[None]:
             cursor.execute(sql)
 
 
-def write_activity(organization_id: int, by: User | str, action: str, target: str = "", detail: str = "") -> Activity:
+def write_activity(
+    organization_id: OrganizationId, by: User | str, action: str, target: str = "", detail: str = ""
+) -> Activity:
     """Record an action that nobody did; `by` is a person, or the name of an API key."""
     actor = acting(by) if isinstance(by, User) else Actor(kind=ActorKind.API_KEY, name=by)
     with transaction.atomic():

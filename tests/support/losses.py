@@ -18,6 +18,7 @@ from django.db.models import Model
 
 from groups.models import Quota
 from portal.models import Activity, FailureCase
+from registries.foundation.ids import FailureId
 from tests.support.previous_state import Json, PreviousState, Row
 
 ORGANIZATION_TO_QUOTA = (*Quota.LIMITS, "suspended_at", "suspended_because")
@@ -34,12 +35,12 @@ def _actor(row: Row) -> int | None:
 
 def _case(row: Row) -> FailureCase:
     """Support's case of a failure, which has none as long as it is new and without a note."""
-    key = uuid.UUID(str(row.pk))
+    key = FailureId(uuid.UUID(str(row.pk)))
     return FailureCase.objects.filter(failure_id=key).first() or FailureCase(failure_id=key)
 
 
 def _quota(column: str) -> Callable[[Row], object]:
-    return lambda row: Quota.objects.values_list(column, flat=True).get(organization__pk=row.pk)
+    return lambda row: Quota.objects.values_list(column, flat=True).get(organization__pk=str(row.pk))
 
 
 MOVED: dict[str, Callable[[Row], object]] = {

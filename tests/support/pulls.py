@@ -17,6 +17,7 @@ from groups.models import Blob, ContainerGroup, Image, Layer, PullStep
 from groups.storage import store
 from registries.credential_rows import NewCredential, store_credential
 from registries.foundation.actor import CONSOLE
+from registries.foundation.ids import UserId
 from registries.models import Credential
 from registries.oci.reference import parse
 from registries.secrets import layer_keys
@@ -31,7 +32,7 @@ def make_credential(
     *,
     username: str = USER,
     password: str = SECRET,
-    created_by_id: int | None = None,
+    created_by_id: UserId | None = None,
     **values: Any,
 ) -> Credential:
     """A sealed credential for `host`, whose adding isn't recorded. `values` are further ones of NewCredential."""

@@ -11,6 +11,7 @@ import hashlib
 from datetime import timedelta
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -73,7 +74,7 @@ def note(case: Case, *, by: Actor, was: str, text: str) -> None:
             raise Stale(f"the note of {case.pk} has changed")
         if row.note == text:
             return
-        type(row)._default_manager.filter(pk=row.pk).update(note=text)
+        _rows(row).update(note=text)
         log_change(subject_of(case), "Changed the note.", by=by)
         _record(case, "support.noted", by, {}, {})
 
@@ -91,12 +92,18 @@ def subject_of(case: Case) -> Failure | SupportRequest:
 def _move(case: Case, was: str, to: str) -> bool:
     """Change the state if it is still `was`. Returns whether it was."""
     _ensure(case)
-    return bool(type(case)._default_manager.filter(pk=case.pk, state=was).update(state=to))
+    return bool(_rows(case).filter(state=was).update(state=to))
 
 
 def _lock(case: Case) -> Case | None:
     _ensure(case)
-    return type(case)._default_manager.select_for_update().filter(pk=case.pk).first()
+    return _rows(case).select_for_update().first()
+
+
+def _rows(case: Case) -> QuerySet[FailureCase] | QuerySet[SupportRequest]:
+    if isinstance(case, FailureCase):
+        return FailureCase.objects.filter(pk=case.failure_id)
+    return SupportRequest.objects.filter(pk=case.pk)
 
 
 def _ensure(case: Case) -> None:

@@ -17,6 +17,7 @@ from django.utils import timezone
 from groups.models import Failure
 from portal.models import Organization, SupportCase, SupportMessage, SupportRequest, User
 from portal.support import consent
+from registries.foundation.ids import FailureId
 from registries.providers import PROVIDERS
 
 State = SupportCase.State
@@ -126,7 +127,7 @@ def _search(
     except ValueError:
         pass
     else:
-        return failures.filter(pk=key), requests.filter(Q(pk=key) | Q(failure=key))
+        return failures.filter(pk=FailureId(key)), requests.filter(Q(pk=key) | Q(failure=key))
     of_failure = _contains(text, _NAMES_OF_FAILURE)
     of_requests_failure = _contains(text, [f"failure__{name}" for name in _NAMES_OF_FAILURE])
     messages = SupportMessage.objects.filter(request=OuterRef("pk"), text__icontains=text)

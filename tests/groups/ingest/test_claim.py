@@ -28,6 +28,7 @@ from groups.sweep import sweep
 from portal.models import Organization, Project
 from registries.failures import Interrupted, RegistryUnreachable
 from registries.foundation.actor import CONSOLE
+from registries.foundation.ids import ImageId
 from registries.models import Credential
 from tests.groups.ingest.conftest import again
 from tests.support.fakes.images import make_layer
@@ -62,7 +63,7 @@ def test_a_claim_is_given_once(image: Image) -> None:
 
 @pytest.mark.django_db
 def test_there_is_nothing_to_claim_for_an_image_that_is_gone() -> None:
-    assert claim(uuid.uuid4()) is None
+    assert claim(ImageId(uuid.uuid4())) is None
 
 
 def test_a_pull_is_not_claimed_before_its_time(image: Image) -> None:

@@ -24,6 +24,7 @@ from groups.nodes import manifests
 from groups.nodes.manifests import prepare
 from groups.storage import store
 from registries.foundation.actor import CONSOLE
+from registries.foundation.ids import InstanceId
 from registries.secrets import keyring
 from tests.support.delivery_setup import NodeInHand, Source, digest_of, make_group, make_node, rsa_key
 
@@ -114,7 +115,7 @@ def test_layers_with_one_digest_are_each_listed(group: Any, node: NodeInHand, im
 def test_nothing_is_made_for_what_is_over(group: Any, node: NodeInHand) -> None:
     import uuid
 
-    assert prepare(uuid.uuid4()) is None
+    assert prepare(InstanceId(uuid.uuid4())) is None
     instance = taken(group, node)
     stop(group, by=CONSOLE)
     assert prepare(instance.pk) is None

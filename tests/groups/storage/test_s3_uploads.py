@@ -14,11 +14,12 @@ from pytest_django.fixtures import Settings
 from groups.storage import store
 from portal.config.storage import storage_options
 from registries.failures import DigestMismatch
+from registries.foundation.ids import OrganizationId
 from tests.groups.storage.test_store import Pieces
 from tests.support.fakes.aws import FakeAws
 
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
-ORGANIZATION_ID = 7
+ORGANIZATION_ID = OrganizationId(7)
 
 
 @pytest.fixture(scope="module")

@@ -17,6 +17,7 @@ from pytest_django.fixtures import Settings
 from groups.failures import StoreFailed
 from groups.storage import blob_files, store
 from registries.failures import DigestMismatch
+from registries.foundation.ids import OrganizationId
 from tests.support.pulls import stored_files
 
 NAME = "org/ab/abcdef"
@@ -121,7 +122,7 @@ def test_deleting_twice_is_no_error() -> None:
 
 @pytest.mark.usefixtures("kept")
 def test_names_are_unique_and_belong_to_an_organization() -> None:
-    names = {store.new_name(7) for _ in range(100)}
+    names = {store.new_name(OrganizationId(7)) for _ in range(100)}
 
     assert len(names) == 100
     assert all(name.startswith("7/") and len(name) <= 200 for name in names)

@@ -18,6 +18,7 @@ from portal.audit.erasure import NothingToErase, erase_text
 from portal.audit.verification import Head, heads, verify
 from portal.models import Activity, ActivityHead, ActivityText
 from registries.foundation.activity import NotInTransaction, Target, record
+from registries.foundation.ids import OrganizationId
 from tests.support.activity import empty_activity, without_triggers
 from tests.support.actors import acting
 
@@ -219,7 +220,7 @@ def test_the_chain_outlives_its_organization(written: list[Activity], acme: Any)
     acme.delete()
 
     assert texts() == []
-    assert Activity.objects.filter(organization=written[0].organization_id or 0).count() == 5
+    assert Activity.objects.filter(organization=written[0].organization_id or OrganizationId(0)).count() == 5
 
 
 def test_what_is_too_long_is_shortened(acme: Any, alice: Any) -> None:

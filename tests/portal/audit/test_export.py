@@ -26,6 +26,7 @@ from portal.http.actors import actor_of
 from portal.models import Activity, Organization, User
 from registries.foundation.activity import Target, record
 from registries.foundation.actor import ActorKind
+from registries.foundation.ids import OrganizationId
 from tests.support.activity import write_activity
 
 PAGE = "/o/acme/settings/activity/"
@@ -61,6 +62,9 @@ def lines_of(response: HttpResponseBase) -> list[dict[str, object]]:
     return [json.loads(line) for line in response.getvalue().decode().splitlines()]
 
 
+ORGANIZATION = OrganizationId(1)
+
+
 def nothing() -> None:
     """What is called when a download ends, where the test doesn't care."""
 
@@ -79,7 +83,7 @@ class TestSlots:
     def test_two_exports_in_all(
         self, acme: Organization, member: Client, mallory: User, as_user: Callable[[User], Client]
     ) -> None:
-        slots = [export_slots.take(-1), export_slots.take(-2)]
+        slots = [export_slots.take(OrganizationId(-1)), export_slots.take(OrganizationId(-2))]
         assert member.get(f"{PAGE}export.csv").status_code == 429
 
         slots[0].release()
@@ -104,16 +108,16 @@ class TestSlots:
         assert lines_of(member.get(f"{PAGE}export.jsonl"))
 
     def test_a_slot_that_was_never_released_is_free_when_its_time_is_over(self, clock: Clock) -> None:
-        lost = export_slots.take(1)
+        lost = export_slots.take(ORGANIZATION)
         clock.now += export_slots.MAX_SLOT_SECONDS - 1
         with pytest.raises(export_slots.TooManyExports):
-            export_slots.take(1)
+            export_slots.take(ORGANIZATION)
 
         clock.now += 2
-        taken = export_slots.take(1)
+        taken = export_slots.take(ORGANIZATION)
         lost.release()
         with pytest.raises(export_slots.TooManyExports):
-            export_slots.take(1)
+            export_slots.take(ORGANIZATION)
         taken.release()
 
     def test_a_slot_lasts_as_long_as_an_export_can(self) -> None:
@@ -228,7 +232,7 @@ class TestSending:
             raise BlockingIOError
 
         (tmp_path / "file").write_bytes(bytes(1000))
-        slot = export_slots.take(1)
+        slot = export_slots.take(ORGANIZATION)
         body = Download((tmp_path / "file").open("rb"), 1000, client=ends[0], on_close=slot.release)
         assert next(body) == b""
         monkeypatch.setattr("os.sendfile", stalled)

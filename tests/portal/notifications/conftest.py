@@ -15,6 +15,7 @@ from groups.rules.states import move
 from portal.models import Webhook
 from portal.notifications import jobs, sending, webhooks
 from portal.notifications.subscriptions import EVENTS
+from registries.foundation.ids import NoticeId, OccurrenceId
 from tests.support.actors import acting
 from tests.support.pulls import make_group
 
@@ -79,9 +80,9 @@ def woken(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
 @pytest.fixture
 def work(woken: list[tuple[str, str]], django_capture_on_commit_callbacks: Any) -> Any:
     """Do, as a worker does, all that was woken."""
-    todo: dict[str, Callable[[uuid.UUID], object]] = {
-        f"{jobs.__name__}.{jobs.tell.__name__}": sending.fan_out,
-        f"{jobs.__name__}.{jobs.deliver.__name__}": sending.deliver,
+    todo: dict[str, Callable[[str], object]] = {
+        f"{jobs.__name__}.{jobs.tell.__name__}": lambda text: sending.fan_out(OccurrenceId(uuid.UUID(text))),
+        f"{jobs.__name__}.{jobs.deliver.__name__}": lambda text: sending.deliver(NoticeId(uuid.UUID(text))),
     }
 
     def run() -> None:
@@ -89,7 +90,7 @@ def work(woken: list[tuple[str, str]], django_capture_on_commit_callbacks: Any) 
             function, row_id = woken.pop(0)
             if function in todo:
                 with django_capture_on_commit_callbacks(execute=True):
-                    todo[function](uuid.UUID(row_id))
+                    todo[function](row_id)
 
     return run
 

@@ -3,7 +3,7 @@ lost or fixed."""
 
 from __future__ import annotations
 
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 from django.db.models import F, QuerySet
@@ -12,6 +12,7 @@ from django.utils import timezone
 from groups.models import ContainerGroup
 from portal.models import Organization, Project, User
 from registries.foundation.compiled_query import CompiledQuery
+from registries.foundation.ids import GroupId, OrganizationId
 from tests.support.pulls import make_group
 
 pytestmark = pytest.mark.django_db
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.django_db
 
 def test_it_finds_what_its_query_finds_for_each_value(acme: Organization, mallory: User) -> None:
     @CompiledQuery
-    def projects(organization: int, slug: str) -> QuerySet[Project, tuple[int, str]]:
+    def projects(organization: OrganizationId, slug: str) -> QuerySet[Project, tuple[int, str]]:
         return Project.objects.filter(organization=organization, slug=slug).values_list("pk", "slug")
 
     assert Organization.objects.count() == 2
@@ -51,7 +52,7 @@ def test_ids_are_values_too(project: Project, monkeypatch: pytest.MonkeyPatch) -
     groups = [make_group(project, "registry.example.com/team/app:1.0", name=name) for name in ("one", "two")]
 
     @CompiledQuery
-    def names(group: UUID) -> QuerySet[ContainerGroup, tuple[str]]:
+    def names(group: GroupId) -> QuerySet[ContainerGroup, tuple[str]]:
         return ContainerGroup.objects.filter(pk=group).values_list("name")
 
     assert [names.first(group=group.pk) for group in groups] == [("one",), ("two",)]

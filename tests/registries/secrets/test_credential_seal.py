@@ -9,6 +9,7 @@ from typing import TypedDict
 import pytest
 from pytest_django import Settings
 
+from registries.foundation.ids import CredentialId, OrganizationId
 from registries.secrets import keyring
 from registries.secrets.credential_seal import SealBroken, seal, unseal
 
@@ -18,13 +19,13 @@ SECRETS = {"password": "canary-päss:wörd \x7f"}
 class Place(TypedDict):
     """The row that a sealed value belongs to."""
 
-    organization_id: int
-    credential_id: uuid.UUID
+    organization_id: OrganizationId
+    credential_id: CredentialId
 
 
-PLACE: Place = {"organization_id": 1, "credential_id": uuid.UUID(int=1)}
-OTHER_ORGANIZATION: Place = {**PLACE, "organization_id": 2}
-OTHER_CREDENTIAL: Place = {**PLACE, "credential_id": uuid.UUID(int=2)}
+PLACE: Place = {"organization_id": OrganizationId(1), "credential_id": CredentialId(uuid.UUID(int=1))}
+OTHER_ORGANIZATION: Place = {**PLACE, "organization_id": OrganizationId(2)}
+OTHER_CREDENTIAL: Place = {**PLACE, "credential_id": CredentialId(uuid.UUID(int=2))}
 
 
 @pytest.fixture

@@ -13,13 +13,15 @@ from pytest_django import Settings
 
 from portal.models import Organization
 from registries.credential_rows import empty_credential
+from registries.foundation.ids import CredentialId, OrganizationId
 from registries.models import Credential
 from registries.secrets import keyring
 from registries.secrets.credential_seal import SealBroken, seal, unseal
 from registries.secrets.epochs import CLOSING_SECONDS, EPOCH_SECONDS, begin_epoch, delete_past_epochs
 from tests.support.pulls import SECRET, make_credential
 
-CREDENTIAL = uuid.UUID(int=2)
+ORGANIZATION = OrganizationId(1)
+CREDENTIAL = CredentialId(uuid.UUID(int=2))
 
 
 @pytest.fixture
@@ -93,19 +95,21 @@ def test_what_is_live_keeps_its_key(folder: Path, acme: Organization) -> None:
 
 
 def test_what_was_sealed_a_moment_before_the_epoch_ended_opens(folder: Path, acme: Organization) -> None:
-    epoch, sealed = seal({"password": "x"}, organization_id=1, credential_id=CREDENTIAL)  # and not stored yet
+    epoch, sealed = seal(
+        {"password": "x"}, organization_id=ORGANIZATION, credential_id=CREDENTIAL
+    )  # and not stored yet
     age(folder, EPOCH_SECONDS + 1)
     begin_epoch()
     age(folder, CLOSING_SECONDS - 30)
 
     assert delete_past_epochs() == 0
-    assert unseal(sealed, epoch=epoch, organization_id=1, credential_id=CREDENTIAL) == {"password": "x"}
+    assert unseal(sealed, epoch=epoch, organization_id=ORGANIZATION, credential_id=CREDENTIAL) == {"password": "x"}
 
 
 def test_a_host_with_the_public_keys_alone_goes_on_to_the_newest(folder: Path, db: None, settings: Settings) -> None:
     turn(folder)
     settings.PORTAL_ZONE = "web"
-    assert seal({}, organization_id=1, credential_id=CREDENTIAL)[0] == 2
+    assert seal({}, organization_id=ORGANIZATION, credential_id=CREDENTIAL)[0] == 2
     age(folder, EPOCH_SECONDS * 9)
     assert (begin_epoch(), delete_past_epochs()) == (0, 0)
 
@@ -125,8 +129,8 @@ def test_several_sweepers_begin_one_epoch_between_them(folder: Path) -> None:
         thread.join()
 
     assert names(folder) == {"worker/seal-1.key", "web/seal-1.pub", "worker/seal-2.key", "web/seal-2.pub"}
-    epoch, sealed = seal({"password": "x"}, organization_id=1, credential_id=CREDENTIAL)
-    assert unseal(sealed, epoch=epoch, organization_id=1, credential_id=CREDENTIAL) == {"password": "x"}
+    epoch, sealed = seal({"password": "x"}, organization_id=ORGANIZATION, credential_id=CREDENTIAL)
+    assert unseal(sealed, epoch=epoch, organization_id=ORGANIZATION, credential_id=CREDENTIAL) == {"password": "x"}
 
 
 def test_an_epoch_that_was_half_begun(folder: Path, db: None) -> None:

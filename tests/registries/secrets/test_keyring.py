@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 from pytest_django import Settings
 
+from registries.foundation.ids import CredentialId, OrganizationId
 from registries.secrets import keyring
 from registries.secrets.credential_seal import seal, unseal
 
-CREDENTIAL = uuid.UUID(int=2)
+ORGANIZATION = OrganizationId(1)
+CREDENTIAL = CredentialId(uuid.UUID(int=2))
 
 
 @pytest.fixture
@@ -55,8 +57,8 @@ def test_two_that_make_them_at_once_agree(folder: Path) -> None:
 
     def make() -> None:
         keyring.create_missing()
-        epoch, sealed = seal({"password": "x"}, organization_id=1, credential_id=CREDENTIAL)
-        unseal(sealed, epoch=epoch, organization_id=1, credential_id=CREDENTIAL)
+        epoch, sealed = seal({"password": "x"}, organization_id=ORGANIZATION, credential_id=CREDENTIAL)
+        unseal(sealed, epoch=epoch, organization_id=ORGANIZATION, credential_id=CREDENTIAL)
         seen.append(keyring.data_key() + keyring.layers_key())
 
     threads = [threading.Thread(target=make) for _ in range(4)]

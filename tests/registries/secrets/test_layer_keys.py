@@ -7,40 +7,44 @@ import os
 import pytest
 from pytest_django import Settings
 
+from registries.foundation.ids import OrganizationId
 from registries.secrets import layer_keys
 from registries.secrets.keyring import KeyUnavailable
 
 KEY = os.urandom(32)
+ORGANIZATION, ANOTHER = OrganizationId(1), OrganizationId(2)
 
 
 def test_a_key_comes_back() -> None:
-    wrapped = layer_keys.wrap(KEY, organization_id=1, digest="sha256:1")
+    wrapped = layer_keys.wrap(KEY, organization_id=ORGANIZATION, digest="sha256:1")
 
     assert KEY not in wrapped
-    assert layer_keys.unwrap(wrapped, organization_id=1, digest="sha256:1") == KEY
-    assert layer_keys.unwrap(memoryview(wrapped), organization_id=1, digest="sha256:1") == KEY
-    assert wrapped != layer_keys.wrap(KEY, organization_id=1, digest="sha256:1")
+    assert layer_keys.unwrap(wrapped, organization_id=ORGANIZATION, digest="sha256:1") == KEY
+    assert layer_keys.unwrap(memoryview(wrapped), organization_id=ORGANIZATION, digest="sha256:1") == KEY
+    assert wrapped != layer_keys.wrap(KEY, organization_id=ORGANIZATION, digest="sha256:1")
 
 
-@pytest.mark.parametrize(("organization_id", "digest"), [(2, "sha256:1"), (1, "sha256:2")])
-def test_it_does_not_open_in_another_place(organization_id: int, digest: str) -> None:
+@pytest.mark.parametrize(("organization_id", "digest"), [(ANOTHER, "sha256:1"), (ORGANIZATION, "sha256:2")])
+def test_it_does_not_open_in_another_place(organization_id: OrganizationId, digest: str) -> None:
     with pytest.raises(layer_keys.LayerKeyBroken):
         layer_keys.unwrap(
-            layer_keys.wrap(KEY, organization_id=1, digest="sha256:1"), organization_id=organization_id, digest=digest
+            layer_keys.wrap(KEY, organization_id=ORGANIZATION, digest="sha256:1"),
+            organization_id=organization_id,
+            digest=digest,
         )
 
 
 @pytest.mark.parametrize("damage", [b"", b"short", b"x" * 60])
 def test_what_is_damaged_does_not_open(damage: bytes) -> None:
     with pytest.raises(layer_keys.LayerKeyBroken):
-        layer_keys.unwrap(damage, organization_id=1, digest="sha256:1")
+        layer_keys.unwrap(damage, organization_id=ORGANIZATION, digest="sha256:1")
 
 
 def test_the_web_zone_can_neither_wrap_nor_unwrap(settings: Settings) -> None:
-    wrapped = layer_keys.wrap(KEY, organization_id=1, digest="sha256:1")
+    wrapped = layer_keys.wrap(KEY, organization_id=ORGANIZATION, digest="sha256:1")
     settings.PORTAL_ZONE = "web"
 
     with pytest.raises(KeyUnavailable):
-        layer_keys.wrap(KEY, organization_id=1, digest="sha256:1")
+        layer_keys.wrap(KEY, organization_id=ORGANIZATION, digest="sha256:1")
     with pytest.raises(KeyUnavailable):
-        layer_keys.unwrap(wrapped, organization_id=1, digest="sha256:1")
+        layer_keys.unwrap(wrapped, organization_id=ORGANIZATION, digest="sha256:1")

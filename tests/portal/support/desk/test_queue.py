@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.contrib.admin.models import LogEntry
@@ -25,7 +26,7 @@ def found(client: Client, query: str = "") -> set[str]:
     """Names of the cases that a query finds."""
     answer = client.get(f"{QUEUE}?{query}")
     assert answer.status_code == 200
-    names = dict(Failure.objects.values_list("pk", "group_name"))
+    names: dict[UUID, str] = dict(Failure.objects.values_list("pk", "group_name"))
     names |= dict(SupportRequest.objects.filter(failure__isnull=False).values_list("pk", "failure__group_name"))
     return {names.get(line.pk, "other") for line in answer.context["queue"].lines}
 
