@@ -1,60 +1,66 @@
 """Every public action takes its Actor, and one that can't be recorded has not happened.
 
-The first is read from the source, so that an action which is added without an Actor or without a case fails here.
+Which modules have actions is read from the source: those named `actions`, and those that record. Each of their public
+functions is an action with an Actor and a case, or is listed here with the reason why it is none.
 """
 
 from __future__ import annotations
 
+import ast
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Iterator
-from types import ModuleType
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, get_type_hints
 
 import pytest
 from django.apps import apps
-from django.db import connection
+from django.db import IntegrityError, connection
+from django.test.utils import CaptureQueriesContext
 
-from registries.foundation.activity import ActivityEntry
+from groups.rules.states import Stale
+from portal.models import Activity
 from registries.foundation.actor import Actor
-from tests.support import action_cases
+from registries.foundation.refusal import Refusal
+from tests.support import action_cases, failing_recorder
 from tests.support.action_cases import Case, Cast
+from tests.support.product_modules import TREES
 
-MODULES = (
-    "registries.actions",
-    "groups.actions.checks",
-    "groups.actions.lifecycle",
-    "groups.actions.suspension",
-    "groups.actions.tokens",
-    "groups.actions.update",
-    "groups.nodes.drain",
-    "groups.nodes.enrolment",
-    "groups.nodes.instance_orders",
-    "groups.nodes.liveness",
-    "portal.accounts.actions",
-    "portal.audit.erasure",
-    "portal.notifications.subscriptions",
-    "portal.notifications.webhooks",
-    "portal.organizations.actions",
-    "portal.organizations.api_keys",
-    "portal.organizations.invitations",
-    "portal.support.consent",
-    "portal.support.conversations",
-    "portal.support.desk.actions",
-)
-"""Where actions are."""
+RECORDING = "registries.foundation.activity"
 ACTIVITY = {"portal_activity", "portal_activitytext", "portal_activityhead"}
 READS = "changes nothing"
-UPKEEP = "the portal's own upkeep, of which nobody keeps a record"
+UPKEEP = "the portal's own upkeep, which nobody asks for"
+ROWS = "a function on rows, called in the transaction of an action"
 NO_ACTIONS = {
+    "registries.credential_rows.store_credential": ROWS,
+    "registries.credential_rows.empty_credential": ROWS,
+    "registries.credential_rows.empty": ROWS,
+    "registries.credential_rows.record_added": ROWS,
+    "registries.credential_rows.record_destroyed": ROWS,
+    "registries.credential_rows.target_of": READS,
+    "registries.credential_rows.extend_for_pull": ROWS,
+    "registries.credential_rows.note_use": UPKEEP,
+    "registries.credential_rows.note_used_host": UPKEEP,
+    "registries.credential_rows.max_pull_seconds": READS,
     "groups.actions.checks.end_overdue": UPKEEP,
     "groups.actions.checks.wake_overlooked": UPKEEP,
     "groups.actions.checks.remove_old": UPKEEP,
+    "groups.actions.images.queue_image": ROWS,
+    "groups.actions.images.lock_images": ROWS,
+    "groups.actions.images.delete_locked": ROWS,
+    "groups.actions.images.drop": ROWS,
+    "groups.actions.images.delete_image": UPKEEP,
     "groups.nodes.liveness.release_silent": UPKEEP,
     "groups.nodes.drain.move_next_instances": UPKEEP,
     "groups.nodes.enrolment.check_name": READS,
     "groups.actions.suspension.sweep": UPKEEP,
+    "portal.audit.refused_sign_ins.note": "notes what the sweeper records",
+    "portal.audit.refused_sign_ins.sweep": UPKEEP,
+    "portal.audit.sign_ins.organizations_of": READS,
+    "portal.audit.sign_ins.second_factors_of": READS,
+    "portal.audit.sign_ins.record_for_person": ROWS,
+    "portal.audit.sign_ins.record_second_factors": ROWS,
     "portal.organizations.api_keys.listed_keys": READS,
     "portal.organizations.api_keys.find_live_key": "notes when the key was last used",
     "portal.notifications.subscriptions.wanted": READS,
@@ -71,32 +77,51 @@ NO_ACTIONS = {
     "portal.support.desk.actions.subject_of": READS,
 }
 """Public functions of those modules that are no actions, and why."""
+REPEATABLE = {
+    "registries.actions.add_credential",
+    "groups.actions.checks.start_check",
+    "groups.actions.lifecycle.requeue",
+    "groups.actions.update.update",
+    "groups.nodes.enrolment.create_enrolment",
+    "groups.nodes.enrolment.create_replacement",
+    "groups.nodes.enrolment.replace_key",
+    "groups.nodes.instance_orders.restart",
+    "groups.nodes.instance_orders.recreate",
+    "portal.accounts.actions.set_password",
+    "portal.notifications.webhooks.add",
+    "portal.notifications.webhooks.rotate",
+    "portal.notifications.webhooks.test",
+    "portal.organizations.api_keys.create_key",
+    "portal.organizations.invitations.invite",
+}
+"""Actions that do the same again when they are called again."""
+CONTINUED = {"groups.actions.suspension.suspend"}
+"""Actions after which more ends in transactions of its own, which the sweeper repeats."""
 
 
-class RecordingFailed(Exception):
-    """Raised by the recorder of these tests."""
+def has_actions(name: str) -> bool:
+    """Whether a module is named for actions, or records one."""
+    imported = {
+        (node.module, alias.name)
+        for node in ast.walk(TREES[name])
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    records = (RECORDING, "record") in imported or tuple(RECORDING.rsplit(".", 1)) in imported
+    return records or "actions" in name.split(".")
 
 
-def refuse(entry: ActivityEntry) -> None:
-    """Record nothing, as where the database is full."""
-    raise RecordingFailed(entry.action)
-
-
-def modules() -> Iterator[ModuleType]:
-    for name in MODULES:
-        yield importlib.import_module(name)
-
-
-def public_functions() -> dict[str, Any]:
+def public_functions() -> dict[str, Callable[..., Any]]:
+    modules = [importlib.import_module(name) for name in TREES if has_actions(name)]
     return {
         f"{module.__name__}.{name}": function
-        for module in modules()
+        for module in modules
         for name, function in vars(module).items()
         if inspect.isfunction(function) and function.__module__ == module.__name__ and not name.startswith("_")
     }
 
 
-def actions() -> dict[str, Any]:
+def actions() -> dict[str, Callable[..., Any]]:
     return {name: function for name, function in public_functions().items() if name not in NO_ACTIONS}
 
 
@@ -140,26 +165,72 @@ def rows() -> dict[str, list[tuple[Any, ...]]]:
     return found
 
 
+def outermost_blocks(statements: list[str]) -> list[list[str]]:
+    """The statements that write, one list for each transaction: for each savepoint outside all others, as the test
+    itself is in a transaction. What is written outside any is a list of its own."""
+    blocks: list[list[str]] = []
+    savepoints: list[str] = []
+    for statement in statements:
+        words = statement.replace('"', "").split()
+        if words[0] == "SAVEPOINT":
+            if not savepoints:
+                blocks.append([])
+            savepoints.append(words[1])
+        elif words[0] == "RELEASE" and words[-1] in savepoints:
+            del savepoints[savepoints.index(words[-1]) :]
+        elif words[0] in ("INSERT", "UPDATE", "DELETE", "REPLACE"):
+            if savepoints:
+                blocks[-1].append(statement)
+            else:
+                blocks.append([statement])
+    return [block for block in blocks if block]
+
+
 @pytest.mark.parametrize("case", cases(), ids=lambda case: case.action)
 def test_an_action_changes_something_and_records_it(case: Case, cast: Cast, blobs: Any) -> None:
     call = case.prepare(cast)
     before = rows()
-    call()
+    with CaptureQueriesContext(connection) as queries:
+        call()
 
     after = rows()
-    assert len(after["portal_activity"]) > len(before["portal_activity"])
+    recorded = Activity.objects.exclude(pk__in=[row[0] for row in before["portal_activity"]]).select_related("text")
+    by = call.keywords["by"]
+    assert (by.kind, by.address, by.request_id) in {
+        (row.actor_kind, row.text.client_address, row.request_id) for row in recorded
+    }
     changed = {table for table in after.keys() - ACTIVITY if after[table] != before[table]}
     erased = set(before["portal_activitytext"]) - set(after["portal_activitytext"])
     assert changed or erased, "so the next test could not fail"
+
+    [first, *more] = outermost_blocks([query["sql"] for query in queries])
+    assert not more or case.action in CONTINUED, f"several transactions: {more}"
+    assert '"portal_activity' in first[-1], f"something is written after the record: {first[-1]}"
 
 
 @pytest.mark.parametrize("case", cases(), ids=lambda case: case.action)
 def test_what_is_not_recorded_has_not_happened(case: Case, cast: Cast, settings: Any, blobs: Any) -> None:
     call = case.prepare(cast)
     before = rows()
-    settings.ACTIVITY_RECORDER = f"{__name__}.refuse"
-    with pytest.raises(RecordingFailed):
+    settings.ACTIVITY_RECORDER = failing_recorder.PATH
+    with pytest.raises(failing_recorder.RecordingFailed):
         call()
 
     after = rows()
     assert [table for table, found in after.items() if found != before[table]] == []
+
+
+@pytest.mark.parametrize("case", cases(), ids=lambda case: case.action)
+def test_where_nothing_changes_nothing_is_recorded(case: Case, cast: Cast, blobs: Any) -> None:
+    """A second call finds everything as it should be, or is refused."""
+    call = case.prepare(cast)
+    call()
+    count = Activity.objects.count()
+    with suppress(Refusal, Stale, IntegrityError):
+        call()
+
+    assert Activity.objects.count() == count or case.action in REPEATABLE
+
+
+def test_what_is_excepted_exists() -> None:
+    assert {*REPEATABLE, *CONTINUED} <= set(actions())

@@ -20,10 +20,10 @@ from groups.sweep import sweep
 from portal.models import Activity
 from registries.credential_rows import NewCredential
 from registries.failures import AccessDenied
-from registries.foundation.activity import ActivityEntry
 from registries.foundation.actor import CONSOLE, Actor, ActorKind
 from registries.models import Credential
 from registries.oci.reference import parse
+from tests.support import failing_recorder
 from tests.support.activity import recorded
 from tests.support.actors import acting
 from tests.support.concurrency import at_once
@@ -36,20 +36,12 @@ IMAGE = f"{HOST}/team/app:1"
 WRITTEN = (ContainerGroup, Image, Instance, Node, NodeToken, Enrolment, ImageCheck, Credential, Occurrence)
 
 
-class RecorderBroken(Exception):
-    """Stands for whatever may go wrong while an action is recorded."""
-
-
-def refuse(entry: ActivityEntry) -> None:
-    raise RecorderBroken(entry.action)
-
-
 @pytest.fixture
 def broken_recorder(settings: Any) -> Callable[[], None]:
     """From when it is called, nothing can be recorded."""
 
     def break_it() -> None:
-        settings.ACTIVITY_RECORDER = f"{__name__}.refuse"
+        settings.ACTIVITY_RECORDER = failing_recorder.PATH
 
     return break_it
 
@@ -144,7 +136,7 @@ def test_a_pull_whose_credential_can_not_be_recorded_is_not_settled(
     broken_recorder()
 
     for end in (outcome.finish, lambda held: outcome.fail(held, AccessDenied(host=HOST), step="manifest")):
-        with pytest.raises(RecorderBroken), transaction.atomic():
+        with pytest.raises(failing_recorder.RecordingFailed), transaction.atomic():
             end(held)
         assert rows() == before
 

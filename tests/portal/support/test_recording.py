@@ -1,56 +1,23 @@
-"""Actions of support are recorded with themselves: who reads what, and nothing changes where recording fails."""
+"""Which chain has the actions of support, with which details, and how often."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
-from django.contrib.admin.models import LogEntry
 
 from portal.models import (
     Activity,
     FailureCase,
     Organization,
-    SupportLook,
-    SupportMessage,
-    SupportReader,
-    SupportRequest,
 )
 from portal.support import conversations
 from portal.support.desk import actions
-from registries.foundation.activity import ActivityEntry
 from tests.portal.support.desk.conftest import Cases, case_of, cases
-from tests.support.action_cases import Case, Cast
-from tests.support.action_cases.portal_support import CASES
 from tests.support.activity import recorded
 from tests.support.actors import acting
 
 __all__ = ["cases"]
-
-TABLES = (SupportRequest, SupportMessage, SupportReader, SupportLook, FailureCase, Activity, LogEntry)
-
-
-def refuse(entry: ActivityEntry) -> None:
-    raise OSError(entry.action)
-
-
-def _rows() -> list[list[tuple[Any, ...]]]:
-    return [list(table._default_manager.order_by("pk").values_list()) for table in TABLES]
-
-
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.action)
-def test_without_a_record_nothing_changes(
-    case: Case, settings: Any, acme: Any, alice: Any, bob: Any, carol: Any, mallory: Any, sam: Any, olga: Any
-) -> None:
-    project = acme.projects.get()
-    act = case.prepare(Cast(alice, bob, carol, mallory, sam, olga, acme, project))
-    before = _rows()
-    settings.ACTIVITY_RECORDER = "tests.portal.support.test_recording.refuse"
-
-    with pytest.raises(OSError, match=r"support\."):
-        act()
-
-    assert _rows() == before
 
 
 def test_what_support_does_inside_is_in_the_portals_own_activity(cases: Cases, acme: Organization, sam: Any) -> None:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, TypeAlias
+
+Call: TypeAlias = partial[Any]
+"""A call of an action, with its actor as the keyword `by`."""
 
 
 @dataclass(frozen=True)
@@ -26,4 +30,4 @@ class Case:
     """`action` is the dotted name of the function, `prepare` builds what it needs and returns the call."""
 
     action: str
-    prepare: Callable[[Cast], Callable[[], object]]
+    prepare: Callable[[Cast], Call]

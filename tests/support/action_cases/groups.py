@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 
 from django.utils import timezone
@@ -18,7 +17,7 @@ from groups.nodes import drain, enrolment, instance_orders, liveness
 from registries.credential_rows import NewCredential
 from registries.foundation.actor import CONSOLE, Actor, ActorKind
 from registries.oci.reference import parse
-from tests.support.action_cases import Case, Cast
+from tests.support.action_cases import Call, Case, Cast
 from tests.support.actors import acting
 from tests.support.delivery_setup import ec_key, public_pem
 from tests.support.pulls import SECRET, USER, make_credential, make_group
@@ -26,7 +25,6 @@ from tests.support.pulls import SECRET, USER, make_credential, make_group
 HOST = "registry.example.com"
 IMAGE = parse(f"{HOST}/team/app:1")
 MACHINE = Actor(kind=ActorKind.NODE, name="", address="192.0.2.7")
-Call = Callable[[], object]
 
 
 def _typed() -> NewCredential:

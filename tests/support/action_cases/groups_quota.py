@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 
 from django.utils import timezone
 
 from groups.actions import suspension
-from tests.support.action_cases import Case, Cast
+from tests.support.action_cases import Call, Case, Cast
 from tests.support.actors import acting
 from tests.support.pulls import make_group
 from tests.support.quotas import set_quota
-
-Call = Callable[[], object]
 
 
 def _suspend(cast: Cast) -> Call:

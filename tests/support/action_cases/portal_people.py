@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 
@@ -19,10 +18,8 @@ from portal.notifications import subscriptions, webhooks
 from portal.organizations import actions, api_keys, invitations
 from registries.foundation.actor import CONSOLE, PORTAL
 from registries.secrets import one_time
-from tests.support.action_cases import Case, Cast
+from tests.support.action_cases import Call, Case, Cast
 from tests.support.actors import acting
-
-Call = Callable[[], object]
 
 
 def _membership(cast: Cast) -> Membership:

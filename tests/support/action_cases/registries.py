@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 
@@ -12,40 +11,40 @@ from registries import actions
 from registries.credential_rows import NewCredential
 from registries.foundation.actor import CONSOLE, PORTAL
 from registries.models import Credential
-from tests.support.action_cases import Case, Cast
+from tests.support.action_cases import Call, Case, Cast
 from tests.support.actors import acting
 from tests.support.pulls import SECRET, USER, make_credential
 
 HOST = "registry.example.com"
 
 
-def _add(cast: Cast) -> Callable[[], object]:
+def _add(cast: Cast) -> Call:
     typed = NewCredential(
         provider="self_hosted", name="builds", host=HOST, values={"username": USER, "password": SECRET}
     )
     return partial(actions.add_credential, typed, organization_id=cast.acme.pk, by=acting(cast.alice))
 
 
-def _rename(cast: Cast) -> Callable[[], object]:
+def _rename(cast: Cast) -> Call:
     return partial(actions.rename, make_credential(cast.acme, HOST), name="builds", by=acting(cast.alice))
 
 
-def _replace_host(cast: Cast) -> Callable[[], object]:
+def _replace_host(cast: Cast) -> Call:
     credential = make_credential(cast.acme, HOST)
     return partial(actions.replace_host, credential, name="builds", host="other.example.com", by=acting(cast.alice))
 
 
-def _destroy(cast: Cast) -> Callable[[], object]:
+def _destroy(cast: Cast) -> Call:
     credential = make_credential(cast.acme, HOST)
     return partial(actions.destroy, credential, reason=Credential.DestructionReason.REMOVED, by=acting(cast.bob))
 
 
-def _destroy_as_operator(cast: Cast) -> Callable[[], object]:
+def _destroy_as_operator(cast: Cast) -> Call:
     credential = make_credential(cast.acme, HOST)
     return partial(actions.destroy, credential, reason=Credential.DestructionReason.OPERATOR, by=CONSOLE)
 
 
-def _destroy_overdue(cast: Cast) -> Callable[[], object]:
+def _destroy_overdue(cast: Cast) -> Call:
     credential = make_credential(cast.acme, HOST)
     Credential.objects.filter(pk=credential.pk).update(deadline=timezone.now() - timedelta(seconds=1))
     return partial(actions.destroy_overdue, by=PORTAL)
