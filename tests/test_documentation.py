@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import importlib.util
 import inspect
 import re
@@ -24,7 +25,9 @@ LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 CODE = re.compile(r"`[^`\n]+`")
 VARIABLE = re.compile(r"\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b")
-REPOSITORY_PATH = re.compile(r"(?:\.ci|docs|groups|portal|registries|templates|tests)/[\w./-]+")
+REPOSITORY_PATH = re.compile(r"(?<![\w./:-])(?:\.ci|docs|groups|portal|registries|templates|tests)/[\w./<>-]*\w")
+TOP_LEVEL_FILE = re.compile(r"[\w-]+\.(?:md|toml|yaml|txt|py)|Makefile|Dockerfile")
+DOTTED = re.compile(r"(?<![\w./@-])(?:groups|portal|registries|tests)(?:\.\w+)+(?![\w/(-])")
 READ_BY = ("Makefile", "compose.yaml", "groups/**/*.py", "portal/**/*.py", "tests/**/*.py")
 
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(CHECKOUT)))
@@ -85,8 +88,37 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 @each_page
 def test_paths_exist(page: Path) -> None:
-    spans = [span for span in code_of(page) if REPOSITORY_PATH.fullmatch(span)]
-    assert not [span for span in spans if not (CHECKOUT / span).exists()]
+    code = code_of(page)
+    paths = {path for part in code for path in REPOSITORY_PATH.findall(part)}
+    paths |= {part for part in code if TOP_LEVEL_FILE.fullmatch(part)}
+    missing = {path for path in paths if "<" not in path and not exists(path, page)}
+    assert not missing
+
+
+def exists(path: str, page: Path) -> bool:
+    """Whether it is in the repository, or beside what the page is about."""
+    return (CHECKOUT / path).exists() or any(CHECKOUT.glob(f"tests/**/{path}"))
+
+
+@each_page
+def test_dotted_names_exist(page: Path) -> None:
+    """Modules, and classes, functions and values in them."""
+    assert not [name for part in code_of(page) for name in DOTTED.findall(part) if not is_importable(name)]
+
+
+def is_importable(name: str) -> bool:
+    """Whether it is a module or folder, or something in one. The module itself is not run."""
+    parts = name.split(".")
+    if CHECKOUT.joinpath(*parts).is_dir() or CHECKOUT.joinpath(*parts).with_suffix(".py").exists():
+        return True
+    module, _, attribute = name.rpartition(".")
+    return "." in name and is_importable(module) and hasattr(importlib.import_module(module), attribute)
+
+
+def test_names_that_do_not_exist_are_found() -> None:
+    assert is_importable("groups.ingest.claim.claim")
+    assert not is_importable("groups.ingest.claimed")
+    assert not is_importable("groups.ingest.claim.claimed")
 
 
 @each_page
