@@ -62,10 +62,10 @@ def _stored(claim: Claim, layers: Iterable[Descriptor]) -> list[tuple[Descriptor
         organization_id=image.organization_id, registry=image.registry, source_digest__in=list(wanted)
     )
     newest = {blob.source_digest: blob for blob in blobs.order_by("stored_at", "pk")}
-    return [(wanted[digest], blob) for digest, blob in newest.items() if _is_same_layer(wanted[digest], blob)]
+    return [(wanted[digest], blob) for digest, blob in newest.items() if is_same_layer(wanted[digest], blob)]
 
 
-def _is_same_layer(layer: Descriptor, blob: Blob) -> bool:
+def is_same_layer(layer: Descriptor, blob: Blob) -> bool:
     """Whether the blob holds this layer, also by its media type in the manifest."""
     if layer.size != blob.source_size:
         return False

