@@ -21,126 +21,12 @@ from portal.notifications import webhooks
 from portal.organizations.invitations import invite
 from registries.foundation.actor import CONSOLE
 from registries.models import Credential
+from tests.browser.acme_images import GAR, IMAGES, LINES, MB, NOT_THERE, READER, SIZES, UPSCALE, WRONG, span
 from tests.browser.sample_images import SampleImage, show_credential, show_delivery, show_node, show_pull, show_run
 from tests.support.activity import empty_activity, without_triggers, write_activity
 from tests.support.actors import acting
 from tests.support.fakes.registry import FakeRegistry
 from tests.support.pulls import SECRET, USER, make_credential, make_group
-
-ECR = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
-GAR = "europe-west1-docker.pkg.dev"
-OWN = "registry.acme.example"
-LINES = [
-    "ADD debian-bookworm.tar.gz /",
-    "RUN apt-get update && apt-get install -y --no-install-recommends libgl1 ffmpeg",
-    "RUN pip install --no-cache-dir torch==2.9.0 transformers==5.1",
-    "COPY models /opt/models",
-    "COPY app /app",
-]
-SIZES = [28_000, 16_000, 90_000, 43_000, 3_000]
-MB = 1_000_000
-
-
-def _ago(days: int = 0, hours: int = 0, minutes: int = 0, seconds: int = 0) -> timedelta:
-    return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
-
-
-IMAGES = (
-    SampleImage(
-        "render",
-        "ghcr",
-        "ghcr.io",
-        "acme/render:2.4",
-        4_120 * MB,
-        _ago(3, 2),
-        login="acme-builds",
-        uses=2,
-        credential="GitHub packages",
-        settings={
-            "replicas": 3,
-            "cpu": 8,
-            "memory_mb": 24_576,
-            "gpu": "rtx4090",
-            "command": ["serve", "--port", "80"],
-            "environment": {"LOG_LEVEL": "info", "MODEL": "xl"},
-        },
-    ),
-    SampleImage(
-        "frontend",
-        "docker_hub",
-        "docker.io",
-        "acme/frontend:8.1.2",
-        184 * MB,
-        _ago(0, 5),
-        login="acmebuilds",
-        by=1,
-        settings={"replicas": 2, "cpu": 1, "memory_mb": 1024},
-    ),
-    SampleImage(
-        "embeddings",
-        "ecr",
-        ECR,
-        "search/embeddings:2026-11",
-        2_310 * MB,
-        _ago(6, 4),
-        login="AWS",
-        credential="ECR, pull only",
-        settings={"replicas": 4},
-    ),
-    SampleImage(
-        "nightly-batch",
-        "quay",
-        "quay.io",
-        "acme/nightly:1184",
-        912 * MB,
-        _ago(0, 9),
-        login="acme+drayage",
-        uses=3,
-        credential="Quay robot",
-        settings={"replicas": 6, "restart_policy": "on_failure"},
-    ),
-    SampleImage(
-        "ocr",
-        "acr",
-        "acme.azurecr.io",
-        "docs/ocr:5.0",
-        1_460 * MB,
-        _ago(0, 1, 12),
-        login="drayage-pull",
-        by=1,
-        settings={"replicas": 2},
-    ),
-    SampleImage(
-        "thumbnails", "self_hosted", OWN, "web/thumbnails:1.9", 96 * MB, _ago(12, 7), settings={"replicas": 8, "cpu": 1}
-    ),
-    SampleImage(
-        "detector",
-        "google",
-        GAR,
-        "acme-prod/vision/detector:0.7",
-        1_880 * MB,
-        _ago(0, 0, 21),
-        login="_json_key",
-        by=1,
-        settings={"replicas": 2, "gpu": "rtx4090"},
-    ),
-    SampleImage("whisper", "self_hosted", OWN, "speech/whisper:3.1", 0, _ago(0, 0, 9), settings={"replicas": 2}),
-    SampleImage(
-        "simulate",
-        "ghcr",
-        "ghcr.io",
-        "acme/simulate:0.12-rc1",
-        0,
-        _ago(1, 3),
-        login="acme-builds",
-        by=1,
-        credential="GitHub packages",
-    ),
-)
-UPSCALE = SampleImage("upscale", "google", GAR, "acme-prod/vision/upscale:2.4", 4_120 * MB, _ago(seconds=41))
-READER = "acme-prod, reader"
-NOT_THERE = "simulate"
-WRONG = "whisper"
 
 
 @dataclass
@@ -187,8 +73,8 @@ def make_organization(
             reference=f"{GAR}/{UPSCALE.image}", registry=GAR, provider="google"
         )
     now = timezone.now()
-    reader = SampleImage("", "google", GAR, "", 0, _ago(), uses=3, credential=READER)
-    show_credential(kept.pk, reader, received=now - _ago(minutes=24), used=now - _ago(seconds=41), ended=now)
+    reader = SampleImage("", "google", GAR, "", 0, span(), uses=3, credential=READER)
+    show_credential(kept.pk, reader, received=now - span(minutes=24), used=now - span(seconds=41), ended=now)
     for group in groups.values():
         group.refresh_from_db()
     _half_pulled(groups["upscale"])
@@ -204,41 +90,41 @@ def _run(groups: dict[str, ContainerGroup]) -> None:
     """Start what runs: each node's delivery is in the ledger, one is under way, and a used token came again."""
     now = timezone.now()
     running: dict[str, list[tuple[str, timedelta]]] = {
-        "render": [("oslo-3", _ago(2, 22)), ("lyon-12", _ago(2, 22)), ("porto-7", _ago(0, 0, 1, 25))],
-        "frontend": [("oslo-3", _ago(0, 4, 50)), ("ghent-1", _ago(0, 4, 50))],
-        "embeddings": [(name, _ago(6, 3)) for name in ("lyon-12", "turku-2", "porto-7", "ghent-1")],
-        "thumbnails": [(name, _ago(12, 6)) for name in ("oslo-3", "lyon-12", "porto-7", "turku-2", "ghent-1")] * 2,
+        "render": [("oslo-3", span(2, 22)), ("lyon-12", span(2, 22)), ("porto-7", span(0, 0, 1, 25))],
+        "frontend": [("oslo-3", span(0, 4, 50)), ("ghent-1", span(0, 4, 50))],
+        "embeddings": [(name, span(6, 3)) for name in ("lyon-12", "turku-2", "porto-7", "ghent-1")],
+        "thumbnails": [(name, span(12, 6)) for name in ("oslo-3", "lyon-12", "porto-7", "turku-2", "ghent-1")] * 2,
     }
     for name, berths in running.items():
         group = groups[name]
         lifecycle.start(group, by=CONSOLE)
         for instance, (node, ago) in zip(group.instances.order_by("created_at"), berths, strict=False):
-            show_run(instance, show_node(node), ago=ago, progress=64 if ago < _ago(0, 1) else 100)
+            show_run(instance, show_node(node), ago=ago, progress=64 if ago < span(0, 1) else 100)
         ContainerGroup.objects.filter(pk=group.pk).update(status="running", changed_at=now - berths[0][1])
     lifecycle.start(groups["detector"], by=CONSOLE)
     for instance, node in zip(groups["detector"].instances.all(), ("turku-2",), strict=False):
-        show_run(instance, show_node(node), ago=_ago(seconds=38), progress=41)
+        show_run(instance, show_node(node), ago=span(seconds=38), progress=41)
     for name in ("oslo-3", "lyon-12", "porto-7", "turku-2", "ghent-1", "bergen-4"):
-        show_delivery(groups["nightly-batch"], show_node(name), issued=now - _ago(0, 8, 57))
+        show_delivery(groups["nightly-batch"], show_node(name), issued=now - span(0, 8, 57))
     ContainerGroup.objects.filter(pk=groups["nightly-batch"].pk).update(
-        status="succeeded", ended_well=6, last_exit_code=0, changed_at=now - _ago(0, 3, 40)
+        status="succeeded", ended_well=6, last_exit_code=0, changed_at=now - span(0, 3, 40)
     )
     Occurrence.objects.filter(kind="group.running").delete()
 
-    gone = show_delivery(groups["render"], show_node("bergen-4"), issued=now - _ago(2, 22))
+    gone = show_delivery(groups["render"], show_node("bergen-4"), issued=now - span(2, 22))
     refused = Redemption.objects.create(
         token=gone, presented_by="", address="198.51.100.23", outcome="refused", reason="replayed"
     )
-    Redemption.objects.filter(pk=refused.pk).update(created_at=now - _ago(0, 3, 8))
-    told = Occurrence.objects.create(
+    Redemption.objects.filter(pk=refused.pk).update(created_at=now - span(0, 3, 8))
+    replayed = Occurrence.objects.create(
         organization_id=groups["render"].organization_id, group=groups["render"], group_name="render",
         kind="group.replay_refused", node_name="bergen-4",
     )  # fmt: skip
-    Occurrence.objects.filter(pk=told.pk).update(created_at=now - _ago(0, 3, 8), told_at=now)
+    Occurrence.objects.filter(pk=replayed.pk).update(created_at=now - span(0, 3, 8), told_at=now)
 
 
 def _half_pulled(group: ContainerGroup) -> None:
-    """A pull as it stands in its middle."""
+    """A pull that is half done."""
     image, now = group.image, timezone.now()
     began = now - UPSCALE.ago
     Image.objects.filter(pk=image.pk).update(
@@ -271,53 +157,53 @@ def _people(organization: Any, people: list[Any]) -> None:
     """Everybody is here for a while, but for one who is still to come."""
     now = timezone.now()
     for number, member in enumerate(Membership.objects.filter(organization=organization).order_by("pk")):
-        since = now - _ago(214 - 57 * number, 3)
+        since = now - span(214 - 57 * number, 3)
         Membership.objects.filter(pk=member.pk).update(created_at=since)
     row, _ = invite(organization, email="nina@acme.example", role="member", by=acting(people[0]))
-    type(row).objects.filter(pk=row.pk).update(created_at=now - _ago(1, 4), expires_at=now + _ago(5, 20))
+    type(row).objects.filter(pk=row.pk).update(created_at=now - span(1, 4), expires_at=now + span(5, 20))
 
 
 def _activity(organization: Any, people: list[Any], groups: dict[str, ContainerGroup]) -> None:
     """What was done lately, as the forms and the API write it down."""
     alice, bob = people
     done: list[tuple[timedelta, Any, str, str, str]] = [
-        (_ago(12, 6), alice, "group.started", "thumbnails", ""),
-        (_ago(6, 3), alice, "group.started", "embeddings", ""),
-        (_ago(4, 1), bob, "key.created", "ci", "write"),
-        (_ago(2, 22), alice, "group.started", "render", ""),
-        (_ago(2, 5), "key ci", "group.changed", "frontend", "replicas 1 → 2"),
-        (_ago(1, 4), alice, "team.invited", "nina@acme.example", "as member"),
-        (_ago(1, 1), alice, "notification.changed", "hooks.acme.example", "told of 3 kinds"),
-        (_ago(0, 8, 58), "key ci", "group.started", "nightly-batch", ""),
-        (_ago(0, 4, 50), bob, "group.started", "frontend", ""),
-        (_ago(0, 0, 18), bob, "group.started", "detector", ""),
-        (_ago(0, 0, 24), bob, "credential.added", READER, GAR),
-        (_ago(seconds=42), alice, "group.created", "upscale", f"{GAR}/{UPSCALE.image}"),
+        (span(12, 6), alice, "group.started", "thumbnails", ""),
+        (span(6, 3), alice, "group.started", "embeddings", ""),
+        (span(4, 1), bob, "key.created", "ci", "write"),
+        (span(2, 22), alice, "group.started", "render", ""),
+        (span(2, 5), "key ci", "group.changed", "frontend", "replicas 1 → 2"),
+        (span(1, 4), alice, "team.invited", "nina@acme.example", "as member"),
+        (span(1, 1), alice, "notification.changed", "hooks.acme.example", "told of 3 kinds"),
+        (span(0, 8, 58), "key ci", "group.started", "nightly-batch", ""),
+        (span(0, 4, 50), bob, "group.started", "frontend", ""),
+        (span(0, 0, 18), bob, "group.started", "detector", ""),
+        (span(0, 0, 24), bob, "credential.added", READER, GAR),
+        (span(seconds=42), alice, "group.created", "upscale", f"{GAR}/{UPSCALE.image}"),
     ]
     for sample in IMAGES:
-        by, ago = people[sample.by], sample.ago + _ago(seconds=2)
+        by, ago = people[sample.by], sample.ago + span(seconds=2)
         if sample.host != GAR:
             done.append((ago, by, "credential.added", sample.called, sample.host))
-        done.append((ago - _ago(seconds=1), by, "group.created", sample.name, f"{sample.host}/{sample.image}"))
+        done.append((ago - span(seconds=1), by, "group.created", sample.name, f"{sample.host}/{sample.image}"))
     empty_activity()  # what the actions above recorded themselves is of today
-    for ago, by, action, target, detail in sorted(done, key=lambda deed: deed[0], reverse=True):
+    for ago, by, action, target, detail in sorted(done, key=lambda entry: entry[0], reverse=True):
         row = write_activity(organization.pk, by, action, target, detail)
         with without_triggers():
             Activity.objects.filter(pk=row.pk).update(created_at=timezone.now() - ago)
 
 
 def _hook(organization: Any, by: Any) -> Webhook:
-    """A webhook that was told of what happened; its receiver is away for the last of it."""
+    """A webhook that received the earlier events; its receiver does not answer the latest."""
     kinds = ["group.ready", "group.failed", "group.replay_refused"]
     hook, _ = webhooks.add(organization, address="https://hooks.acme.example/drayage", kinds=kinds, by=acting(by))
     now = timezone.now()
-    Webhook.objects.filter(pk=hook.pk).update(created_at=now - _ago(20, 2), failing_since=now - _ago(minutes=9))
-    told = Occurrence.objects.filter(organization=organization, kind__in=kinds).order_by("-created_at")
-    for number, occurrence in enumerate(told):
+    Webhook.objects.filter(pk=hook.pk).update(created_at=now - span(20, 2), failing_since=now - span(minutes=9))
+    occurrences = Occurrence.objects.filter(organization=organization, kind__in=kinds).order_by("-created_at")
+    for number, occurrence in enumerate(occurrences):
         waits = occurrence.group_name == WRONG
         tries = 4 if waits else 3 if occurrence.group_name == NOT_THERE else 1
         notice = Notice.objects.create(
-            occurrence=occurrence, webhook=hook, due_at=now + _ago(minutes=27, seconds=12), attempts=tries,
+            occurrence=occurrence, webhook=hook, due_at=now + span(minutes=27, seconds=12), attempts=tries,
             took_ms=(84, 61, 118, 73, 206, 58, 92)[number % 7], status="waiting" if waits else "sent",
             answer=503 if waits else 204, problem="It answered 503" if waits else "", ended_at=None if waits else now,
         )  # fmt: skip

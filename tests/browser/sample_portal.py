@@ -29,8 +29,9 @@ from portal.support import conversations
 from portal.support.queries import last_message_key
 from registries.foundation.actor import CONSOLE
 from registries.models import Credential
+from tests.browser.acme_images import OWN
 from tests.browser.every_page import Visit, record_of
-from tests.browser.sample_organization import OWN, SampleOrganization, make_organization
+from tests.browser.sample_organization import SampleOrganization, make_organization
 from tests.conftest import PASSWORD
 from tests.support.actors import acting
 from tests.support.addresses import Address
@@ -39,7 +40,7 @@ from tests.support.admin_rows import Rows, make_rows
 
 @dataclass
 class SamplePortal:
-    """What stands in addresses, and sessions by person."""
+    """Values for addresses, and sessions by person."""
 
     values: dict[str, Any]
     special: dict[str, dict[str, Any]]
@@ -119,7 +120,7 @@ def _invitation(acme: Any, by: User, email: str) -> str:
 
 
 def _mailed(person: User) -> dict[str, str]:
-    """What stands in links that are mailed."""
+    """Values for links that are mailed."""
     address = EmailAddress.objects.create(user=person, email=person.email)
     return {
         "uidb36": user_pk_to_url_str(person),
@@ -129,7 +130,7 @@ def _mailed(person: User) -> dict[str, str]:
 
 
 def _checks(acme: Any, by: User) -> dict[str, Any]:
-    """A check that goes on, one that ended well, and one that failed."""
+    """A check in progress, one that succeeded, and one that failed."""
 
     def step(name: str, outcome: str = "ok", raw: str = "") -> dict[str, Any]:
         return {"name": name, "outcome": outcome, "detail": OWN, "raw": raw, "seconds": 0.2}

@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import os
-import signal
-import threading
-import time
-import uuid
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from django.core.management import call_command
 from django.utils import timezone
 
 from groups import sweep as sweeper
@@ -20,7 +13,7 @@ from groups.ingest.claim import claim
 from groups.models import ContainerGroup, Failure, Image, Instance, Node, NodeManifest
 from groups.sweep import sweep
 from portal.models import Project
-from tests.support.pulls import make_blob, make_credential, make_group, step_outcomes, stored_files
+from tests.support.pulls import make_credential, make_group, step_outcomes
 
 HOST = "registry.example.com"
 
@@ -267,36 +260,6 @@ def test_an_image_that_no_group_has_goes_with_its_secret(group: ContainerGroup, 
     assert (credential.sealed, credential.destroyed_because) == (None, "settled")
 
 
-def blob(folder: Path, *, hours: int) -> str:
-    """A file in the store, so many hours old; returns its name."""
-    name = f"acme/ab/{uuid.uuid4().hex}"
-    path = folder / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(b"ciphertext")
-    moment = time.time() - hours * 3600
-    os.utime(path, (moment, moment))
-    return name
-
-
-def test_only_old_blobs_without_a_layer_go(group: ContainerGroup, blobs: Path) -> None:
-    orphan, young, kept = blob(blobs, hours=2), blob(blobs, hours=0), blob(blobs, hours=2)
-    make_blob(group.organization, name=kept, image=group.image)
-
-    assert sweep()["orphans_removed"] == 1
-
-    assert stored_files(blobs) == sorted([blobs / young, blobs / kept])
-    assert not (blobs / orphan).exists()
-
-
-def test_half_written_blobs_go_as_well(group: ContainerGroup, blobs: Path) -> None:
-    name = blob(blobs, hours=2)
-    (blobs / ".drafts").mkdir()
-    (blobs / name).rename(blobs / ".drafts" / "half")
-
-    assert sweep()["unfinished_removed"] == 1
-    assert stored_files(blobs) == []
-
-
 def test_a_storage_that_is_away_keeps_nothing_else_from_being_done(
     group: ContainerGroup, blobs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -307,52 +270,3 @@ def test_a_storage_that_is_away_keeps_nothing_else_from_being_done(
     monkeypatch.setattr("groups.storage.blob_files.BlobFiles.listdir", away)
 
     assert sweep()["pulls_woken"] == 1
-
-
-def test_the_command_prints_one_line(group: ContainerGroup, capsys: pytest.CaptureFixture[str]) -> None:
-    call_command("sweep")
-
-    counts = json.loads(capsys.readouterr().out)
-    assert set(counts) >= {
-        "leases_expired",
-        "credentials_destroyed",
-        "sealing_keys_made",
-        "sealing_keys_deleted",
-        "pulls_woken",
-        "nodes_released",
-        "groups_topped_up",
-        "manifests_woken",
-        "checks_ended",
-        "checks_woken",
-        "checks_removed",
-        "images_removed",
-        "blobs_removed",
-        "orphans_removed",
-        "unfinished_removed",
-        "remains_left",
-    }
-
-
-def test_the_command_goes_on_until_it_is_told_to_end(
-    group: ContainerGroup, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    passes: list[int] = []
-
-    def one_pass(*, thorough: bool) -> dict[str, int]:
-        assert thorough == (not passes)
-        passes.append(1)
-        if len(passes) == 3:
-            os.kill(os.getpid(), signal.SIGTERM)
-        return {"pulls_woken": len(passes) % 2}
-
-    assert threading.current_thread() is threading.main_thread()
-    monkeypatch.setattr("portal.management.commands.sweep.sweep", one_pass)
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        call_command("sweep", "--every", "0.01")
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-    assert len(passes) == 3
-    assert len(capsys.readouterr().out.splitlines()) == 2

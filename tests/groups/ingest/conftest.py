@@ -8,12 +8,17 @@ from typing import Any
 import pytest
 
 from groups import jobs
-from groups.models import ContainerGroup, Image
+from groups.actions.checks import start_check
+from groups.ingest import check
+from groups.models import ContainerGroup, Image, ImageCheck
 from portal.models import Organization, Project
+from registries.foundation.actor import CONSOLE
+from registries.oci.reference import parse
 from tests.support.fakes.registry import FakeRegistry
 from tests.support.pulls import SECRET, USER, make_credential, make_group
 
 Pulled = Callable[..., ContainerGroup]
+Checked = Callable[..., ImageCheck]
 
 
 @pytest.fixture
@@ -67,3 +72,23 @@ def again(group: ContainerGroup) -> ContainerGroup:
     Image.objects.filter(pk=group.image_id).update(not_before=None)
     jobs.pull(str(group.image_id))
     return ContainerGroup.objects.select_related("image__credential").get(pk=group.pk)
+
+
+@pytest.fixture
+def checked(acme: Organization, woken: list[tuple[str, str]]) -> Checked:
+    """Check an image of a registry, with a credential unless the password is empty; return the row as it is then."""
+
+    def run(
+        registry: FakeRegistry, image: str = "team/app:1.0", *, password: str = SECRET, **values: Any
+    ) -> ImageCheck:
+        credential = make_credential(acme, registry.host, password=password, **values) if password else None
+        reference = parse(f"{registry.host}/{image}")
+        row = start_check(organization_id=acme.pk, reference=reference, credential=credential, by=CONSOLE)
+        check.check(row.pk)
+        return ImageCheck.objects.select_related("credential").get(pk=row.pk)
+
+    return run
+
+
+def outcomes(row: ImageCheck) -> dict[str, str]:
+    return {line["name"]: line["outcome"] for line in row.steps}

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import uuid
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,36 +11,19 @@ import pytest
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
-from groups import jobs
-from groups.actions import checks
 from groups.actions.checks import start_check
-from groups.ingest import check, check_steps
-from groups.ingest.claim import WorkerShutdown
+from groups.ingest import check
 from groups.models import ImageCheck
 from portal.models import Organization
 from registries.foundation.actor import CONSOLE
 from registries.models import Credential
-from registries.oci import config
-from registries.oci.config import Config
-from registries.oci.manifest import Manifest
-from registries.oci.platform import Platform
 from registries.oci.reference import parse
+from tests.groups.ingest.conftest import Checked, outcomes
 from tests.support.fakes.certificates import Authority
 from tests.support.fakes.registry import FakeRegistry
 from tests.support.pulls import SECRET, USER, make_credential
 
-Checked = Callable[..., ImageCheck]
 NAMES = [step.value for step in ImageCheck.Step]
-
-
-@pytest.fixture
-def woken(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
-    """Wake-ups that were sent: queue and function."""
-    sent: list[tuple[str, str]] = []
-    monkeypatch.setattr(
-        "groups.rules.wakeups.enqueue_job", lambda queue, function, row_id: sent.append((queue, function))
-    )
-    return sent
 
 
 @pytest.fixture
@@ -50,26 +31,6 @@ def registry(registry: FakeRegistry) -> FakeRegistry:
     """With an image of three layers."""
     registry.push_image("team/app", "1.0", [os.urandom(2_000), os.urandom(90_000), os.urandom(300)])
     return registry
-
-
-@pytest.fixture
-def checked(acme: Organization, woken: list[tuple[str, str]]) -> Checked:
-    """Check an image of a registry, with a credential unless the password is empty; return the row as it is then."""
-
-    def run(
-        registry: FakeRegistry, image: str = "team/app:1.0", *, password: str = SECRET, **values: Any
-    ) -> ImageCheck:
-        credential = make_credential(acme, registry.host, password=password, **values) if password else None
-        reference = parse(f"{registry.host}/{image}")
-        row = start_check(organization_id=acme.pk, reference=reference, credential=credential, by=CONSOLE)
-        check.check(row.pk)
-        return ImageCheck.objects.select_related("credential").get(pk=row.pk)
-
-    return run
-
-
-def outcomes(row: ImageCheck) -> dict[str, str]:
-    return {line["name"]: line["outcome"] for line in row.steps}
 
 
 def test_an_image_that_can_be_pulled(registry: FakeRegistry, checked: Checked) -> None:
@@ -252,75 +213,3 @@ def test_another_organizations_credential_is_not_opened(
     stolen.refresh_from_db()
     assert (row.status, row.code, stolen.used_count) == ("failed", "credential_expired", 0)
     assert SECRET not in {seen.secret for seen in registry.seen}
-
-
-def test_what_nobody_foresaw(registry: FakeRegistry, checked: Checked, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*arguments: object) -> None:
-        raise ZeroDivisionError("canary-words")
-
-    monkeypatch.setattr(check, "read_config", broken)
-
-    row = checked(registry)
-
-    assert (row.status, row.code, outcomes(row)["platform"]) == ("failed", "unexpected", "failed")
-    assert "canary-words" not in str(ImageCheck.objects.values().get())
-
-
-def test_a_worker_that_has_to_end(registry: FakeRegistry, checked: Checked, monkeypatch: pytest.MonkeyPatch) -> None:
-    def told_to_end(*arguments: object) -> None:
-        raise WorkerShutdown
-
-    monkeypatch.setattr(check, "read_config", told_to_end)
-
-    with pytest.raises(WorkerShutdown):
-        checked(registry)
-
-    row = ImageCheck.objects.get()
-    assert (row.status, row.code) == ("failed", "interrupted")
-    assert "check" in row.words.title.lower()
-
-
-def test_no_step_begins_after_its_time(
-    registry: FakeRegistry, checked: Checked, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(check_steps, "MAX_CHECK_SECONDS", -1)
-
-    row = checked(registry)
-
-    assert (row.status, row.code, row.raw) == ("failed", "registry_unreachable", "deadline")
-    assert registry.seen == []
-
-
-@pytest.mark.django_db(transaction=True)
-def test_the_job_finds_its_row_once(registry: FakeRegistry, acme: Organization, woken: list[tuple[str, str]]) -> None:
-    reference = parse(f"{registry.host}/team/app:1.0")
-    row = start_check(
-        organization_id=acme.pk, reference=reference, credential=make_credential(acme, registry.host), by=CONSOLE
-    )
-    assert woken == [("checks", "groups.jobs.check")]
-
-    jobs.check(str(row.pk))
-    seen = len(registry.seen)
-    jobs.check(str(row.pk))
-    jobs.check(str(uuid.uuid4()))
-
-    row.refresh_from_db()
-    assert row.status == "done"
-    assert len(registry.seen) == seen
-
-
-def test_a_check_that_was_ended_meanwhile_writes_nothing_more(
-    registry: FakeRegistry, checked: Checked, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    really = config.read_config
-
-    def slow(raw: bytes, manifest: Manifest, platform: Platform) -> Config:
-        ImageCheck.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
-        checks.end_overdue()
-        return really(raw, manifest, platform)
-
-    monkeypatch.setattr(check, "read_config", slow)
-
-    row = checked(registry)
-
-    assert (row.status, row.code, row.size) == ("failed", "interrupted", None)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import time
+import uuid
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -172,10 +175,40 @@ def test_an_organization_goes_with_its_blobs(group: ContainerGroup, blobs: Path)
     assert garbage.remove_orphans(timezone.now() + timedelta(seconds=5)) == 1
 
 
-def test_without_a_storage_the_pass_goes_on(group: ContainerGroup, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_storage_the_pass_continues(group: ContainerGroup, monkeypatch: pytest.MonkeyPatch) -> None:
     def away(*arguments: object) -> None:
         raise StoreFailed(raw="away")
 
     monkeypatch.setattr(store, "names", away)
 
     assert sweep()["orphans_removed"] == 0
+
+
+def file_in_store(folder: Path, *, hours: int) -> str:
+    """Write a file into the store that was last changed `hours` ago; return its name."""
+    name = f"acme/ab/{uuid.uuid4().hex}"
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"ciphertext")
+    moment = time.time() - hours * 3600
+    os.utime(path, (moment, moment))
+    return name
+
+
+def test_only_old_blobs_without_a_layer_go(group: ContainerGroup, blobs: Path) -> None:
+    orphan, young, kept = file_in_store(blobs, hours=2), file_in_store(blobs, hours=0), file_in_store(blobs, hours=2)
+    make_blob(group.organization, name=kept, image=group.image)
+
+    assert sweep()["orphans_removed"] == 1
+
+    assert stored_files(blobs) == sorted([blobs / young, blobs / kept])
+    assert not (blobs / orphan).exists()
+
+
+def test_half_written_blobs_go_as_well(group: ContainerGroup, blobs: Path) -> None:
+    name = file_in_store(blobs, hours=2)
+    (blobs / ".drafts").mkdir()
+    (blobs / name).rename(blobs / ".drafts" / "half")
+
+    assert sweep()["unfinished_removed"] == 1
+    assert stored_files(blobs) == []

@@ -59,6 +59,11 @@ def case_of(failure: Failure) -> tuple[str, str]:
     return case.state, case.note
 
 
+def address(row: Any) -> str:
+    """The page of a case at the desk."""
+    return f"/admin/desk/{'failure' if isinstance(row, Failure) else 'request'}/{row.pk}/"
+
+
 @pytest.fixture
 def cases(acme: Any, project: Any, bob: Any) -> Cases:
     def ask(name: str, shares: bool) -> SupportRequest:

@@ -24,7 +24,7 @@ def fail(acme: Any, count: int, kind: str = "quay", hours: int = 0) -> None:
         FailedAttempt.objects.filter(pk=row.pk).update(created_at=timezone.now() - timedelta(hours=hours, seconds=1))
 
 
-def test_bars_stand_on_each_other(acme: Any) -> None:
+def test_bars_are_stacked(acme: Any) -> None:
     fail(acme, 3, hours=5)
     fail(acme, 1, "ghcr", hours=5)
     kinds, codes = charts(series(SPANS["hours"]), SPANS["hours"])

@@ -65,7 +65,7 @@ def test_one_queue_of_failures_and_requests(support: Client, cases: Cases) -> No
         ("age=hour", ALL, ALL),
         ("state=solved", set(), set()),
         ("state=all", ALL, ALL),
-        # By what wasn't shared support finds nothing, or the answer would tell it.
+        # Support finds nothing by what wasn't shared, or the results would reveal it.
         (f"host={HOST}", {"shared-app"}, ALL - {"other"}),
         ("q=kept-app", set(), {"kept-app"}),
         ("q=silent-app", set(), {"silent-app"}),
@@ -83,7 +83,7 @@ def test_filters(
     assert found(operator, query) == operator_finds
 
 
-def test_what_was_not_shared_stands_nowhere_on_the_page(support: Client, operator: Client, cases: Cases) -> None:
+def test_what_was_not_shared_is_nowhere_on_the_page(support: Client, operator: Client, cases: Cases) -> None:
     text = support.get(QUEUE).content.decode()
     for never in ("silent-app", "kept-app"):
         assert never not in text
