@@ -20,7 +20,7 @@ TESTS = [
     "tests/groups/nodes/test_scheduler.py",
     "tests/groups/nodes/test_liveness.py",
     "tests/groups/nodes/test_instance_orders.py",
-    "tests/groups/ingest/test_credential_locks.py",
+    "tests/groups/ingest/test_credential_hold_locks.py",
 ]
 
 

@@ -41,7 +41,7 @@ def test_another_name_keeps_the_secret(browser: Client, credential: Credential) 
     assert (credential.name, credential.host, bytes(credential.sealed or b"")) == ("builds", HOST, before)
 
 
-def test_another_host_destroys_the_secret_and_asks_for_it_anew(browser: Client, credential: Credential) -> None:
+def test_another_host_destroys_the_secret_and_asks_for_it_again(browser: Client, credential: Credential) -> None:
     answer = browser.post(page(credential), {"name": "builds", "host": "other.example.com"}, follow=True)
 
     credential.refresh_from_db()

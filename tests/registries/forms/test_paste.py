@@ -138,7 +138,7 @@ class TestOnThePage:
         assert "Read as ghcr.io, user alice" in answer.text
         assert SECRET not in answer.text
 
-    def test_a_key_goes_where_that_kind_has_it(self, browser: Client) -> None:
+    def test_a_key_goes_into_the_field_of_that_kind(self, browser: Client) -> None:
         answer = self.post(browser, config(**{"europe-west1-docker.pkg.dev": packed("_json_key", "no key " + SECRET)}))
 
         assert answer.status_code == 422

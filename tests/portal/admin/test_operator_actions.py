@@ -1,4 +1,4 @@
-"""What operators do to organizations and pulls in the admin: asked first, written down, and not for support."""
+"""What operators do to organizations and pulls in the admin: confirmed, recorded, and not for support."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
-from django.core.exceptions import ValidationError
 from django.test import Client
 
 from groups.models import ContainerGroup, Image
-from portal.admin.size_field import SizeField
 from portal.models import Organization
 from registries.models import Credential
 from tests.support.activity import recorded
@@ -134,19 +132,6 @@ def test_a_size_that_is_none_is_said(operator: Client, acme: Any, typed: str) ->
     assert quota_row(acme).max_stored_bytes is None
 
 
-@pytest.mark.parametrize("count", [0, 1, 999, 1000, 1_500_000, 123_456_789_012_345, 2**63 - 1])
-def test_a_size_reads_back_as_it_was(count: int) -> None:
-    field = SizeField()
-    assert field.clean(field.prepare_value(count)) == count
-
-
-def test_a_size_is_read_whatever_the_spelling() -> None:
-    field = SizeField(required=False)
-    assert [field.clean(text) for text in ("", "5", "5 bytes", "0,5 kb", "2MB")] == [None, 5, 5, 500, 2_000_000]
-    with pytest.raises(ValidationError):
-        field.clean("5 furlongs")
-
-
 def test_a_pull_is_requeued_after_asking(operator: Client, acme: Any, project: Any) -> None:
     group = make_group(project, IMAGE)
     Image.objects.filter(pk=group.image_id).update(
@@ -174,7 +159,7 @@ def test_a_credential_is_destroyed_at_once(operator: Client, acme: Any, project:
     assert recorded_after_setup() == [("Drayage", "credential.destroyed", "registry", detail)]
 
 
-def test_the_standing_is_nobodys_to_type(operator: Client, acme: Any) -> None:
+def test_suspension_is_no_field_of_the_form(operator: Client, acme: Any) -> None:
     sent = limits(acme, suspended_at="2026-01-01", suspended_because="Typed.")
     operator.post(f"{ORGANIZATIONS}{acme.pk}/change/", sent)
     assert quota_row(acme).suspended_at is None
