@@ -10,13 +10,13 @@ DEPLOYED := PORTAL_PUBLIC_URL=https://portal.example PORTAL_DATA_DIR=$${TMPDIR:-
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' Makefile
 
-up: .venv/base.installed ## run the portal: installs, migrates, starts everything in the foreground
+up: .venv/base.installed ## run the portal in the foreground: installs, migrates, starts all processes
 	@$(PY) manage.py up
 
 demo: .venv/base.installed ## the same with a sample registry, image and node; DEMO_ONCE=1 verifies one delivery and exits
 	@$(PY) manage.py demo
 
-check: lint types ## lint, types and the fast tests
+check: lint types ## run the linters, mypy and the fast tests
 	$(PY) -m pytest -q -n 2 -m "not interop and not faults and not browser"
 
 test: .venv/dev.installed ## install what the tests need and run all of them
@@ -36,7 +36,7 @@ screenshots: .venv/dev.installed ## update the pictures of the README
 	GALLERY=.readme $(PY) -m pytest -q -n 0 "tests/browser/test_gallery.py::test_the_main_pages[light]"
 	pngquant --force --skip-if-larger --strip --ext .png 128 .readme/*.png
 
-lint: .venv/dev.installed
+lint: .venv/dev.installed ## run the linters and Django's checks
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/djlint --lint --quiet templates
@@ -45,7 +45,7 @@ lint: .venv/dev.installed
 	.venv/bin/hadolint Dockerfile
 	.venv/bin/check-jsonschema --builtin-schema vendor.compose-spec compose.yaml
 
-types: .venv/dev.installed
+types: .venv/dev.installed ## run mypy
 	.venv/bin/mypy portal registries groups tests
 
 lock: ## update the lock files (needs uv)
