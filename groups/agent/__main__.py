@@ -130,14 +130,20 @@ def _runtime(options: argparse.Namespace, data: Path, node_id: str) -> Runtime:
 def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m groups.agent", description="The reference node.")
     parser.add_argument("--portal", required=True, metavar="URL", help="the portal's public address")
-    parser.add_argument("--code", default="", help="one-time enrolment code; not looked at once the node has joined")
+    parser.add_argument("--code", default="", help="one-time enrolment code; ignored once the node is enrolled")
     parser.add_argument("--data", required=True, metavar="DIR", help="where key, state and images are kept")
-    parser.add_argument("--once", action="store_true", help="end when what was given is here and reported")
+    parser.add_argument(
+        "--once", action="store_true", help="end once everything assigned has been fetched and reported"
+    )
     parser.add_argument("--puller", choices=["auto", "skopeo", "own"], default="auto")
-    parser.add_argument("--runtime", choices=["auto", "none"], default="auto", help="none: fetch, and run nothing")
+    parser.add_argument(
+        "--runtime", choices=["auto", "none"], default="auto", help="none: fetch images but run nothing"
+    )
     parser.add_argument("--network", choices=["auto", "none"], default="auto", help="none: containers have no network")
-    parser.add_argument("--keep-images", action="store_true", help="keep images as they came, beside podman's store")
-    parser.add_argument("--end-containers", action="store_true", help="end containers with the node; the next goes on")
+    parser.add_argument("--keep-images", action="store_true", help="keep fetched images in addition to podman's store")
+    parser.add_argument(
+        "--end-containers", action="store_true", help="stop containers when the agent ends; it restarts them later"
+    )
     parser.add_argument("--grace", type=int, default=GRACE_SECONDS, metavar="SECONDS", help="from SIGTERM to SIGKILL")
     parser.add_argument("--restart-wait", type=float, default=FIRST_WAIT, metavar="SECONDS", help="doubled each time")
     parser.add_argument("--interval", type=float, default=3.0, metavar="SECONDS", help="between polls")

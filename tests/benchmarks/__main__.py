@@ -31,10 +31,10 @@ def names() -> list[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help="which ones; all by default")
-    parser.add_argument("--list", action="store_true", help="print the names and end")
+    parser.add_argument("--list", action="store_true", help="print the names and exit")
     parser.add_argument("--runs", type=int, default=5, help="how often each side is measured (5)")
-    parser.add_argument("--scale", type=float, default=1.0, help="make all sizes smaller, for trying things out")
-    parser.add_argument("--where", choices=("disk", "memory", "both"), default="both", help="where the data stands")
+    parser.add_argument("--scale", type=float, default=1.0, help="factor for all sizes, to try things out")
+    parser.add_argument("--where", choices=("disk", "memory", "both"), default="both", help="where the data is kept")
     asked = parser.parse_args()
     if asked.list:
         print("\n".join(names()))

@@ -14,13 +14,13 @@ from registries.foundation.actor import CONSOLE
 
 
 class Command(BaseCommand):
-    help = "Make an API key for an organization and print it, once, alone on the last line."
+    help = "Create an API key for an organization and print it once, alone on the last line."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("slug")
         parser.add_argument("--name", required=True)
         parser.add_argument("--scope", choices=ApiKey.Scope.values, default=ApiKey.Scope.WRITE.value)
-        parser.add_argument("--days", type=int, help="How long it works; without it, until it is revoked.")
+        parser.add_argument("--days", type=int, help="Days until it expires; without it, it never does.")
 
     def handle(self, *, slug: str, name: str, scope: str, days: int | None, **options: object) -> None:
         organization = Organization.objects.filter(slug=slug).first()

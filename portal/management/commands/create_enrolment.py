@@ -11,7 +11,7 @@ from registries.foundation.actor import CONSOLE
 
 
 class Command(BaseCommand):
-    help = "Make a one-time code with which a node joins, valid for 24 hours; it stands alone on the last line."
+    help = "Create a one-time code that enrols a node, valid for 24 hours, and print it alone on the last line."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("node_name")

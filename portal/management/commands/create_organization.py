@@ -15,13 +15,13 @@ from registries.foundation.actor import CONSOLE
 
 
 class Command(BaseCommand):
-    help = "Make an organization with the project 'default' and its owner."
+    help = "Create an organization with the project 'default' and its owner."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("slug")
         parser.add_argument("--owner", required=True, metavar="EMAIL")
-        parser.add_argument("--name", default="", help="Shown name; the address with a capital otherwise.")
-        parser.add_argument("--password", help="For a new owner; without it they set one by e-mail.")
+        parser.add_argument("--name", default="", help="Displayed name; by default the slug with a capital letter.")
+        parser.add_argument("--password", help="For a new owner; without it they set one by email.")
 
     def handle(self, *, slug: str, owner: str, name: str, password: str | None, **options: object) -> None:
         email = owner.strip().lower()

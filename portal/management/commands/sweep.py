@@ -29,7 +29,7 @@ def sweep(*, thorough: bool = True) -> dict[str, int]:
 
 
 class Command(BaseCommand):
-    help = "Set right what was left undone: leases, retries, credentials, notices, orphaned blobs."
+    help = "Repair what was interrupted: leases, retries, credentials, notifications, unused blobs."
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
