@@ -59,7 +59,7 @@ class Crowd:
             self.first = self.first or rows
             self._of_the_organization(number)
             self._of_the_first_group(number)
-        # Those rows stand in for what nobody may read here.
+        # Those rows hold placeholders that can't be decrypted.
         ContainerGroup.objects.update(environment=None, command=[])
         Image.objects.update(config=None)
         self.count = to

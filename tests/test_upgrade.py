@@ -203,7 +203,7 @@ def test_a_suspended_organization_stays_suspended() -> None:
     assert "Stolen tokens were presented – Ünfug." in page
 
 
-def test_sessions_keys_and_invitations_work_on(upgraded: Upgraded) -> None:
+def test_sessions_keys_and_invitations_still_work(upgraded: Upgraded) -> None:
     browser = Client()
     [session] = upgraded.before.of("sessions.session")
     browser.cookies["sessionid"] = str(session.pk)
@@ -212,7 +212,7 @@ def test_sessions_keys_and_invitations_work_on(upgraded: Upgraded) -> None:
     assert "Acme" in shown(Client(), reverse("portal:invitation", args=[f"dri_{SECRET}"]))
 
 
-def test_deeds_go_on_below_those_before() -> None:
+def test_new_activity_is_above_the_old() -> None:
     browser = signed_in("bob@acme.example")
     stop = reverse("groups:stop", args=["acme", "vision", "render"])
     assert browser.post(stop).status_code in (200, 302)
@@ -221,7 +221,7 @@ def test_deeds_go_on_below_those_before() -> None:
 
 
 def signed_in(email: str) -> Client:
-    """The browser of somebody who was there before."""
+    """The browser of a person from the dump."""
     browser = Client()
     browser.force_login(User.objects.get(email=email), backend="django.contrib.auth.backends.ModelBackend")
     return browser

@@ -1,4 +1,4 @@
-"""What a benchmark is told, and what it tells."""
+"""Options and figures of a benchmark."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Figure:
-    """One figure. `peer` is the same of what stands beside us, from the same run; `against` says what that is."""
+    """One figure. `peer` is the same of the reference, from the same run; `against` says what that is."""
 
     name: str
     value: float

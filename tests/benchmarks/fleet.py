@@ -50,7 +50,7 @@ class Fleet:
         return getattr(self._hands, call)(**arguments)
 
     def join(self, count: int) -> list[str]:
-        """Enrol so many nodes; return their ids."""
+        """Enrol `count` nodes; return their ids."""
         keys = [ec.generate_private_key(ec.SECP256R1()) for _ in range(count)]
         pems = [key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode() for key in keys]
         ids: list[str] = self.hands("join", keys=pems)
@@ -161,8 +161,8 @@ class Hands(Calls):
         make_group(acme, store_image(acme, source), name, replicas=replicas)
 
     def watch(self, people: int, groups: int) -> dict[str, list[tuple[str, str, str]]]:
-        """So many members, each signed in, before groups that wait for nodes; for each kind of page what each of them
-        asks: cookie, path, and the mark of what their page shows."""
+        """Sign in members who watch groups that wait for nodes; return for each kind of page what each of them
+        requests: cookie, path, and the ETag of what their page shows."""
         from django.conf import settings
         from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
         from django.contrib.sessions.backends.db import SessionStore

@@ -59,14 +59,13 @@ def get(host: str, path: str, authorization: str) -> bytes:
 
 
 def watch(host: str, path: str, cookie: str, mark: str) -> bytes:
-    """What a page that is watched asks, as htmx does, by somebody signed in."""
+    """The request of a watched page, as htmx sends it for somebody who is signed in."""
     head = f"GET {path} HTTP/1.1\r\nHost: {host}\r\nCookie: {cookie}\r\nHX-Request: true\r\n"
     return f'{head}If-None-Match: "{mark}"\r\n\r\n'.encode()
 
 
 def as_fast_as_answered(host: str, requests: Iterable[bytes], connections: int, seconds: float = 60) -> Took:
-    """Send the requests over so many connections, each the next one as soon as it is free, until all are sent or the
-    time is over."""
+    """Send the requests, each connection the next one as soon as it is free, until all are sent or the time is over."""
     waiting, took = deque(requests), Took()
 
     async def work() -> None:
@@ -80,7 +79,7 @@ def as_fast_as_answered(host: str, requests: Iterable[bytes], connections: int, 
 
 
 def at_a_rate(host: str, requests: Sequence[bytes], rate: float, connections: int) -> Took:
-    """Send so many requests a second, whether answers come or not; a request that waits for a connection is late."""
+    """Send `rate` requests a second, whether answers come or not; a request that waits for a connection is late."""
     took, free = Took(), [Connection(host) for _ in range(connections)]
 
     async def one(due: float, request: bytes, room: asyncio.Semaphore) -> None:

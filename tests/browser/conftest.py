@@ -116,7 +116,7 @@ CONTRAST = {"type": "rule", "values": ["color-contrast"]}
 
 
 def violations(page: Page, only: Any = TAGS) -> list[str]:
-    """Run axe on the page as it stands and return what it finds, readable. The context must bypass the CSP."""
+    """Run axe on the open page and return what it finds, in readable lines. The context must bypass the CSP."""
     if not page.evaluate("() => Boolean(window.axe)"):
         page.evaluate(AXE.read_text())
     found = page.evaluate("only => axe.run(document, {runOnly: only, resultTypes: ['violations']})", only)

@@ -91,7 +91,7 @@ NO_PAGE = {
 
 @dataclass(frozen=True)
 class Visit:
-    """Who opens a page, what stands in its address besides what everybody's has, and its query."""
+    """Who opens a page, what its address has in addition to the usual values, and its query."""
 
     who: str
     values: tuple[tuple[str, Any], ...] = ()
@@ -169,11 +169,11 @@ def record_of(name: str) -> Any:
 
 def _is_offered(name: str) -> bool:
     """Whether an operator may add or delete such records at all."""
-    model, deed = record_of(name), name.rpartition("_")[2]
-    if model is None or deed not in ("add", "delete"):
+    model, action = record_of(name), name.rpartition("_")[2]
+    if model is None or action not in ("add", "delete"):
         return True
     asking: Any = SimpleNamespace(user=User(is_active=True, is_staff=True, is_superuser=True))
-    return bool(getattr(admin.site._registry[model], f"has_{deed}_permission")(asking))
+    return bool(getattr(admin.site._registry[model], f"has_{action}_permission")(asking))
 
 
 def pages() -> dict[str, Address]:

@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 KEYS = "/o/acme/settings/api-keys/"
 
 
-def judge(page: Page, name: str) -> list[str]:
+def findings_of(page: Page, name: str) -> list[str]:
     found = []
     for width in (1280, 390):
         page.set_viewport_size({"width": width, "height": 900})
@@ -35,14 +35,14 @@ def test_keys_and_calls(open_context: Callable[..., BrowserContext], acme: Any, 
     page = open_context("desk", color_scheme=scheme, bypass_csp=True).new_page()
     sign_in(page, alice)
     page.goto(KEYS)
-    found = judge(page, f"keys-{scheme}")
+    found = findings_of(page, f"keys-{scheme}")
 
     page.get_by_label("Name").fill("deploy pipeline")
     page.get_by_label("What it may do").select_option("write")
     page.get_by_role("button", name="Create the key").click()
     key = page.locator("#api-key").inner_text()
     assert find_live_key(key) is not None
-    found += judge(page, f"key-made-{scheme}")
+    found += findings_of(page, f"key-made-{scheme}")
     page.goto(KEYS)
     expect(page.locator("#api-key")).to_have_count(0)
     page.get_by_role("button", name="Revoke deploy pipeline").click()
@@ -52,5 +52,5 @@ def test_keys_and_calls(open_context: Callable[..., BrowserContext], acme: Any, 
     page.get_by_role("link", name="All calls").click()
     page.locator("#create_container_group > summary").click()
     expect(page.locator("#create_container_group")).to_contain_text("restart_policy")
-    found += judge(page, f"docs-{scheme}")
+    found += findings_of(page, f"docs-{scheme}")
     assert found == []

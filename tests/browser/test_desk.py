@@ -59,7 +59,7 @@ def test_a_conversation(
         )
     found: dict[str, list[str]] = {}
 
-    def judge(page: Page, name: str) -> None:
+    def inspect(page: Page, name: str) -> None:
         no_sideways(page)
         found[name] = violations(page)
         shot(page, name, look)
@@ -68,7 +68,7 @@ def test_a_conversation(
     sign_in(member, bob)
     member.goto(f"/o/acme/default/groups/shop/failures/{failure.pk}/")
     member.get_by_role("link", name="Ask support").click()
-    judge(member, "ask")
+    inspect(member, "ask")
     member.get_by_label("Message").fill("It worked yesterday.")
     member.get_by_role("button", name="Send to support").click()
     expect(member.locator(".field-error")).to_contain_text("Choose what support may see")
@@ -76,7 +76,7 @@ def test_a_conversation(
     member.get_by_label(re.compile("All of it")).check()
     member.get_by_role("button", name="Send to support").click()
     expect(member.get_by_text("Support has your message")).to_be_visible()
-    judge(member, "asked")
+    inspect(member, "asked")
     talk = member.url
 
     desk = open_context(width, color_scheme=scheme, bypass_csp=True).new_page()
@@ -90,7 +90,7 @@ def test_a_conversation(
     desk.get_by_role("row").filter(has_text="It worked yesterday.").get_by_role("link").click()
     expect(desk.get_by_role("heading", level=1)).to_have_text("The registry did not accept the credentials")
     expect(desk.locator("body")).to_contain_text(HOST)
-    judge(desk, "case")
+    inspect(desk, "case")
     desk.get_by_label("Your answer").fill("The token has expired: make another one.\n\nWhich scopes has the old one?")
     desk.get_by_label("Waiting for the member").check()
     desk.get_by_role("button", name="Send the answer").click()
@@ -100,20 +100,20 @@ def test_a_conversation(
 
     member.goto("/o/acme/")
     expect(member.get_by_text("Support asks back")).to_be_visible()
-    judge(member, "overview told")
+    inspect(member, "overview told")
     member.goto("/o/acme/support/")
     expect(member.get_by_text("Answer from support")).to_be_visible()
-    judge(member, "list unread")
+    inspect(member, "list unread")
     member.goto(f"/o/acme/default/groups/shop/failures/{failure.pk}/")
     expect(member.locator(".talk")).to_contain_text("make another one")
     expect(member.locator(".looked")).to_contain_text("sam@drayage.example")
-    judge(member, "failure answered")
+    inspect(member, "failure answered")
     member.get_by_label("Your reply").fill("It has read:packages, and I made a new one. The same failure.")
     member.get_by_role("button", name="Send", exact=True).click()
     expect(member).to_have_url(talk)
     expect(member.get_by_text("Sent. Support has it on top")).to_be_visible()
     expect(member.locator(".page .state")).to_have_text("Sent to support")
-    judge(member, "replied")
+    inspect(member, "replied")
 
     for number in range(3):
         fail(project, f"later-{number}")
@@ -127,18 +127,18 @@ def test_a_conversation(
     desk.get_by_role("button", name="Send the answer").click()
     expect(desk.get_by_text("mailed to bob@acme.example")).to_be_visible()
     assert SupportRequest.objects.get().state == "solved"
-    judge(desk, "case solved")
+    inspect(desk, "case solved")
 
     member.goto("/o/acme/")
     expect(member.get_by_text("Answer from support")).to_be_visible()
     member.goto(talk)
     expect(member.locator(".page .state")).to_have_text("Solved")
-    judge(member, "solved")
+    inspect(member, "solved")
     member.get_by_label("Your reply").fill("One more thing.")
     member.get_by_role("button", name="Send and open it again").click()
     member.get_by_role("button", name="Mark as solved").click()
     expect(member.get_by_text("bob@acme.example marked this as solved")).to_be_visible()
     member.get_by_role("button", name="Stop sharing").click()
     expect(member.get_by_text("Support sees no more of this failure")).to_be_visible()
-    judge(member, "solved by the member")
+    inspect(member, "solved by the member")
     assert {name: problems for name, problems in found.items() if problems} == {}

@@ -54,7 +54,7 @@ def sample(
 
 
 def look(page: Page, name: str) -> list[str]:
-    """What is wrong with the page that stands there, in every look."""
+    """What is wrong with the open page, in every size and color scheme."""
     found = []
     for scheme, width, rules in LOOKS:
         page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]

@@ -44,7 +44,7 @@ STRIKES = (0.1, 1.2)
 DISK_BYTES = 300_000_000
 SETTLING_SECONDS = 150.0
 EXPLAINED = {"interrupted", "registry_unreachable", "store_failed", "digest_mismatch", "rate_limited"}
-"""With what a pull may fail under faults that come faster than attempts; the ends that members cause are told apart."""
+"""Codes of failures that faults may cause if they come faster than attempts; members cause the others."""
 
 
 @dataclass
@@ -95,7 +95,7 @@ class Chaos:
             self._begin()
 
     def check_pulls(self) -> int:
-        """See what has ended; return how many still go on."""
+        """See what has ended; return how many have not."""
         found: dict[str, Any] = self._portal.calls.statuses(images=list(self._going_on))
         for image, pull in list(self._going_on.items()):
             status = found.get(image)

@@ -4,7 +4,7 @@ It reads the database (through `tests.faults.rows`), the blob store, the request
 Redis, logs, environments of processes and temporary folders, and knows nothing of what was done to the portal.
 
     W wipe     no credential opens any more whose pulls have settled or whose deadline passed
-    F fence    attempts follow one another; only the current one holds a lease or has steps that go on
+    F fence    attempts follow one another; only the current one holds a lease or has unfinished steps
     E end      every pull has come to its end, and its group says the same
     R ready    what is ready is there, decrypts, and is what the registry serves
     G garbage  nothing is stored that no row knows, nothing is half-written
@@ -53,8 +53,8 @@ class Violation:
 
 @dataclass
 class Witness:
-    """What is known besides the portal: `secrets` maps each to the `host:port` that may see it, `canaries` stand in
-    layers in clear, `layers` maps an image's id to the digests that its registry serves, in order."""
+    """What is known from outside the portal: `secrets` maps each to the `host:port` that may see it, `canaries` are in
+    unencrypted layers, `layers` maps an image's id to the digests that its registry serves, in order."""
 
     secrets: dict[bytes, str] = field(default_factory=dict)
     canaries: set[bytes] = field(default_factory=set)
@@ -117,7 +117,7 @@ def fenced(rows: Mapping[str, Any]) -> Iterator[Violation]:
                 yield Violation("F", f"{name} has steps of attempt {attempt}, and is at {image['attempt']}")
             current = attempt == image["attempt"] and image["status"] == "pulling"
             if not current and any(step["outcome"] == "running" for step in steps):
-                yield Violation("F", f"{name}: a step of attempt {attempt} goes on, which is over")
+                yield Violation("F", f"{name}: a step of attempt {attempt} is unfinished, and the attempt is over")
             if min(step["began"] for step in steps) < before - CLOCK_SECONDS:
                 yield Violation("F", f"{name}: attempt {attempt} began while the one before still wrote")
             before = max((step["ended"] or step["began"] for step in steps), default=before)
@@ -216,7 +216,7 @@ def bounded(portal: Portal, witness: Witness) -> Iterator[Violation]:
 
 
 def files(folder: Path) -> Iterator[Path]:
-    """Every file below a folder; what vanishes meanwhile is left out."""
+    """Every file below a folder; what vanishes in the meantime is left out."""
     for where, _, names in os.walk(folder):
         for name in names:
             yield Path(where, name)
@@ -251,7 +251,7 @@ def redis_dump(portal: Portal) -> Iterator[tuple[bytes, bytes]]:
 
 
 def revealed(header: bytes) -> bytes:
-    """What an Authorization header tells."""
+    """What an Authorization header contains."""
     kind, _, value = header.partition(b" ")
     if kind.lower() != b"basic":
         return header

@@ -10,7 +10,7 @@ from pathlib import Path
 
 @contextmanager
 def small_disk(folder: Path, size: int) -> Iterator[Path | None]:
-    """Mount one of so many bytes at a folder that is made; None where this user may not."""
+    """Mount a file system of `size` bytes at a new folder; None if this user may not."""
     folder.mkdir()
     command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
     if subprocess.run(command, capture_output=True, check=False).returncode:

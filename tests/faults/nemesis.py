@@ -78,7 +78,7 @@ class Nemesis:
             self.done[name] += 1
 
     def relent(self) -> None:
-        """Take back whatever still goes on."""
+        """Undo every fault that is still active."""
         for timer in self._asleep:
             timer.cancel()
             timer.function()

@@ -91,7 +91,7 @@ class Process:
 
 
 class Portal:
-    """See the module. `environment` are variables besides those that are given anyway."""
+    """See the module. `environment` has variables in addition to the usual ones."""
 
     def __init__(self, folder: Path, *, template: Path | None = None, **environment: str) -> None:
         self.folder = folder
@@ -164,7 +164,7 @@ class Portal:
         return self.start("worker", self._commands["worker"], PORTAL_ZONE="worker", **environment)
 
     def start_sweeper(self, **environment: str) -> Process:
-        """Start a sweeper that passes oftener than `up` has it."""
+        """Start a sweeper that passes more often than that of `up`."""
         command = [*self._commands["sweeper"][:-1], str(SWEEP_SECONDS)]
         return self.start("sweeper", command, PORTAL_ZONE="worker", **environment)
 

@@ -177,7 +177,7 @@ BROKEN: list[tuple[str, str, Break]] = [
         "UPDATE groups_image SET lease = '00000000000000000000000000000001' WHERE id = '{good}'",
         "UPDATE groups_image SET lease = NULL WHERE id = '{good}'",
     )),
-    ("F", "goes on, which is over", _sql(
+    ("F", "is unfinished, and the attempt is over", _sql(
         "UPDATE groups_pullstep SET outcome = 'running' WHERE image_id = '{good}' AND name = 'store'",
         "UPDATE groups_pullstep SET outcome = 'ok' WHERE image_id = '{good}' AND name = 'store'",
     )),

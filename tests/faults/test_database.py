@@ -22,7 +22,7 @@ def test_postgresql_dies_and_comes_back(own_stage: Callable[..., Stage]) -> None
 
         postgres.kill()
         stage.proxy.bytes_per_second = None
-        stage.until(lambda: not stage.proxy.connections, LEASE + 20)  # without a database nobody goes on for long
+        stage.until(lambda: not stage.proxy.connections, LEASE + 20)
         postgres.start()
 
         ends = stage.settle(*pulls)

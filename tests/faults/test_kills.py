@@ -67,7 +67,7 @@ def told_to_end(stage: Stage, victim: PausableWorker, point: str) -> None:
 
 
 def kill(victim: PausableWorker, point: str, way: Way) -> None:
-    """Kill what stands at the point, and let go who survives."""
+    """Kill what waits at the failpoint, and release whoever survives."""
     horse = victim.paused_at(point)
     assert horse is not None
     assert horse in victim.process.horses()

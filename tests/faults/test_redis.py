@@ -1,4 +1,4 @@
-"""Redis forgets everything, or dies, while pulls go on and wait."""
+"""Redis forgets everything, or dies, during pulls and while others wait."""
 
 from __future__ import annotations
 

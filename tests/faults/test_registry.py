@@ -35,7 +35,7 @@ def test_each_break_costs_what_it_must_and_no_more(own_stage: Callable[..., Stag
 
     ends = {name: stage.status(pull) for name, pull in pulls.items()}
     assert {end["status"] for end in ends.values()} == {"ready"}
-    # What broke off goes on where it stopped, within the same attempt.
+    # An interrupted transfer resumes where it stopped, within the same attempt.
     for name in ("reset", "stall", "drip"):
         asked = [request.ranged for request in requests(stage, name, largest)]
         assert (ends[name]["attempt"], asked) == (1, [False, True]), name

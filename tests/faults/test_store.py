@@ -25,7 +25,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
         yield folder
 
 
-def test_a_full_disk_is_told_and_nothing_stays_on_it(
+def test_a_full_disk_is_reported_and_nothing_stays_on_it(
     disk: Path, own_stage: Callable[..., Stage], tmp_path: Path
 ) -> None:
     stage = own_stage(PORTAL_STORAGE_URL=f"file://{disk}", PORTAL_PULL_RETRY_SECONDS="3")

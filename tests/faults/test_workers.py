@@ -1,4 +1,4 @@
-"""Workers that come twice, come back, or are told to end; pulls that are taken away from under them."""
+"""Workers that run a job twice, resume after their lease, or get SIGTERM; pulls that are deleted under them."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_a_worker_that_was_taken_for_dead_writes_nothing_when_it_comes_back(stag
     stage.check()
 
 
-def test_a_worker_that_is_told_to_end_hands_its_pull_over(stage: Stage) -> None:
+def test_a_worker_returns_its_pull_on_sigterm(stage: Stage) -> None:
     stage.proxy.bytes_per_second = 300_000
     worker = stage.portal.start_worker()
     pull = stage.pull()

@@ -1,4 +1,4 @@
-"""Failures, nodes and the ledger in the admin: what support and operators do there, and what is written down."""
+"""Failures, nodes and the ledger in the admin: what support and operators do there, and what is recorded."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def test_support_runs_no_operator_action(support: Client, rows: Rows) -> None:
     assert logged() == []
 
 
-def test_an_odd_choice_is_no_error_of_ours(operator: Client, rows: Rows) -> None:
+def test_an_odd_choice_causes_no_error(operator: Client, rows: Rows) -> None:
     for model, action in ((NodeToken, "revoke"), (Node, "cordon")):
         for chosen in ("x", "", "\0", "'"):
             sent = {"action": action, "_selected_action": [chosen], "confirmed": "yes"}

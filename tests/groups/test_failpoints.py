@@ -40,7 +40,7 @@ def test_whoever_comes_says_so_and_waits_until_the_file_is_gone(settings: Settin
     assert not thread.is_alive()
 
 
-def test_every_failpoint_stands_somewhere_in_the_code() -> None:
+def test_every_failpoint_is_in_the_code() -> None:
     used = {
         node.attr
         for path in GROUPS.rglob("*.py")

@@ -112,7 +112,7 @@ class Steps(Calls):
         return code
 
     def given(self, node: str) -> dict[str, Any]:
-        """Have the node poll until it is told to start something; return that."""
+        """Have the node poll until it is assigned something to start; return that."""
         from groups.models import Node
         from groups.nodes.poll import poll
         from groups.nodes.report import Capacity, Report, Reported

@@ -27,7 +27,7 @@ auth: {{htpasswd: {{realm: private, path: {htpasswd}}}}}
 
 class DockerRegistry:
     """A registry process. `host`, `user` and `password` are what a member would enter. `tls` are the files of a
-    certificate and its key, `bcrypt` is the password as its password file has it."""
+    certificate and its key, `bcrypt` is the password as in its password file."""
 
     def __init__(
         self, folder: Path, *, tls: tuple[Path, Path] | None = None, user: str = USER, password: str = PASSWORD,

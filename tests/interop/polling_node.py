@@ -15,7 +15,7 @@ from tests.support.delivery_setup import private_pem, public_pem
 
 
 class PollingNode:
-    """Joins with a code, and polls when it is told to."""
+    """Enrols with a code, and polls on request."""
 
     def __init__(self, address: str, code: str) -> None:
         self.address = address
@@ -39,5 +39,5 @@ class PollingNode:
             timeout=20,
         )
         answer.raise_for_status()
-        told: dict[str, Any] = answer.json()
-        return told
+        response: dict[str, Any] = answer.json()
+        return response

@@ -37,7 +37,7 @@ def state(portal: Portal, group: str) -> str:
 
 
 def given(portal: Portal, agent: Agent) -> str:
-    """The instance that the agent was told to start."""
+    """The instance that the agent was assigned."""
     portal.until(lambda: agent.heard("start") or agent.process.poll() is not None or portal.prepare())
     ready = agent.heard("ready")[0]
     assert ready["runtime"] == "Podman", ready["remark"]
@@ -93,7 +93,7 @@ def test_a_container_that_is_killed_is_started_again(portal: Portal, machine: Po
     assert machine.process(instance) != process
     machine.until_said(instance, "started\nstarted")
 
-    # Ended with the node, it goes on where the node is started again. It ignores SIGTERM: SIGKILL follows.
+    # Ended with the node, it continues once the node starts again. It ignores SIGTERM: SIGKILL follows.
     agent.process.kill()
     agent.wait()
     third = machine.start("--end-containers")

@@ -1,4 +1,4 @@
-"""schemathesis against both OpenAPI documents, on a live portal: no 5xx, and every answer as its document has it.
+"""schemathesis against both OpenAPI documents, on a live portal: no 5xx, and every response as its document says.
 
 A short while in each run; `API_FUZZ_SECONDS=600` for a long one.
 """
@@ -62,9 +62,9 @@ def test_it_keeps_to_its_document(name: str, tmp_path: Path) -> None:
             assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
             assert "Test cases" in done.stdout or "cases" in done.stdout, done.stdout[-2000:]
             print(done.stdout[-900:])
-        told = (tmp_path / "portal" / "web.log").read_text()
-        assert '"event": "api_failed"' not in told
-        assert told.count('"event": "api_call"') > 50
+        log = (tmp_path / "portal" / "web.log").read_text()
+        assert '"event": "api_failed"' not in log
+        assert log.count('"event": "api_call"') > 50
 
 
 # What is asked for is there in half of the cases, else nothing but 404 would be seen.

@@ -133,7 +133,7 @@ def test_a_stop_in_mid_download_ends_it(portal: Portal, agents: Any, puller: str
     portal.until(lambda: state(portal, name)[0] == "downloading" and agent.heard("start"))
     portal.stop(group=name)
     portal.until(lambda: not state(portal, name))
-    # Its session ended with the stop: the node may meet that before it is told.
+    # Its session ended with the stop: the node may notice that before its next poll.
     portal.until(lambda: agent.heard("stopped") or agent.heard("failed"))
     assert list((agent.data / "images").iterdir()) == []
     assert agent.end() == (0, "")

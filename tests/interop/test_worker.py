@@ -1,4 +1,4 @@
-"""Real workers on a real Redis: woken by a job, and handing their pull over when told to end."""
+"""Real workers on a real Redis: woken by a job, and returning their pull to the queue on SIGTERM."""
 
 from __future__ import annotations
 

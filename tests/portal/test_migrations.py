@@ -46,8 +46,8 @@ def test_a_question_and_its_answer_begin_a_conversation(before: Any) -> None:
     requests = before("portal", "SupportRequest").objects
     organization = before("portal", "Organization").objects.create(slug="acme", name="Acme")
     bob, sam = (before("portal", "User").objects.create(email=f"{name}@acme.example") for name in ("bob", "sam"))
-    told = {"answer": "Rebuild it.", "answered_at": ANSWERED, "answered_by": sam, "mailed_at": ANSWERED}
-    full = requests.create(organization=organization, user=bob, kind="other", message="Why?", state="waiting", **told)
+    reply = {"answer": "Rebuild it.", "answered_at": ANSWERED, "answered_by": sam, "mailed_at": ANSWERED}
+    full = requests.create(organization=organization, user=bob, kind="other", message="Why?", state="waiting", **reply)
     bare = requests.create(organization=organization, user=None, kind="registry", registry="Harbor", state="new")
     requests.update(created_at=ASKED)
 
@@ -70,7 +70,7 @@ def test_a_question_and_its_answer_begin_a_conversation(before: Any) -> None:
     MigrationExecutor(connection).migrate([("portal", "0007_conversations")])
 
     back = requests.get(pk=full.pk)
-    assert {name: getattr(back, name) for name in told} | {"message": back.message} == {**told, "message": "Why?"}
+    assert {name: getattr(back, name) for name in reply} | {"message": back.message} == {**reply, "message": "Why?"}
 
 
 def test_state_and_note_of_a_failure_become_a_case_and_back(newest: None) -> None:

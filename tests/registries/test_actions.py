@@ -157,7 +157,7 @@ def test_another_name_is_recorded_once(credential: Credential, alice: User) -> N
     assert (text.before, text.after) == ({"name": "registry"}, {"name": "builds"})
 
 
-def test_another_host_destroys_the_secret_in_one_deed(credential: Credential, alice: User) -> None:
+def test_another_host_destroys_the_secret_in_one_action(credential: Credential, alice: User) -> None:
     assert actions.replace_host(credential, name="builds", host="other.example.com", by=acting(alice))
 
     credential.refresh_from_db()

@@ -1,4 +1,4 @@
-"""Receipts in the admin: an operator destroys a credential after being asked, and it is written down."""
+"""Receipts in the admin: an operator confirms and destroys a credential, which is recorded."""
 
 from __future__ import annotations
 

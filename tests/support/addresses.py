@@ -18,7 +18,7 @@ class Address:
 
 
 def addresses() -> dict[str, Address]:
-    """Return them by name. One that stands behind another of the same name is never reached, and left out."""
+    """Return them by name. One that is hidden by another of the same name is never reached, and left out."""
     found: dict[str, Address] = {}
     for address in _walk(get_resolver(), Address("", ()), ()):
         found.setdefault(address.name, address)
@@ -26,7 +26,7 @@ def addresses() -> dict[str, Address]:
 
 
 def _walk(resolver: URLResolver, above: Address, namespaces: tuple[str, ...]) -> Iterator[Address]:
-    """Give what stands below a resolver; `above` is the route to it."""
+    """Yield what is below a resolver; `above` is the route to it."""
     for entry in resolver.url_patterns:
         pattern: Any = entry.pattern
         here = Address(f"{above.name}{pattern}", (*above.varies, *pattern.regex.groupindex))

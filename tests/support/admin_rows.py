@@ -1,4 +1,4 @@
-"""One row of everything that the admin shows, with canaries where secrets stand and markup where people write."""
+"""One row of everything that the admin shows, with canaries as secrets and markup in texts that people write."""
 
 from __future__ import annotations
 

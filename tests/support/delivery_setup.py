@@ -1,4 +1,4 @@
-"""What delivery needs to stand on, made by the real code: stored encrypted layers, groups, nodes with keys."""
+"""What delivery builds on, made by the real code: stored encrypted layers, groups, nodes with keys."""
 
 from __future__ import annotations
 

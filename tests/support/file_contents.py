@@ -1,4 +1,4 @@
-"""What stands in files, for tests that look for secrets in them."""
+"""Contents of files, for tests that look for secrets in them."""
 
 from __future__ import annotations
 

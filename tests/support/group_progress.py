@@ -27,7 +27,7 @@ def fresh(group: ContainerGroup) -> ContainerGroup:
 
 
 def pulling(group: ContainerGroup, *steps: str, attempt: int = 1) -> None:
-    """Have the pull stand in the last of `steps`."""
+    """Put the pull into the last of `steps`."""
     Image.objects.filter(pk=group.image_id).update(status="pulling", attempt=attempt)
     for name in steps:
         done = name != steps[-1]

@@ -117,7 +117,7 @@ def _current_values(row: Row) -> dict[str, Json] | None:
 
 
 def _as_dumped(value: object) -> Json:
-    """A value as it stands in a dump: times in ISO 8601, bytes in base64."""
+    """A value as in a dump: times in ISO 8601, bytes in base64."""
     if isinstance(value, bytes | memoryview):
         value = base64.b64encode(value).decode()
     dumped: Json = json.loads(json.dumps(value, cls=DjangoJSONEncoder))

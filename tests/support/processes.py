@@ -1,4 +1,4 @@
-"""What tests of real processes need: a free port, an environment that tells a portal nothing, and waiting."""
+"""What tests of real processes need: a free port, an environment without settings of a portal, and waiting."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ def free_port() -> int:
 
 
 def bare_environment() -> dict[str, str]:
-    """This process's environment without what would be a portal's: the tests' own settings are none of it."""
+    """This process's environment without the settings of a portal, so without those of the tests."""
     named = ("DATABASE_URL", "TEST_DATABASE_URL", "REDIS_URL", "DJANGO_SETTINGS_MODULE")
     return {name: value for name, value in os.environ.items() if not name.startswith("PORTAL_") and name not in named}
 
 
-def until(what: Callable[[], Any], seconds: float = 60.0, told: Callable[[], object] = lambda: "") -> Any:
-    """Return what `what` comes to, once it comes to something; what was `told` is shown otherwise."""
+def until(what: Callable[[], Any], seconds: float = 60.0, context: Callable[[], object] = lambda: "") -> Any:
+    """Wait until `what` returns something true, and return that. Fails with `context` after `seconds`."""
     end = time.monotonic() + seconds
     while not (found := what()):
-        assert time.monotonic() < end, f"it did not happen within {seconds:.0f} s\n{told()}"
+        assert time.monotonic() < end, f"it did not happen within {seconds:.0f} s\n{context()}"
         time.sleep(0.03)
     return found
 

@@ -14,7 +14,7 @@ __all__ = ["Stage", "means"]
 
 def means(kind: str, stage: Stage, status: int, body: Any = b"", *, login: bool = True) -> PullFailed:
     """The failure that an answer means at that kind of registry. A body that is a text is a message with the code
-    DENIED or UNAUTHORIZED, as the status has it."""
+    DENIED or UNAUTHORIZED, depending on the status."""
     if isinstance(body, str):
         body = {"errors": [{"code": "UNAUTHORIZED" if status == 401 else "DENIED", "message": body}]}
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()

@@ -1,6 +1,6 @@
 """Pretends to be the registries of the world: their names, challenges, token services, status codes, bodies, storage.
 
-What each of them answers stands in `PRETENCES`, one entry a kind of registry; how they all work is
+What each of them answers is in `PRETENCES`, one entry for each kind of registry; how they all work is
 `tests.support.fakes`'.
 """
 
@@ -33,7 +33,7 @@ class Reply:
 
 
 def errors(code: str, message: str, **more: Any) -> dict[str, Any]:
-    """A body as the distribution specification has it."""
+    """An error body as in the distribution specification."""
     return {"errors": [{"code": code, "message": message, **more}]}
 
 

@@ -74,7 +74,7 @@ def fail(group: ContainerGroup) -> Image:
     return Image.objects.select_related("credential").get(pk=group.image_id)
 
 
-def test_one_that_failed_begins_anew_where_it_needs_no_secret(project: Any) -> None:
+def test_one_that_failed_is_pulled_again_if_it_needs_no_secret(project: Any) -> None:
     group = make_group(project, IMAGE)
     failed = fail(group)
     assert lifecycle.requeue(failed, by=CONSOLE)
@@ -91,7 +91,7 @@ def test_one_whose_secret_is_destroyed_is_the_members_to_retry(acme: Any, projec
     assert group.status == "failed"
 
 
-def test_one_whose_secret_is_held_for_an_hour_begins_anew(acme: Any, project: Any) -> None:
+def test_one_whose_secret_is_held_for_an_hour_is_pulled_again(acme: Any, project: Any) -> None:
     held = make_credential(acme, "registry.example.com", hold="hour")
     group = make_group(project, IMAGE, credential=held)
     assert lifecycle.requeue(fail(group), by=CONSOLE)

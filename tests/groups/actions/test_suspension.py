@@ -1,4 +1,4 @@
-"""Suspending an organization ends what goes on, and lets nothing begin until it is resumed."""
+"""Suspending an organization ends what is in progress, and lets nothing begin until it is resumed."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def test_what_slipped_through_is_neither_taken_nor_kept(acme: Any, project: Any)
 
 
 class TestRecord:
-    """What an operator decides stands in the organization's activity, or was not decided."""
+    """What an operator decides is in the organization's activity, or it has not happened."""
 
     def test_who_suspended_and_resumed(self, acme: Any, olga: Any) -> None:
         suspend(acme.pk, reason="Unpaid.", by=acting(olga))

@@ -38,7 +38,7 @@ def replaced(group: ContainerGroup, credential: Any = None) -> Image:
     return group.next_image
 
 
-def test_what_runs_goes_on_until_the_new_one_is_here(group: ContainerGroup) -> None:
+def test_instances_run_until_the_new_image_is_ready(group: ContainerGroup) -> None:
     before = set(Instance.objects.values_list("pk", flat=True))
     image = replaced(group)
     assert set(Instance.objects.values_list("pk", flat=True)) == before
@@ -69,7 +69,7 @@ def test_one_that_can_not_be_pulled_changes_nothing(group: ContainerGroup) -> No
     assert not credential.is_live
 
 
-def test_the_page_tells_what_takes_its_place(group: ContainerGroup, carol: Any, as_user: Any) -> None:
+def test_the_page_shows_what_replaces_it(group: ContainerGroup, carol: Any, as_user: Any) -> None:
     page = f"/o/acme/default/groups/{group.name}/"
     viewer = as_user(carol)
     before = group_version(group.project_id, group.name)

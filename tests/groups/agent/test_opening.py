@@ -30,7 +30,7 @@ def order(tmp_path: Path) -> Order:
 
 @pytest.fixture
 def layer(group: ContainerGroup, node: NodeInHand) -> Descriptor:
-    """The descriptor of the second layer, as this node's manifest has it."""
+    """The descriptor of the second layer, from this node's manifest."""
     start(group, by=CONSOLE)
     node.poll()
     manifest = prepare(Instance.objects.get().pk)

@@ -31,7 +31,7 @@ def test_a_group_is_made_and_read_back(speaks: Any) -> None:
     assert speaker.get(CONTAINERS).json() == {"items": [answer]}
 
 
-def test_what_nodes_cannot_do_is_kept_given_back_and_told(speaks: Any) -> None:
+def test_what_nodes_cannot_do_is_kept_returned_and_named(speaks: Any) -> None:
     speaker = speaks()
     probe = {"tcp": {"port": 80}, "failure_threshold": 3, "initial_delay_seconds": 0, "period_seconds": 10}
     probe |= {"success_threshold": 1, "timeout_seconds": 30}

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db
 
 
 def ready(group: ContainerGroup) -> ContainerGroup:
-    """The group as it stands once its image is pulled."""
+    """The group once its image is pulled."""
     digest = "sha256:" + "a" * 64
     Image.objects.filter(pk=group.image_id).update(status="ready", digest=digest, total_bytes=1000)
     move(group, to="stopped")
@@ -90,7 +90,7 @@ def test_another_image_is_awaited(speaks: Any) -> None:
     assert Image.objects.count() == 2
 
 
-def test_a_failed_group_tells_code_and_text_and_takes_another_credential(speaks: Any) -> None:
+def test_a_failed_group_has_code_and_text_and_takes_another_credential(speaks: Any) -> None:
     speaker = speaks()
     speaker.post(CONTAINERS, a_group())
     group = ContainerGroup.objects.get()
@@ -135,7 +135,7 @@ def test_instances_are_listed_changed_and_ordered(speaks: Any, monkeypatch: pyte
     assert speaker.get(f"{CONTAINERS}/app/instances/nonsense").status_code == 404
 
 
-def test_limits_are_told_and_held(speaks: Any, acme: Any) -> None:
+def test_limits_are_returned_and_enforced(speaks: Any, acme: Any) -> None:
     set_quota(acme, max_replicas=5, max_groups=1)
     speaker = speaks()
     assert speaker.post(CONTAINERS, a_group(replicas=6)).json()["code"] == "replica_quota_reached"

@@ -1,4 +1,4 @@
-"""What the API tells beyond SaladCloud's: checks as a stream, pulls, failures, deliveries, receipts."""
+"""What the API offers beyond SaladCloud's: checks as a stream, pulls, failures, deliveries, receipts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HERE = "/api/v1/organizations/acme"
 SECRET = "canary-18cc-secret"  # pragma: allowlist secret
 
 
-def test_a_check_is_told_line_by_line_and_its_credential_destroyed(
+def test_a_check_is_streamed_by_lines_and_its_credential_destroyed(
     transactional_db: None, speaks: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("groups.api.checks.POLL_SECONDS", 0.02)
@@ -63,14 +63,14 @@ def test_an_image_that_is_none_is_refused_before_anything_is_kept(db: None, spea
     assert not ImageCheck.objects.exists()
 
 
-def test_who_listens_no_longer_hears_how_it_stands(transactional_db: None, speaks: Any) -> None:
+def test_a_stream_that_ends_early_returns_the_current_state(transactional_db: None, speaks: Any) -> None:
     answer = speaks().post(HERE + "/checks?wait=0", {"image": "registry.example.com/team/app:1"})
 
     (line,) = b"".join(answer.streaming_content).splitlines()
     assert json.loads(line)["result"]["status"] == "queued"
 
 
-def test_only_so_many_listen_at_once(db: None, speaks: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_streams_at_once_are_limited(db: None, speaks: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("groups.api.checks._listening", 4)
 
     answer = speaks().post(HERE + "/checks", {"image": "registry.example.com/team/app:1"})
@@ -89,7 +89,7 @@ def test_too_many_checks_have_to_wait(db: None, speaks: Any) -> None:
         answer.close()
 
 
-def test_a_pull_is_told_with_steps_and_layers(speaks: Any, project: Any) -> None:
+def test_a_pull_is_returned_with_steps_and_layers(speaks: Any, project: Any) -> None:
     group = make_group(project, "registry.example.com/team/app:1")
     PullStep.objects.create(image=group.image, attempt=0, name="resolve", outcome="ok", detail="Found")
     group.image.layers.create(position=0, media_type="x", digest="sha256:" + "a" * 64, size=10, received=4)
@@ -101,7 +101,7 @@ def test_a_pull_is_told_with_steps_and_layers(speaks: Any, project: Any) -> None
     assert (pull["layers"][0]["received"], pull["layers"][0]["stored"]) == (4, False)
 
 
-def test_failures_are_told_in_words(speaks: Any, project: Any) -> None:
+def test_failures_are_returned_with_words(speaks: Any, project: Any) -> None:
     group = make_group(project, "registry.example.com/team/app:1")
     Failure.objects.create(
         organization=project.organization, group=group, group_name="app", reference="registry.example.com/team/app:1",
@@ -116,7 +116,7 @@ def test_failures_are_told_in_words(speaks: Any, project: Any) -> None:
     assert speaker.get(f"{HERE}/projects/default/containers/app/failures").json()["items"] == [shown]
 
 
-def test_the_ledger_tells_what_was_refused(speaks: Any, project: Any) -> None:
+def test_the_ledger_contains_what_was_refused(speaks: Any, project: Any) -> None:
     from django.utils import timezone
 
     group = make_group(project, "registry.example.com/team/app:1")

@@ -57,7 +57,7 @@ def other_node(db: None) -> NodeInHand:
 
 @pytest.fixture
 def given(group: Any, node: NodeInHand) -> dict[str, Any]:
-    """What the node was told to start: instance, image, token."""
+    """What the node was assigned: instance, image, token."""
     from tests.support.delivery_setup import started
 
     return started(group, node)

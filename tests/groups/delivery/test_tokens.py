@@ -1,4 +1,4 @@
-"""Minting and redeeming: once, by the right node, and written down."""
+"""Minting and redeeming: once, by the right node, and recorded."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_after_a_minute_it_is_a_replay(node: NodeInHand, given: dict[str, Any]) 
     age(61)
     assert node.redeem(given["token"]).status_code == 401
     assert rows()[-1] == ("refused", "replayed")
-    assert Client().get("/v2/", headers=bearer).status_code == 200, "its owner's session goes on"
+    assert Client().get("/v2/", headers=bearer).status_code == 200, "its owner's session continues"
 
 
 def test_another_node_is_refused_and_spoils_nothing(

@@ -252,7 +252,7 @@ def test_a_worker_taken_for_dead_leaves_the_next_one_its_layers(slow: ContainerG
     assert len(stored_files(blobs)) == 2
 
 
-def test_a_worker_that_is_told_to_end_hands_its_pull_over(
+def test_a_worker_returns_its_pull_on_sigterm(
     slow: ContainerGroup, blobs: Path, monkeypatch: pytest.MonkeyPatch, woken: list[tuple[str, str]]
 ) -> None:
     def told_to_end(*arguments: object) -> None:

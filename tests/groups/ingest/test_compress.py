@@ -1,4 +1,4 @@
-"""What comes uncompressed is kept as zstd, and told so; everything else stays as it is."""
+"""Uncompressed layers are stored as zstd, and the manifest says so; all others are unchanged."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_what_is_compressed_whatever_it_is_called_stays(compress: Callable[[byte
 
 
 @pytest.mark.parametrize("media_type", [OCI, DOCKER])
-def test_an_uncompressed_layer_is_kept_small_and_told_truly(
+def test_an_uncompressed_layer_is_stored_compressed_and_described_so(
     basic_registry: FakeRegistry, pulled: Pulled, blobs: Path, media_type: str
 ) -> None:
     plain = gzip.decompress(make_layer({"a": b"the same again and again " * 400_000}))
@@ -108,7 +108,7 @@ def test_a_wrong_digest_is_found_before_anything_is_kept(
     assert stored_files(blobs) == []
 
 
-def test_a_broken_transfer_goes_on_within_the_same_stream(basic_registry: FakeRegistry, pulled: Pulled) -> None:
+def test_a_broken_transfer_resumes_within_the_same_stream(basic_registry: FakeRegistry, pulled: Pulled) -> None:
     plain = gzip.decompress(make_layer({"a": os.urandom(6_000_000)}))
     push(basic_registry, (OCI, plain))
     basic_registry.fault(digest_of(plain), reset_after=2_500_000, times=1)

@@ -70,7 +70,7 @@ def test_the_key_is_in_no_repr() -> None:
     assert repr(reader.encryption().key) not in repr(reader.encryption())
 
 
-def test_it_stops_when_told() -> None:
+def test_it_stops_on_request() -> None:
     def stop() -> None:
         raise InterruptedError
 

@@ -1,4 +1,4 @@
-"""Sizes are judged as declared, and an image that is refused is told from its limit."""
+"""Declared sizes are compared with the limit, and the failure names both."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_one_byte_too_many() -> None:
     assert not limits.fits(manifest(10_000_000_000), 10_000_000_000)
 
 
-def test_a_layer_that_stands_twice_counts_once() -> None:
+def test_a_layer_that_is_listed_twice_counts_once() -> None:
     one = manifest(800).layers[0]
     limits.enforce(Manifest("sha256:0", "m", Descriptor("c", "sha256:c", 100), (one, one), b""), 1000)
 

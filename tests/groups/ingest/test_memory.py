@@ -17,7 +17,7 @@ LAYER_BYTES = 200 * 1024 * 1024
 
 
 class Zeros:
-    """So many zero bytes, made as they are read."""
+    """`size` zero bytes, made as they are read."""
 
     def __init__(self, size: int) -> None:
         self.left = size

@@ -101,7 +101,7 @@ def test_a_transfer_that_breaks_is_resumed_where_it_stopped(basic_registry: Fake
     assert decrypted(group.image.layers.get()) == layer
 
 
-def test_a_digest_that_stands_twice_in_a_manifest_is_pulled_once(
+def test_a_digest_that_is_twice_in_a_manifest_is_pulled_once(
     basic_registry: FakeRegistry, pulled: Pulled, blobs: Path
 ) -> None:
     same = make_layer({"same": b"bytes"})

@@ -70,7 +70,7 @@ def test_a_node_that_polls_keeps_what_it_has(given: dict[str, Any], node: NodeIn
     assert Instance.objects.get().node == node.row
 
 
-def test_another_node_takes_over_and_the_first_is_told_to_stop(
+def test_another_node_takes_over_and_the_first_has_to_stop(
     given: dict[str, Any], node: NodeInHand, other_node: NodeInHand
 ) -> None:
     node.poll(listed(given))

@@ -93,12 +93,12 @@ def test_it_is_made_once_for_an_image_and_a_node(group: Any, node: NodeInHand, m
     assert first is not None
     really = manifests.manifest_for
 
-    def meanwhile(image: Any, key: Any) -> bytes:
+    def change_in_between(image: Any, key: Any) -> bytes:
         NodeManifest.objects.create(image=image, node=node.row, digest="sha256:theirs", body=b"{}")
         return really(image, key)
 
     first.delete()
-    monkeypatch.setattr(manifests, "manifest_for", meanwhile)
+    monkeypatch.setattr(manifests, "manifest_for", change_in_between)
     second = prepare(instance.pk)
     assert second is not None
     assert second.digest == "sha256:theirs"

@@ -81,7 +81,7 @@ def test_an_end_that_is_started_again(acme: Any, image: Any, node: NodeInHand, p
     assert (Instance.objects.get().state, group().status) == ("running", "running")
 
 
-def test_the_wait_doubles_and_begins_anew_after_a_steady_run(acme: Any, image: Any, node: NodeInHand) -> None:
+def test_the_wait_doubles_and_is_reset_after_a_steady_run(acme: Any, image: Any, node: NodeInHand) -> None:
     given = running(acme, image, node, "always")
     waits = []
     for _ in range(4):

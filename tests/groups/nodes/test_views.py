@@ -216,7 +216,7 @@ def test_a_database_that_fails_is_not_a_crash(node: NodeInHand, monkeypatch: pyt
 
 
 def test_two_groups_of_one_image_name_do_not_meet(acme: Any, image: Any, node: NodeInHand, group: Any) -> None:
-    """A token is bound to rows, so a group of the same name, made anew, is another one."""
+    """A token is bound to rows, so a new group of the same name is another one."""
     start(group, by=CONSOLE)
     node.poll()
     prepare_all()

@@ -1,4 +1,4 @@
-"""When a watching page is told something new: whatever it shows changes its mark, and nothing that others do."""
+"""ETags of watched pages: whatever a page shows changes its ETag, and nothing else does."""
 
 from __future__ import annotations
 
@@ -75,9 +75,7 @@ def test_whatever_the_page_shows_changes_its_version(group: ContainerGroup, numb
     assert group_version(group.project_id, group.name, "member") != before
 
 
-def test_telling_whether_the_page_changed_takes_one_query(
-    group: ContainerGroup, django_assert_num_queries: Any
-) -> None:
+def test_the_etag_takes_one_query(group: ContainerGroup, django_assert_num_queries: Any) -> None:
     group = fresh(group)
     with django_assert_num_queries(1):
         group_version(group.project_id, group.name, "member")

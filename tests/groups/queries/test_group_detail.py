@@ -25,7 +25,7 @@ def test_a_pull_that_no_worker_has_taken_waits(group: ContainerGroup) -> None:
     assert "Waiting for a worker" in sentence(group)
 
 
-def test_layers_are_told_with_bytes_and_what_time_is_left(group: ContainerGroup) -> None:
+def test_layers_are_shown_with_bytes_and_the_time_left(group: ContainerGroup) -> None:
     with time_machine.travel(NOON, tick=False) as clock:
         pulling(group, "resolve", "connect", "authenticate", "manifest", "platform", "size", "layers")
         clock.shift(4)
@@ -103,7 +103,7 @@ def test_a_node_that_can_not_run_it_is_quoted(group: ContainerGroup) -> None:
     assert sentence(group) == "1 of 3 running, 2 on their way. node-1 says: this node has no container runtime."
 
 
-def test_who_waits_for_a_node_hears_why_none_comes(group: ContainerGroup) -> None:
+def test_a_group_that_waits_for_a_node_says_why(group: ContainerGroup) -> None:
     ContainerGroup.objects.filter(pk=group.pk).update(status="deploying", cpu=2, memory_mb=2048)
     at_state(group, "allocating")
     why = "No node has 2 CPU and 2,048 MB free right now."
@@ -148,7 +148,7 @@ def test_the_number_of_queries_does_not_grow(group: ContainerGroup) -> None:
     with CaptureQueriesContext(connection) as many:
         detail = group_detail(fresh(group))
         assert [delivery.refusals[0].words for delivery in detail.deliveries]
-    assert len(many) <= len(few) + 1, "at most the refusals are asked for besides"
+    assert len(many) <= len(few) + 1, "at most one query more, for the refusals"
 
 
 @pytest.mark.parametrize(

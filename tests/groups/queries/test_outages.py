@@ -64,7 +64,7 @@ def test_what_is_unusual(count: int, usual: float, unusual: bool) -> None:
     assert is_unusual(count, usual) == unusual
 
 
-def test_an_outage_is_told_with_what_is_usual(acme: Any, mallory: Any) -> None:
+def test_an_outage_is_reported_with_the_usual_number(acme: Any, mallory: Any) -> None:
     umbrella = mallory.organizations.get()
     for number in range(143):  # one in ten minutes, through the day before
         fail(acme, timedelta(minutes=10 * (number + 1), seconds=1))

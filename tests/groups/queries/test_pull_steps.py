@@ -1,4 +1,4 @@
-"""The steps of a pull as pages and failures tell them."""
+"""The steps of a pull as pages and failures show them."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_a_failure_keeps_its_steps_and_marks_the_broken_one(group: ContainerGrou
         ("There was none", True),
     ],
 )
-def test_only_what_was_destroyed_is_told_as_destroyed(group: ContainerGroup, detail: str, spared: bool) -> None:
+def test_only_what_was_destroyed_is_shown_as_destroyed(group: ContainerGroup, detail: str, spared: bool) -> None:
     pulling(group, "store", "destroy")
     PullStep.objects.filter(image=group.image).update(outcome="ok", detail=detail)
 

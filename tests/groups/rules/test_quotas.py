@@ -82,7 +82,7 @@ def test_of_two_that_grow_at_once_one_is_refused(acme: Any, project: Any) -> Non
     assert quotas.usage(acme.pk).replicas == 10
 
 
-def test_only_so_many_pulls_at_once(acme: Any, project: Any, woken: list[str]) -> None:
+def test_pulls_at_once_are_limited(acme: Any, project: Any, woken: list[str]) -> None:
     set_quota(acme, max_pulls=1)
     first, second = (make_group(project, IMAGE, name=name) for name in ("first", "second"))
     assert claim(first.image_id) is not None

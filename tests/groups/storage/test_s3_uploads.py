@@ -64,16 +64,16 @@ def test_what_was_begun_long_ago_is_aborted_and_other_peoples_is_not(bucket: Any
     assert open_uploads(bucket) == sorted(["backups/2026/database.tar", f"{bucket.folder}not/a/blob"])
 
 
-@pytest.mark.parametrize("told", [True, False])
-def test_a_blob_in_parts_is_there_whole_or_not_at_all(bucket: Any, told: bool) -> None:
+@pytest.mark.parametrize("sized", [True, False])
+def test_a_blob_in_parts_is_there_whole_or_not_at_all(bucket: Any, sized: bool) -> None:
     content, name = os.urandom(20_000_001), store.new_name(ORGANIZATION_ID)
 
-    store.put(name, Pieces(content, told=told))
+    store.put(name, Pieces(content, sized=sized))
     with store.open(name) as file:
         assert file.read() == content
     broken = store.new_name(ORGANIZATION_ID)
     with pytest.raises(DigestMismatch):
-        store.put(broken, Pieces(content, size=len(content) + 1, failure=DigestMismatch(what="layer"), told=told))
+        store.put(broken, Pieces(content, size=len(content) + 1, failure=DigestMismatch(what="layer"), sized=sized))
 
     assert store.size(broken) is None
     assert open_uploads(bucket) == []

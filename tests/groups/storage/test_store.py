@@ -24,13 +24,13 @@ NAME = "org/ab/abcdef"
 
 
 class Pieces:
-    """A reader that may fail on the way; with `told` off, its size is known at the end only."""
+    """A reader that may fail on the way; without `sized`, its size is known at the end only."""
 
     def __init__(
-        self, content: bytes, *, size: int | None = None, failure: BaseException | None = None, told: bool = True
+        self, content: bytes, *, size: int | None = None, failure: BaseException | None = None, sized: bool = True
     ) -> None:
         self._whole = len(content) if size is None else size
-        self.size = self._whole if told else None
+        self.size = self._whole if sized else None
         self._file = io.BytesIO(content)
         self._failure = failure
 
@@ -61,13 +61,13 @@ def content_of(name: str) -> bytes:
         return file.read()
 
 
-@pytest.mark.parametrize("told", [True, False])
+@pytest.mark.parametrize("sized", [True, False])
 @pytest.mark.parametrize("size", [0, 1, 69_999, 70_000, 3_000_001])
 @pytest.mark.usefixtures("kept")
-def test_what_is_put_can_be_opened(size: int, told: bool) -> None:
+def test_what_is_put_can_be_opened(size: int, sized: bool) -> None:
     content = os.urandom(size)
 
-    store.put(NAME, Pieces(content, told=told))
+    store.put(NAME, Pieces(content, sized=sized))
 
     assert content_of(NAME) == content
     assert store.size(NAME) == size
@@ -90,7 +90,7 @@ def test_a_blob_is_never_overwritten() -> None:
 
 @pytest.mark.parametrize("failure", [DigestMismatch(what="layer"), KeyboardInterrupt(), ZeroDivisionError()])
 @pytest.mark.usefixtures("kept")
-def test_a_reader_that_fails_leaves_nothing_and_is_heard(failure: BaseException) -> None:
+def test_a_reader_that_fails_leaves_nothing_and_raises(failure: BaseException) -> None:
     with pytest.raises(type(failure)) as caught:
         store.put(NAME, Pieces(b"x" * 2_000_000, size=3_000_000, failure=failure))
 
@@ -136,7 +136,7 @@ def test_only_files_have_a_path(blobs: Path, settings: Settings) -> None:
     assert store.local_path(NAME) is None
 
 
-def test_nothing_stands_under_the_final_name_while_it_is_written(blobs: Path) -> None:
+def test_nothing_has_the_final_name_while_it_is_written(blobs: Path) -> None:
     class Watching(Pieces):
         def pieces(self) -> Iterator[memoryview]:
             for piece in super().pieces():

@@ -31,12 +31,12 @@ def s3(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeS3]:
         yield fake
 
 
-@pytest.mark.parametrize("told", [True, False])
+@pytest.mark.parametrize("sized", [True, False])
 @pytest.mark.parametrize("size", [0, 1, 3_000_000, 20_000_001])
-def test_what_is_put_can_be_opened(s3: FakeS3, size: int, told: bool) -> None:
+def test_what_is_put_can_be_opened(s3: FakeS3, size: int, sized: bool) -> None:
     content = os.urandom(size)
 
-    store.put(NAME, Pieces(content, told=told))
+    store.put(NAME, Pieces(content, sized=sized))
 
     assert s3.objects == {NAME: content}
     assert s3.unfinished == {}
@@ -51,7 +51,7 @@ def test_what_is_put_can_be_opened(s3: FakeS3, size: int, told: bool) -> None:
 
 
 @pytest.mark.parametrize("size", [1_000, 20_000_000])
-def test_a_reader_that_fails_leaves_nothing_and_is_heard(s3: FakeS3, size: int) -> None:
+def test_a_reader_that_fails_leaves_nothing_and_raises(s3: FakeS3, size: int) -> None:
     failure = DigestMismatch(what="layer")
 
     with pytest.raises(DigestMismatch) as caught:

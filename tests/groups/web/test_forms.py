@@ -147,7 +147,7 @@ def test_the_environment_is_bounded(fill: Any, text: str) -> None:
     assert list(form.errors) == ["environment"]
 
 
-def test_a_name_is_refused_where_the_project_has_it(fill: Any, project: Any) -> None:
+def test_a_name_that_the_project_has_is_refused(fill: Any, project: Any) -> None:
     make_group(project, IMAGE, name="web")
 
     form = fill()

@@ -49,7 +49,7 @@ def make_tokens(group: ContainerGroup, count: int, **fields: Any) -> list[NodeTo
     return NodeToken.objects.bulk_create(made)
 
 
-def test_it_tells_a_delivery_from_its_issue_to_its_end(
+def test_it_shows_a_delivery_from_its_issue_to_its_end(
     viewer: Client, given: dict[str, Any], node: NodeInHand, other_node: NodeInHand, group: ContainerGroup
 ) -> None:
     assert "Not yet" in page(viewer)

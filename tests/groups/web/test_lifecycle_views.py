@@ -32,7 +32,7 @@ def test_starting_and_stopping(member: Client, group: ContainerGroup) -> None:
 
 
 @pytest.mark.parametrize("action", ["start", "stop", "retry"])
-def test_who_comes_second_hears_so(member: Client, group: ContainerGroup, action: str) -> None:
+def test_the_second_of_two_sees_the_current_state(member: Client, group: ContainerGroup, action: str) -> None:
     page = member.post(at(group, action), {"use": "none"}, follow=True)
 
     assert page.status_code == 200
@@ -133,7 +133,7 @@ def test_a_retry_that_comes_second_leaves_no_credential_behind(
     assert not Credential.objects.filter(destroyed_at__isnull=True).exists()
 
 
-def test_a_failure_that_was_mended_offers_no_retry(member: Client, group: ContainerGroup, failure: Failure) -> None:
+def test_a_failure_that_was_fixed_offers_no_retry(member: Client, group: ContainerGroup, failure: Failure) -> None:
     put(group, "stopped")
 
     page = member.get(at(group, "failure", failure.pk))

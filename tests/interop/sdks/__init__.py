@@ -61,8 +61,8 @@ class PythonSdk:
             if not hasattr(error, "status"):
                 raise
             answer = getattr(error, "response", None)
-            told = answer.body if answer is not None else {}
-            detail = getattr(error, "detail", None) or (told.get("detail") if isinstance(told, dict) else told)
+            body = answer.body if answer is not None else {}
+            detail = getattr(error, "detail", None) or (body.get("detail") if isinstance(body, dict) else body)
             raise ApiRefused(error.status, str(detail)) from None
         return answer._map() if hasattr(answer, "_map") else answer
 
@@ -104,7 +104,7 @@ class JavaScriptSdk:
 
 
 def install_javascript(folder: Path) -> Path:
-    """Install the SDK of npm into `folder`, as the lock has it."""
+    """Install the SDK of npm into `folder`, in the locked version."""
     for name in FILES:
         shutil.copy(HERE / name, folder)
     done = subprocess.run(

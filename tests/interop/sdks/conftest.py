@@ -32,7 +32,7 @@ class Live:
 
     @contextmanager
     def without_store(self) -> Iterator[None]:
-        """A file stands where the folder of the blobs should be."""
+        """Put a file where the folder of the blobs should be."""
         blobs = Path(self.environment["PORTAL_DATA_DIR"]) / "blobs"
         aside = blobs.with_name("blobs-aside")
         blobs.mkdir(exist_ok=True)

@@ -1,4 +1,4 @@
-"""What goes wrong with an image, and what signs in to its registry, as SaladCloud's official SDKs tell and are told."""
+"""Failures of images and credentials of registries, through SaladCloud's official SDKs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.interop
 SECRET = "canary-99ab-secret"  # pragma: allowlist secret
 
 
-def test_each_failure_is_told(live: Live, opened: Any, docker_registry: DockerRegistry, tmp_path: Path) -> None:
+def test_each_failure_is_reported(live: Live, opened: Any, docker_registry: DockerRegistry, tmp_path: Path) -> None:
     small = docker_registry.push("team/app", "1", write_layout(tmp_path / "small", build_image([b"small"])))
     big = docker_registry.push(
         "team/big", "1", write_layout(tmp_path / "big", build_image([os.urandom(MAX_IMAGE_BYTES + 1)]))
@@ -36,15 +36,15 @@ def test_each_failure_is_told(live: Live, opened: Any, docker_registry: DockerRe
         "registry_unreachable": (f"{nobody}/team/app:1", right),
     }
     with opened(live.url, live.key) as sdk:
-        told = each_fails(sdk, cases)
+        output = each_fails(sdk, cases)
         with pytest.raises(ApiRefused) as early:
             sdk.call("start_container_group", *HERE, "image-too-large")
         assert early.value.status == 409
         forget(sdk, cases)
-    assert SECRET not in told
+    assert SECRET not in output
 
 
-def test_what_registries_and_stores_do_is_told(live: Live, opened: Any, tmp_path: Path) -> None:
+def test_failures_of_registries_and_stores_are_reported(live: Live, opened: Any, tmp_path: Path) -> None:
     shown = {"basic": {"username": "deploy", "password": SECRET}}
     grants = {"deploy": {"team/arm", "team/old", "team/flipped", "team/busy", "team/app"}}
     other = Authority(tmp_path).issue("127.0.0.1")
@@ -69,20 +69,20 @@ def test_what_registries_and_stores_do_is_told(live: Live, opened: Any, tmp_path
             "rate_limited": (f"{registry.host}/team/busy:1", shown),
             "tls_invalid": (f"{strange.host}/team/app:1", shown),
         }
-        with pytest.raises(ApiRefused) as inside:  # nothing is pulled where the reference tells already
+        with pytest.raises(ApiRefused) as inside:  # the reference alone is refused, and nothing is pulled
             sdk.call("create_container_group", *HERE, body=prototype("inside", "10.1.2.3/team/app:1", shown))
         assert (inside.value.status, "may not connect" in inside.value.detail) == (400, True)
-        told = each_fails(sdk, cases)
+        output = each_fails(sdk, cases)
         forget(sdk, cases)
         with live.without_store():
             store_failed = {"store_failed": (f"{registry.host}/team/app:1", shown)}
-            told += each_fails(sdk, store_failed)
+            output += each_fails(sdk, store_failed)
             forget(sdk, store_failed)
-    assert SECRET not in told
+    assert SECRET not in output
 
 
 def each_fails(sdk: Any, cases: dict[str, tuple[str, dict[str, Any]]]) -> str:
-    """Create a group for each code, and see that it fails with it; return all that was told."""
+    """Create a group for each code, and see that it fails with it; return all descriptions."""
     for code, (image, shown) in cases.items():
         sdk.call("create_container_group", *HERE, body=prototype(code.replace("_", "-"), image, shown))
     everything = ""
@@ -92,9 +92,9 @@ def each_fails(sdk: Any, cases: dict[str, tuple[str, dict[str, Any]]]) -> str:
             state = sdk.call("get_container_group", *HERE, name)["current_state"]
             return state if state["status"] == "failed" else None
 
-        told = until(state, 90)["description"]
-        assert told.startswith(f"{code}: "), told
-        everything += told
+        output = until(state, 90)["description"]
+        assert output.startswith(f"{code}: "), output
+        everything += output
     return everything
 
 
@@ -131,8 +131,8 @@ def test_each_way_to_sign_in_is_understood(opened: Any, tmp_path: Path) -> None:
             with pytest.raises(ApiRefused) as refused:
                 sdk.call("create_container_group", *HERE, body=prototype("wrong", "ghcr.io/acme/app:1", wrong))
         kinds = portal.credentials()
-        told = (tmp_path / "portal" / "web.log").read_text()
+        output = (tmp_path / "portal" / "web.log").read_text()
 
     assert (refused.value.status, SECRET in refused.value.detail) == (400, False)
     assert kinds == ["acr", "docker_hub", "ecr", "ghcr", "google", "google", "quay", "self_hosted"]
-    assert SECRET not in told
+    assert SECRET not in output

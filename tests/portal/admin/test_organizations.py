@@ -1,4 +1,4 @@
-"""What operators do to an organization's members and projects in the admin stands in the organization's activity."""
+"""What operators do to an organization's members and projects in the admin is in the organization's activity."""
 
 from __future__ import annotations
 

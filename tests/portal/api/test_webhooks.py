@@ -30,13 +30,13 @@ def added(program: Speaker) -> dict[str, Any]:
     return read
 
 
-def test_its_secret_is_told_once_and_signs(program: Speaker, added: dict[str, Any]) -> None:
+def test_its_secret_is_returned_once_and_signs(program: Speaker, added: dict[str, Any]) -> None:
     (row,) = Webhook.objects.all()
 
     assert webhooks.secrets_of(row) == [added["secret"]]
     assert (added["address"], added["events"], added["paused"]) == (ADDRESS, ["group.failed"], False)
-    told = program.get(WEBHOOKS).json()["items"]
-    assert told == [{name: value for name, value in added.items() if name != "secret"}]
+    listed = program.get(WEBHOOKS).json()["items"]
+    assert listed == [{name: value for name, value in added.items() if name != "secret"}]
     assert added["secret"] not in program.get(f"{WEBHOOKS}/{row.pk}").content.decode()
 
 
@@ -60,7 +60,7 @@ def test_changed_paused_and_gone(program: Speaker, added: dict[str, Any]) -> Non
     assert {actor for _, actor in done} == {"API key ci"}
 
 
-def test_a_test_stands_among_the_messages(program: Speaker, added: dict[str, Any]) -> None:
+def test_a_test_is_among_the_messages(program: Speaker, added: dict[str, Any]) -> None:
     one = f"{WEBHOOKS}/{added['id']}"
 
     assert program.post(f"{one}/test").status_code == 202

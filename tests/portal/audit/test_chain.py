@@ -155,9 +155,7 @@ def test_whoever_gets_around_the_database_is_found(
         call_command("verify_activity", stdout=io.StringIO(), stderr=io.StringIO())
 
 
-def test_a_chain_that_was_computed_anew_is_found_by_an_earlier_head(
-    written: list[Activity], tmp_path: Path, acme: Any
-) -> None:
+def test_a_rewritten_chain_is_found_by_an_earlier_head(written: list[Activity], tmp_path: Path, acme: Any) -> None:
     """Whoever can write the whole database can make it consistent again, but not with a head that is kept elsewhere."""
     out = io.StringIO()
     call_command("verify_activity", stdout=out)

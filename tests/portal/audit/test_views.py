@@ -22,7 +22,7 @@ PAGE = "/o/acme/settings/activity/"
 GROUPS = "/o/acme/default/groups/"
 
 
-def told() -> list[tuple[str, str, str]]:
+def shown() -> list[tuple[str, str, str]]:
     return [row[:3] for row in recorded()]
 
 
@@ -37,7 +37,7 @@ def test_a_group_and_its_credential(browser: Client, bob: Any, acme: Any) -> Non
     browser.post(f"{GROUPS}web/start/")  # nothing to start: nothing to record
     browser.post(f"{GROUPS}web/delete/", {"name": "web"})
 
-    assert told() == [
+    assert shown() == [
         (bob.email, "credential.added", "ours"),
         (bob.email, "group.created", "web"),
         (bob.email, "credential.destroyed", "ours"),
@@ -49,7 +49,7 @@ def test_a_group_and_its_credential(browser: Client, bob: Any, acme: Any) -> Non
     assert f"{GROUPS}web/" not in page  # it was deleted, so nothing leads to it
 
 
-def test_operators_deeds_are_seen_without_their_name(
+def test_operators_actions_are_seen_without_their_name(
     olga: Any, alice: Any, acme: Any, as_user: Any, browser: Client
 ) -> None:
     rows = make_rows(acme, alice)
@@ -117,7 +117,7 @@ def test_people_and_credentials_of_a_destroyed_page(browser: Client, acme: Any, 
     assert "bob@acme.example" in as_user(alice).get(PAGE).text
 
 
-def test_every_deed_has_words() -> None:
+def test_every_action_has_words() -> None:
     """Whatever the source records is known to the page."""
     areas = "|".join(AREAS)
     apps = [CHECKOUT / app for app in ("portal", "groups", "registries")]

@@ -77,7 +77,7 @@ def test_another_organizations_groups_are_not_counted(browser: Client, mallory: 
     assert "theirs" not in browser.get(HOME).text
 
 
-def test_a_watcher_is_told_when_something_changed(browser: Client, project: Any) -> None:
+def test_a_watched_page_gets_what_changed(browser: Client, project: Any) -> None:
     put(project, "ready", "stopped")
     first = browser.get(HOME, headers=HTMX)
     mark = first["ETag"]

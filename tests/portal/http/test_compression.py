@@ -48,9 +48,7 @@ def test_nodes_and_clients_get_bytes_as_they_are(db: None) -> None:
         assert "Content-Encoding" not in Client().get(address, headers=ASKS)
 
 
-def test_a_watcher_still_hears_that_nothing_changed(
-    browser: Client, project: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_watched_page_still_gets_not_modified(browser: Client, project: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("groups.rules.wakeups.enqueue_job", lambda *job: None)
     make_group(project, "registry.example.com/team/app:1", name="web")
     live = "/o/acme/default/groups/-/rows/"

@@ -1,4 +1,4 @@
-"""Where a request ends that reaches no view. Roles and strangers stand in `test_permissions`."""
+"""Requests that reach no view. Roles and strangers are in `test_permissions`."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ def test_signed_out_leads_to_signing_in_and_back(acme: Any) -> None:
     assert answer["Location"] == f"/accounts/login/?next={GROUPS}"
 
 
-def test_a_live_part_of_a_page_loads_the_page_anew_when_signed_out(acme: Any) -> None:
+def test_a_live_part_of_a_page_reloads_the_page_when_signed_out(acme: Any) -> None:
     answer = Client().get(f"{GROUPS}-/rows/", headers={"HX-Request": "true"})
     assert (answer.status_code, answer["HX-Refresh"]) == (200, "true")
     assert answer.content == b""
 
 
 @pytest.mark.parametrize("charset", ["utf-7", "utf-16", "latin-1"])
-def test_a_form_in_another_encoding_is_refused_in_so_many_words(charset: str) -> None:
+def test_a_form_in_another_encoding_is_refused(charset: str) -> None:
     kind = f"application/x-www-form-urlencoded; charset={charset}"
     browser = Client(enforce_csrf_checks=True)
     browser.cookies["csrftoken"] = "a" * 32

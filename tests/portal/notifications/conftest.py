@@ -25,7 +25,7 @@ IMAGE = "registry.example.com/team/app:1.0"
 
 
 class Receiver(ThreadingHTTPServer):
-    """Keeps what it is sent, and answers as told."""
+    """Keeps what it is sent, and answers what the test sets."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
@@ -97,7 +97,7 @@ def work(woken: list[tuple[str, str]], django_capture_on_commit_callbacks: Any) 
 
 @pytest.fixture
 def happens(work: Any, django_capture_on_commit_callbacks: Any) -> Any:
-    """Move a group, and have workers tell of it."""
+    """Move a group, and have workers send the event."""
 
     def run(group: ContainerGroup, status: str, *, failure: bool = False) -> None:
         with django_capture_on_commit_callbacks(execute=True):

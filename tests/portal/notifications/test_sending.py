@@ -1,4 +1,4 @@
-"""What is told, and who hears of it by mail; jobs as workers run them."""
+"""Which events are sent, and who gets them by mail; jobs as workers run them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.support.pulls import make_group
 
 
 class TestReplays:
-    def test_a_used_token_that_comes_again_is_told_of_once_an_hour(
+    def test_a_replayed_token_is_reported_once_an_hour(
         self, acme: Any, alice: Any, hook: Any, receiver: Receiver, work: Any, django_capture_on_commit_callbacks: Any
     ) -> None:
         token = make_rows(acme, alice)[NodeToken]
@@ -48,7 +48,7 @@ class TestMail:
     def _sends(self, settings: Any) -> None:
         settings.PORTAL_SENDS_MAIL = True
 
-    def test_who_made_the_group_hears_of_its_failure(
+    def test_whoever_created_the_group_gets_its_failure_by_mail(
         self, group: ContainerGroup, happens: Any, bob: Any, carol: Any
     ) -> None:
         happens(group, "failed", failure=True)
@@ -81,7 +81,7 @@ class TestMail:
 
         assert len(mail.outbox) == 1
 
-    def test_whoever_left_hears_nothing(self, group: ContainerGroup, happens: Any, bob: Any, acme: Any) -> None:
+    def test_whoever_left_gets_no_mail(self, group: ContainerGroup, happens: Any, bob: Any, acme: Any) -> None:
         acme.memberships.filter(user=bob).delete()
         happens(group, "failed", failure=True)
 

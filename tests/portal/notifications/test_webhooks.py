@@ -67,7 +67,7 @@ class TestWebhooks:
         assert receiver.got == []
         assert not Notice.objects.exists()
 
-    def test_a_move_that_lost_tells_nothing(self, group: ContainerGroup, hook: Any) -> None:
+    def test_a_move_that_lost_sends_nothing(self, group: ContainerGroup, hook: Any) -> None:
         ContainerGroup.objects.update(status="failed")
 
         with pytest.raises(Stale):
@@ -194,7 +194,7 @@ class TestWebhooks:
         assert (notice.status, notice.problem) == ("failed", "The webhook was switched off")
         assert len(receiver.got) == 1
 
-    def test_a_webhook_that_is_switched_off_while_it_is_told_gets_nothing(
+    def test_a_webhook_that_is_switched_off_during_the_fan_out_gets_nothing(
         self, group: ContainerGroup, hook: Any, receiver: Receiver
     ) -> None:
         move(group, to="stopped")
@@ -243,7 +243,7 @@ class TestWebhooks:
         assert recorded() == before
         assert Occurrence.objects.filter(kind="test").count() == 1
 
-    def test_the_secret_stands_nowhere_in_clear(self, hook: Any) -> None:
+    def test_the_secret_is_nowhere_unencrypted(self, hook: Any) -> None:
         row = Webhook.objects.values().get()
         assert hook[1].removeprefix("whsec_").encode() not in bytes(row["secret"])
 

@@ -53,7 +53,7 @@ def test_nothing_needs_anybody(operator: Client, redis: Any) -> None:
     assert "Nothing needs you." in operator.get(START).content.decode()
 
 
-def test_each_thing_is_told_and_leads_where_it_can_be_done(operator: Client, acme: Any, project: Any) -> None:
+def test_each_alert_is_shown_and_links_to_what_can_be_done(operator: Client, acme: Any, project: Any) -> None:
     long_ago = timezone.now() - timedelta(hours=2)
     Credential.objects.filter(pk=make_credential(acme, "registry.example.com").pk).update(deadline=long_ago)
     group = make_group(project, IMAGE)

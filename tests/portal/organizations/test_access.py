@@ -1,4 +1,4 @@
-"""Where somebody stands: their role and the rows of an address, and nothing for strangers."""
+"""Access: the role and the rows of an address, and nothing for strangers."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_a_project_is_found_in_its_own_organization(acme: Any, project: Any, bob
     assert resolve_access(bob.pk, "acme", "elsewhere") is None
 
 
-def test_a_stranger_stands_nowhere(acme: Any, project: Any, mallory: Any) -> None:
+def test_a_stranger_has_no_access(acme: Any, project: Any, mallory: Any) -> None:
     assert resolve_access(mallory.pk, "acme") is None
     assert resolve_access(mallory.pk, "acme", "default") is None
     assert resolve_access(mallory.pk, "nobody's") is None

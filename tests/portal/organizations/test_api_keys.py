@@ -19,7 +19,7 @@ from tests.support.activity import recorded
 PAGE = "/o/acme/settings/api-keys/"
 
 
-def test_a_key_is_known_again_and_stands_nowhere(acme: Any) -> None:
+def test_a_key_is_recognized_and_stored_nowhere(acme: Any) -> None:
     row, key = create_key(organization_id=acme.pk, name="ci", scope="read", by=CONSOLE)
 
     assert re.fullmatch(r"drayage_[A-Za-z0-9_-]{43}", key)

@@ -250,8 +250,8 @@ def test_it_is_all_written_down(owner: Client, bob: Any, as_user: Any) -> None:
     owner.post(f"{MEMBERS}{pk_of(bob)}/role/", {"role": "viewer"})
     as_user(bob).post(f"{MEMBERS}leave/")
 
-    told = recorded(action__startswith="team.")
-    assert told == [
+    found = recorded(action__startswith="team.")
+    assert found == [
         ("alice@acme.example", "team.invited", NINA, "as member"),
         (NINA, "team.joined", "member", ""),
         ("alice@acme.example", "team.role_changed", bob.email, "member → viewer"),

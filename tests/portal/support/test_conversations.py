@@ -50,8 +50,8 @@ class TestReplying:
         assert talk.state == "new"
         assert timezone.now() - talk.asked_at < timedelta(minutes=1)
         assert said(talk) == [("member", bob, "Why?"), ("member", bob, "It <i>still</i> fails.")]
-        deed = Activity.objects.get(action="support.replied")
-        assert deed.actor_key == str(bob.pk)
+        entry = Activity.objects.get(action="support.replied")
+        assert entry.actor_key == str(bob.pk)
 
     @pytest.mark.parametrize("typed", ["", "   ", "x" * 4001, "nul\x00"])
     def test_what_can_not_be_sent_is_kept(self, typed: str, browser: Any, talk: SupportRequest) -> None:
@@ -85,7 +85,7 @@ class TestReplying:
         assert said(talk)[-1] == ("member", alice, "Here too.")
         assert {reader.person for reader in talk.readers.all()} == {alice, bob}
 
-    def test_support_hears_of_it_by_mail(self, browser: Any, settings: Any, bob: Any) -> None:
+    def test_support_gets_it_by_mail(self, browser: Any, settings: Any, bob: Any) -> None:
         settings.PORTAL_SENDS_MAIL = True
         browser.post(ASK, {"message": "Where is the switch?"})
         talk = SupportRequest.objects.get()
@@ -121,7 +121,7 @@ class TestSolving:
         assert "bob@acme.example marked this as solved" in page
         assert Activity.objects.get(action="support.solved").actor_key == str(bob.pk)
 
-    def test_not_where_support_wrote_meanwhile(self, browser: Any, talk: SupportRequest, sam: Any) -> None:
+    def test_not_if_support_wrote_in_the_meantime(self, browser: Any, talk: SupportRequest, sam: Any) -> None:
         answer(sam, talk, "Which one?", to="waiting")
 
         page = browser.post(f"{at(talk)}solve/", {"was": "new"}, follow=True).text

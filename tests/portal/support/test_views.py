@@ -58,8 +58,8 @@ def test_a_viewer_reads_and_asks_nothing(carol: Any, as_user: Any, talk: Support
     assert "Why?" in page
     assert 'name="message"' not in page + viewer.get(SUPPORT).text
     assert viewer.post(ASK, {"message": "What is this?"}).status_code == 403
-    for deed in ("reply", "solve", "share", "stop-sharing"):
-        assert viewer.post(f"{at(talk)}{deed}/", {"message": "Me too.", "was": "new"}).status_code == 403
+    for action in ("reply", "solve", "share", "stop-sharing"):
+        assert viewer.post(f"{at(talk)}{action}/", {"message": "Me too.", "was": "new"}).status_code == 403
     assert SupportMessage.objects.count() == 1
 
 

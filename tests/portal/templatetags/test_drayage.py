@@ -1,4 +1,4 @@
-"""Times, numbers and marks as pages tell them."""
+"""Times, numbers and icons as pages show them."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ def test_what_is_to_come_is_rounded_up(seconds: int, words: str) -> None:
 @pytest.mark.parametrize(("seconds", "words"), [(20, "in 20 seconds"), (4, "any moment now"), (-11, "any moment now")])
 def test_what_is_due_is_never_said_to_be_past(seconds: int, words: str) -> None:
     with time_machine.travel(NOON, tick=False):
-        told = due(NOON + timedelta(seconds=seconds))
+        shown = due(NOON + timedelta(seconds=seconds))
 
-    assert f">{words}<" in told
-    assert "data-due" in told
+    assert f">{words}<" in shown
+    assert "data-due" in shown
     assert "data-due" not in ago(NOON)
 
 
@@ -42,7 +42,7 @@ def test_what_is_counted_in_thousands() -> None:
     assert [thousands(1), thousands(24_576)] == ["1", "24,576"]
 
 
-def test_a_kind_has_its_mark_and_an_unknown_one_a_question() -> None:
+def test_a_kind_has_its_icon_and_an_unknown_one_a_question_mark() -> None:
     assert [kind_mark("ecr"), kind_mark("self_hosted"), kind_mark("gone")] == ["AWS", "Own", "?"]
 
 

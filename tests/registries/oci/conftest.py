@@ -39,7 +39,7 @@ def registry() -> Iterator[FakeRegistry]:
 
 @pytest.fixture
 def elsewhere() -> Iterator[FakeRegistry]:
-    """Another host, as far as a client can tell."""
+    """What is another host to a client."""
     with FakeRegistry() as running:
         yield running
 

@@ -108,12 +108,12 @@ def test_unresolvable_and_refused_are_one_failure() -> None:
     def nothing(host: str, port: int) -> list[tuple[str, int]]:
         raise socket.gaierror(socket.EAI_NONAME, "unknown")
 
-    told = []
+    seen = []
     for guard in (AddressGuard(resolver=nothing), answering(), answering("10.0.0.1"), answering("not an address")):
         with pytest.raises(HostNotAllowed) as refusal:
             guard.addresses("registry.example", 443)
-        told.append((refusal.value.params, refusal.value.raw))
-    assert all(one == told[0] for one in told)
+        seen.append((refusal.value.params, refusal.value.raw))
+    assert all(one == seen[0] for one in seen)
 
 
 def test_a_name_that_changes_its_answer_is_connected_to_where_it_was_checked() -> None:
@@ -137,12 +137,12 @@ def closed_port() -> Iterator[int]:
 def test_open_and_closed_ports_inside_look_alike(closed_port: int) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.setblocking(False)
-        told = []
+        seen = []
         for port in (server.getsockname()[1], closed_port):
             with pytest.raises(HostNotAllowed) as refusal:
                 AddressGuard().connect("127.0.0.1", port, 2, plain=False)
-            told.append(refusal.value.params)
-        assert told[0] == told[1]
+            seen.append(refusal.value.params)
+        assert seen[0] == seen[1]
         with pytest.raises(BlockingIOError):
             server.accept()
 

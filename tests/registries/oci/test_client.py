@@ -220,7 +220,7 @@ def test_layers_in_threads_share_one_token(registry: FakeRegistry, connect: Conn
     assert len(registry.requests_to("/token")) == 2
 
 
-def test_a_name_is_resolved_and_judged_first(connect: Connect) -> None:
+def test_a_name_is_resolved_and_checked_first(connect: Connect) -> None:
     guard = AddressGuard(resolver=lambda host, port: [("10.0.0.1", port)])
     with pytest.raises(HostNotAllowed) as refusal:
         connect("registry.example", guard=guard).resolve()
@@ -250,6 +250,6 @@ def test_failures_carry_no_secret_and_no_context(registry: FakeRegistry, connect
     ours = [entry for entry in refusal.traceback if "tests" not in Path(entry.path).parts]
     assert ours
     for entry in ours:
-        told = repr(entry.locals)
-        assert token not in told
-        assert "wonderland" not in told
+        shown = repr(entry.locals)
+        assert token not in shown
+        assert "wonderland" not in shown

@@ -32,7 +32,7 @@ def test_all_pages_are_read(count: int, registry: FakeRegistry, connect: Connect
     assert len(registry.requests_to("/tags/list")) == -(-count // 100)
 
 
-def test_no_more_than_so_many(registry: FakeRegistry, connect: Connect) -> None:
+def test_tags_are_limited(registry: FakeRegistry, connect: Connect) -> None:
     names = push_tags(registry, 1300)
     assert connect(registry).tags("team/app") == names[:MAX_TAGS]
 

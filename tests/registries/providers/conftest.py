@@ -38,7 +38,7 @@ def access_keys(aws: FakeAws) -> dict[str, dict[str, str]]:
 
 @pytest.fixture(scope="session")
 def google_key() -> Callable[[str], str]:
-    """Make service-account keys as Google writes them, told apart by an id."""
+    """Make service-account keys as Google writes them, with an id to distinguish them."""
     private = rsa.generate_private_key(65537, 2048).private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )

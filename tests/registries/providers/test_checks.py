@@ -1,4 +1,4 @@
-"""What is judged before anything is sent, whatever the registry."""
+"""What is checked before anything is sent, whatever the registry."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def refused(provider: Provider, host: str, values: Mapping[str, str]) -> Credent
         provider.check(values, host)
     failure = raised.value
     assert failure.__context__ is None
-    told = "".join(traceback.format_exception(failure)) + str(vars(failure))
-    assert not [text for text in values.values() if len(text) > 3 and text in told.replace(host, "")]
-    assert CANARY not in told
+    shown = "".join(traceback.format_exception(failure)) + str(vars(failure))
+    assert not [text for text in values.values() if len(text) > 3 and text in shown.replace(host, "")]
+    assert CANARY not in shown
     assert not str(failure.params["reason"]).endswith("…"), "a reason is cut at 80 characters"
     return failure
 

@@ -61,7 +61,7 @@ def test_it_has_tests_and_a_pretence(provider: Provider, pretences: Mapping[str,
 
 
 @each_provider
-def test_it_tells_what_to_type(provider: Provider) -> None:
+def test_it_says_what_to_enter(provider: Provider) -> None:
     assert len(provider.kind) <= Credential._meta.get_field("provider").max_length  # type: ignore[operator]
     assert provider.name
     assert provider.mark

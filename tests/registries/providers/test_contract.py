@@ -32,7 +32,7 @@ def _nothing_secret_is_logged(caplog: pytest.LogCaptureFixture, access_keys: dic
 
 
 def failure_of(place: Place, repository: str, version: str = "1.0", *, wrong: bool = False) -> PullFailed:
-    """Pull, and return the failure as the provider understands it; see that it tells no secret."""
+    """Pull, and return the failure as the provider understands it; see that it contains no secret."""
     values = place.pretence.wrong_values if wrong else place.pretence.values
     with pytest.raises(PullFailed) as raised:
         pull(place.client(place.login(values)), repository, version)

@@ -157,7 +157,7 @@ def test_the_host_s_region_signs(aws_refusing: FakeRegistry) -> None:
 
 @pytest.fixture
 def aws_refusing() -> Iterator[FakeRegistry]:
-    """What answers in AWS's place, each time as the newest fault has it."""
+    """Answers in place of AWS, each time with the newest fault."""
     with FakeRegistry() as running:
         running.faults.append(error("UnrecognizedClientException"))
         yield running

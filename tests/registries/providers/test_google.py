@@ -1,4 +1,4 @@
-"""Google's keys: mended however they were pasted, judged, written anew without anybody's addresses."""
+"""Google's keys: repaired however they were pasted, checked, and written without the addresses in them."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ MANGLED: dict[str, Callable[[str], str]] = {
 
 
 @pytest.mark.parametrize("how", MANGLED)
-def test_a_mangled_key_is_mended(how: str, key: str) -> None:
+def test_a_mangled_key_is_repaired(how: str, key: str) -> None:
     assert sent(MANGLED[how](key)) == sent(key) == json.loads(key)
 
 

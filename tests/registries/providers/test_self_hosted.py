@@ -17,7 +17,7 @@ OWN = PROVIDERS["self_hosted"]
 
 @pytest.fixture
 def place(settle: Callable[[str], Place]) -> Place:
-    """With a password file, as distribution has it: Basic, and no permissions of repositories."""
+    """With a password file, as in distribution: Basic, and no permissions of repositories."""
     place = settle("self_hosted")
     place.registry.auth = "basic"
     place.registry.challenge = 'Basic realm="Registry Realm"'

@@ -106,7 +106,7 @@ def test_what_was_sealed_a_moment_before_the_epoch_ended_opens(folder: Path, acm
     assert unseal(sealed, epoch=epoch, organization_id=ORGANIZATION, credential_id=CREDENTIAL) == {"password": "x"}
 
 
-def test_a_host_with_the_public_keys_alone_goes_on_to_the_newest(folder: Path, db: None, settings: Settings) -> None:
+def test_a_host_with_only_public_keys_uses_the_newest(folder: Path, db: None, settings: Settings) -> None:
     turn(folder)
     settings.PORTAL_ZONE = "web"
     assert seal({}, organization_id=ORGANIZATION, credential_id=CREDENTIAL)[0] == 2

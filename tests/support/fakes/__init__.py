@@ -1,1 +1,1 @@
-"""Real servers that stand in for what is outside, with knobs for what can go wrong there."""
+"""Real servers in place of outside services, with settings for what can go wrong there."""

@@ -41,11 +41,11 @@ class Fault:
     """A Content-Length that lies."""
     chunked: bool = False
     truncate_after: int | None = None
-    """The connection is closed in good form after so many bytes."""
+    """The connection is closed cleanly after this number of bytes."""
     reset_after: int | None = None
-    """The connection is reset after so many bytes."""
+    """The connection is reset after this number of bytes."""
     stall_after: int | None = None
-    """Nothing comes after so many bytes, until the registry closes."""
+    """Nothing comes after this number of bytes, until the registry closes."""
     bytes_per_second: int | None = None
     hits: int = 0
 
@@ -65,7 +65,7 @@ class Cut(Exception):
 
 
 def send_body(connection: socket.socket, body: bytes, fault: Fault, closing: threading.Event) -> None:
-    """Send `body` as `fault` has it. Raises `Cut` where the connection ends with it."""
+    """Send `body` with the fault. Raises `Cut` where the connection ends with it."""
     end = len(body)
     for cut in (fault.truncate_after, fault.reset_after, fault.stall_after):
         end = end if cut is None else min(end, cut)

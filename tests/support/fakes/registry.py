@@ -200,7 +200,7 @@ class FakeRegistry:
         return token
 
     def admits(self, seen: Seen, repository: str | None) -> bool:
-        """Tell whether a request may pass; `repository` is None for the ping."""
+        """Return whether a request may pass; `repository` is None for the ping."""
         if self.auth == "none":
             return True
         if self.auth == "basic":
