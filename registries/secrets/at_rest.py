@@ -36,7 +36,7 @@ def decrypt(stored: bytes | memoryview, *, bound_to: str) -> bytes:
     stored = bytes(stored)
     try:
         return AESGCM(keyring.data_key()).decrypt(stored[:NONCE_BYTES], stored[NONCE_BYTES:], bound_to.encode())
-    except InvalidTag:
+    except (InvalidTag, ValueError):  # ValueError: too short for a nonce
         raise AtRestBroken(bound_to) from None
 
 
