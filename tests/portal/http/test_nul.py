@@ -30,7 +30,7 @@ def test_what_only_looks_like_one_is_not(member: Client, place: str) -> None:
     if answer.streaming:
         answer.getvalue()  # an export ends when it was sent
 
-    assert answer.status_code != 400
+    assert answer.status_code in (200, 302)
 
 
 def test_the_api_answers_with_a_problem(db: None) -> None:
