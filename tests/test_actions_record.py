@@ -61,6 +61,7 @@ NO_ACTIONS = {
     "portal.audit.sign_ins.second_factors_of": READS,
     "portal.audit.sign_ins.record_for_person": ROWS,
     "portal.audit.sign_ins.record_second_factors": ROWS,
+    "portal.operations.rq_dashboard.operators_only": "changes Redis, which no transaction covers, and records first",
     "portal.organizations.api_keys.listed_keys": READS,
     "portal.organizations.api_keys.find_live_key": "notes when the key was last used",
     "portal.notifications.subscriptions.wanted": READS,
