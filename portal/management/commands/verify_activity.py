@@ -12,6 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from portal.audit import verification
 from portal.audit.verification import MAX_KEY, UNREADABLE, Head, organization_of, snapshot, verify
+from portal.models import Organization
 
 
 class Command(BaseCommand):
@@ -25,22 +26,41 @@ class Command(BaseCommand):
     def handle(self, *, heads: Path | None, **options: object) -> None:
         kept = _read(heads) if heads else []
         count = 0
+        verified: list[Head] = []
         with snapshot():
             for finding in verify(kept):
                 count += 1
-                place = f"chain {finding.chain}, row {finding.number}: " if finding.chain else ""
+                place = f"{_name_of(finding.chain)}, row {finding.number}: " if finding.chain else ""
                 self.stderr.write(f"{place}{finding.text}")
             with suppress(*UNREADABLE):  # a finding already
-                for head in verification.heads():
-                    self.stdout.write(json.dumps(asdict(head)))
+                verified = verification.heads()
+        for head in verified:
+            self.stdout.write(json.dumps(asdict(head)))
         if count:
             raise CommandError(f"{count} finding{'s' if count > 1 else ''}: the activity is not as it was written")
+        rows = sum(head.number for head in verified)
+        self.stderr.write(f"Verified {_count(rows, 'row')} in {_count(len(verified), 'chain')}: nothing was changed")
+
+
+def _name_of(chain: str) -> str:
+    """`chain 3 (acme)`: the chain, with the address of its organization if that exists."""
+    organization = None
+    with suppress(*UNREADABLE):
+        key = organization_of(chain)
+        organization = Organization.objects.filter(pk=key).first() if key is not None else None
+    return f"chain {chain} ({organization.slug})" if organization else f"chain {chain}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _read(path: Path) -> list[Head]:
     try:
         return [_head(json.loads(line)) for line in path.read_text().splitlines() if line.strip()]
-    except (OSError, LookupError, ValueError, TypeError, RecursionError) as error:
+    except OSError as error:
+        raise CommandError(f"{path} can't be read: {error.strerror}") from error
+    except (LookupError, ValueError, TypeError, RecursionError) as error:
         raise CommandError(f"{path} does not hold heads as this command prints them") from error
 
 

@@ -190,6 +190,28 @@ def test_a_file_that_holds_no_heads_is_refused(line: str, tmp_path: Path) -> Non
         call_command("verify_activity", heads=file)
 
 
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match="heads can't be read: No such file"):
+        call_command("verify_activity", heads=tmp_path / "heads")
+
+
+def test_the_command_says_how_much_it_verified(rows: list[Activity]) -> None:
+    err = io.StringIO()
+    call_command("verify_activity", stdout=io.StringIO(), stderr=err)
+
+    total = Activity.objects.count()
+    assert err.getvalue().startswith(f"Verified {total} rows in ")
+
+
+def test_a_finding_names_the_organization(rows: list[Activity], acme: Organization) -> None:
+    execute("UPDATE portal_activity SET action = 'x' WHERE number = 2")
+    err = io.StringIO()
+    with pytest.raises(CommandError, match="1 finding"):
+        call_command("verify_activity", stdout=io.StringIO(), stderr=err)
+
+    assert f"chain {acme.pk} (acme), row 2: the row was changed" in err.getvalue()
+
+
 def test_a_file_of_other_bytes_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "heads"
     file.write_bytes(b"\xff\xfe")
