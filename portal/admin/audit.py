@@ -90,7 +90,7 @@ class ActivityAdmin(RecordAdmin[Activity]):
     where, which members don't. There is one query for the operators of a page, and no column is sorted by: only the key
     has an index for it."""
 
-    list_display = ("number", "created_at", "chain", "action", "actor", "target", "client_address", "request_id")
+    list_display = ("created_at", "action", "actor", "target", "chain", "number", "client_address", "request_id")
     list_filter = (AreaFilter, ActorKindFilter, ChainFilter, "created_at")
     list_select_related = ("organization", "text")
     search_fields = (
@@ -197,14 +197,20 @@ class ActivityAdmin(RecordAdmin[Activity]):
             text="Names, addresses, details and changed settings are deleted for good. The rows stay, and the chain "
             "still verifies. The text stays in backups of the database until they expire.",
             reason_label="Why? The organization's members read this: don't repeat what you erase.",
+            describe=self._described,
         )
         if page is not None:
             return page
         reason = request.POST.get("reason", "").strip()[:MAX_REASON]
         chosen = list(queryset.order_by("pk"))
         erased = [row for row in chosen if _erase(row, reason, request)]
-        self.log_and_report(request, erased, change=f"Text erased: {reason}", of=len(chosen))
+        self.log_and_report(request, erased, change="Text erased", reason=reason, of=len(chosen))
         return None
+
+    def _described(self, row: Activity) -> str:
+        """What the row says, so that nobody erases the wrong one. Django's log uses `str`, which has no text."""
+        words = (f"{row.action} by {self.actor(row)}", self.target(row), self.detail(row))
+        return f"{self.chain(row)}, row {row.number}: {', '.join(word for word in words if word)}"
 
 
 @admin.register(LogEntry)

@@ -50,7 +50,8 @@ class Activity(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.organization_id or 'portal'} {self.number} {self.action}"
+        chain = f"organization {self.organization_id}" if self.organization_id else "the portal"
+        return f"Row {self.number} of {chain}: {self.action}"
 
 
 class ActivityText(models.Model):

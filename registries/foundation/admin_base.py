@@ -5,7 +5,7 @@ Columns that hold secrets, or reveal something about one, are neither shown nor 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import ClassVar, TypeVar, cast
 
 from django.contrib import admin, messages
@@ -90,9 +90,11 @@ class GuardedAdmin(ModelAdmin[Row]):
         title: str,
         text: str,
         reason_label: str = "",
+        describe: Callable[[Row], str] = str,
     ) -> TemplateResponse | None:
         """Return the page that asks for confirmation before `action` (the method's name) is applied to these rows, or
-        None once that is given. With `reason_label` a reason is required; it is sent as `reason`."""
+        None once that is given. With `reason_label` a reason is required; it is sent as `reason`. `describe` says
+        what each row is."""
         reason = request.POST.get("reason", "").strip()
         if request.POST.get("confirmed") == "yes" and (reason or not reason_label):
             return None
@@ -102,7 +104,7 @@ class GuardedAdmin(ModelAdmin[Row]):
             "text": text,
             "action": action,
             "opts": self.model._meta,
-            "rows": queryset,
+            "rows": [(row.pk, describe(row)) for row in queryset],
             "reason_label": reason_label,
             "is_missing": request.POST.get("confirmed") == "yes",
             "checkbox": ACTION_CHECKBOX_NAME,
@@ -117,12 +119,14 @@ class GuardedAdmin(ModelAdmin[Row]):
         self.message_user(request, f"Choose at most {MAX_AT_ONCE} at once.", messages.ERROR)
         return True
 
-    def log_and_report(self, request: HttpRequest, rows: Iterable[Row], *, change: str, of: int) -> None:
-        """Write Django's log for each row that was changed, and show how many of `of` rows that were. The actions
-        that changed them have recorded the activity."""
+    def log_and_report(
+        self, request: HttpRequest, rows: Iterable[Row], *, change: str, of: int, reason: str = ""
+    ) -> None:
+        """Write Django's log for each row that was changed, with the reason, and show how many of `of` rows that were.
+        The actions that changed them have recorded the activity."""
         count = 0
         for row in rows:
-            self.log_change(request, row, change)
+            self.log_change(request, row, f"{change}: {reason}" if reason else change)
             count += 1
         rest = f" {of - count} had nothing left to do." if of > count else ""
         self.message_user(request, f"{change} {count} of {of}.{rest}", messages.SUCCESS if count else messages.WARNING)

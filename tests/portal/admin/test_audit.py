@@ -105,12 +105,13 @@ def test_erasing_asks_why_and_is_recorded(operator: Client, acme: Organization, 
     kept = write_activity(acme.pk, alice, "group.started", "render")
     asks = operator.post(ADDRESS, act("erase", row)).content.decode()
     assert "Erase the text of these rows?" in asks
+    assert f"Acme, row {row.number}: group.changed by {alice.email}, {SECRET}, {SECRET}" in asks
     missing = operator.post(ADDRESS, act("erase", row, confirmed="yes", reason=" ")).content.decode()
     assert "Write this first." in missing
     assert ActivityText.objects.filter(pk=row.pk).exists()
 
     answer = operator.post(ADDRESS, act("erase", row, confirmed="yes", reason="A secret in a name."), follow=True)
-    assert "1 of 1." in answer.content.decode()
+    assert "Text erased 1 of 1." in answer.content.decode()
     assert not ActivityText.objects.filter(pk=row.pk).exists()
     assert ActivityText.objects.filter(pk=kept.pk).exists()
     assert recorded(action="activity.erased") == [
@@ -118,7 +119,9 @@ def test_erasing_asks_why_and_is_recorded(operator: Client, acme: Organization, 
     ]
     erasure = Activity.objects.get(action="activity.erased")
     assert (erasure.organization_id, erasure.actor_kind, erasure.actor_key) == (acme.pk, "operator", str(olga.pk))
-    assert LogEntry.objects.get().change_message == "Text erased: A secret in a name."
+    entry = LogEntry.objects.get()
+    assert entry.change_message == "Text erased: A secret in a name."
+    assert entry.object_repr == f"Row {row.number} of organization {acme.pk}: group.changed"
     assert list(verify()) == []
     for address in (ADDRESS, url(Activity, row.pk)):
         text = operator.get(address).content.decode()
