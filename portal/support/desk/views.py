@@ -8,6 +8,7 @@ from functools import wraps
 from typing import Concatenate, ParamSpec
 
 from django import forms
+from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpResponse, HttpResponseBase, HttpResponseRedirect
@@ -35,7 +36,7 @@ from registries.failures import FAILURES
 from registries.providers import PROVIDERS
 
 P = ParamSpec("P")
-STALE = "Somebody else was first: this has changed meanwhile, and is shown as it stands now."
+STALE = "This case changed since you opened the page. Here is its current state."
 CASES = ("failure", "request")
 
 
@@ -165,7 +166,7 @@ def _note(request: StaffRequest, row: FailureCase | SupportRequest, form: NoteFo
         row = _case("request" if isinstance(row, SupportRequest) else "failure", row.pk)
         messages.warning(request, f"{STALE} Your note is not saved yet: the field holds it, below the one that was.")
         return {"note_form": NoteForm(initial={"note": f"{row.note}\n\n{text}", "was": actions.digest_of(row.note)})}
-    messages.success(request, "The note is kept.")
+    messages.success(request, "Note saved.")
     return None
 
 
@@ -182,8 +183,10 @@ def _answer(request: StaffRequest, row: SupportRequest, form: AnswerForm) -> dic
         messages.success(request, "Answered.")
     elif mailed := mail_answer(row, message):
         messages.success(request, f"Answered, and mailed to {', '.join(mailed)}.")
+    elif settings.PORTAL_PRINTS_MAIL:
+        messages.warning(request, "Answered. This portal has no mail server: the email is printed on its console.")
     else:
-        messages.warning(request, "Answered. No mail went out: the member reads it on the page.")
+        messages.warning(request, "Answered. No email was sent: the member reads the answer on the page.")
     return None
 
 

@@ -51,7 +51,7 @@ def test_a_move_is_made_once(support: Client, operator: Client, cases: Cases) ->
     support.post(address(cases.silent), sent)
     second = operator.post(address(cases.silent), sent | {"to": "solved"}, follow=True)
 
-    assert "Somebody else was first" in second.content.decode()
+    assert "This case changed since you opened the page" in second.content.decode()
     assert case_of(cases.silent) == ("waiting", "")
     assert LogEntry.objects.get().change_message == "Waiting for the member."
 
@@ -61,7 +61,7 @@ def test_a_note_does_not_overwrite_anothers(support: Client, operator: Client, c
     support.post(address(cases.silent), sent | {"note": "Wrong account."})
     second = operator.post(address(cases.silent), sent | {"note": "Something else."})
 
-    assert "Somebody else was first" in second.content.decode()
+    assert "This case changed since you opened the page" in second.content.decode()
     assert "Wrong account.\n\nSomething else.</textarea>" in second.content.decode()
     assert case_of(cases.silent)[1] == "Wrong account."
     support.post(address(cases.silent), {"action": "note", "was": digest_of("Wrong account."), "note": ""})

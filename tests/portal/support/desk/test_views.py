@@ -68,7 +68,7 @@ def test_two_answers_at_once_are_one(post_office: None, support: Client, operato
 
     text = second.content.decode()
     assert second.status_code == 422
-    assert "Somebody else was first" in text
+    assert "This case changed since you opened the page" in text
     assert "On the left." in text
     assert ">\nOn the right.</textarea>" in text
     assert "Waiting for the member" in text
@@ -123,11 +123,18 @@ def test_what_is_too_long_is_kept_to_be_shortened(support: Client, cases: Cases)
 def test_without_a_mail_server_the_answer_is_kept(support: Client, cases: Cases) -> None:
     sent = {"action": "answer", "was": last_message_key(cases.other), "answer": "On the left.", "to": "solved"}
     said = support.post(address(cases.other), sent, follow=True).content.decode()
-    assert "No mail went out" in said
+    assert "No email was sent" in said
     asked = SupportRequest.objects.get(pk=cases.other.pk)
     last = asked.messages.last()
     assert last is not None
     assert (last.text, last.mailed_at, mail.outbox) == ("On the left.", None, [])
+
+
+def test_an_answer_that_is_printed_says_so(support: Client, cases: Cases, settings: Any) -> None:
+    settings.PORTAL_PRINTS_MAIL = True
+    sent = {"action": "answer", "was": last_message_key(cases.other), "answer": "On the left.", "to": "solved"}
+    said = support.post(address(cases.other), sent, follow=True).content.decode()
+    assert "the email is printed on its console" in said
 
 
 def test_a_mail_server_that_refuses_loses_no_answer(
@@ -139,7 +146,7 @@ def test_a_mail_server_that_refuses_loses_no_answer(
     monkeypatch.setattr("django.core.mail.EmailMessage.send", refuse)
     sent = {"action": "answer", "was": last_message_key(cases.other), "answer": "On the left.", "to": "solved"}
     said = support.post(address(cases.other), sent, follow=True).content.decode()
-    assert "No mail went out" in said
+    assert "No email was sent" in said
     assert "canary" not in said
     assert cases.other.messages.filter(text="On the left.").exists()
 
