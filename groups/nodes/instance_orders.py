@@ -25,7 +25,7 @@ def restart(instance: Instance, *, by: Actor) -> Instance:
     """Order the node to restart the container; its data is kept."""
     with transaction.atomic():
         _order(instance, Instance.Order.RESTART)
-        _record(by, instance, f"restart of the instance {instance.pk}")
+        _record(by, instance, f"restarted the instance {instance.pk}")
     return instance
 
 
@@ -33,7 +33,7 @@ def recreate(instance: Instance, *, by: Actor) -> Instance:
     """Order the node to remove the container and create a new one from the image that it has; the data is lost."""
     with transaction.atomic():
         _order(instance, Instance.Order.RECREATE)
-        _record(by, instance, f"recreate of the instance {instance.pk}")
+        _record(by, instance, f"recreated the instance {instance.pk}")
     return instance
 
 
@@ -41,7 +41,7 @@ def reallocate(instance: Instance, *, by: Actor) -> Instance:
     """Move the instance to another node; its data is lost. This node is excluded for ten minutes."""
     with transaction.atomic():
         move_to_another_node(instance, message="Moved to another node.")
-        _record(by, instance, f"reallocate of the instance {instance.pk}")
+        _record(by, instance, f"moved the instance {instance.pk} to another node")
     return instance
 
 
@@ -59,7 +59,7 @@ def set_deletion_cost(instance: Instance, cost: int, *, by: Actor) -> Instance:
             _record(
                 by,
                 instance,
-                f"deletion cost {cost} of the instance {instance.pk}",
+                f"set the deletion cost of the instance {instance.pk} to {cost}",
                 before={"deletion_cost": current.deletion_cost},
                 after={"deletion_cost": cost},
             )

@@ -16,7 +16,7 @@ from groups.web.requests import acts_on_group, group_of, to_group
 from registries.foundation.ids import InstanceId
 from registries.foundation.requests import ProjectRequest
 
-INSTANCE_STALE = "That instance can't take this now: it has changed meanwhile. This is how it stands."
+INSTANCE_STALE = "The instance can't do that now: it changed since you opened the page. Here is its current state."
 
 
 @require_POST
@@ -46,7 +46,7 @@ def recreate(request: ProjectRequest, /, org: str, project: str, name: str, inst
     """Order the node to recreate the container; its data is lost."""
     row = _instance_of(request, name, instance)
     instance_orders.recreate(row, by=request.actor)
-    return _ordered(request, row, "Its node makes the container anew when it polls.")
+    return _ordered(request, row, "Its node recreates the container when it polls.")
 
 
 @require_POST

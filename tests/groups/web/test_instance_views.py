@@ -29,7 +29,7 @@ def test_instances_have_the_buttons_that_fit(
     text = page(member)
     assert f"{base}/reallocate/" in text
     assert f"{base}/restart/" not in text, "it doesn't run"
-    assert "can&#x27;t take this now" in member.post(f"{base}/restart/", follow=True).content.decode()
+    assert "can&#x27;t do that now" in member.post(f"{base}/restart/", follow=True).content.decode()
     node.poll(listed(given, "running"))
     text = page(member)
     for act in ("restart", "recreate", "reallocate"):
@@ -44,7 +44,8 @@ def test_instances_have_the_buttons_that_fit(
     member.post(f"{base}/reallocate/")
     assert Instance.objects.get().node is None
     said = [row[3] for row in recorded(action="group.changed")]
-    assert said == [f"{act} of the instance {pk}" for act in ("restart", "recreate", "reallocate")]
+    moved = f"moved the instance {pk} to another node"
+    assert said == [f"restarted the instance {pk}", f"recreated the instance {pk}", moved]
 
 
 def test_scaling_from_the_page(member: Client, group: ContainerGroup) -> None:
