@@ -69,7 +69,7 @@ def test_up_starts_everything_and_ctrl_c_ends_it(
 def test_mails_are_printed_and_in_no_log(environment: dict[str, str], started: list[subprocess.Popen[str]]) -> None:
     started.append(launch("up", environment))
     said = lines_until(started[0], "Ctrl-C")
-    assert any(line.startswith("E-mails         printed here") for line in said)
+    assert any(line.startswith("Emails          printed here") for line in said)
     make = ["create_organization", "acme", "--owner", "alice@acme.example", "--password", "correct horse battery"]
     subprocess.run([sys.executable, "manage.py", *make], cwd=CHECKOUT, env=environment, check=True)
 

@@ -42,6 +42,7 @@ class Command(BaseCommand):
         with self._lock_data_dir():
             supervisor = Supervisor(settings.PORTAL_DATA_DIR / "log", self.say)
             try:
+                self.say("Preparing keys, database and static files")
                 call_command("prepare")
                 self.start(supervisor)
                 self.run(supervisor)
@@ -55,6 +56,7 @@ class Command(BaseCommand):
 
     def start(self, supervisor: Supervisor) -> None:
         """Start the portal's processes, and print its addresses."""
+        self.say("Starting the portal")
         if embedded := services.embedded_redis():
             supervisor.start(embedded)
         services.wait_for_redis()
@@ -72,7 +74,7 @@ class Command(BaseCommand):
         if password := self.first_operator():
             self.say(f"Operator        {OPERATOR}   password {password}   (shown this once)")
         if prints:
-            self.say("E-mails         printed here: no mail server is named (PORTAL_EMAIL_URL)")
+            self.say("Emails          printed here: no mail server is set (PORTAL_EMAIL_URL)")
         self.say(f"Operations      {settings.PORTAL_PUBLIC_URL}/admin/")
 
     def run(self, supervisor: Supervisor) -> None:
