@@ -65,7 +65,7 @@ class NodeAdmin(RecordAdmin[Node]):
                 request, [node for node in chosen if action(node, by=by)], change=change, of=len(chosen)
             )
 
-    @admin.action(description="Make a code for another key", permissions=["operate"])
+    @admin.action(description="Create a code for another key", permissions=["operate"])
     def replace_key(self, request: ActorRequest, queryset: QuerySet[Node]) -> TemplateResponse | None:
         """Show, once, the code with which this node can enrol with another key."""
         chosen = list(queryset[:2])

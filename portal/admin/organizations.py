@@ -192,7 +192,7 @@ class OrganizationAdmin(GuardedAdmin[Organization]):
         used = usage(organization.pk)
         return (
             f"{used.groups} group{pluralize(used.groups)}, {used.replicas} replica{pluralize(used.replicas)}, "
-            f"{format_size(used.stored_bytes)} stored, {used.pulls} pull{pluralize(used.pulls)} going on"
+            f"{format_size(used.stored_bytes)} stored, {used.pulls} pull{pluralize(used.pulls)} in progress"
         )
 
     @admin.action(description="Suspend", permissions=["operate"])
@@ -205,7 +205,7 @@ class OrganizationAdmin(GuardedAdmin[Organization]):
             queryset,
             action="suspend",
             title="Suspend these organizations?",
-            text="Their groups stop, tokens and sessions of nodes end, pulls that go on fail, and nothing new begins "
+            text="Their groups stop, tokens and sessions of nodes end, pulls in progress fail, and nothing new starts "
             "until you resume them. Their members can sign in, and read why.",
             reason_label="Why? Their members read this.",
         )
@@ -218,7 +218,7 @@ class OrganizationAdmin(GuardedAdmin[Organization]):
             for organization in chosen
             if suspension.suspend(organization.pk, reason=reason, by=actor_of(request))
         ]
-        self.log_and_report(request, suspended, change=f"Suspended: {reason}", of=len(chosen))
+        self.log_and_report(request, suspended, change="Suspended", reason=reason, of=len(chosen))
         return None
 
     @admin.action(description="Resume", permissions=["operate"])

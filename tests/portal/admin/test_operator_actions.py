@@ -115,7 +115,7 @@ def test_limits_are_set_and_written_down(operator: Client, acme: Any, project: A
     assert "1.5 TB" in detail
     page = operator.get(address).content.decode()
     assert 'value="1.5 TB"' in page
-    assert "1 group, 3 replicas, 0 bytes stored, 0 pulls going on" in page
+    assert "1 group, 3 replicas, 0 bytes stored, 0 pulls in progress" in page
 
     # What is saved as it was shown is no change.
     operator.post(address, sent | {"max_stored_bytes": "1500 GB"})

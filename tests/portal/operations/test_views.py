@@ -50,7 +50,7 @@ def test_nothing_needs_anybody(operator: Client, redis: Any) -> None:
     worker = Worker(["pulls"], name="steady", connection=redis, serializer=JSONSerializer)
     worker.register_birth()
     assert codes(operator) == {}
-    assert "Nothing needs you." in operator.get(START).content.decode()
+    assert "All clear:" in operator.get(START).content.decode()
 
 
 def test_each_alert_is_shown_and_links_to_what_can_be_done(operator: Client, acme: Any, project: Any) -> None:
