@@ -67,9 +67,9 @@ def end(request: MemberRequest, org: str, key: uuid.UUID) -> HttpResponse:
     """Revoke a key."""
     row = get_object_or_404(ApiKey, organization=request.organization, pk=key)
     if revoke(row, by=request.actor):
-        messages.success(request, f"{row.name} works no more.")
+        messages.success(request, f"{row.name} has been revoked.")
     else:
-        messages.info(request, f"{row.name} worked no more before.")
+        messages.info(request, f"{row.name} was already revoked or expired.")
     return _to_list(request, org, key)
 
 

@@ -66,7 +66,7 @@ def rotate(row: ApiKey, *, by: Actor) -> tuple[ApiKey, str]:
     with transaction.atomic():
         quotas.lock_organization(row.organization_id)
         if not _end(row):
-            raise KeyRefused(f"{row.name} works no more already. Create a new key.")
+            raise KeyRefused(f"{row.name} is already revoked or expired. Create a new key.")
         new, key = _insert(row.organization_id, row.name, row.scope, row.expires_at, by.person_id)
         record(
             by,

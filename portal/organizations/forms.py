@@ -25,7 +25,7 @@ class InviteForm(forms.Form):
     not_done = "Not invited yet"
 
     email = forms.EmailField(
-        label="E-mail address",
+        label="Email address",
         max_length=254,
         widget=forms.EmailInput(attrs={"autocomplete": "off", "placeholder": "name@company.example"}),
         error_messages={"required": "Enter the address of whoever should join."},
@@ -71,14 +71,14 @@ class KeyForm(forms.Form):
     name = forms.CharField(
         label="Name",
         max_length=63,
-        help_text="Which program uses it, such as deploy pipeline. It stands in the activity beside what the key did.",
+        help_text="Which program uses it, such as deploy pipeline. The activity shows it with what the key did.",
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
         error_messages={"required": "Name the key after the program that uses it."},
     )
     scope = forms.ChoiceField(label="What it may do", choices=ApiKey.Scope.choices, initial=ApiKey.Scope.READ)
     days = forms.TypedChoiceField(
         label="How long it works",
-        choices=[(30, "30 days"), (90, "90 days"), (365, "A year"), (0, "Until it is revoked")],
+        choices=[(30, "30 days"), (90, "90 days"), (365, "A year"), (0, "No expiry")],
         coerce=int,
         initial=90,
     )

@@ -56,7 +56,7 @@ def invite(request: MemberRequest, org: str) -> HttpResponse:
     }
     outcome = sending.send("invitation", row.email, context)
     if outcome is sending.Outcome.SENT:
-        messages.success(request, f"The invitation is on its way to {row.email}.")
+        messages.success(request, f"The invitation was sent to {row.email}.")
         return redirect("portal:members", org)
     return _page(request, InviteForm(), link=link, invited=row, printed=outcome is sending.Outcome.PRINTED)
 
@@ -66,9 +66,9 @@ def withdraw(request: MemberRequest, org: str, invitation: uuid.UUID) -> HttpRes
     """Withdraw an invitation."""
     row = get_object_or_404(Invitation, organization=request.organization, pk=invitation)
     if invitations.withdraw(row, by=request.actor):
-        messages.success(request, f"The invitation of {row.email} works no more.")
+        messages.success(request, f"The invitation of {row.email} is withdrawn.")
     else:
-        messages.info(request, f"The invitation of {row.email} was over before.")
+        messages.info(request, f"The invitation of {row.email} had already ended.")
     return redirect("portal:members", org)
 
 
@@ -91,7 +91,8 @@ def change_role(request: MemberRequest, /, org: str, member: int) -> HttpRespons
         return _to_members(request, org)
     role = form.cleaned_data["role"]
     actions.change_role(row, role, by=request.actor)
-    messages.success(request, f"{row.user.email} is {role} now.")
+    article = "an" if role == Role.OWNER else "a"
+    messages.success(request, f"{row.user.email} is now {article} {role}.")
     return _to_members(request, org)
 
 

@@ -46,7 +46,7 @@ def test_keys_and_calls(open_context: Callable[..., BrowserContext], acme: Any, 
     page.goto(KEYS)
     expect(page.locator("#api-key")).to_have_count(0)
     page.get_by_role("button", name="Revoke deploy pipeline").click()
-    expect(page.get_by_text("deploy pipeline works no more.")).to_be_visible()
+    expect(page.get_by_text("deploy pipeline has been revoked.")).to_be_visible()
     assert find_live_key(key) is None
 
     page.get_by_role("link", name="All calls").click()
