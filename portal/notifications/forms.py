@@ -49,7 +49,7 @@ class WebhookForm(forms.Form):
         error_messages={"required": "Enter the address, such as https://hooks.example.com/drayage."},
     )  # fmt: skip
     kinds = forms.MultipleChoiceField(
-        label="What it is told",
+        label="Events",
         choices=[(str(kind.value), words) for kind, words in EVENTS.items()],
         widget=forms.CheckboxSelectMultiple(attrs={"class": "form-check-input"}),
         error_messages={"required": "Choose at least one."},

@@ -17,7 +17,7 @@ EVENTS = {
     Kind.FAILED: "A pull failed",
     Kind.READY: "An image is pulled, and its group ready to start",
     Kind.RUNNING: "A group runs",
-    Kind.REPLAY_REFUSED: "A used token was presented again, and refused",
+    Kind.REPLAY_REFUSED: "A node token was used twice; the second use was refused",
 }
 """Events that members and webhooks can subscribe to, as pages name and order them."""
 DEFAULT = {Kind.FAILED: MINE}

@@ -28,7 +28,7 @@ def notifications(request: MemberRequest, org: str) -> HttpResponse:
     form = _email_form(request, request.POST if request.method == "POST" else None)
     if form.is_valid():
         choose_emails(request.organization.pk, form.wanted, by=request.actor)
-        messages.success(request, "Your e-mails are chosen.")
+        messages.success(request, "Your email preferences are saved.")
         return redirect("portal:notifications", org)
     return _page(request, form, WebhookForm())
 
@@ -56,7 +56,7 @@ def webhook(request: MemberRequest, org: str, webhook: WebhookId) -> HttpRespons
     form = WebhookForm(request.POST if request.method == "POST" else None, initial=_initial(row))
     if form.is_valid():
         webhooks.change(row, by=request.actor, **form.cleaned_data)
-        messages.success(request, "The webhook is changed.")
+        messages.success(request, "Webhook saved.")
         return redirect("portal:webhook", org, row.pk)
     return _detail(request, row, form)
 
@@ -79,7 +79,7 @@ def test(request: MemberRequest, org: str, webhook: WebhookId) -> HttpResponse:
     row = _webhook(request, webhook)
     if webhooks.test(row, by=request.actor) is None:
         raise Http404
-    messages.success(request, "A test is on its way. Its answer appears below.")
+    messages.success(request, "Sending a test. The response appears below.")
     return redirect("portal:webhook", org, row.pk)
 
 
@@ -99,7 +99,7 @@ def delete(request: MemberRequest, org: str, webhook: WebhookId) -> HttpResponse
     """Delete a webhook with its messages."""
     row = _webhook(request, webhook)
     webhooks.delete(row, by=request.actor)
-    messages.success(request, "The webhook is deleted.")
+    messages.success(request, "Webhook deleted.")
     return redirect("portal:notifications", org)
 
 
@@ -108,7 +108,7 @@ def send_again(request: MemberRequest, org: str, webhook: WebhookId, notice: Not
     """Send a failed message again."""
     row = get_object_or_404(Notice, webhook=_webhook(request, webhook), pk=notice)
     if webhooks.send_again(row, by=request.actor):
-        messages.success(request, "It is sent again. Its answer appears below.")
+        messages.success(request, "Sending it again. The response appears below.")
     return redirect("portal:webhook", org, webhook)
 
 

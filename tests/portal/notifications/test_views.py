@@ -64,7 +64,7 @@ class TestPages:
             member.post(f"{detail}test/")
         work()
         assert json.loads(receiver.got[0][1])["type"] == "test"
-        assert "Arrived" in member.get(f"{detail}log/").text
+        assert "Delivered" in member.get(f"{detail}log/").text
 
         member.post(f"{detail}switch/")
         happens(group, "stopped")
