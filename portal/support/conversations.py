@@ -65,7 +65,7 @@ class ConversationFull(Refusal):
     def __init__(self) -> None:
         super().__init__(
             f"This conversation has {MAX_MESSAGES} messages, which is as long as one gets. "
-            "Ask anew, and name this one.",
+            "Start a new one and mention this one.",
             field="message",
         )
 

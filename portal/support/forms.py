@@ -35,7 +35,7 @@ class SupportForm(forms.Form):
         ],
         coerce=lambda choice: choice == "all",
         widget=forms.RadioSelect,
-        help_text="You can take it back at any time. What is in a secret or an environment is in neither.",
+        help_text="You can take it back at any time. Neither includes secrets or environment values.",
         error_messages={"required": "Choose what support may see."},
     )
 

@@ -16,7 +16,7 @@ def conversation_target(request: SupportRequest) -> Target:
     """A conversation in its organization's activity, named after what the member asked about."""
     if request.failure is not None:
         return Target("conversation", request.pk, f"the failure of {request.failure.group_name}")
-    return Target("conversation", request.pk, request.registry or "something")
+    return Target("conversation", request.pk, request.registry or "another question")
 
 
 def answered_target(request: SupportRequest) -> Target:

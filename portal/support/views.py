@@ -96,7 +96,7 @@ def reply(request: MemberRequest, org: str, asked: uuid.UUID) -> HttpResponse:
         return _page(request, row, form)
     if is_new:
         mail_question(row, text, author=request.user, again=True)
-    messages.success(request, "Sent. Support has it on top of what it looks at.")
+    messages.success(request, "Sent. Support will answer here.")
     return redirect(_address(row))
 
 
@@ -107,9 +107,9 @@ def solve(request: MemberRequest, org: str, asked: uuid.UUID) -> HttpResponse:
     try:
         conversations.solve(row, by=request.actor, was=_state(request.POST.get("was", "")))
     except Stale:
-        messages.info(request, "This has changed meanwhile. It is shown as it stands now.")
+        messages.info(request, "This conversation changed since you opened the page. Here is its current state.")
     else:
-        messages.success(request, "Solved. Writing again opens it.")
+        messages.success(request, "Solved. Reply to reopen.")
     return redirect(_address(row))
 
 

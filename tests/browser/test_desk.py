@@ -111,7 +111,7 @@ def test_a_conversation(
     member.get_by_label("Your reply").fill("It has read:packages, and I made a new one. The same failure.")
     member.get_by_role("button", name="Send", exact=True).click()
     expect(member).to_have_url(talk)
-    expect(member.get_by_text("Sent. Support has it on top")).to_be_visible()
+    expect(member.get_by_text("Sent. Support will answer here")).to_be_visible()
     expect(member.locator(".page .state")).to_have_text("Sent to support")
     inspect(member, "replied")
 
@@ -135,7 +135,7 @@ def test_a_conversation(
     expect(member.locator(".page .state")).to_have_text("Solved")
     inspect(member, "solved")
     member.get_by_label("Your reply").fill("One more thing.")
-    member.get_by_role("button", name="Send and open it again").click()
+    member.get_by_role("button", name="Send and reopen").click()
     member.get_by_role("button", name="Mark as solved").click()
     expect(member.get_by_text("bob@acme.example marked this as solved")).to_be_visible()
     member.get_by_role("button", name="Stop sharing").click()

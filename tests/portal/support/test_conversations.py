@@ -75,7 +75,7 @@ class TestReplying:
         page = browser.post(f"{at(talk)}reply/", {"message": "Third."})
 
         assert page.status_code == 422
-        assert "Ask anew" in page.text
+        assert "Start a new one" in page.text
         assert "Third." in page.text
         assert talk.messages.count() == 2
 
@@ -128,7 +128,7 @@ class TestSolving:
 
         talk.refresh_from_db()
         assert talk.state == "waiting"
-        assert "This has changed meanwhile" in page
+        assert "This conversation changed since you opened the page" in page
 
     @pytest.mark.parametrize("was", ["", "solved", "x"])
     def test_only_from_a_state_it_has(self, browser: Any, talk: SupportRequest, was: str) -> None:
