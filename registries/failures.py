@@ -168,7 +168,7 @@ class DigestMismatch(PullFailed):
     code = "digest_mismatch"
     fault = Fault.REGISTRY
     retryable = True
-    title = "The registry sent something else than it announced"
+    title = "The downloaded data does not match its digest"
     text = "The bytes of {what} don't match their digest or size. Nothing of them was kept."
     remedy = "Try again. If it stays so, push the image again, or tell the registry's operator."
 
@@ -228,7 +228,7 @@ class CredentialMalformed(PullFailed):
 class CredentialExpired(PullFailed):
     code = "credential_expired"
     fault = Fault.CUSTOMER
-    title = "The credentials have run out"
+    title = "The credentials have expired"
     text = (
         "When they were needed the credentials' own time was over, or they had been destroyed here already: they are "
         "kept only for a limited time."
@@ -249,7 +249,7 @@ class Unexpected(PullFailed):
     code = "unexpected"
     fault = Fault.US
     title = "Something went wrong that we did not foresee"
-    text = "The pull stopped at a point that we have no better words for."
+    text = "The pull failed for a reason we have not classified."
     remedy = "Try again. If it stays so, ask support: they see the details of this failure."
 
 

@@ -61,7 +61,7 @@ def new(request: MemberRequest, org: str) -> HttpResponse:
             form.new_credential(), organization_id=request.access.organization_id, by=request.actor
         )
         read = f"Read as {pasted.host}, user {pasted.username[:80] or 'as typed'}. " if pasted else ""
-        messages.success(request, f"{read}{credential.name} is here, encrypted. Nobody can read it back.")
+        messages.success(request, f"{read}{credential.name} is saved and encrypted.")
         if trial := form.cleaned_data["trial"]:
             request.session[_trial_key(credential)] = trial
         return redirect(_next_page(request, credential))
@@ -104,7 +104,7 @@ def edit(request: MemberRequest, org: str, credential: CredentialId) -> HttpResp
     name = form.cleaned_data["name"]
     if not form.new_host:
         actions.rename(row, name=name, by=request.actor)
-        messages.success(request, f"It is called {name} now.")
+        messages.success(request, f"Renamed to {name}.")
         return redirect("registries:detail", org, row.pk)
     actions.replace_host(row, name=name, host=form.new_host, by=request.actor)
     messages.info(request, f"The secret for {row.host} is destroyed. Enter the one for {form.new_host}.")

@@ -222,8 +222,8 @@ class TestReceipt:
 
         assert "deploy" in before
         assert reverse("registries:destroy", args=["acme", credential.pk]) in before
-        assert "shown to no host" in unshown
-        assert "Shown to auth.example.com and to no other host" in after
+        assert "sent to no host" in unshown
+        assert "Sent to auth.example.com and no other host" in after
         assert "the pull ended" in after
         assert reverse("registries:destroy", args=["acme", credential.pk]) not in after
         assert SECRET not in before + after
