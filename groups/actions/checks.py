@@ -63,7 +63,7 @@ def start_check(
     with transaction.atomic():
         quotas.lock_active_organization(organization_id)
         if rows.filter(status__in=_IN_PROGRESS, expires_at__gt=now).count() >= MAX_AT_ONCE:
-            raise TooManyChecks(f"{MAX_AT_ONCE} checks are going on here already. Wait until one of them has ended.")
+            raise TooManyChecks(f"{MAX_AT_ONCE} checks are already in progress. Wait until one of them ends.")
         if rows.filter(created_at__gt=now - timedelta(seconds=RETENTION_SECONDS)).count() >= MAX_AN_HOUR:
             raise TooManyChecks(
                 f"{MAX_AN_HOUR} images were checked here within an hour, and more can't be. Pulling still works; "

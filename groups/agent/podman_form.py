@@ -40,8 +40,8 @@ class Form:
     @property
     def remark(self) -> str:
         """What containers lack on this machine, for people; empty if nothing."""
-        lacking = [*([] if self.limits else ["no CPU and memory limits"]), *([] if self.network else ["no network"])]
-        return f"this node gives {' and '.join(lacking)}" if lacking else ""
+        lacking = [*([] if self.limits else ["CPU and memory limits"]), *([] if self.network else ["network"])]
+        return f"Runs without {' and without '.join(lacking)} on this node" if lacking else ""
 
     def command(self, store: Path) -> list[str]:
         """The beginning of a command line for the podman with its images and containers in `store`."""

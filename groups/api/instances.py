@@ -111,7 +111,7 @@ _add_order(
     "recreate",
     instance_orders.recreate,
     "Recreate the container on the same node. Its data is lost.",
-    "Only an instance that runs can be made anew.",
+    "Only an instance that runs can be recreated.",
 )
 _add_order(
     "restart",

@@ -238,7 +238,7 @@ def _pending(detail: GroupDetail) -> str:
     if image.status == Image.Status.QUEUED:
         if image.retry_code:
             reason = describe(image.retry_code, image.retry_params).title
-            return f"{reason}. Attempt {image.attempt + 1} of {detail.max_attempts} comes by itself."
+            return f"{reason}. Attempt {image.attempt + 1} of {detail.max_attempts} will start automatically."
         quota = read_quota(image.organization_id)
         if not has_room_for_pull(quota):
             limit = quota.max_pulls

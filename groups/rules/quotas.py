@@ -39,7 +39,7 @@ class RefusedWhileSuspended(QuotaRefusal):
 
 class GroupQuotaReached(QuotaRefusal):
     code = "group_quota_reached"
-    title = "No more groups fit"
+    title = "Container group limit reached"
 
     def __init__(self, *, used: int, limit: int) -> None:
         super().__init__(

@@ -68,8 +68,8 @@ class GroupForm(ImageForm):
         required=False,
         max_length=MAX_COMMAND_LENGTH,
         widget=forms.TextInput(attrs={"class": "input-mono", "spellcheck": "false", "autocapitalize": "none"}),
-        help_text="Split at blanks as a shell does; quotes keep words together. Variables are not filled in. "
-        "Left empty, the image's own command runs.",
+        help_text="Parsed like a shell command, without variables: python app.py --port 80. "
+        "Leave it empty to run the image's own command.",
     )
     environment = forms.CharField(
         label="Environment",
@@ -84,16 +84,16 @@ class GroupForm(ImageForm):
     restart_policy = forms.ChoiceField(
         label="When a container ends",
         choices=[
-            (ContainerGroup.RestartPolicy.ALWAYS, "Start it again, always"),
-            (ContainerGroup.RestartPolicy.ON_FAILURE, "Start it again if it failed"),
-            (ContainerGroup.RestartPolicy.NEVER, "Leave it"),
+            (ContainerGroup.RestartPolicy.ALWAYS, "Always restart"),
+            (ContainerGroup.RestartPolicy.ON_FAILURE, "Restart if it failed"),
+            (ContainerGroup.RestartPolicy.NEVER, "Never restart"),
         ],
         initial=ContainerGroup.RestartPolicy.ALWAYS,
     )
     autostart = forms.BooleanField(
         label="Start as soon as it is pulled",
         required=False,
-        help_text="Otherwise the group waits as stopped until somebody starts it.",
+        help_text="Otherwise the group stays stopped until someone starts it.",
     )
 
     def __init__(
@@ -149,7 +149,7 @@ class RetryForm(forms.Form):
         choice = forms.ChoiceField(
             label="Try again with",
             choices=[
-                (NEW, f"A credential for {registry}, typed now"),
+                (NEW, f"Enter a credential for {registry}"),
                 *(
                     (key, f"{credential.name}, kept until {credential.deadline:%H:%M} UTC")
                     for key, credential in self._live.items()

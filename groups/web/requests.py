@@ -22,7 +22,7 @@ from registries.foundation.requests import ProjectRequest
 P = ParamSpec("P")
 View: TypeAlias = Callable[Concatenate[ProjectRequest, P], HttpResponse]
 
-STALE = "Somebody else was first: the group has changed meanwhile. This is how it stands now."
+STALE = "This group changed since you opened the page. Here is its current state."
 
 
 def group_of(request: ProjectRequest, name: str) -> ContainerGroup:

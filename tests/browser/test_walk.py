@@ -38,7 +38,7 @@ def create_group(page: Page, image: str, name: str) -> None:
     page.get_by_label("Name", exact=True).fill(name)
     page.get_by_label("Command").fill("serve --port 80")
     page.get_by_label("Environment").fill("LOG_LEVEL=canary-value")
-    page.get_by_role("button", name="Pull and create").click()
+    page.get_by_role("button", name="Create and pull").click()
     expect(page).to_have_url(re.compile(f"{GROUPS}{name}/$"))
 
 
@@ -185,7 +185,7 @@ def test_pages_can_be_read_by_everyone(
         no_sideways(page)
         found[name] = violations(page)
     page.goto(f"{GROUPS}new/")
-    page.get_by_role("button", name="Pull and create").click()
+    page.get_by_role("button", name="Create and pull").click()
     expect(page.locator(".field-error").first).to_be_visible()
     found["new with errors"] = violations(page)
 

@@ -117,7 +117,7 @@ class TestWhetherTheTagMoved:
     def test_the_page_asks_for_a_credential_again(self, member: Client, viewer: Client, group: ContainerGroup) -> None:
         page = member.get("/o/acme/default/groups/web/").text
         assert 'name="against" value="web"' in page
-        assert "Has 1.0 moved since?" in page
+        assert "Is 1.0 still this image?" in page
         assert 'name="against"' not in viewer.get("/o/acme/default/groups/web/").text
 
         Image.objects.update(version="sha256:" + "a" * 64)

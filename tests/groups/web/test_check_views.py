@@ -91,7 +91,7 @@ def test_too_many_at_once(member: Client, credential: Credential) -> None:
     for _ in range(checks.MAX_AT_ONCE):
         start(member)
 
-    assert "going on here already" in start(member).content.decode()
+    assert "already in progress" in start(member).content.decode()
     assert ImageCheck.objects.count() == checks.MAX_AT_ONCE
 
 
@@ -203,7 +203,7 @@ def test_a_credential_typed_beside_the_image_is_sealed_once_and_chosen(
     again = start(member, **typed | {"new-password": ""}).content.decode()
     assert "Enter the password" in again
     monkeypatch.setattr(checks, "MAX_AT_ONCE", 0)
-    assert "going on here already" in start(member, **typed).content.decode()
+    assert "already in progress" in start(member, **typed).content.decode()
     assert Credential.objects.count() == 1, "what is refused keeps nothing"
 
 

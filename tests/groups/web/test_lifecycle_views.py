@@ -36,7 +36,7 @@ def test_the_second_of_two_sees_the_current_state(member: Client, group: Contain
     page = member.post(at(group, action), {"use": "none"}, follow=True)
 
     assert page.status_code == 200
-    assert "Somebody else was first" in text_of(page)
+    assert "This group changed since you opened the page" in text_of(page)
     group.refresh_from_db()
     assert group.status == "pending"
 
@@ -129,7 +129,7 @@ def test_a_retry_that_comes_second_leaves_no_credential_behind(
     monkeypatch.setattr("groups.actions.lifecycle.retry", stale)
     page = member.post(at(group, "retry"), {"use": "new", "username": "u", "password": "p"}, follow=True)
 
-    assert "Somebody else was first" in text_of(page)
+    assert "This group changed since you opened the page" in text_of(page)
     assert not Credential.objects.filter(destroyed_at__isnull=True).exists()
 
 
