@@ -68,7 +68,8 @@ def _of_nodes(counts: attention.Attention) -> list[Alert]:
         address = f"{reverse('admin:groups_redemption_changelist')}?outcome__exact=refused"
         found.append(Alert("tokens", "red", text, address, "See who came with them"))
     if counts.nodes_silent:
-        text = f"{_count_of(counts.nodes_silent, 'node')} silent for over 90 seconds."
+        nodes = "1 node has" if counts.nodes_silent == 1 else f"{counts.nodes_silent} nodes have"
+        text = f"{nodes} been silent for over 90 seconds."
         found.append(Alert("nodes", "amber", text, reverse("admin:groups_node_changelist"), "See the nodes"))
     return found
 

@@ -76,7 +76,7 @@ def test_each_alert_is_shown_and_links_to_what_can_be_done(operator: Client, acm
     for said in (
         "1 credential is held",
         "2 pulls are stuck",
-        "1 node is silent",
+        "1 node has been silent",
         "Tokens were refused within an hour, 1 in all",
         "failed 2 times",
     ):
