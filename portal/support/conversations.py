@@ -19,7 +19,7 @@ from portal.models import Organization, SupportMessage, SupportRequest
 from portal.support.admin_log import log_change
 from portal.support.queries import last_message_key, last_text
 from portal.support.readers import add_reader, mark_unread
-from portal.support.targets import answered_target, conversation_target
+from portal.support.targets import conversation_target
 from registries.foundation.activity import record
 from registries.foundation.actor import Actor
 from registries.foundation.refusal import Refusal
@@ -163,7 +163,7 @@ def answer(request: SupportRequest, *, by: Actor, was: str, text: str, to: str) 
         _move(row, to)
         mark_unread(row)
         log_change(row, f"Answered. {State(to).label}.", by=by)
-        record(by, "support.answered", answered_target(row), organization_id=row.organization_id)
+        record(by, "support.answered", conversation_target(row), organization_id=row.organization_id)
     return message
 
 

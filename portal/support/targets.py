@@ -19,12 +19,6 @@ def conversation_target(request: SupportRequest) -> Target:
     return Target("conversation", request.pk, request.registry or "another question")
 
 
-def answered_target(request: SupportRequest) -> Target:
-    """A conversation that support answers, named after the group or the kind of question."""
-    about = request.failure.group_name if request.failure is not None else request.get_kind_display().lower()
-    return Target("conversation", request.pk, about)
-
-
 def nameless_target(subject: Failure | SupportRequest) -> Target:
     """A failure or conversation without any name that support may not see, for the portal's own activity."""
     kind = "failure" if isinstance(subject, Failure) else "conversation"
