@@ -1,6 +1,6 @@
 """The triggers with which the database refuses to change the activity: their definitions, and which are not in force.
 
-Migration 0012 creates them. Whoever changes one here adds a migration that creates it again.
+Migrations 0012 and 0016 create them. Whoever changes one here adds a migration that creates it again.
 """
 
 from __future__ import annotations
@@ -20,15 +20,20 @@ SQLITE = {
     "activity_text_no_update": "BEFORE UPDATE ON portal_activitytext",
     "activity_text_no_replace": (
         "BEFORE INSERT ON portal_activitytext WHEN EXISTS"
-        " (SELECT 1 FROM portal_activitytext WHERE activity_id = NEW.activity_id)"
+        " (SELECT 1 FROM portal_activitytext WHERE activity_id = NEW.activity_id OR rowid = NEW.rowid)"
     ),
     "activity_head_no_delete": "BEFORE DELETE ON portal_activityhead",
-    "activity_head_only_forward": "BEFORE UPDATE ON portal_activityhead WHEN NEW.number <= OLD.number",
+    "activity_head_only_forward": (
+        "BEFORE UPDATE ON portal_activityhead"
+        " WHEN NEW.number <= OLD.number OR NEW.chain <> OLD.chain OR NEW.rowid <> OLD.rowid"
+    ),
     "activity_head_no_replace": (
-        "BEFORE INSERT ON portal_activityhead WHEN EXISTS (SELECT 1 FROM portal_activityhead WHERE chain = NEW.chain)"
+        "BEFORE INSERT ON portal_activityhead WHEN EXISTS"
+        " (SELECT 1 FROM portal_activityhead WHERE chain = NEW.chain OR rowid = NEW.rowid)"
     ),
 }
-"""By name. The `no_replace` ones are for INSERT OR REPLACE, which deletes without firing a delete trigger."""
+"""By name. The `no_replace` ones are for INSERT OR REPLACE, which deletes without firing a delete trigger. It also
+replaces the row with the same `rowid`, which is another key of texts and heads."""
 POSTGRESQL = {
     "activity_no_change": "BEFORE DELETE OR UPDATE ON portal_activity FOR EACH ROW",
     "activity_no_truncate": "BEFORE TRUNCATE ON portal_activity FOR EACH STATEMENT",
@@ -36,7 +41,10 @@ POSTGRESQL = {
     "activity_text_no_truncate": "BEFORE TRUNCATE ON portal_activitytext FOR EACH STATEMENT",
     "activity_head_no_delete": "BEFORE DELETE ON portal_activityhead FOR EACH ROW",
     "activity_head_no_truncate": "BEFORE TRUNCATE ON portal_activityhead FOR EACH STATEMENT",
-    "activity_head_only_forward": "BEFORE UPDATE ON portal_activityhead FOR EACH ROW WHEN (new.number <= old.number)",
+    "activity_head_only_forward": (
+        "BEFORE UPDATE ON portal_activityhead FOR EACH ROW"
+        " WHEN (new.number <= old.number OR new.chain::text <> old.chain::text)"
+    ),
 }
 """By name, as PostgreSQL prints them. All call `portal_activity_refuse` and are enabled ALWAYS, so that
 `session_replication_role` does not switch them off."""
