@@ -2,15 +2,16 @@
 
 Everything is read from one snapshot of the database, so that actions that go on at the same time are no deviations.
 Rows are read in chunks, in constant memory. The row after a broken one is checked against the hash that the broken one
-contains, so that one changed row is one finding. A row that can't even be read is a finding, too.
+contains, so that one changed row is one finding. A row, or a table, that can't even be read is a finding, too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
+from typing import TypeVar
 
 from django.db import DatabaseError, connection, transaction
 from django.db.models import Exists, OuterRef, QuerySet
@@ -20,6 +21,8 @@ from portal.audit.erasure import ERASED
 from portal.audit.triggers import not_in_force
 from portal.models import Activity, ActivityHead, ActivityText
 from registries.foundation.ids import OrganizationId
+
+T = TypeVar("T")
 
 CHUNK = 1000
 MAX_KEY = 2**63 - 1
@@ -77,24 +80,20 @@ def verify(kept: Iterable[Head] = ()) -> Iterator[Finding]:
     """Yield each deviation; call it inside `snapshot`. `kept` are heads of an earlier run: their rows must exist."""
     for name in sorted(not_in_force()):
         yield Finding("", 0, f"the database does not refuse changes: trigger {name} is missing or was changed")
-    try:
-        ends = {head.chain: head for head in heads()}
-    except UNREADABLE:
+    ends = _attempt(lambda: {head.chain: head for head in heads()})
+    if ends is None:
         ends = {}
         yield Finding("", 0, "the heads can't be read")
-    written = {str(key) for key in Activity.objects.order_by().values_list("organization", flat=True).distinct()}
-    for chain in sorted({PORTAL_CHAIN if key == "None" else key for key in written} | set(ends)):
-        try:
-            yield from _verify_chain(chain, ends.get(chain))
-        except UnknownChain:
-            yield Finding(chain, 0, "no chain has this name")
+    chains = _attempt(_chains_of_rows)
+    if chains is None:
+        chains = set()
+        yield Finding("", 0, "the rows can't be read")
+    for chain in sorted(chains | set(ends)):
+        yield from _or_unreadable(_verify_chain(chain, ends.get(chain)), Finding(chain, 0, "the chain can't be read"))
     for head in kept:
-        rows = Activity.objects.filter(organization=organization_of(head.chain), number=head.number)
-        if head.number and list(rows.values_list("hash", flat=True)) != [head.hash]:
-            yield Finding(head.chain, head.number, "the row that an earlier head names is not there")
-    without_row = ActivityText.objects.filter(~Exists(Activity.objects.filter(pk=OuterRef("pk"))))
-    for key in without_row.values_list("pk", flat=True).iterator():
-        yield Finding("", 0, f"the text {key} belongs to no row")
+        gone = Finding(head.chain, head.number, "the row that an earlier head names is not there")
+        yield from _or_unreadable(_verify_kept(head, gone), gone)
+    yield from _or_unreadable(_verify_texts(), Finding("", 0, "the texts can't be read"))
 
 
 def organization_of(chain: str) -> OrganizationId | None:
@@ -107,8 +106,58 @@ def organization_of(chain: str) -> OrganizationId | None:
     return key
 
 
+def _or_unreadable(findings: Iterable[Finding], otherwise: Finding) -> Iterator[Finding]:
+    """Yield these findings, and the other one if reading fails, as where a table or a column is gone."""
+    try:
+        with _savepoint():
+            yield from findings
+    except UNREADABLE:
+        yield otherwise
+
+
+@contextmanager
+def _savepoint() -> Iterator[None]:
+    """Let the transaction go on after an error. SQLite's does so by itself."""
+    if connection.vendor == "postgresql":
+        with transaction.atomic():
+            yield
+    else:
+        yield
+
+
+def _attempt(read: Callable[[], T]) -> T | None:
+    """Return what this reads, or None if it can't be read."""
+    try:
+        with _savepoint():
+            return read()
+    except UNREADABLE:
+        return None
+
+
+def _chains_of_rows() -> set[str]:
+    keys = Activity.objects.order_by().values_list("organization", flat=True).distinct()
+    return {PORTAL_CHAIN if key is None else str(key) for key in keys}
+
+
+def _verify_kept(head: Head, gone: Finding) -> Iterator[Finding]:
+    rows = Activity.objects.filter(organization=organization_of(head.chain), number=head.number)
+    if head.number and list(rows.values_list("hash", flat=True)) != [head.hash]:
+        yield gone
+
+
+def _verify_texts() -> Iterator[Finding]:
+    without_row = ActivityText.objects.filter(~Exists(Activity.objects.filter(pk=OuterRef("pk"))))
+    for key in without_row.values_list("pk", flat=True).iterator():
+        yield Finding("", 0, f"the text {key} belongs to no row")
+
+
 def _verify_chain(chain: str, head: Head | None) -> Iterator[Finding]:
-    rows = Activity.objects.filter(organization=organization_of(chain)).order_by("number", "pk")
+    try:
+        organization_id = organization_of(chain)
+    except UnknownChain:
+        yield Finding(chain, 0, "no chain has this name")
+        return
+    rows = Activity.objects.filter(organization=organization_id).order_by("number", "pk")
     erased = _erased(rows)
     number, previous = 0, ""
     for row in _read(rows):
@@ -148,7 +197,8 @@ def _read(rows: QuerySet[Activity]) -> Iterator[Activity | None]:
 
 
 def _read_chunk(rows: QuerySet[Activity], keys: Sequence[int]) -> list[Activity]:
-    found = list(rows.select_related("text").filter(pk__in=keys))
+    with _savepoint():
+        found = list(rows.select_related("text").filter(pk__in=keys))
     if not all(isinstance(row.number, int) for row in found):
         raise TypeError("a number of another type")  # SQLite stores what it is given
     return found

@@ -87,6 +87,61 @@ def test_what_comes_after_an_unreadable_row_is_verified(rows: list[Activity]) ->
     assert len(findings()) == 2
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "ALTER TABLE portal_activity RENAME TO elsewhere",
+        "ALTER TABLE portal_activity RENAME COLUMN number TO counted",
+        "ALTER TABLE portal_activitytext RENAME TO elsewhere",
+        "ALTER TABLE portal_activitytext RENAME COLUMN detail TO words",
+        "ALTER TABLE portal_activityhead RENAME TO elsewhere",
+        "ALTER TABLE portal_activityhead RENAME COLUMN hash TO digest",
+    ],
+)
+def test_a_table_that_is_gone_is_found(rows: list[Activity], statement: str) -> None:
+    kept = heads()
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(statement)
+        found = list(verify(kept))
+        transaction.set_rollback(True)
+
+    assert any("can't be read" in finding.text for finding in found)
+    assert findings() == []
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE portal_activityhead SET chain = 'elsewhere', number = number + 1",
+        pytest.param("UPDATE portal_activityhead SET rowid = rowid + 9, number = number + 1", marks=ONLY_SQLITE),
+        pytest.param(
+            "INSERT OR REPLACE INTO portal_activityhead (rowid, chain, number, hash)"
+            " SELECT rowid, 'elsewhere', 0, '' FROM portal_activityhead",
+            marks=ONLY_SQLITE,
+        ),
+        pytest.param(
+            "INSERT OR REPLACE INTO portal_activitytext (rowid, activity_id, salt, actor_name, client_address,"
+            " target_name, detail, link, before, after)"
+            " SELECT rowid, -1, salt, actor_name, client_address, target_name, detail, link, before, after"
+            " FROM portal_activitytext LIMIT 1",
+            marks=ONLY_SQLITE,
+        ),
+        pytest.param(
+            "INSERT OR REPLACE INTO portal_activity SELECT CAST(id AS TEXT), number + 100, created_at, action,"
+            " actor_kind, actor_key, target_kind, target_key, request_id, digest, previous, hash, organization_id"
+            " FROM portal_activity LIMIT 1",
+            marks=ONLY_SQLITE,
+        ),
+    ],
+)
+def test_a_head_or_text_is_not_replaced_by_another(rows: list[Activity], statement: str) -> None:
+    """Deleting and moving a head come to the same; in SQLite each row also has a hidden key."""
+    with pytest.raises(DatabaseError, match="append-only"), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(statement)
+
+    assert findings() == []
+
+
 def test_an_erasure_excuses_only_the_row_it_names(rows: list[Activity]) -> None:
     """The primary key is in no hash, so it must not decide which text may be missing."""
     first, second = rows[:2]
