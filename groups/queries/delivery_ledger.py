@@ -18,6 +18,7 @@ from django.db.models.functions import Coalesce, Now
 
 from groups.delivery.ledger import Reason
 from groups.models import ContainerGroup, LayerDelivery, NodeToken, Redemption
+from registries.foundation.csv_cells import safe_cell
 from registries.foundation.ids import TokenId
 
 if TYPE_CHECKING:
@@ -67,8 +68,6 @@ CSV_COLUMNS = (
     "refused",
 )
 _Row = TypeVar("_Row", bound=Model)
-# Text that a spreadsheet would run as a formula starts with one of these.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True)
@@ -203,4 +202,4 @@ def _cell(value: object) -> str:
     if isinstance(value, datetime):
         return value.isoformat(timespec="seconds")
     text = "" if value is None else str(value)
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return safe_cell(text)

@@ -17,6 +17,7 @@ from django.db.models import QuerySet
 
 from portal.audit.facts import client_address_of
 from portal.models import Activity, ActivityText
+from registries.foundation.csv_cells import safe_cell
 from registries.foundation.refusal import Refusal
 
 CHUNK = 2000
@@ -39,8 +40,6 @@ COLUMNS = (
     "request_id",
     "hash",
 )
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
-"""Beginnings of a cell that a spreadsheet would compute; such a cell gets an apostrophe in front."""
 
 Value = str | int | dict[str, object]
 Format = Callable[[Iterable[Activity]], Iterator[str]]
@@ -137,6 +136,4 @@ def _line(values: Iterable[Value]) -> str:
 
 def _cell(value: Value) -> str:
     text = json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else str(value)
-    if text == "{}":
-        return ""
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return "" if text == "{}" else safe_cell(text)
