@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -86,8 +86,7 @@ def accept(invitation: Invitation, *, by: Actor) -> Membership:
         if person is None or person.email.lower() != invitation.email:
             raise InvitationOver(f"This invitation is for {invitation.email}.")
         membership, is_new = _join(invitation, person)
-        if is_new:
-            _record_joining(membership, by=by)
+        _record_joining(membership, detail="" if is_new else "was a member already", by=by)
     return membership
 
 
@@ -96,9 +95,11 @@ def accept_as_new(invitation: Invitation, password: str, *, by: Actor) -> User:
     activity names the new person. Raises InvitationOver as `accept` does, and if the address has an account."""
     with transaction.atomic():
         quotas.lock_organization(invitation.organization_id)
-        if User.objects.filter(email=invitation.email).exists():
-            raise InvitationOver("There is an account with this address by now. Sign in to accept.")
-        person = User.objects.create_user(invitation.email, password)
+        try:
+            with transaction.atomic():
+                person = User.objects.create_user(invitation.email, password)
+        except IntegrityError:  # another organization's invitation may have been accepted at the same time
+            raise InvitationOver("There is an account with this address by now. Sign in to accept.") from None
         membership, _ = _join(invitation, person)
         joined = Actor(
             kind=ActorKind.PERSON,
@@ -108,6 +109,7 @@ def accept_as_new(invitation: Invitation, password: str, *, by: Actor) -> User:
             request_id=by.request_id,
         )
         _record_joining(membership, by=joined)
+        record(joined, "account.created", Target("person", person.pk, person.email), organization_id=None)
     return person
 
 
@@ -129,11 +131,12 @@ def _join(invitation: Invitation, person: User) -> tuple[Membership, bool]:
     )
 
 
-def _record_joining(membership: Membership, *, by: Actor) -> None:
+def _record_joining(membership: Membership, *, detail: str = "", by: Actor) -> None:
     record(
         by,
         "team.joined",
         Target("member", membership.user_id, membership.role),
         organization_id=membership.organization_id,
+        detail=detail,
         after={"role": membership.role},
     )

@@ -130,6 +130,23 @@ class TestJoining:
 
         assert acme.memberships.get(user=mallory).role == "viewer"
 
+    def test_a_new_account_is_in_the_portals_activity(self, owner: Client) -> None:
+        Client().post(invite(owner), {"password": GOOD})
+
+        assert recorded(organization=None, action="account.created") == [(NINA, "account.created", NINA, "")]
+
+    def test_somebody_who_was_added_in_the_meantime(
+        self, owner: Client, mallory: Any, as_user: Any, acme: Any, project: Any
+    ) -> None:
+        path = invite(owner, mallory.email, "viewer")
+        actions.add_member(acme, mallory, role="member", by=CONSOLE)
+        as_user(mallory).post(path)
+
+        assert not Invitation.objects.get().is_open
+        joined = (mallory.email, "team.joined", "member", "was a member already")
+        assert recorded(organization=acme, action="team.joined") == [joined]
+        assert acme.memberships.get(user=mallory).role == "member"
+
     def test_an_account_is_not_taken_over(self, owner: Client, mallory: Any, acme: Any) -> None:
         """The link alone sets no password of somebody who has one."""
         path = invite(owner, mallory.email)
