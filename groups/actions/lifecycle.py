@@ -128,11 +128,11 @@ def scale(group: ContainerGroup, replicas: int, *, by: Actor) -> ContainerGroup:
         if current is None:
             raise Stale(f"ContainerGroup {group.pk} is gone")
         before = current.replicas
-        quotas.allow_replicas(quota, more=replicas - before)
-        current.replicas = replicas
-        current.save(update_fields=["replicas", "changed_at"])
-        match_replicas(current)
         if replicas != before:
+            quotas.allow_replicas(quota, more=replicas - before)
+            current.replicas = replicas
+            current.save(update_fields=["replicas", "changed_at"])
+            match_replicas(current)
             _record(
                 by,
                 "group.changed",

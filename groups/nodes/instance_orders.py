@@ -54,8 +54,8 @@ def set_deletion_cost(instance: Instance, cost: int, *, by: Actor) -> Instance:
         current = Instance.objects.select_for_update(of=("self",)).filter(pk=instance.pk).first()
         if current is None:
             raise Stale(f"Instance {instance.pk} is gone")
-        Instance.objects.filter(pk=instance.pk).update(deletion_cost=cost, changed_at=Now())
         if cost != current.deletion_cost:
+            Instance.objects.filter(pk=instance.pk).update(deletion_cost=cost, changed_at=Now())
             _record(
                 by,
                 instance,
