@@ -17,10 +17,9 @@ from portal.audit.erasure import NothingToErase, erase_text
 from portal.audit.log import AREAS, VERBS
 from portal.models import Activity, ActivityText, User
 from registries.foundation.actor import ActorKind
-from registries.foundation.admin_base import RecordAdmin, actor_of
+from registries.foundation.admin_base import RecordAdmin, actor_of, reason_of
 from registries.foundation.ids import UserId
 
-MAX_REASON = 300
 _ACTOR_KINDS = {
     ActorKind.PERSON: "Person",
     ActorKind.API_KEY: "API key",
@@ -201,7 +200,7 @@ class ActivityAdmin(RecordAdmin[Activity]):
         )
         if page is not None:
             return page
-        reason = request.POST.get("reason", "").strip()[:MAX_REASON]
+        reason = reason_of(request)
         chosen = list(queryset.order_by("pk"))
         erased = [row for row in chosen if _erase(row, reason, request)]
         self.log_and_report(request, erased, change="Text erased", reason=reason, of=len(chosen))

@@ -23,7 +23,7 @@ from portal.http.actors import actor_of
 from portal.models import Membership, Organization, Project, Role, User
 from portal.organizations import actions
 from portal.templatetags.drayage import state
-from registries.foundation.admin_base import GuardedAdmin
+from registries.foundation.admin_base import GuardedAdmin, reason_of
 from registries.foundation.generic_bases import ModelAdmin, ModelForm, TabularInline
 from registries.foundation.refusal import Refusal
 from registries.foundation.units import format_size
@@ -211,7 +211,7 @@ class OrganizationAdmin(GuardedAdmin[Organization]):
         )
         if page is not None:
             return page
-        reason = request.POST.get("reason", "").strip()[:300]
+        reason = reason_of(request)
         chosen = list(queryset)
         suspended = [
             organization

@@ -38,12 +38,19 @@ HIDDEN = frozenset(
     }
 )
 MAX_AT_ONCE = 500
+MAX_REASON_LENGTH = 300
 Row = TypeVar("Row", bound=Model)
 
 
 def actor_of(request: HttpRequest) -> Actor:
     """Return whoever asks, as the middleware put it on the request."""
     return cast("ActorRequest", request).actor
+
+
+def reason_of(request: HttpRequest) -> str:
+    """Return the reason that an operator typed for an action, shortened; empty if there is none."""
+    # It is in no form that would refuse NUL, which PostgreSQL can't store.
+    return request.POST.get("reason", "").replace("\0", "").strip()[:MAX_REASON_LENGTH]
 
 
 class ReadOnlyMixin:
@@ -93,10 +100,9 @@ class GuardedAdmin(ModelAdmin[Row]):
         describe: Callable[[Row], str] = str,
     ) -> TemplateResponse | None:
         """Return the page that asks for confirmation before `action` (the method's name) is applied to these rows, or
-        None once that is given. With `reason_label` a reason is required; it is sent as `reason`. `describe` says
-        what each row is."""
-        reason = request.POST.get("reason", "").strip()
-        if request.POST.get("confirmed") == "yes" and (reason or not reason_label):
+        None once that is given. With `reason_label` a reason is required (`reason_of`). `describe` says what each row
+        is."""
+        if request.POST.get("confirmed") == "yes" and (reason_of(request) or not reason_label):
             return None
         context = {
             **self.admin_site.each_context(request),

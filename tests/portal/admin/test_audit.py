@@ -145,3 +145,17 @@ def test_support_reads_and_erases_nothing(support: Client, acme: Organization, a
     assert support.get(ADDRESS).status_code == 403
     assert support.post(ADDRESS, act("erase", row, confirmed="yes", reason="Mine.")).status_code == 403
     assert ActivityText.objects.filter(pk=row.pk).exists()
+
+
+def test_a_reason_with_nul_is_cleaned(operator: Client, acme: Organization, alice: User) -> None:
+    row = write_activity(acme.pk, alice, "group.started", SECRET)
+    suspends = {"action": "suspend", "_selected_action": [str(acme.pk)], "confirmed": "yes", "reason": "\0unpaid\0"}
+    assert operator.post(url(Organization), suspends).status_code == 302
+    assert operator.post(ADDRESS, act("erase", row, confirmed="yes", reason="\0a secret")).status_code == 302
+
+    assert [detail for *_, detail in recorded(action__in=["operator.suspended", "activity.erased"])] == [
+        "unpaid", "a secret",
+    ]  # fmt: skip
+    assert "\0" not in str(list(LogEntry.objects.values()))
+    missing = operator.post(ADDRESS, act("erase", row, confirmed="yes", reason="\0")).text
+    assert "Write this first." in missing
