@@ -66,7 +66,9 @@ def fan_out(occurrence_id: OccurrenceId) -> int:
         if row is None:
             return 0
         now = timezone.now()
-        hooks = Webhook.objects.filter(organization=row.organization_id, off_since__isnull=True)
+        # Locked, so that none is deleted before its notice refers to it.
+        hooks = Webhook.objects.select_for_update(no_key=True).order_by("pk")
+        hooks = hooks.filter(organization=row.organization_id, off_since__isnull=True)
         notices = [Notice(occurrence=row, webhook=hook, due_at=now) for hook in hooks if row.kind in hook.kinds]
         if sending.is_configured():
             notices += [Notice(occurrence=row, user_id=pk, due_at=now) for pk in people_for(row) if _is_news(row, pk)]

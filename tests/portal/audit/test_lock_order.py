@@ -15,10 +15,12 @@ from django.db import connection, connections, transaction
 
 from groups.actions import lifecycle
 from groups.actions.checks import start_check
+from groups.models import Occurrence
 from portal.accounts.actions import change_person
 from portal.audit.verification import snapshot, verify
-from portal.models import Organization, Project, User
+from portal.models import Notice, Organization, Project, User
 from portal.notifications import webhooks
+from portal.notifications.sending import fan_out
 from registries.actions import destroy, rename
 from registries.foundation.actor import CONSOLE
 from registries.models import Credential
@@ -168,3 +170,13 @@ def test_two_actions_at_once(
     assert [error for error in errors if "deadlock" in str(error).lower() or "locked" in str(error)] == []
     with snapshot():
         assert list(verify()) == []
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_a_webhook_that_is_deleted_gets_no_more_notices(swapped: bool, acme: Organization, bob: User) -> None:
+    webhook, _ = webhooks.add(acme, address="https://hooks.example.com/", kinds=["group.failed"], by=acting(bob))
+    event = Occurrence.objects.create(organization=acme, kind=Occurrence.Kind.FAILED)
+    works: list[Work] = [lambda: fan_out(event.pk), lambda: webhooks.delete(webhook, by=acting(bob))]
+
+    assert at_once(*reversed(works) if swapped else works) == []
+    assert not Notice.objects.exists()
