@@ -37,6 +37,7 @@ PORTAL_SUPPORT_EMAIL = ENV.support_email
 PORTAL_PORT = ENV.port
 PORTAL_API_CALLS_A_MINUTE = ENV.api_calls_a_minute
 PORTAL_METRICS_TOKEN = ENV.metrics_token
+PORTAL_TRUSTED_PROXIES = ENV.trusted_proxies
 PORTAL_DELIVERY = ENV.delivery
 PORTAL_ACCEL_PREFIX = ENV.accel_prefix
 
@@ -67,6 +68,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "portal.http.client_address.ClientAddressMiddleware",
     "portal.http.request_id.RequestIdMiddleware",
     "portal.api.middleware.ApiMiddleware",
     "portal.http.nul.NulMiddleware",

@@ -60,6 +60,7 @@ class Environment:
     email_named: bool
     console_fd: int | None
     metrics_token: str
+    trusted_proxies: list[IPv4Network | IPv6Network]
     secret_key: str
 
     @property
@@ -104,10 +105,6 @@ def read() -> Environment:
     delivery, accel_prefix = _delivery(env, storage_url)
     ca_file = env.str("PORTAL_REGISTRY_CA_FILE", "")
     failpoints = env.str("PORTAL_FAILPOINTS_DIR", "")
-    try:
-        networks = [ip_network(word) for word in _words(env, "PORTAL_REGISTRY_ALLOW_NETWORKS")]
-    except ValueError as error:
-        raise EnvironmentInvalid("PORTAL_REGISTRY_ALLOW_NETWORKS is a list such as 10.0.0.0/8,fd00::/8") from error
     return Environment(
         data_dir=data_dir,
         key_dir=key_dir,
@@ -123,7 +120,7 @@ def read() -> Environment:
         accel_prefix=accel_prefix,
         max_image_bytes=env.int("PORTAL_MAX_IMAGE_BYTES", 10_000_000_000),
         platform=env.str("PORTAL_PLATFORM", "linux/amd64"),
-        registry_allow_networks=networks,
+        registry_allow_networks=_networks(env, "PORTAL_REGISTRY_ALLOW_NETWORKS"),
         registry_ca_file=Path(ca_file).absolute() if ca_file else None,
         pull_retry_seconds=env.int("PORTAL_PULL_RETRY_SECONDS", 900),
         retry_pause_seconds=_positive(env, "PORTAL_RETRY_PAUSE_SECONDS", 10),
@@ -138,6 +135,7 @@ def read() -> Environment:
         email_named=bool(env.str("PORTAL_EMAIL_URL", "")),
         console_fd=env.int("PORTAL_CONSOLE_FD", None),
         metrics_token=env.str("PORTAL_METRICS_TOKEN", ""),
+        trusted_proxies=_networks(env, "PORTAL_TRUSTED_PROXIES"),
         secret_key=env.str("PORTAL_SECRET_KEY", "") or _stored_secret(key_dir / "web" / "django-secret"),
     )
 
@@ -182,6 +180,13 @@ def _delivery(env: FileAwareEnv, storage_url: str) -> tuple[str, str]:
 
 def _words(env: FileAwareEnv, name: str) -> list[str]:
     return [word.strip() for word in env.str(name, "").split(",") if word.strip()]
+
+
+def _networks(env: FileAwareEnv, name: str) -> list[IPv4Network | IPv6Network]:
+    try:
+        return [ip_network(word) for word in _words(env, name)]
+    except ValueError as error:
+        raise EnvironmentInvalid(f"{name} is a list such as 10.0.0.0/8,fd00::/8") from error
 
 
 def _positive(env: FileAwareEnv, name: str, default: float) -> float:

@@ -55,6 +55,7 @@ def test_networks_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
         ("PORTAL_BLOB_GRACE_SECONDS", "-1"),
         ("PORTAL_EMAIL_URL", "pigeon://loft.example"),
         ("PORTAL_REGISTRY_ALLOW_NETWORKS", "10.0.0.1/8"),
+        ("PORTAL_TRUSTED_PROXIES", "nginx"),
     ],
 )
 def test_a_bad_value_names_its_variable(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:

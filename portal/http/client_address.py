@@ -1,0 +1,50 @@
+"""Finds the client's address behind proxies, for the activity, the ledger and the limits of failed sign-ins.
+
+Each proxy appends the address it was connected from to `X-Forwarded-For`. Only what a proxy of the operator's appended
+can be believed: anybody can send the header.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Sequence
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+class ClientAddressMiddleware:
+    """Sets `REMOTE_ADDR` to the address that connected to the first of the proxies in `PORTAL_TRUSTED_PROXIES`."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if proxies := settings.PORTAL_TRUSTED_PROXIES:
+            peer = request.META.get("REMOTE_ADDR", "")
+            request.META["REMOTE_ADDR"] = client_of(peer, request.headers.get("X-Forwarded-For", ""), proxies)
+        return self.get_response(request)
+
+
+def client_of(peer: str, forwarded_for: str, proxies: Sequence[Network]) -> str:
+    """Return the last address that is not a proxy's: of `peer`, which is connected, or in the header, read from its
+    end. What is no address ends the reading."""
+    address = peer
+    for hop in reversed(forwarded_for.split(",")):
+        if not _is_in(address, proxies):
+            break
+        try:
+            address = str(ipaddress.ip_address(hop.strip()))
+        except ValueError:
+            break
+    return address
+
+
+def _is_in(address: str, networks: Sequence[Network]) -> bool:
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    return any(parsed in network for network in networks)
