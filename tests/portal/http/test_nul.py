@@ -1,4 +1,4 @@
-"""A NUL in a parameter is refused before any view reads it, at every page that is opened by GET."""
+"""A NUL in a parameter or a cookie is refused before anything reads it, at every page that is opened by GET."""
 
 from __future__ import annotations
 
@@ -31,6 +31,15 @@ def test_what_only_looks_like_one_is_not(member: Client, place: str) -> None:
         answer.getvalue()  # an export ends when it was sent
 
     assert answer.status_code in (200, 302)
+
+
+@pytest.mark.parametrize("name", ["sessionid", "csrftoken", "messages", "other"])
+@pytest.mark.parametrize("place", PLACES)
+def test_in_a_cookie_it_is_refused_too(db: None, place: str, name: str) -> None:
+    answer = Client().get(place, HTTP_COOKIE=f'{name}="\\000abcdefghijk"')
+
+    assert answer.status_code == 400
+    assert b"NUL" in answer.content
 
 
 def test_the_api_answers_with_a_problem(db: None) -> None:
