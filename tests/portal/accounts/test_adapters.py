@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
+from allauth.account.models import EmailAddress
 from allauth.mfa.adapter import get_adapter
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import TOTP
@@ -43,6 +45,19 @@ def test_a_wrong_password_says_nothing_about_the_address(alice: Any) -> None:
     text = "The email address and/or password you specified are not correct."
     assert known.context["form"].errors == unknown.context["form"].errors == {"__all__": [text]}
     assert "a wrong guess" not in known.content.decode()
+
+
+def test_asking_for_a_new_password_changes_nothing(alice: Any, as_user: Any, settings: Any) -> None:
+    """Anybody can ask. An unverified address of the account would keep its owner from adding a second factor."""
+    settings.PORTAL_SENDS_MAIL = True
+    Client().post("/accounts/password/reset/", {"email": alice.email})
+    (link,) = re.findall(r"/accounts/password/reset/key/\S+", str(mail.outbox[0].body))
+    assert Client().get(link).status_code == 302
+
+    assert not EmailAddress.objects.exists()
+    browser = as_user(alice)
+    browser.post("/accounts/reauthenticate/", {"password": PASSWORD})
+    assert 'name="code"' in browser.get("/accounts/2fa/totp/activate/").text
 
 
 def test_next_leads_nowhere_else(acme: Any, alice: Any) -> None:
