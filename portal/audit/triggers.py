@@ -1,4 +1,5 @@
-"""The triggers with which the database refuses to change the activity: their definitions, and which are not in force.
+"""The triggers with which the database refuses to change the activity: their definitions, which are not in force, and
+what else acts on its tables.
 
 Migrations 0012 and 0016 create them. Whoever changes one here adds a migration that creates it again.
 """
@@ -48,6 +49,17 @@ POSTGRESQL = {
 }
 """By name, as PostgreSQL prints them. All call `portal_activity_refuse` and are enabled ALWAYS, so that
 `session_replication_role` does not switch them off."""
+TABLES = ("portal_activity", "portal_activitytext", "portal_activityhead")
+ACTING_ON_SQLITE = "SELECT name, tbl_name FROM sqlite_master WHERE type = 'trigger' AND lower(tbl_name) IN (%s, %s, %s)"
+ACTING_ON_POSTGRESQL = """
+    SELECT name, relname FROM pg_class JOIN (
+        SELECT tgname::text AS name, tgrelid AS relation FROM pg_trigger WHERE NOT tgisinternal
+        UNION ALL SELECT 'rule ' || rulename, ev_class FROM pg_rewrite
+        UNION ALL SELECT 'policy ' || polname, polrelid FROM pg_policy
+    ) acting ON pg_class.oid = relation
+    WHERE pg_table_is_visible(pg_class.oid) AND relname IN (%s, %s, %s)
+"""
+"""What acts on these tables: name and table."""
 FUNCTION = f"BEGIN RAISE EXCEPTION '{REFUSAL}'; END"
 
 
@@ -61,6 +73,19 @@ def not_in_force() -> Iterator[str]:
         found = dict(cursor.fetchall())
     for name, when in SQLITE.items():
         if found.get(name) != f"CREATE TRIGGER {name} {when} BEGIN SELECT RAISE(ABORT, '{REFUSAL}'); END":
+            yield name
+
+
+def not_ours() -> Iterator[str]:
+    """Yield the name of each other trigger on the tables of the activity, and on PostgreSQL of each rule and policy.
+    One that drops rows as they are appended would leave chains that verify."""
+    on_postgresql = connection.vendor == "postgresql"
+    with connection.cursor() as cursor:
+        cursor.execute(ACTING_ON_POSTGRESQL if on_postgresql else ACTING_ON_SQLITE, TABLES)
+        found: list[tuple[str, str]] = cursor.fetchall()
+    ours = POSTGRESQL if on_postgresql else SQLITE
+    for name, table in found:
+        if f"{ours.get(name, '')} ".partition(" ON ")[2].partition(" ")[0] != table:
             yield name
 
 

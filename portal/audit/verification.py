@@ -18,7 +18,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 
 from portal.audit.chain import PORTAL_CHAIN, chain_of, digest_of, hash_of
 from portal.audit.erasure import ERASED
-from portal.audit.triggers import not_in_force
+from portal.audit.triggers import not_in_force, not_ours
 from portal.models import Activity, ActivityHead, ActivityText
 from registries.foundation.ids import OrganizationId
 
@@ -80,6 +80,8 @@ def verify(kept: Iterable[Head] = ()) -> Iterator[Finding]:
     """Yield each deviation; call it inside `snapshot`. `kept` are heads of an earlier run: their rows must exist."""
     for name in sorted(not_in_force()):
         yield Finding("", 0, f"the database does not refuse changes: trigger {name} is missing or was changed")
+    for name in sorted(not_ours()):
+        yield Finding("", 0, f"the database may drop or change what is appended, because of {name}")
     ends = _attempt(lambda: {head.chain: head for head in heads()})
     if ends is None:
         ends = {}

@@ -202,6 +202,39 @@ def test_a_trigger_that_refuses_nothing_is_found(rows: list[Activity], number: i
     assert findings() == []
 
 
+SQLITE_ADDITIONS = (
+    "CREATE TRIGGER other BEFORE INSERT ON portal_activity BEGIN SELECT RAISE(IGNORE); END",
+    "CREATE TRIGGER other AFTER INSERT ON portal_activitytext BEGIN DELETE FROM portal_user; END",
+    "CREATE TRIGGER other BEFORE UPDATE ON Portal_ActivityHead BEGIN SELECT RAISE(IGNORE); END",
+)
+POSTGRESQL_ADDITIONS = (
+    "CREATE RULE other AS ON UPDATE TO portal_activityhead DO INSTEAD NOTHING",
+    "CREATE RULE other AS ON INSERT TO portal_activity DO INSTEAD NOTHING",
+    (
+        "CREATE TRIGGER other BEFORE INSERT ON portal_activitytext FOR EACH ROW"
+        " EXECUTE FUNCTION suppress_redundant_updates_trigger()"
+    ),
+    "CREATE POLICY other ON portal_activity USING (number < 3)",
+    (
+        "CREATE TRIGGER activity_head_no_delete BEFORE INSERT ON portal_activity FOR EACH ROW"
+        " EXECUTE FUNCTION suppress_redundant_updates_trigger()"
+    ),
+)
+
+
+@pytest.mark.parametrize("number", range(5))
+def test_what_could_drop_new_rows_is_found(rows: list[Activity], number: int) -> None:
+    """Otherwise nothing would be recorded any more, in chains that verify."""
+    additions = SQLITE_ADDITIONS if connection.vendor == "sqlite" else POSTGRESQL_ADDITIONS
+    with transaction.atomic(), connection.cursor() as cursor:
+        for statement in additions[number : number + 1]:
+            cursor.execute(statement)
+        found = findings()
+        assert ["because of" in text for text in found] == ([True] if number < len(additions) else [])
+        transaction.set_rollback(True)
+    assert findings() == []
+
+
 @pytest.mark.parametrize("table", ["portal_activity", "portal_activitytext", "portal_activityhead"])
 def test_a_row_is_not_replaced(rows: list[Activity], table: str) -> None:
     """INSERT OR REPLACE deletes without firing a trigger for it; PostgreSQL's counterpart is an UPDATE."""
