@@ -69,6 +69,7 @@ def start_check(
                 f"{MAX_AN_HOUR} images were checked here within an hour, and more can't be. Pulling still works; "
                 "check again later."
             )
+        compared = _lock(against) if against is not None else None
         stored = stored_credential(credential, organization_id=organization_id, created_by_id=by.person_id)
         row = ImageCheck.objects.create(
             organization_id=organization_id,
@@ -79,7 +80,7 @@ def start_check(
             version=reference.version,
             provider=stored.provider if stored else "",
             platform=settings.PORTAL_PLATFORM,
-            against=against,
+            against=compared,
             created_by_id=by.person_id,
             expires_at=now + timedelta(seconds=MAX_QUEUED_SECONDS),
         )
@@ -89,6 +90,12 @@ def start_check(
                 record_added(stored, by=by)
             record(by, "credential.checked", target_of(stored), organization_id=organization_id, detail=row.reference)
     return row
+
+
+def _lock(group: ContainerGroup) -> ContainerGroup | None:
+    """Keep the group from being deleted until the transaction ends; None if it is gone. The check then compares
+    nothing."""
+    return ContainerGroup.objects.select_for_update(no_key=True).filter(pk=group.pk).first()
 
 
 def end_overdue() -> int:

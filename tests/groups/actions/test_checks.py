@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from groups.actions import checks
+from groups.actions import checks, lifecycle
 from groups.actions.checks import TooManyChecks, start_check
 from groups.ingest import check
-from groups.models import ImageCheck
+from groups.models import ContainerGroup, ImageCheck
 from groups.rules.states import move
 from registries.foundation.actor import CONSOLE
 from registries.oci.reference import parse
+from tests.support.pulls import make_group
 
 
 def outcomes(row: ImageCheck) -> dict[str, str]:
@@ -48,6 +49,17 @@ class TestLimits:
 
         ImageCheck.objects.update(created_at=timezone.now() - timedelta(hours=2))
         start()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_group_that_was_deleted_is_not_compared_with(project: Any, no_redis: None) -> None:
+    group = make_group(project, "registry.example.com/a:1")
+    lifecycle.delete(ContainerGroup.objects.get(pk=group.pk), by=CONSOLE)
+    row = start_check(
+        organization_id=group.organization_id, reference=parse("a"), credential=None, against=group, by=CONSOLE
+    )
+
+    assert row.against is None
 
 
 class TestSweeping:
