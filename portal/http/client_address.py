@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -35,16 +36,22 @@ def client_of(peer: str, forwarded_for: str, proxies: Sequence[Network]) -> str:
     for hop in reversed(forwarded_for.split(",")):
         if not _is_in(address, proxies):
             break
-        try:
-            address = str(ipaddress.ip_address(hop.strip()))
-        except ValueError:
+        parsed = _parse(hop.strip())
+        if parsed is None:
             break
+        address = str(parsed)
     return address
 
 
 def _is_in(address: str, networks: Sequence[Network]) -> bool:
+    parsed = _parse(address)
+    return parsed is not None and any(parsed in network for network in networks)
+
+
+def _parse(text: str) -> Address | None:
+    """An address; one of IPv4 that a socket of IPv6 shows as `::ffff:192.0.2.1` is one of IPv4."""
     try:
-        parsed = ipaddress.ip_address(address)
+        address = ipaddress.ip_address(text)
     except ValueError:
-        return False
-    return any(parsed in network for network in networks)
+        return None
+    return getattr(address, "ipv4_mapped", None) or address

@@ -31,6 +31,8 @@ PROXY, CLIENT, SPOOFED = "127.0.0.1", "198.51.100.7", "203.0.113.9"
         (PROXY, f"{SPOOFED}, {CLIENT}:4711", PROXY),
         (PROXY, "10.0.0.4, 10.0.0.3", "10.0.0.4"),
         ("", SPOOFED, ""),
+        (f"::ffff:{PROXY}", f"{SPOOFED}, ::ffff:{CLIENT}", CLIENT),
+        (f"::ffff:{CLIENT}", SPOOFED, f"::ffff:{CLIENT}"),
     ],
 )
 def test_only_what_a_proxy_appended_is_believed(peer: str, header: str, client: str) -> None:
