@@ -38,7 +38,6 @@ class EndReason(StrEnum):
     REVOKED = "revoked"
     NODE_SILENT = "node silent"
     NODE_REMOVED = "node removed"
-    NODE_DRAINED = "node drained"
     REALLOCATED = "reallocated"
     KEY_REPLACED = "key replaced"
     SUSPENDED = "suspended"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -64,9 +64,3 @@ def refused_tokens() -> QuerySet[Redemption]:
         reason__in=[reason.value for reason in SUSPICIOUS],
         created_at__gt=Now() - HOUR,
     )
-
-
-def pulls_by_state() -> dict[str, int]:
-    """Return the number of images that wait for a worker, and of those being pulled, by status."""
-    rows = Image.objects.unsettled().order_by()
-    return dict(rows.values_list("status").annotate(count=Count("pk")))
