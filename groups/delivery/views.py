@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import ipaddress
 import re
 from collections.abc import Callable
 from functools import wraps
@@ -29,6 +28,7 @@ from groups.delivery.sessions import SessionClosed, open_session
 from groups.delivery.tokens import EndReason, TokenRefused, redeem
 from groups.failures import StoreFailed
 from groups.models import NodeManifest, NodeToken
+from registries.foundation.requests import client_address
 from registries.secrets.at_rest import AtRestBroken
 
 P = ParamSpec("P")
@@ -57,7 +57,7 @@ def registry_call(*methods: str) -> Callable[[View[P]], View[P]]:
             except SessionClosed as closed:
                 if closed.token is not None:
                     node_id, reason = str(closed.token.node_id or ""), _refusal_reason(closed.token)
-                    ledger.refused(closed.token, node_id, address_of(request), reason)
+                    ledger.refused(closed.token, node_id, _address(request), reason)
                 return challenge(str(kwargs.get("name", "")))
             except (DatabaseError, StoreFailed, AtRestBroken, OSError) as error:
                 log.error("delivery_failed", error=type(error).__name__)
@@ -86,7 +86,7 @@ def token(request: HttpRequest) -> HttpResponseBase:
     """
     node_id, secret = _basic(request)
     try:
-        session = redeem(secret, node_id, address_of(request))
+        session = redeem(secret, node_id, _address(request))
     except TokenRefused:
         return token_refused()
     bearer = {"token": session.bearer, "access_token": session.bearer, "expires_in": session.expires_in}
@@ -99,7 +99,7 @@ def manifest(request: HttpRequest, name: str, reference: str) -> HttpResponseBas
     session = _session(request)
     row = NodeManifest.objects.filter(image=session.image, node=session.node, digest=session.manifest_digest).first()
     if row is None or not _is_image_of(name, session) or reference != row.digest:
-        ledger.refused(session, str(session.node_id or ""), address_of(request), Reason.NOT_LISTED)
+        ledger.refused(session, str(session.node_id or ""), _address(request), Reason.NOT_LISTED)
         return oci_error(404, "MANIFEST_UNKNOWN", "this session opens no such manifest")
     body = bytes(row.body)
     if request.method == "GET":
@@ -121,10 +121,10 @@ def blob(request: HttpRequest, name: str, digest: str) -> HttpResponseBase:
         head = request.method == "HEAD"
         return blob_responses.respond(session, digest, request.headers, head=head, client=connection_of(request))
     except blob_responses.NoSuchBlob:
-        ledger.refused(session, str(session.node_id or ""), address_of(request), Reason.NOT_LISTED)
+        ledger.refused(session, str(session.node_id or ""), _address(request), Reason.NOT_LISTED)
         return oci_error(404, "BLOB_UNKNOWN", "this session opens no such blob")
     except SentBefore:
-        ledger.refused(session, str(session.node_id or ""), address_of(request), Reason.LAYER_AGAIN)
+        ledger.refused(session, str(session.node_id or ""), _address(request), Reason.LAYER_AGAIN)
         return oci_error(403, "DENIED", "this session was sent this layer; a new pull needs a new token")
 
 
@@ -135,12 +135,9 @@ def nothing(request: HttpRequest) -> HttpResponseBase:
     return oci_error(404, "NAME_UNKNOWN", "there is nothing here")
 
 
-def address_of(request: HttpRequest) -> str | None:
-    """Return the IP address that the request came from; None if the server does not know it."""
-    try:
-        return str(ipaddress.ip_address(request.META.get("REMOTE_ADDR", "")))
-    except ValueError:
-        return None
+def _address(request: HttpRequest) -> str | None:
+    """The client's IP address, as the column of the ledger has it."""
+    return client_address(request) or None
 
 
 def _session(request: HttpRequest) -> NodeToken:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable
 from functools import wraps
 from typing import TypeAlias
@@ -22,6 +21,7 @@ from groups.nodes.problems import not_authenticated, problem
 from groups.nodes.report import ReportInvalid, read_report
 from registries.foundation.actor import Actor, ActorKind
 from registries.foundation.refusal import Refusal
+from registries.foundation.requests import client_address
 from registries.oci import strict_json
 
 MAX_ENROLMENT_BYTES = 16 * 1024
@@ -128,15 +128,11 @@ def nothing(request: HttpRequest) -> HttpResponse:
 
 def _actor(request: HttpRequest, node: Node | None = None) -> Actor:
     """The calling node, or a machine that enrols and is not a node yet."""
-    try:
-        address = str(ipaddress.ip_address(request.META.get("REMOTE_ADDR", "")))
-    except ValueError:
-        address = ""
     return Actor(
         kind=ActorKind.NODE,
         id=str(node.pk) if node is not None else "",
         name=node.name if node is not None else "",
-        address=address,
+        address=client_address(request),
         request_id=getattr(request, "request_id", ""),
     )
 

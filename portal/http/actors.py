@@ -3,12 +3,11 @@ signed in."""
 
 from __future__ import annotations
 
-import ipaddress
-
 from django.http import HttpRequest
 
 from portal.models import ApiKey, User
 from registries.foundation.actor import PORTAL_NAME, Actor, ActorKind
+from registries.foundation.requests import client_address
 
 ADMIN = "/admin/"
 DESK = "/admin/desk/"
@@ -37,14 +36,6 @@ def actor_of_person(request: HttpRequest, person: User) -> Actor:
 def actor_of_key(request: HttpRequest, key: ApiKey) -> Actor:
     """Return the API key of a request as the actor."""
     return _actor(request, ActorKind.API_KEY, str(key.pk), f"API key {key.name}")
-
-
-def client_address(request: HttpRequest) -> str:
-    """Return the IP address of the client; empty where there is none, such as behind a Unix socket."""
-    try:
-        return str(ipaddress.ip_address(request.META.get("REMOTE_ADDR", "")))
-    except ValueError:
-        return ""
 
 
 def _actor(request: HttpRequest, kind: ActorKind, key: str, name: str) -> Actor:

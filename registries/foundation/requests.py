@@ -1,7 +1,9 @@
-"""Requests as views of an organization's pages get them. `portal.http.middleware` fills in what is declared here."""
+"""Requests as views get them, and the address of their client. `portal.http.middleware` fills in what is declared
+here."""
 
 from __future__ import annotations
 
+import ipaddress
 from typing import Protocol
 
 from django.http import HttpRequest
@@ -108,3 +110,11 @@ class ApiRequest(ActorRequest):
     organization: Organization
     project: Project
     may_write: bool
+
+
+def client_address(request: HttpRequest) -> str:
+    """Return the IP address of the client; empty where there is none, such as behind a Unix socket."""
+    try:
+        return str(ipaddress.ip_address(request.META.get("REMOTE_ADDR", "")))
+    except ValueError:
+        return ""
