@@ -5,8 +5,6 @@ Every function takes a constant number of queries. `groups.delivery` writes the 
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,7 +16,7 @@ from django.db.models.functions import Coalesce, Now
 
 from groups.delivery.ledger import Reason
 from groups.models import ContainerGroup, LayerDelivery, NodeToken, Redemption
-from registries.foundation.csv_cells import safe_cell
+from registries.foundation.csv_lines import csv_line
 from registries.foundation.ids import TokenId
 
 if TYPE_CHECKING:
@@ -126,27 +124,26 @@ def unusual_refusals(group: ContainerGroup) -> list[Unusual]:
 
 
 def ledger_csv(group: ContainerGroup) -> Iterator[str]:
-    """Yield the group's whole ledger as lines of CSV. A spreadsheet runs none of its cells as a formula."""
-    yield _line(CSV_COLUMNS)
+    """Yield the group's whole ledger as lines of CSV."""
+    yield csv_line(CSV_COLUMNS)
     for token in tokens_of(group).iterator(chunk_size=500):
-        yield _line(
-            (
-                token.pk,
-                token.node_name,
-                token.node_id,
-                token.issued_at,
-                token.expires_at,
-                token.redeemed_at,
-                token.redeemed_from,
-                token.manifest_sent_at,
-                token.sent,
-                token.whole,
-                token.grants,
-                token.ended_at,
-                token.ended_because,
-                token.refused,
-            )
+        values = (
+            token.pk,
+            token.node_name,
+            token.node_id,
+            token.issued_at,
+            token.expires_at,
+            token.redeemed_at,
+            token.redeemed_from,
+            token.manifest_sent_at,
+            token.sent,
+            token.whole,
+            token.grants,
+            token.ended_at,
+            token.ended_because,
+            token.refused,
         )
+        yield csv_line(_cell(value) for value in values)
 
 
 def tokens_of(group: ContainerGroup) -> QuerySet[LedgerToken]:
@@ -192,14 +189,7 @@ def _words(reason: str) -> str:
     return REFUSALS[Reason(reason)] if reason in REFUSALS else "refused"
 
 
-def _line(cells: tuple[object, ...]) -> str:
-    out = io.StringIO()
-    csv.writer(out, lineterminator="\r\n").writerow([_cell(cell) for cell in cells])
-    return out.getvalue()
-
-
 def _cell(value: object) -> str:
     if isinstance(value, datetime):
         return value.isoformat(timespec="seconds")
-    text = "" if value is None else str(value)
-    return safe_cell(text)
+    return "" if value is None else str(value)

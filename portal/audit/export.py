@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import tempfile
 import time
@@ -17,7 +15,7 @@ from django.db.models import QuerySet
 
 from portal.audit.facts import client_address_of
 from portal.models import Activity, ActivityText
-from registries.foundation.csv_cells import safe_cell
+from registries.foundation.csv_lines import csv_line
 from registries.foundation.refusal import Refusal
 
 CHUNK = 2000
@@ -40,7 +38,6 @@ COLUMNS = (
     "request_id",
     "hash",
 )
-
 Value = str | int | dict[str, object]
 Format = Callable[[Iterable[Activity]], Iterator[str]]
 
@@ -101,9 +98,9 @@ def as_json_lines(rows: Iterable[Activity]) -> Iterator[str]:
 
 def as_csv(rows: Iterable[Activity]) -> Iterator[str]:
     """Yield the rows as CSV with every cell quoted, the names of the columns first. `before` and `after` are JSON."""
-    yield _line(COLUMNS)
+    yield csv_line(COLUMNS, quote_all=True)
     for row in rows:
-        yield _line(_columns(row).values())
+        yield csv_line((_cell(value) for value in _columns(row).values()), quote_all=True)
 
 
 def _columns(row: Activity) -> dict[str, Value]:
@@ -128,12 +125,7 @@ def _columns(row: Activity) -> dict[str, Value]:
     return dict(zip(COLUMNS, values, strict=True))
 
 
-def _line(values: Iterable[Value]) -> str:
-    out = io.StringIO()
-    csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\r\n").writerow([_cell(value) for value in values])
-    return out.getvalue()
-
-
 def _cell(value: Value) -> str:
-    text = json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else str(value)
-    return "" if text == "{}" else safe_cell(text)
+    if isinstance(value, dict):
+        return json.dumps(value, ensure_ascii=False) if value else ""
+    return str(value)
