@@ -20,6 +20,7 @@ from portal.accounts import actions
 from portal.audit.sign_ins import record_for_person
 from portal.http.actors import actor_of
 from portal.models import User
+from portal.models.user import canonical_email
 from registries.foundation.admin_base import GuardedAdmin
 from registries.foundation.generic_bases import ModelForm
 
@@ -32,16 +33,15 @@ else:
     _UserAdmin, _UserCreationForm = UserAdmin, AdminUserCreationForm
 
 
-class _LowerCase(ModelForm[User]):
+class _EmailForm(ModelForm[User]):
     def clean_email(self) -> str:
-        """Addresses are stored in lower case, so that each belongs to one person."""
-        email = str(self.cleaned_data["email"]).strip().lower()
+        email = canonical_email(str(self.cleaned_data["email"]))
         if User.objects.filter(email__iexact=email).exclude(pk=self.instance.pk).exists():
             raise forms.ValidationError("There is a person with this address already.")
         return email
 
 
-class NewPersonForm(_LowerCase, _UserCreationForm):
+class NewPersonForm(_EmailForm, _UserCreationForm):
     """Address and password; without one they can't sign in until they set it."""
 
     class Meta:
@@ -49,7 +49,7 @@ class NewPersonForm(_LowerCase, _UserCreationForm):
         fields = ("email",)
 
 
-class PersonForm(_LowerCase):
+class PersonForm(_EmailForm):
     """All fields but the password, which has its own page."""
 
     class Meta:

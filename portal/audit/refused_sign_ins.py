@@ -18,6 +18,7 @@ from django.db.models.functions import Now
 from portal.audit.sign_ins import record_for_person
 from portal.http.actors import ANONYMOUS_NAME
 from portal.models import RefusedSignIn, User
+from portal.models.user import canonical_email
 from registries.foundation.activity import Target, Value, record
 from registries.foundation.actor import Actor, ActorKind
 from registries.foundation.ids import UserId
@@ -91,7 +92,7 @@ class Summary:
 
 def note(address: str, reason: RefusedSignIn.Reason, *, by: Actor) -> None:
     """Note a refused sign-in with this email address, to be appended by the next `sweep`."""
-    person_id = User.objects.filter(email=address.strip().lower()).values_list("pk", flat=True).first()
+    person_id = User.objects.filter(email=canonical_email(address)).values_list("pk", flat=True).first()
     typed = address if len(address) <= MAX_TYPED_ADDRESS else address[:MAX_TYPED_ADDRESS] + "…"
     RefusedSignIn.objects.create(
         person_id=person_id,

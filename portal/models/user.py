@@ -11,12 +11,17 @@ from django.db.models.functions import Lower
 from registries.foundation.id_fields import UserIdField
 
 
+def canonical_email(text: str) -> str:
+    """Return an email address as it is stored: in lower case, so that each belongs to one person."""
+    return text.strip().lower()
+
+
 class UserManager(BaseUserManager["User"]):
     """Creates people; addresses are stored in lower case."""
 
     def create_user(self, email: str, password: str | None = None, **fields: object) -> User:
         """Create a person. Without a password they can't sign in until they set one."""
-        user = self.model(email=email.strip().lower(), **fields)
+        user = self.model(email=canonical_email(email), **fields)
         user.set_password(password)
         user.save(using=self._db)
         return user

@@ -11,6 +11,7 @@ from django.utils import timezone
 from groups.rules import quotas
 from portal.models import Invitation, Membership, Organization, User
 from portal.models.invitation import InvitationQuerySet
+from portal.models.user import canonical_email
 from portal.organizations.errors import TeamRefused
 from portal.organizations.rules import refuse_member
 from registries.foundation.activity import Target, record
@@ -33,7 +34,7 @@ class InvitationOver(TeamRefused):
 def invite(organization: Organization, *, email: str, role: str, by: Actor) -> tuple[Invitation, str]:
     """Create an invitation; return it with its token, which is not stored. It replaces an open invitation to the same
     address. Raises TeamRefused if the address is a member's, and after MAX_INVITATIONS_A_DAY within 24 hours."""
-    email = email.strip().lower()
+    email = canonical_email(email)
     now = timezone.now()
     token, digest = one_time.new(TOKEN_PREFIX)
     with transaction.atomic():

@@ -10,6 +10,7 @@ from django.core.validators import validate_email
 
 from portal.models import Organization, User
 from portal.models.organization import SLUG
+from portal.models.user import canonical_email
 from portal.organizations.actions import NewPerson, create_organization
 from registries.foundation.actor import CONSOLE
 
@@ -24,7 +25,7 @@ class Command(BaseCommand):
         parser.add_argument("--password", help="For a new owner; without it they set one by email.")
 
     def handle(self, *, slug: str, owner: str, name: str, password: str | None, **options: object) -> None:
-        email = owner.strip().lower()
+        email = canonical_email(owner)
         try:
             SLUG(slug)
             validate_email(email)
