@@ -12,10 +12,9 @@ from urllib.parse import urlsplit
 from django.conf import settings
 
 from registries.failures import HostNotAllowed
-from registries.oci.address_guard import AddressGuard, Resolver, system_resolver
+from registries.oci.address_guard import AddressGuard, Resolver, is_local_name, system_resolver
 from registries.oci.reference import ReferenceInvalid, api_host, parse_host
 
-_LOCAL = ("localhost", "local", "internal", "home.arpa")
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}  # where the portal and a sample registry may both be
 _SOME_PUBLIC_ADDRESS = "8.8.8.8"  # used as the address of names, which are not looked up; nothing connects to it
 
@@ -53,6 +52,6 @@ def _as_if_resolved(host: str, port: int) -> list[tuple[str, int]]:
     except ValueError:
         pass
     opened = settings.PORTAL_REGISTRY_ALLOW_NETWORKS
-    if opened and any(host == name or host.endswith(f".{name}") for name in _LOCAL):
+    if opened and is_local_name(host):
         return [(str(opened[0].network_address), port)]
     return [(_SOME_PUBLIC_ADDRESS, port)]

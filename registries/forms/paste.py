@@ -15,11 +15,10 @@ from dataclasses import dataclass, field
 
 from registries.oci import strict_json
 from registries.oci.reference import DOCKER_HUB, ReferenceInvalid, parse_host
+from registries.providers.acr import REFRESH_TOKEN_USER
 
 MAX_PASTE_LENGTH = 64 * 1024
 MAX_LOGINS = 50
-REFRESH_USER = "00000000-0000-0000-0000-000000000000"
-"""Azure's user name for a refresh token, which docker keeps as `identitytoken`."""
 
 _TOOLS = frozenset({"docker", "podman", "nerdctl", "buildah", "skopeo", "oras", "crane", "finch"})
 _WITH_VALUE = frozenset({"-u", "--username", "-p", "--password", "--authfile", "--cert-dir", "--platform", "--config"})
@@ -150,7 +149,7 @@ def _entry(name: str, entry: object) -> Pasted | None:
             return None
         secret = secret.rstrip("\0")
     if token:
-        username, secret = username or REFRESH_USER, token
+        username, secret = username or REFRESH_TOKEN_USER, token  # docker stores only Azure's refresh tokens so
     return Pasted(host, username, secret) if secret else None
 
 

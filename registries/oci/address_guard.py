@@ -91,7 +91,7 @@ class AddressGuard:
         """
         host = host.removeprefix("[").removesuffix("]").lower().removesuffix(".")
         found = [] if host in self._own_hosts or is_ambiguous_ipv4(host) else self._look_up(host, port)
-        may_be_public = not plain and not _is_local_name(host) and _is_public_port(port)
+        may_be_public = not plain and not is_local_name(host) and _is_public_port(port)
         for address, actual_port in found:
             is_open = self._is_in_open_network(address) and actual_port not in _REFUSED_PORTS | {0, 22}
             if not (is_open or (may_be_public and _is_public(address))):
@@ -155,5 +155,6 @@ def _is_public_port(port: int) -> bool:
     return port == 443 or (port >= 1024 and port not in _REFUSED_PORTS)
 
 
-def _is_local_name(host: str) -> bool:
+def is_local_name(host: str) -> bool:
+    """Whether the name belongs to a local network and never to the internet. `host` is in lower case."""
     return any(host == suffix or host.endswith(f".{suffix}") for suffix in _LOCAL_SUFFIXES)

@@ -19,29 +19,17 @@ from registries.oci.platform import Platform
 from registries.oci.reference import is_digest
 
 MAX_MANIFEST_BYTES = 4 * 1024 * 1024
-
 MAX_LAYERS = 1000
-
 MAX_ENTRIES = 1000
-
 MAX_SIZE = 2**53 - 1
-
 DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
-
 DOCKER_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
-
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
-
 OCI_INDEX = "application/vnd.oci.image.index.v1+json"
-
 ACCEPT = ", ".join((OCI_INDEX, DOCKER_LIST, OCI_MANIFEST, DOCKER_MANIFEST))
-
 MANIFESTS = frozenset({DOCKER_MANIFEST, OCI_MANIFEST})
-
 INDEXES = frozenset({DOCKER_LIST, OCI_INDEX})
-
 CONFIGS = frozenset({"application/vnd.docker.container.image.v1+json", "application/vnd.oci.image.config.v1+json"})
-
 LAYERS = frozenset(
     {
         "application/vnd.docker.image.rootfs.diff.tar",

@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from portal.models import Project, User
-from registries.forms.paste import MAX_PASTE_LENGTH, REFRESH_USER, Pasted, read_image, read_login, read_logins
+from registries.forms.paste import MAX_PASTE_LENGTH, Pasted, read_image, read_login, read_logins
 from registries.models import Credential
+from registries.providers.acr import REFRESH_TOKEN_USER
 from registries.secrets.credential_seal import unseal
 
 if TYPE_CHECKING:
@@ -55,9 +56,9 @@ def config(**auths: object) -> str:
         (config(**{"https://index.docker.io/v1/": packed("alice", "a:b")}), Pasted("docker.io", "alice", "a:b")),
         (config(**{"ghcr.io": {"username": "alice", "password": "s3cret"}}), Pasted("ghcr.io", "alice", "s3cret")),
         (json.dumps({"ghcr.io": packed("alice", "s3cret")}), Pasted("ghcr.io", "alice", "s3cret")),
-        (config(**{"x.azurecr.io": {**packed(REFRESH_USER, ""), "identitytoken": "t0ken"}}),
-         Pasted("x.azurecr.io", REFRESH_USER, "t0ken")),
-        (config(**{"x.azurecr.io": {"identitytoken": "t0ken"}}), Pasted("x.azurecr.io", REFRESH_USER, "t0ken")),
+        (config(**{"x.azurecr.io": {**packed(REFRESH_TOKEN_USER, ""), "identitytoken": "t0ken"}}),
+         Pasted("x.azurecr.io", REFRESH_TOKEN_USER, "t0ken")),
+        (config(**{"x.azurecr.io": {"identitytoken": "t0ken"}}), Pasted("x.azurecr.io", REFRESH_TOKEN_USER, "t0ken")),
     ],
 )  # fmt: skip
 def test_a_login_is_read(text: str, read: Pasted) -> None:
