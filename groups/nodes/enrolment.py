@@ -17,7 +17,8 @@ from django.db.models.functions import Now
 
 from groups.delivery import tokens
 from groups.delivery.tokens import EndReason
-from groups.models import Enrolment, Instance, Node, NodeManifest, NodeToken
+from groups.models import Enrolment, Node, NodeManifest, NodeToken
+from groups.nodes.assignments import NOT_FETCHED
 from groups.nodes.keys import read_public_key
 from groups.rules.wakeups import wake_prepare
 from registries.foundation.activity import Target, record
@@ -143,8 +144,7 @@ def _set_key(node: Node, public_key_pem: str) -> bool:
     node.public_key = public_key_pem
     tokens.end(NodeToken.objects.outstanding().filter(node=node), EndReason.KEY_REPLACED)
     NodeManifest.objects.filter(node=node).delete()
-    not_fetched = [Instance.State.ALLOCATING, Instance.State.DOWNLOADING]
-    for instance_id in node.instances.filter(state__in=not_fetched).values_list("pk", flat=True):
+    for instance_id in node.instances.filter(state__in=NOT_FETCHED).values_list("pk", flat=True):
         wake_prepare(instance_id)
     log.info("node_key_replaced", node=str(node.pk))
     return True

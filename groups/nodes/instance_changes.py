@@ -19,7 +19,7 @@ from groups.rules.replicas import NO_ORDER, count_end, update_group_status
 from groups.rules.states import Stale, move
 
 State = Instance.State
-EXCLUDE_NODE_FOR = timedelta(seconds=60)
+EXCLUDE_AFTER_GIVING_BACK = timedelta(seconds=60)
 """How long an instance that a node gave back is not assigned to it again."""
 
 
@@ -63,7 +63,7 @@ def _carry_out(change: Change) -> None:
     else:
         place: dict[str, object] = {}
         if change.leaves:
-            until = Now() + EXCLUDE_NODE_FOR
+            until = Now() + EXCLUDE_AFTER_GIVING_BACK
             place = {"node": None, "assigned_at": None, "avoids": instance.node, "avoids_until": until}
         try:
             move(instance, to=change.to, only=None, **{**NO_ORDER, **change.values, **place})

@@ -12,7 +12,7 @@ from groups.models import ContainerGroup, Instance, NodeToken
 from groups.rules.replicas import take_from_node, update_group_status
 from groups.rules.states import Stale
 
-EXCLUDE_NODE_FOR = timedelta(minutes=10)
+EXCLUDE_AFTER_MOVE = timedelta(minutes=10)
 """How long an instance that was moved away from a node is not assigned to it again."""
 
 
@@ -26,6 +26,6 @@ def move_to_another_node(instance: Instance, *, message: str) -> None:
     if instance.node_id is None or instance.state == Instance.State.STOPPING:
         raise Stale(f"Instance {instance.pk} is on no node")
     issued = NodeToken.objects.filter(instance=instance, node=instance.node_id)
-    take_from_node(instance, message=message, avoids=instance.node, avoids_until=Now() + EXCLUDE_NODE_FOR)
+    take_from_node(instance, message=message, avoids=instance.node, avoids_until=Now() + EXCLUDE_AFTER_MOVE)
     tokens.end(issued, EndReason.REALLOCATED)
     update_group_status(instance.group_id)
