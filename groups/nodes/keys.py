@@ -14,14 +14,20 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 from joserfc.jwk import ECKey, RSAKey
 
+from registries.foundation.refusal import Refusal
+
 MAX_PEM_LENGTH = 4096
 MIN_RSA_BITS, MAX_RSA_BITS = 3072, 8192
 PUBLIC_EXPONENT = 65537
 _BEGIN = "-----BEGIN PUBLIC KEY-----"
 
 
-class KeyUnsupported(ValueError):
+class KeyUnsupported(Refusal):
     """The text is not a key that a node can have; the message says what is required."""
+
+    code = "key_unsupported"
+    title = "The key can't be used"
+    status = 400
 
 
 @dataclass(frozen=True)

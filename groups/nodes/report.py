@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from groups.models import Instance
 from groups.rules.group_settings import MAX_GPU_CLASS_LENGTH
 from registries.foundation.ids import InstanceId
+from registries.foundation.refusal import Refusal
 
 MAX_INSTANCES = 1000
 MAX_CPU = 4096
@@ -22,8 +23,12 @@ MAX_EXIT_CODE = 255
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
 
 
-class ReportInvalid(ValueError):
+class ReportInvalid(Refusal):
     """The report is invalid; the message names the field and what it must be."""
+
+    code = "invalid"
+    title = "The report can't be read"
+    status = 400
 
 
 @dataclass(frozen=True)

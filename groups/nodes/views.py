@@ -15,10 +15,10 @@ from groups.models import Node
 from groups.nodes import enrolment
 from groups.nodes.authentication import NotAuthenticated, authenticate, consume_call
 from groups.nodes.enrolment import replace_key
-from groups.nodes.keys import KeyUnsupported, read_public_key
+from groups.nodes.keys import read_public_key
 from groups.nodes.poll import poll as process_poll
 from groups.nodes.problems import not_authenticated, problem
-from groups.nodes.report import ReportInvalid, read_report
+from groups.nodes.report import read_report
 from registries.foundation.actor import Actor, ActorKind
 from registries.foundation.refusal import Refusal
 from registries.foundation.requests import client_address
@@ -32,12 +32,20 @@ View: TypeAlias = Callable[[HttpRequest], HttpResponse]
 log = structlog.get_logger(__name__)
 
 
-class BodyRefused(Exception):
-    """The body is too large or not a JSON object; `response` is the error to return."""
+class BodyInvalid(Refusal):
+    """The body is not a JSON object with the required fields; the message says what to send."""
 
-    def __init__(self, response: HttpResponse) -> None:
-        super().__init__("body refused")
-        self.response = response
+    code = "invalid"
+    title = "Can't be read"
+    status = 400
+
+
+class BodyTooLarge(Refusal):
+    """The body is larger than the call allows."""
+
+    code = "too_large"
+    title = "Too large"
+    status = 413
 
 
 def node_call(view: View) -> View:
@@ -52,8 +60,6 @@ def node_call(view: View) -> View:
             return response
         try:
             response = view(request)
-        except BodyRefused as refused:
-            response = refused.response
         except NotAuthenticated:
             response = not_authenticated()
         except Refusal as refusal:
@@ -74,11 +80,8 @@ def enrol(request: HttpRequest) -> HttpResponse:
     body = _read(request, MAX_ENROLMENT_BYTES)
     code, name, public_key = (body.get(field) for field in ("code", "name", "public_key"))
     if not isinstance(code, str) or not isinstance(name, str) or not isinstance(public_key, str):
-        return problem(400, "invalid", "Can't be read", "Send the text fields code, name and public_key.")
-    try:
-        node = enrolment.enrol(code, name, public_key, by=_actor(request))
-    except KeyUnsupported as error:
-        return problem(400, "key_unsupported", "The key can't be used", str(error))
+        raise BodyInvalid("Send the text fields code, name and public_key.")
+    node = enrolment.enrol(code, name, public_key, by=_actor(request))
     return JsonResponse({"node_id": str(node.pk)})
 
 
@@ -88,10 +91,7 @@ def poll(request: HttpRequest) -> HttpResponse:
     call = authenticate(request.headers.get("Authorization", ""))
     try:
         report = read_report(_read(request, MAX_POLL_BYTES))
-    except ReportInvalid as error:
-        consume_call(call)
-        return problem(400, "invalid", "The report can't be read", str(error))
-    except BodyRefused:
+    except Refusal:
         consume_call(call)
         raise
     for tries_left in reversed(range(MAX_TRIES)):
@@ -110,12 +110,8 @@ def key(request: HttpRequest) -> HttpResponse:
     consume_call(call)
     public_key = _read(request, MAX_ENROLMENT_BYTES).get("public_key")
     if not isinstance(public_key, str):
-        return problem(400, "invalid", "Can't be read", "Send the text field public_key.")
-    try:
-        pem = read_public_key(public_key).pem
-    except KeyUnsupported as error:
-        return problem(400, "key_unsupported", "The key can't be used", str(error))
-    if not replace_key(call.node, pem, by=_actor(request, call.node)):
+        raise BodyInvalid("Send the text field public_key.")
+    if not replace_key(call.node, read_public_key(public_key).pem, by=_actor(request, call.node)):
         raise NotAuthenticated
     return JsonResponse({"node_id": str(call.node.pk)})
 
@@ -138,15 +134,14 @@ def _actor(request: HttpRequest, node: Node | None = None) -> Actor:
 
 
 def _read(request: HttpRequest, limit: int) -> dict[str, object]:
-    """Return the body, a JSON object of at most `limit` bytes. Raises BodyRefused."""
+    """Return the body, a JSON object of at most `limit` bytes. Raises BodyInvalid and BodyTooLarge."""
     declared = request.META.get("CONTENT_LENGTH") or "0"
     try:
         raw = b"" if int(declared) > limit else request.read(limit + 1)
         too_large = int(declared) > limit or len(raw) > limit
         body = None if too_large else strict_json.read_object(raw, limit)
     except (ValueError, OSError):
-        raise BodyRefused(problem(400, "invalid", "Can't be read", "Send one JSON object.")) from None
+        raise BodyInvalid("Send one JSON object.") from None
     if body is None:
-        detail = f"Send at most {limit // 1024} KiB."
-        raise BodyRefused(problem(413, "too_large", "Too large", detail))
+        raise BodyTooLarge(f"Send at most {limit // 1024} KiB.")
     return body
