@@ -9,12 +9,12 @@ from django.db import transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from groups.ingest.credential_hold import stored_credential
+from groups.ingest.credential_hold import record_typed, stored_credential
 from groups.models import ContainerGroup, ImageCheck
 from groups.rules import quotas
 from groups.rules.states import Stale, move
 from groups.rules.wakeups import WAKEUP_LOST_AFTER, wake_again, wake_check
-from registries.credential_rows import NewCredential, record_added, target_of
+from registries.credential_rows import NewCredential, target_of
 from registries.foundation.activity import record
 from registries.foundation.actor import Actor
 from registries.foundation.ids import OrganizationId
@@ -85,9 +85,8 @@ def start_check(
             expires_at=now + timedelta(seconds=MAX_QUEUED_SECONDS),
         )
         wake_check(row.pk)
+        record_typed(credential, stored, by=by)
         if stored is not None:
-            if stored is not credential:
-                record_added(stored, by=by)
             record(by, "credential.checked", target_of(stored), organization_id=organization_id, detail=row.reference)
     return row
 

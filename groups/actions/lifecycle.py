@@ -16,7 +16,7 @@ from django.db import transaction
 from groups.actions.images import delete_locked, drop, lock_images, queue_image
 from groups.ingest import outcome
 from groups.ingest.claim import seize
-from groups.ingest.credential_hold import lock_credentials, record_settled, stored_credential
+from groups.ingest.credential_hold import lock_credentials, record_settled, record_typed, stored_credential
 from groups.models import ContainerGroup, Image
 from groups.rules import quotas
 from groups.rules.group_settings import MAX_REPLICAS
@@ -24,7 +24,7 @@ from groups.rules.replicas import add_instances, match_replicas, stop_group
 from groups.rules.sealed_settings import seal_environment, seal_options
 from groups.rules.states import Stale, move
 from groups.rules.wakeups import wake_pull
-from registries.credential_rows import NewCredential, record_added
+from registries.credential_rows import NewCredential
 from registries.foundation.activity import Target, Value, record
 from registries.foundation.actor import Actor
 from registries.foundation.ids import GroupId, OrganizationId, ProjectId
@@ -77,8 +77,7 @@ def create(
             created_by_id=by.person_id,
             options=seal_options(group_id, dict(options or {})),
         )
-        if stored is not None and stored is not credential:
-            record_added(stored, by=by)
+        record_typed(credential, stored, by=by)
         _record(by, "group.created", group, detail=image.reference, after={"replicas": replicas})
     return group
 
@@ -91,8 +90,7 @@ def retry(group: ContainerGroup, *, credential: Credential | NewCredential | Non
         quotas.lock_active_organization(group.organization_id)
         stored = stored_credential(credential, organization_id=group.organization_id, created_by_id=by.person_id)
         _pull_again(group, stored)
-        if stored is not None and stored is not credential:
-            record_added(stored, by=by)
+        record_typed(credential, stored, by=by)
         _record(by, "group.retried", group)
     return group
 

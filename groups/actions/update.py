@@ -15,14 +15,14 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from groups.actions.images import delete_locked, drop, lock_images, queue_image
-from groups.ingest.credential_hold import lock_credentials, record_settled, stored_credential
+from groups.ingest.credential_hold import lock_credentials, record_settled, record_typed, stored_credential
 from groups.models import ContainerGroup, Image
 from groups.rules import quotas
 from groups.rules.group_settings import MAX_VARIABLES
 from groups.rules.replicas import match_replicas, renew_instances
 from groups.rules.sealed_settings import MASK, open_environment, open_options, seal_environment, seal_options, unmask
 from groups.rules.states import move
-from registries.credential_rows import NewCredential, record_added
+from registries.credential_rows import NewCredential
 from registries.foundation.activity import Target, Value, record
 from registries.foundation.actor import Actor
 from registries.foundation.refusal import Refusal
@@ -88,8 +88,7 @@ def update(group: ContainerGroup, changes: GroupChanges, *, by: Actor) -> Contai
             changed.words.append(str(reference))
             changed.before["image"], changed.after["image"] = current.reference, str(reference)
         record_settled(destroyed)
-        if stored is not None and stored is not changes.credential:
-            record_added(stored, by=by)
+        record_typed(changes.credential, stored, by=by)
         if changed.words:
             record(
                 by,

@@ -12,8 +12,14 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef
 
 from groups.models import Image
-from registries.credential_rows import NewCredential, empty_credential, record_destroyed, store_credential
-from registries.foundation.actor import PORTAL
+from registries.credential_rows import (
+    NewCredential,
+    empty_credential,
+    record_added,
+    record_destroyed,
+    store_credential,
+)
+from registries.foundation.actor import PORTAL, Actor
 from registries.foundation.ids import CredentialId, OrganizationId, UserId
 from registries.models import Credential
 
@@ -22,10 +28,17 @@ def stored_credential(
     credential: Credential | NewCredential | None, *, organization_id: OrganizationId, created_by_id: UserId | None
 ) -> Credential | None:
     """Return the row of a credential that was chosen or typed; a typed one is sealed and stored first. Called in the
-    transaction of an action, which records it. Raises CredentialMalformed."""
+    transaction of an action, which ends with `record_typed`. Raises CredentialMalformed."""
     if isinstance(credential, NewCredential):
         return store_credential(credential, organization_id=organization_id, created_by_id=created_by_id)
     return credential
+
+
+def record_typed(given: Credential | NewCredential | None, stored: Credential | None, *, by: Actor) -> None:
+    """Record that `stored_credential` stored a typed credential, where one was `given`. Called at the end of the
+    transaction."""
+    if stored is not None and isinstance(given, NewCredential):
+        record_added(stored, by=by)
 
 
 def lock_credentials(credential_ids: Collection[CredentialId | None]) -> None:
