@@ -19,7 +19,7 @@ from groups.ingest.claim import seize
 from groups.ingest.credential_hold import lock_credentials, record_settled, record_typed, stored_credential
 from groups.models import ContainerGroup, Image
 from groups.rules import quotas
-from groups.rules.group_settings import MAX_REPLICAS
+from groups.rules.group_settings import MAX_REPLICAS, NameTaken
 from groups.rules.replicas import add_instances, match_replicas, stop_group
 from groups.rules.sealed_settings import seal_environment, seal_options
 from groups.rules.states import Stale, move
@@ -54,10 +54,13 @@ def create(
 ) -> ContainerGroup:
     """Create the group in `pending` with its image in `queued`, and wake a worker on commit. A new credential is stored
     with it. `options` are settings without a column (`groups.rules.sealed_settings`), `memory_mb` is in MB. Raises
-    IntegrityError if the project has a group with this name, and `quotas.QuotaRefusal`."""
+    NameTaken and `quotas.QuotaRefusal`."""
     group_id = GroupId(uuid.uuid4())
     with transaction.atomic():
-        quotas.allow_group(quotas.lock_active_organization(organization_id), replicas=replicas)
+        quota = quotas.lock_active_organization(organization_id)
+        if ContainerGroup.objects.filter(project_id=project_id, name=name).exists():
+            raise NameTaken
+        quotas.allow_group(quota, replicas=replicas)
         stored = stored_credential(credential, organization_id=organization_id, created_by_id=by.person_id)
         image = queue_image(organization_id, reference, stored)
         group = ContainerGroup.objects.create(

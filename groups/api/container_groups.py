@@ -7,7 +7,6 @@ import json
 from collections.abc import Mapping
 from typing import Protocol
 
-from django.db import IntegrityError
 from ninja import Router, Status
 
 from groups.actions import lifecycle, update
@@ -25,7 +24,7 @@ from groups.api.schemas.group import (
 )
 from groups.models import ContainerGroup as Group
 from groups.models import Failure
-from groups.rules.group_settings import NAME_TAKEN, RESERVED_NAMES
+from groups.rules.group_settings import RESERVED_NAMES, NameTaken
 from groups.rules.sealed_settings import open_options
 from groups.rules.states import MoveForbidden, Stale
 from registries.foundation.actor import Actor
@@ -86,7 +85,7 @@ def create_container_group(
             options=read_options(payload) | {REQUEST: fingerprint},
             by=request.actor,
         )
-    except IntegrityError:
+    except NameTaken:  # by a request at the same time
         existing = _existing(request, project_name, payload.name, fingerprint)
         if existing is None:
             raise
@@ -172,12 +171,12 @@ def _document(request: ApiRequest, group: CountedGroup, failures: Mapping[GroupI
 
 
 def _existing(request: ApiRequest, project_name: str, name: str, fingerprint: str) -> dict[str, object] | None:
-    """Return the group of that name if the same request created it, None if there is none. Raises Refusal."""
+    """Return the group of that name if the same request created it, None if there is none. Raises NameTaken."""
     group = groups_of(request, project_name).filter(name=name).first()
     if group is None:
         return None
     if group.version != 1 or open_options(group).get(REQUEST) != fingerprint:
-        raise Refusal(NAME_TAKEN, code="name_taken", field="name")
+        raise NameTaken
     return _document(request, group, last_failures([group]))
 
 

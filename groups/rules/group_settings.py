@@ -1,10 +1,12 @@
-"""Limits and names of a container group's settings, shared by models, forms and the API."""
+"""Limits and names of a container group's settings, shared by models, actions, forms and the API."""
 
 from __future__ import annotations
 
 import re
 
 from django.core.exceptions import ValidationError
+
+from registries.foundation.refusal import Refusal
 
 MAX_REPLICAS = 500
 MAX_CPU = 16
@@ -24,7 +26,18 @@ MAX_GROUP_NAME_LENGTH = 63
 GROUP_NAME = r"[a-z][a-z0-9-]{0,61}[a-z0-9]"
 RESERVED_NAMES = frozenset({"new"})
 """Names that are part of page addresses."""
-NAME_TAKEN = "This project has a group of this name already. Choose another name, or open that group."
+
+
+class NameTaken(Refusal):
+    """The project has a group of this name."""
+
+    code = "name_taken"
+    title = "This name is taken"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This project has a group of this name already. Choose another name, or open that group.", field="name"
+        )
 
 
 def read_environment(text: str) -> dict[str, str]:

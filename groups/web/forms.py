@@ -22,12 +22,10 @@ from groups.rules.group_settings import (
     MAX_MEMORY_MB,
     MAX_REPLICAS,
     MIN_MEMORY_MB,
-    NAME_TAKEN,
     RESERVED_NAMES,
     read_environment,
 )
 from groups.web.image_field import NEW, NONE, ImageForm
-from registries.foundation.ids import OrganizationId, ProjectId
 from registries.models import Credential
 
 
@@ -96,23 +94,10 @@ class GroupForm(ImageForm):
         help_text="Otherwise the group stays stopped until someone starts it.",
     )
 
-    def __init__(
-        self,
-        data: Mapping[str, object] | None = None,
-        *,
-        organization_id: OrganizationId,
-        project_id: ProjectId,
-        initial: Mapping[str, object] | None = None,
-    ) -> None:
-        super().__init__(data, organization_id=organization_id, initial=initial)
-        self.project_id = project_id
-
     def clean_name(self) -> str:
         name: str = self.cleaned_data["name"]
         if name in RESERVED_NAMES:
             raise ValidationError(f"{name} is the address of this page. Choose another name.")
-        if ContainerGroup.objects.filter(project_id=self.project_id, name=name).exists():
-            raise ValidationError(NAME_TAKEN, code="name_taken")
         return name
 
     def clean_command(self) -> list[str]:

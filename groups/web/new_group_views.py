@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 
-from django.db import IntegrityError
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
@@ -13,7 +12,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from groups.actions import lifecycle
 from groups.models import ContainerGroup
-from groups.rules.group_settings import MAX_GROUP_NAME_LENGTH, NAME_TAKEN
+from groups.rules.group_settings import MAX_GROUP_NAME_LENGTH
 from groups.rules.sealed_settings import open_environment
 from groups.web.forms import GroupForm
 from groups.web.image_field import NEW, reading_context, typed_credential_form
@@ -34,16 +33,13 @@ def new(request: ProjectRequest, org: str, project: str) -> HttpResponse:
         request.POST if request.method == "POST" else None,
         initial=initial,
         organization_id=request.organization.pk,
-        project_id=request.project.pk,
     )
     typed_form = typed_credential_form(request, form)
     if form.is_valid() and (typed_form is None or typed_form.is_valid()):
         try:
             group = _create(request, form, typed_form)
-        except IntegrityError:
-            form.add_error("name", NAME_TAKEN)
         except Refusal as refusal:
-            form.add_error(None, refusal.message)
+            form.add_error(refusal.field or None, refusal.message)
         else:
             return to_group(request, group)
     chosen = NEW if form.has_typed_credential else str(form["credential"].value() or "")

@@ -8,11 +8,12 @@ from threading import Barrier, Thread
 from typing import Any
 
 import pytest
-from django.db import IntegrityError, connection, transaction
+from django.db import connection
 from django.utils import timezone
 
 from groups.actions import lifecycle
 from groups.models import ContainerGroup, Failure, Image, Instance, Node
+from groups.rules.group_settings import NameTaken
 from groups.rules.sealed_settings import open_environment
 from groups.rules.states import Stale, move
 from registries.foundation.actor import CONSOLE
@@ -55,7 +56,7 @@ def test_creating_queues_the_image_and_wakes_on_commit(
 
 
 def test_a_name_is_taken_once_and_nothing_of_the_second_stays(group: ContainerGroup, project: Any) -> None:
-    with pytest.raises(IntegrityError), transaction.atomic():
+    with pytest.raises(NameTaken):
         make_group(project, REFERENCE)
 
     assert Image.objects.count() == 1

@@ -14,7 +14,7 @@ from registries.forms.credential import CredentialForm
 from registries.models import Credential
 from registries.oci.reference import Reference
 from registries.providers import PROVIDERS
-from tests.support.pulls import make_credential, make_group
+from tests.support.pulls import make_credential
 
 HOST = "registry.example.com"
 IMAGE = f"{HOST}/team/app:1.0"
@@ -35,7 +35,7 @@ def fill(project: Any) -> Any:
     """Return the form filled in well, but for what is named."""
 
     def filled(**values: Any) -> GroupForm:
-        return GroupForm(GOOD | values, organization_id=project.organization_id, project_id=project.pk)
+        return GroupForm(GOOD | values, organization_id=project.organization_id)
 
     return filled
 
@@ -145,14 +145,6 @@ def test_the_environment_is_bounded(fill: Any, text: str) -> None:
 
     assert not form.is_valid()
     assert list(form.errors) == ["environment"]
-
-
-def test_a_name_that_the_project_has_is_refused(fill: Any, project: Any) -> None:
-    make_group(project, IMAGE, name="web")
-
-    form = fill()
-    assert not form.is_valid()
-    assert "name" in form.errors["name"][0]
 
 
 def test_credentials_of_this_organization_are_offered_while_they_live(fill: Any, project: Any, mallory: Any) -> None:

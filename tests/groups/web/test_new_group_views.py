@@ -7,11 +7,11 @@ import uuid
 from typing import Any
 
 import pytest
-from django.db import IntegrityError
 from django.test import Client
 from django.urls import reverse
 
 from groups.models import ContainerGroup
+from groups.rules.group_settings import NameTaken
 from groups.rules.sealed_settings import open_environment
 from registries.models import Credential
 from tests.support.group_pages import HOST, IMAGE, LIST, at, group, text_of
@@ -77,7 +77,7 @@ def test_a_name_that_is_taken_in_between_is_an_error_of_its_field(
     member: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def taken(**values: Any) -> None:
-        raise IntegrityError
+        raise NameTaken
 
     monkeypatch.setattr("groups.actions.lifecycle.create", taken)
     page = member.post(NEW, GOOD)
@@ -183,7 +183,7 @@ def test_a_name_that_is_taken_in_the_last_moment_keeps_no_credential(
     member: Client, project: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def taken(**values: Any) -> None:
-        raise IntegrityError
+        raise NameTaken
 
     monkeypatch.setattr("groups.web.new_group_views.lifecycle.create", taken)
 

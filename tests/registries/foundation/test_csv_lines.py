@@ -9,8 +9,8 @@ import pytest
 from registries.foundation.csv_lines import csv_line
 
 FORMULAS = [
-    "=1+1", "+1", "-1", "@SUM(A1)", "|calc", "%0A", "\t1", "\r1", "\n1", "\t", " =1+1", "\u00a0\u3000=1+1", "\ufeff=1+1",
-    "\u200b \u200f@x",
+    "=1+1", "+1", "-1", "@SUM(A1)", "|calc", "%0A", "\t1", "\r1", "\n1", "\t", " =1+1", "\u00a0\u3000=1+1",
+    "\ufeff=1+1", "\u200b \u200f@x",
     "\uff1d1+1", "\uff0b1", "\uff0d1", "\uff20x",  # full width
     "\ufe661",  # small
 ]  # fmt: skip
