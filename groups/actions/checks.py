@@ -66,8 +66,7 @@ def start_check(
             raise TooManyChecks(f"{MAX_AT_ONCE} checks are already in progress. Wait until one of them ends.")
         if rows.filter(created_at__gt=now - timedelta(seconds=RETENTION_SECONDS)).count() >= MAX_AN_HOUR:
             raise TooManyChecks(
-                f"{MAX_AN_HOUR} images were checked here within an hour, and more can't be. Pulling still works; "
-                "check again later."
+                f"An organization may check {MAX_AN_HOUR} images an hour. Pulling still works; check again later."
             )
         compared = _lock(against) if against is not None else None
         stored = stored_credential(credential, organization_id=organization_id, created_by_id=by.person_id)

@@ -51,7 +51,7 @@ def check_image(
     """Check an image: its registry, the credential, the manifest, the platform and the size. The response has a line of
     JSON when a step begins and when it ends, and a last line with the result as far as it is known."""
     if _listening >= MAX_LISTENERS:
-        text = "Many checks are being listened to. Try again."
+        text = "Too many clients are waiting for checks. Try again in a few seconds."
         raise Refusal(text, code="too_many_checks", status=429, retry_after=5)
     reference = read_reference(payload.image, field="image")
     credential = new_credential(

@@ -156,7 +156,7 @@ def _act(request: ApiRequest, group: Group, action: _Action, *, unless: tuple[st
         try:
             action(group, by=request.actor)
         except (Stale, MoveForbidden):
-            text = f"{group.name} is {group.status}; wait until that is over, and see its current_state."
+            text = f"{group.name} is {group.status}. Wait for another current_state, and try again."
             raise not_now(text) from None
     return Status(202, None)
 

@@ -67,7 +67,7 @@ def _provider(variant: str, host: str, *, field: str) -> Provider:
         return recognised if takes_pairs else SELF_HOSTED
     wanted = PROVIDERS[_KINDS[variant]]
     if recognised.kind != wanted.kind:
-        text = f"The image lies at {host}, which is not {wanted.name}: use basic, or the kind of that registry."
+        text = f"The image is at {host}, which is not {wanted.name}: use basic, or the kind of that registry."
         raise _malformed(text, field=field)
     return wanted
 

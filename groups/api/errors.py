@@ -7,7 +7,7 @@ from registries.foundation.refusal import Refusal
 
 def not_found() -> Refusal:
     """Return the refusal for what does not exist, or belongs to another organization."""
-    message = "There is nothing of this name here, or the key is another organization's."
+    message = "Nothing has this name, or the API key belongs to another organization."
     return Refusal(message, code="not_found", status=404)
 
 

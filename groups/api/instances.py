@@ -63,8 +63,7 @@ def update_container_group_instance(
     container_group_instance_id: str,
     payload: ContainerGroupInstancePatch,
 ) -> Status[dict[str, object]]:
-    """Set the deletion cost of an instance. Instances with a low cost are
-    stopped first when there are too many."""
+    """Set the deletion cost of an instance. Instances with a low cost are stopped first when there are too many."""
     row = find_instance(request, project_name, container_group_name, container_group_instance_id)
     if payload.deletion_cost is not None:
         try:
@@ -111,11 +110,11 @@ _add_order(
     "recreate",
     instance_orders.recreate,
     "Recreate the container on the same node. Its data is lost.",
-    "Only an instance that runs can be recreated.",
+    "Only a running instance can be recreated.",
 )
 _add_order(
     "restart",
     instance_orders.restart,
     "Restart the container on the same node. Its data is kept.",
-    "Only an instance that runs can be restarted.",
+    "Only a running instance can be restarted.",
 )

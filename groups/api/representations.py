@@ -163,9 +163,9 @@ def _description(group: ContainerGroup, options: Mapping[str, object], failure: 
     parts = []
     if group.status == Status.PENDING and group.image.retry_code:
         words = describe(group.image.retry_code, group.image.retry_params)
-        parts.append(f"{group.image.retry_code}: {words.text} It is tried again by itself.")
+        parts.append(f"{group.image.retry_code}: {words.text} It will be retried automatically.")
     elif group.is_changing and group.next_image is not None:
-        parts.append(f"{group.next_image.reference} is being pulled and then takes the place of this image.")
+        parts.append(f"{group.next_image.reference} is being pulled and will replace this image.")
     parts.append(describe_unsupported(options))
     return _line(" ".join(part for part in parts if part))
 

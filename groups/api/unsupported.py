@@ -23,9 +23,9 @@ UNSUPPORTED_OPTIONS = {
 def describe_unsupported(options: Mapping[str, object]) -> str:
     """Return a sentence that names the unsupported settings among these; empty if there are none."""
     names = [name for key, name in UNSUPPORTED_OPTIONS.items() if options.get(key)]
-    parts = [f"kept, and without effect on nodes yet: {', '.join(names)}"] if names else []
+    parts = [f"stored, but not supported by nodes yet: {', '.join(names)}"] if names else []
     classes = options.get("gpu_classes")
     if isinstance(classes, Sized) and len(classes) > 1:
-        parts.append("of several gpu_classes the first one counts")
+        parts.append("only the first of gpu_classes is used")
     text = "; ".join(parts)
     return f"{text[0].upper()}{text[1:]}." if text else ""

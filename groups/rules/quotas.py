@@ -33,7 +33,7 @@ class RefusedWhileSuspended(QuotaRefusal):
 
     def __init__(self) -> None:
         super().__init__(
-            "Nothing can be started, pulled or checked while this organization is suspended. Support tells you more."
+            "Nothing can be started, pulled or checked while this organization is suspended. Ask support about it."
         )
 
 
@@ -43,14 +43,14 @@ class GroupQuotaReached(QuotaRefusal):
 
     def __init__(self, *, used: int, limit: int) -> None:
         super().__init__(
-            f"This organization has {used} container groups, and may have {limit}. "
-            "Delete one that is not needed, or ask support for more."
+            f"This organization has {used} container groups and may have {limit}. "
+            "Delete one that you don't need, or ask support for more."
         )
 
 
 class ReplicaQuotaReached(QuotaRefusal):
     code = "replica_quota_reached"
-    title = "No more replicas fit"
+    title = "Replica limit reached"
 
     def __init__(self, *, used: int, limit: int, more: int) -> None:
         super().__init__(

@@ -39,12 +39,12 @@ class SaladApiKey(APIKeyHeader):
     def authenticate(self, request: HttpRequest, key: str | None) -> ApiKey | None:
         row = find_live_key(key or "")
         if row is None:
-            text = "Send a key that works in the header Salad-Api-Key."
+            text = "Send a valid API key in the header Salad-Api-Key."
             raise Refusal(text, code="not_authenticated", status=401)
         call = cast("KeyRequest", request)
         call.rate = count_call(row, settings.PORTAL_API_CALLS_A_MINUTE)
         if call.rate.exceeded:
-            text = f"A key may call {call.rate.limit} times a minute. Go on in {call.rate.reset} seconds."
+            text = f"A key may call {call.rate.limit} times a minute. Try again in {call.rate.reset} seconds."
             raise Refusal(text, code="too_many_calls", status=429, retry_after=call.rate.reset)
         named = request.resolver_match.kwargs.get("organization_name") if request.resolver_match else None
         if named != row.organization.slug:

@@ -18,7 +18,7 @@ log = structlog.get_logger(__name__)
 
 _REFUSED = {
     404: not_found(),
-    405: Refusal("This address takes other methods.", code="method_not_allowed", status=405),
+    405: Refusal("This address does not support the method.", code="method_not_allowed", status=405),
     415: Refusal("Send this in UTF-8.", code="unsupported_media_type", status=415),
 }
 

@@ -154,8 +154,7 @@ def _check_letters(text: str) -> None:
     if not _LETTERS.fullmatch(text):
         raise ReferenceInvalid(
             "reference_character",
-            "Only plain letters, digits and . _ - / : @ can stand in an image reference; type it again without "
-            "other characters.",
+            "An image reference has only plain letters, digits and . _ - / : @. Type it without other characters.",
         )
 
 

@@ -44,7 +44,7 @@ def test_no_group_more_than_allowed(acme: Any, project: Any) -> None:
     make_group(project, IMAGE, name="first")
     with pytest.raises(quotas.GroupQuotaReached) as refused:
         make_group(project, IMAGE, name="second")
-    assert "has 1 container groups, and may have 1" in refused.value.message
+    assert "has 1 container groups and may have 1" in refused.value.message
     assert "ask support" in refused.value.message
     assert Image.objects.count() == 1
 

@@ -96,7 +96,7 @@ def test_a_group_goes_the_whole_way(
         sdk.call("delete_container_group", *HERE, name)
         with pytest.raises(ApiRefused) as gone:
             group()
-        assert (gone.value.status, "nothing of this name" in gone.value.detail) == (404, True)
+        assert (gone.value.status, "Nothing has this name" in gone.value.detail) == (404, True)
 
 
 def test_the_reference_node_runs_what_an_sdk_made(
