@@ -1,12 +1,12 @@
 """Errors of the node API: problem+json (RFC 9457) with a stable code.
 
-The body is the same for every caller; the id that links a response to its log line is in a header.
+The body is the same for every caller. The id that links a response to its log line is in a header, as with every
+response of the portal.
 """
 
 from __future__ import annotations
 
 import json
-import uuid
 
 import structlog
 from django.http import HttpResponse
@@ -16,12 +16,10 @@ log = structlog.get_logger(__name__)
 
 def problem(status: int, code: str, title: str, detail: str) -> HttpResponse:
     """Return the error response and log it. `detail` says what to do next."""
-    number = uuid.uuid4().hex
-    log.info("node_call_refused", status=status, code=code, request=number)
+    log.info("node_call_refused", status=status, code=code)
     body = {"type": "about:blank", "title": title, "status": status, "code": code, "detail": detail}
     response = HttpResponse(json.dumps(body), status=status, content_type="application/problem+json")
     response["Cache-Control"] = "no-store"
-    response["X-Request-Id"] = number
     return response
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import timedelta
 from typing import Any
 
@@ -225,3 +226,13 @@ def test_two_groups_of_one_image_name_do_not_meet(acme: Any, image: Any, node: N
     group.delete()
     make_group(acme, image)
     assert Client().get(f"/v2/acme/default/app/manifests/{first['image'][-71:]}", headers=bearer).status_code == 401
+
+
+def test_the_id_of_a_response_finds_its_line_in_the_log(client: Client, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    response = client.post("/node/v1/poll", data=b"{}", content_type="application/json")
+
+    assert response.status_code == 401
+    lines: list[dict[str, object]] = [record.msg for record in caplog.records if isinstance(record.msg, dict)]
+    (refused,) = [line for line in lines if line["event"] == "node_call_refused"]
+    assert refused["request"] == response["X-Request-Id"]
