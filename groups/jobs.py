@@ -59,7 +59,7 @@ def run_job(job: str, id_type: Callable[[uuid.UUID], RowId], text: str, work: Ca
     try:
         work(id_type(uuid.UUID(text)))
     except WorkerShutdown:
-        log.info("job_handed_over", job=job, row=text)
+        log.info("job_interrupted", job=job, row=text)
     except Exception as error:
         log.error("job_failed", job=job, row=str(text)[:40], error=type(error).__name__)
     finally:

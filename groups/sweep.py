@@ -53,7 +53,7 @@ def _pass(thorough: bool) -> dict[str, int]:
     return {
         "leases_expired": expire_leases(),
         "credentials_destroyed": destroy_overdue(by=PORTAL) + destroy_settled(),
-        "sealing_keys_made": begin_epoch(),
+        "sealing_keys_created": begin_epoch(),
         "sealing_keys_deleted": delete_past_epochs(),
         "pulls_woken": wake_pulls(),
         "nodes_released": release_silent(),
@@ -61,13 +61,13 @@ def _pass(thorough: bool) -> dict[str, int]:
         "groups_topped_up": top_up(),
         "manifests_woken": wake_manifests(),
         "checks_ended": checks.end_overdue(),
-        "checks_woken": checks.wake_overlooked(),
+        "checks_woken": checks.wake_queued(),
         "checks_removed": checks.remove_old(),
         "suspended_ended": suspension.sweep(),
-        "attempts_forgotten": failed_attempts.delete_old(),
+        "failed_attempts_deleted": failed_attempts.delete_old(),
         "images_removed": remove_images(),
         **(garbage.sweep() if thorough else {"blobs_removed": garbage.collect()}),
-        "remains_left": int(not sqlite_remnants.clear()),
+        "remnants_left": int(not sqlite_remnants.clear()),
     }
 
 

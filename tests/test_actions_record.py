@@ -45,7 +45,7 @@ NO_ACTIONS = {
     "registries.credential_rows.note_used_host": UPKEEP,
     "registries.credential_rows.max_pull_seconds": READS,
     "groups.actions.checks.end_overdue": UPKEEP,
-    "groups.actions.checks.wake_overlooked": UPKEEP,
+    "groups.actions.checks.wake_queued": UPKEEP,
     "groups.actions.checks.remove_old": UPKEEP,
     "groups.actions.images.queue_image": ROWS,
     "groups.actions.images.lock_images": ROWS,

@@ -110,7 +110,7 @@ def end_overdue() -> int:
     return ended
 
 
-def wake_overlooked() -> int:
+def wake_queued() -> int:
     """Wake workers again for checks that have waited longer than a wake-up takes; return how many."""
     before = timezone.now() - WAKEUP_LOST_AFTER
     due = ImageCheck.objects.filter(status=ImageCheck.Status.QUEUED, created_at__lt=before, expires_at__gt=Now())

@@ -119,7 +119,7 @@ def release(claim: Claim) -> None:
         move(image, to=Image.Status.QUEUED, only={"lease": claim.lease}, handed_over=F("handed_over") + 1, **_NO_LEASE)
         wake_pull(image.pk)
     reached(failpoints.RELEASED)
-    log.info("pull_handed_over", image=str(image.pk), attempt=image.attempt)
+    log.info("pull_released", image=str(image.pk), attempt=image.attempt)
 
 
 def _queue_again(claim: Claim, image: Image, failure: PullFailed, due: datetime) -> None:

@@ -45,7 +45,7 @@ def pull(claim: Claim) -> None:
             _follow_recipe(claim, attempt)
             outcome.finish(claim)
     except Stale:
-        log.info("pull_lost", image=str(claim.image.pk), attempt=claim.attempt)
+        log.info("claim_lost", image=str(claim.image.pk), attempt=claim.attempt)
     except PullFailed as failure:
         _fail(claim, failure, attempt.current)
     except WorkerShutdown:
@@ -147,4 +147,4 @@ def _remove_leftovers(claim: Claim) -> None:
     try:
         garbage.delete_unreferenced(claim.blobs)
     except DatabaseFailed as error:
-        log.warning("leftovers_stay", image=str(claim.image.pk), error=type(error).__name__)
+        log.warning("leftovers_not_deleted", image=str(claim.image.pk), error=type(error).__name__)

@@ -50,7 +50,7 @@ def prepare(instance_id: InstanceId) -> NodeManifest | None:
             manifest = NodeManifest.objects.create(image=image, node=node, digest=digest, body=body)
     except IntegrityError:  # another worker was first, or the image or node was deleted
         return NodeManifest.objects.filter(image=image, node=node).first()
-    log.info("manifest_made", image=str(image.pk), node=str(node.pk), digest=digest)
+    log.info("manifest_created", image=str(image.pk), node=str(node.pk), digest=digest)
     return manifest
 
 

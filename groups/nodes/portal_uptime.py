@@ -48,7 +48,7 @@ def start_heartbeat_thread() -> threading.Thread:
             try:
                 record_heartbeat()
             except DatabaseError as error:
-                log.warning("beat_failed", error=type(error).__name__)
+                log.warning("portal_heartbeat_failed", error=type(error).__name__)
             finally:
                 close_old_connections()
             time.sleep(HEARTBEAT_SECONDS)

@@ -128,5 +128,5 @@ def _unless_store_fails(work: Callable[[datetime], int], before: datetime) -> in
     try:
         return work(before)
     except StoreFailed as failure:
-        log.warning("garbage_stays", work=work.__name__, raw=failure.raw)
+        log.warning("garbage_not_deleted", work=work.__name__, raw=failure.raw)
         return 0

@@ -62,7 +62,7 @@ class Counter:
                     return int(pipe.execute()[0])
             except (redis.RedisError, OSError) as error:
                 self._unavailable_until = time.monotonic() + UNAVAILABLE_SECONDS
-                log.warning("calls_counted_here", error=type(error).__name__)
+                log.warning("calls_counted_in_process", error=type(error).__name__)
         with self._lock:
             if minute != self._minute:
                 self._minute, self._own = minute, {}

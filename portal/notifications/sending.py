@@ -43,7 +43,7 @@ JITTER = 0.2
 LEASE_SECONDS = 90
 TIMEOUTS = Timeouts(connect=5.0, read=10.0, head=10.0)
 SWITCHED_OFF_AFTER = timedelta(days=3)
-KEPT_FOR = timedelta(days=30)
+RETENTION = timedelta(days=30)
 ONE_EMAIL_EVERY = timedelta(hours=1)
 """A person gets one email of a kind about a group in this time, however often the group fails."""
 MAX_WOKEN = 200
@@ -71,7 +71,9 @@ def fan_out(occurrence_id: OccurrenceId) -> int:
         hooks = hooks.filter(organization=row.organization_id, off_since__isnull=True)
         notices = [Notice(occurrence=row, webhook=hook, due_at=now) for hook in hooks if row.kind in hook.kinds]
         if sending.is_configured():
-            notices += [Notice(occurrence=row, user_id=pk, due_at=now) for pk in people_for(row) if _is_news(row, pk)]
+            notices += [
+                Notice(occurrence=row, user_id=pk, due_at=now) for pk in people_for(row) if _may_be_emailed(row, pk)
+            ]
         Notice.objects.bulk_create(notices)
         Occurrence.objects.filter(pk=row.pk).update(told_at=Now())
         for notice in notices:
@@ -97,7 +99,7 @@ def deliver(notice_id: NoticeId) -> bool:
 
 
 def sweep() -> dict[str, int]:
-    """Enqueue lost jobs again, and delete events that are older than `KEPT_FOR`. Returns how many of each."""
+    """Enqueue lost jobs again, and delete events that are older than `RETENTION`. Returns how many of each."""
     before = timezone.now() - WAKEUP_LOST_AFTER
     pending_events = Occurrence.objects.filter(told_at__isnull=True, created_at__lt=before)
     due_notices = Notice.objects.filter(status=Status.WAITING, due_at__lte=before)
@@ -109,8 +111,8 @@ def sweep() -> dict[str, int]:
         enqueue_fan_out(occurrence_id)
     for notice_id in due:
         wake_deliver(notice_id)
-    old = Occurrence.objects.filter(created_at__lt=timezone.now() - KEPT_FOR)
-    return {"notices_woken": len(pending) + len(due), "occurrences_forgotten": old.delete()[0]}
+    old = Occurrence.objects.filter(created_at__lt=timezone.now() - RETENTION)
+    return {"notices_woken": len(pending) + len(due), "events_deleted": old.delete()[0]}
 
 
 def _is_unwanted(notice: Notice) -> bool:
@@ -119,7 +121,7 @@ def _is_unwanted(notice: Notice) -> bool:
     return is_off and notice.occurrence.kind != Occurrence.Kind.TEST
 
 
-def _is_news(row: Occurrence, user_id: UserId) -> bool:
+def _may_be_emailed(row: Occurrence, user_id: UserId) -> bool:
     """Whether this person got no email of this kind about this group within `ONE_EMAIL_EVERY`."""
     recent = Notice.objects.filter(
         user=user_id, occurrence__organization=row.organization_id, occurrence__group_name=row.group_name,

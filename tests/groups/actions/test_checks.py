@@ -70,7 +70,7 @@ class TestSweeping:
         )
 
     def test_one_that_is_in_time_is_left_alone(self, row: ImageCheck) -> None:
-        assert (checks.end_overdue(), checks.wake_overlooked(), checks.remove_old()) == (0, 0, 0)
+        assert (checks.end_overdue(), checks.wake_queued(), checks.remove_old()) == (0, 0, 0)
 
     @pytest.mark.parametrize("status", ["queued", "running"])
     def test_an_overdue_one_ends_as_interrupted(self, row: ImageCheck, status: str) -> None:
@@ -89,7 +89,7 @@ class TestSweeping:
     def test_one_that_was_overlooked_is_woken(self, row: ImageCheck) -> None:
         ImageCheck.objects.update(created_at=timezone.now() - timedelta(seconds=30))
 
-        assert checks.wake_overlooked() == 1
+        assert checks.wake_queued() == 1
 
     def test_old_ones_are_removed(self, row: ImageCheck) -> None:
         ImageCheck.objects.update(created_at=timezone.now() - timedelta(hours=2))

@@ -19,7 +19,7 @@ def test_the_command_prints_one_line(transactional_db: None, blobs: Path, capsys
     assert set(counts) >= {
         "leases_expired",
         "credentials_destroyed",
-        "sealing_keys_made",
+        "sealing_keys_created",
         "sealing_keys_deleted",
         "pulls_woken",
         "nodes_released",
@@ -32,7 +32,7 @@ def test_the_command_prints_one_line(transactional_db: None, blobs: Path, capsys
         "blobs_removed",
         "orphans_removed",
         "unfinished_removed",
-        "remains_left",
+        "remnants_left",
     }
 
 
