@@ -89,8 +89,9 @@ def delete_locked(image: Image) -> Credential | None:
     return destroyed
 
 
-def drop(image: Image) -> None:
-    """Delete the row with its layers; `groups.storage.garbage` collects their blobs."""
+def delete_failed(image: Image) -> None:
+    """Delete an image whose pull has failed, and which holds no credential any more; `groups.storage.garbage` collects
+    its blobs."""
     blobs = _blobs_of(image)
     image.delete()
     garbage.mark_unused(blobs)

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 
 from django.db import transaction
 
-from groups.actions.images import delete_locked, drop, lock_images, queue_image
+from groups.actions.images import delete_failed, delete_locked, lock_images, queue_image
 from groups.ingest import outcome
 from groups.ingest.claim import seize
 from groups.ingest.credential_hold import lock_credentials, record_settled, record_typed, stored_credential
@@ -203,7 +203,7 @@ def _pull_again(group: ContainerGroup, credential: Credential | None) -> None:
     failed, _ = lock_images(group)
     image = queue_image(group.organization_id, parse(failed.reference), credential)
     move(group, to=Status.PENDING, image=image)
-    drop(failed)
+    delete_failed(failed)
 
 
 def _release(image: Image) -> bool:

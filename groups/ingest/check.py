@@ -84,11 +84,11 @@ def _follow_recipe(row: ImageCheck, attempt: Attempt[Name], found: dict[str, obj
             anonymous.resolve()
             note.detail = row.registry
         with attempt.step(Name.CONNECT) as note:
-            objection = _connect(anonymous)
-            note.detail = f"{row.registry} answers{_encrypted(anonymous, objection)}"
+            ping_failure = _connect(anonymous)
+            note.detail = f"{row.registry} answers{_encrypted(anonymous, ping_failure)}"
         with attempt.step(Name.PING) as note:
-            if objection is not None:
-                raise objection
+            if ping_failure is not None:
+                raise ping_failure
             note.detail = "It is a container registry"
         with attempt.step(Name.AUTHENTICATE) as note:
             login = open_login(row)
@@ -129,8 +129,8 @@ def _connect(client: RegistryClient) -> PullFailed | None:
     return None
 
 
-def _encrypted(client: RegistryClient, objection: PullFailed | None) -> str:
-    if objection is not None:
+def _encrypted(client: RegistryClient, ping_failure: PullFailed | None) -> str:
+    if ping_failure is not None:
         return ""
     return " over TLS, with a certificate that is trusted" if client.over_tls else ", without TLS"
 

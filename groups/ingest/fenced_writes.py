@@ -105,7 +105,7 @@ def reuse_blob(claim: Claim, layer: Descriptor, blob: Blob) -> bool:
     return True
 
 
-def forget_layer(claim: Claim, digest: str) -> None:
+def reset_layer(claim: Claim, digest: str) -> None:
     """Write that the layer's blob is missing; the next attempt pulls it again. Raises Stale."""
     with claim.fenced() as image:
         layers = image.layers.filter(digest=digest)

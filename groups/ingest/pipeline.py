@@ -114,7 +114,7 @@ def _check_stored(claim: Claim, manifest: Manifest) -> int:
         if blob is None or store.size(blob.name) != blob.size:
             missing.append(digest)
     for digest in missing:
-        fenced_writes.forget_layer(claim, digest)
+        fenced_writes.reset_layer(claim, digest)
     if missing:
         raise StoreFailed(raw="blob missing")
     return len(blobs)

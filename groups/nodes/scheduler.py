@@ -31,7 +31,7 @@ _Aggregate: TypeAlias = Count | Sum
 def assign(node: Node, *, excluding: Sequence[str] = ()) -> list[InstanceId]:
     """Assign waiting instances that fit to the node and request their manifests; return the ids of those instances.
 
-    `excluding` are ids of instances that this poll tells the node to stop: it can get them again once it no longer
+    `excluding` are ids of instances that this poll orders the node to stop: it can get them again once it no longer
     lists them.
     """
     if node.status != Node.Status.ACTIVE or _anything_free.first() is None:

@@ -148,7 +148,7 @@ def ledger_csv(group: ContainerGroup) -> Iterator[str]:
 
 def tokens_of(group: ContainerGroup) -> QuerySet[LedgerToken]:
     """Return the group's tokens, the newest first, each with `.sent` (bytes), `.whole` (layers that were sent whole),
-    `.grants` (layers that nginx or the store was told to send) and `.refused` (number of refusals)."""
+    `.grants` (how often nginx or the store sent a layer instead) and `.refused` (number of refusals)."""
     layers = LayerDelivery.objects.filter(token=OuterRef("pk"))
     refused = Redemption.objects.filter(token=OuterRef("pk"), outcome=Redemption.Outcome.REFUSED)
     return cast(

@@ -28,7 +28,7 @@ WAKEUP_LOST_AFTER = timedelta(seconds=10)
 
 
 def wake_pull(image_id: ImageId) -> None:
-    """Have a worker look at this image's pull once the transaction has committed."""
+    """Have a worker claim this image's pull once the transaction has committed."""
     transaction.on_commit(partial(enqueue_job, "pulls", settings.WAKEUP_JOBS["pull"], str(image_id)))
 
 

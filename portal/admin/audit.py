@@ -49,7 +49,7 @@ class _ChoiceFilter(admin.SimpleListFilter):
 
 
 class AreaFilter(_ChoiceFilter):
-    """By the area of the action, which is what stands before the dot."""
+    """By the area of the action, the part of its code before the dot."""
 
     title = "area"
     parameter_name = "area"

@@ -1,7 +1,7 @@
 """The triggers with which the database refuses to change the activity: their definitions, which are not in force, and
 what else acts on its tables.
 
-Migrations 0012 and 0016 create them. Whoever changes one here adds a migration that creates it again.
+Migrations 0012 and 0016 create them. A change here needs a migration that creates the trigger again.
 """
 
 from __future__ import annotations

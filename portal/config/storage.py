@@ -1,4 +1,4 @@
-"""The django-storages backend that a `PORTAL_STORAGE_URL` stands for. `groups.storage.store` writes blobs."""
+"""From a `PORTAL_STORAGE_URL` to a backend of django-storages. `groups.storage.store` writes blobs."""
 
 from __future__ import annotations
 

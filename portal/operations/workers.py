@@ -23,7 +23,7 @@ _JOBS = {
     "pull": "pulls an image",
     "prepare": "prepares a manifest",
     "check": "checks an image",
-    "tell": "finds out who hears of something",
+    "tell": "finds the recipients of an event",
     "deliver": "sends a notice",
 }
 

@@ -43,7 +43,7 @@ Row = TypeVar("Row", bound=Model)
 
 
 def actor_of(request: HttpRequest) -> Actor:
-    """Return whoever asks, as the middleware put it on the request."""
+    """Return who makes the request, as the middleware set it."""
     return cast("ActorRequest", request).actor
 
 

@@ -75,7 +75,7 @@ class Member(Protocol):
 
 
 class ActorRequest(HttpRequest):
-    """Every request that reaches a view of the portal. `actor` is whoever asks; `request_id` is in the logs too."""
+    """Every request that reaches a view of the portal. `actor` is who makes it; `request_id` is in the logs too."""
 
     actor: Actor
     request_id: str

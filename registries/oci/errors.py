@@ -121,8 +121,8 @@ def error_code(body: bytes) -> str:
 
 
 def error_message(body: bytes) -> str:
-    """Return the message of an error body in lower case, at most 500 characters. Besides the distribution format, some
-    registries use the top-level fields `details`, `message` and `error`."""
+    """Return the message of an error body in lower case, at most 500 characters. In addition to the distribution
+    format, some registries use the top-level fields `details`, `message` and `error`."""
     try:
         document = json.loads(body)
         listed = document.get("errors")

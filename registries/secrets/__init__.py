@@ -1,1 +1,1 @@
-"""All key material: how secrets are made, sealed, kept and forgotten. Whoever audits the portal begins here."""
+"""All key material: how secrets are created, sealed, stored and deleted. An audit of the portal begins here."""

@@ -9,7 +9,7 @@ from registries.secrets import keyring
 
 
 class Command(BaseCommand):
-    help = "Make missing keys, migrate the database, collect static files."
+    help = "Create missing keys, migrate the database, collect static files."
 
     def handle(self, *args: object, **options: object) -> None:
         keyring.create_missing()
