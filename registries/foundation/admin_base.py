@@ -48,8 +48,8 @@ def actor_of(request: HttpRequest) -> Actor:
 
 
 def reason_of(request: HttpRequest) -> str:
-    """Return the reason that an operator typed for an action, shortened; empty if there is none."""
-    # It is in no form that would refuse NUL, which PostgreSQL can't store.
+    """Return the reason that was entered with a confirmation, cut to MAX_REASON_LENGTH characters. PostgreSQL can't
+    store a NUL."""
     return request.POST.get("reason", "").replace("\0", "").strip()[:MAX_REASON_LENGTH]
 
 
