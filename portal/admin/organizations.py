@@ -19,11 +19,10 @@ from groups.actions import suspension
 from groups.models import ContainerGroup, Quota
 from groups.rules.quotas import quota_of, usage
 from portal.admin.size_field import SizeField
-from portal.http.actors import actor_of
 from portal.models import Membership, Organization, Project, Role, User
 from portal.organizations import actions
 from portal.templatetags.drayage import state
-from registries.foundation.admin_base import GuardedAdmin, reason_of
+from registries.foundation.admin_base import GuardedAdmin, actor_of, reason_of
 from registries.foundation.generic_bases import ModelAdmin, ModelForm, TabularInline
 from registries.foundation.refusal import Refusal
 from registries.foundation.units import format_size

@@ -18,10 +18,9 @@ from django.utils.safestring import SafeString
 
 from portal.accounts import actions
 from portal.audit.sign_ins import record_for_person
-from portal.http.actors import actor_of
 from portal.models import User
 from portal.models.user import canonical_email
-from registries.foundation.admin_base import GuardedAdmin
+from registries.foundation.admin_base import GuardedAdmin, actor_of
 from registries.foundation.generic_bases import ModelForm
 
 admin.site.unregister(Group)

@@ -18,9 +18,8 @@ from django.urls import URLPattern, reverse
 from django_rq.models import Dashboard
 
 from portal.accounts import actions as person_actions
-from portal.http.actors import actor_of
 from registries.foundation.actor import Actor
-from registries.foundation.admin_base import GuardedAdmin, ReadOnlyMixin, RecordAdmin, Row
+from registries.foundation.admin_base import GuardedAdmin, ReadOnlyMixin, RecordAdmin, Row, actor_of
 
 for _package in ("allauth.account", "allauth.mfa", "axes", "django_rq"):
     import_module(f"{_package}.admin")  # registers its pages now, and not again later
