@@ -32,8 +32,8 @@ class DescribedAPI(NinjaAPI):
 
 
 def _of_operation(method: str, operation: Document) -> None:
-    for status, answer in operation["responses"].items():
-        content = answer.get("content", {})
+    for status, response in operation["responses"].items():
+        content = response.get("content", {})
         if int(status) >= 400 and "application/json" in content:
             content[MEDIA_TYPE] = content.pop("application/json")
     body = operation.get("requestBody", {}).get("content", {})

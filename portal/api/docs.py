@@ -17,45 +17,41 @@ _ORDER = {method: position for position, method in enumerate(METHODS)}
 
 
 @dataclass(frozen=True)
-class Part:
-    """A field of a request or response."""
+class BodyField:
+    """A field of a request or response. `kind` is its type in a word or two."""
 
     name: str
     kind: str
     required: bool
-    words: str = ""
+    description: str = ""
 
 
 @dataclass(frozen=True)
-class Call:
-    """One operation."""
+class Operation:
+    """One operation. `statuses` are those that it can respond with."""
 
     method: str
     path: str
     name: str
-    words: str
-    answers: list[str]
-    sends: list[Part] = field(default_factory=list)
-    gets: list[Part] = field(default_factory=list)
-
-    @property
-    def anchor(self) -> str:
-        return self.name
+    description: str
+    statuses: list[str]
+    request_fields: list[BodyField] = field(default_factory=list)
+    response_fields: list[BodyField] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
-class Described:
-    """One API."""
+class DocumentedApi:
+    """One API. `address` is that of its OpenAPI document."""
 
     title: str
-    words: str
+    description: str
     address: str
-    calls: list[Call]
+    operations: list[Operation]
 
 
 @require_GET
 def docs(request: HttpRequest) -> HttpResponse:
-    """Render the page. It contains nothing about any organization, so it is public."""
+    """Show the page. It contains nothing about any organization, so it is public."""
     from portal.api import public, v1
 
     context = {
@@ -66,39 +62,39 @@ def docs(request: HttpRequest) -> HttpResponse:
     return render(request, "portal/api_docs.html", context)
 
 
-def describe(api: DescribedAPI) -> Described:
+def describe(api: DescribedAPI) -> DocumentedApi:
     """Read an API's OpenAPI document."""
     read = document(api)
     schemas = read["components"]["schemas"]
-    calls = [
-        _call(method, path, operation, schemas)
-        for path, operations in read["paths"].items()
-        for method, operation in sorted(operations.items(), key=lambda item: _ORDER.get(item[0], 9))
+    operations = [
+        _operation(method, path, operation, schemas)
+        for path, by_method in read["paths"].items()
+        for method, operation in sorted(by_method.items(), key=lambda item: _ORDER.get(item[0], 9))
     ]
     address = reverse(f"{api.urls_namespace}:openapi-json")
-    return Described(read["info"]["title"], read["info"]["description"], address, calls)
+    return DocumentedApi(read["info"]["title"], read["info"]["description"], address, operations)
 
 
-def _call(method: str, path: str, operation: Document, schemas: Document) -> Call:
-    answers = operation["responses"]
-    good: Document = next((answer for status, answer in answers.items() if int(status) < 400), {})
-    return Call(
+def _operation(method: str, path: str, operation: Document, schemas: Document) -> Operation:
+    responses = operation["responses"]
+    success: Document = next((response for status, response in responses.items() if int(status) < 400), {})
+    return Operation(
         method=method.upper(),
         path=path,
         name=operation["operationId"],
-        words=operation.get("description", ""),
-        answers=sorted(str(status) for status in answers),
-        sends=_parts(operation.get("requestBody", {}), schemas),
-        gets=_parts(good, schemas),
+        description=operation.get("description", ""),
+        statuses=sorted(str(status) for status in responses),
+        request_fields=_fields(operation.get("requestBody", {}), schemas),
+        response_fields=_fields(success, schemas),
     )
 
 
-def _parts(body: Document, schemas: Document) -> list[Part]:
+def _fields(body: Document, schemas: Document) -> list[BodyField]:
     content: Document = next(iter(body.get("content", {}).values()), {})
     schema = _resolved(content.get("schema", {}), schemas)
     required = schema.get("required", [])
     return [
-        Part(name, _kind(field), name in required, field.get("description", ""))
+        BodyField(name, _kind(field), name in required, field.get("description", ""))
         for name, field in schema.get("properties", {}).items()
     ]
 

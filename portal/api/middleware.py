@@ -34,7 +34,7 @@ class ApiMiddleware:
             return self.get_response(request)
         request_id: str = getattr(request, "request_id", "")
         began = time.monotonic()
-        response = self._answer(request)
+        response = self._respond(request)
         key = getattr(request, "auth", None)
         log.info(
             "api_call",
@@ -52,7 +52,7 @@ class ApiMiddleware:
             response["RateLimit-Reset"] = str(rate.reset)
         return response
 
-    def _answer(self, request: HttpRequest) -> HttpResponse:
+    def _respond(self, request: HttpRequest) -> HttpResponse:
         if _length(request) > MAX_BODY_BYTES:
             text = f"A request has at most {MAX_BODY_BYTES} bytes."
             return problem(request, Refusal(text, code="too_large", status=413))
@@ -60,10 +60,10 @@ class ApiMiddleware:
         if response.status_code >= 400 and response.get("Content-Type") != MEDIA_TYPE:
             text = "This request can't be used as it is."
             other = Refusal(text, code="invalid", status=response.status_code)
-            answer = problem(request, _REFUSED.get(response.status_code, other))
+            replaced = problem(request, _REFUSED.get(response.status_code, other))
             if allow := response.get("Allow"):
-                answer["Allow"] = allow
-            return answer
+                replaced["Allow"] = allow
+            return replaced
         return response
 
 

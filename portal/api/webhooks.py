@@ -97,7 +97,7 @@ class WebhookMessageCollection(Shape):
 @router.get(_ALL, response=reading(WebhookCollection), operation_id="list_webhooks")
 def list_webhooks(request: KeyRequest, organization_name: str) -> dict[str, object]:
     """List the organization's webhooks."""
-    return {"items": [_answer(webhook) for webhook in request.organization.webhooks.all()]}
+    return {"items": [_document(webhook) for webhook in request.organization.webhooks.all()]}
 
 
 @router.post(_ALL, response=writing(WebhookWithSecret, 201), operation_id="create_webhook")
@@ -105,13 +105,13 @@ def create_webhook(request: KeyRequest, organization_name: str, payload: Webhook
     """Create a webhook. The response contains its signing secret, which is not shown again."""
     cleaned = _clean(payload.address, list(payload.events))
     row, secret = webhooks.add(request.organization, by=request.actor, **cleaned)
-    return Status(201, _answer(row) | {"secret": secret})
+    return Status(201, _document(row) | {"secret": secret})
 
 
 @router.get(_ONE, response=reading(WebhookAnswer), operation_id="get_webhook")
 def get_webhook(request: KeyRequest, organization_name: str, webhook_id: str) -> dict[str, object]:
     """Get a webhook."""
-    return _answer(_find(request, webhook_id))
+    return _document(_find(request, webhook_id))
 
 
 @router.patch(_ONE, response=writing(WebhookAnswer, 200), operation_id="update_webhook")
@@ -126,7 +126,7 @@ def update_webhook(
         cleaned = _clean(payload.address or row.address, kinds)
     webhooks.change(row, paused=payload.paused, by=request.actor, **cleaned)
     row.refresh_from_db()
-    return _answer(row)
+    return _document(row)
 
 
 @router.delete(_ONE, response=writing(None, 204), operation_id="delete_webhook")
@@ -144,7 +144,7 @@ def rotate_webhook_secret(request: KeyRequest, organization_name: str, webhook_i
     secret = webhooks.rotate(row, by=request.actor)
     if secret is None:
         raise not_found()
-    return _answer(row) | {"secret": secret}
+    return _document(row) | {"secret": secret}
 
 
 @router.post(_ONE + "/test", response=writing(None, 202), operation_id="test_webhook")
@@ -182,8 +182,8 @@ def _clean(address: str, kinds: list[str]) -> _Cleaned:
     return _Cleaned(address=form.cleaned_data["address"], kinds=form.cleaned_data["kinds"])
 
 
-def _answer(row: Webhook) -> dict[str, object]:
-    answer: dict[str, object] = {
+def _document(row: Webhook) -> dict[str, object]:
+    document: dict[str, object] = {
         "id": str(row.pk),
         "address": row.address,
         "events": row.kinds,
@@ -192,12 +192,12 @@ def _answer(row: Webhook) -> dict[str, object]:
         "create_time": moment(row.created_at),
     }
     if row.failing_since is not None:
-        answer["failing_since"] = moment(row.failing_since)
-    return answer
+        document["failing_since"] = moment(row.failing_since)
+    return document
 
 
 def _message(notice: Notice) -> dict[str, object]:
-    answer: dict[str, object] = {
+    document: dict[str, object] = {
         "id": str(notice.pk),
         "event": notice.occurrence.kind,
         "container_group": notice.occurrence.group_name,
@@ -207,7 +207,7 @@ def _message(notice: Notice) -> dict[str, object]:
         "problem": notice.problem,
     }
     if notice.status == Notice.Status.WAITING:
-        answer["next_attempt"] = moment(notice.due_at)
+        document["next_attempt"] = moment(notice.due_at)
     if notice.answer is not None:
-        answer["answer"] = notice.answer
-    return answer
+        document["answer"] = notice.answer
+    return document
