@@ -33,8 +33,8 @@ urlpatterns = [
     path("o/<slug:org>/settings/activity/export.jsonl", audit_views.export_json_lines, name="activity_json_lines"),
     path("o/<slug:org>/settings/api-keys/", api_key_views.keys, name="api_keys"),
     path("o/<slug:org>/settings/api-keys/create/", api_key_views.create, name="api_key_create"),
-    path("o/<slug:org>/settings/api-keys/<uuid:key>/rotate/", api_key_views.renew, name="api_key_rotate"),
-    path("o/<slug:org>/settings/api-keys/<uuid:key>/revoke/", api_key_views.end, name="api_key_revoke"),
+    path("o/<slug:org>/settings/api-keys/<uuid:key>/rotate/", api_key_views.rotate, name="api_key_rotate"),
+    path("o/<slug:org>/settings/api-keys/<uuid:key>/revoke/", api_key_views.revoke, name="api_key_revoke"),
     path("", include("portal.notifications.urls")),
     path("invitations/<str:token>/", invitation_views.invitation, name="invitation"),
 ]

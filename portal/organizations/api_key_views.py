@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from portal.http.requests import MemberRequest
 from portal.models import ApiKey
-from portal.organizations.api_keys import KeyRefused, create_key, listed_keys, revoke, rotate
+from portal.organizations import api_keys
 from portal.organizations.forms import KeyForm
 from registries.foundation.refusal import shows_refusal
 
@@ -35,14 +35,14 @@ def create(request: MemberRequest, org: str) -> HttpResponse:
     if not form.is_valid():
         return _page(request, form)
     try:
-        row, key = create_key(
+        row, key = api_keys.create_key(
             organization_id=request.organization.pk,
             name=form.cleaned_data["name"],
             scope=form.cleaned_data["scope"],
             expires_at=form.expires_at,
             by=request.actor,
         )
-    except KeyRefused as refusal:
+    except api_keys.KeyRefused as refusal:
         form.add_error(None, refusal.message)
         return _page(request, form)
     return _page(request, KeyForm(), made=row, key=key)
@@ -55,18 +55,18 @@ def _to_list(request: MemberRequest, /, org: str, key: uuid.UUID) -> HttpRespons
 @require_POST
 @never_cache
 @shows_refusal(_to_list)
-def renew(request: MemberRequest, /, org: str, key: uuid.UUID) -> HttpResponse:
+def rotate(request: MemberRequest, /, org: str, key: uuid.UUID) -> HttpResponse:
     """Replace a live key with a new one; the response shows its text."""
     old = get_object_or_404(ApiKey, organization=request.organization, pk=key)
-    row, text = rotate(old, by=request.actor)
+    row, text = api_keys.rotate(old, by=request.actor)
     return _page(request, KeyForm(), made=row, key=text)
 
 
 @require_POST
-def end(request: MemberRequest, org: str, key: uuid.UUID) -> HttpResponse:
+def revoke(request: MemberRequest, org: str, key: uuid.UUID) -> HttpResponse:
     """Revoke a key."""
     row = get_object_or_404(ApiKey, organization=request.organization, pk=key)
-    if revoke(row, by=request.actor):
+    if api_keys.revoke(row, by=request.actor):
         messages.success(request, f"{row.name} has been revoked.")
     else:
         messages.info(request, f"{row.name} was already revoked or expired.")
@@ -76,7 +76,7 @@ def end(request: MemberRequest, org: str, key: uuid.UUID) -> HttpResponse:
 def _page(request: MemberRequest, form: KeyForm, **shown: object) -> HttpResponse:
     context = {
         "form": form,
-        "keys": listed_keys(request.organization.pk, max_ended=MAX_ENDED_SHOWN),
+        "keys": api_keys.listed_keys(request.organization.pk, max_ended=MAX_ENDED_SHOWN),
         "address": f"{settings.PORTAL_PUBLIC_URL}/api/public",
         **shown,
     }
