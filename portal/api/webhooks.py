@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import Annotated, Literal, TypedDict
+from typing import Annotated, Literal
 
 from ninja import Router, Status
 from pydantic import Field
@@ -15,9 +15,8 @@ from groups.api.schemas.base import LINE, Id, Moment, Shape
 from portal.api.access import KeyRequest
 from portal.models import Notice, Webhook
 from portal.notifications import webhooks
-from portal.notifications.forms import WebhookForm
+from portal.notifications.webhook_address import check_address
 from registries.foundation.ids import WebhookId
-from registries.foundation.refusal import Refusal
 
 router = Router(tags=["webhooks"], exclude_unset=True)
 
@@ -28,11 +27,6 @@ _ONE = _ALL + "/{webhook_id}"
 Address = Annotated[str, Field(min_length=1, max_length=500, pattern=LINE)]
 Kind = Literal["group.failed", "group.ready", "group.running", "group.replay_refused"]
 Kinds = Annotated[list[Kind], Field(min_length=1, max_length=4)]
-
-
-class _Cleaned(TypedDict, total=False):
-    address: str
-    kinds: list[str]
 
 
 class WebhookPrototype(Shape):
@@ -103,8 +97,8 @@ def list_webhooks(request: KeyRequest, organization_name: str) -> dict[str, obje
 @router.post(_ALL, response=writing(WebhookWithSecret, 201), operation_id="create_webhook")
 def create_webhook(request: KeyRequest, organization_name: str, payload: WebhookPrototype) -> Status[object]:
     """Create a webhook. The response contains its signing secret, which is not shown again."""
-    cleaned = _clean(payload.address, list(payload.events))
-    row, secret = webhooks.add(request.organization, by=request.actor, **cleaned)
+    address, kinds = check_address(payload.address), [str(kind) for kind in payload.events]
+    row, secret = webhooks.add(request.organization, address=address, kinds=kinds, by=request.actor)
     return Status(201, _document(row) | {"secret": secret})
 
 
@@ -120,11 +114,9 @@ def update_webhook(
 ) -> dict[str, object]:
     """Change the address or the events of a webhook, pause it, or resume it."""
     row = _find(request, webhook_id)
-    cleaned: _Cleaned = {}
-    if payload.address is not None or payload.events is not None:
-        kinds: list[str] = list(payload.events) if payload.events is not None else row.kinds
-        cleaned = _clean(payload.address or row.address, kinds)
-    webhooks.change(row, paused=payload.paused, by=request.actor, **cleaned)
+    address = check_address(payload.address) if payload.address is not None else None
+    kinds = [str(kind) for kind in payload.events] if payload.events is not None else None
+    webhooks.change(row, address=address, kinds=kinds, paused=payload.paused, by=request.actor)
     row.refresh_from_db()
     return _document(row)
 
@@ -170,16 +162,6 @@ def _find(request: KeyRequest, webhook_id: str) -> Webhook:
     if row is None:
         raise not_found()
     return row
-
-
-def _clean(address: str, kinds: list[str]) -> _Cleaned:
-    """Validate with the form, so that pages and the API accept the same. Raises Refusal."""
-    form = WebhookForm({"address": address, "kinds": kinds})
-    if not form.is_valid():
-        field = next(iter(form.errors))
-        text = str(form.errors[field][0])
-        raise Refusal(text, code="invalid", status=400, field="events" if field == "kinds" else field)
-    return _Cleaned(address=form.cleaned_data["address"], kinds=form.cleaned_data["kinds"])
 
 
 def _document(row: Webhook) -> dict[str, object]:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 from django import forms
-from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.http import QueryDict
 
 from portal.notifications.subscriptions import EVENTS, NO, SCOPES
-from registries.hosts import check_host
-from registries.oci.reference import ReferenceInvalid
+from portal.notifications.webhook_address import AddressRefused, check_address
 
 
 class EmailForm(forms.Form):
@@ -56,27 +52,7 @@ class WebhookForm(forms.Form):
     )
 
     def clean_address(self) -> str:
-        """Check the address without a DNS lookup, which only workers do."""
-        address: str = self.cleaned_data["address"].strip()
-        if not address.isascii() or not address.isprintable() or " " in address:
-            raise ValidationError("Write the address in plain characters, without blanks.")
         try:
-            parts = urlsplit(address)
-            port = parts.port
-        except ValueError:
-            raise ValidationError("This is not an address. Write it as https://host/path.") from None
-        plain_allowed = bool(settings.PORTAL_REGISTRY_ALLOW_NETWORKS)
-        if parts.scheme != "https" and not (plain_allowed and parts.scheme == "http"):
-            raise ValidationError("It has to begin with https://.")
-        if parts.username or parts.password:
-            raise ValidationError("Leave user name and password out: the signature shows who sends.")
-        if not parts.hostname or parts.fragment:
-            raise ValidationError("This is not an address. Write it as https://host/path.")
-        try:
-            check_host(f"{parts.hostname}:{port}" if port else parts.hostname)
-        except ReferenceInvalid:
-            raise ValidationError(
-                "The portal may not connect to this host or port. Use a public host name, with port 443 or one above "
-                "1023."
-            ) from None
-        return address
+            return check_address(self.cleaned_data["address"])
+        except AddressRefused as refusal:
+            raise ValidationError(refusal.message) from None
