@@ -18,7 +18,8 @@ from groups.queries.etags import group_version, project_version
 from groups.queries.group_detail import group_detail
 from groups.queries.group_list import Listing, list_groups
 from groups.web.group_page import group_page
-from groups.web.requests import group_of, live_response
+from groups.web.requests import group_of
+from registries.foundation.live_response import live_response
 from registries.foundation.requests import ProjectRequest
 
 

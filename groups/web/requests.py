@@ -1,5 +1,5 @@
-"""What the pages of groups share: the group of a request, redirects to its page, messages about what did not happen,
-and responses that are 304 while nothing has changed."""
+"""What the pages of groups share: the group of a request, redirects to its page, and messages about what did not
+happen."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from django.contrib import messages
 from django.forms import Form
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
-from django.utils.cache import get_conditional_response, patch_cache_control
 from django.views.decorators.http import require_http_methods
 
 from groups.models import ContainerGroup
@@ -80,12 +79,3 @@ def acts_on_post(view: View[P]) -> View[P]:
 def form_status(*forms: Form | None) -> int:
     """Return the status of a page with these forms: 422 if one of them came back with errors, else 200."""
     return 422 if any(form is not None and form.is_bound for form in forms) else 200
-
-
-def live_response(request: ProjectRequest, version: str, render: Callable[[], HttpResponse]) -> HttpResponse:
-    """Return what `render` returns, or 304 if the request has this `version` (of `groups.queries.etags`) already."""
-    etag = f'"{version}"'
-    response = get_conditional_response(request, etag=etag) or render()
-    response["ETag"] = etag
-    patch_cache_control(response, private=True, no_cache=True)
-    return response

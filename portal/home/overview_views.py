@@ -6,7 +6,7 @@ from django.contrib.auth.decorators import login_required
 from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils.cache import get_conditional_response, patch_cache_control, patch_vary_headers
+from django.utils.cache import patch_cache_control, patch_vary_headers
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
@@ -19,6 +19,7 @@ from portal.support.queries import last_text
 from portal.support.readers import unread
 from registries.foundation.compiled_query import CompiledQuery
 from registries.foundation.ids import OrganizationId
+from registries.foundation.live_response import live_response
 
 NEWEST = 8
 """How many rows of the activity and how many conversations are shown."""
@@ -45,14 +46,13 @@ def organization(request: MemberRequest, org: str) -> HttpResponse:
         _newest_activity.first(organization=request.access.organization_id),
         list(_conversations(request).values_list("pk", "state")),
     )
-    if not request.htmx:
-        response = render(request, "portal/overview.html", _overview(request, version))
+    if request.htmx:
+        response = live_response(
+            request, version, lambda: render(request, "portal/overview_live.html", _overview(request, version))
+        )
     else:
-        etag = f'"{version}"'
-        not_modified = get_conditional_response(request, etag=etag)
-        response = not_modified or render(request, "portal/overview_live.html", _overview(request, version))
-        response["ETag"] = etag
-    patch_cache_control(response, private=True, no_cache=True)
+        response = render(request, "portal/overview.html", _overview(request, version))
+        patch_cache_control(response, private=True, no_cache=True)
     patch_vary_headers(response, ["HX-Request"])
     return response
 
