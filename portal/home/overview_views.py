@@ -66,7 +66,7 @@ def _overview(request: MemberRequest, version: str) -> dict[str, object]:
         "overview": organization_overview(request.organization.pk),
         "version": version,
         "lines": log.lines(rows, request.organization),
-        "talks": list(_conversations(request)),
+        "conversations": list(_conversations(request)),
         "first_project": project,
     }
 
@@ -81,4 +81,4 @@ def _conversations(request: MemberRequest) -> QuerySet[SupportRequest]:
     mine = Q(pk__in=unread(request.access.organization_id, request.user).values("pk"))
     rows = SupportRequest.objects.filter(organization=request.access.organization_id)
     rows = rows.filter(mine | Q(state=SupportRequest.State.WAITING)).order_by("-asked_at", "pk")
-    return rows.annotate(said=last_text(SupportMessage.Side.SUPPORT))[:NEWEST]
+    return rows.annotate(last_answer=last_text(SupportMessage.Side.SUPPORT))[:NEWEST]
