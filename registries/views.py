@@ -19,9 +19,8 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from registries import actions
-from registries.forms.credential import CredentialForm
+from registries.forms.credential import CredentialForm, read_pasted
 from registries.forms.edit import CredentialEditForm
-from registries.forms.paste import read_login
 from registries.foundation.ids import CredentialId
 from registries.foundation.requests import MemberRequest
 from registries.models import Credential
@@ -48,7 +47,7 @@ def credentials(request: MemberRequest, org: str) -> HttpResponse:
 def new(request: MemberRequest, org: str) -> HttpResponse:
     """Add a credential. With `for=group` in the address, continue to the new group that it is for."""
     host = request.GET.get("host", "")[:255]
-    pasted = read_login(request.POST.get("paste", ""), request.POST.get("host", ""))
+    pasted = read_pasted(request.POST)
     provider = _provider(request.GET.get("kind") or recognise(pasted.host if pasted else host).kind)
     form = CredentialForm(
         request.POST if request.method == "POST" else None,

@@ -45,7 +45,7 @@ class CredentialForm(forms.Form):
         self.provider = provider
         self.has_suspicious_input = False
         """Whether to offer `keep`; set when the form is cleaned."""
-        self.pasted = _read_pasted(data) if data and not host else None
+        self.pasted = read_pasted(data) if data and not host else None
         self._host = host or provider.host
         self._name = name
         self._asks_to_confirm = asks_to_confirm
@@ -176,7 +176,8 @@ def _other_kind_message(kind: Provider) -> str:
     return f"This is {kind.name}: choose {kind.name} as the kind of registry."
 
 
-def _read_pasted(data: Mapping[str, object]) -> Pasted | None:
+def read_pasted(data: Mapping[str, object]) -> Pasted | None:
+    """Return the login that was pasted into this form; of several, the one for the host that was typed."""
     return read_login(str(data.get("paste", "")), _typed_host(data))
 
 

@@ -146,6 +146,12 @@ class TestOnThePage:
         assert list(answer.context["form"].errors) == ["key"]
         assert SECRET not in answer.text
 
+    def test_of_several_the_one_for_the_typed_host_decides_the_kind(self, browser: Client) -> None:
+        paste = config(**{"ghcr.io": packed("octocat", SECRET), "quay.io": packed("acme+robot", SECRET)})
+        self.post(browser, paste, host="GHCR.io")
+
+        assert Credential.objects.get().provider == "ghcr"
+
     def test_what_it_only_points_to_is_asked_for(self, browser: Client) -> None:
         answer = self.post(browser, "docker login registry.example.com -u alice", "?kind=self_hosted")
 
