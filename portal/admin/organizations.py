@@ -71,7 +71,7 @@ class SuspendedFilter(admin.SimpleListFilter):
 class OrganizationAdmin(GuardedAdmin[Organization]):
     """A customer."""
 
-    list_display = ("name", "slug", "standing", "groups", "created_at")
+    list_display = ("name", "slug", "status", "groups", "created_at")
     list_filter = (SuspendedFilter,)
     search_fields = ("name", "slug")
     inlines = INLINES
@@ -84,7 +84,7 @@ class OrganizationAdmin(GuardedAdmin[Organization]):
         if obj is None:
             return ((None, {"fields": ("name", "slug", "owner")}),)
         return (
-            (None, {"fields": ("name", "slug", "created_at", "standing", "suspended_because")}),
+            (None, {"fields": ("name", "slug", "created_at", "status", "suspended_because")}),
             (
                 "What it may have at once",
                 {
@@ -95,7 +95,7 @@ class OrganizationAdmin(GuardedAdmin[Organization]):
         )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Organization | None = None) -> tuple[str, ...]:
-        return () if obj is None else ("slug", "created_at", "standing", "suspended_because", "has_now")
+        return () if obj is None else ("slug", "created_at", "status", "suspended_because", "has_now")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Organization]:
         groups = ContainerGroup.objects.filter(organization=OuterRef("pk")).order_by().values("organization")
@@ -107,8 +107,8 @@ class OrganizationAdmin(GuardedAdmin[Organization]):
     def groups(self, organization: Organization) -> int:
         return int(getattr(organization, "group_count"))  # noqa: B009 (an annotation, unknown to the type)
 
-    @admin.display(description="standing", ordering="quota__suspended_at")
-    def standing(self, organization: Organization) -> SafeString:
+    @admin.display(description="status", ordering="quota__suspended_at")
+    def status(self, organization: Organization) -> SafeString:
         suspended = quota_of(organization).suspended_at is not None
         return state("failed", "Suspended") if suspended else state("running", "Active")
 
