@@ -7,7 +7,6 @@ An action redirects to the group's page, with a message if it was refused or the
 from __future__ import annotations
 
 from django.contrib import messages
-from django.db.models import QuerySet
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
@@ -17,20 +16,18 @@ from django.views.decorators.http import require_GET
 from groups.actions import lifecycle
 from groups.models import ContainerGroup, Failure
 from groups.queries.pull_steps import trace_lines
+from groups.queries.retry_credential import Suggestion, suggest_credential
 from groups.rules.states import Stale
 from groups.web.forms import DeleteForm, RetryForm
 from groups.web.group_page import group_page
 from groups.web.image_field import NEW, NONE, live_credentials
 from groups.web.requests import acts_on_post, form_status, group_of, to_group
-from registries.failures import ABOUT_CREDENTIALS
 from registries.forms.credential import CredentialForm
 from registries.foundation.ids import FailureId
 from registries.foundation.requests import ProjectRequest
-from registries.models import MAX_NAME_LENGTH, Credential
+from registries.models import MAX_NAME_LENGTH
 from registries.providers import PROVIDERS
 from registries.providers.recognise import recognise
-
-_ABOUT_CREDENTIALS = {failure.code for failure in ABOUT_CREDENTIALS}
 
 
 @acts_on_post
@@ -111,7 +108,7 @@ def _retry_forms(
         prefilled["ca"] = old.ca
     registry = group.image.registry
     live = live_credentials(request)
-    form = RetryForm(data, live=live, registry=registry, initial={"use": _first_choice(group, live)})
+    form = RetryForm(data, live=live, registry=registry, initial={"use": _choice_of(suggest_credential(group, live))})
     typed_form = CredentialForm(
         data if form.has_typed_credential else None,
         request.FILES if form.has_typed_credential else None,
@@ -123,19 +120,8 @@ def _retry_forms(
     return form, typed_form
 
 
-def _first_choice(group: ContainerGroup, live: QuerySet[Credential]) -> str:
-    """The choice that is most likely to work. A credential that the registry has just refused does not come first."""
-    image = group.image
-    last = group.failures.order_by("-created_at").first()
-    if last is not None and last.params.get("public"):
-        return NONE
-    refused = last is not None and last.code in _ABOUT_CREDENTIALS
-    fitting = live.filter(host=image.registry).order_by("-received_at")
-    if refused and image.credential_id:
-        fitting = fitting.exclude(pk=image.credential_id)
-    keys = [str(key) for key in fitting.values_list("pk", flat=True)]
-    if str(image.credential_id) in keys:
-        return str(image.credential_id)
-    if keys:
-        return keys[0]
-    return NEW if refused or image.provider else NONE
+def _choice_of(suggestion: Suggestion) -> str:
+    """The suggestion as a choice of RetryForm."""
+    if suggestion.credential_id is not None:
+        return str(suggestion.credential_id)
+    return NEW if suggestion.needs_new else NONE
