@@ -103,7 +103,7 @@ def start(group: ContainerGroup, *, by: Actor) -> ContainerGroup:
     _only_from(group, Status.STOPPED, Status.SUCCEEDED)
     with transaction.atomic():
         quotas.lock_active_organization(group.organization_id)
-        move(group, to=Status.DEPLOYING, ended_well=0, ended_badly=0, last_exit_code=None)
+        move(group, to=Status.DEPLOYING, succeeded_replicas=0, failed_replicas=0, last_exit_code=None)
         add_instances(group)
         _record(by, "group.started", group)
     return group

@@ -40,9 +40,9 @@ class ContainerGroup(models.Model):
 
     `environment` is the encrypted JSON object of names and values (`registries.secrets.at_rest`, bound to the group's
     id); `options` are encrypted in the same way (`groups.rules.sealed_settings`). `gpu` is the class of the one GPU of
-    each replica, or empty. Since the group was started, `ended_well` replicas ended for good with exit code 0, and
-    `ended_badly` with another, the last of them with `last_exit_code`. `next_image` replaces `image` once it is pulled.
-    `version` counts changes to what nodes run.
+    each replica, or empty. Since the group was started, `succeeded_replicas` ended for good with exit code 0, and
+    `failed_replicas` with another, the last of them with `last_exit_code`. `next_image` replaces `image` once it is
+    pulled. `version` counts changes to what nodes run.
     """
 
     class Status(models.TextChoices):
@@ -84,8 +84,8 @@ class ContainerGroup(models.Model):
     environment = models.BinaryField(null=True, editable=False)
     options = models.BinaryField(null=True, editable=False)
     restart_policy = models.CharField(max_length=10, choices=RestartPolicy.choices, default=RestartPolicy.ALWAYS)
-    ended_well = models.PositiveIntegerField(default=0, editable=False)
-    ended_badly = models.PositiveIntegerField(default=0, editable=False)
+    succeeded_replicas = models.PositiveIntegerField(default=0, editable=False, db_column="ended_well")
+    failed_replicas = models.PositiveIntegerField(default=0, editable=False, db_column="ended_badly")
     last_exit_code = models.PositiveSmallIntegerField(null=True, blank=True, editable=False)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)

@@ -104,8 +104,8 @@ class Instance(models.Model):
     """One replica of a group, on at most one node. `progress` is a percentage of the current state's work.
 
     `order` is what its node still has to do with the container, from `order_due_at` on. `exits` counts the container's
-    ends in a row, `exit_code` is that of the last one. The node `avoids` is not assigned the instance before
-    `avoids_until`. Scaling down ends the instances with the lowest `deletion_cost` first.
+    ends in a row, `exit_code` is that of the last one. `excluded_node` is not assigned the instance before
+    `excluded_until`. Scaling down ends the instances with the lowest `deletion_cost` first.
     """
 
     class State(models.TextChoices):
@@ -129,8 +129,10 @@ class Instance(models.Model):
     order_due_at = models.DateTimeField(null=True, blank=True)
     exits = models.PositiveIntegerField(default=0)
     exit_code = models.PositiveSmallIntegerField(null=True, blank=True)
-    avoids = models.ForeignKey(Node, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
-    avoids_until = models.DateTimeField(null=True, blank=True)
+    excluded_node = models.ForeignKey(
+        Node, null=True, blank=True, on_delete=models.SET_NULL, related_name="+", db_column="avoids_id"
+    )
+    excluded_until = models.DateTimeField(null=True, blank=True, db_column="avoids_until")
     deletion_cost = models.PositiveIntegerField(default=0, validators=[MaxValueValidator(MAX_DELETION_COST)])
     created_at = models.DateTimeField(auto_now_add=True)
     assigned_at = models.DateTimeField(null=True, blank=True)

@@ -11,7 +11,7 @@ from registries.foundation.id_fields import OccurrenceIdField
 
 
 class Occurrence(models.Model):
-    """One event. The row is an outbox until `told_at`, when its recipients were found, and stays for a while for
+    """One event. The row is an outbox until `fanned_out_at`, when its recipients were found, and stays for a while for
     messages that are still to be sent."""
 
     class Kind(models.TextChoices):
@@ -29,12 +29,12 @@ class Occurrence(models.Model):
     failure = models.ForeignKey("groups.Failure", null=True, on_delete=models.SET_NULL, related_name="+")
     node_name = models.CharField("node", max_length=63, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
-    told_at = models.DateTimeField(null=True, blank=True)
+    fanned_out_at = models.DateTimeField(null=True, blank=True, db_column="told_at")
 
     class Meta:
         ordering = ["-created_at"]
         indexes = [
-            models.Index(fields=["told_at", "created_at"]),
+            models.Index(fields=["fanned_out_at", "created_at"]),
             models.Index(fields=["organization", "kind", "-created_at"]),
         ]
 

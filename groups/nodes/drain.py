@@ -55,7 +55,7 @@ def uncordon(node: Node, *, by: Actor) -> bool:
 
 
 def _move_one(node: Node) -> bool:
-    moving = Instance.objects.filter(avoids=node, avoids_until__gt=Now()).exclude(
+    moving = Instance.objects.filter(excluded_node=node, excluded_until__gt=Now()).exclude(
         state__in=[State.RUNNING, State.STOPPING]
     )
     if moving.exists():

@@ -64,7 +64,7 @@ def _carry_out(change: Change) -> None:
         place: dict[str, object] = {}
         if change.leaves:
             until = Now() + EXCLUDE_AFTER_GIVING_BACK
-            place = {"node": None, "assigned_at": None, "avoids": instance.node, "avoids_until": until}
+            place = {"node": None, "assigned_at": None, "excluded_node": instance.node, "excluded_until": until}
         try:
             move(instance, to=change.to, only=None, **{**NO_ORDER, **change.values, **place})
         except Stale:

@@ -94,7 +94,7 @@ def _anything_free() -> QuerySet[Instance, tuple[InstanceId]]:
 def _waiting(node: Node) -> QuerySet[Instance]:
     """Instances that wait for a node, except those that exclude this one for now."""
     return Instance.objects.filter(
-        Q(avoids__isnull=True) | ~Q(avoids=node) | Q(avoids_until__lte=Now()),
+        Q(excluded_node__isnull=True) | ~Q(excluded_node=node) | Q(excluded_until__lte=Now()),
         state=Instance.State.ALLOCATING,
         node__isnull=True,
         group__status__in=ContainerGroup.ACTIVE,

@@ -186,7 +186,7 @@ def _sentence(detail: GroupDetail) -> str:
         case Status.STOPPED if detail.instances:
             count = len(detail.instances)
             return f"Stopping: {count} instance{'s' if count != 1 else ''} still to end."
-        case Status.STOPPED if group.ended_badly:
+        case Status.STOPPED if group.failed_replicas:
             return _ended_with_error(group)
         case Status.STOPPED:
             return "The image is here, encrypted. Nothing runs until somebody starts the group."
@@ -206,14 +206,14 @@ def _sentence(detail: GroupDetail) -> str:
 
 
 def _ended_so_far(group: ContainerGroup) -> list[str]:
-    ended = group.ended_well + group.ended_badly
-    failed = f" ({group.ended_badly} with an error)" if group.ended_badly else ""
+    ended = group.succeeded_replicas + group.failed_replicas
+    failed = f" ({group.failed_replicas} with an error)" if group.failed_replicas else ""
     return [f"{ended} ended{failed}"] if ended else []
 
 
 def _ended_with_error(group: ContainerGroup) -> str:
-    ended = group.ended_well + group.ended_badly
-    which = "its one replica" if ended == group.ended_badly == 1 else f"{group.ended_badly} of {ended} replicas"
+    ended = group.succeeded_replicas + group.failed_replicas
+    which = "its one replica" if ended == group.failed_replicas == 1 else f"{group.failed_replicas} of {ended} replicas"
     return f"Nothing runs: {which} ended with an error, last with exit code {group.last_exit_code}."
 
 

@@ -33,7 +33,7 @@ def top_up() -> int:
     """Create missing instances for all active groups that have fewer than they should; return the number of those
     groups."""
     has = Count("instances", filter=~Q(instances__state=STOPPING))
-    lacking = F("replicas") - F("ended_well") - F("ended_badly")
+    lacking = F("replicas") - F("succeeded_replicas") - F("failed_replicas")
     wanted = ContainerGroup.objects.active()
     topped_up = 0
     for group_id in wanted.annotate(has=has).filter(has__lt=lacking).values_list("pk", flat=True):
@@ -117,12 +117,12 @@ def update_group_status(group_id: GroupId) -> None:
     group = ContainerGroup.objects.select_for_update(no_key=True).filter(pk=group_id).first()
     if group is None or group.status not in ContainerGroup.ACTIVE:
         return
-    ended = group.ended_well + group.ended_badly
+    ended = group.succeeded_replicas + group.failed_replicas
     present = group.instances.exclude(state=STOPPING)
     if ended and ended >= group.replicas and not present.exists():
-        if group.status == Status.DEPLOYING and not group.ended_badly:
+        if group.status == Status.DEPLOYING and not group.failed_replicas:
             move(group, to=Status.RUNNING)  # it ran between two reports
-        move(group, to=Status.STOPPED if group.ended_badly else Status.SUCCEEDED)
+        move(group, to=Status.STOPPED if group.failed_replicas else Status.SUCCEEDED)
         return
     is_running = group.instances.filter(state=State.RUNNING).exists()
     if is_running and group.status == Status.DEPLOYING:
@@ -138,14 +138,14 @@ def count_end(instance: Instance, exit_code: int) -> bool:
         return False
     group = ContainerGroup.objects.filter(pk=instance.group_id)
     if exit_code == 0:
-        group.update(ended_well=F("ended_well") + 1, changed_at=Now())
+        group.update(succeeded_replicas=F("succeeded_replicas") + 1, changed_at=Now())
     else:
-        group.update(ended_badly=F("ended_badly") + 1, last_exit_code=exit_code, changed_at=Now())
+        group.update(failed_replicas=F("failed_replicas") + 1, last_exit_code=exit_code, changed_at=Now())
     return True
 
 
 def _wanted(group: ContainerGroup) -> int:
-    return max(0, group.replicas - group.ended_well - group.ended_badly)
+    return max(0, group.replicas - group.succeeded_replicas - group.failed_replicas)
 
 
 def _stop(instances: list[Instance]) -> None:

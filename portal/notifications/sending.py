@@ -62,7 +62,8 @@ def fan_out(occurrence_id: OccurrenceId) -> int:
     """Create a notice for each webhook and person that subscribed to this event. Returns how many; 0 if this was done
     before."""
     with transaction.atomic():
-        row = Occurrence.objects.select_for_update(of=("self",)).filter(pk=occurrence_id, told_at__isnull=True).first()
+        pending = Occurrence.objects.filter(pk=occurrence_id, fanned_out_at__isnull=True)
+        row = pending.select_for_update(of=("self",)).first()
         if row is None:
             return 0
         now = timezone.now()
@@ -75,7 +76,7 @@ def fan_out(occurrence_id: OccurrenceId) -> int:
                 Notice(occurrence=row, user_id=pk, due_at=now) for pk in people_for(row) if _may_be_emailed(row, pk)
             ]
         Notice.objects.bulk_create(notices)
-        Occurrence.objects.filter(pk=row.pk).update(told_at=Now())
+        Occurrence.objects.filter(pk=row.pk).update(fanned_out_at=Now())
         for notice in notices:
             wake_deliver(notice.pk)
     return len(notices)
@@ -101,7 +102,7 @@ def deliver(notice_id: NoticeId) -> bool:
 def sweep() -> dict[str, int]:
     """Enqueue lost jobs again, and delete events that are older than `RETENTION`. Returns how many of each."""
     before = timezone.now() - WAKEUP_LOST_AFTER
-    pending_events = Occurrence.objects.filter(told_at__isnull=True, created_at__lt=before)
+    pending_events = Occurrence.objects.filter(fanned_out_at__isnull=True, created_at__lt=before)
     due_notices = Notice.objects.filter(status=Status.WAITING, due_at__lte=before)
     pending = list(pending_events.values_list("pk", flat=True)[:MAX_WOKEN])
     due = list(due_notices.values_list("pk", flat=True)[:MAX_WOKEN])

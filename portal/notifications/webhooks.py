@@ -151,7 +151,7 @@ def test(webhook: Webhook, *, by: Actor) -> Notice | None:
         if row is None:
             return None
         occurrence = Occurrence.objects.create(
-            organization_id=row.organization_id, kind=Occurrence.Kind.TEST, told_at=timezone.now()
+            organization_id=row.organization_id, kind=Occurrence.Kind.TEST, fanned_out_at=timezone.now()
         )
         notice = Notice.objects.create(occurrence=occurrence, webhook=row, due_at=timezone.now())
         wake_deliver(notice.pk)

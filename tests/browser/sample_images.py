@@ -85,7 +85,7 @@ def show_pull(group: ContainerGroup, sample: SampleImage, was: str) -> datetime:
     )
     Layer.objects.filter(image=image, committed_at__isnull=False).update(committed_at=now_at)
     ContainerGroup.objects.filter(pk=group.pk).update(created_at=began - timedelta(seconds=1), changed_at=now_at)
-    Occurrence.objects.filter(group=group).update(created_at=now_at, told_at=now_at)
+    Occurrence.objects.filter(group=group).update(created_at=now_at, fanned_out_at=now_at)
     for failure in Failure.objects.filter(group=group):
         params = {name: str(value).replace(was, sample.host) for name, value in failure.params.items()}
         Failure.objects.filter(pk=failure.pk).update(

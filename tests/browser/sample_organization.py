@@ -107,7 +107,7 @@ def _run(groups: dict[str, ContainerGroup]) -> None:
     for name in ("oslo-3", "lyon-12", "porto-7", "turku-2", "ghent-1", "bergen-4"):
         show_delivery(groups["nightly-batch"], show_node(name), issued=now - span(0, 8, 57))
     ContainerGroup.objects.filter(pk=groups["nightly-batch"].pk).update(
-        status="succeeded", ended_well=6, last_exit_code=0, changed_at=now - span(0, 3, 40)
+        status="succeeded", succeeded_replicas=6, last_exit_code=0, changed_at=now - span(0, 3, 40)
     )
     Occurrence.objects.filter(kind="group.running").delete()
 
@@ -120,7 +120,7 @@ def _run(groups: dict[str, ContainerGroup]) -> None:
         organization_id=groups["render"].organization_id, group=groups["render"], group_name="render",
         kind="group.replay_refused", node_name="bergen-4",
     )  # fmt: skip
-    Occurrence.objects.filter(pk=replayed.pk).update(created_at=now - span(0, 3, 8), told_at=now)
+    Occurrence.objects.filter(pk=replayed.pk).update(created_at=now - span(0, 3, 8), fanned_out_at=now)
 
 
 def _half_pulled(group: ContainerGroup) -> None:

@@ -16,7 +16,7 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.core.serializers.python import Serializer
 from django.db.models import Model
 
-from groups.models import Quota
+from groups.models import ContainerGroup, Instance, Occurrence, Quota
 from portal.models import Activity, FailureCase
 from registries.foundation.ids import FailureId
 from tests.support.previous_state import Json, PreviousState, Row
@@ -39,6 +39,18 @@ def _case(row: Row) -> FailureCase:
     return FailureCase.objects.filter(failure_id=key).first() or FailureCase(failure_id=key)
 
 
+def _group(row: Row) -> ContainerGroup:
+    return ContainerGroup.objects.get(pk=str(row.pk))
+
+
+def _instance(row: Row) -> Instance:
+    return Instance.objects.get(pk=str(row.pk))
+
+
+def _occurrence(row: Row) -> Occurrence:
+    return Occurrence.objects.get(pk=str(row.pk))
+
+
 def _quota(column: str) -> Callable[[Row], object]:
     return lambda row: Quota.objects.values_list(column, flat=True).get(organization__pk=str(row.pk))
 
@@ -51,6 +63,11 @@ MOVED: dict[str, Callable[[Row], object]] = {
     "portal.activity.target": lambda row: _activity(row).text.target_name,
     "portal.activity.address": lambda row: _activity(row).text.link,
     "portal.activity.detail": lambda row: _activity(row).text.detail,
+    "groups.containergroup.ended_well": lambda row: _group(row).succeeded_replicas,
+    "groups.containergroup.ended_badly": lambda row: _group(row).failed_replicas,
+    "groups.instance.avoids": lambda row: _instance(row).excluded_node_id,
+    "groups.instance.avoids_until": lambda row: _instance(row).excluded_until,
+    "groups.occurrence.told_at": lambda row: _occurrence(row).fanned_out_at,
     "groups.failure.state": lambda row: _case(row).state,
     "groups.failure.note": lambda row: _case(row).note,
 }

@@ -49,12 +49,14 @@ def test_an_end_for_good(acme: Any, image: Any, node: NodeInHand, policy: str, c
 
     assert not Instance.objects.exists()
     assert group().status == status
-    assert (group().ended_well, group().ended_badly, group().last_exit_code) == ((1, 0, None), (0, 1, 3))[code != 0]
+    assert (group().succeeded_replicas, group().failed_replicas, group().last_exit_code) == ((1, 0, None), (0, 1, 3))[
+        code != 0
+    ]
     assert top_up() == 0
     assert node.poll().json() == {"start": [], "stop": []}
     # It can be started again, and counts afresh.
     start(group(), by=CONSOLE)
-    assert (group().status, group().ended_well, group().ended_badly) == ("deploying", 0, 0)
+    assert (group().status, group().succeeded_replicas, group().failed_replicas) == ("deploying", 0, 0)
     assert Instance.objects.count() == 1
 
 
@@ -136,9 +138,9 @@ def test_a_group_is_over_when_all_of_it_is(acme: Any, image: Any, node: NodeInHa
         given += machine.poll(cpu=1).json()["start"]
     node.poll(listed(given[0], "running"))
     other_node.poll(listed(given[1], "exited", exit_code=7))
-    assert (group().status, group().ended_badly) == ("running", 1)
+    assert (group().status, group().failed_replicas) == ("running", 1)
     node.poll(listed(given[0], "exited", exit_code=0))
-    assert (group().status, group().ended_well, group().ended_badly) == ("stopped", 1, 1)
+    assert (group().status, group().succeeded_replicas, group().failed_replicas) == ("stopped", 1, 1)
 
 
 @pytest.mark.parametrize("code", [None, -1, 256, "0", True])

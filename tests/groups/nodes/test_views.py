@@ -135,7 +135,7 @@ def test_an_instance_that_is_given_back_goes_elsewhere(
 
 def test_an_instance_that_nobody_else_takes_comes_back(node: NodeInHand, given: dict[str, Any]) -> None:
     node.poll(listed(given, "allocating"))
-    Instance.objects.update(avoids_until=timezone.now())
+    Instance.objects.update(excluded_until=timezone.now())
     assert len(node.poll().json()["start"]) == 1
 
 

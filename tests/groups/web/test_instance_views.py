@@ -62,9 +62,12 @@ def test_scaling_from_the_page(member: Client, group: ContainerGroup) -> None:
 
 def test_how_an_ended_group_reads(viewer: Client, group: ContainerGroup) -> None:
     for ended, sentence in (
-        ({"ended_badly": 1, "last_exit_code": 3}, "its one replica ended with an error, last with exit code 3"),
-        ({"ended_badly": 1, "ended_well": 2, "last_exit_code": 7}, "1 of 3 replicas ended with an error"),
-        ({"ended_badly": 1, "ended_well": 1, "status": "running"}, "0 of 1 running, 2 ended (1 with an error)"),
+        ({"failed_replicas": 1, "last_exit_code": 3}, "its one replica ended with an error, last with exit code 3"),
+        ({"failed_replicas": 1, "succeeded_replicas": 2, "last_exit_code": 7}, "1 of 3 replicas ended with an error"),
+        (
+            {"failed_replicas": 1, "succeeded_replicas": 1, "status": "running"},
+            "0 of 1 running, 2 ended (1 with an error)",
+        ),
     ):
         ContainerGroup.objects.update(**ended)
         assert sentence in page(viewer)

@@ -94,7 +94,7 @@ def test_jobs_are_where_they_are_sent_and_never_raise(project: Any, woken: list[
     ((name, occurrence),) = [job for job in woken if job[0].startswith("portal.")]
 
     import_string(name)(occurrence)
-    assert Occurrence.objects.get().told_at is not None
+    assert Occurrence.objects.get().fanned_out_at is not None
     for odd in ("", "x", str(uuid.uuid4())):
         jobs.tell(odd)
         jobs.deliver(odd)

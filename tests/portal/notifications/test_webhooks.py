@@ -229,7 +229,7 @@ class TestWebhooks:
 
     def test_of_a_deleted_webhook_nothing_is_changed_or_recorded(self, hook: Any) -> None:
         row, _ = hook
-        occurrence = Occurrence.objects.create(organization=row.organization, kind="test", told_at=timezone.now())
+        occurrence = Occurrence.objects.create(organization=row.organization, kind="test", fanned_out_at=timezone.now())
         notice = Notice.objects.create(
             occurrence=occurrence, webhook=row, due_at=timezone.now(), status=Notice.Status.FAILED
         )
