@@ -46,15 +46,7 @@ def finish(claim: Claim) -> None:
     """Make the image ready and its groups `stopped`, or `deploying` where they start automatically. Raises Stale."""
     reached(failpoints.FINISHING)
     with claim.fenced() as image:
-        move(
-            image,
-            to=Image.Status.READY,
-            only={"lease": claim.lease},
-            settled_at=Now(),
-            retry_code="",
-            retry_params={},
-            **_NO_LEASE,
-        )
+        _settle(claim, image, Image.Status.READY)
         _wake_next(image)
         for group in _waiting_groups(image):
             if group.autostart:
@@ -122,6 +114,19 @@ def release(claim: Claim) -> None:
     log.info("pull_released", image=str(image.pk), attempt=image.attempt)
 
 
+def _settle(claim: Claim, image: Image, to: Image.Status) -> None:
+    """Move the image to its final status. Raises Stale."""
+    move(
+        image,
+        to=to,
+        only={"lease": claim.lease},
+        settled_at=Now(),
+        retry_code="",
+        retry_params={},
+        **_NO_LEASE,
+    )
+
+
 def _queue_again(claim: Claim, image: Image, failure: PullFailed, due: datetime) -> None:
     Layer.objects.filter(image=image, committed_at__isnull=True).update(received=0)
     move(
@@ -136,15 +141,7 @@ def _queue_again(claim: Claim, image: Image, failure: PullFailed, due: datetime)
 
 def _fail_for_good(claim: Claim, image: Image, failure: PullFailed, step: str) -> Credential | None:
     """Return the credential if this destroyed it, to be recorded."""
-    move(
-        image,
-        to=Image.Status.FAILED,
-        only={"lease": claim.lease},
-        settled_at=Now(),
-        retry_code="",
-        retry_params={},
-        **_NO_LEASE,
-    )
+    _settle(claim, image, Image.Status.FAILED)
     waiting = _waiting_groups(image)
     destroyed = _release_credential(image)
     garbage.empty_layers(image)
