@@ -38,9 +38,7 @@ class TooManyChecks(Refusal):
     code = "too_many_checks"
     title = "Too many checks"
     status = 429
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message, retry_after=RETRY_AFTER_SECONDS)
+    retry_after = RETRY_AFTER_SECONDS
 
 
 def start_check(

@@ -28,9 +28,7 @@ class TooManyExports(Refusal):
     code = "too_many_exports"
     title = "Too many exports at once"
     status = 429
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message, retry_after=RETRY_AFTER_SECONDS)
+    retry_after = RETRY_AFTER_SECONDS
 
 
 @dataclass(frozen=True, eq=False)

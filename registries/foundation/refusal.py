@@ -19,7 +19,8 @@ View: TypeAlias = Callable[Concatenate[R, P], HttpResponse]
 
 
 class Refusal(Exception):
-    """Something can't be done now. Subclasses set `code`, `title` and `status`; each may be given instead.
+    """Something can't be done now. Subclasses set `code`, `title`, `status` and `retry_after`; each but the title may
+    be given instead.
 
     `message` says why and what to do about it. `field` is the form field, or the path in the request's body
     (`container.image`), that it is about; empty for the request as a whole. `retry_after` is in seconds.
@@ -28,6 +29,7 @@ class Refusal(Exception):
     code = "refused"
     title = "This can't be done now"
     status = 409
+    retry_after: int | None = None
 
     def __init__(
         self,
@@ -41,11 +43,12 @@ class Refusal(Exception):
         super().__init__(message)
         self.message = message
         self.field = field
-        self.retry_after = retry_after
         if code:
             self.code = code
         if status is not None:
             self.status = status
+        if retry_after is not None:
+            self.retry_after = retry_after
 
 
 def shows_refusal(otherwise: View[R, P]) -> Callable[[View[R, P]], View[R, P]]:
