@@ -17,6 +17,8 @@ from urllib.parse import urlsplit
 
 from environs import FileAwareEnv
 
+from registries.secrets.private_files import write_once
+
 CHECKOUT = Path(__file__).resolve().parent.parent.parent
 ZONES = ("web", "worker", "all")
 LOCAL = ("localhost", "127.0.0.1", "::1")
@@ -220,13 +222,5 @@ def _stored_secret(path: Path) -> str:
     one that was written first."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        draft = path.with_name(f"{path.name}.{os.getpid()}")
-        draft.touch(mode=0o600)
-        draft.write_text(secrets.token_urlsafe(64))
-        try:
-            os.link(draft, path)
-        except FileExistsError:
-            pass
-        finally:
-            draft.unlink()
+        write_once(path, secrets.token_urlsafe(64).encode())
     return path.read_text().strip()

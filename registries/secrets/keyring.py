@@ -25,6 +25,8 @@ from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey, 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from django.conf import settings
 
+from registries.secrets.private_files import delete, write_once
+
 SEED_BYTES = 64
 MLKEM_PUBLIC_BYTES = 1184
 _EPOCH_FILE = re.compile(r"seal-([0-9]{1,9})\.(?:pub|key)")
@@ -38,8 +40,8 @@ def create_missing() -> None:
     """Create every key that does not exist yet. For the machine that holds both zones' folders."""
     for folder in (_folder("web"), _folder("worker")):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    _write_once(_folder("web") / "data.key", secrets.token_bytes(32))
-    _write_once(_folder("worker") / "layers.key", secrets.token_bytes(32))
+    write_once(_folder("web") / "data.key", secrets.token_bytes(32))
+    write_once(_folder("worker") / "layers.key", secrets.token_bytes(32))
     if not _epochs():
         create_epoch()
 
@@ -50,13 +52,13 @@ def create_epoch(after: int | None = None) -> int:
     epoch = (max(_epochs(), default=0) if after is None else after) + 1
     mlkem, x25519 = MLKEM768PrivateKey.generate(), X25519PrivateKey.generate()
     path = _folder("worker") / f"seal-{epoch}.key"
-    _write_once(path, mlkem.private_bytes_raw() + x25519.private_bytes_raw())
+    write_once(path, mlkem.private_bytes_raw() + x25519.private_bytes_raw())
     # Another process may have been first: derive the public key from the private key that is stored now.
     raw = path.read_bytes()
     mlkem = MLKEM768PrivateKey.from_seed_bytes(raw[:SEED_BYTES])
     x25519 = X25519PrivateKey.from_private_bytes(raw[SEED_BYTES:])
     public = mlkem.public_key().public_bytes_raw() + x25519.public_key().public_bytes_raw()
-    _write_once(_folder("web") / f"seal-{epoch}.pub", public)
+    write_once(_folder("web") / f"seal-{epoch}.pub", public)
     return epoch
 
 
@@ -79,8 +81,8 @@ def opening_epochs() -> list[int]:
 def delete_epoch(epoch: int) -> bool:
     """Delete the keys of an epoch, the private one first; return whether the private one existed. What it sealed can
     never be opened again."""
-    existed = _delete(_folder("worker") / f"seal-{int(epoch)}.key")
-    _delete(_folder("web") / f"seal-{int(epoch)}.pub")
+    existed = delete(_folder("worker") / f"seal-{int(epoch)}.key")
+    delete(_folder("web") / f"seal-{int(epoch)}.pub")
     return existed
 
 
@@ -133,39 +135,3 @@ def _epochs(zone: str = "web", suffix: str = "pub") -> list[int]:
     names = os.listdir(folder) if folder.is_dir() else []
     found = (_EPOCH_FILE.fullmatch(name) for name in names if name.endswith(suffix))
     return [int(match[1]) for match in found if match]
-
-
-def _delete(path: Path) -> bool:
-    try:
-        path.unlink()
-    except FileNotFoundError:
-        return False
-    _sync(path.parent)
-    return True
-
-
-def _sync(folder: Path) -> None:
-    """Make creations and deletions in a folder survive a power failure."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _write_once(path: Path, content: bytes) -> None:
-    """Write a file atomically that only this user can read; keep an existing one."""
-    if path.exists():
-        return
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    try:
-        os.link(draft, path)
-    except FileExistsError:
-        pass
-    finally:
-        draft.unlink()
-    _sync(path.parent)
