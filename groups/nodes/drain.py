@@ -23,11 +23,9 @@ State = Instance.State
 
 def drain(node: Node, *, by: Actor) -> bool:
     """Begin to drain the node. Returns whether its status changed; a removed node stays removed."""
-    with transaction.atomic():
-        if not _switch(node, Node.Status.DRAINING, was=[Node.Status.ACTIVE, Node.Status.CORDONED]):
-            return False
-        record(by, "node.drained", Target("node", node.pk, node.name), organization_id=None)
-    return True
+    return _switch(
+        node, Node.Status.DRAINING, was=[Node.Status.ACTIVE, Node.Status.CORDONED], action="node.drained", by=by
+    )
 
 
 def move_next_instances() -> int:
@@ -38,20 +36,14 @@ def move_next_instances() -> int:
 
 def cordon(node: Node, *, by: Actor) -> bool:
     """Assign no new instances to the node. Returns whether it was active."""
-    with transaction.atomic():
-        if not _switch(node, Node.Status.CORDONED, was=[Node.Status.ACTIVE]):
-            return False
-        record(by, "node.cordoned", Target("node", node.pk, node.name), organization_id=None)
-    return True
+    return _switch(node, Node.Status.CORDONED, was=[Node.Status.ACTIVE], action="node.cordoned", by=by)
 
 
 def uncordon(node: Node, *, by: Actor) -> bool:
     """Assign instances to the node again. Returns whether it was cordoned or draining; a removed node stays removed."""
-    with transaction.atomic():
-        if not _switch(node, Node.Status.ACTIVE, was=[Node.Status.CORDONED, Node.Status.DRAINING]):
-            return False
-        record(by, "node.uncordoned", Target("node", node.pk, node.name), organization_id=None)
-    return True
+    return _switch(
+        node, Node.Status.ACTIVE, was=[Node.Status.CORDONED, Node.Status.DRAINING], action="node.uncordoned", by=by
+    )
 
 
 def _move_one(node: Node) -> bool:
@@ -73,5 +65,10 @@ def _move_one(node: Node) -> bool:
     return False
 
 
-def _switch(node: Node, to: Node.Status, *, was: Collection[Node.Status]) -> bool:
-    return bool(Node.objects.filter(pk=node.pk, status__in=was).update(status=to))
+def _switch(node: Node, to: Node.Status, *, was: Collection[Node.Status], action: str, by: Actor) -> bool:
+    """Change the status and record it, if the node has one of the statuses `was`. Returns whether it had."""
+    with transaction.atomic():
+        if not Node.objects.filter(pk=node.pk, status__in=was).update(status=to):
+            return False
+        record(by, action, Target("node", node.pk, node.name), organization_id=None)
+    return True
