@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from django.contrib import admin
 from django.contrib.admin import SimpleListFilter
 from django.db.models import QuerySet
@@ -77,24 +79,16 @@ class CredentialAdmin(RecordAdmin[Credential]):
     @admin.action(description="Destroy now", permissions=["operate"])
     def destroy_now(self, request: HttpRequest, queryset: QuerySet[Credential]) -> TemplateResponse | None:
         """Destroy these credentials after confirmation."""
-        if self.refuse_too_many(request, queryset):
-            return None
-        page = self.ask_to_confirm(
+        return self.apply_confirmed(
             request,
             queryset,
+            partial(actions.destroy, reason=Credential.DestructionReason.OPERATOR, by=actor_of(request)),
             action="destroy_now",
             title="Destroy these credentials now?",
             text="What is sealed is emptied for good and the receipt stays. A pull that still needs one of them "
             "fails, and its owner is asked for a new secret.",
+            change="Destroyed",
         )
-        if page is not None:
-            return page
-        chosen = list(queryset)
-        by = actor_of(request)
-        operator = Credential.DestructionReason.OPERATOR
-        destroyed = [credential for credential in chosen if actions.destroy(credential, reason=operator, by=by)]
-        self.log_and_report(request, destroyed, change="Destroyed", of=len(chosen))
-        return None
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Credential]:
         return super().get_queryset(request).defer("sealed")

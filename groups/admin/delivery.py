@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import ClassVar
 
 from django.contrib import admin
@@ -70,23 +71,16 @@ class NodeTokenAdmin(RecordAdmin[NodeToken]):
     @admin.action(description="Revoke", permissions=["operate"])
     def revoke(self, request: ActorRequest, queryset: QuerySet[NodeToken]) -> TemplateResponse | None:
         """End these tokens and their sessions, after a confirmation."""
-        if self.refuse_too_many(request, queryset):
-            return None
-        page = self.ask_to_confirm(
+        return self.apply_confirmed(
             request,
             queryset,
+            partial(tokens.revoke, by=request.actor),
             action="revoke",
             title="Revoke these tokens?",
             text="Transfers under way stop within seconds. A node that is still to run the group is given a new "
             "token when it polls; stop the group to keep the image from it.",
+            change="Revoked",
         )
-        if page is not None:
-            return page
-        chosen = list(queryset)
-        by = request.actor
-        revoked = [token for token in chosen if tokens.revoke(token, by=by)]
-        self.log_and_report(request, revoked, change="Revoked", of=len(chosen))
-        return None
 
 
 @admin.register(Redemption)

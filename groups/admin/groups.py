@@ -6,6 +6,7 @@ are keys and nonces of layers.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import ClassVar
 
 from django.contrib import admin
@@ -159,24 +160,17 @@ class ImageAdmin(RecordAdmin[Image]):
     @admin.action(description="Pull again now", permissions=["operate"])
     def requeue(self, request: ActorRequest, queryset: QuerySet[Image]) -> TemplateResponse | None:
         """Begin these pulls again, after a confirmation."""
-        if self.refuse_too_many(request, queryset):
-            return None
-        page = self.ask_to_confirm(
+        return self.apply_confirmed(
             request,
-            queryset,
+            queryset.select_related("credential"),
+            partial(lifecycle.requeue, by=request.actor),
             action="requeue",
             title="Pull these images again now?",
             text="One that waits for its next attempt is due at once. One that a worker has is taken from it: what "
             "that worker writes from then on counts for nothing. One that failed begins anew where it needs no secret; "
             "where it does, only a member can try again.",
+            change="Requeued",
         )
-        if page is not None:
-            return page
-        chosen = list(queryset.select_related("credential"))
-        by = request.actor
-        requeued = [image for image in chosen if lifecycle.requeue(image, by=by)]
-        self.log_and_report(request, requeued, change="Requeued", of=len(chosen))
-        return None
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Image]:
         return super().get_queryset(request).defer("config")

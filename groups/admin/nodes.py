@@ -3,6 +3,7 @@ or log."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import ClassVar, Protocol, cast
 
 from django import forms
@@ -84,22 +85,16 @@ class NodeAdmin(RecordAdmin[Node]):
     @admin.action(description="Remove", permissions=["operate"])
     def remove(self, request: ActorRequest, queryset: QuerySet[Node]) -> TemplateResponse | None:
         """Remove these nodes and move their instances to others, after a confirmation."""
-        if self.refuse_too_many(request, queryset):
-            return None
-        page = self.ask_to_confirm(
+        return self.apply_confirmed(
             request,
             queryset,
+            partial(remove, by=request.actor),
             action="remove",
             title="Remove these nodes?",
             text="They are let in no more, for good: transfers under way stop within seconds, and other nodes take "
             "over their instances. To come back, such a machine needs a new code.",
+            change="Removed",
         )
-        if page is not None:
-            return page
-        chosen = list(queryset)
-        by = request.actor
-        self.log_and_report(request, [node for node in chosen if remove(node, by=by)], change="Removed", of=len(chosen))
-        return None
 
 
 class EnrolmentForm(ModelForm[Enrolment]):

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import partial
 
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
@@ -16,7 +17,7 @@ from django.template.response import TemplateResponse
 from portal.audit.erasure import NothingToErase, erase_text
 from portal.audit.log import AREAS, VERBS
 from portal.models import Activity, ActivityText, User
-from registries.foundation.actor import ActorKind
+from registries.foundation.actor import Actor, ActorKind
 from registries.foundation.admin_base import RecordAdmin, actor_of, reason_of
 from registries.foundation.ids import UserId
 
@@ -186,25 +187,19 @@ class ActivityAdmin(RecordAdmin[Activity]):
     @admin.action(description="Erase the text", permissions=["operate"])
     def erase(self, request: HttpRequest, queryset: QuerySet[Activity]) -> TemplateResponse | None:
         """Delete what these rows say about people and names, after asking why."""
-        if self.refuse_too_many(request, queryset):
-            return None
-        page = self.ask_to_confirm(
+        reason = reason_of(request)
+        return self.apply_confirmed(
             request,
-            queryset,
+            queryset.order_by("pk"),
+            partial(_erase, reason=reason, by=actor_of(request)),
             action="erase",
             title="Erase the text of these rows?",
             text="Names, addresses, details and changed settings are deleted for good. The rows stay, and the chain "
             "still verifies. The text stays in backups of the database until they expire.",
             reason_label="Why? The organization's members read this: don't repeat what you erase.",
+            change="Text erased",
             describe=self._described,
         )
-        if page is not None:
-            return page
-        reason = reason_of(request)
-        chosen = list(queryset.order_by("pk"))
-        erased = [row for row in chosen if _erase(row, reason, request)]
-        self.log_and_report(request, erased, change="Text erased", reason=reason, of=len(chosen))
-        return None
 
     def _described(self, row: Activity) -> str:
         """What the row says, so that nobody erases the wrong one. Django's log uses `str`, which has no text."""
@@ -229,10 +224,10 @@ class AuditLogAdmin(RecordAdmin[LogEntry]):
         return entry.get_change_message() or entry.get_action_flag_display()
 
 
-def _erase(row: Activity, reason: str, request: HttpRequest) -> bool:
+def _erase(row: Activity, *, reason: str, by: Actor) -> bool:
     """Erase in a transaction of its own. Returns whether there was a text."""
     try:
-        erase_text(row, reason=reason, by=actor_of(request))
+        erase_text(row, reason=reason, by=by)
     except NothingToErase:
         return False
     return True

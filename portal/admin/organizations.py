@@ -127,47 +127,31 @@ class OrganizationAdmin(GuardedAdmin[Organization]):
     @admin.action(description="Suspend", permissions=["operate"])
     def suspend(self, request: HttpRequest, queryset: QuerySet[Organization]) -> TemplateResponse | None:
         """Suspend these organizations, after asking why."""
-        if self.refuse_too_many(request, queryset):
-            return None
-        page = self.ask_to_confirm(
+        reason = reason_of(request)
+        return self.apply_confirmed(
             request,
             queryset,
+            lambda organization: suspension.suspend(organization.pk, reason=reason, by=actor_of(request)),
             action="suspend",
             title="Suspend these organizations?",
             text="Their groups stop, tokens and sessions of nodes end, pulls in progress fail, and nothing new starts "
             "until you resume them. Their members can sign in, and read why.",
             reason_label="Why? Their members read this.",
+            change="Suspended",
         )
-        if page is not None:
-            return page
-        reason = reason_of(request)
-        chosen = list(queryset)
-        suspended = [
-            organization
-            for organization in chosen
-            if suspension.suspend(organization.pk, reason=reason, by=actor_of(request))
-        ]
-        self.log_and_report(request, suspended, change="Suspended", reason=reason, of=len(chosen))
-        return None
 
     @admin.action(description="Resume", permissions=["operate"])
     def resume(self, request: HttpRequest, queryset: QuerySet[Organization]) -> TemplateResponse | None:
         """Resume these organizations, after asking."""
-        if self.refuse_too_many(request, queryset):
-            return None
-        page = self.ask_to_confirm(
+        return self.apply_confirmed(
             request,
             queryset,
+            lambda organization: suspension.resume(organization.pk, by=actor_of(request)),
             action="resume",
             title="Resume these organizations?",
             text="They can pull and start again. What ran before doesn't start by itself.",
+            change="Resumed",
         )
-        if page is not None:
-            return page
-        chosen = list(queryset)
-        resumed = [organization for organization in chosen if suspension.resume(organization.pk, by=actor_of(request))]
-        self.log_and_report(request, resumed, change="Resumed", of=len(chosen))
-        return None
 
     def changeform_view(
         self,

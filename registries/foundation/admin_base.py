@@ -88,7 +88,7 @@ class GuardedAdmin(ModelAdmin[Row]):
         """Whether this person gets actions that change more than the record: only operators do."""
         return bool(request.user.is_active and request.user.is_superuser)
 
-    def ask_to_confirm(
+    def _ask_to_confirm(
         self,
         request: HttpRequest,
         queryset: QuerySet[Row],
@@ -96,12 +96,10 @@ class GuardedAdmin(ModelAdmin[Row]):
         action: str,
         title: str,
         text: str,
-        reason_label: str = "",
-        describe: Callable[[Row], str] = str,
+        reason_label: str,
+        describe: Callable[[Row], str],
     ) -> TemplateResponse | None:
-        """Return the page that asks for confirmation before `action` (the method's name) is applied to these rows, or
-        None once that is given. With `reason_label` a reason is required (`reason_of`). `describe` says what each row
-        is."""
+        """Return the page that asks for confirmation, or None once that is given."""
         if request.POST.get("confirmed") == "yes" and (reason_of(request) or not reason_label):
             return None
         context = {
@@ -117,6 +115,35 @@ class GuardedAdmin(ModelAdmin[Row]):
         }
         request.current_app = self.admin_site.name
         return TemplateResponse(request, "admin/ask.html", context)
+
+    def apply_confirmed(
+        self,
+        request: HttpRequest,
+        queryset: QuerySet[Row],
+        work: Callable[[Row], bool],
+        *,
+        action: str,
+        title: str,
+        text: str,
+        change: str,
+        reason_label: str = "",
+        describe: Callable[[Row], str] = str,
+    ) -> TemplateResponse | None:
+        """Return the page that asks for confirmation before `action` (the method's name), with `describe` of each row.
+        Once that is given, call `work` for each row, and log and show as `change` those for which it returns True. With
+        `reason_label` a reason is required; `reason_of` returns it."""
+        if self.refuse_too_many(request, queryset):
+            return None
+        page = self._ask_to_confirm(
+            request, queryset, action=action, title=title, text=text, reason_label=reason_label, describe=describe
+        )
+        if page is not None:
+            return page
+        chosen = list(queryset)
+        changed = [row for row in chosen if work(row)]
+        reason = reason_of(request) if reason_label else ""
+        self.log_and_report(request, changed, change=change, reason=reason, of=len(chosen))
+        return None
 
     def refuse_too_many(self, request: HttpRequest, queryset: QuerySet[Row]) -> bool:
         """Return whether more rows are selected than one form can carry; if so, a message says it."""
