@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 
 from django import forms
 from django.contrib.auth.password_validation import validate_password
-from django.core.exceptions import ValidationError
 from django.http import QueryDict
 from django.utils import timezone
 
 from portal.models import ApiKey, Role, User
+from registries.foundation.printable import validate_printable
 
 ROLES = [
     (Role.VIEWER.value, "Viewer: looks at everything, changes nothing"),
@@ -71,6 +71,7 @@ class KeyForm(forms.Form):
     name = forms.CharField(
         label="Name",
         max_length=63,
+        validators=[validate_printable],
         help_text="Which program uses it, such as deploy pipeline. The activity shows it with what the key did.",
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
         error_messages={"required": "Name the key after the program that uses it."},
@@ -82,12 +83,6 @@ class KeyForm(forms.Form):
         coerce=int,
         initial=90,
     )
-
-    def clean_name(self) -> str:
-        name: str = self.cleaned_data["name"]
-        if not name.isprintable():
-            raise ValidationError("Remove line breaks and invisible characters.")
-        return name
 
     @property
     def expires_at(self) -> datetime | None:

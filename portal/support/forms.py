@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from django import forms
-from django.core.exceptions import ValidationError
+
+from registries.foundation.printable import validate_printable
 
 
 class SupportForm(forms.Form):
@@ -15,7 +16,10 @@ class SupportForm(forms.Form):
     not_done = "Not sent yet"
 
     registry = forms.CharField(
-        label="Which registry?", max_length=255, help_text="Its name or address, such as Harbor at hub.example.com."
+        label="Which registry?",
+        max_length=255,
+        validators=[validate_printable],
+        help_text="Its name or address, such as Harbor at hub.example.com.",
     )
     message = forms.CharField(
         label="Message",
@@ -50,12 +54,6 @@ class SupportForm(forms.Form):
             self.fields["message"].help_text = "How you sign in there, if you know."
         else:
             del self.fields["registry"]
-
-    def clean_registry(self) -> str:
-        registry: str = self.cleaned_data["registry"]
-        if not registry.isprintable():
-            raise ValidationError("Remove line breaks and invisible characters.")
-        return registry
 
 
 class ReplyForm(forms.Form):

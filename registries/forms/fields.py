@@ -7,6 +7,7 @@ from django.core.exceptions import ValidationError
 
 from registries.authorities import AuthoritiesInvalid, read_authorities
 from registries.forms.widgets import SecretTextarea, SecretTextareaWithFile, TextareaWithFile
+from registries.foundation.printable import validate_printable
 from registries.hosts import read_host
 from registries.models import MAX_NAME_LENGTH
 from registries.oci.reference import ReferenceInvalid
@@ -74,13 +75,13 @@ class NameField(forms.CharField):
     """The name of a credential in lists."""
 
     def __init__(self, *, required: bool, help_text: str) -> None:
-        super().__init__(label="Name", required=required, max_length=MAX_NAME_LENGTH, help_text=help_text)
-
-    def clean(self, value: str | None) -> str:
-        name = str(super().clean(value))
-        if not name.isprintable():
-            raise ValidationError("Remove the invisible characters from the name.")
-        return name
+        super().__init__(
+            label="Name",
+            required=required,
+            max_length=MAX_NAME_LENGTH,
+            validators=[validate_printable],
+            help_text=help_text,
+        )
 
 
 class AuthorityField(forms.CharField):
