@@ -63,7 +63,7 @@ def open_login(image: Image | ImageCheck) -> Login | None:
     return provider.login(values, image.registry)
 
 
-def note_host(image: Image | ImageCheck) -> Callable[[str], None]:
+def _note_host(image: Image | ImageCheck) -> Callable[[str], None]:
     """Return a function that notes on the credential's receipt that it is about to be shown to a host."""
     return partial(note_used_host, image.credential_id) if image.credential_id else _note_nothing
 
@@ -72,13 +72,13 @@ def _note_nothing(host: str) -> None:
     """A pull without a credential has no receipt."""
 
 
-def own_authorities(image: Image | ImageCheck) -> str:
+def _own_authorities(image: Image | ImageCheck) -> str:
     """Return the authorities that were entered with the image's credential (PEM), "" where there are none. They are
     not secret, and stay when the credential is destroyed."""
     return image.credential.ca if image.credential else ""
 
 
-def token_hosts(image: Image | ImageCheck) -> tuple[str, ...]:
+def _token_hosts(image: Image | ImageCheck) -> tuple[str, ...]:
     """Return the hosts, in addition to the registry's own, that may be asked for a token with these credentials."""
     return PROVIDERS[image.provider].token_hosts if image.provider else ()
 
@@ -104,10 +104,10 @@ def open_client(image: Image | ImageCheck, login: Login | None, timeouts: Timeou
         login=login,
         guard=address_guard(),
         ca_file=settings.PORTAL_REGISTRY_CA_FILE,
-        ca=own_authorities(image),
-        token_hosts=token_hosts(image),
+        ca=_own_authorities(image),
+        token_hosts=_token_hosts(image),
         timeouts=timeouts,
-        before_login_sent=note_host(image),
+        before_login_sent=_note_host(image),
     )
 
 

@@ -46,7 +46,7 @@ def top_up() -> int:
     return topped_up
 
 
-def end_instances(group: ContainerGroup) -> None:
+def _end_instances(group: ContainerGroup) -> None:
     """Ask every instance of the group to stop; delete those that no node has."""
     group.instances.filter(node__isnull=True).delete()
     _stop(list(group.instances.exclude(state=STOPPING)))
@@ -55,14 +55,14 @@ def end_instances(group: ContainerGroup) -> None:
 def stop_group(group: ContainerGroup) -> None:
     """Move the group to `stopped` and end its instances. Raises Stale if it is no longer active."""
     move(group, to=Status.STOPPED)
-    end_instances(group)
+    _end_instances(group)
 
 
 def match_replicas(group: ContainerGroup) -> None:
     """Add or end instances so that an active group has as many as its row says. The caller has locked the row."""
     if group.status in ContainerGroup.ACTIVE:
         add_instances(group)
-        end_surplus(group)
+        _end_surplus(group)
         update_group_status(group.pk)
 
 
@@ -84,7 +84,7 @@ def renew_instances(group: ContainerGroup) -> None:
     """Replace all instances of an active group: ask the present ones to stop and create new ones. The caller has locked
     the group's row."""
     if group.status in ContainerGroup.ACTIVE:
-        end_instances(group)
+        _end_instances(group)
         add_instances(group)
         update_group_status(group.pk)
 
@@ -99,7 +99,7 @@ def promote_next_image(image: Image) -> None:
         renew_instances(group)
 
 
-def end_surplus(group: ContainerGroup) -> None:
+def _end_surplus(group: ContainerGroup) -> None:
     """Ask surplus instances to stop: those without a node first, then those in the earliest state, then those with the
     lowest deletion cost, then the newest."""
     present = group.instances.exclude(state=STOPPING)

@@ -21,7 +21,7 @@ def body(notice: Notice) -> bytes:
         data["group"] = occurrence.group_name
     if group := occurrence.group:
         data |= {"project": group.project.slug, "image": group.image.reference, "digest": group.image.digest or None}
-    if address := page_of(occurrence):
+    if address := _page_of(occurrence):
         data["url"] = address
     if failure := occurrence.failure:
         words = failure.words
@@ -44,13 +44,13 @@ def email_context(notice: Notice) -> dict[str, object]:
         "group": occurrence.group,
         "failure": occurrence.failure,
         "words": occurrence.failure.words if occurrence.failure else None,
-        "address": page_of(occurrence),
+        "address": _page_of(occurrence),
         "choices": f"{settings.PORTAL_PUBLIC_URL}{preferences}",
         "kind": Kind(occurrence.kind).name.lower(),
     }
 
 
-def page_of(occurrence: Occurrence) -> str:
+def _page_of(occurrence: Occurrence) -> str:
     """Return the absolute address of the failure's page or the group's; empty if the group is deleted."""
     group, failure = occurrence.group, occurrence.failure
     if group is None:
