@@ -14,8 +14,7 @@ from groups.actions import tokens
 from groups.delivery.ledger import Reason
 from groups.models import LayerDelivery, NodeToken, Redemption, UnusualPresentation
 from groups.queries.delivery_ledger import UNUSUAL
-from registries.foundation.admin_base import RecordAdmin, RecordInline
-from registries.foundation.requests import ActorRequest
+from registries.foundation.admin_base import RecordAdmin, RecordInline, actor_of
 
 
 class RedemptionInline(RecordInline[Redemption]):
@@ -69,12 +68,12 @@ class NodeTokenAdmin(RecordAdmin[NodeToken]):
     actions = ("revoke",)
 
     @admin.action(description="Revoke", permissions=["operate"])
-    def revoke(self, request: ActorRequest, queryset: QuerySet[NodeToken]) -> TemplateResponse | None:
+    def revoke(self, request: HttpRequest, queryset: QuerySet[NodeToken]) -> TemplateResponse | None:
         """End these tokens and their sessions, after a confirmation."""
         return self.apply_confirmed(
             request,
             queryset,
-            partial(tokens.revoke, by=request.actor),
+            partial(tokens.revoke, by=actor_of(request)),
             action="revoke",
             title="Revoke these tokens?",
             text="Transfers under way stop within seconds. A node that is still to run the group is given a new "

@@ -18,8 +18,7 @@ from django.template.response import TemplateResponse
 from groups.actions import lifecycle
 from groups.models import ContainerGroup, Image, Instance, Layer, PullStep
 from groups.queries.attention import stuck_pulls
-from registries.foundation.admin_base import RecordAdmin, RecordInline
-from registries.foundation.requests import ActorRequest
+from registries.foundation.admin_base import RecordAdmin, RecordInline, actor_of
 from registries.foundation.units import format_size
 from registries.providers import PROVIDERS
 
@@ -158,12 +157,12 @@ class ImageAdmin(RecordAdmin[Image]):
         return format_size(image.total_bytes) if image.total_bytes else "unknown"
 
     @admin.action(description="Pull again now", permissions=["operate"])
-    def requeue(self, request: ActorRequest, queryset: QuerySet[Image]) -> TemplateResponse | None:
+    def requeue(self, request: HttpRequest, queryset: QuerySet[Image]) -> TemplateResponse | None:
         """Begin these pulls again, after a confirmation."""
         return self.apply_confirmed(
             request,
             queryset.select_related("credential"),
-            partial(lifecycle.requeue, by=request.actor),
+            partial(lifecycle.requeue, by=actor_of(request)),
             action="requeue",
             title="Pull these images again now?",
             text="One that waits for its next attempt is due at once. One that a worker has is taken from it: what "

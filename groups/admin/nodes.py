@@ -18,7 +18,7 @@ from groups.nodes.drain import cordon, drain, uncordon
 from groups.nodes.enrolment import CodeRefused, NameInvalid, check_name, create_enrolment, create_replacement
 from groups.nodes.liveness import remove
 from registries.foundation.actor import Actor
-from registries.foundation.admin_base import RecordAdmin
+from registries.foundation.admin_base import RecordAdmin, actor_of
 from registries.foundation.generic_bases import ModelForm
 from registries.foundation.requests import ActorRequest
 
@@ -47,27 +47,27 @@ class NodeAdmin(RecordAdmin[Node]):
     actions = ("cordon", "drain", "uncordon", "replace_key", "remove")
 
     @admin.action(description="Cordon: give it nothing new", permissions=["operate"])
-    def cordon(self, request: ActorRequest, queryset: QuerySet[Node]) -> None:
+    def cordon(self, request: HttpRequest, queryset: QuerySet[Node]) -> None:
         self._set(request, queryset, cordon, "Cordoned")
 
     @admin.action(description="Uncordon: let it take work again", permissions=["operate"])
-    def uncordon(self, request: ActorRequest, queryset: QuerySet[Node]) -> None:
+    def uncordon(self, request: HttpRequest, queryset: QuerySet[Node]) -> None:
         self._set(request, queryset, uncordon, "Uncordoned")
 
     @admin.action(description="Drain: nothing new, and move away what it has", permissions=["operate"])
-    def drain(self, request: ActorRequest, queryset: QuerySet[Node]) -> None:
+    def drain(self, request: HttpRequest, queryset: QuerySet[Node]) -> None:
         self._set(request, queryset, drain, "Drained")
 
-    def _set(self, request: ActorRequest, queryset: QuerySet[Node], action: _Action, change: str) -> None:
+    def _set(self, request: HttpRequest, queryset: QuerySet[Node], action: _Action, change: str) -> None:
         if not self.refuse_too_many(request, queryset):
             chosen = list(queryset)
-            by = request.actor
+            by = actor_of(request)
             self.log_and_report(
                 request, [node for node in chosen if action(node, by=by)], change=change, of=len(chosen)
             )
 
     @admin.action(description="Create a code for another key", permissions=["operate"])
-    def replace_key(self, request: ActorRequest, queryset: QuerySet[Node]) -> TemplateResponse | None:
+    def replace_key(self, request: HttpRequest, queryset: QuerySet[Node]) -> TemplateResponse | None:
         """Show, once, the code with which this node can enrol with another key."""
         chosen = list(queryset[:2])
         if len(chosen) != 1:
@@ -75,7 +75,7 @@ class NodeAdmin(RecordAdmin[Node]):
             return None
         (node,) = chosen
         try:
-            code, _ = create_replacement(node, by=request.actor)
+            code, _ = create_replacement(node, by=actor_of(request))
         except CodeRefused as refusal:
             self.message_user(request, refusal.message, messages.ERROR)
             return None
@@ -83,12 +83,12 @@ class NodeAdmin(RecordAdmin[Node]):
         return _code_page(self, request, node.name, code)
 
     @admin.action(description="Remove", permissions=["operate"])
-    def remove(self, request: ActorRequest, queryset: QuerySet[Node]) -> TemplateResponse | None:
+    def remove(self, request: HttpRequest, queryset: QuerySet[Node]) -> TemplateResponse | None:
         """Remove these nodes and move their instances to others, after a confirmation."""
         return self.apply_confirmed(
             request,
             queryset,
-            partial(remove, by=request.actor),
+            partial(remove, by=actor_of(request)),
             action="remove",
             title="Remove these nodes?",
             text="They are let in no more, for good: transfers under way stop within seconds, and other nodes take "
