@@ -1,4 +1,4 @@
-"""Middleware: refuses forms that no page can read, and resolves `/o/<org>/…` to an organization, a project and a role.
+"""Middleware that resolves `/o/<org>/…` to an organization, a project and a role, and shows refusals.
 
 Strangers get the same 404 as for an organization that doesn't exist; members whose role is too low get 403. Views of
 an organization get `request.access` with the ids, `request.role`, and `request.organization` and `request.project` (the
@@ -17,7 +17,6 @@ from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.urls import resolve
 from django.utils.functional import SimpleLazyObject
 
 from portal.http.actors import actor_of
@@ -27,40 +26,6 @@ from portal.organizations.access import Access, resolve_access
 from portal.organizations.permissions import PAGES
 from registries.foundation.ids import OrganizationId, ProjectId
 from registries.foundation.refusal import Refusal
-
-
-class Utf8FormsMiddleware:
-    """Responds 415 to forms in another encoding than UTF-8. Django would fail on them in its error pages too, which
-    read the form again."""
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        charset = (request.content_params or {}).get("charset", "utf-8")
-        if charset.strip().strip('"').lower() not in ("utf-8", "utf8"):
-            return HttpResponse("Send this in UTF-8.\n", status=415, content_type="text/plain; charset=utf-8")
-        return self.get_response(request)
-
-
-class MachinesMiddleware:
-    """Passes requests of nodes straight to their views: sessions, forms, messages and sign-in are for people, and take
-    longer than a poll."""
-
-    PREFIXES = ("/node/v1/", "/v2/")
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        if not request.path_info.startswith(self.PREFIXES):
-            return self.get_response(request)
-        request.get_host()  # responds 400 for a host that is not the portal's, as everywhere
-        request.resolver_match = match = resolve(request.path_info)
-        response: HttpResponse = match.func(request, *match.args, **match.kwargs)
-        if not response.streaming and "Content-Length" not in response:
-            response["Content-Length"] = str(len(response.content))
-        return response
 
 
 class OrganizationMiddleware:
