@@ -8,9 +8,10 @@ import pytest
 from django.contrib.auth.models import AnonymousUser
 from django.test import RequestFactory
 
-from portal.http.actors import actor_of, actor_of_key, client_address
+from portal.http.actors import actor_of, actor_of_key
 from portal.models import ApiKey
 from registries.foundation.actor import ActorKind
+from registries.foundation.requests import client_address
 
 
 @pytest.mark.parametrize(
