@@ -37,7 +37,9 @@ def check_host(host: str) -> None:
     """Raise ReferenceInvalid if the worker would always refuse to connect to this canonical host."""
     parts = urlsplit(f"//{api_host(host)}")
     try:
-        address_guard(resolver=_as_if_resolved).addresses(parts.hostname or "", parts.port or 443)
+        address_guard(resolver=_as_if_resolved).addresses(
+            parts.hostname or "", 443 if parts.port is None else parts.port
+        )
     except HostNotAllowed:
         raise ReferenceInvalid(
             "host_not_allowed",

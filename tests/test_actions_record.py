@@ -50,7 +50,7 @@ NO_ACTIONS = {
     "groups.actions.images.queue_image": ROWS,
     "groups.actions.images.lock_images": ROWS,
     "groups.actions.images.delete_locked": ROWS,
-    "groups.actions.images.drop": ROWS,
+    "groups.actions.images.delete_failed": ROWS,
     "groups.actions.images.delete_image": UPKEEP,
     "groups.nodes.liveness.release_silent": UPKEEP,
     "groups.nodes.drain.move_next_instances": UPKEEP,

@@ -101,7 +101,8 @@ TESTED_BY = {
     "interop/test_worker.py": ["groups.worker"],
     "portal/accounts/test_adapters.py": ["portal.accounts.views"],
     "portal/admin/test_people.py": ["portal.accounts.actions", "portal.admin.third_party"],
-    "portal/admin/test_registered_models.py": ["portal.admin.support", "registries.foundation.admin_base"],
+    "portal/admin/test_organizations.py": ["portal.admin.organization_forms"],
+    "portal/admin/test_registered_models.py": ["portal.admin.support"],
     "portal/api/test_access.py": [
         "portal.api.middleware",
         "portal.api.problems",

@@ -39,8 +39,9 @@ def check_address(text: str) -> str:
         raise AddressRefused("Leave user name and password out: the signature shows who sends.")
     if not parts.hostname or parts.fragment:
         raise AddressRefused("This is not an address. Write it as https://host/path.")
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     try:
-        check_host(f"{parts.hostname}:{port}" if port else parts.hostname)
+        check_host(host if port is None else f"{host}:{port}")
     except ReferenceInvalid:
         raise AddressRefused(
             "The portal may not connect to this host or port. Use a public host name, with port 443 or one above 1023."
