@@ -45,7 +45,7 @@ def reset_password(request: HttpRequest, **kwargs: object) -> HttpResponse:
     if not sending.is_configured():
         return render(request, "account/reset_closed.html", {"support_email": settings.PORTAL_SUPPORT_EMAIL})
     if settings.PORTAL_PRINTS_MAIL and request.method == "POST":
-        messages.info(request, "This portal has no mail server: the e-mail is printed on its console.")
+        messages.info(request, "This portal has no mail server: the email is printed on its console.")
     response: HttpResponse = password_reset(request, **kwargs)
     return response
 

@@ -21,7 +21,7 @@ from registries.foundation.actor import Actor, ActorKind
 from registries.foundation.admin_base import RecordAdmin, actor_of, reason_of
 from registries.foundation.ids import UserId
 
-_ACTOR_KINDS = {
+_ACTOR_KINDS: dict[str, str] = {
     ActorKind.PERSON: "Person",
     ActorKind.API_KEY: "API key",
     ActorKind.SUPPORT: "Support",
@@ -67,7 +67,7 @@ class ActorKindFilter(_ChoiceFilter):
 
     title = "kind of actor"
     parameter_name = "by"
-    choices_by_value = {kind.value: words for kind, words in _ACTOR_KINDS.items()}
+    choices_by_value = {str(kind): words for kind, words in _ACTOR_KINDS.items()}
 
     def narrow(self, rows: QuerySet[Activity], value: str) -> QuerySet[Activity]:
         return rows.filter(actor_kind=value)
@@ -157,7 +157,9 @@ class ActivityAdmin(RecordAdmin[Activity]):
                 _name_operators([row])
             return f"{getattr(row, 'operator_email') or 'console'} (operator)"  # noqa: B009 (set by _name_operators)
         text = _text_of(row)
-        return text.actor_name if text is not None else f"{_ACTOR_KINDS[ActorKind(row.actor_kind)]}, name erased"
+        return (
+            text.actor_name if text is not None else f"{_ACTOR_KINDS.get(row.actor_kind, row.actor_kind)}, name erased"
+        )
 
     @admin.display(description="target")
     def target(self, row: Activity) -> str:

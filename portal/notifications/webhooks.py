@@ -54,7 +54,7 @@ def add(organization: Organization, *, address: str, kinds: list[str], by: Actor
             secret=_encrypted(secret, pk),
             created_by_id=by.person_id,
         )
-        _record(row, "added", by=by, after=_settings_of(row))
+        _record(row, "", by=by, after=_settings_of(row), action="notification.added")
     return row, secret
 
 
@@ -139,7 +139,7 @@ def delete(webhook: Webhook, *, by: Actor) -> bool:
             return False
         before = _settings_of(row)
         Webhook.objects.filter(pk=webhook.pk).delete()
-        _record(webhook, "deleted", by=by, before=before)
+        _record(webhook, "", by=by, before=before, action="notification.deleted")
     return True
 
 
@@ -230,10 +230,11 @@ def _record(
     by: Actor,
     before: Mapping[str, Value] | None = None,
     after: Mapping[str, Value] | None = None,
+    action: str = "notification.changed",
 ) -> None:
     record(
         by,
-        "notification.changed",
+        action,
         _target(webhook),
         organization_id=webhook.organization_id,
         detail=detail,

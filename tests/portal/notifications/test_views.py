@@ -81,7 +81,7 @@ class TestPages:
             ("notification.tested", ""),
             ("notification.changed", "paused"),
             ("notification.changed", "switched on"),
-            ("notification.changed", "deleted"),
+            ("notification.deleted", ""),
         ]
 
     def test_a_viewer_chooses_mails_and_no_more(self, carol: Any, as_user: Any, hook: Any) -> None:
