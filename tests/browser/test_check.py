@@ -126,7 +126,7 @@ def test_a_credential_is_tried_on_its_page(
     expect(page.locator("#check")).to_contain_text("Waiting for a worker")
     work()
     expect(page.locator("#check")).to_contain_text("There is no such image")
-    expect(page.locator("#receipt")).to_contain_text("Used 1 time")
+    expect(page.locator("#receipt")).to_contain_text("Used once")
     no_sideways(page)
     picture(page, f"check-receipt-{width}-light")
     assert violations(page) == []

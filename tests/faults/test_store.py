@@ -28,7 +28,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 def test_a_full_disk_is_reported_and_nothing_stays_on_it(
     disk: Path, own_stage: Callable[..., Stage], tmp_path: Path
 ) -> None:
-    stage = own_stage(PORTAL_STORAGE_URL=f"file://{disk}", PORTAL_PULL_RETRY_SECONDS="3")
+    stage = own_stage(PORTAL_STORAGE_URL=f"file://{disk}", PORTAL_PULL_RETRY_SECONDS="12")
     large = build_image([make_layer({"noise": os.urandom(5_000_000)}, level=0) for _ in range(2)])
     stages.push(stage.registry, tmp_path / "large", large, tag="large")
     stage.portal.start_redis()
