@@ -16,7 +16,7 @@ from django.template.response import TemplateResponse
 
 from portal.audit.erasure import NothingToErase, erase_text
 from portal.audit.log import AREAS, VERBS
-from portal.models import Activity, ActivityText, User
+from portal.models import Activity, User
 from registries.foundation.actor import Actor, ActorKind
 from registries.foundation.admin_base import RecordAdmin, actor_of, reason_of
 from registries.foundation.ids import UserId
@@ -156,34 +156,34 @@ class ActivityAdmin(RecordAdmin[Activity]):
             if not hasattr(row, "operator_email"):
                 _name_operators([row])
             return f"{getattr(row, 'operator_email') or 'console'} (operator)"  # noqa: B009 (set by _name_operators)
-        text = _text_of(row)
+        text = row.kept_text
         return (
             text.actor_name if text is not None else f"{_ACTOR_KINDS.get(row.actor_kind, row.actor_kind)}, name erased"
         )
 
     @admin.display(description="target")
     def target(self, row: Activity) -> str:
-        text = _text_of(row)
+        text = row.kept_text
         return text.target_name or row.target_kind if text is not None else f"{row.target_kind}, name erased"
 
     @admin.display(description="detail")
     def detail(self, row: Activity) -> str:
-        text = _text_of(row)
+        text = row.kept_text
         return text.detail if text is not None else ""
 
     @admin.display(description="before")
     def before(self, row: Activity) -> str:
-        text = _text_of(row)
+        text = row.kept_text
         return json.dumps(text.before, ensure_ascii=False) if text is not None and text.before else ""
 
     @admin.display(description="after")
     def after(self, row: Activity) -> str:
-        text = _text_of(row)
+        text = row.kept_text
         return json.dumps(text.after, ensure_ascii=False) if text is not None and text.after else ""
 
     @admin.display(description="client address")
     def client_address(self, row: Activity) -> str:
-        text = _text_of(row)
+        text = row.kept_text
         return text.client_address if text is not None else ""
 
     @admin.action(description="Erase the text", permissions=["operate"])
@@ -233,12 +233,6 @@ def _erase(row: Activity, *, reason: str, by: Actor) -> bool:
     except NothingToErase:
         return False
     return True
-
-
-def _text_of(row: Activity) -> ActivityText | None:
-    """The row's text, None once it is erased."""
-    text: ActivityText | None = getattr(row, "text", None)
-    return text
 
 
 def _name_operators(rows: Sequence[Activity]) -> None:

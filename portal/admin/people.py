@@ -1,4 +1,4 @@
-"""People in the admin. They sign in with an e-mail address; three switches say what they may do, not Django's groups
+"""People in the admin. They sign in with an email address; three switches say what they may do, not Django's groups
 and permissions. Nobody is deleted, since the audit log refers to them; they are deactivated."""
 
 from __future__ import annotations

@@ -105,7 +105,7 @@ def as_csv(rows: Iterable[Activity]) -> Iterator[str]:
 
 def _columns(row: Activity) -> dict[str, Value]:
     """What members read of a row. Which operator acted only operators read."""
-    text: ActivityText = getattr(row, "text", None) or ActivityText()
+    text = row.kept_text or ActivityText()
     values: tuple[Value, ...] = (
         row.number,
         row.created_at.isoformat(),

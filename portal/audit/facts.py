@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from portal.models import Activity, ActivityText
+from portal.models import Activity
 from registries.foundation.activity import Value
 from registries.foundation.actor import ActorKind
 
@@ -14,7 +14,7 @@ _LOCATED = (ActorKind.PERSON, ActorKind.API_KEY, ActorKind.NODE, ActorKind.ANONY
 def client_address_of(row: Activity) -> str:
     """Return the client's address, empty if there is none or it was erased. Members don't read from where support and
     operators acted."""
-    text = _text_of(row)
+    text = row.kept_text
     return text.client_address if text is not None and row.actor_kind in _LOCATED else ""
 
 
@@ -32,7 +32,7 @@ def facts_of(row: Activity) -> list[tuple[str, str]]:
 def changes_of(row: Activity) -> list[tuple[str, str]]:
     """Return the settings that the action changed, as pairs of a name and a text: `1 → 2`, `2` for a new one, `was 1`
     for one that is gone. Empty if they were erased."""
-    text = _text_of(row)
+    text = row.kept_text
     if text is None:
         return []
     names = [*text.before, *(name for name in text.after if name not in text.before)]
@@ -53,8 +53,3 @@ def _in_words(value: Value) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return "none" if value is None or value == "" else str(value)
-
-
-def _text_of(row: Activity) -> ActivityText | None:
-    text: ActivityText | None = getattr(row, "text", None)
-    return text

@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from groups.models import ContainerGroup, Failure
 from portal.audit.facts import changes_of, facts_of
-from portal.models import Activity, ActivityText, Organization, Webhook
+from portal.models import Activity, Organization, Webhook
 from registries.foundation.actor import ActorKind
 from registries.foundation.ids import OrganizationId
 
@@ -153,10 +153,9 @@ def lines(rows: Iterable[Activity], organization: Organization) -> list[Line]:
 
 def _line(row: Activity, link: str) -> Line:
     icon, words = VERBS.get(row.action, ("circle", row.action))
-    is_own = row.action in OWN_ACCOUNT and row.actor_kind == ActorKind.PERSON and row.actor_key == row.target_key
-    if is_own:
+    if row.action in OWN_ACCOUNT and row.actor_kind == ActorKind.PERSON and row.actor_key == row.target_key:
         return Line(row, icon, OWN_ACCOUNT[row.action], target="", link="")
-    text: ActivityText | None = getattr(row, "text", None)
+    text = row.kept_text
     return Line(row, icon, words, target=text.target_name if text is not None else "", link=link)
 
 

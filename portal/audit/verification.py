@@ -220,7 +220,7 @@ def _is_as_written(row: Activity) -> bool:
 
 
 def _verify_text(chain: str, row: Activity, erased: dict[str, int]) -> Iterator[Finding]:
-    text: ActivityText | None = getattr(row, "text", None)
+    text = row.kept_text
     is_erased = erased.get(str(row.number), 0) > row.number
     if text is None:
         if not is_erased:

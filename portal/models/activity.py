@@ -53,6 +53,12 @@ class Activity(models.Model):
         chain = f"organization {self.organization_id}" if self.organization_id else "the portal"
         return f"Row {self.number} of {chain}: {self.action}"
 
+    @property
+    def kept_text(self) -> ActivityText | None:
+        """The row's text, None once it is erased. Costs a query unless it was read with `select_related("text")`."""
+        text: ActivityText | None = getattr(self, "text", None)
+        return text
+
 
 class ActivityText(models.Model):
     """The part of an activity that can be erased. It can't be changed.

@@ -54,7 +54,7 @@ def add(organization: Organization, *, address: str, kinds: list[str], by: Actor
             secret=_encrypted(secret, pk),
             created_by_id=by.person_id,
         )
-        _record(row, "", by=by, after=_settings_of(row), action="notification.added")
+        _record(row, action="notification.added", by=by, after=_settings_of(row))
     return row, secret
 
 
@@ -139,7 +139,7 @@ def delete(webhook: Webhook, *, by: Actor) -> bool:
             return False
         before = _settings_of(row)
         Webhook.objects.filter(pk=webhook.pk).delete()
-        _record(webhook, "", by=by, before=before, action="notification.deleted")
+        _record(webhook, action="notification.deleted", by=by, before=before)
     return True
 
 
@@ -225,12 +225,12 @@ def _record_switch(webhook: Webhook, *, is_off: bool, by: Actor) -> None:
 
 def _record(
     webhook: Webhook,
-    detail: str,
+    detail: str = "",
     *,
+    action: str = "notification.changed",
     by: Actor,
     before: Mapping[str, Value] | None = None,
     after: Mapping[str, Value] | None = None,
-    action: str = "notification.changed",
 ) -> None:
     record(
         by,

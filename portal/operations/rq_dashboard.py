@@ -42,7 +42,8 @@ CHANGES = {
     "requeue_job": "queued a job again",
     "stop_job": "stopped a job",
 }
-"""The pages that change something when a form is sent, with what it does, by name; `actions` is told by the form."""
+"""The pages that change something when a form is sent, with what it does, by name. The form says what `actions`
+does."""
 ACTIONS = {"delete": "deleted jobs", "requeue": "queued jobs again", "stop": "stopped jobs"}
 _INLINE = {"script-src": [UNSAFE_INLINE], "style-src": [UNSAFE_INLINE]}
 
