@@ -112,7 +112,6 @@ TESTED_BY = {
     "portal/api/test_documents.py": ["groups.api.responses", "portal.api.description", "portal.api.docs"],
     "portal/audit/test_chain.py": ["portal.audit.erasure"],
     "portal/audit/test_export.py": ["portal.audit.download", "portal.audit.export_slots"],
-    "portal/audit/test_verification.py": ["portal.audit.triggers", "portal.management.commands.verify_activity"],
     "portal/audit/test_views.py": ["portal.audit.log"],
     "portal/home/test_overview_views.py": ["portal.http.context"],
     "portal/home/test_search.py": ["portal.home.search_views"],

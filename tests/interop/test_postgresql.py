@@ -27,7 +27,9 @@ TESTS = [
 AUDIT = [
     "tests/portal/audit/test_chain.py",
     "tests/portal/audit/test_lock_order.py",
+    "tests/portal/audit/test_triggers.py",
     "tests/portal/audit/test_verification.py",
+    "tests/portal/management/commands/test_verify_activity.py",
 ]
 
 

@@ -295,13 +295,3 @@ def test_support_is_named_and_not_located(
         text = member.get(f"{PAGE}export.{ending}").getvalue().decode()
         assert sam.email in text
         assert "198.51.100.77" not in text
-
-
-def test_the_actors_of_the_newest_rows_can_be_chosen(
-    acme: Organization, member: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("key old", "key b", "key a", "key b"):
-        write_activity(acme.pk, name, "group.started", "web")
-    monkeypatch.setattr(views, "MAX_ROWS_FOR_ACTORS", 3)
-
-    assert list(member.get(PAGE).context["actors"]) == ["key a", "key b"]

@@ -1,21 +1,14 @@
-"""Sign-ins, refused sign-ins, sign-outs, passwords and second factors: recorded with who, from where, and the request;
-in the organizations of that person and in the portal's chain, and nowhere else."""
+"""Sign-ins, refused sign-ins, sign-outs and passwords: recorded with who, from where, and the request; in the
+organizations of that person and in the portal's chain, and nowhere else."""
 
 from __future__ import annotations
 
 import re
-import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
-from allauth.mfa.adapter import get_adapter
-from allauth.mfa.models import Authenticator
-from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
-from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, hotp_value
 from django.contrib.sessions.models import Session
 from django.core import mail
-from django.core.cache import cache
 from django.test import Client
 
 from portal.audit import refused_sign_ins
@@ -25,48 +18,12 @@ from portal.organizations import invitations
 from tests.conftest import PASSWORD
 from tests.support import failing_recorder
 from tests.support.actors import acting
+from tests.support.sign_ins import LOGIN, actions_of, sign_in
 
-LOGIN = "/accounts/login/"
+pytestmark = pytest.mark.usefixtures("no_limits_left_over")
 WRONG = "a wrong guess"
 NEW = "another long battery"
 ACTIVITY = "/o/acme/settings/activity/"
-SECRET = "JBSWY3DPEHPK3PXP"
-
-
-@pytest.fixture(autouse=True)
-def _no_limits_left_over(db: None, settings: Any) -> None:
-    cache.clear()
-    settings.MFA_TOTP_TOLERANCE = 2  # a code stays good over the end of its half minute
-
-
-def sign_in(person: Any, password: str = PASSWORD, browser: Client | None = None) -> Client:
-    browser = browser or Client()
-    browser.post(LOGIN, {"login": person.email, "password": password})
-    return browser
-
-
-def code(secret: str = SECRET) -> str:
-    """What an authenticator app shows now."""
-    return str(format_hotp_value(hotp_value(secret, int(time.time()) // 30)))
-
-
-def actions_of(organization: Any) -> list[str]:
-    rows = Activity.objects.filter(organization=organization).order_by("number")
-    return list(rows.values_list("action", flat=True))
-
-
-@pytest.fixture
-def account(acme: Any, alice: Any) -> Callable[[], list[str]]:
-    """Return a way to what is recorded of alice's account after a pass of the sweeper, which is the same in Acme and in
-    the portal's chain."""
-
-    def recorded() -> list[str]:
-        refused_sign_ins.sweep()
-        in_acme = actions_of(acme)
-        assert in_acme == actions_of(None)
-        return in_acme
-
-    return recorded
 
 
 class TestSigningIn:
@@ -247,94 +204,3 @@ class TestPasswords:
 
         olga.refresh_from_db()
         assert olga.check_password(PASSWORD)
-
-
-class TestSecondFactors:
-    @pytest.fixture
-    def browser(self, acme: Any, alice: Any) -> Client:
-        """alice's, who has just given her password again."""
-        browser = sign_in(alice)
-        browser.post("/accounts/reauthenticate/", {"password": PASSWORD})
-        return browser
-
-    @pytest.fixture
-    def factors(self, alice: Any) -> RecoveryCodes:
-        """An authenticator app and recovery codes of alice's."""
-        TOTP.activate(alice, SECRET)
-        return RecoveryCodes.activate(alice)
-
-    def test_adding_and_removing_one(self, account: Any, alice: Any, browser: Client) -> None:
-        page = browser.get("/accounts/2fa/totp/activate/")
-        secret = page.context["form"].secret
-        browser.post("/accounts/2fa/totp/activate/", {"code": "nonsense"})
-        assert not Authenticator.objects.exists()
-        browser.post("/accounts/2fa/totp/activate/", {"code": code(secret)})
-        assert set(Authenticator.objects.values_list("type", flat=True)) == {"totp", "recovery_codes"}
-        browser.post("/accounts/2fa/totp/deactivate/")
-        assert not Authenticator.objects.exists()
-
-        assert account() == [
-            "account.signed_in",
-            "account.recovery_codes_created",
-            "account.second_factor_added",
-            "account.recovery_codes_removed",
-            "account.second_factor_removed",
-        ]
-        assert secret not in str(list(ActivityText.objects.values()))
-
-    def test_recovery_codes_are_viewed_downloaded_and_replaced(
-        self, account: Any, browser: Client, factors: RecoveryCodes
-    ) -> None:
-        codes = factors.get_unused_codes()
-        assert codes[0] in browser.get("/accounts/2fa/recovery-codes/").text
-        assert codes[0] in browser.get("/accounts/2fa/recovery-codes/download/").text
-        browser.post("/accounts/2fa/recovery-codes/generate/")
-
-        assert account()[1:] == ["account.recovery_codes_viewed"] * 2 + ["account.recovery_codes_created"]
-        assert codes[0] not in str(list(ActivityText.objects.values()))
-
-    def test_signing_in_with_one(self, account: Any, alice: Any, factors: RecoveryCodes) -> None:
-        browser = sign_in(alice)
-        assert account() == []
-        browser.post("/accounts/2fa/authenticate/", {"code": "nonsense"})
-        assert account() == ["account.sign_in_refused"]
-        browser.post("/accounts/2fa/authenticate/", {"code": code()})
-
-        assert account() == ["account.sign_in_refused", "account.signed_in"]
-        assert Activity.objects.latest("pk").text.detail == "with a second factor"
-
-    def test_signing_in_with_a_recovery_code(self, account: Any, alice: Any, factors: RecoveryCodes) -> None:
-        browser = sign_in(alice)
-        browser.post("/accounts/2fa/authenticate/", {"code": factors.get_unused_codes()[0]})
-
-        assert account() == ["account.recovery_code_used", "account.signed_in"]
-
-    def test_giving_a_recovery_code_once_more(self, account: Any, browser: Client, factors: RecoveryCodes) -> None:
-        browser.post("/accounts/2fa/reauthenticate/", {"code": "nonsense"})
-        refused_sign_ins.sweep()
-        browser.post("/accounts/2fa/reauthenticate/", {"code": factors.get_unused_codes()[0]})
-
-        assert account()[1:] == ["account.sign_in_refused", "account.recovery_code_used"]
-
-    def test_a_recovery_code_stays_good_where_its_use_is_not_recorded(
-        self, alice: Any, acme: Any, factors: RecoveryCodes, settings: Any
-    ) -> None:
-        browser = sign_in(alice)
-        browser.raise_request_exception = False
-        settings.ACTIVITY_RECORDER = failing_recorder.PATH
-        first = factors.get_unused_codes()[0]
-
-        assert browser.post("/accounts/2fa/authenticate/", {"code": first}).status_code == 500
-
-        left = Authenticator.objects.get(type="recovery_codes").wrap().get_unused_codes()
-        assert first in left
-        assert browser.get(ACTIVITY).status_code == 302
-
-    def test_none_is_removed_without_a_record(self, browser: Client, factors: RecoveryCodes, settings: Any) -> None:
-        settings.ACTIVITY_RECORDER = failing_recorder.PATH
-        browser.raise_request_exception = False
-
-        assert browser.post("/accounts/2fa/totp/deactivate/").status_code == 500
-
-        assert Authenticator.objects.count() == 2
-        assert get_adapter().decrypt(Authenticator.objects.get(type="totp").data["secret"]) == SECRET

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from groups.models import Occurrence
+from portal.audit import views
 from portal.audit.log import AREAS, VERBS
 from portal.config.env import CHECKOUT
 from portal.models import Activity, ActivityText, User
@@ -79,6 +81,16 @@ def test_filters_and_pages(browser: Client, bob: Any, alice: Any, acme: Any) -> 
     assert "nightly" not in people
     for odd in ("area=nonsense", "page=x", "area=group.started"):
         assert browser.get(f"{PAGE}?{odd}").status_code == 200
+
+
+def test_the_actors_of_the_newest_rows_can_be_chosen(
+    acme: Any, member: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("key old", "key b", "key a", "key b"):
+        write_activity(acme.pk, name, "group.started", "web")
+    monkeypatch.setattr(views, "MAX_ROWS_FOR_ACTORS", 3)
+
+    assert list(member.get(PAGE).context["actors"]) == ["key a", "key b"]
 
 
 def test_others_see_nothing_of_it(mallory: Any, as_user: Any, acme: Any, alice: Any) -> None:

@@ -1,0 +1,25 @@
+"""Signing in on the page, and what is recorded of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.test import Client
+
+from portal.models import Activity
+from tests.conftest import PASSWORD
+
+LOGIN = "/accounts/login/"
+
+
+def sign_in(person: Any, password: str = PASSWORD, browser: Client | None = None) -> Client:
+    """Sign in with a password, in this browser or a new one; return it."""
+    browser = browser or Client()
+    browser.post(LOGIN, {"login": person.email, "password": password})
+    return browser
+
+
+def actions_of(organization: Any) -> list[str]:
+    """The actions in an organization's chain, oldest first; None is the portal's."""
+    rows = Activity.objects.filter(organization=organization).order_by("number")
+    return list(rows.values_list("action", flat=True))
