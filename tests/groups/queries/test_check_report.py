@@ -17,13 +17,7 @@ from tests.support.check_pages import CHECK, FOUND, GB, HOST, HTMX, finished, st
 from tests.support.fakes.registry import FakeRegistry
 from tests.support.pulls import SECRET, USER, make_credential, make_group
 
-
-@pytest.fixture(autouse=True)
-def woken(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
-    """Wake-ups that were sent."""
-    sent: list[tuple[str, ...]] = []
-    monkeypatch.setattr("groups.rules.wakeups.enqueue_job", lambda *job: sent.append(job))
-    return sent
+pytestmark = pytest.mark.usefixtures("no_redis")
 
 
 @pytest.fixture

@@ -16,8 +16,7 @@ IMAGE = "registry.example.com/team/app:1.0"
 
 
 @pytest.fixture
-def group(project: Any, monkeypatch: pytest.MonkeyPatch) -> ContainerGroup:
-    monkeypatch.setattr("groups.rules.wakeups.enqueue_job", lambda *job: None)
+def group(project: Any, no_redis: None) -> ContainerGroup:
     return make_group(project, IMAGE)
 
 
