@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -90,8 +91,7 @@ class Supervisor:
                 except subprocess.TimeoutExpired:
                     self._say(f"{child.name} did not end by itself within {STOP_SECONDS:.0f} s")
             if child.process is not None:
-                for pid in session_members(child.process.pid):
-                    _kill(pid)
+                signal_session(child.process.pid)
                 child.process.wait()
         self._children.clear()
 
@@ -128,15 +128,15 @@ def session_members(session: int) -> list[int]:
     return found
 
 
+def signal_session(session: int, number: int = signal.SIGKILL) -> None:
+    """Send a signal to a session's processes. One that ends meanwhile is passed over."""
+    for pid in session_members(session):
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+
 def _end_with_parent() -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-
-
-def _kill(pid: int) -> None:
-    try:
-        os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
 
 
 def _open_log(path: Path) -> IO[bytes]:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from portal.config.env import CHECKOUT
-from portal.runtime.supervisor import session_members
+from portal.runtime.supervisor import session_members, signal_session
 from tests.support.helper_process import Beside
 from tests.support.processes import bare_environment, until
 
@@ -71,8 +71,7 @@ class Process:
 
     def kill_all(self, number: int = signal.SIGKILL) -> None:
         """Send a signal to it and all it forked."""
-        for pid in self.members():
-            send(pid, number)
+        signal_session(self.pid, number)
 
     def wait(self, seconds: float = 20) -> int:
         """Wait for its end; return its exit code."""

@@ -17,7 +17,7 @@ from django.db import connection
 from groups.models import ContainerGroup, Image
 from portal.config.env import CHECKOUT
 from portal.runtime import services
-from portal.runtime.supervisor import session_members
+from portal.runtime.supervisor import signal_session
 from registries.models import Credential
 from tests.support import processes
 from tests.support.fakes.images import make_layer
@@ -47,8 +47,7 @@ def worker(redis: Any, blobs: Path) -> Callable[[], Any]:
         try:
             yield process
         finally:
-            for pid in session_members(process.pid):
-                os.kill(pid, signal.SIGKILL)
+            signal_session(process.pid)
             process.wait()
 
     return start

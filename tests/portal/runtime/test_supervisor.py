@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from portal.runtime.supervisor import Child, Supervisor, session_members
+from portal.runtime.supervisor import Child, Supervisor, session_members, signal_session
 from tests.support.processes import until
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(600)"]
@@ -76,6 +76,15 @@ def test_stop_ends_what_left_its_group_and_ignores_signals(supervisor: Superviso
     pids = session_members(session)
     supervisor.stop()
     until(lambda: all(is_gone(pid) for pid in pids))
+
+
+def test_a_process_that_ends_before_its_signal_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    alive = subprocess.Popen(SLEEP)
+    ended.wait()
+    monkeypatch.setattr("portal.runtime.supervisor.session_members", lambda session: [ended.pid, alive.pid])
+    signal_session(alive.pid)
+    assert alive.wait(10) == -signal.SIGKILL
 
 
 def test_children_end_when_the_parent_is_killed(tmp_path: Path) -> None:
