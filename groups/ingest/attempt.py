@@ -18,7 +18,7 @@ from groups.ingest.steps import Note
 from groups.models import Image, ImageCheck, PullStep
 from registries.oci.auth import Login
 from registries.oci.client import RegistryClient
-from registries.oci.transport import Timeouts
+from registries.oci.timeouts import Timeouts
 
 StepName = TypeVar("StepName", bound=TextChoices)
 WrittenName = TypeVar("WrittenName", bound=TextChoices, contravariant=True)

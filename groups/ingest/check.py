@@ -30,7 +30,7 @@ from registries.oci.client import RegistryClient
 from registries.oci.config import Config, read_config
 from registries.oci.manifest import Manifest
 from registries.oci.platform import Platform
-from registries.oci.transport import Timeouts
+from registries.oci.timeouts import Timeouts
 
 log = structlog.get_logger(__name__)
 

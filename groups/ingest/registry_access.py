@@ -19,7 +19,7 @@ from registries.hosts import address_guard
 from registries.models import Credential
 from registries.oci.auth import Login
 from registries.oci.client import RegistryClient
-from registries.oci.transport import Timeouts
+from registries.oci.timeouts import Timeouts
 from registries.providers import PROVIDERS
 from registries.providers.recognise import recognise
 from registries.secrets.credential_seal import SealBroken, unseal

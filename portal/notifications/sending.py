@@ -33,7 +33,8 @@ from registries.failures import PullFailed
 from registries.foundation.actor import PORTAL
 from registries.foundation.ids import NoticeId, OccurrenceId, UserId, WebhookId
 from registries.hosts import address_guard
-from registries.oci.transport import Session, Timeouts
+from registries.oci.timeouts import Timeouts
+from registries.oci.transport import Session
 
 log = structlog.get_logger(__name__)
 

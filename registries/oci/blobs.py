@@ -7,7 +7,8 @@ import re
 from registries.failures import DigestMismatch
 from registries.oci.manifest import MAX_SIZE, Descriptor
 from registries.oci.reference import is_digest
-from registries.oci.transport import Response, Timeouts
+from registries.oci.responses import Response
+from registries.oci.timeouts import Timeouts
 from registries.oci.verifying_reader import Hash, VerifyingReader
 
 _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,19})-([0-9]{1,19})/([0-9]{1,19}|\*)")

@@ -32,7 +32,8 @@ from registries.oci.manifest import (
 from registries.oci.platform import Platform, missing
 from registries.oci.rate_limits import PullLimits, read_limits
 from registries.oci.reference import api_host, is_digest, is_repository, is_tag
-from registries.oci.transport import Session, Timeouts
+from registries.oci.timeouts import Timeouts
+from registries.oci.transport import Session
 from registries.oci.verifying_reader import Hash, VerifyingReader
 
 MAX_INDEXES = 3

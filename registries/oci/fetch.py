@@ -13,7 +13,8 @@ from registries.failures import RegistryUnreachable
 from registries.oci import location
 from registries.oci.auth import Handshake, Login, Token
 from registries.oci.errors import SHORT_BODY, Stage, response_failure
-from registries.oci.transport import Response, Session
+from registries.oci.responses import Response
+from registries.oci.transport import Session
 
 MAX_REDIRECTS = 5
 _Fetched = tuple[Response, bool]

@@ -11,7 +11,7 @@ import time
 from typing import Protocol, Self
 
 from registries.failures import DigestMismatch, PullFailed, RegistryUnreachable
-from registries.oci.transport import Timeouts
+from registries.oci.timeouts import Timeouts
 
 
 class Hash(Protocol):
@@ -25,7 +25,7 @@ class Hash(Protocol):
 
 
 class Stream(Protocol):
-    """The source of the bytes, such as `registries.oci.transport.Response`."""
+    """The source of the bytes, such as `registries.oci.responses.Response`."""
 
     def readinto1(self, buffer: memoryview) -> int: ...
 

@@ -15,7 +15,7 @@ from registries.oci.client import RegistryClient
 from registries.oci.config import read_config
 from registries.oci.manifest import Descriptor, Manifest
 from registries.oci.platform import Platform
-from registries.oci.transport import Timeouts
+from registries.oci.timeouts import Timeouts
 from tests.support.fakes.registry import FakeRegistry
 
 AMD64 = Platform("linux", "amd64")

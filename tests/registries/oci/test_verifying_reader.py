@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from registries.failures import DigestMismatch, PullFailed, RegistryUnreachable
-from registries.oci.transport import Timeouts
+from registries.oci.timeouts import Timeouts
 from registries.oci.verifying_reader import VerifyingReader
 
 BODY = bytes(range(256)) * 40

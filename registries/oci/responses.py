@@ -1,0 +1,133 @@
+"""Undecoded bodies of responses, read within the limits of time.
+
+Exceptions of the connection become failures here, without their context, because requests' exceptions contain the
+Authorization header.
+"""
+
+from __future__ import annotations
+
+import http.client
+import io
+import ssl
+import time
+from typing import TYPE_CHECKING
+
+import requests
+
+from registries.oci.deadline_sockets import DeadlineSocket, DeadlineTlsSocket
+from registries.oci.errors import transport_failure
+from registries.oci.timeouts import Timeouts
+
+if TYPE_CHECKING:
+    from urllib3.response import HTTPResponse
+
+_CHUNK = 64 * 1024
+_HEAD_BUFFER = io.DEFAULT_BUFFER_SIZE
+"""At least the size of the buffer through which http.client reads headers. A read that long empties it."""
+_MAX_FILL_SECONDS = 0.25
+
+
+class Response:
+    """A response whose body is not read yet. Close it, or read it to its end."""
+
+    def __init__(self, response: requests.Response, host: str, timeouts: Timeouts) -> None:
+        raw: HTTPResponse = response.raw
+        self.status = response.status_code
+        self.headers = response.headers
+        self.url = response.url or ""
+        self._raw = raw
+        self._body: http.client.HTTPResponse = raw._original_response  # type: ignore[assignment]
+        self._socket: DeadlineSocket | DeadlineTlsSocket = raw.deadline_socket  # type: ignore[attr-defined]
+        self._host = host
+        self._timeouts = timeouts
+        self._drained = False
+
+    @property
+    def length(self) -> int | None:
+        """The announced bytes that are still to come; None if the length was not announced."""
+        return self._body.length
+
+    def readinto1(self, buffer: memoryview) -> int:
+        """Read into `buffer` what arrives within a short time; return the number of bytes, 0 at the end.
+
+        Raises `RegistryUnreachable` on timeouts, on resets, and when the body ends before the announced length.
+        """
+        try:
+            return self._readinto1(buffer)
+        except ssl.SSLError:
+            failure = transport_failure(ConnectionResetError(), self._host)
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            failure = transport_failure(error, self._host)
+        self.close()
+        raise failure
+
+    def read(self, limit: int) -> bytes | None:
+        """Return the whole body, or None if it is longer than `limit` bytes. `Timeouts.document` limits its time."""
+        body = bytearray()
+        chunk = memoryview(bytearray(_CHUNK))
+        deadline = time.monotonic() + self._timeouts.document
+        if self.length is not None and self.length > limit:
+            self.close()
+            return None
+        while count := self.readinto1(chunk):
+            body += chunk[:count]
+            if len(body) > limit:
+                self.close()
+                return None
+            if time.monotonic() > deadline:
+                self.close()
+                raise transport_failure(TimeoutError(), self._host)
+        return bytes(body)
+
+    def _fill(self, view: memoryview) -> int:
+        """Read at least once, and again while more arrives. A transfer is thousands of short reads, so they bypass
+        http.client and go to the socket once the buffer of the headers is empty."""
+        fp = self._body.fp
+        if not self._drained:
+            self._drained = len(view) >= _HEAD_BUFFER
+            return int(fp.readinto1(view))
+        filled, end = 0, time.monotonic() + _MAX_FILL_SECONDS
+        while filled < len(view):
+            try:
+                count = self._socket.recv_into(view[filled:])
+            except OSError:
+                if not filled:
+                    raise
+                break  # return what arrived; the next read raises the error again
+            filled += count
+            if not count or time.monotonic() > end:
+                break
+        return filled
+
+    def close(self) -> None:
+        """Close the connection, or return it to the pool if the body was read to its end."""
+        if self._body.isclosed():
+            self._raw.release_conn()
+        else:
+            self._raw.close()
+
+    def _readinto1(self, buffer: memoryview) -> int:
+        body = self._body
+        if body.isclosed():
+            return 0
+        if body.chunked:
+            # Chunk headers and trailers are lines without a length limit, so their time is limited.
+            self._socket.deadline = time.monotonic() + self._timeouts.head
+            data = body.read1(len(buffer))
+            buffer[: len(data)] = data
+            count = len(data)
+        elif body.length is None:
+            count = body.fp.readinto1(buffer)
+        else:
+            count = self._fill(buffer[: body.length]) if body.length else 0
+            if count == 0 and body.length:
+                raise RemoteEndedEarly
+            body.length -= count
+        if count == 0 or body.length == 0:
+            body.close()
+            self._raw.release_conn()
+        return count
+
+
+class RemoteEndedEarly(http.client.HTTPException):
+    """The connection ended before the announced length."""
