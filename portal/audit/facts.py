@@ -1,4 +1,4 @@
-"""What members read of a row of the activity besides its sentence: when, from where, in which request, what changed."""
+"""What members read next to the sentence of a row of the activity: when, from where, in which request, what changed."""
 
 from __future__ import annotations
 

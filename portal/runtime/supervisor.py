@@ -129,7 +129,7 @@ def session_members(session: int) -> list[int]:
 
 
 def signal_session(session: int, number: int = signal.SIGKILL) -> None:
-    """Send a signal to a session's processes. One that ends meanwhile is passed over."""
+    """Send a signal to every process of a session. Processes that have already ended are no error."""
     for pid in session_members(session):
         with suppress(ProcessLookupError):
             os.kill(pid, number)

@@ -154,11 +154,11 @@ def test_an_orphan_that_gets_its_row_in_between_stays(
     name = store.new_name(group.organization_id)
     store.put(name, Pieces(b"ciphertext"))
 
-    def committed_meanwhile(asked: str) -> Any:
+    def commit_its_row(asked: str) -> Any:
         make_blob(group.organization, name=asked, image=group.image)
         return ago(hours=2)
 
-    monkeypatch.setattr(store, "written_at", committed_meanwhile)
+    monkeypatch.setattr(store, "written_at", commit_its_row)
 
     assert garbage.remove_orphans(timezone.now()) == 0
     assert stored_files(blobs) == [blobs / name]

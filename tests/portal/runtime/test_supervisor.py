@@ -78,7 +78,7 @@ def test_stop_ends_what_left_its_group_and_ignores_signals(supervisor: Superviso
     until(lambda: all(is_gone(pid) for pid in pids))
 
 
-def test_a_process_that_ends_before_its_signal_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_that_has_already_ended_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
     ended = subprocess.Popen([sys.executable, "-c", ""])
     alive = subprocess.Popen(SLEEP)
     ended.wait()

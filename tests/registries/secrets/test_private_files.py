@@ -35,7 +35,7 @@ def test_of_several_at_once_one_is_kept_whole(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["key"]
 
 
-def test_no_draft_is_left_where_the_file_appears_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_draft_is_left_where_another_process_was_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     private_files.write_once(tmp_path / "key", b"one")
     monkeypatch.setattr(Path, "exists", lambda path: False)
     private_files.write_once(tmp_path / "key", b"other")
