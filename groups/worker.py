@@ -21,6 +21,7 @@ from rq.job import Job
 
 from groups import jobs  # noqa: F401 (so that work-horses need not import it)
 from groups.ingest.claim import WorkerShutdown
+from registries.oci.transport import tls_context
 
 MAINTENANCE_SECONDS = 30
 WORKER_TTL_SECONDS = 45
@@ -31,6 +32,7 @@ class PullWorker(Worker):
     """An RQ worker that forks before each job and shuts down without losing its pull."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
+        tls_context()  # so that work-horses need not read the public authorities
         super().__init__(
             *arguments,
             **options

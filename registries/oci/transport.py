@@ -13,6 +13,7 @@ import ssl
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import cache
 from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -123,12 +124,25 @@ class Session:
 
 def tls_context(ca_file: Path | None = None, ca: str = "") -> ssl.SSLContext:
     """Return a context that verifies against the public authorities and those in `ca_file` and `ca` (PEM)."""
-    context = ssl.create_default_context(cafile=certifi.where())
-    context.sslsocket_class = DeadlineTlsSocket
+    if ca_file is None and not ca:
+        return _public_context()
+    context = _new_context()
     if ca_file is not None:
         context.load_verify_locations(cafile=ca_file)
     if ca:
         context.load_verify_locations(cadata=ca)
+    return context
+
+
+@cache
+def _public_context() -> ssl.SSLContext:
+    """One for all sessions of the process: reading the public authorities takes as long as a whole small pull."""
+    return _new_context()
+
+
+def _new_context() -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=certifi.where())
+    context.sslsocket_class = DeadlineTlsSocket
     return context
 
 
