@@ -50,12 +50,13 @@ def django_db_keepdb(request: pytest.FixtureRequest, django_db_modify_db_setting
 def django_db_setup(
     request: pytest.FixtureRequest, django_db_setup: None, django_db_keepdb: bool, django_db_blocker: DjangoDbBlocker
 ) -> None:
-    """Keep the database that was migrated just now for the next run."""
-    from tests.support.migrated_database import keep_migrated
+    """Keep the database that was migrated just now for the next run, and for the tests of this one that commit."""
+    from tests.support.migrated_database import keep_migrated, remember_clean
 
-    if not django_db_keepdb:
-        with django_db_blocker.unblock():
+    with django_db_blocker.unblock():
+        if not django_db_keepdb:
             keep_migrated(_database_folder(request.config))
+        remember_clean()
 
 
 def _database_folder(config: pytest.Config) -> Path:
@@ -68,18 +69,20 @@ def _database_folder(config: pytest.Config) -> Path:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _flush_activity() -> Iterator[None]:
-    """Let tests that commit empty the tables afterwards, the append-only ones included."""
+def _clean_database() -> Iterator[None]:
+    """Let tests that commit leave the database as they found it, the append-only tables included."""
     from django.test import TransactionTestCase
 
     from tests.support.activity import without_triggers
+    from tests.support.migrated_database import restore_clean
 
     case: Any = TransactionTestCase
     really = case._fixture_teardown
 
     def teardown(self: TransactionTestCase) -> None:
-        with without_triggers():
-            really(self)
+        if not restore_clean():
+            with without_triggers():
+                really(self)
 
     case._fixture_teardown = teardown
     yield
