@@ -1,37 +1,109 @@
-"""The whole table: each address below `/o/`, for each role, a stranger and somebody signed out.
+"""Who may do what below `/o/`: each address, for each role, a stranger and somebody signed out.
 
-The addresses are read from the resolver, so one that is added without a row in `portal.organizations.permissions.PAGES`
-fails here.
+The roles that are promised are written down here. The addresses are read from the resolver, so one that is added
+without a role fails.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.conf import settings as django_settings
+from django.db import connection, transaction
+from django.http import HttpResponse
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
-from django.utils import timezone
+from pytest_django import DjangoDbBlocker
 
-from groups.actions.checks import start_check
-from groups.models import Failure, Instance, NodeToken
-from portal.models import Role
-from portal.notifications.webhooks import add
-from portal.notifications.webhooks import test as send_test
-from portal.organizations.api_keys import create_key
-from portal.organizations.invitations import invite
-from portal.organizations.permissions import PAGES
-from portal.support import conversations
-from registries.foundation.actor import CONSOLE
+from portal.models import Organization, User
+from portal.organizations import permissions
 from registries.models import Credential
-from registries.oci.reference import parse
-from tests.support.actors import acting
-from tests.support.delivery_setup import make_node
-from tests.support.pulls import make_credential, make_group
+from tests.support.one_of_each import one_of_each
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
-UNKNOWN = {"name": "nothing", "group": "nothing", "member": "0"}
-ROLES = {"alice": Role.OWNER, "bob": Role.MEMBER, "carol": Role.VIEWER}
+UNKNOWN = {"name": "nothing", "member": "0"}
+
+RANKS = ["carol", "bob", "alice"]
+"""Viewer, member and owner of Acme."""
+LOWEST = {
+    "carol": """
+        portal:organization portal:search portal:support portal:conversation portal:members portal:leave
+        portal:activity portal:activity_csv portal:activity_json_lines portal:notifications
+        groups:list groups:rows groups:detail groups:status groups:failure groups:ledger groups:ledger_csv
+        registries:list registries:detail registries:guide
+    """,
+    "bob": """
+        portal:ask portal:stop_sharing portal:conversation_reply portal:conversation_solve portal:conversation_share
+        portal:conversation_unshare portal:add_webhook portal:webhook portal:webhook_log portal:webhook_rotate
+        portal:webhook_test portal:webhook_switch portal:webhook_delete portal:webhook_again
+        groups:read groups:new groups:check groups:checked groups:start groups:stop groups:retry groups:delete
+        groups:scale groups:instance_restart groups:instance_recreate groups:instance_reallocate groups:token_revoke
+        registries:new registries:edit registries:destroy
+    """,
+    "alice": """
+        portal:invite portal:withdraw portal:member_role portal:member_remove
+        portal:api_keys portal:api_key_create portal:api_key_rotate portal:api_key_revoke
+    """,
+}
+"""Who of them has the lowest role that may open an address."""
+PROMISED = {name: who for who, names in LOWEST.items() for name in names.split()}
+CREDENTIAL: dict[str, object] = {
+    "provider": "self_hosted",
+    "host": "hub.example.com",
+    "username": "deploy",
+    "password": "canary-91c2",  # pragma: allowlist secret
+    "hold": "pull",
+}
+DEEDS: dict[str, dict[str, object]] = {
+    "portal:ask": {"message": "How do I sign in?"},
+    "portal:stop_sharing": {},
+    "portal:conversation_reply": {"message": "Any news?"},
+    "portal:conversation_solve": {"was": "new"},
+    "portal:conversation_share": {},
+    "portal:conversation_unshare": {},
+    "portal:invite": {"email": "ned@acme.example", "role": "viewer"},
+    "portal:withdraw": {},
+    "portal:member_role": {"role": "viewer"},
+    "portal:member_remove": {},
+    "portal:leave": {},
+    "portal:api_key_create": {"name": "deploy", "scope": "read", "days": "30"},
+    "portal:api_key_rotate": {},
+    "portal:api_key_revoke": {},
+    "portal:notifications": {"ready": "all", "running": "all", "failed": "all", "replay_refused": "all"},
+    "portal:add_webhook": {"address": "https://hooks.example.com/other", "kinds": ["group.ready"]},
+    "portal:webhook": {"address": "https://hooks.example.com/other", "kinds": ["group.ready"]},
+    "portal:webhook_rotate": {},
+    "portal:webhook_test": {},
+    "portal:webhook_switch": {},
+    "portal:webhook_delete": {},
+    "portal:webhook_again": {},
+    "groups:new": {
+        "name": "web",
+        "image": "registry.example.com/team/app:1",
+        "credential": "",
+        "replicas": "1",
+        "cpu": "1",
+        "memory_mb": "1024",
+        "restart_policy": "always",
+    },
+    "groups:check": {"image": "registry.example.com/team/app:1", "credential": ""},
+    "groups:start": {},
+    "groups:stop": {},
+    "groups:retry": {"use": "none"},
+    "groups:delete": {"name": "pending"},
+    "groups:scale": {"replicas": "3"},
+    "groups:instance_restart": {},
+    "groups:instance_recreate": {},
+    "groups:instance_reallocate": {},
+    "groups:token_revoke": {},
+    "registries:new": CREDENTIAL | {"name": "hub"},
+    "registries:edit": {"name": "renamed", "host": "registry.example.com"},
+    "registries:destroy": {},
+}
+"""What changes something: the form that is sent."""
 
 
 def _addresses(resolver: URLResolver, prefix: str = "", names: tuple[str, ...] = ()) -> dict[str, set[str]]:
@@ -50,123 +122,169 @@ def _addresses(resolver: URLResolver, prefix: str = "", names: tuple[str, ...] =
 
 ADDRESSES = _addresses(get_resolver())
 OBJECTS = {name: arguments - {"org", "project", "kind"} for name, arguments in ADDRESSES.items()}
+EACH_ADDRESS = pytest.mark.parametrize("name", sorted(ADDRESSES))
+
+
+class Acme:
+    """Acme with one object of each kind, and the people around it, each with a browser."""
+
+    def __init__(self) -> None:
+        people = {
+            "alice": User.objects.create_user("alice@acme.example"),
+            "anna": User.objects.create_user("anna@acme.example"),
+            "bob": User.objects.create_user("bob@acme.example"),
+            "carol": User.objects.create_user("carol@acme.example"),
+            "mallory": User.objects.create_user("mallory@umbrella.example"),
+            "sam": User.objects.create_user("sam@drayage.example", is_staff=True, is_support=True),
+            "olga": User.objects.create_superuser("olga@drayage.example"),
+        }
+        self.organization = _organization("acme")
+        roles = {"alice": "owner", "anna": "owner", "bob": "member", "carol": "viewer"}
+        for who, role in roles.items():
+            self.organization.memberships.create(user=people[who], role=role)
+        _organization("umbrella").memberships.create(user=people["mallory"], role="owner")
+        self.arguments = one_of_each(self.organization, people["alice"], people["bob"])
+        self._cookies = {who: _session_of(person) for who, person in people.items()}
+        self.people = people
+
+    def url(self, name: str, /, **instead: str) -> str:
+        """The address of one of Acme's objects."""
+        values = self.arguments[name.partition(":")[0]] | self.arguments.get(name, {}) | instead
+        url = reverse(name, kwargs={argument: values[argument] for argument in ADDRESSES[name]})
+        return url if name != "portal:stop_sharing" else f"{url}?failure={self.arguments['groups']['failure']}"
+
+    def browser(self, who: str) -> Client:
+        """A browser in which this person is signed in."""
+        client = Client()
+        client.cookies[django_settings.SESSION_COOKIE_NAME] = self._cookies[who]
+        return client
+
+
+def _organization(slug: str) -> Organization:
+    from groups.models import Quota
+
+    organization = Organization.objects.create(slug=slug, name=slug.capitalize())
+    Quota.objects.create(organization_id=organization.pk)
+    organization.projects.create(slug="default", name="Default")
+    return organization
+
+
+def _session_of(person: User) -> str:
+    client = Client()
+    client.force_login(person, backend="django.contrib.auth.backends.ModelBackend")
+    return client.cookies[django_settings.SESSION_COOKIE_NAME].value
+
+
+@pytest.fixture(scope="module")
+def _once(django_db_setup: None, django_db_blocker: DjangoDbBlocker, _keys: None) -> Iterator[Acme]:
+    """Made once for all tests here, which return to it by their savepoints."""
+    with django_db_blocker.unblock(), transaction.atomic():
+        yield Acme()
+        transaction.set_rollback(True)
 
 
 @pytest.fixture
-def ids(acme: Any, project: Any, alice: Any) -> dict[str, dict[str, str]]:
-    """One object of each kind at Acme: by app, the values of an address' arguments."""
-    credential = make_credential(acme, "registry.example.com")
-    group = make_group(project, "registry.example.com/team/app:1", credential=credential)
-    node = make_node()
-    instance = Instance.objects.create(group=group, node=node.row, state="running")
-    token = NodeToken.objects.create(
-        organization=acme, group=group, group_name=group.name, node_name="node-1", expires_at=timezone.now()
-    )
-    failure = Failure.objects.create(
-        organization=acme, group=group, group_name=group.name, reference="x", registry="x", step="connect", code="x"
-    )
-    checked = start_check(
-        organization_id=acme.pk, reference=parse("registry.example.com/team/app"), credential=None, by=CONSOLE
-    )
-    invited, _ = invite(acme, email="nina@acme.example", role="member", by=acting(alice))
-    asked = conversations.ask(acme, by=acting(alice), kind="failure", failure=failure, message="Why?")
-    key, _ = create_key(organization_id=acme.pk, name="ci", scope="read", by=acting(alice))
-    hook, _ = add(acme, address="https://hooks.example.com/", kinds=["group.failed"], by=acting(alice))
-    notice = send_test(hook, by=acting(alice))
-    assert notice is not None
-    own = {"org": acme.slug, "project": project.slug, "kind": "self_hosted"}
-    return {
-        "registries": own | dict.fromkeys(("pk", "id", "credential"), str(credential.pk)),
-        "groups": own
-        | dict.fromkeys(("name", "group"), group.name)
-        | dict.fromkeys(("pk", "id", "failure"), str(failure.pk))
-        | {"check": str(checked.pk), "instance": str(instance.pk), "token": str(token.pk)},
-        "portal": own
-        | {"member": str(acme.memberships.get(user=alice).pk), "invitation": str(invited.pk)}
-        | {"webhook": str(hook.pk), "notice": str(notice.pk)}
-        | {"key": str(key.pk), "asked": str(asked.pk)},
-    }
+def acme(_once: Acme, db: None) -> Acme:
+    return _once
 
 
-def _url(name: str, ids: dict[str, dict[str, str]], /, **instead: str) -> str:
-    values = ids[name.partition(":")[0]] | instead
-    return reverse(name, kwargs={argument: values[argument] for argument in ADDRESSES[name]})
+def sent(
+    browser: Client, method: str, url: str, form: dict[str, object] | None = None
+) -> tuple[HttpResponse, list[str]]:
+    """The response, read to its end, and the statements that wrote something."""
+    with CaptureQueriesContext(connection) as queries:
+        response: Any = browser.post(url, form or {}) if method == "post" else browser.get(url)
+        if response.streaming:
+            response.getvalue()  # an export ends when it was sent
+    wrote = [query["sql"] for query in queries if query["sql"].startswith(("INSERT", "UPDATE", "DELETE"))]
+    return response, wrote
 
 
-def test_each_address_has_a_row_and_each_row_an_address() -> None:
-    assert set(ADDRESSES) == set(PAGES)
+def test_each_address_has_a_promised_role() -> None:
+    assert set(ADDRESSES) == set(PROMISED) == set(permissions.PAGES)
 
 
 def test_each_address_names_its_organization() -> None:
     assert [name for name, arguments in ADDRESSES.items() if "org" not in arguments] == []
 
 
-@pytest.mark.parametrize("method", ["get", "post"])
-@pytest.mark.parametrize("name", sorted(ADDRESSES))
+@EACH_ADDRESS
 class TestEachAddress:
-    def test_signed_out(self, name: str, method: str, ids: Any) -> None:
-        answer = getattr(Client(), method)(_url(name, ids))
+    def test_signed_out(self, name: str, acme: Acme) -> None:
+        for method in ("get", "post"):
+            response, wrote = sent(Client(), method, acme.url(name), DEEDS.get(name))
 
-        assert answer.status_code == 302
-        assert answer["Location"].startswith("/accounts/login/?next=/o/acme/")
+            assert response.status_code == 302
+            assert response["Location"].startswith("/accounts/login/?next=/o/acme/")
+            assert wrote == []
 
-    def test_stranger(self, name: str, method: str, ids: Any, mallory: Any, as_user: Any) -> None:
-        browser = as_user(mallory)
+    def test_stranger(self, name: str, acme: Acme) -> None:
+        browser = acme.browser("mallory")
+        for method in ("get", "post"):
+            there, wrote = sent(browser, method, acme.url(name), DEEDS.get(name))
+            nowhere, _ = sent(browser, method, acme.url(name, org="no-such-organization"), DEEDS.get(name))
 
-        there = getattr(browser, method)(_url(name, ids))
-        nowhere = getattr(browser, method)(_url(name, ids, org="no-such-organization"))
+            assert there.status_code == nowhere.status_code == 404
+            assert there.content == nowhere.content
+            assert wrote == []
 
-        assert there.status_code == nowhere.status_code == 404
-        assert there.content == nowhere.content
+    def test_staff_are_strangers_too(self, name: str, acme: Acme) -> None:
+        for who in ("olga", "sam"):
+            for method in ("get", "post"):
+                response, wrote = sent(acme.browser(who), method, acme.url(name), DEEDS.get(name))
 
-    @pytest.mark.parametrize("who", ROLES)
-    def test_role(
-        self, name: str, method: str, who: str, ids: Any, as_user: Any, request: pytest.FixtureRequest
-    ) -> None:
-        browser = as_user(request.getfixturevalue(who))
+                assert response.status_code == 404
+                assert wrote == []
 
-        response = getattr(browser, method)(_url(name, ids))
-        if response.streaming:
-            response.getvalue()  # an export ends when it was sent
+    def test_lower_roles(self, name: str, acme: Acme) -> None:
+        for who in RANKS[: RANKS.index(PROMISED[name])]:
+            for method in ("get", "post"):
+                response, wrote = sent(acme.browser(who), method, acme.url(name), DEEDS.get(name))
 
-        status = response.status_code
-        if ROLES[who].rank < PAGES[name].rank:
-            assert status == 403
-        else:
-            assert status in (200, 302, 405, 409, 422)
+                assert response.status_code == 403
+                assert wrote == []
 
-    def test_staff_are_strangers_too(self, name: str, method: str, ids: Any, olga: Any, sam: Any, as_user: Any) -> None:
-        for person in (olga, sam):
-            assert getattr(as_user(person), method)(_url(name, ids)).status_code == 404
+    def test_the_lowest_role_and_those_above_it(self, name: str, acme: Acme) -> None:
+        for who in RANKS[RANKS.index(PROMISED[name]) :]:
+            read, _ = sent(acme.browser(who), "get", acme.url(name))
+            with transaction.atomic():
+                done, wrote = sent(acme.browser(who), "post", acme.url(name), DEEDS.get(name))
+                transaction.set_rollback(True)
+
+            if name in DEEDS:
+                assert done.status_code in (200, 302)
+                assert wrote != []
+            else:
+                assert (read.status_code, done.status_code) == (200, 405)
 
 
-@pytest.mark.parametrize("method", ["get", "post"])
 @pytest.mark.parametrize("name", sorted(name for name, objects in OBJECTS.items() if objects))
-def test_ids_of_another_organization(name: str, method: str, ids: Any, mallory: Any, as_user: Any) -> None:
+def test_ids_of_another_organization(name: str, acme: Acme) -> None:
     """What Acme has is not found below Umbrella, in the same words as what nobody has."""
-    browser = as_user(mallory)
     nobodys = {each: UNKNOWN.get(each, NOBODY) for each in OBJECTS[name]}
+    for method in ("get", "post"):
+        there, wrote = sent(acme.browser("mallory"), method, acme.url(name, org="umbrella"), DEEDS.get(name))
+        nowhere, _ = sent(acme.browser("mallory"), method, acme.url(name, org="umbrella", **nobodys), DEEDS.get(name))
 
-    there = getattr(browser, method)(_url(name, ids, org="umbrella"))
-    nowhere = getattr(browser, method)(_url(name, ids, org="umbrella", **nobodys))
-
-    assert there.status_code == nowhere.status_code
-    assert there.status_code in (404, 405)
-    assert there.content == nowhere.content
-
-
-@pytest.mark.parametrize("name", sorted(name for name, role in PAGES.items() if role != Role.VIEWER))
-def test_whoever_left_does_nothing_more(name: str, ids: Any, acme: Any, bob: Any, as_user: Any) -> None:
-    browser = as_user(bob)
-    acme.memberships.filter(user=bob).delete()
-
-    assert browser.post(_url(name, ids)).status_code == 404
-    assert Credential.objects.get().is_live
+        assert there.status_code == nowhere.status_code
+        assert there.status_code in (404, 405)
+        assert there.content == nowhere.content
+        assert wrote == []
 
 
-def test_a_post_without_token_is_refused(ids: Any, bob: Any) -> None:
+@pytest.mark.parametrize("name", sorted(DEEDS))
+def test_whoever_left_does_nothing_more(name: str, acme: Acme) -> None:
+    acme.organization.memberships.filter(user=acme.people["anna"]).delete()
+
+    response, wrote = sent(acme.browser("anna"), "post", acme.url(name), DEEDS[name])
+
+    assert response.status_code == 404
+    assert wrote == []
+
+
+def test_a_post_without_token_is_refused(acme: Acme) -> None:
     browser = Client(enforce_csrf_checks=True)
-    browser.force_login(bob, backend="django.contrib.auth.backends.ModelBackend")
+    browser.force_login(acme.people["bob"], backend="django.contrib.auth.backends.ModelBackend")
 
-    assert browser.post(_url("registries:destroy", ids)).status_code == 403
+    assert browser.post(acme.url("registries:destroy")).status_code == 403
     assert Credential.objects.get().is_live
