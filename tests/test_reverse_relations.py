@@ -101,11 +101,10 @@ def reads(tree: ast.AST, names: set[str], sure: set[str]) -> Iterator[tuple[int,
 @pytest.mark.parametrize("app", LOWER_APPS)
 def test_no_row_of_a_higher_app_is_read_backwards(app: str) -> None:
     names = backwards(app)
-    assert {"memberships", "support_case"} <= names.keys() - declared(app)
+    sure = names.keys() - declared(app)
+    assert {"memberships", "support_case"} <= sure
     wrong = [
-        f"{name}:{line} {text}"
-        for name, tree in product(app).items()
-        for line, text in reads(tree, set(names), names.keys() - declared(app))
+        f"{name}:{line} {text}" for name, tree in product(app).items() for line, text in reads(tree, set(names), sure)
     ]
     assert not wrong
 
