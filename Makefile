@@ -5,7 +5,7 @@ PY := .venv/bin/python
 # A production environment, for Django's deployment checks.
 DEPLOYED := PORTAL_PUBLIC_URL=https://portal.example PORTAL_DATA_DIR=$${TMPDIR:-/tmp}/drayage-deploy-check
 
-.PHONY: help up demo check test bench chaos screenshots lint types lock clean
+.PHONY: help up demo check test coverage mutants bench chaos screenshots lint types lock clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' Makefile
@@ -17,12 +17,20 @@ demo: .venv/base.installed ## the same with a sample registry, image and node; D
 	@$(PY) manage.py demo
 
 check: lint types ## run the linters, mypy and the fast tests
-	$(PY) -m pytest -q -n 2 -m "not interop and not faults and not browser"
+	$(PY) -m pytest -q -n 2 -m "not slow and not interop and not faults and not browser"
 
 test: .venv/dev.installed ## install what the tests need and run all of them
 	sh .ci/packages
 	$(MAKE) --no-print-directory lint types
 	$(PY) -m pytest -n 2
+
+coverage: .venv/dev.installed ## run all tests but the browser's, and name the branches of critical modules that none reaches
+	@sh .ci/packages
+	$(PY) -m tests.branches
+
+mutants: .venv/dev.installed ## change critical modules and see whether a test notices; MUTANTS="all" or files, MUTANTS_SECONDS (900)
+	@sh .ci/packages
+	@$(PY) -m tests.mutants --seconds $${MUTANTS_SECONDS:-900} --per-module $${MUTANTS_PER_MODULE:-25} $(MUTANTS)
 
 bench: .venv/dev.installed ## run the benchmarks, one JSON line per figure; BENCH="ingest wakeup" selects
 	@sh .ci/packages
@@ -55,7 +63,7 @@ lock: ## update the lock files (needs uv)
 		--no-emit-index-url -o requirements-dev.txt
 
 clean: ## remove what was installed; keeps the data in var/
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .coverage* .mutants .mypy_cache .pytest_cache .ruff_cache
 
 .venv/base.installed: requirements.txt
 	@sh .ci/environment .venv
