@@ -39,6 +39,8 @@ from tests.support.addresses import addresses
 from tests.support.admin_rows import Rows, make_rows
 from tests.support.pulls import make_credential
 
+pytestmark = pytest.mark.slow
+
 FEW, MANY = 2, 30
 MEMBERS, STAFF, PROGRAMS = ("portal", "groups", "registries"), ("desk", "operations"), ("api-public", "api-v1")
 

@@ -19,6 +19,8 @@ from registries.oci.auth import Login
 from registries.oci.client import RegistryClient
 from registries.oci.platform import Platform
 
+pytestmark = pytest.mark.slow
+
 GUARD = AddressGuard([ip_network("127.0.0.0/8")])
 
 

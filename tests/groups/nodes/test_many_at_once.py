@@ -20,7 +20,7 @@ from tests.support.concurrency import at_once
 from tests.support.delivery_setup import NodeInHand, make_group, make_node, started
 
 MANY = 50
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 
 def test_each_instance_goes_to_one_node(acme: Any, image: Any) -> None:

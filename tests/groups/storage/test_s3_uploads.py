@@ -18,6 +18,8 @@ from registries.foundation.ids import OrganizationId
 from tests.groups.storage.test_store import Pieces
 from tests.support.fakes.aws import FakeAws
 
+pytestmark = pytest.mark.slow
+
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 ORGANIZATION_ID = OrganizationId(7)
 

@@ -18,6 +18,8 @@ from tests.groups.ingest.test_memory import Zeros
 from tests.groups.storage.test_store import NAME, Pieces
 from tests.support.fakes.s3 import FakeS3
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def s3(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeS3]:

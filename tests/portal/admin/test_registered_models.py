@@ -15,6 +15,8 @@ from portal.models import Organization, SupportRequest, User
 from registries.foundation.admin_base import HIDDEN
 from tests.support.admin_rows import CANARY, LISTED, MARKUP, REGISTERED, Rows, make_rows, registered, url
 
+pytestmark = pytest.mark.slow
+
 MODELS = sorted(LISTED, key=lambda model: LISTED[model])
 SUPPORTED = {Failure, SupportRequest}
 # Where an operator finds a form for a new one, and where one may be deleted.
