@@ -15,10 +15,10 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import F, QuerySet
 from django.db.models.functions import Now
-from django.utils import timezone
 
 from registries.foundation.activity import Target, Value, record
 from registries.foundation.actor import Actor
+from registries.foundation.clock import database_now
 from registries.foundation.ids import CredentialId, OrganizationId, UserId
 from registries.models import Credential
 from registries.providers import PROVIDERS
@@ -73,7 +73,7 @@ def store_credential(
         epoch=epoch,
         sealed=sealed,
         created_by_id=created_by_id,
-        deadline=timezone.now() + timedelta(seconds=HOUR_SECONDS),
+        deadline=database_now() + timedelta(seconds=HOUR_SECONDS),
     )
 
 

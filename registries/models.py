@@ -8,8 +8,8 @@ from datetime import timedelta
 from django.conf import settings
 from django.db import models
 from django.db.models.functions import Now
-from django.utils import timezone
 
+from registries.foundation.clock import database_now
 from registries.foundation.id_fields import CredentialIdField
 
 MAX_NAME_LENGTH = 63
@@ -67,7 +67,7 @@ class Credential(models.Model):
     epoch = models.PositiveIntegerField(null=True, editable=False)
     sealed = models.BinaryField(null=True, editable=False)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
-    received_at = models.DateTimeField(auto_now_add=True)
+    received_at = models.DateTimeField(db_default=Now(), editable=False)
     deadline = models.DateTimeField()
     used_count = models.PositiveIntegerField(default=0)
     used_hosts = models.JSONField(default=list, blank=True)
@@ -99,4 +99,4 @@ class Credential(models.Model):
     @property
     def is_live(self) -> bool:
         """Whether a pull may open it."""
-        return self.is_held and self.deadline > timezone.now()
+        return self.is_held and self.deadline > database_now()

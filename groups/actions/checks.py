@@ -7,7 +7,6 @@ from datetime import timedelta
 from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
-from django.utils import timezone
 
 from groups.ingest.credential_hold import record_typed, stored_credential
 from groups.models import ContainerGroup, ImageCheck
@@ -17,6 +16,7 @@ from groups.rules.wakeups import WAKEUP_LOST_AFTER, wake_again, wake_check
 from registries.credential_rows import NewCredential, target_of
 from registries.foundation.activity import record
 from registries.foundation.actor import Actor
+from registries.foundation.clock import database_now
 from registries.foundation.ids import OrganizationId
 from registries.foundation.refusal import Refusal
 from registries.models import Credential
@@ -57,9 +57,9 @@ def start_check(
     trace.
     """
     rows = ImageCheck.objects.filter(organization_id=organization_id)
-    now = timezone.now()
     with transaction.atomic():
         quotas.lock_active_organization(organization_id)
+        now = database_now()
         if rows.filter(status__in=_IN_PROGRESS, expires_at__gt=now).count() >= MAX_AT_ONCE:
             raise TooManyChecks(f"{MAX_AT_ONCE} checks are already in progress. Wait until one of them ends.")
         if rows.filter(created_at__gt=now - timedelta(seconds=RETENTION_SECONDS)).count() >= MAX_AN_HOUR:
@@ -110,12 +110,12 @@ def end_overdue() -> int:
 
 def wake_queued() -> int:
     """Wake workers again for checks that have waited longer than a wake-up takes; return how many."""
-    before = timezone.now() - WAKEUP_LOST_AFTER
+    before = Now() - WAKEUP_LOST_AFTER
     due = ImageCheck.objects.filter(status=ImageCheck.Status.QUEUED, created_at__lt=before, expires_at__gt=Now())
     return wake_again("checks", wake_check, due.values_list("pk", flat=True))
 
 
 def remove_old() -> int:
     """Delete checks older than an hour; return how many."""
-    before = timezone.now() - timedelta(seconds=RETENTION_SECONDS)
+    before = Now() - timedelta(seconds=RETENTION_SECONDS)
     return ImageCheck.objects.filter(created_at__lt=before).delete()[0]

@@ -12,7 +12,6 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Now
-from django.utils import timezone
 
 from groups.ingest.credential_hold import record_settled, settle_credential
 from groups.models import Blob, ContainerGroup, Image
@@ -20,6 +19,7 @@ from groups.rules.states import Stale
 from groups.rules.wakeups import wake_pull
 from groups.storage import garbage
 from registries.credential_rows import extend_for_pull, max_pull_seconds
+from registries.foundation.clock import database_now
 from registries.foundation.ids import BlobId, ImageId, OrganizationId
 from registries.models import Credential
 from registries.oci.reference import Reference
@@ -27,7 +27,7 @@ from registries.oci.reference import Reference
 
 def queue_image(organization_id: OrganizationId, reference: Reference, credential: Credential | None) -> Image:
     """Create an image in `queued`, extend its credential for the pull, and wake a worker on commit."""
-    now = timezone.now()
+    now = database_now()
     if credential is not None:
         extend_for_pull(credential.pk, until=now + timedelta(seconds=max_pull_seconds()))
     image = Image.objects.create(

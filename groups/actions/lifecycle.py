@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Mapping
 
 from django.db import transaction
+from django.db.models.functions import Now
 
 from groups.actions.images import delete_failed, delete_locked, lock_images, queue_image
 from groups.ingest import outcome
@@ -132,7 +133,7 @@ def scale(group: ContainerGroup, replicas: int, *, by: Actor) -> ContainerGroup:
         if replicas != before:
             quotas.allow_replicas(quota, more=replicas - before)
             current.replicas = replicas
-            current.save(update_fields=["replicas", "changed_at"])
+            ContainerGroup.objects.filter(pk=current.pk).update(replicas=replicas, changed_at=Now())
             match_replicas(current)
             _record(
                 by,

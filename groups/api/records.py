@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from django.utils import timezone
 from ninja import Router
 
 from groups.api.container_groups import ONE
@@ -13,6 +12,7 @@ from groups.api.schemas.v1 import DeliveryCollection, FailureCollection, PullCol
 from groups.models import Failure, Image, Redemption
 from groups.queries import delivery_ledger
 from groups.queries.pull_steps import step_lines
+from registries.foundation.clock import database_now
 from registries.foundation.requests import ApiRequest
 from registries.models import Credential
 
@@ -68,7 +68,7 @@ def list_receipts(request: ApiRequest, organization_name: str) -> dict[str, obje
 
 
 def _pull(image: Image) -> dict[str, object]:
-    now = timezone.now()
+    now = database_now()
     rows = list(image.steps.filter(attempt=image.attempt).order_by("id"))
     steps = step_lines(rows, now, whole=image.status != Image.Status.READY)
     document: dict[str, object] = {

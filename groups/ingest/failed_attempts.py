@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from groups.models import FailedAttempt, Image
 from registries.providers.recognise import recognise
@@ -21,4 +21,4 @@ def add(image: Image, code: str, step: str, *, final: bool) -> None:
 
 def delete_old() -> int:
     """Delete rows older than `MAX_AGE`; return how many there were."""
-    return FailedAttempt.objects.filter(created_at__lt=timezone.now() - MAX_AGE).delete()[0]
+    return FailedAttempt.objects.filter(created_at__lt=Now() - MAX_AGE).delete()[0]

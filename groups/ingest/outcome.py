@@ -29,6 +29,7 @@ from groups.rules.states import Stale, move
 from groups.rules.wakeups import wake_pull
 from groups.storage import garbage
 from registries.failures import Interrupted, PullFailed, printable
+from registries.foundation.clock import database_now
 from registries.foundation.ids import ImageId
 from registries.models import Credential
 
@@ -204,7 +205,7 @@ def _next_attempt(image: Image, failure: PullFailed) -> datetime | None:
     """Return when the next attempt may start, None where there is to be none."""
     max_attempts = MAX_INTERRUPTED_ATTEMPTS if isinstance(failure, Interrupted) else MAX_ATTEMPTS
     done = image.attempt - image.handed_over
-    now = _database_now(image)
+    now = database_now()
     left = (image.retry_until - now).total_seconds()
     asked = failure.retry_after or 0.0
     if not failure.retryable or done >= max_attempts or left <= 0 or asked > left:
@@ -212,9 +213,3 @@ def _next_attempt(image: Image, failure: PullFailed) -> datetime | None:
     pause = settings.PORTAL_RETRY_PAUSE_SECONDS * PAUSE_FACTOR ** (done - 1)
     pause *= random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 (spreads load, keeps no secret)
     return now + timedelta(seconds=max(asked, min(pause, left)))
-
-
-def _database_now(image: Image) -> datetime:
-    """The time by the database's clock, which all workers share."""
-    now: datetime = Image.objects.filter(pk=image.pk).values_list(Now(), flat=True).get()
-    return now

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
+from django.db.models.functions import Now
 
 
 class FailedAttempt(models.Model):
@@ -18,7 +19,7 @@ class FailedAttempt(models.Model):
     code = models.CharField(max_length=30)
     step = models.CharField(max_length=20)
     final = models.BooleanField()
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
         ordering = ["-created_at"]

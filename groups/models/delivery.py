@@ -18,7 +18,7 @@ class NodeManifest(models.Model):
     node = models.ForeignKey("groups.Node", on_delete=models.CASCADE, related_name="manifests")
     digest = models.CharField(max_length=71, db_index=True)
     body = models.BinaryField(editable=False)
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["image", "node"], name="manifest_per_node")]
@@ -58,7 +58,7 @@ class NodeToken(models.Model):
     node = models.ForeignKey("groups.Node", null=True, on_delete=models.SET_NULL, related_name="tokens")
     node_name = models.CharField("node", max_length=63)
     manifest_digest = models.CharField(max_length=71)
-    issued_at = models.DateTimeField(auto_now_add=True)
+    issued_at = models.DateTimeField(db_default=Now(), editable=False)
     expires_at = models.DateTimeField()
     redeemed_at = models.DateTimeField(null=True, blank=True)
     redeemed_from = models.GenericIPAddressField(null=True, blank=True)
@@ -90,7 +90,7 @@ class Redemption(models.Model):
     address = models.GenericIPAddressField(null=True, blank=True)
     outcome = models.CharField(max_length=10, choices=Outcome.choices)
     reason = models.CharField(max_length=30, blank=True)
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
         ordering = ["-created_at"]
@@ -115,8 +115,8 @@ class LayerDelivery(models.Model):
     sent_whole = models.PositiveIntegerField(default=0)
     sent_bytes = models.PositiveBigIntegerField(default=0)
     grants = models.PositiveIntegerField(default=0)
-    first_at = models.DateTimeField(auto_now_add=True)
-    last_at = models.DateTimeField(auto_now=True)
+    first_at = models.DateTimeField(db_default=Now(), editable=False)
+    last_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["token", "digest"], name="layer_per_token")]

@@ -7,6 +7,7 @@ import uuid
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
+from django.db.models.functions import Now
 
 from groups.models.image import Image
 from groups.rules.group_settings import (
@@ -88,8 +89,8 @@ class ContainerGroup(models.Model):
     failed_replicas = models.PositiveIntegerField(default=0, editable=False, db_column="ended_badly")
     last_exit_code = models.PositiveSmallIntegerField(null=True, blank=True, editable=False)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
-    created_at = models.DateTimeField(auto_now_add=True)
-    changed_at = models.DateTimeField(auto_now=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    changed_at = models.DateTimeField(db_default=Now(), editable=False)
 
     objects = ContainerGroupQuerySet.as_manager()
 
@@ -134,7 +135,7 @@ class Failure(models.Model):
     raw = models.CharField("registry's code", max_length=100, blank=True)
     attempt = models.PositiveIntegerField(default=1)
     trace = models.JSONField(default=list, blank=True)
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
         ordering = ["-created_at"]

@@ -94,7 +94,7 @@ class Image(models.Model):
     config = models.BinaryField(null=True, editable=False)
     total_bytes = models.PositiveBigIntegerField(null=True, blank=True)
 
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
     started_at = models.DateTimeField(null=True, blank=True)
     settled_at = models.DateTimeField(null=True, blank=True)
 
@@ -158,7 +158,7 @@ class PullStep(models.Model):
     outcome = models.CharField(max_length=10, choices=Outcome.choices, default=Outcome.RUNNING)
     detail = models.CharField(max_length=300, blank=True)
     raw = models.CharField(max_length=100, blank=True)
-    started_at = models.DateTimeField(auto_now_add=True)
+    started_at = models.DateTimeField(db_default=Now(), editable=False)
     finished_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:

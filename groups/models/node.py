@@ -51,7 +51,7 @@ class Node(models.Model):
     name = models.CharField(max_length=63)
     public_key = models.TextField()
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.ACTIVE)
-    enrolled_at = models.DateTimeField(auto_now_add=True)
+    enrolled_at = models.DateTimeField(db_default=Now(), editable=False)
     last_seen_at = models.DateTimeField(null=True, blank=True)
     cpu = models.PositiveIntegerField(default=0)
     memory_mb = models.PositiveIntegerField(default=0)
@@ -88,7 +88,7 @@ class Enrolment(models.Model):
     node_name = models.CharField(max_length=63)
     code_hash = models.CharField(max_length=64, unique=True, editable=False)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
     expires_at = models.DateTimeField()
     used_at = models.DateTimeField(null=True, blank=True)
     node = models.ForeignKey(Node, null=True, blank=True, on_delete=models.SET_NULL, related_name="enrolments")
@@ -134,9 +134,9 @@ class Instance(models.Model):
     )
     excluded_until = models.DateTimeField(null=True, blank=True, db_column="avoids_until")
     deletion_cost = models.PositiveIntegerField(default=0, validators=[MaxValueValidator(MAX_DELETION_COST)])
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
     assigned_at = models.DateTimeField(null=True, blank=True)
-    changed_at = models.DateTimeField(auto_now=True)
+    changed_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
         ordering = ["created_at"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 
 from django.db import models
+from django.db.models.functions import Now
 
 from groups.rules.group_settings import MAX_GROUP_NAME_LENGTH
 from registries.foundation.id_fields import OccurrenceIdField
@@ -28,7 +29,7 @@ class Occurrence(models.Model):
     kind = models.CharField(max_length=24, choices=Kind.choices)
     failure = models.ForeignKey("groups.Failure", null=True, on_delete=models.SET_NULL, related_name="+")
     node_name = models.CharField("node", max_length=63, blank=True)
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
     fanned_out_at = models.DateTimeField(null=True, blank=True, db_column="told_at")
 
     class Meta:

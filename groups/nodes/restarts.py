@@ -9,12 +9,12 @@ from __future__ import annotations
 from datetime import timedelta
 
 from django.db.models.functions import Now
-from django.utils import timezone
 
 from groups.models import ContainerGroup, Instance
 from groups.nodes.instance_changes import Change
 from groups.nodes.report import Reported
 from groups.rules.replicas import NO_ORDER
+from registries.foundation.clock import database_now
 
 Policy, State = ContainerGroup.RestartPolicy, Instance.State
 FIRST_WAIT_SECONDS, MAX_WAIT_SECONDS = 10, 300
@@ -56,7 +56,7 @@ def wait_seconds(exits: int) -> int:
 
 
 def _in_a_row(instance: Instance) -> int:
-    steady = instance.state == State.RUNNING and timezone.now() - instance.changed_at >= STEADY_AFTER
+    steady = instance.state == State.RUNNING and database_now() - instance.changed_at >= STEADY_AFTER
     return 1 if steady else instance.exits + 1
 
 

@@ -7,11 +7,11 @@ from datetime import timedelta
 
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
-from django.utils import timezone
 
 from groups.delivery.ledger import Reason
 from groups.models import FailedAttempt, Image, Node, Redemption
 from groups.models.sweep import SweepPass
+from registries.foundation.clock import database_now
 from registries.models import Credential
 
 ABANDONED_AFTER = timedelta(seconds=60)
@@ -46,7 +46,7 @@ def count_alerts() -> Attention:
         nodes_silent=Node.objects.silent().count(),
         tokens_refused=refused_tokens().count(),
         store_failures=FailedAttempt.objects.filter(code="store_failed", created_at__gt=Now() - HOUR).count(),
-        sweeper_seconds=max(0.0, (timezone.now() - last.ended_at).total_seconds()) if last else None,
+        sweeper_seconds=max(0.0, (database_now() - last.ended_at).total_seconds()) if last else None,
     )
 
 

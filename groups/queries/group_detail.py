@@ -6,8 +6,6 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from django.utils import timezone
-
 import groups.failures  # noqa: F401 (its words are described here)
 from groups.ingest.outcome import MAX_ATTEMPTS
 from groups.models import ContainerGroup, Failure, Image, Instance, Layer, PullStep
@@ -18,6 +16,7 @@ from groups.queries.pull_steps import StepLine, seconds_between, step_line, step
 from groups.rules.group_settings import MAX_REPLICAS
 from groups.rules.quotas import has_room_for_pull, read_quota
 from registries.failures import describe
+from registries.foundation.clock import database_now
 from registries.foundation.units import format_part, format_size
 
 Status = ContainerGroup.Status
@@ -82,7 +81,7 @@ class GroupDetail:
     unusual: list[Unusual]
     failures: list[Failure]
     max_attempts: int = MAX_ATTEMPTS
-    now: datetime = field(default_factory=timezone.now)
+    now: datetime = field(default_factory=database_now)
 
     @property
     def pulled_seconds(self) -> float | None:
@@ -118,7 +117,7 @@ def poll_seconds(status: str, has_instances: bool) -> int | None:
 
 def group_detail(group: ContainerGroup) -> GroupDetail:
     """Return everything that the group's page shows, in a constant number of queries."""
-    now = timezone.now()
+    now = database_now()
     image = group.image
     layers = list(image.layers.order_by("position"))
     rows = list(image.steps.order_by("attempt", "id"))

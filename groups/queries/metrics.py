@@ -13,11 +13,11 @@ import django_rq
 from django.conf import settings
 from django.db.models import Count, Min, Model, QuerySet, Sum
 from django.db.models.functions import Now
-from django.utils import timezone
 from prometheus_client.core import GaugeMetricFamily, Metric
 from redis.exceptions import RedisError
 
 from groups.models import Blob, ContainerGroup, Failure, Image, Instance, Node, Redemption
+from registries.foundation.clock import database_now
 from registries.models import Credential
 
 RECENT = timedelta(hours=1)
@@ -60,7 +60,7 @@ def _one(name: str, help_text: str, value: float) -> Metric:
 def _longest_wait() -> float:
     """The longest wait of pulls that may start. Those that wait for another pull of their organization don't count."""
     since = Image.objects.startable().order_by().aggregate(since=Min("startable_at"))["since"]
-    return max((timezone.now() - since).total_seconds(), 0.0) if since else 0.0
+    return max((database_now() - since).total_seconds(), 0.0) if since else 0.0
 
 
 def _recent_failures() -> Metric:

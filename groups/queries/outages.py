@@ -13,9 +13,9 @@ from typing import TypeAlias
 
 from django.db.models import Count, Q
 from django.db.models.functions import TruncDay, TruncHour
-from django.utils import timezone
 
 from groups.models import FailedAttempt
+from registries.foundation.clock import database_now
 from registries.providers import PROVIDERS
 
 RECENT = timedelta(minutes=10)
@@ -64,7 +64,7 @@ class Outage:
 
 def series(span: Span, now: datetime | None = None) -> Series:
     """Return the failures in each step of the span, in one query."""
-    now = now or timezone.now()
+    now = now or database_now()
     last = now.replace(minute=0, second=0, microsecond=0)
     if span.step >= timedelta(days=1):
         last = last.replace(hour=0)
@@ -82,7 +82,7 @@ def series(span: Span, now: datetime | None = None) -> Series:
 
 def current_outages(now: datetime | None = None) -> list[Outage]:
     """Return the kinds of registry with unusually many failures right now, the worst first. Two queries."""
-    now = now or timezone.now()
+    now = now or database_now()
     recent = Q(created_at__gt=now - RECENT)
     rows = FailedAttempt.objects.filter(created_at__gt=now - BEFORE).order_by()
     counted = rows.values("kind").annotate(

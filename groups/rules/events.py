@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from groups.models import ContainerGroup, NodeToken, Occurrence
 from groups.rules.wakeups import enqueue_fan_out
@@ -38,7 +38,7 @@ def note_move(group: ContainerGroup, was: str) -> None:
 
 def note_replay(token: NodeToken) -> None:
     """Write the event that a token of this group was presented again or by another node, at most once an hour."""
-    since = timezone.now() - timedelta(seconds=MIN_SECONDS_BETWEEN_REPLAYS)
+    since = Now() - timedelta(seconds=MIN_SECONDS_BETWEEN_REPLAYS)
     replays = Occurrence.objects.filter(
         organization_id=token.organization_id, group_name=token.group_name, kind=Kind.REPLAY_REFUSED
     )

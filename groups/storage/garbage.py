@@ -19,13 +19,14 @@ from itertools import islice
 import structlog
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import Exists, Max, OuterRef, QuerySet, RestrictedError
-from django.db.models.functions import Coalesce, Now
+from django.db.models import Exists, OuterRef, QuerySet, RestrictedError
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from groups.failures import StoreFailed
 from groups.models import Blob, Image, Layer
 from groups.storage import store
+from registries.foundation.clock import database_now
 from registries.foundation.ids import BlobId
 
 log = structlog.get_logger(__name__)
@@ -103,8 +104,7 @@ def remove_orphans(before: datetime) -> int:
 def _earliest_now() -> datetime:
     """Return the time by this machine's clock or the database's, whichever is behind. The store has a clock of its own
     for its objects: even if one of ours is wrong, nothing that was written just now looks old."""
-    database: datetime = Blob.objects.aggregate(now=Coalesce(Max(Now()), Now()))["now"]
-    return min(timezone.now(), database)
+    return min(timezone.now(), database_now())
 
 
 def _delete_row(rows: QuerySet[Blob]) -> bool:

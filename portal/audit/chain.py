@@ -12,15 +12,15 @@ import hashlib
 import json
 import secrets
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC
 from itertools import islice
 from typing import TypeVar
 
 from django.db import connection
-from django.db.models.functions import Now
 
 from portal.models import Activity, ActivityHead, ActivityText
 from registries.foundation.activity import ActivityEntry, Value
+from registries.foundation.clock import database_now
 from registries.foundation.ids import OrganizationId
 
 T = TypeVar("T")
@@ -53,7 +53,7 @@ def append(entry: ActivityEntry) -> None:
     row = Activity(
         organization_id=entry.organization_id,
         number=head.number + 1,
-        created_at=_database_now(),
+        created_at=database_now(),  # asked once the chain is locked, so that a later row has a later time
         action=entry.action,
         actor_kind=entry.by.kind,
         actor_key=entry.by.id,
@@ -120,12 +120,6 @@ def _lock_head(chain: str) -> ActivityHead:
         ActivityHead.objects.bulk_create([ActivityHead(pk=chain)], ignore_conflicts=True)
         head = heads.get()
     return head
-
-
-def _database_now() -> datetime:
-    """The database's time, asked once the chain is locked, so that a later row has a later time."""
-    now: datetime = ActivityHead.objects.annotate(now=Now()).values_list("now", flat=True)[:1].get()
-    return now
 
 
 def _shorten(text: str, field: str) -> str:

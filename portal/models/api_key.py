@@ -7,7 +7,6 @@ import uuid
 from django.conf import settings
 from django.db import models
 from django.db.models.functions import Now
-from django.utils import timezone
 
 
 class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
@@ -16,6 +15,10 @@ class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
     def live(self) -> ApiKeyQuerySet:
         """Keys that are neither revoked nor expired."""
         return self.filter(_LIVE)
+
+    def with_is_live(self) -> ApiKeyQuerySet:
+        """With the annotation `is_live`: whether it is neither revoked nor expired."""
+        return self.annotate(is_live=_LIVE)
 
     def ended(self) -> ApiKeyQuerySet:
         """Keys that are revoked or expired."""
@@ -43,7 +46,7 @@ class ApiKey(models.Model):
     key_hash = models.CharField(max_length=64, unique=True, editable=False)
     scope = models.CharField(max_length=5, choices=Scope.choices, default=Scope.READ)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
     expires_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
@@ -56,8 +59,3 @@ class ApiKey(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}…)"
-
-    @property
-    def is_live(self) -> bool:
-        """Whether it is neither revoked nor expired."""
-        return self.revoked_at is None and (self.expires_at is None or self.expires_at > timezone.now())

@@ -7,7 +7,6 @@ import uuid
 from django.conf import settings
 from django.db import models
 from django.db.models.functions import Now
-from django.utils import timezone
 
 from portal.models.organization import Role
 
@@ -21,7 +20,14 @@ class InvitationQuerySet(models.QuerySet["Invitation"]):
 
     def open(self) -> InvitationQuerySet:
         """Those that can still be accepted."""
-        return self.unanswered().filter(expires_at__gt=Now())
+        return self.unanswered().filter(_IN_TIME)
+
+    def with_is_expired(self) -> InvitationQuerySet:
+        """With the annotation `is_expired`."""
+        return self.annotate(is_expired=~_IN_TIME)
+
+
+_IN_TIME = models.Q(expires_at__gt=Now())
 
 
 class Invitation(models.Model):
@@ -34,7 +40,7 @@ class Invitation(models.Model):
     role = models.CharField(max_length=10, choices=Role.choices, default=Role.MEMBER)
     token_hash = models.CharField(max_length=64, unique=True, editable=False)
     invited_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
     expires_at = models.DateTimeField()
     accepted_at = models.DateTimeField(null=True, blank=True)
     accepted_by = models.ForeignKey(
@@ -51,8 +57,3 @@ class Invitation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.email} · {self.role}"
-
-    @property
-    def is_open(self) -> bool:
-        """Whether it can still be accepted."""
-        return self.accepted_at is None and self.withdrawn_at is None and self.expires_at > timezone.now()

@@ -6,6 +6,7 @@ import uuid
 
 from django.conf import settings
 from django.db import models
+from django.db.models.functions import Now
 
 from registries.foundation.id_fields import NoticeIdField, WebhookIdField
 
@@ -31,7 +32,7 @@ class Webhook(models.Model):
     previous_secret = models.BinaryField(null=True, editable=False)
     previous_until = models.DateTimeField(null=True, blank=True, editable=False)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
     failing_since = models.DateTimeField(null=True, blank=True)
     off_since = models.DateTimeField(null=True, blank=True)
     off_because = models.CharField(max_length=10, choices=Off.choices, blank=True)
@@ -62,7 +63,7 @@ class Notice(models.Model):
     answer = models.PositiveSmallIntegerField(null=True, blank=True)
     problem = models.CharField(max_length=200, blank=True)
     took_ms = models.PositiveIntegerField(null=True, blank=True)
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
     ended_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:

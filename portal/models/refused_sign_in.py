@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.db import models
+from django.db.models.functions import Now
 
 
 class RefusedSignIn(models.Model):
@@ -32,7 +33,7 @@ class RefusedSignIn(models.Model):
     typed_address = models.CharField(max_length=100, blank=True)
     client_address = models.CharField(max_length=45, blank=True)
     request_id = models.CharField(max_length=32, blank=True)
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
     recorded_at = models.DateTimeField(null=True)
 
     def __str__(self) -> str:

@@ -6,7 +6,7 @@ import uuid
 
 from django.conf import settings
 from django.db import models
-from django.utils import timezone
+from django.db.models.functions import Now
 
 
 class SupportCase(models.Model):
@@ -62,8 +62,8 @@ class SupportRequest(SupportCase):
     )
     registry = models.CharField("registry", max_length=255, blank=True, help_text="The registry that is wanted.")
     shares = models.BooleanField("support sees all of the failure", default=False)
-    created_at = models.DateTimeField(auto_now_add=True)
-    asked_at = models.DateTimeField("a member wrote last", default=timezone.now)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    asked_at = models.DateTimeField("a member wrote last", db_default=Now(), editable=False)
 
     class Meta:
         ordering = ["-created_at"]
@@ -105,7 +105,7 @@ class SupportMessage(models.Model):
     author = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     text = models.TextField(max_length=8000, blank=True)
     state = models.CharField(max_length=10, choices=SupportCase.State.choices, blank=True)
-    created_at = models.DateTimeField(default=timezone.now)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
     mailed_at = models.DateTimeField("mailed", null=True, blank=True)
 
     class Meta:
@@ -145,8 +145,8 @@ class SupportLook(models.Model):
     person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     day = models.DateField()
     saw_all = models.BooleanField(default=False)
-    first_at = models.DateTimeField(auto_now_add=True)
-    last_at = models.DateTimeField(auto_now_add=True)
+    first_at = models.DateTimeField(db_default=Now(), editable=False)
+    last_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
         ordering = ["-last_at"]

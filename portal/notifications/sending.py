@@ -18,7 +18,6 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import F, QuerySet
 from django.db.models.functions import Now
-from django.utils import timezone
 
 from groups.models import Occurrence
 from groups.rules.wakeups import WAKEUP_LOST_AFTER, enqueue_fan_out, waiting
@@ -67,14 +66,13 @@ def fan_out(occurrence_id: OccurrenceId) -> int:
         row = pending.select_for_update(of=("self",)).first()
         if row is None:
             return 0
-        now = timezone.now()
         # Locked, so that none is deleted before its notice refers to it.
         hooks = Webhook.objects.select_for_update(no_key=True).order_by("pk")
         hooks = hooks.filter(organization=row.organization_id, off_since__isnull=True)
-        notices = [Notice(occurrence=row, webhook=hook, due_at=now) for hook in hooks if row.kind in hook.kinds]
+        notices = [Notice(occurrence=row, webhook=hook, due_at=Now()) for hook in hooks if row.kind in hook.kinds]
         if sending.is_configured():
             notices += [
-                Notice(occurrence=row, user_id=pk, due_at=now) for pk in people_for(row) if _may_be_emailed(row, pk)
+                Notice(occurrence=row, user_id=pk, due_at=Now()) for pk in people_for(row) if _may_be_emailed(row, pk)
             ]
         Notice.objects.bulk_create(notices)
         Occurrence.objects.filter(pk=row.pk).update(fanned_out_at=Now())
@@ -86,7 +84,7 @@ def fan_out(occurrence_id: OccurrenceId) -> int:
 def deliver(notice_id: NoticeId) -> bool:
     """Send one notice, if it is due and no other worker has taken it. Returns whether it arrived."""
     due = Notice.objects.filter(pk=notice_id, status=Status.WAITING, due_at__lte=Now())
-    lease_ends_at = timezone.now() + timedelta(seconds=LEASE_SECONDS)
+    lease_ends_at = Now() + timedelta(seconds=LEASE_SECONDS)
     if not due.update(due_at=lease_ends_at, attempts=F("attempts") + 1):
         return False
     related = ("occurrence__organization", "occurrence__group__project", "occurrence__group__image")
@@ -102,7 +100,7 @@ def deliver(notice_id: NoticeId) -> bool:
 
 def sweep() -> dict[str, int]:
     """Enqueue lost jobs again, and delete events that are older than `RETENTION`. Returns how many of each."""
-    before = timezone.now() - WAKEUP_LOST_AFTER
+    before = Now() - WAKEUP_LOST_AFTER
     pending_events = Occurrence.objects.filter(fanned_out_at__isnull=True, created_at__lt=before)
     due_notices = Notice.objects.filter(status=Status.WAITING, due_at__lte=before)
     pending = list(pending_events.values_list("pk", flat=True)[:MAX_WOKEN])
@@ -113,7 +111,7 @@ def sweep() -> dict[str, int]:
         enqueue_fan_out(occurrence_id)
     for notice_id in due:
         wake_deliver(notice_id)
-    old = Occurrence.objects.filter(created_at__lt=timezone.now() - RETENTION)
+    old = Occurrence.objects.filter(created_at__lt=Now() - RETENTION)
     return {"notices_woken": len(pending) + len(due), "events_deleted": old.delete()[0]}
 
 
@@ -127,7 +125,7 @@ def _may_be_emailed(row: Occurrence, user_id: UserId) -> bool:
     """Whether this person got no email of this kind about this group within `ONE_EMAIL_EVERY`."""
     recent = Notice.objects.filter(
         user=user_id, occurrence__organization=row.organization_id, occurrence__group_name=row.group_name,
-        occurrence__kind=row.kind, created_at__gt=timezone.now() - ONE_EMAIL_EVERY,
+        occurrence__kind=row.kind, created_at__gt=Now() - ONE_EMAIL_EVERY,
     )  # fmt: skip
     return not recent.exists()
 
@@ -186,7 +184,7 @@ def _record_attempt(notice: Notice, attempt: Attempt, *, took_ms: int) -> None:
         rows.update(status=Status.FAILED, ended_at=Now(), **common)
     else:
         pause = RETRY_SECONDS[notice.attempts - 1] * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 (spreads load)
-        rows.update(due_at=timezone.now() + timedelta(seconds=pause), **common)
+        rows.update(due_at=Now() + timedelta(seconds=pause), **common)
     if notice.webhook_id is not None:
         _record_outcome(notice.webhook_id, arrived=not attempt.problem, is_gone=is_gone)
     event = "notice_not_sent" if attempt.problem else "notice_sent"
@@ -202,5 +200,5 @@ def _record_outcome(webhook_id: WebhookId, *, arrived: bool, is_gone: bool) -> N
     row.filter(failing_since__isnull=True).update(failing_since=Now())
     if is_gone:
         switch_off(webhook_id, Webhook.Off.GONE, by=PORTAL)
-    elif row.filter(failing_since__lt=timezone.now() - SWITCHED_OFF_AFTER).exists():
+    elif row.filter(failing_since__lt=Now() - SWITCHED_OFF_AFTER).exists():
         switch_off(webhook_id, Webhook.Off.FAILING, by=PORTAL)

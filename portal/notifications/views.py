@@ -7,7 +7,6 @@ from django.contrib import messages
 from django.core.paginator import Page, Paginator
 from django.http import Http404, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
-from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -151,6 +150,6 @@ def _page(request: MemberRequest, form: EmailForm, webhook_form: WebhookForm) ->
 
 
 def _detail(request: MemberRequest, row: Webhook, form: WebhookForm, *, secret: str = "") -> HttpResponse:
-    is_rotating = bool(row.previous_until and row.previous_until > timezone.now())
-    context = {"webhook": row, "form": form, "page": _log(request, row), "secret": secret, "both": is_rotating}
+    both = webhooks.is_rotating(row)
+    context = {"webhook": row, "form": form, "page": _log(request, row), "secret": secret, "both": both}
     return render(request, "portal/webhook.html", context, status=422 if form.is_bound else 200)

@@ -9,7 +9,6 @@ from datetime import timedelta
 from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
-from django.utils import timezone
 
 from groups.models import Occurrence
 from groups.rules import quotas
@@ -97,7 +96,7 @@ def rotate(webhook: Webhook, *, by: Actor) -> str | None:
         Webhook.objects.filter(pk=webhook.pk).update(
             secret=_encrypted(secret, webhook.pk),
             previous_secret=F("secret"),
-            previous_until=timezone.now() + timedelta(hours=OVERLAP_HOURS),
+            previous_until=Now() + timedelta(hours=OVERLAP_HOURS),
         )
         _record(row, "new secret", by=by)
     return secret
@@ -151,9 +150,9 @@ def test(webhook: Webhook, *, by: Actor) -> Notice | None:
         if row is None:
             return None
         occurrence = Occurrence.objects.create(
-            organization_id=row.organization_id, kind=Occurrence.Kind.TEST, fanned_out_at=timezone.now()
+            organization_id=row.organization_id, kind=Occurrence.Kind.TEST, fanned_out_at=Now()
         )
-        notice = Notice.objects.create(occurrence=occurrence, webhook=row, due_at=timezone.now())
+        notice = Notice.objects.create(occurrence=occurrence, webhook=row, due_at=Now())
         wake_deliver(notice.pk)
         record(by, "notification.tested", _target(row), organization_id=row.organization_id)
     return notice
@@ -176,9 +175,14 @@ def send_again(notice: Notice, *, by: Actor) -> bool:
 def secrets_of(webhook: Webhook) -> list[str]:
     """Return the secrets that sign now, the newest first."""
     rows = [webhook.secret]
-    if webhook.previous_secret and webhook.previous_until and webhook.previous_until > timezone.now():
+    if webhook.previous_secret and is_rotating(webhook):
         rows.append(webhook.previous_secret)
     return [at_rest.decrypt(row, bound_to=_bound_to(webhook.pk)).decode() for row in rows]
+
+
+def is_rotating(webhook: Webhook) -> bool:
+    """Whether its previous secret also signs."""
+    return Webhook.objects.filter(pk=webhook.pk, previous_until__gt=Now()).exists()
 
 
 def _encrypted(secret: str, pk: WebhookId) -> bytes:

@@ -39,7 +39,7 @@ def create(request: MemberRequest, org: str) -> HttpResponse:
             organization_id=request.organization.pk,
             name=form.cleaned_data["name"],
             scope=form.cleaned_data["scope"],
-            expires_at=form.expires_at,
+            expires_at=api_keys.expiry_after(form.cleaned_data["days"]),
             by=request.actor,
         )
     except api_keys.KeyRefused as refusal:

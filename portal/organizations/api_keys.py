@@ -11,12 +11,12 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Now
-from django.utils import timezone
 
 from groups.rules import quotas
 from portal.models import ApiKey
 from registries.foundation.activity import Target, record
 from registries.foundation.actor import Actor
+from registries.foundation.clock import database_now
 from registries.foundation.ids import OrganizationId, UserId
 from registries.foundation.refusal import Refusal
 from registries.secrets import one_time
@@ -37,8 +37,13 @@ class KeyRefused(Refusal):
 
 def listed_keys(organization_id: OrganizationId, *, max_ended: int) -> list[ApiKey]:
     """All live keys, then the newest `max_ended` that were revoked or have expired."""
-    rows = ApiKey.objects.filter(organization_id=organization_id).select_related("created_by")
+    rows = ApiKey.objects.filter(organization_id=organization_id).select_related("created_by").with_is_live()
     return [*rows.live(), *rows.ended()[:max_ended]]
+
+
+def expiry_after(days: int | None) -> datetime | None:
+    """When a key expires that works for so many days; None, for never, if there is no number."""
+    return database_now() + timedelta(days=days) if days else None
 
 
 def create_key(
@@ -93,10 +98,11 @@ def find_live_key(key: str) -> ApiKey | None:
     text."""
     if not one_time.has_form(key, KEY_PREFIX):
         return None
-    row = ApiKey.objects.live().select_related("organization__quota").filter(key_hash=one_time.digest_of(key)).first()
-    if row is not None and (row.last_used_at is None or row.last_used_at < timezone.now() - USE_RECORDED_EVERY):
-        stale = Q(last_used_at__isnull=True) | Q(last_used_at__lt=Now() - USE_RECORDED_EVERY)
-        ApiKey.objects.filter(stale, pk=row.pk).update(last_used_at=Now())
+    to_record = Q(last_used_at__isnull=True) | Q(last_used_at__lt=Now() - USE_RECORDED_EVERY)
+    rows = ApiKey.objects.live().select_related("organization__quota").annotate(to_record=to_record)
+    row = rows.filter(key_hash=one_time.digest_of(key)).first()
+    if row is not None and row.to_record:  # type: ignore[attr-defined]
+        ApiKey.objects.filter(to_record, pk=row.pk).update(last_used_at=Now())
     return row
 
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-
 from django import forms
 from django.contrib.auth.password_validation import validate_password
 from django.http import QueryDict
-from django.utils import timezone
 
 from portal.models import ApiKey, Role, User
 from registries.foundation.printable import validate_printable
@@ -83,9 +80,3 @@ class KeyForm(forms.Form):
         coerce=int,
         initial=90,
     )
-
-    @property
-    def expires_at(self) -> datetime | None:
-        """When the key expires; None for never."""
-        days: int = self.cleaned_data["days"]
-        return timezone.now() + timedelta(days=days) if days else None

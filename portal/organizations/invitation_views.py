@@ -38,7 +38,7 @@ def invitation(request: ActorRequest, /, token: str) -> HttpResponse:
         .filter(token_hash=one_time.digest_of(token))
         .first()
     )
-    if row is None or not row.is_open:
+    if row is None or not Invitation.objects.open().filter(pk=row.pk).exists():
         return render(request, "portal/invitation_over.html", {"invitation": row}, status=404 if row is None else 410)
     has_account = User.objects.filter(email=row.email).exists()
     is_theirs = request.user.is_authenticated and request.user.email == row.email

@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
-from django.utils import timezone
 
 from groups.rules import quotas
 from portal.models import Invitation, Membership, Organization, User
@@ -16,6 +15,7 @@ from portal.organizations.errors import TeamRefused
 from portal.organizations.rules import refuse_member
 from registries.foundation.activity import Target, record
 from registries.foundation.actor import Actor, ActorKind
+from registries.foundation.clock import database_now
 from registries.foundation.ids import UserId
 from registries.secrets import one_time
 
@@ -35,7 +35,7 @@ def invite(organization: Organization, *, email: str, role: str, by: Actor) -> t
     """Create an invitation; return it with its token, which is not stored. It replaces an open invitation to the same
     address. Raises TeamRefused if the address is a member's, and after MAX_INVITATIONS_A_DAY within 24 hours."""
     email = canonical_email(email)
-    now = timezone.now()
+    now = database_now()
     token, digest = one_time.new(TOKEN_PREFIX)
     with transaction.atomic():
         quotas.lock_organization(organization.pk)

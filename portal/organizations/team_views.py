@@ -123,7 +123,7 @@ def _member(request: MemberRequest, pk: int) -> Membership:
 
 def _page(request: MemberRequest, form: InviteForm, **shown: object) -> HttpResponse:
     rows = Membership.objects.filter(organization=request.organization).select_related("user").order_by("user__email")
-    open_invitations = Invitation.objects.unanswered().filter(organization=request.organization)
+    open_invitations = Invitation.objects.unanswered().with_is_expired().filter(organization=request.organization)
     context = {
         "members": sorted(rows, key=lambda row: -Role(row.role).rank),
         "invitations": open_invitations.select_related("invited_by"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -26,8 +26,9 @@ def fresh(group: ContainerGroup) -> ContainerGroup:
     return ContainerGroup.objects.select_related("image__credential").get(pk=group.pk)
 
 
-def pulling(group: ContainerGroup, *steps: str, attempt: int = 1) -> None:
-    """Put the pull into the last of `steps`."""
+def pulling(group: ContainerGroup, *steps: str, attempt: int = 1, at: datetime | None = None) -> None:
+    """Put the pull into the last of `steps`, which all began `at` then, or now."""
+    at = at or timezone.now()
     Image.objects.filter(pk=group.image_id).update(status="pulling", attempt=attempt)
     for name in steps:
         done = name != steps[-1]
@@ -36,12 +37,13 @@ def pulling(group: ContainerGroup, *steps: str, attempt: int = 1) -> None:
             attempt=attempt,
             name=name,
             outcome="ok" if done else "running",
-            finished_at=timezone.now() if done else None,
+            started_at=at,
+            finished_at=at if done else None,
         )
 
 
-def add_layers(group: ContainerGroup, *rows: tuple[int, int]) -> None:
-    """Layers as (size, received) in bytes; those that are whole are committed."""
+def add_layers(group: ContainerGroup, *rows: tuple[int, int], at: datetime | None = None) -> None:
+    """Layers as (size, received) in bytes; those that are whole are committed `at` then, or now."""
     for position, (size, received) in enumerate(rows):
         Layer.objects.create(
             image=group.image,
@@ -50,7 +52,7 @@ def add_layers(group: ContainerGroup, *rows: tuple[int, int]) -> None:
             digest=f"sha256:{position:064x}",
             size=size,
             received=received,
-            committed_at=timezone.now() if size == received else None,
+            committed_at=(at or timezone.now()) if size == received else None,
         )
 
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from datetime import timedelta
 
 from django.core.management.base import BaseCommand, CommandError
-from django.utils import timezone
 
 from portal.models import ApiKey, Organization
-from portal.organizations.api_keys import KeyRefused, create_key
+from portal.organizations.api_keys import KeyRefused, create_key, expiry_after
 from registries.foundation.actor import CONSOLE
 
 
@@ -31,7 +29,7 @@ class Command(BaseCommand):
             raise CommandError("a name has 1 to 63 characters, all of them visible")
         if days is not None and not 1 <= days <= 3650:
             raise CommandError("--days is a number from 1 to 3650")
-        until = timezone.now() + timedelta(days=days) if days else None
+        until = expiry_after(days)
         try:
             row, key = create_key(organization_id=organization.pk, name=name, scope=scope, expires_at=until, by=CONSOLE)
         except KeyRefused as refusal:

@@ -13,7 +13,6 @@ from datetime import timedelta
 from django.db import transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Now
-from django.utils import timezone
 
 from groups.models import Failure
 from groups.rules.states import Stale
@@ -22,6 +21,7 @@ from portal.support.admin_log import log_change
 from portal.support.targets import failure_target, nameless_target
 from registries.foundation.activity import record
 from registries.foundation.actor import Actor
+from registries.foundation.clock import database_now
 
 State = SupportCase.State
 Case = FailureCase | SupportRequest
@@ -33,12 +33,13 @@ def log_view(failure: Failure, *, by: Actor, saw_all: bool) -> None:
     """Note that this person opened the failure today. The member sees that, when it was last opened, and whether more
     than code, step, kind of registry and times was shown. Only the first view of a day is recorded."""
     with transaction.atomic():
+        now = database_now()
         view, is_first = SupportLook.objects.select_for_update().get_or_create(
-            failure=failure, person_id=by.person_id, day=timezone.now().date(), defaults={"saw_all": saw_all}
+            failure=failure, person_id=by.person_id, day=now.date(), defaults={"saw_all": saw_all}
         )
         if is_first:
             record(by, "support.looked", failure_target(failure), organization_id=failure.organization_id)
-        elif timezone.now() - view.last_at > SAME_VIEW or (saw_all and not view.saw_all):
+        elif now - view.last_at > SAME_VIEW or (saw_all and not view.saw_all):
             SupportLook.objects.filter(pk=view.pk).update(last_at=Now(), saw_all=view.saw_all or saw_all)
 
 

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from django.db.models import Exists, OuterRef, Q, QuerySet, Value
-from django.db.models.functions import Coalesce
-from django.utils import timezone
+from django.db.models.functions import Coalesce, Now
 
 from groups.models import Failure
 from portal.models import Organization, SupportCase, SupportMessage, SupportRequest, User
@@ -91,7 +90,7 @@ def filtered(person: User, filters: Filters) -> tuple[QuerySet[Failure], QuerySe
     if filters.code:
         failures, requests = failures.filter(code=filters.code), requests.filter(failure__code=filters.code)
     if filters.age:
-        since = timezone.now() - timedelta(hours=AGES[filters.age][1])
+        since = Now() - timedelta(hours=AGES[filters.age][1])
         failures, requests = failures.filter(created_at__gte=since), requests.filter(asked_at__gte=since)
     if filters.org:
         named = Q(organization__slug=filters.org)

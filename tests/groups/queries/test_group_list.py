@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from groups.models import ContainerGroup, Failure, Image, Instance
 from groups.queries.group_list import list_groups
@@ -43,6 +45,7 @@ def test_a_failed_group_names_its_newest_failure(group: ContainerGroup) -> None:
     assert words(group, "failed") == ""
 
     fail(group, "image_not_found")
+    Failure.objects.update(created_at=timezone.now() - timedelta(seconds=1))
     fail(group, "authentication_failed", case="none_given")
     assert words(group, "failed") == "The registry asks for credentials"
 

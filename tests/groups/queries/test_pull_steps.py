@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-import time_machine
 
 from groups.ingest.steps import trace
 from groups.models import ContainerGroup, PullStep
@@ -18,8 +17,7 @@ NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
 
 
 def test_steps_come_in_their_order_with_those_that_wait(group: ContainerGroup) -> None:
-    with time_machine.travel(NOON, tick=False):
-        pulling(group, "resolve", "connect", "authenticate")
+    pulling(group, "resolve", "connect", "authenticate", at=NOON)
 
     lines = group_detail(fresh(group)).steps
     assert [line.name for line in lines] == PullStep.Name.values
