@@ -40,8 +40,9 @@ def note_replay(token: NodeToken) -> None:
     """Write the event that a token of this group was presented again or by another node, at most once an hour."""
     since = Now() - timedelta(seconds=MIN_SECONDS_BETWEEN_REPLAYS)
     replays = Occurrence.objects.filter(
-        organization_id=token.organization_id, group_name=token.group_name, kind=Kind.REPLAY_REFUSED
-    )
+        organization_id=token.organization_id, group=token.group_id, group_name=token.group_name,
+        kind=Kind.REPLAY_REFUSED,
+    )  # fmt: skip
     if replays.filter(created_at__gt=since).exists():
         return
     row = Occurrence.objects.create(

@@ -124,8 +124,8 @@ def _is_unwanted(notice: Notice) -> bool:
 def _may_be_emailed(row: Occurrence, user_id: UserId) -> bool:
     """Whether this person got no email of this kind about this group within `ONE_EMAIL_EVERY`."""
     recent = Notice.objects.filter(
-        user=user_id, occurrence__organization=row.organization_id, occurrence__group_name=row.group_name,
-        occurrence__kind=row.kind, created_at__gt=Now() - ONE_EMAIL_EVERY,
+        user=user_id, occurrence__organization=row.organization_id, occurrence__group=row.group_id,
+        occurrence__group_name=row.group_name, occurrence__kind=row.kind, created_at__gt=Now() - ONE_EMAIL_EVERY,
     )  # fmt: skip
     return not recent.exists()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,10 +14,13 @@ from django.utils.module_loading import import_string
 
 from groups.delivery import ledger
 from groups.models import ContainerGroup, Failure, NodeToken, Occurrence
+from groups.rules import events
 from groups.rules.states import move
-from portal.models import EmailChoice
+from portal.models import EmailChoice, Notice
 from portal.notifications import jobs
+from registries.foundation.clock import database_now
 from tests.portal.notifications.conftest import IMAGE, PAGE, Receiver
+from tests.support.actors import acting
 from tests.support.admin_rows import make_rows
 from tests.support.pulls import make_group
 
@@ -41,6 +45,25 @@ class TestReplays:
         ledger.refused(token, "someone", "192.0.2.1", ledger.Reason.EXPIRED)
 
         assert not Occurrence.objects.filter(kind="group.replay_refused").exists()
+
+    def test_a_replay_silences_no_other_groups(self, acme: Any, mallory: Any, project: Any) -> None:
+        def reported(organization: Any, group: ContainerGroup | None, name: str = "web") -> bool:
+            before = Occurrence.objects.count()
+            events.note_replay(NodeToken(organization=organization, group=group, group_name=name, node_name="n"))
+            return Occurrence.objects.count() > before
+
+        second = acme.projects.create(slug="second", name="Second")
+        one, other = (make_group(place, IMAGE, name="web") for place in (project, second))
+        assert [reported(acme, one), reported(acme, one)] == [True, False]
+        assert reported(acme, other)
+        assert reported(mallory.organizations.get(), None)
+        assert [reported(acme, None), reported(acme, None), reported(acme, None, "api")] == [True, False, True]
+
+        row = Occurrence.objects.earliest("pk")
+        assert (row.kind, row.node_name) == ("group.replay_refused", "n")
+        for age, again in ((timedelta(hours=1, seconds=-5), False), (timedelta(hours=1, seconds=1), True)):
+            Occurrence.objects.update(created_at=database_now() - age)
+            assert reported(acme, one) is again
 
 
 class TestMail:
@@ -81,11 +104,67 @@ class TestMail:
 
         assert len(mail.outbox) == 1
 
+    def test_a_groups_failure_silences_no_other(
+        self, group: ContainerGroup, happens: Any, bob: Any, acme: Any, mallory: Any
+    ) -> None:
+        """The same group again within the hour is silent. Others are not: of the same project, of the same name in
+        another project, of the same name in another organization; nor is another event of the same group."""
+        by = acting(bob)
+        umbrella = mallory.organizations.get()
+        umbrella.memberships.create(user=bob, role="member")
+        others = [
+            make_group(group.project, IMAGE, name="api", by=by),
+            make_group(acme.projects.create(slug="second", name="Second"), IMAGE, name="web", by=by),
+            make_group(umbrella.projects.get(), IMAGE, name="web", by=by),
+        ]
+        for number, failing in enumerate([group, *others], 1):
+            happens(failing, "failed", failure=True)
+            assert len(mail.outbox) == number
+
+        ContainerGroup.objects.update(status="pending")
+        for failing in (group, *others):
+            failing.refresh_from_db()
+            happens(failing, "failed", failure=True)
+        assert len(mail.outbox) == 4
+
+        ContainerGroup.objects.update(status="pending")
+        EmailChoice.objects.create(organization=acme, user=bob, wanted={"group.ready": "mine"})
+        group.refresh_from_db()
+        happens(group, "stopped")
+        assert [sent.to for sent in mail.outbox[4:]] == [[bob.email]]
+
+    def test_an_hour_later_again_and_to_others_at_once(
+        self, group: ContainerGroup, happens: Any, alice: Any, bob: Any, acme: Any
+    ) -> None:
+        happens(group, "failed", failure=True)
+        EmailChoice.objects.create(organization=acme, user=alice, wanted={"group.failed": "all"})
+        for age, receivers in (
+            (timedelta(hours=1, seconds=-5), [alice.email]),
+            (timedelta(hours=1, seconds=1), [bob.email, alice.email]),
+        ):
+            mail.outbox.clear()
+            Notice.objects.update(created_at=database_now() - age)
+            ContainerGroup.objects.update(status="pending")
+            group.refresh_from_db()
+            happens(group, "failed", failure=True)
+            assert sorted(sent.to[0] for sent in mail.outbox) == sorted(receivers)
+
     def test_whoever_left_gets_no_mail(self, group: ContainerGroup, happens: Any, bob: Any, acme: Any) -> None:
         acme.memberships.filter(user=bob).delete()
         happens(group, "failed", failure=True)
 
         assert mail.outbox == []
+
+    def test_without_mail_nobody_is_written_to(self, group: ContainerGroup, happens: Any, settings: Any) -> None:
+        settings.PORTAL_SENDS_MAIL = settings.PORTAL_PRINTS_MAIL = False
+        happens(group, "failed", failure=True)
+        assert not Notice.objects.exists()
+
+        settings.PORTAL_PRINTS_MAIL = True
+        ContainerGroup.objects.update(status="pending")
+        group.refresh_from_db()
+        happens(group, "failed", failure=True)
+        assert Notice.objects.get().status == "sent"
 
 
 @pytest.mark.django_db(transaction=True)
