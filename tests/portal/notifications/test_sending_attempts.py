@@ -80,7 +80,12 @@ def test_a_refused_mail_does_not_count_as_sent(notice: Notice, server: Any, answ
 def test_six_pauses_and_then_it_has_failed(notice: Notice, server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     server(refuse)
     spread: list[tuple[float, float]] = []
-    monkeypatch.setattr("random.uniform", lambda low, high: spread.append((low, high)) or 1.0)
+
+    def uniform(low: float, high: float) -> float:
+        spread.append((low, high))
+        return 1.0
+
+    monkeypatch.setattr("random.uniform", uniform)
     for attempt, pause in enumerate(PAUSES, 1):
         due()
         assert not sending.deliver(notice.pk)

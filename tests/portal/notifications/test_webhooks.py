@@ -215,7 +215,7 @@ class TestWebhooks:
         ((sent, body),) = receiver.got
         assert sent["webhook-signature"].split() == [signature(new, sent, body), signature(old, sent, body)]
 
-        Webhook.objects.update(previous_until=timezone.now())
+        Webhook.objects.update(previous_until=timezone.now() - timedelta(seconds=1))
         happens(group, "deploying")
         happens(group, "running")
         sent, body = receiver.got[-1]
