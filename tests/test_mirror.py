@@ -155,7 +155,6 @@ TESTED_BY = {
         "portal.organizations.rules",
     ],
     "portal/support/desk/test_actions.py": ["portal.support.admin_log"],
-    "portal/support/desk/test_case.py": ["portal.support.consent"],
     "portal/support/desk/test_queue.py": ["portal.support.desk.filters", "portal.support.targets"],
     "portal/support/desk/test_views.py": ["portal.support.queries"],
     "portal/support/test_conversations.py": ["portal.support.mails", "portal.support.readers"],
