@@ -6,10 +6,14 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cache, partial
 from ipaddress import ip_network
 from pathlib import Path
+from types import SimpleNamespace
 
+import botocore.session
 import pytest
+from botocore.loaders import JSONFileLoader, Loader
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
@@ -22,6 +26,26 @@ from tests.support.fakes.aws import FakeAws
 from tests.support.fakes.certificates import Authority
 from tests.support.fakes.registry import FakeRegistry
 from tests.support.registry_simulations import CANARY, Pretence, PretendedRegistry, make_pretences
+
+
+@pytest.fixture(autouse=True)
+def aws_pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The pauses in seconds before AWS is asked again, which are noted and not kept."""
+    pauses: list[float] = []
+    monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=pauses.append))
+    return pauses
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _aws_models_are_read_once() -> Iterator[None]:
+    """Each client of AWS reads its service's description, 100 ms of JSON and folders, which are the same for all."""
+    read_file = cache(partial(JSONFileLoader.load_file, JSONFileLoader()))
+    list_services = cache(Loader.list_available_services)
+    loader = botocore.session.Session().get_component("data_loader")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(JSONFileLoader, "load_file", lambda self, path: read_file(path))
+        patch.setattr(Loader, "list_available_services", lambda self, type_name: list_services(loader, type_name))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -191,7 +191,9 @@ def error(code: str, message: str = "as AWS has it", status: int = 400) -> Fault
         (Fault("/", raw=b""), "registry_unreachable", "ConnectionClosedError", 2),
     ],
 )
-def test_what_aws_answers(fault: Fault, code: str, raw: str, asked: int, aws_refusing: FakeRegistry) -> None:
+def test_what_aws_answers(
+    fault: Fault, code: str, raw: str, asked: int, aws_refusing: FakeRegistry, aws_pauses: list[float]
+) -> None:
     aws_refusing.faults.insert(0, fault)
     with pytest.raises(PullFailed) as raised:
         get_authorization_token(KEY, ECR_HOST, endpoint=aws_refusing.url)
@@ -200,6 +202,8 @@ def test_what_aws_answers(fault: Fault, code: str, raw: str, asked: int, aws_ref
     assert raised.value.__context__ is None
     assert SECRET_KEY not in str(vars(raised.value))
     assert len(aws_refusing.seen) == asked
+    assert len(aws_pauses) == asked - 1
+    assert all(0 <= pause <= 1 for pause in aws_pauses)
 
 
 def test_nobody_answers() -> None:

@@ -19,7 +19,7 @@ from moto.server import ThreadedMotoServer
 server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
 server.start()
 print(server.get_host_and_port()[1], flush=True)
-sys.stdin.read()
+sys.stdin.read()  # until the tests end, in whatever way
 server.stop()
 """
 
@@ -45,8 +45,9 @@ class FakeAws:
     def __exit__(self, *exception: object) -> None:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.close()
+        self._process.kill()  # it keeps nothing, and would take a second to end by itself
         self._process.wait(10)
+        self._process.stdin.close()
         self._process.stdout.close()
 
     def add_user(self, name: str, actions: Sequence[str]) -> dict[str, str]:
