@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import socket
+from collections.abc import Iterator
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Never
@@ -11,6 +13,8 @@ import pytest
 
 from registries.failures import HostNotAllowed, RegistryUnreachable, TlsInvalid
 from registries.oci.address_guard import AddressGuard
+from registries.oci.timeouts import Timeouts
+from registries.oci.transport import Session, tls_context
 from tests.support.fakes.certificates import Authority
 from tests.support.fakes.registry import FakeRegistry
 
@@ -48,6 +52,38 @@ def test_without_it_nothing_is_sent(authority: Authority, connect: Connect) -> N
             pull(connect(NAME, guard=named(registry.port)), "team/app")
         assert refusal.value.params == {"host": NAME}
         assert registry.seen == []
+
+
+def test_an_authority_of_one_registry_is_not_trusted_for_another(
+    authority: Authority, tmp_path: Path, connect: Connect
+) -> None:
+    """Sessions without authorities of their own share one context. No session adds to it, and none is mixed up."""
+    another = Authority(tmp_path, "Another authority")
+    with serve(authority.issue(NAME)) as registry:
+        guard = named(registry.port)
+        given: list[dict[str, object]] = [
+            {"ca": authority.ca_file.read_text(), "ca_file": another.ca_file},
+            {"ca": another.ca_file.read_text(), "ca_file": authority.ca_file},
+        ]
+        for options in given:
+            pull(connect(NAME, guard=guard, **options), "team/app")
+        asked = len(registry.seen)
+        for options in [{}, {"ca": another.ca_file.read_text()}, {"ca_file": another.ca_file}, {}]:
+            with pytest.raises(TlsInvalid):
+                connect(NAME, guard=guard, **options).connect()
+        assert len(registry.seen) == asked
+
+
+def test_authorities_add_to_the_public_ones_which_are_read_once(authority: Authority) -> None:
+    public = tls_context()
+    authorities = public.cert_store_stats()["x509_ca"]
+
+    assert tls_context() is public
+    assert authorities > 100
+    for more in (tls_context(ca=authority.ca_file.read_text()), tls_context(authority.ca_file)):
+        assert more is not public
+        assert more.cert_store_stats()["x509_ca"] == authorities + 1
+    assert public.cert_store_stats()["x509_ca"] == authorities
 
 
 @pytest.mark.parametrize("names", [["other.example"], ["127.0.0.1"], ["*.example.org"]])
@@ -136,6 +172,78 @@ def test_the_environment_sends_nothing_anywhere(
     pull(connect(registry, login=None), "team/app")
     assert elsewhere.seen == []
     assert not [one for one in registry.seen if one.kind == "basic"]
+
+
+def test_public_addresses_are_for_tls_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[object] = []
+
+    def refuse(self: socket.socket, address: object) -> None:
+        tried.append(address)
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    session = Session(NAME, AddressGuard(resolver=lambda host, port: [("8.8.8.8", port)]))
+    with pytest.raises(RegistryUnreachable) as refusal:
+        session.get(f"https://{NAME}/v2/")
+    assert refusal.value.raw == "refused"
+    with pytest.raises(HostNotAllowed):
+        session.get(f"http://{NAME}:5000/v2/")
+    assert tried == [("8.8.8.8", 443)]
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_the_time_of_headers_is_limited_and_that_of_a_body_is_not(
+    tls: bool, authority: Authority, loopback: AddressGuard
+) -> None:
+    """Two responses on one connection. The first one's body takes longer than headers may, the second one's headers
+    drip."""
+
+    def drip() -> Iterator[bytes]:
+        for byte in b"HTTP/1.1 200 OK\r\nX: " + b"y" * 1000:
+            registry.closing.wait(0.02)
+            yield bytes([byte])
+
+    with FakeRegistry(tls=authority.issue("127.0.0.1") if tls else None) as registry:
+        timeouts = Timeouts(read=1, head=0.1)
+        session = Session(registry.host, loopback, authority.ca_file, timeouts)
+        registry.fault("/slow", status=200, body=b"x" * 30, bytes_per_second=150)
+        registry.fault("/drip", raw=drip())
+        assert session.get(f"{registry.url}/slow").read(100) == b"x" * 30
+        with pytest.raises(RegistryUnreachable) as refusal:
+            session.get(f"{registry.url}/drip")
+        assert refusal.value.raw == "timeout"
+        session.close()
+
+
+def test_whatever_encoding_a_response_has_it_was_not_asked_for(registry: FakeRegistry, loopback: AddressGuard) -> None:
+    session = Session(registry.host, loopback)
+    for fine in ("identity", " Identity "):
+        registry.fault("/x", status=200, body=b"x", headers={"Content-Encoding": fine})
+        assert session.get(f"{registry.url}/x").read(10) == b"x"
+    for encoding in ("gzip", "identity, gzip", "br"):
+        registry.fault("/x", status=200, body=b"x", headers={"Content-Encoding": encoding})
+        for call in (session.get, session.head):
+            with pytest.raises(RegistryUnreachable):
+                call(f"{registry.url}/x")
+        session.post(f"{registry.url}/x", b"", {}).close()  # only its status is used
+    assert {seen.headers["accept-encoding"] for seen in registry.seen} == {"identity"}
+    session.close()
+
+
+def test_abort_ends_what_is_being_read(registry: FakeRegistry, loopback: AddressGuard) -> None:
+    registry.fault("/stalls", status=200, body=b"x" * 100, stall_after=10)
+    session = Session(registry.host, loopback)
+    first, second = session.get(f"{registry.url}/stalls"), session.get(f"{registry.url}/stalls")
+    second.close()
+    session.abort()  # of which one is closed already
+    with pytest.raises(RegistryUnreachable):
+        first.read(100)
+
+
+def test_no_limit_of_time_is_left_out() -> None:
+    limits = Timeouts()
+    assert (limits.connect, limits.read, limits.head, limits.document) == (10, 30, 60, 60)
+    assert (limits.rate, limits.rate_window) == (1024, 30)
 
 
 def test_cookies_are_not_kept(registry: FakeRegistry, connect: Connect) -> None:
