@@ -98,7 +98,6 @@ TESTED_BY = {
         "portal.runtime.services",
     ],
     "interop/test_whole_way.py": ["portal.management.commands.create_enrolment"],
-    "interop/test_worker.py": ["groups.worker"],
     "portal/accounts/test_adapters.py": ["portal.accounts.views"],
     "portal/admin/test_people.py": ["portal.accounts.actions", "portal.admin.third_party"],
     "portal/admin/test_organizations.py": ["portal.admin.organization_forms"],
