@@ -7,6 +7,7 @@ import socket
 from collections.abc import Iterator
 from ipaddress import ip_network
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Never
 
 import pytest
@@ -178,7 +179,7 @@ def test_public_addresses_are_for_tls_only(monkeypatch: pytest.MonkeyPatch) -> N
     tried: list[object] = []
 
     def refuse(self: socket.socket, address: object) -> None:
-        tried.append(address)
+        tried.append((address, self.gettimeout()))
         raise ConnectionRefusedError
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
@@ -188,27 +189,32 @@ def test_public_addresses_are_for_tls_only(monkeypatch: pytest.MonkeyPatch) -> N
     assert refusal.value.raw == "refused"
     with pytest.raises(HostNotAllowed):
         session.get(f"http://{NAME}:5000/v2/")
-    assert tried == [("8.8.8.8", 443)]
+    assert tried == [(("8.8.8.8", 443), 10)]
 
 
 @pytest.mark.parametrize("tls", [False, True])
 def test_the_time_of_headers_is_limited_and_that_of_a_body_is_not(
-    tls: bool, authority: Authority, loopback: AddressGuard
+    tls: bool, authority: Authority, loopback: AddressGuard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two responses on one connection. The first one's body takes longer than headers may, the second one's headers
-    drip."""
+    """Two responses on one connection: the body of the first one takes an hour, the headers of the second one a minute
+    and more."""
+    now = [0.0]
+    for module in ("transport", "deadline_sockets"):
+        monkeypatch.setattr(f"registries.oci.{module}.time", SimpleNamespace(monotonic=lambda: now[0]))
 
     def drip() -> Iterator[bytes]:
-        for byte in b"HTTP/1.1 200 OK\r\nX: " + b"y" * 1000:
-            registry.closing.wait(0.02)
-            yield bytes([byte])
+        yield b"HTTP/1.1 200 OK\r\nX: "
+        while not registry.closing.wait(0.01):
+            now[0] += 30
+            yield b"y"
 
     with FakeRegistry(tls=authority.issue("127.0.0.1") if tls else None) as registry:
-        timeouts = Timeouts(read=1, head=0.1)
-        session = Session(registry.host, loopback, authority.ca_file, timeouts)
-        registry.fault("/slow", status=200, body=b"x" * 30, bytes_per_second=150)
+        session = Session(registry.host, loopback, authority.ca_file)
+        registry.fault("/slow", status=200, body=b"x" * 1000)
         registry.fault("/drip", raw=drip())
-        assert session.get(f"{registry.url}/slow").read(100) == b"x" * 30
+        slow = session.get(f"{registry.url}/slow")
+        now[0] += 3600
+        assert slow.read(1000) == b"x" * 1000
         with pytest.raises(RegistryUnreachable) as refusal:
             session.get(f"{registry.url}/drip")
         assert refusal.value.raw == "timeout"
@@ -236,8 +242,9 @@ def test_abort_ends_what_is_being_read(registry: FakeRegistry, loopback: Address
     first, second = session.get(f"{registry.url}/stalls"), session.get(f"{registry.url}/stalls")
     second.close()
     session.abort()  # of which one is closed already
-    with pytest.raises(RegistryUnreachable):
+    with pytest.raises(RegistryUnreachable) as refusal:
         first.read(100)
+    assert refusal.value.raw == "RemoteEndedEarly"
 
 
 def test_no_limit_of_time_is_left_out() -> None:
