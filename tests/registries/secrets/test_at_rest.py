@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pytest_django import Settings
 
-from registries.secrets import at_rest
+from registries.secrets import at_rest, keyring
 from registries.secrets.keyring import KeyUnavailable
 
 PLACE = "image config 1"
@@ -18,6 +19,12 @@ def test_data_comes_back() -> None:
     assert at_rest.decrypt(stored, bound_to=PLACE) == b"canary"
     assert at_rest.decrypt(memoryview(stored), bound_to=PLACE) == b"canary"
     assert stored != at_rest.encrypt(b"canary", bound_to=PLACE)
+
+
+def test_data_are_encrypted_as_rows_that_exist_are() -> None:
+    stored = at_rest.encrypt(b"canary", bound_to="image config 1")
+
+    assert AESGCM(keyring.data_key()).decrypt(stored[:12], stored[12:], b"image config 1") == b"canary"
 
 
 def test_objects_come_back_and_an_empty_one_takes_no_place() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from pathlib import Path
 from typing import TypedDict
 
 import pytest
+from cryptography.hazmat.primitives import hpke
 from pytest_django import Settings
 
 from registries.foundation.ids import CredentialId, OrganizationId
@@ -42,6 +44,15 @@ def test_what_was_sealed_comes_back() -> None:
     assert b"canary" not in sealed
     assert unseal(sealed, epoch=epoch, **PLACE) == SECRETS
     assert unseal(memoryview(sealed), epoch=epoch, **PLACE) == SECRETS  # type: ignore[arg-type]
+
+
+def test_it_is_sealed_as_rows_that_exist_are() -> None:
+    """Hybrid HPKE, bound to its row. Another suite or another binding would open none of them."""
+    suite = hpke.Suite(hpke.KEM.MLKEM768_X25519, hpke.KDF.HKDF_SHA256, hpke.AEAD.AES_256_GCM)
+    epoch, sealed = seal(SECRETS, **PLACE)
+
+    info = b"drayage credential 1|1|00000000-0000-0000-0000-000000000001"
+    assert json.loads(suite.decrypt(sealed, keyring.opening_key(epoch), info=info)) == SECRETS
 
 
 def test_no_two_seals_are_alike() -> None:

@@ -6,9 +6,13 @@ import os
 import threading
 import time
 import uuid
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import time_machine
+from django.db.models.functions import Now
 from pytest_django import Settings
 
 from portal.models import Organization
@@ -17,9 +21,10 @@ from registries.foundation.ids import CredentialId, OrganizationId
 from registries.models import Credential
 from registries.secrets import keyring
 from registries.secrets.credential_seal import SealBroken, seal, unseal
-from registries.secrets.epochs import CLOSING_SECONDS, EPOCH_SECONDS, begin_epoch, delete_past_epochs
+from registries.secrets.epochs import begin_epoch, delete_past_epochs
 from tests.support.pulls import SECRET, make_credential
 
+EPOCH_SECONDS, CLOSING_SECONDS = 3600, 600
 ORGANIZATION = OrganizationId(1)
 CREDENTIAL = CredentialId(uuid.UUID(int=2))
 
@@ -74,12 +79,59 @@ def test_a_backup_and_the_keys_of_today_open_nothing(folder: Path, acme: Organiz
     assert names(folder) == {"worker/seal-2.key", "web/seal-2.pub"}
 
 
-def test_an_epoch_lasts_its_time(folder: Path, db: None) -> None:
-    age(folder, EPOCH_SECONDS - 60)
+@pytest.fixture
+def now() -> Iterator[float]:
+    """The time, which stands still."""
+    moment = time.time()
+    with time_machine.travel(moment, tick=False):
+        yield moment
+
+
+def begun(folder: Path, now: float, ages: Mapping[int, float]) -> None:
+    """Let these epochs have begun so many seconds ago."""
+    for epoch, seconds in ages.items():
+        keyring.create_epoch(after=epoch - 1)
+        os.utime(folder / "web" / f"seal-{epoch}.pub", (now - seconds, now - seconds))
+
+
+def test_an_epoch_seals_for_an_hour(folder: Path, now: float, db: None) -> None:
+    begun(folder, now, {1: 3600})
     assert (begin_epoch(), delete_past_epochs()) == (0, 0)
-    age(folder, 61)
-    assert (begin_epoch(), begin_epoch(), delete_past_epochs()) == (1, 0, 0)
+    begun(folder, now, {1: 3601})
+    assert (begin_epoch(), delete_past_epochs()) == (1, 0)
+    assert (begin_epoch(), delete_past_epochs()) == (0, 0)
     assert keyring.sealing_key()[0] == 2
+
+
+def test_an_epoch_opens_for_ten_minutes_after_its_end(folder: Path, now: float, db: None) -> None:
+    begun(folder, now, {1: 4000, 2: 600})
+    assert delete_past_epochs() == 0
+    begun(folder, now, {2: 601})
+    assert delete_past_epochs() == 1
+    assert names(folder) == {"worker/seal-2.key", "web/seal-2.pub"}
+
+
+def test_an_epoch_ends_when_the_next_one_begins(folder: Path, now: float, db: None) -> None:
+    """Not when the newest one does."""
+    begun(folder, now, {1: 8000, 2: 4000, 3: 10})
+    assert delete_past_epochs() == 1
+    assert names(folder) == {f"worker/seal-{epoch}.key" for epoch in (2, 3)} | {
+        f"web/seal-{epoch}.pub" for epoch in (2, 3)
+    }
+
+
+def test_without_keys_there_is_nothing_to_do(settings: Settings, tmp_path: Path) -> None:
+    settings.PORTAL_KEY_DIR = tmp_path
+    assert (begin_epoch(), delete_past_epochs()) == (0, 0)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_held_keeps_its_key_though_its_time_is_over(folder: Path, acme: Organization) -> None:
+    """The sweeper has not destroyed it yet. It is another organization's than the one after it."""
+    held = make_credential(acme, "registry.example.com")
+    Credential.objects.filter(pk=held.pk).update(deadline=Now() - timedelta(hours=1))
+    assert turn(folder) == (1, 0)
+    assert opened(held)["password"] == SECRET
 
 
 def test_what_is_live_keeps_its_key(folder: Path, acme: Organization) -> None:
@@ -143,6 +195,8 @@ def test_an_epoch_that_was_half_begun(folder: Path, db: None) -> None:
     assert keyring.sealing_key()[0] == 1
     assert turn(folder) == (1, 1)
     assert names(folder) == {"worker/seal-2.key", "web/seal-2.pub"}
+    epoch, sealed = seal({"password": "x"}, organization_id=ORGANIZATION, credential_id=CREDENTIAL)
+    assert unseal(sealed, epoch=epoch, organization_id=ORGANIZATION, credential_id=CREDENTIAL) == {"password": "x"}
 
 
 @pytest.mark.parametrize("left", ["worker/seal-1.key", "web/seal-1.pub"])
@@ -161,6 +215,8 @@ def test_a_clock_that_was_set_back(folder: Path, db: None) -> None:
     age(folder, -EPOCH_SECONDS * 24)
     assert begin_epoch() == 1
     assert keyring.sealing_epochs()[2] - time.time() < 60
+    age(folder, -EPOCH_SECONDS * 24)
+    assert delete_past_epochs() == 1
 
 
 def test_folders_that_can_not_be_written_hold_nothing_up(
@@ -169,8 +225,11 @@ def test_folders_that_can_not_be_written_hold_nothing_up(
     def refuse(*arguments: object, **options: object) -> None:
         raise PermissionError
 
-    keyring.create_epoch()
+    really = keyring.delete_epoch
+    for _ in range(2):
+        keyring.create_epoch()
     age(folder, EPOCH_SECONDS + 1)
     monkeypatch.setattr(keyring, "create_epoch", refuse)
-    monkeypatch.setattr(keyring, "delete_epoch", refuse)
-    assert (begin_epoch(), delete_past_epochs()) == (0, 0)
+    monkeypatch.setattr(keyring, "delete_epoch", lambda epoch: refuse() if epoch == 1 else really(epoch))
+    assert (begin_epoch(), delete_past_epochs()) == (0, 1)
+    assert sorted(keyring.opening_epochs()) == [1, 3]

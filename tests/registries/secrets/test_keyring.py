@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import stat
 import threading
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -48,8 +50,10 @@ def test_making_them_again_changes_nothing(folder: Path) -> None:
 def test_only_the_owner_can_read_them(folder: Path) -> None:
     keyring.create_missing()
 
-    for path in folder.rglob("*"):
-        assert path.stat().st_mode & 0o077 == 0
+    keyring.create_epoch()
+    modes = {path.relative_to(folder).parts: stat.S_IMODE(path.stat().st_mode) for path in folder.rglob("*")}
+    assert len(modes) == 8
+    assert modes == {parts: 0o700 if len(parts) == 1 else 0o600 for parts in modes}
 
 
 def test_two_that_make_them_at_once_agree(folder: Path) -> None:
@@ -104,3 +108,40 @@ def test_other_files_are_no_epochs(folder: Path, name: str) -> None:
     (folder / "web" / name).write_bytes(b"")
 
     assert keyring.sealing_key()[0] == 1
+
+
+def test_an_epoch_s_private_key_is_there_first_and_goes_first(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whenever the sweeper dies in between, what seals can be opened, and what was deleted can't."""
+    steps: list[str] = []
+    for name in ("write_once", "delete"):
+        really = getattr(keyring, name)
+
+        def noted(path: Path, *content: bytes, really: Callable[..., object] = really) -> object:
+            steps.append(f"{path.parent.name}/{path.name}")
+            return really(path, *content)
+
+        monkeypatch.setattr(keyring, name, noted)
+    keyring.create_missing()
+    assert steps == ["web/data.key", "worker/layers.key", "worker/seal-1.key", "web/seal-1.pub"]
+    steps.clear()
+    assert keyring.delete_epoch(1)
+    assert not keyring.delete_epoch(1)
+    assert steps == ["worker/seal-1.key", "web/seal-1.pub"] * 2
+
+
+def test_the_epoch_after_a_given_one_is_made_once(folder: Path) -> None:
+    keyring.create_missing()
+    assert (keyring.create_epoch(after=1), keyring.create_epoch(after=1)) == (2, 2)
+    before = contents(folder)
+    assert keyring.create_epoch(after=1) == 2
+    assert contents(folder) == before
+    assert sorted(keyring.opening_epochs()) == [1, 2]
+
+
+def test_no_two_machines_have_the_same_keys(folder: Path, settings: Settings, tmp_path: Path) -> None:
+    keyring.create_missing()
+    settings.PORTAL_KEY_DIR = tmp_path / "others"
+    keyring.create_missing()
+    ours, others = contents(folder), contents(tmp_path / "others")
+    assert [len(ours[name]) for name in sorted(ours)] == [32, 1184 + 32, 32, 64 + 32]
+    assert not {*ours.values()} & {*others.values()}

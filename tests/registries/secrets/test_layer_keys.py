@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pytest_django import Settings
 
 from registries.foundation.ids import OrganizationId
-from registries.secrets import layer_keys
+from registries.secrets import keyring, layer_keys
 from registries.secrets.keyring import KeyUnavailable
 
 KEY = os.urandom(32)
@@ -22,6 +23,12 @@ def test_a_key_comes_back() -> None:
     assert layer_keys.unwrap(wrapped, organization_id=ORGANIZATION, digest="sha256:1") == KEY
     assert layer_keys.unwrap(memoryview(wrapped), organization_id=ORGANIZATION, digest="sha256:1") == KEY
     assert wrapped != layer_keys.wrap(KEY, organization_id=ORGANIZATION, digest="sha256:1")
+
+
+def test_a_key_is_wrapped_as_rows_that_exist_are() -> None:
+    wrapped = layer_keys.wrap(KEY, organization_id=ORGANIZATION, digest="sha256:1")
+
+    assert AESGCM(keyring.layers_key()).decrypt(wrapped[:12], wrapped[12:], b"drayage layer key 1|1|sha256:1") == KEY
 
 
 @pytest.mark.parametrize(("organization_id", "digest"), [(ANOTHER, "sha256:1"), (ORGANIZATION, "sha256:2")])

@@ -11,7 +11,10 @@ def test_a_secret_is_new_and_known_by_its_digest() -> None:
     (first, digest), (second, _) = one_time.new("drx_"), one_time.new("drx_")
 
     assert first != second
+    assert first.startswith("drx_")
+    assert len(first) == len("drx_") + 43  # 256 random bits
     assert one_time.has_form(first, "drx_")
+    assert not one_time.has_form(first, "d.x_")
     assert digest == one_time.digest_of(first)
 
 

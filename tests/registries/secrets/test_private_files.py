@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -50,3 +51,21 @@ def test_deleting_says_whether_it_was_there(tmp_path: Path) -> None:
     assert private_files.delete(tmp_path / "key") is True
     assert private_files.delete(tmp_path / "key") is False
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_written_or_deleted_survives_a_power_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The content is on the disk before the file has its name, and the folder after it."""
+    path = tmp_path / "key"
+    synced: list[tuple[bool, int, bool]] = []
+
+    def note(handle: int) -> None:
+        status = os.fstat(handle)
+        is_folder = stat.S_ISDIR(status.st_mode)
+        synced.append((is_folder, 0 if is_folder else status.st_size, path.exists()))
+
+    monkeypatch.setattr(os, "fsync", note)
+    private_files.write_once(path, b"one")
+    assert synced == [(False, 3, False), (True, 0, True)]
+    synced.clear()
+    private_files.delete(path)
+    assert synced == [(True, 0, False)]
