@@ -9,7 +9,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from django.conf import settings
 from django.db import transaction
@@ -26,6 +26,7 @@ from registries.secrets import sqlite_remnants
 from registries.secrets.credential_seal import seal
 
 HOUR_SECONDS = 3600
+"""How long a credential is kept for other groups, and how long the last attempt of a pull may take."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,9 +128,10 @@ def target_of(credential: Credential) -> Target:
     return Target("credential", credential.pk, credential.name)
 
 
-def extend_for_pull(credential_id: CredentialId, *, until: datetime) -> None:
-    """Move the deadline of a credential that is kept for its pull to `until`, unless it is later already. One that is
-    kept for an hour keeps its deadline."""
+def extend_for_pull(credential_id: CredentialId) -> None:
+    """Move the deadline of a credential that is kept for its pull to the end of a pull that begins now, unless it is
+    later already. One that is kept for an hour keeps its deadline."""
+    until = Now() + timedelta(seconds=int(settings.PORTAL_PULL_RETRY_SECONDS) + HOUR_SECONDS)
     held = Credential.objects.held().filter(pk=credential_id, hold=Credential.Retention.PULL)
     held.filter(deadline__lt=until).update(deadline=until)
 
@@ -145,8 +147,3 @@ def note_used_host(credential_id: CredentialId, host: str) -> None:
         credential = Credential.objects.select_for_update(no_key=True).filter(pk=credential_id).first()
         if credential is not None and host not in credential.used_hosts:
             Credential.objects.filter(pk=credential_id).update(used_hosts=[*credential.used_hosts, host])
-
-
-def max_pull_seconds() -> int:
-    """Return how long a pull may take at most, in seconds, with all its attempts."""
-    return int(settings.PORTAL_PULL_RETRY_SECONDS) + HOUR_SECONDS

@@ -43,7 +43,6 @@ NO_ACTIONS = {
     "registries.credential_rows.extend_for_pull": ROWS,
     "registries.credential_rows.note_use": UPKEEP,
     "registries.credential_rows.note_used_host": UPKEEP,
-    "registries.credential_rows.max_pull_seconds": READS,
     "groups.actions.checks.end_overdue": UPKEEP,
     "groups.actions.checks.wake_queued": UPKEEP,
     "groups.actions.checks.remove_old": UPKEEP,

@@ -18,7 +18,7 @@ from groups.models import Blob, ContainerGroup, Image
 from groups.rules.states import Stale
 from groups.rules.wakeups import wake_pull
 from groups.storage import garbage
-from registries.credential_rows import extend_for_pull, max_pull_seconds
+from registries.credential_rows import extend_for_pull
 from registries.foundation.clock import database_now
 from registries.foundation.ids import BlobId, ImageId, OrganizationId
 from registries.models import Credential
@@ -27,9 +27,8 @@ from registries.oci.reference import Reference
 
 def queue_image(organization_id: OrganizationId, reference: Reference, credential: Credential | None) -> Image:
     """Create an image in `queued`, extend its credential for the pull, and wake a worker on commit."""
-    now = database_now()
     if credential is not None:
-        extend_for_pull(credential.pk, until=now + timedelta(seconds=max_pull_seconds()))
+        extend_for_pull(credential.pk)
     image = Image.objects.create(
         organization_id=organization_id,
         reference=str(reference),
@@ -39,7 +38,7 @@ def queue_image(organization_id: OrganizationId, reference: Reference, credentia
         provider=credential.provider if credential else "",
         credential=credential,
         platform=settings.PORTAL_PLATFORM,
-        retry_until=now + timedelta(seconds=settings.PORTAL_PULL_RETRY_SECONDS),
+        retry_until=database_now() + timedelta(seconds=settings.PORTAL_PULL_RETRY_SECONDS),
     )
     wake_pull(image.pk)
     return image

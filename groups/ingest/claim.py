@@ -35,7 +35,7 @@ log = structlog.get_logger(__name__)
 
 HEARTBEATS_PER_LEASE = 12
 MAX_ATTEMPT_SECONDS = 3600.0
-"""How long one attempt may take as a whole; `registries.credential_rows.max_pull_seconds` counts on it."""
+"""How long one attempt may take as a whole; `registries.credential_rows.extend_for_pull` counts on it."""
 
 
 class WorkerShutdown(BaseException):

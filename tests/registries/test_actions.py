@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
+import time_machine
+from django.db import IntegrityError, connection, transaction
+from django.db.models import F
+from django.db.models.functions import Now
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from pytest_django import Settings
 
 from portal.models import Activity, Organization, User
 from registries import actions
@@ -26,6 +33,22 @@ Reason = Credential.DestructionReason
 def credential(acme: Organization) -> Credential:
     """One that is held for its pull."""
     return make_credential(acme, HOST)
+
+
+@pytest.fixture(autouse=True)
+def _others_stay_as_they_are(mallory: User) -> Iterator[None]:
+    """Beside it is one of a stranger's, which no action on another may touch."""
+    stranger = make_credential(Organization.objects.get(slug="umbrella"), HOST)
+    rows = Credential.objects.filter(pk=stranger.pk)
+    [before] = rows.values()
+    yield
+    assert list(rows.values()) == [before]
+
+
+def seconds_left(credential: Credential) -> float:
+    """Until its deadline, by the database's clock."""
+    [(left,)] = Credential.objects.filter(pk=credential.pk).values_list(F("deadline") - Now())
+    return float(left.total_seconds())
 
 
 def test_only_the_secret_is_sealed(credential: Credential) -> None:
@@ -55,7 +78,7 @@ def test_what_can_not_work_is_not_stored(acme: Organization, values: dict[str, s
     with pytest.raises(CredentialMalformed) as caught:
         make_credential(acme, HOST, username=values.get("username", USER), password=values.get("password", SECRET))
 
-    assert not Credential.objects.exists()
+    assert not acme.credentials.exists()
     assert SECRET not in str(caught.value.params)
 
 
@@ -83,49 +106,68 @@ def test_destroying_keeps_the_receipt_and_happens_once(credential: Credential, a
     assert recorded() == [(alice.email, "credential.destroyed", "registry", HOST)]
 
 
-def test_what_is_overdue_is_destroyed_and_nothing_else(credential: Credential, acme: Organization) -> None:
-    other = make_credential(acme, HOST)
-    Credential.objects.filter(pk=credential.pk).update(deadline=timezone.now() - timedelta(seconds=1))
+@pytest.mark.parametrize("hold", ["pull", "hour"])
+@pytest.mark.parametrize("seconds", [-1, 2])
+def test_what_is_overdue_is_destroyed_and_nothing_else(acme: Organization, hold: str, seconds: int) -> None:
+    """Two of an organization, a moment after their deadline and a moment before it."""
+    credentials = [make_credential(acme, HOST, hold=hold) for _ in range(2)]
+    is_over = seconds < 0
+    acme.credentials.update(deadline=Now() + timedelta(seconds=seconds))
+    rows = Credential.objects.filter(organization=acme)
+    assert (rows.expired().count(), rows.live().count(), rows.held().count()) == ((2, 0, 2) if is_over else (0, 2, 2))
 
-    assert actions.destroy_overdue(by=PORTAL) == 1
+    assert actions.destroy_overdue(by=PORTAL) == (2 if is_over else 0)
     assert actions.destroy_overdue(by=PORTAL) == 0
 
-    credential.refresh_from_db()
-    other.refresh_from_db()
-    assert (credential.is_live, other.is_live) == (False, True)
-    assert credential.destroyed_because == "deadline"
-    assert recorded() == [("Drayage", "credential.destroyed", "registry", f"{HOST}, its time was over")]
+    for credential in credentials:
+        credential.refresh_from_db()
+        assert credential.is_live != is_over
+        assert (credential.sealed is None, credential.epoch is None) == (is_over, is_over)
+        assert credential.destroyed_because == ("deadline" if is_over else "")
+    assert recorded() == ([("Drayage", "credential.destroyed", "registry", f"{HOST}, its time was over")] * 2) * is_over
 
 
-def test_a_pull_extends_what_is_held_for_it(credential: Credential) -> None:
-    until = timezone.now() + timedelta(hours=5)
+def test_over_a_minute_after_the_deadline_it_is_overdue(acme: Organization) -> None:
+    for seconds in (58, 61, 3600):
+        credential = make_credential(acme, HOST)
+        Credential.objects.filter(pk=credential.pk).update(deadline=Now() - timedelta(seconds=seconds))
 
-    extend_for_pull(credential.pk, until=until)
-    credential.refresh_from_db()
-    assert credential.deadline == until
-
-    extend_for_pull(credential.pk, until=until - timedelta(hours=1))
-    credential.refresh_from_db()
-    assert credential.deadline == until
+    assert (acme.credentials.overdue().count(), Credential.objects.expired().count()) == (2, 3)
+    actions.destroy_overdue(by=PORTAL)
+    assert Credential.objects.overdue().count() == 0
 
 
-def test_an_hour_stays_an_hour(acme: Organization) -> None:
-    credential = make_credential(acme, HOST, hold="hour")
-    deadline = credential.deadline
+@pytest.mark.parametrize("off", [timedelta(0), timedelta(hours=1), timedelta(hours=-1)], ids=["right", "fast", "slow"])
+@pytest.mark.parametrize(("hold", "extended"), [("pull", 1800 + 3600), ("hour", 3600)])
+def test_a_credential_is_kept_for_an_hour_or_for_the_longest_pull(
+    acme: Organization, settings: Settings, hold: str, extended: int, off: timedelta
+) -> None:
+    """By the database's clock, which says when its time is over, whatever the clock of this machine is."""
+    settings.PORTAL_PULL_RETRY_SECONDS = 1800
+    with time_machine.travel(timezone.now() + off):
+        credential = make_credential(acme, HOST, hold=hold)
+        assert seconds_left(credential) == pytest.approx(3600, abs=5)
+        extend_for_pull(credential.pk)
+        assert seconds_left(credential) == pytest.approx(extended, abs=5)
+        assert actions.destroy_overdue(by=PORTAL) == 0
 
-    extend_for_pull(credential.pk, until=timezone.now() + timedelta(hours=5))
 
-    credential.refresh_from_db()
-    assert credential.deadline == deadline
+def test_a_pull_extends_what_is_held_for_it_and_never_shortens_it(credential: Credential, acme: Organization) -> None:
+    other = make_credential(acme, HOST)
+    Credential.objects.filter(pk=credential.pk).update(deadline=Now() + timedelta(days=9))
+
+    extend_for_pull(credential.pk)
+
+    assert seconds_left(credential) == pytest.approx(9 * 86400, abs=5)
+    assert seconds_left(other) == pytest.approx(3600, abs=5)
 
 
 def test_what_was_destroyed_is_not_brought_back(credential: Credential) -> None:
     empty_credential(credential.pk, reason="removed")
-    deadline = Credential.objects.get().deadline
 
-    extend_for_pull(credential.pk, until=timezone.now() + timedelta(hours=5))
+    extend_for_pull(credential.pk)
 
-    assert Credential.objects.get().deadline == deadline
+    assert seconds_left(credential) == pytest.approx(3600, abs=5)
 
 
 def test_adding_records_who_and_where_and_nothing_of_the_secret(acme: Organization, alice: User) -> None:
@@ -175,9 +217,32 @@ def test_another_host_for_what_is_gone_only_renames(credential: Credential, alic
     assert recorded() == [(alice.email, "credential.changed", "registry", "registry → builds")]
 
 
-def test_what_was_extended_since_is_not_overdue(credential: Credential) -> None:
-    Credential.objects.filter(pk=credential.pk).update(deadline=timezone.now() + timedelta(hours=1))
+def test_what_was_extended_since_is_not_overdue(acme: Organization, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pull extends the second one while the first one is destroyed."""
+    first, second = (make_credential(acme, HOST) for _ in range(2))
+    for credential, seconds in ((first, 20), (second, 10)):
+        Credential.objects.filter(pk=credential.pk).update(deadline=Now() - timedelta(seconds=seconds))
+    monkeypatch.setattr(actions, "record_destroyed", lambda *arguments, **values: extend_for_pull(second.pk))
 
-    assert actions.destroy_overdue(by=PORTAL) == 0
+    assert actions.destroy_overdue(by=PORTAL) == 1
 
-    assert not Activity.objects.exists()
+    assert list(acme.credentials.live()) == [second]
+
+
+def test_each_that_is_overdue_has_a_transaction_of_its_own(acme: Organization) -> None:
+    """The activities of two organizations are never locked at once."""
+    for _ in range(3):
+        make_credential(acme, HOST)
+    acme.credentials.update(deadline=Now())
+    with CaptureQueriesContext(connection) as queries:
+        actions.destroy_overdue(by=PORTAL)
+    begun = [query["sql"] for query in queries if query["sql"].startswith("SAVEPOINT")]
+    released = [query["sql"].removeprefix("RELEASE ") for query in queries if query["sql"].startswith("RELEASE")]
+    assert begun == released
+    assert len(begun) == 3
+
+
+def test_the_database_keeps_no_secret_of_what_is_destroyed(credential: Credential) -> None:
+    for change in ({"destroyed_at": Now()}, {"sealed": None}, {"epoch": None}, {"sealed": None, "epoch": None}):
+        with pytest.raises(IntegrityError), transaction.atomic():
+            Credential.objects.filter(pk=credential.pk).update(**change)
