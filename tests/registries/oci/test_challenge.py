@@ -47,3 +47,21 @@ def test_endless_headers_are_bounded(header: str) -> None:
     found = parse(header)
     assert len(found) <= 8
     assert all(len(one.parameters) <= 16 for one in found)
+
+
+def test_how_much_of_a_header_is_read() -> None:
+    """Eight challenges, sixteen parameters of each, and 16 KiB of all."""
+    assert [one.scheme for one in parse(", ".join(f"s{number}" for number in range(9)))] == [
+        f"s{number}" for number in range(8)
+    ]
+    [one] = parse("Bearer " + ",".join(f"p{number}=x" for number in range(17)))
+    assert list(one.parameters) == [f"p{number}" for number in range(16)]
+    for length, is_read in ((16 * 1024, True), (16 * 1024 + 1, False)):
+        begin = 'Bearer realm="'
+        [one] = parse(begin + "x" * (length - len(begin) - 1) + '"')
+        assert bool(one.parameters) is is_read
+
+
+def test_names_of_parameters_have_no_case() -> None:
+    [one] = parse('BASIC REALM=x, Realm=y, Charset="UTF-8"')
+    assert (one.scheme, one.parameters) == ("basic", {"realm": "x", "charset": "UTF-8"})

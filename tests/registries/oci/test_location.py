@@ -25,6 +25,30 @@ def test_reads_an_address_that_is_relative(target: str, url: str) -> None:
     assert read(target, "https://registry.example/v2/").url == url
 
 
+def test_an_origin_is_scheme_host_and_port() -> None:
+    places = [read(f"{scheme}://{host}:{port}/") for scheme in ("http", "https") for host in "ab" for port in (80, 443)]
+    assert len({place.origin for place in places}) == 8
+    assert [place.authority for place in places] == ["a", "a:443", "b", "b:443", "a:80", "a", "b:80", "b"]
+    assert (read("http://a").port, read("https://a").port) == (80, 443)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://registry.example/" + "a" * (8192 - 25),
+        "https://" + "a" * 253 + "/",
+        "https://registry.example:65535/",
+        "https://[2001:db8::1]:5000/",
+    ],
+)
+def test_reads_addresses_up_to_their_limits(text: str) -> None:
+    assert read(text).url == text
+
+
+def test_what_follows_a_hash_is_not_sent() -> None:
+    assert read("https://registry.example/x?y#z").url == "https://registry.example/x?y"
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -46,7 +70,10 @@ def test_reads_an_address_that_is_relative(target: str, url: str) -> None:
         "https://registry%2eexample/",
         "https://[::1%25eth0]/",
         "https://[::1/",
-        "https://registry.example/" + "a" * 9000,
+        "https://registry.example/" + "a" * (8193 - 25),
+        "https://" + "a" * 254 + "/",
+        "https://registry.example/a\\b",
+        "https://registry.example/<a>",
     ],
 )
 def test_refuses_what_parsers_may_disagree_about(text: str) -> None:

@@ -116,6 +116,63 @@ def test_a_body_that_drips_is_given_up() -> None:
     assert stream.closed
 
 
+class Slow:
+    """A stream that gives some bytes a second, by a clock of its own; the rates change every ten seconds."""
+
+    def __init__(self, *rates: int) -> None:
+        self.rates = rates
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    @property
+    def rate(self) -> int:
+        return self.rates[min(int(self.now / 10), len(self.rates) - 1)]
+
+    def readinto1(self, buffer: memoryview) -> int:
+        count = min(self.rate, len(buffer))
+        self.now += 1
+        return count
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("rates", "given_up_after"),
+    [
+        ((1024,), None),
+        ((1023,), 30),
+        ((1, 1, 5000, 1024), None),  # the mean of half a minute counts
+        ((100_000, 100_000, 100_000, 1000), 60),  # of each half minute
+        ((1024, 1024, 1023), 30),
+    ],
+)
+def test_a_kibibyte_a_second_is_the_least(
+    rates: tuple[int, ...], given_up_after: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = Slow(*rates)
+    monkeypatch.setattr("registries.oci.verifying_reader.time", slow)
+    source = VerifyingReader(slow, digest="sha256:x", size=10**9, what="layer 1", host="registry.example")
+    gave_up_after = None
+    try:
+        for _ in range(90):
+            source.readinto(bytearray(slow.rate))
+    except RegistryUnreachable as failure:
+        gave_up_after = slow.now if failure.raw == "slow" else -1
+    assert gave_up_after == given_up_after
+
+
+def test_only_the_time_of_reading_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    slow = Slow(5000)
+    monkeypatch.setattr("registries.oci.verifying_reader.time", slow)
+    source = VerifyingReader(slow, digest="sha256:x", size=10**9, what="layer 1")
+    for _ in range(90):
+        source.readinto(bytearray(5000))
+        slow.now += 100  # the store takes its time
+
+
 def test_an_empty_buffer_is_a_mistake() -> None:
     with pytest.raises(ValueError, match="empty buffer"):
         reader(Pieces(BODY)).readinto(bytearray())
