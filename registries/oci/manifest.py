@@ -107,7 +107,7 @@ def read_document(raw: bytes, content_type: str, expected_digest: str | None = N
     document = read_json(raw, MAX_MANIFEST_BYTES)
     if document.get("schemaVersion") == 1 or announced.startswith("application/vnd.docker.distribution.manifest.v1"):
         raise UnsupportedManifest(reason="it has the old schema 1, which is no longer taken", raw="schema 1")
-    if document.get("schemaVersion") != 2 or isinstance(document.get("schemaVersion"), bool):
+    if document.get("schemaVersion") != 2:
         raise UnsupportedManifest(reason="it has no schema version that we know", raw="schema")
     if document.get("mediaType", announced) != announced:
         raise UnsupportedManifest(reason="it contradicts itself about its type", raw="media type")
