@@ -160,7 +160,6 @@ TESTED_BY = {
     "portal/support/test_views.py": ["portal.support.forms", "portal.templatetags.support"],
     "registries/oci/test_client.py": ["registries.oci.blobs"],
     "registries/oci/test_hostile.py": ["registries.oci.deadline_sockets", "registries.oci.responses"],
-    "registries/oci/test_manifest.py": ["registries.oci.config", "registries.oci.platform"],
     "registries/oci/test_tags.py": ["registries.oci.rate_limits"],
     "registries/providers/test_contract.py": ["registries.providers.base"],
     "registries/providers/test_ecr.py": ["registries.providers.ecr_host", "registries.providers.ecr_token"],

@@ -5,8 +5,8 @@ import ssl
 
 import pytest
 
-from registries.failures import PullFailed
-from registries.oci.errors import Stage, error_code, response_failure, retry_after, transport_failure
+from registries.failures import PullFailed, RegistryResponse
+from registries.oci.errors import Stage, error_code, error_message, response_failure, retry_after, transport_failure
 
 
 def body(code: str) -> bytes:
@@ -27,6 +27,20 @@ def body(code: str) -> bytes:
         (Stage.TOKEN, 404, "", True, "registry_unreachable"),
         (Stage.TOKEN, 302, "", True, "registry_unreachable"),
         (Stage.TOKEN, 429, "", True, "rate_limited"),
+        (Stage.TOKEN, 403, "", True, "access_denied"),
+        (Stage.TOKEN, 405, "", True, "access_denied"),
+        (Stage.TOKEN, 404, "DENIED", True, "access_denied"),
+        (Stage.TOKEN, 400, "", False, "access_denied"),
+        (Stage.TOKEN, 500, "DENIED", True, "registry_unreachable"),
+        (Stage.PING, 403, "", True, "registry_unreachable"),
+        (Stage.PING, 429, "", True, "rate_limited"),
+        (Stage.MANIFEST, 401, "", True, "access_denied"),
+        (Stage.MANIFEST, 410, "", True, "image_not_found"),
+        (Stage.MANIFEST, 200, "", True, "registry_unreachable"),
+        (Stage.MANIFEST, 307, "", True, "registry_unreachable"),
+        (Stage.MANIFEST, 499, "", True, "unexpected"),
+        (Stage.MANIFEST, 500, "", True, "registry_unreachable"),
+        (Stage.TAGS, 404, "", True, "image_not_found"),
         (Stage.MANIFEST, 401, "UNAUTHORIZED", True, "access_denied"),
         (Stage.MANIFEST, 403, "DENIED", True, "access_denied"),
         (Stage.MANIFEST, 405, "DENIED", True, "access_denied"),
@@ -50,6 +64,32 @@ def test_what_a_status_means(stage: Stage, status: int, code: str, login: bool, 
     assert failure.code == expected
     assert f"{status} {code}".strip() in failure.raw
     assert "look" not in str(failure.params) + failure.raw
+    message = "<b>[31mlook</b>"
+    assert failure.response == RegistryResponse(stage, status, code, message, login, "r.example", "a/b", "1")
+
+
+@pytest.mark.parametrize("status", [408, 429, 500, 503])
+def test_how_long_to_wait_is_kept(status: int) -> None:
+    failure = response_failure(Stage.BLOB, status, {"Retry-After": "7"}, b"", host="r.example")
+    assert failure.retry_after == 7
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        ({"errors": [{"message": "One"}, {"message": "Two"}]}, "one"),
+        ({"errors": [{"message": "One", "detail": "More", "details": 5}]}, "one more"),
+        ({"errors": [], "message": "One", "error": "Two"}, "one two"),
+        ({"details": "Incorrect username or password"}, "incorrect username or password"),
+        ({"message": "x" * 500}, "x" * 500),
+        ({"message": "x" * 501}, "x" * 499 + "…"),
+        ({"errors": ["x"]}, ""),
+        ([], ""),
+        ("x", ""),
+    ],
+)
+def test_what_an_answer_says(answer: object, message: str) -> None:
+    assert error_message(json.dumps(answer).encode()) == message
 
 
 @pytest.mark.parametrize(
@@ -59,6 +99,7 @@ def test_what_a_status_means(stage: Stage, status: int, code: str, login: bool, 
 )  # fmt: skip
 def test_bodies_without_a_code(answer: bytes) -> None:
     assert error_code(answer) == ""
+    assert error_code(body("A" * 40)) == "A" * 40
 
 
 @pytest.mark.parametrize(
@@ -66,6 +107,9 @@ def test_bodies_without_a_code(answer: bytes) -> None:
     [
         ("5", 5.0),
         ("0", 1.0),
+        (" 2 ", 2.0),
+        ("3599", 3599.0),
+        ("3601", 3600.0),
         ("1000000000", 3600.0),
         ("9" * 5000, 3600.0),
         ("-5", None),
@@ -96,8 +140,36 @@ def test_what_transport_errors_mean() -> None:
     certificate = ssl.SSLCertVerificationError(1, "self-signed")
     certificate.verify_code = 18
     assert wrapped(certificate).code == "tls_invalid"
-    reasons = [
-        wrapped(error).params["reason"]
-        for error in (TimeoutError(), ConnectionRefusedError(), ConnectionResetError(), ssl.SSLError(1, "version"))
+    assert wrapped(certificate).raw == "certificate 18"
+    refused = ssl.SSLError(1, "version")
+    refused.reason = "WRONG_VERSION_NUMBER"
+    found = [
+        (wrapped(error).code, wrapped(error).raw, wrapped(error).params)
+        for error in (TimeoutError(), ConnectionRefusedError(), ConnectionResetError(), refused)
     ]
-    assert len(set(reasons)) == 4
+    assert found == [
+        ("registry_unreachable", raw, {"host": "r.example", "reason": reason})
+        for raw, reason in [
+            ("timeout", "it did not answer in time"),
+            ("refused", "it refused the connection"),
+            ("ConnectionResetError", "it broke off the connection"),
+            ("tls WRONG_VERSION_NUMBER", "it does not speak TLS there"),
+        ]
+    ]
+
+
+def test_the_cause_is_found_in_whatever_way_it_is_wrapped() -> None:
+    """As requests and urllib3 do it: raised from it, raised during it, as an argument, as `reason`."""
+    cause, context, reason = OSError(), OSError(), OSError()
+    cause.__cause__ = TimeoutError()
+    context.__context__ = TimeoutError()
+    reason.reason = TimeoutError()  # type: ignore[attr-defined]
+    for error in (cause, context, reason, OSError("x", TimeoutError()), OSError(OSError(TimeoutError()))):
+        assert transport_failure(error, "r.example").raw == "timeout"
+    circle = OSError()
+    circle.__context__ = OSError(circle)
+    assert transport_failure(circle, "r.example").raw == "OSError"
+    # A certificate that is not trusted counts more than what came of it.
+    certificate = ssl.SSLCertVerificationError()
+    certificate.verify_code = 18
+    assert transport_failure(OSError(TimeoutError(), certificate), "r.example").code == "tls_invalid"

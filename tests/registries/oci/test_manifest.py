@@ -7,11 +7,10 @@ from typing import Any
 
 import pytest
 
-from registries.failures import DigestMismatch, PlatformMissing, UnsupportedManifest
-from registries.oci.config import read_config
-from registries.oci.manifest import OCI_INDEX, OCI_MANIFEST, Index, Manifest, choose, read_document
+from registries.failures import DigestMismatch, UnsupportedManifest
+from registries.oci.manifest import ACCEPT, OCI_INDEX, OCI_MANIFEST, Index, Manifest, choose, read_document
 from registries.oci.platform import Platform, missing
-from tests.support.fakes.images import DOCKER, OCI, as_json, build_image, build_index, descriptor, digest_of
+from tests.support.fakes.images import DOCKER, OCI, as_json, build_image, build_index, descriptor, digest_of, padded_to
 
 AMD64 = Platform("linux", "amd64")
 IMAGE = build_image([b"one", b"two"])
@@ -61,6 +60,62 @@ def test_uncompressed_and_zstd_layers_are_taken() -> None:
     assert len(read_image(changed(retype)).layers) == 2
 
 
+DOCKER_TYPES = [
+    "application/vnd.docker.image.rootfs.diff.tar",
+    "application/vnd.docker.image.rootfs.diff.tar.gzip",
+    "application/vnd.docker.image.rootfs.diff.tar.zstd",
+]
+OCI_TYPES = [f"application/vnd.oci.image.layer.v1.tar{packed}" for packed in ("", "+gzip", "+zstd")]
+
+
+def test_which_types_an_image_has() -> None:
+    for number, media_type in enumerate(DOCKER_TYPES + OCI_TYPES):
+        layer = descriptor(media_type, b"%d" % number)
+        assert read_image(changed(lambda d, layer=layer: d["layers"].append(layer))).layers[2].media_type == media_type
+    for media_type in (OCI["config"], DOCKER["config"]):
+        assert read_image(changed(lambda d, kind=media_type: d["config"].update(mediaType=kind)))
+    assert ACCEPT == (
+        "application/vnd.oci.image.index.v1+json, application/vnd.docker.distribution.manifest.list.v2+json, "
+        "application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json"
+    )
+
+
+def test_an_image_has_a_thousand_layers_at_most() -> None:
+    assert len(read_image(changed(lambda d: d.update(layers=d["layers"] * 500))).layers) == 1000
+    with pytest.raises(UnsupportedManifest):
+        read_image(changed(lambda d: d.update(layers=[*d["layers"] * 500, d["layers"][0]])))
+
+
+def test_a_list_has_a_thousand_entries_at_most() -> None:
+    item = descriptor(OCI["manifest"], b"x", platform={"os": "linux", "architecture": "amd64"})
+    listed = read_document(as_json({"schemaVersion": 2, "manifests": [item] * 1000}), OCI_INDEX)
+    assert isinstance(listed, Index)
+    assert len(listed.entries) == 1000
+    with pytest.raises(UnsupportedManifest):
+        read_document(as_json({"schemaVersion": 2, "manifests": [item] * 1001}), OCI_INDEX)
+
+
+def test_sizes_that_every_reader_of_json_keeps() -> None:
+    assert read_image(changed(set_in_layer(size=2**53 - 1))).layers[0].size == 2**53 - 1
+    assert read_image(changed(set_in_layer(size=0))).layers[0].size == 0
+    with pytest.raises(UnsupportedManifest):
+        read_image(changed(set_in_layer(size=2**53)))
+
+
+def test_attestations_are_told_by_their_annotation_and_not_chosen() -> None:
+    platform = {"os": "linux", "architecture": "amd64"}
+    marked = {"vnd.docker.reference.type": "attestation-manifest"}
+    items = [
+        descriptor(OCI["manifest"], b"a", platform=platform, annotations=marked),
+        descriptor(OCI["manifest"], b"b", platform=platform, annotations={"x": "y"}),
+    ]
+    listed = read_document(as_json({"schemaVersion": 2, "manifests": items}), OCI_INDEX)
+    assert isinstance(listed, Index)
+    assert [entry.is_attestation for entry in listed.entries] == [True, False]
+    assert choose(listed.entries, AMD64) is listed.entries[1]
+    assert choose(listed.entries[:1], AMD64) is None
+
+
 def set_in_layer(**items: object) -> Change:
     return lambda document: document["layers"][0].update(items)
 
@@ -97,7 +152,6 @@ def set_in_layer(**items: object) -> Change:
         (lambda d: d["layers"].append("x"), "descriptor"),
         (lambda d: d.update(layers=[]), "layers"),
         (lambda d: d.update(layers={}), "layers"),
-        (lambda d: d.update(layers=d["layers"] * 501), "layers"),
         (lambda d: d.pop("config"), "descriptor"),
         (lambda d: d["config"].update(mediaType="application/vnd.cncf.helm.config.v1+json"), "artifact"),
         (lambda d: d["config"].update(mediaType="application/vnd.oci.empty.v1+json"), "artifact"),
@@ -105,6 +159,10 @@ def set_in_layer(**items: object) -> Change:
         (lambda d: d.pop("layers"), "ambiguous"),
         (lambda d: d.update(schemaVersion=1), "schema 1"),
         (lambda d: d.update(schemaVersion=3), "schema"),
+        (lambda d: d.update(schemaVersion="2"), "schema"),
+        (set_in_layer(data=base64.b64encode(b"one").decode(), size=4), "inline data"),
+        (set_in_layer(data=base64.b64encode(b"eno").decode()), "inline data"),
+        (set_in_layer(data=""), "inline data"),
         (lambda d: d.pop("schemaVersion"), "schema"),
         (lambda d: d.update(mediaType=OCI_INDEX), "media type"),
         (lambda d: d.update(mediaType=["x"]), "media type"),
@@ -112,7 +170,6 @@ def set_in_layer(**items: object) -> Change:
         (lambda d: d.update(x=int("9" * 21)), "json"),
         (lambda d: d.update(x=float("inf")), "json"),
         (lambda d: d.update(x=json.loads("[" * 40 + "]" * 40)), "json"),
-        (lambda d: d.update(x=[1] * 200_001), "json"),
     ],
 )
 def test_what_is_no_image_is_refused(change: Change, raw: str) -> None:
@@ -148,14 +205,18 @@ def test_doubtful_json_is_refused(raw: bytes) -> None:
 
 
 def test_more_than_four_mebibytes_are_refused() -> None:
-    with pytest.raises(UnsupportedManifest):
-        read_document(IMAGE.manifest + b" " * (4 * 1024 * 1024), OCI_MANIFEST)
+    padded = padded_to(4 * 1024 * 1024, IMAGE.manifest)
+    assert read_document(padded, OCI_MANIFEST)
+    with pytest.raises(UnsupportedManifest) as refusal:
+        read_document(padded + b" ", OCI_MANIFEST)
+    assert refusal.value.raw == "size"
 
 
 @pytest.mark.parametrize(
     ("content_type", "raw"),
     [
         ("text/html; charset=utf-8", "html"),
+        ("application/xhtml+xml", "html"),
         ("application/json", "media type"),
         ("", "media type"),
         (OCI_INDEX, "media type"),
@@ -187,13 +248,6 @@ def test_honest_inline_data_are_no_reason_to_refuse() -> None:
     assert len(read_image(changed(lambda d: d["layers"].append(item))).layers) == 3
 
 
-def test_a_list_of_thousands_is_refused() -> None:
-    item = descriptor(OCI["manifest"], b"x", platform={"os": "linux", "architecture": "amd64"})
-    raw = as_json({"schemaVersion": 2, "manifests": [item] * 10_000})
-    with pytest.raises(UnsupportedManifest):
-        read_document(raw, OCI_INDEX)
-
-
 @pytest.mark.parametrize(
     "platform",
     [
@@ -211,70 +265,3 @@ def test_entries_without_a_platform_are_not_chosen(platform: object) -> None:
     assert isinstance(listed, Index)
     assert choose(listed.entries, AMD64) is None
     assert missing(AMD64, [one.platform for one in listed.entries]).params["offered"] == "no platform that it names"
-
-
-@pytest.mark.parametrize(
-    ("wanted", "offered", "runs"),
-    [
-        ("linux/amd64", "linux/amd64", True),
-        ("linux/amd64", "linux/amd64/v1", True),
-        ("linux/amd64", "linux/amd64/v3", False),
-        ("linux/amd64", "linux/arm64", False),
-        ("linux/amd64", "windows/amd64", False),
-        ("linux/arm64", "linux/arm64/v8", True),
-        ("linux/arm64/v8", "linux/arm64", True),
-        ("linux/arm/v6", "linux/arm/v7", False),
-        ("linux/arm", "linux/arm/v7", True),
-    ],
-)
-def test_which_platform_runs_on_which(wanted: str, offered: str, runs: bool) -> None:
-    assert Platform.parse(wanted).runs(Platform.parse(offered)) is runs
-
-
-@pytest.mark.parametrize(
-    "text", ["", "linux", "linux/", "linux/amd64/v1/x", "Linux/amd64", "linux/amd64\n", "linux/１"]
-)
-def test_platforms_that_are_none(text: str) -> None:
-    with pytest.raises(ValueError, match="linux/amd64"):
-        Platform.parse(text)
-
-
-def test_the_config_names_platform_layers_and_build_lines() -> None:
-    manifest = read_image(IMAGE.manifest)
-    config = read_config(IMAGE.blobs[IMAGE.config_digest], manifest, AMD64)
-    assert config.platform == AMD64
-    assert len(config.diff_ids) == 2
-    assert config.created_by == ("COPY layer-0 /", "COPY layer-1 /")
-
-
-@pytest.mark.parametrize("history", [None, "x", [], [1, 2], [{"created_by": "RUN x"}], [{}, {}, {}]])
-def test_a_history_that_does_not_fit_is_left_out(history: object) -> None:
-    raw = as_json({**json.loads(IMAGE.blobs[IMAGE.config_digest]), "history": history})
-    assert read_config(raw, read_image(IMAGE.manifest), AMD64).created_by == ("", "")
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"rootfs": None},
-        {"rootfs": {"type": "layers"}},
-        {"rootfs": {"type": "layers", "diff_ids": [digest_of(b"x")]}},
-        {"rootfs": {"type": "layers", "diff_ids": [digest_of(b"x")] * 3}},
-        {"rootfs": {"type": "layers", "diff_ids": ["sha256:x", "sha256:y"]}},
-        {"rootfs": {"type": "other", "diff_ids": [digest_of(b"x")] * 2}},
-    ],
-)
-def test_a_config_that_does_not_fit_its_manifest_is_refused(change: dict[str, object]) -> None:
-    raw = as_json({**json.loads(IMAGE.blobs[IMAGE.config_digest]), **change})
-    with pytest.raises(UnsupportedManifest):
-        read_config(raw, read_image(IMAGE.manifest), AMD64)
-
-
-def test_the_platform_of_the_config_counts() -> None:
-    image = build_image(platform="linux/arm64/v8")
-    manifest = read_image(image.manifest)
-    with pytest.raises(PlatformMissing) as refusal:
-        read_config(image.blobs[image.config_digest], manifest, AMD64)
-    assert refusal.value.params == {"platform": "linux/amd64", "offered": "linux/arm64/v8"}
-    bare = build_image(platform="linux/arm")
-    read_config(bare.blobs[bare.config_digest], read_image(bare.manifest), Platform("linux", "arm", "v6"))

@@ -7,8 +7,9 @@ import json
 import pytest
 
 from registries.failures import AccessDenied, ImageNotFound, RegistryUnreachable
+from registries.oci import location
 from registries.oci.rate_limits import PullLimits, read_limits
-from registries.oci.tags import MAX_PAGES, MAX_TAGS
+from registries.oci.tags import next_page
 from tests.support.fakes.images import build_image
 from tests.support.fakes.registry import FakeRegistry
 
@@ -29,19 +30,60 @@ def push_tags(registry: FakeRegistry, count: int) -> list[str]:
 def test_all_pages_are_read(count: int, registry: FakeRegistry, connect: Connect) -> None:
     names = push_tags(registry, count)
     assert connect(registry).tags("team/app") == names
-    assert len(registry.requests_to("/tags/list")) == -(-count // 100)
+    pages = registry.requests_to("/tags/list")
+    assert len(pages) == -(-count // 100)
+    assert all("n=100" in page.query for page in pages)
 
 
 def test_tags_are_limited(registry: FakeRegistry, connect: Connect) -> None:
+    """A thousand, in ten pages or in one, after which no other page is asked for."""
     names = push_tags(registry, 1300)
-    assert connect(registry).tags("team/app") == names[:MAX_TAGS]
+    assert connect(registry).tags("team/app") == names[:1000]
+    assert len(registry.requests_to("/tags/list")) == 10
+    more = {"Link": '</v2/team/app/tags/list?last=x>; rel="next"'}
+    for count, asked in ((1300, 1), (1000, 1), (999, 10)):
+        registry.seen.clear()
+        registry.fault("/tags/list", body=json.dumps({"tags": names[:count]}).encode(), headers=more)
+        assert connect(registry).tags("team/app") == names[: min(count, 1000)]
+        assert len(registry.requests_to("/tags/list")) == asked
+
+
+def test_a_page_has_four_mebibytes_at_most(registry: FakeRegistry, connect: Connect) -> None:
+    begin, end = b'{"tags": ["a"], "manifest": "', b'"}'
+    page = begin + b"x" * (4 * 1024 * 1024 - len(begin + end)) + end
+    registry.fault("/tags/list", body=page)
+    assert connect(registry).tags("team/app") == ["a"]
+    registry.fault("/tags/list", body=page + b" ")
+    with pytest.raises(RegistryUnreachable):
+        connect(registry).tags("team/app")
+
+
+@pytest.mark.parametrize(
+    ("link", "following"),
+    [
+        ('</v2/x>; rel="next"', "https://r.example/v2/x"),
+        ("<https://r.example:443/v2/x>;rel=next", "https://r.example:443/v2/x"),
+        ('<?last=b>; rel="next"; title=x, <y>; rel="last"', "https://r.example/v2/a/tags/list?last=b"),
+        ('<https://other.example/v2/x>; rel="next"', None),
+        ('<http://r.example/v2/x>; rel="next"', None),
+        ('<https://r.example:5000/v2/x>; rel="next"', None),
+        ('<https://alice@r.example/>; rel="next"', None),
+        ('</v2/x>; rel="last"', None),
+        ("", None),
+        (f'</{"x" * 2047}>; rel="next"', f"https://r.example/{'x' * 2047}"),
+        (f'</{"x" * 2048}>; rel="next"', None),
+    ],
+)
+def test_where_the_next_page_is(link: str, following: str | None) -> None:
+    home = location.read("https://r.example/v2/")
+    assert next_page(link, "https://r.example/v2/a/tags/list?n=100", home) == following
 
 
 def test_pages_without_end_end(registry: FakeRegistry, connect: Connect) -> None:
     push_tags(registry, 1)
     registry.fault("/tags/list", headers={"Link": '</v2/team/app/tags/list?n=100&last=a>; rel="next"'})
     assert connect(registry).tags("team/app") == ["v00000"]
-    assert len(registry.requests_to("/tags/list")) == MAX_PAGES
+    assert len(registry.requests_to("/tags/list")) == 10
 
 
 @pytest.mark.parametrize("link", ["<{url}/v2/team/app/tags/list?last=x>; rel=\"next\"", "<//{host}/v2/>; rel=next",
@@ -119,5 +161,7 @@ def test_limits_without_a_window() -> None:
     found = read_limits(bare)
     assert found is not None
     assert (found.limit, found.remaining, found.window) == (200, 0, 0)
-    assert len(found.source) <= 64
-    assert "\x1b" not in found.source
+    assert found.source == "a[31m" + "x" * 58 + "…"
+    one_says = read_limits(bare | {"ratelimit-remaining": "7;w=60"})
+    assert one_says is not None
+    assert one_says.window == 60

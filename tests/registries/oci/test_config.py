@@ -1,0 +1,81 @@
+"""Configs of images: their platform counts, and they fit their manifest."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from registries.failures import PlatformMissing, UnsupportedManifest
+from registries.oci.config import read_config
+from registries.oci.manifest import OCI_MANIFEST, Manifest, read_document
+from registries.oci.platform import Platform
+from tests.support.fakes.images import as_json, build_image, digest_of, padded_to
+
+AMD64 = Platform("linux", "amd64")
+IMAGE = build_image([b"one", b"two"])
+
+
+def read_image(raw: bytes) -> Manifest:
+    found = read_document(raw, OCI_MANIFEST)
+    assert isinstance(found, Manifest)
+    return found
+
+
+def test_build_lines_are_short_and_one_for_each_layer() -> None:
+    history = [
+        {"created_by": "x" * 300},
+        {"created_by": "ENV A=b", "empty_layer": True},
+        {"created_by": "RUN \x1b[31mmake\n"},
+    ]
+    raw = as_json({**json.loads(IMAGE.blobs[IMAGE.config_digest]), "history": history})
+    assert read_config(raw, read_image(IMAGE.manifest), AMD64).created_by == ("x" * 199 + "…", "RUN [31mmake")
+
+
+def test_a_config_has_eight_mebibytes_at_most() -> None:
+    padded = padded_to(8 * 1024 * 1024, IMAGE.blobs[IMAGE.config_digest])
+    assert read_config(padded, read_image(IMAGE.manifest), AMD64).platform == AMD64
+    with pytest.raises(UnsupportedManifest) as refusal:
+        read_config(padded + b" ", read_image(IMAGE.manifest), AMD64)
+    assert refusal.value.raw == "size"
+
+
+def test_the_config_names_platform_layers_and_build_lines() -> None:
+    manifest = read_image(IMAGE.manifest)
+    config = read_config(IMAGE.blobs[IMAGE.config_digest], manifest, AMD64)
+    assert config.platform == AMD64
+    assert len(config.diff_ids) == 2
+    assert config.created_by == ("COPY layer-0 /", "COPY layer-1 /")
+
+
+@pytest.mark.parametrize("history", [None, "x", [], [1, 2], [{"created_by": "RUN x"}], [{}, {}, {}]])
+def test_a_history_that_does_not_fit_is_left_out(history: object) -> None:
+    raw = as_json({**json.loads(IMAGE.blobs[IMAGE.config_digest]), "history": history})
+    assert read_config(raw, read_image(IMAGE.manifest), AMD64).created_by == ("", "")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"rootfs": None},
+        {"rootfs": {"type": "layers"}},
+        {"rootfs": {"type": "layers", "diff_ids": [digest_of(b"x")]}},
+        {"rootfs": {"type": "layers", "diff_ids": [digest_of(b"x")] * 3}},
+        {"rootfs": {"type": "layers", "diff_ids": ["sha256:x", "sha256:y"]}},
+        {"rootfs": {"type": "other", "diff_ids": [digest_of(b"x")] * 2}},
+    ],
+)
+def test_a_config_that_does_not_fit_its_manifest_is_refused(change: dict[str, object]) -> None:
+    raw = as_json({**json.loads(IMAGE.blobs[IMAGE.config_digest]), **change})
+    with pytest.raises(UnsupportedManifest):
+        read_config(raw, read_image(IMAGE.manifest), AMD64)
+
+
+def test_the_platform_of_the_config_counts() -> None:
+    image = build_image(platform="linux/arm64/v8")
+    manifest = read_image(image.manifest)
+    with pytest.raises(PlatformMissing) as refusal:
+        read_config(image.blobs[image.config_digest], manifest, AMD64)
+    assert refusal.value.params == {"platform": "linux/amd64", "offered": "linux/arm64/v8"}
+    bare = build_image(platform="linux/arm")
+    read_config(bare.blobs[bare.config_digest], read_image(bare.manifest), Platform("linux", "arm", "v6"))
