@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,18 +12,18 @@ from registries.failures import (
     DigestMismatch,
     HostNotAllowed,
     ImageNotFound,
-    PlatformMissing,
+    PullFailed,
     RateLimited,
     RegistryUnreachable,
     UnsupportedManifest,
 )
 from registries.oci.address_guard import AddressGuard
-from registries.oci.manifest import LAYERS, OCI_INDEX, Descriptor, Index
-from registries.oci.verifying_reader import VerifyingReader
-from tests.support.fakes.images import OCI, as_json, build_image, build_index, descriptor, digest_of
+from registries.oci.manifest import LAYERS, Descriptor
+from tests.support.fakes.certificates import Authority
+from tests.support.fakes.images import build_image, digest_of
 from tests.support.fakes.registry import FakeRegistry
 
-from .conftest import AMD64, HASTY, Connect, fetch, pull, read_all
+from .conftest import HASTY, Connect, fetch, pull
 
 BIG = bytes(range(256)) * 2000
 
@@ -37,73 +37,44 @@ def test_the_whole_way(docker_types: bool, index: bool, registry: FakeRegistry, 
     assert pull(connect(registry), "team/app", pushed.digest) == layers
 
 
-def test_the_platform_is_picked_from_several(registry: FakeRegistry, connect: Connect) -> None:
-    pushed = registry.push_image("team/app", "1.0", platform=["linux/arm64", "linux/amd64"])
+@pytest.mark.parametrize(("size", "asked"), [(8 * 1024 * 1024, 1), (8 * 1024 * 1024 + 1, 0)])
+def test_a_config_that_is_too_large_is_not_asked_for(
+    size: int, asked: int, registry: FakeRegistry, connect: Connect
+) -> None:
+    pushed = registry.push_image("team/app", "1.0")
     client = connect(registry)
-    document = client.fetch_manifest("team/app", "1.0")
-    assert isinstance(document, Index)
-    assert document.digest == pushed.digest
-    chosen = client.pick("team/app", document, AMD64)
-    assert b'"amd64"' in client.config("team/app", chosen)
+    manifest = fetch(client, "team/app")
+    config = replace(manifest.config, size=size)
+    with pytest.raises((DigestMismatch, UnsupportedManifest)) as refusal:
+        client.config("team/app", replace(manifest, config=config))
+    assert refusal.value.raw == ("Content-Length" if asked else "config size")
+    assert len(registry.requests_to(pushed.config_digest)) == asked
 
 
-def test_a_platform_that_is_missing(registry: FakeRegistry, connect: Connect) -> None:
-    registry.push_image("team/app", "1.0", platform=["linux/arm64", "windows/amd64"])
-    with pytest.raises(PlatformMissing) as refusal:
-        pull(connect(registry), "team/app")
-    assert refusal.value.params == {"platform": "linux/amd64", "offered": "linux/arm64, windows/amd64"}
-    registry.push_image("team/app", "2.0", platform="linux/arm64")
-    with pytest.raises(PlatformMissing):
-        pull(connect(registry), "team/app", "2.0")
-    assert registry.requests_to(registry.push_image("team/app").layer_digests[0]) == []
+def test_what_a_manifest_s_answer_must_say(registry: FakeRegistry, connect: Connect) -> None:
+    pushed = registry.push_image("team/app", "1.0")
+    client = connect(registry)
+    registry.fault("/manifests/", headers={"Docker-Content-Digest": f" {pushed.digest} "})
+    assert client.fetch_manifest("team/app", "1.0").digest == pushed.digest
+    registry.fault("/manifests/", headers={"Docker-Content-Digest": digest_of(b"x")})
+    with pytest.raises(DigestMismatch) as refusal:
+        client.fetch_manifest("team/app", "1.0")
+    assert refusal.value.raw == "Docker-Content-Digest"
+    accepted = {one.headers["accept"] for one in registry.requests_to("/manifests/")}
+    assert [len(one.split(", ")) for one in accepted] == [4]
 
 
-def push_nested(registry: FakeRegistry, depth: int) -> None:
-    image = build_image()
-    for blob in image.blobs.values():
-        registry.push_blob(blob)
-    registry.push_manifest("team/app", "x", image.manifest, image.manifest_type)
-    body = build_index({"linux/amd64": image})
-    for level in range(depth, 0, -1):
-        registry.push_manifest("team/app", "1.0" if level == 1 else f"l{level}", body, OCI_INDEX)
-        body = as_json({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [descriptor(OCI_INDEX, body)]})
-
-
-def test_an_index_within_an_index(registry: FakeRegistry, connect: Connect) -> None:
-    push_nested(registry, 2)
-    pull(connect(registry), "team/app")
-    push_nested(registry, 4)
-    with pytest.raises(UnsupportedManifest):
-        pull(connect(registry), "team/app")
-
-
-def test_many_indexes_within_an_index_are_not_all_opened(registry: FakeRegistry, connect: Connect) -> None:
-    nested = [as_json({"schemaVersion": 2, "manifests": [], "x": number}) for number in range(900)]
-    for one in nested:
-        registry.push_manifest("team/app", "x", one, OCI_INDEX)
-    listed = as_json({"schemaVersion": 2, "manifests": [descriptor(OCI_INDEX, one) for one in nested]})
-    registry.push_manifest("team/app", "1.0", listed, OCI_INDEX)
-    with pytest.raises(UnsupportedManifest):
-        pull(connect(registry), "team/app")
-    assert len(registry.requests_to("/manifests/")) <= 4
-
-
-def test_an_index_that_lists_itself_ends(registry: FakeRegistry, connect: Connect) -> None:
-    digest = digest_of(b"itself")
-    item = {"mediaType": OCI_INDEX, "digest": digest, "size": 6}
-    body = as_json({"schemaVersion": 2, "manifests": [item]})
-    registry.push_manifest("team/app", "1.0", body, OCI_INDEX)
-    registry.manifests["team/app", digest] = (OCI_INDEX, body)
-    with pytest.raises(DigestMismatch):
-        pull(connect(registry), "team/app")
-
-
-@pytest.mark.parametrize("layers", [[], [b"x"]])
-def test_an_index_without_entries(layers: list[bytes], registry: FakeRegistry, connect: Connect) -> None:
-    items = [descriptor(OCI["manifest"], layer) for layer in layers]
-    registry.push_manifest("team/app", "1.0", as_json({"schemaVersion": 2, "manifests": items}), OCI_INDEX)
-    with pytest.raises(PlatformMissing):
-        pull(connect(registry), "team/app")
+def test_the_limits_of_pulls_are_those_of_the_last_answer_that_names_them(
+    registry: FakeRegistry, connect: Connect
+) -> None:
+    registry.push_image("team/app", "1.0")
+    client = connect(registry)
+    seen = []
+    for left in ("9", "", "8"):
+        registry.fault("/manifests/", headers={"ratelimit-limit": "10", "ratelimit-remaining": left})
+        client.fetch_manifest("team/app", "1.0")
+        seen.append(client.limits.remaining if client.limits else None)
+    assert seen == [9, 9, 8]
 
 
 def test_what_is_not_there(registry: FakeRegistry, connect: Connect) -> None:
@@ -128,10 +99,46 @@ def test_names_are_checked_before_they_become_addresses(
             call(repository)
     with pytest.raises(ImageNotFound):
         client.fetch_manifest("team/app", "../../x")
-    for digest, size in (("sha256:../../x", 1), (digest_of(b""), -1)):
-        with pytest.raises(ValueError, match="descriptor"):
-            client.blob("team/app", Descriptor(next(iter(LAYERS)), digest, size))
+    fine = Descriptor(next(iter(LAYERS)), digest_of(b""), 1)
+    for read in (client.blob, client.has_blob, lambda name, _: client.tags(name)):
+        with pytest.raises(ImageNotFound):
+            read(repository, fine)
     assert len(registry.seen) == 1
+
+
+def test_which_way_it_speaks_with_the_registry(registry: FakeRegistry, connect: Connect, tmp_path: Path) -> None:
+    plain = connect(registry)
+    assert plain.over_tls is False
+    plain.connect()
+    assert plain.over_tls is False
+    authority = Authority(tmp_path)
+    with FakeRegistry(tls=authority.issue("127.0.0.1")) as encrypted:
+        client = connect(encrypted, ca_file=authority.ca_file)
+        assert client.over_tls is False
+        client.connect()
+        assert client.over_tls is True
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [(200, ""), (404, "registry_unreachable"), (403, "registry_unreachable"), (429, "rate_limited")]
+)
+def test_what_answers_as_a_registry(status: int, code: str, registry: FakeRegistry, connect: Connect) -> None:
+    registry.fault("/v2/", status=status)
+    if code:
+        with pytest.raises(PullFailed) as refusal:
+            connect(registry).connect()
+        assert refusal.value.code == code
+    else:
+        connect(registry).connect()
+
+
+def test_a_host_that_is_not_allowed_is_named_as_it_was_entered(connect: Connect) -> None:
+    """Docker Hub's API is at another host than its images."""
+    client = connect("docker.io", guard=AddressGuard(resolver=lambda host, port: [("10.0.0.1", port)]))
+    for call in (client.resolve, client.connect):
+        with pytest.raises(HostNotAllowed) as refusal:
+            call()
+        assert refusal.value.params == {"host": "docker.io"}
 
 
 def test_no_right_to_the_repository(connect: Connect) -> None:
@@ -160,64 +167,6 @@ def test_layers_of_foreign_addresses_are_not_fetched(
     with pytest.raises(UnsupportedManifest):
         pull(connect(registry), "team/app")
     assert elsewhere.seen == []
-
-
-@pytest.mark.parametrize("ranges", [True, False])
-def test_a_broken_layer_is_resumed(ranges: bool, registry: FakeRegistry, connect: Connect) -> None:
-    registry.push_image("team/app", "1.0", [BIG * 4])
-    registry.ranges = ranges
-    client = connect(registry)
-    layer = fetch(client, "team/app").layers[0]
-    registry.fault("/blobs/", reset_after=layer.size // 2, times=1)
-    received = bytearray()
-    begun = client.blob("team/app", layer)
-    with pytest.raises(RegistryUnreachable):
-        drain(begun, received)
-    assert 0 < len(received) == begun.received < layer.size
-    drain(client.blob("team/app", layer, offset=begun.received, digest_so_far=begun.digest_so_far), received)
-    assert digest_of(bytes(received)) == layer.digest
-    assert registry.seen[-1].headers["range"] == f"bytes={begun.received}-{layer.size - 1}"
-
-
-def drain(reader: VerifyingReader, received: bytearray) -> None:
-    buffer = bytearray(1024)
-    with reader:
-        while count := reader.readinto(buffer):
-            received += buffer[:count]
-
-
-@pytest.mark.parametrize(
-    "content_range",
-    ["", "bytes 0-9/*", "bytes 10-20/30", "bytes 10-{last}/1", "bytes 9-{last}/{size}", "bytes １0-{last}/*"],
-)
-def test_a_wrong_range_is_refused(content_range: str, registry: FakeRegistry, connect: Connect) -> None:
-    registry.push_image("team/app", "1.0", [BIG])
-    client = connect(registry)
-    layer = fetch(client, "team/app").layers[0]
-    with client.blob("team/app", layer) as begun:
-        begun.readinto(bytearray(10))
-    lie = content_range.format(last=layer.size - 1, size=layer.size).encode().decode("latin-1")
-    registry.fault("/blobs/", headers={"Content-Range": lie})
-    with pytest.raises(DigestMismatch):
-        client.blob("team/app", layer, offset=10, digest_so_far=begun.digest_so_far)
-
-
-def test_a_part_that_was_not_asked_for_is_refused(registry: FakeRegistry, connect: Connect) -> None:
-    registry.push_image("team/app", "1.0", [BIG])
-    registry.fault("/blobs/", status=206, body=b"x")
-    with pytest.raises(DigestMismatch):
-        pull(connect(registry), "team/app")
-
-
-def test_layers_in_threads_share_one_token(registry: FakeRegistry, connect: Connect) -> None:
-    registry.push_image("team/app", "1.0", [bytes([number]) * 200_000 for number in range(12)])
-    client = connect(registry)
-    manifest = fetch(client, "team/app")
-    registry.forget_tokens()
-    with ThreadPoolExecutor(6) as threads:
-        bodies = list(threads.map(lambda layer: read_all(client, "team/app", layer), manifest.layers))
-    assert [digest_of(body) for body in bodies] == [layer.digest for layer in manifest.layers]
-    assert len(registry.requests_to("/token")) == 2
 
 
 def test_a_name_is_resolved_and_checked_first(connect: Connect) -> None:

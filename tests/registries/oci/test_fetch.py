@@ -6,12 +6,14 @@ import pytest
 
 from registries.failures import (
     HostNotAllowed,
+    ImageNotFound,
     PullFailed,
+    RateLimited,
     RegistryUnreachable,
 )
 from tests.support.fakes.registry import FakeRegistry
 
-from .conftest import Connect, pull
+from .conftest import Connect, fetch, pull
 
 BIG = bytes(range(256)) * 2000
 
@@ -45,6 +47,53 @@ def test_authorization_stays_with_a_redirect_on_the_same_host(registry: FakeRegi
     assert [one.kind for one in registry.requests_to("/manifests/")] == ["bearer", "bearer"]
 
 
+def test_authorization_does_not_follow_to_another_name_of_the_same_machine(
+    registry: FakeRegistry, connect: Connect
+) -> None:
+    """The port is the registry's, the host is not."""
+    registry.push_image("team/app", "1.0")
+    for digest in registry.blobs:
+        registry.fault(f"/blobs/{digest}", redirect=f"http://localhost:{registry.port}/storage/{digest}")
+    pull(connect(registry), "team/app")
+    assert {one.kind for one in registry.requests_to("/storage/")} == {""}
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_every_kind_of_redirect_is_followed(
+    status: int, registry: FakeRegistry, elsewhere: FakeRegistry, connect: Connect
+) -> None:
+    registry.push_image("team/app", "1.0")
+    registry.redirect_blobs_to(elsewhere)
+    to = f"{elsewhere.url}/storage/{{digest}}"
+    for digest in registry.blobs:
+        registry.fault(f"/blobs/{digest}", status=status, headers={"Location": to.format(digest=digest)})
+    pull(connect(registry), "team/app")
+    assert len(elsewhere.seen) == 2
+
+
+@pytest.mark.parametrize("status", [300, 304, 305, 306, 307])
+def test_what_is_no_redirect_is_not_followed(
+    status: int, registry: FakeRegistry, elsewhere: FakeRegistry, connect: Connect
+) -> None:
+    headers = {"Location": elsewhere.url} if status != 307 else {}
+    registry.fault("/manifests/", status=status, headers=headers)
+    with pytest.raises(RegistryUnreachable) as refusal:
+        pull(connect(registry), "team/app")
+    assert refusal.value.raw == str(status)
+    assert elsewhere.seen == []
+
+
+def test_five_redirects_are_followed(registry: FakeRegistry, connect: Connect) -> None:
+    registry.push_image("team/app", "1.0")
+    registry.fault("/manifests/", redirect="{path}", times=5)
+    pull(connect(registry), "team/app")
+    assert len(registry.requests_to("/manifests/")) == 6
+    registry.fault("/manifests/", redirect="{path}", times=6)
+    with pytest.raises(RegistryUnreachable) as refusal:
+        pull(connect(registry), "team/app")
+    assert refusal.value.raw == "redirect"
+
+
 def test_redirects_end(registry: FakeRegistry, connect: Connect) -> None:
     registry.push_image("team/app", "1.0")
     registry.fault("/blobs/", redirect="{path}")
@@ -72,8 +121,10 @@ def test_redirects_into_private_networks_are_not_followed(
 def test_redirects_to_nowhere(target: str, registry: FakeRegistry, connect: Connect) -> None:
     registry.push_image("team/app", "1.0")
     registry.fault("/blobs/", redirect=target)
-    with pytest.raises(PullFailed):
+    with pytest.raises(RegistryUnreachable) as refusal:
         pull(connect(registry), "team/app")
+    assert refusal.value.raw == "redirect"
+    assert len(registry.requests_to("/blobs/")) == 1
 
 
 def test_a_storage_host_that_refuses_is_worth_another_try(
@@ -85,3 +136,72 @@ def test_a_storage_host_that_refuses_is_worth_another_try(
     with pytest.raises(RegistryUnreachable) as refusal:
         pull(connect(registry), "team/app")
     assert refusal.value.raw == "storage 403"
+
+
+def test_a_storage_host_that_asks_for_a_login_gets_none(
+    registry: FakeRegistry, elsewhere: FakeRegistry, connect: Connect
+) -> None:
+    registry.push_image("team/app", "1.0")
+    registry.redirect_blobs_to(elsewhere)
+    challenge = f'Bearer realm="{elsewhere.url}/token"'
+    elsewhere.fault("/storage/", status=401, headers={"WWW-Authenticate": challenge})
+    with pytest.raises(RegistryUnreachable) as refusal:
+        pull(connect(registry), "team/app")
+    assert refusal.value.raw == "storage 401"
+    assert [one.path.split("/")[1] for one in elsewhere.seen] == ["storage"]
+    assert len(registry.requests_to("/token")) == 1
+
+
+def test_a_storage_host_may_ask_to_wait(registry: FakeRegistry, elsewhere: FakeRegistry, connect: Connect) -> None:
+    registry.push_image("team/app", "1.0")
+    registry.redirect_blobs_to(elsewhere)
+    elsewhere.fault("/storage/", status=429, headers={"Retry-After": "9"})
+    with pytest.raises(RateLimited) as refusal:
+        pull(connect(registry), "team/app")
+    assert refusal.value.retry_after == 9
+
+
+@pytest.mark.parametrize("with_login", [True, False])
+def test_a_failure_knows_whether_credentials_were_sent(
+    with_login: bool, registry: FakeRegistry, connect: Connect
+) -> None:
+    registry.public.add("team/app")
+    client = connect(registry) if with_login else connect(registry, login=None)
+    with pytest.raises(ImageNotFound) as refusal:
+        client.fetch_manifest("team/app", "1.0")
+    assert refusal.value.response is not None
+    assert refusal.value.response.login is with_login
+
+
+def test_whether_a_blob_may_be_read_is_asked_without_reading_it(registry: FakeRegistry, connect: Connect) -> None:
+    pushed = registry.push_image("team/app", "1.0", [BIG])
+    client = connect(registry)
+    [layer] = fetch(client, "team/app").layers
+    registry.seen.clear()
+    assert client.has_blob("team/app", layer)
+    assert [(one.method, one.kind) for one in registry.seen] == [("HEAD", "bearer")]
+    del registry.blobs[pushed.layer_digests[0]]
+    assert not client.has_blob("team/app", layer)
+    for status in (401, 403, 404, 429, 500):
+        registry.fault("/blobs/", status=status)
+        assert not client.has_blob("team/app", layer)
+    assert len(registry.requests_to("/token")) == 1  # asked once more after the 401
+
+
+def test_whether_a_blob_elsewhere_may_be_read_is_asked_for_one_byte(
+    registry: FakeRegistry, elsewhere: FakeRegistry, connect: Connect
+) -> None:
+    """Signed addresses are valid for GET only."""
+    registry.push_image("team/app", "1.0", [BIG])
+    client = connect(registry)
+    [layer] = fetch(client, "team/app").layers
+    registry.redirect_blobs_to(elsewhere)
+    elsewhere.fault("/storage/", method="HEAD", status=403)
+    assert client.has_blob("team/app", layer)
+    [asked] = elsewhere.seen
+    assert (asked.method, asked.kind, asked.headers["range"]) == ("GET", "", "bytes=0-0")
+    elsewhere.ranges = False
+    assert client.has_blob("team/app", layer)
+    elsewhere.fault("/storage/", status=403)
+    with pytest.raises(RegistryUnreachable):
+        client.has_blob("team/app", layer)

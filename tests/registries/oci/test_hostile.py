@@ -171,15 +171,6 @@ def test_memory_is_bounded(chunked: bool, registry: FakeRegistry, connect: Conne
     assert peak < 12_000_000
 
 
-def test_a_config_that_is_too_large_is_not_asked_for(registry: FakeRegistry, connect: Connect) -> None:
-    image = build_image()
-    body = image.manifest.replace(b'"size": ', b'"size": 1000000', 1)
-    registry.push_manifest("team/app", "1.0", body, OCI_MANIFEST)
-    with pytest.raises(UnsupportedManifest):
-        pull(connect(registry), "team/app")
-    assert registry.requests_to("/blobs/") == []
-
-
 def test_ansi_and_html_of_errors_are_not_repeated(registry: FakeRegistry, connect: Connect) -> None:
     body = as_json({"errors": [{"code": "\x1b[31m<script>", "message": "<script>alert(1)</script>\x1b[0m"}]})
     registry.fault("/manifests/", status=403, body=body)
