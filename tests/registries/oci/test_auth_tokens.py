@@ -1,0 +1,188 @@
+"""Tokens against a real server: what is asked for, what is read, and how long one is used."""
+
+from __future__ import annotations
+
+import pytest
+
+from registries.failures import (
+    AccessDenied,
+    ImageNotFound,
+    RateLimited,
+    RegistryUnreachable,
+)
+from tests.support.fakes.registry import FakeRegistry
+
+from .conftest import Connect, fetch, pull, read_all
+
+
+def test_the_longest_token_and_the_longest_answer(registry: FakeRegistry, connect: Connect) -> None:
+    answer = b'{"token": "%s", "access_token": "other"' % (b"a" * 16_384)
+    registry.fault("/token", status=200, body=answer + b" " * (64 * 1024 - len(answer) - 1) + b"}")
+    registry.fault("/manifests/", status=404)
+    with pytest.raises(ImageNotFound):
+        fetch(connect(registry), "team/app")
+    assert registry.seen[-1].secret == "a" * 16_384
+
+
+@pytest.mark.parametrize("field", ["token", "access_token"])
+def test_either_name_of_the_token(field: str, registry: FakeRegistry, connect: Connect) -> None:
+    registry.token_field = field
+    registry.push_image("team/app", "1.0")
+    pull(connect(registry), "team/app")
+
+
+def test_a_token_that_grants_nothing_means_no_access(registry: FakeRegistry, connect: Connect) -> None:
+    registry.grant_nothing = True
+    registry.push_image("team/app", "1.0")
+    with pytest.raises(AccessDenied) as refusal:
+        pull(connect(registry), "team/app")
+    assert refusal.value.params == {"host": registry.host, "repository": "team/app"}
+    assert len(registry.requests_to("/token")) == 1
+
+
+def test_401_for_ever_ends(registry: FakeRegistry, connect: Connect) -> None:
+    registry.push_image("team/app", "1.0")
+    registry.fault("/manifests/", status=401, headers={"WWW-Authenticate": f'Bearer realm="{registry.url}/token"'})
+    with pytest.raises(AccessDenied):
+        pull(connect(registry), "team/app")
+    assert len(registry.seen) <= 6
+
+
+def test_a_token_that_dies_early_is_replaced(registry: FakeRegistry, connect: Connect) -> None:
+    registry.push_image("team/app", "1.0", [b"one", b"two"])
+    client = connect(registry)
+    manifest = fetch(client, "team/app")
+    registry.forget_tokens()
+    for layer in manifest.layers:
+        read_all(client, "team/app", layer)
+    assert len(registry.requests_to("/token")) == 2
+
+
+class Clock:
+    """The client's clock, in seconds since the test began."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    stopped = Clock()
+    monkeypatch.setattr("registries.oci.auth.time", stopped)
+    return stopped
+
+
+def test_a_token_past_its_time_is_not_sent(registry: FakeRegistry, connect: Connect, clock: Clock) -> None:
+    registry.push_image("team/app", "1.0")
+    client = connect(registry)
+    manifest = fetch(client, "team/app")
+    clock.now = 300
+    read_all(client, "team/app", manifest.layers[0])
+    assert len(registry.requests_to("/token")) == 2
+    assert not [
+        one for one in registry.requests_to("/blobs/") if one.secret == registry.requests_to("/manifests/")[0].secret
+    ]
+
+
+@pytest.mark.parametrize(
+    ("expires_in", "used_for"),
+    [(300, 270), (1, 0.9), (1.5, 1.35), (3600, 3240), (3601, 3240), (10**15, 3240), (1e300, 3240)]
+    + [(lie, 54) for lie in (None, -1, 0, 0.5, "60", True, [], "x")],
+)  # fmt: skip
+def test_a_token_is_used_for_nine_tenths_of_its_time(
+    expires_in: object, used_for: float, registry: FakeRegistry, connect: Connect, clock: Clock
+) -> None:
+    """An hour at most, and a minute where the token service says nothing that makes sense. The time counts from before
+    the request, which takes two seconds here."""
+
+    def take_time(host: str) -> None:
+        clock.now += 2
+
+    registry.expires_in = expires_in
+    client = connect(registry, before_login_sent=take_time)
+    client.authenticate("team/app")
+    assert clock.now == 2
+    clock.now = used_for - 0.01
+    client.authenticate("team/app")
+    assert len(registry.requests_to("/token")) == 1
+    clock.now = used_for + 0.01
+    client.authenticate("team/app")
+    assert len(registry.requests_to("/token")) == 2
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"<html>",
+        b"[]",
+        b"{}",
+        b'{"token": ""}',
+        b'{"token": 5}',
+        b'{"token": "a\\r\\nX: y"}',
+        b'{"token": "\xc3\xa9"}',
+        b'{"token": "a", "token": "b"}',
+        b'{"token": "a b"}',
+        b'{"token": "' + b"a" * 16_385 + b'"}',
+        b'{"token": "a"}' + b" " * 70_000,
+    ],
+)
+def test_token_answers_that_make_no_sense(body: bytes, registry: FakeRegistry, connect: Connect) -> None:
+    registry.fault("/token", status=200, body=body)
+    with pytest.raises(RegistryUnreachable):
+        pull(connect(registry), "team/app")
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_token_call_is_never_redirected(
+    status: int, registry: FakeRegistry, elsewhere: FakeRegistry, connect: Connect
+) -> None:
+    registry.fault("/token", status=status, headers={"Location": f"{elsewhere.url}/token"})
+    with pytest.raises(RegistryUnreachable):
+        pull(connect(registry), "team/app")
+    assert elsewhere.seen == []
+
+
+def test_the_token_service_may_ask_to_wait(registry: FakeRegistry, connect: Connect) -> None:
+    registry.fault("/token", status=429, headers={"Retry-After": "7"})
+    with pytest.raises(RateLimited) as refusal:
+        pull(connect(registry), "team/app")
+    assert refusal.value.retry_after == 7
+
+
+def test_what_a_token_is_asked_for(registry: FakeRegistry, connect: Connect) -> None:
+    """The service is named if the challenge names one, and the address may have a query of its own."""
+    for challenge, query in (
+        ('realm="{url}/token",service="the registry"', "service=the+registry&scope=repository%3Ateam%2Fapp%3Apull"),
+        ('realm="{url}/token"', "scope=repository%3Ateam%2Fapp%3Apull"),
+        ('realm="{url}/token?a=b",scope="x"', "a=b&scope=repository%3Ateam%2Fapp%3Apull"),
+    ):
+        registry.challenge = f"Bearer {challenge.format(url=registry.url)}"
+        connect(registry).authenticate("team/app")
+        assert registry.requests_to("/token")[-1].query == query
+
+
+def test_each_repository_has_a_token_of_its_own(registry: FakeRegistry, connect: Connect) -> None:
+    for repository in ("team/app", "team/other"):
+        registry.push_image(repository, "1.0")
+    client = connect(registry)
+    for _ in range(2):
+        for repository in ("team/app", "team/other"):
+            fetch(client, repository)
+    assert len(registry.requests_to("/token")) == 2
+    assert len({one.secret for one in registry.requests_to("/manifests/")}) == 2
+
+
+def test_a_refused_token_service_may_be_asked_again(registry: FakeRegistry, connect: Connect) -> None:
+    """Unless it refused the password."""
+    client = connect(registry)
+    for status, expected in ((403, AccessDenied), (503, RegistryUnreachable), (404, RegistryUnreachable)):
+        registry.fault("/token", status=status, times=1)
+        with pytest.raises(expected) as refusal:
+            client.authenticate("team/app")
+        assert refusal.value.response is not None
+        assert refusal.value.response.login is True
+    client.authenticate("team/app")
