@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
-from ipaddress import ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from itertools import cycle
 
 import pytest
 
 from registries.failures import HostNotAllowed
 from registries.oci.address_guard import AddressGuard
+from registries.oci.deadline_sockets import DeadlineSocket
 
 LOOPBACK = [ip_network("127.0.0.0/8")]
 
@@ -32,6 +33,57 @@ def answering(*addresses: str) -> AddressGuard:
 def test_special_addresses_are_refused(address: str) -> None:
     with pytest.raises(HostNotAllowed):
         answering(address).addresses("registry.example", 443)
+
+
+# The first and the last address of each range, of which some Pythons call some public.
+RANGES = [
+    ("0.0.0.0", "0.255.255.255"),
+    ("10.0.0.0", "10.255.255.255"),
+    ("100.64.0.0", "100.127.255.255"),
+    ("127.0.0.0", "127.255.255.255"),
+    ("168.63.129.16", "168.63.129.16"),
+    ("169.254.0.0", "169.254.255.255"),
+    ("172.16.0.0", "172.31.255.255"),
+    ("192.0.0.0", "192.0.0.255"),
+    ("192.0.2.0", "192.0.2.255"),
+    ("192.88.99.0", "192.88.99.255"),
+    ("192.168.0.0", "192.168.255.255"),
+    ("198.18.0.0", "198.19.255.255"),
+    ("198.51.100.0", "198.51.100.255"),
+    ("203.0.113.0", "203.0.113.255"),
+    ("224.0.0.0", "239.255.255.255"),
+    ("240.0.0.0", "255.255.255.255"),
+    ("::", "1fff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"),
+    ("2001::", "2001:1ff:ffff:ffff:ffff:ffff:ffff:ffff"),
+    ("2001:db8::", "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff"),
+    ("2002::", "2002:ffff:ffff:ffff:ffff:ffff:ffff:ffff"),
+    ("3fff::", "3fff:fff:ffff:ffff:ffff:ffff:ffff:ffff"),
+    ("4000::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"),
+]
+
+
+def test_no_range_depends_on_the_opinion_of_python(monkeypatch: pytest.MonkeyPatch) -> None:
+    for kind in (IPv4Address, IPv6Address):
+        monkeypatch.setattr(kind, "is_global", True)
+        monkeypatch.setattr(kind, "is_multicast", False)
+    for address in (address for ends in RANGES for address in ends):
+        with pytest.raises(HostNotAllowed):
+            answering(address).addresses("registry.example", 443)
+    for kind in (IPv4Address, IPv6Address):
+        monkeypatch.setattr(kind, "is_global", False)
+    for address in ("8.8.8.8", "2606:4700::1111"):
+        with pytest.raises(HostNotAllowed):
+            answering(address).addresses("registry.example", 443)
+
+
+def test_what_is_next_to_a_range_is_not_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken = [(ip_address(first), ip_address(last)) for first, last in RANGES]
+    beside = [first - 1 for first, _ in taken if int(first)] + [last + 1 for _, last in taken if int(last) + 1 < 2**32]
+    beside += [last + 1 for _, last in taken if last.version == 6 and int(last) + 1 < 2**128]
+    free = {str(one) for one in beside if not any(a.version == one.version and a <= one <= b for a, b in taken)}
+    assert {"9.255.255.255", "11.0.0.0", "172.32.0.0", "198.20.0.0", "2001:200::", "3fff:1000::"} <= free
+    for address in free:
+        assert answering(address).addresses("registry.example", 443)
 
 
 @pytest.mark.parametrize("address", ["8.8.8.8", "172.32.0.1", "2606:4700::1111"])
@@ -62,8 +114,10 @@ def test_odd_literals_are_refused_even_if_public(host: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "host", ["localhost", "x.localhost", "printer.local", "metadata.google.internal", "nas.home.arpa"]
-)
+    "host",
+    ["localhost", "x.localhost", "local", "printer.local", "internal", "metadata.google.internal", "home.arpa",
+     "nas.home.arpa", "NAS.Home.Arpa."],
+)  # fmt: skip
 def test_local_names_are_refused_whatever_they_resolve_to(host: str) -> None:
     with pytest.raises(HostNotAllowed):
         answering("8.8.8.8").addresses(host, 443)
@@ -71,20 +125,42 @@ def test_local_names_are_refused_whatever_they_resolve_to(host: str) -> None:
 
 def test_the_portals_own_host_is_refused() -> None:
     guard = AddressGuard(own_hosts=["Portal.Example"], resolver=lambda host, port: [("8.8.8.8", port)])
-    assert guard.addresses("registry.example", 443)
-    with pytest.raises(HostNotAllowed):
-        guard.addresses("portal.example.", 443)
+    for host in ("registry.example", "not-portal.example", "www.portal.example", "mylocal", "home.arpa.example"):
+        assert guard.addresses(host, 443)
+    for host in ("portal.example", "portal.example.", "PORTAL.example"):
+        with pytest.raises(HostNotAllowed):
+            guard.addresses(host, 443)
 
 
-@pytest.mark.parametrize("port", [-1, 0, 22, 25, 80, 444, 2375, 3306, 5432, 6379, 6443, 9200, 11211, 27017, 65536])
-def test_ports_of_other_services_are_refused(port: int) -> None:
-    with pytest.raises(HostNotAllowed):
-        answering("8.8.8.8").addresses("registry.example", port)
+OTHER_SERVICES = (
+    {1080, 1433, 1521, 1719, 1720, 1723, 2049, 2375, 2376, 2379, 2380, 3128, 3306, 3389, 3659, 4045, 4369, 5060, 5061}
+    | {5432, 5672, *range(5900, 5911), 5984, 6000, 6379, 6443, 6566, *range(6665, 6670), 6697, 8500, 9042, 9092, 9200}
+    | {9300, 10080, 10250, 11211, 15672, 16379, 25565, 26379, 27017}
+)
 
 
-@pytest.mark.parametrize("port", [443, 5000, 5001, 8443, 65535])
-def test_ports_that_registries_use_are_allowed(port: int) -> None:
-    assert answering("8.8.8.8").addresses("registry.example", port)
+def test_ports_of_other_services_are_refused() -> None:
+    """And those below 1024, which need root, but for 443. In an open network those of other services alone."""
+    opened = AddressGuard(LOOPBACK, resolver=lambda host, port: [("127.0.0.1", port)])
+    for port in [-1, 0, 22, *OTHER_SERVICES, 65536]:
+        for guard in (answering("8.8.8.8"), opened):
+            with pytest.raises(HostNotAllowed):
+                guard.addresses("registry.example", port)
+    for port in (1, 25, 80, 442, 444, 1023):
+        with pytest.raises(HostNotAllowed):
+            answering("8.8.8.8").addresses("registry.example", port)
+        assert opened.addresses("registry.example", port)
+
+
+def test_ports_that_registries_use_are_allowed() -> None:
+    for port in (443, 1024, 5000, 5001, 5899, 5911, 8080, 8443, 65535):
+        assert answering("8.8.8.8").addresses("registry.example", port)
+
+
+def test_a_resolver_chooses_no_port_of_another_service() -> None:
+    for port in (0, 22, 6379):
+        with pytest.raises(HostNotAllowed):
+            AddressGuard(LOOPBACK, resolver=lambda host, _, to=port: [("127.0.0.1", to)]).addresses("localhost", 443)
 
 
 def test_an_allowed_network_is_opened_for_plain_http_too() -> None:
@@ -102,6 +178,16 @@ def test_plain_http_is_for_allowed_networks_only() -> None:
     assert not guard.allows_plain_http("registry.example", 5000)
     with pytest.raises(HostNotAllowed):
         guard.addresses("registry.example", 5000, plain=True)
+
+
+def test_networks_are_open_by_their_own_kind_of_address() -> None:
+    """The bits of an address of one kind say nothing about the other."""
+    guard = AddressGuard(
+        [ip_network("10.0.0.0/8"), ip_network("fd00::/8")],
+        resolver=lambda host, port: [("10.1.2.3", port), ("fd00::1", port), ("10.1.2.3", port)],
+    )
+    assert [str(address) for address, _ in guard.addresses("registry.internal", 5000)] == ["10.1.2.3", "fd00::1"]
+    assert guard.allows_plain_http("registry.internal", 5000)
 
 
 def test_unresolvable_and_refused_are_one_failure() -> None:
@@ -145,6 +231,39 @@ def test_open_and_closed_ports_inside_look_alike(closed_port: int) -> None:
         assert seen[0] == seen[1]
         with pytest.raises(BlockingIOError):
             server.accept()
+
+
+def test_four_addresses_are_tried(closed_port: int) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        closed = [(f"127.0.0.{last}", closed_port) for last in (2, 3, 4, 5)]
+        AddressGuard(LOOPBACK, resolver=lambda host, _: [*closed[:3], ("127.0.0.1", port)]).connect(
+            "registry.example", 443, 2, plain=False
+        ).close()
+        with pytest.raises(ConnectionRefusedError):
+            AddressGuard(LOOPBACK, resolver=lambda host, _: [*closed, ("127.0.0.1", port)]).connect(
+                "registry.example", 443, 2, plain=False
+            )
+
+
+def test_a_connection_that_ends_elsewhere_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    closed: list[DeadlineSocket] = []
+
+    class Diverted(DeadlineSocket):
+        def getpeername(self) -> tuple[str, int]:
+            return ("10.0.0.1", 443)
+
+        def close(self) -> None:
+            closed.append(self)
+            super().close()
+
+    monkeypatch.setattr("registries.oci.address_guard.DeadlineSocket", Diverted)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        guard = AddressGuard(LOOPBACK, resolver=lambda host, port: [("127.0.0.1", port)])
+        with pytest.raises(HostNotAllowed) as refusal:
+            guard.connect("registry.example", server.getsockname()[1], 2, plain=False)
+    assert refusal.value.params == {"host": "registry.example"}
+    assert len(closed) == 1
 
 
 def test_the_next_address_is_tried(closed_port: int) -> None:

@@ -1,0 +1,114 @@
+"""Bodies of responses: how much of one is read, how long it may take, and what becomes of its connection."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from types import SimpleNamespace
+
+import pytest
+
+from registries.failures import RegistryUnreachable
+from registries.oci.address_guard import AddressGuard
+from registries.oci.responses import Response
+from registries.oci.transport import Session
+from tests.support.fakes.registry import FakeRegistry
+
+
+@pytest.fixture
+def session(registry: FakeRegistry, loopback: AddressGuard) -> Iterator[Session]:
+    made = Session("registry.example", loopback)
+    yield made
+    made.close()
+
+
+def answering(registry: FakeRegistry, session: Session, body: bytes, **knobs: object) -> Response:
+    registry.fault("/x", status=200, body=body, **knobs)
+    return session.get(f"{registry.url}/x")
+
+
+@pytest.mark.parametrize("knobs", [{}, {"chunked": True}, {"raw": b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 1000}])
+def test_a_whole_body_is_read_up_to_a_limit(knobs: dict[str, object], registry: FakeRegistry, session: Session) -> None:
+    body = b"x" * 1000
+    assert answering(registry, session, body, **knobs).read(1000) == body
+    assert answering(registry, session, body, **knobs).read(999) is None
+    if "raw" not in knobs:
+        assert answering(registry, session, b"", **knobs).read(0) == b""
+
+
+@pytest.mark.parametrize("size", [0, 1, 8191, 8192, 8193, 200_000])
+@pytest.mark.parametrize("buffer_size", [100, 8192, 65536])
+def test_a_body_arrives_in_buffers_of_any_size(
+    size: int, buffer_size: int, registry: FakeRegistry, session: Session
+) -> None:
+    body = bytes(number % 251 for number in range(size))
+    response = answering(registry, session, body)
+    assert response.length == size
+    received, buffer = bytearray(), memoryview(bytearray(buffer_size))
+    while count := response.readinto1(buffer):
+        received += buffer[:count]
+        assert response.length == size - len(received)
+    assert received == body
+    assert response.readinto1(buffer) == 0
+
+
+def test_a_length_that_was_not_announced_is_not_known(registry: FakeRegistry, session: Session) -> None:
+    assert answering(registry, session, b"xyz", chunked=True).length is None
+
+
+def test_a_connection_is_used_again_after_a_whole_body_and_not_after_a_part(
+    registry: FakeRegistry, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[object] = []
+    really = AddressGuard.connect
+
+    def connect(self: AddressGuard, host: str, port: int, timeout: float | None, *, plain: bool) -> object:
+        opened.append(host)
+        return really(self, host, port, timeout, plain=plain)
+
+    monkeypatch.setattr(AddressGuard, "connect", connect)
+    for knobs in ({}, {"chunked": True}):
+        for _ in range(2):
+            response = answering(registry, session, b"x" * 10_000, **knobs)
+            response.read(10_000)
+            response.close()
+    assert len(opened) == 1
+    for _ in range(2):
+        answering(registry, session, b"x" * 10_000_000).read(10)
+    assert len(opened) == 2
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_short_body_has_a_minute(
+    chunked: bool, registry: FakeRegistry, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However steadily it comes: each read of this one takes twenty seconds."""
+    now = [0.0]
+    really = Response.readinto1
+
+    def take_time(self: Response, buffer: memoryview) -> int:
+        now[0] += 20
+        return really(self, buffer[:1])
+
+    monkeypatch.setattr(Response, "readinto1", take_time)
+    monkeypatch.setattr("registries.oci.responses.time", SimpleNamespace(monotonic=lambda: now[0]))
+    assert answering(registry, session, b"xyz"[:3], chunked=chunked).read(10) == b"xyz"
+    with pytest.raises(RegistryUnreachable) as refusal:
+        answering(registry, session, b"wxyz", chunked=chunked).read(10)
+    assert (refusal.value.raw, refusal.value.params["host"]) == ("timeout", "registry.example")
+
+
+@pytest.mark.parametrize(
+    ("knobs", "raw"),
+    [
+        ({"truncate_after": 3}, "RemoteEndedEarly"),
+        ({"reset_after": 3}, "ConnectionResetError"),
+    ],
+)
+def test_a_body_that_ends_early_is_a_failure(
+    knobs: dict[str, object], raw: str, registry: FakeRegistry, session: Session
+) -> None:
+    response = answering(registry, session, b"x" * 10, **knobs)
+    with pytest.raises(RegistryUnreachable) as refusal:
+        response.read(10)
+    assert (refusal.value.raw, refusal.value.params["host"]) == (raw, "registry.example")
+    assert refusal.value.__context__ is None
