@@ -161,7 +161,7 @@ TESTED_BY = {
     "registries/oci/test_hostile.py": ["registries.oci.deadline_sockets"],
     "registries/oci/test_tags.py": ["registries.oci.rate_limits"],
     "registries/providers/test_contract.py": ["registries.providers.base"],
-    "registries/providers/test_ecr.py": ["registries.providers.ecr_host", "registries.providers.ecr_token"],
+    "registries/providers/test_ecr.py": ["registries.providers.ecr_host"],
     "registries/providers/test_google.py": ["registries.providers.google_key"],
     "registries/test_actions.py": ["registries.credential_rows"],
     "registries/test_views.py": ["registries.forms.fields"],

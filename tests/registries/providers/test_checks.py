@@ -62,6 +62,15 @@ def test_too_long(provider: Provider, pretences: Mapping[str, Pretence]) -> None
         refused(provider, pretence.host, {**pretence.values, field.name: "é" * (field.limit // 2 + 1)})
 
 
+def test_a_limit_is_in_bytes() -> None:
+    field = Field(name="x", label="X", help="")
+    for fits, too_long in (("x" * 8192, "x" * 8193), ("é" * 4096, "é" * 4096 + "x")):
+        check_shape([field], {"x": fits})
+        with pytest.raises(Unusable) as raised:
+            check_shape([field], {"x": too_long})
+        assert raised.value.field == "x"
+
+
 def test_a_colon_in_the_user_name() -> None:
     failure = refused(OWN, HOST, {"username": "ali:ce", "password": CANARY})
     assert failure.params["field"] == "username"

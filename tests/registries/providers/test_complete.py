@@ -24,11 +24,31 @@ MAIN_CODES = {
     "credential_malformed",
 }
 
+SECRETS = {
+    "docker_hub": {"password"},
+    "ghcr": {"password"},
+    "ecr": {"secret_access_key", "session_token"},
+    "google": {"key"},
+    "acr": {"password"},
+    "quay": {"password"},
+    "self_hosted": {"password"},
+}
+TOKEN_HOSTS = dict.fromkeys(KINDS, ()) | {"docker_hub": ("auth.docker.io",)}
+
 each_provider = pytest.mark.parametrize("provider", PROVIDERS.values(), ids=list(PROVIDERS))
 
 
 def test_all_seven_are_offered() -> None:
     assert list(PROVIDERS) == KINDS
+
+
+@each_provider
+def test_what_is_sealed_and_where_it_may_be_sent(provider: Provider) -> None:
+    """Fields that are not secret stay on the receipt; a token host gets the secret."""
+    assert provider.secret_names == SECRETS[provider.kind]
+    assert provider.token_hosts == TOKEN_HOSTS[provider.kind]
+    assert {field.limit for field in provider.fields} == {64 * 1024 if provider.kind == "google" else 8 * 1024}
+    assert [field.name for field in provider.fields if field.optional] == ["session_token"] * (provider.kind == "ecr")
 
 
 @each_provider
