@@ -89,8 +89,8 @@ def test_a_token_past_its_time_is_not_sent(registry: FakeRegistry, connect: Conn
 
 @pytest.mark.parametrize(
     ("expires_in", "used_for"),
-    [(300, 270), (1, 0.9), (1.5, 1.35), (3600, 3240), (3601, 3240), (10**15, 3240), (1e300, 3240)]
-    + [(lie, 54) for lie in (None, -1, 0, 0.5, "60", True, [], "x")],
+    [(300, 270), (1, 0.9), (1.5, 1.35), (3600, 3240), (3601, 3240), (10**15, 3240), (1e300, 3240),
+     (None, 54), (-1, 54), (0, 54), (0.5, 54), ("60", 54), (True, 54), ([], 54), ("x", 54)],
 )  # fmt: skip
 def test_a_token_is_used_for_nine_tenths_of_its_time(
     expires_in: object, used_for: float, registry: FakeRegistry, connect: Connect, clock: Clock

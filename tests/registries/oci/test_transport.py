@@ -69,7 +69,8 @@ def test_an_authority_of_one_registry_is_not_trusted_for_another(
         for options in given:
             pull(connect(NAME, guard=guard, **options), "team/app")
         asked = len(registry.seen)
-        for options in [{}, {"ca": another.ca_file.read_text()}, {"ca_file": another.ca_file}, {}]:
+        refused: list[dict[str, object]] = [{}, {"ca": another.ca_file.read_text()}, {"ca_file": another.ca_file}, {}]
+        for options in refused:
             with pytest.raises(TlsInvalid):
                 connect(NAME, guard=guard, **options).connect()
         assert len(registry.seen) == asked

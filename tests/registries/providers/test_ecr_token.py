@@ -87,7 +87,7 @@ def test_what_aws_s_errors_mean(
     response = {"Error": {"Code": code, "Message": message}, "ResponseMetadata": {"HTTPStatusCode": status}}
 
     def refuse() -> None:
-        raise ClientError(response, "GetAuthorizationToken")  # type: ignore[arg-type]
+        raise ClientError(response, "GetAuthorizationToken")
 
     asked = SimpleNamespace(get_authorization_token=refuse, close=lambda: None)
     monkeypatch.setattr(boto3.session.Session, "client", lambda self, service, **options: asked)
