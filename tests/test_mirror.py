@@ -127,7 +127,6 @@ TESTED_BY = {
         "portal.management.sign_in_locks",
     ],
     "portal/notifications/test_sending.py": [
-        "groups.rules.events",
         "portal.notifications.jobs",
         "portal.notifications.messages",
         "portal.notifications.subscriptions",
