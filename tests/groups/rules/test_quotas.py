@@ -203,8 +203,10 @@ def test_an_organization_without_a_quota_is_one_without_limits(acme: Any, projec
     """As one is that was written around `create_organization`."""
     Quota.objects.all().delete()
     acme.refresh_from_db()
-    assert quotas.quota_of(acme).max_groups is None
-    assert quotas.read_quota(acme.pk).max_pulls is None
+    columns = ("max_groups", "max_replicas", "max_stored_bytes", "max_pulls", "max_image_bytes", "suspended_at")
+    for quota in (quotas.quota_of(acme), quotas.read_quota(acme.pk)):
+        assert quota.organization_id == acme.pk
+        assert [getattr(quota, column) for column in columns] == [None] * 6
 
     group = make_group(project, IMAGE)
     Quota.objects.all().delete()

@@ -144,10 +144,23 @@ def test_the_time_of_the_change_is_noted(group: ContainerGroup) -> None:
     long_ago = group.changed_at - timedelta(hours=1)
     ContainerGroup.objects.update(changed_at=long_ago)
     Instance.objects.update(changed_at=long_ago)
+    instance.refresh_from_db()
 
     assert move(group, to="stopped").changed_at > long_ago
     assert move(instance, to="stopping").changed_at > long_ago
     assert ContainerGroup.objects.get().changed_at == group.changed_at
+
+
+def test_without_its_event_a_group_does_not_move(group: ContainerGroup, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*arguments: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr("groups.rules.states.note_move", fail)
+
+    with pytest.raises(RuntimeError):
+        move(group, to="stopped")
+
+    assert ContainerGroup.objects.get().status == "pending"
 
 
 def test_a_group_that_becomes_stale_on_the_way_has_no_event(group: ContainerGroup) -> None:
