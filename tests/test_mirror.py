@@ -33,7 +33,6 @@ SEVERAL = {
 }
 """Tests that are about no single module, and what they are about."""
 TESTED_BY = {
-    "groups/actions/test_lifecycle.py": ["groups.rules.sealed_settings"],
     "groups/agent/test_identity.py": ["groups.agent.files"],
     "groups/agent/test_opening.py": ["groups.agent.order"],
     "groups/api/test_container_groups.py": [
@@ -43,7 +42,7 @@ TESTED_BY = {
         "groups.api.schemas.countries",
         "groups.api.unsupported",
     ],
-    "groups/api/test_group_lifecycle.py": ["groups.api.instances", "groups.api.quotas", "groups.rules.replicas"],
+    "groups/api/test_group_lifecycle.py": ["groups.api.instances", "groups.api.quotas"],
     "groups/api/test_lookup.py": ["groups.api.errors"],
     "groups/api/test_records.py": ["groups.api.checks"],
     "groups/delivery/test_sending.py": [

@@ -58,7 +58,8 @@ def _requeue(group: ContainerGroup) -> object:
 
 
 def _delete(group: ContainerGroup) -> object:
-    return lifecycle.delete(group, by=CONSOLE)
+    lifecycle.delete(group, by=CONSOLE)
+    return None
 
 
 def _change(group: ContainerGroup) -> object:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from typing import ClassVar
 from uuid import UUID, uuid4
 
 import pytest
@@ -12,6 +13,7 @@ from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 from redis.exceptions import RedisError
 
 from groups.rules import wakeups
+from registries.foundation.ids import InstanceId
 
 
 @pytest.fixture
@@ -52,6 +54,61 @@ def test_each_job_is_a_function_of_one_id(settings: Settings) -> None:
         assert len(inspect.signature(import_string(name)).parameters) == 1, name
 
 
+class Queue:
+    """Stands for RQ's queue of this name, in which `count` jobs wait."""
+
+    counts: ClassVar[dict[str, int]] = {}
+    called: ClassVar[list[tuple[str, str, dict[str, object]]]] = []
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.count = self.counts.get(name, 0)
+
+    def enqueue_call(self, function: str, **options: object) -> None:
+        self.called.append((self.name, function, options))
+
+
+@pytest.fixture
+def queues(monkeypatch: pytest.MonkeyPatch) -> type[Queue]:
+    monkeypatch.setattr("django_rq.get_queue", Queue)
+    monkeypatch.setattr(Queue, "counts", {})
+    monkeypatch.setattr(Queue, "called", [])
+    return Queue
+
+
+def test_a_job_is_a_call_with_one_id_and_its_failure_is_kept_for_a_day(queues: type[Queue]) -> None:
+    wakeups.enqueue_job("pulls", "groups.jobs.pull", "7")
+
+    ((queue, function, options),) = queues.called
+    assert (queue, function, options.pop("description")) == ("pulls", "groups.jobs.pull", "groups.jobs.pull 7")
+    assert options == {"args": ("7",), "result_ttl": 60, "failure_ttl": 86400}
+
+
+def test_each_queue_says_how_many_wait_in_it(queues: type[Queue]) -> None:
+    queues.counts |= {"pulls": 3, "nodes": 1}
+
+    assert [wakeups.waiting(name) for name in ("pulls", "nodes", "checks")] == [3, 1, 0]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("waiting", "enqueued"), [({"nodes": 1}, 0), ({"nodes": 0, "pulls": 5, "checks": 5}, 1)])
+def test_a_job_that_waits_makes_this_manifest_too(
+    queues: type[Queue],
+    waiting: dict[str, int],
+    enqueued: int,
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+) -> None:
+    with django_capture_on_commit_callbacks(execute=True):
+        wakeups.wake_prepare(InstanceId(uuid4()))
+        queues.counts |= waiting
+
+    assert len(queues.called) == enqueued
+
+
+def test_a_wake_up_counts_as_lost_after_ten_seconds() -> None:
+    assert wakeups.WAKEUP_LOST_AFTER.total_seconds() == 10
+
+
 def test_without_redis_nothing_waits_and_nothing_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     def unavailable(queue: str) -> object:
         raise RedisError(queue)
@@ -63,7 +120,10 @@ def test_without_redis_nothing_waits_and_nothing_fails(monkeypatch: pytest.Monke
 
 def test_jobs_that_wait_for_a_worker_are_not_enqueued_again(monkeypatch: pytest.MonkeyPatch) -> None:
     woken: list[int] = []
-    monkeypatch.setattr(wakeups, "waiting", lambda queue: 2)
+    monkeypatch.setattr(wakeups, "waiting", {"pulls": 2, "checks": 0}.__getitem__)
     assert wakeups.wake_again("pulls", woken.append, [1, 2]) == 0
     assert wakeups.wake_again("pulls", woken.append, [1, 2, 3]) == 3
     assert woken == [1, 2, 3]
+    assert wakeups.wake_again("checks", woken.append, [4]) == 1
+    assert wakeups.wake_again("checks", woken.append, []) == 0
+    assert woken == [1, 2, 3, 4]
