@@ -241,7 +241,7 @@ def test_everything_is_done_once(
     assert not ImageCheck.objects.filter(pk=undone.old_check.pk).exists()
     assert ImageCheck.objects.filter(pk=undone.kept_check.pk).exists()
     assert [image.pk for image in Image.objects.filter(groups=None)] == [undone.unused[1].image_id]
-    assert FailedAttempt.objects.exclude(code="interrupted").count() == 1
+    assert FailedAttempt.objects.filter(code="store_failed").count() == 1
     assert [blob.name for blob in Blob.objects.all()] == ["1/ab/kept"]
     assert [path.name for path in stored_files(blobs)] == ["draft-kept", "kept", "orphan-kept"]
 
