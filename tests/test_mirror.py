@@ -144,11 +144,9 @@ TESTED_BY = {
         "portal.organizations.api_key_views",
     ],
     "portal/organizations/test_team_views.py": [
-        "portal.organizations.actions",
         "portal.organizations.errors",
         "portal.organizations.forms",
         "portal.organizations.invitation_views",
-        "portal.organizations.invitations",
         "portal.organizations.rules",
     ],
     "portal/support/desk/test_actions.py": ["portal.support.admin_log"],
