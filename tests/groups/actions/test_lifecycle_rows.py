@@ -78,7 +78,10 @@ def test_a_name_is_taken_in_its_own_project_only(acme: Any, project: Any, mallor
     make_group(project, REFERENCE, name="web-2")
 
     with pytest.raises(NameTaken):
-        make_group(project, REFERENCE, name="web", credential=typed())
+        lifecycle.create(
+            organization_id=acme.pk, project_id=project.pk, name="web", reference=parse(REFERENCE), credential=typed(),
+            by=CONSOLE,
+        )  # fmt: skip
     assert (Image.objects.count(), Credential.objects.count()) == (4, 0)
 
 

@@ -32,3 +32,17 @@ def test_a_stranger_has_no_access(acme: Any, project: Any, mallory: Any) -> None
     assert resolve_access(mallory.pk, "acme") is None
     assert resolve_access(mallory.pk, "acme", "default") is None
     assert resolve_access(mallory.pk, "nobody's") is None
+
+
+def test_a_role_counts_in_its_own_organization_only(acme: Any, project: Any, alice: Any, mallory: Any) -> None:
+    umbrella = mallory.organizations.get()
+    umbrella.memberships.create(user=alice, role="viewer")
+    elsewhere = umbrella.projects.get()
+    Project.objects.create(organization=umbrella, slug="batch", name="Batch")
+
+    assert resolve_access(alice.pk, "acme", "default") == Access(Role.OWNER, acme.pk, project.pk)
+    assert resolve_access(alice.pk, "umbrella") == Access(Role.VIEWER, umbrella.pk)
+    assert resolve_access(alice.pk, "umbrella", "default") == Access(Role.VIEWER, umbrella.pk, elsewhere.pk)
+    assert resolve_access(alice.pk, "acme", "batch") is None
+    umbrella.memberships.filter(user=alice).delete()
+    assert resolve_access(alice.pk, "umbrella") is None

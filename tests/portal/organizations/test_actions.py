@@ -126,9 +126,10 @@ def test_what_changed_since_the_page_was_opened_counts(acme: Any, alice: Any, bo
     acme.memberships.filter(user=alice).update(role="owner")
     acme.memberships.filter(user=bob).update(role="member")
 
-    for act in (lambda: remove(seen, by=acting(bob)), lambda: change_role(seen, "member", by=acting(bob))):
-        with pytest.raises(LastOwner):
-            act()
+    with pytest.raises(LastOwner):
+        remove(seen, by=acting(bob))
+    with pytest.raises(LastOwner):
+        change_role(seen, "member", by=acting(bob))
     assert roles(acme) == {alice.email: "owner", bob.email: "member"}
 
 
@@ -139,13 +140,12 @@ def test_the_last_owner_stays_beside_owners_elsewhere(
     last = acme.memberships.get(user=alice)
     before = len(recorded())
 
-    for refused in (
-        lambda: end(last, by=CONSOLE),
-        *(lambda to=to: change_role(last, to, by=CONSOLE) for to in ("member", "viewer")),
-    ):
-        with pytest.raises(LastOwner) as refusal:
-            refused()
-        assert refusal.value.code == "last_owner"
+    with pytest.raises(LastOwner) as refused:
+        end(last, by=CONSOLE)
+    assert refused.value.code == "last_owner"
+    for role in ("member", "viewer"):
+        with pytest.raises(LastOwner):
+            change_role(last, role, by=CONSOLE)
     assert roles(acme) == {alice.email: "owner", bob.email: "member", carol.email: "viewer"}
     assert len(recorded()) == before
     assert not change_role(last, "owner", by=CONSOLE)

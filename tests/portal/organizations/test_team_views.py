@@ -17,6 +17,7 @@ from django.utils import timezone
 from portal.models import Activity, Invitation, Membership, Role, User
 from portal.organizations import actions, errors, invitations
 from registries.foundation.actor import CONSOLE
+from registries.secrets import one_time
 from tests.conftest import PASSWORD
 from tests.support.activity import recorded
 from tests.support.concurrency import at_once
@@ -98,6 +99,14 @@ class TestInviting:
     @pytest.mark.parametrize("typed", [{"email": "nobody"}, {"email": NINA, "role": "god"}, {"email": "a@b.c\nx: y"}])
     def test_slips(self, owner: Client, typed: dict[str, str]) -> None:
         assert owner.post(f"{MEMBERS}invite/", typed).status_code == 422
+
+    def test_what_the_mail_says(self, owner: Client, sends_mail: None, alice: Any) -> None:
+        owner.post(f"{MEMBERS}invite/", {"email": NINA, "role": "viewer"})
+
+        (sent,) = mail.outbox
+        row = Invitation.objects.get()
+        assert one_time.digest_of(link_in(str(sent.body)).split("/")[2]) == row.token_hash
+        assert alice.email in str(sent.body)
 
     def test_not_too_many(self, owner: Client, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(invitations, "MAX_INVITATIONS_A_DAY", 1)
