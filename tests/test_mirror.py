@@ -134,7 +134,6 @@ TESTED_BY = {
     "portal/notifications/test_webhooks.py": ["portal.notifications.signing", "portal.notifications.wakeups"],
     "portal/operations/test_metrics.py": ["groups.queries.metrics"],
     "portal/operations/test_views.py": [
-        "groups.queries.attention",
         "portal.operations.alerts",
         "portal.operations.storage",
         "portal.operations.workers",

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from django.http import HttpResponse
 from django.utils import timezone
 
@@ -184,6 +185,18 @@ def test_a_use_is_noted_on_this_key_again_after_a_minute(acme: Any) -> None:
         assert found.last_used_at is not None
         assert (found.last_used_at > moment) == noted
         assert other.last_used_at == moment
+
+
+def test_a_use_is_noted_by_the_databases_clock(acme: Any) -> None:
+    """Whatever the time is here: of several processes at once, one writes it."""
+    _, key = create_key(organization_id=acme.pk, name="ci", scope="read", by=CONSOLE)
+    moment = ago(seconds=10)
+    ApiKey.objects.update(last_used_at=moment)
+
+    with time_machine.travel(timezone.now() + timedelta(hours=1)):
+        assert find_live_key(key) is not None
+
+    assert ApiKey.objects.get().last_used_at == moment
 
 
 def test_a_rotation_ends_this_key_only(acme: Any, alice: Any) -> None:
