@@ -70,7 +70,7 @@ TESTED_BY = {
     "groups/nodes/test_restarts.py": ["groups.nodes.instance_changes", "groups.nodes.reconcile"],
     "groups/nodes/test_views.py": ["groups.nodes.assignments", "groups.nodes.poll"],
     "groups/storage/test_store.py": ["groups.storage.blob_files", "groups.storage.upload"],
-    "groups/web/test_ledger_views.py": ["groups.actions.tokens", "groups.queries.delivery_ledger"],
+    "groups/web/test_ledger_views.py": ["groups.actions.tokens"],
     "groups/web/test_lifecycle_views.py": ["groups.web.group_page", "groups.web.requests"],
     "groups/web/test_new_group_views.py": ["groups.rules.image_reference", "groups.web.image_field"],
     "interop/test_agent_podman.py": [

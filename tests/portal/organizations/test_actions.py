@@ -158,6 +158,16 @@ def test_the_last_owner_stays_beside_owners_elsewhere(
     assert roles(umbrella) == {"mallory@umbrella.example": "owner", "una@umbrella.example": "owner"}
 
 
+def test_an_organization_that_lost_its_owner_can_be_given_one(acme: Any, alice: Any, bob: Any, carol: Any) -> None:
+    """As happens when somebody's account is deleted."""
+    alice.delete()
+
+    assert leave(acme.memberships.get(user=carol), by=CONSOLE)
+    assert change_role(acme.memberships.get(user=bob), "viewer", by=CONSOLE)
+    assert change_role(acme.memberships.get(user=bob), "owner", by=CONSOLE)
+    assert roles(acme) == {bob.email: "owner"}
+
+
 @pytest.mark.parametrize(("end", "action", "target"), [
     (remove, "team.removed", "bob@acme.example"),
     (leave, "team.left", ""),
