@@ -104,8 +104,7 @@ def change_role(membership: Membership, role: str, *, by: Actor) -> bool:
         row = _current(membership)
         if row is None or row.role == role:
             return False
-        if role != Role.OWNER:
-            require_another_owner(row)
+        require_another_owner(row)
         before, row.role = row.role, role
         row.save(update_fields=["role"])
         record(
