@@ -55,14 +55,15 @@ def test_all_of_it_ends(acme: Any, project: Any, mallory: Any) -> None:
     Image.objects.filter(pk=queued.image_id).update(not_before="2126-01-01T00:00:00Z")
     worker = claim(pulling.image_id)
     assert worker is not None
-    other = mallory.organizations.get()
-    bystander = make_group(other.projects.get(), IMAGE)
+    other = mallory.organizations.get().projects.get()
+    bystander, their_token, their_bearer = running(other)
+    theirs = make_group(other, IMAGE, name="queued")
 
     assert suspend(acme.pk, reason="Unpaid since May.", by=CONSOLE)
 
     group.refresh_from_db()
     assert group.status == "stopped"
-    assert Instance.objects.get().state == "stopping"
+    assert group.instances.get().state == "stopping"
     with pytest.raises(SessionClosed):
         open_session(bearer)
     token.refresh_from_db()
@@ -75,8 +76,11 @@ def test_all_of_it_ends(acme: Any, project: Any, mallory: Any) -> None:
     with pytest.raises(Stale), worker.fenced():
         pass
     assert Credential.objects.get().destroyed_because == "settled"
-    bystander.refresh_from_db()
-    assert bystander.status == "pending"
+    for row in (bystander, theirs, their_token):
+        row.refresh_from_db()
+    assert (bystander.status, theirs.status, theirs.image.status) == ("deploying", "pending", "queued")
+    assert bystander.instances.get().state == "downloading"
+    assert open_session(their_bearer).pk == their_token.pk
     assert not suspend(acme.pk, reason="Twice.", by=CONSOLE)
     assert quota_row(acme).suspended_because == "Unpaid since May."
 
@@ -104,7 +108,7 @@ def test_nothing_begins_until_it_is_resumed(acme: Any, project: Any) -> None:
     assert lifecycle.start(group, by=CONSOLE).status == "deploying"
 
 
-def test_what_slipped_through_is_neither_taken_nor_kept(acme: Any, project: Any) -> None:
+def test_what_slipped_through_is_neither_taken_nor_kept(acme: Any, project: Any, mallory: Any) -> None:
     """As if a pull with autostart had ended in the very moment."""
     group = make_group(project, IMAGE, replicas=2)
     queued = make_group(project, IMAGE, name="queued")
@@ -116,10 +120,15 @@ def test_what_slipped_through_is_neither_taken_nor_kept(acme: Any, project: Any)
     assert assign(node) == []
     assert claim(queued.image_id) is None
 
+    theirs = make_group(mallory.organizations.get().projects.get(), IMAGE)
+    ContainerGroup.objects.filter(pk=theirs.pk).update(status="running")
+
     assert sweep()["suspended_ended"] == 2
     group.refresh_from_db()
     queued.refresh_from_db()
     assert (group.status, queued.status) == ("stopped", "failed")
+    theirs.refresh_from_db()
+    assert theirs.status == "running"
     assert suspension.sweep() == 0
 
 
@@ -136,6 +145,29 @@ class TestRecord:
             (olga.email, "operator.suspended", "Acme", "Unpaid."),
             (olga.email, "operator.resumed", "Acme", ""),
         ]
+
+    def test_each_limit_in_words(self, acme: Any, mallory: Any) -> None:
+        limits = {
+            "max_groups": 1, "max_replicas": 2, "max_stored_bytes": 3_000_000, "max_pulls": 4,
+            "max_image_bytes": 5_000_000,
+        }  # fmt: skip
+
+        assert change_limits(acme.pk, limits, by=CONSOLE)
+        assert change_limits(acme.pk, dict.fromkeys(limits), by=CONSOLE)
+
+        assert [row[3] for row in recorded()] == [
+            (
+                "Container groups: 1, Replicas of all groups: 2, Bytes stored: 3 MB, Pulls at once: 4, "
+                "Bytes of an image, compressed: 5 MB"
+            ),
+            (
+                "Container groups: no limit, Replicas of all groups: no limit, Bytes stored: no limit, "
+                "Pulls at once: no limit, Bytes of an image, compressed: the portal's"
+            ),
+        ]
+        change_limits(acme.pk, limits, by=CONSOLE)
+        other = quota_row(mallory.organizations.get())
+        assert [getattr(other, name) for name in limits] == [None] * 5
 
     def test_limits_from_and_to(self, acme: Any, olga: Any) -> None:
         set_quota(acme, max_groups=3, max_pulls=2)
