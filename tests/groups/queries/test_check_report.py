@@ -141,7 +141,7 @@ class TestWhetherTheTagMoved:
         self, member: Client, acme: Any, project: Any, settings: Any, django_capture_on_commit_callbacks: Any
     ) -> None:
         with FakeRegistry(auth="bearer", users={USER: SECRET}) as registry:
-            pushed = registry.push_image("team/app", "1.0")
+            pushed = registry.push_image("team/app", "1.0", platform=["linux/amd64", "linux/arm64"])
             group = make_group(project, f"{registry.host}/team/app:1.0", name="web")
             typed = {"credential": "new", "new-username": USER, "new-password": SECRET}
             sent = {"image": f"{registry.host}/team/app:1.0", "against": "web", **typed}
@@ -150,8 +150,7 @@ class TestWhetherTheTagMoved:
             check.check(row.pk)
             row.refresh_from_db()
             assert row.status == "done"
-            assert row.platform_digest.startswith("sha256:")
-            Image.objects.filter(pk=group.image_id).update(digest=row.platform_digest)
-            row = ImageCheck.objects.get()
-            assert check_report(row).moved is False
-            assert pushed is not None
+            assert (row.digest, row.platform_digest) == (pushed.digest, pushed.manifest_digest)
+            for digest, moved in ((pushed.manifest_digest, False), (pushed.digest, True), ("", None)):
+                Image.objects.filter(pk=group.image_id).update(digest=digest)
+                assert check_report(ImageCheck.objects.get()).moved is moved

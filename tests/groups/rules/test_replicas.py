@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import transaction
 from django.utils import timezone
 
 from groups.models import ContainerGroup, Image, Instance, Node
@@ -20,8 +21,9 @@ from groups.rules.replicas import (
     top_up,
     update_group_status,
 )
-from groups.rules.states import Stale
+from groups.rules.states import Stale, move
 from tests.support.pulls import make_group
+from tests.support.row_locks import row_locks
 
 pytestmark = pytest.mark.usefixtures("no_redis")
 REFERENCE = "registry.example.com/team/app:1"
@@ -127,6 +129,7 @@ def test_surplus_instances_end_in_this_order(group: ContainerGroup, node: Node) 
     """Without a node, in the earliest state, at the lowest cost, with the least progress, the newest."""
     ordered = [
         instance(group, "allocating", deletion_cost=100),
+        instance(group, "running", deletion_cost=100),
         instance(group, "allocating", node, deletion_cost=100),
         instance(group, "downloading", node, deletion_cost=50),
         instance(group, "creating", node, deletion_cost=40),
@@ -144,8 +147,7 @@ def test_surplus_instances_end_in_this_order(group: ContainerGroup, node: Node) 
         present = group.instances.exclude(state="stopping")
         assert set(present) == set(ordered[len(ordered) - left :]), f"{left} are left"
 
-    assert not Instance.objects.filter(pk=ordered[0].pk).exists()
-    assert set(group.instances.all()) == {*ordered[1:], stopping}
+    assert set(group.instances.all()) == {*ordered[2:], stopping}
 
 
 def test_more_replicas_are_added_at_once_and_change_the_status(group: ContainerGroup, node: Node) -> None:
@@ -282,6 +284,53 @@ def test_the_next_image_becomes_the_current_one_of_its_groups_only(
     assert group.changed_at > long_ago
     assert (other.image_id, other.version, other.changed_at) == (kept, 1, before)
     assert Image.objects.count() == 3
+
+
+def test_an_instance_that_changes_in_between_keeps_no_other_from_stopping(
+    group: ContainerGroup, node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = instance(group, "downloading", node), instance(group, "downloading", node)
+
+    def move_late(row: Instance, **options: Any) -> Instance:
+        if row.pk == first.pk:
+            Instance.objects.filter(pk=first.pk).update(state="running")
+        return move(row, **options)
+
+    monkeypatch.setattr("groups.rules.replicas.move", move_late)
+    stop_group(group)
+
+    for row in (first, second):
+        row.refresh_from_db()
+    assert (group.status, first.state, second.state) == ("stopped", "running", "stopping")
+
+
+def test_a_group_is_locked_while_its_instances_are_counted(group: ContainerGroup) -> None:
+    with row_locks() as topping_up:
+        assert top_up() == 1
+    with row_locks() as following:
+        update_group_status(group.pk)
+    put(group, next_image=make_group(group.project, REFERENCE, name="third").image)
+    assert group.next_image is not None
+    with row_locks() as promoting:
+        promote_next_image(group.next_image)
+
+    assert topping_up == following == promoting == ["groups_containergroup"]
+
+
+def test_a_group_that_is_stopped_in_between_gets_no_instances(
+    group: ContainerGroup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sweeper saw it active, and looks again once it has locked it."""
+    really = transaction.atomic
+
+    def stop_first(*arguments: Any, **options: Any) -> Any:
+        put(group, status="stopped")
+        return really(*arguments, **options)
+
+    monkeypatch.setattr("groups.rules.replicas.transaction.atomic", stop_first)
+
+    assert top_up() == 0
+    assert states(group) == []
 
 
 @pytest.mark.parametrize(("code", "counted"), [(0, (1, 0, None)), (1, (0, 1, 1)), (137, (0, 1, 137))])

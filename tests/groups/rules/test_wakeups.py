@@ -109,9 +109,12 @@ def test_a_wake_up_counts_as_lost_after_ten_seconds() -> None:
     assert wakeups.WAKEUP_LOST_AFTER.total_seconds() == 10
 
 
-def test_without_redis_nothing_waits_and_nothing_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("error", [RedisError, ConnectionRefusedError])
+def test_without_redis_nothing_waits_and_nothing_fails(
+    monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
     def unavailable(queue: str) -> object:
-        raise RedisError(queue)
+        raise error(queue)
 
     monkeypatch.setattr("django_rq.get_queue", unavailable)
     assert wakeups.waiting("pulls") == 0

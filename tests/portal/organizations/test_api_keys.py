@@ -137,7 +137,9 @@ def test_a_key_that_works_is_listed_however_many_ended_since(
     assert [row.name for row in as_user(alice).get(PAGE).context["keys"]] == ["kept", "newer"]
 
 
-@pytest.mark.parametrize("values", [{"name": ""}, {"name": "a\u202eb"}, {"scope": "admin"}, {"days": "7000"}])
+@pytest.mark.parametrize(
+    "values", [{"name": ""}, {"name": "a" * 64}, {"name": "a\u202eb"}, {"scope": "admin"}, {"days": "7000"}]
+)
 def test_a_form_that_is_wrong_makes_no_key(acme: Any, alice: Any, as_user: Any, values: dict[str, str]) -> None:
     answer = as_user(alice).post(PAGE + "create/", {"name": "ci", "scope": "read", "days": "30"} | values)
 
