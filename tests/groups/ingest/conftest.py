@@ -10,12 +10,15 @@ import pytest
 from groups import jobs
 from groups.actions.checks import start_check
 from groups.ingest import check
+from groups.ingest.claim import Claim, claim
 from groups.models import ContainerGroup, Image, ImageCheck
 from portal.models import Organization, Project
 from registries.foundation.actor import CONSOLE
 from registries.oci.reference import parse
 from tests.support.fakes.registry import FakeRegistry
 from tests.support.pulls import SECRET, USER, make_credential, make_group
+
+HOST = "registry.example.com"
 
 Pulled = Callable[..., ContainerGroup]
 Checked = Callable[..., ImageCheck]
@@ -54,6 +57,13 @@ def shared(
 
 
 @pytest.fixture
+def held(project: Project, woken: list[tuple[str, str]]) -> Claim:
+    """The claim on a pull with a credential, from a registry that nobody asks. Nothing is committed."""
+    group = make_group(project, f"{HOST}/team/app:1.0", credential=make_credential(project.organization, HOST))
+    return claimed(group)
+
+
+@pytest.fixture
 def pulled(shared: Project) -> Pulled:
     """Make a group for an image of a registry and run its pull once; return the group as it is then."""
 
@@ -65,6 +75,14 @@ def pulled(shared: Project) -> Pulled:
         return again(group)
 
     return pull
+
+
+def claimed(group: ContainerGroup) -> Claim:
+    """Claim the group's pull, whatever it waits for."""
+    Image.objects.filter(pk=group.image_id).update(not_before=None)
+    taken = claim(group.image_id)
+    assert taken is not None
+    return taken
 
 
 def again(group: ContainerGroup) -> ContainerGroup:
