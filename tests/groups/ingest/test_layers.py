@@ -1,0 +1,239 @@
+"""How layers are moved: which, in what order, how often a broken transfer is resumed, and what ends them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from groups.failures import ImageTooLarge
+from groups.ingest import fenced_writes
+from groups.ingest.claim import Claim
+from groups.ingest.layers import ResumingReader, pull_layers
+from groups.models import Blob, Layer
+from groups.rules.states import Stale
+from registries.failures import DigestMismatch, RegistryUnreachable
+from registries.oci.client import RegistryClient
+from registries.oci.manifest import Descriptor, Manifest
+from tests.groups.ingest.conftest import HOST
+from tests.support.manifests import GZIP, config_of, manifest
+from tests.support.pulls import decrypted, stored_files
+from tests.support.quotas import set_quota
+
+
+def described(content: bytes) -> Descriptor:
+    return Descriptor(GZIP, f"sha256:{hashlib.sha256(content).hexdigest()}", len(content))
+
+
+class Body:
+    """What the registry sends of a layer from `offset` on; breaks off at the first of `breaks` that comes."""
+
+    def __init__(self, content: bytes, offset: int, breaks: list[int], digest_so_far: Any) -> None:
+        self.received = offset
+        self.closed = False
+        self._content = content
+        self._end = breaks.pop(0) if breaks else None
+        self._digest = digest_so_far.copy() if digest_so_far else hashlib.sha256()
+
+    @property
+    def digest_so_far(self) -> Any:
+        return self._digest.copy()
+
+    def readinto(self, buffer: memoryview) -> int:
+        if self.received == self._end:
+            raise RegistryUnreachable(host=HOST, reason="it broke off")
+        piece = self._content[self.received : self._end][: min(len(buffer), 7)]
+        buffer[: len(piece)] = piece
+        self.received += len(piece)
+        self._digest.update(piece)
+        if not piece:
+            assert self._digest.digest() == hashlib.sha256(self._content).digest(), "read from the start to the end"
+        return len(piece)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class Registry:
+    """Serves `contents`; breaks off at each of `breaks` in turn. `asked` are the digest and offset of each request."""
+
+    def __init__(self, *contents: bytes) -> None:
+        self.contents = {described(content).digest: content for content in contents}
+        self.manifest: Manifest = manifest(*(described(content) for content in contents))
+        self.breaks: list[int] = []
+        self.fails: dict[str, Exception] = {}
+        self.asked: list[tuple[str, int]] = []
+        self.bodies: list[Body] = []
+        self.aborted = threading.Event()
+
+    def blob(self, repository: str, layer: Descriptor, *, offset: int = 0, digest_so_far: Any = None) -> Body:
+        assert repository == "team/app"
+        self.asked.append((layer.digest, offset))
+        if layer.digest in self.fails:
+            raise self.fails[layer.digest]
+        self.bodies.append(Body(self.contents[layer.digest], offset, self.breaks, digest_so_far))
+        return self.bodies[-1]
+
+    def has_blob(self, repository: str, layer: Descriptor) -> bool:
+        return True
+
+    def abort(self) -> None:
+        self.aborted.set()
+
+    @property
+    def client(self) -> RegistryClient:
+        return cast("RegistryClient", self)
+
+
+@pytest.fixture
+def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("groups.ingest.layers.MAX_THREADS", 1)
+
+
+def pinned(held: Claim, registry: Registry) -> Claim:
+    fenced_writes.write_manifest(held, registry.manifest, b"{}", config_of(registry.manifest))
+    return held
+
+
+class TestResuming:
+    CONTENT = b"0123456789" * 10
+
+    def read(self, *breaks: int) -> Iterator[Any]:
+        registry = Registry(self.CONTENT)
+        registry.breaks = list(breaks)
+        buffer = memoryview(bytearray(1000))
+        with ResumingReader(registry.client, "team/app", described(self.CONTENT)) as reader:
+            read = b""
+            while count := reader.readinto(buffer):
+                read += bytes(buffer[:count])
+                assert reader.received == len(read)
+        assert read == self.CONTENT
+        assert all(body.closed for body in registry.bodies)
+        return iter([offset for _, offset in registry.asked])
+
+    def test_three_times_from_where_it_broke_off(self) -> None:
+        assert list(self.read()) == [0]
+        assert list(self.read(1, 50, 99)) == [0, 1, 50, 99]
+
+    def test_not_a_fourth_time(self) -> None:
+        with pytest.raises(RegistryUnreachable):
+            self.read(10, 20, 30, 40)
+
+    def test_not_where_nothing_came(self) -> None:
+        with pytest.raises(RegistryUnreachable):
+            self.read(0)
+
+    def test_not_after_wrong_bytes(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def wrong(self: Body, buffer: memoryview) -> int:
+            raise DigestMismatch(what="a layer")
+
+        registry = Registry(self.CONTENT)
+        monkeypatch.setattr(Body, "readinto", wrong)
+        with (
+            pytest.raises(DigestMismatch),
+            ResumingReader(registry.client, "team/app", described(self.CONTENT)) as reader,
+        ):
+            reader.readinto(memoryview(bytearray(10)))
+        assert len(registry.asked) == 1
+
+
+def test_the_largest_first_and_each_digest_once(held: Claim, blobs: Path, one_thread: None) -> None:
+    small, large, middle = os.urandom(10), os.urandom(300), os.urandom(20)
+    registry = Registry(small, large, middle)
+    registry.manifest = manifest(*(described(one) for one in (small, large, middle, small)))
+
+    summary = pull_layers(pinned(held, registry), registry.client, "team/app", registry.manifest)
+
+    assert registry.asked == [(described(one).digest, 0) for one in (large, middle, small)]
+    assert [decrypted(row) for row in held.image.layers.order_by("position")] == [small, large, middle, small]
+    assert (summary.kept, summary.reused, summary.compressed) == (0, 0, 0)
+    assert held.blobs == set(Blob.objects.values_list("name", flat=True))
+    assert all(name.startswith(f"{held.image.organization_id}/") for name in held.blobs)
+    assert not registry.aborted.is_set()
+
+
+def test_what_is_committed_or_stored_already_is_not_pulled(held: Claim, blobs: Path) -> None:
+    kept, stored, new = os.urandom(10), os.urandom(20), os.urandom(30)
+    registry = Registry(kept, stored, new)
+    pull_layers(pinned(held, registry), registry.client, "team/app", manifest(described(stored), described(kept)))
+    row = held.image.layers.get(digest=described(stored).digest)
+    Layer.objects.filter(pk=row.pk).update(blob=None, committed_at=None)
+    registry.asked.clear()
+
+    summary = pull_layers(held, registry.client, "team/app", registry.manifest)
+
+    assert (summary.kept, summary.reused, summary.compressed) == (1, 1, 0)
+    assert registry.asked == [(described(new).digest, 0)]
+    assert [decrypted(row) for row in held.image.layers.order_by("position")] == [kept, stored, new]
+
+
+def test_more_bytes_than_the_image_may_have_end_it(held: Claim, blobs: Path) -> None:
+    """Whatever the manifest declared."""
+    set_quota(held.image.organization, max_image_bytes=99)
+    registry = Registry(os.urandom(60), os.urandom(40))
+    with pytest.raises(ImageTooLarge):
+        pull_layers(pinned(held, registry), registry.client, "team/app", registry.manifest)
+    assert registry.aborted.is_set()
+
+    set_quota(held.image.organization, max_image_bytes=100)
+    pull_layers(held, registry.client, "team/app", registry.manifest)
+
+
+def test_one_failure_ends_all_and_keeps_what_is_committed(held: Claim, blobs: Path, one_thread: None) -> None:
+    first, second, third = os.urandom(30), os.urandom(20), os.urandom(10)
+    registry = Registry(first, second, third)
+    registry.fails = {described(second).digest: DigestMismatch(what="a layer")}
+
+    with pytest.raises(DigestMismatch):
+        pull_layers(pinned(held, registry), registry.client, "team/app", registry.manifest)
+
+    assert registry.aborted.is_set()
+    assert fenced_writes.committed_blobs(held).keys() == {described(first).digest}
+    assert held.image.layers.filter(committed_at=None).count() == 2
+
+
+@pytest.mark.parametrize("when", ["before", "between two pieces"])
+def test_a_claim_that_is_lost_ends_all(held: Claim, blobs: Path, monkeypatch: pytest.MonkeyPatch, when: str) -> None:
+    registry = Registry(os.urandom(100))
+    pinned(held, registry)
+    really = Body.readinto
+
+    def lose(self: Body | None, buffer: memoryview) -> int:
+        held._lost.set()
+        return really(self, buffer) if self else 0
+
+    if when == "before":
+        lose(None, memoryview(b""))
+    monkeypatch.setattr(Body, "readinto", lose)
+
+    with pytest.raises(Stale):
+        pull_layers(held, registry.client, "team/app", registry.manifest)
+
+    assert len(registry.asked) == (when != "before")
+    assert not Blob.objects.exists()
+    assert stored_files(blobs) == []
+    assert registry.aborted.is_set()
+
+
+@pytest.mark.parametrize(("cores", "threads"), [(1, 2), (2, 2), (3, 3), (8, 8), (9, 8)])
+def test_as_many_at_once_as_there_are_cores_from_two_to_eight(
+    held: Claim, blobs: Path, monkeypatch: pytest.MonkeyPatch, cores: int, threads: int
+) -> None:
+    asked: list[int] = []
+
+    class Pool(ThreadPoolExecutor):
+        def __init__(self, max_workers: int, **options: Any) -> None:
+            asked.append(max_workers)
+            super().__init__(max_workers, **options)
+
+    monkeypatch.setattr("groups.ingest.layers.ThreadPoolExecutor", Pool)
+    monkeypatch.setattr("groups.ingest.layers.os.sched_getaffinity", lambda process: set(range(cores)))
+    monkeypatch.setattr("groups.ingest.layers.os.cpu_count", lambda: cores)
+    pull_layers(held, Registry().client, "team/app", manifest())
+    assert asked == [threads]
