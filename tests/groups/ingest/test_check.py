@@ -27,13 +27,18 @@ NAMES = [step.value for step in ImageCheck.Step]
 
 
 @pytest.fixture
-def registry(registry: FakeRegistry) -> FakeRegistry:
+def registry(basic_registry: FakeRegistry) -> FakeRegistry:
     """With an image of three layers."""
-    registry.push_image("team/app", "1.0", [os.urandom(2_000), os.urandom(90_000), os.urandom(300)])
-    return registry
+    basic_registry.push_image("team/app", "1.0", [os.urandom(2_000), os.urandom(90_000), os.urandom(300)])
+    return basic_registry
 
 
-def test_an_image_that_can_be_pulled(registry: FakeRegistry, checked: Checked) -> None:
+BOTH = pytest.mark.parametrize("auth", ["basic", "bearer"])
+
+
+@BOTH
+def test_an_image_that_can_be_pulled(registry: FakeRegistry, checked: Checked, auth: str) -> None:
+    registry.auth = auth
     pushed = registry.push_image("team/app", "1.1", [os.urandom(2_000), os.urandom(90_000), os.urandom(300)])
 
     row = checked(registry, "team/app:1.1")
@@ -61,7 +66,10 @@ def test_it_counts_as_a_use_and_changes_nothing_else(registry: FakeRegistry, che
     assert abs(credential.deadline - before) < timedelta(seconds=30)
 
 
-def test_a_wrong_secret(registry: FakeRegistry, checked: Checked) -> None:
+@BOTH
+def test_a_wrong_secret(registry: FakeRegistry, checked: Checked, auth: str) -> None:
+    registry.auth = auth
+
     row = checked(registry, password="canary-wrong")
 
     assert (row.status, row.code) == ("failed", "authentication_failed")
@@ -72,7 +80,9 @@ def test_a_wrong_secret(registry: FakeRegistry, checked: Checked) -> None:
     assert "canary-wrong" not in str(ImageCheck.objects.values().get())
 
 
-def test_a_login_that_works_while_the_pull_is_denied(registry: FakeRegistry, checked: Checked) -> None:
+@BOTH
+def test_a_login_that_works_while_the_pull_is_denied(registry: FakeRegistry, checked: Checked, auth: str) -> None:
+    registry.auth = auth
     registry.grants = {USER: {"team/other"}}
 
     row = checked(registry)

@@ -28,10 +28,10 @@ from tests.support.pulls import make_credential
 
 
 @pytest.fixture
-def registry(registry: FakeRegistry) -> FakeRegistry:
+def registry(basic_registry: FakeRegistry) -> FakeRegistry:
     """With an image of three layers."""
-    registry.push_image("team/app", "1.0", [os.urandom(2_000), os.urandom(90_000), os.urandom(300)])
-    return registry
+    basic_registry.push_image("team/app", "1.0", [os.urandom(2_000), os.urandom(90_000), os.urandom(300)])
+    return basic_registry
 
 
 def test_an_unforeseen_error(registry: FakeRegistry, checked: Checked, monkeypatch: pytest.MonkeyPatch) -> None:

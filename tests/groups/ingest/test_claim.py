@@ -158,11 +158,12 @@ def test_an_attempt_that_takes_too_long_is_given_up(image: Image) -> None:
 
 
 @pytest.fixture
-def slow(shared: Project, basic_registry: FakeRegistry) -> ContainerGroup:
-    """A group whose second layer trickles in, so that there is time to interfere."""
-    layers = [make_layer({"a": b"fast" * 9}), make_layer({"b": b"slow" * 4_000_000}, level=0)]
+def slow(shared: Project, basic_registry: FakeRegistry, monkeypatch: pytest.MonkeyPatch) -> ContainerGroup:
+    """A group whose second layer never comes to its end, so that there is time to interfere."""
+    monkeypatch.setattr("groups.ingest.layers.PROGRESS_SECONDS", 0.05)
+    layers = [make_layer({"a": b"fast" * 9}), make_layer({"b": b"slow" * 500_000}, level=0)]
     pushed = basic_registry.push_image("team/app", "1.0", layers=layers)
-    basic_registry.fault(pushed.layer_digests[1], bytes_per_second=4_000_000, times=1)
+    basic_registry.fault(pushed.layer_digests[1], stall_after=1_900_000, times=1)
     credential = make_credential(shared.organization, basic_registry.host)
     return make_group(shared, f"{basic_registry.host}/team/app:1.0", credential=credential)
 

@@ -73,10 +73,10 @@ def test_credentials_that_fail_on_a_public_image(pulled: Pulled, blobs: Path) ->
     assert failure.params["public"] is True
 
 
-def test_a_tag_that_does_not_exist(registry: FakeRegistry, pulled: Pulled, blobs: Path) -> None:
-    registry.push_image("team/app", "1.0")
+def test_a_tag_that_does_not_exist(basic_registry: FakeRegistry, pulled: Pulled, blobs: Path) -> None:
+    basic_registry.push_image("team/app", "1.0")
 
-    failure = settled_as(pulled(registry, "team/app:2.0"), blobs)
+    failure = settled_as(pulled(basic_registry, "team/app:2.0"), blobs)
 
     assert (failure.step, failure.code) == ("manifest", "image_not_found")
     assert failure.params["version"] == "2.0"

@@ -13,9 +13,7 @@ from groups.ingest.encrypt import EncryptingReader
 from groups.storage import store
 from groups.storage.direct_io import aligned
 
-pytestmark = pytest.mark.slow
-
-LAYER_BYTES = 200 * 1024 * 1024
+LAYER_BYTES = 40 * 1024 * 1024
 
 
 class Zeros:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
@@ -14,6 +15,12 @@ from tests.groups.ingest.conftest import Pulled, again
 from tests.support.fakes.images import make_layer
 from tests.support.fakes.registry import FakeRegistry
 from tests.support.pulls import decrypted, stored_files
+
+
+@pytest.fixture
+def one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Layers come one after the other, the largest first."""
+    monkeypatch.setattr("groups.ingest.layers.MAX_THREADS", 1)
 
 
 def test_a_passing_failure_is_tried_again_later_with_the_same_credential(
@@ -43,12 +50,12 @@ def test_a_passing_failure_is_tried_again_later_with_the_same_credential(
 
 
 def test_the_next_attempt_skips_layers_that_are_stored(
-    basic_registry: FakeRegistry, pulled: Pulled, blobs: Path
+    basic_registry: FakeRegistry, pulled: Pulled, blobs: Path, one_by_one: None
 ) -> None:
-    layers = [make_layer({"large": b"x" * 3_000_000}, level=0), make_layer({"small": b"y"})]
+    layers = [make_layer({"large": b"x" * 300_000}, level=0), make_layer({"small": b"y"})]
     pushed = basic_registry.push_image("team/app", "1.0", layers=layers)
     large, small = pushed.layer_digests
-    basic_registry.fault(small, status=500, delay=0.5, times=1)
+    basic_registry.fault(small, status=500, times=1)
     group = pulled(basic_registry)
     assert group.image.layers.filter(committed_at__isnull=False).count() == 1
     assert len(stored_files(blobs)) == 1
@@ -72,9 +79,11 @@ def test_the_next_attempt_takes_the_manifest_that_was_pinned(basic_registry: Fak
     assert group.image.digest == pushed.manifest_digest
 
 
-def test_a_stored_blob_that_vanished_is_pulled_again(basic_registry: FakeRegistry, pulled: Pulled, blobs: Path) -> None:
-    pushed = basic_registry.push_image("team/app", "1.0", layers=[b"x" * 3_000_000, b"y"])
-    basic_registry.fault(pushed.layer_digests[1], status=500, delay=0.3, times=1)
+def test_a_stored_blob_that_vanished_is_pulled_again(
+    basic_registry: FakeRegistry, pulled: Pulled, blobs: Path, one_by_one: None
+) -> None:
+    pushed = basic_registry.push_image("team/app", "1.0", layers=[b"x" * 30_000, b"y"])
+    basic_registry.fault(pushed.layer_digests[1], status=500, times=1)
     group = pulled(basic_registry)
     stored_files(blobs)[0].unlink()
 
