@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from groups import jobs
+from groups import failpoints, jobs
 from groups.actions.checks import start_check
 from groups.ingest import check
 from groups.ingest.claim import Claim, claim
@@ -61,6 +62,24 @@ def held(project: Project, woken: list[tuple[str, str]]) -> Claim:
     """The claim on a pull with a credential, from a registry that nobody asks. Nothing is committed."""
     group = make_group(project, f"{HOST}/team/app:1.0", credential=make_credential(project.organization, HOST))
     return claimed(group)
+
+
+@pytest.fixture
+def one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A layer begins once the one before it is committed; the largest is the first."""
+    all_committed = threading.Event()
+    all_committed.set()
+
+    def reached(name: str) -> None:
+        if name == failpoints.LAYER_BEGINS:
+            assert all_committed.wait(10)
+        elif name == failpoints.LAYER_STORED:
+            all_committed.clear()
+        elif name == failpoints.LAYER_COMMITTED:
+            all_committed.set()
+
+    monkeypatch.setattr("groups.ingest.layers.MAX_THREADS", 1)
+    monkeypatch.setattr("groups.ingest.layers.reached", reached)
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
-import pytest
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
@@ -15,12 +14,6 @@ from tests.groups.ingest.conftest import Pulled, again
 from tests.support.fakes.images import make_layer
 from tests.support.fakes.registry import FakeRegistry
 from tests.support.pulls import decrypted, stored_files
-
-
-@pytest.fixture
-def one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Layers come one after the other, the largest first."""
-    monkeypatch.setattr("groups.ingest.layers.MAX_THREADS", 1)
 
 
 def test_a_passing_failure_is_tried_again_later_with_the_same_credential(
