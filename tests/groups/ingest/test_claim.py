@@ -195,7 +195,8 @@ def test_progress_is_seen_while_layers_come(slow: ContainerGroup) -> None:
     thread = in_thread(lambda: jobs.pull(str(slow.image_id)))
     until(lambda: Image.objects.get().layers.filter(position=1, received__gt=0).exists())
     Image.objects.update(lease=uuid.uuid4())
-    thread.join()
+    thread.join(10)
+    assert not thread.is_alive()
 
 
 def test_deleting_the_group_stops_its_pull_and_leaves_no_blob(slow: ContainerGroup, blobs: Path) -> None:

@@ -1,0 +1,204 @@
+"""Each condition on which a credential is opened or shown, broken alone; and what a client is given. No registry."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any, Self
+
+import pytest
+from django.utils import timezone
+from pytest_django.fixtures import Settings
+
+from groups.ingest import registry_access
+from groups.ingest.registry_access import flag_if_public, open_client, open_login
+from groups.models import Image
+from portal.models import Organization, Project
+from registries.credential_rows import empty_credential
+from registries.failures import (
+    AuthenticationFailed,
+    CredentialExpired,
+    CredentialMalformed,
+    ImageNotFound,
+    PullFailed,
+)
+from registries.models import Credential
+from registries.oci.auth import Login
+from registries.oci.timeouts import Timeouts
+from tests.groups.ingest.conftest import HOST
+from tests.support.pulls import SECRET, USER, make_credential, make_group
+
+
+@pytest.fixture
+def image(project: Project, woken: object) -> Image:
+    """An image that is pulled with a credential."""
+    return make_group(project, f"{HOST}/team/app:1.0", credential=make_credential(project.organization, HOST)).image
+
+
+def shift(**columns: object) -> None:
+    Credential.objects.update(**columns)
+
+
+class TestOpening:
+    def test_it_is_opened_for_its_image(self, image: Image) -> None:
+        login = open_login(image)
+        assert login is not None
+        assert (login.username, login.secret) == (USER, SECRET)
+        receipt = Credential.objects.get()
+        assert receipt.used_count == 1
+        assert receipt.last_used_at is not None
+
+    def test_not_once_its_time_is_over(self, image: Image) -> None:
+        shift(deadline=timezone.now() - timedelta(seconds=1))
+        self.refused(image)
+        shift(deadline=timezone.now() + timedelta(seconds=5))
+        assert open_login(image) is not None
+
+    def test_not_once_it_is_destroyed(self, image: Image) -> None:
+        assert image.credential is not None
+        empty_credential(image.credential.pk, reason="removed")
+        self.refused(image)
+
+    def test_not_another_organizations(self, image: Image, mallory: Any) -> None:
+        shift(organization=Organization.objects.get(slug="umbrella"))
+        self.refused(image)
+
+    def test_not_if_its_row_is_gone(self, image: Image) -> None:
+        image.credential = None
+        self.refused(image)
+
+    def test_not_if_its_seal_is_broken(self, image: Image) -> None:
+        shift(sealed=b"x" * 200)
+        assert self.refused(image).raw == "seal"
+
+    def test_not_for_another_host(self, image: Image) -> None:
+        shift(host="registry.example.com:5000")
+        assert "shown to no other host" in str(self.refused(image, CredentialMalformed).params["reason"])
+
+    def test_not_if_it_can_not_work_for_this_kind(self, image: Image) -> None:
+        shift(fields={"username": ""})
+        self.refused(image, CredentialMalformed)
+
+    def test_none_is_opened_for_an_image_without(self, image: Image) -> None:
+        image.provider = ""
+        assert open_login(image) is None
+        assert Credential.objects.get().used_count == 0
+
+    @staticmethod
+    def refused(image: Image, how: type[PullFailed] = CredentialExpired) -> PullFailed:
+        with pytest.raises(how) as refused:
+            open_login(image)
+        assert list(Credential.objects.exclude(used_count=0)) == []
+        return refused.value
+
+
+class Client:
+    """Takes the place of a registry's client: `made` are the options of each; it answers as `answers` says."""
+
+    made: list[dict[str, Any]]
+    answers: dict[str, Exception]
+    asked: list[tuple[str, ...]]
+
+    def __init__(self, host: str, **options: Any) -> None:
+        self.made.append({"host": host, **options})
+
+    def authenticate(self, repository: str) -> None:
+        self.answer("authenticate", repository)
+
+    def fetch_manifest(self, repository: str, version: str) -> None:
+        self.answer("manifest", repository, version)
+
+    def answer(self, *asked: str) -> None:
+        self.asked.append(asked)
+        if asked[0] in self.answers:
+            raise self.answers[asked[0]]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.asked.append(("close",))
+
+
+@pytest.fixture
+def client(monkeypatch: pytest.MonkeyPatch) -> type[Client]:
+    class Mine(Client):
+        made, answers, asked = [], {}, []
+
+    monkeypatch.setattr(registry_access, "RegistryClient", Mine)
+    monkeypatch.setattr(registry_access, "address_guard", lambda: "the operator's rules")
+    return Mine
+
+
+def test_a_client_is_made_within_the_operators_rules_and_notes_who_is_shown_the_secret(
+    image: Image, client: type[Client], settings: Settings, tmp_path: Any
+) -> None:
+    settings.PORTAL_REGISTRY_CA_FILE = tmp_path / "ca.pem"
+    shift(ca="its own authorities")
+    image = Image.objects.get()
+    login, timeouts = Login(USER, SECRET), Timeouts(connect=1.0)
+
+    open_client(image, login, timeouts)
+
+    (made,) = client.made
+    note = made.pop("before_login_sent")
+    assert made == {
+        "host": HOST,
+        "login": login,
+        "guard": "the operator's rules",
+        "ca_file": tmp_path / "ca.pem",
+        "ca": "its own authorities",
+        "token_hosts": (),
+        "timeouts": timeouts,
+    }
+    note("auth.example.com")
+    note("auth.example.com")
+    note(HOST)
+    assert Credential.objects.get().used_hosts == ["auth.example.com", HOST]
+
+
+def test_a_client_of_an_image_without_a_credential_notes_nothing(image: Image, client: type[Client]) -> None:
+    Image.objects.update(credential=None, provider="")
+
+    open_client(Image.objects.get(), None)
+
+    assert client.made[0]["ca"] == ""
+    client.made[0]["before_login_sent"](HOST)
+    assert Credential.objects.get().used_hosts == []
+
+
+def test_the_credential_of_docker_hub_may_go_to_its_token_service(image: Image, client: type[Client]) -> None:
+    image.provider = "docker_hub"
+    open_client(image, None)
+    assert client.made[0]["token_hosts"] == ("auth.docker.io",)
+
+
+class TestPublic:
+    """Whether the image could be had without the credentials that failed."""
+
+    FAILURE = AuthenticationFailed(host=HOST)
+
+    def failed(self, image: Image, failure: PullFailed) -> object:
+        with pytest.raises(type(failure)), flag_if_public(image, Timeouts(connect=1.0)):
+            raise failure
+        return failure.params.get("public")
+
+    def test_it_is_asked_without_them(self, image: Image, client: type[Client]) -> None:
+        assert self.failed(image, AuthenticationFailed(host=HOST)) is True
+
+        assert (client.made[0]["login"], client.made[0]["timeouts"]) == (None, Timeouts(connect=1.0))
+        assert client.asked == [("authenticate", "team/app"), ("manifest", "team/app", "1.0"), ("close",)]
+
+    @pytest.mark.parametrize("asked", ["authenticate", "manifest"])
+    def test_it_is_not_public_if_that_fails(self, image: Image, client: type[Client], asked: str) -> None:
+        client.answers[asked] = AuthenticationFailed(host=HOST)
+        assert self.failed(image, AuthenticationFailed(host=HOST)) is None
+
+    def test_nothing_is_asked_where_no_credentials_were_sent_or_they_are_not_the_reason(
+        self, image: Image, client: type[Client]
+    ) -> None:
+        assert self.failed(image, ImageNotFound(host=HOST, repository="team/app", version="1.0")) is None
+        image.provider = ""
+        assert self.failed(image, AuthenticationFailed(host=HOST)) is None
+        with flag_if_public(image):
+            pass
+        assert client.made == []
