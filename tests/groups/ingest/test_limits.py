@@ -24,6 +24,10 @@ def manifest(*sizes: int) -> Manifest:
 def test_what_fits_passes() -> None:
     limits.enforce(manifest(500, 400), 1000)
     assert limits.fits(manifest(500, 400), 1000)
+    assert not limits.fits(manifest(500, 401), 1000)
+    limits.enforce_bytes(1000, 1000)
+    with pytest.raises(ImageTooLarge):
+        limits.enforce_bytes(1001, 1000)
 
 
 def test_one_byte_too_many() -> None:
@@ -40,8 +44,11 @@ def test_a_layer_that_is_listed_twice_counts_once() -> None:
 
 
 def test_more_layers_than_nodes_can_stack() -> None:
-    with pytest.raises(UnsupportedManifest):
-        limits.enforce(manifest(*[1] * (limits.MAX_LAYERS + 1)), 1000)
+    limits.enforce(manifest(*[1] * 500), 1000)
+    with pytest.raises(UnsupportedManifest) as refused:
+        limits.enforce(manifest(*[1] * 501), 1000)
+    assert refused.value.params["reason"] == "it has 501 layers, of which nodes can stack 500"
+    assert not limits.fits(manifest(*[1] * 501), 1000)
 
 
 @pytest.mark.parametrize(("own", "cap"), [(None, 1000), (50, 50), (5000, 5000)])
