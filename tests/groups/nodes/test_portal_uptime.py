@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.db import DatabaseError, transaction
 from django.utils import timezone
 
 from groups.actions.lifecycle import start
 from groups.models import Instance, Node, Reception
+from groups.nodes import portal_uptime
 from groups.nodes.liveness import release_silent
-from groups.nodes.portal_uptime import record_heartbeat
+from groups.nodes.portal_uptime import record_heartbeat, start_heartbeat_thread
 from registries.foundation.actor import CONSOLE
+from tests.support.database_clock import Clock, clock
 from tests.support.delivery_setup import NodeInHand, make_group, make_node
+
+__all__ = ["clock"]
 
 
 def ago(seconds: float) -> Any:
@@ -66,6 +72,62 @@ def test_a_web_that_is_there_all_along_changes_nothing(given: dict[str, Any], no
     assert release_silent() == 1
 
 
+def test_how_long_a_gap_of_heartbeats_is_an_outage(clock: Clock, given: dict[str, Any], node: NodeInHand) -> None:
+    """Web processes record one every 15 seconds; two that are missing are no outage, three are."""
+
+    def released() -> int:
+        with transaction.atomic():
+            count = release_silent()
+            transaction.set_rollback(True)
+        return count
+
+    def open_since() -> Any:
+        return Reception.objects.get().open_since
+
+    record_heartbeat()
+    opened = clock.now
+    for _ in range(2):
+        clock.shift(45)
+        assert released() == 0
+        record_heartbeat()
+        assert open_since() == opened
+    clock.shift(45)
+    assert released() == 1, "silent for 135 seconds in which the portal was there"
+    clock.shift(1)
+    assert released() == 0, "for 46 seconds nobody has said that it is"
+    record_heartbeat()
+    assert (open_since(), Reception.objects.get().beat_at) == (clock.now, clock.now)
+    # Nodes have 90 seconds from when it is back.
+    for seconds, count in ((30, 0), (30, 0), (29, 0), (1, 1)):
+        clock.shift(seconds)
+        record_heartbeat()
+        assert released() == count
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_the_thread_records_every_15_seconds_whatever_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+    recorded: list[int] = []
+
+    def record() -> None:
+        recorded.append(len(slept))
+        if len(recorded) == 1:
+            raise DatabaseError("away")
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        if len(slept) == 3:
+            raise SystemExit  # ends the thread
+
+    monkeypatch.setattr(portal_uptime, "record_heartbeat", record)
+    monkeypatch.setattr(portal_uptime, "close_old_connections", lambda: None)
+    monkeypatch.setattr(portal_uptime, "time", SimpleNamespace(sleep=sleep))
+    thread = start_heartbeat_thread()
+    thread.join(10)
+    assert (recorded, slept) == ([0, 1, 2], [15, 15, 15])
+    assert thread.daemon, "it keeps no process from ending"
+
+
 def test_all_nodes_silent_together_are_waited_for(three: list[NodeInHand]) -> None:
     shift(120)
     assert release_silent() == 0
@@ -78,9 +140,41 @@ def test_all_nodes_silent_together_are_waited_for(three: list[NodeInHand]) -> No
     assert release_silent() == 2
 
 
-def test_all_nodes_silent_for_long_are_given_up(three: list[NodeInHand]) -> None:
-    shift(601)
+def test_all_nodes_silent_for_long_are_given_up(clock: Clock, three: list[NodeInHand]) -> None:
+    clock.shift(599)
+    assert release_silent() == 0
+    assert Reception.objects.get().all_silent
+    clock.shift(1)
+    assert release_silent() == 0, "silence counts from the end of what may have been an outage"
+    assert not Reception.objects.get().all_silent
+    clock.shift(89)
+    assert release_silent() == 0
+    clock.shift(1)
     assert release_silent() == 3
+
+
+def test_which_nodes_are_silent_together(clock: Clock, three: list[NodeInHand]) -> None:
+    """Three or more, all that have instances, within 45 seconds."""
+
+    def released(*seconds: int) -> int:
+        with transaction.atomic():
+            for node, ago_seconds in zip(three, seconds, strict=True):
+                Node.objects.filter(pk=node.row.pk).update(last_seen_at=clock.ago(ago_seconds))
+            count = release_silent()
+            transaction.set_rollback(True)
+        return count
+
+    assert released(100, 120, 145) == 0
+    assert released(100, 120, 146) == 3, "the last was silent long before"
+    assert released(44, 91, 89) == 1, "one is there"
+    # One without an instance shows that the portal can be reached.
+    idle = make_node("idle", last_seen_at=clock.ago(44))
+    assert released(100, 100, 100) == 3
+    Node.objects.filter(pk=idle.row.pk).update(last_seen_at=clock.ago(45))
+    assert released(100, 100, 100) == 0, "it may be silent as well"
+    # Two are too few to tell.
+    Instance.objects.filter(node=three[2].row).delete()
+    assert released(100, 100, 100) == 2
 
 
 def test_nodes_that_went_one_after_the_other_are_silent(three: list[NodeInHand]) -> None:
