@@ -9,14 +9,15 @@ from functools import partial
 from typing import Any
 
 import pytest
+import time_machine
 from django.db.models import F
 from django.test import Client
 from django.utils import timezone
 
 from groups.actions.lifecycle import stop
 from groups.delivery import ledger
-from groups.delivery.tokens import EndReason, TokenRefused, end, redeem
-from groups.models import ContainerGroup, NodeToken, Redemption
+from groups.delivery.tokens import EndReason, TokenRefused, end, mint, redeem
+from groups.models import ContainerGroup, Image, Instance, NodeManifest, NodeToken, Occurrence, Redemption
 from registries.foundation.actor import CONSOLE
 from tests.support.concurrency import at_once
 from tests.support.delivery_setup import NodeInHand
@@ -36,14 +37,17 @@ def test_a_token_opens_one_session(node: NodeInHand, given: dict[str, Any]) -> N
     assert response.status_code == 200
     assert response["Cache-Control"] == "private, no-store"
     answer = response.json()
-    assert answer["expires_in"] >= 3600
+    assert answer["expires_in"] == 6 * 3600
     assert "issued_at" not in answer
     assert answer["token"] == answer["access_token"]
     token = NodeToken.objects.get()
     assert token.redeemed_at is not None
-    assert token.session_expires_at is not None
+    assert token.session_expires_at == token.redeemed_at + timedelta(hours=6)
+    assert abs(token.expires_at - token.issued_at - timedelta(minutes=15)) < timedelta(seconds=20)
     assert token.redeemed_from == "127.0.0.1"
     assert rows() == [("opened", "")]
+    assert Redemption.objects.get().presented_by == str(node.row.pk)
+    assert Redemption.objects.get().address == "127.0.0.1"
 
 
 def test_nothing_that_could_be_presented_is_stored(node: NodeInHand, given: dict[str, Any], caplog: Any) -> None:
@@ -61,10 +65,10 @@ def test_nothing_that_could_be_presented_is_stored(node: NodeInHand, given: dict
 
 def test_the_same_node_within_a_minute_gets_the_same_session(node: NodeInHand, given: dict[str, Any]) -> None:
     first = node.redeem(given["token"]).json()
-    age(50)
+    age(57)
     second = node.redeem(given["token"]).json()
     assert first["token"] == second["token"]
-    assert second["expires_in"] >= 3600
+    assert second["expires_in"] == 6 * 3600 - 60, "the session began up to a minute ago"
     assert rows() == [("opened", ""), ("repeated", "")]
 
 
@@ -93,10 +97,16 @@ def test_an_expired_token_opens_nothing(node: NodeInHand, given: dict[str, Any])
     NodeToken.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
     assert node.redeem(given["token"]).status_code == 401
     assert rows() == [("refused", "expired")]
+    NodeToken.objects.update(expires_at=timezone.now() + timedelta(seconds=30))
+    assert node.redeem(given["token"]).status_code == 200
 
 
-@pytest.mark.parametrize("how", ["revoked", "group stopped", "instance gone", "node removed"])
-def test_a_withdrawn_token_opens_nothing(node: NodeInHand, given: dict[str, Any], how: str) -> None:
+@pytest.mark.parametrize(
+    "how", ["revoked", "group stopped", "instance gone", "on another node", "on no node", "node removed"]
+)
+def test_a_withdrawn_token_opens_nothing(
+    node: NodeInHand, other_node: NodeInHand, given: dict[str, Any], how: str
+) -> None:
     token = NodeToken.objects.get()
     match how:
         case "revoked":
@@ -106,11 +116,34 @@ def test_a_withdrawn_token_opens_nothing(node: NodeInHand, given: dict[str, Any]
         case "instance gone":
             assert token.instance is not None
             token.instance.delete()
+        case "on another node":
+            Instance.objects.update(node=other_node.row)
+        case "on no node":
+            Instance.objects.update(node=None)
         case "node removed":
             type(node.row).objects.update(status="removed")
     assert node.redeem(given["token"]).status_code == 401
     assert rows() == [("refused", "revoked")]
     assert NodeToken.objects.get().redeemed_at is None
+    # Whoever else presents it is still another node, whatever became of the token.
+    assert other_node.redeem(given["token"]).status_code == 401
+    assert rows()[-1] == ("refused", "other_node")
+
+
+def test_a_token_is_minted_for_the_instances_own_node(
+    node: NodeInHand, other_node: NodeInHand, given: dict[str, Any], image: Image
+) -> None:
+    instance, token = Instance.objects.get(), NodeToken.objects.get()
+    assert (token.organization, token.group, token.image) == (instance.group.organization, instance.group, image)
+    assert (token.group_name, token.node, token.node_name) == ("app", node.row, "node-1")
+    assert token.manifest_digest == given["image"].partition("@")[2]
+    theirs = NodeManifest.objects.create(image=image, node=other_node.row, digest="sha256:0", body=b"{}")
+    with pytest.raises(ValueError, match="another node"):
+        mint(instance, theirs)
+    instance.node = None
+    with pytest.raises(ValueError, match="another node"):
+        mint(instance, theirs)
+    assert NodeToken.objects.count() == 1
 
 
 def test_a_session_that_ended_is_not_opened_again(node: NodeInHand, given: dict[str, Any]) -> None:
@@ -161,14 +194,60 @@ def test_only_get_redeems(node: NodeInHand, given: dict[str, Any], method: str) 
     assert node.redeem(given["token"]).status_code == 200
 
 
-def test_refusals_do_not_fill_the_table(node: NodeInHand, given: dict[str, Any]) -> None:
-    for _ in range(ledger.MAX_A_MINUTE + 10):
-        with pytest.raises(TokenRefused):
-            redeem("drt_" + "A" * 43, str(node.row.pk), "192.0.2.1")
-    assert Redemption.objects.count() == ledger.MAX_A_MINUTE
-    with pytest.raises(TokenRefused):
-        redeem("drt_" + "A" * 43, str(node.row.pk), "192.0.2.2")
-    assert Redemption.objects.count() == ledger.MAX_A_MINUTE + 1
+def test_an_address_is_the_peers_whatever_the_headers_say(node: NodeInHand, given: dict[str, Any]) -> None:
+    headers = node.basic(given["token"]) | {"X-Forwarded-For": "198.51.100.7", "X-Real-Ip": "198.51.100.7"}
+    assert Client(REMOTE_ADDR="192.0.2.9").get("/v2/token", headers=headers).status_code == 200
+    assert Client(REMOTE_ADDR="").get("/v2/token", headers=headers).status_code == 200  # behind a Unix socket
+    assert NodeToken.objects.get().redeemed_from == "192.0.2.9"
+    addresses = Redemption.objects.order_by("pk").values_list("outcome", "address")
+    assert list(addresses) == [("opened", "192.0.2.9"), ("repeated", None)]
+
+
+def test_refusals_do_not_fill_the_table(given: dict[str, Any]) -> None:
+    """Thirty a minute, for each address that presents what is no token, and for each token."""
+    token = NodeToken.objects.get()
+
+    def recorded(refused: NodeToken | None, address: str, *, of: int) -> int:
+        """How many refusals were recorded of so many."""
+        before = Redemption.objects.count()
+        for _ in range(of):
+            ledger.refused(refused, "", address, ledger.Reason.EXPIRED)
+        return Redemption.objects.count() - before
+
+    with time_machine.travel(timezone.now(), tick=False) as clock:
+        assert recorded(None, "192.0.2.1", of=29) == 29
+        assert recorded(None, "192.0.2.1", of=3) == 1
+        assert recorded(None, "192.0.2.2", of=1) == 1
+        assert recorded(token, "192.0.2.1", of=32) == 30
+        assert recorded(token, "192.0.2.2", of=1) == 0
+        clock.shift(59)
+        assert recorded(None, "192.0.2.1", of=1) == 0
+        clock.shift(2)
+        assert recorded(None, "192.0.2.1", of=1) == 1
+        assert recorded(token, "192.0.2.1", of=1) == 1
+
+
+def test_the_group_hears_of_tokens_that_are_presented_again(
+    node: NodeInHand, other_node: NodeInHand, given: dict[str, Any]
+) -> None:
+    def heard() -> int:
+        count = Occurrence.objects.filter(kind="group.replay_refused", group=NodeToken.objects.get().group).count()
+        Occurrence.objects.all().delete()
+        return count
+
+    Occurrence.objects.all().delete()
+    NodeToken.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
+    assert node.redeem("drt_" + "A" * 43).status_code == 401
+    assert node.redeem(given["token"]).status_code == 401
+    assert heard() == 0, "late or unknown, neither of which is a replay"
+    assert other_node.redeem(given["token"]).status_code == 401
+    assert heard() == 1
+    NodeToken.objects.update(expires_at=timezone.now() + timedelta(minutes=1))
+    assert node.redeem(given["token"]).status_code == 200
+    assert heard() == 0
+    age(61)
+    assert node.redeem(given["token"]).status_code == 401
+    assert heard() == 1
 
 
 @pytest.mark.django_db(transaction=True)

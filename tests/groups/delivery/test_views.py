@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.db import DatabaseError
 from django.test import Client
 
 from groups.delivery import sending
@@ -22,6 +23,10 @@ def test_whoever_comes_first_is_sent_to_the_token_endpoint(client: Client, db: N
     assert response.json()["errors"][0]["code"] == "UNAUTHORIZED"
     scoped = client.get(f"{NAME}/manifests/latest")["WWW-Authenticate"]
     assert scoped.endswith(',scope="repository:acme/default/app:pull"')
+    for name, is_named in {"a" * 255: True, "a" * 256: False, "a//b": True, "A": False, "a/": False}.items():
+        answer = client.get(f"/v2/{name}/manifests/latest")
+        assert answer.status_code == 401
+        assert (f'scope="repository:{name}:pull"' in answer["WWW-Authenticate"]) == is_named, name
 
 
 def test_an_image_is_fetched_with_its_session(
@@ -42,6 +47,11 @@ def test_an_image_is_fetched_with_its_session(
         assert response["Docker-Content-Digest"] == listed["digest"]
         assert response["ETag"] == f'"{listed["digest"]}"'
         assert response["Cache-Control"] == "private, no-store"
+        assert response["Content-Type"] == config["Content-Type"] == "application/octet-stream"
+        assert response["Accept-Ranges"] == "bytes"
+        assert response["Docker-Distribution-Api-Version"] == "registry/2.0"
+    middle = client.get(f"{NAME}/blobs/{manifest.json()['config']['digest']}", headers=bearer | {"Range": "bytes=3-5"})
+    assert (middle.status_code, body(middle)) == (206, source.config[3:6])
     token = NodeToken.objects.get()
     assert token.manifest_sent_at is not None
     assert [delivery.sent_whole for delivery in token.layer_deliveries.all()] == [1, 1, 1]
@@ -91,6 +101,8 @@ def test_no_other_method_does_anything(
 def test_what_the_session_does_not_open_is_not_there(client: Client, bearer: dict[str, str], address: str) -> None:
     assert client.get(address, headers=bearer).status_code == 404
     assert client.get(address).status_code == 401
+    # What isn't of the registry's is not even looked for, and is no sign of anything.
+    assert refusals() == ([] if "%2" in address or address.endswith(("list", "_catalog")) else ["not_listed"])
 
 
 def test_an_image_has_one_name(
@@ -146,8 +158,8 @@ def test_a_session_that_is_over_opens_nothing(
     over(how)
     for address in ("/v2/", f"{NAME}/blobs/{layers[0]}"):
         assert client.get(address, headers=bearer).status_code == 401
-    assert set(refusals()) <= {"revoked", "expired"}
-    assert refusals()
+    reason = {"expired": "expired", "stopping": "expired", "node removed": "expired"}.get(how, "revoked")
+    assert refusals() == [reason] * 2
 
 
 def test_a_blob_that_is_lost_is_an_error_of_ours_and_not_a_crash(
@@ -160,3 +172,39 @@ def test_a_blob_that_is_lost_is_an_error_of_ours_and_not_a_crash(
         file.truncate(1000)
     with pytest.raises(sending.TransferStopped):
         body(client.get(f"{NAME}/blobs/{layers[1]}", headers=bearer))
+
+
+def test_errors_of_ours_are_for_a_while(
+    client: Client, bearer: dict[str, str], image: Image, manifest: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The client asks again; the message does not say what is broken."""
+    config = f"{NAME}/blobs/{manifest.json()['config']['digest']}"
+    # The config of another image: it is encrypted like ours, and bound to its own row.
+    theirs = store_image(image.organization, make_source(b"another"))
+    Image.objects.filter(pk=image.pk).update(config=theirs.config)
+    answers = [client.get(config, headers=bearer)]
+
+    def away(*arguments: object, **values: object) -> None:
+        raise DatabaseError("column")
+
+    monkeypatch.setattr("groups.delivery.views.open_session", away)
+    answers.append(client.get(config, headers=bearer))
+    for response in answers:
+        assert (response.status_code, response["Retry-After"]) == (503, "5")
+        assert response.json()["errors"][0]["code"] == "UNAVAILABLE"
+    assert answers[0].content == answers[1].content
+
+
+def test_how_long_credentials_may_be(node: NodeInHand, given: dict[str, Any]) -> None:
+    scheme, _, value = node.basic(given["token"])["Authorization"].partition(" ")
+    too_long, longest = (f"{scheme}{' ' * (length - len(scheme + value))}{value}" for length in (1025, 1024))
+    assert Client().get("/v2/token", headers={"Authorization": too_long}).status_code == 401
+    assert Client().get("/v2/token", headers={"Authorization": longest}).status_code == 200
+
+
+def test_other_methods_are_refused_as_such_to_programs(db: None) -> None:
+    """Not by the protection of forms: a client that tries POST first has to see that it is to use GET."""
+    programs = Client(enforce_csrf_checks=True)
+    for address in ("/v2/", "/v2/token", f"{NAME}/manifests/latest", f"{NAME}/blobs/sha256:0", "/v2/other"):
+        response = programs.post(address)
+        assert (response.status_code, response.json()["errors"][0]["code"]) == (405, "UNSUPPORTED"), address
