@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import io
+import socket
+from datetime import UTC, datetime, timedelta
+from typing import NoReturn
+
 import pytest
+from django.db import DatabaseError
+from django.db.models import QuerySet
 from django.test import Client
+from django.utils import timezone
 
 from groups.delivery import sending
+from groups.delivery.ranges import Span
 from groups.failures import StoreFailed
-from groups.models import Image, LayerDelivery
+from groups.models import Image, LayerDelivery, NodeToken
+from portal.models import Organization
 from tests.support.delivery_requests import NAME, body, cut, over, refusals
-from tests.support.delivery_setup import digest_of
+from tests.support.delivery_setup import NodeInHand, digest_of, make_group, started
 
 
 def test_a_layer_is_sent_whole_once(client: Client, bearer: dict[str, str], layers: list[str]) -> None:
@@ -169,3 +179,104 @@ def test_a_short_session_end_is_noticed_before_the_last_piece(
     over("ended")
     with pytest.raises(sending.TransferStopped):
         body(response)
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_the_bound_of_bytes_is_three_times_what_is_listed(bearer: dict[str, str], times: int) -> None:
+    token, size = NodeToken.objects.get().pk, 5 * 1024 * 1024
+    whole, inner = Span(0, size - 1, size, is_part=False), Span(1, size - 1, size, is_part=True)
+    for span, name in ((whole, "sha256:whole"), (inner, "sha256:inner")):
+        for _ in range(3 * times):
+            sending.begin(token, name, span, times)
+        with pytest.raises(sending.SentBefore):
+            sending.begin(token, name, span, times)
+        assert LayerDelivery.objects.get(digest=name).sent_bytes == 3 * times * span.length
+    # What is left may still be asked for, to the last byte.
+    sending.begin(token, "sha256:inner", Span(1, 3 * times, size, is_part=True), times)
+    with pytest.raises(sending.SentBefore):
+        sending.begin(token, "sha256:inner", Span(1, 1, size, is_part=True), times)
+    # Small layers count as a mebibyte, or a few broken transfers would use them up.
+    small = Span(0, 9, 10, is_part=False)
+    row = sending.begin(token, "sha256:small", small, times)
+    LayerDelivery.objects.filter(pk=row.pk).update(sent_bytes=3 * times * 1024 * 1024 - 10)
+    sending.begin(token, "sha256:small", small, times)
+    with pytest.raises(sending.SentBefore):
+        sending.begin(token, "sha256:small", small, times)
+
+
+def test_a_layer_that_is_listed_twice_may_be_resumed_both_times(
+    client: Client, bearer: dict[str, str], image: Image, layers: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sending, "PIECE", 64 * 1024)
+    image.layers.filter(position=2).update(blob=image.layers.get(position=1).blob)
+    address = f"{NAME}/blobs/{layers[1]}"
+
+    def whole(asked: str) -> int:
+        body(client.get(address, headers=bearer | {"Range": asked}))
+        return LayerDelivery.objects.get().sent_whole
+
+    assert whole("bytes=-7") == 0, "the end alone is not the layer"
+    cut(client.get(address, headers=bearer))
+    assert whole("bytes=65536-") == 1
+    assert whole("bytes=9-") == 1, "nor is it the second one"
+    assert whole("bytes=0-8") == 1
+    assert whole("bytes=0-") == 2
+    assert client.get(address, headers=bearer).status_code == 403
+
+
+def test_each_progress_is_noted(
+    client: Client, bearer: dict[str, str], layers: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sending, "PIECE", 64 * 1024)
+    long_ago = datetime(2020, 1, 1, tzinfo=UTC)
+
+    def is_noted() -> bool:
+        noted = abs(timezone.now() - LayerDelivery.objects.get().last_at) < timedelta(minutes=1)
+        LayerDelivery.objects.update(last_at=long_ago)
+        return noted
+
+    address = f"{NAME}/blobs/{layers[1]}"
+    LayerDelivery.objects.create(token=NodeToken.objects.get(), digest=layers[1])
+    LayerDelivery.objects.update(last_at=long_ago)
+    broken = client.get(address, headers=bearer)
+    assert is_noted(), "begun"
+    cut(broken)
+    assert is_noted(), "ended early"
+    whole = client.get(address, headers=bearer)
+    assert is_noted()
+    body(whole)
+    assert is_noted(), "sent to its end"
+
+
+def test_closing_a_transfer_gives_back_once_and_never_fails(
+    bearer: dict[str, str], layers: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    span = Span(0, 99, 100, is_part=False)
+    delivery = sending.begin(NodeToken.objects.get().pk, layers[0], span, 1)
+    ours, theirs = socket.socketpair()
+    with theirs, open("/dev/zero", "rb", buffering=0) as file:
+        transfer = sending.Body(file, delivery, span, 1, ours)
+        ours.close()  # the client is gone
+        for _ in range(2):
+            transfer.close()
+        assert file.closed
+    assert LayerDelivery.objects.get().sent_bytes == 0
+
+    def away(*arguments: object, **values: object) -> NoReturn:
+        raise DatabaseError("away")
+
+    delivery = sending.begin(NodeToken.objects.get().pk, layers[0], span, 1)
+    with monkeypatch.context() as broken:
+        broken.setattr(QuerySet, "update", away)
+        sending.Body(io.BytesIO(), delivery, span, 1).close()
+    assert LayerDelivery.objects.get().sent_bytes == 100
+
+
+def test_what_another_node_was_sent_counts_for_it_alone(
+    client: Client, acme: Organization, bearer: dict[str, str], layers: list[str], image: Image, other_node: NodeInHand
+) -> None:
+    theirs = other_node.bearer(started(make_group(acme, image, "web"), other_node)["token"])
+    body(client.get(f"{NAME}/blobs/{layers[0]}", headers=bearer))
+    assert client.get(f"{NAME}/blobs/{layers[0]}", headers=bearer).status_code == 403
+    assert digest_of(body(client.get(f"/v2/acme/default/web/blobs/{layers[0]}", headers=theirs))) == layers[0]
+    assert list(LayerDelivery.objects.values_list("sent_whole", flat=True)) == [1, 1]
