@@ -9,6 +9,7 @@ import time
 from typing import Any
 
 import pytest
+import time_machine
 from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -19,8 +20,10 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, RSAKey
 
 from groups.models import Node
-from groups.nodes.authentication import MAX_RECENT, NotAuthenticated, authenticate, consume_call
-from tests.support.delivery_setup import NodeInHand, make_node, public_pem, rsa_key
+from groups.nodes.authentication import NotAuthenticated, authenticate, consume_call
+from groups.nodes.liveness import remove
+from registries.foundation.actor import CONSOLE
+from tests.support.delivery_setup import NodeInHand, ec_key, make_node, public_pem, rsa_key
 
 BODY = {"capacity": {"cpu": 1, "memory_mb": 1024, "gpu": ""}, "instances": []}
 
@@ -77,13 +80,99 @@ def test_what_is_remembered_is_bounded(node: NodeInHand) -> None:
         assert call(f"Bearer {node.signed()}").status_code == 200
     node.row.refresh_from_db()
     assert len(node.row.recent_calls) == 3
-    past = [[int(time.time()) - 1, f"{number}"] for number in range(MAX_RECENT)]
+    past = [[int(time.time()) - 1, f"{number}"] for number in range(400)]
     Node.objects.update(recent_calls=past)
     assert call(f"Bearer {node.signed()}").status_code == 200
     node.row.refresh_from_db()
     assert len(node.row.recent_calls) == 1
-    Node.objects.update(recent_calls=[[int(time.time()) + 50, f"{number}"] for number in range(MAX_RECENT)])
+    Node.objects.update(recent_calls=[[int(time.time()) + 50, f"{number}"] for number in range(400)])
     assert call(f"Bearer {node.signed()}").status_code == 401
+    Node.objects.update(recent_calls=[[int(time.time()) + 50, f"{number}"] for number in range(399)])
+    assert call(f"Bearer {node.signed()}").status_code == 200
+    assert call(f"Bearer {node.signed()}").status_code == 401
+
+
+def test_how_long_a_token_is_good(node: NodeInHand) -> None:
+    """For a minute at most, with five seconds for a clock that differs, on either side."""
+    now = 1_800_000_000
+    with time_machine.travel(now, tick=False):
+        for claims, status in (
+            ({"exp": now + 65}, 200),
+            ({"exp": now + 65.5}, 401),
+            ({"exp": now - 4}, 200),
+            ({"exp": now - 5}, 401),
+            ({"nbf": now + 5, "iat": now + 5}, 200),
+            ({"nbf": now + 6}, 401),
+            ({"iat": now + 6}, 401),
+            ({"nbf": "0"}, 401),
+            ({"iat": None, "nbf": 0}, 200),
+            ({"jti": "x" * 128}, 200),
+            ({"jti": "y"}, 200),
+            ({"aud": ["http://localhost:8000"]}, 200),
+        ):
+            assert call(f"Bearer {node.signed(**claims)}").status_code == status, claims
+
+
+@pytest.mark.parametrize("exp", [1_800_000_050, 1_800_000_050.9])
+def test_a_call_is_remembered_for_as_long_as_its_token_is_good(node: NodeInHand, exp: float) -> None:
+    with time_machine.travel(1_800_000_000, tick=False) as clock:
+        used, unused = (f"Bearer {node.signed(exp=exp)}" for _ in range(2))
+        assert call(used).status_code == 200
+        clock.move_to(exp + 4.95)
+        assert call(f"Bearer {node.signed()}").status_code == 200, "which forgets what it can"
+        assert call(used).status_code == 401
+        assert call(unused).status_code == 200, "it would still be good"
+        clock.shift(0.1)
+        assert call(f"Bearer {node.signed(exp=exp)}").status_code == 401
+        clock.shift(2)
+        assert call(f"Bearer {node.signed()}").status_code == 200
+        node.row.refresh_from_db()
+        assert [until > exp + 10 for until, _ in node.row.recent_calls] == [True, True], "the others are forgotten"
+
+
+@pytest.mark.parametrize("what", ["removed", "another key", "deleted"])
+def test_a_node_that_changes_between_reading_and_writing_does_nothing(node: NodeInHand, what: str) -> None:
+    taken = authenticate(f"Bearer {node.signed()}")
+    match what:
+        case "removed":
+            assert remove(node.row, by=CONSOLE)
+        case "another key":
+            Node.objects.update(public_key=public_pem(ec_key()))
+        case "deleted":
+            Node.objects.all().delete()
+    before = list(Node.objects.values())
+    with pytest.raises(NotAuthenticated):
+        consume_call(taken, cpu=7)
+    assert list(Node.objects.values()) == before
+
+
+def test_calls_at_once_each_count(node: NodeInHand, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another process took another call in between: both are remembered. A node whose row never holds still is
+    refused, and not let in unremembered."""
+    other = make_node("other")
+    tokens = [f"Bearer {node.signed()}" for _ in range(4)]
+    first, second, third, fourth = (authenticate(token) for token in tokens)
+    for one in (first, second):
+        consume_call(one, cpu=3)
+    node.row.refresh_from_db()
+    assert (len(node.row.recent_calls), node.row.calls, node.row.cpu) == (2, 2, 3)
+    assert [call(token).status_code for token in tokens[:2]] == [401, 401]
+    with monkeypatch.context() as stale:
+        stale.setattr(Node, "refresh_from_db", lambda *arguments, **options: None)
+        with pytest.raises(NotAuthenticated):
+            consume_call(third, cpu=5)
+    node.row.refresh_from_db()
+    assert (node.row.calls, node.row.cpu) == (2, 3)
+    consume_call(fourth)
+    other.row.refresh_from_db()
+    assert (other.row.calls, other.row.recent_calls, other.row.cpu) == (0, [], 0)
+
+
+def test_a_token_is_good_for_one_call_whichever_it_is(node: NodeInHand) -> None:
+    for first, second in (("poll", "key"), ("key", "poll"), ("key", "key")):
+        token = f"Bearer {node.signed()}"
+        assert call(token, f"/node/v1/{first}").status_code == (200 if first == "poll" else 400)
+        assert call(token, f"/node/v1/{second}").status_code == 401
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
+import json
 from datetime import timedelta
 from threading import Barrier, Thread
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from django.core.management import call_command
 from django.core.management.base import CommandError
@@ -18,6 +19,7 @@ from django.utils import timezone
 
 from groups.models import Enrolment, Node
 from groups.nodes.enrolment import CodeRefused, NameInvalid, create_enrolment, enrol
+from groups.nodes.keys import KeyUnsupported, read_public_key
 from registries.foundation.actor import CONSOLE, Actor, ActorKind
 from tests.support.delivery_setup import ec_key, private_pem, public_pem, rsa_key
 
@@ -63,7 +65,7 @@ def test_codes_are_not_stored() -> None:
     code = new_code("rack-7")
     assert code[4:] not in str(list(Enrolment.objects.values()))
     lifetime = Enrolment.objects.get().expires_at - timezone.now()
-    assert timedelta(hours=23) < lifetime <= timedelta(hours=24)
+    assert abs(lifetime - timedelta(hours=24)) < timedelta(seconds=20)
 
 
 def test_codes_that_are_no_good_look_alike() -> None:
@@ -78,6 +80,9 @@ def test_codes_that_are_no_good_look_alike() -> None:
     assert len(answers) == 1
     assert answers.pop()[0] == 401
     assert Node.objects.count() == 1
+    assert Enrolment.objects.get(node_name="b").used_at is None
+    Enrolment.objects.filter(node_name="b").update(expires_at=timezone.now() + timedelta(seconds=30))
+    assert post(code=expired, name="x", public_key=public_pem(ec_key())).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -104,6 +109,59 @@ def test_a_key_that_can_not_be_used_is_named_and_the_code_stays_good(public_key:
     assert (response.status_code, response.json()["code"]) == (400, "key_unsupported")
     assert len(response.json()["detail"]) < 120
     assert post(code=code, name="x", public_key=public_pem(ec_key())).status_code == 200
+
+
+def rsa_pem(bits: int, exponent: int = 65537) -> str:
+    """A key of that size, which nobody has the private half of: making one takes seconds."""
+    numbers = rsa.RSAPublicNumbers(exponent, (1 << (bits - 1)) + 12345)
+    return numbers.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+
+
+def test_which_keys_can_be_used() -> None:
+    for bits, exponent, is_usable in (
+        (3071, 65537, False),
+        (3072, 65537, True),
+        (8192, 65537, True),
+        (8193, 65537, False),
+        (3072, 3, False),
+        (3072, 65539, False),
+    ):
+        try:
+            key = read_public_key(rsa_pem(bits, exponent))
+        except KeyUnsupported:
+            assert not is_usable, (bits, exponent)
+        else:
+            assert is_usable, (bits, exponent)
+            assert (key.signs_with, key.wraps_with) == ("PS256", "RSA-OAEP-256")
+    pem = public_pem(ec_key())
+    key = read_public_key(pem + " " * (4096 - len(pem)))
+    assert (key.pem, key.signs_with, key.wraps_with) == (pem, "ES256", "ECDH-ES+A256KW")
+    with pytest.raises(KeyUnsupported):
+        read_public_key(pem + " " * (4097 - len(pem)))
+
+
+def test_a_machine_can_not_spend_anothers_code() -> None:
+    """Nor does a name or a body of a machine's choosing count for anything."""
+    first, second = new_code("a" * 63), new_code("rack-8")
+    key = public_pem(ec_key())
+    answer = Client(enforce_csrf_checks=True, REMOTE_ADDR="192.0.2.7").post(
+        "/node/v1/enrol", {"code": second, "name": "x" * 63, "public_key": key}, "application/json"
+    )
+    assert answer.status_code == 200
+    assert [row.used_at is None for row in Enrolment.objects.order_by("pk")] == [True, False]
+    assert Node.objects.get().name == "rack-8"
+    assert post(code=first, name="x", public_key=public_pem(ec_key())).status_code == 200
+    assert sorted(Node.objects.values_list("name", flat=True)) == ["a" * 63, "rack-8"]
+
+
+def test_how_large_a_body_may_be() -> None:
+    body = json.dumps({"code": "x", "name": "x", "public_key": public_pem(ec_key())}).encode()
+    for size, status in ((16 * 1024, 401), (16 * 1024 + 1, 413)):
+        raw = body + b" " * (size - len(body))
+        assert Client().post("/node/v1/enrol", raw, "application/json").status_code == status
+        # A length that is not declared is counted.
+        undeclared = Client().generic("POST", "/node/v1/enrol", raw, "application/json", CONTENT_LENGTH="")
+        assert undeclared.status_code in (status, 400)
 
 
 @pytest.mark.parametrize("name", ["", "x" * 64, "a\nb", "a\x00", "<b>", " a", "‮a"])

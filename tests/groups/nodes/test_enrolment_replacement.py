@@ -7,10 +7,21 @@ from typing import Any
 import pytest
 
 from groups.models import Enrolment, Instance, Node, NodeManifest, NodeToken
-from groups.nodes.enrolment import CodeRefused, create_replacement
+from groups.nodes import views
+from groups.nodes.enrolment import CodeRefused, create_enrolment, create_replacement, replace_key
+from groups.nodes.keys import read_public_key
 from groups.nodes.liveness import remove
 from registries.foundation.actor import CONSOLE
-from tests.support.delivery_setup import NodeInHand, ec_key, prepare_all, private_pem, public_pem, rsa_key
+from tests.support.delivery_setup import (
+    NodeInHand,
+    ec_key,
+    make_group,
+    prepare_all,
+    private_pem,
+    public_pem,
+    rsa_key,
+    started,
+)
 from tests.support.node_reports import listed
 
 
@@ -75,3 +86,58 @@ def test_a_removed_node_gets_no_other_key(node: NodeInHand) -> None:
     assert node.client.post("/node/v1/enrol", body, "application/json").status_code == 401
     with pytest.raises(CodeRefused):
         create_replacement(node.row, by=CONSOLE)
+
+
+def test_another_key_is_the_affair_of_one_node(
+    node: NodeInHand, other_node: NodeInHand, given: dict[str, Any], acme: Any, image: Any, monkeypatch: Any
+) -> None:
+    """Beside a node that keeps its key, its session, its manifest and its codes."""
+    bearer = node.bearer(given["token"])
+    theirs = started(make_group(acme, image, "theirs"), other_node)
+    their_bearer = other_node.bearer(theirs["token"])
+    their_code, _ = create_replacement(other_node.row, by=CONSOLE)
+    new_code, _ = create_enrolment("node-3", by=CONSOLE)
+    create_replacement(node.row, by=CONSOLE)
+    stale = Node.objects.get(pk=node.row.pk)
+    woken: list[Any] = []
+    monkeypatch.setattr("groups.nodes.enrolment.wake_prepare", woken.append)
+
+    assert present(node, public_pem(ec_key())).status_code == 200
+
+    assert [str(key) for key in woken] == [given["instance"]]
+    assert node.client.get("/v2/", headers=bearer).status_code == 401
+    assert node.client.get("/v2/", headers=their_bearer).status_code == 200
+    assert [row.node for row in NodeManifest.objects.all()] == [other_node.row]
+    assert other_node.poll(listed(theirs, "downloading")).status_code == 200
+    for code in (their_code, new_code):
+        body = {"code": code, "name": "x", "public_key": public_pem(ec_key())}
+        assert node.client.post("/node/v1/enrol", body, "application/json").status_code == 200
+    # Whoever read the row before has an older key in hand, and gives the node none.
+    before = list(Node.objects.order_by("pk").values())
+    assert not replace_key(stale, public_pem(ec_key()), by=CONSOLE)
+    assert list(Node.objects.order_by("pk").values()) == before
+
+
+def test_a_key_that_changes_while_another_is_presented_stays(
+    node: NodeInHand, other_node: NodeInHand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = public_pem(ec_key())
+    really = read_public_key
+
+    def change_in_between(pem: str) -> Any:
+        Node.objects.filter(pk=node.row.pk).update(public_key=first)
+        return really(pem)
+
+    monkeypatch.setattr(views, "read_public_key", change_in_between)
+    assert present(node, public_pem(ec_key())).status_code == 401
+    assert Node.objects.get(pk=node.row.pk).public_key == first
+
+
+def test_a_code_of_a_node_that_was_removed_in_between_is_not_spent(node: NodeInHand) -> None:
+    code, row = create_replacement(node.row, by=CONSOLE)
+    remove(node.row, by=CONSOLE)
+    body = {"code": code, "name": "node", "public_key": public_pem(ec_key())}
+    assert node.client.post("/node/v1/enrol", body, "application/json").status_code == 401
+    row.refresh_from_db()
+    assert row.used_at is None
+    assert Node.objects.get().public_key == node.row.public_key
