@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,19 +15,29 @@ from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CTR
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from django.db import transaction
 from joserfc import jwe
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, RSAKey
 
 from groups.actions.lifecycle import start, stop
-from groups.models import Blob, Image, Instance, NodeManifest
+from groups.models import Blob, Image, Instance, Node, NodeManifest
 from groups.nodes import manifests
 from groups.nodes.manifests import prepare
 from groups.storage import store
 from registries.foundation.actor import CONSOLE
 from registries.foundation.ids import InstanceId
 from registries.secrets import keyring
-from tests.support.delivery_setup import NodeInHand, Source, digest_of, make_group, make_node, rsa_key
+from tests.support.delivery_setup import (
+    NodeInHand,
+    Source,
+    digest_of,
+    make_group,
+    make_node,
+    make_source,
+    rsa_key,
+    store_image,
+)
 
 
 def taken(group: Any, node: NodeInHand) -> Instance:
@@ -119,7 +130,58 @@ def test_nothing_is_made_for_what_is_over(group: Any, node: NodeInHand) -> None:
     instance = taken(group, node)
     stop(group, by=CONSOLE)
     assert prepare(instance.pk) is None
-    assert not NodeManifest.objects.exists()
+    Instance.objects.update(state="allocating", node=None)
+    assert prepare(instance.pk) is None
+    Instance.objects.update(node=node.row)
+    for status, is_made in (("queued", False), ("pulling", False), ("failed", False), ("ready", True)):
+        Image.objects.update(status=status)
+        with transaction.atomic():
+            Node.objects.update(status="removed")
+            assert prepare(instance.pk) is None
+            transaction.set_rollback(True)
+        assert not NodeManifest.objects.exists()
+        assert (prepare(instance.pk) is not None) == is_made
+
+
+def test_which_manifests_are_missing(acme: Any, group: Any, node: NodeInHand, other_node: NodeInHand) -> None:
+    """Those of each image for each node; one that is made is no other's."""
+    another = store_image(acme, make_source(b"x"))
+    first, same_node, theirs, same_image = (
+        Instance.objects.create(group=make_group(acme, image, name), node=machine.row)
+        for name, image, machine in (
+            ("first", group.image, node),
+            ("same-node", another, node),
+            ("theirs", another, other_node),
+            ("same-image", group.image, other_node),
+        )
+    )
+    assert set(manifests.missing()) == {first, theirs, same_node, same_image}
+    made = prepare(first.pk)
+    assert set(manifests.missing()) == {theirs, same_node, same_image}
+    assert made == prepare(first.pk)
+    others = [prepare(row.pk) for row in (theirs, same_node, same_image)]
+    assert len({row.pk for row in (made, *others) if row is not None}) == 4
+    assert [(row.image, row.node) for row in others if row is not None] == [
+        (theirs.group.image, other_node.row),
+        (theirs.group.image, node.row),
+        (first.group.image, other_node.row),
+    ]
+    assert not manifests.missing().exists()
+    NodeManifest.objects.all().delete()
+    Instance.objects.filter(pk=first.pk).update(state="downloading")
+    Instance.objects.filter(pk=theirs.pk).update(node=None)
+    assert set(manifests.missing()) == {same_node, same_image}
+
+
+def test_a_job_ends_in_time(acme: Any, image: Image, node: NodeInHand, monkeypatch: pytest.MonkeyPatch) -> None:
+    start(make_group(acme, image, "one"), by=CONSOLE)
+    start(make_group(acme, store_image(acme, make_source(b"x")), "two"), by=CONSOLE)
+    node.poll()
+    assert manifests.missing().count() == 2
+    assert manifests.prepare_missing(0) == 0
+    clock = iter([100.0, 109.9, 110.0])
+    monkeypatch.setattr(manifests, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    assert manifests.prepare_missing(10) == 1
 
 
 def test_the_web_zone_can_not_make_one(group: Any, node: NodeInHand, settings: Any) -> None:
