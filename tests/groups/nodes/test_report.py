@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -10,9 +11,12 @@ from hypothesis import given as for_any
 from hypothesis import strategies as st
 
 from groups.models import Instance
-from groups.nodes import views
+from groups.nodes.report import ReportInvalid, read_report
+from tests.support.database_clock import Clock, clock
 from tests.support.delivery_setup import NodeInHand
 from tests.support.node_reports import GOOD, listed, send
+
+__all__ = ["clock"]
 
 ID = "00000000-0000-0000-0000-000000000000"
 
@@ -63,8 +67,41 @@ def test_reports_that_are_none(node: NodeInHand, body: Any) -> None:
 
 
 def test_a_report_that_is_too_large(node: NodeInHand) -> None:
-    response = send(node, b" " * (views.MAX_POLL_BYTES + 1))
+    body = json.dumps(GOOD).encode()
+    assert send(node, body + b" " * (1024 * 1024 - len(body))).status_code == 200
+    response = send(node, body + b" " * (1024 * 1024 + 1 - len(body)))
     assert (response.status_code, response.json()["code"]) == (413, "too_large")
+
+
+def test_the_largest_report_is_read(node: NodeInHand) -> None:
+    many = [{"id": f"00000000-0000-0000-0000-{number:012}", "state": "running"} for number in range(1000)]
+    largest = {"cpu": 4096, "memory_mb": 2**30, "gpu": "x" * 101}
+    response = send(node, {"capacity": largest, "instances": many})
+    assert response.status_code == 200
+    assert len(response.json()["stop"]) == 1000
+    node.row.refresh_from_db()
+    assert (node.row.cpu, node.row.memory_mb, node.row.gpu) == (4096, 2**30, "x" * 100)
+    last = {"id": ID, "state": "exited", "progress": 100, "message": "x" * 301, "exit_code": 255}
+    (read,) = read_report(GOOD | {"instances": [last]}).instances
+    assert (read.progress, read.message, read.exit_code) == (100, "x" * 300, 255)
+    for name, limit in (("cpu", 4096), ("memory_mb", 2**30)):
+        with pytest.raises(ReportInvalid, match=name):
+            read_report({"capacity": largest | {name: limit + 1}, "instances": []})
+    for state in ("creating", "running"):
+        with pytest.raises(ReportInvalid, match="exit_code"):
+            read_report(GOOD | {"instances": [last | {"state": state, "exit_code": 256}]})
+
+
+def test_a_poll_says_what_the_node_has_and_when(clock: Clock, node: NodeInHand, other_node: NodeInHand) -> None:
+    for poll in range(2):
+        clock.shift(5)
+        has = {"cpu": 3 + poll, "memory_mb": 2048, "gpu": "rtx4090"}
+        assert send(node, {"capacity": has, "instances": []}).status_code == 200
+        node.row.refresh_from_db()
+        assert (node.row.cpu, node.row.memory_mb, node.row.gpu) == (3 + poll, 2048, "rtx4090")
+        assert node.row.last_seen_at == clock.now
+    other_node.row.refresh_from_db()
+    assert (other_node.row.cpu, other_node.row.last_seen_at) == (0, None)
 
 
 def test_messages_are_made_fit_to_show(node: NodeInHand, given: dict[str, Any]) -> None:

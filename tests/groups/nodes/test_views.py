@@ -8,16 +8,19 @@ from typing import Any
 
 import pytest
 from django.db import DatabaseError, OperationalError
-from django.db.models import F
 from django.test import Client
 from django.utils import timezone
 
 from groups.actions.lifecycle import delete, start, stop
-from groups.models import Instance, NodeToken
-from groups.nodes import assignments, views
+from groups.models import Instance, Node, NodeToken
+from groups.nodes import views
+from groups.nodes.poll import poll
 from registries.foundation.actor import CONSOLE
+from tests.support.database_clock import Clock, clock
 from tests.support.delivery_setup import NodeInHand, make_group, prepare_all
 from tests.support.node_reports import GOOD, listed, send
+
+__all__ = ["clock"]
 
 
 def instance() -> Instance:
@@ -110,13 +113,6 @@ def test_a_download_whose_token_is_used_up_gets_another(node: NodeInHand, given:
     assert len(node.poll(listed(given, "downloading")).json()["start"]) == 1
 
 
-def test_tokens_for_one_instance_are_bounded(node: NodeInHand, given: dict[str, Any]) -> None:
-    answers = [len(node.poll().json()["start"]) for _ in range(assignments.MAX_TOKENS_AN_HOUR + 2)]
-    assert answers == [1] * (assignments.MAX_TOKENS_AN_HOUR - 1) + [0] * 3
-    NodeToken.objects.update(issued_at=F("issued_at") - timedelta(hours=2))
-    assert len(node.poll().json()["start"]) == 1
-
-
 def test_an_instance_that_is_given_back_goes_elsewhere(
     node: NodeInHand, other_node: NodeInHand, given: dict[str, Any]
 ) -> None:
@@ -133,9 +129,11 @@ def test_an_instance_that_is_given_back_goes_elsewhere(
     assert node.poll(listed(given, "downloading")).json()["stop"] == [given["instance"]]
 
 
-def test_an_instance_that_nobody_else_takes_comes_back(node: NodeInHand, given: dict[str, Any]) -> None:
+def test_an_instance_that_nobody_else_takes_comes_back(clock: Clock, node: NodeInHand, given: dict[str, Any]) -> None:
     node.poll(listed(given, "allocating"))
-    Instance.objects.update(excluded_until=timezone.now())
+    clock.shift(59)
+    assert node.poll().json()["start"] == []
+    clock.shift(1)
     assert len(node.poll().json()["start"]) == 1
 
 
@@ -173,21 +171,6 @@ def test_reports_that_lag_behind_change_nothing(node: NodeInHand, given: dict[st
         assert instance().state == "running"
 
 
-def test_a_manifest_that_is_overdue_is_asked_for_again(
-    group: Any, node: NodeInHand, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    woken: list[Any] = []
-    monkeypatch.setattr(assignments, "wake_prepare", woken.append)
-    start(group, by=CONSOLE)
-    node.poll()
-    node.poll()
-    assert woken == []
-    Instance.objects.update(assigned_at=timezone.now() - timedelta(seconds=11))
-    node.poll()
-    node.poll()
-    assert woken == [instance().pk]
-
-
 def test_an_environment_that_can_not_be_read_starts_nothing(group: Any, node: NodeInHand) -> None:
     start(group, by=CONSOLE)
     node.poll()
@@ -206,14 +189,43 @@ def test_a_database_that_fails_is_not_a_crash(node: NodeInHand, monkeypatch: pyt
 
     monkeypatch.setattr(views, "process_poll", deadlock)
     response = send(node, GOOD)
-    assert (response.status_code, response.json()["code"], len(calls)) == (503, "unavailable", views.MAX_TRIES)
+    assert (response.status_code, response.json()["code"], len(calls)) == (503, "unavailable", 3)
+    assert response["Retry-After"] == "5"
     assert "deadlock" not in response.content.decode()
+
+    def deadlock_twice(*arguments: Any, **options: Any) -> Any:
+        calls.append(1)
+        if len(calls) < 6:
+            raise OperationalError("deadlock detected")
+        return poll(*arguments, **options)
+
+    monkeypatch.setattr(views, "process_poll", deadlock_twice)
+    assert send(node, GOOD).status_code == 200
 
     def broken(*args: Any, **options: Any) -> Any:
         raise DatabaseError("column")
 
     monkeypatch.setattr(views, "process_poll", broken)
     assert send(node, GOOD).status_code == 503
+
+
+def test_a_poll_is_all_or_nothing(group: Any, node: NodeInHand, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also its call, so that the node can repeat it."""
+    start(group, by=CONSOLE)
+
+    def away(*arguments: Any, **options: Any) -> Any:
+        raise DatabaseError("away")
+
+    authorization = {"Authorization": f"Bearer {node.signed()}"}
+    body = GOOD | {"capacity": {"cpu": 8, "memory_mb": 8192, "gpu": None}}
+    with monkeypatch.context() as broken:
+        broken.setattr("groups.nodes.poll.issue_starts", away)
+        response = Client().post("/node/v1/poll", body, "application/json", headers=authorization)
+        assert response.status_code == 503
+    assert (instance().node, Node.objects.get().last_seen_at, Node.objects.get().calls) == (None, None, 0)
+    programs = Client(enforce_csrf_checks=True)
+    assert programs.post("/node/v1/poll", body, "application/json", headers=authorization).status_code == 200
+    assert instance().node == node.row
 
 
 def test_two_groups_of_one_image_name_do_not_meet(acme: Any, image: Any, node: NodeInHand, group: Any) -> None:
