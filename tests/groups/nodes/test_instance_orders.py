@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from groups.actions.lifecycle import scale, start, stop
 from groups.models import ContainerGroup, Instance, NodeToken
@@ -12,10 +14,11 @@ from groups.nodes.instance_orders import reallocate, recreate, restart, set_dele
 from groups.rules.states import Stale
 from registries.foundation.actor import CONSOLE
 from tests.groups.delivery.conftest import _no_calls_before, given, group, image, node, other_node, source
-from tests.support.delivery_setup import NodeInHand, make_group, prepare_all
+from tests.support.database_clock import Clock, clock
+from tests.support.delivery_setup import NodeInHand, make_group, prepare_all, started
 from tests.support.node_reports import listed
 
-__all__ = ["_no_calls_before", "given", "group", "image", "node", "other_node", "source"]
+__all__ = ["_no_calls_before", "clock", "given", "group", "image", "node", "other_node", "source"]
 
 
 def instance() -> Instance:
@@ -66,6 +69,51 @@ def test_reallocated_to_another_node(node: NodeInHand, other_node: NodeInHand, g
     Instance.objects.update(node=None)
     with pytest.raises(Stale):
         reallocate(instance(), by=CONSOLE)
+
+
+def test_a_node_is_excluded_for_ten_minutes(
+    clock: Clock, node: NodeInHand, other_node: NodeInHand, given: Any, acme: Any, image: Any
+) -> None:
+    """Of the instance that was moved, and of no other."""
+    theirs = started(make_group(acme, image, "theirs"), other_node)
+    bearer = other_node.bearer(theirs["token"])
+    moved = Instance.objects.get(pk=given["instance"])
+    reallocate(moved, by=CONSOLE)
+    assert (moved.excluded_node, moved.excluded_until) == (node.row, clock.ago(-600))
+    assert moved.assigned_at is None
+    assert node.client.get("/v2/", headers=bearer).status_code == 200
+    assert Instance.objects.get(pk=theirs["instance"]).node == other_node.row
+    clock.shift(599)
+    node.poll()
+    assert Instance.objects.get(pk=moved.pk).node is None
+    clock.shift(1)
+    node.poll()
+    assert Instance.objects.get(pk=moved.pk).node == node.row
+    Instance.objects.filter(pk=moved.pk).update(state="stopping")
+    with pytest.raises(Stale):
+        reallocate(moved, by=CONSOLE)
+    assert Instance.objects.get(pk=moved.pk).node == node.row
+
+
+def test_orders_and_costs_are_of_one_instance(acme: Any, image: Any, node: NodeInHand) -> None:
+    group = make_group(acme, image, replicas=2)
+    start(group, by=CONSOLE)
+    first, second = group.instances.all()
+    Instance.objects.update(state="running", node=node.row, changed_at=timezone.now() - timedelta(hours=1))
+    restart(first, by=CONSOLE)
+    set_deletion_cost(first, 9, by=CONSOLE)
+    other = Instance.objects.get(pk=second.pk)
+    assert (other.order, other.deletion_cost) == ("", 0)
+    assert timezone.now() - other.changed_at > timedelta(minutes=59)
+    assert timezone.now() - Instance.objects.get(pk=first.pk).changed_at < timedelta(minutes=1)
+    for cost in (0, 100_000):
+        assert set_deletion_cost(first, cost, by=CONSOLE).deletion_cost == cost
+    Instance.objects.filter(pk=second.pk).update(node=None)
+    with pytest.raises(Stale):
+        restart(second, by=CONSOLE)
+    second.delete()
+    with pytest.raises(Stale):
+        set_deletion_cost(Instance(pk=other.pk, group=group), 1, by=CONSOLE)
 
 
 def test_one_that_was_not_yet_fetched_is_reallocated(group: Any, node: NodeInHand, other_node: NodeInHand) -> None:

@@ -13,8 +13,11 @@ from groups.models import ContainerGroup, Instance
 from groups.nodes import restarts
 from groups.rules.replicas import top_up
 from registries.foundation.actor import CONSOLE
+from tests.support.database_clock import Clock, clock
 from tests.support.delivery_setup import NodeInHand, make_group, prepare_all, started
 from tests.support.node_reports import listed
+
+__all__ = ["clock"]
 
 
 def group() -> ContainerGroup:
@@ -96,9 +99,27 @@ def test_the_wait_doubles_and_is_reset_after_a_steady_run(acme: Any, image: Any,
     assert waits == pytest.approx([10, 20, 40, 80], abs=2)
     assert restarts.wait_seconds(10**6) == 300
 
-    Instance.objects.update(changed_at=timezone.now() - timedelta(minutes=11))
-    node.poll(listed(given, "exited", exit_code=0))
-    assert Instance.objects.get().exits == 1
+    assert [restarts.wait_seconds(exits) for exits in (1, 5, 6)] == [10, 160, 300]
+
+
+def test_when_a_container_is_started_again_and_when_it_counts_as_steady(
+    clock: Clock, acme: Any, image: Any, node: NodeInHand
+) -> None:
+    given = running(acme, image, node, "always")
+    exits = []
+    for steady in (0, 599, 600, 601):
+        clock.shift(steady)
+        node.poll(listed(given, "exited", exit_code=0))
+        instance = Instance.objects.get()
+        exits.append(instance.exits)
+        wait = {1: 10, 2: 20}[instance.exits]
+        clock.shift(wait - 1)
+        assert "restart" not in node.poll(listed(given, "exited", exit_code=0)).json()
+        clock.shift(1)
+        assert node.poll(listed(given, "exited", exit_code=0)).json()["restart"] == [given["instance"]]
+        node.poll(listed(given, "creating"))
+        node.poll(listed(given, "running"))
+    assert exits == [1, 2, 1, 1], "after ten minutes"
 
 
 @pytest.mark.parametrize("by_node", [True, False])
@@ -106,7 +127,7 @@ def test_what_keeps_failing_is_tried_on_another_node(
     acme: Any, image: Any, node: NodeInHand, other_node: NodeInHand, by_node: bool
 ) -> None:
     given = running(acme, image, node, "on_failure")
-    for _ in range(restarts.MAX_FAILURES_ON_A_NODE - 1):
+    for _ in range(4):
         node.poll(listed(given, "creating" if by_node else "exited", exit_code=1))
         node.poll(listed(given, "creating"))
         node.poll(listed(given, "running"))
@@ -121,6 +142,29 @@ def test_what_keeps_failing_is_tried_on_another_node(
     assert Instance.objects.get().node is None
     other_node.poll()
     assert Instance.objects.get().node == other_node.row
+
+
+@pytest.mark.parametrize(("exits", "code", "leaves"), [(9, 1, True), (10, 1, False), (4, 0, False), (3, 1, False)])
+def test_each_fifth_failure_in_a_row_moves_it_on(
+    acme: Any, image: Any, node: NodeInHand, exits: int, code: int, leaves: bool
+) -> None:
+    given = running(acme, image, node, "always")
+    Instance.objects.update(exits=exits)
+    node.poll(listed(given, "exited", exit_code=code))
+    assert (Instance.objects.get().node is None) == leaves
+
+
+def test_what_one_nodes_instance_does_is_no_other_groups_affair(
+    acme: Any, image: Any, node: NodeInHand, other_node: NodeInHand
+) -> None:
+    given = running(acme, image, node, "never")
+    theirs = started(make_group(acme, image, "theirs", restart_policy="never"), other_node)
+    bearer = other_node.bearer(theirs["token"])
+    node.poll(listed(given, "exited", exit_code=3))
+    other = ContainerGroup.objects.get(name="theirs")
+    assert (other.status, other.failed_replicas, other.succeeded_replicas) == ("deploying", 0, 0)
+    assert other_node.client.get("/v2/", headers=bearer).status_code == 200
+    assert other_node.poll(listed(theirs, "running")).json() == {"start": [], "stop": []}
 
 
 def test_a_job_that_was_over_between_two_polls(acme: Any, image: Any, node: NodeInHand) -> None:

@@ -8,12 +8,16 @@ from typing import Any
 from django.utils import timezone
 
 from groups.actions.lifecycle import start
-from groups.models import Instance, Node
+from groups.models import Instance, Node, Quota
 from groups.nodes.poll import poll
 from groups.nodes.report import Capacity, Report, Reported
 from groups.nodes.scheduler import nodes_with_room
+from portal.models import Organization
 from registries.foundation.actor import CONSOLE
-from tests.support.delivery_setup import NodeInHand, make_group, make_node
+from tests.support.database_clock import Clock, clock
+from tests.support.delivery_setup import NodeInHand, make_group, make_node, make_source, store_image
+
+__all__ = ["clock"]
 
 
 def taken_by(node: NodeInHand) -> int:
@@ -94,6 +98,80 @@ def test_only_active_nodes_take(group: Any, node: NodeInHand) -> None:
     node.row.save()
     start(group, by=CONSOLE)
     assert check_in(node) == 0
+
+
+def test_what_waits_goes_to_a_node_in_its_turn(
+    clock: Clock, acme: Any, image: Any, mallory: Any, node: NodeInHand
+) -> None:
+    """The oldest first, whoever's it is, and nothing of a suspended organization or of an image that is not there."""
+    umbrella = Organization.objects.get(slug="umbrella")
+    theirs = store_image(umbrella, make_source(b"theirs"))
+    groups = []
+    for organization, of, name in (
+        (acme, image, "oldest"),
+        (umbrella, theirs, "suspended"),
+        (acme, store_image(acme, make_source(b"pulled")), "pulled"),
+        (acme, image, "second"),
+        (acme, image, "third"),
+    ):
+        clock.shift(1)
+        groups.append(make_group(organization, of, name))
+        start(groups[-1], by=CONSOLE)
+    Quota.objects.filter(pk=umbrella.pk).update(suspended_at=clock.now)
+    type(image).objects.filter(pk=groups[2].image_id).update(status="pulling")
+
+    def has() -> list[str]:
+        check_in(node, cpu=len(taken) + 1)
+        return sorted(Instance.objects.filter(node=node.row).values_list("group__name", flat=True))
+
+    taken: list[str] = []
+    for expected in (["oldest"], ["oldest", "second"], ["oldest", "second", "third"], ["oldest", "second", "third"]):
+        taken = has()
+        assert taken == expected
+    Quota.objects.filter(pk=umbrella.pk).update(suspended_at=None)
+    assert "suspended" in has()
+
+
+def test_a_poll_takes_32_at_most(acme: Any, image: Any, node: NodeInHand) -> None:
+    start(make_group(acme, image, replicas=33), by=CONSOLE)
+    assert check_in(node, cpu=64, memory_mb=1_000_000) == 32
+    assert check_in(node, cpu=64, memory_mb=1_000_000) == 33
+
+
+def test_which_nodes_have_room(clock: Clock, group: Any, node: NodeInHand, other_node: NodeInHand) -> None:
+    check_in(node, cpu=4, memory_mb=4096)
+    check_in(other_node, cpu=4, memory_mb=4096)
+    Instance.objects.create(group=group, node=other_node.row)
+    assert (group.cpu, group.memory_mb) == (1, 1024)
+
+    def found(cpu: int, memory_mb: int) -> list[Node]:
+        return list(nodes_with_room(cpu, memory_mb, "").order_by("name"))
+
+    both = [node.row, other_node.row]
+    assert found(3, 3072) == both
+    assert found(4, 3072) == found(3, 3073) == found(4, 4096) == [node.row]
+    assert found(5, 1) == found(1, 4097) == []
+    clock.shift(29)
+    assert found(1, 1) == both
+    for status in ("cordoned", "draining", "removed"):
+        Node.objects.filter(pk=node.row.pk).update(status=status)
+        assert found(1, 1) == [other_node.row]
+    clock.shift(1)
+    assert found(1, 1) == []
+
+
+def test_an_instance_is_kept_from_the_node_that_it_excludes_until_then(
+    clock: Clock, group: Any, node: NodeInHand, other_node: NodeInHand
+) -> None:
+    start(group, by=CONSOLE)
+    until = clock.ago(-10)
+    Instance.objects.update(excluded_node=node.row, excluded_until=until)
+    clock.shift(9)
+    assert check_in(node) == 0
+    clock.shift(1)
+    assert check_in(node) == 1
+    Instance.objects.update(node=None, excluded_node=other_node.row, excluded_until=clock.ago(-10))
+    assert check_in(node) == 1, "it excludes another one"
 
 
 def test_a_group_that_does_not_want_to_run_is_left(group: Any, node: NodeInHand) -> None:
