@@ -19,7 +19,7 @@ START = datetime(2030, 1, 1, 12, 0, 0, 500_000, tzinfo=UTC)
 
 
 class Clock:
-    """The time of both clocks, which passes only by `shift`."""
+    """The database's time, and the application's unless they are made to differ. It passes only by `shift`."""
 
     def __init__(self, application: time_machine.Traveller) -> None:
         self.now = START
@@ -29,6 +29,10 @@ class Clock:
         """Let time pass."""
         self.now += timedelta(seconds=seconds)
         self._application.move_to(self.now, tick=False)
+
+    def shift_database(self, seconds: float) -> None:
+        """Let the database's clock differ from the application's by that much more."""
+        self.now += timedelta(seconds=seconds)
 
     def ago(self, seconds: float) -> datetime:
         """The moment that many seconds before now."""

@@ -74,3 +74,21 @@ def test_a_file_system_that_says_so_only_at_the_first_write(tmp_path: Path, monk
 
     assert direct_at_first or refused
     assert (tmp_path / "file").read_bytes() == content
+
+
+@pytest.mark.parametrize(("number", "times"), [(errno.EINVAL, 2), (errno.ENOSPC, 1)])
+def test_a_write_that_fails_otherwise_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, times: int
+) -> None:
+    """What is invalid is tried once more through the cache, and not for ever."""
+    monkeypatch.setattr(direct_io, "_switch", lambda file, *, on: True)
+    tried: list[int] = []
+
+    def fail(file: int, view: Any) -> int:
+        tried.append(len(view))
+        raise OSError(number, "failed")
+
+    monkeypatch.setattr(os, "write", fail)
+    with pytest.raises(OSError, match="failed"):
+        write(tmp_path / "file", [in_buffer(bytes(STAGE))])
+    assert len(tried) == times

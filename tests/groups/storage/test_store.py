@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -125,7 +126,7 @@ def test_names_are_unique_and_belong_to_an_organization() -> None:
     names = {store.new_name(OrganizationId(7)) for _ in range(100)}
 
     assert len(names) == 100
-    assert all(name.startswith("7/") and len(name) <= 200 for name in names)
+    assert all(re.fullmatch("7/([0-9a-f]{2})/\\1[0-9a-f]{30}", name) for name in names)
 
 
 def test_only_files_have_a_path(blobs: Path, settings: Settings) -> None:
@@ -182,11 +183,41 @@ def test_the_file_is_on_disk_before_it_has_its_name(blobs: Path, monkeypatch: py
     store.put(NAME, Pieces(b"x"))
 
     assert calls == ["fsync", "link", "fsync"]
+    calls.clear()
+    store.put("other/cd/cdef", Pieces(b"x"))
+    assert calls == ["fsync"] * 2 + ["fsync", "link", "fsync"], "each new folder is in the one above it first"
+    assert (blobs / NAME).stat().st_mode & 0o777 == 0o644
 
 
-def test_a_file_system_without_hard_links(blobs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_link_that_fails_for_another_reason_is_a_failure(blobs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*arguments: object) -> None:
-        raise PermissionError(errno.EPERM, "Operation not permitted")
+        raise OSError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr("groups.storage.blob_files.os.link", refuse)
+    with pytest.raises(StoreFailed):
+        store.put(NAME, Pieces(b"x"))
+    assert stored_files(blobs) == []
+
+
+def test_two_that_write_one_name_at_once_do_not_mix(blobs: Path) -> None:
+    """The second finds the draft of the first, and leaves it alone."""
+
+    class Other(Pieces):
+        def pieces(self) -> Iterator[memoryview]:
+            with pytest.raises(StoreFailed):
+                store.put(NAME, Pieces(b"second"))
+            yield from super().pieces()
+
+    store.put(NAME, Other(b"first"))
+
+    assert content_of(NAME) == b"first"
+    assert stored_files(blobs) == [blobs / NAME]
+
+
+@pytest.mark.parametrize("number", [errno.EPERM, errno.ENOTSUP, errno.EMLINK])
+def test_a_file_system_without_hard_links(blobs: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    def refuse(*arguments: object) -> None:
+        raise OSError(number, "Operation not permitted")
 
     monkeypatch.setattr("groups.storage.blob_files.os.link", refuse)
     store.put(NAME, Pieces(b"renamed"))
