@@ -110,9 +110,7 @@ def test_a_wake_up_counts_as_lost_after_ten_seconds() -> None:
 
 
 @pytest.mark.parametrize("error", [RedisError, ConnectionRefusedError])
-def test_without_redis_nothing_waits_and_nothing_fails(
-    monkeypatch: pytest.MonkeyPatch, error: type[Exception]
-) -> None:
+def test_without_redis_nothing_waits_and_nothing_fails(monkeypatch: pytest.MonkeyPatch, error: type[Exception]) -> None:
     def unavailable(queue: str) -> object:
         raise error(queue)
 

@@ -171,8 +171,7 @@ def test_nobody_else_accepts(acme: Any, mallory: Any, bob: Any) -> None:
             accept(row, by=actor)
         assert refused.value.code == "invitation_over"
 
-    row.refresh_from_db()
-    assert row.is_open
+    assert Invitation.objects.open().contains(row)
     assert acme.memberships.get(user=bob).role == "member"
 
 
@@ -183,8 +182,7 @@ def test_an_address_with_an_account_makes_no_other(acme: Any, mallory: Any) -> N
     with pytest.raises(InvitationOver, match="There is an account with this address"):
         accept_as_new(row, GOOD, by=SOMEBODY)
 
-    row.refresh_from_db()
-    assert row.is_open
+    assert Invitation.objects.open().contains(row)
     assert User.objects.get(pk=mallory.pk).password == before
     assert not acme.memberships.filter(user=mallory).exists()
 
