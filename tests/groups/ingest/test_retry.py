@@ -162,6 +162,6 @@ def test_after_the_time_for_retries_there_is_none(
     group = pulled(basic_registry)
     assert group.image.not_before is not None
     assert group.image.not_before <= group.image.retry_until
-    Image.objects.update(retry_until=timezone.now())
+    Image.objects.update(retry_until=timezone.now() - timedelta(seconds=1))
 
     assert again(group).status == "failed"
