@@ -30,7 +30,7 @@ def image_of(held: Claim) -> Image:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """The database's clock stands still at `NOW`."""
-    monkeypatch.setattr(outcome, "_database_now", lambda image: NOW)
+    monkeypatch.setattr(outcome, "database_now", lambda: NOW)
 
 
 @pytest.fixture
