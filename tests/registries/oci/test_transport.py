@@ -205,7 +205,8 @@ def test_the_time_of_headers_is_limited_and_that_of_a_body_is_not(
 
     def drip() -> Iterator[bytes]:
         yield b"HTTP/1.1 200 OK\r\nX: "
-        while not registry.closing.wait(0.01):
+        for _ in range(50):
+            registry.closing.wait(0.01)
             now[0] += 30
             yield b"y"
 
