@@ -101,7 +101,7 @@ class Session:
             )
         except HostNotAllowed:
             failure = HostNotAllowed(host=self._host)
-        except (requests.RequestException, OSError, http.client.HTTPException, ValueError) as error:
+        except (OSError, ValueError) as error:  # requests' own exceptions are OSErrors, and wrap http.client's
             failure = transport_failure(error, self._host)
         else:
             response = Response(sent, self._host, self.timeouts)
