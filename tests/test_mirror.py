@@ -141,7 +141,6 @@ TESTED_BY = {
     "portal/support/desk/test_views.py": ["portal.support.queries"],
     "portal/support/test_conversations.py": ["portal.support.mails", "portal.support.readers"],
     "portal/support/test_views.py": ["portal.support.forms", "portal.templatetags.support"],
-    "registries/oci/test_hostile.py": ["registries.oci.deadline_sockets"],
     "registries/oci/test_tags.py": ["registries.oci.rate_limits"],
     "registries/providers/test_contract.py": ["registries.providers.base"],
     "registries/providers/test_ecr.py": ["registries.providers.ecr_host"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import http.client
 import socket
 from collections.abc import Iterator
 from ipaddress import ip_network
@@ -262,10 +263,19 @@ def test_cookies_are_not_kept(registry: FakeRegistry, connect: Connect) -> None:
     assert not [one for one in registry.seen if "cookie" in one.headers]
 
 
-def test_a_connection_that_is_reset_while_it_is_made(connect: Connect) -> None:
-    class Resetting(AddressGuard):
+@pytest.mark.parametrize(
+    "error",
+    [
+        ConnectionResetError(errno.ECONNRESET, "reset"),  # with its number, as the system raises it
+        http.client.BadStatusLine("x"),
+        ValueError("x"),
+    ],
+    ids=["reset", "http", "value"],
+)
+def test_a_connection_that_fails_while_it_is_made(error: Exception, connect: Connect) -> None:
+    class Failing(AddressGuard):
         def connect(self, *where: object, **how: object) -> Never:
-            raise ConnectionResetError(errno.ECONNRESET, "reset")  # with its number, as the system raises it
+            raise error
 
     with pytest.raises(RegistryUnreachable):
-        pull(connect("127.0.0.1:5000", guard=Resetting([ip_network("127.0.0.0/8")])), "team/app")
+        pull(connect("127.0.0.1:5000", guard=Failing([ip_network("127.0.0.0/8")])), "team/app")
