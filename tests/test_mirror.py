@@ -60,7 +60,7 @@ TESTED_BY = {
     "groups/storage/test_store.py": ["groups.storage.blob_files"],
     "groups/web/test_ledger_views.py": ["groups.actions.tokens"],
     "groups/web/test_lifecycle_views.py": ["groups.web.group_page", "groups.web.requests"],
-    "groups/web/test_new_group_views.py": ["groups.rules.image_reference", "groups.web.image_field"],
+    "groups/web/test_new_group_views.py": ["groups.web.image_field"],
     "interop/test_agent_podman.py": [
         "groups.agent.__main__",
         "groups.agent.held",
