@@ -14,7 +14,9 @@ from groups.actions.checks import TooManyChecks, start_check
 from groups.ingest import check
 from groups.models import ContainerGroup, ImageCheck
 from groups.rules.states import move
+from registries.credential_rows import NewCredential
 from registries.foundation.actor import CONSOLE
+from registries.models import Credential
 from registries.oci.reference import parse
 from tests.support.activity import recorded
 from tests.support.actors import acting
@@ -115,6 +117,17 @@ def test_what_a_check_is_started_with(
     assert credential.deadline == deadline, "a check doesn't extend how long it is kept"
 
 
+def test_a_typed_credential_is_stored_and_recorded_with_its_check(acme: Any, alice: Any, no_redis: None) -> None:
+    typed = NewCredential(
+        provider="self_hosted", name="typed", host="a.example", values={"username": "u", "password": "p"}
+    )
+
+    row = start_check(organization_id=acme.pk, reference=parse("a.example/b"), credential=typed, by=acting(alice))
+
+    assert row.credential == Credential.objects.get(organization=acme, created_by=alice)
+    assert [line[1:3] for line in recorded()] == [("credential.added", "typed"), ("credential.checked", "typed")]
+
+
 def test_a_check_without_a_credential_leaves_no_record(acme: Any, alice: Any, no_redis: None) -> None:
     row = start_check(organization_id=acme.pk, reference=parse("a"), credential=None, by=acting(alice))
 
@@ -140,7 +153,8 @@ class TestSweeping:
 
     @pytest.mark.parametrize("status", ["queued", "running"])
     def test_one_that_is_in_time_is_left_alone(self, row: ImageCheck, status: str) -> None:
-        ImageCheck.objects.update(status=status, expires_at=ago(seconds=-10), created_at=ago(seconds=5))
+        age = {"queued": 5, "running": 200}[status]
+        ImageCheck.objects.update(status=status, expires_at=ago(seconds=-60), created_at=ago(seconds=age))
 
         assert (checks.end_overdue(), checks.wake_queued(), checks.remove_old()) == (0, 0, 0)
 

@@ -188,6 +188,13 @@ def test_what_is_wrong_is_named_and_no_value_repeated(speaks: Any, container: di
     assert not Credential.objects.exists()
 
 
+def test_the_address_of_a_page_is_no_name(speaks: Any) -> None:
+    answer = speaks().post(CONTAINERS, a_group(name="new"))
+
+    assert (answer.status_code, answer.json()["code"], answer.json()["field"]) == (400, "name_reserved", "name")
+    assert not ContainerGroup.objects.exists()
+
+
 def test_the_same_request_again_gets_the_same_group(speaks: Any) -> None:
     speaker = speaks()
     asked = a_group(container={"registry_authentication": {"basic": {"username": "u", "password": SECRET}}})

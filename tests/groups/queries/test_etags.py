@@ -35,7 +35,7 @@ def _token_is_redeemed(group: ContainerGroup) -> None:
 
 
 def _replay_is_refused(group: ContainerGroup) -> None:
-    Redemption.objects.create(token=group.tokens.get(), outcome="refused", reason="replayed")
+    Redemption.objects.create(token=group.tokens.all()[0], outcome="refused", reason="replayed")
 
 
 CHANGES: list[Callable[[ContainerGroup], object]] = [
@@ -55,7 +55,7 @@ CHANGES: list[Callable[[ContainerGroup], object]] = [
     lambda group: NodeToken.objects.filter(group=group).update(manifest_sent_at=timezone.now()),
     lambda group: NodeToken.objects.filter(group=group).update(ended_at=timezone.now(), ended_because="delivered"),
     _replay_is_refused,
-    lambda group: group.tokens.get().layer_deliveries.create(digest="sha256:0", sent_bytes=10),
+    lambda group: group.tokens.all()[0].layer_deliveries.create(digest="sha256:0", sent_bytes=10),
 ]
 
 
@@ -148,8 +148,34 @@ def test_a_credential_that_is_overdue_counts_no_more(group: ContainerGroup) -> N
     assert organization_version(group.organization_id) != before
 
 
-def test_what_others_do_changes_nothing(group: ContainerGroup, mallory: Any) -> None:
-    before = project_version(group.project_id), organization_version(group.organization_id)
-    make_group(mallory.organizations.get().projects.get(), f"{HOST}/team/app:1.0", name="theirs")
+@pytest.mark.parametrize("where", ["another organization", "another group"])
+def test_what_others_do_changes_nothing(group: ContainerGroup, mallory: Any, where: str) -> None:
+    """Neither anything elsewhere changes a list, nor anything of another group the group's page."""
+    project = group.project if where == "another group" else mallory.organizations.get().projects.get()
 
-    assert (project_version(group.project_id), organization_version(group.organization_id)) == before
+    def versions() -> tuple[str | None, ...]:
+        own = group_version(group.project_id, group.name, "member")
+        if where == "another group":
+            return (own,)
+        return own, project_version(group.project_id), organization_version(group.organization_id)
+
+    before = versions()
+    credential = make_credential(project.organization, HOST)
+    other = make_group(project, f"{HOST}/team/app:1.0", name="theirs", credential=credential)
+    pulling(other, "resolve")
+    add_layers(other, (MB, 0))
+    node = Node.objects.create(name="n", public_key="k")
+    at_state(other, "downloading", node=node)
+    make_token(other, node)
+    make_blob(project.organization, image=other.image)
+    assert versions() == before
+    for change in CHANGES[1:]:
+        change(other)
+        assert versions() == before
+
+
+def test_a_group_that_is_not_there_has_no_version(group: ContainerGroup, mallory: Any) -> None:
+    elsewhere = mallory.organizations.get().projects.get()
+
+    assert group_version(group.project_id, "nothing") is None
+    assert group_version(elsewhere.pk, group.name) is None

@@ -105,6 +105,49 @@ def test_the_list_is_sorted_searched_and_filtered(project: Any, monkeypatch: pyt
     assert (found.heads["size"].direction, found.heads["name"].direction) == ("descending", "")
 
 
+def test_only_groups_of_the_project_are_listed_and_counted(
+    project: Any, acme: Any, mallory: Any, no_redis: None
+) -> None:
+    """Beside another project and another organization, in which all groups fail and run."""
+    for other in (acme.projects.create(slug="batch", name="Batch"), mallory.organizations.get().projects.get()):
+        for name in ("app", "web", "db"):
+            theirs = make_group(other, IMAGE, name=name)
+            ContainerGroup.objects.filter(pk=theirs.pk).update(status="failed")
+            fail(theirs, "image_not_found")
+            Instance.objects.create(group=theirs, state="running")
+    made = [make_group(project, IMAGE, name=name, replicas=3) for name in ("app", "web", "api")]
+    ContainerGroup.objects.filter(pk=made[0].pk).update(status="deploying")
+    ContainerGroup.objects.filter(pk=made[1].pk).update(status="failed")
+    for state in ("running", "running", "creating"):
+        Instance.objects.create(group=made[0], state=state)
+
+    found = list_groups(project.pk)
+
+    assert [(row.group, row.running, row.sentence) for row in found.rows] == [
+        (made[2], 0, "Waiting for a worker"), (made[0], 2, "2 of 3 running"), (made[1], 0, ""),
+    ]  # fmt: skip
+    assert (found.total, found.counts) == (3, [("pending", 1), ("deploying", 1), ("failed", 1)])
+    assert found.states == [
+        ("pending", 1, "?state=pending"),
+        ("deploying", 1, "?state=deploying"),
+        ("failed", 1, "?state=failed"),
+    ]
+    searched = list_groups(project.pk, search="web", status="failed")
+    assert ([row.group for row in searched.rows], searched.total) == ([made[1]], 3)
+    assert (found.poll_seconds, searched.poll_seconds) == (4, 20)
+
+
+def test_fifty_groups_are_on_a_page(project: Any, no_redis: None) -> None:
+    image = make_group(project, IMAGE, name="a-0").image
+    ContainerGroup.objects.bulk_create(
+        ContainerGroup(organization=project.organization, project=project, name=f"b-{number:02}", image=image)
+        for number in range(50)
+    )
+
+    assert [len(list_groups(project.pk, page=page).rows) for page in (None, "1", "2", "9", "x")] == [50, 50, 1, 1, 50]
+    assert names(project, page="2") == ["b-49"]
+
+
 def test_the_list_costs_the_same_with_more_groups(
     project: Any, bob: Any, as_user: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
