@@ -105,7 +105,7 @@ class TestNotices:
         assert 7 < (notice.due_at - database_now()).total_seconds() <= 12
 
         assert not sending.deliver(notice.pk)
-        Notice.objects.update(due_at=ago())
+        Notice.objects.update(due_at=ago(seconds=1))
         assert sending.deliver(notice.pk)
 
     def test_one_mail_an_hour(self, notice: Notice) -> None:
@@ -137,7 +137,7 @@ class TestNotices:
         assert swept() == (2, 0)
         assert woken[-2:] == [str(notice.occurrence_id), str(notice.pk)]
 
-        Occurrence.objects.update(fanned_out_at=ago(), created_at=ago(days=30, seconds=-60))
+        Occurrence.objects.update(fanned_out_at=ago(seconds=1), created_at=ago(days=30, seconds=-60))
         Notice.objects.update(status="sent")
         assert swept() == (0, 0)
         Occurrence.objects.update(created_at=ago(days=30, seconds=60))
@@ -151,7 +151,7 @@ class TestNotices:
         assert test is not None
         for since, is_off in ((timedelta(days=3) - MINUTE, False), (timedelta(days=3) + MINUTE, True)):
             Webhook.objects.update(failing_since=database_now() - since)
-            Notice.objects.update(due_at=ago())
+            Notice.objects.update(due_at=ago(seconds=1))
             assert not sending.deliver(test.pk)
             assert (Webhook.objects.get().off_since is not None) is is_off
 
@@ -284,9 +284,9 @@ class TestPulls:
         assert image.not_before is not None
         assert timedelta(0) < image.not_before - database_now() < MINUTE
         assert claim(image.pk) is None
-        Image.objects.update(not_before=ago())
+        Image.objects.update(not_before=ago(seconds=1))
         assert claim(image.pk) is not None
-        Image.objects.update(lease_expires_at=ago())
+        Image.objects.update(lease_expires_at=ago(seconds=1))
         assert expire_leases() == 1
 
     def test_the_last_attempt_starts_before_the_end_of_the_time_for_retries(self, project: Any) -> None:

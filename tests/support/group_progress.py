@@ -63,7 +63,13 @@ def at_state(group: ContainerGroup, *states: str, node: Node | None = None) -> N
 
 def failed(group: ContainerGroup, **values: Any) -> Failure:
     ContainerGroup.objects.filter(pk=group.pk).update(status="failed")
-    row: dict[str, Any] = {"step": "authenticate", "code": "authentication_failed", "params": {"host": HOST}}
+    # By a clock that counts microseconds, so that the order of failures is the order in which they were made.
+    row: dict[str, Any] = {
+        "step": "authenticate",
+        "code": "authentication_failed",
+        "params": {"host": HOST},
+        "created_at": timezone.now(),
+    }
     return Failure.objects.create(
         organization_id=group.organization_id,
         group=group,
@@ -84,5 +90,6 @@ def make_token(group: ContainerGroup, node: Node, number: int = 0) -> NodeToken:
         node=node,
         node_name=node.name,
         manifest_digest=f"sha256:{'a' * 64}",
+        issued_at=timezone.now(),  # in microseconds, like failures
         expires_at=timezone.now() + timedelta(minutes=5),
     )
