@@ -105,6 +105,15 @@ def _loopback_only() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True, scope="session")
+def _without_waiting_for_the_disk() -> Iterator[None]:
+    """Nothing here outlives the machine. Tests of what is synced replace `os.fsync` themselves."""
+    really = os.fsync
+    os.fsync = lambda fd: None
+    yield
+    os.fsync = really
+
+
+@pytest.fixture(autouse=True, scope="session")
 def _keys() -> None:
     """What `up` prepares before the first request."""
     from registries.secrets import keyring

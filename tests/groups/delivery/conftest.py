@@ -20,7 +20,7 @@ def _no_calls_before() -> None:
     caches["node_calls"].clear()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def source() -> Source:
     from tests.support.delivery_setup import make_source
 
