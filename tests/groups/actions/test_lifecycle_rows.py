@@ -21,6 +21,7 @@ from registries.oci.reference import parse
 from tests.support.activity import recorded
 from tests.support.actors import acting
 from tests.support.pulls import SECRET, USER, make_blob, make_credential, make_group
+from tests.support.row_locks import row_locks
 
 pytestmark = pytest.mark.usefixtures("no_redis")
 HOST = "registry.example.com"
@@ -220,7 +221,9 @@ def test_an_image_is_deleted_when_it_is_old_and_nothing_uses_it(project: Any, ac
     assert not delete_image(awaited.pk, older_than=hour), "a group waits for it"
     assert not delete_image(other.image_id, older_than=hour), "groups have it"
     assert not delete_image(unused.pk, older_than=timedelta(seconds=3660)), "it is too young"
-    assert delete_image(unused.pk, older_than=hour)
+    with row_locks() as tables:
+        assert delete_image(unused.pk, older_than=hour)
+    assert tables[:2] == ["groups_image", "registries_credential"]
     assert not delete_image(unused.pk, older_than=hour)
 
     assert set(Image.objects.all()) == {awaited, other.image}

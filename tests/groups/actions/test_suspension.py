@@ -81,11 +81,13 @@ def test_all_of_it_ends(acme: Any, project: Any, mallory: Any) -> None:
     assert (bystander.status, theirs.status, theirs.image.status) == ("deploying", "pending", "queued")
     assert bystander.instances.get().state == "downloading"
     assert open_session(their_bearer).pk == their_token.pk
+    assert quota_row(mallory.organizations.get()).suspended_at is None
     assert not suspend(acme.pk, reason="Twice.", by=CONSOLE)
     assert quota_row(acme).suspended_because == "Unpaid since May."
 
 
-def test_nothing_begins_until_it_is_resumed(acme: Any, project: Any) -> None:
+def test_nothing_begins_until_it_is_resumed(acme: Any, project: Any, mallory: Any) -> None:
+    set_quota(mallory.organizations.get(), suspended_at="2026-01-01T00:00:00Z")
     group = make_group(project, IMAGE)
     suspend(acme.pk, reason="Unpaid.", by=CONSOLE)
     group.refresh_from_db()
@@ -103,6 +105,8 @@ def test_nothing_begins_until_it_is_resumed(acme: Any, project: Any) -> None:
 
     assert resume(acme.pk, by=CONSOLE)
     assert not resume(acme.pk, by=CONSOLE)
+    assert (quota_row(acme).suspended_at, quota_row(acme).suspended_because) == (None, "")
+    assert quota_row(mallory.organizations.get()).suspended_at is not None
     group.refresh_from_db()
     assert group.status == "stopped", "nothing starts by itself"
     assert lifecycle.start(group, by=CONSOLE).status == "deploying"
