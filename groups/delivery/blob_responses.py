@@ -80,7 +80,7 @@ def _layer(token: NodeToken, blobs: list[Blob], span: Span, client: socket.socke
 
 def _open(name: str) -> BinaryIO:
     path = store.local_path(name)
-    if path is not None and path.is_file():
+    if path is not None:
         return open(path, "rb", buffering=0)
     return store.open(name)
 
