@@ -21,7 +21,6 @@ from groups.nodes.instance_changes import Change, carry_out
 from groups.nodes.report import EXITED, Report, Reported
 from groups.rules.replicas import NO_ORDER
 from groups.rules.states import INSTANCE_MOVES
-from registries.foundation.ids import InstanceId
 
 State, Order = Instance.State, Instance.Order
 LOST = "Its node no longer had it."
@@ -54,18 +53,17 @@ def reconcile(node: Node, report: Report, instances: Iterable[Instance]) -> Orde
                 stop.append(str(reported.id))
     changes += _unlisted(unlisted.values())
     carry_out(changes)
-    orders = _orders(node, {reported.id for reported in report.instances}) if has_orders else {}
+    orders = _orders(node) if has_orders else {}
     return Orders(stop, orders.get(Order.RESTART, []), orders.get(Order.RECREATE, []))
 
 
-def _orders(node: Node, listed: set[InstanceId]) -> dict[str, list[str]]:
-    """The listed instances with a due order, by order."""
+def _orders(node: Node) -> dict[str, list[str]]:
+    """The node's instances with a due order, by order. It lists them all: others are allocated again by now."""
     due = Q(order_due_at__isnull=True) | Q(order_due_at__lte=Now())
     rows = node.instances.filter(due, state__in=[State.CREATING, State.RUNNING]).exclude(order="")
     found: dict[str, list[str]] = {}
     for pk, order in rows.values_list("pk", "order"):
-        if pk in listed:
-            found.setdefault(order, []).append(str(pk))
+        found.setdefault(order, []).append(str(pk))
     return found
 
 
