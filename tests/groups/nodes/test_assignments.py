@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from groups.actions.lifecycle import start
+from groups.actions.lifecycle import start, stop
 from groups.models import ContainerGroup, Instance, Node, NodeToken, Quota
 from groups.nodes import assignments
 from groups.rules.states import move
@@ -71,6 +71,17 @@ def test_a_new_token_ends_the_ones_before_of_its_instance_only(
     assert node.redeem(again["token"]).status_code == 200
 
 
+def test_what_has_stopped_ends_its_own_session_only(
+    given: dict[str, Any], theirs: dict[str, Any], node: NodeInHand
+) -> None:
+    bearers = [node.bearer(item["token"]) for item in (given, theirs)]
+    stop(ContainerGroup.objects.get(pk=Instance.objects.get(pk=given["instance"]).group_id), by=CONSOLE)
+    assert node.poll(listed(theirs, "downloading")).json() == {"start": [], "stop": []}
+    assert [str(row.pk) for row in Instance.objects.all()] == [theirs["instance"]]
+    assert [Client().get("/v2/", headers=bearer).status_code for bearer in bearers] == [401, 200]
+    assert NodeToken.objects.get(group_name="app", instance=None).ended_because == "stopped"
+
+
 def test_an_instance_gets_twenty_tokens_an_hour(
     clock: Clock, given: dict[str, Any], theirs: dict[str, Any], node: NodeInHand
 ) -> None:
@@ -94,19 +105,20 @@ def test_an_instance_gets_twenty_tokens_an_hour(
 
 
 def test_an_overdue_manifest_is_requested_every_ten_seconds(
-    clock: Clock, group: Any, node: NodeInHand, monkeypatch: pytest.MonkeyPatch
+    clock: Clock, acme: Any, image: Any, node: NodeInHand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """For each instance by itself, whose wake-up may be the one that is lost."""
     woken: list[Any] = []
     monkeypatch.setattr(assignments, "wake_prepare", woken.append)
-    start(group, by=CONSOLE)
+    start(make_group(acme, image, replicas=2), by=CONSOLE)
     node.poll()
-    for seconds, count in ((10, 0), (1, 1), (9, 1), (2, 2)):
+    for seconds, count in ((10, 0), (1, 2), (9, 2), (2, 4)):
         clock.shift(seconds)
         assert node.poll().json() == {"start": [], "stop": []}
         assert len(woken) == count
-    assert set(woken) == {Instance.objects.get().pk}
+    assert set(woken) == set(Instance.objects.values_list("pk", flat=True))
     prepare_all()
-    assert len(node.poll().json()["start"]) == 1
+    assert len(node.poll().json()["start"]) == 2
 
 
 def test_an_instance_that_is_stopped_in_between_gets_no_token(

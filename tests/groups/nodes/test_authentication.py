@@ -69,6 +69,8 @@ def test_a_call_is_good_once_whoever_answers_it(node: NodeInHand) -> None:
     consume_call(first)
     with pytest.raises(NotAuthenticated):
         consume_call(second)
+    with pytest.raises(NotAuthenticated):
+        authenticate(f"Bearer {token}")
     unread = node.signed()
     headers = {"Authorization": f"Bearer {unread}"}
     statuses = [Client().post("/node/v1/poll", b"{", "application/json", headers=headers).status_code for _ in "12"]
@@ -80,6 +82,10 @@ def test_what_is_remembered_is_bounded(node: NodeInHand) -> None:
         assert call(f"Bearer {node.signed()}").status_code == 200
     node.row.refresh_from_db()
     assert len(node.row.recent_calls) == 3
+    Node.objects.update(recent_calls=[])
+    assert call(f"Bearer {node.signed(jti='one', exp=(until := int(time.time()) + 50))}").status_code == 200
+    # Processes of another release read it, too.
+    assert Node.objects.get().recent_calls == [[until + 6, "7692c3ad3540bb803c020b3a"]]
     past = [[int(time.time()) - 1, f"{number}"] for number in range(400)]
     Node.objects.update(recent_calls=past)
     assert call(f"Bearer {node.signed()}").status_code == 200
@@ -148,8 +154,8 @@ def test_a_node_that_changes_between_reading_and_writing_does_nothing(node: Node
 
 def test_calls_at_once_each_count(node: NodeInHand, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another process took another call in between: both are remembered. A node whose row never holds still is
-    refused, and not let in unremembered."""
-    other = make_node("other")
+    refused, and not let in unremembered. One machine with two names is two nodes."""
+    other = make_node("other", key=load_pem_private_key(node.private_pem, None))
     tokens = [f"Bearer {node.signed()}" for _ in range(4)]
     first, second, third, fourth = (authenticate(token) for token in tokens)
     for one in (first, second):
@@ -243,6 +249,8 @@ def test_a_token_elsewhere_is_no_token(node: NodeInHand) -> None:
 def test_a_removed_node_is_nobody(node: NodeInHand) -> None:
     Node.objects.update(status=Node.Status.REMOVED)
     refused(f"Bearer {node.signed()}")
+    with pytest.raises(NotAuthenticated):
+        authenticate(f"Bearer {node.signed()}")
 
 
 def test_a_node_that_is_not_known(node: NodeInHand) -> None:
@@ -257,6 +265,7 @@ def test_a_tampered_token_is_refused(node: NodeInHand, other_node: NodeInHand) -
     refused(f"Bearer {header}.{b64(claims | {'jti': 'another'})}.{signature}")
     refused(f"Bearer {header}.{payload}.{signature[:-2]}AA")
     refused(f"Bearer {other_node.signed(iss=str(node.row.pk), sub=str(node.row.pk))}")
+    refused(f"Bearer {node.signed(iss=node.row.pk.hex)}")  # its id, in another spelling
 
 
 def test_nothing_in_the_token_chooses_key_or_algorithm(node: NodeInHand) -> None:

@@ -95,6 +95,23 @@ def test_a_node_is_excluded_for_ten_minutes(
     assert Instance.objects.get(pk=moved.pk).node == node.row
 
 
+def test_a_node_hears_of_its_own_orders_only(
+    clock: Clock, node: NodeInHand, other_node: NodeInHand, given: Any, acme: Any, image: Any
+) -> None:
+    """Also where it lists another node's instance. One that is due later waits, beside one that is due."""
+    theirs = started(make_group(acme, image, "theirs"), other_node)
+    node.poll(listed(given, "running"))
+    other_node.poll(listed(theirs, "running"))
+    for item in (given, theirs):
+        restart(Instance.objects.get(pk=item["instance"]), by=CONSOLE)
+    answer = node.poll(listed(given, "running"), listed(theirs, "running")).json()
+    assert answer == {"start": [], "stop": [theirs["instance"]], "restart": [given["instance"]]}
+    Instance.objects.filter(pk=given["instance"]).update(order_due_at=clock.ago(-1))
+    assert node.poll(listed(given, "running")).json() == {"start": [], "stop": []}
+    clock.shift(1)
+    assert node.poll(listed(given, "running")).json()["restart"] == [given["instance"]]
+
+
 def test_orders_and_costs_are_of_one_instance(acme: Any, image: Any, node: NodeInHand) -> None:
     group = make_group(acme, image, replicas=2)
     start(group, by=CONSOLE)

@@ -183,6 +183,16 @@ def test_a_job_ends_in_time(acme: Any, image: Image, node: NodeInHand, monkeypat
     monkeypatch.setattr(manifests, "time", SimpleNamespace(monotonic=lambda: next(clock)))
     assert manifests.prepare_missing(10) == 1
 
+    def broken(instance_id: InstanceId) -> None:
+        raise ValueError("a damaged key")
+
+    # What fails is tried once, and again by the next job: the clock is asked once for each.
+    clock = iter([100.0, 101.0])
+    monkeypatch.setattr(manifests, "prepare", broken)
+    assert manifests.prepare_missing(10) == 0
+    assert next(clock, None) is None
+    assert manifests.missing().count() == 1
+
 
 def test_the_web_zone_can_not_make_one(group: Any, node: NodeInHand, settings: Any) -> None:
     instance = taken(group, node)

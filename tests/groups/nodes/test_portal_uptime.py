@@ -156,10 +156,11 @@ def test_all_nodes_silent_for_long_are_given_up(clock: Clock, three: list[NodeIn
 def test_which_nodes_are_silent_together(clock: Clock, three: list[NodeInHand]) -> None:
     """Three or more, all that have instances, within 45 seconds."""
 
-    def released(*seconds: int) -> int:
+    def released(*seconds: int | None) -> int:
         with transaction.atomic():
-            for node, ago_seconds in zip(three, seconds, strict=True):
-                Node.objects.filter(pk=node.row.pk).update(last_seen_at=clock.ago(ago_seconds))
+            for node, passed in zip(three, seconds, strict=True):
+                seen = clock.ago(passed) if passed is not None else None
+                Node.objects.filter(pk=node.row.pk).update(last_seen_at=seen)
             count = release_silent()
             transaction.set_rollback(True)
         return count
@@ -172,7 +173,8 @@ def test_which_nodes_are_silent_together(clock: Clock, three: list[NodeInHand]) 
     assert released(100, 100, 100) == 3
     Node.objects.filter(pk=idle.row.pk).update(last_seen_at=clock.ago(45))
     assert released(100, 100, 100) == 0, "it may be silent as well"
-    # Two are too few to tell.
+    # Two are too few to tell, and one that has never polled is not silent.
+    assert released(100, 100, None) == 2
     Instance.objects.filter(node=three[2].row).delete()
     assert released(100, 100, 100) == 2
 

@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from groups.actions.lifecycle import start
-from groups.models import ContainerGroup, Instance
+from groups.models import ContainerGroup, Instance, NodeToken
 from groups.nodes import restarts
 from groups.rules.replicas import top_up
 from registries.foundation.actor import CONSOLE
@@ -171,6 +171,7 @@ def test_a_job_that_was_over_between_two_polls(acme: Any, image: Any, node: Node
     given = started(make_group(acme, image, restart_policy="never"), node)
     node.poll(listed(given, "exited", exit_code=0))
     assert group().status == "succeeded"
+    assert NodeToken.objects.get().ended_because == "delivered"
 
 
 def test_a_group_is_over_when_all_of_it_is(acme: Any, image: Any, node: NodeInHand, other_node: NodeInHand) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import os
 from collections.abc import Callable
@@ -92,3 +93,30 @@ def test_a_write_that_fails_otherwise_fails(
     with pytest.raises(OSError, match="failed"):
         write(tmp_path / "file", [in_buffer(bytes(STAGE))])
     assert len(tried) == times
+
+
+@pytest.mark.parametrize("sizes", [[1, STAGE + BLOCK], [BLOCK, 5, 3 * BLOCK], [STAGE + 7, STAGE]])
+@pytest.mark.parametrize("wrap", [lambda content: memoryview(bytearray(b"x" + content))[1:], in_buffer])
+def test_direct_writes_are_of_whole_blocks_from_aligned_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrap: Callable[[bytes], memoryview], sizes: list[int]
+) -> None:
+    """Whatever this machine's file system accepts."""
+    is_on = []
+    really = os.write
+
+    def switch(file: int, *, on: bool) -> bool:
+        is_on.append(on)
+        return True
+
+    def check(file: int, view: memoryview) -> int:
+        if is_on[-1]:
+            assert len(view) % 4096 == 0
+            assert ctypes.addressof(ctypes.c_char.from_buffer(view)) % 4096 == 0
+        return really(file, view)
+
+    monkeypatch.setattr(direct_io, "_switch", switch)
+    monkeypatch.setattr(os, "write", check)
+    content = [os.urandom(size) for size in sizes]
+    assert write(tmp_path / "file", [wrap(piece) for piece in content])
+    assert is_on == [True, False]
+    assert (tmp_path / "file").read_bytes() == b"".join(content)

@@ -44,6 +44,10 @@ def test_everything_at_once_is_for_small_ones(sized: bool) -> None:
     assert len(upload(bytes(16 * MIB), sized=sized).read()) == 16 * MIB
     with pytest.raises(ValueError, match="in pieces"):
         upload(bytes(16 * MIB + 1), sized=sized).read()
+    large = upload(bytes(16 * MIB + 1))
+    with pytest.raises(ValueError, match="in pieces"):
+        large.read()
+    assert sum(map(len, large.chunks())) == 16 * MIB + 1, "where the size is known, nothing is read in vain"
     rest = upload(bytes(16 * MIB + 1), sized=sized)
     rest.read(1)
     assert len(rest.read()) == 16 * MIB
@@ -76,6 +80,6 @@ def test_the_reader_is_read_to_its_verified_end() -> None:
         empty.finish()
     for content, size in ((b"x" * 10, 11), (b"x" * 10, 9), (b"", 1)):
         other = upload(content, size=size)
-        other.read(len(content))
+        other.read(min(len(content), size))
         with pytest.raises(EOFError):
             other.finish()
