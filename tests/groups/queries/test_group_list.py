@@ -81,13 +81,14 @@ def names(project: Any, **asked: str) -> list[str]:
 
 def test_the_list_is_sorted_searched_and_filtered(project: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("groups.rules.wakeups.enqueue_job", lambda *job: None)
-    for name, image, status, size in (
-        ("beta", "ghcr.io/team/web:1", "running", 20),
-        ("alpha", "docker.io/team/db:2", "stopped", 30),
-        ("gamma", IMAGE, "failed", None),
+    for name, image, status, size, minutes in (
+        ("beta", "ghcr.io/team/web:1", "running", 20, 3),
+        ("alpha", "docker.io/team/db:2", "stopped", 30, 2),
+        ("gamma", IMAGE, "failed", None, 1),
     ):
         made = make_group(project, image, name=name)
-        ContainerGroup.objects.filter(pk=made.pk).update(status=status)
+        changed_at = timezone.now() - timedelta(minutes=minutes)
+        ContainerGroup.objects.filter(pk=made.pk).update(status=status, changed_at=changed_at)
         Image.objects.filter(pk=made.image_id).update(total_bytes=size)
 
     assert names(project) == ["alpha", "beta", "gamma"]

@@ -132,6 +132,7 @@ def test_a_key_that_works_is_listed_however_many_ended_since(
     monkeypatch.setattr(api_key_views, "MAX_ENDED_SHOWN", 1)
     create_key(organization_id=acme.pk, name="kept", scope="read", by=CONSOLE)
     for name in ("older", "newer"):
+        ApiKey.objects.update(created_at=timezone.now() - timedelta(minutes=1))
         revoke(create_key(organization_id=acme.pk, name=name, scope="read", by=CONSOLE)[0], by=CONSOLE)
 
     assert [row.name for row in as_user(alice).get(PAGE).context["keys"]] == ["kept", "newer"]

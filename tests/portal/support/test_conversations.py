@@ -101,6 +101,7 @@ class TestReplying:
     def test_from_the_failures_page(self, browser: Any, acme: Any, bob: Any) -> None:
         failure = failure_of(acme)
         for words in ("First.", "Second."):
+            SupportRequest.objects.update(created_at=timezone.now() - timedelta(minutes=1))
             conversations.ask(acme, by=acting(bob), kind="failure", failure=failure, message=words)
         newest = SupportRequest.objects.latest("created_at")
 
@@ -215,7 +216,9 @@ def test_what_somebody_wrote_outlives_them(browser: Any, alice: Any, as_user: An
 
 def test_a_long_list_has_pages(browser: Any, acme: Any, bob: Any) -> None:
     for number in range(21):
-        conversations.ask(acme, by=acting(bob), kind="other", message=f"Question {number}.")
+        asked = conversations.ask(acme, by=acting(bob), kind="other", message=f"Question {number}.")
+        moment = timezone.now() - timedelta(minutes=30 - number)
+        SupportRequest.objects.filter(pk=asked.pk).update(asked_at=moment)
     assert "Question 20." in browser.get(SUPPORT).text
     assert "Question 0." not in browser.get(SUPPORT).text
     assert "Question 0." in browser.get(f"{SUPPORT}?page=2").text
