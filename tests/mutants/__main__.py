@@ -7,6 +7,7 @@ import itertools
 import os
 import shutil
 import sys
+import tempfile
 import time
 import traceback
 from collections.abc import Iterable
@@ -104,8 +105,9 @@ def _run_in_child(mutants: list[Mutant], log: Path, deadline: float) -> NoReturn
                 os.dup2(file.fileno(), number)
         os.chdir(CHECKOUT)
         judge = Judge(mutants, Reach(FOLDER / "reach"), Session().record, deadline)
-        arguments = ["-q", "-n", "0", "-p", "no:randomly", "-m", FAST, "tests"]
-        code = int(pytest.main(arguments, plugins=[judge]))
+        arguments = ["-q", "-n", "0", "-p", "no:randomly", "-p", "no:cacheprovider", "-m", FAST, "tests"]
+        with tempfile.TemporaryDirectory(prefix="drayage-judge-") as folder:
+            code = int(pytest.main([*arguments, f"--basetemp={folder}/tmp"], plugins=[judge]))
     except BaseException:
         traceback.print_exc()
     finally:

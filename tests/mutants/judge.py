@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -28,6 +29,9 @@ from tests.support.product_modules import CHECKOUT
 
 MAX_TEST_SECONDS = 60.0
 """Of the tests that reach a mutant, those run that take so long together, nearest first."""
+
+MAX_FILE_BYTES = 2_000_000_000
+"""A mutant may write without end."""
 
 
 @dataclass(frozen=True)
@@ -126,6 +130,7 @@ class Judge:
 
     def _run_as_child(self, prepare: Callable[[], None], tests: list[str], writing: int) -> None:
         os.setsid()
+        _limit_files()
         nothing = os.open(os.devnull, os.O_RDWR)
         for number in (0, 1, 2):
             os.dup2(nothing, number)
@@ -157,6 +162,7 @@ class Judge:
                 stderr=subprocess.STDOUT,
                 text=True,
                 start_new_session=True,
+                preexec_fn=_limit_files,
             )
             try:
                 said, _ = process.communicate(
@@ -184,6 +190,10 @@ class _FirstFailure:
         if report.failed:
             os.write(self._writing, report.nodeid.encode())
             os._exit(1)
+
+
+def _limit_files() -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (MAX_FILE_BYTES, MAX_FILE_BYTES))
 
 
 def _outcome(pid: int, reading: int, seconds: float) -> str | None:
