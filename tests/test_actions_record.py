@@ -28,6 +28,8 @@ from tests.support import action_cases, failing_recorder
 from tests.support.action_cases import Case, Cast
 from tests.support.product_modules import TREES
 
+pytestmark = pytest.mark.slow
+
 RECORDING = "registries.foundation.activity"
 ACTIVITY = {"portal_activity", "portal_activitytext", "portal_activityhead"}
 READS = "changes nothing"

@@ -8,6 +8,10 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.slow
+
 CHECKOUT = Path(__file__).parent.parent
 PRODUCT = ("groups", "portal", "registries")
 MAX_ANY = 17

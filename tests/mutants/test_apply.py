@@ -11,6 +11,8 @@ import pytest
 from tests.mutants import apply
 from tests.mutants.apply import FunctionKey, NeedsImport, changed_functions, exchange
 
+pytestmark = pytest.mark.slow
+
 SOURCE = """
 LIMIT = 3
 

@@ -21,6 +21,8 @@ from portal.models import Organization
 from tests.support.delivery_requests import NAME, body, cut, over, refusals
 from tests.support.delivery_setup import NodeInHand, digest_of, make_group, started
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_layer_is_sent_whole_once(client: Client, bearer: dict[str, str], layers: list[str]) -> None:
     body(client.get(f"{NAME}/blobs/{layers[0]}", headers=bearer))

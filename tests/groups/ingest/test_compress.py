@@ -26,6 +26,8 @@ from tests.support.fakes.registry import FakeRegistry
 from tests.support.layer_types import DOCKER, OCI, push
 from tests.support.pulls import decrypted, stored_files
 
+pytestmark = pytest.mark.slow
+
 
 def squeezed(content: bytes) -> tuple[bytes, Compressor]:
     reader = Compressor(Pieces(content))

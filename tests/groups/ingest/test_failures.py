@@ -22,6 +22,8 @@ from tests.support.fakes.registry import FakeRegistry
 from tests.support.file_contents import bytes_of
 from tests.support.pulls import SECRET, USER, make_credential, make_group, stored_files
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def _no_second_attempt(settings: Settings) -> None:

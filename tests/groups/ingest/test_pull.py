@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from registries.secrets import at_rest
 from tests.groups.ingest.conftest import Pulled
 from tests.support.fakes.images import make_layer
 from tests.support.fakes.registry import FakeRegistry
 from tests.support.pulls import SECRET, decrypted, step_outcomes, stored_files
+
+pytestmark = pytest.mark.slow
 
 STEPS = ["resolve", "connect", "authenticate", "manifest", "platform", "size", "layers", "store", "destroy"]
 

@@ -21,6 +21,8 @@ from tests.support.fakes.certificates import Authority
 from tests.support.fakes.registry import FakeRegistry
 from tests.support.pulls import SECRET, USER, make_group, step_outcomes
 
+pytestmark = pytest.mark.slow
+
 DENIED = b'{"errors":[{"code":"DENIED","message":"denied"}]}'
 
 

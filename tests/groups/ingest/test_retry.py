@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
@@ -14,6 +15,8 @@ from tests.groups.ingest.conftest import Pulled, again
 from tests.support.fakes.images import make_layer
 from tests.support.fakes.registry import FakeRegistry
 from tests.support.pulls import decrypted, stored_files
+
+pytestmark = pytest.mark.slow
 
 
 def test_a_passing_failure_is_tried_again_later_with_the_same_credential(

@@ -22,6 +22,8 @@ from tests.support.fakes.images import make_layer
 from tests.support.fakes.registry import FakeRegistry
 from tests.support.pulls import SECRET, USER, decrypted, make_credential, make_group, stored_files
 
+pytestmark = pytest.mark.slow
+
 BASE = [make_layer({"base": b"system" * 100_000}), make_layer({"lib": b"library" * 9})]
 
 

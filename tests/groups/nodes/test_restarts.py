@@ -17,6 +17,8 @@ from tests.support.database_clock import Clock, clock
 from tests.support.delivery_setup import NodeInHand, make_group, prepare_all, started
 from tests.support.node_reports import listed
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["clock"]
 
 

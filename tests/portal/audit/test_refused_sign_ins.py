@@ -21,6 +21,8 @@ from tests.conftest import PASSWORD
 from tests.support import failing_recorder
 from tests.support.concurrency import at_once
 
+pytestmark = pytest.mark.slow
+
 LOGIN = "/accounts/login/"
 WRONG = "a wrong guess"
 UNKNOWN = "nobody@acme.example"

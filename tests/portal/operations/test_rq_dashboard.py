@@ -21,6 +21,8 @@ from portal.operations import rq_dashboard
 from registries.foundation.actor import ActorKind
 from tests.support import failing_recorder
 
+pytestmark = pytest.mark.slow
+
 SECRET = "canary-redis-3b"  # pragma: allowlist secret
 ARGUMENTS = {"queue_index": 0, "scheduler_index": 0, "connection_index": 0}
 HOME = "/admin/rq/"

@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -20,6 +21,8 @@ from portal.models import Organization, User
 from registries.models import Credential
 from tests.support.pulls import make_blob, make_credential, make_group
 from tests.support.quotas import set_quota
+
+pytestmark = pytest.mark.slow
 
 START, HEALTH, STORAGE = "/admin/operations/", "/admin/operations/health/", "/admin/operations/storage/"
 IMAGE = "registry.example.com/team/app:1"

@@ -14,6 +14,8 @@ import pytest
 from portal.runtime.supervisor import Child, Supervisor, session_members, signal_session
 from tests.support.processes import until
 
+pytestmark = pytest.mark.slow
+
 SLEEP = [sys.executable, "-c", "import time; time.sleep(600)"]
 # Leaves the process group, as an RQ work-horse does, and ignores being asked to go.
 STUBBORN = """

@@ -15,6 +15,8 @@ from tests.support.fakes.registry import FakeRegistry
 
 from .conftest import HASTY, Connect, fetch, pull
 
+pytestmark = pytest.mark.slow
+
 BIG = bytes(range(256)) * 2000
 
 

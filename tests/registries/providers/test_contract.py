@@ -19,7 +19,7 @@ from tests.support.registry_simulations import CANARY, Reply
 Settle = Callable[[str], Place]
 LAYERS = [b"one layer", b"another layer" * 1000]
 
-pytestmark = pytest.mark.parametrize("kind", PROVIDERS)
+pytestmark = [pytest.mark.parametrize("kind", PROVIDERS), pytest.mark.slow]
 
 
 @pytest.fixture(autouse=True)
