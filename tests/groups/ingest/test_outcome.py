@@ -149,13 +149,16 @@ class TestFailed:
         self, held: Claim, group: ContainerGroup, project: Project, mallory: Any
     ) -> None:
         share(held, project, "stopped", status="stopped")
+        share(held, project, "also")
         updating = share(held, project, "updating", status="running")
         ContainerGroup.objects.filter(pk=updating.pk).update(
             image=make_group(project, f"{HOST}/team/app:0.9", name="old").image, next_image=held.image
         )
         make_group(Organization.objects.get(slug="umbrella").projects.get(), f"{HOST}/team/app:1.0", name="theirs")
-        held.image.steps.create(attempt=1, name="resolve", outcome="ok")
-        held.image.steps.create(attempt=1, name="connect")
+        Image.objects.filter(pk=held.image.pk).update(attempt=2)
+        held.image.steps.create(attempt=1, name="resolve", outcome="failed")
+        held.image.steps.create(attempt=2, name="resolve", outcome="ok")
+        held.image.steps.create(attempt=2, name="connect")
 
         assert not outcome.fail(held, DENIED, step="connect")
 
@@ -164,12 +167,13 @@ class TestFailed:
         assert image.settled_at is not None
         assert statuses() == {
             "app": "failed",
+            "also": "failed",
             "stopped": "stopped",
             "updating": "running",
             "old": "pending",
             "theirs": "pending",
         }
-        assert sorted(Failure.objects.values_list("group__name", flat=True)) == ["app", "updating"]
+        assert sorted(Failure.objects.values_list("group__name", flat=True)) == ["also", "app", "updating"]
         failure = Failure.objects.get(group=group)
         assert (failure.organization_id, failure.group_name) == (group.organization_id, "app")
         assert (failure.reference, failure.registry, failure.provider) == (image.reference, HOST, "self_hosted")
@@ -177,7 +181,7 @@ class TestFailed:
             "connect",
             "access_denied",
             "403 DENIED",
-            1,
+            2,
         )
         assert failure.params == {"host": HOST, "repository": "team/app"}
         title = "The credentials may not read this repository"
@@ -229,15 +233,30 @@ class TestFailed:
         assert dict(Failure.objects.values_list("group__name", "step")) == {"app": "authenticate", "queued": "resolve"}
         assert Failure.objects.count() == 2
 
+    def test_one_that_its_worker_settles_at_the_same_time_is_left_to_it(
+        self, held: Claim, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def another_seizes_it_first(image: Image) -> str:
+            Image.objects.update(lease=None, status="ready")
+            return "connect"
+
+        monkeypatch.setattr(outcome, "last_step", another_seizes_it_first)
+        assert not outcome.fail_unsettled(held.image.pk, DENIED)
+        assert statuses() == {"app": "pending"}
+
 
 class TestReleased:
-    def test_it_is_queued_for_another_worker_and_no_attempt_is_lost(self, held: Claim, woken_after: Any) -> None:
-        listed = manifest(layer(1), layer(2))
-        fenced_writes.write_manifest(held, listed, b"{}", config_of(listed))
+    def test_it_is_queued_for_another_worker_and_no_attempt_is_lost(
+        self, held: Claim, project: Project, woken_after: Any
+    ) -> None:
+        other = claimed(make_group(project, f"{HOST}/team/b:1", name="other"))
+        for one in (held, other):
+            listed = manifest(layer(1), layer(2))
+            fenced_writes.write_manifest(one, listed, b"{}", config_of(listed))
+            fenced_writes.write_progress(one, {layer(2).digest: 5})
         fenced_writes.reuse_blob(held, layer(1), make_blob(held.image.organization))
-        fenced_writes.write_progress(held, {layer(2).digest: 5})
         held.image.steps.create(attempt=1, name="layers")
-        Image.objects.update(handed_over=1, not_before=timezone.now())
+        Image.objects.filter(pk=held.image.pk).update(handed_over=1, not_before=timezone.now())
 
         with woken_after() as woken:
             outcome.release(held)
@@ -246,6 +265,7 @@ class TestReleased:
         assert (image.status, image.lease, image.lease_expires_at, image.not_before) == ("queued", None, None, None)
         assert (image.attempt, image.handed_over) == (1, 2)
         assert list(image.layers.order_by("position").values_list("received", flat=True)) == [10, 0]
+        assert other.image.layers.get(position=1).received == 5
         assert woken == [("pulls", str(image.pk))]
         step = image.steps.get()
         assert (step.outcome, step.detail) == ("failed", "Handed over to another worker")

@@ -13,11 +13,12 @@ from groups.ingest import fenced_writes, outcome
 from groups.ingest.claim import Claim
 from groups.models import Blob, ContainerGroup, FailedAttempt, Failure, Image
 from groups.rules.states import Stale
+from portal.models import Project
 from registries.failures import AccessDenied, DigestMismatch, Interrupted, PullFailed, RegistryUnreachable
 from registries.models import Credential
-from tests.groups.ingest.conftest import HOST
+from tests.groups.ingest.conftest import HOST, claimed
 from tests.support.manifests import config_of, layer, manifest
-from tests.support.pulls import make_blob
+from tests.support.pulls import make_blob, make_group
 
 BROKEN = DigestMismatch(what="a layer")
 NOW = timezone.now().replace(microsecond=0)
@@ -99,12 +100,14 @@ def test_a_registry_that_names_a_time_is_given_it_up_to_the_last_second(held: Cl
 
 
 def test_what_is_kept_until_then(
-    held: Claim, woken: list[tuple[str, str]], django_capture_on_commit_callbacks: Any
+    held: Claim, project: Project, woken: list[tuple[str, str]], django_capture_on_commit_callbacks: Any
 ) -> None:
     listed = manifest(layer(1), layer(2))
-    fenced_writes.write_manifest(held, listed, b"{}", config_of(listed))
+    other = claimed(make_group(project, f"{HOST}/team/b:1", name="other"))
+    for one in (held, other):
+        fenced_writes.write_manifest(one, listed, b"{}", config_of(listed))
+        fenced_writes.write_progress(one, {layer(2).digest: 5})
     fenced_writes.reuse_blob(held, layer(1), make_blob(held.image.organization))
-    fenced_writes.write_progress(held, {layer(2).digest: 5})
     held.image.steps.create(attempt=1, name="layers")
 
     woken.clear()
@@ -116,10 +119,11 @@ def test_what_is_kept_until_then(
     assert (image.retry_code, image.retry_params) == ("digest_mismatch", {"what": "a layer"})
     assert (image.digest, image.settled_at, image.handed_over) == (listed.digest, None, 0)
     assert list(image.layers.order_by("position").values_list("received", flat=True)) == [10, 0]
+    assert other.image.layers.get(position=1).received == 5
     assert Blob.objects.used().count() == 1
     assert Credential.objects.get().is_live
     assert image.steps.get().detail == "The downloaded data does not match its digest"
-    assert ContainerGroup.objects.get().status == "pending"
+    assert held.image.groups.get().status == "pending"
     assert not Failure.objects.exists()
     assert woken == []
     attempt = FailedAttempt.objects.get()
