@@ -21,6 +21,7 @@ from registries.oci.reference import parse
 from tests.support.activity import recorded
 from tests.support.actors import acting
 from tests.support.pulls import SECRET, USER, make_blob, make_credential, make_group
+from tests.support.quotas import set_quota
 from tests.support.row_locks import row_locks
 
 pytestmark = pytest.mark.usefixtures("no_redis")
@@ -142,10 +143,13 @@ def test_scaling_acts_at_once_only_while_the_group_is_active(project: Any, alice
 def test_scaling_starts_from_the_number_that_the_group_has_by_now(project: Any, acme: Any) -> None:
     """Whatever the caller saw before."""
     group = put(make_group(project, REFERENCE, replicas=2), "stopped")
-    ContainerGroup.objects.update(replicas=9)
+    long_ago = timezone.now() - timedelta(days=1)
+    ContainerGroup.objects.update(replicas=9, changed_at=long_ago)
+    set_quota(acme, max_replicas=10)
 
-    assert lifecycle.scale(group, 2, by=CONSOLE).replicas == 2
-    assert recorded()[-1][3] == "9 → 2 replicas"
+    assert lifecycle.scale(group, 10, by=CONSOLE).replicas == 10
+    assert recorded()[-1][3] == "9 → 10 replicas"
+    assert group.changed_at > long_ago
 
 
 def test_retrying_with_a_typed_credential_stores_and_records_it(project: Any, alice: Any) -> None:
@@ -203,6 +207,16 @@ def test_an_operator_does_not_requeue_what_a_worker_took_in_between(project: Any
 
     assert Image.objects.get().not_before == later
     assert recorded(action="group.requeued") == []
+
+
+def test_an_operator_does_not_requeue_a_failed_image_of_a_group_that_has_not_failed(project: Any) -> None:
+    group = put(make_group(project, REFERENCE), "stopped")
+    Image.objects.update(status="failed")
+
+    assert not lifecycle.requeue(Image.objects.get(), by=CONSOLE)
+
+    group.refresh_from_db()
+    assert (group.status, Image.objects.get().status) == ("stopped", "failed")
 
 
 def test_an_image_is_deleted_when_it_is_old_and_nothing_uses_it(project: Any, acme: Any) -> None:
