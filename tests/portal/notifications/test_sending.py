@@ -17,7 +17,7 @@ from groups.models import ContainerGroup, Failure, NodeToken, Occurrence
 from groups.rules import events
 from groups.rules.states import move
 from portal.models import EmailChoice, Notice
-from portal.notifications import jobs
+from portal.notifications import jobs, sending
 from registries.foundation.clock import database_now
 from tests.portal.notifications.conftest import IMAGE, PAGE, Receiver
 from tests.support.actors import acting
@@ -132,6 +132,18 @@ class TestMail:
         group.refresh_from_db()
         happens(group, "stopped")
         assert [sent.to for sent in mail.outbox[4:]] == [[bob.email]]
+
+    def test_deleted_groups_are_told_apart_by_name_and_organization(self, bob: Any, acme: Any, mallory: Any) -> None:
+        umbrella = mallory.organizations.get()
+        umbrella.memberships.create(user=bob, role="member")
+        for organization in (acme, umbrella):
+            EmailChoice.objects.create(organization=organization, user=bob, wanted={"group.failed": "all"})
+
+        def mails(organization: Any, name: str) -> int:
+            row = Occurrence.objects.create(organization=organization, group_name=name, kind="group.failed")
+            return sending.fan_out(row.pk)
+
+        assert [mails(acme, "web"), mails(acme, "web"), mails(acme, "api"), mails(umbrella, "web")] == [1, 0, 1, 1]
 
     def test_an_hour_later_again_and_to_others_at_once(
         self, group: ContainerGroup, happens: Any, alice: Any, bob: Any, acme: Any

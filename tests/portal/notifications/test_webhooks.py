@@ -17,6 +17,7 @@ from groups.rules.states import Stale, move
 from portal.models import Notice, Webhook
 from portal.notifications import sending, webhooks
 from registries.foundation.actor import CONSOLE
+from registries.foundation.clock import database_now
 from tests.portal.notifications.conftest import KINDS, Handler, Receiver
 from tests.support.activity import recorded
 from tests.support.actors import acting
@@ -211,6 +212,9 @@ class TestWebhooks:
         row, old = hook
         new = webhooks.rotate(row, by=CONSOLE)
         assert new is not None
+        until = Webhook.objects.get().previous_until
+        assert until is not None
+        assert abs(until - database_now() - timedelta(hours=24)) < timedelta(minutes=1)
         happens(group, "stopped")
         ((sent, body),) = receiver.got
         assert sent["webhook-signature"].split() == [signature(new, sent, body), signature(old, sent, body)]
@@ -263,8 +267,10 @@ class TestWebhooks:
 
     def test_old_ones_are_forgotten(self, group: ContainerGroup, hook: Any, happens: Any) -> None:
         happens(group, "stopped")
-        Occurrence.objects.update(created_at=timezone.now() - timedelta(days=31))
-        sending.sweep()
+        Occurrence.objects.update(created_at=database_now() - timedelta(days=30, seconds=-60))
+        assert sending.sweep()["events_deleted"] == 0
+        Occurrence.objects.update(created_at=database_now() - timedelta(days=30, seconds=1))
+        assert sending.sweep()["events_deleted"] == 2  # the event with its message
 
         assert not Notice.objects.exists()
 

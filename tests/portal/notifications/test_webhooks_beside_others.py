@@ -8,10 +8,13 @@ from typing import Any
 import pytest
 
 from groups.models import Occurrence
+from groups.rules import quotas
 from portal.models import Notice, Webhook
 from portal.notifications import sending, webhooks
 from registries.foundation.actor import CONSOLE
 from registries.foundation.clock import database_now
+from registries.oci.timeouts import Timeouts
+from registries.oci.transport import Session
 from tests.portal.notifications.conftest import KINDS, Receiver
 from tests.support.activity import recorded
 from tests.support.actors import acting
@@ -89,6 +92,7 @@ def test_one_that_does_not_answer_is_switched_off_alone(hook: Any, others: list[
         (300, ("waiting", "It redirects (300), which is not followed: enter the final address")),
         (399, ("waiting", "It redirects (399), which is not followed: enter the final address")),
         (400, ("waiting", "It answered 400")),
+        (404, ("waiting", "It answered 404")),
         (410, ("failed", "It answered 410")),
         (411, ("waiting", "It answered 411")),
     ],
@@ -106,6 +110,60 @@ def test_what_counts_as_arrived(status: int, outcome: tuple[str, str], hook: Any
     assert (notice.ended_at is None) is (outcome[0] == "waiting")
     assert (row.failing_since is None) is (outcome[0] == "sent")
     assert (row.off_because, row.off_since is not None) == (("gone", True) if status == 410 else ("", False))
+
+
+def test_a_pause_while_it_is_being_sent_ends_it(hook: Any, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    notice, post = message_to(hook[0]), Session.post
+
+    def paused_in_between(*request: Any) -> Any:
+        webhooks.pause(hook[0], by=CONSOLE)
+        return post(*request)
+
+    monkeypatch.setattr(Session, "post", paused_in_between)
+    receiver.status = 500
+    assert not sending.deliver(notice.pk)
+
+    notice.refresh_from_db()
+    assert (notice.status, notice.problem) == ("failed", "The webhook was switched off")
+
+
+def test_a_receiver_has_ten_seconds_and_its_connection_is_closed(
+    hook: Any, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Timeouts] = []
+    closed: list[Session] = []
+
+    class Watched(Session):
+        def __init__(self, host: str, guard: Any, ca: Any, timeouts: Timeouts) -> None:
+            made.append(timeouts)
+            super().__init__(host, guard, ca, timeouts)
+
+        def close(self) -> None:
+            closed.append(self)
+            super().close()
+
+    monkeypatch.setattr(sending, "Session", Watched)
+    assert sending.deliver(message_to(hook[0]).pk)
+    Webhook.objects.update(address="http://127.0.0.1:9/")
+    assert not sending.deliver(message_to(hook[0]).pk)
+
+    assert [(given.connect, given.read, given.head) for given in made] == [(5, 10, 10)] * 2
+    assert len(closed) == 2
+
+
+def test_webhooks_are_counted_once_no_other_request_adds_one(acme: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another request was first: it has the organization's lock, and adds the tenth."""
+    Webhook.objects.bulk_create([Webhook(organization=acme, address="x", secret=b"x") for _ in range(9)])
+    lock = quotas.lock_organization
+
+    def wait(organization: Any) -> Any:
+        Webhook.objects.create(organization=acme, address="x", secret=b"x")
+        return lock(organization)
+
+    monkeypatch.setattr(quotas, "lock_organization", wait)
+    with pytest.raises(webhooks.TooManyWebhooks):
+        webhooks.add(acme, address="https://hooks.example.com/", kinds=KINDS, by=CONSOLE)
+    assert not Webhook.objects.filter(address="https://hooks.example.com/").exists()
 
 
 def test_failing_begins_with_the_first_message_in_a_row(hook: Any, receiver: Receiver) -> None:

@@ -111,10 +111,10 @@ def test_whoever_waits_for_support_is_on_top(support: Client, cases: Cases, proj
     SupportRequest.objects.filter(pk=cases.kept.pk).update(state="waiting")
     conversations.reply(cases.shared, by=acting(bob), text="It <b>still</b> fails.")
     late = fail(project, "late-app")
-    Failure.objects.exclude(pk=late.pk).update(created_at=timezone.now() - timedelta(minutes=2))
-    for minutes, row in enumerate((late, cases.shared, cases.kept, cases.other)):
-        column = "created_at" if row is late else "asked_at"
-        type(row).objects.filter(pk=row.pk).update(**{column: timezone.now() - timedelta(minutes=minutes)})
+    Failure.objects.exclude(pk=late.pk).update(created_at=timezone.now() - timedelta(minutes=4))
+    for minutes, asked in enumerate((cases.shared, cases.kept, cases.other), 1):
+        moment = timezone.now() - timedelta(minutes=minutes)
+        SupportRequest.objects.filter(pk=asked.pk).update(asked_at=moment)
 
     answer = support.get(QUEUE)
     lines = answer.context["queue"].lines
