@@ -10,7 +10,7 @@ import pytest
 from django.utils import timezone
 
 from groups.ingest import check as checking
-from groups.ingest import check_steps, registry_access
+from groups.ingest import registry_access
 from groups.ingest.check import check
 from groups.ingest.check_steps import CheckSteps
 from groups.models import ImageCheck
@@ -210,7 +210,7 @@ class TestSteps:
 
     def test_no_step_begins_after_ninety_seconds(self, running: ImageCheck, monkeypatch: pytest.MonkeyPatch) -> None:
         now = [1000.0]
-        monkeypatch.setattr(check_steps.time, "monotonic", lambda: now[0])
+        monkeypatch.setattr("groups.ingest.check_steps.time.monotonic", lambda: now[0])
         steps = CheckSteps(running)
         now[0] += 90
         with steps.step(ImageCheck.Step.RESOLVE) as note:

@@ -126,3 +126,12 @@ def test_only_what_was_typed_is_recorded_as_added(acme: Organization, alice: Any
         credential_hold.record_typed(given, kept, by=acting(alice))
     row = ActivityText.objects.get(activity__action="credential.added")
     assert row.activity.target_key == str(stored.pk)
+
+
+def test_several_are_locked_in_one_statement_and_a_single_one_by_who_writes_it(
+    acme: Organization, django_assert_num_queries: Any
+) -> None:
+    one, two = (make_credential(acme, HOST) for _ in range(2))
+    for ids, queries in (([], 0), ([None], 0), ([one.pk, None], 0), ([two.pk, one.pk], 1)):
+        with django_assert_num_queries(queries):
+            credential_hold.lock_credentials(ids)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
+from groups import failpoints
 from groups.failures import ImageTooLarge
 from groups.ingest import fenced_writes
 from groups.ingest.claim import Claim
@@ -37,7 +38,7 @@ class Body:
     def __init__(self, content: bytes, offset: int, breaks: list[int], digest_so_far: Any) -> None:
         self.received = offset
         self.closed = False
-        self._content = content
+        self.content = content
         self._end = breaks.pop(0) if breaks else None
         self._digest = digest_so_far.copy() if digest_so_far else hashlib.sha256()
 
@@ -48,12 +49,12 @@ class Body:
     def readinto(self, buffer: memoryview) -> int:
         if self.received == self._end:
             raise RegistryUnreachable(host=HOST, reason="it broke off")
-        piece = self._content[self.received : self._end][: min(len(buffer), 7)]
+        piece = self.content[self.received : self._end][: min(len(buffer), 7)]
         buffer[: len(piece)] = piece
         self.received += len(piece)
         self._digest.update(piece)
         if not piece:
-            assert self._digest.digest() == hashlib.sha256(self._content).digest(), "read from the start to the end"
+            assert self._digest.digest() == hashlib.sha256(self.content).digest(), "read from the start to the end"
         return len(piece)
 
     def close(self) -> None:
@@ -232,3 +233,60 @@ def test_as_many_at_once_as_there_are_cores_from_two_to_eight(
     monkeypatch.setattr("groups.ingest.layers.os.cpu_count", lambda: cores)
     pull_layers(held, Registry().client, "team/app", manifest())
     assert asked == [threads]
+
+
+class TestEnding:
+    """What happens to a layer that is coming while something else ends the pull."""
+
+    COMING = os.urandom(200)
+
+    def coming(self, registry: Registry, monkeypatch: pytest.MonkeyPatch, first: Callable[[], None]) -> list[bool]:
+        """Let the large layer do `first` after some bytes, wait for the end, and go on as if nothing had happened.
+        Returns whether it was aborted, once it was."""
+        aborted: list[bool] = []
+        really = Body.readinto
+
+        def readinto(body: Body, buffer: memoryview) -> int:
+            if body.content == self.COMING and body.received and not aborted:
+                first()
+                aborted.append(registry.aborted.wait(10))
+                threading.Event().wait(0.05)  # it takes a moment to notice
+            return really(body, buffer)
+
+        monkeypatch.setattr(Body, "readinto", readinto)
+        return aborted
+
+    def test_a_failure_stops_the_others_before_the_pull_is_over(
+        self, held: Claim, blobs: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        failing = os.urandom(10)
+        registry = Registry(self.COMING, failing)
+        under_way = threading.Event()
+        aborted = self.coming(registry, monkeypatch, under_way.set)
+
+        def reached(name: str) -> None:
+            if name == failpoints.LAYER_BEGINS and len(registry.asked) == 1:
+                assert under_way.wait(10)
+
+        monkeypatch.setattr("groups.ingest.layers.reached", reached)
+        registry.fails = {described(failing).digest: DigestMismatch(what="a layer")}
+
+        with pytest.raises(DigestMismatch):
+            pull_layers(pinned(held, registry), registry.client, "team/app", registry.manifest)
+
+        assert aborted == [True]
+        assert registry.bodies[0].closed, "its thread has ended"
+        assert stored_files(blobs) == []
+
+    def test_an_hour_is_over_also_for_one_that_waits_for_the_registry(
+        self, held: Claim, blobs: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("groups.ingest.layers.PROGRESS_SECONDS", 0.01)
+        registry = Registry(self.COMING)
+        aborted = self.coming(registry, monkeypatch, lambda: setattr(held, "_deadline", 0.0))
+
+        with pytest.raises(RegistryUnreachable) as late:
+            pull_layers(pinned(held, registry), registry.client, "team/app", registry.manifest)
+
+        assert (late.value.raw, aborted) == ("deadline", [True])
+        assert stored_files(blobs) == []

@@ -51,7 +51,7 @@ def test_more_layers_than_nodes_can_stack() -> None:
     assert not limits.fits(manifest(*[1] * 501), 1000)
 
 
-@pytest.mark.parametrize(("own", "cap"), [(None, 1000), (50, 50), (5000, 5000)])
+@pytest.mark.parametrize(("own", "cap"), [(None, 1000), (0, 0), (50, 50), (5000, 5000)])
 def test_an_organizations_own_cap_goes_both_ways(
     settings: Settings, acme: Organization, own: int | None, cap: int
 ) -> None:

@@ -40,12 +40,17 @@ def shift(**columns: object) -> None:
 
 class TestOpening:
     def test_it_is_opened_for_its_image(self, image: Image) -> None:
+        older, newer = (make_credential(image.organization, HOST, password=password) for password in ("a", "b"))
+        Credential.objects.filter(pk=older.pk).update(received_at=timezone.now() - timedelta(hours=1))
+
         login = open_login(image)
+
         assert login is not None
         assert (login.username, login.secret) == (USER, SECRET)
-        receipt = Credential.objects.get()
-        assert receipt.used_count == 1
+        receipt = Credential.objects.get(used_count=1)
+        assert receipt.pk == image.credential_id
         assert receipt.last_used_at is not None
+        assert list(Credential.objects.filter(used_count=0).order_by("received_at")) == [older, newer]
 
     def test_not_once_its_time_is_over(self, image: Image) -> None:
         shift(deadline=timezone.now() - timedelta(seconds=1))
@@ -60,7 +65,7 @@ class TestOpening:
 
     def test_not_another_organizations(self, image: Image, mallory: Any) -> None:
         shift(organization=Organization.objects.get(slug="umbrella"))
-        self.refused(image)
+        assert self.refused(image).raw == "", "its seal, which is bound to the organization, isn't even tried"
 
     def test_not_if_its_row_is_gone(self, image: Image) -> None:
         image.credential = None

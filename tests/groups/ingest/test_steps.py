@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 import pytest
 
 from groups.ingest.claim import Claim, WorkerShutdown
 from groups.ingest.steps import Name, PullSteps, fail_running, last_step, trace, write_done
-from groups.models import PullStep
+from groups.models import Image, PullStep
 from groups.rules.states import Stale
 from portal.models import Project
 from registries.failures import AccessDenied
@@ -53,6 +54,14 @@ def test_a_failure_says_what_it_is_and_others_do_not(held: Claim) -> None:
 def test_what_ends_the_attempt_leaves_the_step_to_its_settling(held: Claim, error: BaseException) -> None:
     with pytest.raises(type(error)), PullSteps(held).step(Name.RESOLVE):
         raise error
+    assert row(held, "resolve").outcome == "running"
+
+
+def test_a_step_that_loses_the_claim_does_not_say_how_it_ended(held: Claim) -> None:
+    with pytest.raises(Stale), PullSteps(held).step(Name.RESOLVE):
+        Image.objects.update(lease=uuid.uuid4())
+    with pytest.raises(Stale):
+        held.check()
     assert row(held, "resolve").outcome == "running"
 
 
