@@ -191,7 +191,7 @@ def _wake_next(image: Image) -> None:
     """Wake the next pull of an organization whose pulls in progress are limited: there is room for it now."""
     if not Quota.objects.filter(pk=image.organization_id, max_pulls__isnull=False).exists():
         return
-    due = Image.objects.due().filter(organization=image.organization_id).exclude(pk=image.pk)
+    due = Image.objects.due().filter(organization=image.organization_id)
     next_id = due.order_by("created_at").values_list("pk", flat=True).first()
     if next_id is not None:
         wake_pull(next_id)
