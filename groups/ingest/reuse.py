@@ -12,7 +12,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import structlog
 
-from groups.failures import StoreFailed
 from groups.ingest import fenced_writes
 from groups.ingest.claim import Claim
 from groups.ingest.compress import MEDIA_TYPE, UNCOMPRESSED
@@ -39,8 +38,8 @@ def reuse_layers(claim: Claim, client: RegistryClient, repository: str, layers: 
         try:
             claim.check()
             return store.size(blob.name) == blob.size and client.has_blob(repository, layer)
-        except (PullFailed, StoreFailed):
-            return False  # the pull of the layer then fails with its reason
+        except PullFailed:
+            return False  # a failure of the store too; the pull of the layer then fails with its reason
 
     with ThreadPoolExecutor(min(MAX_REQUESTS_AT_ONCE, len(stored)), thread_name_prefix="reuse") as pool:
         try:
