@@ -140,7 +140,6 @@ def pull_layers(claim: Claim, client: RegistryClient, repository: str, manifest:
         client.abort()
         raise
     finally:
-        stop.set()
         pool.shutdown(wait=False, cancel_futures=True)
         wait(futures, timeout=MAX_CLEANUP_SECONDS)
     return summary
