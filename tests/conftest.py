@@ -39,24 +39,31 @@ PASSWORD = "correct horse battery"
 
 
 @pytest.fixture(scope="session")
-def django_db_keepdb(request: pytest.FixtureRequest, django_db_modify_db_settings: None) -> bool:
+def django_db_keepdb(
+    request: pytest.FixtureRequest, django_db_modify_db_settings: None, django_db_blocker: DjangoDbBlocker
+) -> bool:
     """Start from a copy of a database that an earlier run migrated, where there is one of the same migrations."""
     from tests.support.migrated_database import copy_of_migrated
 
-    return copy_of_migrated(_database_folder(request.config))
+    with django_db_blocker.unblock():
+        return copy_of_migrated(_database_folder(request.config))
 
 
 @pytest.fixture(scope="session")
 def django_db_setup(
     request: pytest.FixtureRequest, django_db_setup: None, django_db_keepdb: bool, django_db_blocker: DjangoDbBlocker
-) -> None:
+) -> Iterator[None]:
     """Keep the database that was migrated just now for the next run, and for the tests of this one that commit."""
-    from tests.support.migrated_database import keep_migrated, remember_clean
+    from tests.support.migrated_database import discard, keep_migrated, remember_clean
 
     with django_db_blocker.unblock():
         if not django_db_keepdb:
             keep_migrated(_database_folder(request.config))
         remember_clean()
+    yield
+    if django_db_keepdb:
+        with django_db_blocker.unblock():
+            discard()
 
 
 def _database_folder(config: pytest.Config) -> Path:
@@ -73,16 +80,13 @@ def _clean_database() -> Iterator[None]:
     """Let tests that commit leave the database as they found it, the append-only tables included."""
     from django.test import TransactionTestCase
 
-    from tests.support.activity import without_triggers
     from tests.support.migrated_database import restore_clean
 
     case: Any = TransactionTestCase
     really = case._fixture_teardown
 
     def teardown(self: TransactionTestCase) -> None:
-        if not restore_clean():
-            with without_triggers():
-                really(self)
+        restore_clean()
 
     case._fixture_teardown = teardown
     yield

@@ -32,6 +32,8 @@ class Postgres:
             "unix_socket_directories": "",
             "max_connections": 200,
             "fsync": "on" if durable else "off",
+            "synchronous_commit": "on" if durable else "off",
+            "full_page_writes": "on" if durable else "off",
         }
         self._options = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
         self._process: subprocess.Popen[bytes] | None = None
