@@ -23,6 +23,7 @@ test: .venv/dev.installed ## install what the tests need and run all of them
 	sh .ci/packages
 	$(MAKE) --no-print-directory lint types
 	$(PY) -m pytest -n 2
+	$(PY) -m tests.on_postgresql
 
 coverage: .venv/dev.installed ## run all tests but the browser's, and name the branches of critical modules that none reaches
 	@sh .ci/packages

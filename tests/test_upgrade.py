@@ -40,8 +40,7 @@ from tests.support.previous_state import (
     write_keys,
 )
 
-pytestmark = pytest.mark.slow
-
+pytestmark = [pytest.mark.database, pytest.mark.slow]
 OUR_APPS = {"portal", "groups", "registries"}
 SECRET = "only-for-tests".ljust(43, "-")
 """What follows the prefix of an API key and of an invitation of the dump."""

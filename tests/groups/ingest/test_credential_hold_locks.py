@@ -1,5 +1,4 @@
-"""While a credential is locked, rows that refer to it can be added. On PostgreSQL only: SQLite has one writer. Run by
-`tests/interop/test_postgresql.py`."""
+"""While a credential is locked, rows that refer to it can be added. On PostgreSQL only: SQLite has one writer."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""Fifty at once: each instance goes to one node, each token opens one session. Run on SQLite here, and on PostgreSQL
-by `tests/interop/test_postgresql.py`."""
+"""Fifty at once: each instance goes to one node, each token opens one session."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Two actions at once wait for each other, but never in a circle: the activity is what an action locks last.
 
-On SQLite, which has one writer at a time, the second simply comes later; `tests/interop/test_postgresql.py` runs this
-on PostgreSQL, where foreign keys would be locked at the end of the transaction.
+On SQLite, which has one writer at a time, the second simply comes later. On PostgreSQL foreign keys would be locked at
+the end of the transaction.
 """
 
 from __future__ import annotations
