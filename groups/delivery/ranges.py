@@ -49,8 +49,6 @@ def read_range(header: str | None, size: int) -> Span:
         first, last = max(0, size - int(found[2])), size - 1
     else:
         first, last = int(found[1]), min(int(found[2]) if found[2] else size - 1, size - 1)
-        if found[2] and int(found[2]) < first:
-            raise Unsatisfiable
-    if first >= size or first > last:
+    if first > last:  # reversed, or it begins after the end
         raise Unsatisfiable
     return Span(first, last, size, is_part=True)
