@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from django.test import Client
 
 from groups.models import Image, LayerDelivery
 from tests.support.delivery_requests import NAME, body, over, refusals
-from tests.support.delivery_setup import Source, blob_of
+from tests.support.delivery_setup import NodeInHand, Source, blob_of, make_group, started
 
 
 @pytest.fixture(params=["accel", "redirect"])
@@ -64,6 +65,26 @@ def test_one_that_is_listed_twice_is_offloaded_twice_as_often(
     image.layers.filter(position=2).update(blob=image.layers.get(position=0).blob)
     statuses = [client.get(f"{NAME}/blobs/{layers[0]}", headers=bearer).status_code for _ in range(11)]
     assert [status == 403 for status in statuses] == [False] * 10 + [True]
+
+
+def test_each_session_and_layer_is_counted_by_itself_and_noted(
+    client: Client, acme: Any, how: str, bearer: dict[str, str], layers: list[str], image: Image, other_node: NodeInHand
+) -> None:
+    theirs = other_node.bearer(started(make_group(acme, image, "web"), other_node)["token"])
+    long_ago = datetime(2020, 1, 1, tzinfo=UTC)
+    for address, headers in (
+        (f"{NAME}/blobs/{layers[0]}", bearer),
+        (f"{NAME}/blobs/{layers[1]}", bearer),
+        (f"/v2/acme/default/web/blobs/{layers[0]}", theirs),
+    ):
+        before = set(LayerDelivery.objects.values_list("pk", "grants", "last_at"))
+        assert client.get(address, headers=headers).status_code in (200, 307)
+        ((_, grants, last_at),) = set(LayerDelivery.objects.values_list("pk", "grants", "last_at")) - before
+        assert (grants, last_at > long_ago) == (1, True)
+        LayerDelivery.objects.update(last_at=long_ago)
+    client.get(f"{NAME}/blobs/{layers[0]}", headers=bearer)
+    assert LayerDelivery.objects.get(grants=2).last_at > long_ago
+    assert LayerDelivery.objects.count() == 3
 
 
 def test_nothing_is_offloaded_for_a_session_that_is_over(

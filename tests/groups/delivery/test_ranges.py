@@ -17,6 +17,16 @@ def test_one_range(header: str, first: int, last: int) -> None:
     assert read_range(header, 10) == Span(first, last, 10, is_part=True)
 
 
+@pytest.mark.parametrize(
+    "header", ["bytes=10-", "bytes=10-10", "bytes=5-4", "bytes=99-9", "bytes=-0", "bytes=-", "bytes=0"]
+)
+def test_a_range_without_bytes(header: str) -> None:
+    with pytest.raises(Unsatisfiable):
+        read_range(header, 10)
+    with pytest.raises(Unsatisfiable):
+        read_range("bytes=0-", 0)
+
+
 def test_ends_beyond_the_body_are_cut() -> None:
     assert read_range("bytes=8-1000", 10).content_range == "bytes 8-9/10"
 

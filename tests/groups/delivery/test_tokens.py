@@ -183,6 +183,14 @@ def test_refusals_look_alike(node: NodeInHand, other_node: NodeInHand, given: di
     assert node.redeem(secret).status_code == 200
 
 
+def test_what_can_be_no_token_is_refused_without_looking_for_it(
+    node: NodeInHand, django_assert_num_queries: Any
+) -> None:
+    for secret in ("", "drt_", "drt_" + "A" * 42, "drt_" + "A" * 44, "dre_" + "A" * 43, "drt_" + "A" * 43 + "\n"):
+        with django_assert_num_queries(1), pytest.raises(TokenRefused):  # the ledger's
+            redeem(secret, str(node.row.pk), None)
+
+
 @pytest.mark.parametrize("method", ["post", "put", "delete", "head", "options", "patch"])
 def test_only_get_redeems(node: NodeInHand, given: dict[str, Any], method: str) -> None:
     body = {"grant_type": "password", "username": str(node.row.pk), "password": given["token"]}

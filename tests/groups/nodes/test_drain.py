@@ -77,6 +77,11 @@ def test_only_the_draining_node_is_emptied(
     )
     third = make_node("node-3")
     third.poll()
+    # What is moving from another node, or is stopping, is not waited for.
+    for name, excluded, state in (("elsewhere", other_node.row, "creating"), ("over", node.row, "stopping")):
+        Instance.objects.create(
+            group=make_group(acme, image, name), excluded_node=excluded, excluded_until=clock.ago(-60), state=state
+        )
     assert drain(node.row, by=CONSOLE)
     assert cordon(other_node.row, by=CONSOLE)
     assert [row.status for row in Node.objects.order_by("name")] == ["draining", "cordoned", "active"]

@@ -81,6 +81,7 @@ def test_a_node_is_excluded_for_ten_minutes(
     reallocate(moved, by=CONSOLE)
     assert (moved.excluded_node, moved.excluded_until) == (node.row, clock.ago(-600))
     assert moved.assigned_at is None
+    assert NodeToken.objects.get(instance=moved).ended_because == "reallocated"
     assert node.client.get("/v2/", headers=bearer).status_code == 200
     assert Instance.objects.get(pk=theirs["instance"]).node == other_node.row
     clock.shift(599)
@@ -117,7 +118,8 @@ def test_orders_and_costs_are_of_one_instance(acme: Any, image: Any, node: NodeI
     start(group, by=CONSOLE)
     first, second = group.instances.all()
     Instance.objects.update(state="running", node=node.row, changed_at=timezone.now() - timedelta(hours=1))
-    restart(first, by=CONSOLE)
+    Instance.objects.filter(pk=first.pk).update(order_due_at=timezone.now() + timedelta(hours=1))
+    assert restart(first, by=CONSOLE).order_due_at is None, "at once, whatever was planned"
     set_deletion_cost(first, 9, by=CONSOLE)
     other = Instance.objects.get(pk=second.pk)
     assert (other.order, other.deletion_cost) == ("", 0)

@@ -146,6 +146,13 @@ def test_what_keeps_failing_is_tried_on_another_node(
     assert Instance.objects.get().node == other_node.row
 
 
+def test_only_running_is_steady(acme: Any, image: Any, node: NodeInHand) -> None:
+    given = running(acme, image, node, "always")
+    Instance.objects.update(state="creating", exits=2, changed_at=timezone.now() - timedelta(hours=1))
+    node.poll(listed(given, "exited", exit_code=0))
+    assert Instance.objects.get().exits == 3
+
+
 @pytest.mark.parametrize(("exits", "code", "leaves"), [(9, 1, True), (10, 1, False), (4, 0, False), (3, 1, False)])
 def test_each_fifth_failure_in_a_row_moves_it_on(
     acme: Any, image: Any, node: NodeInHand, exits: int, code: int, leaves: bool

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+import pytest
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from groups.actions.lifecycle import start
@@ -130,6 +132,39 @@ def test_what_waits_goes_to_a_node_in_its_turn(
         assert taken == expected
     Quota.objects.filter(pk=umbrella.pk).update(suspended_at=None)
     assert "suspended" in has()
+
+
+def test_an_instance_that_another_poll_takes_in_between_is_left_to_it(
+    acme: Any, image: Any, node: NodeInHand, other_node: NodeInHand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And of what the node does take, its manifest is requested."""
+    woken: list[Any] = []
+    monkeypatch.setattr("groups.nodes.scheduler.wake_prepare", woken.append)
+    start(make_group(acme, image, replicas=2), by=CONSOLE)
+    first, second = Instance.objects.order_by("created_at", "pk")
+    really = QuerySet.in_bulk
+
+    def taken_first(self: Any, *arguments: Any) -> Any:
+        Instance.objects.filter(pk=first.pk).update(node=other_node.row)
+        return really(self, *arguments)
+
+    monkeypatch.setattr(QuerySet, "in_bulk", taken_first)
+    assert check_in(node) == 1
+    assert woken == [second.pk]
+    assert [Instance.objects.get(pk=row.pk).node for row in (first, second)] == [other_node.row, node.row]
+
+
+def test_what_other_groups_have_there_makes_a_node_no_worse_place(
+    acme: Any, image: Any, node: NodeInHand, other_node: NodeInHand
+) -> None:
+    other = make_group(acme, image, "other")
+    check_in(node)
+    check_in(other_node)
+    for _ in range(3):
+        Instance.objects.create(group=other, node=other_node.row)
+    start(make_group(acme, image, "spread", replicas=2), by=CONSOLE)
+    assert check_in(node) == 1
+    assert check_in(other_node) == 4
 
 
 def test_a_poll_takes_32_at_most(acme: Any, image: Any, node: NodeInHand) -> None:
