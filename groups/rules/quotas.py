@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from django.db.models import Sum
+from django.db.models import Sum, UUIDField, Value
 
 from groups.failures import StorageQuotaReached
 from groups.models import Blob, ContainerGroup, Image, Layer, Quota
@@ -153,7 +153,7 @@ def allow_storing(quota: Quota, manifest: Manifest, *, excluding: Image | None =
     blobs = Blob.objects.filter(organization_id=quota.organization_id, source_digest__in=list(sizes))
     stored = set(blobs.values_list("source_digest", flat=True))
     more = sum(size for digest, size in sizes.items() if digest not in stored)
-    used = stored_bytes(quota.organization_id) + _reserved(quota.organization_id, excluding)
+    used = _stored_and_reserved(quota.organization_id, excluding)
     if used + more > quota.max_stored_bytes:
         raise StorageQuotaReached(
             used=format_size(used),
@@ -184,8 +184,9 @@ def _replicas(organization_id: OrganizationId) -> int:
     return groups.aggregate(sum=Sum("replicas"))["sum"] or 0
 
 
-def _reserved(organization_id: OrganizationId, excluding: Image | None) -> int:
-    """Bytes that unfinished pulls still have to store; a layer that an image lists twice counts once."""
+def _stored_and_reserved(organization_id: OrganizationId, excluding: Image | None) -> int:
+    """Bytes that are stored, and bytes that unfinished pulls still have to store; a layer that an image lists twice
+    counts once. In one statement: between two, a layer that was just stored would be in neither."""
     pending = Layer.objects.filter(
         image__status__in=[Image.Status.PULLING, Image.Status.QUEUED],
         image__organization_id=organization_id,
@@ -193,4 +194,7 @@ def _reserved(organization_id: OrganizationId, excluding: Image | None) -> int:
     ).order_by()
     if excluding is not None:
         pending = pending.exclude(image=excluding)
-    return sum(size for _, _, size in pending.values_list("image_id", "digest", "size").distinct())
+    stored = Blob.objects.used().filter(organization_id=organization_id).order_by().values("organization_id")
+    total = stored.annotate(image=Value(None, UUIDField()), layer=Value(""), bytes=Sum("size"))
+    rows = pending.values_list("image_id", "digest", "size").union(total.values_list("image", "layer", "bytes"))
+    return sum(int(size) for _, _, size in rows)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from groups.actions import lifecycle
 from groups.failures import StorageQuotaReached
@@ -171,6 +172,26 @@ class TestStorage:
         pull(project, "two", (1, 100 * KB), (2, 50 * KB), status=status)
 
         self.room(acme, 1000 - 100 - 100 - 50)
+
+    def test_a_layer_is_counted_while_it_is_being_stored(self, acme: Any, project: Any) -> None:
+        """Whichever statement it comes before: it is reserved, or it is stored."""
+        image = pull(project, "other", (2, 600 * KB))
+        for statement in range(10):
+            Layer.objects.update(blob=None)
+            Blob.objects.filter(organization=acme).delete()
+            seen = 0
+
+            def store_then(
+                execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any, wanted: int = statement
+            ) -> Any:
+                nonlocal seen
+                seen += 1
+                if seen == wanted + 1:
+                    Layer.objects.filter(image=image).update(blob=store(acme, 2, 600 * KB))
+                return execute(sql, params, many, context)
+
+            with connection.execute_wrapper(store_then):
+                assert self.refused(acme, manifest((1, 500 * KB)))
 
     @pytest.mark.parametrize("status", ["ready", "failed"])
     def test_a_pull_that_has_ended_reserves_nothing(self, acme: Any, project: Any, status: str) -> None:
