@@ -95,6 +95,7 @@ def test_consent_is_for_one_failure_until_it_is_withdrawn(failures: Failures, bo
     assert consent.share(failures.asked, by=acting(bob))
     assert failures.shared() == [True, False, False]
     assert failures.consents() == [True, False, False, False, False]
+    assert consent.shared_ids([failures.other.pk, failures.foreign.pk]) == set()
     assert not consent.share(failures.asked, by=acting(bob))
     assert consent.share(failures.too, by=acting(alice))
     assert consent.share(failures.about_other, by=acting(bob))
