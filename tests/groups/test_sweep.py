@@ -133,9 +133,12 @@ def test_without_redis_a_pass_goes_through(transactional_db: None, project: Proj
     assert sweep()["pulls_woken"] == 1
 
 
-def test_an_overdue_credential_is_destroyed(group: ContainerGroup) -> None:
+@pytest.mark.parametrize("hold", ["pull", "hour"])
+def test_an_overdue_credential_is_destroyed(group: ContainerGroup, hold: str) -> None:
     credential = group.image.credential
     assert credential is not None
+    type(credential).objects.update(deadline=timezone.now() + timedelta(seconds=30), hold=hold)
+    assert sweep()["credentials_destroyed"] == 0
     type(credential).objects.update(deadline=ago(seconds=1))
 
     assert sweep()["credentials_destroyed"] == 1

@@ -21,7 +21,7 @@ from groups.rules.states import Stale
 from portal.models import Organization, Project
 from registries.failures import RegistryUnreachable
 from registries.foundation.ids import OrganizationId
-from tests.groups.ingest.conftest import HOST
+from tests.groups.ingest.conftest import HOST, claimed
 from tests.support.pulls import make_group
 from tests.support.quotas import set_quota
 
@@ -34,9 +34,16 @@ class Clock:
         self.waits: list[float] = []
         self.beats: list[Callable[[], object]] = []
         self.closed = 0
+        self.ended: list[bool] = []
         clock = self
 
+        events: list[threading.Event] = []
+
         class Event(threading.Event):
+            def __init__(self) -> None:
+                super().__init__()
+                events.append(self)
+
             def wait(self, timeout: float | None = None) -> bool:
                 assert timeout is not None
                 if len(clock.waits) == len(clock.beats):
@@ -52,6 +59,7 @@ class Clock:
 
             def join(self, timeout: float | None = None) -> None:
                 assert timeout is None
+                clock.ended.append(events[-1].is_set())
 
         class Connection:
             def close(self) -> None:
@@ -100,6 +108,7 @@ class TestHeartbeat:
         assert clock.waits == [5.0, 5.0, 5.0]
         assert seconds_left() == pytest.approx(60, abs=10)
         assert clock.closed == 1, "the thread's own connection"
+        assert clock.ended == [True], "the thread is told to end, and waited for"
 
     def test_beats_that_the_database_misses_lose_nothing_before_the_lease_has_expired(
         self, held: Claim, clock: Clock, monkeypatch: pytest.MonkeyPatch
@@ -252,18 +261,21 @@ class TestClaim:
 
 
 class TestSeize:
-    def test_one_that_another_worker_holds(self, held: Claim) -> None:
+    def test_one_that_another_worker_holds(self, held: Claim, project: Project) -> None:
+        other = claimed(make_group(project, f"{HOST}/team/b:1", name="other"))
         Image.objects.update(lease_expires_at=timezone.now() - timedelta(hours=1))
 
         seized = seize(held.image.pk)
 
         assert seized is not None
-        assert seized.lease != held.lease
+        assert seized.lease == seized.image.lease != held.lease
+        with other.fenced():
+            pass
         with pytest.raises(Stale), held.fenced():
             pass
         with seized.fenced() as image:
             assert (image.status, image.attempt, seized.attempt) == ("pulling", 1, 1)
-        assert seconds_left() == pytest.approx(60, abs=10)
+        assert seconds_left(held.image.pk) == pytest.approx(60, abs=10)
 
     def test_one_that_is_queued_whether_due_or_not(self, project: Project, woken: object) -> None:
         group = make_group(project, f"{HOST}/team/app:1.0")

@@ -23,15 +23,17 @@ from tests.support.pulls import make_blob, make_group
 from tests.support.quotas import set_quota
 
 KEY = b"k" * 32
+ZSTD = "application/vnd.oci.image.layer.v1.tar+zstd"
 
 
 def write(claim: Claim, listed: Manifest) -> None:
     fenced_writes.write_manifest(claim, listed, b'{"os": "linux"}', config_of(listed))
 
 
-def commit(claim: Claim, of: Descriptor, *, name: str = "org/ab/1", size: int | None = None) -> Blob:
-    stored = StoredLayer(GZIP, of.digest, size or of.size, LayerEncryption(KEY, b"n" * 16, b"h" * 32, "sha256:c"))
-    fenced_writes.commit_layer(claim, of, stored, name)
+def commit(claim: Claim, of: Descriptor, *, name: str = "org/ab/1", kept_as: Descriptor | None = None) -> Blob:
+    kept = kept_as or of
+    encryption = LayerEncryption(KEY, b"n" * 16, b"h" * 32, "sha256:c")
+    fenced_writes.commit_layer(claim, of, StoredLayer(kept.media_type, kept.digest, kept.size, encryption), name)
     return Blob.objects.get(name=name)
 
 
@@ -95,11 +97,11 @@ def test_a_layer_is_committed_at_each_of_its_places(held: Claim, other: Claim) -
         write(claim, manifest(layer(1), layer(2), layer(1)))
     acme = held.image.organization
 
-    blob = commit(held, layer(1), size=7)
+    blob = commit(held, layer(1), kept_as=layer(9, 7, ZSTD))
 
     assert (blob.organization, blob.registry, blob.unused_since) == (acme, HOST, None)
     assert (blob.source_digest, blob.source_size) == (layer(1).digest, 10)
-    assert (blob.media_type, blob.digest, blob.size, blob.cipher_digest) == (GZIP, layer(1).digest, 7, "sha256:c")
+    assert (blob.media_type, blob.digest, blob.size, blob.cipher_digest) == (ZSTD, layer(9).digest, 7, "sha256:c")
     assert (bytes(blob.hmac), bytes(blob.nonce)) == (b"h" * 32, b"n" * 16)
     assert layer_keys.unwrap(blob.wrapped_key, organization_id=acme.pk, digest=blob.digest) == KEY
     rows = held.image.layers.order_by("position")
@@ -111,6 +113,9 @@ def test_a_layer_is_committed_at_each_of_its_places(held: Claim, other: Claim) -
     assert not other.image.layers.exclude(blob=None).exists()
     assert fenced_writes.committed_blobs(held) == {layer(1).digest: blob}
     assert fenced_writes.committed_blobs(other) == {}
+
+    Layer.objects.update(committed_at=None)
+    assert fenced_writes.committed_blobs(held) == {}
 
 
 def test_a_blob_is_reused_within_its_organization_while_it_exists(held: Claim, theirs: Claim) -> None:
