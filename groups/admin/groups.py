@@ -166,8 +166,8 @@ class ImageAdmin(RecordAdmin[Image]):
             action="requeue",
             title="Pull these images again now?",
             text="One that waits for its next attempt is due at once. One that a worker has is taken from it: what "
-            "that worker writes from then on counts for nothing. One that failed begins anew where it needs no secret; "
-            "where it does, only a member can try again.",
+            "that worker writes from then on counts for nothing. One that failed begins again where it needs no "
+            "secret; where it does, only a member can try again.",
             change="Requeued",
         )
 

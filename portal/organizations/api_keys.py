@@ -42,7 +42,7 @@ def listed_keys(organization_id: OrganizationId, *, max_ended: int) -> list[ApiK
 
 
 def expiry_after(days: int | None) -> datetime | None:
-    """When a key expires that works for so many days; None, for never, if there is no number."""
+    """When a key that works for this number of days expires; None, for never, if there is no number."""
     return database_now() + timedelta(days=days) if days else None
 
 

@@ -1,6 +1,6 @@
 """Puts a mutant into a process that has imported the product: by exchanging the code of its functions.
 
-Importing everything anew takes seconds, exchanging milliseconds. What runs while a module is imported (constants,
+Importing everything again takes seconds, exchanging milliseconds. What runs while a module is imported (constants,
 tables, bodies of classes, decorators, defaults) can't be exchanged: such a mutant needs a new process.
 """
 
@@ -62,7 +62,7 @@ def _compare(old: CodeType, new: CodeType, changed: dict[FunctionKey, CodeType])
         for old_code, new_code in zip(old_inner, new_inner, strict=True):
             _compare(old_code, new_code, changed)
     if is_function and len(changed) > before:
-        changed[_key(old)] = new  # which makes the inner ones anew at its next call
+        changed[_key(old)] = new  # which makes the inner ones again at its next call
 
 
 def _inner(code: CodeType) -> list[CodeType]:

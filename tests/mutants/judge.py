@@ -119,7 +119,7 @@ class Judge:
         return 5 * sum(self._reach.seconds.get(test, 1.0) for test in tests)
 
     def _empty_home(self) -> None:
-        """Remove what the tests left. Their database and keys are made anew by whoever comes next."""
+        """Remove what the tests left. Their database and keys are made again by whoever comes next."""
         for path in self._home.iterdir():
             if path.name == "static":
                 continue

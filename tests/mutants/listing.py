@@ -69,7 +69,7 @@ def mutants_of(path: Path) -> list[Mutant]:
 
 
 def choose(mutants: Iterable[Mutant], most: int) -> Iterator[Mutant]:
-    """At most so many of a module's mutants that compile and mean something else: in turn one of each operator, in an
+    """At most `most` of a module's mutants that compile and mean something else: in turn one of each operator, in an
     order given by a digest, so that nobody picks them and an unchanged module keeps its own."""
     by_operator: defaultdict[str, list[Mutant]] = defaultdict(list)
     for mutant in sorted(mutants, key=lambda mutant: mutant.key):

@@ -1,4 +1,4 @@
-"""Exchanging the code of functions gives what importing the mutant anew would give."""
+"""Exchanging the code of functions gives what importing the mutant would give."""
 
 from __future__ import annotations
 

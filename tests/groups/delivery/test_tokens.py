@@ -216,7 +216,7 @@ def test_refusals_do_not_fill_the_table(given: dict[str, Any]) -> None:
     token = NodeToken.objects.get()
 
     def recorded(refused: NodeToken | None, address: str, *, of: int) -> int:
-        """How many refusals were recorded of so many."""
+        """How many of these refusals were recorded."""
         before = Redemption.objects.count()
         for _ in range(of):
             ledger.refused(refused, "", address, ledger.Reason.EXPIRED)

@@ -127,7 +127,7 @@ class TestHeartbeat:
             held.check()
         assert lost == ["one", "two"]
 
-    def test_a_beat_in_between_begins_the_time_anew(
+    def test_a_beat_in_between_begins_the_time_again(
         self, held: Claim, clock: Clock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         answers = iter([*[None] * 11, True, *[None] * 11, True])

@@ -25,7 +25,7 @@ def test_a_pull_that_no_worker_has_taken_waits(group: ContainerGroup) -> None:
 
 
 def at(monkeypatch: pytest.MonkeyPatch, seconds: int) -> None:
-    """Let the database's clock stand at so many seconds after noon."""
+    """Let the database's clock stand that many seconds after noon."""
     monkeypatch.setattr("groups.queries.group_detail.database_now", lambda: NOON + timedelta(seconds=seconds))
 
 

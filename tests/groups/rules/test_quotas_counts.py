@@ -125,7 +125,7 @@ def test_pulls_fit_up_to_the_limit(acme: Any, project: Any, full: Any) -> None:
 
 
 class TestStorage:
-    """The limit is 1 MB. `fits` says whether an image of so many kB still does."""
+    """The limit is 1 MB. `fits` says whether an image of that many kB still does."""
 
     @pytest.fixture(autouse=True)
     def limit(self, acme: Any, full: Any) -> None:

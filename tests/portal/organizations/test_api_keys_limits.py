@@ -90,7 +90,7 @@ def test_the_page_shows_keys_of_its_own_and_a_hundred_that_ended(
     shown: list[ApiKey] = []
 
     def render(request: object, template: str, context: dict[str, Any], status: int) -> HttpResponse:
-        shown.extend(context["keys"])  # not drawn, which takes long for so many
+        shown.extend(context["keys"])  # not drawn, which takes long
         return HttpResponse(status=status)
 
     monkeypatch.setattr("portal.organizations.api_key_views.render", render)

@@ -88,7 +88,7 @@ def now() -> Iterator[float]:
 
 
 def begun(folder: Path, now: float, ages: Mapping[int, float]) -> None:
-    """Let these epochs have begun so many seconds ago."""
+    """Let these epochs have begun that long ago, in seconds."""
     for epoch, seconds in ages.items():
         keyring.create_epoch(after=epoch - 1)
         os.utime(folder / "web" / f"seal-{epoch}.pub", (now - seconds, now - seconds))
