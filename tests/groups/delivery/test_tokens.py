@@ -20,7 +20,7 @@ from groups.delivery.tokens import EndReason, TokenRefused, end, mint, redeem
 from groups.models import ContainerGroup, Image, Instance, NodeManifest, NodeToken, Occurrence, Redemption
 from registries.foundation.actor import CONSOLE
 from tests.support.concurrency import at_once
-from tests.support.delivery_setup import NodeInHand
+from tests.support.delivery_setup import NodeInHand, make_group, started
 
 
 def rows() -> list[tuple[str, str]]:
@@ -128,6 +128,20 @@ def test_a_withdrawn_token_opens_nothing(
     # Whoever else presents it is still another node, whatever became of the token.
     assert other_node.redeem(given["token"]).status_code == 401
     assert rows()[-1] == ("refused", "other_node")
+
+
+def test_a_withdrawn_token_is_withdrawn_alone(
+    node: NodeInHand, other_node: NodeInHand, given: dict[str, Any], acme: Any, image: Image
+) -> None:
+    theirs = started(make_group(acme, image, "web"), other_node)
+    Instance.objects.filter(pk=given["instance"]).delete()
+    assert node.redeem(given["token"]).status_code == 401
+    assert other_node.redeem(theirs["token"]).status_code == 200
+    assert end(NodeToken.objects.filter(pk=None), EndReason.REVOKED) == 0
+    assert end(NodeToken.objects.filter(node=node.row), EndReason.REVOKED) == 1
+    assert end(NodeToken.objects.filter(node=node.row), EndReason.STOPPED) == 0
+    ended = NodeToken.objects.order_by("issued_at").values_list("ended_because", flat=True)
+    assert list(ended) == ["revoked", ""]
 
 
 def test_a_token_is_minted_for_the_instances_own_node(
