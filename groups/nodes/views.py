@@ -135,13 +135,10 @@ def _actor(request: HttpRequest, node: Node | None = None) -> Actor:
 
 def _read(request: HttpRequest, limit: int) -> dict[str, object]:
     """Return the body, a JSON object of at most `limit` bytes. Raises BodyInvalid and BodyTooLarge."""
-    declared = request.META.get("CONTENT_LENGTH") or "0"
     try:
-        raw = b"" if int(declared) > limit else request.read(limit + 1)
-        too_large = int(declared) > limit or len(raw) > limit
-        body = None if too_large else strict_json.read_object(raw, limit)
+        # Django reads no more than what is declared.
+        if int(request.META.get("CONTENT_LENGTH") or "0") > limit:
+            raise BodyTooLarge(f"Send at most {limit // 1024} KiB.")
+        return strict_json.read_object(request.read(limit), limit)
     except (ValueError, OSError):
         raise BodyInvalid("Send one JSON object.") from None
-    if body is None:
-        raise BodyTooLarge(f"Send at most {limit // 1024} KiB.")
-    return body
