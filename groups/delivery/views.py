@@ -17,7 +17,6 @@ import structlog
 from django.db import DatabaseError
 from django.db.models.functions import Now
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
-from django.views.decorators.csrf import csrf_exempt
 
 from groups.delivery import blob_responses, ledger, media_types
 from groups.delivery.connections import connection_of
@@ -45,7 +44,6 @@ def registry_call(*methods: str) -> Callable[[View[P]], View[P]]:
     """Decorate a view of the registry: allow only these methods, and return every error in the registry's format."""
 
     def decorate(view: View[P]) -> View[P]:
-        @csrf_exempt
         @wraps(view)
         def call(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
             if request.method not in methods:

@@ -9,7 +9,6 @@ from typing import TypeAlias
 import structlog
 from django.db import DatabaseError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.views.decorators.csrf import csrf_exempt
 
 from groups.models import Node
 from groups.nodes import enrolment
@@ -51,7 +50,6 @@ class BodyTooLarge(Refusal):
 def node_call(view: View) -> View:
     """Decorate a view of the node API: POST only, never cached, and every error as problem+json."""
 
-    @csrf_exempt
     @wraps(view)
     def call(request: HttpRequest) -> HttpResponse:
         if request.method != "POST":
