@@ -137,7 +137,7 @@ def test_a_withdrawn_token_is_withdrawn_alone(
     Instance.objects.filter(pk=given["instance"]).delete()
     assert node.redeem(given["token"]).status_code == 401
     assert other_node.redeem(theirs["token"]).status_code == 200
-    assert end(NodeToken.objects.filter(pk=None), EndReason.REVOKED) == 0
+    assert end(NodeToken.objects.none(), EndReason.REVOKED) == 0
     assert end(NodeToken.objects.filter(node=node.row), EndReason.REVOKED) == 1
     assert end(NodeToken.objects.filter(node=node.row), EndReason.STOPPED) == 0
     ended = NodeToken.objects.order_by("issued_at").values_list("ended_because", flat=True)
