@@ -179,6 +179,7 @@ def test_failing_begins_with_the_first_message_in_a_row(hook: Any, receiver: Rec
 
 def test_only_a_failed_message_to_a_webhook_is_sent_again(hook: Any, others: list[Webhook], bob: Any) -> None:
     rows = {status: message_to(hook[0], status=status, attempts=7) for status in ("waiting", "sent", "failed")}
+    Notice.objects.filter(pk=rows["failed"].pk).update(ended_at=database_now(), problem="It answered 500")
     rows["mail"] = message_to(hook[0], webhook=None, user=bob, status="failed")
     before, activity = states(others), recorded()
 
@@ -222,3 +223,7 @@ def test_another_address_is_no_longer_failing_and_a_paused_one_is(hook: Any) -> 
         Webhook.objects.update(failing_since=since, off_since=None, off_because="")
         webhooks.change(row, by=CONSOLE, **change)
         assert (Webhook.objects.get().failing_since == since) is kept
+
+    activity = recorded()
+    webhooks.change(row, address="https://hooks.example.com/", kinds=["group.failed"], paused=False, by=CONSOLE)
+    assert recorded() == activity, "nothing has changed"
