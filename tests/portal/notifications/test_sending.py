@@ -17,7 +17,7 @@ from groups.models import ContainerGroup, Failure, NodeToken, Occurrence
 from groups.rules import events
 from groups.rules.states import move
 from portal.models import EmailChoice, Notice
-from portal.notifications import jobs, sending
+from portal.notifications import jobs, sending, subscriptions
 from registries.foundation.clock import database_now
 from tests.portal.notifications.conftest import IMAGE, PAGE, Receiver
 from tests.support.actors import acting
@@ -166,6 +166,26 @@ class TestMail:
         happens(group, "failed", failure=True)
 
         assert mail.outbox == []
+
+    def test_whoever_is_deactivated_gets_no_mail(self, group: ContainerGroup, happens: Any, bob: Any) -> None:
+        bob.is_active = False
+        bob.save()
+        happens(group, "failed", failure=True)
+
+        assert mail.outbox == []
+
+    def test_a_choice_is_for_one_organization(
+        self, group: ContainerGroup, happens: Any, bob: Any, acme: Any, mallory: Any
+    ) -> None:
+        umbrella, by = mallory.organizations.get(), acting(bob)
+        umbrella.memberships.create(user=bob, role="member")
+        assert subscriptions.choose_emails(acme.pk, {"group.failed": "all"}, by=by)
+        assert subscriptions.choose_emails(umbrella.pk, {"group.failed": "no"}, by=by)
+        assert not subscriptions.choose_emails(acme.pk, {"group.failed": "all"}, by=by)
+        happens(make_group(umbrella.projects.get(), IMAGE, by=by), "failed", failure=True)
+        assert mail.outbox == []
+        happens(group, "failed", failure=True)
+        assert [sent.to for sent in mail.outbox] == [[bob.email]]
 
     def test_without_mail_nobody_is_written_to(self, group: ContainerGroup, happens: Any, settings: Any) -> None:
         settings.PORTAL_SENDS_MAIL = settings.PORTAL_PRINTS_MAIL = False

@@ -15,6 +15,7 @@ from registries.foundation.actor import CONSOLE
 from registries.foundation.clock import database_now
 from registries.oci.timeouts import Timeouts
 from registries.oci.transport import Session
+from registries.secrets import at_rest
 from tests.portal.notifications.conftest import KINDS, Receiver
 from tests.support.activity import recorded
 from tests.support.actors import acting
@@ -58,7 +59,10 @@ def test_each_change_is_made_to_one(hook: Any, others: list[Webhook]) -> None:
     assert (waiting.status, waiting.problem) == ("failed", "The webhook was switched off")
     assert waiting.ended_at is not None
     assert not webhooks.pause(row, by=CONSOLE)
+    Webhook.objects.filter(pk=row.pk).update(failing_since=database_now())
     assert webhooks.resume(row, by=CONSOLE)
+    row.refresh_from_db()
+    assert (row.off_since, row.off_because, row.failing_since) == (None, "", None)
     assert not webhooks.resume(row, by=CONSOLE)
     webhooks.change(row, address="https://hooks.example.com/", kinds=["group.ready"], by=CONSOLE)
     assert webhooks.rotate(row, by=CONSOLE)
@@ -66,6 +70,14 @@ def test_each_change_is_made_to_one(hook: Any, others: list[Webhook]) -> None:
     assert webhooks.delete(row, by=CONSOLE)
 
     assert states(others) == before
+
+
+def test_a_secret_opens_in_its_own_row_only(hook: Any, others: list[Webhook]) -> None:
+    Webhook.objects.filter(pk=others[0].pk).update(secret=Webhook.objects.get(pk=hook[0].pk).secret)
+
+    assert webhooks.secrets_of(Webhook.objects.get(pk=hook[0].pk)) == [hook[1]]
+    with pytest.raises(at_rest.AtRestBroken):
+        webhooks.secrets_of(Webhook.objects.get(pk=others[0].pk))
 
 
 def test_one_that_does_not_answer_is_switched_off_alone(hook: Any, others: list[Webhook], receiver: Receiver) -> None:
