@@ -5,6 +5,7 @@ A pytest plugin: instead of the tests it runs what it is given. Of two judges at
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import resource
@@ -25,11 +26,13 @@ from tests.mutants.apply import NeedsImport, changed_functions, exchange, functi
 from tests.mutants.listing import Mutant
 from tests.mutants.mutated_import import VARIABLE
 from tests.mutants.reach import Reach
-from tests.support.product_modules import CHECKOUT
+from tests.support.product_modules import CHECKOUT, MODULES
 
 MAX_TEST_SECONDS = 60.0
 """Of the tests that reach a mutant, those run that take so long together, nearest first."""
 
+_write = os.write
+"""As it is, whatever a test replaces."""
 MAX_FILE_BYTES = 2_000_000_000
 """A mutant may write without end."""
 
@@ -58,6 +61,9 @@ class Judge:
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         self._items = {item.nodeid: item for item in session.items}
         self._home = Path(os.environ["PORTAL_DATA_DIR"])
+        for name in MODULES:
+            if not name.endswith(".__main__"):
+                importlib.import_module(name)  # some are otherwise imported by the first request
         self._functions = functions()
         for mutant in self._mutants:
             if time.monotonic() > self._deadline:
@@ -95,6 +101,8 @@ class Judge:
 
     def _in_fork(self, mutant: Mutant, tests: list[str]) -> Verdict:
         changed = changed_functions(mutant.path, mutant.source or "")
+        if self._reach.runs_at_import(mutant.path, mutant.start[0], mutant.end[0]):
+            raise NeedsImport(mutant.key)
         for key, code in changed.items():
             if any(function.__code__.co_freevars != code.co_freevars for function in self._functions.get(key, [])):
                 raise NeedsImport(key)
@@ -142,7 +150,7 @@ class Judge:
                 item.ihook.pytest_runtest_protocol(item=item, nextitem=following)
             os._exit(0)
         except BaseException as error:
-            os.write(writing, f"the run ended: {type(error).__name__}".encode())
+            _write(writing, f"the run ended: {type(error).__name__}".encode())
         finally:
             os._exit(1)
 
@@ -188,7 +196,7 @@ class _FirstFailure:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.failed:
-            os.write(self._writing, report.nodeid.encode())
+            _write(self._writing, report.nodeid.encode())
             os._exit(1)
 
 

@@ -51,6 +51,11 @@ class Reach:
         mirrors = f"{folder}/test_{name}"
         return sorted(found, key=lambda test: (not test.startswith(mirrors), self.seconds.get(test, 1.0)))
 
+    def runs_at_import(self, path: Path, first: int, last: int) -> bool:
+        """Whether one of these lines was run outside of all tests, as a decorator is while its module is imported."""
+        by_line = self._by_line(path)
+        return any("" in by_line.get(line, ()) for line in range(first, last + 1))
+
     def _by_line(self, path: Path) -> dict[int, list[str]]:
         if path not in self._lines:
             self._lines[path] = self._data.contexts_by_lineno(str(path))

@@ -11,7 +11,6 @@ from ipaddress import ip_network
 from pathlib import Path
 from types import SimpleNamespace
 
-import botocore.session
 import pytest
 from botocore.loaders import JSONFileLoader, Loader
 from cryptography.hazmat.primitives import serialization
@@ -36,15 +35,24 @@ def aws_pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return pauses
 
 
-@pytest.fixture(scope="session", autouse=True)
+_read_file = cache(partial(JSONFileLoader.load_file, JSONFileLoader()))
+_services: dict[tuple[str, ...], list[str]] = {}
+_list_services = Loader.list_available_services
+
+
+def _list_services_once(loader: Loader, type_name: str) -> list[str]:
+    key = (type_name, *loader.search_paths)
+    if key not in _services:
+        _services[key] = _list_services(loader, type_name)
+    return _services[key]
+
+
+@pytest.fixture(scope="module", autouse=True)
 def _aws_models_are_read_once() -> Iterator[None]:
     """Each client of AWS reads its service's description, 100 ms of JSON and folders, which are the same for all."""
-    read_file = cache(partial(JSONFileLoader.load_file, JSONFileLoader()))
-    list_services = cache(Loader.list_available_services)
-    loader = botocore.session.Session().get_component("data_loader")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(JSONFileLoader, "load_file", lambda self, path: read_file(path))
-        patch.setattr(Loader, "list_available_services", lambda self, type_name: list_services(loader, type_name))
+        patch.setattr(JSONFileLoader, "load_file", lambda self, path: _read_file(path))
+        patch.setattr(Loader, "list_available_services", _list_services_once)
         yield
 
 
