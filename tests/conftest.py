@@ -6,6 +6,7 @@ sam is support, olga the operator. No test reaches outside loopback.
 
 from __future__ import annotations
 
+import gc
 import os
 import socket
 import subprocess
@@ -45,6 +46,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         fixtures = item.fixturenames if isinstance(item, pytest.Function) else []
         if item.get_closest_marker("django_db") or {"db", "transactional_db"}.intersection(fixtures):
             item.add_marker("database")
+
+
+def pytest_collection_finish() -> None:
+    """Let the collector leave alone what was imported, and look at new objects less often: it took an eighth of the
+    time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 100)
 
 
 @pytest.fixture(scope="session")
