@@ -17,7 +17,8 @@ demo: .venv/base.installed ## the same with a sample registry, image and node; D
 	@$(PY) manage.py demo
 
 check: lint types ## run the linters, mypy and the fast tests
-	$(PY) -m pytest -q -n 2 -m "not slow and not interop and not faults and not browser"
+	$(PY) -m pytest -q -n 2 -m "not slow and not interop and not faults and not browser" \
+		--ignore=tests/interop --ignore=tests/faults --ignore=tests/browser
 
 test: .venv/dev.installed ## install what the tests need and run all of them
 	sh .ci/packages
