@@ -1,6 +1,6 @@
 """Run pytest on a PostgreSQL of its own: `python -m tests.on_postgresql -n 0 tests/groups/nodes`.
 
-Without arguments it runs every fast test that uses the database, in two processes, as `make test` does.
+Without arguments it runs every fast and slow test that uses the database, in two processes, as `make test` does.
 """
 
 from __future__ import annotations

@@ -211,7 +211,7 @@ def _newlines(nodes: list[Any]) -> str:
 
 
 def _append_newlines(node: Any, newlines: str) -> None:
-    """Put line ends behind a node that stands in brackets, so that later lines keep their numbers."""
+    """Add line ends after a node in brackets, so that later lines keep their numbers."""
     if newlines:
         node.children.append(Name(newlines, node.end_pos, ""))
 

@@ -108,7 +108,7 @@ class TestHeartbeat:
         assert clock.waits == [5.0, 5.0, 5.0]
         assert seconds_left() == pytest.approx(60, abs=10)
         assert clock.closed == 1, "the thread's own connection"
-        assert clock.ended == [True], "the thread is told to end, and waited for"
+        assert clock.ended == [True], "the thread ends before anything else happens"
 
     def test_beats_that_the_database_misses_lose_nothing_before_the_lease_has_expired(
         self, held: Claim, clock: Clock, monkeypatch: pytest.MonkeyPatch

@@ -1,4 +1,4 @@
-"""What a node is told to start, and how often."""
+"""Which instances a node is asked to start, and how often."""
 
 from __future__ import annotations
 

@@ -349,7 +349,7 @@ def test_an_end_is_counted_once(
 
 
 @pytest.mark.parametrize("change", [{"state": "stopping"}, {"node": None}])
-def test_an_end_that_is_told_late_is_not_counted(group: ContainerGroup, node: Node, change: dict[str, Any]) -> None:
+def test_an_end_that_is_reported_late_is_not_counted(group: ContainerGroup, node: Node, change: dict[str, Any]) -> None:
     seen = instance(group, "running", node)
     Instance.objects.update(**change)
 

@@ -182,7 +182,7 @@ def test_who_gets_the_login_is_told_before_it_is_sent_and_once(
 def test_a_login_that_can_not_be_noted_is_not_sent(
     basic: FakeRegistry, registry: FakeRegistry, connect: Connect
 ) -> None:
-    """Whoever is told may refuse, and is told again then."""
+    """Whoever notes the host may refuse, and is asked again before the next login."""
     told: list[str] = []
 
     def refuse(host: str) -> None:

@@ -149,7 +149,7 @@ def aws_refusing() -> Iterator[FakeRegistry]:
         yield running
 
 
-def error(code: str, message: str = "as AWS has it", status: int = 400) -> Fault:
+def error(code: str, message: str = "from AWS", status: int = 400) -> Fault:
     body = {"__type": f"com.amazon.coral.service#{code}", "message": message}
     return Reply(status, body, {"Connection": "close"}).fault()
 
