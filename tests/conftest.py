@@ -268,6 +268,12 @@ def as_user() -> Callable[[Any], Client]:
 
 
 @pytest.fixture
+def owner(alice: Any, acme: Any, as_user: Callable[[Any], Client]) -> Client:
+    """alice's browser."""
+    return as_user(alice)
+
+
+@pytest.fixture
 def member(bob: Any, as_user: Callable[[Any], Client]) -> Client:
     """bob's browser."""
     return as_user(bob)

@@ -28,13 +28,6 @@ GOOD = "a long and good sentence"
 
 
 @pytest.fixture
-def owner(alice: Any, acme: Any, as_user: Any) -> Client:
-    """alice's browser."""
-    browser: Client = as_user(alice)
-    return browser
-
-
-@pytest.fixture
 def sends_mail(settings: Any) -> None:
     settings.PORTAL_SENDS_MAIL = True
 

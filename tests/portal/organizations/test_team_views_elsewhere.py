@@ -18,13 +18,6 @@ NINA = "nina@acme.example"
 
 
 @pytest.fixture
-def owner(alice: Any, acme: Any, as_user: Any) -> Client:
-    """alice's browser."""
-    browser: Client = as_user(alice)
-    return browser
-
-
-@pytest.fixture
 def umbrella(mallory: Any, bob: Any) -> Any:
     umbrella = mallory.organizations.get()
     umbrella.memberships.create(user=bob, role="viewer")
