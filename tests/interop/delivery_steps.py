@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import base64
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from registries.foundation.actor import CONSOLE
 from tests.support.helper_process import Calls, serve
+
+if TYPE_CHECKING:
+    from groups.models import ContainerGroup
 
 
 class Steps(Calls):
@@ -42,18 +45,16 @@ class Steps(Calls):
 
     def group(self, name: str, sizes: list[int], replicas: int = 1) -> list[str]:
         """Make and start a group whose image has layers of about these sizes; return them in base64, in order."""
-        from groups.actions.lifecycle import start
         from portal.models import Organization
         from tests.support.delivery_setup import make_group, make_source, store_image
 
         acme = Organization.objects.get()
         source = make_source(*(os.urandom(size) for size in sizes))
-        start(make_group(acme, store_image(acme, source), name, replicas=replicas), by=CONSOLE)
+        _start_alone(make_group(acme, store_image(acme, source), name, replicas=replicas))
         return [base64.b64encode(raw).decode() for raw in (source.config, *(layer for _, layer in source.layers))]
 
     def busybox(self, name: str, command: list[str], environment: dict[str, str], restart_policy: str) -> None:
         """Make and start a group whose image is the machine's busybox."""
-        from groups.actions.lifecycle import start
         from groups.rules.sealed_settings import seal_environment
         from portal.models import Organization
         from tests.interop.busybox import busybox_layers
@@ -65,7 +66,7 @@ class Steps(Calls):
         group = make_group(acme, image, name, restart_policy=restart_policy)
         group.command, group.environment = command, seal_environment(group.pk, environment)
         group.save()
-        start(group, by=CONSOLE)
+        _start_alone(group)
 
     def order(self, group: str, order: str) -> None:
         """Have the group's one instance restarted or recreated."""
@@ -83,7 +84,6 @@ class Steps(Calls):
         """Pull an image whose layers are these tars (base64), uncompressed, from a registry, as a worker does; start
         its group. Returns the kind of what is kept."""
         from groups import jobs
-        from groups.actions.lifecycle import start
         from groups.models import Blob, ContainerGroup
         from portal.models import Organization
         from tests.support.fakes.registry import FakeRegistry
@@ -95,7 +95,7 @@ class Steps(Calls):
             project = Organization.objects.get().projects.get(slug="default")
             group = make_group(project, f"{registry.host}/team/app:1.0", name=name)
             jobs.pull(str(group.image_id))
-        start(ContainerGroup.objects.get(pk=group.pk), by=CONSOLE)
+        _start_alone(ContainerGroup.objects.get(pk=group.pk))
         kinds = Blob.objects.filter(layers__image__groups=group).values_list("media_type", flat=True)
         return ",".join(sorted(set(kinds)))
 
@@ -201,6 +201,16 @@ class Steps(Calls):
         raw = bytearray(path.read_bytes())
         raw[len(raw) // 2] ^= 1
         path.write_bytes(raw)
+
+
+def _start_alone(group: ContainerGroup) -> None:
+    """Start the group, with those of earlier tests stopped: a node takes whatever group still waits for one."""
+    from groups.actions.lifecycle import start, stop
+    from groups.models import ContainerGroup
+
+    for other in ContainerGroup.objects.filter(status__in=ContainerGroup.ACTIVE):
+        stop(other, by=CONSOLE)
+    start(group, by=CONSOLE)
 
 
 if __name__ == "__main__":
