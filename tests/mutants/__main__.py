@@ -105,7 +105,7 @@ def _run_in_child(mutants: list[Mutant], log: Path, deadline: float) -> NoReturn
                 os.dup2(file.fileno(), number)
         os.chdir(CHECKOUT)
         judge = Judge(mutants, Reach(FOLDER / "reach"), Session().record, deadline)
-        arguments = ["-q", "-n", "0", "-p", "no:randomly", "-p", "no:cacheprovider", "-m", FAST, "tests"]
+        arguments = ["-q", "-n", "0", "-p", "no:randomly", "-p", "no:cacheprovider", "--tb=no", "-m", FAST, "tests"]
         with tempfile.TemporaryDirectory(prefix="drayage-judge-") as folder:
             code = int(pytest.main([*arguments, f"--basetemp={folder}/tmp"], plugins=[judge]))
     except BaseException:

@@ -65,6 +65,7 @@ class Judge:
             if not name.endswith(".__main__"):
                 importlib.import_module(name)  # some are otherwise imported by the first request
         self._functions = functions()
+        self._fork(lambda: None, [next(test for test, item in self._items.items() if _uses_database(item))])
         for mutant in self._mutants:
             if time.monotonic() > self._deadline:
                 break
@@ -127,9 +128,9 @@ class Judge:
         return 5 * sum(self._reach.seconds.get(test, 1.0) for test in tests)
 
     def _empty_home(self) -> None:
-        """Remove what the tests left. Their database and keys are made again by whoever comes next."""
+        """Remove what the tests left, but the database that was migrated without a mutant."""
         for path in self._home.iterdir():
-            if path.name == "static":
+            if path.name in ("static", "migrated_database"):
                 continue
             if path.is_dir():
                 shutil.rmtree(path, ignore_errors=True)
@@ -198,6 +199,10 @@ class _FirstFailure:
         if report.failed:
             _write(self._writing, report.nodeid.encode())
             os._exit(1)
+
+
+def _uses_database(item: pytest.Item) -> bool:
+    return isinstance(item, pytest.Function) and "db" in item.fixturenames
 
 
 def _limit_files() -> None:
