@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from django.db import connections
 
 from portal.runtime.supervisor import signal_session
 from tests.mutants.apply import NeedsImport, changed_functions, exchange, functions
@@ -60,12 +61,12 @@ class Judge:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         self._items = {item.nodeid: item for item in session.items}
-        self._home = Path(os.environ["PORTAL_DATA_DIR"])
         for name in MODULES:
-            if not name.endswith(".__main__"):
+            if not name.endswith(".__main__") and name != "portal.wsgi":  # which starts a thread
                 importlib.import_module(name)  # some are otherwise imported by the first request
         self._functions = functions()
-        self._fork(lambda: None, [next(test for test, item in self._items.items() if _uses_database(item))])
+        _set_up_session(session.items)
+        self._home = Home()
         for mutant in self._mutants:
             if time.monotonic() > self._deadline:
                 break
@@ -121,21 +122,11 @@ class Judge:
         try:
             return _outcome(pid, reading, 20 + self._limit(tests))
         finally:
-            self._empty_home()
+            self._home.restore()
 
     def _limit(self, tests: list[str]) -> float:
         """The time that these tests may take, in seconds: several times as long as usual."""
         return 5 * sum(self._reach.seconds.get(test, 1.0) for test in tests)
-
-    def _empty_home(self) -> None:
-        """Remove what the tests left, but the database that was migrated without a mutant."""
-        for path in self._home.iterdir():
-            if path.name in ("static", "migrated_database"):
-                continue
-            if path.is_dir():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                path.unlink(missing_ok=True)
 
     def _run_as_child(self, prepare: Callable[[], None], tests: list[str], writing: int) -> None:
         os.setsid()
@@ -147,7 +138,7 @@ class Judge:
             items = [self._items[test] for test in tests]
             items[0].config.pluginmanager.register(_FirstFailure(writing))
             prepare()
-            for item, following in zip(items, [*items[1:], None], strict=True):
+            for item, following in zip(items, [*items[1:], items[-1]], strict=True):
                 item.ihook.pytest_runtest_protocol(item=item, nextitem=following)
             os._exit(0)
         except BaseException as error:
@@ -201,8 +192,32 @@ class _FirstFailure:
             os._exit(1)
 
 
-def _uses_database(item: pytest.Item) -> bool:
-    return isinstance(item, pytest.Function) and "db" in item.fixturenames
+class Home:
+    """The folder of this process' database, keys and files, as it is now."""
+
+    def __init__(self) -> None:
+        self._folder = Path(os.environ["PORTAL_DATA_DIR"])
+        self._copy = tempfile.TemporaryDirectory(prefix="drayage-home-")
+        shutil.copytree(self._folder, self._copy.name, dirs_exist_ok=True)
+
+    def restore(self) -> None:
+        """Undo whatever a process did in it before it ended."""
+        for path in self._folder.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+        shutil.copytree(self._copy.name, self._folder, dirs_exist_ok=True)
+
+
+def _set_up_session(items: list[pytest.Item]) -> None:
+    """Run one test that uses the database and leave the fixtures of the session to the forks: its migration takes
+    seconds. The next test is named as one of another folder, so that the fixtures of all others go."""
+    first = next(item for item in items if isinstance(item, pytest.Function) and "db" in item.fixturenames)
+    folder = first.nodeid.split("/")[1]
+    elsewhere = next(item for item in items if item.nodeid.split("/")[1] != folder)
+    first.ihook.pytest_runtest_protocol(item=first, nextitem=elsewhere)
+    connections.close_all()
 
 
 def _limit_files() -> None:
