@@ -183,6 +183,8 @@ class EntryRemover(Operator):  # type: ignore[misc]  # Cosmic Ray has no types
         start, end = list(_entries(node))[index]
         kept = _newlines(node.children[start:end])
         del node.children[start:end]
+        if len(node.children) == 1 and node.get_previous_leaf().value == "(":
+            node.children.append(Name(",", node.end_pos, ""))  # still a tuple
         _append_newlines(node, kept)
         return node
 
@@ -190,6 +192,8 @@ class EntryRemover(Operator):  # type: ignore[misc]  # Cosmic Ray has no types
     def examples(cls) -> tuple[Example, ...]:
         return (
             Example("x = {1, 2, 3}", "x = { 2, 3}"),
+            Example("x = (1, 2)", "x = ( 2,)"),
+            Example("x = (1, 2)", "x = (1,)", occurrence=1),
             Example('x = {"a": 1, "b": 2}', 'x = { "b": 2}'),
         )
 
