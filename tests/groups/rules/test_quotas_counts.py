@@ -74,8 +74,9 @@ def test_usage_is_of_one_organization(acme: Any, project: Any, full: Any) -> Non
 
 
 def test_the_last_group_fits_and_the_next_does_not(acme: Any, project: Any, full: Any) -> None:
-    set_quota(acme, max_groups=2, max_replicas=5)
+    set_quota(acme, max_groups=2, max_replicas=2)
     make_group(project, IMAGE, name="one", replicas=2)
+    set_quota(acme, max_replicas=5)
     make_group(project, IMAGE, name="two", replicas=3)
     with pytest.raises(quotas.GroupQuotaReached, match="has 2 container groups and may have 2"):
         make_group(project, IMAGE, name="three", replicas=0)

@@ -121,6 +121,8 @@ def test_docker_hub_has_its_api_elsewhere() -> None:
         ("registry_x.example/app", "host_invalid"),
         ("[::1%eth0]:5000/app", "reference_character"),
         ("[::1/app", "host_invalid"),
+        ("[::1]x/app", "host_invalid"),
+        ("[1:2]:5000/app", "host_invalid"),
         ("127.1/app", "host_not_allowed"),
         ("0x7f000001:5000/app", "host_not_allowed"),
         ("2130706433:5000/app", "host_not_allowed"),
