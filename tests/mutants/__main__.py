@@ -41,7 +41,7 @@ def main() -> int:
         known = session.results()
         waiting = [mutant for mutant in mutants if _is_waiting(known.get(job_id(mutant)), again=asked.again)]
         session.close()
-        _run_judges(waiting, asked.judges, time.monotonic() + asked.seconds)
+        _run_judges(waiting, asked.judges, time.monotonic() + asked.seconds, asked.test_seconds)
         session = Session()
     report = Report(mutants, session.results())
     print(report.text())
@@ -58,6 +58,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("modules", nargs="*", help="files, folders or `all`; by default the lines changed since main")
     parser.add_argument("--seconds", type=float, default=900, help="stop after this time (900); the next run goes on")
     parser.add_argument("--per-module", type=int, default=25, help="how many mutants of each module (25), 0 for all")
+    parser.add_argument("--test-seconds", type=float, default=60, help="how long to test each mutant at most (60)")
     parser.add_argument("--again", action="store_true", help="run those again that survived earlier")
     parser.add_argument("--measure", action="store_true", help="measure all tests again, not only the changed ones")
     parser.add_argument("--report", action="store_true", help="run nothing, report what is known")
@@ -84,27 +85,27 @@ def _is_named(path: Path, names: list[str]) -> bool:
     return any(name == "all" or path == Path(name) or Path(name) in path.parents for name in names)
 
 
-def _run_judges(mutants: list[Mutant], count: int, deadline: float) -> None:
+def _run_judges(mutants: list[Mutant], count: int, deadline: float, test_seconds: float) -> None:
     """Run each judge in a process forked from this one, which has made the mutants already."""
     judges = []
     for share in range(count):
         pid = os.fork()
         if pid == 0:
-            _run_in_child(mutants[share::count], FOLDER / f"judge-{share}.log", deadline)
+            _run_in_child(mutants[share::count], FOLDER / f"judge-{share}.log", deadline, test_seconds)
         judges.append(pid)
     codes = [os.waitpid(pid, 0)[1] for pid in judges]
     if any(codes):
         raise SystemExit(f"a judge failed: see {FOLDER}/judge-*.log")
 
 
-def _run_in_child(mutants: list[Mutant], log: Path, deadline: float) -> NoReturn:
+def _run_in_child(mutants: list[Mutant], log: Path, deadline: float, test_seconds: float) -> NoReturn:
     code = 1
     try:
         with log.open("w") as file:
             for number in (1, 2):
                 os.dup2(file.fileno(), number)
         os.chdir(CHECKOUT)
-        judge = Judge(mutants, Reach(FOLDER / "reach"), Session().record, deadline)
+        judge = Judge(mutants, Reach(FOLDER / "reach"), Session().record, deadline, test_seconds)
         arguments = ["-q", "-n", "0", "-p", "no:randomly", "-p", "no:cacheprovider", "--tb=no", "-m", FAST, "tests"]
         with tempfile.TemporaryDirectory(prefix="drayage-judge-") as folder:
             code = int(pytest.main([*arguments, f"--basetemp={folder}/tmp"], plugins=[judge]))

@@ -29,9 +29,6 @@ from tests.mutants.mutated_import import VARIABLE
 from tests.mutants.reach import Reach
 from tests.support.product_modules import CHECKOUT, MODULES
 
-MAX_TEST_SECONDS = 60.0
-"""Of the tests that reach a mutant, those run that take so long together, nearest first."""
-
 _write = os.write
 """As it is, whatever a test replaces."""
 MAX_FILE_BYTES = 2_000_000_000
@@ -47,12 +44,19 @@ class Verdict:
 
 
 class Judge:
-    """`record` is called with each mutant and its verdict, until `deadline` on the monotonic clock."""
+    """`record` is called with each mutant and its verdict, until `deadline` on the monotonic clock. Of the tests that
+    reach a mutant those run, nearest first, that usually take `test_seconds` together."""
 
     def __init__(
-        self, mutants: Iterable[Mutant], reach: Reach, record: Callable[[Mutant, Verdict], None], deadline: float
+        self,
+        mutants: Iterable[Mutant],
+        reach: Reach,
+        record: Callable[[Mutant, Verdict], None],
+        deadline: float,
+        test_seconds: float,
     ) -> None:
         self._mutants = mutants
+        self._test_seconds = test_seconds
         self._reach = reach
         self._record = record
         self._deadline = deadline
@@ -91,7 +95,7 @@ class Judge:
         seconds = 0.0
         for test in self._reach.tests(mutant.path, mutant.start[0], mutant.end[0]):
             seconds += self._reach.seconds.get(test, 1.0)
-            if test in self._items and (seconds < MAX_TEST_SECONDS or not chosen):
+            if test in self._items and (seconds < self._test_seconds or not chosen):
                 chosen.append(test)
         return chosen
 
