@@ -230,7 +230,7 @@ def test_as_many_at_once_as_there_are_cores_from_two_to_eight(
 
     monkeypatch.setattr("groups.ingest.layers.ThreadPoolExecutor", Pool)
     monkeypatch.setattr("groups.ingest.layers.os.sched_getaffinity", lambda process: set(range(cores)))
-    monkeypatch.setattr("groups.ingest.layers.os.cpu_count", lambda: cores)
+    monkeypatch.setattr("groups.ingest.layers.os.cpu_count", lambda: 5)
     pull_layers(held, Registry().client, "team/app", manifest())
     assert asked == [threads]
 

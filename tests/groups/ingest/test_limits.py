@@ -48,6 +48,7 @@ def test_more_layers_than_nodes_can_stack() -> None:
     with pytest.raises(UnsupportedManifest) as refused:
         limits.enforce(manifest(*[1] * 501), 1000)
     assert refused.value.params["reason"] == "it has 501 layers, of which nodes can stack 500"
+    assert refused.value.raw == "layers"
     assert not limits.fits(manifest(*[1] * 501), 1000)
 
 

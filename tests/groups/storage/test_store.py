@@ -229,6 +229,15 @@ def test_a_file_system_without_hard_links(blobs: Path, monkeypatch: pytest.Monke
     assert stored_files(blobs) == [blobs / NAME]
 
 
+def test_hidden_folders_hold_no_blobs(blobs: Path) -> None:
+    """Such as a file system's own snapshots."""
+    hidden = blobs / ".snapshots" / "daily"
+    hidden.mkdir(parents=True)
+    (hidden / "1").write_bytes(b"x")
+
+    assert list(store.names()) == []
+
+
 def test_old_drafts_go_and_young_ones_stay(blobs: Path) -> None:
     drafts = blobs / blob_files.DRAFTS
     drafts.mkdir(parents=True)
