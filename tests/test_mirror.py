@@ -51,7 +51,6 @@ TESTED_BY = {
     "groups/delivery/test_views.py": ["groups.delivery.errors"],
     "groups/ingest/test_failures.py": ["groups.ingest.pipeline"],
     "groups/ingest/test_pull.py": ["groups.jobs"],
-    "groups/ingest/test_retry.py": ["groups.ingest.layer_reader"],
     "groups/nodes/test_enrolment.py": ["groups.nodes.keys"],
     "groups/nodes/test_instance_orders.py": ["groups.nodes.instance_moves"],
     "groups/nodes/test_report.py": ["groups.nodes.problems"],

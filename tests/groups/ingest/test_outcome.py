@@ -20,7 +20,7 @@ from registries.failures import AccessDenied, DigestMismatch
 from registries.models import Credential
 from tests.groups.ingest.conftest import HOST, claimed
 from tests.support.manifests import config_of, layer, manifest
-from tests.support.pulls import make_blob, make_group
+from tests.support.pulls import make_blob, make_credential, make_group
 from tests.support.quotas import set_quota
 
 DENIED = AccessDenied(raw="403 DENIED", host=HOST, repository="team/app")
@@ -113,13 +113,16 @@ class TestCredential:
         assert (text.actor_name, text.detail) == ("Drayage", f"{HOST}, the pull ended")
 
     def test_another_pull_that_uses_it_keeps_it(self, held: Claim, project: Project, end: Any) -> None:
-        other = make_group(project, f"{HOST}/team/b:1", credential=held.image.credential, name="other")
+        credential = Credential.objects.get()
+        other = make_group(project, f"{HOST}/team/b:1", credential=credential, name="other")
+        make_credential(project.organization, HOST)
         end(held)
-        assert Credential.objects.get().is_live
+        credential.refresh_from_db()
+        assert credential.is_live
         assert destroy_step(held) == "Kept until another pull that uses it has ended"
 
         end(claimed(other))
-        assert not Credential.objects.get().is_live
+        assert [row.is_live for row in Credential.objects.order_by("received_at")] == [False, True]
 
     def test_one_for_an_hour_is_kept(self, held: Claim, end: Any) -> None:
         Credential.objects.update(hold="hour", deadline="2037-01-01T12:34:56Z")

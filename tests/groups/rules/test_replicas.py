@@ -286,6 +286,18 @@ def test_the_next_image_becomes_the_current_one_of_its_groups_only(
     assert Image.objects.count() == 3
 
 
+def test_a_stopped_group_gets_its_next_image_and_stays_stopped(group: ContainerGroup) -> None:
+    image = make_group(group.project, "registry.example.com/team/app:2", name="third").image
+    long_ago = timezone.now() - timedelta(hours=1)
+    put(group, next_image=image, status="stopped", changed_at=long_ago)
+
+    promote_next_image(image)
+
+    group.refresh_from_db()
+    assert (group.image, group.next_image, group.status, states(group)) == (image, None, "stopped", [])
+    assert group.changed_at > long_ago
+
+
 def test_an_instance_that_changes_in_between_keeps_no_other_from_stopping(
     group: ContainerGroup, node: Node, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -52,11 +52,18 @@ def test_a_file_system_that_takes_no_direct_writes(tmp_path: Path, monkeypatch: 
     def refuse(file: int, *, on: bool) -> bool:
         return not on
 
+    def count(file: int, view: memoryview) -> int:
+        written.append(len(view))
+        return really(file, view)
+
     monkeypatch.setattr(direct_io, "_switch", refuse)
+    really, written = os.write, list[int]()
+    monkeypatch.setattr(os, "write", count)
     content = os.urandom(STAGE + 5)
 
-    assert not write(tmp_path / "file", [memoryview(content)])
+    assert not write(tmp_path / "file", [memoryview(content[:3]), memoryview(content[3:])])
     assert (tmp_path / "file").read_bytes() == content
+    assert written == [3, STAGE + 2], "at once, without a copy"
 
 
 def test_a_file_system_that_says_so_only_at_the_first_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

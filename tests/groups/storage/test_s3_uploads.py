@@ -58,12 +58,16 @@ def test_what_was_begun_long_ago_is_aborted_and_other_peoples_is_not(bucket: Any
     begin(bucket, ours)
     begin(bucket, "backups/2026/database.tar")
     begin(bucket, f"{bucket.folder}not/a/blob")
+    others = ["backups/2026/database.tar", f"{bucket.folder}not/a/blob"]
+    if bucket.folder:
+        others.append(store.new_name(ORGANIZATION_ID))  # another portal's, at the root
+        begin(bucket, others[-1])
 
     assert store.remove_unfinished(LONG_AGO) == 0
     assert ours in open_uploads(bucket)
     assert store.remove_unfinished(datetime.now(UTC) + timedelta(hours=1)) == 1
 
-    assert open_uploads(bucket) == sorted(["backups/2026/database.tar", f"{bucket.folder}not/a/blob"])
+    assert open_uploads(bucket) == sorted(others)
 
 
 @pytest.mark.parametrize("sized", [True, False])

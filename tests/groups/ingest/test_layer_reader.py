@@ -1,0 +1,74 @@
+"""Which stages a layer passes, by its size and type."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+
+import pytest
+
+from groups.ingest.buffers import ByteReader, ReadAhead
+from groups.ingest.layer_reader import LayerReader
+from registries.oci.manifest import Descriptor
+
+PLAIN = "application/vnd.oci.image.layer.v1.tar"
+GZIP = f"{PLAIN}+gzip"
+MIB = 1024 * 1024
+
+
+@pytest.fixture
+def ahead(monkeypatch: pytest.MonkeyPatch) -> list[ReadAhead]:
+    """The read-aheads that were begun."""
+    begun: list[ReadAhead] = []
+
+    class Counted(ReadAhead):
+        def __init__(self, reader: ByteReader) -> None:
+            begun.append(self)
+            super().__init__(reader)
+
+    monkeypatch.setattr("groups.ingest.layer_reader.ReadAhead", Counted)
+    return begun
+
+
+@pytest.mark.parametrize(("size", "count"), [(4 * MIB - 1, 0), (4 * MIB, 1)])
+def test_from_four_megabytes_on_a_thread_reads_ahead(ahead: list[ReadAhead], size: int, count: int) -> None:
+    content = bytes(size)
+    source = Descriptor(GZIP, f"sha256:{hashlib.sha256(content).hexdigest()}", size)
+    with LayerReader(io.BytesIO(content), source, check=lambda: None) as reader:
+        assert sum(len(piece) for piece in reader.pieces()) == size
+    assert len(ahead) == count
+
+
+def test_what_comes_compressed_is_kept_as_it_came() -> None:
+    source = Descriptor(GZIP, "sha256:as-served", 100)
+    with LayerReader(io.BytesIO(bytes(100)), source, check=lambda: None) as reader:
+        assert reader.size == 100
+        with pytest.raises(ValueError, match="not read to its end"):
+            reader.stored_layer()
+        list(reader.pieces())
+        stored = reader.stored_layer()
+    assert (stored.media_type, stored.digest, stored.size) == (GZIP, "sha256:as-served", 100)
+    assert not stored.is_compressed_from(source)
+
+
+def test_what_comes_uncompressed_is_kept_as_zstd() -> None:
+    content = bytes(100_000)
+    source = Descriptor(PLAIN, f"sha256:{hashlib.sha256(content).hexdigest()}", len(content))
+    with LayerReader(io.BytesIO(content), source, check=lambda: None) as reader:
+        sizes = [reader.size]
+        kept = sum(len(piece) for piece in reader.pieces())
+        sizes.append(reader.size)
+        stored = reader.stored_layer()
+    assert sizes == [None, kept]
+    assert kept < 1000
+    assert (stored.media_type, stored.size) == (f"{PLAIN}+zstd", kept)
+    assert stored.is_compressed_from(source)
+
+
+def test_the_check_may_stop_it() -> None:
+    def stop() -> None:
+        raise KeyboardInterrupt
+
+    source = Descriptor(GZIP, "sha256:0", 10)
+    with LayerReader(io.BytesIO(bytes(10)), source, check=stop) as reader, pytest.raises(KeyboardInterrupt):
+        list(reader.pieces())
