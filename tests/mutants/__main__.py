@@ -17,11 +17,11 @@ from typing import NoReturn
 import pytest
 
 from tests.mutants.changes import changed_lines
-from tests.mutants.judge import Judge, Verdict
 from tests.mutants.listing import Mutant, choose, mutants_of
 from tests.mutants.reach import FAST, Reach, measure
 from tests.mutants.report import Report
 from tests.mutants.rooms import critical_modules
+from tests.mutants.runner import Result, Runner
 from tests.mutants.session import FOLDER, Session, job_id
 from tests.support.product_modules import CHECKOUT
 
@@ -41,7 +41,7 @@ def main() -> int:
         known = session.results()
         waiting = [mutant for mutant in mutants if _is_waiting(known.get(job_id(mutant)), again=asked.again)]
         session.close()
-        _run_judges(waiting, asked.judges, time.monotonic() + asked.seconds, asked.test_seconds)
+        _run_all(waiting, asked.processes, time.monotonic() + asked.seconds, asked.test_seconds)
         session = Session()
     report = Report(mutants, session.results())
     print(report.text())
@@ -49,8 +49,8 @@ def main() -> int:
     return 1 if report.survivors else 0
 
 
-def _is_waiting(verdict: Verdict | None, *, again: bool) -> bool:
-    return verdict is None or (again and not verdict.killed)
+def _is_waiting(result: Result | None, *, again: bool) -> bool:
+    return result is None or (again and not result.killed)
 
 
 def _arguments() -> argparse.Namespace:
@@ -62,7 +62,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--again", action="store_true", help="run those again that survived earlier")
     parser.add_argument("--measure", action="store_true", help="measure all tests again, not only the changed ones")
     parser.add_argument("--report", action="store_true", help="run nothing, report what is known")
-    parser.add_argument("--judges", type=int, default=2, help="how many processes at once (2)")
+    parser.add_argument("--processes", type=int, default=2, help="how many processes at once (2)")
     return parser.parse_args()
 
 
@@ -85,17 +85,17 @@ def _is_named(path: Path, names: list[str]) -> bool:
     return any(name == "all" or path == Path(name) or Path(name) in path.parents for name in names)
 
 
-def _run_judges(mutants: list[Mutant], count: int, deadline: float, test_seconds: float) -> None:
-    """Run each judge in a process forked from this one, which has made the mutants already."""
-    judges = []
+def _run_all(mutants: list[Mutant], count: int, deadline: float, test_seconds: float) -> None:
+    """Run each runner in a process forked from this one, which has made the mutants already."""
+    runners = []
     for share in range(count):
         pid = os.fork()
         if pid == 0:
-            _run_in_child(mutants[share::count], FOLDER / f"judge-{share}.log", deadline, test_seconds)
-        judges.append(pid)
-    codes = [os.waitpid(pid, 0)[1] for pid in judges]
+            _run_in_child(mutants[share::count], FOLDER / f"runner-{share}.log", deadline, test_seconds)
+        runners.append(pid)
+    codes = [os.waitpid(pid, 0)[1] for pid in runners]
     if any(codes):
-        raise SystemExit(f"a judge failed: see {FOLDER}/judge-*.log")
+        raise SystemExit(f"a runner failed: see {FOLDER}/runner-*.log")
 
 
 def _run_in_child(mutants: list[Mutant], log: Path, deadline: float, test_seconds: float) -> NoReturn:
@@ -105,10 +105,10 @@ def _run_in_child(mutants: list[Mutant], log: Path, deadline: float, test_second
             for number in (1, 2):
                 os.dup2(file.fileno(), number)
         os.chdir(CHECKOUT)
-        judge = Judge(mutants, Reach(FOLDER / "reach"), Session().record, deadline, test_seconds)
+        runner = Runner(mutants, Reach(FOLDER / "reach"), Session().record, deadline, test_seconds)
         arguments = ["-q", "-n", "0", "-p", "no:randomly", "-p", "no:cacheprovider", "--tb=no", "-m", FAST, "tests"]
-        with tempfile.TemporaryDirectory(prefix="drayage-judge-") as folder:
-            code = int(pytest.main([*arguments, f"--basetemp={folder}/tmp"], plugins=[judge]))
+        with tempfile.TemporaryDirectory(prefix="drayage-mutants-") as folder:
+            code = int(pytest.main([*arguments, f"--basetemp={folder}/tmp"], plugins=[runner]))
     except BaseException:
         traceback.print_exc()
     finally:

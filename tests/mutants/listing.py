@@ -34,7 +34,7 @@ class Mutant:
 
     @cached_property
     def source(self) -> str | None:
-        """The whole module as the mutant has it; None if that does not compile or means the same."""
+        """The whole module as the mutant changes it; None if that does not compile or means the same."""
         original = (CHECKOUT / self.path).read_text()
         mutated = mutate_code(original, operators()[self.operator], self.occurrence)
         meaning = _meaning(mutated) if mutated is not None else None

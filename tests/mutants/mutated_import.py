@@ -1,4 +1,4 @@
-"""A pytest plugin for one mutant in a process of its own: the product is imported as the mutant has it."""
+"""A pytest plugin for one mutant in a process of its own: the product is imported as the mutant changes it."""
 
 from __future__ import annotations
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.mutants.equivalent import equivalents
-from tests.mutants.judge import Verdict
 from tests.mutants.listing import Mutant
+from tests.mutants.runner import Result
 from tests.mutants.session import job_id
 
 
@@ -37,25 +37,25 @@ class Score:
 
 
 class Report:
-    """`verdicts` are by job id, as the session has them."""
+    """`results` are by job id."""
 
-    def __init__(self, mutants: Iterable[Mutant], verdicts: Mapping[str, Verdict]) -> None:
+    def __init__(self, mutants: Iterable[Mutant], results: Mapping[str, Result]) -> None:
         listed = equivalents()
         self.scores: defaultdict[Path, Score] = defaultdict(Score)
         self.total = Score()
         self.survivors: list[Mutant] = []
         for mutant in mutants:
-            verdict = verdicts.get(job_id(mutant))
+            result = results.get(job_id(mutant))
             for score in (self.scores[mutant.path], self.total):
-                if verdict is None:
+                if result is None:
                     score.waiting += 1
-                elif verdict.killed:
+                elif result.killed:
                     score.killed += 1
                 elif any(entry.covers(mutant) for entry in listed):
                     score.equivalent += 1
                 else:
                     score.survived += 1
-            if verdict is not None and not verdict.killed and not any(entry.covers(mutant) for entry in listed):
+            if result is not None and not result.killed and not any(entry.covers(mutant) for entry in listed):
                 self.survivors.append(mutant)
 
     def text(self) -> str:

@@ -12,8 +12,8 @@ from pathlib import Path
 from cosmic_ray.work_db import WorkDB
 from cosmic_ray.work_item import MutationSpec, TestOutcome, WorkerOutcome, WorkItem, WorkResult
 
-from tests.mutants.judge import Verdict
 from tests.mutants.listing import Mutant
+from tests.mutants.runner import Result
 from tests.support.product_modules import CHECKOUT
 
 FOLDER = CHECKOUT / ".mutants"
@@ -26,10 +26,10 @@ class Session:
         FOLDER.mkdir(exist_ok=True)
         self._db = WorkDB(str(FOLDER / "session.sqlite"), WorkDB.Mode.create)
 
-    def results(self) -> dict[str, Verdict]:
-        """The verdicts by `job_id`."""
+    def results(self) -> dict[str, Result]:
+        """The results by `job_id`."""
         return {
-            job_id: Verdict(result.test_outcome == TestOutcome.KILLED, result.output or "")
+            job_id: Result(result.test_outcome == TestOutcome.KILLED, result.output or "")
             for job_id, result in self._db.results
         }
 
@@ -42,10 +42,10 @@ class Session:
         """Leave the file, as a process must before it forks."""
         self._db.close()
 
-    def record(self, mutant: Mutant, verdict: Verdict) -> None:
-        """Keep a verdict in place of an earlier one."""
-        outcome = TestOutcome.KILLED if verdict.killed else TestOutcome.SURVIVED
-        self._db.set_result(job_id(mutant), WorkResult(WorkerOutcome.NORMAL, verdict.by, outcome, str(mutant)))
+    def record(self, mutant: Mutant, result: Result) -> None:
+        """Keep a result in place of an earlier one."""
+        outcome = TestOutcome.KILLED if result.killed else TestOutcome.SURVIVED
+        self._db.set_result(job_id(mutant), WorkResult(WorkerOutcome.NORMAL, result.by, outcome, str(mutant)))
 
 
 def job_id(mutant: Mutant) -> str:

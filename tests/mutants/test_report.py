@@ -8,9 +8,9 @@ import pytest
 
 from tests.mutants import report as report_module
 from tests.mutants.equivalent import Equivalent
-from tests.mutants.judge import Verdict
 from tests.mutants.listing import mutants_of
 from tests.mutants.report import Report
+from tests.mutants.runner import Result
 from tests.mutants.session import job_id
 
 MODULE = Path("registries/secrets/one_time.py")
@@ -27,9 +27,9 @@ def test_the_score(monkeypatch: pytest.MonkeyPatch) -> None:
     report = Report(
         [first, second, third, fourth],
         {
-            job_id(first): Verdict(True, "tests/a.py::test_a"),
-            job_id(second): Verdict(False, ""),
-            job_id(third): Verdict(False, ""),
+            job_id(first): Result(True, "tests/a.py::test_a"),
+            job_id(second): Result(False, ""),
+            job_id(third): Result(False, ""),
         },
     )
 

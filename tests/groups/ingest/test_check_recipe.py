@@ -25,7 +25,7 @@ from tests.support.quotas import set_quota
 
 
 class Client:
-    """Stands in for the registry's client; `fails` are the errors of its methods."""
+    """Replaces the registry's client; `fails` are the errors of its methods."""
 
     listed: Manifest
     fails: dict[str, Exception]

@@ -27,7 +27,7 @@ from tests.support.quotas import set_quota
 
 
 class Clock:
-    """Stands in for the thread of the heartbeat: `beats` are what happens at each, and `waits` how long before it."""
+    """Replaces the thread of the heartbeat: `beats` are what happens at each, and `waits` how long before it."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 1000.0

@@ -1,6 +1,6 @@
 """Runs the tests that reach a mutant against it, each mutant in a process forked from one that collected all tests.
 
-A pytest plugin: instead of the tests it runs what it is given. Of two judges at work, each has files of its own.
+A pytest plugin: instead of the tests it runs what it is given. Two that run at once have files of their own.
 """
 
 from __future__ import annotations
@@ -36,22 +36,22 @@ MAX_FILE_BYTES = 2_000_000_000
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Result:
     """`killed` if a test noticed; `by` is that test, or why there is none."""
 
     killed: bool
     by: str
 
 
-class Judge:
-    """`record` is called with each mutant and its verdict, until `deadline` on the monotonic clock. Of the tests that
+class Runner:
+    """`record` is called with each mutant and its result, until `deadline` on the monotonic clock. Of the tests that
     reach a mutant those run, nearest first, that usually take `test_seconds` together."""
 
     def __init__(
         self,
         mutants: Iterable[Mutant],
         reach: Reach,
-        record: Callable[[Mutant, Verdict], None],
+        record: Callable[[Mutant, Result], None],
         deadline: float,
         test_seconds: float,
     ) -> None:
@@ -74,21 +74,21 @@ class Judge:
         for mutant in self._mutants:
             if time.monotonic() > self._deadline:
                 break
-            self._record(mutant, self._judge(mutant))
+            self._record(mutant, self._run(mutant))
         return True
 
-    def _judge(self, mutant: Mutant) -> Verdict:
+    def _run(self, mutant: Mutant) -> Result:
         tests = self._tests(mutant)
         if not tests:
-            return Verdict(False, "no test runs this line")
+            return Result(False, "no test runs this line")
         while True:
             try:
-                verdict = self._in_fork(mutant, tests)
+                result = self._in_fork(mutant, tests)
             except NeedsImport:
-                verdict = self._in_new_process(mutant, tests)
-            if not verdict.killed or verdict.by not in self._items or self._is_sound(verdict.by):
-                return verdict
-            tests.remove(verdict.by)
+                result = self._in_new_process(mutant, tests)
+            if not result.killed or result.by not in self._items or self._is_sound(result.by):
+                return result
+            tests.remove(result.by)
 
     def _tests(self, mutant: Mutant) -> list[str]:
         chosen: list[str] = []
@@ -105,7 +105,7 @@ class Judge:
             self._sound[test] = self._fork(lambda: None, [test]) is None
         return self._sound[test]
 
-    def _in_fork(self, mutant: Mutant, tests: list[str]) -> Verdict:
+    def _in_fork(self, mutant: Mutant, tests: list[str]) -> Result:
         changed = changed_functions(mutant.path, mutant.source or "")
         if self._reach.runs_at_import(mutant.path, mutant.start[0], mutant.end[0]):
             raise NeedsImport(mutant.key)
@@ -113,7 +113,7 @@ class Judge:
             if any(function.__code__.co_freevars != code.co_freevars for function in self._functions.get(key, [])):
                 raise NeedsImport(key)
         by = self._fork(lambda: exchange(changed, self._functions), tests)
-        return Verdict(by is not None, by or "")
+        return Result(by is not None, by or "")
 
     def _fork(self, prepare: Callable[[], None], tests: list[str]) -> str | None:
         """Return the test that failed, or why the process ended otherwise; None if all passed."""
@@ -150,7 +150,7 @@ class Judge:
         finally:
             os._exit(1)
 
-    def _in_new_process(self, mutant: Mutant, tests: list[str]) -> Verdict:
+    def _in_new_process(self, mutant: Mutant, tests: list[str]) -> Result:
         files = sorted({test.partition("::")[0] for test in tests})
         with tempfile.TemporaryDirectory(prefix="drayage-mutant-") as folder:
             given = Path(folder, "mutant.json")
@@ -178,9 +178,9 @@ class Judge:
                 signal_session(process.pid)
                 process.communicate()
         if process.returncode == 0:
-            return Verdict(False, "")
+            return Result(False, "")
         failed = [line.split(" ")[1] for line in said.splitlines() if line.startswith(("FAILED ", "ERROR "))]
-        return Verdict(True, failed[0] if failed else said.strip().splitlines()[-1] if said.strip() else "ended")
+        return Result(True, failed[0] if failed else said.strip().splitlines()[-1] if said.strip() else "ended")
 
 
 class _FirstFailure:
