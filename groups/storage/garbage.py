@@ -19,7 +19,7 @@ from itertools import islice
 import structlog
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import Exists, OuterRef, QuerySet, RestrictedError
+from django.db.models import Exists, OuterRef, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -115,7 +115,7 @@ def _delete_row(rows: QuerySet[Blob]) -> bool:
             if blob is None or blob.layers.exists():
                 return False
             blob.delete()
-    except (IntegrityError, RestrictedError):  # a layer came to use it in the meantime
+    except IntegrityError:  # a layer came to use it in the meantime
         return False
     return True
 
