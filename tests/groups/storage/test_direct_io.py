@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import fcntl
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -64,6 +65,23 @@ def test_a_file_system_that_takes_no_direct_writes(tmp_path: Path, monkeypatch: 
     assert not write(tmp_path / "file", [memoryview(content[:3]), memoryview(content[3:])])
     assert (tmp_path / "file").read_bytes() == content
     assert written == [3, STAGE + 2], "at once, without a copy"
+
+
+def test_a_file_system_that_refuses_to_switch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    really, asked = fcntl.fcntl, list[int]()
+
+    def refuse(file: int, command: int, *flags: int) -> int:
+        if command != fcntl.F_SETFL:
+            return really(file, command, *flags)
+        asked.append(file)
+        raise OSError(errno.EINVAL, "Invalid argument")
+
+    monkeypatch.setattr(fcntl, "fcntl", refuse)
+    content = os.urandom(STAGE + 5)
+
+    assert not write(tmp_path / "file", [in_buffer(content)])
+    assert (tmp_path / "file").read_bytes() == content
+    assert len(asked) == 1
 
 
 def test_a_file_system_that_says_so_only_at_the_first_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
