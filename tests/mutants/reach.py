@@ -6,6 +6,7 @@ that it is loaded into, pytest-xdist's workers too.
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import json
 import os
@@ -13,6 +14,7 @@ import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -37,29 +39,44 @@ class Reach:
 
     def tests(self, path: Path, first: int, last: int) -> list[str]:
         """The tests that run one of these lines of the module, the quickest of those that mirror it first. For lines
-        that only run while the module is imported, and in a module that was changed since: all that run anything in
-        it, or else all in the folder that mirrors its own."""
+        that run while the module is imported, and in a module that was changed since: all that run any of its
+        functions, or else all in the folder that mirrors its own."""
         by_line = self._by_line(path)
         found: set[str] = set()
-        if self._digests.get(str(path)) == _digest(path):
+        if self._digests.get(str(path)) == _digest(path) and not runs_at_import(path, first, last):
             found = {test for line in range(first, last + 1) for test in by_line.get(line, ()) if test}
         if not found:
-            found = {test for tests in by_line.values() for test in tests if test}
+            inside = _lines_of_functions(path)
+            found = {test for line, tests in by_line.items() if line in inside for test in tests if test}
         folder, _, name = f"tests/{path.with_suffix('')}".rpartition("/")
         if not found:
             found = {test for test in self.seconds if test.startswith(f"{folder}/")}
         mirrors = f"{folder}/test_{name}"
         return sorted(found, key=lambda test: (not test.startswith(mirrors), self.seconds.get(test, 1.0)))
 
-    def runs_at_import(self, path: Path, first: int, last: int) -> bool:
-        """Whether one of these lines was run outside of all tests, as a decorator is while its module is imported."""
-        by_line = self._by_line(path)
-        return any("" in by_line.get(line, ()) for line in range(first, last + 1))
-
     def _by_line(self, path: Path) -> dict[int, list[str]]:
         if path not in self._lines:
             self._lines[path] = self._data.contexts_by_lineno(str(path))
         return self._lines[path]
+
+
+def runs_at_import(path: Path, first: int, last: int) -> bool:
+    """Whether one of these lines is in no function, and so runs once, while its module is imported."""
+    inside = _lines_of_functions(path)
+    return any(line not in inside for line in range(first, last + 1))
+
+
+@cache
+def _lines_of_functions(path: Path) -> frozenset[int]:
+    """The lines of the bodies of functions; decorators, defaults and annotations are outside."""
+    functions = (
+        node
+        for node in ast.walk(ast.parse((CHECKOUT / path).read_bytes()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    )
+    return frozenset(
+        line for node in functions for line in range(node.body[0].lineno, (node.end_lineno or node.lineno) + 1)
+    )
 
 
 def measure(folder: Path) -> None:

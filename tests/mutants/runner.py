@@ -21,12 +21,13 @@ from pathlib import Path
 
 import pytest
 from django.db import connections
+from django.urls import get_resolver
 
 from portal.runtime.supervisor import signal_session
 from tests.mutants.apply import NeedsImport, changed_functions, exchange, functions
 from tests.mutants.listing import Mutant
 from tests.mutants.mutated_import import VARIABLE
-from tests.mutants.reach import Reach
+from tests.mutants.reach import Reach, runs_at_import
 from tests.support.product_modules import CHECKOUT, MODULES
 
 _write = os.write
@@ -69,6 +70,7 @@ class Runner:
             if not name.endswith(".__main__") and name != "portal.wsgi":  # which starts a thread
                 importlib.import_module(name)  # some are otherwise imported by the first request
         self._functions = functions()
+        list(get_resolver().reverse_dict)  # read here once, not in each fork
         _set_up_session(session.items)
         self._home = Home()
         for mutant in self._mutants:
@@ -107,7 +109,7 @@ class Runner:
 
     def _in_fork(self, mutant: Mutant, tests: list[str]) -> Result:
         changed = changed_functions(mutant.path, mutant.source or "")
-        if self._reach.runs_at_import(mutant.path, mutant.start[0], mutant.end[0]):
+        if runs_at_import(mutant.path, mutant.start[0], mutant.end[0]):
             raise NeedsImport(mutant.key)
         for key, code in changed.items():
             if any(function.__code__.co_freevars != code.co_freevars for function in self._functions.get(key, [])):
