@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from groups.ingest.layers import Summary
 from registries.secrets import at_rest
 from tests.groups.ingest.conftest import Pulled
 from tests.support.fakes.images import make_layer
@@ -60,3 +61,51 @@ def test_the_secret_goes_to_the_registry_only_when_it_asks(registry: FakeRegistr
     assert shown
     assert shown[0] in ("/v2/", "/token")
     assert not [seen for seen in registry.seen[:2] if seen.secret == SECRET]
+
+
+def test_each_step_says_what_it_did(registry: FakeRegistry, pulled: Pulled) -> None:
+    pushed = registry.push_image("team/app", "1.0", layers=[make_layer({"a": b"one" * 9})])
+
+    steps = pulled(registry).image.steps.order_by("id")
+
+    size = f"{pushed.size} bytes in 1 layer"
+    assert dict(steps.values_list("name", "detail")) == {
+        "resolve": registry.host,
+        "connect": f"{registry.host} answers as a registry",
+        "authenticate": "Signed in as deploy",
+        "manifest": f"Manifest {pushed.manifest_digest[:19]}…",
+        "platform": "linux/amd64",
+        "size": f"{size}, of at most 10 GB",
+        "layers": f"{size}, each encrypted with a key of its own",
+        "store": "1 encrypted blob is in place",
+        "destroy": "Destroyed",
+    }
+
+
+@pytest.mark.parametrize(
+    ("summary", "said"),
+    [
+        (Summary(), []),
+        (Summary(reused=1), ["1 layer was here already, and the registry confirmed access"]),
+        (Summary(reused=2), ["2 layers were here already, and the registry confirmed access"]),
+        (Summary(compressed=1), ["1 came uncompressed and is kept as zstd"]),
+        (Summary(compressed=2), ["2 came uncompressed and are kept as zstd"]),
+        (
+            Summary(reused=1, compressed=1, kept=3),
+            [
+                "1 layer was here already, and the registry confirmed access",
+                "1 came uncompressed and is kept as zstd",
+                "3 kept from an earlier attempt",
+            ],
+        ),
+    ],
+)
+def test_what_became_of_the_layers_is_said(
+    basic_registry: FakeRegistry, pulled: Pulled, monkeypatch: pytest.MonkeyPatch, summary: Summary, said: list[str]
+) -> None:
+    basic_registry.push_image("team/app", "1.0", layers=[make_layer({"a": b"one"})])
+    monkeypatch.setattr("groups.ingest.pipeline.pull_layers", lambda *arguments: summary)
+
+    step = pulled(basic_registry).image.steps.get(name="layers")
+
+    assert step.detail.split("; ")[1:] == said
