@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import pytest
 from django.utils import timezone
+from structlog.testing import capture_logs
 
 from groups.ingest import check as checking
 from groups.ingest import registry_access
@@ -167,9 +168,22 @@ def test_the_five_largest_layers_are_shown_once_each_with_their_lines(acme: Orga
     assert row.layer_count == 8
 
 
+def test_a_check_that_was_ended_by_someone_else_is_no_error(
+    acme: Organization, client: type[Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = {"status": "failed", "code": "interrupted"}
+    monkeypatch.setattr(client, "resolve", lambda self: ImageCheck.objects.update(**ended))
+
+    with capture_logs() as entries:
+        row = checked(acme)
+
+    assert (row.status, row.code) == ("failed", "interrupted")
+    assert entries == []
+
+
 def test_two_hundred_tags_the_highest_versions_first(acme: Organization, client: type[Client]) -> None:
-    client.names = ["1.9", "latest", "1.10", "v2", "1.10-rc1", "alpine", "10", "1.10.0"]
-    assert checked(acme).tags == ["latest", "10", "1.10.0", "1.10-rc1", "1.10", "1.9", "v2", "alpine"]
+    client.names = ["1.9", "latest", "0.5", "1.10", "v2", "1.10-rc1", "alpine", "10", "1.10.0"]
+    assert checked(acme).tags == ["latest", "10", "1.10.0", "1.10-rc1", "1.10", "1.9", "0.5", "v2", "alpine"]
 
     client.names = [f"1.{number}" for number in range(201)]
     tags = checked(acme).tags

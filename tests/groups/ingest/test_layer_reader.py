@@ -6,8 +6,10 @@ import hashlib
 import io
 
 import pytest
+import zstandard
 
 from groups.ingest.buffers import ByteReader, ReadAhead
+from groups.ingest.compress import Compressor
 from groups.ingest.layer_reader import LayerReader
 from registries.oci.manifest import Descriptor
 
@@ -63,6 +65,19 @@ def test_what_comes_uncompressed_is_kept_as_zstd() -> None:
     assert kept < 1000
     assert (stored.media_type, stored.size) == (f"{PLAIN}+zstd", kept)
     assert stored.is_compressed_from(source)
+
+
+def test_whether_to_compress_is_decided_by_the_first_bytes_only() -> None:
+    """A layer may hold compressed files. The result has a checksum of its own."""
+    content = bytes(MIB) + b"\x1f\x8b" + bytes(1000)
+    with LayerReader(io.BytesIO(content), Descriptor(PLAIN, "sha256:0", len(content)), check=lambda: None) as reader:
+        list(reader.pieces())
+        assert reader.stored_layer().media_type == f"{PLAIN}+zstd"
+
+    compressor = Compressor(io.BytesIO(content))
+    kept = b"".join(bytes(piece) for piece in compressor.pieces())
+    assert zstandard.ZstdDecompressor().decompressobj().decompress(kept) == content
+    assert zstandard.get_frame_parameters(kept).has_checksum
 
 
 def test_the_check_may_stop_it() -> None:

@@ -189,6 +189,14 @@ def test_the_file_is_on_disk_before_it_has_its_name(blobs: Path, monkeypatch: py
     assert (blobs / NAME).stat().st_mode & 0o777 == 0o644
 
 
+def test_permissions_that_are_left_to_the_system_are_ours(blobs: Path, settings: Settings) -> None:
+    settings.FILE_UPLOAD_PERMISSIONS = None
+
+    store.put(NAME, Pieces(b"x"))
+
+    assert (blobs / NAME).stat().st_mode & 0o777 == 0o644
+
+
 def test_a_link_that_fails_for_another_reason_is_a_failure(blobs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*arguments: object) -> None:
         raise OSError(errno.EACCES, "Permission denied")
