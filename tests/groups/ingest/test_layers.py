@@ -278,6 +278,34 @@ class TestEnding:
         assert registry.bodies[0].closed, "its thread has ended"
         assert stored_files(blobs) == []
 
+    def test_one_that_does_not_notice_is_not_waited_for(
+        self, held: Claim, blobs: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("groups.ingest.layers.MAX_CLEANUP_SECONDS", 0.05)
+        failing, under_way, go_on, ended = os.urandom(10), threading.Event(), threading.Event(), list[bool]()
+        registry = Registry(self.COMING, failing)
+        really = Body.readinto
+
+        def readinto(body: Body, buffer: memoryview) -> int:
+            if body.content == self.COMING and body.received:
+                under_way.set()
+                ended.append(go_on.wait(10))
+            return really(body, buffer)
+
+        def reached(name: str) -> None:
+            if name == failpoints.LAYER_BEGINS and len(registry.asked) == 1:
+                assert under_way.wait(10)
+
+        monkeypatch.setattr(Body, "readinto", readinto)
+        monkeypatch.setattr("groups.ingest.layers.reached", reached)
+        registry.fails = {described(failing).digest: DigestMismatch(what="a layer")}
+        try:
+            with pytest.raises(DigestMismatch):
+                pull_layers(pinned(held, registry), registry.client, "team/app", registry.manifest)
+            assert ended == []
+        finally:
+            go_on.set()
+
     def test_an_hour_is_over_also_for_one_that_waits_for_the_registry(
         self, held: Claim, blobs: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:

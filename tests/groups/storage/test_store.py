@@ -78,6 +78,13 @@ def test_what_is_put_can_be_opened(size: int, sized: bool) -> None:
     assert abs(datetime.now(UTC) - written) < timedelta(seconds=60)
 
 
+@pytest.mark.parametrize("said", ["2026-11-30T12:00", "2026-11-30T14:00+02:00"])
+def test_a_storage_that_says_no_time_zone_means_utc(blobs: Path, monkeypatch: pytest.MonkeyPatch, said: str) -> None:
+    monkeypatch.setattr(blob_files.BlobFiles, "get_modified_time", lambda self, name: datetime.fromisoformat(said))
+
+    assert store.written_at(NAME) == datetime(2026, 11, 30, 12, tzinfo=UTC)
+
+
 @pytest.mark.usefixtures("kept")
 def test_a_blob_is_never_overwritten() -> None:
     store.put(NAME, Pieces(b"first"))
