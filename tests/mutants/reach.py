@@ -22,6 +22,7 @@ import coverage
 import pytest
 
 from tests.support.product_modules import APPS, CHECKOUT
+from tests.test_mirror import TESTED_BY
 
 FAST = "not interop and not faults and not browser"
 _FOLDER = "MUTANTS_REACH_DIR"
@@ -38,9 +39,9 @@ class Reach:
         self._lines: dict[Path, dict[int, list[str]]] = {}
 
     def tests(self, path: Path, first: int, last: int) -> list[str]:
-        """The tests that run one of these lines of the module, the quickest of those that mirror it first. For lines
-        that run while the module is imported, and in a module that was changed since: all that run any of its
-        functions, or else all in the folder that mirrors its own."""
+        """The tests that run one of these lines of the module: the quickest of its own tests first, then those of the
+        folder that mirrors its own. For lines that run while the module is imported, and in a module that was changed
+        since: all that run any of its functions, or else all in that folder."""
         by_line = self._by_line(path)
         found: set[str] = set()
         if self._digests.get(str(path)) == _digest(path) and not runs_at_import(path, first, last):
@@ -48,11 +49,12 @@ class Reach:
         if not found:
             inside = _lines_of_functions(path)
             found = {test for line, tests in by_line.items() if line in inside for test in tests if test}
-        folder, _, name = f"tests/{path.with_suffix('')}".rpartition("/")
+        folder, own = f"tests/{path.parent}/", _own_tests(path)
         if not found:
-            found = {test for test in self.seconds if test.startswith(f"{folder}/")}
-        mirrors = f"{folder}/test_{name}"
-        return sorted(found, key=lambda test: (not test.startswith(mirrors), self.seconds.get(test, 1.0)))
+            found = {test for test in self.seconds if test.startswith(folder)}
+        return sorted(
+            found, key=lambda test: (not test.startswith(own), not test.startswith(folder), self.seconds.get(test, 1.0))
+        )
 
     def _by_line(self, path: Path) -> dict[int, list[str]]:
         if path not in self._lines:
@@ -64,6 +66,13 @@ def runs_at_import(path: Path, first: int, last: int) -> bool:
     """Whether one of these lines is in no function, and so runs once, while its module is imported."""
     inside = _lines_of_functions(path)
     return any(line not in inside for line in range(first, last + 1))
+
+
+def _own_tests(path: Path) -> tuple[str, ...]:
+    """What the ids of the tests begin with that are about this module."""
+    module = ".".join(path.with_suffix("").parts)
+    elsewhere = (f"tests/{file}::" for file, modules in TESTED_BY.items() if module in modules)
+    return (f"tests/{path.parent}/test_{path.stem}", *elsewhere)
 
 
 @cache

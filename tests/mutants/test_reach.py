@@ -36,8 +36,26 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_the_tests_of_a_line_with_those_that_mirror_its_module_first(folder: Path) -> None:
+def test_the_tests_of_a_line_with_those_of_its_module_first(folder: Path) -> None:
     assert Reach(folder).tests(MODULE, QUERIED, QUERIED) == [NEAR, QUICK]
+
+
+def test_the_nearest_come_first(folder: Path) -> None:
+    ran = [
+        "tests/portal/test_a.py::test_a",
+        "tests/groups/test_b.py::test_b",
+        "tests/groups/ingest/test_pull.py::test_c",
+    ]
+    jobs = Path("groups/jobs.py")
+    last = len((CHECKOUT / jobs).read_text().splitlines())
+    data = coverage.CoverageData(str(folder / "coverage"))
+    for test in ran:
+        data.set_context(test)
+        data.add_lines({str(jobs): [last]})
+    data.write()
+
+    # Its own tests are in another folder, as `tests.test_mirror` says.
+    assert Reach(folder).tests(jobs, last, last) == [ran[2], ran[1], ran[0]]
 
 
 def test_of_a_line_that_runs_at_import_whoever_runs_the_functions(folder: Path) -> None:
