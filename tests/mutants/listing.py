@@ -87,17 +87,31 @@ def _meaning(source: str) -> str | None:
         compile(source, "mutant", "exec")
     except (SyntaxError, ValueError):
         return None
-    return ast.dump(_WithoutAnnotations().visit(tree))
+    return ast.dump(_WithoutTypes().visit(tree))
 
 
-class _WithoutAnnotations(ast.NodeTransformer):
-    """With `from __future__ import annotations` nothing evaluates annotations."""
+class _WithoutTypes(ast.NodeTransformer):
+    """What only the type checker looks at, which `make check` runs: annotations (with `from __future__ import
+    annotations` nothing evaluates them), names of type variables, how an argument may be passed, and whether a
+    dataclass is frozen."""
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
         node.returns = None
-        for argument in ast.walk(node.args):
+        given = node.args
+        for argument in ast.walk(given):
             if isinstance(argument, ast.arg):
                 argument.annotation = None
+        given.args, given.posonlyargs, given.kwonlyargs = [*given.posonlyargs, *given.args, *given.kwonlyargs], [], []
+        given.defaults = [*given.defaults, *filter(None, given.kw_defaults)]
+        given.kw_defaults = []
+        return self.generic_visit(node)
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        name = node.func.id if isinstance(node.func, ast.Name) else ""
+        if name in ("TypeVar", "ParamSpec", "NewType"):
+            return ast.Name(name)
+        if name == "dataclass":
+            node.keywords = [keyword for keyword in node.keywords if keyword.arg != "frozen"]
         return self.generic_visit(node)
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
@@ -105,7 +119,7 @@ class _WithoutAnnotations(ast.NodeTransformer):
         return self.generic_visit(node)
 
     def visit_If(self, node: ast.If) -> ast.AST:
-        if isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+        if "TYPE_CHECKING" in ast.unparse(node.test):
             return ast.Pass()
         return self.generic_visit(node)
 

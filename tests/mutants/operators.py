@@ -267,19 +267,13 @@ def _is_code(node: Any) -> bool:
         or len(text) <= 2
     ):
         return False
-    return node.parent.type not in ("simple_stmt", "file_input", "strings") and not (_is_log(node) or _is_type(node))
+    return node.parent.type not in ("simple_stmt", "file_input", "strings") and not _is_log(node)
 
 
 def _is_log(node: Any) -> bool:
     while node is not None and node.type not in ("simple_stmt", "file_input"):
         node = node.parent
     return node is not None and node.get_code(include_prefix=False).startswith((*_WITHOUT_EFFECT, "__"))
-
-
-def _is_type(node: Any) -> bool:
-    """Whether it is the name of a type variable, which only a type checker reads."""
-    before = node.get_previous_leaf()
-    return before.value == "(" and before.get_previous_leaf().value in ("TypeVar", "ParamSpec", "NewType")
 
 
 def _swaps(node: Any) -> Iterator[tuple[int, str]]:
