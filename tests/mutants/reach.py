@@ -52,9 +52,11 @@ class Reach:
         folder, own = f"tests/{path.parent}/", _own_tests(path)
         if not found:
             found = {test for test in self.seconds if test.startswith(folder)}
-        return sorted(
-            found, key=lambda test: (not test.startswith(own), not test.startswith(folder), self.seconds.get(test, 1.0))
-        )
+
+        def distance(test: str) -> tuple[bool, bool, float, str]:
+            return not test.startswith(own), not test.startswith(folder), self.seconds.get(test, 1.0), test
+
+        return sorted(found, key=distance)
 
     def _by_line(self, path: Path) -> dict[int, list[str]]:
         if path not in self._lines:
