@@ -37,12 +37,19 @@ django.setup()  # conftests of folders import models before pytest-django gets t
 del os.environ["DJANGO_SETTINGS_MODULE"]  # else pytest-xdist's processes read the settings before this file
 
 PASSWORD = "correct horse battery"
+OTHER_LEVELS = ("interop", "faults", "browser")
+"""Markers of tests that are neither fast nor slow: docs/testing.md tells the levels."""
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what uses the database: only that is worth a second run on another one."""
+    """Mark what is listed as slow, and what uses the database: only that is worth a second run on another one."""
+    from tests.slow.listing import entries, function_of
+
+    slow = entries()
     for item in items:
+        if function_of(item.nodeid) in slow and not any(map(item.get_closest_marker, OTHER_LEVELS)):
+            item.add_marker("slow")
         fixtures = item.fixturenames if isinstance(item, pytest.Function) else []
         if item.get_closest_marker("django_db") or {"db", "transactional_db"}.intersection(fixtures):
             item.add_marker("database")
