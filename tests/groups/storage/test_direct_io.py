@@ -49,6 +49,22 @@ def test_what_is_written_is_there(tmp_path: Path, sizes: list[int], wrap: Callab
     assert (tmp_path / "file").read_bytes() == b"".join(pieces)
 
 
+@pytest.mark.parametrize(("size", "written"), [(3 * BLOCK, [3 * BLOCK]), (3 * BLOCK + 5, [3 * BLOCK, 5])])
+def test_whole_blocks_of_an_aligned_piece_are_written_from_where_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int, written: list[int]
+) -> None:
+    really, lengths = os.write, list[int]()
+
+    def count(file: int, view: memoryview) -> int:
+        lengths.append(len(view))
+        return really(file, view)
+
+    monkeypatch.setattr(direct_io, "_switch", lambda file, *, on: True)
+    monkeypatch.setattr(os, "write", count)
+    write(tmp_path / "file", [in_buffer(bytes(size))])
+    assert lengths == written
+
+
 def test_a_file_system_that_takes_no_direct_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(file: int, *, on: bool) -> bool:
         return not on
