@@ -278,6 +278,25 @@ class TestEnding:
         assert registry.bodies[0].closed, "its thread has ended"
         assert stored_files(blobs) == []
 
+    def test_those_that_wait_for_a_thread_are_not_begun(
+        self, held: Claim, blobs: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("groups.ingest.layers.os.sched_getaffinity", lambda process: {0, 1})
+        failing, slow, last = os.urandom(300), os.urandom(100), os.urandom(30)  # the largest first
+        registry = Registry(failing, self.COMING, slow, last)
+        registry.fails = {described(failing).digest: DigestMismatch(what="a layer")}
+        really = Body.readinto
+
+        def readinto(body: Body, buffer: memoryview) -> int:
+            assert registry.aborted.wait(10)
+            return really(body, buffer)
+
+        monkeypatch.setattr(Body, "readinto", readinto)
+        with pytest.raises(DigestMismatch):
+            pull_layers(pinned(held, registry), registry.client, "team/app", registry.manifest)
+
+        assert described(last).digest not in {digest for digest, _ in registry.asked}
+
     def test_one_that_does_not_notice_is_not_waited_for(
         self, held: Claim, blobs: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -83,6 +83,20 @@ def test_a_file_system_that_takes_no_direct_writes(tmp_path: Path, monkeypatch: 
     assert written == [3, STAGE + 2], "at once, without a copy"
 
 
+def test_direct_writes_are_switched_by_their_flag_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    flags = [os.O_WRONLY | os.O_APPEND]
+
+    def remember(file: int, command: int, *given: int) -> int:
+        if command == fcntl.F_SETFL:
+            flags.extend(given)
+            return 0
+        return flags[-1]
+
+    monkeypatch.setattr(fcntl, "fcntl", remember)
+    write(tmp_path / "file", [in_buffer(bytes(BLOCK))])
+    assert flags[1:] == [flags[0] | os.O_DIRECT, flags[0]]
+
+
 def test_a_file_system_that_refuses_to_switch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     really, asked = fcntl.fcntl, list[int]()
 

@@ -266,6 +266,16 @@ def test_old_drafts_go_and_young_ones_stay(blobs: Path) -> None:
     assert list(store.names()) == []
 
 
+@pytest.mark.parametrize("bucket", [None, object()])
+def test_a_storage_without_uploads_in_parts_has_nothing_unfinished(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, bucket: object
+) -> None:
+    settings.STORAGES = settings.STORAGES | {"blobs": {"BACKEND": "tests.groups.storage.test_store.Memory"}}
+    monkeypatch.setattr(Memory, "bucket", bucket, raising=False)
+
+    assert store.remove_unfinished(datetime.now(UTC)) == 0
+
+
 def test_discarding_removes_a_draft_too(blobs: Path) -> None:
     drafts = blobs / blob_files.DRAFTS
     drafts.mkdir(parents=True)
