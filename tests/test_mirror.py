@@ -19,6 +19,7 @@ SEVERAL = {
     "groups/ingest/test_pull.py": "pulls that succeed",
     "groups/ingest/test_retry.py": "pulls that are tried again",
     "groups/nodes/test_many_at_once.py": "many nodes at once",
+    "groups/nodes/test_row_locks.py": "which rows polls and moves lock, and in which order",
     "groups/test_recording.py": "what actions on groups and nodes record",
     "portal/admin/test_operator_actions.py": "what operators do to organizations and pulls",
     "portal/admin/test_registered_models.py": "every model in the admin",

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 from unittest import mock
 
+from django.db.models import QuerySet
 from django.db.models.sql.compiler import SQLCompiler
 
 
@@ -24,3 +26,38 @@ def row_locks() -> Iterator[list[str]]:
 
     with mock.patch.object(SQLCompiler, "execute_sql", execute_sql):
         yield tables
+
+
+@dataclass(frozen=True)
+class RowLock:
+    """One `SELECT … FOR UPDATE`: the table and the primary keys of the rows. `is_weak` is FOR NO KEY UPDATE, beside
+    which other rows can still be made to refer to these. `skips` leaves out what others have locked. `order` has the
+    fields by which they are locked one after the other."""
+
+    table: str
+    keys: frozenset[object]
+    is_weak: bool
+    skips: bool = False
+    order: tuple[str, ...] = ()
+
+
+@contextmanager
+def row_lock_queries() -> Iterator[list[RowLock]]:
+    """Each query that locks, in order."""
+    locks: list[RowLock] = []
+    really = SQLCompiler.execute_sql
+
+    def execute_sql(self: SQLCompiler, *arguments: Any, **options: Any) -> Any:
+        query = self.query
+        if query.select_for_update and type(self) is SQLCompiler:  # and not the UPDATE of what was locked
+            unlocked = query.clone()
+            unlocked.select_for_update = False
+            keys = QuerySet(model=query.model, query=unlocked).values_list("pk", flat=True)
+            table, is_weak = query.get_meta().db_table, query.select_for_no_key_update
+            locks.append(
+                RowLock(table, frozenset(keys), is_weak, query.select_for_update_skip_locked, tuple(query.order_by))
+            )
+        return really(self, *arguments, **options)
+
+    with mock.patch.object(SQLCompiler, "execute_sql", execute_sql):
+        yield locks
