@@ -8,14 +8,15 @@ OCI, DOCKER = "application/vnd.oci.image.layer.v1.tar", "application/vnd.docker.
 
 
 def test_layers_have_ocis_type_of_the_same_compression() -> None:
-    assert media_types.OCI_LAYERS == {
-        f"{OCI}": "application/vnd.oci.image.layer.v1.tar",
+    expected = {
+        OCI: "application/vnd.oci.image.layer.v1.tar",
         f"{OCI}+gzip": "application/vnd.oci.image.layer.v1.tar+gzip",
         f"{OCI}+zstd": "application/vnd.oci.image.layer.v1.tar+zstd",
-        f"{DOCKER}": "application/vnd.oci.image.layer.v1.tar",
+        DOCKER: "application/vnd.oci.image.layer.v1.tar",
         f"{DOCKER}.gzip": "application/vnd.oci.image.layer.v1.tar+gzip",
         f"{DOCKER}.zstd": "application/vnd.oci.image.layer.v1.tar+zstd",
     }
+    assert expected == media_types.OCI_LAYERS
 
 
 def test_names_are_those_that_clients_know() -> None:

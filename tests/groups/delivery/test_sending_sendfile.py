@@ -57,7 +57,8 @@ class Wire:
 
     def limit(self) -> int:
         """How many seconds sending may wait."""
-        seconds, _ = struct.unpack("@ll", self.ours.getsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, 16))
+        seconds, rest = struct.unpack("@ll", self.ours.getsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, 16))
+        assert rest == 0, "whole seconds, and no limit is none"
         return int(seconds)
 
 
@@ -109,6 +110,18 @@ def test_the_kernel_sends_a_layer_whole_or_from_an_offset(
     assert digest_of(start + wire.received(rest)) == layers[1]
     assert (delivery().sent_bytes, delivery().sent_whole) == (size + PIECE, 1)
     assert wire.get(address, bearer).status_code == 403
+
+
+def test_sending_waits_as_long_as_there_is_no_check(
+    wire: Wire, address: str, bearer: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a limit it would wait for ever."""
+    for seconds, limit in ((0.5, 1), (2.9, 2)):
+        monkeypatch.setattr(sending, "CHECK_SECONDS", seconds)
+        response = wire.get(address, bearer)
+        next(iter(response))
+        assert wire.limit() == limit
+        cut(response)
 
 
 def test_a_client_that_accepts_nothing_for_a_minute_is_cut(wire: Wire, address: str, bearer: dict[str, str]) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.core.cache import caches
 from django.db.models import F
 from django.test import Client
 from django.utils import timezone
@@ -60,7 +61,9 @@ def test_nothing_that_could_be_presented_is_stored(node: NodeInHand, given: dict
         assert secret not in row
         assert secret.split("_")[-1] not in row
         assert secret not in caplog.text
-        assert secret not in repr(redeem.__doc__)
+    session = redeem(given["token"], str(node.row.pk), None)
+    assert session.bearer == bearer
+    assert bearer not in repr(session)
 
 
 def test_the_same_node_within_a_minute_gets_the_same_session(node: NodeInHand, given: dict[str, Any]) -> None:
@@ -225,7 +228,7 @@ def test_an_address_is_the_peers_whatever_the_headers_say(node: NodeInHand, give
     assert list(addresses) == [("opened", "192.0.2.9"), ("repeated", None)]
 
 
-def test_refusals_do_not_fill_the_table(given: dict[str, Any]) -> None:
+def test_refusals_do_not_fill_the_table(given: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     """Thirty a minute, for each address that presents what is no token, and for each token."""
     token = NodeToken.objects.get()
 
@@ -244,9 +247,12 @@ def test_refusals_do_not_fill_the_table(given: dict[str, Any]) -> None:
         assert recorded(token, "192.0.2.2", of=1) == 0
         clock.shift(59)
         assert recorded(None, "192.0.2.1", of=1) == 0
-        clock.shift(2)
+        clock.shift(1)
         assert recorded(None, "192.0.2.1", of=1) == 1
         assert recorded(token, "192.0.2.1", of=1) == 1
+        # The minute ends between the two calls of the cache.
+        monkeypatch.setattr(caches["node_calls"], "add", lambda *arguments, **options: False)
+        assert recorded(None, "192.0.2.3", of=1) == 1
 
 
 def test_the_group_hears_of_tokens_that_are_presented_again(

@@ -20,7 +20,8 @@ def test_whoever_comes_first_is_sent_to_the_token_endpoint(client: Client, db: N
     assert response.status_code == 401
     assert response["WWW-Authenticate"] == 'Bearer realm="http://localhost:8000/v2/token",service="localhost:8000"'
     assert response["Docker-Distribution-Api-Version"] == "registry/2.0"
-    assert response.json()["errors"][0]["code"] == "UNAUTHORIZED"
+    error = {"code": "UNAUTHORIZED", "message": "authentication required", "detail": None}
+    assert response.json() == {"errors": [error]}
     scoped = client.get(f"{NAME}/manifests/latest")["WWW-Authenticate"]
     assert scoped.endswith(',scope="repository:acme/default/app:pull"')
     for name, is_named in {"a" * 255: True, "a" * 256: False, "a//b": True, "A": False, "a/": False}.items():
