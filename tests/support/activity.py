@@ -20,6 +20,12 @@ def recorded(**only: object) -> list[tuple[str, str, str, str]]:
     return list(rows.values_list("text__actor_name", "action", "text__target_name", "text__detail"))
 
 
+def recorded_targets(**only: object) -> list[tuple[str, str, str, str, str]]:
+    """What was done, by which kind of actor, and to what: its kind, key and name, oldest first."""
+    rows = Activity.objects.filter(**only).order_by("pk")
+    return list(rows.values_list("action", "actor_kind", "target_kind", "target_key", "text__target_name"))
+
+
 @contextmanager
 def without_triggers() -> Iterator[None]:
     """Let the activity be changed for a while, as only somebody could who owns the whole database."""

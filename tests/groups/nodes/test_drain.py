@@ -14,6 +14,7 @@ from groups.nodes.instance_moves import move_to_another_node
 from groups.nodes.liveness import remove
 from groups.rules.states import Stale
 from registries.foundation.actor import CONSOLE
+from tests.support.activity import recorded_targets
 from tests.support.database_clock import Clock, clock
 from tests.support.delivery_setup import NodeInHand, make_group, make_node, prepare_all
 
@@ -60,9 +61,17 @@ def test_which_nodes_are_drained(node: NodeInHand) -> None:
     assert cordon(node.row, by=CONSOLE)
     assert drain(node.row, by=CONSOLE)
     assert not cordon(node.row, by=CONSOLE)
+    assert uncordon(node.row, by=CONSOLE)
+    assert not uncordon(node.row, by=CONSOLE)
+    assert drain(node.row, by=CONSOLE)
     assert remove(node.row, by=CONSOLE)
+    assert not cordon(node.row, by=CONSOLE)
     assert not drain(node.row, by=CONSOLE)
     assert not uncordon(node.row, by=CONSOLE)
+    assert Node.objects.get().status == "removed"
+    done = ("node.cordoned", "node.drained", "node.uncordoned", "node.drained", "node.removed")
+    itself = ("node", str(node.row.pk), "node-1")
+    assert recorded_targets(organization=None) == [(action, "operator", *itself) for action in done]
 
 
 def test_only_the_draining_node_is_emptied(

@@ -20,6 +20,7 @@ from django.utils import timezone
 from groups.models import Enrolment, Node
 from groups.nodes.enrolment import CodeRefused, NameInvalid, create_enrolment, enrol
 from groups.nodes.keys import KeyUnsupported, read_public_key
+from portal.models import Activity
 from registries.foundation.actor import CONSOLE, Actor, ActorKind
 from tests.support.delivery_setup import ec_key, private_pem, public_pem, rsa_key
 
@@ -49,6 +50,11 @@ def test_a_code_is_traded_for_an_identity(key: Any) -> None:
     enrolment = Enrolment.objects.get()
     assert enrolment.node == node
     assert enrolment.used_at is not None
+    made, row = Activity.objects.select_related("text").order_by("pk")
+    assert (made.action, made.target_kind, made.target_key) == ("enrolment.created", "enrolment", str(enrolment.pk))
+    assert (row.action, row.target_kind, row.target_key) == ("node.enrolled", "node", str(node.pk))
+    assert (row.actor_kind, row.actor_key, row.text.actor_name) == ("node", str(node.pk), "rack-7")
+    assert (row.text.client_address, row.request_id) == ("127.0.0.1", response["X-Request-Id"])
 
 
 def test_the_command_prints_the_code_alone_on_the_last_line() -> None:
@@ -100,8 +106,10 @@ def test_codes_that_are_no_good_look_alike() -> None:
         "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----",
         "-----BEGIN PUBLIC KEY-----" + "A" * 5000,
         "-----BEGIN PUBLIC KEY-----\x00é",
+        # Of an algorithm that nobody knows, 1.2.3.4.
+        "-----BEGIN PUBLIC KEY-----\nMAwwBQYDKgMEAwMAAAA=\n-----END PUBLIC KEY-----",
     ],
-    ids=["RSA 2048", "P-384", "Ed25519", "private", "PKCS 1", "empty", "no key", "long", "odd"],
+    ids=["RSA 2048", "P-384", "Ed25519", "private", "PKCS 1", "empty", "no key", "long", "odd", "unknown"],
 )
 def test_a_key_that_can_not_be_used_is_named_and_the_code_stays_good(public_key: str) -> None:
     code = new_code("rack-7")
@@ -196,6 +204,7 @@ def test_bodies_that_are_none(body: bytes) -> None:
 def test_a_body_that_is_too_large() -> None:
     response = post(code="x" * 20_000)
     assert (response.status_code, response.json()["code"]) == (413, "too_large")
+    assert response.json()["detail"] == "Send at most 16 KiB."
     assert response["Content-Type"] == "application/problem+json"
 
 
@@ -210,7 +219,14 @@ def test_only_post(method: str, address: str) -> None:
 def test_other_addresses() -> None:
     for address in ("/node/v1/", "/node/v1/enrol/", "/node/v1/%2e%2e/admin"):
         response = Client().post(address)
-        assert (response.status_code, response.json()["code"]) == (404, "not_found")
+        assert response.json() == {
+            "type": "about:blank",
+            "title": "Not found",
+            "status": 404,
+            "code": "not_found",
+            "detail": "The node API has /node/v1/enrol, /node/v1/poll and /node/v1/key.",
+        }
+        assert (response.status_code, response["Content-Type"]) == (404, "application/problem+json")
 
 
 @pytest.mark.django_db(transaction=True)

@@ -11,7 +11,9 @@ from groups.nodes import views
 from groups.nodes.enrolment import CodeRefused, create_enrolment, create_replacement, replace_key
 from groups.nodes.keys import read_public_key
 from groups.nodes.liveness import remove
+from portal.models import Activity
 from registries.foundation.actor import CONSOLE
+from tests.support.activity import recorded, recorded_targets
 from tests.support.delivery_setup import (
     NodeInHand,
     ec_key,
@@ -25,9 +27,9 @@ from tests.support.delivery_setup import (
 from tests.support.node_reports import listed
 
 
-def present(node: NodeInHand, public_key: Any) -> Any:
+def present(node: NodeInHand, public_key: Any, **server: Any) -> Any:
     headers = {"Authorization": f"Bearer {node.signed()}"}
-    return node.client.post("/node/v1/key", {"public_key": public_key}, "application/json", headers=headers)
+    return node.client.post("/node/v1/key", {"public_key": public_key}, "application/json", headers=headers, **server)
 
 
 def with_key(node: NodeInHand, key: Any) -> NodeInHand:
@@ -39,8 +41,15 @@ def test_the_old_key_names_the_new_one(node: NodeInHand, given: dict[str, Any]) 
     bearer, key = node.bearer(given["token"]), rsa_key()
     old = NodeInHand(Node.objects.get(pk=node.row.pk), node.private_pem)
 
-    assert present(node, public_pem(key)).json() == {"node_id": str(node.row.pk)}
+    answer = present(node, public_pem(key), REMOTE_ADDR="192.0.2.7")
 
+    assert answer.json() == {"node_id": str(node.row.pk)}
+
+    row = Activity.objects.select_related("text").latest("pk")
+    assert (row.action, row.organization_id) == ("node.key_replaced", None)
+    assert (row.target_kind, row.target_key, row.text.target_name) == ("node", str(node.row.pk), "node-1")
+    assert (row.actor_kind, row.actor_key, row.text.actor_name) == ("node", str(node.row.pk), "node-1")
+    assert (row.text.client_address, row.request_id) == ("192.0.2.7", answer["X-Request-Id"])
     assert old.poll().status_code == 401
     assert node.client.get("/v2/", headers=bearer).status_code == 401
     assert NodeToken.objects.get().ended_because == "key replaced"
@@ -64,6 +73,16 @@ def test_a_code_of_the_operators_names_it(node: NodeInHand, given: dict[str, Any
     answer = node.client.post("/node/v1/enrol", body | {"code": code}, "application/json")
 
     assert answer.json() == {"node_id": str(node.row.pk)}
+    target = [("enrolment", str(row.pk), "node-1") for row in Enrolment.objects.order_by("pk")]
+    assert recorded_targets(organization=None) == [
+        *(("enrolment.created", "operator", *made) for made in target),
+        ("node.key_replaced", "node", "node", str(node.row.pk), "node-1"),
+    ]
+    assert recorded(organization=None)[1:] == [
+        ("Drayage", "enrolment.created", "node-1", "for another key"),
+        ("node-1", "node.key_replaced", "node-1", ""),
+    ]
+    assert Activity.objects.latest("pk").actor_key == str(node.row.pk)
     assert Node.objects.get().name == node.row.name
     assert Enrolment.objects.filter(used_at__isnull=False).count() == 1
     new = with_key(node, key)

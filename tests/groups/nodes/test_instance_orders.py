@@ -12,8 +12,10 @@ from groups.actions.lifecycle import scale, start, stop
 from groups.models import ContainerGroup, Instance, NodeToken
 from groups.nodes.instance_orders import reallocate, recreate, restart, set_deletion_cost
 from groups.rules.states import Stale
+from portal.models import Activity
 from registries.foundation.actor import CONSOLE
 from tests.groups.delivery.conftest import _no_calls_before, given, group, image, node, other_node, source
+from tests.support.activity import recorded
 from tests.support.database_clock import Clock, clock
 from tests.support.delivery_setup import NodeInHand, make_group, prepare_all, started
 from tests.support.node_reports import listed
@@ -25,13 +27,18 @@ def instance() -> Instance:
     return Instance.objects.get()
 
 
-@pytest.mark.parametrize(("act", "name"), [(restart, "restart"), (recreate, "recreate")])
-def test_an_order_is_given_until_the_node_has_begun(node: NodeInHand, given: Any, act: Any, name: str) -> None:
+@pytest.mark.parametrize(
+    ("act", "name", "past"), [(restart, "restart", "restarted"), (recreate, "recreate", "recreated")]
+)
+def test_an_order_is_given_until_the_node_has_begun(
+    node: NodeInHand, given: Any, act: Any, name: str, past: str
+) -> None:
     with pytest.raises(Stale):
         act(instance(), by=CONSOLE)
     node.poll(listed(given, "running"))
 
     act(instance(), by=CONSOLE)
+    assert recorded(action="group.changed")[-1][1:] == ("group.changed", "app", f"{past} the instance {instance().pk}")
 
     for _ in range(2):  # the first answer may have been lost
         assert node.poll(listed(given, "running")).json() == {"start": [], "stop": [], name: [given["instance"]]}
@@ -79,6 +86,8 @@ def test_a_node_is_excluded_for_ten_minutes(
     bearer = other_node.bearer(theirs["token"])
     moved = Instance.objects.get(pk=given["instance"])
     reallocate(moved, by=CONSOLE)
+    assert recorded(action="group.changed")[-1][3] == f"moved the instance {moved.pk} to another node"
+    assert moved.message == "Moved to another node."
     assert (moved.excluded_node, moved.excluded_until) == (node.row, clock.ago(-600))
     assert moved.assigned_at is None
     assert NodeToken.objects.get(instance=moved).ended_because == "reallocated"
@@ -127,6 +136,22 @@ def test_orders_and_costs_are_of_one_instance(acme: Any, image: Any, node: NodeI
     assert timezone.now() - Instance.objects.get(pk=first.pk).changed_at < timedelta(minutes=1)
     for cost in (0, 100_000):
         assert set_deletion_cost(first, cost, by=CONSOLE).deletion_cost == cost
+    set_deletion_cost(first, 100_000, by=CONSOLE)  # nothing is done, or recorded
+    rows = Activity.objects.select_related("text").filter(organization=acme, action="group.changed").order_by("pk")
+    assert {(row.target_kind, row.target_key, row.text.target_name) for row in rows} == {
+        ("group", str(group.pk), "app")
+    }
+    assert [(row.text.detail, row.text.before, row.text.after) for row in rows] == [
+        (f"restarted the instance {first.pk}", {}, {}),
+        *(
+            (
+                f"set the deletion cost of the instance {first.pk} to {after}",
+                {"deletion_cost": before},
+                {"deletion_cost": after},
+            )
+            for before, after in ((0, 9), (9, 0), (0, 100_000))
+        ),
+    ]
     Instance.objects.filter(pk=second.pk).update(node=None)
     with pytest.raises(Stale):
         restart(second, by=CONSOLE)
