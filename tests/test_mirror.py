@@ -55,7 +55,7 @@ TESTED_BY = {
     "groups/nodes/test_enrolment.py": ["groups.nodes.keys"],
     "groups/nodes/test_instance_orders.py": ["groups.nodes.instance_moves"],
     "groups/nodes/test_report.py": ["groups.nodes.problems"],
-    "groups/nodes/test_restarts.py": ["groups.nodes.instance_changes", "groups.nodes.reconcile"],
+    "groups/nodes/test_reconcile.py": ["groups.nodes.instance_changes"],
     "groups/nodes/test_views.py": ["groups.nodes.poll"],
     "groups/storage/test_store.py": ["groups.storage.blob_files"],
     "groups/web/test_ledger_views.py": ["groups.actions.tokens"],

@@ -55,7 +55,7 @@ def test_the_way_of_an_instance(group: Any, node: NodeInHand) -> None:
     assert group.status == "deploying"
 
     node.poll(listed(given, "creating"))
-    assert instance().state == "creating"
+    assert (instance().state, instance().exits, instance().exit_code, instance().message) == ("creating", 0, None, "")
     assert NodeToken.objects.get().ended_because == "delivered"
     node.poll(listed(given, "running"))
     group.refresh_from_db()
@@ -116,8 +116,10 @@ def test_a_download_whose_token_is_used_up_gets_another(node: NodeInHand, given:
 def test_an_instance_that_is_given_back_goes_elsewhere(
     node: NodeInHand, other_node: NodeInHand, given: dict[str, Any]
 ) -> None:
-    assert node.poll(listed(given, "allocating", message="disk full")).json() == {"start": [], "stop": []}
+    back = listed(given, "allocating", message="disk full", progress=40)
+    assert node.poll(back).json() == {"start": [], "stop": []}
     assert (instance().state, instance().node, instance().message) == ("allocating", None, "disk full")
+    assert (instance().progress, instance().assigned_at) == (0, None)
     assert NodeToken.objects.get().ended_because == "given back"
     node.poll()
     assert instance().node is None, "not to the same node at once"
