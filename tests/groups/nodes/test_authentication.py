@@ -223,7 +223,7 @@ def refused(authorization: str | None) -> None:
         ("X-Request-Id", absent["X-Request-Id"])
     }
     assert response["Content-Type"] == "application/problem+json"
-    assert response["Cache-Control"] == "no-store"
+    assert (response["Cache-Control"], response["WWW-Authenticate"]) == ("no-store", "Bearer")
     assert response.json()["code"] == "not_authenticated"
 
 

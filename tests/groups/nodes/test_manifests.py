@@ -65,7 +65,7 @@ def test_the_node_opens_every_layer(group: Any, source: Source, image: Image, ki
     body = bytes(made.body)
     assert made.digest == digest_of(body)
     manifest = json.loads(body)
-    assert manifest["mediaType"] == "application/vnd.oci.image.manifest.v1+json"
+    assert (manifest["schemaVersion"], manifest["mediaType"]) == (2, "application/vnd.oci.image.manifest.v1+json")
     assert manifest["config"] == {
         "mediaType": "application/vnd.oci.image.config.v1+json",
         "digest": digest_of(source.config),

@@ -125,7 +125,7 @@ def test_the_thread_records_every_15_seconds_whatever_fails(monkeypatch: pytest.
     thread = start_heartbeat_thread()
     thread.join(10)
     assert (recorded, slept) == ([0, 1, 2], [15, 15, 15])
-    assert thread.daemon, "it keeps no process from ending"
+    assert (thread.daemon, thread.name) == (True, "portal-heartbeat"), "it keeps no process from ending"
 
 
 def test_all_nodes_silent_together_are_waited_for(three: list[NodeInHand]) -> None:

@@ -48,6 +48,7 @@ def instance() -> Instance:
         GOOD | {"instances": {}},
         GOOD | {"instances": [1]},
         GOOD | {"instances": [{"id": ID}]},
+        GOOD | {"instances": [{"state": "running"}]},
         GOOD | {"instances": [{"id": "x", "state": "running"}]},
         GOOD | {"instances": [{"id": 7, "state": "running"}]},
         GOOD | {"instances": [{"id": ID, "state": "sleeping"}]},
@@ -66,11 +67,27 @@ def test_reports_that_are_none(node: NodeInHand, body: Any) -> None:
     assert response["Content-Type"] == "application/problem+json"
 
 
+def test_what_is_wrong_is_named() -> None:
+    item = {"id": ID, "state": "exited", "exit_code": 0}
+    for name, value in (("cpu", -1), ("memory_mb", None), ("gpu", 5)):
+        with pytest.raises(ReportInvalid, match=rf"^capacity\.{name} is "):
+            read_report(GOOD | {"capacity": {"cpu": 1, "memory_mb": 1} | {name: value}})
+    for name, value in (("id", 7), ("state", "x"), ("progress", 101), ("message", {}), ("exit_code", 256)):
+        with pytest.raises(ReportInvalid, match=rf"^instances\.{name} is "):
+            read_report(GOOD | {"instances": [item | {name: value}]})
+    for name in ("capacity", "instances"):
+        with pytest.raises(ReportInvalid, match=f"^{name} is "):
+            read_report(GOOD | {name: None})
+    with pytest.raises(ReportInvalid, match=r"^instances names each id once"):
+        read_report(GOOD | {"instances": [item, item]})
+
+
 def test_a_report_that_is_too_large(node: NodeInHand) -> None:
     body = json.dumps(GOOD).encode()
     assert send(node, body + b" " * (1024 * 1024 - len(body))).status_code == 200
     response = send(node, body + b" " * (1024 * 1024 + 1 - len(body)))
     assert (response.status_code, response.json()["code"]) == (413, "too_large")
+    assert response.json()["detail"] == "Send at most 1024 KiB."
 
 
 def test_the_largest_report_is_read(node: NodeInHand) -> None:

@@ -87,6 +87,11 @@ def test_a_gpu_goes_to_one_instance(acme: Any, image: Any, node: NodeInHand, oth
     start(make_group(acme, image, "drawing", replicas=2, gpu="rtx4090"), by=CONSOLE)
     assert with_gpu(node, "") == 0
     assert with_gpu(node, "rtx3060") == 0
+    # What wants none goes to any node, also to one whose GPU is free.
+    start(make_group(acme, image, "small"), by=CONSOLE)
+    assert with_gpu(make_node("node-3"), "rtx3060") == 1
+    Instance.objects.filter(group__name="small").delete()
+    Node.objects.filter(name="node-3").delete()
     assert [nodes_with_room(1, 1, gpu).count() for gpu in ("", "rtx3060", "rtx4090")] == [1, 1, 0]
     assert with_gpu(other_node, "rtx4090") == 1
     assert with_gpu(other_node, "rtx4090") == 1, "it has one"
@@ -165,6 +170,18 @@ def test_what_other_groups_have_there_makes_a_node_no_worse_place(
     start(make_group(acme, image, "spread", replicas=2), by=CONSOLE)
     assert check_in(node) == 1
     assert check_in(other_node) == 4
+
+
+def test_a_replica_that_is_left_to_another_node_keeps_no_other_group(
+    clock: Clock, acme: Any, image: Any, node: NodeInHand, other_node: NodeInHand
+) -> None:
+    check_in(node)
+    check_in(other_node)
+    for name, replicas in (("spread", 2), ("other", 1)):
+        clock.shift(1)
+        start(make_group(acme, image, name, replicas=replicas), by=CONSOLE)
+    assert check_in(node) == 2
+    assert sorted(node.row.instances.values_list("group__name", flat=True)) == ["other", "spread"]
 
 
 def test_a_poll_takes_32_at_most(acme: Any, image: Any, node: NodeInHand) -> None:
