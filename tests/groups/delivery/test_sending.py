@@ -187,6 +187,7 @@ def test_a_short_session_end_is_noticed_before_the_last_piece(
 def test_the_bound_of_bytes_is_three_times_what_is_listed(bearer: dict[str, str], times: int) -> None:
     token, size = NodeToken.objects.get().pk, 5 * 1024 * 1024
     whole, inner = Span(0, size - 1, size, is_part=False), Span(1, size - 1, size, is_part=True)
+    beside = sending.begin(token, "sha256:beside", whole, times)
     for span, name in ((whole, "sha256:whole"), (inner, "sha256:inner")):
         for _ in range(3 * times):
             sending.begin(token, name, span, times)
@@ -204,6 +205,11 @@ def test_the_bound_of_bytes_is_three_times_what_is_listed(bearer: dict[str, str]
     sending.begin(token, "sha256:small", small, times)
     with pytest.raises(sending.SentBefore):
         sending.begin(token, "sha256:small", small, times)
+    beside.refresh_from_db()
+    assert beside.sent_bytes == size, "nor does it count for another layer"
+    sending.give_back(row, 10)
+    beside.refresh_from_db()
+    assert beside.sent_bytes == size
 
 
 def test_a_layer_that_is_listed_twice_may_be_resumed_both_times(
