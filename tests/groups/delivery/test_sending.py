@@ -14,6 +14,7 @@ from django.test import Client
 from django.utils import timezone
 
 from groups.delivery import sending
+from groups.delivery.blob_responses import NoSuchBlob, respond
 from groups.delivery.ranges import Span
 from groups.failures import StoreFailed
 from groups.models import Image, LayerDelivery, NodeToken
@@ -254,6 +255,11 @@ def test_each_progress_is_noted(
     assert is_noted()
     body(whole)
     assert is_noted(), "sent to its end"
+
+
+def test_a_session_without_an_image_has_no_blobs() -> None:
+    with pytest.raises(NoSuchBlob):
+        respond(NodeToken(image=None), "sha256:0", {}, head=False)
 
 
 def test_closing_a_transfer_gives_back_once_and_never_fails(

@@ -48,12 +48,24 @@ def test_an_order_is_given_until_the_node_has_begun(
     assert NodeToken.objects.count() == 1, "it needs no other token"
 
 
-def test_an_order_does_not_outlive_its_instance_on_the_node(node: NodeInHand, given: Any) -> None:
+def test_an_order_does_not_outlive_its_instance_on_the_node(
+    acme: Any, image: Any, node: NodeInHand, given: Any
+) -> None:
     node.poll(listed(given, "running"))
     restart(instance(), by=CONSOLE)
     (again,) = node.poll().json()["start"]
     assert again["instance"] == given["instance"]
     assert instance().order == ""
+    node.poll(listed(given, "running"))
+    restart(instance(), by=CONSOLE)
+    stop(ContainerGroup.objects.get(), by=CONSOLE)
+    assert instance().order == ""
+    # Beside one whose order is still to be given.
+    other = Instance.objects.create(group=make_group(acme, image, "other"), node=node.row, state="running")
+    restart(other, by=CONSOLE)
+    beside = {"instance": str(other.pk)}
+    answer = node.poll(listed(given, "running"), listed(beside, "running")).json()
+    assert answer == {"start": [], "stop": [given["instance"]], "restart": [beside["instance"]]}
 
 
 @pytest.mark.parametrize("state", ["downloading", "creating", "running"])

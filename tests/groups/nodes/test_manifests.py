@@ -15,7 +15,8 @@ from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CTR
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
-from django.db import transaction
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 from joserfc import jwe
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, RSAKey
@@ -236,4 +237,6 @@ def test_a_job_makes_all_that_nodes_wait_for(
     monkeypatch.setattr(manifests, "prepare", fails_once)
     assert manifests.prepare_missing(30)
     assert NodeManifest.objects.count() == 2, "one for each image and node, whatever else can't be made"
-    assert manifests.prepare_missing(30) == 0
+    with CaptureQueriesContext(connection) as queries:
+        assert manifests.prepare_missing(30) == 0
+    assert queries[-1]["sql"].endswith("LIMIT 50"), "a few at a time: several workers do this at once"

@@ -54,6 +54,19 @@ def test_what_a_node_no_longer_has_waits_to_be_sent_again(acme: Any, node: NodeI
     assert again["instance"] == given["instance"]
 
 
+def test_what_stops_is_gone_when_its_own_node_no_longer_lists_it(
+    acme: Any, image: Any, node: NodeInHand, other_node: NodeInHand
+) -> None:
+    group = make_group(acme, image)
+    over, here, elsewhere = (
+        Instance.objects.create(group=group, node=machine.row, state="stopping") for machine in (node, node, other_node)
+    )
+    here_listed = {"id": str(here.pk), "state": "running"}
+    assert node.poll(here_listed).json() == {"start": [], "stop": [str(here.pk)]}
+    assert set(Instance.objects.all()) == {here, elsewhere}
+    assert over not in Instance.objects.all()
+
+
 def test_a_change_that_somebody_was_quicker_than_is_left_out(
     node: NodeInHand, given: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

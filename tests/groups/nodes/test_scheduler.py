@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from groups.actions.lifecycle import start
-from groups.models import Instance, Node, Quota
+from groups.models import ContainerGroup, Instance, Node, Quota
 from groups.nodes.poll import poll
 from groups.nodes.report import Capacity, Report, Reported
 from groups.nodes.scheduler import nodes_with_room
@@ -182,6 +182,22 @@ def test_a_replica_that_is_left_to_another_node_keeps_no_other_group(
         start(make_group(acme, image, name, replicas=replicas), by=CONSOLE)
     assert check_in(node) == 2
     assert sorted(node.row.instances.values_list("group__name", flat=True)) == ["other", "spread"]
+
+
+@pytest.mark.parametrize(("older", "is_seen"), [(127, True), (128, False)])
+def test_a_poll_looks_at_the_128_oldest_that_fit(
+    acme: Any, image: Any, node: NodeInHand, other_node: NodeInHand, older: int, is_seen: bool
+) -> None:
+    """All older ones are left to the other node, which has fewer of them."""
+    check_in(node)
+    check_in(other_node)
+    spread = make_group(acme, image, "spread")
+    ContainerGroup.objects.filter(pk=spread.pk).update(status="running")
+    Instance.objects.create(group=spread, node=node.row)
+    Instance.objects.bulk_create(Instance(group=spread) for _ in range(older))
+    Instance.objects.filter(node=None).update(created_at=timezone.now() - timedelta(hours=1))
+    start(make_group(acme, image, "last"), by=CONSOLE)
+    assert check_in(node) == 1 + is_seen
 
 
 def test_a_poll_takes_32_at_most(acme: Any, image: Any, node: NodeInHand) -> None:
