@@ -118,6 +118,8 @@ def test_another_key_is_the_affair_of_one_node(
     new_code, _ = create_enrolment("node-3", by=CONSOLE)
     create_replacement(node.row, by=CONSOLE)
     stale = Node.objects.get(pk=node.row.pk)
+    # What it has fetched already needs no other manifest.
+    Instance.objects.create(group=make_group(acme, image, "runs"), node=node.row, state="running")
     woken: list[Any] = []
     monkeypatch.setattr("groups.nodes.enrolment.wake_prepare", woken.append)
 

@@ -172,6 +172,18 @@ def test_orders_and_costs_are_of_one_instance(acme: Any, image: Any, node: NodeI
         set_deletion_cost(Instance(pk=other.pk, group=group), 1, by=CONSOLE)
 
 
+def test_what_is_moved_is_the_row_as_it_is_by_then(node: NodeInHand, other_node: NodeInHand, given: Any) -> None:
+    """Its node may have reported since a page was made, or another one have got it."""
+    read_before = instance()
+    node.poll(listed(given, "running"))
+    reallocate(read_before, by=CONSOLE)
+    assert (instance().state, instance().node, instance().excluded_node) == ("allocating", None, node.row)
+    read_before = instance()
+    Instance.objects.update(node=other_node.row)
+    reallocate(read_before, by=CONSOLE)
+    assert (instance().node, instance().excluded_node) == (None, other_node.row)
+
+
 def test_one_that_was_not_yet_fetched_is_reallocated(group: Any, node: NodeInHand, other_node: NodeInHand) -> None:
     start(group, by=CONSOLE)
     node.poll()

@@ -11,8 +11,11 @@ from django.test.utils import CaptureQueriesContext
 from groups.models import ContainerGroup, Instance, NodeToken, Quota
 from groups.nodes import instance_changes
 from groups.rules.states import Stale
+from tests.support.database_clock import Clock, clock
 from tests.support.delivery_setup import NodeInHand, make_group, prepare_all
 from tests.support.node_reports import listed
+
+__all__ = ["clock"]
 
 
 def instance_of(given: dict[str, Any]) -> Instance:
@@ -52,6 +55,15 @@ def test_what_a_node_no_longer_has_waits_to_be_sent_again(acme: Any, node: NodeI
     Quota.objects.filter(pk=acme.pk).update(suspended_at=None)
     (again,) = node.poll().json()["start"]
     assert again["instance"] == given["instance"]
+
+
+def test_what_a_node_gives_back_is_kept_from_it_for_a_minute(
+    clock: Clock, node: NodeInHand, given: dict[str, Any]
+) -> None:
+    node.poll(listed(given, "allocating", progress=40))
+    row = instance_of(given)
+    assert (row.state, row.progress, row.node, row.assigned_at) == ("allocating", 0, None, None)
+    assert (row.excluded_node, row.excluded_until) == (node.row, clock.ago(-60))
 
 
 def test_what_stops_is_gone_when_its_own_node_no_longer_lists_it(

@@ -86,8 +86,14 @@ def test_a_report_that_is_too_large(node: NodeInHand) -> None:
     body = json.dumps(GOOD).encode()
     assert send(node, body + b" " * (1024 * 1024 - len(body))).status_code == 200
     response = send(node, body + b" " * (1024 * 1024 + 1 - len(body)))
-    assert (response.status_code, response.json()["code"]) == (413, "too_large")
-    assert response.json()["detail"] == "Send at most 1024 KiB."
+    assert (response.status_code, response["Content-Type"]) == (413, "application/problem+json")
+    assert response.json() == {
+        "type": "about:blank",
+        "title": "Too large",
+        "status": 413,
+        "code": "too_large",
+        "detail": "Send at most 1024 KiB.",
+    }
 
 
 def test_the_largest_report_is_read(node: NodeInHand) -> None:
