@@ -25,7 +25,6 @@ def move_to_another_node(instance: Instance, *, message: str) -> None:
     instance.refresh_from_db()
     if instance.node_id is None or instance.state == Instance.State.STOPPING:
         raise Stale(f"Instance {instance.pk} is on no node")
-    issued = NodeToken.objects.filter(instance=instance, node=instance.node_id)
     take_from_node(instance, message=message, excluded_node=instance.node, excluded_until=Now() + EXCLUDE_AFTER_MOVE)
-    tokens.end(issued, EndReason.REALLOCATED)
+    tokens.end(NodeToken.objects.filter(instance=instance), EndReason.REALLOCATED)
     update_group_status(instance.group_id)
