@@ -38,7 +38,7 @@ class RowLock:
     keys: frozenset[object]
     is_weak: bool
     skips: bool = False
-    order: tuple[str, ...] = ()
+    order: tuple[object, ...] = ()
 
 
 @contextmanager
@@ -52,10 +52,16 @@ def row_lock_queries() -> Iterator[list[RowLock]]:
         if query.select_for_update and type(self) is SQLCompiler:  # and not the UPDATE of what was locked
             unlocked = query.clone()
             unlocked.select_for_update = False
-            keys = QuerySet(model=query.model, query=unlocked).values_list("pk", flat=True)
+            rows: QuerySet[Any] = QuerySet(model=query.model, query=unlocked)
             table, is_weak = query.get_meta().db_table, query.select_for_no_key_update
             locks.append(
-                RowLock(table, frozenset(keys), is_weak, query.select_for_update_skip_locked, tuple(query.order_by))
+                RowLock(
+                    table,
+                    frozenset(rows.values_list("pk", flat=True)),
+                    is_weak,
+                    query.select_for_update_skip_locked,
+                    tuple(query.order_by),
+                )
             )
         return really(self, *arguments, **options)
 

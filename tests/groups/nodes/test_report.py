@@ -68,11 +68,12 @@ def test_reports_that_are_none(node: NodeInHand, body: Any) -> None:
 
 
 def test_what_is_wrong_is_named() -> None:
-    item = {"id": ID, "state": "exited", "exit_code": 0}
+    item: dict[str, Any] = {"id": ID, "state": "exited", "exit_code": 0}
+    wrong: list[tuple[str, Any]] = [("id", 7), ("state", "x"), ("progress", 101), ("message", {}), ("exit_code", 256)]
     for name, value in (("cpu", -1), ("memory_mb", None), ("gpu", 5)):
         with pytest.raises(ReportInvalid, match=rf"^capacity\.{name} is "):
             read_report(GOOD | {"capacity": {"cpu": 1, "memory_mb": 1} | {name: value}})
-    for name, value in (("id", 7), ("state", "x"), ("progress", 101), ("message", {}), ("exit_code", 256)):
+    for name, value in wrong:
         with pytest.raises(ReportInvalid, match=rf"^instances\.{name} is "):
             read_report(GOOD | {"instances": [item | {name: value}]})
     for name in ("capacity", "instances"):

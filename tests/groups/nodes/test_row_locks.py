@@ -11,11 +11,14 @@ import pytest
 
 from groups.actions.lifecycle import start
 from groups.models import Instance, Node
+from groups.models.node import SILENT_AFTER
 from groups.nodes import instance_changes, instance_moves, liveness
 from groups.nodes.enrolment import create_replacement
 from groups.nodes.instance_orders import reallocate, set_deletion_cost
 from groups.nodes.liveness import release_silent, remove
 from groups.nodes.portal_uptime import counts_silence, record_heartbeat
+from groups.rules import states
+from groups.rules.replicas import take_from_node
 from registries.foundation.actor import CONSOLE
 from tests.support.database_clock import Clock, clock
 from tests.support.delivery_setup import NodeInHand, make_group
@@ -41,7 +44,7 @@ def test_a_report_locks_the_groups_whose_instances_it_moves_before_it_does(
     group: Any, node: NodeInHand, given: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before: list[list[RowLock]] = []
-    really = instance_changes.move
+    really = states.move
 
     def move(instance: Instance, **values: Any) -> Any:
         before.append(list(locks))
@@ -70,7 +73,7 @@ def test_a_move_locks_the_group_first(
     group: Any, node: NodeInHand, given: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before: list[list[RowLock]] = []
-    really = instance_moves.take_from_node
+    really = take_from_node
 
     def take(instance: Instance, **values: Any) -> Any:
         before.append(list(locks))
@@ -96,7 +99,7 @@ def test_the_end_of_a_node_locks_it_then_its_groups_then_their_instances(
     second = make_group(acme, image, "second")
     Instance.objects.create(group=second, node=node.row)
     before: list[list[RowLock]] = []
-    really = liveness.take_from_node
+    really = take_from_node
 
     def take(instance: Instance, **values: Any) -> Any:
         before.append(list(locks))
@@ -121,7 +124,7 @@ def test_what_is_read_to_be_changed_is_locked(node: NodeInHand, given: dict[str,
     with row_lock_queries() as locks:
         set_deletion_cost(instance, 5, by=CONSOLE)
         create_replacement(node.row, by=CONSOLE)
-        counts_silence(liveness.SILENT_AFTER)
+        counts_silence(SILENT_AFTER)
     found = [(lock.table, lock.keys, lock.is_weak) for lock in locks if "activity" not in lock.table]
     assert found == [
         (INSTANCES, {instance.pk}, False),
