@@ -36,7 +36,9 @@ def test_an_image_is_fetched_with_its_session(
     assert client.get("/v2/", headers=bearer).status_code == 200
     assert manifest.status_code == 200
     assert manifest["Content-Type"] == "application/vnd.oci.image.manifest.v1+json"
-    assert manifest["Docker-Content-Digest"] == given["image"].partition("@")[2]
+    assert manifest["Docker-Content-Digest"] == (digest := given["image"].partition("@")[2])
+    assert (manifest["ETag"], manifest["Content-Length"]) == (f'"{digest}"', str(len(manifest.content)))
+    assert manifest["Cache-Control"] == "private, no-store"
     config = client.get(f"{NAME}/blobs/{manifest.json()['config']['digest']}", headers=bearer)
     assert body(config) == source.config
     for listed, (_, plain) in zip(manifest.json()["layers"], source.layers, strict=True):
@@ -53,6 +55,11 @@ def test_an_image_is_fetched_with_its_session(
         assert response["Docker-Distribution-Api-Version"] == "registry/2.0"
     middle = client.get(f"{NAME}/blobs/{manifest.json()['config']['digest']}", headers=bearer | {"Range": "bytes=3-5"})
     assert (middle.status_code, body(middle)) == (206, source.config[3:6])
+    beyond = client.get(
+        f"{NAME}/blobs/{manifest.json()['layers'][1]['digest']}", headers=bearer | {"Range": "bytes=9-1"}
+    )
+    assert (beyond.status_code, beyond["Content-Range"]) == (416, f"bytes */{len(source.layers[1][1])}")
+    assert beyond.json()["errors"][0]["code"] == "RANGE_INVALID"
     token = NodeToken.objects.get()
     assert token.manifest_sent_at is not None
     assert [delivery.sent_whole for delivery in token.layer_deliveries.all()] == [1, 1, 1]
@@ -69,6 +76,7 @@ def test_head_says_how_much_and_sends_nothing(
     assert (response.status_code, response.content) == (200, b"")
     assert int(response["Content-Length"]) == manifest.json()["layers"][0]["size"]
     assert response["Accept-Ranges"] == "bytes"
+    assert (response["ETag"], response["Docker-Content-Digest"]) == (f'"{layers[0]}"', layers[0])
     response = client.head(f"{NAME}/manifests/{manifest['Docker-Content-Digest']}", headers=bearer)
     assert (response.status_code, response["Content-Length"]) == (200, manifest["Content-Length"])
     assert not LayerDelivery.objects.exists()

@@ -15,8 +15,9 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from django.core.cache import caches
+from django.db.models import F
 from django.test import Client
-from joserfc import jwt
+from joserfc import jws, jwt
 from joserfc.jwk import ECKey, RSAKey
 
 from groups.models import Node
@@ -42,6 +43,42 @@ def test_a_signed_call_is_let_in(node: NodeInHand) -> None:
     assert call(f"bearer {node.signed()}").status_code == 200
     node.row.refresh_from_db()
     assert node.row.last_seen_at is not None
+
+
+def test_a_header_may_name_type_and_key(node: NodeInHand) -> None:
+    """The algorithm and the key are the node's own whatever they say, as the claims are."""
+    key = ECKey.import_key(node.private_pem)
+    for header in ({}, {"typ": "JWT"}, {"typ": "at+jwt", "kid": "another"}):
+        payload = node.signed().split(".")[1]
+        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+        token = jws.serialize_compact({"alg": "ES256", **header}, json.dumps(claims), key, algorithms=["ES256"])
+        assert call(f"Bearer {token}").status_code == 200, header
+
+
+@pytest.mark.parametrize(("others", "is_let_in"), [(4, True), (5, False)])
+def test_a_call_is_tried_five_times_beside_others(
+    node: NodeInHand, monkeypatch: pytest.MonkeyPatch, others: int, is_let_in: bool
+) -> None:
+    taken = authenticate(f"Bearer {node.signed()}")
+    left = iter(range(others))
+    really = Node.refresh_from_db
+
+    def other_call() -> None:
+        if next(left, None) is not None:
+            Node.objects.update(calls=F("calls") + 1)
+
+    def refresh(self: Node, **options: Any) -> None:
+        really(self, **options)
+        other_call()
+
+    monkeypatch.setattr(Node, "refresh_from_db", refresh)
+    other_call()
+    if is_let_in:
+        consume_call(taken, cpu=7)
+    else:
+        with pytest.raises(NotAuthenticated):
+            consume_call(taken, cpu=7)
+    assert Node.objects.get().calls == others + is_let_in
 
 
 def test_an_rsa_node_signs_with_ps256(db: None) -> None:
