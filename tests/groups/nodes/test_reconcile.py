@@ -57,6 +57,21 @@ def test_what_a_node_no_longer_has_waits_to_be_sent_again(acme: Any, node: NodeI
     assert again["instance"] == given["instance"]
 
 
+def test_only_a_container_that_ended_is_counted_as_ended(node: NodeInHand, given: dict[str, Any]) -> None:
+    """One that is made or runs again may say with which code it ended before."""
+    for state, code, exits in (
+        ("creating", None, 0),
+        ("running", None, 0),
+        ("creating", None, 0),
+        ("running", 7, 0),
+        ("creating", 7, 1),
+        ("running", 7, 1),
+    ):
+        node.poll(listed(given, state, message="said", exit_code=code))
+        row = instance_of(given)
+        assert (row.state, row.exits, row.exit_code, row.message) == (state, exits, 7 if exits else None, "said")
+
+
 def test_what_a_node_gives_back_is_kept_from_it_for_a_minute(
     clock: Clock, node: NodeInHand, given: dict[str, Any]
 ) -> None:
