@@ -9,7 +9,7 @@ from typing import Any
 from unittest import mock
 
 from django.db.models import QuerySet
-from django.db.models.sql.compiler import SQLCompiler
+from django.db.models.sql.compiler import SQLCompiler, SQLDeleteCompiler, SQLUpdateCompiler
 
 
 @contextmanager
@@ -49,7 +49,7 @@ def row_lock_queries() -> Iterator[list[RowLock]]:
 
     def execute_sql(self: SQLCompiler, *arguments: Any, **options: Any) -> Any:
         query = self.query
-        if query.select_for_update and type(self) is SQLCompiler:  # and not the UPDATE of what was locked
+        if query.select_for_update and not isinstance(self, SQLUpdateCompiler | SQLDeleteCompiler):
             unlocked = query.clone()
             unlocked.select_for_update = False
             rows: QuerySet[Any] = QuerySet(model=query.model, query=unlocked)

@@ -70,6 +70,8 @@ def test_only_a_container_that_ended_is_counted_as_ended(node: NodeInHand, given
         node.poll(listed(given, state, message="said", exit_code=code))
         row = instance_of(given)
         assert (row.state, row.exits, row.exit_code, row.message) == (state, exits, 7 if exits else None, "said")
+    node.poll(listed(given, "creating", exit_code=0))
+    assert instance_of(given).message == "Ended with exit code 0; starts again."
 
 
 def test_what_a_node_gives_back_is_kept_from_it_for_a_minute(
