@@ -40,7 +40,9 @@ def test_a_start_says_what_the_group_wants(clock: Clock, acme: Any, image: Any, 
     assert {name: given[name] for name in wanted} == wanted
     assert (given["size"], given["gpu"]) == (12_345, "")
     # What writes a start into a log or an error writes neither the token nor the environment.
+    ContainerGroup.objects.update(gpu="rtx4090")
     (again,) = assignments.issue_starts(node.row, ())
+    assert again.as_json()["gpu"] == "rtx4090"
     assert (again.instance, again.environment) == (given["instance"], {"GREETING": "hello"})
     assert again.instance in repr(again)
     assert [secret in repr(again) for secret in (again.token, "GREETING", "hello")] == [False] * 3

@@ -102,6 +102,21 @@ def test_only_the_draining_node_is_emptied(
     assert uncordon(other_node.row, by=CONSOLE)
 
 
+def test_each_draining_node_is_emptied_at_its_own_pace(
+    acme: Any, image: Any, node: NodeInHand, other_node: NodeInHand
+) -> None:
+    third = make_node("node-3")
+    third.poll()
+    group = make_group(acme, image)
+    for machine in (node, node, other_node):
+        Instance.objects.create(group=group, node=machine.row, state="running")
+    for machine in (node, other_node):
+        drain(machine.row, by=CONSOLE)
+    assert move_next_instances() == 2
+    left = [Instance.objects.filter(node=machine.row).count() for machine in (node, other_node)]
+    assert (left, move_next_instances()) == ([1, 0], 0)
+
+
 def test_the_next_instance_moves_when_the_one_before_runs_or_can_come_back(
     clock: Clock, acme: Any, image: Any, node: NodeInHand, other_node: NodeInHand
 ) -> None:

@@ -144,6 +144,7 @@ def test_which_keys_can_be_used() -> None:
     pem = public_pem(ec_key())
     key = read_public_key(pem + " " * (4096 - len(pem)))
     assert (key.pem, key.signs_with, key.wraps_with) == (pem, "ES256", "ECDH-ES+A256KW")
+    assert read_public_key("\n  " + pem.replace("\n", "\r\n")).pem == pem, "kept in one form"
     with pytest.raises(KeyUnsupported):
         read_public_key(pem + " " * (4097 - len(pem)))
 

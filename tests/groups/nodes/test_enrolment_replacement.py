@@ -137,6 +137,9 @@ def test_another_key_is_the_affair_of_one_node(
     before = list(Node.objects.order_by("pk").values())
     assert not replace_key(stale, public_pem(ec_key()), by=CONSOLE)
     assert list(Node.objects.order_by("pk").values()) == before
+    # Whoever gave it a key has that one in hand, and can give it the next.
+    fresh = Node.objects.get(pk=node.row.pk)
+    assert [replace_key(fresh, public_pem(ec_key()), by=CONSOLE) for _ in range(2)] == [True, True]
 
 
 def test_a_key_that_changes_while_another_is_presented_stays(
