@@ -7,7 +7,13 @@ from typing import Any
 import pytest
 
 from groups.ingest import credential_hold
-from groups.ingest.credential_hold import destroy_checked, destroy_settled, settle_credential, stored_credential
+from groups.ingest.credential_hold import (
+    destroy_checked,
+    destroy_settled,
+    lock_credentials,
+    settle_credential,
+    stored_credential,
+)
 from groups.models import ContainerGroup, Image
 from portal.models import ActivityText, Organization, Project
 from registries.credential_rows import NewCredential, empty_credential
@@ -15,6 +21,7 @@ from registries.models import Credential
 from tests.groups.ingest.conftest import HOST
 from tests.support.actors import acting
 from tests.support.pulls import make_credential, make_group
+from tests.support.row_locks import RowLock, row_lock_queries
 
 
 @pytest.fixture
@@ -135,3 +142,18 @@ def test_several_are_locked_in_one_statement_and_a_single_one_by_who_writes_it(
     for ids, queries in (([], 0), ([None], 0), ([one.pk, None], 0), ([two.pk, one.pk], 1)):
         with django_assert_num_queries(queries):
             credential_hold.lock_credentials(ids)
+
+
+def test_its_own_row_is_locked_and_pulls_may_refer_to_it_in_the_meantime(group: ContainerGroup) -> None:
+    first, second = credential_of(group), make_credential(group.organization, HOST)
+    for work in (settle_credential, destroy_checked):
+        with row_lock_queries() as locks:
+            work(first.pk)
+        assert locks[0] == RowLock("registries_credential", frozenset({first.pk}), is_weak=True)
+    with row_lock_queries() as locks:
+        lock_credentials([second.pk, None, first.pk])
+    keys = frozenset({first.pk, second.pk})
+    assert locks == [RowLock("registries_credential", keys, is_weak=True, order=("pk",))]
+    with row_lock_queries() as locks:
+        lock_credentials([first.pk, None])
+    assert locks == []

@@ -134,6 +134,13 @@ def test_an_orphan_goes_if_it_was_written_before_then(
     assert stored_files(blobs) == sorted([*kept, young, draft])
     assert not any(path.exists() for path in gone)
 
+    # In one batch, where what is young comes in any place.
+    monkeypatch.setattr(garbage, "BATCH", 500)
+    for number in range(8):
+        written(blobs, f"{number}/ef/young", limit)
+        written(blobs, f"{number}/ef/old", old)
+    assert garbage.remove_orphans(limit) == 8
+
     monkeypatch.setattr(garbage, "BATCH", 2)
     Blob.objects.update(unused_since=clock.ago(9999))
     assert [garbage.collect() for _ in range(3)] == [2, 1, 0]
