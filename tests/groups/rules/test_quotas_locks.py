@@ -19,7 +19,7 @@ from registries.foundation.actor import CONSOLE
 from registries.oci.reference import parse
 from tests.support.pulls import make_credential, make_group
 from tests.support.quotas import set_quota
-from tests.support.row_locks import row_locks
+from tests.support.row_locks import row_lock_queries, row_locks
 
 HOST = "registry.example.com"
 REFERENCE = parse(f"{HOST}/team/app:1")
@@ -131,10 +131,15 @@ def test_what_is_locked(
 ) -> None:
     _put(group, status)
 
-    with row_locks() as tables:
+    with row_locks() as tables, row_lock_queries() as queries:
         act(group)
 
     assert tables == locked
+    # To what is locked weakly, new rows may refer in the meantime.
+    weak = {lock.table for lock in queries if lock.is_weak}
+    assert weak <= {QUOTA, CREDENTIAL, GROUP}
+    assert {QUOTA, CREDENTIAL} & set(tables) <= weak
+    assert {lock.table for lock in queries if not lock.is_weak} <= {IMAGE, BLOB, GROUP, ACTIVITY}
 
 
 @pytest.mark.parametrize(("status", "act"), [
