@@ -41,15 +41,15 @@ class Reach:
     def tests(self, path: Path, first: int, last: int) -> list[str]:
         """The tests that run one of these lines of the module: the quickest of its own tests first, then those of the
         folder that mirrors its own. For lines that run while the module is imported, and in a module that was changed
-        since: all that run any of its functions, or else all in that folder."""
-        by_line = self._by_line(path)
+        since: all that are its own or run any of its functions, or else all in that folder."""
+        by_line, folder, own = self._by_line(path), f"tests/{path.parent}/", _own_tests(path)
         found: set[str] = set()
         if self._digests.get(str(path)) == _digest(path) and not runs_at_import(path, first, last):
             found = {test for line in range(first, last + 1) for test in by_line.get(line, ()) if test}
         if not found:
             inside = _lines_of_functions(path)
             found = {test for line, tests in by_line.items() if line in inside for test in tests if test}
-        folder, own = f"tests/{path.parent}/", _own_tests(path)
+            found |= {test for test in self.seconds if test.startswith(own)}
         if not found:
             found = {test for test in self.seconds if test.startswith(folder)}
 
