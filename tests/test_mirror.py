@@ -27,6 +27,7 @@ SEVERAL = {
     "portal/audit/test_lock_order.py": "the order in which actions lock",
     "portal/management/test_third_party_commands.py": "commands of other packages",
     "portal/operations/test_agreement.py": "that sweeper, metrics and pages agree",
+    "portal/organizations/test_recording.py": "what actions on organizations record",
     "portal/support/test_recording.py": "what actions of support record",
     "registries/oci/test_hostile.py": "registries that attack the client",
     "registries/providers/test_complete.py": "that a provider has all its parts",
@@ -132,7 +133,6 @@ TESTED_BY = {
     ],
     "portal/organizations/test_team_views.py": [
         "portal.organizations.errors",
-        "portal.organizations.forms",
         "portal.organizations.invitation_views",
         "portal.organizations.rules",
     ],
