@@ -128,7 +128,7 @@ def error_message(body: bytes) -> str:
         listed = document.get("errors")
         first = listed[0] if isinstance(listed, list) and listed else document
         texts = [first.get(name) for name in ("message", "detail", "details", "error")]
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+    except (ValueError, AttributeError, RecursionError):
         return ""
     return printable(" ".join(text for text in texts if isinstance(text, str)), 500).lower()
 
