@@ -16,6 +16,7 @@ def test_each_member_has_their_role(acme: Any, project: Any, alice: Any, bob: An
     assert resolve_access(alice.pk, "acme") == Access(Role.OWNER, acme.pk)
     assert resolve_access(bob.pk, "acme") == Access(Role.MEMBER, acme.pk)
     assert resolve_access(carol.pk, "acme") == Access(Role.VIEWER, acme.pk)
+    assert {resolve_access(bob.pk, "acme")} == {Access(Role.MEMBER, acme.pk)}, "nobody changes it"
     for person, role in ((alice, Role.OWNER), (bob, Role.MEMBER), (carol, Role.VIEWER)):
         assert resolve_access(person.pk, "acme", "default") == Access(role, acme.pk, project.pk)
 

@@ -58,6 +58,8 @@ class TestCreating:
     def test_an_organization_of_a_new_person(self, db: None, password: str | None) -> None:
         made = create_organization(slug="initech", name="Initech", owner=NewPerson(NINA, password), by=CONSOLE)
 
+        assert {NewPerson(NINA, "a long sentence")} == {NewPerson(NINA, "a long sentence")}
+        assert "a long sentence" not in repr(NewPerson(NINA, "a long sentence"))
         nina = User.objects.get()
         assert (nina.email, nina.is_staff, nina.is_superuser) == (NINA, False, False)
         assert nina.has_usable_password() == bool(password)

@@ -92,6 +92,19 @@ def test_public_addresses_are_allowed() -> None:
         assert (str(found), port) == (address, 443)
 
 
+def test_a_name_is_looked_up_as_resolvers_write_it() -> None:
+    asked: list[tuple[str, int]] = []
+
+    def resolver(host: str, port: int) -> list[tuple[str, int]]:
+        asked.append((host, port))
+        return [("8.8.8.8", port)]
+
+    guard = AddressGuard(resolver=resolver)
+    for host in ("Registry.Example.", "[2606:4700::1111]", "2606:4700::ABCD"):
+        guard.addresses(host, 443)
+    assert asked == [("registry.example", 443), ("2606:4700::1111", 443), ("2606:4700::abcd", 443)]
+
+
 def test_one_private_address_among_public_ones_is_enough_to_refuse() -> None:
     with pytest.raises(HostNotAllowed):
         answering("8.8.8.8", "10.0.0.1").addresses("registry.example", 443)

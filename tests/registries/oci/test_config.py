@@ -46,6 +46,7 @@ def test_the_config_names_platform_layers_and_build_lines() -> None:
     assert config.platform == AMD64
     assert len(config.diff_ids) == 2
     assert config.created_by == ("COPY layer-0 /", "COPY layer-1 /")
+    assert len({config, read_config(IMAGE.blobs[IMAGE.config_digest], manifest, AMD64)}) == 1, "it is a value"
 
 
 @pytest.mark.parametrize("history", [None, "x", [], [1, 2], [{"created_by": "RUN x"}], [{}, {}, {}]])
@@ -67,8 +68,9 @@ def test_a_history_that_does_not_fit_is_left_out(history: object) -> None:
 )
 def test_a_config_that_does_not_fit_its_manifest_is_refused(change: dict[str, object]) -> None:
     raw = as_json({**json.loads(IMAGE.blobs[IMAGE.config_digest]), **change})
-    with pytest.raises(UnsupportedManifest):
+    with pytest.raises(UnsupportedManifest) as refusal:
         read_config(raw, read_image(IMAGE.manifest), AMD64)
+    assert refusal.value.raw == "diff_ids"
 
 
 def test_the_platform_of_the_config_counts() -> None:

@@ -99,6 +99,7 @@ def test_what_an_answer_says(answer: object, message: str) -> None:
 )  # fmt: skip
 def test_bodies_without_a_code(answer: bytes) -> None:
     assert error_code(answer) == ""
+    assert error_message(answer) == ("<b>[31mlook</b>" if b"message" in answer else "")
     assert error_code(body("A" * 40)) == "A" * 40
 
 

@@ -27,7 +27,8 @@ def test_reads_an_address_that_is_relative(target: str, url: str) -> None:
 
 def test_an_origin_is_scheme_host_and_port() -> None:
     places = [read(f"{scheme}://{host}:{port}/") for scheme in ("http", "https") for host in "ab" for port in (80, 443)]
-    assert len({place.origin for place in places}) == 8
+    assert len({place.origin for place in places}) == len({*places, *places}) == 8
+    assert {read("http://a")} == {read("HTTP://A/")}
     assert [place.authority for place in places] == ["a", "a:443", "b", "b:443", "a:80", "a", "b:80", "b"]
     assert (read("http://a").port, read("https://a").port) == (80, 443)
 
@@ -77,5 +78,5 @@ def test_what_follows_a_hash_is_not_sent() -> None:
     ],
 )
 def test_refuses_what_parsers_may_disagree_about(text: str) -> None:
-    with pytest.raises(LocationInvalid):
+    with pytest.raises(LocationInvalid, match=r"^(letters|syntax|authority|port)$"):
         read(text)

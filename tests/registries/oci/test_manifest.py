@@ -39,8 +39,10 @@ def test_reads_images_and_lists_of_both_kinds(docker_types: bool) -> None:
     assert [layer.digest for layer in found.layers] == image.layer_digests
     assert found.config.digest == image.config_digest
     assert found.declared_bytes == sum(len(blob) for blob in image.blobs.values())
+    assert {found} == {read_document(image.manifest, types["manifest"])}, "it is a value"
     listed = read_document(build_index({"linux/amd64": image}, docker_types=docker_types), types["index"])
     assert isinstance(listed, Index)
+    assert {listed} == {read_document(listed.raw, types["index"])}
     chosen = choose(listed.entries, AMD64)
     assert chosen is not None
     assert chosen.descriptor.digest == image.digest

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import socket
+import ssl
+import threading
 import time
 from collections.abc import Iterator
 from types import SimpleNamespace
@@ -10,6 +13,7 @@ import pytest
 
 from registries.failures import RegistryUnreachable
 from registries.oci.address_guard import AddressGuard
+from registries.oci.deadline_sockets import DeadlineSocket
 from registries.oci.responses import Response
 from registries.oci.transport import Session
 from tests.support.fakes.registry import FakeRegistry
@@ -54,6 +58,10 @@ def test_a_body_arrives_in_buffers_of_any_size(
 
 def test_a_length_that_was_not_announced_is_not_known(registry: FakeRegistry, session: Session) -> None:
     assert answering(registry, session, b"xyz", chunked=True).length is None
+    response = answering(registry, session, b"", raw=b"HTTP/1.1 200 OK\r\n\r\nxyz")
+    assert response.length is None
+    buffer = memoryview(bytearray(10))
+    assert [response.readinto1(buffer) for _ in range(3)] == [3, 0, 0]
 
 
 def test_a_connection_is_used_again_after_a_whole_body_and_not_after_a_part(
@@ -113,3 +121,98 @@ def test_a_body_that_ends_early_is_a_failure(
         response.read(10)
     assert (refusal.value.raw, refusal.value.params["host"]) == (raw, "registry.example")
     assert refusal.value.__context__ is None
+
+
+def test_the_size_of_a_chunk_has_a_minute(
+    registry: FakeRegistry, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is a line without a limit, which may come byte by byte."""
+    now = [time.monotonic()]
+    for module in ("responses", "deadline_sockets"):
+        monkeypatch.setattr(f"registries.oci.{module}.time", SimpleNamespace(monotonic=lambda: now[0]))
+    is_read = threading.Event()
+
+    def drip() -> Iterator[bytes]:
+        yield b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n5;"
+        is_read.wait(5)
+        for _ in range(20):
+            now[0] += 20
+            yield b"x"
+            registry.closing.wait(0.005)
+        yield b"\r\nhello\r\n0\r\n\r\n"
+
+    response = answering(registry, session, b"", raw=drip())
+    buffer = memoryview(bytearray(10))
+    assert response.readinto1(buffer) == 1
+    is_read.set()
+    with pytest.raises(RegistryUnreachable) as refusal:
+        response.readinto1(buffer)
+    assert refusal.value.raw == "timeout"
+
+
+class Wire:
+    """What a socket's reads give once the headers are read: a thousand bytes each, which take a tenth of a second, and
+    the errors that are listed."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = time.monotonic()
+        self.errors: list[OSError | None] = []
+        self.counts: list[int] = []
+        wire = self
+
+        def recv_into(self: DeadlineSocket, buffer: bytearray, nbytes: int = 0, flags: int = 0) -> int:
+            if error := wire.errors.pop(0) if wire.errors else None:
+                raise error
+            wire.now += 0.1
+            wire.counts.append(socket.socket.recv_into(self, memoryview(buffer)[:1000]))
+            return wire.counts[-1]
+
+        monkeypatch.setattr(DeadlineSocket, "recv_into", recv_into)
+        monkeypatch.setattr("registries.oci.responses.time", SimpleNamespace(monotonic=lambda: self.now))
+
+
+@pytest.fixture
+def wire(monkeypatch: pytest.MonkeyPatch) -> Wire:
+    return Wire(monkeypatch)
+
+
+def test_short_reads_are_collected_for_a_quarter_of_a_second(
+    wire: Wire, registry: FakeRegistry, session: Session
+) -> None:
+    response = answering(registry, session, b"x" * 100_000)
+    buffer = memoryview(bytearray(10_000))
+    while response.length and response.length > 90_000:
+        response.readinto1(buffer)  # until the buffer of the headers is empty
+    wire.counts.clear()
+
+    assert response.readinto1(buffer) == sum(wire.counts)
+    assert len(wire.counts) == 3
+    assert response.readinto1(buffer[: wire.counts[0]]) == wire.counts[0]
+    assert 0 not in wire.counts, "no more is read than there is room for"
+
+
+def test_what_arrived_before_an_error_is_handed_out_first(wire: Wire, registry: FakeRegistry, session: Session) -> None:
+    response = answering(registry, session, b"x" * 100_000)
+    buffer = memoryview(bytearray(10_000))
+    response.readinto1(buffer)
+    wire.counts.clear()
+    wire.errors = [None, TimeoutError(), TimeoutError()]
+
+    assert response.readinto1(buffer) == sum(wire.counts) > 0
+    with pytest.raises(RegistryUnreachable) as refusal:
+        response.readinto1(buffer)
+    assert refusal.value.raw == "timeout"
+
+
+def test_tls_that_breaks_within_a_body_is_no_lack_of_tls(wire: Wire, registry: FakeRegistry, session: Session) -> None:
+    response = answering(registry, session, b"x" * 100_000)
+    buffer = memoryview(bytearray(10_000))
+    response.readinto1(buffer)
+    wire.errors = [ssl.SSLError(1, "[SSL: DECRYPTION_FAILED] decryption failed")]
+
+    with pytest.raises(RegistryUnreachable) as refusal:
+        response.readinto1(buffer)
+    assert (refusal.value.raw, refusal.value.params["reason"]) == (
+        "ConnectionResetError",
+        "it broke off the connection",
+    )

@@ -47,6 +47,7 @@ def test_what_can_be_read_in_two_ways_is_refused(raw: bytes) -> None:
         b'{"a": "' + b'\\"[' * 100 + b'"}',
         b'{"a": 12345678901234567890}',
         b'{"a": "\\ud83d\\ude00"}',
+        b'{"a": [1.5, -1e308, 0.0]}',
         b"{}",
     ],
 )

@@ -139,7 +139,7 @@ def test_how_many_pulls_are_left(registry: FakeRegistry, connect: Connect) -> No
     client.fetch_manifest("team/app", "1.0")
     client.fetch_manifest("team/app", "1.0")  # which is not counted
     seen: list[PullLimits | None] = [client.limits]
-    assert seen == [PullLimits(limit=100, remaining=76, window=21600, source="192.0.2.7")]
+    assert {*seen} == {PullLimits(limit=100, remaining=76, window=21600, source="192.0.2.7")}
 
 
 @pytest.mark.parametrize(

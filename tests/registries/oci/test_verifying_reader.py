@@ -62,12 +62,18 @@ def test_an_empty_blob() -> None:
 
 
 @pytest.mark.parametrize(
-    "sent",
-    [BODY[:-1], b"", BODY + b"x", BODY[:-1] + b"x", b"x" + BODY[1:]],
+    ("sent", "raw"),
+    [
+        (BODY[:-1], "short"),
+        (b"", "short"),
+        (BODY + b"x", "long"),
+        (BODY[:-1] + b"x", "digest"),
+        (b"x" + BODY[1:], "digest"),
+    ],
     ids=["short", "none", "long", "end", "start"],
 )
 @pytest.mark.parametrize("size", [100, 100_000])
-def test_the_last_bytes_are_not_handed_out_when_it_does_not_agree(sent: bytes, size: int) -> None:
+def test_the_last_bytes_are_not_handed_out_when_it_does_not_agree(sent: bytes, raw: str, size: int) -> None:
     stream = Pieces(sent)
     source = reader(stream)
     received = bytearray()
@@ -75,7 +81,7 @@ def test_the_last_bytes_are_not_handed_out_when_it_does_not_agree(sent: bytes, s
         drain(source, size, received)
     assert len(received) == source.received < len(BODY)
     assert stream.closed
-    assert refusal.value.params == {"what": "layer 1"}
+    assert (refusal.value.params, refusal.value.raw) == ({"what": "layer 1"}, raw)
     with pytest.raises(DigestMismatch):
         source.readinto(bytearray(1))
 
@@ -106,6 +112,13 @@ def test_a_break_right_at_the_end_can_be_resumed_from() -> None:
 def test_a_resumed_body_that_differs_is_refused() -> None:
     with pytest.raises(DigestMismatch):
         drain(reader(Pieces(BODY[2500:]), received=2500, digest_so_far=hashlib.sha256(b"something else")))
+
+
+def test_a_repeated_body_that_ends_before_what_is_missing_is_refused() -> None:
+    stream = Pieces(BODY[:2499])
+    with pytest.raises(DigestMismatch) as refusal:
+        drain(reader(stream, received=2500, digest_so_far=hashlib.sha256(BODY[:2500]), skip=2500))
+    assert (refusal.value.raw, stream.closed) == ("short", True)
 
 
 def test_a_body_that_drips_is_given_up() -> None:

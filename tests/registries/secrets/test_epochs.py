@@ -160,10 +160,13 @@ def test_what_was_sealed_a_moment_before_the_epoch_ended_opens(folder: Path, acm
 
 def test_a_host_with_only_public_keys_uses_the_newest(folder: Path, db: None, settings: Settings) -> None:
     turn(folder)
+    keyring.create_epoch()
     settings.PORTAL_ZONE = "web"
-    assert seal({}, organization_id=ORGANIZATION, credential_id=CREDENTIAL)[0] == 2
+    assert seal({}, organization_id=ORGANIZATION, credential_id=CREDENTIAL)[0] == 3
     age(folder, EPOCH_SECONDS * 9)
+    before = names(folder)
     assert (begin_epoch(), delete_past_epochs()) == (0, 0)
+    assert names(folder) == before, "another zone's keys are not this one's to delete"
 
 
 def test_several_sweepers_begin_one_epoch_between_them(folder: Path) -> None:
