@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from smtplib import SMTPException
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -75,6 +77,16 @@ def test_a_refused_mail_does_not_count_as_sent(notice: Notice, server: Any, answ
     assert state_of(notice) == ("sent", 2, True)
     assert notice.problem == ""
     assert len(mail.outbox) == 1
+
+
+def test_how_long_it_took_is_kept(notice: Notice, monkeypatch: pytest.MonkeyPatch) -> None:
+    moments = iter([10.0, 10.25])
+    clock = SimpleNamespace(monotonic=lambda: next(moments), time=time.time)
+    monkeypatch.setattr("portal.notifications.sending.time", clock)
+    assert sending.deliver(notice.pk)
+
+    notice.refresh_from_db()
+    assert (notice.answer, notice.took_ms) == (None, 250)
 
 
 def test_six_pauses_and_then_it_has_failed(notice: Notice, server: Any, monkeypatch: pytest.MonkeyPatch) -> None:

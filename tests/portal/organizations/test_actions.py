@@ -144,7 +144,7 @@ def test_the_last_owner_stays_beside_owners_elsewhere(
 
     with pytest.raises(LastOwner) as refused:
         end(last, by=CONSOLE)
-    assert refused.value.code == "last_owner"
+    assert (refused.value.code, TeamRefused.code) == ("last_owner", "team_refused")
     for role in ("member", "viewer"):
         with pytest.raises(LastOwner):
             change_role(last, role, by=CONSOLE)

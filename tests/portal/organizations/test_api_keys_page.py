@@ -28,6 +28,11 @@ def test_what_it_offers(owner: Client, acme: Any, settings: Any) -> None:
     offered = ('name="name"', 'name="scope"', 'name="days"', "https://portal.example/api/public", "nightly")
     assert [part for part in offered if part not in page.text] == []
     assert "It is shown only now" not in page.text
+    row = ApiKey.objects.get()
+    for address in (f"{PAGE}create/", f"{PAGE}{row.pk}/rotate/", f"{PAGE}{row.pk}/revoke/"):
+        assert owner.get(address).status_code == 405
+    assert owner.post(PAGE).status_code == 405
+    assert ApiKey.objects.live().get() == row
 
 
 def test_a_new_key_is_shown_in_a_response_that_nobody_keeps(owner: Client) -> None:

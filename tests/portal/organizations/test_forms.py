@@ -33,60 +33,59 @@ def typed(**values: str) -> QueryDict:
     return QueryDict(urlencode(values))
 
 
-def test_an_invitation() -> None:
-    form = InviteForm()
+def test_what_each_form_asks() -> None:
+    invitation, role, password, key = InviteForm(), RoleForm(), FirstPasswordForm(email="nina@acme.example"), KeyForm()
 
-    assert asked(form) == {
-        "email": ("Email address", None, 254, {
-            "autocomplete": "off", "placeholder": "name@company.example", "maxlength": "254",
-        }),
-        "role": ("Role", "member", None, {}),
-    }  # fmt: skip
-    assert offered(form, "role") == [
+    assert [asked(form) for form in (invitation, role, password, key)] == [
+        {
+            "email": ("Email address", None, 254, {
+                "autocomplete": "off", "placeholder": "name@company.example", "maxlength": "254",
+            }),
+            "role": ("Role", "member", None, {}),
+        },
+        {"role": ("Role", None, None, {})},
+        {"password": ("Password", None, 128, {"autocomplete": "new-password", "maxlength": "128"})},
+        {
+            "name": ("Name", None, 63, {"autocomplete": "off", "maxlength": "63"}),
+            "scope": ("What it may do", "read", None, {}),
+            "days": ("How long it works", 90, None, {}),
+        },
+    ]  # fmt: skip
+    assert offered(invitation, "role") == [
         ("viewer", "Viewer: looks at everything, changes nothing"),
         ("member", "Member: adds credentials, makes and runs groups"),
         ("owner", "Owner: also decides about people and keys"),
     ]
-    assert form.not_done == "Not invited yet"
-    assert InviteForm(typed(role="viewer")).errors == {"email": ["Enter the address of whoever should join."]}
+    assert sorted(offered(role, "role")) == [("member", "Member"), ("owner", "Owner"), ("viewer", "Viewer")]
+    assert offered(key, "days") == [(30, "30 days"), (90, "90 days"), (365, "A year"), (0, "No expiry")]
+    assert [value for value, _ in offered(key, "scope")] == ["read", "write"]
+    assert password.fields["password"].help_text.startswith("At least 10 characters.")
+    assert "The activity shows it" in key.fields["name"].help_text
+    titles = [form.not_done for form in (invitation, password, key)]
+    assert titles == ["Not invited yet", "Not joined yet", "Not created yet"]
 
 
-def test_a_role() -> None:
-    assert asked(RoleForm()) == {"role": ("Role", None, None, {})}
-    assert sorted(offered(RoleForm(), "role")) == [("member", "Member"), ("owner", "Owner"), ("viewer", "Viewer")]
+def test_what_a_form_says_about_an_answer_that_is_missing() -> None:
+    forms = (
+        InviteForm(typed(role="viewer")),
+        FirstPasswordForm(typed(), email="nina@acme.example"),
+        KeyForm(typed(scope="read", days="30")),
+    )
+
+    assert [dict(form.errors) for form in forms] == [
+        {"email": ["Enter the address of whoever should join."]},
+        {"password": ["Choose a password."]},
+        {"name": ["Name the key after the program that uses it."]},
+    ]
 
 
 def test_a_first_password() -> None:
-    form = FirstPasswordForm(email="nina@acme.example")
-
-    attributes = {"autocomplete": "new-password", "maxlength": "128"}
-    assert asked(form) == {"password": ("Password", None, 128, attributes)}
-    assert form.fields["password"].help_text == "At least 10 characters. A sentence that you can remember is good."
-    assert form.not_done == "Not joined yet"
-    for wrong in ("", "password123", "nina@acme.example", "a" * 129):
-        refused = FirstPasswordForm(typed(password=wrong), email="nina@acme.example")
-        assert not refused.is_valid()
-        assert wrong or refused.errors == {"password": ["Choose a password."]}
+    for wrong in ("short", "password123", "nina@acme.example", "a" * 129):
+        assert not FirstPasswordForm(typed(password=wrong), email="nina@acme.example").is_valid()
     for good in (f"  {GOOD} ", "x7" * 64):
         form = FirstPasswordForm(typed(password=good), email="nina@acme.example")
         assert form.is_valid(), form.errors
         assert form.cleaned_data == {"password": good}, "spaces are part of a password"
-
-
-def test_an_api_key() -> None:
-    form = KeyForm()
-
-    assert asked(form) == {
-        "name": ("Name", None, 63, {"autocomplete": "off", "maxlength": "63"}),
-        "scope": ("What it may do", "read", None, {}),
-        "days": ("How long it works", 90, None, {}),
-    }
-    assert offered(form, "days") == [(30, "30 days"), (90, "90 days"), (365, "A year"), (0, "No expiry")]
-    assert [value for value, _ in offered(form, "scope")] == ["read", "write"]
-    assert "The activity shows it" in form.fields["name"].help_text
-    assert form.not_done == "Not created yet"
-    refused = KeyForm(typed(scope="read", days="30"))
-    assert refused.errors == {"name": ["Name the key after the program that uses it."]}
 
 
 @pytest.mark.parametrize(("name", "is_fine"), [("a" * 63, True), ("a" * 64, False), ("a\u202eb", False)])

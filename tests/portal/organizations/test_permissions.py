@@ -201,7 +201,14 @@ def sent(
 
 
 def test_each_address_has_a_promised_role() -> None:
-    assert set(ADDRESSES) == set(PROMISED) == set(permissions.PAGES)
+    """And support's permissions, which are for the admin, are none of them."""
+    roles = dict(zip(RANKS, ("viewer", "member", "owner"), strict=True))
+    assert set(ADDRESSES) == set(PROMISED)
+    assert {name: roles[who] for name, who in PROMISED.items()} == permissions.PAGES
+    sam = User(is_active=True, is_staff=True, is_support=True)
+    given = permissions.SupportBackend().get_user_permissions(sam)
+    assert given == {"groups.view_failure", "portal.view_supportrequest"}
+    assert given.isdisjoint(permissions.PAGES)
 
 
 def test_each_address_names_its_organization() -> None:

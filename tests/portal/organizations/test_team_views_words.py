@@ -33,6 +33,9 @@ def test_the_page_of_a_team(owner: Client, bob: Any) -> None:
     assert [part for part in offered if part not in page.text] == []
     assert [f'<option value="{role}"' in page.text for role in ("viewer", "member", "owner")] == [True] * 3
     assert "The link is shown only now" not in page.text
+    for address in ("invite/", f"{row.pk}/role/", f"{row.pk}/remove/", "leave/"):
+        assert owner.get(f"{MEMBERS}{address}").status_code == 405
+    assert owner.post(MEMBERS).status_code == 405
 
 
 @pytest.mark.parametrize("outcome", sending.Outcome)
@@ -82,6 +85,7 @@ def test_withdrawing(owner: Client, acme: Any) -> None:
     row, _ = invitations.invite(acme, email=NINA, role="member", by=CONSOLE)
     address = f"/o/acme/settings/invitations/{row.pk}/withdraw/"
 
+    assert owner.get(address).status_code == 405
     assert after(owner.post(address)) == (302, MEMBERS, f"The invitation of {NINA} is withdrawn.")
     assert after(owner.post(address)) == (302, MEMBERS, f"The invitation of {NINA} had already ended.")
 

@@ -147,6 +147,7 @@ def test_refuses_with_a_sentence_that_names_the_fix(text: str, code: str) -> Non
         (".".join(["a"] * 127), ".".join(["a"] * 127)),
         ("Bücher.example", "xn--bcher-kva.example"),
         ("[2001:4860::1]:5000", "[2001:4860::1]:5000"),
+        ("[2001:4860::A]", "[2001:4860::a]"),
     ],
 )
 def test_reads_a_host(text: str, host: str) -> None:

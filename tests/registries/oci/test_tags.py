@@ -114,8 +114,9 @@ def test_a_repository_without_tags(registry: FakeRegistry, connect: Connect) -> 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'{"tags": "latest"}', b'{"tags": ' + b"[" * 100_000])
 def test_an_answer_that_is_no_list(body: bytes, registry: FakeRegistry, connect: Connect) -> None:
     registry.fault("/tags/list", body=body)
-    with pytest.raises(RegistryUnreachable):
+    with pytest.raises(RegistryUnreachable) as refusal:
         connect(registry).tags("team/app")
+    assert refusal.value.raw == "tags"
 
 
 def test_refusals(connect: Connect) -> None:

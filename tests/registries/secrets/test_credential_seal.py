@@ -73,6 +73,15 @@ def test_what_is_damaged_does_not_open(damage: bytes) -> None:
         unseal(damage, epoch=seal(SECRETS, **PLACE)[0], **PLACE)
 
 
+def test_a_private_key_that_is_damaged_opens_nothing(own_keys: Path) -> None:
+    epoch, sealed = seal(SECRETS, **PLACE)
+    path = own_keys / "worker" / f"seal-{epoch}.key"
+    for damage in (b"", path.read_bytes()[:-1]):
+        path.write_bytes(damage)
+        with pytest.raises(SealBroken):
+            unseal(sealed, epoch=epoch, **PLACE)
+
+
 def test_one_flipped_bit_is_enough() -> None:
     epoch, sealed = seal(SECRETS, **PLACE)
 

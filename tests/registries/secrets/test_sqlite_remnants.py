@@ -8,6 +8,7 @@ from contextlib import closing, contextmanager
 
 import pytest
 from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 from pytest_django import DjangoAssertNumQueries
 
 from portal.models import Organization
@@ -105,9 +106,18 @@ def test_the_usual_timeout_is_kept(credential: Credential, django_assert_num_que
             cursor.execute("PRAGMA busy_timeout")
             return int(cursor.fetchone()[0])
 
+    with transaction.atomic(), django_assert_num_queries(0):
+        assert sqlite_remnants.clear(), "inside of a transaction it waits for the commit"
     if ON_SQLITE:
         before = busy_timeout()
-        assert sqlite_remnants.clear()
+        with CaptureQueriesContext(connection) as queries:
+            assert sqlite_remnants.clear()
+        assert [query["sql"] for query in queries] == [
+            "PRAGMA busy_timeout",
+            "PRAGMA busy_timeout = 250",
+            "PRAGMA wal_checkpoint(TRUNCATE)",
+            f"PRAGMA busy_timeout = {before}",
+        ]
         assert busy_timeout() == before >= 5000
     else:
         with django_assert_num_queries(0):
