@@ -177,7 +177,7 @@ def _guarded_pools(
         plain = True
 
         def _new_conn(self) -> DeadlineSocket:
-            return guard.connect(self.host, self.port or 0, self.timeout, plain=self.plain)
+            return guard.connect(self.host, self.port, self.timeout, plain=self.plain)
 
         def getresponse(self) -> HTTPResponse:  # type: ignore[override]
             opened: DeadlineSocket | DeadlineTlsSocket | None = self.sock  # type: ignore[assignment]
