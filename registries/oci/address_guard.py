@@ -95,8 +95,7 @@ class AddressGuard:
         for address, actual_port in found:
             is_open = self._is_in_open_network(address) and actual_port not in _REFUSED_PORTS | {0, 22}
             if not (is_open or (may_be_public and _is_public(address))):
-                found = []
-                break
+                raise HostNotAllowed(host=host)
         if not found:
             raise HostNotAllowed(host=host)
         return found
