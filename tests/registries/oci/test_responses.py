@@ -151,11 +151,11 @@ def test_the_size_of_a_chunk_has_a_minute(
 
 
 class Wire:
-    """What a socket's reads give once the headers are read: a thousand bytes each, which take a tenth of a second, and
-    the errors that are listed."""
+    """What a socket's reads give once the headers are read: a thousand bytes each, which take an eighth of a second,
+    and the errors that are listed."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.now = time.monotonic()
+        self.now = 1000.0
         self.errors: list[OSError | None] = []
         self.counts: list[int] = []
         wire = self
@@ -163,7 +163,7 @@ class Wire:
         def recv_into(self: DeadlineSocket, buffer: bytearray, nbytes: int = 0, flags: int = 0) -> int:
             if error := wire.errors.pop(0) if wire.errors else None:
                 raise error
-            wire.now += 0.1
+            wire.now += 0.125
             wire.counts.append(socket.socket.recv_into(self, memoryview(buffer)[:1000]))
             return wire.counts[-1]
 
