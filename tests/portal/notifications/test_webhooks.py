@@ -49,6 +49,8 @@ class TestWebhooks:
         assert data["url"].endswith(f"/groups/web/failures/{Failure.objects.get().pk}/")
         notice = Notice.objects.get()
         assert (notice.status, notice.answer, notice.attempts) == ("sent", 204, 1)
+        named = [sent[name] for name in ("content-type", "user-agent", "webhook-id")]
+        assert named == ["application/json", "drayage-webhooks/1", str(notice.pk)]
 
     def test_ready_and_running(self, group: ContainerGroup, hook: Any, receiver: Receiver, happens: Any) -> None:
         happens(group, "stopped")

@@ -121,6 +121,8 @@ def test_the_page_of_an_invitation(acme: Any, alice: Any, mallory: Any, as_user:
     assert 'name="password"' in words
     wrong = Client().post(path, {"password": "short"})
     assert (wrong.status_code, "This password is too short" in wrong.text) == (422, True)
+    hidden = getattr(wrong.wsgi_request, "sensitive_post_parameters", None)
+    assert hidden == "__ALL__", "reports of errors leave the password out"
     assert after(Client().post(path, {"password": GOOD})) == (302, "/o/acme/", "Welcome to Acme. Your role is viewer.")
     assert Client().put(path).status_code == 405
 

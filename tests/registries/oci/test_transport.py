@@ -235,7 +235,9 @@ def test_whatever_encoding_a_response_has_it_was_not_asked_for(registry: FakeReg
             with pytest.raises(RegistryUnreachable):
                 call(f"{registry.url}/x")
         session.post(f"{registry.url}/x", b"", {}).close()  # only its status is used
-    assert {seen.headers["accept-encoding"] for seen in registry.seen} == {"identity"}
+    for seen in registry.seen:
+        names = ("accept-encoding", "user-agent", "accept")
+        assert [seen.headers[name] for name in names] == ["identity", "drayage/1", "*/*"]
     session.close()
 
 

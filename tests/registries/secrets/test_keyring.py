@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 import threading
 import uuid
@@ -127,6 +128,20 @@ def test_an_epoch_s_private_key_is_there_first_and_goes_first(folder: Path, monk
     assert keyring.delete_epoch(1)
     assert not keyring.delete_epoch(1)
     assert steps == ["worker/seal-1.key", "web/seal-1.pub"] * 2
+
+
+def test_an_epoch_that_is_deleted_while_epochs_are_listed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keyring.create_missing()
+    keyring.create_epoch()
+    really = os.listdir
+
+    def listdir(place: Path) -> list[str]:
+        names = sorted(really(place))
+        keyring.delete_epoch(1)
+        return names
+
+    monkeypatch.setattr(os, "listdir", listdir)
+    assert list(keyring.sealing_epochs()) == [2]
 
 
 def test_the_epoch_after_a_given_one_is_made_once(folder: Path) -> None:

@@ -57,8 +57,10 @@ def test_what_is_written_or_deleted_survives_a_power_failure(tmp_path: Path, mon
     """The content is on the disk before the file has its name, and the folder after it."""
     path = tmp_path / "key"
     synced: list[tuple[bool, int, bool]] = []
+    handles: set[int] = set()
 
     def note(handle: int) -> None:
+        handles.add(handle)
         status = os.fstat(handle)
         is_folder = stat.S_ISDIR(status.st_mode)
         synced.append((is_folder, 0 if is_folder else status.st_size, path.exists()))
@@ -69,3 +71,6 @@ def test_what_is_written_or_deleted_survives_a_power_failure(tmp_path: Path, mon
     synced.clear()
     private_files.delete(path)
     assert synced == [(True, 0, False)]
+    for handle in handles:
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(handle)

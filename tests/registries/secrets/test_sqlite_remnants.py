@@ -3,11 +3,11 @@ PostgreSQL."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 
 import pytest
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from pytest_django import DjangoAssertNumQueries
 
@@ -100,6 +100,12 @@ def test_whoever_reads_keeps_it_in_sqlites_log_and_the_next_pass_gets_it(credent
     assert parts[0] not in bytes_left()
 
 
+def refuse_checkpoint(execute: Callable[..., object], sql: str, params: object, many: bool, context: object) -> object:
+    if "checkpoint" in sql:
+        raise OperationalError("database table is locked")
+    return execute(sql, params, many, context)
+
+
 def test_the_usual_timeout_is_kept(credential: Credential, django_assert_num_queries: DjangoAssertNumQueries) -> None:
     def busy_timeout() -> int:
         with connection.cursor() as cursor:
@@ -119,6 +125,9 @@ def test_the_usual_timeout_is_kept(credential: Credential, django_assert_num_que
             f"PRAGMA busy_timeout = {before}",
         ]
         assert busy_timeout() == before >= 5000
+        with connection.execute_wrapper(refuse_checkpoint):
+            assert not sqlite_remnants.clear()
+        assert busy_timeout() == before
     else:
         with django_assert_num_queries(0):
             assert sqlite_remnants.clear()
