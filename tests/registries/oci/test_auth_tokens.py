@@ -113,6 +113,15 @@ def test_a_token_is_used_for_nine_tenths_of_its_time(
     assert len(registry.requests_to("/token")) == 2
 
 
+def test_a_token_is_not_used_at_its_end(registry: FakeRegistry, connect: Connect, clock: Clock) -> None:
+    registry.expires_in = 300
+    client = connect(registry)
+    client.authenticate("team/app")
+    clock.now += 270
+    client.authenticate("team/app")
+    assert len(registry.requests_to("/token")) == 2
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -132,8 +141,9 @@ def test_a_token_is_used_for_nine_tenths_of_its_time(
 )
 def test_token_answers_that_make_no_sense(body: bytes, registry: FakeRegistry, connect: Connect) -> None:
     registry.fault("/token", status=200, body=body)
-    with pytest.raises(RegistryUnreachable):
+    with pytest.raises(RegistryUnreachable) as refusal:
         pull(connect(registry), "team/app")
+    assert refusal.value.raw == ("no token" if len(body) <= 65_536 else "502")
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
