@@ -159,9 +159,9 @@ class RegistryClient:
         """
         if isinstance(document, Manifest):
             return document
-        pending, opened, offered = [(document, 1)], 0, []
+        pending, opened, offered = [document], 0, []
         while pending:
-            index, depth = pending.pop(0)
+            index = pending.pop(0)
             opened += 1
             chosen = choose((entry for entry in index.entries if entry.descriptor.media_type in MANIFESTS), platform)
             if chosen is not None:
@@ -172,11 +172,11 @@ class RegistryClient:
             for entry in index.entries:
                 if entry.descriptor.media_type not in INDEXES:
                     continue
-                if depth == MAX_INDEXES or opened + len(pending) >= MAX_INDEXES:
+                if opened + len(pending) >= MAX_INDEXES:
                     raise UnsupportedManifest(reason="its lists of platforms are nested too deep", raw="index")
                 nested = self._fetch_listed(repository, entry.descriptor)
                 if isinstance(nested, Index):
-                    pending.append((nested, depth + 1))
+                    pending.append(nested)
         raise missing(platform, offered)
 
     def config(self, repository: str, manifest: Manifest) -> bytes:
