@@ -241,6 +241,25 @@ def test_whatever_encoding_a_response_has_it_was_not_asked_for(registry: FakeReg
     session.close()
 
 
+def test_closing_closes_the_connections_that_are_kept(
+    registry: FakeRegistry, loopback: AddressGuard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[socket.socket] = []
+    really = AddressGuard.connect
+
+    def connect(self: AddressGuard, host: str, port: int, timeout: float | None, *, plain: bool) -> socket.socket:
+        opened.append(really(self, host, port, timeout, plain=plain))
+        return opened[-1]
+
+    monkeypatch.setattr(AddressGuard, "connect", connect)
+    registry.fault("/x", status=200, body=b"x")
+    session = Session(registry.host, loopback)
+    assert session.get(f"{registry.url}/x").read(10) == b"x"
+    assert opened[0].fileno() != -1
+    session.close()
+    assert [each.fileno() for each in opened] == [-1]
+
+
 def test_abort_ends_what_is_being_read(registry: FakeRegistry, loopback: AddressGuard) -> None:
     registry.fault("/stalls", status=200, body=b"x" * 100, stall_after=10)
     session = Session(registry.host, loopback)
