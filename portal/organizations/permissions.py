@@ -9,7 +9,7 @@ from django.contrib.auth.backends import BaseBackend
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db.models import Model
 
-from portal.models import Role
+from portal.models import Role, User
 
 PAGES: dict[str, Role] = {
     "portal:organization": Role.VIEWER,
@@ -85,9 +85,7 @@ class SupportBackend(BaseBackend):
     """Gives staff with the support role the permissions in `SUPPORT`. It does not authenticate."""
 
     def get_user_permissions(self, user_obj: AbstractBaseUser | AnonymousUser, obj: Model | None = None) -> set[str]:
-        is_support = (
-            user_obj.is_active and getattr(user_obj, "is_staff", False) and getattr(user_obj, "is_support", False)
-        )
+        is_support = isinstance(user_obj, User) and user_obj.is_active and user_obj.is_staff and user_obj.is_support
         return set(SUPPORT) if is_support and obj is None else set()
 
     def has_module_perms(self, user_obj: AbstractBaseUser | AnonymousUser, app_label: str) -> bool:
