@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings as django_settings
+from django.contrib.auth.models import AnonymousUser
 from django.db import connection, transaction
 from django.http import HttpResponse
 from django.test import Client
@@ -205,10 +206,13 @@ def test_each_address_has_a_promised_role() -> None:
     roles = dict(zip(RANKS, ("viewer", "member", "owner"), strict=True))
     assert set(ADDRESSES) == set(PROMISED)
     assert {name: roles[who] for name, who in PROMISED.items()} == permissions.PAGES
-    sam = User(is_active=True, is_staff=True, is_support=True)
-    given = permissions.SupportBackend().get_user_permissions(sam)
-    assert given == {"groups.view_failure", "portal.view_supportrequest"}
-    assert given.isdisjoint(permissions.PAGES)
+    given = permissions.SupportBackend().get_user_permissions
+    support = {"is_active": True, "is_staff": True, "is_support": True}
+    assert given(User(**support)) == {"groups.view_failure", "portal.view_supportrequest"}
+    assert given(User(**support), Organization()) == given(AnonymousUser()) == set()
+    for left_out in support:
+        assert given(User(**support | {left_out: False}, is_superuser=True)) == set()
+    assert given(User(**support)).isdisjoint(permissions.PAGES)
 
 
 def test_each_address_names_its_organization() -> None:
