@@ -72,6 +72,7 @@ def test_what_a_status_means(stage: Stage, status: int, code: str, login: bool, 
 def test_how_long_to_wait_is_kept(status: int) -> None:
     failure = response_failure(Stage.BLOB, status, {"Retry-After": "7"}, b"", host="r.example")
     assert failure.retry_after == 7
+    assert failure.response == RegistryResponse(Stage.BLOB, status, "", "", False, "r.example", "", "")
 
 
 @pytest.mark.parametrize(
@@ -170,6 +171,8 @@ def test_the_cause_is_found_in_whatever_way_it_is_wrapped() -> None:
     circle = OSError()
     circle.__context__ = OSError(circle)
     assert transport_failure(circle, "r.example").raw == "OSError"
+    circle.args = (TimeoutError(), circle)
+    assert transport_failure(circle, "r.example").raw == "timeout"
     # A certificate that is not trusted counts more than what came of it.
     certificate = ssl.SSLCertVerificationError()
     certificate.verify_code = 18

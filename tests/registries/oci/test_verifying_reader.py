@@ -52,10 +52,12 @@ def drain(source: VerifyingReader, size: int = 1000, into: bytearray | None = No
 
 @pytest.mark.parametrize("size", [1, 7, 1000, len(BODY), len(BODY) + 1])
 def test_fills_buffers_of_any_size(size: int) -> None:
-    with reader(Pieces(BODY[:3000], BODY[3000:3001], BODY[3001:])) as source:
+    stream = Pieces(BODY[:3000], BODY[3000:3001], BODY[3001:])
+    with reader(stream) as source:
         assert drain(source, size) == BODY
         assert source.received == len(BODY)
         assert source.readinto(bytearray(1)) == 0
+        assert stream.ends == 1, "what is verified is not read again"
 
 
 def test_an_empty_blob() -> None:
@@ -178,6 +180,17 @@ def test_a_kibibyte_a_second_is_the_least(
     except RegistryUnreachable as failure:
         gave_up_after = slow.now if failure.raw == "slow" else -1
     assert gave_up_after == given_up_after
+
+
+def test_a_byte_less_than_that_is_too_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    slow = Slow(1024)
+    monkeypatch.setattr("registries.oci.verifying_reader.time", slow)
+    source = VerifyingReader(slow, digest="sha256:x", size=10**9, what="layer 1")
+    for _ in range(29):
+        source.readinto(bytearray(1024))
+    slow.rates = (1023,)
+    with pytest.raises(RegistryUnreachable):
+        source.readinto(bytearray(1024))
 
 
 def test_only_the_time_of_reading_counts(monkeypatch: pytest.MonkeyPatch) -> None:
