@@ -6,7 +6,15 @@ import ssl
 import pytest
 
 from registries.failures import PullFailed, RegistryResponse
-from registries.oci.errors import Stage, error_code, error_message, response_failure, retry_after, transport_failure
+from registries.oci.errors import (
+    SHORT_BODY,
+    Stage,
+    error_code,
+    error_message,
+    response_failure,
+    retry_after,
+    transport_failure,
+)
 
 
 def body(code: str) -> bytes:
@@ -102,6 +110,7 @@ def test_bodies_without_a_code(answer: bytes) -> None:
     assert error_code(answer) == ""
     assert error_message(answer) == ("<b>[31mlook</b>" if b"message" in answer else "")
     assert error_code(body("A" * 40)) == "A" * 40
+    assert SHORT_BODY == 65_536, "that much is read for a code or a token"
 
 
 @pytest.mark.parametrize(
