@@ -62,6 +62,16 @@ def test_whoever_stops_taking_ends_the_thread() -> None:
     assert source.tell() <= (BUFFERS + 1) * CHUNK
 
 
+def test_whoever_stops_waits_a_second_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[float | None] = []
+    monkeypatch.setattr(threading.Thread, "join", lambda thread, timeout=None: waited.append(timeout))
+    with ReadAhead(io.BytesIO(bytes(2 * CHUNK))) as ahead:
+        next(ahead.pieces())
+
+    assert waited == [1.0]
+    assert ends()
+
+
 def test_one_that_is_never_asked_starts_nothing() -> None:
     with ReadAhead(io.BytesIO(b"x")):
         pass

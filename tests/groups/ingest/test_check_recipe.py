@@ -168,6 +168,15 @@ def test_the_five_largest_layers_are_shown_once_each_with_their_lines(acme: Orga
     assert row.layer_count == 8
 
 
+def test_of_two_that_wait_the_named_one_is_carried_out(acme: Organization, client: type[Client]) -> None:
+    first, second, third = queued(acme), queued(acme), queued(acme)
+
+    check(second.pk)
+
+    status_of = dict(ImageCheck.objects.values_list("pk", "status"))
+    assert status_of == {first.pk: "queued", second.pk: "done", third.pk: "queued"}
+
+
 def test_a_check_that_was_ended_by_someone_else_is_no_error(
     acme: Organization, client: type[Client], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -239,7 +248,9 @@ class TestSteps:
         assert (first["name"], first["outcome"], first["seconds"], len(first["detail"])) == ("resolve", "ok", 1.23, 300)
         assert (second["name"], second["outcome"], second["seconds"]) == ("connect", "running", None)
 
-    def test_what_was_found_is_written_with_the_next_step(self, running: ImageCheck) -> None:
+    def test_what_was_found_is_written_with_the_next_step(self, running: ImageCheck, acme: Organization) -> None:
+        other = queued(acme)
+        ImageCheck.objects.filter(pk=other.pk).update(status="running")
         steps = CheckSteps(running)
         steps.found["digest"] = "sha256:1"
         with steps.step(ImageCheck.Step.MANIFEST):
@@ -248,7 +259,9 @@ class TestSteps:
             assert [line["outcome"] for line in running.steps] == ["running"]
             steps.found["size"] = 5
         running.refresh_from_db()
+        other.refresh_from_db()
         assert running.size == 5
+        assert (other.steps, other.digest, other.size) == ([], "", None)
 
     def test_once_it_is_over_nothing_more_is_written(self, running: ImageCheck) -> None:
         steps = CheckSteps(running)

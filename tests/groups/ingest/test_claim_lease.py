@@ -55,6 +55,7 @@ class Clock:
 
         class Thread(threading.Thread):
             def start(self) -> None:
+                assert self.daemon, "it keeps no worker from ending"
                 self.run()
 
             def join(self, timeout: float | None = None) -> None:
