@@ -30,7 +30,7 @@ def aws() -> Iterator[FakeAws]:
         yield fake
 
 
-@pytest.fixture(params=["", "drayage/blobs"])
+@pytest.fixture(params=["", "drayage/box_"])
 def bucket(request: pytest.FixtureRequest, aws: FakeAws, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A bucket that the store is in, at its root or below a folder of it."""
     for name, value in {"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "key", "NO_PROXY": "127.0.0.1"}.items():
