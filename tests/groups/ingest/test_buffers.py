@@ -63,12 +63,12 @@ def test_whoever_stops_taking_ends_the_thread() -> None:
 
 
 def test_whoever_stops_waits_a_second_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
-    waited: list[float | None] = []
-    monkeypatch.setattr(threading.Thread, "join", lambda thread, timeout=None: waited.append(timeout))
+    waited: list[tuple[float | None, bool]] = []
+    monkeypatch.setattr(threading.Thread, "join", lambda thread, timeout=None: waited.append((timeout, thread.daemon)))
     with ReadAhead(io.BytesIO(bytes(2 * CHUNK))) as ahead:
         next(ahead.pieces())
 
-    assert waited == [1.0]
+    assert waited == [(1.0, True)], "and keeps no process from ending"
     assert ends()
 
 

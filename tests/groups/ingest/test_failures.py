@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import uuid
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,12 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 from pytest_django.fixtures import Settings
+from structlog.testing import capture_logs
 
-from groups.models import ContainerGroup, Failure
+from groups.models import ContainerGroup, Failure, Image
 from portal.models import Project
 from registries.credential_rows import empty_credential
+from registries.oci.config import read_config
 from tests.groups.ingest.conftest import Pulled, again
 from tests.support.fakes.images import make_layer
 from tests.support.fakes.registry import FakeRegistry
@@ -228,6 +231,25 @@ def test_what_nobody_foresaw_is_recorded_and_logged_without_its_words(
     assert "'pull_unexpected'" in entry
     assert "ZeroDivisionError" in entry
     assert SECRET not in caplog.text
+
+
+def test_a_pull_that_another_worker_has_is_left_to_it(
+    basic_registry: FakeRegistry, pulled: Pulled, blobs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def taken(*arguments: object) -> object:
+        Image.objects.update(lease=uuid.uuid4())
+        return really(*arguments)
+
+    basic_registry.push_image("team/app", "1.0")
+    really: Any = read_config
+    monkeypatch.setattr("groups.ingest.pipeline.read_config", taken)
+
+    with capture_logs() as entries:
+        image = pulled(basic_registry).image
+
+    assert (image.status, image.attempt, Failure.objects.count()) == ("pulling", 1, 0)
+    assert [entry["event"] for entry in entries] == ["claim_lost"]
+    assert stored_files(blobs) == []
 
 
 def everything_stored() -> bytes:

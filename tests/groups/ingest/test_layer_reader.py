@@ -41,6 +41,14 @@ def test_from_four_megabytes_on_a_thread_reads_ahead(ahead: list[ReadAhead], siz
     assert len(ahead) == count
 
 
+def test_leaving_it_ends_the_thread(ahead: list[ReadAhead]) -> None:
+    source = Descriptor(GZIP, "sha256:0", 20 * MIB)
+    with LayerReader(io.BytesIO(bytes(20 * MIB)), source, check=lambda: None) as reader:
+        next(reader.pieces())
+    ahead[0]._thread.join(5)
+    assert not ahead[0]._thread.is_alive()
+
+
 def test_what_comes_compressed_is_kept_as_it_came() -> None:
     source = Descriptor(GZIP, "sha256:as-served", 100)
     with LayerReader(io.BytesIO(bytes(100)), source, check=lambda: None) as reader:

@@ -235,6 +235,23 @@ def test_as_many_at_once_as_there_are_cores_from_two_to_eight(
     assert asked == [threads]
 
 
+def test_as_many_as_the_machine_has_where_a_process_cannot_be_bound_to_some(
+    held: Claim, blobs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    really = ThreadPoolExecutor
+
+    def pool(max_workers: int, **options: Any) -> ThreadPoolExecutor:
+        asked.append(max_workers)
+        return really(max_workers, **options)
+
+    monkeypatch.setattr("groups.ingest.layers.ThreadPoolExecutor", pool)
+    monkeypatch.delattr("os.sched_getaffinity")
+    monkeypatch.setattr("groups.ingest.layers.os.cpu_count", lambda: 5)
+    pull_layers(held, Registry().client, "team/app", manifest())
+    assert asked == [5]
+
+
 class TestEnding:
     """What happens to a layer that is coming while something else ends the pull."""
 

@@ -23,7 +23,7 @@ from groups.rules.replicas import (
 )
 from groups.rules.states import Stale, move
 from tests.support.pulls import make_group
-from tests.support.row_locks import row_locks
+from tests.support.row_locks import RowLock, row_lock_queries, row_locks
 
 pytestmark = pytest.mark.usefixtures("no_redis")
 REFERENCE = "registry.example.com/team/app:1"
@@ -317,10 +317,12 @@ def test_an_instance_that_changes_in_between_keeps_no_other_from_stopping(
 
 
 def test_a_group_is_locked_while_its_instances_are_counted(group: ContainerGroup) -> None:
-    with row_locks() as topping_up:
+    with row_locks() as topping_up, row_lock_queries() as topping_up_queries:
         assert top_up() == 1
-    with row_locks() as following:
+    with row_locks() as following, row_lock_queries() as following_queries:
         update_group_status(group.pk)
+    weak = RowLock("groups_containergroup", frozenset({group.pk}), is_weak=True)
+    assert [*topping_up_queries, *following_queries] == [weak, weak], "instances may refer to it in the meantime"
     put(group, next_image=make_group(group.project, REFERENCE, name="third").image)
     assert group.next_image is not None
     with row_locks() as promoting:
