@@ -9,11 +9,12 @@ import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NoReturn
 
 import pytest
 from django.core.files.storage import InMemoryStorage
 from pytest_django.fixtures import Settings
+from structlog.testing import capture_logs
 
 from groups.failures import StoreFailed
 from groups.storage import blob_files, store
@@ -264,6 +265,46 @@ def test_old_drafts_go_and_young_ones_stay(blobs: Path) -> None:
 
     assert [path.name for path in drafts.iterdir()] == ["young"]
     assert list(store.names()) == []
+
+
+def test_a_failure_is_logged_by_what_was_done_and_the_kind_of_error(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Messages may hold addresses and keys."""
+
+    def fail(*arguments: object, **options: object) -> NoReturn:
+        raise PermissionError(errno.EACCES, "hunter2")
+
+    settings.STORAGES = settings.STORAGES | {"blobs": {"BACKEND": "tests.groups.storage.test_store.Memory"}}
+    for name in ("_open", "size", "exists", "delete", "url", "get_modified_time", "listdir"):
+        monkeypatch.setattr(Memory, name, fail)
+    monkeypatch.setattr("groups.storage.s3_uploads.abort_unfinished", fail)
+    now = datetime.now(UTC)
+    with capture_logs() as entries:
+        for work in (
+            lambda: store.open(NAME),
+            lambda: store.size(NAME),
+            lambda: store.delete(NAME),
+            lambda: store.signed_url(NAME),
+            lambda: store.written_at(NAME),
+            lambda: store.remove_unfinished(now),
+            lambda: list(store.names()),
+        ):
+            with pytest.raises(StoreFailed) as failed:
+                work()
+            assert failed.value.raw == "EACCES"
+
+    actions = ["open", "size", "delete", "signed_url", "written_at", "abort_uploads", "list"]
+    assert entries == [
+        {
+            "event": "store_failed",
+            "log_level": "warning",
+            "action": action,
+            "error": "PermissionError",
+            "errno": "EACCES",
+        }
+        for action in actions
+    ]
 
 
 @pytest.mark.parametrize("bucket", [None, object()])
