@@ -34,7 +34,6 @@ class Response:
         raw: HTTPResponse = response.raw
         self.status = response.status_code
         self.headers = response.headers
-        self.url = response.url or ""
         self._raw = raw
         self._body: http.client.HTTPResponse = raw._original_response  # type: ignore[assignment]
         self._socket: DeadlineSocket | DeadlineTlsSocket = raw.deadline_socket  # type: ignore[attr-defined]
