@@ -212,8 +212,10 @@ def test_a_password_is_checked_once(basic: FakeRegistry, connect: Connect) -> No
     client.connect()
     for status, expected in ((503, RegistryUnreachable), (403, AccessDenied), (429, RateLimited)):
         basic.fault("/v2/", status=status, times=1)
-        with pytest.raises(expected):
+        with pytest.raises(expected) as refused:
             client.authenticate("team/app")
+        assert refused.value.response is not None
+        assert refused.value.response.login
     for _ in range(3):
         client.authenticate("team/app")
     pings = [one for one in basic.seen if one.path == "/v2/"]

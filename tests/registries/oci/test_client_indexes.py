@@ -57,6 +57,20 @@ def test_an_index_within_an_index(registry: FakeRegistry, connect: Connect) -> N
         pull(connect(registry), "team/app")
 
 
+def test_an_index_that_is_listed_after_an_image(registry: FakeRegistry, connect: Connect) -> None:
+    image = build_image()
+    for blob in image.blobs.values():
+        registry.push_blob(blob)
+    registry.push_manifest("team/app", "x", image.manifest, image.manifest_type)
+    nested = build_index({"linux/amd64": image})
+    registry.push_manifest("team/app", "nested", nested, OCI_INDEX)
+    other = descriptor(image.manifest_type, b"x", platform={"os": "linux", "architecture": "arm64"})
+    listed = as_json({"schemaVersion": 2, "manifests": [other, descriptor(OCI_INDEX, nested)]})
+    registry.push_manifest("team/app", "1.0", listed, OCI_INDEX)
+
+    assert fetch(connect(registry), "team/app").digest == image.digest
+
+
 def test_many_indexes_within_an_index_are_not_all_opened(registry: FakeRegistry, connect: Connect) -> None:
     nested = [as_json({"schemaVersion": 2, "manifests": [], "x": number}) for number in range(900)]
     for one in nested:
