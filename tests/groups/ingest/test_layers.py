@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
-from groups import failpoints
 from groups.failures import ImageTooLarge
 from groups.ingest import fenced_writes
 from groups.ingest.claim import Claim
@@ -20,81 +17,10 @@ from groups.ingest.layers import ResumingReader, pull_layers
 from groups.models import Blob, Layer
 from groups.rules.states import Stale
 from registries.failures import DigestMismatch, RegistryUnreachable
-from registries.oci.client import RegistryClient
-from registries.oci.manifest import Descriptor, Manifest
-from tests.groups.ingest.conftest import HOST
-from tests.support.manifests import GZIP, config_of, manifest
+from tests.support.fakes.layers import Body, Registry, described, pinned
+from tests.support.manifests import manifest
 from tests.support.pulls import decrypted, stored_files
 from tests.support.quotas import set_quota
-
-
-def described(content: bytes) -> Descriptor:
-    return Descriptor(GZIP, f"sha256:{hashlib.sha256(content).hexdigest()}", len(content))
-
-
-class Body:
-    """What the registry sends of a layer from `offset` on; breaks off at the first of `breaks` that comes."""
-
-    def __init__(self, content: bytes, offset: int, breaks: list[int], digest_so_far: Any) -> None:
-        self.received = offset
-        self.closed = False
-        self.content = content
-        self._end = breaks.pop(0) if breaks else None
-        self._digest = digest_so_far.copy() if digest_so_far else hashlib.sha256()
-
-    @property
-    def digest_so_far(self) -> Any:
-        return self._digest.copy()
-
-    def readinto(self, buffer: memoryview) -> int:
-        if self.received == self._end:
-            raise RegistryUnreachable(host=HOST, reason="it broke off")
-        piece = self.content[self.received : self._end][: min(len(buffer), 7)]
-        buffer[: len(piece)] = piece
-        self.received += len(piece)
-        self._digest.update(piece)
-        if not piece:
-            assert self._digest.digest() == hashlib.sha256(self.content).digest(), "read from the start to the end"
-        return len(piece)
-
-    def close(self) -> None:
-        self.closed = True
-
-
-class Registry:
-    """Serves `contents`; breaks off at each of `breaks` in turn. `asked` are the digest and offset of each request."""
-
-    def __init__(self, *contents: bytes) -> None:
-        self.contents = {described(content).digest: content for content in contents}
-        self.manifest: Manifest = manifest(*(described(content) for content in contents))
-        self.breaks: list[int] = []
-        self.fails: dict[str, Exception] = {}
-        self.asked: list[tuple[str, int]] = []
-        self.bodies: list[Body] = []
-        self.aborted = threading.Event()
-
-    def blob(self, repository: str, layer: Descriptor, *, offset: int = 0, digest_so_far: Any = None) -> Body:
-        assert repository == "team/app"
-        self.asked.append((layer.digest, offset))
-        if layer.digest in self.fails:
-            raise self.fails[layer.digest]
-        self.bodies.append(Body(self.contents[layer.digest], offset, self.breaks, digest_so_far))
-        return self.bodies[-1]
-
-    def has_blob(self, repository: str, layer: Descriptor) -> bool:
-        return True
-
-    def abort(self) -> None:
-        self.aborted.set()
-
-    @property
-    def client(self) -> RegistryClient:
-        return cast("RegistryClient", self)
-
-
-def pinned(held: Claim, registry: Registry) -> Claim:
-    fenced_writes.write_manifest(held, registry.manifest, b"{}", config_of(registry.manifest))
-    return held
 
 
 class TestResuming:
@@ -250,107 +176,3 @@ def test_as_many_as_the_machine_has_where_a_process_cannot_be_bound_to_some(
     monkeypatch.setattr("groups.ingest.layers.os.cpu_count", lambda: 5)
     pull_layers(held, Registry().client, "team/app", manifest())
     assert asked == [5]
-
-
-class TestEnding:
-    """What happens to a layer that is coming while something else ends the pull."""
-
-    COMING = os.urandom(200)
-
-    def coming(self, registry: Registry, monkeypatch: pytest.MonkeyPatch, first: Callable[[], None]) -> list[bool]:
-        """Let the large layer do `first` after some bytes, wait for the end, and go on as if nothing had happened.
-        Returns whether it was aborted, once it was."""
-        aborted: list[bool] = []
-        really = Body.readinto
-
-        def readinto(body: Body, buffer: memoryview) -> int:
-            if body.content == self.COMING and body.received and not aborted:
-                first()
-                aborted.append(registry.aborted.wait(10))
-                threading.Event().wait(0.05)  # it takes a moment to notice
-            return really(body, buffer)
-
-        monkeypatch.setattr(Body, "readinto", readinto)
-        return aborted
-
-    def test_a_failure_stops_the_others_before_the_pull_is_over(
-        self, held: Claim, blobs: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        failing = os.urandom(10)
-        registry = Registry(self.COMING, failing)
-        under_way = threading.Event()
-        aborted = self.coming(registry, monkeypatch, under_way.set)
-
-        def reached(name: str) -> None:
-            if name == failpoints.LAYER_BEGINS and len(registry.asked) == 1:
-                assert under_way.wait(10)
-
-        monkeypatch.setattr("groups.ingest.layers.reached", reached)
-        registry.fails = {described(failing).digest: DigestMismatch(what="a layer")}
-
-        with pytest.raises(DigestMismatch):
-            pull_layers(pinned(held, registry), registry.client, "team/app", registry.manifest)
-
-        assert aborted == [True]
-        assert registry.bodies[0].closed, "its thread has ended"
-        assert stored_files(blobs) == []
-
-    def test_those_that_wait_for_a_thread_are_not_begun(
-        self, held: Claim, blobs: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr("groups.ingest.layers.os.sched_getaffinity", lambda process: {0, 1})
-        failing, slow, last = os.urandom(300), os.urandom(100), os.urandom(30)  # the largest first
-        registry = Registry(failing, self.COMING, slow, last)
-        registry.fails = {described(failing).digest: DigestMismatch(what="a layer")}
-        really = Body.readinto
-
-        def readinto(body: Body, buffer: memoryview) -> int:
-            assert registry.aborted.wait(10)
-            return really(body, buffer)
-
-        monkeypatch.setattr(Body, "readinto", readinto)
-        with pytest.raises(DigestMismatch):
-            pull_layers(pinned(held, registry), registry.client, "team/app", registry.manifest)
-
-        assert described(last).digest not in {digest for digest, _ in registry.asked}
-
-    def test_one_that_does_not_notice_is_not_waited_for(
-        self, held: Claim, blobs: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr("groups.ingest.layers.MAX_CLEANUP_SECONDS", 0.05)
-        failing, under_way, go_on, ended = os.urandom(10), threading.Event(), threading.Event(), list[bool]()
-        registry = Registry(self.COMING, failing)
-        really = Body.readinto
-
-        def readinto(body: Body, buffer: memoryview) -> int:
-            if body.content == self.COMING and body.received:
-                under_way.set()
-                ended.append(go_on.wait(10))
-            return really(body, buffer)
-
-        def reached(name: str) -> None:
-            if name == failpoints.LAYER_BEGINS and len(registry.asked) == 1:
-                assert under_way.wait(10)
-
-        monkeypatch.setattr(Body, "readinto", readinto)
-        monkeypatch.setattr("groups.ingest.layers.reached", reached)
-        registry.fails = {described(failing).digest: DigestMismatch(what="a layer")}
-        try:
-            with pytest.raises(DigestMismatch):
-                pull_layers(pinned(held, registry), registry.client, "team/app", registry.manifest)
-            assert ended == []
-        finally:
-            go_on.set()
-
-    def test_an_hour_is_over_also_for_one_that_waits_for_the_registry(
-        self, held: Claim, blobs: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr("groups.ingest.layers.PROGRESS_SECONDS", 0.01)
-        registry = Registry(self.COMING)
-        aborted = self.coming(registry, monkeypatch, lambda: setattr(held, "_deadline", 0.0))
-
-        with pytest.raises(RegistryUnreachable) as late:
-            pull_layers(pinned(held, registry), registry.client, "team/app", registry.manifest)
-
-        assert (late.value.raw, aborted) == ("deadline", [True])
-        assert stored_files(blobs) == []
