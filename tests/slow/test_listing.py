@@ -18,7 +18,7 @@ def test_each_entry_is_a_test_of_today() -> None:
 
 
 def test_a_function_is_listed_by_the_mean_of_its_cases() -> None:
-    cases = {"test_a[1]": 0.05, "test_a[2]": 0.17, "test_b[a::b]": 0.3, "test_c": 0.1}
+    cases = {"test_a[1]": 0.05, "test_a[2]": 0.17, "test_b[a::b]": 0.3, "test_c": 0.08}
 
     assert updated({}, cases) == {"test_a": pytest.approx(0.11), "test_b": 0.3}
 
