@@ -33,6 +33,12 @@ def age(seconds: int) -> None:
     NodeToken.objects.update(redeemed_at=F("redeemed_at") - timedelta(seconds=seconds))
 
 
+def test_the_reasons_that_are_recorded() -> None:
+    """They are stored, and shown with their words."""
+    reasons = ["unknown", "other_node", "replayed", "expired", "revoked", "layer_again", "not_listed"]
+    assert [reason.value for reason in ledger.Reason] == reasons
+
+
 def test_a_token_opens_one_session(node: NodeInHand, given: dict[str, Any]) -> None:
     response = node.redeem(given["token"])
     assert response.status_code == 200

@@ -22,6 +22,10 @@ def test_whoever_comes_first_is_sent_to_the_token_endpoint(client: Client, db: N
     assert response["Docker-Distribution-Api-Version"] == "registry/2.0"
     error = {"code": "UNAUTHORIZED", "message": "authentication required", "detail": None}
     assert response.json() == {"errors": [error]}
+    refused = client.get("/v2/token")
+    said = "the token is not good: each is redeemed once, by the node it was given"
+    assert (refused.status_code, refused["WWW-Authenticate"]) == (401, 'Basic realm="Drayage"')
+    assert refused.json() == {"errors": [{"code": "UNAUTHORIZED", "message": said, "detail": None}]}
     scoped = client.get(f"{NAME}/manifests/latest")["WWW-Authenticate"]
     assert scoped.endswith(',scope="repository:acme/default/app:pull"')
     for name, is_named in {"a" * 255: True, "a" * 256: False, "a//b": True, "A": False, "a/": False}.items():

@@ -36,8 +36,11 @@ def test_an_order_is_given_until_the_node_has_begun(
     with pytest.raises(Stale):
         act(instance(), by=CONSOLE)
     node.poll(listed(given, "running"))
+    long_ago = timezone.now() - timedelta(hours=1)
+    Instance.objects.update(changed_at=long_ago)
 
     act(instance(), by=CONSOLE)
+    assert instance().changed_at > long_ago
     assert recorded(action="group.changed")[-1][1:] == ("group.changed", "app", f"{past} the instance {instance().pk}")
 
     for _ in range(2):  # the first answer may have been lost
