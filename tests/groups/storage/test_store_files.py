@@ -1,4 +1,4 @@
-"""Blobs as files: drafts, their names, what is on disk when, and file systems that can less."""
+"""Blobs as files: drafts, names, what is on disk when, and file systems without hard links."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_the_file_is_on_disk_before_it_has_its_name(blobs: Path, monkeypatch: py
     assert (blobs / NAME).stat().st_mode & 0o777 == 0o644
 
 
-def test_permissions_that_are_left_to_the_system_are_ours(blobs: Path, settings: Settings) -> None:
+def test_files_have_usual_permissions_where_none_are_set(blobs: Path, settings: Settings) -> None:
     settings.FILE_UPLOAD_PERMISSIONS = None
 
     store.put(NAME, Pieces(b"x"))
