@@ -143,36 +143,33 @@ def test_a_claim_that_is_lost_ends_all(held: Claim, blobs: Path, monkeypatch: py
     assert registry.aborted.is_set()
 
 
-@pytest.mark.parametrize(("cores", "threads"), [(1, 2), (2, 2), (3, 3), (8, 8), (9, 8)])
-def test_as_many_at_once_as_there_are_cores_from_two_to_eight(
-    held: Claim, blobs: Path, monkeypatch: pytest.MonkeyPatch, cores: int, threads: int
-) -> None:
-    asked: list[int] = []
-
-    class Pool(ThreadPoolExecutor):
-        def __init__(self, max_workers: int, **options: Any) -> None:
-            asked.append(max_workers)
-            super().__init__(max_workers, **options)
-
-    monkeypatch.setattr("groups.ingest.layers.ThreadPoolExecutor", Pool)
-    monkeypatch.setattr("groups.ingest.layers.os.sched_getaffinity", lambda process: set(range(cores)))
-    monkeypatch.setattr("groups.ingest.layers.os.cpu_count", lambda: 5)
-    pull_layers(held, Registry().client, "team/app", manifest())
-    assert asked == [threads]
-
-
-def test_as_many_as_the_machine_has_where_a_process_cannot_be_bound_to_some(
-    held: Claim, blobs: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked: list[int] = []
+@pytest.fixture
+def pools(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many threads each pool may have, on a machine of five cores."""
+    sizes: list[int] = []
     really = ThreadPoolExecutor
 
     def pool(max_workers: int, **options: Any) -> ThreadPoolExecutor:
-        asked.append(max_workers)
+        sizes.append(max_workers)
         return really(max_workers, **options)
 
     monkeypatch.setattr("groups.ingest.layers.ThreadPoolExecutor", pool)
-    monkeypatch.delattr("os.sched_getaffinity")
     monkeypatch.setattr("groups.ingest.layers.os.cpu_count", lambda: 5)
+    return sizes
+
+
+@pytest.mark.parametrize(("cores", "threads"), [(1, 2), (2, 2), (3, 3), (8, 8), (9, 8)])
+def test_as_many_at_once_as_there_are_cores_from_two_to_eight(
+    held: Claim, blobs: Path, monkeypatch: pytest.MonkeyPatch, pools: list[int], cores: int, threads: int
+) -> None:
+    monkeypatch.setattr("groups.ingest.layers.os.sched_getaffinity", lambda process: set(range(cores)))
     pull_layers(held, Registry().client, "team/app", manifest())
-    assert asked == [5]
+    assert pools == [threads]
+
+
+def test_as_many_as_the_machine_has_where_a_process_cannot_be_bound_to_some(
+    held: Claim, blobs: Path, monkeypatch: pytest.MonkeyPatch, pools: list[int]
+) -> None:
+    monkeypatch.delattr("os.sched_getaffinity")
+    pull_layers(held, Registry().client, "team/app", manifest())
+    assert pools == [5]

@@ -5,7 +5,11 @@ Another order could deadlock, and a lock on what belongs to others would make th
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import ModuleType
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -17,8 +21,6 @@ from groups.nodes.enrolment import create_replacement
 from groups.nodes.instance_orders import reallocate, set_deletion_cost
 from groups.nodes.liveness import release_silent, remove
 from groups.nodes.portal_uptime import counts_silence, record_heartbeat
-from groups.rules import states
-from groups.rules.replicas import take_from_node
 from registries.foundation.actor import CONSOLE
 from tests.support.database_clock import Clock, clock
 from tests.support.delivery_setup import NodeInHand, make_group
@@ -40,18 +42,24 @@ def group_lock(*groups: Any, order: tuple[str, ...] = ("pk",)) -> RowLock:
     return RowLock(GROUPS, frozenset(group.pk for group in groups), is_weak=True, order=order)
 
 
-def test_a_report_locks_the_groups_whose_instances_it_moves_before_it_does(
-    group: Any, node: NodeInHand, given: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
+@contextmanager
+def locks_before(module: ModuleType, step: str) -> Iterator[list[list[RowLock]]]:
+    """What was locked each time when the module took this step."""
     before: list[list[RowLock]] = []
-    really = states.move
+    really = getattr(module, step)
 
-    def move(instance: Instance, **values: Any) -> Any:
+    def take(*arguments: Any, **values: Any) -> Any:
         before.append(list(locks))
-        return really(instance, **values)
+        return really(*arguments, **values)
 
-    monkeypatch.setattr(instance_changes, "move", move)
-    with row_lock_queries() as locks:
+    with row_lock_queries() as locks, mock.patch.object(module, step, take):
+        yield before
+
+
+def test_a_report_locks_the_groups_whose_instances_it_moves_before_it_does(
+    group: Any, node: NodeInHand, given: dict[str, Any]
+) -> None:
+    with locks_before(instance_changes, "move") as before:
         node.poll(listed(given, "running"))
     assert before == [[group_lock(group)]]
     # One that only says how far it is, or nothing new, makes nobody wait.
@@ -69,18 +77,8 @@ def test_an_instance_that_waits_is_taken_unless_another_poll_has_it_locked(group
     assert locks == [RowLock(INSTANCES, frozenset({group.instances.get().pk}), is_weak=False, skips=True)]
 
 
-def test_a_move_locks_the_group_first(
-    group: Any, node: NodeInHand, given: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    before: list[list[RowLock]] = []
-    really = take_from_node
-
-    def take(instance: Instance, **values: Any) -> Any:
-        before.append(list(locks))
-        return really(instance, **values)
-
-    monkeypatch.setattr(instance_moves, "take_from_node", take)
-    with row_lock_queries() as locks:
+def test_a_move_locks_the_group_first(group: Any, node: NodeInHand, given: dict[str, Any]) -> None:
+    with locks_before(instance_moves, "take_from_node") as before:
         reallocate(group.instances.get(), by=CONSOLE)
     assert before == [[group_lock(group, order=())]]
 
@@ -93,22 +91,13 @@ def test_the_end_of_a_node_locks_it_then_its_groups_then_their_instances(
     group: Any,
     node: NodeInHand,
     given: dict[str, Any],
-    monkeypatch: pytest.MonkeyPatch,
     how: str,
 ) -> None:
     second = make_group(acme, image, "second")
     Instance.objects.create(group=second, node=node.row)
-    before: list[list[RowLock]] = []
-    really = take_from_node
-
-    def take(instance: Instance, **values: Any) -> Any:
-        before.append(list(locks))
-        return really(instance, **values)
-
-    monkeypatch.setattr(liveness, "take_from_node", take)
     clock.shift(91)
     Node.objects.exclude(pk=node.row.pk).update(last_seen_at=clock.now)
-    with row_lock_queries() as locks:
+    with locks_before(liveness, "take_from_node") as before:
         if how == "silent":
             assert release_silent() == 1
         else:
