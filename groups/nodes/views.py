@@ -92,13 +92,14 @@ def poll(request: HttpRequest) -> HttpResponse:
     except Refusal:
         consume_call(call)
         raise
-    for tries_left in reversed(range(MAX_TRIES)):
+    tries_left = MAX_TRIES
+    while True:
+        tries_left -= 1
         try:
             return JsonResponse(process_poll(call.node, report, call=call).as_json())
         except OperationalError:  # a deadlock: the whole poll can be repeated
             if not tries_left:
                 raise
-    raise AssertionError("unreachable")
 
 
 @node_call
