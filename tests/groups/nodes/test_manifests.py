@@ -217,6 +217,14 @@ def test_layer_types_become_ocis(group: Any, node: NodeInHand, image: Image, the
     assert {listed["mediaType"] for listed in json.loads(bytes(made.body))["layers"]} == {ours}
 
 
+def test_an_image_without_one_of_its_layers_has_no_manifest(group: Any, node: NodeInHand, image: Image) -> None:
+    instance = taken(group, node)
+    image.layers.filter(position=1).update(blob=None)
+    with pytest.raises(ValueError, match="layer 1 of a ready image"):
+        prepare(instance.pk)
+    assert not NodeManifest.objects.exists()
+
+
 def test_a_job_makes_all_that_nodes_wait_for(
     acme: Any, image: Image, node: NodeInHand, other_node: NodeInHand, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.db.models import QuerySet
 from django.utils import timezone
 
@@ -240,6 +241,25 @@ def test_an_instance_is_kept_from_the_node_that_it_excludes_until_then(
     assert check_in(node) == 1
     Instance.objects.update(node=None, excluded_node=other_node.row, excluded_until=clock.ago(-10))
     assert check_in(node) == 1, "it excludes another one"
+
+
+def test_a_group_that_is_deleted_while_a_node_polls_is_left_out(acme: Any, image: Any, node: NodeInHand) -> None:
+    gone, other = (make_group(acme, image, name) for name in ("gone", "other"))
+    for group in (gone, other):
+        start(group, by=CONSOLE)
+
+    def delete_first(execute: Any, sql: str, *arguments: Any) -> Any:
+        if sql.startswith("SELECT") and 'FROM "groups_containergroup"' in sql and " IN (" in sql and not deleted:
+            deleted.append(sql)
+            Instance.objects.filter(group=gone).delete()
+            ContainerGroup.objects.filter(pk=gone.pk).delete()
+        return execute(sql, *arguments)
+
+    deleted: list[str] = []
+    with connection.execute_wrapper(delete_first):
+        assert check_in(node) == 1
+    assert len(deleted) == 1
+    assert Instance.objects.get(node=node.row).group == other
 
 
 def test_a_group_that_does_not_want_to_run_is_left(group: Any, node: NodeInHand) -> None:

@@ -107,6 +107,37 @@ def test_a_reader_that_fails_leaves_nothing_and_raises(failure: BaseException) -
     assert list(store.names()) == []
 
 
+@pytest.mark.usefixtures("blobs")
+def test_a_storage_that_is_interrupted_leaves_nothing_and_is_no_failure(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def save(self: Memory, name: str, content: object) -> str:
+        really(self, name, io.BytesIO(b"half"))
+        raise KeyboardInterrupt
+
+    settings.STORAGES = settings.STORAGES | {"blobs": {"BACKEND": "tests.groups.storage.test_store.Memory"}}
+    really = Memory.save
+    monkeypatch.setattr(Memory, "save", save)
+    with pytest.raises(KeyboardInterrupt):
+        store.put(NAME, Pieces(b"x"))
+    assert list(store.names()) == []
+
+
+@pytest.mark.usefixtures("kept")
+def test_when_it_was_written_is_not_known_while_the_storage_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a blob that is there; one that isn't was never written."""
+
+    def fail(*arguments: object) -> NoReturn:
+        raise TimeoutError
+
+    for storage in (Memory, blob_files.BlobFiles):
+        monkeypatch.setattr(storage, "get_modified_time", fail)
+    assert store.written_at(NAME) is None
+    store.put(NAME, Pieces(b"x"))
+    with pytest.raises(StoreFailed):
+        store.written_at(NAME)
+
+
 @pytest.mark.usefixtures("kept")
 def test_a_reader_that_ends_early_leaves_nothing() -> None:
     with pytest.raises(StoreFailed):

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
 import pytest
 
 from registries.failures import (
@@ -10,6 +14,7 @@ from registries.failures import (
     RateLimited,
     RegistryUnreachable,
 )
+from registries.oci.auth import Handshake
 from tests.support.fakes.registry import FakeRegistry
 
 from .conftest import Connect, fetch, pull, read_all
@@ -173,6 +178,27 @@ def test_what_a_token_is_asked_for(registry: FakeRegistry, connect: Connect) -> 
         registry.challenge = f"Bearer {challenge.format(url=registry.url)}"
         connect(registry).authenticate("team/app")
         assert registry.requests_to("/token")[-1].query == query
+
+
+def test_two_requests_that_are_refused_at_once_ask_for_one_token(
+    registry: FakeRegistry, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The ping was open, so both were sent without credentials: the second finds what the first has learned."""
+    registry.fault("/v2/", status=200, body=b"{}", times=1)
+    pushed = registry.push_image("team/app", "1.0")
+    client = connect(registry)
+    client.connect()
+    both, really = threading.Barrier(2, timeout=10), Handshake.renew
+
+    def renew(self: Handshake, *arguments: Any) -> Any:
+        both.wait()
+        return really(self, *arguments)
+
+    monkeypatch.setattr(Handshake, "renew", renew)
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(lambda _: fetch(client, "team/app").digest, range(2)))
+    assert found == [pushed.manifest_digest] * 2
+    assert len(registry.requests_to("/token")) == 1
 
 
 def test_each_repository_has_a_token_of_its_own(registry: FakeRegistry, connect: Connect) -> None:

@@ -90,6 +90,13 @@ def test_an_image_has_a_thousand_layers_at_most() -> None:
         read_image(changed(lambda d: d.update(layers=[*d["layers"] * 500, d["layers"][0]])))
 
 
+@pytest.mark.parametrize("listed", [{}, "x", 1, None])
+def test_a_list_that_is_none(listed: object) -> None:
+    with pytest.raises(UnsupportedManifest) as refusal:
+        read_document(as_json({"schemaVersion": 2, "manifests": listed}), OCI_INDEX)
+    assert refusal.value.raw == "manifests"
+
+
 def test_a_list_has_a_thousand_entries_at_most() -> None:
     item = descriptor(OCI["manifest"], b"x", platform={"os": "linux", "architecture": "amd64"})
     listed = read_document(as_json({"schemaVersion": 2, "manifests": [item] * 1000}), OCI_INDEX)
@@ -261,6 +268,8 @@ def test_honest_inline_data_are_no_reason_to_refuse() -> None:
         {"os": "linux"},
         {"os": 1, "architecture": "amd64"},
         {"os": "li\x1bnux", "architecture": "amd64"},
+        {"os": "linux", "architecture": "amd64", "variant": 8},
+        {"os": "linux", "architecture": "amd64", "variant": "v8\n"},
     ],
 )
 def test_entries_without_a_platform_are_not_chosen(platform: object) -> None:
