@@ -24,6 +24,7 @@ from registries.secrets.credential_seal import unseal
 from tests.support.activity import recorded
 from tests.support.actors import acting
 from tests.support.pulls import SECRET, USER, make_credential
+from tests.support.row_locks import RowLock, row_lock_queries
 
 HOST = "registry.example.com"
 Reason = Credential.DestructionReason
@@ -246,3 +247,13 @@ def test_the_database_keeps_no_secret_of_what_is_destroyed(credential: Credentia
     for change in ({"destroyed_at": Now()}, {"sealed": None}, {"epoch": None}, {"sealed": None, "epoch": None}):
         with pytest.raises(IntegrityError), transaction.atomic():
             Credential.objects.filter(pk=credential.pk).update(**change)
+
+
+def test_two_pulls_that_show_it_to_two_hosts_are_both_on_the_receipt(credential: Credential) -> None:
+    """The list is read to be added to, so it is read with its row locked."""
+    note_used_host(credential.pk, "auth.example.com")
+    with row_lock_queries() as locks:
+        note_used_host(credential.pk, HOST)
+    assert locks == [RowLock("registries_credential", frozenset({credential.pk}), is_weak=True)]
+    credential.refresh_from_db()
+    assert credential.used_hosts == ["auth.example.com", HOST]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from groups.ingest import credential_hold
 from groups.ingest.credential_hold import (
@@ -157,3 +159,12 @@ def test_its_own_row_is_locked_and_pulls_may_refer_to_it_in_the_meantime(group: 
     with row_lock_queries() as locks:
         lock_credentials([first.pk, None])
     assert locks == []
+
+
+def test_other_pulls_are_looked_for_once_it_is_locked(group: ContainerGroup) -> None:
+    """Of two pulls that end at the same time, the second sees that the first has ended."""
+    credential = credential_of(group)
+    with CaptureQueriesContext(connection) as queries:
+        settle_credential(credential.pk)
+    read = [query["sql"].partition(" FROM ")[2].partition(" ")[0].strip('"') for query in queries]
+    assert [table for table in read if table][:2] == ["registries_credential", "groups_image"]

@@ -21,6 +21,7 @@ from tests.groups.ingest.conftest import HOST, claimed
 from tests.support.manifests import GZIP, config_of, layer, manifest
 from tests.support.pulls import make_blob, make_group
 from tests.support.quotas import set_quota
+from tests.support.row_locks import row_locks
 
 KEY = b"k" * 32
 ZSTD = "application/vnd.oci.image.layer.v1.tar+zstd"
@@ -222,3 +223,10 @@ class TestReservations:
         write(limited, self.LISTED)
         with pytest.raises(StorageQuotaReached):
             write(limited, manifest(layer(1, 60), layer(2, 41), digest=2))
+
+
+def test_where_storage_is_limited_the_organization_is_locked_before_the_image(held: Claim) -> None:
+    set_quota(held.image.organization, max_stored_bytes=1000)
+    with row_locks() as tables:
+        write(held, manifest(layer(1)))
+    assert tables == ["groups_quota", "groups_image"]

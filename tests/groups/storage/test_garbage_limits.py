@@ -16,6 +16,7 @@ from portal.models import Organization
 from tests.groups.storage.test_store import Pieces
 from tests.support.database_clock import Clock, clock
 from tests.support.pulls import make_blob, make_group, stored_files
+from tests.support.row_locks import RowLock, row_lock_queries
 
 __all__ = ["clock"]
 
@@ -73,7 +74,10 @@ def test_an_hour_passes_before_anything_goes(
 def test_only_what_was_given_and_is_unused_is_marked(clock: Clock, group: ContainerGroup) -> None:
     unused, other, in_use = (make_blob(group.organization, stored_at=clock.now) for _ in range(3))
     group.image.layers.create(position=0, media_type="m", digest="sha256:1", size=10, blob=in_use)
-    garbage.mark_unused([unused.pk, in_use.pk])
+    with row_lock_queries() as locks:
+        garbage.mark_unused([unused.pk, in_use.pk])
+    keys = frozenset({unused.pk, in_use.pk})
+    assert locks == [RowLock("groups_blob", keys, is_weak=False, order=("pk",))]
     first = clock.now
     clock.shift(60)
     garbage.mark_unused([unused.pk])
