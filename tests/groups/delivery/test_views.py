@@ -9,7 +9,7 @@ from django.db import DatabaseError
 from django.test import Client
 
 from groups.delivery import sending
-from groups.models import Image, LayerDelivery, NodeToken
+from groups.models import Image, LayerDelivery, NodeManifest, NodeToken
 from portal.models import Organization
 from tests.support.delivery_requests import NAME, body, over, refusals
 from tests.support.delivery_setup import NodeInHand, Source, blob_of, make_source, store_image
@@ -86,6 +86,14 @@ def test_head_says_how_much_and_sends_nothing(
     assert not LayerDelivery.objects.exists()
 
 
+def test_a_manifest_is_sent_once_it_is_fetched(client: Client, given: dict[str, Any], bearer: dict[str, str]) -> None:
+    address = f"{NAME}/manifests/{given['image'].partition('@')[2]}"
+    client.head(address, headers=bearer)
+    assert NodeToken.objects.get().manifest_sent_at is None
+    client.get(address, headers=bearer)
+    assert NodeToken.objects.get().manifest_sent_at is not None
+
+
 @pytest.mark.parametrize("method", ["post", "put", "patch", "delete", "options", "trace"])
 def test_no_other_method_does_anything(
     client: Client, bearer: dict[str, str], layers: list[str], method: str, given: dict[str, Any]
@@ -139,6 +147,20 @@ def test_another_organizations_digest_is_not_there(
     assert client.get(f"{NAME}/blobs/{theirs.config_digest}", headers=bearer).content == missing.content
 
 
+def test_another_image_of_the_same_organization_is_not_there(
+    client: Client, bearer: dict[str, str], image: Image, node: NodeInHand, other_node: NodeInHand
+) -> None:
+    """Nor is the manifest that another node has of this image: a session opens what its token was made for."""
+    other = store_image(image.organization, make_source(b"another"))
+    for number, (of, holder) in enumerate([(other, node), (image, other_node), (other, other_node)]):
+        NodeManifest.objects.create(image=of, node=holder.row, digest=f"sha256:{number:064x}", body=b"{}")
+    assert client.get(f"{NAME}/blobs/{blob_of(other, 0).cipher_digest}", headers=bearer).status_code == 404
+    assert client.get(f"{NAME}/blobs/{other.config_digest}", headers=bearer).status_code == 404
+    for number in range(3):
+        assert client.get(f"{NAME}/manifests/sha256:{number:064x}", headers=bearer).status_code == 404
+    assert refusals() == ["not_listed"] * 5
+
+
 def test_bearers_that_are_none_look_alike(client: Client, bearer: dict[str, str], node: NodeInHand) -> None:
     genuine = bearer["Authorization"]
     turned = genuine[:-1] + ("A" if genuine[-1] != "A" else "B")
@@ -181,6 +203,7 @@ def test_a_blob_that_is_lost_is_an_error_of_ours_and_not_a_crash(
     (blobs / blob_of(image, 0).name).unlink()
     response = client.get(f"{NAME}/blobs/{layers[0]}", headers=bearer)
     assert (response.status_code, response.json()["errors"][0]["code"]) == (503, "UNAVAILABLE")
+    assert LayerDelivery.objects.get().sent_bytes == 0, "what was not sent can be fetched once it is back"
     with open(blobs / blob_of(image, 1).name, "r+b") as file:
         file.truncate(1000)
     with pytest.raises(sending.TransferStopped):
