@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from portal.config.storage import storage_options
@@ -20,6 +22,25 @@ def test_s3_with_an_endpoint() -> None:
     assert entry["OPTIONS"]["bucket_name"] == "images"
     assert entry["OPTIONS"]["endpoint_url"] == "https://minio.example"
     assert entry["OPTIONS"]["region_name"] == "eu-1"
+
+
+@pytest.mark.parametrize(
+    ("url", "option", "minute"),
+    [
+        ("s3://images", "querystring_expire", 60),
+        ("gs://images", "expiration", timedelta(minutes=1)),
+        ("azure://images", "expiration_secs", 60),
+    ],
+)
+def test_a_signed_address_is_good_for_a_minute(url: str, option: str, minute: object) -> None:
+    assert storage_options(url)["OPTIONS"][option] == minute
+
+
+def test_what_is_put_into_s3_has_the_rights_of_its_bucket() -> None:
+    options = storage_options("s3://images")["OPTIONS"]
+    assert options["default_acl"] is None
+    assert options["file_overwrite"] is True
+    assert options["signature_version"] == "s3v4"
 
 
 @pytest.mark.parametrize("url", ["", "/srv/blobs", "ftp://images"])
