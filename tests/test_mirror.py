@@ -83,7 +83,6 @@ TESTED_BY = {
         "portal.management.commands.demo",
         "portal.management.commands.prepare",
         "portal.management.commands.up",
-        "portal.runtime.services",
     ],
     "interop/test_whole_way.py": ["portal.management.commands.create_enrolment"],
     "portal/accounts/test_adapters.py": ["portal.accounts.views"],
