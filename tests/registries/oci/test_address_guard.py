@@ -108,6 +108,8 @@ def test_a_name_is_looked_up_as_resolvers_write_it() -> None:
 def test_one_private_address_among_public_ones_is_enough_to_refuse() -> None:
     with pytest.raises(HostNotAllowed):
         answering("8.8.8.8", "10.0.0.1").addresses("registry.example", 443)
+    with pytest.raises(HostNotAllowed):  # also beyond those that are tried
+        answering(*[f"8.8.8.{last}" for last in range(9)], "10.0.0.1").addresses("registry.example", 443)
 
 
 @pytest.mark.parametrize(

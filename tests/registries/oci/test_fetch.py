@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from registries.failures import (
@@ -11,6 +13,7 @@ from registries.failures import (
     RateLimited,
     RegistryUnreachable,
 )
+from tests.support.fakes.certificates import Authority
 from tests.support.fakes.registry import FakeRegistry
 
 from .conftest import Connect, fetch, pull
@@ -115,6 +118,22 @@ def test_redirects_into_private_networks_are_not_followed(
     with pytest.raises(HostNotAllowed) as refusal:
         pull(connect(registry), "team/app")
     assert refusal.value.params == {"host": registry.host}
+
+
+def test_an_encrypted_download_stays_encrypted_at_each_redirect(
+    elsewhere: FakeRegistry, connect: Connect, tmp_path: Path
+) -> None:
+    """A storage host may not send it on to plain HTTP either, even where that is open."""
+    authority = Authority(tmp_path)
+    certificate = authority.issue("127.0.0.1")
+    with FakeRegistry(tls=certificate) as registry, FakeRegistry(tls=certificate) as storage:
+        registry.push_image("team/app", "1.0")
+        registry.redirect_blobs_to(storage)
+        storage.fault("/storage/", redirect=f"{elsewhere.url}{{path}}")
+        with pytest.raises(RegistryUnreachable) as refusal:
+            pull(connect(registry, login=None, ca_file=authority.ca_file), "team/app")
+    assert refusal.value.raw == "redirect"
+    assert (len(storage.seen), elsewhere.seen) == (1, [])
 
 
 @pytest.mark.parametrize("target", ["", "http://alice:x@127.0.0.1/", "gopher://127.0.0.1/", "http://a\\b/", "\x7f"])
