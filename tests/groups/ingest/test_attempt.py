@@ -7,12 +7,17 @@ from typing import Any
 import pytest
 
 from groups.actions.checks import start_check
+from groups.ingest import registry_access
+from groups.ingest.attempt import Attempt
 from groups.ingest.check import check
+from groups.ingest.claim import Claim
+from groups.ingest.steps import Name, PullSteps
 from groups.models import Failure, ImageCheck
 from portal.models import Project
+from registries.failures import AuthenticationFailed, CredentialMalformed, RegistryResponse
 from registries.foundation.actor import CONSOLE
 from registries.oci.reference import parse
-from tests.groups.ingest.conftest import again
+from tests.groups.ingest.conftest import HOST, again
 from tests.support.fakes.registry import FakeRegistry
 from tests.support.pulls import SECRET, USER, make_credential, make_group
 
@@ -60,3 +65,16 @@ def test_a_pull_and_a_check_agree_on_a_failure(
         (line["name"], line["detail"], line["raw"]) for line in failure.trace if line["outcome"] == "failed"
     ]
     assert failed[0][0] == step
+
+
+def test_a_failure_is_flagged_as_what_it_means_at_its_registry(held: Claim, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Google refuses a key that it can't read like any other; what members see says that the image is public."""
+    monkeypatch.setattr(registry_access, "_is_public", lambda image, timeouts: True)
+    held.image.provider = "google"
+    refused = AuthenticationFailed(host=HOST)
+    refused.response = RegistryResponse("token", 401, message="unable to parse json key", login=True, host=HOST)
+
+    with pytest.raises(CredentialMalformed) as failure, Attempt(held.image, PullSteps(held)).step(Name.AUTHENTICATE):
+        raise refused
+
+    assert failure.value.params["public"] is True

@@ -158,7 +158,7 @@ class TestFailed:
             image=make_group(project, f"{HOST}/team/app:0.9", name="old").image, next_image=held.image
         )
         make_group(Organization.objects.get(slug="umbrella").projects.get(), f"{HOST}/team/app:1.0", name="theirs")
-        Image.objects.filter(pk=held.image.pk).update(attempt=2)
+        Image.objects.filter(pk=held.image.pk).update(attempt=2, handed_over=1)
         held.image.steps.create(attempt=1, name="resolve", outcome="failed")
         held.image.steps.create(attempt=2, name="resolve", outcome="ok")
         held.image.steps.create(attempt=2, name="connect")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,23 @@ def test_the_credential_is_destroyed_with_a_receipt(registry: FakeRegistry, pull
     assert credential.sealed is None
     assert credential.destroyed_because == "settled"
     assert (credential.used_count, credential.used_hosts) == (1, [registry.host])
+
+
+def test_the_lease_is_renewed_until_the_pull_has_ended(
+    basic_registry: FakeRegistry, pulled: Pulled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last transaction may wait for locks of other pulls."""
+    basic_registry.push_image("team/app", "1.0")
+    renewed: dict[str, bool] = {}
+    monkeypatch.setattr(
+        "groups.ingest.outcome.reached",
+        lambda name: renewed.update({name: "heartbeat" in {thread.name for thread in threading.enumerate()}}),
+    )
+
+    pulled(basic_registry)
+
+    assert renewed
+    assert all(renewed.values())
 
 
 def test_the_secret_goes_to_the_registry_only_when_it_asks(registry: FakeRegistry, pulled: Pulled) -> None:
