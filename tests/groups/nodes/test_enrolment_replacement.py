@@ -165,3 +165,22 @@ def test_a_code_of_a_node_that_was_removed_in_between_is_not_spent(node: NodeInH
     row.refresh_from_db()
     assert row.used_at is None
     assert Node.objects.get().public_key == node.row.public_key
+
+
+def test_a_call_is_used_up_even_if_its_body_is_none(node: NodeInHand) -> None:
+    """Whoever saw it can't send it again with a key of their own."""
+    headers = {"Authorization": f"Bearer {node.signed()}"}
+    answers = [
+        node.client.post("/node/v1/key", body, "application/json", headers=headers).status_code
+        for body in ({}, {"public_key": public_pem(ec_key())})
+    ]
+    assert answers == [400, 401]
+    assert Node.objects.get().public_key == node.row.public_key
+
+
+def test_a_code_for_another_node_of_that_name_stays_good(node: NodeInHand) -> None:
+    code, _ = create_enrolment(node.row.name, by=CONSOLE)
+    create_replacement(node.row, by=CONSOLE)
+    body = {"code": code, "name": "whatever", "public_key": public_pem(ec_key())}
+    assert node.client.post("/node/v1/enrol", body, "application/json").status_code == 200
+    assert Node.objects.count() == 2

@@ -248,3 +248,14 @@ def test_a_job_makes_all_that_nodes_wait_for(
     with CaptureQueriesContext(connection) as queries:
         assert manifests.prepare_missing(30) == 0
     assert queries[-1]["sql"].endswith("LIMIT 50"), "a few at a time: several workers do this at once"
+
+
+def test_a_layer_has_the_size_that_it_is_stored_with(group: Any, node: NodeInHand, image: Image) -> None:
+    """Not the one that it had at its registry, from which it may have come uncompressed."""
+    stored = list(image.layers.order_by("position").values_list("blob__size", flat=True))
+    Blob.objects.update(source_size=1)
+    start(group, by=CONSOLE)
+    node.poll()
+    prepare(Instance.objects.get().pk)
+    manifest = json.loads(bytes(NodeManifest.objects.get().body))
+    assert [layer["size"] for layer in manifest["layers"]] == stored

@@ -250,3 +250,10 @@ def test_the_id_of_a_response_finds_its_line_in_the_log(client: Client, caplog: 
     lines: list[dict[str, object]] = [record.msg for record in caplog.records if isinstance(record.msg, dict)]
     (refused,) = [line for line in lines if line["event"] == "node_call_refused"]
     assert refused["request"] == response["X-Request-Id"]
+
+
+@pytest.mark.parametrize("call", ["poll", "key"])
+def test_what_a_stranger_sends_is_not_read(db: None, client: Client, call: str) -> None:
+    for body in (b"{", b"{}", b" " * (1024 * 1024 + 1)):
+        answer = client.post(f"/node/v1/{call}", body, content_type="application/json")
+        assert (answer.status_code, answer.json()["code"]) == (401, "not_authenticated")
