@@ -9,8 +9,9 @@ import pytest
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
+from groups import failpoints
 from groups.ingest import outcome
-from groups.models import Failure, Image
+from groups.models import Failure, Image, Layer
 from tests.groups.ingest.conftest import Pulled, again
 from tests.support.fakes.images import make_layer
 from tests.support.fakes.registry import FakeRegistry
@@ -168,3 +169,27 @@ def test_after_the_time_for_retries_there_is_none(
     Image.objects.update(retry_until=timezone.now() - timedelta(seconds=1))
 
     assert again(group).status == "failed"
+
+
+def test_a_blob_that_is_cut_short_is_pulled_again(
+    basic_registry: FakeRegistry, pulled: Pulled, blobs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layers = [make_layer({"a": b"whole"}), make_layer({"b": b"too short"})]
+    pushed = basic_registry.push_image("team/app", "1.0", layers=layers)
+
+    def lose(name: str) -> None:
+        if name == failpoints.LAYER_COMMITTED:
+            for layer in Layer.objects.filter(digest=pushed.layer_digests[1]).exclude(blob=None):
+                assert layer.blob is not None
+                (blobs / layer.blob.name).write_bytes(b"too")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("groups.ingest.layers.reached", lose)
+        group = pulled(basic_registry)
+    assert (group.image.status, group.image.retry_code) == ("queued", "store_failed")
+    assert [layer.blob is not None for layer in group.image.layers.order_by("position")] == [True, False]
+
+    group = again(group)
+
+    assert group.image.status == "ready"
+    assert [decrypted(layer) for layer in group.image.layers.order_by("position")] == layers
