@@ -17,6 +17,7 @@ from portal.models import Project
 from registries.failures import AuthenticationFailed, CredentialMalformed, RegistryResponse
 from registries.foundation.actor import CONSOLE
 from registries.oci.reference import parse
+from registries.oci.timeouts import Timeouts
 from tests.groups.ingest.conftest import HOST, again
 from tests.support.fakes.registry import FakeRegistry
 from tests.support.pulls import SECRET, USER, make_credential, make_group
@@ -69,12 +70,16 @@ def test_a_pull_and_a_check_agree_on_a_failure(
 
 def test_a_failure_is_flagged_as_what_it_means_at_its_registry(held: Claim, monkeypatch: pytest.MonkeyPatch) -> None:
     """Google refuses a key that it can't read like any other; what members see says that the image is public."""
-    monkeypatch.setattr(registry_access, "_is_public", lambda image, timeouts: True)
+    hasty = Timeouts(connect=1.0)
+    monkeypatch.setattr(registry_access, "_is_public", lambda image, timeouts: timeouts == hasty)
     held.image.provider = "google"
     refused = AuthenticationFailed(host=HOST)
     refused.response = RegistryResponse("token", 401, message="unable to parse json key", login=True, host=HOST)
 
-    with pytest.raises(CredentialMalformed) as failure, Attempt(held.image, PullSteps(held)).step(Name.AUTHENTICATE):
+    with (
+        pytest.raises(CredentialMalformed) as failure,
+        Attempt(held.image, PullSteps(held), timeouts=hasty).step(Name.AUTHENTICATE),
+    ):
         raise refused
 
     assert failure.value.params["public"] is True

@@ -17,7 +17,7 @@ from groups.ingest.check_steps import CheckSteps
 from groups.models import ImageCheck
 from groups.rules.states import Stale
 from portal.models import Organization
-from registries.failures import AccessDenied, AuthenticationFailed, ImageNotFound, RegistryResponse, RegistryUnreachable
+from registries.failures import AccessDenied, ImageNotFound, RegistryResponse, RegistryUnreachable
 from registries.oci.manifest import Index, Manifest
 from registries.oci.timeouts import Timeouts
 from tests.groups.ingest.conftest import HOST, outcomes
@@ -120,16 +120,7 @@ def test_it_is_done_within_two_and_a_half_minutes_and_waits_less_than_a_pull(
     assert set(client.timeouts) == {Timeouts(connect=10.0, read=15.0, head=20.0, document=30.0)}
 
 
-def test_whether_the_image_is_public_is_asked_as_hastily(acme: Organization, client: type[Client]) -> None:
-    client.fails["connect"] = AuthenticationFailed(host=HOST)
-    row = queued(acme)
-    ImageCheck.objects.update(provider="self_hosted")
-    check(row.pk)
-    assert client.timeouts == [Timeouts(connect=10.0, read=15.0, head=20.0, document=30.0)] * 2
-
-
 def test_what_the_tag_names_and_what_nodes_run_are_kept_apart(acme: Organization, client: type[Client]) -> None:
-    """A group has pinned the manifest of its platform, and is compared with that."""
     client.index = Index(f"sha256:{9:064x}", "application/vnd.oci.image.index.v1+json", (), b"{}")
     row = checked(acme)
     assert (row.digest, row.platform_digest) == (f"sha256:{9:064x}", client.listed.digest)
