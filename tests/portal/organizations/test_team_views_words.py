@@ -132,3 +132,25 @@ def test_the_page_of_an_invitation(acme: Any, alice: Any, mallory: Any, as_user:
     assert (offered.status_code, "Join as member" in offered.text) == (200, True)
     welcome = (302, "/o/acme/", "Welcome to Acme. Your role is member.")
     assert after(theirs.post(f"/invitations/{token}/")) == welcome
+
+
+def test_only_owners_are_offered_to_withdraw(owner: Client, acme: Any, bob: Any, carol: Any, as_user: Any) -> None:
+    row, _ = invitations.invite(acme, email=NINA, role="viewer", by=CONSOLE)
+    address = f"/o/acme/settings/invitations/{row.pk}/withdraw/"
+
+    assert address in owner.get(MEMBERS).text
+    for person in (bob, carol):
+        page = as_user(person).get(MEMBERS).text
+        assert (NINA in page, address in page) == (True, False)
+
+
+def test_somebody_else_is_not_offered_to_join(acme: Any, mallory: Any, as_user: Any) -> None:
+    _, token = invitations.invite(acme, email=NINA, role="viewer", by=CONSOLE)
+    assert "Join as viewer" not in as_user(mallory).get(f"/invitations/{token}/").text
+
+
+def test_an_expired_invitation_offers_nothing(acme: Any) -> None:
+    row, token = invitations.invite(acme, email=NINA, role="viewer", by=CONSOLE)
+    Invitation.objects.update(expires_at=row.created_at)
+    page = Client().get(f"/invitations/{token}/")
+    assert (page.status_code, 'name="password"' in page.text) == (410, False)
