@@ -15,7 +15,7 @@ from django.utils import timezone
 from groups.models import ContainerGroup, LayerDelivery, NodeToken, Redemption
 from groups.queries import delivery_ledger
 from tests.groups.delivery.conftest import _no_calls_before, given, group, image, node, other_node, source
-from tests.support.activity import recorded
+from tests.support.activity import recorded, recorded_targets
 from tests.support.delivery_setup import NodeInHand
 from tests.support.node_reports import listed
 
@@ -126,3 +126,5 @@ def test_a_member_revokes_from_the_page(
     assert node.client.get("/v2/", headers=bearer).status_code == 401
     assert "was over already" in member.post(address, follow=True).content.decode()
     assert [row[3] for row in recorded(action="group.changed")] == ["token of node-1 revoked"]
+    group_id = str(NodeToken.objects.get().group_id)
+    assert [row[2:4] for row in recorded_targets(action="group.changed")] == [("group", group_id)]
