@@ -95,6 +95,34 @@ def test_an_owner_gives_way_to_another_in_one_step(
     assert acme.memberships.get(role="owner").user == bob
 
 
+def test_the_last_owner_is_removed_once_somebody_else_is_one(
+    operator: Client, acme: Any, alice: Any, mallory: Any, page: str
+) -> None:
+    sent = form(acme, **adding(acme, mallory, "owner"), **{"memberships-0-DELETE": "on"})
+    assert operator.post(page, sent).status_code == 302
+
+    assert [row[1:3] for row in recorded()] == [("team.added", mallory.email), ("team.removed", alice.email)]
+    assert acme.memberships.get(role="owner").user == mallory
+
+
+def test_a_project_keeps_its_address_and_name(operator: Client, acme: Any, project: Any, page: str) -> None:
+    """Nodes use the address for its images."""
+    assert 'name="projects-0-slug"' not in operator.get(page).text
+    sent = {
+        "projects-TOTAL_FORMS": "1",
+        "projects-INITIAL_FORMS": "1",
+        "projects-0-id": str(project.pk),
+        "projects-0-organization": str(acme.pk),
+        "projects-0-slug": "another",
+        "projects-0-name": "Another",
+        "projects-0-DELETE": "on",
+    }
+    assert operator.post(page, form(acme, **sent)).status_code == 302
+
+    assert list(acme.projects.values_list("slug", "name")) == [(project.slug, project.name)]
+    assert recorded() == []
+
+
 def test_the_last_owner_stays_and_nothing_else_is_saved(operator: Client, acme: Any, mallory: Any, page: str) -> None:
     sent = form(acme, name="Renamed", **adding(acme, mallory, "viewer"), **{"memberships-0-DELETE": "on"})
 

@@ -15,6 +15,7 @@ from portal.models import Activity, ActivityText, User
 from tests.conftest import PASSWORD
 from tests.support import failing_recorder
 from tests.support.activity import recorded
+from tests.support.page_messages import messages_of
 
 PEOPLE = "/admin/portal/user/"
 NEW = "another long battery"
@@ -163,6 +164,20 @@ class TestThirdParties:
             "account.address_changed",
             "account.address_removed",
         ]
+
+    def test_only_what_nobody_else_has_verified_is_marked(
+        self, operator: Client, acme: Any, bob: Any, carol: Any
+    ) -> None:
+        EmailAddress.objects.create(user=carol, email="shared@acme.example", verified=True)
+        theirs = EmailAddress.objects.create(user=bob, email="shared@acme.example")
+        done = EmailAddress.objects.create(user=bob, email="robert@acme.example", verified=True)
+        chosen = {"action": "make_verified", "_selected_action": [str(theirs.pk), str(done.pk)]}
+
+        answer = operator.post("/admin/account/emailaddress/", chosen)
+
+        assert messages_of(answer) == ["shared@acme.example is verified for somebody else."]
+        theirs.refresh_from_db()
+        assert (theirs.verified, in_portal()) == (False, [])
 
     def test_nothing_is_done_that_is_not_recorded(
         self, operator: Client, factor: Authenticator, attempt: AccessAttempt, bob: Any, settings: Any
