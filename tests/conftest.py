@@ -31,6 +31,7 @@ os.environ["DJANGO_SETTINGS_MODULE"] = "portal.settings"
 
 import django  # noqa: E402
 from django.test import Client  # noqa: E402
+from django.utils.functional import cached_property  # noqa: E402
 from pytest_django import DjangoDbBlocker  # noqa: E402
 
 django.setup()  # conftests of folders import models before pytest-django gets to it
@@ -85,10 +86,21 @@ def django_db_setup(
         if not django_db_keepdb:
             keep_migrated(_database_folder(request.config))
         remember_clean()
+        _ask_for_features()
     yield
     if django_db_keepdb:
         with django_db_blocker.unblock():
             discard()
+
+
+def _ask_for_features() -> None:
+    """Django asks what the database can do when it first needs it, and keeps the answer. It does so here, and not
+    within whichever test counts queries first."""
+    from django.db import connection
+
+    for name, attribute in vars(type(connection.features)).items():
+        if isinstance(attribute, cached_property):
+            getattr(connection.features, name)
 
 
 def _database_folder(config: pytest.Config) -> Path:
