@@ -24,6 +24,7 @@ SEVERAL = {
     "portal/admin/test_operator_actions.py": "what operators do to organizations and pulls",
     "portal/admin/test_registered_models.py": "every model in the admin",
     "portal/api/test_documents.py": "the OpenAPI documents",
+    "portal/test_constraints.py": "constraints and indexes of the database",
     "portal/audit/test_lock_order.py": "the order in which actions lock",
     "portal/management/test_third_party_commands.py": "commands of other packages",
     "portal/operations/test_agreement.py": "that sweeper, metrics and pages agree",
