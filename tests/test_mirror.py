@@ -65,9 +65,6 @@ TESTED_BY = {
     "groups/web/test_new_group_views.py": ["groups.web.image_field"],
     "interop/test_agent_podman.py": [
         "groups.agent.__main__",
-        "groups.agent.held",
-        "groups.agent.images",
-        "groups.agent.instances",
         "groups.agent.podman",
         "groups.agent.podman_form",
         "groups.agent.runtime",
@@ -75,7 +72,6 @@ TESTED_BY = {
     "interop/test_api_fuzz.py": ["portal.config.logs"],
     "interop/test_delivery_agent.py": [
         "groups.agent.events",
-        "groups.agent.own",
         "groups.agent.portal",
         "groups.agent.skopeo",
     ],
