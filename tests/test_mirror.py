@@ -76,7 +76,6 @@ TESTED_BY = {
         "groups.agent.skopeo",
     ],
     "interop/test_up.py": [
-        "portal.management.commands.create_organization",
         "portal.management.commands.demo",
         "portal.management.commands.prepare",
         "portal.management.commands.up",

@@ -7,22 +7,31 @@ import os
 import signal
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from django.core.management import call_command
+from django.db import OperationalError
+from pytest_django import Settings
 
 
 def test_the_command_prints_one_line(transactional_db: None, blobs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     call_command("sweep")
 
     counts = json.loads(capsys.readouterr().out)
-    assert set(counts) >= {
+    assert set(counts) == {
         "leases_expired",
         "credentials_destroyed",
         "sealing_keys_created",
         "sealing_keys_deleted",
         "pulls_woken",
         "nodes_released",
+        "instances_moved",
+        "suspended_ended",
+        "failed_attempts_deleted",
+        "notices_woken",
+        "events_deleted",
+        "refused_sign_ins_recorded",
         "groups_topped_up",
         "manifests_woken",
         "checks_ended",
@@ -59,3 +68,50 @@ def test_the_command_sweeps_until_a_signal(
 
     assert len(passes) == 3
     assert len(capsys.readouterr().out.splitlines()) == 2
+
+
+def test_a_pass_that_fails_is_logged_and_the_next_one_is_tried(
+    transactional_db: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    passes: list[int] = []
+
+    def one_pass(*, thorough: bool) -> dict[str, int]:
+        passes.append(1)
+        if len(passes) == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+            return {"pulls_woken": 1, "nodes_released": 0}
+        raise OperationalError("the database is away")
+
+    monkeypatch.setattr("portal.management.commands.sweep.sweep", one_pass)
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        call_command("sweep", "--every", "0.001")
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    assert len(passes) == 2
+    assert '{"pulls_woken": 1, "nodes_released": 0}' in capsys.readouterr().out
+
+
+def test_the_store_is_listed_four_times_a_grace(
+    transactional_db: None, monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    settings.PORTAL_BLOB_GRACE_SECONDS = 400
+    now, listed = [1000.0], list[float]()
+
+    def one_pass(*, thorough: bool) -> dict[str, int]:
+        listed.extend([now[0]] if thorough else [])
+        now[0] += 33
+        if now[0] > 1330:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return {}
+
+    monkeypatch.setattr("portal.management.commands.sweep.sweep", one_pass)
+    monkeypatch.setattr("portal.management.commands.sweep.time", SimpleNamespace(monotonic=lambda: now[0]))
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        call_command("sweep", "--every", "0.0001")
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    assert listed == [1000, 1132, 1264]

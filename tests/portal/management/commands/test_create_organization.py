@@ -1,0 +1,59 @@
+"""The command `create_organization`: an owner who is new or known, and what is refused before anything is written."""
+
+from __future__ import annotations
+
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from portal.models import Activity, Membership, Organization, Project, User
+
+
+def create(*arguments: str) -> str:
+    out = StringIO()
+    call_command("create_organization", *arguments, stdout=out)
+    return out.getvalue()
+
+
+def test_a_new_owner_may_sign_in_with_the_password(db: None) -> None:
+    assert create("initech", "--owner", "Peter@Initech.Example", "--password", "correct horse") == (
+        "initech: owner peter@initech.example\n"
+    )
+    organization = Organization.objects.get()
+    person = User.objects.get()
+    assert (organization.name, person.email) == ("Initech", "peter@initech.example")
+    assert person.check_password("correct horse")
+    assert (person.is_staff, person.is_superuser) == (False, False)
+    assert Membership.objects.get().role == "owner"
+    assert Project.objects.get().slug == "default"
+    assert set(Activity.objects.values_list("actor_kind", flat=True)) == {"operator"}
+
+
+def test_without_a_password_there_is_none_to_sign_in_with(db: None) -> None:
+    create("initech", "--owner", "peter@initech.example", "--name", "Initech Inc.")
+    assert Organization.objects.get().name == "Initech Inc."
+    assert not User.objects.get().has_usable_password()
+
+
+def test_a_known_owner_keeps_the_password(alice: User) -> None:
+    before = User.objects.get(pk=alice.pk).password
+    create("initech", "--owner", alice.email.upper(), "--password", "another password")
+    assert User.objects.get(pk=alice.pk).password == before
+    assert Organization.objects.get(slug="initech").memberships.get().user == alice
+
+
+@pytest.mark.parametrize(
+    ("slug", "owner"),
+    [
+        ("Not A Slug", "peter@initech.example"),
+        ("../x", "peter@initech.example"),
+        ("initech", "peter"),
+        ("acme", "peter@initech.example"),
+    ],
+)
+def test_what_is_refused_changes_nothing(acme: Organization, slug: str, owner: str) -> None:
+    before = [list(rows.objects.values().order_by("pk")) for rows in (Organization, User, Activity)]
+    with pytest.raises(CommandError):
+        create(slug, "--owner", owner)
+    assert [list(rows.objects.values().order_by("pk")) for rows in (Organization, User, Activity)] == before
