@@ -47,6 +47,7 @@ def test_progress_is_reported_up_to_a_hundred(machine: Machine) -> None:
     def look(order: object) -> None:
         machine.puller.orders[0].progress(130, "x" * 400)
         seen.extend(machine.instances.reports())
+        assert machine.files() == []
 
     machine.puller.then = look
     machine.poll(start=[start_of()])
@@ -73,6 +74,17 @@ def test_a_stop_while_it_is_fetched_starts_nothing(machine: Machine) -> None:
     machine.poll(start=[start_of()])
     assert [name for name, _ in machine.runtime.calls] == ["end", "remove"]
     assert (machine.runtime.images, machine.files(), machine.poll()) == (set(), [], [])
+
+
+def test_a_stop_while_an_image_is_found_here_starts_nothing(running: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    def has(digest: str) -> bool:
+        running.instances.carry_out(Orders(start=[], stop=[SECOND]), [])
+        return True
+
+    monkeypatch.setattr(running.runtime, "has", has)
+    running.poll(start=[start_of(SECOND)])
+    assert running.runtime.calls == [("end", SECOND), ("remove", SECOND)]
+    assert running.files() == [f"{ID}.json"]
 
 
 @pytest.mark.parametrize("error", [PullFailed("a layer was tampered with"), OSError("secret path")])

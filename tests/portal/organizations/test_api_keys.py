@@ -159,3 +159,22 @@ def test_the_command_prints_it_alone_on_the_last_line(acme: Any, capsys: Any) ->
         call_command("create_api_key", "nowhere", name="ci")
     with pytest.raises(CommandError):
         call_command("create_api_key", "acme", name="ci", days=0)
+
+
+@pytest.mark.parametrize("days", [1, 3650])
+def test_the_command_makes_the_key_that_was_asked_for(acme: Any, days: int) -> None:
+    call_command("create_api_key", "acme", name=" ci ", scope="read", days=days)
+
+    row = ApiKey.objects.get()
+    assert (row.organization, row.name, row.scope) == (acme, "ci", "read")
+    assert row.expires_at is not None
+    assert abs(row.expires_at - timezone.now() - timedelta(days=days)) < timedelta(minutes=1)
+
+
+@pytest.mark.parametrize(
+    "values", [{"name": " "}, {"name": "a" * 64}, {"name": "a\u202eb"}, {"days": -1}, {"days": 3651}]
+)
+def test_the_command_refuses_what_the_form_refuses(acme: Any, values: dict[str, Any]) -> None:
+    with pytest.raises(CommandError):
+        call_command("create_api_key", "acme", **{"name": "ci"} | values)
+    assert not ApiKey.objects.exists()
