@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -106,7 +107,11 @@ class Held:
 
 
 def start(kept: Images, order: Order) -> threading.Thread:
-    thread = threading.Thread(target=kept.fetch, args=(order,))
+    def fetch() -> None:
+        with suppress(Cancelled):
+            kept.fetch(order)
+
+    thread = threading.Thread(target=fetch)
     thread.start()
     return thread
 
@@ -132,9 +137,14 @@ def test_two_images_are_fetched_at_once_and_a_third_waits(
     tmp_path: Path, puller: FakePuller, runtime: FakeRuntime
 ) -> None:
     kept, held = Images(tmp_path, puller, runtime), Held(puller)
-    threads = [start(kept, order_of("sha256:" + digit * 64)) for digit in "abc"]
-    assert [held.begun.acquire(timeout=seconds) for seconds in (5, 5, 0.01)] == [True, True, False]
+    orders = [order_of("sha256:" + digit * 64) for digit in "abcd"]
+    threads = [start(kept, order) for order in orders[:2]]
+    assert [held.begun.acquire(timeout=5) for _ in threads] == [True, True]
+    threads += [start(kept, order) for order in orders[2:]]
+    assert not held.begun.acquire(timeout=0.01)
+    orders[3].cancelled.set()
     held.goes_on.set()
     for thread in threads:
         thread.join(5)
-    assert len(runtime.images) == 3
+    assert runtime.images == {f"sha256:{digit * 64}" for digit in "abc"}
+    assert len(puller.orders) == 3, "one that is no longer needed costs no token"

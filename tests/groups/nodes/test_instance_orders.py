@@ -175,6 +175,15 @@ def test_orders_and_costs_are_of_one_instance(acme: Any, image: Any, node: NodeI
         set_deletion_cost(Instance(pk=other.pk, group=group), 1, by=CONSOLE)
 
 
+def test_a_deletion_cost_is_recorded_with_what_it_was_by_then(given: Any) -> None:
+    """Somebody else may have set it since this row was read."""
+    read_before = instance()
+    set_deletion_cost(instance(), 7, by=CONSOLE)
+    assert set_deletion_cost(read_before, 0, by=CONSOLE).deletion_cost == 0
+    text = Activity.objects.select_related("text").order_by("-pk")[0].text
+    assert (text.before, text.after) == ({"deletion_cost": 7}, {"deletion_cost": 0})
+
+
 def test_what_is_moved_is_the_row_as_it_is_by_then(node: NodeInHand, other_node: NodeInHand, given: Any) -> None:
     """Its node may have reported since a page was made, or another one have got it."""
     read_before = instance()
