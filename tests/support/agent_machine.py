@@ -88,7 +88,7 @@ class AtOnce:
     """A thread that has done its work when it was started."""
 
     def __init__(self, target: Callable[..., object], args: tuple[Any, ...] = (), daemon: bool = False) -> None:
-        self.work = lambda: target(*args)
+        self.work: Callable[[], object] = lambda: target(*args)
 
     def start(self) -> None:
         self.work()

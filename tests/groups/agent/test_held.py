@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,12 @@ from tests.support.agent_machine import ID, SECOND, start_of
 
 
 def test_the_file_has_all_but_the_token(tmp_path: Path) -> None:
-    more = {"command": ["run", "it"], "environment": {"KEY": "value"}, "restart_policy": "never", "cpu": 2.0}
+    more: dict[str, Any] = {
+        "command": ["run", "it"],
+        "environment": {"KEY": "value"},
+        "restart_policy": "never",
+        "cpu": 2.0,
+    }
     Held(start_of(**more, memory_mb=64, gpu="x", size=9), reported="running", parked=True).write(tmp_path)
     (path,) = tmp_path.iterdir()
     assert (path.name, path.stat().st_mode & 0o777) == (f"{ID}.json", 0o600)
