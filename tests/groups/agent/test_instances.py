@@ -168,6 +168,14 @@ def test_a_command_that_can_not_be_started_has_ended(machine: Machine) -> None:
     }  # fmt: skip
 
 
+def test_a_new_container_has_not_ended_yet(machine: Machine) -> None:
+    machine.poll(start=[start_of(restart_policy="never")])
+    machine.runtime.present[ID] = Container(False, 3)
+    assert machine.poll()[0]["exit_code"] == 3
+    machine.poll(recreate=[ID])
+    assert machine.poll() == [{"id": ID, "state": "creating", "progress": 0, "message": ""}]
+
+
 def test_restart_keeps_the_container_and_recreate_does_not(running: Machine) -> None:
     running.poll(restart=[ID])
     assert running.runtime.calls == [("end", ID), ("start", ID)]
