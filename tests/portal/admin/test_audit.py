@@ -129,6 +129,19 @@ def test_erasing_asks_why_and_is_recorded(operator: Client, acme: Organization, 
         assert "name erased" in text
 
 
+def test_several_are_erased_in_the_order_in_which_they_were_written(
+    operator: Client, acme: Organization, alice: User
+) -> None:
+    rows = [write_activity(acme.pk, alice, "group.changed", SECRET) for _ in range(3)]
+    chosen = [str(row.pk) for row in rows]
+    sent = {"action": "erase", "_selected_action": chosen, "confirmed": "yes", "reason": "A secret in a name."}
+
+    operator.post(ADDRESS, sent)
+
+    erased = [target for _, _, target, _ in recorded(action="activity.erased")]
+    assert erased == [f"row {row.number}" for row in rows]
+
+
 def test_what_has_no_text_is_not_erased_again(operator: Client, acme: Organization, alice: User) -> None:
     row = write_activity(acme.pk, alice, "group.changed", SECRET)
     sent = {"confirmed": "yes", "reason": "A secret in a name."}
