@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from groups.actions import checks, lifecycle
@@ -68,6 +70,16 @@ class TestLimits:
         assert ImageCheck.objects.filter(organization=acme).count() == 13
         move(rows[0], to="failed")
         start()
+
+    def test_the_time_is_asked_once_it_is_its_turn(self, start: Callable[[], ImageCheck]) -> None:
+        with CaptureQueriesContext(connection) as asked:
+            start()
+
+        queries = [row["sql"] for row in asked.captured_queries]
+        turn = next(place for place, sql in enumerate(queries) if "groups_quota" in sql)
+        times = [place for place, sql in enumerate(queries) if sql.startswith("SELECT") and " FROM " not in sql]
+        assert times
+        assert turn < min(times)
 
     def test_sixty_an_hour(self, start: Callable[[], ImageCheck], acme: Any) -> None:
         add(acme, 30, "done", created_at=ago(seconds=3590))
