@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import runpy
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from django.core import mail
 from django.core.cache import cache
 from django.test import Client
+from django.utils import timezone
 
 from portal import settings as settings_module
 from tests.conftest import PASSWORD
@@ -124,6 +126,22 @@ class TestOverHttps:
         browser.post(LOGIN, {"login": alice.email, "password": PASSWORD}, secure=True)
         assert browser.cookies["csrftoken"]["secure"]
         assert browser.cookies["sessionid"]["secure"]
+
+
+def test_thirty_wrong_passwords_a_minute_from_one_client_address(acme: Any, alice: Any, time_machine: Any) -> None:
+    def sign_in(email: str, password: str, client: str = "192.0.2.1") -> int:
+        return Client(REMOTE_ADDR=client).post(LOGIN, {"login": email, "password": password}).status_code
+
+    now = timezone.now()
+    time_machine.move_to(now, tick=False)
+    assert {sign_in(f"nobody-{number}@acme.example", "a wrong guess") for number in range(29)} == {200}
+    assert sign_in(alice.email, PASSWORD) == 302
+    sign_in("nobody@acme.example", "a wrong guess")
+
+    assert sign_in(alice.email, PASSWORD) == 429
+    assert sign_in(alice.email, PASSWORD, client="192.0.2.2") == 302
+    time_machine.move_to(now + timedelta(seconds=61), tick=False)
+    assert sign_in(alice.email, PASSWORD) == 302
 
 
 def test_a_link_to_sign_out_asks_first(as_user: Any, alice: Any, acme: Any) -> None:
