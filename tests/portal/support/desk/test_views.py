@@ -10,7 +10,7 @@ from django.contrib.admin.models import LogEntry
 from django.core import mail
 from django.test import Client
 
-from portal.models import SupportRequest
+from portal.models import SupportRequest, User
 from portal.support import conversations
 from portal.support.desk.actions import digest_of
 from portal.support.queries import last_message_key
@@ -151,8 +151,14 @@ def test_a_mail_server_that_refuses_loses_no_answer(
     assert cases.other.messages.filter(text="On the left.").exists()
 
 
-def test_whoever_left_gets_no_mail(post_office: None, support: Client, cases: Cases, acme: Any, bob: Any) -> None:
-    acme.memberships.filter(user=bob).delete()
+@pytest.mark.parametrize("how", ["left", "was deactivated"])
+def test_whoever_is_gone_gets_no_mail(
+    post_office: None, support: Client, cases: Cases, acme: Any, bob: Any, how: str
+) -> None:
+    if how == "left":
+        acme.memberships.filter(user=bob).delete()
+    else:
+        User.objects.filter(pk=bob.pk).update(is_active=False)
     support.post(
         address(cases.other),
         {"action": "answer", "was": last_message_key(cases.other), "answer": "On the left.", "to": "solved"},
