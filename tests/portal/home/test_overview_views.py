@@ -77,6 +77,13 @@ def test_another_organizations_groups_are_not_counted(browser: Client, mallory: 
     assert "theirs" not in browser.get(HOME).text
 
 
+def test_another_organizations_conversations_wait_for_nobody_here(browser: Client, mallory: Any) -> None:
+    theirs = mallory.organizations.get().support_requests.create(kind="other", state="waiting")
+    theirs.messages.create(side="support", text="Which registry is it?")
+
+    assert "Which registry is it?" not in browser.get(HOME).text
+
+
 def test_a_watched_page_gets_what_changed(browser: Client, project: Any) -> None:
     put(project, "ready", "stopped")
     first = browser.get(HOME, headers=HTMX)

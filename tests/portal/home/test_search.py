@@ -13,6 +13,7 @@ from groups.models import ContainerGroup, Failure, Image
 from portal.home.search import MAX_LENGTH, SearchResults, cleaned, search
 from portal.models import Organization, Role
 from portal.organizations.invitations import invite
+from registries.foundation.actor import CONSOLE
 from tests.support.actors import acting
 from tests.support.pulls import make_credential, make_group
 
@@ -134,9 +135,15 @@ class TestPages:
 
 def test_nothing_of_another_organization(acme: Any, render: ContainerGroup, mallory: Any) -> None:
     make_credential(acme, "registry.example.com")
+    invite(acme, email="nina@acme.example", role="member", by=CONSOLE)
+    Failure.objects.create(
+        organization=acme, group=render, group_name="render", reference=IMAGE, registry="registry.example.com",
+        step="manifest", code="image_not_found", params={"host": "registry.example.com"},
+    )  # fmt: skip
     umbrella = Organization.objects.get(slug="umbrella")
 
-    for text in ("render", "registry.example", "alice", "sha256:4e1f"):
+    for text in ("render", "registry.example", "alice", "sha256:4e1f", "nina", "image_not_found"):
+        assert look(acme, text, Role.OWNER).count > 0, text
         assert look(umbrella, text, Role.OWNER).count == 0
 
 
