@@ -206,6 +206,14 @@ def test_another_organizations_conversation_is_not_found(mallory: Any, as_user: 
     assert talk.messages.count() == 1
 
 
+def test_a_viewer_reads_it_and_is_offered_nothing(carol: Any, as_user: Any, talk: SupportRequest) -> None:
+    page = as_user(carol).get(at(talk))
+
+    assert page.status_code == 200
+    for deed in ("reply", "solve", "share", "stop-sharing"):
+        assert f'action="{at(talk)}{deed}/"' not in page.text
+
+
 def test_what_somebody_wrote_outlives_them(browser: Any, alice: Any, as_user: Any, talk: SupportRequest) -> None:
     as_user(alice).post(f"{at(talk)}reply/", {"message": "Here too."})
     alice.delete()
