@@ -142,6 +142,7 @@ class TestRate:
         assert [answer["RateLimit-Remaining"] for answer in answers] == ["2", "1", "0", "0"]
         assert answers[3]["Retry-After"] == answers[3]["RateLimit-Reset"] == "60"
         assert answers[3].json()["code"] == "too_many_calls"
+        assert {answer["Cache-Control"] for answer in answers} == {"no-store"}
         assert other.get(CONTAINERS).status_code == 200
         monkeypatch.setattr(time, "time", lambda: 1_000_080.0)
         assert speaker.get(CONTAINERS).status_code == 200

@@ -11,11 +11,12 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from groups.models import ContainerGroup
-from portal.models import ActivityText, EmailChoice, Webhook
+from portal.models import ActivityText, EmailChoice, Notice, Webhook
 from portal.notifications import webhooks
 from registries.foundation.actor import CONSOLE
 from tests.portal.notifications.conftest import KINDS, PAGE, Receiver
 from tests.support.activity import recorded
+from tests.support.actors import acting
 
 
 class TestPages:
@@ -25,12 +26,14 @@ class TestPages:
         row = Webhook.objects.get()
         (secret,) = webhooks.secrets_of(row)
         assert secret in page.text
+        assert "no-store" in page["Cache-Control"]
         detail = f"{PAGE}webhooks/{row.pk}/"
         assert secret not in member.get(detail).text
         assert secret not in member.get(PAGE).text
         again = member.post(f"{detail}rotate/")
         row.refresh_from_db()
         assert webhooks.secrets_of(row)[0] in again.text
+        assert "no-store" in again["Cache-Control"]
         assert secret not in str(list(ActivityText.objects.values()))
 
     @pytest.mark.parametrize(
@@ -106,6 +109,20 @@ class TestPages:
 
     def test_an_odd_choice(self, member: Client) -> None:
         assert member.post(PAGE, {"failed": "everything"}).status_code == 422
+
+
+def test_a_message_of_another_webhook_is_not_sent_again(member: Client, hook: Any, mallory: Any) -> None:
+    theirs, _ = webhooks.add(
+        mallory.organizations.get(), address="https://hooks.example.com/", kinds=KINDS, by=acting(mallory)
+    )
+    webhooks.test(theirs, by=acting(mallory))
+    Notice.objects.update(status="failed", attempts=3)
+    notice = Notice.objects.get()
+
+    assert member.post(f"{PAGE}webhooks/{hook[0].pk}/log/{notice.pk}/again/").status_code == 404
+
+    notice.refresh_from_db()
+    assert (notice.status, notice.attempts) == ("failed", 3)
 
 
 def test_a_log_costs_the_same_with_more_in_it(member: Client, hook: Any, acme: Any) -> None:
