@@ -77,7 +77,8 @@ def test_another_organizations_groups_are_not_counted(browser: Client, mallory: 
     assert "theirs" not in browser.get(HOME).text
 
 
-def test_another_organizations_conversations_wait_for_nobody_here(browser: Client, mallory: Any) -> None:
+def test_another_organizations_conversations_wait_for_nobody_here(browser: Client, project: Any, mallory: Any) -> None:
+    put(project, "ready", "stopped")
     theirs = mallory.organizations.get().support_requests.create(kind="other", state="waiting")
     theirs.messages.create(side="support", text="Which registry is it?")
 
