@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from portal.models import Activity, SupportMessage, SupportRequest
 from portal.support import conversations
+from tests.support.actors import acting
 from tests.support.conversations import ASK, SUPPORT, WANTS_REGISTRY, at, failure_of, talk
 from tests.support.pulls import SECRET
 
@@ -40,14 +41,18 @@ def test_a_second_click_asks_nothing_more(browser: Any, settings: Any, acme: Any
     assert SupportRequest.objects.count() == 3
 
 
-def test_a_flood_of_questions_ends(browser: Any, acme: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_flood_of_questions_ends(browser: Any, acme: Any, mallory: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beside an organization that has asked as much as it may."""
     monkeypatch.setattr(conversations, "MAX_QUESTIONS_A_DAY", 2)
+    for number in range(2):
+        question = f"Question {number}?"
+        conversations.ask(mallory.organizations.get(), by=acting(mallory), kind="other", message=question)
     answers = [browser.post(ASK, {"message": f"Question {number}?"}) for number in range(3)]
 
     assert [response.status_code for response in answers] == [302, 302, 422]
     assert "Question 2?" in answers[2].text, "what was typed stays"
     assert "ask tomorrow" in answers[2].text
-    SupportRequest.objects.update(created_at=timezone.now() - timedelta(days=1, minutes=1))
+    acme.support_requests.update(created_at=timezone.now() - timedelta(days=1, minutes=1))
     assert browser.post(ASK, {"message": "Question 2?"}).status_code == 302
 
 
