@@ -45,6 +45,22 @@ def test_a_check_is_started_and_watched(
     assert SECRET not in text
 
 
+def test_what_was_typed_is_in_no_cache_and_no_report(member: Client) -> None:
+    answer = start(member)
+
+    assert "no-store" in answer["Cache-Control"]
+    assert getattr(answer.wsgi_request, "sensitive_post_parameters", None) == "__ALL__"
+
+
+def test_another_projects_group_of_that_name_is_not_compared(member: Client, acme: Any, mallory: Any) -> None:
+    for project in (acme.projects.create(slug="night", name="Night"), mallory.organizations.get().projects.get()):
+        make_group(project, f"{HOST}/team/app:1.0", name="render")
+
+    start(member, against="render")
+
+    assert ImageCheck.objects.get().against is None
+
+
 def test_it_is_polled_until_it_is_over(member: Client, credential: Credential) -> None:
     start(member, credential=str(credential.pk))
     address = f"{CHECK}{ImageCheck.objects.get().pk}/"
