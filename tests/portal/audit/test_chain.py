@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import Error, connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from portal.audit.chain import hash_of
 from portal.audit.erasure import NothingToErase, erase_text
@@ -229,6 +230,17 @@ def test_what_is_too_long_is_shortened(acme: Any, alice: Any) -> None:
     assert (len(text.target_name), len(text.detail)) == (254, 300)
     assert text.detail.endswith("d…")
     assert texts() == []
+
+
+def test_the_time_is_asked_once_the_chain_is_locked(acme: Any, alice: Any) -> None:
+    with CaptureQueriesContext(connection) as asked, transaction.atomic():
+        record(acting(alice), "group.started", Target("group", 1, "web"), organization_id=acme.pk)
+
+    queries = [row["sql"] for row in asked.captured_queries]
+    locked = max(place for place, sql in enumerate(queries) if "activityhead" in sql and sql.startswith("SELECT"))
+    times = [place for place, sql in enumerate(queries) if sql.startswith("SELECT") and " FROM " not in sql]
+    assert times
+    assert locked < min(times)
 
 
 @pytest.mark.django_db(transaction=True)
