@@ -71,6 +71,15 @@ def test_groups_by_state_and_what_needs_somebody(browser: Client, project: Any, 
     assert "1 of 1 replica running" in page.text
 
 
+def test_an_address_without_a_project_leads_to_the_organizations_own(mallory: Any, browser: Client) -> None:
+    mallory.organizations.get().projects.update(slug="a-theirs")
+
+    page = browser.get(HOME).text
+
+    assert "/o/acme/default/groups/" in page
+    assert "a-theirs" not in page
+
+
 def test_another_organizations_groups_are_not_counted(browser: Client, mallory: Any) -> None:
     put(mallory.organizations.get().projects.get(), "theirs", "failed")
 
