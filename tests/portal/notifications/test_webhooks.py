@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from django.utils import timezone
+from structlog.testing import capture_logs
 
 from groups.models import ContainerGroup, Failure, Occurrence
 from groups.rules.states import Stale, move
@@ -106,6 +107,17 @@ class TestWebhooks:
         notice.refresh_from_db()
         assert notice.status == "sent"
         assert Webhook.objects.get().failing_since is None
+
+    @pytest.mark.parametrize(("status", "event"), [(204, "notice_sent"), (500, "notice_not_sent")])
+    def test_its_address_is_in_no_log(
+        self, group: ContainerGroup, hook: Any, receiver: Receiver, happens: Any, status: int, event: str
+    ) -> None:
+        receiver.status = status
+        with capture_logs() as lines:
+            happens(group, "stopped")
+
+        assert event in [line["event"] for line in lines]
+        assert receiver.address not in str(lines)
 
     def test_two_workers_send_it_once(self, group: ContainerGroup, hook: Any, receiver: Receiver, happens: Any) -> None:
         happens(group, "stopped")
