@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -100,6 +101,25 @@ class AtOnce:
         return False
 
 
+class Waiting(AtOnce):
+    """A thread that has not begun yet; whoever joins it waits for its work."""
+
+    queue: ClassVar[list[Waiting]] = []
+    has_begun = False
+
+    def start(self) -> None:
+        self.queue.append(self)
+
+    def join(self, timeout: float | None = None) -> None:
+        if not self.has_begun:
+            self.has_begun = True
+            self.work()
+            self.queue.remove(self)
+
+    def is_alive(self) -> bool:
+        return self in self.queue
+
+
 class Machine:
     """The node on this machine; `begin` is its start, also after an end."""
 
@@ -114,6 +134,15 @@ class Machine:
         used: Runtime = runtime or self.runtime
         images = Images(self.folder, self.puller, used)
         self.instances = Instances(identity.load(self.folder), True, images, used)
+
+    @contextmanager
+    def busy(self) -> Iterator[None]:
+        """What is ordered in here takes until its end, and what was ordered last begins first."""
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr("groups.agent.instances.threading", SimpleNamespace(Thread=Waiting))
+            yield
+            while Waiting.queue:
+                Waiting.queue[-1].join()
 
     def poll(self, **orders: Any) -> list[dict[str, object]]:
         """One round; returns what the portal got."""

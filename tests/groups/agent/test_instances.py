@@ -2,29 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from groups.agent.order import PullFailed
 from groups.agent.portal import Orders
 from groups.agent.runtime import Container, NoRuntime, NotStarted
 from tests.support.agent_machine import DIGEST, ID, OTHER, SECOND, Machine, start_of
-
-
-@pytest.fixture
-def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
-    return Machine(tmp_path, monkeypatch)
-
-
-@pytest.fixture
-def running(machine: Machine) -> Machine:
-    """The instance runs, and the portal knows it."""
-    machine.poll(start=[start_of()])
-    machine.poll()
-    machine.poll()
-    machine.runtime.calls.clear()
-    return machine
 
 
 def test_an_order_is_fetched_and_run(machine: Machine) -> None:
@@ -186,6 +169,15 @@ def test_restart_keeps_the_container_and_recreate_does_not(running: Machine) -> 
     assert [running.states() for _ in range(2)] == [["creating"], ["running"]]
     running.poll(restart=[SECOND], recreate=[SECOND], stop=[SECOND])
     assert len(running.runtime.calls) == 2
+
+
+def test_an_end_by_itself_is_reported_even_if_a_poll_gets_lost(running: Machine) -> None:
+    """The next start is seen by the portal as one only if it has seen the end."""
+    running.runtime.present[ID] = Container(False, 1)
+    running.instances.settle()
+    running.now += 10
+    running.instances.settle()
+    assert [running.states() for _ in range(2)] == [["creating"], ["running"]]
 
 
 def test_an_instance_that_is_ordered_again_is_new(running: Machine) -> None:
