@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from django.core import mail
 from django.core.mail import EmailMessage
+from django.db.models.functions import Now
 
 from groups.models import ContainerGroup, Occurrence
 from groups.rules.states import move
@@ -119,7 +120,7 @@ def test_not_a_moment_before_it_is_due(notice: Notice) -> None:
     assert not sending.deliver(notice.pk)
     assert state_of(notice) == ("waiting", 0, False)
 
-    due(ago=timedelta(0))
+    Notice.objects.update(due_at=Now())  # in the database's own form, which SQLite compares as text
     assert sending.deliver(notice.pk)
 
 
