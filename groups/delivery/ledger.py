@@ -47,8 +47,8 @@ def refused(token: NodeToken | None, presented_by: str, address: str | None, rea
             outcome=Redemption.Outcome.REFUSED,
             reason=reason.value,
         )
-        if token is not None and reason in (Reason.REPLAYED, Reason.OTHER_NODE):
-            note_replay(token)
+    if token is not None and reason in (Reason.REPLAYED, Reason.OTHER_NODE):
+        note_replay(token)
 
 
 def _is_within_rate(source: str) -> bool:

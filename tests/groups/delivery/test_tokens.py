@@ -282,6 +282,10 @@ def test_the_group_hears_of_tokens_that_are_presented_again(
     age(61)
     assert node.redeem(given["token"]).status_code == 401
     assert heard() == 1
+    for _ in range(30):
+        ledger.refused(NodeToken.objects.get(), "", None, ledger.Reason.NOT_LISTED)
+    assert other_node.redeem(given["token"]).status_code == 401
+    assert heard() == 1, "also beyond what the ledger records of this token in a minute"
 
 
 @pytest.mark.django_db(transaction=True)
