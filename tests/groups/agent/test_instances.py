@@ -135,7 +135,7 @@ def end_again(machine: Machine) -> float:
     return machine.now - began
 
 
-def test_pauses_double_up_to_five_minutes_and_begin_anew(running: Machine) -> None:
+def test_pauses_double_up_to_five_minutes_and_begin_again(running: Machine) -> None:
     assert [end_again(running) for _ in range(7)] == [10, 20, 40, 80, 160, 300, 300]
     running.now += 590
     assert end_again(running) == 300
