@@ -45,6 +45,16 @@ def test_the_command_prints_one_line(transactional_db: None, blobs: Path, capsys
     }
 
 
+def sweep_every(seconds: str) -> None:
+    """Until a pass sends the signal to end; this process has its handlers back then."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        call_command("sweep", "--every", seconds)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 def test_the_command_sweeps_until_a_signal(
     transactional_db: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -59,12 +69,7 @@ def test_the_command_sweeps_until_a_signal(
 
     assert threading.current_thread() is threading.main_thread()
     monkeypatch.setattr("portal.management.commands.sweep.sweep", one_pass)
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        call_command("sweep", "--every", "0.01")
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    sweep_every("0.01")
 
     assert len(passes) == 3
     assert len(capsys.readouterr().out.splitlines()) == 2
@@ -83,12 +88,7 @@ def test_a_pass_that_fails_is_logged_and_the_next_one_is_tried(
         raise OperationalError("the database is away")
 
     monkeypatch.setattr("portal.management.commands.sweep.sweep", one_pass)
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        call_command("sweep", "--every", "0.001")
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    sweep_every("0.001")
     assert len(passes) == 2
     assert '{"pulls_woken": 1, "nodes_released": 0}' in capsys.readouterr().out
 
@@ -108,10 +108,5 @@ def test_the_store_is_listed_four_times_a_grace(
 
     monkeypatch.setattr("portal.management.commands.sweep.sweep", one_pass)
     monkeypatch.setattr("portal.management.commands.sweep.time", SimpleNamespace(monotonic=lambda: now[0]))
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        call_command("sweep", "--every", "0.0001")
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    sweep_every("0.0001")
     assert listed == [1000, 1132, 1264]
