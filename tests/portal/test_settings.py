@@ -1,4 +1,4 @@
-"""What browsers are told, which forms and addresses are refused, and what differs over HTTPS."""
+"""Headers and cookies that browsers get, forms and addresses that are refused, and what differs over HTTPS."""
 
 from __future__ import annotations
 
