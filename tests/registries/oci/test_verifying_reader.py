@@ -157,6 +157,11 @@ class Slow:
         pass
 
 
+def read_slowly(slow: Slow, monkeypatch: pytest.MonkeyPatch) -> VerifyingReader:
+    monkeypatch.setattr("registries.oci.verifying_reader.time", slow)
+    return VerifyingReader(slow, digest="sha256:x", size=10**9, what="layer 1", host="registry.example")
+
+
 @pytest.mark.parametrize(
     ("rates", "given_up_after"),
     [
@@ -171,8 +176,7 @@ def test_a_kibibyte_a_second_is_the_least(
     rates: tuple[int, ...], given_up_after: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slow = Slow(*rates)
-    monkeypatch.setattr("registries.oci.verifying_reader.time", slow)
-    source = VerifyingReader(slow, digest="sha256:x", size=10**9, what="layer 1", host="registry.example")
+    source = read_slowly(slow, monkeypatch)
     gave_up_after = None
     try:
         for _ in range(90):
@@ -184,8 +188,7 @@ def test_a_kibibyte_a_second_is_the_least(
 
 def test_a_byte_less_than_that_is_too_slow(monkeypatch: pytest.MonkeyPatch) -> None:
     slow = Slow(1024)
-    monkeypatch.setattr("registries.oci.verifying_reader.time", slow)
-    source = VerifyingReader(slow, digest="sha256:x", size=10**9, what="layer 1")
+    source = read_slowly(slow, monkeypatch)
     for _ in range(29):
         source.readinto(bytearray(1024))
     slow.rates = (1023,)
@@ -195,8 +198,7 @@ def test_a_byte_less_than_that_is_too_slow(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_only_the_time_of_reading_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     slow = Slow(5000)
-    monkeypatch.setattr("registries.oci.verifying_reader.time", slow)
-    source = VerifyingReader(slow, digest="sha256:x", size=10**9, what="layer 1")
+    source = read_slowly(slow, monkeypatch)
     for _ in range(90):
         source.readinto(bytearray(5000))
         slow.now += 100  # the store takes its time
