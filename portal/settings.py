@@ -178,6 +178,9 @@ AXES_ENABLE_ACCESS_FAILURE_LOG = False
 AXES_VERBOSE = False
 AXES_LOCKOUT_TEMPLATE = "account/lockout.html"
 
+# The database has a digest of a session's key, so that a copy of it signs nobody in.
+SESSION_ENGINE = "portal.accounts.sessions"
+
 # The browser.
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {

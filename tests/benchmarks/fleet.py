@@ -165,9 +165,9 @@ class Hands(Calls):
         requests: cookie, path, and the ETag of what their page shows."""
         from django.conf import settings
         from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
-        from django.contrib.sessions.backends.db import SessionStore
 
         from groups.queries.etags import group_version, project_version
+        from portal.accounts.sessions import SessionStore
         from portal.models import Membership, Organization, Role, User
         from tests.support.delivery_setup import make_group, make_source, store_image
 

@@ -12,6 +12,8 @@ from collections import Counter
 from collections.abc import Callable
 
 from django.apps import apps
+from django.contrib.sessions.models import Session
+from django.core import signing
 from django.core.serializers.json import DjangoJSONEncoder
 from django.core.serializers.python import Serializer
 from django.db.models import Model
@@ -19,6 +21,7 @@ from django.db.models import Model
 from groups.models import ContainerGroup, Instance, Occurrence, Quota
 from portal.models import Activity, FailureCase
 from registries.foundation.ids import FailureId
+from registries.secrets import session_data
 from tests.support.previous_state import Json, PreviousState, Row
 
 ORGANIZATION_TO_QUOTA = (*Quota.LIMITS, "suspended_at", "suspended_because")
@@ -51,6 +54,18 @@ def _occurrence(row: Row) -> Occurrence:
     return Occurrence.objects.get(pk=str(row.pk))
 
 
+def _session(row: Row) -> Session:
+    """The row has a digest of the key that it had."""
+    return Session.objects.get(pk=session_data.row_key(str(row.pk)))
+
+
+def _session_data(row: Row) -> object:
+    """What the dump has, if the encrypted data says the same."""
+    now = json.loads(session_data.decrypt(_session(row).session_data, str(row.pk)))
+    before = str(row.fields["session_data"])
+    return before if now == signing.loads(before, salt="django.contrib.sessions.SessionStore") else now
+
+
 def _quota(column: str) -> Callable[[Row], object]:
     return lambda row: Quota.objects.values_list(column, flat=True).get(organization__pk=str(row.pk))
 
@@ -70,6 +85,8 @@ MOVED: dict[str, Callable[[Row], object]] = {
     "groups.occurrence.told_at": lambda row: _occurrence(row).fanned_out_at,
     "groups.failure.state": lambda row: _case(row).state,
     "groups.failure.note": lambda row: _case(row).note,
+    "sessions.session.session_data": _session_data,
+    "sessions.session.expire_date": lambda row: _session(row).expire_date,
 }
 """Where a column went: `"app.model.column"`, as it was called, to what reads its value in its new place, given the row
 as it was. For example `"portal.organization.max_pulls": lambda row: Quota.objects.get(organization=row.pk).max_pulls`.

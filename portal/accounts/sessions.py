@@ -1,0 +1,76 @@
+"""Sessions whose key is only in the cookie (`SESSION_ENGINE`).
+
+The table is Django's, so `clearsessions` and the expiry work as ever. `registries.secrets.session_data` says what is
+stored in its columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+from asgiref.sync import sync_to_async
+from django.contrib.sessions.backends import db
+from django.contrib.sessions.models import Session
+from django.utils import timezone
+
+from registries.secrets.session_data import SessionDataBroken, decrypt, encrypt, row_key
+
+log = structlog.get_logger(__name__)
+
+
+class SessionStore(db.SessionStore):
+    """A session found by the digest of its key. `session_key` is the key itself, as everywhere in Django."""
+
+    def encode(self, session_dict: Mapping[str, Any]) -> str:
+        """Return the data as it is stored, which only this session's key decrypts."""
+        return encrypt(self.serializer().dumps(session_dict), self._get_or_create_session_key())
+
+    def decode(self, session_data: str) -> dict[str, Any]:
+        """Return the data of the row; none if it is another session's or damaged, which signs the person out."""
+        try:
+            decoded: dict[str, Any] = self.serializer().loads(decrypt(session_data, self.session_key))
+        except (SessionDataBroken, ValueError):
+            log.warning("session_data_broken")
+            return {}
+        return decoded
+
+    def exists(self, session_key: str) -> bool:
+        """Whether there is a session with this key."""
+        return self.model.objects.filter(session_key=row_key(session_key)).exists()
+
+    async def aexists(self, session_key: str) -> bool:
+        """Whether there is a session with this key."""
+        return await sync_to_async(self.exists)(session_key)
+
+    def create_model_instance(self, data: Mapping[str, Any]) -> Session:
+        """Return the row that stores this session."""
+        row: Session = super().create_model_instance(data)
+        row.session_key = row_key(row.session_key)
+        return row
+
+    async def acreate_model_instance(self, data: Mapping[str, Any]) -> Session:
+        """Return the row that stores this session."""
+        return await sync_to_async(self.create_model_instance)(data)
+
+    def delete(self, session_key: str | None = None) -> None:
+        """Delete this session, or the one with another key."""
+        key = session_key or self.session_key
+        if key is not None:
+            self.model.objects.filter(session_key=row_key(key)).delete()
+
+    async def adelete(self, session_key: str | None = None) -> None:
+        """Delete this session, or the one with another key."""
+        await sync_to_async(self.delete)(session_key)
+
+    def _get_session_from_db(self) -> Session | None:
+        key = self.session_key
+        rows = self.model.objects.filter(expire_date__gt=timezone.now())
+        found: Session | None = rows.filter(session_key=row_key(key)).first() if key else None
+        if found is None:
+            self._session_key = None
+        return found
+
+    async def _aget_session_from_db(self) -> Session | None:
+        return await sync_to_async(self._get_session_from_db)()
