@@ -25,6 +25,8 @@ urlpatterns = [
     path("readyz", probes.readyz, name="readyz"),
     path("metrics", metrics.metrics, name="metrics"),
     path("accounts/email/", views.no_such_page),
+    path("accounts/confirm-email/", views.no_such_page),
+    path("accounts/confirm-email/<str:key>/", views.no_such_page),
     path("accounts/password/change/", views.change_password, name="account_change_password"),
     path("accounts/password/reset/", views.reset_password, name="account_reset_password"),
     path("accounts/2fa/authenticate/", views.authenticate, name="mfa_authenticate"),

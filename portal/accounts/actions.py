@@ -13,6 +13,7 @@ from allauth.mfa.models import Authenticator
 from axes.models import AccessAttempt
 from django.db import transaction
 
+from portal.accounts.reset_tokens import end_links, use_links
 from portal.audit.sign_ins import organizations_of, record_for_person, record_second_factors, second_factors_of
 from portal.models import User
 from registries.foundation.activity import Target, Value, record
@@ -56,8 +57,9 @@ def change_person(person: User, changes: Mapping[str, str | bool], *, by: Actor)
 
 def set_password(person: User, password: str, *, is_reset: bool = False, by: Actor) -> None:
     """Set the person's password. `is_reset`: they proved who they are with an emailed link, not with the old
-    password."""
+    password. Raises ResetLinkUsed if the link was used at the same time."""
     with transaction.atomic():
+        use_links(person) if is_reset else end_links(person)
         person.set_password(password)
         person.save(update_fields=["password"])
         record_for_person(person, "account.password_reset" if is_reset else "account.password_changed", by=by)

@@ -19,6 +19,7 @@ from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from portal.accounts.reset_tokens import end_links
 from portal.audit import refused_sign_ins
 from portal.audit.sign_ins import (
     RECOVERY_CODES,
@@ -34,9 +35,9 @@ P = ParamSpec("P")
 View: TypeAlias = Callable[Concatenate[HttpRequest, P], HttpResponse]
 
 
-def no_such_page(request: HttpRequest) -> HttpResponse:
-    """Respond 404 instead of allauth's page of addresses. Operators manage addresses; an unverified one would block
-    two-factor sign-in."""
+def no_such_page(request: HttpRequest, key: str = "") -> HttpResponse:
+    """Respond 404 instead of allauth's pages of addresses. Operators manage addresses; an unverified one would block
+    two-factor sign-in, and the links that verify one are signed with the secret key alone."""
     raise Http404
 
 
@@ -144,6 +145,7 @@ def changes_password(view: View[P]) -> View[P]:
         with transaction.atomic():
             response = view(request, *args, **kwargs)
             if person is not None and User.objects.get(pk=person.pk).password != person.password:
+                end_links(person)
                 record_for_person(person, "account.password_changed", by=actor_of_person(request, person))
         _note_wrong_password(request, response, "old_password", "password_incorrect")
         return response

@@ -5,6 +5,7 @@ from portal.models.api_key import ApiKey
 from portal.models.invitation import Invitation
 from portal.models.notification import EmailChoice, Notice, Webhook
 from portal.models.organization import Membership, Organization, Project, Role
+from portal.models.password_reset import PasswordReset
 from portal.models.refused_sign_in import RefusedSignIn
 from portal.models.support import (
     FailureCase,
@@ -27,6 +28,7 @@ __all__ = [
     "Membership",
     "Notice",
     "Organization",
+    "PasswordReset",
     "Project",
     "RefusedSignIn",
     "Role",

@@ -9,7 +9,6 @@ from datetime import timedelta
 from typing import Any
 
 from allauth.account.forms import default_token_generator
-from allauth.account.models import EmailAddress, EmailConfirmationHMAC
 from allauth.account.utils import user_pk_to_url_str
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP
@@ -121,11 +120,9 @@ def _invitation(acme: Any, by: User, email: str) -> str:
 
 def _mailed(person: User) -> dict[str, str]:
     """Values for links that are mailed."""
-    address = EmailAddress.objects.create(user=person, email=person.email)
     return {
         "uidb36": user_pk_to_url_str(person),
         "account_reset_password_from_key.key": default_token_generator.make_token(person),
-        "account_confirm_email.key": EmailConfirmationHMAC(address).key,
     }
 
 

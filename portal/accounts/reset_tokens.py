@@ -1,0 +1,71 @@
+"""The tokens of links that set a new password (`ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR`).
+
+Django derives such tokens from its secret key and the account's row, so a thief of both could forge one for an
+operator. These are random, and the database has their SHA-256.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models.functions import Now
+from django.utils.crypto import constant_time_compare
+
+from portal.models import PasswordReset, User
+from registries.foundation.refusal import Refusal
+from registries.secrets import one_time
+
+PREFIX = "drp_"
+
+
+class ResetLinkUsed(Refusal):
+    """The link has set a password already, at the same time in another window."""
+
+    code = "reset_link_used"
+    title = "This link has been used"
+
+
+class ResetTokens:
+    """Makes and checks tokens, with the methods of Django's generator, which allauth calls."""
+
+    def make_token(self, user: User) -> str:
+        """Store a new link for the person, and return its token, which is not stored. It works once and for
+        `PASSWORD_RESET_TIMEOUT` seconds."""
+        token, digest = one_time.new(PREFIX)
+        with transaction.atomic():
+            PasswordReset.objects.filter(expires_at__lte=Now()).delete()
+            PasswordReset.objects.create(
+                person=user,
+                token_hash=digest,
+                account_state=_state_of(user),
+                expires_at=Now() + timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT),
+            )
+        return token
+
+    def check_token(self, user: User | None, token: str | None) -> bool:
+        """Whether this token was sent to this person and can still be used."""
+        if user is None or token is None or not one_time.has_form(token, PREFIX):
+            return False
+        link = PasswordReset.objects.open().filter(person=user, token_hash=one_time.digest_of(token)).first()
+        return link is not None and constant_time_compare(link.account_state, _state_of(user))
+
+
+def use_links(person: User) -> None:
+    """Delete the links of a person who sets a password with one of them. Raises ResetLinkUsed if there are none: of two
+    windows only one sets a password."""
+    if not PasswordReset.objects.open().filter(person=person).delete()[0]:
+        raise ResetLinkUsed("The link has set a password already. Sign in with it, or ask for a new link.")
+
+
+def end_links(person: User) -> None:
+    """Delete the links of a person who has got another password."""
+    PasswordReset.objects.filter(person=person).delete()
+
+
+def _state_of(person: User) -> str:
+    """A digest of what a link depends on."""
+    signed_in = "" if person.last_login is None else person.last_login.isoformat()
+    return hashlib.sha256("\n".join((person.password, person.email, signed_in)).encode()).hexdigest()
