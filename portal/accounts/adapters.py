@@ -18,6 +18,7 @@ from portal.accounts.actions import set_password
 from portal.audit import refused_sign_ins
 from portal.audit.sign_ins import RECOVERY_CODES, record_for_person
 from portal.http.actors import actor_of, actor_of_person
+from portal.mail.links import with_public_links
 from portal.models import RefusedSignIn, User
 from registries.foundation.ids import UserId
 from registries.secrets import at_rest
@@ -80,7 +81,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
     def send_mail(self, template_prefix: str, email: str, context: dict[str, object]) -> None:
         """Send a mail; log a failure. To show the failure would reveal that the address has an account."""
         try:
-            super().send_mail(template_prefix, email, context)
+            super().send_mail(template_prefix, email, with_public_links(context))
         except (SMTPException, OSError) as error:
             log.warning("mail_not_sent", template=template_prefix, error=type(error).__name__)
 
