@@ -113,8 +113,7 @@ def read() -> Environment:
         zone=zone,
         debug=env.bool("PORTAL_DEBUG", False),
         public_url=public_url,
-        allowed_hosts=_words(env, "PORTAL_ALLOWED_HOSTS")
-        or sorted({urlsplit(public_url).hostname or "localhost", "localhost", "127.0.0.1", "[::1]"}),
+        allowed_hosts=_words(env, "PORTAL_ALLOWED_HOSTS") or _answered_hosts(public_url),
         database=_database(env, data_dir),
         redis_url=env.str("REDIS_URL", "") or f"unix://{redis_socket(data_dir)}",
         storage_url=storage_url,
@@ -178,6 +177,14 @@ def _delivery(env: FileAwareEnv, storage_url: str) -> tuple[str, str]:
     if not prefix.startswith("/") or not prefix.endswith("/"):
         raise EnvironmentInvalid("PORTAL_ACCEL_PREFIX begins and ends with a slash")
     return delivery, prefix
+
+
+def _answered_hosts(public_url: str) -> list[str]:
+    """The public host alone, or all names of loopback if it is one of them."""
+    host = urlsplit(public_url).hostname or "localhost"
+    if host in LOCAL:
+        return ["127.0.0.1", "[::1]", "localhost"]
+    return [f"[{host}]" if ":" in host else host]
 
 
 def _words(env: FileAwareEnv, name: str) -> list[str]:
