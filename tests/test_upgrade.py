@@ -6,18 +6,23 @@ The dump says what was there. Each of its columns has the same value afterwards,
 
 from __future__ import annotations
 
+import base64
+import hmac
 import json
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.contrib import admin
 from django.core.management import call_command
 from django.db import transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Model
-from django.test import Client
+from django.test import Client, override_settings
 from django.urls import reverse
 from pytest_django import DjangoDbBlocker, Settings
 
@@ -67,7 +72,8 @@ def upgraded(tmp_path_factory: pytest.TempPathFactory, django_db_blocker: Django
     """The dump, loaded into a database as old as it is, and migrated to today's."""
     folder, before = tmp_path_factory.mktemp("upgrade"), read_dump()
     with django_db_blocker.unblock(), empty_database(folder) as database:
-        with as_default(database):
+        with as_default(database), override_settings(PORTAL_KEY_DIR=folder / "keys"):
+            write_keys(folder / "keys")
             models = load(before).get_models()
             call_command("migrate", interactive=False, verbosity=0)
             call_command("createcachetable", verbosity=0)
@@ -211,6 +217,20 @@ def test_sessions_keys_and_invitations_still_work(upgraded: Upgraded) -> None:
     shown(browser, reverse("portal:organization", args=["acme"]))
     shown(Client(headers={"Salad-Api-Key": f"drayage_{SECRET}"}), "/api/public/organizations/acme/quotas")
     assert "Acme" in shown(Client(), reverse("portal:invitation", args=[f"dri_{SECRET}"]))
+
+
+def test_open_sessions_of_nodes_continue(upgraded: Upgraded) -> None:
+    """As an earlier release made a bearer: from the id of the token's row and the web zone's data key."""
+    key = HKDF(SHA256(), 32, None, b"drayage node session bearer").derive(throw_away("data.key"))
+    rows = upgraded.before.of("groups.nodetoken")
+    bearers = {}
+    for row in rows:
+        token = uuid.UUID(str(row.pk))
+        mac = base64.urlsafe_b64encode(hmac.digest(key, token.bytes, "sha256")).rstrip(b"=").decode()
+        bearers[row.pk] = Client().get("/v2/", headers={"Authorization": f"Bearer drs_{token.hex}_{mac}"}).status_code
+    is_open = {row.pk: bool(row.fields["redeemed_at"]) and row.fields["ended_at"] is None for row in rows}
+    assert {pk for pk, status in bearers.items() if status == 200} == {pk for pk, held in is_open.items() if held}
+    assert 200 in bearers.values()
 
 
 def test_new_activity_is_above_the_old() -> None:

@@ -118,11 +118,17 @@ def _delivery(token: delivery_ledger.LedgerToken, refused: list[Redemption]) -> 
         "layers_sent": token.whole,
         "bytes_sent": token.sent,
         "refused": [
-            {"reason": row.reason, "presented_by": row.presented_by, "time": moment(row.created_at)} for row in refused
+            {"reason": row.reason, "presented_by": row.presented_by, "time": moment(row.created_at)}
+            | ({"address": row.address} if row.address is not None else {})
+            for row in refused
         ],
     }
     if token.redeemed_at is not None:
         document["redeemed"] = moment(token.redeemed_at)
+    if token.redeemed_from is not None:
+        document["redeemed_from"] = token.redeemed_from
+    if token.repeated_at is not None:
+        document["repeated"] = moment(token.repeated_at)
     if token.ended_at is not None:
         document |= {"ended": moment(token.ended_at), "ended_because": token.ended_because}
     return document

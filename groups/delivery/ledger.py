@@ -23,6 +23,7 @@ class Reason(StrEnum):
 
     UNKNOWN = "unknown"
     OTHER_NODE = "other_node"
+    OTHER_ADDRESS = "other_address"
     REPLAYED = "replayed"
     EXPIRED = "expired"
     REVOKED = "revoked"
@@ -47,7 +48,7 @@ def refused(token: NodeToken | None, presented_by: str, address: str | None, rea
             outcome=Redemption.Outcome.REFUSED,
             reason=reason.value,
         )
-    if token is not None and reason in (Reason.REPLAYED, Reason.OTHER_NODE):
+    if token is not None and reason in (Reason.REPLAYED, Reason.OTHER_NODE, Reason.OTHER_ADDRESS):
         note_replay(token)
 
 

@@ -1,7 +1,9 @@
 """The session that a redeemed token opened, and its bearer.
 
-A bearer is the id of the token's row with an HMAC over it, keyed by a key derived from the web zone's data key. It is
-not stored. Each request reads from the database whether the session is open, so ending one takes effect at once.
+A bearer is an HMAC over the token's secret, keyed by a key derived from the web zone's data key. So the same token
+gives the same bearer, and making it takes both the secret, which only the node has, and the key: neither a copy of web
+host and database nor the token alone is enough. The database has the bearer's SHA-256. Each request reads from it
+whether the session is open, so ending one takes effect at once.
 """
 
 from __future__ import annotations
@@ -10,7 +12,6 @@ import base64
 import hashlib
 import hmac
 import re
-import uuid
 from datetime import timedelta
 from functools import lru_cache
 
@@ -21,11 +22,12 @@ from django.db.models.functions import Now
 
 from groups.models import Instance, Node, NodeToken
 from registries.foundation.ids import TokenId
-from registries.secrets import keyring
+from registries.secrets import keyring, one_time
 
 PREFIX = "drs_"
 SESSION_LIFETIME = timedelta(hours=6)
-_BEARER = re.compile(r"drs_([0-9a-f]{32})_([A-Za-z0-9_-]{43})")
+# Bearers of sessions that an earlier release opened have the token's id in front.
+_BEARER = re.compile(r"drs_(?:[0-9a-f]{32}_)?[A-Za-z0-9_-]{43}")
 
 
 class SessionClosed(Exception):
@@ -36,23 +38,19 @@ class SessionClosed(Exception):
         self.token = token
 
 
-def bearer_of(token_id: TokenId) -> str:
-    """Return the bearer of this token's session."""
-    return f"{PREFIX}{token_id.hex}_{_mac(token_id)}"
+def bearer_of(secret: str) -> str:
+    """Return the bearer of the session that the token with this secret opens."""
+    digest = hmac.digest(_key(keyring.data_key()), secret.encode(), hashlib.sha256)
+    return PREFIX + base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
 def open_session(bearer: str) -> NodeToken:
     """Return the token whose open session has this bearer. Raises SessionClosed."""
-    found = _BEARER.fullmatch(bearer)
-    if found is None:
+    if _BEARER.fullmatch(bearer) is None:
         raise SessionClosed
-    token_id = TokenId(uuid.UUID(found[1]))
-    if not hmac.compare_digest(_mac(token_id), found[2]):
-        raise SessionClosed
-    token = (
-        NodeToken.objects.select_related("image", "group__organization", "group__project").filter(pk=token_id).first()
-    )
-    if token is None or not is_open(token_id):
+    tokens = NodeToken.objects.select_related("image", "group__organization", "group__project")
+    token = tokens.filter(session_hash=one_time.digest_of(bearer)).first()
+    if token is None or not is_open(token.pk):
         raise SessionClosed(token)
     return token
 
@@ -72,11 +70,6 @@ def is_open(token_id: TokenId) -> bool:
         .exclude(instance__state=Instance.State.STOPPING)
         .exists()
     )
-
-
-def _mac(token_id: TokenId) -> str:
-    digest = hmac.digest(_key(keyring.data_key()), token_id.bytes, hashlib.sha256)
-    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
 @lru_cache(maxsize=4)

@@ -20,6 +20,7 @@ from groups.delivery import ledger
 from groups.delivery.ledger import Reason
 from groups.delivery.sessions import SESSION_LIFETIME, bearer_of
 from groups.models import Instance, Node, NodeManifest, NodeToken, Redemption
+from groups.models.delivery import NodeTokenQuerySet
 from registries.foundation.ids import NodeId
 from registries.secrets import one_time
 
@@ -85,38 +86,49 @@ def mint(instance: Instance, manifest: NodeManifest) -> tuple[str, NodeToken]:
 def redeem(secret: str, node_id: str, address: str | None) -> Session:
     """Redeem a token: open its session, once. `node_id` and `address` are those of the caller.
 
-    The same node gets the same session again within 60 s, since containerd asks twice. Everything else is refused and
-    recorded, without consequences for the token's node. Raises TokenRefused.
+    The same node gets the same session again from the same address, once within 60 s, since containerd asks twice.
+    Everything else is refused and recorded, without consequences for the token's node. Raises TokenRefused.
     """
     presented_by = _node_id(node_id)
     if not one_time.has_form(secret, PREFIX) or presented_by is None:
         raise _refused(None, presented_by, address, Reason.UNKNOWN)
     if _is_withdrawn(secret):
         withdrawn = NodeToken.objects.get(token_hash=one_time.digest_of(secret))
-        reason = _refusal_reason(withdrawn, presented_by, otherwise=Reason.REVOKED)
+        reason = _refusal_reason(withdrawn, presented_by, address, otherwise=Reason.REVOKED)
         raise _refused(withdrawn, presented_by, address, reason)
     mine = NodeToken.objects.outstanding().filter(token_hash=one_time.digest_of(secret), node_id=presented_by)
+    bearer = bearer_of(secret)
     with transaction.atomic():
         opened = mine.filter(redeemed_at__isnull=True, expires_at__gt=Now()).update(
-            redeemed_at=Now(), redeemed_from=address, session_expires_at=Now() + SESSION_LIFETIME
+            redeemed_at=Now(),
+            redeemed_from=address,
+            session_expires_at=Now() + SESSION_LIFETIME,
+            session_hash=one_time.digest_of(bearer),
         )
+        repeated = 0 if opened else _repeatable(mine, address).update(repeated_at=Now())
         token = NodeToken.objects.filter(token_hash=one_time.digest_of(secret)).first()
-        if opened and token is not None:
-            ledger.accepted(token, address, Redemption.Outcome.OPENED)
-            return Session(token, bearer_of(token.id), int(SESSION_LIFETIME.total_seconds()))
-        if token is not None and mine.filter(redeemed_at__gt=Now() - REPEAT_WINDOW).exists():
-            ledger.accepted(token, address, Redemption.Outcome.REPEATED)
-            rest = SESSION_LIFETIME - REPEAT_WINDOW
-            return Session(token, bearer_of(token.id), int(rest.total_seconds()))
+        if token is not None and (opened or repeated):
+            outcome = Redemption.Outcome.OPENED if opened else Redemption.Outcome.REPEATED
+            ledger.accepted(token, address, outcome)
+            lifetime = SESSION_LIFETIME if opened else SESSION_LIFETIME - REPEAT_WINDOW
+            return Session(token, bearer, int(lifetime.total_seconds()))
     if token is None:
         raise _refused(None, presented_by, address, Reason.UNKNOWN)
-    raise _refused(token, presented_by, address, _refusal_reason(token, presented_by, otherwise=Reason.EXPIRED))
+    reason = _refusal_reason(token, presented_by, address, otherwise=Reason.EXPIRED)
+    raise _refused(token, presented_by, address, reason)
 
 
 def end(tokens: Iterable[NodeToken] | models.QuerySet[NodeToken], reason: EndReason) -> int:
     """End tokens and their sessions; return how many were not over yet. A transfer in progress stops within seconds."""
     outstanding = NodeToken.objects.outstanding().filter(pk__in=[token.pk for token in tokens])
     return outstanding.update(ended_at=Now(), ended_because=reason.value)
+
+
+def _repeatable(mine: NodeTokenQuerySet, address: str | None) -> NodeTokenQuerySet:
+    """The token if it may be presented a second time from this address. Behind a Unix socket there are no addresses,
+    and the node alone decides."""
+    same = models.Q(redeemed_from__isnull=True) if address is None else models.Q(redeemed_from=address)
+    return mine.filter(same, redeemed_at__gt=Now() - REPEAT_WINDOW, repeated_at__isnull=True)
 
 
 def _is_withdrawn(secret: str) -> bool:
@@ -131,11 +143,11 @@ def _is_withdrawn(secret: str) -> bool:
     return NodeToken.objects.filter(withdrawn, token_hash=one_time.digest_of(secret)).exists()
 
 
-def _refusal_reason(token: NodeToken, presented_by: NodeId, *, otherwise: Reason) -> Reason:
+def _refusal_reason(token: NodeToken, presented_by: NodeId, address: str | None, *, otherwise: Reason) -> Reason:
     if token.node_id != presented_by:
         return Reason.OTHER_NODE
     if token.redeemed_at is not None:
-        return Reason.REPLAYED
+        return Reason.REPLAYED if token.redeemed_from == address else Reason.OTHER_ADDRESS
     return Reason.REVOKED if token.ended_at is not None else otherwise
 
 

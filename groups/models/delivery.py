@@ -42,8 +42,9 @@ class NodeTokenQuerySet(models.QuerySet["NodeToken"]):
 
 
 class NodeToken(models.Model):
-    """A one-time token and, once redeemed, its session. Only the token's SHA-256 is stored, and the session's bearer is
-    derived from the row's id, so the table contains nothing that could be presented.
+    """A one-time token and, once redeemed, its session. Only the SHA-256 of the token and of the session's bearer are
+    stored, so the table contains nothing that could be presented. `repeated_at`: the token's node presented it a second
+    time, from the same address, and got the same session.
 
     Group, instance, image and node can be deleted before it; their names stay for the ledger.
     """
@@ -62,6 +63,8 @@ class NodeToken(models.Model):
     expires_at = models.DateTimeField()
     redeemed_at = models.DateTimeField(null=True, blank=True)
     redeemed_from = models.GenericIPAddressField(null=True, blank=True)
+    repeated_at = models.DateTimeField(null=True, blank=True)
+    session_hash = models.CharField(max_length=64, null=True, blank=True, unique=True, editable=False)
     session_expires_at = models.DateTimeField(null=True, blank=True)
     manifest_sent_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)

@@ -18,7 +18,7 @@ ABANDONED_AFTER = timedelta(seconds=60)
 STUCK_AFTER = timedelta(minutes=5)
 SWEEPER_MISSING_AFTER = timedelta(minutes=2)
 HOUR = timedelta(hours=1)
-SUSPICIOUS = (Reason.REPLAYED, Reason.OTHER_NODE, Reason.UNKNOWN)
+SUSPICIOUS = (Reason.REPLAYED, Reason.OTHER_NODE, Reason.OTHER_ADDRESS, Reason.UNKNOWN)
 
 
 @dataclass(frozen=True)

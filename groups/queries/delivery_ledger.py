@@ -38,11 +38,12 @@ MAX_NEWEST = 20
 MAX_REFUSALS = 5
 """Refusals of one token that are listed."""
 UNUSUAL_WITHIN = timedelta(hours=24)
-UNUSUAL = (Reason.OTHER_NODE, Reason.REPLAYED, Reason.LAYER_AGAIN, Reason.NOT_LISTED)
+UNUSUAL = (Reason.OTHER_NODE, Reason.OTHER_ADDRESS, Reason.REPLAYED, Reason.LAYER_AGAIN, Reason.NOT_LISTED)
 """Refusals that neither an honest node nor a slow network explains."""
 REFUSALS = {
     Reason.UNKNOWN: "an unknown token was presented",
     Reason.OTHER_NODE: "another node presented this token",
+    Reason.OTHER_ADDRESS: "the token had been used, and was presented again from another address",
     Reason.REPLAYED: "the token had been used before",
     Reason.EXPIRED: "the token had expired",
     Reason.REVOKED: "the token had been withdrawn",
@@ -57,6 +58,7 @@ CSV_COLUMNS = (
     "expires_at",
     "redeemed_at",
     "redeemed_from",
+    "repeated_at",
     "manifest_sent_at",
     "bytes_sent",
     "layers_sent_whole",
@@ -135,6 +137,7 @@ def ledger_csv(group: ContainerGroup) -> Iterator[str]:
             token.expires_at,
             token.redeemed_at,
             token.redeemed_from,
+            token.repeated_at,
             token.manifest_sent_at,
             token.sent,
             token.whole,

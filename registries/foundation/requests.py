@@ -113,8 +113,10 @@ class ApiRequest(ActorRequest):
 
 
 def client_address(request: HttpRequest) -> str:
-    """Return the IP address of the client; empty where there is none, such as behind a Unix socket."""
+    """Return the IP address of the client in its one spelling; empty where there is none, such as behind a Unix socket.
+    An IPv4 address that a socket of IPv6 shows as `::ffff:192.0.2.1` is `192.0.2.1`."""
     try:
-        return str(ipaddress.ip_address(request.META.get("REMOTE_ADDR", "")))
+        address = ipaddress.ip_address(request.META.get("REMOTE_ADDR", ""))
     except ValueError:
         return ""
+    return str(getattr(address, "ipv4_mapped", None) or address)

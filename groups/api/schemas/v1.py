@@ -125,17 +125,21 @@ class ReceiptCollection(Shape):
 class Refusal(Shape):
     reason: str
     presented_by: str
+    address: str | None = None
     time: Moment
 
 
 class Delivery(Shape):
-    """A node's one-time token, and what was sent for it."""
+    """A node's one-time token, and what was sent for it. `repeated`: the node presented the token a second time within
+    a minute, from the same address, and got the same session."""
 
     id: Id
     node: str
     digest: str
     issued: Moment
     redeemed: Moment | None = None
+    redeemed_from: str | None = None
+    repeated: Moment | None = None
     ended: Moment | None = None
     ended_because: str | None = None
     layers_sent: int

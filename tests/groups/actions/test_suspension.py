@@ -10,7 +10,7 @@ import pytest
 from groups.actions import lifecycle, suspension
 from groups.actions.suspension import change_limits, resume, suspend
 from groups.delivery import tokens
-from groups.delivery.sessions import SessionClosed, bearer_of, open_session
+from groups.delivery.sessions import SessionClosed, open_session
 from groups.ingest.claim import claim
 from groups.models import ContainerGroup, Image, Instance, Node, NodeManifest, NodeToken, Quota
 from groups.nodes.scheduler import assign
@@ -41,9 +41,9 @@ def running(project: Any, name: str = "runs") -> tuple[ContainerGroup, NodeToken
     instance = Instance.objects.create(group=group, node=node, state="downloading")
     manifest = NodeManifest.objects.create(image_id=group.image_id, node=node, digest="sha256:0", body=b"{}")
     secret, token = tokens.mint(instance, manifest)
-    tokens.redeem(secret, str(node.pk), "127.0.0.1")
+    session = tokens.redeem(secret, str(node.pk), "127.0.0.1")
     group.refresh_from_db()
-    return group, token, bearer_of(token.id)
+    return group, token, session.bearer
 
 
 def test_all_of_it_ends(acme: Any, project: Any, mallory: Any) -> None:

@@ -125,12 +125,18 @@ def test_the_ledger_contains_what_was_refused(speaks: Any, project: Any) -> None
         node_name="n1", manifest_digest="sha256:" + "b" * 64, expires_at=timezone.now(), token_hash="c" * 64,
     )  # fmt: skip
     token.layer_deliveries.create(digest="sha256:" + "a" * 64, sent_whole=1, sent_bytes=500)
-    Redemption.objects.create(token=token, outcome="refused", reason="replayed", presented_by="n2")
+    Redemption.objects.create(
+        token=token, outcome="refused", reason="other_address", presented_by="n2", address="192.0.2.8"
+    )
+    at = {"redeemed_at": "2026-01-02T03:04:05Z", "repeated_at": "2026-01-02T03:04:09Z"}
+    NodeToken.objects.update(redeemed_from="192.0.2.7", **at)
 
     (shown,) = speaks("read").get(f"{HERE}/projects/default/containers/app/deliveries").json()["items"]
 
     assert (shown["node"], shown["layers_sent"], shown["bytes_sent"]) == ("n1", 1, 500)
-    assert [each["reason"] for each in shown["refused"]] == ["replayed"]
+    assert (shown["redeemed"], shown["repeated"]) == tuple(at.values())
+    assert shown["redeemed_from"] == "192.0.2.7"
+    assert [(each["reason"], each["address"]) for each in shown["refused"]] == [("other_address", "192.0.2.8")]
 
 
 def test_receipts_hold_no_secret(speaks: Any, acme: Any) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
 
 import pytest
 from django.db import transaction
@@ -15,8 +16,7 @@ from groups.delivery.sessions import bearer_of
 from groups.delivery.tokens import EndReason, end
 from groups.models import Instance, LayerDelivery, NodeManifest, NodeToken, Redemption
 from portal.models import Organization
-from registries.foundation.ids import TokenId
-from registries.secrets import keyring
+from registries.secrets import keyring, one_time
 from tests.support.delivery_requests import NAME, body, refusals
 from tests.support.delivery_setup import NodeInHand, blob_of, make_group, make_source, started, store_image
 
@@ -34,25 +34,38 @@ def status(bearer: dict[str, str], address: str = "/v2/") -> int:
     return Client().get(address, headers=bearer).status_code
 
 
-def test_a_bearer_is_made_with_this_portals_key(monkeypatch: pytest.MonkeyPatch, bearer: dict[str, str]) -> None:
+def test_a_bearer_takes_the_token_and_this_portals_key(
+    monkeypatch: pytest.MonkeyPatch, bearer: dict[str, str], given: dict[str, Any]
+) -> None:
+    presented = bearer["Authorization"].removeprefix("Bearer ")
+    assert bearer_of(given["token"]) == presented
+    row = json.dumps(list(NodeToken.objects.values()), default=str)
+    assert not {presented, presented[4:], given["token"]} & set(re.findall(r"[\w-]+", row))
+    for value in NodeToken.objects.values_list("session_hash", "token_hash", "id").get():
+        for guess in (str(value), bearer_of(str(value)), f"drs_{value}", f"drs_{str(value)[:43]}"):
+            assert status({"Authorization": f"Bearer {guess}"}) == 401
     with monkeypatch.context() as elsewhere:
         elsewhere.setattr(keyring, "data_key", lambda: bytes(range(32)))
-        assert status(bearer) == 401
-        # Computed with another program. Web processes of two releases have to accept each other's bearers.
-        expected = "drs_00000000000000000000000000000001_vkifiwXUTfFkGie6yOrCJcirfCzonN6YHc_pAmDlKCw"
-        assert bearer_of(TokenId(UUID(int=1))) == expected
-    assert status(bearer) == 200
+        # Computed with another program. A token presented again has to give the same bearer in the next release.
+        assert bearer_of("drt_" + "A" * 43) == "drs_VKYchCBgaYq0a86L7UthAJTM8DDllnAhfGI0Kec8BVs"
+        assert status(bearer) == 200, "a session has the digest of its bearer"
+
+
+def test_a_bearer_of_the_release_before(bearer: dict[str, str]) -> None:
+    """It had the token's id in front; the upgrade stores its digest."""
+    token = NodeToken.objects.get()
+    before = f"drs_{token.pk.hex}_{'A' * 43}"
+    assert status({"Authorization": f"Bearer {before}"}) == 401
+    NodeToken.objects.update(session_hash=one_time.digest_of(before))
+    assert status({"Authorization": f"Bearer {before}"}) == 200
+    assert status(bearer) == 401
 
 
 def test_a_session_opens_its_own_image_only(
     bearer: dict[str, str], layers: list[str], theirs: tuple[NodeToken, dict[str, str], str]
 ) -> None:
-    """Beside another organization's on another node. A bearer is of one session: its halves belong together."""
+    """Beside another organization's on another node."""
     token, their_bearer, their_layer = theirs
-    own, other = (headers["Authorization"].split("_", 2) for headers in (bearer, their_bearer))
-    assert own[1] != other[1]
-    assert status({"Authorization": "_".join([own[0], other[1], own[2]])}) == 401
-    assert refusals() == [], "it is no bearer of the other session"
     own_manifest = NodeToken.objects.exclude(pk=token.pk).get().manifest_digest
     for headers, name, manifest, layer in (
         (bearer, NAME, token.manifest_digest, their_layer),
@@ -145,5 +158,7 @@ def test_a_session_is_over_when_its_instance_is_elsewhere(
 
 def test_a_token_that_was_not_redeemed_has_no_session(given: dict[str, Any]) -> None:
     NodeToken.objects.update(session_expires_at=timezone.now() + timedelta(hours=1))
-    headers = {"Authorization": f"Bearer {bearer_of(NodeToken.objects.get().pk)}"}
+    headers = {"Authorization": f"Bearer {bearer_of(given['token'])}"}
+    assert status(headers) == 401
+    NodeToken.objects.update(session_hash=one_time.digest_of(bearer_of(given["token"])))
     assert status(headers) == 401

@@ -35,7 +35,7 @@ def age(seconds: int) -> None:
 
 def test_the_reasons_that_are_recorded() -> None:
     """They are stored, and shown with their words."""
-    reasons = ["unknown", "other_node", "replayed", "expired", "revoked", "layer_again", "not_listed"]
+    reasons = ["unknown", "other_node", "other_address", "replayed", "expired", "revoked", "layer_again", "not_listed"]
     assert [reason.value for reason in ledger.Reason] == reasons
 
 
@@ -67,7 +67,7 @@ def test_nothing_that_could_be_presented_is_stored(node: NodeInHand, given: dict
         assert secret not in row
         assert secret[-43:] not in row
         assert secret not in caplog.text
-    session = redeem(given["token"], str(node.row.pk), None)
+    session = redeem(given["token"], str(node.row.pk), "127.0.0.1")
     assert session.bearer == bearer
     assert bearer not in repr(session)
 
@@ -78,6 +78,64 @@ def test_the_same_node_within_a_minute_gets_the_same_session(node: NodeInHand, g
     second = node.redeem(given["token"]).json()
     assert first["token"] == second["token"]
     assert second["expires_in"] == 6 * 3600 - 60, "the session began up to a minute ago"
+    assert rows() == [("opened", ""), ("repeated", "")]
+
+
+def test_the_repeat_stands_in_the_ledger(node: NodeInHand, given: dict[str, Any]) -> None:
+    node.redeem(given["token"])
+    assert NodeToken.objects.get().repeated_at is None
+    node.redeem(given["token"])
+    token = NodeToken.objects.get()
+    assert token.redeemed_at is not None
+    assert token.repeated_at is not None
+    assert token.repeated_at >= token.redeemed_at
+
+
+def test_there_is_one_repeat(node: NodeInHand, given: dict[str, Any]) -> None:
+    bearer = node.bearer(given["token"])
+    assert [node.redeem(given["token"]).status_code for _ in range(3)] == [200, 401, 401]
+    assert rows() == [("opened", ""), ("repeated", ""), ("refused", "replayed"), ("refused", "replayed")]
+    assert Occurrence.objects.filter(kind="group.replay_refused").exists()
+    assert Client().get("/v2/", headers=bearer).status_code == 200, "its owner's session continues"
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("192.0.2.9", "192.0.2.10"),
+        ("192.0.2.9", "2001:db8::9"),
+        ("2001:db8::9", "2001:db8::a"),
+        ("::ffff:192.0.2.9", "::ffff:192.0.2.10"),
+        ("192.0.2.9", ""),
+        ("", "192.0.2.9"),
+    ],
+)
+def test_from_another_address_it_is_refused_and_noted(
+    node: NodeInHand, given: dict[str, Any], first: str, second: str
+) -> None:
+    Occurrence.objects.all().delete()
+    headers = node.basic(given["token"])
+    assert Client(REMOTE_ADDR=first).get("/v2/token", headers=headers).status_code == 200
+    assert Client(REMOTE_ADDR=second).get("/v2/token", headers=headers).status_code == 401
+    assert rows() == [("opened", ""), ("refused", "other_address")]
+    assert Redemption.objects.order_by("-pk")[0].address == (second.removeprefix("::ffff:") or None)
+    assert Occurrence.objects.filter(kind="group.replay_refused").count() == 1
+    assert Client(REMOTE_ADDR=first).get("/v2/token", headers=headers).status_code == 200, "its own repeat is left"
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("192.0.2.9", "::ffff:192.0.2.9"),
+        ("::ffff:192.0.2.9", "192.0.2.9"),
+        ("2001:db8::9", "2001:0DB8:0:0:0:0:0:9"),
+        ("", ""),
+    ],
+)
+def test_the_same_address_in_another_spelling(node: NodeInHand, given: dict[str, Any], first: str, second: str) -> None:
+    headers = node.basic(given["token"])
+    assert Client(REMOTE_ADDR=first).get("/v2/token", headers=headers).status_code == 200
+    assert Client(REMOTE_ADDR=second).get("/v2/token", headers=headers).status_code == 200
     assert rows() == [("opened", ""), ("repeated", "")]
 
 
@@ -228,10 +286,10 @@ def test_only_get_redeems(node: NodeInHand, given: dict[str, Any], method: str) 
 def test_an_address_is_the_peers_whatever_the_headers_say(node: NodeInHand, given: dict[str, Any]) -> None:
     headers = node.basic(given["token"]) | {"X-Forwarded-For": "198.51.100.7", "X-Real-Ip": "198.51.100.7"}
     assert Client(REMOTE_ADDR="192.0.2.9").get("/v2/token", headers=headers).status_code == 200
-    assert Client(REMOTE_ADDR="").get("/v2/token", headers=headers).status_code == 200  # behind a Unix socket
+    assert Client(REMOTE_ADDR="192.0.2.9").get("/v2/token", headers=node.basic(given["token"])).status_code == 200
     assert NodeToken.objects.get().redeemed_from == "192.0.2.9"
     addresses = Redemption.objects.order_by("pk").values_list("outcome", "address")
-    assert list(addresses) == [("opened", "192.0.2.9"), ("repeated", None)]
+    assert list(addresses) == [("opened", "192.0.2.9"), ("repeated", "192.0.2.9")]
 
 
 def test_refusals_do_not_fill_the_table(given: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -297,8 +355,9 @@ def test_of_many_nodes_at_once_the_right_one_opens_one_session(
 
     results = at_once(*(partial(present, number) for number in range(24)))
     assert len({result for result in results if isinstance(result, str)}) == 1
-    assert sum(isinstance(result, TokenRefused) for result in results) == 12
-    assert sorted(rows()) == [("opened", "")] + [("refused", "other_node")] * 12 + [("repeated", "")] * 11
+    assert sum(isinstance(result, TokenRefused) for result in results) == 22
+    refused = [("refused", "other_node")] * 12 + [("refused", "replayed")] * 10
+    assert sorted(rows()) == [("opened", ""), *refused, ("repeated", "")]
 
 
 @pytest.mark.django_db(transaction=True)

@@ -45,7 +45,7 @@ def test_nothing_needs_anybody(acme: Any, project: Any) -> None:
     for reason in ("expired", "revoked", "layer_again", "not_listed"):
         refuse(reason, seconds=1)
     refuse("", outcome="redeemed", seconds=1)
-    for reason in ("replayed", "other_node", "unknown"):
+    for reason in ("replayed", "other_node", "other_address", "unknown"):
         refuse(reason, seconds=3601)
     fail(acme, "store_failed", seconds=3601)
     fail(acme, "registry_unreachable", seconds=1)
@@ -66,7 +66,7 @@ def test_each_alert_counts(acme: Any, project: Any) -> None:
     pull(project, "pulls", status="pulling", lease=uuid.uuid4(), lease_expires_at=ago(seconds=61))
     for number in range(3):
         Node.objects.create(name=f"silent-{number}", public_key="k", last_seen_at=ago(seconds=91))
-    for reason in ("replayed", "other_node", "unknown"):
+    for reason in ("replayed", "other_node", "other_address", "unknown"):
         refuse(reason, seconds=3590)
         refuse(reason, seconds=1)
     for _ in range(5):
@@ -75,7 +75,7 @@ def test_each_alert_counts(acme: Any, project: Any) -> None:
 
     counted = count_alerts()
 
-    assert counted == Attention(1, 2, 3, 6, 5, counted.sweeper_seconds)
+    assert counted == Attention(1, 2, 3, 8, 5, counted.sweeper_seconds)
     assert counted.sweeper_is_missing
 
 

@@ -75,13 +75,14 @@ def test_refusals_are_said_in_words_and_the_newest_five_are_listed(
     group: ContainerGroup, other: ContainerGroup, node: Node
 ) -> None:
     token = make_token(group, node)
-    reasons = ("unknown", "other_node", "replayed", "expired", "revoked", "layer_again", "not_listed", "something else")
+    reasons = ("unknown", "other_node", "replayed", "expired", "revoked", "layer_again", "not_listed", "something else",
+               "other_address")  # fmt: skip
     rows = [refuse(token, reason, seconds=number) for number, reason in enumerate(reasons)]
     refuse(token, "replayed", outcome="redeemed")
 
     (delivery,) = deliveries(tokens_of(group))
 
-    assert (delivery.token, delivery.more_refused) == (token, 3)
+    assert (delivery.token, delivery.more_refused) == (token, 4)
     words = [
         "an unknown token was presented",
         "another node presented this token",
@@ -97,6 +98,7 @@ def test_refusals_are_said_in_words_and_the_newest_five_are_listed(
     (delivery,) = deliveries(tokens_of(group))
     assert [refused.words for refused in delivery.refusals] == [
         "a layer was asked for again", "something outside of this image was asked for", "refused",
+        "the token had been used, and was presented again from another address",
     ]  # fmt: skip
 
 
@@ -142,17 +144,20 @@ def test_a_line_of_the_csv_has_everything_in_its_column(
     refuse(token, "replayed")
     moments = {
         name: f"2026-01-02T03:04:0{second}+00:00"
-        for second, name in enumerate(("issued_at", "expires_at", "redeemed_at", "manifest_sent_at", "ended_at"))
+        for second, name in enumerate(
+            ("issued_at", "expires_at", "redeemed_at", "repeated_at", "manifest_sent_at", "ended_at")
+        )
     }
     NodeToken.objects.filter(pk=token.pk).update(**moments, redeemed_from="192.0.2.1", ended_because="delivered")
 
     head, line = ledger_csv(group)
 
     assert head.strip() == (
-        "token,node,node_id,issued_at,expires_at,redeemed_at,redeemed_from,manifest_sent_at,bytes_sent,"
+        "token,node,node_id,issued_at,expires_at,redeemed_at,redeemed_from,repeated_at,manifest_sent_at,bytes_sent,"
         "layers_sent_whole,handed_to_store,ended_at,ended_because,refused"
     )
     assert line.strip().split(",") == [
         str(token.pk), "node-7", str(node.pk), moments["issued_at"], moments["expires_at"], moments["redeemed_at"],
-        "192.0.2.1", moments["manifest_sent_at"], "10", "1", "2", moments["ended_at"], "delivered", "1",
+        "192.0.2.1", moments["repeated_at"], moments["manifest_sent_at"], "10", "1", "2",
+        moments["ended_at"], "delivered", "1",
     ]  # fmt: skip
