@@ -176,6 +176,8 @@ AXES_USERNAME_CALLABLE = "portal.accounts.lockout.locked_name"
 AXES_RESET_ON_SUCCESS = True
 AXES_ENABLE_ACCESS_FAILURE_LOG = False
 AXES_VERBOSE = False
+# What is stored of a failed sign-in: `next` may be the link of an invitation, opened before it led elsewhere.
+AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "next", "csrfmiddlewaretoken"]
 AXES_LOCKOUT_TEMPLATE = "account/lockout.html"
 
 # The database has a digest of a session's key, so that a copy of it signs nobody in.

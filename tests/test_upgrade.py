@@ -216,7 +216,9 @@ def test_sessions_keys_and_invitations_still_work(upgraded: Upgraded) -> None:
     browser.cookies["sessionid"] = str(session.pk)
     shown(browser, reverse("portal:organization", args=["acme"]))
     shown(Client(headers={"Salad-Api-Key": f"drayage_{SECRET}"}), "/api/public/organizations/acme/quotas")
-    assert "Acme" in shown(Client(), reverse("portal:invitation", args=[f"dri_{SECRET}"]))
+    invited = Client()
+    assert invited.get(reverse("portal:invitation", args=[f"dri_{SECRET}"])).status_code == 302
+    assert "Acme" in shown(invited, reverse("portal:invitation_accept"))
 
 
 def test_open_sessions_of_nodes_continue(upgraded: Upgraded) -> None:

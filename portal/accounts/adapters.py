@@ -13,6 +13,7 @@ from allauth.mfa.adapter import DefaultMFAAdapter
 from django.conf import settings
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 
 from portal.accounts.actions import set_password
 from portal.audit import refused_sign_ins
@@ -20,6 +21,7 @@ from portal.audit.sign_ins import RECOVERY_CODES, record_for_person
 from portal.http.actors import actor_of, actor_of_person
 from portal.mail.links import with_public_links
 from portal.models import RefusedSignIn, User
+from portal.organizations import invitation_links
 from registries.foundation.ids import UserId
 from registries.secrets import at_rest
 
@@ -50,11 +52,15 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
             record_for_person(user, "account.signed_in", by=by, detail="with a second factor" if any(kinds) else "")
 
     def logout(self, request: HttpRequest) -> None:
-        """Sign the person out and record it."""
+        """Sign the person out and record it. Who signs out to accept an invitation to another address keeps its
+        link."""
         person = User.objects.get(pk=request.user.pk or UserId(0))
+        invited = invitation_links.remembered(request) if _goes_to_invitation(request) else ""
         with transaction.atomic():
             super().logout(request)
             record_for_person(person, "account.signed_out", by=actor_of_person(request, person))
+        if invited:
+            invitation_links.remember(request, invited)
 
     def authentication_failed(self, request: HttpRequest, **credentials: object) -> None:
         """Note a wrong password or an unknown address. Attempts that axes refuses without checking the password,
@@ -84,6 +90,10 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
             super().send_mail(template_prefix, email, with_public_links(context))
         except (SMTPException, OSError) as error:
             log.warning("mail_not_sent", template=template_prefix, error=type(error).__name__)
+
+
+def _goes_to_invitation(request: HttpRequest) -> bool:
+    return request.POST.get("next") == reverse("portal:invitation_accept")
 
 
 class MFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]

@@ -1,9 +1,11 @@
-"""The format of logs: a line of JSON for each record."""
+"""The format of logs: a line of JSON for each record, without secrets (`portal.config.redaction`)."""
 
 from __future__ import annotations
 
 import structlog
 from structlog.typing import Processor
+
+from portal.config import redaction
 
 _SHARED: list[Processor] = [
     structlog.contextvars.merge_contextvars,
@@ -16,6 +18,7 @@ _SHARED: list[Processor] = [
 def logging_config(*, debug: bool) -> dict[str, object]:
     """Return Django's `LOGGING`. JSON escapes line ends and control marks, so no value can forge a record.
     Tracebacks have no local variables, which might be secrets."""
+    redaction.install()
     structlog.configure(
         processors=[
             *_SHARED,
@@ -36,6 +39,7 @@ def logging_config(*, debug: bool) -> dict[str, object]:
                 "processors": [
                     structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                     structlog.processors.format_exc_info,
+                    redaction.redact_event,
                     renderer,
                 ],
             }

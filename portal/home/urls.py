@@ -36,5 +36,6 @@ urlpatterns = [
     path("o/<slug:org>/settings/api-keys/<uuid:key>/rotate/", api_key_views.rotate, name="api_key_rotate"),
     path("o/<slug:org>/settings/api-keys/<uuid:key>/revoke/", api_key_views.revoke, name="api_key_revoke"),
     path("", include("portal.notifications.urls")),
-    path("invitations/<str:token>/", invitation_views.invitation, name="invitation"),
+    path("invitations/accept/", invitation_views.invitation, name="invitation_accept"),
+    path("invitations/<str:token>/", invitation_views.open_invitation, name="invitation"),
 ]

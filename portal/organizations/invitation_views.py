@@ -5,41 +5,68 @@ Opening the link changes nothing, because mail programs open links by themselves
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
+from typing import Concatenate, ParamSpec, TypeAlias
+
 from allauth.account.adapter import get_adapter
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
-from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_http_methods
 
 from portal.models import Invitation, User
-from portal.organizations import invitations
+from portal.organizations import invitation_links, invitations
 from portal.organizations.forms import FirstPasswordForm
 from registries.foundation.refusal import shows_refusal
 from registries.foundation.requests import ActorRequest
-from registries.secrets import one_time
 
+P = ParamSpec("P")
+View: TypeAlias = Callable[Concatenate[ActorRequest, P], HttpResponse]
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
-def _to_invitation(request: ActorRequest, /, token: str) -> HttpResponse:
-    return redirect(request.path)
+def _to_invitation(request: ActorRequest, /) -> HttpResponse:
+    return redirect("portal:invitation_accept")
+
+
+def names_no_page(view: View[P]) -> View[P]:
+    """Decorate a view whose path is a secret: what follows from there doesn't learn it from the `Referer` header."""
+
+    @wraps(view)
+    def unnamed(request: ActorRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        response = view(request, *args, **kwargs)
+        response["Referrer-Policy"] = "no-referrer"
+        return response
+
+    return unnamed
+
+
+@sensitive_variables("token")
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+@names_no_page
+def open_invitation(request: ActorRequest, /, token: str) -> HttpResponse:
+    """Keep an open invitation's token in the session, and go on without it in the address. A POST comes from a page of
+    an earlier release, whose address has the token."""
+    row = invitation_links.find(token)
+    if row is None or not _is_open(row):
+        return _over(request, row)
+    invitation_links.remember(request, token)
+    return invitation(request) if request.method == "POST" else _to_invitation(request)
 
 
 @sensitive_post_parameters()
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 @shows_refusal(_to_invitation)
-def invitation(request: ActorRequest, /, token: str) -> HttpResponse:
+def invitation(request: ActorRequest, /) -> HttpResponse:
     """Show who invites to which organization; accept on POST."""
-    row = (
-        Invitation.objects.select_related("organization", "invited_by")
-        .filter(token_hash=one_time.digest_of(token))
-        .first()
-    )
-    if row is None or not Invitation.objects.open().filter(pk=row.pk).exists():
-        return render(request, "portal/invitation_over.html", {"invitation": row}, status=404 if row is None else 410)
+    row = invitation_links.find(invitation_links.remembered(request))
+    if row is None or not _is_open(row):
+        return _over(request, row)
     has_account = User.objects.filter(email=row.email).exists()
     is_theirs = request.user.is_authenticated and request.user.email == row.email
     form = FirstPasswordForm(request.POST if request.method == "POST" and not has_account else None, email=row.email)
@@ -48,10 +75,19 @@ def invitation(request: ActorRequest, /, token: str) -> HttpResponse:
             invitations.accept(row, by=request.actor)
         else:
             _sign_in(request, invitations.accept_as_new(row, form.cleaned_data["password"], by=request.actor))
+        invitation_links.forget(request)
         messages.success(request, f"Welcome to {row.organization.name}. Your role is {row.role}.")
         return redirect("portal:organization", row.organization.slug)
     context = {"invitation": row, "form": form, "has_account": has_account, "is_theirs": is_theirs}
     return render(request, "portal/invitation.html", context, status=422 if form.is_bound else 200)
+
+
+def _is_open(row: Invitation) -> bool:
+    return Invitation.objects.open().filter(pk=row.pk).exists()
+
+
+def _over(request: ActorRequest, row: Invitation | None) -> HttpResponse:
+    return render(request, "portal/invitation_over.html", {"invitation": row}, status=404 if row is None else 410)
 
 
 def _sign_in(request: ActorRequest, person: User) -> None:

@@ -63,6 +63,7 @@ NO_PAGE = {
     "portal:stop_sharing": _POST,
     "portal:invite": _POST,
     "portal:add_webhook": _POST,
+    "portal:invitation_accept": "shown by portal:invitation, which leads there",
     "portal:leave": _POST,
     "portal:member_*": _POST,
     "portal:withdraw": _POST,

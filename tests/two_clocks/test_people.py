@@ -32,7 +32,7 @@ def test_an_invitation_is_open_for_seven_days(acme: Any, alice: Any, as_user: An
     page, members = f"/invitations/{token}/", "/o/acme/settings/members/"
     for left, status in ((MINUTE, 200), (-MINUTE, 410)):
         Invitation.objects.update(expires_at=database_now() + left)
-        assert Client().get(page).status_code == status
+        assert Client().get(page, follow=True).status_code == status
         assert ("Withdraw the invitation" in as_user(alice).get(members).text) is (status == 200)
     assert not invitations.withdraw(row, by=acting(alice))
 

@@ -45,7 +45,7 @@ def test_an_invitation_is_printed_and_its_link_shown(
     link = printed[printed.index("http") :].split()[0]
     assert link in page.content.decode()
     assert "printed on its console" in page.content.decode()
-    assert Client().get(link).status_code == 200
+    assert Client().get(link, follow=True).status_code == 200
     assert link not in caplog.text + "".join(capfd.readouterr())
 
 

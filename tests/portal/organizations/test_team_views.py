@@ -68,14 +68,14 @@ class TestInviting:
         assert sent.to == [NINA]
         assert "Join Acme" in sent.subject
         assert "as viewer" in str(sent.body)
-        assert Client().get(link_in(str(sent.body))).status_code == 200
+        assert Client().get(link_in(str(sent.body)), follow=True).status_code == 200
         assert "/invitations/dri_" not in answer.text
 
     def test_a_second_invitation_ends_the_first(self, owner: Client) -> None:
         first, second = invite(owner), invite(owner)
 
         assert "withdrawn" in Client().get(first).text
-        assert Client().get(second).status_code == 200
+        assert Client().get(second, follow=True).status_code == 200
         earlier, later = Activity.objects.filter(action="team.invited").order_by("number").select_related("text")
         assert (earlier.text.detail, earlier.text.before) == ("as member", {})
         assert later.text.detail == "as member, in place of an earlier invitation"
@@ -113,7 +113,7 @@ class TestJoining:
         path = invite(owner)
         browser = Client()
 
-        assert browser.get(path).status_code == 200
+        assert browser.get(path, follow=True).status_code == 200
         assert not User.objects.filter(email=NINA).exists(), "opening a link changes nothing"
         for weak in ("short", "password123", NINA, "a" * 129):
             assert browser.post(path, {"password": weak}).status_code == 422
@@ -128,8 +128,8 @@ class TestJoining:
     def test_somebody_with_an_account(self, owner: Client, mallory: Any, as_user: Any, acme: Any) -> None:
         path = invite(owner, mallory.email, "viewer")
 
-        signed_out = Client().get(path).text
-        assert "/accounts/login/?next=/invitations/" in signed_out
+        signed_out = Client().get(path, follow=True).text
+        assert "/accounts/login/?next=/invitations/accept/" in signed_out
         assert 'name="password"' not in signed_out
         as_user(mallory).post(path)
 
@@ -159,7 +159,7 @@ class TestJoining:
         answer = Client().post(path, {"password": GOOD})
 
         assert (answer.status_code, 'name="password"' in answer.text) == (200, False)
-        assert "/accounts/login/?next=/invitations/" in answer.text
+        assert "/accounts/login/?next=/invitations/accept/" in answer.text
         mallory.refresh_from_db()
         assert mallory.check_password(PASSWORD)
         assert not acme.memberships.filter(user=mallory).exists()
@@ -168,7 +168,7 @@ class TestJoining:
         path = invite(owner, "someone@umbrella.example")
         browser = as_user(mallory)
 
-        assert "for another address" in browser.get(path).text
+        assert "for another address" in browser.get(path, follow=True).text
         browser.post(path)
 
         assert not acme.memberships.filter(user=mallory).exists()

@@ -112,7 +112,7 @@ def test_the_page_of_an_invitation(acme: Any, alice: Any, mallory: Any, as_user:
     path = f"/invitations/{token}/"
     Invitation.objects.update(invited_by=alice)
 
-    page = Client().get(path)
+    page = Client().get(path, follow=True)
 
     assert page.status_code == 200
     assert "no-store" in page["Cache-Control"]
@@ -128,7 +128,7 @@ def test_the_page_of_an_invitation(acme: Any, alice: Any, mallory: Any, as_user:
 
     _, token = invitations.invite(acme, email=mallory.email, role="member", by=CONSOLE)
     theirs = as_user(mallory)
-    offered = theirs.get(f"/invitations/{token}/")
+    offered = theirs.get(f"/invitations/{token}/", follow=True)
     assert (offered.status_code, "Join as member" in offered.text) == (200, True)
     welcome = (302, "/o/acme/", "Welcome to Acme. Your role is member.")
     assert after(theirs.post(f"/invitations/{token}/")) == welcome
@@ -146,7 +146,7 @@ def test_only_owners_are_offered_to_withdraw(owner: Client, acme: Any, bob: Any,
 
 def test_somebody_else_is_not_offered_to_join(acme: Any, mallory: Any, as_user: Any) -> None:
     _, token = invitations.invite(acme, email=NINA, role="viewer", by=CONSOLE)
-    assert "Join as viewer" not in as_user(mallory).get(f"/invitations/{token}/").text
+    assert "Join as viewer" not in as_user(mallory).get(f"/invitations/{token}/", follow=True).text
 
 
 def test_an_expired_invitation_offers_nothing(acme: Any) -> None:

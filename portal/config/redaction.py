@@ -1,0 +1,97 @@
+"""Keeps secrets out of logs, whoever logs: Django, the web server, other packages, the portal.
+
+The portal doesn't log its secrets, but a request's path can be one: the link of an invitation or of a new password.
+`RedactedRecord` redacts each record when it is made, before any handler gets it.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import traceback
+from collections.abc import Mapping, MutableMapping
+from types import TracebackType
+from typing import TypeAlias
+
+REDACTED = "[redacted]"
+ExcInfo: TypeAlias = "tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None] | None"
+
+# A slash, as it is or percent-encoded any number of times, such as in `?next=`.
+_SLASH = r"(?:/|%(?:25)*2[fF])"
+SECRET_PATHS = (
+    rf"(?<!settings/)invitations{_SLASH}",
+    rf"accounts{_SLASH}password{_SLASH}reset{_SLASH}key{_SLASH}",
+    rf"accounts{_SLASH}confirm-email{_SLASH}",
+)
+"""What stands in a path before a secret. The rest of the line is redacted: a damaged link may contain anything."""
+_PATH = re.compile(rf'({_SLASH}(?:{"|".join(SECRET_PATHS)}))(?!accept{_SLASH}?(?:[\s"\'?&]|$))[^\r\n"\s][^\r\n"]*')
+# Node tokens, sessions, invitations, enrolment codes, links of passwords; API keys; signing secrets of webhooks; JWTs.
+_TOKEN = re.compile(
+    r"\b(dr[a-z]_)[A-Za-z0-9_-]{8,}|\b(drayage_)[A-Za-z0-9_-]{32,}|\b(whsec_)[A-Za-z0-9+/=_-]{8,}"
+    r"|\b(eyJ)[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*"
+)
+_QUERY = re.compile(r"([?&](?:access_token|api_key|code|key|password|q|secret|token)=)[^&\s\"']+", re.IGNORECASE)
+
+
+def redact(text: str) -> str:
+    """Return a text without the secrets that the portal makes, and without what follows the paths of secret links."""
+    text = _PATH.sub(rf"\1{REDACTED}", text)
+    text = _TOKEN.sub(lambda found: f"{next(filter(None, found.groups()))}{REDACTED}", text)
+    return _QUERY.sub(rf"\1{REDACTED}", text)
+
+
+def redact_value(value: object) -> object:
+    """Return a value of a log record with all texts in it redacted."""
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, Mapping):
+        return {key: redact_value(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [redact_value(item) for item in value]
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    return redact(repr(value))
+
+
+def redact_event(logger: object, name: str, event: MutableMapping[str, object]) -> MutableMapping[str, object]:
+    """Redact a record of structlog's: a processor, to be the last before the renderer."""
+    return {key: redact_value(value) for key, value in event.items()}
+
+
+class RedactedRecord(logging.LogRecord):
+    """A log record without secrets in its message and its traceback."""
+
+    def __init__(
+        self,
+        name: str,
+        level: int,
+        pathname: str,
+        lineno: int,
+        msg: object,
+        args: tuple[object, ...] | Mapping[str, object] | None,
+        exc_info: ExcInfo,
+        func: str | None = None,
+        sinfo: str | None = None,
+    ) -> None:
+        super().__init__(name, level, pathname, lineno, msg, args, exc_info, func, sinfo)
+        if isinstance(msg, dict):  # structlog's
+            self.msg = redact_value(msg)  # type: ignore[assignment]
+        else:
+            self._redact_message()
+        if exc_info and exc_info[0] is not None:
+            self.exc_text = redact("".join(traceback.format_exception(*exc_info)).rstrip("\n"))
+
+    def _redact_message(self) -> None:
+        try:
+            message = self.getMessage()
+        except (TypeError, ValueError, KeyError):  # arguments that don't fit: the handler reports that, without them
+            self.msg, self.args = redact(str(self.msg)), ()
+            return
+        redacted = redact(message)
+        if redacted != message:
+            self.msg, self.args = redacted, ()
+
+
+def install() -> None:
+    """Have every log record of this process redacted."""
+    logging.setLogRecordFactory(RedactedRecord)
