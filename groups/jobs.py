@@ -27,10 +27,10 @@ log = structlog.get_logger(__name__)
 
 
 def pull(image_id: str) -> None:
-    """Pull the image if this worker gets the claim."""
+    """Pull the image whose turn it is. The id says which one caused the wake-up; organizations take turns."""
 
     def work(row_id: ImageId) -> None:
-        if claimed := claim(row_id):
+        if claimed := claim():
             pipeline.pull(claimed)
 
     run_job("pull", ImageId, image_id, work)

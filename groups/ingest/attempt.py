@@ -16,6 +16,7 @@ from groups.ingest import registry_access
 from groups.ingest.claim import Claim
 from groups.ingest.steps import Note
 from groups.models import Image, ImageCheck, PullStep
+from registries.failures import PullFailed
 from registries.oci.auth import Login
 from registries.oci.client import RegistryClient
 from registries.oci.timeouts import Timeouts
@@ -60,15 +61,31 @@ class Attempt(Generic[StepName]):
         """Write that the step begins and how it ends; yields the note in which to put its detail.
 
         A failure is raised as what it means at this kind of registry (`registry_access.classify_failures`); one about
-        credentials also says whether the image is public. Raises Stale once the attempt is over.
+        credentials also says whether the image is public. Raises Stale once the attempt is over, and TurnOver where the
+        pull has to make room.
         """
         self.current = name.value
         with (
             self._steps.step(name) as note,
             registry_access.flag_if_public(self._image, self._timeouts),
             registry_access.classify_failures(self._image),
+            self._while_claimed(),
         ):
             yield note
+
+    @contextmanager
+    def _while_claimed(self) -> Iterator[None]:
+        """Raise what `Claim.check` raises: before the block, and instead of a failure in it, since requests are aborted
+        once the claim is lost or the turn is over."""
+        if self._claim is None:
+            yield
+            return
+        self._claim.check()
+        try:
+            yield
+        except PullFailed:
+            self._claim.check()
+            raise
 
     @contextmanager
     def closing_clients(self) -> Iterator[None]:

@@ -40,6 +40,7 @@ MAX_INTERRUPTED_ATTEMPTS = 3
 """A pull whose attempts are interrupted this often is not tried again."""
 PAUSE_FACTOR = 3.0
 JITTER = 0.25
+YIELDED = "Paused: another organization's turn"
 _NO_LEASE = {"lease": None, "lease_expires_at": None, "not_before": None}
 
 
@@ -103,16 +104,24 @@ def fail_unsettled(image_id: ImageId, failure: PullFailed) -> bool:
     return True
 
 
-def release(claim: Claim) -> None:
-    """Put the pull back into the queue at once, for another worker. Raises Stale."""
+def release(claim: Claim, *, yielding: bool = False) -> None:
+    """Put the pull back into the queue at once, for another worker; `yielding` where it makes room for another
+    organization's. Raises Stale."""
     reached(failpoints.RELEASING)
     with claim.fenced() as image:
-        fail_running(image, "Handed over to another worker")
+        fail_running(image, YIELDED if yielding else "Handed over to another worker")
         Layer.objects.filter(image=image, committed_at__isnull=True).update(received=0)
-        move(image, to=Image.Status.QUEUED, only={"lease": claim.lease}, handed_over=F("handed_over") + 1, **_NO_LEASE)
+        move(
+            image,
+            to=Image.Status.QUEUED,
+            only={"lease": claim.lease},
+            handed_over=F("handed_over") + 1,
+            yielded_at=Now() if yielding else None,
+            **_NO_LEASE,
+        )
         wake_pull(image.pk)
     reached(failpoints.RELEASED)
-    log.info("pull_released", image=str(image.pk), attempt=image.attempt)
+    log.info("pull_released", image=str(image.pk), attempt=image.attempt, yielding=yielding)
 
 
 def _settle(claim: Claim, image: Image, to: Image.Status) -> None:

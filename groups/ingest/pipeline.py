@@ -19,7 +19,7 @@ from groups.failpoints import reached
 from groups.failures import StoreFailed
 from groups.ingest import fenced_writes, limits, outcome, step_details
 from groups.ingest.attempt import Attempt
-from groups.ingest.claim import Claim, WorkerShutdown
+from groups.ingest.claim import Claim, TurnOver, WorkerShutdown
 from groups.ingest.layers import Summary, pull_layers
 from groups.ingest.registry_access import open_login
 from groups.ingest.steps import Name, PullSteps
@@ -35,7 +35,8 @@ log = structlog.get_logger(__name__)
 
 
 def pull(claim: Claim) -> None:
-    """Pull the claimed image and settle the claim: ready, failed, or queued for another attempt.
+    """Pull the claimed image and settle the claim: ready, failed, or queued for another attempt, also to make room for
+    another organization's pull.
 
     Raises WorkerShutdown, and the database's errors where even settling was impossible; then the lease expires.
     """
@@ -48,6 +49,9 @@ def pull(claim: Claim) -> None:
         log.info("claim_lost", image=str(claim.image.pk), attempt=claim.attempt)
     except PullFailed as failure:
         _fail(claim, failure, attempt.current)
+    except TurnOver:
+        with suppress(Stale):
+            outcome.release(claim, yielding=True)
     except WorkerShutdown:
         with suppress(Stale):
             outcome.release(claim)

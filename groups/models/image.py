@@ -23,6 +23,10 @@ class ImageQuerySet(models.QuerySet["Image"]):
         """Images whose pull is queued or in progress."""
         return self.filter(status__in=[Image.Status.QUEUED, Image.Status.PULLING])
 
+    def held(self) -> ImageQuerySet:
+        """Images whose pull a worker has claimed and still reports to be working on."""
+        return self.pulling().filter(lease_expires_at__gte=Now())
+
     def abandoned(self, since: timedelta = timedelta(0)) -> ImageQuerySet:
         """Images whose worker's lease expired at least `since` ago."""
         return self.pulling().filter(lease_expires_at__lt=Now() - since)
@@ -49,15 +53,29 @@ class ImageQuerySet(models.QuerySet["Image"]):
         rows = self.due().filter(unlimited | Q(pk__in=has_turn)).annotate(startable_at=startable_at)
         return rows.filter(startable_at__lte=Now() - since).order_by("startable_at")
 
+    def by_turn(self, since: timedelta = timedelta(0)) -> ImageQuerySet:
+        """Startable images, the one whose turn it is first: of the organization with the fewest pulls in progress, then
+        of the one for which a worker last began a pull the longest ago, then the oldest image. The annotation
+        `in_progress` is the number of pulls in progress of its organization."""
+        others = Image.objects.pulling().filter(organization=OuterRef("organization")).order_by()
+        in_progress = Subquery(others.values("organization").annotate(count=Count("pk")).values("count"))
+        return (
+            self.startable(since)
+            .annotate(in_progress=Coalesce(in_progress, 0))
+            .order_by("in_progress", F("organization__quota__last_claim_at").asc(nulls_first=True), "created_at", "pk")
+        )
+
 
 class Image(models.Model):
     """One image, pulled once for one group. The row is also the pull's work order.
 
     `lease` and `attempt` are the fence: only the holder of the current lease writes this pull's rows. `handed_over`
     counts the attempts that ended because their worker was shut down; they don't count as failed. `not_before` is the
-    earliest start of the next attempt, `retry_until` the latest start of the last one. `digest` is the pinned one of
-    the platform's manifest. `config` is encrypted (`registries.secrets.at_rest`, bound to the image's id). Sizes are in
-    bytes, compressed, as the registry serves them.
+    earliest start of the next attempt, `retry_until` the latest start of the last one. `claimed_at` is when a worker
+    last began an attempt; `yielded_at` when the pull made room for another organization's and went back into the queue,
+    None once it continues (`groups.rules.turns`). `digest` is the pinned one of the platform's manifest. `config` is
+    encrypted (`registries.secrets.at_rest`, bound to the image's id). Sizes are in bytes, compressed, as the registry
+    serves them.
     """
 
     class Status(models.TextChoices):
@@ -83,6 +101,8 @@ class Image(models.Model):
     handed_over = models.PositiveIntegerField(default=0, db_default=0)
     lease = models.UUIDField(null=True, blank=True, editable=False)
     lease_expires_at = models.DateTimeField(null=True, blank=True)
+    claimed_at = models.DateTimeField(null=True, blank=True, editable=False)
+    yielded_at = models.DateTimeField(null=True, blank=True, editable=False)
     not_before = models.DateTimeField(null=True, blank=True)
     retry_until = models.DateTimeField()
     retry_code = models.CharField("why it is tried again", max_length=30, blank=True)

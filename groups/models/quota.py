@@ -1,4 +1,4 @@
-"""The limits of organizations, and whether they are suspended."""
+"""The limits of organizations, whether they are suspended, and when they last had their turn."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ class Quota(models.Model):
 
     None is no limit, except for an image, where it is the portal's own. While `suspended_at` is set, nothing of the
     organization runs or is pulled, and its members read `suspended_because`. `groups.rules.quotas` enforces both.
+    `last_claim_at` is when a worker last began a pull of the organization: workers take organizations in turn.
     """
 
     organization = models.OneToOneField(
@@ -31,6 +32,7 @@ class Quota(models.Model):
     max_image_bytes = models.PositiveBigIntegerField(null=True, blank=True)
     suspended_at = models.DateTimeField(null=True, blank=True, editable=False)
     suspended_because = models.CharField(max_length=300, blank=True, editable=False)
+    last_claim_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     LIMITS = {
         "max_groups": "Container groups",

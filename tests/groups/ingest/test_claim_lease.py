@@ -15,7 +15,7 @@ from pytest_django.fixtures import Settings
 
 from groups.ingest import claim as claims
 from groups.ingest.claim import Claim, claim, seize
-from groups.models import ContainerGroup, Image
+from groups.models import ContainerGroup, Image, Quota
 from groups.rules import quotas
 from groups.rules.states import Stale
 from portal.models import Organization, Project
@@ -69,6 +69,7 @@ class Clock:
         monkeypatch.setattr("groups.ingest.claim.threading", _Module(Event=Event, Thread=Thread))
         monkeypatch.setattr("groups.ingest.claim.time", _Module(monotonic=lambda: clock.now))
         monkeypatch.setattr("groups.ingest.claim.connection", Connection())
+        monkeypatch.setattr("groups.ingest.claim.TURN_SECONDS", 60.0)
 
     def run(self, held: Claim, *beats: Callable[[], object]) -> int:
         """Let the heart beat; return how many times it did."""
@@ -217,15 +218,30 @@ class TestClaim:
     def test_what_was_queued_again_since_it_was_read_is_not_claimed(
         self, group: ContainerGroup, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        really = quotas.quota_of
+        really = quotas.lock_organization
 
-        def another_worker_fails_first(organization: Any) -> Any:
+        def another_worker_fails_first(organization_id: OrganizationId) -> Any:
             Image.objects.update(not_before=timezone.now() + timedelta(seconds=10))
-            return really(organization)
+            return really(organization_id)
 
-        monkeypatch.setattr("groups.rules.quotas.quota_of", another_worker_fails_first)
+        monkeypatch.setattr("groups.rules.quotas.lock_organization", another_worker_fails_first)
         assert claim(group.image_id) is None
         assert Image.objects.get().attempt == 0
+        assert Quota.objects.get(pk=group.organization_id).last_claim_at is None
+
+    def test_one_that_another_worker_takes_in_between_is_not_claimed_again(
+        self, group: ContainerGroup, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        really = claims.move
+
+        def move(image: Image, **changes: Any) -> None:
+            Image.objects.update(status="pulling", attempt=1)
+            really(image, **changes)
+
+        monkeypatch.setattr("groups.ingest.claim.move", move)
+        assert claim(group.image_id) is None
+        assert Image.objects.get().attempt == 0, "what the attempt to claim has written is rolled back"
+        assert Quota.objects.get(pk=group.organization_id).last_claim_at is None
 
     def test_a_suspended_organization_gets_none(self, group: ContainerGroup, mallory: Any) -> None:
         umbrella = Organization.objects.get(slug="umbrella")
@@ -255,7 +271,7 @@ class TestClaim:
         assert claim(group.image_id) is not None
         assert claim(second.image_id) is not None
         assert claim(third.image_id) is None
-        assert locked == [group.organization_id] * 3
+        assert locked == [group.organization_id] * 2, "without room there is nothing to lock for"
         assert Image.objects.get(pk=third.image_id).attempt == 0
         Image.objects.filter(pk=second.image_id).update(status="ready")
         assert claim(third.image_id) is not None

@@ -109,7 +109,7 @@ def test_an_hour_is_over_also_for_one_that_waits_for_the_registry(
 ) -> None:
     monkeypatch.setattr("groups.ingest.layers.PROGRESS_SECONDS", 0.01)
     registry = Registry(COMING)
-    aborted = coming(registry, monkeypatch, lambda: setattr(held, "_deadline", 0.0))
+    aborted = coming(registry, monkeypatch, lambda: setattr(held, "_began", float("-inf")))
 
     with pytest.raises(RegistryUnreachable) as late:
         pull_layers(pinned(held, registry), registry.client, "team/app", registry.manifest)
