@@ -189,6 +189,15 @@ class RegistryUnreachable(PullFailed):
     title = "The registry can't be reached"
     text = "{host} did not answer, or broke off: {reason}."
     remedy = "Check the host name and port, and that the registry can be reached from the internet. Then try again."
+    cases: ClassVar[dict[str, Words]] = {
+        "slow": Words(
+            "The registry sends too slowly",
+            "{host} sends slower than {rate} per second, the least for an image of {size}. The larger an image is, the "
+            "faster it has to arrive.",
+            "Use a registry with a faster connection, or make the image smaller. Layers that have arrived are kept for "
+            "the next attempt.",
+        )
+    }
 
 
 class TlsInvalid(PullFailed):

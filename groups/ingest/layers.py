@@ -18,6 +18,7 @@ from groups.failpoints import reached
 from groups.ingest import fenced_writes, limits, reuse
 from groups.ingest.claim import Claim
 from groups.ingest.layer_reader import LayerReader, StoredLayer
+from groups.ingest.pace import Pace
 from groups.rules.states import Stale
 from groups.storage import store
 from registries.failures import RegistryUnreachable
@@ -41,12 +42,18 @@ class ResumingReader:
         self._repository = repository
         self._descriptor = descriptor
         self._resumes = 0
+        self._waited_before = 0.0
         self._reader: VerifyingReader = client.blob(repository, descriptor)
 
     @property
     def received(self) -> int:
         """Bytes that have arrived so far."""
         return self._reader.received
+
+    @property
+    def waited(self) -> float:
+        """Seconds that reads have waited for the registry, the current one included."""
+        return self._waited_before + self._reader.waited
 
     def readinto(self, buffer: memoryview) -> int:
         """See `VerifyingReader.readinto`."""
@@ -59,6 +66,7 @@ class ResumingReader:
             self._resumes += 1
             broken = self._reader
             broken.close()
+            self._waited_before += broken.waited
             self._reader = self._client.blob(
                 self._repository, self._descriptor, offset=broken.received, digest_so_far=broken.digest_so_far
             )
@@ -86,6 +94,11 @@ class Transfer:
     def received(self) -> int:
         """Bytes that have arrived so far."""
         return self.source.received if self.source else 0
+
+    @property
+    def waited(self) -> float:
+        """Seconds that it has waited for the registry."""
+        return self.source.waited if self.source else 0.0
 
     def run(self) -> StoredLayer:
         """Pull, verify, compress, encrypt and store the layer. Raises PullFailed, or Stale once `stop` is set."""
@@ -134,7 +147,7 @@ def pull_layers(claim: Claim, client: RegistryClient, repository: str, manifest:
     pool = ThreadPoolExecutor(_threads(), thread_name_prefix="layer")
     futures = {pool.submit(transfer.run): transfer for transfer in transfers}
     try:
-        _commit_each(claim, futures, summary)
+        _commit_each(claim, futures, summary, Pace(manifest.declared_bytes, claim.image.registry))
     except BaseException:
         stop.set()
         client.abort()
@@ -145,12 +158,15 @@ def pull_layers(claim: Claim, client: RegistryClient, repository: str, manifest:
     return summary
 
 
-def _commit_each(claim: Claim, futures: dict[Future[StoredLayer], Transfer], summary: Summary) -> None:
+def _commit_each(claim: Claim, futures: dict[Future[StoredLayer], Transfer], summary: Summary, pace: Pace) -> None:
     waiting, max_bytes = set(futures), limits.max_image_bytes(claim.image)
     while waiting:
         done, waiting = wait(waiting, timeout=PROGRESS_SECONDS, return_when=FIRST_COMPLETED)
         claim.check()
-        limits.enforce_bytes(sum(transfer.received for transfer in futures.values()), max_bytes)
+        claim.received = sum(transfer.received for transfer in futures.values())
+        limits.enforce_bytes(claim.received, max_bytes)
+        if waiting:
+            pace.check(claim.received, sum(transfer.waited for transfer in futures.values()))
         for future in done:
             transfer = futures[future]
             stored = future.result()

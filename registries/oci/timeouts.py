@@ -16,5 +16,5 @@ class Timeouts:
     read: float = 30.0
     head: float = 60.0
     document: float = 60.0
-    rate: int = 1024
+    rate: int = 8_000
     rate_window: float = 30.0

@@ -66,6 +66,15 @@ class VerifyingReader:
         self._pending: PullFailed | None = None
         self._waited = 0.0
         self._counted = 0
+        self._waited_before = 0.0
+        self._reading_since: float | None = None
+
+    @property
+    def waited(self) -> float:
+        """Seconds spent in reads of the stream, one in progress included. Any thread may ask."""
+        since = self._reading_since
+        now = 0.0 if since is None else time.monotonic() - since
+        return self._waited_before + now
 
     @property
     def digest_so_far(self) -> Hash:
@@ -132,9 +141,14 @@ class VerifyingReader:
 
     def _timed(self, view: memoryview) -> int:
         """Read once, and enforce the minimum rate. Only time spent reading counts."""
-        began = time.monotonic()
-        count = self._stream.readinto1(view)
-        self._waited += time.monotonic() - began
+        began = self._reading_since = time.monotonic()
+        try:
+            count = self._stream.readinto1(view)
+        finally:
+            spent = time.monotonic() - began
+            self._reading_since = None
+            self._waited_before += spent
+        self._waited += spent
         self._counted += count
         if self._waited >= self._timeouts.rate_window:
             if self._counted < self._timeouts.rate * self._waited:

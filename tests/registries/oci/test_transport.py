@@ -274,7 +274,7 @@ def test_abort_ends_what_is_being_read(registry: FakeRegistry, loopback: Address
 def test_no_limit_of_time_is_left_out() -> None:
     limits = Timeouts()
     assert (limits.connect, limits.read, limits.head, limits.document) == (10, 30, 60, 60)
-    assert (limits.rate, limits.rate_window) == (1024, 30)
+    assert (limits.rate, limits.rate_window) == (8000, 30)
     assert {limits} == {Timeouts(10, 30, 60, 60, 1024, 30)}, "threads share it, and nobody changes it"
 
 

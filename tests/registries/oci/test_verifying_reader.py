@@ -165,14 +165,14 @@ def read_slowly(slow: Slow, monkeypatch: pytest.MonkeyPatch) -> VerifyingReader:
 @pytest.mark.parametrize(
     ("rates", "given_up_after"),
     [
-        ((1024,), None),
-        ((1023,), 30),
-        ((1, 1, 5000, 1024), None),  # the mean of half a minute counts
+        ((8000,), None),
+        ((7999,), 30),
+        ((1, 1, 24_000, 8000), None),  # the mean of half a minute counts
         ((100_000, 100_000, 100_000, 1000), 60),  # of each half minute
-        ((1024, 1024, 1023), 30),
+        ((8000, 8000, 7999), 30),
     ],
 )
-def test_a_kibibyte_a_second_is_the_least(
+def test_eight_kilobytes_a_second_are_the_least(
     rates: tuple[int, ...], given_up_after: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slow = Slow(*rates)
@@ -187,20 +187,20 @@ def test_a_kibibyte_a_second_is_the_least(
 
 
 def test_a_byte_less_than_that_is_too_slow(monkeypatch: pytest.MonkeyPatch) -> None:
-    slow = Slow(1024)
+    slow = Slow(8000)
     source = read_slowly(slow, monkeypatch)
     for _ in range(29):
-        source.readinto(bytearray(1024))
-    slow.rates = (1023,)
+        source.readinto(bytearray(8000))
+    slow.rates = (7999,)
     with pytest.raises(RegistryUnreachable):
-        source.readinto(bytearray(1024))
+        source.readinto(bytearray(8000))
 
 
 def test_only_the_time_of_reading_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    slow = Slow(5000)
+    slow = Slow(9000)
     source = read_slowly(slow, monkeypatch)
     for _ in range(90):
-        source.readinto(bytearray(5000))
+        source.readinto(bytearray(9000))
         slow.now += 100  # the store takes its time
 
 

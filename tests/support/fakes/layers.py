@@ -24,6 +24,7 @@ class Body:
 
     def __init__(self, content: bytes, offset: int, breaks: list[int], digest_so_far: Any) -> None:
         self.received = offset
+        self.waited = 0.0
         self.closed = False
         self.content = content
         self._end = breaks.pop(0) if breaks else None
