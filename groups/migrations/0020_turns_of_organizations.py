@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("groups", "0017_stamped_by_the_database")]
+    dependencies = [("groups", "0019_open_sessions_by_digest")]
 
     operations = [
         migrations.AddField("image", "claimed_at", models.DateTimeField(blank=True, editable=False, null=True)),
