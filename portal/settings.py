@@ -67,6 +67,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "portal.http.secret_paths.SecretPathMiddleware",
     "portal.http.probe_host.ProbeHostMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "portal.http.client_address.ClientAddressMiddleware",

@@ -24,11 +24,14 @@ SECRET_PATHS = (
     rf"accounts{_SLASH}confirm-email{_SLASH}",
 )
 """What stands in a path before a secret. The rest of the line is redacted: a damaged link may contain anything."""
-_PATH = re.compile(rf'({_SLASH}(?:{"|".join(SECRET_PATHS)}))(?!accept{_SLASH}?(?:[\s"\'?&]|$))[^\r\n"\s][^\r\n"]*')
+_PATH = re.compile(
+    rf"({_SLASH}(?:{'|'.join(SECRET_PATHS)}))(?!accept{_SLASH}?(?:[\s\"'?&]|$))[^\r\n\"\s][^\r\n\"]*", re.IGNORECASE
+)
 # Node tokens, sessions, invitations, enrolment codes, links of passwords; API keys; signing secrets of webhooks; JWTs.
 _TOKEN = re.compile(
     r"\b(dr[a-z]_)[A-Za-z0-9_-]{8,}|\b(drayage_)[A-Za-z0-9_-]{32,}|\b(whsec_)[A-Za-z0-9+/=_-]{8,}"
-    r"|\b(eyJ)[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*"
+    r"|\b(eyJ)[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*",
+    re.IGNORECASE,
 )
 _QUERY = re.compile(r"([?&](?:access_token|api_key|code|key|password|q|secret|token)=)[^&\s\"']+", re.IGNORECASE)
 

@@ -5,10 +5,6 @@ Opening the link changes nothing, because mail programs open links by themselves
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import wraps
-from typing import Concatenate, ParamSpec, TypeAlias
-
 from allauth.account.adapter import get_adapter
 from django.contrib import messages
 from django.http import HttpResponse
@@ -23,8 +19,6 @@ from portal.organizations.forms import FirstPasswordForm
 from registries.foundation.refusal import shows_refusal
 from registries.foundation.requests import ActorRequest
 
-P = ParamSpec("P")
-View: TypeAlias = Callable[Concatenate[ActorRequest, P], HttpResponse]
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
@@ -32,22 +26,9 @@ def _to_invitation(request: ActorRequest, /) -> HttpResponse:
     return redirect("portal:invitation_accept")
 
 
-def names_no_page(view: View[P]) -> View[P]:
-    """Decorate a view whose path is a secret: what follows from there doesn't learn it from the `Referer` header."""
-
-    @wraps(view)
-    def unnamed(request: ActorRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
-        response = view(request, *args, **kwargs)
-        response["Referrer-Policy"] = "no-referrer"
-        return response
-
-    return unnamed
-
-
 @sensitive_variables("token")
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
-@names_no_page
 def open_invitation(request: ActorRequest, /, token: str) -> HttpResponse:
     """Keep an open invitation's token in the session, and go on without it in the address. A POST comes from a page of
     an earlier release, whose address has the token."""
