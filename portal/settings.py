@@ -124,9 +124,12 @@ STORAGES = {
         "BACKEND": "django.core.files.storage.FileSystemStorage",
         "OPTIONS": {"location": ENV.data_dir / "media"},
     },
-    "blobs": storage_options(ENV.storage_url),
+    "blobs": storage_options(ENV.storage_url, ENV.file_access),
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
+# What else is written to disk, such as collected static files, is for this user only.
+FILE_UPLOAD_PERMISSIONS = 0o600
+FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
 STATIC_URL = "/static/"
 STATIC_ROOT = ENV.data_dir / "static"
 WHITENOISE_KEEP_ONLY_HASHED_FILES = True

@@ -38,6 +38,7 @@ REFUSED, NO_PODMAN = 2, 3
 def main(arguments: list[str] | None = None) -> int:
     """Run the node and return the exit code."""
     options = _options(arguments)
+    os.umask(0o077)
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())

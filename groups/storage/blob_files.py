@@ -7,6 +7,7 @@ import os
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from django.core.files.base import File
 from django.core.files.storage import FileSystemStorage
@@ -23,8 +24,13 @@ class BlobFiles(FileSystemStorage):
     """A storage whose files are either whole on disk or absent.
 
     A file is written under a draft name in the same file system, synced, then linked to its final name, which fails
-    where that name is taken.
+    where that name is taken. `group`, an id, is the group that may read the files in addition to their owner; files and
+    folders have the modes of `file_permissions_mode` and `directory_permissions_mode` whatever the umask is.
     """
+
+    def __init__(self, *, group: int | None = None, **options: Any) -> None:
+        super().__init__(**options)
+        self._group = group
 
     def get_available_name(self, name: str, max_length: int | None = None) -> str:
         """Return `name` unchanged: a taken name is an error here."""
@@ -32,11 +38,12 @@ class BlobFiles(FileSystemStorage):
 
     def _save(self, name: str, content: Upload | File[bytes]) -> str:
         final, draft = Path(self.path(name)), self.draft(name)
-        _make_folder(final.parent)
-        _make_folder(draft.parent)
-        file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, self.file_permissions_mode or 0o644)
+        self._make_folder(final.parent)
+        self._make_folder(draft.parent)
+        file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             try:
+                self._share(file, self.file_permissions_mode)
                 writer = DirectWriter(file)
                 for piece in content.pieces() if isinstance(content, Upload) else content.chunks():
                     writer.write(memoryview(piece))
@@ -51,6 +58,23 @@ class BlobFiles(FileSystemStorage):
         finally:
             draft.unlink(missing_ok=True)
         return name
+
+    def _make_folder(self, folder: Path) -> None:
+        """Create a folder with its parents, each synced to disk before anything is put into it."""
+        if folder.is_dir():
+            return
+        self._make_folder(folder.parent)
+        with suppress(FileExistsError):
+            folder.mkdir(mode=0o700)
+            self._share(folder, self.directory_permissions_mode)
+            _sync_folder(folder.parent)
+
+    def _share(self, entry: int | Path, mode: int | None) -> None:
+        """Give a new file or folder to the group that may read it."""
+        if self._group is not None:
+            os.chown(entry, -1, self._group)
+        if mode is not None:
+            os.chmod(entry, mode)
 
     def draft(self, name: str) -> Path:
         """Return the path of the blob `name` while it is being written."""
@@ -78,16 +102,6 @@ def _link(draft: Path, final: Path) -> None:
         if final.exists():
             raise FileExistsError(final) from None
         os.rename(draft, final)  # a file system without hard links; names are unique anyway
-
-
-def _make_folder(folder: Path) -> None:
-    """Create a folder with its parents, each synced to disk before anything is put into it."""
-    if folder.is_dir():
-        return
-    _make_folder(folder.parent)
-    with suppress(FileExistsError):
-        folder.mkdir()
-        _sync_folder(folder.parent)
 
 
 def _sync_folder(folder: Path) -> None:

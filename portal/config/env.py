@@ -6,6 +6,7 @@ it. `portal.settings` says what the values mean for Django.
 
 from __future__ import annotations
 
+import grp
 import hashlib
 import os
 import secrets
@@ -17,7 +18,8 @@ from urllib.parse import urlsplit
 
 from environs import FileAwareEnv
 
-from registries.secrets.private_files import write_once
+from portal.config.storage import FileAccess
+from registries.secrets.private_files import make_private, write_once
 
 CHECKOUT = Path(__file__).resolve().parent.parent.parent
 ZONES = ("web", "worker", "all")
@@ -43,6 +45,7 @@ class Environment:
     database: dict[str, object]
     redis_url: str
     storage_url: str
+    storage_group: int | None
     delivery: str
     accel_prefix: str
     max_image_bytes: int
@@ -74,6 +77,11 @@ class Environment:
     def is_local(self) -> bool:
         """Whether the public address is this machine's loopback."""
         return self.public_host in LOCAL
+
+    @property
+    def file_access(self) -> FileAccess:
+        """Who may read blobs that are files. Without a group, nginx may run as any user, as it always could."""
+        return FileAccess(self.storage_group, everybody=self.delivery == "accel")
 
     @property
     def sends_mail(self) -> bool:
@@ -117,6 +125,7 @@ def read() -> Environment:
         database=_database(env, data_dir),
         redis_url=env.str("REDIS_URL", "") or f"unix://{redis_socket(data_dir)}",
         storage_url=storage_url,
+        storage_group=_group(env, "PORTAL_STORAGE_GROUP"),
         delivery=delivery,
         accel_prefix=accel_prefix,
         max_image_bytes=env.int("PORTAL_MAX_IMAGE_BYTES", 10_000_000_000),
@@ -198,6 +207,15 @@ def _networks(env: FileAwareEnv, name: str) -> list[IPv4Network | IPv6Network]:
         raise EnvironmentInvalid(f"{name} is a list such as 10.0.0.0/8,fd00::/8") from error
 
 
+def _group(env: FileAwareEnv, name: str) -> int | None:
+    """Return the id of a group that is given by its name or its id."""
+    given = env.str(name, "")
+    try:
+        return int(given) if given.isdecimal() else grp.getgrnam(given).gr_gid if given else None
+    except KeyError:
+        raise EnvironmentInvalid(f"{name} is the name or the id of a group; there is no {given} here") from None
+
+
 def _positive(env: FileAwareEnv, name: str, default: float) -> float:
     seconds: float = env.float(name, default)
     if seconds <= 0:
@@ -228,6 +246,6 @@ def _stored_secret(path: Path) -> str:
     """Return the secret at `path`, which is created on first use. Of two processes that create it at once, both get the
     one that was written first."""
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private(path.parent)
         write_once(path, secrets.token_urlsafe(64).encode())
     return path.read_text().strip()

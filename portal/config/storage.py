@@ -2,11 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypedDict
 from urllib.parse import parse_qsl, urlsplit
 
 SIGNED_FOR_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class FileAccess:
+    """Who may read files that hold blobs: their owner alone, also a group (by its id), or everybody."""
+
+    group: int | None = None
+    everybody: bool = False
+
+    @property
+    def file_mode(self) -> int:
+        """The mode of files."""
+        return 0o640 if self.group is not None else 0o644 if self.everybody else 0o600
+
+    @property
+    def folder_mode(self) -> int:
+        """The mode of folders."""
+        return 0o750 if self.group is not None else 0o755 if self.everybody else 0o700
 
 
 class StorageSettings(TypedDict):
@@ -16,15 +35,24 @@ class StorageSettings(TypedDict):
     OPTIONS: dict[str, object]
 
 
-def storage_options(url: str) -> StorageSettings:
+def storage_options(url: str, access: FileAccess | None = None) -> StorageSettings:
     """Return a `STORAGES` entry for `file:///path`, `s3://bucket?endpoint_url=…`, `gs://bucket` or
     `azure://container`. The query is passed to the backend. Addresses that it signs are valid for a minute, long
-    enough to follow a redirect. Raises ValueError for other addresses."""
+    enough to follow a redirect. `access` says who may read files. Raises ValueError for other addresses."""
     parts = urlsplit(url)
     options: dict[str, object] = dict(parse_qsl(parts.query))
     match parts.scheme:
         case "file":
-            return {"BACKEND": "groups.storage.blob_files.BlobFiles", "OPTIONS": {"location": parts.path}}
+            access = access or FileAccess()
+            return {
+                "BACKEND": "groups.storage.blob_files.BlobFiles",
+                "OPTIONS": {
+                    "location": parts.path,
+                    "group": access.group,
+                    "file_permissions_mode": access.file_mode,
+                    "directory_permissions_mode": access.folder_mode,
+                },
+            }
         case "s3":
             # Names are never reused, so the backend need not check whether one is taken.
             return {

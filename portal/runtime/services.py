@@ -20,6 +20,7 @@ from django.conf import settings
 
 from portal.config.env import redis_socket
 from portal.runtime.supervisor import Child
+from registries.secrets.private_files import NotPrivate, make_private
 
 WEB_THREADS = 12
 SWEEP_SECONDS = 15
@@ -33,14 +34,17 @@ def embedded_redis() -> Child | None:
     """Return the Redis to start, or None where `REDIS_URL` names one.
 
     It is Valkey, from the wheel or from PATH, on a socket that only this user can open. Raises CannotStart if there is
-    none.
+    none, or if another user owns the folder of the socket.
     """
     if os.environ.get("REDIS_URL"):
         return None
     socket_path = redis_socket(settings.PORTAL_DATA_DIR)
     folder = settings.PORTAL_DATA_DIR / "redis"
     for directory in (folder, socket_path.parent):
-        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            make_private(directory)
+        except NotPrivate as problem:
+            raise CannotStart(str(problem)) from None
     options = {
         "port": "0",
         "unixsocket": str(socket_path),

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import IO
 
 from portal.config.env import CHECKOUT
+from registries.secrets.private_files import make_private
 
 STOP_SECONDS = 10.0
 MAX_LOG_BYTES = 10_000_000
@@ -53,7 +54,7 @@ class Supervisor:
         self._log_dir = log_dir
         self._say = say
         self._children: list[Child] = []
-        log_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private(log_dir)
 
     def start(self, child: Child) -> Child:
         """Start a child and keep it running from now on."""

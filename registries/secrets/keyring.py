@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey, 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from django.conf import settings
 
-from registries.secrets.private_files import delete, write_once
+from registries.secrets.private_files import delete, make_private, write_once
 
 SEED_BYTES = 64
 MLKEM_PUBLIC_BYTES = 1184
@@ -37,9 +37,10 @@ class KeyUnavailable(Exception):
 
 
 def create_missing() -> None:
-    """Create every key that does not exist yet. For the machine that holds both zones' folders."""
+    """Create every key that does not exist yet. For the machine that holds both zones' folders. Raises NotPrivate if a
+    folder is another user's."""
     for folder in (_folder("web"), _folder("worker")):
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private(folder)
     write_once(_folder("web") / "data.key", secrets.token_bytes(32))
     write_once(_folder("worker") / "layers.key", secrets.token_bytes(32))
     if not _epochs():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import signal
@@ -20,7 +21,7 @@ from groups.agent.podman_form import run_root
 from portal.config.env import CHECKOUT
 from portal.demo.image import sample_image
 from portal.demo.program import TEXT
-from tests.interop.launching import launch, lines_until, still_running, wait_until_gone
+from tests.interop.launching import launch, lines_until, manage, still_running, wait_until_gone
 
 pytestmark = pytest.mark.interop
 
@@ -90,6 +91,35 @@ def test_mails_are_printed_and_in_no_log(environment: dict[str, str], started: l
     logs = list(Path(environment["PORTAL_DATA_DIR"], "log").iterdir())
     assert logs
     assert not [log.name for log in logs if link.rpartition("dri_")[2] in log.read_text()]
+
+
+def test_whatever_it_creates_is_for_its_user_only(
+    environment: dict[str, str], started: list[subprocess.Popen[str]]
+) -> None:
+    """In a folder that an earlier release made, on a machine with the usual umask."""
+    data = Path(environment["PORTAL_DATA_DIR"])
+    data.mkdir(exist_ok=True)
+    (data / "portal.sqlite3-journal").touch()
+    (data / "portal.sqlite3-journal").chmod(0o644)
+    data.chmod(0o755)
+    before = os.umask(0o022)
+    try:
+        started.append(launch("up", environment))
+        said = lines_until(started[0], "Ctrl-C")
+        manage(environment, "create_organization", "acme", "--owner", "alice@acme.example")
+        manage(environment, "create_enrolment", "node-1")
+        manage(environment, "sweep")
+        imported = "import os, portal.wsgi; print(oct(os.umask(0)))"
+        served = subprocess.run(
+            [sys.executable, "-c", imported], cwd=CHECKOUT, env=environment, capture_output=True, text=True, check=True
+        )
+    finally:
+        os.umask(before)
+    assert any("2 files and folders were open to other users" in line for line in said)
+    assert served.stdout.strip() == "0o77"
+    everything = [data, *data.rglob("*")]
+    assert {path.name for path in everything} > {"portal.sqlite3", "portal.sqlite3-wal", "redis", "data.key", "web.log"}
+    assert [str(path) for path in everything if path.lstat().st_mode & 0o077 and not path.is_symlink()] == []
 
 
 def test_a_killed_portal_leaves_no_process(environment: dict[str, str], started: list[subprocess.Popen[str]]) -> None:

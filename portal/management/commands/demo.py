@@ -28,6 +28,7 @@ from portal.models import Organization, User
 from portal.organizations.actions import create_organization
 from portal.runtime.supervisor import Child, Supervisor
 from registries.foundation.actor import CONSOLE
+from registries.secrets.private_files import make_private
 
 MEMBER = "demo@localhost"
 NODE = "demo-node"
@@ -45,7 +46,7 @@ class Command(up.Command):
     def run(self, supervisor: Supervisor) -> None:
         """Run the walk-through once, then keep the portal running, or end if DEMO_ONCE is set."""
         self.folder = settings.PORTAL_DATA_DIR / "demo"
-        self.folder.mkdir(exist_ok=True, mode=0o700)
+        make_private(self.folder)
         user, organization = self._people()
         sample = self._registry(supervisor)
         self._node(supervisor)

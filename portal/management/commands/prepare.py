@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from django.core.management import call_command
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
+from portal.runtime.data_folder import make_data_folder
 from registries.secrets import keyring
+from registries.secrets.private_files import NotPrivate
 
 
 class Command(BaseCommand):
     help = "Create missing keys, migrate the database, collect static files."
 
     def handle(self, *args: object, **options: object) -> None:
-        keyring.create_missing()
+        try:
+            make_data_folder(self.stdout.write)
+            keyring.create_missing()
+        except NotPrivate as problem:
+            raise CommandError(str(problem)) from None
         call_command("migrate", interactive=False, verbosity=0)
         call_command("createcachetable", verbosity=0)
         call_command("collectstatic", interactive=False, verbosity=0)

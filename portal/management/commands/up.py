@@ -22,8 +22,10 @@ from django.core.management.base import BaseCommand, CommandError
 from portal.accounts.actions import create_person
 from portal.models import User
 from portal.runtime import services
+from portal.runtime.data_folder import make_data_folder
 from portal.runtime.supervisor import Supervisor
 from registries.foundation.actor import CONSOLE
+from registries.secrets.private_files import NotPrivate
 
 OPERATOR = "operator@localhost"
 TEND_SECONDS = 0.5
@@ -38,7 +40,10 @@ class Command(BaseCommand):
     def handle(self, *args: object, **options: object) -> None:
         for number in ENDING:
             signal.signal(number, _interrupt)
-        settings.PORTAL_DATA_DIR.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            make_data_folder(self.say)
+        except NotPrivate as problem:
+            raise CommandError(str(problem)) from None
         with self._lock_data_dir():
             supervisor = Supervisor(settings.PORTAL_DATA_DIR / "log", self.say)
             try:

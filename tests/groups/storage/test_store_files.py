@@ -14,6 +14,7 @@ from pytest_django.fixtures import Settings
 
 from groups.failures import StoreFailed
 from groups.storage import blob_files, store
+from portal.config.storage import FileAccess, storage_options
 from tests.groups.storage.test_store import NAME, Pieces, content_of
 from tests.support.pulls import stored_files
 
@@ -67,15 +68,33 @@ def test_the_file_is_on_disk_before_it_has_its_name(blobs: Path, monkeypatch: py
     calls.clear()
     store.put("other/cd/cdef", Pieces(b"x"))
     assert calls == ["fsync"] * 2 + ["fsync", "link", "fsync"], "each new folder is in the one above it first"
-    assert (blobs / NAME).stat().st_mode & 0o777 == 0o644
+    assert (blobs / NAME).stat().st_mode & 0o777 == 0o600
 
 
-def test_files_have_usual_permissions_where_none_are_set(blobs: Path, settings: Settings) -> None:
-    settings.FILE_UPLOAD_PERMISSIONS = None
-
+@pytest.mark.parametrize(
+    ("access", "file", "folder"),
+    [
+        (FileAccess(), 0o600, 0o700),
+        (FileAccess(os.getgid()), 0o640, 0o750),
+        (FileAccess(everybody=True), 0o644, 0o755),
+    ],
+)
+def test_who_may_read_a_blob(
+    access: FileAccess, file: int, folder: int, tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owners: list[tuple[int, int]] = []
+    monkeypatch.setattr(os, "chown", lambda entry, user, group: owners.append((user, group)))
+    entry = storage_options(f"file://{tmp_path}/blobs", access)
+    settings.STORAGES = settings.STORAGES | {"blobs": entry}
+    before = os.umask(0o077)
     store.put(NAME, Pieces(b"x"))
+    os.umask(before)
 
-    assert (blobs / NAME).stat().st_mode & 0o777 == 0o644
+    made = [tmp_path / "blobs", *(tmp_path / "blobs").rglob("*")]
+    modes = {path: path.stat().st_mode & 0o777 for path in made}
+    assert {mode for path, mode in modes.items() if path.is_file()} == {file}
+    assert {mode for path, mode in modes.items() if path.is_dir()} == {folder}
+    assert set(owners) == ({(-1, access.group)} if access.group is not None else set())
 
 
 def test_a_link_that_fails_for_another_reason_is_a_failure(blobs: Path, monkeypatch: pytest.MonkeyPatch) -> None:

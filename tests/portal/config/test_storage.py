@@ -6,14 +6,29 @@ from datetime import timedelta
 
 import pytest
 
-from portal.config.storage import storage_options
+from portal.config.storage import FileAccess, storage_options
 
 
 def test_files() -> None:
-    assert storage_options("file:///srv/blobs") == {
-        "BACKEND": "groups.storage.blob_files.BlobFiles",
-        "OPTIONS": {"location": "/srv/blobs"},
-    }
+    entry = storage_options("file:///srv/blobs")
+    assert entry["BACKEND"] == "groups.storage.blob_files.BlobFiles"
+    assert entry["OPTIONS"]["location"] == "/srv/blobs"
+
+
+@pytest.mark.parametrize(
+    ("access", "file", "folder"),
+    [
+        (None, 0o600, 0o700),
+        (FileAccess(), 0o600, 0o700),
+        (FileAccess(33), 0o640, 0o750),
+        (FileAccess(33, everybody=True), 0o640, 0o750),
+        (FileAccess(everybody=True), 0o644, 0o755),
+    ],
+)
+def test_who_may_read_files(access: FileAccess | None, file: int, folder: int) -> None:
+    options = storage_options("file:///srv/blobs", access)["OPTIONS"]
+    assert (options["file_permissions_mode"], options["directory_permissions_mode"]) == (file, folder)
+    assert options["group"] == (access.group if access else None)
 
 
 def test_s3_with_an_endpoint() -> None:
