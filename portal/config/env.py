@@ -22,9 +22,10 @@ from portal.config.storage import FileAccess
 from registries.secrets.private_files import make_private, write_once
 
 CHECKOUT = Path(__file__).resolve().parent.parent.parent
-ZONES = ("web", "worker", "all")
+ZONES = ("all", "web", "worker")
 LOCAL = ("localhost", "127.0.0.1", "::1")
 CONSOLE_MAIL = "portal.mail.console.ConsoleMail"
+HSTS = ("host", "subdomains", "preload")
 DELIVERIES = ("embedded", "accel", "redirect")
 
 
@@ -65,6 +66,7 @@ class Environment:
     email_named: bool
     console_fd: int | None
     metrics_token: str
+    hsts: str
     trusted_proxies: list[IPv4Network | IPv6Network]
     secret_key: str
 
@@ -108,9 +110,7 @@ def read() -> Environment:
     public_url = env.str("PORTAL_PUBLIC_URL", f"http://localhost:{port}").rstrip("/")
     if urlsplit(public_url).scheme not in ("http", "https") or not urlsplit(public_url).hostname:
         raise EnvironmentInvalid("PORTAL_PUBLIC_URL needs the form https://host[:port]")
-    zone = env.str("PORTAL_ZONE", "all")
-    if zone not in ZONES:
-        raise EnvironmentInvalid(f"PORTAL_ZONE is one of {', '.join(ZONES)}")
+    zone = _one_of(env, "PORTAL_ZONE", ZONES)
     storage_url = env.str("PORTAL_STORAGE_URL", "") or f"file://{data_dir / 'blobs'}"
     delivery, accel_prefix = _delivery(env, storage_url)
     ca_file = env.str("PORTAL_REGISTRY_CA_FILE", "")
@@ -144,6 +144,7 @@ def read() -> Environment:
         email=_email(env),
         email_named=bool(env.str("PORTAL_EMAIL_URL", "")),
         console_fd=env.int("PORTAL_CONSOLE_FD", None),
+        hsts=_one_of(env, "PORTAL_HSTS", HSTS),
         metrics_token=env.str("PORTAL_METRICS_TOKEN", ""),
         trusted_proxies=_networks(env, "PORTAL_TRUSTED_PROXIES"),
         secret_key=env.str("PORTAL_SECRET_KEY", "") or _stored_secret(key_dir / "web" / "django-secret"),
@@ -175,9 +176,7 @@ def _email(env: FileAwareEnv) -> dict[str, object]:
 
 def _delivery(env: FileAwareEnv, storage_url: str) -> tuple[str, str]:
     """Return what sends layers (one of DELIVERIES), and the path below which nginx serves them."""
-    delivery, prefix = env.str("PORTAL_DELIVERY", DELIVERIES[0]), env.str("PORTAL_ACCEL_PREFIX", "/-/blobs/")
-    if delivery not in DELIVERIES:
-        raise EnvironmentInvalid(f"PORTAL_DELIVERY is one of {', '.join(DELIVERIES)}")
+    delivery, prefix = _one_of(env, "PORTAL_DELIVERY", DELIVERIES), env.str("PORTAL_ACCEL_PREFIX", "/-/blobs/")
     has_files = storage_url.startswith("file://")
     if delivery == "accel" and not has_files:
         raise EnvironmentInvalid("PORTAL_DELIVERY=accel needs a PORTAL_STORAGE_URL of files")
@@ -194,6 +193,14 @@ def _answered_hosts(public_url: str) -> list[str]:
     if host in LOCAL:
         return ["127.0.0.1", "[::1]", "localhost"]
     return [f"[{host}]" if ":" in host else host]
+
+
+def _one_of(env: FileAwareEnv, name: str, values: tuple[str, ...]) -> str:
+    """Return one of these words; the first is the default."""
+    word = str(env.str(name, values[0]))
+    if word not in values:
+        raise EnvironmentInvalid(f"{name} is one of {', '.join(values)}")
+    return word
 
 
 def _words(env: FileAwareEnv, name: str) -> list[str]:

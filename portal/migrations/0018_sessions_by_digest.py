@@ -10,6 +10,9 @@ from registries.secrets import session_data
 SALT = "django.contrib.sessions.SessionStore"
 """With which Django signed the data of a session: the name of the class that did."""
 
+MARK = "cookie_without_prefix"
+"""Over https the cookie has another name from now on; `portal.http.session_cookie` exchanges that of these sessions."""
+
 
 def seal(apps, schema_editor):
     Session = apps.get_model("sessions", "Session")
@@ -19,6 +22,7 @@ def seal(apps, schema_editor):
             data = signing.loads(row.session_data, salt=SALT, serializer=signing.JSONSerializer)
         except signing.BadSignature:
             continue  # nobody could use it either
+        data[MARK] = True
         sealed.append(
             Session(
                 session_key=session_data.row_key(row.session_key),

@@ -27,6 +27,9 @@ OVER_HTTPS = (
     "SECURE_HSTS_INCLUDE_SUBDOMAINS",
     "SECURE_HSTS_PRELOAD",
     "SECURE_PROXY_SSL_HEADER",
+    "COOKIE_PREFIX",
+    "SESSION_COOKIE_NAME",
+    "CSRF_COOKIE_NAME",
     "CSRF_TRUSTED_ORIGINS",
 )
 
@@ -39,6 +42,10 @@ def _no_limits_left_over(db: None) -> None:
 @pytest.fixture
 def over_https(settings: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The settings of a portal whose address begins with https://."""
+    read_over_https(settings, monkeypatch, tmp_path)
+
+
+def read_over_https(settings: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PORTAL_PUBLIC_URL", "https://portal.example")
     monkeypatch.setenv("PORTAL_KEY_DIR", str(tmp_path))
     read: Mapping[str, object] = runpy.run_path(settings_module.__file__)
@@ -113,8 +120,7 @@ class TestOverHttps:
         assert Client().get(address).status_code != 301
 
     def test_browsers_use_no_other_for_a_year(self) -> None:
-        header = Client().get(LOGIN, secure=True)["Strict-Transport-Security"]
-        assert header == "max-age=31536000; includeSubDomains; preload"
+        assert Client().get(LOGIN, secure=True)["Strict-Transport-Security"] == "max-age=31536000"
 
     def test_a_proxy_says_whether_it_was_used(self) -> None:
         assert Client().get(LOGIN, headers={"X-Forwarded-Proto": "https"}).status_code == 200
@@ -124,8 +130,48 @@ class TestOverHttps:
         browser = Client()
         browser.get(LOGIN, secure=True)
         browser.post(LOGIN, {"login": alice.email, "password": PASSWORD}, secure=True)
-        assert browser.cookies["csrftoken"]["secure"]
-        assert browser.cookies["sessionid"]["secure"]
+        names = {"__Host-csrftoken", "__Host-sessionid", "__Host-messages"}
+        assert set(browser.cookies) == names
+        for name in names:
+            cookie = browser.cookies[name]
+            assert (cookie["secure"], cookie["path"], cookie["domain"], cookie["samesite"]) == (True, "/", "", "Lax")
+
+    def test_signing_out_deletes_them(self, acme: Any, alice: Any) -> None:
+        browser = Client()
+        browser.post(LOGIN, {"login": alice.email, "password": PASSWORD}, secure=True)
+        browser.get("/o/acme/default/groups/", secure=True)
+        browser.post("/accounts/logout/", secure=True)
+        assert browser.cookies["__Host-sessionid"].value == ""
+        assert browser.cookies["__Host-sessionid"]["secure"]
+
+
+@pytest.mark.parametrize(
+    ("value", "header"),
+    [
+        ("host", "max-age=31536000"),
+        ("subdomains", "max-age=31536000; includeSubDomains"),
+        ("preload", "max-age=31536000; includeSubDomains; preload"),
+    ],
+)
+def test_subdomains_and_preload_are_the_operators_choice(
+    value: str, header: str, settings: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PORTAL_HSTS", value)
+    read_over_https(settings, monkeypatch, tmp_path)
+    assert Client().get(LOGIN, secure=True)["Strict-Transport-Security"] == header
+
+
+@pytest.mark.parametrize("address", [LOGIN, "/", "/o/acme/", "/admin/", "/api/docs", "/livez", "/no/such/page"])
+def test_no_page_uses_a_devices_features_and_no_site_embeds_it(address: str) -> None:
+    answer = Client().get(address, follow=True)
+    assert answer["Cross-Origin-Resource-Policy"] == "same-origin"
+    if answer["Content-Type"].startswith("text/html"):
+        allowed = dict(part.split("=", 1) for part in answer["Permissions-Policy"].split(", "))
+        assert allowed.pop("clipboard-write") == "(self)"
+        assert set(allowed.values()) == {"()"}
+        assert {"camera", "microphone", "geolocation", "usb", "payment", "clipboard-read"} <= allowed.keys()
+    else:
+        assert "Permissions-Policy" not in answer
 
 
 def test_thirty_wrong_passwords_a_minute_from_one_client_address(acme: Any, alice: Any, time_machine: Any) -> None:

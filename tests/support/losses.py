@@ -19,6 +19,7 @@ from django.core.serializers.python import Serializer
 from django.db.models import Model
 
 from groups.models import ContainerGroup, Instance, Occurrence, Quota
+from portal.http import session_cookie
 from portal.models import Activity, FailureCase
 from registries.foundation.ids import FailureId
 from registries.secrets import session_data
@@ -62,6 +63,7 @@ def _session(row: Row) -> Session:
 def _session_data(row: Row) -> object:
     """What the dump has, if the encrypted data says the same."""
     now = json.loads(session_data.decrypt(_session(row).session_data, str(row.pk)))
+    now.pop(session_cookie.MARK)
     before = str(row.fields["session_data"])
     return before if now == signing.loads(before, salt="django.contrib.sessions.SessionStore") else now
 
