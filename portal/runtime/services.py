@@ -19,11 +19,13 @@ import redis
 from django.conf import settings
 
 from portal.config.env import redis_socket
+from portal.config.exposure import exposure
 from portal.runtime.supervisor import Child
 from registries.secrets.private_files import NotPrivate, make_private
 
 WEB_THREADS = 12
 SWEEP_SECONDS = 15
+EVERYWHERE = "0.0.0.0"  # noqa: S104 (where a public address was named)
 
 
 class CannotStart(Exception):
@@ -140,7 +142,7 @@ def with_console(child: Child, descriptor: int) -> Child:
 def wait_for_web(seconds: float = 30.0) -> None:
     """Return once the web process can serve. Raises CannotStart."""
     end = time.monotonic() + seconds
-    host = _listen_hosts()[0].replace("0.0.0.0", "127.0.0.1")  # noqa: S104 (only compared)
+    host = _listen_hosts()[0].replace(EVERYWHERE, "127.0.0.1")
     while time.monotonic() < end:
         try:
             with urlopen(f"http://{host}:{settings.PORTAL_PORT}/readyz", timeout=2):
@@ -150,9 +152,14 @@ def wait_for_web(seconds: float = 30.0) -> None:
     raise CannotStart("the web process did not come up; its log says why")
 
 
+def warnings() -> list[str]:
+    """What people should know of how the web process that `up` starts is reached."""
+    return exposure(settings.ENV, listens_everywhere=EVERYWHERE in _listen_hosts())
+
+
 def _listen_hosts() -> list[str]:
     if not settings.ENV.is_local:
-        return ["0.0.0.0"]  # noqa: S104 (a public address was named)
+        return [EVERYWHERE]
     hosts = ["127.0.0.1"]
     try:
         with socket.create_server(("::1", 0), family=socket.AF_INET6):

@@ -81,6 +81,8 @@ class Command(BaseCommand):
         if prints:
             self.say("Emails          printed here: no mail server is set (PORTAL_EMAIL_URL)")
         self.say(f"Operations      {settings.PORTAL_PUBLIC_URL}/admin/")
+        for warning in services.warnings():
+            self.say(f"Warning         {warning}")
 
     def run(self, supervisor: Supervisor) -> None:
         """Tend the processes until a signal arrives."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,12 @@ def test_a_portal_with_a_local_address_is_reached_from_this_machine_only(
     bound = {command[at + 1].rpartition(":")[0] for at, part in enumerate(command) if part == "--bind"}
     assert bound
     assert bound <= hosts
+
+
+def test_what_up_warns_of(settings: Settings) -> None:
+    assert services.warnings() == [], "of a portal for this machine only"
+    settings.ENV = replace(settings.ENV, public_url="https://portal.example", trusted_proxies=[])
+    assert [sentence.split(" ", 2)[0] for sentence in services.warnings()] == ["Port", "PORTAL_TRUSTED_PROXIES"]
 
 
 @cache
