@@ -29,7 +29,7 @@ from groups.rules.replicas import top_up
 from groups.rules.states import Stale
 from groups.rules.wakeups import WAKEUP_LOST_AFTER, wake_again, wake_prepare, wake_pull
 from groups.storage import garbage
-from registries.actions import destroy_overdue
+from registries.actions import destroy_overdue, destroy_unopenable, note_destroyed
 from registries.failures import Interrupted
 from registries.foundation.actor import PORTAL
 from registries.secrets import sqlite_remnants
@@ -52,7 +52,8 @@ def sweep(*, thorough: bool = True) -> dict[str, int]:
 def _pass(thorough: bool) -> dict[str, int]:
     return {
         "leases_expired": expire_leases(),
-        "credentials_destroyed": destroy_overdue(by=PORTAL) + destroy_settled(),
+        "credentials_destroyed": destroy_overdue(by=PORTAL) + destroy_settled() + destroy_unopenable(by=PORTAL),
+        "credentials_noted": note_destroyed(),
         "sealing_keys_created": begin_epoch(),
         "sealing_keys_deleted": delete_past_epochs(),
         "pulls_woken": wake_pulls(),

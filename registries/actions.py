@@ -6,7 +6,12 @@ code shared with the actions of groups. The portal decides who may do it, and `g
 
 from __future__ import annotations
 
+from datetime import timedelta
+
+import structlog
+from django.conf import settings
 from django.db import transaction
+from django.db.models.functions import Now
 
 from registries.credential_rows import (
     NewCredential,
@@ -21,6 +26,10 @@ from registries.foundation.activity import record
 from registries.foundation.actor import Actor
 from registries.foundation.ids import OrganizationId
 from registries.models import Credential
+from registries.secrets import ended, keyring
+from registries.secrets.epochs import MAX_CLOCK_DIFFERENCE, max_credential_seconds
+
+log = structlog.get_logger(__name__)
 
 
 def add_credential(new: NewCredential, *, organization_id: OrganizationId, by: Actor) -> Credential:
@@ -78,6 +87,33 @@ def destroy_overdue(*, by: Actor) -> int:
     organizations are never locked at once. Returns the number of destroyed credentials."""
     expired = Credential.objects.expired().defer("sealed").order_by("deadline")
     return sum(_destroy_if_expired(credential, by=by) for credential in list(expired))
+
+
+def destroy_unopenable(*, by: Actor) -> int:
+    """Destroy credentials whose key was deleted because their time was over, whatever their rows say. Returns the
+    number of destroyed credentials."""
+    epochs = keyring.opening_epochs()
+    if not epochs:
+        return 0  # the folder may only be missing now
+    rows = Credential.objects.held().filter(epoch__lt=max(epochs)).exclude(epoch__in=epochs).defer("sealed")
+    return sum(destroy(row, reason=Credential.DestructionReason.DEADLINE, by=by) for row in list(rows))
+
+
+def note_destroyed() -> int:
+    """Note in the worker zone which credentials were destroyed, so that none opens again if its row is put back.
+    Returns how many were noted. One whose key is deleted needs no note."""
+    if settings.PORTAL_ZONE == "web":
+        return 0
+    seconds = 2 * max_credential_seconds() + MAX_CLOCK_DIFFERENCE.total_seconds()
+    since = Now() - timedelta(seconds=seconds)
+    rows = Credential.objects.filter(destroyed_at__isnull=False, deadline__gt=since)
+    try:
+        noted = ended.note(ended.Kind.CREDENTIAL, map(str, rows.values_list("pk", flat=True)))
+        ended.forget(ended.Kind.CREDENTIAL, after_seconds=2 * seconds)
+    except OSError as error:
+        log.error("destroyed_credentials_not_noted", error=type(error).__name__)
+        return 0
+    return noted
 
 
 def _destroy_if_expired(credential: Credential, *, by: Actor) -> bool:

@@ -23,10 +23,9 @@ from registries.foundation.ids import CredentialId, OrganizationId, UserId
 from registries.models import Credential
 from registries.providers import PROVIDERS
 from registries.secrets import sqlite_remnants
+from registries.secrets.credential_binding import binding_of
 from registries.secrets.credential_seal import seal
-
-HOUR_SECONDS = 3600
-"""How long a credential is kept for other groups, and how long the last attempt of a pull may take."""
+from registries.secrets.epochs import HOUR_SECONDS, max_credential_seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +34,7 @@ class NewCredential:
 
     `provider` is a kind of `registries.providers`, `host` is canonical, `values` are by field name and include the
     secret, `ca` are certificates (PEM) of authorities that are trusted in addition, `hold` is a `Credential.Retention`.
+    `repository` is the only one that the secret is to be used for; empty for all of the host's.
     """
 
     provider: str
@@ -43,6 +43,7 @@ class NewCredential:
     values: Mapping[str, str] = field(repr=False)
     ca: str = ""
     hold: str = Credential.Retention.PULL
+    repository: str = ""
 
 
 def store_credential(
@@ -50,20 +51,20 @@ def store_credential(
 ) -> Credential:
     """Check and repair the values, seal the secret ones, and store the credential. Records nothing.
 
-    Its deadline is in an hour; `extend_for_pull` moves the deadline when a pull is created. Raises
-    `CredentialMalformed` if the values can't work for this kind of registry.
+    Its deadline is in an hour; `extend_for_pull` moves the deadline when a pull is created, up to the latest one, which
+    is sealed. Raises `CredentialMalformed` if the values can't work for this kind of registry.
     """
     kind = PROVIDERS[new.provider]
     values = kind.check(new.values, new.host)
-    credential_id = CredentialId(uuid.uuid4())
-    secrets = {name: values[name] for name in kind.secret_names if name in values}
-    epoch, sealed = seal(secrets, organization_id=organization_id, credential_id=credential_id)
-    return Credential.objects.create(
-        id=credential_id,
+    now = database_now()
+    is_kept = new.hold == Credential.Retention.HOUR
+    row = Credential(
+        id=CredentialId(uuid.uuid4()),
         organization_id=organization_id,
         provider=new.provider,
         name=new.name,
         host=new.host,
+        repository=new.repository,
         fields={
             declared.name: values[declared.name]
             for declared in kind.fields
@@ -71,11 +72,14 @@ def store_credential(
         },
         ca=new.ca,
         hold=new.hold,
-        epoch=epoch,
-        sealed=sealed,
         created_by_id=created_by_id,
-        deadline=database_now() + timedelta(seconds=HOUR_SECONDS),
+        deadline=now + timedelta(seconds=HOUR_SECONDS),
+        latest_deadline=now + timedelta(seconds=HOUR_SECONDS if is_kept else max_credential_seconds()),
     )
+    secrets = {name: values[name] for name in kind.secret_names if name in values}
+    row.epoch, row.sealed = seal(secrets, binding_of(row))
+    row.save(force_insert=True)
+    return row
 
 
 def empty_credential(credential_id: CredentialId, *, reason: str) -> bool:
@@ -130,10 +134,11 @@ def target_of(credential: Credential) -> Target:
 
 def extend_for_pull(credential_id: CredentialId) -> None:
     """Move the deadline of a credential that is kept for its pull to the end of a pull that begins now, unless it is
-    later already. One that is kept for an hour keeps its deadline."""
+    later already. It is never moved beyond the latest deadline. One that is kept for an hour keeps its deadline."""
     until = Now() + timedelta(seconds=int(settings.PORTAL_PULL_RETRY_SECONDS) + HOUR_SECONDS)
     held = Credential.objects.held().filter(pk=credential_id, hold=Credential.Retention.PULL)
-    held.filter(deadline__lt=until).update(deadline=until)
+    held.filter(deadline__lt=until, latest_deadline__gte=until).update(deadline=until)
+    held.filter(deadline__lt=F("latest_deadline"), latest_deadline__lt=until).update(deadline=F("latest_deadline"))
 
 
 def note_use(credential_id: CredentialId) -> None:

@@ -245,6 +245,17 @@ class CredentialExpired(PullFailed):
     remedy = "Enter current ones, and try again."
 
 
+class CredentialTampered(PullFailed):
+    code = "credential_tampered"
+    fault = Fault.US
+    title = "The credential was not used, because its record had been changed"
+    text = (
+        "The portal's database says something else about this credential, or about this pull, than what was sealed "
+        "when the credential was entered. It was sent to no one."
+    )
+    remedy = "Enter the credential again, and tell support: somebody may have changed the portal's database."
+
+
 class Interrupted(PullFailed):
     code = "interrupted"
     fault = Fault.US
@@ -262,5 +273,5 @@ class Unexpected(PullFailed):
     remedy = "Try again. If it stays so, ask support: they see the details of this failure."
 
 
-ABOUT_CREDENTIALS = (AuthenticationFailed, AccessDenied, CredentialExpired, CredentialMalformed)
+ABOUT_CREDENTIALS = (AuthenticationFailed, AccessDenied, CredentialExpired, CredentialMalformed, CredentialTampered)
 """Failures that another credential, or none, may fix."""

@@ -20,6 +20,10 @@ OVERDUE_AFTER = timedelta(seconds=60)
 class CredentialQuerySet(models.QuerySet["Credential"]):
     """Credentials by whether their secret is held and usable."""
 
+    def for_image(self, host: str, repository: str) -> CredentialQuerySet:
+        """Those that were entered for this host, and not for another repository."""
+        return self.filter(host=host, repository__in=["", repository])
+
     def held(self) -> CredentialQuerySet:
         """Those whose secret is not destroyed."""
         return self.filter(destroyed_at__isnull=True)
@@ -42,7 +46,10 @@ class Credential(models.Model):
     the receipt. `fields` has the values that are not secret, such as the user name. `ca` has certificates (PEM) of
     authorities that are trusted for this registry in addition to the public ones.
 
-    `hold` is its Retention: `pull` until the pull that uses it ends, `hour` for other groups too. `deadline` ends both.
+    `hold` is its Retention: `pull` until the pull that uses it ends, `hour` for other groups too. `deadline` ends both;
+    it can be extended up to `latest_deadline`. `repository` is the only one that the secret is used for, empty for all
+    of the host's. What decides where the secret is shown is sealed as well (`registries.secrets.credential_binding`):
+    a worker refuses a row whose columns say something else.
     """
 
     class Retention(models.TextChoices):
@@ -55,12 +62,14 @@ class Credential(models.Model):
         REMOVED = "removed", "a member removed it"
         REPLACED = "replaced", "another one took its place"
         OPERATOR = "operator", "an operator destroyed it"
+        TAMPERED = "tampered", "its record was not as it was sealed"
 
     id = CredentialIdField(primary_key=True, default=uuid.uuid4, editable=False)
     organization = models.ForeignKey("portal.Organization", on_delete=models.CASCADE, related_name="credentials")
     provider = models.CharField("registry", max_length=20)
     name = models.CharField(max_length=MAX_NAME_LENGTH)
     host = models.CharField(max_length=255)
+    repository = models.CharField(max_length=255, blank=True, default="", db_default="")
     fields = models.JSONField(default=dict, blank=True)
     ca = models.TextField("own authorities", blank=True, default="", db_default="")
     hold = models.CharField(max_length=4, choices=Retention.choices, default=Retention.PULL)
@@ -69,6 +78,7 @@ class Credential(models.Model):
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     received_at = models.DateTimeField(db_default=Now(), editable=False)
     deadline = models.DateTimeField()
+    latest_deadline = models.DateTimeField(null=True, blank=True, editable=False)
     used_count = models.PositiveIntegerField(default=0)
     used_hosts = models.JSONField(default=list, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True)

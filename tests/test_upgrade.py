@@ -33,7 +33,7 @@ from portal.models import Organization, User, Webhook
 from portal.notifications.webhooks import secrets_of
 from registries.models import Credential
 from registries.secrets import at_rest, layer_keys
-from registries.secrets.credential_seal import unseal
+from registries.secrets.resealing import reseal_previous_format
 from tests.support.losses import COUNTED, DROPPED, MOVED, lost_rows, lost_values
 from tests.support.previous_state import (
     PreviousState,
@@ -44,6 +44,7 @@ from tests.support.previous_state import (
     throw_away,
     write_keys,
 )
+from tests.support.seals import unsealed
 
 pytestmark = [pytest.mark.database, pytest.mark.slow]
 OUR_APPS = {"portal", "groups", "registries"}
@@ -135,13 +136,8 @@ def test_what_was_sealed_opens() -> None:
         assert key == throw_away(f"layer key of {blob.name.rpartition('/')[2]}")
     for webhook in Webhook.objects.all():
         assert all(secret.startswith("whsec_") for secret in secrets_of(webhook))
-    live = Credential.objects.exclude(sealed=None)
-    opened = [
-        unseal(
-            bytes(row.sealed or b""), epoch=row.epoch or 0, organization_id=row.organization_id, credential_id=row.pk
-        )
-        for row in live
-    ]
+    reseal_previous_format()
+    opened = [unsealed(row) for row in Credential.objects.exclude(sealed=None)]
     assert sorted(name for values in opened for name in values) == ["key", "password", "password", "secret_access_key"]
 
 

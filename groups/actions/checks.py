@@ -67,7 +67,7 @@ def start_check(
                 f"An organization may check {MAX_AN_HOUR} images an hour. Pulling still works; check again later."
             )
         compared = _lock(against) if against is not None else None
-        stored = stored_credential(credential, organization_id=organization_id, created_by_id=by.person_id)
+        stored = stored_credential(credential, reference, organization_id=organization_id, created_by_id=by.person_id)
         row = ImageCheck.objects.create(
             organization_id=organization_id,
             credential=stored,

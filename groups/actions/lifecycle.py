@@ -62,7 +62,7 @@ def create(
         if ContainerGroup.objects.filter(project_id=project_id, name=name).exists():
             raise NameTaken
         quotas.allow_group(quota, replicas=replicas)
-        stored = stored_credential(credential, organization_id=organization_id, created_by_id=by.person_id)
+        stored = stored_credential(credential, reference, organization_id=organization_id, created_by_id=by.person_id)
         image = queue_image(organization_id, reference, stored)
         group = ContainerGroup.objects.create(
             id=group_id,
@@ -92,7 +92,10 @@ def retry(group: ContainerGroup, *, credential: Credential | NewCredential | Non
     _only_from(group, Status.FAILED)
     with transaction.atomic():
         quotas.lock_active_organization(group.organization_id)
-        stored = stored_credential(credential, organization_id=group.organization_id, created_by_id=by.person_id)
+        reference = _reference_of(group)
+        stored = stored_credential(
+            credential, reference, organization_id=group.organization_id, created_by_id=by.person_id
+        )
         _pull_again(group, stored)
         record_typed(credential, stored, by=by)
         _record(by, "group.retried", group)
@@ -181,6 +184,14 @@ def delete(group: ContainerGroup, *, by: Actor) -> None:
         for destroyed in [delete_locked(image) for image in images]:
             record_settled(destroyed)
         record(by, "group.deleted", target, organization_id=organization_id)
+
+
+def _reference_of(group: ContainerGroup) -> Reference:
+    """Return what the group pulls. Raises Stale if it was deleted."""
+    text = Image.objects.filter(groups=group.pk).values_list("reference", flat=True).first()
+    if text is None:
+        raise Stale(f"ContainerGroup {group.pk} is gone")
+    return parse(text)
 
 
 def _retry_failed(image: Image) -> bool:

@@ -82,7 +82,7 @@ def update(group: ContainerGroup, changes: GroupChanges, *, by: Actor) -> Contai
         if (reference := _wanted_image(changes, current, next_image)) is not None:
             quotas.allow_active(quota)
             stored = stored_credential(
-                changes.credential, organization_id=group.organization_id, created_by_id=by.person_id
+                changes.credential, reference, organization_id=group.organization_id, created_by_id=by.person_id
             )
             destroyed = _replace_image(group, current, next_image, reference, stored)
             changed.words.append(str(reference))

@@ -14,10 +14,10 @@ from django.db.models import TextChoices
 
 from groups.ingest import registry_access
 from groups.ingest.claim import Claim
+from groups.ingest.opened_credential import OpenedCredential
 from groups.ingest.steps import Note
 from groups.models import Image, ImageCheck, PullStep
 from registries.failures import PullFailed
-from registries.oci.auth import Login
 from registries.oci.client import RegistryClient
 from registries.oci.timeouts import Timeouts
 
@@ -97,15 +97,16 @@ class Attempt(Generic[StepName]):
         """Open a client without credentials. Raises HostNotAllowed. Use it within `closing_clients`."""
         return self._open(None)
 
-    def signed_in_client(self, login: Login | None) -> RegistryClient:
-        """Open a client that signs in with `login`; None is for an image that is pulled without credentials.
+    def signed_in_client(self, opened: OpenedCredential | None) -> RegistryClient:
+        """Open a client that signs in with an opened credential, at its host; None is for an image that is
+        pulled without credentials.
 
         Raises HostNotAllowed and CredentialMalformed. Use it within `closing_clients`.
         """
-        return self._open(login)
+        return self._open(opened)
 
-    def _open(self, login: Login | None) -> RegistryClient:
-        client = self._clients.enter_context(registry_access.open_client(self._image, login, self._timeouts))
+    def _open(self, opened: OpenedCredential | None) -> RegistryClient:
+        client = self._clients.enter_context(registry_access.open_client(self._image, opened, self._timeouts))
         if self._claim is not None:
             self._claim.when_lost.append(client.abort)
         return client

@@ -19,7 +19,7 @@ from groups.ingest import limits, step_details
 from groups.ingest.attempt import Attempt
 from groups.ingest.check_steps import CheckSteps
 from groups.ingest.claim import WorkerShutdown
-from groups.ingest.registry_access import open_login
+from groups.ingest.opened_credential import open_credential
 from groups.ingest.unexpected_errors import log_unexpected
 from groups.models import ImageCheck
 from groups.rules import quotas
@@ -91,10 +91,10 @@ def _follow_recipe(row: ImageCheck, attempt: Attempt[Name], found: dict[str, obj
                 raise ping_failure
             note.detail = "It is a container registry"
         with attempt.step(Name.AUTHENTICATE) as note:
-            login = open_login(row)
-            client = attempt.signed_in_client(login)
+            opened = open_credential(row)
+            client = attempt.signed_in_client(opened)
             client.authenticate(repository)
-            note.detail = step_details.signed_in(login)
+            note.detail = step_details.signed_in(opened.login if opened else None)
         try:
             with attempt.step(Name.MANIFEST) as note:
                 document = client.fetch_manifest(repository, row.version)

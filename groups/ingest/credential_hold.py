@@ -7,6 +7,7 @@ lock (`no_key`) lets other transactions add rows that refer to the credential.
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef
@@ -21,16 +22,38 @@ from registries.credential_rows import (
 )
 from registries.foundation.actor import PORTAL, Actor
 from registries.foundation.ids import CredentialId, OrganizationId, UserId
+from registries.foundation.refusal import Refusal
 from registries.models import Credential
+from registries.oci.reference import Reference
+
+
+class CredentialElsewhere(Refusal):
+    """The credential was typed beside an image of another repository, and is kept only for that."""
+
+    code = "credential_elsewhere"
+    title = "This credential is for another image"
+
+    def __init__(self, repository: str) -> None:
+        super().__init__(f"This credential was entered for {repository} and is used for no other. Enter it again.")
 
 
 def stored_credential(
-    credential: Credential | NewCredential | None, *, organization_id: OrganizationId, created_by_id: UserId | None
+    credential: Credential | NewCredential | None,
+    reference: Reference,
+    *,
+    organization_id: OrganizationId,
+    created_by_id: UserId | None,
 ) -> Credential | None:
-    """Return the row of a credential that was chosen or typed; a typed one is sealed and stored first. Called in the
-    transaction of an action, which ends with `record_typed`. Raises CredentialMalformed."""
+    """Return the row of a credential that was chosen or typed for this image; a typed one is sealed and stored first,
+    for this repository only if it is kept only for its pull. Called in the transaction of an action, which ends with
+    `record_typed`. Raises CredentialMalformed, and CredentialElsewhere for one that was entered for another
+    repository."""
     if isinstance(credential, NewCredential):
+        if credential.hold == Credential.Retention.PULL:
+            credential = replace(credential, repository=reference.repository)
         return store_credential(credential, organization_id=organization_id, created_by_id=created_by_id)
+    if credential is not None and credential.repository not in ("", reference.repository):
+        raise CredentialElsewhere(credential.repository)
     return credential
 
 
@@ -76,6 +99,17 @@ def destroy_checked(credential_id: CredentialId) -> bool:
         if destroyed:
             record_destroyed(credential, by=PORTAL, detail=f"{credential.host}, the check ended")
     return destroyed
+
+
+def destroy_tampered(credential: Credential, *, organization_id: OrganizationId, changed: str) -> None:
+    """Destroy a credential whose row is not as it was sealed, and record it in the activity of its organization.
+    `changed` says which columns; no value is repeated."""
+    with transaction.atomic():
+        Credential.objects.select_for_update(no_key=True).defer("sealed").filter(pk=credential.pk).first()
+        if empty_credential(credential.pk, reason=Credential.DestructionReason.TAMPERED):
+            credential.organization_id = organization_id
+            reason = Credential.DestructionReason.TAMPERED.label
+            record_destroyed(credential, by=PORTAL, detail=f"{reason}: {changed}")
 
 
 def destroy_settled() -> int:

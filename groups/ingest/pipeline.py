@@ -21,7 +21,7 @@ from groups.ingest import fenced_writes, limits, outcome, step_details
 from groups.ingest.attempt import Attempt
 from groups.ingest.claim import Claim, TurnOver, WorkerShutdown
 from groups.ingest.layers import Summary, pull_layers
-from groups.ingest.registry_access import open_login
+from groups.ingest.opened_credential import open_credential
 from groups.ingest.steps import Name, PullSteps
 from groups.ingest.unexpected_errors import log_unexpected
 from groups.rules.states import Stale
@@ -79,11 +79,11 @@ def _follow_recipe(claim: Claim, attempt: Attempt[Name]) -> None:
             note.detail = f"{image.registry} answers as a registry"
         # The credential is opened only after the registry has proved its identity.
         with attempt.step(Name.AUTHENTICATE) as note:
-            login = open_login(image)
+            opened = open_credential(image)
             reached(failpoints.CREDENTIAL_OPENED)
-            client = attempt.signed_in_client(login)
+            client = attempt.signed_in_client(opened)
             client.authenticate(repository)
-            note.detail = step_details.signed_in(login)
+            note.detail = step_details.signed_in(opened.login if opened else None)
         reached(failpoints.AUTHENTICATED)
         with attempt.step(Name.MANIFEST) as note:
             document = client.fetch_manifest(repository, image.digest or image.version)

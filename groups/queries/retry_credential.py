@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from django.db.models import QuerySet
-
 from groups.models import ContainerGroup
 from registries.failures import ABOUT_CREDENTIALS
 from registries.foundation.ids import CredentialId
-from registries.models import Credential
+from registries.models import CredentialQuerySet
 
 _ABOUT_CREDENTIALS = {failure.code for failure in ABOUT_CREDENTIALS}
 
@@ -23,7 +21,7 @@ class Suggestion:
     needs_new: bool = False
 
 
-def suggest_credential(group: ContainerGroup, live: QuerySet[Credential]) -> Suggestion:
+def suggest_credential(group: ContainerGroup, live: CredentialQuerySet) -> Suggestion:
     """Return the best of the organization's live credentials. The one that the registry has just refused is not
     suggested, and none is for an image that turned out to be public."""
     image = group.image
@@ -31,7 +29,7 @@ def suggest_credential(group: ContainerGroup, live: QuerySet[Credential]) -> Sug
     if last is not None and last.params.get("public"):
         return Suggestion()
     is_refused = last is not None and last.code in _ABOUT_CREDENTIALS
-    fitting = live.filter(host=image.registry).order_by("-received_at")
+    fitting = live.for_image(image.registry, image.repository).order_by("-received_at")
     if is_refused and image.credential_id:
         fitting = fitting.exclude(pk=image.credential_id)
     ids = list(fitting.values_list("pk", flat=True))

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, cast
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.db.models import QuerySet
 
+from groups.ingest.credential_hold import CredentialElsewhere
 from groups.rules.image_reference import read_reference
 from registries.forms.credential import CredentialForm
 from registries.foundation.ids import OrganizationId
 from registries.foundation.requests import ProjectRequest
-from registries.models import Credential
+from registries.models import Credential, CredentialQuerySet
 from registries.oci.reference import MAX_REFERENCE_LENGTH, Reference, ReferenceInvalid
 from registries.providers.docker_hub import DOCKER_HUB
 from registries.providers.recognise import recognise
@@ -98,6 +98,8 @@ class ImageForm(forms.Form):
         credential: Credential | None = self.cleaned_data.get("credential")
         if reference and credential and credential.host != reference.registry:
             self.add_error("credential", _mismatch(credential.host, reference.registry))
+        elif reference and credential and credential.repository not in ("", reference.repository):
+            self.add_error("credential", CredentialElsewhere(credential.repository).message)
         return self.cleaned_data
 
 
@@ -126,7 +128,7 @@ def reading_context(
     `typed_form` is the form of a typed credential as it was sent; otherwise an empty one for the image's registry."""
     reference, error = _try_reading(text)
     live = list(live_credentials(request))
-    fitting = [row for row in live if reference and row.host == reference.registry]
+    fitting = [row for row in live if reference and _fits(row, reference)]
     if reference and chosen not in (NONE, NEW) and not any(str(row.pk) == chosen for row in fitting):
         chosen = "" if request.method == "POST" else str(fitting[0].pk) if fitting else _first_choice(reference)
     provider = recognise(reference.registry) if reference else None
@@ -143,9 +145,13 @@ def reading_context(
     }
 
 
-def live_credentials(request: ProjectRequest) -> QuerySet[Credential]:
+def live_credentials(request: ProjectRequest) -> CredentialQuerySet:
     """The organization's credentials that a pull may open."""
     return Credential.objects.live().filter(organization=request.organization.pk)
+
+
+def _fits(credential: Credential, reference: Reference) -> bool:
+    return credential.host == reference.registry and credential.repository in ("", reference.repository)
 
 
 def _try_reading(text: str) -> tuple[Reference | None, str]:

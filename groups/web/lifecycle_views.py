@@ -107,7 +107,7 @@ def _retry_forms(
         prefilled = {field.name: old.fields.get(field.name, "") for field in provider.fields if not field.secret}
         prefilled["ca"] = old.ca
     registry = group.image.registry
-    live = live_credentials(request)
+    live = live_credentials(request).for_image(registry, group.image.repository)
     form = RetryForm(data, live=live, registry=registry, initial={"use": _choice_of(suggest_credential(group, live))})
     typed_form = CredentialForm(
         data if form.has_typed_credential else None,

@@ -3,7 +3,9 @@
     <PORTAL_KEY_DIR>/web/     seal-<epoch>.pub   seals a credential, opens nothing
                               data.key           image configs and environments at rest
     <PORTAL_KEY_DIR>/worker/  seal-<epoch>.key   opens credentials of that epoch
-                              layers.key         wraps layer keys at rest
+                              layers.key         wraps layer keys at rest, vouches for keys of nodes
+                              <step>.done        steps of an upgrade that are done only once
+                              ended/             what must not be used again (`registries.secrets.ended`)
 
 The newest public key seals, and the private key of a past epoch is deleted once nothing can need it
 (`registries.secrets.epochs`). That is why all hosts of a zone share one folder instead of keeping a copy each.
@@ -29,6 +31,8 @@ from registries.secrets.private_files import delete, make_private, write_once
 
 SEED_BYTES = 64
 MLKEM_PUBLIC_BYTES = 1184
+UPGRADE_STEPS = ("credentials-bound", "nodes-vouched")
+"""What is done once when a version is first run. New keys have nothing to upgrade."""
 _EPOCH_FILE = re.compile(r"seal-([0-9]{1,9})\.(?:pub|key)")
 
 
@@ -42,9 +46,25 @@ def create_missing() -> None:
     for folder in (_folder("web"), _folder("worker")):
         make_private(folder)
     write_once(_folder("web") / "data.key", secrets.token_bytes(32))
+    if not (_folder("worker") / "layers.key").exists():
+        for step in UPGRADE_STEPS:
+            mark_done(step)
     write_once(_folder("worker") / "layers.key", secrets.token_bytes(32))
     if not _epochs():
         create_epoch()
+
+
+def is_done(step: str) -> bool:
+    """Whether a step of UPGRADE_STEPS is done. The worker zone's folder says so, which no writer of the database can
+    change. Raises KeyUnavailable in the web zone."""
+    if settings.PORTAL_ZONE == "web":
+        raise KeyUnavailable("the web zone doesn't hold the steps of upgrades")
+    return (_folder("worker") / f"{step}.done").exists()
+
+
+def mark_done(step: str) -> None:
+    """Write down that a step of UPGRADE_STEPS is done."""
+    write_once(_folder("worker") / f"{step}.done", b"")
 
 
 def create_epoch(after: int | None = None) -> int:

@@ -175,7 +175,7 @@ def _opens(row: Any) -> bool:
     if row.sealed is None:
         return False
     try:
-        unseal(bytes(row.sealed), epoch=row.epoch, organization_id=row.organization_id, credential_id=row.pk)
+        unseal(bytes(row.sealed), epoch=row.epoch, credential_id=row.pk)
     except SealBroken:
         return False
     return True

@@ -185,6 +185,7 @@ def test_everything_is_done_once(
     assert counts == {
         "leases_expired": 1,
         "credentials_destroyed": 3,
+        "credentials_noted": 3,
         "sealing_keys_created": 1,
         "sealing_keys_deleted": 1,
         "pulls_woken": 2,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 import time_machine
@@ -20,11 +21,12 @@ from registries.credential_rows import NewCredential, empty_credential, extend_f
 from registries.failures import CredentialMalformed
 from registries.foundation.actor import CONSOLE, PORTAL
 from registries.models import Credential
-from registries.secrets.credential_seal import unseal
+from registries.secrets import ended, keyring
 from tests.support.activity import recorded
 from tests.support.actors import acting
 from tests.support.pulls import SECRET, USER, make_credential
 from tests.support.row_locks import RowLock, row_lock_queries
+from tests.support.seals import unsealed
 
 HOST = "registry.example.com"
 Reason = Credential.DestructionReason
@@ -56,13 +58,7 @@ def test_only_the_secret_is_sealed(credential: Credential) -> None:
     assert credential.fields == {"username": USER}
     assert SECRET.encode() not in bytes(credential.sealed or b"")
     assert credential.epoch is not None
-    opened = unseal(
-        bytes(credential.sealed or b""),
-        epoch=credential.epoch,
-        organization_id=credential.organization_id,
-        credential_id=credential.pk,
-    )
-    assert opened == {"password": SECRET}
+    assert unsealed(credential) == {"password": SECRET}
 
 
 @pytest.mark.parametrize(
@@ -161,6 +157,74 @@ def test_a_pull_extends_what_is_held_for_it_and_never_shortens_it(credential: Cr
 
     assert seconds_left(credential) == pytest.approx(9 * 86400, abs=5)
     assert seconds_left(other) == pytest.approx(3600, abs=5)
+
+
+@pytest.mark.parametrize("hold", ["pull", "hour"])
+def test_no_number_of_pulls_extends_it_beyond_what_is_sealed(acme: Organization, hold: str) -> None:
+    credential = make_credential(acme, HOST, hold=hold)
+    latest = credential.deadline + timedelta(minutes=10)
+    Credential.objects.filter(pk=credential.pk).update(latest_deadline=latest)
+
+    for _ in range(3):
+        extend_for_pull(credential.pk)
+
+    credential.refresh_from_db()
+    assert credential.latest_deadline == latest
+    assert credential.deadline == (latest if hold == "pull" else latest - timedelta(minutes=10))
+
+
+def test_an_unlimited_credential_of_the_previous_version_is_not_extended(credential: Credential) -> None:
+    Credential.objects.filter(pk=credential.pk).update(latest_deadline=None)
+    extend_for_pull(credential.pk)
+    assert seconds_left(credential) == pytest.approx(3600, abs=5)
+
+
+def test_what_nobody_can_open_is_destroyed(credential: Credential, acme: Organization) -> None:
+    """Its key was deleted, though its row says that it is held for days."""
+    newer = make_credential(acme, HOST)
+    Credential.objects.filter(pk=newer.pk).update(epoch=F("epoch") + 1)
+    rows = Credential.objects.filter(pk__in=[credential.pk, newer.pk])
+    rows.update(deadline=Now() + timedelta(days=9))
+    assert actions.destroy_unopenable(by=PORTAL) == 0
+    Credential.objects.filter(pk=credential.pk).update(epoch=0)
+
+    assert actions.destroy_unopenable(by=PORTAL) == 1
+
+    credential.refresh_from_db()
+    newer.refresh_from_db()
+    assert (credential.destroyed_because, newer.destroyed_because) == ("deadline", "")
+    assert len(recorded(action="credential.destroyed")) == 1
+
+
+def test_without_keys_nothing_is_taken_for_unopenable(
+    credential: Credential, settings: Settings, tmp_path: Path
+) -> None:
+    settings.PORTAL_KEY_DIR = tmp_path
+    assert actions.destroy_unopenable(by=PORTAL) == 0
+
+
+def test_what_was_destroyed_is_noted_in_the_worker_zone_alone(
+    credential: Credential, settings: Settings, tmp_path: Path
+) -> None:
+    settings.PORTAL_KEY_DIR = tmp_path
+    keyring.create_missing()
+    assert actions.note_destroyed() == 0
+    empty_credential(credential.pk, reason="removed")
+    settings.PORTAL_ZONE = "web"
+    assert actions.note_destroyed() == 0
+    settings.PORTAL_ZONE = "worker"
+    assert actions.note_destroyed() == 1
+    assert ended.has_ended(ended.Kind.CREDENTIAL, str(credential.pk))
+
+
+def test_a_folder_that_can_not_be_written_stops_no_sweep(
+    credential: Credential, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*arguments: object) -> int:
+        raise OSError
+
+    monkeypatch.setattr(ended, "note", full)
+    assert actions.note_destroyed() == 0
 
 
 def test_what_was_destroyed_is_not_brought_back(credential: Credential) -> None:

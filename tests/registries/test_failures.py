@@ -13,7 +13,7 @@ CODES = {
     "authentication_failed", "access_denied", "image_not_found", "image_too_large", "store_failed",
     "platform_missing", "unsupported_manifest", "digest_mismatch", "rate_limited", "registry_unreachable",
     "tls_invalid", "host_not_allowed", "credential_malformed", "credential_expired", "interrupted", "unexpected",
-    "storage_quota_reached", "organization_suspended",
+    "credential_tampered", "storage_quota_reached", "organization_suspended",
 }  # fmt: skip
 
 

@@ -17,8 +17,8 @@ from portal.models import Organization, Project, User
 from registries.credential_rows import empty_credential, note_use, note_used_host
 from registries.models import Credential
 from registries.providers import PROVIDERS, Provider
-from registries.secrets.credential_seal import unseal
 from tests.support.pulls import SECRET, make_credential
+from tests.support.seals import unsealed
 
 HOST = "registry.example.com"
 TYPED = {"host": HOST, "username": "deploy", "password": SECRET, "name": "", "hold": "pull"}
@@ -50,12 +50,7 @@ class TestAdd:
         credential = Credential.objects.get()
         assert answer.redirect_chain == [(receipt(credential), 302)]
         assert (credential.host, credential.fields, credential.created_by) == (HOST, {"username": "deploy"}, bob)
-        assert unseal(
-            bytes(credential.sealed or b""),
-            epoch=credential.epoch or 0,
-            organization_id=credential.organization_id,
-            credential_id=credential.pk,
-        ) == {"password": SECRET}
+        assert unsealed(credential) == {"password": SECRET}
         assert HOST in answer.text
         assert SECRET not in answer.text
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
 from portal.runtime.data_folder import make_data_folder
 from registries.secrets import keyring
 from registries.secrets.private_files import NotPrivate
+from registries.secrets.resealing import reseal_previous_format
 
 
 class Command(BaseCommand):
@@ -21,4 +23,6 @@ class Command(BaseCommand):
             raise CommandError(str(problem)) from None
         call_command("migrate", interactive=False, verbosity=0)
         call_command("createcachetable", verbosity=0)
+        if settings.PORTAL_ZONE != "web":
+            reseal_previous_format()
         call_command("collectstatic", interactive=False, verbosity=0)

@@ -221,5 +221,5 @@ def test_another_organizations_credential_is_not_opened(
 
     row.refresh_from_db()
     stolen.refresh_from_db()
-    assert (row.status, row.code, stolen.used_count) == ("failed", "credential_expired", 0)
+    assert (row.status, row.code, stolen.used_count) == ("failed", "credential_tampered", 0)
     assert SECRET not in {seen.secret for seen in registry.seen}

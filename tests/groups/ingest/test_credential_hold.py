@@ -10,6 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from groups.ingest import credential_hold
 from groups.ingest.credential_hold import (
+    CredentialElsewhere,
     destroy_checked,
     destroy_settled,
     lock_credentials,
@@ -20,10 +21,13 @@ from groups.models import ContainerGroup, Image
 from portal.models import ActivityText, Organization, Project
 from registries.credential_rows import NewCredential, empty_credential
 from registries.models import Credential
+from registries.oci.reference import parse
 from tests.groups.ingest.conftest import HOST
 from tests.support.actors import acting
 from tests.support.pulls import make_credential, make_group
 from tests.support.row_locks import RowLock, row_lock_queries
+
+IMAGE = parse(f"{HOST}/team/app:1.0")
 
 
 @pytest.fixture
@@ -119,13 +123,31 @@ def test_a_typed_credential_is_stored_for_its_organization_and_person(acme: Orga
     typed = NewCredential(
         provider="self_hosted", name="typed", host=HOST, values={"username": "u", "password": "p"}, hold="hour"
     )
-    stored = stored_credential(typed, organization_id=acme.pk, created_by_id=alice.pk)
+    stored = stored_credential(typed, IMAGE, organization_id=acme.pk, created_by_id=alice.pk)
     assert stored is not None
     assert (stored.organization, stored.created_by, stored.hold) == (acme, alice, "hour")
 
     for given in (stored, None):
-        assert stored_credential(given, organization_id=acme.pk, created_by_id=alice.pk) is given
+        assert stored_credential(given, IMAGE, organization_id=acme.pk, created_by_id=alice.pk) is given
     assert Credential.objects.count() == 1
+
+
+@pytest.mark.parametrize(("hold", "repository"), [("pull", "team/app"), ("hour", "")])
+def test_what_is_typed_for_one_pull_is_for_that_repository(acme: Organization, hold: str, repository: str) -> None:
+    typed = NewCredential(
+        provider="self_hosted", name="typed", host=HOST, values={"username": "u", "password": "p"}, hold=hold
+    )
+    stored = stored_credential(typed, IMAGE, organization_id=acme.pk, created_by_id=None)
+    assert stored is not None
+    assert stored.repository == repository
+    assert stored_credential(stored, parse(f"{HOST}/team/app:2"), organization_id=acme.pk, created_by_id=None)
+
+    other = parse(f"{HOST}/team/other:1")
+    if not repository:
+        assert stored_credential(stored, other, organization_id=acme.pk, created_by_id=None) == stored
+        return
+    with pytest.raises(CredentialElsewhere, match="team/app"):
+        stored_credential(stored, other, organization_id=acme.pk, created_by_id=None)
 
 
 def test_only_what_was_typed_is_recorded_as_added(acme: Organization, alice: Any) -> None:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 from pytest_django.fixtures import Settings
 
-from groups.ingest.registry_access import classify_failures, open_login
+from groups.ingest.registry_access import classify_failures
 from groups.models import Failure, Image
 from portal.models import Project
 from registries.credential_rows import NewCredential, store_credential
 from registries.failures import AccessDenied, CredentialMalformed, PullFailed
 from registries.models import Credential
-from registries.oci.auth import Login
 from registries.oci.errors import Stage, response_failure
 from tests.groups.ingest.conftest import again
 from tests.support.fakes.certificates import Authority
@@ -75,33 +73,6 @@ def test_an_anonymous_pull_is_understood_by_the_host() -> None:
     assert not isinstance(refused("registry.example"), AccessDenied)
 
 
-def test_a_use_is_noted(shared: Project) -> None:
-    credential = credential_of(shared, "ghcr.io")
-    group = make_group(shared, "ghcr.io/team/app:1.0", credential=credential)
-    login = open_login(group.image)
-    assert login is not None
-    assert (login.username, login.secret) == (USER, SECRET)
-    credential.refresh_from_db()
-    assert (credential.used_count, credential.used_hosts) == (1, [])
-
-
-def test_the_receipt_names_who_is_asked_for_the_password(shared: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    host = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
-    key = {"access_key_id": "AKIAIOSFODNN7EXAMPLE", "secret_access_key": "x" * 40}  # pragma: allowlist secret
-    credential = credential_of(shared, host, "ecr", **key)
-    group = make_group(shared, f"{host}/app:1.0", credential=credential)
-    seen: list[Any] = []
-
-    def answer(values: Any, host: str) -> Login:
-        credential.refresh_from_db()
-        seen.append((credential.used_count, credential.used_hosts))
-        return Login("AWS", "minted")
-
-    monkeypatch.setattr("registries.providers.ecr_token.get_authorization_token", answer)
-    open_login(group.image)
-    assert seen == [(1, ["api.ecr.eu-west-1.amazonaws.com"])]  # before it was asked
-
-
 @pytest.mark.parametrize("auth", ["basic", "bearer", "none"])
 def test_the_receipt_names_who_saw_it(auth: str, shared: Project) -> None:
     with (
@@ -138,16 +109,6 @@ def test_an_authority_of_its_own(shared: Project, tmp_path: Path) -> None:
             assert [seen.kind for seen in registry.seen if seen.kind] == [] or number == 2
 
     assert outcomes == ["tls_invalid", "tls_invalid", "stopped"]
-
-
-def test_a_credential_for_another_host_is_not_opened(shared: Project) -> None:
-    credential = credential_of(shared, "ghcr.io")
-    group = make_group(shared, "ghcr.io/team/app:1.0", credential=credential)
-    Credential.objects.filter(pk=credential.pk).update(host="registry.example")
-    with pytest.raises(CredentialMalformed):
-        open_login(group.image)
-    credential.refresh_from_db()
-    assert credential.used_count == 0
 
 
 def test_what_can_not_work_is_not_even_stored(shared: Project) -> None:

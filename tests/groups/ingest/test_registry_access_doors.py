@@ -1,23 +1,19 @@
-"""Each condition on which a credential is opened or shown, broken alone; and what a client is given. No registry."""
+"""What a client is given, and whether an image could be had without the credentials that failed. No registry."""
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any, Self
 
 import pytest
-from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from groups.ingest import registry_access
-from groups.ingest.registry_access import flag_if_public, open_client, open_login
+from groups.ingest.opened_credential import OpenedCredential
+from groups.ingest.registry_access import flag_if_public, open_client
 from groups.models import Image
-from portal.models import Organization, Project
-from registries.credential_rows import empty_credential
+from portal.models import Project
 from registries.failures import (
     AuthenticationFailed,
-    CredentialExpired,
-    CredentialMalformed,
     ImageNotFound,
     PullFailed,
 )
@@ -32,68 +28,6 @@ from tests.support.pulls import SECRET, USER, make_credential, make_group
 def image(project: Project, woken: object) -> Image:
     """An image that is pulled with a credential."""
     return make_group(project, f"{HOST}/team/app:1.0", credential=make_credential(project.organization, HOST)).image
-
-
-def shift(**columns: object) -> None:
-    Credential.objects.update(**columns)
-
-
-class TestOpening:
-    def test_it_is_opened_for_its_image(self, image: Image) -> None:
-        older, newer = (make_credential(image.organization, HOST, password=password) for password in ("a", "b"))
-        Credential.objects.filter(pk=older.pk).update(received_at=timezone.now() - timedelta(hours=1))
-
-        login = open_login(image)
-
-        assert login is not None
-        assert (login.username, login.secret) == (USER, SECRET)
-        receipt = Credential.objects.get(used_count=1)
-        assert receipt.pk == image.credential_id
-        assert receipt.last_used_at is not None
-        assert list(Credential.objects.filter(used_count=0).order_by("received_at")) == [older, newer]
-
-    def test_not_once_its_time_is_over(self, image: Image) -> None:
-        shift(deadline=timezone.now() - timedelta(seconds=1))
-        self.refused(image)
-        shift(deadline=timezone.now() + timedelta(seconds=5))
-        assert open_login(image) is not None
-
-    def test_not_once_it_is_destroyed(self, image: Image) -> None:
-        assert image.credential is not None
-        empty_credential(image.credential.pk, reason="removed")
-        self.refused(image)
-
-    def test_not_another_organizations(self, image: Image, mallory: Any) -> None:
-        shift(organization=Organization.objects.get(slug="umbrella"))
-        assert self.refused(image).raw == "", "its seal, which is bound to the organization, isn't even tried"
-
-    def test_not_if_its_row_is_gone(self, image: Image) -> None:
-        image.credential = None
-        self.refused(image)
-
-    def test_not_if_its_seal_is_broken(self, image: Image) -> None:
-        shift(sealed=b"x" * 200)
-        assert self.refused(image).raw == "seal"
-
-    def test_not_for_another_host(self, image: Image) -> None:
-        shift(host="registry.example.com:5000")
-        assert "shown to no other host" in str(self.refused(image, CredentialMalformed).params["reason"])
-
-    def test_not_if_it_can_not_work_for_this_kind(self, image: Image) -> None:
-        shift(fields={"username": ""})
-        self.refused(image, CredentialMalformed)
-
-    def test_none_is_opened_for_an_image_without(self, image: Image) -> None:
-        image.provider = ""
-        assert open_login(image) is None
-        assert Credential.objects.get().used_count == 0
-
-    @staticmethod
-    def refused(image: Image, how: type[PullFailed] = CredentialExpired) -> PullFailed:
-        with pytest.raises(how) as refused:
-            open_login(image)
-        assert list(Credential.objects.exclude(used_count=0)) == []
-        return refused.value
 
 
 class Client:
@@ -138,17 +72,19 @@ def test_a_client_is_made_within_the_operators_rules_and_notes_who_is_shown_the_
     image: Image, client: type[Client], settings: Settings, tmp_path: Any
 ) -> None:
     settings.PORTAL_REGISTRY_CA_FILE = tmp_path / "ca.pem"
-    shift(ca="its own authorities")
+    Image.objects.update(registry="thief.example.com", provider="docker_hub")
+    Credential.objects.update(ca="what the row says")
     image = Image.objects.get()
-    login, timeouts = Login(USER, SECRET), Timeouts(connect=1.0)
+    opened = OpenedCredential(Login(USER, SECRET), HOST, "self_hosted", "its own authorities")
+    timeouts = Timeouts(connect=1.0)
 
-    open_client(image, login, timeouts)
+    open_client(image, opened, timeouts)
 
     (made,) = client.made
     note = made.pop("before_login_sent")
     assert made == {
         "host": HOST,
-        "login": login,
+        "login": opened.login,
         "guard": "the operator's rules",
         "ca_file": tmp_path / "ca.pem",
         "ca": "its own authorities",

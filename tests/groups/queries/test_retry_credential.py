@@ -49,6 +49,14 @@ def test_a_refused_one_is_not_suggested(group: ContainerGroup, acme: Any) -> Non
     assert suggested(group) == Suggestion(other.pk)
 
 
+def test_one_that_was_typed_for_another_image_is_not_suggested(group: ContainerGroup, acme: Any) -> None:
+    fail(group, "access_denied")
+    make_credential(acme, HOST, repository="team/other")
+    assert suggested(group) == Suggestion(needs_new=True)
+    other = make_credential(acme, HOST, repository="team/app")
+    assert suggested(group) == Suggestion(other.pk)
+
+
 def test_an_image_that_is_public_needs_none(group: ContainerGroup) -> None:
     fail(group, "access_denied", public=True)
     assert suggested(group) == Suggestion()

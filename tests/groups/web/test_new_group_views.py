@@ -45,6 +45,20 @@ def test_a_group_is_made_from_the_form(member: Client, project: Any, bob: Any) -
     assert open_environment(group) == {"TOKEN": "canary-environment"}
 
 
+def test_a_credential_that_was_typed_for_another_image_is_neither_offered_nor_taken(
+    member: Client, project: Any
+) -> None:
+    typed = make_credential(project.organization, HOST, repository="somebody/else")
+
+    page = member.post(NEW, GOOD | {"credential": str(typed.pk)})
+    offered = member.get(f"{LIST}new/read/", {"image": IMAGE})
+
+    assert page.status_code == 422
+    assert "entered for somebody/else and is used for no other" in text_of(page)
+    assert str(typed.pk) not in offered.content.decode()
+    assert not ContainerGroup.objects.exists()
+
+
 def test_a_mistake_keeps_the_input_and_names_the_fix(member: Client) -> None:
     page = member.post(NEW, GOOD | {"image": f"http://{IMAGE}", "name": "kept-name", "command": "echo 'open"})
 

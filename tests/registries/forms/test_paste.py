@@ -16,7 +16,7 @@ from portal.models import Project, User
 from registries.forms.paste import MAX_PASTE_LENGTH, Pasted, read_image, read_login, read_logins
 from registries.models import Credential
 from registries.providers.acr import REFRESH_TOKEN_USER
-from registries.secrets.credential_seal import unseal
+from tests.support.seals import unsealed
 
 if TYPE_CHECKING:
     from django.test.client import _MonkeyPatchedWSGIResponse as Response
@@ -129,13 +129,7 @@ class TestOnThePage:
 
         row = Credential.objects.get()
         assert (row.provider, row.host, row.fields) == ("ghcr", "ghcr.io", {"username": "alice"})
-        opened = unseal(
-            bytes(row.sealed or b""),
-            epoch=row.epoch or 0,
-            organization_id=row.organization_id,
-            credential_id=row.pk,
-        )
-        assert opened == {"password": SECRET}
+        assert unsealed(row) == {"password": SECRET}
         assert "Read as ghcr.io, user alice" in answer.text
         assert SECRET not in answer.text
 

@@ -13,8 +13,8 @@ from django.test import Client
 from portal.models import User
 from registries.models import Credential
 from registries.providers.google_key import normalize_key
-from registries.secrets.credential_seal import unseal
 from tests.support.fakes.certificates import Authority
+from tests.support.seals import unsealed
 
 if TYPE_CHECKING:
     from django.test.client import _MonkeyPatchedWSGIResponse as Response
@@ -33,23 +33,12 @@ def send(member: Client, kind: str, **fields: str | SimpleUploadedFile) -> Respo
     return member.post(f"{NEW}?kind={kind}", {"hold": "pull", **fields})
 
 
-def opened(credential: Credential) -> dict[str, str]:
-    assert credential.sealed is not None
-    assert credential.epoch is not None
-    return unseal(
-        bytes(credential.sealed),
-        epoch=credential.epoch,
-        organization_id=credential.organization_id,
-        credential_id=credential.pk,
-    )
-
-
 def test_googles_key_is_taken_from_its_file(member: Client, google_key: Callable[[str], str]) -> None:
     key = google_key("acme-build")
     file = SimpleUploadedFile("key.json", b"\xef\xbb\xbf" + key.encode(), content_type="application/json")
     answer = send(member, "google", host=HOST, key_file=file)
     assert answer.status_code == 302, answer.context["form"].errors
-    assert opened(Credential.objects.get())["key"] == normalize_key(key)
+    assert unsealed(Credential.objects.get())["key"] == normalize_key(key)
 
 
 def test_what_was_pasted_counts_before_the_file(member: Client, google_key: Callable[[str], str]) -> None:

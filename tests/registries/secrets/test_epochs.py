@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import threading
 import time
-import uuid
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -17,16 +16,14 @@ from pytest_django import Settings
 
 from portal.models import Organization
 from registries.credential_rows import empty_credential
-from registries.foundation.ids import CredentialId, OrganizationId
 from registries.models import Credential
 from registries.secrets import keyring
 from registries.secrets.credential_seal import SealBroken, seal, unseal
 from registries.secrets.epochs import begin_epoch, delete_past_epochs
 from tests.support.pulls import SECRET, make_credential
+from tests.support.seals import BINDING, unsealed
 
 EPOCH_SECONDS, CLOSING_SECONDS = 3600, 600
-ORGANIZATION = OrganizationId(1)
-CREDENTIAL = CredentialId(uuid.UUID(int=2))
 
 
 @pytest.fixture
@@ -52,22 +49,13 @@ def turn(folder: Path) -> tuple[int, int]:
     return made, delete_past_epochs()
 
 
-def opened(credential: Credential) -> dict[str, str]:
-    return unseal(
-        bytes(credential.sealed or b""),
-        epoch=credential.epoch or 0,
-        organization_id=credential.organization_id,
-        credential_id=credential.pk,
-    )
-
-
 def names(folder: Path) -> set[str]:
     return {f"{path.parent.name}/{path.name}" for path in folder.rglob("seal-*")}
 
 
 def test_a_backup_and_the_keys_of_today_open_nothing(folder: Path, acme: Organization) -> None:
     backup = make_credential(acme, "registry.example.com")
-    assert opened(backup)["password"] == SECRET
+    assert unsealed(backup)["password"] == SECRET
     empty_credential(backup.pk, reason="settled")
 
     assert turn(folder) == (1, 1)
@@ -75,7 +63,7 @@ def test_a_backup_and_the_keys_of_today_open_nothing(folder: Path, acme: Organiz
     for epoch in (backup.epoch, *keyring.opening_epochs()):
         backup.epoch = epoch
         with pytest.raises(SealBroken):
-            opened(backup)
+            unsealed(backup)
     assert names(folder) == {"worker/seal-2.key", "web/seal-2.pub"}
 
 
@@ -131,7 +119,20 @@ def test_what_is_held_keeps_its_key_though_its_time_is_over(folder: Path, acme: 
     held = make_credential(acme, "registry.example.com")
     Credential.objects.filter(pk=held.pk).update(deadline=Now() - timedelta(hours=1))
     assert turn(folder) == (1, 0)
-    assert opened(held)["password"] == SECRET
+    assert unsealed(held)["password"] == SECRET
+
+
+def test_rows_keep_no_key_beyond_the_life_of_a_credential(folder: Path, acme: Organization) -> None:
+    """A thief who writes the database has every row say that it is held for years."""
+    held = make_credential(acme, "registry.example.com")
+    Credential.objects.filter(pk=held.pk).update(deadline=Now() + timedelta(days=999))
+    assert turn(folder) == (1, 0)
+    age(folder, 2 * 3600 + 900 + 3600 - 5)  # the longest pull, and as far as clocks may differ
+    assert delete_past_epochs() == 0
+    age(folder, 10)
+    assert delete_past_epochs() == 1
+    with pytest.raises(SealBroken):
+        unsealed(held)
 
 
 def test_what_is_live_keeps_its_key(folder: Path, acme: Organization) -> None:
@@ -140,29 +141,27 @@ def test_what_is_live_keeps_its_key(folder: Path, acme: Organization) -> None:
     assert turn(folder) == (1, 0)
     assert turn(folder) == (1, 1)  # the second epoch, which sealed nothing
 
-    assert opened(credential)["password"] == SECRET
+    assert unsealed(credential)["password"] == SECRET
     empty_credential(credential.pk, reason="removed")
     assert delete_past_epochs() == 1
     assert keyring.opening_epochs() == [3]
 
 
 def test_what_was_sealed_a_moment_before_the_epoch_ended_opens(folder: Path, acme: Organization) -> None:
-    epoch, sealed = seal(
-        {"password": "x"}, organization_id=ORGANIZATION, credential_id=CREDENTIAL
-    )  # and not stored yet
+    epoch, sealed = seal({"password": "x"}, BINDING)  # and not stored yet
     age(folder, EPOCH_SECONDS + 1)
     begin_epoch()
     age(folder, CLOSING_SECONDS - 30)
 
     assert delete_past_epochs() == 0
-    assert unseal(sealed, epoch=epoch, organization_id=ORGANIZATION, credential_id=CREDENTIAL) == {"password": "x"}
+    assert unseal(sealed, epoch=epoch, credential_id=BINDING.credential_id).secrets == {"password": "x"}
 
 
 def test_a_host_with_only_public_keys_uses_the_newest(folder: Path, db: None, settings: Settings) -> None:
     turn(folder)
     keyring.create_epoch()
     settings.PORTAL_ZONE = "web"
-    assert seal({}, organization_id=ORGANIZATION, credential_id=CREDENTIAL)[0] == 3
+    assert seal({}, BINDING)[0] == 3
     age(folder, EPOCH_SECONDS * 9)
     before = names(folder)
     assert (begin_epoch(), delete_past_epochs()) == (0, 0)
@@ -184,8 +183,8 @@ def test_several_sweepers_begin_one_epoch_between_them(folder: Path) -> None:
         thread.join()
 
     assert names(folder) == {"worker/seal-1.key", "web/seal-1.pub", "worker/seal-2.key", "web/seal-2.pub"}
-    epoch, sealed = seal({"password": "x"}, organization_id=ORGANIZATION, credential_id=CREDENTIAL)
-    assert unseal(sealed, epoch=epoch, organization_id=ORGANIZATION, credential_id=CREDENTIAL) == {"password": "x"}
+    epoch, sealed = seal({"password": "x"}, BINDING)
+    assert unseal(sealed, epoch=epoch, credential_id=BINDING.credential_id).secrets == {"password": "x"}
 
 
 def test_an_epoch_that_was_half_begun(folder: Path, db: None) -> None:
@@ -198,8 +197,8 @@ def test_an_epoch_that_was_half_begun(folder: Path, db: None) -> None:
     assert keyring.sealing_key()[0] == 1
     assert turn(folder) == (1, 1)
     assert names(folder) == {"worker/seal-2.key", "web/seal-2.pub"}
-    epoch, sealed = seal({"password": "x"}, organization_id=ORGANIZATION, credential_id=CREDENTIAL)
-    assert unseal(sealed, epoch=epoch, organization_id=ORGANIZATION, credential_id=CREDENTIAL) == {"password": "x"}
+    epoch, sealed = seal({"password": "x"}, BINDING)
+    assert unseal(sealed, epoch=epoch, credential_id=BINDING.credential_id).secrets == {"password": "x"}
 
 
 @pytest.mark.parametrize("left", ["worker/seal-1.key", "web/seal-1.pub"])

@@ -22,6 +22,7 @@ def test_the_command_prints_one_line(transactional_db: None, blobs: Path, capsys
     assert set(counts) == {
         "leases_expired",
         "credentials_destroyed",
+        "credentials_noted",
         "sealing_keys_created",
         "sealing_keys_deleted",
         "pulls_woken",
