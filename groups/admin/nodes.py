@@ -15,7 +15,15 @@ from django.template.response import TemplateResponse
 from groups.admin.groups import InstanceInline
 from groups.models import Enrolment, Instance, Node
 from groups.nodes.drain import cordon, drain, uncordon
-from groups.nodes.enrolment import CodeRefused, NameInvalid, check_name, create_enrolment, create_replacement
+from groups.nodes.enrolment import (
+    CodeRefused,
+    CodesElsewhere,
+    NameInvalid,
+    can_create_codes,
+    check_name,
+    create_enrolment,
+    create_replacement,
+)
 from groups.nodes.liveness import remove
 from registries.foundation.actor import Actor
 from registries.foundation.admin_base import RecordAdmin, actor_of
@@ -40,9 +48,20 @@ class NodeAdmin(RecordAdmin[Node]):
     """Nodes: status, last poll, capacity, and their instances."""
 
     list_display = ("name", "status", "last_seen_at", "cpu", "memory_mb", "gpu", "enrolled_at")
-    list_filter = ("status", "last_seen_at")
+    list_filter = ("status", "last_seen_at", ("key_refused", admin.EmptyFieldListFilter))
     search_fields = ("=id", "name")
-    fields = ("id", "name", "status", "last_seen_at", "enrolled_at", "cpu", "memory_mb", "gpu", "public_key")
+    fields = (
+        "id",
+        "name",
+        "status",
+        "last_seen_at",
+        "enrolled_at",
+        "cpu",
+        "memory_mb",
+        "gpu",
+        "public_key",
+        "key_refused",
+    )
     inlines = (NodeInstanceInline,)
     actions = ("cordon", "drain", "uncordon", "replace_key", "remove")
 
@@ -76,7 +95,7 @@ class NodeAdmin(RecordAdmin[Node]):
         (node,) = chosen
         try:
             code, _ = create_replacement(node, by=actor_of(request))
-        except CodeRefused as refusal:
+        except (CodeRefused, CodesElsewhere) as refusal:
             self.message_user(request, refusal.message, messages.ERROR)
             return None
         self.log_change(request, node, "Code for another key")
@@ -128,7 +147,7 @@ class EnrolmentAdmin(RecordAdmin[Enrolment]):
     search_fields = ("node_name",)
 
     def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return self.has_operate_permission(request)
+        return self.has_operate_permission(request) and can_create_codes()
 
     def get_form(
         self, request: HttpRequest, obj: Enrolment | None = None, change: bool = False, **kwargs: object

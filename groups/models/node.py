@@ -8,6 +8,7 @@ from datetime import timedelta
 from django.conf import settings
 from django.core.validators import MaxValueValidator
 from django.db import models
+from django.db.models import Value
 from django.db.models.functions import Now
 
 from groups.rules.group_settings import MAX_DELETION_COST, MAX_GPU_CLASS_LENGTH
@@ -24,6 +25,10 @@ class NodeQuerySet(models.QuerySet["Node"]):
         """Nodes that were not removed."""
         return self.exclude(status=Node.Status.REMOVED)
 
+    def with_refused_key(self) -> NodeQuerySet:
+        """Enrolled nodes whose key a worker refuses."""
+        return self.enrolled().exclude(key_refused="")
+
     def present(self) -> NodeQuerySet:
         """Enrolled nodes that have polled within the last 90 seconds."""
         return self.enrolled().filter(last_seen_at__gte=Now() - SILENT_AFTER)
@@ -35,7 +40,9 @@ class NodeQuerySet(models.QuerySet["Node"]):
 
 class Node(models.Model):
     """An untrusted machine that runs instances. Its `public_key` (SPKI PEM, P-256 or RSA of 3072 bits or more) verifies
-    its calls, and layer keys are encrypted to it.
+    its calls. Layer keys are encrypted to it if a worker vouches for it (`groups.nodes.vouching`): `voucher` is the
+    worker zone's, `key_proof` what the key was presented with, `key_history` the keys before it that a worker still has
+    to look at, each as `{"public_key", "proof", "voucher"}`. `key_refused` says why a worker refuses the key.
 
     `recent_calls` are the calls whose tokens could still be valid, each as `[until, jti_hash]`; `calls` counts all
     calls, for the compare-and-set of `groups.nodes.authentication`.
@@ -58,6 +65,10 @@ class Node(models.Model):
     gpu = models.CharField(max_length=MAX_GPU_CLASS_LENGTH, blank=True)
     recent_calls = models.JSONField(default=list, blank=True, editable=False)
     calls = models.PositiveBigIntegerField(default=0, editable=False)
+    key_proof = models.TextField(blank=True, default="", db_default="", editable=False)
+    voucher = models.CharField(max_length=64, blank=True, default="", db_default="", editable=False)
+    key_history = models.JSONField(blank=True, default=list, db_default=Value([], models.JSONField()), editable=False)
+    key_refused = models.CharField(max_length=100, blank=True, default="", db_default="")
 
     objects = NodeQuerySet.as_manager()
 
@@ -83,9 +94,11 @@ class Reception(models.Model):
 
 class Enrolment(models.Model):
     """A one-time code that enrols one node or, if `node` is set before it is used, replaces that node's key. Only its
-    SHA-256 is stored."""
+    SHA-256 is stored; the zone `authority` can make it again from `nonce` (`registries.secrets.node_vouchers`)."""
 
     node_name = models.CharField(max_length=63)
+    nonce = models.CharField(max_length=32, blank=True, default="", db_default="", editable=False)
+    authority = models.CharField(max_length=6, blank=True, default="", db_default="", editable=False)
     code_hash = models.CharField(max_length=64, unique=True, editable=False)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(db_default=Now(), editable=False)

@@ -2,16 +2,18 @@
 
 An operator makes a one-time code; a machine that presents it with a public key becomes a node, or gives an existing
 node that key. An enrolled node can also replace its key by itself (`replace_key`). Only the SHA-256 of a code is
-stored.
+stored. What is stored with a key proves to a worker where it comes from (`groups.nodes.vouching`).
 """
 
 from __future__ import annotations
 
 import re
+import uuid
 from dataclasses import replace
 from datetime import timedelta
 
 import structlog
+from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
 
@@ -19,17 +21,29 @@ from groups.delivery import tokens
 from groups.delivery.tokens import EndReason
 from groups.models import Enrolment, Node, NodeManifest, NodeToken
 from groups.nodes.assignments import NOT_FETCHED
+from groups.nodes.key_change import names_next_key
 from groups.nodes.keys import read_public_key
 from groups.rules.wakeups import wake_prepare
 from registries.foundation.activity import Target, record
 from registries.foundation.actor import Actor
-from registries.foundation.ids import UserId
+from registries.foundation.clock import database_now
+from registries.foundation.ids import NodeId, UserId
 from registries.foundation.refusal import Refusal
 from registries.secrets import one_time
+from registries.secrets.node_vouchers import (
+    Authority,
+    Terms,
+    available_authority,
+    code_of,
+    new_nonce,
+    proof_of,
+)
 
 PREFIX = "dre_"
 LIFETIME = timedelta(hours=24)
 MAX_NAME_LENGTH = 63
+MAX_PENDING_KEYS = 8
+"""How often a node can replace its key before a worker has looked at it."""
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 ._-]*[A-Za-z0-9])?")
 
 log = structlog.get_logger(__name__)
@@ -44,6 +58,41 @@ class CodeRefused(Refusal):
 
     def __init__(self, message: str = "A code is good once, within 24 hours: ask the operator for another.") -> None:
         super().__init__(message)
+
+
+class CodesElsewhere(Refusal):
+    """The operator's settings allow codes of the worker zone only."""
+
+    code = "codes_elsewhere"
+    title = "Codes are not created here"
+
+    def __init__(self) -> None:
+        super().__init__("Codes are created only where the worker's keys are: run manage.py create_enrolment there.")
+
+
+class ProofRequired(Refusal):
+    """The present key has not signed which key is the next."""
+
+    code = "proof_required"
+    title = "The present key must name the new one"
+    status = 400
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Send `proof`, a compact JWS by the present key with iss, aud and public_key: see the node API."
+        )
+
+
+class TooManyKeys(Refusal):
+    """The node replaced its key repeatedly, and no worker has looked at it yet."""
+
+    code = "too_many_keys"
+    title = "Too many keys"
+    status = 429
+    retry_after = 60
+
+    def __init__(self) -> None:
+        super().__init__("The key was replaced repeatedly within seconds. Try again in a minute.")
 
 
 class NameInvalid(Refusal):
@@ -62,7 +111,8 @@ def check_name(name: str) -> str:
 
 
 def create_enrolment(node_name: str, *, by: Actor) -> tuple[str, Enrolment]:
-    """Return a new code of 256 bits and its row, valid for one node and 24 hours. Raises NameInvalid."""
+    """Return a new code of 256 bits and its row, valid for one node and 24 hours. Raises NameInvalid, and
+    CodesElsewhere where the operator's settings don't allow codes of this zone."""
     with transaction.atomic():
         code, row = _make(check_name(node_name), by.person_id)
         record(by, "enrolment.created", Target("enrolment", row.pk, row.node_name), organization_id=None)
@@ -71,7 +121,7 @@ def create_enrolment(node_name: str, *, by: Actor) -> tuple[str, Enrolment]:
 
 def create_replacement(node: Node, *, by: Actor) -> tuple[str, Enrolment]:
     """Return a new code and its row, with which this node can enrol with another key, such as after it lost its disk.
-    Earlier codes of the node expire. Raises CodeRefused for a removed node."""
+    Earlier codes of the node expire. Raises CodeRefused for a removed node, and CodesElsewhere."""
     with transaction.atomic():
         if not Node.objects.enrolled().select_for_update(no_key=True).filter(pk=node.pk):
             raise CodeRefused("A removed node stays removed.")
@@ -82,14 +132,25 @@ def create_replacement(node: Node, *, by: Actor) -> tuple[str, Enrolment]:
     return code, row
 
 
+def can_create_codes() -> bool:
+    """Whether codes can be created in this zone."""
+    return settings.PORTAL_ENROL_IN_ADMIN or available_authority() == Authority.WORKER
+
+
 def _make(node_name: str, created_by_id: UserId | None, *, node: Node | None = None) -> tuple[str, Enrolment]:
-    code, digest = one_time.new(PREFIX)
+    if not can_create_codes():
+        raise CodesElsewhere
+    authority, expires_at, nonce = available_authority(), database_now() + LIFETIME, new_nonce()
+    terms = Terms(nonce=nonce, node_name=node_name, node_id=node.pk if node else None, expires_at=expires_at)
+    code = code_of(terms, authority, prefix=PREFIX)
     row = Enrolment.objects.create(
         node_name=node_name,
         node=node,
-        code_hash=digest,
+        nonce=nonce,
+        authority=authority,
+        code_hash=one_time.digest_of(code),
         created_by_id=created_by_id,
-        expires_at=Now() + LIFETIME,
+        expires_at=expires_at,
     )
     return code, row
 
@@ -107,41 +168,54 @@ def enrol(code: str, name: str, public_key_pem: str, *, by: Actor) -> Node:
     if not one_time.has_form(code, PREFIX):
         raise CodeRefused
     with transaction.atomic():
-        usable = Enrolment.objects.filter(
+        usable = Enrolment.objects.exclude(nonce="").filter(
             code_hash=one_time.digest_of(code), used_at__isnull=True, expires_at__gt=Now()
         )
         if usable.update(used_at=Now()) != 1:
             raise CodeRefused
         enrolment = Enrolment.objects.select_related("node").get(code_hash=one_time.digest_of(code))
         if enrolment.node is not None:
-            if not _set_key(enrolment.node, key.pem):
+            proof = proof_of(code, node_id=enrolment.node.pk, public_key=key.pem)
+            if not _set_key(enrolment.node, key.pem, proof):
                 raise CodeRefused
             _record_key(enrolment.node, by=replace(by, id=str(enrolment.node.pk), name=enrolment.node.name))
             return enrolment.node
-        node = Node.objects.create(name=enrolment.node_name, public_key=key.pem)
+        node_id = NodeId(uuid.uuid4())
+        proof = proof_of(code, node_id=node_id, public_key=key.pem)
+        node = Node.objects.create(id=node_id, name=enrolment.node_name, public_key=key.pem, key_proof=proof)
         Enrolment.objects.filter(pk=enrolment.pk).update(node=node)
         by = replace(by, id=str(node.pk), name=node.name)
         record(by, "node.enrolled", Target("node", node.pk, node.name), organization_id=None)
     return node
 
 
-def replace_key(node: Node, public_key_pem: str, *, by: Actor) -> bool:
-    """Replace the key that signs the node's calls and to which layer keys are encrypted. `public_key_pem` is in its
-    canonical form. Returns False if the node was removed or has another key by now than `node` was read with."""
+def replace_key(node: Node, public_key_pem: str, *, proof: str, by: Actor) -> bool:
+    """Replace the key that signs the node's calls and to which layer keys are encrypted. `proof` is the statement of
+    the present key (`groups.nodes.key_change`). Returns False if the node was removed or has another key by now
+    than `node` was read with. Raises KeyUnsupported and ProofRequired."""
+    key = read_public_key(public_key_pem)
+    if not names_next_key(proof, read_public_key(node.public_key), key, node_id=node.pk):
+        raise ProofRequired
+    if len(node.key_history) >= MAX_PENDING_KEYS:
+        raise TooManyKeys
     with transaction.atomic():
-        if not _set_key(node, public_key_pem):
+        if not _set_key(node, key.pem, proof):
             return False
         _record_key(node, by=by)
     return True
 
 
-def _set_key(node: Node, public_key_pem: str) -> bool:
+def _set_key(node: Node, public_key_pem: str, proof: str) -> bool:
     """Replace the node's key, end its tokens, and have its manifests made again. Returns False if the node was removed
     or has another key by now than `node` was read with."""
     unchanged = Node.objects.enrolled().filter(pk=node.pk, public_key=node.public_key)
-    if not unchanged.update(public_key=public_key_pem):
+    voucher, history = node.voucher, node.key_history
+    if public_key_pem != node.public_key:
+        before = {"public_key": node.public_key, "proof": node.key_proof, "voucher": node.voucher}
+        voucher, history = "", [*history, before][-MAX_PENDING_KEYS:]
+    if not unchanged.update(public_key=public_key_pem, key_proof=proof, voucher=voucher, key_history=history):
         return False
-    node.public_key = public_key_pem
+    node.public_key, node.key_proof, node.voucher, node.key_history = public_key_pem, proof, voucher, history
     tokens.end(NodeToken.objects.outstanding().filter(node=node), EndReason.KEY_REPLACED)
     NodeManifest.objects.filter(node=node).delete()
     for instance_id in node.instances.filter(state__in=NOT_FETCHED).values_list("pk", flat=True):

@@ -19,8 +19,9 @@ from joserfc import jwe
 
 from groups.delivery import media_types
 from groups.models import Image, Instance, Layer, Node, NodeManifest
-from groups.nodes.keys import NodeKey, read_public_key
-from registries.foundation.ids import InstanceId
+from groups.nodes.keys import NodeKey
+from groups.nodes.vouching import KeyNotVouched, vouched_key
+from registries.foundation.ids import InstanceId, OrganizationId
 from registries.secrets import layer_keys
 
 MAX_AT_ONCE = 50
@@ -28,11 +29,16 @@ MAX_AT_ONCE = 50
 log = structlog.get_logger(__name__)
 
 
+class NotThisOrganizations(Exception):
+    """A row points to an image or a layer of another organization, which the portal never stores."""
+
+
 def prepare(instance_id: InstanceId) -> NodeManifest | None:
     """Return the manifest of the instance's image for its node; makes it if it doesn't exist yet.
 
     Returns None for an instance that was deleted, that has no node, or that is stopping, and for an image that is not
-    ready. Raises `registries.secrets.layer_keys.LayerKeyBroken` and `keyring.KeyUnavailable`.
+    ready, and for a node whose key no worker vouches for. Raises `registries.secrets.layer_keys.LayerKeyBroken`,
+    `keyring.KeyUnavailable`, and NotThisOrganizations.
     """
     instance = Instance.objects.select_related("node", "group__image").filter(pk=instance_id).first()
     if instance is None or instance.node is None or instance.state == Instance.State.STOPPING:
@@ -43,7 +49,13 @@ def prepare(instance_id: InstanceId) -> NodeManifest | None:
     manifest = NodeManifest.objects.filter(image=image, node=node).first()
     if manifest is not None:
         return manifest
-    body = manifest_for(image, read_public_key(node.public_key))
+    if image.organization_id != instance.group.organization_id:
+        raise NotThisOrganizations(f"image {image.pk}")
+    try:
+        key = vouched_key(node)
+    except KeyNotVouched:
+        return None
+    body = manifest_for(image, key)
     digest = f"sha256:{hashlib.sha256(body).hexdigest()}"
     try:
         with transaction.atomic():
@@ -89,15 +101,20 @@ def manifest_for(image: Image, key: NodeKey) -> bytes:
         "schemaVersion": 2,
         "mediaType": media_types.MANIFEST,
         "config": {"mediaType": media_types.CONFIG, "digest": image.config_digest, "size": image.config_size},
-        "layers": [_descriptor(layer, key) for layer in image.layers.order_by("position").select_related("blob")],
+        "layers": [
+            _descriptor(layer, key, OrganizationId(image.organization_id))
+            for layer in image.layers.order_by("position").select_related("blob")
+        ],
     }
     return json.dumps(document, separators=(",", ":")).encode()
 
 
-def _descriptor(layer: Layer, key: NodeKey) -> dict[str, object]:
+def _descriptor(layer: Layer, key: NodeKey, organization_id: OrganizationId) -> dict[str, object]:
     blob = layer.blob
     if blob is None:
         raise ValueError(f"layer {layer.position} of a ready image was never committed")
+    if blob.organization_id != organization_id:
+        raise NotThisOrganizations(f"blob {blob.pk}")
     secret = layer_keys.unwrap(bytes(blob.wrapped_key), organization_id=blob.organization_id, digest=blob.digest)
     public = {"cipher": media_types.CIPHER, "hmac": _base64(blob.hmac), "cipheroptions": {}}
     private = {

@@ -14,7 +14,6 @@ from groups.models import Node
 from groups.nodes import enrolment
 from groups.nodes.authentication import NotAuthenticated, authenticate, consume_call
 from groups.nodes.enrolment import replace_key
-from groups.nodes.keys import read_public_key
 from groups.nodes.poll import poll as process_poll
 from groups.nodes.problems import not_authenticated, problem
 from groups.nodes.report import read_report
@@ -24,6 +23,7 @@ from registries.foundation.requests import client_address
 from registries.oci import strict_json
 
 MAX_ENROLMENT_BYTES = 16 * 1024
+MAX_KEY_BYTES = 32 * 1024
 MAX_POLL_BYTES = 1024 * 1024
 MAX_TRIES = 3
 
@@ -104,13 +104,15 @@ def poll(request: HttpRequest) -> HttpResponse:
 
 @node_call
 def key(request: HttpRequest) -> HttpResponse:
-    """`{"public_key"}` → `{"node_id"}`: another key for the node, in a call signed with its present one."""
+    """`{"public_key", "proof"}` → `{"node_id"}`: another key for the node, in a call signed with its present one."""
     call = authenticate(request.headers.get("Authorization", ""))
     consume_call(call)
-    public_key = _read(request, MAX_ENROLMENT_BYTES).get("public_key")
-    if not isinstance(public_key, str):
-        raise BodyInvalid("Send the text field public_key.")
-    if not replace_key(call.node, read_public_key(public_key).pem, by=_actor(request, call.node)):
+    body = _read(request, MAX_KEY_BYTES)
+    public_key, proof = body.get("public_key"), body.get("proof", "")
+    if not isinstance(public_key, str) or not isinstance(proof, str):
+        raise BodyInvalid("Send the text fields public_key and proof.")
+    node = Node.objects.enrolled().filter(pk=call.node.pk, public_key=call.node.public_key).first()
+    if node is None or not replace_key(node, public_key, proof=proof, by=_actor(request, node)):
         raise NotAuthenticated
     return JsonResponse({"node_id": str(call.node.pk)})
 

@@ -28,6 +28,7 @@ class Attention:
     credentials_overdue: int
     pulls_stuck: int
     nodes_silent: int
+    node_keys_refused: int
     tokens_refused: int
     store_failures: int
     sweeper_seconds: float | None
@@ -38,12 +39,13 @@ class Attention:
 
 
 def count_alerts() -> Attention:
-    """Return the counts, in six queries."""
+    """Return the counts, in seven queries."""
     last = SweepPass.objects.order_by("-ended_at").first()
     return Attention(
         credentials_overdue=Credential.objects.overdue().count(),
         pulls_stuck=stuck_pulls().count(),
         nodes_silent=Node.objects.silent().count(),
+        node_keys_refused=Node.objects.with_refused_key().count(),
         tokens_refused=refused_tokens().count(),
         store_failures=FailedAttempt.objects.filter(code="store_failed", created_at__gt=Now() - HOUR).count(),
         sweeper_seconds=max(0.0, (database_now() - last.ended_at).total_seconds()) if last else None,

@@ -96,6 +96,7 @@ VERBS = {
     "enrolment.created": ("key", "created a code for the node"),
     "node.enrolled": ("server-2", "enrolled as the node"),
     "node.key_replaced": ("key", "replaced the key of the node"),
+    "node.key_refused": ("ban", "refused the key of the node"),
     "node.cordoned": ("ban", "cordoned the node"),
     "node.uncordoned": ("player-play", "uncordoned the node"),
     "node.drained": ("player-pause", "drained the node"),

@@ -53,6 +53,7 @@ class Environment:
     platform: str
     registry_allow_networks: list[IPv4Network | IPv6Network]
     registry_ca_file: Path | None
+    enrol_in_admin: bool
     pull_retry_seconds: int
     retry_pause_seconds: float
     lease_seconds: float
@@ -132,6 +133,7 @@ def read() -> Environment:
         platform=env.str("PORTAL_PLATFORM", "linux/amd64"),
         registry_allow_networks=_networks(env, "PORTAL_REGISTRY_ALLOW_NETWORKS"),
         registry_ca_file=Path(ca_file).absolute() if ca_file else None,
+        enrol_in_admin=env.bool("PORTAL_ENROL_IN_ADMIN", True),
         pull_retry_seconds=env.int("PORTAL_PULL_RETRY_SECONDS", 900),
         retry_pause_seconds=_positive(env, "PORTAL_RETRY_PAUSE_SECONDS", 10),
         lease_seconds=_positive(env, "PORTAL_LEASE_SECONDS", 60),

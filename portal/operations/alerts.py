@@ -67,6 +67,11 @@ def _of_nodes(counts: attention.Attention) -> list[Alert]:
         text = f"Tokens were refused within an hour, {count} in all: used before, another node's, or unknown."
         address = f"{reverse('admin:groups_redemption_changelist')}?outcome__exact=refused"
         found.append(Alert("tokens", "red", text, address, "See who came with them"))
+    if counts.node_keys_refused:
+        nodes = "1 node has a key" if counts.node_keys_refused == 1 else f"{counts.node_keys_refused} nodes have keys"
+        text = f"{nodes} that nobody vouches for, and gets no layer. Find out who changed the database."
+        address = f"{reverse('admin:groups_node_changelist')}?key_refused__isempty=0"
+        found.append(Alert("node-keys", "red", text, address, "See the nodes"))
     if counts.nodes_silent:
         nodes = "1 node has" if counts.nodes_silent == 1 else f"{counts.nodes_silent} nodes have"
         text = f"{nodes} been silent for over 90 seconds."

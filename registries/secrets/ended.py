@@ -1,4 +1,4 @@
-"""What has ended for good: destroyed credentials, replaced and removed keys of nodes. Empty files in the worker zone.
+"""What has ended for good: destroyed credentials, replaced keys of nodes, used codes. Empty files in the worker zone.
 
     <PORTAL_KEY_DIR>/worker/ended/<kind>-<id>
 
@@ -24,10 +24,11 @@ _ID = re.compile(r"[0-9a-f-]{1,64}")
 
 
 class Kind(StrEnum):
-    """What an id is of: a credential's id, or the fingerprint of a node's key."""
+    """What an id is of: a credential's id, the fingerprint of a node's key, or the nonce of an enrolment."""
 
     CREDENTIAL = "credential"
     NODE_KEY = "node-key"
+    ENROLMENT = "enrolment"
 
 
 def note(kind: Kind, ids: Iterable[str]) -> int:

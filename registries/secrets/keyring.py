@@ -22,9 +22,10 @@ import re
 import secrets
 from pathlib import Path
 
-from cryptography.hazmat.primitives import hpke
+from cryptography.hazmat.primitives import hashes, hpke
 from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey, MLKEM768PublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
 
 from registries.secrets.private_files import delete, make_private, write_once
@@ -136,6 +137,20 @@ def data_key() -> bytes:
 def layers_key() -> bytes:
     """Return the 32-byte key that wraps layer keys at rest; worker zone only. Raises KeyUnavailable."""
     return _read("worker", "layers.key")
+
+
+def enrolment_key(zone: str) -> bytes:
+    """Return the 32-byte key from which a zone (`web`, `worker`) makes codes of enrolments. Raises KeyUnavailable."""
+    return _derived(layers_key() if zone == "worker" else data_key(), f"drayage enrolment 1 {zone}")
+
+
+def voucher_key() -> bytes:
+    """Return the 32-byte key that vouches for keys of nodes; worker zone only. Raises KeyUnavailable."""
+    return _derived(layers_key(), "drayage node voucher 1")
+
+
+def _derived(key: bytes, purpose: str) -> bytes:
+    return HKDF(hashes.SHA256(), length=32, salt=None, info=purpose.encode()).derive(key)
 
 
 def _folder(zone: str) -> Path:

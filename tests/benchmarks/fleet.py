@@ -147,8 +147,11 @@ class Hands(Calls):
 
     def join(self, keys: list[str]) -> list[str]:
         from groups.models import Node
+        from registries.secrets.node_vouchers import voucher_of
 
         nodes = [Node(name=f"node-{number}", public_key=key) for number, key in enumerate(keys)]
+        for node in nodes:
+            node.voucher = voucher_of(node_id=node.pk, name=node.name, public_key=node.public_key)
         return [str(node.pk) for node in Node.objects.bulk_create(nodes)]
 
     def group(self, name: str, sizes: list[int], replicas: int) -> None:

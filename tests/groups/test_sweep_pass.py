@@ -192,6 +192,7 @@ def test_everything_is_done_once(
         "nodes_released": 1,
         "instances_moved": 1,
         "groups_topped_up": 1,
+        "node_keys_vouched": 0,
         "manifests_woken": 1,
         "checks_ended": 1,
         "checks_woken": 1,

@@ -29,6 +29,7 @@ from groups.rules.sealed_settings import seal_environment
 from groups.storage import store
 from registries.foundation.actor import CONSOLE
 from registries.secrets import at_rest, layer_keys
+from registries.secrets.node_vouchers import voucher_of
 
 OCI_GZIP = "application/vnd.oci.image.layer.v1.tar+gzip"
 DOCKER_GZIP = "application/vnd.docker.image.rootfs.diff.tar.gzip"
@@ -101,9 +102,26 @@ def public_pem(key: Any) -> str:
     return bytes(key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)).decode()
 
 
+def vouch_for(node: Node) -> None:
+    """Have a worker's voucher for the key that the node has, as after its enrolment."""
+    node.voucher = voucher_of(node_id=node.pk, name=node.name, public_key=node.public_key)
+    Node.objects.filter(pk=node.pk).update(voucher=node.voucher)
+
+
+def next_key_proof(node: NodeInHand, public_key: str, /, **claims: Any) -> str:
+    """The statement of the node's present key that `public_key` is its next one; `claims` replace the usual ones."""
+    from django.conf import settings
+
+    key = read_public_key(node.row.public_key)
+    private = (ECKey if key.signs_with == "ES256" else RSAKey).import_key(node.private_pem)
+    usual = {"iss": str(node.row.pk), "aud": settings.PORTAL_PUBLIC_URL, "public_key": public_key}
+    return jwt.encode({"alg": key.signs_with}, usual | claims, private, algorithms=[key.signs_with])
+
+
 def make_node(name: str = "node-1", key: Any = None, **fields: Any) -> NodeInHand:
     key = key or ec_key()
     row = Node.objects.create(name=name, public_key=public_pem(key), **fields)
+    vouch_for(row)
     return NodeInHand(row, private_pem(key))
 
 

@@ -6,7 +6,7 @@ from argparse import ArgumentParser
 
 from django.core.management.base import BaseCommand, CommandError
 
-from groups.nodes.enrolment import NameInvalid, create_enrolment
+from groups.nodes.enrolment import CodesElsewhere, NameInvalid, create_enrolment
 from registries.foundation.actor import CONSOLE
 
 
@@ -19,6 +19,6 @@ class Command(BaseCommand):
     def handle(self, *, node_name: str, **options: object) -> None:
         try:
             code, _ = create_enrolment(node_name, by=CONSOLE)
-        except NameInvalid as refusal:
+        except (NameInvalid, CodesElsewhere) as refusal:
             raise CommandError(refusal.message) from None
         self.stdout.write(code)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from groups.models import Enrolment, Instance, Node, NodeManifest, NodeToken
-from groups.nodes import views
+from groups.nodes import enrolment
 from groups.nodes.enrolment import CodeRefused, create_enrolment, create_replacement, replace_key
 from groups.nodes.keys import read_public_key
 from groups.nodes.liveness import remove
@@ -18,6 +18,7 @@ from tests.support.delivery_setup import (
     NodeInHand,
     ec_key,
     make_group,
+    next_key_proof,
     prepare_all,
     private_pem,
     public_pem,
@@ -29,7 +30,8 @@ from tests.support.node_reports import listed
 
 def present(node: NodeInHand, public_key: Any, **server: Any) -> Any:
     headers = {"Authorization": f"Bearer {node.signed()}"}
-    return node.client.post("/node/v1/key", {"public_key": public_key}, "application/json", headers=headers, **server)
+    body = {"public_key": public_key, "proof": next_key_proof(node, public_key)}
+    return node.client.post("/node/v1/key", body, "application/json", headers=headers, **server)
 
 
 def with_key(node: NodeInHand, key: Any) -> NodeInHand:
@@ -135,11 +137,18 @@ def test_another_key_is_the_affair_of_one_node(
         assert node.client.post("/node/v1/enrol", body, "application/json").status_code == 200
     # Whoever read the row before has an older key in hand, and gives the node none.
     before = list(Node.objects.order_by("pk").values())
-    assert not replace_key(stale, public_pem(ec_key()), by=CONSOLE)
+    stale_pem = public_pem(ec_key())
+    stale_proof = next_key_proof(NodeInHand(stale, node.private_pem), stale_pem)
+    assert not replace_key(stale, stale_pem, proof=stale_proof, by=CONSOLE)
     assert list(Node.objects.order_by("pk").values()) == before
     # Whoever gave it a key has that one in hand, and can give it the next.
-    fresh = Node.objects.get(pk=node.row.pk)
-    assert [replace_key(fresh, public_pem(ec_key()), by=CONSOLE) for _ in range(2)] == [True, True]
+    fresh, key = Node.objects.get(pk=node.row.pk), ec_key()
+    Node.objects.filter(pk=fresh.pk).update(public_key=public_pem(key))
+    fresh.refresh_from_db()
+    for following in (ec_key(), ec_key()):
+        proof = next_key_proof(NodeInHand(fresh, private_pem(key)), public_pem(following))
+        assert replace_key(fresh, public_pem(following), proof=proof, by=CONSOLE)
+        key = following
 
 
 def test_a_key_that_changes_while_another_is_presented_stays(
@@ -152,7 +161,7 @@ def test_a_key_that_changes_while_another_is_presented_stays(
         Node.objects.filter(pk=node.row.pk).update(public_key=first)
         return really(pem)
 
-    monkeypatch.setattr(views, "read_public_key", change_in_between)
+    monkeypatch.setattr(enrolment, "read_public_key", change_in_between)
     assert present(node, public_pem(ec_key())).status_code == 401
     assert Node.objects.get(pk=node.row.pk).public_key == first
 

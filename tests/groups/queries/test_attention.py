@@ -54,7 +54,7 @@ def test_nothing_needs_anybody(acme: Any, project: Any) -> None:
     counted = count_alerts()
 
     seconds = counted.sweeper_seconds
-    assert counted == Attention(0, 0, 0, 0, 0, seconds)
+    assert counted == Attention(0, 0, 0, 0, 0, 0, seconds)
     assert seconds is not None
     assert 110 <= seconds < 120
     assert not counted.sweeper_is_missing
@@ -66,6 +66,9 @@ def test_each_alert_counts(acme: Any, project: Any) -> None:
     pull(project, "pulls", status="pulling", lease=uuid.uuid4(), lease_expires_at=ago(seconds=61))
     for number in range(3):
         Node.objects.create(name=f"silent-{number}", public_key="k", last_seen_at=ago(seconds=91))
+    for number in range(4):
+        Node.objects.create(name=f"refused-{number}", public_key="k", key_refused="it is not a key")
+    Node.objects.create(name="removed", public_key="k", key_refused="it is not a key", status="removed")
     for reason in ("replayed", "other_node", "other_address", "unknown"):
         refuse(reason, seconds=3590)
         refuse(reason, seconds=1)
@@ -75,7 +78,7 @@ def test_each_alert_counts(acme: Any, project: Any) -> None:
 
     counted = count_alerts()
 
-    assert counted == Attention(1, 2, 3, 8, 5, counted.sweeper_seconds)
+    assert counted == Attention(1, 2, 3, 4, 8, 5, counted.sweeper_seconds)
     assert counted.sweeper_is_missing
 
 

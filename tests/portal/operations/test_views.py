@@ -64,6 +64,7 @@ def test_each_alert_is_shown_and_links_to_what_can_be_done(operator: Client, acm
     late = make_group(project, IMAGE, name="late")
     Image.objects.filter(pk=late.image_id).update(created_at=long_ago)
     Node.objects.create(name="quiet", public_key="k", last_seen_at=long_ago)
+    Node.objects.create(name="swapped", public_key="k", key_refused="it is not a key")
     Node.objects.create(name="gone", public_key="k", last_seen_at=long_ago, status="removed")
     Redemption.objects.create(outcome="refused", reason="replayed")
     Redemption.objects.create(outcome="refused", reason="expired")
@@ -74,12 +75,23 @@ def test_each_alert_is_shown_and_links_to_what_can_be_done(operator: Client, acm
 
     found = codes(operator)
 
-    assert set(found) == {"credentials", "pulls", "nodes", "tokens", "store", "sweeper", "redis", "suspended"}
+    assert set(found) == {
+        "credentials",
+        "pulls",
+        "nodes",
+        "node-keys",
+        "tokens",
+        "store",
+        "sweeper",
+        "redis",
+        "suspended",
+    }
     text = operator.get(START).content.decode()
     for said in (
         "1 credential is held",
         "2 pulls are stuck",
         "1 node has been silent",
+        "1 node has a key that nobody vouches for",
         "Tokens were refused within an hour, 1 in all",
         "failed 2 times",
     ):

@@ -13,13 +13,13 @@ from groups.actions.update import GroupChanges, update
 from groups.delivery import tokens
 from groups.ingest.claim import claim
 from groups.models import ContainerGroup, Image, Instance, Node, NodeManifest, NodeToken
-from groups.nodes import drain, enrolment, instance_orders, liveness
+from groups.nodes import drain, enrolment, instance_orders, liveness, vouching
 from registries.credential_rows import NewCredential
-from registries.foundation.actor import CONSOLE, Actor, ActorKind
+from registries.foundation.actor import CONSOLE, PORTAL, Actor, ActorKind
 from registries.oci.reference import parse
 from tests.support.action_cases import Call, Case, Cast
 from tests.support.actors import acting
-from tests.support.delivery_setup import ec_key, public_pem
+from tests.support.delivery_setup import NodeInHand, ec_key, next_key_proof, private_pem, public_pem
 from tests.support.pulls import SECRET, USER, make_credential, make_group
 
 HOST = "registry.example.com"
@@ -181,8 +181,16 @@ def _enrol_again(cast: Cast) -> Call:
 
 def _replace_key(cast: Cast) -> Call:
     _, _, node = _downloading(cast)
+    key, following = ec_key(), public_pem(ec_key())
+    Node.objects.filter(pk=node.pk).update(public_key=public_pem(key))
+    node.refresh_from_db()
     by = Actor(kind=ActorKind.NODE, id=str(node.pk), name=node.name)
-    return partial(enrolment.replace_key, node, public_pem(ec_key()), by=by)
+    proof = next_key_proof(NodeInHand(node, private_pem(key)), following)
+    return partial(enrolment.replace_key, node, following, proof=proof, by=by)
+
+
+def _refuse_key(cast: Cast) -> Call:
+    return partial(vouching.refuse_key, _node(), reason="neither a code nor the previous key names it", by=PORTAL)
 
 
 CASES = [
@@ -212,4 +220,5 @@ CASES = [
     Case("groups.nodes.enrolment.enrol", _enrol),
     Case("groups.nodes.enrolment.enrol", _enrol_again),
     Case("groups.nodes.enrolment.replace_key", _replace_key),
+    Case("groups.nodes.vouching.refuse_key", _refuse_key),
 ]

@@ -50,6 +50,12 @@ def _destroy_overdue(cast: Cast) -> Call:
     return partial(actions.destroy_overdue, by=PORTAL)
 
 
+def _destroy_unopenable(cast: Cast) -> Call:
+    credential = make_credential(cast.acme, HOST)
+    Credential.objects.filter(pk=credential.pk).update(epoch=0)
+    return partial(actions.destroy_unopenable, by=PORTAL)
+
+
 CASES = [
     Case("registries.actions.add_credential", _add),
     Case("registries.actions.rename", _rename),
@@ -57,4 +63,5 @@ CASES = [
     Case("registries.actions.destroy", _destroy),
     Case("registries.actions.destroy", _destroy_as_operator),
     Case("registries.actions.destroy_overdue", _destroy_overdue),
+    Case("registries.actions.destroy_unopenable", _destroy_unopenable),
 ]

@@ -35,6 +35,7 @@ def test_the_command_prints_one_line(transactional_db: None, blobs: Path, capsys
         "refused_sign_ins_recorded",
         "groups_topped_up",
         "manifests_woken",
+        "node_keys_vouched",
         "checks_ended",
         "checks_woken",
         "checks_removed",
