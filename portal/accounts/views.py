@@ -17,9 +17,10 @@ from django.conf import settings
 from django.contrib import messages
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 
 from portal.accounts.reset_tokens import end_links
+from portal.accounts.second_factors import has_readable_codes
 from portal.audit import refused_sign_ins
 from portal.audit.sign_ins import (
     RECOVERY_CODES,
@@ -74,6 +75,9 @@ def shows_recovery_codes(view: View[P]) -> View[P]:
     @wraps(view)
     def recorded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         person = _signed_in(request)
+        if person is not None and not has_readable_codes(person.pk):
+            messages.error(request, "These recovery codes are not yours and are not shown. Generate new ones.")
+            return redirect("mfa_index")
         with transaction.atomic():
             response = view(request, *args, **kwargs)
             if person is not None and response.status_code == 200:

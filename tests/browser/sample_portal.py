@@ -10,8 +10,6 @@ from typing import Any
 
 from allauth.account.forms import default_token_generator
 from allauth.account.utils import user_pk_to_url_str
-from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
-from allauth.mfa.totp.internal.auth import TOTP
 from django.conf import settings
 from django.test import Client
 from django.urls import reverse
@@ -35,6 +33,7 @@ from tests.conftest import PASSWORD
 from tests.support.actors import acting
 from tests.support.addresses import Address
 from tests.support.admin_rows import Rows, make_rows
+from tests.support.second_factors import add_recovery_codes, add_totp
 
 
 @dataclass
@@ -187,8 +186,8 @@ def _jobs(redis: Any, image_id: Any) -> dict[str, Any]:
 def _sessions(people: dict[str, Any], invited: User) -> dict[str, str]:
     """Everybody's cookie: the cast, and people whose accounts are in another state."""
     twofold = User.objects.create_user("tove@acme.example", PASSWORD)
-    TOTP.activate(twofold, "JBSWY3DPEHPK3PXP")
-    RecoveryCodes.activate(twofold)
+    add_totp(twofold)
+    add_recovery_codes(twofold)
     passwordless = User.objects.create_user("pia@acme.example")
     homeless = User.objects.create_user("hana@acme.example", PASSWORD)
     everybody = people | {

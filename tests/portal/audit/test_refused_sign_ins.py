@@ -7,8 +7,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
-from allauth.mfa.totp.internal.auth import TOTP
 from django.core.cache import cache
 from django.db import connection
 from django.test import Client
@@ -20,6 +18,7 @@ from portal.models import Activity, Organization, RefusedSignIn, User
 from tests.conftest import PASSWORD
 from tests.support import failing_recorder
 from tests.support.concurrency import at_once
+from tests.support.second_factors import add_recovery_codes, add_totp
 
 pytestmark = pytest.mark.slow
 
@@ -165,7 +164,7 @@ class TestSweep:
         assert row.text.after["typed_addresses"] == [f"guess{number}@acme.example" for number in range(10)]
 
     def test_reasons_and_accounts_are_separate_rows(self, acme: Organization, alice: User, bob: User) -> None:
-        TOTP.activate(alice, "JBSWY3DPEHPK3PXP")
+        add_totp(alice)
         browser = Client()
         browser.post(LOGIN, {"login": alice.email, "password": PASSWORD})
         browser.post("/accounts/2fa/authenticate/", {"code": "nonsense"})
@@ -180,7 +179,7 @@ class TestSweep:
         }
 
     def test_somebody_who_was_signed_in_is_named(self, acme: Organization, alice: User, as_user: Any) -> None:
-        RecoveryCodes.activate(alice)
+        add_recovery_codes(alice)
         as_user(alice).post("/accounts/2fa/reauthenticate/", {"code": "nonsense"})
         refuse(alice.email)
         refused_sign_ins.sweep()

@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import pytest
 from allauth.mfa.adapter import get_adapter
 from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
-from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, hotp_value
 from django.test import Client
 
+from portal.accounts.second_factors import owned_by
 from portal.audit import refused_sign_ins
 from portal.models import Activity, ActivityText
 from tests.conftest import PASSWORD
 from tests.support import failing_recorder
+from tests.support.second_factors import SECRET, add_recovery_codes, add_totp, code_now, unused_codes
 from tests.support.sign_ins import sign_in
 
 pytestmark = pytest.mark.usefixtures("no_limits_left_over")
 ACTIVITY = "/o/acme/settings/activity/"
-SECRET = "JBSWY3DPEHPK3PXP"
-
-
-def code(secret: str = SECRET) -> str:
-    """What an authenticator app shows now."""
-    return str(format_hotp_value(hotp_value(secret, int(time.time()) // 30)))
 
 
 class TestSecondFactors:
@@ -39,15 +33,15 @@ class TestSecondFactors:
     @pytest.fixture
     def factors(self, alice: Any) -> RecoveryCodes:
         """An authenticator app and recovery codes of alice's."""
-        TOTP.activate(alice, SECRET)
-        return RecoveryCodes.activate(alice)
+        add_totp(alice)
+        return add_recovery_codes(alice)
 
     def test_adding_and_removing_one(self, account: Any, alice: Any, browser: Client) -> None:
         page = browser.get("/accounts/2fa/totp/activate/")
         secret = page.context["form"].secret
         browser.post("/accounts/2fa/totp/activate/", {"code": "nonsense"})
         assert not Authenticator.objects.exists()
-        browser.post("/accounts/2fa/totp/activate/", {"code": code(secret)})
+        browser.post("/accounts/2fa/totp/activate/", {"code": code_now(secret)})
         assert set(Authenticator.objects.values_list("type", flat=True)) == {"totp", "recovery_codes"}
         browser.post("/accounts/2fa/totp/deactivate/")
         assert not Authenticator.objects.exists()
@@ -62,9 +56,9 @@ class TestSecondFactors:
         assert secret not in str(list(ActivityText.objects.values()))
 
     def test_recovery_codes_are_viewed_downloaded_and_replaced(
-        self, account: Any, browser: Client, factors: RecoveryCodes
+        self, account: Any, alice: Any, browser: Client, factors: RecoveryCodes
     ) -> None:
-        codes = factors.get_unused_codes()
+        codes = unused_codes(alice, factors)
         assert codes[0] in browser.get("/accounts/2fa/recovery-codes/").text
         assert codes[0] in browser.get("/accounts/2fa/recovery-codes/download/").text
         browser.post("/accounts/2fa/recovery-codes/generate/")
@@ -77,21 +71,23 @@ class TestSecondFactors:
         assert account() == []
         browser.post("/accounts/2fa/authenticate/", {"code": "nonsense"})
         assert account() == ["account.sign_in_refused"]
-        browser.post("/accounts/2fa/authenticate/", {"code": code()})
+        browser.post("/accounts/2fa/authenticate/", {"code": code_now()})
 
         assert account() == ["account.sign_in_refused", "account.signed_in"]
         assert Activity.objects.latest("pk").text.detail == "with a second factor"
 
     def test_signing_in_with_a_recovery_code(self, account: Any, alice: Any, factors: RecoveryCodes) -> None:
         browser = sign_in(alice)
-        browser.post("/accounts/2fa/authenticate/", {"code": factors.get_unused_codes()[0]})
+        browser.post("/accounts/2fa/authenticate/", {"code": unused_codes(alice, factors)[0]})
 
         assert account() == ["account.recovery_code_used", "account.signed_in"]
 
-    def test_giving_a_recovery_code_once_more(self, account: Any, browser: Client, factors: RecoveryCodes) -> None:
+    def test_giving_a_recovery_code_once_more(
+        self, account: Any, alice: Any, browser: Client, factors: RecoveryCodes
+    ) -> None:
         browser.post("/accounts/2fa/reauthenticate/", {"code": "nonsense"})
         refused_sign_ins.sweep()
-        browser.post("/accounts/2fa/reauthenticate/", {"code": factors.get_unused_codes()[0]})
+        browser.post("/accounts/2fa/reauthenticate/", {"code": unused_codes(alice, factors)[0]})
 
         assert account()[1:] == ["account.sign_in_refused", "account.recovery_code_used"]
 
@@ -101,19 +97,22 @@ class TestSecondFactors:
         browser = sign_in(alice)
         browser.raise_request_exception = False
         settings.ACTIVITY_RECORDER = failing_recorder.PATH
-        first = factors.get_unused_codes()[0]
+        first = unused_codes(alice, factors)[0]
 
         assert browser.post("/accounts/2fa/authenticate/", {"code": first}).status_code == 500
 
-        left = Authenticator.objects.get(type="recovery_codes").wrap().get_unused_codes()
+        left = unused_codes(alice, Authenticator.objects.get(type="recovery_codes").wrap())
         assert first in left
         assert browser.get(ACTIVITY).status_code == 302
 
-    def test_none_is_removed_without_a_record(self, browser: Client, factors: RecoveryCodes, settings: Any) -> None:
+    def test_none_is_removed_without_a_record(
+        self, alice: Any, browser: Client, factors: RecoveryCodes, settings: Any
+    ) -> None:
         settings.ACTIVITY_RECORDER = failing_recorder.PATH
         browser.raise_request_exception = False
 
         assert browser.post("/accounts/2fa/totp/deactivate/").status_code == 500
 
         assert Authenticator.objects.count() == 2
-        assert get_adapter().decrypt(Authenticator.objects.get(type="totp").data["secret"]) == SECRET
+        with owned_by(alice.pk):
+            assert get_adapter().decrypt(Authenticator.objects.get(type="totp").data["secret"]) == SECRET
