@@ -5,7 +5,7 @@ from django.db.models import JSONField, Value
 
 
 class Migration(migrations.Migration):
-    dependencies = [("groups", "0017_stamped_by_the_database")]
+    dependencies = [("groups", "0020_turns_of_organizations")]
 
     operations = [
         migrations.AddField(

@@ -41,6 +41,6 @@ def unbind(apps: Any, schema_editor: Any) -> None:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("portal", "0017_stamped_by_the_database"), ("mfa", "0003_authenticator_type_uniq")]
+    dependencies = [("portal", "0019_password_reset"), ("mfa", "0003_authenticator_type_uniq")]
 
     operations = [migrations.RunPython(bind, unbind)]
