@@ -1,0 +1,260 @@
+"""What looks like a secret, and what does not. The secrets here are made up."""
+
+from __future__ import annotations
+
+import base64
+import random
+import string
+import time
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from registries.foundation.secret_shapes import (
+    REMOVED,
+    TOKEN_PATTERN,
+    find_secret,
+    find_secrets,
+    redact,
+    secret_in_command,
+)
+
+_CHANCE = random.Random(7)
+_LETTERS_AND_DIGITS = string.ascii_letters + string.digits
+
+
+def some(length: int, alphabet: str = _LETTERS_AND_DIGITS) -> str:
+    return "".join(_CHANCE.choice(alphabet) for _ in range(length))
+
+
+HEX = "0123456789abcdef"
+JWT = ".".join(["eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9", "eyJzdWIiOiIxMjM0NTY3ODkwIn0", "dozjgNryP4J3jVmNHl0w5N"])
+AWS_SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"  # pragma: allowlist secret
+PEM = "-----BEGIN {}PRIVATE KEY-----\nMIIE\n-----END {}PRIVATE KEY-----"
+CERTAIN = {
+    "GitHub, classic": f"ghp_{some(36)}",
+    "GitHub, OAuth": f"gho_{some(36)}",
+    "GitHub, user to server": f"ghu_{some(36)}",
+    "GitHub, server to server": f"ghs_{some(36)}",
+    "GitHub, fine-grained": f"github_pat_{some(22)}_{some(59)}",
+    "Docker Hub, personal": f"dckr_pat_{some(27)}",
+    "Docker Hub, organization": f"dckr_oat_{some(27)}",
+    "GitLab": f"glpat-{some(20)}",
+    "AWS key id": "AKIAIOSFODNN7EXAMPLE",
+    "AWS temporary key id": "ASIAIOSFODNN7EXAMPLE",
+    "AWS credentials file": f"[default]\naws_secret_access_key = {AWS_SECRET}",
+    "AWS environment": f"AWS_SECRET_ACCESS_KEY={AWS_SECRET}",
+    "Google key": '{"type": "service_account", "project_id": "acme"}',
+    "Google private key": '"private_key_id": "0123456789abcdef"',
+    "Google access token": f"ya29.{some(60)}",
+    "Azure registry password": f"{some(42)}+ACR{some(6)}",
+    "Azure client secret": f"abc8Q~{some(34)}",
+    "Quay robot token": some(64, string.ascii_uppercase + string.digits),
+    "JWT": JWT,
+    "bearer": f"Authorization: Bearer {some(30)}",
+    "basic": "authorization: basic YWxpY2U6aHVudGVyMg==",
+    "curl header": f"curl -H 'Salad-Api-Key: {some(20)}' x",
+    "RSA key": PEM.format("RSA ", "RSA "),
+    "key": PEM.format("", ""),
+    "SSH key, cut off": "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXk",
+    "login with -p": "docker login -u alice -p hunter2 ghcr.io",
+    "login with -p, long": "sudo docker login ghcr.io --username alice --password=hunter2",
+    "login with a plain word": "$ podman login -u alice -p hunter quay.io",
+    "login with a pipe": "echo s3cret | docker login ghcr.io -u alice --password-stdin",
+    "login over two lines": "docker login ghcr.io \\\n  -u alice -phunter2",
+    "login in a text": "I ran docker login -u alice -p hunter2 and it failed",
+    "option": "deploy --password hunter2",
+    "option with =": "deploy --password=hunter",
+    "token option": f"serve --api-key {some(20)}",
+    "config.json": '{"auths": {"ghcr.io": {"auth": "YWxpY2U6aHVudGVyMg=="}}}',
+    "config.json with a password": '{"auths": {"ghcr.io": {"username": "alice", "password": "hunter2"}}}',
+    "Kubernetes secret": "  .dockerconfigjson: eyJhdXRocyI6eyJnaGNyLmlvIjp7fX19",
+    "address": "https://alice:hunter2@registry.example.com/x",
+    "database": "postgres://app:hunter2@db.example.com/app",
+    "image with a login": "alice:hunter2@ghcr.io/acme/app:1.0",
+    "Slack webhook": f"https://hooks.slack.com/services/T024BE7LD/B01ABCDEF/{some(24)}",
+    "node token": f"drt_{some(43)}",
+    "session": f"drs_{some(32, HEX)}_{some(43)}",
+    "enrolment": f"dre_{some(43)}",
+    "invitation": f"dri_{some(43)}",
+    "API key": f"drayage_{some(43)}",
+    "webhook secret": f"whsec_{some(32)}",
+    "within a sentence": f"my token ghp_{some(36)}, does it work?",
+    "in a tag": f"ghcr.io/acme/app:ghp_{some(36)}",
+}
+LIKELY = {
+    "AWS secret": AWS_SECRET,
+    "random letters and digits": "Zk3rT9wQx7LmB2vNc8YhJ4pD",
+    "random small letters and digits": "k3rt9wqx7lmb2vnc8yhj4pd5f6",
+    "base64url": base64.urlsafe_b64encode(bytes(range(7, 250, 9))).decode(),
+    "variable": "DB_PASSWORD=hunter22",
+    "query": "https://example.com/hook?token=hunter22",
+}
+HARMLESS = [
+    "ubuntu",
+    "registry.example.com:5000/team/app:1.0",
+    "ghcr.io/acme/app@sha256:" + some(64, HEX),
+    "ghcr.io/acme/app:1.0@sha256:" + some(64, HEX),
+    "ghcr.io/acme/app:" + some(40, HEX),
+    "europe-west1-docker.pkg.dev/my-project-123456/repository/llama-3.1-8b-instruct-q4_k_m:2026-01-01T00-00-00Z",
+    "123456789012.dkr.ecr.eu-west-1.amazonaws.com/team/a-very-long-name-of-an-image-that-goes-on/and-on:latest",
+    "acme.azurecr.io/samples/nginx:v1.2.3-RC1-20260101T120000Z-Build42",
+    "pytorch/pytorch:2.3.0-cuda12.1-cudnn8-runtime",
+    "nvidia/cuda:12.4.1-cudnn-devel-ubuntu22.04",
+    "e61be6a0-1f10-4d3b-8a0e-0c3b5f1f4c8d",
+    "00000000-0000-0000-0000-000000000000",
+    "a.very.long.hostname.internal.example.com",
+    "alice@a-company-with-a-very-long-name.example.com",
+    "Donaudampfschifffahrtsgesellschaftskapitaen",
+    "MyVeryLongApplicationNameForProduction2026",
+    "acme+drayage_robot",
+    "robot$team+builder",
+    "$oauthtoken",
+    "_json_key",
+    "oauth2accesstoken",
+    "gitlab+deploy-token-1234567",
+    "ASIAPACIFICREGIONALTEAM",
+    "gpu-rtx4090",
+    "node-eu-west-1a-0001",
+    "sk-learn-pipeline-with-a-very-long-name",
+    "It begins with dckr_pat_ or, of an organization, dckr_oat_; ghp_… is GitHub's, AKIA… is Amazon's.",
+    "python app.py --port 80 --workers=4 --max-tokens 4096 --model meta-llama/Meta-Llama-3.1-8B-Instruct",
+    "python -m vllm.entrypoints.openai.api_server --tokenizer hf-internal-testing/llama-tokenizer",
+    "serve --password-file /run/secrets/db --token=$TOKEN --api-key ${KEY} --eos_token=</s> --password $DB_PASSWORD",
+    "sh -c 'echo aGVsbG8gd29ybGQ= | base64 -d'",
+    "docker login ghcr.io -u alice --password-stdin",
+    "echo $CR_PAT | docker login ghcr.io -u alice --password-stdin",
+    "docker login -u alice -p $TOKEN ghcr.io",
+    "docker login\ndocker run -p 8080:80 nginx",
+    "I used docker login and it worked, but --password is not read.",
+    "My password does not work: unauthorized: authentication required. What is --token for?",
+    "https://hooks.example.com/drayage",
+    "https://example.com:8443/path@x",
+    "mailto:alice@example.com",
+    "Request id 7f3a9c1d2b4e5f60718293a4b5c6d7e8 failed at 2026-11-30T09:00:00.123456+00:00",
+    "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----",
+    "It is neither https://user:…@host nor https://user:$PASSWORD@host",
+    "",
+]
+
+
+@pytest.mark.parametrize("text", CERTAIN.values(), ids=CERTAIN.keys())
+def test_what_certainly_is_a_secret(text: str) -> None:
+    secret = find_secret(text, likely=False)
+
+    assert secret is not None
+    assert secret.is_certain
+    assert secret.kind.split()[0] in ("a", "an", "the")
+
+
+@pytest.mark.parametrize("text", LIKELY.values(), ids=LIKELY.keys())
+def test_what_may_be_one(text: str) -> None:
+    secret = find_secret(text)
+
+    assert secret is not None
+    assert not secret.is_certain
+    assert find_secret(text, likely=False) is None
+
+
+@pytest.mark.parametrize("text", HARMLESS)
+def test_what_is_none(text: str) -> None:
+    assert find_secrets(text) == []
+    assert redact(text) == text
+
+
+@pytest.mark.parametrize("length", [24, 32, 43, 64])
+@pytest.mark.parametrize(
+    "alphabet", [_LETTERS_AND_DIGITS, _LETTERS_AND_DIGITS + "-_", string.ascii_lowercase + "0123456789"]
+)
+def test_most_random_words_are_found(length: int, alphabet: str) -> None:
+    words = [some(length, alphabet) for _ in range(200)]
+
+    assert sum(find_secret(word) is not None for word in words) >= 170
+
+
+@pytest.mark.parametrize(
+    ("words", "is_found"),
+    [
+        (["serve", "--password", "hunter"], True),
+        (["serve", "--password=hunter"], True),
+        (["serve", "--password", "$PASSWORD"], False),
+        (["serve", "--password", "--verbose"], False),
+        (["serve", "--password"], False),
+        (["sh", "-c", "redis-server --requirepass $REDIS_PASSWORD"], False),
+        (["psql", "postgres://app:hunter2@db/app"], True),
+        (["Zk3rT9wQx7LmB2vNc8YhJ4pD"], False),
+        ([], False),
+    ],
+)
+def test_a_command(words: list[str], is_found: bool) -> None:
+    assert (secret_in_command(words) is not None) is is_found
+
+
+def test_only_the_secret_is_removed() -> None:
+    token = CERTAIN["GitHub, classic"]
+
+    assert redact(f"I tried {token} twice.\n{token}") == f"I tried {REMOVED} twice.\n{REMOVED}"
+    assert redact("a " + CERTAIN["RSA key"] + " b") == f"a {REMOVED} b"
+    assert redact("before\ndocker login -u a -p hunter2 x\nafter") == f"before\n{REMOVED}\nafter"
+
+
+@given(st.text(max_size=500))
+def test_any_text_can_be_read(text: str) -> None:
+    for likely in (True, False):
+        secrets = find_secrets(text, likely=likely)
+        assert all(first.end <= second.start for first, second in pairwise(secrets))
+        assert find_secret(redact(text, likely=likely), likely=False) is None or REMOVED in text
+
+
+@given(st.sampled_from(sorted(CERTAIN)), st.text(max_size=50), st.text(max_size=50))
+def test_a_secret_is_not_hidden_by_lines_around_it(name: str, before: str, after: str) -> None:
+    if name == "image with a login":
+        return
+    assert find_secret(f"{before}\n{CERTAIN[name]}\n{after}", likely=False) is not None
+
+
+UNITS = [
+    "a", "aA1", " ", "\n", "ghp_", "eyJ.", "eyJaaaaaaaa.", "aaaaaaaaaa.eyJ", "://a:", "docker login ",
+    "docker login -p ", "docker a a a ", "echo ", "-----BEGIN PRIVATE KEY-----", '"auth":"', "--password ", "token=",
+    "a:b@", "sk-", "glpat-", "_", "Q~", "authorization: ", "a-", "\\\n", "?key=", "+ACR", "Ab1/", "PASSWORD=", "a_",
+    '"password":"',
+]  # fmt: skip
+
+
+def _is_linear(unit: str) -> bool:
+    """Whether a hundred times the text takes less than a thousand times the time: of a quadratic search it were ten
+    thousand times."""
+
+    def seconds(length: int) -> float:
+        text = (unit * (length // len(unit) + 1))[:length]
+        begin = time.process_time()
+        find_secrets(text)
+        return time.process_time() - begin
+
+    short = min(seconds(2_000) for _ in range(3))
+    return seconds(200_000) < max(short, 0.0005) * 1000
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_the_time_is_linear(unit: str) -> None:
+    assert _is_linear(unit)
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.text(alphabet="aA1 \n:/@-_.=\"'?&+~$eyJghpQ", min_size=1, max_size=24))
+def test_the_time_is_linear_whatever_is_repeated(unit: str) -> None:
+    assert _is_linear(unit)
+
+
+def test_a_megabyte_is_read() -> None:
+    text = f"{'lorem ipsum dolor sit amet ' * 40_000}ghp_{some(36)}"
+
+    assert [secret.kind for secret in find_secrets(text)] == ["a GitHub token"]
+
+
+def test_the_pattern_for_pages_is_javascript_too() -> None:
+    assert "(?i" not in TOKEN_PATTERN
+    assert "(?P" not in TOKEN_PATTERN
+    assert "\\Z" not in TOKEN_PATTERN
