@@ -56,6 +56,7 @@ def store_credential(
     """
     kind = PROVIDERS[new.provider]
     values = kind.check(new.values, new.host)
+    kind.check_shown(values, new.host)
     now = database_now()
     is_kept = new.hold == Credential.Retention.HOUR
     row = Credential(

@@ -19,8 +19,10 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from registries import actions
-from registries.forms.credential import CredentialForm, read_pasted
+from registries.forms.credential import CredentialForm
+from registries.forms.credential_data import read_pasted
 from registries.forms.edit import CredentialEditForm
+from registries.forms.paste import Pasted
 from registries.foundation.ids import CredentialId
 from registries.foundation.requests import MemberRequest
 from registries.models import Credential
@@ -48,7 +50,8 @@ def new(request: MemberRequest, org: str) -> HttpResponse:
     """Add a credential. With `for=group` in the address, continue to the new group that it is for."""
     host = request.GET.get("host", "")[:255]
     pasted = read_pasted(request.POST)
-    provider = _provider(request.GET.get("kind") or recognise(pasted.host if pasted else host).kind)
+    read_kind = pasted.kind if pasted else ""
+    provider = _provider(request.GET.get("kind") or read_kind or recognise(pasted.host if pasted else host).kind)
     form = CredentialForm(
         request.POST if request.method == "POST" else None,
         files=request.FILES if request.method == "POST" else None,
@@ -59,7 +62,7 @@ def new(request: MemberRequest, org: str) -> HttpResponse:
         credential = actions.add_credential(
             form.new_credential(), organization_id=request.access.organization_id, by=request.actor
         )
-        read = f"Read as {pasted.host}, user {pasted.username[:80] or 'as typed'}. " if pasted else ""
+        read = _read_as(pasted) if pasted else ""
         messages.success(request, f"{read}{credential.name} is saved and encrypted.")
         if trial := form.cleaned_data["trial"]:
             request.session[_trial_key(credential)] = trial
@@ -129,6 +132,12 @@ def guide(request: MemberRequest, org: str, kind: str) -> HttpResponse:
     """The guide to the credentials of one kind of registry."""
     provider = _provider(kind)
     return render(request, "registries/guide.html", {"provider": provider, "providers": PROVIDERS.values()})
+
+
+def _read_as(pasted: Pasted) -> str:
+    if not pasted.host:
+        return f"Read as a key for {PROVIDERS[pasted.kind].name}. "
+    return f"Read as {pasted.host}, user {pasted.username[:80] or 'as typed'}. "
 
 
 def _provider(kind: str) -> Provider:

@@ -28,6 +28,7 @@ from groups.nodes.liveness import remove
 from registries.foundation.actor import Actor
 from registries.foundation.admin_base import RecordAdmin, actor_of
 from registries.foundation.generic_bases import ModelForm
+from registries.foundation.guarded_forms import GuardsFields
 from registries.foundation.requests import ActorRequest
 
 
@@ -116,7 +117,7 @@ class NodeAdmin(RecordAdmin[Node]):
         )
 
 
-class EnrolmentForm(ModelForm[Enrolment]):
+class EnrolmentForm(GuardsFields, ModelForm[Enrolment]):
     """The name of a new node."""
 
     class Meta:

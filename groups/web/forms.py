@@ -26,6 +26,8 @@ from groups.rules.group_settings import (
     read_environment,
 )
 from groups.web.image_field import NEW, NONE, ImageForm
+from registries.foundation.guarded_forms import GuardedForm
+from registries.foundation.secret_shapes import Secret, secret_in_command
 from registries.models import Credential
 
 
@@ -36,6 +38,14 @@ def _between(low: int, high: int) -> list[Callable[[object], None]]:
 
 class GroupForm(ImageForm):
     """A new container group."""
+
+    secret_fields = frozenset({"environment"})
+    long_fields = frozenset({"command"})
+    advice = ImageForm.advice | {
+        "command": "put it into a variable under Environment, which is encrypted, and use that in the command",
+        "name": "everybody reads the name, so enter another one",
+        "gpu": "enter the class of a GPU, such as rtx4090",
+    }
 
     name = forms.CharField(
         label="Name",
@@ -93,6 +103,12 @@ class GroupForm(ImageForm):
         required=False,
         help_text="Otherwise the group stays stopped until someone starts it.",
     )
+
+    def find_secret(self, name: str, text: str, *, likely: bool) -> Secret | None:
+        """As in every form; of a command the options that take a password are known."""
+        if name == "command":
+            return secret_in_command(text.split())
+        return super().find_secret(name, text, likely=likely)
 
     def clean_name(self) -> str:
         name: str = self.cleaned_data["name"]
@@ -152,13 +168,13 @@ class RetryForm(forms.Form):
         return self._live.get(self.cleaned_data["use"])
 
 
-class ScaleForm(forms.Form):
+class ScaleForm(GuardedForm):
     """The number of replicas of a group."""
 
     replicas = forms.IntegerField(label="Replicas", validators=_between(0, MAX_REPLICAS))
 
 
-class DeleteForm(forms.Form):
+class DeleteForm(GuardedForm):
     """The group's name, typed to confirm."""
 
     name = forms.CharField(label="Type the group's name to confirm")

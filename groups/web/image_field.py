@@ -14,8 +14,10 @@ from django.core.exceptions import ValidationError
 from groups.ingest.credential_hold import CredentialElsewhere
 from groups.rules.image_reference import read_reference
 from registries.forms.credential import CredentialForm
+from registries.foundation.guarded_forms import GuardedForm
 from registries.foundation.ids import OrganizationId
 from registries.foundation.requests import ProjectRequest
+from registries.foundation.secret_shapes import find_secret
 from registries.models import Credential, CredentialQuerySet
 from registries.oci.reference import MAX_REFERENCE_LENGTH, Reference, ReferenceInvalid
 from registries.providers.docker_hub import DOCKER_HUB
@@ -62,11 +64,13 @@ class CredentialChoice(_CredentialField):
         return f"{obj.name} · {obj.host}"
 
 
-class ImageForm(forms.Form):
+class ImageForm(GuardedForm):
     """An image, and the credential that it is pulled or checked with.
 
     `has_typed_credential` is whether the credential is typed beside the image, in a form of its own.
     """
+
+    advice = {"image": "enter only the image, and its credential below"}
 
     image = ReferenceField(
         label="Image", help_text="As you would write it after docker pull: registry, repository, and a tag or digest."
@@ -122,15 +126,22 @@ def typed_credential_form(
 
 
 def reading_context(
-    request: ProjectRequest, text: str, chosen: str, typed_form: CredentialForm | None = None
+    request: ProjectRequest,
+    text: str,
+    chosen: str,
+    typed_form: CredentialForm | None = None,
+    *,
+    is_typing: bool = False,
 ) -> dict[str, object]:
     """What `groups/reading.html` shows: the parts of the reference, and the credential field with what fits first.
-    `typed_form` is the form of a typed credential as it was sent; otherwise an empty one for the image's registry."""
+    `typed_form` is the form of a typed credential as it was sent; otherwise an empty one for the image's registry.
+    While somebody is typing, a credential that fits is chosen for them."""
     reference, error = _try_reading(text)
     live = list(live_credentials(request))
     fitting = [row for row in live if reference and _fits(row, reference)]
     if reference and chosen not in (NONE, NEW) and not any(str(row.pk) == chosen for row in fitting):
-        chosen = "" if request.method == "POST" else str(fitting[0].pk) if fitting else _first_choice(reference)
+        is_sent = request.method == "POST" and not is_typing
+        chosen = "" if is_sent else str(fitting[0].pk) if fitting else _first_choice(reference)
     provider = recognise(reference.registry) if reference else None
     if reference and provider and typed_form is None:
         typed_form = CredentialForm(provider=provider, host=reference.registry, prefix=NEW)
@@ -158,6 +169,8 @@ def _try_reading(text: str) -> tuple[Reference | None, str]:
     """The image, or why it can't be read; neither if nothing was typed."""
     if not text.strip():
         return None, ""
+    if (secret := find_secret(text, likely=False)) is not None:
+        return None, f"This looks like {secret.kind}: enter only the image, and its credential below."
     try:
         return read_reference(text), ""
     except ReferenceInvalid as error:

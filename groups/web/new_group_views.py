@@ -8,7 +8,7 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_http_methods
 
 from groups.actions import lifecycle
 from groups.models import ContainerGroup
@@ -20,6 +20,7 @@ from groups.web.requests import form_status, to_group
 from registries.forms.credential import CredentialForm
 from registries.foundation.refusal import Refusal
 from registries.foundation.requests import Project, ProjectRequest
+from registries.foundation.secret_shapes import find_secret
 
 
 @sensitive_post_parameters()
@@ -28,7 +29,8 @@ from registries.foundation.requests import Project, ProjectRequest
 def new(request: ProjectRequest, org: str, project: str) -> HttpResponse:
     """Create a group and start the pull of its image, with a saved credential, a typed one, or none."""
     initial = _settings_of_source(request)
-    initial |= {name: request.GET[name][:512] for name in ("image", "credential", "name") if name in request.GET}
+    given = {name: request.GET[name][:512] for name in ("image", "credential", "name") if name in request.GET}
+    initial |= {name: value for name, value in given.items() if not find_secret(value, likely=False)}
     form = GroupForm(
         request.POST if request.method == "POST" else None,
         initial=initial,
@@ -59,11 +61,14 @@ def _create(request: ProjectRequest, form: GroupForm, typed_form: CredentialForm
     )
 
 
-@require_GET
+@sensitive_post_parameters()
+@require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 def read(request: ProjectRequest, org: str, project: str) -> HttpResponse:
-    """Show how an image reference is read, which credentials fit its registry, and the fields of a new one."""
-    context = reading_context(request, request.GET.get("image", ""), request.GET.get("credential", ""))
+    """Show how an image reference is read, which credentials fit its registry, and the fields of a new one. The page
+    sends it by POST: what people type or paste there is in no address, which proxies log."""
+    sent = request.POST if request.method == "POST" else request.GET
+    context = reading_context(request, sent.get("image", ""), sent.get("credential", ""), is_typing=True)
     return render(request, "groups/reading.html", context)
 
 

@@ -11,8 +11,9 @@ from django.contrib.admin.widgets import AdminIntegerFieldWidget, AutocompleteSe
 from groups.models import Quota
 from groups.rules.quotas import quota_of
 from portal.admin.size_field import SizeField
-from portal.models import Membership, Organization, User
+from portal.models import Membership, Organization, Project, User
 from registries.foundation.generic_bases import ModelForm
+from registries.foundation.guarded_forms import GuardsFields
 
 
 class MembershipForm(ModelForm[Membership]):
@@ -30,7 +31,7 @@ class MembershipForm(ModelForm[Membership]):
             person.widget = forms.Select(choices=[(self.instance.user_id, str(self.instance.user))])
 
 
-class NewOrganizationForm(ModelForm[Organization]):
+class NewOrganizationForm(GuardsFields, ModelForm[Organization]):
     """An organization starts with an owner."""
 
     owner = forms.ModelChoiceField(
@@ -44,11 +45,19 @@ class NewOrganizationForm(ModelForm[Organization]):
         fields = ("name", "slug")
 
 
+class ProjectForm(GuardsFields, ModelForm[Project]):
+    """A new project."""
+
+    class Meta:
+        model = Project
+        fields = ("slug", "name")
+
+
 def _count_field(name: str) -> forms.IntegerField:
     return forms.IntegerField(min_value=0, required=False, label=Quota.LIMITS[name], widget=AdminIntegerFieldWidget)
 
 
-class OrganizationForm(ModelForm[Organization]):
+class OrganizationForm(GuardsFields, ModelForm[Organization]):
     """The name and the limits, which are the quota's. Empty is no limit; for an image it is the portal's own."""
 
     max_groups = _count_field("max_groups")

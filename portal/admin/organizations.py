@@ -16,7 +16,7 @@ from django.utils.safestring import SafeString
 from groups.actions import suspension
 from groups.models import ContainerGroup, Quota
 from groups.rules.quotas import quota_of, usage
-from portal.admin.organization_forms import MembershipForm, NewOrganizationForm, OrganizationForm
+from portal.admin.organization_forms import MembershipForm, NewOrganizationForm, OrganizationForm, ProjectForm
 from portal.models import Membership, Organization, Project, Role
 from portal.organizations import actions
 from portal.templatetags.drayage import state
@@ -40,6 +40,7 @@ class ProjectInline(TabularInline[Project, Organization]):
     """New projects; an existing one keeps its address, which nodes use for its images."""
 
     model = Project
+    form = ProjectForm
     extra = 0
     fields = ("slug", "name", "created_at")
     readonly_fields = ("created_at",)

@@ -22,6 +22,7 @@ from portal.models import User
 from portal.models.user import canonical_email
 from registries.foundation.admin_base import GuardedAdmin, actor_of
 from registries.foundation.generic_bases import ModelForm
+from registries.foundation.guarded_forms import GuardsFields
 
 admin.site.unregister(Group)
 
@@ -32,7 +33,7 @@ else:
     _UserAdmin, _UserCreationForm = UserAdmin, AdminUserCreationForm
 
 
-class _EmailForm(ModelForm[User]):
+class _EmailForm(GuardsFields, ModelForm[User]):
     def clean_email(self) -> str:
         email = canonical_email(str(self.cleaned_data["email"]))
         if User.objects.filter(email__iexact=email).exclude(pk=self.instance.pk).exists():

@@ -20,6 +20,8 @@ from django_rq.models import Dashboard
 from portal.accounts import actions as person_actions
 from registries.foundation.actor import Actor
 from registries.foundation.admin_base import GuardedAdmin, ReadOnlyMixin, RecordAdmin, Row, actor_of
+from registries.foundation.generic_bases import ModelForm
+from registries.foundation.guarded_forms import GuardsFields
 
 for _package in ("allauth.account", "allauth.mfa", "axes", "django_rq"):
     import_module(f"{_package}.admin")  # registers its pages now, and not again later
@@ -53,6 +55,14 @@ class RecordedDeletion(Generic[Row]):
             self.delete_model(request, row)
 
 
+class EmailAddressForm(GuardsFields, ModelForm[EmailAddress]):
+    """An address, in a field that is shown again."""
+
+    class Meta:
+        model = EmailAddress
+        fields = ("user", "email", "verified", "primary")
+
+
 @admin.register(EmailAddress)
 class EmailAddressAdmin(RecordedDeletion[EmailAddress], GuardedAdmin[EmailAddress]):
     """Addresses of people that allauth has in addition to the one they sign in with."""
@@ -63,6 +73,7 @@ class EmailAddressAdmin(RecordedDeletion[EmailAddress], GuardedAdmin[EmailAddres
     search_fields = ("email", "user__email")
     raw_id_fields = ("user",)
     actions = ("make_verified",)
+    form = EmailAddressForm
 
     @admin.action(description="Mark selected email addresses as verified", permissions=["change"])
     def make_verified(self, request: HttpRequest, queryset: QuerySet[EmailAddress]) -> None:

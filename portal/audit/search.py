@@ -13,6 +13,7 @@ from django.utils.dateparse import parse_date
 from portal.audit.log import AREAS, VERBS, of_organization
 from portal.models import Activity
 from registries.foundation.ids import OrganizationId
+from registries.foundation.secret_shapes import redact
 
 MAX_WORDS = 8
 MAX_DIGITS = 18
@@ -37,7 +38,7 @@ class Search:
         return cls(
             area=area if area in AREAS else "",
             who=parameters.get("who", "").strip()[:254],
-            words=parameters.get("q", "").strip()[:200],
+            words=redact(parameters.get("q", "").strip()[:200], likely=False),
             since=_day(parameters.get("since", "")),
             until=_day(parameters.get("until", "")),
             before=_number(parameters.get("before", "")),

@@ -16,6 +16,7 @@ from django.db.models import Case, IntegerField, Model, Q, QuerySet, Value, When
 from groups.models import ContainerGroup, Failure
 from portal.models import Invitation, Membership, Organization, Role
 from portal.organizations.permissions import PAGES
+from registries.foundation.secret_shapes import find_secret
 from registries.models import Credential
 from registries.providers import PROVIDERS, Provider
 
@@ -53,9 +54,11 @@ PAGES_BY_NAME = (
 
 @dataclass
 class SearchResults:
-    """What matches, a few of each kind; `more` names the kinds of which more matches than is shown."""
+    """What matches, a few of each kind; `more` names the kinds of which more matches than is shown. `is_secret` is
+    whether the text looks like a secret: then it is neither searched for nor shown."""
 
     text: str
+    is_secret: bool = False
     groups: Sequence[ContainerGroup] = ()
     credentials: Sequence[Credential] = ()
     failures: Sequence[Failure] = ()
@@ -80,6 +83,8 @@ def cleaned(text: str) -> str:
 def search(organization: Organization, role: Role, text: str, *, limit: int) -> SearchResults:
     """Return at most `limit` results of each kind."""
     text = cleaned(text)
+    if find_secret(text, likely=False) is not None:
+        return SearchResults("", is_secret=True)
     words = text.split()[:MAX_WORDS]
     results = SearchResults(text)
     if not words:

@@ -7,6 +7,7 @@ from django.contrib.auth.password_validation import validate_password
 from django.http import QueryDict
 
 from portal.models import ApiKey, Role, User
+from registries.foundation.guarded_forms import GuardedForm, keep_field
 from registries.foundation.printable import validate_printable
 
 ROLES = [
@@ -16,7 +17,7 @@ ROLES = [
 ]
 
 
-class InviteForm(forms.Form):
+class InviteForm(GuardedForm):
     """An invitation: the address and the role."""
 
     not_done = "Not invited yet"
@@ -60,8 +61,10 @@ class FirstPasswordForm(forms.Form):
         return password
 
 
-class KeyForm(forms.Form):
+class KeyForm(GuardedForm):
     """A new API key."""
+
+    advice = {"name": "the activity shows this name, and the key itself is made by the portal"}
 
     not_done = "Not created yet"
 
@@ -73,6 +76,7 @@ class KeyForm(forms.Form):
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
         error_messages={"required": "Name the key after the program that uses it."},
     )
+    keep = keep_field()
     scope = forms.ChoiceField(label="What it may do", choices=ApiKey.Scope.choices, initial=ApiKey.Scope.READ)
     days = forms.TypedChoiceField(
         label="How long it works",

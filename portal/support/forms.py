@@ -6,14 +6,18 @@ from collections.abc import Mapping
 
 from django import forms
 
+from registries.foundation.guarded_forms import GuardedForm
 from registries.foundation.printable import validate_printable
 
+ADVICE = "support never needs it. It was removed from the message, which you can send now"
 
-class SupportForm(forms.Form):
+
+class SupportForm(GuardedForm):
     """A question, about a failure or not, or a request for a kind of registry. About a failure it asks what support
     may see; neither answer is preselected."""
 
     not_done = "Not sent yet"
+    advice = {"registry": "enter only the registry's name or address", "message": ADVICE}
 
     registry = forms.CharField(
         label="Which registry?",
@@ -56,10 +60,11 @@ class SupportForm(forms.Form):
             del self.fields["registry"]
 
 
-class ReplyForm(forms.Form):
+class ReplyForm(GuardedForm):
     """Another message in a conversation with support."""
 
     not_done = "Not sent yet"
+    advice = {"message": ADVICE}
 
     message = forms.CharField(
         label="Your reply",

@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from registries.foundation.secret_shapes import TOKEN_PATTERN
 from registries.foundation.units import format_size
 from registries.providers import PROVIDERS
 
@@ -41,6 +42,12 @@ STATES = {
     "solved": "circle-check",
 }
 _SPANS = ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
+
+
+@register.simple_tag
+def token_pattern() -> str:
+    """Return a regular expression, for scripts too, that matches tokens with a known form."""
+    return TOKEN_PATTERN
 
 
 @register.simple_tag

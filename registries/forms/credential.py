@@ -5,6 +5,7 @@ Secrets are never rendered: a form with errors asks for them again. Nothing is s
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from django import forms
@@ -14,21 +15,33 @@ from django.utils.datastructures import MultiValueDict
 
 from registries.credential_rows import NewCredential
 from registries.failures import CredentialMalformed
-from registries.forms.fields import AuthorityField, HostField, NameField, PasteField, RegistryValueField
-from registries.forms.paste import Pasted, read_login, read_logins
+from registries.forms.credential_data import read_form_data, typed_host
+from registries.forms.fields import (
+    AuthorityField,
+    HostField,
+    NameField,
+    PasteField,
+    RegistryValueField,
+    in_a_sentence,
+)
+from registries.forms.paste import read_logins
+from registries.foundation.guarded_forms import KEEP, GuardedForm, keep_field
+from registries.foundation.secret_shapes import Secret, find_secret
 from registries.models import MAX_NAME_LENGTH, Credential
-from registries.oci.reference import ReferenceInvalid, parse_host
-from registries.providers import Provider
+from registries.providers import PROVIDERS, Provider
 from registries.providers.recognise import recognise
 
 
-class CredentialForm(forms.Form):
+class CredentialForm(GuardedForm):
     """A new credential of one kind of registry, cleaned to a NewCredential.
 
-    With `host` and `name` given, the form has only the fields that the kind declares. Otherwise it also has the host
-    (unless the kind has only one), the name and the retention, and a pasted login fills the fields that are empty. With
-    `asks_to_confirm`, a likely mistake is an error until `keep` confirms it.
+    With `host` and `name` given, the form has only the fields that the kind declares and the pasted login. Otherwise it
+    also has the host (unless the kind has only one), the name and the retention. A pasted login fills the fields that
+    are empty, whichever field it was pasted into. With `asks_to_confirm`, a likely mistake is an error until `keep`
+    confirms it; a secret in a field that is shown is an error in any case.
     """
+
+    exact_fields = frozenset({"host", "trial", "ca"})
 
     def __init__(
         self,
@@ -43,16 +56,37 @@ class CredentialForm(forms.Form):
         asks_to_confirm: bool = True,
     ) -> None:
         self.provider = provider
-        self.has_suspicious_input = False
-        """Whether to offer `keep`; set when the form is cleaned."""
-        self.pasted = read_pasted(data) if data and not host else None
         self._host = host or provider.host
+        self._given_host = host
         self._name = name
         self._asks_to_confirm = asks_to_confirm
-        if self.pasted is not None:
-            data = _fill_in(data or {}, self.pasted, provider)
-        super().__init__(data, files, initial=dict(initial or {}), prefix=prefix)
-        self.fields = _value_fields(provider) if host else _all_fields(provider)
+        self.secret_fields = provider.secret_names | {"paste"}
+        self.advice = _advice(provider)
+        self.pasted = None
+        if data:
+            data, self.pasted = read_form_data(data, provider, prefix=prefix, host=host)
+        shown = {field: value for field, value in (initial or {}).items() if not find_secret(str(value), likely=False)}
+        super().__init__(data, files, initial=shown, prefix=prefix)
+        self.fields = {"paste": PasteField(), **_value_fields(provider)} if host else _all_fields(provider)
+
+    @property
+    def swapped_fields(self) -> tuple[str, str] | None:
+        """The ids of the two inputs that people confuse, a name and its secret; None if the kind has no such pair."""
+        pair = self.provider.name_and_secret
+        return (self[pair[0]].auto_id, self[pair[1]].auto_id) if pair else None
+
+    @property
+    def offers_swap(self) -> bool:
+        """Whether the secret seems to be in the field for the name. Known once the form is cleaned."""
+        pair = self.provider.name_and_secret
+        return self.is_bound and pair is not None and bool(self.errors) and pair[0] in self.withheld
+
+    def find_secret(self, name: str, text: str, *, likely: bool) -> Secret | None:
+        """What a field is for is no secret in it, such as an access key ID; everything else there may be the secret."""
+        pattern = next((declared.pattern for declared in self.provider.fields if declared.name == name), "")
+        if pattern:
+            return None if re.fullmatch(pattern, text.strip()) else find_secret(text)
+        return super().find_secret(name, text, likely=likely)
 
     def clean_host(self) -> str:
         host: str = self.cleaned_data["host"]
@@ -69,16 +103,17 @@ class CredentialForm(forms.Form):
             raise ValidationError(
                 f"It holds logins for {hosts[:300]}. Enter the host of the one that is meant."
                 if hosts
-                else "This is neither a docker login command nor a config.json with a login in it.",
+                else "No login could be read from this. Paste a docker login command, a config.json with a login in "
+                "it, a Kubernetes secret, or a key file.",
                 code="paste_unreadable",
             )
         if self.pasted is not None:
-            self._check_pasted_host(self.pasted.host)
+            self._check_pasted_host(self.pasted.host, self.pasted.kind)
         return ""
 
     def clean(self) -> dict[str, object]:
         """Validate the values as the kind of registry requires."""
-        if any(declared.name in self.errors for declared in self.provider.fields):
+        if any(declared.name in self.errors or declared.name in self.withheld for declared in self.provider.fields):
             return self.cleaned_data
         values = self._values()
         try:
@@ -88,7 +123,7 @@ class CredentialForm(forms.Form):
             text = reason or "they can't be used as they are"
             self.add_error(field if field in self.fields else None, f"{text[:1].upper()}{text[1:]}.")
             return self.cleaned_data
-        if self._asks_to_confirm and not self.cleaned_data.get("keep"):
+        if self._asks_to_confirm and not self.cleaned_data.get(KEEP):
             for notice in self.provider.warnings(values):
                 self.has_suspicious_input = True
                 self.add_error(notice.field, notice.text)
@@ -110,11 +145,21 @@ class CredentialForm(forms.Form):
     def _values(self) -> dict[str, str]:
         return {declared.name: self.cleaned_data.get(declared.name, "") for declared in self.provider.fields}
 
-    def _check_pasted_host(self, host: str) -> None:
+    def _check_pasted_host(self, host: str, kind: str) -> None:
         own_host = self.provider.host
-        if own_host and host != own_host:
+        if kind and kind != self.provider.kind:
+            raise ValidationError(_other_kind_message(PROVIDERS[kind]), code="host_of_another_kind")
+        if not host:
+            return
+        if self._given_host:
+            if host != self._given_host:
+                raise ValidationError(
+                    f"This login is for {host}, and the image is at {self._given_host}. Paste the login for that host.",
+                    code="paste_host",
+                )
+        elif own_host and host != own_host:
             raise ValidationError(_other_kind_message(recognise(host)), code="host_of_another_kind")
-        if not own_host and host != (_typed_host(self.data) or host):
+        elif not own_host and host != (typed_host(self.data) or host):
             raise ValidationError(
                 f"This login is for {host}, and another host is entered. Empty one of the two.", code="paste_host"
             )
@@ -125,7 +170,7 @@ def _value_fields(provider: Provider) -> dict[str, forms.Field]:
     fields: dict[str, forms.Field] = {declared.name: RegistryValueField(declared) for declared in provider.fields}
     if not provider.host:
         fields["ca"] = AuthorityField()
-    fields["keep"] = forms.BooleanField(label="It is meant so: keep it to the letter", required=False)
+    fields[KEEP] = keep_field()
     return fields
 
 
@@ -176,25 +221,18 @@ def _other_kind_message(kind: Provider) -> str:
     return f"This is {kind.name}: choose {kind.name} as the kind of registry."
 
 
-def read_pasted(data: Mapping[str, object]) -> Pasted | None:
-    """Return the login that was pasted into this form; of several, the one for the host that was typed."""
-    return read_login(str(data.get("paste", "")), _typed_host(data))
-
-
-def _typed_host(data: Mapping[str, object]) -> str:
-    """Return the entered host in its canonical form; empty if it can't be read."""
-    try:
-        return parse_host(str(data.get("host", "")))
-    except ReferenceInvalid:
-        return ""
-
-
-def _fill_in(data: Mapping[str, object], pasted: Pasted, provider: Provider) -> dict[str, object]:
-    """Return the form's data with empty fields filled from the pasted login."""
-    values = {"host": pasted.host, "username": pasted.username, "password": pasted.secret, "key": pasted.secret}
-    names = {"host", *(declared.name for declared in provider.fields)}
-    filled = dict(data.items())
-    for name, value in values.items():
-        if name in names and value and not filled.get(name):
-            filled[name] = value
-    return filled
+def _advice(provider: Provider) -> dict[str, str]:
+    """What to do with a secret that was entered in a field which is shown, by field."""
+    secrets = [declared.label for declared in provider.fields if declared.secret]
+    advice = {
+        declared.name: f"enter it under “{secrets[0]}”, which is encrypted, "
+        f"and the {in_a_sentence(declared.label)} here"
+        for declared in provider.fields
+        if secrets and not declared.secret
+    }
+    return advice | {
+        "name": "lists show this name, so enter one that everybody may read",
+        "host": "enter only the registry's host name",
+        "trial": "enter only the image",
+        "ca": "paste only certificates",
+    }

@@ -7,20 +7,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from django import forms
-
 from registries.forms.fields import HostField, NameField
+from registries.foundation.guarded_forms import KEEP, GuardedForm, keep_field
 from registries.models import Credential
 from registries.providers import PROVIDERS
 
 
-class CredentialEditForm(forms.Form):
+class CredentialEditForm(GuardedForm):
     """`host` can be changed while the secret is held, unless the kind of registry has only one host."""
+
+    exact_fields = frozenset({"host"})
+    advice = {
+        "name": "lists show this name, so enter one that everybody may read",
+        "host": "enter only the registry's host name",
+    }
 
     def __init__(self, data: Mapping[str, object] | None = None, *, credential: Credential) -> None:
         self.credential = credential
         super().__init__(data, initial={"name": credential.name, "host": credential.host})
         self.fields = {"name": NameField(required=True, help_text="How you find it again in lists.")}
+        self.fields[KEEP] = keep_field()
         kind = PROVIDERS.get(credential.provider)
         if credential.is_held and kind is not None and not kind.host:
             self.fields["host"] = HostField(

@@ -30,7 +30,7 @@ class RegistryValueField(forms.CharField):
             required=not declared.optional,
             widget=_widget(declared, attrs),
             error_messages={
-                "required": f"Enter the {_in_a_sentence(declared.label)}.",
+                "required": f"Enter the {in_a_sentence(declared.label)}.",
                 "null_characters_not_allowed": "There is a character in it that no registry accepts; paste it again.",
             },
         )
@@ -47,7 +47,7 @@ def _widget(declared: Field, attrs: dict[str, str]) -> forms.Widget:
     return forms.TextInput(attrs=attrs)
 
 
-def _in_a_sentence(label: str) -> str:
+def in_a_sentence(label: str) -> str:
     """Return a label in lower case for use in a sentence, unless it begins with a name such as AWS."""
     return label if label[:2].isupper() else label[:1].lower() + label[1:]
 
@@ -129,6 +129,6 @@ class PasteField(forms.CharField):
                     "placeholder": "docker login registry.example.com -u …",
                 }
             ),
-            help_text="The whole command line, or docker's config.json with the login in it. Fields that are left "
-            "empty are filled from it; what it says is not shown again.",
+            help_text="The whole command line, docker's config.json, a Kubernetes secret, or the key file of AWS or "
+            "Google. Fields that are left empty are filled from it. It is not shown again.",
         )

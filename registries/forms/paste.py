@@ -1,5 +1,5 @@
-"""Reads text that people paste instead of single values: a `docker login` command, docker's `config.json`, an image
-with `https://` or `docker pull` before it.
+"""Reads text that people paste instead of single values: a `docker login` command, docker's `config.json`, files with a
+login (`registries.forms.paste_files`), an image with `https://` or `docker pull` before it.
 
 Pure, and linear in the length of the text, which is limited. The forms validate the result like typed values. Text that
 can't be read raises nothing.
@@ -13,12 +13,14 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from registries.forms import paste_files
 from registries.oci import strict_json
 from registries.oci.reference import DOCKER_HUB, ReferenceInvalid, parse_host
 from registries.providers.acr import REFRESH_TOKEN_USER
 
 MAX_PASTE_LENGTH = 64 * 1024
 MAX_LOGINS = 50
+MIN_LOGIN_LENGTH = len("docker login")
 
 _TOOLS = frozenset({"docker", "podman", "nerdctl", "buildah", "skopeo", "oras", "crane", "finch"})
 _WITH_VALUE = frozenset({"-u", "--username", "-p", "--password", "--authfile", "--cert-dir", "--platform", "--config"})
@@ -28,19 +30,39 @@ _HUB_PAGE = re.compile(r"hub\.docker\.com/(?:r/|_/|layers/|repository/docker/)([
 
 @dataclass(frozen=True)
 class Pasted:
-    """A login: `host` in its canonical form, `secret` empty if the text only refers to it (`--password-stdin`)."""
+    """A login: `host` in its canonical form, `secret` empty if the text only refers to it (`--password-stdin`).
+
+    Files of a cloud name no host: for them `host` is empty, `kind` is the kind of registry, and `values` are by field
+    name.
+    """
 
     host: str
     username: str = ""
     secret: str = field(default="", repr=False)
+    kind: str = ""
+    values: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 def read_logins(text: str) -> list[Pasted]:
-    """Return the logins in a pasted command line or config, at most `MAX_LOGINS`."""
+    """Return the logins in a pasted command line, config or file, at most `MAX_LOGINS`."""
     text = text.strip()
     if not text or len(text) > MAX_PASTE_LENGTH:
         return []
-    return _config(text) if text.startswith("{") else _command(text)
+    config = text if text.startswith("{") else paste_files.config_in(text)
+    if found := _config(config) if config else _command(text):
+        return found
+    file = paste_files.read(text)
+    if file is None:
+        return []
+    host = _host(file.host) if file.host else ""
+    return [] if host is None else [Pasted(host, file.username, file.secret, file.kind, file.values)]
+
+
+def is_login_text(text: str, *, in_secret: bool = False) -> bool:
+    """Whether a field's text is a whole login instead of the field's value. With `in_secret` the field is for a secret,
+    which may be a key file itself."""
+    found = read_logins(text) if len(text) > MIN_LOGIN_LENGTH else []
+    return bool(found) and not (in_secret and any("key" in login.values for login in found))
 
 
 def read_login(text: str, host: str = "") -> Pasted | None:
@@ -131,6 +153,8 @@ def _config(text: str) -> list[Pasted]:
     except strict_json.JsonInvalid:
         return []
     auths = document.get("auths", document)
+    if packed := paste_files.config_of_secret(document):
+        return _config(packed)
     if not isinstance(auths, dict):
         return []
     found = (_entry(name, entry) for name, entry in list(auths.items())[:MAX_LOGINS])

@@ -35,6 +35,7 @@ class TextareaWithFile(forms.Textarea):
         file = files.get(_file_name(name)) if files else None
         if file is None or (typed and typed.strip()):
             return typed
+        file.seek(0)
         content: bytes = file.read(MAX_FILE_BYTES)
         return content.decode("utf-8-sig", errors="replace")
 

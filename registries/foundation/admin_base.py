@@ -18,6 +18,7 @@ from django.template.response import TemplateResponse
 from registries.foundation.actor import Actor
 from registries.foundation.generic_bases import ModelAdmin, TabularInline
 from registries.foundation.requests import ActorRequest
+from registries.foundation.secret_shapes import redact
 
 HIDDEN = frozenset(
     {
@@ -48,9 +49,9 @@ def actor_of(request: HttpRequest) -> Actor:
 
 
 def reason_of(request: HttpRequest) -> str:
-    """Return the reason that was entered with a confirmation, cut to MAX_REASON_LENGTH characters. PostgreSQL can't
-    store a NUL."""
-    return request.POST.get("reason", "").replace("\0", "").strip()[:MAX_REASON_LENGTH]
+    """Return the reason that was entered with a confirmation, without secrets and cut to MAX_REASON_LENGTH characters.
+    PostgreSQL can't store a NUL."""
+    return redact(request.POST.get("reason", "").replace("\0", "").strip(), likely=False)[:MAX_REASON_LENGTH]
 
 
 class ReadOnlyMixin:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from registries.failures import CredentialMalformed, PullFailed
+from registries.foundation.secret_shapes import find_secret
 from registries.oci.auth import Login
 from registries.providers import checks
 from registries.providers.checks import Check, Field, Notice, Unusable
@@ -57,6 +58,14 @@ class Provider:
         """Names of the fields that are sealed."""
         return frozenset(field.name for field in self.fields if field.secret)
 
+    @property
+    def name_and_secret(self) -> tuple[str, str] | None:
+        """Names of the two fields that people confuse: the first one that is shown and the first one that is sealed.
+        None if the kind does not have both."""
+        shown = next((field.name for field in self.fields if not field.secret and not field.choices), None)
+        sealed = next((field.name for field in self.fields if field.secret), None)
+        return (shown, sealed) if shown and sealed else None
+
     def recognises(self, host: str) -> bool:
         """Whether the name of `host` belongs to this kind."""
         return any(re.fullmatch(pattern, host, re.ASCII) for pattern in self.hosts)
@@ -82,6 +91,16 @@ class Provider:
         if not where and len(self.fields) == 1:
             where = self.fields[0].name
         raise CredentialMalformed(host=host or "the registry", reason=reason, field=where)
+
+    def check_shown(self, values: Mapping[str, str], host: str) -> None:
+        """Raise `CredentialMalformed` if a value that stays on the receipt certainly is a secret. Only for new
+        credentials: what was stored before is still used."""
+        for declared in self.fields:
+            text = values.get(declared.name, "")
+            is_meant = declared.secret or (declared.pattern and re.fullmatch(declared.pattern, text))
+            if not is_meant and find_secret(text, likely=False) is not None:
+                reason = f"“{declared.label}” looks like a secret, and would be shown"
+                raise CredentialMalformed(host=host or "the registry", reason=reason, field=declared.name)
 
     def warnings(self, values: Mapping[str, str]) -> tuple[Notice, ...]:
         """Return likely mistakes in the values, to be confirmed or corrected."""

@@ -25,7 +25,7 @@ class Field:
     """One value of a credential. A secret is sealed and never shown again; other values stay on the receipt.
 
     `multiline` text may contain line breaks. `choices` are (value, label) pairs, if only some values are possible.
-    `limit` is in bytes of UTF-8.
+    `limit` is in bytes of UTF-8. `pattern` matches values that look like a secret and are none.
     """
 
     name: str
@@ -37,6 +37,7 @@ class Field:
     optional: bool = False
     choices: tuple[tuple[str, str], ...] = ()
     limit: int = 8 * 1024
+    pattern: str = ""
 
 
 @dataclass(frozen=True)

@@ -62,6 +62,7 @@ ECR = Provider(
             help="In the AWS console: IAM, Users, the user, Security credentials, Create access key. A user for this "
             "alone, with the policy of the guide, is best.",
             placeholder="AKIA…",
+            pattern=_KEY_ID.pattern,
         ),
         Field(
             name="secret_access_key",

@@ -321,3 +321,17 @@ def test_two_pulls_that_show_it_to_two_hosts_are_both_on_the_receipt(credential:
     assert locks == [RowLock("registries_credential", frozenset({credential.pk}), is_weak=True)]
     credential.refresh_from_db()
     assert credential.used_hosts == ["auth.example.com", HOST]
+
+
+def test_no_way_stores_a_token_where_it_is_shown(acme: Organization) -> None:
+    token = "dckr_pat_" + "CANARY7f3aCANARY7f3aCANARY7f"
+    typed = NewCredential(
+        provider="self_hosted", name="builds", host=HOST, values={"username": token, "password": SECRET}
+    )
+
+    with pytest.raises(CredentialMalformed) as refused:
+        actions.add_credential(typed, organization_id=acme.pk, by=CONSOLE)
+
+    assert refused.value.params["field"] == "username"
+    assert token not in str(refused.value.params)
+    assert not Credential.objects.filter(name="builds").exists()

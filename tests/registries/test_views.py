@@ -285,3 +285,45 @@ class TestGuides:
 
     def test_one_that_there_is_not(self, browser: Client) -> None:
         assert browser.get(reverse("registries:guide", args=["acme", "nexus"])).status_code == 404
+
+
+class TestSecretsInTheWrongField:
+    TOKEN = "ghp_" + "CANARY7f3aCANARY7f3a" + "CANARY7f3aCANARY"
+
+    @pytest.mark.parametrize("field", ["username", "name", "host", "trial"])
+    def test_a_token_is_neither_stored_nor_shown(self, field: str, browser: Client) -> None:
+        answer = browser.post(NEW, TYPED | {field: self.TOKEN})
+
+        assert answer.status_code == 422
+        assert self.TOKEN not in answer.text
+        assert "GitHub token" in answer.text
+        assert not Credential.objects.exists()
+
+    def test_the_way_out_is_in_the_form(self, browser: Client) -> None:
+        typed = TYPED | {"username": self.TOKEN, "password": "octocat"}
+        refused = browser.post(NEW, typed)
+        answer = browser.post(NEW, typed | {"fix": "swap"}, follow=True)
+
+        assert 'name="fix" value="swap"' in refused.text
+        assert Credential.objects.get().fields == {"username": "octocat"}
+        assert self.TOKEN not in answer.text
+
+    @pytest.mark.parametrize("field", ["username", "name", "host", "password"])
+    def test_a_whole_login_is_read_wherever_it_was_pasted(self, field: str, browser: Client) -> None:
+        line = f"docker login ghcr.io -u octocat -p {self.TOKEN}"
+        empty = dict.fromkeys(("host", "username", "password"), "")
+
+        answer = browser.post(f"{LIST}new/", TYPED | empty | {field: line}, follow=True)
+
+        row = Credential.objects.get()
+        assert (row.provider, row.host, row.fields) == ("ghcr", "ghcr.io", {"username": "octocat"})
+        assert self.TOKEN not in answer.text + row.name
+        assert "Read as ghcr.io, user octocat" in answer.text
+
+    def test_a_new_name_is_guarded_too(self, browser: Client, credential: Credential) -> None:
+        answer = browser.post(f"{receipt(credential)}edit/", {"name": self.TOKEN, "host": HOST})
+
+        credential.refresh_from_db()
+        assert answer.status_code == 422
+        assert self.TOKEN not in answer.text
+        assert credential.name == "registry"

@@ -64,6 +64,31 @@
     if (wanted) event.target.form.querySelector("[type=submit]").disabled = event.target.value !== wanted;
   });
 
+  const tokens = new RegExp(document.querySelector("meta[name=token-pattern]")?.content || "(?!)");
+
+  // What is typed into a search is in an address, which proxies log: a token isn't sent.
+  document.addEventListener("htmx:configRequest", (event) => {
+    const { verb, parameters } = event.detail;
+    if (verb === "get" && Object.values(parameters).some((value) => tokens.test(value))) event.preventDefault();
+  });
+
+  // A token in the field for a name: the two fields can be swapped before anything is sent.
+  document.addEventListener("input", (event) => {
+    for (const offer of document.querySelectorAll("[data-swap]")) {
+      const fields = offer.dataset.swap.split(" ").map((id) => document.getElementById(id));
+      if (fields.includes(event.target)) offer.hidden = !tokens.test(fields[0].value);
+    }
+  });
+  document.addEventListener("click", (event) => {
+    const offer = event.target.closest("[data-swap] button")?.closest("[data-swap]");
+    if (!offer) return;
+    event.preventDefault();
+    const [name, secret] = offer.dataset.swap.split(" ").map((id) => document.getElementById(id));
+    [name.value, secret.value] = [secret.value, name.value];
+    offer.hidden = true;
+    name.focus();
+  });
+
   // A form is sent once: a second click finds the button at work.
   document.addEventListener("submit", (event) => {
     if (event.defaultPrevented) return;

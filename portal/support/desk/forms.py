@@ -6,8 +6,10 @@ from __future__ import annotations
 from django import forms
 
 from portal.models import SupportCase
+from registries.foundation.guarded_forms import GuardedForm
 
 State = SupportCase.State
+REMOVED = "it was removed from the text, which you can save now"
 
 
 class StateForm(forms.Form):
@@ -17,8 +19,10 @@ class StateForm(forms.Form):
     to = forms.ChoiceField(choices=[choice for choice in State.choices if choice[0] != State.NEW])
 
 
-class NoteForm(forms.Form):
+class NoteForm(GuardedForm):
     """The note that only support reads."""
+
+    advice = {"note": REMOVED}
 
     note = forms.CharField(
         max_length=4000, required=False, widget=forms.Textarea(attrs={"rows": 4}), help_text="Only support reads this."
@@ -26,8 +30,10 @@ class NoteForm(forms.Form):
     was = forms.CharField(max_length=16, widget=forms.HiddenInput)
 
 
-class AnswerForm(forms.Form):
+class AnswerForm(GuardedForm):
     """The answer that the member reads, and the state that follows. `was` is the last message that it answers."""
+
+    advice = {"answer": REMOVED}
 
     answer = forms.CharField(
         max_length=8000,

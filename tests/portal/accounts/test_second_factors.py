@@ -24,7 +24,7 @@ from tests.support.second_factors import SECRET, add_recovery_codes, add_totp, c
 from tests.support.sign_ins import sign_in
 
 pytestmark = pytest.mark.usefixtures("no_limits_left_over")
-migration = importlib.import_module("portal.migrations.0018_second_factors_bound")
+migration = importlib.import_module("portal.migrations.0020_second_factors_bound")
 OTHER_SECRET = "KRSXG5CTMVRXEZLU"  # pragma: allowlist secret
 
 

@@ -219,3 +219,13 @@ class TestPage:
     def test_every_page_has_the_field(self, browser: Client, project: Any) -> None:
         for place in ("", "default/groups/", "registries/", "settings/members/", "support/", "registries/guides/ecr/"):
             assert browser.get(f"/o/acme/{place}").text.count('type="search" name="q" maxlength="512"') == 1
+
+
+def test_a_secret_is_neither_searched_for_nor_shown(as_user: Any, alice: Any, acme: Any) -> None:
+    token = "ghp_" + "CANARY7f3aCANARY7f3a" + "CANARY7f3aCANARY"
+
+    for page in ("/o/acme/search/", "/o/acme/settings/activity/"):
+        answer = as_user(alice).get(page, {"q": token})
+        assert answer.status_code == 200
+        assert token not in answer.text
+    assert "looks like a secret" in as_user(alice).get("/o/acme/search/", {"q": token}).text

@@ -47,7 +47,8 @@ def test_what_each_form_asks() -> None:
         {"password": ("Password", None, 128, {"autocomplete": "new-password", "maxlength": "128"})},
         {
             "name": ("Name", None, 63, {"autocomplete": "off", "maxlength": "63"}),
-            "scope": ("What it may do", "read", None, {}),
+            "keep": ("Use this value exactly as entered", None, None, {}),
+                "scope": ("What it may do", "read", None, {}),
             "days": ("How long it works", 90, None, {}),
         },
     ]  # fmt: skip
@@ -94,4 +95,4 @@ def test_the_name_of_a_key(name: str, is_fine: bool) -> None:
 
     assert form.is_valid() == is_fine
     if is_fine:
-        assert form.cleaned_data == {"name": name, "scope": "write", "days": 0}
+        assert form.cleaned_data == {"name": name, "keep": False, "scope": "write", "days": 0}

@@ -161,3 +161,18 @@ def test_nobody_asks_for_another(browser: Any, bob: Any, mallory: Any) -> None:
 def test_where_asking_stood_before(browser: Any, acme: Any) -> None:
     failure = failure_of(acme)
     assert browser.get(f"{SUPPORT}?failure={failure.pk}")["Location"] == f"{ASK}?failure={failure.pk}"
+
+
+TOKEN = "ghp_" + "CANARY7f3aCANARY7f3a" + "CANARY7f3aCANARY"
+
+
+def test_a_message_loses_a_token_and_nothing_else(as_user: Any, alice: Any, acme: Any) -> None:
+    browser = as_user(alice)
+
+    page = browser.post("/o/acme/support/ask/", {"message": f"I tried {TOKEN} and\ngot a 403."})
+
+    assert page.status_code == 422
+    assert TOKEN not in page.text
+    assert "I tried [removed] and\ngot a 403." in page.text.replace("\r\n", "\n")
+    assert not SupportRequest.objects.exists()
+    assert browser.post("/o/acme/support/ask/", {"message": "I tried [removed] and\ngot a 403."}).status_code == 302

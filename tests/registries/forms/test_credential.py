@@ -240,7 +240,7 @@ def test_beside_an_image_only_the_secret_is_asked_for() -> None:
         provider=SELF_HOSTED, host="registry.example.com:5000", prefix="new",
     )  # fmt: skip
 
-    assert list(form.fields) == ["username", "password", "ca", "keep"]
+    assert list(form.fields) == ["paste", "username", "password", "ca", "keep"]
     assert form.is_valid(), form.errors
     new = form.new_credential()
     assert (new.provider, new.host, new.hold) == ("self_hosted", "registry.example.com:5000", "pull")
@@ -257,15 +257,18 @@ def test_a_name_that_is_given_is_not_made_up() -> None:
     assert form.new_credential().name == "for web"
 
 
-def test_a_paste_fills_only_the_form_of_a_page() -> None:
+def test_a_paste_fills_the_form_of_a_page_and_the_one_beside_an_image() -> None:
     typed = {"paste": f"docker login -u deploy -p {SECRET} registry.example.com", "hold": "pull"}
 
     page = CredentialForm(typed, provider=SELF_HOSTED)
     beside = CredentialForm(typed, provider=SELF_HOSTED, host="registry.example.com")
+    elsewhere = CredentialForm(typed, provider=SELF_HOSTED, host="other.example.com")
 
     assert page.is_valid(), page.errors
     assert page.new_credential().values == {"username": "deploy", "password": SECRET}
-    assert set(beside.errors) == {"username", "password"}
+    assert beside.is_valid(), beside.errors
+    assert beside.new_credential().values == page.new_credential().values
+    assert "other.example.com" in str(elsewhere.errors["paste"])
 
 
 @EVERY_KIND

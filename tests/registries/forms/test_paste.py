@@ -156,7 +156,7 @@ class TestOnThePage:
     @pytest.mark.parametrize(
         ("paste", "query", "typed", "words"),
         [
-            (f"my password is {SECRET}", "", {}, "neither"),
+            (f"my password is {SECRET}", "", {}, "No login could be read"),
             (f"docker login quay.io -u a -p {SECRET}", "?kind=ghcr", {}, "This is Quay"),
             (f"docker login quay.io -u a -p {SECRET}", "?kind=self_hosted", {}, "This is Quay"),
             (f"docker login a.example -u a -p {SECRET}", "?kind=self_hosted", {"host": "b.example"}, "a.example"),
