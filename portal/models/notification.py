@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models.functions import Now
 
+from registries.foundation.address_mask import mask_address
 from registries.foundation.id_fields import NoticeIdField, WebhookIdField
 
 
@@ -41,7 +42,12 @@ class Webhook(models.Model):
         ordering = ["created_at"]
 
     def __str__(self) -> str:
-        return self.address
+        return self.shown_address
+
+    @property
+    def shown_address(self) -> str:
+        """The address without its secret parts, for pages, the admin and the activity."""
+        return mask_address(self.address)
 
 
 class Notice(models.Model):

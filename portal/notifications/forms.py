@@ -8,6 +8,9 @@ from django.http import QueryDict
 
 from portal.notifications.subscriptions import EVENTS, NO, SCOPES
 from portal.notifications.webhook_address import AddressRefused, check_address
+from registries.foundation.address_mask import HIDDEN_PART, mask_address
+from registries.foundation.guarded_forms import GuardedForm
+from registries.foundation.secret_shapes import Secret
 
 
 class EmailForm(forms.Form):
@@ -31,8 +34,12 @@ class EmailForm(forms.Form):
         return {str(kind): self.cleaned_data[self.name_of(kind)] for kind in EVENTS}
 
 
-class WebhookForm(forms.Form):
-    """A webhook: its address and its events."""
+class WebhookForm(GuardedForm):
+    """A webhook: its address and its events.
+
+    An address may have a secret part, which is never rendered: `initial` has the address as it is shown, and that means
+    the one that is saved.
+    """
 
     not_done = "Not saved yet"
 
@@ -51,7 +58,27 @@ class WebhookForm(forms.Form):
         error_messages={"required": "Choose at least one."},
     )
 
-    def clean_address(self) -> str:
+    def full_clean(self) -> None:
+        """Clean the form. With errors, an address with a secret part has to be entered again."""
+        super().full_clean()
+        if not self.is_bound or not self._errors:
+            return
+        typed = str(self.data.get("address", ""))
+        if mask_address(typed) == typed or typed == self.initial.get("address"):
+            return
+        self.data = self.data.copy()
+        self.data["address"] = ""
+        if "address" not in self._errors:
+            self.add_error("address", "Enter the address again: it has a secret part, which is not shown.")
+
+    def find_secret(self, name: str, text: str, *, likely: bool) -> Secret | None:
+        """The address may have a secret part."""
+        return None if name == "address" else super().find_secret(name, text, likely=likely)
+
+    def clean_address(self) -> str | None:
+        """Return the address; None if it is the one that is saved."""
+        if HIDDEN_PART in self.cleaned_data["address"] and self.cleaned_data["address"] == self.initial.get("address"):
+            return None
         try:
             return check_address(self.cleaned_data["address"])
         except AddressRefused as refusal:

@@ -129,7 +129,7 @@ def _webhook(request: MemberRequest, pk: WebhookId) -> Webhook:
 
 
 def _initial(row: Webhook) -> dict[str, object]:
-    return {"address": row.address, "kinds": row.kinds}
+    return {"address": row.shown_address, "kinds": row.kinds}
 
 
 def _log(request: MemberRequest, row: Webhook) -> Page[Notice]:

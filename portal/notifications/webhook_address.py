@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 
+from registries.foundation.address_mask import HIDDEN_PART
 from registries.foundation.refusal import Refusal
 from registries.hosts import check_host
 from registries.oci.reference import ReferenceInvalid
@@ -25,6 +26,8 @@ class AddressRefused(Refusal):
 def check_address(text: str) -> str:
     """Return the address without blanks at its ends. Looks up no name, which only workers do. Raises AddressRefused."""
     address = text.strip()
+    if HIDDEN_PART in address:
+        raise AddressRefused("Enter the whole address: the parts of it that are secret are not shown.")
     if not address.isascii() or not address.isprintable() or " " in address:
         raise AddressRefused("Write the address in plain characters, without blanks.")
     try:

@@ -71,7 +71,7 @@ def change(
         row = _lock(webhook.pk)
         if row is None:
             return
-        before = _settings_of(row)
+        before, address_before = _settings_of(row), row.address
         if address is not None or kinds is not None:
             row.address = row.address if address is None else address
             row.kinds = row.kinds if kinds is None else kinds
@@ -81,6 +81,8 @@ def change(
         is_switched = paused is not None and (_switch_off(row.pk, Webhook.Off.PAUSED) if paused else _resume(row.pk))
         if after != before:
             _record(row, "changed", by=by, before=before, after=after)
+        elif row.address != address_before:
+            _record(row, "another secret part of the address", by=by)
         if is_switched:
             _record_switch(row, is_off=bool(paused), by=by)
 
@@ -215,11 +217,11 @@ def _resume(webhook_id: WebhookId) -> bool:
 
 
 def _settings_of(webhook: Webhook) -> dict[str, str | list[str]]:
-    return {"address": webhook.address, "events": webhook.kinds}
+    return {"address": webhook.shown_address, "events": webhook.kinds}
 
 
 def _target(webhook: Webhook) -> Target:
-    return Target("webhook", webhook.pk, webhook.address)
+    return Target("webhook", webhook.pk, webhook.shown_address)
 
 
 def _record_switch(webhook: Webhook, *, is_off: bool, by: Actor) -> None:

@@ -140,3 +140,54 @@ def test_a_log_costs_the_same_with_more_in_it(member: Client, hook: Any, acme: A
         webhooks.test(hook[0], by=CONSOLE)
     webhooks.add(acme, address="https://hooks.example.com/", kinds=KINDS, by=CONSOLE)
     assert cost() == few
+
+
+class TestSecretAddresses:
+    """The address of a webhook of Slack and others is a secret itself."""
+
+    ADDRESS = "https://hooks.slack.com/services/T024BE7LD/B01ABCDEF/CANARY7f3aCANARY7f3aQxZv"
+    SHOWN = "https://hooks.slack.com/services/…/…/…"
+
+    @pytest.fixture
+    def webhook(self, acme: Any, alice: Any) -> Webhook:
+        row, _ = webhooks.add(acme, address=self.ADDRESS, kinds=["group.failed"], by=acting(alice))
+        return row
+
+    def test_no_page_and_no_activity_has_its_secret_part(self, member: Client, webhook: Webhook) -> None:
+        for page in (PAGE, f"{PAGE}webhooks/{webhook.pk}/"):
+            text = member.get(page).text
+            assert self.SHOWN in text
+            assert "CANARY7f3a" not in text
+        assert "CANARY7f3a" not in str(list(ActivityText.objects.values()))
+        assert "CANARY7f3a" not in str(webhook)
+
+    def test_saving_the_page_as_it_is_keeps_the_address(self, member: Client, webhook: Webhook) -> None:
+        answer = member.post(f"{PAGE}webhooks/{webhook.pk}/", {"address": self.SHOWN, "kinds": ["group.ready"]})
+
+        webhook.refresh_from_db()
+        assert answer.status_code == 302
+        assert (webhook.address, webhook.kinds) == (self.ADDRESS, ["group.ready"])
+
+    def test_half_an_address_is_refused(self, member: Client, webhook: Webhook) -> None:
+        changed = {"address": f"{self.SHOWN}/x", "kinds": ["group.ready"]}
+
+        assert "Enter the whole address" in member.post(f"{PAGE}webhooks/{webhook.pk}/", changed).text
+        assert "Enter the whole address" in member.post(f"{PAGE}webhooks/", changed).text
+
+    def test_another_secret_part_is_recorded_without_it(self, member: Client, webhook: Webhook) -> None:
+        other = self.ADDRESS.replace("CANARY7f3a", "CANARY8b4c")
+
+        member.post(f"{PAGE}webhooks/{webhook.pk}/", {"address": other, "kinds": ["group.failed"]})
+
+        webhook.refresh_from_db()
+        assert webhook.address == other
+        row = ActivityText.objects.order_by("-pk")[0]
+        assert (row.target_name, row.detail) == (self.SHOWN, "another secret part of the address")
+
+    @pytest.mark.parametrize("address", [ADDRESS, f"http://{ADDRESS[8:]}", "https://a:CANARY7f3a@hooks.example.com/"])
+    def test_a_form_with_errors_does_not_repeat_it(self, member: Client, acme: Any, address: str) -> None:
+        page = member.post(f"{PAGE}webhooks/", {"address": address})
+
+        assert page.status_code == 422
+        assert "CANARY7f3a" not in page.text
+        assert not Webhook.objects.exists()
