@@ -14,6 +14,8 @@ from tests.support.product_modules import APPS, CHECKOUT, MODULES, TREES
 TESTS = CHECKOUT / "tests"
 SEVERAL = {
     "groups/api/test_group_lifecycle.py": "starting, stopping and changing groups by API",
+    "groups/api/test_read_keys.py": "what a key that only reads sees",
+    "groups/api/test_secrets.py": "secrets in the wrong place of a request",
     "groups/ingest/test_failures.py": "pulls that fail, step by step",
     "groups/ingest/test_memory.py": "the memory that a pull takes",
     "groups/ingest/test_pull.py": "pulls that succeed",
@@ -43,6 +45,7 @@ TESTED_BY = {
         "groups.api.patch",
         "groups.api.representations",
         "groups.api.schemas.countries",
+        "groups.api.schemas.no_secrets",
         "groups.api.unsupported",
     ],
     "groups/api/test_group_lifecycle.py": ["groups.api.instances", "groups.api.quotas"],
@@ -136,6 +139,7 @@ TESTED_BY = {
     "portal/support/desk/test_views.py": ["portal.support.queries"],
     "portal/support/test_conversations.py": ["portal.support.mails", "portal.support.readers"],
     "portal/support/test_views.py": ["portal.support.forms", "portal.templatetags.support"],
+    "registries/forms/test_credential.py": ["registries.forms.credential_data"],
     "registries/oci/test_tags.py": ["registries.oci.rate_limits"],
     "registries/providers/test_contract.py": ["registries.providers.base"],
     "registries/providers/test_ecr.py": ["registries.providers.ecr_host"],

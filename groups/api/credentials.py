@@ -8,6 +8,7 @@ from groups.api.schemas.authentication import ContainerRegistryAuthentication
 from groups.rules import image_reference
 from registries.credential_rows import NewCredential
 from registries.failures import CredentialMalformed
+from registries.forms.paste import is_login_text
 from registries.foundation.refusal import Refusal
 from registries.models import MAX_NAME_LENGTH
 from registries.oci.reference import Reference, ReferenceInvalid
@@ -45,6 +46,10 @@ def new_credential(
     ((variant, sent),) = given.items()
     provider = _provider(variant, reference.registry, field=f"{field}.{variant}")
     values = {_NAMES.get(name, name): _plain(value) for name, value in sent}
+    for sent_name, value in sent:
+        if is_login_text(_plain(value), in_secret=isinstance(value, SecretStr)):
+            text = "This is a whole login, such as a docker login command. Send its user name and its password."
+            raise _malformed(text, field=f"{field}.{variant}.{sent_name}")
     try:
         values = provider.check(values, reference.registry)
         return NewCredential(

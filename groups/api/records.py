@@ -12,6 +12,7 @@ from groups.api.schemas.v1 import DeliveryCollection, FailureCollection, PullCol
 from groups.models import Failure, Image, Redemption
 from groups.queries import delivery_ledger
 from groups.queries.pull_steps import step_lines
+from groups.rules.sealed_settings import MASK
 from registries.foundation.clock import database_now
 from registries.foundation.requests import ApiRequest
 from registries.models import Credential
@@ -29,7 +30,7 @@ def list_pulls(
 ) -> dict[str, object]:
     """List the pull of the group's image, and of the image that will replace it, with their steps and layers."""
     group = find_group(request, project_name, container_group_name)
-    return {"items": [_pull(image) for image in (group.image, group.next_image) if image is not None]}
+    return {"items": [_pull(image, request) for image in (group.image, group.next_image) if image is not None]}
 
 
 @router.get(ONE + "/failures", response=reading(FailureCollection), operation_id="list_group_failures")
@@ -67,7 +68,7 @@ def list_receipts(request: ApiRequest, organization_name: str) -> dict[str, obje
     return {"items": [_receipt(credential) for credential in rows[:MAX_LISTED]]}
 
 
-def _pull(image: Image) -> dict[str, object]:
+def _pull(image: Image, request: ApiRequest) -> dict[str, object]:
     now = database_now()
     rows = list(image.steps.filter(attempt=image.attempt).order_by("id"))
     steps = step_lines(rows, now, whole=image.status != Image.Status.READY)
@@ -82,7 +83,8 @@ def _pull(image: Image) -> dict[str, object]:
                 "size": layer.size,
                 "received": layer.received,
                 "stored": layer.committed_at is not None,
-                "created_by": layer.created_by,
+                # A command of the image's build, which may have arguments that are secret.
+                "created_by": layer.created_by if request.may_write or not layer.created_by else MASK,
             }
             for layer in image.layers.order_by("position")
         ],

@@ -18,6 +18,8 @@ NOWHERE = "00000000-0000-0000-0000-000000000000"
 MIN_MEMORY_MB = 1024
 MAX_DESCRIPTION_LENGTH = 1000
 _SECRETS = frozenset({"api_token", "api_key", "ingestion_key", "token", "password"})
+_NAMES = frozenset({"name", "queue_name", "schedule", "scheme", "format", "compression"})
+"""Texts in options that name or choose something. Every other text may hold a secret."""
 _UNCHANGED = ("liveness_probe", "readiness_probe", "startup_probe", "queue_autoscaler", "queue_connection")
 
 Status = ContainerGroup.Status
@@ -33,7 +35,8 @@ def last_failures(groups: Sequence[ContainerGroup]) -> dict[GroupId, Failure]:
 
 
 def group_document(group: CountedGroup, failure: Failure | None, *, with_values: bool) -> dict[str, object]:
-    """Return a group. `with_values` shows the values of environment variables; otherwise they are masked."""
+    """Return a group. Without `with_values`, every text that members write freely is masked: the command, the values
+    of environment variables, the texts of probes, log targets and queue connections."""
     options = open_options(group)
     document: dict[str, object] = {
         "id": str(group.pk),
@@ -55,7 +58,9 @@ def group_document(group: CountedGroup, failure: Failure | None, *, with_values:
         "scaling-actions": options.get("scaling-actions") or [],
         "scheduled-scaling-enabled": bool(options.get("scheduled-scaling-enabled")),
     }
-    document |= {name: options[name] for name in _UNCHANGED if options.get(name)}
+    document |= {
+        name: options[name] if with_values else mask_texts(options[name]) for name in _UNCHANGED if options.get(name)
+    }
     if options.get("networking"):
         # There is no gateway; `.invalid` names never resolve.
         document["networking"] = options["networking"] | {"dns": f"{group.name}.invalid"}
@@ -115,7 +120,7 @@ def _container(group: ContainerGroup, options: Mapping[str, object], *, with_val
     resources |= {name: options[name] for name in ("shm_size", "storage_amount") if options.get(name)}
     environment = open_environment(group)
     container: dict[str, object] = {
-        "command": group.command or None,
+        "command": (group.command if with_values else [MASK] * len(group.command)) or None,
         "image": image.reference,
         "resources": resources,
         "environment_variables": environment if with_values else dict.fromkeys(environment, MASK),
@@ -123,10 +128,20 @@ def _container(group: ContainerGroup, options: Mapping[str, object], *, with_val
     if options.get("image_caching") is not None:
         container["image_caching"] = options["image_caching"]
     if options.get("logging"):
-        container["logging"] = _masked(options["logging"])
+        logging = _masked(options["logging"])
+        container["logging"] = logging if with_values else mask_texts(logging)
     if image.digest and image.status == Image.Status.READY:
         container |= {"hash": image.digest, "size": image.total_bytes or 0}
     return container
+
+
+def mask_texts(value: object, name: str = "") -> object:
+    """Return a JSON value with MASK in the place of each text, but for those whose field only names something."""
+    if isinstance(value, dict):
+        return {key: mask_texts(member, key) for key, member in value.items()}
+    if isinstance(value, list):
+        return [mask_texts(member, name) for member in value]
+    return MASK if isinstance(value, str) and value and name not in _NAMES else value
 
 
 def _masked(value: object) -> object:

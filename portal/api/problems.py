@@ -14,6 +14,7 @@ from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
 
 from groups.api.errors import not_found
+from groups.api.schemas.no_secrets import CODE
 from registries.foundation.refusal import Refusal
 from registries.secrets.keyring import KeyUnavailable
 
@@ -88,7 +89,8 @@ def _invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
     text = str(first.get("msg", "This can't be used."))
     more = f" There are {len(error.errors) - 1} more." if len(error.errors) > 1 else ""
     message = f"{text}.{more}".replace("..", ".")
-    return problem(request, Refusal(message, code="invalid", status=400, field=".".join(path)[:300]))
+    code = CODE if first.get("type") == CODE else "invalid"
+    return problem(request, Refusal(message, code=code, status=400, field=".".join(path)[:300]))
 
 
 def _http_error(request: HttpRequest, error: HttpError) -> HttpResponse:

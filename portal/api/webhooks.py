@@ -45,7 +45,8 @@ class WebhookPatch(Shape):
 
 
 class WebhookAnswer(Shape):
-    """A webhook. `off_because` says why it is switched off."""
+    """A webhook. `off_because` says why it is switched off. A key with the scope read gets the address without its
+    secret parts."""
 
     id: Id
     address: str
@@ -91,7 +92,7 @@ class WebhookMessageCollection(Shape):
 @router.get(_ALL, response=reading(WebhookCollection), operation_id="list_webhooks")
 def list_webhooks(request: KeyRequest, organization_name: str) -> dict[str, object]:
     """List the organization's webhooks."""
-    return {"items": [_document(webhook) for webhook in request.organization.webhooks.all()]}
+    return {"items": [_document(request, webhook) for webhook in request.organization.webhooks.all()]}
 
 
 @router.post(_ALL, response=writing(WebhookWithSecret, 201), operation_id="create_webhook")
@@ -99,13 +100,13 @@ def create_webhook(request: KeyRequest, organization_name: str, payload: Webhook
     """Create a webhook. The response contains its signing secret, which is not shown again."""
     address, kinds = check_address(payload.address), [str(kind) for kind in payload.events]
     row, secret = webhooks.add(request.organization, address=address, kinds=kinds, by=request.actor)
-    return Status(201, _document(row) | {"secret": secret})
+    return Status(201, _document(request, row) | {"secret": secret})
 
 
 @router.get(_ONE, response=reading(WebhookAnswer), operation_id="get_webhook")
 def get_webhook(request: KeyRequest, organization_name: str, webhook_id: str) -> dict[str, object]:
     """Get a webhook."""
-    return _document(_find(request, webhook_id))
+    return _document(request, _find(request, webhook_id))
 
 
 @router.patch(_ONE, response=writing(WebhookAnswer, 200), operation_id="update_webhook")
@@ -118,7 +119,7 @@ def update_webhook(
     kinds = [str(kind) for kind in payload.events] if payload.events is not None else None
     webhooks.change(row, address=address, kinds=kinds, paused=payload.paused, by=request.actor)
     row.refresh_from_db()
-    return _document(row)
+    return _document(request, row)
 
 
 @router.delete(_ONE, response=writing(None, 204), operation_id="delete_webhook")
@@ -136,7 +137,7 @@ def rotate_webhook_secret(request: KeyRequest, organization_name: str, webhook_i
     secret = webhooks.rotate(row, by=request.actor)
     if secret is None:
         raise not_found()
-    return _document(row) | {"secret": secret}
+    return _document(request, row) | {"secret": secret}
 
 
 @router.post(_ONE + "/test", response=writing(None, 202), operation_id="test_webhook")
@@ -164,10 +165,10 @@ def _find(request: KeyRequest, webhook_id: str) -> Webhook:
     return row
 
 
-def _document(row: Webhook) -> dict[str, object]:
+def _document(request: KeyRequest, row: Webhook) -> dict[str, object]:
     document: dict[str, object] = {
         "id": str(row.pk),
-        "address": row.address,
+        "address": row.address if request.may_write else row.shown_address,
         "events": row.kinds,
         "paused": row.off_since is not None,
         "off_because": row.get_off_because_display(),

@@ -7,9 +7,11 @@ from typing import Annotated
 from pydantic import Field, SecretStr
 
 from groups.api.schemas.base import LINE, Shape
+from groups.api.schemas.no_secrets import NO_SECRET_AS_USER
 
 Secret = Annotated[SecretStr, Field(min_length=1, max_length=10_000)]
-User = Annotated[str, Field(min_length=1, max_length=10_000, pattern=LINE)]
+_Name = Annotated[str, Field(min_length=1, max_length=10_000, pattern=LINE)]
+User = Annotated[_Name, NO_SECRET_AS_USER]
 
 
 class ContainerRegistryAuthenticationBasic(Shape):
@@ -36,7 +38,7 @@ class ContainerRegistryAuthenticationGcpGcr(Shape):
 class ContainerRegistryAuthenticationAwsEcr(Shape):
     """An AWS access key. The region is taken from the image's host."""
 
-    access_key_id: User
+    access_key_id: _Name
     secret_access_key: Secret
 
 

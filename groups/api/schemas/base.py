@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from groups.api.schemas.no_secrets import NO_SECRET
 from groups.rules.group_settings import GROUP_NAME, MAX_GROUP_NAME_LENGTH, MAX_REPLICAS, MIN_GROUP_NAME_LENGTH
 
 LINE = r"^[^\x00-\x08\x0A-\x1F\x7F]*$"
@@ -24,7 +25,7 @@ Word = Annotated[str, Field(min_length=1, max_length=2048, pattern=LINE)]
 Name = Annotated[
     str, Field(min_length=MIN_GROUP_NAME_LENGTH, max_length=MAX_GROUP_NAME_LENGTH, pattern=f"^{GROUP_NAME}$")
 ]
-DisplayName = Annotated[str, Field(min_length=2, max_length=63, pattern=r"^[ ,-.0-9A-Za-z]+$")]
+DisplayName = Annotated[str, Field(min_length=2, max_length=63, pattern=r"^[ ,-.0-9A-Za-z]+$"), NO_SECRET]
 Replicas = Annotated[int, Field(ge=0, le=MAX_REPLICAS)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Count = Annotated[int, Field(ge=0, le=2_147_483_647)]

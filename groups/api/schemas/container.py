@@ -10,16 +10,18 @@ from pydantic import Field
 from groups.api.schemas.authentication import ContainerRegistryAuthentication
 from groups.api.schemas.base import LINE, Shape, Word
 from groups.api.schemas.logging import ContainerLogging
+from groups.api.schemas.no_secrets import NO_SECRET, NO_SECRET_IN_COMMAND
 from groups.rules.group_settings import MAX_GPU_CLASS_LENGTH, MAX_VARIABLES, VARIABLE_NAME
 
-Image = Annotated[str, Field(min_length=1, max_length=2048, pattern=LINE)]
+Image = Annotated[str, Field(min_length=1, max_length=2048, pattern=LINE), NO_SECRET]
+Command = Annotated[list[Word] | None, Field(max_length=100), NO_SECRET_IN_COMMAND]
 Value = Annotated[str, Field(max_length=2048, pattern=LINE)]
 VariableName = Annotated[str, Field(min_length=1, max_length=255, pattern=f"^{VARIABLE_NAME}$")]
 _OF_VARIABLES: Any = Field(max_length=MAX_VARIABLES, json_schema_extra={"additionalProperties": False})
 Variables = Annotated[dict[VariableName, Value], _OF_VARIABLES]
 ChangedVariables = Annotated[dict[VariableName, Value | None], _OF_VARIABLES]
 Priority = Literal["high", "medium", "low", "batch"]
-GpuClass = Annotated[str, Field(min_length=1, max_length=MAX_GPU_CLASS_LENGTH, pattern=LINE)]
+GpuClass = Annotated[str, Field(min_length=1, max_length=MAX_GPU_CLASS_LENGTH, pattern=LINE), NO_SECRET]
 _Cpu = Annotated[int, Field(ge=1, le=1024)]
 _Memory = Annotated[int, Field(ge=1024, le=1_073_741_824, description="In MB.")]
 _Shm = Annotated[int, Field(ge=64, le=1_073_741_824, description="In MB.")]
@@ -53,7 +55,7 @@ class ContainerResourceRequirements(Shape):
 class CreateContainer(Shape):
     image: Image
     resources: CreateContainerResourceRequirements
-    command: list[Word] | None = Field(None, max_length=100)
+    command: Command = None
     environment_variables: Variables | None = None
     image_caching: bool | None = None
     logging: ContainerLogging | None = None
@@ -66,7 +68,7 @@ class UpdateContainer(Shape):
 
     image: Image | None = None
     resources: UpdateContainerResources | None = None
-    command: list[Word] | None = Field(None, max_length=100)
+    command: Command = None
     environment_variables: ChangedVariables | None = None
     image_caching: bool | None = None
     logging: ContainerLogging | None = None
@@ -75,8 +77,8 @@ class UpdateContainer(Shape):
 
 
 class Container(Shape):
-    """`hash` and `size` (bytes, compressed) describe the image once it has been pulled. A key with the scope read gets
-    the names of environment variables without their values."""
+    """`hash` and `size` (bytes, compressed) describe the image once it has been pulled. For a key with the scope
+    read the words of the command, the values of environment variables and the texts of log targets are masked."""
 
     command: list[str] | None
     image: str

@@ -61,6 +61,8 @@ class CheckLine(Shape):
 
 
 class PulledLayer(Shape):
+    """`created_by` is the command of the image's build; it is masked for a key with the scope read."""
+
     digest: str
     size: int
     received: int
