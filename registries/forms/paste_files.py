@@ -10,10 +10,14 @@ import base64
 import json
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-_PACKED = re.compile(r"""\.dockerc(?:onfigjson|fg)["']?\s{0,9}:\s{0,9}["']?([A-Za-z0-9+/\s]{16,65536}={0,2})""")
+_PACKED = re.compile(
+    r"""\.dockerc(?:onfigjson|fg)["']?\s{0,9}:\s{0,9}(?:[|>][-+]?\s{0,99})?["']?([A-Za-z0-9+/]{16,}={0,2}"""
+    r"""(?:[ \t]{0,9}\r?\n[ \t]{1,99}[A-Za-z0-9+/]{1,200}={0,2}(?=[ \t]{0,9}(?:\r?\n|\Z)))*)"""
+)
+"""Base64, perhaps over several lines that have nothing else."""
 _PLAIN = re.compile(r"""\.dockerc(?:onfigjson|fg)["']?\s{0,9}:\s{0,9}[|>]?[-+]?\s{0,99}['"]?\{""")
 _BASE64 = re.compile(r"[A-Za-z0-9+/\s]{24,}={0,2}\s*")
 _LINE = re.compile(
@@ -144,10 +148,10 @@ def _from_lines(text: str) -> FileLogin | None:
     if (found := _of_aws(given.items())) is not None:
         return found
     roles = {role: next((given[name] for name in names if given.get(name)), "") for role, names in _ROLES.items()}
-    # One of them alone is a sentence, or a secret that happens to look like that.
-    return FileLogin(**roles) if roles["secret"] and (roles["username"] or roles["host"]) and roles["host"] else None
+    # A secret without a host may be a password that happens to look like a line.
+    return FileLogin(**roles) if roles["secret"] and roles["host"] else None
 
 
-def _of_aws(values: Mapping[str, str] | object) -> FileLogin | None:
-    found = {_AWS[name.lower()]: value for name, value in values if name.lower() in _AWS and value}  # type: ignore[attr-defined]
+def _of_aws(values: Iterable[tuple[str, str]]) -> FileLogin | None:
+    found = {_AWS[name.lower()]: value for name, value in values if name.lower() in _AWS and value}
     return FileLogin(kind="ecr", values=found) if {"access_key_id", "secret_access_key"} <= found.keys() else None

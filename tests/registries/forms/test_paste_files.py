@@ -1,0 +1,133 @@
+"""Files that people paste whole instead of a credential."""
+
+from __future__ import annotations
+
+import base64
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from registries.forms.credential import CredentialForm
+from registries.forms.paste import Pasted, is_login_text, read_login, read_logins
+from registries.providers import PROVIDERS
+
+SECRET = "canary-7f3a-secret"  # pragma: allowlist secret
+KEY_ID = "AKIAIOSFODNN7EXAMPLE"
+KEY = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"  # pragma: allowlist secret
+CONFIG = json.dumps({"auths": {"ghcr.io": {"username": "alice", "password": SECRET}}})
+PACKED = base64.b64encode(CONFIG.encode()).decode()
+AWS = {"access_key_id": KEY_ID, "secret_access_key": KEY}
+SESSION = AWS | {"access_key_id": "ASIAIOSFODNN7EXAMPLE", "session_token": "IQoJb3JpZ2luX2VjEXAMPLE"}
+
+OF_GHCR = [
+    f"apiVersion: v1\nkind: Secret\ntype: kubernetes.io/dockerconfigjson\ndata:\n  .dockerconfigjson: {PACKED}\n",
+    f"data:\n  .dockerconfigjson: >-\n    {PACKED[:60]}\n    {PACKED[60:]}\n",
+    f"stringData:\n  .dockerconfigjson: |\n    {CONFIG}\n",
+    json.dumps({"kind": "Secret", "data": {".dockerconfigjson": PACKED}}),
+    json.dumps({"kind": "Secret", "stringData": {".dockerconfigjson": CONFIG}}),
+    PACKED,
+    (
+        f"kubectl create secret docker-registry pull \\\n --docker-server=https://ghcr.io \\\n --docker-username alice"
+        f" --docker-password='{SECRET}'"
+    ),
+    f"REGISTRY=ghcr.io\nREGISTRY_USER=alice\nREGISTRY_PASSWORD={SECRET}\n",
+    f"# CI\nexport DOCKER_REGISTRY='ghcr.io'\nexport DOCKER_USERNAME=alice\nexport DOCKER_PASSWORD=\"{SECRET}\"\n",
+    f"registry: ghcr.io\nusername: alice\npassword: {SECRET}",
+]
+OF_AWS = [
+    (f"Access key ID,Secret access key\n{KEY_ID},{KEY}\n", AWS),
+    (f"\ufeffUser name,Access key ID,Secret access key\r\npuller,{KEY_ID},{KEY}\r\n", AWS),
+    (f"[default]\naws_access_key_id = {KEY_ID}\naws_secret_access_key = {KEY}\n", AWS),
+    (f"export AWS_ACCESS_KEY_ID={KEY_ID}\nexport AWS_SECRET_ACCESS_KEY={KEY}\n", AWS),
+    (json.dumps({"AccessKey": {"UserName": "x", "AccessKeyId": KEY_ID, "SecretAccessKey": KEY}}), AWS),
+    (
+        json.dumps(
+            {
+                "Version": 1,
+                "AccessKeyId": SESSION["access_key_id"],
+                "SecretAccessKey": KEY,
+                "SessionToken": SESSION["session_token"],
+            }
+        ),
+        SESSION,
+    ),
+]
+
+
+@pytest.mark.parametrize("text", OF_GHCR)
+def test_a_login_with_its_host(text: str) -> None:
+    assert read_login(text) == Pasted("ghcr.io", "alice", SECRET)
+    assert is_login_text(text)
+    assert is_login_text(text, in_secret=True)
+
+
+@pytest.mark.parametrize(("text", "values"), OF_AWS)
+def test_a_key_of_aws(text: str, values: dict[str, str]) -> None:
+    login = read_login(text)
+
+    assert login is not None
+    assert (login.host, login.kind, dict(login.values)) == ("", "ecr", values)
+    assert KEY not in repr(login)
+
+
+def test_a_key_of_google_is_a_login_but_not_in_a_field_for_secrets() -> None:
+    text = json.dumps({"type": "service_account", "private_key": "x", "client_email": "a@b.example"})
+
+    login = read_login(text)
+
+    assert login is not None
+    assert (login.kind, dict(login.values)) == ("google", {"key": text})
+    assert is_login_text(text)
+    assert not is_login_text(text, in_secret=True)
+
+
+@pytest.mark.parametrize("field", ["paste", "access_key_id", "secret_access_key"])
+@pytest.mark.parametrize(("text", "values"), OF_AWS)
+def test_a_key_of_aws_fills_the_form(text: str, values: dict[str, str], field: str) -> None:
+    typed = {"host": "123456789012.dkr.ecr.eu-west-1.amazonaws.com", "hold": "pull", field: text}
+
+    form = CredentialForm(typed, provider=PROVIDERS["ecr"])
+
+    assert form.is_valid(), form.errors
+    assert {name: value for name, value in form.new_credential().values.items() if value} == values
+
+
+def test_a_key_of_aws_is_of_no_other_kind() -> None:
+    form = CredentialForm({"paste": OF_AWS[0][0], "hold": "pull"}, provider=PROVIDERS["ghcr"])
+
+    assert "AWS" in str(form.errors["paste"])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "registry.example.com",
+        "a password: it may look like this = yes",
+        "REGISTRY_PASSWORD=only-this",
+        "username: alice\npassword: without-a-host",
+        "REGISTRY=..\nREGISTRY_PASSWORD=x",
+        "kubectl get secrets",
+        "kubectl create secret docker-registry 'x",
+        "kubectl create secret docker-registry x",
+        "Access key ID,Secret access key",
+        f"Access key ID\n{KEY_ID}",
+        "a,b\nc,d",
+        ".dockerconfigjson: " + base64.b64encode(b"no json at all").decode(),
+        ".dockerconfigjson: {",
+        base64.b64encode(b"\xff" * 40).decode(),
+        json.dumps({"type": "authorized_user"}),
+        json.dumps({"data": {".dockerconfigjson": "###"}}),
+        json.dumps({"data": 7, "Credentials": [1]}),
+    ],
+)
+def test_what_is_no_login(text: str) -> None:
+    assert read_logins(text) == []
+    assert not is_login_text(text)
+
+
+@given(st.text(alphabet='AKIA_aws:=,"{}[]. \n-|dockercfgjson', max_size=300))
+def test_nothing_pasted_breaks_it(text: str) -> None:
+    for whole in (text, f".dockerconfigjson: {text}", f"kubectl create secret docker-registry {text}", f"A,B\n{text}"):
+        read_logins(whole)
