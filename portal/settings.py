@@ -44,6 +44,8 @@ PORTAL_ACCEL_PREFIX = ENV.accel_prefix
 
 # Appends what actions of all apps record (`registries.foundation.activity`).
 ACTIVITY_RECORDER = "portal.audit.chain.append"
+# Erases what the activity says about a target.
+ACTIVITY_ERASER = "portal.audit.erasure.erase_texts_of"
 
 INSTALLED_APPS = [
     "portal",

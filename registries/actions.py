@@ -1,4 +1,4 @@
-"""Actions on credentials: add, rename, replace for another host, destroy. One mutation per function.
+"""Actions on credentials: add, rename, replace for another host, destroy, erase. One mutation per function.
 
 Each action takes its Actor, and checks, changes and records in one transaction. `registries.credential_rows` has the
 code shared with the actions of groups. The portal decides who may do it, and `groups.ingest` when a pull has ended.
@@ -22,11 +22,12 @@ from registries.credential_rows import (
     store_credential,
     target_of,
 )
-from registries.foundation.activity import record
+from registries.foundation.activity import Target, erase_texts, record
 from registries.foundation.actor import Actor
 from registries.foundation.ids import OrganizationId
-from registries.models import Credential
-from registries.secrets import ended, keyring
+from registries.foundation.refusal import Refusal
+from registries.models import ERASED_NAME, Credential
+from registries.secrets import ended, keyring, sqlite_remnants
 from registries.secrets.epochs import MAX_CLOCK_DIFFERENCE, max_credential_seconds
 
 log = structlog.get_logger(__name__)
@@ -80,6 +81,40 @@ def destroy(credential: Credential, *, reason: Credential.DestructionReason, by:
             detail = credential.host if removed else f"{credential.host}, {reason.label}"
             record_destroyed(credential, by=by, detail=detail)
     return emptied
+
+
+class CredentialHeld(Refusal):
+    """The secret is not destroyed yet."""
+
+    code = "credential_held"
+    title = "The credential is still in use"
+
+    def __init__(self) -> None:
+        super().__init__("Destroy the credential first. Then its name and user name can be erased.")
+
+
+def erase_names(credential: Credential, *, by: Actor) -> bool:
+    """Delete the name and the public values of a receipt, also from the activity, because somebody entered a secret
+    there. Returns whether there was anything to erase. Raises CredentialHeld while the secret is held."""
+    with transaction.atomic():
+        before = _lock(credential)
+        if before.is_held:
+            raise CredentialHeld
+        rows = Credential.objects.filter(pk=before.pk).exclude(name=ERASED_NAME, fields={})
+        changed = rows.update(name=ERASED_NAME, fields={})
+        transaction.on_commit(sqlite_remnants.clear)
+        erased = erase_texts(
+            target_of(before),
+            organization_id=before.organization_id,
+            reason="with the name and user name of a credential",
+            by=by,
+        )
+        if not changed and not erased:
+            return False
+        # Without a name: what is recorded here stays.
+        record(by, "credential.erased", Target("credential", before.pk), organization_id=before.organization_id)
+    credential.name, credential.fields = ERASED_NAME, {}
+    return True
 
 
 def destroy_overdue(*, by: Actor) -> int:

@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from django.template.response import TemplateResponse
 
 from registries import actions
+from registries.foundation.actor import Actor
 from registries.foundation.admin_base import RecordAdmin, actor_of
 from registries.models import Credential
 from registries.providers import PROVIDERS
@@ -65,7 +66,7 @@ class CredentialAdmin(RecordAdmin[Credential]):
         "destroyed_at",
         "destroyed_because",
     )
-    actions = ("destroy_now",)
+    actions = ("destroy_now", "erase_names")
 
     @admin.display(description="kind", ordering="provider")
     def kind(self, credential: Credential) -> str:
@@ -90,5 +91,28 @@ class CredentialAdmin(RecordAdmin[Credential]):
             change="Destroyed",
         )
 
+    @admin.action(description="Erase name and user name", permissions=["operate"])
+    def erase_names(self, request: HttpRequest, queryset: QuerySet[Credential]) -> TemplateResponse | None:
+        """Erase what was entered of these receipts, after confirmation."""
+        return self.apply_confirmed(
+            request,
+            queryset.order_by("pk"),
+            partial(_erase_names, by=actor_of(request)),
+            action="erase_names",
+            title="Erase the names and user names of these receipts?",
+            text="They are deleted from the receipts, the activity and this site's log, for good. Credentials that are "
+            "still held are left as they are: destroy them first. Backups of the database keep the text until they "
+            "expire.",
+            change="Names erased",
+        )
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Credential]:
         return super().get_queryset(request).defer("sealed")
+
+
+def _erase_names(credential: Credential, *, by: Actor) -> bool:
+    """Erase in a transaction of its own. Returns whether there was anything to erase."""
+    try:
+        return actions.erase_names(credential, by=by)
+    except actions.CredentialHeld:
+        return False

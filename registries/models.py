@@ -13,6 +13,8 @@ from registries.foundation.clock import database_now
 from registries.foundation.id_fields import CredentialIdField
 
 MAX_NAME_LENGTH = 63
+ERASED_NAME = "Name erased"
+"""The name of a receipt whose name was erased."""
 OVERDUE_AFTER = timedelta(seconds=60)
 """A credential must be destroyed within this time after its deadline: the sweeper runs every few seconds."""
 

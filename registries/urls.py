@@ -14,4 +14,5 @@ urlpatterns = [
     path("<uuid:credential>/", views.detail, name="detail"),
     path("<uuid:credential>/edit/", views.edit, name="edit"),
     path("<uuid:credential>/destroy/", views.destroy, name="destroy"),
+    path("<uuid:credential>/erase/", views.erase, name="erase"),
 ]

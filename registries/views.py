@@ -1,4 +1,4 @@
-"""Pages of registry credentials: the list, adding one, its receipt, changing and destroying it, and the guides.
+"""Pages of registry credentials: the list, adding one, its receipt, changing, destroying and erasing it, the guides.
 
 `portal.http.middleware` has resolved organization and role before any of these runs.
 """
@@ -25,7 +25,7 @@ from registries.forms.edit import CredentialEditForm
 from registries.forms.paste import Pasted
 from registries.foundation.ids import CredentialId
 from registries.foundation.requests import MemberRequest
-from registries.models import Credential
+from registries.models import ERASED_NAME, Credential
 from registries.providers import PROVIDERS, Provider
 from registries.providers.recognise import recognise
 from registries.providers.self_hosted import SELF_HOSTED
@@ -85,12 +85,15 @@ def new(request: MemberRequest, org: str) -> HttpResponse:
 def detail(request: MemberRequest, org: str, credential: CredentialId) -> HttpResponse:
     """The receipt: when the credential was received, used and destroyed."""
     row = _credential(request, credential)
-    provider = PROVIDERS.get(row.provider)
-    labels = {declared.name: declared.label for declared in provider.fields} if provider else {}
-    typed = [(labels.get(name, name), value) for name, value in row.fields.items()]
     # Kept in the session and not in the address, so that a link from elsewhere can't start a test.
     trial = request.session.pop(_trial_key(row), "")
-    context = {"credential": row, "provider": provider, "typed": typed, "trial": trial}
+    context = {
+        "credential": row,
+        "provider": PROVIDERS.get(row.provider),
+        "typed": _typed(row),
+        "trial": trial,
+        "has_names": row.name != ERASED_NAME or bool(row.fields),
+    }
     return render(request, "registries/detail.html", context)
 
 
@@ -127,6 +130,23 @@ def destroy(request: MemberRequest, org: str, credential: CredentialId) -> HttpR
     return redirect("registries:detail", org, row.pk)
 
 
+@require_http_methods(["GET", "POST"])
+@never_cache
+def erase(request: MemberRequest, org: str, credential: CredentialId) -> HttpResponse:
+    """Ask whether to erase the name and the user name of a receipt; erase them on POST."""
+    row = _credential(request, credential)
+    if request.method != "POST":
+        return render(request, "registries/erase.html", {"credential": row, "typed": _typed(row)})
+    try:
+        if actions.erase_names(row, by=request.actor):
+            messages.success(request, "Name and user name are erased, here and in the activity.")
+        else:
+            messages.info(request, "Name and user name were erased before.")
+    except actions.CredentialHeld as refusal:
+        messages.error(request, refusal.message)
+    return redirect("registries:detail", org, row.pk)
+
+
 @require_GET
 def guide(request: MemberRequest, org: str, kind: str) -> HttpResponse:
     """The guide to the credentials of one kind of registry."""
@@ -146,6 +166,13 @@ def _provider(kind: str) -> Provider:
     return PROVIDERS[kind]
 
 
+def _typed(row: Credential) -> list[tuple[str, str]]:
+    """What was entered and is not secret, with the label of its field."""
+    provider = PROVIDERS.get(row.provider)
+    labels = {declared.name: declared.label for declared in provider.fields} if provider else {}
+    return [(labels.get(name, name), value) for name, value in row.fields.items()]
+
+
 def _credential(request: MemberRequest, pk: CredentialId) -> Credential:
     rows = Credential.objects.select_related("created_by")
     return get_object_or_404(rows, organization=request.access.organization_id, pk=pk)
@@ -158,7 +185,10 @@ def _replaced_values(request: MemberRequest) -> dict[str, object]:
     except ValueError:
         return {}
     row = Credential.objects.filter(organization=request.access.organization_id, pk=replaced_id).first()
-    return {**row.fields, "name": row.name, "hold": row.hold, "ca": row.ca} if row else {}
+    if row is None:
+        return {}
+    name = row.name if row.name != ERASED_NAME else ""
+    return {**row.fields, "name": name, "hold": row.hold, "ca": row.ca}
 
 
 def _next_page(request: MemberRequest, credential: Credential) -> str:

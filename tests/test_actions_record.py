@@ -62,6 +62,7 @@ NO_ACTIONS = {
     "groups.nodes.vouching.vouch_existing": UPKEEP,
     "groups.nodes.vouching.vouch_enrolled": UPKEEP,
     "groups.actions.suspension.sweep": UPKEEP,
+    "portal.audit.erasure.erase_texts_of": ROWS,
     "portal.audit.refused_sign_ins.note": "notes what the sweeper records",
     "portal.audit.refused_sign_ins.sweep": UPKEEP,
     "portal.audit.sign_ins.organizations_of": READS,

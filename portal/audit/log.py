@@ -39,6 +39,7 @@ VERBS = {
     "credential.changed": ("key", "changed the credential"),
     "credential.checked": ("circle-check", "checked an image with the credential"),
     "credential.destroyed": ("flame", "destroyed the credential"),
+    "credential.erased": ("flame", "erased the name and the user name of a credential"),
     "team.invited": ("user-plus", "invited"),
     "team.withdrawn": ("ban", "withdrew the invitation of"),
     "team.joined": ("users", "joined as"),

@@ -69,6 +69,7 @@ PAGES: dict[str, Role] = {
     "registries:detail": Role.VIEWER,
     "registries:edit": Role.MEMBER,
     "registries:destroy": Role.MEMBER,
+    "registries:erase": Role.MEMBER,
     "registries:guide": Role.VIEWER,
 }
 """The lowest role that may open a page, by URL name."""

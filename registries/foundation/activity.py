@@ -53,6 +53,13 @@ class Recorder(Protocol):
     def __call__(self, entry: ActivityEntry) -> None: ...
 
 
+class Eraser(Protocol):
+    """Deletes what the activity says about a target, and records that. Returns the number of rows that lost their
+    text."""
+
+    def __call__(self, target: Target, *, organization_id: OrganizationId, reason: str, by: Actor) -> int: ...
+
+
 class NotInTransaction(RuntimeError):
     """An action was recorded outside its transaction: a mistake in the program."""
 
@@ -82,3 +89,13 @@ def record(
             after=after or {},
         )
     )
+
+
+def erase_texts(target: Target, *, organization_id: OrganizationId, reason: str, by: Actor) -> int:
+    """Delete the names and details of all that was recorded about `target`, and record each erasure with `reason`,
+    which must not repeat what is erased. Returns how many rows lost their text. Raises NotInTransaction outside
+    `transaction.atomic`."""
+    if not connection.in_atomic_block:
+        raise NotInTransaction("erase_texts")
+    eraser: Eraser = import_string(settings.ACTIVITY_ERASER)
+    return eraser(target, organization_id=organization_id, reason=reason, by=by)

@@ -135,6 +135,7 @@ VISITS = {
     "groups:checked": [visit("alice", check=check) for check in ("going on", "done", "failed")],
     "registries:new": [visit("alice"), *(visit("alice", f"?kind={kind}") for kind in PROVIDERS)],
     "registries:detail": [visit("alice"), visit("alice", credential="destroyed")],
+    "registries:erase": [visit("alice", credential="destroyed")],
     "registries:guide": [visit("alice", kind=kind) for kind in PROVIDERS],
     "desk:queue": [visit("sam"), visit("sam", "?state=solved"), visit("sam", "?q=no-such")],
     "desk:case": [visit("sam", what=what, pk=what) for what in ("failure", "request")],

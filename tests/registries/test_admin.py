@@ -10,7 +10,7 @@ from django.test import Client
 
 from portal.models import Organization, User
 from registries.credential_rows import empty_credential
-from registries.models import Credential
+from registries.models import ERASED_NAME, Credential
 from tests.support.activity import recorded
 from tests.support.pulls import SECRET, USER, make_credential
 
@@ -73,3 +73,22 @@ def test_nobody_else_destroys(sam: User, as_user: Callable[[User], Client], cred
     assert as_user(sam).post(LIST, choose(credential, confirmed="yes")).status_code == 403
     credential.refresh_from_db()
     assert credential.is_live
+
+
+def test_names_are_erased_after_confirmation_also_from_the_log(
+    operator: Client, credential: Credential, acme: Organization
+) -> None:
+    held = make_credential(acme, "registry.example.com")
+    operator.post(LIST, choose(credential, confirmed="yes"))
+    assert "registry (registry.example.com)" in str(list(LogEntry.objects.values()))
+
+    asked = operator.post(LIST, choose(credential, held) | {"action": "erase_names"})
+    answer = operator.post(LIST, choose(credential, held, confirmed="yes") | {"action": "erase_names"}, follow=True)
+
+    assert "Erase the names" in asked.text
+    assert "Names erased 1 of 2" in answer.text
+    credential.refresh_from_db()
+    held.refresh_from_db()
+    assert (credential.name, credential.fields, held.name) == (ERASED_NAME, {}, "registry")
+    assert "registry (registry.example.com)" not in str(list(LogEntry.objects.values()))
+    assert recorded(organization=acme)[-1][1:] == ("credential.erased", "", "")

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from portal.models import Organization, Project, User
 from registries.credential_rows import empty_credential, note_use, note_used_host
-from registries.models import Credential
+from registries.models import ERASED_NAME, Credential
 from registries.providers import PROVIDERS, Provider
 from tests.support.pulls import SECRET, make_credential
 from tests.support.seals import unsealed
@@ -327,3 +327,43 @@ class TestSecretsInTheWrongField:
         assert answer.status_code == 422
         assert self.TOKEN not in answer.text
         assert credential.name == "registry"
+
+
+class TestErase:
+    def test_after_a_confirmation(self, browser: Client, credential: Credential) -> None:
+        address = f"{receipt(credential)}erase/"
+        empty_credential(credential.pk, reason="removed")
+        assert address in browser.get(receipt(credential)).text
+
+        asked = browser.get(address)
+        credential.refresh_from_db()
+        assert "Erase name and user name" in asked.text
+        assert credential.name == "registry"
+
+        answer = browser.post(address, follow=True)
+
+        assert "are erased" in answer.text
+        assert address not in answer.text
+        credential.refresh_from_db()
+        assert (credential.name, credential.fields) == (ERASED_NAME, {})
+        assert "were erased before" in browser.post(address, follow=True).text
+
+    def test_what_is_held_is_not_erased(self, browser: Client, credential: Credential) -> None:
+        address = f"{receipt(credential)}erase/"
+
+        assert address not in browser.get(receipt(credential)).text
+        assert "Destroy it first" in browser.get(address).text
+        assert "Destroy the credential first" in browser.post(address, follow=True).text
+        credential.refresh_from_db()
+        assert credential.name == "registry"
+
+    def test_the_activity_has_words_for_it(self, browser: Client, credential: Credential) -> None:
+        empty_credential(credential.pk, reason="removed")
+        browser.post(f"{receipt(credential)}erase/")
+
+        assert "erased the name and the user name of a credential" in browser.get("/o/acme/settings/activity/").text
+
+    def test_not_another_organization_s(self, browser: Client, mallory: User) -> None:
+        theirs = make_credential(mallory.memberships.get().organization, HOST)
+
+        assert browser.post(f"{receipt(theirs)}erase/").status_code == 404

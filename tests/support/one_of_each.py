@@ -15,7 +15,9 @@ from portal.notifications.webhooks import test as send_test
 from portal.organizations.api_keys import create_key
 from portal.organizations.invitations import invite
 from portal.support import conversations
+from registries.actions import destroy
 from registries.foundation.actor import CONSOLE
+from registries.models import Credential
 from registries.oci.reference import parse
 from tests.support.actors import acting
 from tests.support.delivery_setup import make_node
@@ -28,6 +30,8 @@ def one_of_each(organization: Organization, owner: User, member: User) -> dict[s
     """Make them. Returns the arguments of addresses by the URL names' first part (`groups:start`'s is `groups`), and
     for single URL names what differs there."""
     credential = make_credential(organization, "registry.example.com")
+    receipt = make_credential(organization, "registry.example.com")
+    destroy(receipt, reason=Credential.DestructionReason.REMOVED, by=acting(owner))
     project = organization.projects.get()
     made = {status: _group(project, status) for status in ContainerGroup.Status.values}
     pending, running, failed = made["pending"], made["running"], made["failed"]
@@ -75,6 +79,7 @@ def one_of_each(organization: Organization, owner: User, member: User) -> dict[s
         | {"member": str(organization.memberships.get(user=member).pk), "invitation": str(invited.pk)}
         | {"webhook": str(hook.pk), "notice": str(notice.pk)}
         | {"key": str(key.pk), "asked": str(asked.pk)},
+        "registries:erase": {"credential": str(receipt.pk)},
         "groups:start": {"name": made["stopped"].name},
         "groups:retry": {"name": failed.name},
         "groups:failure": {"name": failed.name},

@@ -42,7 +42,7 @@ LOWEST = {
         portal:webhook_test portal:webhook_switch portal:webhook_delete portal:webhook_again
         groups:read groups:new groups:check groups:checked groups:start groups:stop groups:retry groups:delete
         groups:scale groups:instance_restart groups:instance_recreate groups:instance_reallocate groups:token_revoke
-        registries:new registries:edit registries:destroy
+        registries:new registries:edit registries:destroy registries:erase
     """,
     "alice": """
         portal:invite portal:withdraw portal:member_role portal:member_remove
@@ -105,6 +105,7 @@ DEEDS: dict[str, dict[str, object]] = {
     "registries:new": CREDENTIAL | {"name": "hub"},
     "registries:edit": {"name": "renamed", "host": "registry.example.com"},
     "registries:destroy": {},
+    "registries:erase": {},
 }
 """What changes something: the form that is sent."""
 

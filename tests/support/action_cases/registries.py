@@ -56,6 +56,13 @@ def _destroy_unopenable(cast: Cast) -> Call:
     return partial(actions.destroy_unopenable, by=PORTAL)
 
 
+def _erase_names(cast: Cast) -> Call:
+    credential = make_credential(cast.acme, HOST)
+    actions.rename(credential, name="builds", by=acting(cast.alice))
+    actions.destroy(credential, reason=Credential.DestructionReason.REMOVED, by=acting(cast.bob))
+    return partial(actions.erase_names, credential, by=acting(cast.bob))
+
+
 CASES = [
     Case("registries.actions.add_credential", _add),
     Case("registries.actions.rename", _rename),
@@ -64,4 +71,5 @@ CASES = [
     Case("registries.actions.destroy", _destroy_as_operator),
     Case("registries.actions.destroy_overdue", _destroy_overdue),
     Case("registries.actions.destroy_unopenable", _destroy_unopenable),
+    Case("registries.actions.erase_names", _erase_names),
 ]
