@@ -28,7 +28,6 @@ from registries.foundation.actor import CONSOLE, PORTAL
 from registries.models import ERASED_NAME, Credential
 from registries.oci.reference import parse
 from registries.secrets import ended, keyring
-from registries.secrets.credential_seal import unseal
 from tests.support.activity import recorded
 from tests.support.actors import acting
 from tests.support.pulls import SECRET, USER, make_credential, make_group
