@@ -66,7 +66,6 @@ INSTALLED_APPS = [
     "csp",
     "django_htmx",
     "template_partials",
-    "django_rq",
 ]
 
 MIDDLEWARE = [
@@ -140,17 +139,16 @@ STATIC_ROOT = ENV.data_dir / "static"
 WHITENOISE_KEEP_ONLY_HASHED_FILES = True
 
 # Redis only wakes workers; the work to do is in the database.
-_QUEUE = {"URL": ENV.redis_url, "SERIALIZER": "rq.serializers.JSONSerializer", "DEFAULT_TIMEOUT": 2 * 3600}
-_SHORT = _QUEUE | {"DEFAULT_TIMEOUT": 120}
-RQ_QUEUES = {"pulls": _QUEUE, "nodes": _SHORT, "checks": _SHORT, "notices": _SHORT}
-RQ = {"DEFAULT_RESULT_TTL": 60, "FAILURE_TTL": 24 * 3600}
+_QUEUE = {"URL": ENV.redis_url, "SERIALIZER": "rq.serializers.JSONSerializer"}
+RQ_QUEUES = {"pulls": _QUEUE, "nodes": _QUEUE, "checks": _QUEUE, "notices": _QUEUE}
 WAKEUP_JOBS = {
     "pull": "groups.jobs.pull",
     "prepare": "groups.jobs.prepare",
     "check": "groups.jobs.check",
     "fan_out": "portal.notifications.jobs.tell",
+    "deliver": "portal.notifications.jobs.deliver",
 }
-"""Which function a worker runs for each kind of wake-up (`groups.rules.wakeups`)."""
+"""Which function a worker runs for each job (`groups.queues.wakeup`). Redis has only the names on the left."""
 
 # Sign-in: allauth signs people in, axes locks them out, the portal decides on permissions.
 AUTHENTICATION_BACKENDS = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
 from django.urls import include, path
+from django.views.generic import RedirectView
 
 from portal import api
 from portal.accounts import views
@@ -39,7 +40,7 @@ urlpatterns = [
     path("accounts/", include("allauth.urls")),
     path("admin/operations/", include("portal.operations.urls")),
     path("admin/desk/", include("portal.support.desk.urls")),
-    path("admin/rq/", include("portal.operations.rq_dashboard")),
+    path("admin/rq/", RedirectView.as_view(pattern_name="operations:health")),  # kept for bookmarks
     path("admin/", admin.site.urls),
     path("api/docs", docs.docs, name="api_docs"),
     path("api/public/", api.public.urls),

@@ -30,7 +30,7 @@ LEVELS: list[tuple[str, ...]] = [
     ("registries.forms",),
     ("registries.admin", "registries.views"),
     ("registries.urls",),
-    ("groups.failures", "groups.failpoints"),
+    ("groups.failures", "groups.failpoints", "groups.queues"),
     ("groups.rules.group_settings",),  # limits and names, which models have as well
     ("groups.models",),
     ("groups.rules",),

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 
-import django_rq
-from django.conf import settings
 from django.db.models import Count, Min, Model, QuerySet, Sum
 from django.db.models.functions import Now
 from prometheus_client.core import GaugeMetricFamily, Metric
 from redis.exceptions import RedisError
 
 from groups.models import Blob, ContainerGroup, Failure, Image, Instance, Node, Redemption
+from groups.queues.redis_queues import connect, length, refused_counts
+from groups.queues.wakeup import QUEUES
 from registries.foundation.clock import database_now
 from registries.models import Credential
 
@@ -85,11 +85,18 @@ def _recent_refusals() -> Metric:
 
 def _queues() -> Iterator[Metric]:
     waiting = GaugeMetricFamily("drayage_queue_jobs", "Wake-ups that no worker has taken yet", labels=["queue"])
+    refused = GaugeMetricFamily(
+        "drayage_wakeups_refused", "Entries of queues that workers refused and removed", labels=["reason"]
+    )
     try:
-        for name in settings.RQ_QUEUES:
-            waiting.add_metric([name], django_rq.get_queue(name).count)
+        connection = connect()
+        for queue in QUEUES:
+            waiting.add_metric([queue], length(connection, queue))
+        for reason, count in refused_counts(connection).items():
+            refused.add_metric([reason.value], count)
     except (RedisError, OSError):
         yield _one("redis_up", "Whether Redis answers", 0)
         return
     yield _one("redis_up", "Whether Redis answers", 1)
     yield waiting
+    yield refused

@@ -1,4 +1,4 @@
-"""Waking a worker: a job with a row's id, enqueued when the transaction has committed.
+"""Waking a worker: an entry with a job and a row's id, put on a queue when the transaction has committed.
 
 Redis can be unavailable or lose its queues. The database says what is due, and `groups.sweep` wakes workers again, so a
 wake-up that fails is only logged. Which function runs a job is in `settings.WAKEUP_JOBS`.
@@ -10,13 +10,14 @@ from collections.abc import Callable, Collection
 from datetime import timedelta
 from functools import partial
 from typing import TypeVar
+from uuid import UUID
 
-import django_rq
 import structlog
-from django.conf import settings
 from django.db import transaction
 from redis.exceptions import RedisError
 
+from groups.queues import redis_queues
+from groups.queues.wakeup import Wakeup
 from registries.foundation.ids import CheckId, ImageId, InstanceId, OccurrenceId
 
 RowId = TypeVar("RowId")
@@ -29,7 +30,7 @@ WAKEUP_LOST_AFTER = timedelta(seconds=10)
 
 def wake_pull(image_id: ImageId) -> None:
     """Have a worker claim this image's pull once the transaction has committed."""
-    transaction.on_commit(partial(enqueue_job, "pulls", settings.WAKEUP_JOBS["pull"], str(image_id)))
+    transaction.on_commit(partial(enqueue_job, "pull", image_id))
 
 
 def wake_prepare(instance_id: InstanceId) -> None:
@@ -40,19 +41,19 @@ def wake_prepare(instance_id: InstanceId) -> None:
 
     def enqueue() -> None:
         if not waiting("nodes"):
-            enqueue_job("nodes", settings.WAKEUP_JOBS["prepare"], str(instance_id))
+            enqueue_job("prepare", instance_id)
 
     transaction.on_commit(enqueue)
 
 
 def wake_check(check_id: CheckId) -> None:
     """Have a worker check an image once the transaction has committed."""
-    transaction.on_commit(partial(enqueue_job, "checks", settings.WAKEUP_JOBS["check"], str(check_id)))
+    transaction.on_commit(partial(enqueue_job, "check", check_id))
 
 
 def enqueue_fan_out(occurrence_id: OccurrenceId) -> None:
     """Have a worker find the recipients of an event once the transaction has committed."""
-    transaction.on_commit(partial(enqueue_job, "notices", settings.WAKEUP_JOBS["fan_out"], str(occurrence_id)))
+    transaction.on_commit(partial(enqueue_job, "fan_out", occurrence_id))
 
 
 def wake_again(queue: str, wake: Callable[[RowId], None], due: Collection[RowId]) -> int:
@@ -68,16 +69,14 @@ def wake_again(queue: str, wake: Callable[[RowId], None], due: Collection[RowId]
 def waiting(queue: str) -> int:
     """Return the number of jobs in the queue that no worker has taken; 0 if Redis does not answer."""
     try:
-        return int(django_rq.get_queue(queue).count)
+        return redis_queues.length(redis_queues.connect(), queue)
     except (RedisError, OSError):
         return 0
 
 
-def enqueue_job(queue: str, function: str, row_id: str) -> None:
-    """Enqueue a call of `function`, a dotted path, with one argument. Logs a failure and never raises."""
+def enqueue_job(job: str, row: UUID) -> None:
+    """Put the job `job` for a row on its queue. Logs a failure and never raises."""
     try:
-        django_rq.get_queue(queue).enqueue_call(
-            function, args=(row_id,), description=f"{function} {row_id}", result_ttl=60, failure_ttl=24 * 3600
-        )
+        redis_queues.push(Wakeup(job, row))
     except (RedisError, OSError) as error:
-        log.warning("wake_up_failed", job=function, row=row_id, error=type(error).__name__)
+        log.warning("wake_up_failed", job=job, row=str(row), error=type(error).__name__)

@@ -1,6 +1,6 @@
 """What other packages put into the admin, cut down: second factors without their secrets, sign-in records that
-nobody changes, and RQ's dashboard as one link for operators. What operators change there is done by actions.
-Sections have words as titles instead of packages' names."""
+nobody changes. What operators change there is done by actions. Sections have words as titles instead of packages'
+names."""
 
 from __future__ import annotations
 
@@ -13,31 +13,27 @@ from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from django.apps import apps
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import URLPattern, reverse
-from django_rq.models import Dashboard
+from django.http import HttpRequest
 
 from portal.accounts import actions as person_actions
 from registries.foundation.actor import Actor
-from registries.foundation.admin_base import GuardedAdmin, ReadOnlyMixin, RecordAdmin, Row, actor_of
+from registries.foundation.admin_base import GuardedAdmin, RecordAdmin, Row, actor_of
 from registries.foundation.generic_bases import ModelForm
 from registries.foundation.guarded_forms import GuardsFields
 
-for _package in ("allauth.account", "allauth.mfa", "axes", "django_rq"):
+for _package in ("allauth.account", "allauth.mfa", "axes"):
     import_module(f"{_package}.admin")  # registers its pages now, and not again later
-admin.site.unregister([AccessAttempt, AccessFailureLog, AccessLog, Authenticator, Dashboard, EmailAddress])
+admin.site.unregister([AccessAttempt, AccessFailureLog, AccessLog, Authenticator, EmailAddress])
 
 for _label, _words in {
     "account": "Addresses",
     "admin": "Audit",
     "axes": "Signing in",
-    "django_rq": "Queues",
     "groups": "Groups and nodes",
     "mfa": "Second factors",
     "portal": "Customers and people",
 }.items():
     apps.get_app_config(_label).verbose_name = _words
-Dashboard._meta.verbose_name_plural = "Jobs by queue"
 
 
 class RecordedDeletion(Generic[Row]):
@@ -135,22 +131,3 @@ class AccessLogAdmin(RecordAdmin[AccessLog]):
     search_fields = ("username", "=ip_address")
     date_hierarchy = "attempt_time"
     fields = list_display
-
-
-@admin.register(Dashboard)
-class DashboardAdmin(ReadOnlyMixin, GuardedAdmin[Dashboard]):
-    """The entry in the index; the pages are `portal.operations.rq_dashboard`'s."""
-
-    def has_view_permission(self, request: HttpRequest, obj: Dashboard | None = None) -> bool:
-        return self.has_operate_permission(request)
-
-    def has_module_permission(self, request: HttpRequest) -> bool:
-        return self.has_operate_permission(request)
-
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, object] | None = None) -> HttpResponse:
-        if not self.has_view_permission(request):
-            return HttpResponse(status=403)
-        return HttpResponseRedirect(reverse("django_rq:home"))
-
-    def get_urls(self) -> list[URLPattern]:
-        return super().get_urls()[:1]  # only the list, which redirects: there is no table behind it

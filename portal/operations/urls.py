@@ -10,5 +10,6 @@ app_name = "operations"
 urlpatterns = [
     path("", views.start, name="start"),
     path("health/", views.health_page, name="health"),
+    path("queues/<slug:queue>/", views.queue_page, name="queue"),
     path("storage/", views.storage_page, name="storage"),
 ]

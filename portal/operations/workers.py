@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 
-import django_rq
-from django.conf import settings
-from redis import Redis
 from redis.exceptions import RedisError
-from rq import Worker
-from rq.exceptions import NoSuchJobError
-from rq.job import Job
-from rq.serializers import JSONSerializer
-from rq.worker import BaseWorker
 
 from groups.models import Image
 from groups.models.sweep import SweepPass
+from groups.queues.redis_queues import connect, length, refused_counts
+from groups.queues.wakeup import QUEUES
+from groups.queues.workers import WorkerReport, read_workers
 
 MAX_SHOWN = 50
-_JOBS = {
+JOB_WORDS = {
     "pull": "pulls an image",
     "prepare": "prepares a manifest",
     "check": "checks an image",
-    "tell": "finds the recipients of an event",
+    "fan_out": "finds the recipients of an event",
     "deliver": "sends a notice",
 }
 
@@ -42,18 +37,13 @@ class WorkerLine:
 
 @dataclass(frozen=True)
 class Queues:
-    """What Redis knows; empty where it doesn't answer. `waiting` counts jobs that no worker has taken, `failed` those
-    that failed, both by queue."""
+    """What Redis knows; empty where it doesn't answer. `waiting` counts jobs that no worker has taken, by queue,
+    `refused` entries that workers refused and removed, by reason."""
 
     answers: bool
     waiting: dict[str, int] = field(default_factory=dict)
-    failed: dict[str, int] = field(default_factory=dict)
+    refused: dict[str, int] = field(default_factory=dict)
     workers: list[WorkerLine] = field(default_factory=list)
-
-    @property
-    def lines(self) -> list[tuple[str, int, int]]:
-        """Queue, waiting, failed."""
-        return [(name, count, self.failed.get(name, 0)) for name, count in self.waiting.items()]
 
 
 @dataclass(frozen=True)
@@ -77,15 +67,15 @@ class Pulls:
 def read_queues() -> Queues:
     """Read queues and workers from Redis."""
     try:
-        queues = {name: django_rq.get_queue(name) for name in settings.RQ_QUEUES}
-        waiting = {name: int(queue.count) for name, queue in queues.items()}
-        failed = {name: len(queue.failed_job_registry) for name, queue in queues.items()}
-        connection = django_rq.get_connection(next(iter(queues)))
-        found = Worker.all(connection=connection, serializer=JSONSerializer)
-        workers = [_worker(worker, connection) for worker in found[:MAX_SHOWN]]
+        connection = connect()
+        waiting = {queue: length(connection, queue) for queue in QUEUES}
+        refused = {
+            reason.value.replace("_", " "): count for reason, count in refused_counts(connection).items() if count
+        }
+        workers = [_line(worker) for worker in read_workers(connection)[:MAX_SHOWN]]
     except (RedisError, OSError):
         return Queues(answers=False)
-    return Queues(True, waiting, failed, sorted(workers, key=lambda worker: worker.name))
+    return Queues(True, waiting, refused, workers)
 
 
 def read_pulls() -> Pulls:
@@ -102,24 +92,12 @@ def read_pulls() -> Pulls:
     )
 
 
-def _worker(worker: BaseWorker, connection: Redis) -> WorkerLine:
-    doing, row_id = "", ""
-    job_id = worker.get_current_job_id()
-    if job_id:
-        try:
-            job = Job.fetch(job_id, connection=connection, serializer=JSONSerializer)
-            name = str(job.func_name).rpartition(".")[2]
-            doing, row_id = _JOBS.get(name, name), str(job.args[0]) if job.args else ""
-        except NoSuchJobError:
-            pass
-    heartbeat = worker.last_heartbeat
+def _line(worker: WorkerReport) -> WorkerLine:
     return WorkerLine(
         name=worker.name,
-        queues=list(worker.queue_names()),
-        state=str(getattr(worker.get_state(), "value", worker.get_state())),
-        doing=doing,
-        row_id=row_id,
-        last_heartbeat=heartbeat.replace(tzinfo=UTC)
-        if heartbeat is not None and heartbeat.tzinfo is None
-        else heartbeat,
+        queues=worker.queues,
+        state=worker.state,
+        doing=JOB_WORDS[worker.wakeup.job] if worker.wakeup else "",
+        row_id=str(worker.wakeup.row) if worker.wakeup else "",
+        last_heartbeat=worker.last_heartbeat,
     )

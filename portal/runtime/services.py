@@ -116,7 +116,6 @@ def short_worker() -> Child:
 
 def _worker(name: str, *queues: str) -> Child:
     command = [sys.executable, "manage.py", "rqworker", *queues, "--skip-checks"]
-    command += ["--worker-class", "groups.worker.PullWorker", "--serializer", "rq.serializers.JSONSerializer"]
     return Child(name, command, {"PORTAL_ZONE": "worker"})
 
 

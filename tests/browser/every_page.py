@@ -33,8 +33,6 @@ NO_PAGE = {
     "api-v1:*": _MACHINES,
     "delivery:*": _MACHINES,
     "nodes:*": _MACHINES,
-    "django_rq:home_json": _MACHINES,
-    "django_rq:metrics": _MACHINES,
     "accounts/email/": "not found on purpose: operators keep addresses",
     "account_email": "stands behind the one that is not found",
     "accounts/confirm-email/": "not found on purpose: operators keep addresses",
@@ -85,12 +83,7 @@ NO_PAGE = {
     "admin:groups_failure_change": _DESK,
     "admin:portal_supportrequest_changelist": _DESK,
     "admin:portal_supportrequest_change": _DESK,
-    "admin:django_rq_dashboard_changelist": "leads to the queues",
-    "django_rq:actions": _POST,
-    "django_rq:confirm_action": _POST,
-    "django_rq:stop_job": _POST,
-    "django_rq:scheduler_jobs": "rq-scheduler is not used",
-    "django_rq:cron_*": "nothing runs by RQ's clock",
+    "admin/rq/": "leads to the queues",
 }
 
 
@@ -107,7 +100,7 @@ def visit(who: str, query: str = "", **values: Any) -> Visit:
     return Visit(who, tuple(values.items()), query)
 
 
-_STAFF = ("admin:", "desk:", "operations:", "django_rq:")
+_STAFF = ("admin:", "desk:", "operations:")
 # Who opens what, where it isn't olga (staff's pages) or alice, once.
 VISITS = {
     "account_login": [visit("nobody"), visit("nobody", "?next=/o/acme/")],
@@ -146,7 +139,7 @@ VISITS = {
     "api_docs": [visit("nobody"), visit("alice")],
 }
 SECTIONS = (
-    "organization", "records", "nodes", "registries", "operations", "queues", "accounts", "viewer", "empty",
+    "organization", "records", "nodes", "registries", "operations", "accounts", "viewer", "empty",
 )  # fmt: skip
 _MEMBERS = ("organization", "registries")
 
@@ -158,8 +151,6 @@ def section_of(name: str) -> str:
         return "accounts" if name.startswith(("account", "mfa")) else "organization"
     if space == "admin" and record_of(name):
         return "nodes" if rest.startswith(("groups", "registries")) else "records"
-    if space == "django_rq":
-        return "queues"
     if space == "registries":
         return "registries"
     return "operations" if space in ("admin", "desk", "operations") else "organization"

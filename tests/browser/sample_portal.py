@@ -14,11 +14,12 @@ from django.conf import settings
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
-from rq import Queue, SimpleWorker
-from rq.serializers import JSONSerializer
 
 from groups.actions import suspension
 from groups.models import FailedAttempt, Image, ImageCheck, SweepPass
+from groups.queues.redis_queues import push
+from groups.queues.wakeup import Wakeup
+from groups.worker import PullWorker
 from portal.models import User
 from portal.organizations import actions, invitations
 from portal.organizations.api_keys import create_key, revoke
@@ -160,27 +161,16 @@ def _checks(acme: Any, by: User) -> dict[str, Any]:
 
 
 def _jobs(redis: Any, image_id: Any) -> dict[str, Any]:
-    """Jobs in every state, a worker, and what names them in addresses."""
-    queue = Queue("pulls", connection=redis, serializer=JSONSerializer)
-    queue.enqueue("groups.jobs.pull", str(image_id), result_ttl=600)
-    broken = queue.enqueue("groups.jobs.no_such_job", str(image_id))
-    SimpleWorker([queue], connection=redis, serializer=JSONSerializer, name="worker-1").work(burst=True)
-    waits = queue.enqueue("groups.jobs.pull", str(image_id))
-    queue.enqueue("groups.jobs.pull", str(image_id), depends_on=waits)
-    queue.enqueue_in(timedelta(hours=1), "groups.jobs.pull", str(image_id))
-    worker = SimpleWorker([queue], connection=redis, serializer=JSONSerializer, name="worker-2")
-    worker.register_birth()
-    started = queue.enqueue("groups.jobs.pull", str(image_id))
-    queue.remove(started)
-    worker.prepare_execution(started)
-    result = broken.latest_result()
-    assert result is not None
-    return {
-        "queue_index": sorted(settings.RQ_QUEUES).index("pulls"),
-        "job_id": broken.id,
-        "result_id": result.id,
-        "key": worker.key,
-    }
+    """A job that waits, an entry that is none, workers that are idle and busy, and the name of the queue."""
+    wakeup = Wakeup("pull", image_id)
+    push(wakeup)
+    redis.rpush("rq:queue:pulls", "none of ours")
+    redis.hset("drayage:refused", mapping={"not_a_wakeup": 3, "unknown_job": 1})
+    for name, fields in {"worker-1": {}, "worker-2": {"state": "busy", "wakeup": wakeup.entry.decode()}}.items():
+        worker = PullWorker(["checks", "pulls"], connection=redis, name=name)
+        worker.bootstrap()
+        worker._report(**fields)
+    return {"queue": "pulls"}
 
 
 def _sessions(people: dict[str, Any], invited: User) -> dict[str, str]:

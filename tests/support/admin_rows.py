@@ -14,7 +14,6 @@ from django.contrib import admin
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.utils import timezone
-from django_rq.models import Dashboard
 
 from groups.actions import lifecycle
 from groups.models import (
@@ -63,7 +62,7 @@ LISTED: dict[type, str] = {
     Activity: "portal/activity",
     LogEntry: "admin/logentry",
 }
-REGISTERED = set(LISTED) | {Dashboard}
+REGISTERED = set(LISTED)
 
 
 def registered() -> set[type]:

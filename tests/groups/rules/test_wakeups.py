@@ -4,49 +4,54 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import ClassVar
 from uuid import UUID, uuid4
 
 import pytest
 from django.utils.module_loading import import_string
 from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
+from redis import Redis
 from redis.exceptions import RedisError
 
+from groups.queues import redis_queues
+from groups.queues.wakeup import QUEUES, Wakeup
 from groups.rules import wakeups
+from portal.notifications.wakeups import wake_deliver
 from registries.foundation.ids import InstanceId
 
 
 @pytest.fixture
-def enqueued(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, str]]:
-    """What was enqueued: queue, function and id. No job waits for a worker."""
-    jobs: list[tuple[str, str, str]] = []
-    monkeypatch.setattr(wakeups, "enqueue_job", lambda queue, function, row_id: jobs.append((queue, function, row_id)))
+def enqueued(monkeypatch: pytest.MonkeyPatch) -> list[Wakeup]:
+    """What was enqueued. No job waits for a worker."""
+    jobs: list[Wakeup] = []
+    monkeypatch.setattr(redis_queues, "push", jobs.append)
     monkeypatch.setattr(wakeups, "waiting", lambda queue: 0)
     return jobs
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(
-    ("wake", "queue", "function"),
+    ("wake", "job", "queue"),
     [
-        (wakeups.wake_pull, "pulls", "groups.jobs.pull"),
-        (wakeups.wake_prepare, "nodes", "groups.jobs.prepare"),
-        (wakeups.wake_check, "checks", "groups.jobs.check"),
-        (wakeups.enqueue_fan_out, "notices", "portal.notifications.jobs.tell"),
+        (wakeups.wake_pull, "pull", "pulls"),
+        (wakeups.wake_prepare, "prepare", "nodes"),
+        (wakeups.wake_check, "check", "checks"),
+        (wakeups.enqueue_fan_out, "fan_out", "notices"),
+        (wake_deliver, "deliver", "notices"),
     ],
 )
 def test_a_job_with_the_id_is_enqueued_on_commit(
     wake: Callable[[UUID], None],
+    job: str,
     queue: str,
-    function: str,
-    enqueued: list[tuple[str, str, str]],
+    enqueued: list[Wakeup],
     django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
 ) -> None:
     row_id = uuid4()
     with django_capture_on_commit_callbacks(execute=True):
         wake(row_id)
         assert not enqueued, "nothing before the commit"
-    assert enqueued == [(queue, function, str(row_id))]
+    assert enqueued == [Wakeup(job, row_id)]
+    assert enqueued[0].kind.queue == queue
 
 
 def test_each_job_is_a_function_of_one_id(settings: Settings) -> None:
@@ -54,55 +59,23 @@ def test_each_job_is_a_function_of_one_id(settings: Settings) -> None:
         assert len(inspect.signature(import_string(name)).parameters) == 1, name
 
 
-class Queue:
-    """Stands for RQ's queue of this name, in which `count` jobs wait."""
+def test_each_queue_says_how_many_wait_in_it(queues: Redis) -> None:
+    for job in ("pull", "pull", "prepare"):
+        wakeups.enqueue_job(job, uuid4())
 
-    counts: ClassVar[dict[str, int]] = {}
-    called: ClassVar[list[tuple[str, str, dict[str, object]]]] = []
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.count = self.counts.get(name, 0)
-
-    def enqueue_call(self, function: str, **options: object) -> None:
-        self.called.append((self.name, function, options))
-
-
-@pytest.fixture
-def queues(monkeypatch: pytest.MonkeyPatch) -> type[Queue]:
-    monkeypatch.setattr("django_rq.get_queue", Queue)
-    monkeypatch.setattr(Queue, "counts", {})
-    monkeypatch.setattr(Queue, "called", [])
-    return Queue
-
-
-def test_a_job_is_a_call_with_one_id_and_its_failure_is_kept_for_a_day(queues: type[Queue]) -> None:
-    wakeups.enqueue_job("pulls", "groups.jobs.pull", "7")
-
-    ((queue, function, options),) = queues.called
-    assert (queue, function, options.pop("description")) == ("pulls", "groups.jobs.pull", "groups.jobs.pull 7")
-    assert options == {"args": ("7",), "result_ttl": 60, "failure_ttl": 86400}
-
-
-def test_each_queue_says_how_many_wait_in_it(queues: type[Queue]) -> None:
-    queues.counts |= {"pulls": 3, "nodes": 1}
-
-    assert [wakeups.waiting(name) for name in ("pulls", "nodes", "checks")] == [3, 1, 0]
+    assert [wakeups.waiting(name) for name in ("pulls", "nodes", "checks")] == [2, 1, 0]
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize(("waiting", "enqueued"), [({"nodes": 1}, 0), ({"nodes": 0, "pulls": 5, "checks": 5}, 1)])
+@pytest.mark.parametrize(("job", "enqueued"), [("prepare", 1), ("pull", 2), ("check", 2)])
 def test_a_job_that_waits_makes_this_manifest_too(
-    queues: type[Queue],
-    waiting: dict[str, int],
-    enqueued: int,
-    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+    queues: Redis, job: str, enqueued: int, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True):
         wakeups.wake_prepare(InstanceId(uuid4()))
-        queues.counts |= waiting
+        wakeups.enqueue_job(job, uuid4())
 
-    assert len(queues.called) == enqueued
+    assert sum(queues.llen(f"rq:queue:{queue}") for queue in QUEUES) == enqueued
 
 
 def test_a_wake_up_counts_as_lost_after_ten_seconds() -> None:
@@ -111,12 +84,12 @@ def test_a_wake_up_counts_as_lost_after_ten_seconds() -> None:
 
 @pytest.mark.parametrize("error", [RedisError, ConnectionRefusedError])
 def test_without_redis_nothing_waits_and_nothing_fails(monkeypatch: pytest.MonkeyPatch, error: type[Exception]) -> None:
-    def unavailable(queue: str) -> object:
-        raise error(queue)
+    def unavailable() -> object:
+        raise error
 
-    monkeypatch.setattr("django_rq.get_queue", unavailable)
+    monkeypatch.setattr(redis_queues, "connect", unavailable)
     assert wakeups.waiting("pulls") == 0
-    wakeups.enqueue_job("pulls", "groups.jobs.pull", str(uuid4()))
+    wakeups.enqueue_job("pull", uuid4())
 
 
 def test_jobs_that_wait_for_a_worker_are_not_enqueued_again(monkeypatch: pytest.MonkeyPatch) -> None:

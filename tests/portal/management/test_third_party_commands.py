@@ -20,7 +20,6 @@ NINA = "nina@drayage.example"
 RECORDED = "a command of the portal with this name records what it does"
 READS = "changes nothing"
 UPKEEP = "removes or creates what nobody decides on"
-QUEUES = "wakes, pauses or runs workers; the work itself is in the database"
 DATABASE = "opens or replaces the whole database: whoever may run it may write any row, which `verify_activity` detects"
 DEVELOPMENT = "for development: writes files, or uses a database of its own"
 DECISIONS = {
@@ -51,14 +50,6 @@ DECISIONS = {
     "migrate": DATABASE,
     "optimizemigration": DEVELOPMENT,
     "remove_stale_contenttypes": UPKEEP,
-    "rqcron": QUEUES,
-    "rqenqueue": QUEUES,
-    "rqresume": QUEUES,
-    "rqscheduler": QUEUES,
-    "rqstats": READS,
-    "rqsuspend": QUEUES,
-    "rqworker": QUEUES,
-    "rqworker-pool": QUEUES,
     "runserver": DEVELOPMENT,
     "sendtestemail": "sends a mail to an address that the operator enters",
     "shell": DATABASE,
@@ -79,6 +70,7 @@ OWN = {
     "create_organization",
     "demo",
     "prepare",
+    "rqworker",
     "sweep",
     "up",
     "verify_activity",

@@ -12,11 +12,12 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
-from rq import Queue, Worker
-from rq.serializers import JSONSerializer
 
 from groups.models import Blob, ContainerGroup, FailedAttempt, Image, Node, Redemption, SweepPass
+from groups.queues.redis_queues import push
+from groups.queues.wakeup import Wakeup
 from groups.sweep import sweep
+from groups.worker import PullWorker
 from portal.models import Organization, User
 from registries.models import Credential
 from tests.support.pulls import make_blob, make_credential, make_group
@@ -25,6 +26,7 @@ from tests.support.quotas import set_quota
 pytestmark = pytest.mark.slow
 
 START, HEALTH, STORAGE = "/admin/operations/", "/admin/operations/health/", "/admin/operations/storage/"
+QUEUE = "/admin/operations/queues/"
 IMAGE = "registry.example.com/team/app:1"
 
 
@@ -41,6 +43,9 @@ def test_who_opens_them(sam: Any, bob: Any, olga: Any, as_user: Any) -> None:
         assert [as_user(person).get(address).status_code for person in (olga, sam, staff, bob)] == [200, 403, 403, 302]
         assert as_user(olga).post(address).status_code == 405
         assert Client().get(address)["Location"].startswith("/admin/login/")
+    for call in ("get", "post"):
+        people = [getattr(as_user(person), call)(f"{QUEUE}pulls/").status_code for person in (sam, staff, bob)]
+        assert people == [403, 403, 302]
 
 
 def test_without_redis_and_sweeper_it_says_so(operator: Client) -> None:
@@ -50,8 +55,7 @@ def test_without_redis_and_sweeper_it_says_so(operator: Client) -> None:
 
 def test_nothing_needs_anybody(operator: Client, redis: Any) -> None:
     SweepPass.objects.create(ended_at=timezone.now(), seconds=0.2)
-    worker = Worker(["pulls"], name="steady", connection=redis, serializer=JSONSerializer)
-    worker.register_birth()
+    PullWorker(["pulls"], name="steady", connection=redis).bootstrap()
     assert codes(operator) == {}
     assert "All clear:" in operator.get(START).content.decode()
 
@@ -112,11 +116,11 @@ def test_a_pass_of_the_sweeper_is_recorded(operator: Client) -> None:
 
 
 def test_workers_and_queues_are_shown(operator: Client, redis: Any, project: Any) -> None:
-    queue = Queue("pulls", connection=redis, serializer=JSONSerializer)
-    job = queue.enqueue_call("groups.jobs.pull", args=("canary-row",), description="pull")
-    worker = Worker(["checks", "pulls"], name="busy-worker", connection=redis, serializer=JSONSerializer)
-    worker.register_birth()
-    worker.prepare_execution(job)
+    wakeup = Wakeup("pull", uuid.uuid4())
+    push(wakeup)
+    worker = PullWorker(["checks", "pulls"], name="busy-worker", connection=redis)
+    worker.bootstrap()
+    worker._report(state="busy", wakeup=wakeup.entry.decode())
     group = make_group(project, IMAGE)
     Image.objects.filter(pk=group.image_id).update(
         status="pulling", lease=uuid.uuid4(), started_at=timezone.now(), lease_expires_at=timezone.now()
@@ -125,8 +129,8 @@ def test_workers_and_queues_are_shown(operator: Client, redis: Any, project: Any
     answer = operator.get(HEALTH)
 
     text = answer.content.decode()
-    assert {name: count for name, count, _ in answer.context["queues"].lines}["pulls"] == 1
-    for shown in ("busy-worker", "pulls an image", "canary-row", IMAGE, "checks, pulls"):
+    assert answer.context["queues"].waiting == {"checks": 0, "nodes": 0, "notices": 0, "pulls": 1}
+    for shown in ("busy-worker", "pulls an image", str(wakeup.row), IMAGE, "checks, pulls"):
         assert shown in text, shown
 
 

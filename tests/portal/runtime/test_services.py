@@ -27,7 +27,7 @@ def test_only_the_web_process_is_in_the_web_zone(monkeypatch: pytest.MonkeyPatch
 
 
 def queues_of(command: list[str]) -> list[str]:
-    return command[command.index("rqworker") + 1 : next(at for at, part in enumerate(command) if part[:2] == "--")]
+    return [part for part in command[command.index("rqworker") + 1 :] if part[:2] != "--"]
 
 
 def test_one_worker_never_pulls_so_that_nodes_do_not_wait() -> None:
@@ -38,8 +38,6 @@ def test_one_worker_never_pulls_so_that_nodes_do_not_wait() -> None:
         (compose()["worker-short"]["command"], ["checks", "nodes", "notices"]),
     ):
         assert queues_of(list(command)) == takes
-        assert "groups.worker.PullWorker" in command
-        assert "rq.serializers.JSONSerializer" in command
 
 
 @pytest.mark.parametrize(("is_local", "hosts"), [(True, {"127.0.0.1", "[::1]"}), (False, {"0.0.0.0"})])
