@@ -62,8 +62,11 @@ def load(state: PreviousState) -> StateApps:
     """Migrate the default database, which is empty, to the previous state and write the rows of it, each value as it
     was dumped. Return the models of that state."""
     executor = MigrationExecutor(connection)
-    executor.migrate(state.migrations)
-    apps = executor.loader.project_state(state.migrations).apps
+    known = [migration for migration in state.migrations if migration in executor.loader.graph.nodes]
+    executor.migrate(known)
+    for app, name in set(state.migrations) - set(known):  # of apps that are not installed any more
+        executor.recorder.record_applied(app, name)
+    apps = executor.loader.project_state(known).apps
     with transaction.atomic():
         for label in reversed(list(dict.fromkeys(row.model for row in state.rows))):
             apps.get_model(label)._base_manager.all().delete()  # what migrations wrote is in the dump as well
