@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import cast
 from urllib.parse import urlsplit
 
-from environs import FileAwareEnv
-
+from portal.config.secret_files import SecretEnv, with_password
 from portal.config.storage import FileAccess
 from registries.secrets.private_files import make_private, write_once
 
@@ -104,7 +103,7 @@ class Environment:
 
 def read() -> Environment:
     """Read the process's environment. Raises EnvironmentInvalid with the name of the first bad variable."""
-    env = FileAwareEnv()
+    env = SecretEnv()
     data_dir = Path(env.str("PORTAL_DATA_DIR", "var")).absolute()
     key_dir = Path(env.str("PORTAL_KEY_DIR", "") or data_dir / "keys").absolute()
     port = env.int("PORT", 8000)
@@ -124,7 +123,7 @@ def read() -> Environment:
         public_url=public_url,
         allowed_hosts=_words(env, "PORTAL_ALLOWED_HOSTS") or _answered_hosts(public_url),
         database=_database(env, data_dir),
-        redis_url=env.str("REDIS_URL", "") or f"unix://{redis_socket(data_dir)}",
+        redis_url=_redis(env, data_dir),
         storage_url=storage_url,
         storage_group=_group(env, "PORTAL_STORAGE_GROUP"),
         delivery=delivery,
@@ -153,6 +152,12 @@ def read() -> Environment:
     )
 
 
+def _redis(env: SecretEnv, data_dir: Path) -> str:
+    if url := env.str("REDIS_URL", ""):
+        return with_password(url, env.str("REDIS_PASSWORD", ""))
+    return f"unix://{redis_socket(data_dir)}"
+
+
 def redis_socket(data_dir: Path) -> Path:
     """The socket of the embedded Redis. A socket's path may have 107 bytes, so a deep data directory gets a short one
     under the runtime directory instead, the same at each call."""
@@ -163,7 +168,7 @@ def redis_socket(data_dir: Path) -> Path:
     return runtime / f"drayage-{os.getuid()}-{hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:12]}" / "redis.sock"
 
 
-def _email(env: FileAwareEnv) -> dict[str, object]:
+def _email(env: SecretEnv) -> dict[str, object]:
     config: dict[str, object] = env.dj_email_url("PORTAL_EMAIL_URL", "dummy://")
     if not env.str("PORTAL_EMAIL_URL", ""):
         config["EMAIL_BACKEND"] = "django.core.mail.backends.dummy.EmailBackend"
@@ -176,7 +181,7 @@ def _email(env: FileAwareEnv) -> dict[str, object]:
     return config
 
 
-def _delivery(env: FileAwareEnv, storage_url: str) -> tuple[str, str]:
+def _delivery(env: SecretEnv, storage_url: str) -> tuple[str, str]:
     """Return what sends layers (one of DELIVERIES), and the path below which nginx serves them."""
     delivery, prefix = _one_of(env, "PORTAL_DELIVERY", DELIVERIES), env.str("PORTAL_ACCEL_PREFIX", "/-/blobs/")
     has_files = storage_url.startswith("file://")
@@ -197,7 +202,7 @@ def _answered_hosts(public_url: str) -> list[str]:
     return [f"[{host}]" if ":" in host else host]
 
 
-def _one_of(env: FileAwareEnv, name: str, values: tuple[str, ...]) -> str:
+def _one_of(env: SecretEnv, name: str, values: tuple[str, ...]) -> str:
     """Return one of these words; the first is the default."""
     word = str(env.str(name, values[0]))
     if word not in values:
@@ -205,18 +210,18 @@ def _one_of(env: FileAwareEnv, name: str, values: tuple[str, ...]) -> str:
     return word
 
 
-def _words(env: FileAwareEnv, name: str) -> list[str]:
+def _words(env: SecretEnv, name: str) -> list[str]:
     return [word.strip() for word in env.str(name, "").split(",") if word.strip()]
 
 
-def _networks(env: FileAwareEnv, name: str) -> list[IPv4Network | IPv6Network]:
+def _networks(env: SecretEnv, name: str) -> list[IPv4Network | IPv6Network]:
     try:
         return [ip_network(word) for word in _words(env, name)]
     except ValueError as error:
         raise EnvironmentInvalid(f"{name} is a list such as 10.0.0.0/8,fd00::/8") from error
 
 
-def _group(env: FileAwareEnv, name: str) -> int | None:
+def _group(env: SecretEnv, name: str) -> int | None:
     """Return the id of a group that is given by its name or its id."""
     given = env.str(name, "")
     try:
@@ -225,16 +230,18 @@ def _group(env: FileAwareEnv, name: str) -> int | None:
         raise EnvironmentInvalid(f"{name} is the name or the id of a group; there is no {given} here") from None
 
 
-def _positive(env: FileAwareEnv, name: str, default: float) -> float:
+def _positive(env: SecretEnv, name: str, default: float) -> float:
     seconds: float = env.float(name, default)
     if seconds <= 0:
         raise EnvironmentInvalid(f"{name} is a number of seconds above 0")
     return seconds
 
 
-def _database(env: FileAwareEnv, data_dir: Path) -> dict[str, object]:
+def _database(env: SecretEnv, data_dir: Path) -> dict[str, object]:
     parsed: dict[str, object] = env.dj_db_url("DATABASE_URL", f"sqlite:///{data_dir / 'portal.sqlite3'}")
     if not str(parsed["ENGINE"]).endswith("sqlite3"):
+        if password := env.str("DATABASE_PASSWORD", ""):
+            parsed["PASSWORD"] = password
         return parsed | {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
     return parsed | {
         # Tests use a file as well: threads that share a database in memory lock each other out.

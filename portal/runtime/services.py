@@ -20,6 +20,7 @@ from django.conf import settings
 
 from portal.config.env import redis_socket
 from portal.config.exposure import exposure
+from portal.config.secret_files import is_named
 from portal.runtime.supervisor import Child
 from registries.secrets.private_files import NotPrivate, make_private
 
@@ -38,7 +39,7 @@ def embedded_redis() -> Child | None:
     It is Valkey, from the wheel or from PATH, on a socket that only this user can open. Raises CannotStart if there is
     none, or if another user owns the folder of the socket.
     """
-    if os.environ.get("REDIS_URL"):
+    if is_named("REDIS_URL"):
         return None
     socket_path = redis_socket(settings.PORTAL_DATA_DIR)
     folder = settings.PORTAL_DATA_DIR / "redis"
@@ -57,6 +58,7 @@ def embedded_redis() -> Child | None:
         "daemonize": "no",
         "set-proc-title": "no",
         "maxmemory-policy": "noeviction",
+        "proto-max-bulk-len": "1mb",  # an entry of a queue has 64 bytes
     }
     arguments = [part for name, value in options.items() for part in (f"--{name}", value)]
     return Child("redis", [redis_binary(), *arguments])
@@ -134,7 +136,7 @@ def prints_mail() -> bool:
 
 def with_console(child: Child, descriptor: int) -> Child:
     """Have a child print mails on this console instead of in its log, since their links are secrets."""
-    console = {"PORTAL_EMAIL_URL": "console:", "PORTAL_CONSOLE_FD": str(descriptor)}
+    console = {"PORTAL_EMAIL_URL": "console:", "PORTAL_EMAIL_URL_FILE": "", "PORTAL_CONSOLE_FD": str(descriptor)}
     return replace(child, environment={**child.environment, **console}, shares=(descriptor,))
 
 
