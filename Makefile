@@ -55,7 +55,7 @@ lint: .venv/dev.installed ## run the linters and Django's checks
 	$(DEPLOYED) $(PY) manage.py makemigrations --check --dry-run
 	$(DEPLOYED) $(PY) manage.py check --deploy --fail-level WARNING
 	.venv/bin/hadolint Dockerfile
-	.venv/bin/check-jsonschema --builtin-schema vendor.compose-spec compose.yaml
+	.venv/bin/check-jsonschema --builtin-schema vendor.compose-spec compose.yaml deploy/compose.outside.yaml
 
 types: .venv/dev.installed ## run mypy
 	.venv/bin/mypy portal registries groups tests

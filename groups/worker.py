@@ -39,7 +39,7 @@ from groups import jobs  # noqa: F401 (so that work-horses need not import it)
 from groups.ingest.claim import WorkerShutdown
 from groups.queues.redis_queues import take
 from groups.queues.wakeup import KINDS, QUEUES, Wakeup
-from groups.queues.workers import forget, report
+from groups.queues.workers import forget, forget_gone, report
 from registries.oci.transport import tls_context
 
 REPORT_SECONDS = 10
@@ -88,7 +88,8 @@ class PullWorker(Worker):
         """Workers are not suspended by a key in Redis."""
 
     def run_maintenance_tasks(self) -> None:
-        """There are no registries of jobs to clean: the database has the state of all work."""
+        """Forget workers that are gone. RQ's registries of jobs are not used: the database has the state of work."""
+        forget_gone(self.connection)
         self.last_cleaned_at = datetime.now(UTC)  # type: ignore[assignment]
 
     def dequeue_job_and_maintain_ttl(  # type: ignore[override]

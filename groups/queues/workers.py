@@ -72,19 +72,30 @@ def forget(connection: Redis, name: str) -> None:
 
 def read_workers(connection: Redis) -> list[WorkerReport]:
     """Return what the workers report, by name, at most MAX_WORKERS of them. Raises RedisError or OSError."""
-    if connection.type(ALL_KEY) != b"set":
-        return []
-    # Not the whole set, which may be of any size.
-    keys = cast("list[bytes]", connection.srandmember(ALL_KEY, MAX_WORKERS))
     found = []
-    for key in sorted(set(keys)):
+    for key in _keys(connection):
         match = _NAME.fullmatch(key)
         values = _values(connection, key) if match else None
         if match and values:
             found.append(_report(match[1].decode(), values))
-        else:
-            connection.srem(ALL_KEY, key)
     return found
+
+
+def forget_gone(connection: Redis) -> None:
+    """Remove the keys of workers that don't report any more. Workers call it. Errors of Redis are logged."""
+    try:
+        for key in _keys(connection):
+            if not _NAME.fullmatch(key) or connection.type(key) != b"hash":
+                connection.srem(ALL_KEY, key)
+    except (RedisError, OSError) as error:
+        log.warning("workers_not_forgotten", error=type(error).__name__)
+
+
+def _keys(connection: Redis) -> list[bytes]:
+    """The keys of all workers, sorted. Not the whole set, which may be of any size."""
+    if connection.type(ALL_KEY) != b"set":
+        return []
+    return sorted(set(cast("list[bytes]", connection.srandmember(ALL_KEY, MAX_WORKERS))))
 
 
 def _store(connection: Redis, key: str, fields: Mapping[str, str], seconds: int) -> None:

@@ -10,7 +10,7 @@ from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from groups.queues.wakeup import Wakeup
-from groups.queues.workers import WorkerReport, forget, read_workers, report
+from groups.queues.workers import WorkerReport, forget, forget_gone, read_workers, report
 
 WAKEUP = Wakeup("check", uuid4())
 FIELDS = {
@@ -38,6 +38,8 @@ def test_a_worker_that_ended_or_is_silent_is_gone(queues: Redis) -> None:
     forget(queues, "ended")
     queues.delete("rq:worker:silent")
     assert read_workers(queues) == []
+    assert queues.smembers("rq:workers") == {b"rq:worker:silent"}
+    forget_gone(queues)
     assert queues.exists("rq:workers") == 0
 
 
@@ -64,10 +66,11 @@ def test_without_redis_a_worker_works_all_the_same(monkeypatch: pytest.MonkeyPat
     def fail(*_: object, **__: object) -> None:
         raise RedisConnectionError
 
-    for name in ("pipeline", "delete"):
+    for name in ("pipeline", "delete", "type"):
         monkeypatch.setattr(queues, name, fail)
     report(queues, "steady", FIELDS, 60)
     forget(queues, "steady")
+    forget_gone(queues)
 
 
 @pytest.mark.parametrize("field", FIELDS)
@@ -92,4 +95,5 @@ def test_a_name_that_is_none_is_left_out(queues: Redis, key: bytes) -> None:
     queues.sadd("rq:workers", key)
     report(queues, "steady", FIELDS, 60)
     assert read_workers(queues) == [SAID]
+    forget_gone(queues)
     assert queues.smembers("rq:workers") == {b"rq:worker:steady"}
