@@ -72,7 +72,6 @@ TESTED_BY = {
         "groups.agent.podman_form",
         "groups.agent.runtime",
     ],
-    "interop/test_api_fuzz.py": ["portal.config.logs"],
     "interop/test_delivery_agent.py": [
         "groups.agent.events",
         "groups.agent.portal",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from typing import IO
@@ -53,6 +55,17 @@ class ExportTooSlow(Refusal):
         super().__init__("Finding these rows takes too long. Export fewer days, or search for fewer words.")
 
 
+class NoRoomForExport(Refusal):
+    """The disk has no room for the temporary file."""
+
+    code = "export_no_room"
+    title = "There is no room for this export"
+    status = 507
+
+    def __init__(self) -> None:
+        super().__init__("The portal's disk is full. Nothing is lost: try again later, or export fewer days.")
+
+
 @dataclass(frozen=True)
 class Export:
     """A temporary file, at its beginning, that is deleted when it is closed. `size` is in bytes. `is_cut` means that
@@ -65,7 +78,7 @@ class Export:
 
 def build(rows: QuerySet[Activity], format: Format) -> Export:
     """Write the newest MAX_EXPORT_ROWS of these rows, which are sorted by number, the newest first. Raises
-    ExportTooSlow."""
+    ExportTooSlow, NoRoomForExport."""
     file = tempfile.TemporaryFile(dir=settings.PORTAL_DATA_DIR)  # noqa: SIM115 (closed with the response)
     try:
         found = _read(rows, until=time.monotonic() + MAX_BUILD_SECONDS)
@@ -74,8 +87,11 @@ def build(rows: QuerySet[Activity], format: Format) -> Export:
         is_cut = next(found, None) is not None
         size = file.tell()
         file.seek(0)
-    except BaseException:
-        file.close()
+    except BaseException as error:
+        with suppress(OSError):  # what is left of a full disk can't be written
+            file.close()
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise NoRoomForExport from None
         raise
     return Export(file, size, is_cut)
 

@@ -50,14 +50,16 @@ def activity(request: MemberRequest, org: str) -> HttpResponse:
 @require_GET
 @never_cache
 def export_csv(request: MemberRequest, org: str) -> StreamingHttpResponse:
-    """Download the newest rows that match the search, as CSV. Raises TooManyExports, ExportTooSlow."""
+    """Download the newest rows that match the search, as CSV. Raises TooManyExports, ExportTooSlow,
+    NoRoomForExport."""
     return _file(request, as_csv, "text/csv; charset=utf-8", "csv")
 
 
 @require_GET
 @never_cache
 def export_json_lines(request: MemberRequest, org: str) -> StreamingHttpResponse:
-    """Download the newest rows that match the search, as lines of JSON. Raises TooManyExports, ExportTooSlow."""
+    """Download the newest rows that match the search, as lines of JSON. Raises TooManyExports, ExportTooSlow,
+    NoRoomForExport."""
     return _file(request, as_json_lines, "application/jsonl; charset=utf-8", "jsonl")
 
 

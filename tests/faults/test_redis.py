@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 
 from redis import Redis
 
@@ -40,5 +41,28 @@ def test_redis_dies_and_comes_back(stage: Stage) -> None:
     assert stage.status(second)["status"] == "queued"
     ends = stage.settle(first, second)  # which starts Redis again
     assert [(end["status"], end["attempt"]) for end in ends] == [("ready", 1)] * 2
+    stage.end_workers()
+    stage.check()
+
+
+def test_a_redis_that_stalls_holds_up_no_answer(stage: Stage) -> None:
+    """Longer than the few seconds for which it is waited, once for each wake-up."""
+    stage.portal.start_worker()
+    first = stage.pull()
+    stage.settle(first)
+    redis = stage.portal.redis
+    assert redis is not None
+
+    redis.send(signal.SIGSTOP)
+    began = time.monotonic()
+    second = stage.pull()
+    took = time.monotonic() - began
+    status = stage.status(second)["status"]
+    redis.send(signal.SIGCONT)
+
+    assert took < 12
+    assert status == "queued"
+    (end,) = stage.settle(second)
+    assert (end["status"], end["attempt"]) == ("ready", 1)
     stage.end_workers()
     stage.check()

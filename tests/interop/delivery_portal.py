@@ -3,6 +3,8 @@ people do there (`delivery_steps`), on the same database, keys and blobs."""
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -18,9 +20,19 @@ from tests.support.processes import bare_environment, free_port, until, until_an
 class Portal:
     """The running portal, from a test's side: every other attribute is a call of `Steps`."""
 
-    def __init__(self, url: str, steps: Any, own_url: str = "") -> None:
+    def __init__(self, url: str, steps: Any, own_url: str = "", web: WebProcess | None = None) -> None:
         self.url, self.own_url = url, own_url or url
-        self._steps = steps
+        self._steps, self._web = steps, web
+
+    def kill_web(self, number: int) -> None:
+        """Send a signal to the web process and all that it forked; return once it is gone."""
+        assert self._web is not None
+        self._web.end(number)
+
+    def start_web(self) -> None:
+        """Start it again; return once it answers."""
+        assert self._web is not None
+        self._web.start()
 
     @property
     def host(self) -> str:
@@ -32,6 +44,30 @@ class Portal:
     def until(self, condition: Callable[[], Any], seconds: float = 30) -> Any:
         """Return what `condition` comes to, once it comes to something."""
         return until(condition, seconds)
+
+
+class WebProcess:
+    """gunicorn, as `up` starts it."""
+
+    def __init__(self, command: list[str], environment: dict[str, str], log: Path) -> None:
+        self._command, self._environment, self._log = command, environment | {"PORTAL_ZONE": "web"}, log
+        self.start()
+
+    def start(self) -> None:
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                self._command, cwd=CHECKOUT, env=self._environment, stderr=log, start_new_session=True
+            )
+        try:
+            until_answers(f"http://127.0.0.1:{self._environment['PORT']}/livez", self._process, self._log)
+        except BaseException:
+            self.end()
+            raise
+
+    def end(self, number: int = signal.SIGTERM) -> None:
+        if self._process.poll() is None:
+            os.killpg(self._process.pid, number)
+        self._process.wait(timeout=20)
 
 
 @contextmanager
@@ -51,16 +87,11 @@ def running(folder: Path, public_url: str = "", **settings: str) -> Iterator[Por
     subprocess.run([sys.executable, "manage.py", "prepare"], cwd=CHECKOUT, env=environment, check=True)
     steps = Beside("tests.interop.delivery_steps", environment, folder / "steps.log")
     try:
-        with (folder / "web.log").open("wb") as log:
-            web = subprocess.Popen(
-                steps.web_command(), cwd=CHECKOUT, env=environment | {"PORTAL_ZONE": "web"}, stderr=log
-            )
+        web = WebProcess(steps.web_command(), environment, folder / "web.log")
         try:
-            until_answers(f"{url}/livez", web, folder / "web.log")
             steps.set_up()
-            yield Portal(public_url, steps, url)
+            yield Portal(public_url, steps, url, web)
         finally:
-            web.terminate()
-            web.wait(timeout=20)
+            web.end()
     finally:
         steps.close()

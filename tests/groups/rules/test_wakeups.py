@@ -10,7 +10,9 @@ import pytest
 from django.utils.module_loading import import_string
 from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 from redis import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import OutOfMemoryError, ReadOnlyError, RedisError, ResponseError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+from structlog.testing import capture_logs
 
 from groups.queues import redis_queues
 from groups.queues.wakeup import QUEUES, Wakeup
@@ -90,6 +92,33 @@ def test_without_redis_nothing_waits_and_nothing_fails(monkeypatch: pytest.Monke
     monkeypatch.setattr(redis_queues, "connect", unavailable)
     assert wakeups.waiting("pulls") == 0
     wakeups.enqueue_job("pull", uuid4())
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OutOfMemoryError("command not allowed when used memory > 'maxmemory'."),
+        ResponseError("MISCONF Errors writing to the AOF file: No space left on device"),
+        ReadOnlyError("You can't write against a read only replica."),
+        RedisTimeoutError("Timeout reading from socket"),
+        ConnectionResetError(104, "Connection reset by peer"),
+    ],
+    ids=["out of memory", "disk full", "read only", "stalled", "reset"],
+)
+def test_a_redis_that_refuses_or_stalls_keeps_nobody_waiting(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is asked once; the sweeper sends the wake-up again."""
+    asked: list[str] = []
+
+    def push(wakeup: Wakeup) -> None:
+        asked.append(wakeup.job)
+        raise error
+
+    monkeypatch.setattr(redis_queues, "push", push)
+    with capture_logs() as logged:
+        wakeups.enqueue_job("pull", uuid4())
+
+    assert asked == ["pull"]
+    assert [(line["event"], line["error"]) for line in logged] == [("wake_up_failed", type(error).__name__)]
 
 
 def test_jobs_that_wait_for_a_worker_are_not_enqueued_again(monkeypatch: pytest.MonkeyPatch) -> None:

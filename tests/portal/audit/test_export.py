@@ -27,6 +27,7 @@ from portal.models import Activity, Organization, User
 from registries.foundation.activity import Target, record
 from registries.foundation.actor import ActorKind
 from registries.foundation.ids import OrganizationId
+from tests.faults.disk import small_disk
 from tests.support.activity import write_activity
 
 PAGE = "/o/acme/settings/activity/"
@@ -175,6 +176,24 @@ class TestRows:
         response = member.get(f"{PAGE}export.csv")
         assert response.status_code == 503
         assert "Export fewer days" in response.text
+
+    def test_a_disk_that_is_full_is_said_and_leaves_nothing(
+        self, acme: Organization, bob: User, member: Client, settings: LazySettings, tmp_path: Path
+    ) -> None:
+        write_activity(acme.pk, bob, "group.started", "x" * 200)
+        with small_disk(tmp_path / "disk", 4096) as disk:
+            if disk is None:
+                pytest.skip("a small file system can be mounted by root only")
+            (disk / "full").write_bytes(b"x" * 4096)
+            settings.PORTAL_DATA_DIR = disk
+
+            for name in ("export.csv", "export.jsonl"):
+                response = member.get(f"{PAGE}{name}")
+                assert response.status_code == 507, response
+                assert "disk is full" in response.text
+                assert [path.name for path in disk.iterdir()] == ["full"]
+            (disk / "full").unlink()
+            assert "group.started" in member.get(f"{PAGE}export.csv").getvalue().decode()
 
     def test_the_temporary_file_is_gone(
         self, acme: Organization, member: Client, monkeypatch: pytest.MonkeyPatch, settings: LazySettings

@@ -135,6 +135,21 @@ class TestJoining:
 
         assert acme.memberships.get(user=mallory).role == "viewer"
 
+    def test_nobody_chooses_a_role_or_an_organization(
+        self, owner: Client, acme: Any, mallory: Any, as_user: Any
+    ) -> None:
+        umbrella = mallory.organizations.get()
+        wanted = {"role": "owner", "organization": umbrella.pk, "organization_id": umbrella.pk, "is_superuser": "on"}
+        wanted |= {"is_staff": "on", "is_support": "on", "email": "other@acme.example", "user": mallory.pk}
+        Client().post(invite(owner, role="viewer"), {"password": GOOD} | wanted)
+        as_user(mallory).post(invite(owner, mallory.email, "viewer"), wanted)
+
+        nina = User.objects.get(email=NINA)
+        assert (nina.is_superuser, nina.is_staff, nina.is_support) == (False, False, False)
+        assert list(nina.memberships.values_list("organization__slug", "role")) == [("acme", "viewer")]
+        assert acme.memberships.get(user=mallory).role == "viewer"
+        assert umbrella.memberships.count() == 1
+
     def test_a_new_account_is_in_the_portals_activity(self, owner: Client) -> None:
         Client().post(invite(owner), {"password": GOOD})
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -104,6 +105,20 @@ def test_a_list_has_a_thousand_entries_at_most() -> None:
     assert len(listed.entries) == 1000
     with pytest.raises(UnsupportedManifest):
         read_document(as_json({"schemaVersion": 2, "manifests": [item] * 1001}), OCI_INDEX)
+
+
+@pytest.mark.parametrize("listed", ["layers", "entries"])
+def test_ten_thousand_entries_and_a_million_layers_are_refused_at_once(listed: str) -> None:
+    """A million of the shortest items fit into a manifest that is small enough to be read."""
+    name, media_type, count = {"layers": ("layers", OCI_MANIFEST, 10**6), "entries": ("manifests", OCI_INDEX, 10**4)}[
+        listed
+    ]
+    raw = b'{"schemaVersion":2,"%s":[%s{}]}' % (name.encode(), b"{}," * (count - 1))
+    assert len(raw) < 4 * 1024 * 1024
+    began = time.thread_time()
+    with pytest.raises(UnsupportedManifest):
+        read_document(raw, media_type)
+    assert time.thread_time() - began < 0.5
 
 
 def test_sizes_that_every_reader_of_json_keeps() -> None:

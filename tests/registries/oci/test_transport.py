@@ -97,6 +97,18 @@ def test_the_certificate_must_bear_the_name(names: list[str], authority: Authori
         assert registry.seen == []
 
 
+def test_a_self_signed_certificate(authority: Authority, connect: Connect) -> None:
+    """It is refused until it is itself what is trusted."""
+    certificate, key = authority.issue(NAME, self_signed=True)
+    with serve((certificate, key)) as registry:
+        for trusted in (None, authority.ca_file):
+            with pytest.raises(TlsInvalid) as refusal:
+                pull(connect(NAME, guard=named(registry.port), ca_file=trusted), "team/app")
+            assert refusal.value.raw == "certificate 18"
+        assert registry.seen == []
+        pull(connect(NAME, guard=named(registry.port), ca_file=certificate), "team/app")
+
+
 def test_an_expired_certificate(authority: Authority, connect: Connect) -> None:
     with serve(authority.issue(NAME, expired=True)) as registry, pytest.raises(TlsInvalid):
         pull(connect(NAME, guard=named(registry.port), ca_file=authority.ca_file), "team/app")

@@ -30,19 +30,20 @@ class Authority:
         self.ca_file = directory / f"{name.replace(' ', '-').lower()}.pem"
         self.ca_file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
 
-    def issue(self, *names: str, expired: bool = False) -> tuple[Path, Path]:
+    def issue(self, *names: str, expired: bool = False, self_signed: bool = False) -> tuple[Path, Path]:
         """Return certificate file and key file for host names and addresses."""
         key = ec.generate_private_key(ec.SECP256R1())
+        signer = key if self_signed else self._key
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])])
         life = timedelta(hours=-1) if expired else timedelta(days=1)
         alternatives = x509.SubjectAlternativeName([_general_name(name) for name in names])
         certificate = (
-            _builder(subject, self._name, key.public_key(), life)
+            _builder(subject, subject if self_signed else self._name, key.public_key(), life)
             .add_extension(alternatives, critical=False)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_usage(signs_certificates=False), critical=True)
-            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
-            .sign(self._key, hashes.SHA256())
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False)
+            .sign(signer, hashes.SHA256())
         )
         stem = f"{names[0]}-{certificate.serial_number}"
         certificate_file, key_file = self._directory / f"{stem}.pem", self._directory / f"{stem}.key"
