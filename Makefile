@@ -7,10 +7,10 @@ unexport PYTHONDONTWRITEBYTECODE
 # A production environment, for Django's deployment checks.
 DEPLOYED := PORTAL_PUBLIC_URL=https://portal.example PORTAL_DATA_DIR=$${TMPDIR:-/tmp}/drayage-deploy-check
 
-.PHONY: help up demo check test coverage mutants bench chaos screenshots lint types lock clean
+.PHONY: help up demo check test test-security coverage mutants fuzz bench chaos screenshots lint types audit sbom lock clean
 
 help: ## show this
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' Makefile
 
 up: .venv/base.installed ## run the portal in the foreground: installs, migrates, starts all processes
 	@$(PY) manage.py up
@@ -25,8 +25,13 @@ check: lint types ## run the linters, mypy and the fast tests
 test: .venv/dev.installed ## install what the tests need and run all of them
 	sh .ci/packages
 	$(MAKE) --no-print-directory lint types
-	$(PY) -m pytest -n 2
+	$(MAKE) --no-print-directory sbom secrets
+	$(PY) -m pytest -n 2 -p tests.security.summary
 	$(PY) -m tests.on_postgresql
+
+test-security: .venv/dev.installed ## run the tests of tests/security/catalogue.toml alone, and count cases, passed and violations
+	@sh .ci/packages
+	@$(PY) -m tests.security
 
 coverage: .venv/dev.installed ## run all tests but the browser's, and name the branches of critical modules that none reaches
 	@sh .ci/packages
@@ -35,6 +40,9 @@ coverage: .venv/dev.installed ## run all tests but the browser's, and name the b
 mutants: .venv/dev.installed ## change critical modules and see whether a test notices; MUTANTS="all" or files, MUTANTS_SECONDS (900)
 	@sh .ci/packages
 	@$(PY) -m tests.mutants --seconds $${MUTANTS_SECONDS:-900} --per-module $${MUTANTS_PER_MODULE:-25} $(MUTANTS)
+
+fuzz: .venv/dev.installed ## give random input to what reads strangers' input for FUZZ_SECONDS (60); FUZZ="reference paste" selects
+	@$(PY) -m tests.fuzz --seconds $${FUZZ_SECONDS:-60} $(FUZZ)
 
 bench: .venv/dev.installed ## run the benchmarks, one JSON line per figure; BENCH="ingest wakeup" selects
 	@sh .ci/packages

@@ -100,6 +100,10 @@ def parse(text: str) -> Reference:
     if names_host(named):
         first, _, path = named.partition("/")
         registry = _registry(first)
+        if not names_host(f"{registry}/"):  # `g./app`: without its dot it would read as another image
+            raise ReferenceInvalid(
+                "host_invalid", "A registry's host name has a dot inside or a port, such as registry.example.com."
+            )
     else:
         registry, path = DOCKER_HUB, named
     repository, colon, tag = path.partition(":")
