@@ -7,7 +7,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # A production environment, for Django's deployment checks.
 DEPLOYED := PORTAL_PUBLIC_URL=https://portal.example PORTAL_DATA_DIR=$${TMPDIR:-/tmp}/drayage-deploy-check
 
-.PHONY: help up demo check test test-security coverage mutants fuzz bench chaos screenshots lint types audit sbom lock clean
+.PHONY: help up demo check test test-security coverage mutants fuzz bench chaos screenshots lint types audit secrets sbom lock clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' Makefile
@@ -68,14 +68,28 @@ lint: .venv/dev.installed ## run the linters and Django's checks
 types: .venv/dev.installed ## run mypy
 	.venv/bin/mypy portal registries groups tests
 
+audit: .venv/dev.installed .venv-tools/tools.installed secrets ## look for known vulnerabilities, secrets in the history, and licences; exit code 2 of make if one fails
+	@$(PY) -m tests.supply_chain.licences
+	@$(PY) -m tests.supply_chain.vulnerabilities .venv-tools/bin/pip-audit
+
+secrets: .venv/dev.installed
+	@$(PY) -m tests.supply_chain.secret_scan
+
+sbom: .venv/dev.installed .venv-tools/tools.installed ## write the bill of materials to sbom.json (CycloneDX)
+	@.venv-tools/bin/python -W ignore -m cyclonedx_py requirements requirements.txt --pyproject pyproject.toml \
+		--mc-type application --output-reproducible --of JSON -o sbom.json
+	@$(PY) -m tests.supply_chain.sbom sbom.json
+
 lock: ## update the lock files (needs uv)
 	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header \
 		--no-emit-index-url -o requirements.txt
 	uv pip compile --group dev -c requirements.txt --universal --python-version 3.11 --generate-hashes --no-header \
 		--no-emit-index-url -o requirements-dev.txt
+	uv pip compile --group tools --universal --python-version 3.11 --generate-hashes --no-header \
+		--no-emit-index-url -o requirements-tools.txt
 
 clean: ## remove what was installed; keeps the data in var/
-	rm -rf .venv .coverage* .mutants .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-tools sbom.json .fuzz .coverage* .mutants .mypy_cache .pytest_cache .ruff_cache
 
 .venv/base.installed: requirements.txt
 	@sh .ci/environment .venv
@@ -85,4 +99,10 @@ clean: ## remove what was installed; keeps the data in var/
 
 .venv/dev.installed: .venv/base.installed requirements-dev.txt
 	@.venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@
+
+# Tools that need other versions of packages than the portal does.
+.venv-tools/tools.installed: requirements-tools.txt
+	@sh .ci/environment .venv-tools
+	@.venv-tools/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-tools.txt
 	@touch $@

@@ -58,6 +58,8 @@ def read(text: str, base: str | None = None) -> Location:
     if port > 65535:
         raise LocationInvalid("port")
     host = authority[1].removesuffix(".")
+    if not all(host.split(".")):
+        raise LocationInvalid("authority")
     shown_port = f":{authority[2]}" if authority[2] else ""
     rest = parts.path + (f"?{parts.query}" if parts.query else "")
     return Location(scheme, host, port, f"{scheme}://{host}{shown_port}{rest or '/'}")

@@ -75,6 +75,11 @@ def test_what_follows_a_hash_is_not_sent() -> None:
         "https://" + "a" * 254 + "/",
         "https://registry.example/a\\b",
         "https://registry.example/<a>",
+        "https://./",
+        "https://../x",
+        "https://registry..example/",
+        "https://registry.example../",
+        "https://.registry.example/",
     ],
 )
 def test_refuses_what_parsers_may_disagree_about(text: str) -> None:
