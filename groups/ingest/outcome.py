@@ -40,7 +40,7 @@ MAX_INTERRUPTED_ATTEMPTS = 3
 """A pull whose attempts are interrupted this often is not tried again."""
 PAUSE_FACTOR = 3.0
 JITTER = 0.25
-YIELDED = "Paused: another organization's turn"
+YIELDED = "Paused: its turn was over"
 _NO_LEASE = {"lease": None, "lease_expires_at": None, "not_before": None}
 
 

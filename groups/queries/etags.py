@@ -16,6 +16,7 @@ from django.db.models import (
     Case,
     Count,
     Exists,
+    JSONField,
     Max,
     Model,
     OuterRef,
@@ -82,6 +83,7 @@ def _group(project: ProjectId, name: str) -> _Groups:
     layers, steps = Layer.objects.filter(image=OuterRef("image")), PullStep.objects.filter(image=OuterRef("image"))
     instances, tokens = Instance.objects.filter(group=OuterRef("pk")), NodeToken.objects.filter(group=OuterRef("pk"))
     sent = LayerDelivery.objects.filter(token__group=OuterRef("pk"))
+    unsettled = Image.objects.unsettled().filter(organization=OuterRef("organization"))
     presented = Redemption.objects.filter(token__group=OuterRef("pk"))
     return ContainerGroup.objects.filter(project=project, name=name).values_list(
         "pk",
@@ -95,8 +97,18 @@ def _group(project: ProjectId, name: str) -> _Groups:
         "image__digest",
         "image__credential__destroyed_at",
         "image__credential__used_count",
+        "image__yielded_at",
         "next_image_id",
         "next_image__status",
+        # The place in the organization's queue.
+        Case(
+            When(
+                image__status=Image.Status.QUEUED,
+                then=_aggregates(unsettled, Count("id"), Count("id", filter=Q(status=Image.Status.PULLING))),
+            ),
+            default=Value(None),
+            output_field=JSONField(),
+        ),
         _aggregates(layers, Sum("received"), Max("committed_at")),
         _aggregates(steps, Max("id"), Max("finished_at")),
         # A node's report may change nothing but the message.

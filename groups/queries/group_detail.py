@@ -12,6 +12,7 @@ from groups.models import ContainerGroup, Failure, Image, Instance, Layer, PullS
 from groups.nodes.scheduler import nodes_with_room
 from groups.queries.bars import Segment, segments
 from groups.queries.delivery_ledger import Delivery, Unusual, newest_deliveries, unusual_refusals
+from groups.queries.pull_queue import place
 from groups.queries.pull_steps import StepLine, seconds_between, step_line, step_lines, with_failure_title
 from groups.rules.group_settings import MAX_REPLICAS
 from groups.rules.quotas import has_room_for_pull, read_quota
@@ -242,7 +243,9 @@ def _pending(detail: GroupDetail) -> str:
         if not has_room_for_pull(quota):
             limit = quota.max_pulls
             return f"Waiting its turn: this organization pulls {limit} image{'s' if limit != 1 else ''} at once."
-        return "Waiting for a worker to take the pull."
+        if image.yielded_at is not None:
+            return f"Paused: its turn was over. Stored layers are kept. {place(image).sentence}"
+        return place(image).sentence
     current = next((step.name for step in detail.steps if step.outcome == "running"), "")
     if current == "layers" and detail.progress.count:
         return _pulling(detail.progress)

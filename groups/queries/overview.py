@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias, TypedDict, cast
 
 from django.db.models import Count, OuterRef, QuerySet, Subquery, Sum
 
-from groups.models import ContainerGroup, Failure, Instance
+from groups.models import ContainerGroup, Failure, Image, Instance
 from groups.queries.bars import segments
 from groups.queries.group_list import failure_title
 from groups.rules import quotas
@@ -49,7 +49,8 @@ class FailedGroup:
 
 @dataclass(frozen=True)
 class Overview:
-    """What the first page shows. `running` of `wanted` replicas run; `pulling` and `credentials` are counts."""
+    """What the first page shows. `running` of `wanted` replicas run; `pulling`, `waiting` (pulls in the queue) and
+    `credentials` are counts."""
 
     total: int
     shares: list[Share]
@@ -59,6 +60,7 @@ class Overview:
     wanted: int
     stored_bytes: int
     pulling: int
+    waiting: int
     credentials: int
 
 
@@ -99,6 +101,7 @@ def organization_overview(organization_id: OrganizationId) -> Overview:
         wanted=active or 0,
         stored_bytes=quotas.stored_bytes(organization_id),
         pulling=quotas.pulls_in_progress(organization_id),
+        waiting=Image.objects.filter(organization=organization_id, status=Image.Status.QUEUED).count(),
         credentials=Credential.objects.live().filter(organization=organization_id).count(),
     )
 

@@ -9,6 +9,7 @@ from redis.exceptions import RedisError
 
 from groups.models import Image
 from groups.models.sweep import SweepPass
+from groups.queries.pull_queue import Line, read_turns
 from groups.queues.redis_queues import connect, length, refused_counts
 from groups.queues.wakeup import QUEUES
 from groups.queues.workers import WorkerReport, read_workers
@@ -48,13 +49,14 @@ class Queues:
 
 @dataclass(frozen=True)
 class Pulls:
-    """What the database knows: pulls that a worker has, how many wait, since when the oldest could start, and the
-    sweeper's last pass."""
+    """What the database knows: pulls that a worker has, how many wait, since when the oldest could start, the
+    organizations in the order of their turns, and the sweeper's last pass."""
 
     in_progress: list[Image]
     waiting: int
     oldest: Image | None
     oldest_due: datetime | None
+    turns: list[Line]
     sweeper: SweepPass | None
 
     @property
@@ -79,7 +81,7 @@ def read_queues() -> Queues:
 
 
 def read_pulls() -> Pulls:
-    """Read pulls from the database, in four queries."""
+    """Read pulls from the database, in seven queries."""
     queued = Image.objects.filter(status=Image.Status.QUEUED)
     oldest = Image.objects.startable().defer("config").first()
     rows = Image.objects.pulling().select_related("organization").defer("config")
@@ -88,6 +90,7 @@ def read_pulls() -> Pulls:
         waiting=queued.count(),
         oldest=oldest,
         oldest_due=getattr(oldest, "startable_at", None),
+        turns=read_turns(),
         sweeper=SweepPass.objects.order_by("-ended_at").first(),
     )
 

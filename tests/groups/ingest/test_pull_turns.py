@@ -70,7 +70,7 @@ def test_it_goes_back_into_the_queue_whatever_it_waits_for(
         assert not FailedAttempt.objects.exists()
         last = PullStep.objects.filter(image=image).order_by("-id").first()
         assert last is not None
-        assert (last.outcome, last.detail) == ("failed", "Paused: another organization's turn")
+        assert (last.outcome, last.detail) == ("failed", "Paused: its turn was over")
         assert Credential.objects.get().destroyed_at is None, "it is needed for the next attempt"
 
         kept = image.layers.filter(committed_at__isnull=False).count()

@@ -150,7 +150,10 @@ def test_a_credential_that_is_overdue_counts_no_more(group: ContainerGroup) -> N
 
 @pytest.mark.parametrize("where", ["another organization", "another group"])
 def test_what_others_do_changes_nothing(group: ContainerGroup, mallory: Any, where: str) -> None:
-    """Neither anything elsewhere changes a list, nor anything of another group the group's page."""
+    """Neither anything elsewhere changes a list, nor anything of another group the page of a group that doesn't wait in
+    the queue."""
+    if where == "another group":
+        Image.objects.filter(pk=group.image_id).update(status="ready")
     project = group.project if where == "another group" else mallory.organizations.get().projects.get()
 
     def versions() -> tuple[str | None, ...]:
@@ -172,6 +175,19 @@ def test_what_others_do_changes_nothing(group: ContainerGroup, mallory: Any, whe
     for change in CHANGES[1:]:
         change(other)
         assert versions() == before
+
+
+def test_the_place_in_the_queue_changes_the_version(group: ContainerGroup) -> None:
+    versions = [group_version(group.project_id, group.name)]
+    other = make_group(group.project, f"{HOST}/team/app:1.0", name="other")
+    for status in ("queued", "pulling", "ready"):
+        Image.objects.filter(pk=other.image_id).update(status=status)
+        versions.append(group_version(group.project_id, group.name))
+    Image.objects.filter(pk=group.image_id).update(yielded_at=timezone.now())
+    versions.append(group_version(group.project_id, group.name))
+
+    assert versions[0] == versions[3]
+    assert len(set(versions)) == 4
 
 
 def test_a_group_that_is_not_there_has_no_version(group: ContainerGroup, mallory: Any) -> None:

@@ -45,6 +45,7 @@ def test_everything_is_counted_in_one_organization(acme: Any, project: Any, umbr
     broken = add(project, "broken", "failed", replicas=6)
     elsewhere = add(acme.projects.create(slug="batch", name="Batch"), "elsewhere", "pending", replicas=7)
     Image.objects.filter(pk=elsewhere.image_id).update(status="pulling")
+    Image.objects.filter(groups__status__in=["running", "deploying", "failed"]).update(status="ready")
     failed(broken, code="image_not_found")
     newest = failed(broken, code="authentication_failed")
     make_blob(acme, size=300)
@@ -57,7 +58,7 @@ def test_everything_is_counted_in_one_organization(acme: Any, project: Any, umbr
     seen = organization_overview(acme.pk)
 
     assert (seen.total, seen.running, seen.wanted) == (6, 3, 3 + 4)
-    assert (seen.stored_bytes, seen.pulling, seen.credentials) == (700, 1, 1)
+    assert (seen.stored_bytes, seen.pulling, seen.waiting, seen.credentials) == (700, 1, 2, 1)
     assert [(share.status, share.count) for share in seen.shares] == [
         ("pending", 1), ("stopped", 2), ("deploying", 1), ("running", 1), ("failed", 1),
     ]  # fmt: skip
