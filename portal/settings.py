@@ -76,6 +76,7 @@ MIDDLEWARE = [
     "portal.http.client_address.ClientAddressMiddleware",
     "portal.http.request_id.RequestIdMiddleware",
     "portal.api.middleware.ApiMiddleware",
+    "portal.http.body_limits.BodyLimitMiddleware",
     "portal.http.nul.NulMiddleware",
     "portal.http.form_encoding.Utf8FormsMiddleware",
     "portal.http.machines.MachinesMiddleware",
@@ -231,6 +232,7 @@ SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
+DATA_UPLOAD_MAX_NUMBER_FILES = 10
 
 PORTAL_SENDS_MAIL = ENV.sends_mail
 PORTAL_PRINTS_MAIL = ENV.prints_mail

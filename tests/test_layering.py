@@ -47,6 +47,7 @@ LEVELS: list[tuple[str, ...]] = [
     ("portal.config",),
     ("portal.settings",),
     ("portal.http.requests", "portal.http.actors"),  # what every view has in hand
+    ("portal.http.body_limits",),
     ("portal.audit",),
     ("portal.organizations",),
     ("portal.accounts",),

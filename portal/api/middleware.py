@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 
 from groups.api.errors import not_found
 from portal.api.problems import MEDIA_TYPE, problem
-from portal.api.reading import MAX_BODY_BYTES
+from portal.http.body_limits import MAX_API_BYTES
 from registries.foundation.refusal import Refusal
 
 log = structlog.get_logger(__name__)
@@ -19,6 +19,8 @@ log = structlog.get_logger(__name__)
 _REFUSED = {
     404: not_found(),
     405: Refusal("This address does not support the method.", code="method_not_allowed", status=405),
+    411: Refusal("Send a Content-Length.", code="length_required", status=411),
+    413: Refusal(f"A request has at most {MAX_API_BYTES} bytes.", code="too_large", status=413),
     415: Refusal("Send this in UTF-8.", code="unsupported_media_type", status=415),
 }
 
@@ -53,9 +55,6 @@ class ApiMiddleware:
         return response
 
     def _respond(self, request: HttpRequest) -> HttpResponse:
-        if _length(request) > MAX_BODY_BYTES:
-            text = f"A request has at most {MAX_BODY_BYTES} bytes."
-            return problem(request, Refusal(text, code="too_large", status=413))
         response = self.get_response(request)
         if response.status_code >= 400 and response.get("Content-Type") != MEDIA_TYPE:
             text = "This request can't be used as it is."
@@ -65,10 +64,3 @@ class ApiMiddleware:
                 replaced["Allow"] = allow
             return replaced
         return response
-
-
-def _length(request: HttpRequest) -> int:
-    try:
-        return int(request.META.get("CONTENT_LENGTH") or 0)
-    except ValueError:
-        return 0

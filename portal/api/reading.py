@@ -5,10 +5,9 @@ from __future__ import annotations
 from django.http import HttpRequest
 from ninja.parser import Parser
 
+from portal.http.body_limits import MAX_API_BYTES
 from registries.foundation.refusal import Refusal
 from registries.oci.strict_json import JsonInvalid, read_object
-
-MAX_BODY_BYTES = 1024 * 1024
 
 
 class StrictParser(Parser):
@@ -19,7 +18,7 @@ class StrictParser(Parser):
         if kind not in ("application/json", "application/merge-patch+json"):
             raise Refusal("Send application/json.", code="unsupported_media_type", status=415)
         try:
-            return read_object(request.body, MAX_BODY_BYTES)
+            return read_object(request.body, MAX_API_BYTES)
         except JsonInvalid:
             pass
         raise Refusal(
