@@ -15,5 +15,5 @@ RUN useradd --create-home --uid 10001 drayage && install -d -o drayage -m 700 /d
 USER 10001
 ENV PORTAL_DATA_DIR=/data PORTAL_KEY_DIR=/keys
 
-EXPOSE 8000
-CMD ["gunicorn", "portal.wsgi", "--bind", "0.0.0.0:8000", "--worker-class", "gthread", "--threads", "12", "--no-control-socket"]
+EXPOSE 8000 8001
+CMD ["python", "manage.py", "serve", "web", "--host", "0.0.0.0"]

@@ -29,8 +29,8 @@ def read_host(text: str) -> str:
 
 def address_guard(resolver: Resolver = system_resolver) -> AddressGuard:
     """Return the guard of the settings: the operator's networks are allowed, the portal's own host is not."""
-    own = urlsplit(settings.PORTAL_PUBLIC_URL).hostname or ""
-    return AddressGuard(settings.PORTAL_REGISTRY_ALLOW_NETWORKS, own_hosts={own} - _LOOPBACK, resolver=resolver)
+    own = {urlsplit(url).hostname or "" for url in (settings.PORTAL_PUBLIC_URL, settings.PORTAL_LAYERS_URL)}
+    return AddressGuard(settings.PORTAL_REGISTRY_ALLOW_NETWORKS, own_hosts=own - _LOOPBACK, resolver=resolver)
 
 
 def check_host(host: str) -> None:

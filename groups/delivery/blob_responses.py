@@ -6,15 +6,15 @@ sends them (`groups.delivery.offload`).
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Mapping
 from typing import BinaryIO
 
-from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import HttpResponse, HttpResponseBase
 
-from groups.delivery import offload, sending
+from groups.delivery import offload, sending, slots
 from groups.delivery.errors import oci_error, with_registry_headers
 from groups.delivery.ranges import Span, Unsatisfiable, read_range
+from groups.delivery.transfers import response_with
 from groups.models import Blob, Image, NodeToken
 from groups.storage import store
 from registries.secrets import at_rest
@@ -24,13 +24,11 @@ class NoSuchBlob(Exception):
     """The session's image has no blob with this digest."""
 
 
-def respond(
-    token: NodeToken, digest: str, headers: Mapping[str, str], *, head: bool, client: socket.socket | None = None
-) -> HttpResponseBase:
-    """Return the response to GET or HEAD of one blob of the session's image. `client` is the client's connection, if
-    the server passes it.
+def respond(token: NodeToken, digest: str, headers: Mapping[str, str], *, head: bool) -> HttpResponseBase:
+    """Return the response to GET or HEAD of one blob of the session's image.
 
-    Raises NoSuchBlob, `sending.SentBefore`, `groups.failures.StoreFailed`, `registries.secrets.at_rest.AtRestBroken`.
+    Raises NoSuchBlob, `sending.SentBefore`, `slots.TooManyTransfers`, `groups.failures.StoreFailed`,
+    `registries.secrets.at_rest.AtRestBroken`.
     """
     image = token.image
     if image is None:
@@ -50,7 +48,7 @@ def respond(
         refusal = oci_error(416, "RANGE_INVALID", "ask for one range of bytes that lies in the blob")
         refusal["Content-Range"] = f"bytes */{size}"
         return refusal
-    response = _layer(token, blobs, span, client) if blobs else _config(image, span)
+    response = _layer(token, blobs, span) if blobs else _config(image, span)
     return _with_headers(response, span, digest)
 
 
@@ -65,17 +63,22 @@ def _config(image: Image, span: Span) -> HttpResponseBase:
     return HttpResponse(plain[span.first : span.last + 1])
 
 
-def _layer(token: NodeToken, blobs: list[Blob], span: Span, client: socket.socket | None) -> HttpResponseBase:
+def _layer(token: NodeToken, blobs: list[Blob], span: Span) -> HttpResponseBase:
     """Send one blob. `blobs` has it once for each layer of the image that is stored in it."""
     blob, times = blobs[0], len(blobs)
-    delivery = sending.begin(token.pk, blob.cipher_digest, span, times)
+    slot = slots.take(token.session_hash or str(token.pk), token.node_id)
     try:
-        source = _open(blob.name)
-        source.seek(span.first)
+        delivery = sending.begin(token.pk, blob.cipher_digest, span, times)
+        try:
+            source = _open(blob.name)
+            source.seek(span.first)
+        except BaseException:
+            sending.give_back(delivery, span.length)
+            raise
     except BaseException:
-        sending.give_back(delivery, span.length)
+        slot.release()
         raise
-    return StreamingHttpResponse(sending.Body(source, delivery, span, times, client))
+    return response_with(sending.Body(source, delivery, span, times, slot), "application/octet-stream")
 
 
 def _open(name: str) -> BinaryIO:

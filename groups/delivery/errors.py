@@ -22,10 +22,12 @@ def oci_error(status: int, code: str, message: str) -> HttpResponse:
     )
 
 
-def challenge(name: str = "") -> HttpResponse:
-    """Return the 401 that names the token endpoint, the same for absent, unknown and malformed bearers."""
+def challenge(host: str, name: str = "") -> HttpResponse:
+    """Return the 401 that names the token endpoint, the same for absent, unknown and malformed bearers. It is that of
+    the process that was asked: `host` is the request's, and one of two."""
     response = oci_error(401, "UNAUTHORIZED", "authentication required")
-    url = settings.PORTAL_PUBLIC_URL
+    of_layers = host == urlsplit(settings.PORTAL_LAYERS_URL).netloc
+    url = settings.PORTAL_LAYERS_URL if of_layers else settings.PORTAL_PUBLIC_URL
     value = f'Bearer realm="{url}/v2/token",service="{urlsplit(url).netloc}"'
     if len(name) <= MAX_NAME_LENGTH and _NAME.fullmatch(name):
         value += f',scope="repository:{name}:pull"'

@@ -44,12 +44,18 @@ def bearer_of(secret: str) -> str:
     return PREFIX + base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
-def open_session(bearer: str) -> NodeToken:
-    """Return the token whose open session has this bearer. Raises SessionClosed."""
+def session_hash_of(bearer: str) -> str:
+    """Return the digest by which the session with this bearer is found, open or not, without the database. Raises
+    SessionClosed."""
     if _BEARER.fullmatch(bearer) is None:
         raise SessionClosed
+    return one_time.digest_of(bearer)
+
+
+def open_session(bearer: str) -> NodeToken:
+    """Return the token whose open session has this bearer. Raises SessionClosed."""
     tokens = NodeToken.objects.select_related("image", "group__organization", "group__project")
-    token = tokens.filter(session_hash=one_time.digest_of(bearer)).first()
+    token = tokens.filter(session_hash=session_hash_of(bearer)).first()
     if token is None or not is_open(token.pk):
         raise SessionClosed(token)
     return token

@@ -18,12 +18,12 @@ from django.db import DatabaseError
 from django.db.models.functions import Now
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 
-from groups.delivery import blob_responses, ledger, media_types
-from groups.delivery.connections import connection_of
+from groups.delivery import blob_responses, ledger, media_types, slots
 from groups.delivery.errors import challenge, oci_error, token_refused, with_registry_headers
 from groups.delivery.ledger import Reason
 from groups.delivery.sending import SentBefore
-from groups.delivery.sessions import SessionClosed, open_session
+from groups.delivery.sessions import SessionClosed, open_session, session_hash_of
+from groups.delivery.slots import TooManyTransfers
 from groups.delivery.tokens import EndReason, TokenRefused, redeem
 from groups.failures import StoreFailed
 from groups.models import NodeManifest, NodeToken
@@ -56,7 +56,7 @@ def registry_call(*methods: str) -> Callable[[View[P]], View[P]]:
                 if closed.token is not None:
                     node_id, reason = str(closed.token.node_id or ""), _refusal_reason(closed.token)
                     ledger.refused(closed.token, node_id, _address(request), reason)
-                return challenge(str(kwargs.get("name", "")))
+                return challenge(request.get_host(), str(kwargs.get("name", "")))
             except (DatabaseError, StoreFailed, AtRestBroken, OSError) as error:
                 log.error("delivery_failed", error=type(error).__name__)
                 response = oci_error(503, "UNAVAILABLE", "try again in a few seconds")
@@ -112,18 +112,25 @@ def manifest(request: HttpRequest, name: str, reference: str) -> HttpResponseBas
 @registry_call("GET", "HEAD")
 def blob(request: HttpRequest, name: str, digest: str) -> HttpResponseBase:
     """A layer's ciphertext, or the image's config."""
-    session = _session(request)
+    head = request.method == "HEAD"
+    try:
+        if not head:
+            slots.check(session_hash_of(_bearer(request)))  # a flood of requests is refused without the database
+        session = _session(request)
+    except TooManyTransfers as refusal:
+        return _too_many(refusal)
     try:
         if not _is_image_of(name, session):
             raise blob_responses.NoSuchBlob
-        head = request.method == "HEAD"
-        return blob_responses.respond(session, digest, request.headers, head=head, client=connection_of(request))
+        return blob_responses.respond(session, digest, request.headers, head=head)
     except blob_responses.NoSuchBlob:
         ledger.refused(session, str(session.node_id or ""), _address(request), Reason.NOT_LISTED)
         return oci_error(404, "BLOB_UNKNOWN", "this session opens no such blob")
     except SentBefore:
         ledger.refused(session, str(session.node_id or ""), _address(request), Reason.LAYER_AGAIN)
         return oci_error(403, "DENIED", "this session was sent this layer; a new pull needs a new token")
+    except TooManyTransfers as refusal:
+        return _too_many(refusal)
 
 
 @registry_call("GET", "HEAD")
@@ -139,10 +146,20 @@ def _address(request: HttpRequest) -> str | None:
 
 
 def _session(request: HttpRequest) -> NodeToken:
+    return open_session(_bearer(request))
+
+
+def _bearer(request: HttpRequest) -> str:
     found = _BEARER.fullmatch(request.headers.get("Authorization", ""))
     if found is None:
         raise SessionClosed
-    return open_session(found[1])
+    return found[1]
+
+
+def _too_many(refusal: TooManyTransfers) -> HttpResponse:
+    response = oci_error(refusal.status, "TOOMANYREQUESTS", refusal.message)
+    response["Retry-After"] = str(refusal.retry_after)
+    return response
 
 
 def _basic(request: HttpRequest) -> tuple[str, str]:

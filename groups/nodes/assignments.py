@@ -101,7 +101,7 @@ def _start(instance: Instance, manifest: NodeManifest) -> Start | None:
     secret, token = tokens.mint(instance, manifest)
     return Start(
         instance=str(instance.pk),
-        image=f"{urlsplit(settings.PORTAL_PUBLIC_URL).netloc}/{group.repository}@{manifest.digest}",
+        image=f"{urlsplit(settings.PORTAL_LAYERS_URL).netloc}/{group.repository}@{manifest.digest}",
         size=group.image.total_bytes or 0,
         token=secret,
         token_expires_at=token.expires_at.isoformat(),

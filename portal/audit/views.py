@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
-from django.http import HttpResponse, StreamingHttpResponse
+from django.http import FileResponse, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
-from groups.delivery.connections import connection_of
+from groups.delivery.transfers import response_with
 from portal.audit import export_slots
 from portal.audit.download import Download
 from portal.audit.export import MAX_EXPORT_ROWS, Format, as_csv, as_json_lines, build
@@ -49,7 +49,7 @@ def activity(request: MemberRequest, org: str) -> HttpResponse:
 
 @require_GET
 @never_cache
-def export_csv(request: MemberRequest, org: str) -> StreamingHttpResponse:
+def export_csv(request: MemberRequest, org: str) -> FileResponse:
     """Download the newest rows that match the search, as CSV. Raises TooManyExports, ExportTooSlow,
     NoRoomForExport."""
     return _file(request, as_csv, "text/csv; charset=utf-8", "csv")
@@ -57,7 +57,7 @@ def export_csv(request: MemberRequest, org: str) -> StreamingHttpResponse:
 
 @require_GET
 @never_cache
-def export_json_lines(request: MemberRequest, org: str) -> StreamingHttpResponse:
+def export_json_lines(request: MemberRequest, org: str) -> FileResponse:
     """Download the newest rows that match the search, as lines of JSON. Raises TooManyExports, ExportTooSlow,
     NoRoomForExport."""
     return _file(request, as_json_lines, "application/jsonl; charset=utf-8", "jsonl")
@@ -76,7 +76,7 @@ def _actors(organization_id: OrganizationId) -> QuerySet[ActivityText, str]:
     return texts.order_by("actor_name").values_list("actor_name", flat=True).distinct()[:MAX_ACTORS]
 
 
-def _file(request: MemberRequest, format: Format, media_type: str, extension: str) -> StreamingHttpResponse:
+def _file(request: MemberRequest, format: Format, media_type: str, extension: str) -> FileResponse:
     rows = Search.of(request.GET).rows(request.organization.pk)
     slot = export_slots.take(request.organization.pk)
     try:
@@ -84,8 +84,10 @@ def _file(request: MemberRequest, format: Format, media_type: str, extension: st
     except BaseException:
         slot.release()
         raise
-    body = Download(export.file, export.size, client=connection_of(request), on_close=slot.release)
+    body = Download(export.file, export.size, on_close=slot.release)
     part = f"-newest-{MAX_EXPORT_ROWS}" if export.is_cut else ""
     name = f"{request.organization.slug}-activity{part}.{extension}"
-    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Content-Length": str(export.size)}
-    return StreamingHttpResponse(body, content_type=media_type, headers=headers)
+    response = response_with(body, media_type)
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    response.headers["Content-Length"] = str(export.size)
+    return response

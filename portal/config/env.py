@@ -41,6 +41,7 @@ class Environment:
     zone: str
     debug: bool
     public_url: str
+    layers_url: str
     allowed_hosts: list[str]
     database: dict[str, object]
     redis_url: str
@@ -60,6 +61,7 @@ class Environment:
     failpoints_dir: Path | None
     workers: int
     port: int
+    layers_port: int
     api_calls_a_minute: int
     support_email: str
     email: dict[str, object]
@@ -110,6 +112,8 @@ def read() -> Environment:
     public_url = env.str("PORTAL_PUBLIC_URL", f"http://localhost:{port}").rstrip("/")
     if urlsplit(public_url).scheme not in ("http", "https") or not urlsplit(public_url).hostname:
         raise EnvironmentInvalid("PORTAL_PUBLIC_URL needs the form https://host[:port]")
+    layers_port = env.int("PORTAL_LAYERS_PORT", port + 1)
+    layers_url = _layers_url(env, public_url, layers_port)
     zone = _one_of(env, "PORTAL_ZONE", ZONES)
     storage_url = env.str("PORTAL_STORAGE_URL", "") or f"file://{data_dir / 'blobs'}"
     delivery, accel_prefix = _delivery(env, storage_url)
@@ -121,7 +125,8 @@ def read() -> Environment:
         zone=zone,
         debug=env.bool("PORTAL_DEBUG", False),
         public_url=public_url,
-        allowed_hosts=_words(env, "PORTAL_ALLOWED_HOSTS") or _answered_hosts(public_url),
+        layers_url=layers_url,
+        allowed_hosts=_words(env, "PORTAL_ALLOWED_HOSTS") or _answered_hosts(public_url, layers_url),
         database=_database(env, data_dir),
         redis_url=_redis(env, data_dir),
         storage_url=storage_url,
@@ -140,6 +145,7 @@ def read() -> Environment:
         failpoints_dir=Path(failpoints).absolute() if failpoints else None,
         workers=env.int("PORTAL_WORKERS", max(2, os.cpu_count() or 2)),
         port=port,
+        layers_port=layers_port,
         api_calls_a_minute=env.int("PORTAL_API_CALLS_A_MINUTE", 240),
         support_email=env.str("PORTAL_SUPPORT_EMAIL", "support@localhost"),
         email=_email(env),
@@ -194,12 +200,12 @@ def _delivery(env: SecretEnv, storage_url: str) -> tuple[str, str]:
     return delivery, prefix
 
 
-def _answered_hosts(public_url: str) -> list[str]:
-    """The public host alone, or all names of loopback if it is one of them."""
-    host = urlsplit(public_url).hostname or "localhost"
-    if host in LOCAL:
-        return ["127.0.0.1", "[::1]", "localhost"]
-    return [f"[{host}]" if ":" in host else host]
+def _answered_hosts(*urls: str) -> list[str]:
+    """The hosts of these addresses alone; all names of loopback if one of them is."""
+    hosts = {urlsplit(url).hostname or "localhost" for url in urls}
+    if hosts & set(LOCAL):
+        hosts |= set(LOCAL)
+    return sorted(_bracketed(host) for host in hosts)
 
 
 def _one_of(env: SecretEnv, name: str, values: tuple[str, ...]) -> str:
@@ -208,6 +214,21 @@ def _one_of(env: SecretEnv, name: str, values: tuple[str, ...]) -> str:
     if word not in values:
         raise EnvironmentInvalid(f"{name} is one of {', '.join(values)}")
     return word
+
+
+def _layers_url(env: SecretEnv, public_url: str, port: int) -> str:
+    """Return the address that nodes fetch layers from. Where nothing else is named it is the public one, whose proxy
+    routes `/v2/` to the layers process; without a proxy, which means on loopback, it is that process itself."""
+    parts = urlsplit(public_url)
+    own = f"{parts.scheme}://{_bracketed(parts.hostname or '')}:{port}" if parts.hostname in LOCAL else public_url
+    url = (env.str("PORTAL_LAYERS_URL", "") or own).rstrip("/")
+    if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname or urlsplit(url).path:
+        raise EnvironmentInvalid("PORTAL_LAYERS_URL needs the form https://host[:port]")
+    return url
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
 
 
 def _words(env: SecretEnv, name: str) -> list[str]:

@@ -52,6 +52,9 @@ def logging_config(*, debug: bool) -> dict[str, object]:
             # RQ logs each job with its arguments at lower levels.
             "rq": {"level": "WARNING"},
             "rq.worker": {"level": "WARNING"},
+            # waitress logs paths at lower levels, which can be secrets, and its queue at this one.
+            "waitress": {"level": "WARNING"},
+            "waitress.queue": {"level": "ERROR"},
             "axes": {"level": "WARNING"},
             "botocore": {"level": "WARNING"},
             "urllib3": {"level": "ERROR"},

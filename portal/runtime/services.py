@@ -1,4 +1,4 @@
-"""The processes of a portal on one machine: Redis, web, workers, sweeper.
+"""The processes of a portal on one machine: Redis, web, layers, workers, sweeper.
 
 Each function returns a child to start; `portal.runtime.supervisor` keeps children running.
 """
@@ -24,7 +24,6 @@ from portal.config.secret_files import is_named
 from portal.runtime.supervisor import Child
 from registries.secrets.private_files import NotPrivate, make_private
 
-WEB_THREADS = 12
 SWEEP_SECONDS = 15
 EVERYWHERE = "0.0.0.0"  # noqa: S104 (where a public address was named)
 
@@ -93,17 +92,22 @@ def wait_for_redis(seconds: float = 10.0) -> None:
 
 
 def web() -> Child:
-    """Return the web process: gunicorn with threads. It listens only on loopback if the public address is local.
-    Raises CannotStart if the port is in use."""
-    port = settings.PORTAL_PORT
-    addresses = [f"{host}:{port}" for host in _listen_hosts()]
-    for address in addresses:
-        _check_free(address)
-    binds = [part for address in addresses for part in ("--bind", address)]
-    command = [sys.executable, "-m", "gunicorn", "portal.wsgi", *binds]
-    command += ["--worker-class", "gthread", "--threads", str(WEB_THREADS), "--timeout", "120"]
-    command += ["--graceful-timeout", "5", "--keep-alive", "15", "--no-control-socket"]
-    return Child("web", command, {"PORTAL_ZONE": "web"})
+    """Return the web process. It listens only on loopback if the public address is local. Raises CannotStart if the
+    port is in use."""
+    return _serving("web", settings.PORTAL_PORT, "PORT")
+
+
+def layers() -> Child:
+    """Return the process that sends layers to nodes, which listens as the web process does. Raises CannotStart."""
+    return _serving("layers", settings.PORTAL_LAYERS_PORT, "PORTAL_LAYERS_PORT")
+
+
+def _serving(what: str, port: int, variable: str) -> Child:
+    command = [sys.executable, "manage.py", "serve", what, "--port", str(port)]
+    for host in _listen_hosts():
+        _check_free(host, port, variable)
+        command += ["--host", host]
+    return Child(what, command, {"PORTAL_ZONE": "web"})
 
 
 def worker(number: int) -> Child:
@@ -141,16 +145,22 @@ def with_console(child: Child, descriptor: int) -> Child:
 
 
 def wait_for_web(seconds: float = 30.0) -> None:
-    """Return once the web process can serve. Raises CannotStart."""
+    """Return once the web process and the one that sends layers can serve. Raises CannotStart."""
     end = time.monotonic() + seconds
     host = _listen_hosts()[0].replace(EVERYWHERE, "127.0.0.1")
-    while time.monotonic() < end:
-        try:
-            with urlopen(f"http://{host}:{settings.PORTAL_PORT}/readyz", timeout=2):
-                return
-        except (URLError, OSError):
+    for what, port in (("web", settings.PORTAL_PORT), ("layers", settings.PORTAL_LAYERS_PORT)):
+        while not _is_ready(f"http://{host}:{port}/readyz"):
+            if time.monotonic() > end:
+                raise CannotStart(f"the {what} process did not come up; its log says why")
             time.sleep(0.1)
-    raise CannotStart("the web process did not come up; its log says why")
+
+
+def _is_ready(address: str) -> bool:
+    try:
+        with urlopen(address, timeout=2):  # noqa: S310 (our own)
+            return True
+    except (URLError, OSError):
+        return False
 
 
 def warnings() -> list[str]:
@@ -170,10 +180,9 @@ def _listen_hosts() -> list[str]:
     return hosts
 
 
-def _check_free(address: str) -> None:
-    host, _, port = address.rpartition(":")
+def _check_free(host: str, port: int, variable: str) -> None:
     family = socket.AF_INET6 if host.startswith("[") else socket.AF_INET
     try:
-        socket.create_server((host.strip("[]"), int(port)), family=family).close()
+        socket.create_server((host.strip("[]"), port), family=family).close()
     except OSError:
-        raise CannotStart(f"port {port} is in use: set PORT to a free one") from None
+        raise CannotStart(f"port {port} is in use: set {variable} to a free one") from None

@@ -1,4 +1,4 @@
-"""Ciphertext to nodes: one client, and 32 at once, from gunicorn as it is deployed and through nginx.
+"""Ciphertext to nodes: one client, and 32 at once, from the layers process as it is deployed and through nginx.
 
 Beside them, in turns: Debian's docker-registry with the same blobs, and nginx alone with the same files. Clients let
 the kernel throw away what comes, so that it is the servers that are measured; each checks how much came. Each of our
@@ -30,7 +30,7 @@ PIECE = 1024 * 1024
 
 
 def measure(plan: Plan) -> Iterator[Figure]:
-    """MB/s, and how much larger the web process has become."""
+    """MB/s, and how much larger the process has become."""
     size = plan.bytes(LAYER_BYTES)
     with Fleet(plan.folder / "portal") as fleet:
         stored = _running(fleet, size)
@@ -38,15 +38,15 @@ def measure(plan: Plan) -> Iterator[Figure]:
             login = base64.b64encode(f"{registry.user}:{registry.password}".encode()).decode()
 
             def ours(clients: int) -> float:
-                return _transfer(fleet.host, _sessions(fleet, stored, clients))
+                return _transfer(fleet.layers_host, _sessions(fleet, stored, clients))
 
             def theirs(clients: int) -> float:
                 paths = [f"/v2/team/app/blobs/{digest}" for digest, _ in stored]
                 return _transfer(registry.host, [(f"Basic {login}", _share(paths, n, clients)) for n in range(clients)])
 
-            before = fleet.web_memory()
+            before = fleet.layers_memory()
             yield from _beside(plan, "delivery", ours, theirs, "docker-registry, same blobs")
-            yield Figure("delivery_memory_growth", (fleet.web_memory() - before) / 1e6, "MB")
+            yield Figure("delivery_memory_growth", (fleet.layers_memory() - before) / 1e6, "MB")
     yield from _behind_nginx(plan, size)
 
 
@@ -57,7 +57,15 @@ def _behind_nginx(plan: Plan, size: int) -> Iterator[Figure]:
     with Fleet(plan.folder / "behind", PORTAL_DELIVERY="accel", PORTAL_PUBLIC_URL=f"http://{host}") as fleet:
         blobs = fleet.folder / "blobs"
         blobs.mkdir(exist_ok=True)
-        with nginx(home, port, fleet.own_url, blobs, workers=2, more=f"location /plain/ {{ alias {blobs}/; }}"):
+        with nginx(
+            home,
+            port,
+            fleet.own_url,
+            f"http://{fleet.layers_host}",
+            blobs,
+            workers=2,
+            more=f"location /plain/ {{ alias {blobs}/; }}",
+        ):
             stored = _running(fleet, size)
             paths = [f"/plain/{Path(file).relative_to(blobs)}" for _, file in stored]
             yield from _beside(
@@ -98,7 +106,7 @@ def _share(paths: list[str], number: int, clients: int) -> list[str]:
 
 def _sessions(fleet: Fleet, stored: list[list[str]], clients: int, host: str = "") -> list[tuple[str, list[str]]]:
     """For each client, the Authorization of a session of its own and the paths that it fetches there."""
-    host, found = host or fleet.host, []
+    host, found = host or fleet.layers_host, []
     for number, (node, secret) in enumerate(fleet.hands("tokens", name="app")[:clients]):
         basic = "Basic " + base64.b64encode(f"{node}:{secret}".encode()).decode()
         bearer = json.loads(load.body_of(host, load.get(host, "/v2/token", basic)))["token"]

@@ -1,4 +1,5 @@
-"""A deployed portal with nodes for benchmarks: PostgreSQL, gunicorn, and where they are wanted Valkey and workers.
+"""A deployed portal with nodes for benchmarks: PostgreSQL, the processes that serve, and where they are wanted Valkey
+and workers.
 
 Run as a module it is the process beside it (`tests.support.helper_process`) that makes rows with the project's own
 code.
@@ -26,12 +27,13 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class Fleet:
-    """The portal and the keys of its nodes. `own_url` is where gunicorn listens; calls to `hands` run beside it."""
+    """The portal and the keys of its nodes. `own_url` is where the web process listens. Calls to `hands` run beside
+    it."""
 
     def __init__(self, folder: Path, *, workers: int = 0, **settings: str) -> None:
         self.folder, self._workers, self._settings = folder, workers, settings
         self.keys: dict[str, ec.EllipticCurvePrivateKey] = {}
-        self.host, self.own_url = "", ""
+        self.host, self.layers_host, self.own_url = "", "", ""
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -58,12 +60,12 @@ class Fleet:
         return ids
 
     def web_cpu(self) -> float:
-        """CPU seconds of the web processes so far."""
-        return sum(_cpu(pid) for pid in [self._gunicorn.pid, *_children(self._gunicorn.pid)])
+        """CPU seconds of the web process so far."""
+        return _cpu(self._web.pid)
 
-    def web_memory(self) -> int:
-        """Resident bytes of the largest web process."""
-        return max(_memory(pid) for pid in _children(self._gunicorn.pid))
+    def layers_memory(self) -> int:
+        """Resident bytes of the process that sends layers."""
+        return _memory(self._layers.pid)
 
     def database_cpu(self) -> float:
         """CPU seconds of PostgreSQL so far, ended processes of it included."""
@@ -71,13 +73,14 @@ class Fleet:
         return _cpu(first, ended=True) + sum(_cpu(pid) for pid in _children(first))
 
     def _start(self) -> None:
-        port = free_port()
-        self.host = f"127.0.0.1:{port}"
+        port, layers_port = free_port(), free_port()
+        self.host, self.layers_host = f"127.0.0.1:{port}", f"127.0.0.1:{layers_port}"
         self.own_url = f"http://{self.host}"
         self.environment = bare_environment() | {
             "PORTAL_DATA_DIR": str(self.folder),
             "PORTAL_PUBLIC_URL": self.own_url,
             "PORT": str(port),
+            "PORTAL_LAYERS_PORT": str(layers_port),
             "DJANGO_SETTINGS_MODULE": "portal.settings",
             **self._settings,
         }
@@ -89,10 +92,12 @@ class Fleet:
         subprocess.run([sys.executable, "manage.py", "prepare"], cwd=CHECKOUT, env=self.environment, check=True)
         self._hands = Beside("tests.benchmarks.fleet", self.environment, self.folder / "hands.log")
         self._stack.callback(self._hands.close)
-        self._gunicorn = self._launch("web", self.hands("web_command"), "web")
+        self._web = self._launch("web", self.hands("web_command"), "web")
+        self._layers = self._launch("layers", self.hands("layers_command"), "web")
         if self._workers:
             self._start_workers()
-        until_answers(f"{self.own_url}/livez", self._gunicorn, self.folder / "web.log")
+        until_answers(f"{self.own_url}/livez", self._web, self.folder / "web.log")
+        until_answers(f"http://{self.layers_host}/livez", self._layers, self.folder / "layers.log")
         self.hands("set_up")
 
     def _start_workers(self) -> None:

@@ -1,4 +1,4 @@
-"""Polls of 1,000 nodes, each with a running instance, on PostgreSQL and gunicorn as they are deployed.
+"""Polls of 1,000 nodes, each with a running instance, on PostgreSQL and the web process as they are deployed.
 
 Answered per second of one core's time: of the web process alone, and of web and database together. Then how long an
 answer takes at 200 polls a second. The load comes from this machine too. The peer is the same server's `/livez`,

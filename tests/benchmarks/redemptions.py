@@ -1,5 +1,5 @@
-"""One-time tokens redeemed for sessions, on PostgreSQL and gunicorn as they are deployed: each is one conditional
-UPDATE and a line in the ledger, committed before it is answered. The peer is the same server's `/livez`."""
+"""One-time tokens redeemed for sessions, on PostgreSQL and the web process as deployed: each is one conditional UPDATE
+and a line in the ledger, committed before it is answered. The peer is the same server's `/livez`."""
 
 from __future__ import annotations
 

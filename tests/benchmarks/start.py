@@ -1,7 +1,8 @@
 """The start of a group of 500 replicas: from the action's commit until the last of 500 nodes holds its token.
 
-Everything is real: PostgreSQL, gunicorn, Valkey, two workers that wrap the keys of an image of eight layers for each
-node, and 500 nodes that poll every 3 s. They have joined before; nothing of the image has been made for any of them.
+Everything is real: PostgreSQL, the web process, Valkey, two workers that wrap the keys of an image of eight layers for
+each node, and 500 nodes that poll every 3 s. They have joined before; nothing of the image has been made for any of
+them.
 """
 
 from __future__ import annotations

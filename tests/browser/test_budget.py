@@ -31,8 +31,7 @@ def portal(tmp_path: Path) -> Iterator[str]:
 
     manage("prepare")
     manage("create_organization", "acme", "--owner", OWNER, "--password", PASSWORD)
-    command = [sys.executable, "-m", "gunicorn", "portal.wsgi", "--bind", f"127.0.0.1:{port}"]
-    command += ["--worker-class", "gthread", "--threads", "4", "--no-control-socket"]
+    command = [sys.executable, "manage.py", "serve", "web", "--port", str(port)]
     with (tmp_path / "web.log").open("wb") as log:
         web = subprocess.Popen(command, cwd=CHECKOUT, env=environment, stdout=log, stderr=log)
     try:

@@ -57,11 +57,11 @@ def test_a_token_stays_used_when_the_web_process_is_killed(portal: Portal) -> No
     presenting.start()
     with requests.get(address, headers=headers, stream=True, timeout=20) as response:
         received += response.raw.read(1_000_000)
-        portal.kill_web(signal.SIGKILL)
+        portal.kill_servers(signal.SIGKILL)
         with suppress(OSError, HTTPError):
             while piece := response.raw.read(65536):
                 received += piece
-    portal.start_web()
+    portal.start_servers()
     stop.set()
     presenting.join()
 

@@ -111,8 +111,8 @@ class Steps(Calls):
         code, _ = create_enrolment(name, by=CONSOLE)
         return code
 
-    def given(self, node: str) -> dict[str, Any]:
-        """Have the node poll until it is assigned something to start; return that."""
+    def given(self, node: str, cpu: int = 16) -> dict[str, Any]:
+        """Have the node, which has so many CPUs, poll until it is assigned one instance to start; return that."""
         from groups.models import Node
         from groups.nodes.poll import poll
         from groups.nodes.report import Capacity, Report, Reported
@@ -120,7 +120,7 @@ class Steps(Calls):
 
         row = Node.objects.get(pk=node)
         report = Report(
-            Capacity(16, 65536),
+            Capacity(cpu, 65536),
             tuple(Reported(instance.pk, instance.state) for instance in row.instances.exclude(state="allocating")),
         )
         poll(row, report)

@@ -11,8 +11,15 @@ from tests.support.processes import bare_environment, free_port, until
 
 
 def fresh_environment(data: Path) -> dict[str, str]:
-    """The environment of a portal with its data in a folder of its own, on a free port."""
-    return bare_environment() | {"PORTAL_DATA_DIR": str(data), "PORT": str(free_port()), "PORTAL_WORKERS": "1"}
+    """The environment of a portal with its data in a folder of its own, on free ports."""
+    return (
+        bare_environment()
+        | {"PORTAL_DATA_DIR": str(data), "PORT": str(free_port())}
+        | {
+            "PORTAL_LAYERS_PORT": str(free_port()),
+            "PORTAL_WORKERS": "1",
+        }
+    )
 
 
 def launch(command: str, environment: dict[str, str]) -> subprocess.Popen[str]:

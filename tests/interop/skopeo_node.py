@@ -44,7 +44,7 @@ class SkopeoNode:
 
     def session(self, given: dict[str, Any]) -> tuple[str, dict[str, str], dict[str, Any]]:
         """Redeem; return the address of the largest layer, the headers that open it, and its descriptor."""
-        url = self.portal.url
+        url = self.portal.layers_url
         redeemed = requests.get(f"{url}/v2/token", auth=(self.id, given["token"]), timeout=10).json()
         headers = {"Authorization": f"Bearer {redeemed['token']}"}
         name, _, digest = given["image"].removeprefix(self.portal.host + "/").partition("@")

@@ -28,7 +28,7 @@ def behind_nginx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
     home, data, port = tmp_path_factory.mktemp("nginx"), tmp_path_factory.mktemp("portal"), free_port()
     with (
         running(data, f"http://127.0.0.1:{port}", PORTAL_DELIVERY="accel") as portal,
-        nginx(home, port, portal.own_url, data / "blobs"),
+        nginx(home, port, portal.own_url, portal.own_layers_url, data / "blobs"),
     ):
         yield portal
 

@@ -36,7 +36,7 @@ def test_up_starts_everything_and_ctrl_c_ends_it(
     with urlopen(f"{address}/readyz") as answer:
         assert json.load(answer) == {"ready": True, "missing": []}
     running = " ".join(still_running(environment))
-    assert all(part in running for part in ("valkey-server", "gunicorn", "rqworker", "sweep"))
+    assert all(part in running for part in ("valkey-server", "serve web", "serve layers", "rqworker", "sweep"))
 
     # The contract: with the same environment, manage.py reaches the running portal, Redis included.
     made = subprocess.run(

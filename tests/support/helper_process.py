@@ -79,6 +79,12 @@ class Calls:
 
         return list(services.web().command)
 
+    def layers_command(self) -> list[str]:
+        """That of the process that sends layers."""
+        from portal.runtime import services
+
+        return list(services.layers().command)
+
 
 def serve(calls: Calls) -> None:
     """The far end: answer with the methods of `calls`, until nobody asks any more."""

@@ -28,6 +28,7 @@ http {{
     server {{
         listen 127.0.0.1:{port};
         location / {{ proxy_pass {portal}; proxy_set_header Host $http_host; }}
+        location /v2/ {{ proxy_pass {layers}; proxy_set_header Host $http_host; }}
         location /-/blobs/ {{ internal; alias {blobs}/; }}
         {more}
     }}
@@ -36,11 +37,13 @@ http {{
 
 
 @contextmanager
-def nginx(home: Path, port: int, portal: str, blobs: Path, *, workers: int = 1, more: str = "") -> Iterator[None]:
+def nginx(
+    home: Path, port: int, portal: str, layers: str, blobs: Path, *, workers: int = 1, more: str = ""
+) -> Iterator[None]:
     """Run it on loopback; `more` is for its server block."""
     program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
     assert program, "this needs nginx"
-    config = _CONFIG.format(home=home, port=port, portal=portal, blobs=blobs, workers=workers, more=more)
+    config = _CONFIG.format(home=home, port=port, portal=portal, layers=layers, blobs=blobs, workers=workers, more=more)
     # As root its workers would be somebody who can't read our files.
     (home / "nginx.conf").write_text(("user root;\n" if os.geteuid() == 0 else "") + config)
     with (home / "log").open("wb") as log:

@@ -1,4 +1,4 @@
-"""Runs the whole portal in the foreground: Redis, web, workers and sweeper. `demo` adds to it.
+"""Runs the whole portal in the foreground: Redis, web, layers, workers and sweeper. `demo` adds to it.
 
 The first start creates keys, database and an operator, whose password is printed once. Ctrl-C or SIGTERM
 stops everything.
@@ -66,7 +66,7 @@ class Command(BaseCommand):
             supervisor.start(embedded)
         services.wait_for_redis()
         workers = [services.worker(number) for number in range(1, settings.PORTAL_WORKERS + 1)]
-        writers = [services.web(), *workers, services.short_worker()]
+        writers = [services.web(), services.layers(), *workers, services.short_worker()]
         if prints := services.prints_mail():
             console = os.dup(sys.stdout.fileno())
             writers = [services.with_console(writer, console) for writer in writers]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import socket
 from datetime import UTC, datetime, timedelta
 from typing import NoReturn
 
@@ -13,9 +12,10 @@ from django.db.models import QuerySet
 from django.test import Client
 from django.utils import timezone
 
-from groups.delivery import sending
+from groups.delivery import sending, slots, transfers
 from groups.delivery.blob_responses import NoSuchBlob, respond
 from groups.delivery.ranges import Span
+from groups.delivery.transfers import TransferStopped
 from groups.failures import StoreFailed
 from groups.models import Image, LayerDelivery, NodeToken
 from portal.models import Organization
@@ -41,7 +41,7 @@ def test_a_layer_that_is_listed_twice_is_sent_twice(
     got = [client.get(f"{NAME}/blobs/{layers[0]}", headers=bearer) for _ in range(3)]
     assert [response.status_code for response in got[:2]] == [200, 200]
     assert body(got[0]) == body(got[1])
-    with pytest.raises(sending.TransferStopped):  # it began beside the others, and does not get the end
+    with pytest.raises(TransferStopped):  # it began beside the others, and does not get the end
         body(got[2])
     assert client.get(f"{NAME}/blobs/{layers[0]}", headers=bearer).status_code == 403
 
@@ -55,7 +55,7 @@ def test_of_many_that_fetch_a_layer_at_once_one_gets_its_end(
         try:
             body(response)
             whole += 1
-        except sending.TransferStopped:
+        except TransferStopped:
             continue
     assert whole == 1
     assert LayerDelivery.objects.get(digest=layers[1]).sent_whole == 1
@@ -64,7 +64,7 @@ def test_of_many_that_fetch_a_layer_at_once_one_gets_its_end(
 def test_a_broken_transfer_is_resumed(
     client: Client, bearer: dict[str, str], layers: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sending, "PIECE", 64 * 1024)
+    monkeypatch.setattr(transfers, "PIECE", 64 * 1024)
     broken = client.get(f"{NAME}/blobs/{layers[1]}", headers=bearer)
     size = int(broken["Content-Length"])
     start = next(iter(broken))
@@ -84,7 +84,7 @@ def test_a_broken_transfer_is_resumed(
 def test_a_client_that_was_cut_at_the_end_may_resume_but_not_for_ever(
     client: Client, bearer: dict[str, str], layers: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sending, "PIECE", 64 * 1024)
+    monkeypatch.setattr(transfers, "PIECE", 64 * 1024)
     body(client.get(f"{NAME}/blobs/{layers[1]}", headers=bearer))
     statuses = []
     for _ in range(4):
@@ -98,7 +98,7 @@ def test_a_client_that_was_cut_at_the_end_may_resume_but_not_for_ever(
 def test_transfers_side_by_side_keep_to_the_bound(
     client: Client, bearer: dict[str, str], layers: list[str], monkeypatch: pytest.MonkeyPatch, asked: str
 ) -> None:
-    monkeypatch.setattr(sending, "PIECE", 64 * 1024)
+    monkeypatch.setattr(transfers, "PIECE", 64 * 1024)
     address = f"{NAME}/blobs/{layers[1]}"
     size = int(client.head(address, headers=bearer)["Content-Length"])
     asking = bearer | {"Range": asked.format(size - 2)}
@@ -113,7 +113,7 @@ def test_transfers_side_by_side_keep_to_the_bound(
 def test_what_was_not_sent_may_be_asked_for_again(
     client: Client, bearer: dict[str, str], layers: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sending, "PIECE", 1024)
+    monkeypatch.setattr(transfers, "PIECE", 1024)
     address = f"{NAME}/blobs/{layers[1]}"
     for tries in range(1, 21):
         cut(client.get(address, headers=bearer))
@@ -146,7 +146,7 @@ def test_odd_ranges_are_not_satisfied(client: Client, bearer: dict[str, str], la
 def test_ranges_that_are_satisfied(
     client: Client, bearer: dict[str, str], layers: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sending, "PIECE", 64 * 1024)
+    monkeypatch.setattr(transfers, "PIECE", 64 * 1024)
     address = f"{NAME}/blobs/{layers[1]}"
     some = client.get(address, headers=bearer | {"Range": "bytes=0-9"})
     assert (some.status_code, some["Content-Length"], len(body(some))) == (206, "10", 10)
@@ -164,13 +164,13 @@ def test_ranges_that_are_satisfied(
 def test_a_session_that_ends_in_mid_download_stops_the_transfer(
     client: Client, bearer: dict[str, str], layers: list[str], how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sending, "PIECE", 64 * 1024)
+    monkeypatch.setattr(transfers, "PIECE", 64 * 1024)
     monkeypatch.setattr(sending, "CHECK_SECONDS", 0)
     response = client.get(f"{NAME}/blobs/{layers[1]}", headers=bearer)
     pieces = iter(response)
     got = len(next(pieces))
     over(how)
-    with pytest.raises(sending.TransferStopped):
+    with pytest.raises(TransferStopped):
         got += sum(len(piece) for piece in pieces)
     assert 0 < got < int(response["Content-Length"])
 
@@ -180,7 +180,7 @@ def test_a_short_session_end_is_noticed_before_the_last_piece(
 ) -> None:
     response = client.get(f"{NAME}/blobs/{layers[1]}", headers=bearer)
     over("ended")
-    with pytest.raises(sending.TransferStopped):
+    with pytest.raises(TransferStopped):
         body(response)
 
 
@@ -216,7 +216,7 @@ def test_the_bound_of_bytes_is_three_times_what_is_listed(bearer: dict[str, str]
 def test_a_layer_that_is_listed_twice_may_be_resumed_both_times(
     client: Client, bearer: dict[str, str], image: Image, layers: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sending, "PIECE", 64 * 1024)
+    monkeypatch.setattr(transfers, "PIECE", 64 * 1024)
     image.layers.filter(position=2).update(blob=image.layers.get(position=1).blob)
     address = f"{NAME}/blobs/{layers[1]}"
 
@@ -236,7 +236,7 @@ def test_a_layer_that_is_listed_twice_may_be_resumed_both_times(
 def test_each_progress_is_noted(
     client: Client, bearer: dict[str, str], layers: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sending, "PIECE", 64 * 1024)
+    monkeypatch.setattr(transfers, "PIECE", 64 * 1024)
     long_ago = datetime(2020, 1, 1, tzinfo=UTC)
 
     def is_noted() -> bool:
@@ -266,11 +266,10 @@ def test_closing_a_transfer_gives_back_once_and_never_fails(
     bearer: dict[str, str], layers: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     span = Span(0, 99, 100, is_part=False)
-    delivery = sending.begin(NodeToken.objects.get().pk, layers[0], span, 1)
-    ours, theirs = socket.socketpair()
-    with theirs, open("/dev/zero", "rb", buffering=0) as file:
-        transfer = sending.Body(file, delivery, span, 1, ours)
-        ours.close()  # the client is gone
+    token = NodeToken.objects.get()
+    delivery = sending.begin(token.pk, layers[0], span, 1)
+    with open("/dev/zero", "rb", buffering=0) as file:
+        transfer = sending.Body(file, delivery, span, 1, slots.take(token.session_hash or "", token.node_id))
         for _ in range(2):
             transfer.close()
         assert file.closed
@@ -279,10 +278,10 @@ def test_closing_a_transfer_gives_back_once_and_never_fails(
     def away(*arguments: object, **values: object) -> NoReturn:
         raise DatabaseError("away")
 
-    delivery = sending.begin(NodeToken.objects.get().pk, layers[0], span, 1)
+    delivery = sending.begin(token.pk, layers[0], span, 1)
     with monkeypatch.context() as broken:
         broken.setattr(QuerySet, "update", away)
-        sending.Body(io.BytesIO(), delivery, span, 1).close()
+        sending.Body(io.BytesIO(), delivery, span, 1, slots.take(token.session_hash or "", token.node_id)).close()
     assert LayerDelivery.objects.get().sent_bytes == 100
 
 

@@ -8,7 +8,7 @@ import pytest
 from django.db import DatabaseError
 from django.test import Client
 
-from groups.delivery import sending
+from groups.delivery.transfers import TransferStopped
 from groups.models import Image, LayerDelivery, NodeManifest, NodeToken
 from portal.models import Organization
 from tests.support.delivery_requests import NAME, body, over, refusals
@@ -206,7 +206,7 @@ def test_a_blob_that_is_lost_is_an_error_of_ours_and_not_a_crash(
     assert LayerDelivery.objects.get().sent_bytes == 0, "what was not sent can be fetched once it is back"
     with open(blobs / blob_of(image, 1).name, "r+b") as file:
         file.truncate(1000)
-    with pytest.raises(sending.TransferStopped):
+    with pytest.raises(TransferStopped):
         body(client.get(f"{NAME}/blobs/{layers[1]}", headers=bearer))
 
 

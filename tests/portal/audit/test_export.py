@@ -19,7 +19,8 @@ from django.db.models import QuerySet
 from django.http import HttpResponseBase
 from django.test import Client, RequestFactory
 
-from groups.delivery.sending import TransferStopped
+from groups.delivery import transfers
+from groups.delivery.transfers import TransferStopped
 from portal.audit import download, export, export_slots, views
 from portal.audit.download import Download
 from portal.http.actors import actor_of
@@ -217,25 +218,26 @@ class TestRows:
 class TestSending:
     @pytest.fixture
     def ends(self) -> Iterator[tuple[socket.socket, socket.socket]]:
-        """The server's end of a connection with small buffers, and the client's."""
+        """The server's end of a connection, which doesn't block, and the client's."""
         server, client = socket.socketpair()
-        for end in (server, client):
-            end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        server.setblocking(False)
         yield server, client
         server.close()
         client.close()
 
-    def test_the_kernel_sends_the_file(self, tmp_path: Path, ends: tuple[socket.socket, socket.socket]) -> None:
+    def test_the_file_is_sent_and_closed(self, tmp_path: Path, ends: tuple[socket.socket, socket.socket]) -> None:
         server, client = ends
         (tmp_path / "file").write_bytes(b"0123456789" * 100)
         closed: list[bool] = []
-        body = Download((tmp_path / "file").open("rb"), 1000, client=server, on_close=lambda: closed.append(True))
+        file = (tmp_path / "file").open("rb")
+        body = Download(file, 1000, on_close=lambda: closed.append(True))
 
-        assert set(body) == {b""}
-        body.close()
+        assert [body.send_to(server), body.left, body.send_to(server)] == [1000, 0, 0]
+        for _ in range(2):
+            body.close()
         assert client.recv(2000) == b"0123456789" * 100
         assert closed == [True]
-        assert server.getsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, 16) == bytes(16)
+        assert file.closed
 
     @pytest.mark.parametrize("seconds", [download.MAX_STALLED_SECONDS + 1, download.MAX_SEND_SECONDS + 1])
     def test_a_client_that_reads_nothing_is_cut_off(
@@ -246,17 +248,14 @@ class TestSending:
         monkeypatch: pytest.MonkeyPatch,
         seconds: float,
     ) -> None:
-        def stalled(*arguments: object) -> int:
-            clock.now += seconds
-            raise BlockingIOError
-
+        monkeypatch.setattr("os.sendfile", lambda *arguments: 1)
         (tmp_path / "file").write_bytes(bytes(1000))
         slot = export_slots.take(ORGANIZATION)
-        body = Download((tmp_path / "file").open("rb"), 1000, client=ends[0], on_close=slot.release)
-        assert next(body) == b""
-        monkeypatch.setattr("os.sendfile", stalled)
+        body = Download((tmp_path / "file").open("rb"), 1000, on_close=slot.release)
+        assert body.send_to(ends[0]) == 1
+        clock.now += seconds
         with pytest.raises(TransferStopped):
-            next(body)
+            body.send_to(ends[0])
         body.close()
 
     def test_a_client_that_reads_a_little_now_and_then_is_cut_off(
@@ -266,31 +265,29 @@ class TestSending:
         clock: Clock,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        sent: list[int] = []
-
-        def trickle(*arguments: object) -> int:
-            clock.now += 20
-            sent.append(1)
-            return 1
-
+        monkeypatch.setattr("os.sendfile", lambda *arguments: 1)
         (tmp_path / "file").write_bytes(bytes(1000))
-        body = Download((tmp_path / "file").open("rb"), 1000, client=ends[0], on_close=nothing)
-        monkeypatch.setattr("os.sendfile", trickle)
-        with pytest.raises(TransferStopped):
-            list(body)
-        body.close()
-        assert len(sent) == download.MAX_SEND_SECONDS / 20 + 1
+        body = Download((tmp_path / "file").open("rb"), 1000, on_close=nothing)
 
-    def test_without_a_socket_the_time_is_limited_too(
+        def read_slowly() -> None:
+            while body.send_to(ends[0]):
+                clock.now += 20
+
+        with pytest.raises(TransferStopped):
+            read_slowly()
+        body.close()
+        assert body.sent == download.MAX_SEND_SECONDS / 20 + 1
+
+    def test_at_another_server_the_time_is_limited_too(
         self, tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(download, "PIECE", 400)
+        monkeypatch.setattr(transfers, "PIECE", 400)
         (tmp_path / "file").write_bytes(bytes(1000))
-        body = Download((tmp_path / "file").open("rb"), 1000, client=None, on_close=nothing)
-        assert len(next(body)) == 400
+        body = Download((tmp_path / "file").open("rb"), 1000, on_close=nothing)
+        assert len(body.read()) == 400
         clock.now += download.MAX_STALLED_SECONDS + 1
         with pytest.raises(TransferStopped):
-            next(body)
+            body.read()
         body.close()
 
 

@@ -1,0 +1,50 @@
+"""How long a connection may take for what it does, so that slow clients can't keep others out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Stage(Enum):
+    """What a connection is doing."""
+
+    IDLE = "nothing of a request has come"
+    HEAD = "the head of a request is incomplete"
+    BODY = "the body of a request is incomplete"
+    WORK = "a request waits for its response"
+    SEND = "the client has not accepted all of a response"
+    LINGER = "the response was sent; what the client still sends is discarded"
+
+
+@dataclass(frozen=True)
+class Deadlines:
+    """Times in seconds, rates in bytes per second."""
+
+    idle: float = 15.0
+    head: float = 10.0
+    """For the whole head, whose size is limited."""
+    body: float = 10.0
+    """For the body, in addition to what it takes at `min_receive_rate`."""
+    min_receive_rate: int = 16_000
+    send: float = 30.0
+    """The period over which `min_send_rate` is measured."""
+    min_send_rate: int = 32_000
+    linger: float = 2.0
+
+    def is_over(self, stage: Stage, elapsed: float, received: int, sent: int) -> bool:
+        """Whether a connection has been in a stage for too long. `received` is how much of the body came, `sent` how
+        much the client accepted in this stage. For our own work there is no deadline."""
+        match stage:
+            case Stage.IDLE:
+                return elapsed > self.idle
+            case Stage.HEAD:
+                return elapsed > self.head
+            case Stage.BODY:
+                return elapsed > self.body + received / self.min_receive_rate
+            case Stage.SEND:
+                return elapsed > self.send and sent < self.min_send_rate * elapsed
+            case Stage.LINGER:
+                return elapsed > self.linger
+            case Stage.WORK:
+                return False

@@ -1,0 +1,275 @@
+"""A client's connection at the portal's server: its deadlines, and long bodies that are sent without a thread waiting.
+
+All methods run in the thread that watches the sockets, except `send_transfer` and `write_soon`.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+import time
+from typing import Any
+
+import structlog
+from waitress.channel import HTTPChannel
+from waitress.utilities import Error
+
+from portal.runtime.deadlines import Stage
+from portal.runtime.http_requests import (
+    RefusalTask,
+    Request,
+    RequestTask,
+    RequestTimeout,
+    ServerBusy,
+    TransferBuffer,
+)
+
+TURN_SECONDS = 0.05
+"""How long a thread sends to a fast client before it serves others."""
+MAX_DISCARDED_BYTES = 256 * 1024
+ROOM_CHECKED_EVERY = 128 * 1024
+
+log = structlog.get_logger(__name__)
+
+
+class Connection(HTTPChannel):  # type: ignore[misc]
+    """waitress's channel, with deadlines for each stage and with transfers."""
+
+    parser_class = Request
+    task_class = RequestTask
+    error_task_class = RefusalTask
+    request: Request | None
+    will_close: bool
+    close_when_flushed: bool
+    lingers = False
+    """Whether to discard what the client still sends before closing: else it may not get to read the response."""
+
+    def __init__(self, server: Any, sock: socket.socket, addr: Any, adj: Any, map: Any = None) -> None:
+        self.stage, self._since, self._sent_before = Stage.IDLE, time.monotonic(), 0
+        self._of: Request | None = None
+        self.sent_bytes = 0
+        self.is_transferring = False
+        self._is_lingering = False
+        self._discarded = self._room_checked = 0
+        super().__init__(server, sock, addr, adj, map=map)
+
+    @property
+    def owner(self) -> tuple[str, ...]:
+        """Whose its request is, as far as can be told without reading the database (`fair_queue`)."""
+        headers = self.requests[0].headers
+        return (str(self.addr[0]), headers.get("X_FORWARDED_FOR", ""), headers.get("AUTHORIZATION", ""))
+
+    # Deadlines
+
+    def check_deadline(self, now: float) -> None:
+        """Close the connection if its stage has taken too long. `now` is of `time.monotonic`."""
+        if self.is_transferring:
+            self._enter(Stage.SEND, now, restart=True)  # our disk or database may be what is slow
+            return
+        if self.will_close:
+            self.abort()  # a client that accepts nothing is never reported as writable
+            return
+        self._follow(now)
+        elapsed, sent = now - self._since, self.sent_bytes - self._sent_before
+        if self.server.deadlines.is_over(self.stage, elapsed, self.received_bytes, sent):
+            log.info("connection_closed", stage=self.stage.name.lower(), seconds=round(elapsed))
+            if self.stage in (Stage.HEAD, Stage.BODY):
+                self.refuse(RequestTimeout("Send the whole request within a few seconds."))
+            else:
+                self.abort()
+        elif self.stage is Stage.SEND and elapsed > self.server.deadlines.send:
+            self._enter(Stage.SEND, now, restart=True)
+
+    @property
+    def received_bytes(self) -> int:
+        """How much of an incomplete body came."""
+        return self.request.body_bytes_received if self.request is not None else 0
+
+    @property
+    def body_bytes(self) -> int:
+        """How much room the bodies of its requests take."""
+        requests = [request for request in (*self.requests, self.request) if request is not None]
+        return sum(request.body_bytes_received for request in requests)
+
+    @property
+    def has_transfer(self) -> bool:
+        """Whether a transfer is in progress."""
+        return self.is_transferring or any(isinstance(buffer, TransferBuffer) for buffer in self.outbufs)
+
+    def waits_since(self) -> float | None:
+        """Since when it has waited for a request, by `time.monotonic`; None if it does something else."""
+        waits = self.stage in (Stage.IDLE, Stage.HEAD, Stage.BODY) and not self.will_close
+        return self._since if waits and not self.requests and not self.total_outbufs_len else None
+
+    def refuse(self, error: Error) -> None:
+        """Respond to an incomplete request with an error, and close the connection."""
+        with self.requests_lock:
+            request, self.request = self.request or self.parser_class(self.adj), None
+            request.error, request.completed = error, True
+            self.requests.append(request)
+            if len(self.requests) == 1:
+                self.server.add_task(self)
+
+    def abort(self) -> None:
+        """Close at once. The kernel drops what the client has not accepted, instead of keeping it for minutes."""
+        if self.socket is not None and self.total_outbufs_len:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.handle_close()
+
+    def _follow(self, now: float) -> None:
+        request = self.request
+        if self._is_lingering:
+            stage = Stage.LINGER
+        elif self.total_outbufs_len:
+            stage = Stage.SEND
+        elif self.requests:
+            stage = Stage.WORK
+        elif request is None:
+            stage = Stage.IDLE
+        else:
+            stage = Stage.BODY if request.headers_finished else Stage.HEAD
+        # The next request of the same connection has a time of its own.
+        self._enter(stage, now, restart=request is not self._of)
+        self._of = request
+
+    def _enter(self, stage: Stage, now: float, *, restart: bool) -> None:
+        if stage is not self.stage or restart:
+            self.stage, self._since, self._sent_before = stage, now, self.sent_bytes
+
+    # Receiving
+
+    def received(self, data: bytes) -> bool:
+        """Take what the client sent."""
+        result: bool = super().received(data)
+        self._follow(time.monotonic())
+        if self.received_bytes >= self._room_checked + ROOM_CHECKED_EVERY:
+            self._room_checked = self.received_bytes
+            if not self.server.has_room():
+                self.refuse(ServerBusy("Try again in a few seconds."))
+        elif not self.received_bytes:
+            self._room_checked = 0
+        return result
+
+    def readable(self) -> bool:
+        """Whether to read from the socket."""
+        return self._is_lingering or bool(not self.is_transferring and super().readable())
+
+    def handle_read(self) -> None:
+        """Read from the socket."""
+        if not self._is_lingering:
+            super().handle_read()
+            return
+        try:
+            self._discarded += len(self.recv(65536))
+        except OSError:
+            self.handle_close()
+        if self._discarded > MAX_DISCARDED_BYTES:
+            self.handle_close()
+
+    # Sending
+
+    def writable(self) -> bool:
+        """Whether to write to the socket."""
+        return bool(not self.is_transferring and not self._is_lingering and super().writable())
+
+    def handle_write(self) -> None:
+        """Write to the socket."""
+        if not (self.lingers and self.close_when_flushed) or self.will_close:
+            super().handle_write()
+            return
+        self._flush_exception(self._flush_some)
+        if not self.total_outbufs_len and not self.will_close:
+            self.close_when_flushed, self._is_lingering = False, True
+            try:
+                self.socket.shutdown(socket.SHUT_WR)
+            except OSError:
+                self.handle_close()
+
+    def send(self, data: Any, do_close: bool = True) -> int:
+        """Send bytes and return how many were accepted. A transfer is sent by a thread."""
+        if isinstance(data, TransferBuffer):
+            if not self.is_transferring:
+                self.is_transferring = True
+                self.server.transfers.add_task(TransferTask(self, data))
+            return 0
+        sent: int = super().send(data, do_close)
+        self.sent_bytes += sent
+        return sent
+
+    def send_transfer(self, buffer: TransferBuffer) -> None:
+        """Send as much of a transfer as the client accepts, for one turn. Until it returns, nothing else touches the
+        connection."""
+        end, has_failed = time.monotonic() + TURN_SECONDS, False
+        try:
+            while buffer.remain and not self.server.is_ending:
+                sent = buffer.transfer.send_to(self.socket)
+                if not sent:
+                    break
+                with self.outbuf_lock:
+                    buffer.remain -= sent
+                    self.total_outbufs_len -= sent
+                self.sent_bytes += sent
+                if buffer.remain and time.monotonic() > end:
+                    self.server.transfers.add_task(TransferTask(self, buffer))
+                    return
+        except OSError:
+            has_failed = True
+        except Exception:
+            log.exception("transfer_failed")
+            has_failed = True
+        if has_failed or not buffer.remain:
+            close_quietly(buffer)
+            with self.outbuf_lock:
+                self.outbufs.remove(buffer)
+                self.total_outbufs_len -= buffer.remain
+        self.will_close = self.will_close or has_failed
+        self.last_activity = time.time()
+        self.is_transferring = False
+        self.server.pull_trigger()
+
+    def handle_close(self) -> None:
+        """Close the socket. Transfers are ended by a thread, as that writes to the database."""
+        if self.is_transferring:
+            self.will_close = True
+            return
+        with self.outbuf_lock:
+            for buffer in [buffer for buffer in self.outbufs if isinstance(buffer, TransferBuffer)]:
+                self.outbufs.remove(buffer)
+                self.server.transfers.add_task(ClosingTask(buffer))
+        super().handle_close()
+
+
+class TransferTask:
+    """A turn of a transfer, for a thread."""
+
+    def __init__(self, connection: Connection, buffer: TransferBuffer) -> None:
+        self._connection, self._buffer = connection, buffer
+
+    def service(self) -> None:
+        """Take the turn."""
+        self._connection.send_transfer(self._buffer)
+
+    def cancel(self) -> None:
+        """Called when the server ends."""
+
+
+class ClosingTask:
+    """The end of a transfer whose client is gone, for a thread."""
+
+    def __init__(self, buffer: TransferBuffer) -> None:
+        self._buffer = buffer
+
+    def service(self) -> None:
+        """End it."""
+        close_quietly(self._buffer)
+
+    def cancel(self) -> None:
+        """Called when the server ends."""
+
+
+def close_quietly(buffer: TransferBuffer) -> None:
+    """End a transfer; an error is logged."""
+    try:
+        buffer.close()
+    except Exception:
+        log.exception("transfer_not_ended")

@@ -1,0 +1,139 @@
+"""Requests as the portal's server reads them, and how it responds to one."""
+
+from __future__ import annotations
+
+from typing import IO, Any
+
+import structlog
+from waitress.buffers import ReadOnlyFileBasedBuffer
+from waitress.channel import ClientDisconnected
+from waitress.parser import HTTPRequestParser
+from waitress.task import ErrorTask, WSGITask
+from waitress.utilities import Error, InternalServerError
+
+from groups.delivery.transfers import Transfer
+from portal.http.body_limits import max_body_bytes
+
+log = structlog.get_logger(__name__)
+
+
+class RequestTimeout(Error):  # type: ignore[misc]
+    """The request did not arrive in time."""
+
+    code = 408
+    reason = "Request Timeout"
+
+
+class ServerBusy(Error):  # type: ignore[misc]
+    """The bodies of other requests take all the room there is."""
+
+    code = 503
+    reason = "Service Unavailable"
+
+
+class Request(HTTPRequestParser):  # type: ignore[misc]
+    """A request. It is complete as soon as its body turns out to be larger than its path allows: the body is not read,
+    and the application responds to the declared length. `is_cut` says so."""
+
+    is_cut = False
+    limit = 0
+
+    def received(self, data: bytes) -> int:
+        """Take what arrived, and return how much of it belongs to this request."""
+        had_head = self.headers_finished
+        consumed: int = super().received(data)
+        if self.headers_finished and not had_head and self.error is None and not self.empty:
+            self.limit = max_body_bytes("/" + self.path.lstrip("/"))
+        if not self.is_cut and max(self.content_length, self.body_bytes_received) > self._limit():
+            self._cut()
+            return len(data)
+        return consumed
+
+    def _limit(self) -> float:
+        """For a chunked body with its framing. Whether the content fits is checked by the application."""
+        if not self.headers_finished or self.error is not None:
+            return float("inf")
+        return 2 * self.limit + 1024 if self.chunked else self.limit
+
+    def _cut(self) -> None:
+        self.is_cut = self.completed = True
+        self.expect_continue = False
+        self.headers["CONTENT_LENGTH"] = str(max(self.content_length, self.body_bytes_received))
+        self.close()
+        self.body_rcv = None
+
+
+class TransferBuffer(ReadOnlyFileBasedBuffer):  # type: ignore[misc]
+    """A transfer in the queue of a connection's output. The connection has it sent by a thread."""
+
+    def __init__(self, transfer: Transfer) -> None:
+        self.transfer = transfer
+        self.remain = 0
+
+    def prepare(self, size: int | None = None) -> int:
+        """Return how many bytes it has."""
+        self.remain = self.transfer.left
+        return self.remain
+
+    def get(self, numbytes: int = -1, skip: bool = False) -> TransferBuffer:
+        """Return itself: its bytes are not read here."""
+        return self
+
+    def close(self) -> None:
+        """End the transfer and the response."""
+        self.transfer.close()
+
+
+def wrap_file(file: IO[bytes] | Transfer, block_size: int = 32768) -> ReadOnlyFileBasedBuffer:
+    """WSGI's file wrapper."""
+    return TransferBuffer(file) if isinstance(file, Transfer) else ReadOnlyFileBasedBuffer(file, block_size)
+
+
+class RequestTask(WSGITask):  # type: ignore[misc]
+    """Calls the application for a request, in a thread. What it logs has no path, since a path can be a secret."""
+
+    def start(self) -> None:
+        """Close the connection after the response if its rest can't be used. Requests that were sent ahead (pipelining)
+        are not read: with them one client could queue work without limit."""
+        super().start()
+        if self.request.is_cut:
+            self.channel.lingers = True
+        if self.request.is_cut or len(self.channel.requests) > 1:
+            self.set_close_on_finish()
+
+    def service(self) -> None:
+        """Respond, with status 500 if the application fails before it responds."""
+        try:
+            super().service()
+        except ClientDisconnected:
+            self.close_on_finish = True
+        except Exception:
+            log.exception("response_failed")
+            self.close_on_finish = True
+            if not self.wrote_header:
+                self.request.error = InternalServerError("Try again in a few seconds.")
+                self.channel.error_task_class(self.channel, self.request).service()
+
+    def write(self, data: bytes) -> None:
+        """Send part of the body; none in response to HEAD."""
+        super().write(b"" if self.request.command == "HEAD" else data)
+
+    def finish(self) -> None:
+        """End the response."""
+        if self.request.command == "HEAD":
+            self.chunked_response = False
+        super().finish()
+
+    def get_environment(self) -> dict[str, Any]:
+        """Return WSGI's environment."""
+        environment: dict[str, Any] = super().get_environment()
+        return environment | {"wsgi.file_wrapper": wrap_file if self.request.command != "HEAD" else None}
+
+
+class RefusalTask(ErrorTask):  # type: ignore[misc]
+    """Responds to a request that never reaches the application."""
+
+    def start(self) -> None:
+        """Give the client time to read the response before the connection is closed."""
+        super().start()
+        self.channel.lingers = True
