@@ -20,9 +20,11 @@ from tests.support.processes import bare_environment, free_port, until, until_an
 class Portal:
     """The running portal, from a test's side: every other attribute is a call of `Steps`."""
 
-    def __init__(self, url: str, steps: Any, own_url: str, layers_url: str, layers_port: int) -> None:
-        self.url, self.own_url, self.layers_url = url, own_url, layers_url
-        self.own_layers_url = f"http://127.0.0.1:{layers_port}"
+    def __init__(self, url: str, steps: Any, own_url: str = "", layers_url: str = "", own_layers_url: str = "") -> None:
+        self.url, self.own_url = url, own_url or url
+        self.layers_url = layers_url or url
+        self.own_layers_url = own_layers_url or self.layers_url
+        self.folder = Path()
         self._steps = steps
         self._processes: dict[str, ServerProcess] = {}
 
@@ -105,7 +107,8 @@ def running(folder: Path, public_url: str = "", **settings: str) -> Iterator[Por
     steps = Beside("tests.interop.delivery_steps", environment, folder / "steps.log")
     with ExitStack() as stack:
         stack.callback(steps.close)
-        portal = Portal(public_url, steps, url, layers_url, layers_port)
+        portal = Portal(public_url, steps, url, layers_url, f"http://127.0.0.1:{layers_port}")
+        portal.folder = folder
         for name, at, command in (
             ("web", port, steps.web_command()),
             ("layers", layers_port, steps.layers_command()),
