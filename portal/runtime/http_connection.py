@@ -72,7 +72,8 @@ class Connection(HTTPChannel):  # type: ignore[misc]
         self._follow(now)
         elapsed, sent = now - self._since, self.sent_bytes - self._sent_before
         if self.server.deadlines.is_over(self.stage, elapsed, self.received_bytes, sent):
-            log.info("connection_closed", stage=self.stage.name.lower(), seconds=round(elapsed))
+            if self.stage not in (Stage.IDLE, Stage.LINGER):
+                log.info("slow_client_closed", stage=self.stage.name.lower(), seconds=round(elapsed))
             if self.stage in (Stage.HEAD, Stage.BODY):
                 self.refuse(RequestTimeout("Send the whole request within a few seconds."))
             else:

@@ -121,7 +121,7 @@ def test_a_node_that_reads_slowly_keeps_nobody_out(others: Others, count: int) -
     whole = start.replace(b"1-100000", b"1-14000000")
     for process in ("layers", "web"):
         with SlowClients(others.port(process), count, whole) as slow:
-            until(lambda slow=slow: slow.answers(), 20)
+            until(slow.answers, 20)
             others.are_served()
             assert 1 <= slow.answers().count(206) <= 6
             assert set(slow.answers()) <= {206, 403, 429}

@@ -15,6 +15,7 @@ from registries.oci.reference import ReferenceInvalid
 def _no_networks(settings: Settings) -> None:
     settings.PORTAL_REGISTRY_ALLOW_NETWORKS = []
     settings.PORTAL_PUBLIC_URL = "https://portal.example"
+    settings.PORTAL_LAYERS_URL = "https://layers.example"
 
 
 @pytest.mark.parametrize("host", ["registry.example.com", "registry.example.com:5000", "docker.io", "8.8.8.8"])
@@ -23,7 +24,16 @@ def test_public_hosts_are_accepted(host: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "host", ["10.0.0.7", "127.0.0.1:5000", "169.254.169.254", "[::1]", "registry.example.com:22", "portal.example"]
+    "host",
+    [
+        "10.0.0.7",
+        "127.0.0.1:5000",
+        "169.254.169.254",
+        "[::1]",
+        "registry.example.com:22",
+        "portal.example",
+        "layers.example",
+    ],
 )
 def test_private_addresses_low_ports_and_the_portal_are_refused(host: str) -> None:
     with pytest.raises(ReferenceInvalid) as refused:

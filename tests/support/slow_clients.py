@@ -45,7 +45,7 @@ class SlowClients:
     def answers(self) -> list[int]:
         """The status of each that was answered by now."""
         heads = [_peeked(connection) for connection in self._sockets]
-        return [int(head[9:12]) for head in heads if head.startswith(b"HTTP/1.1 ")]
+        return [int(head[9:12]) for head in heads if head.startswith(b"HTTP/1.")]
 
     def send(self, content: bytes) -> None:
         """Send this on each connection, as far as the server takes it within a second."""

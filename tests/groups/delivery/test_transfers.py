@@ -46,8 +46,10 @@ class Wire:
         return response.status_code, transfer
 
     def close(self) -> None:
-        for end in (*self._transfers, self.ours, self.theirs):
-            end.close()
+        for transfer in self._transfers:
+            transfer.close()
+        self.ours.close()
+        self.theirs.close()
 
     def sendfile(self, to: int, source: int, offset: int, count: int) -> int:
         if self.waits:

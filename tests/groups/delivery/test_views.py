@@ -20,6 +20,9 @@ def test_whoever_comes_first_is_sent_to_the_token_endpoint(client: Client, db: N
     assert response.status_code == 401
     assert response["WWW-Authenticate"] == 'Bearer realm="http://localhost:8000/v2/token",service="localhost:8000"'
     assert response["Docker-Distribution-Api-Version"] == "registry/2.0"
+    of_layers = client.get("/v2/", headers={"Host": "localhost:8001"})
+    assert of_layers["WWW-Authenticate"] == 'Bearer realm="http://localhost:8001/v2/token",service="localhost:8001"'
+    assert "8000" in client.get("/v2/", headers={"Host": "localhost:6666"})["WWW-Authenticate"]
     error = {"code": "UNAUTHORIZED", "message": "authentication required", "detail": None}
     assert response.json() == {"errors": [error]}
     refused = client.get("/v2/token")

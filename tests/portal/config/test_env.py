@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ipaddress import ip_network
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -50,6 +51,9 @@ def test_networks_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     ("name", "value"),
     [
         ("PORTAL_PUBLIC_URL", "portal.example"),
+        ("PORTAL_LAYERS_URL", "layers.example"),
+        ("PORTAL_LAYERS_URL", "ftp://layers.example"),
+        ("PORTAL_LAYERS_URL", "https://layers.example/v2"),
         ("PORTAL_ZONE", "attic"),
         ("PORTAL_LEASE_SECONDS", "0"),
         ("PORTAL_BLOB_GRACE_SECONDS", "-1"),
@@ -62,6 +66,28 @@ def test_a_bad_value_names_its_variable(monkeypatch: pytest.MonkeyPatch, name: s
     monkeypatch.setenv(name, value)
     with pytest.raises(env.EnvironmentInvalid, match=name):
         env.read()
+
+
+@pytest.mark.parametrize(
+    ("values", "url", "port"),
+    [
+        ({}, "http://localhost:8001", 8001),
+        ({"PORT": "9000"}, "http://localhost:9001", 9001),
+        ({"PORT": "9000", "PORTAL_LAYERS_PORT": "9500"}, "http://localhost:9500", 9500),
+        ({"PORTAL_PUBLIC_URL": "http://[::1]:8000"}, "http://[::1]:8001", 8001),
+        ({"PORTAL_PUBLIC_URL": "https://portal.example"}, "https://portal.example", 8001),
+        ({"PORTAL_LAYERS_URL": "https://layers.example:444/"}, "https://layers.example:444", 8001),
+    ],
+)
+def test_where_layers_are_fetched(monkeypatch: pytest.MonkeyPatch, values: dict[str, str], url: str, port: int) -> None:
+    """At the process that sends them if it can be reached, else at the proxy's address."""
+    for name in ("PORT", "PORTAL_PUBLIC_URL"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in values.items():
+        monkeypatch.setenv(name, value)
+    read = env.read()
+    assert (read.layers_url, read.layers_port) == (url, port)
+    assert (urlsplit(url).hostname or "").strip("[]") in [host.strip("[]") for host in read.allowed_hosts]
 
 
 def test_a_deep_data_directory_gets_a_socket_that_fits() -> None:

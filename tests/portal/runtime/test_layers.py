@@ -17,7 +17,7 @@ def asked(path: str) -> tuple[str, list[bytes]]:
         start("200 OK", [])
         return [b"of the application"]
 
-    body = only_layers(application)({"PATH_INFO": path}, lambda status, headers: statuses.append(status))  # type: ignore[arg-type, return-value]
+    body = only_layers(application)({"PATH_INFO": path}, lambda status, headers: statuses.append(status))  # type: ignore[arg-type]
     return statuses[0], list(body)
 
 
