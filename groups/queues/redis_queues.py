@@ -17,7 +17,7 @@ from redis import Redis
 from redis.exceptions import ResponseError
 
 from groups.queues.rq_jobs import is_rq_job_id, take_rq_job
-from groups.queues.wakeup import KINDS, QUEUES, Reason, Wakeup, WakeupRefused, parse_wakeup
+from groups.queues.wakeup import QUEUES, Reason, Wakeup, WakeupRefused, parse_wakeup
 
 REFUSED_KEY = "drayage:refused"
 """A hash that counts refused entries by reason."""
@@ -36,9 +36,9 @@ def key_of(queue: str) -> str:
     return f"rq:queue:{queue}"
 
 
-def push(wakeup: Wakeup) -> None:
-    """Append a job to its queue. Raises RedisError or OSError; a key of another type is replaced."""
-    connection, queue = connect(), KINDS[wakeup.job].queue
+def push(queue: str, wakeup: Wakeup) -> None:
+    """Append a job to a queue. Raises RedisError or OSError; a key of another type is replaced."""
+    connection = connect()
     try:
         connection.rpush(key_of(queue), wakeup.entry)
     except ResponseError:

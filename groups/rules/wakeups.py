@@ -17,7 +17,7 @@ from django.db import transaction
 from redis.exceptions import RedisError
 
 from groups.queues import redis_queues
-from groups.queues.wakeup import Wakeup
+from groups.queues.wakeup import make_wakeup
 from registries.foundation.ids import CheckId, ImageId, InstanceId, OccurrenceId
 
 RowId = TypeVar("RowId")
@@ -30,7 +30,7 @@ WAKEUP_LOST_AFTER = timedelta(seconds=10)
 
 def wake_pull(image_id: ImageId) -> None:
     """Have a worker claim this image's pull once the transaction has committed."""
-    transaction.on_commit(partial(enqueue_job, "pull", image_id))
+    transaction.on_commit(partial(enqueue_job, "pulls", "pull", str(image_id)))
 
 
 def wake_prepare(instance_id: InstanceId) -> None:
@@ -41,19 +41,19 @@ def wake_prepare(instance_id: InstanceId) -> None:
 
     def enqueue() -> None:
         if not waiting("nodes"):
-            enqueue_job("prepare", instance_id)
+            enqueue_job("nodes", "prepare", str(instance_id))
 
     transaction.on_commit(enqueue)
 
 
 def wake_check(check_id: CheckId) -> None:
     """Have a worker check an image once the transaction has committed."""
-    transaction.on_commit(partial(enqueue_job, "check", check_id))
+    transaction.on_commit(partial(enqueue_job, "checks", "check", str(check_id)))
 
 
 def enqueue_fan_out(occurrence_id: OccurrenceId) -> None:
     """Have a worker find the recipients of an event once the transaction has committed."""
-    transaction.on_commit(partial(enqueue_job, "fan_out", occurrence_id))
+    transaction.on_commit(partial(enqueue_job, "notices", "fan_out", str(occurrence_id)))
 
 
 def wake_again(queue: str, wake: Callable[[RowId], None], due: Collection[RowId]) -> int:
@@ -74,9 +74,9 @@ def waiting(queue: str) -> int:
         return 0
 
 
-def enqueue_job(job: str, row: UUID) -> None:
-    """Put the job `job` for a row on its queue. Logs a failure and never raises."""
+def enqueue_job(queue: str, job: str, row_id: str) -> None:
+    """Put a job for a row on its queue. Logs a failure of Redis and does not raise it."""
     try:
-        redis_queues.push(Wakeup(job, row))
+        redis_queues.push(queue, make_wakeup(queue, job, UUID(row_id)))
     except (RedisError, OSError) as error:
-        log.warning("wake_up_failed", job=job, row=str(row), error=type(error).__name__)
+        log.warning("wake_up_failed", job=job, row=row_id, error=type(error).__name__)

@@ -12,4 +12,4 @@ from registries.foundation.ids import NoticeId
 
 def wake_deliver(notice_id: NoticeId) -> None:
     """Enqueue the job that sends this notice, once the transaction has committed."""
-    transaction.on_commit(partial(wakeups.enqueue_job, "deliver", notice_id))
+    transaction.on_commit(partial(wakeups.enqueue_job, "notices", "deliver", str(notice_id)))

@@ -91,7 +91,7 @@ def work(monkeypatch: pytest.MonkeyPatch, blobs: Any) -> Iterator[Callable[[], N
     monkeypatch.setattr(
         "groups.rules.wakeups.enqueue_job", lambda queue, function, row_id: woken.append((function, row_id))
     )
-    todo = {"groups.jobs.pull": jobs.pull, "groups.jobs.check": jobs.check}
+    todo = {"pull": jobs.pull, "check": jobs.check}
 
     def run() -> None:
         while woken:

@@ -163,7 +163,7 @@ def _checks(acme: Any, by: User) -> dict[str, Any]:
 def _jobs(redis: Any, image_id: Any) -> dict[str, Any]:
     """A job that waits, an entry that is none, workers that are idle and busy, and the name of the queue."""
     wakeup = Wakeup("pull", image_id)
-    push(wakeup)
+    push(wakeup.kind.queue, wakeup)
     redis.rpush("rq:queue:pulls", "none of ours")
     redis.hset("drayage:refused", mapping={"not_a_wakeup": 3, "unknown_job": 1})
     for name, fields in {"worker-1": {}, "worker-2": {"state": "busy", "wakeup": wakeup.entry.decode()}}.items():

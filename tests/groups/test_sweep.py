@@ -105,7 +105,7 @@ def test_a_lost_wake_up_is_sent_again(group: ContainerGroup, sent: list[tuple[st
     Image.objects.update(created_at=ago(seconds=11))
 
     assert sweep()["pulls_woken"] == 1
-    assert sent == [("groups.jobs.pull", str(group.image_id))]
+    assert sent == [("pull", str(group.image_id))]
 
 
 def test_a_pull_is_woken_when_its_time_has_come(group: ContainerGroup, sent: list[tuple[str, str]]) -> None:
@@ -218,7 +218,7 @@ def test_an_instance_whose_manifest_is_missing_is_woken(group: ContainerGroup, s
     Instance.objects.create(group=group)
 
     assert sweep()["manifests_woken"] == 1
-    assert sent == [("groups.jobs.prepare", str(instance.pk))]
+    assert sent == [("prepare", str(instance.pk))]
 
     NodeManifest.objects.create(image=group.image, node=node, digest="sha256:1", body=b"{}")
     assert sweep()["manifests_woken"] == 0

@@ -220,11 +220,11 @@ def test_everything_is_done_once(
     assert images[undone.abandoned.image_id] == "queued"
     assert images[undone.held.image_id] == "pulling"
     assert images[undone.queued.image_id] == "failed"
-    assert sorted(job for job in sent if job[1] != "portal.notifications.jobs.tell") == sorted([
-        ("pulls", "groups.jobs.pull", str(undone.lost.image_id)),
-        ("pulls", "groups.jobs.pull", str(undone.retried.image_id)),
-        ("nodes", "groups.jobs.prepare", str(undone.unprepared.pk)),
-        ("checks", "groups.jobs.check", str(undone.lost_check.pk)),
+    assert sorted(job for job in sent if job[1] != "fan_out") == sorted([
+        ("pulls", "pull", str(undone.lost.image_id)),
+        ("pulls", "pull", str(undone.retried.image_id)),
+        ("nodes", "prepare", str(undone.unprepared.pk)),
+        ("checks", "check", str(undone.lost_check.pk)),
     ])  # fmt: skip
 
     for instance in (undone.on_silent, undone.on_draining):

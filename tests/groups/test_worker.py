@@ -193,7 +193,7 @@ def test_no_key_in_redis_runs_or_stops_anything(
     put_job(queues, "checks", job_id="job", success_callback_name=CALL, failure_callback_name=CALL, timeout="-1")
     queues.lrem("rq:queue:checks", 0, "job")
     poison(queues)
-    push(PULL)
+    push("pulls", PULL)
 
     assert bursts() == [PULL]
     assert CANARY not in sys.modules
@@ -205,7 +205,7 @@ def test_refused_entries_are_removed_and_what_is_behind_them_runs(
     for queue in QUEUES:
         put_job(queues, queue, data=b"subprocess.getoutput")
         queues.rpush(f"rq:queue:{queue}", "subprocess.getoutput", "x:y", b"\xff")
-    push(PULL)
+    push("pulls", PULL)
 
     assert bursts() == [PULL]
     assert sum(refused_counts(queues).values()) == 4 * len(QUEUES)
@@ -214,7 +214,7 @@ def test_refused_entries_are_removed_and_what_is_behind_them_runs(
 
 def test_a_worker_reads_only_its_own_keys(queues: Redis, bursts: Callable[[], list[Wakeup]]) -> None:
     """Whatever a new version of RQ reads is looked at before it is added here."""
-    push(PULL)
+    push("pulls", PULL)
     said: list[str] = []
     with queues.monitor() as monitor:  # type: ignore[no-untyped-call]
         done = threading.Event()
@@ -260,7 +260,7 @@ def test_a_worker_listens_to_no_commands(queues: Redis, bursts: Callable[[], lis
             for data in (b'{"command": "shutdown"}', b'{"command": "kill-horse"}', b"\xff", b"[]", b"x" * 100_000):
                 listeners.append(queues.publish("rq:pubsub:listening", data))
 
-    push(PULL)
+    push("pulls", PULL)
     Listening(["pulls"], connection=queues, name="listening").work(burst=True)
 
     assert listeners == [[], 0, 0, 0, 0, 0]
@@ -278,7 +278,7 @@ def test_a_job_runs_in_a_work_horse_that_is_reported(queues: Redis, settings: Se
             file.write(f"{row_id} {os.getppid()} {read_workers(queues)[0].wakeup == PULL}")
 
     made._functions["pull"] = run
-    push(PULL)
+    push("pulls", PULL)
 
     assert made.work(burst=True) is True
 
@@ -295,8 +295,8 @@ def test_a_work_horse_that_is_killed_is_logged_and_the_worker_goes_on(
     made = PullWorker(["checks", "pulls"], connection=queues, name="real")
     made._functions["check"] = lambda row_id: os.kill(os.getpid(), signal.SIGKILL)
     made._functions["pull"] = lambda row_id: None
-    push(Wakeup("check", PULL.row))
-    push(PULL)
+    push("checks", Wakeup("check", PULL.row))
+    push("pulls", PULL)
 
     made.work(burst=True)
 

@@ -78,7 +78,7 @@ def test_the_product_works_with_their_rights(
     web = as_zone("web")
     wakeups = [Wakeup(job, uuid4()) for job in KINDS]
     for wakeup in wakeups:
-        push(wakeup)
+        push(wakeup.kind.queue, wakeup)
     web.rpush("rq:queue:checks", "none of ours")
     assert waiting("pulls") == 1
     assert Counter(valkey.url("web")).add("key", 1) == 1
@@ -128,7 +128,7 @@ def test_the_product_works_with_their_rights(
 
 def test_a_worker_waits_for_jobs(as_zone: As) -> None:
     worker = as_zone("worker")
-    push(Wakeup("pull", uuid4()))
+    push("pulls", Wakeup("pull", uuid4()))
     running = PullWorker(["checks", "pulls"], connection=worker, name="waits")
     assert running.dequeue_job_and_maintain_ttl(5) is not None
     assert running.dequeue_job_and_maintain_ttl(1, max_idle_time=1) is None

@@ -122,7 +122,7 @@ def test_what_a_check_is_started_with(
     )  # fmt: skip
     assert (row.provider, row.platform, row.status, row.against) == ("self_hosted", "linux/arm64", "queued", None)
     assert timedelta(seconds=290) < row.expires_at - timezone.now() <= timedelta(seconds=300)
-    assert sent == [("checks", "groups.jobs.check", str(row.pk))]
+    assert sent == [("checks", "check", str(row.pk))]
     assert recorded() == [(alice.email, "credential.checked", "registry", "registry.example.com/team/app:1")]
     deadline = credential.deadline
     credential.refresh_from_db()
@@ -224,7 +224,7 @@ class TestSweeping:
             ImageCheck.objects.update(expires_at=ago(seconds=1))
             assert checks.wake_queued() == 0, "it is overdue"
 
-        assert sent == [("checks", "groups.jobs.check", str(row.pk))]
+        assert sent == [("checks", "check", str(row.pk))]
 
     def test_old_ones_are_removed(self, row: ImageCheck, acme: Any) -> None:
         add(acme, 1, "done")

@@ -50,7 +50,7 @@ def test_creating_queues_the_image_and_wakes_on_commit(
 
     assert (group.status, group.image.status) == ("pending", "queued")
     assert (group.image.registry, group.image.repository, group.image.version) == (HOST, "team/app", "1.0")
-    assert sent == [("groups.jobs.pull", str(group.image.pk))]
+    assert sent == [("pull", str(group.image.pk))]
     assert b"canary-env" not in bytes(group.environment or b"")
     assert open_environment(group) == {"TOKEN": "canary-env"}
 

@@ -16,8 +16,8 @@ PULL, CHECK = Wakeup("pull", uuid4()), Wakeup("check", uuid4())
 
 
 def test_a_queue_is_a_list_of_jobs_and_ids(queues: Redis) -> None:
-    push(PULL)
-    push(CHECK)
+    push("pulls", PULL)
+    push("checks", CHECK)
     assert queues.lrange("rq:queue:pulls", 0, -1) == [f"pull:{PULL.row}".encode()]
     assert queues.lrange("rq:queue:checks", 0, -1) == [f"check:{CHECK.row}".encode()]
     assert [length(queues, queue) for queue in ("pulls", "checks", "nodes")] == [1, 1, 0]
@@ -26,14 +26,14 @@ def test_a_queue_is_a_list_of_jobs_and_ids(queues: Redis) -> None:
 @pytest.mark.parametrize("seconds", [None, 1])
 def test_the_first_queues_come_first(queues: Redis, seconds: int | None) -> None:
     for wakeup in (PULL, CHECK):
-        push(wakeup)
+        push(wakeup.kind.queue, wakeup)
     assert take(queues, ["checks", "pulls"], seconds) == CHECK
     assert take(queues, ["checks", "pulls"], seconds) == PULL
     assert take(queues, ["checks", "pulls"], None) is None
 
 
 def test_others_queues_are_left_alone(queues: Redis) -> None:
-    push(PULL)
+    push("pulls", PULL)
     assert take(queues, ["checks", "nodes"], None) is None
     assert length(queues, "pulls") == 1
 
@@ -44,7 +44,7 @@ def test_a_key_that_is_no_list_stops_no_queue(queues: Redis, kind: str, seconds:
     key = "rq:queue:checks"
     OTHER_TYPES[kind](queues, key)
     assert length(queues, "checks") == 0
-    push(PULL)
+    push("pulls", PULL)
 
     assert take(queues, ["checks", "pulls"], seconds) == PULL
 
@@ -54,7 +54,7 @@ def test_a_key_that_is_no_list_stops_no_queue(queues: Redis, kind: str, seconds:
 
 def test_a_key_that_is_no_list_is_replaced_by_the_next_job(queues: Redis) -> None:
     queues.set("rq:queue:pulls", b"x")
-    push(PULL)
+    push("pulls", PULL)
     assert take(queues, QUEUES, None) == PULL
 
 
@@ -63,7 +63,7 @@ def test_counts_that_somebody_wrote_are_not_believed(queues: Redis, value: bytes
     queues.hset(REFUSED_KEY, "not_a_wakeup", value)
     assert refused_counts(queues)[Reason.NOT_A_WAKEUP] == 0
     queues.rpush("rq:queue:pulls", "x:y")
-    push(PULL)
+    push("pulls", PULL)
     assert take(queues, QUEUES, None) == PULL
     assert refused_counts(queues)[Reason.NOT_A_WAKEUP] <= 1
 
@@ -78,7 +78,7 @@ def test_counts_of_another_type_are_replaced(queues: Redis) -> None:
 
 def test_many_entries_hide_no_job(queues: Redis) -> None:
     queues.rpush("rq:queue:pulls", *(f"subprocess.getoutput:{number}" for number in range(200)))
-    push(PULL)
+    push("pulls", PULL)
     assert take(queues, QUEUES, None) == PULL
     assert refused_counts(queues)[Reason.NOT_A_WAKEUP] == 200
 

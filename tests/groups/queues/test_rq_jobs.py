@@ -58,7 +58,7 @@ def test_what_the_previous_version_enqueued_is_run(queues: Redis, job: str) -> N
 @pytest.mark.parametrize("data", DATA.values(), ids=DATA)
 def test_another_call_is_refused(queues: Redis, data: bytes) -> None:
     put_job(queues, data=data)
-    push(NEXT)
+    push("pulls", NEXT)
 
     assert taken(queues) == [NEXT]
     assert len(refused(queues)) == 1
@@ -69,7 +69,7 @@ def test_another_call_is_refused(queues: Redis, data: bytes) -> None:
 @pytest.mark.parametrize("field", [*HARMLESS, *OPTIONS, "unknown"])
 def test_no_other_field_does_anything(queues: Redis, field: str, value: bytes) -> None:
     put_job(queues, other={field: value})
-    push(NEXT)
+    push("pulls", NEXT)
 
     if field in HARMLESS:
         assert taken(queues) == [Wakeup("pull", ROW), NEXT]
@@ -103,7 +103,7 @@ def test_many_fields_are_not_looked_at(queues: Redis) -> None:
 def test_options_of_rq_are_refused(queues: Redis, options: dict[str, object]) -> None:
     queue = Queue("pulls", connection=queues, serializer=JSONSerializer)
     queue.enqueue_call("groups.jobs.pull", **{"args": (str(ROW),)} | options)  # type: ignore[arg-type]
-    push(NEXT)
+    push("pulls", NEXT)
 
     assert taken(queues) == [NEXT]
     assert len(refused(queues)) == 1
@@ -132,7 +132,7 @@ def test_a_key_of_another_type_is_removed(queues: Redis, kind: str) -> None:
     if kind != "none":
         OTHER_TYPES[kind](queues, key)
     queues.rpush("rq:queue:pulls", ID)
-    push(NEXT)
+    push("pulls", NEXT)
 
     assert taken(queues) == [NEXT]
     assert refused(queues) == {Reason.JOB_MISSING if kind == "none" else Reason.WRONG_TYPE}

@@ -52,9 +52,7 @@ def test_which_transitions_have_an_event(
 
     found = list(Occurrence.objects.values_list("organization", "group", "group_name", "kind", "fanned_out_at"))
     assert found == ([(project.organization_id, group.pk, "app", kind, None)] if kind else [])
-    assert sent == [
-        ("notices", "portal.notifications.jobs.tell", str(pk)) for pk in Occurrence.objects.values_list("pk", flat=True)
-    ]
+    assert sent == [("notices", "fan_out", str(pk)) for pk in Occurrence.objects.values_list("pk", flat=True)]
 
 
 def test_a_failed_group_names_its_own_newest_failure(project: Any) -> None:

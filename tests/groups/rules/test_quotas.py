@@ -114,7 +114,7 @@ def woken(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     sent: list[str] = []
     monkeypatch.setattr(
         "groups.rules.wakeups.enqueue_job",
-        lambda queue, function, row_id: sent.append(row_id) if function == "groups.jobs.pull" else None,
+        lambda queue, function, row_id: sent.append(row_id) if function == "pull" else None,
     )
     return sent
 

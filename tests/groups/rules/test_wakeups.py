@@ -15,17 +15,17 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from structlog.testing import capture_logs
 
 from groups.queues import redis_queues
-from groups.queues.wakeup import QUEUES, Wakeup
+from groups.queues.wakeup import KINDS, QUEUES, Wakeup
 from groups.rules import wakeups
 from portal.notifications.wakeups import wake_deliver
 from registries.foundation.ids import InstanceId
 
 
 @pytest.fixture
-def enqueued(monkeypatch: pytest.MonkeyPatch) -> list[Wakeup]:
-    """What was enqueued. No job waits for a worker."""
-    jobs: list[Wakeup] = []
-    monkeypatch.setattr(redis_queues, "push", jobs.append)
+def enqueued(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Wakeup]]:
+    """What was enqueued, and where. No job waits for a worker."""
+    jobs: list[tuple[str, Wakeup]] = []
+    monkeypatch.setattr(redis_queues, "push", lambda queue, wakeup: jobs.append((queue, wakeup)))
     monkeypatch.setattr(wakeups, "waiting", lambda queue: 0)
     return jobs
 
@@ -45,15 +45,14 @@ def test_a_job_with_the_id_is_enqueued_on_commit(
     wake: Callable[[UUID], None],
     job: str,
     queue: str,
-    enqueued: list[Wakeup],
+    enqueued: list[tuple[str, Wakeup]],
     django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
 ) -> None:
     row_id = uuid4()
     with django_capture_on_commit_callbacks(execute=True):
         wake(row_id)
         assert not enqueued, "nothing before the commit"
-    assert enqueued == [Wakeup(job, row_id)]
-    assert enqueued[0].kind.queue == queue
+    assert enqueued == [(queue, Wakeup(job, row_id))]
 
 
 def test_each_job_is_a_function_of_one_id(settings: Settings) -> None:
@@ -62,8 +61,8 @@ def test_each_job_is_a_function_of_one_id(settings: Settings) -> None:
 
 
 def test_each_queue_says_how_many_wait_in_it(queues: Redis) -> None:
-    for job in ("pull", "pull", "prepare"):
-        wakeups.enqueue_job(job, uuid4())
+    for queue, job in (("pulls", "pull"), ("pulls", "pull"), ("nodes", "prepare")):
+        wakeups.enqueue_job(queue, job, str(uuid4()))
 
     assert [wakeups.waiting(name) for name in ("pulls", "nodes", "checks")] == [2, 1, 0]
 
@@ -75,7 +74,7 @@ def test_a_job_that_waits_makes_this_manifest_too(
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True):
         wakeups.wake_prepare(InstanceId(uuid4()))
-        wakeups.enqueue_job(job, uuid4())
+        wakeups.enqueue_job(KINDS[job].queue, job, str(uuid4()))
 
     assert sum(queues.llen(f"rq:queue:{queue}") for queue in QUEUES) == enqueued
 
@@ -91,7 +90,7 @@ def test_without_redis_nothing_waits_and_nothing_fails(monkeypatch: pytest.Monke
 
     monkeypatch.setattr(redis_queues, "connect", unavailable)
     assert wakeups.waiting("pulls") == 0
-    wakeups.enqueue_job("pull", uuid4())
+    wakeups.enqueue_job("pulls", "pull", str(uuid4()))
 
 
 @pytest.mark.parametrize(

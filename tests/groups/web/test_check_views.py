@@ -36,7 +36,7 @@ def test_a_check_is_started_and_watched(
 
     row = ImageCheck.objects.get()
     assert answer.status_code == 200
-    assert woken == [("checks", "groups.jobs.check", str(row.pk))]
+    assert woken == [("checks", "check", str(row.pk))]
     assert (row.reference, row.provider, row.credential) == (f"{HOST}/team/app:1.0", "self_hosted", credential)
     text = answer.content.decode()
     assert f'hx-get="{CHECK}{row.pk}/"' in text

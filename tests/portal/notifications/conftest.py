@@ -13,7 +13,7 @@ import pytest
 from groups.models import ContainerGroup, Failure
 from groups.rules.states import move
 from portal.models import Webhook
-from portal.notifications import jobs, sending, webhooks
+from portal.notifications import sending, webhooks
 from portal.notifications.subscriptions import EVENTS
 from registries.foundation.ids import NoticeId, OccurrenceId
 from tests.support.actors import acting
@@ -81,8 +81,8 @@ def woken(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
 def work(woken: list[tuple[str, str]], django_capture_on_commit_callbacks: Any) -> Any:
     """Do, as a worker does, all that was woken."""
     todo: dict[str, Callable[[str], object]] = {
-        f"{jobs.__name__}.{jobs.tell.__name__}": lambda text: sending.fan_out(OccurrenceId(uuid.UUID(text))),
-        f"{jobs.__name__}.{jobs.deliver.__name__}": lambda text: sending.deliver(NoticeId(uuid.UUID(text))),
+        "fan_out": lambda text: sending.fan_out(OccurrenceId(uuid.UUID(text))),
+        "deliver": lambda text: sending.deliver(NoticeId(uuid.UUID(text))),
     }
 
     def run() -> None:

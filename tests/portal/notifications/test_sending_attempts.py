@@ -199,7 +199,7 @@ def test_the_sweep_leaves_what_the_queue_already_holds(
         woken.clear()
         with django_capture_on_commit_callbacks(execute=True):
             assert sending.sweep() == {"notices_woken": count, "events_deleted": 0}
-        assert [name.rpartition(".")[2] for name, _ in woken] == ["tell", "deliver"][:count]
+        assert [name for name, _ in woken] == ["fan_out", "deliver"][:count]
 
 
 def test_the_sweep_wakes_two_hundred_of_a_kind(

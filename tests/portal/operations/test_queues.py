@@ -48,7 +48,7 @@ def test_no_page_runs_shows_or_stumbles_over_what_somebody_wrote_to_redis(
 
 def test_a_queue_is_shown_and_emptied_and_that_is_recorded(operator: Client, redis: Any, olga: Any) -> None:
     wakeup = Wakeup("pull", uuid.uuid4())
-    push(wakeup)
+    push(wakeup.kind.queue, wakeup)
     redis.rpush("rq:queue:pulls", "odd")
     page = operator.get(f"{QUEUE}pulls/").content.decode()
     assert str(wakeup.row) in page
@@ -66,7 +66,7 @@ def test_a_queue_is_shown_and_emptied_and_that_is_recorded(operator: Client, red
 def test_a_queue_is_not_emptied_without_a_record(operator: Client, redis: Any, settings: Any) -> None:
     settings.ACTIVITY_RECORDER = failing_recorder.PATH
     operator.raise_request_exception = False
-    push(Wakeup("pull", uuid.uuid4()))
+    push("pulls", Wakeup("pull", uuid.uuid4()))
     assert operator.post(f"{QUEUE}pulls/").status_code == 500
     assert redis.llen("rq:queue:pulls") == 1
 

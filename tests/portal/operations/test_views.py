@@ -117,7 +117,7 @@ def test_a_pass_of_the_sweeper_is_recorded(operator: Client) -> None:
 
 def test_workers_and_queues_are_shown(operator: Client, redis: Any, project: Any) -> None:
     wakeup = Wakeup("pull", uuid.uuid4())
-    push(wakeup)
+    push(wakeup.kind.queue, wakeup)
     worker = PullWorker(["checks", "pulls"], name="busy-worker", connection=redis)
     worker.bootstrap()
     worker._report(state="busy", wakeup=wakeup.entry.decode())
