@@ -1,4 +1,4 @@
-"""`python -m groups.agent --portal URL --code CODE --data DIR [--once]`
+"""`python -m groups.agent --portal URL --code-file FILE --data DIR [--once]`
 
 Enrols with the code on the first start, then polls until SIGTERM or SIGINT. Containers keep running and are found
 again at the next start. With `--once` it exits with 0 when it has got at least one instance, all of them are fetched
@@ -18,6 +18,7 @@ import threading
 from pathlib import Path
 
 from groups.agent import identity, podman_form, skopeo
+from groups.agent.enrolment_code import CodeUnreadable, read_code
 from groups.agent.events import say
 from groups.agent.files import make_private_folder
 from groups.agent.identity import Identity
@@ -45,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
     portal, me = Portal(options.portal), identity.load(Path(options.data).absolute())
     try:
         me = _join(portal, me, options, stopped)
-    except PortalRefused as refused:
+    except (PortalRefused, CodeUnreadable) as refused:
         say("refused", reason=str(refused))
         return REFUSED
     if me.node_id is None:
@@ -68,11 +69,12 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _join(portal: Portal, me: Identity, options: argparse.Namespace, stopped: threading.Event) -> Identity:
-    """Enrol, unless the node has an id already. Raises PortalRefused, after which another try is useless."""
-    wait = options.interval
+    """Enrol, unless the node has an id already. Raises PortalRefused and CodeUnreadable, after which another try is
+    useless."""
+    wait, code = options.interval, read_code(options) if me.node_id is None else ""
     while me.node_id is None and not stopped.is_set():
         try:
-            me = me.joined(portal.enrol(me, options.code, _name()), portal.url)
+            me = me.joined(portal.enrol(me, code, _name()), portal.url)
             say("enrolled", node=me.node_id)
         except PortalUnreachable as error:
             say("unreachable", reason=str(error), wait=round(wait, 1))
@@ -131,7 +133,13 @@ def _runtime(options: argparse.Namespace, data: Path, node_id: str) -> Runtime:
 def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m groups.agent", description="The reference node.")
     parser.add_argument("--portal", required=True, metavar="URL", help="the portal's public address")
-    parser.add_argument("--code", default="", help="one-time enrolment code; ignored once the node is enrolled")
+    parser.add_argument(
+        "--code-file",
+        default="",
+        metavar="FILE",
+        help="file with the one-time enrolment code, - for standard input; not read once the node is enrolled",
+    )
+    parser.add_argument("--code", default="", help="the code itself: everyone on this machine can see it")
     parser.add_argument("--data", required=True, metavar="DIR", help="where key, state and images are kept")
     parser.add_argument(
         "--once", action="store_true", help="end once everything assigned has been fetched and reported"

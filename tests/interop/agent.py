@@ -15,6 +15,17 @@ from tests.interop.delivery_portal import Portal
 from tests.support.processes import bare_environment
 
 
+def _code_in_file(data: Path, options: tuple[str, ...]) -> list[str]:
+    """The options, with a code that they contain in a file, as operators are told to."""
+    if "--code" not in options:
+        return list(options)
+    at = options.index("--code")
+    file = data.with_name(f"{data.name}.code")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(f"{options[at + 1]}\n")
+    return [*options[:at], "--code-file", str(file), *options[at + 2 :]]
+
+
 class Agent:
     """The process, and the events that it has printed so far."""
 
@@ -22,7 +33,7 @@ class Agent:
         self.data = data
         self.events: list[dict[str, Any]] = []
         command = [sys.executable, "-m", "groups.agent", "--portal", portal.url, "--data", str(data)]
-        command += ["--interval", "0.1", "--cpu", "8", "--memory-mb", "16384", *options]
+        command += ["--interval", "0.1", "--cpu", "8", "--memory-mb", "16384", *_code_in_file(data, options)]
         self.process = subprocess.Popen(
             command,
             cwd=CHECKOUT,

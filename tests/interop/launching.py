@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 from portal.config.env import CHECKOUT
@@ -63,6 +65,36 @@ def still_running(environment: dict[str, str]) -> list[str]:
         except OSError:
             continue
     return found
+
+
+class CommandLines:
+    """Collects the command lines of all processes of a portal, short-lived ones included, while the context lasts."""
+
+    def __init__(self, environment: dict[str, str]) -> None:
+        self.seen: set[str] = set()
+        self._environment = environment
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> CommandLines:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._ended.wait(0.1):
+            self.seen.update(still_running(self._environment))
+
+
+def secrets_of(environment: dict[str, str], said: str) -> set[str]:
+    """What nobody may see: the passwords that a portal printed, and the files with its keys and passwords."""
+    home = Path(environment["PORTAL_DATA_DIR"])
+    files = [*home.glob("keys/web/django-secret"), *home.glob("demo/registry-password"), *home.glob("demo/node-code")]
+    texts = {path.read_text().strip() for path in files} | set(re.findall(r"password (?!in )(\S+)", said))
+    return texts | {value for name, value in environment.items() if name.endswith("TOKEN")}
 
 
 def wait_until_gone(environment: dict[str, str], seconds: float = 20) -> None:

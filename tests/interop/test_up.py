@@ -21,7 +21,15 @@ from groups.agent.podman_form import run_root
 from portal.config.env import CHECKOUT
 from portal.demo.image import sample_image
 from portal.demo.program import TEXT
-from tests.interop.launching import launch, lines_until, manage, still_running, wait_until_gone
+from tests.interop.launching import (
+    CommandLines,
+    launch,
+    lines_until,
+    manage,
+    secrets_of,
+    still_running,
+    wait_until_gone,
+)
 
 pytestmark = pytest.mark.interop
 
@@ -29,6 +37,7 @@ pytestmark = pytest.mark.interop
 def test_up_starts_everything_and_ctrl_c_ends_it(
     environment: dict[str, str], started: list[subprocess.Popen[str]]
 ) -> None:
+    environment["PORTAL_METRICS_TOKEN"] = "a-token-of-the-operators"  # pragma: allowlist secret
     started.append(launch("up", environment))
     said = lines_until(started[0], "Ctrl-C")
     assert any("password" in line for line in said)
@@ -36,6 +45,9 @@ def test_up_starts_everything_and_ctrl_c_ends_it(
     with urlopen(f"{address}/readyz") as answer:
         assert json.load(answer) == {"ready": True, "missing": []}
     running = " ".join(still_running(environment))
+    secrets = secrets_of(environment, "\n".join(said))
+    assert len(secrets) == 3
+    assert not [secret for secret in secrets if secret in running]
     assert all(part in running for part in ("valkey-server", "serve web", "serve layers", "rqworker", "sweep"))
 
     # The contract: with the same environment, manage.py reaches the running portal, Redis included.
@@ -71,8 +83,9 @@ def test_mails_are_printed_and_in_no_log(environment: dict[str, str], started: l
     started.append(launch("up", environment))
     said = lines_until(started[0], "Ctrl-C")
     assert any(line.startswith("Emails          printed here") for line in said)
-    make = ["create_organization", "acme", "--owner", "alice@acme.example", "--password", "correct horse battery"]
-    subprocess.run([sys.executable, "manage.py", *make], cwd=CHECKOUT, env=environment, check=True)
+    make = ["create_organization", "acme", "--owner", "alice@acme.example", "--password-file", "-"]
+    password = b"correct horse battery"
+    subprocess.run([sys.executable, "manage.py", *make], cwd=CHECKOUT, env=environment, check=True, input=password)
 
     address = f"http://localhost:{environment['PORT']}"
     with requests.Session() as browser:
@@ -141,9 +154,16 @@ def test_a_taken_port_is_named(environment: dict[str, str], started: list[subpro
 def test_the_demo_delivers_an_image_and_leaves_no_secret(
     environment: dict[str, str], started: list[subprocess.Popen[str]]
 ) -> None:
-    started.append(launch("demo", {**environment, "DEMO_ONCE": "1"}))
-    said, _ = started[0].communicate(timeout=180)
+    with CommandLines(environment) as commands:
+        started.append(launch("demo", {**environment, "DEMO_ONCE": "1"}))
+        said, _ = started[0].communicate(timeout=180)
     assert started[0].returncode == 0, said
+    secrets = secrets_of(environment, said)
+    assert len(secrets) >= 5
+    lines = "\n".join(commands.seen)
+    assert all(part in lines for part in ("groups.agent", "portal.demo.registry", "valkey-server", "gunicorn"))
+    assert not [secret for secret in secrets if secret in lines]
+    assert not re.search(r"\bdr[a-z]_[A-Za-z0-9_-]{20}", lines), "a token or a code"
     figures = json.loads(said.splitlines()[-1])
     assert figures["equal"] is True
     assert figures["credential_destroyed"] is True

@@ -28,7 +28,7 @@ from portal.models import Organization, User
 from portal.organizations.actions import create_organization
 from portal.runtime.supervisor import Child, Supervisor
 from registries.foundation.actor import CONSOLE
-from registries.secrets.private_files import make_private
+from registries.secrets.private_files import make_private, write_once
 
 MEMBER = "demo@localhost"
 NODE = "demo-node"
@@ -91,9 +91,12 @@ class Command(up.Command):
         home = self.folder / "node"
         if not Node.objects.filter(name=NODE, status=Node.Status.ACTIVE).exists():
             shutil.rmtree(home, ignore_errors=True)
-        code = create_enrolment(NODE, by=CONSOLE)[0] if not home.exists() else "enrolled"
+        code = self.folder / "node-code"
+        code.unlink(missing_ok=True)
+        if not home.exists():
+            write_once(code, create_enrolment(NODE, by=CONSOLE)[0].encode())
         command = [sys.executable, "-m", "groups.agent", "--portal", settings.PORTAL_PUBLIC_URL]
-        command += ["--code", code, "--data", str(home), "--interval", "1", "--network", "none"]
+        command += ["--code-file", str(code), "--data", str(home), "--interval", "1", "--network", "none"]
         command += ["--keep-images", "--end-containers"]
         supervisor.start(Child("node", command))
 
