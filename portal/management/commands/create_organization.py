@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 from django.core.validators import validate_email
 
+from portal.management.password_input import add_password_arguments, read_password
 from portal.models import Organization, User
 from portal.models.organization import SLUG
 from portal.models.user import canonical_email
@@ -22,9 +23,18 @@ class Command(BaseCommand):
         parser.add_argument("slug")
         parser.add_argument("--owner", required=True, metavar="EMAIL")
         parser.add_argument("--name", default="", help="Displayed name; by default the slug with a capital letter.")
-        parser.add_argument("--password", help="For a new owner; without it they set one by email.")
+        add_password_arguments(parser, "Password for a new owner; without one they set it by email.")
 
-    def handle(self, *, slug: str, owner: str, name: str, password: str | None, **options: object) -> None:
+    def handle(
+        self,
+        *,
+        slug: str,
+        owner: str,
+        name: str,
+        password: str | None,
+        password_file: str | None = None,
+        **options: object,
+    ) -> None:
         email = canonical_email(owner)
         try:
             SLUG(slug)
@@ -33,6 +43,7 @@ class Command(BaseCommand):
             raise CommandError(error.messages[0]) from None
         if Organization.objects.filter(slug=slug).exists():
             raise CommandError(f"there is an organization {slug} already")
-        person = User.objects.filter(email=email).first() or NewPerson(email, password)
+        secret = read_password(password, password_file)
+        person = User.objects.filter(email=email).first() or NewPerson(email, secret)
         create_organization(slug=slug, name=name or slug.capitalize(), owner=person, by=CONSOLE)
         self.stdout.write(f"{slug}: owner {email}")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from io import StringIO
+import getpass
+from io import BytesIO, StringIO, TextIOWrapper
+from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -57,3 +59,39 @@ def test_what_is_refused_changes_nothing(acme: Organization, slug: str, owner: s
     with pytest.raises(CommandError):
         create(slug, "--owner", owner)
     assert [list(rows.objects.values().order_by("pk")) for rows in (Organization, User, Activity)] == before
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\r\n"])
+def test_the_password_may_be_in_a_file(db: None, tmp_path: Path, end: str) -> None:
+    (tmp_path / "password").write_text(f" correct horse {end}", newline="")
+    create("initech", "--owner", "peter@initech.example", "--password-file", str(tmp_path / "password"))
+    assert User.objects.get().check_password(" correct horse ")
+
+
+def test_the_password_may_be_in_standard_input(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", TextIOWrapper(BytesIO(b"correct horse\n")))
+    create("initech", "--owner", "peter@initech.example", "--password-file", "-")
+    assert User.objects.get().check_password("correct horse")
+
+
+def test_at_a_terminal_it_is_asked_for(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr(getpass, "getpass", lambda: "correct horse")
+    create("initech", "--owner", "peter@initech.example", "--password-file", "-")
+    assert User.objects.get().check_password("correct horse")
+
+
+@pytest.mark.parametrize("content", [None, b"", b"\n", b"hunter2\nhunter2", b"hunter2\xff", b"hunter2" * 1000])
+def test_a_file_without_a_password_changes_nothing(db: None, tmp_path: Path, content: bytes | None) -> None:
+    if content is not None:
+        (tmp_path / "password").write_bytes(content)
+    with pytest.raises(CommandError, match="--password-file") as refused:
+        create("initech", "--owner", "peter@initech.example", "--password-file", str(tmp_path / "password"))
+    assert "hunter2" not in str(refused.value)
+    assert not Organization.objects.exists()
+    assert not User.objects.exists()
+
+
+def test_there_is_one_password(db: None) -> None:
+    with pytest.raises(CommandError, match="not allowed with"):
+        create("initech", "--owner", "peter@initech.example", "--password-file", "-", "--password", "x")
