@@ -102,6 +102,7 @@ TESTED_BY = {
     "portal/http/test_compression.py": ["portal.operations.probes"],
     "portal/http/test_middleware.py": ["portal.http.request_id"],
     "portal/mail/test_console.py": ["portal.mail.sending"],
+    "portal/management/commands/test_create_organization.py": ["portal.management.password_input"],
     "portal/management/test_third_party_commands.py": [
         "portal.management.commands.axes_reset",
         "portal.management.commands.axes_reset_ip",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 from collections.abc import Iterator
 from typing import Any
@@ -46,3 +47,12 @@ def viewer(carol: Any, as_user: Any) -> Client:
     """Carol's browser."""
     client: Client = as_user(carol)
     return client
+
+
+@pytest.fixture
+def _signals() -> Iterator[None]:
+    """Put back what the process does about signals."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)

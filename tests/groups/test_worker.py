@@ -1,12 +1,12 @@
-"""The RQ worker: what it runs, what its signals mean, and that nothing in Redis makes it do anything else."""
+"""The RQ worker: what it runs and for how long, what its signals mean, and what it reports."""
 
 from __future__ import annotations
 
 import os
 import signal
 import sys
-import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Iterator
 from types import SimpleNamespace
 from uuid import uuid4
 
@@ -14,16 +14,19 @@ import pytest
 from django.conf import settings
 from pytest_django import Settings
 from redis import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+from rq.exceptions import StopRequested
 from rq.serializers import JSONSerializer
-from rq.timeouts import JobTimeoutException
+from rq.timeouts import HorseMonitorTimeoutException, JobTimeoutException
 
 from groups import worker
 from groups.ingest.claim import WorkerShutdown
-from groups.queues.redis_queues import push, refused_counts
-from groups.queues.wakeup import KINDS, QUEUES, Wakeup
+from groups.queues.redis_queues import push
+from groups.queues.wakeup import KINDS, Wakeup
 from groups.queues.workers import read_workers
 from groups.worker import PullWorker
-from tests.support.hostile_jobs import CALL, CANARY, put_job
+from tests.support.hostile_jobs import CALL, CANARY
 
 PULL = Wakeup("pull", uuid4())
 
@@ -31,15 +34,6 @@ PULL = Wakeup("pull", uuid4())
 @pytest.fixture
 def pull_worker() -> PullWorker:
     return PullWorker(["pulls"], connection=Redis())  # which connects to nothing
-
-
-@pytest.fixture
-def _signals() -> Iterator[None]:
-    """Put back what the process does about signals."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)}
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
 
 
 def test_the_public_authorities_are_read_before_there_is_a_work_horse(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,132 +134,6 @@ def test_a_job_that_takes_too_long_is_ended(pull_worker: PullWorker, monkeypatch
         pull_worker.run_job(PULL)
 
 
-@pytest.fixture
-def bursts(queues: Redis, monkeypatch: pytest.MonkeyPatch, _signals: None) -> Callable[[], list[Wakeup]]:
-    """Return a way to have a worker empty the queues. It returns what would have been run in work-horses."""
-
-    def burst() -> list[Wakeup]:
-        ran: list[Wakeup] = []
-        monkeypatch.setattr(PullWorker, "execute_job", lambda self, job, queue: ran.append(job))
-        PullWorker(list(QUEUES), connection=queues, name="burst").work(burst=True)
-        return ran
-
-    return burst
-
-
-POISON: dict[str, Callable[[Redis], object]] = {
-    "suspended": lambda queues: queues.set("rq:suspended", 1),
-    "workers": lambda queues: queues.set("rq:workers", b"x"),
-    "workers of a queue": lambda queues: queues.set("rq:workers:pulls", b"x"),
-    "its own report": lambda queues: queues.set("rq:worker:burst", b"x"),
-    "a worker of its name": lambda queues: queues.hset("rq:worker:burst", "birth", b"x"),
-    "its executions": lambda queues: queues.set("rq:worker:burst:executions", b"x"),
-    "queues": lambda queues: queues.set("rq:queues", b"x"),
-    "a queue": lambda queues: queues.set("rq:queue:checks", b"x"),
-    "an intermediate queue": lambda queues: queues.rpush("rq:queue:pulls:intermediate", "job"),
-    "first seen": lambda queues: queues.set("rq:queue:pulls:intermediate:first_seen:job", b"x"),
-    "a lock": lambda queues: queues.set("rq:clean_registries:pulls", b"1"),
-    "started jobs": lambda queues: queues.zadd("rq:wip:pulls", {"job:execution": 1}),
-    "finished jobs": lambda queues: queues.zadd("rq:finished:pulls", {"job": 1}),
-    "failed jobs": lambda queues: queues.zadd("rq:failed:pulls", {"job": 1}),
-    "deferred jobs": lambda queues: queues.zadd("rq:deferred:pulls", {"job": 1}),
-    "canceled jobs": lambda queues: queues.zadd("rq:canceled:pulls", {"job": 1}),
-    "scheduled jobs": lambda queues: queues.zadd("rq:scheduled:pulls", {"job": 1}),
-    "ready jobs": lambda queues: queues.zadd("rq:ready:pulls", {"job": 1}),
-    "rate limited jobs": lambda queues: queues.zadd("rq:rate-limited:pulls", {"job": 1}),
-    "a scheduler": lambda queues: queues.set("rq:scheduler-lock:pulls", b"1"),
-    "a clock": lambda queues: queues.hset("rq:cron_scheduler:x", "name", b"x"),
-    "a clock's job": lambda queues: queues.hset("rq:cron_job:x", "func_name", CALL),
-    "a group": lambda queues: queues.sadd("rq:groups", "x") + queues.sadd("rq:groups:x", "job"),
-    "results": lambda queues: queues.xadd("rq:results:job", {"type": "1", "return_value": CALL}),
-    "executions": lambda queues: queues.zadd("rq:executions:job", {"execution": 1}),
-    "an execution": lambda queues: queues.hset("rq:execution:job:execution", "created_at", b"x"),
-    "dependents": lambda queues: queues.sadd("rq:job:job:dependents", "other"),
-    "counts of refusals": lambda queues: queues.set("drayage:refused", b"x"),
-}
-"""Every key of RQ's and of ours, as somebody else might write it."""
-
-
-@pytest.mark.parametrize("poison", POISON.values(), ids=POISON)
-def test_no_key_in_redis_runs_or_stops_anything(
-    queues: Redis, bursts: Callable[[], list[Wakeup]], poison: Callable[[Redis], object]
-) -> None:
-    put_job(queues, "checks", job_id="job", success_callback_name=CALL, failure_callback_name=CALL, timeout="-1")
-    queues.lrem("rq:queue:checks", 0, "job")
-    poison(queues)
-    push("pulls", PULL)
-
-    assert bursts() == [PULL]
-    assert CANARY not in sys.modules
-
-
-def test_refused_entries_are_removed_and_what_is_behind_them_runs(
-    queues: Redis, bursts: Callable[[], list[Wakeup]]
-) -> None:
-    for queue in QUEUES:
-        put_job(queues, queue, data=b"subprocess.getoutput")
-        queues.rpush(f"rq:queue:{queue}", "subprocess.getoutput", "x:y", b"\xff")
-    push("pulls", PULL)
-
-    assert bursts() == [PULL]
-    assert sum(refused_counts(queues).values()) == 4 * len(QUEUES)
-    assert not any(queues.llen(f"rq:queue:{queue}") for queue in QUEUES)
-
-
-def test_a_worker_reads_only_its_own_keys(queues: Redis, bursts: Callable[[], list[Wakeup]]) -> None:
-    """Whatever a new version of RQ reads is looked at before it is added here."""
-    push("pulls", PULL)
-    said: list[str] = []
-    with queues.monitor() as monitor:  # type: ignore[no-untyped-call]
-        done = threading.Event()
-
-        def listen() -> None:
-            for command in monitor.listen():
-                if "stop listening" in command["command"]:
-                    break
-                said.append(command["command"])
-            done.set()
-
-        threading.Thread(target=listen, daemon=True).start()
-        bursts()
-        queues.echo("stop listening")
-        assert done.wait(10)
-
-    used = {" ".join(command.split()[:2]) for command in said}
-    used = {command for command in used if not command.startswith(("CLIENT", "HELLO"))}
-    assert used == {
-        "LPOP rq:queue:checks",
-        "LPOP rq:queue:nodes",
-        "LPOP rq:queue:notices",
-        "LPOP rq:queue:pulls",
-        "HSET rq:worker:burst",
-        "EXPIRE rq:worker:burst",
-        "SADD rq:workers",
-        "SRANDMEMBER rq:workers",
-        "TYPE rq:workers",
-        "TYPE rq:worker:burst",
-        "DEL rq:worker:burst",
-        "SREM rq:workers",
-        "MULTI",
-        "EXEC",
-    }
-
-
-def test_a_worker_listens_to_no_commands(queues: Redis, bursts: Callable[[], list[Wakeup]]) -> None:
-    listeners: list[object] = []
-
-    class Listening(PullWorker):
-        def execute_job(self, job: Wakeup, queue: str) -> None:  # type: ignore[override]
-            listeners.append(queues.pubsub_channels())
-            for data in (b'{"command": "shutdown"}', b'{"command": "kill-horse"}', b"\xff", b"[]", b"x" * 100_000):
-                listeners.append(queues.publish("rq:pubsub:listening", data))
-
-    push("pulls", PULL)
-    Listening(["pulls"], connection=queues, name="listening").work(burst=True)
-
-    assert listeners == [[], 0, 0, 0, 0, 0]
-
-
 @pytest.mark.usefixtures("_signals")
 def test_a_job_runs_in_a_work_horse_that_is_reported(queues: Redis, settings: Settings, tmp_path: object) -> None:
     mark = f"{tmp_path}/ran"
@@ -302,3 +170,122 @@ def test_a_work_horse_that_is_killed_is_logged_and_the_worker_goes_on(
 
     assert queues.llen("rq:queue:pulls") == 0
     assert caplog.text.count("work_horse_ended") == 1
+
+
+def test_without_redis_a_worker_waits_longer_each_time(
+    pull_worker: PullWorker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    answers: Iterator[Exception | Wakeup] = iter([*[RedisConnectionError("hunter2")] * 7, RedisTimeoutError(), PULL])
+
+    def take(*_: object) -> Wakeup:
+        answer = next(answers)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    paused: list[float] = []
+    monkeypatch.setattr(worker, "take", take)
+    monkeypatch.setattr(worker, "report", lambda *_: None)
+    monkeypatch.setattr(time, "sleep", paused.append)
+
+    assert pull_worker.dequeue_job_and_maintain_ttl(30) == (PULL, "pulls")
+    assert paused == [1, 2, 4, 8, 16, 30, 30, 30]
+    assert "redis_unreachable" in caplog.text
+    assert "hunter2" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("timeout", "max_idle", "waits", "reports"),
+    [(None, None, [None], 1), (30, 1, [1], 1), (30, 45, [30, 30], 2), (30, 3600, [30] * 120, 120)],
+)
+def test_an_idle_worker_reports_and_ends_if_it_may(
+    pull_worker: PullWorker,
+    monkeypatch: pytest.MonkeyPatch,
+    timeout: int | None,
+    max_idle: int | None,
+    waits: list[int | None],
+    reports: int,
+) -> None:
+    now, waited = [0.0], list[int | None]()
+    reported: list[object] = []
+
+    def take(connection: object, queues: object, seconds: int | None) -> None:
+        waited.append(seconds)
+        now[0] += seconds or 0
+
+    monkeypatch.setattr(worker, "take", take)
+    monkeypatch.setattr(worker, "report", lambda *arguments: reported.append(arguments))
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+
+    assert pull_worker.dequeue_job_and_maintain_ttl(timeout, max_idle) is None
+    assert (waited, len(reported)) == (waits, reports)
+
+
+@pytest.mark.usefixtures("_signals")
+@pytest.mark.parametrize("job", KINDS)
+def test_a_work_horse_that_does_not_end_is_killed(
+    pull_worker: PullWorker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, job: str
+) -> None:
+    now, killed = [0.0], list[float]()
+    reported: list[object] = []
+
+    def wait() -> tuple[int, int, None]:
+        if killed:
+            return 4711, signal.SIGKILL, None
+        now[0] += worker.REPORT_SECONDS
+        raise HorseMonitorTimeoutException
+
+    monkeypatch.setattr(pull_worker, "wait_for_horse", wait)
+    monkeypatch.setattr(pull_worker, "kill_horse", lambda: killed.append(now[0]))
+    monkeypatch.setattr(worker, "report", lambda *arguments: reported.append(arguments))
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+
+    pull_worker.monitor_work_horse(Wakeup(job, PULL.row))
+
+    assert killed == [KINDS[job].max_seconds + worker.KILL_AFTER_SECONDS + worker.REPORT_SECONDS]
+    assert len(reported) == killed[0] / worker.REPORT_SECONDS
+    assert "work_horse_ended" in caplog.text
+
+
+@pytest.mark.usefixtures("_signals")
+@pytest.mark.parametrize(("error", "code"), [(None, 0), (ValueError("hunter2"), 1), (KeyboardInterrupt(), 1)])
+def test_a_work_horse_always_exits(
+    pull_worker: PullWorker,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    error: BaseException | None,
+    code: int,
+) -> None:
+    class Exited(BaseException):
+        pass
+
+    def leave(number: int) -> None:
+        exits.append(number)
+        raise Exited
+
+    def run(row_id: str) -> None:
+        if error:
+            raise error
+
+    exits: list[int] = []
+    monkeypatch.setattr(os, "_exit", leave)
+    monkeypatch.setitem(pull_worker._functions, "pull", run)
+
+    with pytest.raises(Exited):
+        pull_worker.main_work_horse(PULL, "pulls")
+
+    assert exits == [code]
+    assert ("work_horse_failed" in caplog.text) is bool(code)
+    assert "hunter2" not in caplog.text
+
+
+def test_a_busy_worker_that_ends_says_so(queues: Redis) -> None:
+    made = PullWorker(["pulls"], connection=queues, name="ends")
+    made.bootstrap()
+    made._report(state="busy", wakeup=PULL.entry.decode())
+    made.set_state("idle")
+    with pytest.raises(StopRequested):  # nothing runs any more: it ends at once
+        made._shutdown()  # type: ignore[no-untyped-call]
+    made._report(state="busy")
+    made._shutdown()  # type: ignore[no-untyped-call]
+    assert [found.state for found in read_workers(queues)] == ["stopping"]

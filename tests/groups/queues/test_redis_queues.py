@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from uuid import uuid4
 
 import pytest
 from redis import Redis
 from redis.exceptions import ResponseError
 
+from groups.queues import redis_queues
 from groups.queues.redis_queues import REFUSED_KEY, length, push, refused_counts, take
 from groups.queues.wakeup import QUEUES, Reason, Wakeup
 from tests.support.hostile_jobs import OTHER_TYPES
@@ -87,8 +89,15 @@ def test_what_this_user_may_not_do_is_no_matter_of_types(monkeypatch: pytest.Mon
     def refuse(*_: object, **__: object) -> None:
         raise ResponseError("NOPERM this user has no permissions")
 
-    monkeypatch.setattr(queues, "lpop", refuse)
-    monkeypatch.setattr(queues, "llen", refuse)
-    for call in (lambda: take(queues, QUEUES, None), lambda: length(queues, "pulls")):
+    for name in ("lpop", "llen", "hmget", "rpush"):
+        monkeypatch.setattr(queues, name, refuse)
+    monkeypatch.setattr(redis_queues, "connect", lambda: queues)
+    calls: list[Callable[[], object]] = [
+        lambda: take(queues, QUEUES, None),
+        lambda: length(queues, "pulls"),
+        lambda: refused_counts(queues),
+        lambda: push("pulls", PULL),
+    ]
+    for call in calls:
         with pytest.raises(ResponseError, match="NOPERM"):
             call()

@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import ResponseError
 
 from groups.queues.wakeup import Wakeup
 from groups.queues.workers import WorkerReport, forget, forget_gone, read_workers, report
@@ -62,9 +63,12 @@ def test_a_worker_repairs_its_own_keys(queues: Redis, key: str, kind: str) -> No
     assert read_workers(queues) == [SAID]
 
 
-def test_without_redis_a_worker_works_all_the_same(monkeypatch: pytest.MonkeyPatch, queues: Redis) -> None:
+@pytest.mark.parametrize("error", [RedisConnectionError(), ResponseError("NOPERM"), OSError()])
+def test_without_redis_a_worker_works_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, queues: Redis, error: Exception
+) -> None:
     def fail(*_: object, **__: object) -> None:
-        raise RedisConnectionError
+        raise error
 
     for name in ("pipeline", "delete", "type"):
         monkeypatch.setattr(queues, name, fail)
