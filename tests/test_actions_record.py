@@ -77,6 +77,7 @@ NO_ACTIONS = {
     "portal.notifications.subscriptions.wanted": READS,
     "portal.notifications.subscriptions.people_for": READS,
     "portal.notifications.webhooks.secrets_of": READS,
+    "portal.notifications.webhooks.bound_to": READS,
     "portal.notifications.webhooks.is_rotating": READS,
     "portal.support.consent.is_operator": READS,
     "portal.support.consent.shared": READS,

@@ -72,8 +72,9 @@ class Upgraded:
 def upgraded(tmp_path_factory: pytest.TempPathFactory, django_db_blocker: DjangoDbBlocker) -> Iterator[Upgraded]:
     """The dump, loaded into a database as old as it is, and migrated to today's."""
     folder, before = tmp_path_factory.mktemp("upgrade"), read_dump()
+    keys_of_the_dump = override_settings(PORTAL_KEY_DIR=folder / "keys")
     with django_db_blocker.unblock(), empty_database(folder) as database:
-        with as_default(database), override_settings(PORTAL_KEY_DIR=folder / "keys"):
+        with as_default(database), keys_of_the_dump:
             write_keys(folder / "keys")
             models = load(before).get_models()
             call_command("migrate", interactive=False, verbosity=0)

@@ -54,7 +54,7 @@ def open_credential(image: Image | ImageCheck) -> OpenedCredential | None:
     if image.credential_id is None:
         raise CredentialExpired()
     row = Credential.objects.filter(pk=image.credential_id).first()
-    if row is None or row.destroyed_at is not None or row.sealed is None or row.epoch is None:
+    if row is None or row.sealed is None or row.epoch is None:
         raise CredentialExpired()
     opened = _unseal(row, bytes(row.sealed), row.epoch)
     _check_time(row, opened.binding)

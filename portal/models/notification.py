@@ -14,8 +14,8 @@ from registries.foundation.id_fields import NoticeIdField, WebhookIdField
 
 class Webhook(models.Model):
     """An address that events are sent to. `secret` signs messages; it is encrypted (`registries.secrets.at_rest`, bound
-    to the row's id). After a rotation both secrets sign until `previous_until`. `kinds` are kinds of
-    `groups.Occurrence`.
+    to the row's id, organization and address). After a rotation both secrets sign until `previous_until`. `kinds` are
+    kinds of `groups.Occurrence`.
 
     `off_since` is set when a member pauses it, or when deliveries have failed for days; `off_because` says which.
     """

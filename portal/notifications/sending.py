@@ -34,6 +34,7 @@ from registries.foundation.ids import NoticeId, OccurrenceId, UserId, WebhookId
 from registries.hosts import address_guard
 from registries.oci.timeouts import Timeouts
 from registries.oci.transport import Session
+from registries.secrets.at_rest import AtRestBroken
 
 log = structlog.get_logger(__name__)
 
@@ -133,7 +134,12 @@ def _may_be_emailed(row: Occurrence, user_id: UserId) -> bool:
 def _post(notice: Notice, webhook: Webhook) -> Attempt:
     body = messages.body(notice)
     sent_headers = {"Content-Type": "application/json", "User-Agent": "drayage-webhooks/1"}
-    sent_headers |= headers(secrets_of(webhook), message_id=str(notice.pk), timestamp=int(time.time()), body=body)
+    try:
+        keys = secrets_of(webhook)
+    except AtRestBroken:
+        log.error("webhook_secret_refused", webhook=str(webhook.pk))
+        return Attempt(None, "Its signing secret was not made for this address: check the address, create a new secret")
+    sent_headers |= headers(keys, message_id=str(notice.pk), timestamp=int(time.time()), body=body)
     host = urlsplit(webhook.address).hostname or ""
     session = Session(host, address_guard(), settings.PORTAL_REGISTRY_CA_FILE, TIMEOUTS)
     try:

@@ -54,9 +54,13 @@ def webhook(request: MemberRequest, org: str, webhook: WebhookId) -> HttpRespons
     row = _webhook(request, webhook)
     form = WebhookForm(request.POST if request.method == "POST" else None, initial=_initial(row))
     if form.is_valid():
-        webhooks.change(row, by=request.actor, **form.cleaned_data)
-        messages.success(request, "Webhook saved.")
-        return redirect("portal:webhook", org, row.pk)
+        try:
+            webhooks.change(row, by=request.actor, **form.cleaned_data)
+        except webhooks.SecretUnreadable as refusal:
+            form.add_error(None, refusal.message)
+        else:
+            messages.success(request, "Webhook saved.")
+            return redirect("portal:webhook", org, row.pk)
     return _detail(request, row, form)
 
 

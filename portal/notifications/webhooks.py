@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import timedelta
 
 from django.db import transaction
@@ -17,9 +18,10 @@ from portal.notifications.signing import new_secret
 from portal.notifications.wakeups import wake_deliver
 from registries.foundation.activity import Target, Value, record
 from registries.foundation.actor import Actor
-from registries.foundation.ids import WebhookId
+from registries.foundation.ids import OrganizationId, WebhookId
 from registries.foundation.refusal import Refusal
 from registries.secrets import at_rest
+from registries.secrets.at_rest import AtRestBroken
 
 MAX_WEBHOOKS = 10
 SWITCHED_OFF = "The webhook was switched off"
@@ -37,6 +39,16 @@ class TooManyWebhooks(Refusal):
         super().__init__(f"An organization has at most {MAX_WEBHOOKS} webhooks. Delete one first.")
 
 
+class SecretUnreadable(Refusal):
+    """The signing secret was not made for this row and address."""
+
+    code = "secret_unreadable"
+    title = "The signing secret can't be read"
+
+    def __init__(self) -> None:
+        super().__init__("Its signing secret was not made for its address. Create a new secret first.")
+
+
 def add(organization: Organization, *, address: str, kinds: list[str], by: Actor) -> tuple[Webhook, str]:
     """Create a webhook for events of these kinds; return it with its secret, which is not shown again. Raises
     TooManyWebhooks."""
@@ -50,7 +62,7 @@ def add(organization: Organization, *, address: str, kinds: list[str], by: Actor
             organization=organization,
             address=address,
             kinds=kinds,
-            secret=_encrypted(secret, pk),
+            secret=at_rest.encrypt(secret.encode(), bound_to=bound_to(pk, organization.pk, address)),
             created_by_id=by.person_id,
         )
         _record(row, action="notification.added", by=by, after=_settings_of(row))
@@ -66,17 +78,18 @@ def change(
     by: Actor,
 ) -> None:
     """Change the address or the events, pause or resume; what is None stays. If an address or events are given, the
-    webhook no longer counts as failing."""
+    webhook no longer counts as failing. Raises SecretUnreadable."""
     with transaction.atomic():
         row = _lock(webhook.pk)
         if row is None:
             return
         before, address_before = _settings_of(row), row.address
         if address is not None or kinds is not None:
-            row.address = row.address if address is None else address
+            if address is not None and address != row.address:
+                _bind_to_address(row, address)
             row.kinds = row.kinds if kinds is None else kinds
             row.failing_since = None
-            row.save(update_fields=["address", "kinds", "failing_since"])
+            row.save(update_fields=["address", "kinds", "failing_since", "secret", "previous_secret"])
         after = _settings_of(row)
         is_switched = paused is not None and (_switch_off(row.pk, Webhook.Off.PAUSED) if paused else _resume(row.pk))
         if after != before:
@@ -96,7 +109,7 @@ def rotate(webhook: Webhook, *, by: Actor) -> str | None:
         if row is None:
             return None
         Webhook.objects.filter(pk=webhook.pk).update(
-            secret=_encrypted(secret, webhook.pk),
+            secret=at_rest.encrypt(secret.encode(), bound_to=_bound_to(row)),
             previous_secret=F("secret"),
             previous_until=Now() + timedelta(hours=OVERLAP_HOURS),
         )
@@ -175,11 +188,13 @@ def send_again(notice: Notice, *, by: Actor) -> bool:
 
 
 def secrets_of(webhook: Webhook) -> list[str]:
-    """Return the secrets that sign now, the newest first."""
-    rows = [webhook.secret]
+    """Return the secrets that sign now, the newest first. Raises AtRestBroken where the newest one was not made for
+    this webhook, its organization and its address."""
+    found = [_decrypted(webhook, webhook.secret)]
     if webhook.previous_secret and is_rotating(webhook):
-        rows.append(webhook.previous_secret)
-    return [at_rest.decrypt(row, bound_to=_bound_to(webhook.pk)).decode() for row in rows]
+        with suppress(AtRestBroken):
+            found.append(_decrypted(webhook, webhook.previous_secret))
+    return found
 
 
 def is_rotating(webhook: Webhook) -> bool:
@@ -187,12 +202,32 @@ def is_rotating(webhook: Webhook) -> bool:
     return Webhook.objects.filter(pk=webhook.pk, previous_until__gt=Now()).exists()
 
 
-def _encrypted(secret: str, pk: WebhookId) -> bytes:
-    return at_rest.encrypt(secret.encode(), bound_to=_bound_to(pk))
+def bound_to(pk: WebhookId, organization_id: OrganizationId, address: str) -> str:
+    """What a stored secret is bound to: it signs for no other address (`registries.secrets.at_rest`)."""
+    return f"webhook {pk} of organization {organization_id} at {address}"
 
 
-def _bound_to(pk: WebhookId) -> str:
-    return f"webhook {pk}"
+def _bound_to(row: Webhook) -> str:
+    return bound_to(row.pk, OrganizationId(row.organization_id), row.address)
+
+
+def _decrypted(row: Webhook, stored: bytes | memoryview) -> str:
+    return at_rest.decrypt(stored, bound_to=_bound_to(row)).decode()
+
+
+def _bind_to_address(row: Webhook, address: str) -> None:
+    """Give the row another address, with its secrets encrypted for that. Raises SecretUnreadable."""
+    try:
+        secret = _decrypted(row, row.secret)
+    except AtRestBroken:
+        raise SecretUnreadable from None
+    previous = None
+    if row.previous_secret:
+        with suppress(AtRestBroken):
+            previous = _decrypted(row, row.previous_secret)
+    row.address = address
+    row.secret = at_rest.encrypt(secret.encode(), bound_to=_bound_to(row))
+    row.previous_secret = at_rest.encrypt(previous.encode(), bound_to=_bound_to(row)) if previous else None
 
 
 def _lock(webhook_id: WebhookId) -> Webhook | None:

@@ -10,7 +10,6 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
-from typing import Any
 
 from registries.foundation.ids import CredentialId, OrganizationId
 from registries.models import Credential
@@ -44,16 +43,32 @@ class Binding:
         }
 
     @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> Binding:
-        """Return the binding that `as_json` wrote. Raises KeyError, ValueError and TypeError."""
-        return cls(
-            **{
-                **values,
-                "organization_id": OrganizationId(int(values["organization_id"])),
-                "credential_id": CredentialId(uuid.UUID(values["credential_id"])),
-                "latest_deadline": datetime.fromisoformat(values["latest_deadline"]),
-            }
-        )
+    def from_json(cls, values: object) -> Binding:
+        """Return the binding that `as_json` wrote. Raises ValueError for anything else."""
+        match values:
+            case {
+                "organization_id": int(organization_id),
+                "credential_id": str(credential_id),
+                "provider": str(provider),
+                "host": str(host),
+                "repository": str(repository),
+                "fields": dict(public),
+                "ca": str(ca),
+                "hold": str(hold),
+                "latest_deadline": str(latest_deadline),
+            }:
+                return cls(
+                    organization_id=OrganizationId(organization_id),
+                    credential_id=CredentialId(uuid.UUID(credential_id)),
+                    provider=provider,
+                    host=host,
+                    repository=repository,
+                    fields=public,
+                    ca=ca,
+                    hold=hold,
+                    latest_deadline=datetime.fromisoformat(latest_deadline),
+                )
+        raise ValueError("not a binding")
 
     def changed_columns(self, row: Credential) -> list[str]:
         """Return the names of the row's columns that say something else, empty if none does. The deadline may be

@@ -30,10 +30,6 @@ class SealKeyGone(SealBroken):
     """The key that opens the value was deleted, or this zone doesn't hold it."""
 
 
-class SealOutdated(SealBroken):
-    """The value is in the format of a previous version, which did not bind a secret to where it may be shown."""
-
-
 @dataclass(frozen=True, slots=True)
 class Unsealed:
     """An opened credential: its secrets by field name, and what they are bound to."""
@@ -57,11 +53,12 @@ def unseal(sealed: bytes | memoryview, *, epoch: int, credential_id: CredentialI
     """
     plain = _open(sealed, epoch, _info(credential_id))
     try:
-        document = json.loads(plain)
-        return Unsealed(Binding.from_json(document["binding"]), document["secrets"])
-    except (ValueError, KeyError, TypeError):
-        error = "content"
-    raise SealBroken(error)
+        match json.loads(plain):
+            case {"binding": binding, "secrets": dict(secrets)}:
+                return Unsealed(Binding.from_json(binding), secrets)
+    except (ValueError, TypeError):
+        pass  # outside the handler: exceptions of parsers contain the values
+    raise SealBroken("content")
 
 
 def unseal_previous_format(

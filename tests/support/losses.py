@@ -20,9 +20,10 @@ from django.db.models import Model
 
 from groups.models import ContainerGroup, Instance, Occurrence, Quota
 from portal.http import session_cookie
-from portal.models import Activity, FailureCase
-from registries.foundation.ids import FailureId
-from registries.secrets import session_data
+from portal.models import Activity, FailureCase, Webhook
+from portal.notifications.webhooks import bound_to
+from registries.foundation.ids import FailureId, OrganizationId
+from registries.secrets import at_rest, session_data
 from tests.support.previous_state import Json, PreviousState, Row
 
 ORGANIZATION_TO_QUOTA = (*Quota.LIMITS, "suspended_at", "suspended_because")
@@ -72,7 +73,23 @@ def _quota(column: str) -> Callable[[Row], object]:
     return lambda row: Quota.objects.values_list(column, flat=True).get(organization__pk=str(row.pk))
 
 
+def _webhook_secret(column: str) -> Callable[[Row], object]:
+    """The dumped bytes, if what is stored now opens to the same secret: it is encrypted again, bound to its address."""
+
+    def value(row: Row) -> object:
+        dumped, hook = row.fields[column], Webhook.objects.get(pk=str(row.pk))
+        stored = getattr(hook, column)
+        if dumped is None or stored is None:
+            return stored
+        before = at_rest.decrypt(base64.b64decode(str(dumped)), bound_to=f"webhook {hook.pk}")
+        place = bound_to(hook.pk, OrganizationId(hook.organization_id), hook.address)
+        return dumped if at_rest.decrypt(stored, bound_to=place) == before else None
+
+    return value
+
+
 MOVED: dict[str, Callable[[Row], object]] = {
+    **{f"portal.webhook.{column}": _webhook_secret(column) for column in ("secret", "previous_secret")},
     **{f"portal.organization.{column}": _quota(column) for column in ORGANIZATION_TO_QUOTA},
     "portal.activity.actor": _actor,
     "portal.activity.actor_name": lambda row: _activity(row).text.actor_name,

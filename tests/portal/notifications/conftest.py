@@ -15,6 +15,7 @@ from groups.rules.states import move
 from portal.models import Webhook
 from portal.notifications import sending, webhooks
 from portal.notifications.subscriptions import EVENTS
+from registries.foundation.actor import CONSOLE
 from registries.foundation.ids import NoticeId, OccurrenceId
 from tests.support.actors import acting
 from tests.support.pulls import make_group
@@ -22,6 +23,12 @@ from tests.support.pulls import make_group
 PAGE = "/o/acme/settings/notifications/"
 KINDS = [str(kind.value) for kind in EVENTS]
 IMAGE = "registry.example.com/team/app:1.0"
+
+
+def enter_address(address: str) -> None:
+    """Have a member enter this address for every webhook."""
+    for row in Webhook.objects.all():
+        webhooks.change(row, address=address, by=CONSOLE)
 
 
 class Receiver(ThreadingHTTPServer):

@@ -16,7 +16,7 @@ from registries.foundation.clock import database_now
 from registries.oci.timeouts import Timeouts
 from registries.oci.transport import Session
 from registries.secrets import at_rest
-from tests.portal.notifications.conftest import KINDS, Receiver
+from tests.portal.notifications.conftest import KINDS, Receiver, enter_address
 from tests.support.activity import recorded
 from tests.support.actors import acting
 
@@ -156,7 +156,7 @@ def test_a_receiver_has_ten_seconds_and_its_connection_is_closed(
 
     monkeypatch.setattr(sending, "Session", Watched)
     assert sending.deliver(message_to(hook[0]).pk)
-    Webhook.objects.update(address="http://127.0.0.1:9/")
+    enter_address("http://127.0.0.1:9/")
     assert not sending.deliver(message_to(hook[0]).pk)
 
     assert [(given.connect, given.read, given.head) for given in made] == [(5, 10, 10)] * 2

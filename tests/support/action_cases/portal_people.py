@@ -15,9 +15,11 @@ from groups.models import Occurrence
 from portal.accounts import actions as person_actions
 from portal.models import ApiKey, Invitation, Membership, Notice, Webhook
 from portal.notifications import subscriptions, webhooks
+from portal.notifications.webhooks import bound_to
 from portal.organizations import actions, api_keys, invitations
 from registries.foundation.actor import CONSOLE, PORTAL
-from registries.secrets import one_time
+from registries.foundation.ids import WebhookId
+from registries.secrets import at_rest, one_time
 from tests.support.action_cases import Call, Case, Cast
 from tests.support.actors import acting
 
@@ -42,8 +44,10 @@ def _key(cast: Cast) -> ApiKey:
 
 
 def _webhook(cast: Cast, **values: object) -> Webhook:
+    address, key = "https://hooks.example.com/", WebhookId(uuid.uuid4())
+    secret = at_rest.encrypt(b"whsec_x", bound_to=bound_to(key, cast.acme.pk, address))
     return Webhook.objects.create(
-        organization=cast.acme, address="https://hooks.example.com/", kinds=["group.failed"], secret=b"x", **values
+        id=key, organization=cast.acme, address=address, kinds=["group.failed"], secret=secret, **values
     )
 
 
