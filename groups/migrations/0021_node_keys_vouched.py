@@ -9,6 +9,9 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.AddField(
+            "node", "call_mark", models.CharField(max_length=64, blank=True, default="", db_default="", editable=False)
+        ),
+        migrations.AddField(
             "node", "key_proof", models.TextField(blank=True, default="", db_default="", editable=False)
         ),
         migrations.AddField(

@@ -43,6 +43,7 @@ class Node(models.Model):
     its calls. Layer keys are encrypted to it if a worker vouches for it (`groups.nodes.vouching`): `voucher` is the
     worker zone's, `key_proof` what the key was presented with, `key_history` the keys before it that a worker still has
     to look at, each as `{"public_key", "proof", "voucher"}`. `key_refused` says why a worker refuses the key.
+    `call_mark` is the web zone's own: it accepts no call that is signed with another key.
 
     `recent_calls` are the calls whose tokens could still be valid, each as `[until, jti_hash]`; `calls` counts all
     calls, for the compare-and-set of `groups.nodes.authentication`.
@@ -65,6 +66,7 @@ class Node(models.Model):
     gpu = models.CharField(max_length=MAX_GPU_CLASS_LENGTH, blank=True)
     recent_calls = models.JSONField(default=list, blank=True, editable=False)
     calls = models.PositiveBigIntegerField(default=0, editable=False)
+    call_mark = models.CharField(max_length=64, blank=True, default="", db_default="", editable=False)
     key_proof = models.TextField(blank=True, default="", db_default="", editable=False)
     voucher = models.CharField(max_length=64, blank=True, default="", db_default="", editable=False)
     key_history = models.JSONField(blank=True, default=list, db_default=Value([], models.JSONField()), editable=False)

@@ -1,7 +1,8 @@
 """Authentication of a node's call by a short-lived JWT, signed with the node's own key.
 
-The enrolled key determines the algorithm; nothing in the token does. Every refusal is the same NotAuthenticated, which
-says neither which nodes exist nor what was wrong.
+The enrolled key determines the algorithm; nothing in the token does. A key counts if the web zone has accepted it
+itself (`Node.call_mark`), not because it stands in the row. Every refusal is the same NotAuthenticated, which says
+neither which nodes exist nor what was wrong.
 
 A token is valid for one call across all web processes: the node's row keeps the calls whose tokens could still be
 valid. `authenticate` only reads. `consume_call` writes, in the UPDATE that each call makes anyway, so that of two calls
@@ -19,6 +20,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 from uuid import UUID
 
+import structlog
 from django.conf import settings
 from django.db.models import F, QuerySet
 from joserfc import jws
@@ -29,6 +31,9 @@ from groups.nodes.keys import KeyUnsupported, NodeKey, read_public_key
 from registries.foundation.compiled_query import CompiledQuery
 from registries.foundation.ids import NodeId
 from registries.oci import strict_json
+from registries.secrets.node_vouchers import has_call_mark
+
+log = structlog.get_logger(__name__)
 
 MAX_LIFETIME_SECONDS = 60
 LEEWAY_SECONDS = 5
@@ -37,12 +42,12 @@ MAX_JTI_LENGTH = 128
 MAX_RECENT = 400
 """Number of calls that a node can make while a token is valid; more are refused."""
 _MAX_TRIES = 5
-_CALLER = ("id", "public_key", "status", "recent_calls", "calls")
+_CALLER = ("id", "public_key", "status", "recent_calls", "calls", "call_mark")
 """The columns of a node that a call needs, in the order of the model."""
 _PART = r"[A-Za-z0-9_-]{2,4096}"
 # Servers join repeated headers with a comma, which doesn't match: a second one is refused.
 _BEARER = re.compile(rf"(?i:bearer) +(({_PART})\.({_PART})\.{_PART})")
-_CallerRow: TypeAlias = tuple[str, str, str, int]
+_CallerRow: TypeAlias = tuple[str, str, str, int, str]
 _HEADER_NAMES = frozenset({"alg", "typ", "kid"})
 
 
@@ -73,8 +78,11 @@ def authenticate(authorization: str) -> Call:
     row = _caller.first(node=node_id)
     if row is None:
         raise NotAuthenticated
-    public_key, status, recent_calls, calls = row
-    node = Node.from_db(None, _CALLER, [node_id, public_key, status, json.loads(recent_calls), calls])
+    public_key, status, recent_calls, calls, call_mark = row
+    node = Node.from_db(None, _CALLER, [node_id, public_key, status, json.loads(recent_calls), calls, call_mark])
+    if not has_call_mark(call_mark, node_id=node_id, public_key=public_key):
+        log.error("node_key_without_mark", node=str(node_id))
+        raise NotAuthenticated
     try:
         claims = _verified_claims(found[1], found[2], read_public_key(node.public_key))
     except (JoseError, KeyUnsupported, ValueError, TypeError, RecursionError):

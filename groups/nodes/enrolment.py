@@ -34,6 +34,7 @@ from registries.secrets.node_vouchers import (
     Authority,
     Terms,
     available_authority,
+    call_mark_of,
     code_of,
     new_nonce,
     proof_of,
@@ -182,7 +183,13 @@ def enrol(code: str, name: str, public_key_pem: str, *, by: Actor) -> Node:
             return enrolment.node
         node_id = NodeId(uuid.uuid4())
         proof = proof_of(code, node_id=node_id, public_key=key.pem)
-        node = Node.objects.create(id=node_id, name=enrolment.node_name, public_key=key.pem, key_proof=proof)
+        node = Node.objects.create(
+            id=node_id,
+            name=enrolment.node_name,
+            public_key=key.pem,
+            key_proof=proof,
+            call_mark=call_mark_of(node_id=node_id, public_key=key.pem),
+        )
         Enrolment.objects.filter(pk=enrolment.pk).update(node=node)
         by = replace(by, id=str(node.pk), name=node.name)
         record(by, "node.enrolled", Target("node", node.pk, node.name), organization_id=None)
@@ -213,8 +220,12 @@ def _set_key(node: Node, public_key_pem: str, proof: str) -> bool:
     if public_key_pem != node.public_key:
         before = {"public_key": node.public_key, "proof": node.key_proof, "voucher": node.voucher}
         voucher, history = "", [*history, before][-MAX_PENDING_KEYS:]
-    if not unchanged.update(public_key=public_key_pem, key_proof=proof, voucher=voucher, key_history=history):
+    mark = call_mark_of(node_id=node.pk, public_key=public_key_pem)
+    if not unchanged.update(
+        public_key=public_key_pem, key_proof=proof, voucher=voucher, key_history=history, call_mark=mark
+    ):
         return False
+    node.call_mark = mark
     node.public_key, node.key_proof, node.voucher, node.key_history = public_key_pem, proof, voucher, history
     tokens.end(NodeToken.objects.outstanding().filter(node=node), EndReason.KEY_REPLACED)
     NodeManifest.objects.filter(node=node).delete()

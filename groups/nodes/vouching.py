@@ -29,6 +29,7 @@ from registries.secrets.ended import Kind
 from registries.secrets.node_vouchers import (
     Authority,
     Terms,
+    call_mark_of,
     code_of,
     fingerprint,
     is_vouched,
@@ -88,7 +89,9 @@ def vouch_existing() -> int:
     count = 0
     for node in Node.objects.enrolled().filter(voucher=""):
         voucher = voucher_of(node_id=node.pk, name=node.name, public_key=node.public_key)
-        count += Node.objects.filter(pk=node.pk, public_key=node.public_key, voucher="").update(voucher=voucher)
+        mark = call_mark_of(node_id=node.pk, public_key=node.public_key)
+        unchanged = Node.objects.filter(pk=node.pk, public_key=node.public_key, voucher="")
+        count += unchanged.update(voucher=voucher, call_mark=mark)
     keyring.mark_done(STEP)
     return count
 

@@ -144,6 +144,12 @@ def enrolment_key(zone: str) -> bytes:
     return _derived(layers_key() if zone == "worker" else data_key(), f"drayage enrolment 1 {zone}")
 
 
+def node_calls_key() -> bytes:
+    """Return the 32-byte key with which the web zone recognizes keys of nodes that it has accepted itself. Raises
+    KeyUnavailable."""
+    return _derived(data_key(), "drayage node calls 1")
+
+
 def voucher_key() -> bytes:
     """Return the 32-byte key that vouches for keys of nodes; worker zone only. Raises KeyUnavailable."""
     return _derived(layers_key(), "drayage node voucher 1")

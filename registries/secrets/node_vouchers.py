@@ -3,6 +3,7 @@
     code     made from the terms of an enrolment with a key of the zone that creates it; only its SHA-256 is stored
     proof    HMAC-SHA256 of the node's id and public key, with the code as key; made when the code is presented
     voucher  HMAC-SHA256 of the node's id, name and public key, with a key of the worker zone
+    mark     HMAC-SHA256 of the node's id and public key, with a key of the web zone, which accepts calls by it
 
 A worker makes the code again from the row of the enrolment, so it can check a proof without the code being stored. A
 writer of the database knows neither the codes nor the keys, so nothing that he writes becomes a voucher.
@@ -89,6 +90,16 @@ def voucher_of(*, node_id: NodeId, name: str, public_key: str) -> str:
 def is_vouched(voucher: str, *, node_id: NodeId, name: str, public_key: str) -> bool:
     """Whether `voucher_of` made the voucher from these. Raises `keyring.KeyUnavailable`."""
     return _is_same(voucher_of(node_id=node_id, name=name, public_key=public_key), voucher)
+
+
+def call_mark_of(*, node_id: NodeId, public_key: str) -> str:
+    """Return the web zone's mark of a key that it has accepted, 64 hex digits. Raises `keyring.KeyUnavailable`."""
+    return _mac(keyring.node_calls_key(), "call mark", node_id, public_key).hex()
+
+
+def has_call_mark(mark: str, *, node_id: NodeId, public_key: str) -> bool:
+    """Whether `call_mark_of` made the mark from these. Raises `keyring.KeyUnavailable`."""
+    return _is_same(call_mark_of(node_id=node_id, public_key=public_key), mark)
 
 
 def fingerprint(*, node_id: NodeId, public_key: str) -> str:

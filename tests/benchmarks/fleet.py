@@ -152,10 +152,11 @@ class Hands(Calls):
 
     def join(self, keys: list[str]) -> list[str]:
         from groups.models import Node
-        from registries.secrets.node_vouchers import voucher_of
+        from registries.secrets.node_vouchers import call_mark_of, voucher_of
 
         nodes = [Node(name=f"node-{number}", public_key=key) for number, key in enumerate(keys)]
         for node in nodes:
+            node.call_mark = call_mark_of(node_id=node.pk, public_key=node.public_key)
             node.voucher = voucher_of(node_id=node.pk, name=node.name, public_key=node.public_key)
         return [str(node.pk) for node in Node.objects.bulk_create(nodes)]
 

@@ -29,7 +29,7 @@ from groups.rules.sealed_settings import seal_environment
 from groups.storage import store
 from registries.foundation.actor import CONSOLE
 from registries.secrets import at_rest, layer_keys
-from registries.secrets.node_vouchers import voucher_of
+from registries.secrets.node_vouchers import call_mark_of, voucher_of
 
 OCI_GZIP = "application/vnd.oci.image.layer.v1.tar+gzip"
 DOCKER_GZIP = "application/vnd.docker.image.rootfs.diff.tar.gzip"
@@ -103,9 +103,10 @@ def public_pem(key: Any) -> str:
 
 
 def vouch_for(node: Node) -> None:
-    """Have a worker's voucher for the key that the node has, as after its enrolment."""
+    """Have both zones vouch for the key that the node has, as after its enrolment."""
     node.voucher = voucher_of(node_id=node.pk, name=node.name, public_key=node.public_key)
-    Node.objects.filter(pk=node.pk).update(voucher=node.voucher)
+    node.call_mark = call_mark_of(node_id=node.pk, public_key=node.public_key)
+    Node.objects.filter(pk=node.pk).update(voucher=node.voucher, call_mark=node.call_mark)
 
 
 def next_key_proof(node: NodeInHand, public_key: str, /, **claims: Any) -> str:

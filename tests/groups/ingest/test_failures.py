@@ -184,7 +184,7 @@ def test_a_credential_for_another_host_is_shown_to_nobody(
 
     failure = settled_as(again(group), blobs)
 
-    assert (failure.step, failure.code) == ("authenticate", "credential_malformed")
+    assert (failure.step, failure.code) == ("authenticate", "credential_tampered")
     assert not [seen for seen in basic_registry.seen if seen.secret]
 
 

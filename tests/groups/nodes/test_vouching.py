@@ -25,7 +25,7 @@ from portal.models import Organization
 from registries.foundation.actor import CONSOLE, Actor, ActorKind
 from registries.foundation.ids import NodeId
 from registries.secrets import keyring, layer_keys, one_time
-from registries.secrets.node_vouchers import Authority, Terms, code_of, proof_of, voucher_of
+from registries.secrets.node_vouchers import Authority, Terms, code_of, has_call_mark, proof_of, voucher_of
 from tests.support.activity import recorded
 from tests.support.delivery_setup import (
     NodeInHand,
@@ -281,6 +281,22 @@ class TestAThiefWritesTheDatabase:
         sql("UPDATE groups_enrolment SET node_id = %s WHERE id = %s", id_of(mine), row.pk)
         refused(mine)
 
+    def test_calls_with_the_swapped_key_are_refused(self) -> None:
+        """Else the thief would be given the environment of groups, which the web zone can read."""
+        node, own = joined(), ec_key()
+        assert node.poll().status_code == 200
+        thief = NodeInHand(change(node.row, public_key=public_pem(own)), private_pem(own))
+        assert thief.poll().status_code == 401
+        for mark in ("", "é", "0" * 64, voucher_of(node_id=node.row.pk, name="rack-7", public_key=public_pem(own))):
+            change(node.row, call_mark=mark)
+            assert thief.poll().status_code == 401
+
+    def test_calls_of_an_inserted_node_are_refused(self) -> None:
+        own, known = ec_key(), joined().row
+        for mark in ("", known.call_mark):
+            row = Node.objects.create(name="rack-8", public_key=public_pem(own), call_mark=mark)
+            assert NodeInHand(row, private_pem(own)).poll().status_code == 401
+
     @pytest.mark.parametrize(
         "pem", ["", "x", "-----BEGIN PUBLIC KEY-----", public_pem(ec_key()).replace("PUBLIC", "PRIVATE")]
     )
@@ -388,6 +404,10 @@ class TestThePreviousVersion:
         assert vouch_existing() == 2
 
         assert all(vouched_key(Node.objects.get(pk=node.pk)) for node in known)
+        assert all(
+            has_call_mark(row.call_mark, node_id=row.pk, public_key=row.public_key)
+            for row in Node.objects.exclude(status="removed")
+        )
         late = Node.objects.create(name="late", public_key=public_pem(ec_key()))
         assert vouch_existing() == 0, "not even if the thief asks for it again"
         refused(late)

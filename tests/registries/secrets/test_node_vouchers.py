@@ -16,8 +16,10 @@ from registries.secrets.node_vouchers import (
     Authority,
     Terms,
     available_authority,
+    call_mark_of,
     code_of,
     fingerprint,
+    has_call_mark,
     is_vouched,
     new_nonce,
     proof_of,
@@ -96,6 +98,15 @@ def test_the_web_zone_makes_no_voucher_and_checks_none(settings: Settings) -> No
         voucher_of(name="rack-7", **KEY)
 
 
+@pytest.mark.parametrize("changed", [{"node_id": OTHER}, {"public_key": "other"}])
+def test_a_mark_of_the_web_zone_is_of_one_node_and_key(settings: Settings, changed: dict[str, Any]) -> None:
+    settings.PORTAL_ZONE = "web"
+    mark = call_mark_of(**KEY)
+    assert has_call_mark(mark, **KEY)
+    assert not has_call_mark(mark, **{**KEY, **changed})
+    assert not has_call_mark("", **KEY)
+
+
 def test_a_fingerprint_names_a_key_of_a_node() -> None:
     texts = {fingerprint(node_id=node, public_key=key) for node in (ID, OTHER) for key in ("a", "b")}
     assert len(texts) == 4
@@ -107,6 +118,7 @@ def test_no_key_is_used_for_two_purposes() -> None:
         keyring.data_key(),
         keyring.layers_key(),
         keyring.voucher_key(),
+        keyring.node_calls_key(),
         *(keyring.enrolment_key(zone) for zone in Authority),
     ]
     assert len(set(keys)) == len(keys)
