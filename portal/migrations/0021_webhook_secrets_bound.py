@@ -44,6 +44,6 @@ def unbind(apps: Any, schema_editor: Any) -> None:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("portal", "0018_second_factors_bound")]
+    dependencies = [("portal", "0020_second_factors_bound")]
 
     operations = [migrations.RunPython(bind, unbind)]
