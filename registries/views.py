@@ -25,6 +25,7 @@ from registries.forms.edit import CredentialEditForm
 from registries.forms.paste import Pasted
 from registries.foundation.ids import CredentialId
 from registries.foundation.requests import MemberRequest
+from registries.foundation.secret_shapes import find_secret
 from registries.models import ERASED_NAME, Credential
 from registries.providers import PROVIDERS, Provider
 from registries.providers.recognise import recognise
@@ -67,7 +68,8 @@ def new(request: MemberRequest, org: str) -> HttpResponse:
         if trial := form.cleaned_data["trial"]:
             request.session[_trial_key(credential)] = trial
         return redirect(_next_page(request, credential))
-    kept = {name: request.GET[name][:512] for name in ("for", "host", "image", "replaces") if name in request.GET}
+    kept = {name: request.GET.get(name, "")[:512] for name in ("for", "host", "image", "replaces")}
+    kept = {name: value for name, value in kept.items() if value and not find_secret(value, likely=False)}
     kept_query = f"&{urlencode(kept)}" if kept else ""
     back_to_group = request.GET.get("for") == "group"
     context = {

@@ -14,6 +14,7 @@ from django.db.models.functions import Coalesce
 from groups.models import ContainerGroup, Failure, Image, Instance
 from registries.failures import describe
 from registries.foundation.ids import ProjectId
+from registries.foundation.secret_shapes import redact
 from registries.providers.recognise import recognise
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     _ListedGroup: TypeAlias = WithAnnotations[ContainerGroup, _OfGroup]
 
 PAGE_SIZE = 50
+MAX_SEARCH_LENGTH = 100
 BUSY_SECONDS = 4
 CALM_SECONDS = 20
 Status = ContainerGroup.Status
@@ -120,7 +122,8 @@ def list_groups(
     counted = dict(rows.order_by().values_list("status").annotate(Count("id")))
     status = status if status in ContainerGroup.Status.values else ""
     sort = sort if sort.removeprefix("-") in SORTS else "name"
-    search = search.strip()[:100]
+    # The search is shown again, in the field and in addresses.
+    search = redact(search.strip()[:MAX_SEARCH_LENGTH], likely=False)[:MAX_SEARCH_LENGTH]
     if status:
         rows = rows.filter(status=status)
     if search:

@@ -61,14 +61,14 @@ class WebhookForm(GuardedForm):
     def full_clean(self) -> None:
         """Clean the form. With errors, an address with a secret part has to be entered again."""
         super().full_clean()
-        if not self.is_bound or not self._errors:
+        if not self.is_bound or not self.errors:
             return
         typed = str(self.data.get("address", ""))
         if mask_address(typed) == typed or typed == self.initial.get("address"):
             return
         self.data = self.data.copy()
         self.data["address"] = ""
-        if "address" not in self._errors:
+        if "address" not in self.errors:
             self.add_error("address", "Enter the address again: it has a secret part, which is not shown.")
 
     def find_secret(self, name: str, text: str, *, likely: bool) -> Secret | None:

@@ -149,7 +149,7 @@ def _from_lines(text: str) -> FileLogin | None:
         return found
     roles = {role: next((given[name] for name in names if given.get(name)), "") for role, names in _ROLES.items()}
     # A secret without a host may be a password that happens to look like a line.
-    return FileLogin(**roles) if roles["secret"] and roles["host"] else None
+    return FileLogin(roles["host"], roles["username"], roles["secret"]) if roles["secret"] and roles["host"] else None
 
 
 def _of_aws(values: Iterable[tuple[str, str]]) -> FileLogin | None:

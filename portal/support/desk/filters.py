@@ -17,6 +17,7 @@ from groups.models import Failure
 from portal.models import Organization, SupportCase, SupportMessage, SupportRequest, User
 from portal.support import consent
 from registries.foundation.ids import FailureId
+from registries.foundation.secret_shapes import redact
 from registries.providers import PROVIDERS
 
 State = SupportCase.State
@@ -60,7 +61,7 @@ class Filters:
             code=text["code"],
             org=text["org"],
             age=text["age"] if text["age"] in AGES else "",
-            q=text["q"],
+            q=redact(text["q"], likely=False),
             order=text["order"] if text["order"] in ORDERS else "",
             page=text["page"] or "1",
         )

@@ -224,8 +224,10 @@ class TestPage:
 def test_a_secret_is_neither_searched_for_nor_shown(as_user: Any, alice: Any, acme: Any) -> None:
     token = "ghp_" + "CANARY7f3aCANARY7f3a" + "CANARY7f3aCANARY"
 
-    for page in ("/o/acme/search/", "/o/acme/settings/activity/"):
+    for page in ("/o/acme/search/", "/o/acme/settings/activity/", "/o/acme/default/groups/"):
         answer = as_user(alice).get(page, {"q": token})
         assert answer.status_code == 200
         assert token not in answer.text
+    asked = as_user(alice).get("/o/acme/registries/new/", {"host": token, "image": f"a.example/b:{token}"})
+    assert token not in asked.text
     assert "looks like a secret" in as_user(alice).get("/o/acme/search/", {"q": token}).text
