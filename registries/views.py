@@ -32,6 +32,7 @@ from registries.providers.recognise import recognise
 from registries.providers.self_hosted import SELF_HOSTED
 
 PAGE_SIZE = 50
+_HIDDEN = "Hidden: it looks like a secret"
 
 
 @require_GET
@@ -95,6 +96,7 @@ def detail(request: MemberRequest, org: str, credential: CredentialId) -> HttpRe
         "typed": _typed(row),
         "trial": trial,
         "has_names": row.name != ERASED_NAME or bool(row.fields),
+        "shows_secret": find_secret(row.name, likely=False) is not None or _HIDDEN in dict(_typed(row)).values(),
     }
     return render(request, "registries/detail.html", context)
 
@@ -169,10 +171,15 @@ def _provider(kind: str) -> Provider:
 
 
 def _typed(row: Credential) -> list[tuple[str, str]]:
-    """What was entered and is not secret, with the label of its field."""
+    """What was entered and is not secret, with the label of its field. Of rows from before such input was refused, what
+    looks like a secret is hidden."""
     provider = PROVIDERS.get(row.provider)
     labels = {declared.name: declared.label for declared in provider.fields} if provider else {}
-    return [(labels.get(name, name), value) for name, value in row.fields.items()]
+    meant = {declared.name for declared in provider.fields if declared.pattern} if provider else set()
+    return [
+        (labels.get(name, name), value if name in meant or find_secret(value, likely=False) is None else _HIDDEN)
+        for name, value in row.fields.items()
+    ]
 
 
 def _credential(request: MemberRequest, pk: CredentialId) -> Credential:

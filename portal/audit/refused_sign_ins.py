@@ -22,6 +22,7 @@ from portal.models.user import canonical_email
 from registries.foundation.activity import Target, Value, record
 from registries.foundation.actor import Actor, ActorKind
 from registries.foundation.ids import UserId
+from registries.foundation.secret_shapes import redact
 
 ACTION = "account.sign_in_refused"
 DETAILS = {
@@ -93,7 +94,8 @@ class Summary:
 def note(address: str, reason: RefusedSignIn.Reason, *, by: Actor) -> None:
     """Note a refused sign-in with this email address, to be appended by the next `sweep`."""
     person_id = User.objects.filter(email=canonical_email(address)).values_list("pk", flat=True).first()
-    typed = address if len(address) <= MAX_TYPED_ADDRESS else address[:MAX_TYPED_ADDRESS] + "…"
+    shown = redact(address)
+    typed = shown if len(shown) <= MAX_TYPED_ADDRESS else shown[:MAX_TYPED_ADDRESS] + "…"
     RefusedSignIn.objects.create(
         person_id=person_id,
         reason=reason,

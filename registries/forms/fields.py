@@ -14,6 +14,7 @@ from registries.oci.reference import ReferenceInvalid
 from registries.providers import Field
 
 MAX_HOST_LENGTH = 300
+_NAMES = frozenset({"Docker"})
 
 
 class RegistryValueField(forms.CharField):
@@ -48,8 +49,10 @@ def _widget(declared: Field, attrs: dict[str, str]) -> forms.Widget:
 
 
 def in_a_sentence(label: str) -> str:
-    """Return a label in lower case for use in a sentence, unless it begins with a name such as AWS."""
-    return label if label[:2].isupper() else label[:1].lower() + label[1:]
+    """Return a label in lower case for use in a sentence, unless it begins with a name such as AWS or GitHub."""
+    first = label.partition(" ")[0]
+    is_name = first in _NAMES or first[1:] != first[1:].lower()
+    return label if is_name else label[:1].lower() + label[1:]
 
 
 class HostField(forms.CharField):

@@ -330,6 +330,18 @@ class TestSecretsInTheWrongField:
 
 
 class TestErase:
+    def test_a_page_from_before_says_that_a_secret_is_shown(self, browser: Client, credential: Credential) -> None:
+        token = TestSecretsInTheWrongField.TOKEN
+        assert "looks like a secret" not in browser.get(receipt(credential)).text
+        Credential.objects.filter(pk=credential.pk).update(fields={"username": token})
+
+        page = browser.get(receipt(credential)).text
+
+        assert "looks like a secret" in page
+        assert token not in page
+        empty_credential(credential.pk, reason="removed")
+        assert f'{receipt(credential)}erase/">erase them' in browser.get(receipt(credential)).text
+
     def test_after_a_confirmation(self, browser: Client, credential: Credential) -> None:
         address = f"{receipt(credential)}erase/"
         empty_credential(credential.pk, reason="removed")
