@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import pytest
 from pydantic import BaseModel, SecretStr, TypeAdapter, ValidationError
+from salad_cloud_sdk.models import ContainerGroup as SdkContainerGroup
 
 from groups.api.schemas.group import ContainerGroupPrototype
 from groups.models import ContainerGroup, Layer
@@ -150,3 +151,13 @@ def test_masked_responses_have_the_shape_of_the_schema(written: dict[str, str], 
     assert shown["liveness_probe"]["http"]["scheme"] == "http"
     assert shown["container"]["logging"]["http"]["format"] == "json"
     assert shown["queue_connection"] == {"path": "********", "port": 1, "queue_name": "jobs"}
+
+
+def test_the_official_sdk_reads_masked_responses(written: dict[str, str], speaks: Any) -> None:
+    shown = speaks("read").get(f"{CONTAINERS}/app").json()
+
+    group = SdkContainerGroup._unmap(shown)
+
+    assert group.container.command == ["********"]
+    assert group.liveness_probe.http.headers[0].value == "********"
+    assert group.container.logging.http.path == "********"

@@ -15,6 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from portal.audit import refused_sign_ins
 from portal.management.commands.sweep import sweep
 from portal.models import Activity, Organization, RefusedSignIn, User
+from registries.foundation.actor import CONSOLE
 from tests.conftest import PASSWORD
 from tests.support import failing_recorder
 from tests.support.concurrency import at_once
@@ -220,3 +221,11 @@ class TestSweep:
 
         (row,) = rows_of(None)
         assert (row.target_key, row.text.target_name, row.text.detail) == ("", "", "no such account")
+
+
+def test_a_token_that_was_typed_as_the_address_is_not_stored(db: Any) -> None:
+    token = "ghp_" + "CANARY7f3aCANARY7f3a" + "CANARY7f3aCANARY"
+
+    refused_sign_ins.note(f"{token}@acme.example", RefusedSignIn.Reason.PASSWORD, by=CONSOLE)
+
+    assert RefusedSignIn.objects.get().typed_address == "[removed]@acme.example"
