@@ -66,8 +66,7 @@ class WebhookForm(GuardedForm):
         typed = str(self.data.get("address", ""))
         if mask_address(typed) == typed or typed == self.initial.get("address"):
             return
-        self.data = self.data.copy()
-        self.data["address"] = ""
+        self.data = {**self.data, "kinds": self["kinds"].value(), "address": ""}
         if "address" not in self.errors:
             self.add_error("address", "Enter the address again: it has a secret part, which is not shown.")
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING
 
 from django import forms
 from django.utils.datastructures import MultiValueDict
@@ -21,7 +21,13 @@ _SHOWN = (forms.widgets.Input, forms.Textarea)
 _NOT_SHOWN = (forms.PasswordInput, forms.HiddenInput, forms.FileInput, forms.CheckboxInput)
 
 
-class GuardsFields:
+if TYPE_CHECKING:
+    _Form = forms.BaseForm
+else:
+    _Form = object
+
+
+class GuardsFields(_Form):
     """Mixed into a form before its base class: each text field that is rendered again refuses secrets.
 
     `secret_fields` may hold secrets and are never rendered. A form with the field `keep` also refuses what may be
@@ -39,20 +45,14 @@ class GuardsFields:
     withheld: Mapping[str, Secret] = MappingProxyType({})
     """What was taken out, by field; set when the form is cleaned."""
 
-    # What a form has.
-    data: Any
-    files: Any
-    fields: Any
-    is_bound: bool
-
     def full_clean(self) -> None:
         """Clean the form without the secrets in it, and add an error to each field that held one."""
         if self.is_bound:
             self.withheld = self._withhold()
-        super().full_clean()  # type: ignore[misc]
+        super().full_clean()
         for name, secret in self.withheld.items():
-            self._errors.pop(name, None)  # type: ignore[attr-defined]
-            self.add_error(name, self.message_for(name, secret))  # type: ignore[attr-defined]
+            self.errors.pop(name, None)
+            self.add_error(name, self.message_for(name, secret))
 
     def message_for(self, name: str, secret: Secret) -> str:
         """Return the error for a field that held a secret. It repeats nothing of it."""
@@ -64,13 +64,13 @@ class GuardsFields:
         """Take secrets out of the form's data. Returns them by field."""
         found: dict[str, Secret] = {}
         data = self.data.copy() if isinstance(self.data, (dict, MultiValueDict)) else dict(self.data)
-        asks = KEEP in self.fields and not data.get(self.add_prefix(KEEP))  # type: ignore[attr-defined]
+        asks = KEEP in self.fields and not data.get(self.add_prefix(KEEP))
         for name, field in self.fields.items():
             if name in self.secret_fields or not isinstance(field.widget, _SHOWN):
                 continue
             if isinstance(field.widget, _NOT_SHOWN):
                 continue
-            key = self.add_prefix(name)  # type: ignore[attr-defined]
+            key = self.add_prefix(name)
             text = field.widget.value_from_datadict(self.data, self.files, key)
             likely = asks and name not in self.exact_fields
             secret = self.find_secret(name, text, likely=likely) if isinstance(text, str) else None

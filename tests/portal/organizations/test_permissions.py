@@ -303,4 +303,4 @@ def test_a_post_without_token_is_refused(acme: Acme) -> None:
     browser.force_login(acme.people["bob"], backend="django.contrib.auth.backends.ModelBackend")
 
     assert browser.post(acme.url("registries:destroy")).status_code == 403
-    assert Credential.objects.get().is_live
+    assert Credential.objects.get(pk=acme.arguments["registries"]["credential"]).is_live
