@@ -14,6 +14,7 @@ import pytest
 from django.conf import settings
 from django.core.management import get_commands
 
+from tests.slow.listing import exists as is_test
 from tests.test_layering import LEVEL
 
 CHECKOUT = Path(__file__).parent.parent
@@ -47,7 +48,7 @@ def anchors_of(page: Path) -> set[str]:
 
 @cache
 def make_targets() -> set[str]:
-    return set(re.findall(r"^([a-z]+):", (CHECKOUT / "Makefile").read_text(), re.MULTILINE))
+    return set(re.findall(r"^([a-z-]+):", (CHECKOUT / "Makefile").read_text(), re.MULTILINE))
 
 
 @cache
@@ -101,6 +102,12 @@ def exists(path: str, page: Path) -> bool:
 
 
 @each_page
+def test_tests_that_are_named_exist(page: Path) -> None:
+    named = {name for part in code_of(page) for name in re.findall(r"tests/[\w/]+\.py::[\w:]+", part)}
+    assert not [name for name in named if not is_test(name)]
+
+
+@each_page
 def test_dotted_names_exist(page: Path) -> None:
     """Modules, and classes, functions and values in them."""
     assert not [name for part in code_of(page) for name in DOTTED.findall(part) if not is_importable(name)]
@@ -123,7 +130,7 @@ def test_names_that_do_not_exist_are_found() -> None:
 
 @each_page
 def test_make_targets_exist(page: Path) -> None:
-    named = {target for code in code_of(page) for target in re.findall(r"\bmake ([a-z]+)", code)}
+    named = {target for code in code_of(page) for target in re.findall(r"\bmake ([a-z]+(?:-[a-z]+)*)", code)}
     assert named <= make_targets()
 
 

@@ -54,14 +54,25 @@ def manage(environment: dict[str, str], *arguments: str) -> str:
     return done.stdout.strip().splitlines()[-1]
 
 
-def still_running(environment: dict[str, str]) -> list[str]:
-    """Command lines of all processes that belong to this portal."""
+def processes_of(environment: dict[str, str]) -> list[int]:
+    """The ids of all processes that belong to this portal."""
     mark = f"PORTAL_DATA_DIR={environment['PORTAL_DATA_DIR']}".encode()
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             if mark in (folder / "environ").read_bytes().split(b"\0"):
-                found.append((folder / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+                found.append(int(folder.name))
+        except OSError:
+            continue
+    return found
+
+
+def still_running(environment: dict[str, str]) -> list[str]:
+    """Command lines of all processes that belong to this portal."""
+    found = []
+    for pid in processes_of(environment):
+        try:
+            found.append(Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode())
         except OSError:
             continue
     return found

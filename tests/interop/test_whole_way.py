@@ -8,16 +8,15 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import pytest
-import requests
 
 from groups.agent import podman_form
 from tests.conftest import PASSWORD
 from tests.interop.busybox import PRINTED, busybox_layers
 from tests.interop.docker_registry import DockerRegistry, write_layout
 from tests.interop.launching import launch, lines_until, manage
+from tests.interop.member_browser import Browser
 from tests.interop.polling_node import PollingNode
 from tests.interop.skopeo_node import skopeo_copy
 from tests.support.delivery_setup import private_pem
@@ -27,33 +26,6 @@ from tests.support.processes import until
 pytestmark = pytest.mark.interop
 
 MEMBER = "alice@acme.example"
-
-
-class Browser:
-    """What a member's browser does: cookies, forms with their CSRF token, no script."""
-
-    def __init__(self, address: str) -> None:
-        self.address = address
-        self.session = requests.Session()
-        self.session.trust_env = False
-
-    def get(self, path: str) -> requests.Response:
-        answer = self.session.get(self.address + path, timeout=20)
-        answer.raise_for_status()
-        return answer
-
-    def post(self, path: str, page: str, **fields: Any) -> requests.Response:
-        """Send the form that `page` shows to `path`; follow where it leads."""
-        token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', self.get(page).text)
-        assert token
-        answer = self.session.post(
-            self.address + path,
-            data={"csrfmiddlewaretoken": token[1], **fields},
-            headers={"Referer": self.address + page},
-            timeout=20,
-        )
-        assert answer.ok, f"{path}: {answer.status_code} {re.findall(r'_error[^>]*>(.*?)<', answer.text, re.S)}"
-        return answer
 
 
 def run_with_podman(image: Path, folder: Path) -> bytes:

@@ -57,6 +57,12 @@ class Postgres:
             )
         until(self._answers, 60, (self.folder / "log").read_text)
 
+    def dump(self) -> bytes:
+        """All rows, as SQL."""
+        url = self.url.replace("postgres://", "postgresql://")
+        command = [str(self._programs / "pg_dump"), "--inserts", url]
+        return subprocess.run(command, check=True, capture_output=True).stdout
+
     def kill(self) -> None:
         """Kill the server and all its processes at once."""
         assert self._process is not None

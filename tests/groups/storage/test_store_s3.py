@@ -52,6 +52,17 @@ def test_what_is_put_can_be_opened(s3: FakeS3, size: int, sized: bool) -> None:
     assert store.written_at(NAME) is None
 
 
+@pytest.mark.parametrize("size", [1_000, 20_000_001])
+def test_a_part_whose_connection_breaks_is_sent_again(s3: FakeS3, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_MAX_ATTEMPTS")
+    content = os.urandom(size)
+    s3.drops = 1
+
+    store.put(NAME, Pieces(content))
+
+    assert (s3.objects, s3.unfinished, s3.drops) == ({NAME: content}, {}, 0)
+
+
 @pytest.mark.parametrize("size", [1_000, 20_000_000])
 def test_a_reader_that_fails_leaves_nothing_and_raises(s3: FakeS3, size: int) -> None:
     failure = DigestMismatch(what="layer")

@@ -13,12 +13,14 @@ _DATE = "Tue, 24 Nov 2026 00:00:00 GMT"
 
 class FakeS3:
     """`objects` maps keys to bytes; `unfinished` holds multipart uploads that were neither completed nor aborted.
-    While `broken` is set, every request is answered with that status."""
+    While `broken` is set, every request is answered with that status. The next `drops` bodies that are put are read and
+    their connections closed without an answer."""
 
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
         self.unfinished: dict[str, dict[int, bytes]] = {}
         self.broken: int | None = None
+        self.drops = 0
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
         self._server.fake = self  # type: ignore[attr-defined]
         self._server.daemon_threads = True
@@ -61,6 +63,9 @@ class _Handler(BaseHTTPRequestHandler):
         upload = query.get("uploadId", [""])[0]
         if self.fake.broken:
             self.send(self.fake.broken, b"")
+        elif method == "PUT" and self.fake.drops:
+            self.fake.drops -= 1
+            self.close_connection = True
         elif method == "POST" and "uploads" in query:
             self.fake.unfinished[key] = {}
             self.send(200, _xml("InitiateMultipartUploadResult", Bucket=bucket, Key=key, UploadId=key))
