@@ -91,7 +91,6 @@ def test_what_was_found_is_saved_and_repeated(
     assert command.main(["--seconds", "0", "made-up"]) == 0
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(not command.has_atheris(), reason="there is no atheris for this Python or machine")
 def test_coverage_is_followed() -> None:
     cases, found = command.follow_coverage(TARGETS["range"], 2)

@@ -76,7 +76,7 @@ def test_no_secret_is_left_in_clear(
     manage(environment, "create_organization", "acme", "--owner", MEMBER, "--password", PASSWORD)
 
     way = Way(f"http://localhost:{environment['PORT']}", environment, docker_registry, reference)
-    way.console = lambda: console  # type: ignore[method-assign]
+    way.console = lambda: console
     with Receiver() as receiver:
         threading.Thread(target=receiver.serve_forever, daemon=True).start()
         secrets = way.go(receiver)

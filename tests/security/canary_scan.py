@@ -7,9 +7,10 @@ import base64
 import json
 import re
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, quote_plus
 
 from redis import Redis
@@ -118,18 +119,14 @@ def _inflated(raw: bytes | memoryview) -> Iterator[bytes]:
 
 def _values(client: Redis, key: bytes) -> list[bytes]:
     """All that a key of Redis holds."""
-    match client.type(key):
-        case b"string":
-            return [client.get(key) or b""]
-        case b"hash":
-            return [part for pair in client.hgetall(key).items() for part in pair]
-        case b"list":
-            return list(client.lrange(key, 0, -1))
-        case b"set":
-            return list(client.smembers(key))
-        case b"zset":
-            return list(client.zrange(key, 0, -1))
-        case b"stream":
-            return [repr(client.xrange(key)).encode()]
-        case kind:
-            return [] if kind == b"none" else [repr(kind).encode()]
+    read: dict[bytes, Callable[[bytes], Any]] = {
+        b"string": lambda name: [client.get(name) or b""],
+        b"hash": lambda name: [part for pair in client.hgetall(name).items() for part in pair],
+        b"list": lambda name: client.lrange(name, 0, -1),
+        b"set": client.smembers,
+        b"zset": lambda name: client.zrange(name, 0, -1),
+        b"stream": lambda name: [repr(client.xrange(name)).encode()],
+        b"none": lambda name: [],  # it is gone by now
+    }
+    kind: Any = client.type(key)
+    return list(read[kind](key))

@@ -72,7 +72,6 @@ def test_files_their_names_and_processes(tmp_path: Path) -> None:
         sleeping.communicate(b"\n")
 
 
-@pytest.mark.slow
 def test_redis(redis: Any) -> None:
     redis.set("text:1", SECRET)
     redis.hset("rq:job:1", "data", zlib.compress(SECRET * 9))

@@ -11,6 +11,7 @@ import pytest
 
 from tests.security import catalogue
 from tests.security.catalogue import CATALOGUE, Case, Category
+from tests.slow.listing import function_of
 from tests.support.product_modules import CHECKOUT
 
 CATEGORIES = catalogue.read()
@@ -72,7 +73,6 @@ def test_the_cases_of_tests_that_are_named_exist(request: pytest.FixtureRequest)
     assert not whole or missing == set()
 
 
-@pytest.mark.slow
 def test_every_name_is_collected() -> None:
     """By a process of its own, whatever this run collects."""
     names = sorted(catalogue.listed(CATEGORIES))
@@ -81,7 +81,7 @@ def test_every_name_is_collected() -> None:
     done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-2000:]
     collected = set(done.stdout.splitlines())
-    functions = {catalogue.function_of(nodeid) for nodeid in collected}
+    functions = {function_of(nodeid) for nodeid in collected}
     assert [name for name in names if name not in collected | functions] == []
 
 

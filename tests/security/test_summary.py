@@ -81,7 +81,6 @@ cases = [
 """
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("processes", ["0", "2"])
 @pytest.mark.parametrize(
     ("tests", "violations", "code"),

@@ -47,10 +47,11 @@ def _name(text: str) -> str:
 def licence_of(package: Distribution) -> str:
     """An SPDX expression, as far as the package's metadata say so; empty if they say nothing."""
     meta = package.metadata
-    if expression := meta.get("License-Expression"):
-        return str(expression)
+    if "License-Expression" in meta:
+        return meta["License-Expression"]
+    (declared, *_) = meta.get_all("License") or [""]
     classified = [text.split(" :: ")[-1] for text in meta.get_all("Classifier", []) if text.startswith("License ::")]
-    texts = [text for text in classified if text != "OSI Approved"] or str(meta.get("License", "")).splitlines()[:1]
+    texts = [text for text in classified if text != "OSI Approved"] or declared.splitlines()[:1]
     named = [_spdx(text) for text in texts]
     return " AND ".join(filter(None, named))
 
