@@ -1,13 +1,13 @@
-"""The empty job of the wake-up's peer: one request, nothing else."""
+"""The jobs of stock workers, the peers: one request, nothing else."""
 
 from __future__ import annotations
 
 import http.client
 
 
-def touch(host: str) -> None:
-    """Ask for the root."""
+def touch(host: str, path: str = "/v2/") -> None:
+    """Ask for the root, or for a path, and read what comes."""
     connection = http.client.HTTPConnection(host, timeout=10)
-    connection.request("GET", "/v2/")
+    connection.request("GET", path)
     connection.getresponse().read()
     connection.close()
