@@ -27,6 +27,7 @@ PORTAL_LAYERS_URL = ENV.layers_url
 PORTAL_MAX_IMAGE_BYTES = ENV.max_image_bytes
 PORTAL_PLATFORM = ENV.platform
 PORTAL_REGISTRY_ALLOW_NETWORKS = ENV.registry_allow_networks
+PORTAL_WEBHOOK_ALLOW_NETWORKS = ENV.webhook_allow_networks
 PORTAL_REGISTRY_CA_FILE = ENV.registry_ca_file
 PORTAL_ENROL_IN_ADMIN = ENV.enrol_in_admin
 PORTAL_PULL_RETRY_SECONDS = ENV.pull_retry_seconds

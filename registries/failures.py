@@ -209,6 +209,14 @@ class TlsInvalid(PullFailed):
         "If a private authority issued it, enter that authority's certificate (PEM) with the credential, or ask the "
         "portal's operator to trust it. An expired certificate, or one for another name, must be replaced."
     )
+    cases: ClassVar[dict[str, Words]] = {
+        "downgraded": Words(
+            "The registry no longer speaks TLS",
+            "{host} has spoken TLS before and doesn't now. Nothing was sent to it unencrypted.",
+            "Somebody may be intercepting the connection: ask the registry's operator. If TLS was switched off on "
+            "purpose, switch it on again, or ask the portal's operator to forget that it was there.",
+        )
+    }
 
 
 class HostNotAllowed(PullFailed):
@@ -222,7 +230,13 @@ class HostNotAllowed(PullFailed):
             "The registry sends us elsewhere to sign in",
             "{host} wants the credentials shown to another host, which is not known to belong to it.",
             "Ask the registry's operator to serve tokens from its own host name, or ask support.",
-        )
+        ),
+        "plain": Words(
+            "The registry doesn't encrypt",
+            "{host} doesn't speak TLS, so the credentials were not sent to it.",
+            "Serve the registry over TLS, or ask the portal's operator to open its network for unencrypted HTTP. A "
+            "public image can be pulled without credentials.",
+        ),
     }
 
 

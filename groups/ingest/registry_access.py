@@ -12,6 +12,7 @@ from functools import partial
 from django.conf import settings
 
 from groups.ingest.opened_credential import OpenedCredential
+from groups.ingest.tls_hosts import StoredTlsHosts
 from groups.models import Image, ImageCheck
 from registries.credential_rows import note_used_host
 from registries.failures import ABOUT_CREDENTIALS, PullFailed
@@ -69,6 +70,7 @@ def open_client(
         token_hosts=_token_hosts(opened.provider if opened else image.provider),
         timeouts=timeouts,
         before_login_sent=_note_host(image),
+        tls_hosts=StoredTlsHosts(),
     )
 
 

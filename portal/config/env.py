@@ -18,6 +18,8 @@ from urllib.parse import urlsplit
 
 from portal.config.secret_files import SecretEnv, with_password
 from portal.config.storage import FileAccess
+from registries.oci.opened_networks import NetworkInvalid, OpenedNetwork
+from registries.oci.opened_networks import parse as parse_opened_networks
 from registries.secrets.private_files import make_private, write_once
 
 CHECKOUT = Path(__file__).resolve().parent.parent.parent
@@ -51,7 +53,8 @@ class Environment:
     accel_prefix: str
     max_image_bytes: int
     platform: str
-    registry_allow_networks: list[IPv4Network | IPv6Network]
+    registry_allow_networks: list[OpenedNetwork]
+    webhook_allow_networks: list[OpenedNetwork]
     registry_ca_file: Path | None
     enrol_in_admin: bool
     pull_retry_seconds: int
@@ -135,7 +138,8 @@ def read() -> Environment:
         accel_prefix=accel_prefix,
         max_image_bytes=env.int("PORTAL_MAX_IMAGE_BYTES", 10_000_000_000),
         platform=env.str("PORTAL_PLATFORM", "linux/amd64"),
-        registry_allow_networks=_networks(env, "PORTAL_REGISTRY_ALLOW_NETWORKS"),
+        registry_allow_networks=_opened_networks(env, "PORTAL_REGISTRY_ALLOW_NETWORKS"),
+        webhook_allow_networks=_opened_networks(env, "PORTAL_WEBHOOK_ALLOW_NETWORKS"),
         registry_ca_file=Path(ca_file).absolute() if ca_file else None,
         enrol_in_admin=env.bool("PORTAL_ENROL_IN_ADMIN", True),
         pull_retry_seconds=env.int("PORTAL_PULL_RETRY_SECONDS", 900),
@@ -249,6 +253,13 @@ def _group(env: SecretEnv, name: str) -> int | None:
         return int(given) if given.isdecimal() else grp.getgrnam(given).gr_gid if given else None
     except KeyError:
         raise EnvironmentInvalid(f"{name} is the name or the id of a group; there is no {given} here") from None
+
+
+def _opened_networks(env: SecretEnv, name: str) -> list[OpenedNetwork]:
+    try:
+        return parse_opened_networks(env.str(name, ""))
+    except NetworkInvalid as error:
+        raise EnvironmentInvalid(f"{name}: {error}") from None
 
 
 def _positive(env: SecretEnv, name: str, default: float) -> float:

@@ -1,8 +1,8 @@
 """Sends notices, in the worker zone only: creates them for an event, sends them, and retries.
 
 A worker takes a notice by compare-and-set. If the worker dies, the notice is due again after `LEASE_SECONDS`; so a
-receiver may get a message twice, with the same `webhook-id`. Addresses are checked by the guard that registries are
-connected through, redirects are not followed, and only the status of a response is read.
+receiver may get a message twice, with the same `webhook-id`. Addresses are checked on connecting, by
+the networks that are opened for webhooks, redirects are not followed, and only the status of a response is read.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from portal.notifications.webhooks import SWITCHED_OFF, secrets_of, switch_off
 from registries.failures import PullFailed
 from registries.foundation.actor import PORTAL
 from registries.foundation.ids import NoticeId, OccurrenceId, UserId, WebhookId
-from registries.hosts import address_guard
+from registries.hosts import Purpose, address_guard
 from registries.oci.timeouts import Timeouts
 from registries.oci.transport import Session
 from registries.secrets.at_rest import AtRestBroken
@@ -141,7 +141,8 @@ def _post(notice: Notice, webhook: Webhook) -> Attempt:
         return Attempt(None, "Its signing secret was not made for this address: check the address, create a new secret")
     sent_headers |= headers(keys, message_id=str(notice.pk), timestamp=int(time.time()), body=body)
     host = urlsplit(webhook.address).hostname or ""
-    session = Session(host, address_guard(), settings.PORTAL_REGISTRY_CA_FILE, TIMEOUTS)
+    guard = address_guard(purpose=Purpose.WEBHOOK)
+    session = Session(host, guard, settings.PORTAL_REGISTRY_CA_FILE, TIMEOUTS)
     try:
         response = session.post(webhook.address, body, sent_headers)
         response.close()

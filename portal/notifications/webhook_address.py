@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from django.conf import settings
-
 from registries.foundation.address_mask import HIDDEN_PART
 from registries.foundation.refusal import Refusal
-from registries.hosts import check_host
-from registries.oci.reference import ReferenceInvalid
+from registries.hosts import Purpose, may_connect, opened_networks
+from registries.oci import location
+from registries.oci.opened_networks import Scheme
+from registries.oci.reference import ReferenceInvalid, parse_host
+
+_FORM = "This is not an address. Write it as https://host/path."
 
 
 class AddressRefused(Refusal):
@@ -24,29 +26,40 @@ class AddressRefused(Refusal):
 
 
 def check_address(text: str) -> str:
-    """Return the address without blanks at its ends. Looks up no name, which only workers do. Raises AddressRefused."""
+    """Return the address without blanks at its ends. Looks up no name, which only workers do: they check the address
+    that they connect to. Raises AddressRefused."""
     address = text.strip()
     if HIDDEN_PART in address:
         raise AddressRefused("Enter the whole address: the parts of it that are secret are not shown.")
     if not address.isascii() or not address.isprintable() or " " in address:
-        raise AddressRefused("Write the address in plain characters, without blanks.")
+        raise AddressRefused(
+            "Write the address in plain characters, without blanks. A host name in another script begins with xn--."
+        )
     try:
         parts = urlsplit(address)
         port = parts.port
     except ValueError:
-        raise AddressRefused("This is not an address. Write it as https://host/path.") from None
-    plain_allowed = bool(settings.PORTAL_REGISTRY_ALLOW_NETWORKS)
-    if parts.scheme != "https" and not (plain_allowed and parts.scheme == "http"):
+        raise AddressRefused(_FORM) from None
+    plain = parts.scheme == "http"
+    if parts.scheme != "https" and not (plain and _is_plain_open()):
         raise AddressRefused("It has to begin with https://.")
-    if parts.username or parts.password:
+    if "@" in parts.netloc:
         raise AddressRefused("Leave user name and password out: the signature shows who sends.")
     if not parts.hostname or parts.fragment:
-        raise AddressRefused("This is not an address. Write it as https://host/path.")
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    try:
-        check_host(host if port is None else f"{host}:{port}")
-    except ReferenceInvalid:
+        raise AddressRefused(_FORM)
+    default = 80 if plain else 443
+    if not may_connect(parts.hostname, default if port is None else port, purpose=Purpose.WEBHOOK, plain=plain):
         raise AddressRefused(
-            "The portal may not connect to this host or port. Use a public host name, with port 443 or one above 1023."
-        ) from None
+            "The portal may not connect to this host or port. Use a public host name, with port 443 or one above 1023; "
+            "an operator can open a private network for webhooks."
+        )
+    try:
+        parse_host(location.read(address).authority)
+    except (location.LocationInvalid, ReferenceInvalid):
+        raise AddressRefused(_FORM) from None
     return address
+
+
+def _is_plain_open() -> bool:
+    """Whether the operator opened any network for unencrypted webhooks."""
+    return any(entry.scheme is Scheme.PLAIN for entry in opened_networks(Purpose.WEBHOOK))

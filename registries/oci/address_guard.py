@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Collection, Iterable, Sequence
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_address
 
 from registries.failures import HostNotAllowed
 from registries.oci.deadline_sockets import DeadlineSocket
+from registries.oci.opened_networks import OTHER_SERVICES, Address, Network, OpenedNetwork, opened
 from registries.oci.reference import is_ambiguous_ipv4
 
-Address = IPv4Address | IPv6Address
-Network = IPv4Network | IPv6Network
 Resolver = Callable[[str, int], Iterable[tuple[str, int]]]
 """Turns host and port into the addresses (IP text, port) to connect to; raises OSError for an unknown name."""
 
@@ -51,14 +50,6 @@ _REFUSED_V6 = [
 ]
 
 _LOCAL_SUFFIXES = ("localhost", "local", "internal", "home.arpa")
-# Ports of services that no registry uses, and that might accept the bytes of an HTTP request.
-_REFUSED_PORTS = frozenset(
-    {1080, 1433, 1521, 1719, 1720, 1723, 2049, 2375, 2376, 2379, 2380, 3128, 3306, 3389, 3659, 4045, 4369, 5060}
-    | {5061, 5432, 5672, 5984, 6000, 6379, 6443, 6566, 6697, 8500, 9042, 9092, 9200, 9300, 10080, 10250, 11211}
-    | {15672, 16379, 25565, 26379, 27017}
-    | set(range(5900, 5911))
-    | set(range(6665, 6670))
-)
 
 
 def system_resolver(host: str, port: int) -> list[tuple[str, int]]:
@@ -67,7 +58,7 @@ def system_resolver(host: str, port: int) -> list[tuple[str, int]]:
 
 
 class AddressGuard:
-    """Allows public addresses, and those in `allow_networks`, where plain HTTP is allowed too.
+    """Allows public addresses over TLS, and those in `allow_networks` as an operator opened them.
 
     `own_hosts` are the portal's own names, which are never connected to. `resolver` is for tests. A name that does not
     resolve and one that resolves to an address that is not allowed are the same failure, `HostNotAllowed`.
@@ -75,12 +66,12 @@ class AddressGuard:
 
     def __init__(
         self,
-        allow_networks: Sequence[Network] = (),
+        allow_networks: Sequence[Network | OpenedNetwork] = (),
         *,
         own_hosts: Collection[str] = (),
         resolver: Resolver = system_resolver,
     ) -> None:
-        self._allowed = tuple(allow_networks)
+        self._opened = opened(allow_networks)
         self._own_hosts = frozenset(host.lower() for host in own_hosts)
         self._resolver = resolver
 
@@ -93,7 +84,7 @@ class AddressGuard:
         found = [] if host in self._own_hosts or is_ambiguous_ipv4(host) else self._look_up(host, port)
         may_be_public = not plain and not is_local_name(host) and _is_public_port(port)
         for address, actual_port in found:
-            is_open = self._is_in_open_network(address) and actual_port not in _REFUSED_PORTS | {0, 22}
+            is_open = any(entry.allows_plain(address) or not plain for entry in self._entries(address, actual_port))
             if not (is_open or (may_be_public and _is_public(address))):
                 raise HostNotAllowed(host=host)
         if not found:
@@ -101,31 +92,43 @@ class AddressGuard:
         return found
 
     def allows_plain_http(self, host: str, port: int) -> bool:
-        """Whether an operator opened the network of `host`, so that plain HTTP is allowed there."""
+        """Whether an operator opened the network of `host` for unencrypted HTTP."""
         try:
             self.addresses(host, port, plain=True)
         except HostNotAllowed:
             return False
         return True
 
+    def is_plain_network(self, host: str, port: int) -> bool:
+        """Whether every address of `host` is loopback or in a network that an operator opened as `plain`."""
+        try:
+            found = self.addresses(host, port, plain=True)
+        except HostNotAllowed:
+            return False
+        return all(self.allows_plain_credentials(address, actual_port) for address, actual_port in found)
+
+    def allows_plain_credentials(self, address: Address, port: int) -> bool:
+        """Whether credentials may be sent unencrypted to this address, to which a socket is connected."""
+        return any(entry.allows_plain_credentials(address) for entry in self._entries(address, port))
+
     def connect(self, host: str, port: int, timeout: float | None, *, plain: bool) -> DeadlineSocket:
         """Open a TCP connection to a checked address. Raises `HostNotAllowed`, or `OSError` as sockets do."""
         last_error: OSError | None = None
         for address, actual_port in self.addresses(host, port, plain=plain)[:MAX_ATTEMPTS]:
             family = socket.AF_INET if address.version == 4 else socket.AF_INET6
-            opened = DeadlineSocket(family, socket.SOCK_STREAM)
+            connected = DeadlineSocket(family, socket.SOCK_STREAM)
             try:
-                opened.settimeout(timeout)
-                opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                opened.connect((str(address), actual_port))
+                connected.settimeout(timeout)
+                connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                connected.connect((str(address), actual_port))
             except OSError as error:
-                opened.close()
+                connected.close()
                 last_error = error
                 continue
-            if ip_address(opened.getpeername()[0]) != address:
-                opened.close()
+            if ip_address(connected.getpeername()[0]) != address:
+                connected.close()
                 raise HostNotAllowed(host=host)
-            return opened
+            return connected
         raise last_error or OSError("no address")
 
     def _look_up(self, host: str, port: int) -> list[tuple[Address, int]]:
@@ -137,8 +140,9 @@ class AddressGuard:
             return []
         return list(dict.fromkeys(found))
 
-    def _is_in_open_network(self, address: Address) -> bool:
-        return any(address in network for network in self._allowed if network.version == address.version)
+    def _entries(self, address: Address, port: int) -> list[OpenedNetwork]:
+        """The opened networks with this address and port."""
+        return [entry for entry in self._opened if entry.opens(address, port)]
 
 
 def _is_public(address: Address) -> bool:
@@ -151,7 +155,7 @@ def _is_public(address: Address) -> bool:
 
 
 def _is_public_port(port: int) -> bool:
-    return port == 443 or (port >= 1024 and port not in _REFUSED_PORTS)
+    return port == 443 or (port >= 1024 and port not in OTHER_SERVICES)
 
 
 def is_local_name(host: str) -> bool:

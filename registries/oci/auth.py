@@ -35,6 +35,7 @@ from registries.oci.challenge import Challenge
 from registries.oci.errors import SHORT_BODY, Stage, response_failure
 from registries.oci.location import Location
 from registries.oci.reference import api_host
+from registries.oci.tls_hosts import TlsHosts, TlsHostsOfClient
 from registries.oci.transport import Session
 
 DEFAULT_LIFETIME = 60.0
@@ -81,6 +82,7 @@ class Handshake:
         login: Login | None,
         token_hosts: Collection[str] = (),
         before_login_sent: Callable[[str], None] | None = None,
+        tls_hosts: TlsHosts | None = None,
     ) -> None:
         if login is not None and (":" in login.username or "\r" in login.username or "\n" in login.username):
             raise CredentialMalformed(host=host, reason="a user name holds no colon and no line break")
@@ -97,6 +99,8 @@ class Handshake:
         self._final_failure: PullFailed | None = None
         self._before_login_sent = before_login_sent
         self._sent_to: set[str] = set()
+        self._tls_hosts = tls_hosts or TlsHostsOfClient()
+        self._plain_realms: set[str] = set()
 
     @property
     def has_login(self) -> bool:
@@ -192,8 +196,8 @@ class Handshake:
         return self._read_token(body, asked_at)
 
     def _realm(self, text: str) -> Location:
-        """Return the token service's address. Raises `HostNotAllowed` if credentials may not be sent there. The address
-        guard checks plain HTTP on connecting."""
+        """Return the token service's address. Raises `HostNotAllowed` if credentials may not be sent there: elsewhere,
+        or unencrypted though the registry speaks TLS. The address guard checks unencrypted HTTP on connecting."""
         try:
             realm = location.read(text)
         except location.LocationInvalid:
@@ -201,6 +205,10 @@ class Handshake:
         known = realm.host == self._hostname or realm.authority in self._token_hosts
         if self._login is not None and not known:
             raise HostNotAllowed(host=self._host, case="realm", raw=f"realm {realm.authority}")
+        if realm.scheme == "http" and realm.authority not in self._plain_realms:
+            if self._ping_url.startswith("https:") or self._tls_hosts.includes(realm.authority):
+                raise HostNotAllowed(host=self._host, case="realm", raw="realm without tls")
+            self._plain_realms.add(realm.authority)
         return realm
 
     def _read_token(self, body: bytes, asked_at: float) -> Token:

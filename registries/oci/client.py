@@ -10,7 +10,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Self
 
-from registries.failures import DigestMismatch, HostNotAllowed, ImageNotFound, RegistryUnreachable, UnsupportedManifest
+from registries.failures import (
+    DigestMismatch,
+    HostNotAllowed,
+    ImageNotFound,
+    RegistryUnreachable,
+    TlsInvalid,
+    UnsupportedManifest,
+)
 from registries.oci import blobs, location, tags
 from registries.oci.address_guard import AddressGuard
 from registries.oci.auth import Handshake, Login
@@ -32,7 +39,9 @@ from registries.oci.manifest import (
 from registries.oci.platform import Platform, missing
 from registries.oci.rate_limits import PullLimits, read_limits
 from registries.oci.reference import api_host, is_digest, is_repository, is_tag
+from registries.oci.responses import Response
 from registries.oci.timeouts import Timeouts
+from registries.oci.tls_hosts import TlsHosts, TlsHostsOfClient
 from registries.oci.transport import Session
 from registries.oci.verifying_reader import Hash, VerifyingReader
 
@@ -44,9 +53,9 @@ class RegistryClient:
     """Reads from the registry at `host` (`host[:port]`, the form of `Reference.registry`).
 
     `ca_file` and `ca` (PEM) add authorities to the public ones. `before_login_sent` is called once with each
-    `host[:port]`, just before the login is sent there. Raises `CredentialMalformed` for a login that can't be sent. All
-    methods raise `PullFailed` and nothing else. Several threads may call `blob` and `has_blob` at once; the other
-    methods are for one thread.
+    `host[:port]`, just before the login is sent there. `tls_hosts` remembers who has spoken TLS, beyond this client if
+    it is given. Raises `CredentialMalformed` for a login that can't be sent. All methods raise `PullFailed` and nothing
+    else. Several threads may call `blob` and `has_blob` at once; the other methods are for one thread.
     """
 
     def __init__(
@@ -60,6 +69,7 @@ class RegistryClient:
         token_hosts: Sequence[str] = (),
         timeouts: Timeouts | None = None,
         before_login_sent: Callable[[str], None] | None = None,
+        tls_hosts: TlsHosts | None = None,
     ) -> None:
         self.host = host
         self.limits: PullLimits | None = None
@@ -71,7 +81,10 @@ class RegistryClient:
             raise HostNotAllowed(host=host) from None
         self._base: Location | None = None
         self._session = Session(host, guard, ca_file, timeouts, ca)
-        self._handshake = Handshake(self._session, host, self._place.host, login, token_hosts, before_login_sent)
+        self._tls_hosts = tls_hosts or TlsHostsOfClient()
+        self._handshake = Handshake(
+            self._session, host, self._place.host, login, token_hosts, before_login_sent, self._tls_hosts
+        )
         self._fetch = Fetch(self._session, self._handshake, host)
 
     def __enter__(self) -> Self:
@@ -100,7 +113,8 @@ class RegistryClient:
     def connect(self) -> None:
         """Ping without credentials, and learn how to authenticate.
 
-        Uses TLS, or plain HTTP if the host does not speak TLS and an operator opened its network.
+        Uses TLS, or unencrypted HTTP if the host doesn't speak TLS, never did before, and an operator opened its
+        network for that. Raises `TlsInvalid` if it did before.
         """
         self._ping()
 
@@ -244,11 +258,9 @@ class RegistryClient:
     def _ping(self) -> Location:
         place = self._place
         try:
-            response = self._session.get(place.url)
+            response = self._ping_over_tls()
         except RegistryUnreachable as failure:
-            answers_without_tls = failure.params.get("reason") in {NOT_TLS, BROKE_OFF}
-            if not answers_without_tls or not self._guard.allows_plain_http(place.host, place.port):
-                raise
+            self._check_never_spoke_tls(failure)
             place = location.read(f"http{place.url.removeprefix('https')}")
             response = self._session.get(place.url)
         body = response.read(SHORT_BODY)
@@ -258,3 +270,27 @@ class RegistryClient:
             raise response_failure(Stage.PING, response.status, response.headers, body or b"", host=self.host)
         self._base = place
         return place
+
+    def _ping_over_tls(self) -> Response:
+        try:
+            response = self._session.get(self._place.url)
+        except RegistryUnreachable as failure:
+            if failure.params.get("reason") != BROKE_OFF:
+                raise
+            response = self._session.get(self._place.url)  # a connection may break off once
+        self._tls_hosts.note(self._place.authority)
+        return response
+
+    def _check_never_spoke_tls(self, failure: RegistryUnreachable) -> None:
+        """Return if the host may be asked unencrypted; raise `failure`, why it can't be asked over TLS, or TlsInvalid.
+
+        An answer that isn't TLS shows that it doesn't speak it. A connection that breaks off each time shows less, so
+        it counts only where everything may be sent unencrypted anyway. An alert of TLS, a certificate that is not
+        trusted and silence never count.
+        """
+        host, port, reason = self._place.host, self._place.port, failure.params.get("reason")
+        is_possible = reason == NOT_TLS and self._guard.allows_plain_http(host, port)
+        if not is_possible and not (reason == BROKE_OFF and self._guard.is_plain_network(host, port)):
+            raise failure
+        if self._tls_hosts.includes(self._place.authority):
+            raise TlsInvalid(host=self.host, case="downgraded", raw="no tls")

@@ -34,8 +34,12 @@ MAX_WAIT = 3600.0
 
 NOT_TLS = "it does not speak TLS there"
 BROKE_OFF = "it broke off the connection"
+_TLS_FAILED = "the encrypted connection could not be established"
 _NO_ANSWER = "it did not answer in time"
 _REFUSED = "it refused the connection"
+
+# OpenSSL's codes for an answer that is no record of TLS; an alert is one.
+_ANSWERS_WITHOUT_TLS = frozenset({"WRONG_VERSION_NUMBER", "UNKNOWN_PROTOCOL", "PACKET_LENGTH_TOO_LONG"})
 
 _CODE = re.compile(r"[A-Z][A-Z0-9_]{1,39}")
 _SECONDS = re.compile(r"[0-9]+")
@@ -161,7 +165,11 @@ def transport_failure(error: BaseException, host: str) -> PullFailed:
         if isinstance(cause, ConnectionRefusedError):
             return RegistryUnreachable(host=host, reason=_REFUSED, raw="refused")
         if isinstance(cause, ssl.SSLError):
-            return RegistryUnreachable(host=host, reason=NOT_TLS, raw=f"tls {getattr(cause, 'reason', '')}".strip())
+            if isinstance(cause, ssl.SSLEOFError):
+                return RegistryUnreachable(host=host, reason=BROKE_OFF, raw="tls eof")
+            code = str(getattr(cause, "reason", None) or "")
+            reason = NOT_TLS if code in _ANSWERS_WITHOUT_TLS else _TLS_FAILED
+            return RegistryUnreachable(host=host, reason=reason, raw=f"tls {code}".strip())
     return RegistryUnreachable(host=host, reason=BROKE_OFF, raw=type(causes[-1]).__name__)
 
 

@@ -15,8 +15,9 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import cache
 from http.cookiejar import DefaultCookiePolicy
+from ipaddress import ip_address
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 import certifi
@@ -99,8 +100,8 @@ class Session:
                 allow_redirects=False,
                 timeout=(self.timeouts.connect, self.timeouts.read),
             )
-        except HostNotAllowed:
-            failure = HostNotAllowed(host=self._host)
+        except HostNotAllowed as refusal:
+            failure = HostNotAllowed(host=self._host, **_case_of(refusal))
         except (OSError, ValueError) as error:  # requests' own exceptions are OSErrors, and wrap http.client's
             failure = transport_failure(error, self._host)
         else:
@@ -146,6 +147,11 @@ def _new_context() -> ssl.SSLContext:
     return context
 
 
+def _case_of(failure: PullFailed) -> dict[str, str]:
+    """The parameter `case` of a failure, if it has one."""
+    return {"case": str(failure.params["case"])} if "case" in failure.params else {}
+
+
 class _CheckedAdapter(HTTPAdapter):
     """An adapter for requests whose connections are opened by the guard."""
 
@@ -178,6 +184,17 @@ def _guarded_pools(
 
         def _new_conn(self) -> DeadlineSocket:
             return guard.connect(self.host, self.port, self.timeout, plain=self.plain)
+
+        def request(self, method: str, url: str, body: Any = None, headers: Any = None, **options: Any) -> None:
+            """Send a request. Raises HostNotAllowed instead of sending credentials unencrypted to an address that is
+            not opened for it: the address that the socket is connected to, whatever the name resolves to now."""
+            if self.plain and "authorization" in map(str.lower, headers or ()):
+                if self.sock is None:
+                    self.connect()
+                peer, port = self.sock.getpeername()[:2]
+                if not guard.allows_plain_credentials(ip_address(peer), port):
+                    raise HostNotAllowed(host=self.host, case="plain")
+            super().request(method, url, body, headers, **options)
 
         def getresponse(self) -> HTTPResponse:  # type: ignore[override]
             opened: DeadlineSocket | DeadlineTlsSocket | None = self.sock  # type: ignore[assignment]

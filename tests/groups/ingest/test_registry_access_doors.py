@@ -10,6 +10,7 @@ from pytest_django.fixtures import Settings
 from groups.ingest import registry_access
 from groups.ingest.opened_credential import OpenedCredential
 from groups.ingest.registry_access import flag_if_public, open_client
+from groups.ingest.tls_hosts import StoredTlsHosts
 from groups.models import Image
 from portal.models import Project
 from registries.failures import (
@@ -82,6 +83,7 @@ def test_a_client_is_made_within_the_operators_rules_and_notes_who_is_shown_the_
 
     (made,) = client.made
     note = made.pop("before_login_sent")
+    assert isinstance(made.pop("tls_hosts"), StoredTlsHosts)
     assert made == {
         "host": HOST,
         "login": opened.login,

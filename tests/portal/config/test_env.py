@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -13,7 +12,12 @@ from portal.config import env
 
 @pytest.fixture(autouse=True)
 def _bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in ("PORTAL_REGISTRY_ALLOW_NETWORKS", "PORTAL_SECRET_KEY", "DATABASE_URL"):
+    for name in (
+        "PORTAL_REGISTRY_ALLOW_NETWORKS",
+        "PORTAL_WEBHOOK_ALLOW_NETWORKS",
+        "PORTAL_SECRET_KEY",
+        "DATABASE_URL",
+    ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PORTAL_DATA_DIR", str(tmp_path))
 
@@ -25,7 +29,7 @@ def test_everything_has_a_default(tmp_path: Path) -> None:
     assert read.storage_url == f"file://{tmp_path}/blobs"
     assert read.max_image_bytes == 10_000_000_000
     assert read.pull_retry_seconds == 900
-    assert read.registry_allow_networks == []
+    assert read.registry_allow_networks == read.webhook_allow_networks == []
     assert not read.https
 
 
@@ -44,7 +48,10 @@ def test_a_secret_may_come_from_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path
 
 def test_networks_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PORTAL_REGISTRY_ALLOW_NETWORKS", "127.0.0.0/8, fd00::/8")
-    assert env.read().registry_allow_networks == [ip_network("127.0.0.0/8"), ip_network("fd00::/8")]
+    monkeypatch.setenv("PORTAL_WEBHOOK_ALLOW_NETWORKS", "10.0.0.0/8 443 tls")
+    read = env.read()
+    assert [str(entry.network) for entry in read.registry_allow_networks] == ["127.0.0.0/8", "fd00::/8"]
+    assert [str(entry.network) for entry in read.webhook_allow_networks] == ["10.0.0.0/8"]
 
 
 @pytest.mark.parametrize(
@@ -59,6 +66,8 @@ def test_networks_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
         ("PORTAL_BLOB_GRACE_SECONDS", "-1"),
         ("PORTAL_EMAIL_URL", "pigeon://loft.example"),
         ("PORTAL_REGISTRY_ALLOW_NETWORKS", "10.0.0.1/8"),
+        ("PORTAL_REGISTRY_ALLOW_NETWORKS", "10.0.0.0/8 ssh"),
+        ("PORTAL_WEBHOOK_ALLOW_NETWORKS", "hooks.internal"),
         ("PORTAL_TRUSTED_PROXIES", "nginx"),
     ],
 )

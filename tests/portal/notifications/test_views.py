@@ -43,10 +43,12 @@ class TestPages:
             "https://user:password@hooks.example.com/", "https://10.0.0.1/", "https://localhost/", "https://a.internal/",
             "https://hooks.example.com:22/", "https://hooks.example.com:x/", "https://ex ample.com/", "https://2130706433/",
             "https://hooks.example.com/" + "x" * 500, "https://h\u00f6oks.example/", "javascript:alert(1)",
+            "https://[::1]/", "https://[::1", "https://[fe80::1%25lo]/", "https://hooks.example.com:0/", "https://[v1.a]/",
+            "https://hooks.example.com:65536/", "https://\uff11\uff12\uff17.0.0.1/", "https://@/",
         ],
     )  # fmt: skip
     def test_addresses_that_can_not_be(self, member: Client, acme: Any, settings: Any, address: str) -> None:
-        settings.PORTAL_REGISTRY_ALLOW_NETWORKS = []
+        settings.PORTAL_WEBHOOK_ALLOW_NETWORKS = []
         answer = member.post(f"{PAGE}webhooks/", {"address": address, "kinds": ["group.failed"]})
 
         assert answer.status_code == 422

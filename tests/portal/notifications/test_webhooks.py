@@ -144,7 +144,8 @@ class TestWebhooks:
     def test_no_host_of_the_inside_is_called(
         self, address: str, group: ContainerGroup, hook: Any, receiver: Receiver, happens: Any, settings: Any
     ) -> None:
-        settings.PORTAL_REGISTRY_ALLOW_NETWORKS = []
+        settings.PORTAL_WEBHOOK_ALLOW_NETWORKS = []
+        assert settings.PORTAL_REGISTRY_ALLOW_NETWORKS, "which is open for something else"
         enter_address(address.format(port=receiver.server_address[1]))
 
         happens(group, "stopped")
