@@ -26,7 +26,7 @@ from registries.foundation.activity import Target, erase_texts, record
 from registries.foundation.actor import Actor
 from registries.foundation.ids import OrganizationId
 from registries.foundation.refusal import Refusal
-from registries.models import ERASED_NAME, Credential
+from registries.models import ERASED_NAME, Credential, TlsHost
 from registries.secrets import ended, keyring, sqlite_remnants
 from registries.secrets.epochs import MAX_CLOCK_DIFFERENCE, max_credential_seconds
 
@@ -182,3 +182,12 @@ def _record_renamed(before: Credential, name: str, *, by: Actor) -> None:
         before={"name": before.name},
         after={"name": name},
     )
+
+
+def forget_tls(host: TlsHost, *, by: Actor) -> bool:
+    """Forget that a registry has spoken TLS, for one that no longer does on purpose. Returns whether it was known."""
+    with transaction.atomic():
+        if not TlsHost.objects.filter(pk=host.pk).delete()[0]:
+            return False
+        record(by, "registry.tls_forgotten", Target("registry", host.pk, host.host), organization_id=None)
+    return True

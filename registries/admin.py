@@ -1,4 +1,5 @@
-"""Credentials and their receipts in the admin. Secrets are never shown; operators may destroy them."""
+"""Credentials, their receipts, and registries with TLS in the admin. Secrets are never shown; operators may destroy
+them."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ from django.template.response import TemplateResponse
 from registries import actions
 from registries.foundation.actor import Actor
 from registries.foundation.admin_base import RecordAdmin, actor_of
-from registries.models import Credential
+from registries.models import Credential, TlsHost
 from registries.providers import PROVIDERS
 
 
@@ -116,3 +117,27 @@ def _erase_names(credential: Credential, *, by: Actor) -> bool:
         return actions.erase_names(credential, by=by)
     except actions.CredentialHeld:
         return False
+
+
+@admin.register(TlsHost)
+class TlsHostAdmin(RecordAdmin[TlsHost]):
+    """Registries that have spoken TLS, and are asked unencrypted never again."""
+
+    list_display = ("host", "since")
+    search_fields = ("host",)
+    fields = ("host", "since")
+    actions = ("forget",)
+
+    @admin.action(description="Forget", permissions=["operate"])
+    def forget(self, request: HttpRequest, queryset: QuerySet[TlsHost]) -> TemplateResponse | None:
+        """Forget these registries after confirmation."""
+        return self.apply_confirmed(
+            request,
+            queryset,
+            partial(actions.forget_tls, by=actor_of(request)),
+            action="forget",
+            title="Forget that these registries have spoken TLS?",
+            text="Where their network is open for unencrypted HTTP, credentials may then be sent to them unencrypted. "
+            "Do so only if TLS was switched off on purpose.",
+            change="Forgotten",
+        )

@@ -94,6 +94,7 @@ VERBS = {
     "organization.created": ("plus", "created the organization"),
     "organization.renamed": ("settings", "renamed the organization"),
     "organization.project_added": ("plus", "added the project"),
+    "registry.tls_forgotten": ("refresh", "forgot the TLS of the registry"),
     "enrolment.created": ("key", "created a code for the node"),
     "node.enrolled": ("server-2", "enrolled as the node"),
     "node.key_replaced": ("key", "replaced the key of the node"),

@@ -101,7 +101,8 @@ class Session:
                 timeout=(self.timeouts.connect, self.timeouts.read),
             )
         except HostNotAllowed as refusal:
-            failure = HostNotAllowed(host=self._host, **_case_of(refusal))
+            failure = HostNotAllowed(host=self._host)
+            failure.params |= {name: value for name, value in refusal.params.items() if name == "case"}
         except (OSError, ValueError) as error:  # requests' own exceptions are OSErrors, and wrap http.client's
             failure = transport_failure(error, self._host)
         else:
@@ -145,11 +146,6 @@ def _new_context() -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=certifi.where())
     context.sslsocket_class = DeadlineTlsSocket
     return context
-
-
-def _case_of(failure: PullFailed) -> dict[str, str]:
-    """The parameter `case` of a failure, if it has one."""
-    return {"case": str(failure.params["case"])} if "case" in failure.params else {}
 
 
 class _CheckedAdapter(HTTPAdapter):

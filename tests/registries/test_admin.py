@@ -10,7 +10,7 @@ from django.test import Client
 
 from portal.models import Organization, User
 from registries.credential_rows import empty_credential
-from registries.models import ERASED_NAME, Credential
+from registries.models import ERASED_NAME, Credential, TlsHost
 from tests.support.activity import recorded
 from tests.support.pulls import SECRET, USER, make_credential
 
@@ -92,3 +92,15 @@ def test_names_are_erased_after_confirmation_also_from_the_log(
     assert (credential.name, credential.fields, held.name) == (ERASED_NAME, {}, "registry")
     assert "registry (registry.example.com)" not in str(list(LogEntry.objects.values()))
     assert recorded(organization=acme)[-1][1:] == ("credential.erased", "", "")
+
+
+def test_an_operator_forgets_that_a_registry_has_spoken_tls(operator: Client) -> None:
+    kept, gone = (TlsHost.objects.create(host=f"registry.internal:{port}") for port in (5000, 5001))
+    choice = {"action": "forget", "_selected_action": [gone.pk]}
+    asked = operator.post("/admin/registries/tlshost/", choice)
+    assert "credentials may then be sent to them unencrypted" in asked.content.decode()
+    assert TlsHost.objects.count() == 2
+
+    operator.post("/admin/registries/tlshost/", {**choice, "confirmed": "yes"})
+
+    assert TlsHost.objects.get() == kept

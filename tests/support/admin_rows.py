@@ -34,7 +34,7 @@ from groups.models import (
 from portal.models import Activity, Organization, SupportRequest, User
 from portal.support import conversations
 from registries.foundation.actor import CONSOLE
-from registries.models import Credential
+from registries.models import Credential, TlsHost
 from registries.oci.reference import parse
 from tests.support.activity import write_activity
 from tests.support.actors import acting
@@ -47,6 +47,7 @@ LISTED: dict[type, str] = {
     Organization: "portal/organization",
     SupportRequest: "portal/supportrequest",
     Credential: "registries/credential",
+    TlsHost: "registries/tlshost",
     ContainerGroup: "groups/containergroup",
     Image: "groups/image",
     Failure: "groups/failure",
@@ -189,6 +190,7 @@ def make_rows(organization: Any, person: Any, *, number: int = 0) -> Rows:
             Failure: failure,
             Node: node,
             Enrolment: enrolment,
+            TlsHost: TlsHost.objects.create(host="registry.internal:5000"),
             NodeToken: token,
             Redemption: redemption,
             UnusualPresentation: UnusualPresentation.objects.get(pk=redemption.pk),

@@ -16,7 +16,7 @@ from pytest_django.fixtures import Settings
 from groups.ingest import claim as claims
 from groups.ingest.claim import Claim, claim, seize
 from groups.models import ContainerGroup, Image, Quota
-from groups.rules import quotas
+from groups.rules import quotas, states
 from groups.rules.states import Stale
 from portal.models import Organization, Project
 from registries.failures import RegistryUnreachable
@@ -232,7 +232,7 @@ class TestClaim:
     def test_one_that_another_worker_takes_in_between_is_not_claimed_again(
         self, group: ContainerGroup, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        really = claims.move
+        really = states.move
 
         def move(image: Image, **changes: Any) -> None:
             Image.objects.update(status="pulling", attempt=1)

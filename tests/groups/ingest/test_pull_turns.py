@@ -16,6 +16,7 @@ from groups import jobs
 from groups.ingest import claim as claims
 from groups.models import FailedAttempt, Image, PullStep
 from portal.models import Project
+from registries.foundation.ids import ImageId
 from registries.models import Credential
 from tests.groups.ingest.conftest import again
 from tests.support.fakes.registry import FakeRegistry
@@ -51,7 +52,7 @@ def test_it_goes_back_into_the_queue_whatever_it_waits_for(
         credential = make_credential(shared.organization, registry.host)
         group = make_group(shared, f"{registry.host}/team/app:1.0", credential=credential)
         others = make_organizations("b")
-        thread = threading.Thread(target=lambda: (jobs.pull(str(group.image_id)), connection.close()))
+        thread = threading.Thread(target=_pull, args=(group.image_id,))
         thread.start()
         until(lambda: Image.objects.get(pk=group.image_id).status == "pulling" and _waits(registry, where, blobs))
         add_pull(shared.organization, status="pulling", claimed=9000)
@@ -79,6 +80,11 @@ def test_it_goes_back_into_the_queue_whatever_it_waits_for(
         group = again(group)
         assert (group.status, group.image.attempt) == ("stopped", 2)
         assert group.image.yielded_at is None
+
+
+def _pull(image_id: ImageId) -> None:
+    jobs.pull(str(image_id))
+    connection.close()
 
 
 def _waits(registry: FakeRegistry, where: str, blobs: Path) -> bool:

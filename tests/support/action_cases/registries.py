@@ -10,7 +10,7 @@ from django.utils import timezone
 from registries import actions
 from registries.credential_rows import NewCredential
 from registries.foundation.actor import CONSOLE, PORTAL
-from registries.models import Credential
+from registries.models import Credential, TlsHost
 from tests.support.action_cases import Call, Case, Cast
 from tests.support.actors import acting
 from tests.support.pulls import SECRET, USER, make_credential
@@ -63,6 +63,10 @@ def _erase_names(cast: Cast) -> Call:
     return partial(actions.erase_names, credential, by=acting(cast.bob))
 
 
+def _forget_tls(cast: Cast) -> Call:
+    return partial(actions.forget_tls, TlsHost.objects.create(host=HOST), by=acting(cast.olga))
+
+
 CASES = [
     Case("registries.actions.add_credential", _add),
     Case("registries.actions.rename", _rename),
@@ -72,4 +76,5 @@ CASES = [
     Case("registries.actions.destroy_overdue", _destroy_overdue),
     Case("registries.actions.destroy_unopenable", _destroy_unopenable),
     Case("registries.actions.erase_names", _erase_names),
+    Case("registries.actions.forget_tls", _forget_tls),
 ]
