@@ -17,7 +17,7 @@ from functools import cache
 from http.cookiejar import DefaultCookiePolicy
 from ipaddress import ip_address
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from weakref import WeakSet
 
 import certifi
@@ -35,6 +35,7 @@ from registries.oci.responses import Response
 from registries.oci.timeouts import Timeouts
 
 if TYPE_CHECKING:
+    from urllib3._base_connection import _TYPE_BODY
     from urllib3.response import HTTPResponse
 
 MAX_THREADS = 16
@@ -181,7 +182,18 @@ def _guarded_pools(
         def _new_conn(self) -> DeadlineSocket:
             return guard.connect(self.host, self.port, self.timeout, plain=self.plain)
 
-        def request(self, method: str, url: str, body: Any = None, headers: Any = None, **options: Any) -> None:
+        def request(  # type: ignore[override]
+            self,
+            method: str,
+            url: str,
+            body: _TYPE_BODY | None = None,
+            headers: Mapping[str, str] | None = None,
+            *,
+            chunked: bool = False,
+            preload_content: bool = True,
+            decode_content: bool = True,
+            enforce_content_length: bool = True,
+        ) -> None:
             """Send a request. Raises HostNotAllowed instead of sending credentials unencrypted to an address that is
             not opened for it: the address that the socket is connected to, whatever the name resolves to now."""
             if self.plain and "authorization" in map(str.lower, headers or ()):
@@ -190,7 +202,16 @@ def _guarded_pools(
                 peer, port = self.sock.getpeername()[:2]
                 if not guard.allows_plain_credentials(ip_address(peer), port):
                     raise HostNotAllowed(host=self.host, case="plain")
-            super().request(method, url, body, headers, **options)
+            super().request(
+                method,
+                url,
+                body,
+                headers,
+                chunked=chunked,
+                preload_content=preload_content,
+                decode_content=decode_content,
+                enforce_content_length=enforce_content_length,
+            )
 
         def getresponse(self) -> HTTPResponse:  # type: ignore[override]
             opened: DeadlineSocket | DeadlineTlsSocket | None = self.sock  # type: ignore[assignment]

@@ -24,8 +24,6 @@ RATE = 2000
 """Bytes per second."""
 SLOW_SECONDS = 12
 """How long each slow layer takes at that rate. Longer ones change nothing for us, and everything for the peer."""
-AT_ONCE = 64 * 1024
-"""Bytes of each answer that the proxy passes on before it slows down."""
 SMALL_PULLS = 3
 
 
@@ -37,8 +35,7 @@ def measure(plan: Plan) -> Iterator[Figure]:
         FaultProxy(registry.host) as fast,
         Portal(plan.folder / "portal") as portal,
     ):
-        size = AT_ONCE + plan.bytes(RATE * SLOW_SECONDS)
-        layers = [os.urandom(size) for _ in range(SLOW_PULLS)]  # of which none is reused
+        layers = [os.urandom(plan.bytes(RATE * SLOW_SECONDS)) for _ in range(SLOW_PULLS)]  # of which none is reused
         digests = [
             registry.push_image(f"team/slow-{number}", "1.0", layers=[layer]).layer_digests[0]
             for number, layer in enumerate(layers)

@@ -192,17 +192,20 @@ class FaultProxy:
     async def _answer(self, answers: asyncio.StreamReader, writer: asyncio.StreamWriter, course: _Course) -> None:
         try:
             while True:
-                rate = self._rate(course)
-                piece = await answers.read(_PIECE if rate is None else max(1, min(_PIECE, rate // 20)))
+                piece = await answers.read(_PIECE)
                 if not piece:
                     break
                 if course.fault is not None:
                     piece = await self._spoil(piece, course.sent, writer, course.fault)
-                writer.write(piece)
-                await writer.drain()
-                course.sent += len(piece)
-                if (rate := self._rate(course)) is not None:
-                    await asyncio.sleep(len(piece) / rate)
+                while piece:
+                    rate = self._rate(course)
+                    part = piece if rate is None else piece[: max(1, rate // 20)]
+                    piece = piece[len(part) :]
+                    writer.write(part)
+                    await writer.drain()
+                    course.sent += len(part)
+                    if rate is not None:
+                        await asyncio.sleep(len(part) / rate)
         except OSError:
             pass
         finally:
