@@ -48,8 +48,8 @@ def prepare(instance_id: str) -> None:
 
 
 def check(check_id: str) -> None:
-    """Check the image if no other worker has started to."""
-    run_job("check", CheckId, check_id, checking.check)
+    """Check the image whose turn it is. The id says which one caused the wake-up."""
+    run_job("check", CheckId, check_id, lambda row_id: checking.check())
 
 
 def run_job(job: str, id_type: Callable[[uuid.UUID], RowId], text: str, work: Callable[[RowId], object]) -> None:

@@ -13,6 +13,7 @@ from contextlib import suppress
 from datetime import timedelta
 
 import structlog
+from django.db import transaction
 from django.db.models.functions import Now
 
 from groups.ingest import limits, step_details
@@ -24,6 +25,7 @@ from groups.ingest.unexpected_errors import log_unexpected
 from groups.models import ImageCheck
 from groups.rules import quotas
 from groups.rules.states import Stale, move
+from groups.rules.wakeups import wake_check
 from registries.failures import ImageNotFound, Interrupted, PullFailed, Unexpected
 from registries.foundation.ids import CheckId
 from registries.oci.client import RegistryClient
@@ -38,23 +40,48 @@ RUNNING_SECONDS = 150
 """A check that is still running after this has lost its worker."""
 TIMEOUTS = Timeouts(connect=10.0, read=15.0, head=20.0, document=30.0)
 MAX_LAYERS_SHOWN = 5
+MAX_TRIES = 10
+"""How often a worker looks again after another one was quicker."""
 MAX_TAGS = 200
 
 Name = ImageCheck.Step
 
 
-def check(check_id: CheckId) -> None:
-    """Carry out a queued check and write how it ended. Does nothing for one that was taken or is over.
+def check(check_id: CheckId | None = None) -> None:
+    """Carry out the queued check whose turn it is, or only this one, and write how it ended; then wake a worker for the
+    next one. Does nothing if there is none, or other workers are busy with checks of the same organizations.
 
     Raises WorkerShutdown.
     """
-    queued = ImageCheck.objects.filter(pk=check_id, status=ImageCheck.Status.QUEUED)
-    row = queued.select_related("organization__quota").first()
+    row = _take(check_id)
     if row is None:
         return
-    with suppress(Stale):
-        move(row, to=ImageCheck.Status.RUNNING, expires_at=Now() + timedelta(seconds=RUNNING_SECONDS))
-        _carry_out(row)
+    try:
+        with suppress(Stale):
+            _carry_out(row)
+    finally:
+        following = ImageCheck.objects.by_turn().first()
+        if following is not None:
+            wake_check(following.pk)
+
+
+def _take(check_id: CheckId | None) -> ImageCheck | None:
+    """Take a check if it is still its turn once its organization's quota is locked."""
+    for _ in range(MAX_TRIES):
+        first = _next(check_id)
+        if first is None:
+            return None
+        with suppress(Stale), transaction.atomic():
+            quotas.lock_organization(first.organization_id)
+            row = _next(check_id)
+            if row is not None and row.organization_id == first.organization_id:
+                return move(row, to=ImageCheck.Status.RUNNING, expires_at=Now() + timedelta(seconds=RUNNING_SECONDS))
+    return None
+
+
+def _next(check_id: CheckId | None) -> ImageCheck | None:
+    queued = ImageCheck.objects.by_turn().select_related("organization__quota")
+    return (queued if check_id is None else queued.filter(pk=check_id)).first()
 
 
 def _carry_out(row: ImageCheck) -> None:

@@ -6,11 +6,26 @@ import uuid
 
 from django.conf import settings
 from django.db import models
+from django.db.models import Exists, Max, OuterRef, Subquery
 from django.db.models.functions import Now
 from django.utils.functional import cached_property
 
 from registries.failures import Words, describe
 from registries.foundation.id_fields import CheckIdField
+
+
+class ImageCheckQuerySet(models.QuerySet["ImageCheck"]):
+    """Conditions on checks."""
+
+    def by_turn(self) -> ImageCheckQuerySet:
+        """Queued checks of organizations without a running one, the one whose turn it is first: of the organization
+        whose last check ended the longest ago, then the oldest. A check is short, so one at a time is enough for an
+        organization, and keeps it from using every worker."""
+        others = ImageCheck.objects.filter(organization=OuterRef("organization")).order_by()
+        running = others.filter(status=ImageCheck.Status.RUNNING, expires_at__gt=Now())
+        last = Subquery(others.values("organization").annotate(last=Max("settled_at")).values("last"))
+        queued = self.filter(~Exists(running), status=ImageCheck.Status.QUEUED)
+        return queued.order_by(last.asc(nulls_first=True), "created_at", "pk")
 
 
 class ImageCheck(models.Model):
@@ -75,6 +90,8 @@ class ImageCheck(models.Model):
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     expires_at = models.DateTimeField()
     settled_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ImageCheckQuerySet.as_manager()
 
     class Meta:
         ordering = ["-created_at"]
