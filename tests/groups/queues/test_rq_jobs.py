@@ -55,6 +55,18 @@ def test_what_the_previous_version_enqueued_is_run(queues: Redis, job: str) -> N
     assert refused(queues) == set()
 
 
+def test_a_worker_of_the_previous_version_skips_what_it_does_not_know(queues: Redis) -> None:
+    """Both run during an upgrade; the sweeper repeats what the old one skipped."""
+    push("pulls", NEXT)
+    queue = Queue("pulls", connection=queues, serializer=JSONSerializer)
+    known = queue.enqueue_call("groups.jobs.pull", args=(str(ROW),))
+
+    found = Queue.dequeue_any([queue], None, connection=queues, serializer=JSONSerializer)
+
+    assert found is not None
+    assert found[0].id == known.id
+
+
 @pytest.mark.parametrize("data", DATA.values(), ids=DATA)
 def test_another_call_is_refused(queues: Redis, data: bytes) -> None:
     put_job(queues, data=data)
