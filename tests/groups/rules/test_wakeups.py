@@ -108,15 +108,15 @@ def test_a_redis_that_refuses_or_stalls_keeps_nobody_waiting(error: Exception, m
     """It is asked once; the sweeper sends the wake-up again."""
     asked: list[str] = []
 
-    def push(wakeup: Wakeup) -> None:
-        asked.append(wakeup.job)
+    def push(queue: str, wakeup: Wakeup) -> None:
+        asked.append(f"{queue} {wakeup.job}")
         raise error
 
     monkeypatch.setattr(redis_queues, "push", push)
     with capture_logs() as logged:
-        wakeups.enqueue_job("pull", uuid4())
+        wakeups.enqueue_job("pulls", "pull", str(uuid4()))
 
-    assert asked == ["pull"]
+    assert asked == ["pulls pull"]
     assert [(line["event"], line["error"]) for line in logged] == [("wake_up_failed", type(error).__name__)]
 
 
