@@ -30,7 +30,7 @@ LINKS = [
 DAMAGED = ["no-prefix-at-all-3141592653", "drx 3141592653 with blanks", "dri_A\\3141592653", "3141592653'<é\0"]
 
 
-@pytest.mark.parametrize("secret", SECRETS)
+@pytest.mark.parametrize("secret", SECRETS, ids=lambda secret: secret.partition("_")[0])
 @pytest.mark.parametrize("text", ["{}", "token {} refused", "<{}>", '{{"token": "{}"}}', *LINKS])
 def test_a_secret_of_the_portals(text: str, secret: str) -> None:
     shown = redact(text.format(secret))
