@@ -308,7 +308,7 @@ class TestAThiefWritesTheDatabase:
 
 class TestAnotherKey:
     def test_the_present_key_names_it(self) -> None:
-        node, key = joined(), rsa_key()
+        node, key = joined(), ec_key()
         vouch_enrolled()
 
         assert present(node, key).status_code == 200
@@ -316,7 +316,7 @@ class TestAnotherKey:
         assert vouched_key(Node.objects.get()).pem == public_pem(key)
 
     def test_several_times_before_a_worker_looks(self) -> None:
-        node, keys = joined(), [rsa_key(), ec_key(), ec_key()]
+        node, keys = joined(), [ec_key() for _ in range(3)]
         for key in keys:
             assert present(node, key).status_code == 200
             node = now_has(node, key)
