@@ -48,11 +48,9 @@ def measure(plan: Plan) -> Iterator[Figure]:
             portal.start_worker()
         for slug in ("crowd", "guest"):
             portal.calls.organization(slug=slug)
-        for number in range(SLOW_PULLS):
-            _create(portal, slow, "crowd", f"team/slow-{number}", number)
-        portal.until(lambda: slow.requests_to("/blobs/"))
+        crowd = [_create(portal, slow, "crowd", f"team/slow-{number}", number)["image"] for number in range(SLOW_PULLS)]
         queued_at = _start_peer(portal, slow, fast, digests)
-        waits = [_wait_for_one(portal, fast, number) for number in range(SMALL_PULLS)]
+        waits = [_wait_for_one(portal, fast, crowd, number) for number in range(SMALL_PULLS)]
         peer = until(lambda: fast.requests_to("/v2/first-come"), 3 * SLOW_PULLS * SLOW_SECONDS)[0].at - queued_at
     against = "first come, first served: stock RQ workers"
     yield Figure("fair_shares_worst_wait", max(waits), "s", peer, against)
@@ -65,15 +63,21 @@ def _create(portal: Portal, proxy: FaultProxy, organization: str, repository: st
     return made
 
 
-def _wait_for_one(portal: Portal, fast: FaultProxy, number: int) -> float:
-    """Seconds until the pull of the other organization asks its registry for the first time. Returns once it is
-    over."""
+def _wait_for_one(portal: Portal, fast: FaultProxy, crowd: list[str], number: int) -> float:
+    """Wait until the crowd keeps every worker, then return the seconds until the other organization's pull asks its
+    registry for the first time. Returns once that pull is over."""
+    portal.until(lambda: _pulling(portal, crowd) == WORKERS)
     before = len(fast.requests_to("/team/small/"))
     began = time.monotonic()
     made = _create(portal, fast, "guest", "team/small", number)
     first = portal.until(lambda: fast.requests_to("/team/small/")[before:], 60)[0]
     portal.until(lambda: portal.calls.status(image=made["image"])["status"] == "ready")
     return float(first.at - began)
+
+
+def _pulling(portal: Portal, images: list[str]) -> int:
+    """How many of these pulls are in progress."""
+    return sum(row["status"] == "pulling" for row in portal.calls.statuses(images=images).values())
 
 
 def _start_peer(portal: Portal, slow: FaultProxy, fast: FaultProxy, digests: list[str]) -> float:
