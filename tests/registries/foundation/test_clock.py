@@ -65,9 +65,9 @@ def test_the_clock_of_a_process_is_compared_with_nothing_of_the_database() -> No
     assert readers == {
         "groups.agent.events",  # the agent's own log
         "groups.agent.identity",  # what a node signs
-        "groups.ingest.opened_credential",  # so that a database can't keep a credential alive; see decision 9001
+        "groups.ingest.opened_credential",  # so that a database can't keep a credential alive; see decision 14
         "groups.nodes.authentication",  # against what a node has signed
-        "groups.nodes.vouching",  # so that a database can't prolong a code; see decision 9002
+        "groups.nodes.vouching",  # so that a database can't prolong a code; see decision 15
         "groups.storage.garbage",  # the earlier of the two clocks, against the store's
         "portal.api.rate",  # minutes of calls, counted in Redis
         "portal.notifications.sending",  # what a message is signed with, for its receiver
