@@ -6,13 +6,12 @@ stored in its columns.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import structlog
 from asgiref.sync import sync_to_async
 from django.contrib.sessions.backends import db
-from django.contrib.sessions.models import Session
+from django.contrib.sessions.base_session import AbstractBaseSession
 from django.utils import timezone
 
 from registries.secrets.session_data import SessionDataBroken, decrypt, encrypt, row_key
@@ -23,14 +22,16 @@ log = structlog.get_logger(__name__)
 class SessionStore(db.SessionStore):
     """A session found by the digest of its key. `session_key` is the key itself, as everywhere in Django."""
 
-    def encode(self, session_dict: Mapping[str, Any]) -> str:
+    def encode(self, session_dict: dict[str, Any]) -> str:
         """Return the data as it is stored, which only this session's key decrypts."""
-        return encrypt(self.serializer().dumps(session_dict), self._get_or_create_session_key())
+        key: str = self._get_or_create_session_key()  # type: ignore[attr-defined]  # not in the stubs
+        return encrypt(self.serializer().dumps(session_dict), key)
 
-    def decode(self, session_data: str) -> dict[str, Any]:
+    def decode(self, session_data: bytes | str) -> dict[str, Any]:
         """Return the data of the row; none if it is another session's or damaged, which signs the person out."""
         try:
-            decoded: dict[str, Any] = self.serializer().loads(decrypt(session_data, self.session_key))
+            stored = decrypt(str(session_data), self.session_key or "")
+            decoded: dict[str, Any] = self.serializer().loads(stored)
         except (SessionDataBroken, ValueError):
             log.warning("session_data_broken")
             return {}
@@ -44,13 +45,13 @@ class SessionStore(db.SessionStore):
         """Whether there is a session with this key."""
         return await sync_to_async(self.exists)(session_key)
 
-    def create_model_instance(self, data: Mapping[str, Any]) -> Session:
+    def create_model_instance(self, data: dict[str, Any]) -> AbstractBaseSession:
         """Return the row that stores this session."""
-        row: Session = super().create_model_instance(data)
+        row = super().create_model_instance(data)
         row.session_key = row_key(row.session_key)
         return row
 
-    async def acreate_model_instance(self, data: Mapping[str, Any]) -> Session:
+    async def acreate_model_instance(self, data: dict[str, Any]) -> AbstractBaseSession:
         """Return the row that stores this session."""
         return await sync_to_async(self.create_model_instance)(data)
 
@@ -64,13 +65,13 @@ class SessionStore(db.SessionStore):
         """Delete this session, or the one with another key."""
         await sync_to_async(self.delete)(session_key)
 
-    def _get_session_from_db(self) -> Session | None:
+    def _get_session_from_db(self) -> AbstractBaseSession | None:
         key = self.session_key
         rows = self.model.objects.filter(expire_date__gt=timezone.now())
-        found: Session | None = rows.filter(session_key=row_key(key)).first() if key else None
+        found = rows.filter(session_key=row_key(key)).first() if key else None
         if found is None:
             self._session_key = None
         return found
 
-    async def _aget_session_from_db(self) -> Session | None:
+    async def _aget_session_from_db(self) -> AbstractBaseSession | None:
         return await sync_to_async(self._get_session_from_db)()

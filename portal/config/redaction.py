@@ -78,7 +78,7 @@ class RedactedRecord(logging.LogRecord):
     ) -> None:
         super().__init__(name, level, pathname, lineno, msg, args, exc_info, func, sinfo)
         if isinstance(msg, dict):  # structlog's
-            self.msg = redact_value(msg)  # type: ignore[assignment]
+            self.msg = redact_value(msg)
         else:
             self._redact_message()
         if exc_info and exc_info[0] is not None:
