@@ -7,7 +7,6 @@ import os
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from django.core.files.base import File
 from django.core.files.storage import FileSystemStorage
@@ -28,8 +27,8 @@ class BlobFiles(FileSystemStorage):
     folders have the modes of `file_permissions_mode` and `directory_permissions_mode` whatever the umask is.
     """
 
-    def __init__(self, *, group: int | None = None, **options: Any) -> None:
-        super().__init__(**options)
+    def __init__(self, *, group: int | None = None, **options: object) -> None:
+        super().__init__(**options)  # type: ignore[arg-type]
         self._group = group
 
     def get_available_name(self, name: str, max_length: int | None = None) -> str:

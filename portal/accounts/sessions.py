@@ -6,8 +6,6 @@ stored in its columns.
 
 from __future__ import annotations
 
-from typing import Any
-
 import structlog
 from asgiref.sync import sync_to_async
 from django.contrib.sessions.backends import db
@@ -22,16 +20,16 @@ log = structlog.get_logger(__name__)
 class SessionStore(db.SessionStore):
     """A session found by the digest of its key. `session_key` is the key itself, as everywhere in Django."""
 
-    def encode(self, session_dict: dict[str, Any]) -> str:
+    def encode(self, session_dict: dict[str, object]) -> str:
         """Return the data as it is stored, which only this session's key decrypts."""
         key: str = self._get_or_create_session_key()  # type: ignore[attr-defined]  # not in the stubs
         return encrypt(self.serializer().dumps(session_dict), key)
 
-    def decode(self, session_data: bytes | str) -> dict[str, Any]:
+    def decode(self, session_data: bytes | str) -> dict[str, object]:
         """Return the data of the row; none if it is another session's or damaged, which signs the person out."""
         try:
             stored = decrypt(str(session_data), self.session_key or "")
-            decoded: dict[str, Any] = self.serializer().loads(stored)
+            decoded: dict[str, object] = self.serializer().loads(stored)
         except (SessionDataBroken, ValueError):
             log.warning("session_data_broken")
             return {}
@@ -45,13 +43,13 @@ class SessionStore(db.SessionStore):
         """Whether there is a session with this key."""
         return await sync_to_async(self.exists)(session_key)
 
-    def create_model_instance(self, data: dict[str, Any]) -> AbstractBaseSession:
+    def create_model_instance(self, data: dict[str, object]) -> AbstractBaseSession:
         """Return the row that stores this session."""
         row = super().create_model_instance(data)
         row.session_key = row_key(row.session_key)
         return row
 
-    async def acreate_model_instance(self, data: dict[str, Any]) -> AbstractBaseSession:
+    async def acreate_model_instance(self, data: dict[str, object]) -> AbstractBaseSession:
         """Return the row that stores this session."""
         return await sync_to_async(self.create_model_instance)(data)
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from django.http import HttpRequest, HttpResponse
 from django.urls import path
 
 
-def _broken(request: Any, where: str) -> Any:
+def _broken(request: HttpRequest, where: str) -> HttpResponse:
     raise RuntimeError(f"{request!r} {where}")
 
 
