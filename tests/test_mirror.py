@@ -27,6 +27,8 @@ SEVERAL = {
     "portal/admin/test_registered_models.py": "every model in the admin",
     "portal/api/test_documents.py": "the OpenAPI documents",
     "portal/test_constraints.py": "constraints and indexes of the database",
+    "portal/test_stolen_copy.py": "that nothing in the database and in Redis is a bearer",
+    "portal/test_stolen_web_host.py": "that the web zone's keys and the database open nothing",
     "portal/audit/test_lock_order.py": "the order in which actions lock",
     "portal/management/test_third_party_commands.py": "commands of other packages",
     "portal/operations/test_agreement.py": "that sweeper, metrics and pages agree",
@@ -147,6 +149,7 @@ TESTED_BY = {
     "registries/test_actions.py": ["registries.credential_rows"],
     "registries/test_views.py": ["registries.forms.fields"],
     "test_actions_record.py": ["registries.foundation.activity", "registries.foundation.actor"],
+    "portal/test_settings.py": ["portal.http.browser_policy", "portal.http.message_storage"],
     "test_types.py": ["registries.foundation.generic_bases", "registries.foundation.requests"],
 }
 """Modules without a test of their own, by the test that shows what they do: through a page, an API or a command."""

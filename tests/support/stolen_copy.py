@@ -1,0 +1,304 @@
+"""Whatever a copy of the database and of Redis says, value by value, and a thief who presents each everywhere."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import logging
+import pickle
+import re
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from html import escape
+from typing import Any
+from urllib.parse import quote
+
+from allauth.account.utils import user_pk_to_url_str
+from allauth.mfa.totp.internal import auth as totp
+from django.conf import settings
+from django.db import connection
+from django.http import HttpRequest
+from django.template.backends.django import Template
+from django.test import Client
+from django.utils.safestring import SafeString
+
+from groups.models import Node
+from portal.models import User
+from tests.support.delivery_setup import ec_key, public_pem
+
+MAX_DEPTH = 5
+MOMENT = re.compile(r"\d{4}-\d\d-\d\d[ T][\d:.]+(\+\S+|Z)?")
+WORD = re.compile(r"[A-Za-z0-9_+/=.:-]{6,}")
+_LINK = re.compile(r"[^\s/]{8,400}")
+"""What can be a part of an address, or a code."""
+PART = re.compile(r"[A-Za-z0-9_-]{6,}")
+
+
+def read_database() -> dict[str, str]:
+    """Every value of every table, and what is in it, with the column in which it was found first."""
+    found: dict[str, str] = {}
+    with connection.cursor() as cursor:
+        for table in connection.introspection.table_names(cursor):
+            cursor.execute(f"SELECT * FROM {connection.ops.quote_name(table)}")
+            columns = [column[0] for column in cursor.description]
+            for row in cursor.fetchall():
+                for column, value in zip(columns, row, strict=True):
+                    for text in expand(value):
+                        found.setdefault(text, f"{table}.{column}")
+    return found
+
+
+def read_redis(redis: Any) -> dict[str, str]:
+    """Every key and value of Redis, and what is in them."""
+    found: dict[str, str] = {}
+    for key in redis.keys("*"):
+        value: Any
+        match redis.type(key).decode():
+            case "hash":
+                value = redis.hgetall(key)
+            case "list":
+                value = redis.lrange(key, 0, -1)
+            case "set":
+                value = list(redis.smembers(key))
+            case "zset":
+                value = redis.zrange(key, 0, -1)
+            case "stream":
+                value = redis.xrange(key)
+            case _:
+                value = redis.get(key)
+        for text in (*expand(key), *expand(value)):
+            found.setdefault(text, f"redis {key.decode(errors='replace')}")
+    return found
+
+
+def expand(value: object, depth: int = 0) -> Iterator[str]:
+    """Yield a value as text, and the values that are in it: parts of texts, of JSON, of what is encoded or packed."""
+    if value is None or depth > MAX_DEPTH:
+        return
+    if isinstance(value, dict):
+        for item in (*value.keys(), *value.values()):
+            yield from expand(item, depth + 1)
+    elif isinstance(value, list | tuple | set):
+        for item in value:
+            yield from expand(item, depth + 1)
+    elif isinstance(value, bytes | memoryview):
+        raw = bytes(value)
+        yield raw.hex()
+        yield base64.b64encode(raw).decode()
+        yield base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+        for text in _texts(raw):
+            yield from expand(text, depth + 1)
+    else:
+        text = str(value)
+        if text:
+            yield text
+        if isinstance(value, str) and not MOMENT.fullmatch(text):
+            for inner in _inside(text):
+                yield from expand(inner, depth + 1)
+
+
+def _texts(raw: bytes) -> Iterator[object]:
+    """What bytes may be: text, compressed text, a pickled object."""
+    try:
+        yield raw.decode()
+    except UnicodeDecodeError:
+        pass
+    try:
+        yield zlib.decompress(raw).decode()
+    except (zlib.error, UnicodeDecodeError):
+        pass
+    try:
+        yield pickle.loads(raw)
+    except Exception:
+        return
+
+
+def _inside(text: str) -> Iterator[object]:
+    if text[:1] in "[{":
+        try:
+            yield json.loads(text)
+        except ValueError:
+            pass
+    for pattern in (WORD, PART):
+        for word in pattern.findall(text):
+            if word != text:
+                yield word
+    decoded = _decoded(text.split(":")[0].lstrip("."))
+    if decoded is not None:
+        yield from _texts(decoded)
+
+
+def _decoded(text: str) -> bytes | None:
+    """The bytes of base64, of either alphabet."""
+    if not re.fullmatch(r"[A-Za-z0-9+/_\s-]{8,}={0,2}", text):
+        return None
+    try:
+        compact = re.sub(r"[\s=]", "", text)
+        return base64.urlsafe_b64decode(compact.replace("+", "-").replace("/", "_") + "=" * (-len(compact) % 4))
+    except (binascii.Error, ValueError):
+        return None
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a value can be presented. `send` returns the response; `tries` says what can't be presented there."""
+
+    name: str
+    send: Callable[[str], Any]
+    fits: Callable[[str], bool] = field(default=lambda value: _LINK.fullmatch(value) is not None)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A value that got its presenter something else than a stranger gets."""
+
+    place: str
+    value: str
+    expected: object
+    got: object
+
+
+class Thief:
+    """Presents values wherever the portal takes a secret, and compares the responses with those to a stranger."""
+
+    def __init__(self, places: list[Place]) -> None:
+        self._places = places
+        self._strangers = {place.name: _essences(place.send(STRANGE), STRANGE) for place in places}
+
+    def present(self, values: Iterable[str]) -> list[Finding]:
+        """Present each value in each place."""
+        findings = []
+        for value in values:
+            for place in self._places:
+                if not place.fits(value):
+                    continue
+                got = _essences(place.send(value), value)
+                if not got & self._strangers[place.name]:
+                    findings.append(Finding(place.name, value, self._strangers[place.name], got))
+        return findings
+
+
+STRANGE = "strange-value-that-nobody-was-given"
+MIN_SECRET = 8
+"""Shorter values are presented as codes and passwords only."""
+
+
+def _essences(response: Any, value: str) -> set[tuple[int, str, str]]:
+    """What a response says: its status, where it leads, and its text, as it is and without the value in it."""
+    text = _VARYING.sub("", response.content.decode(errors="replace"))
+    location = response.headers.get("Location", "")
+    found = {(response.status_code, location, text)}
+    for form in sorted({value, quote(value), quote(value, safe=""), escape(value)}, key=len, reverse=True):
+        if len(form) >= MIN_SECRET:  # a short one is part of many words
+            text, location = text.replace(form, "…"), location.replace(form, "…")
+    return found | {(response.status_code, location, text)}
+
+
+_VARYING = re.compile(r'"(instance|request_id)": ?"[^"]*"')
+
+
+@contextmanager
+def quick_pages() -> Iterator[None]:
+    """Pages say which template they are, and nothing is logged: a response is compared, not read."""
+
+    def render(template: Template, context: Any = None, request: HttpRequest | None = None) -> SafeString:
+        return SafeString(template.template.name or "")
+
+    really: Any = Template.render
+    Template.render = render  # type: ignore[method-assign, assignment]
+    logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        Template.render = really  # type: ignore[method-assign]
+        logging.disable(logging.NOTSET)
+
+
+def places(browser: Callable[[], Client], midway: Client, invited: str) -> list[Place]:
+    """Return every place. `midway` is a browser that was signed in with a password and is asked for the code;
+    `invited` is the address of somebody with an account, whose password is tried."""
+    nodes = [str(pk) for pk in Node.objects.values_list("pk", flat=True)]
+    people = [user_pk_to_url_str(user) for user in User.objects.all()]
+    key_pem = public_pem(ec_key())
+    signed_out = browser()
+
+    def with_cookies(value: str) -> Any:
+        client = browser()
+        for name in (settings.SESSION_COOKIE_NAME, "sessionid", settings.CSRF_COOKIE_NAME):
+            client.cookies[name] = value
+        client.cookies["messages"] = "x"
+        return client.get("/accounts/password/change/")
+
+    def headers(**values: str) -> dict[str, str]:
+        return {name.replace("_", "-"): text for name, text in values.items()}
+
+    def get(path: str, **values: str) -> Any:
+        return signed_out.get(path, headers=headers(**values))
+
+    def post_code(value: str) -> Any:
+        return midway.post("/accounts/2fa/authenticate/", {"code": value})
+
+    def sign_in(value: str) -> Any:
+        return browser().post("/accounts/login/", {"login": invited, "password": value})
+
+    def enrol(value: str) -> Any:
+        body = {"code": value, "name": "thief", "public_key": key_pem}
+        return signed_out.post("/node/v1/enrol", body, "application/json")
+
+    found = [
+        Place("session cookie", with_cookies, _is_cookie),
+        Place("API key", lambda value: get("/api/public/organizations/acme/quotas", Salad_Api_Key=value), _is_header),
+        Place("API v1 key", lambda value: get("/api/v1/organizations/acme/receipts", Salad_Api_Key=value), _is_header),
+        Place("bearer of a session", lambda value: get("/v2/", Authorization=f"Bearer {value}"), _is_header),
+        Place(
+            "metrics", lambda value: get("/metrics", Authorization=f"Bearer {value}", X_Forwarded_For="x"), _is_header
+        ),
+        Place(
+            "node's call",
+            lambda value: signed_out.post(
+                "/node/v1/poll", {}, "application/json", headers={"Authorization": f"Bearer {value}"}
+            ),
+            _is_header,
+        ),
+        Place("invitation", lambda value: browser().get(f"/invitations/{quote(value, safe='')}/")),
+        Place("confirmation", lambda value: browser().get(f"/accounts/confirm-email/{quote(value, safe='')}/")),
+        Place("enrolment code", enrol),
+        Place("second factor", post_code, lambda value: 4 <= len(value) <= 100),
+        Place("second factor from its secret", lambda value: post_code(_code_of(value)), lambda v: bool(_code_of(v))),
+        Place("password", sign_in, lambda value: len(value) <= 128),
+    ]
+    for node in nodes:
+        found.append(Place(f"node token of {node}", partial(_redeem, signed_out, node)))
+    for person in people:
+        found.append(Place(f"password link of {person}", partial(_open_link, browser, person)))
+    return found
+
+
+def _redeem(browser: Client, node: str, value: str) -> Any:
+    credentials = base64.b64encode(f"{node}:{value}".encode()).decode()
+    return browser.get("/v2/token", headers={"Authorization": f"Basic {credentials}"})
+
+
+def _open_link(browser: Callable[[], Client], person: str, value: str) -> Any:
+    return browser().get(f"/accounts/password/reset/key/{person}-{quote(value, safe='')}/")
+
+
+def _is_header(value: str) -> bool:
+    return len(value) >= MIN_SECRET and value.isprintable() and value.isascii()
+
+
+def _is_cookie(value: str) -> bool:
+    return re.fullmatch(r"[\w.:+/=-]{8,}", value, re.ASCII) is not None
+
+
+def _code_of(value: str) -> str:
+    """The code that an app with this secret shows now; empty where it is no secret."""
+    try:
+        counters = list(totp.yield_hotp_counters_from_time())
+        return str(totp.format_hotp_value(totp.hotp_value(value, counters[len(counters) // 2])))
+    except (binascii.Error, UnicodeEncodeError, ValueError):
+        return ""
