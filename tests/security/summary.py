@@ -30,10 +30,15 @@ class Tally:
     passed: int
     open: int
     violations: tuple[str, ...]
+    """A line for each test of a case that is violated."""
+
+    @property
+    def violated(self) -> int:
+        return self.tried - self.passed
 
     @property
     def line(self) -> str:
-        counts = f"{self.tried:5d} tried {self.passed:5d} passed {len(self.violations):5d} violations"
+        counts = f"{self.tried:5d} tried {self.passed:5d} passed {self.violated:5d} violations"
         return f"{self.title:<34}{counts}" + (f" {self.open:5d} open" if self.open else "")
 
 
@@ -115,7 +120,7 @@ def lines(tallies: list[Tally]) -> list[str]:
         violations=tuple(violation for each in tallies for violation in each.violations),
     )
     counts = {
-        each.name: {"tried": each.tried, "passed": each.passed, "violations": len(each.violations), "open": each.open}
+        each.name: {"tried": each.tried, "passed": each.passed, "violations": each.violated, "open": each.open}
         for each in [*tallies, total]
     }
     found = [f"VIOLATION {violation}" for violation in total.violations]
