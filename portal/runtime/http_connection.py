@@ -8,13 +8,13 @@ from __future__ import annotations
 import socket
 import struct
 import time
-from typing import Any
+from typing import Protocol
 
 import structlog
 from waitress.channel import HTTPChannel
 from waitress.utilities import Error
 
-from portal.runtime.deadlines import Stage
+from portal.runtime.deadlines import Deadlines, Stage
 from portal.runtime.http_requests import (
     RefusalTask,
     Request,
@@ -32,6 +32,33 @@ ROOM_CHECKED_EVERY = 128 * 1024
 log = structlog.get_logger(__name__)
 
 
+class Queue(Protocol):
+    """Threads that work."""
+
+    def add_task(self, task: object) -> None:
+        """Have a thread call the task's `service`."""
+
+
+class Server(Protocol):
+    """What a connection asks of its server (`portal.runtime.http_server`)."""
+
+    deadlines: Deadlines
+    transfers: Queue
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether transfers are to stop."""
+
+    def add_task(self, task: object) -> None:
+        """Have a thread respond to the requests of a connection."""
+
+    def has_room(self) -> bool:
+        """Whether the bodies of requests may take more memory and disk."""
+
+    def pull_trigger(self) -> None:
+        """Have the thread that watches the sockets look again."""
+
+
 class Connection(HTTPChannel):  # type: ignore[misc]
     """waitress's channel, with deadlines for each stage and with transfers."""
 
@@ -44,7 +71,11 @@ class Connection(HTTPChannel):  # type: ignore[misc]
     lingers = False
     """Whether to discard what the client still sends before closing: else it may not get to read the response."""
 
-    def __init__(self, server: Any, sock: socket.socket, addr: Any, adj: Any, map: Any = None) -> None:
+    server: Server
+
+    def __init__(
+        self, server: Server, sock: socket.socket, addr: tuple[object, ...], adj: object, map: object = None
+    ) -> None:
         self.stage, self._since, self._sent_before = Stage.IDLE, time.monotonic(), 0
         self._of: Request | None = None
         self.sent_bytes = 0
@@ -186,7 +217,7 @@ class Connection(HTTPChannel):  # type: ignore[misc]
             except OSError:
                 self.handle_close()
 
-    def send(self, data: Any, do_close: bool = True) -> int:
+    def send(self, data: bytes | TransferBuffer, do_close: bool = True) -> int:
         """Send bytes and return how many were accepted. A transfer is sent by a thread."""
         if isinstance(data, TransferBuffer):
             if not self.is_transferring:

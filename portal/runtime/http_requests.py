@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import IO, Any
+from typing import IO
 
 import structlog
 from waitress.buffers import ReadOnlyFileBasedBuffer
@@ -124,9 +124,9 @@ class RequestTask(WSGITask):  # type: ignore[misc]
             self.chunked_response = False
         super().finish()
 
-    def get_environment(self) -> dict[str, Any]:
+    def get_environment(self) -> dict[str, object]:
         """Return WSGI's environment."""
-        environment: dict[str, Any] = super().get_environment()
+        environment: dict[str, object] = super().get_environment()
         return environment | {"wsgi.file_wrapper": wrap_file if self.request.command != "HEAD" else None}
 
 

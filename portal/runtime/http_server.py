@@ -10,9 +10,8 @@ from __future__ import annotations
 import resource
 import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
-from typing import Any
 from wsgiref.types import WSGIApplication
 
 import structlog
@@ -51,7 +50,7 @@ class Listener(TcpWSGIServer):  # type: ignore[misc]
 
     channel_class = Connection
 
-    def __init__(self, server: HttpServer, application: WSGIApplication, sockinfo: Any) -> None:
+    def __init__(self, server: HttpServer, application: WSGIApplication, sockinfo: object) -> None:
         self.deadlines, self.transfers, self._server = server.deadlines, server.transfers, server
         super().__init__(application, server.map, dispatcher=server.tasks, adj=server.adjustments, sockinfo=sockinfo)
         self.next_channel_cleanup = float("inf")  # the deadlines do that
@@ -92,7 +91,7 @@ class HttpServer:
         deadlines: Deadlines | None = None,
         max_connections: int = MAX_CONNECTIONS,
     ) -> None:
-        self.map: dict[int, Any] = {}
+        self.map: dict[int, object] = {}
         self.deadlines = deadlines or Deadlines()
         self.max_connections = min(max_connections, _connections_for(_raise_file_limit()))
         self.adjustments = Adjustments(
@@ -175,7 +174,7 @@ class HttpServer:
         wasyncore.close_all(self.map)
 
     @staticmethod
-    def _until(is_done: Any, seconds: float = 1.0) -> None:
+    def _until(is_done: Callable[[], bool], seconds: float = 1.0) -> None:
         end = time.monotonic() + seconds
         while not is_done() and time.monotonic() < end:
             time.sleep(0.01)
