@@ -54,7 +54,6 @@ TESTED_BY = {
     "groups/api/test_lookup.py": ["groups.api.errors"],
     "groups/api/test_records.py": ["groups.api.checks"],
     "groups/delivery/test_sending.py": ["groups.delivery.blob_responses"],
-    "groups/delivery/test_sending_sendfile.py": ["groups.delivery.connections"],
     "groups/delivery/test_tokens.py": ["groups.delivery.ledger"],
     "groups/delivery/test_views.py": ["groups.delivery.errors"],
     "groups/ingest/test_failures.py": ["groups.ingest.pipeline"],
@@ -79,6 +78,7 @@ TESTED_BY = {
         "groups.agent.portal",
         "groups.agent.skopeo",
     ],
+    "interop/test_slow_clients.py": ["portal.management.commands.serve"],
     "interop/test_up.py": [
         "portal.management.commands.demo",
         "portal.management.commands.prepare",
@@ -136,6 +136,7 @@ TESTED_BY = {
         "portal.organizations.invitation_views",
         "portal.organizations.rules",
     ],
+    "portal/runtime/test_http_server.py": ["portal.runtime.http_connection", "portal.runtime.http_requests"],
     "portal/support/desk/test_actions.py": ["portal.support.admin_log"],
     "portal/support/desk/test_queue.py": ["portal.support.desk.filters", "portal.support.targets"],
     "portal/support/desk/test_views.py": ["portal.support.queries"],

@@ -47,12 +47,7 @@ def test_no_credential_and_no_layer_opens(stolen: PortalInUse) -> None:
     assert live.exists()
     for row in live:
         with pytest.raises(SealBroken, match="KeyUnavailable"):
-            unseal(
-                bytes(row.sealed or b""),
-                epoch=row.epoch or 0,
-                organization_id=row.organization_id,
-                credential_id=row.pk,
-            )
+            unseal(bytes(row.sealed or b""), epoch=row.epoch or 0, credential_id=row.pk)
     assert Blob.objects.exists()
     for blob in Blob.objects.all():
         with pytest.raises(keyring.KeyUnavailable):
