@@ -8,6 +8,7 @@ from __future__ import annotations
 import socket
 import struct
 import time
+from collections.abc import Callable
 from typing import Protocol
 
 import structlog
@@ -222,7 +223,7 @@ class Connection(HTTPChannel):  # type: ignore[misc]
         if isinstance(data, TransferBuffer):
             if not self.is_transferring:
                 self.is_transferring = True
-                self.server.transfers.add_task(TransferTask(self, data))
+                self.server.transfers.add_task(TransferTask(self.send_transfer, data))
             return 0
         sent: int = super().send(data, do_close)
         self.sent_bytes += sent
@@ -242,7 +243,7 @@ class Connection(HTTPChannel):  # type: ignore[misc]
                     self.total_outbufs_len -= sent
                 self.sent_bytes += sent
                 if buffer.remain and time.monotonic() > end:
-                    self.server.transfers.add_task(TransferTask(self, buffer))
+                    self.server.transfers.add_task(TransferTask(self.send_transfer, buffer))
                     return
         except OSError:
             has_failed = True
@@ -267,33 +268,19 @@ class Connection(HTTPChannel):  # type: ignore[misc]
         with self.outbuf_lock:
             for buffer in [buffer for buffer in self.outbufs if isinstance(buffer, TransferBuffer)]:
                 self.outbufs.remove(buffer)
-                self.server.transfers.add_task(ClosingTask(buffer))
+                self.server.transfers.add_task(TransferTask(close_quietly, buffer))
         super().handle_close()
 
 
 class TransferTask:
-    """A turn of a transfer, for a thread."""
+    """Work on a transfer, for a thread."""
 
-    def __init__(self, connection: Connection, buffer: TransferBuffer) -> None:
-        self._connection, self._buffer = connection, buffer
-
-    def service(self) -> None:
-        """Take the turn."""
-        self._connection.send_transfer(self._buffer)
-
-    def cancel(self) -> None:
-        """Called when the server ends."""
-
-
-class ClosingTask:
-    """The end of a transfer whose client is gone, for a thread."""
-
-    def __init__(self, buffer: TransferBuffer) -> None:
-        self._buffer = buffer
+    def __init__(self, work: Callable[[TransferBuffer], None], buffer: TransferBuffer) -> None:
+        self._work, self._buffer = work, buffer
 
     def service(self) -> None:
-        """End it."""
-        close_quietly(self._buffer)
+        """Do it."""
+        self._work(self._buffer)
 
     def cancel(self) -> None:
         """Called when the server ends."""
