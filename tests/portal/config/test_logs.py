@@ -40,8 +40,10 @@ def written(monkeypatch: pytest.MonkeyPatch) -> Iterator[StringIO]:
 
 
 @EACH_VALUE
-def test_no_value_begins_another_line(value: str, written: StringIO) -> None:
+def test_no_value_begins_another_line(value: str, written: StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
     """By whichever way it comes: as a field, as the event, in the arguments of a library, in an error."""
+    ours = [handler for handler in logging.getLogger().handlers if getattr(handler, "stream", None) is written]
+    monkeypatch.setattr(logging.getLogger(), "handlers", ours)  # pytest-xdist can't send what pytest would capture
     structlog.get_logger("portal").warning("event", field=value)
     structlog.get_logger("portal").warning(value)
     logging.getLogger("gunicorn.error").warning("Invalid request from %s", value)
