@@ -38,7 +38,7 @@ def test_the_way_of_an_instance(group: Any, node: NodeInHand) -> None:
     (given,) = response.json()["start"]
     assert given["instance"] == str(instance().pk)
     name, _, digest = given["image"].partition("@")
-    assert name == "localhost:8000/acme/default/app"
+    assert name == "localhost:8001/acme/default/app"
     assert digest.startswith("sha256:")
     assert given["token"].startswith("drt_")
     assert given["token_expires_at"] > timezone.now().isoformat()
@@ -254,6 +254,10 @@ def test_the_id_of_a_response_finds_its_line_in_the_log(client: Client, caplog: 
 
 @pytest.mark.parametrize("call", ["poll", "key"])
 def test_what_a_stranger_sends_is_not_read(db: None, client: Client, call: str) -> None:
-    for body in (b"{", b"{}", b" " * (1024 * 1024 + 1)):
+    for body, refusal in (
+        (b"{", (401, "not_authenticated")),
+        (b"{}", (401, "not_authenticated")),
+        (b" " * (1024 * 1024 + 1), (413, "too_large")),
+    ):
         answer = client.post(f"/node/v1/{call}", body, content_type="application/json")
-        assert (answer.status_code, answer.json()["code"]) == (401, "not_authenticated")
+        assert (answer.status_code, answer.json()["code"]) == refusal

@@ -88,5 +88,10 @@ def test_where_up_prints_mails(settings: Any, public: str, url: str | None, name
 
 def test_children_get_the_console_beside_their_log() -> None:
     child = services.with_console(Child("web", ["true"], {"PORTAL_ZONE": "web"}), 7)
-    assert child.environment == {"PORTAL_ZONE": "web", "PORTAL_EMAIL_URL": "console:", "PORTAL_CONSOLE_FD": "7"}
+    assert child.environment == {
+        "PORTAL_ZONE": "web",
+        "PORTAL_EMAIL_URL": "console:",
+        "PORTAL_EMAIL_URL_FILE": "",
+        "PORTAL_CONSOLE_FD": "7",
+    }
     assert child.shares == (7,)

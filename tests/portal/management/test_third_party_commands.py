@@ -71,6 +71,7 @@ OWN = {
     "demo",
     "prepare",
     "rqworker",
+    "serve",
     "sweep",
     "up",
     "verify_activity",

@@ -16,7 +16,7 @@ from portal.config.env import CHECKOUT
 
 COMPOSE = yaml.safe_load((CHECKOUT / "compose.yaml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
-PORTAL = ("keys", "web", "worker", "worker-short", "sweeper")
+PORTAL = ("keys", "web", "layers", "worker", "worker-short", "sweeper")
 MOUNT = "/run/secrets/"
 
 
@@ -36,6 +36,7 @@ def test_no_secret_is_in_an_environment_or_on_a_command_line() -> None:
             assert not re.search(r"://[^/@]*:[^/@]*@", str(value)), (name, variable)
     assert set(re.findall(r"\$\{(\w+)", (CHECKOUT / "compose.yaml").read_text())) == {
         "PORTAL_ALLOWED_HOSTS",
+        "PORTAL_LAYERS_URL",
         "PORTAL_MAX_IMAGE_BYTES",
         "PORTAL_PUBLIC_URL",
         "PORTAL_SECRETS_DIR",
@@ -52,7 +53,7 @@ def test_each_service_has_the_secrets_that_it_reads_and_no_others() -> None:
     readers = {
         secret: {name for name in PORTAL if secret in SERVICES[name]["secrets"]} for secret in COMPOSE["secrets"]
     }
-    assert readers["redis_web_password"] == {"web"}
+    assert readers["redis_web_password"] == {"web", "layers"}
     assert readers["redis_worker_password"] == {"worker", "worker-short", "sweeper"}
     assert readers["metrics_token"] == {"web"}
 
@@ -91,7 +92,7 @@ def test_the_portal_reads_them(service: str, tmp_path: Path, monkeypatch: pytest
     assert read.storage_url == "file:///blobs"
     assert not read.sends_mail
     if service != "keys":
-        user = "web" if service == "web" else "worker"
+        user = "web" if service in ("web", "layers") else "worker"
         assert read.redis_url == f"redis://{user}:{made(f'redis_{user}_password')}@wakeups:6379/0"
     assert read.metrics_token == (made("metrics_token") if service == "web" else "")
 
@@ -101,6 +102,7 @@ def test_who_reaches_what() -> None:
     assert networks == {
         "keys": {"database"},
         "web": {"database", "wakeups", "entrance"},
+        "layers": {"database", "wakeups", "entrance"},
         "worker": {"database", "wakeups", "outside"},
         "worker-short": {"database", "wakeups", "outside"},
         "sweeper": {"database", "wakeups"},
@@ -116,7 +118,7 @@ def test_the_way_out_for_mail_and_object_stores_takes_no_network_away() -> None:
     opened = yaml.safe_load((CHECKOUT / "deploy" / "compose.outside.yaml").read_text())["services"]
     for name, service in opened.items():
         assert set(service["networks"]) == {*SERVICES[name]["networks"], "outside"}
-    assert set(opened) == {"web", "sweeper"}
+    assert set(opened) == {"web", "layers", "sweeper"}
 
 
 def test_valkey_has_no_rights_and_no_disk() -> None:
