@@ -23,6 +23,7 @@ from django.test import Client
 
 from groups.delivery.sessions import bearer_of
 from groups.models import Blob, NodeToken
+from portal.accounts.second_factors import owned_by
 from portal.models import User
 from registries.models import Credential
 from registries.secrets import keyring, layer_keys, session_data
@@ -94,7 +95,10 @@ def test_no_session_of_a_node_can_be_entered(stolen: PortalInUse) -> None:
 
 def test_second_factors_can_be_read_and_sign_nobody_in_alone(stolen: PortalInUse) -> None:
     """The web zone has to check their codes. Whoever was robbed makes new ones."""
-    secrets = [get_adapter().decrypt(row.data["secret"]) for row in Authenticator.objects.filter(type="totp")]
+    secrets = []
+    for row in Authenticator.objects.filter(type="totp"):
+        with owned_by(row.user_id):
+            secrets.append(get_adapter().decrypt(row.data["secret"]))
     assert stolen.secrets["second factor"] in secrets
     answer = Client().post("/accounts/2fa/authenticate/", {"code": stolen.secrets["recovery code"]})
     assert (answer.status_code, answer["Location"]) == (302, "/accounts/login/")

@@ -190,7 +190,7 @@ def make_rows(organization: Any, person: Any, *, number: int = 0) -> Rows:
             Failure: failure,
             Node: node,
             Enrolment: enrolment,
-            TlsHost: TlsHost.objects.create(host="registry.internal:5000"),
+            TlsHost: TlsHost.objects.create(host=f"registry.internal:{5000 + number}"),
             NodeToken: token,
             Redemption: redemption,
             UnusualPresentation: UnusualPresentation.objects.get(pk=redemption.pk),

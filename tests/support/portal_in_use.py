@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from allauth.account.utils import user_pk_to_url_str
-from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
-from allauth.mfa.totp.internal.auth import TOTP
 from django.conf import settings
 from django.test import Client
 
@@ -24,6 +22,7 @@ from tests.conftest import PASSWORD
 from tests.support.actors import acting
 from tests.support.delivery_setup import make_group, make_node, make_source, started, store_image
 from tests.support.one_of_each import one_of_each
+from tests.support.second_factors import add_recovery_codes, add_totp, unused_codes
 from tests.support.sign_ins import sign_in
 
 TOTP_SECRET = "JBSWY3DPEHPK3PXP"  # pragma: allowlist secret
@@ -68,9 +67,9 @@ def make_portal_in_use(acme: Any, people: dict[str, User]) -> PortalInUse:
     secrets["node token"] = tokens.mint(instance, NodeManifest.objects.get(node=node.row))[0]
 
     guarded = User.objects.create_user("tove@acme.example", PASSWORD)
-    TOTP.activate(guarded, TOTP_SECRET)
+    add_totp(guarded, TOTP_SECRET)
     secrets["second factor"] = TOTP_SECRET
-    secrets["recovery code"] = RecoveryCodes.activate(guarded).generate_codes()[0]
+    secrets["recovery code"] = unused_codes(guarded, add_recovery_codes(guarded))[0]
     midway = sign_in(guarded)
     onwards = f"/accounts/login/?next=/invitations/{secrets['invitation']}/"
     Client().post(onwards, {"login": alice.email, "password": "a wrong guess"})

@@ -69,8 +69,11 @@ def test_the_clock_of_a_process_is_compared_with_nothing_of_the_database() -> No
         "groups.nodes.authentication",  # against what a node has signed
         "groups.nodes.vouching",  # so that a database can't prolong a code; see decision 15
         "groups.storage.garbage",  # the earlier of the two clocks, against the store's
+        "groups.worker",  # what a worker reports of itself in Redis
+        "portal.accounts.sessions",  # as Django's own sessions do
         "portal.api.rate",  # minutes of calls, counted in Redis
         "portal.notifications.sending",  # what a message is signed with, for its receiver
+        "portal.runtime.http_connection",  # waitress's clock of a connection
         "portal.templatetags.drayage",  # words for people
         "registries.oci.errors",  # against a date that a registry sent
         "registries.secrets.ended",  # against files of notes
