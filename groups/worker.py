@@ -154,7 +154,7 @@ class PullWorker(Worker):
             self._functions[job.job](str(job.row))
 
     def monitor_work_horse(self, job: Wakeup) -> None:  # type: ignore[override]
-        """Wait for the work-horse and report meanwhile. Kill it if it exceeds its time by far."""
+        """Wait for the work-horse, and report that the worker is alive. Kill it if it exceeds its time by far."""
         since, status = time.monotonic(), None
         while True:
             try:

@@ -1,7 +1,7 @@
 """Authentication of a node's call by a short-lived JWT, signed with the node's own key.
 
 The enrolled key determines the algorithm; nothing in the token does. A key counts if the web zone has accepted it
-itself (`Node.call_mark`), not because it stands in the row. Every refusal is the same NotAuthenticated, which says
+itself (`Node.call_mark`), not because it is in the row. Every refusal is the same NotAuthenticated, which says
 neither which nodes exist nor what was wrong.
 
 A token is valid for one call across all web processes: the node's row keeps the calls whose tokens could still be

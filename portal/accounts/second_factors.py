@@ -57,7 +57,7 @@ def encrypt(text: str) -> str:
 
 def decrypt(stored: str) -> str:
     """Return a secret of the present person. Raises OwnerUnknown, and AtRestBroken for one that was not encrypted for
-    this person, or stands in a row of another kind."""
+    this person, or is in a row of another kind."""
     owner = _present_owner()
     try:
         sealed = base64.b64decode(stored, validate=True)

@@ -23,7 +23,7 @@ SECRET_PATHS = (
     rf"accounts{_SLASH}password{_SLASH}reset{_SLASH}key{_SLASH}",
     rf"accounts{_SLASH}confirm-email{_SLASH}",
 )
-"""What stands in a path before a secret. The rest of the line is redacted: a damaged link may contain anything."""
+"""What precedes a secret in a path. The rest of the line is redacted: a damaged link may contain anything."""
 _PATH = re.compile(
     rf"({_SLASH}(?:{'|'.join(SECRET_PATHS)}))(?!accept{_SLASH}?(?:[\s\"'?&]|$))[^\r\n\"\s][^\r\n\"]*", re.IGNORECASE
 )

@@ -16,7 +16,7 @@ class Task(Protocol):
 
 
 class FairQueue:
-    """Stands in for the `deque` of waitress's dispatcher, which locks it."""
+    """Replaces the `deque` of waitress's dispatcher, which locks it."""
 
     def __init__(self) -> None:
         self._waiting: OrderedDict[Hashable, deque[Task]] = OrderedDict()

@@ -104,7 +104,7 @@ class AuthorityField(forms.CharField):
             required=False,
             widget=TextareaWithFile(attrs=attrs),
             help_text="Only if the registry's certificate comes from a private authority: that authority's "
-            "certificate (PEM). It is trusted for this registry besides the public ones, and is not secret.",
+            "certificate (PEM). It is trusted for this registry in addition to the public ones, and is not secret.",
         )
 
     def clean(self, value: str | None) -> str:

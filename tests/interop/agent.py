@@ -16,7 +16,7 @@ from tests.support.processes import bare_environment
 
 
 def _code_in_file(data: Path, options: tuple[str, ...]) -> list[str]:
-    """The options, with a code that they contain in a file, as operators are told to."""
+    """The options, with a code that they contain in a file, as the documentation says."""
     if "--code" not in options:
         return list(options)
     at = options.index("--code")

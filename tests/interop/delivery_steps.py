@@ -112,7 +112,7 @@ class Steps(Calls):
         return code
 
     def given(self, node: str, cpu: int = 16) -> dict[str, Any]:
-        """Have the node, which has so many CPUs, poll until it is assigned one instance to start; return that."""
+        """Have the node, which has this many CPUs, poll until it is assigned one instance to start; return that."""
         from groups.models import Node
         from groups.nodes.poll import poll
         from groups.nodes.report import Capacity, Report, Reported

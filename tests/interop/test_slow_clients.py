@@ -113,7 +113,7 @@ def test_everybody_is_served_beside_slow_clients(others: Others, start: bytes, d
 
 @pytest.mark.parametrize("count", [40, 400])
 def test_a_node_that_reads_slowly_keeps_nobody_out(others: Others, count: int) -> None:
-    """Beside six transfers of its session, it is told to wait. What it was not sent, it can fetch later."""
+    """While six transfers of its session are in progress, it has to wait. What it was not sent, it can fetch later."""
     address, headers = others.slow
     path = urlsplit(address).path
     start = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nRange: bytes=1-100000\r\n".encode()

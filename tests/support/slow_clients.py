@@ -69,7 +69,7 @@ class SlowClients:
 
 
 def allow_files(count: int) -> None:
-    """Let this process open so many files, if it may."""
+    """Let this process open this many files, if it may."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < count:
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(count, hard), hard))

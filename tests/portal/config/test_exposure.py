@@ -1,4 +1,4 @@
-"""What an operator is told of how the portal is reached."""
+"""What operators read about how the portal is reached."""
 
 from __future__ import annotations
 

@@ -39,6 +39,6 @@ def test_another_users_folder_is_refused(
     monkeypatch.setattr(os, "getuid", lambda: tmp_path.stat().st_uid + 1)
     monkeypatch.setattr(private_files, "ROOT", -1)
     monkeypatch.setattr("signal.signal", lambda *handler: None)
-    monkeypatch.setattr(prepare, "call_command", lambda *arguments, **options: pytest.fail("it goes on"))
+    monkeypatch.setattr(prepare, "call_command", lambda *arguments, **options: pytest.fail("it continues"))
     with pytest.raises(CommandError, match=f"{tmp_path} belongs to user"):
         call_command(command)
