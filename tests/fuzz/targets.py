@@ -27,11 +27,13 @@ from portal.notifications.webhook_address import AddressRefused, check_address
 from registries import hosts
 from registries.failures import CredentialMalformed, PullFailed
 from registries.forms import paste
+from registries.foundation.ids import NodeId
 from registries.oci import auth, challenge, errors, location, manifest, rate_limits, strict_json, tags
 from registries.oci.config import read_config
 from registries.oci.platform import Platform
 from registries.oci.reference import ReferenceInvalid, is_repository, is_tag, parse, parse_host
 from registries.providers import PROVIDERS
+from registries.secrets.node_vouchers import call_mark_of
 from tests.fuzz import seeds
 
 AMD64 = Platform("linux", "amd64")
@@ -164,13 +166,13 @@ def environment(data: bytes) -> None:
 
 
 class _OneNode:
-    """Stands for the table of nodes, in which this one is enrolled."""
+    """Stands for the table of nodes, in which this one is enrolled, and its key accepted, under whichever id."""
 
     key = ECKey.import_key(seeds.pem(ec.derive_private_key(7, ec.SECP256R1())))
-    row = (seeds.public_pem(ec.derive_private_key(7, ec.SECP256R1())), "active", "[]", 0)
+    public_key = seeds.public_pem(ec.derive_private_key(7, ec.SECP256R1()))
 
-    def first(self, node: object) -> tuple[str, str, str, int]:
-        return self.row
+    def first(self, node: NodeId) -> tuple[str, str, str, int, str]:
+        return self.public_key, "active", "[]", 0, call_mark_of(node_id=node, public_key=self.public_key)
 
 
 def _authenticate(header: str) -> None:
