@@ -26,6 +26,7 @@ REFUSED_SECRET = "canary-refused-secret-8d20"
 ENVIRONMENT = "canary-environment-value-3f97"
 UNKNOWN_TOKEN = "drt_" + "canaryUnknownTokenA" + "A" * 24
 UNKNOWN_KEY = "drayage_" + "canaryUnknownKeyAAA" + "A" * 24
+SHOWN_TOKEN = "ghp_" + "canaryShownToken" + "A1b2C3d4E5f6G7h8I9j0"
 UNKNOWN_CODE = "dre_" + "canaryUnknownCodeAA" + "A" * 24
 GROUP = {"replicas": "1", "cpu": "1", "memory_mb": "1024", "restart_policy": "always"}
 
@@ -47,7 +48,7 @@ class Way:
         for name, value in {
             "password": PASSWORD, "wrong password": WRONG_PASSWORD, "refused secret": REFUSED_SECRET,
             "environment": ENVIRONMENT, "registry password": self.registry.password, "unknown token": UNKNOWN_TOKEN,
-            "unknown API key": UNKNOWN_KEY, "unknown code": UNKNOWN_CODE,
+            "unknown API key": UNKNOWN_KEY, "unknown code": UNKNOWN_CODE, "token in a shown field": SHOWN_TOKEN,
         }.items():  # fmt: skip
             self.keep(name, value)
         self._sign_in()
@@ -143,6 +144,7 @@ class Way:
         self.refused("put", f"/invitations/{link[1]}/")
         self.refused("post", f"/invitations/{link[1]}/", data={"password": REFUSED_SECRET})
         self.refused("get", f"/invitations/{link[1]}x/")
+        self.refused("post", "/invitations/accept/", data={"password": REFUSED_SECRET})
 
     console: Callable[[], list[str]] = staticmethod(list)
     """What `up` has printed: its mails are there."""
@@ -154,6 +156,8 @@ class Way:
             {"password": REFUSED_SECRET + " "}, {"password": REFUSED_SECRET, "username": "a:b"},
             {"password": "", "paste": f"docker login -u deploy -p {REFUSED_SECRET} 10.0.0.1 second.example"},
             {"password": REFUSED_SECRET, "ca": f"no certificate {'x' * 10}"},
+            {"password": REFUSED_SECRET, "username": SHOWN_TOKEN}, {"password": REFUSED_SECRET, "name": SHOWN_TOKEN},
+            {"password": REFUSED_SECRET, "username": f"docker login -u deploy -p {SHOWN_TOKEN}"},
         ):  # fmt: skip
             with suppress(AssertionError):
                 self.alice.post(NEW_CREDENTIAL, NEW_CREDENTIAL, **typed | wrong)
@@ -191,16 +195,18 @@ class Way:
         self.refused("post", "/node/v1/enrol", json={"code": code, "name": "machine", "public_key": "x"})
         given = until(lambda: machine.poll()["start"], 60)[0]
         token = self.keep("node token", given["token"])
+        layers = f"http://{given['image'].partition('/')[0]}"
         self.refused("get", f"/v2/token?token={UNKNOWN_TOKEN}")
+        assert requests.get(f"{layers}/v2/token?token={UNKNOWN_TOKEN}", timeout=20).status_code == 401
         self.refused("get", "/v2/token", auth=(machine.id, UNKNOWN_TOKEN))
         for method in ("post", "put", "delete"):
             self.refused(method, "/v2/token", auth=(machine.id, token), data={"password": token})
-        opened = requests.get(f"{self.address}/v2/token", auth=(machine.id, token), timeout=20).json()
+        opened = requests.get(f"{layers}/v2/token", auth=(machine.id, token), timeout=20).json()
         bearer = {"Authorization": f"Bearer {self.keep('session of a node', opened['token'])}"}
         name, _, digest = given["image"].partition("/")[2].partition("@")
-        manifest = requests.get(f"{self.address}/v2/{name}/manifests/{digest}", headers=bearer, timeout=20).json()
+        manifest = requests.get(f"{layers}/v2/{name}/manifests/{digest}", headers=bearer, timeout=20).json()
         for layer in manifest["layers"]:
-            answer = requests.get(f"{self.address}/v2/{name}/blobs/{layer['digest']}", headers=bearer, timeout=60)
+            answer = requests.get(f"{layers}/v2/{name}/blobs/{layer['digest']}", headers=bearer, timeout=60)
             assert answer.ok
         self.refused("get", f"/v2/{name}/blobs/sha256:{'0' * 64}", headers=bearer)
         self.refused("patch", f"/v2/{name}/manifests/{digest}", headers=bearer)
