@@ -28,6 +28,8 @@ LOCAL = ("localhost", "127.0.0.1", "::1")
 CONSOLE_MAIL = "portal.mail.console.ConsoleMail"
 HSTS = ("host", "subdomains", "preload")
 DELIVERIES = ("embedded", "accel", "redirect")
+WEB_STATEMENT_SECONDS = 30
+"""What a statement of the web zone may take in PostgreSQL; then it is canceled, and its thread is free again."""
 
 
 class EnvironmentInvalid(ValueError):
@@ -130,7 +132,7 @@ def read() -> Environment:
         public_url=public_url,
         layers_url=layers_url,
         allowed_hosts=_words(env, "PORTAL_ALLOWED_HOSTS") or _answered_hosts(public_url, layers_url),
-        database=_database(env, data_dir),
+        database=_database(env, data_dir, zone),
         redis_url=_redis(env, data_dir),
         storage_url=storage_url,
         storage_group=_group(env, "PORTAL_STORAGE_GROUP"),
@@ -269,11 +271,14 @@ def _positive(env: SecretEnv, name: str, default: float) -> float:
     return seconds
 
 
-def _database(env: SecretEnv, data_dir: Path) -> dict[str, object]:
+def _database(env: SecretEnv, data_dir: Path, zone: str) -> dict[str, object]:
     parsed: dict[str, object] = env.dj_db_url("DATABASE_URL", f"sqlite:///{data_dir / 'portal.sqlite3'}")
     if not str(parsed["ENGINE"]).endswith("sqlite3"):
         if password := env.str("DATABASE_PASSWORD", ""):
             parsed["PASSWORD"] = password
+        if zone == "web" and str(parsed["ENGINE"]).endswith("postgresql"):
+            limit = {"options": f"-c statement_timeout={WEB_STATEMENT_SECONDS}s"}
+            parsed["OPTIONS"] = limit | cast("dict[str, object]", parsed.get("OPTIONS", {}))
         return parsed | {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
     return parsed | {
         # Tests use a file as well: threads that share a database in memory lock each other out.

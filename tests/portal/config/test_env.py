@@ -139,3 +139,23 @@ def test_mails_are_printed_where_that_is_asked_for(monkeypatch: pytest.MonkeyPat
         monkeypatch.setenv("PORTAL_EMAIL_URL", value)
         read = env.read()
         assert (read.prints_mail, read.sends_mail, read.email_named) == (False, False, named)
+
+
+@pytest.mark.parametrize("zone", env.ZONES)
+def test_statements_of_the_web_zone_end(monkeypatch: pytest.MonkeyPatch, zone: str) -> None:
+    """Migrations and the worker zone have no limit."""
+    monkeypatch.setenv("PORTAL_ZONE", zone)
+    monkeypatch.setenv("DATABASE_URL", "postgres://portal@database/portal?sslmode=require")
+    limit = {"options": "-c statement_timeout=30s"} if zone == "web" else {}
+    assert env.read().database["OPTIONS"] == {"sslmode": "require"} | limit
+
+    monkeypatch.setenv("DATABASE_URL", "sqlite:////tmp/portal.sqlite3")
+    options = env.read().database["OPTIONS"]
+    assert isinstance(options, dict)
+    assert "options" not in options
+
+
+def test_operators_limit_statements_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORTAL_ZONE", "web")
+    monkeypatch.setenv("DATABASE_URL", "postgres://portal@database/portal?options=-c%20statement_timeout%3D5min")
+    assert env.read().database["OPTIONS"] == {"options": "-c statement_timeout=5min"}
