@@ -119,7 +119,7 @@ DATABASES = {"default": ENV.database}
 
 # The default cache holds sign-in limits, so it is shared by all web processes and survives a restart of Redis.
 CACHES = {
-    "default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "portal_cache"},
+    "default": {"BACKEND": "portal.accounts.limits_cache.LimitsCache", "LOCATION": "portal_cache"},
     "node_calls": {
         "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
         "LOCATION": "node-calls",
