@@ -7,6 +7,7 @@ Every pattern is linear in the length of the text. Nothing here stores, logs or 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -16,18 +17,19 @@ REMOVED = "[removed]"
 
 _NO_WORD_BEFORE = r"(?<![A-Za-z0-9])"
 _TOKENS = {
-    "a GitHub token": r"(?:gh[pousr]_[A-Za-z0-9]{12,}|github_pat_[A-Za-z0-9_]{12,})",
-    "a Docker Hub token": r"dckr_(?:pat|oat)_[A-Za-z0-9_-]{8,}",
+    "a GitHub token": r"(?:gh[pousr]_[A-Za-z0-9]{12,}|github_pat_[A-Za-z0-9]{16,}[A-Za-z0-9_]*)",
+    "a Docker Hub token": r"dckr_(?:pat|oat)_(?=[a-z_-]{0,40}[0-9A-Z])[A-Za-z0-9_-]{8,}",
     "a GitLab token": r"(?:gl(?:pat|dt|rt|cbt|ptt|ft|imt|soat|agent)-(?=[A-Za-z_-]{0,40}[0-9A-Z])[\w.-]{12,})",
     "an AWS access key": r"A(?:KI|SI)A(?=[A-Z]{0,15}[0-9])[A-Z0-9]{16}(?![A-Za-z0-9])",
     "an Azure password": r"(?:[A-Za-z0-9/+]{42}\+ACR[A-Za-z0-9]{6}|[\w~.-]{3}[0-9]Q~[\w~.-]{31,34})",
-    "a Google access token": r"(?:ya29\.[\w.-]{16,}|AIza[\w-]{35})",
-    "a Slack token": r"xox[abeoprs]-[A-Za-z0-9-]{10,}",
+    "a Google access token": r"(?:ya29\.(?=[a-z0-9_.-]{0,90}[A-Z])[\w.-]{16,}|AIza[\w-]{35})",
+    "a Slack token": r"xox[abeoprs]-(?=[A-Za-z-]{0,40}[0-9])[A-Za-z0-9-]{10,}",
     "a secret key": r"(?:[sr]k_(?:live|test)_[A-Za-z0-9]{12,}"
-    r"|sk-(?:[a-z0-9]{1,8}-)?(?=[a-z-]{0,80}[0-9A-Z])[\w-]{24,})",
+    r"|sk-(?:[a-z0-9]{1,8}-)?(?=[a-z-]{0,80}[0-9A-Z])(?=[\w-]{0,80}[A-Za-z0-9_]{16})[\w-]{24,})",
     "an access token": r"(?:npm_[A-Za-z0-9]{30,}|pypi-AgE[\w-]{30,}|hf_[A-Za-z0-9]{30,}|do[opr]_v1_[a-f0-9]{32,}"
-    r"|hv[sb]\.[\w-]{20,}|AKCp[A-Za-z0-9]{60,}|cmVmdGtu[A-Za-z0-9]{40,})",
-    "a token of this portal": r"(?:dr[a-z]_[A-Za-z0-9_-]{20,}|drayage_[A-Za-z0-9_-]{20,}|whsec_[A-Za-z0-9+/=]{20,})",
+    r"|hv[sb]\.(?=[a-z0-9_-]{0,90}[A-Z])[\w-]{20,}|AKCp[A-Za-z0-9]{60,}|cmVmdGtu[A-Za-z0-9]{40,})",
+    "a token of this portal": r"(?:(?:dr[a-z]|drayage)_(?=[a-z0-9_-]{0,90}[A-Z])[A-Za-z0-9_-]{20,}"
+    r"|whsec_[A-Za-z0-9+/=]{20,})",
 }
 TOKEN_PATTERN = "|".join(_TOKENS.values())
 """Matches tokens with a known form, in JavaScript too."""
@@ -36,7 +38,7 @@ _CERTAIN = {
     # `eyJ` is the beginning of a JSON object in base64: three or five parts make a signed or an encrypted token.
     "a signed token (JWT)": re.compile(r"(?<![\w-])eyJ[\w-]{8,}\.[\w-]{8,}\.[\w.-]{4,}"),
     "a Quay robot token": re.compile(
-        r"(?<![A-Za-z0-9])(?=[A-Z]{0,63}[0-9])(?=[0-9]{0,63}[A-Z])[A-Z0-9]{64}(?![A-Za-z0-9])"
+        r"(?<![A-Za-z0-9])(?=[A-Z]{0,63}[0-9])(?=[A-F0-9]{0,63}[G-Z])[A-Z0-9]{64}(?![A-Za-z0-9])"
     ),
     "a service account key": re.compile(
         r'"private_key(?:_id)?"\s{0,9}:\s{0,9}"[^"]{8,}"?|"type"\s{0,9}:\s{0,9}"service_account"'
@@ -60,6 +62,10 @@ _CERTAIN = {
     "an address with a password": re.compile(
         r"://[^\s/?#@:\"'<>]{0,255}:(?![$<{*%…]|x{3,}@|(?i:password)@)[^\s/?#@\"']{1,255}@"
     ),
+    "a login of curl": re.compile(
+        r"(?<![\w-])curl(?:\.exe)?(?=\s)[^\n|;&]{0,300}?\s(?:-u\s{0,9}|--user(?:\s{1,9}|=))[\"']?"
+        r"[^\s:\"'$<{*]{1,100}:(?![$<{*%…]|x{3,}|(?i:password)(?!\w))[^\s\"']{3,200}"
+    ),
     "the address of a webhook": re.compile(
         r"hooks\.slack\.com/(?:services|workflows|triggers)/\w{1,40}/\w{1,40}/\w{8,}"
         r"|discord(?:app)?\.com/api/webhooks/[0-9]{1,30}/[\w-]{16,}"
@@ -81,7 +87,8 @@ _PIPED = re.compile(
     r"[\"']?(?![\s$\"'<{|*])[^\s\"'|]{1,4000}"
 )
 _OPTION = re.compile(
-    r"(?<![\w-])--(?:[a-z]{1,20}[-_])?(?:password|passwd|pass|secret|token|api[-_]?key|access[-_]?key)"
+    r"(?<![\w-])--(?!(?:eos|bos|pad|unk|mask|sep|cls|start|end|stop|image|cancel)[-_]token(?![\w-]))"  # of models
+    r"(?:[a-z]{1,20}[-_])?(?:password|passwd|pass|secret|token|api[-_]?key|access[-_]?key)"
     r"(=|\s{1,9})[\"']?([^\s\"']{1,400})"
 )
 _CREDENTIAL_PAIR = re.compile(
@@ -99,6 +106,8 @@ _QUERY = re.compile(
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _HEX = re.compile(r"[0-9a-f]+|[0-9A-F]+")
 _KINDS = tuple(re.compile(kind) for kind in ("[A-Z]", "[a-z]", "[0-9]"))
+_WIDER = ord("\uff01") - ord("!")
+"""What a full-width character is above the usual one."""
 _NOT_A_VALUE = ("$", "-", "<", "{", "[", "*", "/", "%", ".", "(")
 MIN_SECRET_LENGTH = 20
 """Shorter words without a known form could be anything."""
@@ -118,9 +127,12 @@ class Secret:
 def find_secrets(text: str, *, likely: bool = True) -> list[Secret]:
     """Return what looks like secrets in `text`, in order and without overlaps; with `likely`, also long random words
     and other forms that may be harmless. Takes time linear in the length of the text."""
-    found = list(_certain(text))
+    folded, places = _folded(text)
+    found = list(_certain(folded))
     if likely:
-        found += _likely(text)
+        found += _likely(folded)
+    if places:
+        found = [Secret(one.kind, places[one.start], places[one.end], one.is_certain) for one in found]
     found.sort(key=lambda secret: (secret.start, -secret.end))
     apart: list[Secret] = []
     for secret in found:
@@ -158,6 +170,21 @@ def redact(text: str, *, likely: bool = True) -> str:
         parts += [text[end : secret.start], REMOVED]
         end = secret.end
     return "".join([*parts, text[end:]])
+
+
+def _folded(text: str) -> tuple[str, list[int]]:
+    """Return the text as it is meant: without characters that nobody sees, full-width ones as usual, and quotes that
+    JSON or a shell has escaped without their backslash. Also the place of each character, and of the end, in `text`;
+    an empty list if nothing differs."""
+    if text.isascii() and '\\"' not in text:
+        return text, []
+    kept, places = [], []
+    for place, char in enumerate(text):
+        if (char == "\\" and text[place + 1 : place + 2] == '"') or unicodedata.category(char) == "Cf":
+            continue
+        kept.append(chr(ord(char) - _WIDER) if "\uff01" <= char <= "\uff5e" else char)
+        places.append(place)
+    return "".join(kept), [*places, len(text)]
 
 
 def _certain(text: str) -> Iterator[Secret]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import random
 import string
 import time
@@ -81,6 +82,14 @@ CERTAIN = {
     "invitation": f"dri_{some(43)}",
     "API key": f"drayage_{some(43)}",
     "webhook secret": f"whsec_{some(32)}",
+    "curl": "curl -fsS -u alice:hunter2 https://registry.example.com/v2/",
+    "curl, long": "curl --user=alice:hunter2 https://registry.example.com/v2/",
+    "with a character that nobody sees": f"ghp_{some(4)}\u200b{some(32)}",
+    "with a soft hyphen": f"dckr_pat_{some(9)}\u00ad{some(18)}",
+    "with a byte order mark within": f"gh\ufeffp_{some(36)}",
+    "full-width": "".join(chr(ord(char) + 0xFEE0) for char in f"ghp_{some(36)}"),
+    "JSON in JSON": json.dumps({"data": json.dumps({"auths": {"ghcr.io": {"auth": "YWxpY2U6aHVudGVyMg=="}}})}),
+    "a password in JSON in a command": 'echo "{\\"password\\": \\"hunter2\\"}"',
     "within a sentence": f"my token ghp_{some(36)}, does it work?",
     "in a tag": f"ghcr.io/acme/app:ghp_{some(36)}",
 }
@@ -106,6 +115,22 @@ HARMLESS = [
     "e61be6a0-1f10-4d3b-8a0e-0c3b5f1f4c8d",
     "00000000-0000-0000-0000-000000000000",
     "a.very.long.hostname.internal.example.com",
+    some(64, HEX).upper(),  # as Windows writes a digest
+    "serve --eos-token=eos --bos-token=bos1 --pad-token=pad --cancel-token=abc",
+    "sk-learn-pipeline-2024-with-long-name-v2",
+    "sk-image-processing-service-production-eu1",
+    "github_pat_rotation_job_2026",
+    "dckr_pat_rotation",
+    "xoxo-chat-service",
+    "ya29.example-host-name-2026.internal",
+    "hvs.internal-vault-agent-injector-2026",
+    "dra_pod_claims_controller_2026_v1",
+    "drayage_portal_worker_zone_2026",
+    'curl -u "$USER:$PASSWORD" https://registry.example.com/v2/',
+    "curl -u alice:$PASSWORD https://registry.example.com/v2/",
+    "curl https://registry.example.com/v2/ | sort -u a:b",
+    "我的镜像无法拉取,错误是权限不足",
+    "パスワードが間違っています",
     "alice@a-company-with-a-very-long-name.example.com",
     "Donaudampfschifffahrtsgesellschaftskapitaen",
     "MyVeryLongApplicationNameForProduction2026",
@@ -190,6 +215,12 @@ def test_most_random_words_are_found(length: int, alphabet: str) -> None:
 )
 def test_a_command(words: list[str], is_found: bool) -> None:
     assert (secret_in_command(words) is not None) is is_found
+
+
+def test_what_is_hidden_in_a_secret_is_removed_with_it() -> None:
+    token = f"ghp_{some(9)}\u200b{some(27)}"
+    assert redact(f"“it” is {token}, really") == f"“it” is {REMOVED}, really"
+    assert redact(f"\u200b{token}\u200b end").startswith(f"\u200b{REMOVED}")
 
 
 def test_only_the_secret_is_removed() -> None:
