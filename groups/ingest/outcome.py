@@ -28,6 +28,7 @@ from groups.rules.replicas import add_instances, promote_next_image
 from groups.rules.states import Stale, move
 from groups.rules.wakeups import wake_pull
 from groups.storage import garbage
+from registries.credential_rows import extend_for_pull
 from registries.failures import Interrupted, PullFailed, printable
 from registries.foundation.clock import database_now
 from registries.foundation.ids import ImageId
@@ -119,6 +120,11 @@ def release(claim: Claim, *, yielding: bool = False) -> None:
             yielded_at=Now() if yielding else None,
             **_NO_LEASE,
         )
+        # It waits for a worker again, so its credential is kept longer, unless that is over already.
+        if image.credential_id is not None:
+            live = Credential.objects.held().filter(pk=image.credential_id, deadline__gt=Now())
+            if live.exists():
+                extend_for_pull(image.credential_id)
         wake_pull(image.pk)
     reached(failpoints.RELEASED)
     log.info("pull_released", image=str(image.pk), attempt=image.attempt, yielding=yielding)

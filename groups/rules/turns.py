@@ -4,7 +4,9 @@ Which pull a free worker begins is the order of `Image.objects.by_turn`. It is n
 busy for as long as a registry likes. A pull that can't begin within `PATIENCE` shows that no worker is free, so how
 many workers there are need not be known. Then
 
-- an organization that has at least two pulls more in progress than the waiting one gives up its newest;
+- an organization that has at least two pulls more in progress than the waiting one gives up its newest, at once the
+  first time; one that has made room before works for twice as long each time, up to a time slice, so that somebody
+  whose pulls end at once can't interrupt it every few seconds;
 - where every organization has at most one more, a slow pull that has had its time slice makes room for an organization
   that has none. Its slice doubles each time, so that every pull gets the time to end.
 
@@ -14,14 +16,14 @@ A pull that makes room goes back into the queue with the layers that are committ
 from __future__ import annotations
 
 from collections import Counter
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db.models import F
 from django.db.models.functions import Now
 
 from groups.models import Image
 from registries.foundation.clock import database_now
-from registries.foundation.ids import ImageId, OrganizationId
+from registries.foundation.ids import OrganizationId
 
 PATIENCE = timedelta(seconds=2)
 """How long a pull has to have been waiting. A free worker begins one within a second."""
@@ -41,21 +43,24 @@ def has_to_yield(image: Image, *, is_slow: bool) -> bool:
     held = list(
         Image.objects.held()
         .order_by(F("claimed_at").desc(nulls_last=True), "pk")
-        .values_list("pk", "organization_id", "claimed_at")
+        .values_list("pk", "organization_id", "claimed_at", "handed_over")
     )
-    pulls = Counter(organization_id for _, organization_id, _ in held)
+    pulls = Counter(organization_id for _, organization_id, _, _ in held)
     mine = next((row for row in held if row[0] == image.pk), None)
     if mine is None:
         return False
-    victim = _of_the_largest_share(waiting, pulls, [(pk, organization_id) for pk, organization_id, _ in held])
-    if victim is not None:
-        return victim == image.pk and _still_needed(sum(pulls[org] + 2 <= max(pulls.values()) for org in waiting))
+    now = database_now()
+    most = max(pulls.values())
+    needed = sum(pulls[organization_id] + 2 <= most for organization_id in waiting)
+    if needed:
+        largest = [row for row in held if pulls[row[1]] == most and _had_its_time(now, claimed_at=row[2], times=row[3])]
+        return bool(largest) and largest[0][0] == image.pk and _still_needed(needed)
     without = {organization_id for organization_id in waiting if not pulls[organization_id]} - {image.organization_id}
     began = mine[2]
     if not without or not is_slow or began is None:
         return False
     seconds = SLICE_SECONDS * 2.0 ** min(image.handed_over, 10)
-    return (database_now() - began).total_seconds() >= seconds and _still_needed(len(without))
+    return (now - began).total_seconds() >= seconds and _still_needed(len(without))
 
 
 def _waiting() -> set[OrganizationId]:
@@ -64,17 +69,11 @@ def _waiting() -> set[OrganizationId]:
     return set(rows.values_list("organization_id", flat=True).distinct())
 
 
-def _of_the_largest_share(
-    waiting: set[OrganizationId], pulls: Counter[OrganizationId], held: list[tuple[ImageId, OrganizationId]]
-) -> ImageId | None:
-    """The newest pull of the organizations with the most, if one that waits has at least two fewer. `held` begins with
-    the newest."""
-    if not waiting or not pulls:
-        return None
-    most = max(pulls.values())
-    if most - min(pulls[organization_id] for organization_id in waiting) < 2:
-        return None
-    return next(pk for pk, organization_id in held if pulls[organization_id] == most)
+def _had_its_time(now: datetime, *, claimed_at: datetime | None, times: int) -> bool:
+    """Whether a pull that has made room `times` times has worked long enough since to do it again."""
+    if claimed_at is None or not times:
+        return True
+    return (now - claimed_at).total_seconds() >= min(2.0 ** min(times, 6), SLICE_SECONDS)
 
 
 def _still_needed(organizations: int) -> bool:

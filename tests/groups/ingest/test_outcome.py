@@ -17,6 +17,7 @@ from groups.rules.states import Stale
 from portal.models import ActivityText, Organization, Project
 from registries.credential_rows import empty_credential
 from registries.failures import AccessDenied, DigestMismatch
+from registries.foundation.clock import database_now
 from registries.models import Credential
 from tests.groups.ingest.conftest import HOST, claimed
 from tests.support.manifests import config_of, layer, manifest
@@ -275,6 +276,18 @@ class TestReleased:
         assert Credential.objects.get().is_live
         assert not FailedAttempt.objects.exists()
         assert claim(image.pk) is not None
+
+    @pytest.mark.parametrize(("left", "latest", "expected"), [(60, 8000, 4500), (60, 1000, 1000), (-1, 8000, -1)])
+    def test_its_credential_is_kept_while_it_waits_again(
+        self, held: Claim, left: int, latest: int, expected: int
+    ) -> None:
+        """A pull that makes room again and again waits as long as others work. What has expired stays so."""
+        now = database_now()
+        columns = {"deadline": left, "latest_deadline": latest}
+        Credential.objects.update(**{name: now + timedelta(seconds=seconds) for name, seconds in columns.items()})
+        outcome.release(held, yielding=True)
+        deadline = Credential.objects.get().deadline
+        assert (deadline - now).total_seconds() == pytest.approx(expected, abs=30)
 
 
 class TestTheNextPull:

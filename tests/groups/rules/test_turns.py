@@ -84,6 +84,32 @@ def test_each_time_slice_is_twice_as_long(organizations: dict[str, Organization]
     assert turns.has_to_yield(early, is_slow=True)
 
 
+@pytest.mark.parametrize(("times", "seconds"), [(1, 2), (3, 8), (5, 32), (6, 60), (50, 60)])
+def test_who_has_made_room_often_is_not_interrupted_every_few_seconds(
+    organizations: dict[str, Organization], times: int, seconds: float
+) -> None:
+    """Somebody whose pulls end at once could otherwise keep another's from ever getting further."""
+    add_pull(organizations["b"], age=10)
+    add_pull(organizations["a"], status="pulling", claimed=900, handed_over=times + 1)
+    newest = add_pull(organizations["a"], status="pulling", claimed=seconds - 1, handed_over=times)
+    assert not turns.has_to_yield(newest, is_slow=False)
+    Image.objects.filter(pk=newest.pk).update(claimed_at=timezone.now() - timedelta(seconds=seconds + 1))
+    assert turns.has_to_yield(newest, is_slow=False)
+
+
+def test_another_one_makes_room_instead(organizations: dict[str, Organization]) -> None:
+    add_pull(organizations["b"], age=10)
+    older = add_pull(organizations["a"], status="pulling", claimed=5)
+    newest = add_pull(organizations["a"], status="pulling", claimed=3, handed_over=4)
+    assert [turns.has_to_yield(image, is_slow=False) for image in (older, newest)] == [True, False]
+
+
+def test_nobody_with_fewer_makes_room_meanwhile(organizations: dict[str, Organization]) -> None:
+    pulls = set_up(organizations, "a2 a1 b90", "c10")
+    Image.objects.filter(organization=organizations["a"]).update(handed_over=4)
+    assert yielding(pulls) == []
+
+
 @pytest.mark.parametrize("why", ["later", "suspended", "full", "failed"])
 def test_nobody_makes_room_for_what_can_not_begin(organizations: dict[str, Organization], why: str) -> None:
     pulls = set_up(organizations, "a90 a80", "b10")
