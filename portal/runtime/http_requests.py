@@ -8,11 +8,20 @@ import structlog
 from waitress.buffers import ReadOnlyFileBasedBuffer
 from waitress.channel import ClientDisconnected
 from waitress.parser import HTTPRequestParser
+from waitress.receiver import ChunkedReceiver, FixedStreamReceiver
 from waitress.task import ErrorTask, WSGITask
-from waitress.utilities import Error, InternalServerError
+from waitress.utilities import BadRequest, Error, InternalServerError
 
 from groups.delivery.transfers import Transfer
 from portal.http.body_limits import max_body_bytes
+from portal.runtime.chunked_body import ChunkedBody
+
+PLAIN_TEXT = (
+    ("Content-Type", "text/plain; charset=utf-8"),
+    ("Cache-Control", "no-store"),
+    ("X-Content-Type-Options", "nosniff"),
+)
+"""Headers of responses that the application didn't make."""
 
 log = structlog.get_logger(__name__)
 
@@ -37,17 +46,40 @@ class Request(HTTPRequestParser):  # type: ignore[misc]
 
     is_cut = False
     limit = 0
+    body_rcv: FixedStreamReceiver | ChunkedReceiver | ChunkedBody | None
 
     def received(self, data: bytes) -> int:
         """Take what arrived, and return how much of it belongs to this request."""
         had_head = self.headers_finished
-        consumed: int = super().received(data)
+        try:
+            consumed: int = super().received(data)
+        except ValueError:  # an address or a length that Python can't read
+            self.refuse(BadRequest("The head is malformed"))
+            return len(data)
         if self.headers_finished and not had_head and self.error is None and not self.empty:
-            self.limit = max_body_bytes("/" + self.path.lstrip("/"))
+            self._begin_body()
+        if self.completed:
+            self.expect_continue = False  # else waitress would wait for a body, and take the next head for more of this
+        if self.error is not None:
+            return len(data)
         if not self.is_cut and max(self.content_length, self.body_bytes_received) > self._limit():
             self._cut()
             return len(data)
         return consumed
+
+    def refuse(self, error: Error) -> None:
+        """Respond with an error. What came of the body is dropped."""
+        self.error, self.completed, self.expect_continue = error, True, False
+        self.close()
+        self.body_rcv, self.body_bytes_received = None, 0
+
+    def _begin_body(self) -> None:
+        """Choose how much of a body is read, and how. Where two servers could disagree about its end, there is none."""
+        self.limit = max_body_bytes("/" + self.path.lstrip("/"))
+        if "TRANSFER_ENCODING" in self.headers or (self.chunked and "CONTENT_LENGTH" in self.headers):
+            self.refuse(BadRequest("Send a length or chunks, and chunks with HTTP/1.1 only"))
+        elif self.chunked and self.body_rcv is not None:
+            self.body_rcv = ChunkedBody(self.body_rcv.getbuf())
 
     def _limit(self) -> float:
         """For a chunked body with its framing. Whether the content fits is checked by the application."""
@@ -137,3 +169,12 @@ class RefusalTask(ErrorTask):  # type: ignore[misc]
         """Give the client time to read the response before the connection is closed."""
         super().start()
         self.channel.lingers = True
+
+    def execute(self) -> None:
+        """Say what is wrong. What waitress says of a malformed request repeats parts of it, and is left out."""
+        error = self.request.error
+        text = f"{error.reason}\n" if isinstance(error, BadRequest) else f"{error.reason}. {error.body}\n"
+        self.status, self.content_length = f"{error.code} {error.reason}", len(text)
+        self.response_headers.extend(PLAIN_TEXT)
+        self.set_close_on_finish()
+        self.write(text.encode())
