@@ -43,6 +43,15 @@ def client_of(peer: str, forwarded_for: str, proxies: Sequence[Network]) -> str:
     return address
 
 
+def share_of(address: str) -> str:
+    """Return whose share of the server an address has: a network of IPv6 has countless ones, so its first 64 bits
+    count."""
+    parsed = _parse(address.partition("%")[0])
+    if isinstance(parsed, ipaddress.IPv6Address):
+        return str(ipaddress.ip_network((parsed, 64), strict=False))
+    return address if parsed is None else str(parsed)
+
+
 def _is_in(address: str, networks: Sequence[Network]) -> bool:
     parsed = _parse(address)
     return parsed is not None and any(parsed in network for network in networks)

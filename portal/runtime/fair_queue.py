@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Hashable
-from typing import Protocol
+from collections.abc import Hashable, Sequence
+from typing import Protocol, TypeAlias
 
 
 class Task(Protocol):
-    """What waits. Tasks with an equal `owner` wait for each other."""
+    """What waits."""
 
     @property
-    def owner(self) -> Hashable:
-        """Whose it is."""
+    def owner(self) -> Sequence[Hashable]:
+        """Whose it is, in several parts, of all tasks as many. Tasks with an equal first part take turns among
+        themselves by the second, and so on: the first part is what a client can't choose."""
+
+
+_Turns: TypeAlias = "OrderedDict[Hashable, _Turns | deque[Task]]"
 
 
 class FairQueue:
     """Replaces the `deque` of waitress's dispatcher, which locks it."""
 
     def __init__(self) -> None:
-        self._waiting: OrderedDict[Hashable, deque[Task]] = OrderedDict()
+        self._waiting: _Turns = OrderedDict()
         self._count = 0
 
     def __len__(self) -> int:
@@ -27,7 +31,10 @@ class FairQueue:
 
     def append(self, task: Task) -> None:
         """Add a task behind its owner's other ones."""
-        self._waiting.setdefault(task.owner, deque()).append(task)
+        turns, (*outer, last) = self._waiting, task.owner
+        for part in outer:
+            turns = turns.setdefault(part, OrderedDict())  # type: ignore[assignment]
+        turns.setdefault(last, deque()).append(task)  # type: ignore[union-attr]
         self._count += 1
 
     def popleft(self) -> Task:
@@ -35,9 +42,13 @@ class FairQueue:
         there is none."""
         if not self._count:
             raise IndexError("nothing waits")
-        owner, tasks = self._waiting.popitem(last=False)
-        task = tasks.popleft()
-        if tasks:
-            self._waiting[owner] = tasks
         self._count -= 1
-        return task
+        return _take(self._waiting)
+
+
+def _take(turns: _Turns) -> Task:
+    part, waiting = turns.popitem(last=False)
+    task = waiting.popleft() if isinstance(waiting, deque) else _take(waiting)
+    if waiting:
+        turns[part] = waiting
+    return task

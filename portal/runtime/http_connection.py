@@ -12,9 +12,11 @@ from collections.abc import Callable
 from typing import Protocol
 
 import structlog
+from django.conf import settings
 from waitress.channel import HTTPChannel
 from waitress.utilities import Error
 
+from portal.http.client_address import client_of, share_of
 from portal.runtime.deadlines import Deadlines, Stage
 from portal.runtime.http_requests import (
     RefusalTask,
@@ -28,6 +30,9 @@ from portal.runtime.http_requests import (
 TURN_SECONDS = 0.05
 """How long a thread sends to a fast client before it serves others."""
 MAX_DISCARDED_BYTES = 256 * 1024
+BUSY = "Try again in a few seconds."
+SLOW_AFTER_SECONDS = 2.0
+"""From then on it can be told how fast a client accepts a response."""
 ROOM_CHECKED_EVERY = 128 * 1024
 
 log = structlog.get_logger(__name__)
@@ -53,8 +58,8 @@ class Server(Protocol):
     def add_task(self, task: object) -> None:
         """Have a thread respond to the requests of a connection."""
 
-    def has_room(self) -> bool:
-        """Whether the bodies of requests may take more memory and disk."""
+    def has_room_for(self, connection: Connection) -> bool:
+        """Whether the body that a connection receives may take more memory and disk."""
 
     def pull_trigger(self) -> None:
         """Have the thread that watches the sockets look again."""
@@ -87,9 +92,19 @@ class Connection(HTTPChannel):  # type: ignore[misc]
 
     @property
     def owner(self) -> tuple[str, ...]:
-        """Whose its request is, as far as can be told without reading the database (`fair_queue`)."""
+        """Whose its request is, as far as can be told without reading the database (`fair_queue`). A client chooses the
+        last part. The one before tells clients apart behind a proxy that is not named in the settings, which appends
+        their address."""
         headers = self.requests[0].headers
-        return (str(self.addr[0]), headers.get("X_FORWARDED_FOR", ""), headers.get("AUTHORIZATION", ""))
+        last_hop = headers.get("X_FORWARDED_FOR", "").rpartition(",")[2].strip()
+        return (self.client, last_hop, headers.get("AUTHORIZATION", ""))
+
+    @property
+    def client(self) -> str:
+        """The client's address, or its network, as far as the head of a request has been read."""
+        requests = [*self.requests, self.request]
+        forwarded_for = requests[0].headers.get("X_FORWARDED_FOR", "") if requests[0] is not None else ""
+        return share_of(client_of(str(self.addr[0]), forwarded_for, settings.PORTAL_TRUSTED_PROXIES))
 
     # Deadlines
 
@@ -134,11 +149,20 @@ class Connection(HTTPChannel):  # type: ignore[misc]
         waits = self.stage in (Stage.IDLE, Stage.HEAD, Stage.BODY) and not self.will_close
         return self._since if waits and not self.requests and not self.total_outbufs_len else None
 
+    def slow_send_rate(self, now: float) -> float | None:
+        """How many bytes a second the client accepts of a response, if that is too few; None if it is enough or can't
+        be told yet."""
+        elapsed = now - self._since
+        if self.stage is not Stage.SEND or self.is_transferring or self.will_close or elapsed < SLOW_AFTER_SECONDS:
+            return None
+        rate = (self.sent_bytes - self._sent_before) / elapsed
+        return rate if rate < self.server.deadlines.min_send_rate else None
+
     def refuse(self, error: Error) -> None:
         """Respond to an incomplete request with an error, and close the connection."""
         with self.requests_lock:
             request, self.request = self.request or self.parser_class(self.adj), None
-            request.error, request.completed = error, True
+            request.refuse(error)
             self.requests.append(request)
             if len(self.requests) == 1:
                 self.server.add_task(self)
@@ -177,8 +201,8 @@ class Connection(HTTPChannel):  # type: ignore[misc]
         self._follow(time.monotonic())
         if self.received_bytes >= self._room_checked + ROOM_CHECKED_EVERY:
             self._room_checked = self.received_bytes
-            if not self.server.has_room():
-                self.refuse(ServerBusy("Try again in a few seconds."))
+            if not self.server.has_room_for(self):
+                self.refuse(ServerBusy(BUSY))
         elif not self.received_bytes:
             self._room_checked = 0
         return result
@@ -269,6 +293,8 @@ class Connection(HTTPChannel):  # type: ignore[misc]
             for buffer in [buffer for buffer in self.outbufs if isinstance(buffer, TransferBuffer)]:
                 self.outbufs.remove(buffer)
                 self.server.transfers.add_task(TransferTask(close_quietly, buffer))
+        if self.request is not None:
+            self.request.close()  # an incomplete body may have a file
         super().handle_close()
 
 

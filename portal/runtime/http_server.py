@@ -10,6 +10,7 @@ from __future__ import annotations
 import resource
 import signal
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
 from wsgiref.types import WSGIApplication
@@ -22,13 +23,14 @@ from waitress.task import ThreadedTaskDispatcher
 
 from portal.runtime.deadlines import Deadlines
 from portal.runtime.fair_queue import FairQueue
-from portal.runtime.http_connection import Connection
+from portal.runtime.http_connection import BUSY, Connection
+from portal.runtime.http_requests import ServerBusy
 
 THREADS = 12
 TRANSFER_THREADS = 4
 MAX_CONNECTIONS = 2000
 FULL_AT = 0.8
-"""From this share of the connections on, those that wait longest for a request are closed."""
+"""From this share of the connections on, those that wait longest for a request are closed, or accept slowest."""
 MIN_WAIT_SECONDS = 0.5
 """Less than this is no reason to close a connection."""
 MAX_HEAD_BYTES = 32 * 1024
@@ -60,9 +62,9 @@ class Listener(TcpWSGIServer):  # type: ignore[misc]
         """Whether transfers are to stop."""
         return self._server.is_ending
 
-    def has_room(self) -> bool:
-        """Whether the bodies of requests may take more memory and disk."""
-        return sum(connection.body_bytes for connection in self._server.connections()) <= MAX_BODIES_BYTES
+    def has_room_for(self, connection: Connection) -> bool:
+        """Whether the body that a connection receives may take more memory and disk."""
+        return self._server.has_room_for(connection)
 
     def handle_accept(self) -> None:
         """Accept the connections that wait, some at a time."""
@@ -126,6 +128,24 @@ class HttpServer:
         for listener in self._listeners:
             yield from list(listener.active_channels.values())
 
+    def has_room_for(self, asking: Connection) -> bool:
+        """Whether the body that a connection receives may take more memory and disk. If there is no room, the client
+        whose bodies take most of it makes some, so that a stranger who fills it keeps nobody else out."""
+        holding = [(connection, size) for connection in self.connections() if (size := connection.body_bytes)]
+        if sum(size for _, size in holding) <= MAX_BODIES_BYTES:
+            return True
+        by_client: Counter[str] = Counter()
+        for connection, size in holding:
+            by_client[connection.client] += size
+        [(greediest, _)] = by_client.most_common(1)
+        if greediest == asking.client:
+            return False
+        theirs = [c for c, _ in holding if c.client == greediest and c.received_bytes and not c.requests]
+        if not theirs:
+            return False
+        max(theirs, key=lambda connection: connection.received_bytes).refuse(ServerBusy(BUSY))
+        return True
+
     def run(self) -> None:
         """Serve until `stop`; then let responses in progress end, for STOP_SECONDS at most."""
         next_check = 0.0
@@ -143,7 +163,8 @@ class HttpServer:
         self._listeners[0].pull_trigger()
 
     def _check(self) -> None:
-        """Close connections that are too slow, and if there are many, those that wait longest for a request."""
+        """Close connections that are too slow. If there are many, close those that wait longest for a request, and then
+        those that accept their response slowest."""
         now = time.monotonic()
         for connection in self.connections():
             connection.check_deadline(now)
@@ -151,9 +172,12 @@ class HttpServer:
         if too_many > 0:
             waiting = [(since, c) for c in self.connections() if (since := c.waits_since()) is not None]
             longest = sorted((pair for pair in waiting if now - pair[0] > MIN_WAIT_SECONDS), key=lambda pair: pair[0])
-            for _, connection in longest[:too_many]:
+            slow = [(rate, c) for c in self.connections() if (rate := c.slow_send_rate(now)) is not None]
+            slowest = sorted(slow, key=lambda pair: pair[0])
+            closed = [connection for _, connection in (*longest, *slowest)][:too_many]
+            for connection in closed:
                 connection.abort()
-            log.warning("too_many_connections", open=len(self.map), closed=len(longest[:too_many]))
+            log.warning("too_many_connections", open=len(self.map), closed=len(closed))
 
     def _end(self) -> None:
         for listener in self._listeners:

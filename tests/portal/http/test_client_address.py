@@ -8,7 +8,7 @@ import pytest
 from django.conf import LazySettings
 from django.test import Client
 
-from portal.http.client_address import client_of
+from portal.http.client_address import client_of, share_of
 from portal.models import Activity, RefusedSignIn, User
 from tests.conftest import PASSWORD
 
@@ -54,3 +54,18 @@ def test_without_a_proxy_the_header_means_nothing(alice: User) -> None:
     Client(headers={"X-Forwarded-For": SPOOFED}).post("/accounts/login/", {"login": alice.email, "password": "wrong"})
 
     assert RefusedSignIn.objects.get().client_address == PROXY
+
+
+@pytest.mark.parametrize(
+    ("address", "share"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2::9", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("", ""),
+    ],
+)
+def test_a_network_of_ipv6_has_one_share(address: str, share: str) -> None:
+    assert share_of(address) == share
