@@ -19,6 +19,8 @@ from portal.organizations.forms import FirstPasswordForm
 from registries.foundation.refusal import shows_refusal
 from registries.foundation.requests import ActorRequest
 
+SHOWN = "invitation"
+"""The field of the form with the id of the invitation that it shows. Pages of earlier releases have none."""
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
@@ -44,10 +46,14 @@ def open_invitation(request: ActorRequest, /, token: str) -> HttpResponse:
 @never_cache
 @shows_refusal(_to_invitation)
 def invitation(request: ActorRequest, /) -> HttpResponse:
-    """Show who invites to which organization; accept on POST."""
+    """Show who invites to which organization; accept on POST. The form names the invitation that it shows: another tab,
+    or another site that opened a link of its own, may have put another one in the session."""
     row = invitation_links.find(invitation_links.remembered(request))
     if row is None or not _is_open(row):
         return _over(request, row)
+    if request.method == "POST" and request.POST.get(SHOWN, str(row.pk)) != str(row.pk):
+        messages.warning(request, "Another invitation was opened in this browser since. This is that one.")
+        return _to_invitation(request)
     has_account = User.objects.filter(email=row.email).exists()
     is_theirs = request.user.is_authenticated and request.user.email == row.email
     form = FirstPasswordForm(request.POST if request.method == "POST" and not has_account else None, email=row.email)
@@ -59,7 +65,7 @@ def invitation(request: ActorRequest, /) -> HttpResponse:
         invitation_links.forget(request)
         messages.success(request, f"Welcome to {row.organization.name}. Your role is {row.role}.")
         return redirect("portal:organization", row.organization.slug)
-    context = {"invitation": row, "form": form, "has_account": has_account, "is_theirs": is_theirs}
+    context = {"invitation": row, "form": form, "has_account": has_account, "is_theirs": is_theirs, "shown": SHOWN}
     return render(request, "portal/invitation.html", context, status=422 if form.is_bound else 200)
 
 

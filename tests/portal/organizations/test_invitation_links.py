@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +12,7 @@ from django.contrib.sessions.models import Session
 from django.core.cache import cache
 from django.test import Client
 
-from portal.models import User
+from portal.models import Organization, User
 from portal.organizations import invitations
 from tests.conftest import PASSWORD
 from tests.support.actors import acting
@@ -34,6 +35,12 @@ def invite(acme: Any, alice: User) -> Callable[[str], str]:
         return f"/invitations/{invitations.invite(acme, email=email, role='member', by=acting(alice))[1]}/"
 
     return invited
+
+
+@pytest.fixture
+def umbrella(mallory: Any) -> Organization:
+    organization: Organization = mallory.organizations.get()
+    return organization
 
 
 @pytest.mark.parametrize("method", ["get", "head"])
@@ -123,6 +130,23 @@ def test_of_two_links_the_one_opened_last_counts(
     browser.get(invite(NINA))
     browser.get(invite(mallory.email))
     assert "Join as member" in browser.get(ACCEPT).text
+
+
+def test_a_page_accepts_the_invitation_that_it_shows(
+    invite: Callable[[str], str], umbrella: Organization, mallory: User, acme: Any
+) -> None:
+    """Another tab, or another site with a link of its own, has opened another one since."""
+    browser = Client()
+    page = browser.get(invite(NINA), follow=True)
+    _, token = invitations.invite(umbrella, email="other@umbrella.example", role="owner", by=acting(mallory))
+    browser.get(f"/invitations/{token}/")
+    form = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]+)">', page.text))
+    answer = browser.post(ACCEPT, form | {"password": GOOD}, follow=True)
+    assert "other@umbrella.example" in answer.text
+    assert "Another invitation was opened" in answer.text
+    assert not User.objects.filter(email__in=[NINA, "other@umbrella.example"]).exists()
+    form = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]+)">', answer.text))
+    assert browser.post(ACCEPT, form | {"password": GOOD})["Location"] == "/o/umbrella/"
 
 
 def test_what_is_stored_of_a_failed_sign_in_has_no_link(invite: Callable[[str], str], mallory: User) -> None:
