@@ -28,9 +28,15 @@ _PATH = re.compile(
     rf"({_SLASH}(?:{'|'.join(SECRET_PATHS)}))(?!accept{_SLASH}?(?:[\s\"'?&]|$))[^\r\n\"\s][^\r\n\"]*", re.IGNORECASE
 )
 # Node tokens, sessions, invitations, enrolment codes, links of passwords; API keys; signing secrets of webhooks; JWTs.
+_BEGIN = r"(?:\b|(?<=_)|(?<=%[0-9a-f]{2}))"  # also behind what is percent-encoded, such as the = in `%3D`
 _TOKEN = re.compile(
-    r"\b(dr[a-z]_)[A-Za-z0-9_-]{8,}|\b(drayage_)[A-Za-z0-9_-]{32,}|\b(whsec_)[A-Za-z0-9+/=_-]{8,}"
-    r"|\b(eyJ)[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*",
+    rf"{_BEGIN}(dr[a-z]_)[A-Za-z0-9_-]{{8,}}|{_BEGIN}(drayage_)[A-Za-z0-9_-]{{32,}}"
+    rf"|{_BEGIN}(whsec_)[A-Za-z0-9+/=_-]{{8,}}|{_BEGIN}(eyJ)[A-Za-z0-9_-]{{8,}}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*",
+    re.IGNORECASE,
+)
+# What browsers and programs present in headers, and passwords in addresses of services.
+_PRESENTED = re.compile(
+    r"(\b(?:bearer|basic) +|sessionid=|csrftoken=)[A-Za-z0-9+/=_.~-]{16,}|(://[^\s/:@\"']*:)[^\s/@\"']+(?=@)",
     re.IGNORECASE,
 )
 _QUERY = re.compile(r"([?&](?:access_token|api_key|code|key|password|q|secret|token)=)[^&\s\"']+", re.IGNORECASE)
@@ -39,7 +45,8 @@ _QUERY = re.compile(r"([?&](?:access_token|api_key|code|key|password|q|secret|to
 def redact(text: str) -> str:
     """Return a text without the secrets that the portal makes, and without what follows the paths of secret links."""
     text = _PATH.sub(rf"\1{REDACTED}", text)
-    text = _TOKEN.sub(lambda found: f"{next(filter(None, found.groups()))}{REDACTED}", text)
+    for secrets in (_TOKEN, _PRESENTED):
+        text = secrets.sub(lambda found: f"{next(filter(None, found.groups()))}{REDACTED}", text)
     return _QUERY.sub(rf"\1{REDACTED}", text)
 
 

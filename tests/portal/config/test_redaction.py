@@ -26,6 +26,9 @@ LINKS = [
     "/a?next=%252Finvitations%252f{}",
     "/v2/token?token={}&x=1",
     "/o/acme/search/?q={}",
+    "/a?next=/v2/token%3Ftoken%3D{}",
+    "/a%22{}%22",
+    "/a_{}",
 ]
 DAMAGED = ["no-prefix-at-all-3141592653", "drx 3141592653 with blanks", "dri_A\\3141592653", "3141592653'<é\0"]
 
@@ -62,6 +65,22 @@ def test_other_parts_of_a_line_stay() -> None:
 def test_a_webhooks_secret_and_a_nodes_call() -> None:
     assert redact("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw") == "whsec_[redacted]"
     assert redact("Bearer eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJhIn0.c2ln") == "Bearer eyJ[redacted]"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Authorization: Bearer 3141592653abcdef", "Authorization: Bearer [redacted]"),
+        ("'basic dXNlcjozMTQxNTkyNjUz'", "'basic [redacted]'"),
+        ("Cookie: a=1; __Host-sessionid=3141592653abcdef; b=2", "Cookie: a=1; __Host-sessionid=[redacted]; b=2"),
+        ("at redis://:a-pw@localhost:6379/0", "at redis://:[redacted]@localhost:6379/0"),
+        ("postgres://portal:a-pw@db/portal", "postgres://portal:[redacted]@db/portal"),
+        ("https://portal.example:8443/a?b=c:d@e", "https://portal.example:8443/a?b=c:d@e"),
+        ("basic authentication", "basic authentication"),
+    ],
+)
+def test_what_programs_and_browsers_present(text: str, shown: str) -> None:
+    assert redact(text) == shown
 
 
 @pytest.fixture
