@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from portal.runtime.http_requests import PLAIN_TEXT
+
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
@@ -20,7 +22,7 @@ def only_layers(application: WSGIApplication) -> WSGIApplication:
         if path.startswith(REGISTRY) or path in PROBES:
             return application(environ, start_response)
         text = b"Only layers are served here.\n"
-        start_response("404 Not Found", [("Content-Type", "text/plain"), ("Content-Length", str(len(text)))])
+        start_response("404 Not Found", [*PLAIN_TEXT, ("Content-Length", str(len(text)))])
         return [text]
 
     return respond

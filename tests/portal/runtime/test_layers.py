@@ -33,3 +33,10 @@ def test_nothing_else(path: str) -> None:
     status, body = asked(path)
     assert status == "404 Not Found"
     assert b"layers" in body[0]
+
+
+def test_its_own_response_is_neither_stored_nor_guessed_at() -> None:
+    sent: list[tuple[str, str]] = []
+    list(only_layers(lambda environ, start: [])({"PATH_INFO": "/"}, lambda status, headers: sent.extend(headers)))  # type: ignore[arg-type]
+    assert ("X-Content-Type-Options", "nosniff") in sent
+    assert ("Cache-Control", "no-store") in sent
