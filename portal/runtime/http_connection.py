@@ -33,7 +33,6 @@ MAX_DISCARDED_BYTES = 256 * 1024
 BUSY = "Try again in a few seconds."
 SLOW_AFTER_SECONDS = 2.0
 """From then on it can be told how fast a client accepts a response."""
-ROOM_CHECKED_EVERY = 128 * 1024
 
 log = structlog.get_logger(__name__)
 
@@ -58,8 +57,8 @@ class Server(Protocol):
     def add_task(self, task: object) -> None:
         """Have a thread respond to the requests of a connection."""
 
-    def has_room_for(self, connection: Connection) -> bool:
-        """Whether the body that a connection receives may take more memory and disk."""
+    def has_room_for(self, connection: Connection, grown: int) -> bool:
+        """Whether the body that a connection receives, and that has grown, may take more memory and disk."""
 
     def pull_trigger(self) -> None:
         """Have the thread that watches the sockets look again."""
@@ -199,12 +198,9 @@ class Connection(HTTPChannel):  # type: ignore[misc]
         """Take what the client sent."""
         result: bool = super().received(data)
         self._follow(time.monotonic())
-        if self.received_bytes >= self._room_checked + ROOM_CHECKED_EVERY:
-            self._room_checked = self.received_bytes
-            if not self.server.has_room_for(self):
-                self.refuse(ServerBusy(BUSY))
-        elif not self.received_bytes:
-            self._room_checked = 0
+        grown, self._room_checked = self.received_bytes - self._room_checked, self.received_bytes
+        if grown > 0 and not self.server.has_room_for(self, grown):
+            self.refuse(ServerBusy(BUSY))
         return result
 
     def readable(self) -> bool:

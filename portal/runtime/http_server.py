@@ -36,6 +36,7 @@ MIN_WAIT_SECONDS = 0.5
 MAX_HEAD_BYTES = 32 * 1024
 MAX_BODIES_BYTES = 64 * 1024 * 1024
 """The most that the bodies of all requests take at once, in memory and temporary files."""
+ROOM_COUNTED_EVERY = 64 * 1024
 MAX_BODY_IN_MEMORY = 64 * 1024
 ACCEPTED_AT_ONCE = 64
 CHECK_SECONDS = 1.0
@@ -62,9 +63,9 @@ class Listener(TcpWSGIServer):  # type: ignore[misc]
         """Whether transfers are to stop."""
         return self._server.is_ending
 
-    def has_room_for(self, connection: Connection) -> bool:
-        """Whether the body that a connection receives may take more memory and disk."""
-        return self._server.has_room_for(connection)
+    def has_room_for(self, connection: Connection, grown: int) -> bool:
+        """Whether the body that a connection receives, and that has grown, may take more memory and disk."""
+        return self._server.has_room_for(connection, grown)
 
     def handle_accept(self) -> None:
         """Accept the connections that wait, some at a time."""
@@ -116,6 +117,7 @@ class HttpServer:
         self.transfers.set_thread_count(TRANSFER_THREADS)
         self.is_ending = False
         self._is_stopping = False
+        self._counted = self._grown = 0
         self._listeners = [Listener(self, application, sockinfo) for sockinfo in self.adjustments.listen]
 
     @property
@@ -128,11 +130,16 @@ class HttpServer:
         for listener in self._listeners:
             yield from list(listener.active_channels.values())
 
-    def has_room_for(self, asking: Connection) -> bool:
-        """Whether the body that a connection receives may take more memory and disk. If there is no room, the client
-        whose bodies take most of it makes some, so that a stranger who fills it keeps nobody else out."""
+    def has_room_for(self, asking: Connection, grown: int) -> bool:
+        """Whether the body that a connection receives, and that has grown, may take more memory and disk. If there is
+        no room, the client whose bodies take most of it makes some, so that a stranger who fills it keeps nobody else
+        out. Bodies are counted only when they may have become too many."""
+        self._grown += grown
+        if self._counted + self._grown <= MAX_BODIES_BYTES or self._grown < ROOM_COUNTED_EVERY:
+            return True
         holding = [(connection, size) for connection in self.connections() if (size := connection.body_bytes)]
-        if sum(size for _, size in holding) <= MAX_BODIES_BYTES:
+        self._counted, self._grown = sum(size for _, size in holding), 0
+        if self._counted <= MAX_BODIES_BYTES:
             return True
         by_client: Counter[str] = Counter()
         for connection, size in holding:

@@ -347,7 +347,7 @@ def test_who_fills_the_room_for_bodies_makes_some_for_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: LazySettings
 ) -> None:
     settings.PORTAL_TRUSTED_PROXIES = [ip_network("127.0.0.1")]
-    monkeypatch.setattr(http_server, "MAX_BODIES_BYTES", 500_000)
+    monkeypatch.setattr(http_server, "MAX_BODIES_BYTES", 400_000)
     made = Portal(tmp_path, Deadlines())
 
     def start(address: str) -> bytes:
@@ -365,7 +365,7 @@ def test_who_fills_the_room_for_bodies_makes_some_for_others(
 
 
 def test_bodies_have_a_limit_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_server, "MAX_BODIES_BYTES", 300_000)
+    monkeypatch.setattr(http_server, "MAX_BODIES_BYTES", 220_000)
     made = Portal(tmp_path, Deadlines())
     start = b"POST /o/acme/ HTTP/1.1\r\n" + HOST + b"Content-Length: 200000\r\n\r\n" + bytes(190_000)
     held = [made.connect(start)]
@@ -374,6 +374,18 @@ def test_bodies_have_a_limit_together(tmp_path: Path, monkeypatch: pytest.Monkey
     held[0].sendall(bytes(10_000))
     assert held[0].recv(100)[9:12] == b"200"
     held[0].close()
+    made.close()
+
+
+def test_many_small_bodies_have_the_same_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_server, "MAX_BODIES_BYTES", 300_000)
+    made = Portal(tmp_path, Deadlines())
+    start = b"POST /o/acme/ HTTP/1.1\r\n" + HOST + b"Content-Length: 15000\r\n\r\n" + bytes(14_000)
+    held = [made.connect(start) for _ in range(60)]
+    until(lambda: len(list(made.server.connections())) < 60, 5)
+    assert sum(connection.body_bytes for connection in made.server.connections()) <= 300_000 + 3 * 64 * 1024
+    for connection in held:
+        connection.close()
     made.close()
 
 
