@@ -68,7 +68,7 @@ def test_the_cases_of_tests_that_are_named_exist(request: pytest.FixtureRequest)
     """As far as this run collected them."""
     collected = {item.nodeid for item in request.session.items}
     files = {nodeid.partition("::")[0] for nodeid in collected}
-    whole = len(files) > 100
+    whole = len(files) > 100 and not request.config.option.markexpr
     missing = {test for test in catalogue.listed(CATEGORIES) if "[" in test} - collected
     assert not whole or missing == set()
 
