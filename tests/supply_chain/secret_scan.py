@@ -67,8 +67,23 @@ class Allowance:
 
 
 def history(checkout: Path = CHECKOUT) -> Iterator[Line]:
-    """Every line that a commit of any branch added."""
-    yield from _added(checkout, "log", "--all", "-p", "--format=commit %H")
+    """Every line that a commit up to the present one added."""
+    yield from _added(checkout, "log", "HEAD", "-p", "--format=commit %H")
+
+
+def is_complete(checkout: Path = CHECKOUT) -> bool:
+    """Whether the whole history is here: it is no shallow clone, and no copy without a repository."""
+    command = ["git", "-C", str(checkout), "rev-parse", "--is-shallow-repository"]
+    asked = subprocess.run(command, check=False, capture_output=True)
+    return asked.returncode == 0 and asked.stdout.strip() == b"false"
+
+
+def files(checkout: Path = CHECKOUT) -> Iterator[Line]:
+    """Every line of a copy without a repository, except in folders whose names begin with a dot and in data."""
+    for path in sorted(checkout.rglob("*")):
+        name = path.relative_to(checkout).as_posix()
+        if path.is_file() and not name.startswith((".", "var/")) and "node_modules" not in name:
+            yield from _lines_of(path, name)
 
 
 def working_tree(checkout: Path = CHECKOUT) -> Iterator[Line]:
@@ -76,11 +91,13 @@ def working_tree(checkout: Path = CHECKOUT) -> Iterator[Line]:
     yield from _added(checkout, "diff", "HEAD")
     untracked = _git(checkout, "ls-files", "--others", "--exclude-standard", "-z").split(b"\0")
     for name in filter(None, untracked):
-        raw = (checkout / name.decode()).read_bytes()
-        if not BINARY.search(raw[:8000]):
-            yield from (
-                Line(text, name.decode(), "working tree") for text in raw.decode("utf-8", "replace").splitlines()
-            )
+        yield from _lines_of(checkout / name.decode(), name.decode())
+
+
+def _lines_of(path: Path, name: str) -> Iterator[Line]:
+    raw = path.read_bytes()
+    if not BINARY.search(raw[:8000]):
+        yield from (Line(text, name, "working tree") for text in raw.decode("utf-8", "replace").splitlines())
 
 
 def _added(checkout: Path, *command: str) -> Iterator[Line]:
@@ -150,8 +167,12 @@ def judge(found: list[Found], allowances: list[Allowance]) -> tuple[list[Found],
 
 
 def main() -> int:
+    has_history = is_complete()
+    if not has_history:
+        print("the history is not here, or not all of it: only what is here was read")
     found = list(search(_all_lines()))
     secrets, unused = judge(found, read_allowances())
+    unused = unused if has_history else []
     for secret in secrets:
         print(secret)
     for allowance in unused:
@@ -162,6 +183,9 @@ def main() -> int:
 
 
 def _all_lines() -> Iterator[Line]:
+    if not (CHECKOUT / ".git").exists():
+        yield from files()
+        return
     yield from working_tree()
     yield from history()
 

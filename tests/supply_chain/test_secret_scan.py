@@ -7,7 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.supply_chain.secret_scan import Allowance, Found, Line, history, judge, read_allowances, search, working_tree
+from tests.supply_chain.secret_scan import (
+    Allowance,
+    Found,
+    Line,
+    files,
+    history,
+    is_complete,
+    judge,
+    read_allowances,
+    search,
+    working_tree,
+)
 
 # Put together here, so that the scan of this repository does not find them.
 AWS = "AKIA" + "QWERTZUIOPASDFGH"
@@ -88,3 +99,12 @@ def test_each_entry_has_a_reason_and_allows_something_in_particular() -> None:
         for secret in (AWS, GITHUB, SLACK, "Tr0ub4dor&3-Xk29", "f" * 20 + "0" * 43):
             here = Line(f"password = '{secret}'", "portal/settings.py", "working tree")
             assert not allowance.covers(Found("Secret Keyword", secret, here))
+
+
+def test_a_copy_without_a_repository_is_read_whole(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text("one\ntwo\n")
+    (tmp_path / ".venv").mkdir()
+    (tmp_path / ".venv" / "other.py").write_text("three\n")
+    (tmp_path / "image").write_bytes(b"\0\1\2")
+    assert not is_complete(tmp_path)
+    assert [(line.path, line.text) for line in files(tmp_path)] == [("app.py", "one"), ("app.py", "two")]
