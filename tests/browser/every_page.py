@@ -87,6 +87,10 @@ NO_PAGE = {
 }
 
 
+LEADS_TO = {"portal:invitation": "/invitations/accept/"}
+"""Pages that are shown at another address than the one that leads to them."""
+
+
 @dataclass(frozen=True)
 class Visit:
     """Who opens a page, what its address has in addition to the usual values, and its query."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from typing import Any, TypeVar
 
 import pytest
 from django.contrib.auth import SESSION_KEY
@@ -21,6 +23,7 @@ from registries.secrets import session_data
 
 pytestmark = pytest.mark.django_db
 HOME = "/o/acme/"
+Result = TypeVar("Result")
 
 
 def cookie_of(browser: Client) -> str:
@@ -106,6 +109,12 @@ def test_odd_cookies_are_a_strangers(key: str, acme: object) -> None:
     assert browser.get(HOME).status_code == 302
 
 
+def run(work: Coroutine[Any, Any, Result]) -> Result:
+    """Run it in a thread: the browser of other tests keeps an event loop running in this one."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, work).result()
+
+
 @pytest.mark.django_db(transaction=True)
 def test_the_asynchronous_way_is_the_same() -> None:
     async def use() -> str:
@@ -121,8 +130,8 @@ def test_the_asynchronous_way_is_the_same() -> None:
         await again.adelete("another-key")
         return key
 
-    key = asyncio.run(use())
+    key = run(use())
     assert [row.session_key for row in Session.objects.all()] == [session_data.row_key(key)]
     assert SessionStore(key)["seen"] == "again"
-    asyncio.run(SessionStore(key).adelete())
+    run(SessionStore(key).adelete())
     assert not Session.objects.exists()
