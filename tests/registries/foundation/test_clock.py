@@ -70,6 +70,7 @@ def test_the_clock_of_a_process_is_compared_with_nothing_of_the_database() -> No
         "groups.nodes.vouching",  # so that a database can't prolong a code; see decision 15
         "groups.storage.garbage",  # the earlier of the two clocks, against the store's
         "groups.worker",  # what a worker reports of itself in Redis
+        "portal.accounts.limits_cache",  # as Django's own cache does
         "portal.accounts.sessions",  # as Django's own sessions do
         "portal.api.rate",  # minutes of calls, counted in Redis
         "portal.notifications.sending",  # what a message is signed with, for its receiver
