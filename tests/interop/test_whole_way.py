@@ -107,7 +107,8 @@ def test_from_a_private_registry_to_a_node(
     given = until(lambda: machine.poll()["start"])[0]
     assert given["command"] == ["serve", "--port", "80"]
     assert given["environment"] == {"GREETING": "hello"}
-    assert re.fullmatch(rf"localhost:{environment['PORT']}/acme/default/app@sha256:[0-9a-f]{{64}}", given["image"])
+    host = f"localhost:{environment['PORTAL_LAYERS_PORT']}"
+    assert re.fullmatch(rf"{host}/acme/default/app@sha256:[0-9a-f]{{64}}", given["image"])
 
     # Stock skopeo pulls and decrypts.
     (tmp_path / "node.key").write_bytes(private_pem(machine.key))
