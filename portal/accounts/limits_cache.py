@@ -31,8 +31,9 @@ class LimitsCache(DatabaseCache):
     _max_entries: int
     _cull: Callable[..., None]
 
-    def __init__(self, table: str, params: dict[str, Any]) -> None:
-        options = {"MAX_ENTRIES": MAX_ENTRIES, **params.get("OPTIONS", {})}
+    def __init__(self, table: str, params: dict[str, object]) -> None:
+        given = params.get("OPTIONS")
+        options = {"MAX_ENTRIES": MAX_ENTRIES, **(given if isinstance(given, dict) else {})}
         super().__init__(table, {"KEY_PREFIX": FORMAT, **params, "OPTIONS": options})
 
     def get_many(self, keys: Iterable[Any], version: int | None = None) -> dict[Any, Any]:
@@ -79,7 +80,7 @@ class LimitsCache(DatabaseCache):
             return False
 
 
-def _read(text: str) -> Mapping[str, Any] | None:
+def _read(text: str) -> Mapping[str, object] | None:
     """Return the object in which a value is stored; None for what this cache didn't write."""
     try:
         found = json.loads(text)
