@@ -80,6 +80,7 @@ class PullWorker(Worker):
         """Report that the worker has started. It subscribes to no channel: commands are signals of its own machine."""
         self.register_birth()
         self.set_state(WorkerStatus.STARTED)
+        log.info("worker_listening", worker=self.name, queues=self.queue_names())
 
     def _start_scheduler(self, *_: object, **__: object) -> NoReturn:
         raise ValueError("nothing is scheduled in Redis: the database says what is due")

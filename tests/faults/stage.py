@@ -55,7 +55,7 @@ class PausableWorker:
     @property
     def is_listening(self) -> bool:
         """Whether the worker has started and waits for jobs."""
-        return "Listening on" in self.process.log.read_text()
+        return '"worker_listening"' in self.process.log.read_text()
 
     def resume(self) -> None:
         """Let all paused processes continue, and pause no more."""
