@@ -10,10 +10,12 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 import pytest
+from asgiref.sync import sync_to_async
 from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.backends import db
 from django.contrib.sessions.models import Session
 from django.core.management import call_command
+from django.db import connections
 from django.test import Client
 from django.utils import timezone
 
@@ -110,9 +112,17 @@ def test_odd_cookies_are_a_strangers(key: str, acme: object) -> None:
 
 
 def run(work: Coroutine[Any, Any, Result]) -> Result:
-    """Run it in a thread: the browser of other tests keeps an event loop running in this one."""
+    """Run it in a thread: the browser of other tests keeps an event loop running in this one. Its thread for the
+    database closes its connection."""
+
+    async def closing() -> Result:
+        try:
+            return await work
+        finally:
+            await sync_to_async(connections.close_all)()
+
     with ThreadPoolExecutor(1) as thread:
-        return thread.submit(asyncio.run, work).result()
+        return thread.submit(asyncio.run, closing()).result()
 
 
 @pytest.mark.django_db(transaction=True)
