@@ -1,6 +1,6 @@
 """A chunked body (RFC 9112, section 7.1), read strictly and without going over what arrived twice.
 
-It stands in for waitress's receiver, whose time grows with the square of a long line and of many small chunks: one
+It replaces waitress's receiver, whose time grows with the square of a long line and of many small chunks: one
 client could occupy the thread that watches the sockets. It also took a bare LF in the line of a chunk.
 """
 
