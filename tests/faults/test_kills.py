@@ -21,17 +21,20 @@ WHEN_HANDED_OVER = {failpoints.RELEASING, failpoints.RELEASED}
 @pytest.mark.parametrize("point", failpoints.NAMES)
 def test_a_pull_comes_to_its_end_whoever_is_killed(point: str, stage: Stage) -> None:
     victims = {way: PausableWorker(stage.portal) for way in WAYS}
+    first = first_pause(point)
     for victim in victims.values():
-        victim.pause_at(failpoints.LAYER_BEGINS if point in WHEN_HANDED_OVER else point)
+        victim.pause_at(first)
     stage.until(lambda: all(victim.is_listening for victim in victims.values()))
     tag = "no-such-tag" if point in WHEN_IT_FAILS else "1.0"
     pulls = [stage.pull(tag) for _ in WAYS]
-    if point in WHEN_HANDED_OVER:
+    # Each has its pull before the first is killed, so that none takes up what another one lost; and all pulls are made
+    # before the first pauses in a transaction, in which SQLite lets nobody write.
+    stage.until(lambda: all(victim.paused_at(first) for victim in victims.values()))
+    if first != point:
         for victim in victims.values():
-            told_to_end(stage, victim, point)
+            continue_to(victim, first, point, ending=point in WHEN_HANDED_OVER)
 
-    # One after the other, as they come: inside of a transaction the first one may keep the others waiting. Elsewhere
-    # each has its pull before the first is killed, so that none takes up what another one lost.
+    # One after the other, as they come: in a transaction the first one may keep the others waiting.
     if point not in IN_A_TRANSACTION:
         stage.until(lambda: all(victim.paused_at(point) for victim in victims.values()))
     left = dict(victims)
@@ -58,12 +61,19 @@ def attempts(point: str) -> list[int]:
     return [1, 1, 1] if point in (failpoints.FINISHED, failpoints.FAILED) else [1, 2, 2]
 
 
-def told_to_end(stage: Stage, victim: PausableWorker, point: str) -> None:
-    """Have a worker that is held in a layer hand its pull over."""
-    stage.until(lambda: victim.paused_at(failpoints.LAYER_BEGINS))
+def first_pause(point: str) -> str:
+    """Where the workers pause first, on the way to the failpoint."""
+    if point in WHEN_HANDED_OVER:
+        return failpoints.LAYER_BEGINS
+    return failpoints.CLAIMED if point in IN_A_TRANSACTION else point
+
+
+def continue_to(victim: PausableWorker, first: str, point: str, *, ending: bool) -> None:
+    """Have a worker that pauses continue to the failpoint; `ending` has it hand its pull over."""
     victim.pause_at(point)
-    victim.process.send(signal.SIGTERM)
-    (victim.folder / failpoints.LAYER_BEGINS).unlink()
+    if ending:
+        victim.process.send(signal.SIGTERM)
+    (victim.folder / first).unlink()
 
 
 def kill(victim: PausableWorker, point: str, way: Way) -> None:
