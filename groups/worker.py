@@ -28,8 +28,7 @@ from django.conf import settings
 from django.db import connections
 from django.utils.module_loading import import_string
 from redis import Redis
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import TimeoutError as RedisTimeoutError
+from redis.exceptions import RedisError
 from rq import Worker
 from rq.serializers import JSONSerializer
 from rq.timeouts import HorseMonitorTimeoutException, JobTimeoutException
@@ -105,8 +104,8 @@ class PullWorker(Worker):
             try:
                 wakeup = take(self.connection, self.queue_names(), timeout)
                 pause = 1.0
-            except (RedisConnectionError, RedisTimeoutError) as error:
-                log.error("redis_unreachable", error=type(error).__name__, retry_seconds=pause)
+            except (RedisError, OSError) as error:  # it is gone, full, read-only, or refuses this user
+                log.error("redis_unusable", error=type(error).__name__, retry_seconds=pause)
                 time.sleep(pause)
                 pause = min(2 * pause, MAX_RECONNECT_SECONDS)
                 continue

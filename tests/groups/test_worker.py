@@ -15,6 +15,7 @@ from django.conf import settings
 from pytest_django import Settings
 from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import InvalidResponse, NoPermissionError, OutOfMemoryError, ReadOnlyError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from rq.exceptions import StopRequested
 from rq.serializers import JSONSerializer
@@ -172,10 +173,20 @@ def test_a_work_horse_that_is_killed_is_logged_and_the_worker_goes_on(
     assert caplog.text.count("work_horse_ended") == 1
 
 
-def test_without_redis_a_worker_waits_longer_each_time(
+def test_without_a_redis_that_works_a_worker_waits_longer_each_time(
     pull_worker: PullWorker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    answers: Iterator[Exception | Wakeup] = iter([*[RedisConnectionError("hunter2")] * 7, RedisTimeoutError(), PULL])
+    errors = [
+        RedisConnectionError("hunter2"),
+        RedisTimeoutError("hunter2"),
+        ReadOnlyError("hunter2"),
+        OutOfMemoryError("hunter2"),
+        NoPermissionError("hunter2"),
+        ResponseError("MISCONF hunter2"),
+        InvalidResponse("hunter2"),
+        OSError("hunter2"),
+    ]
+    answers: Iterator[Exception | Wakeup] = iter([*errors, PULL])
 
     def take(*_: object) -> Wakeup:
         answer = next(answers)
@@ -190,7 +201,7 @@ def test_without_redis_a_worker_waits_longer_each_time(
 
     assert pull_worker.dequeue_job_and_maintain_ttl(30) == (PULL, "pulls")
     assert paused == [1, 2, 4, 8, 16, 30, 30, 30]
-    assert "redis_unreachable" in caplog.text
+    assert "redis_unusable" in caplog.text
     assert "hunter2" not in caplog.text
 
 
