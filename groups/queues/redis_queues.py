@@ -22,12 +22,21 @@ from groups.queues.wakeup import QUEUES, Reason, Wakeup, WakeupRefused, parse_wa
 REFUSED_KEY = "drayage:refused"
 """A hash that counts refused entries by reason."""
 MAX_COUNTED = 10**12
+MAX_SECONDS = 1.0
+"""For one command, outside of workers: a request must not wait for a Redis that has stalled."""
 
 log = structlog.get_logger(__name__)
 
 
 def connect() -> Redis:
-    """Return a client of the Redis that has the queues."""
+    """Return a client of the Redis that has the queues, whose commands take at most MAX_SECONDS."""
+    client = connect_to_wait()
+    client.connection_pool.connection_kwargs.update(socket_timeout=MAX_SECONDS, socket_connect_timeout=MAX_SECONDS)
+    return client
+
+
+def connect_to_wait() -> Redis:
+    """Return a client for a worker, which waits until there is something in a queue."""
     return django_rq.get_connection(QUEUES[0])
 
 

@@ -7,7 +7,7 @@ from argparse import ArgumentParser
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 
-from groups.queues.redis_queues import connect
+from groups.queues.redis_queues import connect_to_wait
 from groups.queues.wakeup import QUEUES
 from groups.worker import PullWorker
 
@@ -38,6 +38,6 @@ class Command(BaseCommand):
     ) -> None:
         if worker_class != WORKER_CLASS or serializer != SERIALIZER:
             raise CommandError(f"the worker class is {WORKER_CLASS} and the serializer {SERIALIZER}: leave both out")
-        worker = PullWorker(queues, connection=connect(), name=name)
+        worker = PullWorker(queues, connection=connect_to_wait(), name=name)
         connections.close_all()  # before the first fork
         worker.work(burst=burst, max_jobs=max_jobs)

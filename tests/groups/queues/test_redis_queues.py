@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import socket
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from uuid import uuid4
 
+import django_rq
 import pytest
 from redis import Redis
 from redis.exceptions import ResponseError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from groups.queues import redis_queues
-from groups.queues.redis_queues import REFUSED_KEY, length, push, refused_counts, take
+from groups.queues.redis_queues import REFUSED_KEY, connect, connect_to_wait, length, push, refused_counts, take
 from groups.queues.wakeup import QUEUES, Reason, Wakeup
 from tests.support.hostile_jobs import OTHER_TYPES
+
+
+@pytest.fixture
+def stalled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A Redis that accepts connections and says nothing."""
+    path = str(tmp_path / "stalled.sock")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen()
+        made: Callable[[str], Redis] = lambda name: Redis.from_url(f"unix://{path}")  # noqa: E731
+        monkeypatch.setattr(django_rq, "get_connection", made)
+        yield
+
 
 PULL, CHECK = Wakeup("pull", uuid4()), Wakeup("check", uuid4())
 
@@ -76,6 +94,22 @@ def test_counts_of_another_type_are_replaced(queues: Redis) -> None:
     queues.rpush("rq:queue:pulls", "x:y", "x:z")
     assert take(queues, QUEUES, None) is None
     assert refused_counts(queues)[Reason.NOT_A_WAKEUP] == 1  # the first one removed what was there
+
+
+def test_a_redis_that_has_stalled_holds_nobody_up(stalled: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redis_queues, "MAX_SECONDS", 0.02)
+    begin = time.monotonic()
+    with pytest.raises(RedisTimeoutError):
+        push("pulls", PULL)
+    assert time.monotonic() - begin < 1
+
+
+def test_a_worker_may_wait_for_longer(stalled: None) -> None:
+    def seconds(client: Redis) -> float:
+        return float(client.connection_pool.make_connection().socket_timeout)
+
+    assert seconds(connect()) == redis_queues.MAX_SECONDS == 1
+    assert seconds(connect_to_wait()) > redis_queues.MAX_SECONDS
 
 
 def test_many_entries_hide_no_job(queues: Redis) -> None:
