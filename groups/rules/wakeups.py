@@ -6,6 +6,7 @@ wake-up that fails is only logged. Which function runs a job is in `settings.WAK
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection
 from datetime import timedelta
 from functools import partial
@@ -15,6 +16,7 @@ from uuid import UUID
 import structlog
 from django.db import transaction
 from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from groups.queues import redis_queues
 from groups.queues.wakeup import make_wakeup
@@ -26,6 +28,10 @@ log = structlog.get_logger(__name__)
 
 WAKEUP_LOST_AFTER = timedelta(seconds=10)
 """A job that no worker has begun after this time is enqueued again."""
+STALLED_SECONDS = 5.0
+"""For so long a process doesn't ask a Redis that said nothing: a request or a sweep with many wake-ups would wait for
+each."""
+_stalled_until = 0.0
 
 
 def wake_pull(image_id: ImageId) -> None:
@@ -68,15 +74,32 @@ def wake_again(queue: str, wake: Callable[[RowId], None], due: Collection[RowId]
 
 def waiting(queue: str) -> int:
     """Return the number of jobs in the queue that no worker has taken; 0 if Redis does not answer."""
+    if _has_stalled():
+        return 0
     try:
         return redis_queues.length(redis_queues.connect(), queue)
-    except (RedisError, OSError):
+    except (RedisError, OSError) as error:
+        _note(error)
         return 0
 
 
 def enqueue_job(queue: str, job: str, row_id: str) -> None:
     """Put a job for a row on its queue. Logs a failure of Redis and does not raise it."""
+    wakeup = make_wakeup(queue, job, UUID(row_id))
+    if _has_stalled():
+        return
     try:
-        redis_queues.push(queue, make_wakeup(queue, job, UUID(row_id)))
+        redis_queues.push(queue, wakeup)
     except (RedisError, OSError) as error:
+        _note(error)
         log.warning("wake_up_failed", job=job, row=row_id, error=type(error).__name__)
+
+
+def _has_stalled() -> bool:
+    return time.monotonic() < _stalled_until
+
+
+def _note(error: Exception) -> None:
+    global _stalled_until
+    if isinstance(error, RedisTimeoutError):
+        _stalled_until = time.monotonic() + STALLED_SECONDS

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import time
 from collections.abc import Callable
 from uuid import UUID, uuid4
 
@@ -106,6 +107,7 @@ def test_without_redis_nothing_waits_and_nothing_fails(monkeypatch: pytest.Monke
 )
 def test_a_redis_that_refuses_or_stalls_keeps_nobody_waiting(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is asked once; the sweeper sends the wake-up again."""
+    monkeypatch.setattr(wakeups, "_stalled_until", 0.0)
     asked: list[str] = []
 
     def push(queue: str, wakeup: Wakeup) -> None:
@@ -118,6 +120,29 @@ def test_a_redis_that_refuses_or_stalls_keeps_nobody_waiting(error: Exception, m
 
     assert asked == ["pulls pull"]
     assert [(line["event"], line["error"]) for line in logged] == [("wake_up_failed", type(error).__name__)]
+
+
+@pytest.mark.parametrize(("error", "times"), [(RedisTimeoutError(), 2), (ConnectionRefusedError(), 21)])
+def test_a_redis_that_has_stalled_is_not_asked_for_each_wake_up(
+    error: Exception, times: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, asked = [1000.0], list[float]()
+
+    def connect() -> object:
+        asked.append(now[0])
+        raise error
+
+    monkeypatch.setattr(wakeups, "_stalled_until", 0.0)
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(redis_queues, "connect", connect)
+    for _ in range(10):
+        wakeups.enqueue_job("pulls", "pull", str(uuid4()))
+        assert wakeups.waiting("pulls") == 0
+        now[0] += 0.9 * wakeups.STALLED_SECONDS / 10
+    now[0] = 1000 + wakeups.STALLED_SECONDS
+    wakeups.enqueue_job("pulls", "pull", str(uuid4()))
+    assert len(asked) == times
+    assert asked[-1] == now[0]
 
 
 def test_jobs_that_wait_for_a_worker_are_not_enqueued_again(monkeypatch: pytest.MonkeyPatch) -> None:
