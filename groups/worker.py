@@ -37,6 +37,7 @@ from rq.worker import WorkerStatus
 from groups import jobs  # noqa: F401 (so that work-horses need not import it)
 from groups.ingest.claim import WorkerShutdown
 from groups.queues.redis_queues import take
+from groups.queues.turns import QueueTurns
 from groups.queues.wakeup import KINDS, QUEUES, Wakeup
 from groups.queues.workers import forget, forget_gone, report
 from registries.oci.transport import tls_context
@@ -71,6 +72,7 @@ class PullWorker(Worker):
             prepare_for_work=False,
         )
         self.pid = os.getpid()
+        self._turns = QueueTurns(queues)
         self._functions: dict[str, Callable[[str], None]] = {
             job: import_string(settings.WAKEUP_JOBS[job]) for job in KINDS
         }
@@ -102,7 +104,7 @@ class PullWorker(Worker):
             if timeout is not None and max_idle_time is not None:
                 timeout = max(1, min(timeout, max_idle_time))
             try:
-                wakeup = take(self.connection, self.queue_names(), timeout)
+                wakeup = take(self.connection, self._turns, timeout)
                 pause = 1.0
             except (RedisError, OSError) as error:  # it is gone, full, read-only, or refuses this user
                 log.error("redis_unusable", error=type(error).__name__, retry_seconds=pause)

@@ -17,6 +17,7 @@ from redis import Redis
 from redis.exceptions import ResponseError
 
 from groups.queues.rq_jobs import is_rq_job_id, take_rq_job
+from groups.queues.turns import QueueTurns
 from groups.queues.wakeup import QUEUES, Reason, Wakeup, WakeupRefused, parse_wakeup
 
 REFUSED_KEY = "drayage:refused"
@@ -66,10 +67,11 @@ def length(connection: Redis, queue: str) -> int:
         return 0
 
 
-def take(connection: Redis, queues: Sequence[str], seconds: int | None) -> Wakeup | None:
-    """Remove and return the next job of these queues, of the first ones first. Waits for up to `seconds`, or not at
-    all if that is None; then returns None. Raises RedisError."""
+def take(connection: Redis, turns: QueueTurns, seconds: int | None) -> Wakeup | None:
+    """Remove and return the next job of the queue whose turn it is. Waits for up to `seconds`, or not at all if that is
+    None; then returns None. Raises RedisError."""
     while True:
+        queues = turns.order()
         try:
             taken = _pop(connection, queues, seconds)
         except ResponseError as error:
@@ -80,6 +82,7 @@ def take(connection: Redis, queues: Sequence[str], seconds: int | None) -> Wakeu
         if taken is None:
             return None
         queue, entry = taken
+        turns.note(queue)
         try:
             if is_rq_job_id(entry):
                 return take_rq_job(connection, queue, entry)

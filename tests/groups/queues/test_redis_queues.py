@@ -16,6 +16,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from groups.queues import redis_queues
 from groups.queues.redis_queues import REFUSED_KEY, connect, connect_to_wait, length, push, refused_counts, take
+from groups.queues.turns import MAX_BEFORE_OTHERS, QueueTurns
 from groups.queues.wakeup import QUEUES, Reason, Wakeup
 from tests.support.hostile_jobs import OTHER_TYPES
 
@@ -47,14 +48,25 @@ def test_a_queue_is_a_list_of_jobs_and_ids(queues: Redis) -> None:
 def test_the_first_queues_come_first(queues: Redis, seconds: int | None) -> None:
     for wakeup in (PULL, CHECK):
         push(wakeup.kind.queue, wakeup)
-    assert take(queues, ["checks", "pulls"], seconds) == CHECK
-    assert take(queues, ["checks", "pulls"], seconds) == PULL
-    assert take(queues, ["checks", "pulls"], None) is None
+    assert take(queues, QueueTurns(["checks", "pulls"]), seconds) == CHECK
+    assert take(queues, QueueTurns(["checks", "pulls"]), seconds) == PULL
+    assert take(queues, QueueTurns(["checks", "pulls"]), None) is None
+
+
+@pytest.mark.parametrize("seconds", [None, 1])
+@pytest.mark.parametrize("flood", [f"check:{CHECK.row}", "no job at all"], ids=["jobs", "no jobs"])
+def test_many_entries_of_one_queue_hold_up_no_other(queues: Redis, flood: str, seconds: int | None) -> None:
+    queues.rpush("rq:queue:checks", *[flood] * 100)
+    push("pulls", PULL)
+    turns = QueueTurns(["checks", "pulls"])
+    taken = [take(queues, turns, seconds) for _ in range(MAX_BEFORE_OTHERS + 1 if "check" in flood else 1)]
+    assert taken[-1] == PULL
+    assert length(queues, "checks") == 100 - MAX_BEFORE_OTHERS
 
 
 def test_others_queues_are_left_alone(queues: Redis) -> None:
     push("pulls", PULL)
-    assert take(queues, ["checks", "nodes"], None) is None
+    assert take(queues, QueueTurns(["checks", "nodes"]), None) is None
     assert length(queues, "pulls") == 1
 
 
@@ -66,7 +78,7 @@ def test_a_key_that_is_no_list_stops_no_queue(queues: Redis, kind: str, seconds:
     assert length(queues, "checks") == 0
     push("pulls", PULL)
 
-    assert take(queues, ["checks", "pulls"], seconds) == PULL
+    assert take(queues, QueueTurns(["checks", "pulls"]), seconds) == PULL
 
     assert queues.exists(key) == 0
     assert refused_counts(queues)[Reason.WRONG_TYPE] == 1
@@ -75,7 +87,7 @@ def test_a_key_that_is_no_list_stops_no_queue(queues: Redis, kind: str, seconds:
 def test_a_key_that_is_no_list_is_replaced_by_the_next_job(queues: Redis) -> None:
     queues.set("rq:queue:pulls", b"x")
     push("pulls", PULL)
-    assert take(queues, QUEUES, None) == PULL
+    assert take(queues, QueueTurns(QUEUES), None) == PULL
 
 
 @pytest.mark.parametrize("value", [b"x", b"-5", b"9" * 30, b"\xff", b""])
@@ -84,7 +96,7 @@ def test_counts_that_somebody_wrote_are_not_believed(queues: Redis, value: bytes
     assert refused_counts(queues)[Reason.NOT_A_WAKEUP] == 0
     queues.rpush("rq:queue:pulls", "x:y")
     push("pulls", PULL)
-    assert take(queues, QUEUES, None) == PULL
+    assert take(queues, QueueTurns(QUEUES), None) == PULL
     assert refused_counts(queues)[Reason.NOT_A_WAKEUP] <= 1
 
 
@@ -92,7 +104,7 @@ def test_counts_of_another_type_are_replaced(queues: Redis) -> None:
     queues.set(REFUSED_KEY, b"x")
     assert set(refused_counts(queues).values()) == {0}
     queues.rpush("rq:queue:pulls", "x:y", "x:z")
-    assert take(queues, QUEUES, None) is None
+    assert take(queues, QueueTurns(QUEUES), None) is None
     assert refused_counts(queues)[Reason.NOT_A_WAKEUP] == 1  # the first one removed what was there
 
 
@@ -115,7 +127,7 @@ def test_a_worker_may_wait_for_longer(stalled: None) -> None:
 def test_many_entries_hide_no_job(queues: Redis) -> None:
     queues.rpush("rq:queue:pulls", *(f"subprocess.getoutput:{number}" for number in range(200)))
     push("pulls", PULL)
-    assert take(queues, QUEUES, None) == PULL
+    assert take(queues, QueueTurns(QUEUES), None) == PULL
     assert refused_counts(queues)[Reason.NOT_A_WAKEUP] == 200
 
 
@@ -127,7 +139,7 @@ def test_what_this_user_may_not_do_is_no_matter_of_types(monkeypatch: pytest.Mon
         monkeypatch.setattr(queues, name, refuse)
     monkeypatch.setattr(redis_queues, "connect", lambda: queues)
     calls: list[Callable[[], object]] = [
-        lambda: take(queues, QUEUES, None),
+        lambda: take(queues, QueueTurns(QUEUES), None),
         lambda: length(queues, "pulls"),
         lambda: refused_counts(queues),
         lambda: push("pulls", PULL),

@@ -14,6 +14,7 @@ from rq.job import Dependency
 from rq.serializers import DefaultSerializer, JSONSerializer, Serializer
 
 from groups.queues.redis_queues import push, refused_counts, take
+from groups.queues.turns import QueueTurns
 from groups.queues.wakeup import KINDS, QUEUES, Reason, Wakeup
 from tests.support.hostile_jobs import CALL, CANARY, DATA, HARMLESS, ID, OPTIONS, OTHER_TYPES, ROW, VALUES, put_job
 
@@ -30,7 +31,7 @@ def _nothing_is_imported() -> Iterator[None]:
 def taken(connection: Redis) -> list[Wakeup]:
     """Everything that workers take from the queues."""
     found = []
-    while wakeup := take(connection, QUEUES, None):
+    while wakeup := take(connection, QueueTurns(QUEUES), None):
         found.append(wakeup)
     return found
 
