@@ -1,8 +1,8 @@
 """Authentication of a node's call by a short-lived JWT, signed with the node's own key.
 
 The enrolled key determines the algorithm; nothing in the token does. A key counts if the web zone has accepted it
-itself (`Node.call_mark`), not because it is in the row. Every refusal is the same NotAuthenticated, which says
-neither which nodes exist nor what was wrong.
+itself (`Node.call_mark`) and the worker zone has not noted that it was replaced, not because it is in the row. Every
+refusal is the same NotAuthenticated, which says neither which nodes exist nor what was wrong.
 
 A token is valid for one call across all web processes: the node's row keeps the calls whose tokens could still be
 valid. `authenticate` only reads. `consume_call` writes, in the UPDATE that each call makes anyway, so that of two calls
@@ -31,7 +31,8 @@ from groups.nodes.keys import KeyUnsupported, NodeKey, read_public_key
 from registries.foundation.compiled_query import CompiledQuery
 from registries.foundation.ids import NodeId
 from registries.oci import strict_json
-from registries.secrets.node_vouchers import has_call_mark
+from registries.secrets.ended import is_replaced
+from registries.secrets.node_vouchers import fingerprint, has_call_mark
 
 log = structlog.get_logger(__name__)
 
@@ -82,6 +83,9 @@ def authenticate(authorization: str) -> Call:
     node = Node.from_db(None, _CALLER, [node_id, public_key, status, json.loads(recent_calls), calls, call_mark])
     if not has_call_mark(call_mark, node_id=node_id, public_key=public_key):
         log.error("node_key_without_mark", node=str(node_id))
+        raise NotAuthenticated
+    if is_replaced(fingerprint(node_id=node_id, public_key=public_key)):  # somebody has put it back with its mark
+        log.error("node_key_replaced_before", node=str(node_id))
         raise NotAuthenticated
     try:
         claims = _verified_claims(found[1], found[2], read_public_key(node.public_key))

@@ -30,12 +30,14 @@ from registries.foundation.clock import database_now
 from registries.foundation.ids import NodeId, UserId
 from registries.foundation.refusal import Refusal
 from registries.secrets import one_time
+from registries.secrets.ended import is_replaced
 from registries.secrets.node_vouchers import (
     Authority,
     Terms,
     available_authority,
     call_mark_of,
     code_of,
+    fingerprint,
     new_nonce,
     proof_of,
 )
@@ -94,6 +96,17 @@ class TooManyKeys(Refusal):
 
     def __init__(self) -> None:
         super().__init__("The key was replaced repeatedly within seconds. Try again in a minute.")
+
+
+class KeyReplaced(Refusal):
+    """The node had this key before and replaced it."""
+
+    code = "key_replaced"
+    title = "The key was replaced before"
+    status = 409
+
+    def __init__(self) -> None:
+        super().__init__("This node has replaced this key, and can't use it again. Make a new key and send that.")
 
 
 class NameInvalid(Refusal):
@@ -161,8 +174,8 @@ def enrol(code: str, name: str, public_key_pem: str, *, by: Actor) -> Node:
     machine; the action is recorded with the node's id and name.
 
     The node gets the name that the operator chose. The machine's own `name` is only validated: an untrusted machine
-    must not be able to choose another one's name. Raises KeyUnsupported and NameInvalid, both before the code is
-    consumed, and CodeRefused.
+    must not be able to choose another one's name. Raises KeyUnsupported, NameInvalid and KeyReplaced, all without the
+    code being consumed, and CodeRefused.
     """
     key = read_public_key(public_key_pem)
     check_name(name)
@@ -199,7 +212,7 @@ def enrol(code: str, name: str, public_key_pem: str, *, by: Actor) -> Node:
 def replace_key(node: Node, public_key_pem: str, *, proof: str, by: Actor) -> bool:
     """Replace the key that signs the node's calls and to which layer keys are encrypted. `proof` is the statement of
     the present key (`groups.nodes.key_change`). Returns False if the node was removed or has another key by now
-    than `node` was read with. Raises KeyUnsupported and ProofRequired."""
+    than `node` was read with. Raises KeyUnsupported, KeyReplaced, TooManyKeys and ProofRequired."""
     key = read_public_key(public_key_pem)
     if not names_next_key(proof, read_public_key(node.public_key), key, node_id=node.pk):
         raise ProofRequired
@@ -214,7 +227,9 @@ def replace_key(node: Node, public_key_pem: str, *, proof: str, by: Actor) -> bo
 
 def _set_key(node: Node, public_key_pem: str, proof: str) -> bool:
     """Replace the node's key, end its tokens, and have its manifests made again. Returns False if the node was removed
-    or has another key by now than `node` was read with."""
+    or has another key by now than `node` was read with. Raises KeyReplaced."""
+    if is_replaced(fingerprint(node_id=node.pk, public_key=public_key_pem)):
+        raise KeyReplaced
     unchanged = Node.objects.enrolled().filter(pk=node.pk, public_key=node.public_key)
     voucher, history = node.voucher, node.key_history
     if public_key_pem != node.public_key:

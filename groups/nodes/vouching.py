@@ -48,6 +48,10 @@ class KeyNotVouched(Exception):
     """Nothing proves that the key is the node's; the argument says what is wrong."""
 
 
+class VouchingDelayed(KeyNotVouched):
+    """This process can't note that the keys before it are over; the sweeper can, in its next pass."""
+
+
 @dataclass(frozen=True)
 class _Link:
     """One key of a node, with what proves it: a proof by code, or a statement of the key before it."""
@@ -62,6 +66,9 @@ def vouched_key(node: Node) -> NodeKey:
     counts for nothing."""
     try:
         key = _check(node)
+    except VouchingDelayed:
+        log.info("node_key_left_to_sweeper", node=str(node.pk))
+        raise
     except KeyNotVouched as error:
         log.error("node_key_refused", node=str(node.pk), reason=str(error))
         refuse_key(node, reason=str(error), by=PORTAL)
@@ -117,7 +124,8 @@ def vouch_enrolled() -> int:
         over.append(fingerprint(node_id=node_id, public_key=public_key))
     try:
         ended.note(Kind.NODE_KEY, over)
-        ended.note(Kind.ENROLMENT, _used_up())
+        ended.note(Kind.ENROLMENT, filter(ended.is_id, _used_up()))
+        ended.note(Kind.NEW_NODE, map(str, checked))
     except OSError as error:
         log.error("ended_keys_not_noted", error=type(error).__name__)
         return vouched
@@ -143,13 +151,30 @@ def _check(node: Node) -> NodeKey:
         raise KeyNotVouched("it was replaced, or its node was removed")
     if _is_vouched(node, node.public_key, node.voucher):
         return key
+    codes = Enrolment.objects.filter(node=node, used_at__isnull=False).exclude(nonce="")
+    nonces = [nonce for nonce in codes.values_list("nonce", flat=True) if ended.is_id(nonce)]
     if not _is_proven(node, _links(node)):
         raise KeyNotVouched("neither a code nor the previous key names it")
     voucher = voucher_of(node_id=node.pk, name=node.name, public_key=node.public_key)
-    Node.objects.filter(pk=node.pk, public_key=node.public_key).update(voucher=voucher)
+    with transaction.atomic():
+        if Node.objects.filter(pk=node.pk, public_key=node.public_key).update(voucher=voucher):
+            _note_vouched(node, nonces)
     node.voucher = voucher
     log.info("node_key_vouched", node=str(node.pk))
     return key
+
+
+def _note_vouched(node: Node, nonces: list[str]) -> None:
+    """Note what is over now that the node's key is vouched for, before anybody can empty its history. Raises
+    VouchingDelayed. Where workers can't write to the folder, the sweeper notes it; a node's first key doesn't wait."""
+    before = _fingerprints_before(node)
+    try:
+        ended.note(Kind.NODE_KEY, before)
+        ended.note(Kind.ENROLMENT, nonces)
+        ended.note(Kind.NEW_NODE, [str(node.pk)])
+    except OSError:
+        if before:
+            raise VouchingDelayed("the keys before it can't be noted here") from None
 
 
 def _links(node: Node) -> list[_Link]:
@@ -191,15 +216,17 @@ def _is_proven(node: Node, links: list[_Link]) -> bool:
 
 
 def _is_proven_by_code(node: Node, link: _Link) -> bool:
-    """Whether the key was presented with a code that an operator created for this node."""
+    """Whether the key was presented with a code that an operator created for this node. A code for a new node proves
+    the first key alone: of two nodes with one name, the code for the second proves no key of the first."""
+    is_known = ended.has_ended(Kind.NEW_NODE, str(node.pk))
     for row in Enrolment.objects.filter(node=node, used_at__isnull=False).exclude(nonce=""):
-        if row.authority not in set(Authority):
+        if row.authority not in set(Authority) or not ended.is_id(row.nonce):
             continue
         if row.authority == Authority.WEB and not settings.PORTAL_ENROL_IN_ADMIN:
             continue
         if row.expires_at + MAX_VOUCHING_DELAY < datetime.now(UTC) or ended.has_ended(Kind.ENROLMENT, row.nonce):
             continue
-        for node_id in (None, node.pk):
+        for node_id in (node.pk,) if is_known else (None, node.pk):
             terms = Terms(nonce=row.nonce, node_name=row.node_name, node_id=node_id, expires_at=row.expires_at)
             code = code_of(terms, Authority(row.authority), prefix=PREFIX)
             if row.node_name == node.name and proves(link.proof, code, node_id=node.pk, public_key=link.public_key):

@@ -20,11 +20,11 @@ from groups.models import ContainerGroup, Enrolment, Instance, Node, NodeManifes
 from groups.nodes.enrolment import CodesElsewhere, create_enrolment, create_replacement, enrol
 from groups.nodes.liveness import remove
 from groups.nodes.manifests import NotThisOrganizations, prepare
-from groups.nodes.vouching import STEP, KeyNotVouched, vouch_enrolled, vouch_existing, vouched_key
+from groups.nodes.vouching import STEP, KeyNotVouched, VouchingDelayed, vouch_enrolled, vouch_existing, vouched_key
 from portal.models import Organization
 from registries.foundation.actor import CONSOLE, Actor, ActorKind
 from registries.foundation.ids import NodeId
-from registries.secrets import keyring, layer_keys, one_time
+from registries.secrets import ended, keyring, layer_keys, one_time
 from registries.secrets.node_vouchers import Authority, Terms, code_of, has_call_mark, proof_of, voucher_of
 from tests.support.activity import recorded
 from tests.support.delivery_setup import (
@@ -281,6 +281,68 @@ class TestAThiefWritesTheDatabase:
         sql("UPDATE groups_enrolment SET node_id = %s WHERE id = %s", id_of(mine), row.pk)
         refused(mine)
 
+    def test_a_code_for_a_new_node_of_the_same_name(self) -> None:
+        """He may enrol a machine, and the operator chose a name that there is already."""
+        node = joined()
+        assert vouched_key(node.row)
+        code, row = create_enrolment("rack-7", by=CONSOLE)
+        change(
+            node.row,
+            public_key=self.THIEF,
+            key_proof=proof_of(code, node_id=node.row.pk, public_key=self.THIEF),
+            enrolled_at=timezone.now(),
+        )
+        Enrolment.objects.filter(pk=row.pk).update(node=node.row, used_at=timezone.now())
+        refused(node.row)
+
+    def test_the_sweeper_notes_whose_first_key_was_vouched_for_earlier(self, folder: Path) -> None:
+        node = joined()
+        vouched_key(node.row)
+        note = folder / "worker" / "ended" / f"new-node-{node.row.pk}"
+        note.unlink()
+        vouch_enrolled()
+        assert note.exists()
+
+    def test_the_history_is_emptied_before_the_sweeper_comes(self) -> None:
+        node = joined()
+        vouch_enrolled()
+        old = Node.objects.get()
+        assert present(node, ec_key()).status_code == 200
+        assert vouched_key(Node.objects.get())
+        change(old, key_history="[]")
+        vouch_enrolled()
+
+        change(old, public_key=old.public_key, voucher=old.voucher, key_proof=old.key_proof)
+
+        refused(old, "it was replaced, or its node was removed")
+
+    def test_calls_with_a_replaced_key_that_is_put_back_with_its_mark(self) -> None:
+        node = joined()
+        old = vouched_key(node.row) and Node.objects.get()
+        assert present(node, ec_key()).status_code == 200
+        vouched_key(Node.objects.get())
+        change(old, public_key=old.public_key, call_mark=old.call_mark, voucher=old.voucher)
+        assert has_call_mark(old.call_mark, node_id=old.pk, public_key=old.public_key)
+        assert node.poll().status_code == 401
+
+    def test_calls_of_a_removed_node_that_is_brought_back(self) -> None:
+        node = joined()
+        vouch_enrolled()
+        remove(Node.objects.get(), by=CONSOLE)
+        vouch_enrolled()
+        change(node.row, status="active")
+        assert node.poll().status_code == 401
+
+    @pytest.mark.parametrize("nonce", ["../../layers.key", "é", "A" * 32])
+    def test_the_nonce_of_a_code_is_damaged(self, nonce: str) -> None:
+        node, other = joined(), joined("rack-8")
+        Enrolment.objects.filter(node=node.row).update(nonce=nonce)
+        assert vouch_enrolled() == 1, "other nodes don't wait"
+        change(node.row, voucher="x")
+        vouch_enrolled()
+        refused(node.row)
+        assert vouched_key(Node.objects.get(pk=other.row.pk))
+
     def test_calls_with_the_swapped_key_are_refused(self) -> None:
         """Else the thief would be given the environment of groups, which the web zone can read."""
         node, own = joined(), ec_key()
@@ -351,6 +413,43 @@ class TestAnotherKey:
         present(now_has(node, second), first)
         vouch_enrolled()
         assert vouched_key(Node.objects.get()).pem == public_pem(first)
+
+    def test_where_workers_can_not_write_the_sweeper_vouches(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """As with compose, where the key folders of workers are read-only."""
+
+        def refuse(*_: object) -> None:
+            raise OSError(30, "Read-only file system")
+
+        node, key = joined(), ec_key()
+        with monkeypatch.context() as read_only:
+            read_only.setattr(ended, "write_once", refuse)
+            assert vouched_key(node.row), "a first key needs no note"
+            assert present(node, key).status_code == 200
+            with pytest.raises(VouchingDelayed):
+                vouched_key(Node.objects.get())
+        row = Node.objects.get()
+        assert (row.voucher, row.key_refused) == ("", "")
+        assert vouch_enrolled() == 1
+        assert vouched_key(Node.objects.get()).pem == public_pem(key)
+
+    def test_a_key_that_was_replaced_is_refused_when_it_is_presented(self) -> None:
+        """Else no worker would ever encrypt to it, and the node would not know why."""
+        first, second = ec_key(), ec_key()
+        node = joined(key=first)
+        vouch_enrolled()
+        present(node, second)
+        vouch_enrolled()
+
+        answer = present(now_has(node, second), first)
+        assert (answer.status_code, answer.json()["code"]) == (409, "key_replaced")
+
+        code, _ = create_replacement(Node.objects.get(), by=CONSOLE)
+        body = {"code": code, "name": "rack-7", "public_key": public_pem(first)}
+        answer = node.client.post("/node/v1/enrol", body, "application/json")
+        assert (answer.status_code, answer.json()["code"]) == (409, "key_replaced")
+        assert Node.objects.get().public_key == public_pem(second)
+        enrol(code, "rack-7", public_pem(ec_key()), by=MACHINE)
+        assert vouch_enrolled() == 1
 
     def test_a_code_of_the_operators_names_it(self) -> None:
         """The machine has lost its key."""

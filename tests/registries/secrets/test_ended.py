@@ -43,6 +43,24 @@ def test_old_notes_of_a_kind_are_forgotten(folder: Path) -> None:
     assert ended.has_ended(Kind.NODE_KEY, "ab")
 
 
+def test_the_web_zone_knows_replaced_keys_and_nothing_else(folder: Path, settings: Settings) -> None:
+    ended.note(Kind.CREDENTIAL, [ID])
+    ended.note(Kind.NODE_KEY, ["ab"])
+    settings.PORTAL_ZONE = "web"
+    assert ended.is_replaced("ab")
+    assert not ended.is_replaced("cd")
+    published = folder.parent.parent / "web" / "ended"
+    assert os.listdir(published) == ["node-key-ab"]
+    assert published.stat().st_mode & 0o777 == 0o700
+
+
+def test_what_was_noted_earlier_is_published_later(folder: Path) -> None:
+    ended.note(Kind.NODE_KEY, ["ab"])
+    (folder.parent.parent / "web" / "ended" / "node-key-ab").unlink()
+    assert ended.note(Kind.NODE_KEY, []) == 0
+    assert ended.is_replaced("ab")
+
+
 @pytest.mark.parametrize("text", ["", "../layers.key", "a/b", "A", "x" * 65])
 def test_only_an_id_names_a_file(text: str) -> None:
     with pytest.raises(ValueError, match="not an id"):
