@@ -25,6 +25,7 @@ from groups.ingest.steps import last_step
 from groups.models import Image, SweepPass
 from groups.nodes import drain, manifests
 from groups.nodes.liveness import release_silent
+from groups.nodes.manifest_signing import publish_key
 from groups.nodes.vouching import vouch_enrolled
 from groups.rules.replicas import top_up
 from groups.rules.states import Stale
@@ -62,6 +63,7 @@ def _pass(thorough: bool) -> dict[str, int]:
         "instances_moved": drain.move_next_instances(),
         "groups_topped_up": top_up(),
         "node_keys_vouched": vouch_enrolled(),
+        "manifest_keys_published": publish_key(),
         "manifests_woken": wake_manifests(),
         "checks_ended": checks.end_overdue(),
         "checks_woken": checks.wake_queued(),

@@ -12,12 +12,14 @@ from registries.foundation.id_fields import TokenIdField
 
 
 class NodeManifest(models.Model):
-    """The image's manifest for one node, with layer keys encrypted to that node's public key."""
+    """The image's manifest for one node, with layer keys encrypted to that node's public key. The worker zone's
+    `signature` says for which image and node it was made (`groups.nodes.manifest_signing`)."""
 
     image = models.ForeignKey("groups.Image", on_delete=models.CASCADE, related_name="node_manifests")
     node = models.ForeignKey("groups.Node", on_delete=models.CASCADE, related_name="manifests")
     digest = models.CharField(max_length=71, db_index=True)
     body = models.BinaryField(editable=False)
+    signature = models.CharField(max_length=128, blank=True, default="", db_default="", editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:

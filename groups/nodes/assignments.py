@@ -1,7 +1,7 @@
 """What a node has to start: the image by digest, a one-time token, command, environment and limits.
 
-An instance is sent to its node once its manifest for this node is made and it has no usable token. If a node doesn't
-list a download that was sent to it, it has missed that response: the token is ended and a new one minted.
+An instance is sent to its node once its manifest for this node is made and signed, and it has no usable token. If a
+node doesn't list a download that was sent to it, it has missed that response: the token is ended and a new one minted.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from django.db.models.functions import Now
 from groups.delivery import tokens
 from groups.delivery.tokens import EndReason
 from groups.models import ContainerGroup, Instance, Node, NodeManifest, NodeToken
+from groups.nodes.manifest_signing import forget_unsigned, is_signed_for
 from groups.rules.sealed_settings import open_environment
 from groups.rules.states import Stale, move
 from groups.rules.wakeups import wake_prepare
@@ -75,6 +76,9 @@ def issue_starts(node: Node, listed: Collection[InstanceId]) -> list[Start]:
         if instance.state == State.DOWNLOADING and instance.pk in listed and instance.pk in with_token:
             continue
         manifest = manifests.get(instance.group.image_id)
+        if manifest is not None and not is_signed_for(instance, manifest):
+            forget_unsigned(manifest)
+            manifest = None
         if manifest is None:
             _request_manifest_again(instance)
         elif (start := _start(instance, manifest)) is not None:

@@ -20,6 +20,7 @@ from joserfc import jwe
 from groups.delivery import media_types
 from groups.models import Image, Instance, Layer, Node, NodeManifest
 from groups.nodes.keys import NodeKey
+from groups.nodes.manifest_signing import forget_unsigned, is_signed_for, signature_for
 from groups.nodes.vouching import KeyNotVouched, vouched_key
 from registries.foundation.ids import InstanceId, OrganizationId
 from registries.secrets import layer_keys
@@ -36,8 +37,9 @@ class NotThisOrganizations(Exception):
 def prepare(instance_id: InstanceId) -> NodeManifest | None:
     """Return the manifest of the instance's image for its node; makes it if it doesn't exist yet.
 
-    Returns None for an instance that was deleted, that has no node, or that is stopping, and for an image that is not
-    ready, and for a node whose key no worker vouches for. Raises `registries.secrets.layer_keys.LayerKeyBroken`,
+    One that the worker zone has not signed for this image and this node is made again. Returns None for an instance
+    that was deleted, that has no node, or that is stopping, and for an image that is not ready, and for a node whose
+    key no worker vouches for. Raises `registries.secrets.layer_keys.LayerKeyBroken`,
     `keyring.KeyUnavailable`, and NotThisOrganizations.
     """
     instance = Instance.objects.select_related("node", "group__image").filter(pk=instance_id).first()
@@ -48,7 +50,9 @@ def prepare(instance_id: InstanceId) -> NodeManifest | None:
         return None
     manifest = NodeManifest.objects.filter(image=image, node=node).first()
     if manifest is not None:
-        return manifest
+        if is_signed_for(instance, manifest) and digest_of(bytes(manifest.body)) == manifest.digest:
+            return manifest
+        forget_unsigned(manifest)
     if image.organization_id != instance.group.organization_id:
         raise NotThisOrganizations(f"image {image.pk}")
     try:
@@ -56,10 +60,13 @@ def prepare(instance_id: InstanceId) -> NodeManifest | None:
     except KeyNotVouched:
         return None
     body = manifest_for(image, key)
-    digest = f"sha256:{hashlib.sha256(body).hexdigest()}"
+    digest = digest_of(body)
+    signature = signature_for(image, node, digest)
     try:
         with transaction.atomic():
-            manifest = NodeManifest.objects.create(image=image, node=node, digest=digest, body=body)
+            manifest = NodeManifest.objects.create(
+                image=image, node=node, digest=digest, body=body, signature=signature
+            )
     except IntegrityError:  # another worker was first, or the image or node was deleted
         return NodeManifest.objects.filter(image=image, node=node).first()
     log.info("manifest_created", image=str(image.pk), node=str(node.pk), digest=digest)
@@ -90,8 +97,8 @@ def prepare_missing(seconds: float) -> int:
 
 
 def missing() -> QuerySet[Instance]:
-    """Instances that are assigned to a node and have no manifest for it yet."""
-    made = NodeManifest.objects.filter(image=OuterRef("group__image"), node=OuterRef("node"))
+    """Instances that are assigned to a node and have no manifest for it yet, or one of a previous version."""
+    made = NodeManifest.objects.filter(image=OuterRef("group__image"), node=OuterRef("node")).exclude(signature="")
     return Instance.objects.filter(~Exists(made), node__isnull=False, state=Instance.State.ALLOCATING)
 
 
@@ -107,6 +114,11 @@ def manifest_for(image: Image, key: NodeKey) -> bytes:
         ],
     }
     return json.dumps(document, separators=(",", ":")).encode()
+
+
+def digest_of(body: bytes) -> str:
+    """The digest by which a node fetches and verifies a manifest."""
+    return f"sha256:{hashlib.sha256(body).hexdigest()}"
 
 
 def _descriptor(layer: Layer, key: NodeKey, organization_id: OrganizationId) -> dict[str, object]:

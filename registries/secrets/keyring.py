@@ -2,8 +2,10 @@
 
     <PORTAL_KEY_DIR>/web/     seal-<epoch>.pub   seals a credential, opens nothing
                               data.key           image configs and environments at rest
+                              manifests.pub      checks what workers have signed, signs nothing
+                              ended/             keys of nodes that must not be used again
     <PORTAL_KEY_DIR>/worker/  seal-<epoch>.key   opens credentials of that epoch
-                              layers.key         wraps layer keys at rest, vouches for keys of nodes
+                              layers.key         wraps layer keys at rest, vouches for keys of nodes, signs manifests
                               <step>.done        steps of an upgrade that are done only once
                               ended/             what must not be used again (`registries.secrets.ended`)
 
@@ -23,6 +25,7 @@ import secrets
 from pathlib import Path
 
 from cryptography.hazmat.primitives import hashes, hpke
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey, MLKEM768PublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
@@ -51,6 +54,7 @@ def create_missing() -> None:
         for step in UPGRADE_STEPS:
             mark_done(step)
     write_once(_folder("worker") / "layers.key", secrets.token_bytes(32))
+    publish_manifest_key()
     if not _epochs():
         create_epoch()
 
@@ -137,6 +141,31 @@ def data_key() -> bytes:
 def layers_key() -> bytes:
     """Return the 32-byte key that wraps layer keys at rest; worker zone only. Raises KeyUnavailable."""
     return _read("worker", "layers.key")
+
+
+def manifest_signing_key() -> Ed25519PrivateKey:
+    """Return the key that signs manifests for nodes; worker zone only. Raises KeyUnavailable."""
+    return Ed25519PrivateKey.from_private_bytes(_derived(layers_key(), "drayage manifests 1"))
+
+
+def manifest_public_key() -> Ed25519PublicKey:
+    """Return the key that checks signatures of manifests. Raises KeyUnavailable until it is published."""
+    try:
+        return Ed25519PublicKey.from_public_bytes(_read("web", "manifests.pub"))
+    except ValueError:
+        raise KeyUnavailable("manifests.pub is damaged") from None
+
+
+def publish_manifest_key() -> int:
+    """Write the key that checks signatures of manifests to the web zone's folder; return how many were written (0 or
+    1). Another one there is replaced. Worker zone only. Raises KeyUnavailable and OSError."""
+    path, public = _folder("web") / "manifests.pub", manifest_signing_key().public_key().public_bytes_raw()
+    if path.exists():
+        if path.read_bytes() == public:
+            return 0
+        delete(path)
+    write_once(path, public)
+    return 1
 
 
 def enrolment_key(zone: str) -> bytes:

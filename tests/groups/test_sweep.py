@@ -220,7 +220,7 @@ def test_an_instance_whose_manifest_is_missing_is_woken(group: ContainerGroup, s
     assert sweep()["manifests_woken"] == 1
     assert sent == [("prepare", str(instance.pk))]
 
-    NodeManifest.objects.create(image=group.image, node=node, digest="sha256:1", body=b"{}")
+    NodeManifest.objects.create(image=group.image, node=node, digest="sha256:1", body=b"{}", signature="x")
     assert sweep()["manifests_woken"] == 0
 
 
