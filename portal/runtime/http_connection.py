@@ -85,6 +85,7 @@ class Connection(HTTPChannel):  # type: ignore[misc]
         self._of: Request | None = None
         self.sent_bytes = 0
         self.is_transferring = False
+        self._transferring_since = self._own_seconds = 0.0
         self._is_lingering = False
         self._discarded = self._room_checked = 0
         super().__init__(server, sock, addr, adj, map=map)
@@ -110,13 +111,13 @@ class Connection(HTTPChannel):  # type: ignore[misc]
     def check_deadline(self, now: float) -> None:
         """Close the connection if its stage has taken too long. `now` is of `time.monotonic`."""
         if self.is_transferring:
-            self._enter(Stage.SEND, now, restart=True)  # our disk or database may be what is slow
+            self._enter(Stage.SEND, now, restart=False)
             return
         if self.will_close:
             self.abort()  # a client that accepts nothing is never reported as writable
             return
         self._follow(now)
-        elapsed, sent = now - self._since, self.sent_bytes - self._sent_before
+        elapsed, sent = self._waited(now), self.sent_bytes - self._sent_before
         if self.server.deadlines.is_over(self.stage, elapsed, self.received_bytes, sent):
             if self.stage not in (Stage.IDLE, Stage.LINGER):
                 log.info("slow_client_closed", stage=self.stage.name.lower(), seconds=round(elapsed))
@@ -151,8 +152,10 @@ class Connection(HTTPChannel):  # type: ignore[misc]
     def slow_send_rate(self, now: float) -> float | None:
         """How many bytes a second the client accepts of a response, if that is too few; None if it is enough or can't
         be told yet."""
-        elapsed = now - self._since
-        if self.stage is not Stage.SEND or self.is_transferring or self.will_close or elapsed < SLOW_AFTER_SECONDS:
+        if self.stage is not Stage.SEND or self.is_transferring or self.will_close:
+            return None
+        elapsed = self._waited(now)
+        if elapsed < SLOW_AFTER_SECONDS:
             return None
         rate = (self.sent_bytes - self._sent_before) / elapsed
         return rate if rate < self.server.deadlines.min_send_rate else None
@@ -191,6 +194,12 @@ class Connection(HTTPChannel):  # type: ignore[misc]
     def _enter(self, stage: Stage, now: float, *, restart: bool) -> None:
         if stage is not self.stage or restart:
             self.stage, self._since, self._sent_before = stage, now, self.sent_bytes
+            self._own_seconds = 0.0
+
+    def _waited(self, now: float) -> float:
+        """How long its stage has lasted, without the time in which a transfer waited for our threads, disk or database.
+        Not to be called during one."""
+        return now - self._since - self._own_seconds
 
     # Receiving
 
@@ -242,7 +251,7 @@ class Connection(HTTPChannel):  # type: ignore[misc]
         """Send bytes and return how many were accepted. A transfer is sent by a thread."""
         if isinstance(data, TransferBuffer):
             if not self.is_transferring:
-                self.is_transferring = True
+                self.is_transferring, self._transferring_since = True, time.monotonic()
                 self.server.transfers.add_task(TransferTask(self.send_transfer, data))
             return 0
         sent: int = super().send(data, do_close)
@@ -277,6 +286,7 @@ class Connection(HTTPChannel):  # type: ignore[misc]
                 self.total_outbufs_len -= buffer.remain
         self.will_close = self.will_close or has_failed
         self.last_activity = time.time()
+        self._own_seconds += time.monotonic() - max(self._transferring_since, self._since)
         self.is_transferring = False
         self.server.pull_trigger()
 

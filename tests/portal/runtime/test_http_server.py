@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import socket
@@ -9,14 +10,18 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from ipaddress import ip_network
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from django.conf import LazySettings
+from waitress.adjustments import Adjustments
 
 from groups.delivery.transfers import Transfer, TransferStopped
 from portal.runtime import http_connection, http_server
 from portal.runtime.deadlines import Deadlines
+from portal.runtime.http_connection import Connection
+from portal.runtime.http_requests import TransferBuffer
 from portal.runtime.http_server import HttpServer
 from tests.support.processes import until
 
@@ -241,6 +246,81 @@ def test_a_client_that_accepts_nothing_is_cut(portal: Portal, path: bytes) -> No
     if path == b"/file":
         until(lambda: portal.over, 5)
         assert 0 < portal.over[0] < LARGE, "what was not sent is known"
+
+
+class Transferring:
+    """A connection whose client is sent a transfer, and the clock."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now, self.closed = 1000.0, False
+        clock = SimpleNamespace(monotonic=lambda: self.now, time=lambda: self.now)
+        monkeypatch.setattr(http_connection, "time", clock)
+        server = SimpleNamespace(
+            deadlines=Deadlines(), transfers=SimpleNamespace(add_task=lambda task: None), pull_trigger=lambda: None,
+            is_ending=False, active_channels={},
+        )  # fmt: skip
+        ours, self._client = socket.socketpair()
+        self.connection = Connection(server, ours, ("127.0.0.1", 1), Adjustments(), map={})  # type: ignore[arg-type]
+        self.buffer = TransferBuffer(Transfer(io.BytesIO(bytes(LARGE)), 0, LARGE))
+        self.buffer.prepare()
+        self.connection.outbufs.append(self.buffer)
+        self.connection.total_outbufs_len = LARGE
+        monkeypatch.setattr(self.connection, "handle_close", self._close)
+
+    def turn(self, sent: int, *, client: float, ours: float) -> None:
+        """The client accepts nothing for some seconds, and then some bytes, which takes us some seconds. There is a
+        check before and during the transfer."""
+
+        def send_to(socket: object) -> int:
+            self.now += ours
+            self.connection.check_deadline(self.now)
+            return sent if first.pop() else 0
+
+        first = [False, True]
+        self.now += client
+        self.connection.check_deadline(self.now)
+        self.buffer.transfer.send_to = send_to  # type: ignore[method-assign]
+        self.connection.send(self.buffer)
+        while self.connection.is_transferring:
+            self.connection.send_transfer(self.buffer)
+
+    def _close(self) -> None:
+        self.closed = True
+
+    def close(self) -> None:
+        self._client.close()
+        self.connection.socket.close()
+
+
+@pytest.fixture
+def transferring(monkeypatch: pytest.MonkeyPatch) -> Iterator[Transferring]:
+    made = Transferring(monkeypatch)
+    yield made
+    made.close()
+
+
+def test_a_client_that_accepts_a_little_at_each_check_is_cut(transferring: Transferring) -> None:
+    for _ in range(40):
+        transferring.turn(1000, client=1, ours=0.001)
+    assert transferring.closed
+
+
+@pytest.mark.parametrize(("client", "ours"), [(1, 0.001), (1, 9), (0.01, 100)])
+def test_a_client_that_is_fast_enough_is_not(transferring: Transferring, client: float, ours: float) -> None:
+    """However slow our disk is."""
+    for _ in range(100):
+        transferring.turn(33_000, client=client, ours=ours)
+    assert not transferring.closed
+    assert transferring.connection.slow_send_rate(transferring.now) is None
+
+
+def test_a_client_that_becomes_slow_is_cut(transferring: Transferring) -> None:
+    for _ in range(100):
+        transferring.turn(100_000, client=1, ours=1)
+    assert not transferring.closed
+    for _ in range(70):
+        transferring.turn(1000, client=1, ours=1)
+    assert transferring.closed
 
 
 def test_a_client_that_reads_gets_all(portal: Portal) -> None:
