@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from registries.foundation.secret_shapes import TOKEN_PATTERN
+from registries.foundation.secret_patterns import TOKEN_PATTERN
 from registries.foundation.units import format_size
 from registries.providers import PROVIDERS
 

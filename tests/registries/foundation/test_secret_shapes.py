@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from registries.foundation.secret_patterns import TOKEN_PATTERN
 from registries.foundation.secret_shapes import (
     REMOVED,
-    TOKEN_PATTERN,
     find_secret,
     find_secrets,
     redact,
@@ -90,6 +90,33 @@ CERTAIN = {
     "full-width": "".join(chr(ord(char) + 0xFEE0) for char in f"ghp_{some(36)}"),
     "JSON in JSON": json.dumps({"data": json.dumps({"auths": {"ghcr.io": {"auth": "YWxpY2U6aHVudGVyMg=="}}})}),
     "a password in JSON in a command": 'echo "{\\"password\\": \\"hunter2\\"}"',
+    "Python": "{'username': 'alice', 'password': 'hunter'}",
+    "JavaScript": "login({user: 'alice', password: 'hunter'})",
+    "YAML": "registry:\n  username: alice\n  password: hunter2\n",
+    "YAML in a list": "- name: x\n- password: hunter2",
+    "YAML, quoted": 'secret: "hunter"',
+    "YAML, a longer name": "REGISTRY_PASSWORD: hunter2",
+    "YAML with line ends of Windows": "username: alice\r\npassword: hunter2\r\n",
+    "Basic alone": "Basic YWxpY2U6aHVudGVyMg==",
+    "basic alone, short": "use basic YTpwdzE= for it",
+    "user and password in base64": "YWxpY2U6aHVudGVyMg==",
+    "user and password in base64, without padding": "auth YWxpY2U6aHVudGVyMg please",
+    "login in capitals": "DOCKER LOGIN -U ALICE -P HUNTER2 GHCR.IO",
+    "login with a capital": "Docker login -u alice -p hunter2",
+    "pipe in capitals": "ECHO hunter2 | DOCKER LOGIN --password-stdin",
+    "em dash": "deploy \u2014password hunter2",
+    "en dash": "docker login -u alice \u2013password=hunter2",
+    "non-breaking hyphens": "deploy \u2011\u2011password hunter2",
+    "login with a here-string": "docker login ghcr.io -u alice --password-stdin <<< hunter2",
+    "login with a quoted here-string": "docker login ghcr.io -u alice --password-stdin <<<'hunter2'",
+    "login with a substitution": "docker login -u alice --password-stdin < <(echo hunter2)",
+    "RSA key without header": "MIIEpAIBAAKCAQEA" + some(48) + "\n" + some(64) + "\n" + some(20) + "==",
+    "PKCS #8 without header": "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC" + some(13),
+    "encrypted key without header": "MIIFHDBOBgkqhkiG9w0BBQ0wQTApBgkqhkiG9w0BBQwwHAQI" + some(16),
+    "EC key without header": "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg" + some(16),
+    "SEC 1 key without header": "MHcCAQEEI" + some(55),
+    "Ed25519 key without header": "MC4CAQAwBQYDK2VwBCIEI" + some(43),
+    "SSH key without header": "b3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQAAAAAAAAABAAAAMwAAAAtzc2gtZW",
     "within a sentence": f"my token ghp_{some(36)}, does it work?",
     "in a tag": f"ghcr.io/acme/app:ghp_{some(36)}",
 }
@@ -99,6 +126,8 @@ LIKELY = {
     "random small letters and digits": "k3rt9wqx7lmb2vnc8yhj4pd5f6",
     "base64url": base64.urlsafe_b64encode(bytes(range(7, 250, 9))).decode(),
     "variable": "DB_PASSWORD=hunter22",
+    "YAML, a plain word": "password: hunter",
+    "YAML, one letter": "  password: x",
     "query": "https://example.com/hook?token=hunter22",
 }
 HARMLESS = [
@@ -155,6 +184,22 @@ HARMLESS = [
     "docker login\ndocker run -p 8080:80 nginx",
     "I used docker login and it worked, but --password is not read.",
     "My password does not work: unauthorized: authentication required. What is --token for?",
+    "password: required\npassword: wrong.\npassword: $PASSWORD\npassword: {{ password }}\npassword: ${PASSWORD}",
+    "password: <your password>\npassword: !vault |\nsecret: |\n  see the vault\npassword: ***",
+    "Password: it does not work\nMy token: what is it for?\nAPI key:\nsecretName: registry",
+    "imagePullSecrets:\n  - name: registry\nsecretKeyRef: {name: x}\ntokens: 12345",
+    "max_tokens: 4096\npad_token_id: 0\nautomountServiceAccountToken: false",
+    "{'username': 'alice', 'password': '$PASSWORD', 'secret': ''}",
+    "basic authentication is not enough, basic understanding of it, Basic information",
+    "I can't pull \u2014 password is right, login\u2014password\u2014token all work",
+    "from 3\u20134 to 7\u20138, pre\u2011built",
+    "docker login ghcr.io -u alice --password-stdin <<< $CR_PAT",
+    'docker login ghcr.io -u alice --password-stdin <<< "$CR_PAT"',
+    "docker login ghcr.io -u alice --password-stdin < <(echo $CR_PAT)",
+    "docker login ghcr.io && echo done",
+    "DOCKER LOGIN GHCR.IO -U ALICE --PASSWORD-STDIN",
+    "aGVsbG86IHdvcmxk",  # hello: world
+    "secret: registry-credentials\ntoken: https://example.com/token/1\napi_key: vault/data/ghcr.io",
     "https://hooks.example.com/drayage",
     "https://example.com:8443/path@x",
     "mailto:alice@example.com",
@@ -250,7 +295,9 @@ UNITS = [
     "a", "aA1", " ", "\n", "ghp_", "eyJ.", "eyJaaaaaaaa.", "aaaaaaaaaa.eyJ", "://a:", "docker login ",
     "docker login -p ", "docker a a a ", "echo ", "-----BEGIN PRIVATE KEY-----", '"auth":"', "--password ", "token=",
     "a:b@", "sk-", "glpat-", "_", "Q~", "authorization: ", "a-", "\\\n", "?key=", "+ACR", "Ab1/", "PASSWORD=", "a_",
-    '"password":"',
+    '"password":"', "password: a", "password: \n", "Basic ", "Basic YTpi", "YWxpY2U6aHVudGVyMg== ", "MHcCAQEEI",
+    "MIIEpAIBAAKCAQEAaaaaaaaaaaaaaaaa\n", "docker login <<<", "docker login <(echo ", "\u2014password ",
+    "'password': '",
 ]  # fmt: skip
 
 
