@@ -16,16 +16,20 @@ from typing import TypeAlias
 REDACTED = "[redacted]"
 ExcInfo: TypeAlias = "tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None] | None"
 
-# A slash, as it is or percent-encoded any number of times, such as in `?next=`.
-_SLASH = r"(?:/|%(?:25)*2[fF])"
-SECRET_PATHS = (
-    rf"(?<!settings/)invitations{_SLASH}",
-    rf"accounts{_SLASH}password{_SLASH}reset{_SLASH}key{_SLASH}",
-    rf"accounts{_SLASH}confirm-email{_SLASH}",
-)
+
+def _encoded(path: str) -> str:
+    """Return a pattern for a path, each character as it is or percent-encoded any number of times, such as in
+    `?next=`."""
+    return "".join(f"(?:{re.escape(char)}|%(?:25)*{ord(char):02x})" for char in path)
+
+
+_SLASH = _encoded("/")
+SECRET_PATHS = ("invitations/", "accounts/password/reset/key/", "accounts/confirm-email/")
 """What precedes a secret in a path. The rest of the line is redacted: a damaged link may contain anything."""
 _PATH = re.compile(
-    rf"({_SLASH}(?:{'|'.join(SECRET_PATHS)}))(?!accept{_SLASH}?(?:[\s\"'?&]|$))[^\r\n\"\s][^\r\n\"]*", re.IGNORECASE
+    rf"((?:{_SLASH}|(?<![\w%]))(?<!settings/)(?:{'|'.join(map(_encoded, SECRET_PATHS))}))"
+    rf"(?!accept{_SLASH}?(?:[\s\"'?&]|$))[^\r\n\"\s][^\r\n\"]*",
+    re.IGNORECASE,
 )
 # Node tokens, sessions, invitations, enrolment codes, links of passwords; API keys; signing secrets of webhooks; JWTs.
 _BEGIN = r"(?:\b|(?<=_)|(?<=%[0-9a-f]{2}))"  # also behind what is percent-encoded, such as the = in `%3D`
@@ -39,7 +43,13 @@ _PRESENTED = re.compile(
     r"(\b(?:bearer|basic) +|sessionid=|csrftoken=)[A-Za-z0-9+/=_.~-]{16,}|(://[^\s/:@\"']*:)[^\s/@\"']+(?=@)",
     re.IGNORECASE,
 )
-_QUERY = re.compile(r"([?&](?:access_token|api_key|code|key|password|q|secret|token)=)[^&\s\"']+", re.IGNORECASE)
+_NAMED = "access_?token|api_?key|client_?secret|id_?token|passwd|password|refresh_?token|secret|token"
+_QUERY = re.compile(
+    rf"([?&](?:code|key|q)=|(?:(?<![a-z0-9-])|(?<=%[0-9a-f]{{2}}))(?:[a-z]{{1,20}}_)?(?:{_NAMED})(?:=|%(?:25)*3d)[\"']?)"
+    r"[^&;\s\"']+",
+    re.IGNORECASE,
+)
+"""Of a query or a form. Names that others use for what is no secret count only in an address."""
 
 
 def redact(text: str) -> str:

@@ -29,6 +29,14 @@ LINKS = [
     "/a?next=/v2/token%3Ftoken%3D{}",
     "/a%22{}%22",
     "/a_{}",
+    "invitations/{}/",
+    "accounts/password/reset/key/1a-{}/",
+    "path=invitations/{}",
+    "'accounts/confirm-email/{}/'",
+    "/%69nvitations/{}/",
+    "/invitation%73%2f{}",
+    "?next=%2F%2569nvitations%252F{}",
+    "/accounts%2fpassword%2fr%65set/key/1a-{}",
 ]
 DAMAGED = ["no-prefix-at-all-3141592653", "drx 3141592653 with blanks", "dri_A\\3141592653", "3141592653'<é\0"]
 
@@ -42,7 +50,7 @@ def test_a_secret_of_the_portals(text: str, secret: str) -> None:
 
 
 @pytest.mark.parametrize("damaged", DAMAGED)
-@pytest.mark.parametrize("link", LINKS[:3])
+@pytest.mark.parametrize("link", [*LINKS[:3], *LINKS[12:]])
 def test_whatever_follows_a_secret_links_path(link: str, damaged: str) -> None:
     for text in (link, f"Forbidden (CSRF cookie not set.): {link}", f"<WSGIRequest: GET '{link}'>"):
         assert "3141592653" not in redact(text.format(damaged))
@@ -57,6 +65,9 @@ def test_other_parts_of_a_line_stay() -> None:
         "/accounts/login/?next=/invitations/accept/",
         "drayage_groups 7",
         "the invitations of acme",
+        "settings/invitations/7d2c/withdraw/",
+        "exit code=1 key=value q=0.9",
+        "csrf tokens=3",
         "sha256:" + "a" * 64,
     ):
         assert redact(text) == text
@@ -77,6 +88,14 @@ def test_a_webhooks_secret_and_a_nodes_call() -> None:
         ("postgres://portal:a-pw@db/portal", "postgres://portal:[redacted]@db/portal"),
         ("https://portal.example:8443/a?b=c:d@e", "https://portal.example:8443/a?b=c:d@e"),
         ("basic authentication", "basic authentication"),
+        ("refused token=3141592653 at once", "refused token=[redacted] at once"),
+        ("/a;token=3141592653;b=1", "/a;token=[redacted];b=1"),
+        ("client_secret=3141592653&b=1", "client_secret=[redacted]&b=1"),
+        ("grant_type=x&refresh_token=3141592653", "grant_type=x&refresh_token=[redacted]"),
+        ("{'line': 'password=3141592653'}", "{'line': 'password=[redacted]'}"),
+        ("db_password='3141592653'", "db_password='[redacted]'"),
+        ("?next=/a%3Ftoken%3D3141592653", "?next=/a%3Ftoken%3D[redacted]"),
+        ("Token=3141592653 PASSWORD=3141592653", "Token=[redacted] PASSWORD=[redacted]"),
     ],
 )
 def test_what_programs_and_browsers_present(text: str, shown: str) -> None:
