@@ -318,7 +318,8 @@ class TestAThiefWritesTheDatabase:
 
     def test_calls_with_a_replaced_key_that_is_put_back_with_its_mark(self) -> None:
         node = joined()
-        old = vouched_key(node.row) and Node.objects.get()
+        vouched_key(node.row)
+        old = Node.objects.get()
         assert present(node, ec_key()).status_code == 200
         vouched_key(Node.objects.get())
         change(old, public_key=old.public_key, call_mark=old.call_mark, voucher=old.voucher)

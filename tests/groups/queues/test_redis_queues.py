@@ -6,6 +6,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import django_rq
@@ -118,7 +119,8 @@ def test_a_redis_that_has_stalled_holds_nobody_up(stalled: None, monkeypatch: py
 
 def test_a_worker_may_wait_for_longer(stalled: None) -> None:
     def seconds(client: Redis) -> float:
-        return float(client.connection_pool.make_connection().socket_timeout)
+        connection: Any = client.connection_pool.make_connection()
+        return float(connection.socket_timeout)
 
     assert seconds(connect()) == redis_queues.MAX_SECONDS == 1
     assert seconds(connect_to_wait()) > redis_queues.MAX_SECONDS

@@ -252,15 +252,15 @@ class Transferring:
     """A connection whose client is sent a transfer, and the clock."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.now, self.closed = 1000.0, False
+        self.now, self.closed, self._patch = 1000.0, False, monkeypatch
         clock = SimpleNamespace(monotonic=lambda: self.now, time=lambda: self.now)
         monkeypatch.setattr(http_connection, "time", clock)
-        server = SimpleNamespace(
+        server: Any = SimpleNamespace(
             deadlines=Deadlines(), transfers=SimpleNamespace(add_task=lambda task: None), pull_trigger=lambda: None,
             is_ending=False, active_channels={},
         )  # fmt: skip
         ours, self._client = socket.socketpair()
-        self.connection = Connection(server, ours, ("127.0.0.1", 1), Adjustments(), map={})  # type: ignore[arg-type]
+        self.connection = Connection(server, ours, ("127.0.0.1", 1), Adjustments(), map={})
         self.buffer = TransferBuffer(Transfer(io.BytesIO(bytes(LARGE)), 0, LARGE))
         self.buffer.prepare()
         self.connection.outbufs.append(self.buffer)
@@ -279,7 +279,7 @@ class Transferring:
         first = [False, True]
         self.now += client
         self.connection.check_deadline(self.now)
-        self.buffer.transfer.send_to = send_to  # type: ignore[method-assign]
+        self._patch.setattr(self.buffer.transfer, "send_to", send_to)
         self.connection.send(self.buffer)
         while self.connection.is_transferring:
             self.connection.send_transfer(self.buffer)
