@@ -13,6 +13,7 @@ from allauth.mfa.models import Authenticator
 from axes.models import AccessAttempt
 from django.db import transaction
 
+from portal.accounts import authority
 from portal.accounts.reset_tokens import end_links, use_links
 from portal.audit.sign_ins import organizations_of, record_for_person, record_second_factors, second_factors_of
 from portal.models import User
@@ -42,37 +43,63 @@ def create_person(
 
 def change_person(person: User, changes: Mapping[str, str | bool], *, by: Actor) -> bool:
     """Change settings of an account, by the names in `SETTINGS`. Returns whether anything was different. Raises
-    IntegrityError if the address is taken."""
+    IntegrityError if the address is taken, and AccountAltered."""
     with transaction.atomic():
-        row = User.objects.select_for_update(no_key=True).get(pk=person.pk)
+        row = authority.lock(person.pk)
         before: dict[str, Value] = {name: getattr(row, name) for name in SETTINGS}
         after = {name: value for name, value in changes.items() if before[name] != value}
         if not after:
             return False
-        User.objects.filter(pk=row.pk).update(**after)
-        row.refresh_from_db()
+        for name, value in after.items():
+            setattr(row, name, value)
+        authority.store(row, *after)
         _record_changes(row, {name: before[name] for name in after}, after, by=by)
     return True
 
 
 def set_password(person: User, password: str, *, is_reset: bool = False, by: Actor) -> None:
     """Set the person's password. `is_reset`: they proved who they are with an emailed link, not with the old
-    password. Raises ResetLinkUsed if the link was used at the same time."""
+    password. Raises ResetLinkUsed if the link was used at the same time, and AccountAltered."""
     with transaction.atomic():
+        row = authority.lock(person.pk)
         use_links(person) if is_reset else end_links(person)
-        person.set_password(password)
-        person.save(update_fields=["password"])
+        row.set_password(password)
+        authority.store(row, "password")
+        person.password, person.authority_mark = row.password, row.authority_mark
         record_for_person(person, "account.password_reset" if is_reset else "account.password_changed", by=by)
 
 
 def remove_second_factor(factor: Authenticator, *, by: Actor) -> bool:
-    """Remove a second factor of a person who lost it. Returns whether it existed."""
+    """Remove a second factor of a person who lost it. Returns whether it existed. Raises AccountAltered."""
     with transaction.atomic():
         before = second_factors_of(factor.user_id)
-        if not Authenticator.objects.filter(pk=factor.pk).delete()[0]:
-            return False
+        with authority.keeps_mark(factor.user_id):
+            if not Authenticator.objects.filter(pk=factor.pk).delete()[0]:
+                return False
         person = User.objects.get(pk=factor.user_id)
         record_second_factors(person, before=before, after=second_factors_of(person.pk), by=by)
+    return True
+
+
+def confirm_account(person: User, *, by: Actor) -> bool:
+    """Accept what an altered account may do and which second factors it has. Its password, which somebody else may
+    have set, is removed. Returns whether the account was altered."""
+    with transaction.atomic():
+        row = User.objects.select_for_update(no_key=True).get(pk=person.pk)
+        row.second_factors, before = authority.kinds_of(row.pk), row.second_factors
+        if row.is_unaltered and row.altered_at is None and row.second_factors == before:
+            return False
+        end_links(row)
+        row.set_unusable_password()
+        row.altered_at = None
+        authority.store(row, "password", "second_factors", "altered_at")
+        record(
+            by,
+            "account.confirmed",
+            Target("person", row.pk, row.email),
+            organization_id=None,
+            after={"second_factors": row.second_factors, **{name: getattr(row, name) for name in SETTINGS}},
+        )
     return True
 
 

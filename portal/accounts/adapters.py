@@ -8,13 +8,17 @@ from smtplib import SMTPException
 import structlog
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.authentication import get_authentication_records
+from allauth.account.internal.stagekit import clear_login
+from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.mfa.adapter import DefaultMFAAdapter
 from django.conf import settings
+from django.contrib import messages
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.urls import reverse
 
-from portal.accounts import second_factors
+from portal.accounts import authority, second_factors
 from portal.accounts.actions import set_password
 from portal.audit import refused_sign_ins
 from portal.audit.sign_ins import RECOVERY_CODES, record_for_person
@@ -23,6 +27,8 @@ from portal.mail.links import with_public_links
 from portal.models import RefusedSignIn, User
 from portal.organizations import invitation_links
 from registries.foundation.ids import UserId
+
+ALTERED = "This account was changed outside the portal, so nobody can sign in with it. Ask an operator."
 
 log = structlog.get_logger(__name__)
 
@@ -39,8 +45,18 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
         `portal.accounts.views` records what was refused."""
         return False
 
+    def pre_login(self, request: HttpRequest, user: User, **kwargs: object) -> HttpResponse | None:
+        """Refuse a deactivated and an altered account, before a second factor is asked for."""
+        response: HttpResponse | None = super().pre_login(request, user, **kwargs)
+        if response is None and not authority.may_sign_in(user):
+            return self._refuse_altered(request, user)
+        return response
+
     def login(self, request: HttpRequest, user: User) -> None:
-        """Sign the person in and record it."""
+        """Sign the person in and record it. A second factor may have been asked for since `pre_login`, and other
+        pages sign in without it."""
+        if not authority.may_sign_in(User.objects.get(pk=user.pk)):
+            raise ImmediateHttpResponse(self._refuse_altered(request, user))
         by = actor_of_person(request, user)
         kinds = [factor.get("type") for factor in get_authentication_records(request, user)][-1:]
         with transaction.atomic():
@@ -76,6 +92,11 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
         response: HttpResponse = super().respond_user_inactive(request, user)
         return response
 
+    def send_password_reset_mail(self, user: User, email: str, context: dict[str, object]) -> None:
+        """Send the link to the address that the account's mark covers: whoever writes to the database can add another
+        address to an account and ask for a link there."""
+        super().send_password_reset_mail(user, user.email, context)
+
     def set_password(self, user: User, password: str) -> None:
         """Change or reset a password and record it."""
         match = self.request.resolver_match
@@ -88,6 +109,12 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
             super().send_mail(template_prefix, email, with_public_links(context))
         except (SMTPException, OSError) as error:
             log.warning("mail_not_sent", template=template_prefix, error=type(error).__name__)
+
+    def _refuse_altered(self, request: HttpRequest, user: User) -> HttpResponse:
+        clear_login(request)
+        authority.note_altered(user, by=actor_of(request))
+        messages.error(request, ALTERED)
+        return redirect("account_login")
 
 
 def _goes_to_invitation(request: HttpRequest) -> bool:

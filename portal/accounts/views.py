@@ -19,6 +19,7 @@ from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
+from portal.accounts import authority
 from portal.accounts.reset_tokens import end_links
 from portal.accounts.second_factors import has_readable_codes
 from portal.audit import refused_sign_ins
@@ -62,7 +63,8 @@ def changes_second_factors(view: View[P]) -> View[P]:
             return view(request, *args, **kwargs)
         with transaction.atomic():
             before = second_factors_of(person.pk)
-            response = view(request, *args, **kwargs)
+            with authority.keeps_mark(person.pk):
+                response = view(request, *args, **kwargs)
             record_second_factors(person, before=before, after=second_factors_of(person.pk), by=actor_of(request))
         return response
 
@@ -146,9 +148,12 @@ def changes_password(view: View[P]) -> View[P]:
     @wraps(view)
     def recorded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         person = _signed_in(request)
+        if person is None or request.method != "POST":
+            return view(request, *args, **kwargs)
         with transaction.atomic():
-            response = view(request, *args, **kwargs)
-            if person is not None and User.objects.get(pk=person.pk).password != person.password:
+            with authority.keeps_mark(person.pk):
+                response = view(request, *args, **kwargs)
+            if User.objects.get(pk=person.pk).password != person.password:
                 end_links(person)
                 record_for_person(person, "account.password_changed", by=actor_of_person(request, person))
         _note_wrong_password(request, response, "old_password", "password_incorrect")

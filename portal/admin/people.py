@@ -3,6 +3,7 @@ and permissions. Nobody is deleted, since the audit log refers to them; they are
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from django import forms
@@ -17,6 +18,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from portal.accounts import actions
+from portal.accounts.authority import keeps_mark
 from portal.audit.sign_ins import record_for_person
 from portal.models import User
 from portal.models.user import canonical_email
@@ -64,11 +66,11 @@ class PersonAdmin(GuardedAdmin[User], _UserAdmin):
     form = PersonForm
     add_form = NewPersonForm
     list_display = ("email", "first_name", "last_name", "is_active", "is_staff", "is_support", "is_superuser")
-    list_filter = ("is_active", "is_staff", "is_support", "is_superuser")
+    list_filter = ("is_active", "is_staff", "is_support", "is_superuser", ("altered_at", admin.EmptyFieldListFilter))
     search_fields = ("email", "first_name", "last_name")
     ordering = ("email",)
     filter_horizontal = ()
-    readonly_fields = ("sign_in", "last_login", "date_joined")
+    readonly_fields = ("sign_in", "altered_at", "last_login", "date_joined")
     fieldsets = (
         (None, {"fields": ("email", "first_name", "last_name", "sign_in")}),
         (
@@ -78,7 +80,7 @@ class PersonAdmin(GuardedAdmin[User], _UserAdmin):
                 "description": "Support needs staff and support. Operators need staff and superuser.",
             },
         ),
-        ("When", {"fields": ("last_login", "date_joined")}),
+        ("When", {"fields": ("last_login", "date_joined", "altered_at")}),
     )
     add_fieldsets = ((None, {"fields": ("email", "usable_password", "password1", "password2")}),)
 
@@ -103,9 +105,11 @@ class PersonAdmin(GuardedAdmin[User], _UserAdmin):
 
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
         """Set a password, with the record of it."""
+        before = self.get_object(request, unquote(id))
+        is_change = before is not None and request.method == "POST"
         with transaction.atomic():
-            before = self.get_object(request, unquote(id))
-            response: HttpResponse = super().user_change_password(request, id, form_url)
+            with keeps_mark(before.pk) if before is not None and is_change else nullcontext():
+                response: HttpResponse = super().user_change_password(request, id, form_url)
             if before is not None and User.objects.get(pk=before.pk).password != before.password:
                 by = actor_of(request)
                 record_for_person(before, "account.password_changed", by=by)

@@ -59,6 +59,7 @@ VERBS = {
     "account.recovery_codes_viewed": ("eye", "viewed the recovery codes of"),
     "account.recovery_code_used": ("shield-lock", "used a recovery code of"),
     "account.lock_lifted": ("refresh", "lifted the sign-in lock of"),
+    "account.confirmed": ("circle-check", "confirmed the account of"),
     "account.created": ("user-plus", "created the account of"),
     "account.changed": ("settings", "changed the account of"),
     "account.activated": ("player-play", "activated the account of"),

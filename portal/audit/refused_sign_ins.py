@@ -29,6 +29,7 @@ DETAILS = {
     RefusedSignIn.Reason.PASSWORD: "",
     RefusedSignIn.Reason.SECOND_FACTOR: "wrong code of a second factor",
     RefusedSignIn.Reason.DEACTIVATED: "the account is deactivated",
+    RefusedSignIn.Reason.ALTERED: "the account was changed outside the portal",
 }
 NO_ACCOUNT = "no such account"
 WINDOW = timedelta(hours=1)

@@ -24,6 +24,7 @@ class RefusedSignIn(models.Model):
         PASSWORD = "password", "wrong password or unknown address"
         SECOND_FACTOR = "second_factor", "wrong code of a second factor"
         DEACTIVATED = "deactivated", "the account is deactivated"
+        ALTERED = "altered", "the account was changed outside the portal"
 
     person = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, db_constraint=False, related_name="+"

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from django.contrib.auth.hashers import check_password, make_password
 from django.contrib.auth.models import AbstractUser, BaseUserManager
-from django.db import models
+from django.db import models, transaction
 from django.db.models.functions import Lower
 
 from registries.foundation.id_fields import UserIdField
+from registries.secrets.account_marks import AccountState, is_marked, mark_of
 
 
 def canonical_email(text: str) -> str:
@@ -17,13 +19,16 @@ def canonical_email(text: str) -> str:
 
 
 class UserManager(BaseUserManager["User"]):
-    """Creates people; addresses are stored in lower case."""
+    """Creates people, with their mark; addresses are stored in lower case."""
 
     def create_user(self, email: str, password: str | None = None, **fields: object) -> User:
         """Create a person. Without a password they can't sign in until they set one."""
         user = self.model(email=canonical_email(email), **fields)
         user.set_password(password)
-        user.save(using=self._db)
+        with transaction.atomic(using=self._db):
+            user.save(using=self._db)
+            user.set_authority_mark()  # it covers the primary key
+            user.save(using=self._db, update_fields=["authority_mark"])
         return user
 
     def create_superuser(self, email: str, password: str | None = None, **fields: object) -> User:
@@ -36,7 +41,12 @@ class UserManager(BaseUserManager["User"]):
 
 class User(AbstractUser):
     """Members, support and operators alike. `is_support` with `is_staff` opens failures and requests in
-    the admin and nothing else; operators are superusers."""
+    the admin and nothing else; operators are superusers.
+
+    `authority_mark` covers who the person is and what they may do (`registries.secrets.account_marks`); whatever
+    changes one of these columns renews it. An account whose mark doesn't fit is nobody's. `second_factors` are the
+    kinds that the person has, separated by commas. `altered_at` is when the portal found that the mark doesn't fit.
+    """
 
     id = UserIdField("ID", primary_key=True, auto_created=True)
     username = None  # type: ignore[assignment]
@@ -44,6 +54,10 @@ class User(AbstractUser):
     is_support = models.BooleanField(
         "support", default=False, help_text="Sees failures and support requests in the admin, nothing else."
     )
+
+    second_factors = models.CharField(max_length=100, blank=True, default="", db_default="", editable=False)
+    authority_mark = models.CharField(max_length=64, blank=True, default="", db_default="", editable=False)
+    altered_at = models.DateTimeField("changed outside", null=True, blank=True, editable=False)
 
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = []
@@ -56,3 +70,38 @@ class User(AbstractUser):
 
     def __str__(self) -> str:
         return self.email
+
+    @property
+    def is_unaltered(self) -> bool:
+        """Whether only the portal has changed the account. Raises KeyUnavailable."""
+        return is_marked(self.authority_mark, self._state_to_mark())
+
+    def set_authority_mark(self) -> None:
+        """Make the mark fit the present values; it is not saved. Raises KeyUnavailable."""
+        self.authority_mark = mark_of(self._state_to_mark())
+
+    def check_password(self, raw_password: str | None) -> bool:
+        """Whether this is the password. Its hash is made again if it is weaker than new ones, as Django does, and the
+        mark with it; not in an altered account, whose mark would fit then."""
+        return check_password(raw_password, self.password, self._upgrade_hash)
+
+    def _upgrade_hash(self, raw_password: str) -> None:
+        if self.is_unaltered:
+            before = {"password": self.password, "authority_mark": self.authority_mark}
+            self.password = make_password(raw_password)
+            self.set_authority_mark()
+            after = {"password": self.password, "authority_mark": self.authority_mark}
+            if not User.objects.filter(pk=self.pk, **before).update(**after):  # changed at the same time
+                self.password, self.authority_mark = before["password"], before["authority_mark"]
+
+    def _state_to_mark(self) -> AccountState:
+        return AccountState(
+            person_id=self.pk,
+            email=self.email,
+            password=self.password,
+            second_factors=self.second_factors,
+            is_active=self.is_active,
+            is_staff=self.is_staff,
+            is_support=self.is_support,
+            is_superuser=self.is_superuser,
+        )

@@ -8,6 +8,7 @@ from django.urls import reverse
 
 from groups.models import Quota
 from groups.queries import attention, outages
+from portal.models import User
 from portal.operations.workers import Queues
 from portal.templatetags.drayage import duration
 
@@ -38,6 +39,12 @@ def alerts(queues: Queues) -> list[Alert]:
         )
         for outage in outages.current_outages()
     ]
+    altered = User.objects.filter(altered_at__isnull=False).count()
+    if altered:
+        whose = "1 account was" if altered == 1 else f"{altered} accounts were"
+        text = f"{whose} changed outside the portal; nobody can sign in there. Find out who changed the database."
+        address = f"{reverse('admin:portal_user_changelist')}?altered_at__isempty=0"
+        found.append(Alert("accounts", "red", text, address, "See the accounts"))
     suspended = Quota.objects.suspended().count()
     if suspended:
         address = f"{reverse('admin:portal_organization_changelist')}?suspended_at__isempty=0"

@@ -35,7 +35,7 @@ from registries.secrets.private_files import delete, make_private, write_once
 
 SEED_BYTES = 64
 MLKEM_PUBLIC_BYTES = 1184
-UPGRADE_STEPS = ("credentials-bound", "nodes-vouched")
+UPGRADE_STEPS = ("credentials-bound", "nodes-vouched", "accounts-marked", "digests-keyed")
 """What is done once when a version is first run. New keys have nothing to upgrade."""
 _EPOCH_FILE = re.compile(r"seal-([0-9]{1,9})\.(?:pub|key)")
 
@@ -177,6 +177,16 @@ def node_calls_key() -> bytes:
     """Return the 32-byte key with which the web zone recognizes keys of nodes that it has accepted itself. Raises
     KeyUnavailable."""
     return _derived(data_key(), "drayage node calls 1")
+
+
+def accounts_key() -> bytes:
+    """Return the 32-byte key of the marks of accounts. Raises KeyUnavailable."""
+    return _derived(data_key(), "drayage accounts 1")
+
+
+def digests_key() -> bytes:
+    """Return the 32-byte key of the digests of one-time secrets. Raises KeyUnavailable."""
+    return _derived(data_key(), "drayage digests 1")
 
 
 def voucher_key() -> bytes:

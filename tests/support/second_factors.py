@@ -8,6 +8,7 @@ from typing import Any
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, hotp_value
 
+from portal.accounts.authority import keeps_mark
 from portal.accounts.second_factors import owned_by
 
 SECRET = "JBSWY3DPEHPK3PXP"  # pragma: allowlist secret
@@ -15,13 +16,13 @@ SECRET = "JBSWY3DPEHPK3PXP"  # pragma: allowlist secret
 
 def add_totp(person: Any, secret: str = SECRET) -> TOTP:
     """Give the person an authenticator app."""
-    with owned_by(person.pk):
+    with keeps_mark(person.pk), owned_by(person.pk):
         return TOTP.activate(person, secret)
 
 
 def add_recovery_codes(person: Any) -> RecoveryCodes:
     """Give the person recovery codes."""
-    with owned_by(person.pk):
+    with keeps_mark(person.pk), owned_by(person.pk):
         return RecoveryCodes.activate(person)
 
 

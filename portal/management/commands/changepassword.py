@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError
 
 from portal.accounts.actions import set_password
+from portal.accounts.authority import AccountAltered, may_sign_in
 from portal.models import User
 from registries.foundation.actor import CONSOLE
 
@@ -26,6 +27,8 @@ class Command(changepassword.Command):
         person = User.objects.filter(email=email).first()
         if person is None:
             raise CommandError(f"user '{email}' does not exist")
+        if not may_sign_in(person):
+            raise CommandError(AccountAltered().message)
         self.stdout.write(f"Changing password for user '{person}'")
         set_password(person, self._ask(person), by=CONSOLE)
         return f"Password changed successfully for user '{person}'"

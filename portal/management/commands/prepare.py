@@ -7,6 +7,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
 from groups.nodes.vouching import vouch_existing
+from portal.accounts.authority import mark_existing
 from portal.runtime.data_folder import make_data_folder
 from registries.secrets import keyring
 from registries.secrets.private_files import NotPrivate
@@ -27,4 +28,5 @@ class Command(BaseCommand):
         if settings.PORTAL_ZONE != "web":
             reseal_previous_format()
             vouch_existing()
+            mark_existing()
         call_command("collectstatic", interactive=False, verbosity=0)

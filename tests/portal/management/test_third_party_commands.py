@@ -65,6 +65,7 @@ DECISIONS = {
 }
 """Every command that isn't the portal's alone, and what was decided on it."""
 OWN = {
+    "confirm_account",
     "create_api_key",
     "create_enrolment",
     "create_organization",

@@ -1,0 +1,105 @@
+"""Accounts that somebody changed outside the portal, such as with SQL: nobody signs in with one, and a browser that is
+signed in is signed out.
+
+Each account has a mark that only the portal can make (`portal.models.User.authority_mark`). It is checked whenever an
+account is loaded from a session, at sign-in, and before anything renews it: else an honest change of an altered
+account would confirm what was altered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import structlog
+from django.db import transaction
+from django.db.models.functions import Now
+
+from portal.audit import refused_sign_ins
+from portal.audit.sign_ins import second_factors_of
+from portal.models import RefusedSignIn, User
+from registries.foundation.actor import Actor
+from registries.foundation.ids import UserId
+from registries.foundation.refusal import Refusal
+from registries.secrets import keyring
+
+STEP = "accounts-marked"
+
+log = structlog.get_logger(__name__)
+
+
+class AccountAltered(Refusal):
+    """The account was changed outside the portal, so the portal changes nothing of it."""
+
+    code = "account_altered"
+    title = "This account was changed outside the portal"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Somebody changed this account in the database. Find out who, then run manage.py confirm_account."
+        )
+
+
+def lock(person_id: UserId) -> User:
+    """Return the person's row, locked until the end of the transaction. Raises AccountAltered, also if a second factor
+    is missing."""
+    row = User.objects.select_for_update(no_key=True).get(pk=person_id)
+    if not may_sign_in(row):
+        raise AccountAltered
+    return row
+
+
+def store(row: User, *names: str) -> None:
+    """Save these columns of a locked row, with a new mark."""
+    row.set_authority_mark()
+    row.save(update_fields=[*names, "authority_mark"])
+
+
+@contextmanager
+def keeps_mark(person_id: UserId) -> Iterator[None]:
+    """A transaction in which another package changes the person's password or second factors: renew the mark at its
+    end. The row is locked. Raises AccountAltered."""
+    with transaction.atomic():
+        row = lock(person_id)
+        yield
+        # All but these two as they were before.
+        row.password = User.objects.values_list("password", flat=True).get(pk=person_id)
+        row.second_factors = kinds_of(person_id)
+        store(row, "second_factors")
+
+
+def kinds_of(person_id: UserId) -> str:
+    """Return the kinds of second factors that there are rows of, as `User.second_factors` has them."""
+    return ",".join(sorted(second_factors_of(person_id)))
+
+
+def may_sign_in(person: User) -> bool:
+    """Whether the account is as the portal left it, and no second factor is missing."""
+    return person.is_unaltered and _kinds(person.second_factors) <= _kinds(kinds_of(person.pk))
+
+
+def note_altered(person: User, *, by: Actor) -> None:
+    """Note that an altered account was refused: for the log, the operators' alerts and the activity."""
+    log.error("account_altered", person=person.pk)
+    User.objects.filter(pk=person.pk, altered_at__isnull=True).update(altered_at=Now())
+    refused_sign_ins.note(person.email, RefusedSignIn.Reason.ALTERED, by=by)
+
+
+def mark_existing() -> int:
+    """Mark the accounts that a previous version created, when this version is first run; return how many. Done once:
+    a file in the worker zone's key folder says so. Raises `keyring.KeyUnavailable`."""
+    if keyring.is_done(STEP):
+        return 0
+    count = 0
+    for person_id in User.objects.order_by("pk").values_list("pk", flat=True):
+        with transaction.atomic():
+            row = User.objects.select_for_update(no_key=True).get(pk=person_id)
+            row.second_factors = kinds_of(person_id)
+            store(row, "second_factors")
+        count += 1
+    keyring.mark_done(STEP)
+    return count
+
+
+def _kinds(second_factors: str) -> set[str]:
+    return set(filter(None, second_factors.split(",")))
