@@ -73,6 +73,7 @@ NO_ACTIONS = {
     "portal.operations.queues.empty_queue": "changes Redis, which no transaction covers, and records first",
     "portal.organizations.api_keys.listed_keys": READS,
     "portal.organizations.api_keys.expiry_after": READS,
+    "portal.organizations.api_keys.sealed_columns": READS,
     "portal.organizations.api_keys.find_live_key": "notes when the key was last used",
     "portal.notifications.subscriptions.wanted": READS,
     "portal.notifications.subscriptions.people_for": READS,

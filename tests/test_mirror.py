@@ -27,6 +27,7 @@ SEVERAL = {
     "portal/admin/test_registered_models.py": "every model in the admin",
     "portal/api/test_documents.py": "the OpenAPI documents",
     "portal/test_constraints.py": "constraints and indexes of the database",
+    "portal/test_database_writer.py": "that the database and the sign-in page give no code for a node",
     "portal/test_stolen_copy.py": "that nothing in the database and in Redis is a bearer",
     "portal/test_stolen_web_host.py": "that the web zone's keys and the database open nothing",
     "portal/audit/test_lock_order.py": "the order in which actions lock",

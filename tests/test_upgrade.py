@@ -28,9 +28,11 @@ from pytest_django import DjangoDbBlocker, Settings
 
 from groups.models import Blob, ContainerGroup, Image
 from groups.rules.sealed_settings import open_environment, open_options
+from portal.accounts.authority import mark_existing
 from portal.audit.verification import verify
 from portal.models import Organization, User, Webhook
 from portal.notifications.webhooks import secrets_of
+from portal.runtime.keyed_digests import key_existing
 from registries.models import Credential
 from registries.secrets import at_rest, layer_keys
 from registries.secrets.resealing import reseal_previous_format
@@ -80,6 +82,8 @@ def upgraded(tmp_path_factory: pytest.TempPathFactory, django_db_blocker: Django
             call_command("migrate", interactive=False, verbosity=0)
             call_command("createcachetable", verbosity=0)
             losses = [*lost_rows(before), *lost_values(before)]
+            mark_existing()
+            key_existing()
         yield Upgraded(before, models, database, folder / "keys", losses)
 
 

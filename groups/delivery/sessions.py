@@ -2,7 +2,7 @@
 
 A bearer is an HMAC over the token's secret, keyed by a key derived from the web zone's data key. So the same token
 gives the same bearer, and making it takes both the secret, which only the node has, and the key: neither a copy of web
-host and database nor the token alone is enough. The database has the bearer's SHA-256. Each request reads from it
+host and database nor the token alone is enough. The database has the bearer's digest. Each request reads from it
 whether the session is open, so ending one takes effect at once.
 """
 
@@ -23,6 +23,7 @@ from django.db.models.functions import Now
 from groups.models import Instance, Node, NodeToken
 from registries.foundation.ids import TokenId
 from registries.secrets import keyring, one_time
+from registries.secrets.one_time import Purpose
 
 PREFIX = "drs_"
 SESSION_LIFETIME = timedelta(hours=6)
@@ -49,7 +50,7 @@ def session_hash_of(bearer: str) -> str:
     SessionClosed."""
     if _BEARER.fullmatch(bearer) is None:
         raise SessionClosed
-    return one_time.digest_of(bearer)
+    return one_time.digest_of(bearer, Purpose.NODE_SESSION)
 
 
 def open_session(bearer: str) -> NodeToken:

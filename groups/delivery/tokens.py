@@ -23,6 +23,7 @@ from groups.models import Instance, Node, NodeManifest, NodeToken, Redemption
 from groups.models.delivery import NodeTokenQuerySet
 from registries.foundation.ids import NodeId
 from registries.secrets import one_time
+from registries.secrets.one_time import Purpose
 
 PREFIX = "drt_"
 TOKEN_LIFETIME = timedelta(minutes=15)
@@ -66,9 +67,9 @@ def mint(instance: Instance, manifest: NodeManifest) -> tuple[str, NodeToken]:
     stored, and its row. Raises ValueError for another node's manifest."""
     if instance.node is None or instance.node_id != manifest.node_id:
         raise ValueError("the manifest is another node's")
-    secret, digest = one_time.new(PREFIX)
+    secret = one_time.new(PREFIX)
     token = NodeToken.objects.create(
-        token_hash=digest,
+        token_hash=one_time.digest_of(secret, Purpose.NODE_TOKEN),
         organization_id=instance.group.organization_id,
         group=instance.group,
         group_name=instance.group.name,
@@ -93,20 +94,21 @@ def redeem(secret: str, node_id: str, address: str | None) -> Session:
     if not one_time.has_form(secret, PREFIX) or presented_by is None:
         raise _refused(None, presented_by, address, Reason.UNKNOWN)
     if _is_withdrawn(secret):
-        withdrawn = NodeToken.objects.get(token_hash=one_time.digest_of(secret))
+        withdrawn = NodeToken.objects.get(token_hash=one_time.digest_of(secret, Purpose.NODE_TOKEN))
         reason = _refusal_reason(withdrawn, presented_by, address, otherwise=Reason.REVOKED)
         raise _refused(withdrawn, presented_by, address, reason)
-    mine = NodeToken.objects.outstanding().filter(token_hash=one_time.digest_of(secret), node_id=presented_by)
+    token_hash = one_time.digest_of(secret, Purpose.NODE_TOKEN)
+    mine = NodeToken.objects.outstanding().filter(token_hash=token_hash, node_id=presented_by)
     bearer = bearer_of(secret)
     with transaction.atomic():
         opened = mine.filter(redeemed_at__isnull=True, expires_at__gt=Now()).update(
             redeemed_at=Now(),
             redeemed_from=address,
             session_expires_at=Now() + SESSION_LIFETIME,
-            session_hash=one_time.digest_of(bearer),
+            session_hash=one_time.digest_of(bearer, Purpose.NODE_SESSION),
         )
         repeated = 0 if opened else _repeatable(mine, address).update(repeated_at=Now())
-        token = NodeToken.objects.filter(token_hash=one_time.digest_of(secret)).first()
+        token = NodeToken.objects.filter(token_hash=token_hash).first()
         if token is not None and (opened or repeated):
             outcome = Redemption.Outcome.OPENED if opened else Redemption.Outcome.REPEATED
             ledger.accepted(token, address, outcome)
@@ -140,7 +142,7 @@ def _is_withdrawn(secret: str) -> bool:
         | ~models.Q(instance__node=models.F("node"))
         | models.Q(node__status=Node.Status.REMOVED)
     )
-    return NodeToken.objects.filter(withdrawn, token_hash=one_time.digest_of(secret)).exists()
+    return NodeToken.objects.filter(withdrawn, token_hash=one_time.digest_of(secret, Purpose.NODE_TOKEN)).exists()
 
 
 def _refusal_reason(token: NodeToken, presented_by: NodeId, address: str | None, *, otherwise: Reason) -> Reason:

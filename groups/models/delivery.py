@@ -44,7 +44,7 @@ class NodeTokenQuerySet(models.QuerySet["NodeToken"]):
 
 
 class NodeToken(models.Model):
-    """A one-time token and, once redeemed, its session. Only the SHA-256 of the token and of the session's bearer are
+    """A one-time token and, once redeemed, its session. Only digests of the token and of the session's bearer are
     stored, so the table contains nothing that could be presented. `repeated_at`: the token's node presented it a second
     time, from the same address, and got the same session.
 

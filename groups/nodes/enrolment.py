@@ -1,7 +1,7 @@
 """Enrolment of nodes, and replacement of their keys.
 
 An operator makes a one-time code; a machine that presents it with a public key becomes a node, or gives an existing
-node that key. An enrolled node can also replace its key by itself (`replace_key`). Only the SHA-256 of a code is
+node that key. An enrolled node can also replace its key by itself (`replace_key`). Only a digest of a code is
 stored. What is stored with a key proves to a worker where it comes from (`groups.nodes.vouching`).
 """
 
@@ -41,6 +41,7 @@ from registries.secrets.node_vouchers import (
     new_nonce,
     proof_of,
 )
+from registries.secrets.one_time import Purpose
 
 PREFIX = "dre_"
 LIFETIME = timedelta(hours=24)
@@ -162,7 +163,7 @@ def _make(node_name: str, created_by_id: UserId | None, *, node: Node | None = N
         node=node,
         nonce=nonce,
         authority=authority,
-        code_hash=one_time.digest_of(code),
+        code_hash=one_time.digest_of(code, Purpose.ENROLMENT),
         created_by_id=created_by_id,
         expires_at=expires_at,
     )
@@ -183,11 +184,11 @@ def enrol(code: str, name: str, public_key_pem: str, *, by: Actor) -> Node:
         raise CodeRefused
     with transaction.atomic():
         usable = Enrolment.objects.exclude(nonce="").filter(
-            code_hash=one_time.digest_of(code), used_at__isnull=True, expires_at__gt=Now()
+            code_hash=one_time.digest_of(code, Purpose.ENROLMENT), used_at__isnull=True, expires_at__gt=Now()
         )
         if usable.update(used_at=Now()) != 1:
             raise CodeRefused
-        enrolment = Enrolment.objects.select_related("node").get(code_hash=one_time.digest_of(code))
+        enrolment = Enrolment.objects.select_related("node").get(code_hash=one_time.digest_of(code, Purpose.ENROLMENT))
         if enrolment.node is not None:
             proof = proof_of(code, node_id=enrolment.node.pk, public_key=key.pem)
             if not _set_key(enrolment.node, key.pem, proof):

@@ -1,7 +1,7 @@
 """The tokens of links that set a new password (`ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR`).
 
 Django derives such tokens from its secret key and the account's row, so a thief of both could forge one for an
-operator. These are random, and the database has their SHA-256.
+operator. These are random, and the database has a digest.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from django.utils.crypto import constant_time_compare
 from portal.models import PasswordReset, User
 from registries.foundation.refusal import Refusal
 from registries.secrets import one_time
+from registries.secrets.one_time import Purpose
 
 PREFIX = "drp_"
 
@@ -29,17 +30,18 @@ class ResetLinkUsed(Refusal):
 
 
 class ResetTokens:
-    """Makes and checks tokens, with the methods of Django's generator, which allauth calls."""
+    """Makes and checks tokens, with the methods of Django's generator, which allauth calls. No link sets a password of
+    an account that was changed outside the portal."""
 
     def make_token(self, user: User) -> str:
         """Store a new link for the person, and return its token, which is not stored. It works once and for
         `PASSWORD_RESET_TIMEOUT` seconds."""
-        token, digest = one_time.new(PREFIX)
+        token = one_time.new(PREFIX)
         with transaction.atomic():
             PasswordReset.objects.filter(expires_at__lte=Now()).delete()
             PasswordReset.objects.create(
                 person=user,
-                token_hash=digest,
+                token_hash=one_time.digest_of(token, Purpose.PASSWORD_LINK, str(user.pk)),
                 account_state=_state_of(user),
                 expires_at=Now() + timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT),
             )
@@ -47,9 +49,10 @@ class ResetTokens:
 
     def check_token(self, user: User | None, token: str | None) -> bool:
         """Whether this token was sent to this person and can still be used."""
-        if user is None or token is None or not one_time.has_form(token, PREFIX):
+        if user is None or token is None or not one_time.has_form(token, PREFIX) or not user.is_unaltered:
             return False
-        link = PasswordReset.objects.open().filter(person=user, token_hash=one_time.digest_of(token)).first()
+        digest = one_time.digest_of(token, Purpose.PASSWORD_LINK, str(user.pk))
+        link = PasswordReset.objects.open().filter(person=user, token_hash=digest).first()
         return link is not None and constant_time_compare(link.account_state, _state_of(user))
 
 

@@ -29,7 +29,8 @@ _LIVE = models.Q(revoked_at__isnull=True) & (models.Q(expires_at__isnull=True) |
 
 
 class ApiKey(models.Model):
-    """One key. Only its SHA-256 is stored; `prefix` is its beginning, by which people recognize it.
+    """One key. Only a digest of it is stored; `prefix` is its beginning, by which people recognize it. `seal` covers
+    what it gives access to (`registries.secrets.one_time`).
 
     `scope` says whether it may change anything. `last_used_at` is written at most once a minute. A key is valid until
     it expires, if it ever does, or is revoked; the row stays.
@@ -44,6 +45,7 @@ class ApiKey(models.Model):
     name = models.CharField(max_length=63)
     prefix = models.CharField(max_length=20, editable=False)
     key_hash = models.CharField(max_length=64, unique=True, editable=False)
+    seal = models.CharField(max_length=64, default="", db_default="", editable=False)
     scope = models.CharField(max_length=5, choices=Scope.choices, default=Scope.READ)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(db_default=Now(), editable=False)

@@ -31,14 +31,16 @@ _IN_TIME = models.Q(expires_at__gt=Now())
 
 
 class Invitation(models.Model):
-    """An invitation of one e-mail address, to be accepted once. Only the SHA-256 of its token is stored, so the table
-    holds nothing that could be used. It ends at `accepted_at`, `withdrawn_at` or `expires_at`, whichever is first."""
+    """An invitation of one e-mail address, to be accepted once. Only a digest of its token is stored, so the table
+    holds nothing that could be used. `seal` covers to whom it gives what (`registries.secrets.one_time`). It ends at
+    `accepted_at`, `withdrawn_at` or `expires_at`, whichever is first."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     organization = models.ForeignKey("portal.Organization", on_delete=models.CASCADE, related_name="invitations")
     email = models.EmailField("e-mail address")
     role = models.CharField(max_length=10, choices=Role.choices, default=Role.MEMBER)
     token_hash = models.CharField(max_length=64, unique=True, editable=False)
+    seal = models.CharField(max_length=64, default="", db_default="", editable=False)
     invited_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     expires_at = models.DateTimeField()

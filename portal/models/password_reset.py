@@ -16,7 +16,7 @@ class PasswordResetQuerySet(models.QuerySet["PasswordReset"]):
 
 
 class PasswordReset(models.Model):
-    """A link that was sent to a person. Only the SHA-256 of its token is stored, so the table holds nothing that could
+    """A link that was sent to a person. Only a digest of its token is stored, so the table holds nothing that could
     be used. Setting a password deletes the person's links. `account_state` is a digest of what the link is for: it
     ends when the person's password or email address changes, or when they sign in."""
 

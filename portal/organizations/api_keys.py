@@ -6,8 +6,9 @@ gives access to is in `portal.api`.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
+import structlog
 from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -20,12 +21,15 @@ from registries.foundation.clock import database_now
 from registries.foundation.ids import OrganizationId, UserId
 from registries.foundation.refusal import Refusal
 from registries.secrets import one_time
+from registries.secrets.one_time import Purpose
 
 KEY_PREFIX = "drayage_"
 SHOWN_CHARACTERS = len(KEY_PREFIX) + 6
 """How much of a key's beginning is stored, so that people can tell keys apart."""
 MAX_LIVE_KEYS = 100
 USE_RECORDED_EVERY = timedelta(minutes=1)
+
+log = structlog.get_logger(__name__)
 
 
 class KeyRefused(Refusal):
@@ -72,6 +76,8 @@ def rotate(row: ApiKey, *, by: Actor) -> tuple[ApiKey, str]:
         quotas.lock_organization(row.organization_id)
         if not _end(row):
             raise KeyRefused(f"{row.name} is already revoked or expired. Create a new key.")
+        if not _is_sealed(row):
+            raise KeyRefused(f"{row.name} was changed outside the portal. Revoke it and create a new key.")
         new, key = _insert(row.organization_id, row.name, row.scope, row.expires_at, by.person_id)
         record(
             by,
@@ -95,15 +101,24 @@ def revoke(row: ApiKey, *, by: Actor) -> bool:
 
 def find_live_key(key: str) -> ApiKey | None:
     """Return the live key with this text, its organization and quota loaded, and record its use; None for any other
-    text."""
+    text, and for a key that was changed outside the portal."""
     if not one_time.has_form(key, KEY_PREFIX):
         return None
     to_record = Q(last_used_at__isnull=True) | Q(last_used_at__lt=Now() - USE_RECORDED_EVERY)
     rows = ApiKey.objects.live().select_related("organization__quota").annotate(to_record=to_record)
-    row = rows.filter(key_hash=one_time.digest_of(key)).first()
+    row = rows.filter(key_hash=one_time.digest_of(key, Purpose.API_KEY)).first()
+    if row is not None and not _is_sealed(row):
+        log.error("api_key_altered", key=str(row.pk))
+        return None
     if row is not None and row.to_record:  # type: ignore[attr-defined]
         ApiKey.objects.filter(to_record, pk=row.pk).update(last_used_at=Now())
     return row
+
+
+def sealed_columns(row: ApiKey) -> tuple[str, ...]:
+    """Return the columns that the seal of a key covers: what it gives access to, and until when."""
+    until = row.expires_at.astimezone(UTC).isoformat() if row.expires_at else ""
+    return str(row.pk), str(row.organization_id), row.scope, until
 
 
 def _insert(
@@ -112,17 +127,23 @@ def _insert(
     """The organization is locked: of two requests at once, the second counts the first one's key."""
     if ApiKey.objects.live().filter(organization_id=organization_id).count() >= MAX_LIVE_KEYS:
         raise KeyRefused(f"An organization has at most {MAX_LIVE_KEYS} keys that work. Revoke one first.")
-    key, digest = one_time.new(KEY_PREFIX)
-    row = ApiKey.objects.create(
+    key = one_time.new(KEY_PREFIX)
+    row = ApiKey(
         organization_id=organization_id,
         name=name,
         prefix=key[:SHOWN_CHARACTERS],
-        key_hash=digest,
+        key_hash=one_time.digest_of(key, Purpose.API_KEY),
         scope=scope,
         created_by_id=created_by_id,
         expires_at=expires_at,
     )
+    row.seal = one_time.seal_of(row.key_hash, Purpose.API_KEY, *sealed_columns(row))
+    row.save(force_insert=True)
     return row, key
+
+
+def _is_sealed(row: ApiKey) -> bool:
+    return one_time.is_sealed(row.seal, row.key_hash, Purpose.API_KEY, *sealed_columns(row))
 
 
 def _end(row: ApiKey) -> bool:

@@ -6,18 +6,33 @@ its path, for logs, histories and `Referer` headers to keep.
 
 from __future__ import annotations
 
+from datetime import UTC
+
+import structlog
 from django.http import HttpRequest
 
 from portal.models import Invitation
 from registries.secrets import one_time
+from registries.secrets.one_time import Purpose
 
 KEY = "invitation_token"
 
+log = structlog.get_logger(__name__)
+
 
 def find(token: str) -> Invitation | None:
-    """Return the invitation with this token, in whatever state it is."""
+    """Return the invitation with this token, in whatever state it is; None if it was changed outside the portal."""
     rows = Invitation.objects.select_related("organization", "invited_by")
-    return rows.filter(token_hash=one_time.digest_of(token)).first()
+    row = rows.filter(token_hash=one_time.digest_of(token, Purpose.INVITATION)).first()
+    if row is None or one_time.is_sealed(row.seal, row.token_hash, Purpose.INVITATION, *sealed_columns(row)):
+        return row
+    log.error("invitation_altered", invitation=str(row.pk))
+    return None
+
+
+def sealed_columns(row: Invitation) -> tuple[str, ...]:
+    """Return the columns that the seal of an invitation covers: to whom it gives what, and until when."""
+    return str(row.pk), str(row.organization_id), row.email, row.role, row.expires_at.astimezone(UTC).isoformat()
 
 
 def remember(request: HttpRequest, token: str) -> None:

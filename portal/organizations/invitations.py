@@ -1,4 +1,4 @@
-"""Actions on invitations: invite, withdraw, accept. Only the hash of an invitation's token is stored."""
+"""Actions on invitations: invite, withdraw, accept. Only a digest of an invitation's token is stored."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ from portal.models import Invitation, Membership, Organization, User
 from portal.models.invitation import InvitationQuerySet
 from portal.models.user import canonical_email
 from portal.organizations.errors import TeamRefused
+from portal.organizations.invitation_links import sealed_columns
 from portal.organizations.rules import refuse_member
 from registries.foundation.activity import Target, record
 from registries.foundation.actor import Actor, ActorKind
 from registries.foundation.clock import database_now
 from registries.foundation.ids import UserId
 from registries.secrets import one_time
+from registries.secrets.one_time import Purpose
 
 INVITATION_DAYS = 7
 MAX_INVITATIONS_A_DAY = 50
@@ -36,7 +38,7 @@ def invite(organization: Organization, *, email: str, role: str, by: Actor) -> t
     address. Raises TeamRefused if the address is a member's, and after MAX_INVITATIONS_A_DAY within 24 hours."""
     email = canonical_email(email)
     now = database_now()
-    token, digest = one_time.new(TOKEN_PREFIX)
+    token = one_time.new(TOKEN_PREFIX)
     with transaction.atomic():
         quotas.lock_organization(organization.pk)
         refuse_member(organization, email)
@@ -44,14 +46,16 @@ def invite(organization: Organization, *, email: str, role: str, by: Actor) -> t
         if rows.filter(created_at__gt=now - timedelta(days=1)).count() >= MAX_INVITATIONS_A_DAY:
             raise TeamRefused(f"{MAX_INVITATIONS_A_DAY} invitations were sent within a day. Try again tomorrow.")
         replaced = _end_open(rows.filter(email=email), at=now)
-        row = Invitation.objects.create(
+        row = Invitation(
             organization=organization,
             email=email,
             role=role,
-            token_hash=digest,
+            token_hash=one_time.digest_of(token, Purpose.INVITATION),
             invited_by_id=by.person_id,
             expires_at=now + timedelta(days=INVITATION_DAYS),
         )
+        row.seal = one_time.seal_of(row.token_hash, Purpose.INVITATION, *sealed_columns(row))
+        row.save(force_insert=True)
         record(
             by,
             "team.invited",

@@ -1,6 +1,6 @@
 """What proves to the worker zone that a node was enrolled, and by what it recognizes the node's key afterwards.
 
-    code     made from the terms of an enrolment with a key of the zone that creates it; only its SHA-256 is stored
+    code     made from the terms of an enrolment with a key of the zone that creates it; only a digest is stored
     proof    HMAC-SHA256 of the node's id and public key, with the code as key; made when the code is presented
     voucher  HMAC-SHA256 of the node's id, name and public key, with a key of the worker zone
     mark     HMAC-SHA256 of the node's id and public key, with a key of the web zone, which accepts calls by it

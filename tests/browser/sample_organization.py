@@ -27,6 +27,7 @@ from tests.support.activity import empty_activity, without_triggers, write_activ
 from tests.support.actors import acting
 from tests.support.fakes.registry import FakeRegistry
 from tests.support.pulls import SECRET, USER, make_credential, make_group
+from tests.support.sealed_rows import seal_again
 
 
 @dataclass
@@ -161,6 +162,7 @@ def _people(organization: Any, people: list[Any]) -> None:
         Membership.objects.filter(pk=member.pk).update(created_at=since)
     row, _ = invite(organization, email="nina@acme.example", role="member", by=acting(people[0]))
     type(row).objects.filter(pk=row.pk).update(created_at=now - span(1, 4), expires_at=now + span(5, 20))
+    seal_again()
 
 
 def _activity(organization: Any, people: list[Any], groups: dict[str, ContainerGroup]) -> None:

@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 from groups.nodes.vouching import vouch_existing
 from portal.accounts.authority import mark_existing
 from portal.runtime.data_folder import make_data_folder
+from portal.runtime.keyed_digests import key_existing
 from registries.secrets import keyring
 from registries.secrets.private_files import NotPrivate
 from registries.secrets.resealing import reseal_previous_format
@@ -29,4 +30,5 @@ class Command(BaseCommand):
             reseal_previous_format()
             vouch_existing()
             mark_existing()
+            key_existing()
         call_command("collectstatic", interactive=False, verbosity=0)

@@ -17,6 +17,7 @@ from groups.delivery.tokens import EndReason, end
 from groups.models import Instance, LayerDelivery, NodeManifest, NodeToken, Redemption
 from portal.models import Organization
 from registries.secrets import keyring, one_time
+from registries.secrets.one_time import Purpose
 from tests.support.delivery_requests import NAME, body, refusals
 from tests.support.delivery_setup import NodeInHand, blob_of, make_group, make_source, started, store_image
 
@@ -56,7 +57,7 @@ def test_a_bearer_of_the_release_before(bearer: dict[str, str]) -> None:
     token = NodeToken.objects.get()
     before = f"drs_{token.pk.hex}_{'A' * 43}"
     assert status({"Authorization": f"Bearer {before}"}) == 401
-    NodeToken.objects.update(session_hash=one_time.digest_of(before))
+    NodeToken.objects.update(session_hash=one_time.digest_of(before, Purpose.NODE_SESSION))
     assert status({"Authorization": f"Bearer {before}"}) == 200
     assert status(bearer) == 401
 
@@ -160,5 +161,5 @@ def test_a_token_that_was_not_redeemed_has_no_session(given: dict[str, Any]) -> 
     NodeToken.objects.update(session_expires_at=timezone.now() + timedelta(hours=1))
     headers = {"Authorization": f"Bearer {bearer_of(given['token'])}"}
     assert status(headers) == 401
-    NodeToken.objects.update(session_hash=one_time.digest_of(bearer_of(given["token"])))
+    NodeToken.objects.update(session_hash=one_time.digest_of(bearer_of(given["token"]), Purpose.NODE_SESSION))
     assert status(headers) == 401

@@ -26,6 +26,7 @@ from registries.foundation.actor import CONSOLE, Actor, ActorKind
 from registries.foundation.ids import NodeId
 from registries.secrets import ended, keyring, layer_keys, one_time
 from registries.secrets.node_vouchers import Authority, Terms, code_of, has_call_mark, proof_of, voucher_of
+from registries.secrets.one_time import Purpose
 from tests.support.activity import recorded
 from tests.support.delivery_setup import (
     NodeInHand,
@@ -139,13 +140,14 @@ class TestEnrolment:
     def test_a_code_has_the_form_of_every_code(self) -> None:
         code, row = create_enrolment("rack-7", by=CONSOLE)
         assert one_time.has_form(code, "dre_")
-        assert one_time.digest_of(code) == row.code_hash
+        assert one_time.digest_of(code, Purpose.ENROLMENT) == row.code_hash
         terms = Terms(nonce=row.nonce, node_name="rack-7", node_id=None, expires_at=Enrolment.objects.get().expires_at)
         assert code_of(terms, Authority.WORKER, prefix="dre_") == code
         assert code_of(terms, Authority.WEB, prefix="dre_") != code
 
     def test_a_code_of_the_previous_version_enrols_nobody(self, client: Client) -> None:
-        code, digest = one_time.new("dre_")
+        code = one_time.new("dre_")
+        digest = one_time.digest_of(code, Purpose.ENROLMENT)
         Enrolment.objects.create(node_name="old", code_hash=digest, expires_at=timezone.now() + timedelta(hours=1))
         body = {"code": code, "name": "old", "public_key": public_pem(ec_key())}
         answer = client.post("/node/v1/enrol", body, "application/json")
@@ -198,7 +200,8 @@ class TestAThiefWritesTheDatabase:
     def test_an_enrolment_is_inserted_with_it(self) -> None:
         """With a code of the thief's, whose digest he stores; no key of a zone made it."""
         node = Node.objects.create(name="rack-8", public_key=self.THIEF)
-        code, digest = one_time.new("dre_")
+        code = one_time.new("dre_")
+        digest = one_time.digest_of(code, Purpose.ENROLMENT)
         for authority in ("worker", "web", "", "other"):
             Enrolment.objects.update_or_create(
                 code_hash=digest,

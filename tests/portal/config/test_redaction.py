@@ -15,7 +15,7 @@ from portal.config.logs import logging_config
 from portal.config.redaction import RedactedRecord, redact
 from registries.secrets import one_time
 
-SECRETS = [one_time.new(prefix)[0] for prefix in ("dri_", "drp_", "drt_", "drs_", "dre_", "drayage_")]
+SECRETS = [one_time.new(prefix) for prefix in ("dri_", "drp_", "drt_", "drs_", "dre_", "drayage_")]
 LINKS = [
     "/invitations/{}/",
     "/accounts/password/reset/key/1a-{}/",

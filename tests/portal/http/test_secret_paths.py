@@ -72,8 +72,8 @@ def live(acme: Any, alice: User) -> dict[str, str]:
     secrets = {
         INVITATION: invitations.invite(acme, email="nina@acme.example", role="member", by=acting(alice))[1],
         RESET: ResetTokens().make_token(alice),
-        CONFIRM: one_time.new("")[0],
-        CONFIRM_HIDDEN: one_time.new("")[0],
+        CONFIRM: one_time.new(""),
+        CONFIRM_HIDDEN: one_time.new(""),
     }
     return {route: LINKS[route].format(secret, uid=user_pk_to_url_str(alice)) for route, secret in secrets.items()}
 

@@ -23,6 +23,7 @@ from registries.foundation.actor import CONSOLE
 from tests.support.activity import recorded
 from tests.support.actors import acting
 from tests.support.row_locks import row_locks
+from tests.support.sealed_rows import seal_again
 
 PAGE = "/o/acme/settings/api-keys/"
 
@@ -156,6 +157,7 @@ def test_what_is_stored_of_a_key(acme: Any, alice: Any) -> None:
 def test_a_key_works_until_its_end_at_each_door(acme: Any, columns: dict[str, Any], works: bool) -> None:
     row, key = create_key(organization_id=acme.pk, name="ci", scope="read", by=CONSOLE)
     ApiKey.objects.update(**columns)
+    seal_again()
     before = ApiKey.objects.values().get()
 
     assert (find_live_key(key) == row) == works

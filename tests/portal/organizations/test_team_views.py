@@ -18,6 +18,7 @@ from portal.models import Activity, Invitation, Membership, Role, User
 from portal.organizations import actions, errors, invitations
 from registries.foundation.actor import CONSOLE
 from registries.secrets import one_time
+from registries.secrets.one_time import Purpose
 from tests.conftest import PASSWORD
 from tests.support.activity import recorded
 from tests.support.concurrency import at_once
@@ -98,7 +99,7 @@ class TestInviting:
 
         (sent,) = mail.outbox
         row = Invitation.objects.get()
-        assert one_time.digest_of(link_in(str(sent.body)).split("/")[2]) == row.token_hash
+        assert one_time.digest_of(link_in(str(sent.body)).split("/")[2], Purpose.INVITATION) == row.token_hash
         assert alice.email in str(sent.body)
 
     def test_not_too_many(self, owner: Client, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ from portal.models import Invitation, Membership
 from portal.organizations import invitations
 from registries.foundation.actor import CONSOLE
 from tests.support.page_messages import messages_of
+from tests.support.sealed_rows import seal_again
 
 MEMBERS = "/o/acme/settings/members/"
 NINA = "nina@acme.example"
@@ -152,5 +153,6 @@ def test_somebody_else_is_not_offered_to_join(acme: Any, mallory: Any, as_user: 
 def test_an_expired_invitation_offers_nothing(acme: Any) -> None:
     row, token = invitations.invite(acme, email=NINA, role="viewer", by=CONSOLE)
     Invitation.objects.update(expires_at=row.created_at)
+    seal_again()
     page = Client().get(f"/invitations/{token}/")
     assert (page.status_code, 'name="password"' in page.text) == (410, False)

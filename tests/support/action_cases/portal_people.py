@@ -13,13 +13,14 @@ from django.utils import timezone
 
 from groups.models import Occurrence
 from portal.accounts import actions as person_actions
-from portal.models import ApiKey, Invitation, Membership, Notice, Webhook
+from portal.models import ApiKey, Invitation, Membership, Notice, User, Webhook
 from portal.notifications import subscriptions, webhooks
 from portal.notifications.webhooks import bound_to
 from portal.organizations import actions, api_keys, invitations
 from registries.foundation.actor import CONSOLE, PORTAL
 from registries.foundation.ids import WebhookId
 from registries.secrets import at_rest, one_time
+from registries.secrets.one_time import Purpose
 from tests.support.action_cases import Call, Case, Cast
 from tests.support.actors import acting
 
@@ -34,13 +35,16 @@ def _invitation(cast: Cast, email: str) -> Invitation:
         organization=cast.acme,
         email=email,
         role="member",
-        token_hash=one_time.digest_of(email),
+        token_hash=one_time.digest_of(email, Purpose.INVITATION),
         expires_at=timezone.now() + timedelta(days=1),
     )
 
 
 def _key(cast: Cast) -> ApiKey:
-    return ApiKey.objects.create(organization=cast.acme, name="ci", prefix="drayage_abcdef", key_hash=uuid.uuid4().hex)
+    row = ApiKey(organization=cast.acme, name="ci", prefix="drayage_abcdef", key_hash=uuid.uuid4().hex)
+    row.seal = one_time.seal_of(row.key_hash, Purpose.API_KEY, *api_keys.sealed_columns(row))
+    row.save()
+    return row
 
 
 def _webhook(cast: Cast, **values: object) -> Webhook:
@@ -175,6 +179,11 @@ def _remove_second_factor(cast: Cast) -> Call:
     return partial(person_actions.remove_second_factor, factor, by=acting(cast.olga))
 
 
+def _confirm_account(cast: Cast) -> Call:
+    User.objects.filter(pk=cast.bob.pk).update(is_staff=True)
+    return partial(person_actions.confirm_account, cast.bob, by=acting(cast.olga))
+
+
 def _lift_lock(cast: Cast) -> Call:
     attempt = AccessAttempt.objects.create(
         username=cast.bob.email, ip_address="127.0.0.1", failures_since_start=10, attempt_time=timezone.now()
@@ -221,6 +230,7 @@ CASES = [
     Case("portal.accounts.actions.change_person", _change_person),
     Case("portal.accounts.actions.set_password", _set_password),
     Case("portal.accounts.actions.remove_second_factor", _remove_second_factor),
+    Case("portal.accounts.actions.confirm_account", _confirm_account),
     Case("portal.accounts.actions.lift_lock", _lift_lock),
     Case("portal.accounts.actions.save_address", _save_address),
     Case("portal.accounts.actions.remove_address", _remove_address),

@@ -1,0 +1,284 @@
+"""Somebody who can write to the database and open the sign-in page doesn't get to create codes for nodes."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from allauth.account.utils import user_pk_to_url_str
+from django.contrib.auth.hashers import make_password
+from django.core import mail
+from django.db import connection
+from django.test import Client
+from django.utils import timezone
+
+from groups.models import Enrolment
+from portal.accounts.actions import change_person, set_password
+from portal.models import ApiKey, Organization, User
+from portal.organizations.api_keys import KeyRefused, create_key, rotate
+from portal.organizations.invitations import invite
+from registries.foundation.actor import CONSOLE
+from registries.secrets import one_time
+from registries.secrets.one_time import Purpose
+from tests.conftest import PASSWORD
+from tests.support.second_factors import add_totp
+
+ENROL = "/admin/groups/enrolment/add/"
+OWN = "a password of his own"
+SQL = Callable[..., None]
+
+
+@pytest.fixture
+def sql(db: None) -> SQL:
+    """What a writer of the database does: one statement."""
+
+    def execute(statement: str, *values: Any) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(statement, values)
+            assert cursor.rowcount == 1
+
+    return execute
+
+
+@pytest.fixture(autouse=True)
+def sends_mail(settings: Any) -> None:
+    settings.PORTAL_SENDS_MAIL = True
+
+
+@pytest.fixture(autouse=True)
+def no_code_is_created(db: None) -> Iterator[None]:
+    yield
+    assert not Enrolment.objects.exists()
+
+
+def sign_in(email: str, password: str) -> Client:
+    browser = Client()
+    browser.post("/accounts/login/", {"login": email, "password": password})
+    return browser
+
+
+def is_refused(browser: Client) -> bool:
+    answer = browser.post(ENROL, {"node_name": "rogue"})
+    return answer.status_code in (302, 403) and "login" in answer.headers.get("Location", "login")
+
+
+def test_operators_still_create_codes(olga: User) -> None:
+    browser = sign_in(olga.email, PASSWORD)
+    assert browser.post(ENROL, {"node_name": "honest"}).status_code == 200
+    assert Enrolment.objects.filter(node_name="honest").delete()[0]
+
+
+def test_a_password_of_his_own(olga: User, sql: SQL) -> None:
+    sql("UPDATE portal_user SET password = %s WHERE id = %s", make_password(OWN), olga.pk)
+    assert is_refused(sign_in(olga.email, OWN))
+    olga.refresh_from_db()
+    assert olga.altered_at is not None
+
+
+def test_the_hash_and_mark_of_his_own_account(olga: User, mallory: User, sql: SQL) -> None:
+    sql(
+        "UPDATE portal_user SET password = %s, authority_mark = %s WHERE id = %s",
+        mallory.password, mallory.authority_mark, olga.pk,
+    )  # fmt: skip
+    assert is_refused(sign_in(olga.email, PASSWORD))
+
+
+@pytest.mark.parametrize("signed_in_before", [True, False])
+def test_the_rights_of_an_operator(signed_in_before: bool, mallory: User, sql: SQL) -> None:
+    browser = sign_in(mallory.email, PASSWORD)
+    sql("UPDATE portal_user SET is_superuser = %s, is_staff = %s WHERE id = %s", True, True, mallory.pk)
+    assert is_refused(browser if signed_in_before else sign_in(mallory.email, PASSWORD))
+
+
+@pytest.mark.parametrize("column", ["is_superuser", "is_staff", "is_support"])
+def test_more_rights_for_support(column: str, sam: User, sql: SQL) -> None:
+    change_person(sam, {"is_support": column != "is_support"}, by=CONSOLE)
+    browser = sign_in(sam.email, PASSWORD)
+    assert browser.get("/admin/").status_code == 200
+    sql(f"UPDATE portal_user SET {column} = NOT {column} WHERE id = %s", sam.pk)
+    assert is_refused(browser)
+    assert browser.get("/admin/").status_code == 302
+
+
+def test_a_new_account(sql: SQL) -> None:
+    columns = "password, is_superuser, is_staff, is_support, is_active, email, first_name, last_name, date_joined"
+    sql(
+        f"INSERT INTO portal_user ({columns}) VALUES (%s, %s, %s, %s, %s, %s, '', '', %s)",
+        make_password(OWN), True, True, False, True, "rogue@umbrella.example", timezone.now(),
+    )  # fmt: skip
+    assert is_refused(sign_in("rogue@umbrella.example", OWN))
+
+
+def test_the_key_of_an_operators_row(olga: User, sql: SQL) -> None:
+    """His own row in place of the operator's."""
+    attacker = User.objects.create_user("rogue@umbrella.example", OWN)
+    sql("DELETE FROM portal_user WHERE id = %s", olga.pk)
+    sql("UPDATE portal_user SET id = %s WHERE id = %s", olga.pk, attacker.pk)
+    sql("UPDATE portal_user SET is_superuser = %s, is_staff = %s WHERE id = %s", True, True, olga.pk)
+    assert is_refused(sign_in(attacker.email, OWN))
+
+
+def test_an_account_that_was_deactivated(olga: User, sql: SQL) -> None:
+    change_person(olga, {"is_active": False}, by=CONSOLE)
+    sql("UPDATE portal_user SET is_active = %s WHERE id = %s", True, olga.pk)
+    assert is_refused(sign_in(olga.email, PASSWORD))
+
+
+@pytest.mark.parametrize("way", ["own password", "weaker hash", "link"])
+def test_an_honest_change_confirms_nothing(way: str, mallory: User, sql: SQL, settings: Any) -> None:
+    browser = sign_in(mallory.email, PASSWORD)
+    sql("UPDATE portal_user SET is_superuser = %s, is_staff = %s WHERE id = %s", True, True, mallory.pk)
+    match way:
+        case "own password":
+            new = {"oldpassword": PASSWORD, "password1": OWN, "password2": OWN}
+            browser.post("/accounts/password/change/", new)
+        case "weaker hash":
+            settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.PBKDF2PasswordHasher", *settings.PASSWORD_HASHERS]
+        case "link":
+            asks_for_link(mallory.email)
+            opens_link()
+    assert is_refused(browser)
+    assert is_refused(sign_in(mallory.email, PASSWORD))
+    assert is_refused(sign_in(mallory.email, OWN))
+
+
+def asks_for_link(email: str) -> None:
+    assert Client().post("/accounts/password/reset/", {"email": email}).status_code == 302
+
+
+def opens_link(address: str = "") -> None:
+    """Open the link of the last email, or this one, and set a password."""
+    if not address:
+        [word] = [word for word in str(mail.outbox[-1].body).split() if "/reset/key/" in word]
+        address = "/accounts/" + word.partition("/accounts/")[2]
+    browser = Client()
+    shown = browser.get(address)
+    if shown.status_code == 302:
+        browser.post(shown.headers["Location"], {"password1": OWN, "password2": OWN})
+
+
+def test_an_honest_link_sets_a_password(olga: User) -> None:
+    asks_for_link(olga.email)
+    opens_link()
+    browser = sign_in(olga.email, OWN)
+    assert browser.get("/admin/").status_code == 200
+    assert not User.objects.get(pk=olga.pk).altered_at
+
+
+def test_a_link_that_he_knows(olga: User, sql: SQL) -> None:
+    token = "drp_" + secrets.token_urlsafe(32)
+    state = "\n".join((olga.password, olga.email, ""))
+    sql(
+        "INSERT INTO portal_passwordreset (person_id, token_hash, account_state, expires_at) VALUES (%s, %s, %s, %s)",
+        olga.pk, hashlib.sha256(token.encode()).hexdigest(), hashlib.sha256(state.encode()).hexdigest(),
+        timezone.now() + timedelta(days=1),
+    )  # fmt: skip
+    opens_link(f"/accounts/password/reset/key/{user_pk_to_url_str(olga)}-{token}/")
+    assert is_refused(sign_in(olga.email, OWN))
+
+
+def test_his_own_link_for_the_operator(olga: User, mallory: User, sql: SQL) -> None:
+    asks_for_link(mallory.email)
+    state = hashlib.sha256("\n".join((olga.password, olga.email, "")).encode()).hexdigest()
+    sql("UPDATE portal_passwordreset SET person_id = %s, account_state = %s", olga.pk, state)
+    [word] = [word for word in str(mail.outbox[-1].body).split() if "/reset/key/" in word]
+    token = word.rstrip("/").rpartition("-drp_")[2]
+    opens_link(f"/accounts/password/reset/key/{user_pk_to_url_str(olga)}-drp_{token}/")
+    assert is_refused(sign_in(olga.email, OWN))
+
+
+@pytest.mark.parametrize("way", ["of the account", "in addition"])
+def test_an_address_of_his_own(way: str, olga: User, sql: SQL) -> None:
+    if way == "of the account":
+        sql("UPDATE portal_user SET email = %s WHERE id = %s", "rogue@umbrella.example", olga.pk)
+    else:
+        columns = 'user_id, email, verified, "primary"'
+        sql(
+            f"INSERT INTO account_emailaddress ({columns}) VALUES (%s, %s, %s, %s)",
+            olga.pk, "rogue@umbrella.example", True, True,
+        )  # fmt: skip
+    asks_for_link("rogue@umbrella.example")
+    received = [message for message in mail.outbox if message.to == ["rogue@umbrella.example"]]
+    if received:
+        opens_link()
+    assert way == "of the account" or not received
+    assert is_refused(sign_in("rogue@umbrella.example", OWN))
+    assert is_refused(sign_in(olga.email, OWN))
+
+
+def test_an_operator_without_second_factor(olga: User, sql: SQL) -> None:
+    """He knows the password."""
+    add_totp(olga)
+    sql("DELETE FROM mfa_authenticator WHERE user_id = %s", olga.pk)
+    assert is_refused(sign_in(olga.email, PASSWORD))
+
+
+def test_a_second_factor_that_is_gone_stays_asked_for(olga: User, sql: SQL) -> None:
+    """Nothing that others change of the account takes the factor that is gone for one that was removed."""
+    add_totp(olga)
+    sql("DELETE FROM mfa_authenticator WHERE user_id = %s", olga.pk)
+    with pytest.raises(Exception, match="confirm_account"):
+        set_password(olga, OWN, by=CONSOLE)
+    assert is_refused(sign_in(olga.email, OWN))
+
+
+class TestKeysAndInvitations:
+    """What the rows of one-time secrets give."""
+
+    @pytest.fixture
+    def key(self, mallory: User) -> str:
+        organization = Organization.objects.get(slug="umbrella")
+        return create_key(organization_id=organization.pk, name="own", scope="read", by=CONSOLE)[1]
+
+    @staticmethod
+    def status(key: str, organization: str = "umbrella") -> int:
+        address = f"/api/public/organizations/{organization}/quotas"
+        return Client(headers={"Salad-Api-Key": key}).get(address).status_code
+
+    def test_a_key_that_he_made_up(self, acme: Any, sql: SQL) -> None:
+        key = one_time.new("drayage_")
+        row = {"id": uuid.uuid4(), "organization": acme, "name": "x", "prefix": key[:14], "scope": "write"}
+        ApiKey.objects.create(**row, key_hash=hashlib.sha256(key.encode()).hexdigest())
+        assert self.status(key, "acme") == 401
+
+    def test_the_digest_of_another_table(self, acme: Any, mallory: User, sql: SQL) -> None:
+        """The token of his own invitation has the form of a key, and its digest goes into the table of keys."""
+        key = one_time.new("drayage_")
+        digest = one_time.digest_of(key, Purpose.INVITATION)
+        ApiKey.objects.create(organization=acme, name="x", prefix=key[:14], key_hash=digest, scope="write")
+        assert self.status(key, "acme") == 401
+
+    @pytest.mark.parametrize("column", ["scope", "organization_id", "expires_at", "id", "seal"])
+    def test_more_than_his_own_key_gives(self, column: str, key: str, acme: Any, sql: SQL) -> None:
+        assert self.status(key) == 200
+        values = {
+            "scope": "write", "organization_id": acme.pk, "expires_at": timezone.now() + timedelta(days=9),
+            "id": uuid.uuid4().hex if connection.vendor == "sqlite" else uuid.uuid4(), "seal": "",
+        }  # fmt: skip
+        sql(f"UPDATE portal_apikey SET {column} = %s", values[column])
+        assert self.status(key) in (401, 403)
+        assert self.status(key, "acme") in (401, 403)
+        row = ApiKey.objects.get()
+        with pytest.raises(KeyRefused):
+            rotate(row, by=CONSOLE)
+
+    def test_honest_keys_work_until_they_are_revoked(self, key: str) -> None:
+        _, second = rotate(ApiKey.objects.get(), by=CONSOLE)
+        assert (self.status(key), self.status(second)) == (401, 200)
+
+    @pytest.mark.parametrize("column", ["role", "email", "organization_id", "expires_at", "seal"])
+    def test_more_than_his_own_invitation_gives(self, column: str, mallory: User, acme: Any, sql: SQL) -> None:
+        own = Organization.objects.get(slug="umbrella")
+        _, token = invite(own, email="rogue@umbrella.example", role="viewer", by=CONSOLE)
+        assert Client().get(f"/invitations/{token}/", follow=True).status_code == 200
+        values = {
+            "role": "owner", "email": "other@umbrella.example", "organization_id": acme.pk,
+            "expires_at": timezone.now() + timedelta(days=90), "seal": "1." + "A" * 43,
+        }  # fmt: skip
+        sql(f"UPDATE portal_invitation SET {column} = %s", values[column])
+        assert Client().get(f"/invitations/{token}/").status_code == 404
