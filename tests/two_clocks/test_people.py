@@ -19,6 +19,7 @@ from registries.foundation.actor import CONSOLE
 from registries.foundation.clock import database_now
 from tests.support.actors import acting
 from tests.support.conversations import failure_of
+from tests.support.sealed_rows import seal_again
 from tests.two_clocks.times import ago, in_about
 
 MINUTE = timedelta(minutes=1)
@@ -32,6 +33,7 @@ def test_an_invitation_is_open_for_seven_days(acme: Any, alice: Any, as_user: An
     page, members = f"/invitations/{token}/", "/o/acme/settings/members/"
     for left, status in ((MINUTE, 200), (-MINUTE, 410)):
         Invitation.objects.update(expires_at=database_now() + left)
+        seal_again()
         assert Client().get(page, follow=True).status_code == status
         assert ("Withdraw the invitation" in as_user(alice).get(members).text) is (status == 200)
     assert not invitations.withdraw(row, by=acting(alice))
@@ -56,6 +58,7 @@ def test_an_api_key_expires(acme: Any, alice: Any, as_user: Any) -> None:
     ApiKey.objects.exclude(name="m").delete()
     for left, lives in ((MINUTE, True), (-MINUTE, False)):
         ApiKey.objects.update(expires_at=database_now() + left)
+        seal_again()
         assert (api_keys.find_live_key(key) is not None) is lives
         assert ("Rotate m" in browser.get(page).text) is lives
 

@@ -22,6 +22,7 @@ from registries.secrets.one_time import Purpose
 from tests.conftest import PASSWORD
 from tests.support.activity import recorded
 from tests.support.concurrency import at_once
+from tests.support.sealed_rows import seal_again
 
 MEMBERS = "/o/acme/settings/members/"
 NINA = "nina@acme.example"
@@ -212,6 +213,7 @@ class TestJoining:
     def test_expired(self, owner: Client) -> None:
         path = invite(owner)
         Invitation.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
+        seal_again()
 
         answer = Client().post(path, {"password": GOOD})
 
