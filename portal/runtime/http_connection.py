@@ -8,7 +8,6 @@ from __future__ import annotations
 import socket
 import struct
 import time
-from collections.abc import Callable
 from typing import Protocol
 
 import structlog
@@ -17,15 +16,15 @@ from waitress.channel import HTTPChannel
 from waitress.utilities import Error
 
 from portal.http.client_address import client_of, share_of
-from portal.runtime.deadlines import Deadlines, Stage
+from portal.runtime.deadlines import Deadlines, Stage, StageClock
 from portal.runtime.http_requests import (
     RefusalTask,
     Request,
     RequestTask,
     RequestTimeout,
     ServerBusy,
-    TransferBuffer,
 )
+from portal.runtime.transfer_buffers import TransferBuffer, TransferTask, close_quietly
 
 TURN_SECONDS = 0.05
 """How long a thread sends to a fast client before it serves others."""
@@ -81,11 +80,9 @@ class Connection(HTTPChannel):  # type: ignore[misc]
     def __init__(
         self, server: Server, sock: socket.socket, addr: tuple[object, ...], adj: object, map: object = None
     ) -> None:
-        self.stage, self._since, self._sent_before = Stage.IDLE, time.monotonic(), 0
+        self._clock = StageClock(time.monotonic())
         self._of: Request | None = None
-        self.sent_bytes = 0
         self.is_transferring = False
-        self._transferring_since = self._own_seconds = 0.0
         self._is_lingering = False
         self._discarded = self._room_checked = 0
         super().__init__(server, sock, addr, adj, map=map)
@@ -111,22 +108,22 @@ class Connection(HTTPChannel):  # type: ignore[misc]
     def check_deadline(self, now: float) -> None:
         """Close the connection if its stage has taken too long. `now` is of `time.monotonic`."""
         if self.is_transferring:
-            self._enter(Stage.SEND, now, restart=False)
+            self._clock.enter(Stage.SEND, now, restart=False)
             return
         if self.will_close:
             self.abort()  # a client that accepts nothing is never reported as writable
             return
         self._follow(now)
-        elapsed, sent = self._waited(now), self.sent_bytes - self._sent_before
-        if self.server.deadlines.is_over(self.stage, elapsed, self.received_bytes, sent):
-            if self.stage not in (Stage.IDLE, Stage.LINGER):
-                log.info("slow_client_closed", stage=self.stage.name.lower(), seconds=round(elapsed))
-            if self.stage in (Stage.HEAD, Stage.BODY):
+        stage, waited = self._clock.stage, self._clock.waited(now)
+        if self._clock.is_over(self.server.deadlines, now, self.received_bytes):
+            if stage not in (Stage.IDLE, Stage.LINGER):
+                log.info("slow_client_closed", stage=stage.name.lower(), seconds=round(waited))
+            if stage in (Stage.HEAD, Stage.BODY):
                 self.refuse(RequestTimeout("Send the whole request within a few seconds."))
             else:
                 self.abort()
-        elif self.stage is Stage.SEND and elapsed > self.server.deadlines.send:
-            self._enter(Stage.SEND, now, restart=True)
+        elif stage is Stage.SEND and waited > self.server.deadlines.send:
+            self._clock.enter(Stage.SEND, now, restart=True)
 
     @property
     def received_bytes(self) -> int:
@@ -146,18 +143,17 @@ class Connection(HTTPChannel):  # type: ignore[misc]
 
     def waits_since(self) -> float | None:
         """Since when it has waited for a request, by `time.monotonic`; None if it does something else."""
-        waits = self.stage in (Stage.IDLE, Stage.HEAD, Stage.BODY) and not self.will_close
-        return self._since if waits and not self.requests and not self.total_outbufs_len else None
+        waits = self._clock.stage in (Stage.IDLE, Stage.HEAD, Stage.BODY) and not self.will_close
+        return self._clock.since if waits and not self.requests and not self.total_outbufs_len else None
 
     def slow_send_rate(self, now: float) -> float | None:
         """How many bytes a second the client accepts of a response, if that is too few; None if it is enough or can't
         be told yet."""
-        if self.stage is not Stage.SEND or self.is_transferring or self.will_close:
+        if self._clock.stage is not Stage.SEND or self.is_transferring or self.will_close:
             return None
-        elapsed = self._waited(now)
-        if elapsed < SLOW_AFTER_SECONDS:
+        if self._clock.waited(now) < SLOW_AFTER_SECONDS:
             return None
-        rate = (self.sent_bytes - self._sent_before) / elapsed
+        rate = self._clock.send_rate(now)
         return rate if rate < self.server.deadlines.min_send_rate else None
 
     def refuse(self, error: Error) -> None:
@@ -188,18 +184,8 @@ class Connection(HTTPChannel):  # type: ignore[misc]
         else:
             stage = Stage.BODY if request.headers_finished else Stage.HEAD
         # The next request of the same connection has a time of its own.
-        self._enter(stage, now, restart=request is not self._of)
+        self._clock.enter(stage, now, restart=request is not self._of)
         self._of = request
-
-    def _enter(self, stage: Stage, now: float, *, restart: bool) -> None:
-        if stage is not self.stage or restart:
-            self.stage, self._since, self._sent_before = stage, now, self.sent_bytes
-            self._own_seconds = 0.0
-
-    def _waited(self, now: float) -> float:
-        """How long its stage has lasted, without the time in which a transfer waited for our threads, disk or database.
-        Not to be called during one."""
-        return now - self._since - self._own_seconds
 
     # Receiving
 
@@ -251,11 +237,12 @@ class Connection(HTTPChannel):  # type: ignore[misc]
         """Send bytes and return how many were accepted. A transfer is sent by a thread."""
         if isinstance(data, TransferBuffer):
             if not self.is_transferring:
-                self.is_transferring, self._transferring_since = True, time.monotonic()
+                self.is_transferring = True
+                self._clock.own_work_begins(time.monotonic())
                 self.server.transfers.add_task(TransferTask(self.send_transfer, data))
             return 0
         sent: int = super().send(data, do_close)
-        self.sent_bytes += sent
+        self._clock.add_sent(sent)
         return sent
 
     def send_transfer(self, buffer: TransferBuffer) -> None:
@@ -270,7 +257,7 @@ class Connection(HTTPChannel):  # type: ignore[misc]
                 with self.outbuf_lock:
                     buffer.remain -= sent
                     self.total_outbufs_len -= sent
-                self.sent_bytes += sent
+                self._clock.add_sent(sent)
                 if buffer.remain and time.monotonic() > end:
                     self.server.transfers.add_task(TransferTask(self.send_transfer, buffer))
                     return
@@ -286,7 +273,7 @@ class Connection(HTTPChannel):  # type: ignore[misc]
                 self.total_outbufs_len -= buffer.remain
         self.will_close = self.will_close or has_failed
         self.last_activity = time.time()
-        self._own_seconds += time.monotonic() - max(self._transferring_since, self._since)
+        self._clock.own_work_ends(time.monotonic())
         self.is_transferring = False
         self.server.pull_trigger()
 
@@ -302,25 +289,3 @@ class Connection(HTTPChannel):  # type: ignore[misc]
         if self.request is not None:
             self.request.close()  # an incomplete body may have a file
         super().handle_close()
-
-
-class TransferTask:
-    """Work on a transfer, for a thread."""
-
-    def __init__(self, work: Callable[[TransferBuffer], None], buffer: TransferBuffer) -> None:
-        self._work, self._buffer = work, buffer
-
-    def service(self) -> None:
-        """Do it."""
-        self._work(self._buffer)
-
-    def cancel(self) -> None:
-        """Called when the server ends."""
-
-
-def close_quietly(buffer: TransferBuffer) -> None:
-    """End a transfer; an error is logged."""
-    try:
-        buffer.close()
-    except Exception:
-        log.exception("transfer_not_ended")

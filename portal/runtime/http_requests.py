@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import IO
-
 import structlog
-from waitress.buffers import ReadOnlyFileBasedBuffer
 from waitress.channel import ClientDisconnected
 from waitress.parser import HTTPRequestParser
 from waitress.receiver import ChunkedReceiver, FixedStreamReceiver
 from waitress.task import ErrorTask, WSGITask
 from waitress.utilities import BadRequest, Error, InternalServerError
 
-from groups.delivery.transfers import Transfer
 from portal.http.body_limits import max_body_bytes
 from portal.runtime.chunked_body import ChunkedBody
+from portal.runtime.transfer_buffers import wrap_file
 
 PLAIN_TEXT = (
     ("Content-Type", "text/plain; charset=utf-8"),
@@ -93,32 +90,6 @@ class Request(HTTPRequestParser):  # type: ignore[misc]
         self.headers["CONTENT_LENGTH"] = str(max(self.content_length, self.body_bytes_received))
         self.close()
         self.body_rcv = None
-
-
-class TransferBuffer(ReadOnlyFileBasedBuffer):  # type: ignore[misc]
-    """A transfer in the queue of a connection's output. The connection has it sent by a thread."""
-
-    def __init__(self, transfer: Transfer) -> None:
-        self.transfer = transfer
-        self.remain = 0
-
-    def prepare(self, size: int | None = None) -> int:
-        """Return how many bytes it has."""
-        self.remain = self.transfer.left
-        return self.remain
-
-    def get(self, numbytes: int = -1, skip: bool = False) -> TransferBuffer:
-        """Return itself: its bytes are not read here."""
-        return self
-
-    def close(self) -> None:
-        """End the transfer and the response."""
-        self.transfer.close()
-
-
-def wrap_file(file: IO[bytes] | Transfer, block_size: int = 32768) -> ReadOnlyFileBasedBuffer:
-    """WSGI's file wrapper."""
-    return TransferBuffer(file) if isinstance(file, Transfer) else ReadOnlyFileBasedBuffer(file, block_size)
 
 
 class RequestTask(WSGITask):  # type: ignore[misc]

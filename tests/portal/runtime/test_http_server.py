@@ -1,127 +1,21 @@
-"""The HTTP server at work, with an application of a few lines and deadlines of tenths of a second."""
+"""The HTTP server at work: requests, limits and turns."""
 
 from __future__ import annotations
 
-import io
 import logging
 import os
 import socket
 import threading
-from collections.abc import Callable, Iterable, Iterator
 from ipaddress import ip_network
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 from django.conf import LazySettings
-from waitress.adjustments import Adjustments
 
-from groups.delivery.transfers import Transfer, TransferStopped
-from portal.runtime import http_connection, http_server
+from portal.runtime import http_server
 from portal.runtime.deadlines import Deadlines
-from portal.runtime.http_connection import Connection
-from portal.runtime.http_requests import TransferBuffer
-from portal.runtime.http_server import HttpServer
 from tests.support.processes import until
-
-QUICK = Deadlines(idle=0.3, head=0.2, body=0.2, send=0.3, linger=0.2)
-HOST = b"Host: localhost\r\n"
-LARGE = 30_000_000
-
-
-class Watched(Transfer):
-    """Says when it is over."""
-
-    over: list[int]
-
-    def end(self) -> None:
-        self.over.append(self.sent)
-
-
-class Portal:
-    """The server, and what its application saw."""
-
-    def __init__(self, folder: Path, deadlines: Deadlines, threads: int = 2) -> None:
-        self.seen: list[dict[str, Any]] = []
-        self.over: list[int] = []
-        self.waits, self.goes_on = threading.Semaphore(0), threading.Event()
-        self._file = folder / "large"
-        with self._file.open("wb") as file:
-            file.truncate(LARGE)
-        self.server = HttpServer(self._respond, ["127.0.0.1:0"], threads=threads, deadlines=deadlines)
-        self._thread = threading.Thread(target=self.server.run)
-        self._thread.start()
-
-    def _respond(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
-        body = environ["wsgi.input"].read()
-        self.seen.append(environ | {"body": body})
-        path = environ["PATH_INFO"]
-        if path == "/fails-with-a-secret":
-            raise ValueError("no")
-        if path == "/waits":
-            self.waits.release()
-            self.goes_on.wait(10)
-        if path == "/file":
-            start("200 OK", [("Content-Length", str(LARGE))])
-            transfer = Watched(self._file.open("rb"), 0, LARGE)
-            transfer.over = self.over
-            result: Iterable[bytes] = environ["wsgi.file_wrapper"](transfer, 65536)
-            return result
-        if path == "/long":
-            start("200 OK", [("Content-Length", str(LARGE))])
-            return (bytes(1_000_000) for _ in range(LARGE // 1_000_000))
-        start("200 OK", [("Content-Length", "3")])
-        return [b"yes"]
-
-    def connect(self, request: bytes = b"") -> socket.socket:
-        connection = socket.create_connection(("127.0.0.1", self.server.ports[0]), timeout=5)
-        connection.sendall(request)
-        return connection
-
-    def ask(self, request: bytes) -> bytes:
-        """All that comes until the server closes."""
-        with self.connect(request) as connection:
-            return rest(connection)
-
-    def close(self) -> None:
-        self.goes_on.set()
-        self.server.stop()
-        self._thread.join()
-
-
-def rest(connection: socket.socket) -> bytes:
-    got = b""
-    try:
-        while more := connection.recv(1 << 20):
-            got += more
-    except ConnectionResetError:
-        pass
-    return got
-
-
-def get(path: bytes, method: bytes = b"GET", more: bytes = b"") -> bytes:
-    return method + b" " + path + b" HTTP/1.1\r\n" + HOST + more + b"\r\n"
-
-
-@pytest.fixture(autouse=True)
-def _checks_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_server, "CHECK_SECONDS", 0.02)
-
-
-@pytest.fixture
-def portal(tmp_path: Path) -> Iterator[Portal]:
-    made = Portal(tmp_path, QUICK)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def patient(tmp_path: Path) -> Iterator[Portal]:
-    """With the deadlines of the product."""
-    made = Portal(tmp_path, Deadlines(), threads=1)
-    yield made
-    made.close()
+from tests.support.small_portal import HOST, LARGE, Portal, get, rest
 
 
 def test_a_connection_serves_many_requests(portal: Portal) -> None:
@@ -234,175 +128,11 @@ def test_a_length_beyond_all_numbers_does_no_harm(portal: Portal, length: bytes)
     assert portal.ask(get(b"/", more=b"Connection: close\r\n")).endswith(b"yes")
 
 
-@pytest.mark.parametrize("start", [b"", get(b"/")])
-def test_an_unused_connection_is_closed(portal: Portal, start: bytes) -> None:
-    assert portal.ask(start).count(b"HTTP/1.1") == len(start[:1])
-
-
-@pytest.mark.parametrize("path", [b"/file", b"/long"])
-def test_a_client_that_accepts_nothing_is_cut(portal: Portal, path: bytes) -> None:
-    with portal.connect(get(path)):
-        until(lambda: not list(portal.server.connections()) and portal.seen, 5)
-    if path == b"/file":
-        until(lambda: portal.over, 5)
-        assert 0 < portal.over[0] < LARGE, "what was not sent is known"
-
-
-class Transferring:
-    """A connection whose client is sent a transfer, and the clock."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.now, self.closed, self._patch = 1000.0, False, monkeypatch
-        clock = SimpleNamespace(monotonic=lambda: self.now, time=lambda: self.now)
-        monkeypatch.setattr(http_connection, "time", clock)
-        server: Any = SimpleNamespace(
-            deadlines=Deadlines(), transfers=SimpleNamespace(add_task=lambda task: None), pull_trigger=lambda: None,
-            is_ending=False, active_channels={},
-        )  # fmt: skip
-        ours, self._client = socket.socketpair()
-        self.connection = Connection(server, ours, ("127.0.0.1", 1), Adjustments(), map={})
-        self.buffer = TransferBuffer(Transfer(io.BytesIO(bytes(LARGE)), 0, LARGE))
-        self.buffer.prepare()
-        self.connection.outbufs.append(self.buffer)
-        self.connection.total_outbufs_len = LARGE
-        monkeypatch.setattr(self.connection, "handle_close", self._close)
-
-    def turn(self, sent: int, *, client: float, ours: float) -> None:
-        """The client accepts nothing for some seconds, and then some bytes, which takes us some seconds. There is a
-        check before and during the transfer."""
-
-        def send_to(socket: object) -> int:
-            self.now += ours
-            self.connection.check_deadline(self.now)
-            return sent if first.pop() else 0
-
-        first = [False, True]
-        self.now += client
-        self.connection.check_deadline(self.now)
-        self._patch.setattr(self.buffer.transfer, "send_to", send_to)
-        self.connection.send(self.buffer)
-        while self.connection.is_transferring:
-            self.connection.send_transfer(self.buffer)
-
-    def _close(self) -> None:
-        self.closed = True
-
-    def close(self) -> None:
-        self._client.close()
-        self.connection.socket.close()
-
-
-@pytest.fixture
-def transferring(monkeypatch: pytest.MonkeyPatch) -> Iterator[Transferring]:
-    made = Transferring(monkeypatch)
-    yield made
-    made.close()
-
-
-def test_a_client_that_accepts_a_little_at_each_check_is_cut(transferring: Transferring) -> None:
-    for _ in range(40):
-        transferring.turn(1000, client=1, ours=0.001)
-    assert transferring.closed
-
-
-@pytest.mark.parametrize(("client", "ours"), [(1, 0.001), (1, 9), (0.01, 100)])
-def test_a_client_that_is_fast_enough_is_not(transferring: Transferring, client: float, ours: float) -> None:
-    """However slow our disk is."""
-    for _ in range(100):
-        transferring.turn(33_000, client=client, ours=ours)
-    assert not transferring.closed
-    assert transferring.connection.slow_send_rate(transferring.now) is None
-
-
-def test_a_client_that_becomes_slow_is_cut(transferring: Transferring) -> None:
-    for _ in range(100):
-        transferring.turn(100_000, client=1, ours=1)
-    assert not transferring.closed
-    for _ in range(70):
-        transferring.turn(1000, client=1, ours=1)
-    assert transferring.closed
-
-
-def test_a_client_that_reads_gets_all(portal: Portal) -> None:
-    with portal.connect(get(b"/file")) as connection:
-        left = LARGE
-        while left > 0:
-            left -= len(connection.recv(1 << 20))
-        until(lambda: portal.over, 5)
-        assert portal.over == [LARGE]
-
-
-def test_slow_readers_take_no_thread(patient: Portal) -> None:
-    """There is one thread for all."""
-    slow = [patient.connect(get(b"/file")) for _ in range(30)]
-    until(lambda: len(patient.seen) == 30, 5)
-    assert patient.ask(get(b"/", more=b"Connection: close\r\n")).endswith(b"yes")
-    for connection in slow:
-        connection.close()
-    until(lambda: len(patient.over) == 30, 5)
-    assert all(sent < LARGE for sent in patient.over)
-
-
-def test_a_request_whose_client_left_is_dropped(patient: Portal) -> None:
-    first = patient.connect(get(b"/waits"))
-    patient.waits.acquire()
-    others = [patient.connect(get(b"/?left")) for _ in range(20)]
-    for connection in others:
-        until(lambda: len(patient.server.tasks.queue), 5)
-        connection.close()
-    until(lambda: len(list(patient.server.connections())) == 1, 5)
-    patient.goes_on.set()
-    assert first.recv(10)
-    first.close()
-    assert patient.ask(get(b"/", more=b"Connection: close\r\n")).endswith(b"yes")
-    assert [seen["QUERY_STRING"] for seen in patient.seen] == ["", ""]
-
-
-def test_a_transfer_that_stops_closes_the_connection(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> None:
-    def stop(transfer: Transfer, *, is_last: bool) -> None:
-        if transfer.sent:
-            raise TransferStopped("over")
-
-    monkeypatch.setattr(Transfer, "begin_piece", stop)
-    got = portal.ask(get(b"/file"))
-    assert got.startswith(b"HTTP/1.1 200")
-    assert len(got) < LARGE
-    assert len(portal.over) == 1
-
-
 def test_a_failure_of_the_application_names_no_path(portal: Portal, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG):
         assert portal.ask(get(b"/fails-with-a-secret")).startswith(b"HTTP/1.1 500")
     assert "fails-with-a-secret" not in caplog.text
     assert "response_failed" in caplog.text
-
-
-def test_connections_beyond_the_limit_take_the_place_of_those_that_wait(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(http_server, "MIN_WAIT_SECONDS", 0.01)
-    monkeypatch.setattr(http_server, "CHECK_SECONDS_IF_FULL", 0.02)
-    made = Portal(tmp_path, Deadlines())
-    made.server.max_connections = made.server.adjustments.connection_limit = 20
-    slow = [made.connect(b"GET /") for _ in range(100)]
-    assert made.ask(get(b"/", more=b"Connection: close\r\n")).endswith(b"yes")
-    for connection in slow:
-        connection.close()
-    made.close()
-
-
-def test_connections_that_accept_slowly_make_room_if_there_are_many(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(http_connection, "SLOW_AFTER_SECONDS", 0.1)
-    monkeypatch.setattr(http_server, "CHECK_SECONDS_IF_FULL", 0.02)
-    made = Portal(tmp_path, Deadlines())
-    made.server.max_connections = made.server.adjustments.connection_limit = 20
-    slow = [made.connect(get(b"/file")) for _ in range(40)]
-    assert made.ask(get(b"/", more=b"Connection: close\r\n")).endswith(b"yes")
-    for connection in slow:
-        connection.close()
-    made.close()
 
 
 def test_turns_go_by_what_a_client_can_not_choose(patient: Portal, settings: LazySettings) -> None:
