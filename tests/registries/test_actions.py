@@ -2,69 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-import time_machine
-from django.apps import apps
-from django.contrib.admin.models import CHANGE, LogEntry
 from django.db import IntegrityError, connection, transaction
 from django.db.models import F
 from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
-from django.utils import timezone
 from pytest_django import Settings
 
-from groups.actions.checks import start_check
-from groups.models import Failure
-from portal.audit.verification import verify
-from portal.models import Activity, ActivityText, Organization, Project, User
+from portal.models import Activity, Organization, User
 from registries import actions
-from registries.credential_rows import NewCredential, empty_credential, extend_for_pull, note_use, note_used_host
+from registries.credential_rows import NewCredential, empty_credential, extend_for_pull, note_use
 from registries.failures import CredentialMalformed
 from registries.foundation.actor import CONSOLE, PORTAL
-from registries.models import ERASED_NAME, Credential
-from registries.oci.reference import parse
+from registries.models import Credential
 from registries.secrets import ended, keyring
+from tests.registries.conftest import HOST
 from tests.support.activity import recorded
 from tests.support.actors import acting
-from tests.support.pulls import SECRET, USER, make_credential, make_group
-from tests.support.row_locks import RowLock, row_lock_queries
-from tests.support.seals import unsealed
+from tests.support.pulls import SECRET, USER, make_credential
 
-HOST = "registry.example.com"
+pytestmark = pytest.mark.usefixtures("others_stay_as_they_are")
 Reason = Credential.DestructionReason
-
-
-@pytest.fixture
-def credential(acme: Organization) -> Credential:
-    """One that is held for its pull."""
-    return make_credential(acme, HOST)
-
-
-@pytest.fixture(autouse=True)
-def _others_stay_as_they_are(mallory: User) -> Iterator[None]:
-    """Beside it is one of a stranger's, which no action on another may touch."""
-    stranger = make_credential(Organization.objects.get(slug="umbrella"), HOST)
-    rows = Credential.objects.filter(pk=stranger.pk)
-    [before] = rows.values()
-    yield
-    assert list(rows.values()) == [before]
-
-
-def seconds_left(credential: Credential) -> float:
-    """Until its deadline, by the database's clock."""
-    [(left,)] = Credential.objects.filter(pk=credential.pk).values_list(F("deadline") - Now())
-    return float(left.total_seconds())
-
-
-def test_only_the_secret_is_sealed(credential: Credential) -> None:
-    assert credential.fields == {"username": USER}
-    assert SECRET.encode() not in bytes(credential.sealed or b"")
-    assert credential.epoch is not None
-    assert unsealed(credential) == {"password": SECRET}
 
 
 @pytest.mark.parametrize(
@@ -83,17 +44,6 @@ def test_what_can_not_work_is_not_stored(acme: Organization, values: dict[str, s
 
     assert not acme.credentials.exists()
     assert SECRET not in str(caught.value.params)
-
-
-def test_a_use_is_noted_with_its_hosts(credential: Credential) -> None:
-    for host in (HOST, "auth.example.com"):
-        note_use(credential.pk)
-        note_used_host(credential.pk, host)
-        note_used_host(credential.pk, HOST)
-
-    credential.refresh_from_db()
-    assert (credential.used_count, credential.used_hosts) == (2, [HOST, "auth.example.com"])
-    assert credential.last_used_at is not None
 
 
 def test_destroying_keeps_the_receipt_and_happens_once(credential: Credential, alice: User) -> None:
@@ -138,51 +88,6 @@ def test_over_a_minute_after_the_deadline_it_is_overdue(acme: Organization) -> N
     assert (acme.credentials.overdue().count(), Credential.objects.expired().count()) == (2, 3)
     actions.destroy_overdue(by=PORTAL)
     assert Credential.objects.overdue().count() == 0
-
-
-@pytest.mark.parametrize("off", [timedelta(0), timedelta(hours=1), timedelta(hours=-1)], ids=["right", "fast", "slow"])
-@pytest.mark.parametrize(("hold", "extended"), [("pull", 1800 + 3600), ("hour", 3600)])
-def test_a_credential_is_kept_for_an_hour_or_for_the_longest_pull(
-    acme: Organization, settings: Settings, hold: str, extended: int, off: timedelta
-) -> None:
-    """By the database's clock, which says when its time is over, whatever the clock of this machine is."""
-    settings.PORTAL_PULL_RETRY_SECONDS = 1800
-    with time_machine.travel(timezone.now() + off):
-        credential = make_credential(acme, HOST, hold=hold)
-        assert seconds_left(credential) == pytest.approx(3600, abs=5)
-        extend_for_pull(credential.pk)
-        assert seconds_left(credential) == pytest.approx(extended, abs=5)
-        assert actions.destroy_overdue(by=PORTAL) == 0
-
-
-def test_a_pull_extends_what_is_held_for_it_and_never_shortens_it(credential: Credential, acme: Organization) -> None:
-    other = make_credential(acme, HOST)
-    Credential.objects.filter(pk=credential.pk).update(deadline=Now() + timedelta(days=9))
-
-    extend_for_pull(credential.pk)
-
-    assert seconds_left(credential) == pytest.approx(9 * 86400, abs=5)
-    assert seconds_left(other) == pytest.approx(3600, abs=5)
-
-
-@pytest.mark.parametrize("hold", ["pull", "hour"])
-def test_no_number_of_pulls_extends_it_beyond_what_is_sealed(acme: Organization, hold: str) -> None:
-    credential = make_credential(acme, HOST, hold=hold)
-    latest = credential.deadline + timedelta(minutes=10)
-    Credential.objects.filter(pk=credential.pk).update(latest_deadline=latest)
-
-    for _ in range(3):
-        extend_for_pull(credential.pk)
-
-    credential.refresh_from_db()
-    assert credential.latest_deadline == latest
-    assert credential.deadline == (latest if hold == "pull" else latest - timedelta(minutes=10))
-
-
-def test_an_unlimited_credential_of_the_previous_version_is_not_extended(credential: Credential) -> None:
-    Credential.objects.filter(pk=credential.pk).update(latest_deadline=None)
-    extend_for_pull(credential.pk)
-    assert seconds_left(credential) == pytest.approx(3600, abs=5)
 
 
 def test_what_nobody_can_open_is_destroyed(credential: Credential, acme: Organization) -> None:
@@ -231,14 +136,6 @@ def test_a_folder_that_can_not_be_written_stops_no_sweep(
 
     monkeypatch.setattr(ended, "note", full)
     assert actions.note_destroyed() == 0
-
-
-def test_what_was_destroyed_is_not_brought_back(credential: Credential) -> None:
-    empty_credential(credential.pk, reason="removed")
-
-    extend_for_pull(credential.pk)
-
-    assert seconds_left(credential) == pytest.approx(3600, abs=5)
 
 
 def test_adding_records_who_and_where_and_nothing_of_the_secret(acme: Organization, alice: User) -> None:
@@ -319,16 +216,6 @@ def test_the_database_keeps_no_secret_of_what_is_destroyed(credential: Credentia
             Credential.objects.filter(pk=credential.pk).update(**change)
 
 
-def test_two_pulls_that_show_it_to_two_hosts_are_both_on_the_receipt(credential: Credential) -> None:
-    """The list is read to be added to, so it is read with its row locked."""
-    note_used_host(credential.pk, "auth.example.com")
-    with row_lock_queries() as locks:
-        note_used_host(credential.pk, HOST)
-    assert locks == [RowLock("registries_credential", frozenset({credential.pk}), is_weak=True)]
-    credential.refresh_from_db()
-    assert credential.used_hosts == ["auth.example.com", HOST]
-
-
 def test_no_way_stores_a_token_where_it_is_shown(acme: Organization) -> None:
     token = "dckr_pat_" + "CANARY7f3aCANARY7f3aCANARY7f"
     typed = NewCredential(
@@ -341,85 +228,3 @@ def test_no_way_stores_a_token_where_it_is_shown(acme: Organization) -> None:
     assert refused.value.params["field"] == "username"
     assert token not in str(refused.value.params)
     assert not Credential.objects.filter(name="builds").exists()
-
-
-CANARY = "canary7f3a"
-
-
-def everything() -> str:
-    """Every value of every table."""
-    with connection.cursor() as cursor:
-        found = []
-        for model in (model for model in apps.get_models() if model._meta.managed):
-            cursor.execute(f"SELECT * FROM {model._meta.db_table}")
-            found += cursor.fetchall()
-    return str(found)
-
-
-class TestEraseNames:
-    @pytest.fixture
-    def receipt(self, acme: Organization, alice: User, project: Project) -> Credential:
-        """The receipt of a credential that was added, renamed, used for a group whose pull failed, for a check, and
-        destroyed, with names in all of it."""
-        by = acting(alice)
-        typed = NewCredential(
-            provider="self_hosted", name=f"{CANARY} a", host=HOST, values={"username": CANARY, "password": SECRET}
-        )
-        credential = actions.add_credential(typed, organization_id=acme.pk, by=by)
-        actions.rename(credential, name=f"{CANARY} b", by=by)
-        credential.refresh_from_db()
-        group = make_group(project, f"{HOST}/team/app:1", credential=credential)
-        Failure.objects.create(
-            organization=acme, group=group, group_name=group.name, reference="x", registry=HOST, step="token",
-            code="authentication_failed", params={"host": HOST},
-        )  # fmt: skip
-        start_check(organization_id=acme.pk, reference=parse(f"{HOST}/team/app:1"), credential=credential, by=by)
-        actions.destroy(credential, reason=Credential.DestructionReason.OPERATOR, by=by)
-        LogEntry.objects.log_actions(alice.pk, [credential], CHANGE, "Destroyed", single_object=True)
-        credential.refresh_from_db()
-        return credential
-
-    def test_no_table_has_the_names_any_more(self, receipt: Credential, bob: User) -> None:
-        assert everything().count(CANARY) > 5
-
-        assert actions.erase_names(receipt, by=acting(bob))
-
-        assert CANARY not in everything()
-        receipt.refresh_from_db()
-        assert (receipt.name, receipt.fields, receipt.host) == (ERASED_NAME, {}, HOST)
-
-    def test_the_activity_still_verifies_and_says_what_was_done(
-        self, receipt: Credential, bob: User, acme: Organization
-    ) -> None:
-        before = list(Activity.objects.filter(organization=acme).values_list("hash", flat=True).order_by("number"))
-
-        actions.erase_names(receipt, by=acting(bob))
-
-        rows = Activity.objects.filter(organization=acme).order_by("number")
-        assert list(rows.values_list("hash", flat=True))[: len(before)] == before
-        assert [row.action for row in rows][len(before) :] == ["activity.erased"] * 4 + ["credential.erased"]
-        assert list(verify()) == []
-
-    def test_it_happens_once_and_again_after_another_name(self, receipt: Credential, bob: User) -> None:
-        assert actions.erase_names(receipt, by=acting(bob))
-        assert not actions.erase_names(receipt, by=acting(bob))
-
-        actions.rename(receipt, name=f"{CANARY} c", by=acting(bob))
-        assert actions.erase_names(receipt, by=acting(bob))
-        assert CANARY not in everything()
-
-    def test_other_credentials_keep_theirs(self, receipt: Credential, acme: Organization, bob: User) -> None:
-        typed = NewCredential(
-            provider="self_hosted", name="builds", host=HOST, values={"username": "deploy", "password": SECRET}
-        )
-        other = actions.add_credential(typed, organization_id=acme.pk, by=acting(bob))
-
-        actions.erase_names(receipt, by=acting(bob))
-
-        other.refresh_from_db()
-        assert (other.name, other.fields) == ("builds", {"username": "deploy"})
-        assert ActivityText.objects.filter(target_name="builds").exists()
-
-    def test_what_is_held_is_destroyed_first(self, credential: Credential, bob: User) -> None:
-        with pytest.raises(actions.CredentialHeld):
-            actions.erase_names(credential, by=acting(bob))

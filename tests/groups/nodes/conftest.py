@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
+import pytest
+from pytest_django import Settings
+
 from tests.groups.delivery.conftest import (
     _no_calls_before,
     bearer,
@@ -27,3 +33,10 @@ __all__ = [
     "other_node",
     "source",
 ]
+
+
+@pytest.fixture
+def folder(settings: Settings, tmp_path: Path, db: None) -> Path:
+    """The keys of the tests, in a folder of this test's own, where what has ended is noted."""
+    settings.PORTAL_KEY_DIR = shutil.copytree(settings.PORTAL_KEY_DIR, tmp_path / "keys")
+    return tmp_path / "keys"
