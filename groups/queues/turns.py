@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 MAX_BEFORE_OTHERS = 10
-"""So many entries of a queue are taken before one of the queues after it."""
+"""How many entries of a queue are taken before one of the queues after it."""
 
 
 class QueueTurns:

@@ -29,8 +29,8 @@ log = structlog.get_logger(__name__)
 WAKEUP_LOST_AFTER = timedelta(seconds=10)
 """A job that no worker has begun after this time is enqueued again."""
 STALLED_SECONDS = 5.0
-"""For so long a process doesn't ask a Redis that said nothing: a request or a sweep with many wake-ups would wait for
-each."""
+"""How long a process doesn't ask a Redis that did not answer. A request or a sweep with many wake-ups would wait for
+each of them."""
 _stalled_until = 0.0
 
 
