@@ -34,6 +34,7 @@ def test_the_command_prints_one_line(transactional_db: None, blobs: Path, capsys
         "events_deleted",
         "refused_sign_ins_recorded",
         "groups_topped_up",
+        "manifest_keys_published",
         "manifests_woken",
         "node_keys_vouched",
         "checks_ended",
