@@ -23,7 +23,7 @@ def test_a_small_run_prints_figures_and_leaves_nothing(tmp_path: Path) -> None:
         env={"PATH": "/usr/bin:/bin:/usr/local/bin", "TMPDIR": str(tmp_path), "HOME": str(tmp_path)},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
 
