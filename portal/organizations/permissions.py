@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from django.contrib.auth.backends import BaseBackend
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.core.exceptions import PermissionDenied
 from django.db.models import Model
 
 from portal.models import Role, User
@@ -83,12 +84,24 @@ SUPPORT = frozenset(
 
 
 class SupportBackend(BaseBackend):
-    """Gives staff with the support role the permissions in `SUPPORT`. It does not authenticate."""
+    """Gives staff with the support role the permissions in `SUPPORT`. It does not authenticate.
+
+    Nobody but operators has any other permission. Django's own backend would also read rows of permissions and groups,
+    which no mark covers: whoever writes to the database could give somebody all of an operator's.
+    """
 
     def get_user_permissions(self, user_obj: AbstractBaseUser | AnonymousUser, obj: Model | None = None) -> set[str]:
         is_support = isinstance(user_obj, User) and user_obj.is_active and user_obj.is_staff and user_obj.is_support
         return set(SUPPORT) if is_support and obj is None else set()
 
+    def has_perm(self, user_obj: AbstractBaseUser | AnonymousUser, perm: str, obj: Model | None = None) -> bool:
+        """Whether it is a permission of support. Raises PermissionDenied if not, so that no other backend is asked."""
+        if perm not in self.get_user_permissions(user_obj, obj):
+            raise PermissionDenied
+        return True
+
     def has_module_perms(self, user_obj: AbstractBaseUser | AnonymousUser, app_label: str) -> bool:
-        """Whether the admin's index lists anything of that app."""
-        return any(name.startswith(f"{app_label}.") for name in self.get_user_permissions(user_obj))
+        """Whether the admin's index lists anything of that app. Raises PermissionDenied if not, as `has_perm`."""
+        if not any(name.startswith(f"{app_label}.") for name in self.get_user_permissions(user_obj)):
+            raise PermissionDenied
+        return True

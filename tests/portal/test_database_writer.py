@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import secrets
 import uuid
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 from allauth.account.utils import user_pk_to_url_str
 from django.contrib.auth.hashers import make_password
+from django.contrib.auth.models import Group, Permission
 from django.core import mail
 from django.db import connection
 from django.test import Client
@@ -132,6 +134,8 @@ def test_an_account_that_was_deactivated(olga: User, sql: SQL) -> None:
 @pytest.mark.parametrize("way", ["own password", "weaker hash", "link"])
 def test_an_honest_change_confirms_nothing(way: str, mallory: User, sql: SQL, settings: Any) -> None:
     browser = sign_in(mallory.email, PASSWORD)
+    if way == "link":
+        asks_for_link(mallory.email)
     sql("UPDATE portal_user SET is_superuser = %s, is_staff = %s WHERE id = %s", True, True, mallory.pk)
     match way:
         case "own password":
@@ -140,7 +144,6 @@ def test_an_honest_change_confirms_nothing(way: str, mallory: User, sql: SQL, se
         case "weaker hash":
             settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.PBKDF2PasswordHasher", *settings.PASSWORD_HASHERS]
         case "link":
-            asks_for_link(mallory.email)
             opens_link()
     assert is_refused(browser)
     assert is_refused(sign_in(mallory.email, PASSWORD))
@@ -209,6 +212,39 @@ def test_an_address_of_his_own(way: str, olga: User, sql: SQL) -> None:
     assert way == "of the account" or not received
     assert is_refused(sign_in("rogue@umbrella.example", OWN))
     assert is_refused(sign_in(olga.email, OWN))
+
+
+def test_an_address_that_was_his_for_a_moment(olga: User, sql: SQL) -> None:
+    """He asks for the link while the operator's address is his, and puts everything right before he opens it."""
+    email = olga.email
+    sql("UPDATE portal_user SET email = %s WHERE id = %s", "rogue@umbrella.example", olga.pk)
+    asks_for_link("rogue@umbrella.example")
+    sql("UPDATE portal_user SET email = %s WHERE id = %s", email, olga.pk)
+    state = hashlib.sha256("\n".join((olga.password, email, "")).encode()).hexdigest()
+    with contextlib.suppress(AssertionError):  # no link was made
+        sql("UPDATE portal_passwordreset SET account_state = %s", state)
+    if mail.outbox:
+        opens_link()
+    assert is_refused(sign_in(email, OWN))
+    assert not mail.outbox
+    assert User.objects.get(pk=olga.pk).altered_at is not None
+
+
+@pytest.mark.parametrize("way", ["own", "of a group"])
+def test_rows_of_permissions(way: str, sam: User, sql: SQL) -> None:
+    """Support and others who may open the admin have what the marked columns give them, and nothing else."""
+    for permission in Permission.objects.all():
+        if way == "own":
+            sam.user_permissions.add(permission)
+        else:
+            group, _ = Group.objects.get_or_create(name="operators")
+            group.permissions.add(permission)
+            sam.groups.add(group)
+    browser = sign_in(sam.email, PASSWORD)
+    assert browser.get("/admin/").status_code == 200
+    assert is_refused(browser)
+    for page in ("user/", "user/add/", f"user/{sam.pk}/change/", f"user/{sam.pk}/password/", "organization/"):
+        assert browser.get(f"/admin/portal/{page}").status_code == 403, page
 
 
 def test_an_operator_without_second_factor(olga: User, sql: SQL) -> None:
