@@ -9,10 +9,14 @@ without a group, unused blobs, and what the database's log still holds of destro
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterable
 from datetime import timedelta
+from functools import partial
+from typing import TypeAlias
 
 import structlog
 from django.conf import settings
+from django.db import DatabaseError, connection
 from django.db.models import Q
 from django.db.models.functions import Now
 
@@ -37,43 +41,69 @@ from registries.foundation.actor import PORTAL
 from registries.secrets import sqlite_remnants
 from registries.secrets.epochs import begin_epoch, delete_past_epochs
 
+Step: TypeAlias = "tuple[str, Callable[[], int | dict[str, int]]]"
+"""A part of a pass: what it counts, and the function that does it; or one that counts several things by their names."""
+
 log = structlog.get_logger(__name__)
 
 
 def sweep(*, thorough: bool = True) -> dict[str, int]:
     """Do one pass, store when it ended, and return how many there were of each kind. Only a `thorough` pass lists
-    every object in the store."""
+    every object in the store. Raises as `run_all` does; such a pass isn't stored, so that operators are alerted."""
     started_at = time.monotonic()
-    counts = _pass(thorough)
+    counts = run_all(_steps(thorough))
     SweepPass.objects.update_or_create(
         pk=1, defaults={"ended_at": Now(), "seconds": time.monotonic() - started_at, "counts": counts}
     )
     return counts
 
 
-def _pass(thorough: bool) -> dict[str, int]:
-    return {
-        "leases_expired": expire_leases(),
-        "credentials_destroyed": destroy_overdue(by=PORTAL) + destroy_settled() + destroy_unopenable(by=PORTAL),
-        "credentials_noted": note_destroyed(),
-        "sealing_keys_created": begin_epoch(),
-        "sealing_keys_deleted": delete_past_epochs(),
-        "pulls_woken": wake_pulls(),
-        "nodes_released": release_silent(),
-        "instances_moved": drain.move_next_instances(),
-        "groups_topped_up": top_up(),
-        "node_keys_vouched": vouch_enrolled(),
-        "manifest_keys_published": publish_key(),
-        "manifests_woken": wake_manifests(),
-        "checks_ended": checks.end_overdue(),
-        "checks_woken": checks.wake_queued(),
-        "checks_removed": checks.remove_old(),
-        "suspended_ended": suspension.sweep(),
-        "failed_attempts_deleted": failed_attempts.delete_old(),
-        "images_removed": remove_images(),
-        **(garbage.sweep() if thorough else {"blobs_removed": garbage.collect()}),
-        "remnants_left": int(not sqlite_remnants.clear()),
-    }
+def run_all(steps: Iterable[Step]) -> dict[str, int]:
+    """Run each step and return what they count, by name. One that fails, such as on a row that somebody wrote past the
+    portal, is logged and doesn't keep the ones after it from running; then raises the first failure. Without a database
+    it is raised at once."""
+    counts: dict[str, int] = {}
+    failures: list[Exception] = []
+    for name, step in steps:
+        try:
+            found = step()
+        except Exception as error:
+            log.error("sweep_step_failed", step=name, error=type(error).__name__)
+            failures.append(error)
+            if isinstance(error, DatabaseError) and not connection.is_usable():
+                break
+        else:
+            counts |= {name: counts.get(name, 0) + found} if isinstance(found, int) else found
+    if failures:
+        raise failures[0]
+    return counts
+
+
+def _steps(thorough: bool) -> list[Step]:
+    return [
+        ("leases_expired", expire_leases),
+        ("credentials_destroyed", partial(destroy_overdue, by=PORTAL)),
+        ("credentials_destroyed", destroy_settled),
+        ("credentials_destroyed", partial(destroy_unopenable, by=PORTAL)),
+        ("credentials_noted", note_destroyed),
+        ("sealing_keys_created", begin_epoch),
+        ("sealing_keys_deleted", delete_past_epochs),
+        ("pulls_woken", wake_pulls),
+        ("nodes_released", release_silent),
+        ("instances_moved", drain.move_next_instances),
+        ("groups_topped_up", top_up),
+        ("node_keys_vouched", vouch_enrolled),
+        ("manifest_keys_published", publish_key),
+        ("manifests_woken", wake_manifests),
+        ("checks_ended", checks.end_overdue),
+        ("checks_woken", checks.wake_queued),
+        ("checks_removed", checks.remove_old),
+        ("suspended_ended", suspension.sweep),
+        ("failed_attempts_deleted", failed_attempts.delete_old),
+        ("images_removed", remove_images),
+        ("blobs_removed", garbage.sweep if thorough else garbage.collect),
+        ("remnants_left", lambda: int(not sqlite_remnants.clear())),
+    ]
 
 
 def expire_leases() -> int:

@@ -118,6 +118,9 @@ def vouch_enrolled() -> int:
             over += _fingerprints_before(node)
         except KeyNotVouched:
             continue
+        except Exception as error:  # one node must not hold up the others
+            log.error("node_not_checked", node=str(node.pk), error=type(error).__name__)
+            continue
         vouched += node.voucher != voucher
         checked.add(node.pk)
     for node_id, public_key in Node.objects.filter(status=Node.Status.REMOVED).values_list("pk", "public_key"):
@@ -224,7 +227,7 @@ def _is_proven_by_code(node: Node, link: _Link) -> bool:
             continue
         if row.authority == Authority.WEB and not settings.PORTAL_ENROL_IN_ADMIN:
             continue
-        if row.expires_at + MAX_VOUCHING_DELAY < datetime.now(UTC) or ended.has_ended(Kind.ENROLMENT, row.nonce):
+        if row.expires_at < datetime.now(UTC) - MAX_VOUCHING_DELAY or ended.has_ended(Kind.ENROLMENT, row.nonce):
             continue
         for node_id in (node.pk,) if is_known else (None, node.pk):
             terms = Terms(nonce=row.nonce, node_name=row.node_name, node_id=node_id, expires_at=row.expires_at)

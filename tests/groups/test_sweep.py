@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from django.db import OperationalError
 from django.utils import timezone
 
 from groups import sweep as sweeper
 from groups.ingest.claim import claim
-from groups.models import ContainerGroup, Failure, Image, Instance, Node, NodeManifest
+from groups.models import ContainerGroup, Failure, Image, Instance, Node, NodeManifest, SweepPass
 from groups.sweep import sweep
 from portal.models import Project
 from tests.support.pulls import make_credential, make_group, step_outcomes
@@ -273,3 +275,38 @@ def test_a_storage_that_is_away_keeps_nothing_else_from_being_done(
     monkeypatch.setattr("groups.storage.blob_files.BlobFiles.listdir", away)
 
     assert sweep()["pulls_woken"] == 1
+
+
+def test_a_step_that_fails_keeps_no_other_from_running(
+    group: ContainerGroup,
+    sent: list[tuple[str, str]],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Such as on a row that somebody wrote past the portal. The pass isn't stored, which alerts operators."""
+
+    def fail() -> int:
+        raise OverflowError("hunter2")
+
+    monkeypatch.setattr(sweeper, "expire_leases", fail)
+    Image.objects.update(created_at=ago(minutes=1))
+
+    with pytest.raises(OverflowError):
+        sweep()
+
+    assert sent == [("pull", str(group.image_id))]
+    assert not SweepPass.objects.exists()
+    assert "sweep_step_failed" in caplog.text
+
+
+def test_without_a_database_the_pass_ends_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("groups.sweep.connection", SimpleNamespace(is_usable=lambda: False))
+    ran: list[int] = []
+
+    def step() -> int:
+        ran.append(1)
+        raise OperationalError
+
+    with pytest.raises(OperationalError):
+        sweeper.run_all([("first", step), ("second", step)])
+    assert len(ran) == 1

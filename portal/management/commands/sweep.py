@@ -7,11 +7,11 @@ import signal
 import threading
 import time
 from argparse import ArgumentParser
+from functools import partial
 
 import structlog
 from django.conf import settings
 from django.core.management.base import BaseCommand
-from django.db import Error as DatabaseFailed
 from django.db import close_old_connections
 
 from groups import sweep as groups
@@ -24,8 +24,15 @@ log = structlog.get_logger(__name__)
 
 
 def sweep(*, thorough: bool = True) -> dict[str, int]:
-    """Do one pass; return what was repaired, counted by kind. See the `sweep` of each package."""
-    return {**groups.sweep(thorough=thorough), **sending.sweep(), **refused_sign_ins.sweep()}
+    """Do one pass; return what was repaired, counted by kind. See the `sweep` of each package. Raises as
+    `groups.sweep.run_all` does."""
+    return groups.run_all(
+        [
+            ("groups", partial(groups.sweep, thorough=thorough)),
+            ("notices", sending.sweep),
+            ("refused_sign_ins", refused_sign_ins.sweep),
+        ]
+    )
 
 
 class Command(BaseCommand):
@@ -56,7 +63,7 @@ class Command(BaseCommand):
         close_old_connections()
         try:
             counts = sweep(thorough=thorough)
-        except DatabaseFailed as error:
+        except Exception as error:  # whatever it was must not end the sweeper
             log.error("sweep_failed", error=type(error).__name__)
             return
         if any(counts.values()):

@@ -11,7 +11,9 @@ import pytest
 from django.utils import timezone
 
 from groups.models import Enrolment, Node
+from groups.nodes import vouching
 from groups.nodes.enrolment import create_enrolment, enrol
+from groups.nodes.keys import NodeKey
 from groups.nodes.liveness import remove
 from groups.nodes.vouching import vouch_enrolled, vouched_key
 from registries.foundation.actor import CONSOLE
@@ -60,6 +62,27 @@ class TestAThiefWritesTheDatabase:
         node = joined()
         change(node.row, public_key=self.THIEF, key_proof=proof)
         refused(node.row)
+
+    def test_a_code_that_never_expires(self) -> None:
+        """Which stops neither the check nor the sweeper."""
+        node, other = joined(), joined("rack-8")
+        change(node.row, public_key=self.THIEF)
+        last = "9999-12-31 23:59:59.999999"
+        sql("UPDATE groups_enrolment SET expires_at = %s WHERE node_id = %s", last, id_of(node.row))
+        assert vouch_enrolled() == 1
+        assert vouched_key(Node.objects.get(pk=other.row.pk))
+        refused(node.row)
+
+    def test_what_nobody_foresaw_in_one_node_stops_no_other(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        node, _ = joined(), joined("rack-8")
+
+        def check(row: Node) -> NodeKey:
+            if row.pk == node.row.pk:
+                raise UnicodeEncodeError("utf-8", "x", 0, 1, "a surrogate in a history")
+            return vouched_key(row)
+
+        monkeypatch.setattr(vouching, "vouched_key", check)
+        assert vouch_enrolled() == 1
 
     def test_a_row_of_a_node_is_inserted(self) -> None:
         thief = Node.objects.create(name="rack-8", public_key=self.THIEF, voucher="0" * 64)

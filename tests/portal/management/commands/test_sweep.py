@@ -37,6 +37,7 @@ def test_the_command_prints_one_line(transactional_db: None, blobs: Path, capsys
         "manifest_keys_published",
         "manifests_woken",
         "node_keys_vouched",
+        "manifest_keys_published",
         "checks_ended",
         "checks_woken",
         "checks_removed",
@@ -78,8 +79,9 @@ def test_the_command_sweeps_until_a_signal(
     assert len(capsys.readouterr().out.splitlines()) == 2
 
 
+@pytest.mark.parametrize("error", [OperationalError("the database is away"), OverflowError("a date in a row")])
 def test_a_pass_that_fails_is_logged_and_the_next_one_is_tried(
-    transactional_db: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    error: Exception, transactional_db: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     passes: list[int] = []
 
@@ -88,7 +90,7 @@ def test_a_pass_that_fails_is_logged_and_the_next_one_is_tried(
         if len(passes) == 2:
             os.kill(os.getpid(), signal.SIGTERM)
             return {"pulls_woken": 1, "nodes_released": 0}
-        raise OperationalError("the database is away")
+        raise error
 
     monkeypatch.setattr("portal.management.commands.sweep.sweep", one_pass)
     sweep_every("0.001")
