@@ -29,6 +29,7 @@ from portal.organizations import invitation_links
 from registries.foundation.ids import UserId
 
 ALTERED = "This account was changed outside the portal, so nobody can sign in with it. Ask an operator."
+AGAIN = "Your second factor was not asked for. Sign in again."
 
 log = structlog.get_logger(__name__)
 
@@ -55,10 +56,17 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
     def login(self, request: HttpRequest, user: User) -> None:
         """Sign the person in and record it. A second factor may have been asked for since `pre_login`, and other
         pages sign in without it."""
-        if not authority.may_sign_in(User.objects.get(pk=user.pk)):
+        row = User.objects.get(pk=user.pk)
+        if not authority.may_sign_in(row):
             raise ImmediateHttpResponse(self._refuse_altered(request, user))
         by = actor_of_person(request, user)
         kinds = [factor.get("type") for factor in get_authentication_records(request, user)][-1:]
+        if authority.needs_second_factor(row) and not any(kinds):
+            # It was not asked for, because its row was away at that moment; somebody may have put it back.
+            log.error("second_factor_not_asked_for", person=user.pk)
+            clear_login(request)
+            messages.error(request, AGAIN)
+            raise ImmediateHttpResponse(redirect("account_login"))
         with transaction.atomic():
             super().login(request, user)
             if kinds == [RECOVERY_CODES]:

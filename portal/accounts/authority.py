@@ -15,6 +15,7 @@ import structlog
 from django.db import transaction
 from django.db.models.functions import Now
 
+from portal.accounts.second_factors import TOTP
 from portal.audit import refused_sign_ins
 from portal.audit.sign_ins import second_factors_of
 from portal.models import RefusedSignIn, User
@@ -76,6 +77,11 @@ def kinds_of(person_id: UserId) -> str:
 def may_sign_in(person: User) -> bool:
     """Whether the account is as the portal left it, and no second factor is missing."""
     return person.is_unaltered and _kinds(person.second_factors) <= _kinds(kinds_of(person.pk))
+
+
+def needs_second_factor(person: User) -> bool:
+    """Whether nobody signs in to the account with its password alone, by what its mark covers."""
+    return TOTP in _kinds(person.second_factors)
 
 
 def note_altered(person: User, *, by: Actor) -> None:

@@ -254,6 +254,17 @@ def test_an_operator_without_second_factor(olga: User, sql: SQL) -> None:
     assert is_refused(sign_in(olga.email, PASSWORD))
 
 
+def test_a_second_factor_that_is_away_for_a_moment(olga: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    """He removes it after the account was checked, and puts it back before it is checked again."""
+    add_totp(olga)
+    monkeypatch.setattr("portal.accounts.adapters.MFAAdapter.is_mfa_enabled", lambda *_, **__: False)
+    browser = Client()
+    page = browser.post("/accounts/login/", {"login": olga.email, "password": PASSWORD}, follow=True)
+    assert "Sign in again" in page.content.decode()
+    assert is_refused(browser)
+    assert not User.objects.get(pk=olga.pk).altered_at
+
+
 def test_a_second_factor_that_is_gone_stays_asked_for(olga: User, sql: SQL) -> None:
     """Nothing that others change of the account takes the factor that is gone for one that was removed."""
     add_totp(olga)
