@@ -30,6 +30,10 @@ from registries.models import ERASED_NAME, Credential, TlsHost
 from registries.secrets import ended, keyring, sqlite_remnants
 from registries.secrets.epochs import MAX_CLOCK_DIFFERENCE, max_credential_seconds
 
+_NOT_READ = ("sealed", "received_at", "deadline", "latest_deadline", "last_used_at", "destroyed_at")
+"""Columns that destroying doesn't need. A time that can't be read, such as PostgreSQL's `infinity`, which somebody
+wrote past the portal, must keep neither its credential nor others from being destroyed."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -120,7 +124,7 @@ def erase_names(credential: Credential, *, by: Actor) -> bool:
 def destroy_overdue(*, by: Actor) -> int:
     """Destroy every credential whose deadline has passed. Each has its own transaction, so that the activities of two
     organizations are never locked at once. Returns the number of destroyed credentials."""
-    expired = Credential.objects.expired().defer("sealed").order_by("deadline")
+    expired = Credential.objects.expired().defer(*_NOT_READ).order_by("deadline")
     return sum(_destroy_if_expired(credential, by=by) for credential in list(expired))
 
 
@@ -130,7 +134,7 @@ def destroy_unopenable(*, by: Actor) -> int:
     epochs = keyring.opening_epochs()
     if not epochs:
         return 0  # the folder may only be missing now
-    rows = Credential.objects.held().filter(epoch__lt=max(epochs)).exclude(epoch__in=epochs).defer("sealed")
+    rows = Credential.objects.held().filter(epoch__lt=max(epochs)).exclude(epoch__in=epochs).defer(*_NOT_READ)
     return sum(destroy(row, reason=Credential.DestructionReason.DEADLINE, by=by) for row in list(rows))
 
 

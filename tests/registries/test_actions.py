@@ -197,6 +197,25 @@ def test_what_was_extended_since_is_not_overdue(acme: Organization, monkeypatch:
     assert list(acme.credentials.live()) == [second]
 
 
+@pytest.mark.parametrize("column", ["received_at", "deadline", "latest_deadline"])
+def test_a_time_that_cannot_be_read_keeps_nothing_alive(column: str, acme: Organization) -> None:
+    """A writer of the database put it there."""
+    for _ in range(2):
+        make_credential(acme, HOST)
+    acme.credentials.update(deadline=timezone.now() - timedelta(seconds=1))
+    first = acme.credentials.values_list("pk", flat=True)[0]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE registries_credential SET {column} = %s WHERE id = %s",
+            [
+                "-infinity" if column == "deadline" else "infinity",
+                first.hex if connection.vendor == "sqlite" else first,
+            ],
+        )
+    assert actions.destroy_overdue(by=PORTAL) == 2
+    assert not Credential.objects.held().filter(organization=acme).exists()
+
+
 def test_each_that_is_overdue_has_a_transaction_of_its_own(acme: Organization) -> None:
     """The activities of two organizations are never locked at once."""
     for _ in range(3):
