@@ -83,9 +83,12 @@ def remove_second_factor(factor: Authenticator, *, by: Actor) -> bool:
 
 def confirm_account(person: User, *, by: Actor) -> bool:
     """Accept what an altered account may do and which second factors it has. Its password, which somebody else may
-    have set, is removed. Returns whether the account was altered."""
+    have set, is removed. Returns whether the account was altered. Raises AccountAltered if it was altered again since
+    `person` was read: that is what somebody has looked at."""
     with transaction.atomic():
         row = User.objects.select_for_update(no_key=True).get(pk=person.pk)
+        if any(getattr(row, name) != getattr(person, name) for name in SETTINGS):
+            raise authority.AccountAltered
         row.second_factors, before = authority.kinds_of(row.pk), row.second_factors
         if row.is_unaltered and row.altered_at is None and row.second_factors == before:
             return False

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from portal.accounts.actions import confirm_account
+from portal.accounts.authority import AccountAltered
 from portal.models import User
 from portal.models.user import canonical_email
 from registries.foundation.actor import CONSOLE
@@ -16,6 +17,7 @@ POWERS = {
     "is_active": "may sign in",
 }
 
+AGAIN = "Somebody changed the account again in the meantime. Nothing was changed here."
 NOTHING = "Nothing was changed. To take rights from the account, confirm it, and change it in the admin."
 
 
@@ -34,6 +36,10 @@ class Command(BaseCommand):
         self.stdout.write(f"{person.email}: {powers or 'may do nothing'}")
         if interactive and input("Is that what this account should be? [y/N]: ").lower() != "y":
             raise CommandError(NOTHING)
-        if not confirm_account(person, by=CONSOLE):
+        try:
+            is_confirmed = confirm_account(person, by=CONSOLE)
+        except AccountAltered:
+            raise CommandError(AGAIN) from None
+        if not is_confirmed:
             return "Nobody changed this account outside the portal."
         return f"Confirmed. Set a password: manage.py changepassword {person.email}"

@@ -133,6 +133,7 @@ def test_confirming_it(bob: User) -> None:
     Authenticator.objects.all().delete()
     alter(bob, is_support=True, password="unknown")
     sign_in(bob)
+    bob.refresh_from_db()
     assert confirm_account(bob, by=CONSOLE)
     bob.refresh_from_db()
     assert (bob.is_unaltered, bob.is_support, bob.second_factors, bob.altered_at) == (True, True, "", None)

@@ -39,6 +39,23 @@ def test_it_asks_first(bob: User, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "Confirmed" in run(bob.email)
 
 
+@pytest.mark.parametrize("column", ["is_superuser", "is_staff", "email"])
+def test_what_is_written_while_it_asks_is_not_confirmed(
+    column: str, bob: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    User.objects.filter(pk=bob.pk).update(is_support=True)
+
+    def answer(question: str) -> str:
+        User.objects.filter(pk=bob.pk).update(**{column: "rogue@umbrella.example" if column == "email" else True})
+        return "y"
+
+    monkeypatch.setattr("builtins.input", answer)
+    with pytest.raises(CommandError, match="in the meantime"):
+        run(bob.email)
+    bob.refresh_from_db()
+    assert not bob.is_unaltered
+
+
 def test_an_unknown_address(db: None) -> None:
     with pytest.raises(CommandError, match="no account"):
         run("nobody@acme.example")
