@@ -56,7 +56,13 @@ def publish_key() -> int:
 
 
 def forget_unsigned(manifest: NodeManifest) -> None:
-    """Delete a manifest that does not count, so that a worker makes it again."""
+    """Delete a manifest that does not count, so that a worker makes it again. Until the worker zone has published its
+    key, nobody can tell."""
+    try:
+        keyring.manifest_public_key()
+    except keyring.KeyUnavailable as error:
+        log.error("manifest_key_missing", error=str(error))
+        return
     found = NodeManifest.objects.filter(pk=manifest.pk, digest=manifest.digest, signature=manifest.signature)
     if found.delete()[0] and manifest.signature:
         log.error("manifest_not_signed", image=str(manifest.image_id), node=str(manifest.node_id))

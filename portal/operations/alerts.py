@@ -11,6 +11,7 @@ from groups.queries import attention, outages
 from portal.models import User
 from portal.operations.workers import Queues
 from portal.templatetags.drayage import duration
+from registries.secrets import keyring
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,11 @@ def alerts(queues: Queues) -> list[Alert]:
         text = f"{whose} changed outside the portal; nobody can sign in there. Find out who changed the database."
         address = f"{reverse('admin:portal_user_changelist')}?altered_at__isempty=0"
         found.append(Alert("accounts", "red", text, address, "See the accounts"))
+    try:
+        keyring.manifest_public_key()
+    except keyring.KeyUnavailable:
+        text = "Nodes are sent no images: manifests.pub is missing, which manage.py prepare and the sweeper write."
+        found.append(Alert("manifest_key", "red", text, reverse("admin:groups_node_changelist"), "See the nodes"))
     suspended = Quota.objects.suspended().count()
     if suspended:
         address = f"{reverse('admin:portal_organization_changelist')}?suspended_at__isempty=0"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from groups.actions.lifecycle import start
 from groups.models import Image, Instance, NodeManifest, NodeToken
 from groups.nodes.manifest_signing import forget_unsigned, is_signed_for, publish_key, signature_for
 from groups.nodes.manifests import digest_of, missing, prepare
+from portal.operations.alerts import alerts
+from portal.operations.workers import Queues
 from portal.organizations.actions import create_organization
 from registries.foundation.actor import CONSOLE
 from tests.support.delivery_setup import NodeInHand, make_group, make_source, store_image
@@ -111,6 +114,21 @@ def test_a_newer_one_is_not_forgotten(instance: Instance) -> None:
     NodeManifest.objects.update(signature="0" * 128)
     forget_unsigned(old)
     assert NodeManifest.objects.exists()
+
+
+def test_without_the_key_that_checks_nothing_is_deleted(
+    instance: Instance, node: NodeInHand, settings: Settings, tmp_path: Path
+) -> None:
+    made = prepare(instance.pk)
+    settings.PORTAL_KEY_DIR = shutil.copytree(settings.PORTAL_KEY_DIR, tmp_path / "keys")
+    key = tmp_path / "keys" / "web" / "manifests.pub"
+    kept = key.rename(tmp_path / "kept")
+    assert node.poll().json()["start"] == []
+    assert prepare(instance.pk) == made
+    assert "manifest_key" in {alert.code for alert in alerts(Queues(answers=False))}
+    kept.rename(key)
+    assert len(node.poll().json()["start"]) == 1
+    assert "manifest_key" not in {alert.code for alert in alerts(Queues(answers=False))}
 
 
 def test_it_is_for_the_present_key_of_the_node(instance: Instance, other_node: NodeInHand, image: Image) -> None:
