@@ -116,8 +116,9 @@ def find_live_key(key: str) -> ApiKey | None:
 
 
 def sealed_columns(row: ApiKey) -> tuple[str, ...]:
-    """Return the columns that the seal of a key covers: what it gives access to, and until when."""
-    until = row.expires_at.astimezone(UTC).isoformat() if row.expires_at else ""
+    """Return the columns that the seal of a key covers: what it gives access to, and until which second. Less than that
+    is lost in a dump of Django's."""
+    until = row.expires_at.astimezone(UTC).isoformat(timespec="seconds") if row.expires_at else ""
     return str(row.pk), str(row.organization_id), row.scope, until
 
 

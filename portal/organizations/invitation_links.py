@@ -31,8 +31,10 @@ def find(token: str) -> Invitation | None:
 
 
 def sealed_columns(row: Invitation) -> tuple[str, ...]:
-    """Return the columns that the seal of an invitation covers: to whom it gives what, and until when."""
-    return str(row.pk), str(row.organization_id), row.email, row.role, row.expires_at.astimezone(UTC).isoformat()
+    """Return the columns that the seal of an invitation covers: to whom it gives what, and until which second. Less
+    than that is lost in a dump of Django's."""
+    until = row.expires_at.astimezone(UTC).isoformat(timespec="seconds")
+    return str(row.pk), str(row.organization_id), row.email, row.role, until
 
 
 def remember(request: HttpRequest, token: str) -> None:

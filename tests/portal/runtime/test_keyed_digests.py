@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core import serializers
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -16,9 +17,11 @@ from portal.accounts.reset_tokens import ResetTokens
 from portal.models import ApiKey, Invitation, PasswordReset, User
 from portal.organizations import invitation_links
 from portal.organizations.api_keys import create_key, find_live_key
+from portal.organizations.invitation_links import find
 from portal.organizations.invitations import invite
 from portal.runtime.keyed_digests import STEP, key_existing
 from registries.foundation.actor import CONSOLE
+from registries.foundation.clock import database_now
 from registries.secrets import keyring, one_time
 from registries.secrets.one_time import Purpose
 
@@ -73,3 +76,20 @@ def test_what_has_a_key_already_stays(acme: Any) -> None:
     _, key = create_key(organization_id=acme.pk, name="ci", scope="read", by=CONSOLE)
     assert key_existing() == 0
     assert find_live_key(key) is not None
+
+
+def test_accounts_keys_and_invitations_survive_a_dump(acme: Any, bob: User) -> None:
+    """Whose times have milliseconds, where PostgreSQL has microseconds."""
+    until = database_now().replace(microsecond=123_456) + timedelta(days=9)
+    _, key = create_key(organization_id=acme.pk, name="own", scope="read", expires_at=until, by=CONSOLE)
+    _, token = invite(acme, email="new@acme.example", role="viewer", by=CONSOLE)
+    bob.set_authority_mark()  # the keys are others by now
+    rows = [*ApiKey.objects.all(), *Invitation.objects.all(), bob]
+    dump = serializers.serialize("json", rows)
+    ApiKey.objects.all().delete()
+    Invitation.objects.all().delete()
+    for row in serializers.deserialize("json", dump):
+        row.save()
+    assert find_live_key(key) is not None
+    assert find(token) is not None
+    assert User.objects.get(pk=bob.pk).is_unaltered
