@@ -10,7 +10,10 @@ from portal.config.redaction import redact
 
 
 class SecretPathMiddleware:
-    """Keeps such an address out of the `Referer` header of what is requested next, and out of caches."""
+    """Keeps such an address out of the `Referer` header of what is requested next, and out of caches.
+
+    That header has the origin alone. With `no-referrer` browsers send forms with `Origin: null`, which Django refuses.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -18,6 +21,6 @@ class SecretPathMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
         if redact(request.path_info) != request.path_info:
-            response["Referrer-Policy"] = "no-referrer"
+            response["Referrer-Policy"] = "strict-origin"
             response["Cache-Control"] = "no-store"
         return response

@@ -144,7 +144,7 @@ def test_no_log_says_it(
     if answer.status_code > 400:
         assert "[redacted]" in written, "the log says that something was refused, without the secret"
     if answer.request["PATH_INFO"].startswith(link):
-        assert answer["Referrer-Policy"] == "no-referrer"
+        assert answer["Referrer-Policy"] == "strict-origin"
         assert answer["Cache-Control"] == "no-store"
 
 

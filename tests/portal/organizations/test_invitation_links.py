@@ -48,7 +48,7 @@ def test_the_link_leads_on_without_its_token(method: str, invite: Callable[[str]
     link, browser = invite(NINA), Client()
     opened = getattr(browser, method)(link)
     assert (opened.status_code, opened["Location"]) == (302, ACCEPT)
-    assert opened["Referrer-Policy"] == "no-referrer"
+    assert opened["Referrer-Policy"] == "strict-origin"
     assert "no-store" in opened["Cache-Control"]
     page = browser.get(ACCEPT)
     assert page.status_code == 200
