@@ -64,7 +64,7 @@ def new(request: MemberRequest, org: str) -> HttpResponse:
         credential = actions.add_credential(
             form.new_credential(), organization_id=request.access.organization_id, by=request.actor
         )
-        read = _read_as(pasted) if pasted else ""
+        read = _read_as(form.pasted) if form.pasted else ""
         messages.success(request, f"{read}{credential.name} is saved and encrypted.")
         if trial := form.cleaned_data["trial"]:
             request.session[_trial_key(credential)] = trial

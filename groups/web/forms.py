@@ -42,7 +42,7 @@ class GroupForm(ImageForm):
     secret_fields = frozenset({"environment"})
     long_fields = frozenset({"command"})
     advice = ImageForm.advice | {
-        "command": "put it into a variable under Environment, which is encrypted, and use that in the command",
+        "command": "put it into a variable under Environment, which is encrypted, and have the program read it there",
         "name": "everybody reads the name, so enter another one",
         "gpu": "enter the class of a GPU, such as rtx4090",
     }

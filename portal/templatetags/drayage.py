@@ -165,10 +165,17 @@ def path(text: str) -> SafeString:
 
 
 @register.filter
+def must_repeat(field: BoundField) -> bool:
+    """Whether the field was sent with a secret that is not shown again. Only forms of credentials say so."""
+    asks = getattr(field.form, "must_repeat", None)
+    return bool(asks and asks(field.name))
+
+
+@register.filter
 def field_attrs(field: BoundField) -> SafeString:
     """The field's widget with its classes and ARIA attributes: described by its help and errors, marked if invalid."""
     described = [f"{field.auto_id}_help"] if field.help_text else []
-    if field.errors:
+    if field.errors or must_repeat(field):
         described.append(f"{field.auto_id}_error")
     attrs: dict[str, str | bool] = {"aria-describedby": " ".join(described)} if described else {}
     kind = getattr(field.field.widget, "input_type", "textarea")

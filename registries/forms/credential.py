@@ -81,6 +81,18 @@ class CredentialForm(GuardedForm):
         pair = self.provider.name_and_secret
         return self.is_bound and pair is not None and bool(self.errors) and pair[0] in self.withheld
 
+    def must_repeat(self, name: str) -> bool:
+        """Whether this field was sent with a secret that the page doesn't show again, so that it looks empty."""
+        if not self.is_bound or name not in self.secret_fields or name in self.errors:
+            return False
+        from_paste = self.pasted is not None
+        return bool(self._sent(name)) and (name == "paste") == from_paste
+
+    def _sent(self, name: str) -> str:
+        field = self.fields[name]
+        text = field.widget.value_from_datadict(self.data, self.files, self.add_prefix(name))
+        return str(text or "").strip()
+
     def find_secret(self, name: str, text: str, *, likely: bool) -> Secret | None:
         """What a field is for is no secret in it, such as an access key ID; everything else there may be the secret."""
         pattern = next((declared.pattern for declared in self.provider.fields if declared.name == name), "")
@@ -99,11 +111,9 @@ class CredentialForm(GuardedForm):
         """Return an empty string: the pasted values are in the other fields."""
         text: str = self.cleaned_data["paste"]
         if self.pasted is None and text.strip():
-            hosts = ", ".join(login.host for login in read_logins(text)[:5])
             raise ValidationError(
-                f"It holds logins for {hosts[:300]}. Enter the host of the one that is meant."
-                if hosts
-                else "No login could be read from this. Paste a docker login command, a config.json with a login in "
+                self._no_login_message(", ".join(login.host for login in read_logins(text)[:5])[:300])
+                or "No login could be read from this. Paste a docker login command, a config.json with a login in "
                 "it, a Kubernetes secret, or a key file.",
                 code="paste_unreadable",
             )
@@ -142,13 +152,23 @@ class CredentialForm(GuardedForm):
             hold=cleaned.get("hold", Credential.Retention.PULL),
         )
 
+    def _no_login_message(self, hosts: str) -> str:
+        """What to do if none of several pasted logins, for these hosts, could be chosen; empty if there are none."""
+        if not hosts:
+            return ""
+        found = f"There are logins for {hosts} in it"
+        if not self._host:
+            return f"{found}. Enter the host of the one to use, and paste it again."
+        other = "" if self._given_host else ", or choose another kind of registry"
+        return f"{found}, but none for {self._host}. Paste that login{other}."
+
     def _values(self) -> dict[str, str]:
         return {declared.name: self.cleaned_data.get(declared.name, "") for declared in self.provider.fields}
 
     def _check_pasted_host(self, host: str, kind: str) -> None:
         own_host = self.provider.host
         if kind and kind != self.provider.kind:
-            raise ValidationError(_other_kind_message(PROVIDERS[kind]), code="host_of_another_kind")
+            raise ValidationError(_paste_elsewhere_message(PROVIDERS[kind]), code="host_of_another_kind")
         if not host:
             return
         if self._given_host:
@@ -158,7 +178,7 @@ class CredentialForm(GuardedForm):
                     code="paste_host",
                 )
         elif own_host and host != own_host:
-            raise ValidationError(_other_kind_message(recognise(host)), code="host_of_another_kind")
+            raise ValidationError(_paste_elsewhere_message(recognise(host), host), code="host_of_another_kind")
         elif not own_host and host != (typed_host(self.data) or host):
             raise ValidationError(
                 f"This login is for {host}, and another host is entered. Empty one of the two.", code="paste_host"
@@ -185,7 +205,7 @@ def _all_fields(provider: Provider) -> dict[str, forms.Field]:
         **_value_fields(provider),
         "name": NameField(
             required=False,
-            help_text="How you find it again in lists. Left empty, it is called after user and host.",
+            help_text="Shown in lists. If it is empty, the credential is named after its user and host.",
         ),
         "hold": forms.ChoiceField(
             label="How long it is kept",
@@ -219,6 +239,11 @@ def _default_name(user: str, host: str) -> str:
 
 def _other_kind_message(kind: Provider) -> str:
     return f"This is {kind.name}: choose {kind.name} as the kind of registry."
+
+
+def _paste_elsewhere_message(kind: Provider, host: str = "") -> str:
+    of = f"for {host}" if host else f"of {kind.name}"
+    return f"This login is {of}: choose {kind.name} as the kind of registry, and paste it again."
 
 
 def _advice(provider: Provider) -> dict[str, str]:

@@ -20,7 +20,8 @@ def read_form_data(
     data: Mapping[str, object], provider: Provider, *, prefix: str | None, host: str
 ) -> tuple[Mapping[str, object], Pasted | None]:
     """Return the data to clean, with empty fields filled from a pasted login, and that login. `host` is the image's, if
-    the form is for one; otherwise the host that was typed chooses among several logins."""
+    the form is for one. Among several logins it chooses, or else the only host of this kind, or the one that was
+    typed."""
     keys = {name: f"{prefix}-{name}" if prefix else name for name in ("paste", "host", "name", FIX)}
     keys |= {declared.name: f"{prefix}-{declared.name}" if prefix else declared.name for declared in provider.fields}
     sent = dict(data.items())
@@ -34,7 +35,7 @@ def read_form_data(
         sealed=[keys[field.name] for field in provider.fields if field.secret and not field.multiline],
         paste=keys["paste"],
     )
-    pasted = read_login(str(sent.get(keys["paste"], "")), host or typed_host(sent))
+    pasted = read_login(str(sent.get(keys["paste"], "")), host or provider.host or typed_host(sent))
     if pasted is None:
         return sent, None
     values = {"host": pasted.host, "username": pasted.username, "password": pasted.secret, "key": pasted.secret}

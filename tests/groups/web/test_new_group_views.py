@@ -245,6 +245,20 @@ def test_a_token_in_a_field_that_is_shown(member: Client, project: Any, sent: di
     assert not ContainerGroup.objects.exists()
 
 
+def test_mistakes_in_both_forms_are_counted_together(member: Client) -> None:
+    typed = {"credential": "new", "new-username": "deploy", "new-password": ""}
+
+    both = text_of(member.post(NEW, GOOD | typed | {"name": "No Name"}))
+    beside = text_of(member.post(NEW, GOOD | typed))
+    secret = text_of(member.post(NEW, GOOD | typed | {"new-password": SECRET, "name": "No Name"}))
+
+    assert "Not created yet: 2 fields below need a change." in both
+    assert "Not created yet: 1 field below needs a change." in beside
+    assert "Not created yet: 1 field below needs a change." in secret
+    assert "Enter it again: secrets are never shown." in secret
+    assert "Enter it again" not in both
+
+
 def test_a_command_loses_only_its_secret(member: Client, project: Any) -> None:
     page = member.post(NEW, GOOD | TYPED | {"command": f"python app.py --key {TOKEN} --port 80"})
 

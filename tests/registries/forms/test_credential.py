@@ -248,6 +248,24 @@ def test_beside_an_image_only_the_secret_is_asked_for() -> None:
     assert SECRET not in repr(new)
 
 
+def test_a_secret_that_came_with_a_mistake_elsewhere_has_to_be_entered_again() -> None:
+    slip, good = bound(hold="forever"), bound()
+    own, none = bound(password=""), CredentialForm(provider=SELF_HOSTED)
+
+    assert [name for name in slip.fields if slip.must_repeat(name)] == ["password"]
+    assert "password" not in slip.errors, "it isn't wrong"
+    assert good.must_repeat("password"), "beside another form that has a mistake"
+    assert not own.must_repeat("password"), "it has an error of its own"
+    assert not none.must_repeat("password"), "nothing was sent"
+
+
+def test_after_a_paste_that_is_what_to_paste_again() -> None:
+    login = f"docker login registry.example.com -u deploy -p {SECRET}"
+    form = bound(host="", username="", password="", paste=login, hold="forever")
+
+    assert [name for name in form.fields if form.must_repeat(name)] == ["paste"]
+
+
 def test_a_name_that_is_given_is_not_made_up() -> None:
     typed = {"username": "deploy", "password": SECRET}
 

@@ -146,6 +146,22 @@ class TestOnThePage:
 
         assert Credential.objects.get().provider == "ghcr"
 
+    def test_of_several_the_one_for_the_only_host_of_the_chosen_kind(self, browser: Client) -> None:
+        paste = config(**{"ghcr.io": packed("octocat", SECRET), "registry.example.com": packed("me", "another")})
+        answer = self.post(browser, paste, "?kind=ghcr")
+
+        row = Credential.objects.get()
+        assert (row.provider, row.fields) == ("ghcr", {"username": "octocat"})
+        assert unsealed(row) == {"password": SECRET}
+        assert "Read as ghcr.io, user octocat" in answer.text
+
+    def test_what_is_not_shown_again_is_asked_for_again(self, browser: Client) -> None:
+        login = f"docker login registry.example.com -u alice -p {SECRET}"
+        answer = self.post(browser, login, "?kind=self_hosted", name="ghp_" + "CANARY7f3aCANARY7f3a" * 2)
+
+        assert "Paste it again: secrets are never shown." in answer.text
+        assert SECRET not in answer.text
+
     def test_what_it_only_points_to_is_asked_for(self, browser: Client) -> None:
         answer = self.post(browser, "docker login registry.example.com -u alice", "?kind=self_hosted")
 
@@ -157,10 +173,16 @@ class TestOnThePage:
         ("paste", "query", "typed", "words"),
         [
             (f"my password is {SECRET}", "", {}, "No login could be read"),
-            (f"docker login quay.io -u a -p {SECRET}", "?kind=ghcr", {}, "This is Quay"),
+            (f"docker login quay.io -u a -p {SECRET}", "?kind=ghcr", {}, "is for quay.io: choose Quay"),
             (f"docker login quay.io -u a -p {SECRET}", "?kind=self_hosted", {}, "This is Quay"),
             (f"docker login a.example -u a -p {SECRET}", "?kind=self_hosted", {"host": "b.example"}, "a.example"),
             (config(**{"a.example": packed("a", SECRET), "b.example": packed("b", SECRET)}), "", {}, "a.example, b.ex"),
+            (
+                config(**{"a.example": packed("a", SECRET), "b.example": packed("b", SECRET)}),
+                "?kind=ghcr",
+                {},
+                "none for ghcr.io. Paste that login, or choose another kind",
+            ),
         ],
     )
     def test_what_does_not_fit(
