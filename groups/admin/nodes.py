@@ -123,6 +123,7 @@ class EnrolmentForm(GuardsFields, ModelForm[Enrolment]):
     class Meta:
         model = Enrolment
         fields = ("node_name",)
+        help_texts = {"node_name": "The next page shows the node's code, once. It is valid for 24 hours."}
 
     def clean_node_name(self) -> str:
         try:

@@ -37,12 +37,13 @@ class NewOrganizationForm(GuardsFields, ModelForm[Organization]):
     owner = forms.ModelChoiceField(
         User.objects.all(),
         widget=AutocompleteSelect(Membership._meta.get_field("user"), admin.site),
-        help_text="Make the person first.",
+        help_text="Somebody under Users. Add a new person there first.",
     )
 
     class Meta:
         model = Organization
         fields = ("name", "slug")
+        help_texts = {"slug": "Part of the addresses of its pages, such as acme in /o/acme/. It can't be changed."}
 
 
 class ProjectForm(GuardsFields, ModelForm[Project]):

@@ -66,7 +66,7 @@ def queue_page(request: HttpRequest, queue: str) -> HttpResponse:
         content = queues.read_queue(queue)
     except (RedisError, OSError):
         content = None
-    return _render(request, "admin/operations/queue.html", f"Queue {queue}", {"queue": content})
+    return _render(request, "admin/operations/queue.html", f"Queue: {queue}", {"queue": content})
 
 
 @operators_only

@@ -57,7 +57,7 @@ def test_a_queue_is_shown_and_emptied_and_that_is_recorded(operator: Client, red
 
     answer = operator.post(f"{QUEUE}pulls/", follow=True)
 
-    assert "Nothing waits." in answer.content.decode()
+    assert "Nothing is waiting." in answer.content.decode()
     assert redis.exists("rq:queue:pulls") == 0
     row = Activity.objects.get(action="queue.changed")
     assert (row.text.target_name, row.text.detail, row.actor_key) == ("pulls", "emptied the queue", str(olga.pk))
