@@ -35,7 +35,7 @@ from groups.rules.replicas import top_up
 from groups.rules.states import Stale
 from groups.rules.wakeups import WAKEUP_LOST_AFTER, wake_again, wake_prepare, wake_pull
 from groups.storage import garbage
-from registries.actions import destroy_overdue, destroy_unopenable, note_destroyed
+from registries.actions import destroy_overdue, destroy_unopenable, note_destroyed, note_tls_hosts
 from registries.failures import Interrupted
 from registries.foundation.actor import PORTAL
 from registries.secrets import sqlite_remnants
@@ -86,6 +86,7 @@ def _steps(thorough: bool) -> list[Step]:
         ("credentials_destroyed", destroy_settled),
         ("credentials_destroyed", partial(destroy_unopenable, by=PORTAL)),
         ("credentials_noted", note_destroyed),
+        ("tls_hosts_noted", note_tls_hosts),
         ("sealing_keys_created", begin_epoch),
         ("sealing_keys_deleted", delete_past_epochs),
         ("pulls_woken", wake_pulls),

@@ -7,6 +7,7 @@ code shared with the actions of groups. The portal decides who may do it, and `g
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 
 import structlog
 from django.conf import settings
@@ -27,7 +28,7 @@ from registries.foundation.actor import Actor
 from registries.foundation.ids import OrganizationId
 from registries.foundation.refusal import Refusal
 from registries.models import ERASED_NAME, Credential, TlsHost
-from registries.secrets import ended, keyring, sqlite_remnants
+from registries.secrets import ended, keyring, sqlite_remnants, tls_notes
 from registries.secrets.epochs import MAX_CLOCK_DIFFERENCE, max_credential_seconds
 
 _NOT_READ = ("sealed", "received_at", "deadline", "latest_deadline", "last_used_at", "destroyed_at")
@@ -188,10 +189,26 @@ def _record_renamed(before: Credential, name: str, *, by: Actor) -> None:
     )
 
 
-def forget_tls(host: TlsHost, *, by: Actor) -> bool:
-    """Forget that a registry has spoken TLS, for one that no longer does on purpose. Returns whether it was known."""
+def note_tls_hosts() -> int:
+    """Note in the worker zone which registries have spoken TLS by the rows in the database: those that workers couldn't
+    note, or other workers have seen. Returns how many were not known."""
+    if settings.PORTAL_ZONE == "web":
+        return 0
+    rows = TlsHost.objects.order_by("since", "pk").values_list("pk", flat=True)
+    try:
+        return tls_notes.note_others(rows[: tls_notes.MAX_NOTES])
+    except OSError as error:
+        log.error("tls_hosts_not_noted", error=type(error).__name__)
+        return 0
+
+
+def forget_tls(authority: str, *, by: Actor) -> bool:
+    """Forget that a registry, `host[:port]`, has spoken TLS, for one that no longer does on purpose. Returns whether it
+    was known. Worker zone only. Raises OSError if the workers' note can't be deleted; the row is gone then."""
+    is_noted = tls_notes.includes(authority)
     with transaction.atomic():
-        if not TlsHost.objects.filter(pk=host.pk).delete()[0]:
+        if not TlsHost.objects.filter(pk=authority).delete()[0] and not is_noted:
             return False
-        record(by, "registry.tls_forgotten", Target("registry", host.pk, host.host), organization_id=None)
+        transaction.on_commit(partial(tls_notes.forget, authority))
+        record(by, "registry.tls_forgotten", Target("registry", authority, authority), organization_id=None)
     return True

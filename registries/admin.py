@@ -121,23 +121,9 @@ def _erase_names(credential: Credential, *, by: Actor) -> bool:
 
 @admin.register(TlsHost)
 class TlsHostAdmin(RecordAdmin[TlsHost]):
-    """Registries that have spoken TLS, and are asked unencrypted never again."""
+    """Registries that have spoken TLS, and are asked unencrypted never again. Workers note them as well, so they are
+    forgotten with `manage.py forget_tls` where the workers' keys are."""
 
     list_display = ("host", "since")
     search_fields = ("host",)
     fields = ("host", "since")
-    actions = ("forget",)
-
-    @admin.action(description="Forget", permissions=["operate"])
-    def forget(self, request: HttpRequest, queryset: QuerySet[TlsHost]) -> TemplateResponse | None:
-        """Forget these registries after confirmation."""
-        return self.apply_confirmed(
-            request,
-            queryset,
-            partial(actions.forget_tls, by=actor_of(request)),
-            action="forget",
-            title="Forget that these registries have spoken TLS?",
-            text="Where their network is open for unencrypted HTTP, credentials may then be sent to them unencrypted. "
-            "Do so only if TLS was switched off on purpose.",
-            change="Forgotten",
-        )

@@ -116,7 +116,8 @@ class Credential(models.Model):
 
 class TlsHost(models.Model):
     """A registry, `host[:port]`, that has proved its identity over TLS. Nothing is sent to it unencrypted any more, in
-    networks that are opened for that either. Operators can delete the row."""
+    networks that are opened for that either. For display: workers keep a note of their own, which counts as well
+    (`registries.secrets.tls_notes`)."""
 
     host = models.CharField(max_length=260, primary_key=True)
     since = models.DateTimeField(db_default=Now(), editable=False)

@@ -164,6 +164,14 @@ def _keys() -> None:
 
 
 @pytest.fixture(autouse=True)
+def _no_tls_hosts() -> Iterator[None]:
+    """A port that a registry with TLS had is the next registry's."""
+    yield
+    for path in Path(_HOME.name).glob("keys/worker/tls-hosts/*"):
+        path.unlink()
+
+
+@pytest.fixture(autouse=True)
 def _quick(settings: Any) -> None:
     """Leave out what only costs time here: hashed static files, slow password hashes."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

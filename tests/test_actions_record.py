@@ -46,6 +46,7 @@ NO_ACTIONS = {
     "registries.credential_rows.note_use": UPKEEP,
     "registries.credential_rows.note_used_host": UPKEEP,
     "registries.actions.note_destroyed": UPKEEP,
+    "registries.actions.note_tls_hosts": UPKEEP,
     "groups.actions.checks.end_overdue": UPKEEP,
     "groups.actions.checks.wake_queued": UPKEEP,
     "groups.actions.checks.remove_old": UPKEEP,

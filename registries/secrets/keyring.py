@@ -8,6 +8,7 @@
                               layers.key         wraps layer keys at rest, vouches for keys of nodes, signs manifests
                               <step>.done        steps of an upgrade that are done only once
                               ended/             what must not be used again (`registries.secrets.ended`)
+                              tls-hosts/         who has spoken TLS (`registries.secrets.tls_notes`)
 
 The newest public key seals, and the private key of a past epoch is deleted once nothing can need it
 (`registries.secrets.epochs`). That is why all hosts of a zone share one folder instead of keeping a copy each.

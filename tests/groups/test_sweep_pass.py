@@ -26,7 +26,7 @@ from groups.models import (
 )
 from groups.sweep import sweep
 from portal.models import Organization, Project
-from registries.models import Credential
+from registries.models import Credential, TlsHost
 from registries.secrets import keyring, sqlite_remnants
 from registries.secrets.epochs import begin_epoch
 from tests.support.group_progress import make_token
@@ -88,6 +88,7 @@ class Undone:
         return group
 
     def credentials(self, acme: Organization) -> None:
+        TlsHost.objects.create(host="registry.internal:5000")
         self.overdue = make_credential(acme, HOST)
         self.hour = make_credential(acme, HOST, hold="hour")
         self.settled, self.in_use, self.waiting = (make_credential(acme, HOST) for _ in range(3))
@@ -187,6 +188,7 @@ def test_everything_is_done_once(
         "leases_expired": 1,
         "credentials_destroyed": 3,
         "credentials_noted": 3,
+        "tls_hosts_noted": 1,
         "sealing_keys_created": 1,
         "sealing_keys_deleted": 1,
         "manifest_keys_published": 1,

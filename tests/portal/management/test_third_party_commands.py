@@ -70,6 +70,7 @@ OWN = {
     "create_enrolment",
     "create_organization",
     "demo",
+    "forget_tls",
     "prepare",
     "rqworker",
     "serve",

@@ -64,7 +64,7 @@ def _erase_names(cast: Cast) -> Call:
 
 
 def _forget_tls(cast: Cast) -> Call:
-    return partial(actions.forget_tls, TlsHost.objects.create(host=HOST), by=acting(cast.olga))
+    return partial(actions.forget_tls, TlsHost.objects.create(host=HOST).pk, by=CONSOLE)
 
 
 CASES = [
