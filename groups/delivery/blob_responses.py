@@ -19,6 +19,9 @@ from groups.models import Blob, Image, NodeToken
 from groups.storage import store
 from registries.secrets import at_rest
 
+MIN_COUNTED_BYTES = 64 * 1024
+"""A smaller manifest or config fits into what the kernel takes for a connection."""
+
 
 class NoSuchBlob(Exception):
     """The session's image has no blob with this digest."""
@@ -48,7 +51,7 @@ def respond(token: NodeToken, digest: str, headers: Mapping[str, str], *, head: 
         refusal = oci_error(416, "RANGE_INVALID", "ask for one range of bytes that lies in the blob")
         refusal["Content-Range"] = f"bytes */{size}"
         return refusal
-    response = _layer(token, blobs, span) if blobs else _config(image, span)
+    response = _layer(token, blobs, span) if blobs else _config(token, image, span)
     return _with_headers(response, span, digest)
 
 
@@ -58,9 +61,18 @@ def _range_to_use(headers: Mapping[str, str], digest: str) -> str | None:
     return headers.get("Range") if condition is None or condition.strip() == f'"{digest}"' else None
 
 
-def _config(image: Image, span: Span) -> HttpResponseBase:
+def document(token: NodeToken, content: bytes, media_type: str) -> HttpResponseBase:
+    """Return the response that has a manifest or config as its body. A large one takes a slot, because a client that
+    reads slowly keeps it in memory. Raises TooManyTransfers."""
+    if len(content) < MIN_COUNTED_BYTES:
+        return HttpResponse(content, content_type=media_type)
+    slot = slots.take_for_document(token.session_hash or str(token.pk), token.node_id)
+    return response_with(sending.Document(content, slot), media_type)
+
+
+def _config(token: NodeToken, image: Image, span: Span) -> HttpResponseBase:
     plain = at_rest.decrypt(image.config or b"", bound_to=f"image config {image.pk}")
-    return HttpResponse(plain[span.first : span.last + 1])
+    return document(token, plain[span.first : span.last + 1], "application/octet-stream")
 
 
 def _layer(token: NodeToken, blobs: list[Blob], span: Span) -> HttpResponseBase:

@@ -11,6 +11,7 @@ How bytes reach the client is said in `groups.delivery.transfers`.
 
 from __future__ import annotations
 
+import io
 import time
 import weakref
 from typing import BinaryIO, NoReturn
@@ -103,6 +104,18 @@ class Body(Transfer):
         self._release()
         if self.left:
             give_back(self._delivery, self.left)
+
+
+class Document(Transfer):
+    """The bytes of a manifest or config, in memory. `slot` is released when the response is closed, or dropped."""
+
+    def __init__(self, content: bytes, slot: Slot) -> None:
+        super().__init__(io.BytesIO(content), 0, len(content))
+        self._release = weakref.finalize(self, slot.release)
+
+    def end(self) -> None:
+        """Let another one be sent."""
+        self._release()
 
 
 def _take_whole(delivery: LayerDelivery, span: Span, times: int) -> bool:

@@ -1,4 +1,5 @@
-"""How many layers are sent at once to one session and to one node, so that no node uses up the server.
+"""How many layers, and how many large documents, are sent at once to one session and to one node, so that no node uses
+up the server. Documents are manifests and configs: they wait in memory until the client has accepted them.
 
 The slots are those of one process.
 """
@@ -16,10 +17,16 @@ from registries.foundation.refusal import Refusal
 MAX_PER_SESSION = 6
 """As many as skopeo and podman fetch at once by default; containerd fetches three."""
 MAX_PER_NODE = 12
+MAX_DOCUMENTS_PER_SESSION = 3
+MAX_DOCUMENTS_PER_NODE = 6
+"""Clients fetch the manifest and the config once each."""
 RETRY_AFTER_SECONDS = 5
 
+Owner = tuple[str, str | UUID]
+"""What is sent, and the session or node that it is sent to."""
+
 _lock = threading.RLock()  # a slot can be released by the garbage collector, while this thread holds it
-_taken: Counter[str | UUID] = Counter()
+_taken: Counter[Owner] = Counter()
 
 
 class TooManyTransfers(Refusal):
@@ -33,10 +40,9 @@ class TooManyTransfers(Refusal):
 
 @dataclass(eq=False)
 class Slot:
-    """The right to send one layer. `session` is the digest of the session's bearer."""
+    """The right to send one layer or document to these owners."""
 
-    session: str
-    node_id: NodeId | None
+    owners: tuple[Owner, ...]
     is_taken: bool = True
 
     def release(self) -> None:
@@ -44,28 +50,38 @@ class Slot:
         with _lock:
             if self.is_taken:
                 self.is_taken = False
-                for owner in _owners(self.session, self.node_id):
+                for owner in self.owners:
                     _taken[owner] -= 1
                     if not _taken[owner]:
                         del _taken[owner]
 
 
 def take(session: str, node_id: NodeId | None) -> Slot:
-    """Take a slot for a transfer of the session whose bearer has this digest. Raises TooManyTransfers."""
-    with _lock:
-        check(session)
-        if node_id is not None and _taken[node_id] >= MAX_PER_NODE:
-            raise TooManyTransfers(f"this node is sent {MAX_PER_NODE} layers at once; wait for one to end")
-        for owner in _owners(session, node_id):
-            _taken[owner] += 1
-    return Slot(session, node_id)
+    """Take a slot for a layer of the session whose bearer has this digest. Raises TooManyTransfers."""
+    return _take("layers", session, MAX_PER_SESSION, node_id, MAX_PER_NODE)
+
+
+def take_for_document(session: str, node_id: NodeId | None) -> Slot:
+    """Take a slot for a large manifest or config of this session. Raises TooManyTransfers."""
+    return _take("documents", session, MAX_DOCUMENTS_PER_SESSION, node_id, MAX_DOCUMENTS_PER_NODE)
 
 
 def check(session: str) -> None:
-    """Raise TooManyTransfers if this session can't have another transfer now."""
-    if _taken[session] >= MAX_PER_SESSION:
-        raise TooManyTransfers(f"this session is sent {MAX_PER_SESSION} layers at once; wait for one to end")
+    """Raise TooManyTransfers if this session can't have another layer now."""
+    _check(("layers", session), MAX_PER_SESSION, "session")
 
 
-def _owners(session: str, node_id: NodeId | None) -> list[str | UUID]:
-    return [session] if node_id is None else [session, node_id]
+def _take(what: str, session: str, max_of_session: int, node_id: NodeId | None, max_of_node: int) -> Slot:
+    owners: tuple[Owner, ...] = ((what, session),)
+    with _lock:
+        _check(owners[0], max_of_session, "session")
+        if node_id is not None:
+            owners += ((what, node_id),)
+            _check(owners[1], max_of_node, "node")
+        _taken.update(owners)
+    return Slot(owners)
+
+
+def _check(owner: Owner, maximum: int, whose: str) -> None:
+    if _taken[owner] >= maximum:
+        raise TooManyTransfers(f"this {whose} is sent {maximum} {owner[0]} at once; wait for one to end")

@@ -100,9 +100,16 @@ def manifest(request: HttpRequest, name: str, reference: str) -> HttpResponseBas
         ledger.refused(session, str(session.node_id or ""), _address(request), Reason.NOT_LISTED)
         return oci_error(404, "MANIFEST_UNKNOWN", "this session opens no such manifest")
     body = bytes(row.body)
+    try:
+        response = (
+            blob_responses.document(session, body, media_types.MANIFEST)
+            if request.method == "GET"
+            else HttpResponse(content_type=media_types.MANIFEST)
+        )
+    except TooManyTransfers as refusal:
+        return _too_many(refusal)
     if request.method == "GET":
         NodeToken.objects.filter(pk=session.pk, manifest_sent_at__isnull=True).update(manifest_sent_at=Now())
-    response = HttpResponse(body if request.method == "GET" else b"", content_type=media_types.MANIFEST)
     response["Content-Length"] = str(len(body))
     response["Docker-Content-Digest"] = row.digest
     response["ETag"] = f'"{row.digest}"'

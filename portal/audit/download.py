@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import weakref
 from collections.abc import Callable
 from typing import IO
 
@@ -14,14 +15,15 @@ MAX_STALLED_SECONDS = 30.0
 
 
 class Download(Transfer):
-    """The `size` bytes of `file`, which is closed with the body; then `on_close` is called.
+    """The `size` bytes of `file`, which is closed with the body. `on_close` is called once: then, or when the body is
+    dropped.
 
     Raises TransferStopped if the client is too slow.
     """
 
     def __init__(self, file: IO[bytes], size: int, *, on_close: Callable[[], None]) -> None:
         super().__init__(file, 0, size)
-        self._on_close = on_close
+        self._on_close = weakref.finalize(self, on_close)  # also called if the server drops the response unclosed
         self._moved = (0, time.monotonic())  # how much was sent when some was
         self._until = self._moved[1] + MAX_SEND_SECONDS
 

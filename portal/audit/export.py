@@ -66,6 +66,17 @@ class NoRoomForExport(Refusal):
         super().__init__("The portal's disk is full. Nothing is lost: try again later, or export fewer days.")
 
 
+class ClientLeft(Refusal):
+    """Nobody waits for the file any more. Nobody reads this either."""
+
+    code = "client_left"
+    title = "The download was cancelled"
+    status = 499
+
+    def __init__(self) -> None:
+        super().__init__("The connection was closed before the file was complete.")
+
+
 @dataclass(frozen=True)
 class Export:
     """A temporary file, at its beginning, that is deleted when it is closed. `size` is in bytes. `is_cut` means that
@@ -76,12 +87,12 @@ class Export:
     is_cut: bool
 
 
-def build(rows: QuerySet[Activity], format: Format) -> Export:
-    """Write the newest MAX_EXPORT_ROWS of these rows, which are sorted by number, the newest first. Raises
-    ExportTooSlow, NoRoomForExport."""
+def build(rows: QuerySet[Activity], format: Format, *, has_left: Callable[[], bool]) -> Export:
+    """Write the newest MAX_EXPORT_ROWS of these rows, which are sorted by number, the newest first. `has_left` says
+    whether the client has. Raises ClientLeft, ExportTooSlow, NoRoomForExport."""
     file = tempfile.TemporaryFile(dir=settings.PORTAL_DATA_DIR)  # noqa: SIM115 (closed with the response)
     try:
-        found = _read(rows, until=time.monotonic() + MAX_BUILD_SECONDS)
+        found = _read(rows, until=time.monotonic() + MAX_BUILD_SECONDS, has_left=has_left)
         for line in format(islice(found, MAX_EXPORT_ROWS)):
             file.write(line.encode())
         is_cut = next(found, None) is not None
@@ -96,11 +107,13 @@ def build(rows: QuerySet[Activity], format: Format) -> Export:
     return Export(file, size, is_cut)
 
 
-def _read(rows: QuerySet[Activity], *, until: float) -> Iterator[Activity]:
+def _read(rows: QuerySet[Activity], *, until: float, has_left: Callable[[], bool]) -> Iterator[Activity]:
     """Yield the rows, a few at a time by their numbers: a long transaction would hold up others."""
     chunk = list(rows[:CHUNK])
     while chunk:
         yield from chunk
+        if has_left():
+            raise ClientLeft
         if time.monotonic() > until:
             raise ExportTooSlow
         chunk = list(rows.filter(number__lt=chunk[-1].number)[:CHUNK])

@@ -1,7 +1,7 @@
 """How many exports are built and sent at once: each takes one of the few threads of the web process.
 
-The slots are those of one process. A slot that was not released, because the server dropped the response, is free again
-when its time is over.
+The slots are those of one process. A slot is released when the file was sent, the client has disconnected or the
+response was dropped. Should that ever fail, it is free again when its time is over.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ MAX_SLOT_SECONDS = 420.0
 """Longer than building and sending a file can take."""
 RETRY_AFTER_SECONDS = 30
 
-_lock = threading.Lock()
+_lock = threading.RLock()  # a slot can be released by the garbage collector, while this thread holds it
 _taken: list[Slot] = []
 
 

@@ -20,6 +20,8 @@ from portal.models import Activity, ActivityText
 from registries.foundation.ids import OrganizationId
 
 PAGE_SIZE = 50
+HAS_LEFT = "waitress.client_disconnected"
+"""Where the server gives a function that says whether the client has disconnected."""
 MAX_ACTORS = 100
 MAX_ROWS_FOR_ACTORS = 10_000
 """Newest rows whose actors one can search for. To find the actors of all rows takes long."""
@@ -80,7 +82,7 @@ def _file(request: MemberRequest, format: Format, media_type: str, extension: st
     rows = Search.of(request.GET).rows(request.organization.pk)
     slot = export_slots.take(request.organization.pk)
     try:
-        export = build(rows, format)
+        export = build(rows, format, has_left=request.environ.get(HAS_LEFT, lambda: False))
     except BaseException:
         slot.release()
         raise

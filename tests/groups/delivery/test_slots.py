@@ -10,8 +10,14 @@ from pathlib import Path
 import pytest
 from django.test import Client
 
-from groups.delivery import slots
-from groups.delivery.slots import MAX_PER_NODE, MAX_PER_SESSION, TooManyTransfers
+from groups.delivery import blob_responses, slots
+from groups.delivery.slots import (
+    MAX_DOCUMENTS_PER_NODE,
+    MAX_DOCUMENTS_PER_SESSION,
+    MAX_PER_NODE,
+    MAX_PER_SESSION,
+    TooManyTransfers,
+)
 from groups.models import LayerDelivery, NodeToken
 from registries.foundation.ids import NodeId
 from tests.support.delivery_requests import NAME, body, cut
@@ -79,6 +85,61 @@ def test_a_node_with_enough_transfers_is_told_to_wait(
             slots.take(other, session.node_id)
     assert client.get(f"{NAME}/blobs/{layers[0]}", headers=bearer).status_code == 429
     assert not LayerDelivery.objects.exists(), "nothing is counted"
+
+
+@pytest.fixture
+def documents(monkeypatch: pytest.MonkeyPatch) -> NodeToken:
+    """The session; its manifest and config count as large."""
+    monkeypatch.setattr(blob_responses, "MIN_COUNTED_BYTES", 1)
+    return NodeToken.objects.select_related("image").get()
+
+
+def addresses(session: NodeToken) -> list[str]:
+    """Of the manifest and of the config."""
+    assert session.image is not None
+    return [f"{NAME}/manifests/{session.manifest_digest}", f"{NAME}/blobs/{session.image.config_digest}"]
+
+
+def test_large_documents_are_counted_and_freed_when_sent(
+    client: Client, bearer: dict[str, str], documents: NodeToken
+) -> None:
+    for address in addresses(documents):
+        responses = [client.get(address, headers=bearer) for _ in range(MAX_DOCUMENTS_PER_SESSION + 1)]
+        assert [response.status_code for response in responses] == [200] * MAX_DOCUMENTS_PER_SESSION + [429]
+        assert responses[-1]["Retry-After"] == "5"
+        assert client.head(address, headers=bearer).status_code == 200
+        contents = {body(response) for response in responses[:-1]}
+        assert len(contents) == 1
+        assert all(contents)
+        assert not slots._taken
+
+
+def test_a_document_that_is_cut_or_dropped_frees_its_slot(
+    client: Client, bearer: dict[str, str], documents: NodeToken
+) -> None:
+    for address in addresses(documents):
+        cut(client.get(address, headers=bearer))
+        assert not slots._taken
+        dropped = client.get(address, headers=bearer)
+        assert slots._taken
+        del dropped
+        gc.collect()
+        assert not slots._taken
+
+
+def test_documents_and_layers_of_a_node_are_counted_apart() -> None:
+    node = NodeId(uuid.uuid4())
+    for _ in range(MAX_DOCUMENTS_PER_NODE):
+        slots.take_for_document(session_hash(), node)
+    with pytest.raises(TooManyTransfers, match="node is sent 6 documents"):
+        slots.take_for_document(session_hash(), node)
+    slots.take(session_hash(), node)
+
+
+def test_small_documents_are_not_counted(client: Client, bearer: dict[str, str]) -> None:
+    for address in addresses(NodeToken.objects.select_related("image").get()):
+        assert all(client.get(address, headers=bearer).content for _ in range(MAX_DOCUMENTS_PER_SESSION + 1))
+    assert not slots._taken
 
 
 @pytest.mark.parametrize("how", ["whole", "cut", "refused", "lost", "forgotten"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gc
 import html
 import io
 import json
@@ -99,7 +100,7 @@ class TestSlots:
     def test_an_export_that_fails_frees_its_slot(
         self, acme: Organization, bob: User, member: Client, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        def fail(rows: object, format: object) -> None:
+        def fail(rows: object, format: object, *, has_left: object) -> None:
             raise OSError("disk full")
 
         write_activity(acme.pk, bob, "group.started", "web")
@@ -108,6 +109,31 @@ class TestSlots:
             patch.setattr(views, "build", fail)
             assert member.get(f"{PAGE}export.csv").status_code == 500
         assert lines_of(member.get(f"{PAGE}export.jsonl"))
+
+    def test_a_response_that_is_dropped_frees_its_slot(self) -> None:
+        slot = export_slots.take(ORGANIZATION)
+        dropped = Download(io.BytesIO(b"x"), 1, on_close=slot.release)
+        assert export_slots._taken
+        del dropped
+        gc.collect()
+        assert export_slots._taken == []
+
+    def test_a_client_that_leaves_while_rows_are_read_frees_its_slot(
+        self, acme: Organization, bob: User, member: Client, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(export, "CHUNK", 1)
+        for _ in range(5):
+            write_activity(acme.pk, bob, "group.started", "web")
+        asked: list[bool] = []
+
+        def has_left() -> bool:
+            asked.append(len(asked) == 2)
+            return asked[-1]
+
+        response = member.get(f"{PAGE}export.csv", **{views.HAS_LEFT: has_left})
+        assert response.status_code == 499
+        assert asked == [False, False, True]
+        assert export_slots._taken == []
 
     def test_a_slot_that_was_never_released_is_free_when_its_time_is_over(self, clock: Clock) -> None:
         lost = export_slots.take(ORGANIZATION)
@@ -201,8 +227,8 @@ class TestRows:
     ) -> None:
         built: list[export.Export] = []
 
-        def build(rows: QuerySet[Activity], format: export.Format) -> export.Export:
-            built.append(export.build(rows, format))
+        def build(rows: QuerySet[Activity], format: export.Format, *, has_left: Callable[[], bool]) -> export.Export:
+            built.append(export.build(rows, format, has_left=has_left))
             return built[0]
 
         before = set(settings.PORTAL_DATA_DIR.iterdir())
