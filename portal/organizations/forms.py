@@ -66,6 +66,8 @@ class KeyForm(GuardedForm):
 
     advice = {"name": "the activity shows this name, and the key itself is made by the portal"}
 
+    name_fields = frozenset({"name"})
+
     not_done = "Not created yet"
 
     name = forms.CharField(

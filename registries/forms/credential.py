@@ -61,6 +61,7 @@ class CredentialForm(GuardedForm):
         self._name = name
         self._asks_to_confirm = asks_to_confirm
         self.secret_fields = provider.secret_names | {"paste"}
+        self.name_fields = frozenset({"name", "username"} if provider.has_chosen_names else {"name"})
         self.advice = _advice(provider)
         self.pasted = None
         if data:

@@ -17,6 +17,7 @@ class CredentialEditForm(GuardedForm):
     """`host` can be changed while the secret is held, unless the kind of registry has only one host."""
 
     exact_fields = frozenset({"host"})
+    name_fields = frozenset({"name"})
     advice = {
         "name": "lists show this name, so enter one that everybody may read",
         "host": "enter only the registry's host name",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from django import forms
 from django.utils.datastructures import MultiValueDict
 
-from registries.foundation.secret_shapes import Secret, find_secret, redact
+from registries.foundation.secret_shapes import Secret, find_lone_token, find_secret, redact
 
 KEEP = "keep"
 KEEP_LABEL = "Use this value exactly as entered"
@@ -31,13 +31,15 @@ class GuardsFields(_Form):
     """Mixed into a form before its base class: each text field that is rendered again refuses secrets.
 
     `secret_fields` may hold secrets and are never rendered. A form with the field `keep` also refuses what may be
-    harmless, until that confirms it; not in `exact_fields`, such as images, whose tags may be random. `long_fields` are
-    inputs of one line from which only the secret is removed, as from text areas. `advice` says, by field, what to do
+    harmless, until that confirms it; not in `exact_fields`, such as images, whose tags may be random, and in
+    `name_fields` also a lone UUID or row of hex digits, which is hardly a name. `long_fields` are inputs of one line
+    from which only the secret is removed, as from text areas. `advice` says, by field, what to do
     with a secret instead; it completes a sentence.
     """
 
     secret_fields: frozenset[str] = frozenset()
     exact_fields: frozenset[str] = frozenset()
+    name_fields: frozenset[str] = frozenset()
     long_fields: frozenset[str] = frozenset()
     advice: Mapping[str, str] = MappingProxyType({})
     has_suspicious_input = False
@@ -92,7 +94,8 @@ class GuardsFields(_Form):
 
     def find_secret(self, name: str, text: str, *, likely: bool) -> Secret | None:
         """Return what looks like a secret in the text of a field; with `likely`, what may be harmless too."""
-        return find_secret(text, likely=likely)
+        found = find_secret(text, likely=likely)
+        return find_lone_token(text) if found is None and likely and name in self.name_fields else found
 
 
 class GuardedForm(GuardsFields, forms.Form):

@@ -94,6 +94,7 @@ CREDENTIAL_PAIR = re.compile(
     r"[\w.+$-]{1,255}:(?!//)[^\s/@:]{1,255}@(?!sha(?:256|512):)[A-Za-z0-9.-]{1,255}(?::[0-9]{1,5})?(?:/\S{0,600})?"
 )
 """`user:password@host/…` without a scheme, as a whole text."""
+LONE_TOKEN = re.compile(r"(?i)[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12,180}")
 WORD = re.compile(r"[A-Za-z0-9+/_=-]{20,}")
 PLAIN_RUN = re.compile(r"[a-z0-9]{24,}|[A-Z0-9]{24,}")
 ASSIGNED = re.compile(

@@ -24,6 +24,7 @@ from registries.foundation.secret_patterns import (
     LOGIN,
     LOGIN_PAIR,
     LOGIN_PASSWORD,
+    LONE_TOKEN,
     MIN_BASE64_LENGTH,
     NO_NAME,
     NO_PASSWORD,
@@ -89,6 +90,14 @@ def find_secret(text: str, *, likely: bool = True) -> Secret | None:
     """Return the first thing in `text` that looks like a secret, the certain ones first; None if nothing does."""
     found = find_secrets(text, likely=likely)
     return next((secret for secret in found if secret.is_certain), found[0] if found else None)
+
+
+def find_lone_token(text: str) -> Secret | None:
+    """Return a text that consists of a UUID or of 32 or more hex digits, as keys of some clouds and older tokens of
+    GitHub and GitLab do. For names only: in other places they are digests, commits and ids."""
+    if not LONE_TOKEN.fullmatch(_folded(text)[0].strip()):
+        return None
+    return Secret("a token or an id", 0, len(text), is_certain=False)
 
 
 def secret_in_command(words: Sequence[str]) -> Secret | None:

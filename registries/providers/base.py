@@ -30,8 +30,9 @@ class Provider:
     """One kind of registry.
 
     `hosts` are patterns that match a registry's whole host, in ASCII and lower case. `host` is set if the kind has only
-    one host; otherwise the member enters it, with `host_help`. `mark` is a short label for lists. `token_hosts` are
-    further hosts that may be asked for a token. `repair` restores what pasting has damaged, before `checks`; both raise
+    one host; otherwise the member enters it, with `host_help`. `mark` is a short label for lists. `has_chosen_names`
+    means that people chose the user names, so that none is an id or consists of hex digits. `token_hosts` are further
+    hosts that may be asked for a token. `repair` restores what pasting has damaged, before `checks`; both raise
     `Unusable`. `exchange` makes the login. If it asks another host for that, `exchange_host` returns that host for the
     registry's host. `rules` list responses that differ in meaning from the distribution specification. `hints` maps a
     failure's code to the fix in this registry's words. `guide` is a template.
@@ -45,6 +46,7 @@ class Provider:
     hosts: tuple[str, ...] = ()
     host: str = ""
     host_help: str = ""
+    has_chosen_names: bool = False
     token_hosts: tuple[str, ...] = ()
     repair: Callable[[dict[str, str]], dict[str, str]] | None = None
     checks: tuple[Check, ...] = ()

@@ -22,6 +22,7 @@ DOCKER_HUB = Provider(
     mark="Hub",
     hosts=(r"docker\.io", r"index\.docker\.io", r"registry-1\.docker\.io"),
     host="docker.io",
+    has_chosen_names=True,
     fields=(
         Field(
             name="username",

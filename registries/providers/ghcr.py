@@ -22,6 +22,7 @@ GHCR = Provider(
     mark="GH",
     hosts=(r"ghcr\.io",),
     host="ghcr.io",
+    has_chosen_names=True,
     fields=(
         Field(
             name="username",

@@ -31,6 +31,7 @@ QUAY = Provider(
     mark="Quay",
     hosts=(r"quay\.io",),
     host="quay.io",
+    has_chosen_names=True,
     fields=(
         Field(
             name="username",

@@ -150,3 +150,40 @@ def test_what_is_no_secret_passes(typed: Mapping[str, str]) -> None:
     form = CredentialForm(GOOD | dict(typed), provider=SELF_HOSTED)
 
     assert form.is_valid(), form.errors
+
+
+LONE = [
+    "e61be6a0-1f10-4d3b-8a0e-0c3b5f1f4c8d",  # a key of Heroku, a token of npm
+    " E61BE6A0-1F10-4D3B-8A0E-0C3B5F1F4C8D ",
+    "0123456789abcdef" * 2 + "01234567",  # an old token of GitHub
+    "0123456789abcdef" * 4,  # of DigitalOcean
+    "0123456789abcdef" * 2,
+]
+CHOSEN = [kind for kind in PROVIDERS.values() if kind.has_chosen_names]
+
+
+@pytest.mark.parametrize("lone", LONE)
+@pytest.mark.parametrize("provider", CHOSEN, ids=lambda kind: kind.kind)
+def test_an_id_is_no_name(provider: Provider, lone: str) -> None:
+    good = values_of(provider, "robot") | {"name": ""}
+    for field in ("username", "name"):
+        asked = CredentialForm(good | {field: lone}, provider=provider)
+        kept = CredentialForm(good | {field: lone, "keep": "on"}, provider=provider)
+        assert field in asked.errors
+        assert asked.has_suspicious_input
+        assert lone.strip() not in rendered(asked)
+        assert field not in kept.withheld
+
+
+def test_kinds_whose_user_names_can_be_ids() -> None:
+    assert {kind.kind for kind in CHOSEN} == {"docker_hub", "ghcr", "quay"}
+    application = "e61be6a0-1f10-4d3b-8a0e-0c3b5f1f4c8d"
+    typed = {"username": application, "password": SECRET, "host": "acme.azurecr.io", "hold": "pull"}
+    form = CredentialForm(typed, provider=PROVIDERS["acr"])
+    assert form.is_valid(), form.errors
+
+
+@pytest.mark.parametrize("name", ["build 0123456789abcdef0123", "deploy-e61be6a0-1f10-4d3b-8a0e-0c3b5f1f4c8d"])
+def test_a_name_with_an_id_in_it_passes(name: str) -> None:
+    form = CredentialForm(GOOD | {"name": name}, provider=SELF_HOSTED)
+    assert form.is_valid(), form.errors

@@ -28,6 +28,7 @@ class Note(GuardedForm):
 
     secret_fields = frozenset({"environment"})
     exact_fields = frozenset({"image"})
+    name_fields = frozenset({"name"})
     long_fields = frozenset({"command"})
 
     name = forms.CharField()
@@ -102,6 +103,17 @@ def test_nobody_can_keep_what_is_certainly_a_secret() -> None:
 
 def test_where_random_texts_are_usual_they_pass() -> None:
     assert note(image=RANDOM).is_valid()
+
+
+@pytest.mark.parametrize("lone", [40 * "a1", "e61be6a0-1f10-4d3b-8a0e-0c3b5f1f4c8d"])
+def test_an_id_is_asked_about_as_a_name_only(lone: str) -> None:
+    asked, kept = note(name=lone), note(name=lone, keep="on")
+
+    assert list(asked.errors) == ["name"]
+    assert asked.has_suspicious_input
+    assert lone not in asked.as_p()
+    assert kept.is_valid()
+    assert all(note(**{field: lone}).is_valid() for field in ("image", "command", "text"))
 
 
 def _subclasses(form: type[forms.BaseForm]) -> set[type[forms.BaseForm]]:

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from registries.foundation.secret_patterns import TOKEN_PATTERN
 from registries.foundation.secret_shapes import (
     REMOVED,
+    find_lone_token,
     find_secret,
     find_secrets,
     redact,
@@ -260,6 +261,28 @@ def test_most_random_words_are_found(length: int, alphabet: str) -> None:
 )
 def test_a_command(words: list[str], is_found: bool) -> None:
     assert (secret_in_command(words) is not None) is is_found
+
+
+@pytest.mark.parametrize(
+    ("text", "is_found"),
+    [
+        ("e61be6a0-1f10-4d3b-8a0e-0c3b5f1f4c8d", True),
+        ("e61be6a0\u200b-1f10-4d3b-8a0e-0c3b5f1f4c8d\n", True),
+        (40 * "a", True),
+        ("0123456789ABCDEF" * 2, True),
+        ("0123456789abcdef" * 12, True),
+        ("0123456789abcdef", False),
+        ("0123456789abcdef" * 4 + "0", True),
+        ("0123456789abcdef" * 4 + "-build", False),
+        ("app e61be6a0-1f10-4d3b-8a0e-0c3b5f1f4c8d", False),
+        ("e61be6a0-1f10-4d3b-8a0e", False),
+        ("", False),
+    ],
+)
+def test_a_text_that_is_an_id_alone(text: str, is_found: bool) -> None:
+    found = find_lone_token(text)
+    assert (found is not None) == is_found
+    assert found is None or (found.start, found.end, found.is_certain) == (0, len(text), False)
 
 
 def test_what_is_hidden_in_a_secret_is_removed_with_it() -> None:
