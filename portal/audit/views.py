@@ -82,7 +82,7 @@ def _file(request: MemberRequest, format: Format, media_type: str, extension: st
     rows = Search.of(request.GET).rows(request.organization.pk)
     slot = export_slots.take(request.organization.pk)
     try:
-        export = build(rows, format, has_left=request.environ.get(HAS_LEFT, lambda: False))
+        export = build(rows, format, has_left=request.META.get(HAS_LEFT, lambda: False))
     except BaseException:
         slot.release()
         raise

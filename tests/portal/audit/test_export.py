@@ -12,6 +12,7 @@ import socket
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import LazySettings
@@ -130,7 +131,8 @@ class TestSlots:
             asked.append(len(asked) == 2)
             return asked[-1]
 
-        response = member.get(f"{PAGE}export.csv", **{views.HAS_LEFT: has_left})
+        server: Any = {views.HAS_LEFT: has_left}
+        response = member.get(f"{PAGE}export.csv", **server)
         assert response.status_code == 499
         assert asked == [False, False, True]
         assert export_slots._taken == []

@@ -19,7 +19,7 @@ from registries.oci.address_guard import AddressGuard
 from registries.oci.auth import Login
 from registries.oci.client import RegistryClient
 from registries.oci.opened_networks import parse
-from registries.oci.tls_hosts import TlsHostsOfClient
+from registries.oci.tls_hosts import TlsHosts, TlsHostsOfClient
 from tests.registries.oci.conftest import Connect
 from tests.support.fakes.registry import FakeRegistry
 
@@ -89,7 +89,7 @@ def serve() -> Iterator[Serve]:
         registry.close()
 
 
-def sign_in(registry: Registry, networks: str, hosts: TlsHostsOfClient | None = None) -> None:
+def sign_in(registry: Registry, networks: str, hosts: TlsHosts | None = None) -> None:
     """Take the steps of a pull up to its credentials. 127.0.0.1 stands for another address where it isn't loopback."""
     guard = AddressGuard(parse(networks))
     with RegistryClient(registry.host, login=LOGIN, guard=guard, tls_hosts=hosts) as client:
