@@ -197,7 +197,6 @@ def test_everything_is_done_once(
         "instances_moved": 1,
         "groups_topped_up": 1,
         "node_keys_vouched": 0,
-        "manifest_keys_published": 0,
         "manifests_woken": 1,
         "checks_ended": 1,
         "checks_woken": 1,
