@@ -23,7 +23,7 @@ def asked_for(page: Page, email: str) -> str:
     page.get_by_role("link", name="Forgot your password?").click()
     page.get_by_label("Email").fill(email)
     page.get_by_role("button", name="Send the link").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Look into your mailbox")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Check your email")
     (link,) = re.findall(r"/accounts/password/reset/key/\S+", str(mail.outbox.pop().body))
     return str(link)
 
