@@ -181,6 +181,7 @@ def _remove_second_factor(cast: Cast) -> Call:
 
 def _confirm_account(cast: Cast) -> Call:
     User.objects.filter(pk=cast.bob.pk).update(is_staff=True)
+    cast.bob.refresh_from_db()
     return partial(person_actions.confirm_account, cast.bob, by=acting(cast.olga))
 
 
