@@ -19,7 +19,7 @@ MAX_LINES = 50
 @dataclass(frozen=True)
 class Place:
     """Where a pull that is due is in the queue of its organization: how many are in progress there, how many wait, and
-    which of those it is, from 1."""
+    which of those it is, from 1. `waiting` is 0 if a worker took the pull before they were counted."""
 
     in_progress: int
     waiting: int
@@ -28,7 +28,7 @@ class Place:
     @property
     def sentence(self) -> str:
         """The place in words."""
-        if self.in_progress == 0 and self.waiting <= 1:
+        if self.waiting == 0 or (self.in_progress == 0 and self.waiting == 1):
             return "Waiting for a worker to take the pull."
         are = "is" if self.in_progress == 1 else "are"
         wait = "waits" if self.waiting == 1 else "wait"

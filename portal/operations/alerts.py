@@ -42,8 +42,11 @@ def alerts(queues: Queues) -> list[Alert]:
     ]
     altered = User.objects.filter(altered_at__isnull=False).count()
     if altered:
-        whose = "1 account was" if altered == 1 else f"{altered} accounts were"
-        text = f"{whose} changed outside the portal; nobody can sign in there. Find out who changed the database."
+        whose, it = ("1 account was", "it") if altered == 1 else (f"{altered} accounts were", "them")
+        text = (
+            f"{whose} changed outside the portal; nobody can sign in with {it}. Find out who changed the database, "
+            f"then accept {it} with manage.py confirm_account."
+        )
         address = f"{reverse('admin:portal_user_changelist')}?altered_at__isempty=0"
         found.append(Alert("accounts", "red", text, address, "See the accounts"))
     try:

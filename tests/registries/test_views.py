@@ -160,6 +160,15 @@ class TestList:
         assert receipt(gone) in text
         assert SECRET not in text
 
+    def test_what_was_destroyed_unused_will_not_be_used(self, browser: Client, credential: Credential) -> None:
+        assert "Not yet" in browser.get(LIST).text
+
+        empty_credential(credential.pk, reason="removed")
+
+        text = browser.get(LIST).text
+        assert "Never" in text
+        assert "Not yet" not in text
+
     def test_nothing_of_another_organization(self, browser: Client, mallory: User) -> None:
         make_credential(mallory.organizations.get(), "secret.umbrella.example")
 

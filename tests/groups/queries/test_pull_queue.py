@@ -40,6 +40,7 @@ def test_a_place_counts_the_pulls_of_one_organization(organizations: dict[str, O
     ("seen", "sentence"),
     [
         (Place(0, 1, 1), "Waiting for a worker to take the pull."),
+        (Place(1, 0, 1), "Waiting for a worker to take the pull."),
         (
             Place(3, 17, 5),
             "Waiting for a worker: 3 of your organization's pulls are in progress and 17 wait. This one is number 5.",

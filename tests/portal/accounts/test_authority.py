@@ -114,7 +114,8 @@ def test_it_is_refused_logged_and_shown(bob: User, acme: Any, member: Client, ow
     assert "changed outside the portal" in page.content.decode()
 
     found = {alert.code: alert for alert in alerts(Queues(answers=False))}
-    assert found["accounts"].text.startswith("1 account was changed outside the portal")
+    assert found["accounts"].text.startswith("1 account was changed outside the portal; nobody can sign in with it.")
+    assert found["accounts"].text.endswith("accept it with manage.py confirm_account.")
     refused_sign_ins.sweep()
     row = Activity.objects.filter(organization=acme, action="account.sign_in_refused").latest("pk")
     assert row.text.detail.startswith("the account was changed outside the portal")
