@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import Any
 
+from allauth.account.fields import PasswordField, SetPasswordField
 from allauth.account.forms import LoginForm, ResetPasswordKeyForm
+from django import forms
 
 from registries.foundation.guarded_forms import GuardsFields
 
@@ -15,16 +16,11 @@ class SignInForm(GuardsFields, LoginForm):  # type: ignore[misc]  # allauth has 
 
     advice = MappingProxyType({"login": "enter your email address"})
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["remember"].label = "Keep me signed in"
+    remember = forms.BooleanField(label="Keep me signed in", required=False)
 
 
 class NewPasswordForm(GuardsFields, ResetPasswordKeyForm):  # type: ignore[misc]
     """The page behind the mailed link."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        for name, label in (("password1", "New password"), ("password2", "New password again")):
-            self.fields[name].label = label
-            self.fields[name].widget.attrs.pop("placeholder", None)
+    password1 = SetPasswordField(label="New password")
+    password2 = PasswordField(label="New password again", autocomplete="new-password")
