@@ -82,7 +82,6 @@ TESTED_BY = {
     "interop/test_slow_clients.py": ["portal.management.commands.serve"],
     "interop/test_up.py": [
         "portal.management.commands.demo",
-        "portal.management.commands.prepare",
         "portal.management.commands.up",
     ],
     "interop/test_whole_way.py": ["portal.management.commands.create_enrolment"],

@@ -103,9 +103,10 @@ ASSIGNED = re.compile(
 QUERY = re.compile(
     r"[?&](?i:token|access_token|api_?key|key|secret|sig|signature|password|x-amz-signature)=([^&\s#]{8,400})"
 )
-# A line of YAML, or of notes: a name, a colon and one word.
+# A line of YAML, or of notes: a name, a colon and one word. An image pull secret is named there, not given.
 YAML = re.compile(
-    r"^[ \t>-]{0,40}[\"']?[A-Za-z_-]{0,40}?(?i:password|passwd|passphrase|secret|token|api_?key|access_?key)[\"']?"
+    r"^[ \t>-]{0,40}[\"']?(?!(?i:image_?-?pull_?-?secret))"
+    r"[A-Za-z_-]{0,40}?(?i:password|passwd|passphrase|secret|token|api_?key|access_?key)[\"']?"
     r":[ \t]{1,40}(?![|>&!#])([^\s\"']{1,400})[ \t\r]{0,40}$",
     re.MULTILINE,
 )

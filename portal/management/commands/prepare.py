@@ -14,11 +14,18 @@ from registries.secrets import keyring
 from registries.secrets.private_files import NotPrivate
 from registries.secrets.resealing import reseal_previous_format
 
+WEB_ZONE = (
+    "A release is prepared with the keys of both zones, and PORTAL_ZONE is web here. Run the command where both key "
+    "folders are, with PORTAL_ZONE=worker or without it."
+)
+
 
 class Command(BaseCommand):
     help = "Create missing keys, migrate the database, collect static files."
 
     def handle(self, *args: object, **options: object) -> None:
+        if settings.PORTAL_ZONE == "web":
+            raise CommandError(WEB_ZONE)
         try:
             make_data_folder(self.stdout.write)
             keyring.create_missing()
@@ -26,9 +33,8 @@ class Command(BaseCommand):
             raise CommandError(str(problem)) from None
         call_command("migrate", interactive=False, verbosity=0)
         call_command("createcachetable", verbosity=0)
-        if settings.PORTAL_ZONE != "web":
-            reseal_previous_format()
-            vouch_existing()
-            mark_existing()
-            key_existing()
+        reseal_previous_format()
+        vouch_existing()
+        mark_existing()
+        key_existing()
         call_command("collectstatic", interactive=False, verbosity=0)

@@ -188,7 +188,7 @@ HARMLESS = [
     "password: required\npassword: wrong.\npassword: $PASSWORD\npassword: {{ password }}\npassword: ${PASSWORD}",
     "password: <your password>\npassword: !vault |\nsecret: |\n  see the vault\npassword: ***",
     "Password: it does not work\nMy token: what is it for?\nAPI key:\nsecretName: registry",
-    "imagePullSecrets:\n  - name: registry\nsecretKeyRef: {name: x}\ntokens: 12345",
+    "imagePullSecret: regcred-1\nimagePullSecrets:\n  - name: registry\nsecretKeyRef: {name: x}\ntokens: 12345",
     "max_tokens: 4096\npad_token_id: 0\nautomountServiceAccountToken: false",
     "{'username': 'alice', 'password': '$PASSWORD', 'secret': ''}",
     "basic authentication is not enough, basic understanding of it, Basic information",
