@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from django.db import connection
 
 from portal.audit.verification import snapshot, verify
@@ -10,11 +13,23 @@ from tests.support.activity import without_triggers
 
 def execute(*statements: str) -> None:
     """Change the database as its owner can."""
-    with without_triggers(), connection.cursor() as cursor:
-        if connection.vendor == "sqlite":
-            cursor.execute("PRAGMA ignore_check_constraints = ON")
+    with without_triggers(), without_constraints(), connection.cursor() as cursor:
         for statement in statements:
             cursor.execute(statement)
+
+
+@contextmanager
+def without_constraints() -> Iterator[None]:
+    """Have SQLite check no constraint of a row in the block only: the connection is that of later tests too."""
+    if connection.vendor != "sqlite":
+        yield
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA ignore_check_constraints = ON")
+        try:
+            yield
+        finally:
+            cursor.execute("PRAGMA ignore_check_constraints = OFF")
 
 
 def findings() -> list[str]:

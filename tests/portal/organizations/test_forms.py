@@ -81,7 +81,7 @@ def test_what_a_form_says_about_an_answer_that_is_missing() -> None:
 
 
 def test_a_first_password() -> None:
-    for wrong in ("short", "h7q-tvz9k", "password123", "nina@acme.example", "k" * 129):
+    for wrong in ("short", "h7q-tvz9k", "password123", "nina@acme.example", "a" * 129):
         assert not FirstPasswordForm(typed(password=wrong), email="nina@acme.example").is_valid()
     for good in (f"  {GOOD} ", "h7q-tvz9kw", "x7" * 64):
         form = FirstPasswordForm(typed(password=good), email="nina@acme.example")
@@ -89,7 +89,7 @@ def test_a_first_password() -> None:
         assert form.cleaned_data == {"password": good}, "spaces are part of a password"
 
 
-@pytest.mark.parametrize(("name", "is_fine"), [("k" * 63, True), ("a" * 64, False), ("a\u202eb", False)])
+@pytest.mark.parametrize(("name", "is_fine"), [("k" * 63, True), ("k" * 64, False), ("a\u202eb", False)])
 def test_the_name_of_a_key(name: str, is_fine: bool) -> None:
     form = KeyForm(typed(name=name, scope="write", days="0"))
 
