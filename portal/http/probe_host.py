@@ -14,7 +14,7 @@ PATHS = ("/livez", "/readyz", "/metrics")
 
 
 class ProbeHostMiddleware:
-    """Treats a probe's request for `localhost` or an IP address as one for the public host. Other names are judged as
+    """Treats a probe's request for `localhost` or an IP address as one for the public host. Other names are checked as
     everywhere: a browser can be led to this machine by any name (DNS rebinding), but not by an address."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:

@@ -10,8 +10,8 @@ from registries.secrets.private_files import make_private
 
 
 def make_data_folder(say: Callable[[str], object]) -> None:
-    """Create the data folder, or take it from others who could read it, and say so. Raises NotPrivate if it is another
-    user's."""
+    """Create the data folder, or close it to other users who could read it, and say so. Raises NotPrivate if another
+    user owns it."""
     if closed := make_private(settings.PORTAL_DATA_DIR):
         are = "file or folder was" if closed == 1 else "files and folders were"
         say(f"{closed} {are} open to other users of this machine in {settings.PORTAL_DATA_DIR}; now private")
