@@ -95,8 +95,8 @@ class Reception(models.Model):
 
 
 class Enrolment(models.Model):
-    """A one-time code that enrols one node or, if `node` is set before it is used, replaces that node's key. Only its
-    SHA-256 is stored; the zone `authority` can make it again from `nonce` (`registries.secrets.node_vouchers`)."""
+    """A one-time code that enrols one node or, if `node` is set before it is used, replaces that node's key. Only a
+    digest of it is stored; the zone `authority` can make it again from `nonce` (`registries.secrets.node_vouchers`)."""
 
     node_name = models.CharField(max_length=63)
     nonce = models.CharField(max_length=32, blank=True, default="", db_default="", editable=False)
