@@ -11,7 +11,7 @@ import resource
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import FrameType
 from wsgiref.types import WSGIApplication
 
@@ -137,21 +137,16 @@ class HttpServer:
         self._grown += grown
         if self._counted + self._grown <= MAX_BODIES_BYTES or self._grown < ROOM_COUNTED_EVERY:
             return True
-        holding = [(connection, size) for connection in self.connections() if (size := connection.body_bytes)]
-        self._counted, self._grown = sum(size for _, size in holding), 0
-        if self._counted <= MAX_BODIES_BYTES:
-            return True
-        by_client: Counter[str] = Counter()
-        for connection, size in holding:
-            by_client[connection.client] += size
-        [(greediest, _)] = by_client.most_common(1)
-        if greediest == asking.client:
-            return False
-        theirs = [c for c, _ in holding if c.client == greediest and c.received_bytes and not c.requests]
-        if not theirs:
-            return False
-        max(theirs, key=lambda connection: connection.received_bytes).refuse(ServerBusy(BUSY))
-        return True
+        sizes = {connection: size for connection in self.connections() if (size := connection.body_bytes)}
+        self._counted, self._grown = sum(sizes.values()), 0
+        has_room = True
+        while self._counted > MAX_BODIES_BYTES and (refused := _to_refuse(sizes, asking)) is not None:
+            self._counted -= sizes.pop(refused)
+            if refused is asking:
+                has_room = False  # the connection refuses it itself
+            else:
+                refused.refuse(ServerBusy(BUSY))
+        return has_room
 
     def run(self) -> None:
         """Serve until `stop`; then let responses in progress end, for STOP_SECONDS at most."""
@@ -222,6 +217,19 @@ def serve(application: WSGIApplication, listen: Sequence[str]) -> None:
         signal.signal(number, stop)
     log.info("serving", addresses=list(listen), connections=server.max_connections)
     server.run()
+
+
+def _to_refuse(sizes: Mapping[Connection, int], asking: Connection) -> Connection | None:
+    """Return the connection whose body makes room for others, None if all bodies are complete. It is one of the client
+    whose bodies take most: the one that asks for room, or else the largest."""
+    by_client: Counter[str] = Counter()
+    for connection, size in sizes.items():
+        by_client[connection.client] += size
+    for client, _ in by_client.most_common():
+        theirs = [c for c in sizes if c.client == client and c.received_bytes and not c.requests]
+        if theirs:
+            return asking if asking in theirs else max(theirs, key=lambda connection: connection.received_bytes)
+    return None
 
 
 def _raise_file_limit() -> int:

@@ -193,8 +193,23 @@ def test_many_small_bodies_have_the_same_limit(tmp_path: Path, monkeypatch: pyte
     start = b"POST /o/acme/ HTTP/1.1\r\n" + HOST + b"Content-Length: 15000\r\n\r\n" + bytes(14_000)
     held = [made.connect(start) for _ in range(60)]
     until(lambda: len(list(made.server.connections())) < 60, 5)
-    most = 300_000 + 3 * 64 * 1024
+    most = 300_000 + 2 * http_server.ROOM_COUNTED_EVERY
     until(lambda: sum(connection.body_bytes for connection in made.server.connections()) <= most, 5)
+    for connection in held:
+        connection.close()
+    made.close()
+
+
+def test_whoever_asks_for_room_is_not_the_only_one_to_make_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small bodies that have become too many while nobody counted make room together."""
+    monkeypatch.setattr(http_server, "MAX_BODIES_BYTES", 300_000)
+    made = Portal(tmp_path, Deadlines())
+    start = b"POST /o/acme/ HTTP/1.1\r\n" + HOST + b"Content-Length: 15000\r\n\r\n" + bytes(14_000)
+    held = [made.connect(start) for _ in range(20)]
+    until(lambda: sum(connection.body_bytes for connection in made.server.connections()) == 280_000, 5)
+    monkeypatch.setattr(http_server, "MAX_BODIES_BYTES", 100_000)
+    held.append(made.connect(b"POST /o/acme/ HTTP/1.1\r\n" + HOST + b"Content-Length: 99000\r\n\r\n" + bytes(90_000)))
+    until(lambda: sum(connection.body_bytes for connection in made.server.connections()) <= 100_000, 5)
     for connection in held:
         connection.close()
     made.close()
