@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import resource
 import signal
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -117,6 +118,7 @@ class HttpServer:
         self.transfers.set_thread_count(TRANSFER_THREADS)
         self.is_ending = False
         self._is_stopping = False
+        self._stopping = threading.RLock()  # a signal handler runs in the thread that may hold it
         self._counted = self._grown = 0
         self._listeners = [Listener(self, application, sockinfo) for sockinfo in self.adjustments.listen]
 
@@ -161,8 +163,10 @@ class HttpServer:
 
     def stop(self) -> None:
         """Have `run` return soon. Can be called by any thread and by a signal handler."""
-        self._is_stopping = True
-        self._listeners[0].pull_trigger()
+        with self._stopping:
+            if not self._is_stopping:
+                self._is_stopping = True
+                self._listeners[0].pull_trigger()
 
     def _check(self) -> None:
         """Close connections that are too slow. If there are many, close those that wait longest for a request, and then
@@ -197,7 +201,8 @@ class HttpServer:
         self._until(lambda: not self.transfers.queue and not self.transfers.active_count)
         self.tasks.shutdown(timeout=1)
         self.transfers.shutdown(timeout=1)
-        wasyncore.close_all(self.map)
+        with self._stopping:  # the trigger is not closed before whoever stops this server has pulled it
+            wasyncore.close_all(self.map)
 
     @staticmethod
     def _until(is_done: Callable[[], bool], seconds: float = 1.0) -> None:

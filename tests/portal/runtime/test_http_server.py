@@ -6,6 +6,7 @@ import logging
 import os
 import socket
 import threading
+import time
 from ipaddress import ip_network
 from pathlib import Path
 
@@ -187,11 +188,16 @@ def test_bodies_have_a_limit_together(tmp_path: Path, monkeypatch: pytest.Monkey
     made.close()
 
 
+def with_small_bodies(made: Portal, count: int) -> list[socket.socket]:
+    """Connections that have sent 14 kB of a body each, and nothing after that."""
+    start = b"POST /o/acme/ HTTP/1.1\r\n" + HOST + b"Content-Length: 15000\r\n\r\n" + bytes(14_000)
+    return [made.connect(start) for _ in range(count)]
+
+
 def test_many_small_bodies_have_the_same_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http_server, "MAX_BODIES_BYTES", 300_000)
     made = Portal(tmp_path, Deadlines())
-    start = b"POST /o/acme/ HTTP/1.1\r\n" + HOST + b"Content-Length: 15000\r\n\r\n" + bytes(14_000)
-    held = [made.connect(start) for _ in range(60)]
+    held = with_small_bodies(made, 60)
     until(lambda: len(list(made.server.connections())) < 60, 5)
     most = 300_000 + 2 * http_server.ROOM_COUNTED_EVERY
     until(lambda: sum(connection.body_bytes for connection in made.server.connections()) <= most, 5)
@@ -204,8 +210,7 @@ def test_whoever_asks_for_room_is_not_the_only_one_to_make_it(tmp_path: Path, mo
     """Small bodies that have become too many while nobody counted make room together."""
     monkeypatch.setattr(http_server, "MAX_BODIES_BYTES", 300_000)
     made = Portal(tmp_path, Deadlines())
-    start = b"POST /o/acme/ HTTP/1.1\r\n" + HOST + b"Content-Length: 15000\r\n\r\n" + bytes(14_000)
-    held = [made.connect(start) for _ in range(20)]
+    held = with_small_bodies(made, 20)
     until(lambda: sum(connection.body_bytes for connection in made.server.connections()) == 280_000, 5)
     monkeypatch.setattr(http_server, "MAX_BODIES_BYTES", 100_000)
     held.append(made.connect(b"POST /o/acme/ HTTP/1.1\r\n" + HOST + b"Content-Length: 99000\r\n\r\n" + bytes(90_000)))
@@ -230,6 +235,19 @@ def test_it_stops_and_gives_back_what_it_did_not_send(tmp_path: Path, monkeypatc
     socket.create_server(("127.0.0.1", port)).close()
     for connection in (*slow, working):
         connection.close()
+
+
+def test_it_ends_only_after_whoever_stops_it_has_woken_it(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The loop may see at once that it is to end, and closes what wakes it."""
+    wake = portal.server._listeners[0].pull_trigger
+
+    def slowly() -> None:
+        time.sleep(0.2)
+        wake()
+
+    monkeypatch.setattr(portal.server._listeners[0], "pull_trigger", slowly)
+    portal.server.stop()
+    portal.server.stop()
 
 
 def test_files_limit_the_connections(monkeypatch: pytest.MonkeyPatch) -> None:
