@@ -39,11 +39,11 @@ def test_a_session_and_a_node_have_so_many() -> None:
     node, other = NodeId(uuid.uuid4()), NodeId(uuid.uuid4())
     first, second = session_hash(), session_hash()
     held = [slots.take(first, node) for _ in range(MAX_PER_SESSION)]
-    with pytest.raises(TooManyTransfers, match="session"):
+    with pytest.raises(TooManyTransfers, match="this session is sent 6 layers"):
         slots.take(first, node)
     for _ in range(MAX_PER_NODE - MAX_PER_SESSION):
         slots.take(second, node)
-    with pytest.raises(TooManyTransfers, match="node"):
+    with pytest.raises(TooManyTransfers, match="this node is sent 12 layers"):
         slots.take(session_hash(), node)
     slots.take(session_hash(), other)
 

@@ -64,12 +64,14 @@ def test_the_node_is_sent_to_a_signed_one(instance: Instance, node: NodeInHand) 
     ids=["another body", "without signature", "of the previous version", "another signature", "damaged"],
 )
 def test_what_somebody_wrote_is_deleted_and_made_again(
-    instance: Instance, node: NodeInHand, changed: dict[str, Any]
+    instance: Instance, node: NodeInHand, changed: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     planted(instance, **changed)
 
     assert node.poll().json()["start"] == []
 
+    is_of_the_previous_version = changed.get("signature") == ""
+    assert ("manifest_not_signed" in caplog.text) is not is_of_the_previous_version
     assert not NodeToken.objects.exists()
     assert list(missing()) == [instance]
     made = prepare(instance.pk)
@@ -155,6 +157,8 @@ def test_the_sweeper_publishes_the_key(settings: Settings, tmp_path: Path, caplo
     (tmp_path / "worker").mkdir()
     (tmp_path / "worker" / "layers.key").write_bytes(b"1" * 32)
     settings.PORTAL_ZONE = "web"
+    caplog.clear()
     assert publish_key() == 0
+    assert not caplog.text, "it is the worker zone's to do"
     settings.PORTAL_ZONE = "worker"
     assert (publish_key(), publish_key()) == (1, 0)

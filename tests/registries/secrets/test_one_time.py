@@ -74,3 +74,15 @@ def test_a_seal_is_of_one_digest_and_its_columns() -> None:
 )
 def test_other_texts_have_not_the_form(text: str) -> None:
     assert not one_time.has_form(text, "drx_")
+
+
+def test_the_purposes_are_those_of_stored_digests() -> None:
+    """Another word would make every digest of that kind useless."""
+    assert [purpose.value for purpose in Purpose] == [
+        "api key",
+        "enrolment",
+        "invitation",
+        "node session",
+        "node token",
+        "password link",
+    ]

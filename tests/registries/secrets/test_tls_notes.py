@@ -75,12 +75,26 @@ def test_it_is_forgotten() -> None:
 
 
 def test_a_half_written_note_is_none(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tls_notes, "MAX_NOTES", 1)
+    monkeypatch.setattr(tls_notes, "MAX_NOTES", 2)
     tls_notes.note(HOST)
     (folder / f".{'0' * 64}.draft").write_text("")
-    tls_notes.note(HOST)
+    assert tls_notes.note("another")
+    assert tls_notes.includes(HOST), "there was room for two"
     assert tls_notes.note_others(["other"]) == 0
-    assert tls_notes.includes(HOST)
+
+
+def test_a_note_says_to_the_day_when_its_host_last_spoke(folder: Path) -> None:
+    tls_notes.note(HOST)
+    [path] = folder.iterdir()
+    for hours, is_touched in ((23, False), (25, True)):
+        age(folder, hours * 3600)
+        before = path.stat().st_mtime
+        tls_notes.note(HOST)
+        assert (path.stat().st_mtime > before) is is_touched
+
+
+def test_a_note_that_somebody_else_deletes_at_the_same_time_is_the_oldest(folder: Path) -> None:
+    assert tls_notes._noted_at(folder / "gone") == 0
 
 
 def test_a_folder_that_can_not_be_read_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
