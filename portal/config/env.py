@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import cast
 from urllib.parse import urlsplit
 
+from portal.config.hosts import LOCAL, answered_hosts, bracketed
 from portal.config.secret_files import SecretEnv, with_password
 from portal.config.storage import FileAccess
 from registries.oci.opened_networks import NetworkInvalid, OpenedNetwork
@@ -24,7 +25,6 @@ from registries.secrets.private_files import make_private, write_once
 
 CHECKOUT = Path(__file__).resolve().parent.parent.parent
 ZONES = ("all", "web", "worker")
-LOCAL = ("localhost", "127.0.0.1", "::1")
 CONSOLE_MAIL = "portal.mail.console.ConsoleMail"
 HSTS = ("host", "subdomains", "preload")
 DELIVERIES = ("embedded", "accel", "redirect")
@@ -131,7 +131,7 @@ def read() -> Environment:
         debug=env.bool("PORTAL_DEBUG", False),
         public_url=public_url,
         layers_url=layers_url,
-        allowed_hosts=_words(env, "PORTAL_ALLOWED_HOSTS") or _answered_hosts(public_url, layers_url),
+        allowed_hosts=_words(env, "PORTAL_ALLOWED_HOSTS") or answered_hosts(public_url, layers_url),
         database=_database(env, data_dir, zone),
         redis_url=_redis(env, data_dir),
         storage_url=storage_url,
@@ -206,14 +206,6 @@ def _delivery(env: SecretEnv, storage_url: str) -> tuple[str, str]:
     return delivery, prefix
 
 
-def _answered_hosts(*urls: str) -> list[str]:
-    """The hosts of these addresses alone; all names of loopback if one of them is."""
-    hosts = {urlsplit(url).hostname or "localhost" for url in urls}
-    if hosts & set(LOCAL):
-        hosts |= set(LOCAL)
-    return sorted(_bracketed(host) for host in hosts)
-
-
 def _one_of(env: SecretEnv, name: str, values: tuple[str, ...]) -> str:
     """Return one of these words; the first is the default."""
     word = str(env.str(name, values[0]))
@@ -226,15 +218,11 @@ def _layers_url(env: SecretEnv, public_url: str, port: int) -> str:
     """Return the address that nodes fetch layers from. Where nothing else is named it is the public one, whose proxy
     routes `/v2/` to the layers process; without a proxy, which means on loopback, it is that process itself."""
     parts = urlsplit(public_url)
-    own = f"{parts.scheme}://{_bracketed(parts.hostname or '')}:{port}" if parts.hostname in LOCAL else public_url
+    own = f"{parts.scheme}://{bracketed(parts.hostname or '')}:{port}" if parts.hostname in LOCAL else public_url
     url = (env.str("PORTAL_LAYERS_URL", "") or own).rstrip("/")
     if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname or urlsplit(url).path:
         raise EnvironmentInvalid("PORTAL_LAYERS_URL needs the form https://host[:port]")
     return url
-
-
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
 
 
 def _words(env: SecretEnv, name: str) -> list[str]:
