@@ -48,6 +48,9 @@ class Request(HTTPRequestParser):  # type: ignore[misc]
     def received(self, data: bytes) -> int:
         """Take what arrived, and return how much of it belongs to this request."""
         had_head = self.headers_finished
+        if not had_head and not self.header_plus.strip() and _is_no_request(data):
+            self.refuse(BadRequest("This is no request of HTTP"))
+            return len(data)
         try:
             consumed: int = super().received(data)
         except ValueError:  # an address or a length that Python can't read
@@ -90,6 +93,13 @@ class Request(HTTPRequestParser):  # type: ignore[misc]
         self.headers["CONTENT_LENGTH"] = str(max(self.content_length, self.body_bytes_received))
         self.close()
         self.body_rcv = None
+
+
+def _is_no_request(data: bytes) -> bool:
+    """Whether no head begins like this. A client that tries TLS first is told at once, instead of at the deadline: its
+    greeting has no end of a head."""
+    begun = data.lstrip()
+    return bool(begun) and not begun[:1].isalpha()
 
 
 class RequestTask(WSGITask):  # type: ignore[misc]

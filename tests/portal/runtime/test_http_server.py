@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import ssl
 import threading
 import time
 from ipaddress import ip_network
@@ -89,6 +90,9 @@ def test_a_body_within_the_limit_is_read(portal: Portal, sent: bytes) -> None:
         (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\n\r\nabcde\r\n0\r\n\r\n", b"400"),
         (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n" + b"0" * 4000, b"400"),
         (b"GET http://[ HTTP/1.1\r\n\r\n", b"400"),
+        (b"\x16\x03\x01\x02\x00\x01\x00", b"400"),
+        (b"\r\n\x16\x03\x01", b"400"),
+        (b" \x00", b"400"),
         (b"POST / HTTP/1.1\r\nContent-Length: " + b"1" * 5000 + b"\r\n\r\n", b"400"),
         (b"GET / HTTP/1.1\r\nHost: ", b"408"),
         (b"POST / HTTP/1.1\r\nContent-Length: 10\r\n\r\nabc", b"408"),
@@ -106,6 +110,13 @@ def test_a_request_that_never_reaches_the_application(
     assert not portal.seen
     assert "Traceback" not in caplog.text
     assert "uncaptured" not in caplog.text
+
+
+def test_a_client_that_tries_tls_is_told_at_once(patient: Portal) -> None:
+    """Pullers try TLS first, and then without it on loopback."""
+    context = ssl.create_default_context()
+    with patient.connect() as connection, pytest.raises(ssl.SSLError):  # a timeout is no SSLError
+        context.wrap_socket(connection, server_hostname="localhost")
 
 
 def test_a_request_without_a_body_need_not_wait_for_one(portal: Portal) -> None:
