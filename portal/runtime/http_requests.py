@@ -96,8 +96,8 @@ class Request(HTTPRequestParser):  # type: ignore[misc]
 
 
 def _is_no_request(data: bytes) -> bool:
-    """Whether no head begins like this. A client that tries TLS first is told at once, instead of at the deadline: its
-    greeting has no end of a head."""
+    """Whether no head begins like this. The greeting of a client that tries TLS first has no end of a head: without
+    this, the client would get its answer only at the deadline."""
     begun = data.lstrip()
     return bool(begun) and not begun[:1].isalpha()
 

@@ -28,6 +28,7 @@ from registries.foundation.actor import CONSOLE
 from registries.secrets import one_time
 from registries.secrets.one_time import Purpose
 from tests.conftest import PASSWORD
+from tests.support import raw_sql
 from tests.support.second_factors import add_totp
 
 ENROL = "/admin/groups/enrolment/add/"
@@ -38,13 +39,7 @@ SQL = Callable[..., None]
 @pytest.fixture
 def sql(db: None) -> SQL:
     """What a writer of the database does: one statement."""
-
-    def execute(statement: str, *values: Any) -> None:
-        with connection.cursor() as cursor:
-            cursor.execute(statement, values)
-            assert cursor.rowcount == 1
-
-    return execute
+    return raw_sql.sql
 
 
 @pytest.fixture(autouse=True)

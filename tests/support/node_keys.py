@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from django.db import connection
 
 from groups.models import Node
 from groups.nodes.enrolment import create_enrolment, enrol
@@ -18,24 +17,14 @@ from tests.support.delivery_setup import (
     private_pem,
     public_pem,
 )
+from tests.support.raw_sql import key_of, sql
 
 MACHINE = Actor(kind=ActorKind.NODE, name="", address="192.0.2.7")
 
 
-def sql(statement: str, *values: Any) -> None:
-    """Write to the database past the portal."""
-    with connection.cursor() as cursor:
-        cursor.execute(statement, values)
-        assert cursor.rowcount == 1
-
-
-def id_of(row: Any) -> str:
-    return row.pk.hex if connection.vendor == "sqlite" else str(row.pk)
-
-
 def change(node: Node, **columns: Any) -> Node:
     for column, value in columns.items():
-        sql(f"UPDATE groups_node SET {column} = %s WHERE id = %s", value, id_of(node))
+        sql(f"UPDATE groups_node SET {column} = %s WHERE id = %s", value, key_of(node))
     return Node.objects.get(pk=node.pk)
 
 

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 import time_machine
-from django.db import connection
 from django.utils import timezone
 from pytest_django import Settings
 from structlog.testing import capture_logs
@@ -35,6 +34,7 @@ from registries.secrets.credential_binding import binding_of
 from registries.secrets.credential_seal import seal
 from tests.groups.ingest.conftest import HOST
 from tests.support.pulls import SECRET, USER, make_credential, make_group
+from tests.support.raw_sql import key_of, sql
 from tests.support.seals import as_previous_version, sealed_in_format_1
 
 REFERENCE = f"{HOST}/team/app:1.0"
@@ -58,18 +58,6 @@ def logins(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr("registries.providers.base.Provider.login", login)
     return made
-
-
-def sql(statement: str, *values: Any) -> None:
-    """Write to the database past the portal."""
-    with connection.cursor() as cursor:
-        cursor.execute(statement, values)
-        assert cursor.rowcount == 1
-
-
-def key_of(row: Any) -> str:
-    """The row's key as the database has it."""
-    return row.pk.hex if connection.vendor == "sqlite" else str(row.pk)
 
 
 def change(credential: Credential, column: str, value: Any) -> None:

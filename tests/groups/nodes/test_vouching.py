@@ -28,7 +28,8 @@ from tests.support.delivery_setup import (
     public_pem,
     rsa_key,
 )
-from tests.support.node_keys import MACHINE, change, id_of, joined, refused, sql
+from tests.support.node_keys import MACHINE, change, joined, refused
+from tests.support.raw_sql import key_of, sql
 
 pytestmark = pytest.mark.usefixtures("folder")
 
@@ -153,7 +154,7 @@ class TestManifests:
 
     def test_an_inserted_node_gets_none(self, instance: Instance) -> None:
         thief = Node.objects.create(name="thief", public_key=public_pem(ec_key()))
-        sql("UPDATE groups_instance SET node_id = %s WHERE id = %s", id_of(thief), id_of(instance))
+        sql("UPDATE groups_instance SET node_id = %s WHERE id = %s", key_of(thief), key_of(instance))
         assert prepare(instance.pk) is None
         assert not NodeManifest.objects.exists()
 
@@ -164,8 +165,8 @@ class TestManifests:
         """The thief's own organization and node, with one row of the other's pointed at."""
         umbrella = Organization.objects.get(slug="umbrella")
         table, row = {
-            "group": ("groups_containergroup", id_of(instance.group)),
-            "image": ("groups_image", id_of(instance.group.image)),
+            "group": ("groups_containergroup", key_of(instance.group)),
+            "image": ("groups_image", key_of(instance.group.image)),
             "blob": ("groups_blob", instance.group.image.layers.get(position=0).blob_id),
         }[moved]
         sql(f"UPDATE {table} SET organization_id = %s WHERE id = %s", umbrella.pk, row)

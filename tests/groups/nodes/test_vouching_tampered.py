@@ -29,7 +29,8 @@ from tests.support.delivery_setup import (
     private_pem,
     public_pem,
 )
-from tests.support.node_keys import MACHINE, change, id_of, joined, present, refused, sql
+from tests.support.node_keys import MACHINE, change, joined, present, refused
+from tests.support.raw_sql import key_of, sql
 
 pytestmark = pytest.mark.usefixtures("folder")
 
@@ -68,7 +69,7 @@ class TestAThiefWritesTheDatabase:
         node, other = joined(), joined("rack-8")
         change(node.row, public_key=self.THIEF)
         last = "9999-12-31 23:59:59.999999"
-        sql("UPDATE groups_enrolment SET expires_at = %s WHERE node_id = %s", last, id_of(node.row))
+        sql("UPDATE groups_enrolment SET expires_at = %s WHERE node_id = %s", last, key_of(node.row))
         assert vouch_enrolled() == 1
         assert vouched_key(Node.objects.get(pk=other.row.pk))
         refused(node.row)
@@ -173,7 +174,7 @@ class TestAThiefWritesTheDatabase:
         vouch_enrolled()
         mine = Node.objects.create(id=NodeId(uuid.uuid4()), name="rack-7", public_key=self.THIEF)
         change(mine, key_proof=proof_of(code, node_id=mine.pk, public_key=self.THIEF))
-        sql("UPDATE groups_enrolment SET node_id = %s WHERE id = %s", id_of(mine), row.pk)
+        sql("UPDATE groups_enrolment SET node_id = %s WHERE id = %s", key_of(mine), row.pk)
         refused(mine)
 
     def test_a_code_for_a_new_node_of_the_same_name(self) -> None:
