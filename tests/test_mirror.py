@@ -97,7 +97,7 @@ TESTED_BY = {
     ],
     "portal/api/test_documents.py": ["groups.api.responses", "portal.api.description", "portal.api.docs"],
     "portal/audit/test_chain.py": ["portal.audit.erasure"],
-    "portal/audit/test_export.py": ["portal.audit.download", "portal.audit.export_slots"],
+    "portal/audit/test_export.py": ["portal.audit.export_slots"],
     "portal/audit/test_views.py": ["portal.audit.log"],
     "portal/home/test_overview_views.py": ["portal.http.context"],
     "portal/home/test_search.py": ["portal.home.search_views"],

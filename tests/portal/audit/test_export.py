@@ -8,8 +8,7 @@ import html
 import io
 import json
 import re
-import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -21,8 +20,6 @@ from django.db.models import QuerySet
 from django.http import HttpResponseBase
 from django.test import Client, RequestFactory
 
-from groups.delivery import transfers
-from groups.delivery.transfers import TransferStopped
 from portal.audit import download, export, export_slots, views
 from portal.audit.download import Download
 from portal.http.actors import actor_of
@@ -32,41 +29,16 @@ from registries.foundation.actor import ActorKind
 from registries.foundation.ids import OrganizationId
 from tests.faults.disk import small_disk
 from tests.support.activity import write_activity
+from tests.support.exports import Clock
 
 PAGE = "/o/acme/settings/activity/"
-
-
-class Clock:
-    """A clock that tests set forward."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-
-@pytest.fixture(autouse=True)
-def _free_slots() -> Iterator[None]:
-    export_slots._taken.clear()
-    yield
-    assert export_slots._taken == []
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    for module in (export, export_slots, download):
-        monkeypatch.setattr(module, "time", clock)
-    return clock
+pytestmark = pytest.mark.usefixtures("free_slots")
+ORGANIZATION = OrganizationId(1)
 
 
 def lines_of(response: HttpResponseBase) -> list[dict[str, object]]:
     assert response.streaming
     return [json.loads(line) for line in response.getvalue().decode().splitlines()]
-
-
-ORGANIZATION = OrganizationId(1)
 
 
 def nothing() -> None:
@@ -241,82 +213,6 @@ class TestRows:
 
         assert [item.file.closed for item in built] == [True]
         assert set(settings.PORTAL_DATA_DIR.iterdir()) == before
-
-
-class TestSending:
-    @pytest.fixture
-    def ends(self) -> Iterator[tuple[socket.socket, socket.socket]]:
-        """The server's end of a connection, which doesn't block, and the client's."""
-        server, client = socket.socketpair()
-        server.setblocking(False)
-        yield server, client
-        server.close()
-        client.close()
-
-    def test_the_file_is_sent_and_closed(self, tmp_path: Path, ends: tuple[socket.socket, socket.socket]) -> None:
-        server, client = ends
-        (tmp_path / "file").write_bytes(b"0123456789" * 100)
-        closed: list[bool] = []
-        file = (tmp_path / "file").open("rb")
-        body = Download(file, 1000, on_close=lambda: closed.append(True))
-
-        assert [body.send_to(server), body.left, body.send_to(server)] == [1000, 0, 0]
-        for _ in range(2):
-            body.close()
-        assert client.recv(2000) == b"0123456789" * 100
-        assert closed == [True]
-        assert file.closed
-
-    @pytest.mark.parametrize("seconds", [download.MAX_STALLED_SECONDS + 1, download.MAX_SEND_SECONDS + 1])
-    def test_a_client_that_reads_nothing_is_cut_off(
-        self,
-        tmp_path: Path,
-        ends: tuple[socket.socket, socket.socket],
-        clock: Clock,
-        monkeypatch: pytest.MonkeyPatch,
-        seconds: float,
-    ) -> None:
-        monkeypatch.setattr("os.sendfile", lambda *arguments: 1)
-        (tmp_path / "file").write_bytes(bytes(1000))
-        slot = export_slots.take(ORGANIZATION)
-        body = Download((tmp_path / "file").open("rb"), 1000, on_close=slot.release)
-        assert body.send_to(ends[0]) == 1
-        clock.now += seconds
-        with pytest.raises(TransferStopped):
-            body.send_to(ends[0])
-        body.close()
-
-    def test_a_client_that_reads_a_little_now_and_then_is_cut_off(
-        self,
-        tmp_path: Path,
-        ends: tuple[socket.socket, socket.socket],
-        clock: Clock,
-        monkeypatch: pytest.MonkeyPatch,
-    ) -> None:
-        monkeypatch.setattr("os.sendfile", lambda *arguments: 1)
-        (tmp_path / "file").write_bytes(bytes(1000))
-        body = Download((tmp_path / "file").open("rb"), 1000, on_close=nothing)
-
-        def read_slowly() -> None:
-            while body.send_to(ends[0]):
-                clock.now += 20
-
-        with pytest.raises(TransferStopped):
-            read_slowly()
-        body.close()
-        assert body.sent == download.MAX_SEND_SECONDS / 20 + 1
-
-    def test_at_another_server_the_time_is_limited_too(
-        self, tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(transfers, "PIECE", 400)
-        (tmp_path / "file").write_bytes(bytes(1000))
-        body = Download((tmp_path / "file").open("rb"), 1000, on_close=nothing)
-        assert len(body.read()) == 400
-        clock.now += download.MAX_STALLED_SECONDS + 1
-        with pytest.raises(TransferStopped):
-            body.read()
-        body.close()
 
 
 def test_support_is_named_and_not_located(
