@@ -96,6 +96,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "portal.http.middleware.OrganizationMiddleware",
+    "portal.accounts.fresh_sign_in.FreshSignInMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
 
@@ -179,6 +180,7 @@ ACCOUNT_FORMS = {
 }
 ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "portal.accounts.reset_tokens.ResetTokens"  # noqa: S105
 ACCOUNT_LOGOUT_ON_GET = False
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 15 * 60
 # By IP address only: guessing somebody's password locks out the guesser (axes), not that person.
 ACCOUNT_RATE_LIMITS = {"login_failed": "30/m/ip"}
 MFA_ADAPTER = "portal.accounts.adapters.MFAAdapter"

@@ -285,12 +285,8 @@ def olga(db: None) -> Any:
 
 @pytest.fixture
 def as_user() -> Callable[[Any], Client]:
-    """Return a browser in which the given person is signed in: `as_user(alice).get(…)`."""
-
-    def signed_in(person: Any) -> Client:
-        client = Client()
-        client.force_login(person, backend="django.contrib.auth.backends.ModelBackend")
-        return client
+    """Return a browser in which the given person has just signed in: `as_user(alice).get(…)`."""
+    from tests.support.fresh_sign_ins import signed_in
 
     return signed_in
 

@@ -46,7 +46,8 @@ LEVELS: list[tuple[str, ...]] = [
     ("portal.formats", "portal.models", "portal.mail"),
     ("portal.config",),
     ("portal.settings",),
-    ("portal.http.requests", "portal.http.actors"),  # what every view has in hand
+    ("portal.http.devices",),
+    ("portal.http.requests", "portal.http.actors", "portal.accounts.notices"),  # what every view has in hand
     ("portal.http.body_limits",),
     ("portal.audit",),
     ("portal.organizations",),

@@ -36,6 +36,7 @@ from portal.runtime.keyed_digests import key_existing
 from registries.models import Credential
 from registries.secrets import at_rest, layer_keys
 from registries.secrets.resealing import reseal_previous_format
+from tests.support import fresh_sign_ins
 from tests.support.losses import COUNTED, DROPPED, MOVED, lost_rows, lost_values
 from tests.support.previous_state import (
     PreviousState,
@@ -246,9 +247,7 @@ def test_new_activity_is_above_the_old() -> None:
 
 def signed_in(email: str) -> Client:
     """The browser of a person from the dump."""
-    browser = Client()
-    browser.force_login(User.objects.get(email=email), backend="django.contrib.auth.backends.ModelBackend")
-    return browser
+    return fresh_sign_ins.signed_in(User.objects.get(email=email))
 
 
 def shown(browser: Client, address: str) -> str:

@@ -20,6 +20,7 @@ from django.urls import reverse
 
 from portal.accounts import authority, second_factors
 from portal.accounts.actions import set_password
+from portal.accounts.fresh_sign_in import is_fresh
 from portal.audit import refused_sign_ins
 from portal.audit.sign_ins import RECOVERY_CODES, record_for_person
 from portal.http.actors import actor_of, actor_of_person
@@ -45,6 +46,10 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
         """Return False: allauth responds with its pages only. Its JSON responses don't have the form, from which
         `portal.accounts.views` records what was refused."""
         return False
+
+    def is_reauthentication_required(self, *, app: str, **kwargs: object) -> bool:
+        """Whether allauth's own pages ask who it is: by the same rule as those in `FRESH_PAGES`."""
+        return not is_fresh(self.request)
 
     def pre_login(self, request: HttpRequest, user: User, **kwargs: object) -> HttpResponse | None:
         """Refuse a deactivated and an altered account, before a second factor is asked for."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from django.http import HttpRequest
 
+from portal.http.devices import device_of
 from portal.models import ApiKey, User
 from registries.foundation.actor import PORTAL_NAME, Actor, ActorKind
 from registries.foundation.requests import client_address
@@ -40,5 +41,10 @@ def actor_of_key(request: HttpRequest, key: ApiKey) -> Actor:
 
 def _actor(request: HttpRequest, kind: ActorKind, key: str, name: str) -> Actor:
     return Actor(
-        kind=kind, id=key, name=name, address=client_address(request), request_id=getattr(request, "request_id", "")
+        kind=kind,
+        id=key,
+        name=name,
+        address=client_address(request),
+        request_id=getattr(request, "request_id", ""),
+        device=device_of(request.headers.get("User-Agent", "")),
     )

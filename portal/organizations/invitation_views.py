@@ -6,6 +6,7 @@ Opening the link changes nothing, because mail programs open links by themselves
 from __future__ import annotations
 
 from allauth.account.adapter import get_adapter
+from allauth.account.internal.flows.login import record_authentication
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
@@ -80,4 +81,5 @@ def _over(request: ActorRequest, row: Invitation | None) -> HttpResponse:
 def _sign_in(request: ActorRequest, person: User) -> None:
     """Sign in the person whose account was just created. The adapter records it."""
     person.backend = BACKEND
+    record_authentication(request, person, method="password")
     get_adapter().login(request, person)

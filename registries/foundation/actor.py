@@ -32,7 +32,8 @@ class Actor:
     """Somebody who acts, as the activity records it.
 
     `id` is the primary key of the person, API key or node as text, empty where there is none. `name` is what members
-    read. `address` is the client's IP address and `request_id` the id of the HTTP request, both empty outside of one.
+    read. `address` is the client's IP address, `request_id` the id of the HTTP request and `device` the browser and
+    system it says it comes from; all three are empty outside of one.
     """
 
     kind: ActorKind
@@ -40,6 +41,7 @@ class Actor:
     id: str = ""
     address: str = ""
     request_id: str = ""
+    device: str = ""
 
     @property
     def person_id(self) -> UserId | None:

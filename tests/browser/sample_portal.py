@@ -34,6 +34,7 @@ from tests.conftest import PASSWORD
 from tests.support.actors import acting
 from tests.support.addresses import Address
 from tests.support.admin_rows import Rows, make_rows
+from tests.support.fresh_sign_ins import signed_in
 from tests.support.second_factors import add_recovery_codes, add_totp
 
 
@@ -190,12 +191,5 @@ def _sessions(people: dict[str, Any], invited: User) -> dict[str, str]:
 
 
 def _session(person: User) -> str:
-    client = Client()
-    client.force_login(person, backend="django.contrib.auth.backends.ModelBackend")
-    session = client.session
-    session["account_authentication_methods"] = [
-        {"method": "password", "at": time.time(), "reauthenticated": True, "email": person.email},
-    ]
-    session["account_authentication_methods_user"] = str(person.pk)
-    session.save()
+    client = signed_in(person)
     return client.cookies[settings.SESSION_COOKIE_NAME].value

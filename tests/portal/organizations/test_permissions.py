@@ -22,6 +22,7 @@ from pytest_django import DjangoDbBlocker
 from portal.models import Organization, User
 from portal.organizations import permissions
 from registries.models import Credential
+from tests.support.fresh_sign_ins import signed_in
 from tests.support.one_of_each import one_of_each
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
@@ -174,9 +175,7 @@ def _organization(slug: str) -> Organization:
 
 
 def _session_of(person: User) -> str:
-    client = Client()
-    client.force_login(person, backend="django.contrib.auth.backends.ModelBackend")
-    return client.cookies[django_settings.SESSION_COOKIE_NAME].value
+    return signed_in(person).cookies[django_settings.SESSION_COOKIE_NAME].value
 
 
 @pytest.fixture(scope="module")

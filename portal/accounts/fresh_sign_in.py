@@ -1,0 +1,154 @@
+"""Pages that need a fresh sign-in: who finds an open browser, or has copied its cookie, can't give himself lasting
+access with it.
+
+The person proves again who they are, with whatever they sign in with, on allauth's page for that. A form that was sent
+is kept in the session, which is encrypted, without the fields that may hold secrets; the page after the proof sends it.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from urllib.parse import urlencode, urlsplit
+
+from allauth.account.adapter import get_adapter
+from allauth.account.authentication import AUTHENTICATION_METHODS_SESSION_KEY, get_authentication_records
+from django.contrib.auth import REDIRECT_FIELD_NAME
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+
+FRESH_SECONDS = 15 * 60
+KEPT_FORM = "fresh_sign_in_form"
+"""The entry of the session with the form that was sent."""
+MAX_KEPT_CHARACTERS = 20_000
+_SECRET_FIELD = re.compile("pass|secret|token|code|credential|config|otp|csrf", re.IGNORECASE)
+_SAFE_METHODS = ("GET", "HEAD", "OPTIONS", "TRACE")
+
+
+@dataclass(frozen=True, slots=True)
+class Fresh:
+    """A page that needs a fresh sign-in. `deed` completes "You wanted to …". `also_get`: opening it needs one too,
+    because it shows a secret, or so that nothing is typed in vain."""
+
+    deed: str
+    also_get: bool = False
+
+
+FRESH_PAGES: Mapping[str, Fresh] = {
+    "account_change_password": Fresh("change your password", also_get=True),
+    "account_set_password": Fresh("set a password", also_get=True),
+    "mfa_activate_totp": Fresh("add an authenticator app", also_get=True),
+    "mfa_deactivate_totp": Fresh("remove your authenticator app", also_get=True),
+    "mfa_view_recovery_codes": Fresh("see your recovery codes", also_get=True),
+    "mfa_generate_recovery_codes": Fresh("create recovery codes", also_get=True),
+    "mfa_download_recovery_codes": Fresh("download your recovery codes", also_get=True),
+    "portal:invite": Fresh("invite somebody"),
+    "portal:member_role": Fresh("change a role"),
+    "portal:api_key_create": Fresh("create an API key"),
+    "portal:api_key_rotate": Fresh("rotate an API key"),
+    "portal:add_webhook": Fresh("add a webhook, which has a secret"),
+    "portal:webhook_rotate": Fresh("create a new webhook secret"),
+    "registries:destroy": Fresh("destroy a credential"),
+    "registries:erase": Fresh("erase a receipt"),
+    "admin:password_change": Fresh("change your password", also_get=True),
+    "admin:auth_user_password_change": Fresh("set somebody's password", also_get=True),
+    "admin:portal_user_add": Fresh("add a person", also_get=True),
+    "admin:portal_user_change": Fresh("change an account"),
+    "admin:account_emailaddress_changelist": Fresh("change addresses"),
+    "admin:account_emailaddress_add": Fresh("add an address"),
+    "admin:account_emailaddress_change": Fresh("change an address"),
+    "admin:account_emailaddress_delete": Fresh("remove an address"),
+    "admin:mfa_authenticator_changelist": Fresh("remove second factors"),
+    "admin:mfa_authenticator_delete": Fresh("remove a second factor"),
+    "admin:portal_organization_changelist": Fresh("suspend or resume organizations"),
+    "admin:portal_organization_add": Fresh("create an organization"),
+    "admin:portal_organization_change": Fresh("change an organization and its members"),
+    "admin:groups_enrolment_changelist": Fresh("revoke enrolments"),
+    "admin:groups_enrolment_add": Fresh("create an enrolment code"),
+    "admin:registries_credential_changelist": Fresh("destroy credentials"),
+}
+"""What needs a fresh sign-in, by URL name. A test compares the table with all addresses."""
+
+
+class FreshSignInMiddleware:
+    """Asks for a fresh sign-in before the pages in `FRESH_PAGES`, and gives the session another key after one."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.method != "POST" or not request.path_info.startswith("/accounts/"):
+            return self.get_response(request)
+        before = request.session.get(AUTHENTICATION_METHODS_SESSION_KEY)
+        was_signed_in = request.user.is_authenticated
+        response = self.get_response(request)
+        proofs = request.session.get(AUTHENTICATION_METHODS_SESSION_KEY)
+        if was_signed_in and request.user.is_authenticated and proofs != before:
+            request.session.cycle_key()
+        return response
+
+    def process_view(
+        self, request: HttpRequest, view: Callable[..., HttpResponse], args: tuple[object, ...], kwargs: dict[str, str]
+    ) -> HttpResponse | None:
+        """Respond with a redirect to the page that asks who it is; None where the request may go on."""
+        page = FRESH_PAGES.get(request.resolver_match.view_name) if request.resolver_match is not None else None
+        if page is None or (request.method in _SAFE_METHODS and not page.also_get) or not request.user.is_authenticated:
+            return None
+        if is_fresh(request):
+            if request.method == "POST":
+                request.session.pop(KEPT_FORM, None)
+            return None
+        return _ask(request, page)
+
+
+def is_fresh(request: HttpRequest) -> bool:
+    """Whether the person of the request has proved who they are in the last FRESH_SECONDS: by signing in, or again. The
+    time is in the session's encrypted content."""
+    records = get_authentication_records(request, request.user if request.user.is_authenticated else None)
+    return bool(records) and 0 <= time.time() - records[-1].get("at", 0) < FRESH_SECONDS
+
+
+def kept_form(request: HttpRequest) -> dict[str, object] | None:
+    """Return the form that was sent when a fresh sign-in was missing: `path`, `deed`, `back` (the page it was on) and
+    `fields`, a list of names and values; None instead of a list if it can't be sent again as it was."""
+    kept: dict[str, object] | None = request.session.get(KEPT_FORM)
+    return kept
+
+
+def _ask(request: HttpRequest, page: Fresh) -> HttpResponse:
+    methods = get_adapter().get_reauthentication_methods(request.user)
+    if not methods:
+        return render(request, "account/reauthentication_missing.html", {"deed": page.deed}, status=403)
+    if request.method in _SAFE_METHODS:
+        after = request.get_full_path()
+    else:
+        request.session[KEPT_FORM] = {
+            "path": request.get_full_path(),
+            "deed": page.deed,
+            "back": _page_of_form(request),
+            "fields": _fields(request),
+        }
+        after = reverse("account_continue")
+    address = f"{methods[0]['url']}?{urlencode({REDIRECT_FIELD_NAME: after})}"
+    if getattr(request, "htmx", False):
+        return HttpResponse(headers={"HX-Redirect": address})
+    return HttpResponseRedirect(address)
+
+
+def _fields(request: HttpRequest) -> list[list[str]] | None:
+    """What was typed; None if it has files, fields that may hold secrets, or is long."""
+    fields = [[name, value] for name in request.POST for value in request.POST.getlist(name)]
+    fields = [field for field in fields if field[0] != "csrfmiddlewaretoken"]
+    if request.FILES or any(_SECRET_FIELD.search(name) and value for name, value in fields):
+        return None
+    return fields if sum(len(name) + len(value) for name, value in fields) <= MAX_KEPT_CHARACTERS else None
+
+
+def _page_of_form(request: HttpRequest) -> str:
+    """The path of the page that the form was on, on this portal."""
+    parts = urlsplit(request.headers.get("Referer", ""))
+    path = parts._replace(scheme="", netloc="").geturl()
+    return path if parts.netloc == request.get_host() and path.startswith("/") and not path.startswith("//") else "/"
