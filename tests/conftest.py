@@ -236,7 +236,7 @@ def _organization(slug: str, name: str, owner: Any) -> Any:
 def _person(email: str, **fields: Any) -> Any:
     from portal.models import User
 
-    return User.objects.create_user(email, PASSWORD, **fields)
+    return User.objects.create_user(email, PASSWORD, **{"address_proof": "mail"} | fields)
 
 
 @pytest.fixture
@@ -272,7 +272,7 @@ def mallory(db: None) -> Any:
 @pytest.fixture
 def sam(db: None) -> Any:
     """Support."""
-    return _person("sam@drayage.example", is_staff=True, is_support=True)
+    return _person("sam@drayage.example", is_staff=True, is_support=True, address_proof="operator")
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ from tests.support.product_modules import TREES
 
 pytestmark = pytest.mark.slow
 
-RECORDING = "registries.foundation.activity"
+RECORDING, SIGN_INS = "registries.foundation.activity", "portal.audit.sign_ins"
 ACTIVITY = {"portal_activity", "portal_activitytext", "portal_activityhead"}
 READS = "changes nothing"
 UPKEEP = "the portal's own upkeep, which nobody asks for"
@@ -63,6 +63,7 @@ NO_ACTIONS = {
     "groups.nodes.vouching.vouch_existing": UPKEEP,
     "groups.nodes.vouching.vouch_enrolled": UPKEEP,
     "groups.actions.suspension.sweep": UPKEEP,
+    "portal.accounts.address_proof.prove": ROWS,
     "portal.audit.erasure.erase_texts_of": ROWS,
     "portal.audit.refused_sign_ins.note": "notes what the sweeper records",
     "portal.audit.refused_sign_ins.sweep": UPKEEP,
@@ -114,7 +115,8 @@ CONTINUED = {"groups.actions.suspension.suspend"}
 
 
 def has_actions(name: str) -> bool:
-    """Whether a module is named for actions, or records one."""
+    """Whether a module is named for actions, or records one. Modules that handle requests of Django's and allauth's
+    pages record those pages' changes of an account; they have no actions."""
     imported = {
         (node.module, alias.name)
         for node in ast.walk(TREES[name])
@@ -122,6 +124,7 @@ def has_actions(name: str) -> bool:
         for alias in node.names
     }
     records = (RECORDING, "record") in imported or tuple(RECORDING.rsplit(".", 1)) in imported
+    records |= (SIGN_INS, "record_for_person") in imported and ("django.http", "HttpRequest") not in imported
     return records or "actions" in name.split(".")
 
 

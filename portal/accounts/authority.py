@@ -18,13 +18,13 @@ from django.db.models.functions import Now
 from portal.accounts.second_factors import TOTP
 from portal.audit import refused_sign_ins
 from portal.audit.sign_ins import second_factors_of
-from portal.models import RefusedSignIn, User
+from portal.models import Activity, AddressProof, RefusedSignIn, User
 from registries.foundation.actor import Actor
 from registries.foundation.ids import UserId
 from registries.foundation.refusal import Refusal
 from registries.secrets import keyring
 
-STEP = "accounts-marked"
+STEP, SECOND_STEP = "accounts-marked", "addresses-marked"
 
 log = structlog.get_logger(__name__)
 
@@ -93,18 +93,31 @@ def note_altered(person: User, *, by: Actor) -> None:
 
 def mark_existing() -> int:
     """Mark the accounts that a previous version created, when this version is first run; return how many. Done once:
-    a file in the worker zone's key folder says so. Raises `keyring.KeyUnavailable`."""
-    if keyring.is_done(STEP):
+    files in the worker zone's key folder say so. Accounts without a mark are those of a version that made none; a mark
+    of the previous version has to fit. Raises `keyring.KeyUnavailable`."""
+    if keyring.is_done(SECOND_STEP):
         return 0
-    count = 0
+    had_marks, count = keyring.is_done(STEP), 0
     for person_id in User.objects.order_by("pk").values_list("pk", flat=True):
         with transaction.atomic():
             row = User.objects.select_for_update(no_key=True).get(pk=person_id)
-            row.second_factors = kinds_of(person_id)
-            store(row, "second_factors")
+            if had_marks and not row.was_unaltered:
+                continue
+            row.second_factors = row.second_factors if had_marks else kinds_of(person_id)
+            row.address_proof, row.session_epoch = _earlier_proof(row), 0
+            store(row, "second_factors", "address_proof", "session_epoch")
         count += 1
     keyring.mark_done(STEP)
+    keyring.mark_done(SECOND_STEP)
     return count
+
+
+def _earlier_proof(row: User) -> AddressProof:
+    """What counts as a proof of the address of an account that an earlier version created; see decision 20."""
+    if row.is_staff:
+        return AddressProof.OPERATOR
+    resets = Activity.objects.filter(action="account.password_reset", target_kind="person", target_key=str(row.pk))
+    return AddressProof.MAIL if resets.exists() else AddressProof.NONE
 
 
 def _kinds(second_factors: str) -> set[str]:

@@ -15,12 +15,13 @@ from portal.models.support import (
     SupportReader,
     SupportRequest,
 )
-from portal.models.user import User
+from portal.models.user import AddressProof, User
 
 __all__ = [
     "Activity",
     "ActivityHead",
     "ActivityText",
+    "AddressProof",
     "ApiKey",
     "EmailChoice",
     "FailureCase",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,12 @@ from portal.accounts import authority
 from portal.accounts.actions import change_person, confirm_account, remove_second_factor, set_password
 from portal.accounts.authority import AccountAltered, keeps_mark, lock, mark_existing, may_sign_in
 from portal.audit import refused_sign_ins
+from portal.audit.sign_ins import record_for_person
 from portal.models import Activity, PasswordReset, User
 from portal.operations.alerts import alerts
 from portal.operations.workers import Queues
 from registries.foundation.actor import CONSOLE
-from registries.secrets import keyring
+from registries.secrets import account_marks, keyring
 from tests.conftest import PASSWORD
 from tests.support.second_factors import add_recovery_codes, add_totp, code_now
 from tests.support.sign_ins import sign_in
@@ -150,7 +152,8 @@ class TestThePreviousVersion:
     def old_accounts(self, bob: User, alice: User, settings: Settings, tmp_path: Path) -> None:
         settings.PORTAL_KEY_DIR = tmp_path
         keyring.create_missing()
-        (tmp_path / "worker" / f"{authority.STEP}.done").unlink()
+        for step in (authority.STEP, authority.SECOND_STEP):
+            (tmp_path / "worker" / f"{step}.done").unlink()
         add = Authenticator.objects.create
         add(user=alice, type="totp", data={})
         User.objects.update(authority_mark="", second_factors="")
@@ -164,3 +167,38 @@ class TestThePreviousVersion:
         alter(bob, is_superuser=True, authority_mark="")
         assert mark_existing() == 0
         assert not may_sign_in(User.objects.get(pk=bob.pk))
+
+
+class TestMarksOfThePreviousVersion:
+    @pytest.fixture(autouse=True)
+    def old_marks(self, bob: User, alice: User, olga: User, settings: Settings, tmp_path: Path) -> None:
+        settings.PORTAL_KEY_DIR = tmp_path
+        keyring.create_missing()
+        (tmp_path / "worker" / f"{authority.SECOND_STEP}.done").unlink()
+        User.objects.update(address_proof="")
+        for person in (bob, alice, olga):
+            person.address_proof = ""
+            User.objects.filter(pk=person.pk).update(authority_mark=mark_before(person))
+
+    def test_accounts_whose_mark_fits_are_marked_again(self, bob: User, alice: User, olga: User, acme: Any) -> None:
+        alter(bob, is_superuser=True)
+        record_for_person(alice, "account.password_reset", by=CONSOLE)
+        assert not is_signed_in(sign_in(alice))
+
+        assert mark_existing() == 2
+
+        assert is_signed_in(sign_in(alice))
+        assert not may_sign_in(User.objects.get(pk=bob.pk))
+        assert [User.objects.get(pk=row.pk).address_proof for row in (alice, olga)] == ["mail", "operator"]
+        assert mark_existing() == 0
+
+    def test_who_may_have_been_registered_by_somebody_else_has_no_proof(self, bob: User) -> None:
+        alter(bob, address_proof="mail", session_epoch=7)
+        mark_existing()
+        bob.refresh_from_db()
+        assert (bob.address_proof, bob.session_epoch, may_sign_in(bob)) == ("", 0, True)
+
+
+def mark_before(person: User) -> str:
+    """The mark that the previous version made."""
+    return account_marks._mac("drayage account 1", astuple(person._state_to_mark())[:-2])

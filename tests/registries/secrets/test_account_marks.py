@@ -20,6 +20,8 @@ STATE = AccountState(
     is_staff=True,
     is_support=False,
     is_superuser=True,
+    address_proof="operator",
+    session_epoch=3,
 )
 
 

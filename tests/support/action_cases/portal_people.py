@@ -13,7 +13,8 @@ from django.utils import timezone
 
 from groups.models import Occurrence
 from portal.accounts import actions as person_actions
-from portal.models import ApiKey, Invitation, Membership, Notice, User, Webhook
+from portal.accounts.address_proof import set_address_proof
+from portal.models import AddressProof, ApiKey, Invitation, Membership, Notice, User, Webhook
 from portal.notifications import subscriptions, webhooks
 from portal.notifications.webhooks import bound_to
 from portal.organizations import actions, api_keys, invitations
@@ -185,6 +186,11 @@ def _confirm_account(cast: Cast) -> Call:
     return partial(person_actions.confirm_account, cast.bob, by=acting(cast.olga))
 
 
+def _set_address_proof(cast: Cast) -> Call:
+    unproven = User.objects.create_user("nina@acme.example", "a long and good sentence")
+    return partial(set_address_proof, unproven, AddressProof.SSO, by=CONSOLE)
+
+
 def _lift_lock(cast: Cast) -> Call:
     attempt = AccessAttempt.objects.create(
         username=cast.bob.email, ip_address="127.0.0.1", failures_since_start=10, attempt_time=timezone.now()
@@ -232,6 +238,7 @@ CASES = [
     Case("portal.accounts.actions.set_password", _set_password),
     Case("portal.accounts.actions.remove_second_factor", _remove_second_factor),
     Case("portal.accounts.actions.confirm_account", _confirm_account),
+    Case("portal.accounts.address_proof.set_address_proof", _set_address_proof),
     Case("portal.accounts.actions.lift_lock", _lift_lock),
     Case("portal.accounts.actions.save_address", _save_address),
     Case("portal.accounts.actions.remove_address", _remove_address),
