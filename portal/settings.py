@@ -42,6 +42,7 @@ PORTAL_LAYERS_PORT = ENV.layers_port
 PORTAL_API_CALLS_A_MINUTE = ENV.api_calls_a_minute
 PORTAL_METRICS_TOKEN = ENV.metrics_token
 PORTAL_TRUSTED_PROXIES = ENV.trusted_proxies
+PORTAL_PROXY_HEADER = ENV.proxy_header
 PORTAL_DELIVERY = ENV.delivery
 PORTAL_ACCEL_PREFIX = ENV.accel_prefix
 

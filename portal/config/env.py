@@ -28,6 +28,8 @@ ZONES = ("all", "web", "worker")
 CONSOLE_MAIL = "portal.mail.console.ConsoleMail"
 HSTS = ("host", "subdomains", "preload")
 DELIVERIES = ("embedded", "accel", "redirect")
+PROXY_HEADERS = ("x-forwarded-for", "forwarded")
+MAX_PROXIES = 32
 WEB_STATEMENT_SECONDS = 30
 """What a statement of the web zone may take in PostgreSQL; then it is canceled, and its thread is free again."""
 
@@ -74,7 +76,8 @@ class Environment:
     console_fd: int | None
     metrics_token: str
     hsts: str
-    trusted_proxies: list[IPv4Network | IPv6Network]
+    trusted_proxies: list[IPv4Network | IPv6Network] | int
+    proxy_header: str
     secret_key: str
 
     @property
@@ -159,7 +162,8 @@ def read() -> Environment:
         console_fd=env.int("PORTAL_CONSOLE_FD", None),
         hsts=_one_of(env, "PORTAL_HSTS", HSTS),
         metrics_token=env.str("PORTAL_METRICS_TOKEN", ""),
-        trusted_proxies=_networks(env, "PORTAL_TRUSTED_PROXIES"),
+        trusted_proxies=_proxies(env, "PORTAL_TRUSTED_PROXIES"),
+        proxy_header=_one_of(env, "PORTAL_PROXY_HEADER", PROXY_HEADERS),
         secret_key=env.str("PORTAL_SECRET_KEY", "") or _stored_secret(key_dir / "web" / "django-secret"),
     )
 
@@ -229,11 +233,20 @@ def _words(env: SecretEnv, name: str) -> list[str]:
     return [word.strip() for word in env.str(name, "").split(",") if word.strip()]
 
 
-def _networks(env: SecretEnv, name: str) -> list[IPv4Network | IPv6Network]:
+def _proxies(env: SecretEnv, name: str) -> list[IPv4Network | IPv6Network] | int:
+    """Return the networks of the proxies in front, or how many there are."""
+    words = _words(env, name)
     try:
-        return [ip_network(word) for word in _words(env, name)]
+        if len(words) == 1 and words[0].isascii() and words[0].isdecimal():
+            if 1 <= int(words[0]) <= MAX_PROXIES:
+                return int(words[0])
+            raise ValueError
+        return [ip_network(word) for word in words]
     except ValueError as error:
-        raise EnvironmentInvalid(f"{name} is a list such as 10.0.0.0/8,fd00::/8") from error
+        raise EnvironmentInvalid(
+            f"{name} is a list such as 10.0.0.0/8,fd00::/8, or how many proxies each request passes, from 1 to "
+            f"{MAX_PROXIES}"
+        ) from error
 
 
 def _group(env: SecretEnv, name: str) -> int | None:

@@ -22,7 +22,12 @@ def exposure(environment: Environment, *, listens_everywhere: bool = False) -> l
         )
     if environment.https and not environment.is_local and not environment.trusted_proxies:
         found.append(
-            "PORTAL_TRUSTED_PROXIES is not set: all clients have the address of your proxy. Limits of sign-ins count "
-            "them together, and activity and ledger show that address."
+            "PORTAL_TRUSTED_PROXIES is not set: all clients have the address of your proxy. Limits of sign-ins and "
+            "calls count them together, and activity and ledger show that address."
+        )
+    if isinstance(environment.trusted_proxies, list) and any(not net.prefixlen for net in environment.trusted_proxies):
+        found.append(
+            "PORTAL_TRUSTED_PROXIES names every address: anybody who reaches this port can say who they are. "
+            "Name your proxies."
         )
     return found

@@ -7,7 +7,6 @@ on this machine that don't come through a proxy. Everybody else gets 404.
 from __future__ import annotations
 
 import hmac
-from ipaddress import ip_address
 
 from django.conf import settings
 from django.core.cache import caches
@@ -17,6 +16,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
 from groups.queries.metrics import GroupMetrics
+from portal.http.client_address import is_this_machine
 
 CACHE_SECONDS = 5
 """The database is queried at most once in this time, however often metrics are read."""
@@ -42,18 +42,6 @@ def _may_read(request: HttpRequest) -> bool:
         presented = request.headers.get("Authorization", "").removeprefix("Bearer ")
         if hmac.compare_digest(presented.encode(), settings.PORTAL_METRICS_TOKEN.encode()):
             return True
-    elif _is_local(request):
+    elif is_this_machine(request):
         return True
     return request.user.is_authenticated and request.user.is_superuser
-
-
-def _is_local(request: HttpRequest) -> bool:
-    """Whether the request comes from this machine itself. A proxy on it adds one of these headers."""
-    if any(
-        name in request.headers for name in ("Forwarded", "X-Forwarded-For", "X-Forwarded-Proto", "X-Real-Ip", "Via")
-    ):
-        return False
-    try:
-        return ip_address(request.META.get("REMOTE_ADDR", "")).is_loopback
-    except ValueError:
-        return False

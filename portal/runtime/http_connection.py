@@ -15,7 +15,7 @@ from django.conf import settings
 from waitress.channel import HTTPChannel
 from waitress.utilities import Error
 
-from portal.http.client_address import client_of, share_of
+from portal.http.client_address import ProxyHeader, client_of, newest_hop, share_of
 from portal.runtime.deadlines import Deadlines, Stage, StageClock
 from portal.runtime.http_requests import (
     RefusalTask,
@@ -92,16 +92,16 @@ class Connection(HTTPChannel):  # type: ignore[misc]
         """Whose its request is, as far as can be told without reading the database (`fair_queue`). A client chooses the
         last part. The one before tells clients apart behind a proxy that is not named in the settings, which appends
         their address."""
-        headers = self.requests[0].headers
-        last_hop = headers.get("X_FORWARDED_FOR", "").rpartition(",")[2].strip()
-        return (self.client, last_hop, headers.get("AUTHORIZATION", ""))
+        request = self.requests[0]
+        last_hop = newest_hop(_forwarded(request), settings.PORTAL_PROXY_HEADER)
+        return (self.client, last_hop, request.headers.get("AUTHORIZATION", ""))
 
     @property
     def client(self) -> str:
         """The client's address, or its network, as far as the head of a request has been read."""
-        requests = [*self.requests, self.request]
-        forwarded_for = requests[0].headers.get("X_FORWARDED_FOR", "") if requests[0] is not None else ""
-        return share_of(client_of(str(self.addr[0]), forwarded_for, settings.PORTAL_TRUSTED_PROXIES))
+        text = _forwarded([*self.requests, self.request][0])
+        proxies, header = settings.PORTAL_TRUSTED_PROXIES, settings.PORTAL_PROXY_HEADER
+        return share_of(client_of(str(self.addr[0]), text, proxies, header))
 
     # Deadlines
 
@@ -289,3 +289,10 @@ class Connection(HTTPChannel):  # type: ignore[misc]
         if self.request is not None:
             self.request.close()  # an incomplete body may have a file
         super().handle_close()
+
+
+def _forwarded(request: Request | None) -> str:
+    """The header in which the operator's proxies name the client; empty before the head was read."""
+    name = ProxyHeader(settings.PORTAL_PROXY_HEADER).wsgi_name
+    text: str = request.headers.get(name, "") if request is not None else ""
+    return text

@@ -69,6 +69,11 @@ def test_networks_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
         ("PORTAL_REGISTRY_ALLOW_NETWORKS", "10.0.0.0/8 ssh"),
         ("PORTAL_WEBHOOK_ALLOW_NETWORKS", "hooks.internal"),
         ("PORTAL_TRUSTED_PROXIES", "nginx"),
+        ("PORTAL_TRUSTED_PROXIES", "0"),
+        ("PORTAL_TRUSTED_PROXIES", "33"),
+        ("PORTAL_TRUSTED_PROXIES", "-1"),
+        ("PORTAL_TRUSTED_PROXIES", "1,10.0.0.0/8"),
+        ("PORTAL_PROXY_HEADER", "x-real-ip"),
     ],
 )
 def test_a_bad_value_names_its_variable(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:

@@ -26,6 +26,8 @@ def _bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         ("http://10.0.0.7:8000", "127.0.0.1", True, ["is not encrypted"]),
         ("https://portal.example", "127.0.0.1", False, []),
         ("https://portal.example", "127.0.0.1", True, ["without TLS on every address"]),
+        ("https://portal.example", "1", False, []),
+        ("https://portal.example", "10.0.0.0/8,::/0", False, ["names every address"]),
         ("https://portal.example", "", False, ["PORTAL_TRUSTED_PROXIES is not set"]),
         ("https://portal.example", "", True, ["without TLS on every address", "PORTAL_TRUSTED_PROXIES is not set"]),
     ],

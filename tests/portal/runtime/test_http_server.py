@@ -47,6 +47,8 @@ def test_what_is_known_of_the_client(portal: Portal) -> None:
     )
     [seen] = portal.seen
     assert (seen["REMOTE_ADDR"], seen["HTTP_X_FORWARDED_FOR"]) == ("127.0.0.1", "192.0.2.1")
+    portal.ask(get(b"/", more=b"Forwarded: for=192.0.2.1\r\nForwarded: for=192.0.2.2\r\nConnection: close\r\n"))
+    assert portal.seen[1]["HTTP_FORWARDED"] == "for=192.0.2.1, for=192.0.2.2"
     assert (seen["PATH_INFO"], seen["QUERY_STRING"], seen["wsgi.url_scheme"]) == ("/a b", "c=%00", "http")
 
 
