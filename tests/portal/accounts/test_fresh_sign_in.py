@@ -14,7 +14,7 @@ from portal.models import ApiKey, Invitation, Organization, User
 from tests.conftest import PASSWORD
 from tests.support.fresh_sign_ins import signed_in
 from tests.support.pages_without_fresh_sign_in import needs_none
-from tests.support.url_names import url_names
+from tests.support.addresses import addresses
 
 pytestmark = pytest.mark.django_db
 CREATE = "/o/acme/settings/api-keys/create/"
@@ -35,13 +35,13 @@ def prove(browser: Client, address: str, password: str = PASSWORD) -> Any:
 
 
 def test_every_address_is_in_one_of_the_two_tables() -> None:
-    names = set(url_names())
+    names = set(addresses())
     assert {name for name in names if not needs_none(name)} == set(FRESH_PAGES) & names
     assert not {name for name in FRESH_PAGES if needs_none(name)}
 
 
 def test_every_page_of_the_table_exists() -> None:
-    assert set(FRESH_PAGES) <= set(url_names())
+    assert set(FRESH_PAGES) <= set(addresses())
 
 
 def test_a_fresh_sign_in_is_enough(owner: Client) -> None:
