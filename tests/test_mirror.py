@@ -130,6 +130,7 @@ TESTED_BY = {
     ],
     "portal/organizations/test_api_keys.py": [
         "portal.management.commands.create_api_key",
+        "portal.organizations.api_key_rows",
         "portal.organizations.api_key_views",
     ],
     "portal/organizations/test_team_views.py": [

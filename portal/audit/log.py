@@ -72,6 +72,8 @@ VERBS = {
     "key.created": ("key", "created the API key"),
     "key.rotated": ("refresh", "put a new API key in the place of"),
     "key.revoked": ("ban", "revoked the API key"),
+    "key.handed_over": ("key", "handed over the API key"),
+    "key.taken_over": ("key", "took over the API key"),
     "notification.added": ("bell", "added the webhook"),
     "notification.changed": ("bell", "changed the webhook"),
     "notification.deleted": ("trash", "deleted the webhook"),

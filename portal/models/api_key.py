@@ -30,10 +30,12 @@ _LIVE = models.Q(revoked_at__isnull=True) & (models.Q(expires_at__isnull=True) |
 
 class ApiKey(models.Model):
     """One key. Only a digest of it is stored; `prefix` is its beginning, by which people recognize it. `seal` covers
-    what it gives access to (`registries.secrets.one_time`).
+    what it gives access to, and whose it is (`registries.secrets.one_time`).
 
-    `scope` says whether it may change anything. `last_used_at` is written at most once a minute. A key is valid until
-    it expires, if it ever does, or is revoked; the row stays.
+    `scope` says whether it may change anything, and `project`, if there is one, that it may do so only there. The key
+    works as long as its `owner` is an owner of the organization; one without an owner belongs to the organization
+    until somebody takes it over. `last_used_at` and `last_used_from` are written at most once a minute. A key is valid
+    until it expires, if it ever does, or is revoked; the row stays.
     """
 
     class Scope(models.TextChoices):
@@ -47,10 +49,15 @@ class ApiKey(models.Model):
     key_hash = models.CharField(max_length=64, unique=True, editable=False)
     seal = models.CharField(max_length=64, default="", db_default="", editable=False)
     scope = models.CharField(max_length=5, choices=Scope.choices, default=Scope.READ)
+    project = models.ForeignKey("portal.Project", null=True, blank=True, on_delete=models.CASCADE, related_name="+")
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     expires_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True)
+    last_used_from = models.GenericIPAddressField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
 
     objects = ApiKeyQuerySet.as_manager()

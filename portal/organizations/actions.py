@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import uuid
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from django.db import transaction
@@ -10,9 +12,12 @@ from django.db import transaction
 from groups.models import Quota
 from groups.rules import quotas
 from portal.models import Membership, Organization, Project, Role, User
-from portal.organizations.rules import refuse_member, require_another_owner
+from portal.organizations.api_key_rows import KEY_ROLE
+from portal.organizations.holdings import Ended, end_holdings, record_end
+from portal.organizations.rules import refuse_member, require_another_owner, require_owner
 from registries.foundation.activity import Target, record
 from registries.foundation.actor import Actor
+from registries.foundation.ids import UserId
 
 
 @dataclass(frozen=True)
@@ -97,56 +102,78 @@ def add_member(organization: Organization, person: User, *, role: str, by: Actor
     return membership
 
 
-def change_role(membership: Membership, role: str, *, by: Actor) -> bool:
-    """Change a member's role. Returns whether it was different. Raises LastOwner."""
+def change_role(membership: Membership, role: str, *, keep: Collection[uuid.UUID] = (), by: Actor) -> Ended | None:
+    """Change a member's role; return what ended with it, or None if the role was the same. Somebody who is no owner
+    any more holds neither API keys nor open invitations: keys in `keep` become the keys of the owner who acts, the
+    others end. Raises LastOwner and NoLongerOwner."""
     with transaction.atomic():
         quotas.lock_organization(membership.organization_id)
+        require_owner(by, membership.organization_id)
         row = _current(membership)
         if row is None or row.role == role:
-            return False
+            return None
         require_another_owner(row)
         before, row.role = row.role, role
         row.save(update_fields=["role"])
+        ended = Ended()
+        if Role(role).rank < KEY_ROLE.rank:
+            ended = _end_holdings(row, keep=keep, by=by)
+        record_end(ended, row.organization_id, by=by)
         record(
             by,
             "team.role_changed",
             Target("member", row.user_id, row.user.email),
             organization_id=row.organization_id,
-            detail=f"{before} → {role}",
+            detail=", ".join(filter(None, [f"{before} → {role}", ended.in_words])),
             before={"role": before},
             after={"role": role},
         )
-    return True
+    return ended
 
 
-def remove(membership: Membership, *, by: Actor) -> bool:
-    """Remove a member; what they created stays. Returns whether they were a member. Raises LastOwner."""
-    return _end_membership(membership, "team.removed", by=by)
+def remove(membership: Membership, *, keep: Collection[uuid.UUID] = (), by: Actor) -> Ended | None:
+    """Remove a member; return what ended, or None if they were none. What they created stays. Their API keys and the
+    invitations they made end; keys in `keep` become the keys of the owner who acts. Raises LastOwner and
+    NoLongerOwner."""
+    return _end_membership(membership, "team.removed", keep=keep, by=by)
 
 
-def leave(membership: Membership, *, by: Actor) -> bool:
-    """Let a member leave by themselves; what they created stays. Returns whether they were a member. Raises
-    LastOwner."""
+def leave(membership: Membership, *, by: Actor) -> Ended | None:
+    """Let a member leave by themselves, as `remove` does: their API keys and invitations end. Raises LastOwner."""
     return _end_membership(membership, "team.left", by=by)
 
 
-def _end_membership(membership: Membership, action: str, *, by: Actor) -> bool:
+def _end_membership(
+    membership: Membership, action: str, *, keep: Collection[uuid.UUID] = (), by: Actor
+) -> Ended | None:
     with transaction.atomic():
         quotas.lock_organization(membership.organization_id)
+        if action == "team.removed":
+            require_owner(by, membership.organization_id)
         row = _current(membership)
         if row is None:
-            return False
+            return None
         require_another_owner(row)
         Membership.objects.filter(pk=row.pk).delete()
+        ended = _end_holdings(row, keep=keep, by=by)
+        record_end(ended, row.organization_id, by=by)
         record(
             by,
             action,
             Target("member", row.user_id, "" if action == "team.left" else row.user.email),
             organization_id=row.organization_id,
-            detail=f"was {row.role}",
+            detail=", ".join(filter(None, [f"was {row.role}", ended.in_words])),
             before={"role": row.role},
         )
-    return True
+    return ended
+
+
+def _end_holdings(row: Membership, *, keep: Collection[uuid.UUID], by: Actor) -> Ended:
+    """End what the member holds. Only an owner takes over keys: who acts may be an operator."""
+    owners = Membership.objects.filter(organization=row.organization_id, role=Role.OWNER, user__is_active=True)
+    new_owner = owners.filter(user=by.person_id or UserId(0)).exclude(user=row.user_id).select_related("user").first()
+    person = new_owner.user if new_owner is not None else None
+    return end_holdings(row.user_id, row.organization_id, keep=keep, new_owner=person)
 
 
 def _current(membership: Membership) -> Membership | None:

@@ -19,3 +19,12 @@ class LastOwner(TeamRefused):
 
     def __init__(self) -> None:
         super().__init__("An organization needs an owner. Make somebody else owner first.")
+
+
+class NoLongerOwner(TeamRefused):
+    """Whoever acts was an owner when the page was opened, and is none now."""
+
+    code = "no_longer_owner"
+
+    def __init__(self) -> None:
+        super().__init__("Only an owner of the organization can do this. Ask an owner.")

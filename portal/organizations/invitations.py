@@ -13,7 +13,7 @@ from portal.models.invitation import InvitationQuerySet
 from portal.models.user import canonical_email
 from portal.organizations.errors import TeamRefused
 from portal.organizations.invitation_links import sealed_columns
-from portal.organizations.rules import refuse_member
+from portal.organizations.rules import refuse_member, require_owner
 from registries.foundation.activity import Target, record
 from registries.foundation.actor import Actor, ActorKind
 from registries.foundation.clock import database_now
@@ -35,12 +35,14 @@ class InvitationOver(TeamRefused):
 
 def invite(organization: Organization, *, email: str, role: str, by: Actor) -> tuple[Invitation, str]:
     """Create an invitation; return it with its token, which is not stored. It replaces an open invitation to the same
-    address. Raises TeamRefused if the address is a member's, and after MAX_INVITATIONS_A_DAY within 24 hours."""
+    address. Raises TeamRefused if the address is a member's, and after MAX_INVITATIONS_A_DAY within 24 hours, and
+    NoLongerOwner."""
     email = canonical_email(email)
     now = database_now()
     token = one_time.new(TOKEN_PREFIX)
     with transaction.atomic():
         quotas.lock_organization(organization.pk)
+        require_owner(by, organization.pk)
         refuse_member(organization, email)
         rows = Invitation.objects.filter(organization=organization)
         if rows.filter(created_at__gt=now - timedelta(days=1)).count() >= MAX_INVITATIONS_A_DAY:

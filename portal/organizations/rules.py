@@ -1,9 +1,12 @@
-"""Rules of a team: nobody is a member twice, and there is always an owner. Callers have locked the organization."""
+"""Rules of a team: nobody is a member twice, there is always an owner, and only owners hold keys and invite. Callers
+have locked the organization."""
 
 from __future__ import annotations
 
 from portal.models import Membership, Organization, Role
-from portal.organizations.errors import LastOwner, TeamRefused
+from portal.organizations.errors import LastOwner, NoLongerOwner, TeamRefused
+from registries.foundation.actor import Actor, ActorKind
+from registries.foundation.ids import OrganizationId, UserId
 
 
 def refuse_member(organization: Organization, email: str) -> None:
@@ -17,3 +20,16 @@ def require_another_owner(membership: Membership) -> None:
     owners = Membership.objects.filter(organization=membership.organization_id, role=Role.OWNER)
     if membership.role == Role.OWNER and not owners.exclude(pk=membership.pk).exists():
         raise LastOwner
+
+
+def is_owner(person_id: UserId, organization_id: OrganizationId) -> bool:
+    """Whether the person is an owner of the organization and their account is active."""
+    rows = Membership.objects.filter(user=person_id, user__is_active=True, organization=organization_id)
+    return rows.filter(role=Role.OWNER).exists()
+
+
+def require_owner(by: Actor, organization_id: OrganizationId) -> None:
+    """Raise NoLongerOwner if a member acts who is not an owner now: they may have been one when their request was
+    admitted, before another one removed them."""
+    if by.kind == ActorKind.PERSON and not is_owner(by.person_id or UserId(0), organization_id):
+        raise NoLongerOwner

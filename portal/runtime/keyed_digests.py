@@ -8,7 +8,7 @@ from django.db import models, transaction
 
 from groups.models import Enrolment, NodeToken
 from portal.models import ApiKey, Invitation, PasswordReset
-from portal.organizations import api_keys, invitation_links
+from portal.organizations import api_key_rows, invitation_links
 from registries.secrets import keyring
 from registries.secrets.one_time import Purpose, is_earlier, keyed, seal_of
 
@@ -28,7 +28,7 @@ def key_existing() -> int:
             + _key(NodeToken, "session_hash", Purpose.NODE_SESSION)
             + _key(Enrolment, "code_hash", Purpose.ENROLMENT)
             + _key(PasswordReset, "token_hash", Purpose.PASSWORD_LINK, owner=lambda row: str(row.person_id))
-            + _key(ApiKey, "key_hash", Purpose.API_KEY, seals=api_keys.sealed_columns)
+            + _key(ApiKey, "key_hash", Purpose.API_KEY, seals=api_key_rows.sealed_columns)
             + _key(Invitation, "token_hash", Purpose.INVITATION, seals=invitation_links.sealed_columns)
         )
     keyring.mark_done(STEP)

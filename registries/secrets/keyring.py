@@ -36,7 +36,14 @@ from registries.secrets.private_files import delete, make_private, write_once
 
 SEED_BYTES = 64
 MLKEM_PUBLIC_BYTES = 1184
-UPGRADE_STEPS = ("credentials-bound", "nodes-vouched", "accounts-marked", "digests-keyed", "addresses-marked")
+UPGRADE_STEPS = (
+    "credentials-bound",
+    "nodes-vouched",
+    "accounts-marked",
+    "digests-keyed",
+    "addresses-marked",
+    "keys-owned",
+)
 """What is done once when a version is first run. New keys have nothing to upgrade."""
 _EPOCH_FILE = re.compile(r"seal-([0-9]{1,9})\.(?:pub|key)")
 

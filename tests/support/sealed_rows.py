@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from portal.models import ApiKey, Invitation
-from portal.organizations import api_keys, invitation_links
+from portal.organizations import api_key_rows, invitation_links
 from registries.secrets.one_time import Purpose, seal_of
 
 
@@ -11,7 +11,7 @@ def seal_again() -> None:
     """Seal every key and invitation as it is now."""
     for key in ApiKey.objects.all():
         ApiKey.objects.filter(pk=key.pk).update(
-            seal=seal_of(key.key_hash, Purpose.API_KEY, *api_keys.sealed_columns(key))
+            seal=seal_of(key.key_hash, Purpose.API_KEY, *api_key_rows.sealed_columns(key))
         )
     for row in Invitation.objects.all():
         Invitation.objects.filter(pk=row.pk).update(

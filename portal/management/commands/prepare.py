@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from groups.nodes.vouching import vouch_existing
 from portal.accounts.authority import mark_existing
+from portal.organizations.key_owners import own_existing
 from portal.runtime.data_folder import make_data_folder
 from portal.runtime.keyed_digests import key_existing
 from registries.secrets import keyring
@@ -36,5 +37,6 @@ class Command(BaseCommand):
         reseal_previous_format()
         vouch_existing()
         mark_existing()
+        own_existing()
         key_existing()
         call_command("collectstatic", interactive=False, verbosity=0)

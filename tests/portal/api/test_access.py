@@ -222,7 +222,7 @@ class TestReading:
 def test_without_its_database_it_is_not_available(speaks: Any, broken: str, monkeypatch: pytest.MonkeyPatch) -> None:
     from django.db import OperationalError
 
-    def away(*arguments: Any) -> Any:
+    def away(*arguments: Any, **names: Any) -> Any:
         raise OperationalError("could not connect to db.internal as user drayage")
 
     speaker = speaks()

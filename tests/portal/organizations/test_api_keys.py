@@ -148,12 +148,14 @@ def test_a_form_that_is_wrong_makes_no_key(acme: Any, alice: Any, as_user: Any, 
     assert not ApiKey.objects.exists()
 
 
-def test_the_command_prints_it_alone_on_the_last_line(acme: Any, capsys: Any) -> None:
+def test_the_command_prints_it_alone_on_the_last_line(acme: Any, alice: Any, capsys: Any) -> None:
     call_command("create_api_key", "acme", name="ci")
 
     row = find_live_key(capsys.readouterr().out.splitlines()[-1])
     assert row is not None
-    assert (row.name, row.scope, row.expires_at) == ("ci", "write", None)
+    assert (row.name, row.scope, row.owner, row.project) == ("ci", "write", alice, None)
+    assert row.expires_at is not None
+    assert abs(row.expires_at - timezone.now() - timedelta(days=90)) < timedelta(minutes=1)
     assert recorded() == [("Drayage", "key.created", "ci", "write")]
     with pytest.raises(CommandError):
         call_command("create_api_key", "nowhere", name="ci")
@@ -161,18 +163,33 @@ def test_the_command_prints_it_alone_on_the_last_line(acme: Any, capsys: Any) ->
         call_command("create_api_key", "acme", name="ci", days=0)
 
 
-@pytest.mark.parametrize("days", [1, 3650])
-def test_the_command_makes_the_key_that_was_asked_for(acme: Any, days: int) -> None:
-    call_command("create_api_key", "acme", name=" ci ", scope="read", days=days)
+@pytest.mark.parametrize("days", [1, 365])
+def test_the_command_makes_the_key_that_was_asked_for(acme: Any, project: Any, days: int) -> None:
+    call_command("create_api_key", "acme", name=" ci ", scope="read", days=days, project="default")
 
     row = ApiKey.objects.get()
-    assert (row.organization, row.name, row.scope) == (acme, "ci", "read")
+    assert (row.organization, row.name, row.scope, row.project) == (acme, "ci", "read", project)
     assert row.expires_at is not None
     assert abs(row.expires_at - timezone.now() - timedelta(days=days)) < timedelta(minutes=1)
 
 
+def test_the_command_says_whose_key_it_is(acme: Any, alice: Any, bob: Any) -> None:
+    for email in (bob.email, "nobody@acme.example"):
+        with pytest.raises(CommandError, match="has no owner"):
+            call_command("create_api_key", "acme", name="ci", owner=email)
+    acme.memberships.filter(user=bob).update(role="owner")
+    with pytest.raises(CommandError, match="name one with --owner"):
+        call_command("create_api_key", "acme", name="ci")
+
+    call_command("create_api_key", "acme", name="ci", owner="Bob@Acme.example", no_expiry=True)
+
+    row = ApiKey.objects.get()
+    assert (row.owner, row.expires_at) == (bob, None)
+
+
 @pytest.mark.parametrize(
-    "values", [{"name": " "}, {"name": "a" * 64}, {"name": "a\u202eb"}, {"days": -1}, {"days": 3651}]
+    "values",
+    [{"name": " "}, {"name": "a" * 64}, {"name": "a\u202eb"}, {"days": -1}, {"days": 366}, {"project": "nothing"}],
 )
 def test_the_command_refuses_what_the_form_refuses(acme: Any, values: dict[str, Any]) -> None:
     with pytest.raises(CommandError):

@@ -40,6 +40,7 @@ def test_every_key_is_made_in_its_zone(folder: Path) -> None:
         "worker/accounts-marked.done",
         "worker/addresses-marked.done",
         "worker/digests-keyed.done",
+        "worker/keys-owned.done",
         "worker/nodes-vouched.done",
     }
     assert len(keyring.data_key()) == len(keyring.layers_key()) == 32
@@ -60,7 +61,7 @@ def test_only_the_owner_can_read_them(folder: Path) -> None:
 
     keyring.create_epoch()
     modes = {path.relative_to(folder).parts: stat.S_IMODE(path.stat().st_mode) for path in folder.rglob("*")}
-    assert len(modes) == 14
+    assert len(modes) == 15
     assert modes == {parts: 0o700 if len(parts) == 1 else 0o600 for parts in modes}
 
 

@@ -17,7 +17,7 @@ from portal.accounts.address_proof import set_address_proof
 from portal.models import AddressProof, ApiKey, Invitation, Membership, Notice, User, Webhook
 from portal.notifications import subscriptions, webhooks
 from portal.notifications.webhooks import bound_to
-from portal.organizations import actions, api_keys, invitations
+from portal.organizations import actions, api_key_rows, api_keys, invitations
 from registries.foundation.actor import CONSOLE, PORTAL
 from registries.foundation.ids import WebhookId
 from registries.secrets import at_rest, one_time
@@ -43,7 +43,7 @@ def _invitation(cast: Cast, email: str) -> Invitation:
 
 def _key(cast: Cast) -> ApiKey:
     row = ApiKey(organization=cast.acme, name="ci", prefix="drayage_abcdef", key_hash=uuid.uuid4().hex)
-    row.seal = one_time.seal_of(row.key_hash, Purpose.API_KEY, *api_keys.sealed_columns(row))
+    row.seal = one_time.seal_of(row.key_hash, Purpose.API_KEY, *api_key_rows.sealed_columns(row))
     row.save()
     return row
 
@@ -113,6 +113,10 @@ def _rotate_key(cast: Cast) -> Call:
 
 def _revoke_key(cast: Cast) -> Call:
     return partial(api_keys.revoke, _key(cast), by=acting(cast.alice))
+
+
+def _take_over_key(cast: Cast) -> Call:
+    return partial(api_keys.take_over, _key(cast), by=acting(cast.alice))
 
 
 def _add_webhook(cast: Cast) -> Call:
@@ -222,6 +226,7 @@ CASES = [
     Case("portal.organizations.actions.leave", _leave),
     Case("portal.organizations.api_keys.create_key", _create_key),
     Case("portal.organizations.api_keys.rotate", _rotate_key),
+    Case("portal.organizations.api_keys.take_over", _take_over_key),
     Case("portal.organizations.api_keys.revoke", _revoke_key),
     Case("portal.notifications.webhooks.add", _add_webhook),
     Case("portal.notifications.webhooks.change", _change_webhook),
