@@ -63,6 +63,7 @@ NO_ACTIONS = {
     "groups.nodes.vouching.vouch_existing": UPKEEP,
     "groups.nodes.vouching.vouch_enrolled": UPKEEP,
     "groups.actions.suspension.sweep": UPKEEP,
+    "portal.accounts.address_proof.mail_proof": READS,
     "portal.accounts.address_proof.prove": ROWS,
     "portal.audit.erasure.erase_texts_of": ROWS,
     "portal.audit.refused_sign_ins.note": "notes what the sweeper records",

@@ -14,23 +14,30 @@ from axes.models import AccessAttempt
 from django.db import transaction
 
 from portal.accounts import authority
+from portal.accounts.address_proof import mail_proof, prove
 from portal.accounts.reset_tokens import end_links, use_links
+from portal.accounts.session_epoch import end_sessions
 from portal.audit.sign_ins import organizations_of, record_for_person, record_second_factors, second_factors_of
-from portal.models import User
+from portal.models import AddressProof, User
+from portal.organizations.rules import require_proof
 from registries.foundation.activity import Target, Value, record
 from registries.foundation.actor import Actor
 
 SETTINGS = ("email", "first_name", "last_name", "is_active", "is_staff", "is_support", "is_superuser")
 """What operators change of an account, apart from the password."""
+NAMES = {"first_name", "last_name"}
+"""Those that give no right and sign nobody in."""
 
 
 def create_person(
     email: str, password: str | None, *, is_staff: bool = False, is_superuser: bool = False, by: Actor
 ) -> User:
-    """Create an account. Without a password the person can't sign in until they set one. Raises IntegrityError if the
-    address is taken."""
+    """Create an account for an operator, who vouches for the address. Without a password the person can't sign in until
+    they set one. Raises IntegrityError if the address is taken."""
     with transaction.atomic():
-        person = User.objects.create_user(email, password, is_staff=is_staff, is_superuser=is_superuser)
+        person = User.objects.create_user(
+            email, password, is_staff=is_staff, is_superuser=is_superuser, address_proof=AddressProof.OPERATOR
+        )
         record(
             by,
             "account.created",
@@ -42,8 +49,9 @@ def create_person(
 
 
 def change_person(person: User, changes: Mapping[str, str | bool], *, by: Actor) -> bool:
-    """Change settings of an account, by the names in `SETTINGS`. Returns whether anything was different. Raises
-    IntegrityError if the address is taken, and AccountAltered."""
+    """Change settings of an account, by the names in `SETTINGS`. Other rights, another address and deactivating end the
+    person's sessions. Returns whether anything was different. Raises IntegrityError if the address is taken,
+    AccountAltered, and AddressUnproven for rights in the admin that an account without a proof would get."""
     with transaction.atomic():
         row = authority.lock(person.pk)
         before: dict[str, Value] = {name: getattr(row, name) for name in SETTINGS}
@@ -52,20 +60,34 @@ def change_person(person: User, changes: Mapping[str, str | bool], *, by: Actor)
             return False
         for name, value in after.items():
             setattr(row, name, value)
+        if row.is_staff or row.is_support or row.is_superuser:
+            require_proof(row)
+        if "email" in after:
+            EmailAddress.objects.filter(user=row.pk, email__iexact=str(before["email"])).delete()
+            end_links(row)
         authority.store(row, *after)
+        if not after.keys() <= NAMES:
+            end_sessions(row)
         _record_changes(row, {name: before[name] for name in after}, after, by=by)
     return True
 
 
 def set_password(person: User, password: str, *, is_reset: bool = False, by: Actor) -> None:
-    """Set the person's password. `is_reset`: they proved who they are with an emailed link, not with the old
-    password. Raises ResetLinkUsed if the link was used at the same time, and AccountAltered."""
+    """Set the person's password. `is_reset`: they proved who they are with an emailed link, not with the old password;
+    if their address was not proven, it is now, and what anybody else could sign in with ends. Raises ResetLinkUsed if
+    the link was used at the same time, and AccountAltered."""
     with transaction.atomic():
         row = authority.lock(person.pk)
         use_links(person) if is_reset else end_links(person)
+        is_proof = is_reset and not row.address_proof
+        if is_proof:
+            prove(row, mail_proof())
         row.set_password(password)
         authority.store(row, "password")
-        person.password, person.authority_mark = row.password, row.authority_mark
+        for name in ("password", "address_proof", "second_factors", "session_epoch", "authority_mark"):
+            setattr(person, name, getattr(row, name))
+        if is_proof:
+            record_for_person(person, "account.address_proven", by=by)
         record_for_person(person, "account.password_reset" if is_reset else "account.password_changed", by=by)
 
 
@@ -95,7 +117,10 @@ def confirm_account(person: User, *, by: Actor) -> bool:
         end_links(row)
         row.set_unusable_password()
         row.altered_at = None
-        authority.store(row, "password", "second_factors", "altered_at")
+        # Nobody knows who wrote the proof: an operator vouches for his own, others prove theirs again.
+        row.address_proof = AddressProof.OPERATOR if row.is_staff else AddressProof.NONE
+        authority.store(row, "password", "second_factors", "altered_at", "address_proof")
+        end_sessions(row)
         record(
             by,
             "account.confirmed",

@@ -8,6 +8,7 @@ sign in.
 from __future__ import annotations
 
 from allauth.mfa.models import Authenticator
+from django.conf import settings
 from django.db import transaction
 
 from portal.accounts import authority
@@ -29,6 +30,12 @@ def set_address_proof(person: User, proof: AddressProof, *, by: Actor) -> bool:
         record_for_person(row, "account.address_proven", by=by, detail=AddressProof(proof).label)
     person.refresh_from_db()
     return True
+
+
+def mail_proof() -> AddressProof:
+    """What opening a link shows that the portal mailed, and showed to nobody else. Where mail is printed on the
+    console, an operator has passed it on."""
+    return AddressProof.MAIL if settings.PORTAL_SENDS_MAIL else AddressProof.OPERATOR
 
 
 def prove(row: User, proof: AddressProof) -> None:

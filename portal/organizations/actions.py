@@ -11,10 +11,10 @@ from django.db import transaction
 
 from groups.models import Quota
 from groups.rules import quotas
-from portal.models import Membership, Organization, Project, Role, User
+from portal.models import AddressProof, Membership, Organization, Project, Role, User
 from portal.organizations.api_key_rows import KEY_ROLE
 from portal.organizations.holdings import Ended, end_holdings, record_end
-from portal.organizations.rules import refuse_member, require_another_owner, require_owner
+from portal.organizations.rules import refuse_member, require_another_owner, require_owner, require_proof
 from registries.foundation.activity import Target, record
 from registries.foundation.actor import Actor
 from registries.foundation.ids import UserId
@@ -22,7 +22,8 @@ from registries.foundation.ids import UserId
 
 @dataclass(frozen=True)
 class NewPerson:
-    """A person without an account. Without a password they can't sign in until they set one."""
+    """A person without an account, for whose address an operator vouches. Without a password they can't sign in until
+    they set one."""
 
     email: str
     password: str | None = field(repr=False)
@@ -30,9 +31,14 @@ class NewPerson:
 
 def create_organization(*, slug: str, name: str, owner: User | NewPerson, by: Actor) -> Organization:
     """Create an organization with the project `default` and an owner, and the owner's account where there is none.
-    Raises IntegrityError if the address or the owner's email is taken."""
+    Raises IntegrityError if the address or the owner's email is taken; AddressUnproven if nobody has proven to have the
+    owner's address, since somebody else may have made that account."""
     with transaction.atomic():
-        person = User.objects.create_user(owner.email, owner.password) if isinstance(owner, NewPerson) else owner
+        if isinstance(owner, NewPerson):
+            person = User.objects.create_user(owner.email, owner.password, address_proof=AddressProof.OPERATOR)
+        else:
+            person = User.objects.select_for_update(no_key=True).get(pk=owner.pk)
+            require_proof(person)
         organization = Organization.objects.create(slug=slug, name=name)
         Quota.objects.create(organization_id=organization.pk)
         Project.objects.create(organization=organization, slug="default", name="Default")
@@ -86,9 +92,11 @@ def add_project(organization: Organization, *, slug: str, name: str, by: Actor) 
 
 
 def add_member(organization: Organization, person: User, *, role: str, by: Actor) -> Membership:
-    """Make somebody a member without an invitation, which only operators do. Raises TeamRefused if they are one."""
+    """Make somebody a member without an invitation, which only operators do. Raises TeamRefused if they are one, and
+    AddressUnproven."""
     with transaction.atomic():
         quotas.lock_organization(organization.pk)
+        require_proof(User.objects.get(pk=person.pk))
         refuse_member(organization, person.email)
         membership = Membership.objects.create(organization=organization, user=person, role=role)
         record(

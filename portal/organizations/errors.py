@@ -12,6 +12,20 @@ class TeamRefused(Refusal):
     title = "The team can't be changed like this"
 
 
+class AddressUnproven(TeamRefused):
+    """The person has not proven that the address of their account is theirs: somebody else may have made it."""
+
+    code = "address_unproven"
+    title = "This address is not proven yet"
+
+    def __init__(self, email: str) -> None:
+        super().__init__(
+            f"Nobody has proven to have the address {email}, so its account can't get access to anything more. "
+            "Whoever has it gets a link there by email: on the account page, or at “Forgot password”.",
+            field="email",
+        )
+
+
 class LastOwner(TeamRefused):
     """The change would leave the organization without an owner."""
 

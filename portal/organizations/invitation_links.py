@@ -31,10 +31,12 @@ def find(token: str) -> Invitation | None:
 
 
 def sealed_columns(row: Invitation) -> tuple[str, ...]:
-    """Return the columns that the seal of an invitation covers: to whom it gives what, and until which second. Less
-    than that is lost in a dump of Django's."""
+    """Return the columns that the seal of an invitation covers: to whom it gives what, until which second, and what it
+    proves. Less than a second is lost in a dump of Django's. Invitations that prove nothing have the seal of earlier
+    versions."""
     until = row.expires_at.astimezone(UTC).isoformat(timespec="seconds")
-    return str(row.pk), str(row.organization_id), row.email, row.role, until
+    proof = (row.proof,) if row.proof else ()
+    return str(row.pk), str(row.organization_id), row.email, row.role, until, *proof
 
 
 def remember(request: HttpRequest, token: str) -> None:

@@ -55,18 +55,28 @@ def invitation(request: ActorRequest, /) -> HttpResponse:
     if request.method == "POST" and request.POST.get(SHOWN, str(row.pk)) != str(row.pk):
         messages.warning(request, "Another invitation was opened in this browser since. This is that one.")
         return _to_invitation(request)
-    has_account = User.objects.filter(email=row.email).exists()
-    is_theirs = request.user.is_authenticated and request.user.email == row.email
-    form = FirstPasswordForm(request.POST if request.method == "POST" and not has_account else None, email=row.email)
+    account = User.objects.filter(email=row.email).first()
+    is_claim = account is not None and not account.address_proof and bool(row.proof)
+    is_theirs = request.user.is_authenticated and request.user.email == row.email and not is_claim
+    asks = account is None or is_claim
+    form = FirstPasswordForm(request.POST if request.method == "POST" and asks else None, email=row.email)
     if request.method == "POST" and (is_theirs or form.is_valid()):
         if is_theirs:
             invitations.accept(row, by=request.actor)
         else:
-            _sign_in(request, invitations.accept_as_new(row, form.cleaned_data["password"], by=request.actor))
+            accept = invitations.accept_and_prove if is_claim else invitations.accept_as_new
+            _sign_in(request, accept(row, form.cleaned_data["password"], by=request.actor))
         invitation_links.forget(request)
         messages.success(request, f"Welcome to {row.organization.name}. Your role is {row.role}.")
         return redirect("portal:organization", row.organization.slug)
-    context = {"invitation": row, "form": form, "has_account": has_account, "is_theirs": is_theirs, "shown": SHOWN}
+    context = {
+        "invitation": row,
+        "form": form,
+        "has_account": account is not None,
+        "is_claim": is_claim,
+        "is_theirs": is_theirs,
+        "shown": SHOWN,
+    }
     return render(request, "portal/invitation.html", context, status=422 if form.is_bound else 200)
 
 
@@ -79,7 +89,7 @@ def _over(request: ActorRequest, row: Invitation | None) -> HttpResponse:
 
 
 def _sign_in(request: ActorRequest, person: User) -> None:
-    """Sign in the person whose account was just created. The adapter records it."""
+    """Sign in the person who has just chosen a password. The adapter records it."""
     person.backend = BACKEND
     record_authentication(request, person, method="password")
     get_adapter().login(request, person)

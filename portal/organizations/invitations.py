@@ -8,12 +8,15 @@ from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
 from groups.rules import quotas
-from portal.models import Invitation, Membership, Organization, User
+from portal.accounts import authority
+from portal.accounts.address_proof import prove
+from portal.audit.sign_ins import organizations_of
+from portal.models import AddressProof, Invitation, Membership, Organization, User
 from portal.models.invitation import InvitationQuerySet
 from portal.models.user import canonical_email
 from portal.organizations.errors import TeamRefused
 from portal.organizations.invitation_links import sealed_columns
-from portal.organizations.rules import refuse_member, require_owner
+from portal.organizations.rules import refuse_member, require_owner, require_proof
 from registries.foundation.activity import Target, record
 from registries.foundation.actor import Actor, ActorKind
 from registries.foundation.clock import database_now
@@ -33,9 +36,12 @@ class InvitationOver(TeamRefused):
     title = "This invitation can't be accepted"
 
 
-def invite(organization: Organization, *, email: str, role: str, by: Actor) -> tuple[Invitation, str]:
-    """Create an invitation; return it with its token, which is not stored. It replaces an open invitation to the same
-    address. Raises TeamRefused if the address is a member's, and after MAX_INVITATIONS_A_DAY within 24 hours, and
+def invite(
+    organization: Organization, *, email: str, role: str, proof: AddressProof = AddressProof.NONE, by: Actor
+) -> tuple[Invitation, str]:
+    """Create an invitation; return it with its token, which is not stored. `proof` is what opening the link shows about
+    the address: MAIL if nobody but the mail server gets the token. It replaces an open invitation to the same address.
+    Raises TeamRefused if the address is a member's, and after MAX_INVITATIONS_A_DAY within 24 hours, and
     NoLongerOwner."""
     email = canonical_email(email)
     now = database_now()
@@ -52,6 +58,7 @@ def invite(organization: Organization, *, email: str, role: str, by: Actor) -> t
             organization=organization,
             email=email,
             role=role,
+            proof=proof,
             token_hash=one_time.digest_of(token, Purpose.INVITATION),
             invited_by_id=by.person_id,
             expires_at=now + timedelta(days=INVITATION_DAYS),
@@ -86,38 +93,70 @@ def withdraw(invitation: Invitation, *, by: Actor) -> bool:
 
 def accept(invitation: Invitation, *, by: Actor) -> Membership:
     """Make the person who acts a member. Raises InvitationOver if the invitation is for somebody else, or was used,
-    withdrawn or has expired."""
+    withdrawn or has expired; AddressUnproven if their address is not proven."""
     with transaction.atomic():
         quotas.lock_organization(invitation.organization_id)
         person = User.objects.filter(pk=by.person_id or UserId(0)).first()
         if person is None or person.email.lower() != invitation.email:
             raise InvitationOver(f"This invitation is for {invitation.email}.")
+        require_proof(person)
         membership, is_new = _join(invitation, person)
         _record_joining(membership, detail="" if is_new else "was a member already", by=by)
     return membership
 
 
 def accept_as_new(invitation: Invitation, password: str, *, by: Actor) -> User:
-    """Create an account with the invitation's address and make it a member. `by` is whoever opened the link; the
+    """Create an account with the invitation's address and make it a member; its address is as proven as the invitation
+    says. `by` is whoever opened the link; the
     activity names the new person. Raises InvitationOver as `accept` does, and if the address has an account."""
     with transaction.atomic():
         quotas.lock_organization(invitation.organization_id)
         try:
             with transaction.atomic():
-                person = User.objects.create_user(invitation.email, password)
+                person = User.objects.create_user(invitation.email, password, address_proof=invitation.proof)
         except IntegrityError:  # another organization's invitation may have been accepted at the same time
             raise InvitationOver("There is an account with this address by now. Sign in to accept.") from None
         membership, _ = _join(invitation, person)
-        joined = Actor(
-            kind=ActorKind.PERSON,
-            id=str(person.pk),
-            name=person.email,
-            address=by.address,
-            request_id=by.request_id,
-        )
+        joined = _as_actor(person, by)
         _record_joining(membership, by=joined)
         record(joined, "account.created", Target("person", person.pk, person.email), organization_id=None)
     return person
+
+
+def accept_and_prove(invitation: Invitation, password: str, *, by: Actor) -> User:
+    """Give an account that nobody had proven to have the address of to whoever opened the mailed link, with this
+    password, and make it a member. What the one before could sign in with ends. `by` is whoever opened the link; the
+    activity names the account. Raises InvitationOver as `accept` does, and if the link or the account is not such a
+    one; AccountAltered."""
+    with transaction.atomic():
+        quotas.lock_organization(invitation.organization_id)
+        person = User.objects.filter(email=invitation.email).first()
+        row = authority.lock(person.pk) if person is not None else None
+        if row is None or row.address_proof or not invitation.proof:
+            raise InvitationOver("This account is no longer waiting for a proof. Sign in to accept.")
+        prove(row, AddressProof(invitation.proof))
+        row.set_password(password)
+        authority.store(row, "password")
+        membership, is_new = _join(invitation, row)
+        joined = _as_actor(row, by)
+        for organization_id in (*organizations_of(row.pk), None):
+            if organization_id == invitation.organization_id and is_new:
+                _record_joining(membership, by=joined)
+            target = Target("person", row.pk, row.email)
+            record(joined, "account.address_proven", target, organization_id=organization_id)
+    return row
+
+
+def _as_actor(person: User, by: Actor) -> Actor:
+    """The person, from where `by` acts."""
+    return Actor(
+        kind=ActorKind.PERSON,
+        id=str(person.pk),
+        name=person.email,
+        address=by.address,
+        device=by.device,
+        request_id=by.request_id,
+    )
 
 
 def _end_open(rows: InvitationQuerySet, *, at: datetime) -> list[str]:

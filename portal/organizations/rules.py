@@ -1,10 +1,10 @@
-"""Rules of a team: nobody is a member twice, there is always an owner, and only owners hold keys and invite. Callers
-have locked the organization."""
+"""Rules of a team: nobody is a member twice, there is always an owner, only owners hold keys and invite, and an account
+whose address is not proven gets no access to a second organization. Callers have locked the organization."""
 
 from __future__ import annotations
 
-from portal.models import Membership, Organization, Role
-from portal.organizations.errors import LastOwner, NoLongerOwner, TeamRefused
+from portal.models import Membership, Organization, Role, User
+from portal.organizations.errors import AddressUnproven, LastOwner, NoLongerOwner, TeamRefused
 from registries.foundation.actor import Actor, ActorKind
 from registries.foundation.ids import OrganizationId, UserId
 
@@ -13,6 +13,12 @@ def refuse_member(organization: Organization, email: str) -> None:
     """Raise TeamRefused if somebody with this email address is a member."""
     if Membership.objects.filter(organization=organization, user__email=email).exists():
         raise TeamRefused(f"{email} is a member already.", field="email")
+
+
+def require_proof(person: User) -> None:
+    """Raise AddressUnproven if nobody has proven to have the address of this account."""
+    if not person.address_proof:
+        raise AddressUnproven(person.email)
 
 
 def require_another_owner(membership: Membership) -> None:

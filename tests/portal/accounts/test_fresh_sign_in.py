@@ -12,9 +12,9 @@ from django.test import Client
 from portal.accounts.fresh_sign_in import FRESH_PAGES, FRESH_SECONDS, KEPT_FORM
 from portal.models import ApiKey, Invitation, Organization, User
 from tests.conftest import PASSWORD
+from tests.support.addresses import addresses
 from tests.support.fresh_sign_ins import signed_in
 from tests.support.pages_without_fresh_sign_in import needs_none
-from tests.support.addresses import addresses
 
 pytestmark = pytest.mark.django_db
 CREATE = "/o/acme/settings/api-keys/create/"

@@ -9,7 +9,7 @@ from portal.accounts import authority
 from portal.accounts.session_epoch import end_sessions, end_sessions_of
 from portal.models import User
 
-PAGE = "/accounts/password/change/"
+PAGE = "/accounts/logout/"
 
 
 def test_every_session_ends(bob: User, member: Client, owner: Client) -> None:

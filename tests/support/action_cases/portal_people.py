@@ -87,6 +87,14 @@ def _accept_as_new(cast: Cast) -> Call:
     return partial(invitations.accept_as_new, invitation, "a long and good sentence", by=acting(cast.alice))
 
 
+def _accept_and_prove(cast: Cast) -> Call:
+    User.objects.create_user("nina@acme.example", "a long and good sentence")
+    invitation, _ = invitations.invite(
+        cast.acme, email="nina@acme.example", role="viewer", proof=AddressProof.MAIL, by=acting(cast.alice)
+    )
+    return partial(invitations.accept_and_prove, invitation, "another good sentence", by=acting(cast.alice))
+
+
 def _add_member(cast: Cast) -> Call:
     return partial(actions.add_member, cast.acme, cast.mallory, role="owner", by=acting(cast.olga))
 
@@ -220,6 +228,7 @@ CASES = [
     Case("portal.organizations.invitations.withdraw", _withdraw),
     Case("portal.organizations.invitations.accept", _accept),
     Case("portal.organizations.invitations.accept_as_new", _accept_as_new),
+    Case("portal.organizations.invitations.accept_and_prove", _accept_and_prove),
     Case("portal.organizations.actions.add_member", _add_member),
     Case("portal.organizations.actions.change_role", _change_role),
     Case("portal.organizations.actions.remove", _remove),
