@@ -97,6 +97,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "portal.http.middleware.OrganizationMiddleware",
+    "portal.accounts.limited_accounts.LimitedAccountMiddleware",
     "portal.accounts.fresh_sign_in.FreshSignInMiddleware",
     "axes.middleware.AxesMiddleware",
 ]

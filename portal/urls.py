@@ -8,7 +8,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from portal import api
-from portal.accounts import continue_views, views
+from portal.accounts import continue_views, own_views, views
 from portal.api import docs
 from portal.operations import metrics, probes
 
@@ -28,6 +28,13 @@ urlpatterns = [
     path("accounts/email/", views.no_such_page),
     path("accounts/confirm-email/", views.no_such_page),
     path("accounts/confirm-email/<str:key>/", views.no_such_page),
+    path("accounts/profile/", own_views.profile, name="account_profile"),
+    path("accounts/profile/name/", own_views.change_name, name="account_name"),
+    path("accounts/profile/prove/", own_views.prove_address, name="account_prove_address"),
+    path("accounts/profile/address/", own_views.change_address, name="account_address"),
+    path("accounts/profile/new-address/", own_views.new_address, name="account_new_address"),
+    path("accounts/profile/delete/", own_views.delete, name="account_delete"),
+    path("accounts/address/<str:token>/", own_views.open_address_link, name="account_address_link"),
     path("accounts/password/change/", views.change_password, name="account_change_password"),
     path("accounts/password/reset/", views.reset_password, name="account_reset_password"),
     path("accounts/2fa/authenticate/", views.authenticate, name="mfa_authenticate"),

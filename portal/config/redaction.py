@@ -24,7 +24,7 @@ def _encoded(path: str) -> str:
 
 
 _SLASH = _encoded("/")
-SECRET_PATHS = ("invitations/", "accounts/password/reset/key/", "accounts/confirm-email/")
+SECRET_PATHS = ("invitations/", "accounts/password/reset/key/", "accounts/confirm-email/", "accounts/address/")
 """What precedes a secret in a path. The rest of the line is redacted: a damaged link may contain anything."""
 _PATH = re.compile(
     rf"((?:{_SLASH}|(?<![\w%]))(?<!settings/)(?:{'|'.join(map(_encoded, SECRET_PATHS))}))"

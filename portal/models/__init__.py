@@ -1,6 +1,7 @@
 """People and the organizations they belong to."""
 
 from portal.models.activity import Activity, ActivityHead, ActivityText
+from portal.models.address_change import AddressChange
 from portal.models.api_key import ApiKey
 from portal.models.invitation import Invitation
 from portal.models.notification import EmailChoice, Notice, Webhook
@@ -21,6 +22,7 @@ __all__ = [
     "Activity",
     "ActivityHead",
     "ActivityText",
+    "AddressChange",
     "AddressProof",
     "ApiKey",
     "EmailChoice",

@@ -28,6 +28,7 @@ _EARLIER = re.compile(r"[0-9a-f]{64}")
 class Purpose(StrEnum):
     """What a secret is for. One of another purpose has another digest."""
 
+    ADDRESS_LINK = "address link"
     API_KEY = "api key"
     ENROLMENT = "enrolment"
     INVITATION = "invitation"

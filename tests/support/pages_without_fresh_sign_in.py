@@ -15,7 +15,7 @@ PUBLIC = {
     "livez", "readyz", "metrics", "api_docs", "account_login", "account_logout", "account_inactive", "account_signup",
     "account_reset_password", "account_reset_password_done", "account_reset_password_from_key",
     "account_reset_password_from_key_done", "account_confirm_login_code", "mfa_authenticate",
-    "portal:invitation", "portal:invitation_accept", "admin:login", "admin:logout",
+    "account_address_link", "portal:invitation", "portal:invitation_accept", "admin:login", "admin:logout",
 }  # fmt: skip
 """Signing in and out, and pages for whoever is not signed in."""
 PROOFS = {"account_reauthenticate", "mfa_reauthenticate", "account_continue"}
@@ -26,6 +26,7 @@ NOT_THERE = {
 }  # fmt: skip
 """Pages of allauth's that respond 404."""
 READ = {
+    "account_profile",
     "mfa_index", "admin:index", "admin:app_list", "admin:jsi18n", "admin:autocomplete", "admin:view_on_site",
     "admin:password_change_done", "admin/rq/", "admin/(?P<url>.*)$", "operations:start", "operations:health",
     "operations:queue", "operations:storage", "desk:queue", "desk:pulse", "portal:home", "portal:organization",
@@ -47,6 +48,7 @@ TAKES_AWAY = {
 }  # fmt: skip
 """Ending an access must not wait for anything."""
 DAILY_WORK = {
+    "account_name", "account_prove_address",
     "portal:ask", "portal:conversation_reply", "portal:conversation_solve", "portal:conversation_share",
     "portal:notifications", "portal:webhook", "portal:webhook_test", "portal:webhook_again", "desk:case",
     "registries:new", "registries:edit", "groups:new", "groups:read", "groups:check", "groups:start", "groups:stop",

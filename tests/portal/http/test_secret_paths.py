@@ -14,6 +14,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from portal import settings as settings_module
+from portal.accounts import address_change
 from portal.accounts.reset_tokens import ResetTokens
 from portal.models import User
 from portal.organizations import invitations
@@ -52,11 +53,13 @@ def _is_text(pattern: Any, name: str) -> bool:
 
 INVITATION = "invitations/<str:token>/"
 RESET = "accounts/^password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$"
+ADDRESS = "accounts/address/<str:token>/"
 CONFIRM = "accounts/confirm-email/<str:key>/"
 CONFIRM_HIDDEN = "accounts/^confirm-email/(?P<key>[-:\\w]+)/$"
 LINKS: dict[str, str] = {
     INVITATION: "/invitations/{}/",
     RESET: "/accounts/password/reset/key/{uid}-{}/",
+    ADDRESS: "/accounts/address/{}/",
     CONFIRM: "/accounts/confirm-email/{}/",
     CONFIRM_HIDDEN: "/accounts/confirm-email/{}/",
 }
@@ -72,6 +75,7 @@ def live(acme: Any, alice: User) -> dict[str, str]:
     secrets = {
         INVITATION: invitations.invite(acme, email="nina@acme.example", role="member", by=acting(alice))[1],
         RESET: ResetTokens().make_token(alice),
+        ADDRESS: address_change.request_change(alice, "alice@new.example", by=acting(alice)),
         CONFIRM: one_time.new(""),
         CONFIRM_HIDDEN: one_time.new(""),
     }

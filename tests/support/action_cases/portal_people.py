@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from groups.models import Occurrence
 from portal.accounts import actions as person_actions
+from portal.accounts import address_change, own_account
 from portal.accounts.address_proof import set_address_proof
 from portal.models import AddressProof, ApiKey, Invitation, Membership, Notice, User, Webhook
 from portal.notifications import subscriptions, webhooks
@@ -203,6 +204,23 @@ def _set_address_proof(cast: Cast) -> Call:
     return partial(set_address_proof, unproven, AddressProof.SSO, by=CONSOLE)
 
 
+def _request_address(cast: Cast) -> Call:
+    return partial(address_change.request_change, cast.bob, "robert@acme.example", by=acting(cast.bob))
+
+
+def _confirm_address(cast: Cast) -> Call:
+    token = address_change.request_change(cast.bob, "robert@acme.example", by=acting(cast.bob))
+    return partial(address_change.confirm_change, cast.bob, token, by=acting(cast.bob))
+
+
+def _rename_self(cast: Cast) -> Call:
+    return partial(own_account.rename_self, cast.bob, first_name="Bob", last_name="", by=acting(cast.bob))
+
+
+def _delete_account(cast: Cast) -> Call:
+    return partial(own_account.delete_account, cast.bob, by=acting(cast.bob))
+
+
 def _lift_lock(cast: Cast) -> Call:
     attempt = AccessAttempt.objects.create(
         username=cast.bob.email, ip_address="127.0.0.1", failures_since_start=10, attempt_time=timezone.now()
@@ -253,6 +271,10 @@ CASES = [
     Case("portal.accounts.actions.remove_second_factor", _remove_second_factor),
     Case("portal.accounts.actions.confirm_account", _confirm_account),
     Case("portal.accounts.address_proof.set_address_proof", _set_address_proof),
+    Case("portal.accounts.address_change.request_change", _request_address),
+    Case("portal.accounts.address_change.confirm_change", _confirm_address),
+    Case("portal.accounts.own_account.rename_self", _rename_self),
+    Case("portal.accounts.own_account.delete_account", _delete_account),
     Case("portal.accounts.actions.lift_lock", _lift_lock),
     Case("portal.accounts.actions.save_address", _save_address),
     Case("portal.accounts.actions.remove_address", _remove_address),
