@@ -52,6 +52,7 @@ FRESH_PAGES: Mapping[str, Fresh] = {
     "portal:member_role": Fresh("change a role"),
     "portal:api_key_create": Fresh("create an API key"),
     "portal:api_key_rotate": Fresh("rotate an API key"),
+    "portal:api_key_take_over": Fresh("take over an API key"),
     "portal:add_webhook": Fresh("add a webhook, which has a secret"),
     "portal:webhook_rotate": Fresh("create a new webhook secret"),
     "registries:destroy": Fresh("destroy a credential"),

@@ -6,7 +6,7 @@ from django.urls import include, path
 
 from portal.audit import views as audit_views
 from portal.home import overview_views, search_views
-from portal.organizations import api_key_views, invitation_views, team_views
+from portal.organizations import api_key_views, invitation_views, member_views, team_views
 from portal.support import views as support_views
 
 app_name = "portal"
@@ -24,9 +24,9 @@ urlpatterns = [
     path("o/<slug:org>/support/<uuid:asked>/stop-sharing/", support_views.unshare, name="conversation_unshare"),
     path("o/<slug:org>/settings/members/", team_views.members, name="members"),
     path("o/<slug:org>/settings/members/invite/", team_views.invite, name="invite"),
-    path("o/<slug:org>/settings/members/leave/", team_views.leave, name="leave"),
-    path("o/<slug:org>/settings/members/<int:member>/role/", team_views.change_role, name="member_role"),
-    path("o/<slug:org>/settings/members/<int:member>/remove/", team_views.remove, name="member_remove"),
+    path("o/<slug:org>/settings/members/leave/", member_views.leave, name="leave"),
+    path("o/<slug:org>/settings/members/<int:member>/role/", member_views.change_role, name="member_role"),
+    path("o/<slug:org>/settings/members/<int:member>/remove/", member_views.remove, name="member_remove"),
     path("o/<slug:org>/settings/invitations/<uuid:invitation>/withdraw/", team_views.withdraw, name="withdraw"),
     path("o/<slug:org>/settings/activity/", audit_views.activity, name="activity"),
     path("o/<slug:org>/settings/activity/export.csv", audit_views.export_csv, name="activity_csv"),
@@ -34,6 +34,7 @@ urlpatterns = [
     path("o/<slug:org>/settings/api-keys/", api_key_views.keys, name="api_keys"),
     path("o/<slug:org>/settings/api-keys/create/", api_key_views.create, name="api_key_create"),
     path("o/<slug:org>/settings/api-keys/<uuid:key>/rotate/", api_key_views.rotate, name="api_key_rotate"),
+    path("o/<slug:org>/settings/api-keys/<uuid:key>/take-over/", api_key_views.take_over, name="api_key_take_over"),
     path("o/<slug:org>/settings/api-keys/<uuid:key>/revoke/", api_key_views.revoke, name="api_key_revoke"),
     path("", include("portal.notifications.urls")),
     path("invitations/accept/", invitation_views.invitation, name="invitation_accept"),

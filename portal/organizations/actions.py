@@ -11,6 +11,7 @@ from django.db import transaction
 
 from groups.models import Quota
 from groups.rules import quotas
+from portal.accounts.session_epoch import end_sessions_of
 from portal.models import AddressProof, Membership, Organization, Project, Role, User
 from portal.organizations.api_key_rows import KEY_ROLE
 from portal.organizations.holdings import Ended, end_holdings, record_end
@@ -111,9 +112,9 @@ def add_member(organization: Organization, person: User, *, role: str, by: Actor
 
 
 def change_role(membership: Membership, role: str, *, keep: Collection[uuid.UUID] = (), by: Actor) -> Ended | None:
-    """Change a member's role; return what ended with it, or None if the role was the same. Somebody who is no owner
-    any more holds neither API keys nor open invitations: keys in `keep` become the keys of the owner who acts, the
-    others end. Raises LastOwner and NoLongerOwner."""
+    """Change a member's role; return what ended with it, or None if the role was the same. The person's sessions end.
+    Somebody who is no owner any more holds neither API keys nor open invitations: keys in `keep` become the keys of
+    the owner who acts, the others end. Raises LastOwner and NoLongerOwner."""
     with transaction.atomic():
         quotas.lock_organization(membership.organization_id)
         require_owner(by, membership.organization_id)
@@ -126,6 +127,7 @@ def change_role(membership: Membership, role: str, *, keep: Collection[uuid.UUID
         ended = Ended()
         if Role(role).rank < KEY_ROLE.rank:
             ended = _end_holdings(row, keep=keep, by=by)
+        end_sessions_of(row.user_id)
         record_end(ended, row.organization_id, by=by)
         record(
             by,
@@ -140,9 +142,9 @@ def change_role(membership: Membership, role: str, *, keep: Collection[uuid.UUID
 
 
 def remove(membership: Membership, *, keep: Collection[uuid.UUID] = (), by: Actor) -> Ended | None:
-    """Remove a member; return what ended, or None if they were none. What they created stays. Their API keys and the
-    invitations they made end; keys in `keep` become the keys of the owner who acts. Raises LastOwner and
-    NoLongerOwner."""
+    """Remove a member; return what ended, or None if they were none. What they created stays. Their API keys, the
+    invitations they made and their sessions end; keys in `keep` become the keys of the owner who acts. Raises LastOwner
+    and NoLongerOwner."""
     return _end_membership(membership, "team.removed", keep=keep, by=by)
 
 
@@ -164,6 +166,7 @@ def _end_membership(
         require_another_owner(row)
         Membership.objects.filter(pk=row.pk).delete()
         ended = _end_holdings(row, keep=keep, by=by)
+        end_sessions_of(row.user_id)
         record_end(ended, row.organization_id, by=by)
         record(
             by,

@@ -14,6 +14,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from groups.rules import quotas
+from portal.accounts.notices import send_notice
 from portal.models import ApiKey
 from portal.organizations.api_key_rows import (
     HELD_RIGHTLY,
@@ -101,6 +102,7 @@ def create_key(
             detail=scope,
             after=settings_of(row),
         )
+        _notify(row, "api_key_created", by=by)
     return row, key
 
 
@@ -133,6 +135,7 @@ def rotate(row: ApiKey, *, by: Actor) -> tuple[ApiKey, str]:
             before=identity_of(row),
             after=settings_of(new) | identity_of(new),
         )
+        _notify(new, "api_key_rotated", by=by)
     return new, key
 
 
@@ -197,6 +200,13 @@ def _insert(new: NewKey) -> tuple[ApiKey, str]:
     if ApiKey.objects.live().filter(organization_id=new.organization_id).count() >= MAX_LIVE_KEYS:
         raise KeyRefused(f"An organization has at most {MAX_LIVE_KEYS} keys that work. Revoke one first.")
     return insert(new)
+
+
+def _notify(row: ApiKey, notice: str, *, by: Actor) -> None:
+    """Mail the owner of a new key, who notices so if it was somebody else in their place."""
+    if row.owner is not None:
+        details = {"key": row.name, "organization": row.organization.name, "scope": row.scope}
+        send_notice(row.owner, notice, by=by, details=details)
 
 
 def _person(by: Actor) -> UserId | None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import uuid
+from collections.abc import Sequence
+from typing import cast
+
 from django import forms
 from django.contrib.auth.password_validation import validate_password
 from django.http import QueryDict
@@ -11,9 +15,9 @@ from registries.foundation.guarded_forms import GuardedForm, keep_field
 from registries.foundation.printable import validate_printable
 
 ROLES = [
-    (Role.VIEWER.value, "Viewer: looks at everything, changes nothing"),
-    (Role.MEMBER.value, "Member: adds credentials, makes and runs groups"),
-    (Role.OWNER.value, "Owner: also decides about people and keys"),
+    (Role.VIEWER.value, "Viewer: sees everything, changes nothing"),
+    (Role.MEMBER.value, "Member: adds credentials, creates and runs groups"),
+    (Role.OWNER.value, "Owner: also manages people and API keys"),
 ]
 
 
@@ -31,10 +35,26 @@ class InviteForm(GuardedForm):
     role = forms.ChoiceField(label="Role", choices=ROLES, initial=Role.MEMBER.value)
 
 
-class RoleForm(forms.Form):
+class KeepForm(forms.Form):
+    """Which API keys of a member go on, as keys of whoever removes or demotes them. `held` are ids and names."""
+
+    keep = forms.TypedMultipleChoiceField(
+        label="Keys to take over", coerce=uuid.UUID, required=False, widget=forms.CheckboxSelectMultiple
+    )
+
+    def __init__(self, data: QueryDict | None = None, *, held: Sequence[tuple[str, str]] = ()) -> None:
+        super().__init__(data)
+        cast("forms.TypedMultipleChoiceField", self.fields["keep"]).choices = held
+
+
+class RoleForm(KeepForm):
     """A member's new role."""
 
-    role = forms.ChoiceField(label="Role", choices=[(value, value.capitalize()) for value in Role.values])
+    role = forms.ChoiceField(label="Role", choices=ROLES, widget=forms.RadioSelect)
+
+    def __init__(self, data: QueryDict | None = None, *, held: Sequence[tuple[str, str]] = (), role: str = "") -> None:
+        super().__init__(data, held=held)
+        self.initial["role"] = role
 
 
 class FirstPasswordForm(forms.Form):
@@ -80,9 +100,16 @@ class KeyForm(GuardedForm):
     )
     keep = keep_field()
     scope = forms.ChoiceField(label="What it may do", choices=ApiKey.Scope.choices, initial=ApiKey.Scope.READ)
+    project = forms.ChoiceField(label="Where", required=False)
     days = forms.TypedChoiceField(
         label="How long it works",
         choices=[(30, "30 days"), (90, "90 days"), (365, "A year"), (0, "No expiry")],
         coerce=int,
         initial=90,
     )
+
+    def __init__(self, data: QueryDict | None = None, *, projects: Sequence[tuple[str, str]] = ()) -> None:
+        super().__init__(data)
+        everywhere = ("", "The whole organization")
+        only = [(slug, f"Only the project {name}") for slug, name in projects]
+        cast("forms.ChoiceField", self.fields["project"]).choices = [everywhere, *only]

@@ -35,6 +35,7 @@ PAGES: dict[str, Role] = {
     "portal:api_keys": Role.OWNER,
     "portal:api_key_create": Role.OWNER,
     "portal:api_key_rotate": Role.OWNER,
+    "portal:api_key_take_over": Role.OWNER,
     "portal:api_key_revoke": Role.OWNER,
     "portal:notifications": Role.VIEWER,
     "portal:add_webhook": Role.MEMBER,

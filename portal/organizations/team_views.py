@@ -1,5 +1,5 @@
-"""Pages of an organization's team: members, roles and invitations. Accepting an invitation is in
-`portal.organizations.invitation_views`."""
+"""Pages of an organization's team: members and invitations. Changing and ending a membership is in
+`portal.organizations.member_views`, accepting an invitation in `portal.organizations.invitation_views`."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from django.views.decorators.http import require_GET, require_POST
 from portal.http.requests import MemberRequest
 from portal.mail import sending
 from portal.models import AddressProof, Invitation, Membership, Role
-from portal.organizations import actions, errors, invitations
-from portal.organizations.forms import InviteForm, RoleForm
-from registries.foundation.refusal import shows_refusal
+from portal.organizations import errors, invitations
+from portal.organizations.forms import InviteForm
+from portal.organizations.roles import role_table
 
 
 @require_GET
@@ -84,55 +84,6 @@ def withdraw(request: MemberRequest, org: str, invitation: uuid.UUID) -> HttpRes
     return redirect("portal:members", org)
 
 
-def _to_members(request: MemberRequest, /, org: str) -> HttpResponse:
-    return redirect("portal:members", org)
-
-
-def _from_member_to_members(request: MemberRequest, /, org: str, member: int) -> HttpResponse:
-    return _to_members(request, org)
-
-
-@require_POST
-@shows_refusal(_from_member_to_members)
-def change_role(request: MemberRequest, /, org: str, member: int) -> HttpResponse:
-    """Change a member's role."""
-    row = _member(request, member)
-    form = RoleForm(request.POST)
-    if not form.is_valid():
-        messages.error(request, "Choose one of the roles.")
-        return _to_members(request, org)
-    role = form.cleaned_data["role"]
-    actions.change_role(row, role, by=request.actor)
-    article = "an" if role == Role.OWNER else "a"
-    messages.success(request, f"{row.user.email} is now {article} {role}.")
-    return _to_members(request, org)
-
-
-@require_POST
-@shows_refusal(_from_member_to_members)
-def remove(request: MemberRequest, /, org: str, member: int) -> HttpResponse:
-    """Remove a member."""
-    row = _member(request, member)
-    actions.remove(row, by=request.actor)
-    messages.success(request, f"{row.user.email} is no longer in {request.organization.name}.")
-    return _to_members(request, org)
-
-
-@require_POST
-@shows_refusal(_to_members)
-def leave(request: MemberRequest, /, org: str) -> HttpResponse:
-    """Leave the organization."""
-    row = get_object_or_404(Membership, organization=request.organization, user=request.user)
-    actions.leave(row, by=request.actor)
-    messages.success(request, f"You left {request.organization.name}.")
-    return redirect("portal:home")
-
-
-def _member(request: MemberRequest, pk: int) -> Membership:
-    rows = Membership.objects.select_related("user")
-    return get_object_or_404(rows, organization=request.organization, pk=pk)
-
-
 def _page(request: MemberRequest, form: InviteForm, **shown: object) -> HttpResponse:
     rows = Membership.objects.filter(organization=request.organization).select_related("user").order_by("user__email")
     open_invitations = Invitation.objects.unanswered().with_is_expired().filter(organization=request.organization)
@@ -140,7 +91,7 @@ def _page(request: MemberRequest, form: InviteForm, **shown: object) -> HttpResp
         "members": sorted(rows, key=lambda row: -Role(row.role).rank),
         "invitations": open_invitations.select_related("invited_by"),
         "form": form,
-        "roles": Role.values,
+        "groups": role_table(),
         "is_owner": request.role == Role.OWNER,
         **shown,
     }

@@ -65,6 +65,7 @@ def one_of_each(organization: Organization, owner: User, member: User) -> dict[s
         organization, by=acting(owner), kind="failure", failure=failure, message="Look.", shares=True
     )
     key, _ = create_key(organization_id=organization.pk, name="ci", scope="read", by=acting(owner))
+    ownerless, _ = create_key(organization_id=organization.pk, name="old", scope="read", by=CONSOLE)
     hook, _ = add(organization, address="https://hooks.example.com/", kinds=["group.failed"], by=acting(owner))
     notice = send_test(hook, by=acting(owner))
     assert notice is not None
@@ -89,6 +90,7 @@ def one_of_each(organization: Organization, owner: User, member: User) -> dict[s
         "groups:instance_reallocate": {"name": running.name},
         "groups:ledger": {"name": running.name},
         "groups:token_revoke": {"name": running.name},
+        "portal:api_key_take_over": {"key": str(ownerless.pk)},
         "portal:conversation_unshare": {"asked": str(shared.pk)},
     }
 

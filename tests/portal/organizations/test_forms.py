@@ -43,21 +43,22 @@ def test_what_each_form_asks() -> None:
             }),
             "role": ("Role", "member", None, {}),
         },
-        {"role": ("Role", None, None, {})},
+        {"keep": ("Keys to take over", None, None, {}), "role": ("Role", None, None, {})},
         {"password": ("Password", None, 128, {"autocomplete": "new-password", "maxlength": "128"})},
         {
             "name": ("Name", None, 63, {"autocomplete": "off", "maxlength": "63"}),
             "keep": ("Use this value exactly as entered", None, None, {}),
                 "scope": ("What it may do", "read", None, {}),
+            "project": ("Where", None, None, {}),
             "days": ("How long it works", 90, None, {}),
         },
     ]  # fmt: skip
     assert offered(invitation, "role") == [
-        ("viewer", "Viewer: looks at everything, changes nothing"),
-        ("member", "Member: adds credentials, makes and runs groups"),
-        ("owner", "Owner: also decides about people and keys"),
+        ("viewer", "Viewer: sees everything, changes nothing"),
+        ("member", "Member: adds credentials, creates and runs groups"),
+        ("owner", "Owner: also manages people and API keys"),
     ]
-    assert sorted(offered(role, "role")) == [("member", "Member"), ("owner", "Owner"), ("viewer", "Viewer")]
+    assert offered(role, "role") == offered(invitation, "role")
     assert offered(key, "days") == [(30, "30 days"), (90, "90 days"), (365, "A year"), (0, "No expiry")]
     assert [value for value, _ in offered(key, "scope")] == ["read", "write"]
     assert password.fields["password"].help_text.startswith("At least 10 characters.")
@@ -95,4 +96,4 @@ def test_the_name_of_a_key(name: str, is_fine: bool) -> None:
 
     assert form.is_valid() == is_fine
     if is_fine:
-        assert form.cleaned_data == {"name": name, "keep": False, "scope": "write", "days": 0}
+        assert form.cleaned_data == {"name": name, "keep": False, "scope": "write", "project": "", "days": 0}

@@ -47,7 +47,7 @@ LOWEST = {
     """,
     "alice": """
         portal:invite portal:withdraw portal:member_role portal:member_remove
-        portal:api_keys portal:api_key_create portal:api_key_rotate portal:api_key_revoke
+        portal:api_keys portal:api_key_create portal:api_key_rotate portal:api_key_take_over portal:api_key_revoke
     """,
 }
 """Who of them has the lowest role that may open an address."""
@@ -75,6 +75,7 @@ DEEDS: dict[str, dict[str, object]] = {
     "portal:leave": {},
     "portal:api_key_create": {"name": "deploy", "scope": "read", "days": "30"},
     "portal:api_key_rotate": {},
+    "portal:api_key_take_over": {},
     "portal:api_key_revoke": {},
     "portal:notifications": {"ready": "all", "running": "all", "failed": "all", "replay_refused": "all"},
     "portal:add_webhook": {"address": "https://hooks.example.com/other", "kinds": ["group.ready"]},

@@ -259,7 +259,9 @@ class TestRoles:
         browser = as_user(bob)
         owner.post(f"{MEMBERS}{pk_of(bob)}/remove/")
 
-        assert browser.get(MEMBERS).status_code == 404
+        assert browser.get(MEMBERS)["Location"].startswith("/accounts/login/")
+        bob.refresh_from_db()
+        assert as_user(bob).get(MEMBERS).status_code == 404
 
     def test_a_role_that_is_none(self, owner: Client, bob: Any) -> None:
         owner.post(f"{MEMBERS}{pk_of(bob)}/role/", {"role": "god"})
@@ -290,6 +292,7 @@ def test_it_is_all_written_down(owner: Client, bob: Any, as_user: Any) -> None:
     path = invite(owner)
     Client().post(path, {"password": GOOD})
     owner.post(f"{MEMBERS}{pk_of(bob)}/role/", {"role": "viewer"})
+    bob.refresh_from_db()  # all his sessions have ended
     as_user(bob).post(f"{MEMBERS}leave/")
 
     found = recorded(action__startswith="team.")

@@ -30,12 +30,14 @@ def test_the_page_of_a_team(owner: Client, bob: Any) -> None:
     assert page.status_code == 200
     assert "no-store" in page["Cache-Control"]
     row = Membership.objects.get(user=bob)
-    offered = ('name="email"', 'name="role"', f"{MEMBERS}{row.pk}/role/", f"{MEMBERS}{row.pk}/remove/")
+    offered = ('name="email"', 'name="role"', f"{MEMBERS}{row.pk}/role/", f"{MEMBERS}{row.pk}/remove/", "/leave/")
     assert [part for part in offered if part not in page.text] == []
     assert [f'<option value="{role}"' in page.text for role in ("viewer", "member", "owner")] == [True] * 3
     assert "The link is shown only now" not in page.text
-    for address in ("invite/", f"{row.pk}/role/", f"{row.pk}/remove/", "leave/"):
-        assert owner.get(f"{MEMBERS}{address}").status_code == 405
+    assert owner.get(f"{MEMBERS}invite/").status_code == 405
+    for address in (f"{row.pk}/role/", f"{row.pk}/remove/", "leave/"):
+        asks = owner.get(f"{MEMBERS}{address}")
+        assert (asks.status_code, "no-store" in asks["Cache-Control"]) == (200, True)
     assert owner.post(MEMBERS).status_code == 405
 
 
@@ -103,7 +105,8 @@ def test_roles_and_leaving(owner: Client, bob: Any, carol: Any, alice: Any) -> N
     last = "An organization needs an owner. Make somebody else owner first."
     assert after(owner.post(f"{address[alice]}/role/", {"role": "member"})) == (302, MEMBERS, last)
     assert after(owner.post(f"{MEMBERS}leave/")) == (302, MEMBERS, last)
-    assert after(owner.post(f"{address[carol]}/remove/")) == (302, MEMBERS, f"{carol.email} is no longer in Acme.")
+    gone = f"{carol.email} is no longer in Acme, and signed out everywhere."
+    assert after(owner.post(f"{address[carol]}/remove/")) == (302, MEMBERS, gone)
     owner.post(f"{address[bob]}/role/", {"role": "owner"})
     assert after(owner.post(f"{MEMBERS}leave/")) == (302, "/", "You left Acme.")
 
