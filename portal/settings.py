@@ -182,6 +182,7 @@ ACCOUNT_FORMS = {
 }
 ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "portal.accounts.reset_tokens.ResetTokens"  # noqa: S105
 ACCOUNT_LOGOUT_ON_GET = False
+PASSWORD_RESET_TIMEOUT = 3600
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 15 * 60
 # By IP address only: guessing somebody's password locks out the guesser (axes), not that person.
 ACCOUNT_RATE_LIMITS = {"login_failed": "30/m/ip"}

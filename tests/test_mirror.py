@@ -89,6 +89,7 @@ TESTED_BY = {
     "portal/accounts/test_adapters.py": ["portal.accounts.views"],
     "portal/accounts/test_fresh_sign_in.py": ["portal.accounts.continue_views"],
     "portal/accounts/test_own_account.py": ["portal.accounts.own_forms", "portal.accounts.own_views"],
+    "portal/management/commands/test_create_operator.py": ["portal.management.first_links"],
     "portal/admin/test_people.py": ["portal.accounts.actions", "portal.admin.third_party"],
     "portal/admin/test_organizations.py": ["portal.admin.organization_forms"],
     "portal/admin/test_registered_models.py": ["portal.admin.support"],

@@ -30,20 +30,25 @@ NAMES = {"first_name", "last_name"}
 
 
 def create_person(
-    email: str, password: str | None, *, is_staff: bool = False, is_superuser: bool = False, by: Actor
+    email: str,
+    password: str | None,
+    *,
+    is_staff: bool = False,
+    is_superuser: bool = False,
+    is_support: bool = False,
+    by: Actor,
 ) -> User:
     """Create an account for an operator, who vouches for the address. Without a password the person can't sign in until
     they set one. Raises IntegrityError if the address is taken."""
     with transaction.atomic():
-        person = User.objects.create_user(
-            email, password, is_staff=is_staff, is_superuser=is_superuser, address_proof=AddressProof.OPERATOR
-        )
+        rights = {"is_staff": is_staff, "is_superuser": is_superuser, "is_support": is_support}
+        person = User.objects.create_user(email, password, address_proof=AddressProof.OPERATOR, **rights)
         record(
             by,
             "account.created",
             Target("person", person.pk, person.email),
             organization_id=None,
-            after={"is_staff": is_staff, "is_superuser": is_superuser},
+            after={name: value for name, value in rights.items() if value or name != "is_support"},
         )
     return person
 

@@ -59,6 +59,7 @@ FRESH_PAGES: Mapping[str, Fresh] = {
     "registries:erase": Fresh("erase a receipt"),
     "admin:password_change": Fresh("change your password", also_get=True),
     "admin:auth_user_password_change": Fresh("set somebody's password", also_get=True),
+    "admin:portal_user_link": Fresh("create a link that sets somebody's password"),
     "admin:portal_user_add": Fresh("add a person", also_get=True),
     "admin:portal_user_change": Fresh("change an account"),
     "admin:account_emailaddress_changelist": Fresh("change addresses"),

@@ -33,9 +33,9 @@ class ResetTokens:
     """Makes and checks tokens, with the methods of Django's generator, which allauth calls. No link sets a password of
     an account that was changed outside the portal."""
 
-    def make_token(self, user: User) -> str:
+    def make_token(self, user: User, seconds: int | None = None) -> str:
         """Store a new link for the person, and return its token, which is not stored. It works once and for
-        `PASSWORD_RESET_TIMEOUT` seconds."""
+        `PASSWORD_RESET_TIMEOUT` seconds, or for `seconds`."""
         token = one_time.new(PREFIX)
         with transaction.atomic():
             PasswordReset.objects.filter(expires_at__lte=Now()).delete()
@@ -43,7 +43,7 @@ class ResetTokens:
                 person=user,
                 token_hash=one_time.digest_of(token, Purpose.PASSWORD_LINK, str(user.pk)),
                 account_state=_state_of(user),
-                expires_at=Now() + timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT),
+                expires_at=Now() + timedelta(seconds=seconds or settings.PASSWORD_RESET_TIMEOUT),
             )
         return token
 

@@ -3,36 +3,39 @@ and permissions. Nobody is deleted, since the audit log refers to them; they are
 
 from __future__ import annotations
 
-from contextlib import nullcontext
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from django import forms
-from django.contrib import admin
+from django.conf import settings
+from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.contrib.auth.admin import UserAdmin
-from django.contrib.auth.forms import AdminUserCreationForm
 from django.contrib.auth.models import Group
-from django.db import transaction
-from django.http import HttpRequest, HttpResponse
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
+from django.utils.cache import add_never_cache_headers
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from portal.accounts import actions
-from portal.accounts.authority import keeps_mark
-from portal.audit.sign_ins import record_for_person
+from portal.accounts import actions, password_links
+from portal.accounts.staff_roles import RIGHTS, StaffRole, role_of
 from portal.models import User
 from portal.models.user import canonical_email
 from registries.foundation.admin_base import GuardedAdmin, actor_of
 from registries.foundation.generic_bases import ModelForm
 from registries.foundation.guarded_forms import GuardsFields
+from registries.foundation.refusal import Refusal
+from registries.foundation.requests import ActorRequest
 
 admin.site.unregister(Group)
 
 if TYPE_CHECKING:
     _UserAdmin = UserAdmin[User]
-    _UserCreationForm = AdminUserCreationForm[User]
 else:
-    _UserAdmin, _UserCreationForm = UserAdmin, AdminUserCreationForm
+    _UserAdmin = UserAdmin
 
 
 class _EmailForm(GuardsFields, ModelForm[User]):
@@ -43,8 +46,12 @@ class _EmailForm(GuardsFields, ModelForm[User]):
         return email
 
 
-class NewPersonForm(_EmailForm, _UserCreationForm):
-    """Address and password; without one they can't sign in until they set it."""
+class NewPersonForm(_EmailForm):
+    """Address and role. Nobody types a password: the person gets a link."""
+
+    role = forms.ChoiceField(
+        choices=StaffRole.choices, initial=StaffRole.SUPPORT, widget=forms.RadioSelect, label="Role on this portal"
+    )
 
     class Meta:
         model = User
@@ -52,11 +59,31 @@ class NewPersonForm(_EmailForm, _UserCreationForm):
 
 
 class PersonForm(_EmailForm):
-    """All fields but the password, which has its own page."""
+    """All fields but the password. A role is one choice."""
+
+    role = forms.ChoiceField(choices=StaffRole.choices, widget=forms.RadioSelect, label="Role on this portal")
 
     class Meta:
         model = User
-        fields = ("email", "first_name", "last_name", "is_active", "is_staff", "is_support", "is_superuser")
+        fields = ("email", "first_name", "last_name", "is_active")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.initial["role"] = role_of(self.instance).value
+
+
+class OwnPersonForm(PersonForm):
+    """Operators don't lock themselves out."""
+
+    role = forms.ChoiceField(
+        choices=StaffRole.choices, widget=forms.RadioSelect, label="Role on this portal", disabled=True
+    )
+
+
+class _AddRequest(ActorRequest):
+    """The request that adds a person; it carries the link to the page that shows it."""
+
+    first_link: str
 
 
 @admin.register(User)
@@ -65,57 +92,127 @@ class PersonAdmin(GuardedAdmin[User], _UserAdmin):
 
     form = PersonForm
     add_form = NewPersonForm
-    list_display = ("email", "first_name", "last_name", "is_active", "is_staff", "is_support", "is_superuser")
-    list_filter = ("is_active", "is_staff", "is_support", "is_superuser", ("altered_at", admin.EmptyFieldListFilter))
+    list_display = (
+        "email", "first_name", "last_name", "is_active", "is_staff", "is_support", "is_superuser", "address_proof",
+    )  # fmt: skip
+    list_filter = (
+        "is_active",
+        "is_staff",
+        "is_support",
+        "is_superuser",
+        "address_proof",
+        ("altered_at", admin.EmptyFieldListFilter),
+    )
     search_fields = ("email", "first_name", "last_name")
     ordering = ("email",)
     filter_horizontal = ()
-    readonly_fields = ("sign_in", "altered_at", "last_login", "date_joined")
+    readonly_fields = ("sign_in", "address_proof", "altered_at", "last_login", "date_joined")
     fieldsets = (
-        (None, {"fields": ("email", "first_name", "last_name", "sign_in")}),
-        (
-            "What they may do",
-            {
-                "fields": ("is_active", "is_staff", "is_support", "is_superuser"),
-                "description": "Support needs staff and support. Operators need staff and superuser.",
-            },
-        ),
+        (None, {"fields": ("email", "address_proof", "first_name", "last_name", "sign_in")}),
+        ("What they may do", {"fields": ("is_active", "role")}),
         ("When", {"fields": ("last_login", "date_joined", "altered_at")}),
     )
-    add_fieldsets = ((None, {"fields": ("email", "usable_password", "password1", "password2")}),)
+    add_fieldsets = (
+        (
+            None,
+            {
+                "fields": ("email", "role"),
+                "description": "They get a link that sets their password, by email or from you. Members need nothing "
+                "here: owners invite them.",
+            },
+        ),
+    )
 
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         return False
 
+    def get_urls(self) -> list[URLPattern]:
+        """Return Django's, and the page that creates a link."""
+        link = path("<id>/link/", self.admin_site.admin_view(self.link_view), name="portal_user_link")
+        return [link, *super().get_urls()]
+
+    def get_form(
+        self, request: HttpRequest, obj: User | None = None, change: bool = False, **kwargs: Any
+    ) -> type[ModelForm[User]]:
+        if obj is not None and obj.pk == request.user.pk:
+            kwargs["form"] = OwnPersonForm
+        return super().get_form(request, obj, **kwargs, change=change)
+
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
         """Operators don't lock themselves out."""
-        own = ("is_active", "is_staff", "is_superuser") if obj is not None and obj.pk == request.user.pk else ()
+        own = ("is_active",) if obj is not None and obj.pk == request.user.pk else ()
         return (*self.readonly_fields, *own)
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, object] | None = None,
+    ) -> HttpResponse:
+        """Show why an action refused; nothing of the form was saved then."""
+        try:
+            return super().changeform_view(request, object_id, form_url, extra_context)
+        except Refusal as refusal:
+            self.message_user(request, refusal.message, messages.ERROR)
+            return HttpResponseRedirect(request.get_full_path())
 
     def save_model(self, request: HttpRequest, obj: User, form: ModelForm[User], change: bool) -> None:
         by = actor_of(request)
+        rights = RIGHTS[StaffRole(form.cleaned_data["role"])]
         if change:
-            changes = {name: form.cleaned_data[name] for name in form.changed_data}
-            actions.change_person(obj, changes, by=by)
+            changes = {name: form.cleaned_data[name] for name in form.changed_data if name != "role"}
+            actions.change_person(obj, {**changes, **(rights if "role" in form.changed_data else {})}, by=by)
             return
-        password = form.cleaned_data["password1"] if obj.has_usable_password() else None
-        made = actions.create_person(obj.email, password, by=by)
+        made = actions.create_person(obj.email, None, **rights, by=by)
         obj.pk, obj.password, obj.date_joined = made.pk, made.password, made.date_joined
         obj._state.adding = False
+        cast("_AddRequest", request).first_link = password_links.issue_link(made, by=by)
+
+    def response_add(self, request: HttpRequest, obj: User, post_url_continue: str | None = None) -> HttpResponse:
+        """Mail the link, or show it once."""
+        return self._hand_over(request, User.objects.get(pk=obj.pk), cast("_AddRequest", request).first_link)
+
+    def link_view(self, request: HttpRequest, id: str) -> HttpResponse:
+        """Create a link that sets the person's password, after asking; mail it, or show it once."""
+        person = self.get_object(request, unquote(id))
+        if person is None:
+            raise Http404
+        if not self.has_change_permission(request, person):
+            raise PermissionDenied
+        if request.method != "POST":
+            return self._link_page(request, person)
+        try:
+            link = password_links.issue_link(person, by=actor_of(request))
+        except Refusal as refusal:
+            self.message_user(request, refusal.message, messages.ERROR)
+            return redirect("admin:portal_user_change", person.pk)
+        return self._hand_over(request, person, link)
 
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
-        """Set a password, with the record of it."""
-        before = self.get_object(request, unquote(id))
-        is_change = before is not None and request.method == "POST"
-        with transaction.atomic():
-            with keeps_mark(before.pk) if before is not None and is_change else nullcontext():
-                response: HttpResponse = super().user_change_password(request, id, form_url)
-            if before is not None and User.objects.get(pk=before.pk).password != before.password:
-                by = actor_of(request)
-                record_for_person(before, "account.password_changed", by=by)
-        return response
+        """Redirect to the page that creates a link: nobody types a password for somebody else."""
+        return redirect("admin:portal_user_link", id)
 
     @admin.display(description="password")
     def sign_in(self, person: User) -> SafeString:
         state = "Set." if person.has_usable_password() else "None: they can't sign in with one."
-        return format_html('{} <a href="../password/">Set another</a>', state)
+        return format_html('{} <a href="../link/">Create a link that sets it</a>', state)
+
+    def _hand_over(self, request: HttpRequest, person: User, link: str) -> HttpResponse:
+        if password_links.mail_link(person, link):
+            self.message_user(request, f"A link was sent to {person.email}.", messages.SUCCESS)
+            return redirect("admin:portal_user_change", person.pk)
+        return self._link_page(request, person, link)
+
+    def _link_page(self, request: HttpRequest, person: User, link: str = "") -> HttpResponse:
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "A link for one person",
+            "person": person,
+            "link": link,
+            "sends_mail": settings.PORTAL_SENDS_MAIL,
+            "opts": User._meta,
+        }
+        response = TemplateResponse(request, "admin/portal/user/link.html", context)
+        add_never_cache_headers(response)
+        return response

@@ -65,6 +65,7 @@ VERBS = {
     "account.activated": ("player-play", "activated the account of"),
     "account.deactivated": ("player-pause", "deactivated the account of"),
     "account.email_changed": ("mail", "changed the email address of"),
+    "account.link_created": ("key", "created a link to sign in for the first time for"),
     "account.address_requested": ("mail", "asked for another email address for"),
     "account.deleted": ("trash", "deleted the account of"),
     "account.address_proven": ("mail", "proved the email address of"),

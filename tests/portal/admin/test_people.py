@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from axes.models import AccessAttempt
+from django.core import mail
 from django.test import Client
 from django.utils import timezone
 
-from portal.models import Activity, ActivityText, User
+from portal.accounts.staff_roles import StaffRole, role_of
+from portal.models import Activity, ActivityText, PasswordReset, User
 from tests.conftest import PASSWORD
 from tests.support import failing_recorder
 from tests.support.activity import recorded
@@ -23,8 +26,8 @@ PASSWORDS = {"usable_password": "true", "password1": NEW, "password2": NEW}
 
 
 def form(person: Any, **changes: str) -> dict[str, str]:
-    switches = ("is_active", "is_staff", "is_support", "is_superuser")
-    return {"email": person.email} | {name: "on" for name in switches if getattr(person, name)} | changes
+    sent = {"email": person.email, "role": role_of(person).value}
+    return sent | ({"is_active": "on"} if person.is_active else {}) | changes
 
 
 def page(person: Any, name: str = "change") -> str:
@@ -39,29 +42,102 @@ def in_portal() -> list[tuple[str, str, str, str]]:
     return recorded(organization=None)
 
 
-def test_somebody_new(operator: Client, olga: Any) -> None:
-    operator.post(f"{PEOPLE}add/", {"email": "nina@acme.example"} | PASSWORDS)
+def test_somebody_new_gets_a_link_that_is_shown_once(operator: Client, olga: Any) -> None:
+    shown = operator.post(f"{PEOPLE}add/", {"email": "Nina@drayage.example", "role": "support"})
 
-    assert in_portal() == [("Drayage", "account.created", "nina@acme.example", "")]
-    assert Activity.objects.get().actor_key == str(olga.pk)
-    assert User.objects.get(email="nina@acme.example").check_password(NEW)
-    assert NEW not in str(list(ActivityText.objects.values()))
+    nina = User.objects.get(email="nina@drayage.example")
+    assert (role_of(nina), nina.has_usable_password(), nina.address_proof) == (StaffRole.SUPPORT, False, "operator")
+    assert in_portal() == [
+        ("Drayage", "account.created", "nina@drayage.example", ""),
+        ("Drayage", "account.link_created", "nina@drayage.example", ""),
+    ]
+    assert set(Activity.objects.values_list("actor_key", flat=True)) == {str(olga.pk)}
+    (link,) = set(re.findall(r"https?://\S+/accounts/password/reset/key/[\w-]+/", shown.text))
+    assert "no-cache" in shown["Cache-Control"]
+    assert link not in operator.get(page(nina)).text
+    assert link not in str(list(ActivityText.objects.values()))
+
+    browser = Client()
+    browser.get(link, follow=True)
+    browser.post(browser.get(link)["Location"], {"password1": NEW, "password2": NEW})
+    nina.refresh_from_db()
+    assert nina.check_password(NEW)
 
 
-def test_somebody_new_without_a_password(operator: Client) -> None:
-    operator.post(f"{PEOPLE}add/", {"email": "nina@acme.example", "usable_password": "false"})
+def test_somebody_new_gets_it_by_mail(operator: Client, settings: Any) -> None:
+    settings.PORTAL_SENDS_MAIL = True
+    answer = operator.post(f"{PEOPLE}add/", {"email": "nina@drayage.example", "role": "operator"}, follow=True)
 
-    assert not User.objects.get(email="nina@acme.example").has_usable_password()
+    (sent,) = mail.outbox
+    assert sent.to == ["nina@drayage.example"]
+    assert "operator" in str(sent.body)
+    assert "/password/reset/key/" in str(sent.body)
+    assert "/password/reset/key/" not in answer.text
+    assert role_of(User.objects.get(email="nina@drayage.example")) is StaffRole.OPERATOR
+
+
+@pytest.mark.parametrize(
+    "sent", [{"email": "nina@drayage.example"}, {"email": "x", "role": "support"}, {"role": "none"}]
+)
+def test_what_is_missing(operator: Client, sent: dict[str, str]) -> None:
+    assert operator.post(f"{PEOPLE}add/", sent).status_code == 200
+    assert not User.objects.exclude(email="olga@drayage.example").exists()
+
+
+def test_another_link(operator: Client, support: Client, bob: Any) -> None:
+    assert "Create the link" in operator.get(page(bob, "link")).text
+    assert not PasswordReset.objects.exists()
+    assert "/password/reset/key/" in operator.post(page(bob, "link")).text
+    assert PasswordReset.objects.get().person == bob
+    bob.refresh_from_db()
+    assert bob.check_password(PASSWORD), "it ends nothing until it is used"
+    assert operator.get(f"{PEOPLE}9999/link/").status_code == 404
+    assert support.post(page(bob, "link")).status_code in (403, 404)
+    assert PasswordReset.objects.count() == 1
+
+
+def test_nobody_types_a_password_for_somebody_else(operator: Client, bob: Any) -> None:
+    answer = operator.post(page(bob, "password"), PASSWORDS)
+    assert answer["Location"] == page(bob, "link")
+    bob.refresh_from_db()
+    assert bob.check_password(PASSWORD)
+
+
+def test_an_altered_account_gets_no_link(operator: Client, bob: Any) -> None:
+    User.objects.filter(pk=bob.pk).update(is_staff=True)
+    answer = operator.post(page(bob, "link"), follow=True)
+    assert "/password/reset/key/" not in answer.text
+    assert "confirm_account" in answer.text
 
 
 def test_rights_are_the_operators_to_know(operator: Client, acme: Any, bob: Any) -> None:
-    operator.post(page(bob), form(bob, is_staff="on", is_superuser="on", first_name="Bob"))
+    operator.post(page(bob), form(bob, role="operator", first_name="Bob"))
 
     assert in_portal() == [("Drayage", "account.changed", bob.email, "first name, staff, superuser")]
     text = ActivityText.objects.get()
     assert text.before == {"first_name": "", "is_staff": False, "is_superuser": False}
     assert text.after == {"first_name": "Bob", "is_staff": True, "is_superuser": True}
     assert in_acme(acme) == []
+
+
+def test_another_role_ends_the_sessions(operator: Client, member: Client, bob: Any) -> None:
+    operator.post(page(bob), form(bob, first_name="Bob"))
+    assert member.get("/accounts/logout/").status_code == 200
+    operator.post(page(bob), form(bob, role="support"))
+    assert member.get("/accounts/logout/").status_code == 302
+
+
+def test_an_account_without_a_proof_gets_no_role(operator: Client, acme: Any) -> None:
+    nina = User.objects.create_user("nina@acme.example", PASSWORD)
+    answer = operator.post(page(nina), form(nina, role="operator"), follow=True)
+    assert "Nobody has proven to have the address" in answer.text
+    assert role_of(User.objects.get(pk=nina.pk)) is StaffRole.NONE
+
+
+def test_operators_do_not_take_their_own_role(operator: Client, olga: Any) -> None:
+    operator.post(page(olga), form(olga, role="none"))
+    assert role_of(User.objects.get(pk=olga.pk)) is StaffRole.OPERATOR
+    assert "disabled" in operator.get(page(olga)).text
 
 
 def test_members_read_who_is_deactivated_and_whose_address_changed(
@@ -83,15 +159,6 @@ def test_members_read_who_is_deactivated_and_whose_address_changed(
     assert not Activity.objects.filter(organization=mallory.organizations.get()).exists()
 
 
-def test_a_password_that_an_operator_sets(operator: Client, acme: Any, bob: Any) -> None:
-    operator.post(page(bob, "password"), PASSWORDS | {"password2": "another"})
-    assert in_portal() == []
-    operator.post(page(bob, "password"), PASSWORDS)
-
-    assert in_portal() == in_acme(acme) == [("Drayage", "account.password_changed", bob.email, "")]
-    assert NEW not in str(list(ActivityText.objects.values()))
-
-
 def test_what_is_saved_as_it_was_shown_is_not_recorded(operator: Client, bob: Any) -> None:
     assert operator.post(page(bob), form(bob)).status_code == 302
 
@@ -102,15 +169,15 @@ def test_nothing_is_changed_that_is_not_recorded(operator: Client, bob: Any, set
     settings.ACTIVITY_RECORDER = failing_recorder.PATH
     operator.raise_request_exception = False
     for address, sent in (
-        (f"{PEOPLE}add/", {"email": "nina@acme.example"} | PASSWORDS),
-        (page(bob), form(bob, is_superuser="on")),
-        (page(bob, "password"), PASSWORDS),
+        (f"{PEOPLE}add/", {"email": "nina@acme.example", "role": "support"}),
+        (page(bob), form(bob, role="operator")),
+        (page(bob, "link"), {}),
     ):
         assert operator.post(address, sent).status_code == 500
 
     bob.refresh_from_db()
     assert not bob.is_superuser
-    assert bob.check_password(PASSWORD)
+    assert not PasswordReset.objects.exists()
     assert not User.objects.filter(email="nina@acme.example").exists()
 
 

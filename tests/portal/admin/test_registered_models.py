@@ -131,30 +131,19 @@ def test_nothing_hidden_is_searched_shown_or_filtered_by(clients: dict[str, Clie
 
 
 def test_an_operator_makes_a_person(clients: dict[str, Client]) -> None:
-    sent = {
-        "email": "Nina@Acme.Example",
-        "usable_password": "true",
-        "password1": "correct horse battery",
-        "password2": "correct horse battery",
-    }
-    assert clients["operator"].post(url(User, "add"), sent).status_code == 302
-    nina = User.objects.get(email="nina@acme.example")
-    assert nina.check_password("correct horse battery")
+    sent = {"email": "Nina@Acme.Example", "role": "support"}
+    page = clients["operator"].post(url(User, "add"), sent)
+    assert_no_inline_code(page.content.decode())
+    assert User.objects.get(email="nina@acme.example").is_support
 
     again = clients["operator"].post(url(User, "add"), sent | {"email": "NINA@acme.example"})
     assert "There is a person with this address already." in again.content.decode()
 
 
-def test_an_operator_sets_a_password(clients: dict[str, Client], alice: Any) -> None:
-    address = url(User, alice.pk).replace("/change/", "/password/")
-    assert_no_inline_code(clients["operator"].get(address).content.decode())
-
-    new = "another long battery"
-    sent = {"usable_password": "true", "password1": new, "password2": new}
-    assert clients["operator"].post(address, sent).status_code == 302
-
-    alice.refresh_from_db()
-    assert alice.check_password(new)
+def test_an_operator_creates_a_link(clients: dict[str, Client], alice: Any) -> None:
+    address = url(User, alice.pk).replace("/change/", "/link/")
+    for page in (clients["operator"].get(address), clients["operator"].post(address)):
+        assert_no_inline_code(page.content.decode())
     assert clients["support"].get(address).status_code == 403
 
 

@@ -68,6 +68,7 @@ OWN = {
     "confirm_account",
     "create_api_key",
     "create_enrolment",
+    "create_operator",
     "create_organization",
     "demo",
     "forget_tls",

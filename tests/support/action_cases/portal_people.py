@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from groups.models import Occurrence
 from portal.accounts import actions as person_actions
-from portal.accounts import address_change, own_account
+from portal.accounts import address_change, own_account, password_links
 from portal.accounts.address_proof import set_address_proof
 from portal.models import AddressProof, ApiKey, Invitation, Membership, Notice, User, Webhook
 from portal.notifications import subscriptions, webhooks
@@ -221,6 +221,10 @@ def _delete_account(cast: Cast) -> Call:
     return partial(own_account.delete_account, cast.bob, by=acting(cast.bob))
 
 
+def _issue_link(cast: Cast) -> Call:
+    return partial(password_links.issue_link, cast.bob, by=acting(cast.olga))
+
+
 def _lift_lock(cast: Cast) -> Call:
     attempt = AccessAttempt.objects.create(
         username=cast.bob.email, ip_address="127.0.0.1", failures_since_start=10, attempt_time=timezone.now()
@@ -273,6 +277,7 @@ CASES = [
     Case("portal.accounts.address_proof.set_address_proof", _set_address_proof),
     Case("portal.accounts.address_change.request_change", _request_address),
     Case("portal.accounts.address_change.confirm_change", _confirm_address),
+    Case("portal.accounts.password_links.issue_link", _issue_link),
     Case("portal.accounts.own_account.rename_self", _rename_self),
     Case("portal.accounts.own_account.delete_account", _delete_account),
     Case("portal.accounts.actions.lift_lock", _lift_lock),

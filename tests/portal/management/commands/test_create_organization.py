@@ -5,8 +5,10 @@ from __future__ import annotations
 import getpass
 from io import BytesIO, StringIO, TextIOWrapper
 from pathlib import Path
+from typing import Any
 
 import pytest
+from django.core import mail
 from django.core.management import CommandError, call_command
 
 from portal.models import Activity, Membership, Organization, Project, User
@@ -33,9 +35,36 @@ def test_a_new_owner_may_sign_in_with_the_password(db: None) -> None:
 
 
 def test_without_a_password_there_is_none_to_sign_in_with(db: None) -> None:
-    create("initech", "--owner", "peter@initech.example", "--name", "Initech Inc.")
+    written = create("initech", "--owner", "peter@initech.example", "--name", "Initech Inc.")
     assert Organization.objects.get().name == "Initech Inc."
     assert not User.objects.get().has_usable_password()
+    assert User.objects.get().address_proof == "operator"
+    assert "/accounts/password/reset/key/" in written
+
+
+def test_where_mail_is_sent_the_link_is_not_printed(db: None, settings: Any) -> None:
+    settings.PORTAL_SENDS_MAIL = True
+    written = create("initech", "--owner", "peter@initech.example")
+    assert "was sent to peter@initech.example" in written
+    assert "http" not in written
+    assert mail.outbox[0].to == ["peter@initech.example"]
+
+
+def test_an_account_that_somebody_else_may_have_made_is_taken_from_them(acme: Organization) -> None:
+    peter = User.objects.create_user("peter@initech.example", "of whoever invited him")
+    acme.memberships.create(user=peter, role="viewer")
+    written = create("initech", "--owner", peter.email)
+    peter.refresh_from_db()
+    assert "Nobody had proven to have peter@initech.example" in written
+    assert "/accounts/password/reset/key/" in written
+    assert (peter.address_proof, peter.has_usable_password()) == ("operator", False)
+
+
+def test_an_altered_account_owns_nothing(bob: User) -> None:
+    User.objects.filter(pk=bob.pk).update(address_proof="")
+    with pytest.raises(CommandError, match="confirm_account"):
+        create("initech", "--owner", bob.email)
+    assert not Organization.objects.filter(slug="initech").exists()
 
 
 def test_a_known_owner_keeps_the_password(alice: User) -> None:
