@@ -8,7 +8,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from portal import api
-from portal.accounts import continue_views, own_views, views
+from portal.accounts import continue_views, own_views, session_views, views
 from portal.api import docs
 from portal.operations import metrics, probes
 
@@ -45,6 +45,9 @@ urlpatterns = [
     path("accounts/2fa/recovery-codes/generate/", views.generate_recovery_codes, name="mfa_generate_recovery_codes"),
     path("accounts/2fa/recovery-codes/download/", views.download_recovery_codes, name="mfa_download_recovery_codes"),
     path("accounts/continue/", continue_views.continue_form, name="account_continue"),
+    path("accounts/sessions/", session_views.sessions, name="account_sessions"),
+    path("accounts/sessions/end-others/", session_views.end_others, name="account_sessions_end"),
+    path("accounts/sessions/<uuid:browser>/end/", session_views.end, name="account_session_end"),
     path("accounts/", include("allauth.urls")),
     path("admin/operations/", include("portal.operations.urls")),
     path("admin/desk/", include("portal.support.desk.urls")),

@@ -111,6 +111,7 @@ REPEATABLE = {
     "groups.nodes.instance_orders.restart",
     "groups.nodes.instance_orders.recreate",
     "portal.accounts.actions.set_password",
+    "portal.accounts.session_actions.end_all_sessions",
     "portal.accounts.address_change.request_change",
     "portal.accounts.password_links.issue_link",
     "portal.notifications.webhooks.add",

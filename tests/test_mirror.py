@@ -90,7 +90,12 @@ TESTED_BY = {
     "portal/accounts/test_fresh_sign_in.py": ["portal.accounts.continue_views"],
     "portal/accounts/test_own_account.py": ["portal.accounts.own_forms", "portal.accounts.own_views"],
     "portal/management/commands/test_create_operator.py": ["portal.management.first_links"],
-    "portal/admin/test_people.py": ["portal.accounts.actions", "portal.admin.third_party"],
+    "portal/accounts/test_session_views.py": ["portal.accounts.browser_sessions", "portal.accounts.session_actions"],
+    "portal/admin/test_people.py": [
+        "portal.accounts.actions",
+        "portal.admin.person_sessions",
+        "portal.admin.third_party",
+    ],
     "portal/admin/test_organizations.py": ["portal.admin.organization_forms"],
     "portal/admin/test_registered_models.py": ["portal.admin.support"],
     "portal/api/test_access.py": [

@@ -212,11 +212,15 @@ def test_a_suspended_organization_stays_suspended() -> None:
     assert "Stolen tokens were presented – Ünfug." in page
 
 
-def test_sessions_keys_and_invitations_still_work(upgraded: Upgraded) -> None:
+def test_a_session_that_does_not_say_when_it_began_has_ended(upgraded: Upgraded) -> None:
     browser = Client()
     [session] = upgraded.before.of("sessions.session")
     browser.cookies["sessionid"] = str(session.pk)
-    shown(browser, reverse("portal:organization", args=["acme"]))
+    response = browser.get(reverse("portal:organization", args=["acme"]))
+    assert response["Location"].startswith(reverse("account_login"))
+
+
+def test_keys_and_invitations_still_work() -> None:
     shown(Client(headers={"Salad-Api-Key": f"drayage_{SECRET}"}), "/api/public/organizations/acme/quotas")
     invited = Client()
     assert invited.get(reverse("portal:invitation", args=[f"dri_{SECRET}"])).status_code == 302

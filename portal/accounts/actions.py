@@ -88,7 +88,8 @@ def set_password(person: User, password: str, *, is_reset: bool = False, by: Act
         if is_proof:
             prove(row, mail_proof())
         row.set_password(password)
-        authority.store(row, "password")
+        row.save(update_fields=["password"])
+        end_sessions(row)
         for name in ("password", "address_proof", "second_factors", "session_epoch", "authority_mark"):
             setattr(person, name, getattr(row, name))
         if is_proof:

@@ -18,7 +18,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 
-from portal.accounts import authority, second_factors
+from portal.accounts import authority, browser_sessions, second_factors, session_limits
 from portal.accounts.actions import set_password
 from portal.accounts.fresh_sign_in import is_fresh
 from portal.audit import refused_sign_ins
@@ -74,6 +74,8 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
             raise ImmediateHttpResponse(redirect("account_login"))
         with transaction.atomic():
             super().login(request, user)
+            session_limits.begin(request.session)
+            browser_sessions.note(request, user)
             if kinds == [RECOVERY_CODES]:
                 record_for_person(user, "account.recovery_code_used", by=by)
             record_for_person(user, "account.signed_in", by=by, detail="with a second factor" if any(kinds) else "")

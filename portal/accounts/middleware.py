@@ -1,4 +1,5 @@
-"""Who is signed in, if the account is as the portal left it (`portal.accounts.authority`)."""
+"""Who is signed in, if the account is as the portal left it (`portal.accounts.authority`) and the session has not
+reached a limit (`portal.accounts.session_limits`)."""
 
 from __future__ import annotations
 
@@ -8,13 +9,14 @@ from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
+from portal.accounts import browser_sessions, session_limits
 from portal.accounts.authority import note_altered
 from portal.http.actors import actor_of
 from portal.models import User
 
 
 class UnalteredAccountMiddleware(AuthenticationMiddleware):
-    """Django's middleware; whoever is signed in with an altered account is signed out."""
+    """Django's middleware; whoever is signed in with an altered account, or for too long, is signed out."""
 
     def process_request(self, request: HttpRequest) -> None:
         super().process_request(request)
@@ -24,9 +26,19 @@ class UnalteredAccountMiddleware(AuthenticationMiddleware):
 
 def _unaltered_user(request: HttpRequest) -> User | AnonymousUser:
     user = get_user(request)
-    if not isinstance(user, User) or user.is_unaltered:
+    if not isinstance(user, User):
+        return user
+    if user.is_unaltered and not session_limits.is_over(request.session, user):
+        if not _is_poll(request) and session_limits.note_use(request.session):
+            browser_sessions.note(request, user)
         return user
     request.session.flush()
     request.user = request._cached_user = AnonymousUser()  # type: ignore[attr-defined]
-    note_altered(user, by=actor_of(request))
+    if not user.is_unaltered:
+        note_altered(user, by=actor_of(request))
     return request.user
+
+
+def _is_poll(request: HttpRequest) -> bool:
+    """Whether a page updates itself, which nobody has to sit in front of."""
+    return request.method == "GET" and "HX-Request" in request.headers

@@ -6,12 +6,16 @@ stored in its columns.
 
 from __future__ import annotations
 
+import time
+
 import structlog
 from asgiref.sync import sync_to_async
 from django.contrib.sessions.backends import db
 from django.contrib.sessions.base_session import AbstractBaseSession
 from django.utils import timezone
 
+from portal.accounts.session_limits import BEGAN_AT, SEEN_AT
+from portal.models import BrowserSession
 from registries.secrets.session_data import SessionDataBroken, decrypt, encrypt, row_key
 
 log = structlog.get_logger(__name__)
@@ -53,11 +57,30 @@ class SessionStore(db.SessionStore):
         """Return the row that stores this session."""
         return await sync_to_async(self.create_model_instance)(data)
 
+    def save(self, must_create: bool = False) -> None:
+        """Store the session. A new one notes when it begins, which a sign-in replaces."""
+        if must_create:
+            now = time.time()
+            entries = self._get_session(no_load=True)  # type: ignore[attr-defined]
+            entries.setdefault(BEGAN_AT, now)
+            entries.setdefault(SEEN_AT, now)
+        super().save(must_create)
+
+    def cycle_key(self) -> None:
+        """Give the session another key, and its browser's entry in the list of sessions with it."""
+        before = self.session_key
+        entry = BrowserSession.objects.filter(row_key=row_key(before)).first() if before is not None else None
+        super().cycle_key()  # deletes both of the session before
+        if entry is not None:
+            entry.row_key = row_key(str(self.session_key))
+            entry.save(force_insert=True)
+
     def delete(self, session_key: str | None = None) -> None:
-        """Delete this session, or the one with another key."""
+        """Delete this session, or the one with another key, and its browser's entry in the list of sessions."""
         key = session_key or self.session_key
         if key is not None:
             self.model.objects.filter(session_key=row_key(key)).delete()
+            BrowserSession.objects.filter(row_key=row_key(key)).delete()
 
     async def adelete(self, session_key: str | None = None) -> None:
         """Delete this session, or the one with another key."""

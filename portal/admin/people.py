@@ -20,11 +20,13 @@ from django.utils.cache import add_never_cache_headers
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from portal.accounts import actions, password_links
+from portal.accounts import actions as person_actions
+from portal.accounts import password_links
 from portal.accounts.staff_roles import RIGHTS, StaffRole, role_of
+from portal.admin.person_sessions import EndsSessions
 from portal.models import User
 from portal.models.user import canonical_email
-from registries.foundation.admin_base import GuardedAdmin, actor_of
+from registries.foundation.admin_base import actor_of
 from registries.foundation.generic_bases import ModelForm
 from registries.foundation.guarded_forms import GuardsFields
 from registries.foundation.refusal import Refusal
@@ -87,7 +89,7 @@ class _AddRequest(ActorRequest):
 
 
 @admin.register(User)
-class PersonAdmin(GuardedAdmin[User], _UserAdmin):
+class PersonAdmin(EndsSessions, _UserAdmin):
     """Members, support and operators."""
 
     form = PersonForm
@@ -106,6 +108,7 @@ class PersonAdmin(GuardedAdmin[User], _UserAdmin):
     search_fields = ("email", "first_name", "last_name")
     ordering = ("email",)
     filter_horizontal = ()
+    actions = ("end_sessions",)
     readonly_fields = ("sign_in", "address_proof", "altered_at", "last_login", "date_joined")
     fieldsets = (
         (None, {"fields": ("email", "address_proof", "first_name", "last_name", "sign_in")}),
@@ -162,9 +165,9 @@ class PersonAdmin(GuardedAdmin[User], _UserAdmin):
         rights = RIGHTS[StaffRole(form.cleaned_data["role"])]
         if change:
             changes = {name: form.cleaned_data[name] for name in form.changed_data if name != "role"}
-            actions.change_person(obj, {**changes, **(rights if "role" in form.changed_data else {})}, by=by)
+            person_actions.change_person(obj, {**changes, **(rights if "role" in form.changed_data else {})}, by=by)
             return
-        made = actions.create_person(obj.email, None, **rights, by=by)
+        made = person_actions.create_person(obj.email, None, **rights, by=by)
         obj.pk, obj.password, obj.date_joined = made.pk, made.password, made.date_joined
         obj._state.adding = False
         cast("_AddRequest", request).first_link = password_links.issue_link(made, by=by)

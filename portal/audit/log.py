@@ -50,6 +50,8 @@ VERBS = {
     "account.signed_in": ("user", "signed in as"),
     "account.sign_in_refused": ("ban", "failed to sign in as"),
     "account.signed_out": ("logout", "signed out as"),
+    "account.session_ended": ("logout", "signed out a browser of"),
+    "account.sessions_ended": ("logout", "signed out the browsers of"),
     "account.password_changed": ("key", "changed the password of"),
     "account.password_reset": ("key", "reset the password of"),
     "account.second_factor_added": ("shield-lock", "added a second factor for"),
@@ -123,6 +125,8 @@ OWN_ACCOUNT = {
     "account.recovery_codes_removed": "removed their recovery codes",
     "account.recovery_codes_viewed": "viewed their recovery codes",
     "account.recovery_code_used": "used a recovery code",
+    "account.session_ended": "signed out another browser",
+    "account.sessions_ended": "signed out all other browsers",
 }
 """What people do with their own accounts, in words that don't repeat their names."""
 

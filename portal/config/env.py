@@ -70,6 +70,11 @@ class Environment:
     port: int
     layers_port: int
     api_calls_a_minute: int
+    idle_hours: int
+    session_hours: int
+    kept_session_hours: int
+    staff_idle_minutes: int
+    staff_session_hours: int
     support_email: str
     email: dict[str, object]
     email_named: bool
@@ -156,6 +161,11 @@ def read() -> Environment:
         port=port,
         layers_port=layers_port,
         api_calls_a_minute=env.int("PORTAL_API_CALLS_A_MINUTE", 240),
+        idle_hours=_at_least_one(env, "PORTAL_IDLE_HOURS", 24),
+        session_hours=_at_least_one(env, "PORTAL_SESSION_HOURS", 12),
+        kept_session_hours=_at_least_one(env, "PORTAL_KEPT_SESSION_HOURS", 7 * 24),
+        staff_idle_minutes=_at_least_one(env, "PORTAL_STAFF_IDLE_MINUTES", 30),
+        staff_session_hours=_at_least_one(env, "PORTAL_STAFF_SESSION_HOURS", 12),
         support_email=env.str("PORTAL_SUPPORT_EMAIL", "support@localhost"),
         email=_email(env),
         email_named=bool(env.str("PORTAL_EMAIL_URL", "")),
@@ -227,6 +237,13 @@ def _layers_url(env: SecretEnv, public_url: str, port: int) -> str:
     if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname or urlsplit(url).path:
         raise EnvironmentInvalid("PORTAL_LAYERS_URL needs the form https://host[:port]")
     return url
+
+
+def _at_least_one(env: SecretEnv, name: str, default: int) -> int:
+    number = int(env.int(name, default))
+    if number < 1:
+        raise EnvironmentInvalid(f"{name} must be at least 1")
+    return number
 
 
 def _words(env: SecretEnv, name: str) -> list[str]:

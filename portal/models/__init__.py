@@ -3,6 +3,7 @@
 from portal.models.activity import Activity, ActivityHead, ActivityText
 from portal.models.address_change import AddressChange
 from portal.models.api_key import ApiKey
+from portal.models.browser_session import BrowserSession
 from portal.models.invitation import Invitation
 from portal.models.notification import EmailChoice, Notice, Webhook
 from portal.models.organization import Membership, Organization, Project, Role
@@ -25,6 +26,7 @@ __all__ = [
     "AddressChange",
     "AddressProof",
     "ApiKey",
+    "BrowserSession",
     "EmailChoice",
     "FailureCase",
     "Invitation",

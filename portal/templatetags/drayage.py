@@ -105,6 +105,14 @@ def duration(seconds: float | None) -> str:
 
 
 @register.filter
+def span(seconds: int) -> str:
+    """A limit in words, in the largest unit that divides it: `30 minutes`, `24 hours`, `7 days`."""
+    unit, name = next(pair for pair in _SPANS if seconds % pair[0] == 0 and seconds > pair[0])
+    count = seconds // unit
+    return f"{count} {name}s"
+
+
+@register.filter
 def ago(moment: datetime | None) -> SafeString:
     """A time relative to now, with the exact one on hover. A script on the page keeps it current."""
     return _time(moment, relative)

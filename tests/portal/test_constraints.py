@@ -113,6 +113,7 @@ REFERENCES = {
     "portal_apikey.organization_id portal_organization",
     "portal_apikey.owner_id portal_user",
     "portal_apikey.project_id portal_project",
+    "portal_browsersession.person_id portal_user",
     "portal_emailchoice.organization_id portal_organization",
     "portal_emailchoice.user_id portal_user",
     "portal_failurecase.failure_id groups_failure",

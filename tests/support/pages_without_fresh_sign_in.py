@@ -27,14 +27,15 @@ NOT_THERE = {
 """Pages of allauth's that respond 404."""
 READ = {
     "account_profile",
-    "mfa_index", "admin:index", "admin:app_list", "admin:jsi18n", "admin:autocomplete", "admin:view_on_site",
+    "mfa_index", "account_sessions", "admin:index", "admin:app_list", "admin:jsi18n", "admin:autocomplete",
+    "admin:view_on_site",
     "admin:password_change_done", "admin/rq/", "admin/(?P<url>.*)$", "operations:start", "operations:health",
     "operations:queue", "operations:storage", "desk:queue", "desk:pulse", "portal:home", "portal:organization",
     "portal:search", "portal:members", "portal:activity", "portal:activity_csv", "portal:activity_json_lines",
     "portal:api_keys", "portal:webhook_log", "portal:support", "portal:conversation", "registries:list",
     "registries:guide", "registries:detail", "groups:list", "groups:rows", "groups:detail", "groups:status",
     "groups:failure", "groups:ledger", "groups:ledger_csv", "groups:checked",
-    "admin:portal_user_changelist", "admin:portal_user_history", "admin:portal_user_delete",
+    "admin:portal_user_history", "admin:portal_user_delete",
     "admin:portal_organization_history", "admin:portal_organization_delete", "admin:account_emailaddress_history",
     "admin:mfa_authenticator_history", "admin:mfa_authenticator_add", "admin:mfa_authenticator_change",
     "admin:groups_enrolment_history", "admin:groups_enrolment_change", "admin:groups_enrolment_delete",

@@ -10,7 +10,9 @@ from django.contrib.sessions.models import Session
 from django.http import HttpRequest, HttpResponse
 from django.test import Client, RequestFactory
 
+from portal.accounts import session_limits
 from portal.accounts.middleware import UnalteredAccountMiddleware
+from portal.accounts.sessions import SessionStore
 from portal.models import RefusedSignIn, User
 
 
@@ -46,7 +48,8 @@ def test_views_that_wait_get_the_same_answer(monkeypatch: Any) -> None:
     monkeypatch.setattr("portal.accounts.middleware.get_user", lambda request: answer)
     monkeypatch.setattr(User, "is_unaltered", True)
     request = RequestFactory().get("/")
-    request.session = None  # type: ignore[assignment]
+    request.session = SessionStore()
+    session_limits.begin(request.session)
     UnalteredAccountMiddleware(lambda request: HttpResponse()).process_request(request)
     with ThreadPoolExecutor(1) as elsewhere:  # a browser's event loop may be running in this thread
         assert elsewhere.submit(async_to_sync(request.auser)).result() is answer

@@ -8,6 +8,7 @@ from django.utils.crypto import salted_hmac
 from portal.accounts import authority
 from portal.accounts.session_epoch import end_sessions, end_sessions_of
 from portal.models import User
+from tests.support.fresh_sign_ins import signed_in
 
 PAGE = "/accounts/logout/"
 
@@ -23,7 +24,7 @@ def test_a_new_one_works(bob: User, member: Client) -> None:
     assert end_sessions_of(bob.pk)
     bob.refresh_from_db()
     assert (bob.session_epoch, bob.is_unaltered) == (1, True)
-    member.force_login(bob, backend="django.contrib.auth.backends.ModelBackend")
+    signed_in(bob, member)
     assert member.get(PAGE).status_code == 200
 
 

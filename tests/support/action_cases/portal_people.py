@@ -13,9 +13,9 @@ from django.utils import timezone
 
 from groups.models import Occurrence
 from portal.accounts import actions as person_actions
-from portal.accounts import address_change, own_account, password_links
+from portal.accounts import address_change, own_account, password_links, session_actions
 from portal.accounts.address_proof import set_address_proof
-from portal.models import AddressProof, ApiKey, Invitation, Membership, Notice, User, Webhook
+from portal.models import AddressProof, ApiKey, BrowserSession, Invitation, Membership, Notice, User, Webhook
 from portal.notifications import subscriptions, webhooks
 from portal.notifications.webhooks import bound_to
 from portal.organizations import actions, api_key_rows, api_keys, invitations
@@ -55,6 +55,15 @@ def _webhook(cast: Cast, **values: object) -> Webhook:
     return Webhook.objects.create(
         id=key, organization=cast.acme, address=address, kinds=["group.failed"], secret=secret, **values
     )
+
+
+def _end_session(cast: Cast) -> Call:
+    browser = BrowserSession.objects.create(person=cast.bob, row_key=uuid.uuid4().hex, device="Firefox on Linux")
+    return partial(session_actions.end_session, browser, by=acting(cast.bob))
+
+
+def _end_all_sessions(cast: Cast) -> Call:
+    return partial(session_actions.end_all_sessions, cast.bob, by=acting(cast.bob))
 
 
 def _create_organization(cast: Cast) -> Call:
@@ -243,6 +252,8 @@ def _remove_address(cast: Cast) -> Call:
 
 
 CASES = [
+    Case("portal.accounts.session_actions.end_session", _end_session),
+    Case("portal.accounts.session_actions.end_all_sessions", _end_all_sessions),
     Case("portal.organizations.actions.create_organization", _create_organization),
     Case("portal.organizations.actions.rename_organization", _rename_organization),
     Case("portal.organizations.actions.add_project", _add_project),

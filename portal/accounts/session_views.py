@@ -1,0 +1,76 @@
+"""The page of one's sessions: which browsers are signed in, and signing them out."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.contrib import messages
+from django.contrib.auth import update_session_auth_hash
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_POST
+
+from portal.accounts import browser_sessions, session_actions
+from portal.accounts.session_limits import limits_of
+from portal.http.actors import actor_of
+from portal.models import BrowserSession, User
+from registries.foundation.refusal import shows_refusal
+from registries.secrets.session_data import row_key
+
+
+def _to_list(request: HttpRequest, /, *args: object, **kwargs: object) -> HttpResponse:
+    return redirect("account_sessions")
+
+
+@require_GET
+@never_cache
+@login_required
+def sessions(request: HttpRequest) -> HttpResponse:
+    """List the browsers in which this person is signed in."""
+    person = _person(request)
+    own = _own_row_key(request)
+    browser_sessions.note(request, person)
+    limits = limits_of(person, is_kept=False)
+    context = {
+        "browsers": browser_sessions.listed(person, own_row_key=own),
+        "own_row_key": own,
+        "idle": limits.idle,
+        "absolute": limits.absolute,
+        "kept": limits_of(person, is_kept=True).absolute,
+    }
+    return render(request, "account/sessions.html", context)
+
+
+@require_POST
+@login_required
+def end(request: HttpRequest, browser: uuid.UUID) -> HttpResponse:
+    """Sign out another browser."""
+    row = get_object_or_404(BrowserSession, pk=browser, person=_person(request))
+    if row.row_key == _own_row_key(request):
+        return redirect("account_logout")
+    if session_actions.end_session(row, by=actor_of(request)):
+        messages.success(request, f"{row.device} is signed out.")
+    return _to_list(request)
+
+
+@require_POST
+@login_required
+@shows_refusal(_to_list)
+def end_others(request: HttpRequest, /) -> HttpResponse:
+    """Sign out all other browsers."""
+    person = _person(request)
+    session_actions.end_all_sessions(person, own_row_key=_own_row_key(request), by=actor_of(request))
+    update_session_auth_hash(request, person)
+    messages.success(request, "All other browsers are signed out.")
+    return _to_list(request)
+
+
+def _person(request: HttpRequest) -> User:
+    """The signed-in person as a row of its own."""
+    return User.objects.get(pk=request.user.pk)
+
+
+def _own_row_key(request: HttpRequest) -> str:
+    return row_key(request.session.session_key or "")
