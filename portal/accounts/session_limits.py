@@ -49,9 +49,9 @@ def begin(session: SessionBase) -> None:
 def is_over(session: SessionBase, person: User) -> bool:
     """Whether the session has reached a limit. One that doesn't say when it began is over."""
     now = time.time()
-    began_at = session.get(BEGAN_AT, _first_proof_at(session))
+    began_at = float(session.get(BEGAN_AT, _first_proof_at(session)))
     limits = limits_of(person, is_kept=bool(session.get(_EXPIRY)))
-    return now - began_at >= limits.absolute or now - session.get(SEEN_AT, began_at) >= limits.idle
+    return now - began_at >= limits.absolute or now - float(session.get(SEEN_AT, began_at)) >= limits.idle
 
 
 def note_use(session: SessionBase) -> bool:

@@ -16,11 +16,12 @@ from portal.accounts import browser_sessions, session_actions
 from portal.accounts.session_limits import limits_of
 from portal.http.actors import actor_of
 from portal.models import BrowserSession, User
+from registries.foundation.ids import UserId
 from registries.foundation.refusal import shows_refusal
 from registries.secrets.session_data import row_key
 
 
-def _to_list(request: HttpRequest, /, *args: object, **kwargs: object) -> HttpResponse:
+def _to_list(request: HttpRequest, /) -> HttpResponse:
     return redirect("account_sessions")
 
 
@@ -55,8 +56,8 @@ def end(request: HttpRequest, browser: uuid.UUID) -> HttpResponse:
     return _to_list(request)
 
 
-@require_POST
 @login_required
+@require_POST
 @shows_refusal(_to_list)
 def end_others(request: HttpRequest, /) -> HttpResponse:
     """Sign out all other browsers."""
@@ -69,7 +70,7 @@ def end_others(request: HttpRequest, /) -> HttpResponse:
 
 def _person(request: HttpRequest) -> User:
     """The signed-in person as a row of its own."""
-    return User.objects.get(pk=request.user.pk)
+    return User.objects.get(pk=request.user.pk or UserId(0))
 
 
 def _own_row_key(request: HttpRequest) -> str:

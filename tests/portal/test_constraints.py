@@ -26,6 +26,7 @@ UNIQUE = {
     "portal_activity organization_id,number",
     "portal_addresschange token_hash",
     "portal_apikey key_hash",
+    "portal_browsersession row_key",
     "portal_emailchoice organization_id,user_id",
     "portal_invitation token_hash",
     "portal_membership organization_id,user_id",

@@ -121,7 +121,7 @@ def test_signing_in_begins_anew_what_was_there_before(alice: User, acme: Organiz
     session = browser.session
     session[BEGAN_AT] = session[SEEN_AT] = time.time() - 30 * DAY
     session.save()
-    browser.cookies["sessionid"] = session.session_key
+    browser.cookies["sessionid"] = str(session.session_key)
     assert sign_in(alice, browser=browser).get(HOME).status_code == 200
 
 
