@@ -71,7 +71,6 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.mfa",
-    "axes",
     "csp",
     "django_htmx",
     "template_partials",
@@ -95,6 +94,7 @@ MIDDLEWARE = [
     "portal.http.session_cookie.EarlierSessionCookieMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
+    "portal.accounts.known_browser.KnownBrowserMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "portal.accounts.middleware.UnalteredAccountMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -104,7 +104,7 @@ MIDDLEWARE = [
     "portal.http.middleware.OrganizationMiddleware",
     "portal.accounts.limited_accounts.LimitedAccountMiddleware",
     "portal.accounts.fresh_sign_in.FreshSignInMiddleware",
-    "axes.middleware.AxesMiddleware",
+    "portal.accounts.limited_pages.LimitedPagesMiddleware",
 ]
 
 TEMPLATES = [
@@ -125,7 +125,7 @@ TEMPLATES = [
 
 DATABASES = {"default": ENV.database}
 
-# The default cache holds sign-in limits, so it is shared by all web processes and survives a restart of Redis.
+# The default cache holds limits of allauth's, so it is shared by all web processes and survives a restart of Redis.
 CACHES = {
     "default": {"BACKEND": "portal.accounts.limits_cache.LimitsCache", "LOCATION": "portal_cache"},
     "node_calls": {
@@ -162,9 +162,8 @@ WAKEUP_JOBS = {
 }
 """Which function a worker runs for each job (`groups.queues.wakeup`). Redis has only the names on the left."""
 
-# Sign-in: allauth signs people in, axes locks them out, the portal decides on permissions.
+# Sign-in: allauth signs people in, the portal limits attempts and decides on permissions.
 AUTHENTICATION_BACKENDS = [
-    "axes.backends.AxesStandaloneBackend",
     "portal.organizations.permissions.SupportBackend",
     "django.contrib.auth.backends.ModelBackend",
     "allauth.account.auth_backends.AuthenticationBackend",
@@ -189,21 +188,13 @@ ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "portal.accounts.reset_tokens.ResetToke
 ACCOUNT_LOGOUT_ON_GET = False
 PASSWORD_RESET_TIMEOUT = 3600
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 15 * 60
-# By IP address only: guessing somebody's password locks out the guesser (axes), not that person.
-ACCOUNT_RATE_LIMITS = {"login_failed": "30/m/ip"}
+# `portal.accounts.sign_in_limits` has the limits of these instead: allauth's keep out whoever shares an address.
+ACCOUNT_RATE_LIMITS: dict[str, str | None] = dict.fromkeys(
+    ("change_password", "login", "login_failed", "reauthenticate", "reset_password", "reset_password_from_key")
+)
+MFA_RATE_LIMITS: dict[str, str | None] = {"webauthn_login": None}
 MFA_ADAPTER = "portal.accounts.adapters.MFAAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
-AXES_FAILURE_LIMIT = 10
-AXES_COOLOFF_TIME = 0.25
-AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
-AXES_USERNAME_FORM_FIELD = "login"
-AXES_USERNAME_CALLABLE = "portal.accounts.lockout.locked_name"
-AXES_RESET_ON_SUCCESS = True
-AXES_ENABLE_ACCESS_FAILURE_LOG = False
-AXES_VERBOSE = False
-# What is stored of a failed sign-in: `next` may be the link of an invitation, opened before it led elsewhere.
-AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "next", "csrfmiddlewaretoken"]
-AXES_LOCKOUT_TEMPLATE = "account/lockout.html"
 
 # The database has a digest of a session's key, so that a copy of it signs nobody in.
 SESSION_ENGINE = "portal.accounts.sessions"

@@ -46,7 +46,8 @@ LEVELS: list[tuple[str, ...]] = [
     ("portal.formats", "portal.models", "portal.mail"),
     ("portal.config",),
     ("portal.settings",),
-    ("portal.http.devices",),
+    ("portal.http.devices", "portal.http.forwarded_header"),
+    ("portal.http.client_address",),
     ("portal.http.requests", "portal.http.actors", "portal.accounts.notices"),  # what every view has in hand
     ("portal.http.body_limits",),
     ("portal.audit",),

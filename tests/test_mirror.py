@@ -115,13 +115,8 @@ TESTED_BY = {
     "portal/mail/test_console.py": ["portal.mail.sending"],
     "portal/management/commands/test_create_organization.py": ["portal.management.password_input"],
     "portal/management/test_third_party_commands.py": [
-        "portal.management.commands.axes_reset",
-        "portal.management.commands.axes_reset_ip",
-        "portal.management.commands.axes_reset_ip_username",
-        "portal.management.commands.axes_reset_username",
         "portal.management.commands.changepassword",
         "portal.management.commands.createsuperuser",
-        "portal.management.sign_in_locks",
     ],
     "portal/notifications/test_sending.py": [
         "portal.notifications.jobs",

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
-from axes.models import AccessAttempt
 from django.db import transaction
 
 from portal.accounts import authority
@@ -18,7 +17,7 @@ from portal.accounts.address_proof import mail_proof, prove
 from portal.accounts.reset_tokens import end_links, use_links
 from portal.accounts.session_epoch import end_sessions
 from portal.audit.sign_ins import organizations_of, record_for_person, record_second_factors, second_factors_of
-from portal.models import AddressProof, User
+from portal.models import AddressProof, SignInLimit, User
 from portal.organizations.rules import require_proof
 from registries.foundation.activity import Target, Value, record
 from registries.foundation.actor import Actor
@@ -137,17 +136,19 @@ def confirm_account(person: User, *, by: Actor) -> bool:
     return True
 
 
-def lift_lock(attempt: AccessAttempt, *, by: Actor) -> bool:
-    """Let somebody try to sign in again after too many failures. Returns whether the counter existed."""
+def lift_limit(limit: SignInLimit, *, by: Actor) -> bool:
+    """Let somebody try again at once after too many attempts. Returns whether the counter existed."""
     with transaction.atomic():
-        if not AccessAttempt.objects.filter(pk=attempt.pk).delete()[0]:
+        row = SignInLimit.objects.select_for_update(no_key=True).filter(pk=limit.pk).first()
+        if row is None:
             return False
+        SignInLimit.objects.filter(pk=row.pk).delete()
         record(
             by,
-            "account.lock_lifted",
-            Target("person", "", attempt.username or ""),
+            "account.limit_lifted",
+            Target("person", "", row.shown),
             organization_id=None,
-            detail=attempt.ip_address or "",
+            detail=f"{row.get_kind_display()}: {row.count} attempts",
         )
     return True
 

@@ -11,15 +11,15 @@ from allauth.account.authentication import get_authentication_records
 from allauth.account.internal.stagekit import clear_login
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.mfa.adapter import DefaultMFAAdapter
-from django.conf import settings
 from django.contrib import messages
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 
-from portal.accounts import authority, browser_sessions, second_factors, session_limits
+from portal.accounts import authority, browser_sessions, known_browser, second_factors, session_limits, sign_in_limits
 from portal.accounts.actions import set_password
+from portal.accounts.attempt_counters import Spent, refund
 from portal.accounts.fresh_sign_in import is_fresh
 from portal.audit import refused_sign_ins
 from portal.audit.sign_ins import RECOVERY_CODES, record_for_person
@@ -28,6 +28,7 @@ from portal.mail.links import with_public_links
 from portal.models import RefusedSignIn, User
 from portal.organizations import invitation_links
 from registries.foundation.ids import UserId
+from registries.foundation.requests import client_address
 
 ALTERED = "This account was changed outside the portal, so nobody can sign in with it. Ask an operator."
 AGAIN = "Your second factor was not asked for. Sign in again."
@@ -37,6 +38,8 @@ log = structlog.get_logger(__name__)
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth has no types
     """Closes the sign-up page, records who signs in and out, and responds even if mail can't be sent."""
+
+    _spent = Spent.nothing()
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         """Return False: an operator or an owner adds people."""
@@ -79,6 +82,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
             if kinds == [RECOVERY_CODES]:
                 record_for_person(user, "account.recovery_code_used", by=by)
             record_for_person(user, "account.signed_in", by=by, detail="with a second factor" if any(kinds) else "")
+        known_browser.remember(request, user)
 
     def logout(self, request: HttpRequest) -> None:
         """Sign the person out and record it. Who signs out to accept an invitation to another address keeps its
@@ -91,15 +95,25 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
         if invited:
             invitation_links.remember(request, invited)
 
+    def get_client_ip(self, request: HttpRequest) -> str:
+        """Return the client's address as the rest of the portal knows it; `0.0.0.0` behind a Unix socket."""
+        return client_address(request) or "0.0.0.0"  # noqa: S104 (no address to listen at)
+
+    def pre_authenticate(self, request: HttpRequest, **credentials: object) -> None:
+        """Count an attempt before the password is checked. Raises TooManyAttempts."""
+        if isinstance(request.user, User):
+            self._spent = sign_in_limits.allow_password_again(request.user)
+        else:
+            self._spent = sign_in_limits.allow_password(request, str(credentials.get("email", "")))
+
+    def _rollback_login_failed_rl_usage(self) -> None:
+        """allauth calls it when the password was right."""
+        refund(self._spent)
+
     def authentication_failed(self, request: HttpRequest, **credentials: object) -> None:
-        """Note a wrong password or an unknown address. Attempts that axes refuses without checking the password,
-        after too many failures, are not noted."""
+        """Note a wrong password or an unknown address."""
         super().authentication_failed(request, **credentials)
-        failures = getattr(request, "axes_failures_since_start", None)
-        is_limit_reached = failures is None or failures > settings.AXES_FAILURE_LIMIT
-        if not (getattr(request, "axes_locked_out", False) and is_limit_reached):
-            address = str(credentials.get("email", ""))
-            refused_sign_ins.note(address, RefusedSignIn.Reason.PASSWORD, by=actor_of(request))
+        refused_sign_ins.note(str(credentials.get("email", "")), RefusedSignIn.Reason.PASSWORD, by=actor_of(request))
 
     def respond_user_inactive(self, request: HttpRequest, user: User) -> HttpResponse:
         """Note that the person of a deactivated account entered the right password."""
@@ -121,6 +135,8 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
         match = self.request.resolver_match
         is_reset = match is not None and match.url_name == "account_reset_password_from_key"
         set_password(user, password, is_reset=is_reset, by=actor_of_person(self.request, user))
+        if is_reset:
+            known_browser.remember(self.request, user)
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, object]) -> None:
         """Send a mail; log a failure. To show the failure would reveal that the address has an account."""

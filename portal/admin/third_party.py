@@ -1,6 +1,5 @@
-"""What other packages put into the admin, cut down: second factors without their secrets, sign-in records that
-nobody changes. What operators change there is done by actions. Sections have words as titles instead of packages'
-names."""
+"""What other packages put into the admin, cut down: second factors without their secrets. What operators change there
+is done by actions. Sections have words as titles instead of packages' names."""
 
 from __future__ import annotations
 
@@ -9,7 +8,6 @@ from typing import Generic
 
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
-from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from django.apps import apps
 from django.contrib import admin, messages
 from django.db.models import QuerySet
@@ -21,14 +19,13 @@ from registries.foundation.admin_base import GuardedAdmin, RecordAdmin, Row, act
 from registries.foundation.generic_bases import ModelForm
 from registries.foundation.guarded_forms import GuardsFields
 
-for _package in ("allauth.account", "allauth.mfa", "axes"):
+for _package in ("allauth.account", "allauth.mfa"):
     import_module(f"{_package}.admin")  # registers its pages now, and not again later
-admin.site.unregister([AccessAttempt, AccessFailureLog, AccessLog, Authenticator, EmailAddress])
+admin.site.unregister([Authenticator, EmailAddress])
 
 for _label, _words in {
     "account": "Addresses",
     "admin": "Audit",
-    "axes": "Signing in",
     "groups": "Groups and nodes",
     "mfa": "Second factors",
     "portal": "Customers and people",
@@ -103,31 +100,3 @@ class AuthenticatorAdmin(RecordedDeletion[Authenticator], RecordAdmin[Authentica
 
     def has_delete_permission(self, request: HttpRequest, obj: Authenticator | None = None) -> bool:
         return self.has_operate_permission(request)
-
-
-@admin.register(AccessAttempt)
-class AccessAttemptAdmin(RecordedDeletion[AccessAttempt], RecordAdmin[AccessAttempt]):
-    """Failed sign-ins, without the form that was sent. Deleting one lifts its lock."""
-
-    list_display = ("attempt_time", "username", "ip_address", "failures_since_start", "user_agent")
-    list_filter = ("attempt_time",)
-    search_fields = ("username", "=ip_address")
-    date_hierarchy = "attempt_time"
-    fields = list_display
-
-    def delete(self, row: AccessAttempt, *, by: Actor) -> None:
-        person_actions.lift_lock(row, by=by)
-
-    def has_delete_permission(self, request: HttpRequest, obj: AccessAttempt | None = None) -> bool:
-        return self.has_operate_permission(request)
-
-
-@admin.register(AccessLog)
-class AccessLogAdmin(RecordAdmin[AccessLog]):
-    """Who signed in, from where."""
-
-    list_display = ("attempt_time", "logout_time", "username", "ip_address", "user_agent")
-    list_filter = ("attempt_time",)
-    search_fields = ("username", "=ip_address")
-    date_hierarchy = "attempt_time"
-    fields = list_display

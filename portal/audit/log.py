@@ -61,6 +61,7 @@ VERBS = {
     "account.recovery_codes_viewed": ("eye", "viewed the recovery codes of"),
     "account.recovery_code_used": ("shield-lock", "used a recovery code of"),
     "account.lock_lifted": ("refresh", "lifted the sign-in lock of"),
+    "account.limit_lifted": ("refresh", "lifted a sign-in limit of"),
     "account.confirmed": ("circle-check", "confirmed the account of"),
     "account.created": ("user-plus", "created the account of"),
     "account.changed": ("settings", "changed the account of"),

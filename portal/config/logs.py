@@ -55,7 +55,6 @@ def logging_config(*, debug: bool) -> dict[str, object]:
             # waitress logs paths at lower levels, which can be secrets, and its queue at this one.
             "waitress": {"level": "WARNING"},
             "waitress.queue": {"level": "ERROR"},
-            "axes": {"level": "WARNING"},
             "botocore": {"level": "WARNING"},
             "urllib3": {"level": "ERROR"},
         },

@@ -9,6 +9,7 @@ from portal.models.notification import EmailChoice, Notice, Webhook
 from portal.models.organization import Membership, Organization, Project, Role
 from portal.models.password_reset import PasswordReset
 from portal.models.refused_sign_in import RefusedSignIn
+from portal.models.sign_in_limit import SignInLimit
 from portal.models.support import (
     FailureCase,
     SupportCase,
@@ -37,6 +38,7 @@ __all__ = [
     "Project",
     "RefusedSignIn",
     "Role",
+    "SignInLimit",
     "SupportCase",
     "SupportLook",
     "SupportMessage",

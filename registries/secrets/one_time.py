@@ -31,10 +31,12 @@ class Purpose(StrEnum):
     ADDRESS_LINK = "address link"
     API_KEY = "api key"
     ENROLMENT = "enrolment"
+    KNOWN_BROWSER = "known browser"
     INVITATION = "invitation"
     NODE_SESSION = "node session"
     NODE_TOKEN = "node token"  # noqa: S105 (a purpose)
     PASSWORD_LINK = "password link"  # noqa: S105
+    SIGN_IN_LIMIT = "sign-in limit"
 
 
 def new(prefix: str) -> str:

@@ -137,7 +137,7 @@ VISITS = {
     "desk:queue": [visit("sam"), visit("sam", "?state=solved"), visit("sam", "?q=no-such")],
     "desk:case": [visit("sam", what=what, pk=what) for what in ("failure", "request")],
     "operations:storage": [visit("olga"), visit("olga", "?orphans=1")],
-    "admin:app_list": [visit("olga", app_label=label) for label in ("portal", "groups", "registries", "axes")],
+    "admin:app_list": [visit("olga", app_label=label) for label in ("portal", "groups", "registries")],
     "admin:groups_node_changelist": [visit("olga"), visit("olga", "?q=no-such")],
     "admin:index": [visit("olga"), visit("sam")],
     "api_docs": [visit("nobody"), visit("alice")],

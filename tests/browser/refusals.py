@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from axes.helpers import get_lockout_response
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -12,6 +11,7 @@ from django.urls import path
 from django.views.csrf import csrf_failure
 
 from groups.rules.quotas import RefusedWhileSuspended
+from portal.accounts.attempt_counters import TooManyAttempts
 from portal.accounts.views import reset_password
 from portal.urls import urlpatterns as _urlpatterns
 
@@ -20,6 +20,7 @@ REASONS: dict[str, Any] = {
     "403": PermissionDenied(),
     "404": Http404(),
     "409": RefusedWhileSuspended(),
+    "429": TooManyAttempts("Too many failed sign-ins. Try again at 12:40:05 UTC.", retry_after=30),
     "500": RuntimeError("broken"),
 }
 
@@ -30,13 +31,10 @@ def refuse(request: HttpRequest, why: str) -> HttpResponse:
         raise REASONS[why]
     if why == "403-csrf":
         return csrf_failure(request)
-    if why == "429-lockout":
-        answer: HttpResponse = get_lockout_response(request)
-        return answer
     if why == "reset":
         return reset_password(request)
     return render(request, "503.html", status=503)
 
 
-REFUSALS = (*REASONS, "403-csrf", "429-lockout", "503", "reset")
+REFUSALS = (*REASONS, "403-csrf", "503", "reset")
 urlpatterns = [*_urlpatterns, path("refusals/<str:why>/", refuse)]

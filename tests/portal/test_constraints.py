@@ -29,6 +29,7 @@ UNIQUE = {
     "portal_browsersession row_key",
     "portal_emailchoice organization_id,user_id",
     "portal_invitation token_hash",
+    "portal_signinlimit key",
     "portal_membership organization_id,user_id",
     "portal_notice occurrence_id,user_id",
     "portal_notice occurrence_id,webhook_id",

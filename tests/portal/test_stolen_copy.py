@@ -32,7 +32,6 @@ def in_use(
 ) -> PortalInUse:
     """A portal in use, without the limits that would keep a thief from trying."""
     cache.clear()
-    settings.AXES_ENABLED = False
     settings.ACCOUNT_RATE_LIMITS = False
     return make_portal_in_use(acme, {"alice": alice, "bob": bob, "olga": olga, "mallory": mallory})
 

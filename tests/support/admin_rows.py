@@ -9,7 +9,6 @@ from typing import Any
 
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
-from axes.models import AccessAttempt, AccessLog
 from django.contrib import admin
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.contenttypes.models import ContentType
@@ -31,7 +30,7 @@ from groups.models import (
     Redemption,
     UnusualPresentation,
 )
-from portal.models import Activity, Organization, SupportRequest, User
+from portal.models import Activity, Organization, SignInLimit, SupportRequest, User
 from portal.support import conversations
 from registries.foundation.actor import CONSOLE
 from registries.models import Credential, TlsHost
@@ -58,8 +57,7 @@ LISTED: dict[type, str] = {
     UnusualPresentation: "groups/unusualpresentation",
     EmailAddress: "account/emailaddress",
     Authenticator: "mfa/authenticator",
-    AccessAttempt: "axes/accessattempt",
-    AccessLog: "axes/accesslog",
+    SignInLimit: "portal/signinlimit",
     Activity: "portal/activity",
     LogEntry: "admin/logentry",
 }
@@ -178,7 +176,6 @@ def make_rows(organization: Any, person: Any, *, number: int = 0) -> Rows:
     LayerDelivery.objects.create(token=token, digest="sha256:" + "d" * 64)
     someone = User.objects.create_user(f"someone-{number}@acme.example", "correct horse battery", first_name=MARKUP)
     organization.memberships.create(user=someone, role="viewer")
-    attempt = {"username": MARKUP, "ip_address": "127.0.0.1", "user_agent": MARKUP, "path_info": "/", "http_accept": ""}
     return Rows(
         {
             User: someone,
@@ -198,13 +195,7 @@ def make_rows(organization: Any, person: Any, *, number: int = 0) -> Rows:
             Authenticator: Authenticator.objects.create(
                 user=someone, type="totp", data={"secret": f"{CANARY}-second-factor"}
             ),
-            AccessAttempt: AccessAttempt.objects.create(
-                **attempt | {"username": f"{number}"},
-                get_data="",
-                post_data=f"{CANARY}-post",
-                failures_since_start=1,
-            ),
-            AccessLog: AccessLog.objects.create(**attempt),
+            SignInLimit: SignInLimit.objects.create(kind="account", key=f"{CANARY}-{number}", shown=MARKUP, count=7),
             Activity: write_activity(organization.pk, person, "group.changed", MARKUP, MARKUP),
             LogEntry: LogEntry.objects.create(
                 user=person,

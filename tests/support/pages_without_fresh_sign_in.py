@@ -5,8 +5,8 @@ from __future__ import annotations
 NO_SESSION = ("api-public:", "api-v1:", "delivery:", "nodes:")
 """Namespaces where a key, a token or a certificate says who it is, not a browser's session."""
 RECORDS = (
-    "portal_activity", "admin_logentry", "groups_failure", "portal_supportrequest", "axes_accessattempt",
-    "axes_accesslog", "groups_nodetoken", "groups_redemption", "groups_unusualpresentation", "groups_containergroup",
+    "portal_activity", "admin_logentry", "groups_failure", "portal_supportrequest", "portal_signinlimit",
+    "groups_nodetoken", "groups_redemption", "groups_unusualpresentation", "groups_containergroup",
     "groups_image", "groups_node", "registries_tlshost",
 )  # fmt: skip
 """Models in the admin that are records, or whose actions stop something and give nobody anything."""

@@ -68,9 +68,11 @@ def load(state: PreviousState) -> StateApps:
         executor.recorder.record_applied(app, name)
     apps = executor.loader.project_state(known).apps
     with transaction.atomic():
-        for label in reversed(list(dict.fromkeys(row.model for row in state.rows))):
+        installed = {config.label for config in apps.get_app_configs()}
+        rows = [row for row in state.rows if row.model.partition(".")[0] in installed]
+        for label in reversed(list(dict.fromkeys(row.model for row in rows))):
             apps.get_model(label)._base_manager.all().delete()  # what migrations wrote is in the dump as well
-        links = [link for row in state.rows for link in _write(apps.get_model(row.model), row)]
+        links = [link for row in rows for link in _write(apps.get_model(row.model), row)]
         for link in links:
             getattr(link.source, link.name).set(link.targets)
     connection.check_constraints()

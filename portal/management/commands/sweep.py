@@ -15,7 +15,7 @@ from django.core.management.base import BaseCommand
 from django.db import close_old_connections
 
 from groups import sweep as groups
-from portal.accounts import browser_sessions
+from portal.accounts import attempt_counters, browser_sessions
 from portal.audit import refused_sign_ins
 from portal.notifications import sending
 
@@ -33,6 +33,7 @@ def sweep(*, thorough: bool = True) -> dict[str, int]:
             ("notices", sending.sweep),
             ("refused_sign_ins", refused_sign_ins.sweep),
             ("sessions", browser_sessions.sweep),
+            ("sign_in_limits", attempt_counters.sweep),
         ]
     )
 

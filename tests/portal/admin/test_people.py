@@ -8,13 +8,11 @@ from typing import Any
 import pytest
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
-from axes.models import AccessAttempt
 from django.core import mail
 from django.test import Client
-from django.utils import timezone
 
 from portal.accounts.staff_roles import StaffRole, role_of
-from portal.models import Activity, ActivityText, PasswordReset, User
+from portal.models import Activity, ActivityText, PasswordReset, SignInLimit, User
 from tests.conftest import PASSWORD
 from tests.support import failing_recorder
 from tests.support.activity import recorded
@@ -187,10 +185,8 @@ class TestThirdParties:
         return Authenticator.objects.create(user=bob, type="totp", data={})
 
     @pytest.fixture
-    def attempt(self, bob: Any) -> AccessAttempt:
-        return AccessAttempt.objects.create(
-            username=bob.email, ip_address="192.0.2.7", failures_since_start=10, attempt_time=timezone.now()
-        )
+    def limit(self, bob: Any) -> SignInLimit:
+        return SignInLimit.objects.create(kind="account", key="k", shown=bob.email, count=10)
 
     def test_taking_a_second_factor_is_seen_by_members(
         self, operator: Client, acme: Any, bob: Any, factor: Authenticator
@@ -207,11 +203,12 @@ class TestThirdParties:
 
         assert [row[1] for row in in_portal()] == ["account.second_factor_removed"]
 
-    def test_lifting_a_lock(self, operator: Client, bob: Any, attempt: AccessAttempt) -> None:
-        operator.post(f"/admin/axes/accessattempt/{attempt.pk}/delete/", {"post": "yes"})
+    def test_lifting_a_limit(self, operator: Client, bob: Any, limit: SignInLimit) -> None:
+        operator.post("/admin/portal/signinlimit/", {"action": "lift", "_selected_action": [str(limit.pk)]})
 
-        assert not AccessAttempt.objects.exists()
-        assert in_portal() == [("Drayage", "account.lock_lifted", bob.email, "192.0.2.7")]
+        assert not SignInLimit.objects.exists()
+        detail = "passwords of an account: 10 attempts"
+        assert in_portal() == [("Drayage", "account.limit_lifted", bob.email, detail)]
 
     def test_other_addresses(self, operator: Client, bob: Any) -> None:
         addresses = "/admin/account/emailaddress/"
@@ -247,16 +244,16 @@ class TestThirdParties:
         assert (theirs.verified, in_portal()) == (False, [])
 
     def test_nothing_is_done_that_is_not_recorded(
-        self, operator: Client, factor: Authenticator, attempt: AccessAttempt, bob: Any, settings: Any
+        self, operator: Client, factor: Authenticator, limit: SignInLimit, bob: Any, settings: Any
     ) -> None:
         settings.ACTIVITY_RECORDER = failing_recorder.PATH
         operator.raise_request_exception = False
         for address, sent in (
             (f"/admin/mfa/authenticator/{factor.pk}/delete/", {"post": "yes"}),
-            (f"/admin/axes/accessattempt/{attempt.pk}/delete/", {"post": "yes"}),
+            ("/admin/portal/signinlimit/", {"action": "lift", "_selected_action": [str(limit.pk)]}),
             ("/admin/account/emailaddress/add/", {"user": str(bob.pk), "email": "robert@acme.example"}),
         ):
             assert operator.post(address, sent).status_code == 500
 
-        assert Authenticator.objects.count() == AccessAttempt.objects.count() == 1
+        assert Authenticator.objects.count() == SignInLimit.objects.count() == 1
         assert not EmailAddress.objects.exists()

@@ -21,7 +21,7 @@ MODELS = sorted(LISTED, key=lambda model: LISTED[model])
 SUPPORTED = {Failure, SupportRequest}
 # Where an operator finds a form for a new one, and where one may be deleted.
 ADDED = {"portal/user", "portal/organization", "groups/enrolment", "account/emailaddress"}
-DELETED = {"account/emailaddress", "mfa/authenticator", "axes/accessattempt"}
+DELETED = {"account/emailaddress", "mfa/authenticator"}
 PEOPLE = ("operator", "support", "staff", "member")
 
 

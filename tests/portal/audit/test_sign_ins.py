@@ -11,15 +11,18 @@ from django.contrib.sessions.models import Session
 from django.core import mail
 from django.test import Client
 
+from portal.accounts import sign_in_limits
 from portal.audit import refused_sign_ins
 from portal.audit.chain import PORTAL_CHAIN, chain_of
-from portal.models import Activity, ActivityText, User
+from portal.models import Activity, ActivityText, SignInLimit, User
 from portal.organizations import invitations
 from tests.conftest import PASSWORD
 from tests.support import failing_recorder
 from tests.support.actors import acting
+from tests.support.database_clock import Clock, clock
 from tests.support.sign_ins import LOGIN, actions_of, sign_in
 
+__all__ = ["clock"]
 pytestmark = pytest.mark.usefixtures("no_limits_left_over")
 WRONG = "a wrong guess"
 NEW = "another long battery"
@@ -118,25 +121,14 @@ class TestRefused:
         assert "deactivated" in Activity.objects.latest("pk").text.detail
         assert browser.get(ACTIVITY).status_code == 302
 
-    def test_what_the_lock_refuses_is_not_recorded_again(self, account: Any, alice: Any, settings: Any) -> None:
-        settings.ACCOUNT_RATE_LIMITS = False
-        browser = Client()
-        for password in [WRONG] * (settings.AXES_FAILURE_LIMIT + 3) + [PASSWORD]:
-            sign_in(alice, password, browser)
+    def test_what_a_limit_refuses_is_not_recorded_again(self, account: Any, alice: Any, clock: Clock) -> None:
+        for password in [WRONG] * 8 + [PASSWORD]:
+            sign_in(alice, password)
 
         assert account() == ["account.sign_in_refused"]
-        assert Activity.objects.latest("pk").text.after["times"] == settings.AXES_FAILURE_LIMIT
+        free = sign_in_limits.RATES[SignInLimit.Kind.ACCOUNT].free
+        assert Activity.objects.latest("pk").text.after["times"] == free
 
-    def test_what_the_rate_limit_refuses_is_not_recorded(self, account: Any, alice: Any, settings: Any) -> None:
-        settings.ACCOUNT_RATE_LIMITS = {"login_failed": "2/m/ip"}
-        for _ in range(4):
-            sign_in(alice, WRONG)
-
-        assert account() == ["account.sign_in_refused"]
-        assert Activity.objects.latest("pk").text.after["times"] == 2
-
-
-class TestPasswords:
     def test_changing_it(self, account: Any, alice: Any, as_user: Any) -> None:
         sent = {"oldpassword": PASSWORD, "password1": NEW, "password2": NEW}
         as_user(alice).post("/accounts/password/change/", sent)

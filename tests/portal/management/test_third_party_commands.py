@@ -7,7 +7,6 @@ import io
 from collections.abc import Callable
 
 import pytest
-from axes.models import AccessAttempt
 from django.core.management import CommandError, call_command, get_commands
 
 from portal.models import Activity, Organization, User
@@ -23,13 +22,6 @@ UPKEEP = "removes or creates what nobody decides on"
 DATABASE = "opens or replaces the whole database: whoever may run it may write any row, which `verify_activity` detects"
 DEVELOPMENT = "for development: writes files, or uses a database of its own"
 DECISIONS = {
-    "axes_list_attempts": READS,
-    "axes_reset": RECORDED,
-    "axes_reset_failure_logs": UPKEEP,
-    "axes_reset_ip": RECORDED,
-    "axes_reset_ip_username": RECORDED,
-    "axes_reset_logs": UPKEEP,
-    "axes_reset_username": RECORDED,
     "account_unsetmultipleprimaryemails": "finds nothing: a constraint allows one primary address for each person",
     "changepassword": RECORDED,
     "check": READS,
@@ -72,6 +64,7 @@ OWN = {
     "create_organization",
     "demo",
     "forget_tls",
+    "lift_sign_in_limits",
     "prepare",
     "rqworker",
     "serve",
@@ -183,25 +176,3 @@ class TestChangePassword:
     def test_of_nobody(self) -> None:
         with pytest.raises(CommandError, match="does not exist"):
             call_command("changepassword", "nobody@acme.example")
-
-
-@pytest.mark.django_db
-@pytest.mark.parametrize(
-    ("arguments", "lifted"),
-    [
-        (["axes_reset"], ["alice", "bob", "alice"]),
-        (["axes_reset_ip", "192.0.2.1", "192.0.2.9"], ["alice", "bob"]),
-        (["axes_reset_username", "alice"], ["alice", "alice"]),
-        (["axes_reset_ip_username", "192.0.2.2", "alice"], ["alice"]),
-        (["axes_reset_username", "carol"], []),
-    ],
-)
-def test_lifting_locks(arguments: list[str], lifted: list[str]) -> None:
-    for username, address in (("alice", "192.0.2.1"), ("bob", "192.0.2.1"), ("alice", "192.0.2.2")):
-        AccessAttempt.objects.create(username=username, ip_address=address, failures_since_start=10)
-    written = io.StringIO()
-    call_command(*arguments, stdout=written)
-
-    assert recorded() == [(None, "account.lock_lifted", "operator", name) for name in lifted]
-    assert AccessAttempt.objects.count() == 3 - len(lifted)
-    assert written.getvalue() == (f"{len(lifted)} attempts removed.\n" if lifted else "No attempts found.\n")

@@ -7,12 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from axes.models import AccessAttempt
 from django.contrib.sessions.models import Session
 from django.core.cache import cache
 from django.test import Client
 
-from portal.models import Organization, User
+from portal.models import Organization, SignInLimit, User
 from portal.organizations import invitations
 from tests.conftest import PASSWORD
 from tests.support.actors import acting
@@ -153,5 +152,5 @@ def test_what_is_stored_of_a_failed_sign_in_has_no_link(invite: Callable[[str], 
     """From a page of an earlier release, which named the link."""
     link = invite(mallory.email)
     Client().post(f"/accounts/login/?next={link}", {"login": mallory.email, "password": "wrong", "next": link})
-    assert link.split("/")[2] not in str(list(AccessAttempt.objects.values()))
-    assert AccessAttempt.objects.exists()
+    assert link.split("/")[2] not in str(list(SignInLimit.objects.values()))
+    assert SignInLimit.objects.exists()

@@ -8,14 +8,23 @@ from functools import partial
 
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
-from axes.models import AccessAttempt
 from django.utils import timezone
 
 from groups.models import Occurrence
 from portal.accounts import actions as person_actions
 from portal.accounts import address_change, own_account, password_links, session_actions
 from portal.accounts.address_proof import set_address_proof
-from portal.models import AddressProof, ApiKey, BrowserSession, Invitation, Membership, Notice, User, Webhook
+from portal.models import (
+    AddressProof,
+    ApiKey,
+    BrowserSession,
+    Invitation,
+    Membership,
+    Notice,
+    SignInLimit,
+    User,
+    Webhook,
+)
 from portal.notifications import subscriptions, webhooks
 from portal.notifications.webhooks import bound_to
 from portal.organizations import actions, api_key_rows, api_keys, invitations
@@ -234,11 +243,9 @@ def _issue_link(cast: Cast) -> Call:
     return partial(password_links.issue_link, cast.bob, by=acting(cast.olga))
 
 
-def _lift_lock(cast: Cast) -> Call:
-    attempt = AccessAttempt.objects.create(
-        username=cast.bob.email, ip_address="127.0.0.1", failures_since_start=10, attempt_time=timezone.now()
-    )
-    return partial(person_actions.lift_lock, attempt, by=acting(cast.olga))
+def _lift_limit(cast: Cast) -> Call:
+    limit = SignInLimit.objects.create(kind=SignInLimit.Kind.ACCOUNT, key="k", shown=cast.bob.email, count=10)
+    return partial(person_actions.lift_limit, limit, by=acting(cast.olga))
 
 
 def _save_address(cast: Cast) -> Call:
@@ -291,7 +298,7 @@ CASES = [
     Case("portal.accounts.password_links.issue_link", _issue_link),
     Case("portal.accounts.own_account.rename_self", _rename_self),
     Case("portal.accounts.own_account.delete_account", _delete_account),
-    Case("portal.accounts.actions.lift_lock", _lift_lock),
+    Case("portal.accounts.actions.lift_limit", _lift_limit),
     Case("portal.accounts.actions.save_address", _save_address),
     Case("portal.accounts.actions.remove_address", _remove_address),
 ]

@@ -1,0 +1,295 @@
+"""A stranger's guesses slow down further guesses, and keep nobody out of their account."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, cast
+
+import pytest
+from django.db import connection
+from django.http import HttpResponse
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from portal.accounts.sign_in_limits import ALARM, RATES
+from portal.models import Organization, RefusedSignIn, SignInLimit, User
+from tests.conftest import PASSWORD
+from tests.support.database_clock import Clock, clock
+from tests.support.second_factors import add_totp, code_now
+
+__all__ = ["clock"]
+LOGIN = "/accounts/login/"
+WRONG = "a wrong guess"
+STRANGER, OTHER, HOME = "192.0.2.66", "198.51.100.66", "203.0.113.1"
+Kind = SignInLimit.Kind
+
+
+def sign_in(email: str, password: str, *, client: str = HOME, browser: Client | None = None) -> HttpResponse:
+    """Try to sign in: 302 if it worked, 200 if the password was wrong, 429 if it was not checked."""
+    sent = {"login": email, "password": password}
+    return cast("HttpResponse", (browser or Client()).post(LOGIN, sent, REMOTE_ADDR=client))
+
+
+def statuses(count: int, email: str, password: str = WRONG, **who: Any) -> list[int]:
+    return [sign_in(email, password, **who).status_code for _ in range(count)]
+
+
+def known(person: User) -> Client:
+    """A browser that has signed in to the account, and signed out."""
+    browser = Client()
+    assert sign_in(person.email, PASSWORD, browser=browser).status_code == 302
+    browser.post("/accounts/logout/")
+    return browser
+
+
+def counted() -> dict[str, int]:
+    """What is counted now, by kind and what is shown of it."""
+    return {f"{row.kind} {row.shown}": row.count for row in SignInLimit.objects.all() if row.count}
+
+
+class TestKeys:
+    def test_what_a_wrong_password_counts_on(self, alice: User, clock: Clock) -> None:
+        sign_in(" Alice@ACME.example ", WRONG, client=STRANGER)
+        sign_in(alice.email, WRONG, client="2001:db8:1:2:3:4:5:6")
+
+        assert counted() == {
+            f"account {alice.email}": 2,
+            "domain acme.example": 2,
+            f"account_at_address {alice.email} from {STRANGER}": 1,
+            f"address {STRANGER}": 1,
+            f"account_at_address {alice.email} from 2001:db8:1:2::/64": 1,
+            "address 2001:db8:1:2::/64": 1,
+        }
+
+    def test_a_right_one_counts_on_nothing(self, alice: User, clock: Clock) -> None:
+        sign_in(alice.email, WRONG)
+        before = list(SignInLimit.objects.order_by("pk").values())
+        clock.shift(1)
+        sign_in(alice.email, PASSWORD)
+        assert list(SignInLimit.objects.order_by("pk").values()) == before
+
+    def test_neither_the_address_nor_the_password_is_in_the_key(self, alice: User, clock: Clock) -> None:
+        sign_in(alice.email, WRONG)
+        keys = SignInLimit.objects.values_list("key", flat=True)
+        assert all(re.fullmatch(r"1\.[\w-]{43}", key) for key in keys)
+        assert WRONG not in str(list(SignInLimit.objects.values()))
+
+    def test_a_secret_in_the_place_of_an_address_is_not_shown(self, clock: Clock) -> None:
+        token = "ghp_" + "a1B2" * 9
+        sign_in(f"{token}@acme.example", WRONG)
+        assert token not in str(list(SignInLimit.objects.values()))
+
+    def test_a_long_address_and_a_nul_are_counted(self, clock: Clock) -> None:
+        long = f"{'a' * 60}@{'b' * 60}.{'c' * 60}.{'d' * 60}.{'e' * 60}.example"
+        assert sign_in(long, WRONG).status_code == 200
+        assert len(counted()) == 4
+
+
+class TestAccount:
+    def test_after_five_each_attempt_waits_up_to_half_a_minute(self, alice: User, clock: Clock) -> None:
+        assert statuses(5, alice.email, client=STRANGER) == [200] * 5
+        for number, seconds in enumerate((1, 2, 4, 8, 16, 30, 30)):
+            clock.shift(seconds - 0.1)
+            assert sign_in(alice.email, WRONG, client=f"192.0.2.{number}").status_code == 429
+            clock.shift(0.2)
+            assert sign_in(alice.email, WRONG, client=f"192.0.2.{number}").status_code == 200
+
+    def test_the_page_says_when(self, alice: User, clock: Clock) -> None:
+        statuses(5, alice.email)
+        response = sign_in(alice.email, PASSWORD)
+        assert response.status_code == 429
+        assert response["Retry-After"] == "2"
+        assert "Too many failed sign-ins. Try again at 12:00:02 UTC." in response.content.decode()
+
+    def test_what_is_refused_is_neither_counted_nor_noted(self, alice: User, clock: Clock) -> None:
+        statuses(5, alice.email)
+        assert statuses(50, alice.email) == [429] * 50
+        assert counted()[f"account {alice.email}"] == RefusedSignIn.objects.count() == 5
+
+    def test_it_is_forgotten_a_quarter_of_an_hour_after_the_last(self, alice: User, clock: Clock) -> None:
+        statuses(5, alice.email)
+        clock.shift(RATES[Kind.ACCOUNT].forget + 1)
+        assert statuses(6, alice.email) == [200] * 5 + [429]
+
+    def test_a_stranger_keeps_nobody_out_of_a_browser_they_know(self, alice: User, clock: Clock) -> None:
+        browser = known(alice)
+        for number in range(20):
+            statuses(4, alice.email, client=f"192.0.2.{number}")
+            clock.shift(1)
+        assert sign_in(alice.email, PASSWORD, browser=browser).status_code == 302
+
+    def test_nor_behind_the_address_that_they_share(self, alice: User, bob: User, clock: Clock) -> None:
+        browser = known(alice)
+        statuses(30, bob.email, client=HOME)
+        for number in range(60):
+            sign_in(f"nobody-{number}@other.example", WRONG, client=HOME)
+        assert sign_in("nobody@third.example", WRONG, client=HOME).status_code == 429
+        assert sign_in(alice.email, PASSWORD, client=HOME, browser=browser).status_code == 302
+
+    def test_nor_of_any_other_browser_for_longer_than_half_a_minute(self, alice: User, clock: Clock) -> None:
+        """Also while the stranger goes on: the same address waits longer than somebody else."""
+        for _ in range(130):
+            sign_in(alice.email, WRONG, client=STRANGER)
+            clock.shift(1)
+        clock.shift(29)
+        sign_in(alice.email, WRONG, client=STRANGER)
+        clock.shift(30.1)
+        assert sign_in(alice.email, WRONG, client=STRANGER).status_code == 429
+        assert sign_in(alice.email, PASSWORD, client=HOME).status_code == 302
+
+    def test_nor_of_anybody_elses_account(self, alice: User, bob: User, clock: Clock) -> None:
+        statuses(10, alice.email, client=STRANGER)
+        assert sign_in(bob.email, PASSWORD, client=HOME).status_code == 302
+
+    def test_a_browser_that_is_known_is_limited_itself(self, alice: User, clock: Clock) -> None:
+        browser = known(alice)
+        assert statuses(7, alice.email, browser=browser) == [200] * 5 + [429] * 2
+        (row,) = [row for row in SignInLimit.objects.filter(kind=Kind.BROWSER) if row.count]
+        assert (row.shown, row.count) == (alice.email, 5)
+        clock.shift(1.1)
+        assert sign_in(alice.email, PASSWORD, browser=browser).status_code == 302
+
+    def test_a_browser_is_known_to_its_accounts_only(self, alice: User, mallory: User, clock: Clock) -> None:
+        browser = known(mallory)
+        assert statuses(7, alice.email, browser=browser) == [200] * 5 + [429] * 2
+        assert f"account {alice.email}" in counted()
+
+
+class TestAddress:
+    def test_one_that_guesses_at_many_accounts_waits(self, clock: Clock) -> None:
+        names = [sign_in(f"n{number}@d{number}.example", WRONG, client=STRANGER).status_code for number in range(22)]
+        assert names == [200] * 20 + [429] * 2
+        assert sign_in("somebody@else.example", WRONG, client=OTHER).status_code == 200
+        clock.shift(1.1)
+        assert sign_in("n@d.example", WRONG, client=STRANGER).status_code == 200
+
+    def test_a_network_of_ipv6_is_one(self, clock: Clock) -> None:
+        names = [
+            sign_in(f"n{number}@d{number}.example", WRONG, client=f"2001:db8::{number + 1:x}").status_code
+            for number in range(22)
+        ]
+        assert names == [200] * 20 + [429] * 2
+
+    def test_one_that_is_not_known_is_not_counted(self, clock: Clock) -> None:
+        sign_in("n@d.example", WRONG, client="")
+        assert set(counted()) == {"account n@d.example", "domain d.example"}
+
+
+class TestDomain:
+    def test_many_failures_with_one_domain_leave_each_client_and_account_one_free_attempt(
+        self, alice: User, bob: User, clock: Clock
+    ) -> None:
+        for number in range(ALARM):
+            sign_in(f"n{number}@acme.example", WRONG, client=f"198.18.0.{number}")
+
+        assert statuses(2, alice.email, client=STRANGER) == [200, 429]
+        assert sign_in("somebody@acme.example", WRONG, client=STRANGER).status_code == 429
+        assert sign_in(bob.email, PASSWORD, client=HOME).status_code == 302
+        assert statuses(2, "somebody@umbrella.example", client=OTHER) == [200, 200]
+
+    def test_it_is_forgotten_ten_minutes_after_the_first(self, clock: Clock) -> None:
+        for number in range(ALARM):
+            sign_in(f"n{number}@acme.example", WRONG, client=f"198.18.0.{number}")
+            clock.shift(10)
+        clock.shift(RATES[Kind.DOMAIN].forget - 10 * ALARM + 1)
+        assert statuses(2, "n@acme.example", client=STRANGER) == [200, 200]
+
+
+class TestEnumeration:
+    @pytest.mark.parametrize("is_first", [True, False])
+    def test_an_unknown_address_is_limited_by_the_same_statements(
+        self, acme: Organization, alice: User, clock: Clock, is_first: bool
+    ) -> None:
+        seen = {}
+        for client, email in ((STRANGER, alice.email), (OTHER, "nobody@acme.example")):
+            if not is_first:
+                statuses(6, email, client=client)
+            with CaptureQueriesContext(connection) as captured:
+                response = sign_in(email, WRONG, client=client)
+            page = re.sub(r'value="[^"]*"|nonce-\S+', "", response.content.decode())
+            seen[email] = (response.status_code, page, [_shape(query["sql"]) for query in captured])
+        first, second = seen.values()
+        assert first == second
+
+    def test_they_are_closed_at_the_same_attempt(self, alice: User, clock: Clock) -> None:
+        unknown = "nobody@other.example"
+        assert statuses(8, unknown, client=STRANGER) == statuses(8, alice.email, client=OTHER)
+
+
+class TestSecondFactors:
+    def test_ninety_guesses_a_minute_from_three_addresses_and_sessions_are_seven(
+        self, alice: User, clock: Clock
+    ) -> None:
+        add_totp(alice)
+        tried = 0
+        browsers = [(Client(), f"192.0.2.{number}") for number in range(3)]
+        for browser, client in browsers:
+            sign_in(alice.email, PASSWORD, client=client, browser=browser)
+        for _ in range(30):
+            for browser, client in browsers:
+                response = browser.post("/accounts/2fa/authenticate/", {"code": "000000"}, REMOTE_ADDR=client)
+                tried += response.status_code != 429
+            clock.shift(1)
+        assert tried == 7
+        assert counted() == {f"second_factor {alice.email}": 7}
+
+    def test_ten_in_all_a_known_browser_has_the_last_three(self, alice: User, clock: Clock) -> None:
+        browser = known(alice)
+        add_totp(alice)
+        thief = Client()
+        sign_in(alice.email, PASSWORD, client=STRANGER, browser=thief)
+        sign_in(alice.email, PASSWORD, browser=browser)
+        code = {"code": "000000"}
+        refused = [thief.post("/accounts/2fa/authenticate/", code).status_code for _ in range(9)]
+        assert refused == [200] * 7 + [429] * 2
+        assert browser.post("/accounts/2fa/authenticate/", code).status_code == 200
+
+        right = browser.post("/accounts/2fa/authenticate/", {"code": code_now()})
+        assert right.status_code == 302
+        assert counted()[f"second_factor {alice.email}"] == 8
+
+    def test_a_minute_after_the_last_they_begin_again(self, alice: User, clock: Clock) -> None:
+        add_totp(alice)
+        browser = Client()
+        sign_in(alice.email, PASSWORD, browser=browser)
+        code = {"code": "000000"}
+        assert [browser.post("/accounts/2fa/authenticate/", code).status_code for _ in range(8)][-1] == 429
+        clock.shift(59.9)
+        refused = browser.post("/accounts/2fa/authenticate/", code)
+        assert (refused.status_code, refused["Retry-After"]) == (429, "1")
+        clock.shift(0.2)
+        assert browser.post("/accounts/2fa/authenticate/", code).status_code == 200
+
+    def test_confirming_it_counts_on_the_same(self, alice: User, clock: Clock) -> None:
+        add_totp(alice)
+        inside = Client()
+        sign_in(alice.email, PASSWORD, browser=inside)
+        inside.post("/accounts/2fa/authenticate/", {"code": code_now()})
+        outside = Client()
+        sign_in(alice.email, PASSWORD, client=STRANGER, browser=outside)
+        for _ in range(7):
+            outside.post("/accounts/2fa/authenticate/", {"code": "000000"})
+        tried = [inside.post("/accounts/2fa/reauthenticate/", {"code": "000000"}).status_code for _ in range(4)]
+        assert tried == [200] * 3 + [429]
+
+
+class TestWhoIsSignedIn:
+    def test_a_stranger_does_not_keep_them_from_confirming_their_password(
+        self, alice: User, as_user: Any, clock: Clock
+    ) -> None:
+        browser = as_user(alice)
+        statuses(20, alice.email, client=STRANGER)
+        assert browser.post("/accounts/reauthenticate/", {"password": PASSWORD}).status_code == 302
+
+    def test_ten_wrong_ones_a_minute(self, alice: User, as_user: Any, clock: Clock) -> None:
+        browser = as_user(alice)
+        wrong = [browser.post("/accounts/reauthenticate/", {"password": WRONG}).status_code for _ in range(11)]
+        assert wrong == [200] * 10 + [429]
+        assert counted() == {f"password_again {alice.email}": 10}
+        change = {"oldpassword": PASSWORD, "password1": "another long battery", "password2": "another long battery"}
+        assert browser.post("/accounts/password/change/", change).status_code == 429
+
+
+def _shape(sql: str) -> str:
+    """A statement without its values."""
+    return re.sub(r"'[^']*'|\bNULL\b|\b\d+\b|\"(?:s|_django_curs_)\d+_\w+\"", "?", sql)
