@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
@@ -28,10 +28,10 @@ class SignInLimitAdmin(RecordAdmin[SignInLimit]):
     actions = ("lift",)
 
     @admin.display(description="next attempt")
-    def next_attempt(self, row: SignInLimit) -> datetime | str:
+    def next_attempt(self, row: SignInLimit) -> str:
         """When the next attempt is allowed; `now` if it is allowed already."""
         until = slowed_until(row, RATES[SignInLimit.Kind(row.kind)])
-        return until if until > getattr(row, "now", until) else "now"
+        return f"{until.astimezone(UTC):%H:%M:%S} UTC" if until > getattr(row, "now", until) else "now"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[SignInLimit]:
         return super().get_queryset(request).annotate(now=Now())
