@@ -12,12 +12,14 @@ from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from django.db import transaction
 
+from groups.rules import quotas
 from portal.accounts import authority
 from portal.accounts.address_proof import mail_proof, prove
 from portal.accounts.reset_tokens import end_links, use_links
 from portal.accounts.session_epoch import end_sessions
 from portal.audit.sign_ins import organizations_of, record_for_person, record_second_factors, second_factors_of
 from portal.models import AddressProof, SignInLimit, User
+from portal.organizations.holdings import Ended, end_holdings, record_end
 from portal.organizations.rules import require_proof
 from registries.foundation.activity import Target, Value, record
 from registries.foundation.actor import Actor
@@ -54,9 +56,13 @@ def create_person(
 
 def change_person(person: User, changes: Mapping[str, str | bool], *, by: Actor) -> bool:
     """Change settings of an account, by the names in `SETTINGS`. Other rights, another address and deactivating end the
-    person's sessions. Returns whether anything was different. Raises IntegrityError if the address is taken,
+    person's sessions, and deactivating their API keys and the invitations they made, in every organization. Returns
+    whether anything was different. Raises IntegrityError if the address is taken,
     AccountAltered, and AddressUnproven for rights in the admin that an account without a proof would get."""
     with transaction.atomic():
+        if changes.get("is_active") is False:  # organizations are locked before people
+            for organization_id in organizations_of(person.pk):
+                quotas.lock_organization(organization_id)
         row = authority.lock(person.pk)
         before: dict[str, Value] = {name: getattr(row, name) for name in SETTINGS}
         after = {name: value for name, value in changes.items() if before[name] != value}
@@ -195,12 +201,15 @@ def _address(row: EmailAddress) -> dict[str, Value]:
 
 
 def _record_changes(person: User, before: Mapping[str, Value], after: Mapping[str, Value], *, by: Actor) -> None:
-    """Record in the organizations' chains first, then in the portal's: the lock order of `record_for_person`."""
+    """Record in the organizations' chains first, then in the portal's: the lock order of `record_for_person`. What
+    somebody who was deactivated holds ends."""
     target = Target("person", person.pk, person.email)
     for organization_id in organizations_of(person.pk):
         if "is_active" in after:
+            ended = Ended() if after["is_active"] else end_holdings(person.pk, organization_id)
+            record_end(ended, organization_id, by=by)
             action = "account.activated" if after["is_active"] else "account.deactivated"
-            record(by, action, target, organization_id=organization_id)
+            record(by, action, target, organization_id=organization_id, detail=ended.in_words)
         if "email" in after:
             detail = f"{before['email']} → {after['email']}"
             record(by, "account.email_changed", target, organization_id=organization_id, detail=detail)

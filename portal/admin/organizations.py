@@ -11,6 +11,7 @@ from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.defaultfilters import pluralize
 from django.template.response import TemplateResponse
+from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 from groups.actions import suspension
@@ -19,6 +20,7 @@ from groups.rules.quotas import quota_of, usage
 from portal.admin.organization_forms import MembershipForm, NewOrganizationForm, OrganizationForm, ProjectForm
 from portal.models import Membership, Organization, Project, Role
 from portal.organizations import actions
+from portal.organizations.holdings import holdings_of
 from portal.templatetags.drayage import state
 from registries.foundation.admin_base import GuardedAdmin, actor_of, reason_of
 from registries.foundation.generic_bases import ModelAdmin, ModelForm, TabularInline
@@ -31,9 +33,18 @@ class MembershipInline(TabularInline[Membership, Organization]):
     form = MembershipForm
     extra = 0
     autocomplete_fields = ("user",)
+    fields = ("user", "role", "holds")
+    readonly_fields = ("holds",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Membership]:
         return super().get_queryset(request).select_related("user")
+
+    @admin.display(description="ends with the role of an owner")
+    def holds(self, membership: Membership) -> SafeString | str:
+        if membership.pk is None or membership.role != Role.OWNER:
+            return ""
+        held = holdings_of(membership.user_id, membership.organization_id)
+        return format_html_join("", "{}<br>", ((line,) for line in held.lines))
 
 
 class ProjectInline(TabularInline[Project, Organization]):

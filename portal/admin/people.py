@@ -17,7 +17,7 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils.cache import add_never_cache_headers
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from portal.accounts import actions as person_actions
@@ -26,6 +26,7 @@ from portal.accounts.staff_roles import RIGHTS, StaffRole, role_of
 from portal.admin.person_sessions import EndsSessions
 from portal.models import User
 from portal.models.user import canonical_email
+from portal.organizations.holdings import holdings_of
 from registries.foundation.admin_base import actor_of
 from registries.foundation.generic_bases import ModelForm
 from registries.foundation.guarded_forms import GuardsFields
@@ -109,10 +110,17 @@ class PersonAdmin(EndsSessions, _UserAdmin):
     ordering = ("email",)
     filter_horizontal = ()
     actions = ("end_sessions",)
-    readonly_fields = ("sign_in", "address_proof", "altered_at", "last_login", "date_joined")
+    readonly_fields = ("sign_in", "address_proof", "holds", "altered_at", "last_login", "date_joined")
     fieldsets = (
         (None, {"fields": ("email", "address_proof", "first_name", "last_name", "sign_in")}),
         ("What they may do", {"fields": ("is_active", "role")}),
+        (
+            "What they hold",
+            {
+                "fields": ("holds",),
+                "description": "API keys and open invitations end when somebody is deactivated, and their sessions.",
+            },
+        ),
         ("When", {"fields": ("last_login", "date_joined", "altered_at")}),
     )
     add_fieldsets = (
@@ -195,6 +203,14 @@ class PersonAdmin(EndsSessions, _UserAdmin):
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
         """Redirect to the page that creates a link: nobody types a password for somebody else."""
         return redirect("admin:portal_user_link", id)
+
+    @admin.display(description="in organizations")
+    def holds(self, person: User) -> SafeString | str:
+        rows = person.memberships.select_related("organization")
+        lines = [
+            (row.organization.name, line) for row in rows for line in holdings_of(person.pk, row.organization_id).lines
+        ]
+        return format_html_join("", "{}: {}<br>", lines) or self.get_empty_value_display()
 
     @admin.display(description="password")
     def sign_in(self, person: User) -> SafeString:

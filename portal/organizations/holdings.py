@@ -29,6 +29,12 @@ class Holdings:
     def __bool__(self) -> bool:
         return bool(self.keys or self.invitations)
 
+    @property
+    def lines(self) -> list[str]:
+        """Each of them in a line, for operators."""
+        keys = [f"API key {key.name} ({key.prefix}…), {_use_of(key)}" for key in self.keys]
+        return keys + [f"invitation of {row.email} as {row.role}" for row in self.invitations]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Ended:
@@ -87,6 +93,13 @@ def record_end(ended: Ended, organization_id: OrganizationId, *, by: Actor) -> N
     for invitation in ended.invitations:
         target = Target("invitation", invitation.pk, invitation.email)
         record(by, "team.withdrawn", target, organization_id=organization_id)
+
+
+def _use_of(key: ApiKey) -> str:
+    if key.last_used_at is None:
+        return "never used"
+    where = f" from {key.last_used_from}" if key.last_used_from else ""
+    return f"last used {key.last_used_at:%Y-%m-%d %H:%M} UTC{where}"
 
 
 def _withdraw(row: Invitation) -> bool:

@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import transaction
 from django.utils import timezone
 
 from portal.api import public, v1
@@ -108,6 +109,32 @@ class TestEachOperation:
         else:
             assert (reads.status_code, reads.json()["code"]) == (403, "read_only")
             assert writes.status_code in (200, 202, 400, 404, 409)
+
+    def test_a_key_of_a_single_project(self, name: str, app: Any, project: Any) -> None:
+        """Within its project it is like any other; nothing else is there, nor is anything of the whole organization."""
+        other = project.organization.projects.create(slug="batch", name="Batch")
+        make_group(other, "registry.example.com/team/app:1")
+        made = {"organization_id": project.organization_id, "name": "one", "by": CONSOLE}
+        one = Speaker(create_key(**made, project_id=project.pk, scope="write")[1])
+        whole = Speaker(create_key(**made, scope="write")[1])
+        reads = Speaker(create_key(**made, project_id=project.pk, scope="read")[1])
+        method, path = address(name)
+
+        if "{project_name}" not in OPERATIONS[name][1]:
+            answer = one.call(method, path, {})
+            assert (answer.status_code, answer.json()["code"]) == (403, "one_project")
+            assert "project_name" not in OPERATIONS[name][1]
+            return
+        elsewhere, nowhere = (one.call(*address(name, project_name=slug), {}) for slug in ("batch", "nothing"))
+        assert elsewhere.status_code == nowhere.status_code == 404
+        assert same(elsewhere) == same(nowhere)
+        if method != "GET":
+            assert reads.call(method, path, {}).json()["code"] == "read_only"
+            assert reads.call(*address(name, project_name="batch"), {}).status_code == 404
+        with transaction.atomic():
+            expected = whole.call(method, path, {}).status_code
+            transaction.set_rollback(True)
+        assert one.call(method, path, {}).status_code == expected
 
     def test_another_method(self, name: str, app: Any, speaks: Any) -> None:
         answer = speaks().call("PUT", address(name)[1], {})

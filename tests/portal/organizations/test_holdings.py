@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
+from django.test import Client
 from django.utils import timezone
 
+from portal.accounts.actions import change_person
 from portal.models import ApiKey, Invitation, User
 from portal.organizations.actions import change_role, leave, remove
 from portal.organizations.api_keys import KeyRefused, create_key, find_live_key, revoke, rotate, take_over
@@ -17,6 +20,7 @@ from portal.organizations.invitations import invite
 from registries.foundation.actor import CONSOLE
 from tests.support.activity import recorded
 from tests.support.actors import acting
+from tests.support.concurrency import at_once
 
 Texts = dict[str, str]
 
@@ -241,3 +245,46 @@ def test_an_owner_of_another_organization_owns_no_key(acme: Any, mallory: Any) -
     with pytest.raises(NoLongerOwner):
         create_key(organization_id=acme.pk, name="x", scope="read", by=acting(mallory))
     assert not ApiKey.objects.exists()
+
+
+def test_deactivating_ends_it_in_every_organization(
+    acme: Any, anna: User, alice: Any, olga: Any, texts: Texts, mallory: Any
+) -> None:
+    umbrella = mallory.organizations.get()
+    umbrella.memberships.create(user=anna, role="owner")
+    texts["elsewhere"] = create_key(organization_id=umbrella.pk, name="x", scope="read", by=acting(anna))[1]
+
+    change_person(anna, {"is_active": False}, by=acting(olga))
+    assert working(texts) == {"own"}
+    assert invited() == {"noor@acme.example"}
+    assert recorded(organization=umbrella)[-1][1:] == ("account.deactivated", anna.email, "1 API key ended")
+
+    change_person(anna, {"is_active": True}, by=acting(olga))
+    assert working(texts) == {"own"}
+    assert invited() == {"noor@acme.example"}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_call_at_the_same_time_as_the_removal(acme: Any, anna: User, alice: Any, texts: Texts) -> None:
+    """Whichever is first: once the removal is done, no call is admitted and no key is left."""
+    membership = acme.memberships.get(user=anna)
+    row = ApiKey.objects.get(name="ci")
+
+    at_once(
+        partial(find_live_key, texts["ci"]),
+        partial(remove, membership, by=acting(alice)),
+        partial(rotate, row, by=acting(anna)),
+        partial(create_key, organization_id=acme.pk, name="late", scope="write", by=acting(anna)),
+    )
+
+    assert working(texts) == {"own"}
+    assert not ApiKey.objects.live().filter(owner=anna).exists()
+
+
+class TestInTheAdmin:
+    def test_what_ends_is_shown(self, operator: Client, acme: Any, anna: User, texts: Texts) -> None:
+        for page in (f"/admin/portal/user/{anna.pk}/change/", f"/admin/portal/organization/{acme.pk}/change/"):
+            shown = operator.get(page).text
+            key = ApiKey.objects.get(name="ci")
+            assert f"API key ci ({key.prefix}…), never used" in shown
+            assert "invitation of nina@acme.example as owner" in shown

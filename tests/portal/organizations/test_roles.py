@@ -8,27 +8,19 @@ from typing import Any
 
 import pytest
 from django.test import Client
-from ninja.operation import PathView
 
-from portal import api
 from portal.api.access import _READING
 from portal.models import ApiKey, Role
 from portal.organizations.permissions import PAGES
 from portal.organizations.roles import Right, role_table
+from tests.portal.api.test_access import OPERATIONS
 
 RIGHTS = [right for group in role_table() for right in group.rights]
 
 
 def operations() -> dict[str, str]:
     """The scope that each operation of the API needs, by its id: what `portal.api.access` decides by the method."""
-    found: dict[str, str] = {}
-    for document in (api.public, api.v1):
-        for _, router in document._routers:
-            views: list[PathView] = list(router.path_operations.values())
-            for operation in (operation for view in views for operation in view.operations):
-                (method,) = operation.methods
-                found[str(operation.operation_id)] = "read" if method in _READING else "write"
-    return found
+    return {name: "read" if method in _READING else "write" for name, (method, _) in OPERATIONS.items()}
 
 
 def test_each_page_is_in_one_row() -> None:
