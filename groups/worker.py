@@ -1,6 +1,6 @@
 """The RQ worker of the worker zone.
 
-    manage.py rqworker checks nodes notices pulls
+    manage.py rqworker sign_ins checks nodes notices pulls
 
 with `PORTAL_ZONE=worker`, as `portal.runtime.services` starts it. It forks a work-horse for each job, which has
 everything imported already. On SIGTERM the work-horse releases its pull for another worker, then both end; a second

@@ -28,6 +28,13 @@ PORTAL_MAX_IMAGE_BYTES = ENV.max_image_bytes
 PORTAL_PLATFORM = ENV.platform
 PORTAL_REGISTRY_ALLOW_NETWORKS = ENV.registry_allow_networks
 PORTAL_WEBHOOK_ALLOW_NETWORKS = ENV.webhook_allow_networks
+PORTAL_SSO_ALLOW_NETWORKS = ENV.sso_allow_networks
+PORTAL_SSO_ISSUER = ENV.sso.issuer
+PORTAL_SSO_CLIENT_ID = ENV.sso.client_id
+PORTAL_SSO_CLIENT_SECRET = ENV.sso.client_secret
+PORTAL_SSO_NAME = ENV.sso.name
+PORTAL_SSO_DOMAINS = ENV.sso.domains
+PORTAL_DNS_RESOLVER = ENV.dns_resolver
 PORTAL_REGISTRY_CA_FILE = ENV.registry_ca_file
 PORTAL_ENROL_IN_ADMIN = ENV.enrol_in_admin
 PORTAL_PULL_RETRY_SECONDS = ENV.pull_retry_seconds
@@ -101,6 +108,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "portal.accounts.sso.middleware.SsoSessionMiddleware",
     "portal.http.middleware.OrganizationMiddleware",
     "portal.accounts.limited_accounts.LimitedAccountMiddleware",
     "portal.accounts.fresh_sign_in.FreshSignInMiddleware",
@@ -152,13 +160,18 @@ WHITENOISE_KEEP_ONLY_HASHED_FILES = True
 
 # Redis only wakes workers; the work to do is in the database.
 _QUEUE = {"URL": ENV.redis_url, "SERIALIZER": "rq.serializers.JSONSerializer"}
-RQ_QUEUES = {"pulls": _QUEUE, "nodes": _QUEUE, "checks": _QUEUE, "notices": _QUEUE}
+RQ_QUEUES = {"pulls": _QUEUE, "nodes": _QUEUE, "checks": _QUEUE, "notices": _QUEUE, "sign_ins": _QUEUE}
 WAKEUP_JOBS = {
     "pull": "groups.jobs.pull",
     "prepare": "groups.jobs.prepare",
     "check": "groups.jobs.check",
     "fan_out": "portal.notifications.jobs.tell",
     "deliver": "portal.notifications.jobs.deliver",
+    "configure": "portal.accounts.sso.jobs.configure",
+    "sign_in": "portal.accounts.sso.jobs.sign_in",
+    "sign_out": "portal.accounts.sso.jobs.sign_out",
+    "refresh": "portal.accounts.sso.jobs.refresh",
+    "find_domain": "portal.accounts.sso.jobs.find_domain",
 }
 """Which function a worker runs for each job (`groups.queues.wakeup`). Redis has only the names on the left."""
 

@@ -1,4 +1,4 @@
-"""Which hosts the operator's settings allow, as registries and as receivers of webhooks.
+"""Which hosts the operator's settings allow, as registries, as receivers of webhooks and as identity providers.
 
 A network that is opened for one purpose is not open for the other. The worker's guard checks each connection
 (`registries.oci.address_guard`). `check_host` refuses hosts that can never work when they are entered, without looking
@@ -29,17 +29,19 @@ class Purpose(StrEnum):
 
     REGISTRY = "registry"
     WEBHOOK = "webhook"
+    SIGN_IN = "sign-in"
 
 
 def opened_networks(purpose: Purpose) -> Sequence[OpenedNetwork]:
     """Return the networks that the operator opened for this purpose.
 
-    Messages of webhooks name groups, so a network that names no scheme is opened for them over TLS only, unless it is
-    loopback.
+    Messages of webhooks name groups, and answers of identity providers say who somebody is. So a network that names no
+    scheme is opened for them over TLS only, unless it is loopback.
     """
     if purpose is Purpose.REGISTRY:
         return opened(settings.PORTAL_REGISTRY_ALLOW_NETWORKS)
-    networks = opened(settings.PORTAL_WEBHOOK_ALLOW_NETWORKS)
+    is_webhook = purpose is Purpose.WEBHOOK
+    networks = opened(settings.PORTAL_WEBHOOK_ALLOW_NETWORKS if is_webhook else settings.PORTAL_SSO_ALLOW_NETWORKS)
     return [
         replace(entry, scheme=Scheme.PLAIN if entry.network.is_loopback else Scheme.TLS)
         if entry.scheme is Scheme.UNNAMED

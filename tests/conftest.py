@@ -27,6 +27,7 @@ if _database := os.environ.get("TEST_DATABASE_URL"):  # such as a PostgreSQL; SQ
 (Path(_HOME.name) / "static").mkdir()
 os.environ["PORTAL_REGISTRY_ALLOW_NETWORKS"] = "127.0.0.0/8"
 os.environ["PORTAL_WEBHOOK_ALLOW_NETWORKS"] = "127.0.0.0/8"
+os.environ["PORTAL_SSO_ALLOW_NETWORKS"] = "127.0.0.0/8"
 os.environ["PORTAL_SECRET_KEY"] = "only for tests"  # pragma: allowlist secret
 os.environ["DJANGO_SETTINGS_MODULE"] = "portal.settings"
 

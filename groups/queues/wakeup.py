@@ -52,6 +52,11 @@ KINDS = {
     "check": JobKind("checks", 120),
     "fan_out": JobKind("notices", 120),
     "deliver": JobKind("notices", 120),
+    "configure": JobKind("sign_ins", 60),
+    "sign_in": JobKind("sign_ins", 60),
+    "sign_out": JobKind("sign_ins", 60),
+    "refresh": JobKind("sign_ins", 60),
+    "find_domain": JobKind("sign_ins", 60),
 }
 """Every job that there is. `settings.WAKEUP_JOBS` names the function of each."""
 QUEUES = tuple(sorted({kind.queue for kind in KINDS.values()}))

@@ -10,7 +10,7 @@ import grp
 import hashlib
 import os
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import cast
@@ -39,6 +39,17 @@ class EnvironmentInvalid(ValueError):
 
 
 @dataclass(frozen=True)
+class SsoEnvironment:
+    """The whole portal's identity provider; `issuer` is empty where there is none."""
+
+    issuer: str
+    client_id: str
+    client_secret: str = field(repr=False)
+    name: str
+    domains: list[str]
+
+
+@dataclass(frozen=True)
 class Environment:
     """The environment with defaults filled in. Sizes in bytes, times in seconds."""
 
@@ -59,6 +70,9 @@ class Environment:
     platform: str
     registry_allow_networks: list[OpenedNetwork]
     webhook_allow_networks: list[OpenedNetwork]
+    sso_allow_networks: list[OpenedNetwork]
+    sso: SsoEnvironment
+    dns_resolver: str
     registry_ca_file: Path | None
     enrol_in_admin: bool
     pull_retry_seconds: int
@@ -150,6 +164,9 @@ def read() -> Environment:
         platform=env.str("PORTAL_PLATFORM", "linux/amd64"),
         registry_allow_networks=_opened_networks(env, "PORTAL_REGISTRY_ALLOW_NETWORKS"),
         webhook_allow_networks=_opened_networks(env, "PORTAL_WEBHOOK_ALLOW_NETWORKS"),
+        sso_allow_networks=_opened_networks(env, "PORTAL_SSO_ALLOW_NETWORKS"),
+        sso=_sso(env),
+        dns_resolver=env.str("PORTAL_DNS_RESOLVER", ""),
         registry_ca_file=Path(ca_file).absolute() if ca_file else None,
         enrol_in_admin=env.bool("PORTAL_ENROL_IN_ADMIN", True),
         pull_retry_seconds=env.int("PORTAL_PULL_RETRY_SECONDS", 900),
@@ -205,6 +222,21 @@ def _email(env: SecretEnv) -> dict[str, object]:
     if str(config["EMAIL_BACKEND"]).endswith("console.EmailBackend"):
         config["EMAIL_BACKEND"] = CONSOLE_MAIL
     return config
+
+
+def _sso(env: SecretEnv) -> SsoEnvironment:
+    issuer, client_id = env.str("PORTAL_SSO_ISSUER", ""), env.str("PORTAL_SSO_CLIENT_ID", "")
+    if bool(issuer) != bool(client_id):
+        raise EnvironmentInvalid("PORTAL_SSO_ISSUER and PORTAL_SSO_CLIENT_ID are set together")
+    if issuer and urlsplit(issuer).scheme not in ("http", "https"):
+        raise EnvironmentInvalid("PORTAL_SSO_ISSUER needs the form https://host[/path], as the provider says it")
+    return SsoEnvironment(
+        issuer=issuer,
+        client_id=client_id,
+        client_secret=env.str("PORTAL_SSO_CLIENT_SECRET", ""),
+        name=env.str("PORTAL_SSO_NAME", "") or "single sign-on",
+        domains=[domain.lower() for domain in _words(env, "PORTAL_SSO_DOMAINS")],
+    )
 
 
 def _delivery(env: SecretEnv, storage_url: str) -> tuple[str, str]:

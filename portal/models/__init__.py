@@ -10,6 +10,14 @@ from portal.models.organization import Membership, Organization, Project, Role
 from portal.models.password_reset import PasswordReset
 from portal.models.refused_sign_in import RefusedSignIn
 from portal.models.sign_in_limit import SignInLimit
+from portal.models.single_sign_on import (
+    PORTAL_PROVIDER,
+    LinkedIdentity,
+    ProviderLogout,
+    SsoProvider,
+    SsoSignIn,
+    VerifiedDomain,
+)
 from portal.models.support import (
     FailureCase,
     SupportCase,
@@ -21,6 +29,7 @@ from portal.models.support import (
 from portal.models.user import AddressProof, User
 
 __all__ = [
+    "PORTAL_PROVIDER",
     "Activity",
     "ActivityHead",
     "ActivityText",
@@ -31,19 +40,24 @@ __all__ = [
     "EmailChoice",
     "FailureCase",
     "Invitation",
+    "LinkedIdentity",
     "Membership",
     "Notice",
     "Organization",
     "PasswordReset",
     "Project",
+    "ProviderLogout",
     "RefusedSignIn",
     "Role",
     "SignInLimit",
+    "SsoProvider",
+    "SsoSignIn",
     "SupportCase",
     "SupportLook",
     "SupportMessage",
     "SupportReader",
     "SupportRequest",
     "User",
+    "VerifiedDomain",
     "Webhook",
 ]

@@ -111,13 +111,13 @@ def _serving(what: str, port: int, variable: str) -> Child:
 
 
 def worker(number: int) -> Child:
-    """Return one worker. It takes checks that somebody waits for first, then short jobs for nodes, then pulls."""
-    return _worker(f"worker-{number}", "checks", "nodes", "notices", "pulls")
+    """Return one worker. It takes what people wait for first, then short jobs for nodes, then pulls."""
+    return _worker(f"worker-{number}", "sign_ins", "checks", "nodes", "notices", "pulls")
 
 
 def short_worker() -> Child:
-    """Return the worker that never pulls, so that checks and nodes don't wait for pulls."""
-    return _worker("worker-short", "checks", "nodes", "notices")
+    """Return the worker that never pulls, so that sign-ins, checks and nodes don't wait for pulls."""
+    return _worker("worker-short", "sign_ins", "checks", "nodes", "notices")
 
 
 def _worker(name: str, *queues: str) -> Child:

@@ -17,13 +17,18 @@ from registries.foundation.ids import (
     GroupId,
     ImageId,
     InstanceId,
+    LinkedIdentityId,
     NodeId,
     NoticeId,
     OccurrenceId,
     OrganizationId,
     ProjectId,
+    ProviderLogoutId,
+    SsoProviderId,
+    SsoSignInId,
     TokenId,
     UserId,
+    VerifiedDomainId,
     WebhookId,
 )
 
@@ -140,3 +145,33 @@ class WebhookIdField(UUIDField[_Set, _Get]):
     _pyi_private_set_type: WebhookId
     _pyi_private_get_type: WebhookId
     _pyi_lookup_exact_type: WebhookId | str
+
+
+class SsoProviderIdField(UUIDField[_Set, _Get]):
+    _pyi_private_set_type: SsoProviderId
+    _pyi_private_get_type: SsoProviderId
+    _pyi_lookup_exact_type: SsoProviderId | str
+
+
+class SsoSignInIdField(UUIDField[_Set, _Get]):
+    _pyi_private_set_type: SsoSignInId
+    _pyi_private_get_type: SsoSignInId
+    _pyi_lookup_exact_type: SsoSignInId | str
+
+
+class LinkedIdentityIdField(UUIDField[_Set, _Get]):
+    _pyi_private_set_type: LinkedIdentityId
+    _pyi_private_get_type: LinkedIdentityId
+    _pyi_lookup_exact_type: LinkedIdentityId | str
+
+
+class VerifiedDomainIdField(UUIDField[_Set, _Get]):
+    _pyi_private_set_type: VerifiedDomainId
+    _pyi_private_get_type: VerifiedDomainId
+    _pyi_lookup_exact_type: VerifiedDomainId | str
+
+
+class ProviderLogoutIdField(UUIDField[_Set, _Get]):
+    _pyi_private_set_type: ProviderLogoutId
+    _pyi_private_get_type: ProviderLogoutId
+    _pyi_lookup_exact_type: ProviderLogoutId | str

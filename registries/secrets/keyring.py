@@ -3,6 +3,7 @@
     <PORTAL_KEY_DIR>/web/     seal-<epoch>.pub   seals a credential, opens nothing
                               data.key           image configs and environments at rest
                               manifests.pub      checks what workers have signed, signs nothing
+                              sign-ins.pub       seals what workers need for sign-ins, opens nothing
                               ended/             keys of nodes that must not be used again
     <PORTAL_KEY_DIR>/worker/  seal-<epoch>.key   opens credentials of that epoch
                               layers.key         wraps layer keys at rest, vouches for keys of nodes, signs manifests
@@ -63,6 +64,7 @@ def create_missing() -> None:
             mark_done(step)
     write_once(_folder("worker") / "layers.key", secrets.token_bytes(32))
     publish_manifest_key()
+    publish_sign_in_key()
     if not _epochs():
         create_epoch()
 
@@ -176,6 +178,43 @@ def publish_manifest_key() -> int:
     return 1
 
 
+def sign_in_opening_key() -> hpke.MLKEM768X25519PrivateKey:
+    """Return the key that opens what was sealed for sign-ins with a provider; worker zone only. It is kept for as long
+    as `layers.key`, since a client's secret is. Raises KeyUnavailable."""
+    return hpke.MLKEM768X25519PrivateKey(*_sign_in_keys())
+
+
+def sign_in_sealing_key() -> hpke.MLKEM768X25519PublicKey:
+    """Return the key that seals for `sign_in_opening_key`. Raises KeyUnavailable until it is published."""
+    raw = _read("web", "sign-ins.pub")
+    try:
+        return hpke.MLKEM768X25519PublicKey(
+            MLKEM768PublicKey.from_public_bytes(raw[:MLKEM_PUBLIC_BYTES]),
+            X25519PublicKey.from_public_bytes(raw[MLKEM_PUBLIC_BYTES:]),
+        )
+    except ValueError:
+        raise KeyUnavailable("sign-ins.pub is damaged") from None
+
+
+def publish_sign_in_key() -> int:
+    """Write the key that seals for sign-ins to the web zone's folder; return how many were written (0 or 1). Another
+    one there is replaced. Worker zone only. Raises KeyUnavailable and OSError."""
+    mlkem, x25519 = _sign_in_keys()
+    public = mlkem.public_key().public_bytes_raw() + x25519.public_key().public_bytes_raw()
+    path = _folder("web") / "sign-ins.pub"
+    if path.exists():
+        if path.read_bytes() == public:
+            return 0
+        delete(path)
+    write_once(path, public)
+    return 1
+
+
+def sso_key() -> bytes:
+    """Return the 32-byte key of the marks of providers, linked identities and domains. Raises KeyUnavailable."""
+    return _derived(data_key(), "drayage single sign-on 1")
+
+
 def enrolment_key(zone: str) -> bytes:
     """Return the 32-byte key from which a zone (`web`, `worker`) makes codes of enrolments. Raises KeyUnavailable."""
     return _derived(layers_key() if zone == "worker" else data_key(), f"drayage enrolment 1 {zone}")
@@ -200,6 +239,13 @@ def digests_key() -> bytes:
 def voucher_key() -> bytes:
     """Return the 32-byte key that vouches for keys of nodes; worker zone only. Raises KeyUnavailable."""
     return _derived(layers_key(), "drayage node voucher 1")
+
+
+def _sign_in_keys() -> tuple[MLKEM768PrivateKey, X25519PrivateKey]:
+    root = layers_key()
+    seed = b"".join(_derived(root, f"drayage sign-ins 1 mlkem {half}") for half in ("a", "b"))
+    x25519 = _derived(root, "drayage sign-ins 1 x25519")
+    return MLKEM768PrivateKey.from_seed_bytes(seed), X25519PrivateKey.from_private_bytes(x25519)
 
 
 def _derived(key: bytes, purpose: str) -> bytes:

@@ -37,6 +37,8 @@ class Purpose(StrEnum):
     NODE_TOKEN = "node token"  # noqa: S105 (a purpose)
     PASSWORD_LINK = "password link"  # noqa: S105
     SIGN_IN_LIMIT = "sign-in limit"
+    SSO_STATE = "single sign-on state"
+    LOGOUT_TOKEN = "logout token"  # noqa: S105
 
 
 def new(prefix: str) -> str:

@@ -22,8 +22,8 @@ def test_an_entry_says_which_job_and_which_row(job: str) -> None:
     assert parse_wakeup(KINDS[job].queue, wakeup.entry) == wakeup
 
 
-def test_there_are_four_queues_and_the_settings_have_a_function_for_each_job(settings: Settings) -> None:
-    assert QUEUES == ("checks", "nodes", "notices", "pulls")
+def test_there_are_five_queues_and_the_settings_have_a_function_for_each_job(settings: Settings) -> None:
+    assert QUEUES == ("checks", "nodes", "notices", "pulls", "sign_ins")
     assert set(settings.RQ_QUEUES) == set(QUEUES)
     assert set(settings.WAKEUP_JOBS) == set(KINDS)
     for path in settings.WAKEUP_JOBS.values():
@@ -37,6 +37,11 @@ def test_how_long_a_job_may_run() -> None:
         "check": 120,
         "fan_out": 120,
         "deliver": 120,
+        "configure": 60,
+        "sign_in": 60,
+        "sign_out": 60,
+        "refresh": 60,
+        "find_domain": 60,
     }
 
 

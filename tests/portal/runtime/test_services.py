@@ -39,10 +39,10 @@ def queues_of(command: list[str]) -> list[str]:
 
 def test_one_worker_never_pulls_so_that_nodes_do_not_wait() -> None:
     for command, takes in (
-        (services.worker(1).command, ["checks", "nodes", "notices", "pulls"]),
-        (services.short_worker().command, ["checks", "nodes", "notices"]),
-        (compose()["worker"]["command"], ["checks", "nodes", "notices", "pulls"]),
-        (compose()["worker-short"]["command"], ["checks", "nodes", "notices"]),
+        (services.worker(1).command, ["sign_ins", "checks", "nodes", "notices", "pulls"]),
+        (services.short_worker().command, ["sign_ins", "checks", "nodes", "notices"]),
+        (compose()["worker"]["command"], ["sign_ins", "checks", "nodes", "notices", "pulls"]),
+        (compose()["worker-short"]["command"], ["sign_ins", "checks", "nodes", "notices"]),
     ):
         assert queues_of(list(command)) == takes
 

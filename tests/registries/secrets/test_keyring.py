@@ -34,6 +34,7 @@ def test_every_key_is_made_in_its_zone(folder: Path) -> None:
         "web/data.key",
         "web/manifests.pub",
         "web/seal-1.pub",
+        "web/sign-ins.pub",
         "worker/layers.key",
         "worker/seal-1.key",
         "worker/credentials-bound.done",
@@ -61,7 +62,7 @@ def test_only_the_owner_can_read_them(folder: Path) -> None:
 
     keyring.create_epoch()
     modes = {path.relative_to(folder).parts: stat.S_IMODE(path.stat().st_mode) for path in folder.rglob("*")}
-    assert len(modes) == 15
+    assert len(modes) == 16
     assert modes == {parts: 0o700 if len(parts) == 1 else 0o600 for parts in modes}
 
 
@@ -135,6 +136,7 @@ def test_an_epoch_s_private_key_is_there_first_and_goes_first(folder: Path, monk
         "web/data.key",
         "worker/layers.key",
         "web/manifests.pub",
+        "web/sign-ins.pub",
         "worker/seal-1.key",
         "web/seal-1.pub",
     ]
@@ -172,5 +174,6 @@ def test_no_two_machines_have_the_same_keys(folder: Path, settings: Settings, tm
     settings.PORTAL_KEY_DIR = tmp_path / "others"
     keyring.create_missing()
     ours, others = contents(folder), contents(tmp_path / "others")
-    assert [len(ours[name]) for name in sorted(ours) if not name.endswith(".done")] == [32, 32, 1184 + 32, 32, 64 + 32]
+    lengths = [len(ours[name]) for name in sorted(ours) if not name.endswith(".done")]
+    assert lengths == [32, 32, 1184 + 32, 1184 + 32, 32, 64 + 32]
     assert not ({*ours.values()} & {*others.values()}) - {b""}
