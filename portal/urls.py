@@ -48,6 +48,7 @@ urlpatterns = [
     path("accounts/sessions/", session_views.sessions, name="account_sessions"),
     path("accounts/sessions/end-others/", session_views.end_others, name="account_sessions_end"),
     path("accounts/sessions/<uuid:browser>/end/", session_views.end, name="account_session_end"),
+    path("", include("portal.accounts.sso.urls")),
     path("accounts/", include("allauth.urls")),
     path("admin/operations/", include("portal.operations.urls")),
     path("admin/desk/", include("portal.support.desk.urls")),

@@ -96,6 +96,27 @@ TESTED_BY = {
         "portal.admin.person_sessions",
         "portal.admin.third_party",
     ],
+    "portal/accounts/sso/test_actions.py": ["portal.accounts.sso.identities"],
+    "portal/accounts/sso/test_completion.py": [
+        "portal.accounts.sso.forms",
+        "portal.accounts.sso.jobs",
+        "portal.accounts.sso.views",
+        "portal.accounts.sso.wakeups",
+    ],
+    "portal/accounts/sso/test_exchange.py": [
+        "portal.accounts.sso.clients",
+        "portal.accounts.sso.discovery",
+        "portal.accounts.sso.id_token",
+        "portal.accounts.sso.problems",
+        "portal.accounts.sso.provider_connection",
+    ],
+    "portal/accounts/sso/test_domain_lookup.py": ["portal.accounts.sso.domains"],
+    "portal/accounts/sso/test_organization_actions.py": [
+        "portal.accounts.sso.organization_views",
+        "portal.accounts.sso.provider_address",
+    ],
+    "portal/accounts/sso/test_session.py": ["portal.accounts.sso.access", "portal.accounts.sso.middleware"],
+    "portal/accounts/sso/test_sign_ins.py": ["portal.accounts.sso.providers"],
     "portal/admin/test_organizations.py": ["portal.admin.organization_forms"],
     "portal/admin/test_registered_models.py": ["portal.admin.support"],
     "portal/api/test_access.py": [

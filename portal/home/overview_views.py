@@ -12,9 +12,10 @@ from django.views.decorators.http import require_GET
 
 from groups.queries.etags import organization_version
 from groups.queries.overview import organization_overview
+from portal.accounts.sso.access import organizations_of
 from portal.audit import log
 from portal.http.requests import MemberRequest
-from portal.models import Activity, Organization, SupportMessage, SupportRequest
+from portal.models import Activity, SupportMessage, SupportRequest
 from portal.support.queries import last_text
 from portal.support.readers import unread
 from registries.foundation.compiled_query import CompiledQuery
@@ -30,7 +31,7 @@ NEWEST = 8
 @never_cache
 def home(request: HttpRequest) -> HttpResponse:
     """Redirect to the person's first organization, or say how to join one."""
-    first = Organization.objects.filter(memberships__user=request.user.pk).first()
+    first = organizations_of(request).first()
     if first is None:
         return render(request, "portal/welcome.html")
     return redirect("portal:organization", first.slug)

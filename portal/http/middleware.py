@@ -19,6 +19,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.functional import SimpleLazyObject
 
+from portal.accounts.sso.access import Needed, missing_sign_in
 from portal.http.actors import actor_of
 from portal.http.requests import MemberRequest
 from portal.models import Organization, Project
@@ -61,6 +62,9 @@ class OrganizationMiddleware:
         access = resolve_access(request.user.pk, slug, kwargs.get("project"))
         if access is None:
             raise Http404
+        needed = missing_sign_in(request, access)
+        if needed is not None:
+            return _ask_for_sign_in(request, needed, slug)
         _set_access(cast("MemberRequest", request), access)
         lowest = PAGES.get(request.resolver_match.view_name)
         if lowest is None or access.role.rank < lowest.rank:
@@ -82,6 +86,16 @@ def _read_project(organization_id: OrganizationId, project_id: ProjectId | None)
     if project_id is not None:
         return Project.objects.get(pk=project_id)
     return Project.objects.filter(organization=organization_id).first()
+
+
+def _ask_for_sign_in(request: HttpRequest, needed: Needed, slug: str) -> HttpResponse:
+    """The page that says how to sign in for this organization. htmx gets it as a whole page."""
+    if getattr(request, "htmx", False):
+        return HttpResponse(headers={"HX-Refresh": "true"})
+    if needed is Needed.OTHER_SIGN_IN:
+        return render(request, "account/sso/limited.html", status=HTTPStatus.FORBIDDEN)
+    context = {"slug": slug, "next": request.get_full_path() if request.method == "GET" else f"/o/{slug}/"}
+    return render(request, "account/sso/needed.html", context, status=HTTPStatus.FORBIDDEN)
 
 
 def _to_login(request: HttpRequest) -> HttpResponse:

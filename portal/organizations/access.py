@@ -17,11 +17,13 @@ from registries.foundation.ids import OrganizationId, ProjectId, UserId
 
 @dataclass(frozen=True)
 class Access:
-    """A member's access to an organization. `project_id` is None where the address names no project."""
+    """A member's access to an organization. `project_id` is None where the address names no project. `requires_sso`:
+    only sessions of the organization's identity provider open it."""
 
     role: Role
     organization_id: OrganizationId
     project_id: ProjectId | None = None
+    requires_sso: bool = False
 
 
 def resolve_access(user_id: UserId, organization: str, project: str | None = None) -> Access | None:
@@ -33,20 +35,28 @@ def resolve_access(user_id: UserId, organization: str, project: str | None = Non
         row = _in_project.first(user=user_id, organization=organization, project=project)
     if row is None:
         return None
-    role, organization_id, *project_id = row
-    return Access(Role(role), OrganizationId(organization_id), ProjectId(project_id[0]) if project_id else None)
+    role, organization_id, requires_sso, *project_id = row
+    return Access(
+        Role(role),
+        OrganizationId(organization_id),
+        ProjectId(project_id[0]) if project_id else None,
+        requires_sso=bool(requires_sso),
+    )
 
 
 @CompiledQuery
-def _in_organization(user: UserId, organization: str) -> QuerySet[Membership, tuple[str, OrganizationId]]:
-    return Membership.objects.filter(user=user, organization__slug=organization).values_list("role", "organization_id")
+def _in_organization(user: UserId, organization: str) -> QuerySet[Membership, tuple[str, OrganizationId, bool | None]]:
+    rows = Membership.objects.filter(user=user, organization__slug=organization)
+    return rows.values_list("role", "organization_id", "organization__sso_provider__requires_sso")
 
 
 @CompiledQuery
 def _in_project(
     user: UserId, organization: str, project: str
-) -> QuerySet[Project, tuple[str, OrganizationId, ProjectId]]:
+) -> QuerySet[Project, tuple[str, OrganizationId, bool | None, ProjectId]]:
     rows = Project.objects.filter(
         slug=project, organization__slug=organization, organization__memberships__user=user
     )  # fmt: skip
-    return rows.order_by().values_list("organization__memberships__role", "organization_id", "pk")
+    return rows.order_by().values_list(
+        "organization__memberships__role", "organization_id", "organization__sso_provider__requires_sso", "pk"
+    )

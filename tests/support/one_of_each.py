@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from groups.actions.checks import start_check
 from groups.models import ContainerGroup, Failure, Instance, NodeToken
+from portal.accounts.sso.organization_actions import NewClient, add_domain, set_provider
 from portal.models import Notice, Organization, User
 from portal.notifications.webhooks import add
 from portal.notifications.webhooks import test as send_test
@@ -76,6 +77,7 @@ def one_of_each(organization: Organization, owner: User, member: User) -> dict[s
         "groups": own
         | {"name": pending.name, "check": str(checked.pk), "failure": str(failure.pk)}
         | {"instance": str(instance.pk), "token": str(token.pk)},
+        "sso": own | {"domain": str(_single_sign_on(organization, owner))},
         "portal": own
         | {"member": str(organization.memberships.get(user=member).pk), "invitation": str(invited.pk)}
         | {"webhook": str(hook.pk), "notice": str(notice.pk)}
@@ -93,6 +95,13 @@ def one_of_each(organization: Organization, owner: User, member: User) -> dict[s
         "portal:api_key_take_over": {"key": str(ownerless.pk)},
         "portal:conversation_unshare": {"asked": str(shared.pk)},
     }
+
+
+def _single_sign_on(organization: Organization, owner: User) -> object:
+    """A provider and a domain; the domain's id."""
+    client = NewClient("https://login.example.com", "drayage", "a secret")
+    set_provider(organization, client, by=acting(owner))
+    return add_domain(organization, name="acme.example", by=acting(owner)).pk
 
 
 def _group(project: Any, status: str) -> ContainerGroup:

@@ -16,9 +16,11 @@ PUBLIC = {
     "account_reset_password", "account_reset_password_done", "account_reset_password_from_key",
     "account_reset_password_from_key_done", "account_confirm_login_code", "mfa_authenticate",
     "account_address_link", "portal:invitation", "portal:invitation_accept", "admin:login", "admin:logout",
+    "sso:find", "sso:portal_start",
+    "sso:portal_callback", "sso:callback", "sso:wait", "sso:logout",
 }  # fmt: skip
 """Signing in and out, and pages for whoever is not signed in."""
-PROOFS = {"account_reauthenticate", "mfa_reauthenticate", "account_continue"}
+PROOFS = {"account_reauthenticate", "mfa_reauthenticate", "account_continue", "sso:again", "sso:connect"}
 """Where the fresh sign-in happens."""
 NOT_THERE = {
     "account_email", "account_confirm_email", "account_email_verification_sent", "accounts/email/",
@@ -34,8 +36,9 @@ READ = {
     "portal:search", "portal:members", "portal:activity", "portal:activity_csv", "portal:activity_json_lines",
     "portal:api_keys", "portal:webhook_log", "portal:support", "portal:conversation", "registries:list",
     "registries:guide", "registries:detail", "groups:list", "groups:rows", "groups:detail", "groups:status",
-    "groups:failure", "groups:ledger", "groups:ledger_csv", "groups:checked",
     "admin:portal_user_history", "admin:portal_user_delete",
+    "groups:failure", "groups:ledger", "groups:ledger_csv", "groups:checked", "sso:settings", "sso:connected",
+    "sso:check_domain", "sso:check_provider",
     "admin:portal_organization_history", "admin:portal_organization_delete", "admin:account_emailaddress_history",
     "admin:mfa_authenticator_history", "admin:mfa_authenticator_add", "admin:mfa_authenticator_change",
     "admin:groups_enrolment_history", "admin:groups_enrolment_change", "admin:groups_enrolment_delete",

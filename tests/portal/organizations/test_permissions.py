@@ -48,6 +48,8 @@ LOWEST = {
     "alice": """
         portal:invite portal:withdraw portal:member_role portal:member_remove
         portal:api_keys portal:api_key_create portal:api_key_rotate portal:api_key_take_over portal:api_key_revoke
+        sso:settings sso:save_provider sso:save_policy sso:check_provider sso:remove_provider sso:add_domain
+        sso:check_domain sso:remove_domain
     """,
 }
 """Who of them has the lowest role that may open an address."""
@@ -77,6 +79,13 @@ DEEDS: dict[str, dict[str, object]] = {
     "portal:api_key_rotate": {},
     "portal:api_key_take_over": {},
     "portal:api_key_revoke": {},
+    "sso:save_provider": {"issuer": "https://login.example.com", "client_id": "x", "client_secret": "y"},
+    "sso:save_policy": {"adds_members": "on", "default_role": "viewer"},
+    "sso:check_provider": {},
+    "sso:remove_provider": {},
+    "sso:add_domain": {"name": "other.example"},
+    "sso:check_domain": {},
+    "sso:remove_domain": {},
     "portal:notifications": {"ready": "all", "running": "all", "failed": "all", "replay_refused": "all"},
     "portal:add_webhook": {"address": "https://hooks.example.com/other", "kinds": ["group.ready"]},
     "portal:webhook": {"address": "https://hooks.example.com/other", "kinds": ["group.ready"]},

@@ -1,0 +1,125 @@
+"""Looking for the record of a domain, in the worker zone: `_drayage-challenge.<domain>` with a TXT record that contains
+the domain's token.
+
+A verified domain is looked up again every day, and is no longer verified when the record has been missing for
+`MISSING_FOR`.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import dns.exception
+import dns.resolver
+import structlog
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import Q
+from django.db.models.functions import Now
+from dns.rdtypes.txtbase import TXTBase
+
+from portal.accounts.sso.domains import PREFIX, is_domain, is_verified, verified_mark
+from portal.accounts.sso.wakeups import wake_find_domain
+from portal.models import VerifiedDomain
+from registries.foundation.activity import Target, record
+from registries.foundation.actor import PORTAL, Actor
+from registries.foundation.ids import OrganizationId, VerifiedDomainId
+
+SECONDS = 8.0
+MAX_RECORDS = 50
+CHECK_EVERY = timedelta(days=1)
+MISSING_FOR = timedelta(days=7)
+MAX_WOKEN = 100
+
+log = structlog.get_logger(__name__)
+
+
+class LookupFailed(Exception):
+    """No answer came, which says nothing about the record."""
+
+
+def look_up(domain_id: VerifiedDomainId) -> bool:
+    """Look for the record of a domain and store what was found. Returns whether it is there."""
+    domain = VerifiedDomain.objects.get(pk=domain_id)
+    try:
+        texts = read_texts(domain.name)
+    except LookupFailed:
+        VerifiedDomain.objects.filter(pk=domain_id).update(checked_at=Now(), problem="domain_no_answer")
+        log.warning("domain_not_looked_up", domain=str(domain_id))
+        return False
+    rows = VerifiedDomain.objects.filter(pk=domain_id)
+    if domain.token in texts:
+        rows.update(checked_at=Now(), problem="", missing_since=None)
+        return set_verified(domain, by=PORTAL)
+    rows.update(checked_at=Now(), problem="domain_record_missing")
+    rows.filter(verified_at__isnull=False, missing_since__isnull=True).update(missing_since=Now())
+    if rows.filter(missing_since__lte=Now() - MISSING_FOR).exists():
+        end_verification(domain, by=PORTAL)
+    return False
+
+
+def read_texts(name: str) -> list[str]:
+    """Return the TXT records of a domain's challenge. Raises LookupFailed if no server answers."""
+    if not is_domain(name):
+        return []
+    try:
+        answer = _resolver().resolve(f"{PREFIX}.{name}.", "TXT", lifetime=SECONDS, search=False)
+    except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
+        return []
+    except (dns.exception.DNSException, OSError, ValueError):
+        raise LookupFailed from None
+    rows = [row for row in answer if isinstance(row, TXTBase)][:MAX_RECORDS]
+    return [b"".join(row.strings).decode(errors="replace").strip() for row in rows]
+
+
+def set_verified(domain: VerifiedDomain, *, by: Actor) -> bool:
+    """Note that the record is there. Returns whether the domain is the organization's: another one may have verified it
+    first."""
+    try:
+        with transaction.atomic():
+            row = VerifiedDomain.objects.select_for_update().get(pk=domain.pk)
+            if is_verified(row):
+                return True
+            VerifiedDomain.objects.filter(pk=row.pk).update(mark=verified_mark(row), verified_at=Now())
+            _record(row, "organization.domain_verified", by=by)
+    except IntegrityError:
+        VerifiedDomain.objects.filter(pk=domain.pk).update(problem="domain_of_another")
+        return False
+    return True
+
+
+def end_verification(domain: VerifiedDomain, *, by: Actor) -> bool:
+    """Note that a domain is no longer verified. Returns whether it was."""
+    with transaction.atomic():
+        row = VerifiedDomain.objects.select_for_update().get(pk=domain.pk)
+        if row.verified_at is None:
+            return False
+        VerifiedDomain.objects.filter(pk=row.pk).update(verified_at=None, mark="", missing_since=None)
+        _record(row, "organization.domain_lost", by=by)
+    return True
+
+
+def sweep() -> int:
+    """Wake workers for verified domains that are due again. Returns how many."""
+    rows = VerifiedDomain.objects.filter(verified_at__isnull=False)
+    rows = rows.filter(Q(checked_at__isnull=True) | Q(checked_at__lt=Now() - CHECK_EVERY))
+    due = list(rows.values_list("pk", flat=True)[:MAX_WOKEN])
+    for domain_id in due:
+        wake_find_domain(domain_id)
+    return len(due)
+
+
+def _resolver() -> dns.resolver.Resolver:
+    """The resolver of the setting, `host` or `host:port`; the machine's own without one."""
+    named = settings.PORTAL_DNS_RESOLVER
+    if not named:
+        return dns.resolver.Resolver()
+    host, _, port = named.rpartition(":") if named.count(":") == 1 else (named, "", "53")
+    resolver = dns.resolver.Resolver(configure=False)
+    resolver.nameservers, resolver.port = [host], int(port)
+    return resolver
+
+
+def _record(row: VerifiedDomain, action: str, *, by: Actor) -> None:
+    target = Target("domain", row.pk, row.name)
+    record(by, action, target, organization_id=OrganizationId(row.organization_id), detail=row.name)

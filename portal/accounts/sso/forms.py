@@ -1,0 +1,71 @@
+"""What people type for single sign-on."""
+
+from __future__ import annotations
+
+from django import forms
+
+from portal.models import Role
+from registries.foundation.guarded_forms import GuardsFields
+
+
+class FindForm(GuardsFields, forms.Form):
+    """Whose single sign-on it is."""
+
+    where = forms.CharField(
+        label="Work email or organization",
+        max_length=254,
+        widget=forms.TextInput(attrs={"autocomplete": "email", "autocapitalize": "none", "spellcheck": "false"}),
+        help_text="Your email address at work, or the organization's name in its address here.",
+    )
+
+
+class ProviderForm(forms.Form):
+    """An organization's provider."""
+
+    issuer = forms.URLField(
+        label="Issuer",
+        max_length=500,
+        assume_scheme="https",
+        help_text="The address in front of /.well-known/openid-configuration, exactly as the provider says it.",
+    )
+    client_id = forms.CharField(label="Client ID", max_length=255)
+    client_secret = forms.CharField(
+        label="Client secret",
+        max_length=2000,
+        required=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
+        help_text="Encrypted when you save it; only workers can decrypt it.",
+    )
+
+
+class PolicyForm(forms.Form):
+    """Who may come by single sign-on, and who must."""
+
+    adds_members = forms.BooleanField(
+        label="Add new people as members", required=False, help_text="On their first sign-in with a verified domain."
+    )
+    default_role = forms.ChoiceField(
+        label="Role of new members", choices=[(role.value, role.label) for role in (Role.VIEWER, Role.MEMBER)]
+    )
+    required_claim = forms.CharField(
+        label="Required claim", max_length=100, required=False, help_text="Such as groups. Empty for everybody."
+    )
+    required_value = forms.CharField(label="Required value", max_length=200, required=False)
+    requires_sso = forms.BooleanField(
+        label="Only by single sign-on",
+        required=False,
+        help_text="Members have to come by it. Owners can still use their password with a second factor.",
+    )
+
+    def clean(self) -> dict[str, object]:
+        """A claim and its value go together."""
+        values: dict[str, object] = super().clean() or {}
+        if bool(values.get("required_claim")) != bool(values.get("required_value")):
+            self.add_error("required_value", "Enter the claim and the value that it must have, or neither.")
+        return values
+
+
+class DomainForm(forms.Form):
+    """A domain to verify."""
+
+    name = forms.CharField(label="Domain", max_length=253, help_text="Such as example.com, as in your addresses.")

@@ -1,0 +1,62 @@
+"""Linked identities: their mark, and functions on their rows."""
+
+from __future__ import annotations
+
+import hashlib
+
+from django.db.models.functions import Now
+
+from portal.accounts.sso.exchange import Claims
+from portal.models import LinkedIdentity, SsoProvider, User
+from registries.secrets import sso_marks
+from registries.secrets.sso_marks import Marked
+
+MAX_SIDS = 20
+
+
+def is_as_left(identity: LinkedIdentity) -> bool:
+    """Whether only the portal has changed whose identity this is. The provider has to be selected with it."""
+    return sso_marks.is_marked(identity.mark, Marked.IDENTITY, *_columns(identity))
+
+
+def set_mark(identity: LinkedIdentity) -> None:
+    """Make the mark fit the present values; it is not saved."""
+    identity.mark = sso_marks.mark_of(Marked.IDENTITY, *_columns(identity))
+
+
+def create(provider: SsoProvider, person: User, claims: Claims) -> LinkedIdentity:
+    """Store that a person is this subject of the provider. For actions, in their transaction."""
+    row = LinkedIdentity(provider=provider, person=person, subject=claims.subject)
+    set_mark(row)
+    row.save(force_insert=True)
+    return row
+
+
+def note_use(identity: LinkedIdentity, claims: Claims, refresh: bytes | None) -> None:
+    """Store what a sign-in brought: the address, the provider's id of the session, and the refresh token."""
+    columns: dict[str, object] = {"email": claims.email, "last_used_at": Now(), "refused_since": None}
+    if claims.sid:
+        columns["sids"] = [*identity.sids, sid_hash(claims.sid)][-MAX_SIDS:]
+    if refresh is not None:
+        columns |= {"refresh": refresh, "refresh_checked_at": Now()}
+    LinkedIdentity.objects.filter(pk=identity.pk).update(**columns, withdrawn_at=None)
+
+
+def end_identity_sessions(identity: LinkedIdentity) -> None:
+    """End the sessions that began with a locked identity; others of the person go on."""
+    identity.epoch += 1
+    set_mark(identity)
+    LinkedIdentity.objects.filter(pk=identity.pk).update(epoch=identity.epoch, mark=identity.mark, sids=[])
+
+
+def sid_hash(sid: str) -> str:
+    """Return what is stored of a provider's id of a session."""
+    return hashlib.sha256(sid.encode()).hexdigest()
+
+
+def _columns(identity: LinkedIdentity) -> tuple[object, ...]:
+    provider = identity.provider
+    return (
+        identity.pk, identity.person_id, provider.pk, provider.organization_id, provider.issuer, identity.subject,
+        identity.epoch,
+    )  # fmt: skip

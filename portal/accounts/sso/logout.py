@@ -1,0 +1,140 @@
+"""OpenID Connect Back-Channel Logout 1.0: the provider posts a logout token, and a worker verifies it.
+
+The web zone only looks at what the token says of its issuer and audience, and stores it encrypted. Nothing ends before
+a worker has verified it with the provider's keys.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import structlog
+from django.db import IntegrityError, transaction
+from django.db.models.functions import Now
+
+from portal.accounts.sso import identities
+from portal.accounts.sso.clients import client_of, is_as_left
+from portal.accounts.sso.discovery import read_configuration
+from portal.accounts.sso.id_token import check_common, unverified_claims, verify_signed
+from portal.accounts.sso.problems import SignInFailed
+from portal.accounts.sso.provider_connection import ProviderConnection
+from portal.accounts.sso.wakeups import wake_sign_out
+from portal.audit.sign_ins import record_for_person
+from portal.models import LinkedIdentity, ProviderLogout, SsoProvider
+from registries.foundation.actor import PORTAL, Actor
+from registries.foundation.clock import database_now
+from registries.foundation.ids import ProviderLogoutId
+from registries.secrets import at_rest, one_time
+from registries.secrets.at_rest import AtRestBroken
+from registries.secrets.one_time import Purpose
+
+EVENT = "http://schemas.openid.net/event/backchannel-logout"
+MAX_WAITING = 50
+"""How many logout tokens of one provider may wait for a worker: anybody can post there."""
+MAX_AGE = timedelta(minutes=15)
+"""A token without an end is accepted for this long after it was issued."""
+KEPT = timedelta(days=2)
+
+log = structlog.get_logger(__name__)
+
+
+def receive(provider: SsoProvider, token: str) -> bool:
+    """Store a logout token and wake a worker. Returns whether it is worth it: it says that it is from this provider for
+    this client, and not too many wait."""
+    try:
+        claims = unverified_claims(token)
+    except SignInFailed:
+        return False
+    audience = claims.get("aud")
+    is_for_us = provider.client_id in (audience if isinstance(audience, list) else [audience])
+    if claims.get("iss") != provider.issuer or not is_for_us or not is_as_left(provider):
+        return False
+    with transaction.atomic():
+        if ProviderLogout.objects.filter(provider=provider, ended_at__isnull=True).count() >= MAX_WAITING:
+            return False
+        row = ProviderLogout(provider=provider)
+        row.token = at_rest.encrypt(token.encode(), bound_to=_bound_to(row))
+        row.save(force_insert=True)
+        wake_sign_out(row.pk)
+    return True
+
+
+def verify(logout_id: ProviderLogoutId) -> bool:
+    """Verify a logout token and end the sessions of the identity that it names; worker zone only. Returns whether it
+    ended any."""
+    waiting = ProviderLogout.objects.filter(pk=logout_id, ended_at__isnull=True)
+    row = waiting.select_related("provider").first()
+    if row is None or not waiting.update(ended_at=Now(), token=None):
+        return False
+    rows = ProviderLogout.objects.filter(pk=logout_id)
+    try:
+        claims = _verified(row)
+        jti = one_time.digest_of(f"{row.provider_id} {claims['jti']}", Purpose.LOGOUT_TOKEN)
+        with transaction.atomic():
+            rows.update(jti_hash=jti)
+    except SignInFailed as failure:
+        log.warning("sso_logout_refused", provider=str(row.provider_id), code=failure.code)
+        rows.update(problem=failure.code)
+        return False
+    except IntegrityError:  # this token was used before
+        log.warning("sso_logout_refused", provider=str(row.provider_id), code="sso_logout_token")
+        rows.update(problem="sso_logout_token")
+        return False
+    ended = [end_sessions(identity, by=PORTAL) for identity in _named(row.provider, claims)]
+    return any(ended)
+
+
+def end_sessions(identity: LinkedIdentity, *, by: Actor) -> bool:
+    """End the sessions that began with an identity, because its provider signed the person out. Returns whether the
+    identity existed."""
+    with transaction.atomic():
+        found = LinkedIdentity.objects.select_for_update(of=("self",)).select_related("provider", "person")
+        row = found.filter(pk=identity.pk).first()
+        if row is None or not identities.is_as_left(row):
+            return False
+        identities.end_identity_sessions(row)
+        record_for_person(row.person, "account.signed_out_by_provider", by=by)
+    return True
+
+
+def sweep() -> int:
+    """Wake workers again for tokens whose wake-up was lost, and delete old rows. Returns how many were deleted."""
+    lost = ProviderLogout.objects.filter(ended_at__isnull=True, received_at__lt=Now() - timedelta(seconds=30))
+    for logout_id in lost.values_list("pk", flat=True)[:MAX_WAITING]:
+        wake_sign_out(logout_id)
+    return ProviderLogout.objects.filter(received_at__lt=Now() - KEPT).delete()[0]
+
+
+def _verified(row: ProviderLogout) -> dict[str, object]:
+    """The claims of a logout token. Raises SignInFailed."""
+    client = client_of(row.provider)
+    try:
+        token = at_rest.decrypt(row.token or b"", bound_to=_bound_to(row)).decode()
+    except AtRestBroken:
+        raise SignInFailed("sso_logout_token") from None
+    with ProviderConnection(client.issuer) as connection:
+        configuration = read_configuration(connection, client.issuer)
+        _, jwks = connection.get(configuration.jwks)
+    claims, now = verify_signed(token, jwks), database_now()
+    check_common(claims, issuer=client.issuer, client_id=client.client_id, now=now)
+    events, jti, issued = claims.get("events"), claims.get("jti"), claims["iat"]
+    is_event = isinstance(events, dict) and isinstance(events.get(EVENT), dict)
+    names_one = any(isinstance(claims.get(name), str) and claims[name] for name in ("sub", "sid"))
+    # With a nonce it would be an ID token, which the provider makes for everybody who signs in.
+    is_token = is_event and names_one and isinstance(jti, str) and 0 < len(jti) <= 255 and "nonce" not in claims
+    is_recent = isinstance(issued, int | float) and now.timestamp() - issued < MAX_AGE.total_seconds()
+    if not is_token or not is_recent:
+        raise SignInFailed("sso_logout_token")
+    return claims
+
+
+def _named(provider: SsoProvider, claims: dict[str, object]) -> list[LinkedIdentity]:
+    rows = LinkedIdentity.objects.filter(provider=provider)
+    if isinstance(claims.get("sub"), str):
+        return list(rows.filter(subject=claims["sub"]))
+    sid = identities.sid_hash(str(claims["sid"]))
+    return [row for row in rows if sid in row.sids]
+
+
+def _bound_to(row: ProviderLogout) -> str:
+    return f"logout token {row.pk} of provider {row.provider_id}"

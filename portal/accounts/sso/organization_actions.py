@@ -1,0 +1,152 @@
+"""Actions of owners on their organization's single sign-on: the provider, who comes by it, and domains."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, field
+
+from django.db import transaction
+
+from groups.rules import quotas
+from portal.accounts.sso import clients
+from portal.accounts.sso.domains import is_domain
+from portal.accounts.sso.provider_address import check_issuer
+from portal.accounts.sso.wakeups import wake_configure, wake_find_domain
+from portal.models import Organization, SsoProvider, VerifiedDomain
+from registries.foundation.activity import Target, Value, record
+from registries.foundation.actor import Actor
+from registries.foundation.ids import OrganizationId
+from registries.foundation.refusal import Refusal
+
+MAX_DOMAINS = 20
+TOKEN_PREFIX = "drayage-domain="  # noqa: S105 (public: it is in DNS)
+POLICY = ("adds_members", "default_role", "required_claim", "required_value", "requires_sso")
+
+
+class SsoRefused(Refusal):
+    """Single sign-on can't be set like this."""
+
+    code = "sso_refused"
+    title = "Single sign-on can't be set like this"
+
+
+@dataclass(frozen=True)
+class NewClient:
+    """The client that the provider has registered for this portal. Without a secret the one before is kept, if issuer
+    and id are the same."""
+
+    issuer: str
+    client_id: str
+    secret: str = field(repr=False)
+
+
+def set_provider(organization: Organization, client: NewClient, *, by: Actor) -> SsoProvider:
+    """Set the organization's identity provider; a worker reads its discovery document. Another issuer ends all that the
+    one before has linked. Raises SsoRefused."""
+    check_issuer(client.issuer)
+    with transaction.atomic():
+        quotas.lock_organization(organization.pk)
+        row = SsoProvider.objects.filter(organization=organization).first()
+        before: dict[str, Value] = {} if row is None else {"issuer": row.issuer, "client_id": row.client_id}
+        after: dict[str, Value] = {"issuer": client.issuer, "client_id": client.client_id}
+        if not client.secret and (row is None or before != after):
+            raise SsoRefused("Enter the client's secret: it is kept for the same issuer and client ID only.")
+        if row is not None and row.issuer != client.issuer:
+            row.delete()  # with its identities: another issuer's subjects are other people
+            row = None
+        if row is None:
+            row = SsoProvider(organization=organization)
+        row.issuer, row.client_id = client.issuer, client.client_id
+        row.configuration, row.configuration_mark, row.checked_at, row.problem = "", "", None, ""
+        if client.secret:
+            row.client = clients.seal_client(row, client.secret)
+        row.mark = clients.settings_mark(row)
+        row.save()
+        wake_configure(row.pk)
+        target = Target("identity provider", row.pk, client.issuer)
+        record(by, "organization.sso_set", target, organization_id=organization.pk, before=before or None, after=after)
+    return row
+
+
+def change_policy(provider: SsoProvider, values: dict[str, Value], *, has_signed_in_by_it: bool, by: Actor) -> bool:
+    """Change who comes by the provider, by the names in `POLICY`. `has_signed_in_by_it`: the owner's session is one of
+    the provider's, without which "only by single sign-on" could lock everybody out. Returns whether anything was
+    different. Raises SsoRefused."""
+    with transaction.atomic():
+        quotas.lock_organization(OrganizationId(provider.organization_id or 0))
+        row = SsoProvider.objects.get(pk=provider.pk)
+        if not clients.is_as_left(row):
+            raise SsoRefused("These settings were changed outside the portal. Enter the provider and its secret again.")
+        before: dict[str, Value] = {name: getattr(row, name) for name in POLICY}
+        after = {name: value for name, value in values.items() if name in POLICY and before[name] != value}
+        if not after:
+            return False
+        if after.get("requires_sso") and not has_signed_in_by_it:
+            raise SsoRefused(
+                "Sign in with this provider first. So you know that it works before everybody has to use it.",
+                field="requires_sso",
+            )
+        for name, value in after.items():
+            setattr(row, name, value)
+        row.mark = clients.settings_mark(row)
+        row.save(update_fields=[*after, "mark"])
+        record(
+            by,
+            "organization.sso_changed",
+            Target("identity provider", row.pk, row.issuer),
+            organization_id=OrganizationId(row.organization_id or 0),
+            detail=", ".join(name.replace("_", " ") for name in after),
+            before={name: before[name] for name in after},
+            after=after,
+        )
+    return True
+
+
+def remove_provider(provider: SsoProvider, *, by: Actor) -> bool:
+    """Remove the provider with everything that it has linked. People sign in in other ways, or not at all. Returns
+    whether it existed."""
+    with transaction.atomic():
+        organization_id = OrganizationId(provider.organization_id or 0)
+        quotas.lock_organization(organization_id)
+        if not SsoProvider.objects.filter(pk=provider.pk).delete()[0]:
+            return False
+        target = Target("identity provider", provider.pk, provider.issuer)
+        record(by, "organization.sso_removed", target, organization_id=organization_id)
+    return True
+
+
+def add_domain(organization: Organization, *, name: str, by: Actor) -> VerifiedDomain:
+    """Add a domain to verify. Raises SsoRefused if it is none, is there already, or there are too many."""
+    name = name.strip().lower().removesuffix(".")
+    if not is_domain(name):
+        raise SsoRefused("This is not a domain. Write it as example.com.", field="name")
+    with transaction.atomic():
+        quotas.lock_organization(organization.pk)
+        rows = VerifiedDomain.objects.filter(organization=organization)
+        if rows.filter(name=name).exists():
+            raise SsoRefused("This domain is in the list already.", field="name")
+        if rows.count() >= MAX_DOMAINS:
+            raise SsoRefused(f"An organization has at most {MAX_DOMAINS} domains.", field="name")
+        row = VerifiedDomain.objects.create(
+            organization=organization, name=name, token=TOKEN_PREFIX + secrets.token_urlsafe(24)
+        )
+        record(by, "organization.domain_added", Target("domain", row.pk, name), organization_id=organization.pk)
+    return row
+
+
+def check_domain(domain: VerifiedDomain) -> None:
+    """Have a worker look for the record now."""
+    VerifiedDomain.objects.filter(pk=domain.pk).update(problem="")
+    wake_find_domain(domain.pk)
+
+
+def remove_domain(domain: VerifiedDomain, *, by: Actor) -> bool:
+    """Remove a domain. Members who came by it stay. Returns whether it existed."""
+    with transaction.atomic():
+        organization_id = OrganizationId(domain.organization_id)
+        quotas.lock_organization(organization_id)
+        if not VerifiedDomain.objects.filter(pk=domain.pk).delete()[0]:
+            return False
+        target = Target("domain", domain.pk, domain.name)
+        record(by, "organization.domain_removed", target, organization_id=organization_id)
+    return True

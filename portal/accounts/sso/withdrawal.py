@@ -1,0 +1,147 @@
+"""Leaving when the provider says so: by refresh token, in the worker zone, and by a claim that is missing at sign-in.
+
+A provider may refuse a refresh token once for reasons of its own. So a membership ends only when it was refused twice,
+with `REFUSED_FOR` between.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import structlog
+from django.db import transaction
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from groups.rules import quotas
+from portal.accounts.notices import send_notice
+from portal.accounts.sso import identities
+from portal.accounts.sso.clients import client_of
+from portal.accounts.sso.discovery import read_configuration
+from portal.accounts.sso.exchange import post_to_token_endpoint, seal_refresh_token
+from portal.accounts.sso.problems import SignInFailed
+from portal.accounts.sso.provider_connection import ProviderConnection
+from portal.accounts.sso.wakeups import wake_refresh
+from portal.models import LinkedIdentity, Membership, Role
+from portal.organizations.holdings import end_holdings, record_end
+from registries.foundation.activity import Target, record
+from registries.foundation.actor import PORTAL, Actor
+from registries.foundation.ids import LinkedIdentityId, OrganizationId
+from registries.secrets import sign_in_seal
+from registries.secrets.sign_in_seal import Sealed, SignInSealBroken
+
+CHECK_EVERY = timedelta(hours=1)
+REFUSED_FOR = timedelta(hours=1)
+MAX_WOKEN = 200
+
+log = structlog.get_logger(__name__)
+
+
+def check(identity_id: LinkedIdentityId) -> str:
+    """Use the refresh token of an identity. Returns what came of it: `there`, `refused`, `withdrawn`, or the code of a
+    problem, after which it is tried again later."""
+    due = LinkedIdentity.objects.filter(pk=identity_id, refresh__isnull=False)
+    # Taking it: of two workers one asks, because a provider may accept a token once only.
+    if not due.filter(_is_due()).update(refresh_checked_at=Now()):
+        return ""
+    identity = due.select_related("provider", "person").get()
+    try:
+        is_there, token = _ask(identity)
+    except SignInFailed as failure:
+        log.warning("sso_refresh_failed", identity=str(identity_id), code=failure.code)
+        return failure.code
+    if is_there:
+        columns: dict[str, object] = {"refused_since": None}
+        if token:
+            columns["refresh"] = seal_refresh_token(token, identity.provider_id, identity.subject)
+        LinkedIdentity.objects.filter(pk=identity_id).update(**columns)
+        return "there"
+    rows = LinkedIdentity.objects.filter(pk=identity_id)
+    rows.filter(refused_since__isnull=True).update(refused_since=Now())
+    if not rows.filter(refused_since__lte=Now() - REFUSED_FOR).exists():
+        return "refused"
+    withdraw(identity, reason="the provider says that the account is gone", by=PORTAL)
+    return "withdrawn"
+
+
+def withdraw(identity: LinkedIdentity, *, reason: str, by: Actor) -> bool:
+    """End the membership that an identity gave, with what the person holds there, and the identity's sessions. They may
+    come back when the provider lets them in again. An organization's last owner stays a member, without sessions.
+    Returns whether anything changed."""
+    with transaction.atomic():
+        organization_id = identity.provider.organization_id
+        if organization_id is not None:
+            quotas.lock_organization(OrganizationId(organization_id))
+        found = LinkedIdentity.objects.select_for_update(of=("self",)).select_related("provider", "person")
+        row = found.filter(pk=identity.pk, withdrawn_at__isnull=True).first()
+        if row is None:
+            return False
+        identities.end_identity_sessions(row)
+        LinkedIdentity.objects.filter(pk=row.pk).update(withdrawn_at=Now(), refresh=None, refused_since=None)
+        membership = None if organization_id is None else _removable(OrganizationId(organization_id), row)
+        send_notice(row.person, "identity_withdrawn", by=by, details={"provider": row.provider.issuer})
+        if membership is not None and organization_id is not None:
+            ended = end_holdings(row.person_id, OrganizationId(organization_id))
+            membership.delete()
+            record(
+                by,
+                "team.removed",
+                Target("member", row.person_id, row.person.email),
+                organization_id=OrganizationId(organization_id),
+                detail="; ".join(filter(None, (f"was {membership.role}", reason, ended.in_words))),
+                before={"role": membership.role},
+            )
+            record_end(ended, OrganizationId(organization_id), by=by)
+        else:
+            record(
+                by,
+                "account.identity_withdrawn",
+                Target("person", row.person_id, row.person.email),
+                organization_id=None if organization_id is None else OrganizationId(organization_id),
+                detail=reason,
+            )
+    return True
+
+
+def sweep() -> int:
+    """Wake workers for identities whose provider has not been asked for `CHECK_EVERY`. Returns how many."""
+    rows = LinkedIdentity.objects.filter(_is_due(), refresh__isnull=False, withdrawn_at__isnull=True)
+    due = list(rows.order_by("refresh_checked_at").values_list("pk", flat=True)[:MAX_WOKEN])
+    for identity_id in due:
+        wake_refresh(identity_id)
+    return len(due)
+
+
+def _is_due() -> Q:
+    return Q(refresh_checked_at__isnull=True) | Q(refresh_checked_at__lt=Now() - CHECK_EVERY)
+
+
+def _ask(identity: LinkedIdentity) -> tuple[bool, str]:
+    """Whether the account is there, and the next refresh token if the provider sent one. Raises SignInFailed."""
+    if not identities.is_as_left(identity):
+        raise SignInFailed("sso_identity_altered")
+    client = client_of(identity.provider)
+    row = f"{identity.provider_id}|{identity.subject}"
+    try:
+        token = sign_in_seal.unseal(identity.refresh, Sealed.REFRESH_TOKEN, row)["token"]
+    except SignInSealBroken:
+        raise SignInFailed("sso_identity_altered") from None
+    with ProviderConnection(client.issuer) as connection:
+        configuration = read_configuration(connection, client.issuer)
+        fields = {"grant_type": "refresh_token", "refresh_token": token}
+        status, answer = post_to_token_endpoint(connection, configuration, client, fields)
+    if status == 200:
+        following = answer.get("refresh_token")
+        return True, following if isinstance(following, str) else ""
+    if answer.get("error") == "invalid_grant":
+        return False, ""
+    raise SignInFailed("sso_token_refused")
+
+
+def _removable(organization_id: OrganizationId, identity: LinkedIdentity) -> Membership | None:
+    """The membership, unless it is the last owner's: an organization needs one, and a provider can't take it."""
+    row = Membership.objects.filter(organization=organization_id, user=identity.person_id).first()
+    if row is None or row.role != Role.OWNER:
+        return row
+    owners = Membership.objects.filter(organization=organization_id, role=Role.OWNER)
+    return row if owners.exclude(pk=row.pk).exists() else None

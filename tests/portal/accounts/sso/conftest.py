@@ -1,0 +1,51 @@
+"""Providers that run for all tests of a module, and organizations with one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.support import identity_providers
+from tests.support.identity_providers import provider_of, tell, verified_domain
+
+
+@pytest.fixture(scope="module")
+def real_issuer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The issuer of oidc-provider-mock."""
+    with identity_providers.real_provider(tmp_path_factory.mktemp("real")) as issuer:
+        yield issuer
+
+
+@pytest.fixture(scope="module")
+def lying_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with identity_providers.lying_provider(tmp_path_factory.mktemp("lying")) as issuer:
+        yield issuer
+
+
+@pytest.fixture
+def lying_issuer(lying_process: str) -> str:
+    """The issuer of the lying provider, which is honest until it is told otherwise."""
+    tell(lying_process)
+    return lying_process
+
+
+@pytest.fixture
+def acme_provider(lying_issuer: str, acme: Any, bob: Any) -> Any:
+    """Acme's provider, with Acme's domain."""
+    verified_domain(acme)
+    return provider_of(acme, lying_issuer)
+
+
+@pytest.fixture
+def portal_sso(settings: Any, real_issuer: str) -> str:
+    """The real provider as the whole portal's."""
+    settings.PORTAL_SSO_ISSUER, settings.PORTAL_SSO_CLIENT_ID = real_issuer, "drayage"
+    settings.PORTAL_SSO_CLIENT_SECRET, settings.PORTAL_SSO_NAME = "a secret", "Acme ID"
+    from portal.accounts.sso import exchange, providers
+
+    row = providers.portal_provider()
+    assert row is not None
+    exchange.configure(row.pk)
+    return real_issuer

@@ -1,0 +1,144 @@
+"""What owners set for their organization's single sign-on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from portal.accounts.sso.organization_actions import (
+    MAX_DOMAINS,
+    NewClient,
+    SsoRefused,
+    add_domain,
+    change_policy,
+    set_provider,
+)
+from portal.accounts.sso.provider_address import IssuerRefused
+from portal.models import LinkedIdentity, SsoProvider
+from tests.conftest import PASSWORD
+from tests.support.actors import acting
+from tests.support.fresh_sign_ins import signed_in
+from tests.support.identity_providers import SsoBrowser, code_on, provider_of, tell, verified_domain, work
+
+pytestmark = pytest.mark.django_db
+SECRET = "a secret of the client"  # pragma: allowlist secret
+PAGE = "/o/acme/settings/sso/"
+
+
+@pytest.fixture
+def owner(alice: Any, acme: Any) -> Client:
+    """alice's browser, in which she has just signed in."""
+    return signed_in(alice)
+
+
+def test_an_owner_sets_a_provider_and_never_sees_its_secret_again(owner: Client, lying_issuer: str, acme: Any) -> None:
+    values = {"issuer": lying_issuer, "client_id": "drayage", "client_secret": SECRET}
+    assert owner.post(f"{PAGE}provider/", values).status_code == 302
+    provider = SsoProvider.objects.get(organization=acme)
+    page = owner.get(PAGE).content.decode()
+    assert SECRET not in page
+    assert SECRET.encode() not in bytes(provider.client or b"")
+    assert f"/accounts/sso/{provider.pk}/callback/" in page
+    assert f"/accounts/sso/{provider.pk}/logout/" in page
+
+
+def test_the_secret_is_kept_for_the_same_client_only(acme: Any, alice: Any) -> None:
+    by = acting(alice)
+    set_provider(acme, NewClient("https://login.example.com", "one", SECRET), by=by)
+    set_provider(acme, NewClient("https://login.example.com", "one", ""), by=by)
+    for issuer, client_id in (("https://login.example.com", "two"), ("https://mallory.example", "one")):
+        with pytest.raises(SsoRefused):
+            set_provider(acme, NewClient(issuer, client_id, ""), by=by)
+
+
+def test_another_issuer_ends_what_the_one_before_has_linked(acme: Any, alice: Any, lying_issuer: str) -> None:
+    verified_domain(acme)
+    provider_of(acme, lying_issuer, adds_members=True)
+    tell(lying_issuer, "", email="dora@acme.example")
+    SsoBrowser().sign_in("acme")
+    assert LinkedIdentity.objects.exists()
+    set_provider(acme, NewClient("https://login.example.com", "one", SECRET), by=acting(alice))
+    assert not LinkedIdentity.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "issuer",
+    [
+        "http://login.example.com", "ftp://login.example.com", "login.example.com", "https://", "https://10.0.0.1",
+        "https://169.254.169.254", "https://localhost.internal", "https://user@login.example.com",
+        "https://login.example.com?x=1", "https://login.example.com#x", "https://login.example.com:22",
+        "https://login.example.com/ü", "https://[::1", "https://portal.internal",
+    ],
+)  # fmt: skip
+def test_what_is_no_issuer(acme: Any, alice: Any, issuer: str, settings: Any) -> None:
+    settings.PORTAL_SSO_ALLOW_NETWORKS = []
+    with pytest.raises(IssuerRefused):
+        set_provider(acme, NewClient(issuer, "one", SECRET), by=acting(alice))
+
+
+def test_nobody_locks_everybody_out(owner: Client, acme: Any, alice: Any, lying_issuer: str) -> None:
+    """Only by single sign-on needs a session of the provider."""
+    verified_domain(acme)
+    provider = provider_of(acme, lying_issuer)
+    policy = {"default_role": "viewer", "requires_sso": "on"}
+    response = owner.post(f"{PAGE}policy/", policy)
+    assert response.status_code == 400
+    assert b"Sign in with this provider first" in response.content
+    tell(lying_issuer, "", email="alice@acme.example", sub="alice")
+    browser = SsoBrowser()
+    browser.client.post("/accounts/login/", {"login": alice.email, "password": PASSWORD})
+    connect = browser.sign_in("acme")["Location"]
+    browser.client.post(connect)
+    assert browser.client.post(f"{PAGE}policy/", policy).status_code == 302
+    provider.refresh_from_db()
+    assert provider.requires_sso
+    assert owner.get("/o/acme/").status_code == 403
+    assert browser.client.get("/o/acme/").status_code == 200
+
+
+def test_settings_that_were_changed_outside_are_not_confirmed(acme: Any, alice: Any, lying_issuer: str) -> None:
+    provider = provider_of(acme, lying_issuer)
+    SsoProvider.objects.update(adds_members=True)
+    with pytest.raises(SsoRefused, match="outside the portal"):
+        change_policy(provider, {"default_role": "member"}, has_signed_in_by_it=True, by=acting(alice))
+
+
+def check(owner: Client) -> Any:
+    """Go the whole way of Check; return the last page."""
+    browser = SsoBrowser()
+    browser.client = owner
+    waiting = owner.post(f"{PAGE}check/")["Location"]
+    from portal.accounts.sso import exchange
+
+    exchange.configure(SsoProvider.objects.get().pk)
+    page = owner.get(waiting)
+    if page.headers.get("Refresh", "").startswith("0;"):
+        browser.come_back(browser.go_to_provider(waiting))
+        work()
+        page = owner.get(waiting)
+    return page
+
+
+def test_check_goes_the_whole_way_and_names_the_wrong_part(owner: Client, acme: Any, lying_issuer: str) -> None:
+    provider_of(acme, lying_issuer)
+    assert code_on(check(owner)) == "sso_domain"
+    verified_domain(acme)
+    for lie, code in (
+        ("", None), ("audience", "sso_audience"), ("invalid_client", "sso_client_refused"),
+        ("discovery_issuer", "sso_discovery_issuer"), ("unverified", "sso_email_unverified"),
+    ):  # fmt: skip
+        tell(lying_issuer, lie)
+        page = check(owner)
+        assert (b"Single sign-on works" in page.content) if code is None else (code_on(page) == code), lie
+    assert not LinkedIdentity.objects.exists()
+    assert owner.get("/o/acme/").status_code == 200, "the owner is still signed in as before"
+
+
+def test_an_organization_has_few_domains(acme: Any, alice: Any) -> None:
+    for number in range(MAX_DOMAINS):
+        add_domain(acme, name=f"d{number}.example", by=acting(alice))
+    for name in ("one-more.example", "d1.example", "none"):
+        with pytest.raises(SsoRefused):
+            add_domain(acme, name=name, by=acting(alice))

@@ -1,0 +1,133 @@
+"""What a session opens, by how the person signed in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from portal.accounts.sso import clients
+from portal.models import LinkedIdentity, SsoProvider
+from tests.conftest import PASSWORD
+from tests.support.identity_providers import SsoBrowser, code_on, provider_of, tell, verified_domain
+from tests.support.second_factors import add_totp, code_now
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def dora(acme: Any, lying_issuer: str) -> SsoBrowser:
+    """A browser of somebody whom Acme's provider brought."""
+    verified_domain(acme)
+    provider_of(acme, lying_issuer, adds_members=True)
+    tell(lying_issuer, "", email="dora@acme.example")
+    browser = SsoBrowser()
+    assert browser.sign_in("acme").status_code == 302
+    return browser
+
+
+def only_sso(acme: Any) -> None:
+    """Close Acme to other sign-ins."""
+    provider = SsoProvider.objects.get(organization=acme)
+    provider.requires_sso = True
+    provider.mark = clients.settings_mark(provider)
+    provider.save()
+
+
+def test_it_opens_the_organization_and_nothing_else(dora: SsoBrowser, acme: Any, mallory: Any) -> None:
+    person = LinkedIdentity.objects.get().person
+    other = mallory.organizations.get()
+    other.memberships.create(user=person, role="owner")
+    assert dora.client.get("/o/acme/").status_code == 200
+    for address in (f"/o/{other.slug}/", f"/o/{other.slug}/settings/members/"):
+        assert dora.client.get(address).status_code == 403
+    assert other.name not in dora.client.get("/o/acme/").content.decode(), "it does not even learn its name"
+    for address in ("/accounts/2fa/", "/accounts/password/change/", "/accounts/sso/connected/", "/invitations/accept/"):
+        response = dora.client.get(address)
+        assert response.status_code == 403, address
+        assert b"Sign in another way" in response.content
+
+
+def test_an_identity_that_is_gone_ends_its_session(dora: SsoBrowser) -> None:
+    LinkedIdentity.objects.all().delete()
+    assert dora.client.get("/o/acme/")["Location"].startswith("/accounts/login/")
+    assert "_auth_user_id" not in dora.client.session
+
+
+def test_an_identity_that_was_changed_outside_ends_its_session(dora: SsoBrowser, alice: Any) -> None:
+    LinkedIdentity.objects.update(epoch=5)
+    assert dora.client.get("/o/acme/").status_code == 302
+
+
+def test_only_by_sso_closes_the_organization_to_passwords(
+    dora: SsoBrowser, acme: Any, member: Client, owner: Client
+) -> None:
+    only_sso(acme)
+    response = member.get("/o/acme/")
+    assert response.status_code == 403
+    assert b"needs single sign-on" in response.content
+    assert member.get("/accounts/2fa/").status_code == 200, "the account is theirs"
+    assert owner.get("/o/acme/").status_code == 403, "an owner without a second factor"
+    assert dora.client.get("/o/acme/").status_code == 200
+
+
+def test_an_owner_with_a_second_factor_gets_in_without_the_provider(
+    dora: SsoBrowser, acme: Any, alice: Any, bob: Any
+) -> None:
+    only_sso(acme)
+    for person, status in ((alice, 200), (bob, 403)):
+        add_totp(person)
+        browser = Client()
+        browser.post("/accounts/login/", {"login": person.email, "password": PASSWORD})
+        browser.post("/accounts/2fa/authenticate/", {"code": code_now()})
+        assert browser.get("/o/acme/").status_code == status
+
+
+def test_who_is_signed_in_adds_the_provider_to_the_session(
+    dora: SsoBrowser, acme: Any, bob: Any, lying_issuer: str
+) -> None:
+    only_sso(acme)
+    browser = SsoBrowser()
+    browser.client.post("/accounts/login/", {"login": "bob@acme.example", "password": PASSWORD})
+    assert browser.client.get("/o/acme/").status_code == 403
+    tell(lying_issuer, "", email="bob@acme.example", sub="bob")
+    connect = browser.sign_in("acme", next_url="/o/acme/")["Location"]
+    assert browser.client.post(connect)["Location"] == "/o/acme/"
+    assert browser.client.get("/o/acme/").status_code == 200
+    assert browser.client.get("/accounts/sso/connected/").status_code == 200, "the session is not limited"
+    LinkedIdentity.objects.filter(person=bob).delete()
+    assert browser.client.get("/o/acme/").status_code == 403
+    assert browser.client.get("/accounts/sso/connected/").status_code == 200, "the password still counts"
+
+
+def test_the_second_factor_is_asked_for_all_the_same(dora: SsoBrowser, acme: Any, lying_issuer: str) -> None:
+    person = LinkedIdentity.objects.get().person
+    add_totp(person)
+    browser = SsoBrowser()
+    response = browser.sign_in("acme")
+    assert response["Location"].startswith("/accounts/2fa/authenticate/")
+    assert browser.client.get("/o/acme/").status_code == 302
+    browser.client.post("/accounts/2fa/authenticate/", {"code": code_now()})
+    assert browser.client.get("/o/acme/").status_code == 200
+    assert browser.client.get("/accounts/2fa/").status_code == 403, "and the session is limited still"
+
+
+def test_signing_in_with_a_password_leaves_nothing_of_a_sign_in_that_was_given_up(
+    dora: SsoBrowser, acme: Any, bob: Any
+) -> None:
+    """Somebody gives up at the second factor; then another person signs in, in the same browser."""
+    add_totp(LinkedIdentity.objects.get().person)
+    only_sso(acme)
+    browser = SsoBrowser()
+    browser.sign_in("acme")
+    browser.client.post("/accounts/logout/")
+    browser.client.post("/accounts/login/", {"login": "bob@acme.example", "password": PASSWORD})
+    assert browser.client.get("/accounts/2fa/").status_code == 200
+    assert browser.client.get("/o/acme/").status_code == 403
+
+
+def test_an_old_state_of_the_provider_is_no_way_in(dora: SsoBrowser, acme: Any, lying_issuer: str) -> None:
+    SsoProvider.objects.update(adds_members=False, default_role="owner")  # past the portal
+    browser = SsoBrowser()
+    assert code_on(browser.client.get(browser.start("acme"))) == "sso_settings_altered"
