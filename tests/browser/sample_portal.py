@@ -80,7 +80,7 @@ def make_portal(acme: Any, people: dict[str, Any], work: Callable[[], None], red
     )
     question = "Which of the two tokens was it?"
     conversations.answer(asked, by=acting(people["sam"]), was=last_message_key(asked), text=question, to="waiting")
-    invited = User.objects.create_user("ines@acme.example", PASSWORD)
+    invited = User.objects.create_user("ines@acme.example", PASSWORD, address_proof="mail")
     values = {
         "org": "acme",
         "project": "default",
@@ -176,11 +176,11 @@ def _jobs(redis: Any, image_id: Any) -> dict[str, Any]:
 
 def _sessions(people: dict[str, Any], invited: User) -> dict[str, str]:
     """Everybody's cookie: the cast, and people whose accounts are in another state."""
-    twofold = User.objects.create_user("tove@acme.example", PASSWORD)
+    twofold = User.objects.create_user("tove@acme.example", PASSWORD, address_proof="mail")
     add_totp(twofold)
     add_recovery_codes(twofold)
-    passwordless = User.objects.create_user("pia@acme.example")
-    homeless = User.objects.create_user("hana@acme.example", PASSWORD)
+    passwordless = User.objects.create_user("pia@acme.example", address_proof="mail")
+    homeless = User.objects.create_user("hana@acme.example", PASSWORD, address_proof="mail")
     everybody = people | {
         "twofold": twofold, "passwordless": passwordless, "homeless": homeless, "invited": invited,
     }  # fmt: skip

@@ -66,7 +66,7 @@ def make_portal_in_use(acme: Any, people: dict[str, User]) -> PortalInUse:
     instance = Instance.objects.get(node=node.row)
     secrets["node token"] = tokens.mint(instance, NodeManifest.objects.get(node=node.row))[0]
 
-    guarded = User.objects.create_user("tove@acme.example", PASSWORD)
+    guarded = User.objects.create_user("tove@acme.example", PASSWORD, address_proof="mail")
     add_totp(guarded, TOTP_SECRET)
     secrets["second factor"] = TOTP_SECRET
     secrets["recovery code"] = unused_codes(guarded, add_recovery_codes(guarded))[0]

@@ -11,6 +11,7 @@ from django.core.management.base import CommandError
 
 from portal.accounts.actions import set_password
 from portal.accounts.authority import AccountAltered, may_sign_in
+from portal.management.first_links import take_over
 from portal.models import User
 from registries.foundation.actor import CONSOLE
 
@@ -20,7 +21,7 @@ MAX_TRIES = 3
 class Command(changepassword.Command):
     """Takes the same arguments and asks the same questions as Django's command."""
 
-    help = "Change somebody's password."
+    help = "Change somebody's password, and vouch for their address if nobody has proven it."
 
     def handle(self, *args: object, username: str | None, **options: object) -> str:
         email = username or getpass.getuser()
@@ -30,7 +31,9 @@ class Command(changepassword.Command):
         if not may_sign_in(person):
             raise CommandError(AccountAltered().message)
         self.stdout.write(f"Changing password for user '{person}'")
-        set_password(person, self._ask(person), by=CONSOLE)
+        password = self._ask(person)
+        take_over(person, self.stdout.write)
+        set_password(person, password, by=CONSOLE)
         return f"Password changed successfully for user '{person}'"
 
     def _ask(self, person: User) -> str:

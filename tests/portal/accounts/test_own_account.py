@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from portal.models import Activity, ApiKey, Invitation, Membership, User
 from portal.organizations import api_keys, invitations
 from tests.support.activity import recorded
 from tests.support.actors import acting
+from tests.support.concurrency import at_once
 from tests.support.fresh_sign_ins import signed_in
 
 DELETE = "/accounts/profile/delete/"
@@ -66,6 +68,13 @@ def test_two_owners_do_not_leave_together(alice: User, anna: User, acme: Any) ->
     delete_account(anna, by=acting(anna))
     with pytest.raises(NotDeleted):
         delete_account(alice, by=acting(alice))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_owners_at_once(alice: User, anna: User, acme: Any) -> None:
+    done = at_once(*(partial(delete_account, person, by=acting(person)) for person in (alice, anna)))
+    assert len([each for each in done if isinstance(each, NotDeleted)]) == 1, done
+    assert acme.memberships.filter(role="owner").count() == 1
 
 
 @pytest.mark.parametrize("name", ["olga", "sam"])

@@ -164,6 +164,15 @@ class TestChangePassword:
         row = ("account.password_changed", "operator", alice.email)
         assert recorded() == [(acme.pk, *row), (None, *row)]
 
+    def test_it_takes_an_account_from_whoever_may_have_made_it(self, types: Callable[..., None]) -> None:
+        nina = User.objects.create_user(NINA, PASSWORD)
+        types(passwords=[NEW, NEW])
+        written = io.StringIO()
+        call_command("changepassword", NINA, stdout=written)
+        nina.refresh_from_db()
+        assert (nina.address_proof, nina.session_epoch > 0, nina.check_password(NEW)) == ("operator", True, True)
+        assert "Nobody had proven to have" in written.getvalue()
+
     @pytest.mark.parametrize("passwords", [[""], [NEW, "other"] * 3], ids=["aborted", "three mistakes"])
     def test_not_changed(self, alice: User, types: Callable[..., None], passwords: list[str]) -> None:
         types(passwords=passwords)

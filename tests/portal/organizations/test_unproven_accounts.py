@@ -4,6 +4,7 @@ and ends when the person with the address arrives."""
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import Any
 
 import pytest
@@ -20,7 +21,9 @@ from portal.organizations.invitations import InvitationOver, accept, accept_and_
 from registries.foundation.actor import CONSOLE, Actor, ActorKind
 from tests.conftest import PASSWORD
 from tests.support.actors import acting
+from tests.support.concurrency import at_once
 from tests.support.raw_sql import sql
+from tests.support.row_locks import row_locks
 from tests.support.second_factors import add_totp
 from tests.support.sign_ins import sign_in
 
@@ -244,3 +247,19 @@ def test_the_api_knows_no_people() -> None:
     for operations in (api.public, api.v1):
         paths = operations.get_openapi_schema()["paths"]
         assert not [path for path in paths if re.search("invit|member|user|account", path)]
+
+
+def test_the_organization_is_locked_first_then_the_account(registered: User, acme: Any, alice: User) -> None:
+    row, _ = invite(acme, email=NINA, role="viewer", proof=AddressProof.MAIL, by=acting(alice))
+    with row_locks() as locks:
+        accept_and_prove(row, HERS, by=SOMEBODY)
+    assert locks == ["groups_quota", "portal_user", "portal_activityhead"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_open_the_same_link_at_once(registered: User, acme: Any, alice: User) -> None:
+    row, _ = invite(acme, email=NINA, role="viewer", proof=AddressProof.MAIL, by=acting(alice))
+    done = at_once(*(partial(accept_and_prove, row, f"{HERS} {number}", by=SOMEBODY) for number in range(2)))
+    refused = [each for each in done if isinstance(each, InvitationOver)]
+    assert len(refused) == 1, done
+    assert acme.memberships.filter(user=registered).count() == 1
