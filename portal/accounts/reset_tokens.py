@@ -6,15 +6,14 @@ operator. These are random, and the database has a digest.
 
 from __future__ import annotations
 
-import hashlib
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
-from django.utils.crypto import constant_time_compare
 
 from portal.models import PasswordReset, User
+from registries.foundation.clock import database_now
 from registries.foundation.refusal import Refusal
 from registries.secrets import one_time
 from registries.secrets.one_time import Purpose
@@ -37,13 +36,15 @@ class ResetTokens:
         """Store a new link for the person, and return its token, which is not stored. It works once and for
         `PASSWORD_RESET_TIMEOUT` seconds, or for `seconds`."""
         token = one_time.new(PREFIX)
+        digest = one_time.digest_of(token, Purpose.PASSWORD_LINK, str(user.pk))
+        expires_at = database_now() + timedelta(seconds=seconds or settings.PASSWORD_RESET_TIMEOUT)
         with transaction.atomic():
             PasswordReset.objects.filter(expires_at__lte=Now()).delete()
             PasswordReset.objects.create(
                 person=user,
-                token_hash=one_time.digest_of(token, Purpose.PASSWORD_LINK, str(user.pk)),
-                account_state=_state_of(user),
-                expires_at=Now() + timedelta(seconds=seconds or settings.PASSWORD_RESET_TIMEOUT),
+                token_hash=digest,
+                account_state=one_time.seal_of(digest, Purpose.PASSWORD_LINK, *_sealed(user, expires_at)),
+                expires_at=expires_at,
             )
         return token
 
@@ -53,7 +54,10 @@ class ResetTokens:
             return False
         digest = one_time.digest_of(token, Purpose.PASSWORD_LINK, str(user.pk))
         link = PasswordReset.objects.open().filter(person=user, token_hash=digest).first()
-        return link is not None and constant_time_compare(link.account_state, _state_of(user))
+        if link is None:
+            return False
+        columns = _sealed(user, link.expires_at)
+        return one_time.is_sealed(link.account_state, digest, Purpose.PASSWORD_LINK, *columns)
 
 
 def use_links(person: User) -> None:
@@ -68,7 +72,8 @@ def end_links(person: User) -> None:
     PasswordReset.objects.filter(person=person).delete()
 
 
-def _state_of(person: User) -> str:
-    """A digest of what a link depends on."""
+def _sealed(person: User, expires_at: datetime) -> tuple[str, ...]:
+    """What a link depends on: the account's password, address and last sign-in, and until when it works. Whoever
+    writes to the database can't prolong it."""
     signed_in = "" if person.last_login is None else person.last_login.isoformat()
-    return hashlib.sha256("\n".join((person.password, person.email, signed_in)).encode()).hexdigest()
+    return person.password, person.email, signed_in, expires_at.astimezone(UTC).isoformat(timespec="seconds")

@@ -17,8 +17,9 @@ class PasswordResetQuerySet(models.QuerySet["PasswordReset"]):
 
 class PasswordReset(models.Model):
     """A link that was sent to a person. Only a digest of its token is stored, so the table holds nothing that could
-    be used. Setting a password deletes the person's links. `account_state` is a digest of what the link is for: it
-    ends when the person's password or email address changes, or when they sign in."""
+    be used. Setting a password deletes the person's links. `account_state` is a seal (`registries.secrets.one_time`)
+    of what the link is for and until when: it ends when the person's password or email address changes, or when they
+    sign in."""
 
     person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     token_hash = models.CharField(max_length=64, unique=True, editable=False)

@@ -148,3 +148,10 @@ def test_links_that_confirm_an_address_are_closed(operator: Client) -> None:
     for path in ("/accounts/confirm-email/", "/accounts/confirm-email/Mg:1abcde:signature/"):
         assert Client().get(path).status_code == 404
         assert operator.post(path).status_code == 404
+
+
+def test_nobody_prolongs_a_link_in_the_database(alice: User) -> None:
+    token = ResetTokens().make_token(alice)
+    assert ResetTokens().check_token(alice, token)
+    PasswordReset.objects.update(expires_at=timezone.now() + timedelta(days=365))
+    assert not ResetTokens().check_token(alice, token)
