@@ -15,6 +15,7 @@ from django.db import transaction
 from groups.rules import quotas
 from portal.accounts import authority
 from portal.accounts.address_proof import mail_proof, prove
+from portal.accounts.notices import send_notice
 from portal.accounts.reset_tokens import end_links, use_links
 from portal.accounts.session_epoch import end_sessions
 from portal.audit.sign_ins import organizations_of, record_for_person, record_second_factors, second_factors_of
@@ -99,6 +100,7 @@ def set_password(person: User, password: str, *, is_reset: bool = False, by: Act
             setattr(person, name, getattr(row, name))
         if is_proof:
             record_for_person(person, "account.address_proven", by=by)
+        send_notice(row, "password_reset" if is_reset else "password_changed", by=by)
         record_for_person(person, "account.password_reset" if is_reset else "account.password_changed", by=by)
 
 

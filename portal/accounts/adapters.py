@@ -21,6 +21,7 @@ from portal.accounts import authority, browser_sessions, known_browser, second_f
 from portal.accounts.actions import set_password
 from portal.accounts.attempt_counters import Spent, refund
 from portal.accounts.fresh_sign_in import is_fresh
+from portal.accounts.notices import send_notice
 from portal.accounts.sso import session as sso_session
 from portal.audit import refused_sign_ins
 from portal.audit.sign_ins import RECOVERY_CODES, record_for_person
@@ -81,6 +82,8 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
             session_limits.begin(request.session)
             browser_sessions.note(request, user)
             sso_session.begin(request, user)
+            if known_browser.browser_of(request, row.email) is None and row.last_login is not None:
+                send_notice(user, "signed_in_elsewhere", by=by)
             if kinds == [RECOVERY_CODES]:
                 record_for_person(user, "account.recovery_code_used", by=by)
             record_for_person(user, "account.signed_in", by=by, detail="with a second factor" if any(kinds) else "")

@@ -20,6 +20,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
 from portal.accounts import authority
+from portal.accounts.notices import send_notice
 from portal.accounts.reset_tokens import end_links
 from portal.accounts.second_factors import has_readable_codes
 from portal.audit import refused_sign_ins
@@ -155,6 +156,7 @@ def changes_password(view: View[P]) -> View[P]:
                 response = view(request, *args, **kwargs)
             if User.objects.get(pk=person.pk).password != person.password:
                 end_links(person)
+                send_notice(person, "password_changed", by=actor_of_person(request, person))
                 record_for_person(person, "account.password_changed", by=actor_of_person(request, person))
         _note_wrong_password(request, response, "old_password", "password_incorrect")
         return response

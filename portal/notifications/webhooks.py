@@ -13,12 +13,13 @@ from django.db.models.functions import Now
 
 from groups.models import Occurrence
 from groups.rules import quotas
-from portal.models import Notice, Organization, Webhook
+from portal.accounts.notices import send_notice
+from portal.models import Notice, Organization, User, Webhook
 from portal.notifications.signing import new_secret
 from portal.notifications.wakeups import wake_deliver
 from registries.foundation.activity import Target, Value, record
-from registries.foundation.actor import Actor
-from registries.foundation.ids import OrganizationId, WebhookId
+from registries.foundation.actor import Actor, ActorKind
+from registries.foundation.ids import OrganizationId, UserId, WebhookId
 from registries.foundation.refusal import Refusal
 from registries.secrets import at_rest
 from registries.secrets.at_rest import AtRestBroken
@@ -65,6 +66,7 @@ def add(organization: Organization, *, address: str, kinds: list[str], by: Actor
             secret=at_rest.encrypt(secret.encode(), bound_to=bound_to(pk, organization.pk, address)),
             created_by_id=by.person_id,
         )
+        _notify(row, by=by)
         _record(row, action="notification.added", by=by, after=_settings_of(row))
     return row, secret
 
@@ -113,6 +115,7 @@ def rotate(webhook: Webhook, *, by: Actor) -> str | None:
             previous_secret=F("secret"),
             previous_until=Now() + timedelta(hours=OVERLAP_HOURS),
         )
+        _notify(row, by=by)
         _record(row, "new secret", by=by)
     return secret
 
@@ -205,6 +208,17 @@ def is_rotating(webhook: Webhook) -> bool:
 def bound_to(pk: WebhookId, organization_id: OrganizationId, address: str) -> str:
     """What a stored secret is bound to: it signs for no other address (`registries.secrets.at_rest`)."""
     return f"webhook {pk} of organization {organization_id} at {address}"
+
+
+def _notify(row: Webhook, *, by: Actor) -> None:
+    """Mail whoever made a secret, who notices so if it was somebody else in their place. For a program that is the
+    person who created the webhook."""
+    person = row.created_by
+    if by.kind is ActorKind.PERSON:
+        person = User.objects.filter(pk=by.person_id or UserId(0)).first()
+    if person is not None:
+        details = {"organization": row.organization.name, "webhook": row.shown_address}
+        send_notice(person, "webhook_secret_created", by=by, details=details)
 
 
 def _bound_to(row: Webhook) -> str:
