@@ -47,6 +47,7 @@ PORTAL_SUPPORT_EMAIL = ENV.support_email
 PORTAL_PORT = ENV.port
 PORTAL_LAYERS_PORT = ENV.layers_port
 PORTAL_API_CALLS_A_MINUTE = ENV.api_calls_a_minute
+PORTAL_KNOWN_PASSWORDS_FILE = ENV.known_passwords_file
 PORTAL_IDLE_HOURS = ENV.idle_hours
 PORTAL_SESSION_HOURS = ENV.session_hours
 PORTAL_KEPT_SESSION_HOURS = ENV.kept_session_hours
@@ -183,8 +184,15 @@ AUTHENTICATION_BACKENDS = [
 ]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
-    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "portal.accounts.password_rules.MaximumLength"},
+    {"NAME": "portal.accounts.password_rules.OwnWords"},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "portal.accounts.password_rules.NotKnown"},
+]
+PASSWORD_HASHERS = [
+    "portal.accounts.hashers.Argon2id",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
 ]
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/"

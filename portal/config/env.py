@@ -84,6 +84,7 @@ class Environment:
     port: int
     layers_port: int
     api_calls_a_minute: int
+    known_passwords_file: Path | None
     idle_hours: int
     session_hours: int
     kept_session_hours: int
@@ -145,6 +146,7 @@ def read() -> Environment:
     storage_url = env.str("PORTAL_STORAGE_URL", "") or f"file://{data_dir / 'blobs'}"
     delivery, accel_prefix = _delivery(env, storage_url)
     ca_file = env.str("PORTAL_REGISTRY_CA_FILE", "")
+    known_passwords = env.str("PORTAL_KNOWN_PASSWORDS_FILE", "")
     failpoints = env.str("PORTAL_FAILPOINTS_DIR", "")
     return Environment(
         data_dir=data_dir,
@@ -178,6 +180,7 @@ def read() -> Environment:
         port=port,
         layers_port=layers_port,
         api_calls_a_minute=env.int("PORTAL_API_CALLS_A_MINUTE", 240),
+        known_passwords_file=Path(known_passwords).absolute() if known_passwords else None,
         idle_hours=_at_least_one(env, "PORTAL_IDLE_HOURS", 24),
         session_hours=_at_least_one(env, "PORTAL_SESSION_HOURS", 12),
         kept_session_hours=_at_least_one(env, "PORTAL_KEPT_SESSION_HOURS", 7 * 24),

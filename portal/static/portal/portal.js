@@ -41,7 +41,17 @@
     field.focus();
   };
 
+  const show = (button) => {
+    const field = document.getElementById(button.dataset.show);
+    const isShown = field.type === "text";
+    field.type = isShown ? "password" : "text";
+    button.textContent = isShown ? "Show" : "Hide";
+    button.setAttribute("aria-pressed", String(!isShown));
+  };
+
   document.addEventListener("click", (event) => {
+    const shows = event.target.closest("[data-show]");
+    if (shows) show(shows);
     const theme = event.target.closest("[data-theme-choice]");
     if (theme) choose(theme.dataset.themeChoice);
     const button = event.target.closest("[data-copy]");
@@ -124,6 +134,7 @@
     tick(document);
   });
 
+  for (const button of document.querySelectorAll("[data-show]")) button.hidden = false;
   showTheme();
   tick(document);
   setInterval(() => tick(document), 1000);

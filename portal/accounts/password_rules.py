@@ -1,0 +1,113 @@
+"""Which passwords are refused, in addition to Django's rules: very long ones, those that are mostly the portal's or the
+person's own words, and those that are known from breaches. Any characters may be used, and none are required."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from pathlib import Path
+
+import structlog
+from django.conf import settings
+from django.core.exceptions import ValidationError
+
+from portal.models import User
+
+MIN_LENGTH = 12
+MAX_LENGTH = 1000
+MIN_WORD_LENGTH = 4
+PRODUCT_WORDS = ("drayage", "password")
+_SHA1_DIGITS = 40
+_LONGEST_LINE = 64
+"""A line of the list: the digits, a colon, a count."""
+
+log = structlog.get_logger(__name__)
+
+
+class MaximumLength:
+    """Refuses more than MAX_LENGTH characters, which nobody types and which only cost time."""
+
+    def validate(self, password: str, user: User | None = None) -> None:
+        """Raise ValidationError for a password that is too long."""
+        if len(password) > MAX_LENGTH:
+            raise ValidationError(f"At most {MAX_LENGTH:,} characters.", code="password_too_long")
+
+    def get_help_text(self) -> str:
+        """Return nothing: nobody needs to know it beforehand."""
+        return ""
+
+
+class OwnWords:
+    """Doesn't count words that an attacker tries first: the product's name, the person's address and name, and the
+    names of their organizations."""
+
+    def validate(self, password: str, user: User | None = None) -> None:
+        """Raise ValidationError if fewer than MIN_LENGTH characters remain without such words."""
+        rest = password.lower()
+        found = [word for word in sorted(_own_words(user), key=len, reverse=True) if word in rest]
+        for word in found:
+            rest = rest.replace(word, "")
+        if found and len(rest) < MIN_LENGTH:
+            raise ValidationError(
+                f"“{found[0]}” is easy to guess here. Without it, the password needs {MIN_LENGTH} characters.",
+                code="password_own_words",
+            )
+
+    def get_help_text(self) -> str:
+        """Return the rule in a sentence."""
+        return "Your address and the names of your organizations don't count."
+
+
+class NotKnown:
+    """Refuses what is in the file that the operator named in `PORTAL_KNOWN_PASSWORDS_FILE`: SHA-1 hashes in ascending
+    order, one a line, as Have I Been Pwned offers them. The password leaves nothing outside of this process."""
+
+    def validate(self, password: str, user: User | None = None) -> None:
+        """Raise ValidationError if the password is in the list. Without a readable list, none is."""
+        path = settings.PORTAL_KNOWN_PASSWORDS_FILE
+        if path is not None and is_listed(password, path):
+            raise ValidationError(
+                "This password is known from a breach of another site. Choose another one.", code="password_known"
+            )
+
+    def get_help_text(self) -> str:
+        """Return nothing: it says itself what is wrong."""
+        return ""
+
+
+def is_listed(password: str, path: Path) -> bool:
+    """Whether the SHA-1 of the password is in the sorted file, by a binary search of its bytes. A file that can't be
+    read is logged, and lists nothing: people can still choose passwords."""
+    wanted = hashlib.sha1(password.encode(), usedforsecurity=False).hexdigest().upper().encode()
+    try:
+        with path.open("rb") as lines:
+            low, high = 0, os.fstat(lines.fileno()).st_size
+            while low < high:
+                middle = (low + high) // 2
+                start = max(0, middle - _LONGEST_LINE)
+                lines.seek(start)
+                before = lines.read(middle - start)
+                begins = start + before.rfind(b"\n") + 1 if b"\n" in before else start
+                lines.seek(begins)
+                line = lines.readline(_LONGEST_LINE)
+                digits = line[:_SHA1_DIGITS].upper()
+                if digits == wanted:
+                    return True
+                if digits < wanted:
+                    low = max(begins + len(line), middle + 1)
+                else:
+                    high = begins
+    except OSError as error:
+        log.error("known_passwords_unreadable", error=type(error).__name__)
+    return False
+
+
+def _own_words(user: User | None) -> set[str]:
+    words = set(PRODUCT_WORDS)
+    if user is not None:
+        words |= set(re.split(r"[^\w]+", f"{user.email} {user.first_name} {user.last_name}".lower()))
+        if user.pk:
+            for name in user.organizations.values_list("name", flat=True):
+                words |= {name.lower(), *re.split(r"[^\w]+", name.lower())}
+    return {word for word in words if len(word) >= MIN_WORD_LENGTH}
