@@ -15,7 +15,7 @@ from portal.accounts import authority
 from portal.accounts.reset_tokens import end_links
 from portal.accounts.session_epoch import end_sessions
 from portal.audit.sign_ins import record_for_person
-from portal.models import AddressProof, User
+from portal.models import AddressProof, LinkedIdentity, User
 from registries.foundation.actor import Actor
 
 
@@ -39,9 +39,10 @@ def mail_proof() -> AddressProof:
 
 
 def prove(row: User, proof: AddressProof) -> None:
-    """Make a locked account without a proof the one of whoever has its address: password, second factors, sessions and
-    links to it end. The caller sets another password or leaves it without one."""
+    """Make a locked account without a proof the one of whoever has its address: password, second factors, linked
+    identities, sessions and links to it end. The caller sets another password or leaves it without one."""
     Authenticator.objects.filter(user=row.pk).delete()
+    LinkedIdentity.objects.filter(person=row.pk).delete()
     end_links(row)
     row.set_unusable_password()
     row.second_factors, row.address_proof = "", proof

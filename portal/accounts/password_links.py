@@ -6,35 +6,20 @@ else could sign in with if the address was not proven.
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from allauth.account.utils import user_pk_to_url_str
 from django.conf import settings
 from django.db import transaction
-from django.db.models.functions import Now
 from django.urls import reverse
 
 from portal.accounts.authority import AccountAltered, may_sign_in
 from portal.accounts.reset_tokens import ResetTokens
 from portal.accounts.staff_roles import StaffRole, role_of
 from portal.mail import sending
-from portal.models import PasswordReset, User
+from portal.models import User
 from registries.foundation.activity import Target, record
 from registries.foundation.actor import Actor
-from registries.foundation.refusal import Refusal
 
-MAX_LINKS_AN_HOUR = 5
 FIRST_LINK_SECONDS = 24 * 3600
-
-
-class TooManyLinks(Refusal):
-    """Enough links were mailed to this address for now."""
-
-    code = "too_many_links"
-    title = "No more links for now"
-
-    def __init__(self) -> None:
-        super().__init__(f"{MAX_LINKS_AN_HOUR} links were sent within an hour. Try again later.")
 
 
 def issue_link(person: User, *, by: Actor) -> str:
@@ -65,10 +50,7 @@ def create_link(person: User, *, seconds: int | None = None) -> str:
 
 
 def mail_proof_link(person: User) -> sending.Outcome:
-    """Mail the person a link that proves their address. Raises TooManyLinks, and AccountAltered."""
-    recent = PasswordReset.objects.filter(person=person, created_at__gt=Now() - timedelta(hours=1))
-    if recent.count() >= MAX_LINKS_AN_HOUR:
-        raise TooManyLinks
+    """Mail the person a link that proves their address. Raises AccountAltered."""
     if not sending.is_configured():
         return sending.Outcome.NOT_SENT
     organizations = ", ".join(person.organizations.values_list("name", flat=True))

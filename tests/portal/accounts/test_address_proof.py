@@ -10,7 +10,7 @@ from django.test import Client
 
 from portal.accounts.address_proof import set_address_proof
 from portal.accounts.authority import AccountAltered, may_sign_in
-from portal.models import Activity, AddressProof, PasswordReset, User
+from portal.models import Activity, AddressProof, LinkedIdentity, PasswordReset, SsoProvider, User
 from registries.foundation.actor import CONSOLE
 from tests.conftest import PASSWORD
 from tests.support.second_factors import add_totp
@@ -25,9 +25,11 @@ def nina(acme: Any) -> User:
     return person
 
 
-def test_nothing_of_whoever_made_it_is_left(nina: User) -> None:
+def test_nothing_of_whoever_made_it_is_left(nina: User, acme: Any) -> None:
     browser = sign_in(nina)
     add_totp(nina)
+    provider = SsoProvider.objects.create(organization=acme, issuer="https://idp.umbrella.example", client_id="x")
+    LinkedIdentity.objects.create(provider=provider, person=nina, subject="mallory", mark="x")
     PasswordReset.objects.create(person=nina, token_hash="x", account_state="", expires_at="2999-01-01T00:00Z")
     assert browser.get("/accounts/password/change/").status_code == 200
 
@@ -38,6 +40,7 @@ def test_nothing_of_whoever_made_it_is_left(nina: User) -> None:
     assert may_sign_in(nina)
     assert not Authenticator.objects.filter(user=nina).exists()
     assert not PasswordReset.objects.exists()
+    assert not LinkedIdentity.objects.exists(), "of somebody else, at a provider that he chose"
     assert browser.get("/accounts/password/change/").status_code == 302
     assert Client().post("/accounts/login/", {"login": nina.email, "password": PASSWORD}).status_code == 200
     chains = Activity.objects.filter(action="account.address_proven").values_list("organization", flat=True)

@@ -16,6 +16,7 @@ from tests.support.addresses import addresses
 CLOSED = {
     "account_email", "account_email_verification_sent", "account_confirm_email",
     "account_confirm_login_code", "account_address", "account_new_address", "account_address_link",
+    "sso:connected", "sso:connect", "sso:disconnect",
     "accounts/email/", "accounts/confirm-email/", "accounts/confirm-email/<str:key>/",
 }  # fmt: skip
 """What it can't open, apart from the admin."""
