@@ -135,6 +135,11 @@ _GROUPS = (
                 "Create, rotate, take over and revoke API keys",
                 _named("portal", "api_keys api_key_create api_key_rotate api_key_take_over api_key_revoke"),
             ),
+            Right(
+                "Set up single sign-on",
+                _named("sso", "settings save_provider save_policy check_provider remove_provider")
+                + _named("sso", "add_domain check_domain remove_domain"),
+            ),
         ),
     ),
 )  # fmt: skip

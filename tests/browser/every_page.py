@@ -62,8 +62,6 @@ NO_PAGE = {
     "portal:invite": _POST,
     "portal:add_webhook": _POST,
     "portal:invitation_accept": "shown by portal:invitation, which leads there",
-    "portal:leave": _POST,
-    "portal:member_*": _POST,
     "portal:withdraw": _POST,
     "portal:conversation_*": _POST,
     "portal:api_key_*": _POST,

@@ -89,6 +89,7 @@ def make_portal(acme: Any, people: dict[str, Any], work: Callable[[], None], red
         "failure": failure.pk,
         "asked": asked.pk,
         "webhook": sample.webhook.pk,
+        "member": acme.memberships.get(user=people["bob"]).pk,
         "token": _invitation(acme, alice, invited.email),
         **_mailed(people["bob"]),
         **_jobs(redis, sample.groups["render"].image_id),
