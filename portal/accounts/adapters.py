@@ -12,6 +12,7 @@ from allauth.account.internal.stagekit import clear_login
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.mfa.adapter import DefaultMFAAdapter
 from django.contrib import messages
+from django.contrib.auth.models import AnonymousUser
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -114,6 +115,13 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
     def _rollback_login_failed_rl_usage(self) -> None:
         """allauth calls it when the password was right."""
         refund(self._spent)
+
+    def get_reauthentication_methods(self, user: User | AnonymousUser) -> list[dict[str, str]]:
+        """Return how somebody can prove again who they are: allauth's ways, and the provider of this session."""
+        methods: list[dict[str, str]] = super().get_reauthentication_methods(user)
+        if sso_session.session_of(self.request).identities:
+            methods.append({"id": "sso", "description": "Use single sign-on", "url": reverse("sso:again")})
+        return methods
 
     def authentication_failed(self, request: HttpRequest, **credentials: object) -> None:
         """Note a wrong password or an unknown address."""

@@ -42,6 +42,7 @@ RATES: Mapping[SignInLimit.Kind, Rate] = MappingProxyType(
         Kind.PASSWORD_AGAIN: Rate(free=10, first=MINUTE, bound=MINUTE, forget=MINUTE),
         Kind.SECOND_FACTOR: Rate(free=10, first=MINUTE, bound=MINUTE, forget=MINUTE),
         Kind.PASSKEY: Rate(free=20, first=1, bound=5, forget=10 * MINUTE),
+        Kind.SSO: Rate(free=30, first=1, bound=10, forget=10 * MINUTE),
         Kind.RESET_TO: Rate(free=3, first=MINUTE, bound=15 * MINUTE, forget=HOUR),
         Kind.RESET_FROM: Rate(free=20, first=5, bound=MINUTE, forget=HOUR),
         Kind.INVITATION_TO: Rate(free=3, first=MINUTE, bound=15 * MINUTE, forget=HOUR),
@@ -90,6 +91,12 @@ def allow_passkey(request: HttpRequest) -> Spent:
     """Count an attempt to sign in with a passkey alone, which names its account itself. Raises TooManyAttempts."""
     share = share_of(client_address(request))
     return spend([_counter(Kind.PASSKEY, share, share)])
+
+
+def allow_sso(request: HttpRequest) -> Spent:
+    """Count the beginning of a sign-in with a provider, which stores a row and wakes a worker. Raises
+    TooManyAttempts."""
+    return spend(_of_address(Kind.SSO, share_of(client_address(request))))
 
 
 def allow_reset_mail(request: HttpRequest, typed: str) -> Spent:

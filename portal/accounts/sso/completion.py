@@ -23,6 +23,8 @@ def complete(request: HttpRequest, row: SsoSignIn, pending: Pending) -> HttpResp
     claims = sign_ins.claims_of(row)
     if pending.kind == Kind.CHECK:
         return _show_check(request, row)
+    if pending.kind == Kind.AGAIN and abs(claims.at - claims.signed_in_at) > sign_ins.MAX_AGE_SECONDS:
+        raise SignInFailed("sso_not_fresh")
     if not claims.meets_requirement:
         known = LinkedIdentity.objects.filter(provider=row.provider_id, subject=claims.subject)
         for identity in known.select_related("provider", "person"):

@@ -29,7 +29,8 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class Claims:
-    """What a provider says of a person, verified. `at` is when, in seconds since 1970."""
+    """What a provider says of a person, verified. `at` is when, and `signed_in_at` when they signed in there, 0 if it
+    doesn't say; in seconds since 1970."""
 
     issuer: str
     subject: str
@@ -38,6 +39,7 @@ class Claims:
     sid: str
     meets_requirement: bool
     at: float
+    signed_in_at: float = 0.0
 
 
 def configure(provider_id: SsoProviderId) -> None:
@@ -150,6 +152,7 @@ def _exchange(row: SsoSignIn) -> tuple[Claims, bytes | None]:
         sid=_text(verified.get("sid")),
         meets_requirement=meets_requirement(provider, verified),
         at=database_now().timestamp(),
+        signed_in_at=_number(verified.get("auth_time")),
     )
     is_kept = isinstance(refresh, str) and 0 < len(refresh) <= 8192
     return claims, seal_refresh_token(str(refresh), provider.pk, subject) if is_kept else None
@@ -189,3 +192,7 @@ def _text(value: object) -> str:
     """A claim that is text of a usable length; empty otherwise."""
     is_usable = isinstance(value, str) and len(value) <= MAX_TEXT_LENGTH and value.isprintable()
     return str(value) if is_usable else ""
+
+
+def _number(value: object) -> float:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else 0.0

@@ -19,6 +19,7 @@ OPEN = frozenset(
     {
         "portal:home", "account_logout", "account_login", "account_continue",
         "sso:find", "sso:portal_start", "sso:portal_callback", "sso:callback", "sso:wait", "sso:again",
+        "account_reauthenticate", "mfa_reauthenticate", "mfa_reauthenticate_webauthn",
         "livez", "readyz", "api_docs",
     }
 )  # fmt: skip

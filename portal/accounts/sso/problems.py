@@ -128,6 +128,11 @@ PROBLEMS = {
     "sso_userinfo_other": Problem(
         Move.PROVIDER, "The provider's user information is about somebody else", "Its sub has to be the ID token's."
     ),
+    "sso_not_fresh": Problem(
+        Move.PROVIDER,
+        "The provider did not ask you to sign in again",
+        "It has to follow max_age and say auth_time. Sign out and in again.",
+    ),
     "sso_requirement": Problem(
         Move.OWNER,
         "Your account at the provider is not meant for this organization",

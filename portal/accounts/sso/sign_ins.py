@@ -19,6 +19,7 @@ from urllib.parse import urlencode
 from django.db.models.functions import Now
 from django.http import HttpRequest
 
+from portal.accounts.sign_in_limits import allow_sso
 from portal.accounts.sso import providers
 from portal.accounts.sso.clients import redirect_uri
 from portal.accounts.sso.exchange import Claims, bound_to, read_claims
@@ -63,7 +64,8 @@ class Pending:
 
 def start(request: HttpRequest, provider: SsoProvider, *, kind: Kind = Kind.SIGN_IN, next_url: str = "") -> SsoSignIn:
     """Begin a sign-in in this browser; return its row. A worker is woken if the provider's addresses are not known or
-    old."""
+    old. Raises TooManyAttempts."""
+    allow_sso(request)
     state = one_time.new(STATE_PREFIX)
     row = SsoSignIn.objects.create(
         provider=provider,

@@ -147,6 +147,7 @@ class LyingProvider(BaseHTTPRequestHandler):
             "nonce": nonce,
             "email": "bob@acme.example",
             "email_verified": True,
+            "auth_time": now,
         }
         changes: dict[str, dict[str, Any]] = {
             "issuer": {"iss": "https://other.example"},

@@ -10,7 +10,7 @@ from django.test import Client
 from portal.accounts.sso import clients
 from portal.models import LinkedIdentity, SsoProvider
 from tests.conftest import PASSWORD
-from tests.support.identity_providers import SsoBrowser, code_on, provider_of, tell, verified_domain
+from tests.support.identity_providers import SsoBrowser, code_on, provider_of, tell, verified_domain, work
 from tests.support.second_factors import add_totp, code_now
 
 pytestmark = pytest.mark.django_db
@@ -131,3 +131,30 @@ def test_an_old_state_of_the_provider_is_no_way_in(dora: SsoBrowser, acme: Any, 
     SsoProvider.objects.update(adds_members=False, default_role="owner")  # past the portal
     browser = SsoBrowser()
     assert code_on(browser.client.get(browser.start("acme"))) == "sso_settings_altered"
+
+
+def test_a_fresh_sign_in_is_one_at_the_provider(dora: SsoBrowser, acme: Any, lying_issuer: str) -> None:
+    """Somebody without a password proves again who they are where they sign in."""
+    acme.memberships.filter(user__email="dora@acme.example").update(role="owner")
+    session = dora.client.session
+    records = session["account_authentication_methods"]
+    session["account_authentication_methods"] = [record | {"at": 1.0} for record in records]
+    session.save()
+    form = {"name": "new.example"}
+    again = dora.client.post("/o/acme/settings/sso/domains/add/", form)["Location"]
+    assert again.startswith("/accounts/sso/again/?next=")
+    assert dora.client.get(again).status_code == 200
+    for auth_time, code in ((1_000_000_000, "sso_not_fresh"), (None, "sso_not_fresh")):
+        tell(lying_issuer, "", email="dora@acme.example", auth_time=auth_time)
+        assert code_on(finish(dora, again)) == code
+    tell(lying_issuer, "", email="dora@acme.example")
+    assert finish(dora, again)["Location"] == "/accounts/continue/"
+    assert dora.client.post("/o/acme/settings/sso/domains/add/", form)["Location"] == "/o/acme/settings/sso/"
+
+
+def finish(browser: SsoBrowser, again: str) -> Any:
+    """Sign in again at the provider; return the last page."""
+    waiting = browser.client.post(again, {"next": "/accounts/continue/"})["Location"]
+    browser.come_back(browser.go_to_provider(waiting))
+    work()
+    return browser.client.get(waiting)

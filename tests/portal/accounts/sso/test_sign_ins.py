@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from portal.accounts.sso import providers, sign_ins
-from portal.models import SsoProvider, SsoSignIn
+from portal.models import SignInLimit, SsoProvider, SsoSignIn
 from tests.support.identity_providers import SsoBrowser, code_on, provider_of, tell, verified_domain, work
 
 pytestmark = pytest.mark.django_db
@@ -151,3 +151,12 @@ def test_the_portals_provider_follows_the_environment(settings: Any, lying_issue
     assert first is not None
     assert second is not None
     assert (second.pk, second.issuer, second.client_id, second.configuration) == (first.pk, lying_issuer, "two", "")
+
+
+def test_one_client_begins_only_so_often(acme_provider: SsoProvider) -> None:
+    begun = [SsoBrowser().client.post("/accounts/sso/", {"where": "acme"}).status_code for _ in range(32)]
+    assert begun[:30] == [302] * 30
+    assert 429 in begun[30:]
+    row = SignInLimit.objects.get(kind="sso")
+    assert row.shown == "127.0.0.1"
+    assert SsoSignIn.objects.count() == begun.count(302)
