@@ -110,6 +110,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "portal.accounts.sso.middleware.SsoSessionMiddleware",
+    "portal.accounts.factor_policy.SecondFactorMiddleware",
     "portal.http.middleware.OrganizationMiddleware",
     "portal.accounts.limited_accounts.LimitedAccountMiddleware",
     "portal.accounts.fresh_sign_in.FreshSignInMiddleware",
@@ -215,7 +216,21 @@ ACCOUNT_RATE_LIMITS: dict[str, str | None] = dict.fromkeys(
 )
 MFA_RATE_LIMITS: dict[str, str | None] = {"webauthn_login": None}
 MFA_ADAPTER = "portal.accounts.adapters.MFAAdapter"
-MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_RECOVERY_CODES_SHOW_ONCE = True
+MFA_TOTP_ISSUER = "Drayage"
+# Nobody signs up, and operators decide which addresses count: an unproven one must not keep a person from a factor.
+MFA_ALLOW_UNVERIFIED_EMAIL = True
+MFA_FORMS = {
+    "activate_totp": "portal.accounts.factor_forms.AppForm",
+    "add_webauthn": "portal.accounts.factor_forms.PasskeyForm",
+    "authenticate": "portal.accounts.factor_forms.CodeForm",
+    "authenticate_webauthn": "portal.accounts.factor_forms.PasskeyStepForm",
+    "login_webauthn": "portal.accounts.factor_forms.PasskeyLoginForm",
+    "reauthenticate": "portal.accounts.factor_forms.CodeAgainForm",
+    "reauthenticate_webauthn": "portal.accounts.factor_forms.PasskeyAgainForm",
+}
 
 # The database has a digest of a session's key, so that a copy of it signs nobody in.
 SESSION_ENGINE = "portal.accounts.sessions"

@@ -8,7 +8,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from portal import api
-from portal.accounts import continue_views, own_views, session_views, views
+from portal.accounts import continue_views, factor_views, own_views, session_views, views
 from portal.api import docs
 from portal.operations import metrics, probes
 
@@ -39,11 +39,8 @@ urlpatterns = [
     path("accounts/password/reset/", views.reset_password, name="account_reset_password"),
     path("accounts/2fa/authenticate/", views.authenticate, name="mfa_authenticate"),
     path("accounts/2fa/reauthenticate/", views.reauthenticate, name="mfa_reauthenticate"),
-    path("accounts/2fa/totp/activate/", views.activate_totp, name="mfa_activate_totp"),
-    path("accounts/2fa/totp/deactivate/", views.deactivate_totp, name="mfa_deactivate_totp"),
-    path("accounts/2fa/recovery-codes/", views.view_recovery_codes, name="mfa_view_recovery_codes"),
-    path("accounts/2fa/recovery-codes/generate/", views.generate_recovery_codes, name="mfa_generate_recovery_codes"),
-    path("accounts/2fa/recovery-codes/download/", views.download_recovery_codes, name="mfa_download_recovery_codes"),
+    path("accounts/2fa/", include("portal.accounts.factor_urls")),
+    path("accounts/password/remove/", factor_views.remove_password, name="account_remove_password"),
     path("accounts/continue/", continue_views.continue_form, name="account_continue"),
     path("accounts/sessions/", session_views.sessions, name="account_sessions"),
     path("accounts/sessions/end-others/", session_views.end_others, name="account_sessions_end"),

@@ -272,16 +272,23 @@ def mallory(db: None) -> Any:
 
 @pytest.fixture
 def sam(db: None) -> Any:
-    """Support."""
-    return _person("sam@drayage.example", is_staff=True, is_support=True, address_proof="operator")
+    """Support, with the second factor without which they reach nothing."""
+    return _with_factor(_person("sam@drayage.example", is_staff=True, is_support=True, address_proof="operator"))
 
 
 @pytest.fixture
 def olga(db: None) -> Any:
-    """Operator."""
+    """Operator, with the second factor without which they reach nothing."""
     from portal.models import User
 
-    return User.objects.create_superuser("olga@drayage.example", PASSWORD)
+    return _with_factor(User.objects.create_superuser("olga@drayage.example", PASSWORD))
+
+
+def _with_factor(person: Any) -> Any:
+    from tests.support.second_factors import add_totp
+
+    add_totp(person)
+    return person
 
 
 @pytest.fixture

@@ -51,7 +51,8 @@ LEVELS: list[tuple[str, ...]] = [
     ("portal.http.requests", "portal.http.actors", "portal.accounts.notices"),  # what every view has in hand
     ("portal.http.body_limits",),
     ("portal.audit",),
-    ("portal.accounts.second_factors", "portal.accounts.reset_tokens"),
+    ("portal.accounts.factor_rows", "portal.accounts.reset_tokens"),
+    ("portal.accounts.second_factors",),
     ("portal.accounts.authority",),  # what a team needs of accounts, up to here
     ("portal.accounts.session_epoch",),
     ("portal.accounts.address_proof",),

@@ -15,10 +15,11 @@ from django.db import transaction
 from groups.rules import quotas
 from portal.accounts import authority
 from portal.accounts.address_proof import mail_proof, prove
+from portal.accounts.factor_rows import PASSKEY, entry_of, kinds_in, rows_of, state_of
 from portal.accounts.notices import send_notice
 from portal.accounts.reset_tokens import end_links, use_links
 from portal.accounts.session_epoch import end_sessions
-from portal.audit.sign_ins import organizations_of, record_for_person, record_second_factors, second_factors_of
+from portal.audit.sign_ins import organizations_of, record_for_person
 from portal.models import AddressProof, SignInLimit, User
 from portal.organizations.holdings import Ended, end_holdings, record_end
 from portal.organizations.rules import require_proof
@@ -104,29 +105,18 @@ def set_password(person: User, password: str, *, is_reset: bool = False, by: Act
         record_for_person(person, "account.password_reset" if is_reset else "account.password_changed", by=by)
 
 
-def remove_second_factor(factor: Authenticator, *, by: Actor) -> bool:
-    """Remove a second factor of a person who lost it. Returns whether it existed. Raises AccountAltered."""
-    with transaction.atomic():
-        before = second_factors_of(factor.user_id)
-        with authority.keeps_mark(factor.user_id):
-            if not Authenticator.objects.filter(pk=factor.pk).delete()[0]:
-                return False
-        person = User.objects.get(pk=factor.user_id)
-        record_second_factors(person, before=before, after=second_factors_of(person.pk), by=by)
-    return True
-
-
 def confirm_account(person: User, *, by: Actor) -> bool:
-    """Accept what an altered account may do and which second factors it has. Its password, which somebody else may
-    have set, is removed. Returns whether the account was altered. Raises AccountAltered if it was altered again since
-    `person` was read: that is what somebody has looked at."""
+    """Accept what an altered account may do. Its password, which somebody else may have set, is removed, and so are
+    passkeys and other second factors that its mark doesn't cover. Returns whether the account was altered. Raises
+    AccountAltered if it was altered again since `person` was read: that is what somebody has looked at."""
     with transaction.atomic():
         row = User.objects.select_for_update(no_key=True).get(pk=person.pk)
         if any(getattr(row, name) != getattr(person, name) for name in SETTINGS):
             raise authority.AccountAltered
-        row.second_factors, before = authority.kinds_of(row.pk), row.second_factors
-        if row.is_unaltered and row.altered_at is None and row.second_factors == before:
+        factors = rows_of(row.pk, lock=True)
+        if row.is_unaltered and row.altered_at is None and row.second_factors == state_of(factors):
             return False
+        row.second_factors = state_of(_keep_own(row, factors))
         end_links(row)
         row.set_unusable_password()
         row.altered_at = None
@@ -139,7 +129,10 @@ def confirm_account(person: User, *, by: Actor) -> bool:
             "account.confirmed",
             Target("person", row.pk, row.email),
             organization_id=None,
-            after={"second_factors": row.second_factors, **{name: getattr(row, name) for name in SETTINGS}},
+            after={
+                "second_factors": ", ".join(sorted(kinds_in(row.second_factors))),
+                **{name: getattr(row, name) for name in SETTINGS},
+            },
         )
     return True
 
@@ -196,6 +189,16 @@ def remove_address(address: EmailAddress, *, by: Actor) -> bool:
             before=_address(address),
         )
     return True
+
+
+def _keep_own(row: User, factors: list[Authenticator]) -> list[Authenticator]:
+    """Delete the second factors that somebody else may have inserted; return the others. Where the mark fits, it says
+    which those are. Where it doesn't, passkeys are deleted: the others have secrets that only the portal encrypts."""
+    known = set(row.second_factors.split(","))
+    fits = row.is_unaltered
+    own = [factor for factor in factors if (entry_of(factor) in known if fits else factor.type != PASSKEY)]
+    Authenticator.objects.filter(pk__in=[factor.pk for factor in factors if factor not in own]).delete()
+    return own
 
 
 def _address(row: EmailAddress) -> dict[str, Value]:

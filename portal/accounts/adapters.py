@@ -4,6 +4,7 @@ secrets of second factors are encrypted."""
 from __future__ import annotations
 
 from smtplib import SMTPException
+from typing import ClassVar
 
 import structlog
 from allauth.account.adapter import DefaultAccountAdapter
@@ -18,7 +19,15 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 
-from portal.accounts import authority, browser_sessions, known_browser, second_factors, session_limits, sign_in_limits
+from portal.accounts import (
+    authority,
+    browser_sessions,
+    known_browser,
+    passkeys,
+    second_factors,
+    session_limits,
+    sign_in_limits,
+)
 from portal.accounts.actions import set_password
 from portal.accounts.attempt_counters import Spent, refund
 from portal.accounts.fresh_sign_in import is_fresh
@@ -61,7 +70,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
         """Refuse a deactivated and an altered account, before a second factor is asked for."""
         response: HttpResponse | None = super().pre_login(request, user, **kwargs)
         if response is None and not authority.may_sign_in(user):
-            return self._refuse_altered(request, user)
+            return refuse_altered(request, user)
         return response
 
     def login(self, request: HttpRequest, user: User) -> None:
@@ -69,7 +78,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
         pages sign in without it."""
         row = User.objects.get(pk=user.pk)
         if not authority.may_sign_in(row):
-            raise ImmediateHttpResponse(self._refuse_altered(request, user))
+            raise ImmediateHttpResponse(refuse_altered(request, user))
         by = actor_of_person(request, user)
         kinds = [factor.get("type") for factor in get_authentication_records(request, user)][-1:]
         if authority.needs_second_factor(row) and not any(kinds):
@@ -158,11 +167,13 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
         except (SMTPException, OSError) as error:
             log.warning("mail_not_sent", template=template_prefix, error=type(error).__name__)
 
-    def _refuse_altered(self, request: HttpRequest, user: User) -> HttpResponse:
-        clear_login(request)
-        authority.note_altered(user, by=actor_of(request))
-        messages.error(request, ALTERED)
-        return redirect("account_login")
+
+def refuse_altered(request: HttpRequest, user: User) -> HttpResponse:
+    """Note that somebody tried to sign in with an altered account, and lead back to the sign-in page."""
+    clear_login(request)
+    authority.note_altered(user, by=actor_of(request))
+    messages.error(request, ALTERED)
+    return redirect("account_login")
 
 
 def _goes_to_invitation(request: HttpRequest) -> bool:
@@ -170,7 +181,24 @@ def _goes_to_invitation(request: HttpRequest) -> bool:
 
 
 class MFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]
-    """Encrypts TOTP secrets and recovery codes at rest, bound to their person."""
+    """Encrypts TOTP secrets and recovery codes at rest, bound to their person. Passkeys belong to the portal's own
+    address, whatever the Host of a request says."""
+
+    error_messages: ClassVar[dict[str, str]] = {
+        **DefaultMFAAdapter.error_messages,
+        "incorrect_code": "Incorrect code. Check the time on your device, or wait for the next code.",
+        "passkey_invalid": "This passkey was not accepted. Try again.",
+        "passkey_not_alone": "This passkey is set up as a second step. Sign in with your password first.",
+        "passkey_copied": "This passkey may have been copied, so it was not accepted. Tell an operator.",
+    }
+
+    def get_public_key_credential_rp_entity(self) -> dict[str, str]:
+        """Return the site that passkeys are bound to."""
+        return {"id": passkeys.site_id(), "name": "Drayage"}
+
+    def generate_authenticator_name(self, user: User, type: object) -> str:
+        """Return the name of a passkey for which the person typed none."""
+        return "Passkey"
 
     def encrypt(self, text: str) -> str:
         """Return the base64 text that is stored for a secret."""

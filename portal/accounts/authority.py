@@ -12,12 +12,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import structlog
+from allauth.mfa.models import Authenticator
 from django.db import transaction
 from django.db.models.functions import Now
 
-from portal.accounts.second_factors import TOTP
+from portal.accounts.factor_rows import is_protected, kinds_in, rows_of, state_of
 from portal.audit import refused_sign_ins
-from portal.audit.sign_ins import second_factors_of
 from portal.models import Activity, AddressProof, RefusedSignIn, User
 from registries.foundation.actor import Actor
 from registries.foundation.ids import UserId
@@ -42,12 +42,18 @@ class AccountAltered(Refusal):
 
 
 def lock(person_id: UserId) -> User:
-    """Return the person's row, locked until the end of the transaction. Raises AccountAltered, also if a second factor
-    is missing."""
+    """Return the person's row, locked with its second factors until the end of the transaction. Raises AccountAltered,
+    also if a second factor was inserted, changed or deleted outside the portal."""
+    return lock_with_factors(person_id)[0]
+
+
+def lock_with_factors(person_id: UserId) -> tuple[User, list[Authenticator]]:
+    """Return the person's row and those of their second factors, as `lock` does. Raises AccountAltered."""
     row = User.objects.select_for_update(no_key=True).get(pk=person_id)
-    if not may_sign_in(row):
+    factors = rows_of(person_id, lock=True)
+    if not _is_whole(row, factors):
         raise AccountAltered
-    return row
+    return row, factors
 
 
 def store(row: User, *names: str) -> None:
@@ -58,30 +64,32 @@ def store(row: User, *names: str) -> None:
 
 @contextmanager
 def keeps_mark(person_id: UserId) -> Iterator[None]:
-    """A transaction in which another package changes the person's password or second factors: renew the mark at its
-    end. The row is locked. Raises AccountAltered."""
+    """A transaction in which another package changes the person's password: renew the mark at its end. The row is
+    locked. Raises AccountAltered."""
     with transaction.atomic():
         row = lock(person_id)
         yield
-        # All but these two as they were before.
+        # All but the password as it was before.
         row.password = User.objects.values_list("password", flat=True).get(pk=person_id)
-        row.second_factors = kinds_of(person_id)
-        store(row, "second_factors")
-
-
-def kinds_of(person_id: UserId) -> str:
-    """Return the kinds of second factors that there are rows of, as `User.second_factors` has them."""
-    return ",".join(sorted(second_factors_of(person_id)))
+        store(row)
 
 
 def may_sign_in(person: User) -> bool:
-    """Whether the account is as the portal left it, and no second factor is missing."""
-    return person.is_unaltered and _kinds(person.second_factors) <= _kinds(kinds_of(person.pk))
+    """Whether the account and its second factors are as the portal left them."""
+    if not person.is_unaltered:
+        return False
+    if _is_whole(person, rows_of(person.pk)):
+        return True
+    with transaction.atomic():  # the person may have changed a factor between the two reads
+        try:
+            return lock(person.pk).password == person.password
+        except AccountAltered:
+            return False
 
 
 def needs_second_factor(person: User) -> bool:
     """Whether nobody signs in to the account with its password alone, by what its mark covers."""
-    return TOTP in _kinds(person.second_factors)
+    return is_protected(person.second_factors)
 
 
 def note_altered(person: User, *, by: Actor) -> None:
@@ -103,7 +111,7 @@ def mark_existing() -> int:
             row = User.objects.select_for_update(no_key=True).get(pk=person_id)
             if had_marks and not row.was_unaltered:
                 continue
-            row.second_factors = row.second_factors if had_marks else kinds_of(person_id)
+            row.second_factors = _earlier_factors(row, had_marks)
             row.address_proof, row.session_epoch = _earlier_proof(row), 0
             store(row, "second_factors", "address_proof", "session_epoch")
         count += 1
@@ -120,5 +128,17 @@ def _earlier_proof(row: User) -> AddressProof:
     return AddressProof.MAIL if resets.exists() else AddressProof.NONE
 
 
-def _kinds(second_factors: str) -> set[str]:
-    return set(filter(None, second_factors.split(",")))
+def _earlier_factors(row: User, had_marks: bool) -> str:
+    """The state of second factors of an account that an earlier version left, whose mark covered their kinds alone. A
+    kind without a row stays in the text, which no row fits: the account is altered, as it was."""
+    factors = rows_of(row.pk, lock=True)
+    if not had_marks:
+        return state_of(factors)
+    known = kinds_in(row.second_factors)
+    if known - {factor.type for factor in factors}:
+        return row.second_factors
+    return state_of(factor for factor in factors if factor.type in known)
+
+
+def _is_whole(row: User, factors: list[Authenticator]) -> bool:
+    return row.is_unaltered and state_of(factors) == row.second_factors

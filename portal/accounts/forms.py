@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from types import MappingProxyType
+from typing import Any
 
 from allauth.account.fields import PasswordField, SetPasswordField
 from allauth.account.forms import LoginForm, ResetPasswordKeyForm
@@ -17,6 +18,11 @@ class SignInForm(GuardsFields, LoginForm):  # type: ignore[misc]  # allauth has 
     advice = MappingProxyType({"login": "enter your email address"})
 
     remember = forms.BooleanField(label="Keep me signed in", required=False)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # Where a browser can, it offers the passkeys of this portal in the field.
+        self.fields["login"].widget.attrs["autocomplete"] = "username webauthn"
 
 
 class NewPasswordForm(GuardsFields, ResetPasswordKeyForm):  # type: ignore[misc]

@@ -20,11 +20,11 @@ from allauth.account.internal.stagekit import unstash_login
 from allauth.core import context
 from allauth.mfa.models import Authenticator
 
+from portal.accounts.factor_rows import RECOVERY_CODES, TOTP
 from registries.foundation.ids import UserId
 from registries.secrets import at_rest
 from registries.secrets.at_rest import AtRestBroken
 
-TOTP, RECOVERY_CODES = Authenticator.Type.TOTP.value, Authenticator.Type.RECOVERY_CODES.value
 FIELDS = {TOTP: "secret", RECOVERY_CODES: "seed"}
 """Where a row of each kind has its secret, in its column `data`."""
 _TOTP_SECRET = re.compile(r"[A-Z2-7]+=*")
@@ -81,19 +81,6 @@ def decrypt_or_unknown(stored: str) -> str:
     except AtRestBroken:
         log.error("second_factor_refused", person=_present_owner())
         return base64.b32encode(secrets.token_bytes(UNKNOWN_SECRET_BYTES)).decode()
-
-
-def has_readable_codes(person_id: UserId) -> bool:
-    """Whether the person's recovery codes can be shown: there are none, or they are this person's."""
-    row = Authenticator.objects.filter(user_id=person_id, type=RECOVERY_CODES).first()
-    if row is None:
-        return True
-    try:
-        with owned_by(person_id):
-            decrypt(str(row.data.get(FIELDS[RECOVERY_CODES], "")))
-    except AtRestBroken:
-        return False
-    return True
 
 
 def bound_to(kind: str, person_id: UserId) -> str:

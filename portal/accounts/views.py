@@ -11,25 +11,18 @@ from typing import Concatenate, ParamSpec, TypeAlias
 from allauth.account.authentication import get_authentication_records
 from allauth.account.views import password_change, password_reset
 from allauth.mfa.base import views as factor_views
-from allauth.mfa.recovery_codes import views as code_views
-from allauth.mfa.totp import views as totp_views
 from django.conf import settings
 from django.contrib import messages
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 
 from portal.accounts import authority
+from portal.accounts.factor_rows import PASSKEY, TOTP, kinds_in
 from portal.accounts.notices import send_notice
 from portal.accounts.reset_tokens import end_links
-from portal.accounts.second_factors import has_readable_codes
 from portal.audit import refused_sign_ins
-from portal.audit.sign_ins import (
-    RECOVERY_CODES,
-    record_for_person,
-    record_second_factors,
-    second_factors_of,
-)
+from portal.audit.sign_ins import RECOVERY_CODES, record_for_person
 from portal.http.actors import actor_of, actor_of_person
 from portal.mail import sending
 from portal.models import RefusedSignIn, User
@@ -54,42 +47,6 @@ def reset_password(request: HttpRequest, **kwargs: object) -> HttpResponse:
     return response
 
 
-def changes_second_factors(view: View[P]) -> View[P]:
-    """Decorate a page of allauth's that adds, removes or replaces second factors: record that it did."""
-
-    @wraps(view)
-    def recorded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
-        person = _signed_in(request)
-        if person is None or request.method != "POST":
-            return view(request, *args, **kwargs)
-        with transaction.atomic():
-            before = second_factors_of(person.pk)
-            with authority.keeps_mark(person.pk):
-                response = view(request, *args, **kwargs)
-            record_second_factors(person, before=before, after=second_factors_of(person.pk), by=actor_of(request))
-        return response
-
-    return recorded
-
-
-def shows_recovery_codes(view: View[P]) -> View[P]:
-    """Decorate a page of allauth's that shows the recovery codes: record that it did."""
-
-    @wraps(view)
-    def recorded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
-        person = _signed_in(request)
-        if person is not None and not has_readable_codes(person.pk):
-            messages.error(request, "These recovery codes are not yours and are not shown. Generate new ones.")
-            return redirect("mfa_index")
-        with transaction.atomic():
-            response = view(request, *args, **kwargs)
-            if person is not None and response.status_code == 200:
-                record_for_person(person, "account.recovery_codes_viewed", by=actor_of(request))
-        return response
-
-    return recorded
-
-
 def asks_for_second_factor(view: View[P]) -> View[P]:
     """Decorate a page of allauth's that asks for the code of a second factor: note a wrong code, and record a recovery
     code that was used. During sign-in the adapter records the latter."""
@@ -103,12 +60,11 @@ def asks_for_second_factor(view: View[P]) -> View[P]:
             before = get_authentication_records(request, person)
             response = view(request, *args, **kwargs)
             proofs = get_authentication_records(request, person)
-            form = (getattr(response, "context_data", None) or {}).get("form")
             if proofs != before:
                 if person is not None and proofs[-1].get("type") == RECOVERY_CODES:
                     record_for_person(person, "account.recovery_code_used", by=actor_of(request))
-            elif form is not None and form.has_error("code", "incorrect_code"):
-                refused_sign_ins.note(form.user.email, RefusedSignIn.Reason.SECOND_FACTOR, by=actor_of(request))
+            else:
+                _note_wrong_factor(request, response)
         return response
 
     return recorded
@@ -164,14 +120,29 @@ def changes_password(view: View[P]) -> View[P]:
     return recorded
 
 
-authenticate = asks_for_second_factor(factor_views.authenticate)
+class SecondStep(factor_views.AuthenticateView):  # type: ignore[misc]  # allauth has no types
+    """The second step of signing in, with the ways that this person has."""
+
+    def get_context_data(self, **kwargs: object) -> dict[str, object]:
+        kinds = kinds_in(self.stage.login.user.second_factors)
+        return {**super().get_context_data(**kwargs), "has_passkey": PASSKEY in kinds, "has_app": TOTP in kinds}
+
+
+authenticate = asks_for_second_factor(SecondStep.as_view())
 reauthenticate = asks_for_second_factor(factor_views.reauthenticate)
 change_password = asks_for_password(password_change)
-activate_totp = changes_second_factors(totp_views.activate_totp)
-deactivate_totp = changes_second_factors(totp_views.deactivate_totp)
-generate_recovery_codes = changes_second_factors(code_views.generate_recovery_codes)
-view_recovery_codes = shows_recovery_codes(code_views.view_recovery_codes)
-download_recovery_codes = shows_recovery_codes(code_views.download_recovery_codes)
+
+
+def _note_wrong_factor(request: HttpRequest, response: HttpResponse) -> None:
+    """Note a refused sign-in if a form is shown again because of a wrong code or passkey."""
+    context = getattr(response, "context_data", None) or {}
+    for name, field, codes in (
+        ("form", "code", ("incorrect_code",)),
+        ("webauthn_form", "credential", ("incorrect_code", "passkey_invalid", "passkey_copied")),
+    ):
+        form = context.get(name)
+        if form is not None and any(form.has_error(field, code) for code in codes):
+            refused_sign_ins.note(form.user.email, RefusedSignIn.Reason.SECOND_FACTOR, by=actor_of(request))
 
 
 def _note_wrong_password(request: HttpRequest, response: HttpResponse, field: str, code: str) -> None:

@@ -86,17 +86,11 @@ class EmailAddressAdmin(RecordedDeletion[EmailAddress], GuardedAdmin[EmailAddres
 
 
 @admin.register(Authenticator)
-class AuthenticatorAdmin(RecordedDeletion[Authenticator], RecordAdmin[Authenticator]):
-    """A second factor. An operator may take it from a person who lost it, and never sees its secret."""
+class AuthenticatorAdmin(RecordAdmin[Authenticator]):
+    """A second factor, without its secret. Those of a person who lost one are reset on the person's page."""
 
     list_display = ("user", "type", "created_at", "last_used_at")
     list_filter = ("type",)
     list_select_related = ("user",)
     search_fields = ("user__email",)
     fields = ("user", "type", "created_at", "last_used_at")
-
-    def delete(self, row: Authenticator, *, by: Actor) -> None:
-        person_actions.remove_second_factor(row, by=by)
-
-    def has_delete_permission(self, request: HttpRequest, obj: Authenticator | None = None) -> bool:
-        return self.has_operate_permission(request)

@@ -56,9 +56,10 @@ class User(AbstractUser):
     the admin and nothing else; operators are superusers.
 
     `authority_mark` covers who the person is and what they may do (`registries.secrets.account_marks`); whatever
-    changes one of these columns renews it. An account whose mark doesn't fit is nobody's. `second_factors` are the
-    kinds that the person has, separated by commas. `altered_at` is when the portal found that the mark doesn't fit.
-    `address_proof` changes in `portal.accounts.address_proof` only. Raising `session_epoch` ends all sessions.
+    changes one of these columns renews it. An account whose mark doesn't fit is nobody's. `second_factors` says
+    which the person has, with digests of their contents (`portal.accounts.factor_rows`). `altered_at` is when the
+    portal found that the mark doesn't fit. `address_proof` changes in `portal.accounts.address_proof` only. Raising
+    `session_epoch` ends all sessions.
     """
 
     id = UserIdField("ID", primary_key=True, auto_created=True)
@@ -68,7 +69,7 @@ class User(AbstractUser):
         "support", default=False, help_text="Sees failures and support requests in the admin, nothing else."
     )
 
-    second_factors = models.CharField(max_length=100, blank=True, default="", db_default="", editable=False)
+    second_factors = models.TextField(blank=True, default="", db_default="", editable=False)
     authority_mark = models.CharField(max_length=64, blank=True, default="", db_default="", editable=False)
     address_proof = models.CharField(
         max_length=10, choices=AddressProof.choices, blank=True, default="", db_default="", editable=False

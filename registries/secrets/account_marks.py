@@ -16,9 +16,8 @@ from registries.secrets import keyring
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountState:
-    """What a mark covers. `password` is the stored hash; `second_factors` the kinds of them, separated by commas.
-    `address_proof` says who showed that the person has the address, and sessions of an earlier `session_epoch` have
-    ended."""
+    """What a mark covers. `password` is the stored hash; `second_factors` are their kinds and digests. `address_proof`
+    says who showed that the person has the address, and sessions of an earlier `session_epoch` have ended."""
 
     person_id: UserId
     email: str

@@ -29,7 +29,7 @@ from registries.secrets import one_time
 from registries.secrets.one_time import Purpose
 from tests.conftest import PASSWORD
 from tests.support import raw_sql
-from tests.support.second_factors import add_totp
+from tests.support.second_factors import second_step
 
 ENROL = "/admin/groups/enrolment/add/"
 OWN = "a password of his own"
@@ -54,8 +54,9 @@ def no_code_is_created(db: None) -> Iterator[None]:
 
 
 def sign_in(email: str, password: str) -> Client:
+    """He knows the code of the second factor as well, so that it is not what stops him."""
     browser = Client()
-    browser.post("/accounts/login/", {"login": email, "password": password})
+    second_step(browser, browser.post("/accounts/login/", {"login": email, "password": password}))
     return browser
 
 
@@ -244,14 +245,12 @@ def test_rows_of_permissions(way: str, sam: User, sql: SQL) -> None:
 
 def test_an_operator_without_second_factor(olga: User, sql: SQL) -> None:
     """He knows the password."""
-    add_totp(olga)
     sql("DELETE FROM mfa_authenticator WHERE user_id = %s", olga.pk)
     assert is_refused(sign_in(olga.email, PASSWORD))
 
 
 def test_a_second_factor_that_is_away_for_a_moment(olga: User, monkeypatch: pytest.MonkeyPatch) -> None:
     """He removes it after the account was checked, and puts it back before it is checked again."""
-    add_totp(olga)
     monkeypatch.setattr("portal.accounts.adapters.MFAAdapter.is_mfa_enabled", lambda *_, **__: False)
     browser = Client()
     page = browser.post("/accounts/login/", {"login": olga.email, "password": PASSWORD}, follow=True)
@@ -262,7 +261,6 @@ def test_a_second_factor_that_is_away_for_a_moment(olga: User, monkeypatch: pyte
 
 def test_a_second_factor_that_is_gone_stays_asked_for(olga: User, sql: SQL) -> None:
     """Nothing that others change of the account takes the factor that is gone for one that was removed."""
-    add_totp(olga)
     sql("DELETE FROM mfa_authenticator WHERE user_id = %s", olga.pk)
     with pytest.raises(Exception, match="confirm_account"):
         set_password(olga, OWN, by=CONSOLE)

@@ -15,22 +15,25 @@ PUBLIC = {
     "livez", "readyz", "metrics", "api_docs", "account_login", "account_logout", "account_inactive", "account_signup",
     "account_reset_password", "account_reset_password_done", "account_reset_password_from_key",
     "account_reset_password_from_key_done", "account_confirm_login_code", "mfa_authenticate",
+    "mfa_login_webauthn",
     "account_address_link", "portal:invitation", "portal:invitation_accept", "admin:login", "admin:logout",
     "sso:find", "sso:portal_start",
     "sso:portal_callback", "sso:callback", "sso:wait", "sso:logout",
 }  # fmt: skip
 """Signing in and out, and pages for whoever is not signed in."""
-PROOFS = {"account_reauthenticate", "mfa_reauthenticate", "account_continue", "sso:again", "sso:connect"}
+PROOFS = {
+    "account_reauthenticate", "mfa_reauthenticate", "mfa_reauthenticate_webauthn", "account_continue", "sso:again",
+    "sso:connect",
+}  # fmt: skip
 """Where the fresh sign-in happens."""
 NOT_THERE = {
     "account_email", "account_confirm_email", "account_email_verification_sent", "accounts/email/",
-    "accounts/confirm-email/", "accounts/confirm-email/<str:key>/",
+    "accounts/confirm-email/", "accounts/confirm-email/<str:key>/", "mfa_download_recovery_codes",
 }  # fmt: skip
 """Pages of allauth's that respond 404."""
 READ = {
-    "account_profile",
-    "mfa_index", "account_sessions", "admin:index", "admin:app_list", "admin:jsi18n", "admin:autocomplete",
-    "admin:view_on_site",
+    "account_profile", "mfa_index", "mfa_list_webauthn", "account_sessions",
+    "admin:index", "admin:app_list", "admin:jsi18n", "admin:autocomplete", "admin:view_on_site",
     "admin:password_change_done", "admin/rq/", "admin/(?P<url>.*)$", "operations:start", "operations:health",
     "operations:queue", "operations:storage", "desk:queue", "desk:pulse", "portal:home", "portal:organization",
     "portal:search", "portal:members", "portal:activity", "portal:activity_csv", "portal:activity_json_lines",
@@ -40,6 +43,7 @@ READ = {
     "groups:failure", "groups:ledger", "groups:ledger_csv", "groups:checked", "sso:settings", "sso:connected",
     "sso:check_domain", "sso:check_provider",
     "admin:portal_organization_history", "admin:portal_organization_delete", "admin:account_emailaddress_history",
+    "admin:mfa_authenticator_changelist", "admin:mfa_authenticator_delete",
     "admin:mfa_authenticator_history", "admin:mfa_authenticator_add", "admin:mfa_authenticator_change",
     "admin:groups_enrolment_history", "admin:groups_enrolment_change", "admin:groups_enrolment_delete",
     "admin:registries_credential_history", "admin:registries_credential_add", "admin:registries_credential_change",

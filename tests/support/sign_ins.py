@@ -8,14 +8,17 @@ from django.test import Client
 
 from portal.models import Activity
 from tests.conftest import PASSWORD
+from tests.support.second_factors import second_step
 
 LOGIN = "/accounts/login/"
 
 
 def sign_in(person: Any, password: str = PASSWORD, browser: Client | None = None) -> Client:
-    """Sign in with a password, in this browser or a new one; return it."""
+    """Sign in with a password, in this browser or a new one; return it. Operators and support enter a code too."""
     browser = browser or Client()
-    browser.post(LOGIN, {"login": person.email, "password": password})
+    response = browser.post(LOGIN, {"login": person.email, "password": password})
+    if person.is_staff:
+        second_step(browser, response)
     return browser
 
 

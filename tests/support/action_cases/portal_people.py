@@ -7,12 +7,11 @@ from datetime import timedelta
 from functools import partial
 
 from allauth.account.models import EmailAddress
-from allauth.mfa.models import Authenticator
 from django.utils import timezone
 
 from groups.models import Occurrence
 from portal.accounts import actions as person_actions
-from portal.accounts import address_change, own_account, password_links, session_actions
+from portal.accounts import address_change, factor_actions, own_account, password_links, session_actions
 from portal.accounts.address_proof import set_address_proof
 from portal.models import (
     AddressProof,
@@ -32,6 +31,7 @@ from registries.foundation.actor import CONSOLE, PORTAL
 from registries.foundation.ids import WebhookId
 from registries.secrets import at_rest, one_time
 from registries.secrets.one_time import Purpose
+from tests.support import second_factors
 from tests.support.action_cases import Call, Case, Cast
 from tests.support.actors import acting
 
@@ -206,9 +206,43 @@ def _set_password(cast: Cast) -> Call:
     return partial(person_actions.set_password, cast.bob, "a long and good sentence", by=acting(cast.bob))
 
 
-def _remove_second_factor(cast: Cast) -> Call:
-    factor = Authenticator.objects.create(user=cast.bob, type="totp", data={})
-    return partial(person_actions.remove_second_factor, factor, by=acting(cast.olga))
+def _add_totp(cast: Cast) -> Call:
+    return partial(factor_actions.add_totp, cast.bob, second_factors.SECRET, by=acting(cast.bob))
+
+
+def _add_passkey(cast: Cast) -> Call:
+    passkey = factor_actions.NewPasskey(name="Laptop", credential={}, sign_count=0, is_passwordless=True)
+    return partial(factor_actions.add_passkey, cast.bob, passkey, by=acting(cast.bob))
+
+
+def _rename_passkey(cast: Cast) -> Call:
+    row = second_factors.add_passkey_row(cast.bob)
+    return partial(factor_actions.rename_passkey, cast.bob, row.pk, "Phone", by=acting(cast.bob))
+
+
+def _remove_factor(cast: Cast) -> Call:
+    row = second_factors.add_totp(cast.bob).instance
+    return partial(factor_actions.remove_factor, cast.bob, row.pk, by=acting(cast.bob))
+
+
+def _replace_recovery_codes(cast: Cast) -> Call:
+    second_factors.add_totp(cast.bob)
+    return partial(factor_actions.replace_recovery_codes, cast.bob, by=acting(cast.bob))
+
+
+def _show_recovery_codes(cast: Cast) -> Call:
+    second_factors.add_recovery_codes(cast.bob)
+    return partial(factor_actions.show_recovery_codes, cast.bob, by=acting(cast.bob))
+
+
+def _remove_password(cast: Cast) -> Call:
+    second_factors.add_passkey_row(cast.bob, passwordless=True)
+    return partial(factor_actions.remove_password, cast.bob, by=acting(cast.bob))
+
+
+def _reset_factors(cast: Cast) -> Call:
+    second_factors.add_totp(cast.bob)
+    return partial(factor_actions.reset_factors, cast.bob, "Lost phone", by=acting(cast.olga))
 
 
 def _confirm_account(cast: Cast) -> Call:
@@ -290,7 +324,14 @@ CASES = [
     Case("portal.accounts.actions.create_person", _create_person),
     Case("portal.accounts.actions.change_person", _change_person),
     Case("portal.accounts.actions.set_password", _set_password),
-    Case("portal.accounts.actions.remove_second_factor", _remove_second_factor),
+    Case("portal.accounts.factor_actions.add_totp", _add_totp),
+    Case("portal.accounts.factor_actions.add_passkey", _add_passkey),
+    Case("portal.accounts.factor_actions.rename_passkey", _rename_passkey),
+    Case("portal.accounts.factor_actions.remove_factor", _remove_factor),
+    Case("portal.accounts.factor_actions.replace_recovery_codes", _replace_recovery_codes),
+    Case("portal.accounts.factor_actions.show_recovery_codes", _show_recovery_codes),
+    Case("portal.accounts.factor_actions.remove_password", _remove_password),
+    Case("portal.accounts.factor_actions.reset_factors", _reset_factors),
     Case("portal.accounts.actions.confirm_account", _confirm_account),
     Case("portal.accounts.address_proof.set_address_proof", _set_address_proof),
     Case("portal.accounts.address_change.request_change", _request_address),
