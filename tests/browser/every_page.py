@@ -70,6 +70,11 @@ NO_PAGE = {
     "portal:webhook_switch": _POST,
     "portal:webhook_delete": _POST,
     "portal:webhook_again": _POST,
+    "account_session*_end": _POST,
+    "account_name": _POST,
+    "account_prove_address": _POST,
+    "account_new_address": "shown by account_address_link, which leads there",
+    "admin:auth_user_password_change": "leads to the page that creates a link",
     "admin:login": "leads to the one sign-in page",
     "admin:logout": _POST,
     "admin:autocomplete": _MACHINES,
@@ -85,7 +90,10 @@ NO_PAGE = {
 }
 
 
-LEADS_TO = {"portal:invitation": "/invitations/accept/"}
+LEADS_TO = {
+    "portal:invitation": "/invitations/accept/",
+    "account_address_link": "/accounts/profile/new-address/",
+}
 """Pages that are shown at another address than the one that leads to them."""
 
 
@@ -108,6 +116,11 @@ VISITS = {
     "account_login": [visit("nobody"), visit("nobody", "?next=/o/acme/")],
     "account_change_password": [visit("alice")],
     "account_set_password": [visit("passwordless")],
+    "account_profile": [visit("alice"), visit("unproven")],
+    "account_address": [visit("alice")],
+    "account_address_link": [visit("bob")],
+    "account_sessions": [visit("alice")],
+    "account_delete": [visit("alice"), visit("carol")],
     "account_logout": [visit("alice")],
     "account_reauthenticate": [visit("alice")],
     "mfa_index": [visit("alice"), visit("twofold")],

@@ -20,6 +20,7 @@ from groups.models import FailedAttempt, Image, ImageCheck, SweepPass
 from groups.queues.redis_queues import push
 from groups.queues.wakeup import Wakeup
 from groups.worker import PullWorker
+from portal.accounts import address_change
 from portal.models import User
 from portal.organizations import actions, invitations
 from portal.organizations.api_keys import create_key, revoke
@@ -120,10 +121,12 @@ def _invitation(acme: Any, by: User, email: str) -> str:
     return token
 
 
-def _mailed(person: User) -> dict[str, str]:
+def _mailed(person: User) -> dict[str, Any]:
     """Values for links that are mailed."""
     return {
         "uidb36": user_pk_to_url_str(person),
+        "account_address_link.token": address_change.request_change(person, "alice@new.example", by=acting(person)),
+        "admin:portal_user_link.id": person.pk,
         "account_reset_password_from_key.key": default_token_generator.make_token(person),
     }
 
@@ -182,8 +185,10 @@ def _sessions(people: dict[str, Any], invited: User) -> dict[str, str]:
     add_recovery_codes(twofold)
     passwordless = User.objects.create_user("pia@acme.example", address_proof="mail")
     homeless = User.objects.create_user("hana@acme.example", PASSWORD, address_proof="mail")
+    unproven = User.objects.create_user("ulla@acme.example", PASSWORD)
     everybody = people | {
         "twofold": twofold, "passwordless": passwordless, "homeless": homeless, "invited": invited,
+        "unproven": unproven,
     }  # fmt: skip
     sessions = {name: _session(person) for name, person in everybody.items()}
     midway = Client()
