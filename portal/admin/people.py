@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
+from allauth.mfa.models import Authenticator
 from django import forms
 from django.conf import settings
 from django.contrib import admin, messages
@@ -22,7 +23,9 @@ from django.utils.safestring import SafeString
 
 from portal.accounts import actions as person_actions
 from portal.accounts import password_links
+from portal.accounts.factor_rows import kinds_in
 from portal.accounts.staff_roles import RIGHTS, StaffRole, role_of
+from portal.admin.person_factors import ResetsFactors
 from portal.admin.person_sessions import EndsSessions
 from portal.models import User
 from portal.models.user import canonical_email
@@ -90,7 +93,7 @@ class _AddRequest(ActorRequest):
 
 
 @admin.register(User)
-class PersonAdmin(EndsSessions, _UserAdmin):
+class PersonAdmin(EndsSessions, ResetsFactors, _UserAdmin):
     """Members, support and operators."""
 
     form = PersonForm
@@ -109,10 +112,10 @@ class PersonAdmin(EndsSessions, _UserAdmin):
     search_fields = ("email", "first_name", "last_name")
     ordering = ("email",)
     filter_horizontal = ()
-    actions = ("end_sessions",)
-    readonly_fields = ("sign_in", "address_proof", "holds", "altered_at", "last_login", "date_joined")
+    actions = ("end_sessions", "reset_second_factors")
+    readonly_fields = ("sign_in", "factors", "address_proof", "holds", "altered_at", "last_login", "date_joined")
     fieldsets = (
-        (None, {"fields": ("email", "address_proof", "first_name", "last_name", "sign_in")}),
+        (None, {"fields": ("email", "address_proof", "first_name", "last_name", "sign_in", "factors")}),
         ("What they may do", {"fields": ("is_active", "role")}),
         (
             "What they hold",
@@ -216,6 +219,11 @@ class PersonAdmin(EndsSessions, _UserAdmin):
     def sign_in(self, person: User) -> SafeString:
         state = "Set." if person.has_usable_password() else "None: they can't sign in with one."
         return format_html('{} <a href="../link/">Create a link that sets it</a>', state)
+
+    @admin.display(description="second factors")
+    def factors(self, person: User) -> str:
+        kinds = sorted(kinds_in(person.second_factors))
+        return ", ".join(Authenticator.Type(kind).label for kind in kinds) or self.get_empty_value_display()
 
     def _hand_over(self, request: HttpRequest, person: User, link: str) -> HttpResponse:
         if password_links.mail_link(person, link):
