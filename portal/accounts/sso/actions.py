@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
 
 from groups.rules import quotas
@@ -103,8 +105,10 @@ def disconnect(identity: LinkedIdentity, *, by: Actor) -> bool:
 
 def check_address(provider: SsoProvider, claims: Claims) -> None:
     """Raise SignInFailed unless the provider may speak for the address and calls it verified."""
-    if not claims.email or "@" not in claims.email:
-        raise SignInFailed("sso_email_missing")
+    try:
+        validate_email(claims.email)
+    except ValidationError:
+        raise SignInFailed("sso_email_missing") from None
     if not claims.is_email_verified:
         raise SignInFailed("sso_email_unverified")
     organization_id = provider.organization_id

@@ -12,7 +12,7 @@ from portal.accounts.sso import clients
 from portal.accounts.sso.domains import is_domain
 from portal.accounts.sso.provider_address import check_issuer
 from portal.accounts.sso.wakeups import wake_configure, wake_find_domain
-from portal.models import Organization, SsoProvider, VerifiedDomain
+from portal.models import Membership, Organization, Role, SsoProvider, VerifiedDomain
 from registries.foundation.activity import Target, Value, record
 from registries.foundation.actor import Actor
 from registries.foundation.ids import OrganizationId
@@ -81,11 +81,10 @@ def change_policy(provider: SsoProvider, values: dict[str, Value], *, has_signed
         after = {name: value for name, value in values.items() if name in POLICY and before[name] != value}
         if not after:
             return False
-        if after.get("requires_sso") and not has_signed_in_by_it:
-            raise SsoRefused(
-                "Sign in with this provider first. So you know that it works before everybody has to use it.",
-                field="requires_sso",
-            )
+        if after.get("default_role") == Role.OWNER:
+            raise SsoRefused("A provider makes nobody an owner.", field="default_role")
+        if after.get("requires_sso"):
+            _refuse_lock_out(OrganizationId(row.organization_id or 0), has_signed_in_by_it=has_signed_in_by_it)
         for name, value in after.items():
             setattr(row, name, value)
         row.mark = clients.settings_mark(row)
@@ -150,3 +149,18 @@ def remove_domain(domain: VerifiedDomain, *, by: Actor) -> bool:
         target = Target("domain", domain.pk, domain.name)
         record(by, "organization.domain_removed", target, organization_id=organization_id)
     return True
+
+
+def _refuse_lock_out(organization_id: OrganizationId, *, has_signed_in_by_it: bool) -> None:
+    """Raise SsoRefused unless the provider works and an owner gets in without it."""
+    if not has_signed_in_by_it:
+        raise SsoRefused(
+            "Sign in with this provider first. So you know that it works before everybody has to use it.",
+            field="requires_sso",
+        )
+    owners = Membership.objects.filter(organization=organization_id, role=Role.OWNER)
+    if not owners.exclude(user__second_factors="").exists():
+        raise SsoRefused(
+            "Have an owner add a second factor first. With it they get in when the provider is down.",
+            field="requires_sso",
+        )

@@ -26,12 +26,15 @@ def portal_provider() -> SsoProvider | None:
         return None
     named = {"issuer": settings.PORTAL_SSO_ISSUER, "client_id": settings.PORTAL_SSO_CLIENT_ID}
     row, _ = SsoProvider.objects.get_or_create(pk=PORTAL_PROVIDER, defaults=named)
+    is_another = row.issuer != settings.PORTAL_SSO_ISSUER
     for name, value in named.items():
         setattr(row, name, value)
     mark = clients.settings_mark(row)
     if row.mark != mark:  # the environment names another one, or somebody changed the row
         row.mark, row.configuration, row.checked_at, row.problem = mark, "", None, ""
         row.save(update_fields=[*named, "mark", "configuration", "checked_at", "problem"])
+    if is_another:
+        row.identities.all().delete()  # another issuer's subjects are other people
     return row
 
 

@@ -96,6 +96,8 @@ def test_new_people_become_members_with_the_default_role(real_issuer: str, acme:
         ({"email": "bob@acme.example"}, "sso_email_unverified"),
         ({"email": "bob@acme.example", "email_verified": "true"}, "sso_email_unverified"),
         ({}, "sso_email_missing"),
+        ({"email": "bob@evil.example@acme.example", "email_verified": True}, "sso_email_missing"),
+        ({"email": "bob smith@acme.example", "email_verified": True}, "sso_email_missing"),
         ({"email": "mallory@elsewhere.example", "email_verified": True}, "sso_domain"),
         ({"email": "x@sub.acme.example", "email_verified": True}, "sso_domain"),
     ],

@@ -21,6 +21,7 @@ from tests.conftest import PASSWORD
 from tests.support.actors import acting
 from tests.support.fresh_sign_ins import signed_in
 from tests.support.identity_providers import SsoBrowser, code_on, provider_of, tell, verified_domain, work
+from tests.support.second_factors import add_totp
 
 pytestmark = pytest.mark.django_db
 SECRET = "a secret of the client"  # pragma: allowlist secret
@@ -91,6 +92,9 @@ def test_nobody_locks_everybody_out(owner: Client, acme: Any, alice: Any, lying_
     browser.client.post("/accounts/login/", {"login": alice.email, "password": PASSWORD})
     connect = browser.sign_in("acme")["Location"]
     browser.client.post(connect)
+    response = browser.client.post(f"{PAGE}policy/", policy)
+    assert b"Have an owner add a second factor first" in response.content
+    add_totp(alice)
     assert browser.client.post(f"{PAGE}policy/", policy).status_code == 302
     provider.refresh_from_db()
     assert provider.requires_sso
@@ -103,6 +107,13 @@ def test_settings_that_were_changed_outside_are_not_confirmed(acme: Any, alice: 
     SsoProvider.objects.update(adds_members=True)
     with pytest.raises(SsoRefused, match="outside the portal"):
         change_policy(provider, {"default_role": "member"}, has_signed_in_by_it=True, by=acting(alice))
+
+
+def test_a_provider_makes_nobody_an_owner(owner: Client, acme: Any, alice: Any, lying_issuer: str) -> None:
+    provider = provider_of(acme, lying_issuer)
+    assert owner.post(f"{PAGE}policy/", {"default_role": "owner"}).status_code == 400
+    with pytest.raises(SsoRefused):
+        change_policy(provider, {"default_role": "owner"}, has_signed_in_by_it=True, by=acting(alice))
 
 
 def check(owner: Client) -> Any:

@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from portal.accounts.sso import providers, sign_ins
-from portal.models import SignInLimit, SsoProvider, SsoSignIn
+from portal.models import LinkedIdentity, SignInLimit, SsoProvider, SsoSignIn
 from tests.support.identity_providers import SsoBrowser, code_on, provider_of, tell, verified_domain, work
 
 pytestmark = pytest.mark.django_db
@@ -141,16 +141,22 @@ def test_the_page_that_finds_a_provider_says_nothing_of_accounts(acme: Any, bob:
     assert len({len(page) for page in pages}) == 1
 
 
-def test_the_portals_provider_follows_the_environment(settings: Any, lying_issuer: str) -> None:
+def test_the_portals_provider_follows_the_environment(settings: Any, lying_issuer: str, alice: Any) -> None:
     assert providers.portal_provider() is None
     settings.PORTAL_SSO_ISSUER, settings.PORTAL_SSO_CLIENT_ID = lying_issuer, "one"
     first = providers.portal_provider()
-    SsoProvider.objects.update(issuer="https://mallory.example", configuration="{}")
+    SsoProvider.objects.update(configuration="{}")
     settings.PORTAL_SSO_CLIENT_ID = "two"
     second = providers.portal_provider()
     assert first is not None
     assert second is not None
     assert (second.pk, second.issuer, second.client_id, second.configuration) == (first.pk, lying_issuer, "two", "")
+    LinkedIdentity.objects.create(provider=second, person=alice, subject="s")
+    settings.PORTAL_SSO_ISSUER = "https://other.example"
+    third = providers.portal_provider()
+    assert third is not None
+    assert third.issuer == "https://other.example"
+    assert not LinkedIdentity.objects.exists(), "another issuer's subjects are other people"
 
 
 def test_one_client_begins_only_so_often(acme_provider: SsoProvider) -> None:
