@@ -23,6 +23,7 @@ SEVERAL = {
     "groups/nodes/test_many_at_once.py": "many nodes at once",
     "groups/nodes/test_row_locks.py": "which rows polls and moves lock, and in which order",
     "groups/test_recording.py": "what actions on groups and nodes record",
+    "portal/accounts/test_account_pages.py": "that all pages of accounts have the portal's frame",
     "portal/admin/test_operator_actions.py": "what operators do to organizations and pulls",
     "portal/admin/test_registered_models.py": "every model in the admin",
     "portal/api/test_documents.py": "the OpenAPI documents",

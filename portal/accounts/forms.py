@@ -6,10 +6,16 @@ from types import MappingProxyType
 from typing import Any
 
 from allauth.account.fields import PasswordField, SetPasswordField
-from allauth.account.forms import LoginForm, ResetPasswordKeyForm
+from allauth.account.forms import ChangePasswordForm, LoginForm, ResetPasswordKeyForm, SetPasswordForm
 from django import forms
 
+from portal.accounts.password_rules import MIN_LENGTH
 from registries.foundation.guarded_forms import GuardsFields
+
+RULES = (
+    f"At least {MIN_LENGTH} characters of any kind. A sentence that you can remember is good. Your address and the "
+    "names of your organizations don't count."
+)
 
 
 class SignInForm(GuardsFields, LoginForm):  # type: ignore[misc]  # allauth has no types
@@ -28,5 +34,20 @@ class SignInForm(GuardsFields, LoginForm):  # type: ignore[misc]  # allauth has 
 class NewPasswordForm(GuardsFields, ResetPasswordKeyForm):  # type: ignore[misc]
     """The page behind the mailed link."""
 
-    password1 = SetPasswordField(label="New password")
+    password1 = SetPasswordField(label="New password", help_text=RULES)
     password2 = PasswordField(label="New password again", autocomplete="new-password")
+
+
+class OtherPasswordForm(GuardsFields, ChangePasswordForm):  # type: ignore[misc]
+    """Changing one's password."""
+
+    oldpassword = PasswordField(label="Current password", autocomplete="current-password")
+    password1 = SetPasswordField(label="New password", help_text=RULES)
+    password2 = PasswordField(label="New password again", autocomplete="new-password")
+
+
+class FirstPasswordForm(GuardsFields, SetPasswordForm):  # type: ignore[misc]
+    """A password for an account that has none."""
+
+    password1 = SetPasswordField(label="Password", help_text=RULES)
+    password2 = PasswordField(label="Password again", autocomplete="new-password")

@@ -34,8 +34,8 @@ class MaximumLength:
             raise ValidationError(f"At most {MAX_LENGTH:,} characters.", code="password_too_long")
 
     def get_help_text(self) -> str:
-        """Return nothing: nobody needs to know it beforehand."""
-        return ""
+        """Return the rule in a sentence."""
+        return f"At most {MAX_LENGTH:,} characters."
 
 
 class OwnWords:
@@ -72,8 +72,8 @@ class NotKnown:
             )
 
     def get_help_text(self) -> str:
-        """Return nothing: it says itself what is wrong."""
-        return ""
+        """Return the rule in a sentence."""
+        return "Passwords that are known from breaches are refused."
 
 
 def is_listed(password: str, path: Path) -> bool:

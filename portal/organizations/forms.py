@@ -65,9 +65,9 @@ class FirstPasswordForm(forms.Form):
     password = forms.CharField(
         label="Password",
         strip=False,
-        max_length=128,
+        max_length=1000,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-        help_text="At least 10 characters. A sentence that you can remember is good.",
+        help_text="At least 12 characters. A sentence that you can remember is good.",
         error_messages={"required": "Choose a password."},
     )
 

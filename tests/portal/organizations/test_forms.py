@@ -44,7 +44,7 @@ def test_what_each_form_asks() -> None:
             "role": ("Role", "member", None, {}),
         },
         {"keep": ("Keys to take over", None, None, {}), "role": ("Role", None, None, {})},
-        {"password": ("Password", None, 128, {"autocomplete": "new-password", "maxlength": "128"})},
+        {"password": ("Password", None, 1000, {"autocomplete": "new-password", "maxlength": "1000"})},
         {
             "name": ("Name", None, 63, {"autocomplete": "off", "maxlength": "63"}),
             "keep": ("Use this value exactly as entered", None, None, {}),
@@ -61,7 +61,7 @@ def test_what_each_form_asks() -> None:
     assert offered(role, "role") == offered(invitation, "role")
     assert offered(key, "days") == [(30, "30 days"), (90, "90 days"), (365, "A year"), (0, "No expiry")]
     assert [value for value, _ in offered(key, "scope")] == ["read", "write"]
-    assert password.fields["password"].help_text.startswith("At least 10 characters.")
+    assert password.fields["password"].help_text.startswith("At least 12 characters.")
     assert "The activity shows it" in key.fields["name"].help_text
     titles = [form.not_done for form in (invitation, password, key)]
     assert titles == ["Not invited yet", "Not joined yet", "Not created yet"]
@@ -82,7 +82,7 @@ def test_what_a_form_says_about_an_answer_that_is_missing() -> None:
 
 
 def test_a_first_password() -> None:
-    for wrong in ("short", "h7q-tvz9k", "password123", "nina@acme.example", "a" * 129):
+    for wrong in ("short", "h7q-tvz9k", "password123", "nina@acme.example", "a" * 1001):
         assert not FirstPasswordForm(typed(password=wrong), email="nina@acme.example").is_valid()
     for good in (f"  {GOOD} ", "h7q-tvz9kw", "x7" * 64):
         form = FirstPasswordForm(typed(password=good), email="nina@acme.example")
