@@ -29,8 +29,8 @@ class ResetsFactors(GuardedAdmin[User]):
             action="reset_second_factors",
             title="Reset the second factors of these people?",
             text=(
-                "Their passkeys, authenticator apps and recovery codes are removed, they are signed out everywhere, and "
-                "they get an email. First make sure in another way that it is the person who asks."
+                "Their passkeys, authenticator apps and recovery codes are removed, they are signed out everywhere, "
+                "and they get an email. First make sure in another way that it is the person who asks."
             ),
             change="Reset second factors",
             reason_label="How you made sure who asks (the person reads this)",

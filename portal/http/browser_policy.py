@@ -10,11 +10,13 @@ UNUSED = (
     "accelerometer", "ambient-light-sensor", "autoplay", "bluetooth", "browsing-topics", "camera", "clipboard-read",
     "display-capture", "encrypted-media", "fullscreen", "gamepad", "geolocation", "gyroscope", "hid", "idle-detection",
     "local-fonts", "magnetometer", "microphone", "midi", "otp-credentials", "payment", "picture-in-picture",
-    "publickey-credentials-create", "publickey-credentials-get", "screen-wake-lock", "serial", "storage-access", "usb",
+    "screen-wake-lock", "serial", "storage-access", "usb",
     "web-share", "window-management", "xr-spatial-tracking",
 )  # fmt: skip
-"""Features of browsers that no page uses. Pages copy text to the clipboard."""
-PERMISSIONS_POLICY = ", ".join([*(f"{feature}=()" for feature in UNUSED), "clipboard-write=(self)"])
+"""Features of browsers that no page uses."""
+USED = ("clipboard-write", "publickey-credentials-create", "publickey-credentials-get")
+"""Pages copy text to the clipboard, add passkeys and sign in with them."""
+PERMISSIONS_POLICY = ", ".join([*(f"{feature}=()" for feature in UNUSED), *(f"{feature}=(self)" for feature in USED)])
 
 
 class BrowserPolicyMiddleware:
