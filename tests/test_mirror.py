@@ -102,7 +102,6 @@ TESTED_BY = {
     "portal/accounts/sso/test_actions.py": ["portal.accounts.sso.identities"],
     "portal/accounts/sso/test_completion.py": [
         "portal.accounts.sso.forms",
-        "portal.accounts.sso.jobs",
         "portal.accounts.sso.views",
         "portal.accounts.sso.wakeups",
     ],
