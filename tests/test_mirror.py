@@ -96,7 +96,6 @@ TESTED_BY = {
     "portal/accounts/test_session_views.py": ["portal.accounts.browser_sessions", "portal.accounts.session_actions"],
     "portal/admin/test_people.py": [
         "portal.accounts.actions",
-        "portal.admin.person_sessions",
         "portal.admin.third_party",
     ],
     "portal/accounts/sso/test_actions.py": ["portal.accounts.sso.identities"],
