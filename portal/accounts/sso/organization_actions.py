@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from django.db import transaction
 
 from groups.rules import quotas
+from portal.accounts.factor_rows import is_protected
 from portal.accounts.sso import clients
 from portal.accounts.sso.domains import is_domain
 from portal.accounts.sso.provider_address import check_issuer
@@ -159,7 +160,7 @@ def _refuse_lock_out(organization_id: OrganizationId, *, has_signed_in_by_it: bo
             field="requires_sso",
         )
     owners = Membership.objects.filter(organization=organization_id, role=Role.OWNER)
-    if not owners.exclude(user__second_factors="").exists():
+    if not any(map(is_protected, owners.values_list("user__second_factors", flat=True))):
         raise SsoRefused(
             "Have an owner add a second factor first. With it they get in when the provider is down.",
             field="requires_sso",
