@@ -121,6 +121,7 @@ OTHERS: dict[str, Mapping[str, Outcome]] = {
     "account_confirm_login_code": _OWN,
     "account_address_link": _ANYBODY,
     "account_*": _OWN,
+    "mfa_login_webauthn": _ANYBODY,  # signs in
     "mfa_*": _OWN,
     "portal:home": _OWN,
     "portal:invitation*": _ANYBODY,
@@ -236,7 +237,8 @@ def _introduction() -> Iterator[str]:
         "Written by `python -m tests.security.access_table`. Every address of the portal has a row, and "
         "`tests/security/test_access_table.py` sends each method to each of them as each of these. A stranger owns "
         "another organization, somebody removed was an owner of this one, and the address of somebody unproven was "
-        "proved by nobody. Refused requests are sent to the sign-in page, or get 401, 403 or 404. `own` stands for the "
+        "proved by nobody. Support and operators have a second factor; without one, they reach only the pages that add "
+        "one. Refused requests are sent to the sign-in page, or get 401, 403 or 404. `own` stands for the "
         "methods that a page of one's own account, of operators or of the admin accepts by itself."
     )
     yield ""

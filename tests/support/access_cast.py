@@ -19,6 +19,7 @@ from tests.support.addresses import Address
 from tests.support.admin_rows import make_rows
 from tests.support.fresh_sign_ins import signed_in
 from tests.support.one_of_each import one_of_each
+from tests.support.second_factors import add_totp
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
 
@@ -38,6 +39,8 @@ class AccessCast:
             "support": _person("sam@drayage.example", is_staff=True, is_support=True),
             "operator": _person("olga@drayage.example", is_staff=True, is_superuser=True),
         }
+        for who in ("support", "operator"):  # without a second factor they reach nothing but the page that adds one
+            add_totp(people[who])
         self.acme, umbrella = _organization("acme"), _organization("umbrella")
         roles = {"viewer": "viewer", "member": "member", "unproven": "member", "owner": "owner"}
         for who, role in roles.items():

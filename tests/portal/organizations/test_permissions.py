@@ -24,6 +24,7 @@ from portal.organizations import permissions
 from registries.models import Credential
 from tests.support.fresh_sign_ins import signed_in
 from tests.support.one_of_each import one_of_each
+from tests.support.second_factors import add_totp
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
 UNKNOWN = {"name": "nothing", "member": "0"}
@@ -153,6 +154,8 @@ class Acme:
             "sam": User.objects.create_user("sam@drayage.example", is_staff=True, is_support=True),
             "olga": User.objects.create_superuser("olga@drayage.example"),
         }
+        for who in ("sam", "olga"):
+            add_totp(people[who])
         self.organization = _organization("acme")
         roles = {"alice": "owner", "anna": "owner", "bob": "member", "carol": "viewer"}
         for who, role in roles.items():
