@@ -15,10 +15,13 @@ from urllib.parse import urlencode, urlsplit
 
 from allauth.account.adapter import get_adapter
 from allauth.account.authentication import AUTHENTICATION_METHODS_SESSION_KEY, get_authentication_records
-from django.contrib.auth import REDIRECT_FIELD_NAME
+from django.contrib.auth import REDIRECT_FIELD_NAME, update_session_auth_hash
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
+
+from portal.models import User
+from registries.foundation.ids import UserId
 
 FRESH_SECONDS = 15 * 60
 KEPT_FORM = "fresh_sign_in_form"
@@ -102,7 +105,7 @@ class FreshSignInMiddleware:
         response = self.get_response(request)
         proofs = request.session.get(AUTHENTICATION_METHODS_SESSION_KEY)
         if was_signed_in and request.user.is_authenticated and proofs != before:
-            request.session.cycle_key()
+            _renew(request)
         return response
 
     def process_view(
@@ -151,6 +154,16 @@ def _ask(request: HttpRequest, page: Fresh) -> HttpResponse:
     if getattr(request, "htmx", False):
         return HttpResponse(headers={"HX-Redirect": address})
     return HttpResponseRedirect(address)
+
+
+def _renew(request: HttpRequest) -> None:
+    """Give the session another key. The password may just have been hashed again, which the session has to know; not if
+    all sessions were ended at the same time."""
+    row = User.objects.get(pk=request.user.pk or UserId(0))
+    if isinstance(request.user, User) and row.session_epoch == request.user.session_epoch:
+        update_session_auth_hash(request, row)
+    else:
+        request.session.cycle_key()
 
 
 def _fields(request: HttpRequest) -> list[list[str]] | None:

@@ -100,6 +100,13 @@ def test_the_session_gets_another_key(stale: Client, alice: User) -> None:
     assert Session.objects.count() == 1
 
 
+def test_a_password_that_is_hashed_again_signs_nobody_out(stale: Client, settings: Any) -> None:
+    settings.PASSWORD_HASHERS = ["portal.accounts.hashers.Argon2id", *settings.PASSWORD_HASHERS]
+    prove(stale, stale.post(CREATE, KEY)["Location"])
+    assert User.objects.get(email="alice@acme.example").password.startswith("argon2")
+    assert stale.get("/o/acme/").status_code == 200
+
+
 def test_what_may_be_secret_is_not_kept(stale: Client) -> None:
     stale.post(CREATE, KEY | {"client_secret": "s3cr3t"}, headers={"Referer": f"http://testserver{KEYS}"})
     assert stale.session[KEPT_FORM]["fields"] is None
