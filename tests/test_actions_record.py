@@ -127,6 +127,7 @@ REPEATABLE = {
     "portal.accounts.sso.organization_actions.set_provider",
     "portal.accounts.factor_actions.add_passkey",
     "portal.accounts.factor_actions.replace_recovery_codes",
+    "portal.organizations.factor_requirement.require_factors",
     "portal.notifications.webhooks.add",
     "portal.notifications.webhooks.rotate",
     "portal.notifications.webhooks.test",

@@ -89,6 +89,7 @@ TESTED_BY = {
     "interop/test_whole_way.py": ["portal.management.commands.create_enrolment"],
     "portal/accounts/test_adapters.py": ["portal.accounts.forms", "portal.accounts.views"],
     "portal/admin/test_person_factors.py": ["portal.management.commands.reset_second_factors"],
+    "portal/organizations/test_factor_requirement.py": ["portal.organizations.factor_views"],
     "portal/accounts/test_passkeys.py": ["portal.accounts.factor_forms"],
     "portal/accounts/test_fresh_sign_in.py": ["portal.accounts.continue_views"],
     "portal/accounts/test_own_account.py": ["portal.accounts.own_forms", "portal.accounts.own_views"],

@@ -86,5 +86,6 @@ def is_required_of(person: User) -> bool:
 
 
 def blocking_organizations(person: User) -> list[str]:
-    """Return the names of the organizations whose pages the person can't open without a second factor."""
-    return []
+    """Return the names of the organizations that require a second factor, now or soon, if the person has none."""
+    rows = person.memberships.filter(organization__second_factor_required_from__isnull=False)
+    return [] if is_protected(person.second_factors) else list(rows.values_list("organization__name", flat=True))

@@ -57,6 +57,7 @@ FRESH_PAGES: Mapping[str, Fresh] = {
     "account_sessions_end": Fresh("sign out your other browsers"),
     "account_session_end": Fresh("sign out another browser"),
     "portal:invite": Fresh("invite somebody"),
+    "portal:second_factors": Fresh("change who needs a second factor"),
     "portal:member_role": Fresh("change a role"),
     "portal:api_key_create": Fresh("create an API key"),
     "portal:api_key_rotate": Fresh("rotate an API key"),

@@ -110,6 +110,8 @@ VERBS = {
     "queue.changed": ("stack-2", "changed the queue"),
     "organization.created": ("plus", "created the organization"),
     "organization.renamed": ("settings", "renamed the organization"),
+    "organization.second_factor_required": ("shield-lock", "required a second factor in"),
+    "organization.second_factor_optional": ("shield-lock", "no longer requires a second factor in"),
     "organization.sso_set": ("settings", "set up single sign-on with"),
     "organization.sso_changed": ("settings", "changed single sign-on with"),
     "organization.sso_removed": ("trash", "removed single sign-on with"),

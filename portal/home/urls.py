@@ -6,7 +6,7 @@ from django.urls import include, path
 
 from portal.audit import views as audit_views
 from portal.home import overview_views, search_views
-from portal.organizations import api_key_views, invitation_views, member_views, team_views
+from portal.organizations import api_key_views, factor_views, invitation_views, member_views, team_views
 from portal.support import views as support_views
 
 app_name = "portal"
@@ -24,6 +24,7 @@ urlpatterns = [
     path("o/<slug:org>/support/<uuid:asked>/stop-sharing/", support_views.unshare, name="conversation_unshare"),
     path("o/<slug:org>/settings/members/", team_views.members, name="members"),
     path("o/<slug:org>/settings/members/invite/", team_views.invite, name="invite"),
+    path("o/<slug:org>/settings/members/second-factors/", factor_views.change, name="second_factors"),
     path("o/<slug:org>/settings/members/leave/", member_views.leave, name="leave"),
     path("o/<slug:org>/settings/members/<int:member>/role/", member_views.change_role, name="member_role"),
     path("o/<slug:org>/settings/members/<int:member>/remove/", member_views.remove, name="member_remove"),

@@ -19,10 +19,11 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.functional import SimpleLazyObject
 
+from portal.accounts.factor_rows import is_protected
 from portal.accounts.sso.access import Needed, missing_sign_in
 from portal.http.actors import actor_of
 from portal.http.requests import MemberRequest
-from portal.models import Organization, Project
+from portal.models import Organization, Project, User
 from portal.organizations.access import Access, resolve_access
 from portal.organizations.permissions import PAGES
 from registries.foundation.ids import OrganizationId, ProjectId
@@ -65,6 +66,8 @@ class OrganizationMiddleware:
         needed = missing_sign_in(request, access)
         if needed is not None:
             return _ask_for_sign_in(request, needed, slug)
+        if access.requires_factor and not is_protected(cast("User", request.user).second_factors):
+            return _ask_for_factor(request)
         _set_access(cast("MemberRequest", request), access)
         lowest = PAGES.get(request.resolver_match.view_name)
         if lowest is None or access.role.rank < lowest.rank:
@@ -96,6 +99,13 @@ def _ask_for_sign_in(request: HttpRequest, needed: Needed, slug: str) -> HttpRes
         return render(request, "account/sso/limited.html", status=HTTPStatus.FORBIDDEN)
     context = {"slug": slug, "next": request.get_full_path() if request.method == "GET" else f"/o/{slug}/"}
     return render(request, "account/sso/needed.html", context, status=HTTPStatus.FORBIDDEN)
+
+
+def _ask_for_factor(request: HttpRequest) -> HttpResponse:
+    """The page that says that this organization requires a second factor."""
+    if getattr(request, "htmx", False):
+        return HttpResponse(headers={"HX-Refresh": "true"})
+    return render(request, "portal/second_factor_needed.html", status=HTTPStatus.FORBIDDEN)
 
 
 def _to_login(request: HttpRequest) -> HttpResponse:

@@ -36,6 +36,8 @@ class Organization(models.Model):
     slug = models.CharField("address", max_length=63, unique=True, validators=[SLUG])
     name = models.CharField(max_length=120)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
+    second_factor_required_from = models.DateTimeField(null=True, blank=True, editable=False)
+    """From when on members without a second factor can't open its pages; None where it requires none."""
     members = models.ManyToManyField(settings.AUTH_USER_MODEL, through="Membership", related_name="organizations")
 
     class Meta:

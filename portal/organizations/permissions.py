@@ -25,6 +25,7 @@ PAGES: dict[str, Role] = {
     "portal:conversation_unshare": Role.MEMBER,
     "portal:members": Role.VIEWER,
     "portal:invite": Role.OWNER,
+    "portal:second_factors": Role.OWNER,
     "portal:withdraw": Role.OWNER,
     "portal:member_role": Role.OWNER,
     "portal:member_remove": Role.OWNER,

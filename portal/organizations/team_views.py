@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
+from portal.accounts.factor_rows import is_protected
 from portal.http.requests import MemberRequest
 from portal.mail import sending
 from portal.models import AddressProof, Invitation, Membership, Role
@@ -93,6 +94,7 @@ def _page(request: MemberRequest, form: InviteForm, **shown: object) -> HttpResp
         "form": form,
         "groups": role_table(),
         "is_owner": request.role == Role.OWNER,
+        "without_factor": [row.user.email for row in rows if not is_protected(row.user.second_factors)],
         **shown,
     }
     return render(request, "portal/members.html", context, status=422 if form.is_bound else 200)

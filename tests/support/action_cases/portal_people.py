@@ -20,13 +20,14 @@ from portal.models import (
     Invitation,
     Membership,
     Notice,
+    Organization,
     SignInLimit,
     User,
     Webhook,
 )
 from portal.notifications import subscriptions, webhooks
 from portal.notifications.webhooks import bound_to
-from portal.organizations import actions, api_key_rows, api_keys, invitations
+from portal.organizations import actions, api_key_rows, api_keys, factor_requirement, invitations
 from registries.foundation.actor import CONSOLE, PORTAL
 from registries.foundation.ids import WebhookId
 from registries.secrets import at_rest, one_time
@@ -82,6 +83,16 @@ def _create_organization(cast: Cast) -> Call:
 
 def _rename_organization(cast: Cast) -> Call:
     return partial(actions.rename_organization, cast.acme, name="Acme & Sons", by=acting(cast.olga))
+
+
+def _require_factors(cast: Cast) -> Call:
+    second_factors.add_totp(cast.alice)
+    return partial(factor_requirement.require_factors, cast.acme, grace_days=7, by=acting(cast.alice))
+
+
+def _stop_requiring_factors(cast: Cast) -> Call:
+    Organization.objects.filter(pk=cast.acme.pk).update(second_factor_required_from=timezone.now())
+    return partial(factor_requirement.stop_requiring_factors, cast.acme, by=acting(cast.alice))
 
 
 def _add_project(cast: Cast) -> Call:
@@ -297,6 +308,8 @@ CASES = [
     Case("portal.accounts.session_actions.end_all_sessions", _end_all_sessions),
     Case("portal.organizations.actions.create_organization", _create_organization),
     Case("portal.organizations.actions.rename_organization", _rename_organization),
+    Case("portal.organizations.factor_requirement.require_factors", _require_factors),
+    Case("portal.organizations.factor_requirement.stop_requiring_factors", _stop_requiring_factors),
     Case("portal.organizations.actions.add_project", _add_project),
     Case("portal.organizations.invitations.invite", _invite),
     Case("portal.organizations.invitations.withdraw", _withdraw),
