@@ -88,6 +88,8 @@ class Spent:
 def spend(counters: Sequence[Counter], *, title: str = "", message: str = "") -> Spent:
     """Count an attempt on all these counters, or on none: raises TooManyAttempts if one of them has to wait. `message`
     says what was refused, instead of failed sign-ins."""
+    if not counters:
+        return Spent.nothing()
     _make_room()
     by_key = {counter.key: counter for counter in counters}
     with transaction.atomic():

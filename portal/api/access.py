@@ -15,7 +15,7 @@ from django.http import HttpRequest
 from ninja.security import APIKeyHeader
 
 from groups.api.errors import not_found
-from portal.api.rate import Rate, count_call
+from portal.api.rate import Rate, count_call, count_wrong_key
 from portal.http.actors import actor_of_key
 from portal.models import ApiKey, Organization
 from portal.organizations.api_keys import find_live_key
@@ -41,6 +41,10 @@ class SaladApiKey(APIKeyHeader):
     def authenticate(self, request: HttpRequest, key: str | None) -> ApiKey | None:
         row = find_live_key(key or "", address=client_address(request))
         if row is None:
+            wrong = count_wrong_key(client_address(request))
+            if wrong.exceeded:
+                text = f"Too many calls from this address had no valid API key. Try again in {wrong.reset} seconds."
+                raise Refusal(text, code="too_many_calls", status=429, retry_after=wrong.reset)
             text = "Send a valid API key in the header Salad-Api-Key."
             raise Refusal(text, code="not_authenticated", status=401)
         call = cast("KeyRequest", request)

@@ -14,6 +14,7 @@ import redis
 import structlog
 from django.conf import settings
 
+from portal.http.client_address import share_of
 from portal.models import ApiKey
 
 log = structlog.get_logger(__name__)
@@ -70,15 +71,27 @@ class Counter:
             return self._own[name]
 
 
+MAX_WRONG_KEYS = 60
+"""Calls without a valid key that a client's address may make in a minute. Those with one are not counted."""
+
 _counter: Counter | None = None
 
 
 def count_call(key: ApiKey, limit: int) -> Rate:
     """Count a call of this key; return its calls in this clock minute."""
+    return _count(str(key.pk), limit)
+
+
+def count_wrong_key(address: str) -> Rate:
+    """Count a call without a valid key from a client at this address; return such calls in this clock minute."""
+    return _count(f"wrong:{share_of(address)}", MAX_WRONG_KEYS)
+
+
+def _count(name: str, limit: int) -> Rate:
     global _counter
     if _counter is None:
         _counter = Counter(str(settings.RQ_QUEUES["pulls"]["URL"]))
     now = time.time()
     minute = int(now // WINDOW)
-    used = _counter.add(str(key.pk), minute)
+    used = _counter.add(name, minute)
     return Rate(limit, used, max(1, int(WINDOW - now % WINDOW)))

@@ -21,7 +21,12 @@ class Steps(Calls):
         from portal.organizations.actions import create_organization
         from registries.foundation.actor import CONSOLE
 
-        create_organization(slug="acme", name="Acme", owner=User.objects.create_user("alice@acme.example"), by=CONSOLE)
+        create_organization(
+            slug="acme",
+            name="Acme",
+            owner=User.objects.create_user("alice@acme.example", address_proof="operator"),
+            by=CONSOLE,
+        )
 
     def api_key(self) -> str:
         """Make a key of Acme's that may do everything."""

@@ -14,6 +14,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from portal.api import public, v1
+from portal.api.rate import MAX_WRONG_KEYS
 from portal.models import ApiKey
 from portal.organizations.api_keys import create_key, revoke
 from registries.foundation.actor import CONSOLE
@@ -273,3 +274,15 @@ def test_an_unexpected_error_reveals_nothing(speaks: Any, monkeypatch: pytest.Mo
 
     assert (answer.status_code, answer.json()["code"]) == (500, "unexpected")
     assert b"canary" not in answer.content
+
+
+def test_wrong_keys_are_limited_by_address_and_no_valid_one_with_them(speaks: Any, time_machine: Any) -> None:
+    time_machine.move_to("2026-05-04T12:00:30Z", tick=False)
+    wrong, elsewhere = Speaker("drayage_" + "a" * 43), Speaker("drayage_" + "a" * 43, REMOTE_ADDR="192.0.2.1")
+    assert {wrong.get(CONTAINERS).status_code for _ in range(MAX_WRONG_KEYS)} == {401}
+    refused = wrong.get(CONTAINERS)
+    assert (refused.status_code, refused["Retry-After"], refused.json()["code"]) == (429, "30", "too_many_calls")
+    assert speaks().get(CONTAINERS).status_code == 200
+    assert elsewhere.get(CONTAINERS).status_code == 401
+    time_machine.move_to("2026-05-04T12:01:01Z", tick=False)
+    assert wrong.get(CONTAINERS).status_code == 401
