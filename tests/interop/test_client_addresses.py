@@ -64,6 +64,7 @@ class Caller:
     def __init__(self, site: Site, address: str) -> None:
         self._site, self._session = site, requests.Session()
         self._session.mount("https://", Address(address))
+        self._session.trust_env = False
         self._session.verify = False
 
     def guess(self, email: str, **headers: str) -> int:
