@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
+from django.db.models.functions import Now
 from django.http import HttpRequest
 
 from portal.accounts import known_browser
@@ -123,6 +124,12 @@ def allow_invitation(
         _counter(Kind.INVITATION_OF, str(organization_id), organization),
     ]
     return spend(counters, title="Too many invitations", message="Many invitations were sent already.")
+
+
+def alarmed_domains() -> list[SignInLimit]:
+    """Return the counters of mail domains with `ALARM` failed sign-ins or more now, ten at most, the most first."""
+    alarmed = SignInLimit.objects.filter(kind=Kind.DOMAIN, count__gte=ALARM, expires_at__gt=Now())
+    return list(alarmed.order_by("-count")[:10])
 
 
 def _of_address(kind: SignInLimit.Kind, share: str) -> list[Counter]:

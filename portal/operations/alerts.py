@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from django.urls import reverse
 
 from groups.models import Quota
 from groups.queries import attention, outages
+from portal.accounts import sign_in_limits
 from portal.models import User
 from portal.operations.workers import Queues
 from portal.templatetags.drayage import duration
@@ -54,6 +56,17 @@ def alerts(queues: Queues) -> list[Alert]:
     except keyring.KeyUnavailable:
         text = "Nodes are sent no images: manifests.pub is missing, which manage.py prepare and the sweeper write."
         found.append(Alert("manifest_key", "red", text, reverse("admin:groups_node_changelist"), "See the nodes"))
+    found += [
+        Alert(
+            "sign-ins",
+            "amber",
+            f"{limit.count} failed sign-ins with addresses at {limit.shown or 'no domain'} "
+            f"since {limit.began_at:%H:%M} UTC. Further guesses are slowed down.",
+            f"{reverse('admin:portal_signinlimit_changelist')}?q={quote(limit.shown)}",
+            "See the limits",
+        )
+        for limit in sign_in_limits.alarmed_domains()
+    ]
     suspended = Quota.objects.suspended().count()
     if suspended:
         address = f"{reverse('admin:portal_organization_changelist')}?suspended_at__isempty=0"

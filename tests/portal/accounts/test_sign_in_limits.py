@@ -13,6 +13,8 @@ from django.test.utils import CaptureQueriesContext
 
 from portal.accounts.sign_in_limits import ALARM, RATES
 from portal.models import Organization, RefusedSignIn, SignInLimit, User
+from portal.operations.alerts import Alert, alerts
+from portal.operations.workers import Queues
 from tests.conftest import PASSWORD
 from tests.support.database_clock import Clock, clock
 from tests.support.second_factors import add_totp, code_now
@@ -194,6 +196,15 @@ class TestDomain:
         clock.shift(RATES[Kind.DOMAIN].forget - 10 * ALARM + 1)
         assert statuses(2, "n@acme.example", client=STRANGER) == [200, 200]
 
+    def test_operators_are_alerted_while_it_lasts(self, acme: Organization, clock: Clock) -> None:
+        sign_in("n@acme.example", WRONG)
+        SignInLimit.objects.filter(kind=Kind.DOMAIN).update(count=ALARM - 1)
+        assert "sign-ins" not in _alerts()
+        SignInLimit.objects.filter(kind=Kind.DOMAIN).update(count=ALARM)
+        assert "50 failed sign-ins with addresses at acme.example since 12:00 UTC." in _alerts()["sign-ins"].text
+        clock.shift(RATES[Kind.DOMAIN].forget + 1)
+        assert "sign-ins" not in _alerts()
+
 
 class TestEnumeration:
     @pytest.mark.parametrize("is_first", [True, False])
@@ -288,6 +299,10 @@ class TestWhoIsSignedIn:
         assert counted() == {f"password_again {alice.email}": 10}
         change = {"oldpassword": PASSWORD, "password1": "another long battery", "password2": "another long battery"}
         assert browser.post("/accounts/password/change/", change).status_code == 429
+
+
+def _alerts() -> dict[str, Alert]:
+    return {alert.code: alert for alert in alerts(Queues(answers=False))}
 
 
 def _shape(sql: str) -> str:
