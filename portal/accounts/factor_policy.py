@@ -10,7 +10,6 @@ from collections.abc import Callable
 from http import HTTPStatus
 
 from django.conf import settings
-from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
@@ -38,6 +37,11 @@ REACHED_WITHOUT = frozenset(
         "account_reset_password_done",
         "account_reset_password_from_key",
         "account_reset_password_from_key_done",
+        "sso:again",
+        "sso:wait",
+        "sso:callback",
+        "sso:portal_callback",
+        "sso:logout",
         "livez",
         "readyz",
         "metrics",
@@ -66,7 +70,6 @@ class SecondFactorMiddleware:
             return HttpResponse(headers={"HX-Refresh": "true"})
         if request.method not in ("GET", "HEAD"):
             return HttpResponse(NEEDED, status=HTTPStatus.FORBIDDEN, content_type="text/plain; charset=utf-8")
-        messages.info(request, NEEDED)
         return redirect(SET_UP)
 
 

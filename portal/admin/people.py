@@ -223,7 +223,7 @@ class PersonAdmin(EndsSessions, ResetsFactors, _UserAdmin):
     @admin.display(description="second factors")
     def factors(self, person: User) -> str:
         kinds = sorted(kinds_in(person.second_factors))
-        return ", ".join(Authenticator.Type(kind).label for kind in kinds) or self.get_empty_value_display()
+        return ", ".join(str(Authenticator.Type(kind).label) for kind in kinds) or self.get_empty_value_display()
 
     def _hand_over(self, request: HttpRequest, person: User, link: str) -> HttpResponse:
         if password_links.mail_link(person, link):

@@ -23,7 +23,8 @@ _IS_REQUIRED = ExpressionWrapper(
 @dataclass(frozen=True)
 class Access:
     """A member's access to an organization. `project_id` is None where the address names no project. `requires_sso`:
-    only sessions of the organization's identity provider open it. `requires_factor`: only people with a second factor."""
+    only sessions of the organization's identity provider open it.
+    `requires_factor`: only people with a second factor do."""
 
     role: Role
     organization_id: OrganizationId

@@ -20,7 +20,7 @@ from tests.support.second_factors import add_recovery_codes, add_totp, code_now
 from tests.support.sign_ins import sign_in
 
 SET_UP = "/accounts/2fa/"
-OWN_ACCOUNT = ("account_", "mfa_", "livez", "readyz", "metrics")
+OWN_ACCOUNT = ("account_", "mfa_", "sso:", "livez", "readyz", "metrics")
 NO_SESSION = ("api-public:", "api-v1:", "delivery:", "nodes:")
 
 
@@ -52,7 +52,6 @@ def answer(user: Any, name: str, method: str = "GET") -> HttpResponse | None:
     request = RequestFactory().generic(method, "/")
     request.COOKIES[settings.SESSION_COOKIE_NAME] = "x"
     request.user = user
-    request._messages = SimpleNamespace(add=lambda *_: None)  # type: ignore[attr-defined]
     request.resolver_match = SimpleNamespace(view_name=name)  # type: ignore[assignment]
     return SecondFactorMiddleware(lambda _: HttpResponse()).process_view(request, lambda _: HttpResponse(), (), {})
 
