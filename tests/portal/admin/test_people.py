@@ -17,6 +17,7 @@ from tests.conftest import PASSWORD
 from tests.support import failing_recorder
 from tests.support.activity import recorded
 from tests.support.page_messages import messages_of
+from tests.support.second_factors import add_totp
 
 PEOPLE = "/admin/portal/user/"
 NEW = "another long battery"
@@ -182,26 +183,19 @@ def test_nothing_is_changed_that_is_not_recorded(operator: Client, bob: Any, set
 class TestThirdParties:
     @pytest.fixture
     def factor(self, bob: Any) -> Authenticator:
-        return Authenticator.objects.create(user=bob, type="totp", data={})
+        return add_totp(bob).instance
 
     @pytest.fixture
     def limit(self, bob: Any) -> SignInLimit:
         return SignInLimit.objects.create(kind="account", key="k", shown=bob.email, count=10)
 
-    def test_taking_a_second_factor_is_seen_by_members(
-        self, operator: Client, acme: Any, bob: Any, factor: Authenticator
-    ) -> None:
-        operator.post(f"/admin/mfa/authenticator/{factor.pk}/delete/", {"post": "yes"})
-
-        assert not Authenticator.objects.exists()
-        done = ("Drayage", "account.second_factor_removed", bob.email, "authenticator app")
-        assert in_acme(acme) == in_portal() == [done]
-
-    def test_several_at_once(self, operator: Client, acme: Any, bob: Any, factor: Authenticator) -> None:
+    def test_single_second_factors_are_not_taken(self, operator: Client, bob: Any, factor: Authenticator) -> None:
+        """They are reset together, with a reason: `test_person_factors`."""
+        assert operator.post(f"/admin/mfa/authenticator/{factor.pk}/delete/", {"post": "yes"}).status_code == 403
         chosen = {"action": "delete_selected", "_selected_action": [str(factor.pk)], "post": "yes"}
         operator.post("/admin/mfa/authenticator/", chosen)
-
-        assert [row[1] for row in in_portal()] == ["account.second_factor_removed"]
+        assert Authenticator.objects.filter(pk=factor.pk).exists()
+        assert in_portal() == []
 
     def test_lifting_a_limit(self, operator: Client, bob: Any, limit: SignInLimit) -> None:
         operator.post("/admin/portal/signinlimit/", {"action": "lift", "_selected_action": [str(limit.pk)]})
@@ -249,11 +243,19 @@ class TestThirdParties:
         settings.ACTIVITY_RECORDER = failing_recorder.PATH
         operator.raise_request_exception = False
         for address, sent in (
-            (f"/admin/mfa/authenticator/{factor.pk}/delete/", {"post": "yes"}),
+            (
+                "/admin/portal/user/",
+                {
+                    "action": "reset_second_factors",
+                    "_selected_action": [str(bob.pk)],
+                    "confirmed": "yes",
+                    "reason": "Called back",
+                },
+            ),
             ("/admin/portal/signinlimit/", {"action": "lift", "_selected_action": [str(limit.pk)]}),
             ("/admin/account/emailaddress/add/", {"user": str(bob.pk), "email": "robert@acme.example"}),
         ):
             assert operator.post(address, sent).status_code == 500
 
-        assert Authenticator.objects.count() == SignInLimit.objects.count() == 1
+        assert Authenticator.objects.filter(user=bob).count() == SignInLimit.objects.count() == 1
         assert not EmailAddress.objects.exists()
