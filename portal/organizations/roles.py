@@ -130,6 +130,7 @@ _GROUPS = (
             Right("See and export the activity", _named("portal", "activity activity_csv activity_json_lines")),
             Right("Leave", _named("portal", "leave")),
             Right("Invite people, and withdraw invitations", _named("portal", "invite withdraw")),
+            Right("Require second factors, and see who has none", _named("portal", "second_factors")),
             Right("Change roles, and remove members", _named("portal", "member_role member_remove")),
             Right(
                 "Create, rotate, take over and revoke API keys",

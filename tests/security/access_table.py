@@ -57,7 +57,8 @@ class Row:
             outcomes = {self.refused[who]}
             return outcomes if has_method and self.methods is not None else outcomes | {Outcome.NO_METHOD}
         if self.methods is None:
-            return {Outcome.OPEN, Outcome.DENIED, Outcome.ABSENT, Outcome.NO_METHOD}
+            signs_in = {Outcome.SIGN_IN} if who == "anonymous" else set()
+            return {Outcome.OPEN, Outcome.DENIED, Outcome.ABSENT, Outcome.NO_METHOD} | signs_in
         return {Outcome.OPEN} if has_method else {Outcome.NO_METHOD}
 
 
@@ -74,7 +75,8 @@ PAGE_METHODS = {
         portal:api_key_take_over portal:api_key_revoke portal:add_webhook portal:webhook_rotate portal:webhook_test
         portal:webhook_switch portal:webhook_delete portal:webhook_again groups:check groups:scale
         groups:instance_restart groups:instance_recreate groups:instance_reallocate groups:token_revoke
-        registries:destroy sso:save_provider sso:save_policy sso:check_provider sso:remove_provider sso:add_domain
+        registries:destroy portal:second_factors sso:save_provider sso:save_policy sso:check_provider
+        sso:remove_provider sso:add_domain
         sso:check_domain sso:remove_domain
     """,
     "GET POST": """
@@ -122,6 +124,8 @@ OTHERS: dict[str, Mapping[str, Outcome]] = {
     "account_address_link": _ANYBODY,
     "account_*": _OWN,
     "mfa_login_webauthn": _ANYBODY,  # signs in
+    "mfa_list_webauthn": _ANYBODY,  # leads to the page of second factors
+    "mfa_download_recovery_codes": _NOBODY,
     "mfa_*": _OWN,
     "portal:home": _OWN,
     "portal:invitation*": _ANYBODY,
