@@ -47,7 +47,7 @@ LOWEST = {
         registries:new registries:edit registries:destroy registries:erase
     """,
     "alice": """
-        portal:invite portal:withdraw portal:member_role portal:member_remove
+        portal:invite portal:withdraw portal:member_role portal:member_remove portal:second_factors
         portal:api_keys portal:api_key_create portal:api_key_rotate portal:api_key_take_over portal:api_key_revoke
         sso:settings sso:save_provider sso:save_policy sso:check_provider sso:remove_provider sso:add_domain
         sso:check_domain sso:remove_domain
@@ -75,6 +75,7 @@ DEEDS: dict[str, dict[str, object]] = {
     "portal:withdraw": {},
     "portal:member_role": {"role": "viewer"},
     "portal:member_remove": {},
+    "portal:second_factors": {"required": "yes", "days": "7"},
     "portal:leave": {},
     "portal:api_key_create": {"name": "deploy", "scope": "read", "days": "30"},
     "portal:api_key_rotate": {},
