@@ -38,8 +38,13 @@ def test_no_secret_is_in_an_environment_or_on_a_command_line() -> None:
         "PORTAL_ALLOWED_HOSTS",
         "PORTAL_LAYERS_URL",
         "PORTAL_MAX_IMAGE_BYTES",
+        "PORTAL_PROXY_HEADER",
         "PORTAL_PUBLIC_URL",
         "PORTAL_SECRETS_DIR",
+        "PORTAL_SSO_CLIENT_ID",
+        "PORTAL_SSO_DOMAINS",
+        "PORTAL_SSO_ISSUER",
+        "PORTAL_SSO_NAME",
         "PORTAL_SUPPORT_EMAIL",
         "PORTAL_TRUSTED_PROXIES",
     }
@@ -56,6 +61,7 @@ def test_each_service_has_the_secrets_that_it_reads_and_no_others() -> None:
     assert readers["redis_web_password"] == {"web", "layers"}
     assert readers["redis_worker_password"] == {"worker", "worker-short", "sweeper"}
     assert readers["metrics_token"] == {"web"}
+    assert readers["sso_client_secret"] == {"worker", "worker-short", "sweeper"}
 
 
 def test_all_of_them_are_files_that_the_script_makes(tmp_path: Path) -> None:
