@@ -40,6 +40,7 @@ NO_PAGE = {
     "account_email_verification_sent": "stands behind the one that is not found",
     "account_confirm_email": "stands behind the one that is not found",
     "account_confirm_login_code": "codes by mail are switched off",
+    "account_continue": "leads to the start page unless a form was kept",
     "mfa_download_recovery_codes": _FILE,
     "groups:ledger_csv": _FILE,
     "portal:activity_csv": _FILE,
