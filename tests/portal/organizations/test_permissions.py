@@ -155,7 +155,7 @@ class Acme:
             "sam": User.objects.create_user("sam@drayage.example", is_staff=True, is_support=True),
             "olga": User.objects.create_superuser("olga@drayage.example"),
         }
-        for who in ("sam", "olga"):
+        for who in ("sam", "olga", "alice"):  # alice may require one only if she has one
             add_totp(people[who])
         self.organization = _organization("acme")
         roles = {"alice": "owner", "anna": "owner", "bob": "member", "carol": "viewer"}
