@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 from collections.abc import Iterator
 from contextlib import closing
+from typing import Any
 
 import pytest
 import requests
@@ -110,7 +111,7 @@ def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
             nginx.wait(timeout=20)
 
 
-def rows(site: Site, query: str) -> list[tuple[object, ...]]:
+def rows(site: Site, query: str) -> list[tuple[Any, Any]]:
     with closing(sqlite3.connect(site.portal.folder / "portal.sqlite3")) as database:
         return database.execute(query).fetchall()
 
@@ -121,7 +122,7 @@ def test_each_is_limited_at_its_own_address_and_can_pretend_to_be_no_other(site:
 
     seen = [mallory.guess(f"n{n}@d{n}.example", **headers) for n, headers in enumerate(PRETENDING)]
     assert seen == [200] * len(PRETENDING)
-    limits = dict(rows(site, "SELECT shown, count FROM portal_signinlimit WHERE kind = 'address'"))
+    limits: dict[str, int] = dict(rows(site, "SELECT shown, count FROM portal_signinlimit WHERE kind = 'address'"))
     assert limits == {ALICE: 1, MALLORY: len(PRETENDING)}
 
     noted = rows(site, "SELECT typed_address, client_address FROM portal_refusedsignin")
