@@ -23,7 +23,7 @@ from portal.accounts.factor_rows import is_protected
 from portal.accounts.sso.access import Needed, missing_sign_in
 from portal.http.actors import actor_of
 from portal.http.requests import MemberRequest
-from portal.models import Organization, Project, User
+from portal.models import Organization, Project
 from portal.organizations.access import Access, resolve_access
 from portal.organizations.permissions import PAGES
 from registries.foundation.ids import OrganizationId, ProjectId
@@ -66,7 +66,7 @@ class OrganizationMiddleware:
         needed = missing_sign_in(request, access)
         if needed is not None:
             return _ask_for_sign_in(request, needed, slug)
-        if access.requires_factor and not is_protected(cast("User", request.user).second_factors):
+        if access.requires_factor and not is_protected(request.user.second_factors):
             return _ask_for_factor(request)
         _set_access(cast("MemberRequest", request), access)
         lowest = PAGES.get(request.resolver_match.view_name)

@@ -239,7 +239,7 @@ def test_rows_of_permissions(way: str, sam: User, sql: SQL) -> None:
     browser = sign_in(sam.email, PASSWORD)
     assert browser.get("/admin/").status_code == 200
     assert is_refused(browser)
-    for page in ("user/", "user/add/", f"user/{sam.pk}/change/", f"user/{sam.pk}/password/", "organization/"):
+    for page in ("user/", "user/add/", f"user/{sam.pk}/change/", f"user/{sam.pk}/link/", "organization/"):
         assert browser.get(f"/admin/portal/{page}").status_code == 403, page
 
 
