@@ -23,6 +23,7 @@ COUNTED_BY_THE_ADAPTER = {"account_login", "account_reauthenticate"}
 NOT_GUESSED = {
     "account_reset_password_from_key": "the link has 256 random bits",
     "account_set_password": "there is no old password",
+    "account_remove_password": "takes no password: whoever is freshly signed in removes theirs",
 }
 """Pages with a password that need no limit, and why."""
 
