@@ -72,7 +72,6 @@ DEEDS: dict[str, dict[str, object]] = {
     "portal:conversation_share": {},
     "portal:conversation_unshare": {},
     "portal:invite": {"email": "ned@acme.example", "role": "viewer"},
-    "portal:second_factors": {},
     "portal:withdraw": {},
     "portal:member_role": {"role": "viewer"},
     "portal:member_remove": {},
