@@ -21,6 +21,11 @@ JOB_WORDS = {
     "check": "checks an image",
     "fan_out": "finds the recipients of an event",
     "deliver": "sends a notice",
+    "configure": "checks an identity provider",
+    "sign_in": "signs somebody in with a provider",
+    "sign_out": "ends sessions for a provider",
+    "refresh": "asks a provider about a member",
+    "find_domain": "looks for a domain's record",
 }
 
 

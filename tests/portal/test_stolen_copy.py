@@ -15,6 +15,7 @@ from django.core.cache import cache
 from django.db import connection, transaction
 from django.test import Client
 
+from portal.accounts import session_limits
 from portal.models import User
 from tests.support.portal_in_use import PortalInUse, make_portal_in_use
 from tests.support.stolen_copy import Thief, expand, places, quick_pages, read_database, read_redis
@@ -105,6 +106,9 @@ def test_djangos_own_sessions_would_be_found(in_use: PortalInUse, thief: Thief, 
     settings.SESSION_ENGINE = "django.contrib.sessions.backends.db"
     browser = Client()
     browser.force_login(olga, backend="django.contrib.auth.backends.ModelBackend")
+    session = browser.session
+    session_limits.begin(session)
+    session.save()
     key = browser.cookies["sessionid"].value
     assert read_database()[key] == "django_session.session_key"
     assert "session cookie" in {finding.place for finding in thief.present([key])}

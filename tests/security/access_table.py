@@ -145,6 +145,7 @@ OTHERS: dict[str, Mapping[str, Outcome]] = {
     "admin:index": _STAFF,
     "admin:app_list": _STAFF,
     "admin:password_change*": _STAFF,
+    "admin:auth_user_password_change": _STAFF,  # leads to a page for operators
     "admin:jsi18n": _STAFF,
     "admin:autocomplete": _STAFF,  # searches nothing for support
     "admin:view_on_site": _STAFF,

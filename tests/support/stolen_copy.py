@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import itertools
 import json
 import logging
 import pickle
@@ -27,7 +28,7 @@ from django.test import Client
 from django.utils.safestring import SafeString
 
 from groups.models import Node
-from portal.models import User
+from portal.models import SignInLimit, User
 from tests.support.delivery_setup import ec_key, public_pem
 
 MAX_DEPTH = 5
@@ -225,6 +226,7 @@ def places(browser: Callable[[], Client], midway: Client, invited: str) -> list[
     people = [user_pk_to_url_str(user) for user in User.objects.all()]
     key_pem = public_pem(ec_key())
     signed_out = browser()
+    networks = itertools.count()  # each call is the first one from its address
 
     def with_cookies(value: str) -> Any:
         client = browser()
@@ -233,16 +235,21 @@ def places(browser: Callable[[], Client], midway: Client, invited: str) -> list[
         client.cookies["messages"] = "x"
         return client.get("/accounts/password/change/")
 
+    def forget_attempts() -> None:
+        SignInLimit.objects.all().delete()  # with all the time in the world, a thief tries one after the other
+
     def headers(**values: str) -> dict[str, str]:
         return {name.replace("_", "-"): text for name, text in values.items()}
 
     def get(path: str, **values: str) -> Any:
-        return signed_out.get(path, headers=headers(**values))
+        return signed_out.get(path, headers=headers(**values), REMOTE_ADDR=f"2001:db8:{next(networks):x}::1")
 
     def post_code(value: str) -> Any:
+        forget_attempts()
         return midway.post("/accounts/2fa/authenticate/", {"code": value})
 
     def sign_in(value: str) -> Any:
+        forget_attempts()
         return browser().post("/accounts/login/", {"login": invited, "password": value})
 
     def enrol(value: str) -> Any:

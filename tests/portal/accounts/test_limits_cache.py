@@ -16,6 +16,9 @@ from django.test import Client
 from django.utils import timezone
 
 from portal.accounts.limits_cache import MAX_ENTRIES, MAX_VALUE_LENGTH
+from tests.conftest import PASSWORD
+from tests.support.second_factors import code_now
+from tests.support.sign_ins import LOGIN, sign_in
 from tests.support.tampering import execute
 
 pytestmark = pytest.mark.django_db
@@ -42,17 +45,18 @@ def _rows() -> list[str]:
         return [row[0] for row in cursor.fetchall()]
 
 
-def test_a_row_that_was_written_past_the_portal_runs_nothing(alice: Any, tmp_path: Path) -> None:
-    browser = Client()
-    browser.post("/accounts/login/", {"login": alice.email, "password": "wrong"})
-    assert _rows()
+def test_a_row_that_was_written_past_the_portal_runs_nothing(olga: Any, tmp_path: Path) -> None:
+    sign_in(olga)
+    assert _rows()  # the code that was used
 
     made = tmp_path / "made"
     code = base64.b64encode(pickle.dumps(_Runs(made))).decode()
     execute(f"UPDATE portal_cache SET value = '{code}'")  # what Django's own cache would unpickle
-    status = browser.post("/accounts/login/", {"login": alice.email, "password": "wrong"}).status_code
+    browser = Client()
+    asked = browser.post(LOGIN, {"login": olga.email, "password": PASSWORD})
+    entered = browser.post(asked.headers["Location"], {"code": code_now()})
 
-    assert (status, made.exists()) == (200, False)
+    assert (entered.status_code, made.exists()) == (200, False)  # a code with a row was used
 
 
 @pytest.mark.parametrize("value", [[1.5, 2.25], True, 0, None, "ä\u2028", {"a": [1]}])

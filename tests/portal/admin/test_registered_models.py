@@ -14,6 +14,7 @@ from groups.models import Enrolment, Failure, Node
 from portal.models import Organization, SupportRequest, User
 from registries.foundation.admin_base import HIDDEN
 from tests.support.admin_rows import CANARY, LISTED, MARKUP, REGISTERED, Rows, make_rows, registered, url
+from tests.support.second_factors import add_totp
 
 pytestmark = pytest.mark.slow
 
@@ -21,7 +22,7 @@ MODELS = sorted(LISTED, key=lambda model: LISTED[model])
 SUPPORTED = {Failure, SupportRequest}
 # Where an operator finds a form for a new one, and where one may be deleted.
 ADDED = {"portal/user", "portal/organization", "groups/enrolment", "account/emailaddress"}
-DELETED = {"account/emailaddress", "mfa/authenticator"}
+DELETED = {"account/emailaddress"}
 PEOPLE = ("operator", "support", "staff", "member")
 
 
@@ -34,6 +35,7 @@ def rows(acme: Any, alice: Any) -> Rows:
 def clients(olga: Any, sam: Any, bob: Any, as_user: Any) -> dict[str, Client]:
     """A browser of each kind of person."""
     staff = User.objects.create_user("stan@drayage.example", is_staff=True)
+    add_totp(staff)
     people = (olga, sam, staff, bob)
     return {kind: as_user(person) for kind, person in zip(PEOPLE, people, strict=True)}
 

@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 
 from portal.audit import refused_sign_ins
 from portal.management.commands.sweep import sweep
-from portal.models import Activity, Organization, RefusedSignIn, User
+from portal.models import Activity, Organization, RefusedSignIn, SignInLimit, User
 from registries.foundation.actor import CONSOLE
 from tests.conftest import PASSWORD
 from tests.support import failing_recorder
@@ -35,8 +35,9 @@ def _no_limits_left_over(db: None) -> None:
 
 
 def refuse(email: str, client_address: str = "192.0.2.1", times: int = 1) -> None:
-    """Sign in with a wrong password."""
+    """Sign in with a wrong password, whatever the limits of that are."""
     for _ in range(times):
+        SignInLimit.objects.all().delete()
         Client(REMOTE_ADDR=client_address).post(LOGIN, {"login": email, "password": WRONG})
 
 

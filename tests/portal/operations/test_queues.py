@@ -10,7 +10,7 @@ import pytest
 from django.test import Client
 
 from groups.queues.redis_queues import push
-from groups.queues.wakeup import Wakeup
+from groups.queues.wakeup import KINDS, Wakeup
 from portal.models import Activity
 from tests.support import failing_recorder
 from tests.support.hostile_jobs import CALL, CANARY, DATA, PICKLE, put_job
@@ -87,3 +87,10 @@ def test_there_are_no_other_queues(operator: Client, name: str) -> None:
 def test_rqs_own_pages_are_gone(operator: Client, address: str) -> None:
     assert operator.get(f"/admin/rq/{address}").status_code == 404
     assert operator.get(f"/admin/django_rq/dashboard/{address}").status_code == 404
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_job_of_each_kind_is_shown(operator: Client, redis: Any, kind: str) -> None:
+    wakeup = Wakeup(kind, uuid.uuid4())
+    push(wakeup.kind.queue, wakeup)
+    assert str(wakeup.row) in operator.get(f"{QUEUE}{wakeup.kind.queue}/").content.decode()

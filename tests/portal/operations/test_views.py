@@ -22,6 +22,7 @@ from portal.models import Organization, User
 from registries.models import Credential
 from tests.support.pulls import make_blob, make_credential, make_group
 from tests.support.quotas import set_quota
+from tests.support.second_factors import add_totp
 
 pytestmark = pytest.mark.slow
 
@@ -39,6 +40,7 @@ def codes(client: Client) -> dict[str, str]:
 
 def test_who_opens_them(sam: Any, bob: Any, olga: Any, as_user: Any) -> None:
     staff = User.objects.create_user("stan@drayage.example", is_staff=True)
+    add_totp(staff)
     for address in (START, HEALTH, STORAGE, f"{STORAGE}?orphans=1"):
         assert [as_user(person).get(address).status_code for person in (olga, sam, staff, bob)] == [200, 403, 403, 302]
         assert as_user(olga).post(address).status_code == 405
@@ -129,7 +131,7 @@ def test_workers_and_queues_are_shown(operator: Client, redis: Any, project: Any
     answer = operator.get(HEALTH)
 
     text = answer.content.decode()
-    assert answer.context["queues"].waiting == {"checks": 0, "nodes": 0, "notices": 0, "pulls": 1}
+    assert answer.context["queues"].waiting == {"checks": 0, "nodes": 0, "notices": 0, "pulls": 1, "sign_ins": 0}
     for shown in ("busy-worker", "pulls an image", str(wakeup.row), IMAGE, "checks, pulls"):
         assert shown in text, shown
 

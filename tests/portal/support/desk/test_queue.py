@@ -18,6 +18,7 @@ from portal.models import SupportRequest, User
 from portal.support import conversations
 from tests.portal.support.desk.conftest import HOST, Cases, case_of, fail
 from tests.support.actors import acting
+from tests.support.second_factors import add_totp
 
 QUEUE = "/admin/desk/"
 
@@ -36,6 +37,7 @@ ALL = {"silent-app", "shared-app", "kept-app", "other"}
 
 def test_who_opens_the_desk(cases: Cases, bob: Any, sam: Any, olga: Any, as_user: Any) -> None:
     staff = User.objects.create_user("stan@drayage.example", is_staff=True)
+    add_totp(staff)
     addresses = [QUEUE, f"{QUEUE}pulse/", f"{QUEUE}failure/{cases.silent.pk}/", f"{QUEUE}request/{cases.other.pk}/"]
     for address in addresses:
         assert [as_user(person).get(address).status_code for person in (sam, olga, staff, bob)] == [200, 200, 403, 302]
