@@ -189,6 +189,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "portal.accounts.password_rules.MaximumLength"},
     {"NAME": "portal.accounts.password_rules.OwnWords"},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "portal.accounts.password_rules.NotPredictable"},
     {"NAME": "portal.accounts.password_rules.NotKnown"},
 ]
 PASSWORD_HASHERS = [

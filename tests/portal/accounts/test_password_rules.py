@@ -11,7 +11,7 @@ from django.contrib.auth.hashers import make_password
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 
-from portal.accounts.password_rules import MAX_LENGTH, is_listed
+from portal.accounts.password_rules import MAX_LENGTH, MIN_LENGTH, is_listed
 from portal.models import Organization, User
 
 pytestmark = pytest.mark.django_db
@@ -35,7 +35,7 @@ def listing(folder: Path, passwords: list[str], ending: str = "\n") -> Path:
 
 
 @pytest.mark.parametrize(
-    "password", [GOOD, "x7-Kq2.9fLm!", "ünïcödé sätze gehen", "    twelve blanks and words", "a b" * 60]
+    "password", [GOOD, "x7-Kq2.9fLm!", "ünïcödé sätze gehen", "    twelve blanks and words", "829371046512"]
 )
 def test_any_characters_are_accepted(password: str, alice: User, acme: Organization) -> None:
     assert codes(password, alice) == set()
@@ -46,13 +46,33 @@ def test_too_short() -> None:
 
 
 def test_at_least_64_characters_are_accepted_and_the_most_is_bounded() -> None:
-    assert codes("xq" * 32) == set()
-    assert codes("xq" * (MAX_LENGTH // 2)) == set()
-    assert codes("xq" * (MAX_LENGTH // 2) + "x") == {"password_too_long"}
+    long = " ".join(f"ferry {number}" for number in range(MAX_LENGTH))
+    assert codes(long[:64]) == set()
+    assert codes(long[:MAX_LENGTH]) == set()
+    assert codes(long[: MAX_LENGTH + 1]) == {"password_too_long"}
 
 
 def test_common_ones() -> None:
     assert "password_too_common" in codes("q1w2e3r4t5y6")
+
+
+@pytest.mark.parametrize("password", ["password1234", "Password1234", "trustno1trustno1", "thorshandsomehorns"])
+def test_a_million_known_ones_are_refused_without_a_file(password: str, settings: Any) -> None:
+    settings.PORTAL_KNOWN_PASSWORDS_FILE = None
+    assert "password_known" in codes(password)
+
+
+@pytest.mark.parametrize("password", ["Winter2026Winter2026", "xq" * 32])
+def test_predictable_ones(password: str) -> None:
+    assert codes(password) == {"password_predictable"}
+
+
+def test_no_text_makes_an_error_that_is_shown_with_it(alice: User, acme: Organization) -> None:
+    for length in range(1, 40):
+        for character in ("a", "é", "€", "\n", "\0", "İ", "𐍈"):
+            with pytest.raises(ValidationError) as refused:
+                validate_password(character * length, alice)
+            assert character * MIN_LENGTH not in " ".join(refused.value.messages)
 
 
 @pytest.mark.parametrize("password", ["drayage12345", "acme-acme-2026", "Alice@Acme.Example!", "Drayage-Acme-1"])
