@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
@@ -24,7 +23,7 @@ from portal.accounts.session_epoch import end_sessions
 from portal.audit.sign_ins import record_for_person
 from portal.models import User
 from registries.foundation.actor import Actor
-from registries.foundation.ids import UserId
+from registries.foundation.ids import FactorId, UserId
 from registries.foundation.refusal import Refusal
 
 MAX_PASSKEYS = 10
@@ -77,7 +76,7 @@ class NewPasskey:
     also signs in on its own: it verified the person with a fingerprint, a face or a PIN."""
 
     name: str
-    credential: dict[str, Any]
+    credential: dict[str, object]
     sign_count: int
     is_passwordless: bool
 
@@ -119,7 +118,7 @@ def add_passkey(person: User, passkey: NewPasskey, *, by: Actor) -> bool:
     return has_new_codes
 
 
-def rename_passkey(person: User, factor_id: int, name: str, *, by: Actor) -> bool:
+def rename_passkey(person: User, factor_id: FactorId, name: str, *, by: Actor) -> bool:
     """Give a passkey another name. Returns whether it changed. Raises Authenticator.DoesNotExist and
     AccountAltered."""
     with transaction.atomic():
@@ -135,7 +134,7 @@ def rename_passkey(person: User, factor_id: int, name: str, *, by: Actor) -> boo
     return True
 
 
-def remove_factor(person: User, factor_id: int, *, by: Actor) -> None:
+def remove_factor(person: User, factor_id: FactorId, *, by: Actor) -> None:
     """Remove a passkey or the authenticator app, and the recovery codes with the last one. Raises NoWayIn,
     Authenticator.DoesNotExist and AccountAltered."""
     with transaction.atomic():
@@ -224,14 +223,14 @@ def is_passwordless(factor: Authenticator) -> bool:
     return factor.type == PASSKEY and factor.data.get("passwordless") is True
 
 
-def _chosen(factors: Iterable[Authenticator], factor_id: int, *kinds: str) -> Authenticator:
+def _chosen(factors: Iterable[Authenticator], factor_id: FactorId, *kinds: str) -> Authenticator:
     for factor in factors:
         if factor.pk == factor_id and factor.type in kinds:
             return factor
     raise Authenticator.DoesNotExist
 
 
-def _insert(person_id: UserId, kind: str, data: dict[str, Any]) -> Authenticator:
+def _insert(person_id: UserId, kind: str, data: dict[str, object]) -> Authenticator:
     """Insert a row. There can be one of most kinds: another one that is there now was inserted past the portal."""
     try:
         with transaction.atomic():

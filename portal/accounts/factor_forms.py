@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from allauth.mfa.adapter import get_adapter
 from allauth.mfa.base.forms import AuthenticateForm, ReauthenticateForm
 from allauth.mfa.models import Authenticator
@@ -62,7 +60,7 @@ class PasskeyForm(GuardsFields, AddWebAuthnForm):  # type: ignore[misc]
             raise get_adapter().validation_error("passkey_invalid") from None
         return self.response.fields
 
-    def clean(self) -> dict[str, Any] | None:
+    def clean(self) -> dict[str, object] | None:
         """Verify the response."""
         try:
             return super().clean()

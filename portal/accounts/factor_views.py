@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from collections.abc import Callable
+from typing import TypeAlias, cast
 from urllib.parse import quote
 
 from allauth.mfa.models import Authenticator
@@ -22,12 +23,13 @@ from django.views.decorators.http import require_http_methods
 from portal.accounts import authority, factor_actions, factor_policy, passkeys
 from portal.accounts.adapters import refuse_altered
 from portal.accounts.factor_actions import NewPasskey, is_passwordless
-from portal.accounts.factor_forms import PasskeyLoginForm, PasskeyNameForm
+from portal.accounts.factor_forms import AppForm, PasskeyAgainForm, PasskeyForm, PasskeyLoginForm, PasskeyNameForm
 from portal.accounts.factor_rows import PASSKEY, PROVING, RECOVERY_CODES, TOTP, rows_of
 from portal.http.actors import actor_of
 from portal.models import User
 from registries.secrets.at_rest import AtRestBroken
 
+FunctionView: TypeAlias = Callable[..., HttpResponse]
 FEW_CODES = 3
 CODES_BROKEN = "These recovery codes are not yours and are not shown. Generate new ones."
 CODES_SHOWN = "Recovery codes are shown once. Generate new ones if you didn't keep them."
@@ -71,7 +73,7 @@ class _AddsFactor:
 class AddApp(_AddsFactor, ActivateTOTPView):  # type: ignore[misc]  # allauth has no types
     """Set up an authenticator app."""
 
-    def form_valid(self, form: Any) -> HttpResponse:
+    def form_valid(self, form: AppForm) -> HttpResponse:
         has_new_codes = factor_actions.add_totp(_person(self.request), form.secret, by=actor_of(self.request))
         clear_totp_secret(self.request)
         messages.success(self.request, "Authenticator app added.")
@@ -82,7 +84,7 @@ class AddApp(_AddsFactor, ActivateTOTPView):  # type: ignore[misc]  # allauth ha
 class AddPasskey(_AddsFactor, AddWebAuthnView):  # type: ignore[misc]
     """Add a passkey or a security key."""
 
-    def form_valid(self, form: Any) -> HttpResponse:
+    def form_valid(self, form: PasskeyForm) -> HttpResponse:
         passkey = NewPasskey(
             name=form.cleaned_data["name"],
             credential=form.response.fields,
@@ -97,7 +99,7 @@ class AddPasskey(_AddsFactor, AddWebAuthnView):  # type: ignore[misc]
 class SignInWithPasskey(LoginWebAuthnView):  # type: ignore[misc]
     """Sign in with a passkey alone."""
 
-    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def get(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
         """Return what the browser needs to ask for a passkey."""
         if not passkeys.are_available():
             raise Http404
@@ -118,12 +120,12 @@ class SignInWithPasskey(LoginWebAuthnView):  # type: ignore[misc]
 class PasskeyAgain(ReauthenticateWebAuthnView):  # type: ignore[misc]
     """Confirm who is signed in with a passkey."""
 
-    def form_invalid(self, form: Any) -> HttpResponse:
+    def form_invalid(self, form: PasskeyAgainForm) -> HttpResponse:
         for text in form.errors.get("credential", []):
             messages.error(self.request, text)
         return redirect(self.request.get_full_path())
 
-    def form_valid(self, form: Any) -> HttpResponse:
+    def form_valid(self, form: PasskeyAgainForm) -> HttpResponse:
         form.note_use()
         return cast("HttpResponse", super().form_valid(form))
 
@@ -226,7 +228,7 @@ def _person(request: HttpRequest) -> User:
     return cast("User", request.user)
 
 
-add_app: Any = AddApp.as_view()
-add_passkey: Any = AddPasskey.as_view()
-sign_in_with_passkey: Any = SignInWithPasskey.as_view()
-passkey_again: Any = PasskeyAgain.as_view()
+add_app: FunctionView = AddApp.as_view()
+add_passkey: FunctionView = AddPasskey.as_view()
+sign_in_with_passkey: FunctionView = SignInWithPasskey.as_view()
+passkey_again: FunctionView = PasskeyAgain.as_view()

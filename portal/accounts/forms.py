@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import Any
 
 from allauth.account.fields import PasswordField, SetPasswordField
 from allauth.account.forms import ChangePasswordForm, LoginForm, ResetPasswordKeyForm, SetPasswordForm
@@ -25,8 +24,8 @@ class SignInForm(GuardsFields, LoginForm):  # type: ignore[misc]  # allauth has 
 
     remember = forms.BooleanField(label="Keep me signed in", required=False)
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        LoginForm.__init__(self, *args, **kwargs)
         # Where a browser can, it offers the passkeys of this portal in the field.
         self.fields["login"].widget.attrs["autocomplete"] = "username webauthn"
 

@@ -11,7 +11,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
-from typing import Any
 from urllib.parse import urlsplit
 
 import structlog
@@ -22,7 +21,7 @@ from fido2.webauthn import AuthenticationResponse, AuthenticatorData, CollectedC
 
 from portal.accounts import authority
 from portal.accounts.factor_rows import PASSKEY, state_of
-from registries.foundation.ids import UserId
+from registries.foundation.ids import FactorId, UserId
 from registries.foundation.refusal import Refusal
 
 MAX_NAME_LENGTH = 60
@@ -51,7 +50,7 @@ class Response:
     """A browser's response, reduced to what is needed. `is_verified`: the device asked for a fingerprint, a face or a
     PIN."""
 
-    fields: dict[str, Any]
+    fields: dict[str, object]
     sign_count: int
     is_verified: bool
 
@@ -112,7 +111,7 @@ def is_copied(factor: Authenticator, sign_count: int) -> bool:
     return (sign_count > 0 or before > 0) and sign_count <= before
 
 
-def note_use(person_id: UserId, factor_id: int, sign_count: int) -> None:
+def note_use(person_id: UserId, factor_id: FactorId, sign_count: int) -> None:
     """Store the counter of a passkey whose response was accepted. Raises PasskeyCopied, and AccountAltered for a
     passkey that the person has not added."""
     with transaction.atomic():
@@ -130,13 +129,13 @@ def note_use(person_id: UserId, factor_id: int, sign_count: int) -> None:
             authority.store(row, "second_factors")
 
 
-def _response(fields: dict[str, Any], client_data: CollectedClientData, data: AuthenticatorData) -> Response:
+def _response(fields: dict[str, object], client_data: CollectedClientData, data: AuthenticatorData) -> Response:
     if client_data.origin != origin() or client_data.cross_origin:
         raise ResponseInvalid
     return Response(fields, data.counter, data.is_user_verified())
 
 
-def _reduced(sent: object, required: tuple[str, ...]) -> dict[str, Any]:
+def _reduced(sent: object, required: tuple[str, ...]) -> dict[str, object]:
     """Return the fields that are needed, each base64url; whatever else a browser sends is not stored."""
     if not isinstance(sent, Mapping) or not isinstance(sent.get("response"), Mapping):
         raise ResponseInvalid

@@ -3,7 +3,7 @@ and permissions. Nobody is deleted, since the audit log refers to them; they are
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from allauth.mfa.models import Authenticator
 from django import forms
@@ -73,9 +73,11 @@ class PersonForm(_EmailForm):
         model = User
         fields = ("email", "first_name", "last_name", "is_active")
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.initial["role"] = role_of(self.instance).value
+    def get_initial_for_field(self, field: forms.Field, field_name: str) -> object:
+        """Return the account's role for the field that is not one of its columns."""
+        if field_name == "role":
+            return role_of(self.instance).value
+        return super().get_initial_for_field(field, field_name)
 
 
 class OwnPersonForm(PersonForm):
@@ -146,7 +148,7 @@ class PersonAdmin(EndsSessions, ResetsFactors, _UserAdmin):
         return [link, *super().get_urls()]
 
     def get_form(
-        self, request: HttpRequest, obj: User | None = None, change: bool = False, **kwargs: Any
+        self, request: HttpRequest, obj: User | None = None, change: bool = False, **kwargs: object
     ) -> type[ModelForm[User]]:
         if obj is not None and obj.pk == request.user.pk:
             kwargs["form"] = OwnPersonForm

@@ -148,7 +148,12 @@ class Hands(Calls):
         from portal.organizations.actions import create_organization
         from registries.foundation.actor import CONSOLE
 
-        create_organization(slug="acme", name="Acme", owner=User.objects.create_user("alice@acme.example"), by=CONSOLE)
+        create_organization(
+            slug="acme",
+            name="Acme",
+            owner=User.objects.create_user("alice@acme.example", address_proof="mail"),
+            by=CONSOLE,
+        )
 
     def join(self, keys: list[str]) -> list[str]:
         from groups.models import Node
@@ -191,7 +196,7 @@ class Hands(Calls):
         below = f"/o/{acme.slug}/{project.slug}/groups/"
         asked: dict[str, list[tuple[str, str, str]]] = {"a_group": [], "the_list": []}
         for number in range(people):
-            person = User.objects.create_user(f"watcher-{number}@acme.example")
+            person = User.objects.create_user(f"watcher-{number}@acme.example", address_proof="mail")
             Membership.objects.create(organization=acme, user=person, role=Role.MEMBER)
             session = SessionStore()
             session[SESSION_KEY] = str(person.pk)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from django.core.cache import cache
@@ -21,6 +22,7 @@ def sign_in(page: Page, person: Any) -> None:
         cache.clear()
         page.get_by_label("Code").fill(code_now())
         page.get_by_role("button", name="Sign in", exact=True).click()
+        expect(page).not_to_have_url(re.compile("/accounts/"))
     expect(page.get_by_role("heading", level=1)).not_to_have_text("Sign in")
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from allauth.account.forms import default_token_generator
 from allauth.account.utils import user_pk_to_url_str
+from allauth.mfa.models import Authenticator
 from django.conf import settings
 from django.test import Client
 from django.urls import reverse
@@ -32,11 +33,15 @@ from tests.browser.acme_images import OWN
 from tests.browser.every_page import Visit, record_of
 from tests.browser.sample_organization import SampleOrganization, make_organization
 from tests.conftest import PASSWORD
+from tests.support import passkeys
 from tests.support.actors import acting
 from tests.support.addresses import Address
 from tests.support.admin_rows import Rows, make_rows
 from tests.support.fresh_sign_ins import signed_in
+from tests.support.passkeys import Device
 from tests.support.second_factors import add_recovery_codes, add_totp
+
+TWOFOLD = "tove@acme.example"
 
 
 @dataclass
@@ -100,7 +105,10 @@ def make_portal(acme: Any, people: dict[str, Any], work: Callable[[], None], red
         "check": _checks(acme, alice),
         "pk": {"failure": failure.pk, "request": asked.pk},
     }
-    return SamplePortal(values, special, records, _sessions(people, invited))
+    sessions = _sessions(people, invited)
+    passkey = Authenticator.objects.get(user__email=TWOFOLD, type="webauthn").pk
+    values |= {"mfa_edit_webauthn.pk": passkey, "mfa_remove_webauthn.pk": passkey}
+    return SamplePortal(values, special, records, sessions)
 
 
 def _add_history(acme: Any, sample: SampleOrganization) -> None:
@@ -180,9 +188,11 @@ def _jobs(redis: Any, image_id: Any) -> dict[str, Any]:
 
 def _sessions(people: dict[str, Any], invited: User) -> dict[str, str]:
     """Everybody's cookie: the cast, and people whose accounts are in another state."""
-    twofold = User.objects.create_user("tove@acme.example", PASSWORD, address_proof="mail")
+    twofold = User.objects.create_user(TWOFOLD, PASSWORD, address_proof="mail")
     add_totp(twofold)
     add_recovery_codes(twofold)
+    passkeys.add(signed_in(twofold), Device())
+    twofold.refresh_from_db()
     passwordless = User.objects.create_user("pia@acme.example", address_proof="mail")
     homeless = User.objects.create_user("hana@acme.example", PASSWORD, address_proof="mail")
     unproven = User.objects.create_user("ulla@acme.example", PASSWORD)

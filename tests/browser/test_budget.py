@@ -68,7 +68,7 @@ def test_first_and_later_views_stay_small(portal: str, chromium: Browser) -> Non
     assert 20_000 < sign_in < FIRST_VIEW, "with stylesheet and font, and nothing else"
     page.get_by_label("Email").fill(OWNER)
     page.get_by_label("Password", exact=True).fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Sign in", exact=True).click()
     page.wait_for_url("**/o/acme/")
     signed_in = context.storage_state()
     context.close()

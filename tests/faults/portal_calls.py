@@ -35,7 +35,7 @@ class PortalCalls(Calls):
         from portal.organizations.actions import create_organization
         from registries.foundation.actor import CONSOLE
 
-        owner = User.objects.create_user(f"alice@{slug}.example")
+        owner = User.objects.create_user(f"alice@{slug}.example", address_proof="mail")
         create_organization(slug=slug, name=slug, owner=owner, by=CONSOLE)
 
     def create(

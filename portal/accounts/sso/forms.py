@@ -19,7 +19,7 @@ class FindForm(GuardsFields, forms.Form):
     )
 
 
-class ProviderForm(forms.Form):
+class ProviderForm(GuardsFields, forms.Form):
     """An organization's provider."""
 
     issuer = forms.URLField(
@@ -38,7 +38,7 @@ class ProviderForm(forms.Form):
     )
 
 
-class PolicyForm(forms.Form):
+class PolicyForm(GuardsFields, forms.Form):
     """Who may come by single sign-on, and who must."""
 
     adds_members = forms.BooleanField(
@@ -65,7 +65,7 @@ class PolicyForm(forms.Form):
         return values
 
 
-class DomainForm(forms.Form):
+class DomainForm(GuardsFields, forms.Form):
     """A domain to verify."""
 
     name = forms.CharField(label="Domain", max_length=253, help_text="Such as example.com, as in your addresses.")

@@ -24,6 +24,7 @@ READS: dict[str, tuple[str, Callable[[Environment], object]]] = {
     "REDIS_URL": (f"redis://web:{SECRET}@wakeups:6379/0", lambda read: read.redis_url),
     "DATABASE_PASSWORD": (SECRET, lambda read: read.database["PASSWORD"]),
     "REDIS_PASSWORD": (SECRET, lambda read: read.redis_url),
+    "PORTAL_SSO_CLIENT_SECRET": (SECRET, lambda read: read.sso.client_secret),
 }
 """Every variable whose value may contain a secret."""
 

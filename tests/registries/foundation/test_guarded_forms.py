@@ -15,8 +15,13 @@ TOKEN = "ghp_" + "CANARY7f3aCANARY7f3a" + "CANARY7f3aCANARY"  # pragma: allowlis
 RANDOM = "Zk3rT9wQx7LmB2vNc8YhJ4pD"
 WITHOUT_FREE_TEXT = {
     "portal.notifications.forms.EmailForm": "choices only",
+    "portal.organizations.forms.KeepForm": "choices only",
     "portal.organizations.forms.RoleForm": "a choice only",
     "portal.organizations.forms.FirstPasswordForm": "a password only, which is never rendered",
+    "portal.accounts.factor_forms._PasskeyProof": "a response of the browser's, which is never rendered",
+    "portal.accounts.factor_forms.PasskeyStepForm": "the same",
+    "portal.accounts.factor_forms.PasskeyLoginForm": "the same",
+    "portal.accounts.factor_forms.PasskeyAgainForm": "the same",
     "portal.admin.organization_forms.MembershipForm": "choices only",
     "portal.support.desk.forms.StateForm": "choices only",
     "groups.web.forms.RetryForm": "a choice only",
