@@ -93,7 +93,6 @@ TESTED_BY = {
     "portal/accounts/test_passkeys.py": ["portal.accounts.factor_forms"],
     "portal/accounts/test_fresh_sign_in.py": ["portal.accounts.continue_views"],
     "portal/accounts/test_own_account.py": ["portal.accounts.own_forms", "portal.accounts.own_views"],
-    "portal/management/commands/test_create_operator.py": ["portal.management.first_links"],
     "portal/accounts/test_session_views.py": ["portal.accounts.browser_sessions", "portal.accounts.session_actions"],
     "portal/admin/test_people.py": [
         "portal.accounts.actions",

@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from portal.accounts import password_links
+from portal.accounts.actions import create_person
 from portal.accounts.address_proof import set_address_proof
+from portal.accounts.authority import AccountAltered
+from portal.accounts.reset_tokens import end_links
+from portal.accounts.staff_roles import RIGHTS, StaffRole
 from portal.models import AddressProof, User
 from registries.foundation.actor import CONSOLE
 
@@ -27,3 +31,22 @@ def hand_over(person: User, say: Callable[[str], object]) -> None:
     else:
         say(f"Link for {person.email}, which sets the password once, within 24 hours. It is shown only now:")
         say(link)
+
+
+def first_operator_link(email: str) -> str | None:
+    """Create an operator with this address if there is no operator, and return a link that sets the password. Returns
+    None once any operator has signed in, where others were created, and for an account that can't sign in. Earlier
+    links of this account end."""
+    operators = User.objects.filter(is_superuser=True)
+    if operators.filter(last_login__isnull=False).exists():
+        return None
+    if not operators.exists() and not User.objects.filter(email=email).exists():
+        create_person(email, None, **RIGHTS[StaffRole.OPERATOR], by=CONSOLE)
+    person = operators.filter(email=email).first()
+    if person is None:
+        return None
+    end_links(person)
+    try:
+        return password_links.issue_link(person, by=CONSOLE)
+    except AccountAltered:
+        return None

@@ -101,10 +101,11 @@ class CommandLines:
 
 
 def secrets_of(environment: dict[str, str], said: str) -> set[str]:
-    """What nobody may see: the passwords that a portal printed, and the files with its keys and passwords."""
+    """What nobody may see: the passwords and links that a portal printed, and the files with its keys and passwords."""
     home = Path(environment["PORTAL_DATA_DIR"])
     files = [*home.glob("keys/web/django-secret"), *home.glob("demo/registry-password"), *home.glob("demo/node-code")]
     texts = {path.read_text().strip() for path in files} | set(re.findall(r"password (?!in )(\S+)", said))
+    texts |= set(re.findall(r"/key/\w+-(drp_[\w-]+)/", said))
     return texts | {value for name, value in environment.items() if name.endswith("TOKEN")}
 
 

@@ -1,14 +1,13 @@
 """Runs the whole portal in the foreground: Redis, web, layers, workers and sweeper. `demo` adds to it.
 
-The first start creates keys, database and an operator, whose password is printed once. Ctrl-C or SIGTERM
-stops everything.
+The first start creates keys, database and an operator. Until an operator has signed in, each start prints a one-time
+link that sets this operator's password. Ctrl-C or SIGTERM stops everything.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
-import secrets
 import signal
 import sys
 import time
@@ -19,12 +18,10 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
-from portal.accounts.actions import create_person
-from portal.models import User
+from portal.management.first_links import first_operator_link
 from portal.runtime import services
 from portal.runtime.data_folder import make_data_folder
 from portal.runtime.supervisor import Supervisor
-from registries.foundation.actor import CONSOLE
 from registries.secrets.private_files import NotPrivate
 
 OPERATOR = "operator@localhost"
@@ -76,8 +73,9 @@ class Command(BaseCommand):
         services.wait_for_web()
         self.say(f"Drayage is at   {settings.PORTAL_PUBLIC_URL}")
         self.say(f"Data and logs   {settings.PORTAL_DATA_DIR}")
-        if password := self.first_operator():
-            self.say(f"Operator        {OPERATOR}   password {password}   (shown this once)")
+        if link := first_operator_link(OPERATOR):
+            self.say(f"Operator        {OPERATOR}   Open this link to set the password. It works once, for 24 hours:")
+            self.say(f"                {link}")
         if prints:
             self.say("Emails          printed here: no mail server is set (PORTAL_EMAIL_URL)")
         self.say(f"Operations      {settings.PORTAL_PUBLIC_URL}/admin/")
@@ -90,14 +88,6 @@ class Command(BaseCommand):
         while True:
             supervisor.tend()
             time.sleep(TEND_SECONDS)
-
-    def first_operator(self) -> str | None:
-        """Create an operator if there is none. Returns the password, or None."""
-        if User.objects.filter(is_superuser=True).exists():
-            return None
-        password = secrets.token_urlsafe(12)
-        create_person(OPERATOR, password, is_staff=True, is_superuser=True, by=CONSOLE)
-        return password
 
     def say(self, line: str) -> None:
         """Print a line at once."""
