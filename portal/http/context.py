@@ -15,8 +15,8 @@ from portal.support.readers import unread
 
 def frame(request: HttpRequest) -> dict[str, object]:
     """Return `organization`, `project`, `role`, `may_edit`, `my_organizations`, the support address, the name of the
-    portal's single sign-on, whether passkeys work on the portal's address, and how many answers of support this person
-    hasn't read. Lists and counts are queried only if a template uses them."""
+    portal's single sign-on, whether passkeys work on the portal's address and which that is, and how many answers of
+    support this person hasn't read. Lists and counts are queried only if a template uses them."""
     user = getattr(request, "user", None)
     role: Role | None = getattr(request, "role", None)
     signed_in = user is not None and user.is_authenticated
@@ -29,6 +29,7 @@ def frame(request: HttpRequest) -> dict[str, object]:
         "my_organizations": organizations_of(request) if signed_in else [],
         "unread_answers": SimpleLazyObject(lambda: _unread(organization, user)),
         "passkeys_available": passkeys.are_available(),
+        "passkeys_origin": passkeys.origin(),
         "support_email": settings.PORTAL_SUPPORT_EMAIL,
         "sso_name": settings.PORTAL_SSO_NAME if settings.PORTAL_SSO_ISSUER else "",
     }

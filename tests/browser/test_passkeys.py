@@ -167,3 +167,16 @@ def test_a_new_operator_reaches_the_set_up_page_alone(open_page: Callable[..., P
     page.goto("/admin/")
     expect(page.get_by_role("heading", level=1)).not_to_have_text("Two-factor authentication")
     assert page.url.endswith("/admin/")
+
+
+def test_at_another_address_the_page_says_where_passkeys_work(
+    open_page: Callable[..., Page], live_server: Any, settings: Any
+) -> None:
+    """Whoever opens the portal of their own machine by its number."""
+    settings.ALLOWED_HOSTS = ["*"]
+    page = open_page()
+    device(page)
+    page.goto(live_server.url.replace("//localhost:", "//127.0.0.1:") + "/accounts/login/")
+    page.get_by_role("button", name="Sign in with a passkey").click()
+    expect(page.get_by_role("alert")).to_have_text(f"Passkeys work only at {live_server.url}. Open the portal there.")
+    expect(page.get_by_role("alert").get_by_role("link")).to_have_attribute("href", live_server.url)

@@ -4,7 +4,6 @@
 const WORDS = {
   NotAllowedError: "No passkey was used. Try again, or use another way.",
   InvalidStateError: "This device already has a passkey for your account.",
-  SecurityError: "Passkeys don't work on this address. Ask an operator.",
   NotSupportedError: "This device can't keep such a passkey.",
 };
 let waiting = null;
@@ -19,8 +18,13 @@ const decodeIds = (list) => (list || []).map((each) => ({ ...each, id: decode(ea
 
 const show = (form, error) => {
   const place = form.querySelector("[data-passkey-error]");
+  const said = place.querySelector("p");
   place.hidden = !error;
-  place.querySelector("p").textContent = error ? WORDS[error.name] || "The passkey did not work. Try again." : "";
+  if (error?.name === "SecurityError") {
+    const { origin } = place.dataset;
+    const link = Object.assign(document.createElement("a"), { href: origin, textContent: origin });
+    said.replaceChildren("Passkeys work only at ", link, ". Open the portal there.");
+  } else said.textContent = error ? WORDS[error.name] || "The passkey did not work. Try again." : "";
 };
 
 const send = (form, credential) => {
@@ -94,7 +98,7 @@ const offer = async (form) => {
 for (const form of document.querySelectorAll("form[data-passkey]")) {
   if (!window.PublicKeyCredential) {
     form.hidden = form.dataset.passkey === "sign-in";
-    show(form, { name: "NotSupportedError" });
+    show(form, { name: window.isSecureContext ? "NotSupportedError" : "SecurityError" });
     continue;
   }
   form.addEventListener("submit", (event) => {
