@@ -43,6 +43,10 @@ from registries.foundation.ids import UserId
 from registries.foundation.requests import client_address
 
 ALTERED = "This account was changed outside the portal, so nobody can sign in with it. Ask an operator."
+RECOVERY_CODE_USED = (
+    "You used a recovery code, which works once. If you lost your passkey or app, remove it under Two-factor "
+    "authentication and add another."
+)
 AGAIN = "Your second factor was not asked for. Sign in again."
 
 log = structlog.get_logger(__name__)
@@ -96,6 +100,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
                 send_notice(user, "signed_in_elsewhere", by=by)
             if kinds == [RECOVERY_CODES]:
                 record_for_person(user, "account.recovery_code_used", by=by)
+                messages.warning(request, RECOVERY_CODE_USED)
             record_for_person(user, "account.signed_in", by=by, detail="with a second factor" if any(kinds) else "")
         known_browser.remember(request, user)
 

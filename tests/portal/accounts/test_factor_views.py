@@ -124,6 +124,21 @@ class TestRecoveryCodes:
         assert "shown once" in messages_of(again)[-1]
         assert browser.get(f"{CODES}download/").status_code == 404
 
+    def test_whoever_signs_in_with_one_reads_how_to_replace_what_was_lost(self, alice: User, acme: Any) -> None:
+        add_totp(alice)
+        code = add_recovery_codes(alice).get_unused_codes()[0]
+        browser = Client()
+        step = browser.post("/accounts/login/", {"login": alice.email, "password": PASSWORD})
+        wrong = browser.post(step.headers["Location"], {"code": "000000"})
+        assert "Incorrect code" in wrong.text
+        assert "Not saved yet" not in wrong.text
+        page = browser.post(step.headers["Location"], {"code": code}, follow=True)
+        assert "You used a recovery code, which works once." in page.text
+
+    def test_operators_get_from_there_to_operations(self, olga: User, acme: Any) -> None:
+        add_recovery_codes(olga)
+        assert "Go to operations" in signed_in(olga).get(CODES).text
+
     def test_new_ones_need_a_factor(self, alice: User, owner: Client) -> None:
         assert owner.get(f"{CODES}generate/").status_code == 200
         assert "first" in messages_of(owner.post(f"{CODES}generate/"))[-1]
