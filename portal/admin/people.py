@@ -3,9 +3,8 @@ and permissions. Nobody is deleted, since the audit log refers to them; they are
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, ClassVar, cast
 
-from allauth.mfa.models import Authenticator
 from django import forms
 from django.conf import settings
 from django.contrib import admin, messages
@@ -23,7 +22,7 @@ from django.utils.safestring import SafeString
 
 from portal.accounts import actions as person_actions
 from portal.accounts import password_links
-from portal.accounts.factor_rows import kinds_in
+from portal.accounts.factor_rows import PASSKEY, RECOVERY_CODES, TOTP, kinds_in
 from portal.accounts.staff_roles import RIGHTS, StaffRole, role_of
 from portal.admin.person_factors import ResetsFactors
 from portal.admin.person_sessions import EndsSessions
@@ -35,6 +34,8 @@ from registries.foundation.generic_bases import ModelForm
 from registries.foundation.guarded_forms import GuardsFields
 from registries.foundation.refusal import Refusal
 from registries.foundation.requests import ActorRequest
+
+FACTOR_NAMES = {PASSKEY: "passkeys", RECOVERY_CODES: "recovery codes", TOTP: "authenticator app"}
 
 admin.site.unregister(Group)
 
@@ -62,6 +63,7 @@ class NewPersonForm(_EmailForm):
     class Meta:
         model = User
         fields = ("email",)
+        labels: ClassVar[dict[str, str]] = {"email": "Email address"}
 
 
 class PersonForm(_EmailForm):
@@ -72,6 +74,7 @@ class PersonForm(_EmailForm):
     class Meta:
         model = User
         fields = ("email", "first_name", "last_name", "is_active")
+        labels: ClassVar[dict[str, str]] = {"email": "Email address"}
 
     def get_initial_for_field(self, field: forms.Field, field_name: str) -> object:
         """Return the account's role for the field that is not one of its columns."""
@@ -128,6 +131,7 @@ class PersonAdmin(EndsSessions, ResetsFactors, _UserAdmin):
         ),
         ("When", {"fields": ("last_login", "date_joined", "altered_at")}),
     )
+    add_form_template = "admin/change_form.html"  # Django's speaks of options that come after a password
     add_fieldsets = (
         (
             None,
@@ -225,7 +229,7 @@ class PersonAdmin(EndsSessions, ResetsFactors, _UserAdmin):
     @admin.display(description="second factors")
     def factors(self, person: User) -> str:
         kinds = sorted(kinds_in(person.second_factors))
-        return ", ".join(str(Authenticator.Type(kind).label) for kind in kinds) or self.get_empty_value_display()
+        return ", ".join(FACTOR_NAMES[kind] for kind in kinds) or self.get_empty_value_display()
 
     def _hand_over(self, request: HttpRequest, person: User, link: str) -> HttpResponse:
         if password_links.mail_link(person, link):

@@ -47,7 +47,7 @@ def test_a_forgotten_password_is_set_with_the_mailed_link(
     page.get_by_label("New password", exact=True).fill(NEW)
     page.get_by_label("New password again").fill(NEW)
     page.get_by_role("button", name="Set the password").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Your new password is set")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Your password is set")
     picture(page, f"password-set-{width}")
     assert violations(page) == []
     alice.refresh_from_db()

@@ -79,7 +79,7 @@ def test_the_secret_of_a_second_factor_is_encrypted_at_rest(alice: Any) -> None:
 
 def test_without_a_mail_server_the_page_promises_no_link(alice: Any) -> None:
     page = Client().get("/accounts/password/reset/")
-    assert "sends no e-mail" in page.content.decode()
+    assert "sends no email" in page.content.decode()
     Client().post("/accounts/password/reset/", {"email": alice.email})
     assert mail.outbox == []
 

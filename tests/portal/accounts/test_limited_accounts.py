@@ -70,6 +70,11 @@ def test_nobody_else_reads_that(member: Client) -> None:
     assert "Your address is not proven." not in member.get("/o/acme/").text
 
 
+def test_the_profile_has_the_button_once(limited: Client) -> None:
+    page = limited.get("/accounts/profile/").text
+    assert page.count('action="/accounts/profile/prove/"') == 1
+
+
 @pytest.mark.parametrize("name", ["account_profile", "account_change_password", "mfa_index", "account_delete"])
 def test_its_own_pages_are_open(name: str, limited: Client) -> None:
     assert limited.get(reverse(name)).status_code in (200, 302)
