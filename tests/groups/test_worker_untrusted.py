@@ -116,6 +116,7 @@ def test_a_worker_reads_only_its_own_keys(queues: Redis, bursts: Callable[[], li
         "LPOP rq:queue:nodes",
         "LPOP rq:queue:notices",
         "LPOP rq:queue:pulls",
+        "LPOP rq:queue:sign_ins",
         "HSET rq:worker:burst",
         "EXPIRE rq:worker:burst",
         "SADD rq:workers",

@@ -78,11 +78,16 @@ def test_other_texts_have_not_the_form(text: str) -> None:
 
 def test_the_purposes_are_those_of_stored_digests() -> None:
     """Another word would make every digest of that kind useless."""
-    assert [purpose.value for purpose in Purpose] == [
+    assert {purpose.value for purpose in Purpose} == {
+        "address link",
         "api key",
         "enrolment",
         "invitation",
+        "known browser",
+        "logout token",
         "node session",
         "node token",
         "password link",
-    ]
+        "sign-in limit",
+        "single sign-on state",
+    }
