@@ -114,6 +114,8 @@ VERBS = {
     "organization.second_factor_optional": ("shield-lock", "no longer requires a second factor in"),
     "organization.sso_set": ("settings", "set up single sign-on with"),
     "organization.sso_changed": ("settings", "changed single sign-on with"),
+    "organization.sso_required": ("shield-lock", "required single sign-on in"),
+    "organization.sso_optional": ("shield-lock", "no longer requires single sign-on in"),
     "organization.sso_removed": ("trash", "removed single sign-on with"),
     "organization.domain_added": ("plus", "added the domain"),
     "organization.domain_verified": ("circle-check", "verified the domain"),

@@ -38,6 +38,9 @@ class Organization(models.Model):
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     second_factor_required_from = models.DateTimeField(null=True, blank=True, editable=False)
     """From when on members without a second factor can't open its pages; None where it requires none."""
+    requires_sso = models.BooleanField(default=False, db_default=False, editable=False)
+    """Only sessions of its identity provider open its pages, also while it has none. See
+    `portal.accounts.sso.requirement`."""
     members = models.ManyToManyField(settings.AUTH_USER_MODEL, through="Membership", related_name="organizations")
 
     class Meta:

@@ -146,8 +146,9 @@ class LinkedIdentity(models.Model):
 
 
 class VerifiedDomain(models.Model):
-    """A domain that an organization says is its own. `token` is what its TXT record must contain. `mark` is made when a
-    worker has found it there: without one that fits, the domain is not verified."""
+    """A domain that an organization says is its own. `token` is what its TXT record must contain. `mark` is made each
+    time a worker has found it there, and covers `valid_until`: without one that fits and has not expired, the domain is
+    not verified. So a row that somebody puts back is worth nothing after that time."""
 
     id = VerifiedDomainIdField(primary_key=True, default=uuid.uuid4, editable=False)
     organization = models.ForeignKey("portal.Organization", on_delete=models.CASCADE, related_name="domains")
@@ -155,6 +156,7 @@ class VerifiedDomain(models.Model):
     token = models.CharField(max_length=64, editable=False)
     mark = models.CharField(max_length=64, blank=True, default="", db_default="", editable=False)
     verified_at = models.DateTimeField(null=True, blank=True)
+    valid_until = models.DateTimeField(null=True, blank=True, editable=False)
     checked_at = models.DateTimeField(null=True, blank=True)
     missing_since = models.DateTimeField(null=True, blank=True)
     problem = models.CharField(max_length=60, blank=True, default="", db_default="")

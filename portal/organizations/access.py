@@ -15,6 +15,10 @@ from portal.models import Membership, Project, Role
 from registries.foundation.compiled_query import CompiledQuery
 from registries.foundation.ids import OrganizationId, ProjectId, UserId
 
+_NEEDS_SSO = ExpressionWrapper(
+    Q(organization__requires_sso=True) | Q(organization__sso_provider__requires_sso=True),
+    output_field=BooleanField(null=True),
+)
 _IS_REQUIRED = ExpressionWrapper(
     Q(organization__second_factor_required_from__lte=Now()), output_field=BooleanField(null=True)
 )
@@ -23,7 +27,7 @@ _IS_REQUIRED = ExpressionWrapper(
 @dataclass(frozen=True)
 class Access:
     """A member's access to an organization. `project_id` is None where the address names no project. `requires_sso`:
-    only sessions of the organization's identity provider open it.
+    only sessions of the organization's identity provider open it, whether or not there is one now.
     `requires_factor`: only people with a second factor do."""
 
     role: Role
@@ -56,8 +60,10 @@ def resolve_access(user_id: UserId, organization: str, project: str | None = Non
 def _in_organization(
     user: UserId, organization: str
 ) -> QuerySet[Membership, tuple[str, OrganizationId, bool | None, bool | None]]:
-    rows = Membership.objects.filter(user=user, organization__slug=organization).annotate(requires_factor=_IS_REQUIRED)
-    return rows.values_list("role", "organization_id", "organization__sso_provider__requires_sso", "requires_factor")
+    rows = Membership.objects.filter(user=user, organization__slug=organization).annotate(
+        requires_factor=_IS_REQUIRED, requires_sso=_NEEDS_SSO
+    )
+    return rows.values_list("role", "organization_id", "requires_sso", "requires_factor")
 
 
 @CompiledQuery
@@ -69,11 +75,11 @@ def _in_project(
     )  # fmt: skip
     return (
         rows.order_by()
-        .annotate(requires_factor=_IS_REQUIRED)
+        .annotate(requires_factor=_IS_REQUIRED, requires_sso=_NEEDS_SSO)
         .values_list(
             "organization__memberships__role",
             "organization_id",
-            "organization__sso_provider__requires_sso",
+            "requires_sso",
             "requires_factor",
             "pk",
         )

@@ -1,13 +1,13 @@
 """Looking for the record of a domain, in the worker zone: `_drayage-challenge.<domain>` with a TXT record that contains
 the domain's token.
 
-A verified domain is looked up again every day, and is no longer verified when the record has been missing for
-`MISSING_FOR`.
+A verified domain is looked up again every day, which makes it valid for another `VALID_FOR`. It is no longer verified
+when the record has been missing for `MISSING_FOR`, or nobody could look for that long.
 """
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import dns.exception
 import dns.resolver
@@ -18,17 +18,18 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from dns.rdtypes.txtbase import TXTBase
 
-from portal.accounts.sso.domains import PREFIX, is_domain, is_verified, verified_mark
+from portal.accounts.sso.domains import PREFIX, VALID_FOR, is_domain, is_verified, verified_mark
 from portal.accounts.sso.wakeups import wake_find_domain
 from portal.models import VerifiedDomain
 from registries.foundation.activity import Target, record
 from registries.foundation.actor import PORTAL, Actor
+from registries.foundation.clock import database_now
 from registries.foundation.ids import OrganizationId, VerifiedDomainId
 
 SECONDS = 8.0
 MAX_RECORDS = 50
 CHECK_EVERY = timedelta(days=1)
-MISSING_FOR = timedelta(days=7)
+MISSING_FOR = VALID_FOR
 MAX_WOKEN = 100
 
 log = structlog.get_logger(__name__)
@@ -50,7 +51,7 @@ def look_up(domain_id: VerifiedDomainId) -> bool:
     rows = VerifiedDomain.objects.filter(pk=domain_id)
     if domain.token in texts:
         rows.update(checked_at=Now(), problem="", missing_since=None)
-        return set_verified(domain, by=PORTAL)
+        return set_verified(domain, by=PORTAL) and _prolong(domain_id)
     rows.update(checked_at=Now(), problem="domain_record_missing")
     rows.filter(verified_at__isnull=False, missing_since__isnull=True).update(missing_since=Now())
     if rows.filter(missing_since__lte=Now() - MISSING_FOR).exists():
@@ -73,14 +74,14 @@ def read_texts(name: str) -> list[str]:
 
 
 def set_verified(domain: VerifiedDomain, *, by: Actor) -> bool:
-    """Note that the record is there. Returns whether the domain is the organization's: another one may have verified it
-    first."""
+    """Note that the record was found. Returns whether the domain is the organization's: another one may have verified
+    it first."""
     try:
         with transaction.atomic():
             row = VerifiedDomain.objects.select_for_update().get(pk=domain.pk)
             if is_verified(row):
                 return True
-            VerifiedDomain.objects.filter(pk=row.pk).update(mark=verified_mark(row), verified_at=Now())
+            _store_until(row, verified_at=database_now())
             _record(row, "organization.domain_verified", by=by)
     except IntegrityError:
         VerifiedDomain.objects.filter(pk=domain.pk).update(problem="domain_of_another")
@@ -94,7 +95,7 @@ def end_verification(domain: VerifiedDomain, *, by: Actor) -> bool:
         row = VerifiedDomain.objects.select_for_update().get(pk=domain.pk)
         if row.verified_at is None:
             return False
-        VerifiedDomain.objects.filter(pk=row.pk).update(verified_at=None, mark="", missing_since=None)
+        VerifiedDomain.objects.filter(pk=row.pk).update(verified_at=None, valid_until=None, mark="", missing_since=None)
         _record(row, "organization.domain_lost", by=by)
     return True
 
@@ -102,11 +103,27 @@ def end_verification(domain: VerifiedDomain, *, by: Actor) -> bool:
 def sweep() -> int:
     """Wake workers for verified domains that are due again. Returns how many."""
     rows = VerifiedDomain.objects.filter(verified_at__isnull=False)
-    rows = rows.filter(Q(checked_at__isnull=True) | Q(checked_at__lt=Now() - CHECK_EVERY))
+    rows = rows.filter(Q(checked_at__isnull=True) | Q(checked_at__lt=Now() - CHECK_EVERY) | Q(valid_until__isnull=True))
     due = list(rows.values_list("pk", flat=True)[:MAX_WOKEN])
     for domain_id in due:
         wake_find_domain(domain_id)
     return len(due)
+
+
+def _prolong(domain_id: VerifiedDomainId) -> bool:
+    """Make a verified domain valid for `VALID_FOR` from now on. Returns whether it was verified."""
+    with transaction.atomic():
+        row = VerifiedDomain.objects.select_for_update().get(pk=domain_id)
+        if not is_verified(row):
+            return False
+        _store_until(row, verified_at=row.verified_at)
+    return True
+
+
+def _store_until(row: VerifiedDomain, *, verified_at: datetime | None) -> None:
+    row.valid_until = database_now() + VALID_FOR
+    columns = {"mark": verified_mark(row), "verified_at": verified_at, "valid_until": row.valid_until}
+    VerifiedDomain.objects.filter(pk=row.pk).update(**columns)
 
 
 def _resolver() -> dns.resolver.Resolver:

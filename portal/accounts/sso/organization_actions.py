@@ -12,6 +12,7 @@ from portal.accounts.factor_rows import is_protected
 from portal.accounts.sso import clients
 from portal.accounts.sso.domains import is_domain
 from portal.accounts.sso.provider_address import check_issuer
+from portal.accounts.sso.requirement import is_required, note_requirement
 from portal.accounts.sso.wakeups import wake_configure, wake_find_domain
 from portal.models import Membership, Organization, Role, SsoProvider, VerifiedDomain
 from registries.foundation.activity import Target, Value, record
@@ -54,6 +55,7 @@ def set_provider(organization: Organization, client: NewClient, *, by: Actor) ->
             raise SsoRefused("Enter the client's secret: it is kept for the same issuer and client ID only.")
         if row is not None and row.issuer != client.issuer:
             row.delete()  # with its identities: another issuer's subjects are other people
+            _end_requirement(organization.pk, by=by)
             row = None
         if row is None:
             row = SsoProvider(organization=organization)
@@ -78,23 +80,27 @@ def change_policy(provider: SsoProvider, values: dict[str, Value], *, has_signed
         row = SsoProvider.objects.get(pk=provider.pk)
         if not clients.is_as_left(row):
             raise SsoRefused("These settings were changed outside the portal. Enter the provider and its secret again.")
+        organization_id = OrganizationId(row.organization_id or 0)
         before: dict[str, Value] = {name: getattr(row, name) for name in POLICY}
+        before["requires_sso"] = is_required(organization_id)
         after = {name: value for name, value in values.items() if name in POLICY and before[name] != value}
         if not after:
             return False
         if after.get("default_role") == Role.OWNER:
             raise SsoRefused("A provider makes nobody an owner.", field="default_role")
         if after.get("requires_sso"):
-            _refuse_lock_out(OrganizationId(row.organization_id or 0), has_signed_in_by_it=has_signed_in_by_it)
+            _refuse_lock_out(organization_id, has_signed_in_by_it=has_signed_in_by_it)
         for name, value in after.items():
             setattr(row, name, value)
         row.mark = clients.settings_mark(row)
         row.save(update_fields=[*after, "mark"])
+        if "requires_sso" in after:
+            note_requirement(organization_id, bool(after["requires_sso"]), by=by)
         record(
             by,
             "organization.sso_changed",
             Target("identity provider", row.pk, row.issuer),
-            organization_id=OrganizationId(row.organization_id or 0),
+            organization_id=organization_id,
             detail=", ".join(name.replace("_", " ") for name in after),
             before={name: before[name] for name in after},
             after=after,
@@ -110,6 +116,7 @@ def remove_provider(provider: SsoProvider, *, by: Actor) -> bool:
         quotas.lock_organization(organization_id)
         if not SsoProvider.objects.filter(pk=provider.pk).delete()[0]:
             return False
+        _end_requirement(organization_id, by=by)
         target = Target("identity provider", provider.pk, provider.issuer)
         record(by, "organization.sso_removed", target, organization_id=organization_id)
     return True
@@ -150,6 +157,12 @@ def remove_domain(domain: VerifiedDomain, *, by: Actor) -> bool:
         target = Target("domain", domain.pk, domain.name)
         record(by, "organization.domain_removed", target, organization_id=organization_id)
     return True
+
+
+def _end_requirement(organization_id: OrganizationId, *, by: Actor) -> None:
+    """Open a locked organization to other sign-ins, as the provider with which it was closed is gone."""
+    if is_required(organization_id):
+        note_requirement(organization_id, False, by=by)
 
 
 def _refuse_lock_out(organization_id: OrganizationId, *, has_signed_in_by_it: bool) -> None:

@@ -10,7 +10,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from portal.accounts.sso import clients, organization_actions, session, sign_ins
+from portal.accounts.sso import clients, organization_actions, requirement, session, sign_ins
 from portal.accounts.sso.domains import PREFIX, is_verified
 from portal.accounts.sso.forms import DomainForm, PolicyForm, ProviderForm
 from portal.accounts.sso.organization_actions import POLICY, NewClient
@@ -128,6 +128,7 @@ def _page(
     provider = SsoProvider.objects.filter(organization=request.access.organization_id).first()
     named = {} if provider is None else {"issuer": provider.issuer, "client_id": provider.client_id}
     policy = {} if provider is None else {name: getattr(provider, name) for name in POLICY}
+    policy["requires_sso"] = requirement.is_required(request.access.organization_id)
     domains = list(VerifiedDomain.objects.filter(organization=request.access.organization_id))
     context = {
         "provider": provider,
@@ -136,6 +137,7 @@ def _page(
         "redirect_uri": "" if provider is None else clients.redirect_uri(provider),
         "logout_uri": "" if provider is None else clients.logout_uri(provider),
         "people": LinkedIdentity.objects.filter(provider=provider, withdrawn_at__isnull=True).count(),
+        "is_closed": provider is None and policy["requires_sso"],
         "domains": [(row, is_verified(row), DOMAIN_PROBLEMS.get(row.problem, "")) for row in domains],
         "record_prefix": PREFIX,
         "provider_form": provider_form or ProviderForm(initial=named),

@@ -8,7 +8,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from groups.rules.wakeups import WAKEUP_LOST_AFTER, waiting
-from portal.accounts.sso import domain_lookup, logout, withdrawal
+from portal.accounts.sso import domain_lookup, logout, requirement, withdrawal
 from portal.accounts.sso.wakeups import QUEUE, wake_configure, wake_sign_in
 from portal.models import SsoProvider, SsoSignIn
 
@@ -22,6 +22,7 @@ def sweep() -> dict[str, int]:
     counts = {"sso_sign_ins_deleted": SsoSignIn.objects.filter(expires_at__lt=Now() - KEPT).delete()[0]}
     _empty_expired()
     counts["sso_logouts_deleted"] = logout.sweep()
+    counts["sso_required_again"] = requirement.restore()
     if waiting(QUEUE):
         return counts
     lost = SsoSignIn.objects.in_time().filter(status=SsoSignIn.Status.EXCHANGING, sealed__isnull=False)

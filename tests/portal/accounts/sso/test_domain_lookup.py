@@ -19,10 +19,13 @@ from portal.accounts.sso import domain_lookup, domains
 from portal.accounts.sso.domain_lookup import look_up
 from portal.accounts.sso.organization_actions import add_domain
 from portal.models import VerifiedDomain
+from registries.foundation.actor import PORTAL
 from tests.support.actors import acting
+from tests.support.database_clock import Clock, clock
 from tests.support.sign_ins import actions_of
 
 pytestmark = pytest.mark.django_db
+__all__ = ["clock"]
 
 
 class DnsServer:
@@ -140,6 +143,41 @@ def test_a_mark_fits_one_domain_only(dns_server: DnsServer, domain: VerifiedDoma
     look_up(domain.pk)
     VerifiedDomain.objects.update(name="victim.example")
     assert not domains.owns_address(acme.pk, "bob@victim.example")
+
+
+def test_a_row_that_is_put_back_is_not_verified_for_long(
+    dns_server: DnsServer, domain: VerifiedDomain, acme: Any, clock: Clock
+) -> None:
+    """Somebody keeps the row of a domain that the organization has lost since, and puts it back."""
+    publish(dns_server, domain)
+    look_up(domain.pk)
+    kept = VerifiedDomain.objects.values().get()
+    dns_server.records.clear()
+    domain_lookup.end_verification(domain, by=PORTAL)
+    del kept["id"]
+    VerifiedDomain.objects.update(**kept | {"checked_at": timezone.now() + timedelta(days=365)})
+    assert domains.owns_address(acme.pk, "bob@acme.example"), "until a worker would have had to look again"
+    clock.shift(domains.VALID_FOR.total_seconds() + 1)
+    assert not domains.owns_address(acme.pk, "bob@acme.example")
+    VerifiedDomain.objects.update(valid_until=timezone.now() + timedelta(days=365))
+    assert not domains.owns_address(acme.pk, "bob@acme.example"), "nobody prolongs it"
+
+
+def test_a_worker_that_finds_the_record_prolongs_it(
+    dns_server: DnsServer, domain: VerifiedDomain, acme: Any, clock: Clock
+) -> None:
+    publish(dns_server, domain)
+    look_up(domain.pk)
+    first = VerifiedDomain.objects.get()
+    clock.shift(3600)
+    look_up(domain.pk)
+    second = VerifiedDomain.objects.get()
+    assert first.valid_until is not None
+    assert second.valid_until is not None
+    assert second.valid_until > first.valid_until
+    assert second.verified_at == first.verified_at
+    assert domains.is_verified(second)
+    assert actions_of(acme).count("organization.domain_verified") == 1
 
 
 @pytest.mark.parametrize(
