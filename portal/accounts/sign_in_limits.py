@@ -44,6 +44,7 @@ RATES: Mapping[SignInLimit.Kind, Rate] = MappingProxyType(
         Kind.SECOND_FACTOR: Rate(free=10, first=MINUTE, bound=MINUTE, forget=MINUTE),
         Kind.PASSKEY: Rate(free=20, first=1, bound=5, forget=10 * MINUTE),
         Kind.SSO: Rate(free=30, first=1, bound=10, forget=10 * MINUTE),
+        Kind.SSO_LOGOUT: Rate(free=120, first=1, bound=5, forget=10 * MINUTE),
         Kind.RESET_TO: Rate(free=3, first=MINUTE, bound=15 * MINUTE, forget=HOUR),
         Kind.RESET_FROM: Rate(free=20, first=5, bound=MINUTE, forget=HOUR),
         Kind.INVITATION_TO: Rate(free=3, first=MINUTE, bound=15 * MINUTE, forget=HOUR),
@@ -98,6 +99,12 @@ def allow_sso(request: HttpRequest) -> Spent:
     """Count the beginning of a sign-in with a provider, which stores a row and wakes a worker. Raises
     TooManyAttempts."""
     return spend(_of_address(Kind.SSO, share_of(client_address(request))))
+
+
+def allow_sso_logout(request: HttpRequest) -> Spent:
+    """Count a logout token of a provider, which stores a row and wakes a worker. Raises TooManyAttempts."""
+    counters = _of_address(Kind.SSO_LOGOUT, share_of(client_address(request)))
+    return spend(counters, title="Too many logout tokens", message="Many logout tokens came from this address.")
 
 
 def allow_reset_mail(request: HttpRequest, typed: str) -> Spent:

@@ -26,6 +26,7 @@ class SignInLimit(models.Model):
         SECOND_FACTOR = "second_factor", "second factors of an account"
         PASSKEY = "passkey", "passkeys without an account, from one address"
         SSO = "sso", "sign-ins with a provider, from one address"
+        SSO_LOGOUT = "sso_logout", "logout tokens of a provider, from one address"
         RESET_TO = "reset_to", "password links to an address"
         RESET_FROM = "reset_from", "password links, asked for from one address"
         INVITATION_TO = "invitation_to", "invitations to an address"

@@ -177,11 +177,12 @@ class VerifiedDomain(models.Model):
 
 class ProviderLogout(models.Model):
     """A logout token that a provider sent (OpenID Connect Back-Channel Logout), encrypted until a worker has verified
-    it. `jti_hash` is set then, so that a token counts once."""
+    it. `jti_hash` is set then, so that a token counts once. `named` is a digest of whom it says it is about."""
 
     id = ProviderLogoutIdField(primary_key=True, default=uuid.uuid4, editable=False)
     provider = models.ForeignKey(SsoProvider, on_delete=models.CASCADE, related_name="logouts")
     token = models.BinaryField(null=True, editable=False)
+    named = models.CharField(max_length=64, blank=True, default="", db_default="", editable=False)
     jti_hash = models.CharField(max_length=64, blank=True, default="", db_default="", editable=False)
     problem = models.CharField(max_length=60, blank=True, default="", db_default="")
     received_at = models.DateTimeField(db_default=Now(), editable=False)

@@ -92,6 +92,14 @@ def unverified_claims(token: str) -> dict[str, object]:
     return _part(token, 1)
 
 
+def has_known_algorithm(token: str) -> bool:
+    """Whether a token says that it is signed with one of the accepted algorithms."""
+    try:
+        return _part(token, 0).get("alg") in list(KEY_TYPES)
+    except SignInFailed:
+        return False
+
+
 def _part(token: str, number: int) -> dict[str, object]:
     parts = token.split(".")
     if len(token) > MAX_TOKEN_LENGTH or len(parts) != 3 or not token.isascii():

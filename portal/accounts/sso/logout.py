@@ -1,12 +1,15 @@
 """OpenID Connect Back-Channel Logout 1.0: the provider posts a logout token, and a worker verifies it.
 
-The web zone only looks at what the token says of its issuer and audience, and stores it encrypted. Nothing ends before
-a worker has verified it with the provider's keys.
+The web zone only looks at what the token says: its issuer, audience, form and time, and whether it names an identity
+that is linked. Then it stores it encrypted. Nothing ends before a worker has verified it with the provider's keys.
+
+Anybody can post there. So that nobody keeps the provider's own tokens out, few may wait for one identity, and each
+address may post so many; the limit of a provider is above what one address can reach.
 """
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 from django.db import IntegrityError, transaction
@@ -15,7 +18,7 @@ from django.db.models.functions import Now
 from portal.accounts.sso import identities
 from portal.accounts.sso.clients import client_of, is_as_left
 from portal.accounts.sso.discovery import read_configuration
-from portal.accounts.sso.id_token import check_common, unverified_claims, verify_signed
+from portal.accounts.sso.id_token import check_common, has_known_algorithm, unverified_claims, verify_signed
 from portal.accounts.sso.problems import SignInFailed
 from portal.accounts.sso.provider_connection import ProviderConnection
 from portal.accounts.sso.wakeups import wake_sign_out
@@ -29,30 +32,39 @@ from registries.secrets.at_rest import AtRestBroken
 from registries.secrets.one_time import Purpose
 
 EVENT = "http://schemas.openid.net/event/backchannel-logout"
-MAX_WAITING = 50
-"""How many logout tokens of one provider may wait for a worker: anybody can post there."""
+MAX_WAITING = 1000
+"""How many logout tokens of one provider may wait for a worker."""
+MAX_WAITING_FOR_ONE = 3
+"""How many may wait that name the same identity. Who fills them knows a subject or session id of the provider's."""
 MAX_AGE = timedelta(minutes=15)
 """A token without an end is accepted for this long after it was issued."""
 KEPT = timedelta(days=2)
+MAX_WOKEN = 100
 
 log = structlog.get_logger(__name__)
 
 
 def receive(provider: SsoProvider, token: str) -> bool:
-    """Store a logout token and wake a worker. Returns whether it is worth it: it says that it is from this provider for
-    this client, and not too many wait."""
+    """Store a logout token and wake a worker, if it names an identity that is linked. Returns False if it says that it
+    is no logout token of this provider for this client, or if too many wait."""
     try:
         claims = unverified_claims(token)
+        check_common(claims, issuer=provider.issuer, client_id=provider.client_id, now=database_now())
+        _check_form(claims, database_now())
     except SignInFailed:
         return False
-    audience = claims.get("aud")
-    is_for_us = provider.client_id in (audience if isinstance(audience, list) else [audience])
-    if claims.get("iss") != provider.issuer or not is_for_us or not is_as_left(provider):
+    if not has_known_algorithm(token) or not is_as_left(provider):
         return False
+    if not _names_somebody(provider, claims):
+        return True  # nothing to end, and nobody learns who is linked
+    named = _digest_of_named(claims)
     with transaction.atomic():
-        if ProviderLogout.objects.filter(provider=provider, ended_at__isnull=True).count() >= MAX_WAITING:
+        waiting = ProviderLogout.objects.filter(provider=provider, ended_at__isnull=True)
+        if waiting.filter(named=named).count() >= MAX_WAITING_FOR_ONE:
+            return True  # those that wait are about the same person
+        if waiting.count() >= MAX_WAITING:
             return False
-        row = ProviderLogout(provider=provider)
+        row = ProviderLogout(provider=provider, named=named)
         row.token = at_rest.encrypt(token.encode(), bound_to=_bound_to(row))
         row.save(force_insert=True)
         wake_sign_out(row.pk)
@@ -100,7 +112,7 @@ def end_sessions(identity: LinkedIdentity, *, by: Actor) -> bool:
 def sweep() -> int:
     """Wake workers again for tokens whose wake-up was lost, and delete old rows. Returns how many were deleted."""
     lost = ProviderLogout.objects.filter(ended_at__isnull=True, received_at__lt=Now() - timedelta(seconds=30))
-    for logout_id in lost.values_list("pk", flat=True)[:MAX_WAITING]:
+    for logout_id in lost.order_by("received_at").values_list("pk", flat=True)[:MAX_WOKEN]:
         wake_sign_out(logout_id)
     return ProviderLogout.objects.filter(received_at__lt=Now() - KEPT).delete()[0]
 
@@ -117,6 +129,12 @@ def _verified(row: ProviderLogout) -> dict[str, object]:
         _, jwks = connection.get(configuration.jwks)
     claims, now = verify_signed(token, jwks), database_now()
     check_common(claims, issuer=client.issuer, client_id=client.client_id, now=now)
+    _check_form(claims, now)
+    return claims
+
+
+def _check_form(claims: dict[str, object], now: datetime) -> None:
+    """Check what makes a token a logout token of now. Raises SignInFailed."""
     events, jti, issued = claims.get("events"), claims.get("jti"), claims["iat"]
     is_event = isinstance(events, dict) and isinstance(events.get(EVENT), dict)
     names_one = any(isinstance(claims.get(name), str) and claims[name] for name in ("sub", "sid"))
@@ -125,7 +143,6 @@ def _verified(row: ProviderLogout) -> dict[str, object]:
     is_recent = isinstance(issued, int | float) and now.timestamp() - issued < MAX_AGE.total_seconds()
     if not is_token or not is_recent:
         raise SignInFailed("sso_logout_token")
-    return claims
 
 
 def _named(provider: SsoProvider, claims: dict[str, object]) -> list[LinkedIdentity]:
@@ -134,6 +151,21 @@ def _named(provider: SsoProvider, claims: dict[str, object]) -> list[LinkedIdent
         return list(rows.filter(subject=claims["sub"]))
     sid = identities.sid_hash(str(claims["sid"]))
     return [row for row in rows if sid in row.sids]
+
+
+def _names_somebody(provider: SsoProvider, claims: dict[str, object]) -> bool:
+    """Whether a token names an identity that is linked."""
+    rows = LinkedIdentity.objects.filter(provider=provider)
+    if isinstance(claims.get("sub"), str):
+        return rows.filter(subject=claims["sub"]).exists()
+    sid = identities.sid_hash(str(claims["sid"]))
+    return any(sid in sids for sids in rows.values_list("sids", flat=True).iterator())
+
+
+def _digest_of_named(claims: dict[str, object]) -> str:
+    """A digest of whom a token names, by subject or session."""
+    subject = claims.get("sub")
+    return identities.sid_hash(f"sub {subject}" if isinstance(subject, str) else f"sid {claims['sid']}")
 
 
 def _bound_to(row: ProviderLogout) -> str:

@@ -18,6 +18,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from portal.accounts.attempt_counters import TooManyAttempts
+from portal.accounts.sign_in_limits import allow_sso_logout
 from portal.accounts.sso import actions, providers, session, sign_ins
 from portal.accounts.sso.clients import is_as_left
 from portal.accounts.sso.completion import complete
@@ -169,6 +171,11 @@ def disconnect(request: HttpRequest, identity: UUID) -> HttpResponse:
 @require_POST
 def logout(request: HttpRequest, provider: UUID) -> HttpResponse:
     """Take a logout token from a provider (OpenID Connect Back-Channel Logout). 200 says that it is being verified."""
+    try:
+        allow_sso_logout(request)
+    except TooManyAttempts as refusal:
+        headers = {"Cache-Control": "no-store", "Retry-After": str(refusal.retry_after)}
+        return HttpResponse(status=refusal.status, headers=headers)
     found = SsoProvider.objects.filter(pk=SsoProviderId(provider)).first()
     token = request.POST.get("logout_token", "")
     is_taken = found is not None and bool(token) and receive_logout(found, token)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -10,11 +11,13 @@ import requests
 from django.test import Client
 from django.utils import timezone
 
+from portal.accounts import sign_in_limits
 from portal.accounts.sso import logout
-from portal.models import LinkedIdentity, ProviderLogout, SsoProvider
+from portal.models import LinkedIdentity, ProviderLogout, SignInLimit, SsoProvider
 from tests.support.identity_providers import SsoBrowser, provider_of, tell, verified_domain
 from tests.support.sign_ins import actions_of
 
+Kind = SignInLimit.Kind
 pytestmark = pytest.mark.django_db
 
 
@@ -64,11 +67,14 @@ def test_only_of_that_identity(dora: SsoBrowser, lying_issuer: str) -> None:
     assert send(lying_issuer, sub="somebody-else") == 200
     assert send(lying_issuer, sub=None, sid="session-2", jti="j-2") == 200
     assert is_signed_in(dora)
+    assert not ProviderLogout.objects.exists(), "and nothing waits for a worker"
 
 
 @pytest.mark.parametrize(
     ("lie", "claims"),
     [
+        ("", {"iss": "https://other.example"}),
+        ("", {"aud": "another-client"}),
         ("", {"events": {}}),
         ("", {"events": None}),
         ("", {"nonce": "n"}),
@@ -79,25 +85,21 @@ def test_only_of_that_identity(dora: SsoBrowser, lying_issuer: str) -> None:
         ("", {"exp": 1_000_000_000}),
         ("alg_none", {}),
         ("alg_public_key", {}),
-        ("other_key", {}),
-        ("unknown_key", {}),
-        ("jwks_private", {}),
     ],
 )
-def test_a_token_that_is_none_ends_nothing(
+def test_what_says_itself_that_it_is_none_is_not_even_stored(
     dora: SsoBrowser, lying_issuer: str, lie: str, claims: dict[str, Any]
 ) -> None:
-    assert send(lying_issuer, lie, **claims) == 200, "a worker looks at it"
+    assert send(lying_issuer, lie, **claims) == 400
+    assert not ProviderLogout.objects.exists()
+    assert is_signed_in(dora)
+
+
+@pytest.mark.parametrize("lie", ["other_key", "unknown_key", "jwks_private"])
+def test_a_token_that_is_none_ends_nothing(dora: SsoBrowser, lying_issuer: str, lie: str) -> None:
+    assert send(lying_issuer, lie) == 200, "a worker looks at it"
     assert is_signed_in(dora)
     assert ProviderLogout.objects.get().problem.startswith("sso_")
-
-
-@pytest.mark.parametrize("claims", [{"iss": "https://other.example"}, {"aud": "another-client"}])
-def test_a_token_for_somebody_else_is_not_even_stored(
-    dora: SsoBrowser, lying_issuer: str, claims: dict[str, Any]
-) -> None:
-    assert send(lying_issuer, **claims) == 400
-    assert not ProviderLogout.objects.exists()
 
 
 @pytest.mark.parametrize("token", ["", "x", "a.b.c", "e30.e30.e30", "x" * 15_000])
@@ -115,12 +117,34 @@ def test_a_token_counts_once(dora: SsoBrowser, lying_issuer: str) -> None:
     assert is_signed_in(again)
 
 
-def test_anybody_can_post_there_so_few_wait(
-    dora: SsoBrowser, lying_issuer: str, monkeypatch: pytest.MonkeyPatch
+def test_a_stranger_does_not_keep_the_providers_tokens_out(
+    dora: SsoBrowser, acme: Any, lying_issuer: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(logout, "MAX_WAITING", 2)
-    monkeypatch.setattr(logout, "verify", lambda row: False)
-    assert [send(lying_issuer) for _ in range(3)] == [200, 200, 400]
+    """Anybody can post there, and can know a subject: here one of another person of the same provider."""
+    tell(lying_issuer, "", email="erin@acme.example", sub="erin")
+    assert SsoBrowser("erin").sign_in("acme").status_code == 302
+    with monkeypatch.context() as idle:
+        idle.setattr(logout, "verify", lambda row: False)
+        posts = [send(lying_issuer, "other_key", sub="erin", jti=f"j-{number}") for number in range(6)]
+        posts += [send(lying_issuer, "other_key", sub=f"invented-{number}") for number in range(6)]
+    assert set(posts) == {200}
+    assert ProviderLogout.objects.count() == logout.MAX_WAITING_FOR_ONE
+    assert send(lying_issuer) == 200
+    assert not is_signed_in(dora)
+
+
+def test_an_address_that_posts_much_waits_and_others_do_not(
+    dora: SsoBrowser, acme: Any, lying_issuer: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rate = replace(sign_in_limits.RATES[Kind.SSO_LOGOUT], free=2, first=60, bound=60)
+    monkeypatch.setattr(sign_in_limits, "RATES", {**sign_in_limits.RATES, Kind.SSO_LOGOUT: rate})
+    address = f"/accounts/sso/{SsoProvider.objects.get().pk}/logout/"
+    stranger = Client(REMOTE_ADDR="203.0.113.9")
+    posts = [stranger.post(address, {"logout_token": "x"}) for _ in range(3)]
+    assert [post.status_code for post in posts] == [400, 400, 429]
+    assert int(posts[2]["Retry-After"]) > 0
+    assert send(lying_issuer) == 200
+    assert not is_signed_in(dora)
 
 
 def test_a_token_is_stored_encrypted_and_not_for_long(dora: SsoBrowser, lying_issuer: str) -> None:
