@@ -23,7 +23,7 @@ from registries.foundation.refusal import Refusal, shows_refusal
 from registries.foundation.requests import ActorRequest
 from registries.secrets import one_time
 
-TOKEN_KEY = "address_token"  # noqa: S105 (the entry of the session that has it)
+TOKEN_KEY = "address_token"  # noqa: S105 (the entry of the session)
 PRINTED = "This portal has no mail server: the email is printed on its console."
 NO_MAIL = "This portal sends no email. Ask {} for a link."
 

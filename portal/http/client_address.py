@@ -96,7 +96,7 @@ def is_this_machine(request: HttpRequest) -> bool:
 
 
 def _counted(peer: str, hops: Iterator[str], proxies: int) -> str:
-    """The entry that the outermost of so many proxies appended; the peer if there are fewer entries."""
+    """The entry that the outermost of this number of proxies appended; the peer if there are fewer entries."""
     address = ""
     for _ in range(proxies):
         hop = next(hops, None)

@@ -93,7 +93,7 @@ def _held(row: Membership) -> list[tuple[str, str]]:
 
 
 def _keep_own_session(request: MemberRequest, row: Membership) -> None:
-    """All sessions of the person have ended. The one that asked for it goes on, with another key."""
+    """All sessions of the person have ended. The one that asked for it stays valid, with another key."""
     if row.user_id == request.user.pk:
         update_session_auth_hash(request, User.objects.get(pk=row.user_id))
 

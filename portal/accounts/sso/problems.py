@@ -70,7 +70,7 @@ PROBLEMS = {
     "sso_discovery_issuer": Problem(
         Move.OWNER,
         "The discovery document names another issuer",
-        "Enter the issuer exactly as the document has it, with or without a slash at its end.",
+        "Enter the issuer exactly as in the document, with or without a slash at its end.",
     ),
     "sso_discovery_incomplete": Problem(
         Move.PROVIDER,

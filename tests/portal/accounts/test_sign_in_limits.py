@@ -129,7 +129,7 @@ class TestAccount:
         assert sign_in(alice.email, PASSWORD, client=HOME, browser=browser).status_code == 302
 
     def test_nor_of_any_other_browser_for_longer_than_half_a_minute(self, alice: User, clock: Clock) -> None:
-        """Also while the stranger goes on: the same address waits longer than somebody else."""
+        """Also while the stranger keeps guessing: the same address waits longer than somebody else."""
         for _ in range(130):
             sign_in(alice.email, WRONG, client=STRANGER)
             clock.shift(1)

@@ -1,4 +1,4 @@
-"""An OpenID Connect provider that lies as it is told: a process of its own, without a login form.
+"""An OpenID Connect provider that lies as a test asks: a process of its own, without a login form.
 
     python -m tests.support.fakes.lying_provider 9401
 

@@ -26,7 +26,7 @@ def lying_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def lying_issuer(lying_process: str) -> str:
-    """The issuer of the lying provider, which is honest until it is told otherwise."""
+    """The issuer of the lying provider, which is honest until a test changes that."""
     tell(lying_process)
     return lying_process
 
