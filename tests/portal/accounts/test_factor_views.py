@@ -14,7 +14,7 @@ from tests.support import passkeys as devices
 from tests.support.fresh_sign_ins import signed_in
 from tests.support.page_messages import messages_of
 from tests.support.passkeys import Device
-from tests.support.second_factors import add_passkey_row, add_recovery_codes, add_totp, cover
+from tests.support.second_factors import add_passkey_row, add_recovery_codes, add_totp, cover, unused_codes
 from tests.support.sign_ins import sign_in
 
 pytestmark = pytest.mark.usefixtures("no_limits_left_over")
@@ -126,7 +126,7 @@ class TestRecoveryCodes:
 
     def test_whoever_signs_in_with_one_reads_how_to_replace_what_was_lost(self, alice: User, acme: Any) -> None:
         add_totp(alice)
-        code = add_recovery_codes(alice).get_unused_codes()[0]
+        code = unused_codes(alice, add_recovery_codes(alice))[0]
         browser = Client()
         step = browser.post("/accounts/login/", {"login": alice.email, "password": PASSWORD})
         wrong = browser.post(step.headers["Location"], {"code": "000000"})
