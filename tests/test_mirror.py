@@ -98,6 +98,7 @@ TESTED_BY = {
         "portal.accounts.actions",
         "portal.admin.third_party",
     ],
+    "portal/accounts/sso/test_actions_invited.py": ["portal.templatetags.single_sign_on"],
     "portal/accounts/sso/test_actions.py": ["portal.accounts.sso.identities"],
     "portal/accounts/sso/test_completion.py": [
         "portal.accounts.sso.forms",

@@ -49,6 +49,12 @@ def remembered(request: HttpRequest) -> str:
     return str(request.session.get(KEY, ""))
 
 
+def open_one(request: HttpRequest) -> Invitation | None:
+    """Return the invitation that was kept, if it can still be accepted."""
+    row = find(remembered(request)) if remembered(request) else None
+    return row if row is not None and Invitation.objects.open().filter(pk=row.pk).exists() else None
+
+
 def forget(request: HttpRequest) -> None:
     """Keep it no longer."""
     request.session.pop(KEY, None)

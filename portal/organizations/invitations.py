@@ -147,6 +147,21 @@ def accept_and_prove(invitation: Invitation, password: str, *, by: Actor) -> Use
     return row
 
 
+def accept_by_sso(invitation: Invitation, person: User, *, by: Actor) -> Membership:
+    """Make a person a member whom the identity provider of the invitation's organization, or of the portal, has proved
+    to have its address. `by` is whoever opened the link; the activity names the account. Raises InvitationOver as
+    `accept` does."""
+    with transaction.atomic():
+        quotas.lock_organization(invitation.organization_id)
+        if person.email.lower() != invitation.email:
+            raise InvitationOver(f"This invitation is for {invitation.email}.")
+        require_proof(person)
+        membership, is_new = _join(invitation, person)
+        detail = "by single sign-on" if is_new else "was a member already"
+        _record_joining(membership, detail=detail, by=_as_actor(person, by))
+    return membership
+
+
 def _as_actor(person: User, by: Actor) -> Actor:
     """The person, from where `by` acts."""
     return Actor(

@@ -23,8 +23,9 @@ from portal.accounts.sso.domains import domain_of, owns_address
 from portal.accounts.sso.exchange import Claims
 from portal.accounts.sso.problems import SignInFailed
 from portal.audit.sign_ins import record_for_person
-from portal.models import AddressProof, LinkedIdentity, Membership, SsoProvider, SsoSignIn, User
+from portal.models import AddressProof, Invitation, LinkedIdentity, Membership, SsoProvider, SsoSignIn, User
 from portal.models.user import canonical_email
+from portal.organizations.invitations import InvitationOver, accept_by_sso
 from registries.foundation.activity import Target, record
 from registries.foundation.actor import Actor
 from registries.foundation.ids import OrganizationId
@@ -42,9 +43,10 @@ class Admitted:
     identity: LinkedIdentity
 
 
-def admit(sign_in: SsoSignIn, *, by: Actor) -> Admitted:
+def admit(sign_in: SsoSignIn, *, invitation: Invitation | None = None, by: Actor) -> Admitted:
     """Redeem a verified sign-in: return whose it is. At the first one, link the account with that address or create it,
-    if the provider may. Raises SignInFailed and NeedsConfirmation; then nothing has changed."""
+    if the provider may or the address is that of the open `invitation` whose link the browser has opened. Raises
+    SignInFailed and NeedsConfirmation; then nothing has changed."""
     try:
         with transaction.atomic():
             provider = _lock(sign_in)
@@ -56,21 +58,24 @@ def admit(sign_in: SsoSignIn, *, by: Actor) -> Admitted:
                 person = _known(identity)
                 is_back = identity.withdrawn_at is not None
             else:
-                person, actions = _first(provider, claims)
+                person, actions = _first(provider, claims, invitation)
                 identity, is_back = identities.create(provider, person, claims), True
                 actions.append("account.identity_linked")
-            joined = _belong(provider, person, may_join=is_back)
+            is_guest = _accept(provider, person, invitation, by=by)
+            joined = "" if is_guest else _belong(provider, person, may_join=is_back)
             identities.note_use(identity, claims, refresh)
             identity.refresh_from_db()
             _record(provider, person, actions, joined=joined, by=by)
     except (AccountAltered, IntegrityError):
         raise SignInFailed("sso_account") from None
+    except InvitationOver:
+        raise SignInFailed("sso_invitation") from None
     return Admitted(person, identity)
 
 
-def connect(sign_in: SsoSignIn, person: User, *, by: Actor) -> LinkedIdentity:
+def connect(sign_in: SsoSignIn, person: User, *, invitation: Invitation | None = None, by: Actor) -> LinkedIdentity:
     """Link a verified sign-in to the person who is signed in and confirms it. Their address has to be the provider's.
-    Raises SignInFailed."""
+    `invitation` as in `admit`. Raises SignInFailed."""
     try:
         with transaction.atomic():
             provider = _lock(sign_in)
@@ -83,12 +88,15 @@ def connect(sign_in: SsoSignIn, person: User, *, by: Actor) -> LinkedIdentity:
             if LinkedIdentity.objects.filter(provider=provider, person=row).exists():
                 raise SignInFailed("sso_connected_elsewhere")
             identity = identities.create(provider, row, claims)
-            joined = _belong(provider, row, may_join=True)
+            is_guest = _accept(provider, row, invitation, by=by)
+            joined = "" if is_guest else _belong(provider, row, may_join=True)
             identities.note_use(identity, claims, refresh)
             identity.refresh_from_db()
             _record(provider, row, ["account.identity_linked"], joined=joined, by=by)
     except (AccountAltered, IntegrityError):
         raise SignInFailed("sso_account") from None
+    except InvitationOver:
+        raise SignInFailed("sso_invitation") from None
     return identity
 
 
@@ -138,14 +146,14 @@ def _known(identity: LinkedIdentity) -> User:
     return person
 
 
-def _first(provider: SsoProvider, claims: Claims) -> tuple[User, list[str]]:
+def _first(provider: SsoProvider, claims: Claims, invitation: Invitation | None) -> tuple[User, list[str]]:
     """The account for a subject that is seen for the first time, and what was done to it. Raises NeedsConfirmation if
     the person has to show first that it is theirs."""
     check_address(provider, claims)
     email = canonical_email(claims.email)
     found = User.objects.filter(email=email).first()
     if found is None:
-        if not _may_create(provider, email):
+        if not _may_create(provider, email) and not _invites(provider, email, invitation):
             raise SignInFailed("sso_no_account")
         return User.objects.create_user(email, None, address_proof=AddressProof.SSO), ["account.created"]
     person = authority.lock(found.pk)
@@ -168,6 +176,23 @@ def _may_create(provider: SsoProvider, email: str) -> bool:
     if provider.organization_id is None:
         return domain_of(email) in settings.PORTAL_SSO_DOMAINS
     return provider.adds_members
+
+
+def _invites(provider: SsoProvider, email: str, invitation: Invitation | None) -> bool:
+    """Whether an open invitation of an organization for which the provider speaks is for this address."""
+    if invitation is None or invitation.email != email:
+        return False
+    return provider.organization_id in (None, invitation.organization_id)
+
+
+def _accept(provider: SsoProvider, person: User, invitation: Invitation | None, *, by: Actor) -> bool:
+    """Accept the invitation of the provider's own organization, if it is for this person. One of another organization
+    is accepted on its page, which a session of the portal's provider opens."""
+    is_own = invitation is not None and provider.organization_id == invitation.organization_id
+    if invitation is None or not is_own or not _invites(provider, person.email, invitation):
+        return False
+    accept_by_sso(invitation, person, by=by)
+    return True
 
 
 def _is_elsewhere(provider: SsoProvider, person: User) -> bool:

@@ -16,6 +16,7 @@ from portal.accounts.sso.sign_ins import Kind, Pending
 from portal.accounts.sso.withdrawal import withdraw
 from portal.http.actors import actor_of
 from portal.models import LinkedIdentity, SsoSignIn
+from portal.organizations import invitation_links
 
 
 def complete(request: HttpRequest, row: SsoSignIn, pending: Pending) -> HttpResponse:
@@ -32,7 +33,7 @@ def complete(request: HttpRequest, row: SsoSignIn, pending: Pending) -> HttpResp
             withdraw(identity, reason=reason, by=actor_of(request))
         raise SignInFailed("sso_requirement")
     try:
-        admitted = admit(row, by=actor_of(request))
+        admitted = admit(row, invitation=invitation_links.open_one(request), by=actor_of(request))
     except NeedsConfirmation:
         return redirect("sso:connect", row.pk)
     sign_ins.forget(request, row)

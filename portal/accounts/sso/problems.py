@@ -35,6 +35,9 @@ PROBLEMS = {
         Move.PERSON, "This sign-in did not begin in this browser, or has been used", f"Nothing was signed in. {AGAIN}"
     ),
     "sso_expired": Problem(Move.PERSON, "This sign-in took longer than 10 minutes", AGAIN),
+    "sso_invitation": Problem(
+        Move.OWNER, "The invitation was used or withdrawn, or has expired", "Ask an owner for another invitation."
+    ),
     "sso_denied": Problem(
         Move.PERSON, "The provider ended the sign-in", f"You may have canceled it, or may not use this app. {AGAIN}"
     ),

@@ -10,8 +10,9 @@ from django.db.models.functions import Now
 
 from portal.accounts.sso import clients
 from portal.accounts.sso.discovery import Configuration
-from portal.accounts.sso.domains import domain_of, is_verified
+from portal.accounts.sso.domains import domain_of, is_verified, owns_address
 from portal.models import PORTAL_PROVIDER, SsoProvider, VerifiedDomain
+from registries.foundation.ids import OrganizationId
 from registries.secrets import sso_marks
 from registries.secrets.sso_marks import Marked
 
@@ -47,6 +48,12 @@ def find_provider(text: str) -> SsoProvider | None:
         if is_verified(domain):
             return SsoProvider.objects.filter(organization=domain.organization_id).first()
     return SsoProvider.objects.filter(organization__slug=text).first() if "@" not in text else None
+
+
+def speaks_for(organization_id: OrganizationId, email: str) -> bool:
+    """Whether the organization has a provider that is believed about this email address."""
+    has_one = SsoProvider.objects.filter(organization=organization_id).exists()
+    return has_one and owns_address(organization_id, email)
 
 
 def store_configuration(provider: SsoProvider, configuration: Configuration | None, problem: str = "") -> None:

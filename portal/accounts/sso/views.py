@@ -29,6 +29,7 @@ from portal.accounts.sso.problems import SignInFailed, problem_of
 from portal.accounts.sso.sign_ins import Kind, Pending
 from portal.http.actors import actor_of
 from portal.models import LinkedIdentity, SsoProvider, SsoSignIn, User
+from portal.organizations import invitation_links
 from registries.foundation.ids import SsoProviderId, SsoSignInId
 
 NOT_FOUND = "There is no single sign-on for this address. Check it, or sign in with your password."
@@ -136,7 +137,8 @@ def connect(request: HttpRequest, sign_in: UUID) -> HttpResponse:
         if request.method != "POST":
             context = {"claims": claims, "provider": row.provider, "is_theirs": claims.email == request.user.email}
             return render(request, "account/sso/connect.html", context)
-        identity = actions.connect(row, request.user, by=actor_of(request))
+        invitation = invitation_links.open_one(request)
+        identity = actions.connect(row, request.user, invitation=invitation, by=actor_of(request))
     except SignInFailed as failure:
         log.warning("sso_connection_refused", sign_in=str(row.pk), provider=str(row.provider_id), code=failure.code)
         return show_problem(request, failure.code, row.provider, pending)

@@ -112,6 +112,11 @@ def _accept(cast: Cast) -> Call:
     return partial(invitations.accept, _invitation(cast, cast.mallory.email), by=acting(cast.mallory))
 
 
+def _accept_by_sso(cast: Cast) -> Call:
+    invitation = _invitation(cast, cast.mallory.email)
+    return partial(invitations.accept_by_sso, invitation, cast.mallory, by=acting(cast.mallory))
+
+
 def _accept_as_new(cast: Cast) -> Call:
     invitation = _invitation(cast, "nina@acme.example")
     return partial(invitations.accept_as_new, invitation, "a long and good sentence", by=acting(cast.alice))
@@ -316,6 +321,7 @@ CASES = [
     Case("portal.organizations.invitations.accept", _accept),
     Case("portal.organizations.invitations.accept_as_new", _accept_as_new),
     Case("portal.organizations.invitations.accept_and_prove", _accept_and_prove),
+    Case("portal.organizations.invitations.accept_by_sso", _accept_by_sso),
     Case("portal.organizations.actions.add_member", _add_member),
     Case("portal.organizations.actions.change_role", _change_role),
     Case("portal.organizations.actions.remove", _remove),
