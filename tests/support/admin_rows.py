@@ -30,7 +30,16 @@ from groups.models import (
     Redemption,
     UnusualPresentation,
 )
-from portal.models import Activity, Organization, SignInLimit, SupportRequest, User
+from portal.models import (
+    Activity,
+    LinkedIdentity,
+    Organization,
+    SignInLimit,
+    SsoProvider,
+    SupportRequest,
+    User,
+    VerifiedDomain,
+)
 from portal.support import conversations
 from registries.foundation.actor import CONSOLE
 from registries.models import Credential, TlsHost
@@ -58,6 +67,9 @@ LISTED: dict[type, str] = {
     EmailAddress: "account/emailaddress",
     Authenticator: "mfa/authenticator",
     SignInLimit: "portal/signinlimit",
+    SsoProvider: "portal/ssoprovider",
+    VerifiedDomain: "portal/verifieddomain",
+    LinkedIdentity: "portal/linkedidentity",
     Activity: "portal/activity",
     LogEntry: "admin/logentry",
 }
@@ -176,6 +188,14 @@ def make_rows(organization: Any, person: Any, *, number: int = 0) -> Rows:
     LayerDelivery.objects.create(token=token, digest="sha256:" + "d" * 64)
     someone = User.objects.create_user(f"someone-{number}@acme.example", "correct horse battery", first_name=MARKUP)
     organization.memberships.create(user=someone, role="viewer")
+    provider = SsoProvider.objects.create(
+        organization=organization,
+        issuer=f"https://login{number}.example/{MARKUP}",
+        client_id=MARKUP,
+        client=f"{CANARY}-client".encode(),
+        configuration=f"{CANARY}-configuration",
+        mark=f"{CANARY}-mark",
+    )
     return Rows(
         {
             User: someone,
@@ -196,6 +216,18 @@ def make_rows(organization: Any, person: Any, *, number: int = 0) -> Rows:
                 user=someone, type="totp", data={"secret": f"{CANARY}-second-factor"}
             ),
             SignInLimit: SignInLimit.objects.create(kind="account", key=f"{CANARY}-{number}", shown=MARKUP, count=7),
+            SsoProvider: provider,
+            VerifiedDomain: VerifiedDomain.objects.create(
+                organization=organization, name=f"d{number}.example", token=f"{CANARY}-domain", mark=f"{CANARY}-mark"
+            ),
+            LinkedIdentity: LinkedIdentity.objects.create(
+                provider=provider,
+                person=someone,
+                subject=MARKUP,
+                mark=f"{CANARY}-mark",
+                sids=[f"{CANARY}-sid"],
+                refresh=f"{CANARY}-refresh".encode(),
+            ),
             Activity: write_activity(organization.pk, person, "group.changed", MARKUP, MARKUP),
             LogEntry: LogEntry.objects.create(
                 user=person,

@@ -13,7 +13,7 @@ from django.utils import timezone
 from portal.accounts.sso import actions, domain_lookup, identities, logout, organization_actions, withdrawal
 from portal.accounts.sso.exchange import Claims, bound_to
 from portal.accounts.sso.organization_actions import NewClient
-from portal.models import LinkedIdentity, SsoProvider, SsoSignIn, User, VerifiedDomain
+from portal.models import LinkedIdentity, Organization, SsoProvider, SsoSignIn, User, VerifiedDomain
 from registries.foundation.actor import PORTAL
 from registries.secrets import at_rest
 from tests.support.action_cases import Call, Case, Cast
@@ -23,14 +23,19 @@ from tests.support.identity_providers import verified_domain
 ISSUER = "https://login.example.com"
 
 
-def _provider(cast: Cast, **values: object) -> SsoProvider:
+def unread_provider(organization: Organization, **values: object) -> SsoProvider:
+    """A provider that an owner has set, and of which no worker has read anything."""
     from portal.accounts.sso import clients
 
-    row = SsoProvider(organization=cast.acme, issuer=ISSUER, client_id="drayage", **values)
+    row = SsoProvider(organization=organization, issuer=ISSUER, client_id="drayage", **values)
     row.client = clients.seal_client(row, "a secret")
     row.mark = clients.settings_mark(row)
     row.save()
     return row
+
+
+def _provider(cast: Cast, **values: object) -> SsoProvider:
+    return unread_provider(cast.acme, **values)
 
 
 def _claims(email: str) -> Claims:
