@@ -16,6 +16,7 @@ from groups.rules import quotas
 from portal.accounts import authority
 from portal.accounts.address_proof import prove
 from portal.accounts.authority import AccountAltered
+from portal.accounts.factor_rows import is_protected
 from portal.accounts.notices import send_notice
 from portal.accounts.sso import identities, sign_ins
 from portal.accounts.sso.clients import is_as_left
@@ -205,9 +206,13 @@ def _is_elsewhere(provider: SsoProvider, person: User) -> bool:
 
 
 def _refuse_staff(provider: SsoProvider, person: User) -> None:
+    """Raise SignInFailed for operators and support: at an organization's provider always, at the portal's while they
+    have no second factor here. Otherwise it could set one up for itself, and be them from then on."""
     is_staff = person.is_staff or person.is_superuser or person.is_support
     if is_staff and provider.organization_id is not None:
         raise SignInFailed("sso_staff")
+    if is_staff and not is_protected(person.second_factors):
+        raise SignInFailed("sso_staff_factor")
 
 
 def _belong(provider: SsoProvider, person: User, *, may_join: bool) -> str:

@@ -38,6 +38,11 @@ PROBLEMS = {
     "sso_invitation": Problem(
         Move.OWNER, "The invitation was used or withdrawn, or has expired", "Ask an owner for another invitation."
     ),
+    "sso_staff_factor": Problem(
+        Move.PERSON,
+        "Operators and support need a second factor here before single sign-on",
+        "Sign in with your password and set one up. If you have no password, set one by email first.",
+    ),
     "sso_denied": Problem(
         Move.PERSON, "The provider ended the sign-in", f"You may have canceled it, or may not use this app. {AGAIN}"
     ),
