@@ -151,7 +151,7 @@ def test_a_row_that_is_put_back_is_not_verified_for_long(
     """Somebody keeps the row of a domain that the organization has lost since, and puts it back."""
     publish(dns_server, domain)
     look_up(domain.pk)
-    kept = VerifiedDomain.objects.values().get()
+    kept: dict[str, Any] = dict(VerifiedDomain.objects.values().get())
     dns_server.records.clear()
     domain_lookup.end_verification(domain, by=PORTAL)
     del kept["id"]
