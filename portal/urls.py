@@ -17,8 +17,11 @@ admin.site.site_title = "Drayage"
 admin.site.index_title = "Operations"
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 admin.site.logout = views.signs_out(admin.site.logout)  # type: ignore[method-assign, assignment]
-admin.site.password_change = views.changes_password(  # type: ignore[method-assign, assignment]
-    admin.site.password_change
+admin.site.password_change = RedirectView.as_view(  # type: ignore[method-assign, assignment]
+    pattern_name="account_change_password"
+)
+admin.site.password_change_done = RedirectView.as_view(  # type: ignore[method-assign, assignment]
+    pattern_name="account_change_password"
 )
 
 urlpatterns = [

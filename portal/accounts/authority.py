@@ -8,9 +8,6 @@ account would confirm what was altered.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import structlog
 from allauth.mfa.models import Authenticator
 from django.db import transaction
@@ -60,18 +57,6 @@ def store(row: User, *names: str) -> None:
     """Save these columns of a locked row, with a new mark."""
     row.set_authority_mark()
     row.save(update_fields=[*names, "authority_mark"])
-
-
-@contextmanager
-def keeps_mark(person_id: UserId) -> Iterator[None]:
-    """A transaction in which another package changes the person's password: renew the mark at its end. The row is
-    locked. Raises AccountAltered."""
-    with transaction.atomic():
-        row = lock(person_id)
-        yield
-        # All but the password as it was before.
-        row.password = User.objects.values_list("password", flat=True).get(pk=person_id)
-        store(row)
 
 
 def may_sign_in(person: User) -> bool:

@@ -72,7 +72,6 @@ FRESH_PAGES: Mapping[str, Fresh] = {
     "sso:disconnect": Fresh("disconnect single sign-on"),
     "registries:destroy": Fresh("destroy a credential"),
     "registries:erase": Fresh("erase a receipt"),
-    "admin:password_change": Fresh("change your password", also_get=True),
     "admin:auth_user_password_change": Fresh("set somebody's password", also_get=True),
     "admin:portal_user_link": Fresh("create a link that sets somebody's password"),
     "admin:portal_user_changelist": Fresh("sign people out"),

@@ -59,7 +59,6 @@ GUESSES: Mapping[str, Count] = MappingProxyType(
         "mfa_reauthenticate_webauthn": _second_factor,
         "mfa_login_webauthn": _passkey,
         "account_change_password": _password_again,
-        "admin:password_change": _password_again,
     }
 )
 """Pages by name where somebody proves who they are. A proof that is accepted is not counted."""

@@ -17,10 +17,7 @@ from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from portal.accounts import authority
 from portal.accounts.factor_rows import PASSKEY, TOTP, kinds_in
-from portal.accounts.notices import send_notice
-from portal.accounts.reset_tokens import end_links
 from portal.audit import refused_sign_ins
 from portal.audit.sign_ins import RECOVERY_CODES, record_for_person
 from portal.http.actors import actor_of, actor_of_person
@@ -93,28 +90,6 @@ def signs_out(view: View[P]) -> View[P]:
             response = view(request, *args, **kwargs)
             if person is not None and not request.user.is_authenticated:
                 record_for_person(person, "account.signed_out", by=actor_of_person(request, person))
-        return response
-
-    return recorded
-
-
-def changes_password(view: View[P]) -> View[P]:
-    """Decorate a page of Django's admin that changes one's own password: record that it did, and note a wrong current
-    password as a refused sign-in."""
-
-    @wraps(view)
-    def recorded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
-        person = _signed_in(request)
-        if person is None or request.method != "POST":
-            return view(request, *args, **kwargs)
-        with transaction.atomic():
-            with authority.keeps_mark(person.pk):
-                response = view(request, *args, **kwargs)
-            if User.objects.get(pk=person.pk).password != person.password:
-                end_links(person)
-                send_notice(person, "password_changed", by=actor_of_person(request, person))
-                record_for_person(person, "account.password_changed", by=actor_of_person(request, person))
-        _note_wrong_password(request, response, "old_password", "password_incorrect")
         return response
 
     return recorded

@@ -34,7 +34,8 @@ NOT_THERE = {
 READ = {
     "account_profile", "mfa_index", "mfa_list_webauthn", "account_sessions",
     "admin:index", "admin:app_list", "admin:jsi18n", "admin:autocomplete", "admin:view_on_site",
-    "admin:password_change_done", "admin/rq/", "admin/(?P<url>.*)$", "operations:start", "operations:health",
+    "admin:password_change", "admin:password_change_done", "admin/rq/", "admin/(?P<url>.*)$", "operations:start",
+    "operations:health",
     "operations:queue", "operations:storage", "desk:queue", "desk:pulse", "portal:home", "portal:organization",
     "portal:search", "portal:members", "portal:activity", "portal:activity_csv", "portal:activity_json_lines",
     "portal:api_keys", "portal:webhook_log", "portal:support", "portal:conversation", "registries:list",

@@ -13,7 +13,7 @@ from pytest_django import Settings
 
 from portal.accounts import authority
 from portal.accounts.actions import change_person, confirm_account, set_password
-from portal.accounts.authority import AccountAltered, keeps_mark, lock, mark_existing, may_sign_in
+from portal.accounts.authority import AccountAltered, lock, mark_existing, may_sign_in
 from portal.accounts.factor_actions import remove_factor
 from portal.accounts.factor_rows import kinds_in, rows_of, state_of
 from portal.audit import refused_sign_ins
@@ -49,7 +49,7 @@ def test_everything_that_the_portal_changes_keeps_the_account(bob: User) -> None
     browser.post("/accounts/password/change/", {"oldpassword": PASSWORD, "password1": NEW, "password2": NEW})
     browser = sign_in(bob, NEW, browser)
     assert is_signed_in(browser)
-    browser.post("/admin/password_change/", {"old_password": NEW, "new_password1": PASSWORD, "new_password2": PASSWORD})
+    browser.post("/accounts/password/change/", {"oldpassword": NEW, "password1": PASSWORD, "password2": PASSWORD})
     bob.refresh_from_db()
     assert bob.check_password(PASSWORD)
     assert is_signed_in(browser)
@@ -101,13 +101,6 @@ def test_nothing_of_an_altered_account_is_changed(change: Any, bob: User) -> Non
     bob.refresh_from_db()
     assert (bob.is_staff, bob.is_unaltered, bob.check_password(PASSWORD)) == (True, False, True)
     assert PasswordReset.objects.exists()
-
-
-def test_only_the_password_changes_at_the_same_time(bob: User) -> None:
-    with keeps_mark(bob.pk):
-        alter(bob, is_superuser=True)
-    bob.refresh_from_db()
-    assert not bob.is_unaltered
 
 
 def test_it_is_refused_logged_and_shown(bob: User, acme: Any, member: Client, owner: Client) -> None:

@@ -128,12 +128,6 @@ def test_it_ends_when_the_account_changes(how: str, alice: User, acme: Any, as_u
     assert not tokens.check_token(alice, token)
 
 
-def test_the_admins_page_of_passwords_ends_it_too(olga: User, operator: Client, tokens: ResetTokens) -> None:
-    tokens.make_token(olga)
-    operator.post("/admin/password_change/", {"old_password": PASSWORD, "new_password1": NEW, "new_password2": NEW})
-    assert not PasswordReset.objects.exists()
-
-
 def test_of_two_windows_one_sets_a_password(alice: User, tokens: ResetTokens) -> None:
     tokens.make_token(alice)
     set_password(alice, NEW, is_reset=True, by=CONSOLE)

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
 from django.test import Client
 from django.utils.crypto import salted_hmac
 
 from portal.accounts import authority
+from portal.accounts.actions import set_password
+from portal.accounts.address_proof import prove
+from portal.accounts.factor_actions import remove_password
+from portal.accounts.reset_tokens import ResetTokens
 from portal.accounts.session_epoch import end_sessions, end_sessions_of
-from portal.models import User
+from portal.models import AddressProof, User
+from registries.foundation.actor import CONSOLE
+from tests.conftest import PASSWORD
+from tests.support.actors import acting
 from tests.support.fresh_sign_ins import signed_in
+from tests.support.second_factors import add_passkey_row
 
 PAGE = "/accounts/logout/"
+NEW = "another long battery"
 
 
 def test_every_session_ends(bob: User, member: Client, owner: Client) -> None:
@@ -46,3 +58,26 @@ def test_no_mark_is_made_for_an_altered_account(bob: User) -> None:
     User.objects.filter(pk=bob.pk).update(is_superuser=True)
     assert not end_sessions_of(bob.pk)
     assert not User.objects.get(pk=bob.pk).is_unaltered
+
+
+@pytest.mark.parametrize("way", ["page", "command", "reset", "proof", "removal"])
+def test_every_change_of_a_password_raises_it(way: str, bob: User, as_user: Any) -> None:
+    before = bob.session_epoch
+    match way:
+        case "page":
+            sent = {"oldpassword": PASSWORD, "password1": NEW, "password2": NEW}
+            assert as_user(bob).post("/accounts/password/change/", sent).status_code == 302
+        case "command":
+            set_password(bob, NEW, by=CONSOLE)
+        case "reset":
+            ResetTokens().make_token(bob)
+            set_password(bob, NEW, is_reset=True, by=CONSOLE)
+        case "proof":
+            prove(authority.lock(bob.pk), AddressProof.MAIL)
+        case "removal":
+            add_passkey_row(bob, passwordless=True)
+            assert remove_password(bob, by=acting(bob))
+    row = User.objects.get(pk=bob.pk)
+    assert not row.check_password(PASSWORD)
+    assert row.session_epoch > before
+    assert row.is_unaltered
