@@ -15,6 +15,7 @@ from django.shortcuts import render
 from portal.accounts import sign_in_limits
 from portal.accounts.attempt_counters import Spent, TooManyAttempts, refund
 from portal.models import User
+from registries.foundation.ids import UserId
 
 Count = Callable[[HttpRequest], Spent | None]
 _COUNTED = "_counted_attempt"
@@ -36,6 +37,29 @@ def _passkey(request: HttpRequest) -> Spent | None:
 
 def _reset_mail(request: HttpRequest) -> Spent | None:
     return sign_in_limits.allow_reset_mail(request, request.POST.get("email", ""))
+
+
+def _new_address(request: HttpRequest) -> Spent | None:
+    user = request.user
+    if not isinstance(user, User):
+        return None
+    return sign_in_limits.allow_account_mail(request, user, request.POST.get("email", ""))
+
+
+def _proof_mail(request: HttpRequest) -> Spent | None:
+    user = request.user
+    if not isinstance(user, User) or user.address_proof:
+        return None
+    return sign_in_limits.allow_account_mail(request, user, user.email)
+
+
+def _operators_link(request: HttpRequest) -> Spent | None:
+    key = str(request.resolver_match.kwargs.get("id", "")) if request.resolver_match else ""
+    user = request.user
+    if not isinstance(user, User) or not user.is_staff or not key.isascii() or not key.isdigit():
+        return None
+    person = User.objects.filter(pk=UserId(int(key[:18]))).first()
+    return sign_in_limits.allow_account_mail(request, person) if person is not None else None
 
 
 def _invitation(request: HttpRequest) -> Spent | None:
@@ -62,7 +86,15 @@ GUESSES: Mapping[str, Count] = MappingProxyType(
     }
 )
 """Pages by name where somebody proves who they are. A proof that is accepted is not counted."""
-MAILS: Mapping[str, Count] = MappingProxyType({"account_reset_password": _reset_mail, "portal:invite": _invitation})
+MAILS: Mapping[str, Count] = MappingProxyType(
+    {
+        "account_reset_password": _reset_mail,
+        "account_address": _new_address,
+        "account_prove_address": _proof_mail,
+        "admin:portal_user_link": _operators_link,
+        "portal:invite": _invitation,
+    }
+)
 """Pages that send a mail. One that sends none is not counted."""
 
 

@@ -15,7 +15,6 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from portal.accounts import address_change, own_account, password_links
 from portal.accounts.own_forms import AddressForm, DeleteForm, NameForm
-from portal.accounts.sign_in_limits import allow_reset_mail
 from portal.mail import sending
 from portal.models import User
 from registries.foundation.ids import UserId
@@ -113,7 +112,6 @@ def prove_address(request: ActorRequest, /) -> HttpResponse:
     """Mail the link that proves the address."""
     person = _person(request)
     if not person.address_proof:
-        allow_reset_mail(request, person.email)
         _say(request, password_links.mail_proof_link(person), f"A link was sent to {person.email}.")
     return _to_profile(request)
 
@@ -147,7 +145,6 @@ def _page(request: ActorRequest, *, name_form: NameForm | None = None) -> HttpRe
 
 
 def _send_change(request: ActorRequest, email: str) -> sending.Outcome:
-    allow_reset_mail(request, email)
     token = address_change.request_change(_person(request), email, by=request.actor)
     link = f"{settings.PORTAL_PUBLIC_URL}{reverse('account_address_link', args=[token])}"
     return sending.send("new_address", email, {"link": link, "email": email})

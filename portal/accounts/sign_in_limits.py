@@ -32,6 +32,8 @@ that tries one, has one free attempt."""
 UNKNOWN_BROWSERS = 7
 """Second factors of an account in a minute from browsers that have not signed in to it before. The rest of the 10 is
 for those that have, so that a thief of the password doesn't keep the person out."""
+TOO_MANY_MAILS = "Too many emails"
+EARLIER_LINK = "Several emails were asked for already. If one has come, its link still works."
 
 RATES: Mapping[SignInLimit.Kind, Rate] = MappingProxyType(
     {
@@ -47,6 +49,7 @@ RATES: Mapping[SignInLimit.Kind, Rate] = MappingProxyType(
         Kind.SSO_LOGOUT: Rate(free=120, first=1, bound=5, forget=10 * MINUTE),
         Kind.RESET_TO: Rate(free=3, first=MINUTE, bound=15 * MINUTE, forget=HOUR),
         Kind.RESET_FROM: Rate(free=20, first=5, bound=MINUTE, forget=HOUR),
+        Kind.MAIL_OF: Rate(free=5, first=MINUTE, bound=15 * MINUTE, forget=HOUR),
         Kind.INVITATION_TO: Rate(free=3, first=MINUTE, bound=15 * MINUTE, forget=HOUR),
         Kind.INVITATION_BY: Rate(free=60, first=10, bound=2 * MINUTE, forget=HOUR),
         Kind.INVITATION_FROM: Rate(free=100, first=5, bound=MINUTE, forget=HOUR),
@@ -107,16 +110,22 @@ def allow_sso_logout(request: HttpRequest) -> Spent:
     return spend(counters, title="Too many logout tokens", message="Many logout tokens came from this address.")
 
 
+def allow_account_mail(request: HttpRequest, person: User, typed: str = "") -> Spent:
+    """Count a mail with a link for this account, asked for by the person, to this address, or by an operator. An
+    operator's is not counted by the address, to which strangers can ask for mails too. Raises TooManyAttempts."""
+    email, share = typed_email(typed), share_of(client_address(request))
+    counters = [_counter(Kind.MAIL_OF, str(person.pk), person.email), *_of_address(Kind.RESET_FROM, share)]
+    if email:
+        counters.append(_counter(Kind.RESET_TO, email, email))
+    return spend(counters, title=TOO_MANY_MAILS, message=EARLIER_LINK)
+
+
 def allow_reset_mail(request: HttpRequest, typed: str) -> Spent:
     """Count a mail with a link that sets a password, asked for with this address, whether or not there is such an
     account. Raises TooManyAttempts."""
     email, share = typed_email(typed), share_of(client_address(request))
     counters = [_counter(Kind.RESET_TO, email, email), *_of_address(Kind.RESET_FROM, share)]
-    return spend(
-        counters,
-        title="Too many emails",
-        message="Several emails were asked for already. If one has come, its link still works.",
-    )
+    return spend(counters, title=TOO_MANY_MAILS, message=EARLIER_LINK)
 
 
 def allow_invitation(

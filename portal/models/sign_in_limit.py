@@ -29,6 +29,7 @@ class SignInLimit(models.Model):
         SSO_LOGOUT = "sso_logout", "logout tokens of a provider, from one address"
         RESET_TO = "reset_to", "password links to an address"
         RESET_FROM = "reset_from", "password links, asked for from one address"
+        MAIL_OF = "mail_of", "links mailed for an account"
         INVITATION_TO = "invitation_to", "invitations to an address"
         INVITATION_BY = "invitation_by", "invitations by one person"
         INVITATION_FROM = "invitation_from", "invitations, sent from one address"

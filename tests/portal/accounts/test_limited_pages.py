@@ -66,6 +66,49 @@ def test_every_page_that_takes_a_password_or_a_factor_is_counted() -> None:
     assert names(get_resolver().url_patterns) >= MAILS.keys()
 
 
+class TestMailsOfAnAccount:
+    ADDRESS, PROVE = "/accounts/profile/address/", "/accounts/profile/prove/"
+
+    def test_of_another_address_by_recipient_account_and_client(self, clock: Clock, alice: User, as_user: Any) -> None:
+        browser = as_user(alice)
+        asked = [browser.post(self.ADDRESS, {"email": "new@acme.example"}).status_code for _ in range(4)]
+        assert asked == [302] * 3 + [429]
+        assert counted() == {
+            "reset_to new@acme.example": 3,
+            f"mail_of {alice.email}": 3,
+            "reset_from 127.0.0.1": 3,
+        }
+
+    def test_five_for_an_account_whatever_the_address(self, clock: Clock, alice: User, as_user: Any) -> None:
+        browser = as_user(alice)
+        asked = [browser.post(self.ADDRESS, {"email": f"n{n}@acme.example"}).status_code for n in range(6)]
+        assert asked == [302] * 5 + [429]
+        clock.shift(61)
+        assert browser.post(self.ADDRESS, {"email": "no address"}).status_code == 422
+        assert counted()[f"mail_of {alice.email}"] == 5
+
+    def test_of_a_proof(self, clock: Clock, alice: User, as_user: Any) -> None:
+        browser = as_user(alice)
+        browser.post(self.PROVE)
+        assert (counted(), len(mail.outbox)) == ({}, 0)
+        alice.address_proof = ""
+        alice.set_authority_mark()
+        alice.save()
+        assert [browser.post(self.PROVE).status_code for _ in range(4)] == [302] * 3 + [429]
+        assert len(mail.outbox) == 3
+        assert counted()[f"mail_of {alice.email}"] == 3
+
+    def test_of_an_operators_link_by_account_and_not_by_what_strangers_ask_for(
+        self, clock: Clock, alice: User, olga: User, as_user: Any
+    ) -> None:
+        for _ in range(4):
+            ask(alice.email, STRANGER)
+        browser, page = as_user(olga), f"/admin/portal/user/{alice.pk}/link/"
+        assert [browser.post(page).status_code for _ in range(6)] == [302] * 5 + [429]
+        assert counted()[f"mail_of {alice.email}"] == 5
+        assert browser.post("/admin/portal/user/x/link/").status_code == 404
+
+
 class TestResetMails:
     def test_three_for_an_account_whoever_asks(self, alice: User, clock: Clock) -> None:
         asked = [ask(alice.email, f"192.0.2.{number}").status_code for number in range(5)]
