@@ -20,6 +20,9 @@ class Occurrence(models.Model):
         RUNNING = "group.running", "Running"
         FAILED = "group.failed", "Failed"
         REPLAY_REFUSED = "group.replay_refused", "Replay refused"
+        FACTOR_REQUIRED = "second_factor.required", "Second factor required"
+        FACTOR_OPTIONAL = "second_factor.optional", "Second factor optional"
+        SIGN_INS_REFUSED = "sign_ins.refused", "Many failed sign-ins"
         TEST = "test", "Test"
 
     id = OccurrenceIdField(primary_key=True, default=uuid.uuid4, editable=False)

@@ -1,4 +1,4 @@
-"""Events of a group that people can be notified of, written in the transaction in which they happen.
+"""Events of a group or an organization that people can be notified of, written in the transaction in which they happen.
 
 The rows are an outbox. `portal.notifications` finds the recipients and sends.
 """
@@ -11,6 +11,7 @@ from django.db.models.functions import Now
 
 from groups.models import ContainerGroup, NodeToken, Occurrence
 from groups.rules.wakeups import enqueue_fan_out
+from registries.foundation.ids import OrganizationId
 
 Kind = Occurrence.Kind
 Status = ContainerGroup.Status
@@ -34,6 +35,11 @@ def note_move(group: ContainerGroup, was: str) -> None:
         organization_id=group.organization_id, group=group, group_name=group.name, kind=kind, failure=failure
     )
     enqueue_fan_out(row.pk)
+
+
+def note_of_organization(organization_id: OrganizationId, kind: Occurrence.Kind) -> None:
+    """Write an event of an organization's own, which is about none of its groups."""
+    enqueue_fan_out(Occurrence.objects.create(organization_id=organization_id, kind=kind).pk)
 
 
 def note_replay(token: NodeToken) -> None:

@@ -10,7 +10,7 @@ from django.urls import reverse
 import groups.failures  # noqa: F401 (registers the failures that messages describe)
 from groups.models import Occurrence
 from portal.models import Notice
-from portal.notifications.subscriptions import Kind
+from portal.notifications.subscriptions import EVENTS, Kind
 
 
 def body(notice: Notice) -> bytes:
@@ -45,6 +45,7 @@ def email_context(notice: Notice) -> dict[str, object]:
         "failure": occurrence.failure,
         "words": occurrence.failure.words if occurrence.failure else None,
         "address": _page_of(occurrence),
+        "is_chosen": occurrence.kind in EVENTS,
         "choices": f"{settings.PORTAL_PUBLIC_URL}{preferences}",
         "kind": Kind(occurrence.kind).name.lower(),
     }

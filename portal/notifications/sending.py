@@ -25,7 +25,7 @@ from portal.mail import sending
 from portal.models import Notice, Webhook
 from portal.notifications import messages
 from portal.notifications.signing import headers
-from portal.notifications.subscriptions import people_for
+from portal.notifications.subscriptions import ALWAYS, people_for
 from portal.notifications.wakeups import wake_deliver
 from portal.notifications.webhooks import SWITCHED_OFF, secrets_of, switch_off
 from registries.failures import PullFailed
@@ -123,7 +123,10 @@ def _is_unwanted(notice: Notice) -> bool:
 
 
 def _may_be_emailed(row: Occurrence, user_id: UserId) -> bool:
-    """Whether this person got no email of this kind about this group within `ONE_EMAIL_EVERY`."""
+    """Whether this person got no email of this kind about this group within `ONE_EMAIL_EVERY`. What they get always has
+    limits of its own."""
+    if row.kind in ALWAYS:
+        return True
     recent = Notice.objects.filter(
         user=user_id, occurrence__organization=row.organization_id, occurrence__group=row.group_id,
         occurrence__group_name=row.group_name, occurrence__kind=row.kind, created_at__gt=Now() - ONE_EMAIL_EVERY,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import transaction
 
 from groups.models import Occurrence
-from portal.models import EmailChoice, Membership
+from portal.models import EmailChoice, Membership, Role
 from registries.foundation.activity import Target, record
 from registries.foundation.actor import Actor
 from registries.foundation.ids import OrganizationId, UserId
@@ -20,6 +20,8 @@ EVENTS = {
     Kind.REPLAY_REFUSED: "A node token was used twice; the second use was refused",
 }
 """Events that members and webhooks can subscribe to, as pages name and order them."""
+ALWAYS = {Kind.FACTOR_REQUIRED: None, Kind.FACTOR_OPTIONAL: None, Kind.SIGN_INS_REFUSED: Role.OWNER}
+"""Events that members get an email about whatever they chose, by the role that they need, if any."""
 DEFAULT = {Kind.FAILED: MINE}
 
 
@@ -54,8 +56,12 @@ def choose_emails(organization_id: OrganizationId, chosen: dict[str, str], *, by
 
 
 def people_for(occurrence: Occurrence) -> list[UserId]:
-    """Return the ids of the active members who want an email about this event."""
+    """Return the ids of the active members who want an email about this event, or get it always."""
     organization = occurrence.organization_id
+    if occurrence.kind in ALWAYS:
+        role = ALWAYS[Kind(occurrence.kind)]
+        rows = Membership.objects.filter(organization=organization, user__is_active=True)
+        return list((rows.filter(role=role) if role else rows).values_list("user_id", flat=True))
     choices = {choice.user_id: choice for choice in EmailChoice.objects.filter(organization=organization)}
     creator = occurrence.group.created_by_id if occurrence.group else None
     members = Membership.objects.filter(organization=organization, user__is_active=True)

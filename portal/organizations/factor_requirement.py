@@ -1,6 +1,7 @@
 """An organization that requires a second factor of its members, from a time on that an owner chooses.
 
-API keys still work after it: nobody signs in with one, and owners see and end them.
+API keys still work after it: nobody signs in with one, and owners see and end them. All members get an email when the
+requirement is switched on or off.
 """
 
 from __future__ import annotations
@@ -9,7 +10,9 @@ from datetime import timedelta
 
 from django.db import transaction
 
+from groups.models import Occurrence
 from groups.rules import quotas
+from groups.rules.events import note_of_organization
 from portal.accounts.factor_rows import is_protected
 from portal.models import Organization, User
 from registries.foundation.activity import Target, record
@@ -41,6 +44,7 @@ def require_factors(organization: Organization, *, grace_days: int, by: Actor) -
         days = max(0, min(grace_days, MAX_GRACE_DAYS))
         starts_at = database_now() + timedelta(days=days)
         Organization.objects.filter(pk=organization.pk).update(second_factor_required_from=starts_at)
+        note_of_organization(organization.pk, Occurrence.Kind.FACTOR_REQUIRED)
         record(
             by,
             "organization.second_factor_required",
@@ -57,6 +61,7 @@ def stop_requiring_factors(organization: Organization, *, by: Actor) -> bool:
         rows = Organization.objects.filter(pk=organization.pk, second_factor_required_from__isnull=False)
         if not rows.update(second_factor_required_from=None):
             return False
+        note_of_organization(organization.pk, Occurrence.Kind.FACTOR_OPTIONAL)
         record(
             by,
             "organization.second_factor_optional",

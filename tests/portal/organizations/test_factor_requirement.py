@@ -6,12 +6,15 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core import mail
 from django.test import Client
 from django.utils import timezone
 
-from portal.models import Organization, User
+from groups.models import Occurrence
+from portal.models import Notice, Organization, User
+from portal.notifications import sending
 from portal.organizations.api_keys import create_key
-from portal.organizations.factor_requirement import OwnFactorMissing, require_factors
+from portal.organizations.factor_requirement import OwnFactorMissing, require_factors, stop_requiring_factors
 from registries.foundation.actor import CONSOLE
 from tests.support.actors import acting
 from tests.support.fresh_sign_ins import signed_in
@@ -88,3 +91,32 @@ def test_api_keys_still_work(acme: Organization, alice: User) -> None:
     response = Client(headers={"Salad-Api-Key": key}).get("/api/public/organizations/acme/quotas")
     assert response.status_code == 200
     assert require_factors(acme, grace_days=0, by=CONSOLE) is None  # type: ignore[func-returns-value]
+
+
+def test_all_members_get_an_email_when_it_is_switched_on_and_off(
+    acme: Organization, alice: User, bob: User, carol: User, mallory: User, settings: Any
+) -> None:
+    settings.PORTAL_SENDS_MAIL = True
+    subjects = []
+    for change in (
+        lambda: require_factors(acme, grace_days=7, by=CONSOLE),
+        lambda: stop_requiring_factors(acme, by=CONSOLE),
+        lambda: stop_requiring_factors(acme, by=CONSOLE),
+    ):
+        change()
+        for occurrence in Occurrence.objects.filter(fanned_out_at__isnull=True):
+            sending.fan_out(occurrence.pk)
+        for notice in Notice.objects.filter(status=Notice.Status.WAITING):
+            sending.deliver(notice.pk)
+        assert sorted(to for sent in mail.outbox for to in sent.to) in (
+            [],
+            sorted(person.email for person in (alice, bob, carol)),
+        )
+        subjects += sorted({str(sent.subject) for sent in mail.outbox})
+        for sent in mail.outbox:
+            assert "Choose what you hear of" not in str(sent.body)
+        mail.outbox.clear()
+    assert subjects == [
+        "[Drayage] Acme requires two-factor authentication",
+        "[Drayage] Acme no longer requires two-factor authentication",
+    ]
