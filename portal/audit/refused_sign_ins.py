@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
+import structlog
 from django.db import transaction
 from django.db.models.functions import Now
 
@@ -23,6 +24,8 @@ from registries.foundation.activity import Target, Value, record
 from registries.foundation.actor import Actor, ActorKind
 from registries.foundation.ids import UserId
 from registries.foundation.secret_shapes import redact
+
+log = structlog.get_logger(__name__)
 
 ACTION = "account.sign_in_refused"
 DETAILS = {
@@ -39,6 +42,8 @@ MAX_TYPED_ADDRESS = 80
 MAX_LISTED = 10
 """Client addresses and typed addresses that one row lists."""
 BATCH = 5000
+MAX_ROWS = 50_000
+"""Refusals that wait to be appended. Above it the oldest ones are deleted, and the log says how many."""
 
 
 class Kind(NamedTuple):
@@ -111,9 +116,18 @@ def sweep() -> dict[str, int]:
     """Append what was noted, except what follows other refusals of its kind within `WINDOW`. Returns how many refusals
     were appended."""
     RefusedSignIn.objects.filter(recorded_at__lt=Now() - WINDOW).delete()
+    _delete_surplus()
     rows = RefusedSignIn.objects.values_list(*Kind._fields).distinct()
     due = set(rows.filter(recorded_at__isnull=True)) - set(rows.filter(recorded_at__isnull=False))
     return {"refused_sign_ins_recorded": sum(_append(Kind(*columns)) for columns in sorted(due, key=str))}
+
+
+def _delete_surplus() -> None:
+    waiting = RefusedSignIn.objects.filter(recorded_at__isnull=True).order_by("-pk")
+    newest_surplus = waiting.values_list("pk", flat=True)[MAX_ROWS : MAX_ROWS + 1].first()
+    if newest_surplus is not None:
+        deleted, _ = RefusedSignIn.objects.filter(recorded_at__isnull=True, pk__lte=newest_surplus).delete()
+        log.warning("refused_sign_ins_deleted", rows=deleted)
 
 
 def _append(kind: Kind) -> int:
@@ -130,7 +144,7 @@ def _append(kind: Kind) -> int:
             summary.add(batch)
             rows.filter(pk__in=[row.pk for row in batch]).delete()
             batch = list(noted[:BATCH]) if len(batch) == BATCH else []
-        RefusedSignIn.objects.create(**kind._asdict(), recorded_at=Now())
+        RefusedSignIn.objects.create(**kind._asdict(), recorded_at=Now(), times=summary.times)
         _record(kind, summary)
     return summary.times
 

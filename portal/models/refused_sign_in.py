@@ -15,7 +15,7 @@ class RefusedSignIn(models.Model):
     the person was signed in already and had to confirm it.
 
     A row with `recorded_at` is no refusal: it holds the time at which the sweeper last appended refusals with this
-    person, reason and `is_signed_in`.
+    person, reason and `is_signed_in`, and how many `times` those were.
     """
 
     class Reason(models.TextChoices):
@@ -36,6 +36,7 @@ class RefusedSignIn(models.Model):
     request_id = models.CharField(max_length=32, blank=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     recorded_at = models.DateTimeField(null=True)
+    times = models.PositiveIntegerField(db_default=0)
 
     def __str__(self) -> str:
         return f"{self.reason} {self.created_at}"

@@ -14,6 +14,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from portal.accounts.factor_rows import is_protected
+from portal.audit.refused_by_organization import recent_refusals
 from portal.http.requests import MemberRequest
 from portal.mail import sending
 from portal.models import AddressProof, Invitation, Membership, Role
@@ -94,6 +95,7 @@ def _page(request: MemberRequest, form: InviteForm, **shown: object) -> HttpResp
         "form": form,
         "groups": role_table(),
         "is_owner": request.role == Role.OWNER,
+        "refused_sign_ins": recent_refusals(request.organization.pk) if request.role == Role.OWNER else 0,
         "without_factor": [row.user.email for row in rows if not is_protected(row.user.second_factors)],
         **shown,
     }

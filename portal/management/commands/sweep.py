@@ -17,7 +17,7 @@ from django.db import close_old_connections
 from groups import sweep as groups
 from portal.accounts import attempt_counters, browser_sessions
 from portal.accounts.sso import sweep as single_sign_on
-from portal.audit import refused_sign_ins
+from portal.audit import refused_by_organization, refused_sign_ins
 from portal.notifications import sending
 
 PASSES_THROUGH_STORE_A_GRACE = 4
@@ -33,6 +33,7 @@ def sweep(*, thorough: bool = True) -> dict[str, int]:
             ("groups", partial(groups.sweep, thorough=thorough)),
             ("notices", sending.sweep),
             ("refused_sign_ins", refused_sign_ins.sweep),
+            ("refused_by_organization", refused_by_organization.sweep),
             ("sessions", browser_sessions.sweep),
             ("sign_in_limits", attempt_counters.sweep),
             ("single_sign_on", single_sign_on.sweep),
