@@ -70,8 +70,10 @@ def test_nobody_else_reads_that(member: Client) -> None:
     assert "Your address is not proven." not in member.get("/o/acme/").text
 
 
-def test_the_profile_has_the_button_once(limited: Client) -> None:
+def test_the_profile_says_it_once(limited: Client, settings: Any) -> None:
+    settings.PORTAL_SENDS_MAIL = True
     page = limited.get("/accounts/profile/").text
+    assert "Not proven" in page
     assert page.count('action="/accounts/profile/prove/"') == 1
 
 
