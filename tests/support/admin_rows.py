@@ -189,7 +189,7 @@ def make_rows(organization: Any, person: Any, *, number: int = 0) -> Rows:
     someone = User.objects.create_user(f"someone-{number}@acme.example", "correct horse battery", first_name=MARKUP)
     organization.memberships.create(user=someone, role="viewer")
     provider = SsoProvider.objects.create(
-        organization=organization,
+        organization=Organization.objects.create(slug=f"sso-{number}", name=f"SSO {number}"),  # it has one at most
         issuer=f"https://login{number}.example/{MARKUP}",
         client_id=MARKUP,
         client=f"{CANARY}-client".encode(),
