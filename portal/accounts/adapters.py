@@ -131,9 +131,10 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
         refund(self._spent)
 
     def get_reauthentication_methods(self, user: User | AnonymousUser) -> list[dict[str, str]]:
-        """Return how somebody can prove again who they are: allauth's ways, and the provider of this session."""
+        """Return how somebody can prove again who they are: allauth's ways, and the provider that this session began
+        with. An organization's provider that was added to it says nothing of the account."""
         methods: list[dict[str, str]] = super().get_reauthentication_methods(user)
-        if sso_session.session_of(self.request).identities:
+        if sso_session.session_of(self.request).can_prove_again:
             methods.append({"id": "sso", "description": "Use single sign-on", "url": reverse("sso:again")})
         return methods
 

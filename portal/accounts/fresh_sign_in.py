@@ -20,6 +20,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 
+from portal.accounts.sso.session import proved_at
 from portal.models import User
 from registries.foundation.ids import UserId
 
@@ -69,6 +70,7 @@ FRESH_PAGES: Mapping[str, Fresh] = {
     "sso:remove_provider": Fresh("remove single sign-on"),
     "sso:add_domain": Fresh("add a domain"),
     "sso:remove_domain": Fresh("remove a domain"),
+    "sso:connect": Fresh("connect single sign-on"),
     "sso:disconnect": Fresh("disconnect single sign-on"),
     "registries:destroy": Fresh("destroy a credential"),
     "registries:erase": Fresh("erase a receipt"),
@@ -126,7 +128,9 @@ def is_fresh(request: HttpRequest) -> bool:
     """Whether the person of the request has proved who they are in the last FRESH_SECONDS: by signing in, or again. The
     time is in the session's encrypted content."""
     records = get_authentication_records(request, request.user if request.user.is_authenticated else None)
-    return bool(records) and 0 <= time.time() - records[-1].get("at", 0) < FRESH_SECONDS
+    access = getattr(request, "access", None)
+    organization_id = None if access is None else access.organization_id
+    return any(0 <= time.time() - proved_at(record, organization_id) < FRESH_SECONDS for record in records)
 
 
 def kept_form(request: HttpRequest) -> dict[str, object] | None:

@@ -23,7 +23,6 @@ PUBLIC = {
 """Signing in and out, and pages for whoever is not signed in."""
 PROOFS = {
     "account_reauthenticate", "mfa_reauthenticate", "mfa_reauthenticate_webauthn", "account_continue", "sso:again",
-    "sso:connect",
 }  # fmt: skip
 """Where the fresh sign-in happens."""
 NOT_THERE = {

@@ -17,6 +17,7 @@ from portal.accounts.sso.withdrawal import withdraw
 from portal.http.actors import actor_of
 from portal.models import LinkedIdentity, SsoSignIn
 from portal.organizations import invitation_links
+from registries.foundation.actor import PORTAL
 
 
 def complete(request: HttpRequest, row: SsoSignIn, pending: Pending) -> HttpResponse:
@@ -30,25 +31,26 @@ def complete(request: HttpRequest, row: SsoSignIn, pending: Pending) -> HttpResp
         known = LinkedIdentity.objects.filter(provider=row.provider_id, subject=claims.subject)
         for identity in known.select_related("provider", "person"):
             reason = "the provider's account lacks a claim that the organization requires"
-            withdraw(identity, reason=reason, by=actor_of(request))
+            withdraw(identity, reason=reason, by=PORTAL)
         raise SignInFailed("sso_requirement")
     try:
         admitted = admit(row, invitation=invitation_links.open_one(request), by=actor_of(request))
     except NeedsConfirmation:
         return redirect("sso:connect", row.pk)
     sign_ins.forget(request, row)
-    return sign_in(request, admitted, next_url=pending.next)
+    return sign_in(request, admitted, signed_in_at=claims.signed_in_at, next_url=pending.next)
 
 
-def sign_in(request: HttpRequest, admitted: Admitted, *, next_url: str) -> HttpResponse:
-    """Sign the person in, after the second factor if there is one; in a session that is theirs, add the provider."""
+def sign_in(request: HttpRequest, admitted: Admitted, *, signed_in_at: float, next_url: str) -> HttpResponse:
+    """Sign the person in, after the second factor if there is one; in a session that is theirs, add the provider.
+    `signed_in_at` is when they signed in there, 0 if it doesn't say."""
     if request.user.is_authenticated and request.user.pk == admitted.person.pk:
-        session.note_proof(request, admitted.person, admitted.identity)
+        session.note_proof(request, admitted.person, admitted.identity, signed_in_at=signed_in_at)
         session.add(request, admitted.identity)
         return redirect(next_url or reverse("portal:home"))
     if request.user.is_authenticated:
         logout(request)
-    session.note_proof(request, admitted.person, admitted.identity)
+    session.note_proof(request, admitted.person, admitted.identity, signed_in_at=signed_in_at)
     login = Login(user=admitted.person, redirect_url=next_url or None, email=admitted.person.email)
     response: HttpResponse = perform_login(request, login)
     return response

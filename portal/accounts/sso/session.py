@@ -9,6 +9,7 @@ portal writes it.
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from allauth.account.authentication import get_authentication_records
@@ -35,12 +36,20 @@ class SsoSession:
     organizations: frozenset[OrganizationId]
     identities: frozenset[str]
 
+    @property
+    def can_prove_again(self) -> bool:
+        """Whether one of its providers speaks for all that the session opens."""
+        return bool(self.identities) and (self.limited or WHOLE_PORTAL in self.organizations)
 
+
+WHOLE_PORTAL = OrganizationId(0)
+"""Among the organizations of a session, if the person has signed in with the portal's provider."""
 NONE = SsoSession(limited=False, is_over=False, organizations=frozenset(), identities=frozenset())
 
 
-def note_proof(request: HttpRequest, person: User, identity: LinkedIdentity) -> None:
-    """Note for allauth that the person has proved who they are with a provider."""
+def note_proof(request: HttpRequest, person: User, identity: LinkedIdentity, *, signed_in_at: float) -> None:
+    """Note for allauth that the person has proved who they are with a provider. `signed_in_at` is when they did there,
+    0 if it doesn't say: most providers answer without asking whoever is signed in with them."""
     record_authentication(
         request,
         person,
@@ -48,7 +57,19 @@ def note_proof(request: HttpRequest, person: User, identity: LinkedIdentity) -> 
         identity=str(identity.pk),
         epoch=identity.epoch,
         organization=identity.provider.organization_id or 0,
+        signed_in_at=signed_in_at,
     )
+
+
+def proved_at(record: Mapping[str, object], organization_id: OrganizationId | None) -> float:
+    """Return when an entry of allauth's shows that the person was there, in seconds since 1970; 0 if it doesn't, for a
+    page of this organization, or of none. A provider shows it if it says when the person signed in there, and that of
+    an organization for the pages of its organization only."""
+    at = float(str(record.get("at", 0)))
+    if record.get("method") != METHOD:
+        return at
+    speaks = not record.get("organization") or record["organization"] == organization_id
+    return min(at, float(str(record.get("signed_in_at", 0)))) if speaks else 0.0
 
 
 def begin(request: HttpRequest, person: User) -> None:

@@ -10,6 +10,7 @@ import structlog
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.db import transaction
+from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -19,7 +20,8 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from portal.accounts.attempt_counters import TooManyAttempts
-from portal.accounts.sign_in_limits import allow_sso_logout
+from portal.accounts.fresh_sign_in import kept_form
+from portal.accounts.sign_in_limits import allow_sso, allow_sso_logout
 from portal.accounts.sso import actions, providers, session, sign_ins
 from portal.accounts.sso.clients import is_as_left
 from portal.accounts.sso.completion import complete
@@ -49,6 +51,7 @@ def find(request: HttpRequest) -> HttpResponse:
         if provider is not None:
             row = sign_ins.start(request, provider, next_url=next_url)
             return redirect("sso:wait", row.pk)
+        allow_sso(request)  # guessing organizations is limited like beginning sign-ins
         form.add_error("where", NOT_FOUND)
     return render(request, "account/sso/find.html", {"form": form, "next": next_url})
 
@@ -67,11 +70,11 @@ def portal_start(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_http_methods(["GET", "POST"])
 def again(request: HttpRequest) -> HttpResponse:
-    """Prove again who it is, with the provider that the session began with."""
-    identity = LinkedIdentity.objects.filter(pk__in=session.session_of(request).identities).first()
+    """Prove again who it is, with a provider of this session."""
+    next_url = safe_next(request)
+    identity = _identity_for(request, str((kept_form(request) or {}).get("path") or next_url))
     if identity is None:
         raise Http404
-    next_url = safe_next(request)
     if request.method == "POST":
         provider = SsoProvider.objects.get(pk=identity.provider_id)
         return redirect("sso:wait", sign_ins.start(request, provider, kind=Kind.AGAIN, next_url=next_url).pk)
@@ -143,7 +146,7 @@ def connect(request: HttpRequest, sign_in: UUID) -> HttpResponse:
         log.warning("sso_connection_refused", sign_in=str(row.pk), provider=str(row.provider_id), code=failure.code)
         return show_problem(request, failure.code, row.provider, pending)
     sign_ins.forget(request, row)
-    session.note_proof(request, request.user, identity)
+    session.note_proof(request, request.user, identity, signed_in_at=claims.signed_in_at)
     session.add(request, identity)
     messages.success(request, "Connected. From now on you can sign in with it.")
     return redirect(pending.next or "sso:connected")
@@ -202,6 +205,14 @@ def safe_next(request: HttpRequest) -> str:
     given = request.POST.get("next") or request.GET.get("next") or ""
     is_ours = given.startswith("/") and url_has_allowed_host_and_scheme(given, allowed_hosts=None)
     return given if is_ours else ""
+
+
+def _identity_for(request: HttpRequest, path: str) -> LinkedIdentity | None:
+    """The identity of this session whose provider speaks for the page at this path; another one if there is none."""
+    rows = LinkedIdentity.objects.filter(pk__in=session.session_of(request).identities).order_by("linked_at")
+    slug = path.removeprefix("/o/").partition("/")[0]
+    speaking = Q(provider__organization__isnull=True) | Q(provider__organization__slug=slug)
+    return rows.filter(speaking).first() or rows.first()
 
 
 def _begun_here(request: HttpRequest, sign_in: UUID) -> tuple[SsoSignIn, Pending]:

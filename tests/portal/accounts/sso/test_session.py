@@ -158,3 +158,60 @@ def finish(browser: SsoBrowser, again: str) -> Any:
     browser.come_back(browser.go_to_provider(waiting))
     work()
     return browser.client.get(waiting)
+
+
+def some_time_ago(client: Client) -> None:
+    """Make everything that the person has proved in this browser so far an hour older."""
+    session = client.session
+    old = [record | {"at": record["at"] - 3600} for record in session["account_authentication_methods"]]
+    session["account_authentication_methods"] = old
+    session.save()
+
+
+@pytest.mark.parametrize("auth_time", [1_000_000_000, None])
+def test_a_provider_that_asks_nobody_is_no_fresh_sign_in(
+    dora: SsoBrowser, acme: Any, lying_issuer: str, auth_time: int | None
+) -> None:
+    """Somebody finds the browser open. The provider still knows the person, and signs them in without a question."""
+    acme.memberships.filter(user__email="dora@acme.example").update(role="owner")
+    form = {"name": "new.example"}
+    tell(lying_issuer, "", email="dora@acme.example", auth_time=auth_time)
+    some_time_ago(dora.client)
+    assert dora.sign_in("acme").status_code == 302
+    assert dora.client.post("/o/acme/settings/sso/domains/add/", form)["Location"].startswith("/accounts/sso/again/")
+    dora.client.post("/accounts/logout/")
+    assert dora.sign_in("acme").status_code == 302
+    assert dora.client.post("/o/acme/settings/sso/domains/add/", form)["Location"].startswith("/accounts/sso/again/")
+
+
+def test_an_organizations_provider_says_nothing_of_the_account(
+    dora: SsoBrowser, acme: Any, bob: Any, lying_issuer: str
+) -> None:
+    """Who runs the provider has a copy of the cookie of somebody's session, which began with a password."""
+    browser = SsoBrowser()
+    browser.client.post("/accounts/login/", {"login": "bob@acme.example", "password": PASSWORD})
+    tell(lying_issuer, "", email="bob@acme.example", sub="bob")
+    assert browser.client.post(browser.sign_in("acme")["Location"]).status_code == 302
+    some_time_ago(browser.client)
+    assert browser.sign_in("acme").status_code == 302, "fresh at the provider"
+    acme.memberships.filter(user=bob).update(role="owner")
+    added = browser.client.post("/o/acme/settings/sso/domains/add/", {"name": "new.example"})
+    assert added["Location"] == "/o/acme/settings/sso/"
+    for address in ("/accounts/password/change/", "/accounts/2fa/totp/activate/", "/accounts/profile/delete/"):
+        asked = browser.client.get(address)["Location"]
+        assert asked.startswith("/accounts/reauthenticate/"), address
+        assert b"/accounts/sso/again/" not in browser.client.get(asked).content
+
+
+def test_connecting_needs_a_fresh_sign_in(dora: SsoBrowser, acme: Any, bob: Any, lying_issuer: str) -> None:
+    """A linked identity is a way in that outlives the session."""
+    browser = SsoBrowser()
+    browser.client.post("/accounts/login/", {"login": "bob@acme.example", "password": PASSWORD})
+    tell(lying_issuer, "", email="bob@acme.example", sub="bob")
+    connect = browser.sign_in("acme")["Location"]
+    some_time_ago(browser.client)
+    assert browser.client.post(connect)["Location"].startswith("/accounts/reauthenticate/")
+    assert not LinkedIdentity.objects.filter(person=bob).exists()
+    browser.client.post("/accounts/reauthenticate/", {"password": PASSWORD})
+    assert browser.client.post(connect).status_code == 302
+    assert LinkedIdentity.objects.filter(person=bob).exists()
