@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from django.db import transaction
 
@@ -14,7 +14,7 @@ from groups.rules import quotas
 from portal.accounts.session_epoch import end_sessions_of
 from portal.models import AddressProof, Membership, Organization, Project, Role, User
 from portal.organizations.api_key_rows import KEY_ROLE
-from portal.organizations.holdings import Ended, end_holdings, record_end
+from portal.organizations.holdings import Ended, end_holdings, end_invitations_to, record_end
 from portal.organizations.rules import refuse_member, require_another_owner, require_owner, require_proof
 from registries.foundation.activity import Target, record
 from registries.foundation.actor import Actor
@@ -143,8 +143,8 @@ def change_role(membership: Membership, role: str, *, keep: Collection[uuid.UUID
 
 def remove(membership: Membership, *, keep: Collection[uuid.UUID] = (), by: Actor) -> Ended | None:
     """Remove a member; return what ended, or None if they were none. What they created stays. Their API keys, the
-    invitations they made and their sessions end; keys in `keep` become the keys of the owner who acts. Raises LastOwner
-    and NoLongerOwner."""
+    invitations they made, those to them and their sessions end; keys in `keep` become the keys of the owner who acts.
+    Raises LastOwner and NoLongerOwner."""
     return _end_membership(membership, "team.removed", keep=keep, by=by)
 
 
@@ -166,6 +166,9 @@ def _end_membership(
         require_another_owner(row)
         Membership.objects.filter(pk=row.pk).delete()
         ended = _end_holdings(row, keep=keep, by=by)
+        if action == "team.removed":
+            received = end_invitations_to(row.user.email, row.organization_id)
+            ended = replace(ended, invitations=[*ended.invitations, *received])
         end_sessions_of(row.user_id)
         record_end(ended, row.organization_id, by=by)
         record(

@@ -82,6 +82,13 @@ def end_holdings(
     return Ended(keys=ended, invitations=withdrawn, handed_over=handed_over, owner=new_owner)
 
 
+def end_invitations_to(email: str, organization_id: OrganizationId) -> list[Invitation]:
+    """Withdraw the open invitations of the organization, which is locked, to this address; return them. Somebody who is
+    removed may have come in another way, and would come back with one."""
+    rows = Invitation.objects.open().filter(email=email, organization=organization_id)
+    return [row for row in rows if _withdraw(row)]
+
+
 def record_end(ended: Ended, organization_id: OrganizationId, *, by: Actor) -> None:
     """Record what ended, each by itself: among the last statements of an action."""
     for key in ended.keys:

@@ -27,6 +27,7 @@ from portal.audit.sign_ins import record_for_person
 from portal.models import AddressProof, Invitation, LinkedIdentity, Membership, SsoProvider, SsoSignIn, User
 from portal.models.user import canonical_email
 from portal.organizations.invitations import InvitationOver, accept_by_sso
+from portal.organizations.removals import was_removed
 from registries.foundation.activity import Target, record
 from registries.foundation.actor import Actor
 from registries.foundation.ids import OrganizationId
@@ -222,11 +223,12 @@ def _belong(provider: SsoProvider, person: User, *, may_join: bool) -> str:
         return ""
     if Membership.objects.filter(organization=provider.organization_id, user=person).exists():
         return ""
-    if not provider.adds_members or not may_join:
+    organization_id = OrganizationId(provider.organization_id)
+    if not provider.adds_members or not may_join or was_removed(person, organization_id):
         raise SignInFailed("sso_not_member")
-    if quotas.lock_organization(OrganizationId(provider.organization_id)).suspended_at is not None:
+    if quotas.lock_organization(organization_id).suspended_at is not None:
         raise SignInFailed("sso_organization_suspended")
-    Membership.objects.create(organization_id=provider.organization_id, user=person, role=provider.default_role)
+    Membership.objects.create(organization_id=organization_id, user=person, role=provider.default_role)
     return provider.default_role
 
 

@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 from portal.accounts.sso import clients
 from portal.accounts.sso.discovery import Configuration
 from portal.accounts.sso.domains import domain_of, is_verified, owns_address
-from portal.models import PORTAL_PROVIDER, SsoProvider, VerifiedDomain
+from portal.models import PORTAL_PROVIDER, Role, SsoProvider, VerifiedDomain
 from registries.foundation.ids import OrganizationId
 from registries.secrets import sso_marks
 from registries.secrets.sso_marks import Marked
@@ -19,6 +19,17 @@ from registries.secrets.sso_marks import Marked
 CONFIGURATION_LASTS = timedelta(hours=1)
 """After this time a worker reads the discovery document again. A sign-in in between uses what is stored to send the
 browser to the provider; the worker that verifies the sign-in reads it again in any case."""
+
+_OF_NO_ORGANIZATION: dict[str, object] = {
+    "organization_id": None,
+    "client": None,
+    "requires_sso": False,
+    "adds_members": False,
+    "default_role": Role.VIEWER.value,
+    "required_claim": "",
+    "required_value": "",
+}
+"""The columns of the portal's provider that are an organization's. What somebody writes into them must get no mark."""
 
 
 def portal_provider() -> SsoProvider | None:
@@ -28,12 +39,14 @@ def portal_provider() -> SsoProvider | None:
     named = {"issuer": settings.PORTAL_SSO_ISSUER, "client_id": settings.PORTAL_SSO_CLIENT_ID}
     row, _ = SsoProvider.objects.get_or_create(pk=PORTAL_PROVIDER, defaults=named)
     is_another = row.issuer != settings.PORTAL_SSO_ISSUER
-    for name, value in named.items():
-        setattr(row, name, value)
+    values = {**named, **_OF_NO_ORGANIZATION}
+    changed = [name for name, value in values.items() if getattr(row, name) != value]
+    for name in changed:
+        setattr(row, name, values[name])
     mark = clients.settings_mark(row)
-    if row.mark != mark:  # the environment names another one, or somebody changed the row
+    if changed or row.mark != mark:  # the environment names another one, or somebody changed the row
         row.mark, row.configuration, row.checked_at, row.problem = mark, "", None, ""
-        row.save(update_fields=[*named, "mark", "configuration", "checked_at", "problem"])
+        row.save(update_fields=[*changed, "mark", "configuration", "checked_at", "problem"])
     if is_another:
         row.identities.all().delete()  # another issuer's subjects are other people
     return row

@@ -6,6 +6,7 @@ with `REFUSED_FOR` between.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import structlog
@@ -23,7 +24,7 @@ from portal.accounts.sso.problems import SignInFailed
 from portal.accounts.sso.provider_connection import ProviderConnection
 from portal.accounts.sso.wakeups import wake_refresh
 from portal.models import LinkedIdentity, Membership, Role
-from portal.organizations.holdings import end_holdings, record_end
+from portal.organizations.holdings import end_holdings, end_invitations_to, record_end
 from registries.foundation.activity import Target, record
 from registries.foundation.actor import PORTAL, Actor
 from registries.foundation.ids import LinkedIdentityId, OrganizationId
@@ -82,6 +83,8 @@ def withdraw(identity: LinkedIdentity, *, reason: str, by: Actor) -> bool:
         send_notice(row.person, "identity_withdrawn", by=by, details={"provider": row.provider.issuer})
         if membership is not None and organization_id is not None:
             ended = end_holdings(row.person_id, OrganizationId(organization_id))
+            received = end_invitations_to(row.person.email, OrganizationId(organization_id))
+            ended = replace(ended, invitations=[*ended.invitations, *received])
             membership.delete()
             record(
                 by,

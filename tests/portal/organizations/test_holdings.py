@@ -16,7 +16,7 @@ from portal.organizations.actions import change_role, leave, remove
 from portal.organizations.api_keys import KeyRefused, create_key, find_live_key, revoke, rotate, take_over
 from portal.organizations.errors import NoLongerOwner
 from portal.organizations.holdings import Ended, end_holdings, holdings_of
-from portal.organizations.invitations import invite
+from portal.organizations.invitations import InvitationOver, accept, invite
 from registries.foundation.actor import CONSOLE
 from tests.support.activity import recorded
 from tests.support.actors import acting
@@ -90,6 +90,23 @@ def test_all_of_it_ends_with_the_role(acme: Any, anna: User, alice: Any, texts: 
     assert sorted(actions[:3]) == [
         ("key.revoked", "ci"), ("key.revoked", "deploy"), ("team.withdrawn", "nina@acme.example"),
     ]  # fmt: skip
+
+
+def test_an_invitation_to_somebody_who_is_removed_ends(acme: Any, alice: Any, mallory: Any) -> None:
+    """They came in another way before they answered it, and would be back with it, as an owner."""
+    invitation, _ = invite(acme, email="dora@acme.example", role="owner", by=acting(alice))
+    others, _ = invite(mallory.organizations.get(), email="dora@acme.example", role="viewer", by=acting(mallory))
+    dora = User.objects.create_user("dora@acme.example", address_proof="sso")
+    membership = acme.memberships.create(user=dora, role="viewer")
+
+    ended = remove(membership, by=acting(alice))
+
+    assert ended is not None
+    assert ended.invitations == [invitation]
+    with pytest.raises(InvitationOver):
+        accept(invitation, by=acting(dora))
+    assert not acme.memberships.filter(user=dora).exists()
+    assert accept(others, by=acting(dora)).role == "viewer", "what another organization offered is not touched"
 
 
 def test_a_key_is_handed_over_where_that_was_chosen(acme: Any, anna: User, alice: Any, texts: Texts) -> None:

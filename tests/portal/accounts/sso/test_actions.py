@@ -6,8 +6,12 @@ from typing import Any
 
 import pytest
 
+from portal.accounts.own_account import delete_account
+from portal.accounts.sso import clients
 from portal.accounts.sso.actions import disconnect
+from portal.accounts.sso.providers import portal_provider
 from portal.models import LinkedIdentity, Membership, SsoProvider, User
+from portal.organizations.actions import remove
 from tests.conftest import PASSWORD
 from tests.support.actors import acting
 from tests.support.identity_providers import SsoBrowser, code_on, provider_of, tell, verified_domain
@@ -118,6 +122,31 @@ def test_an_owner_who_removed_somebody_is_not_overruled(acme: Any, adding: SsoPr
     assert code_on(claimed(lying_issuer, "dora@acme.example")) == "sso_not_member"
 
 
+def test_who_was_removed_does_not_come_back_by_disconnecting_or_deleting_their_account(
+    acme: Any, adding: SsoProvider, lying_issuer: str, alice: Any
+) -> None:
+    assert claimed(lying_issuer, "dora@acme.example").status_code == 302
+    identity = LinkedIdentity.objects.get()
+    remove(acme.memberships.get(user=identity.person), by=acting(alice))
+    disconnect(identity, by=acting(identity.person))
+    assert code_on(claimed(lying_issuer, "dora@acme.example")) == "sso_not_member"
+    delete_account(identity.person, by=acting(identity.person))
+    assert code_on(claimed(lying_issuer, "dora@acme.example")) == "sso_not_member"
+    assert not acme.memberships.filter(user__email="dora@acme.example").exists()
+
+
+def test_who_was_removed_does_not_come_back_by_connecting(
+    acme: Any, adding: SsoProvider, lying_issuer: str, alice: Any, bob: Any
+) -> None:
+    remove(acme.memberships.get(user=bob), by=acting(alice))
+    tell(lying_issuer, "", email=bob.email)
+    browser = SsoBrowser()
+    connect = browser.sign_in("acme")["Location"]
+    browser.client.post("/accounts/login/", {"login": bob.email, "password": PASSWORD})
+    assert code_on(browser.client.post(connect)) == "sso_not_member"
+    assert not acme.memberships.filter(user=bob).exists()
+
+
 def test_nobody_joins_a_suspended_organization(acme: Any, adding: SsoProvider, lying_issuer: str) -> None:
     from django.utils import timezone
 
@@ -146,3 +175,13 @@ def test_who_disconnects_is_asked_again(acme: Any, adding: SsoProvider, lying_is
     assert not disconnect(identity, by=acting(identity.person))
     assert claimed(lying_issuer, "dora@acme.example").status_code == 302
     assert LinkedIdentity.objects.get().pk != identity.pk
+
+
+def test_what_somebody_writes_into_the_portals_provider_is_not_vouched_for(portal_sso: str, acme: Any) -> None:
+    """The portal marks this row again by itself when the environment names another issuer."""
+    SsoProvider.objects.filter(organization=None).update(organization=acme, adds_members=True, default_role="owner")
+    row = portal_provider()
+    assert row is not None
+    row.refresh_from_db()
+    assert (row.organization, row.adds_members, row.default_role) == (None, False, "viewer")
+    assert clients.is_as_left(row)

@@ -13,7 +13,9 @@ from django.utils import timezone
 from portal.accounts.sso import clients, withdrawal
 from portal.accounts.sso.withdrawal import check
 from portal.models import LinkedIdentity, Role, SsoProvider, User
+from portal.organizations.actions import remove
 from portal.organizations.api_keys import create_key
+from portal.organizations.invitations import invite
 from tests.support.actors import acting
 from tests.support.identity_providers import SsoBrowser, asked, code_on, know, provider_of, tell, verified_domain
 from tests.support.sign_ins import actions_of
@@ -81,6 +83,31 @@ def test_who_comes_back_gets_the_default_role(dora: SsoBrowser, acme: Any, lying
     tell(lying_issuer, "", email="dora@acme.example")
     assert SsoBrowser().sign_in("acme").status_code == 302
     assert acme.memberships.get(user__email="dora@acme.example").role == Role.VIEWER
+
+
+def test_who_was_removed_before_does_not_come_back(dora: SsoBrowser, acme: Any, alice: Any, lying_issuer: str) -> None:
+    """They revoke at the provider what they granted the portal, wait until that counts as gone, and sign in again."""
+    remove(acme.memberships.get(user__email="dora@acme.example"), by=acting(alice))
+    tell(lying_issuer, "invalid_grant")
+    refused_before()
+    assert check(later()) == "withdrawn"
+    tell(lying_issuer, "", email="dora@acme.example")
+    assert code_on(SsoBrowser().sign_in("acme")) == "sso_not_member"
+    assert not acme.memberships.filter(user__email="dora@acme.example").exists()
+
+
+def test_an_invitation_that_they_have_not_answered_ends(
+    dora: SsoBrowser, acme: Any, alice: Any, lying_issuer: str
+) -> None:
+    membership = acme.memberships.get(user__email="dora@acme.example")
+    acme.memberships.filter(pk=membership.pk).delete()
+    invitation, _ = invite(acme, email="dora@acme.example", role="owner", by=acting(alice))
+    membership.save(force_insert=True)
+    tell(lying_issuer, "invalid_grant")
+    refused_before()
+    assert check(later()) == "withdrawn"
+    invitation.refresh_from_db()
+    assert invitation.withdrawn_at is not None
 
 
 def test_a_refusal_that_passes_is_forgotten(dora: SsoBrowser, lying_issuer: str) -> None:
