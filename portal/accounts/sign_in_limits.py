@@ -8,6 +8,7 @@ address is limited like any other.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
@@ -61,8 +62,9 @@ one, so in any minute there are at most 10."""
 
 
 def typed_email(text: str) -> str:
-    """Return an email address that was typed, as it is counted."""
-    return canonical_email(text.replace("\0", ""))[:MAX_EMAIL]
+    """Return an email address that was typed, as it is counted: the same for all ways to write it that find the same
+    account. PostgreSQL and allauth take `ſ` for an s, among others."""
+    return canonical_email(unicodedata.normalize("NFKC", text.replace("\0", "")).casefold())[:MAX_EMAIL]
 
 
 def allow_password(request: HttpRequest, typed: str) -> Spent:

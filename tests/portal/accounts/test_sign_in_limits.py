@@ -11,7 +11,7 @@ from django.http import HttpResponse
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from portal.accounts.sign_in_limits import ALARM, RATES
+from portal.accounts.sign_in_limits import ALARM, RATES, typed_email
 from portal.models import Organization, RefusedSignIn, SignInLimit, User
 from portal.operations.alerts import Alert, alerts
 from portal.operations.workers import Queues
@@ -50,6 +50,13 @@ def counted() -> dict[str, int]:
 
 
 class TestKeys:
+    @pytest.mark.parametrize("typed", ["aliſe@acme.example", "ALIſE@ACME.EXAMPLE", "\uff41lise@acme.example"])
+    def test_other_letters_that_find_the_same_account_count_on_it(self, typed: str, clock: Clock) -> None:
+        """PostgreSQL finds `alise` by `aliſe`: with n letters s there were 2^n counters for one account."""
+        Client().post(LOGIN, {"login": typed, "password": WRONG})
+        assert typed_email(typed) == "alise@acme.example"
+        assert {name for name in counted() if "ſ" in name} == set()
+
     def test_what_a_wrong_password_counts_on(self, alice: User, clock: Clock) -> None:
         sign_in(" Alice@ACME.example ", WRONG, client=STRANGER)
         sign_in(alice.email, WRONG, client="2001:db8:1:2:3:4:5:6")
