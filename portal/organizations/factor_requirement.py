@@ -15,6 +15,7 @@ from groups.rules import quotas
 from groups.rules.events import note_of_organization
 from portal.accounts.factor_rows import is_protected
 from portal.models import Organization, User
+from portal.organizations.rules import require_owner
 from registries.foundation.activity import Target, record
 from registries.foundation.actor import Actor, ActorKind
 from registries.foundation.clock import database_now
@@ -39,6 +40,7 @@ def require_factors(organization: Organization, *, grace_days: int, by: Actor) -
     if the person has none."""
     with transaction.atomic():
         quotas.lock_organization(organization.pk)
+        require_owner(by, organization.pk)
         if by.kind is ActorKind.PERSON and not is_protected(User.objects.get(pk=UserId(int(by.id))).second_factors):
             raise OwnFactorMissing
         days = max(0, min(grace_days, MAX_GRACE_DAYS))
@@ -58,6 +60,7 @@ def stop_requiring_factors(organization: Organization, *, by: Actor) -> bool:
     """Require no second factor any more. Returns whether one was required."""
     with transaction.atomic():
         quotas.lock_organization(organization.pk)
+        require_owner(by, organization.pk)
         rows = Organization.objects.filter(pk=organization.pk, second_factor_required_from__isnull=False)
         if not rows.update(second_factor_required_from=None):
             return False

@@ -15,6 +15,7 @@ from portal.accounts.sso.provider_address import check_issuer
 from portal.accounts.sso.requirement import is_required, note_requirement
 from portal.accounts.sso.wakeups import wake_configure, wake_find_domain
 from portal.models import Membership, Organization, Role, SsoProvider, VerifiedDomain
+from portal.organizations.rules import require_owner
 from registries.foundation.activity import Target, Value, record
 from registries.foundation.actor import Actor
 from registries.foundation.ids import OrganizationId
@@ -48,6 +49,7 @@ def set_provider(organization: Organization, client: NewClient, *, by: Actor) ->
     check_issuer(client.issuer)
     with transaction.atomic():
         quotas.lock_organization(organization.pk)
+        require_owner(by, organization.pk)
         row = SsoProvider.objects.filter(organization=organization).first()
         before: dict[str, Value] = {} if row is None else {"issuer": row.issuer, "client_id": row.client_id}
         after: dict[str, Value] = {"issuer": client.issuer, "client_id": client.client_id}
@@ -77,6 +79,7 @@ def change_policy(provider: SsoProvider, values: dict[str, Value], *, has_signed
     different. Raises SsoRefused."""
     with transaction.atomic():
         quotas.lock_organization(OrganizationId(provider.organization_id or 0))
+        require_owner(by, OrganizationId(provider.organization_id or 0))
         row = SsoProvider.objects.get(pk=provider.pk)
         if not clients.is_as_left(row):
             raise SsoRefused("These settings were changed outside the portal. Enter the provider and its secret again.")
@@ -114,6 +117,7 @@ def remove_provider(provider: SsoProvider, *, by: Actor) -> bool:
     with transaction.atomic():
         organization_id = OrganizationId(provider.organization_id or 0)
         quotas.lock_organization(organization_id)
+        require_owner(by, organization_id)
         if not SsoProvider.objects.filter(pk=provider.pk).delete()[0]:
             return False
         _end_requirement(organization_id, by=by)
@@ -129,6 +133,7 @@ def add_domain(organization: Organization, *, name: str, by: Actor) -> VerifiedD
         raise SsoRefused("This is not a domain. Write it as example.com.", field="name")
     with transaction.atomic():
         quotas.lock_organization(organization.pk)
+        require_owner(by, organization.pk)
         rows = VerifiedDomain.objects.filter(organization=organization)
         if rows.filter(name=name).exists():
             raise SsoRefused("This domain is in the list already.", field="name")
@@ -152,6 +157,7 @@ def remove_domain(domain: VerifiedDomain, *, by: Actor) -> bool:
     with transaction.atomic():
         organization_id = OrganizationId(domain.organization_id)
         quotas.lock_organization(organization_id)
+        require_owner(by, organization_id)
         if not VerifiedDomain.objects.filter(pk=domain.pk).delete()[0]:
             return False
         target = Target("domain", domain.pk, domain.name)

@@ -14,6 +14,7 @@ from groups.models import Occurrence
 from portal.models import Notice, Organization, User
 from portal.notifications import sending
 from portal.organizations.api_keys import create_key
+from portal.organizations.errors import NoLongerOwner
 from portal.organizations.factor_requirement import OwnFactorMissing, require_factors, stop_requiring_factors
 from registries.foundation.actor import CONSOLE
 from tests.support.actors import acting
@@ -120,3 +121,14 @@ def test_all_members_get_an_email_when_it_is_switched_on_and_off(
         "[Drayage] Acme requires two-factor authentication",
         "[Drayage] Acme no longer requires two-factor authentication",
     ]
+
+
+def test_who_is_no_owner_any_more_changes_nothing(acme: Organization, bob: User) -> None:
+    add_totp(bob)
+    starts(acme, days=-1)
+    with pytest.raises(NoLongerOwner):
+        require_factors(acme, grace_days=0, by=acting(bob))
+    with pytest.raises(NoLongerOwner):
+        stop_requiring_factors(acme, by=acting(bob))
+    acme.refresh_from_db()
+    assert acme.second_factor_required_from is not None

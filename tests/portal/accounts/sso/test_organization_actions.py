@@ -13,10 +13,13 @@ from portal.accounts.sso.organization_actions import (
     SsoRefused,
     add_domain,
     change_policy,
+    remove_domain,
+    remove_provider,
     set_provider,
 )
 from portal.accounts.sso.provider_address import IssuerRefused
 from portal.models import LinkedIdentity, SsoProvider
+from portal.organizations.errors import NoLongerOwner
 from tests.conftest import PASSWORD
 from tests.support.actors import acting
 from tests.support.fresh_sign_ins import signed_in
@@ -153,3 +156,19 @@ def test_an_organization_has_few_domains(acme: Any, alice: Any) -> None:
     for name in ("one-more.example", "d1.example", "none"):
         with pytest.raises(SsoRefused):
             add_domain(acme, name=name, by=acting(alice))
+
+
+def test_who_is_no_owner_any_more_sets_nothing(acme: Any, alice: Any, bob: Any, lying_issuer: str) -> None:
+    """Their request was admitted before another owner removed them: a provider of theirs would let them in for ever."""
+    provider, domain = provider_of(acme, lying_issuer), verified_domain(acme)
+    by = acting(bob)
+    for act in (
+        lambda: set_provider(acme, NewClient("https://mallory.example", "one", SECRET), by=by),
+        lambda: change_policy(provider, {"adds_members": True}, has_signed_in_by_it=True, by=by),
+        lambda: remove_provider(provider, by=by),
+        lambda: add_domain(acme, name="mallory.example", by=by),
+        lambda: remove_domain(domain, by=by),
+    ):
+        with pytest.raises(NoLongerOwner):
+            act()
+    assert SsoProvider.objects.get().issuer == lying_issuer
