@@ -12,7 +12,6 @@ from allauth.mfa.totp.views import ActivateTOTPView
 from allauth.mfa.webauthn.internal import auth as ceremonies
 from allauth.mfa.webauthn.views import AddWebAuthnView, LoginWebAuthnView, ReauthenticateWebAuthnView
 from django.contrib import messages
-from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
@@ -25,6 +24,7 @@ from portal.accounts.adapters import refuse_altered
 from portal.accounts.factor_actions import NewPasskey, is_passwordless
 from portal.accounts.factor_forms import AppForm, PasskeyAgainForm, PasskeyForm, PasskeyLoginForm, PasskeyNameForm
 from portal.accounts.factor_rows import PASSKEY, PROVING, RECOVERY_CODES, TOTP, rows_of
+from portal.accounts.session_epoch import keep_session
 from portal.http.actors import actor_of
 from portal.models import User
 from registries.secrets.at_rest import AtRestBroken
@@ -199,11 +199,6 @@ def remove_password(request: HttpRequest) -> HttpResponse:
 def list_passkeys(request: HttpRequest) -> HttpResponse:
     """Lead to the overview, which lists them."""
     return redirect("mfa_index")
-
-
-def keep_session(request: HttpRequest) -> None:
-    """Keep this session, with another key, after an action that ended all of the person's sessions."""
-    update_session_auth_hash(request, User.objects.get(pk=_person(request).pk))
 
 
 def _remove(request: HttpRequest, row: Authenticator, name: str) -> HttpResponse:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth import logout, update_session_auth_hash
+from django.contrib.auth import logout
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
@@ -15,6 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from portal.accounts import address_change, own_account, password_links
 from portal.accounts.own_forms import AddressForm, DeleteForm, NameForm
+from portal.accounts.session_epoch import keep_session
 from portal.mail import sending
 from portal.models import User
 from registries.foundation.ids import UserId
@@ -98,9 +99,8 @@ def new_address(request: ActorRequest, /) -> HttpResponse:
     if request.method != "POST":
         return render(request, "account/new_address.html", {"link": link})
     email = address_change.confirm_change(person, token, by=request.actor)
-    person.refresh_from_db()
     del request.session[TOKEN_KEY]
-    update_session_auth_hash(request, person)
+    keep_session(request)
     messages.success(request, f"You sign in with {email} from now on. Every other browser was signed out.")
     return _to_profile(request)
 

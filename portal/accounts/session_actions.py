@@ -23,8 +23,8 @@ def end_session(browser: BrowserSession, *, by: Actor) -> bool:
 
 
 def end_all_sessions(person: User, *, own_row_key: str = "", by: Actor) -> None:
-    """Sign out all browsers of a person; not the one with `own_row_key`, if its session's hash is updated afterwards
-    (`update_session_auth_hash` with `person`). Raises AccountAltered."""
+    """Sign out all browsers of a person; not the one with `own_row_key`, if it is kept afterwards (`keep_session`).
+    Raises AccountAltered."""
     with transaction.atomic():
         row = authority.lock(person.pk)
         end_sessions(row)

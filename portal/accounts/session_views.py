@@ -5,7 +5,6 @@ from __future__ import annotations
 import uuid
 
 from django.contrib import messages
-from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -13,6 +12,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from portal.accounts import browser_sessions, session_actions
+from portal.accounts.session_epoch import keep_session
 from portal.accounts.session_limits import limits_of
 from portal.http.actors import actor_of
 from portal.models import BrowserSession, User
@@ -63,7 +63,7 @@ def end_others(request: HttpRequest, /) -> HttpResponse:
     """Sign out all other browsers."""
     person = _person(request)
     session_actions.end_all_sessions(person, own_row_key=_own_row_key(request), by=actor_of(request))
-    update_session_auth_hash(request, person)
+    keep_session(request)
     messages.success(request, "All other browsers are signed out.")
     return _to_list(request)
 

@@ -4,14 +4,14 @@ and invitations they made. Opening a page changes nothing; a POST without any ch
 from __future__ import annotations
 
 from django.contrib import messages
-from django.contrib.auth import update_session_auth_hash
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
+from portal.accounts.session_epoch import keep_session
 from portal.http.requests import MemberRequest
-from portal.models import Membership, Role, User, Webhook
+from portal.models import Membership, Role, Webhook
 from portal.organizations import actions
 from portal.organizations.forms import KeepForm, RoleForm
 from portal.organizations.holdings import Ended, holdings_of
@@ -43,7 +43,8 @@ def change_role(request: MemberRequest, /, org: str, member: int) -> HttpRespons
         return _to_members(request, org)
     role = form.cleaned_data["role"]
     ended = actions.change_role(row, role, keep=form.cleaned_data["keep"], by=request.actor)
-    _keep_own_session(request, row)
+    if ended is not None:
+        _keep_own_session(request, row)
     article = "an" if role == Role.OWNER else "a"
     messages.success(request, _with_end(f"{row.user.email} is now {article} {role}.", ended))
     return _to_members(request, org)
@@ -77,7 +78,8 @@ def leave(request: MemberRequest, /, org: str) -> HttpResponse:
     if request.method != "POST":
         return _page(request, "portal/leave.html", row, KeepForm(held=_held(row)))
     ended = actions.leave(row, by=request.actor)
-    _keep_own_session(request, row)
+    if ended is not None:
+        _keep_own_session(request, row)
     messages.success(request, _with_end(f"You left {request.organization.name}.", ended))
     return redirect("portal:home")
 
@@ -95,7 +97,7 @@ def _held(row: Membership) -> list[tuple[str, str]]:
 def _keep_own_session(request: MemberRequest, row: Membership) -> None:
     """All sessions of the person have ended. The one that asked for it stays valid, with another key."""
     if row.user_id == request.user.pk:
-        update_session_auth_hash(request, User.objects.get(pk=row.user_id))
+        keep_session(request)
 
 
 def _with_end(said: str, ended: Ended | None) -> str:

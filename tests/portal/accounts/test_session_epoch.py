@@ -14,8 +14,10 @@ from portal.accounts.address_proof import prove
 from portal.accounts.factor_actions import remove_password
 from portal.accounts.reset_tokens import ResetTokens
 from portal.accounts.session_epoch import end_sessions, end_sessions_of
-from portal.models import AddressProof, User
-from registries.foundation.actor import CONSOLE
+from portal.models import AddressProof, Membership, Organization, User
+from portal.organizations import actions
+from portal.organizations.holdings import Ended
+from registries.foundation.actor import CONSOLE, Actor
 from tests.conftest import PASSWORD
 from tests.support.actors import acting
 from tests.support.fresh_sign_ins import signed_in
@@ -30,6 +32,21 @@ def test_every_session_ends(bob: User, member: Client, owner: Client) -> None:
     end_sessions(authority.lock(bob.pk))
     assert member.get(PAGE).status_code == 302
     assert owner.get(PAGE).status_code == 200
+
+
+def test_a_request_at_the_same_time_keeps_its_session_only_if_nobody_else_ended_it(
+    acme: Organization, bob: User, member: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thief with a copied session sends requests while the person signs out everywhere."""
+    leave = actions.leave
+
+    def signed_out_just_before(membership: Membership, *, by: Actor) -> Ended | None:
+        end_sessions_of(bob.pk)
+        return leave(membership, by=by)
+
+    monkeypatch.setattr(actions, "leave", signed_out_just_before)
+    assert member.post("/o/acme/settings/members/leave/").status_code == 302
+    assert member.get(PAGE).status_code == 302
 
 
 def test_a_new_one_works(bob: User, member: Client) -> None:
