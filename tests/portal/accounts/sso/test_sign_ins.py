@@ -6,12 +6,15 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.test import Client
 from django.utils import timezone
 
 from portal.accounts.sso import providers, sign_ins
 from portal.models import LinkedIdentity, SignInLimit, SsoProvider, SsoSignIn
+from tests.support.database_clock import Clock, clock
 from tests.support.identity_providers import SsoBrowser, code_on, provider_of, tell, verified_domain, work
 
+__all__ = ["clock"]
 pytestmark = pytest.mark.django_db
 
 
@@ -166,3 +169,11 @@ def test_one_client_begins_only_so_often(acme_provider: SsoProvider) -> None:
     row = SignInLimit.objects.get(kind="sso")
     assert row.shown == "127.0.0.1"
     assert SsoSignIn.objects.count() == begun.count(302)
+
+
+def test_guessing_organizations_is_limited(acme_provider: Any, clock: Clock) -> None:
+    """The page says whether an organization has single sign-on, to whoever knows its name."""
+    guesser = Client()
+    said = [guesser.post("/accounts/sso/", {"where": f"guess-{number}"}).status_code for number in range(40)]
+    assert said[0] == 200
+    assert said[-1] == 429
