@@ -89,6 +89,9 @@ FRESH_PAGES: Mapping[str, Fresh] = {
     "admin:groups_enrolment_changelist": Fresh("revoke enrolments"),
     "admin:groups_enrolment_add": Fresh("create an enrolment code"),
     "admin:registries_credential_changelist": Fresh("destroy credentials"),
+    "admin:portal_ssoprovider_changelist": Fresh("remove identity providers"),
+    "admin:portal_verifieddomain_changelist": Fresh("remove domains"),
+    "admin:portal_linkedidentity_changelist": Fresh("disconnect single sign-on"),
 }
 """What needs a fresh sign-in, by URL name. A test compares the table with all addresses."""
 

@@ -10,6 +10,8 @@ RECORDS = (
     "groups_image", "groups_node", "registries_tlshost",
 )  # fmt: skip
 """Models in the admin that are records, or whose actions stop something and give nobody anything."""
+SHOWN = ("portal_ssoprovider", "portal_verifieddomain", "portal_linkedidentity")
+"""Models in the admin whose pages change nothing, apart from their lists."""
 ADMIN_PAGES = ("changelist", "add", "history", "delete", "change")
 PUBLIC = {
     "livez", "readyz", "metrics", "api_docs", "account_login", "account_logout", "account_inactive", "account_signup",
@@ -73,4 +75,5 @@ def needs_none(name: str) -> bool:
 
 
 def _records() -> set[str]:
-    return {f"admin:{model}_{page}" for model in RECORDS for page in ADMIN_PAGES}
+    pages = {f"admin:{model}_{page}" for model in (*RECORDS, *SHOWN) for page in ADMIN_PAGES}
+    return pages - {f"admin:{model}_changelist" for model in SHOWN}
