@@ -63,7 +63,7 @@ def test_up_starts_everything_and_ctrl_c_ends_it(
     )
     assert made.returncode == 0, made.stderr
 
-    operator, chosen = Browser(address), "an operator's own password"
+    operator, chosen = Browser(address), "grey kettle over seven hills"
     page = urlsplit(operator.get(urlsplit(link).path).url).path
     operator.post(page, page, password1=chosen, password2=chosen)
     login = "/accounts/login/"
