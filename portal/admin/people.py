@@ -57,7 +57,7 @@ class NewPersonForm(_EmailForm):
     """Address and role. Nobody types a password: the person gets a link."""
 
     role = forms.ChoiceField(
-        choices=StaffRole.choices, initial=StaffRole.SUPPORT, widget=forms.RadioSelect, label="Role on this portal"
+        choices=StaffRole.choices, initial=StaffRole.NONE, widget=forms.RadioSelect, label="Role on this portal"
     )
 
     class Meta:

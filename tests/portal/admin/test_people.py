@@ -259,3 +259,8 @@ class TestThirdParties:
 
         assert Authenticator.objects.filter(user=bob).count() == SignInLimit.objects.count() == 1
         assert not EmailAddress.objects.exists()
+
+
+def test_a_new_person_runs_nothing_unless_somebody_chooses_it(operator: Client) -> None:
+    form = operator.get("/admin/portal/user/add/").context["adminform"].form
+    assert form["role"].value() == StaffRole.NONE
