@@ -43,6 +43,7 @@ def test_as_many_as_that_are(operator: Client, monkeypatch: pytest.MonkeyPatch) 
 def test_columns_that_nobody_filters_by() -> None:
     """What would tell, letter by letter, what they hold."""
     names = """
-        body code_hash command config data environment epoch hmac lease nonce password sealed token_hash wrapped_key
+        body client code_hash command config configuration data environment epoch hmac lease mark nonce password refresh
+        sealed sids token_hash wrapped_key
     """
     assert set(names.split()) == admin_base.HIDDEN
