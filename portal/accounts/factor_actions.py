@@ -15,7 +15,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from portal.accounts import authority
-from portal.accounts.factor_rows import PASSKEY, PROVING, RECOVERY_CODES, TOTP, state_of
+from portal.accounts.factor_rows import PASSKEY, PROVING, RECOVERY_CODES, TOTP, FactorId, state_of
 from portal.accounts.notices import send_notice
 from portal.accounts.reset_tokens import end_links
 from portal.accounts.second_factors import decrypt, encrypt, owned_by
@@ -23,7 +23,7 @@ from portal.accounts.session_epoch import end_sessions
 from portal.audit.sign_ins import record_for_person
 from portal.models import User
 from registries.foundation.actor import Actor
-from registries.foundation.ids import FactorId, UserId
+from registries.foundation.ids import UserId
 from registries.foundation.refusal import Refusal
 
 MAX_PASSKEYS = 10

@@ -13,10 +13,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
+from typing import NewType
 
 from allauth.mfa.models import Authenticator
 
 from registries.foundation.ids import UserId
+
+FactorId = NewType("FactorId", int)
 
 TOTP, RECOVERY_CODES, PASSKEY = (
     Authenticator.Type.TOTP.value,

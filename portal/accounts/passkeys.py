@@ -20,8 +20,8 @@ from django.db import transaction
 from fido2.webauthn import AuthenticationResponse, AuthenticatorData, CollectedClientData, RegistrationResponse
 
 from portal.accounts import authority
-from portal.accounts.factor_rows import PASSKEY, state_of
-from registries.foundation.ids import FactorId, UserId
+from portal.accounts.factor_rows import PASSKEY, FactorId, state_of
+from registries.foundation.ids import UserId
 from registries.foundation.refusal import Refusal
 
 MAX_NAME_LENGTH = 60

@@ -12,8 +12,6 @@ from typing import NewType
 OrganizationId = NewType("OrganizationId", int)
 ProjectId = NewType("ProjectId", int)
 UserId = NewType("UserId", int)
-FactorId = NewType("FactorId", int)
-"""Of a row of allauth's: a second factor."""
 CredentialId = NewType("CredentialId", uuid.UUID)
 BlobId = NewType("BlobId", int)
 ImageId = NewType("ImageId", uuid.UUID)

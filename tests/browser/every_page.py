@@ -91,6 +91,7 @@ NO_PAGE = {
     "account_prove_address": _POST,
     "account_new_address": "shown by account_address_link, which leads there",
     "admin:auth_user_password_change": "leads to the page that creates a link",
+    "admin:password_change*": "leads to the account's page",
     "admin:login": "leads to the one sign-in page",
     "admin:logout": _POST,
     "admin:autocomplete": _MACHINES,
