@@ -18,6 +18,7 @@ from registries.oci.reference import ReferenceInvalid
 def _no_networks(settings: Settings) -> None:
     settings.PORTAL_REGISTRY_ALLOW_NETWORKS = []
     settings.PORTAL_WEBHOOK_ALLOW_NETWORKS = []
+    settings.PORTAL_SSO_ALLOW_NETWORKS = []
     settings.PORTAL_PUBLIC_URL = "https://portal.example"
     settings.PORTAL_LAYERS_URL = "https://layers.example"
 
