@@ -96,6 +96,7 @@ NO_ACTIONS = {
     "portal.organizations.api_keys.find_live_key": "notes when the key was last used",
     "portal.organizations.holdings.holdings_of": READS,
     "portal.organizations.holdings.end_holdings": ROWS,
+    "portal.organizations.holdings.end_invitations_to": ROWS,
     "portal.organizations.holdings.record_end": ROWS,
     "portal.notifications.subscriptions.wanted": READS,
     "portal.notifications.subscriptions.people_for": READS,
