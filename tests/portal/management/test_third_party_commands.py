@@ -66,6 +66,7 @@ OWN = {
     "forget_tls",
     "lift_sign_in_limits",
     "prepare",
+    "reset_second_factors",
     "rqworker",
     "serve",
     "sweep",
