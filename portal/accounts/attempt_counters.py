@@ -168,7 +168,9 @@ def _wait_of(row: SignInLimit, counter: Counter, count: int, now: datetime, is_a
     rate = counter.rate
     if is_alarmed and rate.free > 1:
         count += rate.free - 1
-    return (row.last_at - now).total_seconds() + rate.delay(count)
+    delay = rate.delay(count)
+    # Who waited for the lock has an earlier `now` than the last attempt: no wait comes of that alone.
+    return (row.last_at - now).total_seconds() + delay if delay else 0.0
 
 
 def _refusal(now: datetime, seconds: float, title: str, message: str) -> TooManyAttempts:

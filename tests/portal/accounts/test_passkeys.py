@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from allauth.account.utils import user_pk_to_url_str
 from allauth.mfa.models import Authenticator
 from django.test import Client
 from fido2.utils import websafe_encode
@@ -170,7 +171,7 @@ class TestWriterOfTheDatabase:
 
     def test_an_inserted_passkey_opens_nothing(self, own: Device, olga: User, mallory: User) -> None:
         Authenticator.objects.filter(user=mallory, type="webauthn").update(user=olga)
-        own.user_handle = str(olga.pk).encode()
+        own.user_handle = user_pk_to_url_str(olga).encode()
         browser = Client()
         response = devices.sign_in(own, browser)
         assert response.headers["Location"] == "/accounts/login/"
@@ -181,7 +182,7 @@ class TestWriterOfTheDatabase:
     def test_neither_does_an_exchanged_one(self, own: Device, device: Device, alice: User, mallory: User) -> None:
         data = Authenticator.objects.get(user=mallory, type="webauthn").data
         Authenticator.objects.filter(user=alice, type="webauthn").update(data=data)
-        own.user_handle = str(alice.pk).encode()
+        own.user_handle = user_pk_to_url_str(alice).encode()
         browser = Client()
         devices.sign_in(own, browser)
         assert not is_signed_in(browser)
