@@ -70,8 +70,13 @@ def test_the_clock_of_a_process_is_compared_with_nothing_of_the_database() -> No
         "groups.nodes.vouching",  # so that a database can't prolong a code; see decision 15
         "groups.storage.garbage",  # the earlier of the two clocks, against the store's
         "groups.worker",  # what a worker reports of itself in Redis
+        "portal.accounts.factor_actions",  # what a person reads of their recovery codes
+        "portal.accounts.fresh_sign_in",  # against what is in a session's encrypted content
         "portal.accounts.limits_cache",  # as Django's own cache does
+        "portal.accounts.notices",  # what a mail says
+        "portal.accounts.session_limits",  # against what is in a session's encrypted content
         "portal.accounts.sessions",  # as Django's own sessions do
+        "portal.accounts.sso.session",  # against what is in a session's encrypted content
         "portal.api.rate",  # minutes of calls, counted in Redis
         "portal.notifications.sending",  # what a message is signed with, for its receiver
         "portal.runtime.http_connection",  # waitress's clock of a connection
