@@ -115,6 +115,6 @@ class LinkedIdentityAdmin(RecordAdmin[LinkedIdentity]):
             request, queryset, remove,
             action="disconnect",
             title="Disconnect these identities?",
-            text="Sessions that began with them end. The people are told by email, and stay members.",
+            text="Sessions that began with them end. The people get an email and stay members.",
             change="Disconnected",
         )  # fmt: skip

@@ -4,7 +4,7 @@ The web zone only looks at what the token says: its issuer, audience, form and t
 that is linked. Then it stores it encrypted. Nothing ends before a worker has verified it with the provider's keys.
 
 Anybody can post there. So that nobody keeps the provider's own tokens out, few may wait for one identity, and each
-address may post so many; the limit of a provider is above what one address can reach.
+address may post a limited number; the limit of a provider is above what one address can reach.
 """
 
 from __future__ import annotations
