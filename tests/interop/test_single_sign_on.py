@@ -23,7 +23,7 @@ from tests.support.processes import until, until_answers
 from tests.support.valkey_users import valkey_with_users
 
 pytestmark = pytest.mark.interop
-SECRET = "a secret that workers alone have"  # pragma: allowlist secret
+SECRET = "a secret that workers alone have"
 QUEUES = ("sign_ins", "checks", "nodes", "notices", "pulls")
 
 
