@@ -93,7 +93,7 @@ class LinkedIdentityAdmin(RecordAdmin[LinkedIdentity]):
     search_fields = ("person__email", "subject", "provider__issuer")
     fields = (
         "person", "provider", "subject", "email", "is_unaltered", "linked_at", "last_used_at", "refresh_checked_at",
-        "refused_since", "withdrawn_at",
+        "refresh_unanswered", "refused_since", "withdrawn_at",
     )  # fmt: skip
     readonly_fields = ("is_unaltered",)
     list_select_related = ("person", "provider__organization")

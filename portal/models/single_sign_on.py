@@ -117,7 +117,8 @@ class SsoSignIn(models.Model):
 class LinkedIdentity(models.Model):
     """A person as a provider knows them: its subject identifier. `mark` covers whose it is and the `epoch`, which is
     raised to end the sessions that began with it. `sids` are the provider's own ids of recent sessions, as digests.
-    `withdrawn_at` is when the provider said that the account is gone."""
+    `refresh_unanswered`: the refresh token was used and no answer was stored, so it may have been replaced by one that
+    was lost. `withdrawn_at` is when the provider said that the account is gone."""
 
     id = LinkedIdentityIdField(primary_key=True, default=uuid.uuid4, editable=False)
     provider = models.ForeignKey(SsoProvider, on_delete=models.CASCADE, related_name="identities")
@@ -129,6 +130,7 @@ class LinkedIdentity(models.Model):
     sids = models.JSONField(default=list)
     refresh = models.BinaryField(null=True, editable=False)
     refresh_checked_at = models.DateTimeField(null=True, blank=True)
+    refresh_unanswered = models.BooleanField(default=False, db_default=False)
     refused_since = models.DateTimeField(null=True, blank=True)
     withdrawn_at = models.DateTimeField(null=True, blank=True)
     linked_at = models.DateTimeField(db_default=Now(), editable=False)

@@ -38,7 +38,7 @@ def note_use(identity: LinkedIdentity, claims: Claims, refresh: bytes | None) ->
     if claims.sid:
         columns["sids"] = [*identity.sids, sid_hash(claims.sid)][-MAX_SIDS:]
     if refresh is not None:
-        columns |= {"refresh": refresh, "refresh_checked_at": Now()}
+        columns |= {"refresh": refresh, "refresh_checked_at": Now(), "refresh_unanswered": False}
     LinkedIdentity.objects.filter(pk=identity.pk).update(**columns, withdrawn_at=None)
 
 

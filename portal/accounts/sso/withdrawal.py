@@ -1,7 +1,8 @@
 """Leaving when the provider says so: by refresh token, in the worker zone, and by a claim that is missing at sign-in.
 
 A provider may refuse a refresh token once for reasons of its own. So a membership ends only when it was refused twice,
-with `REFUSED_FOR` between.
+with `REFUSED_FOR` between. Where the answer to an earlier use never arrived, the provider may have replaced the token
+by one that was lost: then a refusal says nothing of the account, and only the sessions end.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from datetime import timedelta
 
 import structlog
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
 from groups.rules import quotas
@@ -23,6 +24,7 @@ from portal.accounts.sso.exchange import post_to_token_endpoint, seal_refresh_to
 from portal.accounts.sso.problems import SignInFailed
 from portal.accounts.sso.provider_connection import ProviderConnection
 from portal.accounts.sso.wakeups import wake_refresh
+from portal.audit.sign_ins import record_for_person
 from portal.models import LinkedIdentity, Membership, Role
 from portal.organizations.holdings import end_holdings, end_invitations_to, record_end
 from registries.foundation.activity import Target, record
@@ -39,27 +41,30 @@ log = structlog.get_logger(__name__)
 
 
 def check(identity_id: LinkedIdentityId) -> str:
-    """Use the refresh token of an identity. Returns what came of it: `there`, `refused`, `withdrawn`, or the code of a
-    problem, after which it is tried again later."""
+    """Use the refresh token of an identity. Returns what came of it: `there`, `refused`, `withdrawn`, `lost` if a token
+    was refused that may have been replaced, or the code of a problem, after which it is tried again later."""
     due = LinkedIdentity.objects.filter(pk=identity_id, refresh__isnull=False)
     # Taking it: of two workers one asks, because a provider may accept a token once only.
     if not due.filter(_is_due()).update(refresh_checked_at=Now()):
         return ""
     identity = due.select_related("provider", "person").get()
+    # A sign-in since then has brought another token, of which this answer says nothing.
+    same = LinkedIdentity.objects.filter(pk=identity_id, refresh=identity.refresh)
     try:
-        is_there, token = _ask(identity)
+        is_there, token = _ask(identity, same)
     except SignInFailed as failure:
         log.warning("sso_refresh_failed", identity=str(identity_id), code=failure.code)
         return failure.code
     if is_there:
-        columns: dict[str, object] = {"refused_since": None}
+        columns: dict[str, object] = {"refused_since": None, "refresh_unanswered": False}
         if token:
             columns["refresh"] = seal_refresh_token(token, identity.provider_id, identity.subject)
-        LinkedIdentity.objects.filter(pk=identity_id).update(**columns)
+        same.update(**columns)
         return "there"
-    rows = LinkedIdentity.objects.filter(pk=identity_id)
-    rows.filter(refused_since__isnull=True).update(refused_since=Now())
-    if not rows.filter(refused_since__lte=Now() - REFUSED_FOR).exists():
+    if identity.refresh_unanswered:
+        return _end_lost(same)
+    same.filter(refused_since__isnull=True).update(refused_since=Now())
+    if not same.filter(refused_since__lte=Now() - REFUSED_FOR).exists():
         return "refused"
     withdraw(identity, reason="the provider says that the account is gone", by=PORTAL)
     return "withdrawn"
@@ -119,7 +124,21 @@ def _is_due() -> Q:
     return Q(refresh_checked_at__isnull=True) | Q(refresh_checked_at__lt=Now() - CHECK_EVERY)
 
 
-def _ask(identity: LinkedIdentity) -> tuple[bool, str]:
+def _end_lost(same: QuerySet[LinkedIdentity]) -> str:
+    """End the sessions of an identity whose refresh token may have been replaced by one that was lost: the next sign-in
+    shows whether the account is there."""
+    with transaction.atomic():
+        row = same.select_for_update(of=("self",)).select_related("provider", "person").first()
+        if row is None:
+            return ""
+        identities.end_identity_sessions(row)
+        same.update(refresh=None, refused_since=None, refresh_unanswered=False)
+        detail = "the provider refused a token that it may have replaced"
+        record_for_person(row.person, "account.signed_out_by_provider", by=PORTAL, detail=detail)
+    return "lost"
+
+
+def _ask(identity: LinkedIdentity, same: QuerySet[LinkedIdentity]) -> tuple[bool, str]:
     """Whether the account is there, and the next refresh token if the provider sent one. Raises SignInFailed."""
     if not identities.is_as_left(identity):
         raise SignInFailed("sso_identity_altered")
@@ -132,7 +151,10 @@ def _ask(identity: LinkedIdentity) -> tuple[bool, str]:
     with ProviderConnection(client.issuer) as connection:
         configuration = read_configuration(connection, client.issuer)
         fields = {"grant_type": "refresh_token", "refresh_token": token}
+        same.update(refresh_unanswered=True)
         status, answer = post_to_token_endpoint(connection, configuration, client, fields)
+    if status != 200:  # else `check` stores it together with the next token
+        same.update(refresh_unanswered=identity.refresh_unanswered)
     if status == 200:
         following = answer.get("refresh_token")
         return True, following if isinstance(following, str) else ""

@@ -128,6 +128,35 @@ def test_a_provider_that_is_broken_ends_nothing(dora: SsoBrowser, acme: Any, lyi
     assert acme.memberships.filter(user__email="dora@acme.example").exists()
 
 
+def test_a_token_that_was_perhaps_replaced_ends_sessions_only(dora: SsoBrowser, acme: Any, lying_issuer: str) -> None:
+    """The answer with the next token never arrived whole, and the provider refuses the old one from then on."""
+    tell(lying_issuer, "token_endless")
+    assert check(later()) == "sso_answer_too_large"
+    tell(lying_issuer, "server_error")
+    assert check(later()) == "sso_token_refused"
+    tell(lying_issuer, "invalid_grant")
+    refused_before()
+    assert check(later()) == "lost"
+    assert acme.memberships.filter(user__email="dora@acme.example").exists()
+    assert dora.client.get("/o/acme/").status_code == 302, "the next sign-in shows whether the account is there"
+    assert check(later()) == "", "the token is gone"
+    tell(lying_issuer, "", email="dora@acme.example")
+    assert SsoBrowser().sign_in("acme").status_code == 302
+    assert check(later()) == "there"
+
+
+def test_a_token_that_is_accepted_after_a_lost_answer_was_not_replaced(
+    dora: SsoBrowser, acme: Any, lying_issuer: str
+) -> None:
+    tell(lying_issuer, "token_endless")
+    assert check(later()) == "sso_answer_too_large"
+    tell(lying_issuer)
+    assert check(later()) == "there"
+    tell(lying_issuer, "invalid_grant")
+    refused_before()
+    assert check(later()) == "withdrawn"
+
+
 def test_a_claim_that_is_missing_at_the_next_sign_in_ends_it(dora: SsoBrowser, acme: Any, lying_issuer: str) -> None:
     provider = SsoProvider.objects.get()
     provider.required_claim, provider.required_value = "groups", "staff"
