@@ -22,12 +22,13 @@ from portal.accounts.session_epoch import end_sessions
 from portal.audit.sign_ins import organizations_of, record_for_person
 from portal.models import AddressProof, SignInLimit, User
 from portal.organizations.holdings import Ended, end_holdings, record_end
-from portal.organizations.rules import require_proof
+from portal.organizations.rules import require_active, require_proof
 from registries.foundation.activity import Target, Value, record
 from registries.foundation.actor import Actor
 
 SETTINGS = ("email", "first_name", "last_name", "is_active", "is_staff", "is_support", "is_superuser")
 """What operators change of an account, apart from the password."""
+RIGHTS = ("is_staff", "is_support", "is_superuser")
 NAMES = {"first_name", "last_name"}
 """Those that give no right and sign nobody in."""
 
@@ -60,7 +61,8 @@ def change_person(person: User, changes: Mapping[str, str | bool], *, by: Actor)
     """Change settings of an account, by the names in `SETTINGS`. Other rights, another address and deactivating end the
     person's sessions, and deactivating their API keys and the invitations they made, in every organization. Returns
     whether anything was different. Raises IntegrityError if the address is taken,
-    AccountAltered, and AddressUnproven for rights in the admin that an account without a proof would get."""
+    AccountAltered, AddressUnproven for rights in the admin that an account without a proof would get, and
+    AccountDeactivated for those that a deactivated one would."""
     with transaction.atomic():
         if changes.get("is_active") is False:  # organizations are locked before people
             for organization_id in organizations_of(person.pk):
@@ -74,6 +76,10 @@ def change_person(person: User, changes: Mapping[str, str | bool], *, by: Actor)
             setattr(row, name, value)
         if row.is_staff or row.is_support or row.is_superuser:
             require_proof(row)
+        if any(after.get(name) for name in RIGHTS):
+            require_active(row)
+        if not row.is_active:
+            end_links(row)
         if "email" in after:
             EmailAddress.objects.filter(user=row.pk, email__iexact=str(before["email"])).delete()
             end_links(row)

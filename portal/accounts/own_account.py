@@ -10,8 +10,9 @@ from groups.rules import quotas
 from portal.accounts import authority
 from portal.accounts.notices import send_notice
 from portal.audit.sign_ins import organizations_of
-from portal.models import Membership, Organization, Role, User
+from portal.models import Membership, Organization, User
 from portal.organizations.holdings import end_holdings, record_end
+from portal.organizations.rules import is_last_owner
 from registries.foundation.activity import Target, record
 from registries.foundation.actor import Actor
 from registries.foundation.refusal import Refusal
@@ -36,7 +37,7 @@ class Departure:
 def departures_of(person: User) -> list[Departure]:
     """Return the person's organizations in the order of their keys."""
     rows = Membership.objects.filter(user=person).select_related("organization").order_by("organization_id")
-    return [Departure(row.organization, row.role, _is_last_owner(row)) for row in rows]
+    return [Departure(row.organization, row.role, is_last_owner(row)) for row in rows]
 
 
 def rename_self(person: User, *, first_name: str, last_name: str, by: Actor) -> bool:
@@ -74,8 +75,3 @@ def delete_account(person: User, *, by: Actor) -> None:
             record_end(what, organization_id, by=by)
             record(by, "account.deleted", target, organization_id=organization_id, detail=what.in_words)
         record(by, "account.deleted", target, organization_id=None)
-
-
-def _is_last_owner(membership: Membership) -> bool:
-    others = Membership.objects.filter(organization=membership.organization_id, role=Role.OWNER)
-    return membership.role == Role.OWNER and not others.exclude(pk=membership.pk).exists()

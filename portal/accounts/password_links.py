@@ -16,6 +16,7 @@ from portal.accounts.reset_tokens import ResetTokens
 from portal.accounts.staff_roles import StaffRole, role_of
 from portal.mail import sending
 from portal.models import User
+from portal.organizations.rules import require_active
 from registries.foundation.activity import Target, record
 from registries.foundation.actor import Actor
 
@@ -24,7 +25,7 @@ FIRST_LINK_SECONDS = 24 * 3600
 
 def issue_link(person: User, *, by: Actor) -> str:
     """Return a link for somebody whom an operator lets in, for FIRST_LINK_SECONDS. It is not stored. Raises
-    AccountAltered."""
+    AccountAltered and AccountDeactivated."""
     with transaction.atomic():
         link = create_link(person, seconds=FIRST_LINK_SECONDS)
         record(by, "account.link_created", Target("person", person.pk, person.email), organization_id=None)
@@ -42,7 +43,8 @@ def mail_link(person: User, link: str) -> bool:
 
 def create_link(person: User, *, seconds: int | None = None) -> str:
     """Return a link that sets the person's password, once, within `PASSWORD_RESET_TIMEOUT` or this number of seconds.
-    It is not stored. Raises AccountAltered."""
+    It is not stored. Raises AccountAltered and AccountDeactivated."""
+    require_active(person)
     if not may_sign_in(person):
         raise AccountAltered
     parts = [user_pk_to_url_str(person), ResetTokens().make_token(person, seconds)]

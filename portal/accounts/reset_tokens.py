@@ -30,7 +30,7 @@ class ResetLinkUsed(Refusal):
 
 class ResetTokens:
     """Makes and checks tokens, with the methods of Django's generator, which allauth calls. No link sets a password of
-    an account that was changed outside the portal."""
+    an account that was changed outside the portal, or that an operator has deactivated."""
 
     def make_token(self, user: User, seconds: int | None = None) -> str:
         """Store a new link for the person, and return its token, which is not stored. It works once and for
@@ -50,7 +50,9 @@ class ResetTokens:
 
     def check_token(self, user: User | None, token: str | None) -> bool:
         """Whether this token was sent to this person and can still be used."""
-        if user is None or token is None or not one_time.has_form(token, PREFIX) or not user.is_unaltered:
+        if user is None or token is None or not one_time.has_form(token, PREFIX):
+            return False
+        if not user.is_active or not user.is_unaltered:
             return False
         digest = one_time.digest_of(token, Purpose.PASSWORD_LINK, str(user.pk))
         link = PasswordReset.objects.open().filter(person=user, token_hash=digest).first()

@@ -15,7 +15,13 @@ from portal.accounts.session_epoch import end_sessions_of
 from portal.models import AddressProof, Membership, Organization, Project, Role, User
 from portal.organizations.api_key_rows import KEY_ROLE
 from portal.organizations.holdings import Ended, end_holdings, end_invitations_to, record_end
-from portal.organizations.rules import refuse_member, require_another_owner, require_owner, require_proof
+from portal.organizations.rules import (
+    refuse_member,
+    require_able_to_join,
+    require_active,
+    require_another_owner,
+    require_owner,
+)
 from registries.foundation.activity import Target, record
 from registries.foundation.actor import Actor
 from registries.foundation.ids import UserId
@@ -33,13 +39,13 @@ class NewPerson:
 def create_organization(*, slug: str, name: str, owner: User | NewPerson, by: Actor) -> Organization:
     """Create an organization with the project `default` and an owner, and the owner's account where there is none.
     Raises IntegrityError if the address or the owner's email is taken; AddressUnproven if nobody has proven to have the
-    owner's address, since somebody else may have made that account."""
+    owner's address, since somebody else may have made that account; AccountDeactivated."""
     with transaction.atomic():
         if isinstance(owner, NewPerson):
             person = User.objects.create_user(owner.email, owner.password, address_proof=AddressProof.OPERATOR)
         else:
             person = User.objects.select_for_update(no_key=True).get(pk=owner.pk)
-            require_proof(person)
+            require_able_to_join(person)
         organization = Organization.objects.create(slug=slug, name=name)
         Quota.objects.create(organization_id=organization.pk)
         Project.objects.create(organization=organization, slug="default", name="Default")
@@ -93,11 +99,11 @@ def add_project(organization: Organization, *, slug: str, name: str, by: Actor) 
 
 
 def add_member(organization: Organization, person: User, *, role: str, by: Actor) -> Membership:
-    """Make somebody a member without an invitation, which only operators do. Raises TeamRefused if they are one, and
-    AddressUnproven."""
+    """Make somebody a member without an invitation, which only operators do. Raises TeamRefused if they are one,
+    AddressUnproven, and AccountDeactivated."""
     with transaction.atomic():
         quotas.lock_organization(organization.pk)
-        require_proof(User.objects.get(pk=person.pk))
+        require_able_to_join(User.objects.get(pk=person.pk))
         refuse_member(organization, person.email)
         membership = Membership.objects.create(organization=organization, user=person, role=role)
         record(
@@ -114,7 +120,8 @@ def add_member(organization: Organization, person: User, *, role: str, by: Actor
 def change_role(membership: Membership, role: str, *, keep: Collection[uuid.UUID] = (), by: Actor) -> Ended | None:
     """Change a member's role; return what ended with it, or None if the role was the same. The person's sessions end.
     Somebody who is no owner any more holds neither API keys nor open invitations: keys in `keep` become the keys of
-    the owner who acts, the others end. Raises LastOwner and NoLongerOwner."""
+    the owner who acts, the others end. Raises LastOwner and NoLongerOwner, and AccountDeactivated if a deactivated
+    account would get more."""
     with transaction.atomic():
         quotas.lock_organization(membership.organization_id)
         require_owner(by, membership.organization_id)
@@ -122,6 +129,8 @@ def change_role(membership: Membership, role: str, *, keep: Collection[uuid.UUID
         if row is None or row.role == role:
             return None
         require_another_owner(row)
+        if Role(role).rank > Role(row.role).rank:
+            require_active(row.user)
         before, row.role = row.role, role
         row.save(update_fields=["role"])
         ended = Ended()

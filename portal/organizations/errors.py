@@ -26,6 +26,20 @@ class AddressUnproven(TeamRefused):
         )
 
 
+class AccountDeactivated(TeamRefused):
+    """An operator has deactivated the person's account."""
+
+    code = "account_deactivated"
+    title = "This account is deactivated"
+
+    def __init__(self, email: str) -> None:
+        super().__init__(
+            f"An operator has deactivated the account {email}, so it gets no access and no role. Ask an operator of "
+            "this portal to activate it first.",
+            field="email",
+        )
+
+
 class LastOwner(TeamRefused):
     """The change would leave the organization without an owner."""
 

@@ -16,7 +16,7 @@ from portal.models.invitation import InvitationQuerySet
 from portal.models.user import canonical_email
 from portal.organizations.errors import TeamRefused
 from portal.organizations.invitation_links import sealed_columns
-from portal.organizations.rules import refuse_member, require_owner, require_proof
+from portal.organizations.rules import refuse_member, require_able_to_join, require_active, require_owner
 from registries.foundation.activity import Target, record
 from registries.foundation.actor import Actor, ActorKind
 from registries.foundation.clock import database_now
@@ -93,13 +93,13 @@ def withdraw(invitation: Invitation, *, by: Actor) -> bool:
 
 def accept(invitation: Invitation, *, by: Actor) -> Membership:
     """Make the person who acts a member. Raises InvitationOver if the invitation is for somebody else, or was used,
-    withdrawn or has expired; AddressUnproven if their address is not proven."""
+    withdrawn or has expired; AddressUnproven if their address is not proven; AccountDeactivated."""
     with transaction.atomic():
         quotas.lock_organization(invitation.organization_id)
         person = User.objects.filter(pk=by.person_id or UserId(0)).first()
         if person is None or person.email.lower() != invitation.email:
             raise InvitationOver(f"This invitation is for {invitation.email}.")
-        require_proof(person)
+        require_able_to_join(person)
         membership, is_new = _join(invitation, person)
         _record_joining(membership, detail="" if is_new else "was a member already", by=by)
     return membership
@@ -127,13 +127,14 @@ def accept_and_prove(invitation: Invitation, password: str, *, by: Actor) -> Use
     """Give an account that nobody had proven to have the address of to whoever opened the mailed link, with this
     password, and make it a member. What the one before could sign in with ends. `by` is whoever opened the link; the
     activity names the account. Raises InvitationOver as `accept` does, and if the link or the account is not such a
-    one; AccountAltered."""
+    one; AccountDeactivated; AccountAltered."""
     with transaction.atomic():
         quotas.lock_organization(invitation.organization_id)
         person = User.objects.filter(email=invitation.email).first()
         row = authority.lock(person.pk) if person is not None else None
         if row is None or row.address_proof or not invitation.proof:
             raise InvitationOver("This account is no longer waiting for a proof. Sign in to accept.")
+        require_active(row)
         prove(row, AddressProof(invitation.proof))
         row.set_password(password)
         authority.store(row, "password")
@@ -150,12 +151,12 @@ def accept_and_prove(invitation: Invitation, password: str, *, by: Actor) -> Use
 def accept_by_sso(invitation: Invitation, person: User, *, by: Actor) -> Membership:
     """Make a person a member whom the identity provider of the invitation's organization, or of the portal, has proved
     to have its address. `by` is whoever opened the link; the activity names the account. Raises InvitationOver as
-    `accept` does."""
+    `accept` does, and AccountDeactivated."""
     with transaction.atomic():
         quotas.lock_organization(invitation.organization_id)
         if person.email.lower() != invitation.email:
             raise InvitationOver(f"This invitation is for {invitation.email}.")
-        require_proof(person)
+        require_able_to_join(person)
         membership, is_new = _join(invitation, person)
         detail = "by single sign-on" if is_new else "was a member already"
         _record_joining(membership, detail=detail, by=_as_actor(person, by))
