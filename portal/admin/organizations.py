@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest
 from django.template.defaultfilters import pluralize
 from django.template.response import TemplateResponse
 from django.utils.html import format_html_join
@@ -24,7 +24,6 @@ from portal.organizations.holdings import holdings_of
 from portal.templatetags.drayage import state
 from registries.foundation.admin_base import GuardedAdmin, actor_of, reason_of
 from registries.foundation.generic_bases import ModelAdmin, ModelForm, TabularInline
-from registries.foundation.refusal import Refusal
 from registries.foundation.units import format_size
 
 
@@ -164,20 +163,6 @@ class OrganizationAdmin(GuardedAdmin[Organization]):
             text="They can pull and start again. What ran before doesn't start by itself.",
             change="Resumed",
         )
-
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, object] | None = None,
-    ) -> HttpResponse:
-        """Show why an action refused; nothing of the form was saved then."""
-        try:
-            return super().changeform_view(request, object_id, form_url, extra_context)
-        except Refusal as refusal:
-            self.message_user(request, refusal.message, messages.ERROR)
-            return HttpResponseRedirect(request.get_full_path())
 
     def save_formset(self, request: HttpRequest, form: ModelForm[Organization], formset: Any, change: bool) -> None:
         """Change members and projects by actions. New owners come before old ones are removed."""

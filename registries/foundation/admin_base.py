@@ -12,11 +12,12 @@ from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.core.exceptions import SuspiciousOperation, ValidationError
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 
 from registries.foundation.actor import Actor
 from registries.foundation.generic_bases import ModelAdmin, TabularInline
+from registries.foundation.refusal import Refusal
 from registries.foundation.requests import ActorRequest
 from registries.foundation.secret_shapes import redact
 
@@ -73,11 +74,26 @@ class ReadOnlyMixin:
 
 
 class GuardedAdmin(ModelAdmin[Row]):
-    """A page that can't be filtered by hidden columns, and whose actions may ask for confirmation."""
+    """A page that can't be filtered by hidden columns, shows why an action refused, and has admin actions that may ask
+    for confirmation."""
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         """Refuse `?token_hash__startswith=…`: Django lets an address filter by every column of the model."""
         return HIDDEN.isdisjoint(lookup.split("__")) and super().lookup_allowed(lookup, value, request)
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, object] | None = None,
+    ) -> HttpResponse:
+        """Show why an action refused what the form asks for; nothing of the form was saved then."""
+        try:
+            return super().changeform_view(request, object_id, form_url, extra_context)
+        except Refusal as refusal:
+            self.message_user(request, refusal.message, messages.ERROR)
+            return HttpResponseRedirect(request.get_full_path())
 
     def response_action(
         self, request: HttpRequest, queryset: QuerySet[Row], *locations: admin.ActionLocation
