@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-import shutil
 import sqlite3
-import subprocess
 from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
@@ -14,9 +12,7 @@ import pytest
 import requests
 from requests.adapters import HTTPAdapter
 
-from tests.interop.delivery_portal import running
-from tests.interop.test_nginx_example import Site, answers, configured
-from tests.support.processes import free_port, until
+from tests.interop.nginx_site import Site, behind_nginx
 
 pytestmark = [
     pytest.mark.interop,
@@ -86,29 +82,20 @@ class Caller:
 @pytest.fixture(scope="module", params=["networks", "number", "forwarded"])
 def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The example, except that it passes on the header that is not believed as the client sent it."""
-    home, data, port = tmp_path_factory.mktemp("nginx"), tmp_path_factory.mktemp("portal"), free_port()
+
+    def change(text: str) -> str:
+        assert APPENDS in text
+        assert DROPS in text
+        text = text.replace(DROPS, "")
+        return text.replace(APPENDS, APPENDS_FORWARDED) if request.param == "forwarded" else text
+
     settings = {
         "PORTAL_TRUSTED_PROXIES": "1" if request.param == "number" else "127.0.0.1",
         "PORTAL_PROXY_HEADER": "forwarded" if request.param == "forwarded" else "x-forwarded-for",
     }
-    with running(data, f"https://127.0.0.1:{port}", **settings) as portal:
-        config = configured(home, port, portal)
-        text = config.read_text()
-        assert APPENDS in text
-        assert DROPS in text
-        text = text.replace(DROPS, "")
-        config.write_text(text.replace(APPENDS, APPENDS_FORWARDED) if request.param == "forwarded" else text)
-        program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
-        assert program, "this needs nginx"
-        with (home / "log").open("wb") as log:
-            nginx = subprocess.Popen([program, "-p", str(home), "-c", str(config)], stdout=log, stderr=log)
-        try:
-            made = Site(portal, home, port)
-            until(lambda: answers(f"{made.url}/livez"), 30, (home / "log").read_text)
-            yield made
-        finally:
-            nginx.terminate()
-            nginx.wait(timeout=20)
+    home, data = tmp_path_factory.mktemp("nginx"), tmp_path_factory.mktemp("portal")
+    with behind_nginx(home, data, change=change, **settings) as site:
+        yield site
 
 
 def rows(site: Site, query: str) -> list[tuple[Any, Any]]:

@@ -2,94 +2,30 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import socket
-import subprocess
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import requests
 import urllib3
 
-from portal.config.env import CHECKOUT
-from tests.interop.delivery_portal import Portal, running
+from tests.interop.nginx_site import Site, behind_nginx
 from tests.interop.skopeo_node import SkopeoNode
 from tests.support.delivery_setup import ec_key
-from tests.support.processes import free_port, until
 
 pytestmark = [
     pytest.mark.interop,
     pytest.mark.filterwarnings("ignore::urllib3.exceptions.InsecureRequestWarning"),
 ]
-EXAMPLE = CHECKOUT / "deploy" / "nginx.conf"
-
-
-@dataclass
-class Site:
-    """The portal behind nginx; `folder` has nginx's files."""
-
-    portal: Portal
-    folder: Path
-    port: int
-
-    @property
-    def url(self) -> str:
-        return f"https://127.0.0.1:{self.port}"
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    home, data, port = tmp_path_factory.mktemp("nginx"), tmp_path_factory.mktemp("portal"), free_port()
-    with running(data, f"https://127.0.0.1:{port}", PORTAL_TRUSTED_PROXIES="127.0.0.1") as portal:
-        config = configured(home, port, portal)
-        program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
-        assert program, "this needs nginx"
-        with (home / "log").open("wb") as log:
-            nginx = subprocess.Popen([program, "-p", str(home), "-c", str(config)], stdout=log, stderr=log)
-        try:
-            made = Site(portal, home, port)
-            until(lambda: answers(f"{made.url}/livez"), 30, (home / "log").read_text)
-            yield made
-        finally:
-            nginx.terminate()
-            nginx.wait(timeout=20)
-
-
-def configured(home: Path, port: int, portal: Portal) -> Path:
-    """The example with this machine's addresses and files; whatever is to be replaced has to be in it."""
-    key, certificate = home / "key.pem", home / "certificate.pem"
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost", "-days", "2"]
-    subprocess.run([*command, "-keyout", str(key), "-out", str(certificate)], check=True, capture_output=True)
-    text = EXAMPLE.read_text()
-    for old, new in (
-        ("127.0.0.1:8000", portal.own_url.removeprefix("http://")),
-        ("127.0.0.1:8001", portal.own_layers_url.removeprefix("http://")),
-        ("listen 80;", f"listen 127.0.0.1:{free_port()};"),
-        ("listen 443 ssl;", f"listen 127.0.0.1:{port} ssl;"),
-        ("/etc/nginx/portal.example.crt", str(certificate)),
-        ("/etc/nginx/portal.example.key", str(key)),
-        ("/var/log/nginx/drayage.log", str(home / "access.log")),
-    ):
-        assert old in text, old
-        text = text.replace(old, new)
-    temporary = "".join(
-        f"    {kind}_temp_path {home}/{kind};\n" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    )
-    text = text.replace("http {\n", "http {\n" + temporary, 1)
-    first = f"daemon off;\npid {home}/pid;\nerror_log {home}/error.log;\n"
-    (home / "nginx.conf").write_text(first + ("user root;\n" if os.geteuid() == 0 else "") + text)
-    return home / "nginx.conf"
-
-
-def answers(address: str) -> bool:
-    try:
-        return requests.get(address, timeout=2, verify=False).ok
-    except requests.RequestException:
-        return False
+    home, data = tmp_path_factory.mktemp("nginx"), tmp_path_factory.mktemp("portal")
+    with behind_nginx(home, data, PORTAL_TRUSTED_PROXIES="127.0.0.1") as site:
+        yield site
 
 
 def test_people_and_nodes_are_served(site: Site, tmp_path: Path) -> None:

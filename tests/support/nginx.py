@@ -41,16 +41,23 @@ def nginx(
     home: Path, port: int, portal: str, layers: str, blobs: Path, *, workers: int = 1, more: str = ""
 ) -> Iterator[None]:
     """Run it on loopback; `more` is for its server block."""
+    config = _CONFIG.format(home=home, port=port, portal=portal, layers=layers, blobs=blobs, workers=workers, more=more)
+    with nginx_process(home, config) as process:
+        until_answers(f"http://127.0.0.1:{port}/", process, home / "log")
+        yield
+
+
+@contextmanager
+def nginx_process(home: Path, config: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run nginx with this configuration; its files, and `log` with what it writes, are in `home`."""
     program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
     assert program, "this needs nginx"
-    config = _CONFIG.format(home=home, port=port, portal=portal, layers=layers, blobs=blobs, workers=workers, more=more)
     # As root its workers would be somebody who can't read our files.
     (home / "nginx.conf").write_text(("user root;\n" if os.geteuid() == 0 else "") + config)
     with (home / "log").open("wb") as log:
         process = subprocess.Popen([program, "-p", str(home), "-c", str(home / "nginx.conf")], stdout=log, stderr=log)
     try:
-        until_answers(f"http://127.0.0.1:{port}/", process, home / "log")
-        yield
+        yield process
     finally:
         process.terminate()
         process.wait(timeout=20)
