@@ -131,6 +131,12 @@ TESTED_BY = {
     "portal/audit/test_chain.py": ["portal.audit.erasure"],
     "portal/audit/test_export.py": ["portal.audit.export_slots"],
     "portal/audit/test_views.py": ["portal.audit.log"],
+    "portal/config/test_env.py": [
+        "portal.config.database",
+        "portal.config.mail",
+        "portal.config.sso",
+        "portal.config.values",
+    ],
     "portal/home/test_overview_views.py": ["portal.http.context"],
     "portal/home/test_search.py": ["portal.home.search_views"],
     "portal/http/test_compression.py": ["portal.operations.probes"],

@@ -1,7 +1,7 @@
 """Removes what SQLite keeps of a value that was overwritten.
 
 The bytes of an emptied column may remain in free pages, and in the write-ahead log until it is overwritten. With
-`secure_delete` (`portal.config.env`) SQLite overwrites the pages; `clear` copies the log into the database and
+`secure_delete` (`portal.config.database`) SQLite overwrites the pages; `clear` copies the log into the database and
 truncates it. PostgreSQL keeps old versions of a row until the next vacuum, and its own log as long as it is configured
 to; neither can be changed from here.
 """

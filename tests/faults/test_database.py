@@ -11,7 +11,7 @@ from django.db import OperationalError
 from django.db.utils import ConnectionHandler
 from pytest_django import DjangoDbBlocker
 
-from portal.config import env
+from portal.config import database, env
 from tests.faults.stage import LEASE, Stage
 from tests.support.postgresql import Postgres
 
@@ -43,7 +43,7 @@ def test_a_statement_that_takes_too_long_is_ended(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, django_db_blocker: DjangoDbBlocker
 ) -> None:
     """The connection, and with it the thread, can be used again."""
-    monkeypatch.setattr(env, "WEB_STATEMENT_SECONDS", 1)
+    monkeypatch.setattr(database, "WEB_STATEMENT_SECONDS", 1)
     monkeypatch.setenv("PORTAL_DATA_DIR", str(tmp_path))
     monkeypatch.setenv("PORTAL_ZONE", "web")
     with Postgres() as postgres, django_db_blocker.unblock():

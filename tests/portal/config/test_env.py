@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from portal.config import env
+from portal.config.values import EnvironmentInvalid
 
 
 @pytest.fixture(autouse=True)
@@ -78,7 +79,7 @@ def test_networks_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_a_bad_value_names_its_variable(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv(name, value)
-    with pytest.raises(env.EnvironmentInvalid, match=name):
+    with pytest.raises(EnvironmentInvalid, match=name):
         env.read()
 
 
@@ -131,7 +132,7 @@ def test_mail_is_sent_only_where_a_server_is_named(monkeypatch: pytest.MonkeyPat
 def test_a_delivery_that_can_not_be(monkeypatch: pytest.MonkeyPatch, values: dict[str, str], named: str) -> None:
     for name, value in values.items():
         monkeypatch.setenv(name, value)
-    with pytest.raises(env.EnvironmentInvalid, match=named):
+    with pytest.raises(EnvironmentInvalid, match=named):
         env.read()
 
 

@@ -11,7 +11,7 @@ import pytest
 from django.core.mail import EmailMessage
 from django.test import Client
 
-from portal.config.env import CONSOLE_MAIL
+from portal.config.mail import CONSOLE_MAIL
 from portal.mail import console as console_mail
 from portal.mail import sending
 from portal.runtime import services
