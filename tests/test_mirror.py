@@ -29,6 +29,7 @@ SEVERAL = {
     "portal/api/test_documents.py": "the OpenAPI documents",
     "portal/test_constraints.py": "constraints and indexes of the database",
     "portal/test_database_writer.py": "that the database and the sign-in page give no code for a node",
+    "portal/test_database_writer_keys.py": "that the database alone gives no API key and no invitation",
     "portal/test_stolen_copy.py": "that nothing in the database and in Redis is a bearer",
     "portal/test_stolen_web_host.py": "that the web zone's keys and the database open nothing",
     "portal/audit/test_lock_order.py": "the order in which actions lock",
@@ -167,7 +168,6 @@ TESTED_BY = {
     ],
     "portal/organizations/test_team_views.py": [
         "portal.organizations.errors",
-        "portal.organizations.invitation_views",
         "portal.organizations.rules",
     ],
     "portal/runtime/test_http_connection.py": ["portal.runtime.transfer_buffers"],

@@ -120,7 +120,7 @@ def _values() -> set[str]:
     """Every value of the database, of Redis' file and of the copied keys, and what is in each."""
     from django.conf import settings
 
-    from tests.support.stolen_copy import expand, read_database
+    from tests.support.copied_values import expand, read_database
 
     found = set(read_database())
     for folder in (settings.PORTAL_DATA_DIR / "redis", settings.PORTAL_KEY_DIR):

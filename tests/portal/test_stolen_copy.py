@@ -17,8 +17,9 @@ from django.test import Client
 
 from portal.accounts import session_limits
 from portal.models import User
+from tests.support.copied_values import expand, read_database, read_redis
 from tests.support.portal_in_use import PortalInUse, make_portal_in_use
-from tests.support.stolen_copy import Thief, expand, places, quick_pages, read_database, read_redis
+from tests.support.stolen_copy import Thief, places, quick_pages
 
 
 @pytest.fixture

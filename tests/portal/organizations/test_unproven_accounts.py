@@ -22,12 +22,12 @@ from registries.foundation.actor import CONSOLE, Actor, ActorKind
 from tests.conftest import PASSWORD
 from tests.support.actors import acting
 from tests.support.concurrency import at_once
+from tests.support.invitations import NINA, link_in
 from tests.support.raw_sql import sql
 from tests.support.row_locks import row_locks
 from tests.support.second_factors import add_totp
 from tests.support.sign_ins import sign_in
 
-NINA = "nina@acme.example"
 HERS = "only nina knows this one"
 ACCEPT = "/invitations/accept/"
 SOMEBODY = Actor(kind=ActorKind.ANONYMOUS, name="somebody", address="192.0.2.7", request_id="b" * 32)
@@ -49,11 +49,6 @@ def registered(mallory: User, umbrella: Any, as_user: Any) -> User:
     path = link_in(as_user(mallory).post("/o/umbrella/settings/members/invite/", {"email": NINA, "role": "owner"}).text)
     Client().post(path, {"password": PASSWORD})
     return User.objects.get(email=NINA)
-
-
-def link_in(text: str) -> str:
-    (found,) = set(re.findall(r"/invitations/dri_[\w-]{43}/", text))
-    return str(found)
 
 
 def is_signed_in(browser: Client) -> bool:
