@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Any, cast
 
 import pytest
 from django.db import connection
-from django.http import HttpResponse
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
@@ -17,36 +15,10 @@ from portal.operations.alerts import Alert, alerts
 from portal.operations.workers import Queues
 from tests.conftest import PASSWORD
 from tests.support.database_clock import Clock, clock
-from tests.support.second_factors import add_totp, code_now
+from tests.support.password_guesses import HOME, LOGIN, OTHER, STRANGER, WRONG, counted, known, sign_in, statuses
 
 __all__ = ["clock"]
-LOGIN = "/accounts/login/"
-WRONG = "a wrong guess"
-STRANGER, OTHER, HOME = "192.0.2.66", "198.51.100.66", "203.0.113.1"
 Kind = SignInLimit.Kind
-
-
-def sign_in(email: str, password: str, *, client: str = HOME, browser: Client | None = None) -> HttpResponse:
-    """Try to sign in: 302 if it worked, 200 if the password was wrong, 429 if it was not checked."""
-    sent = {"login": email, "password": password}
-    return cast("HttpResponse", (browser or Client()).post(LOGIN, sent, REMOTE_ADDR=client))
-
-
-def statuses(count: int, email: str, password: str = WRONG, **who: Any) -> list[int]:
-    return [sign_in(email, password, **who).status_code for _ in range(count)]
-
-
-def known(person: User) -> Client:
-    """A browser that has signed in to the account, and signed out."""
-    browser = Client()
-    assert sign_in(person.email, PASSWORD, browser=browser).status_code == 302
-    browser.post("/accounts/logout/")
-    return browser
-
-
-def counted() -> dict[str, int]:
-    """What is counted now, by kind and what is shown of it."""
-    return {f"{row.kind} {row.shown}": row.count for row in SignInLimit.objects.all() if row.count}
 
 
 class TestKeys:
@@ -232,80 +204,6 @@ class TestEnumeration:
     def test_they_are_closed_at_the_same_attempt(self, alice: User, clock: Clock) -> None:
         unknown = "nobody@other.example"
         assert statuses(8, unknown, client=STRANGER) == statuses(8, alice.email, client=OTHER)
-
-
-class TestSecondFactors:
-    def test_ninety_guesses_a_minute_from_three_addresses_and_sessions_are_seven(
-        self, alice: User, clock: Clock
-    ) -> None:
-        add_totp(alice)
-        tried = 0
-        browsers = [(Client(), f"192.0.2.{number}") for number in range(3)]
-        for browser, client in browsers:
-            sign_in(alice.email, PASSWORD, client=client, browser=browser)
-        for _ in range(30):
-            for browser, client in browsers:
-                response = browser.post("/accounts/2fa/authenticate/", {"code": "000000"}, REMOTE_ADDR=client)
-                tried += response.status_code != 429
-            clock.shift(1)
-        assert tried == 7
-        assert counted() == {f"second_factor {alice.email}": 7}
-
-    def test_ten_in_all_a_known_browser_has_the_last_three(self, alice: User, clock: Clock) -> None:
-        browser = known(alice)
-        add_totp(alice)
-        thief = Client()
-        sign_in(alice.email, PASSWORD, client=STRANGER, browser=thief)
-        sign_in(alice.email, PASSWORD, browser=browser)
-        code = {"code": "000000"}
-        refused = [thief.post("/accounts/2fa/authenticate/", code).status_code for _ in range(9)]
-        assert refused == [200] * 7 + [429] * 2
-        assert browser.post("/accounts/2fa/authenticate/", code).status_code == 200
-
-        right = browser.post("/accounts/2fa/authenticate/", {"code": code_now()})
-        assert right.status_code == 302
-        assert counted()[f"second_factor {alice.email}"] == 8
-
-    def test_a_minute_after_the_last_they_begin_again(self, alice: User, clock: Clock) -> None:
-        add_totp(alice)
-        browser = Client()
-        sign_in(alice.email, PASSWORD, browser=browser)
-        code = {"code": "000000"}
-        assert [browser.post("/accounts/2fa/authenticate/", code).status_code for _ in range(8)][-1] == 429
-        clock.shift(59.9)
-        refused = browser.post("/accounts/2fa/authenticate/", code)
-        assert (refused.status_code, refused["Retry-After"]) == (429, "1")
-        clock.shift(0.2)
-        assert browser.post("/accounts/2fa/authenticate/", code).status_code == 200
-
-    def test_confirming_it_counts_on_the_same(self, alice: User, clock: Clock) -> None:
-        add_totp(alice)
-        inside = Client()
-        sign_in(alice.email, PASSWORD, browser=inside)
-        inside.post("/accounts/2fa/authenticate/", {"code": code_now()})
-        outside = Client()
-        sign_in(alice.email, PASSWORD, client=STRANGER, browser=outside)
-        for _ in range(7):
-            outside.post("/accounts/2fa/authenticate/", {"code": "000000"})
-        tried = [inside.post("/accounts/2fa/reauthenticate/", {"code": "000000"}).status_code for _ in range(4)]
-        assert tried == [200] * 3 + [429]
-
-
-class TestWhoIsSignedIn:
-    def test_a_stranger_does_not_keep_them_from_confirming_their_password(
-        self, alice: User, as_user: Any, clock: Clock
-    ) -> None:
-        browser = as_user(alice)
-        statuses(20, alice.email, client=STRANGER)
-        assert browser.post("/accounts/reauthenticate/", {"password": PASSWORD}).status_code == 302
-
-    def test_ten_wrong_ones_a_minute(self, alice: User, as_user: Any, clock: Clock) -> None:
-        browser = as_user(alice)
-        wrong = [browser.post("/accounts/reauthenticate/", {"password": WRONG}).status_code for _ in range(11)]
-        assert wrong == [200] * 10 + [429]
-        assert counted() == {f"password_again {alice.email}": 10}
-        change = {"oldpassword": PASSWORD, "password1": "another long battery", "password2": "another long battery"}
-        assert browser.post("/accounts/password/change/", change).status_code == 429
 
 
 def _alerts() -> dict[str, Alert]:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from functools import partial
 from typing import Any
 
 import pytest
 from django.test import Client
-from django.utils import timezone
 
 from portal.accounts.actions import change_person
 from portal.models import ApiKey, Invitation, User
 from portal.organizations.actions import change_role, leave, remove
-from portal.organizations.api_keys import KeyRefused, create_key, find_live_key, revoke, rotate, take_over
+from portal.organizations.api_keys import create_key, find_live_key, revoke, rotate, take_over
 from portal.organizations.errors import NoLongerOwner
 from portal.organizations.holdings import Ended, end_holdings, holdings_of
 from portal.organizations.invitations import InvitationOver, accept, invite
@@ -21,33 +19,9 @@ from registries.foundation.actor import CONSOLE
 from tests.support.activity import recorded
 from tests.support.actors import acting
 from tests.support.concurrency import at_once
+from tests.support.owned_keys import TWO, Texts, anna, texts, working
 
-Texts = dict[str, str]
-
-
-@pytest.fixture
-def anna(acme: Any) -> User:
-    """Another owner of Acme, who holds the keys `ci` and `deploy`, and invited nina."""
-    person = User.objects.create_user("anna@acme.example")
-    acme.memberships.create(user=person, role="owner")
-    return person
-
-
-@pytest.fixture
-def texts(acme: Any, anna: User, alice: Any) -> Texts:
-    """The texts of anna's keys, and of alice's `own`."""
-    made = {name: create_key(organization_id=acme.pk, name=name, scope="read", by=acting(anna)) for name in TWO}
-    made["own"] = create_key(organization_id=acme.pk, name="own", scope="read", by=acting(alice))
-    invite(acme, email="nina@acme.example", role="owner", by=acting(anna))
-    invite(acme, email="noor@acme.example", role="viewer", by=acting(alice))
-    return {name: text for name, (_, text) in made.items()}
-
-
-TWO = ("ci", "deploy")
-
-
-def working(texts: Texts) -> set[str]:
-    return {name for name, text in texts.items() if find_live_key(text) is not None}
+__all__ = ["anna", "texts"]
 
 
 def invited() -> set[str]:
@@ -145,57 +119,7 @@ def test_what_ended_in_words() -> None:
     assert Ended(invitations=[Invitation(), Invitation()]).in_words == "2 invitations ended"
 
 
-class TestAtUse:
-    """A key is as much as its owner may: whatever way they lost the role, also without an action."""
-
-    @pytest.mark.parametrize("role", ["member", "viewer"])
-    def test_a_role_that_is_too_low(self, acme: Any, anna: User, texts: Texts, role: str) -> None:
-        acme.memberships.filter(user=anna).update(role=role)
-        assert working(texts) == {"own"}
-
-    def test_no_member(self, acme: Any, anna: User, texts: Texts) -> None:
-        acme.memberships.filter(user=anna).delete()
-        assert working(texts) == {"own"}
-
-    def test_deactivated(self, anna: User, texts: Texts) -> None:
-        User.objects.filter(pk=anna.pk).update(is_active=False)
-        assert working(texts) == {"own"}
-
-    def test_altered_in_the_database(self, anna: User, texts: Texts) -> None:
-        User.objects.filter(pk=anna.pk).update(authority_mark="x")
-        assert working(texts) == {"own"}
-
-    def test_deleted(self, acme: Any, anna: User, texts: Texts) -> None:
-        anna.delete()
-        assert working(texts) == {"own"}
-
-    @pytest.mark.parametrize("column", ["owner", "project", "revoked_at"])
-    def test_whoever_writes_to_the_database(
-        self, acme: Any, project: Any, anna: User, alice: Any, texts: Texts, column: str
-    ) -> None:
-        """They make a key of somebody who left neither another owner's nor nobody's, and bring none back."""
-        batch = acme.projects.create(slug="batch", name="Batch")
-        new = {"organization_id": acme.pk, "name": "one", "scope": "read", "by": acting(alice)}
-        texts["one"] = create_key(**new, project_id=project.pk)[1]
-        values = {"owner": [None, alice], "project": [None, batch], "revoked_at": [None]}
-        if column == "owner":
-            remove(acme.memberships.get(user=anna), by=CONSOLE)
-        if column in ("owner", "revoked_at"):
-            for key in ApiKey.objects.filter(owner=anna):
-                revoke(key, by=CONSOLE)
-        for value in values[column]:
-            names = ["one"] if column == "project" else list(TWO)
-            ApiKey.objects.filter(name__in=names).update(**{"revoked_at": None, column: value})
-            assert not working(texts) & set(names)
-
-    def test_an_organization_that_is_suspended(self, acme: Any, anna: User, alice: Any, texts: Texts) -> None:
-        acme.quota.suspended_at = timezone.now()
-        acme.quota.save()
-        remove(acme.memberships.get(user=anna), by=acting(alice))
-        assert working(texts) == {"own"}
-
-
-class TestWhoeverWasRemovedMeanwhile:
+class TestWhoeverIsRemovedAtTheSameTime:
     """Their request was admitted before they were removed: it waits for the organization's lock, and is refused."""
 
     def test_creates_no_key(self, acme: Any, anna: User) -> None:
@@ -224,44 +148,6 @@ class TestWhoeverWasRemovedMeanwhile:
             change_role(row, "owner", by=acting(anna))
         assert acme.memberships.get(user=bob).role == "member"
         assert not invited()
-
-
-class TestTakingOver:
-    def test_a_key_that_nobody_owns(self, acme: Any, alice: Any) -> None:
-        row, text = create_key(organization_id=acme.pk, name="ci", scope="write", by=CONSOLE)
-        assert (row.owner, find_live_key(text)) == (None, row)
-
-        assert take_over(row, by=acting(alice))
-        assert not take_over(row, by=acting(alice))
-
-        found = find_live_key(text)
-        assert found is not None
-        assert found.owner == alice
-        assert recorded(organization=acme)[-1][:3] == ("alice@acme.example", "key.taken_over", "ci")
-
-    def test_brings_back_a_key_of_somebody_who_left_by_another_way(
-        self, acme: Any, anna: User, alice: Any, texts: Texts
-    ) -> None:
-        acme.memberships.filter(user=anna).delete()
-        take_over(ApiKey.objects.get(name="ci"), by=acting(alice))
-        assert working(texts) == {"own", "ci"}
-
-    def test_not_one_that_ended_or_was_altered(self, acme: Any, alice: Any) -> None:
-        row, _ = create_key(organization_id=acme.pk, name="ci", scope="write", by=CONSOLE)
-        ApiKey.objects.update(scope="read")
-        with pytest.raises(KeyRefused, match="outside the portal"):
-            take_over(row, by=acting(alice))
-        ApiKey.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
-        with pytest.raises(KeyRefused, match="already revoked or expired"):
-            take_over(row, by=acting(alice))
-
-
-def test_an_owner_of_another_organization_owns_no_key(acme: Any, mallory: Any) -> None:
-    with pytest.raises(KeyRefused):
-        create_key(organization_id=acme.pk, name="x", scope="read", owner_id=mallory.pk, by=CONSOLE)
-    with pytest.raises(NoLongerOwner):
-        create_key(organization_id=acme.pk, name="x", scope="read", by=acting(mallory))
-    assert not ApiKey.objects.exists()
 
 
 def test_deactivating_ends_it_in_every_organization(
