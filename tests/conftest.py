@@ -33,12 +33,11 @@ os.environ["DJANGO_SETTINGS_MODULE"] = "portal.settings"
 
 import django  # noqa: E402
 from django.test import Client  # noqa: E402
-from django.utils.functional import cached_property  # noqa: E402
-from pytest_django import DjangoDbBlocker  # noqa: E402
 
 django.setup()  # conftests of folders import models before pytest-django gets to it
 del os.environ["DJANGO_SETTINGS_MODULE"]  # else pytest-xdist's processes read the settings before this file
 
+pytest_plugins = ("tests.support.database_fixtures",)
 PASSWORD = "correct horse battery"
 OTHER_LEVELS = ("interop", "faults", "browser")
 """Markers of tests that are neither fast nor slow: docs/testing.md tells the levels."""
@@ -64,72 +63,6 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)
-
-
-@pytest.fixture(scope="session")
-def django_db_keepdb(
-    request: pytest.FixtureRequest, django_db_modify_db_settings: None, django_db_blocker: DjangoDbBlocker
-) -> bool:
-    """Start from a copy of a database that an earlier run migrated, where there is one of the same migrations."""
-    from tests.support.migrated_database import copy_of_migrated
-
-    with django_db_blocker.unblock():
-        return copy_of_migrated(_database_folder(request.config))
-
-
-@pytest.fixture(scope="session")
-def django_db_setup(
-    request: pytest.FixtureRequest, django_db_setup: None, django_db_keepdb: bool, django_db_blocker: DjangoDbBlocker
-) -> Iterator[None]:
-    """Keep the database that was migrated just now for the next run, and for the tests of this one that commit."""
-    from tests.support.migrated_database import discard, keep_migrated, remember_clean
-
-    with django_db_blocker.unblock():
-        if not django_db_keepdb:
-            keep_migrated(_database_folder(request.config))
-        remember_clean()
-        _ask_for_features()
-    yield
-    if django_db_keepdb:
-        with django_db_blocker.unblock():
-            discard()
-
-
-def _ask_for_features() -> None:
-    """Django asks what the database can do when it first needs it, and keeps the answer. It does so here, and not
-    within whichever test counts queries first."""
-    from django.db import connection
-
-    for name, attribute in vars(type(connection.features)).items():
-        if isinstance(attribute, cached_property):
-            getattr(connection.features, name)
-
-
-def _database_folder(config: pytest.Config) -> Path:
-    """Where it is kept: in pytest's cache, or for this run only if that is switched off."""
-    if config.pluginmanager.hasplugin("cacheprovider"):
-        return config.cache.mkdir("migrated_database")
-    folder = Path(_HOME.name) / "migrated_database"
-    folder.mkdir(exist_ok=True)
-    return folder
-
-
-@pytest.fixture(autouse=True, scope="session")
-def _clean_database() -> Iterator[None]:
-    """Let tests that commit leave the database as they found it, the append-only tables included."""
-    from django.test import TransactionTestCase
-
-    from tests.support.migrated_database import restore_clean
-
-    case: Any = TransactionTestCase
-    really = case._fixture_teardown
-
-    def teardown(self: TransactionTestCase) -> None:
-        restore_clean()
-
-    case._fixture_teardown = teardown
-    yield
-    case._fixture_teardown = really
 
 
 @pytest.fixture(autouse=True, scope="session")
