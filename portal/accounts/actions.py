@@ -60,9 +60,9 @@ def create_person(
 def change_person(person: User, changes: Mapping[str, str | bool], *, by: Actor) -> bool:
     """Change settings of an account, by the names in `SETTINGS`. Other rights, another address and deactivating end the
     person's sessions, and deactivating their API keys and the invitations they made, in every organization. Returns
-    whether anything was different. Raises IntegrityError if the address is taken,
-    AccountAltered, AddressUnproven for rights in the admin that an account without a proof would get, and
-    AccountDeactivated for those that a deactivated one would."""
+    whether anything was different. Raises IntegrityError if the address is taken, AccountAltered, AddressUnproven for
+    rights in the admin that an account without a proof would get, and AccountDeactivated for those that a deactivated
+    one would."""
     with transaction.atomic():
         if changes.get("is_active") is False:  # organizations are locked before people
             for organization_id in organizations_of(person.pk):

@@ -33,8 +33,8 @@ def set_address_proof(person: User, proof: AddressProof, *, by: Actor) -> bool:
 
 
 def mail_proof() -> AddressProof:
-    """What opening a link shows that the portal mailed, and showed to nobody else. Where mail is printed on the
-    console, an operator has passed it on."""
+    """Return the proof that somebody gives who opens a link that the portal mailed, and showed to nobody else. Where
+    mail is printed on the console, an operator has passed it on."""
     return AddressProof.MAIL if settings.PORTAL_SENDS_MAIL else AddressProof.OPERATOR
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TypeAlias, cast
 from urllib.parse import quote
 
+from allauth.mfa import app_settings
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import clear_totp_secret
 from allauth.mfa.totp.views import ActivateTOTPView
@@ -43,7 +44,8 @@ def overview(request: HttpRequest) -> HttpResponse:
     rows = rows_of(person.pk)
     passkey_rows = [row for row in rows if row.type == PASSKEY]
     codes = next((row for row in rows if row.type == RECOVERY_CODES), None)
-    left = 10 - int(codes.data.get("used_mask", 0)).bit_count() if codes is not None else 0
+    used = int(codes.data.get("used_mask", 0)).bit_count() if codes is not None else 0
+    left = app_settings.RECOVERY_CODE_COUNT - used if codes is not None else 0
     context = {
         "passkeys": [{"row": row, "alone": is_passwordless(row)} for row in passkey_rows],
         "app": next((row for row in rows if row.type == TOTP), None),

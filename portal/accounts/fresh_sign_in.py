@@ -116,7 +116,7 @@ class FreshSignInMiddleware:
     def process_view(
         self, request: HttpRequest, view: Callable[..., HttpResponse], args: tuple[object, ...], kwargs: dict[str, str]
     ) -> HttpResponse | None:
-        """Respond with a redirect to the page that asks who it is; None where the request may go on."""
+        """Respond with a redirect to the page that asks who it is; None where the request may continue."""
         page = FRESH_PAGES.get(request.resolver_match.view_name) if request.resolver_match is not None else None
         if page is None or (request.method in _SAFE_METHODS and not page.also_get) or not request.user.is_authenticated:
             return None

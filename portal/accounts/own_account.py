@@ -65,9 +65,10 @@ def delete_account(person: User, *, by: Actor) -> None:
         if row.is_staff or row.is_superuser or row.is_support:
             raise NotDeleted("You run or support this portal. Another operator takes that role from you first.")
         departures = departures_of(row)
-        if owned := [each.organization.name for each in departures if each.is_last_owner]:
+        if owned := [departure.organization.name for departure in departures if departure.is_last_owner]:
             raise NotDeleted(f"You are the last owner of {', '.join(owned)}. Make somebody else owner first.")
-        ended = {each.organization.pk: end_holdings(row.pk, each.organization.pk) for each in departures}
+        organization_ids = [departure.organization.pk for departure in departures]
+        ended = {organization_id: end_holdings(row.pk, organization_id) for organization_id in organization_ids}
         target = Target("person", row.pk, row.email)
         send_notice(row, "account_deleted", by=by)
         row.delete()

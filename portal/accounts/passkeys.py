@@ -116,7 +116,7 @@ def note_use(person_id: UserId, factor_id: FactorId, sign_count: int) -> None:
     passkey that the person has not added."""
     with transaction.atomic():
         row, factors = authority.lock_with_factors(person_id)
-        factor = next((each for each in factors if each.pk == factor_id and each.type == PASSKEY), None)
+        factor = next((own for own in factors if own.pk == factor_id and own.type == PASSKEY), None)
         if factor is None:
             raise authority.AccountAltered
         if is_copied(factor, sign_count):

@@ -46,7 +46,7 @@ def unpredictable_length(password: str) -> int:
         if _YEAR.match(text, start):
             costs[start + 4] = min(costs[start + 4], before + 1)
         for end in range(start + MIN_WORD_LENGTH, min(start + MAX_WORD_LENGTH, len(text)) + 1):
-            if costs[end] > before + WORD_COST and any(each[start:end] in _words() for each in texts):
+            if costs[end] > before + WORD_COST and any(spelling[start:end] in _words() for spelling in texts):
                 costs[end] = before + WORD_COST
     return costs[-1]
 

@@ -17,8 +17,8 @@ from registries.foundation.ids import UserId
 
 def end_sessions(row: User) -> None:
     """End all sessions of a person whose row is locked (`authority.lock`), and store the account's mark. Columns that
-    were changed in `row` have to be stored by the caller in the same transaction. The request's own session
-    stays valid after `keep_session`."""
+    were changed in `row` have to be stored by the caller in the same transaction. The request's own session stays valid
+    after `keep_session`."""
     row.session_epoch += 1
     authority.store(row, "session_epoch")
 

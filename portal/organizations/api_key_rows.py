@@ -106,12 +106,12 @@ def is_sealed(row: ApiKey) -> bool:
 
 
 def identity_of(row: ApiKey) -> dict[str, Value]:
-    """Which key it is, when it has the name of another. The prefix is on the page of keys and is no secret."""
+    """Return which key it is, where it has the name of another. The prefix is on the page of keys and is no secret."""
     return {"key": str(row.pk), "prefix": row.prefix}
 
 
 def settings_of(row: ApiKey) -> dict[str, Value]:
-    """What the activity says that a key gives."""
+    """Return what the activity says that a key gives."""
     expires_at = row.expires_at.isoformat() if row.expires_at else None
     settings: dict[str, Value] = {"scope": row.scope, "expires_at": expires_at}
     return settings | ({"project": row.project.slug} if row.project is not None else {})

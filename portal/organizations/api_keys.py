@@ -53,15 +53,15 @@ class KeyRefused(Refusal):
 
 
 def listed_keys(organization_id: OrganizationId, *, max_ended: int) -> list[ApiKey]:
-    """All live keys, then the newest `max_ended` that were revoked or have expired. `is_held` says whether the owner
-    of a key may have it."""
+    """Return all live keys, then the newest `max_ended` that were revoked or have expired. `is_held` says whether the
+    owner of a key may have it."""
     rows = ApiKey.objects.filter(organization_id=organization_id).select_related("created_by", "owner", "project")
     rows = rows.with_is_live().annotate(is_held=HELD_RIGHTLY)
     return [*rows.live(), *rows.ended()[:max_ended]]
 
 
 def expiry_after(days: int | None) -> datetime | None:
-    """When a key that works for this number of days expires; None, for never, if there is no number."""
+    """Return when a key that works for this number of days expires; None, for never, if there is no number."""
     return database_now() + timedelta(days=days) if days else None
 
 
@@ -194,7 +194,8 @@ def find_live_key(key: str, *, address: str = "") -> ApiKey | None:
 
 
 def _insert(new: NewKey) -> tuple[ApiKey, str]:
-    """The organization is locked: of two requests at once, the second counts the first one's key."""
+    """Store a key of an organization that is locked, if it may have one more: of two requests at once, the second
+    counts the first one's key. Raises KeyRefused."""
     if new.owner_id is not None and not is_owner(new.owner_id, new.organization_id):
         raise KeyRefused("A key belongs to an owner of the organization.")
     if ApiKey.objects.live().filter(organization_id=new.organization_id).count() >= MAX_LIVE_KEYS:

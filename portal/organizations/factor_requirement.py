@@ -37,7 +37,7 @@ class OwnFactorMissing(Refusal):
 
 def require_factors(organization: Organization, *, grace_days: int, by: Actor) -> None:
     """Require a second factor of all members after a grace time of 0 to MAX_GRACE_DAYS days. Raises OwnFactorMissing
-    if the person has none."""
+    if the person has none, and NoLongerOwner."""
     with transaction.atomic():
         quotas.lock_organization(organization.pk)
         require_owner(by, organization.pk)
@@ -57,7 +57,7 @@ def require_factors(organization: Organization, *, grace_days: int, by: Actor) -
 
 
 def stop_requiring_factors(organization: Organization, *, by: Actor) -> bool:
-    """Require no second factor any more. Returns whether one was required."""
+    """Require no second factor any more. Returns whether one was required. Raises NoLongerOwner."""
     with transaction.atomic():
         quotas.lock_organization(organization.pk)
         require_owner(by, organization.pk)

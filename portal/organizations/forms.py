@@ -36,7 +36,7 @@ class InviteForm(GuardedForm):
 
 
 class KeepForm(forms.Form):
-    """Which API keys of a member go on, as keys of whoever removes or demotes them. `held` are ids and names."""
+    """Which API keys of a member become keys of whoever removes or demotes them. `held` are ids and names."""
 
     keep = forms.TypedMultipleChoiceField(
         label="Keys to take over", coerce=uuid.UUID, required=False, widget=forms.CheckboxSelectMultiple

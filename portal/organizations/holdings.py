@@ -49,9 +49,9 @@ class Ended:
     def in_words(self) -> str:
         """Such as `2 API keys and 1 invitation ended, 1 API key handed over`; empty if there was nothing."""
         ended = _counted(len(self.keys), "API key"), _counted(len(self.invitations), "invitation")
-        said = [f"{' and '.join(filter(None, ended))} ended" if any(ended) else ""]
-        said.append(f"{_counted(len(self.handed_over), 'API key')} handed over" if self.handed_over else "")
-        return ", ".join(filter(None, said))
+        parts = [f"{' and '.join(filter(None, ended))} ended" if any(ended) else ""]
+        parts.append(f"{_counted(len(self.handed_over), 'API key')} handed over" if self.handed_over else "")
+        return ", ".join(filter(None, parts))
 
 
 def holdings_of(person_id: UserId, organization_id: OrganizationId) -> Holdings:

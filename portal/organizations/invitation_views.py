@@ -33,8 +33,8 @@ def _to_invitation(request: ActorRequest, /) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 def open_invitation(request: ActorRequest, /, token: str) -> HttpResponse:
-    """Keep an open invitation's token in the session, and go on without it in the address. A POST comes from a page of
-    an earlier release, whose address has the token."""
+    """Keep an open invitation's token in the session, and continue without it in the address. A POST comes from a page
+    of an earlier release, whose address has the token."""
     row = invitation_links.find(token)
     if row is None or not _is_open(row):
         return _over(request, row)

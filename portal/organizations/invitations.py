@@ -107,8 +107,8 @@ def accept(invitation: Invitation, *, by: Actor) -> Membership:
 
 def accept_as_new(invitation: Invitation, password: str, *, by: Actor) -> User:
     """Create an account with the invitation's address and make it a member; its address is as proven as the invitation
-    says. `by` is whoever opened the link; the
-    activity names the new person. Raises InvitationOver as `accept` does, and if the address has an account."""
+    says. `by` is whoever opened the link; the activity names the new person. Raises InvitationOver as `accept` does,
+    and if the address has an account."""
     with transaction.atomic():
         quotas.lock_organization(invitation.organization_id)
         try:

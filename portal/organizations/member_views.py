@@ -63,8 +63,8 @@ def remove(request: MemberRequest, /, org: str, member: int) -> HttpResponse:
         messages.error(request, "Their keys have changed since. Look at the list again.")
         return redirect("portal:member_remove", org, member)
     ended = actions.remove(row, keep=form.cleaned_data["keep"], by=request.actor)
-    said = f"{row.user.email} is no longer in {request.organization.name}, and signed out everywhere."
-    messages.success(request, _with_end(said, ended))
+    message = f"{row.user.email} is no longer in {request.organization.name}, and signed out everywhere."
+    messages.success(request, _with_end(message, ended))
     return _to_members(request, org)
 
 
@@ -100,8 +100,8 @@ def _keep_own_session(request: MemberRequest, row: Membership) -> None:
         keep_session(request)
 
 
-def _with_end(said: str, ended: Ended | None) -> str:
-    return f"{said} {ended.in_words}." if ended is not None and ended.in_words else said
+def _with_end(message: str, ended: Ended | None) -> str:
+    return f"{message} {ended.in_words}." if ended is not None and ended.in_words else message
 
 
 def _page(request: MemberRequest, template: str, row: Membership, form: KeepForm, **shown: object) -> HttpResponse:

@@ -169,13 +169,7 @@ def manifest_public_key() -> Ed25519PublicKey:
 def publish_manifest_key() -> int:
     """Write the key that checks signatures of manifests to the web zone's folder; return how many were written (0 or
     1). Another one there is replaced. Worker zone only. Raises KeyUnavailable and OSError."""
-    path, public = _folder("web") / "manifests.pub", manifest_signing_key().public_key().public_bytes_raw()
-    if path.exists():
-        if path.read_bytes() == public:
-            return 0
-        delete(path)
-    write_once(path, public)
-    return 1
+    return _publish("manifests.pub", manifest_signing_key().public_key().public_bytes_raw())
 
 
 def sign_in_opening_key() -> hpke.MLKEM768X25519PrivateKey:
@@ -200,14 +194,7 @@ def publish_sign_in_key() -> int:
     """Write the key that seals for sign-ins to the web zone's folder; return how many were written (0 or 1). Another
     one there is replaced. Worker zone only. Raises KeyUnavailable and OSError."""
     mlkem, x25519 = _sign_in_keys()
-    public = mlkem.public_key().public_bytes_raw() + x25519.public_key().public_bytes_raw()
-    path = _folder("web") / "sign-ins.pub"
-    if path.exists():
-        if path.read_bytes() == public:
-            return 0
-        delete(path)
-    write_once(path, public)
-    return 1
+    return _publish("sign-ins.pub", mlkem.public_key().public_bytes_raw() + x25519.public_key().public_bytes_raw())
 
 
 def sso_key() -> bytes:
@@ -246,6 +233,17 @@ def _sign_in_keys() -> tuple[MLKEM768PrivateKey, X25519PrivateKey]:
     seed = b"".join(_derived(root, f"drayage sign-ins 1 mlkem {half}") for half in ("a", "b"))
     x25519 = _derived(root, "drayage sign-ins 1 x25519")
     return MLKEM768PrivateKey.from_seed_bytes(seed), X25519PrivateKey.from_private_bytes(x25519)
+
+
+def _publish(name: str, public: bytes) -> int:
+    """Write a public key to the web zone's folder, in place of another one; return how many were written (0 or 1)."""
+    path = _folder("web") / name
+    if path.exists():
+        if path.read_bytes() == public:
+            return 0
+        delete(path)
+    write_once(path, public)
+    return 1
 
 
 def _derived(key: bytes, purpose: str) -> bytes:

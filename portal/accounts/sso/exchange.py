@@ -78,7 +78,7 @@ def verify(sign_in_id: SsoSignInId) -> bool:
 
 
 def bound_to(row: SsoSignIn) -> str:
-    """What the stored claims of a sign-in are bound to."""
+    """Return what the sealed code and the stored claims of a sign-in are bound to."""
     return f"sign-in {row.pk} of provider {row.provider_id} with state {row.state_hash}"
 
 

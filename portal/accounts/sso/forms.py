@@ -58,7 +58,7 @@ class PolicyForm(GuardsFields, forms.Form):
     )
 
     def clean(self) -> dict[str, object]:
-        """A claim and its value go together."""
+        """Refuse a claim without a value, and a value without a claim."""
         values: dict[str, object] = super().clean() or {}
         if bool(values.get("required_claim")) != bool(values.get("required_value")):
             self.add_error("required_value", "Enter the claim and the value that it must have, or neither.")

@@ -43,7 +43,7 @@ def note_use(identity: LinkedIdentity, claims: Claims, refresh: bytes | None) ->
 
 
 def end_identity_sessions(identity: LinkedIdentity) -> None:
-    """End the sessions that began with a locked identity; others of the person go on."""
+    """End the sessions that began with a locked identity; the person's other sessions continue."""
     identity.epoch += 1
     set_mark(identity)
     LinkedIdentity.objects.filter(pk=identity.pk).update(epoch=identity.epoch, mark=identity.mark, sids=[])

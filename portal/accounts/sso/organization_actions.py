@@ -45,7 +45,7 @@ class NewClient:
 
 def set_provider(organization: Organization, client: NewClient, *, by: Actor) -> SsoProvider:
     """Set the organization's identity provider; a worker reads its discovery document. Another issuer ends all that the
-    one before has linked. Raises SsoRefused."""
+    one before has linked. Raises IssuerRefused, SsoRefused without a secret that may be kept, and NoLongerOwner."""
     check_issuer(client.issuer)
     with transaction.atomic():
         quotas.lock_organization(organization.pk)
@@ -76,7 +76,7 @@ def set_provider(organization: Organization, client: NewClient, *, by: Actor) ->
 def change_policy(provider: SsoProvider, values: dict[str, Value], *, has_signed_in_by_it: bool, by: Actor) -> bool:
     """Change who comes by the provider, by the names in `POLICY`. `has_signed_in_by_it`: the owner's session is one of
     the provider's, without which "only by single sign-on" could lock everybody out. Returns whether anything was
-    different. Raises SsoRefused."""
+    different. Raises SsoRefused and NoLongerOwner."""
     with transaction.atomic():
         quotas.lock_organization(OrganizationId(provider.organization_id or 0))
         require_owner(by, OrganizationId(provider.organization_id or 0))
@@ -113,7 +113,7 @@ def change_policy(provider: SsoProvider, values: dict[str, Value], *, has_signed
 
 def remove_provider(provider: SsoProvider, *, by: Actor) -> bool:
     """Remove the provider with everything that it has linked. People sign in in other ways, or not at all. Returns
-    whether it existed."""
+    whether it existed. Raises NoLongerOwner."""
     with transaction.atomic():
         organization_id = OrganizationId(provider.organization_id or 0)
         quotas.lock_organization(organization_id)
@@ -127,7 +127,8 @@ def remove_provider(provider: SsoProvider, *, by: Actor) -> bool:
 
 
 def add_domain(organization: Organization, *, name: str, by: Actor) -> VerifiedDomain:
-    """Add a domain to verify. Raises SsoRefused if it is none, is there already, or there are too many."""
+    """Add a domain to verify. Raises SsoRefused if it is none, is there already, or there are too many, and
+    NoLongerOwner."""
     name = name.strip().lower().removesuffix(".")
     if not is_domain(name):
         raise SsoRefused("This is not a domain. Write it as example.com.", field="name")
@@ -153,7 +154,7 @@ def check_domain(domain: VerifiedDomain) -> None:
 
 
 def remove_domain(domain: VerifiedDomain, *, by: Actor) -> bool:
-    """Remove a domain. Members who came by it stay. Returns whether it existed."""
+    """Remove a domain. Members who came by it stay. Returns whether it existed. Raises NoLongerOwner."""
     with transaction.atomic():
         organization_id = OrganizationId(domain.organization_id)
         quotas.lock_organization(organization_id)
