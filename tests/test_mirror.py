@@ -35,6 +35,7 @@ SEVERAL = {
     "portal/audit/test_lock_order.py": "the order in which actions lock",
     "portal/management/test_third_party_commands.py": "commands of other packages",
     "portal/operations/test_agreement.py": "that sweeper, metrics and pages agree",
+    "portal/organizations/test_deactivated_accounts.py": "what an account gets that an operator has deactivated",
     "portal/organizations/test_unproven_accounts.py": "accounts that whoever invites made with somebody's address",
     "portal/organizations/test_recording.py": "what actions on organizations record",
     "portal/support/test_recording.py": "what actions of support record",
