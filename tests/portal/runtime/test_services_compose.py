@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,7 @@ def test_no_secret_is_in_an_environment_or_on_a_command_line() -> None:
         "PORTAL_MAX_IMAGE_BYTES",
         "PORTAL_PROXY_HEADER",
         "PORTAL_PUBLIC_URL",
+        "PORTAL_PUBLISH_ON",
         "PORTAL_SECRETS_DIR",
         "PORTAL_SSO_CLIENT_ID",
         "PORTAL_SSO_DOMAINS",
@@ -125,6 +127,23 @@ def test_the_way_out_for_mail_and_object_stores_takes_no_network_away() -> None:
     for name, service in opened.items():
         assert set(service["networks"]) == {*SERVICES[name]["networks"], "outside"}
     assert set(opened) == {"web", "layers", "sweeper"}
+
+
+@pytest.mark.parametrize("service", ["web", "layers"])
+def test_a_proxy_on_the_same_machine_is_trusted_and_nobody_else_reaches_the_ports(service: str) -> None:
+    """Containers see what comes through a published port of this machine from the gateway of their network."""
+    (subnet,) = COMPOSE["networks"]["entrance"]["ipam"]["config"]
+    trusted = re.fullmatch(
+        r"\$\{PORTAL_TRUSTED_PROXIES:-([^}]+)\}", SERVICES[service]["environment"]["PORTAL_TRUSTED_PROXIES"]
+    )
+    assert trusted is not None
+    assert trusted[1] == subnet["gateway"]
+    assert ip_address(subnet["gateway"]) in ip_network(subnet["subnet"])
+
+    (published,) = SERVICES[service]["ports"]
+    address, _, port = published.rpartition("}:")
+    assert address == "${PORTAL_PUBLISH_ON:-127.0.0.1"
+    assert f"server 127.0.0.1:{port.partition(':')[0]};" in (CHECKOUT / "deploy" / "nginx.conf").read_text()
 
 
 def test_valkey_has_no_rights_and_no_disk() -> None:
