@@ -95,7 +95,11 @@ TESTED_BY = {
     "portal/accounts/test_passkeys.py": ["portal.accounts.factor_forms"],
     "portal/accounts/test_fresh_sign_in.py": ["portal.accounts.continue_views"],
     "portal/accounts/test_own_account.py": ["portal.accounts.own_forms", "portal.accounts.own_views"],
-    "portal/accounts/test_session_views.py": ["portal.accounts.browser_sessions", "portal.accounts.session_actions"],
+    "portal/accounts/test_session_views.py": [
+        "portal.accounts.browser_sessions",
+        "portal.accounts.session_actions",
+        "portal.accounts.signed_in",
+    ],
     "portal/admin/test_people.py": [
         "portal.accounts.actions",
         "portal.admin.third_party",

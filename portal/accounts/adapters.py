@@ -32,6 +32,7 @@ from portal.accounts.actions import set_password
 from portal.accounts.attempt_counters import Spent, refund
 from portal.accounts.fresh_sign_in import is_fresh
 from portal.accounts.notices import send_notice
+from portal.accounts.signed_in import person_of
 from portal.accounts.sso import session as sso_session
 from portal.audit import refused_sign_ins
 from portal.audit.sign_ins import RECOVERY_CODES, record_for_person
@@ -39,7 +40,6 @@ from portal.http.actors import actor_of, actor_of_person
 from portal.mail.links import with_public_links
 from portal.models import RefusedSignIn, User
 from portal.organizations import invitation_links
-from registries.foundation.ids import UserId
 from registries.foundation.requests import client_address
 
 ALTERED = "This account was changed outside the portal, so nobody can sign in with it. Ask an operator."
@@ -107,7 +107,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
     def logout(self, request: HttpRequest) -> None:
         """Sign the person out and record it. Who signs out to accept an invitation to another address keeps its
         link."""
-        person = User.objects.get(pk=request.user.pk or UserId(0))
+        person = person_of(request)
         invited = invitation_links.remembered(request) if _goes_to_invitation(request) else ""
         with transaction.atomic():
             super().logout(request)

@@ -20,9 +20,9 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 
+from portal.accounts.signed_in import person_of
 from portal.accounts.sso.session import proved_at
 from portal.models import User
-from registries.foundation.ids import UserId
 
 FRESH_SECONDS = 15 * 60
 KEPT_FORM = "fresh_sign_in_form"
@@ -166,7 +166,7 @@ def _ask(request: HttpRequest, page: Fresh) -> HttpResponse:
 def _renew(request: HttpRequest) -> None:
     """Give the session another key. The password may just have been hashed again, which the session has to know; not if
     all sessions were ended at the same time."""
-    row = User.objects.get(pk=request.user.pk or UserId(0))
+    row = person_of(request)
     if isinstance(request.user, User) and row.session_epoch == request.user.session_epoch:
         update_session_auth_hash(request, row)
     else:

@@ -16,9 +16,8 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from portal.accounts import address_change, own_account, password_links
 from portal.accounts.own_forms import AddressForm, DeleteForm, NameForm
 from portal.accounts.session_epoch import keep_session
+from portal.accounts.signed_in import person_of
 from portal.mail import sending
-from portal.models import User
-from registries.foundation.ids import UserId
 from registries.foundation.refusal import Refusal, shows_refusal
 from registries.foundation.requests import ActorRequest
 from registries.secrets import one_time
@@ -48,7 +47,7 @@ def change_name(request: ActorRequest, /) -> HttpResponse:
     form = NameForm(request.POST)
     if not form.is_valid():
         return _page(request, name_form=form)
-    if own_account.rename_self(_person(request), **form.cleaned_data, by=request.actor):
+    if own_account.rename_self(person_of(request), **form.cleaned_data, by=request.actor):
         messages.success(request, "Your name is saved.")
     return _to_profile(request)
 
@@ -91,7 +90,7 @@ def open_address_link(request: ActorRequest, /, token: str) -> HttpResponse:
 @shows_refusal(_to_profile)
 def new_address(request: ActorRequest, /) -> HttpResponse:
     """Show the address of the link that was opened; make it the account's on POST."""
-    person = _person(request)
+    person = person_of(request)
     token = str(request.session.get(TOKEN_KEY, ""))
     link = address_change.find(person, token)
     if link is None:
@@ -110,7 +109,7 @@ def new_address(request: ActorRequest, /) -> HttpResponse:
 @shows_refusal(_to_profile)
 def prove_address(request: ActorRequest, /) -> HttpResponse:
     """Mail the link that proves the address."""
-    person = _person(request)
+    person = person_of(request)
     if not person.address_proof:
         _say(request, password_links.mail_proof_link(person), f"A link was sent to {person.email}.")
     return _to_profile(request)
@@ -122,7 +121,7 @@ def prove_address(request: ActorRequest, /) -> HttpResponse:
 @shows_refusal(_to_profile)
 def delete(request: ActorRequest, /) -> HttpResponse:
     """Say what goes with the account; delete it on POST."""
-    person = _person(request)
+    person = person_of(request)
     form = DeleteForm(request.POST if request.method == "POST" else None, address=person.email)
     if form.is_bound and form.is_valid():
         own_account.delete_account(person, by=request.actor)
@@ -133,19 +132,15 @@ def delete(request: ActorRequest, /) -> HttpResponse:
     return render(request, "account/delete.html", context, status=422 if form.is_bound else 200)
 
 
-def _person(request: ActorRequest) -> User:
-    return User.objects.get(pk=request.user.pk or UserId(0))
-
-
 def _page(request: ActorRequest, *, name_form: NameForm | None = None) -> HttpResponse:
-    person = _person(request)
+    person = person_of(request)
     form = name_form or NameForm(initial={"first_name": person.first_name, "last_name": person.last_name})
     context = {"person": person, "name_form": form, "sends_mail": sending.is_configured()}
     return render(request, "account/profile.html", context, status=422 if form.is_bound else 200)
 
 
 def _send_change(request: ActorRequest, email: str) -> sending.Outcome:
-    token = address_change.request_change(_person(request), email, by=request.actor)
+    token = address_change.request_change(person_of(request), email, by=request.actor)
     link = f"{settings.PORTAL_PUBLIC_URL}{reverse('account_address_link', args=[token])}"
     return sending.send("new_address", email, {"link": link, "email": email})
 

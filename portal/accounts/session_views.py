@@ -14,9 +14,9 @@ from django.views.decorators.http import require_GET, require_POST
 from portal.accounts import browser_sessions, session_actions
 from portal.accounts.session_epoch import keep_session
 from portal.accounts.session_limits import limits_of
+from portal.accounts.signed_in import person_of
 from portal.http.actors import actor_of
-from portal.models import BrowserSession, User
-from registries.foundation.ids import UserId
+from portal.models import BrowserSession
 from registries.foundation.refusal import shows_refusal
 from registries.secrets.session_data import row_key
 
@@ -30,7 +30,7 @@ def _to_list(request: HttpRequest, /) -> HttpResponse:
 @login_required
 def sessions(request: HttpRequest) -> HttpResponse:
     """List the browsers in which this person is signed in."""
-    person = _person(request)
+    person = person_of(request)
     own = _own_row_key(request)
     browser_sessions.note(request, person)
     limits = limits_of(person, is_kept=False)
@@ -48,7 +48,7 @@ def sessions(request: HttpRequest) -> HttpResponse:
 @login_required
 def end(request: HttpRequest, browser: uuid.UUID) -> HttpResponse:
     """Sign out another browser."""
-    row = get_object_or_404(BrowserSession, pk=browser, person=_person(request))
+    row = get_object_or_404(BrowserSession, pk=browser, person=person_of(request))
     if row.row_key == _own_row_key(request):
         return redirect("account_logout")
     if session_actions.end_session(row, by=actor_of(request)):
@@ -61,16 +61,11 @@ def end(request: HttpRequest, browser: uuid.UUID) -> HttpResponse:
 @shows_refusal(_to_list)
 def end_others(request: HttpRequest, /) -> HttpResponse:
     """Sign out all other browsers."""
-    person = _person(request)
+    person = person_of(request)
     session_actions.end_all_sessions(person, own_row_key=_own_row_key(request), by=actor_of(request))
     keep_session(request)
     messages.success(request, "All other browsers are signed out.")
     return _to_list(request)
-
-
-def _person(request: HttpRequest) -> User:
-    """The signed-in person as a row of its own."""
-    return User.objects.get(pk=request.user.pk or UserId(0))
 
 
 def _own_row_key(request: HttpRequest) -> str:
