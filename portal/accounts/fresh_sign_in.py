@@ -34,10 +34,10 @@ _SAFE_METHODS = ("GET", "HEAD", "OPTIONS", "TRACE")
 
 @dataclass(frozen=True, slots=True)
 class Fresh:
-    """A page that needs a fresh sign-in. `deed` completes "You wanted to …". `also_get`: opening it needs one too,
+    """A page that needs a fresh sign-in. `purpose` completes "You wanted to …". `also_get`: opening it needs one too,
     because it shows a secret, or so that nothing is typed in vain."""
 
-    deed: str
+    purpose: str
     also_get: bool = False
 
 
@@ -137,7 +137,7 @@ def is_fresh(request: HttpRequest) -> bool:
 
 
 def kept_form(request: HttpRequest) -> dict[str, object] | None:
-    """Return the form that was sent when a fresh sign-in was missing: `path`, `deed`, `back` (the page it was on) and
+    """Return the form that was sent when a fresh sign-in was missing: `path`, `purpose`, `back` (its page) and
     `fields`, a list of names and values; None instead of a list if it can't be sent again as it was."""
     kept: dict[str, object] | None = request.session.get(KEPT_FORM)
     return kept
@@ -146,13 +146,13 @@ def kept_form(request: HttpRequest) -> dict[str, object] | None:
 def _ask(request: HttpRequest, page: Fresh) -> HttpResponse:
     methods = get_adapter().get_reauthentication_methods(request.user)
     if not methods:
-        return render(request, "account/reauthentication_missing.html", {"deed": page.deed}, status=403)
+        return render(request, "account/reauthentication_missing.html", {"purpose": page.purpose}, status=403)
     if request.method in _SAFE_METHODS:
         after = request.get_full_path()
     else:
         request.session[KEPT_FORM] = {
             "path": request.get_full_path(),
-            "deed": page.deed,
+            "purpose": page.purpose,
             "back": _page_of_form(request),
             "fields": _fields(request),
         }
