@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.support import identity_providers
-from tests.support.identity_providers import provider_of, tell, verified_domain
+from tests.support.identity_providers import SsoBrowser, provider_of, tell, verified_domain
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +36,17 @@ def acme_provider(lying_issuer: str, acme: Any, bob: Any) -> Any:
     """Acme's provider, with Acme's domain."""
     verified_domain(acme)
     return provider_of(acme, lying_issuer)
+
+
+@pytest.fixture
+def dora(acme: Any, lying_issuer: str) -> SsoBrowser:
+    """A browser of somebody whom Acme's provider brought."""
+    verified_domain(acme)
+    provider_of(acme, lying_issuer, adds_members=True)
+    tell(lying_issuer, "", email="dora@acme.example")
+    browser = SsoBrowser()
+    assert browser.sign_in("acme").status_code == 302
+    return browser
 
 
 @pytest.fixture

@@ -10,21 +10,10 @@ from django.test import Client
 from portal.accounts.sso import clients
 from portal.models import LinkedIdentity, SsoProvider
 from tests.conftest import PASSWORD
-from tests.support.identity_providers import SsoBrowser, code_on, provider_of, tell, verified_domain, work
+from tests.support.identity_providers import SsoBrowser, code_on, tell, work
 from tests.support.second_factors import add_totp, code_now
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def dora(acme: Any, lying_issuer: str) -> SsoBrowser:
-    """A browser of somebody whom Acme's provider brought."""
-    verified_domain(acme)
-    provider_of(acme, lying_issuer, adds_members=True)
-    tell(lying_issuer, "", email="dora@acme.example")
-    browser = SsoBrowser()
-    assert browser.sign_in("acme").status_code == 302
-    return browser
 
 
 def only_sso(acme: Any) -> None:

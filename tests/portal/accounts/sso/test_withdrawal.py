@@ -23,17 +23,6 @@ from tests.support.sign_ins import actions_of
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def dora(acme: Any, lying_issuer: str) -> SsoBrowser:
-    """A browser of somebody whom Acme's provider brought."""
-    verified_domain(acme)
-    provider_of(acme, lying_issuer, adds_members=True)
-    tell(lying_issuer, "", email="dora@acme.example")
-    browser = SsoBrowser()
-    assert browser.sign_in("acme").status_code == 302
-    return browser
-
-
 def later() -> Any:
     """The identity, as if its next check were due."""
     LinkedIdentity.objects.update(refresh_checked_at=timezone.now() - timedelta(hours=2))
