@@ -72,7 +72,7 @@ class Way:
         stranger.post(login, login, login=MEMBER, password=WRONG_PASSWORD)
         stranger.post(login, login, login=WRONG_PASSWORD, password=WRONG_PASSWORD)
         self.alice.post(login, login, login=MEMBER, password=PASSWORD)
-        self.keep("session cookie", self.alice.session.cookies["sessionid"])
+        self.keep("first session cookie", self.alice.session.cookies["sessionid"])
         # Without the form's token, by another method, to another host, too large, in a parameter with NUL.
         self.refused("post", login, data={"login": MEMBER, "password": REFUSED_SECRET})
         self.refused("put", login, data={"password": REFUSED_SECRET})
@@ -85,7 +85,7 @@ class Way:
 
     @property
     def _cookie(self) -> str:
-        return self.secrets["session cookie"].decode()
+        return self.secrets["first session cookie"].decode()
 
     def refused(self, method: str, path: str, **options: Any) -> requests.Response:
         """Send something that is refused, without a browser."""
@@ -104,6 +104,7 @@ class Way:
             self.alice.post(page, page, code="000000")
         code = format_hotp_value(hotp_value(secret, next(yield_hotp_counters_from_time())))
         self.alice.post(page, page, code=code)
+        self.keep("session cookie", self.alice.session.cookies["sessionid"])  # another one since the factor
 
         # Somebody else looks at the page and leaves it.
         manage(self.environment, "create_organization", "umbrella", "--owner", OTHER, "--password", PASSWORD)
