@@ -11,7 +11,7 @@ from django.db import transaction
 from pytest_django import DjangoDbBlocker, Settings
 
 from portal.organizations.permissions import PAGES
-from tests.security import access_table
+from tests.security import access_page, access_table
 from tests.security.access_table import KEYS, METHODS, OTHERS, PEOPLE, expected_of_key, operations, outcome_of, row_of
 from tests.support.access_cast import AccessCast
 from tests.support.addresses import addresses
@@ -52,8 +52,8 @@ def test_no_row_is_of_an_address_that_is_gone() -> None:
 
 
 def test_the_document_is_written_from_the_table() -> None:
-    written = access_table.DOCUMENT.read_text()
-    assert written == access_table.render(), "run python -m tests.security.access_table"
+    written = access_page.DOCUMENT.read_text()
+    assert written == access_page.render(), "run python -m tests.security.access_page"
 
 
 @pytest.mark.parametrize("name", sorted(ADDRESSES))
