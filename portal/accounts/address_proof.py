@@ -1,8 +1,8 @@
 """Who proved that a person has the email address of their account.
 
-An account without a proof is whoever's made it: somebody who invites can open the link himself and choose a password.
-Such an account ends when the person with the address arrives: `prove` leaves nothing by which the one before could
-sign in.
+An account without a proof may be somebody else's: whoever invites can open the link himself and choose a password.
+When the person with the address arrives, the account becomes theirs: `prove` leaves nothing by which the one before
+could sign in.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def mail_proof() -> AddressProof:
 
 
 def prove(row: User, proof: AddressProof) -> None:
-    """Make a locked account without a proof the one of whoever has its address: password, second factors, linked
+    """Give a locked account without a proof to the person who has its address: password, second factors, linked
     identities, sessions and links to it end. The caller sets another password or leaves it without one."""
     Authenticator.objects.filter(user=row.pk).delete()
     LinkedIdentity.objects.filter(person=row.pk).delete()

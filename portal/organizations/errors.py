@@ -50,7 +50,7 @@ class LastOwner(TeamRefused):
 
 
 class NoLongerOwner(TeamRefused):
-    """Whoever acts was an owner when the page was opened, and is none now."""
+    """The person was an owner when the page was opened, and no longer is."""
 
     code = "no_longer_owner"
 

@@ -124,10 +124,10 @@ def accept_as_new(invitation: Invitation, password: str, *, by: Actor) -> User:
 
 
 def accept_and_prove(invitation: Invitation, password: str, *, by: Actor) -> User:
-    """Give an account that nobody had proven to have the address of to whoever opened the mailed link, with this
-    password, and make it a member. What the one before could sign in with ends. `by` is whoever opened the link; the
-    activity names the account. Raises InvitationOver as `accept` does, and if the link or the account is not such a
-    one; AccountDeactivated; AccountAltered."""
+    """Give an account whose address nobody had proven to the person who opened the mailed link, with this password, and
+    make it a member. What the person before could sign in with ends. `by` is who opened the link; the activity names
+    the account. Raises InvitationOver as `accept` does, if the link proves nothing and if the address is proven;
+    AccountDeactivated; AccountAltered."""
     with transaction.atomic():
         quotas.lock_organization(invitation.organization_id)
         person = User.objects.filter(email=invitation.email).first()

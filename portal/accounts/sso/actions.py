@@ -164,7 +164,7 @@ def _first(provider: SsoProvider, claims: Claims, invitation: Invitation | None)
     _refuse_staff(provider, person)
     is_elsewhere = _is_elsewhere(provider, person)
     if not person.address_proof and not is_elsewhere:
-        prove(person, AddressProof.SSO)  # whoever made the account had not the address
+        prove(person, AddressProof.SSO)  # whoever made the account didn't have the address
         return person, ["account.address_proven"]
     has_own_way = person.has_usable_password() or bool(person.second_factors)
     if has_own_way or person.is_staff or person.is_superuser or person.is_support:
