@@ -18,14 +18,6 @@ from tests.support.second_factors import add_totp
 from tests.support.sign_ins import sign_in
 
 
-@pytest.fixture
-def nina(acme: Any) -> User:
-    """Somebody made this account with her address."""
-    person = User.objects.create_user("nina@acme.example", PASSWORD)
-    acme.memberships.create(user=person, role="member")
-    return person
-
-
 def test_nothing_of_whoever_made_it_is_left(nina: User, acme: Any) -> None:
     browser = sign_in(nina)
     add_totp(nina)

@@ -10,7 +10,6 @@ from django.urls import reverse
 
 from portal.accounts.limited_accounts import NO_SESSION, OPEN_TO_LIMITED
 from portal.models import User
-from tests.conftest import PASSWORD
 from tests.support.addresses import addresses
 
 CLOSED = {
@@ -20,13 +19,6 @@ CLOSED = {
     "accounts/email/", "accounts/confirm-email/", "accounts/confirm-email/<str:key>/",
 }  # fmt: skip
 """What it can't open, apart from the admin."""
-
-
-@pytest.fixture
-def nina(acme: Any) -> User:
-    person = User.objects.create_user("nina@acme.example", PASSWORD)
-    acme.memberships.create(user=person, role="member")
-    return person
 
 
 @pytest.fixture

@@ -12,18 +12,10 @@ from django.test import Client
 from portal.accounts.authority import AccountAltered
 from portal.accounts.password_links import create_link
 from portal.models import PasswordReset, User
-from tests.conftest import PASSWORD
 from tests.support.sign_ins import sign_in
 
 HERS = "only nina knows this one"
 PROVE = "/accounts/profile/prove/"
-
-
-@pytest.fixture
-def nina(acme: Any) -> User:
-    person = User.objects.create_user("nina@acme.example", PASSWORD)
-    acme.memberships.create(user=person, role="member")
-    return person
 
 
 @pytest.fixture
