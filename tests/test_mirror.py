@@ -130,7 +130,6 @@ TESTED_BY = {
     "portal/api/test_access.py": [
         "portal.api.middleware",
         "portal.api.problems",
-        "portal.api.rate",
         "portal.api.reading",
     ],
     "portal/api/test_documents.py": ["groups.api.responses", "portal.api.description", "portal.api.docs"],

@@ -5,7 +5,6 @@ Operations are read from the APIs, so one that is added is tested here without b
 
 from __future__ import annotations
 
-import time
 from datetime import timedelta
 from typing import Any
 
@@ -14,7 +13,6 @@ from django.db import transaction
 from django.utils import timezone
 
 from portal.api import public, v1
-from portal.api.rate import MAX_WRONG_KEYS
 from portal.models import ApiKey
 from portal.organizations.api_keys import create_key, revoke
 from registries.foundation.actor import CONSOLE
@@ -158,53 +156,6 @@ def test_another_organization_takes_no_longer_to_be_denied(app: Any, stranger: S
     assert counted[0] == counted[1]
 
 
-class TestRate:
-    def test_a_key_may_call_so_often(self, speaks: Any, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-        settings.PORTAL_API_CALLS_A_MINUTE = 3
-        monkeypatch.setattr(time, "time", lambda: 1_000_020.0)
-        speaker, other = speaks(), speaks()
-
-        answers = [speaker.get(CONTAINERS) for _ in range(4)]
-
-        assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
-        assert [answer["RateLimit-Remaining"] for answer in answers] == ["2", "1", "0", "0"]
-        assert answers[3]["Retry-After"] == answers[3]["RateLimit-Reset"] == "60"
-        assert answers[3].json()["code"] == "too_many_calls"
-        assert {answer["Cache-Control"] for answer in answers} == {"no-store"}
-        assert other.get(CONTAINERS).status_code == 200
-        monkeypatch.setattr(time, "time", lambda: 1_000_080.0)
-        assert speaker.get(CONTAINERS).status_code == 200
-
-    def test_processes_share_the_count_in_redis(self, tmp_path: Any) -> None:
-        import subprocess
-
-        from portal.api.rate import Counter
-        from portal.runtime.services import redis_binary
-
-        socket = tmp_path / "redis.sock"
-        command = [redis_binary(), "--port", "0", "--unixsocket", str(socket), "--save", "", "--dir", str(tmp_path)]
-        server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        try:
-            end = time.monotonic() + 10
-            while not socket.exists():
-                assert time.monotonic() < end, "Redis does not come up"
-                time.sleep(0.02)
-            one, two = Counter(f"unix://{socket}"), Counter(f"unix://{socket}")
-            assert [one.add("key", 1), two.add("key", 1), one.add("key", 1), one.add("key", 2)] == [1, 2, 3, 1]
-            for each in (one, two):
-                each._redis.close()
-        finally:
-            server.terminate()
-            server.wait()
-
-    def test_without_redis_each_counts_for_itself_and_asks_no_more(self) -> None:
-        from portal.api.rate import Counter
-
-        counter = Counter("redis://127.0.0.1:1/0")
-        assert [counter.add("key", 1) for _ in range(3)] == [1, 2, 3]
-        assert counter._unavailable_until > time.monotonic()
-
-
 class TestReading:
     @pytest.mark.parametrize(
         "body",
@@ -274,15 +225,3 @@ def test_an_unexpected_error_reveals_nothing(speaks: Any, monkeypatch: pytest.Mo
 
     assert (answer.status_code, answer.json()["code"]) == (500, "unexpected")
     assert b"canary" not in answer.content
-
-
-def test_wrong_keys_are_limited_by_address_and_no_valid_one_with_them(speaks: Any, time_machine: Any) -> None:
-    time_machine.move_to("2026-05-04T12:00:30Z", tick=False)
-    wrong, elsewhere = Speaker("drayage_" + "a" * 43), Speaker("drayage_" + "a" * 43, REMOTE_ADDR="192.0.2.1")
-    assert {wrong.get(CONTAINERS).status_code for _ in range(MAX_WRONG_KEYS)} == {401}
-    refused = wrong.get(CONTAINERS)
-    assert (refused.status_code, refused["Retry-After"], refused.json()["code"]) == (429, "30", "too_many_calls")
-    assert speaks().get(CONTAINERS).status_code == 200
-    assert elsewhere.get(CONTAINERS).status_code == 401
-    time_machine.move_to("2026-05-04T12:01:01Z", tick=False)
-    assert wrong.get(CONTAINERS).status_code == 401
