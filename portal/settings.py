@@ -169,6 +169,7 @@ WAKEUP_JOBS = {
     "check": "groups.jobs.check",
     "fan_out": "portal.notifications.jobs.tell",
     "deliver": "portal.notifications.jobs.deliver",
+    "mail_password": "portal.accounts.jobs.mail_password",
     "configure": "portal.accounts.sso.jobs.configure",
     "sign_in": "portal.accounts.sso.jobs.sign_in",
     "sign_out": "portal.accounts.sso.jobs.sign_out",
@@ -205,6 +206,7 @@ ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_ADAPTER = "portal.accounts.adapters.AccountAdapter"
 ACCOUNT_FORMS = {
     "login": "portal.accounts.forms.SignInForm",
+    "reset_password": "portal.accounts.forms.ForgottenPasswordForm",
     "reset_password_from_key": "portal.accounts.forms.NewPasswordForm",
     "change_password": "portal.accounts.forms.OtherPasswordForm",
     "set_password": "portal.accounts.forms.FirstPasswordForm",

@@ -52,6 +52,7 @@ KINDS = {
     "check": JobKind("checks", 120),
     "fan_out": JobKind("notices", 120),
     "deliver": JobKind("notices", 120),
+    "mail_password": JobKind("notices", 120),
     "configure": JobKind("sign_ins", 60),
     "sign_in": JobKind("sign_ins", 60),
     "sign_out": JobKind("sign_ins", 60),

@@ -149,15 +149,6 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
         response: HttpResponse = super().respond_user_inactive(request, user)
         return response
 
-    def send_password_reset_mail(self, user: User, email: str, context: dict[str, object]) -> None:
-        """Send the link to the address that the account's mark covers: whoever writes to the database can add another
-        address to an account and ask for a link there. None is sent for an altered account: the address could be that
-        writer's, who could put the right one back before he opens the link."""
-        if authority.may_sign_in(user):
-            super().send_password_reset_mail(user, user.email, context)
-        else:
-            authority.note_altered(user, by=actor_of(self.request))
-
     def set_password(self, user: User, password: str) -> None:
         """Change or reset a password and record it."""
         match = self.request.resolver_match

@@ -5,9 +5,17 @@ from __future__ import annotations
 from types import MappingProxyType
 
 from allauth.account.fields import PasswordField, SetPasswordField
-from allauth.account.forms import ChangePasswordForm, LoginForm, ResetPasswordKeyForm, SetPasswordForm
+from allauth.account.forms import (
+    ChangePasswordForm,
+    LoginForm,
+    ResetPasswordForm,
+    ResetPasswordKeyForm,
+    SetPasswordForm,
+)
 from django import forms
+from django.http import HttpRequest
 
+from portal.accounts import password_mails
 from portal.accounts.password_rules import MIN_LENGTH
 from registries.foundation.guarded_forms import GuardsFields
 
@@ -28,6 +36,15 @@ class SignInForm(GuardsFields, LoginForm):  # type: ignore[misc]  # allauth has 
         LoginForm.__init__(self, *args, **kwargs)
         # Where a browser can, it offers the passkeys of this portal in the field.
         self.fields["login"].widget.attrs["autocomplete"] = "username webauthn"
+
+
+class ForgottenPasswordForm(GuardsFields, ResetPasswordForm):  # type: ignore[misc]
+    """Asking for a link that sets a new password."""
+
+    def save(self, request: HttpRequest, **kwargs: object) -> str:
+        """Have a worker mail the link, if there is an account; return the address that was typed."""
+        password_mails.ask(self.users)
+        return str(self.cleaned_data["email"])
 
 
 class NewPasswordForm(GuardsFields, ResetPasswordKeyForm):  # type: ignore[misc]

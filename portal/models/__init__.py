@@ -7,6 +7,7 @@ from portal.models.browser_session import BrowserSession
 from portal.models.invitation import Invitation
 from portal.models.notification import EmailChoice, Notice, Webhook
 from portal.models.organization import Membership, Organization, Project, Role
+from portal.models.password_mail import PasswordMail
 from portal.models.password_reset import PasswordReset
 from portal.models.refused_sign_in import RefusedSignIn
 from portal.models.sign_in_limit import SignInLimit
@@ -44,6 +45,7 @@ __all__ = [
     "Membership",
     "Notice",
     "Organization",
+    "PasswordMail",
     "PasswordReset",
     "Project",
     "ProviderLogout",

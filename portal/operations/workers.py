@@ -21,6 +21,7 @@ JOB_WORDS = {
     "check": "checks an image",
     "fan_out": "finds the recipients of an event",
     "deliver": "sends a notice",
+    "mail_password": "mails a link for a new password",
     "configure": "checks an identity provider",
     "sign_in": "signs somebody in with a provider",
     "sign_out": "ends sessions for a provider",

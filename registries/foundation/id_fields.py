@@ -22,6 +22,7 @@ from registries.foundation.ids import (
     NoticeId,
     OccurrenceId,
     OrganizationId,
+    PasswordMailId,
     ProjectId,
     ProviderLogoutId,
     SsoProviderId,
@@ -175,3 +176,9 @@ class ProviderLogoutIdField(UUIDField[_Set, _Get]):
     _pyi_private_set_type: ProviderLogoutId
     _pyi_private_get_type: ProviderLogoutId
     _pyi_lookup_exact_type: ProviderLogoutId | str
+
+
+class PasswordMailIdField(UUIDField[_Set, _Get]):
+    _pyi_private_set_type: PasswordMailId
+    _pyi_private_get_type: PasswordMailId
+    _pyi_lookup_exact_type: PasswordMailId | str

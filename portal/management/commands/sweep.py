@@ -15,7 +15,7 @@ from django.core.management.base import BaseCommand
 from django.db import close_old_connections
 
 from groups import sweep as groups
-from portal.accounts import attempt_counters, browser_sessions
+from portal.accounts import attempt_counters, browser_sessions, password_mails
 from portal.accounts.sso import sweep as single_sign_on
 from portal.audit import refused_by_organization, refused_sign_ins
 from portal.notifications import sending
@@ -34,6 +34,7 @@ def sweep(*, thorough: bool = True) -> dict[str, int]:
             ("notices", sending.sweep),
             ("refused_sign_ins", refused_sign_ins.sweep),
             ("refused_by_organization", refused_by_organization.sweep),
+            ("password_mails", password_mails.sweep),
             ("sessions", browser_sessions.sweep),
             ("sign_in_limits", attempt_counters.sweep),
             ("single_sign_on", single_sign_on.sweep),

@@ -21,6 +21,7 @@ from portal.accounts.reset_tokens import ResetLinkUsed, ResetTokens
 from portal.models import Activity, PasswordReset, User
 from registries.foundation.actor import CONSOLE
 from tests.conftest import PASSWORD
+from tests.support import password_mails
 from tests.support.sign_ins import sign_in
 
 NEW = "a new and long sentence"
@@ -41,7 +42,7 @@ def tokens() -> ResetTokens:
 def mailed_link(person: User, settings: Any) -> str:
     """The link in the mail that somebody asked for."""
     settings.PORTAL_SENDS_MAIL = True
-    Client().post("/accounts/password/reset/", {"email": person.email})
+    password_mails.ask_for_link(person.email)
     (link,) = re.findall(r"/accounts/password/reset/key/\S+", str(mail.outbox.pop().body))
     return str(link)
 

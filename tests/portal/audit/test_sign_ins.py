@@ -17,7 +17,7 @@ from portal.audit.chain import PORTAL_CHAIN, chain_of
 from portal.models import Activity, ActivityText, SignInLimit, User
 from portal.organizations import invitations
 from tests.conftest import PASSWORD
-from tests.support import failing_recorder
+from tests.support import failing_recorder, password_mails
 from tests.support.actors import acting
 from tests.support.database_clock import Clock, clock
 from tests.support.sign_ins import LOGIN, actions_of, sign_in
@@ -154,7 +154,7 @@ class TestRefused:
     def test_resetting_it_by_mail(self, account: Any, alice: Any, settings: Any) -> None:
         settings.PORTAL_SENDS_MAIL = True
         browser = Client()
-        browser.post("/accounts/password/reset/", {"email": alice.email})
+        password_mails.ask_for_link(alice.email)
         (link,) = re.findall(r"/accounts/password/reset/key/\S+", str(mail.outbox[0].body))
         form = browser.get(link)["Location"]
         browser.post(form, {"password1": NEW, "password2": NEW})

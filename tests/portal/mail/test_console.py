@@ -16,6 +16,7 @@ from portal.mail import console as console_mail
 from portal.mail import sending
 from portal.runtime import services
 from portal.runtime.supervisor import Child
+from tests.support import password_mails
 
 
 @pytest.fixture
@@ -51,6 +52,7 @@ def test_an_invitation_is_printed_and_its_link_shown(
 
 def test_a_forgotten_password(console: int, alice: Any) -> None:
     page = Client().post("/accounts/password/reset/", {"email": alice.email}, follow=True)
+    password_mails.deliver()
     assert "/accounts/password/reset/key/" in read(console)
     assert "printed on its console" in page.content.decode()
 

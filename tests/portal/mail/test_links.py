@@ -15,6 +15,7 @@ from django.test import Client
 from portal.accounts.adapters import AccountAdapter
 from portal.mail.links import public_link, with_public_links
 from portal.models import User
+from tests.support import password_mails
 
 PUBLIC = "https://portal.example"
 FORGED = ("localhost:9999", "127.0.0.1", "testserver:81", "[::1]:8000", "portal.example:9999")
@@ -40,6 +41,7 @@ def hosts_in_mails() -> set[str]:
 def test_a_forgotten_password(host: str, alice: User) -> None:
     for headers in ({"Host": host}, {"Host": "portal.example", "X-Forwarded-Host": host}):
         Client().post("/accounts/password/reset/", {"email": alice.email}, headers=headers)
+    password_mails.deliver()
     assert hosts_in_mails() == {PUBLIC}
     assert len(mail.outbox) == 2
 

@@ -33,6 +33,8 @@ def test_the_command_prints_one_line(transactional_db: None, blobs: Path, capsys
         "failed_attempts_deleted",
         "notices_woken",
         "events_deleted",
+        "password_mails_woken",
+        "password_mails_deleted",
         "refused_sign_ins_recorded",
         "owners_alerted",
         "sessions",
