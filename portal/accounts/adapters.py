@@ -122,7 +122,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
     def pre_authenticate(self, request: HttpRequest, **credentials: object) -> None:
         """Count an attempt before the password is checked. Raises TooManyAttempts."""
         if isinstance(request.user, User):
-            self._spent = sign_in_limits.allow_password_again(request.user)
+            self._spent = sign_in_limits.allow_password_again(request, request.user)
         else:
             self._spent = sign_in_limits.allow_password(request, str(credentials.get("email", "")))
 

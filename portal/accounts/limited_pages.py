@@ -28,11 +28,16 @@ def _second_factor(request: HttpRequest) -> Spent | None:
 
 def _password_again(request: HttpRequest) -> Spent | None:
     user = request.user
-    return sign_in_limits.allow_password_again(user) if isinstance(user, User) else None
+    return sign_in_limits.allow_password_again(request, user) if isinstance(user, User) else None
 
 
 def _passkey(request: HttpRequest) -> Spent | None:
     return sign_in_limits.allow_passkey(request)
+
+
+def _visitor(request: HttpRequest) -> Spent | None:
+    sign_in_limits.allow_visitor(request)
+    return None
 
 
 def _reset_mail(request: HttpRequest) -> Spent | None:
@@ -97,9 +102,17 @@ MAILS: Mapping[str, Count] = MappingProxyType(
 )
 """Pages that send a mail. One that sends none is not counted."""
 
+VISITS: Mapping[str, Count] = MappingProxyType(
+    {
+        "mfa_login_webauthn": _visitor,
+        "account_address_link": _visitor,
+    }
+)
+"""Pages that keep something in a session for whoever opens them, signed in or not. Each such session is counted."""
+
 
 class LimitedPagesMiddleware:
-    """Counts what is posted to these pages, and refuses what is too much with 429."""
+    """Counts what is posted to these pages and who opens some, and refuses what is too much with 429."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -119,8 +132,9 @@ class LimitedPagesMiddleware:
     ) -> HttpResponse | None:
         """Count the attempt, or respond that it is too much."""
         name = request.resolver_match.view_name if request.resolver_match else ""
-        count = GUESSES.get(name) or MAILS.get(name)
-        if count is None or request.method != "POST":
+        is_post = request.method == "POST"
+        count = GUESSES.get(name) or MAILS.get(name) if is_post else VISITS.get(name)
+        if count is None:
             return None
         try:
             spent = count(request)

@@ -7,9 +7,11 @@ stored in its columns.
 from __future__ import annotations
 
 import time
+from datetime import timedelta
 
 import structlog
 from asgiref.sync import sync_to_async
+from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.backends import db
 from django.contrib.sessions.base_session import AbstractBaseSession
 from django.utils import timezone
@@ -17,6 +19,9 @@ from django.utils import timezone
 from portal.accounts.session_limits import BEGAN_AT, SEEN_AT
 from portal.models import BrowserSession
 from registries.secrets.session_data import SessionDataBroken, decrypt, encrypt, row_key
+
+VISITORS_KEPT = timedelta(days=1)
+"""How long the session of somebody who has not signed in is kept, such as with the link of an invitation."""
 
 log = structlog.get_logger(__name__)
 
@@ -48,9 +53,11 @@ class SessionStore(db.SessionStore):
         return await sync_to_async(self.exists)(session_key)
 
     def create_model_instance(self, data: dict[str, object]) -> AbstractBaseSession:
-        """Return the row that stores this session."""
+        """Return the row that stores this session. A visitor's is not kept for long: anybody can have any number."""
         row = super().create_model_instance(data)
         row.session_key = row_key(row.session_key)
+        if SESSION_KEY not in data:
+            row.expire_date = min(row.expire_date, timezone.now() + VISITORS_KEPT)
         return row
 
     async def acreate_model_instance(self, data: dict[str, object]) -> AbstractBaseSession:

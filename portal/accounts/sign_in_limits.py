@@ -33,6 +33,9 @@ that tries one, has one free attempt."""
 UNKNOWN_BROWSERS = 7
 """Second factors of an account in a minute from browsers that have not signed in to it before. The rest of the 10 is
 for those that have, so that a thief of the password doesn't keep the person out."""
+IN_ONE_SESSION = MappingProxyType({SignInLimit.Kind.PASSWORD_AGAIN: 10, SignInLimit.Kind.SECOND_FACTOR: 5})
+"""Of the attempts of an account in a minute to confirm who it is, those from one session. The rest is for the person's
+other browsers, so that whoever has copied a session doesn't keep them from confirming."""
 TOO_MANY_MAILS = "Too many emails"
 EARLIER_LINK = "Several emails were asked for already. If one has come, its link still works."
 
@@ -43,9 +46,10 @@ RATES: Mapping[SignInLimit.Kind, Rate] = MappingProxyType(
         Kind.ADDRESS: Rate(free=20, first=1, bound=5, forget=10 * MINUTE),
         Kind.DOMAIN: Rate(free=ALARM, first=0, bound=0, forget=10 * MINUTE, from_first=True),
         Kind.BROWSER: Rate(free=5, first=1, bound=30, forget=15 * MINUTE),
-        Kind.PASSWORD_AGAIN: Rate(free=10, first=MINUTE, bound=MINUTE, forget=MINUTE),
+        Kind.PASSWORD_AGAIN: Rate(free=30, first=MINUTE, bound=MINUTE, forget=MINUTE),
         Kind.SECOND_FACTOR: Rate(free=10, first=MINUTE, bound=MINUTE, forget=MINUTE),
         Kind.PASSKEY: Rate(free=20, first=1, bound=5, forget=10 * MINUTE),
+        Kind.VISITOR: Rate(free=120, first=1, bound=5, forget=10 * MINUTE),
         Kind.SSO: Rate(free=30, first=1, bound=10, forget=10 * MINUTE),
         Kind.SSO_LOGOUT: Rate(free=120, first=1, bound=5, forget=10 * MINUTE),
         Kind.RESET_TO: Rate(free=3, first=MINUTE, bound=15 * MINUTE, forget=HOUR),
@@ -80,24 +84,34 @@ def allow_password(request: HttpRequest, typed: str) -> Spent:
     return spend(counters)
 
 
-def allow_password_again(person: User) -> Spent:
-    """Count an attempt of somebody who is signed in to confirm their password. Raises TooManyAttempts."""
-    return spend([_counter(Kind.PASSWORD_AGAIN, str(person.pk), person.email)])
+def allow_password_again(request: HttpRequest, person: User) -> Spent:
+    """Count an attempt of somebody who is signed in to confirm their password, by account and by session. Raises
+    TooManyAttempts."""
+    counter = _counter(Kind.PASSWORD_AGAIN, str(person.pk), person.email)
+    return spend([counter, _in_session(counter, request)])
 
 
 def allow_second_factor(request: HttpRequest, person: User) -> Spent:
     """Count an attempt with a second factor of this account: a code, a recovery code or a passkey, to sign in or to
-    confirm it, whatever the address and the session. Raises TooManyAttempts."""
+    confirm it, whatever the address and the session. To confirm, one session has fewer. Raises TooManyAttempts."""
     counter = _counter(Kind.SECOND_FACTOR, str(person.pk), person.email)
     if known_browser.browser_of(request, person.email) is None:
         counter = replace(counter, rate=replace(counter.rate, free=UNKNOWN_BROWSERS))
-    return spend([counter])
+    return spend([counter, *([_in_session(counter, request)] if request.user.is_authenticated else [])])
 
 
 def allow_passkey(request: HttpRequest) -> Spent:
     """Count an attempt to sign in with a passkey alone, which names its account itself. Raises TooManyAttempts."""
     share = share_of(client_address(request))
     return spend([_counter(Kind.PASSKEY, share, share)])
+
+
+def allow_visitor(request: HttpRequest) -> Spent:
+    """Count a page that stores a session for somebody who has none and may be anybody. Raises TooManyAttempts."""
+    if request.session.keys():  # it is there, and not just a cookie
+        return Spent.nothing()
+    counters = _of_address(Kind.VISITOR, share_of(client_address(request)))
+    return spend(counters, title="Too many visits", message="Many visits came from this address.")
 
 
 def allow_sso(request: HttpRequest) -> Spent:
@@ -153,6 +167,13 @@ def alarmed_domains() -> list[SignInLimit]:
 def _of_address(kind: SignInLimit.Kind, share: str) -> list[Counter]:
     """The counter of a client's address; none behind a Unix socket, where all have the same."""
     return [_counter(kind, share, share)] if share else []
+
+
+def _in_session(counter: Counter, request: HttpRequest) -> Counter:
+    """The counter of the same attempts from this session alone."""
+    rate = replace(counter.rate, free=IN_ONE_SESSION[counter.kind])
+    text = f"{counter.text} {request.session.session_key}"
+    return replace(counter, text=text, rate=rate, shown=f"{counter.shown} in one session")
 
 
 def _counter(kind: SignInLimit.Kind, text: str, shown: str) -> Counter:

@@ -25,6 +25,7 @@ class SignInLimit(models.Model):
         PASSWORD_AGAIN = "password_again", "passwords of somebody who is signed in"
         SECOND_FACTOR = "second_factor", "second factors of an account"
         PASSKEY = "passkey", "passkeys without an account, from one address"
+        VISITOR = "visitor", "sessions of visitors, from one address"
         SSO = "sso", "sign-ins with a provider, from one address"
         SSO_LOGOUT = "sso_logout", "logout tokens of a provider, from one address"
         RESET_TO = "reset_to", "password links to an address"

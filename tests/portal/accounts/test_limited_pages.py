@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, cast
 
 import pytest
+from django.contrib.sessions.models import Session
 from django.core import mail
 from django.http import HttpResponse
 from django.test import Client
@@ -200,4 +201,29 @@ class TestInvitations:
 
     def test_who_may_not_invite_counts_nothing(self, acme: Organization, bob: User, as_user: Any) -> None:
         assert as_user(bob).post(INVITE, {"email": "nina@acme.example", "role": "member"}).status_code == 403
+        assert counted() == {}
+
+
+class TestVisits:
+    CHALLENGE, LINK = "/accounts/2fa/webauthn/login/", f"/accounts/address/dra_{'x' * 43}/"
+
+    def test_pages_that_store_a_session_for_anybody(self, settings: Any, clock: Clock) -> None:
+        settings.PORTAL_PUBLIC_URL = "https://portal.example"
+        sent = {"headers": {"Accept": "application/json"}, "REMOTE_ADDR": STRANGER}
+        SignInLimit.objects.all().delete()
+        assert Client().get(self.CHALLENGE, **sent).status_code == 200
+        SignInLimit.objects.update(count=119)
+        assert Client().get(self.LINK, **sent).status_code == 302
+        rows = Session.objects.count()
+        for page in (self.CHALLENGE, self.LINK):
+            browser = Client()
+            browser.cookies[settings.SESSION_COOKIE_NAME] = "no session of the portal"
+            refused = browser.get(page, **sent)
+            assert (refused.status_code, refused["Retry-After"]) == (429, "2")
+        assert Session.objects.count() == rows
+        assert counted() == {f"visitor {STRANGER}": 120}
+
+    def test_a_browser_that_has_a_session_is_not_counted(self, alice: User, as_user: Any, clock: Clock) -> None:
+        browser = as_user(alice)
+        assert browser.get(self.LINK).status_code == 302
         assert counted() == {}

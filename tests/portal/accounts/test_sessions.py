@@ -32,6 +32,17 @@ def cookie_of(browser: Client) -> str:
     return browser.cookies["sessionid"].value
 
 
+def test_a_visitors_session_is_kept_for_a_day(owner: Client) -> None:
+    [row] = Session.objects.all()
+    assert row.expire_date > timezone.now() + timedelta(days=2)
+    visitor = SessionStore()
+    visitor["seen"] = "yes"
+    visitor.create()
+    visitor.save()
+    row = Session.objects.get(session_key=session_data.row_key(str(visitor.session_key)))
+    assert row.expire_date <= timezone.now() + timedelta(days=1)
+
+
 def test_the_database_has_neither_the_key_nor_the_data(owner: Client, alice: User) -> None:
     key = cookie_of(owner)
     [row] = Session.objects.values()

@@ -84,6 +84,34 @@ class TestWhoIsSignedIn:
         browser = as_user(alice)
         wrong = [browser.post("/accounts/reauthenticate/", {"password": WRONG}).status_code for _ in range(11)]
         assert wrong == [200] * 10 + [429]
-        assert counted() == {f"password_again {alice.email}": 10}
+        assert counted() == {
+            f"password_again {alice.email}": 10,
+            f"password_again {alice.email} in one session": 10,
+        }
         change = {"oldpassword": PASSWORD, "password1": "another long battery", "password2": "another long battery"}
         assert browser.post("/accounts/password/change/", change).status_code == 429
+
+    def test_whoever_copied_a_session_keeps_no_other_one_from_confirming(
+        self, alice: User, as_user: Any, clock: Clock
+    ) -> None:
+        thief, own = as_user(alice), as_user(alice)
+        for _ in range(11):
+            refused = thief.post("/accounts/reauthenticate/", {"password": WRONG})
+        assert refused.status_code == 429
+        assert own.post("/accounts/reauthenticate/", {"password": PASSWORD}).status_code == 302
+
+    def test_nor_with_a_second_factor_whose_limit_in_all_stays(self, alice: User, as_user: Any, clock: Clock) -> None:
+        add_totp(alice)
+        thief, own = as_user(alice), as_user(alice)
+        page, wrong = "/accounts/2fa/reauthenticate/", {"code": "000000"}
+        assert [thief.post(page, wrong).status_code for _ in range(6)] == [200] * 5 + [429]
+        assert [own.post(page, wrong).status_code for _ in range(3)] == [200] * 2 + [429], "7 in unknown browsers"
+
+    def test_many_sessions_are_thirty_guesses_of_a_password_in_all(
+        self, alice: User, as_user: Any, clock: Clock
+    ) -> None:
+        browsers = [as_user(alice) for _ in range(4)]
+        for browser in browsers[:3]:
+            for _ in range(10):
+                browser.post("/accounts/reauthenticate/", {"password": WRONG})
+        assert browsers[3].post("/accounts/reauthenticate/", {"password": WRONG}).status_code == 429
