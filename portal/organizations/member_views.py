@@ -16,6 +16,7 @@ from portal.organizations import actions
 from portal.organizations.forms import KeepForm, RoleForm
 from portal.organizations.holdings import Ended, holdings_of
 from portal.organizations.roles import role_table
+from portal.organizations.rules import is_last_owner
 from registries.foundation.refusal import shows_refusal
 
 _METHODS = ["GET", "HEAD", "POST"]
@@ -72,11 +73,12 @@ def remove(request: MemberRequest, /, org: str, member: int) -> HttpResponse:
 @never_cache
 @shows_refusal(_to_members)
 def leave(request: MemberRequest, /, org: str) -> HttpResponse:
-    """Say what ends; leave the organization on POST."""
+    """Say what ends, or that the last owner can't leave; leave the organization on POST."""
     rows = Membership.objects.select_related("user")
     row = get_object_or_404(rows, organization=request.organization, user=request.user)
     if request.method != "POST":
-        return _page(request, "portal/leave.html", row, KeepForm(held=_held(row)))
+        last = is_last_owner(row)
+        return _page(request, "portal/leave.html", row, KeepForm(held=_held(row)), is_last_owner=last)
     ended = actions.leave(row, by=request.actor)
     if ended is not None:
         _keep_own_session(request, row)

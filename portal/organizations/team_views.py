@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 
 from django.conf import settings
 from django.contrib import messages
@@ -95,8 +96,15 @@ def _page(request: MemberRequest, form: InviteForm, **shown: object) -> HttpResp
         "form": form,
         "groups": role_table(),
         "is_owner": request.role == Role.OWNER,
+        "is_last_owner": _is_last_owner(request, rows),
         "refused_sign_ins": recent_refusals(request.organization.pk) if request.role == Role.OWNER else 0,
         "without_factor": [row.user.email for row in rows if not is_protected(row.user.second_factors)],
         **shown,
     }
     return render(request, "portal/members.html", context, status=422 if form.is_bound else 200)
+
+
+def _is_last_owner(request: MemberRequest, members: Iterable[Membership]) -> bool:
+    """Whether nobody else in the list owns the organization, as `portal.organizations.rules` counts it."""
+    others = (row for row in members if row.role == Role.OWNER and row.user.is_active)
+    return request.role == Role.OWNER and all(row.user_id == request.user.pk for row in others)

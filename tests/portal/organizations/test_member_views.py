@@ -118,3 +118,19 @@ def test_an_owner_who_demotes_themself_stays_signed_in(owner: Client, anna: User
     assert acme.memberships.get(user=alice).role == "viewer"
     assert owner.get(MEMBERS).status_code == 200
     assert owner.get("/o/acme/settings/api-keys/").status_code == 403
+
+
+def test_the_last_owner_reads_what_to_do_and_gets_no_button(owner: Client, acme: Any) -> None:
+    for page in (MEMBERS, f"{MEMBERS}leave/"):
+        shown = owner.get(page).text
+        assert "only owner" in shown
+        assert "door-exit" not in shown.partition("You are its only owner")[2]
+    said = "An organization needs an owner. Make somebody else owner first."
+    assert messages_of(owner.post(f"{MEMBERS}leave/")) == [said]
+
+    anna = User.objects.create_user("anna@acme.example")
+    acme.memberships.create(user=anna, role="owner")
+    assert f'href="{MEMBERS}leave/"' in owner.get(MEMBERS).text
+    assert '<button class="btn btn-danger"' in owner.get(f"{MEMBERS}leave/").text
+    User.objects.filter(pk=anna.pk).update(is_active=False)
+    assert f'href="{MEMBERS}leave/"' not in owner.get(MEMBERS).text
