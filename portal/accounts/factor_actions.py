@@ -15,7 +15,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from portal.accounts import authority
-from portal.accounts.factor_rows import PASSKEY, PROVING, RECOVERY_CODES, TOTP, FactorId, state_of
+from portal.accounts.factor_rows import PASSKEY, PROVING, RECOVERY_CODES, TOTP, FactorId, rows_of, state_of
 from portal.accounts.notices import send_notice
 from portal.accounts.reset_tokens import end_links
 from portal.accounts.second_factors import decrypt, encrypt, owned_by
@@ -166,6 +166,11 @@ def replace_recovery_codes(person: User, *, by: Actor) -> bool:
         send_notice(row, "recovery_codes_created", by=by)
         record_for_person(row, "account.recovery_codes_created", by=by)
     return True
+
+
+def has_codes_to_show(person: User) -> bool:
+    """Whether there are recovery codes that were not shown yet."""
+    return any(row.type == RECOVERY_CODES and not row.data.get("viewed_at") for row in rows_of(person.pk))
 
 
 def show_recovery_codes(person: User, *, by: Actor) -> list[str]:

@@ -171,10 +171,16 @@ def generate_recovery_codes(request: HttpRequest) -> HttpResponse:
 
 @login_required
 @never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
 def view_recovery_codes(request: HttpRequest) -> HttpResponse:
-    """Show the recovery codes, once."""
+    """Show the recovery codes on POST, once. Opening the page changes nothing: browsers open pages by themselves, and a
+    link on another site could."""
+    person, codes = _person(request), list[str]()
+    if request.method != "POST" and factor_actions.has_codes_to_show(person):
+        return render(request, "mfa/recovery_codes/show.html")
     try:
-        codes = factor_actions.show_recovery_codes(_person(request), by=actor_of(request))
+        if request.method == "POST":
+            codes = factor_actions.show_recovery_codes(person, by=actor_of(request))
     except AtRestBroken:
         messages.error(request, CODES_BROKEN)
         return redirect("mfa_index")

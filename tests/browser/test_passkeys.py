@@ -65,6 +65,7 @@ def add_passkey(page: Page, name: str = "Laptop", *, alone: bool = True) -> None
 
 
 def keep_codes(page: Page) -> None:
+    page.get_by_role("button", name="Show the codes").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Keep these recovery codes")
 
 

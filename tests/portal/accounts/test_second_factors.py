@@ -134,7 +134,7 @@ def test_codes_of_another_person_are_not_shown(acme: Any, alice: Any, bob: Any) 
         )
     browser.post("/accounts/reauthenticate/", {"password": PASSWORD})
     copy(row_of(alice, "recovery_codes"), row_of(bob, "recovery_codes"))
-    answer = browser.get("/accounts/2fa/recovery-codes/", follow=True)
+    answer = browser.post("/accounts/2fa/recovery-codes/", follow=True)
     assert answer.redirect_chain[-1][0] == "/accounts/2fa/"
     assert "not yours" in answer.text
 
