@@ -116,7 +116,7 @@ class SsoSignIn(models.Model):
 
 class LinkedIdentity(models.Model):
     """A person as a provider knows them: its subject identifier. `mark` covers whose it is and the `epoch`, which is
-    raised to end the sessions that began with it. `sids` are the provider's own ids of recent sessions, as digests.
+    raised to end the sessions that began with it.
     `refresh_unanswered`: the refresh token was used and no answer was stored, so it may have been replaced by one that
     was lost. `withdrawn_at` is when the provider said that the account is gone."""
 
@@ -127,7 +127,6 @@ class LinkedIdentity(models.Model):
     email = models.EmailField("e-mail address", blank=True)
     epoch = models.PositiveIntegerField(default=0, db_default=0)
     mark = models.CharField(max_length=64, default="", db_default="", editable=False)
-    sids = models.JSONField(default=list)
     refresh = models.BinaryField(null=True, editable=False)
     refresh_checked_at = models.DateTimeField(null=True, blank=True)
     refresh_unanswered = models.BooleanField(default=False, db_default=False)
@@ -145,6 +144,17 @@ class LinkedIdentity(models.Model):
 
     def __str__(self) -> str:
         return f"{self.person} · {self.provider}"
+
+
+class ProviderSession(models.Model):
+    """A recent session at a provider with which one here began, by a digest of the provider's own id (`sid`): a logout
+    token may name nothing else."""
+
+    identity = models.ForeignKey(LinkedIdentity, on_delete=models.CASCADE, related_name="+")
+    sid_hash = models.CharField(max_length=64, db_index=True, editable=False)
+
+    def __str__(self) -> str:
+        return f"{self.identity_id} {self.pk}"
 
 
 class VerifiedDomain(models.Model):

@@ -33,7 +33,6 @@ HIDDEN = frozenset(
         "hmac",
         "mark",
         "refresh",
-        "sids",
         "nonce",
         "wrapped_key",
         "lease",

@@ -225,7 +225,6 @@ def make_rows(organization: Any, person: Any, *, number: int = 0) -> Rows:
                 person=someone,
                 subject=MARKUP,
                 mark=f"{CANARY}-mark",
-                sids=[f"{CANARY}-sid"],
                 refresh=f"{CANARY}-refresh".encode(),
             ),
             Activity: write_activity(organization.pk, person, "group.changed", MARKUP, MARKUP),

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from portal.accounts.sso.exchange import Claims
-from portal.models import LinkedIdentity, SsoProvider, User
+from portal.models import LinkedIdentity, ProviderSession, SsoProvider, User
 from registries.secrets import sso_marks
 from registries.secrets.sso_marks import Marked
 
@@ -36,7 +37,9 @@ def note_use(identity: LinkedIdentity, claims: Claims, refresh: bytes | None) ->
     """Store what a sign-in brought: the address, the provider's id of the session, and the refresh token."""
     columns: dict[str, object] = {"email": claims.email, "last_used_at": Now(), "refused_since": None}
     if claims.sid:
-        columns["sids"] = [*identity.sids, sid_hash(claims.sid)][-MAX_SIDS:]
+        ProviderSession.objects.create(identity=identity, sid_hash=sid_hash(claims.sid))
+        newest = ProviderSession.objects.filter(identity=identity).order_by("-pk").values_list("pk", flat=True)
+        ProviderSession.objects.filter(pk__in=list(newest[MAX_SIDS:])).delete()
     if refresh is not None:
         columns |= {"refresh": refresh, "refresh_checked_at": Now(), "refresh_unanswered": False}
     LinkedIdentity.objects.filter(pk=identity.pk).update(**columns, withdrawn_at=None)
@@ -46,7 +49,14 @@ def end_identity_sessions(identity: LinkedIdentity) -> None:
     """End the sessions that began with a locked identity; the person's other sessions continue."""
     identity.epoch += 1
     set_mark(identity)
-    LinkedIdentity.objects.filter(pk=identity.pk).update(epoch=identity.epoch, mark=identity.mark, sids=[])
+    LinkedIdentity.objects.filter(pk=identity.pk).update(epoch=identity.epoch, mark=identity.mark)
+    ProviderSession.objects.filter(identity=identity).delete()
+
+
+def with_session(provider: SsoProvider, sid: str) -> QuerySet[LinkedIdentity]:
+    """Return the identities that have signed in within the provider's session with this id."""
+    sessions = ProviderSession.objects.filter(sid_hash=sid_hash(sid))
+    return LinkedIdentity.objects.filter(provider=provider, pk__in=sessions.values("identity"))
 
 
 def sid_hash(sid: str) -> str:

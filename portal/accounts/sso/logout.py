@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 import structlog
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from portal.accounts.sso import identities
@@ -55,7 +56,7 @@ def receive(provider: SsoProvider, token: str) -> bool:
         return False
     if not has_known_algorithm(token) or not is_as_left(provider):
         return False
-    if not _names_somebody(provider, claims):
+    if not _named(provider, claims).exists():
         return True  # nothing to end, and nobody learns who is linked
     named = _digest_of_named(claims)
     with transaction.atomic():
@@ -92,7 +93,7 @@ def verify(logout_id: ProviderLogoutId) -> bool:
         log.warning("sso_logout_refused", provider=str(row.provider_id), code="sso_logout_token")
         rows.update(problem="sso_logout_token")
         return False
-    ended = [end_sessions(identity, by=PORTAL) for identity in _named(row.provider, claims)]
+    ended = [end_sessions(identity, by=PORTAL) for identity in list(_named(row.provider, claims))]
     return any(ended)
 
 
@@ -145,21 +146,11 @@ def _check_form(claims: dict[str, object], now: datetime) -> None:
         raise SignInFailed("sso_logout_token")
 
 
-def _named(provider: SsoProvider, claims: dict[str, object]) -> list[LinkedIdentity]:
-    rows = LinkedIdentity.objects.filter(provider=provider)
+def _named(provider: SsoProvider, claims: dict[str, object]) -> QuerySet[LinkedIdentity]:
+    """The linked identities that a token names, by subject or session."""
     if isinstance(claims.get("sub"), str):
-        return list(rows.filter(subject=claims["sub"]))
-    sid = identities.sid_hash(str(claims["sid"]))
-    return [row for row in rows if sid in row.sids]
-
-
-def _names_somebody(provider: SsoProvider, claims: dict[str, object]) -> bool:
-    """Whether a token names an identity that is linked."""
-    rows = LinkedIdentity.objects.filter(provider=provider)
-    if isinstance(claims.get("sub"), str):
-        return rows.filter(subject=claims["sub"]).exists()
-    sid = identities.sid_hash(str(claims["sid"]))
-    return any(sid in sids for sids in rows.values_list("sids", flat=True).iterator())
+        return LinkedIdentity.objects.filter(provider=provider, subject=claims["sub"])
+    return identities.with_session(provider, str(claims["sid"]))
 
 
 def _digest_of_named(claims: dict[str, object]) -> str:

@@ -44,6 +44,6 @@ def test_columns_that_nobody_filters_by() -> None:
     """What would tell, letter by letter, what they hold."""
     names = """
         body client code_hash command config configuration data environment epoch hmac lease mark nonce password refresh
-        sealed sids token_hash wrapped_key
+        sealed token_hash wrapped_key
     """
     assert set(names.split()) == admin_base.HIDDEN

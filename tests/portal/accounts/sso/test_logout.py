@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 import requests
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from portal.accounts import sign_in_limits
-from portal.accounts.sso import logout
-from portal.models import LinkedIdentity, ProviderLogout, SignInLimit, SsoProvider
+from portal.accounts.sso import identities, logout
+from portal.models import LinkedIdentity, ProviderLogout, ProviderSession, SignInLimit, SsoProvider
 from tests.support.identity_providers import SsoBrowser, provider_of, tell, verified_domain
 from tests.support.sign_ins import actions_of
 
@@ -68,6 +71,28 @@ def test_only_of_that_identity(dora: SsoBrowser, lying_issuer: str) -> None:
     assert send(lying_issuer, sub=None, sid="session-2", jti="j-2") == 200
     assert is_signed_in(dora)
     assert not ProviderLogout.objects.exists(), "and nothing waits for a worker"
+
+
+def test_a_session_is_looked_up_and_not_all_of_them_read(dora: SsoBrowser, acme: Any) -> None:
+    provider = SsoProvider.objects.get()
+    found = identities.with_session(provider, "session-1")
+    assert found.get().email == "dora@acme.example"
+    with CaptureQueriesContext(connection) as queries:
+        assert not identities.with_session(provider, "session-2").exists()
+    assert len(queries) == 1
+
+
+def test_the_last_twenty_sessions_of_somebody_are_kept(dora: SsoBrowser) -> None:
+    identity = LinkedIdentity.objects.get()
+    claims = SimpleNamespace(email=identity.email, sid="")
+    for number in range(25):
+        claims.sid = f"session-of-day-{number}"
+        identities.note_use(identity, cast("Any", claims), None)
+    assert ProviderSession.objects.count() == 20
+    assert identities.with_session(identity.provider, "session-of-day-24").exists()
+    assert not identities.with_session(identity.provider, "session-of-day-4").exists()
+    identities.end_identity_sessions(identity)
+    assert not ProviderSession.objects.exists()
 
 
 @pytest.mark.parametrize(
