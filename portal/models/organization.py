@@ -41,6 +41,8 @@ class Organization(models.Model):
     requires_sso = models.BooleanField(default=False, db_default=False, editable=False)
     """Only sessions of its identity provider open its pages, also while it has none. See
     `portal.accounts.sso.requirement`."""
+    sso_opened_mark = models.CharField(max_length=64, blank=True, default="", db_default="", editable=False)
+    """Says that the portal has opened it again since it was last closed to other sign-ins."""
     members = models.ManyToManyField(settings.AUTH_USER_MODEL, through="Membership", related_name="organizations")
 
     class Meta:

@@ -2,7 +2,7 @@
 which workers hold too.
 
 Who can only write to the database can't name another provider, send a browser elsewhere, link his identity to another
-person's account, or call a domain verified.
+person's account, call a domain verified, or open an organization that is closed to other sign-ins.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ class Marked(StrEnum):
     CONFIGURATION = "configuration"
     IDENTITY = "identity"
     DOMAIN = "domain"
+    OPENED = "opened organization"
 
 
 def mark_of(what: Marked, *columns: object) -> str:

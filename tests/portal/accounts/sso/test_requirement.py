@@ -12,6 +12,7 @@ from portal.accounts.sso import clients, organization_actions, requirement
 from portal.accounts.sso.organization_actions import NewClient, set_provider
 from portal.accounts.sso.requirement import OPTIONAL, REQUIRED, is_required
 from portal.models import Organization, SsoProvider
+from registries.foundation.activity import Target, record
 from tests.support.actors import acting
 from tests.support.second_factors import add_totp
 from tests.support.sign_ins import actions_of
@@ -68,3 +69,24 @@ def test_the_sweeper_closes_what_was_opened_past_the_portal(closed: SsoProvider,
     assert member.get("/o/acme/").status_code == 403
     assert actions_of(acme)[-1] == REQUIRED
     assert requirement.restore() == 0
+
+
+def test_a_row_of_the_activity_that_somebody_appended_opens_nothing(closed: SsoProvider, acme: Any, alice: Any) -> None:
+    SsoProvider.objects.update(requires_sso=False)
+    Organization.objects.update(requires_sso=False)
+    record(acting(alice), OPTIONAL, Target("organization", acme.pk, acme.name), organization_id=acme.pk)
+    assert requirement.restore() == 1
+    assert is_required(acme.pk)
+
+
+def test_nor_does_the_mark_of_an_earlier_day(closed: SsoProvider, acme: Any, alice: Any) -> None:
+    for required in (False, True):
+        policy: dict[str, Any] = {"requires_sso": required}
+        organization_actions.change_policy(closed, policy, has_signed_in_by_it=True, by=acting(alice))
+        if not required:
+            earlier = Organization.objects.get(pk=acme.pk).sso_opened_mark
+            assert requirement.restore() == 0
+    SsoProvider.objects.update(requires_sso=False)
+    Organization.objects.update(requires_sso=False, sso_opened_mark=earlier)
+    assert requirement.restore() == 1
+    assert is_required(acme.pk)
