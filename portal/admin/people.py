@@ -24,6 +24,7 @@ from portal.accounts import actions as person_actions
 from portal.accounts import password_links
 from portal.accounts.factor_rows import PASSKEY, RECOVERY_CODES, TOTP, kinds_in
 from portal.accounts.staff_roles import RIGHTS, StaffRole, role_of
+from portal.admin.person_deactivation import AsksBeforeDeactivating
 from portal.admin.person_factors import ResetsFactors
 from portal.admin.person_sessions import EndsSessions
 from portal.models import User
@@ -98,7 +99,7 @@ class _AddRequest(ActorRequest):
 
 
 @admin.register(User)
-class PersonAdmin(EndsSessions, ResetsFactors, _UserAdmin):
+class PersonAdmin(EndsSessions, ResetsFactors, AsksBeforeDeactivating, _UserAdmin):
     """Members, support and operators."""
 
     form = PersonForm

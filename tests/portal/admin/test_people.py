@@ -144,7 +144,7 @@ def test_members_read_who_is_deactivated_and_whose_address_changed(
 ) -> None:
     sent = form(bob, email="robert@acme.example")
     del sent["is_active"]
-    operator.post(page(bob), sent)
+    operator.post(page(bob), sent | {"_deactivate": "yes"})
     bob.refresh_from_db()
     assert (bob.email, bob.is_active) == ("robert@acme.example", False)
     operator.post(page(bob), form(bob, is_active="on"))
