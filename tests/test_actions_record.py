@@ -88,6 +88,7 @@ NO_ACTIONS = {
     "portal.audit.refused_sign_ins.sweep": UPKEEP,
     "portal.audit.sign_ins.organizations_of": READS,
     "portal.audit.sign_ins.record_for_person": ROWS,
+    "portal.accounts.factor_actions.has_codes_to_show": READS,
     "portal.accounts.factor_actions.is_passwordless": READS,
     "portal.operations.queues.read_queue": READS,
     "portal.operations.queues.empty_queue": "changes Redis, which no transaction covers, and records first",

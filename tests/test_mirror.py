@@ -100,6 +100,7 @@ TESTED_BY = {
         "portal.accounts.session_actions",
         "portal.accounts.signed_in",
     ],
+    "portal/accounts/test_password_mails.py": ["portal.accounts.jobs"],
     "portal/admin/test_people.py": [
         "portal.accounts.actions",
         "portal.admin.third_party",

@@ -48,7 +48,7 @@ def test_it_says_when_few_codes_are_left(used: int, text: str, alice: User, acme
 
 def test_a_passkey_is_added_renamed_and_removed(alice: User, owner: Client) -> None:
     response = devices.add(owner, Device(), "Laptop")
-    codes = owner.get(response.headers["Location"])
+    codes = owner.post(response.headers["Location"])
     assert "data:text/plain" in codes.text
     assert codes.context["codes"][0] in codes.text
     row = Authenticator.objects.get(type="webauthn")
