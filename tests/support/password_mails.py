@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from django.http import HttpResponse
 from django.test import Client
 
@@ -19,6 +21,6 @@ def deliver() -> None:
 
 def ask_for_link(email: str) -> HttpResponse:
     """Ask for a link in another browser, and have a worker mail it; return the response of the page."""
-    response = Client().post(RESET, {"email": email})
+    response = cast("HttpResponse", Client().post(RESET, {"email": email}))
     deliver()
     return response

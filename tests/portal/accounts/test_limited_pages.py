@@ -209,7 +209,7 @@ class TestVisits:
 
     def test_pages_that_store_a_session_for_anybody(self, settings: Any, clock: Clock) -> None:
         settings.PORTAL_PUBLIC_URL = "https://portal.example"
-        sent = {"headers": {"Accept": "application/json"}, "REMOTE_ADDR": STRANGER}
+        sent: Any = {"headers": {"Accept": "application/json"}, "REMOTE_ADDR": STRANGER}
         SignInLimit.objects.all().delete()
         assert Client().get(self.CHALLENGE, **sent).status_code == 200
         SignInLimit.objects.update(count=119)
