@@ -29,8 +29,8 @@ MAX_WOKEN = 100
 def ask(people: Sequence[User]) -> None:
     """Have a worker mail a link to the people whose accounts have an address that somebody typed; there can be none."""
     with transaction.atomic():
-        for person_id in [person.pk for person in people] or [None]:
-            _wake(PasswordMail.objects.create(person_id=person_id).pk)
+        for person in people or (None,):
+            _wake(PasswordMail.objects.create(person=person).pk)
 
 
 def send(mail_id: PasswordMailId) -> bool:
