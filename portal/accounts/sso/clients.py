@@ -66,15 +66,25 @@ def is_as_left(provider: SsoProvider) -> bool:
 
 
 def redirect_uri(provider: SsoProvider) -> str:
-    """Return the address to which the provider sends the browser back. Each provider has its own."""
+    """Return the address to which the provider sends the browser back. Each organization has its own, so that it can be
+    registered at the provider before anything is set here."""
     if provider.pk == PORTAL_PROVIDER:
         return settings.PORTAL_PUBLIC_URL + reverse("sso:portal_callback")
-    return settings.PORTAL_PUBLIC_URL + reverse("sso:callback", args=[provider.pk])
+    return settings.PORTAL_PUBLIC_URL + reverse("sso:callback", args=[_path_of(provider)])
 
 
 def logout_uri(provider: SsoProvider) -> str:
     """Return the address to which the provider posts logout tokens."""
-    return settings.PORTAL_PUBLIC_URL + reverse("sso:logout", args=[provider.pk])
+    return settings.PORTAL_PUBLIC_URL + reverse("sso:logout", args=[_path_of(provider)])
+
+
+def of_path(path: str) -> SsoProvider | None:
+    """Return the provider whose addresses have this part."""
+    return SsoProvider.objects.filter(organization__slug=path).first()
+
+
+def _path_of(provider: SsoProvider) -> str:
+    return provider.organization.slug if provider.organization is not None else str(provider.pk)
 
 
 def _columns(provider: SsoProvider) -> tuple[object, ...]:

@@ -15,7 +15,7 @@ class FindForm(GuardsFields, forms.Form):
         label="Work email or organization",
         max_length=254,
         widget=forms.TextInput(attrs={"autocomplete": "email", "autocapitalize": "none", "spellcheck": "false"}),
-        help_text="Your email address at work, or the organization's name in its address here.",
+        help_text="Your work email address, or your organization's part of this portal's addresses: acme in /o/acme/.",
     )
 
 
@@ -26,7 +26,7 @@ class ProviderForm(GuardsFields, forms.Form):
         label="Issuer",
         max_length=500,
         assume_scheme="https",
-        help_text="The address in front of /.well-known/openid-configuration, exactly as the provider says it.",
+        help_text="The address before /.well-known/openid-configuration, exactly as the provider states it.",
     )
     client_id = forms.CharField(label="Client ID", max_length=255)
     client_secret = forms.CharField(
@@ -39,33 +39,40 @@ class ProviderForm(GuardsFields, forms.Form):
 
 
 class PolicyForm(GuardsFields, forms.Form):
-    """Who may come by single sign-on, and who must."""
+    """Who may sign in with single sign-on, and who must."""
 
     adds_members = forms.BooleanField(
-        label="Add new people as members", required=False, help_text="On their first sign-in with a verified domain."
+        label="Add new people as members",
+        required=False,
+        help_text="When they first sign in with an address of a verified domain.",
     )
     default_role = forms.ChoiceField(
         label="Role of new members", choices=[(role.value, role.label) for role in (Role.VIEWER, Role.MEMBER)]
     )
     required_claim = forms.CharField(
-        label="Required claim", max_length=100, required=False, help_text="Such as groups. Empty for everybody."
+        label="Required claim",
+        max_length=100,
+        required=False,
+        help_text="For example, groups. Leave it empty to let everybody in.",
     )
     required_value = forms.CharField(label="Required value", max_length=200, required=False)
     requires_sso = forms.BooleanField(
-        label="Only by single sign-on",
+        label="Require single sign-on",
         required=False,
-        help_text="Members have to come by it. Owners can still use their password with a second factor.",
+        help_text="Members have to use it. Owners can still use their password with a second factor.",
     )
 
     def clean(self) -> dict[str, object]:
         """Refuse a claim without a value, and a value without a claim."""
         values: dict[str, object] = super().clean() or {}
         if bool(values.get("required_claim")) != bool(values.get("required_value")):
-            self.add_error("required_value", "Enter the claim and the value that it must have, or neither.")
+            self.add_error("required_value", "Enter both the claim and its value, or neither.")
         return values
 
 
 class DomainForm(GuardsFields, forms.Form):
     """A domain to verify."""
 
-    name = forms.CharField(label="Domain", max_length=253, help_text="Such as example.com, as in your addresses.")
+    name = forms.CharField(
+        label="Domain", max_length=253, help_text="The part of your email addresses after the @, such as example.com."
+    )

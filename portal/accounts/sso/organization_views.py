@@ -22,7 +22,7 @@ from portal.models import LinkedIdentity, SsoProvider, VerifiedDomain
 from registries.foundation.refusal import Refusal, shows_refusal
 
 DOMAIN_PROBLEMS = {
-    "domain_record_missing": "The record was not found yet. DNS can take an hour.",
+    "domain_record_missing": "The record was not found. DNS changes can take an hour.",
     "domain_no_answer": "The domain's name servers did not answer. Try again.",
     "domain_of_another": "Another organization has verified this domain.",
 }
@@ -47,7 +47,7 @@ def save_provider(request: MemberRequest, org: str) -> HttpResponse:
         except Refusal as refusal:
             form.add_error(refusal.field or None, refusal.message)
         else:
-            messages.success(request, "Saved. A worker reads the provider's discovery document now.")
+            messages.success(request, "Saved. A worker is reading the provider's configuration. Check it in a moment.")
             return redirect("sso:settings", org)
     return _page(request, provider_form=form, status=400)
 
@@ -85,7 +85,7 @@ def remove_provider(request: MemberRequest, org: str) -> HttpResponse:
     """Remove the provider."""
     provider = get_object_or_404(SsoProvider, organization=request.access.organization_id)
     if organization_actions.remove_provider(provider, by=actor_of(request)):
-        messages.success(request, "Removed. Members sign in with their passwords.")
+        messages.success(request, "The provider was removed. Members sign in with their passwords.")
     return redirect("sso:settings", org)
 
 
@@ -129,13 +129,14 @@ def _page(
     named = {} if provider is None else {"issuer": provider.issuer, "client_id": provider.client_id}
     policy = {} if provider is None else {name: getattr(provider, name) for name in POLICY}
     policy["requires_sso"] = requirement.is_required(request.access.organization_id)
+    addressed = provider or SsoProvider(organization=request.organization)
     domains = list(VerifiedDomain.objects.filter(organization=request.access.organization_id))
     context = {
         "provider": provider,
         "problem": problem_of(provider.problem) if provider is not None and provider.problem else None,
         "is_altered": provider is not None and not clients.is_as_left(provider),
-        "redirect_uri": "" if provider is None else clients.redirect_uri(provider),
-        "logout_uri": "" if provider is None else clients.logout_uri(provider),
+        "redirect_uri": clients.redirect_uri(addressed),
+        "logout_uri": clients.logout_uri(addressed),
         "people": LinkedIdentity.objects.filter(provider=provider, withdrawn_at__isnull=True).count(),
         "is_closed": provider is None and policy["requires_sso"],
         "domains": [(row, is_verified(row), DOMAIN_PROBLEMS.get(row.problem, "")) for row in domains],

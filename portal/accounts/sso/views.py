@@ -22,7 +22,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from portal.accounts.attempt_counters import TooManyAttempts
 from portal.accounts.fresh_sign_in import kept_form
 from portal.accounts.sign_in_limits import allow_sso, allow_sso_logout
-from portal.accounts.sso import actions, providers, session, sign_ins
+from portal.accounts.sso import actions, clients, providers, session, sign_ins
 from portal.accounts.sso.clients import is_as_left
 from portal.accounts.sso.completion import complete
 from portal.accounts.sso.forms import FindForm
@@ -32,7 +32,7 @@ from portal.accounts.sso.sign_ins import Kind, Pending
 from portal.http.actors import actor_of
 from portal.models import LinkedIdentity, SsoProvider, SsoSignIn, User
 from portal.organizations import invitation_links
-from registries.foundation.ids import SsoProviderId, SsoSignInId
+from registries.foundation.ids import SsoSignInId
 
 NOT_FOUND = "There is no single sign-on for this address. Check it, or sign in with your password."
 Status = SsoSignIn.Status
@@ -112,10 +112,9 @@ def wait(request: HttpRequest, sign_in: UUID) -> HttpResponse:
 
 @never_cache
 @require_GET
-def callback(request: HttpRequest, provider: UUID | None = None) -> HttpResponse:
-    """Take the provider's answer."""
-    rows = SsoProvider.objects.filter(pk=SsoProviderId(provider)) if provider is not None else None
-    found = providers.portal_provider() if rows is None else rows.first()
+def callback(request: HttpRequest, provider: str = "") -> HttpResponse:
+    """Take the provider's answer. Who did not begin the sign-in is not told whose provider it is."""
+    found = clients.of_path(provider) if provider else providers.portal_provider()
     if found is None:
         raise Http404
     try:
@@ -123,7 +122,7 @@ def callback(request: HttpRequest, provider: UUID | None = None) -> HttpResponse
             row = sign_ins.receive(request, found, request.GET)
     except SignInFailed as failure:
         log.warning("sso_answer_refused", provider=str(found.pk), code=failure.code)
-        return show_problem(request, failure.code, found, None)
+        return show_problem(request, failure.code, None if failure.code == "sso_state" else found, None)
     return redirect("sso:wait", row.pk)
 
 
@@ -174,14 +173,14 @@ def disconnect(request: HttpRequest, identity: UUID) -> HttpResponse:
 @csrf_exempt
 @never_cache
 @require_POST
-def logout(request: HttpRequest, provider: UUID) -> HttpResponse:
+def logout(request: HttpRequest, provider: str) -> HttpResponse:
     """Take a logout token from a provider (OpenID Connect Back-Channel Logout). 200 says that it is being verified."""
     try:
         allow_sso_logout(request)
     except TooManyAttempts as refusal:
         headers = {"Cache-Control": "no-store", "Retry-After": str(refusal.retry_after)}
         return HttpResponse(status=refusal.status, headers=headers)
-    found = SsoProvider.objects.filter(pk=SsoProviderId(provider)).first()
+    found = clients.of_path(provider)
     token = request.POST.get("logout_token", "")
     is_taken = found is not None and bool(token) and receive_logout(found, token)
     return HttpResponse(status=200 if is_taken else 400, headers={"Cache-Control": "no-store"})

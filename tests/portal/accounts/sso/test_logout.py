@@ -43,7 +43,7 @@ def send(issuer: str, lie: str = "", **claims: Any) -> int:
 
 
 def post(token: str) -> int:
-    address = f"/accounts/sso/{SsoProvider.objects.get().pk}/logout/"
+    address = "/accounts/sso/acme/logout/"
     status = Client(enforce_csrf_checks=True).post(address, {"logout_token": token}).status_code
     for row in ProviderLogout.objects.filter(ended_at__isnull=True):
         logout.verify(row.pk)
@@ -163,7 +163,7 @@ def test_an_address_that_posts_much_waits_and_others_do_not(
 ) -> None:
     rate = replace(sign_in_limits.RATES[Kind.SSO_LOGOUT], free=2, first=60, bound=60)
     monkeypatch.setattr(sign_in_limits, "RATES", {**sign_in_limits.RATES, Kind.SSO_LOGOUT: rate})
-    address = f"/accounts/sso/{SsoProvider.objects.get().pk}/logout/"
+    address = "/accounts/sso/acme/logout/"
     stranger = Client(REMOTE_ADDR="203.0.113.9")
     posts = [stranger.post(address, {"logout_token": "x"}) for _ in range(3)]
     assert [post.status_code for post in posts] == [400, 400, 429]

@@ -41,11 +41,17 @@ def test_an_owner_sets_a_provider_and_never_sees_its_secret_again(owner: Client,
     values = {"issuer": lying_issuer, "client_id": "drayage", "client_secret": SECRET}
     assert owner.post(f"{PAGE}provider/", values).status_code == 302
     provider = SsoProvider.objects.get(organization=acme)
-    page = owner.get(PAGE).content.decode()
-    assert SECRET not in page
+    assert SECRET not in owner.get(PAGE).content.decode()
     assert SECRET.encode() not in bytes(provider.client or b"")
-    assert f"/accounts/sso/{provider.pk}/callback/" in page
-    assert f"/accounts/sso/{provider.pk}/logout/" in page
+
+
+def test_the_addresses_to_register_are_shown_before_and_after(owner: Client, lying_issuer: str, acme: Any) -> None:
+    before = owner.get(PAGE).content.decode()
+    provider_of(acme, lying_issuer)
+    after = owner.get(PAGE).content.decode()
+    for page in (before, after):
+        assert "/accounts/sso/acme/callback/" in page
+        assert "/accounts/sso/acme/logout/" in page
 
 
 def test_the_secret_is_kept_for_the_same_client_only(acme: Any, alice: Any) -> None:

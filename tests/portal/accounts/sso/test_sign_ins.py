@@ -56,20 +56,22 @@ def test_what_was_verified_is_redeemed_once(acme: Any, lying_issuer: str) -> Non
 def test_a_state_that_is_none(acme_provider: SsoProvider, state: str) -> None:
     browser = SsoBrowser()
     browser.start("acme")
-    response = browser.client.get(f"/accounts/sso/{acme_provider.pk}/callback/", {"state": state, "code": "c"})
+    response = browser.client.get("/accounts/sso/acme/callback/", {"state": state, "code": "c"})
     assert code_on(response) == "sso_state"
 
 
 def test_an_answer_at_another_providers_address_is_refused(
     acme_provider: SsoProvider, lying_issuer: str, mallory: Any
 ) -> None:
-    """Mix-up: each provider has its own redirect address."""
-    other = provider_of(mallory.organizations.get(), lying_issuer)
+    """Mix-up: each organization's provider has its own redirect address."""
+    provider_of(mallory.organizations.get(), lying_issuer)
     browser = SsoBrowser()
     address = browser.go_to_provider(browser.start("acme"))
-    moved = address.replace(str(acme_provider.pk), str(other.pk))
+    moved = address.replace("/sso/acme/", "/sso/umbrella/")
     assert moved != address
-    assert code_on(browser.come_back(moved)) == "sso_state"
+    refused = browser.come_back(moved)
+    assert code_on(refused) == "sso_state"
+    assert "Umbrella" not in refused.text
 
 
 @pytest.mark.parametrize(("lie", "issuer"), [("", "https://other.example"), ("names_issuer", "")])
