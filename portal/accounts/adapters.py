@@ -47,6 +47,8 @@ RECOVERY_CODE_USED = (
     "You used a recovery code, which works once. If you lost your passkey or app, remove it under Two-factor "
     "authentication and add another."
 )
+WAYS = {"mfa_reauthenticate": "Use a code", "mfa_reauthenticate:webauthn": "Use a passkey"}
+"""What allauth calls a security key may be a passkey."""
 AGAIN = "Your second factor was not asked for. Sign in again."
 
 log = structlog.get_logger(__name__)
@@ -56,6 +58,12 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
     """Closes the sign-up page, records who signs in and out, and responds even if mail can't be sent."""
 
     _spent = Spent.nothing()
+    error_messages: ClassVar[dict[str, str]] = {
+        **DefaultAccountAdapter.error_messages,
+        "email_password_mismatch": "The email address or the password is wrong.",
+        "enter_current_password": "This is not your current password.",
+        "incorrect_password": "This is not your password.",
+    }
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         """Return False: an operator or an owner adds people."""
@@ -130,10 +138,17 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
         """allauth calls it when the password was right."""
         refund(self._spent)
 
+    def add_message(self, request: HttpRequest, *args: object, **kwargs: object) -> None:
+        """Add a message for the next page, except after a reset of the password, where the page itself says it."""
+        if not _is_reset(request):
+            super().add_message(request, *args, **kwargs)
+
     def get_reauthentication_methods(self, user: User | AnonymousUser) -> list[dict[str, str]]:
         """Return how somebody can prove again who they are: allauth's ways, and the provider that this session began
         with. An organization's provider that was added to it says nothing of the account."""
         methods: list[dict[str, str]] = super().get_reauthentication_methods(user)
+        for method in methods:
+            method["description"] = WAYS.get(method["id"], method["description"])
         if sso_session.session_of(self.request).can_prove_again:
             methods.append({"id": "sso", "description": "Use single sign-on", "url": reverse("sso:again")})
         return methods
@@ -151,8 +166,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
 
     def set_password(self, user: User, password: str) -> None:
         """Change or reset a password and record it."""
-        match = self.request.resolver_match
-        is_reset = match is not None and match.url_name == "account_reset_password_from_key"
+        is_reset = _is_reset(self.request)
         set_password(user, password, is_reset=is_reset, by=actor_of_person(self.request, user))
         if is_reset:
             known_browser.remember(self.request, user)
@@ -171,6 +185,10 @@ def refuse_altered(request: HttpRequest, user: User) -> HttpResponse:
     authority.note_altered(user, by=actor_of(request))
     messages.error(request, ALTERED)
     return redirect("account_login")
+
+
+def _is_reset(request: HttpRequest) -> bool:
+    return request.resolver_match is not None and request.resolver_match.url_name == "account_reset_password_from_key"
 
 
 def _goes_to_invitation(request: HttpRequest) -> bool:

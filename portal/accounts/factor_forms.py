@@ -39,15 +39,18 @@ class PasskeyForm(GuardsFields, AddWebAuthnForm):  # type: ignore[misc]
     """A new passkey, as the browser registered it."""
 
     name = forms.CharField(
-        label="Name", required=False, max_length=passkeys.MAX_NAME_LENGTH, help_text="Such as the device it is on."
+        label="Name",
+        required=False,
+        max_length=passkeys.MAX_NAME_LENGTH,
+        help_text="For example, the device that it is on.",
     )
     passwordless = forms.BooleanField(
         label="Sign in with this passkey alone",
         required=False,
         initial=True,
         help_text=(
-            "Instead of a password, your device asks for your fingerprint, face or PIN. "
-            "Clear it for a security key that you use in addition to your password."
+            "Your device asks for your fingerprint, face or PIN instead of a password. "
+            "Clear this for a security key that you use in addition to your password."
         ),
     )
     response: Response

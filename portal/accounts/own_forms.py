@@ -38,7 +38,7 @@ class AddressForm(GuardedForm):
         label="New email address",
         max_length=254,
         widget=forms.EmailInput(attrs={"autocomplete": "email"}),
-        error_messages={"required": "Enter the address that you want to sign in with."},
+        error_messages={"required": "Enter the new address."},
     )
 
 
@@ -48,9 +48,9 @@ class DeleteForm(GuardedForm):
     not_done = "Not deleted"
 
     email = forms.EmailField(
-        label="Your email address",
+        label="Your email address, to confirm",
         widget=forms.EmailInput(attrs={"autocomplete": "off"}),
-        error_messages={"required": "Enter your address to confirm."},
+        error_messages={"required": "Enter your email address."},
     )
 
     def __init__(self, data: QueryDict | None = None, *, address: str) -> None:

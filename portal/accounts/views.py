@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Concatenate, ParamSpec, TypeAlias
+from typing import Concatenate, ParamSpec, TypeAlias, cast
 
 from allauth.account.authentication import get_authentication_records
 from allauth.account.views import password_change, password_reset
@@ -17,12 +17,16 @@ from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from portal.accounts.factor_forms import CodeForm
 from portal.accounts.factor_rows import PASSKEY, TOTP, kinds_in
 from portal.audit import refused_sign_ins
 from portal.audit.sign_ins import RECOVERY_CODES, record_for_person
 from portal.http.actors import actor_of, actor_of_person
 from portal.mail import sending
 from portal.models import RefusedSignIn, User
+
+CODE_OF_APP = "From your authenticator app, or a recovery code."
+CODE_OF_RECOVERY = "One of your recovery codes."
 
 P = ParamSpec("P")
 View: TypeAlias = Callable[Concatenate[HttpRequest, P], HttpResponse]
@@ -100,7 +104,12 @@ class SecondStep(factor_views.AuthenticateView):  # type: ignore[misc]  # allaut
 
     def get_context_data(self, **kwargs: object) -> dict[str, object]:
         kinds = kinds_in(self.stage.login.user.second_factors)
-        return {**super().get_context_data(**kwargs), "has_passkey": PASSKEY in kinds, "has_app": TOTP in kinds}
+        context: dict[str, object] = super().get_context_data(**kwargs)
+        code = cast("CodeForm", context["form"]).fields["code"]
+        code.help_text = CODE_OF_APP if TOTP in kinds else CODE_OF_RECOVERY
+        if PASSKEY in kinds:
+            code.widget.attrs.pop("autofocus", None)
+        return {**context, "has_passkey": PASSKEY in kinds}
 
 
 authenticate = asks_for_second_factor(SecondStep.as_view())

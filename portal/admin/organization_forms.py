@@ -37,7 +37,7 @@ class NewOrganizationForm(GuardsFields, ModelForm[Organization]):
     owner = forms.ModelChoiceField(
         User.objects.all(),
         widget=AutocompleteSelect(Membership._meta.get_field("user"), admin.site),
-        help_text="Somebody under Users whose address is proven. Add a new person there first.",
+        help_text="Somebody under Users whose address is verified. Add a new person there first.",
     )
 
     class Meta:

@@ -36,6 +36,7 @@ from registries.foundation.guarded_forms import GuardsFields
 from registries.foundation.refusal import Refusal
 from registries.foundation.requests import ActorRequest
 
+NO_ROLE = "none"
 FACTOR_NAMES = {PASSKEY: "passkeys", RECOVERY_CODES: "recovery codes", TOTP: "authenticator app"}
 
 admin.site.unregister(Group)
@@ -104,9 +105,7 @@ class PersonAdmin(EndsSessions, ResetsFactors, AsksBeforeDeactivating, _UserAdmi
 
     form = PersonForm
     add_form = NewPersonForm
-    list_display = (
-        "email", "first_name", "last_name", "is_active", "is_staff", "is_support", "is_superuser", "address_proof",
-    )  # fmt: skip
+    list_display = ("email", "name", "portal_role", "is_active", "factors", "verified")
     list_filter = (
         "is_active",
         "is_staff",
@@ -127,7 +126,7 @@ class PersonAdmin(EndsSessions, ResetsFactors, AsksBeforeDeactivating, _UserAdmi
             "What they hold",
             {
                 "fields": ("holds",),
-                "description": "API keys and open invitations end when somebody is deactivated, and their sessions.",
+                "description": "When somebody is deactivated, their API keys, open invitations and sessions end.",
             },
         ),
         ("When", {"fields": ("last_login", "date_joined", "altered_at")}),
@@ -138,8 +137,8 @@ class PersonAdmin(EndsSessions, ResetsFactors, AsksBeforeDeactivating, _UserAdmi
             None,
             {
                 "fields": ("email", "role"),
-                "description": "They get a link that sets their password, by email or from you. Members need nothing "
-                "here: owners invite them.",
+                "description": "They get a link that sets their password, by email or from you. You don't need to add "
+                "members: owners invite them.",
             },
         ),
     )
@@ -200,6 +199,18 @@ class PersonAdmin(EndsSessions, ResetsFactors, AsksBeforeDeactivating, _UserAdmi
         """Redirect to the page that creates a link: nobody types a password for somebody else."""
         return redirect("admin:portal_user_link", id)
 
+    @admin.display(description="name", ordering="first_name")
+    def name(self, person: User) -> str:
+        return person.get_full_name() or self.get_empty_value_display()
+
+    @admin.display(description="role on this portal")
+    def portal_role(self, person: User) -> str:
+        return NO_ROLE if role_of(person) is StaffRole.NONE else role_of(person).label.partition(":")[0]
+
+    @admin.display(description="address verified", ordering="address_proof")
+    def verified(self, person: User) -> str:
+        return person.get_address_proof_display() if person.address_proof else "no"
+
     @admin.display(description="in organizations")
     def holds(self, person: User) -> SafeString | str:
         rows = person.memberships.select_related("organization")
@@ -210,7 +221,7 @@ class PersonAdmin(EndsSessions, ResetsFactors, AsksBeforeDeactivating, _UserAdmi
 
     @admin.display(description="password")
     def sign_in(self, person: User) -> SafeString:
-        state = "Set." if person.has_usable_password() else "None: they can't sign in with one."
+        state = "Set." if person.has_usable_password() else "None."
         return format_html('{} <a href="../link/">Create a link that sets it</a>', state)
 
     @admin.display(description="second factors")
@@ -227,7 +238,7 @@ class PersonAdmin(EndsSessions, ResetsFactors, AsksBeforeDeactivating, _UserAdmi
     def _link_page(self, request: HttpRequest, person: User, link: str = "") -> HttpResponse:
         context = {
             **self.admin_site.each_context(request),
-            "title": "A link for one person",
+            "title": "Create a link that sets a password",
             "person": person,
             "link": link,
             "sends_mail": settings.PORTAL_SENDS_MAIL,

@@ -16,12 +16,12 @@ class AddressUnproven(TeamRefused):
     """The person has not proven that the address of their account is theirs: somebody else may have made it."""
 
     code = "address_unproven"
-    title = "This address is not proven yet"
+    title = "This address is not verified yet"
 
     def __init__(self, email: str) -> None:
         super().__init__(
-            f"Nobody has proven to have the address {email}, so its account can't get access to anything more. "
-            "Whoever has it gets a link there by email: on the account page, or at “Forgot password”.",
+            f"The address {email} is not verified, so its account can't get access to anything more. Whoever reads its "
+            "email can verify it: under Profile, or with “Forgot your password?” on the sign-in page.",
             field="email",
         )
 

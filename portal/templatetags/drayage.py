@@ -194,4 +194,6 @@ def field_attrs(field: BoundField) -> SafeString:
     attrs["class"] = " ".join(word for word in (name, own, "is-invalid" if field.errors else "") if word)
     if field.errors:
         attrs["aria-invalid"] = "true"
+    if str(field.field.widget.attrs.get("placeholder", "")).startswith(str(field.label)):
+        attrs["placeholder"] = False  # allauth's repeat the label
     return field.as_widget(attrs=attrs)

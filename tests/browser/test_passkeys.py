@@ -105,7 +105,7 @@ def test_adding_one_and_signing_in_with_it_alone(
     add_passkey(page)
     keep_codes(page)
     look("codes")
-    page.get_by_role("link", name="I have kept them").click()
+    page.get_by_role("link", name="I saved them").click()
     expect(page.get_by_role("row").filter(has_text="Laptop")).to_contain_text("Sign-in without a password")
     look("overview")
     sign_out(page)

@@ -108,7 +108,7 @@ def test_mails_are_printed_and_in_no_log(environment: dict[str, str], started: l
         members = "/o/acme/settings/members/"
         shown = send(f"{members}invite/", members, email="nina@acme.example", role="member").text
 
-    printed = lines_until(started[0], "If you expected no invitation")
+    printed = lines_until(started[0], "If you didn't expect an invitation")
     (link,) = [line for line in printed if "/invitations/dri_" in line]
     assert link in shown
     logs = list(Path(environment["PORTAL_DATA_DIR"], "log").iterdir())

@@ -45,9 +45,23 @@ def test_a_wrong_password_says_nothing_about_the_address(alice: Any) -> None:
     browser = Client()
     known = browser.post(LOGIN, {"login": alice.email, "password": "a wrong guess"})
     unknown = browser.post(LOGIN, {"login": "nobody@acme.example", "password": "a wrong guess"})
-    text = "The email address and/or password you specified are not correct."
+    text = "The email address or the password is wrong."
     assert known.context["form"].errors == unknown.context["form"].errors == {"__all__": [text]}
     assert "a wrong guess" not in known.content.decode()
+
+
+def test_a_reset_is_said_once(alice: Any, settings: Any) -> None:
+    settings.PORTAL_SENDS_MAIL = True
+    browser = Client()
+    browser.post("/accounts/password/reset/", {"email": alice.email})
+    (link,) = re.findall(r"/accounts/password/reset/key/\S+", str(mail.outbox[0].body))
+    form = browser.get(link)["Location"]
+    new = "another ferry leaves at nine"
+    done = browser.post(form, {"password1": new, "password2": new}, follow=True).text
+    assert "Your password is set" in done
+    assert "Your password was changed" not in done
+    alice.refresh_from_db()
+    assert alice.check_password(new)
 
 
 def test_asking_for_a_new_password_changes_nothing(alice: Any, as_user: Any, settings: Any) -> None:

@@ -62,7 +62,7 @@ def test_it_changes(bob: User, acme: Any, django_capture_on_commit_callbacks: An
     assert browser.get("/accounts/logout/").status_code == 302, "other browsers are signed out"
     assert sign_in(bob).get("/accounts/logout/").status_code == 200
     assert [message.to for message in mail.outbox[:2]] == [["bob@acme.example"]] * 2
-    assert "A change of your address was requested" in mail.outbox[0].subject
+    assert "Your email address is about to change" in mail.outbox[0].subject
     assert ROBERT in str(mail.outbox[1].body)
     details = [row[1:] for row in recorded(organization=acme)][-4:]
     assert ("account.email_changed", ROBERT, f"bob@acme.example → {ROBERT}") in details

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -155,3 +156,15 @@ class TestRecoveryCodes:
 @pytest.mark.parametrize("page", ["webauthn/add/", "totp/activate/", "recovery-codes/generate/"])
 def test_strangers_are_asked_to_sign_in(page: str, db: None) -> None:
     assert "/accounts/login/" in Client().get(OVERVIEW + page).headers["Location"]
+
+
+@pytest.mark.parametrize("has_passkey", [True, False])
+def test_the_main_way_of_the_second_step_has_the_focus(has_passkey: bool, alice: User, acme: Any) -> None:
+    add_totp(alice)
+    if has_passkey:
+        devices.add(signed_in(alice), Device(), "Laptop")
+    browser = Client()
+    browser.post("/accounts/login/", {"login": alice.email, "password": PASSWORD})
+    page = browser.get("/accounts/2fa/authenticate/").text
+    (focused,) = re.findall(r"<(\w+)[^<>]* autofocus\b", page)
+    assert focused == ("button" if has_passkey else "input")

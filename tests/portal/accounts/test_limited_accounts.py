@@ -43,7 +43,7 @@ def _is_of_organization(name: str) -> bool:
 def test_the_rest_is_refused(path: str, limited: Client) -> None:
     page = limited.get(path)
     assert page.status_code == 403
-    assert "Nobody has proven to have the address nina@acme.example" in page.text
+    assert "The address nina@acme.example is not verified" in page.text
     assert limited.post(path).status_code == 403
 
 
@@ -54,19 +54,28 @@ def test_whose_address_is_proven_opens_it(member: Client) -> None:
 def test_its_organization_is_open_and_says_what_is_missing(limited: Client, mallory: User) -> None:
     page = limited.get("/o/acme/")
     assert page.status_code == 200
-    assert "Your address is not proven." in page.text
+    assert "Your address is not verified." in page.text
     assert limited.get("/o/umbrella/").status_code == 404
 
 
 def test_nobody_else_reads_that(member: Client) -> None:
-    assert "Your address is not proven." not in member.get("/o/acme/").text
+    assert "Your address is not verified." not in member.get("/o/acme/").text
 
 
 def test_the_profile_says_it_once(limited: Client, settings: Any) -> None:
     settings.PORTAL_SENDS_MAIL = True
     page = limited.get("/accounts/profile/").text
-    assert "Not proven" in page
+    assert "Not verified" in page
     assert page.count('action="/accounts/profile/prove/"') == 1
+
+
+def test_whoever_was_removed_reads_what_is_true_of_them(limited: Client, nina: User) -> None:
+    assert "opens only the organization that invited you" in " ".join(limited.get("/accounts/sessions/").text.split())
+    nina.memberships.all().delete()
+    for path in ("/accounts/profile/", "/accounts/sessions/"):
+        page = " ".join(limited.get(path).text.split())
+        assert "the organization that invited you" not in page
+        assert "Your account is in no organization, and can't join one until you" in page
 
 
 @pytest.mark.parametrize("name", ["account_profile", "account_change_password", "mfa_index", "account_delete"])

@@ -129,7 +129,7 @@ def test_another_role_ends_the_sessions(operator: Client, member: Client, bob: A
 def test_an_account_without_a_proof_gets_no_role(operator: Client, acme: Any) -> None:
     nina = User.objects.create_user("nina@acme.example", PASSWORD)
     answer = operator.post(page(nina), form(nina, role="operator"), follow=True)
-    assert "Nobody has proven to have the address" in answer.text
+    assert "is not verified" in answer.text
     assert role_of(User.objects.get(pk=nina.pk)) is StaffRole.NONE
 
 

@@ -63,8 +63,12 @@ def test_an_address_without_an_account_counts_for_nobody(acme: Organization) -> 
 
 def test_owners_see_the_number_and_members_do_not(acme: Organization, bob: User, owner: Client, member: Client) -> None:
     refuse(bob, 3)
-    assert "3 failed sign-ins by members" in owner.get(TEAM).text
+    assert "3 failed sign-ins to members" in owner.get(TEAM).text
     assert "failed sign-in" not in member.get(TEAM).text
+
+
+def test_nothing_is_shown_where_there_were_none(owner: Client) -> None:
+    assert "ailed sign-in" not in owner.get(TEAM).text
 
 
 def test_many_are_mailed_to_owners_once_a_day(acme: Organization, alice: User, bob: User, settings: Any) -> None:

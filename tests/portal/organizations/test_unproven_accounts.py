@@ -94,7 +94,7 @@ class TestOtherOrganizations:
         browser = sign_in(registered)
         token = invite(acme, email=NINA, role="owner", by=acting(alice))[1]
         page = browser.post(f"/invitations/{token}/", follow=True)
-        assert "Nobody has proven to have the address" in page.text
+        assert "is not verified" in page.text
         assert not acme.memberships.filter(user=registered).exists()
 
     def test_it_does_not_accept_a_mailed_one_without_a_new_password(

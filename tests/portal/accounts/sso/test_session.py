@@ -55,7 +55,7 @@ def test_only_by_sso_closes_the_organization_to_passwords(
     only_sso(acme)
     response = member.get("/o/acme/")
     assert response.status_code == 403
-    assert b"needs single sign-on" in response.content
+    assert b"requires single sign-on" in response.content
     assert member.get("/accounts/2fa/").status_code == 200, "the account is theirs"
     assert owner.get("/o/acme/").status_code == 403, "an owner without a second factor"
     assert dora.client.get("/o/acme/").status_code == 200
