@@ -137,7 +137,12 @@ class CodeForm(_CodeForm, AuthenticateForm):  # type: ignore[misc]
 class CodeAgainForm(_CodeForm, ReauthenticateForm):  # type: ignore[misc]
     """A code before something that needs a fresh sign-in."""
 
-    code = forms.CharField(label="Code", max_length=40, widget=forms.TextInput(attrs={**CODE, "autofocus": True}))
+    code = forms.CharField(
+        label="Code",
+        max_length=40,
+        widget=forms.TextInput(attrs={**CODE, "autofocus": True}),
+        help_text="From your authenticator app, or a recovery code.",
+    )
 
 
 class PasskeyNameForm(GuardsFields, forms.Form):

@@ -63,7 +63,7 @@ def delete_account(person: User, *, by: Actor) -> None:
             quotas.lock_organization(organization_id)
         row = authority.lock(person.pk)
         if row.is_staff or row.is_superuser or row.is_support:
-            raise NotDeleted("You run or support this portal. Another operator takes that role from you first.")
+            raise NotDeleted("You are an operator or support. Ask another operator to take that role from you first.")
         departures = departures_of(row)
         if owned := [departure.organization.name for departure in departures if departure.is_last_owner]:
             raise NotDeleted(f"You are the last owner of {', '.join(owned)}. Make somebody else owner first.")

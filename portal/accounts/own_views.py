@@ -24,7 +24,7 @@ from registries.secrets import one_time
 
 TOKEN_KEY = "address_token"  # noqa: S105 (the entry of the session)
 PRINTED = "This portal has no mail server: the email is printed on its console."
-NO_MAIL = "This portal sends no email. Ask {} for a link."
+NO_MAIL = "This portal sends no email. Write to {} for a link."
 
 
 def _to_profile(request: ActorRequest, /) -> HttpResponse:

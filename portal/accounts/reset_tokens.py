@@ -66,7 +66,9 @@ def use_links(person: User) -> None:
     """Delete the links of a person who sets a password with one of them. Raises ResetLinkUsed if there are none: of two
     windows only one sets a password."""
     if not PasswordReset.objects.open().filter(person=person).delete()[0]:
-        raise ResetLinkUsed("The link has set a password already. Sign in with it, or ask for a new link.")
+        raise ResetLinkUsed(
+            "This link was already used to set a password. Sign in with that password, or ask for a new link."
+        )
 
 
 def end_links(person: User) -> None:

@@ -52,7 +52,7 @@ def end(request: HttpRequest, browser: uuid.UUID) -> HttpResponse:
     if row.row_key == _own_row_key(request):
         return redirect("account_logout")
     if session_actions.end_session(row, by=actor_of(request)):
-        messages.success(request, f"{row.device} is signed out.")
+        messages.success(request, f"{row.device} was signed out.")
     return _to_list(request)
 
 
@@ -64,7 +64,7 @@ def end_others(request: HttpRequest, /) -> HttpResponse:
     person = person_of(request)
     session_actions.end_all_sessions(person, own_row_key=_own_row_key(request), by=actor_of(request))
     keep_session(request)
-    messages.success(request, "All other browsers are signed out.")
+    messages.success(request, "All other browsers were signed out.")
     return _to_list(request)
 
 

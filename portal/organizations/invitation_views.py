@@ -53,7 +53,7 @@ def invitation(request: ActorRequest, /) -> HttpResponse:
     if row is None or not _is_open(row):
         return _over(request, row)
     if request.method == "POST" and request.POST.get(SHOWN, str(row.pk)) != str(row.pk):
-        messages.warning(request, "Another invitation was opened in this browser since. This is that one.")
+        messages.warning(request, "You opened another invitation in this browser since. This is the latest one.")
         return _to_invitation(request)
     account = User.objects.filter(email=row.email).first()
     is_claim = account is not None and not account.address_proof and bool(row.proof)

@@ -115,7 +115,7 @@ def accept_as_new(invitation: Invitation, password: str, *, by: Actor) -> User:
             with transaction.atomic():
                 person = User.objects.create_user(invitation.email, password, address_proof=invitation.proof)
         except IntegrityError:  # another organization's invitation may have been accepted at the same time
-            raise InvitationOver("There is an account with this address by now. Sign in to accept.") from None
+            raise InvitationOver("An account with this address was created since. Sign in to accept.") from None
         membership, _ = _join(invitation, person)
         joined = _as_actor(person, by)
         _record_joining(membership, by=joined)
@@ -133,7 +133,7 @@ def accept_and_prove(invitation: Invitation, password: str, *, by: Actor) -> Use
         person = User.objects.filter(email=invitation.email).first()
         row = authority.lock(person.pk) if person is not None else None
         if row is None or row.address_proof or not invitation.proof:
-            raise InvitationOver("This account is no longer waiting for a proof. Sign in to accept.")
+            raise InvitationOver("The address of this account was verified since. Sign in to accept.")
         require_active(row)
         prove(row, AddressProof(invitation.proof))
         row.set_password(password)

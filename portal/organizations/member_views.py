@@ -61,7 +61,7 @@ def remove(request: MemberRequest, /, org: str, member: int) -> HttpResponse:
     if request.method != "POST":
         return _page(request, "portal/member_remove.html", row, form)
     if not form.is_valid():
-        messages.error(request, "Their keys have changed since. Look at the list again.")
+        messages.error(request, "Their API keys changed since you opened the page. Check the list again.")
         return redirect("portal:member_remove", org, member)
     ended = actions.remove(row, keep=form.cleaned_data["keep"], by=request.actor)
     message = f"{row.user.email} is no longer in {request.organization.name}, and signed out everywhere."

@@ -81,9 +81,9 @@ def withdraw(request: MemberRequest, org: str, invitation: uuid.UUID) -> HttpRes
     """Withdraw an invitation."""
     row = get_object_or_404(Invitation, organization=request.organization, pk=invitation)
     if invitations.withdraw(row, by=request.actor):
-        messages.success(request, f"The invitation of {row.email} is withdrawn.")
+        messages.success(request, f"The invitation for {row.email} was withdrawn.")
     else:
-        messages.info(request, f"The invitation of {row.email} had already ended.")
+        messages.info(request, f"The invitation for {row.email} had already ended.")
     return redirect("portal:members", org)
 
 

@@ -34,7 +34,7 @@ class ProviderForm(GuardsFields, forms.Form):
         max_length=2000,
         required=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
-        help_text="Encrypted when you save it; only workers can decrypt it.",
+        help_text="Encrypted when you save it. Only workers can decrypt it.",
     )
 
 

@@ -54,7 +54,10 @@ def set_provider(organization: Organization, client: NewClient, *, by: Actor) ->
         before: dict[str, Value] = {} if row is None else {"issuer": row.issuer, "client_id": row.client_id}
         after: dict[str, Value] = {"issuer": client.issuer, "client_id": client.client_id}
         if not client.secret and (row is None or before != after):
-            raise SsoRefused("Enter the client's secret: it is kept for the same issuer and client ID only.")
+            raise SsoRefused(
+                "Enter the client secret. The saved one is kept only for the same issuer and client ID.",
+                field="client_secret",
+            )
         if row is not None and row.issuer != client.issuer:
             row.delete()  # with its identities: another issuer's subjects are other people
             _end_requirement(organization.pk, by=by)
@@ -90,7 +93,7 @@ def change_policy(provider: SsoProvider, values: dict[str, Value], *, has_signed
         if not after:
             return False
         if after.get("default_role") == Role.OWNER:
-            raise SsoRefused("A provider makes nobody an owner.", field="default_role")
+            raise SsoRefused("A provider can't make anybody an owner.", field="default_role")
         if after.get("requires_sso"):
             _refuse_lock_out(organization_id, has_signed_in_by_it=has_signed_in_by_it)
         for name, value in after.items():
@@ -176,12 +179,12 @@ def _refuse_lock_out(organization_id: OrganizationId, *, has_signed_in_by_it: bo
     """Raise SsoRefused unless the provider works and an owner gets in without it."""
     if not has_signed_in_by_it:
         raise SsoRefused(
-            "Sign in with this provider first. So you know that it works before everybody has to use it.",
+            "Sign in with this provider first, so that you know it works before everybody has to use it.",
             field="requires_sso",
         )
     owners = Membership.objects.filter(organization=organization_id, role=Role.OWNER)
     if not any(map(is_protected, owners.values_list("user__second_factors", flat=True))):
         raise SsoRefused(
-            "Have an owner add a second factor first. With it they get in when the provider is down.",
+            "First an owner has to add a second factor, to get in when the provider is down.",
             field="requires_sso",
         )

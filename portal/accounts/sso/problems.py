@@ -59,21 +59,25 @@ PROBLEMS = {
         Move.PROVIDER, "The provider's certificate can't be verified", "Install a certificate of a public authority."
     ),
     "sso_unreachable": Problem(
-        Move.PROVIDER, "The provider did not answer, or broke off", "Try again; if it stays so, tell whoever runs it."
+        Move.PROVIDER,
+        "The provider did not answer, or the connection broke off",
+        "Try again. If it keeps failing, tell whoever runs it.",
     ),
     "sso_redirects": Problem(
         Move.OWNER, "An address of the provider redirects, which is not followed", "Enter the issuer's final address."
     ),
     "sso_answer_invalid": Problem(
-        Move.PROVIDER, "The provider sent something that is no OpenID Connect answer", "Check the issuer's address."
+        Move.PROVIDER, "The provider's answer is not valid OpenID Connect", "Check the issuer's address."
     ),
     "sso_answer_too_large": Problem(
-        Move.PROVIDER, "The provider's answer is too large", "A discovery document, key set or token is a few KiB."
+        Move.PROVIDER,
+        "The provider's answer is too large",
+        "Check the issuer: a discovery document, key set or token has only a few KiB.",
     ),
     "sso_discovery_missing": Problem(
         Move.OWNER,
         "There is no discovery document at the issuer",
-        "The issuer is the address in front of /.well-known/openid-configuration.",
+        "As the issuer, enter the address before /.well-known/openid-configuration.",
     ),
     "sso_discovery_issuer": Problem(
         Move.OWNER,
@@ -114,10 +118,12 @@ PROBLEMS = {
         "Publish the key with its kid; RSA has 2048 bits.",
     ),
     "sso_signature": Problem(
-        Move.PROVIDER, "The ID token's signature is wrong", "Somebody else may have sent it. Report it if it stays so."
+        Move.PROVIDER,
+        "The ID token's signature is wrong",
+        "Somebody else may have sent it. If it happens again, report it.",
     ),
     "sso_issuer": Problem(
-        Move.PROVIDER, "The ID token is from another issuer", "Its iss has to be the issuer that is entered here."
+        Move.PROVIDER, "The ID token is from another issuer", "Its iss has to be the issuer in the settings here."
     ),
     "sso_audience": Problem(
         Move.PROVIDER,
@@ -139,15 +145,15 @@ PROBLEMS = {
     "sso_not_fresh": Problem(
         Move.PROVIDER,
         "The provider did not ask you to sign in again",
-        "It has to follow max_age and say auth_time. Sign out and in again.",
+        "It has to honor max_age and send auth_time. Sign out and in again.",
     ),
     "sso_requirement": Problem(
         Move.OWNER,
-        "Your account at the provider is not meant for this organization",
+        "Your account at the provider lacks what this organization requires",
         "Ask for the group or claim that the organization requires.",
     ),
     "sso_email_missing": Problem(
-        Move.PROVIDER, "The provider did not say your email address", "Allow the scope email for this client."
+        Move.PROVIDER, "The provider did not send your email address", "Allow the scope email for this client."
     ),
     "sso_email_unverified": Problem(
         Move.PROVIDER, "The provider has not verified your email address", "Verify it there, then sign in again."
@@ -155,13 +161,13 @@ PROBLEMS = {
     "sso_domain": Problem(
         Move.OWNER,
         "Your email address belongs to no verified domain of the organization",
-        "An owner adds and verifies the domain in the settings of single sign-on.",
+        "Ask an owner to add and verify the domain in the settings of single sign-on.",
     ),
     "sso_no_account": Problem(
-        Move.OWNER, "Nobody has an account here with your address", "Ask an owner of your organization to invite you."
+        Move.OWNER, "There is no account with your address here", "Ask an owner of your organization to invite you."
     ),
     "sso_not_member": Problem(
-        Move.OWNER, "You are no member of the organization", "Ask an owner of the organization to invite you."
+        Move.OWNER, "You are not a member of the organization", "Ask an owner of the organization to invite you."
     ),
     "sso_organization_suspended": Problem(
         Move.OWNER, "The organization is suspended, so nobody can join", "An owner can ask support about it."

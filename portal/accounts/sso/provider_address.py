@@ -30,9 +30,9 @@ def check_issuer(issuer: str) -> None:
     is_plain = parts.scheme == "http"
     is_plain_open = any(entry.scheme is Scheme.PLAIN for entry in opened_networks(Purpose.SIGN_IN))
     if parts.scheme != "https" and not (is_plain and is_plain_open):
-        raise IssuerRefused("It has to begin with https://.")
+        raise IssuerRefused("An issuer has to begin with https://.")
     if not issuer.isascii() or not issuer.isprintable() or set(issuer) & set(" \\\"'<>"):
-        raise IssuerRefused("Write the address in plain characters, without blanks.")
+        raise IssuerRefused("Use plain characters without spaces.")
     if not parts.hostname or "@" in parts.netloc or parts.query or parts.fragment:
         raise IssuerRefused("An issuer has a host and a path, and no user name, query or fragment.")
     default = 80 if is_plain else 443

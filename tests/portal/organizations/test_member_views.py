@@ -73,7 +73,7 @@ def test_removing_hands_over_what_was_chosen(owner: Client, anna: User, alice: A
 def test_a_key_that_is_not_theirs_is_not_handed_over(owner: Client, anna: User, kept: str) -> None:
     answer = owner.post(at(anna, "remove"), {"keep": [kept]})
 
-    assert messages_of(answer) == ["Their keys have changed since. Look at the list again."]
+    assert messages_of(answer) == ["Their API keys changed since you opened the page. Check the list again."]
     assert Membership.objects.filter(user=anna).exists()
 
 

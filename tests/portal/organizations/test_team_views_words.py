@@ -89,8 +89,8 @@ def test_withdrawing(owner: Client, acme: Any) -> None:
     address = f"/o/acme/settings/invitations/{row.pk}/withdraw/"
 
     assert owner.get(address).status_code == 405
-    assert after(owner.post(address)) == (302, MEMBERS, f"The invitation of {NINA} is withdrawn.")
-    assert after(owner.post(address)) == (302, MEMBERS, f"The invitation of {NINA} had already ended.")
+    assert after(owner.post(address)) == (302, MEMBERS, f"The invitation for {NINA} was withdrawn.")
+    assert after(owner.post(address)) == (302, MEMBERS, f"The invitation for {NINA} had already ended.")
 
 
 def test_roles_and_leaving(owner: Client, bob: Any, carol: Any, alice: Any) -> None:

@@ -102,7 +102,7 @@ def test_nobody_locks_everybody_out(owner: Client, acme: Any, alice: Any, lying_
     connect = browser.sign_in("acme")["Location"]
     browser.client.post(connect)
     response = browser.client.post(f"{PAGE}policy/", policy)
-    assert b"Have an owner add a second factor first" in response.content
+    assert b"First an owner has to add a second factor" in response.content
     add_totp(alice)
     assert browser.client.post(f"{PAGE}policy/", policy).status_code == 302
     provider.refresh_from_db()
