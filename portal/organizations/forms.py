@@ -67,7 +67,8 @@ class FirstPasswordForm(forms.Form):
         strip=False,
         max_length=1000,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-        help_text="At least 12 characters. A sentence that you can remember is good.",
+        help_text="At least 12 characters of any kind. A sentence that you can remember is good. Your address and the "
+        "names of your organizations don't count.",
         error_messages={"required": "Choose a password."},
     )
 
@@ -94,7 +95,7 @@ class KeyForm(GuardedForm):
         label="Name",
         max_length=63,
         validators=[validate_printable],
-        help_text="Which program uses it, such as deploy pipeline. The activity shows it with what the key did.",
+        help_text="The program that uses it, such as deploy pipeline. The activity shows it with what the key did.",
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
         error_messages={"required": "Name the key after the program that uses it."},
     )

@@ -91,7 +91,7 @@ class TestWithoutPassword:
         owner.post(CODES)
         assert "Remove the password" in owner.get(OVERVIEW).text
         owner.post("/accounts/password/remove/")
-        assert "Your passkeys sign you in" in owner.get(OVERVIEW).text
+        assert "You sign in with a passkey" in owner.get(OVERVIEW).text
         assert "_auth_user_id" not in sign_in(alice).session
 
         browser = Client()

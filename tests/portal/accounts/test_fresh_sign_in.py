@@ -111,7 +111,7 @@ def test_what_may_be_secret_is_not_kept(stale: Client) -> None:
     stale.post(CREATE, KEY | {"client_secret": "s3cr3t"}, headers={"Referer": f"http://testserver{KEYS}"})
     assert stale.session[KEPT_FORM]["fields"] is None
     page = stale.get(CONTINUE).content.decode()
-    assert "enter it again" in page
+    assert "Enter it again" in page
     assert f'href="{KEYS}"' in page
     assert "s3cr3t" not in page
 
