@@ -66,7 +66,7 @@ def test_nobody_is_sent_many(nina: User, as_user: Any, sends_mail: None) -> None
 
 def test_where_no_mail_is_sent_an_operator_is_named(nina: User, as_user: Any, settings: Any) -> None:
     page = as_user(nina).post(PROVE, follow=True)
-    assert f"Ask {settings.PORTAL_SUPPORT_EMAIL} for a link" in page.text
+    assert f"Write to {settings.PORTAL_SUPPORT_EMAIL} for a link" in page.text
     assert not PasswordReset.objects.exists()
 
 

@@ -88,7 +88,7 @@ def test_it_says_whose_a_key_is_where_it_works_and_from_where_it_was_used(
 
     shown = " ".join(owner.get(PAGE).text.split())
 
-    for part in (alice.email, "only Default", "from 198.51.100.7", "No owner", "they are no longer an owner"):
+    for part in (alice.email, "only Default", "from 198.51.100.7", "No owner", "its owner is no longer an owner"):
         assert part in shown, part
     assert shown.count("Take over") == 4  # a button and its label for each key of others
     assert shown.count("/take-over/") == 2

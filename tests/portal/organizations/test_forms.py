@@ -61,7 +61,7 @@ def test_what_each_form_asks() -> None:
     assert offered(role, "role") == offered(invitation, "role")
     assert offered(key, "days") == [(30, "30 days"), (90, "90 days"), (365, "A year"), (0, "No expiry")]
     assert [value for value, _ in offered(key, "scope")] == ["read", "write"]
-    assert password.fields["password"].help_text.startswith("At least 12 characters.")
+    assert password.fields["password"].help_text.startswith("At least 12 characters of any kind.")
     assert "The activity shows it" in key.fields["name"].help_text
     titles = [form.not_done for form in (invitation, password, key)]
     assert titles == ["Not invited yet", "Not joined yet", "Not created yet"]

@@ -142,7 +142,7 @@ def test_a_page_accepts_the_invitation_that_it_shows(
     form = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]+)">', page.text))
     answer = browser.post(ACCEPT, form | {"password": GOOD}, follow=True)
     assert "other@umbrella.example" in answer.text
-    assert "Another invitation was opened" in answer.text
+    assert "You opened another invitation" in answer.text
     assert not User.objects.filter(email__in=[NINA, "other@umbrella.example"]).exists()
     form = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]+)">', answer.text))
     assert browser.post(ACCEPT, form | {"password": GOOD})["Location"] == "/o/umbrella/"

@@ -179,7 +179,7 @@ def test_an_address_with_an_account_makes_no_other(acme: Any, mallory: Any) -> N
     row, _ = invite(acme, email=mallory.email, role="owner", by=CONSOLE)
     before = User.objects.get(pk=mallory.pk).password
 
-    with pytest.raises(InvitationOver, match="There is an account with this address"):
+    with pytest.raises(InvitationOver, match="An account with this address was created since"):
         accept_as_new(row, GOOD, by=SOMEBODY)
 
     assert Invitation.objects.open().contains(row)

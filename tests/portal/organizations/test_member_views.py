@@ -39,7 +39,15 @@ def test_it_shows_what_somebody_holds(owner: Client, anna: User, acme: Any, alic
     shown = owner.get(at(anna, page)).text
 
     key = ApiKey.objects.get(name="ci")
-    parts = ("ci", "deploy", f"{key.prefix}…", "198.51.100.7", "nina@acme.example", "hooks.example.com", "rotate each")
+    parts = (
+        "ci",
+        "deploy",
+        f"{key.prefix}…",
+        "198.51.100.7",
+        "nina@acme.example",
+        "hooks.example.com",
+        "until you rotate them",
+    )
     assert [part for part in parts if part not in shown] == []
     assert f'name="keep" value="{key.pk}"' in shown
     assert Membership.objects.get(user=anna).role == "owner"

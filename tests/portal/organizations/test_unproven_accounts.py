@@ -146,7 +146,7 @@ class TestThePersonArrives:
 
         browser = Client()
         page = browser.get(f"/invitations/{mailed}/", follow=True)
-        assert "Somebody made an account with your address" in page.text
+        assert "Somebody created an account with your address" in page.text
         assert is_signed_in(mallorys), "opening a link changes nothing"
         answer = browser.post(ACCEPT, {"password": HERS})
 

@@ -163,7 +163,7 @@ def test_only_an_account_with_the_same_address_is_connected(adding: SsoProvider,
     browser = SsoBrowser()
     connect = browser.sign_in("acme")["Location"]
     browser.client.post("/accounts/login/", {"login": "bob@acme.example", "password": PASSWORD})
-    assert b"Only an account with the same address" in browser.client.get(connect).content
+    assert b"Only accounts with the same address" in browser.client.get(connect).content
     assert code_on(browser.client.post(connect)) == "sso_other_account"
     assert not LinkedIdentity.objects.exists()
 
