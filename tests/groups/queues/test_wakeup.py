@@ -37,6 +37,7 @@ def test_how_long_a_job_may_run() -> None:
         "check": 120,
         "fan_out": 120,
         "deliver": 120,
+        "mail_password": 120,
         "configure": 60,
         "sign_in": 60,
         "sign_out": 60,
