@@ -12,6 +12,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.conftest import picture, violations
 from tests.browser.pages import no_sideways
+from tests.support.password_mails import deliver
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 NEW = "a new and long sentence"
@@ -24,6 +25,7 @@ def asked_for(page: Page, email: str) -> str:
     page.get_by_label("Email").fill(email)
     page.get_by_role("button", name="Send the link").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Check your email")
+    deliver()
     (link,) = re.findall(r"/accounts/password/reset/key/\S+", str(mail.outbox.pop().body))
     return str(link)
 

@@ -72,3 +72,10 @@ def test_for_a_stranger(path: str, db: None) -> None:
 def test_forms_with_errors(alice: User) -> None:
     check(Client().post("/accounts/login/", {"login": alice.email, "password": "wrong"}), "sign-in")
     check(signed_in(alice).post("/accounts/password/change/", {"oldpassword": "wrong"}), "password")
+
+
+def test_the_pages_of_a_password_have_a_button(alice: User, acme: Organization) -> None:
+    pia = User.objects.create_user("pia@acme.example", address_proof="mail")
+    for person, path, text in ((alice, "change", "Change the password"), (pia, "set", "Set the password")):
+        page = signed_in(person).get(f"/accounts/password/{path}/").text
+        assert f'type="submit">{text}</button>' in page
