@@ -105,7 +105,7 @@ class PersonAdmin(EndsSessions, ResetsFactors, AsksBeforeDeactivating, _UserAdmi
 
     form = PersonForm
     add_form = NewPersonForm
-    list_display = ("email", "name", "portal_role", "is_active", "factors", "verified")
+    list_display = ("email", "name", "portal_role", "is_active", "verified")
     list_filter = (
         "is_active",
         "is_staff",
@@ -203,13 +203,13 @@ class PersonAdmin(EndsSessions, ResetsFactors, AsksBeforeDeactivating, _UserAdmi
     def name(self, person: User) -> str:
         return person.get_full_name() or self.get_empty_value_display()
 
-    @admin.display(description="role on this portal")
+    @admin.display(description="role")
     def portal_role(self, person: User) -> str:
         return NO_ROLE if role_of(person) is StaffRole.NONE else role_of(person).label.partition(":")[0]
 
-    @admin.display(description="address verified", ordering="address_proof")
+    @admin.display(description="verified by", ordering="address_proof")
     def verified(self, person: User) -> str:
-        return person.get_address_proof_display() if person.address_proof else "no"
+        return person.address_proof or "nobody"
 
     @admin.display(description="in organizations")
     def holds(self, person: User) -> SafeString | str:
