@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.support.product_modules import CHECKOUT
 
 LIST = Path(__file__).with_name("slow.txt")
-LIMIT = 0.08
+LIMIT = 0.04
 """Seconds: what takes longer is listed."""
 
 

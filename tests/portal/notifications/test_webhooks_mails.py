@@ -51,7 +51,8 @@ def sent_once(to: User, *secrets: str) -> str:
 def test_whoever_creates_one_gets_it(acme: Organization, alice: User, bob: User, committed: Any) -> None:
     _, secret = committed(lambda: add(acme, acting(bob)))
     body = sent_once(bob, secret)
-    assert "A new signing secret was created with your account, for the webhook of Acme to " in body
+    assert "A new signing secret for the webhook of Acme to " in body
+    assert "was created by your account" in body
     assert "hooks.example.com" in body
     assert "By:" not in body
 
@@ -63,7 +64,7 @@ def test_whoever_rotates_it_gets_it_and_not_who_created_it(
     mail.outbox.clear()
     second = committed(lambda: webhooks.rotate(row, by=acting(alice)))
     body = sent_once(alice, first, second)
-    assert "of Acme to " in body
+    assert "for the webhook of Acme to " in body
     assert "hooks.example.com" in body
 
 
