@@ -106,14 +106,12 @@ TESTED_BY = {
         "portal.admin.third_party",
     ],
     "portal/accounts/sso/test_actions_invited.py": ["portal.templatetags.single_sign_on"],
-    "portal/accounts/sso/test_actions.py": ["portal.accounts.sso.identities"],
     "portal/accounts/sso/test_completion.py": [
         "portal.accounts.sso.forms",
         "portal.accounts.sso.views",
         "portal.accounts.sso.wakeups",
     ],
     "portal/accounts/sso/test_exchange.py": [
-        "portal.accounts.sso.clients",
         "portal.accounts.sso.discovery",
         "portal.accounts.sso.id_token",
         "portal.accounts.sso.problems",

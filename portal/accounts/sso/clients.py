@@ -42,7 +42,9 @@ def seal_client(provider: SsoProvider, secret: str) -> bytes:
 
 def client_of(provider: SsoProvider) -> Client:
     """Return the client of a provider; worker zone only. Raises SignInFailed if the row says something else than what
-    was sealed."""
+    was sealed, or has no mark that fits: the caller acts on its columns as well, such as the required claim."""
+    if not is_as_left(provider):
+        raise SignInFailed("sso_settings_altered")
     if provider.pk == PORTAL_PROVIDER:
         return Client(settings.PORTAL_SSO_ISSUER, settings.PORTAL_SSO_CLIENT_ID, settings.PORTAL_SSO_CLIENT_SECRET)
     try:
@@ -50,7 +52,7 @@ def client_of(provider: SsoProvider) -> Client:
     except SignInSealBroken:
         raise SignInFailed("sso_settings_altered") from None
     row = (provider.issuer, provider.client_id, str(provider.organization_id))
-    if row != (values["issuer"], values["client_id"], values["organization"]) or not is_as_left(provider):
+    if row != (values["issuer"], values["client_id"], values["organization"]):
         raise SignInFailed("sso_settings_altered")
     return Client(values["issuer"], values["client_id"], values["secret"])
 

@@ -20,15 +20,10 @@ def is_as_left(identity: LinkedIdentity) -> bool:
     return sso_marks.is_marked(identity.mark, Marked.IDENTITY, *_columns(identity))
 
 
-def set_mark(identity: LinkedIdentity) -> None:
-    """Make the mark fit the present values; it is not saved."""
-    identity.mark = sso_marks.mark_of(Marked.IDENTITY, *_columns(identity))
-
-
 def create(provider: SsoProvider, person: User, claims: Claims) -> LinkedIdentity:
     """Store that a person is this subject of the provider. For actions, in their transaction."""
     row = LinkedIdentity(provider=provider, person=person, subject=claims.subject)
-    set_mark(row)
+    row.mark = _mark(row)
     row.save(force_insert=True)
     return row
 
@@ -45,12 +40,17 @@ def note_use(identity: LinkedIdentity, claims: Claims, refresh: bytes | None) ->
     LinkedIdentity.objects.filter(pk=identity.pk).update(**columns, withdrawn_at=None)
 
 
-def end_identity_sessions(identity: LinkedIdentity) -> None:
-    """End the sessions that began with a locked identity; the person's other sessions continue."""
+def end_identity_sessions(identity: LinkedIdentity) -> bool:
+    """End the sessions that began with a locked identity; the person's other sessions continue. Returns whether they
+    were ended: of an identity that was changed outside the portal nothing changes, since a new mark would confirm it.
+    No session is open by it."""
+    if not is_as_left(identity):
+        return False
     identity.epoch += 1
-    set_mark(identity)
+    identity.mark = _mark(identity)
     LinkedIdentity.objects.filter(pk=identity.pk).update(epoch=identity.epoch, mark=identity.mark)
     ProviderSession.objects.filter(identity=identity).delete()
+    return True
 
 
 def with_session(provider: SsoProvider, sid: str) -> QuerySet[LinkedIdentity]:
@@ -62,6 +62,10 @@ def with_session(provider: SsoProvider, sid: str) -> QuerySet[LinkedIdentity]:
 def sid_hash(sid: str) -> str:
     """Return what is stored of a provider's id of a session."""
     return hashlib.sha256(sid.encode()).hexdigest()
+
+
+def _mark(identity: LinkedIdentity) -> str:
+    return sso_marks.mark_of(Marked.IDENTITY, *_columns(identity))
 
 
 def _columns(identity: LinkedIdentity) -> tuple[object, ...]:

@@ -99,13 +99,12 @@ def verify(logout_id: ProviderLogoutId) -> bool:
 
 def end_sessions(identity: LinkedIdentity, *, by: Actor) -> bool:
     """End the sessions that began with an identity, because its provider signed the person out. Returns whether the
-    identity existed."""
+    identity existed and only the portal has changed it."""
     with transaction.atomic():
         found = LinkedIdentity.objects.select_for_update(of=("self",)).select_related("provider", "person")
         row = found.filter(pk=identity.pk).first()
-        if row is None or not identities.is_as_left(row):
+        if row is None or not identities.end_identity_sessions(row):
             return False
-        identities.end_identity_sessions(row)
         record_for_person(row.person, "account.signed_out_by_provider", by=by)
     return True
 

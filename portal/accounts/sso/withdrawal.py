@@ -73,16 +73,15 @@ def check(identity_id: LinkedIdentityId) -> str:
 def withdraw(identity: LinkedIdentity, *, reason: str, by: Actor) -> bool:
     """End the membership that an identity gave, with what the person holds there, and the identity's sessions. They may
     come back when the provider lets them in again. An organization's last owner stays a member, without sessions.
-    Returns whether anything changed."""
+    Returns whether anything changed: nothing does where the identity was changed outside the portal."""
     with transaction.atomic():
         organization_id = identity.provider.organization_id
         if organization_id is not None:
             quotas.lock_organization(OrganizationId(organization_id))
         found = LinkedIdentity.objects.select_for_update(of=("self",)).select_related("provider", "person")
         row = found.filter(pk=identity.pk, withdrawn_at__isnull=True).first()
-        if row is None:
+        if row is None or not identities.end_identity_sessions(row):
             return False
-        identities.end_identity_sessions(row)
         LinkedIdentity.objects.filter(pk=row.pk).update(withdrawn_at=Now(), refresh=None, refused_since=None)
         membership = None if organization_id is None else _removable(OrganizationId(organization_id), row)
         send_notice(row.person, "identity_withdrawn", by=by, details={"provider": row.provider.issuer})
@@ -131,7 +130,8 @@ def _end_lost(same: QuerySet[LinkedIdentity]) -> str:
         row = same.select_for_update(of=("self",)).select_related("provider", "person").first()
         if row is None:
             return ""
-        identities.end_identity_sessions(row)
+        if not identities.end_identity_sessions(row):
+            return "sso_identity_altered"
         same.update(refresh=None, refused_since=None, refresh_unanswered=False)
         detail = "the provider refused a token that it may have replaced"
         record_for_person(row.person, "account.signed_out_by_provider", by=PORTAL, detail=detail)

@@ -10,7 +10,7 @@ import requests
 from django.core import mail
 from django.utils import timezone
 
-from portal.accounts.sso import clients, withdrawal
+from portal.accounts.sso import clients, exchange, withdrawal
 from portal.accounts.sso.withdrawal import check
 from portal.models import LinkedIdentity, Role, SsoProvider, User
 from portal.organizations.actions import remove
@@ -154,6 +154,36 @@ def test_a_claim_that_is_missing_at_the_next_sign_in_ends_it(dora: SsoBrowser, a
     assert code_on(SsoBrowser().sign_in("acme")) == "sso_requirement"
     assert not acme.memberships.filter(user__email="dora@acme.example").exists()
     assert dora.client.get("/o/acme/").status_code == 302
+
+
+def test_a_claim_that_is_missing_confirms_no_identity_that_somebody_wrote(
+    acme: Any, alice: Any, mallory: Any, lying_issuer: str
+) -> None:
+    """An account of mallory's provider is linked to alice past the portal, and lacks the claim once."""
+    umbrella = mallory.organizations.get()
+    row = provider_of(umbrella, lying_issuer, adds_members=True, required_claim="groups", required_value="staff")
+    LinkedIdentity.objects.create(provider=row, person=alice, subject="s-9")
+    tell(lying_issuer, "", sub="s-9", groups=[])
+    assert code_on(SsoBrowser().sign_in("umbrella")) == "sso_requirement"
+    tell(lying_issuer, "", sub="s-9", groups=["staff"])
+    assert code_on(SsoBrowser().sign_in("umbrella")) == "sso_identity_altered"
+
+
+def test_a_lost_token_confirms_no_identity_that_somebody_wrote(
+    dora: SsoBrowser, alice: Any, lying_issuer: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tell(lying_issuer, "invalid_grant")
+    LinkedIdentity.objects.update(refresh_unanswered=True)
+    ask = exchange.post_to_token_endpoint
+
+    def answered_slowly(*args: Any) -> Any:
+        LinkedIdentity.objects.update(person=alice)  # past the portal
+        return ask(*args)
+
+    monkeypatch.setattr("portal.accounts.sso.withdrawal.post_to_token_endpoint", answered_slowly)
+    assert check(later()) == "sso_identity_altered"
+    tell(lying_issuer, "", email="dora@acme.example")
+    assert code_on(SsoBrowser().sign_in("acme")) == "sso_identity_altered"
 
 
 def test_the_last_owner_stays_a_member(dora: SsoBrowser, acme: Any, lying_issuer: str) -> None:
