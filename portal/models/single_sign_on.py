@@ -158,9 +158,10 @@ class ProviderSession(models.Model):
 
 
 class VerifiedDomain(models.Model):
-    """A domain that an organization says is its own. `token` is what its TXT record must contain. `mark` is made each
-    time a worker has found it there, and covers `valid_until`: without one that fits and has not expired, the domain is
-    not verified. So a row that somebody puts back is worth nothing after that time."""
+    """A domain that an organization says is its own. `token` is what its TXT record must contain, and fits this row's
+    organization and name only. `mark` is made each time a worker has found it there, and covers `valid_until`: without
+    one that fits and has not expired, the domain is not verified. So a row that somebody puts back is worth nothing
+    after that time."""
 
     id = VerifiedDomainIdField(primary_key=True, default=uuid.uuid4, editable=False)
     organization = models.ForeignKey("portal.Organization", on_delete=models.CASCADE, related_name="domains")

@@ -21,6 +21,7 @@ class Marked(StrEnum):
     CONFIGURATION = "configuration"
     IDENTITY = "identity"
     DOMAIN = "domain"
+    DOMAIN_RECORD = "record of a domain"
     OPENED = "opened organization"
 
 

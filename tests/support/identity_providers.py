@@ -85,9 +85,10 @@ def provider_of(organization: Organization, issuer: str, **values: Any) -> SsoPr
 
 def verified_domain(organization: Organization, name: str = "acme.example") -> VerifiedDomain:
     """A domain of the organization whose record a worker has found."""
-    from portal.accounts.sso.domains import VALID_FOR, verified_mark
+    from portal.accounts.sso.domains import VALID_FOR, token_of, verified_mark
 
-    row = VerifiedDomain(organization=organization, name=name, token="drayage-domain=x", verified_at=database_now())
+    row = VerifiedDomain(organization=organization, name=name, verified_at=database_now())
+    row.token = token_of(row)
     row.valid_until = database_now() + VALID_FOR
     row.mark = verified_mark(row)
     row.save()

@@ -1,5 +1,5 @@
 """Looking for the record of a domain, in the worker zone: `_drayage-challenge.<domain>` with a TXT record that contains
-the domain's token.
+the domain's token. A worker derives the token from the row, which has to have the same one.
 
 A verified domain is looked up again every day, which makes it valid for another `VALID_FOR`. It is no longer verified
 when the record has been missing for `MISSING_FOR`, or nobody could look for that long.
@@ -18,7 +18,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from dns.rdtypes.txtbase import TXTBase
 
-from portal.accounts.sso.domains import PREFIX, VALID_FOR, is_domain, is_verified, verified_mark
+from portal.accounts.sso.domains import PREFIX, VALID_FOR, is_as_added, is_domain, is_verified, token_of, verified_mark
 from portal.accounts.sso.wakeups import wake_find_domain
 from portal.models import VerifiedDomain
 from registries.foundation.activity import Target, record
@@ -42,16 +42,23 @@ class LookupFailed(Exception):
 def look_up(domain_id: VerifiedDomainId) -> bool:
     """Look for the record of a domain and store what was found. Returns whether it is there."""
     domain = VerifiedDomain.objects.get(pk=domain_id)
+    if not is_as_added(domain):
+        VerifiedDomain.objects.filter(pk=domain_id).update(checked_at=Now(), problem="domain_altered")
+        log.error("domain_altered", domain=str(domain_id))
+        end_verification(domain, by=PORTAL)
+        return False
+    # What is found says nothing of a row that was changed since.
+    columns = {"organization": domain.organization_id, "name": domain.name, "token": domain.token}
+    rows = VerifiedDomain.objects.filter(pk=domain_id, **columns)
     try:
         texts = read_texts(domain.name)
     except LookupFailed:
-        VerifiedDomain.objects.filter(pk=domain_id).update(checked_at=Now(), problem="domain_no_answer")
+        rows.update(checked_at=Now(), problem="domain_no_answer")
         log.warning("domain_not_looked_up", domain=str(domain_id))
         return False
-    rows = VerifiedDomain.objects.filter(pk=domain_id)
-    if domain.token in texts:
+    if token_of(domain) in texts:
         rows.update(checked_at=Now(), problem="", missing_since=None)
-        return set_verified(domain, by=PORTAL) and _prolong(domain_id)
+        return set_verified(domain, by=PORTAL) and _prolong(domain)
     rows.update(checked_at=Now(), problem="domain_record_missing")
     rows.filter(verified_at__isnull=False, missing_since__isnull=True).update(missing_since=Now())
     if rows.filter(missing_since__lte=Now() - MISSING_FOR).exists():
@@ -74,11 +81,13 @@ def read_texts(name: str) -> list[str]:
 
 
 def set_verified(domain: VerifiedDomain, *, by: Actor) -> bool:
-    """Note that the record was found. Returns whether the domain is the organization's: another one may have verified
-    it first."""
+    """Note that the record of a domain was found. Returns whether the domain is the organization's: another one may
+    have verified it first, or somebody may have changed the row since it was read."""
     try:
         with transaction.atomic():
-            row = VerifiedDomain.objects.select_for_update().get(pk=domain.pk)
+            row = _lock(domain)
+            if row is None:
+                return False
             if is_verified(row):
                 return True
             _store_until(row, verified_at=database_now())
@@ -92,8 +101,8 @@ def set_verified(domain: VerifiedDomain, *, by: Actor) -> bool:
 def end_verification(domain: VerifiedDomain, *, by: Actor) -> bool:
     """Note that a domain is no longer verified. Returns whether it was."""
     with transaction.atomic():
-        row = VerifiedDomain.objects.select_for_update().get(pk=domain.pk)
-        if row.verified_at is None:
+        row = VerifiedDomain.objects.select_for_update().filter(pk=domain.pk).first()
+        if row is None or row.verified_at is None:
             return False
         VerifiedDomain.objects.filter(pk=row.pk).update(verified_at=None, valid_until=None, mark="", missing_since=None)
         _record(row, "organization.domain_lost", by=by)
@@ -110,14 +119,20 @@ def sweep() -> int:
     return len(due)
 
 
-def _prolong(domain_id: VerifiedDomainId) -> bool:
+def _prolong(domain: VerifiedDomain) -> bool:
     """Make a verified domain valid for `VALID_FOR` from now on. Returns whether it was verified."""
     with transaction.atomic():
-        row = VerifiedDomain.objects.select_for_update().get(pk=domain_id)
-        if not is_verified(row):
+        row = _lock(domain)
+        if row is None or not is_verified(row):
             return False
         _store_until(row, verified_at=row.verified_at)
     return True
+
+
+def _lock(domain: VerifiedDomain) -> VerifiedDomain | None:
+    """The row, locked; None unless it is still the domain that was read, as the portal added it."""
+    row = VerifiedDomain.objects.select_for_update().filter(pk=domain.pk).first()
+    return row if row is not None and is_as_added(row) and token_of(row) == token_of(domain) else None
 
 
 def _store_until(row: VerifiedDomain, *, verified_at: datetime | None) -> None:

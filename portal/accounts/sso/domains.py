@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import re
 from datetime import UTC, timedelta
 
@@ -12,6 +13,7 @@ from registries.secrets import sso_marks
 from registries.secrets.sso_marks import Marked
 
 PREFIX = "_drayage-challenge"
+TOKEN_PREFIX = "drayage-domain="  # noqa: S105 (public: it is in DNS)
 VALID_FOR = timedelta(days=7)
 """How long a domain is verified after a worker has found its record. Workers look every day."""
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
@@ -26,6 +28,18 @@ def domain_of(email: str) -> str:
 def is_domain(text: str) -> bool:
     """Whether this is a domain name, in lower case and with at least two labels."""
     return len(text) <= 253 and _DOMAIN.fullmatch(text) is not None
+
+
+def token_of(domain: VerifiedDomain) -> str:
+    """Return what the TXT record of this domain of this organization must contain. It is in DNS for everybody to read,
+    so it is worth nothing in another row. Raises `keyring.KeyUnavailable`."""
+    columns = domain.pk, domain.organization_id, domain.name
+    return TOKEN_PREFIX + sso_marks.mark_of(Marked.DOMAIN_RECORD, *columns)
+
+
+def is_as_added(domain: VerifiedDomain) -> bool:
+    """Whether the portal added this row for this organization and name. Raises `keyring.KeyUnavailable`."""
+    return hmac.compare_digest(token_of(domain).encode(), domain.token.encode())
 
 
 def verified_mark(domain: VerifiedDomain) -> str:

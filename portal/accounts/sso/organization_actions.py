@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass, field
 
 from django.db import transaction
@@ -10,7 +9,7 @@ from django.db import transaction
 from groups.rules import quotas
 from portal.accounts.factor_rows import is_protected
 from portal.accounts.sso import clients
-from portal.accounts.sso.domains import is_domain
+from portal.accounts.sso.domains import is_domain, token_of
 from portal.accounts.sso.provider_address import check_issuer
 from portal.accounts.sso.requirement import is_required, note_requirement
 from portal.accounts.sso.wakeups import wake_configure, wake_find_domain
@@ -22,7 +21,6 @@ from registries.foundation.ids import OrganizationId
 from registries.foundation.refusal import Refusal
 
 MAX_DOMAINS = 20
-TOKEN_PREFIX = "drayage-domain="  # noqa: S105 (public: it is in DNS)
 POLICY = ("adds_members", "default_role", "required_claim", "required_value", "requires_sso")
 
 
@@ -143,9 +141,9 @@ def add_domain(organization: Organization, *, name: str, by: Actor) -> VerifiedD
             raise SsoRefused("This domain is in the list already.", field="name")
         if rows.count() >= MAX_DOMAINS:
             raise SsoRefused(f"An organization has at most {MAX_DOMAINS} domains.", field="name")
-        row = VerifiedDomain.objects.create(
-            organization=organization, name=name, token=TOKEN_PREFIX + secrets.token_urlsafe(24)
-        )
+        row = VerifiedDomain(organization=organization, name=name)
+        row.token = token_of(row)
+        row.save(force_insert=True)
         record(by, "organization.domain_added", Target("domain", row.pk, name), organization_id=organization.pk)
     return row
 

@@ -11,7 +11,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from portal.accounts.sso import clients, organization_actions, requirement, session, sign_ins
-from portal.accounts.sso.domains import PREFIX, is_verified
+from portal.accounts.sso.domains import PREFIX, is_as_added, is_verified
 from portal.accounts.sso.forms import DomainForm, PolicyForm, ProviderForm
 from portal.accounts.sso.organization_actions import POLICY, NewClient
 from portal.accounts.sso.problems import problem_of
@@ -24,6 +24,7 @@ from registries.foundation.refusal import Refusal, shows_refusal
 DOMAIN_PROBLEMS = {
     "domain_record_missing": "The record was not found. DNS changes can take an hour.",
     "domain_no_answer": "The domain's name servers did not answer. Try again.",
+    "domain_altered": "This domain was changed outside the portal. Remove it and add it again.",
     "domain_of_another": "Another organization has verified this domain.",
 }
 
@@ -139,10 +140,14 @@ def _page(
         "logout_uri": clients.logout_uri(addressed),
         "people": LinkedIdentity.objects.filter(provider=provider, withdrawn_at__isnull=True).count(),
         "is_closed": provider is None and policy["requires_sso"],
-        "domains": [(row, is_verified(row), DOMAIN_PROBLEMS.get(row.problem, "")) for row in domains],
+        "domains": [(row, is_verified(row), is_as_added(row), _domain_problem(row)) for row in domains],
         "record_prefix": PREFIX,
         "provider_form": provider_form or ProviderForm(initial=named),
         "policy_form": policy_form or PolicyForm(initial=policy),
         "domain_form": domain_form or DomainForm(),
     }
     return render(request, "account/sso/settings.html", context, status=status)
+
+
+def _domain_problem(row: VerifiedDomain) -> str:
+    return DOMAIN_PROBLEMS.get(row.problem if is_as_added(row) else "domain_altered", "")

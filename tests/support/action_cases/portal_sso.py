@@ -11,6 +11,7 @@ from functools import partial
 from django.utils import timezone
 
 from portal.accounts.sso import actions, domain_lookup, identities, logout, organization_actions, withdrawal
+from portal.accounts.sso.domains import token_of
 from portal.accounts.sso.exchange import Claims, bound_to
 from portal.accounts.sso.organization_actions import NewClient
 from portal.models import LinkedIdentity, Organization, SsoProvider, SsoSignIn, User, VerifiedDomain
@@ -60,7 +61,10 @@ def _identity(cast: Cast, person: User) -> LinkedIdentity:
 
 
 def _domain(cast: Cast) -> VerifiedDomain:
-    return VerifiedDomain.objects.create(organization=cast.acme, name="other.example", token="x")
+    row = VerifiedDomain(organization=cast.acme, name="other.example")
+    row.token = token_of(row)
+    row.save()
+    return row
 
 
 def _admit(cast: Cast) -> Call:

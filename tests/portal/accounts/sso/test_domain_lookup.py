@@ -17,11 +17,12 @@ from django.utils import timezone
 
 from portal.accounts.sso import domain_lookup, domains
 from portal.accounts.sso.domain_lookup import look_up
-from portal.accounts.sso.organization_actions import add_domain
+from portal.accounts.sso.organization_actions import add_domain, remove_domain
 from portal.models import VerifiedDomain
 from registries.foundation.actor import PORTAL
 from tests.support.actors import acting
 from tests.support.database_clock import Clock, clock
+from tests.support.fresh_sign_ins import signed_in
 from tests.support.sign_ins import actions_of
 
 pytestmark = pytest.mark.django_db
@@ -136,6 +137,82 @@ def test_no_answer_says_nothing(dns_server: DnsServer, domain: VerifiedDomain) -
 def test_somebody_who_writes_to_the_database_verifies_nothing(domain: VerifiedDomain, acme: Any) -> None:
     VerifiedDomain.objects.update(verified_at=timezone.now(), mark="x" * 43)
     assert not domains.owns_address(acme.pk, "bob@acme.example")
+
+
+def test_a_record_that_everybody_can_read_verifies_nothing_for_another_organization(
+    dns_server: DnsServer, domain: VerifiedDomain, mallory: Any
+) -> None:
+    """Somebody gives a domain of his own organization the name and the token that are in another one's DNS."""
+    publish(dns_server, domain)
+    umbrella = mallory.organizations.get()
+    mine = add_domain(umbrella, name="umbrella.example", by=acting(mallory))
+    VerifiedDomain.objects.filter(pk=domain.pk).delete()
+    VerifiedDomain.objects.filter(pk=mine.pk).update(name=domain.name, token=domain.token)
+    assert not look_up(mine.pk)
+    assert not domains.owns_address(umbrella.pk, "alice@acme.example")
+    assert VerifiedDomain.objects.get().problem == "domain_altered"
+    VerifiedDomain.objects.update(organization=umbrella, id=domain.pk)
+    assert not look_up(domain.pk), "not even in a row with the same id"
+
+
+def test_an_owner_is_not_shown_what_somebody_wrote(
+    dns_server: DnsServer, domain: VerifiedDomain, acme: Any, alice: Any, mallory: Any
+) -> None:
+    """The owner would publish the token with which another organization verifies the domain."""
+    theirs = add_domain(mallory.organizations.get(), name=domain.name, by=acting(mallory))
+    owner = signed_in(alice)
+    assert domain.token in owner.get("/o/acme/settings/sso/").content.decode()
+    VerifiedDomain.objects.filter(pk=domain.pk).update(token=theirs.token)
+    page = owner.get("/o/acme/settings/sso/").content.decode()
+    assert theirs.token not in page
+    assert "changed outside the portal" in page
+    publish(dns_server, theirs)
+    assert not look_up(domain.pk)
+
+
+def test_a_verified_domain_that_somebody_changes_is_lost(
+    dns_server: DnsServer, domain: VerifiedDomain, acme: Any, mallory: Any
+) -> None:
+    """So it doesn't keep the domain's owner from verifying it."""
+    theirs = add_domain(mallory.organizations.get(), name="umbrella.example", by=acting(mallory))
+    VerifiedDomain.objects.filter(pk=theirs.pk).update(name=domain.name, verified_at=timezone.now())
+    publish(dns_server, domain)
+    assert not look_up(domain.pk)
+    assert not look_up(theirs.pk)
+    assert look_up(domain.pk)
+
+
+@pytest.mark.parametrize("verified_before", [False, True])
+def test_a_row_that_is_changed_while_it_is_looked_up_is_not_verified(
+    domain: VerifiedDomain, acme: Any, monkeypatch: pytest.MonkeyPatch, verified_before: bool
+) -> None:
+    """Somebody answers slowly for a domain of his own. The row that he writes then is one that the portal added."""
+    other = VerifiedDomain(pk=domain.pk, organization=acme, name="victim.example")
+    other.token = domains.token_of(other)
+    if verified_before:
+        monkeypatch.setattr(domain_lookup, "read_texts", lambda name: [domain.token])
+        assert look_up(domain.pk)
+
+    def slow(name: str) -> list[str]:
+        VerifiedDomain.objects.update(name=other.name, token=other.token)
+        return [domain.token]
+
+    monkeypatch.setattr(domain_lookup, "read_texts", slow)
+    assert not look_up(domain.pk)
+    assert not domains.owns_address(acme.pk, "bob@victim.example")
+    row = VerifiedDomain.objects.get()
+    assert row.checked_at is None or verified_before, "nothing was found about this domain"
+
+
+def test_a_domain_that_is_removed_while_it_is_looked_up(
+    domain: VerifiedDomain, alice: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slow(name: str) -> list[str]:
+        remove_domain(domain, by=acting(alice))
+        return [domain.token]
+
+    monkeypatch.setattr(domain_lookup, "read_texts", slow)
+    assert not look_up(domain.pk)
 
 
 def test_a_mark_fits_one_domain_only(dns_server: DnsServer, domain: VerifiedDomain, acme: Any) -> None:
