@@ -14,6 +14,7 @@ from django.urls import reverse
 
 from portal.accounts.sso.problems import SignInFailed
 from portal.models import PORTAL_PROVIDER, SsoProvider
+from registries.foundation.ids import OrganizationId
 from registries.secrets import sign_in_seal, sso_marks
 from registries.secrets.sign_in_seal import Sealed, SignInSealBroken
 from registries.secrets.sso_marks import Marked
@@ -69,24 +70,21 @@ def is_as_left(provider: SsoProvider) -> bool:
 
 def redirect_uri(provider: SsoProvider) -> str:
     """Return the address to which the provider sends the browser back. Each organization has its own, so that it can be
-    registered at the provider before anything is set here."""
+    registered at the provider before anything is set here. It has the organization's id, which the provider's mark
+    covers, and not the slug: slugs that somebody swaps in the database would lead a code to another provider."""
     if provider.pk == PORTAL_PROVIDER:
         return settings.PORTAL_PUBLIC_URL + reverse("sso:portal_callback")
-    return settings.PORTAL_PUBLIC_URL + reverse("sso:callback", args=[_path_of(provider)])
+    return settings.PORTAL_PUBLIC_URL + reverse("sso:callback", args=[provider.organization_id])
 
 
 def logout_uri(provider: SsoProvider) -> str:
-    """Return the address to which the provider posts logout tokens."""
-    return settings.PORTAL_PUBLIC_URL + reverse("sso:logout", args=[_path_of(provider)])
+    """Return the address to which the provider of an organization posts logout tokens."""
+    return settings.PORTAL_PUBLIC_URL + reverse("sso:logout", args=[provider.organization_id])
 
 
-def of_path(path: str) -> SsoProvider | None:
-    """Return the provider whose addresses have this part."""
-    return SsoProvider.objects.filter(organization__slug=path).first()
-
-
-def _path_of(provider: SsoProvider) -> str:
-    return provider.organization.slug if provider.organization is not None else str(provider.pk)
+def addressed_as(organization_id: OrganizationId) -> SsoProvider | None:
+    """Return the provider whose addresses have this organization's id."""
+    return SsoProvider.objects.filter(organization__pk=organization_id).first()
 
 
 def _columns(provider: SsoProvider) -> tuple[object, ...]:

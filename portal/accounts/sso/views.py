@@ -32,7 +32,7 @@ from portal.accounts.sso.sign_ins import Kind, Pending
 from portal.http.actors import actor_of
 from portal.models import LinkedIdentity, SsoProvider, SsoSignIn, User
 from portal.organizations import invitation_links
-from registries.foundation.ids import SsoSignInId
+from registries.foundation.ids import OrganizationId, SsoSignInId
 
 NOT_FOUND = "There is no single sign-on for this address. Check it, or sign in with your password."
 Status = SsoSignIn.Status
@@ -112,9 +112,9 @@ def wait(request: HttpRequest, sign_in: UUID) -> HttpResponse:
 
 @never_cache
 @require_GET
-def callback(request: HttpRequest, provider: str = "") -> HttpResponse:
+def callback(request: HttpRequest, organization: int | None = None) -> HttpResponse:
     """Take the provider's answer. Who did not begin the sign-in is not told whose provider it is."""
-    found = clients.of_path(provider) if provider else providers.portal_provider()
+    found = providers.portal_provider() if organization is None else clients.addressed_as(OrganizationId(organization))
     if found is None:
         raise Http404
     try:
@@ -173,14 +173,14 @@ def disconnect(request: HttpRequest, identity: UUID) -> HttpResponse:
 @csrf_exempt
 @never_cache
 @require_POST
-def logout(request: HttpRequest, provider: str) -> HttpResponse:
+def logout(request: HttpRequest, organization: int) -> HttpResponse:
     """Take a logout token from a provider (OpenID Connect Back-Channel Logout). 200 says that it is being verified."""
     try:
         allow_sso_logout(request)
     except TooManyAttempts as refusal:
         headers = {"Cache-Control": "no-store", "Retry-After": str(refusal.retry_after)}
         return HttpResponse(status=refusal.status, headers=headers)
-    found = clients.of_path(provider)
+    found = clients.addressed_as(OrganizationId(organization))
     token = request.POST.get("logout_token", "")
     is_taken = found is not None and bool(token) and receive_logout(found, token)
     return HttpResponse(status=200 if is_taken else 400, headers={"Cache-Control": "no-store"})

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
+import requests
+from django.test import Client
 
 from portal.accounts.sso import exchange, providers
-from portal.accounts.sso.clients import client_of
+from portal.accounts.sso.clients import client_of, settings_mark
 from portal.accounts.sso.problems import SignInFailed
-from portal.models import LinkedIdentity, SsoProvider
-from tests.support.identity_providers import SsoBrowser, code_on, tell, work
+from portal.models import LinkedIdentity, Organization, SsoProvider
+from tests.support.identity_providers import SsoBrowser, asked, code_on, know, provider_of, tell, verified_domain, work
 
 pytestmark = pytest.mark.django_db
 
@@ -51,3 +54,53 @@ def test_a_claim_written_for_one_exchange_confirms_no_identity(
     assert code_on(browser.client.get(waiting)) == "sso_settings_altered"
     SsoProvider.objects.update(required_claim="", required_value="")
     assert code_on(SsoBrowser().sign_in()) == "sso_identity_altered"
+
+
+def asked_of(browser: SsoBrowser, waiting: str) -> tuple[str, dict[str, str]]:
+    """The address at the provider to which a browser is sent, and what it asks there."""
+    address = browser.client.get(waiting).headers["Refresh"].removeprefix("0; url=")
+    base, _, query = address.partition("?")
+    return base, {name: values[0] for name, values in parse_qs(query).items()}
+
+
+def swap_slugs(one: Organization, other: Organization) -> None:
+    """Past the portal."""
+    rows = Organization.objects
+    rows.filter(pk=one.pk).update(slug="for-a-moment")
+    rows.filter(pk=other.pk).update(slug=one.slug)
+    rows.filter(pk=one.pk).update(slug=other.slug)
+
+
+@pytest.mark.parametrize("enters_it_again", [False, True])
+def test_swapped_slugs_lead_no_code_to_another_provider(
+    acme: Any, mallory: Any, real_issuer: str, lying_issuer: str, enters_it_again: bool
+) -> None:
+    """Mix-up by an owner of Umbrella who writes to the database: his provider sends dora on to Acme's, with nonce and
+    challenge of his own sign-in at Acme, and while her browser comes back, Umbrella has Acme's slug."""
+    verified_domain(acme)
+    provider_of(acme, real_issuer, adds_members=True)
+    umbrella = mallory.organizations.get()
+    provider_of(umbrella, lying_issuer)
+    know(real_issuer, "dora", email="dora@acme.example", email_verified=True)
+    mallorys, doras = SsoBrowser("mallory"), SsoBrowser("dora")
+    base, his = asked_of(mallorys, mallorys.start("acme"))
+    _, hers = asked_of(doras, doras.start("umbrella"))
+    query = urlencode({**his, "state": hers["state"]})
+    back = requests.post(f"{base}?{query}", data={"sub": "dora"}, allow_redirects=False, timeout=10).headers["Location"]
+    code = parse_qs(urlsplit(back).query)["code"][0]
+    swap_slugs(acme, umbrella)
+    if enters_it_again:  # the portal marks his provider as it is now
+        row = SsoProvider.objects.get(organization=umbrella)
+        row.mark = settings_mark(row)
+        row.save()
+    tell(lying_issuer)
+    assert code_on(doras.come_back(back)) == "sso_state"
+    work()
+    assert code not in [row.get("code") for row in asked(lying_issuer)]
+
+
+@pytest.mark.parametrize("organization", ["0", "9" * 19, "9" * 30, "acme"])
+def test_an_address_of_no_organization(organization: str) -> None:
+    path = f"/accounts/sso/{organization}"
+    assert Client().get(f"{path}/callback/", {"state": "x"}).status_code == 404
+    assert Client().post(f"{path}/logout/", {"logout_token": "x"}).status_code in (400, 404)

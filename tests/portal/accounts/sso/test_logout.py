@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any, cast
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -16,6 +17,7 @@ from django.utils import timezone
 
 from portal.accounts import sign_in_limits
 from portal.accounts.sso import identities, logout
+from portal.accounts.sso.clients import logout_uri
 from portal.models import LinkedIdentity, ProviderLogout, ProviderSession, SignInLimit, SsoProvider
 from tests.support.identity_providers import SsoBrowser, provider_of, tell, verified_domain
 from tests.support.sign_ins import actions_of
@@ -42,9 +44,12 @@ def send(issuer: str, lie: str = "", **claims: Any) -> int:
     return post(token)
 
 
+def address() -> str:
+    return urlsplit(logout_uri(SsoProvider.objects.get())).path
+
+
 def post(token: str) -> int:
-    address = "/accounts/sso/acme/logout/"
-    status = Client(enforce_csrf_checks=True).post(address, {"logout_token": token}).status_code
+    status = Client(enforce_csrf_checks=True).post(address(), {"logout_token": token}).status_code
     for row in ProviderLogout.objects.filter(ended_at__isnull=True):
         logout.verify(row.pk)
     return status
@@ -163,9 +168,8 @@ def test_an_address_that_posts_much_waits_and_others_do_not(
 ) -> None:
     rate = replace(sign_in_limits.RATES[Kind.SSO_LOGOUT], free=2, first=60, bound=60)
     monkeypatch.setattr(sign_in_limits, "RATES", {**sign_in_limits.RATES, Kind.SSO_LOGOUT: rate})
-    address = "/accounts/sso/acme/logout/"
     stranger = Client(REMOTE_ADDR="203.0.113.9")
-    posts = [stranger.post(address, {"logout_token": "x"}) for _ in range(3)]
+    posts = [stranger.post(address(), {"logout_token": "x"}) for _ in range(3)]
     assert [post.status_code for post in posts] == [400, 400, 429]
     assert int(posts[2]["Retry-After"]) > 0
     assert send(lying_issuer) == 200

@@ -50,8 +50,8 @@ def test_the_addresses_to_register_are_shown_before_and_after(owner: Client, lyi
     provider_of(acme, lying_issuer)
     after = owner.get(PAGE).content.decode()
     for page in (before, after):
-        assert "/accounts/sso/acme/callback/" in page
-        assert "/accounts/sso/acme/logout/" in page
+        assert f"/accounts/sso/{acme.pk}/callback/" in page
+        assert f"/accounts/sso/{acme.pk}/logout/" in page
 
 
 def test_the_secret_is_kept_for_the_same_client_only(acme: Any, alice: Any) -> None:
