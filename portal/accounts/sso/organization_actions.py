@@ -13,7 +13,7 @@ from portal.accounts.sso.domains import is_domain, token_of
 from portal.accounts.sso.provider_address import check_issuer
 from portal.accounts.sso.requirement import is_required, note_requirement
 from portal.accounts.sso.wakeups import wake_configure, wake_find_domain
-from portal.models import Membership, Organization, Role, SsoProvider, VerifiedDomain
+from portal.models import Organization, Role, SsoProvider, User, VerifiedDomain
 from portal.organizations.rules import require_owner
 from registries.foundation.activity import Target, Value, record
 from registries.foundation.actor import Actor
@@ -180,8 +180,8 @@ def _refuse_lock_out(organization_id: OrganizationId, *, has_signed_in_by_it: bo
             "Sign in with this provider first, so that you know it works before everybody has to use it.",
             field="requires_sso",
         )
-    owners = Membership.objects.filter(organization=organization_id, role=Role.OWNER)
-    if not any(map(is_protected, owners.values_list("user__second_factors", flat=True))):
+    owners = User.objects.filter(memberships__organization=organization_id, memberships__role=Role.OWNER)
+    if not any(row.is_unaltered and is_protected(row.second_factors) for row in owners.filter(is_active=True)):
         raise SsoRefused(
             "First an owner has to add a second factor, to get in when the provider is down.",
             field="requires_sso",

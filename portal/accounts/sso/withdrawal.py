@@ -25,8 +25,9 @@ from portal.accounts.sso.problems import SignInFailed
 from portal.accounts.sso.provider_connection import ProviderConnection
 from portal.accounts.sso.wakeups import wake_refresh
 from portal.audit.sign_ins import record_for_person
-from portal.models import LinkedIdentity, Membership, Role
+from portal.models import LinkedIdentity, Membership
 from portal.organizations.holdings import end_holdings, end_invitations_to, record_end
+from portal.organizations.rules import is_last_owner
 from registries.foundation.activity import Target, record
 from registries.foundation.actor import PORTAL, Actor
 from registries.foundation.ids import LinkedIdentityId, OrganizationId
@@ -164,9 +165,6 @@ def _ask(identity: LinkedIdentity, same: QuerySet[LinkedIdentity]) -> tuple[bool
 
 
 def _removable(organization_id: OrganizationId, identity: LinkedIdentity) -> Membership | None:
-    """The membership, unless it is the last owner's: an organization needs one, and a provider can't take it."""
+    """The membership, unless nobody else is an owner who can sign in: a provider can't take the last one."""
     row = Membership.objects.filter(organization=organization_id, user=identity.person_id).first()
-    if row is None or row.role != Role.OWNER:
-        return row
-    owners = Membership.objects.filter(organization=organization_id, role=Role.OWNER)
-    return row if owners.exclude(pk=row.pk).exists() else None
+    return None if row is None or is_last_owner(row) else row

@@ -10,12 +10,14 @@ import requests
 from django.core import mail
 from django.utils import timezone
 
+from portal.accounts.actions import change_person
 from portal.accounts.sso import clients, exchange, withdrawal
 from portal.accounts.sso.withdrawal import check
 from portal.models import LinkedIdentity, Role, SsoProvider, User
 from portal.organizations.actions import remove
 from portal.organizations.api_keys import create_key
 from portal.organizations.invitations import invite
+from registries.foundation.actor import PORTAL
 from tests.support.actors import acting
 from tests.support.identity_providers import SsoBrowser, asked, code_on, know, provider_of, tell, verified_domain
 from tests.support.sign_ins import actions_of
@@ -195,6 +197,18 @@ def test_the_last_owner_stays_a_member(dora: SsoBrowser, acme: Any, lying_issuer
     assert check(later()) == "withdrawn"
     assert acme.memberships.get().user == User.objects.get(email="dora@acme.example")
     assert dora.client.get("/o/acme/").status_code == 302, "the session is over all the same"
+
+
+def test_an_owner_who_can_not_sign_in_takes_nobodys_place(
+    dora: SsoBrowser, acme: Any, alice: Any, lying_issuer: str
+) -> None:
+    """The other owner is deactivated: the organization would have nobody."""
+    acme.memberships.filter(user__email="dora@acme.example").update(role="owner")
+    change_person(alice, {"is_active": False}, by=PORTAL)
+    tell(lying_issuer, "invalid_grant")
+    refused_before()
+    assert check(later()) == "withdrawn"
+    assert acme.memberships.filter(user__email="dora@acme.example", role="owner").exists()
 
 
 def test_a_refresh_token_of_another_identity_is_not_used(dora: SsoBrowser, lying_issuer: str, acme: Any) -> None:
