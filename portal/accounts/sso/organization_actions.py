@@ -21,7 +21,14 @@ from registries.foundation.ids import OrganizationId
 from registries.foundation.refusal import Refusal
 
 MAX_DOMAINS = 20
-POLICY = ("adds_members", "default_role", "required_claim", "required_value", "requires_sso")
+POLICY: dict[str, Value] = {
+    "adds_members": False,
+    "default_role": Role.VIEWER.value,
+    "required_claim": "",
+    "required_value": "",
+    "requires_sso": False,
+}
+"""What an owner sets of who can sign in with the provider, and what is so until then."""
 
 
 class SsoRefused(Refusal):
@@ -43,7 +50,8 @@ class NewClient:
 
 def set_provider(organization: Organization, client: NewClient, *, by: Actor) -> SsoProvider:
     """Set the organization's identity provider; a worker reads its discovery document. Another issuer ends all that the
-    one before has linked. Raises IssuerRefused, SsoRefused without a secret that may be kept, and NoLongerOwner."""
+    one before has linked. What somebody changed outside the portal is not confirmed: who can sign in with the provider
+    is reset then. Raises IssuerRefused, SsoRefused without a secret that may be kept, and NoLongerOwner."""
     check_issuer(client.issuer)
     with transaction.atomic():
         quotas.lock_organization(organization.pk)
@@ -51,17 +59,23 @@ def set_provider(organization: Organization, client: NewClient, *, by: Actor) ->
         row = SsoProvider.objects.filter(organization=organization).first()
         before: dict[str, Value] = {} if row is None else {"issuer": row.issuer, "client_id": row.client_id}
         after: dict[str, Value] = {"issuer": client.issuer, "client_id": client.client_id}
-        if not client.secret and (row is None or before != after):
+        was_altered = row is not None and not clients.is_as_left(row)
+        if not client.secret and (was_altered or before != after):
             raise SsoRefused(
-                "Enter the client secret. The saved one is kept only for the same issuer and client ID.",
+                "Enter the client secret. The saved one is kept only for the same issuer and client ID, and if nobody "
+                "changed these settings outside the portal.",
                 field="client_secret",
             )
         if row is not None and row.issuer != client.issuer:
             row.delete()  # with its identities: another issuer's subjects are other people
-            _end_requirement(organization.pk, by=by)
+            if not was_altered:  # else the issuer may be the same, and somebody wrote another to open the organization
+                _end_requirement(organization.pk, by=by)
             row = None
         if row is None:
             row = SsoProvider(organization=organization)
+        if was_altered:
+            for name, value in POLICY.items():
+                setattr(row, name, value)
         row.issuer, row.client_id = client.issuer, client.client_id
         row.configuration, row.configuration_mark, row.checked_at, row.problem = "", "", None, ""
         if client.secret:
@@ -70,7 +84,15 @@ def set_provider(organization: Organization, client: NewClient, *, by: Actor) ->
         row.save()
         wake_configure(row.pk)
         target = Target("identity provider", row.pk, client.issuer)
-        record(by, "organization.sso_set", target, organization_id=organization.pk, before=before or None, after=after)
+        record(
+            by,
+            "organization.sso_set",
+            target,
+            organization_id=organization.pk,
+            detail="it was changed outside the portal: who can sign in with it was reset" if was_altered else "",
+            before=before or None,
+            after=after,
+        )
     return row
 
 

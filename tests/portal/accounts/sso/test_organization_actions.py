@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from django.test import Client
 
+from portal.accounts.actions import change_person
+from portal.accounts.sso import clients
 from portal.accounts.sso.organization_actions import (
     MAX_DOMAINS,
+    POLICY,
     NewClient,
     SsoRefused,
     add_domain,
@@ -18,8 +22,10 @@ from portal.accounts.sso.organization_actions import (
     set_provider,
 )
 from portal.accounts.sso.provider_address import IssuerRefused
-from portal.models import LinkedIdentity, SsoProvider
+from portal.accounts.sso.requirement import is_required, note_requirement
+from portal.models import Activity, LinkedIdentity, SsoProvider, User
 from portal.organizations.errors import NoLongerOwner
+from registries.foundation.actor import PORTAL
 from tests.conftest import PASSWORD
 from tests.support.actors import acting
 from tests.support.fresh_sign_ins import signed_in
@@ -154,6 +160,57 @@ def test_check_goes_the_whole_way_and_names_the_wrong_part(owner: Client, acme: 
         assert (b"Single sign-on works" in page.content) if code is None else (code_on(page) == code), lie
     assert not LinkedIdentity.objects.exists()
     assert owner.get("/o/acme/").status_code == 200, "the owner is still signed in as before"
+
+
+def test_entering_the_provider_again_confirms_nothing_that_was_written_outside(acme: Any, alice: Any) -> None:
+    by, client = acting(alice), NewClient("https://login.example.com", "one", SECRET)
+    row = set_provider(acme, client, by=by)
+    SsoProvider.objects.update(adds_members=True, default_role="owner", requires_sso=True)
+    with pytest.raises(SsoRefused, match="outside the portal"):
+        set_provider(acme, NewClient(client.issuer, client.client_id, ""), by=by)
+    set_provider(acme, client, by=by)
+    row.refresh_from_db()
+    assert clients.is_as_left(row)
+    assert {name: getattr(row, name) for name in POLICY} == POLICY
+    noted = Activity.objects.filter(organization=acme, action="organization.sso_set").latest("number")
+    assert "was reset" in noted.text.detail
+
+
+def test_entering_it_again_keeps_what_an_owner_has_set(acme: Any, alice: Any) -> None:
+    by, client = acting(alice), NewClient("https://login.example.com", "one", SECRET)
+    row = set_provider(acme, client, by=by)
+    change_policy(row, {"adds_members": True, "required_claim": "groups"}, has_signed_in_by_it=False, by=by)
+    set_provider(acme, NewClient("https://login.example.com", "two", SECRET), by=by)
+    row.refresh_from_db()
+    assert (row.adds_members, row.required_claim) == (True, "groups")
+
+
+@pytest.mark.parametrize("is_altered", [False, True])
+def test_an_issuer_that_somebody_wrote_opens_no_organization(acme: Any, alice: Any, is_altered: bool) -> None:
+    """The owner enters the issuer as it was, which looks like another one."""
+    by, client = acting(alice), NewClient("https://login.example.com", "one", SECRET)
+    set_provider(acme, client, by=by)
+    note_requirement(acme.pk, True, by=by)
+    if is_altered:
+        SsoProvider.objects.update(issuer="https://mallory.example")
+    else:
+        client = replace(client, issuer="https://other.example.com")
+    set_provider(acme, client, by=by)
+    assert is_required(acme.pk) is is_altered
+
+
+@pytest.mark.parametrize("way", ["deactivated", "altered"])
+def test_an_owner_who_can_not_sign_in_is_no_way_in(acme: Any, alice: Any, bob: Any, way: str) -> None:
+    """Their second factor doesn't get anybody in when the provider is down."""
+    row = set_provider(acme, NewClient("https://login.example.com", "one", SECRET), by=acting(alice))
+    add_totp(alice)
+    acme.memberships.filter(user=bob).update(role="owner")
+    if way == "deactivated":
+        change_person(User.objects.get(pk=alice.pk), {"is_active": False}, by=PORTAL)
+    else:
+        User.objects.filter(pk=alice.pk).update(address_proof="")
+    with pytest.raises(SsoRefused, match="second factor"):
+        change_policy(row, {"requires_sso": True}, has_signed_in_by_it=True, by=acting(bob))
 
 
 def test_an_organization_has_few_domains(acme: Any, alice: Any) -> None:
