@@ -86,7 +86,7 @@ def test_the_portal_reads_them(service: str, tmp_path: Path, monkeypatch: pytest
             monkeypatch.delenv(name)
     monkeypatch.setenv("PORTAL_DATA_DIR", "/data")
     for name, value in SERVICES[service]["environment"].items():
-        given = re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", str(value))
+        given = re.sub(r"\$\{\w+:?-([^}]*)\}", r"\1", str(value))
         monkeypatch.setenv(name, re.sub(r"\$\{\w+:\?[^}]*\}", "https://portal.example", given))
     for name, secret in files_of(service).items():
         monkeypatch.setenv(name, str(tmp_path / secret))
@@ -134,11 +134,13 @@ def test_a_proxy_on_the_same_machine_is_trusted_and_nobody_else_reaches_the_port
     """Containers see what comes through a published port of this machine from the gateway of their network."""
     (subnet,) = COMPOSE["networks"]["entrance"]["ipam"]["config"]
     trusted = re.fullmatch(
-        r"\$\{PORTAL_TRUSTED_PROXIES:-([^}]+)\}", SERVICES[service]["environment"]["PORTAL_TRUSTED_PROXIES"]
+        r"\$\{PORTAL_TRUSTED_PROXIES-([^}]+)\}", SERVICES[service]["environment"]["PORTAL_TRUSTED_PROXIES"]
     )
     assert trusted is not None
     assert trusted[1] == subnet["gateway"]
     assert ip_address(subnet["gateway"]) in ip_network(subnet["subnet"])
+
+    assert SERVICES[service]["environment"]["PORTAL_PROXY_HEADER"] == "${PORTAL_PROXY_HEADER:-x-forwarded-for}"
 
     (published,) = SERVICES[service]["ports"]
     address, _, port = published.rpartition("}:")
