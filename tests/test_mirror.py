@@ -93,7 +93,7 @@ TESTED_BY = {
     "portal/admin/test_person_factors.py": ["portal.management.commands.reset_second_factors"],
     "portal/organizations/test_factor_requirement.py": ["portal.organizations.factor_views"],
     "portal/accounts/test_passkeys.py": ["portal.accounts.factor_forms"],
-    "portal/accounts/test_fresh_sign_in.py": ["portal.accounts.continue_views"],
+    "portal/accounts/test_kept_forms.py": ["portal.accounts.continue_views", "portal.templatetags.fresh_sign_in"],
     "portal/accounts/test_own_account.py": ["portal.accounts.own_forms", "portal.accounts.own_views"],
     "portal/accounts/test_session_views.py": [
         "portal.accounts.browser_sessions",

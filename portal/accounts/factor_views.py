@@ -231,7 +231,8 @@ def _person(request: HttpRequest) -> User:
     return cast("User", request.user)
 
 
-add_app: FunctionView = AddApp.as_view()
-add_passkey: FunctionView = AddPasskey.as_view()
+# allauth asks for a fresh sign-in first, and stores that in a session for whoever comes.
+add_app: FunctionView = login_required(AddApp.as_view())
+add_passkey: FunctionView = login_required(AddPasskey.as_view())
 sign_in_with_passkey: FunctionView = SignInWithPasskey.as_view()
 passkey_again: FunctionView = PasskeyAgain.as_view()

@@ -2,33 +2,28 @@
 access with it.
 
 The person proves again who they are, with whatever they sign in with, on allauth's page for that. A form that was sent
-is kept in the session, which is encrypted, without the fields that may hold secrets; the page after the proof sends it.
+is kept, and the page after the proof shows and sends it (`portal.accounts.kept_forms`).
 """
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from allauth.account.adapter import get_adapter
 from allauth.account.authentication import AUTHENTICATION_METHODS_SESSION_KEY, get_authentication_records
 from django.contrib.auth import REDIRECT_FIELD_NAME, update_session_auth_hash
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
-from django.urls import reverse
 
+from portal.accounts import kept_forms
 from portal.accounts.signed_in import person_of
 from portal.accounts.sso.session import proved_at
 from portal.models import User
 
 FRESH_SECONDS = 15 * 60
-KEPT_FORM = "fresh_sign_in_form"
-"""The entry of the session with the form that was sent."""
-MAX_KEPT_CHARACTERS = 20_000
-_SECRET_FIELD = re.compile("pass|secret|token|code|credential|config|otp|csrf", re.IGNORECASE)
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS", "TRACE")
 
 
@@ -122,7 +117,7 @@ class FreshSignInMiddleware:
             return None
         if is_fresh(request):
             if request.method == "POST":
-                request.session.pop(KEPT_FORM, None)
+                kept_forms.forget(request)
             return None
         return _ask(request, page)
 
@@ -136,27 +131,12 @@ def is_fresh(request: HttpRequest) -> bool:
     return any(0 <= time.time() - proved_at(record, organization_id) < FRESH_SECONDS for record in records)
 
 
-def kept_form(request: HttpRequest) -> dict[str, object] | None:
-    """Return the form that was sent when a fresh sign-in was missing: `path`, `purpose`, `back` (its page) and
-    `fields`, a list of names and values; None instead of a list if it can't be sent again as it was."""
-    kept: dict[str, object] | None = request.session.get(KEPT_FORM)
-    return kept
-
-
 def _ask(request: HttpRequest, page: Fresh) -> HttpResponse:
     methods = get_adapter().get_reauthentication_methods(request.user)
     if not methods:
         return render(request, "account/reauthentication_missing.html", {"purpose": page.purpose}, status=403)
-    if request.method in _SAFE_METHODS:
-        after = request.get_full_path()
-    else:
-        request.session[KEPT_FORM] = {
-            "path": request.get_full_path(),
-            "purpose": page.purpose,
-            "back": _page_of_form(request),
-            "fields": _fields(request),
-        }
-        after = reverse("account_continue")
+    is_form = request.method not in _SAFE_METHODS
+    after = kept_forms.keep(request, page.purpose) if is_form else request.get_full_path()
     address = f"{methods[0]['url']}?{urlencode({REDIRECT_FIELD_NAME: after})}"
     if getattr(request, "htmx", False):
         return HttpResponse(headers={"HX-Redirect": address})
@@ -171,19 +151,3 @@ def _renew(request: HttpRequest) -> None:
         update_session_auth_hash(request, row)
     else:
         request.session.cycle_key()
-
-
-def _fields(request: HttpRequest) -> list[list[str]] | None:
-    """What was typed; None if it has files, fields that may hold secrets, or is long."""
-    fields = [[name, value] for name in request.POST for value in request.POST.getlist(name)]
-    fields = [field for field in fields if field[0] != "csrfmiddlewaretoken"]
-    if request.FILES or any(_SECRET_FIELD.search(name) and value for name, value in fields):
-        return None
-    return fields if sum(len(name) + len(value) for name, value in fields) <= MAX_KEPT_CHARACTERS else None
-
-
-def _page_of_form(request: HttpRequest) -> str:
-    """The path of the page that the form was on, on this portal."""
-    parts = urlsplit(request.headers.get("Referer", ""))
-    path = parts._replace(scheme="", netloc="").geturl()
-    return path if parts.netloc == request.get_host() and path.startswith("/") and not path.startswith("//") else "/"

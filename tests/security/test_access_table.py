@@ -7,9 +7,11 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
+from django.contrib.sessions.models import Session
 from django.db import transaction
 from pytest_django import DjangoDbBlocker, Settings
 
+from portal.accounts.limited_pages import VISITS
 from portal.organizations.permissions import PAGES
 from tests.security import access_page, access_table
 from tests.security.access_table import KEYS, METHODS, OTHERS, PEOPLE, expected_of_key, operations, outcome_of, row_of
@@ -67,6 +69,20 @@ def test_people(name: str, cast: AccessCast) -> None:
             if outcome not in row.expected(who, method):
                 wrong[who, method] = response.status_code
     assert wrong == {}
+
+
+def test_a_stranger_stores_a_session_only_where_they_are_counted(cast: AccessCast) -> None:
+    """Sessions are rows that anybody could make in any number."""
+    stored = set()
+    for name, address in ADDRESSES.items():
+        for method in ("GET", "POST"):
+            with transaction.atomic():
+                before = Session.objects.count()
+                cast.ask("anonymous", method, cast.url(address))
+                if Session.objects.count() > before:
+                    stored.add((name, method))
+                transaction.set_rollback(True)
+    assert stored <= {(name, "GET") for name in VISITS}
 
 
 @pytest.mark.parametrize("name", sorted(operations()))

@@ -19,8 +19,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from portal.accounts import kept_forms
 from portal.accounts.attempt_counters import TooManyAttempts
-from portal.accounts.fresh_sign_in import kept_form
 from portal.accounts.sign_in_limits import allow_sso, allow_sso_logout
 from portal.accounts.sso import actions, clients, providers, session, sign_ins
 from portal.accounts.sso.clients import is_as_left
@@ -72,7 +72,8 @@ def portal_start(request: HttpRequest) -> HttpResponse:
 def again(request: HttpRequest) -> HttpResponse:
     """Prove again who it is, with a provider of this session."""
     next_url = safe_next(request)
-    identity = _identity_for(request, str((kept_form(request) or {}).get("path") or next_url))
+    kept = kept_forms.find(request, next_url)
+    identity = _identity_for(request, kept.path if kept is not None else next_url)
     if identity is None:
         raise Http404
     if request.method == "POST":

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import pytest
 from django.contrib.sessions.models import Session
 from django.test import Client
 
-from portal.accounts.fresh_sign_in import FRESH_PAGES, FRESH_SECONDS, KEPT_FORM
-from portal.models import ApiKey, Invitation, Organization, User
+from portal.accounts.fresh_sign_in import FRESH_PAGES, FRESH_SECONDS
+from portal.models import ApiKey, Organization, User
 from tests.conftest import PASSWORD
 from tests.support.addresses import addresses
 from tests.support.fresh_sign_ins import signed_in
@@ -18,8 +17,6 @@ from tests.support.pages_without_fresh_sign_in import needs_none
 
 pytestmark = pytest.mark.django_db
 CREATE = "/o/acme/settings/api-keys/create/"
-KEYS = "/o/acme/settings/api-keys/"
-INVITE = "/o/acme/settings/members/invite/"
 CONTINUE = "/accounts/continue/"
 KEY = {"name": "builds", "scope": "read", "days": "90"}
 
@@ -65,23 +62,6 @@ def test_a_sign_in_of_somebody_else_in_this_browser_does_not_count(stale: Client
     assert not ApiKey.objects.exists()
 
 
-def test_after_the_password_the_form_is_sent_as_it_was(stale: Client) -> None:
-    response = stale.post(INVITE, {"email": "new@acme.example", "role": "viewer"})
-    page = stale.get(response["Location"]).content.decode()
-    assert "Confirm it's you" in page
-
-    assert prove(stale, response["Location"])["Location"] == CONTINUE
-    page = stale.get(CONTINUE).content.decode()
-    assert "invite somebody" in page
-    fields = dict(re.findall(r'<input type="hidden" name="(email|role)" value="([^"]*)">', page))
-    assert fields == {"email": "new@acme.example", "role": "viewer"}
-    assert f'action="{INVITE}"' in page
-
-    assert stale.post(INVITE, fields).status_code in (200, 302)
-    assert Invitation.objects.get().email == "new@acme.example"
-    assert stale.get(CONTINUE)["Location"] == "/"
-
-
 def test_a_wrong_password_proves_nothing(stale: Client) -> None:
     response = stale.post(CREATE, KEY)
     assert prove(stale, response["Location"], "wrong").status_code == 200
@@ -105,34 +85,6 @@ def test_a_password_that_is_hashed_again_signs_nobody_out(stale: Client, setting
     prove(stale, stale.post(CREATE, KEY)["Location"])
     assert User.objects.get(email="alice@acme.example").password.startswith("argon2")
     assert stale.get("/o/acme/").status_code == 200
-
-
-def test_what_may_be_secret_is_not_kept(stale: Client) -> None:
-    stale.post(CREATE, KEY | {"client_secret": "s3cr3t"}, headers={"Referer": f"http://testserver{KEYS}"})
-    assert stale.session[KEPT_FORM]["fields"] is None
-    page = stale.get(CONTINUE).content.decode()
-    assert "Enter it again" in page
-    assert f'href="{KEYS}"' in page
-    assert "s3cr3t" not in page
-
-
-@pytest.mark.parametrize(
-    "referer", ["https://evil.example/x", "//evil.example/", "", "http://testserver//evil.example/"]
-)
-def test_the_way_back_is_on_this_portal(referer: str, stale: Client) -> None:
-    stale.post(CREATE, KEY, headers={"Referer": referer})
-    assert stale.session[KEPT_FORM]["back"] == "/"
-
-
-def test_long_forms_are_typed_again(stale: Client) -> None:
-    stale.post(CREATE, KEY | {"name": "x" * 30_000})
-    assert stale.session[KEPT_FORM]["fields"] is None
-
-
-def test_the_kept_form_is_not_readable_in_the_database(stale: Client) -> None:
-    stale.post(INVITE, {"email": "new@acme.example", "role": "viewer"})
-    stored = "".join(map(str, Session.objects.values_list("session_data", "session_key").get()))
-    assert "acme.example" not in stored
 
 
 def test_a_stranger_learns_nothing_of_the_page(mallory: User, acme: Organization) -> None:

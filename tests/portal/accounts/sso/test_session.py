@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.test import Client
@@ -137,13 +138,15 @@ def test_a_fresh_sign_in_is_one_at_the_provider(dora: SsoBrowser, acme: Any, lyi
         tell(lying_issuer, "", email="dora@acme.example", auth_time=auth_time)
         assert code_on(finish(dora, again)) == code
     tell(lying_issuer, "", email="dora@acme.example")
-    assert finish(dora, again)["Location"] == "/accounts/continue/"
+    done = finish(dora, again)["Location"]
+    assert done.startswith("/accounts/continue/?form=")
+    assert 'value="new.example"' in dora.client.get(done).content.decode()
     assert dora.client.post("/o/acme/settings/sso/domains/add/", form)["Location"] == "/o/acme/settings/sso/"
 
 
 def finish(browser: SsoBrowser, again: str) -> Any:
     """Sign in again at the provider; return the last page."""
-    waiting = browser.client.post(again, {"next": "/accounts/continue/"})["Location"]
+    waiting = browser.client.post(again, {"next": parse_qs(urlsplit(again).query)["next"][0]})["Location"]
     browser.come_back(browser.go_to_provider(waiting))
     work()
     return browser.client.get(waiting)
