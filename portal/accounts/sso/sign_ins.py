@@ -53,8 +53,10 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Pending:
-    """What the browser's session has of a sign-in. The secrets are empty once the provider has answered."""
+    """What the browser's session has of a sign-in. The secrets are empty once the provider has answered. `provider` is
+    the id of the one with which it began: the row could be moved to another in the database."""
 
+    provider: str
     kind: str
     next: str
     state: str = ""
@@ -72,7 +74,7 @@ def start(request: HttpRequest, provider: SsoProvider, *, kind: Kind = Kind.SIGN
         state_hash=one_time.digest_of(state, Purpose.SSO_STATE),
         expires_at=Now() + LASTS,
     )
-    pending = Pending(kind, next_url, state, secrets.token_urlsafe(32), secrets.token_urlsafe(48))
+    pending = Pending(str(provider.pk), kind, next_url, state, secrets.token_urlsafe(32), secrets.token_urlsafe(48))
     kept: dict[str, object] = request.session.get(SESSION_KEY, {})
     newest = dict(list(kept.items())[-(MAX_PENDING - 1) :])
     request.session[SESSION_KEY] = newest | {str(row.pk): asdict(pending)}
@@ -83,9 +85,10 @@ def start(request: HttpRequest, provider: SsoProvider, *, kind: Kind = Kind.SIGN
 
 
 def pending_of(request: HttpRequest, row: SsoSignIn) -> Pending | None:
-    """Return what this browser's session has of a sign-in; None if it began in another one."""
+    """Return what this browser's session has of a sign-in; None if it began in another one, or with another provider
+    than the row says."""
     found = request.session.get(SESSION_KEY, {}).get(str(row.pk))
-    return Pending(**found) if found else None
+    return Pending(**found) if found and found.get("provider") == str(row.provider_id) else None
 
 
 def forget(request: HttpRequest, row: SsoSignIn) -> None:
@@ -127,7 +130,8 @@ def receive(request: HttpRequest, provider: SsoProvider, answer: Mapping[str, st
         raise SignInFailed("sso_state")
     # From now on the state, nonce and verifier are gone: the same answer is refused.
     kept = dict(request.session[SESSION_KEY])
-    request.session[SESSION_KEY] = kept | {str(row.pk): asdict(Pending(pending.kind, pending.next))}
+    answered = Pending(pending.provider, pending.kind, pending.next)
+    request.session[SESSION_KEY] = kept | {str(row.pk): asdict(answered)}
     started = SsoSignIn.objects.in_time().filter(pk=row.pk, status=Status.STARTED)
     problem = _problem_of(provider, answer)
     if problem:

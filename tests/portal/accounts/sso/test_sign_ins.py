@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+import requests
 from django.test import Client
 from django.utils import timezone
 
@@ -14,7 +15,7 @@ from portal.accounts.sso import providers, sign_ins
 from portal.accounts.sso.clients import redirect_uri
 from portal.models import LinkedIdentity, SignInLimit, SsoProvider, SsoSignIn
 from tests.support.database_clock import Clock, clock
-from tests.support.identity_providers import SsoBrowser, code_on, provider_of, tell, verified_domain, work
+from tests.support.identity_providers import SsoBrowser, code_on, know, provider_of, tell, verified_domain, work
 
 __all__ = ["clock"]
 pytestmark = pytest.mark.django_db
@@ -79,6 +80,29 @@ def test_an_answer_at_another_providers_address_is_refused(
     refused = browser.come_back(moved)
     assert code_on(refused) == "sso_state"
     assert "Umbrella" not in refused.text
+
+
+def test_a_row_that_is_moved_to_another_provider_signs_in_nobody(
+    acme: Any, mallory: Any, real_issuer: str, lying_issuer: str
+) -> None:
+    """Login CSRF by who writes to the database: bob's browser began at Umbrella, whose provider sends it back with a
+    code of mallory's account at Acme's."""
+    verified_domain(acme)
+    theirs = provider_of(acme, real_issuer, adds_members=True)
+    provider_of(mallory.organizations.get(), lying_issuer)
+    know(real_issuer, "mal", email="mal@acme.example", email_verified=True)
+    bob, mal = SsoBrowser(), SsoBrowser("mal")
+    waiting = bob.start("umbrella")
+    row = SsoSignIn.objects.get()
+    pending = sign_ins.Pending(**bob.client.session[sign_ins.SESSION_KEY][str(row.pk)])
+    address = sign_ins.authorization_url(theirs, pending)
+    assert address is not None
+    back = requests.post(address, data={"sub": "mal"}, allow_redirects=False, timeout=10).headers["Location"]
+    SsoSignIn.objects.filter(pk=row.pk).update(provider=theirs)  # past the portal
+    assert code_on(bob.come_back(back)) == "sso_state"
+    work()
+    assert bob.client.get(waiting).status_code == 404
+    assert mal.sign_in("acme").status_code == 302, "in his own browser the account works"
 
 
 @pytest.mark.parametrize(("lie", "issuer"), [("", "https://other.example"), ("names_issuer", "")])
