@@ -32,6 +32,8 @@ def note_use(identity: LinkedIdentity, claims: Claims, refresh: bytes | None) ->
     """Store what a sign-in brought: the address, the provider's id of the session, and the refresh token."""
     columns: dict[str, object] = {"email": claims.email, "last_used_at": Now(), "refused_since": None}
     if claims.sid:
+        known = ProviderSession.objects.filter(identity=identity, sid_hash=sid_hash(claims.sid))
+        known.delete()  # it becomes the newest, and pushes out no other browser's
         ProviderSession.objects.create(identity=identity, sid_hash=sid_hash(claims.sid))
         newest = ProviderSession.objects.filter(identity=identity).order_by("-pk").values_list("pk", flat=True)
         ProviderSession.objects.filter(pk__in=list(newest[MAX_SIDS:])).delete()
