@@ -65,21 +65,26 @@ def check(identity_id: LinkedIdentityId) -> str:
     if identity.refresh_unanswered:
         return _end_lost(same)
     same.filter(refused_since__isnull=True).update(refused_since=Now())
-    if not same.filter(refused_since__lte=Now() - REFUSED_FOR).exists():
+    refused = same.filter(refused_since__lte=Now() - REFUSED_FOR)
+    if not refused.exists():
         return "refused"
-    withdraw(identity, reason="the provider says that the account is gone", by=PORTAL)
-    return "withdrawn"
+    reason = "the provider says that the account is gone"
+    return "withdrawn" if withdraw(identity, among=refused, reason=reason, by=PORTAL) else ""
 
 
-def withdraw(identity: LinkedIdentity, *, reason: str, by: Actor) -> bool:
+def withdraw(
+    identity: LinkedIdentity, *, among: QuerySet[LinkedIdentity] | None = None, reason: str, by: Actor
+) -> bool:
     """End the membership that an identity gave, with what the person holds there, and the identity's sessions. They may
     come back when the provider lets them in again. An organization's last owner stays a member, without sessions.
-    Returns whether anything changed: nothing does where the identity was changed outside the portal."""
+    Returns whether anything changed: nothing does where the identity was changed outside the portal, or is no longer
+    one of `among`, such as after a sign-in at the same time."""
     with transaction.atomic():
         organization_id = identity.provider.organization_id
         if organization_id is not None:
             quotas.lock_organization(OrganizationId(organization_id))
-        found = LinkedIdentity.objects.select_for_update(of=("self",)).select_related("provider", "person")
+        rows = LinkedIdentity.objects.all() if among is None else among
+        found = rows.select_for_update(of=("self",)).select_related("provider", "person")
         row = found.filter(pk=identity.pk, withdrawn_at__isnull=True).first()
         if row is None or not identities.end_identity_sessions(row):
             return False

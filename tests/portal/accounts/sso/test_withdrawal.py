@@ -148,6 +148,27 @@ def test_a_token_that_is_accepted_after_a_lost_answer_was_not_replaced(
     assert check(later()) == "withdrawn"
 
 
+@pytest.mark.parametrize("brings_a_token", [True, False])
+def test_a_sign_in_while_the_provider_is_asked_ends_no_membership(
+    dora: SsoBrowser, acme: Any, lying_issuer: str, monkeypatch: pytest.MonkeyPatch, brings_a_token: bool
+) -> None:
+    tell(lying_issuer, "invalid_grant")
+    refused_before()
+    lock = withdrawal.withdraw
+
+    def a_sign_in_later(*args: Any, **named: Any) -> bool:
+        tell(lying_issuer, "", email="dora@acme.example")
+        kept = LinkedIdentity.objects.values("refresh").get()
+        assert SsoBrowser().sign_in("acme").status_code == 302
+        if not brings_a_token:
+            LinkedIdentity.objects.update(**kept)
+        return lock(*args, **named)
+
+    monkeypatch.setattr(withdrawal, "withdraw", a_sign_in_later)
+    assert check(later()) == ""
+    assert acme.memberships.filter(user__email="dora@acme.example").exists()
+
+
 def test_a_claim_that_is_missing_at_the_next_sign_in_ends_it(dora: SsoBrowser, acme: Any, lying_issuer: str) -> None:
     provider = SsoProvider.objects.get()
     provider.required_claim, provider.required_value = "groups", "staff"
