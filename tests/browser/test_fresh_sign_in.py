@@ -1,4 +1,4 @@
-"""A form that needs a fresh sign-in, in a browser: the person confirms who they are, sees what they send, and sends it."""
+"""A form that needs a fresh sign-in, in a browser: people confirm who they are, see what they send, and send it."""
 
 from __future__ import annotations
 
