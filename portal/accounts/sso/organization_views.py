@@ -127,15 +127,18 @@ def _page(
     status: int = 200,
 ) -> HttpResponse:
     provider = SsoProvider.objects.filter(organization=request.access.organization_id).first()
-    named = {} if provider is None else {"issuer": provider.issuer, "client_id": provider.client_id}
-    policy = {} if provider is None else {name: getattr(provider, name) for name in POLICY}
+    is_altered = provider is not None and not clients.is_as_left(provider)
+    # What somebody wrote is not proposed to the owner, who would send the client's secret there.
+    shown = None if is_altered else provider
+    named = {} if shown is None else {"issuer": shown.issuer, "client_id": shown.client_id}
+    policy = dict(POLICY) if shown is None else {name: getattr(shown, name) for name in POLICY}
     policy["requires_sso"] = requirement.is_required(request.access.organization_id)
     addressed = provider or SsoProvider(organization=request.organization)
     domains = list(VerifiedDomain.objects.filter(organization=request.access.organization_id))
     context = {
         "provider": provider,
         "problem": problem_of(provider.problem) if provider is not None and provider.problem else None,
-        "is_altered": provider is not None and not clients.is_as_left(provider),
+        "is_altered": is_altered,
         "redirect_uri": clients.redirect_uri(addressed),
         "logout_uri": clients.logout_uri(addressed),
         "people": LinkedIdentity.objects.filter(provider=provider, withdrawn_at__isnull=True).count(),

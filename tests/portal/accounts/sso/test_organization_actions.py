@@ -176,6 +176,16 @@ def test_entering_the_provider_again_confirms_nothing_that_was_written_outside(a
     assert "was reset" in noted.text.detail
 
 
+def test_an_owner_is_proposed_nothing_that_was_written_outside(owner: Client, acme: Any, lying_issuer: str) -> None:
+    """They would enter the provider's secret, which a worker sends to whom the form names."""
+    provider_of(acme, lying_issuer, adds_members=True)
+    assert f'value="{lying_issuer}"' in owner.get(PAGE).content.decode()
+    SsoProvider.objects.update(issuer="https://mallory.example", required_claim="mallory")
+    page = owner.get(PAGE).content.decode()
+    assert "changed outside the portal" in page
+    assert "mallory" not in page
+
+
 def test_entering_it_again_keeps_what_an_owner_has_set(acme: Any, alice: Any) -> None:
     by, client = acting(alice), NewClient("https://login.example.com", "one", SECRET)
     row = set_provider(acme, client, by=by)
