@@ -17,7 +17,7 @@ from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from portal.accounts.sso import identities
-from portal.accounts.sso.clients import client_of, is_as_left
+from portal.accounts.sso.clients import Client, client_of, is_as_left
 from portal.accounts.sso.discovery import read_configuration
 from portal.accounts.sso.id_token import check_common, has_known_algorithm, unverified_claims, verify_signed
 from portal.accounts.sso.problems import SignInFailed
@@ -36,13 +36,18 @@ EVENT = "http://schemas.openid.net/event/backchannel-logout"
 MAX_WAITING = 1000
 """How many logout tokens of one provider may wait for a worker."""
 MAX_WAITING_FOR_ONE = 3
-"""How many may wait that name the same identity. Who fills them knows a subject or session id of the provider's."""
+"""How many that no worker has looked at may wait and name the same identity. Who fills them knows a subject or session
+id of the provider's."""
 MAX_AGE = timedelta(minutes=15)
-"""A token without an end is accepted for this long after it was issued."""
+"""A token without an end is accepted for this long after it was issued, and waits no longer for its provider."""
 KEPT = timedelta(days=2)
 MAX_WOKEN = 100
 
 log = structlog.get_logger(__name__)
+
+
+class KeysUnread(SignInFailed):
+    """The provider's keys could not be read, which says nothing of a token."""
 
 
 def receive(provider: SsoProvider, token: str) -> bool:
@@ -61,8 +66,9 @@ def receive(provider: SsoProvider, token: str) -> bool:
     named = _digest_of_named(claims)
     with transaction.atomic():
         waiting = ProviderLogout.objects.filter(provider=provider, ended_at__isnull=True)
-        if waiting.filter(named=named).count() >= MAX_WAITING_FOR_ONE:
-            return True  # those that wait are about the same person
+        # Those that no worker has looked at: what waits for the provider's keys keeps nothing out.
+        if waiting.filter(named=named, problem="").count() >= MAX_WAITING_FOR_ONE:
+            return True  # they are about the same person
         if waiting.count() >= MAX_WAITING:
             return False
         row = ProviderLogout(provider=provider, named=named)
@@ -74,27 +80,21 @@ def receive(provider: SsoProvider, token: str) -> bool:
 
 def verify(logout_id: ProviderLogoutId) -> bool:
     """Verify a logout token and end the sessions of the identity that it names; worker zone only. Returns whether it
-    ended any."""
+    ended any. A token is kept while the provider's keys can't be read: the provider was answered that it counts."""
     waiting = ProviderLogout.objects.filter(pk=logout_id, ended_at__isnull=True)
     row = waiting.select_related("provider").first()
-    if row is None or not waiting.update(ended_at=Now(), token=None):
+    if row is None:
         return False
-    rows = ProviderLogout.objects.filter(pk=logout_id)
     try:
-        claims = _verified(row)
-        jti = one_time.digest_of(f"{row.provider_id} {claims['jti']}", Purpose.LOGOUT_TOKEN)
-        with transaction.atomic():
-            rows.update(jti_hash=jti)
+        return _use(row, _verified(row))
+    except KeysUnread as failure:
+        log.warning("sso_logout_waits", provider=str(row.provider_id), code=failure.code)
+        waiting.update(problem=failure.code)
+        return False
     except SignInFailed as failure:
         log.warning("sso_logout_refused", provider=str(row.provider_id), code=failure.code)
-        rows.update(problem=failure.code)
+        waiting.update(ended_at=Now(), token=None, problem=failure.code)
         return False
-    except IntegrityError:  # this token was used before
-        log.warning("sso_logout_refused", provider=str(row.provider_id), code="sso_logout_token")
-        rows.update(problem="sso_logout_token")
-        return False
-    ended = [end_sessions(identity, by=PORTAL) for identity in list(_named(row.provider, claims))]
-    return any(ended)
 
 
 def end_sessions(identity: LinkedIdentity, *, by: Actor) -> bool:
@@ -110,27 +110,64 @@ def end_sessions(identity: LinkedIdentity, *, by: Actor) -> bool:
 
 
 def sweep() -> int:
-    """Wake workers again for tokens whose wake-up was lost, and delete old rows. Returns how many were deleted."""
-    lost = ProviderLogout.objects.filter(ended_at__isnull=True, received_at__lt=Now() - timedelta(seconds=30))
-    for logout_id in lost.order_by("received_at").values_list("pk", flat=True)[:MAX_WOKEN]:
-        wake_sign_out(logout_id)
+    """Give up tokens that have waited for `MAX_AGE`, and delete old rows. Returns how many were deleted."""
+    over = ProviderLogout.objects.filter(ended_at__isnull=True, received_at__lt=Now() - MAX_AGE)
+    over.filter(problem="").update(problem="sso_busy")
+    over.update(ended_at=Now(), token=None)
     return ProviderLogout.objects.filter(received_at__lt=Now() - KEPT).delete()[0]
+
+
+def wake_again() -> int:
+    """Wake workers for tokens whose wake-up was lost, or whose provider could not be asked. Returns for how many."""
+    rows = ProviderLogout.objects.filter(ended_at__isnull=True, received_at__lt=Now() - timedelta(seconds=30))
+    due = list(rows.order_by("received_at").values_list("pk", flat=True)[:MAX_WOKEN])
+    for logout_id in due:
+        wake_sign_out(logout_id)
+    return len(due)
+
+
+def _read_keys(client: Client) -> dict[str, object]:
+    """The provider's key set. Raises KeysUnread."""
+    try:
+        with ProviderConnection(client.issuer) as connection:
+            configuration = read_configuration(connection, client.issuer)
+            status, keys = connection.get(configuration.jwks)
+    except SignInFailed as failure:
+        raise KeysUnread(failure.code) from None
+    if status != 200:
+        raise KeysUnread("sso_answer_invalid")
+    return keys
 
 
 def _verified(row: ProviderLogout) -> dict[str, object]:
     """The claims of a logout token. Raises SignInFailed."""
     client = client_of(row.provider)
+    keys = _read_keys(client)
     try:
         token = at_rest.decrypt(row.token or b"", bound_to=_bound_to(row)).decode()
     except AtRestBroken:
         raise SignInFailed("sso_logout_token") from None
-    with ProviderConnection(client.issuer) as connection:
-        configuration = read_configuration(connection, client.issuer)
-        _, jwks = connection.get(configuration.jwks)
-    claims, now = verify_signed(token, jwks), database_now()
+    claims, now = verify_signed(token, keys), database_now()
     check_common(claims, issuer=client.issuer, client_id=client.client_id, now=now)
     _check_form(claims, now)
     return claims
+
+
+def _use(row: ProviderLogout, claims: dict[str, object]) -> bool:
+    """Use a verified token, once: end the sessions. Returns whether there were any. Raises SignInFailed if it was used
+    in another row."""
+    jti = one_time.digest_of(f"{row.provider_id} {claims['jti']}", Purpose.LOGOUT_TOKEN)
+    waiting = ProviderLogout.objects.filter(pk=row.pk, ended_at__isnull=True)
+    with transaction.atomic():
+        try:
+            with transaction.atomic():
+                is_first = waiting.update(ended_at=Now(), token=None, problem="", jti_hash=jti)
+        except IntegrityError:
+            raise SignInFailed("sso_logout_token") from None
+        if not is_first:  # another worker was faster
+            return False
+        ended = [end_sessions(identity, by=PORTAL) for identity in list(_named(row.provider, claims).order_by("pk"))]
+    return any(ended)
 
 
 def _check_form(claims: dict[str, object], now: datetime) -> None:

@@ -29,6 +29,7 @@ def sweep() -> dict[str, int]:
     lost = lost.filter(created_at__lt=Now() - WAKEUP_LOST_AFTER)
     for sign_in_id in lost.values_list("pk", flat=True)[:MAX_WOKEN]:
         wake_sign_in(sign_in_id)
+    counts["sso_logouts_woken"] = logout.wake_again()
     old = Q(checked_at__isnull=True) | Q(checked_at__lt=Now() - READ_EVERY)
     for provider_id in SsoProvider.objects.filter(old).values_list("pk", flat=True)[:MAX_WOKEN]:
         wake_configure(provider_id)

@@ -184,6 +184,45 @@ def test_a_token_is_stored_encrypted_and_not_for_long(dora: SsoBrowser, lying_is
     assert logout.sweep() == 1
 
 
+@pytest.mark.parametrize("lie", ["discovery_missing", "jwks_private", "discovery_endless"])
+def test_a_provider_that_does_not_answer_for_a_moment_loses_no_logout(
+    dora: SsoBrowser, lying_issuer: str, monkeypatch: pytest.MonkeyPatch, lie: str
+) -> None:
+    assert send(lying_issuer, lie) == 200
+    assert is_signed_in(dora)
+    waiting = ProviderLogout.objects.get()
+    assert waiting.problem.startswith("sso_")
+    woken: list[object] = []
+    monkeypatch.setattr(logout, "wake_sign_out", woken.append)
+    ProviderLogout.objects.update(received_at=timezone.now() - timedelta(minutes=1))
+    assert (logout.sweep(), logout.wake_again(), woken) == (0, 1, [waiting.pk])
+    tell(lying_issuer)
+    assert logout.verify(waiting.pk)
+    assert not is_signed_in(dora)
+    assert not logout.verify(waiting.pk), "once"
+    waiting.refresh_from_db()
+    assert (waiting.problem, waiting.token) == ("", None)
+
+
+def test_a_token_waits_for_its_provider_as_long_as_it_is_accepted(dora: SsoBrowser, lying_issuer: str) -> None:
+    assert send(lying_issuer, "discovery_missing") == 200
+    ProviderLogout.objects.update(received_at=timezone.now() - logout.MAX_AGE - timedelta(seconds=1))
+    logout.sweep()
+    row = ProviderLogout.objects.get()
+    assert (row.token, row.problem, logout.wake_again()) == (None, "sso_discovery_missing", 0)
+    tell(lying_issuer)
+    assert not logout.verify(row.pk)
+
+
+def test_what_waits_for_its_provider_keeps_no_other_token_out(dora: SsoBrowser, lying_issuer: str) -> None:
+    """A stranger's tokens, posted while the provider is down."""
+    for number in range(logout.MAX_WAITING_FOR_ONE):
+        assert send(lying_issuer, "discovery_missing", jti=f"j-{number}") == 200
+    assert is_signed_in(dora)
+    assert send(lying_issuer, jti="of the provider") == 200
+    assert not is_signed_in(dora)
+
+
 def test_a_session_with_a_password_goes_on(dora: SsoBrowser, lying_issuer: str) -> None:
     """An organization's provider ends what began with it, and not what the person did with a password."""
     kept = dict(dora.client.session["sso"])

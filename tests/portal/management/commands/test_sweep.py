@@ -42,6 +42,7 @@ def test_the_command_prints_one_line(transactional_db: None, blobs: Path, capsys
         "sso_accounts_checked",
         "sso_domains_checked",
         "sso_logouts_deleted",
+        "sso_logouts_woken",
         "sso_sign_ins_deleted",
         "sso_required_again",
         "groups_topped_up",
