@@ -99,7 +99,7 @@ class AccessCast:
             "webhook_id": self.values["portal"]["webhook"], "key": "x", "token": "x", "uidb36": "1",
             "reference": "latest", "digest": "sha256:" + "0" * 64, "queue": "pulls", "what": "failure",
             "pk": self.values["groups"]["failure"], "app_label": "portal", "url": "nothing", "content_type_id": 1,
-            "identity": NOBODY, "sign_in": NOBODY, "provider": NOBODY, "browser": NOBODY,
+            "identity": NOBODY, "sign_in": NOBODY, "browser": NOBODY, "organization": 0,
             "object_id": 1, "name": "acme/default/web", "id": self._record(name) or User.objects.latest("pk").pk,
         }  # fmt: skip
         space = name.partition(":")[0]
