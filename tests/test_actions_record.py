@@ -77,6 +77,7 @@ NO_ACTIONS = {
     "portal.accounts.sso.logout.receive": "stores what a worker verifies before anything ends",
     "portal.accounts.sso.logout.verify": UPKEEP,
     "portal.accounts.sso.logout.sweep": UPKEEP,
+    "portal.accounts.sso.logout.wake_again": UPKEEP,
     "portal.accounts.sso.organization_actions.check_domain": "wakes a worker",
     "portal.accounts.sso.requirement.is_required": READS,
     "portal.accounts.sso.requirement.note_requirement": ROWS,
