@@ -15,7 +15,7 @@ from urllib.parse import quote, urlsplit
 import requests
 from django.test import Client
 
-from portal.accounts.sso import clients, exchange
+from portal.accounts.sso import clients, exchange, providers
 from portal.config.env import CHECKOUT
 from portal.models import Organization, SsoProvider, SsoSignIn, VerifiedDomain
 from registries.foundation.clock import database_now
@@ -80,6 +80,16 @@ def provider_of(organization: Organization, issuer: str, **values: Any) -> SsoPr
     row.save()
     exchange.configure(row.pk)
     row.refresh_from_db()
+    return row
+
+
+def portals_own(settings: Any, issuer: str) -> SsoProvider:
+    """The whole portal's provider, as the environment names it and a worker has read it."""
+    settings.PORTAL_SSO_ISSUER, settings.PORTAL_SSO_CLIENT_ID = issuer, CLIENT_ID
+    settings.PORTAL_SSO_CLIENT_SECRET, settings.PORTAL_SSO_NAME = CLIENT_SECRET, "Acme ID"
+    row = providers.portal_provider()
+    assert row is not None
+    exchange.configure(row.pk)
     return row
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.support import identity_providers
-from tests.support.identity_providers import SsoBrowser, provider_of, tell, verified_domain
+from tests.support.identity_providers import SsoBrowser, portals_own, provider_of, tell, verified_domain
 
 
 @pytest.fixture(scope="module")
@@ -52,11 +52,5 @@ def dora(acme: Any, lying_issuer: str) -> SsoBrowser:
 @pytest.fixture
 def portal_sso(settings: Any, real_issuer: str) -> str:
     """The real provider as the whole portal's."""
-    settings.PORTAL_SSO_ISSUER, settings.PORTAL_SSO_CLIENT_ID = real_issuer, "drayage"
-    settings.PORTAL_SSO_CLIENT_SECRET, settings.PORTAL_SSO_NAME = "a secret", "Acme ID"
-    from portal.accounts.sso import exchange, providers
-
-    row = providers.portal_provider()
-    assert row is not None
-    exchange.configure(row.pk)
+    portals_own(settings, real_issuer)
     return real_issuer

@@ -9,11 +9,20 @@ import pytest
 import requests
 from django.test import Client
 
-from portal.accounts.sso import exchange, providers
 from portal.accounts.sso.clients import client_of, settings_mark
 from portal.accounts.sso.problems import SignInFailed
 from portal.models import LinkedIdentity, Organization, SsoProvider
-from tests.support.identity_providers import SsoBrowser, asked, code_on, know, provider_of, tell, verified_domain, work
+from tests.support.identity_providers import (
+    SsoBrowser,
+    asked,
+    code_on,
+    know,
+    portals_own,
+    provider_of,
+    tell,
+    verified_domain,
+    work,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -21,12 +30,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def portal_of_liar(settings: Any, lying_issuer: str) -> SsoProvider:
     """The lying provider as the whole portal's."""
-    settings.PORTAL_SSO_ISSUER, settings.PORTAL_SSO_CLIENT_ID = lying_issuer, "drayage"
-    settings.PORTAL_SSO_CLIENT_SECRET, settings.PORTAL_SSO_NAME = "a secret", "Acme ID"
-    row = providers.portal_provider()
-    assert row is not None
-    exchange.configure(row.pk)
-    return row
+    return portals_own(settings, lying_issuer)
 
 
 @pytest.mark.parametrize("column", ["required_claim", "issuer"])
