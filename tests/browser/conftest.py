@@ -117,6 +117,7 @@ CONTRAST = {"type": "rule", "values": ["color-contrast"]}
 
 def violations(page: Page, only: Any = TAGS) -> list[str]:
     """Run axe on the open page and return what it finds, in readable lines. The context must bypass the CSP."""
+    page.wait_for_load_state()  # a click returns as soon as the next document begins
     if not page.evaluate("() => Boolean(window.axe)"):
         page.evaluate(AXE.read_text())
     found = page.evaluate("only => axe.run(document, {runOnly: only, resultTypes: ['violations']})", only)

@@ -33,5 +33,6 @@ def state(page: Page) -> Any:
 
 def no_sideways(page: Page) -> None:
     """Nothing is wider than the screen."""
+    page.wait_for_load_state()  # a click returns as soon as the next document begins
     wide = page.evaluate("() => document.documentElement.scrollWidth - window.innerWidth")
     assert wide <= 0, f"{page.url} at {page.viewport_size} is {wide} px too wide"

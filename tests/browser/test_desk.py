@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +12,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from groups.models import FailedAttempt, Failure
 from portal.models import SupportRequest
-from tests.browser.conftest import violations
+from tests.browser.conftest import picture, violations
 from tests.browser.pages import no_sideways, sign_in
 from tests.portal.support.desk.conftest import HOST, fail
 
@@ -29,12 +27,6 @@ def read(page: Page, address: str, found: dict[str, list[str]], name: str) -> No
     assert answer.status == 200, name
     no_sideways(page)
     found[name] = violations(page)
-
-
-def shot(page: Page, name: str, look: str) -> None:
-    """Keep a picture where `BROWSER_SHOTS` names a folder."""
-    if folder := os.environ.get("BROWSER_SHOTS"):
-        page.screenshot(path=Path(folder) / f"{name}-{look}.png", full_page=True)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -62,7 +54,7 @@ def test_a_conversation(
     def inspect(page: Page, name: str) -> None:
         no_sideways(page)
         found[name] = violations(page)
-        shot(page, name, look)
+        picture(page, f"{name}-{look}")
 
     member = open_context(width, color_scheme=scheme, bypass_csp=True).new_page()
     sign_in(member, bob)
@@ -121,7 +113,7 @@ def test_a_conversation(
     first = desk.locator(".desk-table tbody tr").first
     expect(first).to_contain_text("Wrote again")
     expect(first).to_contain_text("The same failure.")
-    shot(desk, "queue", look)
+    picture(desk, f"queue-{look}")
     first.get_by_role("link").click()
     desk.get_by_label("Your answer").fill("The account was closed. See https://docs.example.com/accounts for another.")
     desk.get_by_role("button", name="Send the answer").click()
