@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
 
 from django.conf import settings
 from django.contrib import messages
@@ -22,6 +21,7 @@ from portal.models import AddressProof, Invitation, Membership, Role
 from portal.organizations import errors, invitations
 from portal.organizations.forms import InviteForm
 from portal.organizations.roles import role_table
+from portal.organizations.rules import is_last_owner
 
 
 @require_GET
@@ -90,21 +90,16 @@ def withdraw(request: MemberRequest, org: str, invitation: uuid.UUID) -> HttpRes
 def _page(request: MemberRequest, form: InviteForm, **shown: object) -> HttpResponse:
     rows = Membership.objects.filter(organization=request.organization).select_related("user").order_by("user__email")
     open_invitations = Invitation.objects.unanswered().with_is_expired().filter(organization=request.organization)
+    own = next((row for row in rows if row.user_id == request.user.pk), None)
     context = {
         "members": sorted(rows, key=lambda row: -Role(row.role).rank),
         "invitations": open_invitations.select_related("invited_by"),
         "form": form,
         "groups": role_table(),
         "is_owner": request.role == Role.OWNER,
-        "is_last_owner": _is_last_owner(request, rows),
+        "is_last_owner": own is not None and is_last_owner(own),
         "refused_sign_ins": recent_refusals(request.organization.pk) if request.role == Role.OWNER else 0,
         "without_factor": [row.user.email for row in rows if not is_protected(row.user.second_factors)],
         **shown,
     }
     return render(request, "portal/members.html", context, status=422 if form.is_bound else 200)
-
-
-def _is_last_owner(request: MemberRequest, members: Iterable[Membership]) -> bool:
-    """Whether nobody else in the list owns the organization, as `portal.organizations.rules` counts it."""
-    others = (row for row in members if row.role == Role.OWNER and row.user.is_active)
-    return request.role == Role.OWNER and all(row.user_id == request.user.pk for row in others)
