@@ -27,6 +27,7 @@ class StorageQuotaReached(PullFailed):
 class OrganizationSuspended(PullFailed):
     code = "organization_suspended"
     fault = Fault.US
+    keeps_credential = False  # nobody can use it before its time is over, and nothing is kept without a use
     title = "The organization is suspended"
     text = "Nothing is pulled for this organization while it is suspended."
     remedy = "Ask support. Once it is resumed, try again."

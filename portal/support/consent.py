@@ -13,7 +13,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from groups.models import Failure
 from portal.models import SupportRequest, User
 from portal.support.targets import conversation_target, failure_target
-from registries.failures import FAILURES, Unexpected
+from registries.failures import describe
 from registries.foundation.activity import record
 from registries.foundation.actor import Actor
 from registries.foundation.ids import FailureId
@@ -71,7 +71,7 @@ def kind_of(failure: Failure) -> str:
 
 def title_of(code: str) -> str:
     """What happened, without any name of the customer's."""
-    return FAILURES.get(code, Unexpected).title
+    return describe(code, {}).title
 
 
 def _consents() -> QuerySet[SupportRequest]:

@@ -11,7 +11,7 @@ import socket
 from collections.abc import Callable, Collection, Iterable, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_address
 
-from registries.failures import HostNotAllowed
+from registries.failures import HostNotAllowed, HostUnknown, PullFailed, ResolverFailed, Service, Where
 from registries.oci.deadline_sockets import DeadlineSocket
 from registries.oci.opened_networks import OTHER_SERVICES, Address, Network, OpenedNetwork, opened
 from registries.oci.reference import is_ambiguous_ipv4
@@ -20,6 +20,15 @@ Resolver = Callable[[str, int], Iterable[tuple[str, int]]]
 """Turns host and port into the addresses (IP text, port) to connect to; raises OSError for an unknown name."""
 
 MAX_ATTEMPTS = 4
+
+ADDRESS_FAILURES = (HostNotAllowed, HostUnknown, ResolverFailed)
+"""What the guard raises about a host: its address may not be used, its name is not known, or nobody could say."""
+
+_UNKNOWN_NAME = frozenset(
+    getattr(socket, name) for name in ("EAI_NONAME", "EAI_NODATA", "EAI_ADDRFAMILY") if hasattr(socket, name)
+)
+"""getaddrinfo's errors for a name that does not exist or has no address. Any other one, such as EAI_AGAIN, which also
+stands for SERVFAIL and for time-outs, says only that the resolver did not answer."""
 
 # Ranges that `is_global` does not exclude on every supported Python: cloud metadata, transition and special ranges.
 _REFUSED_V4 = [
@@ -60,8 +69,7 @@ def system_resolver(host: str, port: int) -> list[tuple[str, int]]:
 class AddressGuard:
     """Allows public addresses over TLS, and those in `allow_networks` as an operator opened them.
 
-    `own_hosts` are the portal's own names, which are never connected to. `resolver` is for tests. A name that does not
-    resolve and one that resolves to an address that is not allowed are the same failure, `HostNotAllowed`.
+    `own_hosts` are the portal's own names, which are never connected to. `resolver` is for tests.
     """
 
     def __init__(
@@ -78,24 +86,25 @@ class AddressGuard:
     def addresses(self, host: str, port: int, *, plain: bool = False) -> list[tuple[Address, int]]:
         """Return the addresses of `host`, all of them allowed, with their ports. `plain` means plain HTTP.
 
-        Raises `HostNotAllowed` if there is no address, or any that is not allowed.
+        Raises `HostNotAllowed` if any is not allowed, `HostUnknown` if there is none, and `ResolverFailed` if the
+        resolver gave no answer, which can be different a moment later.
         """
         host = host.removeprefix("[").removesuffix("]").lower().removesuffix(".")
-        found = [] if host in self._own_hosts or is_ambiguous_ipv4(host) else self._look_up(host, port)
+        if host in self._own_hosts or is_ambiguous_ipv4(host) or not 0 < port < 65536:
+            raise HostNotAllowed(host=host)
+        found = self._look_up(host, port)
         may_be_public = not plain and not is_local_name(host) and _is_public_port(port)
         for address, actual_port in found:
             is_open = any(entry.allows_plain(address) or not plain for entry in self._entries(address, actual_port))
             if not (is_open or (may_be_public and _is_public(address))):
                 raise HostNotAllowed(host=host)
-        if not found:
-            raise HostNotAllowed(host=host)
         return found
 
     def allows_plain_http(self, host: str, port: int) -> bool:
         """Whether an operator opened the network of `host` for unencrypted HTTP."""
         try:
             self.addresses(host, port, plain=True)
-        except HostNotAllowed:
+        except ADDRESS_FAILURES:
             return False
         return True
 
@@ -103,7 +112,7 @@ class AddressGuard:
         """Whether every address of `host` is loopback or in a network that an operator opened as `plain`."""
         try:
             found = self.addresses(host, port, plain=True)
-        except HostNotAllowed:
+        except ADDRESS_FAILURES:
             return False
         return all(self.allows_plain_credentials(address, actual_port) for address, actual_port in found)
 
@@ -112,7 +121,7 @@ class AddressGuard:
         return any(entry.allows_plain_credentials(address) for entry in self._entries(address, port))
 
     def connect(self, host: str, port: int, timeout: float | None, *, plain: bool) -> DeadlineSocket:
-        """Open a TCP connection to a checked address. Raises `HostNotAllowed`, or `OSError` as sockets do."""
+        """Open a TCP connection to a checked address. Raises like `addresses`, or `OSError` as sockets do."""
         last_error: OSError | None = None
         for address, actual_port in self.addresses(host, port, plain=plain)[:MAX_ATTEMPTS]:
             family = socket.AF_INET if address.version == 4 else socket.AF_INET6
@@ -132,17 +141,41 @@ class AddressGuard:
         raise last_error or OSError("no address")
 
     def _look_up(self, host: str, port: int) -> list[tuple[Address, int]]:
-        if not 0 < port < 65536:
-            return []
+        failure: PullFailed
         try:
             found = [(ip_address(text), actual) for text, actual in self._resolver(host, port)]
-        except (OSError, ValueError):  # labels that are too long raise UnicodeError, a ValueError
-            return []
-        return list(dict.fromkeys(found))
+        except socket.gaierror as error:
+            unknown = error.errno in _UNKNOWN_NAME
+            failure = _unknown(host) if unknown else ResolverFailed(host=host, raw=f"resolver {error.errno}")
+        except ValueError:  # labels that are too long raise UnicodeError
+            failure = _unknown(host)
+        except OSError as error:
+            failure = ResolverFailed(host=host, raw=f"resolver {type(error).__name__}")
+        else:
+            if found:
+                return list(dict.fromkeys(found))
+            failure = _unknown(host)
+        raise failure from None
 
     def _entries(self, address: Address, port: int) -> list[OpenedNetwork]:
         """The opened networks with this address and port."""
         return [entry for entry in self._opened if entry.opens(address, port)]
+
+
+def named_failure(failure: PullFailed, where: Where) -> PullFailed:
+    """Return an address failure with the parameters of the registry and of the service that was asked. Where the
+    registry has sent us there, its words say so."""
+    case = str(failure.params.get("case", ""))
+    if not case and where["service"] != Service.REGISTRY and not isinstance(failure, ResolverFailed):
+        case = "service"
+    named = type(failure)(raw=failure.raw, **where)
+    named.params |= {"case": case} if case else {}
+    return named
+
+
+def _unknown(host: str) -> PullFailed:
+    """Return the failure of a name without an address. Whether a private network knows such a name is not told."""
+    return HostUnknown(host=host) if "." in host and not is_local_name(host) else HostNotAllowed(host=host)
 
 
 def _is_public(address: Address) -> bool:

@@ -29,6 +29,8 @@ from registries.failures import (
     HostNotAllowed,
     PullFailed,
     RegistryUnreachable,
+    Service,
+    Where,
 )
 from registries.oci import challenge, location, strict_json
 from registries.oci.challenge import Challenge
@@ -161,7 +163,7 @@ class Handshake:
             if response.status != 200:
                 stage = Stage.TOKEN if response.status == 403 else Stage.PING
                 failure = response_failure(
-                    stage, response.status, response.headers, body, host=self._host, repository=repository, login=True
+                    stage, response.status, response.headers, body, repository=repository, login=True, **response.where
                 )
                 if response.status == 401:
                     self._fail_for_good(failure)
@@ -177,7 +179,11 @@ class Handshake:
         realm = self._realm(offer.parameters.get("realm", ""))
         url = realm.url
         self._announce(realm.authority)
-        response = self._session.get(f"{url}{'&' if '?' in url else '?'}{urlencode(query)}", authorization=self._login)
+        response = self._session.get(
+            f"{url}{'&' if '?' in url else '?'}{urlencode(query)}",
+            authorization=self._login,
+            service=Service.SIGN_IN,
+        )
         body = response.read(SHORT_BODY)
         if response.status != 200 or body is None:
             status = response.status if body is not None else 502
@@ -186,14 +192,14 @@ class Handshake:
                 status,
                 response.headers,
                 body or b"",
-                host=self._host,
                 repository=repository,
                 login=self._login is not None,
+                **response.where,
             )
             if isinstance(failure, AuthenticationFailed):
                 self._fail_for_good(failure)
             raise failure
-        return self._read_token(body, asked_at)
+        return _read_token(body, asked_at, response.where)
 
     def _realm(self, text: str) -> Location:
         """Return the token service's address. Raises `HostNotAllowed` if credentials may not be sent there: elsewhere,
@@ -201,28 +207,19 @@ class Handshake:
         try:
             realm = location.read(text)
         except location.LocationInvalid:
-            raise HostNotAllowed(host=self._host, case="realm", raw="realm unreadable") from None
+            raise HostNotAllowed(case="realm_unreadable", raw="realm unreadable", **self._sign_in()) from None
         known = realm.host == self._hostname or realm.authority in self._token_hosts
         if self._login is not None and not known:
-            raise HostNotAllowed(host=self._host, case="realm", raw=f"realm {realm.authority}")
+            raise HostNotAllowed(case="realm", raw=f"realm {realm.authority}", **self._sign_in(realm.authority))
         if realm.scheme == "http" and realm.authority not in self._plain_realms:
             if self._ping_url.startswith("https:") or self._tls_hosts.includes(realm.authority):
-                raise HostNotAllowed(host=self._host, case="realm", raw="realm without tls")
+                raise HostNotAllowed(case="realm_plain", raw="realm without tls", **self._sign_in(realm.authority))
             self._plain_realms.add(realm.authority)
         return realm
 
-    def _read_token(self, body: bytes, asked_at: float) -> Token:
-        try:
-            document = strict_json.read_object(body, SHORT_BODY)
-        except strict_json.JsonInvalid:
-            document = {}
-        text = document.get("token") or document.get("access_token")
-        if not isinstance(text, str) or not _TOKEN.fullmatch(text):
-            raise RegistryUnreachable(host=self._host, reason="its token service did not give a token", raw="no token")
-        lifetime = document.get("expires_in")
-        if not isinstance(lifetime, (int, float)) or isinstance(lifetime, bool) or not lifetime >= 1:
-            lifetime = DEFAULT_LIFETIME
-        return Token(text, asked_at + min(float(lifetime), MAX_LIFETIME) * (1 - _MARGIN))
+    def _sign_in(self, authority: str = "") -> Where:
+        """Where a failure about the sign-in service was met."""
+        return {"host": self._host, "service": Service.SIGN_IN, "met": authority or self._host}
 
     def _announce(self, host: str) -> None:
         """Call `before_login_sent` the first time that the login is about to be sent to `host`."""
@@ -234,3 +231,17 @@ class Handshake:
         """Raise `failure` now and on every later attempt: a refused password is not sent twice."""
         self._final_failure = failure
         raise failure
+
+
+def _read_token(body: bytes, asked_at: float, where: Where) -> Token:
+    try:
+        document = strict_json.read_object(body, SHORT_BODY)
+    except strict_json.JsonInvalid:
+        document = {}
+    text = document.get("token") or document.get("access_token")
+    if not isinstance(text, str) or not _TOKEN.fullmatch(text):
+        raise RegistryUnreachable(case="answer", reason="it did not give a token", raw="no token", **where)
+    lifetime = document.get("expires_in")
+    if not isinstance(lifetime, (int, float)) or isinstance(lifetime, bool) or not lifetime >= 1:
+        lifetime = DEFAULT_LIFETIME
+    return Token(text, asked_at + min(float(lifetime), MAX_LIFETIME) * (1 - _MARGIN))

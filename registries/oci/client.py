@@ -15,14 +15,17 @@ from registries.failures import (
     HostNotAllowed,
     ImageNotFound,
     RegistryUnreachable,
+    Service,
     TlsInvalid,
     UnsupportedManifest,
+    Where,
 )
 from registries.oci import blobs, location, tags
-from registries.oci.address_guard import AddressGuard
+from registries.oci.address_guard import ADDRESS_FAILURES, AddressGuard, named_failure
 from registries.oci.auth import Handshake, Login
 from registries.oci.config import MAX_CONFIG_BYTES
-from registries.oci.errors import BROKE_OFF, NOT_TLS, SHORT_BODY, Stage, response_failure
+from registries.oci.connection_errors import BROKE_OFF, NOT_TLS
+from registries.oci.errors import SHORT_BODY, Stage, response_failure
 from registries.oci.fetch import Fetch
 from registries.oci.location import Location
 from registries.oci.manifest import (
@@ -79,13 +82,14 @@ class RegistryClient:
             self._place = location.read(f"https://{api_host(host)}/v2/")
         except location.LocationInvalid:
             raise HostNotAllowed(host=host) from None
+        self._where: Where = {"host": host, "service": Service.REGISTRY, "met": self._place.authority}
         self._base: Location | None = None
         self._session = Session(host, guard, ca_file, timeouts, ca)
         self._tls_hosts = tls_hosts or TlsHostsOfClient()
         self._handshake = Handshake(
             self._session, host, self._place.host, login, token_hosts, before_login_sent, self._tls_hosts
         )
-        self._fetch = Fetch(self._session, self._handshake, host)
+        self._fetch = Fetch(self._session, self._handshake)
 
     def __enter__(self) -> Self:
         return self
@@ -101,11 +105,12 @@ class RegistryClient:
         self._session.abort()
 
     def resolve(self) -> None:
-        """Check that the host has addresses and that all of them are allowed. Raises `HostNotAllowed`."""
+        """Check that the host has addresses and that all of them are allowed. Raises `HostUnknown`, `ResolverFailed` or
+        `HostNotAllowed`."""
         try:
             self._guard.addresses(self._place.host, self._place.port)
-        except HostNotAllowed:
-            failure = HostNotAllowed(host=self.host)
+        except ADDRESS_FAILURES as refusal:
+            failure = named_failure(refusal, self._where)
         else:
             return
         raise failure
@@ -267,7 +272,7 @@ class RegistryClient:
         if response.status == 401:
             self._handshake.learn(response.headers.get("WWW-Authenticate", ""), place.url)
         elif response.status != 200:
-            raise response_failure(Stage.PING, response.status, response.headers, body or b"", host=self.host)
+            raise response_failure(Stage.PING, response.status, response.headers, body or b"", **response.where)
         self._base = place
         return place
 
@@ -293,4 +298,4 @@ class RegistryClient:
         if not is_possible and not (reason == BROKE_OFF and self._guard.is_plain_network(host, port)):
             raise failure
         if self._tls_hosts.includes(self._place.authority):
-            raise TlsInvalid(host=self.host, case="downgraded", raw="no tls")
+            raise TlsInvalid(case="downgraded", raw="no tls", **self._where)

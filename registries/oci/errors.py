@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
@@ -20,10 +19,12 @@ from registries.failures import (
     ImageNotFound,
     PullFailed,
     RateLimited,
+    RegistryRefuses,
     RegistryResponse,
     RegistryUnreachable,
-    TlsInvalid,
+    Service,
     Unexpected,
+    Where,
     printable,
 )
 
@@ -32,14 +33,13 @@ SHORT_BODY = 64 * 1024
 MAX_WAIT = 3600.0
 """Limit for the pause that a registry may ask for, in seconds."""
 
-NOT_TLS = "it does not speak TLS there"
-BROKE_OFF = "it broke off the connection"
-_TLS_FAILED = "the encrypted connection could not be established"
-_NO_ANSWER = "it did not answer in time"
-_REFUSED = "it refused the connection"
-
-# OpenSSL's codes for an answer that is no record of TLS; an alert is one.
-_ANSWERS_WITHOUT_TLS = frozenset({"WRONG_VERSION_NUMBER", "UNKNOWN_PROTOCOL", "PACKET_LENGTH_TOO_LONG"})
+_PASSING = frozenset({409, 421, 423, 424, 425, 499})
+"""Conflict, Misdirected Request, Locked, Failed Dependency, Too Early, and nginx's "client closed request": about the
+moment, not about the request."""
+_REFUSALS = {402: "payment", 412: "policy", 451: "legal"}
+_CAN_BE_POLICY = frozenset({403, 405, 409, 412, 422})
+_POLICY_WORDS = ("blocking policy", "blocked by policy", "policy violation", "quarantine", "violates the policy")
+"""In lower case. JFrog Xray, Harbor, Nexus Firewall and Cloudsmith put a block in such words, some of them as a 403."""
 
 _CODE = re.compile(r"[A-Z][A-Z0-9_]{1,39}")
 _SECONDS = re.compile(r"[0-9]+")
@@ -65,54 +65,79 @@ def response_failure(
     repository: str = "",
     version: str = "",
     login: bool = False,
+    service: str = Service.REGISTRY,
+    met: str = "",
 ) -> PullFailed:
     """Return the failure that a status other than success means, with its `response`, which the
-    provider may interpret differently. `login` says whether credentials were sent.
+    provider may interpret differently. `login` says whether credentials were sent. `service` and `met` are which of the
+    registry's services answered, at which `host[:port]`; "" is `host`.
     """
-    code = error_code(body)
-    failure = _classify(stage, status, headers, code, host, repository, version, login)
-    failure.response = RegistryResponse(stage, status, code, error_message(body), login, host, repository, version)
+    response = RegistryResponse(
+        stage, status, error_code(body), error_message(body), login, host, repository, version, service, met or host
+    )
+    failure = _classify(response, retry_after(headers))
+    failure.response = response
     return failure
 
 
-def _classify(
-    stage: Stage,
-    status: int,
-    headers: Mapping[str, str],
-    code: str,
-    host: str,
-    repository: str,
-    version: str,
-    login: bool,
-) -> PullFailed:
+def _classify(response: RegistryResponse, wait: float | None) -> PullFailed:
+    stage, status, code = response.stage, response.status, response.code
     raw = f"{status} {code}".strip()
-    denied = AccessDenied(host=host, repository=repository, raw=raw)
+    where: Where = {"host": response.host, "service": response.service, "met": response.met}
     if status == 429 or code == "TOOMANYREQUESTS":
-        return RateLimited(host=host, raw=raw, retry_after=retry_after(headers))
+        return RateLimited(raw=raw, retry_after=wait, **where)
     if status >= 500 or status == 408:
-        return RegistryUnreachable(
-            host=host,
-            reason=f"it answered with an error of its own ({status})",
-            raw=raw,
-            retry_after=retry_after(headers),
-        )
+        reason = f"it answered with an error of its own ({status})"
+        return RegistryUnreachable(case="answer", reason=reason, raw=raw, retry_after=wait, **where)
+    if case := _refusal_case(response):
+        is_passing = case == "busy"
+        return RegistryRefuses(reply=raw, case=case, raw=raw, retry_after=wait, retryable=is_passing, **where)
     if stage is Stage.PING:
-        if status == 401:
-            return AuthenticationFailed(host=host, raw=raw)
-        return RegistryUnreachable(host=host, reason="it does not answer as a container registry", raw=raw)
+        return _ping_failure(response, raw, where)
     if stage is Stage.TOKEN:
-        if status in {400, 401}:
-            return AuthenticationFailed(host=host, raw=raw) if login else denied
-        if status in {403, 405} or code == "DENIED":
-            return denied
-        return RegistryUnreachable(host=host, reason="its token service did not give a token", raw=raw)
+        return _token_failure(response, raw, where)
     if status in {401, 403} or code == "DENIED":
-        return denied
+        return AccessDenied(repository=response.repository, raw=raw, **where)
     if status in {400, 404, 410}:
-        return ImageNotFound(host=host, repository=repository, version=version, raw=raw)
-    if 200 <= status < 400:
-        return RegistryUnreachable(host=host, reason="it did not send what was asked for", raw=raw)
-    return Unexpected(raw=f"{stage} {raw}")
+        return ImageNotFound(repository=response.repository, version=response.version, raw=raw, **where)
+    return _other_failure(response, "it did not send what was asked for", raw, where)
+
+
+def _refusal_case(response: RegistryResponse) -> str:
+    """Return the case of `RegistryRefuses` that status, code or message mean; "" where they say no more than that
+    something is refused."""
+    is_policy = "POLICY" in response.code or any(words in response.message for words in _POLICY_WORDS)
+    if is_policy and response.status in _CAN_BE_POLICY:
+        return "policy"
+    return "busy" if response.status in _PASSING else _REFUSALS.get(response.status, "")
+
+
+def _ping_failure(response: RegistryResponse, raw: str, where: Where) -> PullFailed:
+    if response.status == 401:
+        return AuthenticationFailed(raw=raw, **where)
+    reason = "it does not answer as a container registry"
+    if response.status in {400, 403, 404, 405, 410}:
+        return RegistryUnreachable(case="answer", reason=reason, raw=raw, **where)
+    return _other_failure(response, reason, raw, where)
+
+
+def _token_failure(response: RegistryResponse, raw: str, where: Where) -> PullFailed:
+    if response.status in {400, 401} and response.login:
+        return AuthenticationFailed(raw=raw, **where)
+    if response.status in {400, 401, 403, 405} or response.code == "DENIED":
+        return AccessDenied(repository=response.repository, raw=raw, **where)
+    reason = "it did not give a token"
+    if response.status in {404, 410}:
+        return RegistryUnreachable(case="answer", reason=reason, raw=raw, **where)
+    return _other_failure(response, reason, raw, where)
+
+
+def _other_failure(response: RegistryResponse, reason: str, raw: str, where: Where) -> PullFailed:
+    if 400 <= response.status < 500:
+        return RegistryRefuses(reply=raw, raw=raw, **where)
+    if 200 <= response.status < 400:
+        return RegistryUnreachable(case="answer", reason=reason, raw=raw, **where)
+    return Unexpected(raw=f"{response.stage} {raw}")
 
 
 def error_code(body: bytes) -> str:
@@ -151,37 +176,3 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
             moment = moment.replace(tzinfo=UTC)
         seconds = (moment - datetime.now(UTC)).total_seconds()
     return min(max(seconds, 1.0), MAX_WAIT)
-
-
-def transport_failure(error: BaseException, host: str) -> PullFailed:
-    """Return the failure that an exception of sockets, TLS or HTTP means."""
-    causes = list(_causes(error))
-    for cause in causes:
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return TlsInvalid(host=host, raw=f"certificate {cause.verify_code}")
-    for cause in causes:
-        if isinstance(cause, TimeoutError):
-            return RegistryUnreachable(host=host, reason=_NO_ANSWER, raw="timeout")
-        if isinstance(cause, ConnectionRefusedError):
-            return RegistryUnreachable(host=host, reason=_REFUSED, raw="refused")
-        if isinstance(cause, ssl.SSLError):
-            if isinstance(cause, ssl.SSLEOFError):
-                return RegistryUnreachable(host=host, reason=BROKE_OFF, raw="tls eof")
-            code = str(getattr(cause, "reason", None) or "")
-            reason = NOT_TLS if code in _ANSWERS_WITHOUT_TLS else _TLS_FAILED
-            return RegistryUnreachable(host=host, reason=reason, raw=f"tls {code}".strip())
-    return RegistryUnreachable(host=host, reason=BROKE_OFF, raw=type(causes[-1]).__name__)
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """Yield an exception and all that it wraps in any of the ways of requests and urllib3."""
-    pending: list[BaseException] = [error]
-    seen: set[int] = set()
-    while pending:
-        current = pending.pop()
-        if id(current) in seen:
-            continue
-        seen.add(id(current))
-        yield current
-        wrapped = [current.__cause__, current.__context__, getattr(current, "reason", None), *current.args]
-        pending += [other for other in wrapped if isinstance(other, BaseException)]

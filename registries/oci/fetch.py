@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from registries.failures import RegistryUnreachable
+from registries.failures import RegistryUnreachable, Service
 from registries.oci import location
 from registries.oci.auth import Handshake, Login, Token
 from registries.oci.errors import SHORT_BODY, Stage, response_failure
@@ -23,12 +23,11 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
 class Fetch:
-    """GETs for one registry, named `host` in failures. Shared by threads."""
+    """GETs for one registry. Shared by threads."""
 
-    def __init__(self, session: Session, handshake: Handshake, host: str) -> None:
+    def __init__(self, session: Session, handshake: Handshake) -> None:
         self._session = session
         self._handshake = handshake
-        self._host = host
 
     def get(self, url: str, headers: dict[str, str], stage: Stage, repository: str, version: str) -> Response:
         """Return a response with status 200 or 206. Raises the failure that any other status means."""
@@ -38,17 +37,17 @@ class Fetch:
         body = response.read(SHORT_BODY) or b""
         if elsewhere and response.status != 429:
             raise RegistryUnreachable(
-                host=self._host, reason="its storage refused the download", raw=f"storage {response.status}"
+                case="answer", reason="it refused the download", raw=f"storage {response.status}", **response.where
             )
         raise response_failure(
             stage,
             response.status,
             response.headers,
             body,
-            host=self._host,
             repository=repository,
             version=version,
             login=self._handshake.has_login,
+            **response.where,
         )
 
     def is_readable(self, url: str, repository: str) -> bool:
@@ -83,7 +82,8 @@ class Fetch:
         home = here.origin
         elsewhere = False
         for _ in range(MAX_REDIRECTS + 1):
-            response = self._session.get(here.url, headers, None if elsewhere else authorization)
+            service = Service.STORAGE if elsewhere else Service.REGISTRY
+            response = self._session.get(here.url, headers, None if elsewhere else authorization, service=service)
             target = response.headers.get("Location")
             if response.status not in _REDIRECTS or target is None:
                 return response, elsewhere
@@ -91,12 +91,13 @@ class Fetch:
             try:
                 there = location.read(target, here.url)
             except location.LocationInvalid:
-                raise self._redirect_failure("it sent us to an address that can't be read") from None
+                raise _redirect_failure("it sent us to an address that can't be read", response) from None
             if here.scheme == "https" and there.scheme != "https":
-                raise self._redirect_failure("it sent us from an encrypted to an unencrypted address")
+                raise _redirect_failure("it sent us from an encrypted to an unencrypted address", response)
             here = there
             elsewhere = elsewhere or here.origin != home
-        raise self._redirect_failure("it sent us from one address to the next without end")
+        raise _redirect_failure("it sent us from one address to the next without end", response)
 
-    def _redirect_failure(self, reason: str) -> RegistryUnreachable:
-        return RegistryUnreachable(host=self._host, reason=reason, raw="redirect")
+
+def _redirect_failure(reason: str, response: Response) -> RegistryUnreachable:
+    return RegistryUnreachable(case="answer", reason=reason, raw="redirect", **response.where)

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 
 import requests
 
+from registries.failures import PullFailed, Where
+from registries.oci.connection_errors import transport_failure
 from registries.oci.deadline_sockets import DeadlineSocket, DeadlineTlsSocket
-from registries.oci.errors import transport_failure
 from registries.oci.timeouts import Timeouts
 
 if TYPE_CHECKING:
@@ -28,16 +29,17 @@ _MAX_FILL_SECONDS = 0.25
 
 
 class Response:
-    """A response whose body is not read yet. Close it, or read it to its end."""
+    """A response whose body is not read yet. Close it, or read it to its end. `where` is which service of which
+    registry it came from."""
 
-    def __init__(self, response: requests.Response, host: str, timeouts: Timeouts) -> None:
+    def __init__(self, response: requests.Response, where: Where, timeouts: Timeouts) -> None:
         raw: HTTPResponse = response.raw
         self.status = response.status_code
         self.headers = response.headers
         self._raw = raw
         self._body: http.client.HTTPResponse = raw._original_response  # type: ignore[assignment]
         self._socket: DeadlineSocket | DeadlineTlsSocket = raw.deadline_socket  # type: ignore[attr-defined]
-        self._host = host
+        self.where = where
         self._timeouts = timeouts
         self._drained = False
 
@@ -54,9 +56,9 @@ class Response:
         try:
             return self._readinto1(buffer)
         except ssl.SSLError:
-            failure = transport_failure(ConnectionResetError(), self._host)
+            failure = self._failure(ConnectionResetError())
         except (OSError, http.client.HTTPException, ValueError) as error:
-            failure = transport_failure(error, self._host)
+            failure = self._failure(error)
         self.close()
         raise failure
 
@@ -75,8 +77,11 @@ class Response:
                 return None
             if time.monotonic() > deadline:
                 self.close()
-                raise transport_failure(TimeoutError(), self._host)
+                raise self._failure(TimeoutError())
         return bytes(body)
+
+    def _failure(self, error: BaseException) -> PullFailed:
+        return transport_failure(error, self.where["host"], self.where["service"], self.where["met"])
 
     def _fill(self, view: memoryview) -> int:
         """Read at least once, and again while more arrives. A transfer is thousands of short reads, so they bypass

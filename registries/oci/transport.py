@@ -18,6 +18,7 @@ from http.cookiejar import DefaultCookiePolicy
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 from weakref import WeakSet
 
 import certifi
@@ -27,10 +28,10 @@ from requests.auth import AuthBase
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
-from registries.failures import HostNotAllowed, PullFailed, RegistryUnreachable
-from registries.oci.address_guard import AddressGuard
+from registries.failures import HostNotAllowed, PullFailed, RegistryUnreachable, Service, Where
+from registries.oci.address_guard import ADDRESS_FAILURES, AddressGuard, named_failure
+from registries.oci.connection_errors import transport_failure
 from registries.oci.deadline_sockets import DeadlineSocket, DeadlineTlsSocket
-from registries.oci.errors import transport_failure
 from registries.oci.responses import Response
 from registries.oci.timeouts import Timeouts
 
@@ -44,8 +45,8 @@ MAX_THREADS = 16
 class Session:
     """Connections to one registry and to the hosts that it redirects to. Shared by threads.
 
-    Failures name the registry as `host`, whichever host was asked. `ca_file` and `ca` (PEM) add authorities to the
-    public ones.
+    Failures name the registry as `host`, which of its services was asked as `service`, and the `host[:port]` that was
+    asked as `met`. `ca_file` and `ca` (PEM) add authorities to the public ones.
     """
 
     def __init__(
@@ -68,28 +69,38 @@ class Session:
         self._requests.mount("https://", adapter)
         self._requests.mount("http://", adapter)
 
-    def get(self, url: str, headers: dict[str, str] | None = None, authorization: AuthBase | None = None) -> Response:
-        """Send one GET. Raises `HostNotAllowed`, `TlsInvalid` or `RegistryUnreachable`; no status raises."""
-        return self._send("GET", url, headers=headers, auth=authorization)
+    def get(
+        self,
+        url: str,
+        headers: dict[str, str] | None = None,
+        authorization: AuthBase | None = None,
+        *,
+        service: Service = Service.REGISTRY,
+    ) -> Response:
+        """Send one GET. Raises a failure of the connection: `HostUnknown`, `ResolverFailed`, `HostNotAllowed`,
+        `TlsInvalid` or `RegistryUnreachable`; no status raises."""
+        return self._send("GET", url, service, headers=headers, auth=authorization)
 
-    def head(self, url: str, authorization: AuthBase | None = None) -> Response:
+    def head(self, url: str, authorization: AuthBase | None = None, *, service: Service = Service.REGISTRY) -> Response:
         """Send one HEAD. Raises like `get`."""
-        return self._send("HEAD", url, auth=authorization)
+        return self._send("HEAD", url, service, auth=authorization)
 
-    def post(self, url: str, body: bytes, headers: dict[str, str]) -> Response:
+    def post(self, url: str, body: bytes, headers: dict[str, str], *, service: Service = Service.REGISTRY) -> Response:
         """Send one POST. Raises like `get`."""
-        return self._send("POST", url, headers=headers, data=body)
+        return self._send("POST", url, service, headers=headers, data=body)
 
     def _send(
         self,
         method: str,
         url: str,
+        service: Service,
         *,
         headers: Mapping[str, str] | None = None,
         auth: AuthBase | None = None,
         data: bytes | None = None,
     ) -> Response:
         failure: PullFailed
+        where: Where = {"host": self._host, "service": service, "met": _authority(url)}
         try:
             sent = self._requests.request(
                 method,
@@ -101,18 +112,18 @@ class Session:
                 allow_redirects=False,
                 timeout=(self.timeouts.connect, self.timeouts.read),
             )
-        except HostNotAllowed as refusal:
-            failure = HostNotAllowed(host=self._host)
-            failure.params |= {name: value for name, value in refusal.params.items() if name == "case"}
+        except ADDRESS_FAILURES as refusal:
+            failure = named_failure(refusal, where)
         except (OSError, ValueError) as error:  # requests' own exceptions are OSErrors, and wrap http.client's
-            failure = transport_failure(error, self._host)
+            failure = transport_failure(error, self._host, service, where["met"])
         else:
-            response = Response(sent, self._host, self.timeouts)
+            response = Response(sent, where, self.timeouts)
             is_unread = method == "POST"  # only the status of its response is used
             if is_unread or response.headers.get("Content-Encoding", "identity").strip().lower() == "identity":
                 return response
             response.close()
-            failure = RegistryUnreachable(host=self._host, reason="it compressed its answer though it was asked not to")
+            reason = "it compressed its answer though it was asked not to"
+            failure = RegistryUnreachable(case="answer", reason=reason, **where)
         raise failure
 
     def close(self) -> None:
@@ -147,6 +158,12 @@ def _new_context() -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=certifi.where())
     context.sslsocket_class = DeadlineTlsSocket
     return context
+
+
+def _authority(url: str) -> str:
+    """Return `host[:port]` of an address, without the port that its scheme has anyway."""
+    parts = urlsplit(url)
+    return parts.netloc.lower().removesuffix({"https": ":443", "http": ":80"}.get(parts.scheme, ":"))
 
 
 class _CheckedAdapter(HTTPAdapter):

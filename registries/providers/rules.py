@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from registries.failures import PullFailed, RegistryResponse
+from registries.failures import PullFailed, RegistryRefuses, RegistryResponse
 from registries.oci.errors import Stage
 
 
@@ -15,7 +15,9 @@ class Rule:
 
     The response must have one of `stages`, one of `statuses` and one of `codes`, and its message must contain one of
     `words` (all in lower case). `silent` requires a response without code and message. `login` requires that
-    credentials were sent, or were not. `reason` completes the text of failures that have one.
+    credentials were sent, or were not. `reason` completes the text of failures that have one. `case` chooses one of the
+    failure's `cases`, and `retryable` is whether the same request can succeed later, where that differs from the
+    failure's class.
     """
 
     failure: type[PullFailed]
@@ -26,6 +28,8 @@ class Rule:
     silent: bool = False
     login: bool | None = None
     reason: str = ""
+    case: str = ""
+    retryable: bool | None = None
 
     def matches(self, response: RegistryResponse) -> bool:
         return (
@@ -44,16 +48,23 @@ def apply(rules: Sequence[Rule], failure: PullFailed) -> PullFailed:
     if response is None:
         return failure
     rule = next((rule for rule in rules if rule.matches(response)), None)
-    if rule is None or rule.failure is type(failure):
+    if rule is None:
         return failure
-    reason = {"reason": rule.reason} if rule.reason else {}
+    if rule.failure is type(failure) and rule.case in ("", failure.params.get("case")) and rule.retryable is None:
+        return failure
+    completing = {"reason": rule.reason, "case": rule.case}
+    if issubclass(rule.failure, RegistryRefuses):
+        completing["reply"] = failure.raw
     classified = rule.failure(
         raw=failure.raw,
         retry_after=failure.retry_after,
+        retryable=rule.retryable,
         host=response.host,
         repository=response.repository,
         version=response.version,
-        **reason,
+        service=response.service,
+        met=response.met,
     )
+    classified.params |= {name: text for name, text in completing.items() if text}
     classified.response = response
     return classified

@@ -7,8 +7,8 @@ from itertools import cycle
 
 import pytest
 
-from registries.failures import HostNotAllowed
-from registries.oci.address_guard import AddressGuard
+from registries.failures import HostNotAllowed, HostUnknown, PullFailed, ResolverFailed, Service
+from registries.oci.address_guard import ADDRESS_FAILURES, AddressGuard, named_failure
 from registries.oci.deadline_sockets import DeadlineSocket
 
 LOOPBACK = [ip_network("127.0.0.0/8")]
@@ -118,7 +118,7 @@ def test_one_private_address_among_public_ones_is_enough_to_refuse() -> None:
      "localhost", "LOCALHOST.", "[::ffff:127.0.0.1]", "a" * 70 + ".example", "nothing.invalid", ""],
 )  # fmt: skip
 def test_odd_ways_to_write_loopback_are_refused_by_the_system_resolver_too(host: str) -> None:
-    with pytest.raises(HostNotAllowed):
+    with pytest.raises(ADDRESS_FAILURES):
         AddressGuard().addresses(host, 443)
 
 
@@ -208,16 +208,71 @@ def test_networks_are_open_by_their_own_kind_of_address() -> None:
     assert guard.allows_plain_http("registry.internal", 5000)
 
 
-def test_unresolvable_and_refused_are_one_failure() -> None:
-    def nothing(host: str, port: int) -> list[tuple[str, int]]:
-        raise socket.gaierror(socket.EAI_NONAME, "unknown")
+def failing(error: Exception) -> AddressGuard:
+    def resolver(host: str, port: int) -> list[tuple[str, int]]:
+        raise error
 
+    return AddressGuard(resolver=resolver)
+
+
+@pytest.mark.parametrize("host", ["minio", "registry.internal", "nas.local", "localhost"])
+def test_whether_a_private_network_knows_a_name_is_not_told(host: str) -> None:
     seen = []
-    for guard in (AddressGuard(resolver=nothing), answering(), answering("10.0.0.1"), answering("not an address")):
+    for guard in (failing(socket.gaierror(socket.EAI_NONAME, "unknown")), answering(), answering("10.0.0.1")):
         with pytest.raises(HostNotAllowed) as refusal:
-            guard.addresses("registry.example", 443)
+            guard.addresses(host, 443)
         seen.append((refusal.value.params, refusal.value.raw))
     assert all(one == seen[0] for one in seen)
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "retryable"),
+    [
+        (socket.gaierror(socket.EAI_NONAME, "Name or service not known"), "host_unknown", False),
+        (socket.gaierror(socket.EAI_NODATA, "No address associated with hostname"), "host_unknown", False),
+        (UnicodeError("label too long"), "host_unknown", False),
+        (socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution"), "resolver_failed", True),
+        (socket.gaierror(socket.EAI_FAIL, "Non-recoverable failure in name resolution"), "resolver_failed", True),
+        (socket.gaierror(socket.EAI_SYSTEM, "System error"), "resolver_failed", True),
+        (socket.gaierror(socket.EAI_MEMORY, "Memory allocation failure"), "resolver_failed", True),
+        (TimeoutError(), "resolver_failed", True),
+        (OSError(24, "Too many open files"), "resolver_failed", True),
+    ],
+    ids=str,
+)
+def test_an_unknown_name_is_one_thing_and_a_resolver_that_is_away_another(
+    error: Exception, code: str, retryable: bool
+) -> None:
+    """podman#16342: `lookup registry: i/o timeout` and SERVFAIL (EAI_AGAIN) pass by themselves, NXDOMAIN does not."""
+    with pytest.raises(ADDRESS_FAILURES) as refusal:
+        failing(error).connect("registry.example", 443, 2, plain=False)
+    failure = refusal.value
+    assert (failure.code, failure.retryable, failure.keeps_credential) == (code, retryable, True)
+    assert failure.fault == ("us" if retryable else "customer")
+    assert failure.__cause__ is None
+
+
+def test_a_name_without_an_address_and_one_with_a_private_address_differ() -> None:
+    for found, failure in (((), HostUnknown), (("10.0.0.1",), HostNotAllowed), (("not an address",), HostUnknown)):
+        with pytest.raises(failure):
+            answering(*found).addresses("registry.example", 443)
+
+
+@pytest.mark.parametrize("service", list(Service))
+@pytest.mark.parametrize(
+    "failure", [HostUnknown(host="x"), HostNotAllowed(host="x"), ResolverFailed(host="x", raw="r")]
+)
+def test_whom_the_registry_sent_us_to_is_named(service: Service, failure: PullFailed) -> None:
+    """harbor#20588: layers that are redirected to a private MinIO read "the registry has no public address"."""
+    named = named_failure(failure, {"host": "harbor.example", "service": service, "met": "minio.corp.example:9000"})
+    assert type(named) is type(failure)
+    assert (named.raw, named.params["service"]) == (failure.raw, service)
+    assert "minio.corp.example:9000" in named.words.text
+    if service is Service.STORAGE:
+        assert "storage" in named.words.title
+        if not isinstance(failure, ResolverFailed):
+            assert "harbor.example sent us to minio.corp.example:9000" in named.words.text
+            assert "registry's operator" in named.words.remedy
 
 
 def test_a_name_that_changes_its_answer_is_connected_to_where_it_was_checked() -> None:

@@ -81,7 +81,8 @@ def test_what_is_not_there(registry: FakeRegistry, connect: Connect) -> None:
     registry.push_image("team/app", "1.0")
     with pytest.raises(ImageNotFound) as refusal:
         pull(connect(registry), "team/app", "2.0")
-    assert refusal.value.params == {"host": registry.host, "repository": "team/app", "version": "2.0"}
+    where = {"host": registry.host, "service": "registry", "met": registry.host}
+    assert refusal.value.params == {**where, "repository": "team/app", "version": "2.0"}
     assert refusal.value.raw == "404 MANIFEST_UNKNOWN"
     with pytest.raises(ImageNotFound) as refusal:
         pull(connect(registry), "team/other")
@@ -138,7 +139,7 @@ def test_a_host_that_is_not_allowed_is_named_as_it_was_entered(connect: Connect)
     for call in (client.resolve, client.connect):
         with pytest.raises(HostNotAllowed) as refusal:
             call()
-        assert refusal.value.params == {"host": "docker.io"}
+        assert refusal.value.params == {"host": "docker.io", "service": "registry", "met": "registry-1.docker.io"}
 
 
 def test_no_right_to_the_repository(connect: Connect) -> None:
@@ -173,7 +174,7 @@ def test_a_name_is_resolved_and_checked_first(connect: Connect) -> None:
     guard = AddressGuard(resolver=lambda host, port: [("10.0.0.1", port)])
     with pytest.raises(HostNotAllowed) as refusal:
         connect("registry.example", guard=guard).resolve()
-    assert refusal.value.params == {"host": "registry.example"}
+    assert refusal.value.params == {"host": "registry.example", "service": "registry", "met": "registry.example"}
     with pytest.raises(HostNotAllowed):
         connect("registry example")
     asked: list[str] = []

@@ -1,11 +1,10 @@
 from __future__ import annotations
 
 import json
-import ssl
 
 import pytest
 
-from registries.failures import PullFailed, RegistryResponse
+from registries.failures import RegistryRefuses, RegistryResponse, Service
 from registries.oci.errors import (
     SHORT_BODY,
     Stage,
@@ -13,7 +12,6 @@ from registries.oci.errors import (
     error_message,
     response_failure,
     retry_after,
-    transport_failure,
 )
 
 
@@ -46,7 +44,7 @@ def body(code: str) -> bytes:
         (Stage.MANIFEST, 410, "", True, "image_not_found"),
         (Stage.MANIFEST, 200, "", True, "registry_unreachable"),
         (Stage.MANIFEST, 307, "", True, "registry_unreachable"),
-        (Stage.MANIFEST, 499, "", True, "unexpected"),
+        (Stage.MANIFEST, 499, "", True, "registry_refuses"),
         (Stage.MANIFEST, 500, "", True, "registry_unreachable"),
         (Stage.TAGS, 404, "", True, "image_not_found"),
         (Stage.MANIFEST, 401, "UNAUTHORIZED", True, "access_denied"),
@@ -60,9 +58,13 @@ def body(code: str) -> bytes:
         (Stage.MANIFEST, 503, "", True, "registry_unreachable"),
         (Stage.MANIFEST, 408, "", True, "registry_unreachable"),
         (Stage.MANIFEST, 204, "", True, "registry_unreachable"),
-        (Stage.MANIFEST, 418, "", True, "unexpected"),
+        (Stage.MANIFEST, 418, "", True, "registry_refuses"),
         (Stage.BLOB, 404, "BLOB_UNKNOWN", True, "image_not_found"),
-        (Stage.BLOB, 416, "", True, "unexpected"),
+        (Stage.BLOB, 416, "", True, "registry_refuses"),
+        (Stage.TOKEN, 431, "", True, "registry_refuses"),
+        (Stage.PING, 418, "", False, "registry_refuses"),
+        (Stage.BLOB, 600, "", True, "registry_unreachable"),
+        (Stage.BLOB, 199, "", True, "unexpected"),
     ],
 )
 def test_what_a_status_means(stage: Stage, status: int, code: str, login: bool, expected: str) -> None:
@@ -73,14 +75,18 @@ def test_what_a_status_means(stage: Stage, status: int, code: str, login: bool, 
     assert f"{status} {code}".strip() in failure.raw
     assert "look" not in str(failure.params) + failure.raw
     message = "<b>[31mlook</b>"
-    assert failure.response == RegistryResponse(stage, status, code, message, login, "r.example", "a/b", "1")
+    assert failure.response == RegistryResponse(
+        stage, status, code, message, login, "r.example", "a/b", "1", "registry", "r.example"
+    )
 
 
 @pytest.mark.parametrize("status", [408, 429, 500, 503])
 def test_how_long_to_wait_is_kept(status: int) -> None:
     failure = response_failure(Stage.BLOB, status, {"Retry-After": "7"}, b"", host="r.example")
     assert failure.retry_after == 7
-    assert failure.response == RegistryResponse(Stage.BLOB, status, "", "", False, "r.example", "", "")
+    assert failure.response == RegistryResponse(
+        Stage.BLOB, status, "", "", False, "r.example", "", "", "registry", "r.example"
+    )
 
 
 @pytest.mark.parametrize(
@@ -138,51 +144,83 @@ def test_retry_after_is_clamped(text: str, seconds: float | None) -> None:
     assert retry_after({"Retry-After": text}) == seconds
 
 
-def test_what_transport_errors_mean() -> None:
-    def wrapped(cause: Exception) -> PullFailed:
-        try:
-            try:
-                raise cause
-            except Exception as error:
-                raise OSError("outer", error) from error
-        except OSError as outer:
-            return transport_failure(outer, "r.example")
-
-    certificate = ssl.SSLCertVerificationError(1, "self-signed")
-    certificate.verify_code = 18
-    assert wrapped(certificate).code == "tls_invalid"
-    assert wrapped(certificate).raw == "certificate 18"
-    refused = ssl.SSLError(1, "version")
-    refused.reason = "WRONG_VERSION_NUMBER"
-    found = [
-        (wrapped(error).code, wrapped(error).raw, wrapped(error).params)
-        for error in (TimeoutError(), ConnectionRefusedError(), ConnectionResetError(), refused)
-    ]
-    assert found == [
-        ("registry_unreachable", raw, {"host": "r.example", "reason": reason})
-        for raw, reason in [
-            ("timeout", "it did not answer in time"),
-            ("refused", "it refused the connection"),
-            ("ConnectionResetError", "it broke off the connection"),
-            ("tls WRONG_VERSION_NUMBER", "it does not speak TLS there"),
-        ]
-    ]
+def refusal(status: int, answer: object = None, stage: Stage = Stage.MANIFEST) -> RegistryRefuses:
+    failure = response_failure(stage, status, {}, json.dumps(answer).encode(), host="r.example", login=True)
+    assert isinstance(failure, RegistryRefuses), failure.code
+    return failure
 
 
-def test_the_cause_is_found_in_whatever_way_it_is_wrapped() -> None:
-    """As requests and urllib3 do it: raised from it, raised during it, as an argument, as `reason`."""
-    cause, context, reason = OSError(), OSError(), OSError()
-    cause.__cause__ = TimeoutError()
-    context.__context__ = TimeoutError()
-    reason.reason = TimeoutError()  # type: ignore[attr-defined]
-    for error in (cause, context, reason, OSError("x", TimeoutError()), OSError(OSError(TimeoutError()))):
-        assert transport_failure(error, "r.example").raw == "timeout"
-    circle = OSError()
-    circle.__context__ = OSError(circle)
-    assert transport_failure(circle, "r.example").raw == "OSError"
-    circle.args = (TimeoutError(), circle)
-    assert transport_failure(circle, "r.example").raw == "timeout"
-    # A certificate that is not trusted counts more than what came of it.
-    certificate = ssl.SSLCertVerificationError()
-    certificate.verify_code = 18
-    assert transport_failure(OSError(TimeoutError(), certificate), "r.example").code == "tls_invalid"
+def listed(code: str, message: str) -> dict[str, object]:
+    return {"errors": [{"code": code, "message": message}]}
+
+
+@pytest.mark.parametrize(
+    ("status", "answer", "case", "retryable"),
+    [
+        pytest.param(
+            412,
+            listed("PROJECTPOLICYVIOLATION", "current image with 6 vulnerabilities cannot be pulled"),
+            "policy",
+            False,
+            id="harbor#19983",
+        ),
+        pytest.param(412, None, "policy", False, id="harbor#19983, a proxy dropped the body"),
+        pytest.param(402, {"detail": "Your account is over its quota"}, "payment", False, id="convoy#2143"),
+        pytest.param(
+            403,
+            listed("DENIED", "app was not downloaded due to the download blocking policy configured in Xray"),
+            "policy",
+            False,
+            id="JFrog Xray",
+        ),
+        pytest.param(403, listed("UNKNOWN", "Requested item is QUARANTINED"), "policy", False, id="Nexus Firewall"),
+        pytest.param(451, None, "legal", False, id="RFC 7725"),
+        pytest.param(409, None, "busy", True, id="409"),
+        pytest.param(421, None, "busy", True, id="421, RFC 9110: may be tried over another connection"),
+        pytest.param(423, None, "busy", True, id="423"),
+        pytest.param(424, None, "busy", True, id="424"),
+        pytest.param(425, None, "busy", True, id="425, RFC 8470"),
+        pytest.param(499, None, "busy", True, id="499 of nginx"),
+        pytest.param(431, None, "", False, id="431"),
+        pytest.param(406, None, "", False, id="406"),
+        pytest.param(418, None, "", False, id="418"),
+        pytest.param(422, None, "", False, id="422"),
+        pytest.param(426, None, "", False, id="426"),
+    ],
+)
+@pytest.mark.parametrize("stage", list(Stage))
+def test_the_registry_refuses(stage: Stage, status: int, answer: object, case: str, retryable: bool) -> None:
+    """harbor#19983, convoy#2143 and others: each was "unexpected, our fault", or a missing permission."""
+    failure = refusal(status, answer, stage)
+    assert (failure.params.get("case", ""), failure.retryable) == (case, retryable)
+    assert (failure.keeps_credential, failure.fault) == (True, "registry")
+    assert str(failure.params["reply"]).startswith(str(status))
+    assert "r.example" in failure.words.text
+    assert str(status) in failure.words.text
+    assert "vulnerabilities cannot" not in str(failure.words)
+
+
+def test_the_registrys_own_code_is_named_and_not_its_message() -> None:
+    failure = refusal(412, listed("PROJECTPOLICYVIOLATION", "ask evil.example for help"))
+    assert failure.params["reply"] == "412 PROJECTPOLICYVIOLATION"
+    assert "evil.example" not in str(failure.words) + failure.raw
+
+
+def test_a_missing_permission_is_no_policy() -> None:
+    for message in ("requested access to the resource is denied", "permission_denied: read_package", ""):
+        failure = response_failure(
+            Stage.MANIFEST, 403, {}, json.dumps(listed("DENIED", message)).encode(), host="r.example"
+        )
+        assert failure.code == "access_denied"
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 412, 418, 429, 503])
+@pytest.mark.parametrize("service", list(Service))
+def test_every_failure_says_which_service_at_which_host(status: int, service: Service) -> None:
+    failure = response_failure(
+        Stage.BLOB, status, {}, b"", host="harbor.example", service=service, met="minio.example:9000"
+    )
+    assert (failure.params["service"], failure.params["met"]) == (service, "minio.example:9000")
+    response = failure.response
+    assert response is not None
+    assert (response.service, response.met) == (service, "minio.example:9000")

@@ -52,7 +52,8 @@ def test_without_it_nothing_is_sent(authority: Authority, connect: Connect) -> N
     with serve(authority.issue(NAME)) as registry:
         with pytest.raises(TlsInvalid) as refusal:
             pull(connect(NAME, guard=named(registry.port)), "team/app")
-        assert refusal.value.params == {"host": NAME}
+        where = {"host": NAME, "service": "registry", "met": NAME}
+        assert refusal.value.params == {**where, "case": "unknown_authority"}
         assert registry.seen == []
 
 

@@ -1,0 +1,80 @@
+"""Failures about the image, and what the registry refuses to send of it."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from registries.failures.base import Fault, PullFailed, Words
+
+
+class ImageNotFound(PullFailed):
+    code = "image_not_found"
+    fault = Fault.CUSTOMER
+    title = "There is no such image"
+    text = "{host} has no image {repository} with the tag or digest {version}."
+    remedy = (
+        "Check the name and the tag, and that the image has been pushed. Some registries also answer this "
+        "when the credentials may not see the repository."
+    )
+
+
+class PlatformMissing(PullFailed):
+    code = "platform_missing"
+    fault = Fault.CUSTOMER
+    title = "The image is not built for our nodes"
+    text = "Nodes run {platform}; this image offers {offered}."
+    remedy = "Build and push the image for {platform} (docker buildx build --platform {platform}), then try again."
+
+
+class UnsupportedManifest(PullFailed):
+    code = "unsupported_manifest"
+    fault = Fault.CUSTOMER
+    title = "This is not an image that can be run"
+    text = "The manifest can't be used: {reason}."
+    remedy = "Push the image again with a current docker, podman or buildx, and try again."
+
+
+class DigestMismatch(PullFailed):
+    code = "digest_mismatch"
+    fault = Fault.REGISTRY
+    retryable = True
+    title = "The downloaded data does not match its digest"
+    text = "The bytes of {what} don't match their digest or size. Nothing of them was kept."
+    remedy = "Try again. If it stays so, push the image again, or tell the registry's operator."
+
+
+class RegistryRefuses(PullFailed):
+    """A status from 400 to 499 that is about neither the credentials nor the image's name. `reply` is the status with
+    the registry's own code, if it has one."""
+
+    code = "registry_refuses"
+    fault = Fault.REGISTRY
+    title = "{Part} refuses this request"
+    text = "{Who} answered {reply}. It understood the request and does not serve it."
+    remedy = (
+        "Ask the registry's operator what {reply} means there. Once it is settled, try again: the credential does not "
+        "need to be entered again while it is kept."
+    )
+    cases: ClassVar[dict[str, Words]] = {
+        "policy": Words(
+            "A policy of the registry blocks this image",
+            "{Who} answered {reply}: a rule of its operator, such as one about vulnerabilities, signatures or "
+            "quarantine, keeps this image from being pulled. The credentials are not the reason.",
+            "Fix or approve the image at the registry, or ask its operator to exempt it. Then try again.",
+        ),
+        "payment": Words(
+            "The registry asks for payment",
+            "{Who} answered {reply}: the account's plan or its quota for downloads doesn't cover this pull.",
+            "Check plan, billing and quota of the account at the registry. Then try again.",
+        ),
+        "legal": Words(
+            "The registry may not serve this image here",
+            "{Who} answered {reply}: for legal reasons it doesn't serve this image to where the portal runs.",
+            "Ask the registry's operator, or push the image to another registry.",
+        ),
+        "busy": Words(
+            "{Part} can't serve this request right now",
+            "{Who} answered {reply}: something else has to end there first.",
+            "Try again in a few minutes. If it stays so, ask the registry's operator what {reply} means there.",
+        ),
+    }

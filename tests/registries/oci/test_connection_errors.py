@@ -1,0 +1,98 @@
+"""What an exception of a connection means, and whom it names."""
+
+from __future__ import annotations
+
+import ssl
+
+import pytest
+
+from registries.failures import PullFailed, Service
+from registries.oci.connection_errors import transport_failure
+
+
+def test_what_transport_errors_mean() -> None:
+    def wrapped(cause: Exception) -> PullFailed:
+        try:
+            try:
+                raise cause
+            except Exception as error:
+                raise OSError("outer", error) from error
+        except OSError as outer:
+            return transport_failure(outer, "r.example")
+
+    certificate = ssl.SSLCertVerificationError(1, "self-signed")
+    certificate.verify_code = 18
+    assert wrapped(certificate).code == "tls_invalid"
+    assert wrapped(certificate).raw == "certificate 18"
+    refused = ssl.SSLError(1, "version")
+    refused.reason = "WRONG_VERSION_NUMBER"
+    found = [
+        (wrapped(error).code, wrapped(error).raw, wrapped(error).params)
+        for error in (TimeoutError(), ConnectionRefusedError(), ConnectionResetError(), refused)
+    ]
+    assert found == [
+        (
+            "registry_unreachable",
+            raw,
+            {"host": "r.example", "service": "registry", "met": "r.example", "reason": reason},
+        )
+        for raw, reason in [
+            ("timeout", "it did not answer in time"),
+            ("refused", "it refused the connection"),
+            ("ConnectionResetError", "it broke off the connection"),
+            ("tls WRONG_VERSION_NUMBER", "it does not speak TLS there"),
+        ]
+    ]
+
+
+def test_the_cause_is_found_in_whatever_way_it_is_wrapped() -> None:
+    """As requests and urllib3 do it: raised from it, raised during it, as an argument, as `reason`."""
+    cause, context, reason = OSError(), OSError(), OSError()
+    cause.__cause__ = TimeoutError()
+    context.__context__ = TimeoutError()
+    reason.reason = TimeoutError()  # type: ignore[attr-defined]
+    for error in (cause, context, reason, OSError("x", TimeoutError()), OSError(OSError(TimeoutError()))):
+        assert transport_failure(error, "r.example").raw == "timeout"
+    circle = OSError()
+    circle.__context__ = OSError(circle)
+    assert transport_failure(circle, "r.example").raw == "OSError"
+    circle.args = (TimeoutError(), circle)
+    assert transport_failure(circle, "r.example").raw == "timeout"
+    # A certificate that is not trusted counts more than what came of it.
+    certificate = ssl.SSLCertVerificationError()
+    certificate.verify_code = 18
+    assert transport_failure(OSError(TimeoutError(), certificate), "r.example").code == "tls_invalid"
+
+
+@pytest.mark.parametrize(
+    ("code", "case", "remedy"),
+    [
+        (9, "expired", "renewed"),
+        (10, "expired", "renewed"),
+        (62, "other_name", "have a certificate issued that names"),
+        (64, "other_name", "have a certificate issued that names"),
+        (18, "unknown_authority", "Enter the authority's certificate (PEM)"),
+        (19, "unknown_authority", "Enter the authority's certificate (PEM)"),
+        (20, "unknown_authority", "fullchain.pem"),
+        (21, "unknown_authority", "fullchain.pem"),
+        (66, "unverified", "must be replaced"),
+    ],
+)
+def test_three_faults_of_tls_have_three_remedies(code: int, case: str, remedy: str) -> None:
+    """harbor#20588 and many "x509" reports: expired, for another name, from an unknown authority."""
+    certificate = ssl.SSLCertVerificationError()
+    certificate.verify_code = code
+    failure = transport_failure(certificate, "harbor.example", Service.STORAGE, "minio.example:9000")
+    assert (failure.code, failure.params["case"], failure.keeps_credential) == ("tls_invalid", case, True)
+    assert remedy in failure.words.remedy
+    assert "the storage minio.example:9000 of the registry harbor.example" in failure.words.text.lower()
+    assert failure.words.title.startswith("The certificate of the registry's storage")
+
+
+@pytest.mark.parametrize("service", list(Service))
+@pytest.mark.parametrize("error", [TimeoutError(), ConnectionRefusedError(), ConnectionResetError(), ssl.SSLEOFError()])
+def test_each_names_the_service_and_host_that_was_met(error: Exception, service: Service) -> None:
+    failure = transport_failure(error, "harbor.example", service, "elsewhere.example")
+    assert (failure.params["service"], failure.params["met"]) == (service, "elsewhere.example")
+    assert "elsewhere.example" in failure.words.text
+    assert "harbor.example" in failure.words.text
