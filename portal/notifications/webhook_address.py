@@ -11,6 +11,7 @@ from registries.oci import location
 from registries.oci.opened_networks import Scheme
 from registries.oci.reference import ReferenceInvalid, parse_host
 
+_NOT_IN_ADDRESSES = frozenset('"<>\\^`{|}')
 _FORM = "This is not an address. Write it as https://host/path."
 
 
@@ -31,6 +32,8 @@ def check_address(text: str) -> str:
     address = text.strip()
     if HIDDEN_PART in address:
         raise AddressRefused("Enter the whole address: the parts of it that are secret are not shown.")
+    if set(address) & _NOT_IN_ADDRESSES:
+        raise AddressRefused(_FORM)
     if not address.isascii() or not address.isprintable() or " " in address:
         raise AddressRefused(
             "Write the address in plain characters, without blanks. A host name in another script begins with xn--."

@@ -16,8 +16,9 @@ PAGE_SIZE = 100
 MAX_PAGE_BYTES = 4 * 1024 * 1024
 """Limit of one page in bytes. Google's also has the sizes and dates of every manifest."""
 
-_MAX_LINK_LENGTH = 4096
-_NEXT = re.compile(r'\s*<([^<>]{1,2048})>\s*;\s*rel="?next"?\s*(?:;[^,]*)?')
+_MAX_LINK_LENGTH = 8192
+_ENTRY = re.compile(r'[\s,]*<([^<>]{1,2048})>((?:[^,<>"]|"[^"]*")*)')
+_NEXT = re.compile(r';\s*rel\s*=\s*(?:"(?:[^"]*\s)?next(?:\s[^"]*)?"|next\s*(?:;|\Z))', re.IGNORECASE)
 
 
 def read_page(body: bytes | None, host: str) -> list[str]:
@@ -34,12 +35,15 @@ def read_page(body: bytes | None, host: str) -> list[str]:
 
 
 def next_page(link: str, here: str, home: Location) -> str | None:
-    """Return the address of the next page from `here`'s Link header; None if its origin differs from `home`'s."""
-    found = _NEXT.match(link[:_MAX_LINK_LENGTH])
-    if found is None:
-        return None
-    try:
-        there = location.read(found[1], here)
-    except location.LocationInvalid:
-        return None
-    return there.url if there.origin == home.origin else None
+    """Return the address of the page after `here` as its Link header (RFC 8288) says it; None if there is none.
+
+    Registries behind a proxy often name a scheme and host that only they know. Path and query count, and every page
+    comes from `home`'s origin.
+    """
+    for address, parameters in _ENTRY.findall(link[:_MAX_LINK_LENGTH]):
+        if _NEXT.search(parameters):
+            try:
+                return location.read_within(address, here, home).url
+            except location.LocationInvalid:
+                return None
+    return None

@@ -64,9 +64,19 @@ def test_a_page_has_four_mebibytes_at_most(registry: FakeRegistry, connect: Conn
         ('</v2/x>; rel="next"', "https://r.example/v2/x"),
         ("<https://r.example:443/v2/x>;rel=next", "https://r.example:443/v2/x"),
         ('<?last=b>; rel="next"; title=x, <y>; rel="last"', "https://r.example/v2/a/tags/list?last=b"),
-        ('<https://other.example/v2/x>; rel="next"', None),
-        ('<http://r.example/v2/x>; rel="next"', None),
-        ('<https://r.example:5000/v2/x>; rel="next"', None),
+        ('<https://other.example/v2/x>; rel="next"', "https://r.example/v2/x"),
+        ('<http://r.example/v2/x>; rel="next"', "https://r.example/v2/x"),
+        ('<https://r.example:5000/v2/x>; rel="next"', "https://r.example/v2/x"),
+        ('<http://10.0.0.5:5000/v2/x?last=b%2bc&n=100>; rel="next"', "https://r.example/v2/x?last=b%2bc&n=100"),
+        ('<//registry_1:5000/v2/x>; rel="next"', "https://r.example/v2/x"),
+        ('<ftp://r.example/v2/x>; rel="next"', "https://r.example/v2/x"),
+        ('<https:/v2/x>; rel="next"', None),
+        ('<../tags/list?last=b>; rel="next"', "https://r.example/v2/a/tags/list?last=b"),
+        ('</v2/x>; title="a, b; rel=next"; rel="last", </v2/y>; rel="next"', "https://r.example/v2/y"),
+        ('</v2/w>; rel="first", </v2/x>; n=1; REL=Next', "https://r.example/v2/x"),
+        ('</v2/x>; rel="last next"', "https://r.example/v2/x"),
+        ('</v2/x>; rel="nextish"', None),
+        ('</v2/x>; rel="next" ; n=1', "https://r.example/v2/x"),
         ('<https://alice@r.example/>; rel="next"', None),
         ('</v2/x>; rel="last"', None),
         ("", None),
@@ -77,6 +87,21 @@ def test_a_page_has_four_mebibytes_at_most(registry: FakeRegistry, connect: Conn
 def test_where_the_next_page_is(link: str, following: str | None) -> None:
     home = location.read("https://r.example/v2/")
     assert next_page(link, "https://r.example/v2/a/tags/list?n=100", home) == following
+
+
+@pytest.mark.parametrize("origin", ["https://{host}", "http://registry_1:5000", "//10.0.0.5", "http://{elsewhere}"])
+def test_the_next_page_comes_from_the_origin_that_was_asked(
+    origin: str, registry: FakeRegistry, elsewhere: FakeRegistry, connect: Connect
+) -> None:
+    """Behind a proxy, registries name what they know of themselves (pulp/pulp_container#220); what they name is never
+    followed (google/go-containerregistry#2332)."""
+    names = push_tags(registry, 101)
+    place = origin.format(host=registry.host, elsewhere=elsewhere.host)
+    link = f'<{place}/v2/team/app/tags/list?last={names[99]}&n=100>; rel="next"'
+    registry.fault("/tags/list", headers={"Link": link}, times=1)
+    assert connect(registry).tags("team/app") == names
+    assert elsewhere.seen == []
+    assert [one.kind for one in registry.requests_to("/tags/list")] == ["bearer", "bearer"]
 
 
 def test_pages_without_end_end(registry: FakeRegistry, connect: Connect) -> None:
