@@ -174,7 +174,9 @@ def _problem_of_status(status: int) -> str:
 def _problem_of_failure(failure: PullFailed) -> str:
     """Describe why no response came. The title of a failed pull would mention a registry."""
     return {
-        "host_not_allowed": "The portal may not connect to that host or port, or the name is unknown",
+        "host_not_allowed": "The portal may not connect to that host or port",
+        "host_unknown": "The name of its host is unknown",
+        "resolver_failed": "The name of its host can't be looked up right now",
         "tls_invalid": "Its certificate can't be verified",
     }.get(failure.code, "It can't be reached, or takes too long to answer")
 

@@ -8,8 +8,6 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from types import SimpleNamespace
-from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from django.core.exceptions import ValidationError
@@ -117,8 +115,7 @@ def www_authenticate(data: bytes) -> None:
 
 
 def token_answer(data: bytes) -> None:
-    handshake: Any = SimpleNamespace(_host="registry.example")
-    token = auth.Handshake._read_token(handshake, data, 1000.0)
+    token = auth._read_token(data, 1000.0, {"host": "registry.example", "service": "sign_in", "met": "auth.example"})
     assert 1000 < token.valid_until <= 1000 + 3600
     assert token.text.isascii()
     assert token.text.isprintable()

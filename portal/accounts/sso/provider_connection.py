@@ -24,7 +24,11 @@ from registries.oci.transport import Session
 TIMEOUTS = Timeouts(connect=5.0, read=8.0, head=8.0, document=10.0)
 MAX_BYTES = 256 * 1024
 MAX_URL_LENGTH = 2000
-_CODES = {"host_not_allowed": "sso_host_not_allowed", "tls_invalid": "sso_tls_invalid"}
+_CODES = {
+    "host_not_allowed": "sso_host_not_allowed",
+    "host_unknown": "sso_host_not_allowed",
+    "tls_invalid": "sso_tls_invalid",
+}
 
 
 class ProviderConnection:
