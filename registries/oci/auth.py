@@ -2,7 +2,8 @@
 
     ping without credentials → challenge → Basic, checked once
                                          → Bearer: token service → token for one repository
-    401 with a token that has worked → a new token, once; 401 with a new one → access denied
+    401 with a token that has worked → a new token, once; 401 with a new one → access denied,
+                                       or another token after a pause, where it is called invalid
 
 (Distribution specification, token authentication.) A password is sent only to the registry's own host and to the
 caller's `token_hosts`, and is not sent again once it was refused.
@@ -42,6 +43,8 @@ from registries.oci.transport import Session
 
 DEFAULT_LIFETIME = 60.0
 MAX_LIFETIME = 3600.0
+INVALID_TOKEN_PAUSE = 2.0
+"""Seconds before another token is requested because the registry called a new one invalid."""
 _MARGIN = 0.1  # the part of a token's lifetime that is not used
 
 _TOKEN = re.compile(r"[!-~]{1,16384}")
@@ -62,11 +65,13 @@ class Login(AuthBase):
 
 @dataclass(eq=False)
 class Token(AuthBase):
-    """A bearer token, valid until `valid_until` (monotonic seconds). `is_proved` once a request with it succeeded."""
+    """A bearer token, valid until `valid_until` (monotonic seconds). `is_proved` once a request with it succeeded;
+    `is_second` if the registry called the one before it invalid when it was new."""
 
     text: str = field(repr=False)
     valid_until: float
     is_proved: bool = False
+    is_second: bool = False
 
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
         request.headers["Authorization"] = f"Bearer {self.text}"
@@ -91,12 +96,14 @@ class Handshake:
         self._session = session
         self._host = host
         self._hostname = hostname
+        self._registry: Where = {"host": host, "service": Service.REGISTRY, "met": api_host(host)}
         self._login = login
         self._token_hosts = frozenset(token_host.lower() for token_host in token_hosts)
         self._lock = threading.RLock()
         self._challenge: Challenge | None = None
         self._ping_url = ""
         self._basic_checked = False
+        self._login_proved = False
         self._tokens: dict[str, Token] = {}
         self._final_failure: PullFailed | None = None
         self._before_login_sent = before_login_sent
@@ -136,26 +143,54 @@ class Handshake:
             return token
 
     def renew(self, repository: str, used: Login | Token | None, header: str) -> Login | Token:
-        """Return other authorization after a 401 to `used`. Raises `AccessDenied` if there is none."""
+        """Return other authorization after a 401 to `used`, whose challenge is `header`.
+
+        A token that has worked is replaced. A new one is replaced once, after a pause, where the registry calls it
+        invalid: one of its replicas may not know the token yet, or its clock differs. Raises `AccessDenied` if nothing
+        else can be sent, `AuthenticationFailed` for a login that never worked, and `RegistryUnreachable` for a second
+        new token that is called invalid, which may pass.
+        """
         with self._lock:
-            if isinstance(used, Token) and used.is_proved:
+            if isinstance(used, Token):
+                if not used.is_proved:
+                    self._check_called_invalid(repository, used, header)
                 if self._tokens.get(repository) is used:
                     del self._tokens[repository]
             elif used is not None:
-                raise AccessDenied(host=self._host, repository=repository, raw="401 after authentication")
+                if not self._login_proved:
+                    self._fail_for_good(AuthenticationFailed(raw="401 with credentials", **self._registry))
+                raise AccessDenied(repository=repository, raw="401 after authentication", **self._registry)
             elif self._challenge is None:
                 self.learn(header, "")
             renewed = self.authorization(repository)
+            if isinstance(renewed, Token) and isinstance(used, Token) and not used.is_proved:
+                renewed.is_second = True
         if renewed is None:
-            raise AccessDenied(host=self._host, repository=repository, raw="401")
+            raise AccessDenied(repository=repository, raw="401", **self._registry)
         return renewed
+
+    def prove(self, used: Login | Token | None) -> None:
+        """Note that a request with this authorization was not answered with 401."""
+        if isinstance(used, Token):
+            used.is_proved = True
+        elif used is not None:
+            self._login_proved = True
+
+    def _check_called_invalid(self, repository: str, used: Token, header: str) -> None:
+        """Pause and return if a new token may be refused for now only. Raises the failure otherwise."""
+        errors = {offer.parameters.get("error", "").lower() for offer in challenge.parse(header)}
+        if "invalid_token" not in errors:
+            raise AccessDenied(repository=repository, raw="401 after authentication", **self._registry)
+        if used.is_second:
+            reason = "it refused a token that its sign-in service had just given"
+            raise RegistryUnreachable(case="answer", reason=reason, raw="401 invalid_token", **self._registry)
+        time.sleep(INVALID_TOKEN_PAUSE)
 
     def _basic(self, repository: str) -> Login:
         if self._login is None:
-            failure: PullFailed = AuthenticationFailed(
-                host=self._host, case="none_given", raw="401 no credentials given"
+            self._fail_for_good(
+                AuthenticationFailed(case="none_given", raw="401 no credentials given", **self._registry)
             )
-            self._fail_for_good(failure)
         self._announce(api_host(self._host))
         if not self._basic_checked and self._ping_url:
             response = self._session.get(self._ping_url, authorization=self._login)
@@ -168,6 +203,7 @@ class Handshake:
                 if response.status == 401:
                     self._fail_for_good(failure)
                 raise failure
+            self._login_proved = True
         self._basic_checked = True
         return self._login
 
@@ -203,16 +239,20 @@ class Handshake:
 
     def _realm(self, text: str) -> Location:
         """Return the token service's address. Raises `HostNotAllowed` if credentials may not be sent there: elsewhere,
-        or unencrypted though the registry speaks TLS. The address guard checks unencrypted HTTP on connecting."""
+        or unencrypted though the registry speaks TLS. An http address on the name of a registry that speaks TLS is
+        asked over https. The address guard checks unencrypted HTTP on connecting."""
         try:
             realm = location.read(text)
         except location.LocationInvalid:
             raise HostNotAllowed(case="realm_unreadable", raw="realm unreadable", **self._sign_in()) from None
+        spoke_tls = self._ping_url.startswith("https:")
+        if realm.scheme == "http" and realm.host == self._hostname and spoke_tls:
+            realm = location.read(f"https://{realm.authority}{realm.target}")
         known = realm.host == self._hostname or realm.authority in self._token_hosts
         if self._login is not None and not known:
             raise HostNotAllowed(case="realm", raw=f"realm {realm.authority}", **self._sign_in(realm.authority))
         if realm.scheme == "http" and realm.authority not in self._plain_realms:
-            if self._ping_url.startswith("https:") or self._tls_hosts.includes(realm.authority):
+            if spoke_tls or self._tls_hosts.includes(realm.authority):
                 raise HostNotAllowed(case="realm_plain", raw="realm without tls", **self._sign_in(realm.authority))
             self._plain_realms.add(realm.authority)
         return realm

@@ -25,7 +25,7 @@ from registries.oci.address_guard import ADDRESS_FAILURES, AddressGuard, named_f
 from registries.oci.auth import Handshake, Login
 from registries.oci.config import MAX_CONFIG_BYTES
 from registries.oci.connection_errors import BROKE_OFF, NOT_TLS
-from registries.oci.errors import SHORT_BODY, Stage, response_failure
+from registries.oci.errors import SHORT_BODY, Stage, is_json_document, response_failure
 from registries.oci.fetch import Fetch
 from registries.oci.location import Location
 from registries.oci.manifest import (
@@ -150,6 +150,9 @@ class RegistryClient:
         raw = response.read(MAX_MANIFEST_BYTES)
         if raw is None:
             raise UnsupportedManifest(reason="it is larger than 4 MiB", raw="size")
+        if not is_json_document(raw):
+            reason = "it sent something else than a manifest, such as a web page"
+            raise RegistryUnreachable(case="answer", reason=reason, raw="200 no manifest", **response.where)
         expected = version if is_digest(version) else None
         document = read_document(raw, response.headers.get("Content-Type", ""), expected)
         if response.headers.get("Docker-Content-Digest", document.digest).strip() != document.digest:

@@ -30,6 +30,8 @@ from registries.failures import (
 
 SHORT_BODY = 64 * 1024
 """Limit for bodies that are read for an error code or a token, in bytes."""
+MAX_BLANKS = 1024
+"""How many bytes of a document are searched for its beginning."""
 MAX_WAIT = 3600.0
 """Limit for the pause that a registry may ask for, in seconds."""
 
@@ -147,6 +149,15 @@ def error_code(body: bytes) -> str:
     except (ValueError, LookupError, TypeError, RecursionError):
         return ""
     return code if isinstance(code, str) and _CODE.fullmatch(code) else ""
+
+
+def is_json_document(body: bytes) -> bool:
+    """Whether a body that came with a success may be a document of the registry's: a JSON object other than an error.
+    A web page of a proxy or of a sign-in, an empty body and an error with status 200 are none."""
+    start = body[:MAX_BLANKS].lstrip(b"\xef\xbb\xbf \t\r\n")
+    if not start.startswith(b"{"):
+        return False
+    return len(body) > SHORT_BODY or not error_code(body)
 
 
 def error_message(body: bytes) -> str:

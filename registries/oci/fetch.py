@@ -17,6 +17,8 @@ from registries.oci.responses import Response
 from registries.oci.transport import Session
 
 MAX_REDIRECTS = 5
+MAX_RENEWALS = 4
+"""More than `Handshake.renew` allows one request; it raises before."""
 _Fetched = tuple[Response, bool]
 """A response, and whether it came from another origin than the registry's."""
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -63,17 +65,21 @@ class Fetch:
         return response.status in {200, 206}
 
     def _authorized(self, repository: str, send: Callable[[Login | Token | None], _Fetched]) -> _Fetched:
-        """Send the request with the current authorization, and once more with a new one after a 401."""
+        """Send the request with the current authorization, and again with a new one after a 401: once, and once more
+        where the registry says that it is about the new one."""
         used = self._handshake.authorization(repository)
         response, elsewhere = send(used)
-        if response.status == 401 and not elsewhere:
-            challenge = response.headers.get("WWW-Authenticate", "")
+        for renewals in range(MAX_RENEWALS):
+            if response.status != 401 or elsewhere:
+                self._handshake.prove(used)
+                break
+            header = response.headers.get("WWW-Authenticate", "")
+            if renewals and not isinstance(used, Login) and "invalid_token" not in header:
+                break
             response.read(SHORT_BODY)
             response.close()
-            used = self._handshake.renew(repository, used, challenge)
+            used = self._handshake.renew(repository, used, header)
             response, elsewhere = send(used)
-        if isinstance(used, Token) and (elsewhere or response.status != 401):
-            used.is_proved = True
         return response, elsewhere
 
     def _follow(self, url: str, headers: dict[str, str], authorization: Login | Token | None) -> _Fetched:

@@ -41,7 +41,8 @@ def test_a_token_that_grants_nothing_means_no_access(registry: FakeRegistry, con
     registry.push_image("team/app", "1.0")
     with pytest.raises(AccessDenied) as refusal:
         pull(connect(registry), "team/app")
-    assert refusal.value.params == {"host": registry.host, "repository": "team/app"}
+    where = {"host": registry.host, "service": "registry", "met": registry.host}
+    assert refusal.value.params == {**where, "repository": "team/app"}
     assert len(registry.requests_to("/token")) == 1
 
 

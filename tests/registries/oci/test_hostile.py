@@ -165,7 +165,7 @@ def test_an_index_that_lies_about_its_entries(lie: dict[str, object], registry: 
 @pytest.mark.parametrize("content_type", ["text/html", "application/json", OCI_INDEX])
 def test_a_page_instead_of_a_manifest(content_type: str, registry: FakeRegistry, connect: Connect) -> None:
     registry.push_manifest("team/app", "1.0", b"<html>Sign in</html>", content_type)
-    with pytest.raises(UnsupportedManifest):
+    with pytest.raises(RegistryUnreachable):
         pull(connect(registry), "team/app")
 
 

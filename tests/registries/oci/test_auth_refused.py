@@ -1,0 +1,186 @@
+"""What is refused after signing in: by whom, for how long, and what is tried before it is a failure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from registries.failures import AccessDenied, AuthenticationFailed, HostNotAllowed, PullFailed, RegistryUnreachable
+from registries.oci import auth
+from registries.oci.address_guard import AddressGuard
+from registries.oci.auth import Login
+from tests.support.fakes.certificates import Authority
+from tests.support.fakes.registry import FakeRegistry
+
+from .conftest import Connect, pull
+
+
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The pauses that are made, none of which takes any time."""
+    made: list[float] = []
+    monkeypatch.setattr("registries.oci.auth.time.sleep", made.append)
+    return made
+
+
+def refuse_token(registry: FakeRegistry, where: str = "/manifests/", *, error: str, times: int | None = None) -> None:
+    challenge = f'Bearer realm="{registry.url}/token",service="fake",error="{error}"'
+    registry.fault(where, status=401, headers={"WWW-Authenticate": challenge}, times=times)
+
+
+@pytest.mark.parametrize("where", ["/manifests/", "/blobs/"])
+def test_a_fresh_token_that_is_called_invalid_once_is_replaced(
+    where: str, registry: FakeRegistry, connect: Connect, pauses: list[float]
+) -> None:
+    """docker/hub-feedback#647: the clock of one replica, or one that doesn't know the token yet."""
+    registry.push_image("team/app", "1.0")
+    refuse_token(registry, where, error="invalid_token", times=1)
+    pull(connect(registry), "team/app")
+    assert len(registry.requests_to("/token")) == 2
+    assert pauses == ([auth.INVALID_TOKEN_PAUSE] if where == "/manifests/" else [])
+
+
+def test_a_second_one_that_is_called_invalid_may_work_later(
+    registry: FakeRegistry, connect: Connect, pauses: list[float]
+) -> None:
+    """docker/hub-feedback#647: retried by the pull, and nobody has to enter the credential again."""
+    registry.push_image("team/app", "1.0")
+    refuse_token(registry, error="invalid_token")
+    with pytest.raises(RegistryUnreachable) as refusal:
+        pull(connect(registry), "team/app")
+    failure = refusal.value
+    assert (failure.retryable, failure.keeps_credential, failure.raw) == (True, True, "401 invalid_token")
+    assert (failure.params["service"], failure.params["met"]) == ("registry", registry.host)
+    assert len(registry.requests_to("/token")) == 2
+    assert len(pauses) == 1
+
+
+def test_one_that_replaces_a_token_which_worked_may_be_called_invalid_as_well(
+    registry: FakeRegistry, connect: Connect, pauses: list[float]
+) -> None:
+    registry.push_image("team/app", "1.0", [b"one"])
+    refuse_token(registry, "/blobs/", error="invalid_token", times=2)
+    pull(connect(registry), "team/app")
+    assert len(registry.requests_to("/token")) == 3
+    assert len(pauses) == 1
+
+
+def test_a_token_that_grants_nothing_is_not_replaced(
+    registry: FakeRegistry, connect: Connect, pauses: list[float]
+) -> None:
+    registry.push_image("team/app", "1.0")
+    refuse_token(registry, error="access_denied")
+    with pytest.raises(AccessDenied):
+        pull(connect(registry), "team/app")
+    assert len(registry.requests_to("/token")) == 1
+    assert pauses == []
+
+
+@pytest.fixture
+def half_open() -> FakeRegistry:
+    """A registry whose ping is open to everybody, and whose images need Basic credentials."""
+    return FakeRegistry(auth="basic", users={"alice": "wonderland"}, grants={"alice": {"team/app"}})
+
+
+@pytest.mark.parametrize(
+    ("secret", "repository", "failure"),
+    [
+        pytest.param("wonderland", "team/app", None, id="right"),
+        pytest.param("wrong", "team/app", AuthenticationFailed, id="wrong"),
+        pytest.param("", "team/app", AuthenticationFailed, id="empty"),
+    ],
+)
+def test_a_wrong_password_where_the_ping_is_open(
+    secret: str, repository: str, failure: type[PullFailed] | None, half_open: FakeRegistry, connect: Connect
+) -> None:
+    """Nexus and Artifactory with anonymous access: "/v2/" says 200 to everybody, and it read "may not read this
+    repository"."""
+    with half_open as registry:
+        registry.push_image("team/app", "1.0")
+        registry.fault("/v2/", status=200, body=b"{}", times=1)
+        client = connect(registry, login=Login("alice", secret))
+        if failure is None:
+            pull(client, repository)
+            return
+        for _ in range(2):
+            with pytest.raises(failure):
+                pull(client, repository)
+        sent = [one for one in registry.seen if one.kind == "basic"]
+        assert len(sent) == 1, "a refused password is not sent twice"
+
+
+def test_a_login_that_has_worked_may_lack_a_permission(half_open: FakeRegistry, connect: Connect) -> None:
+    with half_open as registry:
+        registry.push_image("team/app", "1.0")
+        registry.fault("/v2/", status=200, body=b"{}", times=1)
+        client = connect(registry)
+        pull(client, "team/app")
+        registry.fault("/blobs/", status=401, headers={"WWW-Authenticate": "Basic"})
+        with pytest.raises(AccessDenied):
+            pull(client, "team/app")
+
+
+@pytest.mark.parametrize("login", [Login("alice", "wonderland"), None])
+def test_an_http_realm_on_the_registrys_own_name_is_asked_over_https(
+    login: Login | None, tmp_path: Path, connect: Connect, loopback: AddressGuard
+) -> None:
+    """harbor#3933: Harbor behind a proxy that ends TLS names its token service with http://."""
+    authority = Authority(tmp_path)
+    with FakeRegistry(
+        auth="bearer", users={"alice": "wonderland"}, public=["team/app"], tls=authority.issue("127.0.0.1")
+    ) as registry:
+        registry.push_image("team/app", "1.0")
+        registry.realm = f"http://{registry.host}/token"
+        pull(connect(registry, login=login, ca_file=authority.ca_file), "team/app")
+        assert len(registry.requests_to("/token")) == 1
+
+
+def test_an_http_realm_elsewhere_is_not(tmp_path: Path, connect: Connect, elsewhere: FakeRegistry) -> None:
+    authority = Authority(tmp_path)
+    with FakeRegistry(auth="bearer", users={"alice": "wonderland"}, tls=authority.issue("127.0.0.1")) as registry:
+        registry.realm = f"http://localhost:{elsewhere.port}/token"
+        with pytest.raises(HostNotAllowed) as refusal:
+            pull(connect(registry, ca_file=authority.ca_file, token_hosts=[f"localhost:{elsewhere.port}"]), "team/app")
+        assert refusal.value.params["case"] == "realm_plain"
+        assert "without TLS" in refusal.value.words.text
+        assert elsewhere.seen == []
+
+
+@pytest.mark.parametrize(
+    "realm", ["/service/token", "harbor.example/service/token", "https://", "ftp://harbor.example/"]
+)
+def test_a_realm_that_cant_be_read_has_words_of_its_own(realm: str, registry: FakeRegistry, connect: Connect) -> None:
+    """harbor#3933 and siblings: it read "wants the credentials shown to another host"."""
+    registry.realm = realm
+    with pytest.raises(HostNotAllowed) as refusal:
+        pull(connect(registry), "team/app")
+    assert refusal.value.params["case"] == "realm_unreadable"
+    assert "can't be read" in refusal.value.words.text
+    assert "another host" not in refusal.value.words.text
+    assert "https://" in refusal.value.words.remedy
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(b"<!DOCTYPE html><html><body>Sign in</body></html>", id="docker/cli#5304"),
+        pytest.param(b"\n\n  <html>maintenance</html>", id="blanks before it"),
+        pytest.param(b"", id="nothing at all"),
+        pytest.param(b"upstream connect error", id="text of a proxy"),
+        pytest.param(b"[]", id="another kind of JSON"),
+        pytest.param(b'{"errors":[{"code":"UNAVAILABLE","message":"x"}]}', id="an error with 200"),
+    ],
+)
+def test_what_is_no_manifest_at_all_is_the_registrys_fault(
+    body: bytes, registry: FakeRegistry, connect: Connect
+) -> None:
+    """docker/cli#5304: a web page with 200 read "this is not an image", the customer's fault and final."""
+    registry.push_image("team/app", "1.0")
+    registry.fault("/manifests/", status=200, body=body, headers={"Content-Type": "text/html"})
+    with pytest.raises(RegistryUnreachable) as refusal:
+        pull(connect(registry), "team/app")
+    failure = refusal.value
+    assert (failure.fault, failure.retryable, failure.keeps_credential) == ("registry", True, True)
+    assert "such as a web page" in failure.words.text
+    assert failure.words.title == "The registry did not answer as it should"
