@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import os
 import threading
+import time
+from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Self
@@ -21,26 +23,48 @@ from groups.ingest.layer_reader import LayerReader, StoredLayer
 from groups.ingest.pace import Pace
 from groups.rules.states import Stale
 from groups.storage import store
-from registries.failures import RegistryUnreachable
+from registries.failures import (
+    AccessDenied,
+    ImageNotFound,
+    PullFailed,
+    RateLimited,
+    RegistryRefuses,
+    RegistryUnreachable,
+    ResolverFailed,
+    Unexpected,
+)
 from registries.oci.client import RegistryClient
 from registries.oci.manifest import Descriptor, Manifest
 from registries.oci.verifying_reader import VerifyingReader
 
 PROGRESS_SECONDS = 0.5
 MAX_RESUMES = 3
+REOPEN_AFTER_SECONDS = (1.0, 4.0, 4.0)
+"""How long to wait after each time that a transfer could not be resumed."""
+MAX_PAUSE_SECONDS = 30.0
 MAX_THREADS = 8
 MAX_CLEANUP_SECONDS = 3.0
 """How long to wait for the threads when the pull ends."""
 
+_PASSING = (RegistryUnreachable, RateLimited, ResolverFailed)
+_REFUSALS = (ImageNotFound, AccessDenied, RegistryRefuses, Unexpected)
+
 
 class ResumingReader:
     """Reads a blob to its verified end, and resumes where the registry broke off. Read by one thread; others may read
-    `received`. Raises PullFailed."""
+    `received`. `pause` waits for some seconds. Raises PullFailed."""
 
-    def __init__(self, client: RegistryClient, repository: str, descriptor: Descriptor) -> None:
+    def __init__(
+        self,
+        client: RegistryClient,
+        repository: str,
+        descriptor: Descriptor,
+        pause: Callable[[float], object] = time.sleep,
+    ) -> None:
         self._client = client
         self._repository = repository
         self._descriptor = descriptor
+        self._pause = pause
         self._resumes = 0
         self._waited_before = 0.0
         self._reader: VerifyingReader = client.blob(repository, descriptor)
@@ -60,22 +84,49 @@ class ResumingReader:
         while True:
             try:
                 return self._reader.readinto(buffer)
-            except RegistryUnreachable:
-                if self._resumes == MAX_RESUMES or not self._reader.received:
-                    raise
+            except RegistryUnreachable as failure:
+                broke_off = failure
+            if not self._reader.received:
+                raise broke_off
+            self._reader.close()
+            self._reopen(broke_off)
+
+    def _reopen(self, failure: PullFailed) -> None:
+        """Continue with another response. One that can't be had counts like one that breaks off."""
+        broken = self._reader
+        while self._resumes < MAX_RESUMES:
             self._resumes += 1
-            broken = self._reader
-            broken.close()
-            self._waited_before += broken.waited
-            self._reader = self._client.blob(
-                self._repository, self._descriptor, offset=broken.received, digest_so_far=broken.digest_so_far
-            )
+            try:
+                reader = self._client.blob(
+                    self._repository, self._descriptor, offset=broken.received, digest_so_far=broken.digest_so_far
+                )
+            except (*_REFUSALS, *_PASSING) as refusal:
+                failure = refusal
+            else:
+                self._waited_before += broken.waited
+                self._reader = reader
+                return
+            seconds = failure.retry_after or REOPEN_AFTER_SECONDS[self._resumes - 1]
+            if self._resumes == MAX_RESUMES or seconds > MAX_PAUSE_SECONDS:
+                break
+            self._pause(seconds)
+        raise _without_verdict(failure)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exception: object) -> None:
         self._reader.close()
+
+
+def _without_verdict(failure: PullFailed) -> PullFailed:
+    """Return the failure of a transfer that can't be resumed. The registry was sending the layer a moment ago, so a
+    refusal says nothing about the image or the login; the next attempt asks from the start."""
+    if failure.retryable or not isinstance(failure, _REFUSALS):
+        return failure
+    broken = RegistryUnreachable(case="answer", reason="it did not send the rest of a layer", raw=failure.raw)
+    broken.params |= {name: failure.params[name] for name in ("host", "service", "met") if name in failure.params}
+    return broken
 
 
 @dataclass
@@ -105,12 +156,16 @@ class Transfer:
         self._check()
         reached(failpoints.LAYER_BEGINS)
         with (
-            ResumingReader(self.client, self.repository, self.descriptor) as self.source,
+            ResumingReader(self.client, self.repository, self.descriptor, self._wait) as self.source,
             LayerReader(self.source, self.descriptor, check=self._check) as reader,
         ):
             store.put(self.name, reader)
         reached(failpoints.LAYER_STORED)
         return reader.stored_layer()
+
+    def _wait(self, seconds: float) -> None:
+        self.stop.wait(seconds)
+        self._check()
 
     def _check(self) -> None:
         if self.stop.is_set():

@@ -20,9 +20,6 @@ from dataclasses import dataclass, field
 from typing import NoReturn
 from urllib.parse import urlencode
 
-from requests import PreparedRequest
-from requests.auth import AuthBase
-
 from registries.failures import (
     AccessDenied,
     AuthenticationFailed,
@@ -51,20 +48,20 @@ _TOKEN = re.compile(r"[!-~]{1,16384}")
 
 
 @dataclass(frozen=True)
-class Login(AuthBase):
+class Login:
     """User name and secret, sent as Basic. Its `repr` hides the secret."""
 
     username: str
     secret: str = field(repr=False)
 
-    def __call__(self, request: PreparedRequest) -> PreparedRequest:
-        pair = f"{self.username}:{self.secret}".encode()
-        request.headers["Authorization"] = f"Basic {base64.b64encode(pair).decode('ascii')}"
-        return request
+    @property
+    def header(self) -> str:
+        """The value of the Authorization header."""
+        return f"Basic {base64.b64encode(f'{self.username}:{self.secret}'.encode()).decode('ascii')}"
 
 
 @dataclass(eq=False)
-class Token(AuthBase):
+class Token:
     """A bearer token, valid until `valid_until` (monotonic seconds). `is_proved` once a request with it succeeded;
     `is_second` if the registry called the one before it invalid when it was new."""
 
@@ -73,9 +70,10 @@ class Token(AuthBase):
     is_proved: bool = False
     is_second: bool = False
 
-    def __call__(self, request: PreparedRequest) -> PreparedRequest:
-        request.headers["Authorization"] = f"Bearer {self.text}"
-        return request
+    @property
+    def header(self) -> str:
+        """The value of the Authorization header."""
+        return f"Bearer {self.text}"
 
 
 class Handshake:

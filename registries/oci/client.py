@@ -7,6 +7,7 @@ followed for manifests and blobs only, and without credentials outside the regis
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
@@ -228,13 +229,17 @@ class RegistryClient:
         self._check(repository)
         blobs.check_request(descriptor, offset, digest_so_far)
         what = what or f"layer {descriptor.digest[:19]}"
-        response = self._fetch.get(
-            f"{self._registry().url}{repository}/blobs/{descriptor.digest}",
-            {"Range": f"bytes={offset}-{descriptor.size - 1}"} if offset else {},
-            Stage.BLOB,
-            repository=repository,
-            version=descriptor.digest,
-        )
+        url = f"{self._registry().url}{repository}/blobs/{descriptor.digest}"
+        if offset:
+            response = self._fetch.get_rest(url, offset, descriptor.size - 1, repository, descriptor.digest)
+            with suppress(DigestMismatch):  # another range than the one that was asked for
+                return self._reader(response, descriptor, offset, digest_so_far, what)
+        response = self._fetch.get(url, {}, Stage.BLOB, repository, descriptor.digest)
+        return self._reader(response, descriptor, offset, digest_so_far, what)
+
+    def _reader(
+        self, response: Response, descriptor: Descriptor, offset: int, digest_so_far: Hash | None, what: str
+    ) -> VerifyingReader:
         return blobs.open_reader(
             response, descriptor, offset, digest_so_far, what=what, host=self.host, timeouts=self._session.timeouts
         )

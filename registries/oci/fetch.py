@@ -1,4 +1,4 @@
-"""A GET with authorization, one renewal of it, and redirects.
+"""A GET with authorization, its renewal, redirects, and the rest of a blob.
 
 Authorization is never sent outside the registry's scheme, host and port, and not again after a redirect led outside
 (distribution specification, "Pulling blobs").
@@ -9,19 +9,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from registries.failures import RegistryUnreachable, Service
+from registries.failures import PullFailed, RegistryUnreachable, Service
 from registries.oci import location
 from registries.oci.auth import Handshake, Login, Token
 from registries.oci.errors import SHORT_BODY, Stage, response_failure
+from registries.oci.location import Location
+from registries.oci.reference import is_digest
 from registries.oci.responses import Response
-from registries.oci.transport import Session
+from registries.oci.transport import Headers, Session
 
 MAX_REDIRECTS = 5
 MAX_RENEWALS = 4
 """More than `Handshake.renew` allows one request; it raises before."""
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_SUCCESSES = frozenset({200, 206})
+_PASSING = frozenset({408, 425, 429, 502, 503, 504})
 _Fetched = tuple[Response, bool]
 """A response, and whether it came from another origin than the registry's."""
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
 class Fetch:
@@ -31,17 +35,53 @@ class Fetch:
         self._session = session
         self._handshake = handshake
 
-    def get(self, url: str, headers: dict[str, str], stage: Stage, repository: str, version: str) -> Response:
+    def get(self, url: str, headers: Headers, stage: Stage, repository: str, version: str) -> Response:
         """Return a response with status 200 or 206. Raises the failure that any other status means."""
-        response, elsewhere = self._authorized(repository, partial(self._follow, url, headers))
-        if response.status in {200, 206}:
+        by_digest = stage is Stage.BLOB or is_digest(version)
+        response, elsewhere = self._authorized(repository, partial(self._follow, url, headers, by_digest))
+        if response.status in _SUCCESSES:
             return response
+        raise self._failure(response, elsewhere, stage, repository, version)
+
+    def get_rest(self, url: str, first: int, last: int, repository: str, digest: str) -> Response:
+        """Return the bytes `first` to `last` of a blob whose transfer broke off (status 206), or all of it (status
+        200). Raises like `get`.
+
+        Since it was being sent, a refusal is about how it is asked for. If the storage refuses, the registry is asked
+        for another address, because those that it signs expire. Then all of the blob is asked for, because some know
+        no ranges, and say so with many a status (kubernetes/registry.k8s.io#333).
+        """
+        send = partial(self._follow, url, {"Range": f"bytes={first}-{last}"}, True)
+        response, elsewhere = self._authorized(repository, send)
+        if elsewhere and _is_refusal(response):
+            response.close()
+            response, elsewhere = self._authorized(repository, send)
+        if _is_refusal(response):
+            response.close()
+            return self.get(url, {}, Stage.BLOB, repository, digest)
+        if response.status in _SUCCESSES:
+            return response
+        raise self._failure(response, elsewhere, Stage.BLOB, repository, digest)
+
+    def is_readable(self, url: str, repository: str) -> bool:
+        """Whether `url` may be read: HEAD succeeds. After a redirect one byte is fetched instead, because signed
+        addresses are usually valid for GET only."""
+        response, _ = self._authorized(
+            repository, lambda authorization: (self._session.head(url, authorization), False)
+        )
+        response.close()
+        if response.status in REDIRECTS:
+            response = self.get_rest(url, 0, 0, repository, "")
+            response.close()
+        return response.status in _SUCCESSES
+
+    def _failure(self, response: Response, elsewhere: bool, stage: Stage, repository: str, version: str) -> PullFailed:
         body = response.read(SHORT_BODY) or b""
         if elsewhere and response.status != 429:
-            raise RegistryUnreachable(
+            return RegistryUnreachable(
                 case="answer", reason="it refused the download", raw=f"storage {response.status}", **response.where
             )
-        raise response_failure(
+        return response_failure(
             stage,
             response.status,
             response.headers,
@@ -51,18 +91,6 @@ class Fetch:
             login=self._handshake.has_login,
             **response.where,
         )
-
-    def is_readable(self, url: str, repository: str) -> bool:
-        """Whether `url` may be read: HEAD succeeds. After a redirect one byte is fetched instead, because signed
-        addresses are usually valid for GET only."""
-        response, _ = self._authorized(
-            repository, lambda authorization: (self._session.head(url, authorization), False)
-        )
-        response.close()
-        if response.status in _REDIRECTS:
-            response = self.get(url, {"Range": "bytes=0-0"}, Stage.BLOB, repository, "")
-            response.close()
-        return response.status in {200, 206}
 
     def _authorized(self, repository: str, send: Callable[[Login | Token | None], _Fetched]) -> _Fetched:
         """Send the request with the current authorization, and again with a new one after a 401: once, and once more
@@ -82,27 +110,45 @@ class Fetch:
             response, elsewhere = send(used)
         return response, elsewhere
 
-    def _follow(self, url: str, headers: dict[str, str], authorization: Login | Token | None) -> _Fetched:
+    def _follow(self, url: str, headers: Headers, by_digest: bool, authorization: Login | Token | None) -> _Fetched:
         """Follow redirects; return the last response, and whether it came from another origin than the registry's."""
         here = location.read(url)
-        home = here.origin
         elsewhere = False
         for _ in range(MAX_REDIRECTS + 1):
-            service = Service.STORAGE if elsewhere else Service.REGISTRY
-            response = self._session.get(here.url, headers, None if elsewhere else authorization, service=service)
-            target = response.headers.get("Location")
-            if response.status not in _REDIRECTS or target is None:
+            response = self._session.get(
+                here.url,
+                headers,
+                None if elsewhere else authorization,
+                service=Service.STORAGE if elsewhere else Service.REGISTRY,
+                by_digest=by_digest,
+            )
+            there = redirect_target(response, here)
+            if there is None:
                 return response, elsewhere
-            response.read(SHORT_BODY)
-            try:
-                there = location.read(target, here.url)
-            except location.LocationInvalid:
-                raise _redirect_failure("it sent us to an address that can't be read", response) from None
-            if here.scheme == "https" and there.scheme != "https":
-                raise _redirect_failure("it sent us from an encrypted to an unencrypted address", response)
+            elsewhere = elsewhere or not here.keeps_authorization(there)
             here = there
-            elsewhere = elsewhere or here.origin != home
         raise _redirect_failure("it sent us from one address to the next without end", response)
+
+
+def redirect_target(response: Response, here: Location) -> Location | None:
+    """Return where a response to a request `here` sends us, with its body read; None if it is no redirect. Raises
+    `RegistryUnreachable` if the address can't be read, or leads out of TLS."""
+    target = response.headers.get("Location")
+    if response.status not in REDIRECTS or target is None:
+        return None
+    response.read(SHORT_BODY)
+    try:
+        there = location.read(target, here.url)
+    except location.LocationInvalid:
+        raise _redirect_failure("it sent us to an address that can't be read", response) from None
+    if here.scheme == "https" and there.scheme != "https":
+        raise _redirect_failure("it sent us from an encrypted to an unencrypted address", response)
+    return there
+
+
+def _is_refusal(response: Response) -> bool:
+    """Whether a resumed transfer is refused for a reason that another request may avoid."""
+    return response.status not in _SUCCESSES | _PASSING
 
 
 def _redirect_failure(reason: str, response: Response) -> RegistryUnreachable:

@@ -1,7 +1,6 @@
 """Undecoded bodies of responses, read within the limits of time.
 
-Exceptions of the connection become failures here, without their context, because requests' exceptions contain the
-Authorization header.
+Exceptions of the connection become failures here, without their context.
 """
 
 from __future__ import annotations
@@ -11,8 +10,6 @@ import io
 import ssl
 import time
 from typing import TYPE_CHECKING
-
-import requests
 
 from registries.failures import PullFailed, Where
 from registries.oci.connection_errors import transport_failure
@@ -32,10 +29,9 @@ class Response:
     """A response whose body is not read yet. Close it, or read it to its end. `where` is which service of which
     registry it came from."""
 
-    def __init__(self, response: requests.Response, where: Where, timeouts: Timeouts) -> None:
-        raw: HTTPResponse = response.raw
-        self.status = response.status_code
-        self.headers = response.headers
+    def __init__(self, raw: HTTPResponse, where: Where, timeouts: Timeouts) -> None:
+        self.status = raw.status
+        self.headers = raw.headers
         self._raw = raw
         self._body: http.client.HTTPResponse = raw._original_response  # type: ignore[assignment]
         self._socket: DeadlineSocket | DeadlineTlsSocket = raw.deadline_socket  # type: ignore[attr-defined]

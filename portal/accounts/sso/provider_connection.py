@@ -10,8 +10,6 @@ from collections.abc import Mapping
 from urllib.parse import quote_plus, urlencode, urlsplit
 
 from django.conf import settings
-from requests import PreparedRequest
-from requests.auth import AuthBase
 
 from portal.accounts.sso.problems import SignInFailed
 from registries.failures import PullFailed
@@ -110,10 +108,10 @@ def _read(response: Response, *, is_post: bool = False) -> tuple[int, dict[str, 
     raise SignInFailed("sso_answer_invalid")
 
 
-class _Bearer(AuthBase):
+class _Bearer:
     def __init__(self, token: str) -> None:
         self._token = token
 
-    def __call__(self, request: PreparedRequest) -> PreparedRequest:
-        request.headers["Authorization"] = f"Bearer {self._token}"
-        return request
+    @property
+    def header(self) -> str:
+        return f"Bearer {self._token}"

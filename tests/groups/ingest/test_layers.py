@@ -16,11 +16,31 @@ from groups.ingest.claim import Claim
 from groups.ingest.layers import ResumingReader, pull_layers
 from groups.models import Blob, Layer
 from groups.rules.states import Stale
-from registries.failures import DigestMismatch, RegistryUnreachable
+from registries.failures import (
+    AccessDenied,
+    AuthenticationFailed,
+    DigestMismatch,
+    ImageNotFound,
+    PullFailed,
+    RateLimited,
+    RegistryRefuses,
+    RegistryUnreachable,
+    ResolverFailed,
+    TlsInvalid,
+    Unexpected,
+)
+from tests.groups.ingest.conftest import HOST
 from tests.support.fakes.layers import Body, Registry, described, pinned
 from tests.support.manifests import manifest
 from tests.support.pulls import decrypted, stored_files
 from tests.support.quotas import set_quota
+
+
+def whole(reader: ResumingReader) -> bytes:
+    read, buffer = b"", memoryview(bytearray(1000))
+    while count := reader.readinto(buffer):
+        read += bytes(buffer[:count])
+    return read
 
 
 class TestResuming:
@@ -50,6 +70,65 @@ class TestResuming:
     def test_not_where_nothing_came(self) -> None:
         with pytest.raises(RegistryUnreachable):
             self.read(0)
+
+    def test_what_can_not_be_opened_again_counts_like_what_breaks_off(self) -> None:
+        """The reconnect is refused where a signed address is over, or a replica has gone away."""
+        failures = [
+            RegistryUnreachable(host=HOST, reason="x"),
+            ImageNotFound(host=HOST),
+            RateLimited(host=HOST, retry_after=9),
+        ]
+        for refused in failures:
+            registry = Registry(self.CONTENT)
+            registry.breaks, registry.refusals = [10, None], [None, refused]
+            pauses: list[float] = []
+            with ResumingReader(registry.client, "team/app", described(self.CONTENT), pauses.append) as reader:
+                assert whole(reader) == self.CONTENT
+            assert [offset for _, offset in registry.asked] == [0, 10, 10]
+            assert pauses == [refused.retry_after or 1]
+
+    @pytest.mark.parametrize(
+        ("refused", "code"),
+        [
+            (ImageNotFound(host=HOST, raw="404"), "registry_unreachable"),
+            (AccessDenied(host=HOST, repository="team/app", raw="403"), "registry_unreachable"),
+            (RegistryRefuses(host=HOST, reply="412", raw="412"), "registry_unreachable"),
+            (Unexpected(raw="299"), "registry_unreachable"),
+            (ResolverFailed(host=HOST), "resolver_failed"),
+            (RateLimited(host=HOST), "rate_limited"),
+        ],
+        ids=lambda value: getattr(value, "code", ""),
+    )
+    def test_a_refusal_of_the_rest_is_no_verdict(self, refused: PullFailed, code: str) -> None:
+        """kubernetes/registry.k8s.io#333: 400 to a Range read "There is no such image"."""
+        registry = Registry(self.CONTENT)
+        registry.breaks, registry.refusals = [10], [None, refused, refused, refused]
+        pauses: list[float] = []
+        with (
+            pytest.raises(PullFailed) as failed,
+            ResumingReader(registry.client, "team/app", described(self.CONTENT), pauses.append) as reader,
+        ):
+            whole(reader)
+        assert (failed.value.code, failed.value.retryable, failed.value.raw) == (code, True, refused.raw)
+        assert failed.value.params.get("host", HOST) == HOST
+        assert len(registry.asked) == 4
+        assert pauses == [1, 4]
+
+    @pytest.mark.parametrize(
+        "refused",
+        [AuthenticationFailed(host=HOST), TlsInvalid(host=HOST), RateLimited(host=HOST, retry_after=31)],
+        ids=lambda value: str(value.code),
+    )
+    def test_what_another_request_does_not_change_ends_it(self, refused: PullFailed) -> None:
+        registry = Registry(self.CONTENT)
+        registry.breaks, registry.refusals = [10], [None, refused]
+        pauses: list[float] = []
+        with (
+            pytest.raises(type(refused)),
+            ResumingReader(registry.client, "team/app", described(self.CONTENT), pauses.append) as reader,
+        ):
+            whole(reader)
+        assert (len(registry.asked), pauses) == (2, [])
 
     def test_not_after_wrong_bytes(self, monkeypatch: pytest.MonkeyPatch) -> None:
         def wrong(self: Body, buffer: memoryview) -> int:

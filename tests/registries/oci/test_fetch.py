@@ -32,6 +32,40 @@ def test_blobs_that_lie_at_a_storage_host(registry: FakeRegistry, elsewhere: Fak
     assert all("signature=once" in one.query for one in elsewhere.seen)
 
 
+@pytest.mark.parametrize(
+    ("query", "sent"),
+    [
+        ("X-Amz-Signature=a%2bb%2f%3d&X-Amz-Date=20261129T000000Z", None),
+        ("sig=Zm9v%2Bbar%3D&se=2026-11-30T00%3A00%3A00Z&sp=r&sv=", None),
+        ("Expires=1&Signature=a~b-c_&Key-Pair-Id=APKA", None),
+        ("response-content-disposition=attachment;%20filename=a.tar&&x=1?2/3", None),
+        ("token=a|b&name={c}", "token=a%7Cb&name=%7Bc%7D"),
+        ('name="layer one"', "name=%22layer%20one%22"),
+        ("name=caf\u00c3\u00a9", "name=caf%C3%A9"),
+        ("name=^`<x>\\[1]", "name=%5E%60%3Cx%3E%5C%5B1%5D"),
+        ("rate=100%&x=%zz", "rate=100%25&x=%25zz"),
+    ],
+)
+def test_a_signed_address_arrives_as_it_was_sent(
+    query: str, sent: str | None, registry: FakeRegistry, elsewhere: FakeRegistry, connect: Connect
+) -> None:
+    """psf/requests#6473: `%2b` went out as `%2B`, and the storage refused the signature."""
+    registry.push_image("team/app", "1.0")
+    elsewhere.blobs = registry.blobs
+    registry.fault("/blobs/", redirect=f"{elsewhere.url}/storage/a%2bb{{path}}?{query}")
+    pull(connect(registry), "team/app")
+    assert {one.query for one in elsewhere.seen} == {query if sent is None else sent}
+    assert all(one.path.startswith("/storage/a%2bb/v2/") for one in elsewhere.seen)
+
+
+@pytest.mark.parametrize("encoding", ["x-gzip", "none", "binary"], ids=lambda encoding: f"moby/moby#17595 {encoding}")
+def test_an_encoding_that_is_none_ends_no_pull(encoding: str, registry: FakeRegistry, connect: Connect) -> None:
+    registry.push_image("team/app", "1.0", index=True)
+    registry.fault("/blobs/", headers={"Content-Encoding": encoding})
+    registry.fault("/manifests/sha256:", headers={"Content-Encoding": encoding})
+    pull(connect(registry), "team/app")
+
+
 def test_authorization_does_not_come_back_with_a_redirect(
     registry: FakeRegistry, elsewhere: FakeRegistry, connect: Connect
 ) -> None:
@@ -139,7 +173,20 @@ def test_an_encrypted_download_stays_encrypted_at_each_redirect(
     assert (len(storage.seen), elsewhere.seen) == (1, [])
 
 
-@pytest.mark.parametrize("target", ["", "http://alice:x@127.0.0.1/", "gopher://127.0.0.1/", "http://a\\b/", "\x7f"])
+@pytest.mark.parametrize(
+    "target",
+    [
+        "",
+        "http://alice:x@127.0.0.1/",
+        "gopher://127.0.0.1/",
+        "http://a\\b/",
+        "\x7f",
+        "/a\x00b",
+        "/a\tb",
+        "http:/x",
+        "///x",
+    ],
+)
 def test_redirects_to_nowhere(target: str, registry: FakeRegistry, connect: Connect) -> None:
     registry.push_image("team/app", "1.0")
     registry.fault("/blobs/", redirect=target)

@@ -88,6 +88,8 @@ def test_a_body_that_is_not_what_was_announced(
 def test_a_transfer_that_breaks_or_drags(
     where: str, knobs: dict[str, object], registry: FakeRegistry, connect: Connect
 ) -> None:
+    if where == "blobs" and "Content-Encoding" in str(knobs):
+        pytest.skip("a digest decides about blobs")
     registry.push_image("team/app", "1.0", [BIG])
     registry.fault(f"/{where}", **knobs)
     with pytest.raises(RegistryUnreachable) as refusal:

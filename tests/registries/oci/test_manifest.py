@@ -80,8 +80,10 @@ def test_which_types_an_image_has() -> None:
         document["config"]["mediaType"] = media_type
         assert read_image(as_json(document)).config.media_type == media_type
     assert ACCEPT == (
-        "application/vnd.oci.image.index.v1+json, application/vnd.docker.distribution.manifest.list.v2+json, "
-        "application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json"
+        "application/vnd.oci.image.index.v1+json",
+        "application/vnd.docker.distribution.manifest.list.v2+json",
+        "application/vnd.oci.image.manifest.v1+json",
+        "application/vnd.docker.distribution.manifest.v2+json",
     )
 
 

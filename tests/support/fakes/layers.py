@@ -22,7 +22,7 @@ def described(content: bytes) -> Descriptor:
 class Body:
     """What the registry sends of a layer from `offset` on; breaks off at the first of `breaks` that comes."""
 
-    def __init__(self, content: bytes, offset: int, breaks: list[int], digest_so_far: Any) -> None:
+    def __init__(self, content: bytes, offset: int, breaks: list[int | None], digest_so_far: Any) -> None:
         self.received = offset
         self.waited = 0.0
         self.closed = False
@@ -50,12 +50,14 @@ class Body:
 
 
 class Registry:
-    """Serves `contents`; breaks off at each of `breaks` in turn. `asked` are the digest and offset of each request."""
+    """Serves `contents`; breaks off at each of `breaks` in turn, and refuses with each of `refusals`. `asked` are the
+    digest and offset of each request."""
 
     def __init__(self, *contents: bytes) -> None:
         self.contents = {described(content).digest: content for content in contents}
         self.manifest: Manifest = manifest(*(described(content) for content in contents))
-        self.breaks: list[int] = []
+        self.breaks: list[int | None] = []
+        self.refusals: list[Exception | None] = []
         self.fails: dict[str, Exception] = {}
         self.asked: list[tuple[str, int]] = []
         self.bodies: list[Body] = []
@@ -64,6 +66,9 @@ class Registry:
     def blob(self, repository: str, layer: Descriptor, *, offset: int = 0, digest_so_far: Any = None) -> Body:
         assert repository == "team/app"
         self.asked.append((layer.digest, offset))
+        refusal = self.refusals.pop(0) if self.refusals else None
+        if refusal is not None:
+            raise refusal
         if layer.digest in self.fails:
             raise self.fails[layer.digest]
         self.bodies.append(Body(self.contents[layer.digest], offset, self.breaks, digest_so_far))

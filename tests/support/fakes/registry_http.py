@@ -70,7 +70,9 @@ class Handler(BaseHTTPRequestHandler):
         super().handle()
 
     def do_GET(self) -> None:
-        seen = Seen.of(self.command, self.path, {name.lower(): text for name, text in self.headers.items()})
+        names = {name.lower() for name in self.headers}
+        lines = {name: self.headers.get_all(name, []) for name in names}
+        seen = Seen.of(self.command, self.path, {name: ", ".join(texts) for name, texts in lines.items()})
         self.fault = self.registry.log(seen)
         if self.fault.delay:
             self.registry.closing.wait(self.fault.delay)
