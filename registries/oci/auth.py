@@ -16,6 +16,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NoReturn
 from urllib.parse import urlencode
@@ -30,11 +31,13 @@ from registries.failures import (
     Service,
     Where,
 )
-from registries.oci import challenge, location, strict_json
+from registries.oci import challenge, location, scopes, strict_json
 from registries.oci.challenge import Challenge
 from registries.oci.errors import SHORT_BODY, Stage, response_failure
 from registries.oci.location import Location
+from registries.oci.redirects import follow_within
 from registries.oci.reference import api_host
+from registries.oci.responses import Response
 from registries.oci.tls_hosts import TlsHosts, TlsHostsOfClient
 from registries.oci.transport import Session
 
@@ -63,12 +66,13 @@ class Login:
 @dataclass(eq=False)
 class Token:
     """A bearer token, valid until `valid_until` (monotonic seconds). `is_proved` once a request with it succeeded;
-    `is_second` if the registry called the one before it invalid when it was new."""
+    `is_second` if the registry called the one before it invalid when it was new. `scopes` are what it was asked for."""
 
     text: str = field(repr=False)
     valid_until: float
     is_proved: bool = False
     is_second: bool = False
+    scopes: tuple[str, ...] = ()
 
     @property
     def header(self) -> str:
@@ -103,6 +107,7 @@ class Handshake:
         self._basic_checked = False
         self._login_proved = False
         self._tokens: dict[str, Token] = {}
+        self._scopes: dict[str, tuple[str, ...]] = {}
         self._final_failure: PullFailed | None = None
         self._before_login_sent = before_login_sent
         self._sent_to: set[str] = set()
@@ -143,14 +148,18 @@ class Handshake:
     def renew(self, repository: str, used: Login | Token | None, header: str) -> Login | Token:
         """Return other authorization after a 401 to `used`, whose challenge is `header`.
 
-        A token that has worked is replaced. A new one is replaced once, after a pause, where the registry calls it
+        A token that has worked is replaced, and one whose scope is not enough by one for the scope that the registry
+        names (containers/image#1640). Another new one is replaced once, after a pause, where the registry calls it
         invalid: one of its replicas may not know the token yet, or its clock differs. Raises `AccessDenied` if nothing
         else can be sent, `AuthenticationFailed` for a login that never worked, and `RegistryUnreachable` for a second
         new token that is called invalid, which may pass.
         """
         with self._lock:
+            other = self._other_scopes(repository, used, header)
+            if other:
+                self._scopes[repository] = other
             if isinstance(used, Token):
-                if not used.is_proved:
+                if not other and not used.is_proved:
                     self._check_called_invalid(repository, used, header)
                 if self._tokens.get(repository) is used:
                     del self._tokens[repository]
@@ -161,11 +170,19 @@ class Handshake:
             elif self._challenge is None:
                 self.learn(header, "")
             renewed = self.authorization(repository)
-            if isinstance(renewed, Token) and isinstance(used, Token) and not used.is_proved:
+            if isinstance(renewed, Token) and isinstance(used, Token) and not used.is_proved and not other:
                 renewed.is_second = True
         if renewed is None:
             raise AccessDenied(repository=repository, raw="401", **self._registry)
         return renewed
+
+    def demands_scope(self, repository: str, used: Login | Token | None, status: int, header: str) -> bool:
+        """Whether a response demands a scope that was not asked for yet. Among 403s, only those that say so are about
+        it."""
+        if status not in {401, 403} or (status == 403 and not scopes.says_insufficient(header)):
+            return False
+        with self._lock:
+            return bool(self._other_scopes(repository, used, header))
 
     def prove(self, used: Login | Token | None) -> None:
         """Note that a request with this authorization was not answered with 401."""
@@ -173,6 +190,19 @@ class Handshake:
             used.is_proved = True
         elif used is not None:
             self._login_proved = True
+
+    def _other_scopes(self, repository: str, used: Login | Token | None, header: str) -> tuple[str, ...]:
+        """Return the scopes that a refused request demands; none if its token was asked for with them."""
+        if isinstance(used, Login):
+            return ()
+        wanted = scopes.demanded(header)
+        offer = self._challenge or next(iter(challenge.parse(header)), None)
+        with suppress(location.LocationInvalid):
+            realm = location.read(offer.parameters.get("realm", "") if offer else "")
+            if realm.host != self._hostname:
+                wanted = scopes.harmless(wanted, repository)
+        asked = used.scopes if used else (scopes.pull_scope(repository),)
+        return wanted if not set(wanted) <= set(asked) else ()
 
     def _check_called_invalid(self, repository: str, used: Token, header: str) -> None:
         """Pause and return if a new token may be refused for now only. Raises the failure otherwise."""
@@ -191,7 +221,11 @@ class Handshake:
             )
         self._announce(api_host(self._host))
         if not self._basic_checked and self._ping_url:
-            response = self._session.get(self._ping_url, authorization=self._login)
+            response = follow_within(
+                location.read(self._ping_url),
+                lambda here: self._session.get(here.url, authorization=self._login),
+                Location.keeps_authorization,
+            )
             body = response.read(SHORT_BODY) or b""
             if response.status != 200:
                 stage = Stage.TOKEN if response.status == 403 else Stage.PING
@@ -207,17 +241,13 @@ class Handshake:
 
     def _ask_token(self, offer: Challenge, repository: str) -> Token:
         asked_at = time.monotonic()
-        query = {"scope": f"repository:{repository}:pull"}
-        if "service" in offer.parameters:
-            query = {"service": offer.parameters["service"], **query}
-        realm = self._realm(offer.parameters.get("realm", ""))
-        url = realm.url
-        self._announce(realm.authority)
-        response = self._session.get(
-            f"{url}{'&' if '?' in url else '?'}{urlencode(query)}",
-            authorization=self._login,
-            service=Service.SIGN_IN,
-        )
+        # The scope that was demanded comes first: some token services read no other.
+        asked = tuple(dict.fromkeys((*self._scopes.get(repository, ()), scopes.pull_scope(repository))))
+        query = [("service", offer.parameters["service"])] if "service" in offer.parameters else []
+        query += [("scope", scope) for scope in asked]
+        url = self._realm(offer.parameters.get("realm", "")).url
+        here = location.read(f"{url}{'&' if '?' in url else '?'}{urlencode(query)}")
+        response = follow_within(here, self._send_login, self._may_follow)
         body = response.read(SHORT_BODY)
         if response.status != 200 or body is None:
             status = response.status if body is not None else 502
@@ -233,7 +263,19 @@ class Handshake:
             if isinstance(failure, AuthenticationFailed):
                 self._fail_for_good(failure)
             raise failure
-        return _read_token(body, asked_at, response.where)
+        token = _read_token(body, asked_at, response.where)
+        token.scopes = asked
+        return token
+
+    def _send_login(self, here: Location) -> Response:
+        self._announce(here.authority)
+        return self._session.get(here.url, authorization=self._login, service=Service.SIGN_IN)
+
+    def _may_follow(self, here: Location, there: Location) -> bool:
+        """Whether a redirect of the token service stays within its origin. To TLS, the registry's own host may change
+        the port, because it may name any of its ports as the token service."""
+        is_upgraded = (here.scheme, there.scheme) == ("http", "https")
+        return here.keeps_authorization(there) or (is_upgraded and here.host == there.host == self._hostname)
 
     def _realm(self, text: str) -> Location:
         """Return the token service's address. Raises `HostNotAllowed` if credentials may not be sent there: elsewhere,

@@ -1,7 +1,8 @@
 """One registry, one login, one pull: a method for each step that the pipeline takes.
 
-Responses are verified here (digests, sizes, types); `groups.ingest` decides whether an image is wanted. Redirects are
-followed for manifests and blobs only, and without credentials outside the registry's origin.
+Responses are verified here (digests, sizes, types); `groups.ingest` decides whether an image is wanted. Redirects of
+manifests and blobs are followed anywhere, without credentials outside the registry's origin, and those of the ping and
+of the token service within their origin alone.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ from registries.oci.manifest import (
 )
 from registries.oci.platform import Platform, missing
 from registries.oci.rate_limits import PullLimits, read_limits
+from registries.oci.redirects import follow_within, redirect_target
 from registries.oci.reference import api_host, is_digest, is_repository, is_tag
 from registries.oci.responses import Response
 from registries.oci.timeouts import Timeouts
@@ -276,6 +278,9 @@ class RegistryClient:
             self._check_never_spoke_tls(failure)
             place = location.read(f"http{place.url.removeprefix('https')}")
             response = self._session.get(place.url)
+        there = redirect_target(response, place)
+        if there is not None and place.keeps_authorization(there):
+            response = follow_within(there, lambda here: self._session.get(here.url), Location.keeps_authorization)
         body = response.read(SHORT_BODY)
         if response.status == 401:
             self._handshake.learn(response.headers.get("WWW-Authenticate", ""), place.url)

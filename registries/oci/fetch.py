@@ -13,15 +13,13 @@ from registries.failures import PullFailed, RegistryUnreachable, Service
 from registries.oci import location
 from registries.oci.auth import Handshake, Login, Token
 from registries.oci.errors import SHORT_BODY, Stage, response_failure
-from registries.oci.location import Location
+from registries.oci.redirects import MAX_REDIRECTS, REDIRECTS, redirect_failure, redirect_target
 from registries.oci.reference import is_digest
 from registries.oci.responses import Response
 from registries.oci.transport import Headers, Session
 
-MAX_REDIRECTS = 5
 MAX_RENEWALS = 4
 """More than `Handshake.renew` allows one request; it raises before."""
-REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _SUCCESSES = frozenset({200, 206})
 _PASSING = frozenset({408, 425, 429, 502, 503, 504})
 _Fetched = tuple[Response, bool]
@@ -94,16 +92,20 @@ class Fetch:
 
     def _authorized(self, repository: str, send: Callable[[Login | Token | None], _Fetched]) -> _Fetched:
         """Send the request with the current authorization, and again with a new one after a 401: once, and once more
-        where the registry says that it is about the new one."""
+        where the registry says that it is about the new one, or about its scope."""
         used = self._handshake.authorization(repository)
         response, elsewhere = send(used)
+        is_widened = False
         for renewals in range(MAX_RENEWALS):
-            if response.status != 401 or elsewhere:
+            header = response.headers.get("WWW-Authenticate", "")
+            demands_scope = not elsewhere and self._handshake.demands_scope(repository, used, response.status, header)
+            if elsewhere or not (response.status == 401 or demands_scope):
                 self._handshake.prove(used)
                 break
-            header = response.headers.get("WWW-Authenticate", "")
-            if renewals and not isinstance(used, Login) and "invalid_token" not in header:
+            is_about_token = "invalid_token" in header or (demands_scope and not is_widened)
+            if renewals and not isinstance(used, Login) and not is_about_token:
                 break
+            is_widened = is_widened or (demands_scope and used is not None)
             response.read(SHORT_BODY)
             response.close()
             used = self._handshake.renew(repository, used, header)
@@ -127,29 +129,9 @@ class Fetch:
                 return response, elsewhere
             elsewhere = elsewhere or not here.keeps_authorization(there)
             here = there
-        raise _redirect_failure("it sent us from one address to the next without end", response)
-
-
-def redirect_target(response: Response, here: Location) -> Location | None:
-    """Return where a response to a request `here` sends us, with its body read; None if it is no redirect. Raises
-    `RegistryUnreachable` if the address can't be read, or leads out of TLS."""
-    target = response.headers.get("Location")
-    if response.status not in REDIRECTS or target is None:
-        return None
-    response.read(SHORT_BODY)
-    try:
-        there = location.read(target, here.url)
-    except location.LocationInvalid:
-        raise _redirect_failure("it sent us to an address that can't be read", response) from None
-    if here.scheme == "https" and there.scheme != "https":
-        raise _redirect_failure("it sent us from an encrypted to an unencrypted address", response)
-    return there
+        raise redirect_failure("it sent us from one address to the next without end", response)
 
 
 def _is_refusal(response: Response) -> bool:
     """Whether a resumed transfer is refused for a reason that another request may avoid."""
     return response.status not in _SUCCESSES | _PASSING
-
-
-def _redirect_failure(reason: str, response: Response) -> RegistryUnreachable:
-    return RegistryUnreachable(case="answer", reason=reason, raw="redirect", **response.where)

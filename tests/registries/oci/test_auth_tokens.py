@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,10 +15,11 @@ from registries.failures import (
     RateLimited,
     RegistryUnreachable,
 )
-from registries.oci.auth import Handshake
+from registries.oci.auth import Handshake, Login
+from tests.support.fakes.certificates import Authority
 from tests.support.fakes.registry import FakeRegistry
 
-from .conftest import Connect, fetch, pull, read_all
+from .conftest import ALICE, Connect, fetch, pull, read_all
 
 
 def test_the_longest_token_and_the_longest_answer(registry: FakeRegistry, connect: Connect) -> None:
@@ -153,13 +155,78 @@ def test_token_answers_that_make_no_sense(body: bytes, registry: FakeRegistry, c
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_a_token_call_is_never_redirected(
-    status: int, registry: FakeRegistry, elsewhere: FakeRegistry, connect: Connect
+@pytest.mark.parametrize("login", [ALICE, None], ids=["login", "anonymous"])
+def test_a_token_call_is_redirected_within_its_origin(
+    status: int, login: Login | None, registry: FakeRegistry, connect: Connect
 ) -> None:
-    registry.fault("/token", status=status, headers={"Location": f"{elsewhere.url}/token"})
-    with pytest.raises(RegistryUnreachable):
-        pull(connect(registry), "team/app")
+    """cesanta/docker_auth#397: the realm is /auth/token, and the token service serves /auth."""
+    registry.public.add("team/app")
+    registry.push_image("team/app", "1.0")
+    registry.realm = f"{registry.url}/auth/token"
+    registry.fault("/auth/token", status=status, headers={"Location": "../token?scope=repository:team/app:pull&x=%2b"})
+    pull(connect(registry, login=login), "team/app")
+    [first, second] = registry.requests_to("/token")
+    assert (first.path, second.path, second.query) == ("/auth/token", "/token", "scope=repository:team/app:pull&x=%2b")
+    assert first.kind == second.kind == ("basic" if login else "")
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize(
+    "place",
+    ["http://{elsewhere}", "//{elsewhere}", "http://localhost:{port}", "http://localhost:{elsewhere_port}"],
+)
+def test_a_token_call_is_never_redirected_elsewhere(
+    place: str, status: int, registry: FakeRegistry, elsewhere: FakeRegistry, connect: Connect
+) -> None:
+    """Another port or name is another origin, also one that may be named as the token service."""
+    place = place.format(elsewhere=elsewhere.host, elsewhere_port=elsewhere.port, port=registry.port)
+    registry.fault("/token", status=status, headers={"Location": f"{place}/elsewhere"})
+    token_hosts = [elsewhere.host, f"localhost:{elsewhere.port}", f"localhost:{registry.port}"]
+    for login in (ALICE, None):
+        with pytest.raises(RegistryUnreachable) as refusal:
+            pull(connect(registry, login=login, token_hosts=token_hosts), "team/app")
+        assert refusal.value.raw == str(status)
+        assert refusal.value.params["service"] == "sign_in"
     assert elsewhere.seen == []
+    assert registry.requests_to("/elsewhere") == []
+
+
+def test_a_token_call_may_move_to_tls_and_not_back(registry: FakeRegistry, connect: Connect, tmp_path: Path) -> None:
+    """Finsys/dockhand#1428: http on the registry's host leads to https there."""
+    authority = Authority(tmp_path)
+    registry.push_image("team/app", "1.0")
+    with FakeRegistry(auth="bearer", users=registry.users, tls=authority.issue("127.0.0.1")) as encrypted:
+        encrypted._tokens = registry._tokens
+        registry.fault("/token", redirect=f"{encrypted.url}/token?scope=repository:team/app:pull")
+        told: list[str] = []
+        pull(connect(registry, ca_file=authority.ca_file, before_login_sent=told.append), "team/app")
+        assert [one.kind for one in encrypted.seen] == ["basic"]
+        assert told == [registry.host, encrypted.host]
+        encrypted.fault("/token", redirect=f"{registry.url}/back")
+        with pytest.raises(RegistryUnreachable) as refusal:
+            pull(connect(encrypted, ca_file=authority.ca_file), "team/app")
+        assert refusal.value.raw == "redirect"
+    assert registry.requests_to("/back") == []
+
+
+def test_a_token_call_is_not_redirected_for_ever(registry: FakeRegistry, connect: Connect) -> None:
+    registry.fault("/token", redirect="{path}")
+    with pytest.raises(RegistryUnreachable) as refusal:
+        pull(connect(registry), "team/app")
+    assert refusal.value.raw == "redirect"
+    assert len(registry.requests_to("/token")) == 6
+
+
+def test_the_ping_is_redirected_within_its_origin(
+    registry: FakeRegistry, elsewhere: FakeRegistry, connect: Connect
+) -> None:
+    registry.push_image("team/app", "1.0")
+    registry.fault("/v2/", redirect="/v2/?", times=1)
+    pull(connect(registry), "team/app")
+    registry.fault("/v2/", redirect=f"{elsewhere.url}/v2/", times=1)
+    with pytest.raises(RegistryUnreachable) as refusal:
+        pull(connect(registry), "team/app")
+    assert (refusal.value.raw, elsewhere.seen) == ("307", [])
 
 
 def test_the_token_service_may_ask_to_wait(registry: FakeRegistry, connect: Connect) -> None:
