@@ -120,7 +120,7 @@ def _follow_recipe(row: ImageCheck, attempt: Attempt[Name], found: dict[str, obj
         with attempt.step(Name.AUTHENTICATE) as note:
             opened = open_credential(row)
             client = attempt.signed_in_client(opened)
-            client.authenticate(repository)
+            client.authenticate(repository, row.version)
             note.detail = step_details.signed_in(opened.login if opened else None)
         try:
             with attempt.step(Name.MANIFEST) as note:

@@ -82,7 +82,7 @@ def _follow_recipe(claim: Claim, attempt: Attempt[Name]) -> None:
             opened = open_credential(image)
             reached(failpoints.CREDENTIAL_OPENED)
             client = attempt.signed_in_client(opened)
-            client.authenticate(repository)
+            client.authenticate(repository, image.digest or image.version)
             note.detail = step_details.signed_in(opened.login if opened else None)
         reached(failpoints.AUTHENTICATED)
         with attempt.step(Name.MANIFEST) as note:

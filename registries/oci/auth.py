@@ -1,12 +1,12 @@
 """Authentication: which credentials are sent where, and which token they are exchanged for.
 
-    ping without credentials → challenge → Basic, checked once
+    ping without credentials → challenge → Basic, shown to the ping once, judged where it is used
                                          → Bearer: token service → token for one repository
     401 with a token that has worked → a new token, once; 401 with a new one → access denied,
                                        or another token after a pause, where it is called invalid
 
 (Distribution specification, token authentication.) A password is sent only to the registry's own host and to the
-caller's `token_hosts`, and is not sent again once it was refused.
+caller's `token_hosts`, and is not sent again once it was refused for an image.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ DEFAULT_LIFETIME = 60.0
 MAX_LIFETIME = 3600.0
 INVALID_TOKEN_PAUSE = 2.0
 """Seconds before another token is requested because the registry called a new one invalid."""
+_HINTS = frozenset({401, 403, 404, 405})
 _MARGIN = 0.1  # the part of a token's lifetime that is not used
 
 _TOKEN = re.compile(r"[!-~]{1,16384}")
@@ -106,6 +107,7 @@ class Handshake:
         self._ping_url = ""
         self._basic_checked = False
         self._login_proved = False
+        self._doubt: PullFailed | None = None
         self._tokens: dict[str, Token] = {}
         self._scopes: dict[str, tuple[str, ...]] = {}
         self._final_failure: PullFailed | None = None
@@ -118,6 +120,12 @@ class Handshake:
     def has_login(self) -> bool:
         """Whether there are credentials to send."""
         return self._login is not None
+
+    @property
+    def doubt(self) -> PullFailed | None:
+        """How the ping refused the login. That is a hint: some registries let it read images all the same, and it is
+        judged where it is used. None if the ping accepted it, or it has been used since."""
+        return None if self._login_proved else self._doubt
 
     def learn(self, header: str, ping_url: str) -> bool:
         """Read the challenge of a 401; return whether it has a scheme that we support."""
@@ -165,7 +173,9 @@ class Handshake:
                     del self._tokens[repository]
             elif used is not None:
                 if not self._login_proved:
-                    self._fail_for_good(AuthenticationFailed(raw="401 with credentials", **self._registry))
+                    is_refused = isinstance(self._doubt, AuthenticationFailed)
+                    refusal = AuthenticationFailed(raw="401 with credentials", **self._registry)
+                    self._fail_for_good(self._doubt if is_refused and self._doubt else refusal)
                 raise AccessDenied(repository=repository, raw="401 after authentication", **self._registry)
             elif self._challenge is None:
                 self.learn(header, "")
@@ -227,15 +237,16 @@ class Handshake:
                 Location.keeps_authorization,
             )
             body = response.read(SHORT_BODY) or b""
-            if response.status != 200:
+            if response.status == 200:
+                self._login_proved = True
+            else:
                 stage = Stage.TOKEN if response.status == 403 else Stage.PING
                 failure = response_failure(
                     stage, response.status, response.headers, body, repository=repository, login=True, **response.where
                 )
-                if response.status == 401:
-                    self._fail_for_good(failure)
-                raise failure
-            self._login_proved = True
+                if response.status not in _HINTS:
+                    raise failure
+                self._doubt = failure
         self._basic_checked = True
         return self._login
 

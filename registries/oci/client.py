@@ -131,11 +131,20 @@ class RegistryClient:
         """Whether the registry speaks TLS; False before `connect`."""
         return self._base is not None and self._base.scheme == "https"
 
-    def authenticate(self, repository: str) -> None:
-        """Get authorization to pull from `repository`: check Basic credentials, or fetch a Bearer token."""
+    def authenticate(self, repository: str, version: str = "") -> None:
+        """Get authorization to pull from `repository`: show Basic credentials to the ping, or fetch a Bearer token.
+
+        Raises `AuthenticationFailed` for credentials that are refused. Where the ping alone refuses them, the manifest
+        of `version` decides, if one is given.
+        """
         self._check(repository)
-        self._registry()  # reads the challenge
+        registry = self._registry()  # reads the challenge
         self._handshake.authorization(repository)
+        if self._handshake.doubt is None:
+            return
+        if not is_digest(version) and not is_tag(version):
+            raise self._handshake.doubt
+        self._fetch.try_login(f"{registry.url}{repository}/manifests/{version}", repository)
 
     def fetch_manifest(self, repository: str, version: str) -> Manifest | Index:
         """Return the manifest or index of a tag or digest. Its digest is computed and not taken from the response."""

@@ -61,6 +61,11 @@ class Fetch:
             return response
         raise self._failure(response, elsewhere, Stage.BLOB, repository, digest)
 
+    def try_login(self, url: str, repository: str) -> None:
+        """Send the login with a HEAD. Raises `AuthenticationFailed` if it is refused; no other status raises."""
+        response, _ = self._authorized(repository, lambda login: (self._session.head(url, login), False))
+        response.close()
+
     def is_readable(self, url: str, repository: str) -> bool:
         """Whether `url` may be read: HEAD succeeds. After a redirect one byte is fetched instead, because signed
         addresses are usually valid for GET only."""

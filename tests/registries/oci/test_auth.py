@@ -15,7 +15,7 @@ from registries.failures import (
 from registries.oci.auth import Login, Token
 from tests.support.fakes.registry import FakeRegistry
 
-from .conftest import ALICE, Connect, pull
+from .conftest import ALICE, Connect, fetch, pull
 
 WRONG = Login("alice", "looking-glass")
 
@@ -77,8 +77,9 @@ def test_without_a_login_basic_is_out_of_reach(basic: FakeRegistry, connect: Con
         pull(connect(basic, login=None), "team/app")
 
 
-@pytest.mark.parametrize("kind", ["basic", "bearer"])
-def test_a_wrong_password_is_tried_once(kind: str, connect: Connect) -> None:
+@pytest.mark.parametrize(("kind", "sent"), [("basic", 2), ("bearer", 1)])
+def test_a_wrong_password_is_tried_once(kind: str, sent: int, connect: Connect) -> None:
+    """At the token service, or at the ping and at the image: the ping is a hint."""
     with FakeRegistry(auth=kind, users={"alice": "wonderland"}) as registry:
         client = connect(registry, login=WRONG)
         client.connect()
@@ -87,7 +88,7 @@ def test_a_wrong_password_is_tried_once(kind: str, connect: Connect) -> None:
                 client.authenticate("team/app")
             with pytest.raises(AuthenticationFailed):
                 client.fetch_manifest("team/app", "1.0")
-        assert len([one for one in registry.seen if one.kind == "basic"]) == 1
+        assert len([one for one in registry.seen if one.kind == "basic"]) == sent
         assert refusal.value.raw.startswith("401")
         assert "looking-glass" not in repr(refusal.value) + str(vars(refusal.value))
 
@@ -209,11 +210,11 @@ def test_nobody_is_told_of_a_login_that_is_not_there(registry: FakeRegistry, con
 
 
 def test_a_password_is_checked_once(basic: FakeRegistry, connect: Connect) -> None:
-    """Until it was: an outage says nothing about it, and one repository's refusal nothing about others."""
+    """Until it was: an outage says nothing about it."""
     basic.push_image("team/app", "1.0")
     client = connect(basic)
     client.connect()
-    for status, expected in ((503, RegistryUnreachable), (403, AccessDenied), (429, RateLimited)):
+    for status, expected in ((503, RegistryUnreachable), (429, RateLimited)):
         basic.fault("/v2/", status=status, times=1)
         with pytest.raises(expected) as refused:
             client.authenticate("team/app")
@@ -222,7 +223,70 @@ def test_a_password_is_checked_once(basic: FakeRegistry, connect: Connect) -> No
     for _ in range(3):
         client.authenticate("team/app")
     pings = [one for one in basic.seen if one.path == "/v2/"]
-    assert [one.kind for one in pings] == ["", "basic", "basic", "basic", "basic"]
+    assert [one.kind for one in pings] == ["", "basic", "basic", "basic"]
+
+
+def refuse_pings(registry: FakeRegistry, status: int) -> None:
+    """Refuse the login at the ping, and challenge the ping without one."""
+    challenge = {"WWW-Authenticate": 'Basic realm="x"'}
+    registry.fault("/v2/", status=status, headers=challenge, times=1)
+    registry.fault("/v2/", status=401, headers=challenge, times=1)
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 405])
+def test_a_login_that_only_the_ping_refuses_is_good(status: int, basic: FakeRegistry, connect: Connect) -> None:
+    """A login that may read one repository often may not read /v2/ itself: it is judged where it is used."""
+    basic.push_image("team/app", "1.0")
+    refuse_pings(basic, status)
+    client = connect(basic)
+    client.connect()
+    client.authenticate("team/app", "1.0")
+    fetch(client, "team/app")
+    assert [(one.method, one.path, one.kind) for one in basic.seen] == [
+        ("GET", "/v2/", ""),
+        ("GET", "/v2/", "basic"),
+        ("HEAD", "/v2/team/app/manifests/1.0", "basic"),
+        ("GET", "/v2/team/app/manifests/1.0", "basic"),
+    ]
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_login_that_ping_and_image_refuse_is_wrong(status: int, basic: FakeRegistry, connect: Connect) -> None:
+    basic.push_image("team/app", "1.0")
+    refuse_pings(basic, status)
+    client = connect(basic, login=WRONG)
+    client.connect()
+    for _ in range(3):
+        with pytest.raises(AuthenticationFailed):
+            client.authenticate("team/app", "1.0")
+        with pytest.raises(AuthenticationFailed):
+            fetch(client, "team/app")
+    assert [one.kind for one in basic.seen] == ["", "basic", "basic"]
+
+
+def test_a_login_that_may_not_read_this_repository_is_not_wrong(connect: Connect) -> None:
+    with FakeRegistry(auth="basic", users={"alice": "wonderland"}) as registry:
+        refuse_pings(registry, 401)
+        registry.fault("/manifests/", status=403)
+        client = connect(registry)
+        client.connect()
+        client.authenticate("team/app", "1.0")
+        with pytest.raises(AccessDenied):
+            fetch(client, "team/app")
+
+
+def test_a_wrong_login_where_the_ping_is_open(basic: FakeRegistry, connect: Connect) -> None:
+    """It used to be no access to the repository."""
+    basic.push_image("team/app", "1.0")
+    basic.fault("/v2/", status=200, body=b"{}", times=1)
+    client = connect(basic, login=WRONG)
+    client.connect()
+    client.authenticate("team/app", "1.0")
+    for _ in range(2):
+        with pytest.raises(AuthenticationFailed):
+            fetch(client, "team/app")
+    assert secrets_seen(basic) == {"looking-glass"}
+    assert [one.kind for one in basic.seen] == ["", "", "basic"]
 
 
 def test_a_realm_elsewhere_is_asked_without_credentials(

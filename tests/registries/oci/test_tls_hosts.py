@@ -214,7 +214,7 @@ def test_a_token_service_of_a_registry_with_tls_is_asked_over_tls(
         if scheme == "https":
             client.authenticate("team/app")
         else:
-            with pytest.raises(HostNotAllowed):
+            with pytest.raises(RegistryUnreachable):
                 client.authenticate("team/app")
         assert plain.seen == []
 
