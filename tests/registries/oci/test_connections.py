@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from registries.failures import RegistryUnreachable
 from registries.oci.address_guard import AddressGuard
 from registries.oci.transport import Session
-from tests.support.fakes.scripted_server import CLOSE, OK, RESET, End, ScriptedServer
+from tests.support.fakes.certificates import Authority
+from tests.support.fakes.scripted_server import CLOSE, GOODBYE, OK, RESET, End, ScriptedServer
 
 IDLE = b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
@@ -67,6 +69,20 @@ def test_a_kept_connection_that_is_dead_is_replaced(end: End | bytes, session: S
         for _ in range(4):
             assert body(session, f"{server.url}/x") == b"ok"
     assert server.connections == [1, 1, 1, 2, 2]
+
+
+@pytest.mark.parametrize("end", [CLOSE, RESET, GOODBYE, IDLE], ids=["closed", "reset", "goodbye", "408"])
+def test_a_kept_connection_over_tls_that_is_dead_is_replaced(
+    end: End | bytes, loopback: AddressGuard, tmp_path: Path
+) -> None:
+    authority = Authority(tmp_path)
+    session = Session("registry.example", loopback, authority.ca_file)
+    with ScriptedServer([OK, end, OK, OK], authority.issue("127.0.0.1")) as server:
+        for _ in range(3):
+            assert body(session, f"{server.url}/x?a=%2b") == b"ok"
+        session.close()
+    assert server.connections == [1, 1, 2, 2]
+    assert set(server.lines) == {"GET /x?a=%2b HTTP/1.1"}
 
 
 @pytest.mark.parametrize("end", [CLOSE, RESET])

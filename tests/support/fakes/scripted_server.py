@@ -8,11 +8,13 @@ with ScriptedServer([OK, CLOSE, OK]) as server:
 from __future__ import annotations
 
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from enum import Enum
+from pathlib import Path
 from typing import Self
 
 
@@ -21,21 +23,26 @@ class End(Enum):
 
     CLOSE = "closed"
     RESET = "reset"
+    GOODBYE = "closed with an alert of TLS"
 
 
-CLOSE, RESET = End.CLOSE, End.RESET
+CLOSE, RESET, GOODBYE = End
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
 class ScriptedServer:
-    """Plain HTTP on loopback. `requests` are the number of the connection, from 1, and the head of each request."""
+    """HTTP on loopback, over TLS where a certificate and its key are given. `requests` are the number of the connection,
+    from 1, and the head of each request."""
 
-    def __init__(self, script: Sequence[bytes | End]) -> None:
+    def __init__(self, script: Sequence[bytes | End], tls: tuple[Path, Path] | None = None) -> None:
         self.requests: list[tuple[int, bytes]] = []
         self._script = list(script)
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.host = f"127.0.0.1:{self._listening.getsockname()[1]}"
-        self.url = f"http://{self.host}"
+        self.url = f"{'https' if tls else 'http'}://{self.host}"
+        self._tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH) if tls else None
+        if self._tls is not None and tls is not None:
+            self._tls.load_cert_chain(*tls)
         self._open: list[socket.socket] = []
         self._thread = threading.Thread(target=self._accept, name="scripted server", daemon=True)
 
@@ -71,6 +78,10 @@ class ScriptedServer:
 
     def _serve(self, connection: socket.socket, number: int) -> None:
         received = b""
+        with suppress(OSError):
+            if self._tls is not None:
+                connection = self._tls.wrap_socket(connection, server_side=True)
+                self._open.append(connection)
         with suppress(OSError), connection:
             while piece := connection.recv(65536):
                 received += piece
@@ -80,6 +91,8 @@ class ScriptedServer:
                     step = self._script.pop(0) if self._script else OK
                     if step is RESET:
                         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    if step is GOODBYE and isinstance(connection, ssl.SSLSocket):
+                        connection.unwrap()
                     if isinstance(step, End):
                         return
                     connection.sendall(step)
