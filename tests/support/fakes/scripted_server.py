@@ -31,8 +31,8 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
 class ScriptedServer:
-    """HTTP on loopback, over TLS where a certificate and its key are given. `requests` are the number of the connection,
-    from 1, and the head of each request."""
+    """HTTP on loopback, over TLS where a certificate and its key are given. `requests` are the number of the
+    connection, from 1, and the head of each request."""
 
     def __init__(self, script: Sequence[bytes | End], tls: tuple[Path, Path] | None = None) -> None:
         self.requests: list[tuple[int, bytes]] = []
