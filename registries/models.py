@@ -48,10 +48,11 @@ class Credential(models.Model):
     the receipt. `fields` has the values that are not secret, such as the user name. `ca` has certificates (PEM) of
     authorities that are trusted for this registry in addition to the public ones.
 
-    `hold` is its Retention: `pull` until the pull that uses it ends, `hour` for other groups too. `deadline` ends both;
-    it can be extended up to `latest_deadline`. `repository` is the only one that the secret is used for, empty for all
-    of the host's. What decides where the secret is shown is sealed as well (`registries.secrets.credential_binding`):
-    a worker refuses a row whose columns say something else.
+    `hold` is its Retention: `pull` until the pull that uses it ends, or, where that fails for a reason that is not the
+    credential, until it is tried again; `hour` for other groups too. `deadline` ends both; it can be extended up to
+    `latest_deadline`. `repository` is the only one that the secret is used for, empty for all of the host's. What
+    decides where the secret is shown is sealed as well (`registries.secrets.credential_binding`): a worker refuses a
+    row whose columns say something else.
     """
 
     class Retention(models.TextChoices):

@@ -88,13 +88,5 @@ def delete_locked(image: Image) -> Credential | None:
     return destroyed
 
 
-def delete_failed(image: Image) -> None:
-    """Delete an image whose pull has failed, and which holds no credential any more; `groups.storage.garbage` collects
-    its blobs."""
-    blobs = _blobs_of(image)
-    image.delete()
-    garbage.mark_unused(blobs)
-
-
 def _blobs_of(image: Image) -> list[BlobId]:
     return list(Blob.objects.filter(layers__image=image).distinct().values_list("pk", flat=True))

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from django.db import transaction
 from django.db.models.functions import Now
 
-from groups.actions.images import delete_failed, delete_locked, lock_images, queue_image
+from groups.actions.images import delete_locked, lock_images, queue_image
 from groups.ingest import outcome
 from groups.ingest.claim import seize
 from groups.ingest.credential_hold import lock_credentials, record_settled, record_typed, stored_credential
@@ -88,7 +88,7 @@ def create(
 
 def retry(group: ContainerGroup, *, credential: Credential | NewCredential | None, by: Actor) -> ContainerGroup:
     """Pull the same reference again for a failed group, with a stored credential, a new one or none. Deletes the failed
-    image's row; its Failure stays."""
+    image's row; its Failure stays. A credential that the failed pull had kept is destroyed unless it is used again."""
     _only_from(group, Status.FAILED)
     with transaction.atomic():
         quotas.lock_active_organization(group.organization_id)
@@ -96,7 +96,8 @@ def retry(group: ContainerGroup, *, credential: Credential | NewCredential | Non
         stored = stored_credential(
             credential, reference, organization_id=group.organization_id, created_by_id=by.person_id
         )
-        _pull_again(group, stored)
+        destroyed = _pull_again(group, stored)
+        record_settled(destroyed)
         record_typed(credential, stored, by=by)
         _record(by, "group.retried", group)
     return group
@@ -156,14 +157,16 @@ def requeue(image: Image, *, by: Actor) -> bool:
     there was anything to do."""
     target = Target("image", image.pk, image.reference)
     with transaction.atomic():
+        destroyed = None
         if image.status == Image.Status.FAILED:
-            done = _retry_failed(image)
+            done, destroyed = _retry_failed(image)
         elif image.status == Image.Status.QUEUED:
             queued = Image.objects.filter(pk=image.pk, status=Image.Status.QUEUED)
             done = bool(queued.update(not_before=None))
             wake_pull(image.pk)
         else:
             done = _release(image)
+        record_settled(destroyed)
         if done:
             record(by, "group.requeued", target, organization_id=image.organization_id)
     return done
@@ -194,28 +197,30 @@ def _reference_of(group: ContainerGroup) -> Reference:
     return parse(text)
 
 
-def _retry_failed(image: Image) -> bool:
-    """Pull the failed image again for its group, if that needs no new credential."""
+def _retry_failed(image: Image) -> tuple[bool, Credential | None]:
+    """Pull the failed image again for its group, if that needs no new credential. Returns whether it did, and the
+    credential that was destroyed with the failed image."""
     credential = image.credential if image.credential is not None and image.credential.is_live else None
     group = image.groups.filter(status=Status.FAILED).first()
     if group is None or (image.provider and credential is None):
-        return False  # only a member can give another credential
+        return False, None  # only a member can give another credential
     quotas.lock_active_organization(image.organization_id)
     try:
         with transaction.atomic():
-            _pull_again(group, credential)
+            return True, _pull_again(group, credential)
     except Stale:
-        return False
-    return True
+        return False, None
 
 
-def _pull_again(group: ContainerGroup, credential: Credential | None) -> None:
-    """Replace the failed image by a queued one. The caller has locked the quota. Raises Stale if the group is no longer
+def _pull_again(group: ContainerGroup, credential: Credential | None) -> Credential | None:
+    """Replace the failed image by a queued one. The caller has locked the quota. Returns the credential that the failed
+    pull had kept, if another one takes its place and it was destroyed. Raises Stale if the group is no longer
     failed."""
     failed, _ = lock_images(group)
+    lock_credentials([failed.credential_id, credential.pk if credential else None])
     image = queue_image(group.organization_id, parse(failed.reference), credential)
     move(group, to=Status.PENDING, image=image)
-    delete_failed(failed)
+    return delete_locked(failed)
 
 
 def _release(image: Image) -> bool:

@@ -1,6 +1,7 @@
 """Operators' actions on an organization: changing its limits, suspending and resuming it.
 
-A suspension stops the organization's groups, ends its tokens and sessions, and fails its pulls. Each of them ends in a
+A suspension stops the organization's groups, ends its tokens and sessions, fails its pulls, and destroys the
+credentials that failed pulls have kept. Each of them ends in a
 transaction of its own: a single one would lock every group, image and credential of the organization. The sweeper ends
 what was missed. `groups.rules.quotas` refuses anything new.
 """
@@ -17,6 +18,7 @@ from groups.delivery import tokens
 from groups.delivery.tokens import EndReason
 from groups.failures import OrganizationSuspended
 from groups.ingest import outcome
+from groups.ingest.credential_hold import stop_keeping
 from groups.models import ContainerGroup, Image, NodeToken, Quota
 from groups.rules.quotas import lock_organization
 from groups.rules.replicas import stop_group
@@ -74,10 +76,11 @@ def change_limits(organization_id: OrganizationId, limits: Mapping[str, int | No
 
 
 def sweep() -> int:
-    """End what suspended organizations still run or pull; return the number of groups, tokens and pulls."""
+    """End what suspended organizations still run, pull or keep credentials for; return the number of groups, tokens and
+    pulls."""
     suspended = Q(organization__in=Quota.objects.suspended().values("pk"))
     groups = ContainerGroup.objects.active().filter(suspended)
-    pulls = Image.objects.unsettled().filter(suspended)
+    pulls = Image.objects.holding().filter(suspended)
     organizations = {key for rows in (groups, pulls) for key in rows.values_list("organization", flat=True)}
     return sum(_halt(organization_id) for organization_id in organizations)
 
@@ -98,7 +101,7 @@ def _halt(organization_id: OrganizationId) -> int:
     pulls = Image.objects.unsettled().filter(organization_id=organization_id)
     for image_id in pulls.values_list("pk", flat=True):
         ended += outcome.fail_unsettled(image_id, OrganizationSuspended())
-    return ended
+    return ended + stop_keeping(organization_id)
 
 
 def _record(quota: Quota, action: str, *, detail: str = "", by: Actor) -> None:

@@ -14,7 +14,7 @@ from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
-from groups.actions.images import delete_failed, delete_locked, lock_images, queue_image
+from groups.actions.images import delete_locked, lock_images, queue_image
 from groups.ingest.credential_hold import lock_credentials, record_settled, record_typed, stored_credential
 from groups.models import ContainerGroup, Image
 from groups.rules import quotas
@@ -203,10 +203,10 @@ def _replace_image(
     keeps its image until this one is ready. Returns the credential that was destroyed with an image that is no longer
     needed."""
     if group.status == Status.FAILED:
+        lock_credentials([current.credential_id, credential.pk if credential else None])
         image = queue_image(group.organization_id, reference, credential)
         move(group, to=Status.PENDING, image=image, version=F("version") + 1)
-        delete_failed(current)
-        return None
+        return delete_locked(current)
     replaced = current if group.status == Status.PENDING else next_image
     lock_credentials([replaced.credential_id if replaced else None, credential.pk if credential else None])
     image = queue_image(group.organization_id, reference, credential)

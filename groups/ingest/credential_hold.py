@@ -1,4 +1,5 @@
-"""How long a pull holds its credential: until it settles, whichever way.
+"""How long a pull holds its credential: until it settles, or, where it fails for a reason that is not the credential,
+until the credential's deadline, so that it can be tried again without entering it.
 
 Credentials are locked after images and groups, several of them in the order of their keys. The
 lock (`no_key`) lets other transactions add rows that refer to the credential.
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import replace
+from datetime import UTC
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef
@@ -19,9 +21,11 @@ from registries.credential_rows import (
     record_added,
     record_destroyed,
     store_credential,
+    target_of,
 )
+from registries.foundation.activity import record
 from registries.foundation.actor import PORTAL, Actor
-from registries.foundation.ids import CredentialId, OrganizationId, UserId
+from registries.foundation.ids import CredentialId, ImageId, OrganizationId, UserId
 from registries.foundation.refusal import Refusal
 from registries.models import Credential
 from registries.oci.reference import Reference
@@ -73,12 +77,14 @@ def lock_credentials(credential_ids: Collection[CredentialId | None]) -> None:
         list(rows.order_by("pk").values_list("pk"))
 
 
-def settle_credential(credential_id: CredentialId) -> Credential | None:
-    """Destroy a credential that was held for its pull, unless another pull still uses it. Called in the transaction
-    that settles a pull, which ends with `record_settled`. Returns the credential if it was destroyed now."""
-    unsettled = Image.objects.unsettled().filter(credential_id=credential_id)
+def settle_credential(credential_id: CredentialId, *, has_failed: bool = False) -> Credential | None:
+    """Destroy a credential that was held for its pull, unless an image still holds it (`ImageQuerySet.holding`). Called
+    in the transaction that settles or deletes a pull, which ends with `record_settled`. Returns the credential if it
+    was destroyed now. With `has_failed`, the credential itself was refused: then only a pull in progress keeps it."""
+    pulls = Image.objects.filter(credential_id=credential_id)
+    holding = pulls.unsettled() if has_failed else pulls.holding()
     credential = Credential.objects.select_for_update(no_key=True).filter(pk=credential_id).first()
-    if credential is None or credential.hold != Credential.Retention.PULL or unsettled.exists():
+    if credential is None or credential.hold != Credential.Retention.PULL or holding.exists():
         return None
     return credential if empty_credential(credential.pk, reason=Credential.DestructionReason.SETTLED) else None
 
@@ -89,6 +95,37 @@ def record_settled(credential: Credential | None) -> None:
     if credential is not None:
         detail = f"{credential.host}, {Credential.DestructionReason.SETTLED.label}"
         record_destroyed(credential, by=PORTAL, detail=detail)
+
+
+def record_kept(credential: Credential | None) -> None:
+    """Record until when a credential is kept though its pull has failed, where it is. Called as the last statement of
+    the transaction that settles the pull."""
+    if credential is not None:
+        until = f"{credential.deadline.astimezone(UTC):%H:%M} UTC"
+        record(
+            PORTAL,
+            "credential.kept",
+            target_of(credential),
+            organization_id=credential.organization_id,
+            detail=f"{credential.host}, its pull failed for another reason: until {until} at the latest",
+        )
+
+
+def stop_keeping(organization_id: OrganizationId) -> int:
+    """End the hold of this organization's failed pulls on their credentials, each in a transaction of its own, because
+    the organization can't try again. Returns how many there were."""
+    keeping = Image.objects.keeping().filter(organization_id=organization_id)
+    return sum(_stop_keeping(image_id) for image_id in list(keeping.values_list("pk", flat=True)))
+
+
+def _stop_keeping(image_id: ImageId) -> bool:
+    with transaction.atomic():
+        image = Image.objects.keeping().select_for_update(of=("self",)).filter(pk=image_id).first()
+        if image is None:
+            return False
+        Image.objects.filter(pk=image_id).update(keeps_credential=False)
+        record_settled(settle_credential(image.credential_id) if image.credential_id else None)
+    return True
 
 
 def destroy_checked(credential_id: CredentialId) -> bool:
@@ -113,10 +150,10 @@ def destroy_tampered(credential: Credential, *, organization_id: OrganizationId,
 
 
 def destroy_settled() -> int:
-    """Destroy credentials whose pulls have all settled, each in a transaction of its own. Settling does so itself;
-    this is for any that it missed. Returns how many were destroyed."""
+    """Destroy credentials whose pulls have all settled and which none of them keeps, each in a transaction of its own.
+    Settling does so itself; this is for any that it missed. Returns how many were destroyed."""
     pulls = Image.objects.filter(credential=OuterRef("pk"))
-    missed = Credential.objects.held().filter(Exists(pulls), ~Exists(pulls.unsettled()), hold=Credential.Retention.PULL)
+    missed = Credential.objects.held().filter(Exists(pulls), ~Exists(pulls.holding()), hold=Credential.Retention.PULL)
     return sum(_destroy_settled(pk) for pk in list(missed.values_list("pk", flat=True)))
 
 

@@ -4,13 +4,15 @@ Locks are taken in one order: image, groups, credential, and last the organizati
 portal destroyed a credential. So pulls of one organization may end at the same time.
 
 There is one retry mechanism: the row goes back to `queued` with `not_before`, and `groups.sweep` wakes a worker
-then. The credential is kept exactly as long as another attempt may follow.
+then. The credential is kept as long as another attempt may follow. After the last one it is destroyed if it was itself
+what failed; otherwise it is kept until its deadline, so that a member can try again without entering it.
 """
 
 from __future__ import annotations
 
 import random
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 import structlog
 from django.conf import settings
@@ -21,7 +23,7 @@ from groups import failpoints
 from groups.failpoints import reached
 from groups.ingest import failed_attempts
 from groups.ingest.claim import Claim, seize
-from groups.ingest.credential_hold import record_settled, settle_credential
+from groups.ingest.credential_hold import record_kept, record_settled, settle_credential
 from groups.ingest.steps import Name, fail_running, last_step, trace, write_done
 from groups.models import ContainerGroup, Failure, Image, Layer, Quota
 from groups.rules.replicas import add_instances, promote_next_image
@@ -35,6 +37,15 @@ from registries.foundation.ids import ImageId
 from registries.models import Credential
 
 log = structlog.get_logger(__name__)
+
+
+class _Released(NamedTuple):
+    """What became of a credential when its pull ended: destroyed now, or kept to try again. Neither where it was gone,
+    or is another's to end."""
+
+    destroyed: Credential | None
+    kept: Credential | None
+
 
 MAX_ATTEMPTS = 5
 MAX_INTERRUPTED_ATTEMPTS = 3
@@ -58,7 +69,7 @@ def finish(claim: Claim) -> None:
             else:
                 move(group, to=ContainerGroup.Status.STOPPED)
         promote_next_image(image)
-        destroyed = _release_credential(image)
+        destroyed, _ = _release_credential(image)
         reached(failpoints.FINISHING_INSIDE)
         record_settled(destroyed)
     reached(failpoints.FINISHED)
@@ -78,13 +89,14 @@ def fail(claim: Claim, failure: PullFailed, *, step: str, overdue: bool = False)
         due = _next_attempt(image, failure)
         failed_attempts.add(image, failure.code, step, final=due is None)
         _wake_next(image)
-        destroyed = None
+        destroyed = kept = None
         if due is not None:
             _queue_again(claim, image, failure, due)
         else:
-            destroyed = _fail_for_good(claim, image, failure, step)
+            destroyed, kept = _fail_for_good(claim, image, failure, step)
         reached(failpoints.FAILING_INSIDE)
         record_settled(destroyed)
+        record_kept(kept)
     reached(failpoints.FAILED)
     log.warning(
         "pull_failed", image=str(image.pk), attempt=image.attempt, step=step, code=failure.code, raw=failure.raw,
@@ -130,13 +142,14 @@ def release(claim: Claim, *, yielding: bool = False) -> None:
     log.info("pull_released", image=str(image.pk), attempt=image.attempt, yielding=yielding)
 
 
-def _settle(claim: Claim, image: Image, to: Image.Status) -> None:
+def _settle(claim: Claim, image: Image, to: Image.Status, *, keeps_credential: bool = False) -> None:
     """Move the image to its final status. Raises Stale."""
     move(
         image,
         to=to,
         only={"lease": claim.lease},
         settled_at=Now(),
+        keeps_credential=keeps_credential,
         retry_code="",
         retry_params={},
         **_NO_LEASE,
@@ -155,11 +168,13 @@ def _queue_again(claim: Claim, image: Image, failure: PullFailed, due: datetime)
     )
 
 
-def _fail_for_good(claim: Claim, image: Image, failure: PullFailed, step: str) -> Credential | None:
-    """Return the credential if this destroyed it, to be recorded."""
-    _settle(claim, image, Image.Status.FAILED)
+def _fail_for_good(claim: Claim, image: Image, failure: PullFailed, step: str) -> _Released:
+    """Return what became of the credential, to be recorded."""
     waiting = _waiting_groups(image)
-    destroyed = _release_credential(image)
+    # A group that keeps running with its present image takes another one with a credential of its own.
+    keeps = failure.keeps_credential and bool(waiting) and image.credential_id is not None
+    _settle(claim, image, Image.Status.FAILED, keeps_credential=keeps)
+    released = _release_credential(image, has_failed=not failure.keeps_credential)
     garbage.empty_layers(image)
     steps = trace(image)
     for group in [*waiting, *image.next_for.all()]:
@@ -179,27 +194,33 @@ def _fail_for_good(claim: Claim, image: Image, failure: PullFailed, step: str) -
         )
     for group in waiting:
         move(group, to=ContainerGroup.Status.FAILED)
-    return destroyed
+    return released
 
 
-def _release_credential(image: Image) -> Credential | None:
-    """Destroy the credential if no other pull uses it, and write a step that says so. The image has its final status
-    already, and its groups are locked. Returns the credential if it was destroyed now."""
-    destroyed = None
+def _release_credential(image: Image, *, has_failed: bool = False) -> _Released:
+    """Destroy the credential if no image holds it, and write a step that says so. `has_failed` is whether it was itself
+    what failed. The image has its final status already, and its groups are locked."""
+    destroyed = kept = None
     if image.credential_id is None:
         detail = "There was none" if not image.provider else "It was gone already"
-    elif destroyed := settle_credential(image.credential_id):
+    elif destroyed := settle_credential(image.credential_id, has_failed=has_failed):
         detail = "Destroyed"
     else:
         credential = Credential.objects.get(pk=image.credential_id)
+        until = f"{credential.deadline.astimezone(UTC):%H:%M} UTC"
         if credential.destroyed_at:
             detail = f"Destroyed already: {credential.get_destroyed_because_display()}"
         elif credential.hold == Credential.Retention.HOUR:
-            detail = f"Kept for other groups until {credential.deadline:%H:%M} UTC at most"
-        else:
+            detail = f"Kept for other groups until {until} at most"
+        elif image.keeps_credential:
+            kept = credential
+            detail = f"Not yet: it is not what failed, and is kept to try again, until {until} at most"
+        elif Image.objects.unsettled().filter(credential=credential).exists():
             detail = "Kept until another pull that uses it has ended"
+        else:
+            detail = f"Kept to try a failed pull again, until {until} at most"
     write_done(image, Name.DESTROY, detail)
-    return destroyed
+    return _Released(destroyed, kept)
 
 
 def _wake_next(image: Image) -> None:

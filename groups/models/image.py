@@ -23,6 +23,14 @@ class ImageQuerySet(models.QuerySet["Image"]):
         """Images whose pull is queued or in progress."""
         return self.filter(status__in=[Image.Status.QUEUED, Image.Status.PULLING])
 
+    def keeping(self) -> ImageQuerySet:
+        """Images whose pull failed, and whose credential is kept for its time, so that it can be tried again."""
+        return self.filter(status=Image.Status.FAILED, keeps_credential=True)
+
+    def holding(self) -> ImageQuerySet:
+        """Images that keep their credential from being destroyed: a pull needs it, or may be tried again with it."""
+        return self.unsettled() | self.keeping()
+
     def held(self) -> ImageQuerySet:
         """Images whose pull a worker has claimed and still reports to be working on."""
         return self.pulling().filter(lease_expires_at__gte=Now())
@@ -73,9 +81,10 @@ class Image(models.Model):
     counts the attempts that ended because their worker was shut down; they don't count as failed. `not_before` is the
     earliest start of the next attempt, `retry_until` the latest start of the last one. `claimed_at` is when a worker
     last began an attempt; `yielded_at` when the pull made room for another organization's and went back into the queue,
-    None once it continues (`groups.rules.turns`). `digest` is the pinned one of the platform's manifest. `config` is
-    encrypted (`registries.secrets.at_rest`, bound to the image's id). Sizes are in bytes, compressed, as the registry
-    serves them.
+    None once it continues (`groups.rules.turns`). `keeps_credential` is set by a failure that is not about the
+    credential, which then lives until its deadline unless the image is deleted before. `digest` is the pinned one of
+    the platform's manifest. `config` is encrypted (`registries.secrets.at_rest`, bound to the image's id). Sizes are in
+    bytes, compressed, as the registry serves them.
     """
 
     class Status(models.TextChoices):
@@ -96,6 +105,7 @@ class Image(models.Model):
     )
     platform = models.CharField(max_length=40)
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.QUEUED, editable=False)
+    keeps_credential = models.BooleanField(default=False, db_default=False, editable=False)
 
     attempt = models.PositiveIntegerField(default=0)
     handed_over = models.PositiveIntegerField(default=0, db_default=0)

@@ -14,11 +14,13 @@ from groups.queries.bars import Segment, segments
 from groups.queries.delivery_ledger import Delivery, Unusual, newest_deliveries, unusual_refusals
 from groups.queries.pull_queue import place
 from groups.queries.pull_steps import StepLine, seconds_between, step_line, step_lines, with_failure_title
+from groups.queries.retry_credential import Suggestion, kept_credential, suggest_credential
 from groups.rules.group_settings import MAX_REPLICAS
 from groups.rules.quotas import has_room_for_pull, read_quota
 from registries.failures import describe
 from registries.foundation.clock import database_now
 from registries.foundation.units import format_part, format_size
+from registries.models import Credential
 
 Status = ContainerGroup.Status
 MAX_FAILURES = 20
@@ -81,6 +83,10 @@ class GroupDetail:
     deliveries: list[Delivery]
     unusual: list[Unusual]
     failures: list[Failure]
+    again: Suggestion | None = None
+    """How a failed pull can be tried again; None in another state."""
+    kept: Credential | None = None
+    """The credential of the failed pull, while it is live."""
     max_attempts: int = MAX_ATTEMPTS
     now: datetime = field(default_factory=database_now)
 
@@ -142,6 +148,9 @@ def group_detail(group: ContainerGroup) -> GroupDetail:
         max_attempts=MAX_ATTEMPTS + image.handed_over,
         now=now,
     )
+    if group.status == Status.FAILED:
+        live = Credential.objects.live().filter(organization=group.organization_id)
+        detail.again, detail.kept = suggest_credential(group, live), kept_credential(group)
     detail.sentence = _sentence(detail)
     if detail.failure:
         detail.steps = with_failure_title(detail.steps, detail.failure)

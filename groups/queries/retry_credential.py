@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from groups.models import ContainerGroup
-from registries.failures import ABOUT_CREDENTIALS
+from registries.failures import ABOUT_CREDENTIALS, FAILURES
 from registries.foundation.ids import CredentialId
-from registries.models import CredentialQuerySet
+from registries.models import Credential, CredentialQuerySet
 
 _ABOUT_CREDENTIALS = {failure.code for failure in ABOUT_CREDENTIALS}
 
@@ -21,14 +21,24 @@ class Suggestion:
     needs_new: bool = False
 
 
+def kept_credential(group: ContainerGroup) -> Credential | None:
+    """Return the credential of the group's failed pull, if it is still live: whatever it is kept for, the pull can be
+    tried again with it."""
+    image = group.image
+    if group.status != ContainerGroup.Status.FAILED or image.credential_id is None:
+        return None
+    return Credential.objects.live().filter(pk=image.credential_id).first()
+
+
 def suggest_credential(group: ContainerGroup, live: CredentialQuerySet) -> Suggestion:
-    """Return the best of the organization's live credentials. The one that the registry has just refused is not
-    suggested, and none is for an image that turned out to be public."""
+    """Return the best of the organization's live credentials. The one that has itself just failed is not suggested, and
+    none is for an image that turned out to be public."""
     image = group.image
     last = group.failures.order_by("-created_at").first()
     if last is not None and last.params.get("public"):
         return Suggestion()
-    is_refused = last is not None and last.code in _ABOUT_CREDENTIALS
+    failure = FAILURES.get(last.code) if last is not None else None
+    is_refused = failure is not None and not failure.keeps_credential
     fitting = live.for_image(image.registry, image.repository).order_by("-received_at")
     if is_refused and image.credential_id:
         fitting = fitting.exclude(pk=image.credential_id)
@@ -37,4 +47,5 @@ def suggest_credential(group: ContainerGroup, live: CredentialQuerySet) -> Sugge
         return Suggestion(image.credential_id)
     if ids:
         return Suggestion(ids[0])
-    return Suggestion(needs_new=is_refused or bool(image.provider))
+    is_about_credentials = last is not None and last.code in _ABOUT_CREDENTIALS
+    return Suggestion(needs_new=is_about_credentials or bool(image.provider))

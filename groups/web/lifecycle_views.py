@@ -16,7 +16,7 @@ from django.views.decorators.http import require_GET
 from groups.actions import lifecycle
 from groups.models import ContainerGroup, Failure
 from groups.queries.pull_steps import trace_lines
-from groups.queries.retry_credential import Suggestion, suggest_credential
+from groups.queries.retry_credential import Suggestion, kept_credential, suggest_credential
 from groups.rules.states import Stale
 from groups.web.forms import DeleteForm, RetryForm
 from groups.web.group_page import group_page
@@ -92,6 +92,8 @@ def _failure(
         "form": form,
         "typed_form": typed_form,
         "can_retry": group.status == ContainerGroup.Status.FAILED,
+        "again": suggest_credential(group, live_credentials(request)),
+        "kept": kept_credential(group),
     }
     return render(request, "groups/failure.html", context, status=form_status(form))
 

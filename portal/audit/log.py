@@ -38,6 +38,7 @@ VERBS = {
     "credential.added": ("lock", "added the credential"),
     "credential.changed": ("key", "changed the credential"),
     "credential.checked": ("circle-check", "checked an image with the credential"),
+    "credential.kept": ("key", "kept the credential"),
     "credential.destroyed": ("flame", "destroyed the credential"),
     "credential.erased": ("flame", "erased the name and the user name of a credential"),
     "team.invited": ("user-plus", "invited"),

@@ -158,12 +158,12 @@ def _credentials() -> Any:
 def _credential(row: Any) -> dict[str, Any]:
     from groups.models import Image
 
-    pulls = list(Image.objects.filter(credential=row.pk).values_list("status", flat=True))
+    pulls = list(Image.objects.filter(credential=row.pk).values_list("status", "keeps_credential"))
     return {
         "id": str(row.pk),
         "opens": _opens(row),
         "hold": row.hold,
-        "going_on": any(status in ("queued", "pulling") for status in pulls),
+        "going_on": any(status in ("queued", "pulling") or kept for status, kept in pulls),
         "pulls": len(pulls),
         "since_deadline": (row.now - row.deadline).total_seconds(),
     }

@@ -15,6 +15,7 @@ from groups.ingest.claim import claim
 from groups.models import ContainerGroup, Failure, Image, Instance, Node, NodeManifest, SweepPass
 from groups.sweep import sweep
 from portal.models import Project
+from registries.models import Credential
 from tests.support.pulls import make_credential, make_group, step_outcomes
 
 HOST = "registry.example.com"
@@ -72,8 +73,15 @@ def test_a_pull_that_kills_its_workers_ends(group: ContainerGroup) -> None:
     assert group.status == "failed"
     failure = Failure.objects.get()
     assert (failure.code, failure.attempt, failure.step) == ("interrupted", 3, "resolve")
-    assert group.image.credential is not None
-    assert not group.image.credential.is_live
+    credential = group.image.credential
+    assert credential is not None
+    assert credential.is_live, "it is not what failed"
+    assert not any(sweep().values())
+
+    Credential.objects.update(deadline=ago(seconds=1))
+    assert sweep()["credentials_destroyed"] == 1
+    credential.refresh_from_db()
+    assert (credential.sealed, credential.destroyed_because) == (None, "deadline")
 
 
 def test_a_step_that_was_under_way_is_closed(group: ContainerGroup) -> None:
@@ -187,8 +195,9 @@ def test_a_worker_that_dies_between_its_last_step_and_settling(group: ContainerG
 
     image = Image.objects.get()
     assert (image.status, Failure.objects.get().code) == ("failed", "interrupted")
+    assert image.keeps_credential
     assert image.credential is not None
-    assert image.credential.sealed is None
+    assert image.credential.is_live
 
 
 def test_a_settling_that_is_rolled_back_leaves_the_credential_to_the_next(
@@ -201,7 +210,7 @@ def test_a_settling_that_is_rolled_back_leaves_the_credential_to_the_next(
     assert held is not None
     Image.objects.update(lease_expires_at=ago(seconds=1), retry_until=ago(seconds=1))
     with monkeypatch.context() as patched:
-        patched.setattr("groups.ingest.outcome.write_done", die)  # right after the credential was destroyed
+        patched.setattr("groups.ingest.outcome.write_done", die)  # right after the credential was released
         with pytest.raises(SystemExit):
             sweep()
     assert Image.objects.get().status == "pulling"
@@ -209,9 +218,9 @@ def test_a_settling_that_is_rolled_back_leaves_the_credential_to_the_next(
     sweep()
 
     image = Image.objects.get()
-    assert image.status == "failed"
+    assert (image.status, image.keeps_credential) == ("failed", True)
     assert image.credential is not None
-    assert image.credential.sealed is None
+    assert image.credential.is_live
 
 
 def test_an_instance_whose_manifest_is_missing_is_woken(group: ContainerGroup, sent: list[tuple[str, str]]) -> None:

@@ -11,8 +11,10 @@ from groups.ingest import outcome
 from groups.ingest.claim import claim
 from groups.models import ContainerGroup, Image
 from groups.rules.states import Stale
+from registries.credential_rows import empty_credential
 from registries.failures import AccessDenied, RegistryUnreachable
 from registries.foundation.actor import CONSOLE
+from registries.models import Credential
 from tests.support.pulls import make_credential, make_group
 
 IMAGE = "registry.example.com/team/app:1"
@@ -86,7 +88,9 @@ def test_one_that_failed_is_pulled_again_if_it_needs_no_secret(project: Any) -> 
 
 def test_one_whose_secret_is_destroyed_is_the_members_to_retry(acme: Any, project: Any) -> None:
     group = make_group(project, IMAGE, credential=make_credential(acme, "registry.example.com"))
-    assert not lifecycle.requeue(fail(group), by=CONSOLE)
+    failed = fail(group)
+    empty_credential(Credential.objects.get().pk, reason="removed")
+    assert not lifecycle.requeue(Image.objects.get(pk=failed.pk), by=CONSOLE)
     group.refresh_from_db()
     assert group.status == "failed"
 

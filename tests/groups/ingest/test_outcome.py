@@ -16,7 +16,7 @@ from groups.models import Blob, ContainerGroup, FailedAttempt, Failure, Image, I
 from groups.rules.states import Stale
 from portal.models import ActivityText, Organization, Project
 from registries.credential_rows import empty_credential
-from registries.failures import AccessDenied, DigestMismatch
+from registries.failures import AccessDenied, AuthenticationFailed, DigestMismatch
 from registries.foundation.clock import database_now
 from registries.models import Credential
 from tests.groups.ingest.conftest import HOST, claimed
@@ -25,6 +25,7 @@ from tests.support.pulls import make_blob, make_credential, make_group
 from tests.support.quotas import set_quota
 
 DENIED = AccessDenied(raw="403 DENIED", host=HOST, repository="team/app")
+REFUSED = AuthenticationFailed(raw="401 UNAUTHORIZED", host=HOST)
 BROKEN = DigestMismatch(what="a layer")
 
 
@@ -101,7 +102,7 @@ class TestCredential:
 
     @pytest.fixture(params=["finish", "fail"])
     def end(self, request: pytest.FixtureRequest) -> Any:
-        return outcome.finish if request.param == "finish" else lambda held: outcome.fail(held, DENIED, step="connect")
+        return outcome.finish if request.param == "finish" else lambda held: outcome.fail(held, REFUSED, step="connect")
 
     def test_it_is_destroyed_and_recorded(self, held: Claim, group: ContainerGroup, end: Any) -> None:
         end(held)
@@ -160,6 +161,7 @@ class TestFailed:
         )
         make_group(Organization.objects.get(slug="umbrella").projects.get(), f"{HOST}/team/app:1.0", name="theirs")
         Image.objects.filter(pk=held.image.pk).update(attempt=2, handed_over=1)
+        Credential.objects.update(deadline="2037-01-01T12:34:56Z")
         held.image.steps.create(attempt=1, name="resolve", outcome="failed")
         held.image.steps.create(attempt=2, name="resolve", outcome="ok")
         held.image.steps.create(attempt=2, name="connect")
@@ -192,7 +194,7 @@ class TestFailed:
         assert [(step["name"], step["outcome"], step["detail"]) for step in failure.trace] == [
             ("resolve", "ok", ""),
             ("connect", "failed", title),
-            ("destroy", "ok", "Destroyed"),
+            ("destroy", "ok", "Not yet: it is not what failed, and is kept to try again, until 12:34 UTC at most"),
         ]
         attempt = FailedAttempt.objects.get()
         assert (attempt.organization_id, attempt.kind, attempt.code, attempt.step, attempt.final) == (

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from groups.models import ContainerGroup, Failure
-from groups.queries.retry_credential import Suggestion, suggest_credential
+from groups.queries.retry_credential import Suggestion, kept_credential, suggest_credential
 from registries.models import Credential
 from tests.support.pulls import make_credential, make_group
 
@@ -42,15 +42,30 @@ def test_the_one_of_the_pull_comes_before_a_newer_one(group: ContainerGroup, use
 
 
 def test_a_refused_one_is_not_suggested(group: ContainerGroup, acme: Any) -> None:
-    fail(group, "access_denied")
+    fail(group, "authentication_failed")
     assert suggested(group) == Suggestion(needs_new=True)
     other = make_credential(acme, HOST, hold="hour")
     make_credential(acme, "elsewhere.example.com", hold="hour")
     assert suggested(group) == Suggestion(other.pk)
 
 
-def test_one_that_was_typed_for_another_image_is_not_suggested(group: ContainerGroup, acme: Any) -> None:
+def test_one_that_may_not_read_the_repository_yet_is_suggested(group: ContainerGroup, used: Credential) -> None:
+    """Once its account has the permission, nothing has to be entered again."""
     fail(group, "access_denied")
+    assert suggested(group) == Suggestion(used.pk)
+
+
+def test_only_a_live_credential_of_a_failed_pull_is_kept(group: ContainerGroup, used: Credential) -> None:
+    assert kept_credential(group) is None, "its pull has not failed"
+    ContainerGroup.objects.update(status="failed")
+    group.refresh_from_db()
+    assert kept_credential(group) == used
+    Credential.objects.update(deadline="2020-01-01T00:00:00Z")
+    assert kept_credential(group) is None
+
+
+def test_one_that_was_typed_for_another_image_is_not_suggested(group: ContainerGroup, acme: Any) -> None:
+    fail(group, "authentication_failed")
     make_credential(acme, HOST, repository="team/other")
     assert suggested(group) == Suggestion(needs_new=True)
     other = make_credential(acme, HOST, repository="team/app")
@@ -65,5 +80,6 @@ def test_an_image_that_is_public_needs_none(group: ContainerGroup) -> None:
 def test_an_image_that_was_pulled_without_needs_none_until_it_is_refused(project: Any) -> None:
     group = make_group(project, f"{HOST}/team/app:1.0")
     assert suggested(group) == Suggestion()
-    fail(group, "authentication_failed")
-    assert suggested(group) == Suggestion(needs_new=True)
+    for code in ("authentication_failed", "access_denied"):
+        fail(group, code)
+        assert suggested(group) == Suggestion(needs_new=True)

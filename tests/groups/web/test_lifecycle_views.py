@@ -191,3 +191,39 @@ def test_the_credential_of_a_retry_has_a_name_of_its_own(
     credential = ContainerGroup.objects.get(pk=group.pk).image.credential
     assert credential is not None
     assert credential.name == "for web"
+
+
+@pytest.mark.parametrize("where", ["detail", "failure"])
+def test_what_is_not_about_the_credential_is_tried_again_with_one_click(
+    member: Client, viewer: Client, group: ContainerGroup, failure: Failure, where: str
+) -> None:
+    """K0: nothing is entered again, and the page says until when the credential is kept."""
+    credential = make_credential(group.organization, HOST, repository=group.image.repository)
+    Failure.objects.update(code="tls_invalid", params={"host": HOST, "case": "expired"})
+    type(group.image).objects.filter(pk=group.image_id).update(
+        credential=credential, keeps_credential=True, status="failed"
+    )
+    address = at(group, where, *([failure.pk] if where == "failure" else []))
+
+    page = member.get(address)
+
+    assert f'name="use" value="{credential.pk}"' in page.content.decode()
+    assert f"{credential.name} is not what failed. It is kept to try again and destroyed" in text_of(page)
+    assert reverse("registries:detail", args=["acme", credential.pk]) in page.content.decode()
+    assert "Try again" not in text_of(viewer.get(address))
+
+    done = member.post(at(group, "retry"), {"use": str(credential.pk)})
+    assert done["Location"] == at(group, "detail")
+    again = ContainerGroup.objects.get(pk=group.pk)
+    assert (again.status, again.image.credential) == ("pending", credential)
+    credential.refresh_from_db()
+    assert credential.is_live
+
+
+@pytest.mark.parametrize("where", ["detail", "failure"])
+def test_a_refused_credential_is_not_offered_again(
+    member: Client, group: ContainerGroup, failure: Failure, where: str
+) -> None:
+    page = member.get(at(group, where, *([failure.pk] if where == "failure" else [])))
+    assert 'type="hidden" name="use"' not in page.content.decode()
+    assert "is not what failed" not in text_of(page)
