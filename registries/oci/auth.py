@@ -171,6 +171,9 @@ class Handshake:
                     self._check_called_invalid(repository, used, header)
                 if self._tokens.get(repository) is used:
                     del self._tokens[repository]
+            elif used is not None and _offers_tokens_only(header):
+                self.learn(header, self._ping_url)
+                self._doubt = None
             elif used is not None:
                 if not self._login_proved:
                     is_refused = isinstance(self._doubt, AuthenticationFailed)
@@ -322,6 +325,12 @@ class Handshake:
         """Raise `failure` now and on every later attempt: a refused password is not sent twice."""
         self._final_failure = failure
         raise failure
+
+
+def _offers_tokens_only(header: str) -> bool:
+    """Whether a repository wants a token, even if the ping wants the login: each may have a backend of its own."""
+    schemes = {offer.scheme for offer in challenge.parse(header)}
+    return "bearer" in schemes and "basic" not in schemes
 
 
 def _read_token(body: bytes, asked_at: float, where: Where) -> Token:

@@ -156,8 +156,10 @@ class Session:
 
 
 def _uncompressed(response: Response) -> Response:
-    """Return the response. Raises `RegistryUnreachable` where it says that it is compressed, though it was asked not to
-    be."""
+    """Return the response. Raises `RegistryUnreachable` where it sends a document that it says is compressed, though it
+    was asked not to. Of other responses the status counts."""
+    if not 200 <= response.status < 300:
+        return response
     codings = response.headers.get("Content-Encoding", "").lower().split(",")
     if _COMPRESSED.isdisjoint(coding.strip() for coding in codings):
         return response

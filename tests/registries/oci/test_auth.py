@@ -264,6 +264,21 @@ def test_a_login_that_ping_and_image_refuse_is_wrong(status: int, basic: FakeReg
     assert [one.kind for one in basic.seen] == ["", "basic", "basic"]
 
 
+@pytest.mark.parametrize("status", [200, 401, 403])
+def test_a_repository_may_want_a_token_where_the_ping_wants_the_login(
+    status: int, registry: FakeRegistry, connect: Connect
+) -> None:
+    registry.push_image("team/app", "1.0")
+    refuse_pings(registry, status)
+    client = connect(registry)
+    client.connect()
+    client.authenticate("team/app", "1.0")
+    for _ in range(2):
+        fetch(client, "team/app")
+    assert [one.kind for one in registry.requests_to("/manifests/")][-2:] == ["bearer", "bearer"]
+    assert len(registry.requests_to("/token")) == 1
+
+
 def test_a_login_that_may_not_read_this_repository_is_not_wrong(connect: Connect) -> None:
     with FakeRegistry(auth="basic", users={"alice": "wonderland"}) as registry:
         refuse_pings(registry, 401)

@@ -241,6 +241,8 @@ def test_a_document_that_is_compressed_was_not_asked_for(registry: FakeRegistry,
         registry.fault("/x", status=200, body=b"x", headers={"Content-Encoding": encoding})
         with pytest.raises(RegistryUnreachable):
             session.get(f"{registry.url}/x")
+        registry.fault("/missing", status=404, body=b"x", headers={"Content-Encoding": encoding})
+        assert session.get(f"{registry.url}/missing").status == 404
         session.head(f"{registry.url}/x").close()  # which has no body
         session.post(f"{registry.url}/x", b"", {}).close()  # only its status is used
         assert session.get(f"{registry.url}/x", by_digest=True).read(10) == b"x"
