@@ -39,7 +39,7 @@ class DigestMismatch(PullFailed):
     fault = Fault.REGISTRY
     retryable = True
     title = "The downloaded data does not match its digest"
-    text = "The bytes of {what} don't match their digest or size. Nothing of them was kept."
+    text = "The bytes of {what} that {who} sent don't match their digest or size. Nothing of them was kept."
     remedy = "Try again. If it stays so, push the image again, or tell the registry's operator."
 
 

@@ -45,7 +45,7 @@ def open_reader(
         wrong = "Content-Length"
     if wrong:
         response.close()
-        raise DigestMismatch(what=what, raw=wrong)
+        raise DigestMismatch(what=what, raw=wrong, **response.where)
     return VerifyingReader(
         response,
         digest=descriptor.digest,
@@ -56,6 +56,7 @@ def open_reader(
         received=offset,
         digest_so_far=digest_so_far,
         skip=0 if partial else offset,
+        where=response.where,
     )
 
 

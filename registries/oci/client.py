@@ -168,7 +168,7 @@ class RegistryClient:
         expected = version if is_digest(version) else None
         document = read_document(raw, response.headers.get("Content-Type", ""), expected)
         if response.headers.get("Docker-Content-Digest", document.digest).strip() != document.digest:
-            raise DigestMismatch(what="the manifest", raw="Docker-Content-Digest")
+            raise DigestMismatch(what="the manifest", raw="Docker-Content-Digest", **response.where)
         return document
 
     def tags(self, repository: str) -> list[str]:
@@ -266,7 +266,7 @@ class RegistryClient:
             raise UnsupportedManifest(reason="it is larger than 4 MiB", raw="size")
         document = self.fetch_manifest(repository, descriptor.digest)
         if len(document.raw) != descriptor.size:
-            raise DigestMismatch(what="the manifest", raw="size")
+            raise DigestMismatch(what="the manifest", raw="size", **self._where)
         if document.media_type != descriptor.media_type:
             raise UnsupportedManifest(reason="it contradicts itself about its type", raw="media type")
         return document

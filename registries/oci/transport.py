@@ -104,7 +104,7 @@ class Session:
         try:
             place = location.read(url)
         except location.LocationInvalid:
-            raise HostNotAllowed(host=self._host) from None
+            raise HostNotAllowed(host=self._host, service=service) from None
         where: Where = {"host": self._host, "service": service, "met": place.authority}
         failure: PullFailed
         try:

@@ -10,7 +10,7 @@ import hashlib
 import time
 from typing import Protocol, Self
 
-from registries.failures import DigestMismatch, PullFailed, RegistryUnreachable
+from registries.failures import DigestMismatch, PullFailed, RegistryUnreachable, Service, Where
 from registries.oci.timeouts import Timeouts
 
 
@@ -37,7 +37,7 @@ class VerifyingReader:
 
     `what` names the content in failures. A resumed transfer passes `received` and the hash of those bytes
     (`digest_so_far` of the earlier reader). `skip` bytes are dropped first, for a registry that sent everything again.
-    A body slower than `timeouts.rate` is aborted.
+    `where` is the service that sends; without it, the registry at `host`. A body slower than `timeouts.rate` is aborted.
     """
 
     def __init__(
@@ -52,6 +52,7 @@ class VerifyingReader:
         received: int = 0,
         digest_so_far: Hash | None = None,
         skip: int = 0,
+        where: Where | None = None,
     ) -> None:
         self.size = size
         self.received = received
@@ -59,7 +60,7 @@ class VerifyingReader:
         self._digest = digest
         self._hash: Hash = digest_so_far.copy() if digest_so_far else hashlib.sha256()
         self._what = what
-        self._host = host
+        self._where: Where = where or {"host": host, "service": Service.REGISTRY, "met": host}
         self._timeouts = timeouts or Timeouts()
         self._skip = skip
         self._verified = False
@@ -153,11 +154,11 @@ class VerifyingReader:
         if self._waited >= self._timeouts.rate_window:
             if self._counted < self._timeouts.rate * self._waited:
                 self.close()
-                raise RegistryUnreachable(host=self._host, reason="it sends too slowly", raw="slow")
+                raise RegistryUnreachable(reason="it sends too slowly", raw="slow", **self._where)
             self._waited, self._counted = 0.0, 0
         return count
 
     def _mismatch(self, raw: str) -> DigestMismatch:
         self.close()
-        self._pending = DigestMismatch(what=self._what, raw=raw)
+        self._pending = DigestMismatch(what=self._what, raw=raw, **self._where)
         return self._pending

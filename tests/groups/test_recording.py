@@ -19,7 +19,7 @@ from groups.nodes.enrolment import create_enrolment, enrol
 from groups.sweep import sweep
 from portal.models import Activity
 from registries.credential_rows import NewCredential
-from registries.failures import AccessDenied
+from registries.failures import AccessDenied, AuthenticationFailed
 from registries.foundation.actor import CONSOLE, Actor, ActorKind
 from registries.models import Credential
 from registries.oci.reference import parse
@@ -156,7 +156,7 @@ def test_pulls_with_one_credential_that_settle_at_once_destroy_it_once(acme: Any
     credential = make_credential(acme, HOST)
     groups = [make_group(project, IMAGE, name=f"app-{number}", credential=credential) for number in range(6)]
     held = [claim(group.image_id) for group in groups]
-    failure = AccessDenied(host=HOST)
+    failure = AuthenticationFailed(host=HOST)
 
     done = at_once(
         *(lambda mine=mine: outcome.finish(mine) for mine in held[:2]),

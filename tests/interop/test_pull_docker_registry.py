@@ -10,6 +10,7 @@ import pytest
 
 from groups import jobs
 from groups.models import ContainerGroup, Failure
+from registries.failures import FAILURES
 from tests.interop.docker_registry import DockerRegistry, write_layout
 from tests.support.fakes.images import build_image, make_layer
 from tests.support.pulls import decrypted, make_credential, make_group, stored_files
@@ -76,5 +77,5 @@ def test_what_it_refuses(
     failure = Failure.objects.get()
     assert (group.status, failure.step, failure.code) == ("failed", step, code)
     assert group.image.credential is not None
-    assert group.image.credential.sealed is None
+    assert group.image.credential.is_held == FAILURES[code].keeps_credential
     assert stored_files(blobs) == []

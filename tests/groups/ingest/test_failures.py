@@ -18,6 +18,7 @@ from structlog.testing import capture_logs
 from groups.models import ContainerGroup, Failure, Image
 from portal.models import Project
 from registries.credential_rows import empty_credential
+from registries.failures import FAILURES
 from registries.oci.config import read_config
 from tests.groups.ingest.conftest import Pulled, again
 from tests.support.fakes.images import make_layer
@@ -37,11 +38,11 @@ def settled_as(group: ContainerGroup, blobs: Path) -> Failure:
     """Check what holds after every failure; return its record."""
     image = group.image
     assert (group.status, image.status, image.lease) == ("failed", "failed", None)
-    if image.credential is not None:
-        assert image.credential.sealed is None
     assert stored_files(blobs) == []
     assert not image.layers.exclude(blob=None).exists()
     failure = Failure.objects.get(group=group)
+    if image.credential is not None and image.credential.destroyed_because in {"", "settled"}:
+        assert image.credential.is_held == FAILURES[failure.code].keeps_credential
     assert [step["outcome"] for step in failure.trace].count("failed") == 1
     assert [step["name"] for step in failure.trace if step["outcome"] == "failed"] == [failure.step]
     assert failure.trace[-1]["name"] == "destroy"
