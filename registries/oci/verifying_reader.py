@@ -37,7 +37,8 @@ class VerifyingReader:
 
     `what` names the content in failures. A resumed transfer passes `received` and the hash of those bytes
     (`digest_so_far` of the earlier reader). `skip` bytes are dropped first, for a registry that sent everything again.
-    `where` is the service that sends; without it, the registry at `host`. A body slower than `timeouts.rate` is aborted.
+    `where` is the service that sends; without it, the registry at `host`. A body slower than `timeouts.rate` is
+    aborted.
     """
 
     def __init__(

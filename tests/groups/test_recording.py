@@ -118,7 +118,7 @@ def test_the_portal_records_the_credential_that_a_settled_pull_destroys(acme: An
     if well:
         outcome.finish(held)
     else:
-        outcome.fail(held, AccessDenied(host=HOST), step="manifest")
+        outcome.fail(held, AuthenticationFailed(host=HOST), step="manifest")
 
     assert recorded(action="credential.destroyed") == [
         ("Drayage", "credential.destroyed", "registry", f"{HOST}, the pull ended")

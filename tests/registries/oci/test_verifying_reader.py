@@ -11,6 +11,9 @@ from registries.oci.verifying_reader import VerifyingReader
 
 BODY = bytes(range(256)) * 40
 
+NOWHERE = {"host": "", "service": "registry", "met": ""}
+"""Where a stream without an address comes from."""
+
 
 class Pieces:
     """A stream that hands out one piece a read, and raises where a piece is a failure."""
@@ -86,7 +89,7 @@ def test_the_last_bytes_are_not_handed_out_when_it_does_not_agree(sent: bytes, r
         drain(source, size, received)
     assert len(received) == source.received < len(BODY)
     assert stream.closed
-    assert (refusal.value.params, refusal.value.raw) == ({"what": "layer 1"}, raw)
+    assert (refusal.value.params, refusal.value.raw) == ({"what": "layer 1", **NOWHERE}, raw)
     with pytest.raises(DigestMismatch):
         source.readinto(bytearray(1))
 
