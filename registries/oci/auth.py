@@ -12,7 +12,6 @@ caller's `token_hosts`, and is not sent again once it was refused for an image.
 from __future__ import annotations
 
 import base64
-import re
 import threading
 import time
 from collections.abc import Callable, Collection
@@ -31,7 +30,7 @@ from registries.failures import (
     Service,
     Where,
 )
-from registries.oci import challenge, location, scopes, strict_json
+from registries.oci import challenge, location, scopes
 from registries.oci.challenge import Challenge
 from registries.oci.errors import SHORT_BODY, Stage, response_failure
 from registries.oci.location import Location
@@ -39,16 +38,12 @@ from registries.oci.redirects import follow_within
 from registries.oci.reference import api_host
 from registries.oci.responses import Response
 from registries.oci.tls_hosts import TlsHosts, TlsHostsOfClient
+from registries.oci.tokens import Token, read_token
 from registries.oci.transport import Session
 
-DEFAULT_LIFETIME = 60.0
-MAX_LIFETIME = 3600.0
 INVALID_TOKEN_PAUSE = 2.0
 """Seconds before another token is requested because the registry called a new one invalid."""
 _HINTS = frozenset({401, 403, 404, 405})
-_MARGIN = 0.1  # the part of a token's lifetime that is not used
-
-_TOKEN = re.compile(r"[!-~]{1,16384}")
 
 
 @dataclass(frozen=True)
@@ -62,23 +57,6 @@ class Login:
     def header(self) -> str:
         """The value of the Authorization header."""
         return f"Basic {base64.b64encode(f'{self.username}:{self.secret}'.encode()).decode('ascii')}"
-
-
-@dataclass(eq=False)
-class Token:
-    """A bearer token, valid until `valid_until` (monotonic seconds). `is_proved` once a request with it succeeded;
-    `is_second` if the registry called the one before it invalid when it was new. `scopes` are what it was asked for."""
-
-    text: str = field(repr=False)
-    valid_until: float
-    is_proved: bool = False
-    is_second: bool = False
-    scopes: tuple[str, ...] = ()
-
-    @property
-    def header(self) -> str:
-        """The value of the Authorization header."""
-        return f"Bearer {self.text}"
 
 
 class Handshake:
@@ -277,7 +255,7 @@ class Handshake:
             if isinstance(failure, AuthenticationFailed):
                 self._fail_for_good(failure)
             raise failure
-        token = _read_token(body, asked_at, response.where)
+        token = read_token(body, asked_at, response.where)
         token.scopes = asked
         return token
 
@@ -331,17 +309,3 @@ def _offers_tokens_only(header: str) -> bool:
     """Whether a repository wants a token, even if the ping wants the login: each may have a backend of its own."""
     schemes = {offer.scheme for offer in challenge.parse(header)}
     return "bearer" in schemes and "basic" not in schemes
-
-
-def _read_token(body: bytes, asked_at: float, where: Where) -> Token:
-    try:
-        document = strict_json.read_object(body, SHORT_BODY)
-    except strict_json.JsonInvalid:
-        document = {}
-    text = document.get("token") or document.get("access_token")
-    if not isinstance(text, str) or not _TOKEN.fullmatch(text):
-        raise RegistryUnreachable(case="answer", reason="it did not give a token", raw="no token", **where)
-    lifetime = document.get("expires_in")
-    if not isinstance(lifetime, (int, float)) or isinstance(lifetime, bool) or not lifetime >= 1:
-        lifetime = DEFAULT_LIFETIME
-    return Token(text, asked_at + min(float(lifetime), MAX_LIFETIME) * (1 - _MARGIN))

@@ -11,11 +11,12 @@ from functools import partial
 
 from registries.failures import PullFailed, RegistryUnreachable, Service
 from registries.oci import location
-from registries.oci.auth import Handshake, Login, Token
+from registries.oci.auth import Handshake, Login
 from registries.oci.errors import SHORT_BODY, Stage, response_failure
 from registries.oci.redirects import MAX_REDIRECTS, REDIRECTS, redirect_failure, redirect_target
 from registries.oci.reference import is_digest
 from registries.oci.responses import Response
+from registries.oci.tokens import Token
 from registries.oci.transport import Headers, Session
 
 MAX_RENEWALS = 4

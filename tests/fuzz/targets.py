@@ -26,7 +26,7 @@ from registries import hosts
 from registries.failures import CredentialMalformed, PullFailed
 from registries.forms import paste
 from registries.foundation.ids import NodeId
-from registries.oci import auth, challenge, errors, location, manifest, rate_limits, strict_json, tags
+from registries.oci import challenge, errors, location, manifest, rate_limits, strict_json, tags, tokens
 from registries.oci.config import read_config
 from registries.oci.platform import Platform
 from registries.oci.reference import ReferenceInvalid, is_repository, is_tag, parse, parse_host
@@ -115,7 +115,7 @@ def www_authenticate(data: bytes) -> None:
 
 
 def token_answer(data: bytes) -> None:
-    token = auth._read_token(data, 1000.0, {"host": "registry.example", "service": "sign_in", "met": "auth.example"})
+    token = tokens.read_token(data, 1000.0, {"host": "registry.example", "service": "sign_in", "met": "auth.example"})
     assert 1000 < token.valid_until <= 1000 + 3600
     assert token.text.isascii()
     assert token.text.isprintable()

@@ -12,7 +12,8 @@ from registries.failures import (
     RateLimited,
     RegistryUnreachable,
 )
-from registries.oci.auth import Login, Token
+from registries.oci.auth import Login
+from registries.oci.tokens import Token
 from tests.support.fakes.registry import FakeRegistry
 
 from .conftest import ALICE, Connect, fetch, pull
