@@ -75,7 +75,7 @@ class Fetch:
         )
         response.close()
         if response.status in REDIRECTS:
-            response = self.get_rest(url, 0, 0, repository, "")
+            response = self.get(url, {"Range": "bytes=0-0"}, Stage.BLOB, repository, "")
             response.close()
         return response.status in _SUCCESSES
 
