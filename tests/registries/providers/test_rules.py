@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from registries.failures import AccessDenied, AuthenticationFailed, ImageNotFound, PullFailed, RateLimited
+from registries.failures import (
+    AccessDenied,
+    AuthenticationFailed,
+    ImageNotFound,
+    PullFailed,
+    RateLimited,
+    RegistryRefuses,
+)
 from registries.oci.errors import Stage, response_failure
 from registries.providers.rules import Rule, apply
 
@@ -78,3 +85,21 @@ def test_messages_of_any_shape() -> None:
     assert long is not None
     assert set(long.message) == {"a", "…"}
     assert len(long.message) == 500
+
+
+def test_a_rule_chooses_a_case_and_whether_it_passes() -> None:
+    """harbor#19983 and others: the words of one kind of registry choose one of the failure's cases."""
+    failure = answered(Stage.MANIFEST, 403, DENIED)
+    rules = (Rule(RegistryRefuses, statuses=(403,), words=("go away",), case="policy", retryable=True),)
+    meant = apply(rules, failure)
+    assert isinstance(meant, RegistryRefuses)
+    assert (meant.params["case"], meant.params["reply"], meant.retryable) == ("policy", "403 DENIED", True)
+    assert (meant.params["service"], meant.params["met"]) == ("registry", "registry.example")
+    assert "403 DENIED" in meant.words.text
+
+
+def test_a_rule_may_change_only_the_case() -> None:
+    failure = answered(Stage.MANIFEST, 418)
+    meant = apply((Rule(RegistryRefuses, case="payment"),), failure)
+    assert (meant.code, meant.params["case"]) == ("registry_refuses", "payment")
+    assert apply((Rule(RegistryRefuses),), failure) is failure
