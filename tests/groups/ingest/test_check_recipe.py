@@ -45,7 +45,7 @@ class Client:
     def connect(self) -> None:
         self._do("connect")
 
-    def authenticate(self, repository: str) -> None:
+    def authenticate(self, repository: str, version: str = "") -> None:
         self._do("authenticate")
 
     def fetch_manifest(self, repository: str, version: str) -> Manifest | Index:
