@@ -30,8 +30,7 @@ def read_config(raw: bytes, manifest: Manifest, platform: Platform) -> Config:
     """
     document = read_json(raw, MAX_CONFIG_BYTES)
     offered = Platform.of_entry(document)
-    # Builders leave the variant out of the config more often than out of the index.
-    if offered is None or not platform.runs(replace(offered, variant=offered.variant or platform.variant)):
+    if offered is None or not _may_run(offered, platform, is_bare=not document.get("variant")):
         raise missing(platform, [offered])
     rootfs = document.get("rootfs")
     diff_ids = rootfs.get("diff_ids") if isinstance(rootfs, dict) and rootfs.get("type") == "layers" else None
@@ -40,6 +39,11 @@ def read_config(raw: bytes, manifest: Manifest, platform: Platform) -> Config:
     if len(diff_ids) != len(manifest.layers):
         raise UnsupportedManifest(reason="its config and its manifest differ about its layers", raw="diff_ids")
     return Config(offered, tuple(diff_ids), _build_lines(document.get("history"), len(diff_ids)))
+
+
+def _may_run(offered: Platform, platform: Platform, *, is_bare: bool) -> bool:
+    """Builders leave the variant out of the config more often than out of the index, so a bare one is any."""
+    return platform.may_run(replace(offered, variant=platform.variant) if is_bare else offered)
 
 
 def _build_lines(history: object, layers: int) -> tuple[str, ...]:

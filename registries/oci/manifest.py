@@ -130,11 +130,10 @@ def read_json(raw: bytes, limit: int) -> dict[str, object]:
 
 
 def choose(entries: Iterable[Entry], wanted: Platform) -> Entry | None:
-    """Return the first entry that runs on `wanted`, or None. Attestations and unknown platforms don't count."""
-    for entry in entries:
-        if not entry.is_attestation and entry.platform is not None and wanted.runs(entry.platform):
-            return entry
-    return None
+    """Return the entry that a node of `wanted` should run, or None. Attestations and unknown platforms don't count."""
+    images = [entry for entry in entries if not entry.is_attestation]
+    position = wanted.choose(entry.platform for entry in images)
+    return None if position is None else images[position]
 
 
 def _manifest(document: dict[str, object], digest: str, media_type: str, raw: bytes) -> Manifest:

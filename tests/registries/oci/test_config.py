@@ -78,6 +78,26 @@ def test_the_platform_of_the_config_counts() -> None:
     manifest = read_image(image.manifest)
     with pytest.raises(PlatformMissing) as refusal:
         read_config(image.blobs[image.config_digest], manifest, AMD64)
-    assert refusal.value.params == {"platform": "linux/amd64", "offered": "linux/arm64/v8"}
+    assert refusal.value.params == {"platform": "linux/amd64", "offered": "linux/arm64"}
     bare = build_image(platform="linux/arm")
-    read_config(bare.blobs[bare.config_digest], read_image(bare.manifest), Platform("linux", "arm", "v6"))
+    assert read_config(
+        bare.blobs[bare.config_digest], read_image(bare.manifest), Platform("linux", "arm", "v6")
+    ).platform == Platform("linux", "arm", "v7")
+
+
+@pytest.mark.parametrize(
+    ("platform", "found"),
+    [
+        ("linux/amd64/v2", "linux/amd64/v2"),
+        ("Linux/x86_64", "linux/amd64"),
+        ("linux/AMD64/v1", "linux/amd64"),
+    ],
+)
+def test_a_single_image_is_taken_whatever_its_level(platform: str, found: str) -> None:
+    """No client of the nodes compares the variant where there is nothing to choose from."""
+    image = build_image(platform=platform)
+    read = read_config(image.blobs[image.config_digest], read_image(image.manifest), AMD64)
+    assert str(read.platform) == found
+    other = build_image(platform="linux/arm/v7")
+    with pytest.raises(PlatformMissing):
+        read_config(other.blobs[other.config_digest], read_image(other.manifest), Platform("linux", "arm", "v6"))
