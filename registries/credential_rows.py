@@ -9,7 +9,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, timedelta
 
 from django.conf import settings
 from django.db import transaction
@@ -17,7 +17,7 @@ from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 
 from registries.foundation.activity import Target, Value, record
-from registries.foundation.actor import Actor
+from registries.foundation.actor import PORTAL, Actor
 from registries.foundation.clock import database_now
 from registries.foundation.ids import CredentialId, OrganizationId, UserId
 from registries.models import Credential
@@ -125,6 +125,19 @@ def record_destroyed(
         detail=detail or credential.host,
         before=before,
         after=after,
+    )
+
+
+def record_kept(credential: Credential) -> None:
+    """Record until when a credential is kept though its pull has failed, as the last statement of the transaction that
+    settles the pull."""
+    until = f"{credential.deadline.astimezone(UTC):%H:%M} UTC"
+    record(
+        PORTAL,
+        "credential.kept",
+        target_of(credential),
+        organization_id=credential.organization_id,
+        detail=f"{credential.host}, its pull failed for another reason: until {until} at the latest",
     )
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import replace
-from datetime import UTC
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef
@@ -21,9 +20,7 @@ from registries.credential_rows import (
     record_added,
     record_destroyed,
     store_credential,
-    target_of,
 )
-from registries.foundation.activity import record
 from registries.foundation.actor import PORTAL, Actor
 from registries.foundation.ids import CredentialId, ImageId, OrganizationId, UserId
 from registries.foundation.refusal import Refusal
@@ -95,20 +92,6 @@ def record_settled(credential: Credential | None) -> None:
     if credential is not None:
         detail = f"{credential.host}, {Credential.DestructionReason.SETTLED.label}"
         record_destroyed(credential, by=PORTAL, detail=detail)
-
-
-def record_kept(credential: Credential | None) -> None:
-    """Record until when a credential is kept though its pull has failed, where it is. Called as the last statement of
-    the transaction that settles the pull."""
-    if credential is not None:
-        until = f"{credential.deadline.astimezone(UTC):%H:%M} UTC"
-        record(
-            PORTAL,
-            "credential.kept",
-            target_of(credential),
-            organization_id=credential.organization_id,
-            detail=f"{credential.host}, its pull failed for another reason: until {until} at the latest",
-        )
 
 
 def stop_keeping(organization_id: OrganizationId) -> int:

@@ -23,14 +23,14 @@ from groups import failpoints
 from groups.failpoints import reached
 from groups.ingest import failed_attempts
 from groups.ingest.claim import Claim, seize
-from groups.ingest.credential_hold import record_kept, record_settled, settle_credential
+from groups.ingest.credential_hold import record_settled, settle_credential
 from groups.ingest.steps import Name, fail_running, last_step, trace, write_done
 from groups.models import ContainerGroup, Failure, Image, Layer, Quota
 from groups.rules.replicas import add_instances, promote_next_image
 from groups.rules.states import Stale, move
 from groups.rules.wakeups import wake_pull
 from groups.storage import garbage
-from registries.credential_rows import extend_for_pull
+from registries.credential_rows import extend_for_pull, record_kept
 from registries.failures import Interrupted, PullFailed, printable
 from registries.foundation.clock import database_now
 from registries.foundation.ids import ImageId
@@ -96,7 +96,8 @@ def fail(claim: Claim, failure: PullFailed, *, step: str, overdue: bool = False)
             destroyed, kept = _fail_for_good(claim, image, failure, step)
         reached(failpoints.FAILING_INSIDE)
         record_settled(destroyed)
-        record_kept(kept)
+        if kept is not None:
+            record_kept(kept)
     reached(failpoints.FAILED)
     log.warning(
         "pull_failed", image=str(image.pk), attempt=image.attempt, step=step, code=failure.code, raw=failure.raw,

@@ -174,6 +174,7 @@ def test_a_token_call_is_redirected_within_its_origin(
 @pytest.mark.parametrize(
     "place",
     ["http://{elsewhere}", "//{elsewhere}", "http://localhost:{port}", "http://localhost:{elsewhere_port}"],
+    ids=["port", "relative", "name", "both"],
 )
 def test_a_token_call_is_never_redirected_elsewhere(
     place: str, status: int, registry: FakeRegistry, elsewhere: FakeRegistry, connect: Connect
