@@ -182,6 +182,7 @@ TESTED_BY = {
     "portal/support/test_views.py": ["portal.support.forms", "portal.templatetags.support"],
     "registries/failures/test_base.py": ["registries.failures.services"],
     "registries/forms/test_credential.py": ["registries.forms.credential_data"],
+    "registries/oci/test_auth.py": ["registries.oci.login"],
     "registries/oci/test_auth_tokens.py": ["registries.oci.tokens"],
     "registries/oci/test_fetch.py": ["registries.oci.redirects"],
     "registries/oci/test_tags.py": ["registries.oci.rate_limits"],

@@ -111,7 +111,7 @@ def _follow_recipe(row: ImageCheck, attempt: Attempt[Name], found: dict[str, obj
             anonymous.resolve()
             note.detail = row.registry
         with attempt.step(Name.CONNECT) as note:
-            ping_failure = _connect(anonymous)
+            ping_failure = _connect(anonymous, row)
             note.detail = f"{row.registry} answers{_encrypted(anonymous, ping_failure)}"
         with attempt.step(Name.PING) as note:
             if ping_failure is not None:
@@ -145,10 +145,10 @@ def _follow_recipe(row: ImageCheck, attempt: Attempt[Name], found: dict[str, obj
             note.detail = step_details.size_of_limit(manifest, max_bytes)
 
 
-def _connect(client: RegistryClient) -> PullFailed | None:
+def _connect(client: RegistryClient, row: ImageCheck) -> PullFailed | None:
     """Connect; return the failure where the host answered, but not as a registry."""
     try:
-        client.connect()
+        client.connect(row.repository, row.version)
     except PullFailed as failure:
         if failure.response is None:
             raise

@@ -21,7 +21,7 @@ from registries.failures import CredentialExpired, CredentialTampered
 from registries.foundation.clock import database_now
 from registries.foundation.ids import OrganizationId
 from registries.models import Credential
-from registries.oci.auth import Login
+from registries.oci.login import Login
 from registries.providers import PROVIDERS
 from registries.secrets import ended
 from registries.secrets.credential_binding import Binding

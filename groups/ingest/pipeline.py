@@ -75,7 +75,7 @@ def _follow_recipe(claim: Claim, attempt: Attempt[Name]) -> None:
             anonymous.resolve()
             note.detail = image.registry
         with attempt.step(Name.CONNECT) as note:
-            anonymous.connect()
+            anonymous.connect(repository, image.digest or image.version)
             note.detail = f"{image.registry} answers as a registry"
         # The credential is opened only after the registry has proved its identity.
         with attempt.step(Name.AUTHENTICATE) as note:

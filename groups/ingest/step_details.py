@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from registries.failures import printable
 from registries.foundation.units import format_size, format_sizes_apart
-from registries.oci.auth import Login
+from registries.oci.login import Login
 from registries.oci.manifest import Index, Manifest
 
 

@@ -71,8 +71,11 @@ class HostUnknown(PullFailed):
 
 
 class HostNotAllowed(PullFailed):
+    """`sign_in_host` is set where the registry signs in at another `host[:port]` that a member may confirm."""
+
     code = "host_not_allowed"
     fault = Fault.CUSTOMER
+    sign_in_host: str = ""
     title = "The address of {part} can't be used"
     text = "{Who} has no address on the public internet that the portal may connect to."
     remedy = "Use the registry's public host name, and check its spelling. An operator can open a private network."
@@ -84,9 +87,10 @@ class HostNotAllowed(PullFailed):
             "store, turn off its redirect, so that the registry sends them itself.",
         ),
         "realm": Words(
-            "The registry sends us elsewhere to sign in",
-            "{host} wants the credentials shown to another host, which is not known to belong to it.",
-            "Ask the registry's operator to serve tokens from its own host name, or ask support.",
+            "The registry signs in at another host",
+            "{host} signs in at {place}, which is not known to belong to it. Nothing was sent there.",
+            "If {place} belongs to whoever runs {host}, confirm that the credential may be sent there, and try again. "
+            "If you don't know it, ask the registry's operator first.",
         ),
         "realm_unreadable": Words(
             "The registry doesn't say where to sign in",

@@ -54,6 +54,17 @@ def parse(header: str) -> list[Challenge]:
         at = value.end()
 
 
+def has_error(header: str, error: str) -> bool:
+    """Whether a challenge of the header has this error code (RFC 6750, section 3.1)."""
+    return any(offer.parameters.get("error", "").lower() == error for offer in parse(header))
+
+
+def offers_tokens_only(header: str) -> bool:
+    """Whether a repository wants a token, even if the ping wants the login: each may have a backend of its own."""
+    schemes = {offer.scheme for offer in parse(header)}
+    return "bearer" in schemes and "basic" not in schemes
+
+
 def _end(pattern: re.Pattern[str], text: str, at: int) -> int:
     """Return where `pattern` ends if it matches at `at`, else `at`."""
     match = pattern.match(text, at)

@@ -7,15 +7,18 @@ of the token service within their origin alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
 from registries.failures import (
+    AccessDenied,
     DigestMismatch,
     HostNotAllowed,
     ImageNotFound,
+    PullFailed,
+    RegistryRefuses,
     RegistryUnreachable,
     Service,
     TlsInvalid,
@@ -24,12 +27,13 @@ from registries.failures import (
 )
 from registries.oci import blobs, location, tags
 from registries.oci.address_guard import ADDRESS_FAILURES, AddressGuard, named_failure
-from registries.oci.auth import Handshake, Login
+from registries.oci.auth import Handshake
 from registries.oci.config import MAX_CONFIG_BYTES
 from registries.oci.connection_errors import BROKE_OFF, NOT_TLS
 from registries.oci.errors import SHORT_BODY, Stage, is_json_document, response_failure
 from registries.oci.fetch import Fetch
 from registries.oci.location import Location
+from registries.oci.login import Login
 from registries.oci.manifest import (
     ACCEPT,
     INDEXES,
@@ -51,6 +55,9 @@ from registries.oci.tls_hosts import TlsHosts, TlsHostsOfClient
 from registries.oci.transport import Session
 from registries.oci.verifying_reader import Hash, VerifyingReader
 
+PING_HINTS = frozenset({403, 404, 405})
+"""Refusals of the ping that are no verdict: some proxies pass on only the paths of repositories, and others let nobody
+read `/v2/` itself. Clients such as containerd don't ping at all."""
 MAX_INDEXES = 3
 """Both how deep indexes may be nested and how many are read in search of a platform."""
 
@@ -58,10 +65,11 @@ MAX_INDEXES = 3
 class RegistryClient:
     """Reads from the registry at `host` (`host[:port]`, the form of `Reference.registry`).
 
-    `ca_file` and `ca` (PEM) add authorities to the public ones. `before_login_sent` is called once with each
-    `host[:port]`, just before the login is sent there. `tls_hosts` remembers who has spoken TLS, beyond this client if
-    it is given. Raises `CredentialMalformed` for a login that can't be sent. All methods raise `PullFailed` and nothing
-    else. Several threads may call `blob` and `has_blob` at once; the other methods are for one thread.
+    `ca_file` and `ca` (PEM) add authorities to the public ones. `token_hosts` are known to sign in for this registry;
+    `sign_in_host` was confirmed by a member and gets the login over TLS alone. `before_login_sent` is called once with
+    each `host[:port]`, just before the login is sent there. `tls_hosts` remembers who has spoken TLS, beyond this
+    client if it is given. Raises `CredentialMalformed` for a login that can't be sent. All methods raise `PullFailed`
+    and nothing else. Several threads may call `blob` and `has_blob` at once; the other methods are for one thread.
     """
 
     def __init__(
@@ -73,6 +81,7 @@ class RegistryClient:
         ca_file: Path | None = None,
         ca: str = "",
         token_hosts: Sequence[str] = (),
+        sign_in_host: str = "",
         timeouts: Timeouts | None = None,
         before_login_sent: Callable[[str], None] | None = None,
         tls_hosts: TlsHosts | None = None,
@@ -80,6 +89,9 @@ class RegistryClient:
         self.host = host
         self.limits: PullLimits | None = None
         """How many pulls are left, from the last response with a manifest that says so."""
+        self.ping_doubt: PullFailed | None = None
+        """How the ping was refused by a registry that may send images all the same. Raised by `fetch_manifest` if the
+        host has not answered as a registry then either."""
         self._guard = guard
         try:
             self._place = location.read(f"https://{api_host(host)}/v2/")
@@ -90,7 +102,14 @@ class RegistryClient:
         self._session = Session(host, guard, ca_file, timeouts, ca)
         self._tls_hosts = tls_hosts or TlsHostsOfClient()
         self._handshake = Handshake(
-            self._session, host, self._place.host, login, token_hosts, before_login_sent, self._tls_hosts
+            self._session,
+            host,
+            self._place.host,
+            login,
+            token_hosts,
+            sign_in_host,
+            before_login_sent,
+            self._tls_hosts,
         )
         self._fetch = Fetch(self._session, self._handshake)
 
@@ -118,13 +137,20 @@ class RegistryClient:
             return
         raise failure
 
-    def connect(self) -> None:
-        """Ping without credentials, and learn how to authenticate.
+    def connect(self, repository: str = "", version: str = "") -> None:
+        """Ping without credentials, and learn how to authenticate. If the ping is refused and an image is given, its
+        manifest shows whether this is a registry all the same.
 
         Uses TLS, or unencrypted HTTP if the host doesn't speak TLS, never did before, and an operator opened its
         network for that. Raises `TlsInvalid` if it did before.
         """
         self._ping()
+        if self.ping_doubt is not None and repository:
+            try:
+                self.fetch_manifest(repository, version)
+            except PullFailed as failure:
+                if failure is self.ping_doubt:
+                    raise
 
     @property
     def over_tls(self) -> bool:
@@ -151,13 +177,9 @@ class RegistryClient:
         self._check(repository)
         if not is_digest(version) and not is_tag(version):
             raise ImageNotFound(host=self.host, repository=repository, version=version, raw="name")
-        response = self._fetch.get(
-            f"{self._registry().url}{repository}/manifests/{version}",
-            {"Accept": ACCEPT},
-            Stage.MANIFEST,
-            repository=repository,
-            version=version,
-        )
+        url = f"{self._registry().url}{repository}/manifests/{version}"
+        with self._doubting_the_ping():
+            response = self._fetch.get(url, {"Accept": ACCEPT}, Stage.MANIFEST, repository=repository, version=version)
         self.limits = read_limits(response.headers) or self.limits
         raw = response.read(MAX_MANIFEST_BYTES)
         if raw is None:
@@ -271,6 +293,19 @@ class RegistryClient:
             raise UnsupportedManifest(reason="it contradicts itself about its type", raw="media type")
         return document
 
+    @contextmanager
+    def _doubting_the_ping(self) -> Iterator[None]:
+        """Raise how the ping was refused instead of a refusal in the block that no registry would send."""
+        try:
+            yield
+        except (AccessDenied, ImageNotFound, RegistryRefuses) as failure:
+            says_more = "case" in failure.params or (failure.response is not None and failure.response.code)
+            if self.ping_doubt is None or self._handshake.was_challenged or says_more:
+                raise
+        else:
+            return
+        raise self.ping_doubt
+
     def _check(self, repository: str) -> None:
         if not is_repository(repository):
             raise ImageNotFound(host=self.host, repository=repository, version="", raw="name")
@@ -291,10 +326,13 @@ class RegistryClient:
         if there is not None and place.keeps_authorization(there):
             response = follow_within(there, lambda here: self._session.get(here.url), Location.keeps_authorization)
         body = response.read(SHORT_BODY)
-        if response.status == 401:
-            self._handshake.learn(response.headers.get("WWW-Authenticate", ""), place.url)
-        elif response.status != 200:
-            raise response_failure(Stage.PING, response.status, response.headers, body or b"", **response.where)
+        is_asking = response.status == 401
+        if not is_asking and response.status != 200:
+            refusal = response_failure(Stage.PING, response.status, response.headers, body or b"", **response.where)
+            if response.status not in PING_HINTS:
+                raise refusal
+            self.ping_doubt = refusal
+        self._handshake.learn_ping(place, response.headers.get("WWW-Authenticate", "") if is_asking else None)
         self._base = place
         return place
 

@@ -7,12 +7,14 @@ Authorization is never sent outside the registry's scheme, host and port, and no
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 
 from registries.failures import PullFailed, RegistryUnreachable, Service
 from registries.oci import location
-from registries.oci.auth import Handshake, Login
+from registries.oci.auth import Handshake
 from registries.oci.errors import SHORT_BODY, Stage, response_failure
+from registries.oci.login import Login
 from registries.oci.redirects import MAX_REDIRECTS, REDIRECTS, redirect_failure, redirect_target
 from registries.oci.reference import is_digest
 from registries.oci.responses import Response
@@ -27,6 +29,15 @@ _Fetched = tuple[Response, bool]
 """A response, and whether it came from another origin than the registry's."""
 
 
+@dataclass(frozen=True)
+class _Asked:
+    """What a request is for, as its failure says."""
+
+    stage: Stage
+    repository: str
+    version: str = ""
+
+
 class Fetch:
     """GETs for one registry. Shared by threads."""
 
@@ -36,11 +47,12 @@ class Fetch:
 
     def get(self, url: str, headers: Headers, stage: Stage, repository: str, version: str) -> Response:
         """Return a response with status 200 or 206. Raises the failure that any other status means."""
+        asked = _Asked(stage, repository, version)
         by_digest = stage is Stage.BLOB or is_digest(version)
-        response, elsewhere = self._authorized(repository, partial(self._follow, url, headers, by_digest))
+        response, elsewhere = self._authorized(asked, partial(self._follow, url, headers, by_digest))
         if response.status in _SUCCESSES:
             return response
-        raise self._failure(response, elsewhere, stage, repository, version)
+        raise self._failure(response, response.read(SHORT_BODY), asked, elsewhere=elsewhere)
 
     def get_rest(self, url: str, first: int, last: int, repository: str, digest: str) -> Response:
         """Return the bytes `first` to `last` of a blob whose transfer broke off (status 206), or all of it (status
@@ -50,55 +62,57 @@ class Fetch:
         for another address, because those that it signs expire. Then all of the blob is asked for, because some know
         no ranges, and say so with many a status (kubernetes/registry.k8s.io#333).
         """
+        asked = _Asked(Stage.BLOB, repository, digest)
         send = partial(self._follow, url, {"Range": f"bytes={first}-{last}"}, True)
-        response, elsewhere = self._authorized(repository, send)
+        response, elsewhere = self._authorized(asked, send)
         if elsewhere and _is_refusal(response):
             response.close()
-            response, elsewhere = self._authorized(repository, send)
+            response, elsewhere = self._authorized(asked, send)
         if _is_refusal(response):
             response.close()
             return self.get(url, {}, Stage.BLOB, repository, digest)
         if response.status in _SUCCESSES:
             return response
-        raise self._failure(response, elsewhere, Stage.BLOB, repository, digest)
+        raise self._failure(response, response.read(SHORT_BODY), asked, elsewhere=elsewhere)
 
     def try_login(self, url: str, repository: str) -> None:
         """Send the login with a HEAD. Raises `AuthenticationFailed` if it is refused; no other status raises."""
-        response, _ = self._authorized(repository, lambda login: (self._session.head(url, login), False))
+        asked = _Asked(Stage.MANIFEST, repository)
+        response, _ = self._authorized(asked, lambda login: (self._session.head(url, login), False))
         response.close()
 
     def is_readable(self, url: str, repository: str) -> bool:
         """Whether `url` may be read: HEAD succeeds. After a redirect one byte is fetched instead, because signed
         addresses are usually valid for GET only."""
-        response, _ = self._authorized(
-            repository, lambda authorization: (self._session.head(url, authorization), False)
-        )
+        asked = _Asked(Stage.BLOB, repository)
+        response, _ = self._authorized(asked, lambda authorization: (self._session.head(url, authorization), False))
         response.close()
         if response.status in REDIRECTS:
             response = self.get(url, {"Range": "bytes=0-0"}, Stage.BLOB, repository, "")
             response.close()
         return response.status in _SUCCESSES
 
-    def _failure(self, response: Response, elsewhere: bool, stage: Stage, repository: str, version: str) -> PullFailed:
-        body = response.read(SHORT_BODY) or b""
+    def _failure(self, response: Response, body: bytes | None, asked: _Asked, *, elsewhere: bool) -> PullFailed:
         if elsewhere and response.status != 429:
             return RegistryUnreachable(
                 case="answer", reason="it refused the download", raw=f"storage {response.status}", **response.where
             )
         return response_failure(
-            stage,
+            asked.stage,
             response.status,
             response.headers,
-            body,
-            repository=repository,
-            version=version,
+            body or b"",
+            repository=asked.repository,
+            version=asked.version,
             login=self._handshake.has_login,
             **response.where,
         )
 
-    def _authorized(self, repository: str, send: Callable[[Login | Token | None], _Fetched]) -> _Fetched:
+    def _authorized(self, asked: _Asked, send: Callable[[Login | Token | None], _Fetched]) -> _Fetched:
         """Send the request with the current authorization, and again with a new one after a 401: once, and once more
-        where the registry says that it is about the new one, or about its scope."""
+        where the registry says that it is about the new one, or about its scope. Raises what the 401 means if there is
+        no other authorization."""
+        repository = asked.repository
         used = self._handshake.authorization(repository)
         response, elsewhere = send(used)
         is_widened = False
@@ -112,9 +126,12 @@ class Fetch:
             if renewals and not isinstance(used, Login) and not is_about_token:
                 break
             is_widened = is_widened or (demands_scope and used is not None)
-            response.read(SHORT_BODY)
+            body = response.read(SHORT_BODY)
             response.close()
-            used = self._handshake.renew(repository, used, header)
+            renewed = self._handshake.renew(repository, used, header)
+            if renewed is None:
+                raise self._handshake.refused(used, self._failure(response, body, asked, elsewhere=False))
+            used = renewed
             response, elsewhere = send(used)
         return response, elsewhere
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from registries.failures import CredentialMalformed, PullFailed
 from registries.foundation.secret_shapes import find_secret
-from registries.oci.auth import Login
+from registries.oci.login import Login
 from registries.providers import checks
 from registries.providers.checks import Check, Field, Notice, Unusable
 from registries.providers.rules import Rule, apply

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 from registries.failures import AuthenticationFailed, ImageNotFound
-from registries.oci.auth import Login
+from registries.oci.login import Login
 from registries.providers.base import Provider
 from registries.providers.checks import Field, Unusable
 from registries.providers.ecr_host import HOST_PATTERNS, EcrHost, parse_host

@@ -32,7 +32,7 @@ from registries.failures import (
     RegistryUnreachable,
     Unexpected,
 )
-from registries.oci.auth import Login
+from registries.oci.login import Login
 from registries.providers.ecr_host import parse_host
 
 # botocore logs whole requests and responses, including tokens, at debug level.

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from registries.failures import CredentialMalformed
-from registries.oci.auth import Login
 from registries.oci.errors import Stage
+from registries.oci.login import Login
 from registries.providers.base import Provider
 from registries.providers.checks import Field
 from registries.providers.google_key import MAX_KEY_LENGTH, is_access_token, normalize_key

@@ -15,8 +15,8 @@ from portal.demo.registry import REPOSITORY, TAG, SampleRegistry
 from portal.demo.walkthrough import WalkthroughFailed, compare
 from registries.failures import AuthenticationFailed, ImageNotFound
 from registries.oci.address_guard import AddressGuard
-from registries.oci.auth import Login
 from registries.oci.client import RegistryClient
+from registries.oci.login import Login
 from registries.oci.platform import Platform
 
 pytestmark = pytest.mark.slow

@@ -11,8 +11,8 @@ import pytest
 from groups.ingest.layers import ResumingReader
 from registries.failures import PullFailed, RegistryUnreachable
 from registries.oci.address_guard import AddressGuard
-from registries.oci.auth import Login
 from registries.oci.client import RegistryClient
+from registries.oci.login import Login
 from tests.support.fakes.layers import described
 from tests.support.fakes.registry import FakeRegistry
 

@@ -27,7 +27,7 @@ from registries.failures import CredentialExpired, CredentialMalformed, Credenti
 from registries.foundation.actor import CONSOLE
 from registries.foundation.ids import CredentialId
 from registries.models import Credential
-from registries.oci.auth import Login
+from registries.oci.login import Login
 from registries.oci.reference import parse
 from registries.secrets import keyring
 from registries.secrets.credential_binding import binding_of

@@ -19,7 +19,7 @@ from registries.failures import (
     PullFailed,
 )
 from registries.models import Credential
-from registries.oci.auth import Login
+from registries.oci.login import Login
 from registries.oci.timeouts import Timeouts
 from tests.groups.ingest.conftest import HOST
 from tests.support.pulls import SECRET, USER, make_credential, make_group

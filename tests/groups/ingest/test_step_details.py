@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from groups.ingest import step_details
-from registries.oci.auth import Login
+from registries.oci.login import Login
 from registries.oci.manifest import Descriptor, Entry, Index, Manifest
 
 DIGEST = "sha256:" + "4e1f9c0b7d21" + "0" * 52

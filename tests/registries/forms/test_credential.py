@@ -12,7 +12,7 @@ import pytest
 from pytest_django import Settings
 
 from registries.forms.credential import CredentialForm
-from registries.oci.auth import Login
+from registries.oci.login import Login
 from registries.providers import PROVIDERS, Field, Provider
 
 SECRET = "canary-7f3a-secret"  # pragma: allowlist secret

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from registries.oci.address_guard import AddressGuard
-from registries.oci.auth import Login
 from registries.oci.client import RegistryClient
 from registries.oci.config import read_config
+from registries.oci.login import Login
 from registries.oci.manifest import Descriptor, Manifest
 from registries.oci.platform import Platform
 from registries.oci.timeouts import Timeouts

@@ -12,7 +12,7 @@ from registries.failures import (
     RateLimited,
     RegistryUnreachable,
 )
-from registries.oci.auth import Login
+from registries.oci.login import Login
 from registries.oci.tokens import Token
 from tests.support.fakes.registry import FakeRegistry
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from registries.failures import AccessDenied, AuthenticationFailed, HostNotAllowed, PullFailed, RegistryUnreachable
 from registries.oci import auth
 from registries.oci.address_guard import AddressGuard
-from registries.oci.auth import Login
+from registries.oci.login import Login
 from tests.support.fakes.certificates import Authority
 from tests.support.fakes.registry import FakeRegistry
 
@@ -184,3 +185,57 @@ def test_what_is_no_manifest_at_all_is_the_registrys_fault(
     assert (failure.fault, failure.retryable, failure.keeps_credential) == ("registry", True, True)
     assert "such as a web page" in failure.words.text
     assert failure.words.title == "The registry did not answer as it should"
+
+
+@pytest.mark.parametrize(
+    ("code", "failure", "keeps"),
+    [("UNAUTHORIZED", AuthenticationFailed, False), ("DENIED", AccessDenied, True)],
+)
+def test_a_refusal_says_what_the_registry_said(
+    code: str, failure: type[PullFailed], keeps: bool, half_open: FakeRegistry, connect: Connect
+) -> None:
+    """Nexus, Artifactory: a 401 to Basic where the ping is open. It had no response that a rule could read, and ended
+    the credential even where the registry says that a permission is missing."""
+    with half_open as registry:
+        registry.fault("/v2/", status=200, body=b"{}", times=1)
+        body = b'{"errors":[{"code":"%s","message":"Not Permitted"}]}' % code.encode()
+        challenge = {"WWW-Authenticate": 'Basic realm="x"'}
+        registry.fault("/manifests/", status=401, body=body, headers=challenge)
+        with pytest.raises(failure) as refusal:
+            pull(connect(registry), "team/app")
+        response = refusal.value.response
+        assert response is not None
+        assert (response.code, response.message, response.login) == (code, "not permitted", True)
+        assert (response.stage, response.version) == ("manifest", "1.0")
+        assert refusal.value.keeps_credential is keeps
+        assert refusal.value.raw == f"401 {code}"
+
+
+def test_a_token_that_grants_nothing_has_a_response_too(registry: FakeRegistry, connect: Connect) -> None:
+    registry.push_image("team/app", "1.0")
+    registry.grant_nothing = True
+    with pytest.raises(AccessDenied) as refusal:
+        pull(connect(registry), "team/app")
+    assert refusal.value.response is not None
+    assert (refusal.value.response.status, refusal.value.response.login) == (401, True)
+
+
+def test_others_are_not_kept_waiting_while_one_pauses(
+    registry: FakeRegistry, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pause before another token is made without the lock that every request needs."""
+    registry.push_image("team/app", "1.0")
+    registry.push_image("team/other", "1.0")
+    client = connect(registry)
+    client.authenticate("team/other")
+    found: list[str] = []
+
+    def pause(seconds: float) -> None:
+        with ThreadPoolExecutor(1) as pool:
+            other = pool.submit(client.fetch_manifest, "team/other", "1.0").result(timeout=10)
+        found.append(other.digest)
+
+    monkeypatch.setattr("registries.oci.auth.time.sleep", pause)
+    refuse_token(registry, "team/app/manifests/", error="invalid_token", times=1)
+    pull(client, "team/app")
+    assert len(found) == 1

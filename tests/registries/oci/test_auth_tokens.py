@@ -15,7 +15,8 @@ from registries.failures import (
     RateLimited,
     RegistryUnreachable,
 )
-from registries.oci.auth import Handshake, Login
+from registries.oci.auth import Handshake
+from registries.oci.login import Login
 from tests.support.fakes.certificates import Authority
 from tests.support.fakes.registry import FakeRegistry
 
@@ -79,7 +80,8 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     stopped = Clock()
-    monkeypatch.setattr("registries.oci.auth.time", stopped)
+    for module in ("auth", "token_service"):
+        monkeypatch.setattr(f"registries.oci.{module}.time", stopped)
     return stopped
 
 

@@ -16,8 +16,8 @@ import pytest
 
 from registries.failures import HostNotAllowed, PullFailed, RegistryUnreachable, TlsInvalid, describe
 from registries.oci.address_guard import AddressGuard
-from registries.oci.auth import Login
 from registries.oci.client import RegistryClient
+from registries.oci.login import Login
 from registries.oci.opened_networks import parse
 from registries.oci.tls_hosts import TlsHosts, TlsHostsOfClient
 from tests.registries.oci.conftest import Connect

@@ -17,8 +17,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from registries.oci.address_guard import AddressGuard
-from registries.oci.auth import Login
 from registries.oci.client import RegistryClient
+from registries.oci.login import Login
 from registries.providers import PROVIDERS, Provider
 from registries.providers.ecr_token import get_authorization_token
 from tests.support.fakes.aws import FakeAws
