@@ -22,7 +22,7 @@ from django.db.models.functions import Now
 
 from groups.actions import checks, suspension
 from groups.actions.images import delete_image
-from groups.ingest import failed_attempts, outcome
+from groups.ingest import failed_attempts, outages, outcome
 from groups.ingest.claim import Claim
 from groups.ingest.credential_hold import destroy_settled
 from groups.ingest.steps import last_step
@@ -100,6 +100,8 @@ def _steps(thorough: bool) -> list[Step]:
         ("checks_woken", checks.wake_queued),
         ("checks_removed", checks.remove_old),
         ("suspended_ended", suspension.sweep),
+        ("outages_noted", outages.note_outages),
+        ("outages_deleted", outages.delete_old),
         ("failed_attempts_deleted", failed_attempts.delete_old),
         ("images_removed", remove_images),
         ("blobs_removed", garbage.sweep if thorough else garbage.collect),

@@ -87,7 +87,7 @@ def fail(claim: Claim, failure: PullFailed, *, step: str, overdue: bool = False)
     with claim.fenced(**only) as image:
         fail_running(image, failure.words.title)
         due = _next_attempt(image, failure)
-        failed_attempts.add(image, failure.code, step, final=due is None)
+        failed_attempts.add(image, failure, step, final=due is None)
         _wake_next(image)
         destroyed = kept = None
         if due is not None:

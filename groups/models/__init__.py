@@ -8,6 +8,7 @@ from groups.models.group import ContainerGroup, Failure
 from groups.models.image import Image, Layer, PullStep
 from groups.models.node import Enrolment, Instance, Node, Reception
 from groups.models.occurrence import Occurrence
+from groups.models.outage import Outage
 from groups.models.quota import Quota
 from groups.models.sweep import SweepPass
 
@@ -26,6 +27,7 @@ __all__ = [
     "NodeManifest",
     "NodeToken",
     "Occurrence",
+    "Outage",
     "PullStep",
     "Quota",
     "Reception",

@@ -11,13 +11,16 @@ class FailedAttempt(models.Model):
 
     A Failure is written after the last attempt, minutes after the first; these rows are written at once, and stay when
     group and image are deleted. They contain no names: `kind` is the kind of registry, recognized by its host if the
-    pull had no credential.
+    pull had no credential, and `registry` is `service_key` of the host. `passes` is whether the failure can be part of
+    an outage (`groups.ingest.failed_attempts.can_be_outage`).
     """
 
     organization = models.ForeignKey("portal.Organization", on_delete=models.CASCADE, related_name="+")
     kind = models.CharField(max_length=20)
     code = models.CharField(max_length=30)
     step = models.CharField(max_length=20)
+    registry = models.CharField(max_length=32, blank=True, default="", db_default="")
+    passes = models.BooleanField(default=False, db_default=False)
     final = models.BooleanField()
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 

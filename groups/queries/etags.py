@@ -31,7 +31,18 @@ from django.db.models import (
 from django.db.models.functions import MD5, JSONArray
 from django.db.models.sql.compiler import SQLCompiler
 
-from groups.models import Blob, ContainerGroup, Image, Instance, Layer, LayerDelivery, NodeToken, PullStep, Redemption
+from groups.models import (
+    Blob,
+    ContainerGroup,
+    Image,
+    Instance,
+    Layer,
+    LayerDelivery,
+    NodeToken,
+    Outage,
+    PullStep,
+    Redemption,
+)
 from groups.nodes.scheduler import nodes_with_room
 from registries.foundation.compiled_query import CompiledQuery
 from registries.foundation.ids import OrganizationId, ProjectId
@@ -57,7 +68,8 @@ def project_version(project_id: ProjectId, *extra: object) -> str:
 def organization_version(organization_id: OrganizationId, *extra: object) -> str:
     """Return the version of an organization's overview."""
     parts = (_groups_of, _instances_of, _images_of, _blobs_of, _credentials_of)
-    return etag_of([part.rows(organization=organization_id) for part in parts], *extra)
+    rows = [part.rows(organization=organization_id) for part in parts]
+    return etag_of(rows, _outages.rows(), *extra)
 
 
 def etag_of(*facts: object) -> str:
@@ -76,6 +88,10 @@ class _Joined(Aggregate):
         self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **extra_context: object
     ) -> tuple[str, tuple[str | int, ...]]:
         return self.as_sql(compiler, connection, function="GROUP_CONCAT", **extra_context)
+
+
+_OUTAGES = (Count("id"), Count("ended_at"), Max("began_at"), Sum("organizations"), _Joined(MD5("code")))
+"""What pages show of outages."""
 
 
 @CompiledQuery
@@ -125,6 +141,7 @@ def _group(project: ProjectId, name: str) -> _Groups:
         _aggregates(tokens, Count("id"), Max("redeemed_at"), Max("manifest_sent_at"), Max("ended_at")),
         _aggregates(presented, Count("id")),
         _aggregates(sent, Sum("sent_bytes")),
+        _aggregates(Outage.objects.shown(), *_OUTAGES),
     )
 
 
@@ -189,6 +206,12 @@ def _blobs_of(organization: OrganizationId) -> QuerySet[Blob, tuple[object, ...]
 def _credentials_of(organization: OrganizationId) -> QuerySet[Credential, tuple[object, ...]]:
     live = Credential.objects.live().filter(organization=organization)
     return live.order_by().values_list(Value(1)).annotate(count=Count("id"))
+
+
+@CompiledQuery
+def _outages() -> QuerySet[Outage, tuple[object, ...]]:
+    shown = Outage.objects.shown().order_by()
+    return shown.values_list(Value(1)).annotate(**{f"fact{place}": fact for place, fact in enumerate(_OUTAGES)})
 
 
 def _aggregates(rows: QuerySet[_Row], *aggregates: Aggregate) -> Subquery:

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 
-from django.db.models import Count, Min, Model, QuerySet, Sum
+from django.db.models import Count, Max, Min, Model, QuerySet, Sum
 from django.db.models.functions import Now
 from prometheus_client.core import GaugeMetricFamily, Metric
 from redis.exceptions import RedisError
 
-from groups.models import Blob, ContainerGroup, Failure, Image, Instance, Node, Redemption
+from groups.models import Blob, ContainerGroup, Failure, Image, Instance, Node, Outage, Redemption
 from groups.queues.redis_queues import connect, length, refused_counts
 from groups.queues.wakeup import QUEUES
 from registries.foundation.clock import database_now
@@ -41,6 +41,7 @@ class GroupMetrics:
         stored = Blob.objects.aggregate(sum=Sum("size"))["sum"]
         yield _one("stored_bytes", "Bytes of encrypted layers in the store", stored or 0)
         yield _recent_failures()
+        yield _current_outages()
         yield _recent_refusals()
         yield from _queues()
 
@@ -70,6 +71,18 @@ def _recent_failures() -> Metric:
     rows = Failure.objects.filter(created_at__gt=Now() - RECENT).order_by()
     for provider, code, count in rows.values_list("provider", "code").annotate(count=Count("pk")):
         family.add_metric([provider or "public", code], count)
+    return family
+
+
+def _current_outages() -> Metric:
+    family = GaugeMetricFamily(
+        "drayage_outage_organizations",
+        "Organizations at which pulls fail in a current outage, by kind of registry, or everywhere",
+        labels=["registry"],
+    )
+    rows = Outage.objects.current().order_by().values_list("kind").annotate(most=Max("organizations"))
+    for kind, most in rows:
+        family.add_metric([kind or Outage.EVERYWHERE], most)
     return family
 
 

@@ -1,137 +1,151 @@
-"""Failures by kind of registry over time, and whether there are more than usual. Only counts: no names.
+"""Outages as operators and members read them: names, times and words.
 
-Failed attempts are counted, not failed pulls: a pull fails minutes later, after its last attempt.
+The sweeper finds them (`groups.rules.outage_detection`); their rows hold no host. Members read of the services that
+many share, and of the hosts that their own organization uses.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import TypeAlias
 
-from django.db.models import Count, Q
-from django.db.models.functions import TruncDay, TruncHour
+from django.db.models import Q
 
-from groups.models import FailedAttempt
-from registries.foundation.clock import database_now
+from groups.models import Image, Outage
+from registries.foundation.ids import OrganizationId
+from registries.models import Credential
 from registries.providers import PROVIDERS
+from registries.providers.recognise import service_key
 
-RECENT = timedelta(minutes=10)
-BEFORE = timedelta(hours=24)
-MIN_FAILURES = 5
-"""Fewer failures are no outage."""
-Bucket: TypeAlias = type[TruncHour] | type[TruncDay]
+MANY = 3
+"""From this number of organizations on, texts say "many"."""
 
-
-@dataclass(frozen=True)
-class Span:
-    """The time that a chart covers: the number and length of its steps."""
-
-    steps: int
-    step: timedelta
-    truncate: Bucket
-    words: str
-
-
-SPANS = {
-    "hours": Span(48, timedelta(hours=1), TruncHour, "the last 48 hours, by hour"),
-    "days": Span(14, timedelta(days=1), TruncDay, "the last 14 days, by day"),
+_REASONS = {
+    "registry_unreachable": "It does not answer, breaks off, or answers with errors of its own.",
+    "resolver_failed": "Its name can't be looked up right now.",
+    "rate_limited": "It asks us to slow down.",
+    "digest_mismatch": "What it sends does not match its digests.",
+    "registry_refuses": "It does not serve requests right now.",
+    "tls_invalid": "Its certificate can't be verified.",
+    "host_unknown": "Its name can't be found.",
+    "host_not_allowed": "Its name leads to an address that can't be used.",
 }
+_NOT_YOURS = "This is not about your images or credentials. A pull that fails in the meantime can be tried again later."
 
 
 @dataclass(frozen=True)
-class Series:
-    """Failures per step, by kind of registry and by code. `moments` are the beginnings of all steps, empty ones too."""
+class OutageNotice:
+    """An outage for people to read. `name` is the registry as texts name it: "GitHub's registry"."""
 
-    moments: list[datetime]
-    by_kind: dict[str, list[int]]
-    by_code: dict[str, list[int]]
-
-
-@dataclass(frozen=True)
-class Outage:
-    """A kind of registry with more failures than usual: `count` within ten minutes, `usual` in the same time."""
-
-    kind: str
+    outage: Outage
     name: str
-    count: int
-    usual: int
-    organizations: int
-    code: str
 
+    @property
+    def title(self) -> str:
+        """What fails, for whom; a time follows: "since 12:04", or "from 12:04 to 12:31" once it is over."""
+        outage = self.outage
+        whom = "for many" if outage.organizations >= MANY else "for several organizations"
+        if outage.is_everywhere:
+            return f"Pulls from nearly every registry {'were' if outage.is_over else 'are'} failing {whom}"
+        return f"{self.name} {'was' if outage.is_over else 'is'} failing {whom}"
 
-def series(span: Span, now: datetime | None = None) -> Series:
-    """Return the failures in each step of the span, in one query."""
-    now = now or database_now()
-    last = now.replace(minute=0, second=0, microsecond=0)
-    if span.step >= timedelta(days=1):
-        last = last.replace(hour=0)
-    moments = [last - span.step * back for back in reversed(range(span.steps))]
-    places = {moment: place for place, moment in enumerate(moments)}
-    by_kind: dict[str, list[int]] = {}
-    by_code: dict[str, list[int]] = {}
-    rows = FailedAttempt.objects.filter(created_at__gte=moments[0]).order_by().annotate(at=span.truncate("created_at"))
-    for at, kind, code, count in rows.values_list("at", "kind", "code").annotate(count=Count("pk")):
-        if at in places:
-            for table, key in ((by_kind, kind), (by_code, code)):
-                table.setdefault(key, [0] * len(moments))[places[at]] += count
-    return Series(moments, _largest_first(by_kind), _largest_first(by_code))
+    @property
+    def text(self) -> str:
+        """What members read below the title."""
+        outage = self.outage
+        if outage.is_over and outage.recovered:
+            return "Pulls succeed again."
+        if outage.is_over:
+            return "No pull has been tried there since then, so it may not be over."
+        if outage.is_everywhere:
+            return "The cause is probably the portal's own network, not the registries. " + _NOT_YOURS
+        return f"{_REASONS.get(outage.code, '')} {_NOT_YOURS}".strip()
 
+    @property
+    def filters(self) -> str:
+        """The support desk's filters for its failures, as a query string."""
+        return f"kind={self.outage.kind}&age=hour" if self.outage.kind else "age=hour"
 
-def current_outages(now: datetime | None = None) -> list[Outage]:
-    """Return the kinds of registry with unusually many failures right now, the worst first. Two queries."""
-    now = now or database_now()
-    recent = Q(created_at__gt=now - RECENT)
-    rows = FailedAttempt.objects.filter(created_at__gt=now - BEFORE).order_by()
-    counted = rows.values("kind").annotate(
-        count=Count("pk", filter=recent),
-        before=Count("pk", filter=~recent),
-        organizations=Count("organization", filter=recent, distinct=True),
-    )
-    unusual = [row for row in counted if is_unusual(row["count"], _usual(row["before"]))]
-    codes: dict[str, Counter[str]] = {}
-    for kind, code, count in rows.filter(recent).values_list("kind", "code").annotate(count=Count("pk")):
-        codes.setdefault(kind, Counter())[code] += count
-    outages = [
-        Outage(
-            kind=row["kind"],
-            name=name_of(row["kind"]),
-            count=row["count"],
-            usual=round(_usual(row["before"])),
-            organizations=row["organizations"],
-            code=codes[row["kind"]].most_common(1)[0][0] if row["kind"] in codes else "",
+    @property
+    def for_operators(self) -> str:
+        """What operators read: numbers, and where to look."""
+        outage = self.outage
+        usual = round(outage.usual) or "none"
+        counts = (
+            f"Up to {outage.attempts} failed attempts in ten minutes, usually {usual}, mostly {outage.code}, at "
+            f"{outage.organizations} organizations."
         )
-        for row in unusual
+        since = f"since {outage.began_at:%H:%M} UTC"
+        if not outage.is_everywhere:
+            return f"{self.name} is failing {since}. {counts}"
+        what = "name server" if outage.code == "resolver_failed" else "network, proxy, firewall or name server"
+        return (
+            f"Pulls from {outage.registries} registries are failing {since}, and almost none succeed. That is probably "
+            f"the portal's own {what}. {counts}"
+        )
+
+
+def current_outages() -> list[OutageNotice]:
+    """Return the outages that are not over, for operators: that of nearly every registry first, then by the number of
+    organizations. Two queries at most."""
+    rows = list(Outage.objects.current().order_by("-organizations", "-attempts"))
+    rows.sort(key=lambda outage: not outage.is_everywhere)
+    hosts = {service_key(host): host for host in _hosts_of_all()} if _has_private_host(rows) else {}
+    return [OutageNotice(outage, _name(outage, hosts)) for outage in rows]
+
+
+def outages_at(hosts: Iterable[str]) -> list[OutageNotice]:
+    """Return the outages, current or just over, of these registries (`host[:port]`). One query."""
+    rows = _shown()
+    return _of(rows, {service_key(host): host for host in hosts}) if rows else []
+
+
+def outages_of(organization_id: OrganizationId, *, any_service: bool = False) -> list[OutageNotice]:
+    """Return the outages, current or just over, of the registries that an organization uses: those of its images and of
+    its live credentials. With `any_service` also those of services that it doesn't use yet. One query where there is no
+    outage, else three."""
+    rows = _shown()
+    if not rows:
+        return []
+    used = {service_key(host): host for host in _hosts_of(organization_id)}
+    return _of(rows, used | dict.fromkeys(PROVIDERS, "") if any_service else used)
+
+
+def _shown() -> list[Outage]:
+    return list(Outage.objects.shown())
+
+
+def _of(rows: list[Outage], hosts: Mapping[str, str]) -> list[OutageNotice]:
+    """Return the notices of these registries. An outage of nearly every one contains those of single ones."""
+    everywhere = [outage for outage in rows if outage.is_everywhere]
+    single = [
+        outage
+        for outage in rows
+        if outage.registry in hosts and not any(_overlap(outage, other) for other in everywhere)
     ]
-    return sorted(outages, key=lambda outage: -outage.count)
+    return [OutageNotice(outage, _name(outage, hosts)) for outage in (*everywhere, *single)]
 
 
-def is_unusual(count: int, usual: float) -> bool:
-    """Return whether `count` failures within ten minutes are more than chance makes of `usual`."""
-    return count >= MIN_FAILURES and count > 3 * usual + 3
+def _overlap(outage: Outage, other: Outage) -> bool:
+    return outage.began_at <= other.last_failed_at and other.began_at <= outage.last_failed_at
 
 
-def name_of(kind: str) -> str:
-    """Return the name of a kind of registry."""
-    provider = PROVIDERS.get(kind)
-    return provider.name if provider else kind
+def _name(outage: Outage, hosts: Mapping[str, str]) -> str:
+    if outage.registry in PROVIDERS:
+        return PROVIDERS[outage.registry].name_in_text
+    return f"The registry {hosts[outage.registry]}" if outage.registry in hosts else "A registry"
 
 
-def _usual(before: int) -> float:
-    return before * RECENT / (BEFORE - RECENT)
+def _has_private_host(rows: Iterable[Outage]) -> bool:
+    return any(outage.registry not in PROVIDERS and not outage.is_everywhere for outage in rows)
 
 
-def _largest_first(table: dict[str, list[int]]) -> dict[str, list[int]]:
-    return dict(sorted(table.items(), key=lambda item: (-sum(item[1]), item[0])))
+def _hosts_of(organization_id: OrganizationId) -> set[str]:
+    groups = Q(groups__isnull=False) | Q(next_for__isnull=False)
+    images = Image.objects.filter(groups, organization=organization_id).order_by().values_list("registry", flat=True)
+    credentials = Credential.objects.live().filter(organization=organization_id).order_by()
+    return {*images.distinct(), *credentials.values_list("host", flat=True).distinct()}
 
 
-def total(table: dict[str, list[int]]) -> int:
-    """Return the sum of all counts."""
-    return sum(sum(counts) for counts in table.values())
-
-
-def peak(table: Iterable[list[int]]) -> int:
-    """Return the highest sum of one step."""
-    return max((sum(step) for step in zip(*table, strict=True)), default=0)
+def _hosts_of_all() -> list[str]:
+    return list(Image.objects.order_by().values_list("registry", flat=True).distinct())

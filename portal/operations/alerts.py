@@ -35,12 +35,12 @@ def alerts(queues: Queues) -> list[Alert]:
     found += [
         Alert(
             "outage",
-            "amber",
-            f"{outage.name}: {outage.count} failures in the last 10 minutes, usually {outage.usual or 'none'}.",
-            f"{reverse('desk:queue')}?kind={outage.kind}&age=hour",
+            "red" if notice.outage.is_everywhere else "amber",
+            notice.for_operators,
+            f"{reverse('desk:queue')}?{notice.filters}",
             "See the failures",
         )
-        for outage in outages.current_outages()
+        for notice in outages.current_outages()
     ]
     altered = User.objects.filter(altered_at__isnull=False).count()
     if altered:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from math import ceil
 
 from django import template
@@ -116,6 +116,14 @@ def span(seconds: int) -> str:
 def ago(moment: datetime | None) -> SafeString:
     """A time relative to now, with the exact one on hover. A script on the page keeps it current."""
     return _time(moment, relative)
+
+
+@register.filter
+def clock(moment: datetime) -> str:
+    """The time of day in UTC, `12:04`; with its date, `30 November, 12:04`, if it is half a day ago or more."""
+    is_near = abs(timezone.now() - moment) < timedelta(hours=12)
+    moment = moment.astimezone(UTC)
+    return f"{moment:%H:%M}" if is_near else f"{moment:%-d %B, %H:%M}"
 
 
 @register.filter

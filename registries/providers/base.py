@@ -30,8 +30,9 @@ class Provider:
     """One kind of registry.
 
     `hosts` are patterns that match a registry's whole host, in ASCII and lower case. `host` is set if the kind has only
-    one host; otherwise the member enters it, with `host_help`. `mark` is a short label for lists. `has_chosen_names`
-    means that people chose the user names, so that none is an id or consists of hex digits. `token_hosts` are further
+    one host; otherwise the member enters it, with `host_help`. `mark` is a short label for lists. `called` is how a
+    sentence names the registry, where `name` alone is more than that. `has_chosen_names` means that people chose the
+    user names, so that none is an id or consists of hex digits. `token_hosts` are further
     hosts that may be asked for a token. `repair` restores what pasting has damaged, before `checks`; both raise
     `Unusable`. `exchange` makes the login. If it asks another host for that, `exchange_host` returns that host for the
     registry's host. `rules` list responses that differ in meaning from the distribution specification. `hints` maps a
@@ -43,6 +44,7 @@ class Provider:
     fields: tuple[Field, ...]
     guide: str
     mark: str = ""
+    called: str = ""
     hosts: tuple[str, ...] = ()
     host: str = ""
     host_help: str = ""
@@ -54,6 +56,11 @@ class Provider:
     exchange_host: Callable[[str], str] | None = None
     rules: tuple[Rule, ...] = ()
     hints: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def name_in_text(self) -> str:
+        """The registry in the middle of a sentence, such as "GitHub's registry"."""
+        return self.called or self.name
 
     @property
     def secret_names(self) -> frozenset[str]:

@@ -19,6 +19,7 @@ def _classic_token(values: Mapping[str, str], host: str) -> None:
 GHCR = Provider(
     kind="ghcr",
     name="GitHub",
+    called="GitHub's registry",
     mark="GH",
     hosts=(r"ghcr\.io",),
     host="ghcr.io",

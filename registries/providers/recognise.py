@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from registries.providers import PROVIDERS
 from registries.providers.base import Provider
 from registries.providers.self_hosted import SELF_HOSTED
@@ -17,3 +19,13 @@ def recognise(registry_host: str) -> Provider:
         return SELF_HOSTED
     host = registry_host.lower().removesuffix(":443").removesuffix(".")
     return next((provider for provider in PROVIDERS.values() if provider.recognises(host)), SELF_HOSTED)
+
+
+def service_key(registry_host: str) -> str:
+    """Return which registry a `host[:port]` belongs to, for counting failures without names: the kind of a service that
+    many customers share, whichever host of it they use; otherwise a digest of the host, 32 hexadecimal digits."""
+    provider = recognise(registry_host)
+    if provider is not SELF_HOSTED:
+        return provider.kind
+    host = registry_host.lower().removesuffix(":443").removesuffix(".")
+    return hashlib.sha256(host.encode()).hexdigest()[:32]

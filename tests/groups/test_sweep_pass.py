@@ -202,6 +202,8 @@ def test_everything_is_done_once(
         "checks_woken": 1,
         "checks_removed": 1,
         "suspended_ended": 3,
+        "outages_noted": 0,
+        "outages_deleted": 0,
         "failed_attempts_deleted": 1,
         "images_removed": 1,
         "blobs_removed": 1,

@@ -11,14 +11,16 @@ from groups.actions import checks
 from groups.actions.lifecycle import start
 from groups.ingest import failed_attempts, outcome
 from groups.ingest.claim import claim
+from groups.ingest.outages import note_outages
 from groups.ingest.steps import Name, PullSteps
-from groups.models import FailedAttempt, Image, ImageCheck, Instance
+from groups.models import FailedAttempt, Image, ImageCheck, Instance, Outage
 from groups.nodes.report import Reported
 from groups.nodes.restarts import before_restart
 from groups.queries.attention import count_alerts
+from groups.queries.failure_series import SPANS, series
 from groups.queries.group_detail import group_detail
 from groups.queries.metrics import GroupMetrics
-from groups.queries.outages import SPANS, current_outages, series
+from groups.queries.outages import outages_at
 from groups.rules.states import move
 from groups.sweep import expire_leases, remove_images, sweep, wake_pulls
 from registries import actions as credentials
@@ -27,6 +29,7 @@ from registries.foundation.actor import CONSOLE, PORTAL
 from registries.foundation.clock import database_now
 from registries.models import Credential
 from registries.oci.reference import parse
+from tests.support.outages import fail_attempts, organizations
 from tests.support.pulls import make_credential, make_group
 from tests.two_clocks.times import ago, in_about
 
@@ -151,13 +154,25 @@ def test_charts_and_alerts(acme: Any) -> None:
     ]
     FailedAttempt.objects.bulk_create(rows)
     assert in_about(rows[0].created_at)
-    assert [outage.count for outage in current_outages()] == [5]
     shown = series(SPANS["hours"])
     assert sum(sum(counts) for counts in shown.by_kind.values()) == 5
     assert timedelta(0) <= database_now() - shown.moments[-1] <= timedelta(hours=1)
     for age, count in ((timedelta(days=30) - MINUTE, 0), (timedelta(days=30) + MINUTE, 5)):
         FailedAttempt.objects.update(created_at=database_now() - age)
         assert failed_attempts.delete_old() == count
+
+
+def test_an_outage_begins_and_ends(acme: Any) -> None:
+    customers = organizations(3)
+    fail_attempts(customers, database_now(), 2, 1)
+    assert note_outages() == 1
+    (notice,) = outages_at(["ghcr.io"])
+    assert in_about(notice.outage.began_at, minutes=-2)
+    FailedAttempt.objects.update(created_at=ago(minutes=11))
+    assert note_outages() == 1
+    assert [notice.outage.is_over for notice in outages_at(["ghcr.io"])] == [True]
+    Outage.objects.update(ended_at=ago(minutes=31))
+    assert outages_at(["ghcr.io"]) == []
 
 
 def test_how_long_a_pull_has_waited(project: Any) -> None:

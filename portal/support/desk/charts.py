@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from groups.queries.bars import segments
-from groups.queries.outages import Series, Span, name_of, peak, total
+from groups.queries.failure_series import Series, Span, name_of, peak, total
 
 WIDTH, HEIGHT = 960.0, 160.0
 GAP = 0.2

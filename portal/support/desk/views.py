@@ -19,7 +19,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods
 
 from groups.models import Failure
-from groups.queries import outages
+from groups.queries import failure_series
+from groups.queries.outages import current_outages
 from groups.rules.states import Stale
 from portal.http.requests import StaffRequest
 from portal.models import FailureCase, SupportCase, SupportRequest
@@ -127,13 +128,13 @@ def _show(
 
 def _pulse(request: StaffRequest) -> dict[str, object]:
     chosen = request.GET.get("span", "")
-    name = chosen if chosen in outages.SPANS else "hours"
-    span = outages.SPANS[name]
+    name = chosen if chosen in failure_series.SPANS else "hours"
+    span = failure_series.SPANS[name]
     return {
         "span": name,
-        "spans": {key: span.words.partition(",")[0] for key, span in outages.SPANS.items()},
-        "charts": charts(outages.series(span), span),
-        "outages": outages.current_outages(),
+        "spans": {key: span.words.partition(",")[0] for key, span in failure_series.SPANS.items()},
+        "charts": charts(failure_series.series(span), span),
+        "outages": current_outages(),
     }
 
 

@@ -1,102 +1,140 @@
-"""Failed attempts as they are counted: over time, and when they are more than usual."""
+"""Outages as members and operators read them: which ones, with which name, and with which words."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from groups.ingest.failed_attempts import delete_old
-from groups.models import FailedAttempt
-from groups.queries.outages import SPANS, current_outages, is_unusual, series
-from portal.organizations.actions import create_organization
-from registries.foundation.actor import CONSOLE
+from groups.models.outage import SHOWN_AFTERWARDS
+from groups.queries.metrics import GroupMetrics
+from groups.queries.outages import OutageNotice, current_outages, outages_at, outages_of
+from registries.foundation.clock import database_now
+from tests.support.outages import GITHUB, HUB, OWN, QUAY, make_outage, succeed
+from tests.support.pulls import make_credential, make_group
 
-NOW = datetime(2026, 3, 4, 12, 34, 56, tzinfo=UTC)
-
-
-def fail(organization: Any, ago: timedelta, *, kind: str = "quay", code: str = "registry_unreachable") -> None:
-    row = FailedAttempt.objects.create(organization=organization, kind=kind, code=code, step="connect", final=False)
-    FailedAttempt.objects.filter(pk=row.pk).update(created_at=NOW - ago)
+pytestmark = pytest.mark.usefixtures("no_redis")
+MINUTE = timedelta(minutes=1)
 
 
-def test_they_are_counted_by_hour(acme: Any) -> None:
-    for ago in (timedelta(minutes=1), timedelta(minutes=34), timedelta(minutes=35), timedelta(hours=60)):
-        fail(acme, ago)
-    fail(acme, timedelta(hours=47), kind="ghcr", code="rate_limited")
-
-    with CaptureQueriesContext(connection) as queries:
-        counted = series(SPANS["hours"], NOW)
-
-    assert len(queries) == 1
-    assert counted.moments[-1] == NOW.replace(minute=0, second=0)
-    assert len(counted.moments) == 48
-    assert list(counted.by_kind) == ["quay", "ghcr"]
-    assert counted.by_kind["quay"][-2:] == [1, 2]
-    assert sum(counted.by_kind["quay"]) == 3
-    assert counted.by_code["rate_limited"][0] == 1
+def outage(host: str = GITHUB, *, over_for: timedelta | None = None, **values: Any) -> Any:
+    now = database_now()
+    ended_at = None if over_for is None else now - over_for
+    return make_outage(host, **{"began_at": now - 90 * MINUTE, "last_failed_at": now, "ended_at": ended_at, **values})
 
 
-def test_they_are_counted_by_day(acme: Any) -> None:
-    for ago in (timedelta(hours=1), timedelta(hours=13), timedelta(days=13), timedelta(days=15)):
-        fail(acme, ago)
-    counted = series(SPANS["days"], NOW)
-    assert len(counted.moments) == 14
-    assert counted.by_kind["quay"] == [1, *[0] * 11, 1, 1]
+def titles(notices: list[OutageNotice]) -> list[str]:
+    return [notice.title for notice in notices]
 
 
 @pytest.mark.parametrize(
-    ("count", "usual", "unusual"),
+    ("organizations", "title"),
     [
-        (4, 0.0, False),
-        (5, 0.0, True),
-        (14, 1.0, True),
-        (6, 1.0, False),
-        (7, 1.0, True),
-        (30, 10.0, False),
-        (34, 10.0, True),
+        (2, "GitHub's registry is failing for several organizations"),
+        (3, "GitHub's registry is failing for many"),
     ],
 )
-def test_what_is_unusual(count: int, usual: float, unusual: bool) -> None:
-    assert is_unusual(count, usual) == unusual
+def test_for_whom_it_fails(db: None, organizations: int, title: str) -> None:
+    outage(organizations=organizations)
+    assert titles(outages_at(["ghcr.io"])) == [title]
+    assert outages_at(["quay.io", OWN]) == []
 
 
-def test_an_outage_is_reported_with_the_usual_number(acme: Any, mallory: Any) -> None:
-    umbrella = mallory.organizations.get()
-    for number in range(143):  # one in ten minutes, through the day before
-        fail(acme, timedelta(minutes=10 * (number + 1), seconds=1))
-    for _ in range(10):
-        fail(acme, timedelta(minutes=3))
-    for _ in range(4):
-        fail(umbrella, timedelta(minutes=9), code="rate_limited")
-    for _ in range(4):
-        fail(umbrella, timedelta(minutes=1), kind="ghcr")
+def test_why_it_fails_and_that_it_is_not_the_members_fault(db: None) -> None:
+    outage(code="rate_limited")
+    (notice,) = outages_at(["ghcr.io"])
+    assert notice.text.startswith("It asks us to slow down. This is not about your images or credentials.")
+
+
+def test_one_that_is_over_is_shown_for_a_while(db: None) -> None:
+    outage(GITHUB, over_for=SHOWN_AFTERWARDS - MINUTE, recovered=True)
+    outage(HUB, over_for=MINUTE)
+    outage(QUAY, over_for=SHOWN_AFTERWARDS + MINUTE)
+    (github,) = outages_at(["ghcr.io"])
+    assert (github.title, github.text) == ("GitHub's registry was failing for many", "Pulls succeed again.")
+    (hub,) = outages_at(["docker.io"])
+    assert "so it may not be over" in hub.text
+    assert outages_at(["quay.io"]) == []
+
+
+def test_an_organization_reads_of_what_it_uses(acme: Any, project: Any) -> None:
+    for host in (GITHUB, HUB, QUAY, OWN, "registry.other.example"):
+        outage(host)
+    assert outages_of(acme.pk) == []
+    make_group(project, f"{OWN}/team/app:1")
+    make_credential(acme, "ghcr.io")
+    succeed([acme], database_now(), 0, host=QUAY)  # an image of no group
 
     with CaptureQueriesContext(connection) as queries:
-        (found,) = current_outages(NOW)
+        found = titles(outages_of(acme.pk))
 
-    assert len(queries) == 2
-    assert (found.kind, found.name, found.count, found.usual) == ("quay", "Quay.io", 14, 1)
-    assert (found.organizations, found.code) == (2, "registry_unreachable")
-
-
-def test_nothing_fails(db: None) -> None:
-    assert current_outages(NOW) == []
-    assert series(SPANS["hours"], NOW).by_kind == {}
-
-
-def test_old_ones_are_forgotten(acme: Any) -> None:
-    fail(acme, timedelta(days=300))
-    FailedAttempt.objects.create(organization=acme, kind="quay", code="x", step="connect", final=True)
-    assert delete_old() == 1
-    assert FailedAttempt.objects.count() == 1
+    assert len(queries) == 3
+    assert set(found) == {
+        "GitHub's registry is failing for many",
+        "The registry registry.example.com is failing for many",
+    }
+    with_services = titles(outages_of(acme.pk, any_service=True))
+    assert len(with_services) == 4
+    assert not any("other.example" in title for title in with_services)
 
 
-def test_they_go_with_their_organization(alice: Any, db: None) -> None:
-    gone = create_organization(slug="gone", name="Gone", owner=alice, by=CONSOLE)
-    fail(gone, timedelta(minutes=1))
-    gone.delete()
-    assert not FailedAttempt.objects.exists()
+def test_without_an_outage_it_is_one_query(acme: Any) -> None:
+    with CaptureQueriesContext(connection) as queries:
+        assert outages_of(acme.pk) == []
+    assert len(queries) == 1
+
+
+def test_everywhere_is_for_everybody_and_contains_the_single_ones(acme: Any) -> None:
+    outage("", registries=4)
+    outage(GITHUB)
+    outage(HUB, last_failed_at=database_now() - 100 * MINUTE, began_at=database_now() - 120 * MINUTE)
+    for found in (outages_of(acme.pk, any_service=True), outages_at(["ghcr.io", "docker.io"])):
+        assert titles(found) == [
+            "Pulls from nearly every registry are failing for many",
+            "Docker Hub is failing for many",
+        ]
+    assert outages_of(acme.pk)[0].text.startswith("The cause is probably the portal's own network")
+
+
+@pytest.mark.parametrize(
+    ("code", "what"),
+    [("registry_unreachable", "network, proxy, firewall or name server"), ("resolver_failed", "name server")],
+)
+def test_operators_read_numbers_and_where_to_look(db: None, code: str, what: str) -> None:
+    single = outage(GITHUB, usual=1.4)
+    outage("", registries=4, organizations=3, code=code, attempts=31)
+    outage(QUAY, over_for=MINUTE)
+
+    everywhere, github = current_outages()
+
+    since = f"since {single.began_at:%H:%M} UTC"
+    assert everywhere.for_operators == (
+        f"Pulls from 4 registries are failing {since}, and almost none succeed. That is probably the portal's own "
+        f"{what}. Up to 31 failed attempts in ten minutes, usually none, mostly {code}, at 3 organizations."
+    )
+    assert github.for_operators == (
+        f"GitHub's registry is failing {since}. Up to 14 failed attempts in ten minutes, usually 1, mostly "
+        "registry_unreachable, at 4 organizations."
+    )
+    assert (everywhere.filters, github.filters) == ("age=hour", "kind=ghcr&age=hour")
+
+
+def test_operators_read_the_host_of_a_registry_that_is_no_service(acme: Any, project: Any) -> None:
+    outage(OWN)
+    assert current_outages()[0].for_operators.startswith("A registry is failing")
+    make_group(project, f"{OWN}/team/app:1")
+    assert current_outages()[0].for_operators.startswith(f"The registry {OWN} is failing")
+
+
+def test_the_metric_names_no_host(db: None) -> None:
+    outage(OWN, organizations=2)
+    outage("other.example.com", organizations=3)
+    outage(GITHUB, organizations=7)
+    outage(HUB, over_for=MINUTE)
+    outage("", organizations=9)
+    (family,) = (family for family in GroupMetrics().collect() if family.name == "drayage_outage_organizations")
+    samples = {sample.labels["registry"]: sample.value for sample in family.samples}
+    assert samples == {"self_hosted": 3, "ghcr": 7, "everywhere": 9}

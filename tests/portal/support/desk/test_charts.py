@@ -10,8 +10,9 @@ from django.test import Client
 from django.utils import timezone
 
 from groups.models import FailedAttempt
-from groups.queries.outages import SPANS, series
+from groups.queries.failure_series import SPANS, series
 from portal.support.desk.charts import HEIGHT, charts
+from tests.support.outages import QUAY, make_outage
 
 QUEUE = "/admin/desk/"
 
@@ -55,15 +56,16 @@ def test_the_desk_draws_them_without_inline_code(acme: Any, sam: Any, as_user: A
         text = as_user(sam).get(address).content.decode()
         assert text.count('role="img" aria-labelledby') == 2
         assert "<desc" in text
-        assert "Quay.io: " not in text  # nothing unusual
+        assert "is failing" not in text
         assert not re.findall(r"<[^>]+\s(?:style|on[a-z]+)=", text)
 
 
 def test_an_outage_is_said_at_once(acme: Any, sam: Any, as_user: Any) -> None:
-    fail(acme, 14)
+    now = timezone.now()
+    make_outage(QUAY, began_at=now, last_failed_at=now)
     text = as_user(sam).get(f"{QUEUE}pulse/").content.decode()
-    assert "Quay.io: 14 failures in the last 10 minutes, usually none." in text
-    assert "at 1 organization." in text
+    assert f"Quay.io is failing since {now:%H:%M} UTC. Up to 14 failed attempts in ten minutes" in text
+    assert 'href="/admin/desk/?kind=quay&amp;age=hour"' in text
 
 
 def test_nothing_to_draw(sam: Any, as_user: Any) -> None:
