@@ -137,6 +137,7 @@ def _follow_recipe(row: ImageCheck, attempt: Attempt[Name], found: dict[str, obj
             found["found_platform"] = str(config.platform)
             found["platform_digest"] = manifest.digest
             note.detail = f"{config.platform}{step_details.of_platforms(document)}"
+            client.check_outside(repository, manifest)
         found["tags"] = _tags(client, repository)
         with attempt.step(Name.SIZE) as note:
             found.update(_measured(manifest, config, max_bytes))

@@ -33,6 +33,7 @@ from registries.failures import (
     ResolverFailed,
     Unexpected,
 )
+from registries.oci.blobs import lies_outside
 from registries.oci.client import RegistryClient
 from registries.oci.manifest import Descriptor, Manifest
 from registries.oci.verifying_reader import VerifyingReader
@@ -156,12 +157,20 @@ class Transfer:
         self._check()
         reached(failpoints.LAYER_BEGINS)
         with (
-            ResumingReader(self.client, self.repository, self.descriptor, self._wait) as self.source,
+            self._open() as self.source,
             LayerReader(self.source, self.descriptor, check=self._check) as reader,
         ):
             store.put(self.name, reader)
         reached(failpoints.LAYER_STORED)
         return reader.stored_layer()
+
+    def _open(self) -> ResumingReader:
+        try:
+            return ResumingReader(self.client, self.repository, self.descriptor, self._wait)
+        except ImageNotFound:
+            if not self.descriptor.outside:
+                raise
+        raise lies_outside(self.descriptor)
 
     def _wait(self, seconds: float) -> None:
         self.stop.wait(seconds)

@@ -93,6 +93,7 @@ def _follow_recipe(claim: Claim, attempt: Attempt[Name]) -> None:
             if limits.fits(manifest, max_bytes):  # else the next step fails, and no blob is requested
                 raw_config = client.config(repository, manifest)
                 config = read_config(raw_config, manifest, platform)
+                client.check_outside(repository, manifest)
             note.detail = f"{platform}{step_details.of_platforms(document)}"
         with attempt.step(Name.SIZE) as note:
             limits.enforce(manifest, max_bytes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from registries.failures import DigestMismatch
+from registries.failures import DigestMismatch, UnsupportedManifest
 from registries.oci.manifest import MAX_SIZE, Descriptor
 from registries.oci.reference import is_digest
 from registries.oci.responses import Response
@@ -20,6 +20,12 @@ def check_request(descriptor: Descriptor, offset: int, digest_so_far: Hash | Non
         raise ValueError("not a checked descriptor")
     if offset and (digest_so_far is None or not 0 < offset < descriptor.size):
         raise ValueError("resuming needs an offset inside of the blob, and the hash up to it")
+
+
+def lies_outside(layer: Descriptor) -> UnsupportedManifest:
+    """Return the failure of a layer that the registry does not have. Its `urls` are never fetched."""
+    reason = f"layer {layer.digest[:19]} lies outside of the registry, which does not have it"
+    return UnsupportedManifest(reason=reason, raw="foreign")
 
 
 def open_reader(
@@ -39,7 +45,7 @@ def open_reader(
     partial = response.status == 206
     expected = descriptor.size - offset if partial else descriptor.size
     wrong = ""
-    if partial and not (offset and _is_range(response.headers.get("Content-Range", ""), offset, descriptor.size)):
+    if partial and offset and not _is_range(response.headers.get("Content-Range", ""), offset, descriptor.size):
         wrong = "Content-Range"
     elif response.length is not None and response.length != expected:
         wrong = "Content-Length"

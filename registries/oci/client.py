@@ -28,24 +28,15 @@ from registries.failures import (
 from registries.oci import blobs, location, tags
 from registries.oci.address_guard import ADDRESS_FAILURES, AddressGuard, named_failure
 from registries.oci.auth import Handshake
+from registries.oci.choice import Search
 from registries.oci.config import MAX_CONFIG_BYTES
 from registries.oci.connection_errors import BROKE_OFF, NOT_TLS
 from registries.oci.errors import SHORT_BODY, Stage, is_json_document, response_failure
 from registries.oci.fetch import Fetch
 from registries.oci.location import Location
 from registries.oci.login import Login
-from registries.oci.manifest import (
-    ACCEPT,
-    INDEXES,
-    MANIFESTS,
-    MAX_MANIFEST_BYTES,
-    Descriptor,
-    Index,
-    Manifest,
-    choose,
-    read_document,
-)
-from registries.oci.platform import Platform, missing
+from registries.oci.manifest import ACCEPT, MAX_MANIFEST_BYTES, Descriptor, Index, Manifest, read_document
+from registries.oci.platform import Platform
 from registries.oci.rate_limits import PullLimits, read_limits
 from registries.oci.redirects import follow_within, redirect_target
 from registries.oci.reference import api_host, is_digest, is_repository, is_tag
@@ -58,8 +49,7 @@ from registries.oci.verifying_reader import Hash, VerifyingReader
 PING_HINTS = frozenset({403, 404, 405})
 """Refusals of the ping that are no verdict: some proxies pass on only the paths of repositories, and others let nobody
 read `/v2/` itself. Clients such as containerd don't ping at all."""
-MAX_INDEXES = 3
-"""Both how deep indexes may be nested and how many are read in search of a platform."""
+MAX_OUTSIDE_CHECKED = 8
 
 
 class RegistryClient:
@@ -99,6 +89,7 @@ class RegistryClient:
             raise HostNotAllowed(host=host) from None
         self._where: Where = {"host": host, "service": Service.REGISTRY, "met": self._place.authority}
         self._base: Location | None = None
+        self._config: tuple[Descriptor | None, bytes] = (None, b"")
         self._session = Session(host, guard, ca_file, timeouts, ca)
         self._tls_hosts = tls_hosts or TlsHostsOfClient()
         self._handshake = Handshake(
@@ -189,7 +180,9 @@ class RegistryClient:
             raise RegistryUnreachable(case="answer", reason=reason, raw="200 no manifest", **response.where)
         expected = version if is_digest(version) else None
         document = read_document(raw, response.headers.get("Content-Type", ""), expected)
-        if response.headers.get("Docker-Content-Digest", document.digest).strip() != document.digest:
+        # Of what was asked for by its digest nothing else decides, and some send an empty or another kind of digest.
+        announced = response.headers.get("Docker-Content-Digest", "").strip(' "')
+        if expected is None and is_digest(announced) and announced != document.digest:
             raise DigestMismatch(what="the manifest", raw="Docker-Content-Digest", **response.where)
         return document
 
@@ -215,28 +208,13 @@ class RegistryClient:
         """
         if isinstance(document, Manifest):
             return document
-        pending, opened, offered = [document], 0, []
-        while pending:
-            index = pending.pop(0)
-            opened += 1
-            chosen = choose((entry for entry in index.entries if entry.descriptor.media_type in MANIFESTS), platform)
-            if chosen is not None:
-                found = self._fetch_listed(repository, chosen.descriptor)
-                if isinstance(found, Manifest):
-                    return found
-            offered += [entry.platform for entry in index.entries if not entry.is_attestation]
-            for entry in index.entries:
-                if entry.descriptor.media_type not in INDEXES:
-                    continue
-                if opened + len(pending) >= MAX_INDEXES:
-                    raise UnsupportedManifest(reason="its lists of platforms are nested too deep", raw="index")
-                nested = self._fetch_listed(repository, entry.descriptor)
-                if isinstance(nested, Index):
-                    pending.append(nested)
-        raise missing(platform, offered)
+        return Search(self, repository, platform, self._where).choose(document)
 
     def config(self, repository: str, manifest: Manifest) -> bytes:
-        """Return the verified config of `manifest`, at most 8 MiB."""
+        """Return the verified config of `manifest`, at most 8 MiB. The last one is kept, because it may have been
+        fetched to choose the image."""
+        if manifest.config == self._config[0]:
+            return self._config[1]
         size = manifest.config.size
         if size > MAX_CONFIG_BYTES:
             raise UnsupportedManifest(reason="its config is larger than 8 MiB", raw="config size")
@@ -244,7 +222,15 @@ class RegistryClient:
         with self.blob(repository, manifest.config, what="the config") as reader:
             while count := reader.readinto(memoryview(body)[filled:]):
                 filled += count
-        return bytes(body)
+        self._config = (manifest.config, bytes(body))
+        return self._config[1]
+
+    def check_outside(self, repository: str, manifest: Manifest) -> None:
+        """Check that the registry has the layers that may lie outside of it, the first few if there are many. Raises
+        `UnsupportedManifest`."""
+        for layer in list(dict.fromkeys(layer for layer in manifest.layers if layer.outside))[:MAX_OUTSIDE_CHECKED]:
+            if not self.has_blob(repository, layer):
+                raise blobs.lies_outside(layer)
 
     def blob(
         self,
@@ -282,16 +268,6 @@ class RegistryClient:
         self._check(repository)
         blobs.check_request(descriptor, 0, None)
         return self._fetch.is_readable(f"{self._registry().url}{repository}/blobs/{descriptor.digest}", repository)
-
-    def _fetch_listed(self, repository: str, descriptor: Descriptor) -> Manifest | Index:
-        if descriptor.size > MAX_MANIFEST_BYTES:
-            raise UnsupportedManifest(reason="it is larger than 4 MiB", raw="size")
-        document = self.fetch_manifest(repository, descriptor.digest)
-        if len(document.raw) != descriptor.size:
-            raise DigestMismatch(what="the manifest", raw="size", **self._where)
-        if document.media_type != descriptor.media_type:
-            raise UnsupportedManifest(reason="it contradicts itself about its type", raw="media type")
-        return document
 
     @contextmanager
     def _doubting_the_ping(self) -> Iterator[None]:

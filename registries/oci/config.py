@@ -8,6 +8,7 @@ from registries.failures import UnsupportedManifest, printable
 from registries.oci.manifest import Manifest, read_json
 from registries.oci.platform import Platform, missing
 from registries.oci.reference import is_digest
+from registries.oci.registry_json import names_twice
 
 MAX_CONFIG_BYTES = 8 * 1024 * 1024
 _MAX_LINE_LENGTH = 200
@@ -28,17 +29,31 @@ def read_config(raw: bytes, manifest: Manifest, platform: Platform) -> Config:
     Raises `PlatformMissing` if its platform does not run on `platform`, regardless of the index, and
     `UnsupportedManifest` if the config doesn't fit the manifest.
     """
-    document = read_json(raw, MAX_CONFIG_BYTES)
-    offered = Platform.of_entry(document)
+    document = _read(raw)
+    offered = Platform.of_entry(document) or manifest.platform
     if offered is None or not _may_run(offered, platform, is_bare=not document.get("variant")):
         raise missing(platform, [offered])
     rootfs = document.get("rootfs")
-    diff_ids = rootfs.get("diff_ids") if isinstance(rootfs, dict) and rootfs.get("type") == "layers" else None
+    if not isinstance(rootfs, dict) or names_twice(rootfs, "diff_ids") or (rootfs.get("type") or "layers") != "layers":
+        raise UnsupportedManifest(reason="its config does not list its layers", raw="diff_ids")
+    diff_ids = rootfs.get("diff_ids")
     if not isinstance(diff_ids, list) or not all(isinstance(digest, str) and is_digest(digest) for digest in diff_ids):
         raise UnsupportedManifest(reason="its config does not list its layers", raw="diff_ids")
     if len(diff_ids) != len(manifest.layers):
         raise UnsupportedManifest(reason="its config and its manifest differ about its layers", raw="diff_ids")
     return Config(offered, tuple(diff_ids), _build_lines(document.get("history"), len(diff_ids)))
+
+
+def platform_of(raw: bytes) -> Platform | None:
+    """Return the platform that a config names, None if it names none. Raises `UnsupportedManifest`."""
+    return Platform.of_entry(_read(raw))
+
+
+def _read(raw: bytes) -> dict[str, object]:
+    document = read_json(raw, MAX_CONFIG_BYTES)
+    if names_twice(document, "os", "architecture", "variant", "rootfs"):
+        raise UnsupportedManifest(reason="its config names a part of it twice", raw="json")
+    return document
 
 
 def _may_run(offered: Platform, platform: Platform, *, is_bare: bool) -> bool:

@@ -16,7 +16,6 @@ from registries.oci.auth import Handshake
 from registries.oci.errors import SHORT_BODY, Stage, response_failure
 from registries.oci.login import Login
 from registries.oci.redirects import MAX_REDIRECTS, REDIRECTS, redirect_failure, redirect_target
-from registries.oci.reference import is_digest
 from registries.oci.responses import Response
 from registries.oci.tokens import Token
 from registries.oci.transport import Headers, Session
@@ -48,8 +47,7 @@ class Fetch:
     def get(self, url: str, headers: Headers, stage: Stage, repository: str, version: str) -> Response:
         """Return a response with status 200 or 206. Raises the failure that any other status means."""
         asked = _Asked(stage, repository, version)
-        by_digest = stage is Stage.BLOB or is_digest(version)
-        response, elsewhere = self._authorized(asked, partial(self._follow, url, headers, by_digest))
+        response, elsewhere = self._authorized(asked, partial(self._follow, url, headers))
         if response.status in _SUCCESSES:
             return response
         raise self._failure(response, response.read(SHORT_BODY), asked, elsewhere=elsewhere)
@@ -63,7 +61,7 @@ class Fetch:
         no ranges, and say so with many a status (kubernetes/registry.k8s.io#333).
         """
         asked = _Asked(Stage.BLOB, repository, digest)
-        send = partial(self._follow, url, {"Range": f"bytes={first}-{last}"}, True)
+        send = partial(self._follow, url, {"Range": f"bytes={first}-{last}"})
         response, elsewhere = self._authorized(asked, send)
         if elsewhere and _is_refusal(response):
             response.close()
@@ -135,7 +133,7 @@ class Fetch:
             response, elsewhere = send(used)
         return response, elsewhere
 
-    def _follow(self, url: str, headers: Headers, by_digest: bool, authorization: Login | Token | None) -> _Fetched:
+    def _follow(self, url: str, headers: Headers, authorization: Login | Token | None) -> _Fetched:
         """Follow redirects; return the last response, and whether it came from another origin than the registry's."""
         here = location.read(url)
         elsewhere = False
@@ -145,7 +143,6 @@ class Fetch:
                 headers,
                 None if elsewhere else authorization,
                 service=Service.STORAGE if elsewhere else Service.REGISTRY,
-                by_digest=by_digest,
             )
             there = redirect_target(response, here)
             if there is None:

@@ -1,7 +1,7 @@
-"""Reads manifests and indexes, and refuses those that could be read in two ways.
+"""Reads manifests and indexes: strict about what is used, and blind to the rest.
 
-Docker schema 2 and OCI 1.x are supported. `registries.oci.client` fetches them, `registries.oci.platform` compares
-platforms, and `groups.ingest` checks sizes.
+Used are a manifest's config and layers, and the entry of an index that is chosen (`registries.oci.choice`). Docker
+schema 2 and OCI 1.x are supported. `registries.oci.client` fetches documents, and `groups.ingest` checks sizes.
 """
 
 from __future__ import annotations
@@ -10,13 +10,16 @@ import base64
 import binascii
 import hashlib
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from registries.failures import DigestMismatch, UnsupportedManifest
-from registries.oci import strict_json
+from registries.oci import blob_types, registry_json
+from registries.oci.blob_types import bare
 from registries.oci.platform import Platform
 from registries.oci.reference import is_digest
+from registries.oci.registry_json import names_twice
+from registries.oci.strict_json import JsonInvalid
 
 MAX_MANIFEST_BYTES = 4 * 1024 * 1024
 MAX_LAYERS = 1000
@@ -30,40 +33,38 @@ ACCEPT = (OCI_INDEX, DOCKER_LIST, OCI_MANIFEST, DOCKER_MANIFEST)
 """A header line each: some registries compare whole lines, and fall back to schema 1 (containerd/containerd#5632)."""
 MANIFESTS = frozenset({DOCKER_MANIFEST, OCI_MANIFEST})
 INDEXES = frozenset({DOCKER_LIST, OCI_INDEX})
-CONFIGS = frozenset({"application/vnd.docker.container.image.v1+json", "application/vnd.oci.image.config.v1+json"})
-LAYERS = frozenset(
-    {
-        "application/vnd.docker.image.rootfs.diff.tar",
-        "application/vnd.docker.image.rootfs.diff.tar.gzip",
-        "application/vnd.docker.image.rootfs.diff.tar.zstd",
-        "application/vnd.oci.image.layer.v1.tar",
-        "application/vnd.oci.image.layer.v1.tar+gzip",
-        "application/vnd.oci.image.layer.v1.tar+zstd",
-    }
-)
+_KINDS = {**dict.fromkeys(MANIFESTS, "layers"), **dict.fromkeys(INDEXES, "manifests")}
+"""What each type of document lists."""
+_USUAL = {"layers": OCI_MANIFEST, "manifests": OCI_INDEX}
+GENERIC = frozenset({"", "application/json", "application/octet-stream", "text/plain", "text/html"})
+"""What servers say that don't know the type of what they send."""
 
+_SCHEMA_1 = re.compile(r"application/vnd\.docker\.distribution\.manifest\.v1\b")
 _MEDIA_TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}")
 
 
 @dataclass(frozen=True)
 class Descriptor:
-    """A reference from one document to another: `digest` is `sha256:<64 hex>`, `size` is in bytes."""
+    """A reference from one document to another: `digest` is `sha256:<64 hex>`, `size` is in bytes. Where `outside`, the
+    registry may not have it."""
 
     media_type: str
     digest: str
     size: int
-    annotations: tuple[tuple[str, str], ...] = ()
+    outside: bool = False
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """An image for one platform, as the registry sent it (`raw`)."""
+    """An image for one platform, as the registry sent it (`raw`). `platform` is what an index said about it, if it was
+    chosen by that."""
 
     digest: str
     media_type: str
     config: Descriptor
     layers: tuple[Descriptor, ...]
     raw: bytes
+    platform: Platform | None = None
 
     @property
     def declared_bytes(self) -> int:
@@ -73,14 +74,21 @@ class Manifest:
 
 @dataclass(frozen=True)
 class Entry:
-    """A row of an index."""
+    """A row of an index. It is read no further until it is chosen, so an invalid one does no harm to the others.
 
-    descriptor: Descriptor
+    `media_type` is "" where it has none, `platform` None where it names none. `is_attestation` is true of everything
+    that says it is no image.
+    """
+
+    media_type: str
     platform: Platform | None
+    is_attestation: bool = False
+    item: Mapping[str, object] = field(default_factory=dict, repr=False, compare=False)
 
     @property
-    def is_attestation(self) -> bool:
-        return any(name == "vnd.docker.reference.type" for name, _ in self.descriptor.annotations)
+    def descriptor(self) -> Descriptor:
+        """What it refers to. Raises `UnsupportedManifest`."""
+        return _descriptor(self.item, media_type=self.media_type)
 
 
 @dataclass(frozen=True)
@@ -96,58 +104,59 @@ class Index:
 def read_document(raw: bytes, content_type: str, expected_digest: str | None = None) -> Manifest | Index:
     """Read the response of a manifest address.
 
-    Raises `DigestMismatch` if it does not have `expected_digest`, and `UnsupportedManifest` for everything that is not
-    an image: schema 1, artifacts, foreign layers, contradictions, other types.
+    Its own type counts, then the one that it was sent with, then what it lists. Raises `DigestMismatch` if it does not
+    have `expected_digest`, and `UnsupportedManifest` for everything that is not an image: schema 1, artifacts,
+    contradictions (CVE-2021-41190), other types.
     """
     digest = f"sha256:{hashlib.sha256(raw).hexdigest()}"
     if expected_digest is not None and digest != expected_digest:
         raise DigestMismatch(what="the manifest", raw="digest")
-    announced = content_type.partition(";")[0].strip().lower()
-    if announced in {"text/html", "application/xhtml+xml"}:
-        raise UnsupportedManifest(reason="the registry answered with a web page", raw="html")
     document = read_json(raw, MAX_MANIFEST_BYTES)
-    if document.get("schemaVersion") == 1 or announced.startswith("application/vnd.docker.distribution.manifest.v1"):
+    if names_twice(document, "schemaVersion", "mediaType", "config", "layers", "manifests"):
+        raise UnsupportedManifest(reason="it names a part of it twice", raw="json")
+    announced = [bare(part) for part in content_type.split(",")]
+    if document.get("schemaVersion") == 1 or any(_SCHEMA_1.match(part) for part in announced):
         raise UnsupportedManifest(reason="it has the old schema 1, which is no longer taken", raw="schema 1")
-    if document.get("schemaVersion") != 2:
+    if document.get("schemaVersion", 2) != 2:
         raise UnsupportedManifest(reason="it has no schema version that we know", raw="schema")
-    if document.get("mediaType", announced) != announced:
-        raise UnsupportedManifest(reason="it contradicts itself about its type", raw="media type")
-    if ("manifests" in document) == ("layers" in document) or ("manifests" in document and "config" in document):
+    listed = [name for name in ("layers", "manifests") if document.get(name) is not None]
+    if len(listed) != 1 or (listed == ["manifests"] and document.get("config") is not None):
         raise UnsupportedManifest(reason="it does not say clearly whether it is one image or a list", raw="ambiguous")
-    if announced in MANIFESTS and "layers" in document:
-        return _manifest(document, digest, announced, raw)
-    if announced in INDEXES and "manifests" in document:
-        return Index(digest, announced, _entries(document["manifests"]), raw)
-    raise UnsupportedManifest(reason="it has a type that no image has", raw="media type")
+    media_type = _media_type(document.get("mediaType") or "", announced, listed[0])
+    if listed == ["layers"]:
+        return _manifest(document, digest, media_type, raw)
+    return Index(digest, media_type, _entries(document["manifests"]), raw)
 
 
 def read_json(raw: bytes, limit: int) -> dict[str, object]:
     """Return the JSON object of a manifest or a config, at most `limit` bytes. Raises `UnsupportedManifest`."""
     try:
-        return strict_json.read_object(raw, limit)
-    except strict_json.JsonInvalid as error:
+        return registry_json.read_object(raw, limit)
+    except JsonInvalid as error:
         raise UnsupportedManifest(reason=error.reason, raw=error.raw) from None
 
 
-def choose(entries: Iterable[Entry], wanted: Platform) -> Entry | None:
-    """Return the entry that a node of `wanted` should run, or None. Attestations and unknown platforms don't count."""
-    images = [entry for entry in entries if not entry.is_attestation]
-    position = wanted.choose(entry.platform for entry in images)
-    return None if position is None else images[position]
+def _media_type(own: object, announced: list[str], lists: str) -> str:
+    """Return the type of a document that `lists` layers or manifests."""
+    said = [bare(own) if isinstance(own, str) else "?", *announced]
+    known = [one for one in said if one in _KINDS]
+    if any(_KINDS[one] != lists for one in known):
+        raise UnsupportedManifest(reason="it contradicts itself about its type", raw="media type")
+    if said[0] not in {"", *known} or (not known and not GENERIC.issuperset(said)):
+        raise UnsupportedManifest(reason="it has a type that no image has", raw="media type")
+    return known[0] if known else _USUAL[lists]
 
 
 def _manifest(document: dict[str, object], digest: str, media_type: str, raw: bytes) -> Manifest:
-    config = _descriptor(document.get("config"))
-    if config.media_type not in CONFIGS:
+    config = _descriptor(document.get("config"), media_type="")
+    if not blob_types.is_config(config.media_type):
         raise UnsupportedManifest(reason="it is some other artifact, not a container image", raw="artifact")
     listed = document["layers"]
     if not isinstance(listed, list) or not listed:
         raise UnsupportedManifest(reason="it has no layers", raw="layers")
     if len(listed) > MAX_LAYERS:
         raise UnsupportedManifest(reason=f"it has more than {MAX_LAYERS} layers", raw="layers")
-    layers = tuple(_descriptor(item) for item in listed)
-    for layer in layers:
-        _check_layer(layer)
+    layers = tuple(_layer(item) for item in listed)
     sizes: dict[str, int] = {}
     for blob in (config, *layers):
         if sizes.setdefault(blob.digest, blob.size) != blob.size:
@@ -155,14 +164,13 @@ def _manifest(document: dict[str, object], digest: str, media_type: str, raw: by
     return Manifest(digest, media_type, config, layers, raw)
 
 
-def _check_layer(layer: Descriptor) -> None:
-    if layer.media_type in LAYERS:
-        return
-    if "foreign" in layer.media_type or "nondistributable" in layer.media_type:
-        raise UnsupportedManifest(reason="it has foreign layers, which lie outside of the registry", raw="foreign")
-    if layer.media_type.endswith("+encrypted"):
+def _layer(item: object) -> Descriptor:
+    layer = _descriptor(item)
+    if blob_types.is_encrypted(layer.media_type):
         raise UnsupportedManifest(reason="its layers are encrypted already", raw="encrypted")
-    raise UnsupportedManifest(reason="it has layers of a type that no image has", raw="layer type")
+    if not blob_types.is_layer(layer.media_type):
+        raise UnsupportedManifest(reason="it has layers of a type that no image has", raw="layer type")
+    return layer
 
 
 def _entries(listed: object) -> tuple[Entry, ...]:
@@ -170,27 +178,34 @@ def _entries(listed: object) -> tuple[Entry, ...]:
         raise UnsupportedManifest(reason="its list of platforms can't be read", raw="manifests")
     if len(listed) > MAX_ENTRIES:
         raise UnsupportedManifest(reason=f"it lists more than {MAX_ENTRIES} images", raw="manifests")
-    return tuple(Entry(_descriptor(item), Platform.of_entry(item.get("platform"))) for item in listed)
+    return tuple(_entry(item) for item in listed if isinstance(item, dict))
 
 
-def _descriptor(item: object) -> Descriptor:
+def _entry(item: dict[str, object]) -> Entry:
+    media_type, artifact, annotations = item.get("mediaType") or "", item.get("artifactType"), item.get("annotations")
+    is_other = isinstance(artifact, str) and not blob_types.is_config(artifact)
+    is_attestation = is_other or (isinstance(annotations, dict) and "vnd.docker.reference.type" in annotations)
+    named = None if names_twice(item, "platform") else Platform.of_entry(item.get("platform"))
+    return Entry(bare(media_type) if isinstance(media_type, str) else "?", named, is_attestation, item)
+
+
+def _descriptor(item: object, media_type: str | None = None) -> Descriptor:
+    """Read a descriptor. `media_type` counts where it has none; without it, it needs one."""
     if not isinstance(item, dict):
         raise UnsupportedManifest(reason="a part of it is missing", raw="descriptor")
-    media_type, digest, size = item.get("mediaType"), item.get("digest"), item.get("size")
-    annotations = item.get("annotations") or {}
-    if not isinstance(media_type, str) or not _MEDIA_TYPE.fullmatch(media_type):
+    if names_twice(item, "mediaType", "digest", "size", "data"):
+        raise UnsupportedManifest(reason="it names a part of it twice", raw="json")
+    named, digest, size = item.get("mediaType") or media_type, item.get("digest"), item.get("size")
+    if not isinstance(named, str) or (named and not _MEDIA_TYPE.fullmatch(bare(named))):
         raise UnsupportedManifest(reason="a part of it has no valid type", raw="media type")
     if not isinstance(digest, str) or not is_digest(digest):
         raise UnsupportedManifest(reason="a part of it is not named by a sha256 digest", raw="digest")
     if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size <= MAX_SIZE:
         raise UnsupportedManifest(reason="a part of it has an impossible size", raw="size")
-    if not isinstance(annotations, dict) or not all(isinstance(text, str) for text in annotations.values()):
-        raise UnsupportedManifest(reason="its annotations can't be read", raw="annotations")
-    if item.get("urls"):
-        raise UnsupportedManifest(reason="it has foreign layers, which lie outside of the registry", raw="urls")
-    if "data" in item:
+    if item.get("data") is not None:
         _check_inline(item["data"], digest, size)
-    return Descriptor(media_type, digest, size, tuple(annotations.items()))
+    outside = bool(item.get("urls")) or blob_types.may_be_outside(named)
+    return Descriptor(bare(named), digest, size, outside)
 
 
 def _check_inline(data: object, digest: str, size: int) -> None:

@@ -9,6 +9,7 @@ import http.client
 import io
 import ssl
 import time
+import zlib
 from typing import TYPE_CHECKING
 
 from registries.failures import PullFailed, Where
@@ -23,6 +24,7 @@ _CHUNK = 64 * 1024
 _HEAD_BUFFER = io.DEFAULT_BUFFER_SIZE
 """At least the size of the buffer through which http.client reads headers. A read that long empties it."""
 _MAX_FILL_SECONDS = 0.25
+_GZIP = b"\x1f\x8b"
 
 
 class Response:
@@ -59,7 +61,11 @@ class Response:
         raise failure
 
     def read(self, limit: int) -> bytes | None:
-        """Return the whole body, or None if it is longer than `limit` bytes. `Timeouts.document` limits its time."""
+        """Return the whole body, or None if it is longer than `limit` bytes. `Timeouts.document` limits its time.
+
+        One that is compressed with gzip is decompressed, though it was asked for as it is, and one that is only said to
+        be compressed is left alone: its first bytes decide, not Content-Encoding.
+        """
         body = bytearray()
         chunk = memoryview(bytearray(_CHUNK))
         deadline = time.monotonic() + self._timeouts.document
@@ -74,7 +80,7 @@ class Response:
             if time.monotonic() > deadline:
                 self.close()
                 raise self._failure(TimeoutError())
-        return bytes(body)
+        return _decompressed(bytes(body), limit) if body.startswith(_GZIP) else bytes(body)
 
     def _failure(self, error: BaseException) -> PullFailed:
         return transport_failure(error, self.where["host"], self.where["service"], self.where["met"])
@@ -127,6 +133,18 @@ class Response:
             body.close()
             self._raw.release_conn()
         return count
+
+
+def _decompressed(body: bytes, limit: int) -> bytes | None:
+    """Return what `body` is with gzip, None if that is longer than `limit` bytes; or `body` if it can't be read."""
+    reader = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+    try:
+        document = reader.decompress(body, limit + 1)
+    except zlib.error:
+        return body
+    if len(document) > limit:
+        return None
+    return document if reader.eof else body
 
 
 class RemoteEndedEarly(http.client.HTTPException):

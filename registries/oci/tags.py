@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 
 from registries.failures import RegistryUnreachable
-from registries.oci import location, strict_json
+from registries.oci import location, registry_json
 from registries.oci.location import Location
 from registries.oci.reference import is_tag
+from registries.oci.strict_json import JsonInvalid
 
 MAX_TAGS = 1000
 MAX_PAGES = 10
@@ -24,8 +25,8 @@ _NEXT = re.compile(r';\s*rel\s*=\s*(?:"(?:[^"]*\s)?next(?:\s[^"]*)?"|next\s*(?:;
 def read_page(body: bytes | None, host: str) -> list[str]:
     """Return the valid tags of one response. Raises `RegistryUnreachable` if it is not a list of tags."""
     try:
-        tags = strict_json.read_object(body or b"", MAX_PAGE_BYTES).get("tags")
-    except strict_json.JsonInvalid:
+        tags = registry_json.read_object(body or b"", MAX_PAGE_BYTES).get("tags")
+    except JsonInvalid:
         tags = ""
     if tags is None:  # a repository without any
         return []

@@ -6,8 +6,10 @@ import re
 from dataclasses import dataclass, field
 
 from registries.failures import RegistryUnreachable, Where
-from registries.oci import strict_json
+from registries.oci import registry_json
 from registries.oci.errors import SHORT_BODY
+from registries.oci.registry_json import names_twice
+from registries.oci.strict_json import JsonInvalid
 
 DEFAULT_LIFETIME = 60.0
 MAX_LIFETIME = 3600.0
@@ -37,10 +39,12 @@ def read_token(body: bytes, asked_at: float, where: Where) -> Token:
     """Return the token of a response's body, whose lifetime counts from `asked_at` (monotonic seconds). Raises
     `RegistryUnreachable` if there is none."""
     try:
-        document = strict_json.read_object(body, SHORT_BODY)
-    except strict_json.JsonInvalid:
+        document = registry_json.read_object(body, SHORT_BODY)
+    except JsonInvalid:
         document = {}
     text = document.get("token") or document.get("access_token")
+    if names_twice(document, "token", "access_token"):
+        text = None
     if not isinstance(text, str) or not _TOKEN.fullmatch(text):
         raise RegistryUnreachable(case="answer", reason="it did not give a token", raw="no token", **where)
     lifetime = document.get("expires_in")

@@ -17,7 +17,7 @@ import certifi
 from urllib3 import HTTPHeaderDict, Timeout
 from urllib3.exceptions import HTTPError
 
-from registries.failures import HostNotAllowed, PullFailed, RegistryUnreachable, Service, Where
+from registries.failures import HostNotAllowed, PullFailed, Service, Where
 from registries.oci import location
 from registries.oci.address_guard import ADDRESS_FAILURES, AddressGuard, named_failure
 from registries.oci.connection_errors import transport_failure
@@ -34,8 +34,6 @@ Headers = Mapping[str, str | Sequence[str]]
 """Headers of a request by name. Each value of a sequence gets a line of its own."""
 
 _HEADERS = {"User-Agent": "drayage/1", "Accept-Encoding": "identity", "Accept": "*/*"}
-_COMPRESSED = frozenset({"gzip", "x-gzip", "deflate", "compress", "x-compress", "br", "zstd"})
-"""Codings of RFC 9110 and its registry that change the bytes. Other words in Content-Encoding mean nothing."""
 
 
 class Authorization(Protocol):
@@ -72,15 +70,13 @@ class Session:
         authorization: Authorization | None = None,
         *,
         service: Service = Service.REGISTRY,
-        by_digest: bool = False,
     ) -> Response:
-        """Send one GET. The body of one `by_digest` is judged by its digest, whatever its headers say about encoding.
+        """Send one GET.
 
         Raises a failure of the connection: `HostUnknown`, `ResolverFailed`, `HostNotAllowed`, `TlsInvalid` or
         `RegistryUnreachable`; no status raises.
         """
-        response = self._send("GET", url, service, headers, authorization)
-        return response if by_digest else _uncompressed(response)
+        return self._send("GET", url, service, headers, authorization)
 
     def head(
         self, url: str, authorization: Authorization | None = None, *, service: Service = Service.REGISTRY
@@ -89,7 +85,7 @@ class Session:
         return self._send("HEAD", url, service, None, authorization)
 
     def post(self, url: str, body: bytes, headers: Headers, *, service: Service = Service.REGISTRY) -> Response:
-        """Send one POST. The encoding of its response is not looked at. Raises like `get`."""
+        """Send one POST. Raises like `get`."""
         return self._send("POST", url, service, headers, None, body)
 
     def _send(
@@ -153,19 +149,6 @@ class Session:
     def abort(self) -> None:
         """End all connections, from any thread. Reads that wait on one fail, and so does every later request."""
         self._sockets.abort()
-
-
-def _uncompressed(response: Response) -> Response:
-    """Return the response. Raises `RegistryUnreachable` where it sends a document that it says is compressed, though it
-    was asked not to. Of other responses the status counts."""
-    if not 200 <= response.status < 300:
-        return response
-    codings = response.headers.get("Content-Encoding", "").lower().split(",")
-    if _COMPRESSED.isdisjoint(coding.strip() for coding in codings):
-        return response
-    response.close()
-    reason = "it compressed its answer though it was asked not to"
-    raise RegistryUnreachable(case="answer", reason=reason, **response.where)
 
 
 def tls_context(ca_file: Path | None = None, ca: str = "") -> ssl.SSLContext:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -27,6 +28,7 @@ from registries.failures import CredentialMalformed, PullFailed
 from registries.forms import paste
 from registries.foundation.ids import NodeId
 from registries.oci import challenge, errors, location, manifest, rate_limits, strict_json, tags, tokens
+from registries.oci.choice import choose
 from registries.oci.config import read_config
 from registries.oci.platform import Platform
 from registries.oci.reference import ReferenceInvalid, is_repository, is_tag, parse, parse_host
@@ -96,7 +98,9 @@ def image_manifest(data: bytes) -> None:
         except PullFailed:
             continue
         if isinstance(found, manifest.Index):
-            manifest.choose(found.entries, AMD64)
+            entry = choose(found.entries, AMD64)
+            with suppress(PullFailed):
+                assert entry is None or entry.descriptor.size >= 0
         else:
             assert 0 < len(found.layers) <= 1000
             assert all(0 <= layer.size < 2**53 for layer in (*found.layers, found.config))

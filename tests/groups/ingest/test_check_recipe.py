@@ -42,7 +42,7 @@ class Client:
     def resolve(self) -> None:
         self._do("resolve")
 
-    def connect(self) -> None:
+    def connect(self, repository: str = "", version: str = "") -> None:
         self._do("connect")
 
     def authenticate(self, repository: str, version: str = "") -> None:
@@ -57,6 +57,9 @@ class Client:
 
     def config(self, repository: str, listed: Manifest) -> bytes:
         return b""
+
+    def check_outside(self, repository: str, listed: Manifest) -> None:
+        self._do("check_outside")
 
     def tags(self, repository: str) -> list[str]:
         self._do("tags")

@@ -17,9 +17,7 @@ def manifest(*sizes: int) -> Manifest:
 
 
 def index(platforms: int, attestations: int = 0) -> Index:
-    of = (("vnd.docker.reference.type", "attestation-manifest"),)
-    annotations = [()] * platforms + [of] * attestations
-    entries = tuple(Entry(Descriptor("m", DIGEST, 1, annotations=each), None) for each in annotations)
+    entries = tuple(Entry("m", None, is_attestation) for is_attestation in [False] * platforms + [True] * attestations)
     return Index(DIGEST, "i", entries, b"")
 
 

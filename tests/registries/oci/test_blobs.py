@@ -11,7 +11,7 @@ from registries.failures import (
     DigestMismatch,
     RegistryUnreachable,
 )
-from registries.oci.manifest import LAYERS, Descriptor
+from registries.oci.manifest import Descriptor
 from registries.oci.verifying_reader import VerifyingReader
 from tests.support.fakes.images import OCI, digest_of
 from tests.support.fakes.registry import FakeRegistry
@@ -27,9 +27,9 @@ def test_what_is_read_is_checked_before_it_becomes_an_address(registry: FakeRegi
     for digest, size in (("sha256:../../x", 1), (digest_of(b""), -1), (digest_of(b""), 2**53)):
         for read in (client.blob, client.has_blob):
             with pytest.raises(ValueError, match="descriptor"):
-                read("team/app", Descriptor(next(iter(LAYERS)), digest, size))
+                read("team/app", Descriptor(OCI["layer"], digest, size))
     hashed = hashlib.sha256()
-    layer = Descriptor(next(iter(LAYERS)), digest_of(b""), 10)
+    layer = Descriptor(OCI["layer"], digest_of(b""), 10)
     for offset, so_far in ((1, None), (10, hashed), (11, hashed), (-1, hashed)):
         with pytest.raises(ValueError, match="resuming"):
             client.blob("team/app", layer, offset=offset, digest_so_far=so_far)

@@ -18,9 +18,9 @@ from registries.failures import (
     UnsupportedManifest,
 )
 from registries.oci.address_guard import AddressGuard
-from registries.oci.manifest import LAYERS, Descriptor
+from registries.oci.manifest import Descriptor
 from tests.support.fakes.certificates import Authority
-from tests.support.fakes.images import build_image, digest_of
+from tests.support.fakes.images import OCI, build_image, digest_of
 from tests.support.fakes.registry import FakeRegistry
 
 from .conftest import HASTY, Connect, fetch, pull
@@ -60,6 +60,17 @@ def test_what_a_manifest_s_answer_must_say(registry: FakeRegistry, connect: Conn
     with pytest.raises(DigestMismatch) as refusal:
         client.fetch_manifest("team/app", "1.0")
     assert refusal.value.raw == "Docker-Content-Digest"
+    # Of what was asked for by its digest that alone decides.
+    assert client.fetch_manifest("team/app", pushed.digest).digest == pushed.digest
+
+
+@pytest.mark.parametrize("header", ["", " ", '"{digest}"', "sha512:" + "a" * 128, "sha256:x", "{digest}, {digest}"])
+def test_a_digest_in_a_header_that_is_none_is_not_compared(
+    header: str, registry: FakeRegistry, connect: Connect
+) -> None:
+    pushed = registry.push_image("team/app", "1.0")
+    registry.fault("/manifests/", headers={"Docker-Content-Digest": header.format(digest=pushed.digest)})
+    assert connect(registry).fetch_manifest("team/app", "1.0").digest == pushed.digest
     accepted = {one.headers["accept"] for one in registry.requests_to("/manifests/")}
     assert [len(one.split(", ")) for one in accepted] == [4]
 
@@ -100,7 +111,7 @@ def test_names_are_checked_before_they_become_addresses(
             call(repository)
     with pytest.raises(ImageNotFound):
         client.fetch_manifest("team/app", "../../x")
-    fine = Descriptor(next(iter(LAYERS)), digest_of(b""), 1)
+    fine = Descriptor(OCI["layer"], digest_of(b""), 1)
     for read in (client.blob, client.has_blob, lambda name, _: client.tags(name)):
         with pytest.raises(ImageNotFound):
             read(repository, fine)
@@ -193,11 +204,38 @@ def test_layers_of_foreign_addresses_are_not_fetched(
     registry: FakeRegistry, elsewhere: FakeRegistry, connect: Connect
 ) -> None:
     image = build_image()
-    body = image.manifest.replace(b'"size": ', b'"urls": ["%s/layer"], "size": ' % elsewhere.url.encode(), 1)
+    for blob in image.blobs.values():
+        registry.push_blob(blob)
+    body = image.manifest.replace(b'"size": ', b'"urls": ["%s/layer"], "size": ' % elsewhere.url.encode())
     registry.push_manifest("team/app", "1.0", body, image.manifest_type)
-    with pytest.raises(UnsupportedManifest):
-        pull(connect(registry), "team/app")
+    client = connect(registry)
+    assert pull(client, "team/app").keys() == set(image.layer_digests)
+    client.check_outside("team/app", fetch(client, "team/app"))
     assert elsewhere.seen == []
+
+
+def test_a_layer_that_only_its_foreign_address_has_is_named(registry: FakeRegistry, connect: Connect) -> None:
+    """The registry is asked before anything is pulled, so that Check says it too."""
+    image = build_image([b"one", b"two"])
+    registry.push_blob(image.blobs[image.layer_digests[0]])
+    types = OCI["layer"].encode(), b"application/vnd.oci.image.layer.nondistributable.v1.tar+gzip"
+    registry.push_manifest("team/app", "1.0", image.manifest.replace(*types), image.manifest_type)
+    client = connect(registry)
+    with pytest.raises(UnsupportedManifest) as refusal:
+        client.check_outside("team/app", fetch(client, "team/app"))
+    assert refusal.value.raw == "foreign"
+    assert image.layer_digests[1][:19] in str(refusal.value.params["reason"])
+
+
+def test_many_layers_that_may_lie_outside_are_not_all_asked_for(registry: FakeRegistry, connect: Connect) -> None:
+    image = build_image([b"%d" % number for number in range(9)])
+    for digest in image.layer_digests[:8]:
+        registry.push_blob(image.blobs[digest])
+    types = b"oci.image.layer.v1", b"oci.image.layer.nondistributable.v1"
+    registry.push_manifest("team/app", "1.0", image.manifest.replace(*types), image.manifest_type)
+    client = connect(registry)
+    client.check_outside("team/app", fetch(client, "team/app"))
+    assert len(registry.requests_to("/blobs/")) == 8
 
 
 def test_a_name_is_resolved_and_checked_first(connect: Connect) -> None:

@@ -10,7 +10,7 @@ from registries.failures import (
     UnsupportedManifest,
 )
 from registries.oci.manifest import OCI_INDEX, Index
-from tests.support.fakes.images import OCI, as_json, build_image, build_index, descriptor, digest_of
+from tests.support.fakes.images import as_json, build_image, build_index, descriptor, digest_of
 from tests.support.fakes.registry import FakeRegistry
 
 from .conftest import AMD64, Connect, fetch, pull
@@ -124,9 +124,7 @@ def test_an_index_that_lists_itself_ends(registry: FakeRegistry, connect: Connec
         pull(connect(registry), "team/app")
 
 
-@pytest.mark.parametrize("layers", [[], [b"x"]])
-def test_an_index_without_entries(layers: list[bytes], registry: FakeRegistry, connect: Connect) -> None:
-    items = [descriptor(OCI["manifest"], layer) for layer in layers]
-    registry.push_manifest("team/app", "1.0", as_json({"schemaVersion": 2, "manifests": items}), OCI_INDEX)
+def test_an_index_without_entries(registry: FakeRegistry, connect: Connect) -> None:
+    registry.push_manifest("team/app", "1.0", as_json({"schemaVersion": 2, "manifests": []}), OCI_INDEX)
     with pytest.raises(PlatformMissing):
         pull(connect(registry), "team/app")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -101,3 +102,27 @@ def test_a_single_image_is_taken_whatever_its_level(platform: str, found: str) -
     other = build_image(platform="linux/arm/v7")
     with pytest.raises(PlatformMissing):
         read_config(other.blobs[other.config_digest], read_image(other.manifest), Platform("linux", "arm", "v6"))
+
+
+@pytest.mark.parametrize("type_", [None, ""])
+def test_a_config_may_leave_out_what_nobody_uses(type_: str | None) -> None:
+    document = json.loads(IMAGE.blobs[IMAGE.config_digest])
+    document["rootfs"]["type"] = type_
+    document |= {"config": {"Labels": {"a": 1}}, "x": [[[]]] * 100_000}
+    raw = as_json(document).replace(b'"created":', b'"comment": "a", "comment": "b", "created":')
+    assert read_config(raw, read_image(IMAGE.manifest), AMD64).platform == AMD64
+
+
+def test_a_config_that_says_twice_what_is_used_is_refused() -> None:
+    for used in (b'"os":', b'"architecture":', b'"rootfs":', b'"diff_ids":'):
+        raw = IMAGE.blobs[IMAGE.config_digest].replace(used, used + b" [], " + used)
+        with pytest.raises(UnsupportedManifest):
+            read_config(raw, read_image(IMAGE.manifest), AMD64)
+
+
+def test_a_config_without_a_platform_has_that_of_the_index() -> None:
+    raw = as_json({**json.loads(IMAGE.blobs[IMAGE.config_digest]), "architecture": ""})
+    manifest = read_image(IMAGE.manifest)
+    with pytest.raises(PlatformMissing):
+        read_config(raw, manifest, AMD64)
+    assert read_config(raw, replace(manifest, platform=AMD64), AMD64).platform == AMD64

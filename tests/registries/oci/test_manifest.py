@@ -4,12 +4,14 @@ import base64
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from registries.failures import DigestMismatch, UnsupportedManifest
-from registries.oci.manifest import ACCEPT, OCI_INDEX, OCI_MANIFEST, Index, Manifest, choose, read_document
+from registries.oci.choice import choose
+from registries.oci.manifest import ACCEPT, OCI_INDEX, OCI_MANIFEST, Index, Manifest, read_document
 from registries.oci.platform import Platform, missing
 from tests.support.fakes.images import DOCKER, OCI, as_json, build_image, build_index, descriptor, digest_of, padded_to
 
@@ -93,7 +95,7 @@ def test_an_image_has_a_thousand_layers_at_most() -> None:
         read_image(changed(lambda d: d.update(layers=[*d["layers"] * 500, d["layers"][0]])))
 
 
-@pytest.mark.parametrize("listed", [{}, "x", 1, None])
+@pytest.mark.parametrize("listed", [{}, "x", 1])
 def test_a_list_that_is_none(listed: object) -> None:
     with pytest.raises(UnsupportedManifest) as refusal:
         read_document(as_json({"schemaVersion": 2, "manifests": listed}), OCI_INDEX)
@@ -166,15 +168,10 @@ def set_in_layer(**items: object) -> Change:
         (set_in_layer(mediaType="application/x\nX: y"), "media type"),
         (set_in_layer(mediaType=None), "media type"),
         (set_in_layer(mediaType="application/vnd.in-toto+json"), "layer type"),
-        (set_in_layer(mediaType="application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"), "foreign"),
-        (set_in_layer(mediaType="application/vnd.oci.image.layer.nondistributable.v1.tar+gzip"), "foreign"),
         (set_in_layer(mediaType="application/vnd.oci.image.layer.v1.tar+gzip+encrypted"), "encrypted"),
-        (set_in_layer(urls=["https://elsewhere.example/layer"]), "urls"),
         (set_in_layer(data=base64.b64encode(b"x").decode()), "inline data"),
         (set_in_layer(data="%%%"), "inline data"),
         (set_in_layer(data=["x"]), "inline data"),
-        (set_in_layer(annotations=["x"]), "annotations"),
-        (set_in_layer(annotations={"x": 1}), "annotations"),
         (lambda d: d["layers"].append({**d["layers"][0], "size": 1}), "sizes"),
         (lambda d: d["layers"].append({**d["layers"][0], "digest": d["config"]["digest"]}), "sizes"),
         (lambda d: d["layers"].append("x"), "descriptor"),
@@ -191,13 +188,12 @@ def set_in_layer(**items: object) -> Change:
         (set_in_layer(data=base64.b64encode(b"one").decode(), size=4), "inline data"),
         (set_in_layer(data=base64.b64encode(b"eno").decode()), "inline data"),
         (set_in_layer(data=""), "inline data"),
-        (lambda d: d.pop("schemaVersion"), "schema"),
         (lambda d: d.update(mediaType=OCI_INDEX), "media type"),
         (lambda d: d.update(mediaType=["x"]), "media type"),
-        (lambda d: d.update(subject="\ud800"), "json"),
-        (lambda d: d.update(x=int("9" * 21)), "json"),
         (lambda d: d.update(x=float("inf")), "json"),
-        (lambda d: d.update(x=json.loads("[" * 40 + "]" * 40)), "json"),
+        (lambda d: d.update(manifests={}), "ambiguous"),
+        (lambda d: d.update(layers=None), "ambiguous"),
+        (lambda d: d.update(config=None), "descriptor"),
     ],
 )
 def test_what_is_no_image_is_refused(change: Change, raw: str) -> None:
@@ -243,19 +239,56 @@ def test_more_than_four_mebibytes_are_refused() -> None:
 @pytest.mark.parametrize(
     ("content_type", "raw"),
     [
-        ("text/html; charset=utf-8", "html"),
-        ("application/xhtml+xml", "html"),
-        ("application/json", "media type"),
-        ("", "media type"),
         (OCI_INDEX, "media type"),
-        (DOCKER["manifest"], "media type"),
+        (DOCKER["index"], "media type"),
+        (f"{OCI_MANIFEST}, {OCI_INDEX}", "media type"),
         ("application/vnd.docker.distribution.manifest.v1+prettyjws", "schema 1"),
+        ("application/vnd.docker.distribution.manifest.v1+json", "schema 1"),
     ],
 )
-def test_the_content_type_must_agree(content_type: str, raw: str) -> None:
+def test_the_content_type_must_not_contradict(content_type: str, raw: str) -> None:
+    """CVE-2021-41190: a document that is an image to some and a list to others."""
     with pytest.raises(UnsupportedManifest) as refusal:
         read_document(IMAGE.manifest, content_type)
     assert refusal.value.raw == raw
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        "",
+        "application/json",
+        "application/json; charset=utf-8",
+        "application/octet-stream",
+        "text/plain",
+        "text/html",
+        OCI_MANIFEST.upper(),
+        f"{OCI_MANIFEST}, {OCI_MANIFEST}",
+        DOCKER["manifest"],
+    ],
+)
+def test_a_server_that_does_not_know_what_it_sends(content_type: str) -> None:
+    found = read_document(IMAGE.manifest, content_type)
+    assert isinstance(found, Manifest)
+    assert found.media_type == OCI_MANIFEST
+    bare = changed(lambda d: d.pop("mediaType"))
+    read = replace(found, raw=bare, digest=digest_of(bare))
+    assert replace(read_document(bare, content_type), media_type=OCI_MANIFEST) == read
+
+
+def test_a_list_without_a_type() -> None:
+    assert isinstance(read_document(as_json({"manifests": []}), "text/plain"), Index)
+
+
+@pytest.mark.parametrize("own", ["application/vnd.cncf.helm.chart.v1", "application/vnd.example+json"])
+def test_a_type_that_no_image_has(own: str) -> None:
+    for raw, content_type in (
+        (changed(lambda d: d.update(mediaType=own)), OCI_MANIFEST),
+        (changed(lambda d: d.pop("mediaType")), own),
+    ):
+        with pytest.raises(UnsupportedManifest) as refusal:
+            read_document(raw, content_type)
+        assert refusal.value.raw == "media type"
 
 
 def test_a_document_without_a_type_has_that_of_its_answer_and_nothing_else() -> None:
@@ -274,6 +307,117 @@ def test_honest_inline_data_are_no_reason_to_refuse() -> None:
     layer = b"two"
     item = descriptor(OCI["layer"], layer, data=base64.b64encode(layer).decode())
     assert len(read_image(changed(lambda d: d["layers"].append(item))).layers) == 3
+
+
+@pytest.mark.parametrize(
+    "media_type",
+    ["application/octet-stream", "application/json", "text/html", "text/plain", "", None, "Text/HTML; x=y"],
+)
+def test_a_config_under_another_label(media_type: str | None) -> None:
+    """moby/moby#48361, moby/moby#44568: what registries have made of the config's type."""
+    found = read_image(changed(lambda d: d["config"].update(mediaType=media_type)))
+    assert found.config.digest == IMAGE.config_digest
+
+
+@pytest.mark.parametrize(
+    ("media_type", "outside"),
+    [
+        ("application/vnd.docker.image.rootfs.foreign.diff.tar.gzip", True),
+        ("application/vnd.oci.image.layer.nondistributable.v1.tar", True),
+        ("application/vnd.oci.image.layer.nondistributable.v1.tar+zstd", True),
+        ("application/vnd.oci.image.layer.v1.tar+bzip2", False),
+        ("application/vnd.oci.image.layer.v1.tar.gzip", False),
+        ("application/octet-stream", False),
+        ("application/x-gzip", False),
+        ("Application/Vnd.OCI.image.layer.v1.tar+gzip; q=1", False),
+    ],
+)
+def test_a_layer_under_another_label(media_type: str, outside: bool) -> None:
+    """Its bytes say what it is, and the registry whether it has it (containerd/containerd#7676)."""
+    assert read_image(changed(set_in_layer(mediaType=media_type))).layers[0].outside is outside
+    assert read_image(changed(set_in_layer(mediaType=media_type, urls=["https://x.example/"]))).layers[0].outside
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda d: d.update(manifests=None),
+        lambda d: d.pop("schemaVersion"),
+        lambda d: d.update(subject="\ud800"),
+        lambda d: d.update(x=10**40),
+        lambda d: d.update(x=json.loads("[" * 400 + "]" * 400)),
+        lambda d: d.update(x=[0] * 300_001),
+        lambda d: d.update(annotations=["x"]),
+        set_in_layer(annotations={"x": 1}),
+        set_in_layer(platform="x"),
+        set_in_layer(urls=[]),
+        set_in_layer(data=None),
+    ],
+)
+def test_what_nobody_uses_is_not_read(change: Change) -> None:
+    assert [layer.digest for layer in read_image(changed(change)).layers] == IMAGE.layer_digests
+
+
+def test_a_part_that_is_not_used_may_be_named_twice() -> None:
+    twice = IMAGE.manifest.replace(b'"layers":', b'"annotations": {"a": "1", "a": "2"}, "layers":')
+    assert len(read_image(twice).layers) == 2
+    for used in (b'"layers": [], "layers":', b'"config": {}, "layers":', b'"schemaVersion": 2, "layers":'):
+        with pytest.raises(UnsupportedManifest) as refusal:
+            read_image(IMAGE.manifest.replace(b'"layers":', used))
+        assert refusal.value.raw == "json"
+    with pytest.raises(UnsupportedManifest):
+        read_image(IMAGE.manifest.replace(b'"size": ', b'"size": 1, "size": '))
+
+
+@pytest.mark.parametrize(
+    ("raw", "reason"),
+    [
+        (b'{"x": ' + b"[" * 1000 + b"]" * 1000 + b"}", "it is nested too deep"),
+        (b'{"x": [0' + b",0" * 1_000_001 + b"]}", "it has more parts than an image can have"),
+        (b'{"x": "' + b"x" * 4 * 1024 * 1024 + b'"}', "it is larger than 4 MiB"),
+    ],
+    ids=["deep", "many", "long"],
+)
+def test_what_is_too_large_is_not_called_invalid(raw: bytes, reason: str) -> None:
+    with pytest.raises(UnsupportedManifest) as refusal:
+        read_document(raw, OCI_MANIFEST)
+    assert (refusal.value.raw, refusal.value.params["reason"]) == ("size", reason)
+
+
+@pytest.mark.parametrize(
+    "sibling",
+    [
+        "x",
+        None,
+        [],
+        {},
+        {"mediaType": 5, "digest": "x", "size": -1},
+        {"mediaType": OCI_MANIFEST, "digest": "sha512:x", "platform": {"os": "linux", "architecture": "arm"}},
+        {"mediaType": OCI_MANIFEST, "platform": {"os": 5}},
+        {"mediaType": OCI_MANIFEST, "data": "%%%", "urls": ["x"], "annotations": ["x"], "platform": []},
+        {"mediaType": OCI_MANIFEST, "artifactType": "application/vnd.in-toto+json",
+         "platform": {"os": "linux", "architecture": "amd64"}},
+    ],
+)  # fmt: skip
+def test_an_entry_that_is_not_chosen_is_not_judged(sibling: object) -> None:
+    chosen = descriptor(OCI["manifest"], b"x", platform={"os": "Linux", "architecture": "x86_64"})
+    listed = read_document(as_json({"schemaVersion": 2, "manifests": [sibling, chosen, sibling]}), OCI_INDEX)
+    assert isinstance(listed, Index)
+    entry = choose(listed.entries, AMD64)
+    assert entry is not None
+    assert entry.descriptor.digest == chosen["digest"]
+
+
+@pytest.mark.parametrize(("name", "raw"), [("size", "size"), ("digest", "digest")])
+def test_the_entry_that_is_chosen_is_judged(name: str, raw: str) -> None:
+    item = descriptor(OCI["manifest"], b"x", platform={"os": "linux", "architecture": "amd64"}) | {name: "x"}
+    listed = read_document(as_json({"schemaVersion": 2, "manifests": [item]}), OCI_INDEX)
+    assert isinstance(listed, Index)
+    entry = choose(listed.entries, AMD64)
+    assert entry is not None
+    with pytest.raises(UnsupportedManifest) as refusal:
+        _ = entry.descriptor
+    assert refusal.value.raw == raw
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import socket
 import ssl
 import threading
@@ -38,6 +39,29 @@ def test_a_whole_body_is_read_up_to_a_limit(knobs: dict[str, object], registry: 
     assert answering(registry, session, body, **knobs).read(999) is None
     if "raw" not in knobs:
         assert answering(registry, session, b"", **knobs).read(0) == b""
+
+
+CODINGS = ["gzip", "x-gzip", "identity, gzip", "br", "zstd", "none", "binary", "aws-chunked", ""]
+
+
+@pytest.mark.parametrize("coding", CODINGS)
+def test_what_a_body_is_its_first_bytes_say_and_not_a_header(
+    coding: str, registry: FakeRegistry, session: Session
+) -> None:
+    """moby/moby#17595: bytes that are right, under labels that are not."""
+    headers = {"Content-Encoding": coding}
+    assert answering(registry, session, b'{"a": 1}', headers=headers).read(100) == b'{"a": 1}'
+    packed = gzip.compress(b'{"a": 1}')
+    assert answering(registry, session, packed, headers=headers).read(100) == b'{"a": 1}'
+
+
+def test_a_body_that_is_compressed_has_a_limit_too(registry: FakeRegistry, session: Session) -> None:
+    packed = gzip.compress(b"x" * 1000)
+    assert answering(registry, session, packed).read(1000) == b"x" * 1000
+    assert answering(registry, session, packed).read(999) is None
+    assert answering(registry, session, gzip.compress(bytes(50_000_000), 1)).read(1_000_000) is None
+    for broken in (packed[:-1], b"\x1f\x8b" + b"x" * 30, b"\x1f\x8b"):
+        assert answering(registry, session, broken).read(1000) == broken
 
 
 @pytest.mark.parametrize("size", [0, 1, 8191, 8192, 8193, 200_000])

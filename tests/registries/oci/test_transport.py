@@ -235,31 +235,15 @@ def test_the_time_of_headers_is_limited_and_that_of_a_body_is_not(
         session.close()
 
 
-def test_a_document_that_is_compressed_was_not_asked_for(registry: FakeRegistry, loopback: AddressGuard) -> None:
+def test_every_request_asks_for_the_bytes_as_they_are(registry: FakeRegistry, loopback: AddressGuard) -> None:
     session = Session(registry.host, loopback)
-    for encoding in ("gzip", "identity, gzip", "br", "X-GZIP", "none,zstd"):
-        registry.fault("/x", status=200, body=b"x", headers={"Content-Encoding": encoding})
-        with pytest.raises(RegistryUnreachable):
-            session.get(f"{registry.url}/x")
-        registry.fault("/missing", status=404, body=b"x", headers={"Content-Encoding": encoding})
-        assert session.get(f"{registry.url}/missing").status == 404
-        session.head(f"{registry.url}/x").close()  # which has no body
-        session.post(f"{registry.url}/x", b"", {}).close()  # only its status is used
-        assert session.get(f"{registry.url}/x", by_digest=True).read(10) == b"x"
+    registry.fault("/x", status=200, body=b"x")
+    assert session.get(f"{registry.url}/x").read(10) == b"x"
+    session.head(f"{registry.url}/x").close()
+    session.post(f"{registry.url}/x", b"", {}).close()
     for seen in registry.seen:
         names = ("accept-encoding", "user-agent", "accept")
         assert [seen.headers[name] for name in names] == ["identity", "drayage/1", "*/*"]
-    session.close()
-
-
-@pytest.mark.parametrize("encoding", ["identity", " Identity ", "none", "binary", "utf-8", "aws-chunked", ""])
-def test_words_that_change_no_bytes_are_no_encoding(
-    encoding: str, registry: FakeRegistry, loopback: AddressGuard
-) -> None:
-    """moby/moby#17595."""
-    session = Session(registry.host, loopback)
-    registry.fault("/x", status=200, body=b"x", headers={"Content-Encoding": encoding})
-    assert session.get(f"{registry.url}/x").read(10) == b"x"
     session.close()
 
 
