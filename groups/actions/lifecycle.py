@@ -87,9 +87,11 @@ def create(
 
 
 def retry(group: ContainerGroup, *, credential: Credential | NewCredential | None, by: Actor) -> ContainerGroup:
-    """Pull the same reference again for a failed group, with a stored credential, a new one or none. Deletes the failed
-    image's row; its Failure stays. A credential that the failed pull had kept is destroyed unless it is used again."""
-    _only_from(group, Status.FAILED)
+    """Pull the same reference again for a failed group, or for one whose next image failed, with a stored credential, a
+    new one or none. Deletes the failed image's row; its Failure stays. A credential that the failed pull had kept is
+    destroyed unless it is used again."""
+    if group.next_image_id is None:
+        _only_from(group, Status.FAILED)
     with transaction.atomic():
         quotas.lock_active_organization(group.organization_id)
         reference = _reference_of(group)
@@ -190,18 +192,18 @@ def delete(group: ContainerGroup, *, by: Actor) -> None:
 
 
 def _reference_of(group: ContainerGroup) -> Reference:
-    """Return what the group pulls. Raises Stale if it was deleted."""
-    text = Image.objects.filter(groups=group.pk).values_list("reference", flat=True).first()
-    if text is None:
-        raise Stale(f"ContainerGroup {group.pk} is gone")
-    return parse(text)
+    """Return what the group pulls again. Raises Stale if it was deleted, or no pull of it has failed."""
+    current = ContainerGroup.objects.select_related("image", "next_image").filter(pk=group.pk).first()
+    if current is None or current.failed_image is None:
+        raise Stale(f"ContainerGroup {group.pk} is gone, or no longer failed")
+    return parse(current.failed_image.reference)
 
 
 def _retry_failed(image: Image) -> tuple[bool, Credential | None]:
     """Pull the failed image again for its group, if that needs no new credential. Returns whether it did, and the
     credential that was destroyed with the failed image."""
     credential = image.credential if image.credential is not None and image.credential.is_live else None
-    group = image.groups.filter(status=Status.FAILED).first()
+    group = image.groups.filter(status=Status.FAILED).first() or image.next_for.first()
     if group is None or (image.provider and credential is None):
         return False, None  # only a member can give another credential
     quotas.lock_active_organization(image.organization_id)
@@ -214,12 +216,19 @@ def _retry_failed(image: Image) -> tuple[bool, Credential | None]:
 
 def _pull_again(group: ContainerGroup, credential: Credential | None) -> Credential | None:
     """Replace the failed image by a queued one. The caller has locked the quota. Returns the credential that the failed
-    pull had kept, if another one takes its place and it was destroyed. Raises Stale if the group is no longer
-    failed."""
-    failed, _ = lock_images(group)
+    pull had kept, if another one takes its place and it was destroyed. Raises Stale if no pull of the group has failed
+    any more."""
+    current, next_image = lock_images(group)
+    group.refresh_from_db(fields=["status"])
+    failed = current if group.status == Status.FAILED else next_image
+    if failed is None or (failed is next_image and failed.status != Image.Status.FAILED):
+        raise Stale(f"ContainerGroup {group.pk} is no longer failed")
     lock_credentials([failed.credential_id, credential.pk if credential else None])
     image = queue_image(group.organization_id, parse(failed.reference), credential)
-    move(group, to=Status.PENDING, image=image)
+    if failed is current:
+        move(group, to=Status.PENDING, image=image)
+    else:
+        ContainerGroup.objects.filter(pk=group.pk).update(next_image=image, changed_at=Now())
     return delete_locked(failed)
 
 

@@ -41,7 +41,8 @@ class GroupChanges:
 
     `options` are settings without a column (`groups.rules.sealed_settings`); None removes one. `environment` is merged
     into the present variables; None removes one. In both, `groups.rules.sealed_settings.MASK` keeps the present value.
-    `reference` is another image; a `credential` without one pulls the same image again. `memory_mb` is in MB.
+    `reference` is another image, or one whose pull failed, which is then pulled with the credential that was kept if
+    none is given; a `credential` without a reference pulls the same image again. `memory_mb` is in MB.
     """
 
     options: Mapping[str, object] = field(default_factory=dict)
@@ -81,8 +82,9 @@ def update(group: ContainerGroup, changes: GroupChanges, *, by: Actor) -> Contai
         stored = destroyed = None
         if (reference := _wanted_image(changes, current, next_image)) is not None:
             quotas.allow_active(quota)
+            credential = changes.credential or _kept_credential(next_image or current, reference)
             stored = stored_credential(
-                changes.credential, reference, organization_id=group.organization_id, created_by_id=by.person_id
+                credential, reference, organization_id=group.organization_id, created_by_id=by.person_id
             )
             destroyed = _replace_image(group, current, next_image, reference, stored)
             changed.words.append(str(reference))
@@ -194,6 +196,13 @@ def _wanted_image(changes: GroupChanges, current: Image, next_image: Image | Non
     if str(reference) == awaited.reference and awaited.status != Image.Status.FAILED:
         return None
     return reference
+
+
+def _kept_credential(awaited: Image, reference: Reference) -> Credential | None:
+    """The live credential that a failed pull of this very image has kept to be tried again."""
+    if awaited.reference != str(reference) or not awaited.keeps_credential or awaited.credential_id is None:
+        return None
+    return Credential.objects.live().filter(pk=awaited.credential_id).first()
 
 
 def _replace_image(

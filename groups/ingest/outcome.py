@@ -171,14 +171,13 @@ def _queue_again(claim: Claim, image: Image, failure: PullFailed, due: datetime)
 
 def _fail_for_good(claim: Claim, image: Image, failure: PullFailed, step: str) -> _Released:
     """Return what became of the credential, to be recorded."""
-    waiting = _waiting_groups(image)
-    # A group that keeps running with its present image takes another one with a credential of its own.
-    keeps = failure.keeps_credential and bool(waiting) and image.credential_id is not None
+    waiting, changing = _waiting_groups(image), list(image.next_for.all())
+    keeps = failure.keeps_credential and bool(waiting or changing) and image.credential_id is not None
     _settle(claim, image, Image.Status.FAILED, keeps_credential=keeps)
     released = _release_credential(image, has_failed=not failure.keeps_credential)
     garbage.empty_layers(image)
     steps = trace(image)
-    for group in [*waiting, *image.next_for.all()]:
+    for group in [*waiting, *changing]:
         Failure.objects.create(
             organization_id=image.organization_id,
             group=group,

@@ -110,6 +110,14 @@ class ContainerGroup(models.Model):
         return self.next_image is not None and self.next_image.status != Image.Status.FAILED
 
     @property
+    def failed_image(self) -> Image | None:
+        """The image whose pull failed and can be tried again: the group's own, or the one to replace it. None if no
+        pull has failed."""
+        if self.status == self.Status.FAILED:
+            return self.image
+        return self.next_image if self.next_image is not None and not self.is_changing else None
+
+    @property
     def repository(self) -> str:
         """The name under which nodes fetch its image."""
         return f"{self.organization.slug}/{self.project.slug}/{self.name}"

@@ -148,7 +148,7 @@ def group_detail(group: ContainerGroup) -> GroupDetail:
         max_attempts=MAX_ATTEMPTS + image.handed_over,
         now=now,
     )
-    if group.status == Status.FAILED:
+    if group.failed_image is not None:
         live = Credential.objects.live().filter(organization=group.organization_id)
         detail.again, detail.kept = suggest_credential(group, live), kept_credential(group)
     detail.sentence = _sentence(detail)

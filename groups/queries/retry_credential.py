@@ -24,8 +24,8 @@ class Suggestion:
 def kept_credential(group: ContainerGroup) -> Credential | None:
     """Return the credential of the group's failed pull, if it is still live: whatever it is kept for, the pull can be
     tried again with it."""
-    image = group.image
-    if group.status != ContainerGroup.Status.FAILED or image.credential_id is None:
+    image = group.failed_image
+    if image is None or image.credential_id is None:
         return None
     return Credential.objects.live().filter(pk=image.credential_id).first()
 
@@ -33,7 +33,7 @@ def kept_credential(group: ContainerGroup) -> Credential | None:
 def suggest_credential(group: ContainerGroup, live: CredentialQuerySet) -> Suggestion:
     """Return the best of the organization's live credentials. The one that has itself just failed is not suggested, and
     none is for an image that turned out to be public."""
-    image = group.image
+    image = group.failed_image or group.image
     last = group.failures.order_by("-created_at").first()
     if last is not None and last.params.get("public"):
         return Suggestion()

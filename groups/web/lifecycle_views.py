@@ -71,7 +71,7 @@ def retry(request: ProjectRequest, /, org: str, project: str, name: str) -> Http
     group = group_of(request, name)
     form, typed_form = _retry_forms(request, group, request.POST)
     last = group.failures.order_by("-created_at").first()
-    if group.status != ContainerGroup.Status.FAILED or last is None:
+    if group.failed_image is None or last is None:
         raise Stale(f"ContainerGroup {group.pk} is {group.status}")
     if not form.is_valid() or (form.has_typed_credential and not typed_form.is_valid()):
         return _failure(request, group, last, form, typed_form)
@@ -91,7 +91,7 @@ def _failure(
         "hint": provider.hints.get(row.code, "") if provider else "",
         "form": form,
         "typed_form": typed_form,
-        "can_retry": group.status == ContainerGroup.Status.FAILED,
+        "can_retry": group.failed_image is not None,
         "again": suggest_credential(group, live_credentials(request)),
         "kept": kept_credential(group),
     }
@@ -102,14 +102,15 @@ def _retry_forms(
     request: ProjectRequest, group: ContainerGroup, data: QueryDict | None = None
 ) -> tuple[RetryForm, CredentialForm]:
     """The form that chooses a credential for the retry, and the form of one that is typed for it."""
-    old = group.image.credential
-    provider = PROVIDERS.get(group.image.provider) or recognise(group.image.registry)
+    image = group.failed_image or group.image
+    old = image.credential
+    provider = PROVIDERS.get(image.provider) or recognise(image.registry)
     prefilled: dict[str, object] = {}
     if old is not None:
         prefilled = {field.name: old.fields.get(field.name, "") for field in provider.fields if not field.secret}
         prefilled["ca"] = old.ca
-    registry = group.image.registry
-    live = live_credentials(request).for_image(registry, group.image.repository)
+    registry = image.registry
+    live = live_credentials(request).for_image(registry, image.repository)
     form = RetryForm(data, live=live, registry=registry, initial={"use": _choice_of(suggest_credential(group, live))})
     typed_form = CredentialForm(
         data if form.has_typed_credential else None,

@@ -66,7 +66,7 @@ def test_one_that_can_not_be_pulled_changes_nothing(group: ContainerGroup) -> No
     assert (group.status, group.image.reference, group.version) == ("deploying", OLD, 1)
     assert Failure.objects.get().group == group
     credential.refresh_from_db()
-    assert not credential.is_live
+    assert credential.is_live, "it is not what failed"
 
 
 def test_the_page_shows_what_replaces_it(group: ContainerGroup, carol: Any, as_user: Any) -> None:

@@ -1,4 +1,4 @@
-"""A final failure that is not about the credential keeps it (K0): how long, for whom, and who ends it."""
+"""A final failure that is not about the credential keeps it: how long, for whom, and who ends it."""
 
 from __future__ import annotations
 
@@ -203,8 +203,8 @@ class TestTwoPulls:
         assert not Credential.objects.get().is_held
 
 
-def test_a_group_that_keeps_running_with_its_present_image_keeps_none(held: Claim, project: Project) -> None:
-    """Nobody waits for it, and another image is deployed with a credential of its own."""
+def test_one_that_no_group_waits_for_keeps_none(held: Claim, project: Project) -> None:
+    """As when the group was stopped or has another image by then."""
     ContainerGroup.objects.update(status="running")
     credential = fail(held, REFUSES)
     assert not credential.is_held

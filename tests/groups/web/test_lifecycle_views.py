@@ -197,7 +197,7 @@ def test_the_credential_of_a_retry_has_a_name_of_its_own(
 def test_what_is_not_about_the_credential_is_tried_again_with_one_click(
     member: Client, viewer: Client, group: ContainerGroup, failure: Failure, where: str
 ) -> None:
-    """K0: nothing is entered again, and the page says until when the credential is kept."""
+    """Nothing is entered again, and the page says until when the credential is kept."""
     credential = make_credential(group.organization, HOST, repository=group.image.repository)
     Failure.objects.update(code="tls_invalid", params={"host": HOST, "case": "expired"})
     type(group.image).objects.filter(pk=group.image_id).update(

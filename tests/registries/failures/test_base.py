@@ -73,7 +73,7 @@ def test_codes_are_unique() -> None:
 
 @pytest.mark.parametrize("failure", FAILURES.values(), ids=FAILURES)
 def test_only_what_failed_itself_costs_the_credential(failure: type[PullFailed]) -> None:
-    """K0: entering it again mends nothing else."""
+    """Entering it again mends nothing else."""
     lost = {"authentication_failed", "credential_malformed", "credential_expired", "credential_tampered"}
     assert failure.keeps_credential == (failure.code not in lost | {"organization_suspended"})
 
