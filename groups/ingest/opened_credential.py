@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import structlog
+from django.conf import settings
 
 from groups.ingest.credential_hold import destroy_tampered
 from groups.models import Image, ImageCheck
@@ -20,8 +21,11 @@ from registries.credential_rows import note_use, note_used_host
 from registries.failures import CredentialExpired, CredentialTampered
 from registries.foundation.clock import database_now
 from registries.foundation.ids import OrganizationId
+from registries.hosts import address_guard
 from registries.models import Credential
 from registries.oci.login import Login
+from registries.oci.timeouts import Timeouts
+from registries.oci.transport import Session
 from registries.providers import PROVIDERS
 from registries.secrets import ended
 from registries.secrets.credential_binding import Binding
@@ -29,6 +33,8 @@ from registries.secrets.credential_seal import SealBroken, SealKeyGone, Unsealed
 from registries.secrets.epochs import MAX_CLOCK_DIFFERENCE
 
 log = structlog.get_logger(__name__)
+
+_LOGIN_TIMEOUTS = Timeouts(connect=10, read=20, head=20, document=20)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +71,14 @@ def open_credential(image: Image | ImageCheck) -> OpenedCredential | None:
     note_use(binding.credential_id)
     if provider.exchange_host is not None:
         note_used_host(binding.credential_id, provider.exchange_host(binding.host))
-    return OpenedCredential(provider.login(values, binding.host), binding.host, binding.provider, binding.ca)
+    login = provider.login(values, binding.host, _connect)
+    return OpenedCredential(login, binding.host, binding.provider, binding.ca)
+
+
+def _connect(host: str) -> Session:
+    """Open connections for what a kind asks other hosts on behalf of the registry at `host`, within the operator's
+    rules."""
+    return Session(host, address_guard(), settings.PORTAL_REGISTRY_CA_FILE, _LOGIN_TIMEOUTS)
 
 
 def _unseal(row: Credential, sealed: bytes, epoch: int) -> Unsealed:

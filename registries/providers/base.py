@@ -8,16 +8,30 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from registries.failures import CredentialMalformed, PullFailed
 from registries.foundation.secret_shapes import find_secret
 from registries.oci.login import Login
+from registries.oci.transport import Session
 from registries.providers import checks
 from registries.providers.checks import Check, Field, Notice, Unusable
 from registries.providers.rules import Rule, apply
 
 Exchange = Callable[[Mapping[str, str], str], Login]
 """Turns checked values and the registry's host into the login for the registry."""
+Connect = Callable[[str], Session]
+"""Opens connections on behalf of the registry at a host, within the operator's rules."""
+Request = Callable[[Mapping[str, str], str, Connect], Login]
+"""As Exchange, for a login that another host gives."""
+
+
+class Section(StrEnum):
+    """Where a kind stands in lists."""
+
+    HOSTED = "Hosted registries"
+    OWN = "Registries of your own"
+    PUBLIC = "Public, without a credential"
 
 
 def user_and_secret(values: Mapping[str, str], host: str) -> Login:
@@ -34,25 +48,35 @@ class Provider:
     sentence names the registry, where `name` alone is more than that. `has_chosen_names` means that people chose the
     user names, so that none is an id or consists of hex digits. `token_hosts` are further
     hosts that may be asked for a token. `repair` restores what pasting has damaged, before `checks`; both raise
-    `Unusable`. `exchange` makes the login. If it asks another host for that, `exchange_host` returns that host for the
-    registry's host. `rules` list responses that differ in meaning from the distribution specification. `hints` maps a
-    failure's code to the fix in this registry's words. `guide` is a template.
+    `Unusable`. `exchange` makes the login; where another host gives it, `request` does, and `exchange_host` returns
+    that host for the registry's host. `rules` list responses that differ in meaning from the distribution
+    specification. `hints` maps a failure's code to the fix in this registry's words. `guide` is a template.
+
+    `labels` are words that a host which runs this software often has as one of its labels: a guess, used where no kind
+    knows the host. `usual_host` is the one that most members mean, where `host` is empty. Images of a kind in the
+    section PUBLIC need no credential; without `fields` it has none. `repositories` are the beginnings of the only names
+    that belong to the kind, at a host that another kind shares.
     """
 
     kind: str
     name: str
     fields: tuple[Field, ...]
     guide: str
+    section: Section = Section.HOSTED
     mark: str = ""
     called: str = ""
     hosts: tuple[str, ...] = ()
+    labels: frozenset[str] = frozenset()
+    repositories: tuple[str, ...] = ()
     host: str = ""
+    usual_host: str = ""
     host_help: str = ""
     has_chosen_names: bool = False
     token_hosts: tuple[str, ...] = ()
     repair: Callable[[dict[str, str]], dict[str, str]] | None = None
     checks: tuple[Check, ...] = ()
     exchange: Exchange = user_and_secret
+    request: Request | None = None
     exchange_host: Callable[[str], str] | None = None
     rules: tuple[Rule, ...] = ()
     hints: Mapping[str, str] = field(default_factory=dict)
@@ -68,6 +92,11 @@ class Provider:
         return frozenset(field.name for field in self.fields if field.secret)
 
     @property
+    def is_public(self) -> bool:
+        """Whether images of this kind need no credential."""
+        return self.section is Section.PUBLIC
+
+    @property
     def name_and_secret(self) -> tuple[str, str] | None:
         """Names of the two fields that people confuse: the first one that is shown and the first one that is sealed.
         None if the kind does not have both."""
@@ -75,9 +104,19 @@ class Provider:
         sealed = next((field.name for field in self.fields if field.secret), None)
         return (shown, sealed) if shown and sealed else None
 
-    def recognises(self, host: str) -> bool:
-        """Whether the name of `host` belongs to this kind."""
+    def recognises(self, host: str, repository: str | None = None) -> bool:
+        """Whether the name of `host` belongs to this kind, and the repository, where it shares the host."""
+        if self.repositories and not (repository or "").startswith(self.repositories):
+            return False
         return any(re.fullmatch(pattern, host, re.ASCII) for pattern in self.hosts)
+
+    def resembles(self, host: str) -> bool:
+        """Whether `host[:port]` is named as hosts of this kind often are: `harbor.example.com`. A name that contains
+        a service's own does not count, such as `registry.gitlab.com.example.net`."""
+        name = host.partition(":")[0]
+        if any(re.search(pattern, name, re.ASCII) for pattern in self.hosts):
+            return False
+        return not self.labels.isdisjoint(name.split("."))
 
     def check(self, values: Mapping[str, str], host: str) -> dict[str, str]:
         """Return the values (by field name) to seal: repaired, without empty or unknown ones.
@@ -115,12 +154,17 @@ class Provider:
         """Return likely mistakes in the values, to be confirmed or corrected."""
         return checks.notices(self.fields, values)
 
-    def login(self, values: Mapping[str, str], host: str) -> Login:
-        """Return the login for the registry at `host`. Worker zone only: some kinds request a token for it.
+    def login(self, values: Mapping[str, str], host: str, connect: Connect | None = None) -> Login:
+        """Return the login for the registry at `host`. Worker zone only: some kinds request it, and need `connect`.
 
-        Raises `CredentialMalformed`, or the failure of the request for a token.
+        Raises `CredentialMalformed`, or the failure of that request.
         """
-        return self.exchange(self.check(values, host), host)
+        checked = self.check(values, host)
+        if self.request is None:
+            return self.exchange(checked, host)
+        if connect is None:
+            raise TypeError(f"{self.kind} asks another host for a login")
+        return self.request(checked, host, connect)
 
     def classify(self, failure: PullFailed) -> PullFailed:
         """Return the failure that the response behind `failure` means at this registry; usually the same one."""

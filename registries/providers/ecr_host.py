@@ -41,6 +41,11 @@ HOST_PATTERNS = {
 }
 """Patterns of hosts, each with its partition. Their groups are account, the mark of FIPS endpoints, and region."""
 
+PUBLIC_HOST = "public.ecr.aws"
+PUBLIC_REGION = "us-east-1"
+PUBLIC_API_HOST = f"api.ecr-public.{PUBLIC_REGION}.amazonaws.com"
+"""The public registry, and where its tokens come from: one region for the whole world."""
+
 
 @dataclass(frozen=True)
 class EcrHost:

@@ -113,6 +113,8 @@ def test_ecr(
         port = int(ecr.host.partition(":")[2])
         guard = AddressGuard([ip_network("127.0.0.0/8")], resolver=lambda host, _: [("127.0.0.1", port)])
         monkeypatch.setattr("groups.ingest.registry_access.address_guard", lambda: guard)
+        aws_guard = AddressGuard([ip_network("127.0.0.0/8")])
+        monkeypatch.setattr("groups.ingest.opened_credential.address_guard", lambda: aws_guard)
         monkeypatch.setattr(
             "registries.providers.ecr_token.get_authorization_token",
             partial(get_authorization_token, endpoint=aws.url),

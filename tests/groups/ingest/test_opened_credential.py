@@ -29,6 +29,7 @@ from registries.foundation.ids import CredentialId
 from registries.models import Credential
 from registries.oci.login import Login
 from registries.oci.reference import parse
+from registries.providers.base import Connect
 from registries.secrets import keyring
 from registries.secrets.credential_binding import binding_of
 from registries.secrets.credential_seal import seal
@@ -52,7 +53,7 @@ def logins(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The hosts that a login was made for."""
     made: list[str] = []
 
-    def login(self: Any, values: Mapping[str, str], host: str) -> Login:
+    def login(self: Any, values: Mapping[str, str], host: str, connect: Connect | None = None) -> Login:
         made.append(host)
         return Login(values["username"], values["password"])
 

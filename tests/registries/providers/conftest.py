@@ -6,54 +6,25 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import cache, partial
 from ipaddress import ip_network
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
-from botocore.loaders import JSONFileLoader, Loader
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from registries.oci.address_guard import AddressGuard
 from registries.oci.client import RegistryClient
 from registries.oci.login import Login
+from registries.oci.transport import Session
 from registries.providers import PROVIDERS, Provider
 from registries.providers.ecr_token import get_authorization_token
+from registries.providers.sign_in_hosts import sign_in_hosts
 from tests.support.fakes.aws import FakeAws
 from tests.support.fakes.certificates import Authority
 from tests.support.fakes.registry import FakeRegistry
+from tests.support.product_simulations import product_pretences
 from tests.support.registry_simulations import CANARY, Pretence, PretendedRegistry, make_pretences
-
-
-@pytest.fixture(autouse=True)
-def aws_pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The pauses in seconds before AWS is asked again, which are noted and not kept."""
-    pauses: list[float] = []
-    monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=pauses.append))
-    return pauses
-
-
-_read_file = cache(partial(JSONFileLoader.load_file, JSONFileLoader()))
-_services: dict[tuple[str, ...], list[str]] = {}
-_list_services = Loader.list_available_services
-
-
-def _list_services_once(loader: Loader, type_name: str) -> list[str]:
-    key = (type_name, *loader.search_paths)
-    if key not in _services:
-        _services[key] = _list_services(loader, type_name)
-    return _services[key]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _aws_models_are_read_once() -> Iterator[None]:
-    """Each client of AWS reads its service's description, 100 ms of JSON and folders, which are the same for all."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(JSONFileLoader, "load_file", lambda self, path: _read_file(path))
-        patch.setattr(Loader, "list_available_services", _list_services_once)
-        yield
 
 
 @pytest.fixture(scope="session")
@@ -96,7 +67,7 @@ def google_key() -> Callable[[str], str]:
 
 @pytest.fixture(scope="session")
 def pretences(google_key: Callable[[str], str], access_keys: Mapping[str, Mapping[str, str]]) -> Mapping[str, Pretence]:
-    return make_pretences(google_key, access_keys)
+    return make_pretences(google_key, access_keys) | product_pretences()
 
 
 @pytest.fixture(scope="session")
@@ -122,7 +93,8 @@ class Place:
         values = self.pretence.values if values is None else values
         if self.pretence.kind == "ecr":
             checked = self.provider.check(values, self.pretence.host)
-            return get_authorization_token(checked, self.pretence.host, endpoint=self.aws_url)
+            session = Session(self.pretence.host, AddressGuard([ip_network("127.0.0.0/8")]))
+            return get_authorization_token(checked, self.pretence.host, session, endpoint=self.aws_url)
         return self.provider.login(values, self.pretence.host)
 
     def client(self, login: Login | None) -> RegistryClient:
@@ -132,7 +104,7 @@ class Place:
                 login=login,
                 guard=self.guard,
                 ca_file=self.ca_file,
-                token_hosts=self.provider.token_hosts,
+                token_hosts=sign_in_hosts(self.pretence.host),
             )
         )
 
@@ -149,7 +121,8 @@ def settle(authority: Authority, pretences: Mapping[str, Pretence], aws: FakeAws
             storage = stack.enter_context(FakeRegistry(tls=files))
             storage.blobs = registry.blobs
             ports = {name.partition(":")[0]: registry.port for name in (pretence.answering_host, pretence.token_host)}
-            ports[pretence.storage.partition(":")[0]] = storage.port
+            if pretence.storage:
+                ports[pretence.storage.partition(":")[0]] = storage.port
 
             def resolve(host: str, port: int) -> list[tuple[str, int]]:
                 if host not in ports:

@@ -6,6 +6,8 @@ import boto3.session
 import pytest
 
 from registries.failures import CredentialMalformed
+from registries.oci.address_guard import AddressGuard
+from registries.oci.transport import Session
 from registries.providers import PROVIDERS
 from registries.providers.ecr import parse_host
 from registries.providers.ecr_token import get_authorization_token
@@ -76,7 +78,7 @@ def test_hosts_that_are_none_of_its(host: str) -> None:
     with pytest.raises(CredentialMalformed):
         ECR.check(KEY, host)
     with pytest.raises(CredentialMalformed):
-        get_authorization_token(KEY, host)
+        get_authorization_token(KEY, host, Session("registry.example", AddressGuard()))
 
 
 def test_keys() -> None:
@@ -128,6 +130,19 @@ def test_how_long_keys_are() -> None:
     ("stage", "status", "body", "code"),
     [
         (Stage.MANIFEST, 403, "is not authorized to perform: ecr:BatchGetImage on resource", "access_denied"),
+        # A pull through cache (Amazon ECR User Guide, "Troubleshooting pull through cache issues").
+        (
+            Stage.MANIFEST,
+            403,
+            "is not authorized to perform: ecr:BatchImportUpstreamImage on resource",
+            "access_denied",
+        ),
+        (Stage.MANIFEST, 404, "not authorized to perform: ecr:CreateRepository on resource", "access_denied"),
+        (Stage.MANIFEST, 404, "UnableToGetUpstreamImageException: docker-hub/library/x", "registry_unreachable"),
+        (Stage.BLOB, 404, "UnableToGetUpstreamLayerException", "registry_unreachable"),
+        (Stage.MANIFEST, 400, "UnableToAccessSecretException", "registry_refuses"),
+        (Stage.MANIFEST, 400, "SecretNotFoundException", "registry_refuses"),
+        (Stage.MANIFEST, 404, "PullThroughCacheRuleNotFoundException", "image_not_found"),
         (Stage.MANIFEST, 404, {"errors": [{"code": "NAME_UNKNOWN"}]}, "image_not_found"),
         (Stage.MANIFEST, 400, "RepositoryNotFoundException: the repository does not exist", "image_not_found"),
         (Stage.MANIFEST, 403, "Your authorization token has expired.", "authentication_failed"),

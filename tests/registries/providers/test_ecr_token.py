@@ -6,18 +6,20 @@ import base64
 import logging
 import socket
 from collections.abc import Iterator, Mapping
+from ipaddress import ip_network
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
-import boto3.session
 import pytest
-from botocore.exceptions import ClientError
 
 from registries.failures import PullFailed
+from registries.oci.address_guard import AddressGuard
+from registries.oci.login import Login
+from registries.oci.transport import Session
 from registries.providers import PROVIDERS
 from registries.providers.ecr_token import get_authorization_token
 from tests.support.fakes.aws import ACCOUNT, FakeAws
+from tests.support.fakes.certificates import Authority
 from tests.support.fakes.faults import Fault
 from tests.support.fakes.registry import FakeRegistry
 from tests.support.registry_simulations import ECR_HOST, Reply
@@ -28,31 +30,77 @@ KEY = {"access_key_id": KEY_ID, "secret_access_key": SECRET_KEY}
 TOKEN = "IQoJb3JpZ2luX2VjEXAMPLE+/=="
 
 
-def test_aws_s_own_host_is_asked_over_tls_and_not_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    made: list[dict[str, Any]] = []
-    answer = {"authorizationData": [{"authorizationToken": base64.b64encode(b"AWS:secret").decode()}]}
+def ask(
+    values: Mapping[str, str],
+    host: str = ECR_HOST,
+    *,
+    endpoint: str = "",
+    guard: AddressGuard | None = None,
+    **options: Any,
+) -> Login:
+    """Ask AWS, or what is at the endpoint, over a session that reaches loopback."""
+    session = Session(host, guard or AddressGuard([ip_network("127.0.0.0/8")]), **options)
+    return get_authorization_token(values, host, session, endpoint=endpoint)
 
-    def client(self: object, service: str, **options: Any) -> object:
-        made.append({"service": service, **options})
-        return SimpleNamespace(get_authorization_token=lambda: answer, close=lambda: made.append({"closed": True}))
 
-    monkeypatch.setattr(boto3.session.Session, "client", client)
-    login = get_authorization_token(KEY, ECR_HOST)
+GOOD = {"authorizationToken": base64.b64encode(b"AWS:secret").decode()}
+
+
+@pytest.mark.parametrize(
+    ("host", "asked", "target", "scope", "answer"),
+    [
+        (
+            ECR_HOST,
+            "api.ecr.eu-west-1.amazonaws.com",
+            "AmazonEC2ContainerRegistry_V20150921.GetAuthorizationToken",
+            "eu-west-1/ecr/aws4_request",
+            {"authorizationData": [GOOD]},
+        ),
+        (
+            "public.ecr.aws",
+            "api.ecr-public.us-east-1.amazonaws.com",
+            "SpencerFrontendService.GetAuthorizationToken",
+            "us-east-1/ecr-public/aws4_request",
+            {"authorizationData": GOOD},
+        ),
+    ],
+    ids=["private", "public"],
+)
+def test_aws_is_asked_by_its_name_through_the_address_guard_and_the_operators_authorities(
+    host: str, asked: str, target: str, scope: str, answer: object, authority: Authority
+) -> None:
+    """The requests of boto3 took neither, so a proxy that inspects TLS, or an internal endpoint, could not be used."""
+    looked_up: list[str] = []
+    with FakeRegistry(tls=authority.issue(asked)) as aws:
+        aws.faults.append(Reply(200, answer).fault())
+
+        def resolve(name: str, port: int) -> list[tuple[str, int]]:
+            looked_up.append(name)
+            return [("127.0.0.1", aws.port)]
+
+        guard = AddressGuard([ip_network("127.0.0.0/8")], resolver=resolve)
+        login = ask(KEY, host, guard=guard, ca_file=authority.ca_file)
+        with pytest.raises(PullFailed) as raised:
+            ask(KEY, host, guard=guard)
     assert (login.username, login.secret) == ("AWS", "secret")
-    [options, closed] = made
-    config = options.pop("config")
-    assert closed == {"closed": True}
-    assert options == {
-        "service": "ecr",
-        "region_name": "eu-west-1",
-        "aws_access_key_id": KEY_ID,
-        "aws_secret_access_key": SECRET_KEY,
-        "aws_session_token": None,
-        "endpoint_url": "https://api.ecr.eu-west-1.amazonaws.com",
-        "verify": True,
-    }
-    assert (config.connect_timeout, config.read_timeout, config.proxies) == (10, 20, {})
-    assert config.retries == {"total_max_attempts": 2, "mode": "standard"}
+    assert set(looked_up) == {asked}
+    (sent,) = aws.seen
+    assert (sent.method, sent.path, sent.headers["host"]) == ("POST", "/", asked)
+    assert sent.headers["x-amz-target"] == target
+    assert f"Credential={KEY_ID}/" in sent.headers["authorization"]
+    assert scope in sent.headers["authorization"]
+    failure = raised.value
+    assert (failure.code, failure.params["met"], failure.params["service"]) == ("tls_invalid", asked, "sign_in")
+
+
+def test_a_private_address_of_aws_is_refused() -> None:
+    """What a resolver under somebody else's control could answer."""
+    guard = AddressGuard(resolver=lambda host, port: [("10.0.0.7", port)])
+    with pytest.raises(PullFailed) as raised:
+        ask(KEY, guard=guard)
+    failure = raised.value
+    assert (failure.code, failure.params["met"]) == ("host_not_allowed", "api.ecr.eu-west-1.amazonaws.com")
+    assert "10.0.0.7" not in str(failure.params)
 
 
 CODES = {
@@ -75,26 +123,29 @@ CODES = {
         (400, "InvalidSignatureException", "Signature not yet current: x", "unexpected"),
         (400, "ExpiredTokenException", "signature expired", "credential_expired"),
         (429, "Other", "x", "rate_limited"),
-        (499, "Other", "x", "unexpected"),
+        (499, "Other", "x", "registry_unreachable"),
         (500, "Other", "x", "registry_unreachable"),
         (503, "Other", "x", "registry_unreachable"),
         (500, "AccessDenied", "x", "access_denied"),
     ],
 )
 def test_what_aws_s_errors_mean(
-    status: int, code: str, message: str, expected: str, monkeypatch: pytest.MonkeyPatch
+    status: int, code: str, message: str, expected: str, aws_refusing: FakeRegistry
 ) -> None:
-    response = {"Error": {"Code": code, "Message": message}, "ResponseMetadata": {"HTTPStatusCode": status}}
-
-    def refuse() -> None:
-        raise ClientError(response, "GetAuthorizationToken")
-
-    asked = SimpleNamespace(get_authorization_token=refuse, close=lambda: None)
-    monkeypatch.setattr(boto3.session.Session, "client", lambda self, service, **options: asked)
+    aws_refusing.faults.insert(0, error(code, message, status))
     with pytest.raises(PullFailed) as raised:
-        get_authorization_token(KEY, ECR_HOST)
+        ask(KEY, endpoint=aws_refusing.url)
     assert raised.value.code == expected
     assert raised.value.raw.endswith(f"{status} {code}")
+    assert raised.value.params["service"] == "sign_in"
+
+
+def test_an_error_is_read_from_the_header_too(aws_refusing: FakeRegistry) -> None:
+    headers = {"X-Amzn-ErrorType": "AccessDeniedException:http://internal.amazon.com/coral/", "Connection": "close"}
+    aws_refusing.faults.insert(0, Reply(400, {"Message": "no"}, headers).fault())
+    with pytest.raises(PullFailed) as raised:
+        ask(KEY, endpoint=aws_refusing.url)
+    assert (raised.value.code, raised.value.raw) == ("access_denied", "400 AccessDeniedException")
 
 
 @pytest.fixture
@@ -109,7 +160,7 @@ def test_a_signed_request_gets_the_password(
     strict_aws: FakeAws, access_keys: Mapping[str, dict[str, str]], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    login = get_authorization_token(access_keys["good"], ECR_HOST, endpoint=strict_aws.url)
+    login = ask(access_keys["good"], endpoint=strict_aws.url)
     assert (login.username, login.secret) == ("AWS", f"{ACCOUNT}-auth-token")
     assert login.secret not in repr(login) + caplog.text
     assert access_keys["good"]["secret_access_key"] not in caplog.text
@@ -120,21 +171,21 @@ def test_a_session_token_is_sent(aws: FakeAws) -> None:
     assert ECR.check(key, ECR_HOST) == key
     aws.demand_permissions(True)
     try:
-        assert get_authorization_token(key, ECR_HOST, endpoint=aws.url).username == "AWS"
+        assert ask(key, endpoint=aws.url).username == "AWS"
         with pytest.raises(PullFailed):
-            get_authorization_token({**key, "session_token": TOKEN}, ECR_HOST, endpoint=aws.url)
+            ask({**key, "session_token": TOKEN}, endpoint=aws.url)
     finally:
         aws.demand_permissions(False)
 
 
 def test_a_wrong_signature_gets_nothing(strict_aws: FakeAws, access_keys: Mapping[str, dict[str, str]]) -> None:
     with pytest.raises(PullFailed):
-        get_authorization_token(access_keys["wrong"], ECR_HOST, endpoint=strict_aws.url)
+        ask(access_keys["wrong"], endpoint=strict_aws.url)
 
 
 def test_the_host_s_region_signs(aws_refusing: FakeRegistry) -> None:
     with pytest.raises(PullFailed):
-        get_authorization_token(KEY, f"{ACCOUNT}.dkr.ecr.sa-east-1.amazonaws.com", endpoint=aws_refusing.url)
+        ask(KEY, f"{ACCOUNT}.dkr.ecr.sa-east-1.amazonaws.com", endpoint=aws_refusing.url)
     (asked,) = aws_refusing.seen
     assert f"Credential={KEY_ID}/" in asked.headers["authorization"]
     assert "/sa-east-1/ecr/aws4_request" in asked.headers["authorization"]
@@ -155,50 +206,44 @@ def error(code: str, message: str = "from AWS", status: int = 400) -> Fault:
 
 
 @pytest.mark.parametrize(
-    ("fault", "code", "raw", "asked"),
+    ("fault", "code", "raw"),
     [
-        (error("UnrecognizedClientException"), "authentication_failed", "400 UnrecognizedClientException", 1),
-        (error("InvalidSignatureException"), "authentication_failed", "400 InvalidSignatureException", 1),
-        (error("InvalidSignatureException", "Signature expired: it is late"), "unexpected", "clock", 1),
-        (error("ExpiredTokenException"), "credential_expired", "400 ExpiredTokenException", 1),
+        (error("UnrecognizedClientException"), "authentication_failed", "400 UnrecognizedClientException"),
+        (error("InvalidSignatureException"), "authentication_failed", "400 InvalidSignatureException"),
+        (error("InvalidSignatureException", "Signature expired: it is late"), "unexpected", "clock"),
+        (error("ExpiredTokenException"), "credential_expired", "400 ExpiredTokenException"),
         (
             error("AccessDeniedException", "not authorized to perform: ecr:GetAuthorizationToken"),
             "access_denied",
             "400 AccessDeniedException",
-            1,
         ),
-        (error("SomethingNew"), "unexpected", "400 SomethingNew", 1),
-        (error("ThrottlingException"), "rate_limited", "400 ThrottlingException", 2),
-        (error("ServerException", status=500), "registry_unreachable", "500 ServerException", 2),
-        (Reply(200, b"<html>not AWS</html>").fault(), "registry_unreachable", "", 1),
-        (Reply(200, {"authorizationData": []}).fault(), "registry_unreachable", "no token", 1),
-        (Reply(200, {"authorizationData": [{"authorizationToken": "%%%"}]}).fault(), "registry_unreachable", "", 1),
-        (Reply(200, {"authorizationData": [{"authorizationToken": "QVdT"}]}).fault(), "registry_unreachable", "", 1),
-        (Fault("/", raw=b""), "registry_unreachable", "ConnectionClosedError", 2),
+        (error("SomethingNew"), "unexpected", "400 SomethingNew"),
+        (error("ThrottlingException"), "rate_limited", "400 ThrottlingException"),
+        (error("ServerException", status=500), "registry_unreachable", "500 ServerException"),
+        (Reply(200, b"<html>not AWS</html>").fault(), "registry_unreachable", ""),
+        (Reply(200, {"authorizationData": []}).fault(), "registry_unreachable", "no token"),
+        (Reply(200, {"authorizationData": [{"authorizationToken": "%%%"}]}).fault(), "registry_unreachable", ""),
+        (Reply(200, {"authorizationData": [{"authorizationToken": "QVdT"}]}).fault(), "registry_unreachable", ""),
+        (Fault("/", raw=b""), "registry_unreachable", ""),
     ],
 )
-def test_what_aws_answers(
-    fault: Fault, code: str, raw: str, asked: int, aws_refusing: FakeRegistry, aws_pauses: list[float]
-) -> None:
+def test_what_aws_answers(fault: Fault, code: str, raw: str, aws_refusing: FakeRegistry) -> None:
     aws_refusing.faults.insert(0, fault)
     with pytest.raises(PullFailed) as raised:
-        get_authorization_token(KEY, ECR_HOST, endpoint=aws_refusing.url)
+        ask(KEY, endpoint=aws_refusing.url)
     assert raised.value.code == code
     assert raw in raised.value.raw
     assert raised.value.__context__ is None
     assert SECRET_KEY not in str(vars(raised.value))
-    assert len(aws_refusing.seen) == asked
-    assert len(aws_pauses) == asked - 1
-    assert all(0 <= pause <= 1 for pause in aws_pauses)
+    assert len(aws_refusing.seen) == 1
 
 
 def test_nobody_answers() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         with pytest.raises(PullFailed) as raised:
-            get_authorization_token(KEY, ECR_HOST, endpoint=f"http://127.0.0.1:{taken.getsockname()[1]}")
-    assert (raised.value.code, raised.value.raw) == ("registry_unreachable", "EndpointConnectionError")
-    assert "api.ecr.eu-west-1.amazonaws.com" in str(raised.value.params["reason"])
+            ask(KEY, endpoint=f"http://127.0.0.1:{taken.getsockname()[1]}")
+    assert (raised.value.code, raised.value.params["service"]) == ("registry_unreachable", "sign_in")
 
 
 def test_nothing_is_taken_from_the_environment_or_files(
@@ -228,7 +273,7 @@ def test_nothing_is_taken_from_the_environment_or_files(
     for name, value in others.items():
         monkeypatch.setenv(name, str(value))
     with pytest.raises(PullFailed) as raised:
-        get_authorization_token(KEY, ECR_HOST, endpoint=aws_refusing.url)
+        ask(KEY, endpoint=aws_refusing.url)
     assert raised.value.code == "authentication_failed"
     (asked,) = aws_refusing.seen
     assert KEY_ID in asked.headers["authorization"]
