@@ -42,6 +42,7 @@ SEVERAL = {
     "registries/oci/test_hostile.py": "registries that attack the client",
     "registries/providers/test_complete.py": "that a provider has all its parts",
     "registries/providers/test_contract.py": "what holds for every provider",
+    "registries/providers/test_public.py": "the kinds that are pulled without a credential",
 }
 """Tests that are about no single module, and what they are about."""
 TESTED_BY = {

@@ -168,9 +168,18 @@ def error_message(body: bytes) -> str:
         listed = document.get("errors")
         first = listed[0] if isinstance(listed, list) and listed else document
         texts = [first.get(name) for name in ("message", "detail", "details", "error")]
+        texts += _resource(first.get("detail"))
     except (ValueError, AttributeError, RecursionError):
         return ""
     return printable(" ".join(text for text in texts if isinstance(text, str)), 500).lower()
+
+
+def _resource(detail: object) -> list[object]:
+    """Return what an error's detail says is not granted, in the form of a scope: `repository:team/app:pull`."""
+    entry = detail[0] if isinstance(detail, list) and detail else None
+    if not isinstance(entry, Mapping):
+        return []
+    return [":".join(str(entry.get(name, "")) for name in ("Type", "Name", "Action"))]
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

@@ -91,7 +91,10 @@ class Fetch:
         return response.status in _SUCCESSES
 
     def _failure(self, response: Response, body: bytes | None, asked: _Asked, *, elsewhere: bool) -> PullFailed:
-        if elsewhere and response.status != 429:
+        # Some registries send manifests from elsewhere too, and a name that is missing is missing there
+        # (registry.k8s.io, cmd/archeio).
+        is_about_name = asked.stage is Stage.MANIFEST and response.status in {404, 410}
+        if elsewhere and response.status != 429 and not is_about_name:
             return RegistryUnreachable(
                 case="answer", reason="it refused the download", raw=f"storage {response.status}", **response.where
             )

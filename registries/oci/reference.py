@@ -14,7 +14,7 @@ import idna
 
 DOCKER_HUB = "docker.io"
 DOCKER_HUB_API = "registry-1.docker.io"
-_HUB_NAMES = frozenset({DOCKER_HUB, DOCKER_HUB_API, "index.docker.io"})
+_HUB_NAMES = frozenset({DOCKER_HUB, DOCKER_HUB_API, "index.docker.io", "registry.hub.docker.com"})
 
 MAX_REFERENCE_LENGTH = 512
 MAX_NAME_LENGTH = 255  # host and repository together, as in distribution/reference

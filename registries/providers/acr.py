@@ -1,11 +1,17 @@
-"""Azure Container Registry: service principals, repository-scoped tokens, the admin user, refresh tokens."""
+"""Azure Container Registry: service principals, repository-scoped tokens, the admin user, refresh tokens.
+
+A repository-scoped token may do what its scope map allows: content/read for a pull, metadata/read for a list of tags
+(Azure docs, "Create a token with repository-scoped permissions"; the list asks for the action `metadata_read`,
+renovate#14708).
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 
-from registries.failures import AccessDenied
+from registries.failures import AccessDenied, AuthenticationFailed
+from registries.oci.errors import Stage
 from registries.providers.base import Provider
 from registries.providers.checks import Field, Unusable, no_colon
 from registries.providers.rules import Rule
@@ -53,7 +59,13 @@ ACR = Provider(
         ),
     ),
     checks=(no_colon, _variants),
-    rules=(Rule(AccessDenied, statuses=(403,)),),
+    rules=(
+        Rule(AccessDenied, statuses=(403,)),
+        # A token whose scope map lacks the repository or the action, where Azure names it.
+        Rule(AccessDenied, stages=(Stage.TOKEN,), statuses=(401,), words=("repository:",), login=True),
+        # The same for a wrong secret, a missing role and one that does not work yet: the secret may be right.
+        Rule(AuthenticationFailed, stages=(Stage.TOKEN,), statuses=(401,), login=True, keeps_credential=True),
+    ),
     guide="registries/guides/acr.html",
     hints={
         "authentication_failed": "Azure answers the same to a wrong or expired secret and to a missing role: check the "

@@ -1,5 +1,8 @@
 """Google Artifact Registry, which also serves the hosts of the former Container Registry.
 
+Hosts: `LOCATION-docker.pkg.dev`, the regional endpoints `docker.REGION.rep.pkg.dev` (as in the list of
+docker-credential-gcr), `gcr.io` and `REGION.gcr.io`.
+
 Only the account and its private key are taken from a service account key. The addresses in it are replaced by Google's
 own.
 """
@@ -32,8 +35,9 @@ GOOGLE = Provider(
     mark="GAR",
     hosts=(
         r"gcr\.io",
-        r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)gcr\.io",
+        r"(?!k8s\.)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)gcr\.io",
         r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)pkg\.dev",
+        r"docker\.[a-z0-9](?:[a-z0-9-]{0,40}[a-z0-9])?\.rep\.pkg\.dev",
     ),
     host_help="The first part of the image's name, such as europe-west1-docker.pkg.dev, or gcr.io.",
     fields=(

@@ -16,8 +16,8 @@ class Rule:
     The response must have one of `stages`, one of `statuses` and one of `codes`, and its message must contain one of
     `words` (all in lower case). `silent` requires a response without code and message. `login` requires that
     credentials were sent, or were not. `reason` completes the text of failures that have one. `case` chooses one of the
-    failure's `cases`, and `retryable` is whether the same request can succeed later, where that differs from the
-    failure's class.
+    failure's `cases`. `retryable` is whether the same request can succeed later, and `keeps_credential` whether the
+    credential may be right, where these differ from the failure's class.
     """
 
     failure: type[PullFailed]
@@ -30,6 +30,7 @@ class Rule:
     reason: str = ""
     case: str = ""
     retryable: bool | None = None
+    keeps_credential: bool | None = None
 
     def matches(self, response: RegistryResponse) -> bool:
         return (
@@ -50,7 +51,8 @@ def apply(rules: Sequence[Rule], failure: PullFailed) -> PullFailed:
     rule = next((rule for rule in rules if rule.matches(response)), None)
     if rule is None:
         return failure
-    if rule.failure is type(failure) and rule.case in ("", failure.params.get("case")) and rule.retryable is None:
+    differs = (rule.retryable, rule.keeps_credential) != (None, None)
+    if rule.failure is type(failure) and rule.case in ("", failure.params.get("case")) and not differs:
         return failure
     completing = {"reason": rule.reason, "case": rule.case}
     if issubclass(rule.failure, RegistryRefuses):
@@ -66,5 +68,7 @@ def apply(rules: Sequence[Rule], failure: PullFailed) -> PullFailed:
         met=response.met,
     )
     classified.params |= {name: text for name, text in completing.items() if text}
+    if rule.keeps_credential is not None:
+        classified.keeps_credential = rule.keeps_credential
     classified.response = response
     return classified

@@ -1,17 +1,26 @@
-"""Self-hosted registries: distribution, Harbor, Gitea, GitLab, Nexus, Artifactory and others.
+"""Other registries: every host that no kind knows, such as distribution or zot on a machine of one's own.
 
-Basic or Bearer, whichever the registry's `/v2/` asks for.
+Basic or Bearer, whichever the registry's `/v2/` asks for. Where one speaks as a known product does, its words count: a
+Harbor, an Artifactory or a GitLab is often behind a name that doesn't say so. Stored, and named in the API, as
+`self_hosted`.
 """
 
 from __future__ import annotations
 
-from registries.providers.base import Provider
+from registries.providers.artifactory import ARTIFACTORY_WORDS
+from registries.providers.base import Provider, Section
 from registries.providers.checks import Field, no_colon
+from registries.providers.cloudsmith import CLOUDSMITH_WORDS
+from registries.providers.gitea import GITEA_WORDS
+from registries.providers.gitlab import GITLAB_WORDS
+from registries.providers.harbor import HARBOR_WORDS
+from registries.providers.nexus import NEXUS_WORDS
 
 SELF_HOSTED = Provider(
     kind="self_hosted",
-    name="Self-hosted",
-    mark="Own",
+    name="Other registry",
+    section=Section.OWN,
+    mark="Any",
     host_help="Host name of the registry, with its port if it isn't 443, such as registry.example.com:5000.",
     fields=(
         Field(
@@ -27,11 +36,14 @@ SELF_HOSTED = Provider(
         ),
     ),
     checks=(no_colon,),
+    rules=(*HARBOR_WORDS, *ARTIFACTORY_WORDS, *NEXUS_WORDS, *GITLAB_WORDS, *GITEA_WORDS, *CLOUDSMITH_WORDS),
     guide="registries/guides/self_hosted.html",
     hints={
         "authentication_failed": "Try the same user name and password with docker login on your own machine.",
         "access_denied": "Ask whoever runs the registry to let this account pull from the repository.",
         "image_not_found": "List the tags with your registry's own page or with skopeo list-tags.",
+        "registry_refuses": "A rule or quota of the registry stands in the way, such as one about vulnerabilities, "
+        "signatures or quarantine: see the image's page there, or ask whoever runs the registry.",
         "rate_limited": "The registry, or a proxy before it, limits how often it answers: its operator can raise that.",
         "credential_malformed": "Enter the user name without a colon, and the password or token as it is.",
         "registry_unreachable": "The host must answer from the internet, over TLS, at the port in the image's "

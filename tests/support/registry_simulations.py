@@ -1,14 +1,14 @@
 """Pretends to be the registries of the world: their names, challenges, token services, status codes, bodies, storage.
 
-What each of them answers is in `PRETENCES`, one entry for each kind of registry; how they all work is
-`tests.support.fakes`'.
+What each of them answers is in `make_pretences`, and for products in `tests.support.product_simulations`, one entry for
+each kind of registry; how they all work is `tests.support.fakes`'.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -41,7 +41,8 @@ def errors(code: str, message: str, **more: Any) -> dict[str, Any]:
 class Pretence:
     """One registry. `realm` is its token service; empty where it asks for Basic. `values` are what a member types,
     `username` and `secret` what then arrives. Where `no_token` is set, the token service itself refuses a repository
-    that may not be read; else it gives a token that opens nothing, and `denied` is what that meets."""
+    that may not be read; else it gives a token that opens nothing, and `denied` is what that meets. With
+    `wrong_gets_token` a wrong login gets such a token too."""
 
     kind: str
     host: str
@@ -58,6 +59,7 @@ class Pretence:
     missing: Reply
     limited: Reply
     no_token: Reply | None = None
+    wrong_gets_token: bool = False
     token_field: str = "token"
     api_host: str = ""
 
@@ -113,15 +115,18 @@ class PretendedRegistry(FakeRegistry):
         scope = parse_qs(seen.query).get("scope", [""])[0].split(":")
         repository = scope[1] if len(scope) == 3 and scope[2] == "pull" else ""
         if seen.kind == "basic" and self.users.get(seen.username) != seen.secret:
-            assert pretence.wrong is not None
-            return pretence.wrong.fault()
+            if not pretence.wrong_gets_token:
+                assert pretence.wrong is not None
+                return pretence.wrong.fault()
+            seen = replace(seen, kind="", username="", secret="")
         if pretence.no_token is not None and not self._may_read(seen.username, repository):
             return pretence.no_token.fault()
         token = self.issue_token(seen, repository)
         return Reply(200, {pretence.token_field: token, "expires_in": 300}).fault()
 
 
-def _bearer(realm: str, service: str) -> str:
+def bearer(realm: str, service: str) -> str:
+    """The challenge of a registry whose token service is at `realm`."""
     return f'Bearer realm="{realm}",service="{service}"'
 
 
@@ -146,14 +151,14 @@ def make_pretences(google_key: Callable[[str], str], aws: Mapping[str, Mapping[s
             username="acmebuilds",
             secret=f"dckr_pat_{CANARY}",
             realm="https://auth.docker.io/token",
-            challenge=_bearer("https://auth.docker.io/token", "registry.docker.io"),
+            challenge=bearer("https://auth.docker.io/token", "registry.docker.io"),
             storage="production.cloudflare.docker.com",
             wrong=Reply(401, {"details": "incorrect username or password"}),
             denied=Reply(
                 401,
                 errors("UNAUTHORIZED", "authentication required", detail=[{"Type": "repository", "Action": "pull"}]),
                 {
-                    "WWW-Authenticate": _bearer("https://auth.docker.io/token", "registry.docker.io")
+                    "WWW-Authenticate": bearer("https://auth.docker.io/token", "registry.docker.io")
                     + ',scope="repository:acme/billing-secret:pull",error="insufficient_scope"'
                 },
             ),
@@ -173,7 +178,7 @@ def make_pretences(google_key: Callable[[str], str], aws: Mapping[str, Mapping[s
             username="acme-builds",
             secret=f"ghp_{CANARY}",
             realm="https://ghcr.io/token",
-            challenge=_bearer("https://ghcr.io/token", "ghcr.io") + ',scope="repository:user/image:pull"',
+            challenge=bearer("https://ghcr.io/token", "ghcr.io") + ',scope="repository:user/image:pull"',
             storage="pkg-containers.githubusercontent.com",
             wrong=Reply(403, errors("DENIED", "denied")),
             denied=Reply(403, errors("DENIED", "permission_denied: read_package")),
@@ -208,7 +213,7 @@ def make_pretences(google_key: Callable[[str], str], aws: Mapping[str, Mapping[s
             username="_json_key",
             secret=good_key,
             realm=f"https://{GOOGLE_HOST}/v2/token",
-            challenge=_bearer(f"https://{GOOGLE_HOST}/v2/token", GOOGLE_HOST),
+            challenge=bearer(f"https://{GOOGLE_HOST}/v2/token", GOOGLE_HOST),
             storage="storage.googleapis.com",
             wrong=Reply(401, errors("UNAUTHORIZED", "The request does not have valid authentication credentials.")),
             no_token=Reply(
@@ -232,7 +237,7 @@ def make_pretences(google_key: Callable[[str], str], aws: Mapping[str, Mapping[s
             username="drayage-pull",
             secret=f"{CANARY}+ACRDm2c",
             realm="https://acme.azurecr.io/oauth2/token",
-            challenge=_bearer("https://acme.azurecr.io/oauth2/token", "acme.azurecr.io"),
+            challenge=bearer("https://acme.azurecr.io/oauth2/token", "acme.azurecr.io"),
             token_field="access_token",
             storage="acme.westeurope.data.azurecr.io",
             wrong=Reply(
@@ -243,7 +248,7 @@ def make_pretences(google_key: Callable[[str], str], aws: Mapping[str, Mapping[s
                 401,
                 errors("UNAUTHORIZED", "authentication required", detail=[{"Type": "repository", "Action": "pull"}]),
                 {
-                    "WWW-Authenticate": _bearer("https://acme.azurecr.io/oauth2/token", "acme.azurecr.io")
+                    "WWW-Authenticate": bearer("https://acme.azurecr.io/oauth2/token", "acme.azurecr.io")
                     + ',scope="repository:billing-secret:pull",error="insufficient_scope"'
                 },
             ),
@@ -259,7 +264,7 @@ def make_pretences(google_key: Callable[[str], str], aws: Mapping[str, Mapping[s
             username="acme+drayage",
             secret=CANARY.upper(),
             realm="https://quay.io/v2/auth",
-            challenge=_bearer("https://quay.io/v2/auth", "quay.io"),
+            challenge=bearer("https://quay.io/v2/auth", "quay.io"),
             storage="cdn01.quay.io",
             wrong=Reply(401, errors("UNAUTHORIZED", "Could not find robot with specified username")),
             denied=Reply(401, errors("UNAUTHORIZED", "access to the requested resource is not authorized")),
@@ -275,7 +280,7 @@ def make_pretences(google_key: Callable[[str], str], aws: Mapping[str, Mapping[s
             username="robot$team+drayage",
             secret=CANARY,
             realm=f"https://{OWN_HOST}/service/token",
-            challenge=_bearer(f"https://{OWN_HOST}/service/token", "harbor-registry"),
+            challenge=bearer(f"https://{OWN_HOST}/service/token", "harbor-registry"),
             storage="minio.acme.example:9000",
             wrong=Reply(401, errors("UNAUTHORIZED", "unauthorized: invalid user name or password")),
             denied=Reply(401, errors("UNAUTHORIZED", "unauthorized to access repository: team/billing-secret")),

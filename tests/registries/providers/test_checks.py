@@ -15,7 +15,8 @@ from tests.support.registry_simulations import CANARY, Pretence
 OWN = PROVIDERS["self_hosted"]
 HOST = "registry.example"
 
-each_provider = pytest.mark.parametrize("provider", PROVIDERS.values(), ids=list(PROVIDERS))
+PRIVATE = [provider for provider in PROVIDERS.values() if not provider.is_public]
+each_provider = pytest.mark.parametrize("provider", PRIVATE, ids=lambda provider: provider.kind)
 
 
 def refused(provider: Provider, host: str, values: Mapping[str, str]) -> CredentialMalformed:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import string
 from collections.abc import Mapping
+from itertools import groupby
 from pathlib import Path
 
 import pytest
@@ -12,48 +14,54 @@ from django.template.loader import render_to_string
 from registries.failures import FAILURES
 from registries.models import Credential
 from registries.providers import PROVIDERS, Provider
+from registries.providers.base import Section
+from tests.registries.providers.test_public import ANONYMOUS
 from tests.support.registry_simulations import Pretence
 
-KINDS = ["docker_hub", "ghcr", "ecr", "google", "acr", "quay", "self_hosted"]
-MAIN_CODES = {
-    "authentication_failed",
-    "access_denied",
-    "image_not_found",
-    "rate_limited",
-    "registry_unreachable",
-    "credential_malformed",
-}
+KINDS = [
+    "docker_hub", "ghcr", "ecr", "google", "acr", "quay", "gitlab", "digitalocean", "ocir", "scaleway", "alibaba",
+    "cloudsmith",
+    "harbor", "artifactory", "nexus", "gitea", "self_hosted",
+    "ecr_public", "mcr", "kubernetes", "distroless", "lscr",
+]  # fmt: skip
+WITHOUT_CREDENTIAL = ["mcr", "kubernetes", "distroless", "lscr"]
+ABOUT_IMAGES = {"authentication_failed", "access_denied", "image_not_found", "rate_limited", "registry_unreachable"}
+MAIN_CODES = ABOUT_IMAGES | {"credential_malformed"}
 
-SECRETS = {
-    "docker_hub": {"password"},
-    "ghcr": {"password"},
-    "ecr": {"secret_access_key", "session_token"},
-    "google": {"key"},
-    "acr": {"password"},
-    "quay": {"password"},
-    "self_hosted": {"password"},
-}
-TOKEN_HOSTS = dict.fromkeys(KINDS, ()) | {"docker_hub": ("auth.docker.io",)}
+SECRETS = (
+    {kind: {"password"} for kind in KINDS}
+    | {kind: {"secret_access_key", "session_token"} for kind in ("ecr", "ecr_public")}
+    | {"google": {"key"}}
+    | {kind: set() for kind in WITHOUT_CREDENTIAL}
+)
+
+DOCUMENTATION = Path(__file__).parents[3] / "docs/registries.md"
 
 each_provider = pytest.mark.parametrize("provider", PROVIDERS.values(), ids=list(PROVIDERS))
 
 
-def test_all_seven_are_offered() -> None:
+def test_all_are_offered() -> None:
     assert list(PROVIDERS) == KINDS
+
+
+def test_those_of_a_section_are_together() -> None:
+    sections = [section for section, _ in groupby(provider.section for provider in PROVIDERS.values())]
+    assert sections == list(Section)
 
 
 @each_provider
 def test_what_is_sealed_and_where_it_may_be_sent(provider: Provider) -> None:
-    """Fields that are not secret stay on the receipt; a token host gets the secret."""
+    """Fields that are not secret stay on the receipt."""
     assert provider.secret_names == SECRETS[provider.kind]
-    assert provider.token_hosts == TOKEN_HOSTS[provider.kind]
-    assert {field.limit for field in provider.fields} == {64 * 1024 if provider.kind == "google" else 8 * 1024}
-    assert [field.name for field in provider.fields if field.optional] == ["session_token"] * (provider.kind == "ecr")
+    limits = {field.limit for field in provider.fields}
+    assert limits <= {64 * 1024 if provider.kind == "google" else 8 * 1024}
+    optional = [field.name for field in provider.fields if field.optional]
+    assert optional == ["session_token"] * (provider.kind in {"ecr", "ecr_public"})
 
 
 @each_provider
 def test_it_has_hints_for_the_main_failures(provider: Provider) -> None:
-    assert set(provider.hints) >= MAIN_CODES
+    assert set(provider.hints) >= (MAIN_CODES if provider.fields else ABOUT_IMAGES)
     assert set(provider.hints) <= set(FAILURES)
     for hint in provider.hints.values():
         assert hint.endswith(".")
@@ -74,6 +82,9 @@ def test_it_has_a_guide(provider: Provider) -> None:
 
 @each_provider
 def test_it_has_tests_and_a_pretence(provider: Provider, pretences: Mapping[str, Pretence]) -> None:
+    if provider.is_public:
+        assert provider.kind in ANONYMOUS
+        return
     assert (Path(__file__).parent / f"test_{provider.kind}.py").is_file()
     pretence = pretences[provider.kind]
     assert pretence.kind == provider.kind
@@ -86,8 +97,11 @@ def test_it_says_what_to_enter(provider: Provider) -> None:
     assert provider.name
     assert provider.mark
     assert provider.host or provider.host_help
-    assert provider.hosts or provider.kind == "self_hosted"
-    assert provider.secret_names
+    assert provider.hosts or provider.labels or provider.kind == "self_hosted"
+    if provider.usual_host:
+        assert provider.recognises(provider.usual_host)
+    assert bool(provider.secret_names) == (provider.kind not in WITHOUT_CREDENTIAL)
+    assert provider.is_public or provider.fields
     names = [field.name for field in provider.fields]
     assert len(set(names)) == len(names)
     for field in provider.fields:
@@ -97,6 +111,8 @@ def test_it_says_what_to_enter(provider: Provider) -> None:
 
 @each_provider
 def test_its_values_are_repeated_nowhere(provider: Provider, pretences: Mapping[str, Pretence]) -> None:
+    if provider.is_public:
+        return
     pretence = pretences[provider.kind]
     checked = provider.check(pretence.values, pretence.host)
     assert provider.warnings(pretence.values) == ()
@@ -104,4 +120,9 @@ def test_its_values_are_repeated_nowhere(provider: Provider, pretences: Mapping[
     if provider.kind != "ecr":  # which asks AWS
         login = provider.login(pretence.values, pretence.host)
         assert (login.username, login.secret) == (pretence.username, pretence.secret)
-        assert login.secret not in repr(login)
+        assert login.secret not in repr(login) or login.username == login.secret
+
+
+@each_provider
+def test_it_is_in_the_documentation(provider: Provider) -> None:
+    assert re.search(rf"^\| `{provider.kind}` \|", DOCUMENTATION.read_text(), re.MULTILINE)

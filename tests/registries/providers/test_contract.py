@@ -19,7 +19,9 @@ from tests.support.registry_simulations import CANARY, Reply
 Settle = Callable[[str], Place]
 LAYERS = [b"one layer", b"another layer" * 1000]
 
-pytestmark = [pytest.mark.parametrize("kind", PROVIDERS), pytest.mark.slow]
+PRIVATE = [kind for kind, provider in PROVIDERS.items() if not provider.is_public]
+
+pytestmark = [pytest.mark.parametrize("kind", PRIVATE), pytest.mark.slow]
 
 
 @pytest.fixture(autouse=True)
@@ -73,7 +75,8 @@ def test_a_wrong_secret(kind: str, settle: Settle) -> None:
     place.registry.push_image(place.pretence.repository, "1.0")
     if kind == "ecr":
         refuse_as_aws(place)
-    assert failure_of(place, place.pretence.repository, wrong=True).code == "authentication_failed"
+    code = "access_denied" if place.pretence.wrong_gets_token else "authentication_failed"
+    assert failure_of(place, place.pretence.repository, wrong=True).code == code
     assert len([one for one in place.registry.seen if one.kind == "basic"]) == (kind != "ecr")
 
 
@@ -100,6 +103,8 @@ def test_a_missing_tag(kind: str, settle: Settle) -> None:
 
 def test_blobs_elsewhere(kind: str, settle: Settle) -> None:
     place = settle(kind)
+    if not place.pretence.storage:
+        pytest.skip("it sends its blobs itself")
     pushed = place.registry.push_image(place.pretence.repository, "1.0", LAYERS)
     place.registry.fault("/blobs/", redirect=f"https://{place.pretence.storage}/storage{{path}}?signature=once")
     assert list(pull(place.client(place.login()), place.pretence.repository)) == pushed.layer_digests

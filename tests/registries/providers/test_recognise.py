@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from registries.oci.reference import parse
-from registries.providers.recognise import recognise
+from registries.providers.recognise import recognise, service_key
 
 ACCOUNT = "123456789012"
 
@@ -24,6 +24,34 @@ ACCOUNT = "123456789012"
         ("eu.gcr.io", "google"),
         ("europe-west1-docker.pkg.dev", "google"),
         ("us-docker.pkg.dev", "google"),
+        ("docker.europe-west3.rep.pkg.dev", "google"),
+        ("marketplace.gcr.io", "google"),
+        ("registry.hub.docker.com", "docker_hub"),
+        ("registry.gitlab.com", "gitlab"),
+        ("registry.gitlab.example.com", "gitlab"),
+        ("gitlab.example.com:5050", "gitlab"),
+        ("harbor.example.com", "harbor"),
+        ("demo.goharbor.io", "harbor"),
+        ("acme.jfrog.io", "artifactory"),
+        ("acme-docker-local.jfrog.io", "artifactory"),
+        ("artifactory.example.com", "artifactory"),
+        ("nexus.example.com:8443", "nexus"),
+        ("codeberg.org", "gitea"),
+        ("forgejo.example.com", "gitea"),
+        ("registry.digitalocean.com", "digitalocean"),
+        ("fra.ocir.io", "ocir"),
+        ("eu-frankfurt-1.ocir.io", "ocir"),
+        ("ocir.eu-frankfurt-1.oci.oraclecloud.com", "ocir"),
+        ("rg.nl-ams.scw.cloud", "scaleway"),
+        ("registry.cn-hangzhou.aliyuncs.com", "alibaba"),
+        ("registry-intl.eu-central-1.aliyuncs.com", "alibaba"),
+        ("crpi-0vsre5argteykh9m.cn-guangzhou.personal.cr.aliyuncs.com", "alibaba"),
+        ("acme-registry.cn-hangzhou.cr.aliyuncs.com", "alibaba"),
+        ("docker.cloudsmith.io", "cloudsmith"),
+        ("public.ecr.aws", "ecr_public"),
+        ("mcr.microsoft.com", "mcr"),
+        ("registry.k8s.io", "kubernetes"),
+        ("lscr.io", "lscr"),
         ("acme.azurecr.io", "acr"),
         ("acme.azurecr.cn", "acr"),
         ("acme.azurecr.us", "acr"),
@@ -70,7 +98,21 @@ def test_known_hosts(host: str, kind: str) -> None:
         f"{ACCOUNT}xdkr.ecr.eu-west-1.amazonaws.com",
         "12345.dkr.ecr.eu-west-1.amazonaws.com",
         "\uff11\uff12\uff13456789012.dkr.ecr.eu-west-1.amazonaws.com",
-        "public.ecr.aws",
+        "docker.rep.pkg.dev",
+        "docker.a.b.rep.pkg.dev",
+        "registry.hub.docker.com.evil.example",
+        "registry.gitlab.com.evil.example",
+        "evilregistry.gitlab.com",
+        "acme.b.jfrog.io",
+        "jfrog.io",
+        "registry.digitalocean.com:5000",
+        "fra.ocir.io.evil.example",
+        "ocir.io",
+        "rg.fr-par.scw.cloud.evil.example",
+        "rg.x.scw.cloud",
+        "registry.aliyuncs.com",
+        "oss-cn-hangzhou.aliyuncs.com",
+        "harbor-of-evil.example",
         "",
     ],
 )
@@ -88,3 +130,10 @@ def test_from_an_image(image: str, kind: str) -> None:
 def test_long_hosts_are_recognized_quickly() -> None:
     assert recognise("a." * 100_000 + "azurecr.io").kind == "self_hosted"
     assert recognise("a-" * 100_000 + "azurecr.io").kind == "self_hosted"
+
+
+def test_only_a_service_that_many_share_is_counted_by_its_kind() -> None:
+    """Two Harbors have nothing in common but their software."""
+    assert service_key("registry.gitlab.com") == service_key("registry.gitlab.com:443") == "gitlab"
+    own = [service_key(host) for host in ("harbor.acme.example", "harbor.bolt.example", "codeberg.org", "gitea.com")]
+    assert len({*own, "harbor", "gitea"}) == 6

@@ -69,6 +69,7 @@ class FakeRegistry:
         """Replaces the address of the token service in the challenge."""
         self.challenge: str | None = None
         """Replaces the whole WWW-Authenticate header."""
+        self.token_path = "/token"
         self.token_field = "token"
         self.expires_in: Any = 300
         """As said to the client; also what tokens live here, if it is a positive number."""

@@ -100,7 +100,7 @@ class Handler(BaseHTTPRequestHandler):
                 self._challenge()
             else:
                 self._send(200, b"{}", {"Content-Type": "application/json"})
-        elif path == "/token":
+        elif path == self.registry.token_path:
             self._token(seen)
         elif match := _STORAGE.fullmatch(path):
             # As S3 does it with two ways to authenticate at once.
