@@ -23,6 +23,7 @@ from registries.forms.credential import CredentialForm
 from registries.forms.credential_data import read_pasted
 from registries.forms.edit import CredentialEditForm
 from registries.forms.paste import Pasted
+from registries.forms.registry_finder import find_registry
 from registries.foundation.ids import CredentialId
 from registries.foundation.requests import MemberRequest
 from registries.foundation.secret_shapes import find_secret
@@ -42,23 +43,30 @@ def credentials(request: MemberRequest, org: str) -> HttpResponse:
     rows = Credential.objects.filter(organization=request.access.organization_id).select_related("created_by")
     rows = rows.order_by(F("destroyed_at").desc(nulls_first=True), "-received_at")
     page = Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))
-    return render(request, "registries/list.html", {"page": page, "providers": PROVIDERS})
+    return render(request, "registries/list.html", {"page": page, "providers": PROVIDERS.values()})
 
 
 @sensitive_post_parameters()
 @require_http_methods(["GET", "POST"])
 @never_cache
 def new(request: MemberRequest, org: str) -> HttpResponse:
-    """Add a credential. With `for=group` in the address, continue to the new group that it is for."""
+    """Add a credential. With `for=group` in the address, continue to the new group that it is for. A text sent as
+    `find` is only read for the registry that it is about, and never put into an address."""
     host = request.GET.get("host", "")[:255]
+    find = request.POST.get("find")
+    if find is not None and (found := find_registry(find)) is not None:
+        return redirect(_with_kind(request, *found))
     pasted = read_pasted(request.POST)
     read_kind = pasted.kind if pasted else ""
     provider = _provider(request.GET.get("kind") or read_kind or recognise(pasted.host if pasted else host).kind)
+    is_sent = request.method == "POST" and find is None
+    if is_sent and not provider.fields:
+        raise Http404
     form = CredentialForm(
-        request.POST if request.method == "POST" else None,
-        files=request.FILES if request.method == "POST" else None,
+        request.POST if is_sent else None,
+        files=request.FILES if is_sent else None,
         provider=provider,
-        initial=_replaced_values(request) | {"host": host},
+        initial=_replaced_values(request) | {"host": host or provider.usual_host},
     )
     if form.is_valid():
         credential = actions.add_credential(
@@ -69,18 +77,20 @@ def new(request: MemberRequest, org: str) -> HttpResponse:
         if trial := form.cleaned_data["trial"]:
             request.session[_trial_key(credential)] = trial
         return redirect(_next_page(request, credential))
-    kept = {name: request.GET.get(name, "")[:512] for name in ("for", "host", "image", "replaces")}
-    kept = {name: value for name, value in kept.items() if value and not find_secret(value, likely=False)}
+    kept = _kept_query(request)
     kept_query = f"&{urlencode(kept)}" if kept else ""
     back_to_group = request.GET.get("for") == "group"
+    is_chosen = bool(request.GET.get("kind") or host) or is_sent
     context = {
         "form": form,
         "provider": provider,
         "providers": PROVIDERS.values(),
         "back_to_group": back_to_group,
         "kept_query": kept_query,
+        "is_chosen": is_chosen,
+        "not_found": find is not None,
     }
-    return render(request, "registries/new.html", context, status=422 if form.is_bound else 200)
+    return render(request, "registries/new.html", context, status=422 if request.method == "POST" else 200)
 
 
 @require_GET
@@ -156,6 +166,18 @@ def guide(request: MemberRequest, org: str, kind: str) -> HttpResponse:
     """The guide to the credentials of one kind of registry."""
     provider = _provider(kind)
     return render(request, "registries/guide.html", {"provider": provider, "providers": PROVIDERS.values()})
+
+
+def _kept_query(request: MemberRequest) -> dict[str, str]:
+    """Return the parameters of the address that stay when another kind is chosen."""
+    kept = {name: request.GET.get(name, "")[:512] for name in ("for", "host", "image", "replaces")}
+    return {name: value for name, value in kept.items() if value and not find_secret(value, likely=False)}
+
+
+def _with_kind(request: MemberRequest, provider: Provider, host: str) -> str:
+    """Return the address of the page for that kind of registry and host."""
+    query = _kept_query(request) | {"kind": provider.kind, "host": host}
+    return f"{reverse('registries:new', args=[request.organization.slug])}?{urlencode(query)}"
 
 
 def _read_as(pasted: Pasted) -> str:

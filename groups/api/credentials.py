@@ -67,9 +67,9 @@ def new_credential(
 def _provider(variant: str, host: str, *, field: str) -> Provider:
     recognised = recognise(host)
     if variant == "basic":
-        # A user name with a password works at every registry that takes such pairs.
-        takes_pairs = {declared.name for declared in recognised.fields} == {"username", "password"}
-        return recognised if takes_pairs else SELF_HOSTED
+        # A user name with a password works at every registry that takes such pairs, or the password alone.
+        names = {declared.name for declared in recognised.fields}
+        return recognised if "password" in names and names <= {"username", "password"} else SELF_HOSTED
     wanted = PROVIDERS[_KINDS[variant]]
     if recognised.kind != wanted.kind:
         text = f"The image is at {host}, which is not {wanted.name}: use basic, or the kind of that registry."

@@ -49,7 +49,7 @@ def classify_failures(image: Image | ImageCheck) -> Iterator[None]:
     try:
         yield
     except PullFailed as failure:
-        provider = PROVIDERS[image.provider] if image.provider else recognise(image.registry)
+        provider = PROVIDERS[image.provider] if image.provider else recognise(image.registry, image.repository)
         classified = provider.classify(failure)
         if classified is failure:
             raise

@@ -64,7 +64,7 @@ class CheckReport:
 
 def check_report(row: ImageCheck) -> CheckReport:
     """Return the report of the check, without a query."""
-    provider = PROVIDERS.get(row.provider) or recognise(row.registry)
+    provider = PROVIDERS.get(row.provider) or recognise(row.registry, row.repository)
     named = f"{row.registry}/{row.repository}"
     return CheckReport(
         row=row,

@@ -154,7 +154,7 @@ def list_groups(
 
 
 def _row(group: _ListedGroup) -> GroupRow:
-    kind = group.image.provider or recognise(group.image.registry).kind
+    kind = group.image.provider or recognise(group.image.registry, group.image.repository).kind
     return GroupRow(group, kind=kind, running=group.up, sentence=_sentence(group))
 
 

@@ -21,7 +21,7 @@ from registries.foundation.secret_shapes import find_secret
 from registries.models import Credential, CredentialQuerySet
 from registries.oci.reference import MAX_REFERENCE_LENGTH, Reference, ReferenceInvalid
 from registries.providers.docker_hub import DOCKER_HUB
-from registries.providers.recognise import recognise
+from registries.providers.recognise import recognise_for_credential, recognise_image
 
 if TYPE_CHECKING:
     _CredentialField = forms.ModelChoiceField[Credential]
@@ -118,7 +118,7 @@ def typed_credential_form(
     return CredentialForm(
         request.POST,
         request.FILES,
-        provider=recognise(reference.registry),
+        provider=recognise_for_credential(reference.registry),
         host=reference.registry,
         prefix=NEW,
         asks_to_confirm=asks_to_confirm,
@@ -142,9 +142,11 @@ def reading_context(
     if reference and chosen not in (NONE, NEW) and not any(str(row.pk) == chosen for row in fitting):
         is_sent = request.method == "POST" and not is_typing
         chosen = "" if is_sent else str(fitting[0].pk) if fitting else _first_choice(reference)
-    provider = recognise(reference.registry) if reference else None
+    provider = recognise_image(reference) if reference else None
     if reference and provider and typed_form is None:
-        typed_form = CredentialForm(provider=provider, host=reference.registry, prefix=NEW)
+        typed_form = CredentialForm(
+            provider=recognise_for_credential(reference.registry), host=reference.registry, prefix=NEW
+        )
     return {
         "reference": reference,
         "reading_error": error,
@@ -178,7 +180,9 @@ def _try_reading(text: str) -> tuple[Reference | None, str]:
 
 
 def _first_choice(reference: Reference) -> str:
-    """Most images that people bring are private; Docker's own are not."""
+    """Most images that people bring are private; Docker's own, and those of public registries, are not."""
+    if recognise_image(reference).is_public:
+        return NONE
     return NONE if reference.registry == DOCKER_HUB.host and reference.repository.startswith("library/") else NEW
 
 

@@ -27,7 +27,7 @@ from registries.foundation.ids import FailureId
 from registries.foundation.requests import ProjectRequest
 from registries.models import MAX_NAME_LENGTH
 from registries.providers import PROVIDERS
-from registries.providers.recognise import recognise
+from registries.providers.recognise import recognise, recognise_for_credential
 
 
 @acts_on_post
@@ -83,12 +83,13 @@ def retry(request: ProjectRequest, /, org: str, project: str, name: str) -> Http
 def _failure(
     request: ProjectRequest, group: ContainerGroup, row: Failure, form: RetryForm, typed_form: CredentialForm
 ) -> HttpResponse:
-    provider = PROVIDERS.get(row.provider)
+    provider = PROVIDERS.get(row.provider) or recognise(row.registry)
     context = {
         "group": group,
         "failure": row,
         "steps": trace_lines(row),
-        "hint": provider.hints.get(row.code, "") if provider else "",
+        "hint": provider.hints.get(row.code, ""),
+        "guide": provider.kind,
         "form": form,
         "typed_form": typed_form,
         "can_retry": group.failed_image is not None,
@@ -104,7 +105,7 @@ def _retry_forms(
     """The form that chooses a credential for the retry, and the form of one that is typed for it."""
     image = group.failed_image or group.image
     old = image.credential
-    provider = PROVIDERS.get(image.provider) or recognise(image.registry)
+    provider = PROVIDERS.get(image.provider) or recognise_for_credential(image.registry)
     prefilled: dict[str, object] = {}
     if old is not None:
         prefilled = {field.name: old.fields.get(field.name, "") for field in provider.fields if not field.secret}

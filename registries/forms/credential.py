@@ -104,7 +104,7 @@ class CredentialForm(GuardedForm):
     def clean_host(self) -> str:
         host: str = self.cleaned_data["host"]
         recognised = recognise(host)
-        if recognised.host and recognised.kind != self.provider.kind:
+        if recognised.host and recognised.fields and recognised.kind != self.provider.kind:
             raise ValidationError(_other_kind_message(recognised), code="host_of_another_kind")
         return host
 

@@ -99,6 +99,12 @@
     name.focus();
   });
 
+  // What is pasted into a field that only asks what it is about is sent at once.
+  document.addEventListener("paste", (event) => {
+    const field = event.target.closest("[data-submit-on-paste]");
+    if (field && !field.value) setTimeout(() => field.form.requestSubmit());
+  });
+
   // A form is sent once: a second click finds the button at work.
   document.addEventListener("submit", (event) => {
     if (event.defaultPrevented) return;

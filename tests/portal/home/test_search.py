@@ -107,7 +107,13 @@ def test_people_and_who_is_invited(acme: Any, alice: Any, bob: Any) -> None:
 
 @pytest.mark.parametrize(
     ("text", "kinds"),
-    [("ghcr.io", ["ghcr"]), ("github", ["ghcr"]), ("aws", ["ecr"]), ("docker hub", ["docker_hub"]), ("nothing", [])],
+    [
+        ("ghcr.io", ["ghcr"]),
+        ("github", ["ghcr"]),
+        ("aws", ["ecr", "ecr_public"]),
+        ("docker hub", ["docker_hub"]),
+        ("nothing", []),
+    ],
 )
 def test_guides(acme: Any, text: str, kinds: list[str]) -> None:
     assert [each.kind for each in look(acme, text).guides] == kinds

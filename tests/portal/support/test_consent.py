@@ -211,6 +211,6 @@ def test_what_is_shown_without_consent_names_no_customer(failures: Failures) -> 
     failures.mine.provider, failures.mine.registry = "", "ghcr.io"
     assert consent.kind_of(failures.mine) == "GitHub"
     failures.mine.provider, failures.mine.registry = "of another version", "registry.acme-secret.example"
-    assert consent.kind_of(failures.mine) == "Self-hosted"
+    assert consent.kind_of(failures.mine) == "Other registry"
     assert consent.title_of("authentication_failed") == "The registry did not accept the credentials"
     assert "acme" not in consent.title_of("of another version acme")

@@ -43,7 +43,7 @@ def test_what_is_counted_in_thousands() -> None:
 
 
 def test_a_kind_has_its_icon_and_an_unknown_one_a_question_mark() -> None:
-    assert [kind_mark("ecr"), kind_mark("self_hosted"), kind_mark("gone")] == ["AWS", "Own", "?"]
+    assert [kind_mark("ecr"), kind_mark("self_hosted"), kind_mark("gone")] == ["AWS", "Any", "?"]
 
 
 def test_a_path_breaks_at_its_slashes_and_nowhere_else() -> None:

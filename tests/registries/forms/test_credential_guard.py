@@ -176,7 +176,7 @@ def test_an_id_is_no_name(provider: Provider, lone: str) -> None:
 
 
 def test_kinds_whose_user_names_can_be_ids() -> None:
-    assert {kind.kind for kind in CHOSEN} == {"docker_hub", "ghcr", "quay"}
+    assert {kind.kind for kind in CHOSEN} == {"docker_hub", "ghcr", "quay", "gitlab", "artifactory", "nexus", "gitea"}
     application = "e61be6a0-1f10-4d3b-8a0e-0c3b5f1f4c8d"
     typed = {"username": application, "password": SECRET, "host": "acme.azurecr.io", "hold": "pull"}
     form = CredentialForm(typed, provider=PROVIDERS["acr"])

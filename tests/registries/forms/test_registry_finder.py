@@ -1,0 +1,36 @@
+"""What a pasted text says about the registry."""
+
+from __future__ import annotations
+
+import pytest
+
+from registries.forms.registry_finder import find_registry
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "host"),
+    [
+        ("registry.gitlab.com/acme/app:1.0", "gitlab", "registry.gitlab.com"),
+        ("  ghcr.io/acme/app@sha256:" + "a" * 64, "ghcr", "ghcr.io"),
+        ("acme.azurecr.io", "acr", "acme.azurecr.io"),
+        ("registry.example.com:5000", "self_hosted", "registry.example.com:5000"),
+        ("registry.example.com:5000/team/app", "self_hosted", "registry.example.com:5000"),
+        ("https://harbor.example.com/team/app", "harbor", "harbor.example.com"),
+        ("docker pull quay.io/acme/app", "quay", "quay.io"),
+        ("docker login registry.digitalocean.com", "digitalocean", "registry.digitalocean.com"),
+        ("registry.hub.docker.com/acme/app", "docker_hub", "docker.io"),
+        ("acme/app:1.0", "docker_hub", "docker.io"),
+        ("ubuntu", "docker_hub", "docker.io"),
+        ("gcr.io/distroless/static-debian12", "distroless", "gcr.io"),
+        ("gcr.io/acme-prod/app", "google", "gcr.io"),
+    ],
+)
+def test_texts(text: str, kind: str, host: str) -> None:
+    found = find_registry(text)
+    assert found is not None
+    assert (found[0].kind, found[1]) == (kind, host)
+
+
+@pytest.mark.parametrize("text", ["", "  ", "what is this?", "a.b/C", "x" * 5000, "https://", "ghcr.io:x"])
+def test_what_can_not_be_read(text: str) -> None:
+    assert find_registry(text) is None
