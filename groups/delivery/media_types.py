@@ -15,6 +15,9 @@ OCI_LAYERS = {
     LAYER: LAYER,
     f"{LAYER}+gzip": f"{LAYER}+gzip",
     f"{LAYER}+zstd": f"{LAYER}+zstd",
+    # No specification has these two. Docker and podman unpack them, containerd does not.
+    f"{LAYER}+bzip2": f"{LAYER}+bzip2",
+    f"{LAYER}+xz": f"{LAYER}+xz",
     "application/vnd.docker.image.rootfs.diff.tar": LAYER,
     "application/vnd.docker.image.rootfs.diff.tar.gzip": f"{LAYER}+gzip",
     "application/vnd.docker.image.rootfs.diff.tar.zstd": f"{LAYER}+zstd",

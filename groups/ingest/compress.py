@@ -11,22 +11,20 @@ from collections.abc import Iterator
 
 import zstandard
 
-from groups.ingest.buffers import ByteReader, PieceSource, in_pieces
+from groups.ingest.layer_format import FormatReader
 
 LEVEL = 3
 MEDIA_TYPE = "application/vnd.oci.image.layer.v1.tar+zstd"
-UNCOMPRESSED = frozenset({"application/vnd.oci.image.layer.v1.tar", "application/vnd.docker.image.rootfs.diff.tar"})
-# Some builders declare a compressed layer as uncompressed. Compressing it again would change its content.
-_MAGIC_OF_COMPRESSED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd")
 
 
 class Compressor:
     """Yields `source` as zstd; afterwards `size` (bytes) and `digest` (`sha256:<hex>`) are those of the result.
 
-    Bytes that are compressed already are passed on unchanged, and `applied` is False.
+    Bytes that are compressed already are passed on unchanged, and `applied` is False: some builders list a compressed
+    layer as if it were its content, and compressed again no node could unpack it.
     """
 
-    def __init__(self, source: ByteReader | PieceSource) -> None:
+    def __init__(self, source: FormatReader) -> None:
         self.applied = True
         self.size = 0
         self._source = source
@@ -40,10 +38,8 @@ class Compressor:
 
     def pieces(self) -> Iterator[memoryview]:
         """See `groups.ingest.buffers.PieceSource`."""
-        first = True
-        for view in in_pieces(self._source):
-            if first:
-                first, self.applied = False, not bytes(view[:4]).startswith(_MAGIC_OF_COMPRESSED)
+        for view in self._source.pieces():
+            self.applied = not self._source.format
             if not self.applied:
                 yield self._count(view)
             elif compressed := self._compressor.compress(view):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Self
@@ -137,6 +137,7 @@ class Transfer:
     client: RegistryClient
     repository: str
     descriptor: Descriptor
+    is_uncompressed: bool
     name: str
     claim: Claim
     stop: threading.Event
@@ -158,7 +159,9 @@ class Transfer:
         reached(failpoints.LAYER_BEGINS)
         with (
             self._open() as self.source,
-            LayerReader(self.source, self.descriptor, check=self._check) as reader,
+            LayerReader(
+                self.source, self.descriptor, is_uncompressed=self.is_uncompressed, check=self._check
+            ) as reader,
         ):
             store.put(self.name, reader)
         reached(failpoints.LAYER_STORED)
@@ -192,19 +195,29 @@ class Summary:
     compressed: int = 0
 
 
-def pull_layers(claim: Claim, client: RegistryClient, repository: str, manifest: Manifest) -> Summary:
-    """Store and commit every layer that is not committed yet.
+def pull_layers(
+    claim: Claim, client: RegistryClient, repository: str, manifest: Manifest, uncompressed: Collection[str] = ()
+) -> Summary:
+    """Store and commit every layer that is not committed yet. `uncompressed` are the digests of uncompressed layers.
 
     Adds the names of the new blobs to `claim.blobs`. Raises PullFailed, or Stale where the claim is lost.
     """
     committed = fenced_writes.committed_blobs(claim)
     wanted = {layer.digest: layer for layer in manifest.layers if layer.digest not in committed}
-    reused = reuse.reuse_layers(claim, client, repository, wanted.values())
+    reused = reuse.reuse_layers(claim, client, repository, wanted.values(), uncompressed)
     wanted = {digest: layer for digest, layer in wanted.items() if digest not in reused}
     summary = Summary(kept=len(committed), reused=len(reused))
     stop = threading.Event()
     transfers = [
-        Transfer(client, repository, layer, store.new_name(claim.image.organization_id), claim, stop)
+        Transfer(
+            client,
+            repository,
+            layer,
+            layer.digest in uncompressed,
+            store.new_name(claim.image.organization_id),
+            claim,
+            stop,
+        )
         for layer in sorted(wanted.values(), key=lambda layer: -layer.size)
     ]
     claim.blobs.update(transfer.name for transfer in transfers)

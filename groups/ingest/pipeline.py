@@ -101,7 +101,8 @@ def _follow_recipe(claim: Claim, attempt: Attempt[Name]) -> None:
             note.detail = step_details.size_of_limit(manifest, max_bytes)
         reached(failpoints.MANIFEST_WRITTEN)
         with attempt.step(Name.LAYERS) as note:
-            note.detail = _layers_detail(pull_layers(claim, client, repository, manifest), manifest)
+            pulled = pull_layers(claim, client, repository, manifest, config.uncompressed(manifest))
+            note.detail = _layers_detail(pulled, manifest)
     with attempt.step(Name.STORE) as note:
         blobs = _check_stored(claim, manifest)
         note.detail = "1 encrypted blob is in place" if blobs == 1 else f"{blobs} encrypted blobs are in place"

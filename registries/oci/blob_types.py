@@ -10,6 +10,15 @@ import re
 
 DOCKER_CONFIG = "application/vnd.docker.container.image.v1+json"
 OCI_CONFIG = "application/vnd.oci.image.config.v1+json"
+OCI_LAYER = "application/vnd.oci.image.layer.v1.tar"
+DOCKER_LAYER = "application/vnd.docker.image.rootfs.diff.tar"
+KEPT_LAYERS = frozenset(
+    {
+        *(OCI_LAYER + compression for compression in ("", "+gzip", "+zstd")),
+        *(DOCKER_LAYER + compression for compression in ("", ".gzip", ".zstd")),
+    }
+)
+"""The types that clients know, and that are stored as they are."""
 _CONFIGS = frozenset(
     {
         DOCKER_CONFIG,
@@ -35,8 +44,9 @@ _LAYERS = frozenset(
 )
 _LAYER = re.compile(
     r"application/vnd\.(?:docker\.image\.rootfs(?P<docker>\.foreign)?\.diff"
-    r"|oci\.image\.layer(?P<oci>\.nondistributable)?\.v1)\.tar(?:[.+](?!encrypted)[a-z0-9]{1,20})?"
+    r"|oci\.image\.layer(?P<oci>\.nondistributable)?\.v1)\.tar(?:[.+](?!encrypted)(?P<compression>[a-z0-9]{1,20}))?"
 )
+_COMPRESSIONS = frozenset({"gzip", "zstd", "bzip2", "xz"})
 _ENCRYPTED = re.compile(r"[.+]encrypted\b")
 
 
@@ -53,6 +63,12 @@ def is_config(media_type: str) -> bool:
 def is_layer(media_type: str) -> bool:
     """Whether a layer of this type can be an image's."""
     return bare(media_type) in _LAYERS or _LAYER.fullmatch(bare(media_type)) is not None
+
+
+def compression_of(media_type: str) -> str:
+    """How a layer is compressed according to its type: `gzip`, `zstd`, `bzip2`, `xz`, or "" if it doesn't say so."""
+    match = _LAYER.fullmatch(bare(media_type))
+    return match["compression"] if match and match["compression"] in _COMPRESSIONS else ""
 
 
 def is_encrypted(media_type: str) -> bool:

@@ -22,6 +22,11 @@ class Config:
     diff_ids: tuple[str, ...]
     created_by: tuple[str, ...]
 
+    def uncompressed(self, manifest: Manifest) -> frozenset[str]:
+        """Return the digests of the layers that are uncompressed: those of their content are the same."""
+        layers = zip(manifest.layers, self.diff_ids, strict=True)
+        return frozenset(layer.digest for layer, diff_id in layers if layer.digest == diff_id)
+
 
 def read_config(raw: bytes, manifest: Manifest, platform: Platform) -> Config:
     """Read the config of `manifest`.

@@ -15,6 +15,7 @@ import zstandard
 
 from groups.ingest.buffers import CHUNK, in_pieces
 from groups.ingest.compress import Compressor
+from groups.ingest.layer_format import FormatReader
 from groups.models import PullStep
 from groups.nodes.keys import read_public_key
 from groups.nodes.manifests import manifest_for
@@ -23,14 +24,14 @@ from tests.groups.storage.test_store import Pieces
 from tests.support.delivery_setup import ec_key, public_pem
 from tests.support.fakes.images import digest_of, make_layer
 from tests.support.fakes.registry import FakeRegistry
-from tests.support.layer_types import DOCKER, OCI, push
+from tests.support.layer_types import DOCKER, OCI, compressed, content_of, push
 from tests.support.pulls import decrypted, stored_files
 
 pytestmark = pytest.mark.slow
 
 
 def squeezed(content: bytes) -> tuple[bytes, Compressor]:
-    reader = Compressor(Pieces(content))
+    reader = Compressor(FormatReader(Pieces(content)))
     return b"".join(bytes(piece) for piece in in_pieces(reader)), reader
 
 
@@ -83,6 +84,39 @@ def test_an_uncompressed_layer_is_stored_compressed_and_described_so(
     ]
     step = PullStep.objects.get(image=group.image, name="layers")
     assert "1 came uncompressed and is kept as zstd" in step.detail
+
+
+LABELS = [
+    (OCI, "bzip2", "+bzip2"),
+    (OCI, "xz", "+xz"),
+    (OCI, "gzip", "+gzip"),
+    (DOCKER, "gzip", "+gzip"),
+    (f"{DOCKER}.gzip", "zstd", "+zstd"),
+    (f"{OCI}+gzip", "bzip2", "+bzip2"),
+    (f"{OCI}+zstd", "gzip", "+gzip"),
+    ("application/octet-stream", "gzip", "+gzip"),
+    (f"{OCI}+gzip", "", "+zstd"),
+    ("application/x-gzip", "", "+zstd"),
+]
+"""What a layer is called, what it is, and what nodes are told."""
+
+
+def test_a_false_label_is_mended_and_the_content_kept(basic_registry: FakeRegistry, pulled: Pulled) -> None:
+    """google/go-containerregistry#1480 (bzip2 called tar was compressed once more), containerd/containerd#10134 and
+    #13662 (gzip called tar)."""
+    plain = [gzip.decompress(make_layer({f"file-{number}": b"x" * number})) for number in range(len(LABELS))]
+    served = [compressed(tar, compression) for tar, (_, compression, _) in zip(plain, LABELS, strict=True)]
+    push(basic_registry, *((label, raw) for (label, _, _), raw in zip(LABELS, served, strict=True)))
+
+    image = pulled(basic_registry).image
+
+    assert image.status == "ready"
+    stored = [decrypted(layer) for layer in image.layers.order_by("position")]
+    kept = [raw == content for raw, content in zip(served, stored, strict=True)]
+    assert kept == [compression != "" for _, compression, _ in LABELS]
+    assert [content_of(layer) for layer in stored] == plain
+    listed = json.loads(manifest_for(image, read_public_key(public_pem(ec_key()))))["layers"]
+    assert [layer["mediaType"] for layer in listed] == [f"{OCI}{label}+encrypted" for _, _, label in LABELS]
 
 
 def test_it_is_taken_up_by_the_next_image(basic_registry: FakeRegistry, pulled: Pulled, blobs: Path) -> None:

@@ -10,6 +10,7 @@ import zstandard
 
 from groups.ingest.buffers import ByteReader, ReadAhead
 from groups.ingest.compress import Compressor
+from groups.ingest.layer_format import FormatReader
 from groups.ingest.layer_reader import LayerReader
 from registries.oci.manifest import Descriptor
 
@@ -64,7 +65,7 @@ def test_what_comes_compressed_is_kept_as_it_came() -> None:
 def test_what_comes_uncompressed_is_kept_as_zstd() -> None:
     content = bytes(100_000)
     source = Descriptor(PLAIN, f"sha256:{hashlib.sha256(content).hexdigest()}", len(content))
-    with LayerReader(io.BytesIO(content), source, check=lambda: None) as reader:
+    with LayerReader(io.BytesIO(content), source, is_uncompressed=True, check=lambda: None) as reader:
         sizes = [reader.size]
         kept = sum(len(piece) for piece in reader.pieces())
         sizes.append(reader.size)
@@ -78,14 +79,28 @@ def test_what_comes_uncompressed_is_kept_as_zstd() -> None:
 def test_whether_to_compress_is_decided_by_the_first_bytes_only() -> None:
     """A layer may hold compressed files. The result has a checksum of its own."""
     content = bytes(MIB) + b"\x1f\x8b" + bytes(1000)
-    with LayerReader(io.BytesIO(content), Descriptor(PLAIN, "sha256:0", len(content)), check=lambda: None) as reader:
+    source = Descriptor(GZIP, "sha256:0", len(content))
+    with LayerReader(io.BytesIO(content), source, is_uncompressed=True, check=lambda: None) as reader:
         list(reader.pieces())
         assert reader.stored_layer().media_type == f"{PLAIN}+zstd"
 
-    compressor = Compressor(io.BytesIO(content))
+    compressor = Compressor(FormatReader(io.BytesIO(content)))
     kept = b"".join(bytes(piece) for piece in compressor.pieces())
     assert zstandard.ZstdDecompressor().decompressobj().decompress(kept) == content
     assert zstandard.get_frame_parameters(kept).has_checksum
+
+
+@pytest.mark.parametrize("is_uncompressed", [False, True])
+def test_what_is_compressed_is_kept_and_called_what_it_is(is_uncompressed: bool) -> None:
+    """Also where the config takes the digest of the compressed layer for that of its content."""
+    content = zstandard.compress(bytes(1000))
+    source = Descriptor(PLAIN, "sha256:as-served", len(content))
+    with LayerReader(io.BytesIO(content), source, is_uncompressed=is_uncompressed, check=lambda: None) as reader:
+        kept = sum(len(piece) for piece in reader.pieces())
+        stored = reader.stored_layer()
+    assert kept == stored.size == len(content)
+    assert (stored.media_type, stored.digest) == (f"{PLAIN}+zstd", "sha256:as-served")
+    assert not stored.is_compressed_from(source)
 
 
 def test_the_check_may_stop_it() -> None:
