@@ -25,11 +25,12 @@ from registries.credential_rows import (
 )
 from registries.foundation.activity import Target, erase_texts, record
 from registries.foundation.actor import Actor
-from registries.foundation.ids import OrganizationId
+from registries.foundation.ids import CredentialId, OrganizationId
 from registries.foundation.refusal import Refusal
 from registries.models import ERASED_NAME, Credential, TlsHost
 from registries.secrets import ended, keyring, sqlite_remnants, tls_notes
 from registries.secrets.epochs import MAX_CLOCK_DIFFERENCE, max_credential_seconds
+from registries.secrets.sign_in_offers import confirmation_of
 
 _NOT_READ = ("sealed", "received_at", "deadline", "latest_deadline", "last_used_at", "destroyed_at")
 """Columns that destroying doesn't need. A time that can't be read, such as PostgreSQL's `infinity`, which somebody
@@ -54,6 +55,46 @@ def rename(credential: Credential, *, name: str, by: Actor) -> bool:
         if not _give_name(before, name):
             return False
         _record_renamed(before, name, by=by)
+    return True
+
+
+class CredentialGone(Refusal):
+    """The secret is destroyed already."""
+
+    code = "credential_gone"
+    title = "The credential is destroyed"
+
+    def __init__(self) -> None:
+        super().__init__("This credential has been destroyed. Enter it again.")
+
+
+def confirm_sign_in_host(credential: Credential, *, host: str, by: Actor) -> bool:
+    """Let the secret be sent to `host` (`host[:port]`, over TLS), where its registry signs in, instead of any other
+    such host that was confirmed before. Returns whether that is new. Raises CredentialGone, and
+    `keyring.KeyUnavailable`."""
+    with transaction.atomic():
+        before = _lock(credential)
+        if not before.is_held:
+            raise CredentialGone
+        if before.sign_in_host == host:
+            return False
+        mark = confirmation_of(
+            host,
+            organization_id=OrganizationId(before.organization_id),
+            credential_id=CredentialId(before.pk),
+            registry=before.host,
+        )
+        Credential.objects.filter(pk=before.pk).update(sign_in_host=host, sign_in_mark=mark)
+        record(
+            by,
+            "credential.sign_in_host_confirmed",
+            target_of(before),
+            organization_id=before.organization_id,
+            detail=f"{before.host} signs in at {host}",
+            before={"sign_in_host": before.sign_in_host},
+            after={"sign_in_host": host},
+        )
+    credential.sign_in_host, credential.sign_in_mark = host, mark
     return True
 
 

@@ -56,6 +56,7 @@ class CredentialAdmin(RecordAdmin[Credential]):
         "host",
         "fields",
         "ca",
+        "sign_in_host",
         "hold",
         "created_by",
         "received_at",

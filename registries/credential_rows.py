@@ -26,6 +26,7 @@ from registries.secrets import sqlite_remnants
 from registries.secrets.credential_binding import binding_of
 from registries.secrets.credential_seal import seal
 from registries.secrets.epochs import HOUR_SECONDS, max_credential_seconds
+from registries.secrets.sign_in_offers import confirmation_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +35,8 @@ class NewCredential:
 
     `provider` is a kind of `registries.providers`, `host` is canonical, `values` are by field name and include the
     secret, `ca` are certificates (PEM) of authorities that are trusted in addition, `hold` is a `Credential.Retention`.
-    `repository` is the only one that the secret is to be used for; empty for all of the host's.
+    `repository` is the only one that the secret is to be used for; empty for all of the host's. `sign_in_host` is the
+    other host at which the registry signs in, if a member confirmed it.
     """
 
     provider: str
@@ -44,6 +46,7 @@ class NewCredential:
     ca: str = ""
     hold: str = Credential.Retention.PULL
     repository: str = ""
+    sign_in_host: str = ""
 
 
 def store_credential(
@@ -72,12 +75,16 @@ def store_credential(
             if not declared.secret and declared.name in values
         },
         ca=new.ca,
+        sign_in_host=new.sign_in_host,
         hold=new.hold,
         created_by_id=created_by_id,
         deadline=now + timedelta(seconds=HOUR_SECONDS),
         latest_deadline=now + timedelta(seconds=HOUR_SECONDS if is_kept else max_credential_seconds()),
     )
     secrets = {name: values[name] for name in kind.secret_names if name in values}
+    row.sign_in_mark = confirmation_of(
+        row.sign_in_host, organization_id=organization_id, credential_id=CredentialId(row.pk), registry=row.host
+    )
     row.epoch, row.sealed = seal(secrets, binding_of(row))
     row.save(force_insert=True)
     return row
@@ -103,7 +110,7 @@ def record_added(credential: Credential, *, by: Actor) -> None:
         "credential.added",
         target_of(credential),
         organization_id=credential.organization_id,
-        detail=credential.host,
+        detail=f"{credential.host}{f', signs in at {signs_in}' if (signs_in := credential.sign_in_host) else ''}",
     )
 
 

@@ -11,6 +11,7 @@ from django.db.models.functions import Now
 
 from registries.foundation.clock import database_now
 from registries.foundation.id_fields import CredentialIdField
+from registries.providers.sign_in_hosts import sign_in_hosts
 
 MAX_NAME_LENGTH = 63
 ERASED_NAME = "Name erased"
@@ -52,7 +53,8 @@ class Credential(models.Model):
     credential, until it is tried again; `hour` for other groups too. `deadline` ends both; it can be extended up to
     `latest_deadline`. `repository` is the only one that the secret is used for, empty for all of the host's. What
     decides where the secret is shown is sealed as well (`registries.secrets.credential_binding`): a worker refuses a
-    row whose columns say something else.
+    row whose columns say something else. `sign_in_host`, the other `host[:port]` at which the registry signs in, can be
+    confirmed later too: then `sign_in_mark` proves that (`registries.secrets.sign_in_offers`).
     """
 
     class Retention(models.TextChoices):
@@ -75,6 +77,8 @@ class Credential(models.Model):
     repository = models.CharField(max_length=255, blank=True, default="", db_default="")
     fields = models.JSONField(default=dict, blank=True)
     ca = models.TextField("own authorities", blank=True, default="", db_default="")
+    sign_in_host = models.CharField(max_length=260, blank=True, default="", db_default="", editable=False)
+    sign_in_mark = models.CharField(max_length=64, blank=True, default="", db_default="", editable=False)
     hold = models.CharField(max_length=4, choices=Retention.choices, default=Retention.PULL)
     epoch = models.PositiveIntegerField(null=True, editable=False)
     sealed = models.BinaryField(null=True, editable=False)
@@ -108,6 +112,12 @@ class Credential(models.Model):
     def is_held(self) -> bool:
         """Whether its secret is not destroyed."""
         return self.destroyed_at is None
+
+    @property
+    def allowed_hosts(self) -> tuple[str, ...]:
+        """The hosts that the secret may be sent to: the registry, and where it is known or confirmed to sign in."""
+        confirmed = (self.sign_in_host,) if self.sign_in_host else ()
+        return (self.host, *sign_in_hosts(self.host), *confirmed)
 
     @property
     def is_live(self) -> bool:

@@ -40,12 +40,13 @@ _LOGIN_TIMEOUTS = Timeouts(connect=10, read=20, head=20, document=20)
 @dataclass(frozen=True, slots=True)
 class OpenedCredential:
     """A login, and what was sealed with it: the only host that it is for, the kind of registry, and the authorities
-    (PEM) that are trusted in addition."""
+    (PEM) that are trusted in addition. `sign_in_host` is where a member confirmed that the registry signs in."""
 
     login: Login = field(repr=False)
     host: str
     provider: str
     ca: str
+    sign_in_host: str = ""
 
 
 def open_credential(image: Image | ImageCheck) -> OpenedCredential | None:
@@ -72,7 +73,8 @@ def open_credential(image: Image | ImageCheck) -> OpenedCredential | None:
     if provider.exchange_host is not None:
         note_used_host(binding.credential_id, provider.exchange_host(binding.host))
     login = provider.login(values, binding.host, _connect)
-    return OpenedCredential(login, binding.host, binding.provider, binding.ca)
+    # The row's own sign-in host: it is the sealed one, or was confirmed since, as `_unseal` has checked.
+    return OpenedCredential(login, binding.host, binding.provider, binding.ca, row.sign_in_host)
 
 
 def _connect(host: str) -> Session:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from urllib.parse import urlsplit
 
 from django.conf import settings
 
@@ -15,12 +16,15 @@ from groups.ingest.opened_credential import OpenedCredential
 from groups.ingest.tls_hosts import StoredTlsHosts
 from groups.models import Image, ImageCheck
 from registries.credential_rows import note_used_host
-from registries.failures import ABOUT_CREDENTIALS, PullFailed
-from registries.hosts import address_guard
+from registries.failures import ABOUT_CREDENTIALS, HostNotAllowed, PullFailed
+from registries.foundation.ids import OrganizationId
+from registries.hosts import address_guard, may_connect
 from registries.oci.client import RegistryClient
 from registries.oci.timeouts import Timeouts
 from registries.providers import PROVIDERS
 from registries.providers.recognise import recognise
+from registries.providers.sign_in_hosts import sign_in_hosts
+from registries.secrets.sign_in_offers import offer_of
 
 
 def _note_host(image: Image | ImageCheck) -> Callable[[str], None]:
@@ -38,22 +42,30 @@ def _own_authorities(image: Image | ImageCheck) -> str:
     return image.credential.ca if image.credential else ""
 
 
-def _token_hosts(provider: str) -> tuple[str, ...]:
-    """Return the hosts, in addition to the registry's own, that may be asked for a token at this kind of registry."""
-    return PROVIDERS[provider].token_hosts if provider else ()
-
-
 @contextmanager
 def classify_failures(image: Image | ImageCheck) -> Iterator[None]:
-    """Replace a failure by what the registry's response means at this kind of registry."""
+    """Replace a failure by what the registry's response means at this kind of registry. One that names another sign-in
+    host gets the parameter `sign_in_offer`, with which a member can confirm it."""
     try:
         yield
     except PullFailed as failure:
+        if isinstance(failure, HostNotAllowed) and failure.sign_in_host:
+            _offer_sign_in_host(image, failure)
         provider = PROVIDERS[image.provider] if image.provider else recognise(image.registry, image.repository)
         classified = provider.classify(failure)
         if classified is failure:
             raise
         raise classified from None
+
+
+def _offer_sign_in_host(image: Image | ImageCheck, failure: HostNotAllowed) -> None:
+    place = urlsplit(f"//{failure.sign_in_host}")
+    if not may_connect(place.hostname or "", place.port or 443):
+        failure.params["case"] = "service"  # nothing can be sent there, whatever a member says
+        return
+    failure.params["sign_in_offer"] = offer_of(
+        failure.sign_in_host, organization_id=OrganizationId(image.organization_id), registry=image.registry
+    )
 
 
 def open_client(
@@ -67,7 +79,8 @@ def open_client(
         guard=address_guard(),
         ca_file=settings.PORTAL_REGISTRY_CA_FILE,
         ca=opened.ca if opened else _own_authorities(image),
-        token_hosts=_token_hosts(opened.provider if opened else image.provider),
+        token_hosts=sign_in_hosts(opened.host) if opened else (),
+        sign_in_host=opened.sign_in_host if opened else "",
         timeouts=timeouts,
         before_login_sent=_note_host(image),
         tls_hosts=StoredTlsHosts(),

@@ -9,6 +9,8 @@ import groups.failures  # noqa: F401 (its words are described here)
 from groups.models import ImageCheck
 from groups.queries.bars import BAR_LENGTH, segments
 from groups.queries.pull_steps import StepLine
+from groups.queries.sign_in_offers import SignInOffer, met_offer
+from registries.foundation.ids import OrganizationId
 from registries.foundation.units import format_sizes_apart
 from registries.providers import PROVIDERS
 from registries.providers.recognise import recognise
@@ -58,6 +60,7 @@ class CheckReport:
     hint: str
     tags: list[Tag]
     pinned: str
+    sign_in_offer: SignInOffer | None = None
     moved: bool | None = None
     """Whether the tag points to another image than the group has; None if nobody asked or it is not known."""
 
@@ -73,9 +76,15 @@ def check_report(row: ImageCheck) -> CheckReport:
         steps=_steps(row),
         bar=_bar(row),
         hint=provider.hints.get(row.code, ""),
+        sign_in_offer=_sign_in_offer(row),
         tags=[Tag(name, f"{named}:{name}", name == row.version) for name in row.tags],
         pinned=f"{named}@{row.digest}" if row.digest and row.version != row.digest else "",
     )
+
+
+def _sign_in_offer(row: ImageCheck) -> SignInOffer | None:
+    organization_id = OrganizationId(row.organization_id)
+    return met_offer(row.params, organization_id=organization_id, registry=row.registry) if row.credential_id else None
 
 
 def _moved(row: ImageCheck) -> bool | None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from groups.models import ContainerGroup
+from groups.queries.sign_in_offers import SignInOffer, met_offer
 from registries.failures import ABOUT_CREDENTIALS, FAILURES
-from registries.foundation.ids import CredentialId
+from registries.foundation.ids import CredentialId, OrganizationId
 from registries.models import Credential, CredentialQuerySet
 
 _ABOUT_CREDENTIALS = {failure.code for failure in ABOUT_CREDENTIALS}
@@ -15,10 +16,12 @@ _ABOUT_CREDENTIALS = {failure.code for failure in ABOUT_CREDENTIALS}
 @dataclass(frozen=True)
 class Suggestion:
     """A live credential by its id. Without one, `needs_new` says whether a new one is to be entered; otherwise the
-    image is pulled without a credential."""
+    image is pulled without a credential. With `sign_in_offer` the credential is refused again unless a member answers
+    that question with yes."""
 
     credential_id: CredentialId | None = None
     needs_new: bool = False
+    sign_in_offer: SignInOffer | None = None
 
 
 def kept_credential(group: ContainerGroup) -> Credential | None:
@@ -42,10 +45,11 @@ def suggest_credential(group: ContainerGroup, live: CredentialQuerySet) -> Sugge
     fitting = live.for_image(image.registry, image.repository).order_by("-received_at")
     if is_refused and image.credential_id:
         fitting = fitting.exclude(pk=image.credential_id)
-    ids = list(fitting.values_list("pk", flat=True))
-    if image.credential_id in ids:
-        return Suggestion(image.credential_id)
-    if ids:
-        return Suggestion(ids[0])
+    rows = list(fitting.values_list("pk", "sign_in_host"))
+    best = next((row for row in rows if row[0] == image.credential_id), rows[0] if rows else None)
+    if best is not None:
+        organization_id = OrganizationId(group.organization_id)
+        offer = met_offer(last.params, organization_id=organization_id, registry=image.registry) if last else None
+        return Suggestion(best[0], sign_in_offer=offer if offer and offer.host != best[1] else None)
     is_about_credentials = last is not None and last.code in _ABOUT_CREDENTIALS
     return Suggestion(needs_new=is_about_credentials or bool(image.provider))

@@ -20,6 +20,7 @@ from groups.models import ContainerGroup, ImageCheck
 from groups.queries.check_report import check_report
 from groups.rules.group_settings import MAX_GROUP_NAME_LENGTH
 from groups.web.image_field import ImageForm, reading_context, typed_credential_form
+from groups.web.sign_in_confirmation import with_confirmation
 from registries.foundation.ids import CheckId
 from registries.foundation.refusal import Refusal
 from registries.foundation.requests import ProjectRequest
@@ -42,7 +43,11 @@ def check(request: ProjectRequest, org: str, project: str) -> HttpResponse:
         row = start_check(
             organization_id=request.organization.pk,
             reference=form.cleaned_data["image"],
-            credential=typed_form.new_credential() if typed_form else form.cleaned_data["credential"],
+            credential=with_confirmation(
+                request,
+                typed_form.new_credential() if typed_form else form.cleaned_data["credential"],
+                registry=form.cleaned_data["image"].registry,
+            ),
             against=against,
             by=request.actor,
         )

@@ -12,6 +12,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 
 from groups.ingest.credential_hold import CredentialElsewhere
+from groups.queries.sign_in_offers import earlier_offer
 from groups.rules.image_reference import read_reference
 from registries.forms.credential import CredentialForm
 from registries.foundation.guarded_forms import GuardedForm
@@ -155,6 +156,7 @@ def reading_context(
         "others": [] if reference else live,
         "chosen": chosen,
         "typed_form": typed_form,
+        "sign_in_offer": earlier_offer(request.organization.pk, reference.registry) if reference else None,
     }
 
 

@@ -17,13 +17,15 @@ from groups.actions import lifecycle
 from groups.models import ContainerGroup, Failure
 from groups.queries.pull_steps import trace_lines
 from groups.queries.retry_credential import Suggestion, kept_credential, suggest_credential
+from groups.queries.sign_in_offers import earlier_offer, met_offer
 from groups.rules.states import Stale
 from groups.web.forms import DeleteForm, RetryForm
 from groups.web.group_page import group_page
 from groups.web.image_field import NEW, NONE, live_credentials
 from groups.web.requests import acts_on_post, form_status, group_of, to_group
+from groups.web.sign_in_confirmation import with_confirmation
 from registries.forms.credential import CredentialForm
-from registries.foundation.ids import FailureId
+from registries.foundation.ids import FailureId, OrganizationId
 from registries.foundation.requests import ProjectRequest
 from registries.models import MAX_NAME_LENGTH
 from registries.providers import PROVIDERS
@@ -75,7 +77,11 @@ def retry(request: ProjectRequest, /, org: str, project: str, name: str) -> Http
         raise Stale(f"ContainerGroup {group.pk} is {group.status}")
     if not form.is_valid() or (form.has_typed_credential and not typed_form.is_valid()):
         return _failure(request, group, last, form, typed_form)
-    credential = typed_form.new_credential() if form.has_typed_credential else form.kept
+    credential = with_confirmation(
+        request,
+        typed_form.new_credential() if form.has_typed_credential else form.kept,
+        registry=group.image.registry,
+    )
     lifecycle.retry(group, credential=credential, by=request.actor)
     return to_group(request, group)
 
@@ -84,6 +90,8 @@ def _failure(
     request: ProjectRequest, group: ContainerGroup, row: Failure, form: RetryForm, typed_form: CredentialForm
 ) -> HttpResponse:
     provider = PROVIDERS.get(row.provider) or recognise(row.registry)
+    organization_id, registry = OrganizationId(group.organization_id), group.image.registry
+    met = met_offer(row.params, organization_id=organization_id, registry=registry)
     context = {
         "group": group,
         "failure": row,
@@ -95,6 +103,7 @@ def _failure(
         "can_retry": group.failed_image is not None,
         "again": suggest_credential(group, live_credentials(request)),
         "kept": kept_credential(group),
+        "sign_in_offer": met or earlier_offer(organization_id, registry),
     }
     return render(request, "groups/failure.html", context, status=form_status(form))
 

@@ -17,6 +17,7 @@ from groups.rules.sealed_settings import open_environment
 from groups.web.forms import GroupForm
 from groups.web.image_field import NEW, reading_context, typed_credential_form
 from groups.web.requests import form_status, to_group
+from groups.web.sign_in_confirmation import with_confirmation
 from registries.forms.credential import CredentialForm
 from registries.foundation.refusal import Refusal
 from registries.foundation.requests import Project, ProjectRequest
@@ -55,7 +56,11 @@ def _create(request: ProjectRequest, form: GroupForm, typed_form: CredentialForm
         organization_id=request.organization.pk,
         project_id=request.project.pk,
         reference=form.cleaned_data["image"],
-        credential=typed_form.new_credential() if typed_form is not None else form.cleaned_data["credential"],
+        credential=with_confirmation(
+            request,
+            typed_form.new_credential() if typed_form is not None else form.cleaned_data["credential"],
+            registry=form.cleaned_data["image"].registry,
+        ),
         by=request.actor,
         **values,
     )

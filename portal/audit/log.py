@@ -37,6 +37,7 @@ VERBS = {
     "group.requeued": ("refresh", "had pulled again"),
     "credential.added": ("lock", "added the credential"),
     "credential.changed": ("key", "changed the credential"),
+    "credential.sign_in_host_confirmed": ("key", "confirmed where to sign in with the credential"),
     "credential.checked": ("circle-check", "checked an image with the credential"),
     "credential.kept": ("key", "kept the credential"),
     "credential.destroyed": ("flame", "destroyed the credential"),

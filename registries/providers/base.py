@@ -46,11 +46,11 @@ class Provider:
     `hosts` are patterns that match a registry's whole host, in ASCII and lower case. `host` is set if the kind has only
     one host; otherwise the member enters it, with `host_help`. `mark` is a short label for lists. `called` is how a
     sentence names the registry, where `name` alone is more than that. `has_chosen_names` means that people chose the
-    user names, so that none is an id or consists of hex digits. `token_hosts` are further
-    hosts that may be asked for a token. `repair` restores what pasting has damaged, before `checks`; both raise
-    `Unusable`. `exchange` makes the login; where another host gives it, `request` does, and `exchange_host` returns
-    that host for the registry's host. `rules` list responses that differ in meaning from the distribution
-    specification. `hints` maps a failure's code to the fix in this registry's words. `guide` is a template.
+    user names, so that none is an id or consists of hex digits. `repair` restores what pasting has damaged, before
+    `checks`; both raise `Unusable`. `exchange` makes the login; where another host gives it, `request` does, and
+    `exchange_host` returns that host for the registry's host. `rules` list responses that differ in meaning from the
+    distribution specification. `hints` maps a failure's code to the fix in this registry's words. `guide` is a
+    template.
 
     `labels` are words that a host which runs this software often has as one of its labels: a guess, used where no kind
     knows the host. `usual_host` is the one that most members mean, where `host` is empty. Images of a kind in the
@@ -72,7 +72,6 @@ class Provider:
     usual_host: str = ""
     host_help: str = ""
     has_chosen_names: bool = False
-    token_hosts: tuple[str, ...] = ()
     repair: Callable[[dict[str, str]], dict[str, str]] | None = None
     checks: tuple[Check, ...] = ()
     exchange: Exchange = user_and_secret

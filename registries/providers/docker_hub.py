@@ -40,7 +40,6 @@ DOCKER_HUB = Provider(
             placeholder="dckr_pat_…",
         ),
     ),
-    token_hosts=("auth.docker.io",),
     checks=(_no_email, no_colon),
     rules=(
         # The token service has its own format of error bodies: {"details": "…"}.

@@ -13,14 +13,16 @@ from datetime import UTC, datetime
 
 from registries.foundation.ids import CredentialId, OrganizationId
 from registries.models import Credential
+from registries.secrets.sign_in_offers import is_confirmed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Binding:
     """Where a credential may be used. The names are those of the columns.
 
-    `repository` is the only one that the secret may be used for; empty for all of the host's. `latest_deadline` is the
-    end that no extension can pass.
+    `repository` is the only one that the secret may be used for; empty for all of the host's. `sign_in_host` is the
+    other host at which a member confirmed that the registry signs in, empty for none. `latest_deadline` is the end that
+    no extension can pass.
     """
 
     organization_id: OrganizationId
@@ -32,6 +34,7 @@ class Binding:
     ca: str
     hold: str
     latest_deadline: datetime
+    sign_in_host: str = ""
 
     def as_json(self) -> dict[str, object]:
         """Return the binding as a JSON object."""
@@ -44,7 +47,8 @@ class Binding:
 
     @classmethod
     def from_json(cls, values: object) -> Binding:
-        """Return the binding that `as_json` wrote. Raises ValueError for anything else."""
+        """Return the binding that `as_json` wrote, or the previous version, which knew no sign-in host. Raises
+        ValueError for anything else."""
         match values:
             case {
                 "organization_id": int(organization_id),
@@ -56,6 +60,7 @@ class Binding:
                 "ca": str(ca),
                 "hold": str(hold),
                 "latest_deadline": str(latest_deadline),
+                **later,
             }:
                 return cls(
                     organization_id=OrganizationId(organization_id),
@@ -67,14 +72,24 @@ class Binding:
                     ca=ca,
                     hold=hold,
                     latest_deadline=datetime.fromisoformat(latest_deadline),
+                    sign_in_host=str(later.get("sign_in_host", "")),
                 )
         raise ValueError("not a binding")
 
     def changed_columns(self, row: Credential) -> list[str]:
         """Return the names of the row's columns that say something else, empty if none does. The deadline may be
-        anything up to the sealed one."""
+        anything up to the sealed one, and the sign-in host another one that was confirmed later. Raises
+        `keyring.KeyUnavailable`."""
         now = binding_of(row)
         names = [field.name for field in fields(self) if getattr(now, field.name) != getattr(self, field.name)]
+        if "sign_in_host" in names and is_confirmed(
+            row.sign_in_mark,
+            row.sign_in_host,
+            organization_id=self.organization_id,
+            credential_id=self.credential_id,
+            registry=self.host,
+        ):
+            names.remove("sign_in_host")
         return [*names, "deadline"] if row.deadline > self.latest_deadline else names
 
 
@@ -90,4 +105,5 @@ def binding_of(row: Credential) -> Binding:
         ca=row.ca,
         hold=row.hold,
         latest_deadline=row.latest_deadline or row.deadline,
+        sign_in_host=row.sign_in_host,
     )

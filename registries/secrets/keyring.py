@@ -202,6 +202,11 @@ def sso_key() -> bytes:
     return _derived(data_key(), "drayage single sign-on 1")
 
 
+def sign_in_hosts_key() -> bytes:
+    """Return the 32-byte key of offers and confirmations of sign-in hosts of registries. Raises KeyUnavailable."""
+    return _derived(data_key(), "drayage sign-in hosts 1")
+
+
 def enrolment_key(zone: str) -> bytes:
     """Return the 32-byte key from which a zone (`web`, `worker`) makes codes of enrolments. Raises KeyUnavailable."""
     return _derived(layers_key() if zone == "worker" else data_key(), f"drayage enrolment 1 {zone}")

@@ -118,6 +118,7 @@ def test_none_is_opened_for_an_image_without(image: Image) -> None:
         ("fields", json.dumps({})),
         ("ca", "-----BEGIN CERTIFICATE-----"),
         ("hold", "hour"),
+        ("sign_in_host", THIEF),
     ],
 )
 def test_a_changed_column_ends_the_credential(image: Image, logins: list[str], column: str, value: str) -> None:

@@ -76,7 +76,7 @@ def test_a_client_is_made_within_the_operators_rules_and_notes_who_is_shown_the_
     Image.objects.update(registry="thief.example.com", provider="docker_hub")
     Credential.objects.update(ca="what the row says")
     image = Image.objects.get()
-    opened = OpenedCredential(Login(USER, SECRET), HOST, "self_hosted", "its own authorities")
+    opened = OpenedCredential(Login(USER, SECRET), HOST, "self_hosted", "its own authorities", "git.example.com")
     timeouts = Timeouts(connect=1.0)
 
     open_client(image, opened, timeouts)
@@ -91,6 +91,7 @@ def test_a_client_is_made_within_the_operators_rules_and_notes_who_is_shown_the_
         "ca_file": tmp_path / "ca.pem",
         "ca": "its own authorities",
         "token_hosts": (),
+        "sign_in_host": "git.example.com",
         "timeouts": timeouts,
     }
     note("auth.example.com")
@@ -110,8 +111,7 @@ def test_a_client_of_an_image_without_a_credential_notes_nothing(image: Image, c
 
 
 def test_the_credential_of_docker_hub_may_go_to_its_token_service(image: Image, client: type[Client]) -> None:
-    image.provider = "docker_hub"
-    open_client(image, None)
+    open_client(image, OpenedCredential(Login(USER, SECRET), "docker.io", "docker_hub", ""))
     assert client.made[0]["token_hosts"] == ("auth.docker.io",)
 
 

@@ -3,54 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from registries.failures import HostNotAllowed, PullFailed, TlsInvalid
 from registries.oci.login import Login
-from tests.support.fakes.certificates import Authority
 from tests.support.fakes.registry import FakeRegistry
+from tests.support.fakes.sign_in_pair import SignInPair, running_pair
 
 from .conftest import ALICE, Connect, pull
 
 
-@dataclass
-class Pair:
-    """A registry on 127.0.0.1 and its sign-in service on localhost, each with a certificate for its own name. They
-    share their tokens, as GitLab and its registry do."""
-
-    registry: FakeRegistry
-    sign_in: FakeRegistry
-    authority: Authority
-
-    @property
-    def sign_in_host(self) -> str:
-        return f"localhost:{self.sign_in.port}"
-
-    def name_realm(self, address: str) -> None:
-        self.registry.realm = address.format(host=self.sign_in_host, port=self.sign_in.port)
-
-
 @pytest.fixture
-def pair(tmp_path: Path) -> Iterator[Pair]:
-    authority = Authority(tmp_path)
-    users = {"alice": "wonderland"}
-    with (
-        FakeRegistry(auth="bearer", users=users, tls=authority.issue("127.0.0.1")) as registry,
-        FakeRegistry(auth="bearer", users=users, tls=authority.issue("localhost")) as sign_in,
-    ):
-        sign_in._tokens = registry._tokens
-        registry.push_image("team/app", "1.0")
-        pair = Pair(registry, sign_in, authority)
-        pair.name_realm("https://{host}/token")
+def pair(tmp_path: Path) -> Iterator[SignInPair]:
+    with running_pair(tmp_path, ALICE.username, ALICE.secret) as pair:
         yield pair
-        assert registry.errors == sign_in.errors == []
 
 
 @pytest.fixture
-def over_tls(connect: Connect, pair: Pair) -> Connect:
+def over_tls(connect: Connect, pair: SignInPair) -> Connect:
     def make(registry: FakeRegistry | str, login: Login | None = ALICE, **options: object) -> object:
         return connect(registry, login=login, ca_file=pair.authority.ca_file, **options)
 
@@ -61,7 +33,7 @@ def logins(registry: FakeRegistry) -> list[str]:
     return [one.path for one in registry.seen if one.kind == "basic"]
 
 
-def test_an_unknown_host_is_named_and_gets_nothing(pair: Pair, over_tls: Connect) -> None:
+def test_an_unknown_host_is_named_and_gets_nothing(pair: SignInPair, over_tls: Connect) -> None:
     """dotnet/sdk-container-builds#284, docker/sbx-releases#535: final, and the credential was destroyed."""
     with pytest.raises(HostNotAllowed) as refusal:
         pull(over_tls(pair.registry), "team/app")
@@ -74,7 +46,7 @@ def test_an_unknown_host_is_named_and_gets_nothing(pair: Pair, over_tls: Connect
     assert logins(pair.registry) == []
 
 
-def test_the_confirmed_host_gets_the_login(pair: Pair, over_tls: Connect) -> None:
+def test_the_confirmed_host_gets_the_login(pair: SignInPair, over_tls: Connect) -> None:
     """jib#586, containers/image#1972: skopeo, docker and podman pull."""
     told: list[str] = []
     client = over_tls(pair.registry, sign_in_host=pair.sign_in_host, before_login_sent=told.append)
@@ -94,7 +66,7 @@ def test_the_confirmed_host_gets_the_login(pair: Pair, over_tls: Connect) -> Non
         pytest.param("https://localhost.evil.example:{port}/token", id="a name that begins like it"),
     ],
 )
-def test_a_different_host_later_is_named_again(address: str, pair: Pair, over_tls: Connect) -> None:
+def test_a_different_host_later_is_named_again(address: str, pair: SignInPair, over_tls: Connect) -> None:
     pull(over_tls(pair.registry, sign_in_host=pair.sign_in_host), "team/app")
     del pair.sign_in.seen[:]
     pair.registry.realm = address.format(port=pair.sign_in.port, other_port=pair.registry.port)
@@ -106,7 +78,7 @@ def test_a_different_host_later_is_named_again(address: str, pair: Pair, over_tl
 
 @pytest.mark.parametrize("address", ["https://alice@{host}/token", "https://{host}\\@evil.example/token", "//{host}/"])
 def test_an_address_that_can_be_read_in_two_ways_is_not_the_confirmed_one(
-    address: str, pair: Pair, over_tls: Connect
+    address: str, pair: SignInPair, over_tls: Connect
 ) -> None:
     pair.name_realm(address)
     with pytest.raises(HostNotAllowed) as refusal:
@@ -115,7 +87,7 @@ def test_an_address_that_can_be_read_in_two_ways_is_not_the_confirmed_one(
     assert pair.sign_in.seen == []
 
 
-def test_the_confirmed_host_is_asked_over_tls_whatever_the_realm_says(pair: Pair, over_tls: Connect) -> None:
+def test_the_confirmed_host_is_asked_over_tls_whatever_the_realm_says(pair: SignInPair, over_tls: Connect) -> None:
     """GitLab with an external_url of http behind a proxy that ends TLS, as harbor#3933."""
     pair.name_realm("HTTP://LOCALHOST:{port}/token")
     pull(over_tls(pair.registry, sign_in_host=pair.sign_in_host.upper()), "team/app")
@@ -123,7 +95,7 @@ def test_the_confirmed_host_is_asked_over_tls_whatever_the_realm_says(pair: Pair
 
 
 def test_an_unencrypted_registry_gets_no_exception(
-    pair: Pair, registry: FakeRegistry, elsewhere: FakeRegistry, over_tls: Connect
+    pair: SignInPair, registry: FakeRegistry, elsewhere: FakeRegistry, over_tls: Connect
 ) -> None:
     """What a member confirms is an https address: its service is never asked unencrypted."""
     registry.realm = f"http://localhost:{elsewhere.port}/token"
@@ -134,7 +106,7 @@ def test_an_unencrypted_registry_gets_no_exception(
     assert logins(elsewhere) == []
 
 
-def test_its_certificate_must_be_its_own(pair: Pair, over_tls: Connect) -> None:
+def test_its_certificate_must_be_its_own(pair: SignInPair, over_tls: Connect) -> None:
     """The one for 127.0.0.1 doesn't do for localhost."""
     pair.registry.realm = f"https://localhost:{pair.registry.port}/token"
     with pytest.raises(TlsInvalid) as refusal:
@@ -143,7 +115,7 @@ def test_its_certificate_must_be_its_own(pair: Pair, over_tls: Connect) -> None:
     assert logins(pair.registry) == []
 
 
-def test_it_may_not_pass_the_login_on(pair: Pair, over_tls: Connect) -> None:
+def test_it_may_not_pass_the_login_on(pair: SignInPair, over_tls: Connect) -> None:
     """A redirect of the confirmed host, even back to the registry."""
     pair.sign_in.fault("/token", status=307, headers={"Location": f"{pair.registry.url}/token"})
     with pytest.raises(PullFailed) as refusal:
@@ -152,7 +124,7 @@ def test_it_may_not_pass_the_login_on(pair: Pair, over_tls: Connect) -> None:
     assert logins(pair.registry) == []
 
 
-def test_where_the_ping_is_open_the_repositorys_challenge_counts(pair: Pair, over_tls: Connect) -> None:
+def test_where_the_ping_is_open_the_repositorys_challenge_counts(pair: SignInPair, over_tls: Connect) -> None:
     """It came over TLS, so an http realm of the registry's own name is asked over https there too."""
     pair.registry.fault("/v2/", status=200, body=b"{}", times=1)
     pair.registry.realm = f"http://{pair.registry.host}/token"
@@ -165,7 +137,7 @@ def test_where_the_ping_is_open_the_repositorys_challenge_counts(pair: Pair, ove
     assert pair.sign_in.seen == []
 
 
-def test_without_a_login_there_is_nothing_to_confirm(pair: Pair, over_tls: Connect) -> None:
+def test_without_a_login_there_is_nothing_to_confirm(pair: SignInPair, over_tls: Connect) -> None:
     pair.registry.public.add("team/app")
     pair.sign_in.public.add("team/app")
     pull(over_tls(pair.registry, login=None), "team/app")

@@ -23,10 +23,6 @@ def test_passwords_and_tokens_of_every_kind_are_taken() -> None:
         assert HUB.login({"username": "acme", "password": secret}, "docker.io").secret == secret
 
 
-def test_its_token_service_is_known() -> None:
-    assert HUB.token_hosts == ("auth.docker.io",)
-
-
 @pytest.mark.parametrize(
     ("stage", "status", "body", "code"),
     [

@@ -55,6 +55,7 @@ def test_it_is_sealed_as_rows_that_exist_are() -> None:
             "ca": "",
             "hold": "pull",
             "latest_deadline": "2026-11-30T12:00:00.123456+00:00",
+            "sign_in_host": "",
         },
         "secrets": SECRETS,
     }

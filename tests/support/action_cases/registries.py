@@ -29,6 +29,11 @@ def _rename(cast: Cast) -> Call:
     return partial(actions.rename, make_credential(cast.acme, HOST), name="builds", by=acting(cast.alice))
 
 
+def _confirm_sign_in_host(cast: Cast) -> Call:
+    credential = make_credential(cast.acme, HOST)
+    return partial(actions.confirm_sign_in_host, credential, host="git.example.com", by=acting(cast.alice))
+
+
 def _replace_host(cast: Cast) -> Call:
     credential = make_credential(cast.acme, HOST)
     return partial(actions.replace_host, credential, name="builds", host="other.example.com", by=acting(cast.alice))
@@ -70,6 +75,7 @@ def _forget_tls(cast: Cast) -> Call:
 CASES = [
     Case("registries.actions.add_credential", _add),
     Case("registries.actions.rename", _rename),
+    Case("registries.actions.confirm_sign_in_host", _confirm_sign_in_host),
     Case("registries.actions.replace_host", _replace_host),
     Case("registries.actions.destroy", _destroy),
     Case("registries.actions.destroy", _destroy_as_operator),
