@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 from groups.ingest.steps import MAX_DETAIL_LENGTH, Note
 from groups.models import ImageCheck
 from groups.rules.states import Stale, move
-from registries.failures import PullFailed, RegistryUnreachable, printable
+from registries.failures import PullFailed, RegistryUnreachable, printable, registry_itself
 
 MAX_CHECK_SECONDS = 90.0
 """No step begins later than this."""
@@ -48,7 +48,8 @@ class CheckSteps:
         self._step_started_at = time.monotonic()
         self._write()
         if self._step_started_at - self._started_at > MAX_CHECK_SECONDS:
-            raise RegistryUnreachable(host=self._row.registry, reason="it is too slow to be checked", raw="deadline")
+            there = registry_itself(self._row.registry)
+            raise RegistryUnreachable(reason="it is too slow to be checked", raw="deadline", **there)
         note = Note()
         yield note
         self._end(line, "ok", note.detail)

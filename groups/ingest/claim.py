@@ -29,7 +29,7 @@ from groups.failpoints import reached
 from groups.models import Image, Quota
 from groups.rules import quotas, turns
 from groups.rules.states import Stale, move
-from registries.failures import RegistryUnreachable
+from registries.failures import RegistryUnreachable, registry_itself
 from registries.foundation.ids import ImageId, OrganizationId
 
 log = structlog.get_logger(__name__)
@@ -101,9 +101,8 @@ class Claim:
         if self._turn_over.is_set():
             raise TurnOver
         if self.seconds > MAX_ATTEMPT_SECONDS:
-            raise RegistryUnreachable(
-                host=self.image.registry, reason="the image did not arrive within an hour", raw="deadline"
-            )
+            there = registry_itself(self.image.registry)
+            raise RegistryUnreachable(reason="the image did not arrive within an hour", raw="deadline", **there)
 
     @contextmanager
     def kept_alive(self) -> Iterator[None]:

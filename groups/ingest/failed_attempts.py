@@ -20,6 +20,7 @@ from registries.failures import (
     ResolverFailed,
     TlsInvalid,
 )
+from registries.providers import PROVIDERS
 from registries.providers.recognise import recognise, service_key
 
 MAX_AGE = timedelta(days=30)
@@ -55,7 +56,8 @@ def can_be_outage(failure: PullFailed, registry: str, step: str) -> bool:
         return failure.retryable
     if isinstance(failure, AccessDenied | ImageNotFound):
         return step in _AFTER_MANIFEST
-    has_fixed_host = bool(recognise(registry).host)
+    service = PROVIDERS.get(service_key(registry))
+    has_fixed_host = service is not None and bool(service.shared_host)
     if isinstance(failure, TlsInvalid):
         return has_fixed_host or failure.params.get("case") in ("expired", "other_name")
     return has_fixed_host and isinstance(failure, HostUnknown | HostNotAllowed)

@@ -32,6 +32,8 @@ from registries.failures import (
     RegistryUnreachable,
     ResolverFailed,
     Unexpected,
+    Where,
+    registry_itself,
 )
 from registries.oci.blobs import lies_outside
 from registries.oci.client import RegistryClient
@@ -80,6 +82,11 @@ class ResumingReader:
         """Seconds that reads have waited for the registry, the current one included."""
         return self._waited_before + self._reader.waited
 
+    @property
+    def where(self) -> Where:
+        """Which service of the registry sends the current response."""
+        return self._reader.where
+
     def readinto(self, buffer: memoryview) -> int:
         """See `VerifyingReader.readinto`."""
         while True:
@@ -125,7 +132,9 @@ def _without_verdict(failure: PullFailed) -> PullFailed:
     refusal says nothing about the image or the login; the next attempt asks from the start."""
     if failure.retryable or not isinstance(failure, _REFUSALS):
         return failure
-    broken = RegistryUnreachable(case="answer", reason="it did not send the rest of a layer", raw=failure.raw)
+    broken = RegistryUnreachable(
+        case="answer", reason="it did not send the rest of a layer", raw=failure.raw, **registry_itself("")
+    )
     broken.params |= {name: failure.params[name] for name in ("host", "service", "met") if name in failure.params}
     return broken
 
@@ -243,7 +252,9 @@ def _commit_each(claim: Claim, futures: dict[Future[StoredLayer], Transfer], sum
         claim.received = sum(transfer.received for transfer in futures.values())
         limits.enforce_bytes(claim.received, max_bytes)
         if waiting:
-            pace.check(claim.received, sum(transfer.waited for transfer in futures.values()))
+            slow = next((futures[future].source for future in waiting if futures[future].source), None)
+            waited = sum(transfer.waited for transfer in futures.values())
+            pace.check(claim.received, waited, slow.where if slow else None)
         for future in done:
             transfer = futures[future]
             stored = future.result()

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import time
 
-from registries.failures import RegistryUnreachable
+from registries.failures import RegistryUnreachable, Where, registry_itself
 from registries.foundation.units import format_size
 
 MIN_RATE = 64_000
@@ -35,14 +35,15 @@ class Pace:
         self._host = host
         self._began = time.monotonic()
 
-    def check(self, received: int, waited: float) -> None:
+    def check(self, received: int, waited: float, where: Where | None = None) -> None:
         """Raise RegistryUnreachable if the registry is too slow. `received` are the bytes of all layers so far,
-        `waited` the seconds that their readers together have waited for the registry."""
+        `waited` the seconds that their readers together have waited for the registry, `where` the service that sends,
+        if one does."""
         seconds = time.monotonic() - self._began
         due = min_rate(self._image_bytes) * (seconds - GRACE_SECONDS)
         if received < due and waited > seconds / 2:
             raise RegistryUnreachable(
-                host=self._host,
+                **(where or registry_itself(self._host)),
                 case="slow",
                 reason="it sends too slowly",
                 size=format_size(self._image_bytes),

@@ -144,7 +144,8 @@ def is_unusual(count: int, usual: float) -> bool:
 
 def _min_organizations(registry: str) -> int:
     """The least number of organizations that an outage has: more of a service that gives each customer a host."""
-    has_host_of_each = registry in PROVIDERS and not PROVIDERS[registry].host
+    provider = PROVIDERS.get(registry)
+    has_host_of_each = provider is not None and not provider.shared_host
     return MIN_CUSTOMERS if has_host_of_each else MIN_ORGANIZATIONS
 
 

@@ -41,7 +41,7 @@ from registries.failures.images import (
     UnsupportedManifest,
 )
 from registries.failures.portal import Interrupted, Unexpected
-from registries.failures.services import Service, Where
+from registries.failures.services import Service, Where, registry_itself
 
 __all__ = [
     "ABOUT_CREDENTIALS",
@@ -73,4 +73,5 @@ __all__ = [
     "Words",
     "describe",
     "printable",
+    "registry_itself",
 ]

@@ -25,8 +25,8 @@ class RegistryUnreachable(PullFailed):
     remedy = "Check that {place} is the right host and port, and can be reached from the internet. Then try again."
     cases: ClassVar[dict[str, Words]] = {
         "slow": Words(
-            "The registry sends too slowly",
-            "{host} sends slower than {rate} per second, the least for an image of {size}. The larger an image is, the "
+            "{Part} sends too slowly",
+            "{Who} sends slower than {rate} per second, the least for an image of {size}. The larger an image is, the "
             "faster it has to arrive.",
             "Use a registry with a faster connection, or make the image smaller. Layers that have arrived are kept for "
             "the next attempt.",

@@ -25,6 +25,11 @@ class Where(TypedDict):
     met: str
 
 
+def registry_itself(host: str) -> Where:
+    """Return the parameters for the registry at `host`, where no other service was asked."""
+    return {"host": host, "service": Service.REGISTRY, "met": host}
+
+
 _PARTS = {
     Service.REGISTRY: "the registry",
     Service.SIGN_IN: "the registry's sign-in service",

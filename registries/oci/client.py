@@ -24,6 +24,7 @@ from registries.failures import (
     TlsInvalid,
     UnsupportedManifest,
     Where,
+    registry_itself,
 )
 from registries.oci import blobs, location, tags
 from registries.oci.address_guard import ADDRESS_FAILURES, AddressGuard, named_failure
@@ -86,7 +87,7 @@ class RegistryClient:
         try:
             self._place = location.read(f"https://{api_host(host)}/v2/")
         except location.LocationInvalid:
-            raise HostNotAllowed(host=host) from None
+            raise HostNotAllowed(**registry_itself(host)) from None
         self._where: Where = {"host": host, "service": Service.REGISTRY, "met": self._place.authority}
         self._base: Location | None = None
         self._config: tuple[Descriptor | None, bytes] = (None, b"")
@@ -179,7 +180,7 @@ class RegistryClient:
             reason = "it sent something else than a manifest, such as a web page"
             raise RegistryUnreachable(case="answer", reason=reason, raw="200 no manifest", **response.where)
         expected = version if is_digest(version) else None
-        document = read_document(raw, response.headers.get("Content-Type", ""), expected)
+        document = read_document(raw, response.headers.get("Content-Type", ""), expected, response.where)
         # Of what was asked for by its digest nothing else decides, and some send an empty or another kind of digest.
         announced = response.headers.get("Docker-Content-Digest", "").strip(' "')
         if expected is None and is_digest(announced) and announced != document.digest:
@@ -194,7 +195,7 @@ class RegistryClient:
         url = f"{home.url}{repository}/tags/list?n={tags.PAGE_SIZE}"
         for _ in range(tags.MAX_PAGES):
             response = self._fetch.get(url, {}, Stage.TAGS, repository=repository, version="any")
-            found |= dict.fromkeys(tags.read_page(response.read(tags.MAX_PAGE_BYTES), self.host))
+            found |= dict.fromkeys(tags.read_page(response.read(tags.MAX_PAGE_BYTES), response.where))
             following = tags.next_page(response.headers.get("Link", ""), url, home)
             if following is None or len(found) >= tags.MAX_TAGS:
                 break

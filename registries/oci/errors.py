@@ -108,10 +108,21 @@ def _classify(response: RegistryResponse, wait: float | None) -> PullFailed:
 def _refusal_case(response: RegistryResponse) -> str:
     """Return the case of `RegistryRefuses` that status, code or message mean; "" where they say no more than that
     something is refused."""
-    is_policy = "POLICY" in response.code or any(words in response.message for words in _POLICY_WORDS)
+    message = _without_names(response)
+    is_policy = "POLICY" in response.code or any(words in message for words in _POLICY_WORDS)
     if is_policy and response.status in _CAN_BE_POLICY:
         return "policy"
     return "busy" if response.status in _PASSING else _REFUSALS.get(response.status, "")
+
+
+def _without_names(response: RegistryResponse) -> str:
+    """Return the message without the names of the repository, its parts and the version, which may be words of a policy
+    as well."""
+    names = sorted({response.repository, *response.repository.split("/"), response.version} - {""}, key=len)
+    message = response.message
+    for name in reversed(names):
+        message = re.sub(rf"(?<![\w.-]){re.escape(name.lower())}(?![\w.-])", "", message)
+    return message
 
 
 def _ping_failure(response: RegistryResponse, raw: str, where: Where) -> PullFailed:

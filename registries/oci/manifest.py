@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from registries.failures import DigestMismatch, UnsupportedManifest
+from registries.failures import DigestMismatch, UnsupportedManifest, Where, registry_itself
 from registries.oci import blob_types, registry_json
 from registries.oci.blob_types import bare
 from registries.oci.platform import Platform
@@ -41,6 +41,8 @@ GENERIC = frozenset({"", "application/json", "application/octet-stream", "text/p
 
 _SCHEMA_1 = re.compile(r"application/vnd\.docker\.distribution\.manifest\.v1\b")
 _MEDIA_TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}")
+
+_NOWHERE = registry_itself("")
 
 
 @dataclass(frozen=True)
@@ -101,16 +103,18 @@ class Index:
     raw: bytes
 
 
-def read_document(raw: bytes, content_type: str, expected_digest: str | None = None) -> Manifest | Index:
+def read_document(
+    raw: bytes, content_type: str, expected_digest: str | None = None, where: Where = _NOWHERE
+) -> Manifest | Index:
     """Read the response of a manifest address.
 
     Its own type counts, then the one that it was sent with, then what it lists. Raises `DigestMismatch` if it does not
-    have `expected_digest`, and `UnsupportedManifest` for everything that is not an image: schema 1, artifacts,
-    contradictions (CVE-2021-41190), other types.
+    have `expected_digest`, as sent from `where`, and `UnsupportedManifest` for everything that is not an image: schema
+    1, artifacts, contradictions (CVE-2021-41190), other types.
     """
     digest = f"sha256:{hashlib.sha256(raw).hexdigest()}"
     if expected_digest is not None and digest != expected_digest:
-        raise DigestMismatch(what="the manifest", raw="digest")
+        raise DigestMismatch(what="the manifest", raw="digest", **where)
     document = read_json(raw, MAX_MANIFEST_BYTES)
     if names_twice(document, "schemaVersion", "mediaType", "config", "layers", "manifests"):
         raise UnsupportedManifest(reason="it names a part of it twice", raw="json")

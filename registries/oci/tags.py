@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from registries.failures import RegistryUnreachable
+from registries.failures import RegistryUnreachable, Where
 from registries.oci import location, registry_json
 from registries.oci.location import Location
 from registries.oci.reference import is_tag
@@ -22,8 +22,9 @@ _ENTRY = re.compile(r'[\s,]*<([^<>]{1,2048})>((?:[^,<>"]|"[^"]*")*)')
 _NEXT = re.compile(r';\s*rel\s*=\s*(?:"(?:[^"]*\s)?next(?:\s[^"]*)?"|next\s*(?:;|\Z))', re.IGNORECASE)
 
 
-def read_page(body: bytes | None, host: str) -> list[str]:
-    """Return the valid tags of one response. Raises `RegistryUnreachable` if it is not a list of tags."""
+def read_page(body: bytes | None, where: Where) -> list[str]:
+    """Return the valid tags of one response, sent from `where`. Raises `RegistryUnreachable` if it is not a list of
+    tags."""
     try:
         tags = registry_json.read_object(body or b"", MAX_PAGE_BYTES).get("tags")
     except JsonInvalid:
@@ -31,7 +32,7 @@ def read_page(body: bytes | None, host: str) -> list[str]:
     if tags is None:  # a repository without any
         return []
     if not isinstance(tags, list):
-        raise RegistryUnreachable(host=host, reason="its list of tags can't be read", raw="tags")
+        raise RegistryUnreachable(case="answer", reason="its list of tags can't be read", raw="tags", **where)
     return [tag for tag in tags if isinstance(tag, str) and is_tag(tag)]
 
 

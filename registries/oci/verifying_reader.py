@@ -72,6 +72,11 @@ class VerifyingReader:
         self._reading_since: float | None = None
 
     @property
+    def where(self) -> Where:
+        """Which service of which registry sends."""
+        return self._where
+
+    @property
     def waited(self) -> float:
         """Seconds spent in reads of the stream, one in progress included. Any thread may ask."""
         since = self._reading_since

@@ -27,6 +27,7 @@ def _public_endpoint(values: Mapping[str, str], host: str) -> None:
 ALIBABA = Provider(
     kind="alibaba",
     name="Alibaba Cloud",
+    called="Alibaba Cloud's registry",
     mark="Ali",
     hosts=(
         rf"registry(?:-intl)?(?:-vpc|-internal)?\.{_REGION}\.aliyuncs\.com",

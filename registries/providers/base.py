@@ -81,6 +81,11 @@ class Provider:
     hints: Mapping[str, str] = field(default_factory=dict)
 
     @property
+    def shared_host(self) -> str:
+        """The host that its customers share; "" where each has one of its own."""
+        return self.host or self.usual_host
+
+    @property
     def name_in_text(self) -> str:
         """The registry in the middle of a sentence, such as "GitHub's registry"."""
         return self.called or self.name

@@ -25,6 +25,7 @@ CLOUDSMITH_WORDS = (
 CLOUDSMITH = Provider(
     kind="cloudsmith",
     name="Cloudsmith",
+    called="Cloudsmith's registry",
     mark="Cs",
     hosts=(r"docker\.cloudsmith\.(?:io|com)",),
     usual_host="docker.cloudsmith.io",

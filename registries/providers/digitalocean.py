@@ -35,6 +35,7 @@ def _exchange(values: Mapping[str, str], host: str) -> Login:
 DIGITALOCEAN = Provider(
     kind="digitalocean",
     name="DigitalOcean",
+    called="DigitalOcean's registry",
     mark="DO",
     hosts=(r"registry\.digitalocean\.com",),
     host="registry.digitalocean.com",

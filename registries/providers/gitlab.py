@@ -40,6 +40,7 @@ def _kind_of_token(values: Mapping[str, str], host: str) -> None:
 GITLAB = Provider(
     kind="gitlab",
     name="GitLab",
+    called="GitLab's registry",
     mark="GL",
     hosts=(r"registry\.gitlab\.com",),
     labels=frozenset({"gitlab"}),

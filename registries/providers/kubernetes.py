@@ -7,6 +7,7 @@ from registries.providers.base import Provider, Section
 KUBERNETES = Provider(
     kind="kubernetes",
     name="Kubernetes",
+    called="Kubernetes' registry",
     section=Section.PUBLIC,
     mark="K8s",
     hosts=(r"registry\.k8s\.io", r"k8s\.gcr\.io"),

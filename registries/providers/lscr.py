@@ -8,6 +8,7 @@ from registries.providers.base import Provider, Section
 LSCR = Provider(
     kind="lscr",
     name="LinuxServer.io",
+    called="LinuxServer.io's registry",
     section=Section.PUBLIC,
     mark="LS",
     hosts=(r"lscr\.io",),

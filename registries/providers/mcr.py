@@ -7,6 +7,7 @@ from registries.providers.base import Provider, Section
 MCR = Provider(
     kind="mcr",
     name="Microsoft (MCR)",
+    called="Microsoft's registry",
     section=Section.PUBLIC,
     mark="MCR",
     hosts=(r"mcr\.microsoft\.com", r"[a-z0-9-]{1,63}\.data\.mcr\.microsoft\.com"),

@@ -32,6 +32,7 @@ def _namespaced(values: Mapping[str, str], host: str) -> None:
 OCIR = Provider(
     kind="ocir",
     name="Oracle Cloud (OCIR)",
+    called="Oracle Cloud's registry",
     mark="OCI",
     hosts=(
         rf"{_REGION}\.ocir\.io",

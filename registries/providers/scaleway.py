@@ -32,6 +32,7 @@ def _exchange(values: Mapping[str, str], host: str) -> Login:
 SCALEWAY = Provider(
     kind="scaleway",
     name="Scaleway",
+    called="Scaleway's registry",
     mark="SCW",
     hosts=(r"rg\.[a-z]{2}-[a-z]{3}\.scw\.cloud",),
     host_help="The registry of the namespace's region, such as rg.fr-par.scw.cloud.",

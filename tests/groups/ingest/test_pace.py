@@ -7,7 +7,7 @@ import pytest
 from groups.ingest import pace
 from groups.ingest.claim import MAX_ATTEMPT_SECONDS
 from groups.ingest.pace import Pace, min_rate
-from registries.failures import RegistryUnreachable, describe
+from registries.failures import RegistryUnreachable, Service, describe
 
 HOST = "registry.example.com"
 MB, GB = 10**6, 10**9
@@ -103,5 +103,16 @@ def test_the_failure_names_both_figures() -> None:
         pace.check(0, 100)
     words = describe("registry_unreachable", slow.value.params)
     assert words.title == "The registry sends too slowly"
-    assert f"{HOST} sends slower than 2.86 MB per second, the least for an image of 10 GB." in words.text
+    assert f"The registry {HOST} sends slower than 2.86 MB per second, the least for an image of 10 GB." in words.text
     assert slow.value.retryable
+
+
+def test_the_failure_names_the_storage_that_sends() -> None:
+    """harbor#20588: layers come from another host than the registry's."""
+    pace = Pace(10 * GB, HOST)
+    pace._began -= 100
+    with pytest.raises(RegistryUnreachable) as slow:
+        pace.check(0, 100, {"host": HOST, "service": Service.STORAGE, "met": "minio.example.net:9000"})
+    words = slow.value.words
+    assert words.title == "The registry's storage sends too slowly"
+    assert f"The storage minio.example.net:9000 of the registry {HOST} sends slower" in words.text

@@ -214,6 +214,19 @@ def test_a_missing_permission_is_no_policy() -> None:
         assert failure.code == "access_denied"
 
 
+@pytest.mark.parametrize(
+    ("repository", "version"), [("team/quarantine", "1"), ("quarantine/app", "1"), ("team/app", "quarantine")]
+)
+def test_a_repository_that_is_called_like_a_policy_is_none(repository: str, version: str) -> None:
+    """Registries repeat the name in their message."""
+    message = f"access to the resource {repository}:{version} is denied"
+    failure = response_failure(
+        Stage.MANIFEST, 403, {}, json.dumps(listed("DENIED", message)).encode(), host="r.example",
+        repository=repository, version=version,
+    )  # fmt: skip
+    assert failure.code == "access_denied"
+
+
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 412, 418, 429, 503])
 @pytest.mark.parametrize("service", list(Service))
 def test_every_failure_says_which_service_at_which_host(status: int, service: Service) -> None:

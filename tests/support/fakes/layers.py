@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from groups.ingest import fenced_writes
 from groups.ingest.claim import Claim
-from registries.failures import RegistryUnreachable
+from registries.failures import RegistryUnreachable, registry_itself
 from registries.oci.client import RegistryClient
 from registries.oci.manifest import Descriptor, Manifest
 from tests.groups.ingest.conftest import HOST
@@ -25,6 +25,7 @@ class Body:
     def __init__(self, content: bytes, offset: int, breaks: list[int | None], digest_so_far: Any) -> None:
         self.received = offset
         self.waited = 0.0
+        self.where = registry_itself(HOST)
         self.closed = False
         self.content = content
         self._end = breaks.pop(0) if breaks else None
