@@ -183,7 +183,6 @@ TESTED_BY = {
     "portal/support/desk/test_views.py": ["portal.support.queries"],
     "portal/support/test_conversations.py": ["portal.support.mails", "portal.support.readers"],
     "portal/support/test_views.py": ["portal.support.forms", "portal.templatetags.support"],
-    "registries/failures/test_base.py": ["registries.failures.services"],
     "registries/forms/test_credential.py": ["registries.forms.credential_data"],
     "registries/oci/test_auth.py": ["registries.oci.login"],
     "registries/oci/test_auth_tokens.py": ["registries.oci.tokens"],

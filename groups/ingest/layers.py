@@ -33,7 +33,6 @@ from registries.failures import (
     ResolverFailed,
     Unexpected,
     Where,
-    registry_itself,
 )
 from registries.oci.blobs import lies_outside
 from registries.oci.client import RegistryClient
@@ -118,7 +117,7 @@ class ResumingReader:
             if self._resumes == MAX_RESUMES or seconds > MAX_PAUSE_SECONDS:
                 break
             self._pause(seconds)
-        raise _without_verdict(failure)
+        raise _without_verdict(failure, broken.where)
 
     def __enter__(self) -> Self:
         return self
@@ -127,14 +126,12 @@ class ResumingReader:
         self._reader.close()
 
 
-def _without_verdict(failure: PullFailed) -> PullFailed:
-    """Return the failure of a transfer that can't be resumed. The registry was sending the layer a moment ago, so a
-    refusal says nothing about the image or the login; the next attempt asks from the start."""
+def _without_verdict(failure: PullFailed, where: Where) -> PullFailed:
+    """Return the failure of a transfer that can't be resumed. The registry was sending the layer a moment ago, from
+    `where`, so a refusal says nothing about the image or the login; the next attempt asks from the start."""
     if failure.retryable or not isinstance(failure, _REFUSALS):
         return failure
-    broken = RegistryUnreachable(
-        case="answer", reason="it did not send the rest of a layer", raw=failure.raw, **registry_itself("")
-    )
+    broken = RegistryUnreachable(case="answer", reason="it did not send the rest of a layer", raw=failure.raw, **where)
     broken.params |= {name: failure.params[name] for name in ("host", "service", "met") if name in failure.params}
     return broken
 
