@@ -44,6 +44,7 @@ _POLICY_WORDS = ("blocking policy", "blocked by policy", "policy violation", "qu
 """In lower case. JFrog Xray, Harbor, Nexus Firewall and Cloudsmith put a block in such words, some of them as a 403."""
 
 _CODE = re.compile(r"[A-Z][A-Z0-9_]{1,39}")
+_TAGS = re.compile(r"<[^<>]{0,500}>")
 _SECONDS = re.compile(r"[0-9]+")
 
 
@@ -173,7 +174,8 @@ def is_json_document(body: bytes) -> bool:
 
 def error_message(body: bytes) -> str:
     """Return the message of an error body in lower case, at most 500 characters. In addition to the distribution
-    format, some registries use the top-level fields `details`, `message` and `error`."""
+    format, some registries use the top-level fields `details`, `message` and `error`. Of a page or plain text, only
+    what blocks an image by a policy is a message: anything else may be from a proxy."""
     try:
         document = json.loads(body)
         listed = document.get("errors")
@@ -181,7 +183,8 @@ def error_message(body: bytes) -> str:
         texts = [first.get(name) for name in ("message", "detail", "details", "error")]
         texts += _resource(first.get("detail"))
     except (ValueError, AttributeError, RecursionError):
-        return ""
+        page = printable(_TAGS.sub(" ", body[:SHORT_BODY].decode("utf-8", "replace")), 500).lower()
+        return page if any(words in page for words in _POLICY_WORDS) else ""
     return printable(" ".join(text for text in texts if isinstance(text, str)), 500).lower()
 
 

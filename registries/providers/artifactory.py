@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from registries.failures import AuthenticationFailed, RegistryRefuses
+from registries.failures import AuthenticationFailed, CredentialExpired, RegistryRefuses
 from registries.oci.errors import Stage
 from registries.providers.base import Provider, Section
 from registries.providers.checks import Field, Unusable, no_colon
@@ -31,6 +31,13 @@ ARTIFACTORY_WORDS = (
         statuses=(403,),
         words=("blocking policy configured in xray", "blocked by jfrog", "jfrog curation", "curation policy"),
         case="policy",
+    ),
+    Rule(
+        CredentialExpired,
+        stages=(Stage.TOKEN, Stage.PING),
+        statuses=(401, 403),
+        words=("token failed verification: expired", "token has expired", "token is expired", "token expired"),
+        login=True,
     ),
     Rule(
         AuthenticationFailed,
@@ -86,6 +93,8 @@ ARTIFACTORY = Provider(
         "registry_refuses": "An Xray or Curation policy blocks the download: see Xray, Watches & Policies, and the "
         "image's Xray data. Fix the image, or have the policy's owner ignore the violation. An image that was just "
         "pushed may still be scanned.",
+        "credential_expired": "Generate a new identity token: Edit profile, Identity tokens shows when it ends. Access "
+        "tokens of User management have an expiry that their administrator chooses.",
         "rate_limited": "JFrog's cloud, or a proxy before your server, limits requests; it works again after a wait.",
         "credential_malformed": "Enter the user name without a colon, and an identity or access token: API keys "
         "(AKCp…) have ended.",

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from registries.failures import AccessDenied, AuthenticationFailed, RateLimited, RegistryRefuses
+from registries.failures import AccessDenied, AuthenticationFailed, CredentialExpired, RateLimited, RegistryRefuses
 from registries.oci.errors import Stage
 from registries.providers.base import Provider
 from registries.providers.checks import Field, Unusable, no_colon
@@ -22,6 +22,7 @@ _JOB_USERS = frozenset({"gitlab-ci-token", "$CI_REGISTRY_USER", "$CI_JOB_USER"})
 _OTHER_TOKENS = re.compile(r"(?:glrtr?|glptt|glft|glimt|glagent|glsoat|glffct|gloas)-")
 
 GITLAB_WORDS = (
+    Rule(CredentialExpired, stages=(Stage.TOKEN,), words=("token is expired", "token has expired"), login=True),
     Rule(AuthenticationFailed, stages=(Stage.TOKEN,), words=("http basic: access denied",)),
     Rule(AccessDenied, stages=(Stage.TOKEN,), statuses=(403,), words=("access forbidden",)),
     Rule(RegistryRefuses, stages=(Stage.TOKEN,), codes=("UNAVAILABLE",), words=("registry not enabled",)),
@@ -79,6 +80,8 @@ GITLAB = Provider(
         "group above it. For a personal access token, the account must be at least Reporter there.",
         "image_not_found": "See Deploy, Container registry of the project. The image is named after the project's "
         "path: HOST/GROUP/PROJECT or HOST/GROUP/PROJECT/IMAGE, in lower case.",
+        "credential_expired": "See when it ends: Settings, Repository, Deploy tokens, or Access tokens. Make a new one "
+        "with read_registry; a deploy token can be made without an end.",
         "rate_limited": "GitLab limits requests, and turns an address away for some minutes after many wrong logins.",
         "credential_malformed": "Use the user name and the token of a deploy token (gldt-…), or an access token "
         "(glpat-…) with read_registry. Tokens of CI jobs and runners can't be used from outside.",

@@ -44,6 +44,7 @@ SELF_HOSTED = Provider(
         "image_not_found": "List the tags with your registry's own page or with skopeo list-tags.",
         "registry_refuses": "A rule or quota of the registry stands in the way, such as one about vulnerabilities, "
         "signatures or quarantine: see the image's page there, or ask whoever runs the registry.",
+        "credential_expired": "Make a new password or token where the registry's accounts are.",
         "rate_limited": "The registry, or a proxy before it, limits how often it answers: its operator can raise that.",
         "credential_malformed": "Enter the user name without a colon, and the password or token as it is.",
         "registry_unreachable": "The host must answer from the internet, over TLS, at the port in the image's "

@@ -16,9 +16,11 @@ from django.contrib import admin
 
 from portal.models import Role, User
 from portal.organizations.permissions import PAGES
-from registries.providers import PROVIDERS
 from tests.support.addresses import Address, addresses
 
+KINDS = ["docker_hub", "ecr", "google", "gitlab", "digitalocean", "self_hosted", "ecr_public", "mcr"]
+"""Kinds of registry that differ in what their pages have: fields, hosts, and whether there is a form at all. All guides
+are in `test_guides`."""
 _MACHINES = "for machines"
 _POST = "takes forms only"
 _PART = "a part of a page, for htmx"
@@ -159,10 +161,10 @@ VISITS = {
     "groups:ledger": [visit("alice"), visit("alice", name="upscale")],
     "groups:failure": [visit("alice", name="whisper")],
     "groups:checked": [visit("alice", check=check) for check in ("going on", "done", "failed")],
-    "registries:new": [visit("alice"), *(visit("alice", f"?kind={kind}") for kind in PROVIDERS)],
+    "registries:new": [visit("alice"), *(visit("alice", f"?kind={kind}") for kind in KINDS)],
     "registries:detail": [visit("alice"), visit("alice", credential="destroyed")],
     "registries:erase": [visit("alice", credential="destroyed")],
-    "registries:guide": [visit("alice", kind=kind) for kind in PROVIDERS],
+    "registries:guide": [visit("alice", kind=kind) for kind in KINDS],
     "desk:queue": [visit("sam"), visit("sam", "?state=solved"), visit("sam", "?q=no-such")],
     "desk:case": [visit("sam", what=what, pk=what) for what in ("failure", "request")],
     "operations:storage": [visit("olga"), visit("olga", "?orphans=1")],

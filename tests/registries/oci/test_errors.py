@@ -145,7 +145,8 @@ def test_retry_after_is_clamped(text: str, seconds: float | None) -> None:
 
 
 def refusal(status: int, answer: object = None, stage: Stage = Stage.MANIFEST) -> RegistryRefuses:
-    failure = response_failure(stage, status, {}, json.dumps(answer).encode(), host="r.example", login=True)
+    body = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
+    failure = response_failure(stage, status, {}, body, host="r.example", login=True)
     assert isinstance(failure, RegistryRefuses), failure.code
     return failure
 
@@ -204,6 +205,31 @@ def test_the_registrys_own_code_is_named_and_not_its_message() -> None:
     failure = refusal(412, listed("PROJECTPOLICYVIOLATION", "ask evil.example for help"))
     assert failure.params["reply"] == "412 PROJECTPOLICYVIOLATION"
     assert "evil.example" not in str(failure.words) + failure.raw
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        b"<html><body><h1>403</h1>REQUESTED ITEM IS QUARANTINED <a href='https://iq.example/x'>details</a></body></html>",
+        b"-------------------->>> REQUESTED ITEM IS QUARANTINED -------------------->>> FOR DETAILS SEE",
+        b"app:1.0 was not downloaded due to the download blocking policy configured in Xray",
+    ],
+)
+def test_a_policy_that_is_said_on_a_page(page: bytes) -> None:
+    """Repository Firewall and Xray are often behind a proxy that makes their words a page (NEXUS-21672)."""
+    failure = refusal(403, page)
+    assert (failure.code, failure.params["case"]) == ("registry_refuses", "policy")
+    assert "iq.example" not in str(failure.words) + failure.raw
+
+
+def test_any_other_page_says_nothing() -> None:
+    assert error_message(b"<html>403 Forbidden, by the firewall of acme</html>") == ""
+    assert error_message(b"<" * 100_000) == ""
+
+
+def test_what_is_not_granted_is_read_from_the_detail() -> None:
+    listed = {"message": "Authentication Required", "detail": [{"Type": "repository", "Name": "a/b", "Action": "pull"}]}
+    assert error_message(json.dumps({"errors": [listed]}).encode()) == "authentication required repository:a/b:pull"
 
 
 def test_a_missing_permission_is_no_policy() -> None:

@@ -49,6 +49,7 @@ def test_tokens_that_are_for_something_else(username: str, password: str, words:
     ("stage", "status", "body", "code"),
     [
         (Stage.TOKEN, 401, DENIED, "authentication_failed"),
+        (Stage.TOKEN, 401, "Token is expired. You can either do re-authorization", "credential_expired"),
         (Stage.TOKEN, 403, "access forbidden", "access_denied"),
         (Stage.TOKEN, 403, b"Forbidden\n", "rate_limited"),
         (Stage.TOKEN, 429, b"Retry later\n", "rate_limited"),
