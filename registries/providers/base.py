@@ -13,6 +13,7 @@ from enum import StrEnum
 from registries.failures import CredentialMalformed, PullFailed
 from registries.foundation.secret_shapes import find_secret
 from registries.oci.login import Login
+from registries.oci.reference import MAX_NAME_LENGTH
 from registries.oci.transport import Session
 from registries.providers import checks
 from registries.providers.checks import Check, Field, Notice, Unusable
@@ -118,9 +119,9 @@ class Provider:
         """Whether `host[:port]` is named as hosts of this kind often are: `harbor.example.com`. A name that contains
         a service's own does not count, such as `registry.gitlab.com.example.net`."""
         name = host.partition(":")[0]
-        if any(re.search(pattern, name, re.ASCII) for pattern in self.hosts):
+        if len(name) > MAX_NAME_LENGTH or self.labels.isdisjoint(name.split(".")):
             return False
-        return not self.labels.isdisjoint(name.split("."))
+        return not any(re.search(pattern, name, re.ASCII) for pattern in self.hosts)
 
     def check(self, values: Mapping[str, str], host: str) -> dict[str, str]:
         """Return the values (by field name) to seal: repaired, without empty or unknown ones.

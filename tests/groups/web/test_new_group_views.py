@@ -269,6 +269,30 @@ def test_a_token_in_the_environment_is_where_it_belongs(member: Client, project:
     assert member.post(NEW, GOOD | TYPED | {"environment": f"GITHUB_TOKEN={TOKEN}"}).status_code == 302
 
 
+@pytest.mark.parametrize(
+    "image",
+    [
+        "public.ecr.aws/docker/library/nginx:1.27",
+        "mcr.microsoft.com/dotnet/aspnet:8.0",
+        "registry.k8s.io/pause:3.10",
+        "gcr.io/distroless/static-debian12",
+        "lscr.io/linuxserver/nginx",
+    ],
+)
+def test_no_credential_is_preselected_for_a_public_registry(member: Client, project: Any, image: str) -> None:
+    page = member.get(reverse("groups:read", args=["acme", "default"]), {"image": image})
+
+    assert '<option value="" selected>' in page.text
+    assert "are public. None is needed" in page.text
+
+
+def test_one_is_for_the_rest_of_a_shared_host(member: Client, project: Any) -> None:
+    page = member.get(reverse("groups:read", args=["acme", "default"]), {"image": "gcr.io/acme-prod/app"})
+
+    assert '<option value="new" selected>' in page.text
+    assert "Service account key" in page.text
+
+
 def test_a_reading_repeats_no_token(member: Client, acme: Any) -> None:
     read = reverse("groups:read", args=["acme", "default"])
     for text in (TOKEN, f"{HOST}/team/app:{TOKEN}", f"docker login -u a -p {TOKEN}"):
