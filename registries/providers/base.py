@@ -48,10 +48,10 @@ class Provider:
     one host; otherwise the member enters it, with `host_help`. `mark` is a short label for lists. `called` is how a
     sentence names the registry, where `name` alone is more than that. `has_chosen_names` means that people chose the
     user names, so that none is an id or consists of hex digits. `repair` restores what pasting has damaged, before
-    `checks`; both raise `Unusable`. `exchange` makes the login; where another host gives it, `request` does, and
-    `exchange_host` returns that host for the registry's host. `rules` list responses that differ in meaning from the
-    distribution specification. `hints` maps a failure's code to the fix in this registry's words. `guide` is a
-    template.
+    `checks`; both raise `Unusable`. `doubts` are likely mistakes, to be confirmed. `exchange` makes the login; where
+    another host gives it, `request` does, and `exchange_host` returns that host for the registry's host. `rules` list
+    responses that differ in meaning from the distribution specification. `hints` maps a failure's code to the fix in
+    this registry's words. `guide` is a template.
 
     `labels` are words that a host which runs this software often has as one of its labels: a guess, used where no kind
     knows the host. `usual_host` is the one that most members mean, where `host` is empty. Images of a kind in the
@@ -75,6 +75,7 @@ class Provider:
     has_chosen_names: bool = False
     repair: Callable[[dict[str, str]], dict[str, str]] | None = None
     checks: tuple[Check, ...] = ()
+    doubts: Callable[[Mapping[str, str]], tuple[Notice, ...]] | None = None
     exchange: Exchange = user_and_secret
     request: Request | None = None
     exchange_host: Callable[[str], str] | None = None
@@ -157,7 +158,7 @@ class Provider:
 
     def warnings(self, values: Mapping[str, str]) -> tuple[Notice, ...]:
         """Return likely mistakes in the values, to be confirmed or corrected."""
-        return checks.notices(self.fields, values)
+        return checks.notices(self.fields, values) + (self.doubts(values) if self.doubts else ())
 
     def login(self, values: Mapping[str, str], host: str, connect: Connect | None = None) -> Login:
         """Return the login for the registry at `host`. Worker zone only: some kinds request it, and need `connect`.

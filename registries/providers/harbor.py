@@ -13,7 +13,7 @@ from collections.abc import Mapping
 
 from registries.failures import RegistryRefuses
 from registries.providers.base import Provider, Section
-from registries.providers.checks import Field, Unusable, no_colon
+from registries.providers.checks import Field, Notice, no_colon
 from registries.providers.rules import Rule
 
 _CUT_ROBOT = re.compile(r"robot(?:\+[^+]*)?")
@@ -33,9 +33,12 @@ HARBOR_WORDS = (
 """What Harbor says in words of its own, wherever it runs."""
 
 
-def _whole_robot(values: Mapping[str, str], host: str) -> None:
-    if _CUT_ROBOT.fullmatch(values["username"].strip()):
-        raise Unusable("a robot is named robot$PROJECT+NAME; a shell drops what follows the $", "username")
+def _cut_robot(values: Mapping[str, str]) -> tuple[Notice, ...]:
+    """An administrator may choose a prefix with which such a name is right."""
+    if not _CUT_ROBOT.fullmatch(values.get("username", "").strip()):
+        return ()
+    text = "A robot is usually named robot$PROJECT+NAME, and in double quotes a shell drops what follows the $."
+    return (Notice("username", text),)
 
 
 HARBOR = Provider(
@@ -60,7 +63,8 @@ HARBOR = Provider(
             secret=True,
         ),
     ),
-    checks=(no_colon, _whole_robot),
+    checks=(no_colon,),
+    doubts=_cut_robot,
     rules=HARBOR_WORDS,
     guide="registries/guides/harbor.html",
     hints={

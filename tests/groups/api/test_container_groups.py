@@ -105,6 +105,10 @@ def test_a_key_that_only_reads_sees_no_values(speaks: Any) -> None:
         ("registry.example.com/a/b:1", {"basic": {"username": "u", "password": SECRET}}, "self_hosted", ["username"]),
         ("acme.azurecr.io/a/b:1", {"basic": {"username": "u", "password": SECRET}}, "acr", ["username"]),
         ("ghcr.io/acme/b:1", {"basic": {"username": "u", "password": SECRET}}, "ghcr", ["username"]),
+        ("registry.gitlab.com/acme/b:1", {"basic": {"username": "u", "password": SECRET}}, "gitlab", ["username"]),
+        ("harbor.example.com/a/b:1", {"basic": {"username": "robot$a+u", "password": SECRET}}, "harbor", ["username"]),
+        ("registry.digitalocean.com/a/b:1", {"basic": {"username": "u", "password": SECRET}}, "digitalocean", []),
+        ("mcr.microsoft.com/a/b:1", {"basic": {"username": "u", "password": SECRET}}, "self_hosted", ["username"]),
         ("quay.io/acme/b:1", {"basic": {"username": "acme+bot", "password": SECRET}}, "quay", ["username"]),
         (
             "europe-docker.pkg.dev/p/r/b:1",
