@@ -156,7 +156,6 @@ TESTED_BY = {
     ],
     "portal/notifications/test_sending.py": [
         "portal.notifications.jobs",
-        "portal.notifications.messages",
         "portal.notifications.subscriptions",
     ],
     "portal/notifications/test_views.py": ["portal.notifications.forms"],

@@ -11,7 +11,7 @@ from groups.api.unsupported import describe_unsupported
 from groups.models import ContainerGroup, Failure, Image, ImageCheck, Instance
 from groups.queries.pull_steps import StepLine
 from groups.rules.sealed_settings import MASK, open_environment, open_options
-from registries.failures import describe
+from registries.failures import describe, where_met
 from registries.foundation.ids import GroupId
 
 NOWHERE = "00000000-0000-0000-0000-000000000000"
@@ -100,9 +100,10 @@ def step_document(step: StepLine) -> dict[str, object]:
 
 
 def describe_failure(failed: Failure | ImageCheck) -> dict[str, str]:
-    """Return the code and the texts of a failed pull or check."""
+    """Return the code and the texts of a failed pull or check, and which service at which host it was met at."""
     words = failed.words
-    return {"code": failed.code, "title": words.title, "text": words.text, "remedy": words.remedy}
+    document = {"code": failed.code, "title": words.title, "text": words.text, "remedy": words.remedy}
+    return document | where_met(failed.params)
 
 
 def _next_failed(group: ContainerGroup) -> bool:

@@ -8,9 +8,13 @@ from django.conf import settings
 from django.urls import reverse
 
 import groups.failures  # noqa: F401 (registers the failures that messages describe)
-from groups.models import Occurrence
+from groups.models import ContainerGroup, Occurrence
+from groups.queries.outages import outages_at
+from groups.queries.retry_credential import kept_credential
 from portal.models import Notice
 from portal.notifications.subscriptions import EVENTS, Kind
+from registries.failures import where_met
+from registries.models import Credential
 
 
 def body(notice: Notice) -> bytes:
@@ -27,6 +31,7 @@ def body(notice: Notice) -> bytes:
         words = failure.words
         data["failure"] = {
             "code": failure.code, "step": failure.step, "title": words.title, "text": words.text, "fix": words.remedy,
+            **where_met(failure.params),
         }  # fmt: skip
     if occurrence.node_name:
         data["node"] = occurrence.node_name
@@ -44,11 +49,19 @@ def email_context(notice: Notice) -> dict[str, object]:
         "group": occurrence.group,
         "failure": occurrence.failure,
         "words": occurrence.failure.words if occurrence.failure else None,
+        "kept": _kept(occurrence.group),
+        "outages": outages_at([occurrence.failure.registry]) if occurrence.failure else [],
         "address": _page_of(occurrence),
         "is_chosen": occurrence.kind in EVENTS,
         "choices": f"{settings.PORTAL_PUBLIC_URL}{preferences}",
         "kind": Kind(occurrence.kind).name.lower(),
     }
+
+
+def _kept(group: ContainerGroup | None) -> Credential | None:
+    """The credential that is kept to try the group's failed pull again."""
+    image = group.failed_image if group is not None else None
+    return kept_credential(group) if group is not None and image is not None and image.keeps_credential else None
 
 
 def _page_of(occurrence: Occurrence) -> str:

@@ -41,7 +41,7 @@ from registries.failures.images import (
     UnsupportedManifest,
 )
 from registries.failures.portal import Interrupted, Unexpected
-from registries.failures.services import Service, Where, registry_itself
+from registries.failures.services import Service, Where, registry_itself, where_met
 
 __all__ = [
     "ABOUT_CREDENTIALS",
@@ -74,4 +74,5 @@ __all__ = [
     "describe",
     "printable",
     "registry_itself",
+    "where_met",
 ]

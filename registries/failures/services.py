@@ -30,6 +30,13 @@ def registry_itself(host: str) -> Where:
     return {"host": host, "service": Service.REGISTRY, "met": host}
 
 
+def where_met(params: Mapping[str, object]) -> dict[str, str]:
+    """Return `service` and `host` of a stored failure for programs: which service it was, and the `host[:port]` that
+    was asked. Empty where it is about none."""
+    service, met = str(params.get("service") or ""), str(params.get("met") or "")
+    return {"service": service, "host": met} if service in list(Service) and met else {}
+
+
 _PARTS = {
     Service.REGISTRY: "the registry",
     Service.SIGN_IN: "the registry's sign-in service",

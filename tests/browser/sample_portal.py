@@ -38,6 +38,7 @@ from tests.support.actors import acting
 from tests.support.addresses import Address
 from tests.support.admin_rows import Rows, make_rows
 from tests.support.fresh_sign_ins import signed_in
+from tests.support.outages import make_outage
 from tests.support.passkeys import Device
 from tests.support.second_factors import add_recovery_codes, add_totp
 
@@ -117,6 +118,10 @@ def _add_history(acme: Any, sample: SampleOrganization) -> None:
         FailedAttempt.objects.create(
             organization=acme, kind="quay" if number < 9 else "ghcr", code="rate_limited", step="manifest", final=False
         )
+    now = timezone.now()
+    make_outage(OWN, began_at=now - timedelta(minutes=26), last_failed_at=now, code="registry_unreachable")
+    make_outage("ghcr.io", began_at=now - timedelta(hours=2), last_failed_at=now, ended_at=now, recovered=True)
+    make_outage("", began_at=now - timedelta(hours=5), last_failed_at=now - timedelta(hours=4), registries=4)
     SweepPass.objects.create(ended_at=timezone.now(), seconds=0.3, counts={"pulls_woken": 2})
     create_key(organization_id=acme.pk, name="deploy pipeline", scope="write", by=CONSOLE)
     revoke(create_key(organization_id=acme.pk, name="an old one", scope="read", by=CONSOLE)[0], by=CONSOLE)

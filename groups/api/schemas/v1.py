@@ -30,12 +30,15 @@ class Step(Shape):
 
 
 class Words(Shape):
-    """A failure for people: what happened, and what to do."""
+    """A failure: what happened, and what to do. `service` is which of the registry's services failed and `host` the
+    `host[:port]` that was asked; both are left out where none was."""
 
     code: str
     title: str
     text: str
     remedy: str
+    service: Literal["registry", "sign_in", "storage"] | None = None
+    host: str | None = None
 
 
 class CheckResult(Shape):
