@@ -30,7 +30,8 @@ _REASONS = {
     "host_unknown": "Its name can't be found.",
     "host_not_allowed": "Its name leads to an address that can't be used.",
 }
-_NOT_YOURS = "This is not about your images or credentials. A pull that fails in the meantime can be tried again later."
+_LATER = "A pull that fails in the meantime can be tried again later."
+_OTHERS = f"Others meet this with images and credentials of their own. {_LATER}"
 
 
 @dataclass(frozen=True)
@@ -58,8 +59,8 @@ class OutageNotice:
         if outage.is_over:
             return "No pull has been tried there since then, so it may not be over."
         if outage.is_everywhere:
-            return "The cause is probably the portal's own network, not the registries. " + _NOT_YOURS
-        return f"{_REASONS.get(outage.code, '')} {_NOT_YOURS}".strip()
+            return "The cause is probably the portal's own network, not the registries. " + _LATER
+        return f"{_REASONS.get(outage.code, '')} {_OTHERS}".strip()
 
     @property
     def filters(self) -> str:
@@ -85,12 +86,13 @@ class OutageNotice:
         )
 
 
-def current_outages() -> list[OutageNotice]:
+def current_outages(*, names_hosts: bool) -> list[OutageNotice]:
     """Return the outages that are not over, for operators: that of nearly every registry first, then by the number of
-    organizations. Two queries at most."""
+    organizations. With `names_hosts`, registries that are no public service are named by their host, which support may
+    not see. Two queries at most."""
     rows = list(Outage.objects.current().order_by("-organizations", "-attempts"))
     rows.sort(key=lambda outage: not outage.is_everywhere)
-    hosts = {service_key(host): host for host in _hosts_of_all()} if _has_private_host(rows) else {}
+    hosts = {service_key(host): host for host in _hosts_of_all()} if names_hosts and _has_private_host(rows) else {}
     return [OutageNotice(outage, _name(outage, hosts)) for outage in rows]
 
 

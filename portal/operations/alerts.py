@@ -40,7 +40,7 @@ def alerts(queues: Queues) -> list[Alert]:
             f"{reverse('desk:queue')}?{notice.filters}",
             "See the failures",
         )
-        for notice in outages.current_outages()
+        for notice in outages.current_outages(names_hosts=True)
     ]
     altered = User.objects.filter(altered_at__isnull=False).count()
     if altered:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.core import mail
+from django.utils import timezone
 from playwright.sync_api import BrowserContext, Page, expect
 
 from groups.models import FailedAttempt, Failure
@@ -15,6 +16,7 @@ from portal.models import SupportRequest
 from tests.browser.conftest import picture, violations
 from tests.browser.pages import no_sideways, sign_in
 from tests.portal.support.desk.conftest import HOST, fail
+from tests.support.outages import make_outage
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 DESK = "/admin/desk/"
@@ -49,6 +51,8 @@ def test_a_conversation(
         FailedAttempt.objects.create(
             organization=acme, kind="quay" if number < 9 else "ghcr", code="rate_limited", step="manifest", final=False
         )
+    now = timezone.now()
+    make_outage("quay.io", began_at=now, last_failed_at=now)
     found: dict[str, list[str]] = {}
 
     def inspect(page: Page, name: str) -> None:
@@ -74,7 +78,7 @@ def test_a_conversation(
     desk = open_context(width, color_scheme=scheme, bypass_csp=True).new_page()
     sign_in(desk, sam)
     read(desk, DESK, found, "queue")
-    expect(desk.get_by_text("9 failures in the last 10 minutes, usually none")).to_be_visible()
+    expect(desk.get_by_text("Up to 14 failed attempts in ten minutes, usually none")).to_be_visible()
     expect(desk.locator("body")).not_to_contain_text("silent")
     read(desk, f"{DESK}failure/{Failure.objects.get(group_name='silent').pk}/", found, "not shared")
     expect(desk.locator("body")).not_to_contain_text(HOST)

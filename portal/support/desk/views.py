@@ -134,7 +134,7 @@ def _pulse(request: StaffRequest) -> dict[str, object]:
         "span": name,
         "spans": {key: span.words.partition(",")[0] for key, span in failure_series.SPANS.items()},
         "charts": charts(failure_series.series(span), span),
-        "outages": current_outages(),
+        "outages": current_outages(names_hosts=False),
     }
 
 

@@ -46,7 +46,7 @@ def test_for_whom_it_fails(db: None, organizations: int, title: str) -> None:
 def test_why_it_fails_and_that_it_is_not_the_members_fault(db: None) -> None:
     outage(code="rate_limited")
     (notice,) = outages_at(["ghcr.io"])
-    assert notice.text.startswith("It asks us to slow down. This is not about your images or credentials.")
+    assert notice.text.startswith("It asks us to slow down. Others meet this with images and credentials of their own.")
 
 
 def test_one_that_is_over_is_shown_for_a_while(db: None) -> None:
@@ -108,7 +108,7 @@ def test_operators_read_numbers_and_where_to_look(db: None, code: str, what: str
     outage("", registries=4, organizations=3, code=code, attempts=31)
     outage(QUAY, over_for=MINUTE)
 
-    everywhere, github = current_outages()
+    everywhere, github = current_outages(names_hosts=True)
 
     since = f"since {single.began_at:%H:%M} UTC"
     assert everywhere.for_operators == (
@@ -124,9 +124,10 @@ def test_operators_read_numbers_and_where_to_look(db: None, code: str, what: str
 
 def test_operators_read_the_host_of_a_registry_that_is_no_service(acme: Any, project: Any) -> None:
     outage(OWN)
-    assert current_outages()[0].for_operators.startswith("A registry is failing")
+    assert current_outages(names_hosts=True)[0].for_operators.startswith("A registry is failing")
     make_group(project, f"{OWN}/team/app:1")
-    assert current_outages()[0].for_operators.startswith(f"The registry {OWN} is failing")
+    assert current_outages(names_hosts=True)[0].for_operators.startswith(f"The registry {OWN} is failing")
+    assert OWN not in current_outages(names_hosts=False)[0].for_operators, "support sees what members share"
 
 
 def test_the_metric_names_no_host(db: None) -> None:
