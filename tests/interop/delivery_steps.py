@@ -104,6 +104,24 @@ class Steps(Calls):
         kinds = Blob.objects.filter(layers__image__groups=group).values_list("media_type", flat=True)
         return ",".join(sorted(set(kinds)))
 
+    def pulled_from(self, name: str, reference: str, user: str, password: str) -> list[str]:
+        """Pull an image of a registry, as a worker does, and start its group if that worked. Returns the image's
+        status, and the code of the failure if there is one."""
+        from groups import jobs
+        from groups.models import ContainerGroup
+        from portal.models import Organization
+        from tests.support.pulls import make_credential, make_group
+
+        project = Organization.objects.get().projects.get(slug="default")
+        host = reference.partition("/")[0]
+        credential = make_credential(project.organization, host, username=user, password=password)
+        made = make_group(project, reference, credential=credential, name=name)
+        jobs.pull(str(made.image_id))
+        group = ContainerGroup.objects.select_related("image").get(pk=made.pk)
+        if group.image.status == "ready":
+            _start_alone(group)
+        return [group.image.status, *group.failures.values_list("code", flat=True)]
+
     def node(self, name: str, public_key: str) -> str:
         """Enrol a node; return its id."""
         from groups.nodes.enrolment import enrol

@@ -21,6 +21,7 @@ version: 0.1
 log: {{level: error, accesslog: {{disabled: true}}}}
 storage: {{filesystem: {{rootdirectory: {data}}}}}
 http: {{addr: "{host}"{tls}}}
+validation: {{manifests: {{urls: {{allow: ["^https://"]}}}}}}
 auth: {{htpasswd: {{realm: private, path: {htpasswd}}}}}
 """
 

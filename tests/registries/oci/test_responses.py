@@ -59,7 +59,7 @@ def test_a_body_that_is_compressed_has_a_limit_too(registry: FakeRegistry, sessi
     packed = gzip.compress(b"x" * 1000)
     assert answering(registry, session, packed).read(1000) == b"x" * 1000
     assert answering(registry, session, packed).read(999) is None
-    assert answering(registry, session, gzip.compress(bytes(50_000_000), 1)).read(1_000_000) is None
+    assert answering(registry, session, gzip.compress(bytes(2_000_000), 1)).read(1_000_000) is None
     for broken in (packed[:-1], b"\x1f\x8b" + b"x" * 30, b"\x1f\x8b"):
         assert answering(registry, session, broken).read(1000) == broken
 
