@@ -29,7 +29,7 @@ ARTIFACTORY_WORDS = (
     Rule(
         RegistryRefuses,
         statuses=(403,),
-        words=("blocking policy configured in xray", "blocked by jfrog", "jfrog curation", "curation policy"),
+        words=("configured in xray", "blocked by xray", "blocked by jfrog", "jfrog curation", "curation policy"),
         case="policy",
     ),
     Rule(

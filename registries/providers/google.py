@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from registries.failures import CredentialMalformed
+from registries.failures import CredentialMalformed, RegistryRefuses
 from registries.oci.errors import Stage
 from registries.oci.login import Login
 from registries.providers.base import Provider
@@ -61,6 +61,12 @@ GOOGLE = Provider(
             words=("unable to parse json key",),
             reason="Google could not read the service account key",
         ),
+        Rule(
+            RegistryRefuses,
+            statuses=(403,),
+            words=("requires billing to be enabled", "billing has not been enabled", "billing account"),
+            case="payment",
+        ),
     ),
     guide="registries/guides/google.html",
     hints={
@@ -72,6 +78,8 @@ GOOGLE = Provider(
         "enabled in the project.",
         "image_not_found": "See the image under Artifact Registry, Repositories. Its name has the form "
         "LOCATION-docker.pkg.dev/PROJECT/REPOSITORY/IMAGE.",
+        "registry_refuses": "Enable billing for the project of the repository, and see that the Artifact Registry API "
+        "is enabled there.",
         "rate_limited": "The project's quota of requests a minute is used up: see Quotas for Artifact Registry.",
         "credential_malformed": "Paste the JSON file of a service account key just as it was downloaded. Logins of "
         "people (authorized_user) and workload identity federation (external_account) can't be used here.",

@@ -35,8 +35,9 @@ def test_an_api_key_is_named() -> None:
         (f"{BLOCKED} Xray is unavailable.", True),
         ("Package docker/app:1.0 was blocked by JFrog Packages Curation service due to the following policies", False),
         ("download was rejected by a curation policy", False),
+        ("Image app:1.0 is blocked by Xray: a watch found a violation", False),
     ],
-    ids=["StatCan/aaw#1744", "git-secret#801", "curation", "curation policy"],
+    ids=["StatCan/aaw#1744", "git-secret#801", "curation", "curation policy", "xray"],
 )
 def test_a_block_is_no_missing_permission(kind: str, message: str, retryable: bool) -> None:
     failure = means(kind, Stage.MANIFEST, 403, rejected(message))

@@ -155,6 +155,7 @@ def test_an_access_token() -> None:
         (Stage.TOKEN, 401, "Unable to parse json key.", "credential_malformed"),
         (Stage.TOKEN, 403, "Unable to parse json key.", "credential_malformed"),
         (Stage.TOKEN, 401, "invalid authentication credentials", "authentication_failed"),
+        (Stage.TOKEN, 403, "This API method requires billing to be enabled on project #4711", "registry_refuses"),
         (
             Stage.MANIFEST,
             403,
