@@ -6,7 +6,6 @@ in each pass. `registries.secrets.keyring` stores the keys.
 
 from __future__ import annotations
 
-import time
 from datetime import timedelta
 
 import structlog
@@ -54,8 +53,8 @@ def begin_epoch() -> int:
 def delete_past_epochs() -> int:
     """Delete the private key of every past epoch that no live credential is sealed with; return how many.
 
-    A key is also deleted once every credential of its epoch must be over by the clock of this host, even if rows say
-    that they are still held: rows can't keep a credential alive.
+    A key is also deleted once every credential of its epoch must be over, even if rows say that they are still held:
+    rows can't keep a credential alive.
     """
     made = keyring.sealing_epochs()
     if not made or settings.PORTAL_ZONE == "web":
@@ -69,7 +68,7 @@ def delete_past_epochs() -> int:
     deleted = 0
     for epoch in ended:
         if epoch in needed:
-            if time.time() - ended_at[epoch] <= max_seconds:
+            if keyring.folder_time() - ended_at[epoch] <= max_seconds:
                 continue
             log.error("sealing_key_deleted_despite_rows", epoch=epoch)
         try:
@@ -81,5 +80,5 @@ def delete_past_epochs() -> int:
 
 def _is_past(moment: float, seconds: float) -> bool:
     """Whether `moment` (seconds since 1970) is more than `seconds` ago, or that far in the future because a clock was
-    set back."""
-    return abs(time.time() - moment) > seconds
+    set back. By the clock of the keys' folder: a host whose own is wrong deletes no key that was just made."""
+    return abs(keyring.folder_time() - moment) > seconds

@@ -24,6 +24,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import time
 from pathlib import Path
 
 from cryptography.hazmat.primitives import hashes, hpke
@@ -107,6 +108,17 @@ def sealing_epochs() -> dict[int, float]:
         except FileNotFoundError:
             continue  # deleted since the folder was listed
     return made
+
+
+def folder_time() -> float:
+    """Return the time by the clock of the file system that holds the public keys, whose creation times are by that
+    clock too (seconds since 1970). Where the folder can't be written, it is the clock of this host."""
+    path = _folder("web") / ".clock"
+    try:
+        path.touch(0o600)
+        return path.stat().st_mtime
+    except OSError:
+        return time.time()
 
 
 def opening_epochs() -> list[int]:

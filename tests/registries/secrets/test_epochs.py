@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 
@@ -68,11 +68,11 @@ def test_a_backup_and_the_keys_of_today_open_nothing(folder: Path, acme: Organiz
 
 
 @pytest.fixture
-def now() -> Iterator[float]:
-    """The time, which stands still."""
+def now(monkeypatch: pytest.MonkeyPatch) -> float:
+    """The time of the keys' folder, which stands still."""
     moment = time.time()
-    with time_machine.travel(moment, tick=False):
-        yield moment
+    monkeypatch.setattr(keyring, "folder_time", lambda: moment)
+    return moment
 
 
 def begun(folder: Path, now: float, ages: Mapping[int, float]) -> None:
@@ -221,6 +221,16 @@ def test_a_clock_that_was_set_back(folder: Path, db: None) -> None:
     assert delete_past_epochs() == 1
 
 
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_a_host_whose_clock_is_wrong_ends_no_epoch(folder: Path, db: None, hours: int) -> None:
+    """Another process may have read the public key and not yet stored what it sealed."""
+    keyring.create_epoch()
+    with time_machine.travel(time.time() + 3700 * hours):
+        assert (begin_epoch(), delete_past_epochs()) == (0, 0)
+
+    assert sorted(keyring.opening_epochs()) == [1, 2]
+
+
 def test_folders_that_can_not_be_written_hold_nothing_up(
     folder: Path, db: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -233,5 +243,6 @@ def test_folders_that_can_not_be_written_hold_nothing_up(
     age(folder, EPOCH_SECONDS + 1)
     monkeypatch.setattr(keyring, "create_epoch", refuse)
     monkeypatch.setattr(keyring, "delete_epoch", lambda epoch: refuse() if epoch == 1 else really(epoch))
+    monkeypatch.setattr(Path, "touch", refuse)
     assert (begin_epoch(), delete_past_epochs()) == (0, 1)
     assert sorted(keyring.opening_epochs()) == [1, 3]
