@@ -91,7 +91,8 @@ def test_an_authority_that_nobody_trusts(project: Any, registry: DockerRegistry,
     assert (group.status, failure.step, failure.code) == ("failed", "connect", "tls_invalid")
     assert "certificate (PEM)" in failure.words.remedy
     credential = Credential.objects.get()
-    assert (credential.sealed, credential.used_count) == (None, 0)
+    # It was shown to nobody, and is kept until the authority was entered.
+    assert (credential.is_live, credential.used_count) == (True, 0)
 
 
 def test_ecr(
