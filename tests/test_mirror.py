@@ -68,6 +68,7 @@ TESTED_BY = {
     "groups/nodes/test_instance_orders.py": ["groups.nodes.instance_moves"],
     "groups/nodes/test_report.py": ["groups.nodes.problems"],
     "groups/nodes/test_reconcile.py": ["groups.nodes.instance_changes"],
+    "groups/nodes/test_scheduler.py": ["groups.rules.node_room"],
     "groups/nodes/test_views.py": ["groups.nodes.poll"],
     "groups/rules/test_outage_detection.py": ["groups.rules.registry_traffic"],
     "groups/storage/test_store.py": ["groups.storage.blob_files"],

@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 
 from groups.models import Instance, Node
 from groups.nodes.instance_moves import move_to_another_node
-from groups.nodes.scheduler import nodes_with_room
+from groups.rules.node_room import nodes_with_room
 from groups.rules.states import Stale
 from registries.foundation.activity import Target, record
 from registries.foundation.actor import Actor

@@ -43,7 +43,7 @@ from groups.models import (
     PullStep,
     Redemption,
 )
-from groups.nodes.scheduler import nodes_with_room
+from groups.rules.node_room import nodes_with_room
 from registries.foundation.compiled_query import CompiledQuery
 from registries.foundation.ids import OrganizationId, ProjectId
 from registries.models import Credential

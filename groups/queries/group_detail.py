@@ -9,13 +9,13 @@ from datetime import datetime
 import groups.failures  # noqa: F401 (its words are described here)
 from groups.ingest.outcome import MAX_ATTEMPTS
 from groups.models import ContainerGroup, Failure, Image, Instance, Layer, PullStep
-from groups.nodes.scheduler import nodes_with_room
 from groups.queries.bars import Segment, segments
 from groups.queries.delivery_ledger import Delivery, Unusual, newest_deliveries, unusual_refusals
 from groups.queries.pull_queue import place
 from groups.queries.pull_steps import StepLine, seconds_between, step_line, step_lines, with_failure_title
 from groups.queries.retry_credential import Suggestion, kept_credential, suggest_credential
 from groups.rules.group_settings import MAX_REPLICAS
+from groups.rules.node_room import nodes_with_room
 from groups.rules.quotas import has_room_for_pull, read_quota
 from registries.failures import describe
 from registries.foundation.clock import database_now

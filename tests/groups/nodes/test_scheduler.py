@@ -14,7 +14,7 @@ from groups.actions.lifecycle import start
 from groups.models import ContainerGroup, Instance, Node, Quota
 from groups.nodes.poll import poll
 from groups.nodes.report import Capacity, Report, Reported
-from groups.nodes.scheduler import nodes_with_room
+from groups.rules.node_room import nodes_with_room
 from portal.models import Organization
 from registries.foundation.actor import CONSOLE
 from tests.support.database_clock import Clock, clock
