@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
 
 from groups.ingest.credential_hold import record_typed, stored_credential
 from groups.models import ContainerGroup, ImageCheck
 from groups.rules import quotas
+from groups.rules.platforms import Replica, default_platform
 from groups.rules.states import Stale, move
 from groups.rules.wakeups import WAKEUP_LOST_AFTER, wake_again, wake_check
 from registries.credential_rows import NewCredential, target_of
@@ -47,11 +47,14 @@ def start_check(
     reference: Reference,
     credential: Credential | NewCredential | None,
     against: ContainerGroup | None = None,
+    platform: str = "",
+    resources: Replica | None = None,
     by: Actor,
 ) -> ImageCheck:
     """Create a check in `queued` and wake a worker on commit. `against` is a group whose pinned image the result is
-    compared with. A new credential is stored with it; a check doesn't extend how long one is kept. Raises TooManyChecks
-    and `quotas.RefusedWhileSuspended`.
+    compared with; the check is then for that image's platform. `platform` is one that a member chose; without it, the
+    check chooses one as a pull for these `resources` would. A new credential is stored with it; a check doesn't extend
+    how long one is kept. Raises TooManyChecks and `quotas.RefusedWhileSuspended`.
 
     Only a check with a credential is recorded, as the use of that credential. One of a public image leaves nothing to
     trace.
@@ -67,6 +70,8 @@ def start_check(
                 f"An organization may check {MAX_AN_HOUR} images an hour. Pulling still works; check again later."
             )
         compared = _lock(against) if against is not None else None
+        if compared is not None:
+            platform = compared.image.platform
         stored = stored_credential(credential, reference, organization_id=organization_id, created_by_id=by.person_id)
         row = ImageCheck.objects.create(
             organization_id=organization_id,
@@ -76,7 +81,9 @@ def start_check(
             repository=reference.repository,
             version=reference.version,
             provider=stored.provider if stored else "",
-            platform=settings.PORTAL_PLATFORM,
+            platform=platform or str(default_platform()),
+            platform_chosen=bool(platform),
+            resources=vars(resources or Replica()),
             against=compared,
             created_by_id=by.person_id,
             expires_at=now + timedelta(seconds=MAX_QUEUED_SECONDS),
@@ -91,7 +98,8 @@ def start_check(
 def _lock(group: ContainerGroup) -> ContainerGroup | None:
     """Keep the group from being deleted until the transaction ends; None if it is gone. The check then compares
     nothing."""
-    return ContainerGroup.objects.select_for_update(no_key=True).filter(pk=group.pk).first()
+    rows = ContainerGroup.objects.select_related("image").defer("environment", "image__config")
+    return rows.select_for_update(no_key=True, of=("self",)).filter(pk=group.pk).first()
 
 
 def end_overdue() -> int:

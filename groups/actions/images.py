@@ -15,6 +15,7 @@ from django.db.models.functions import Now
 
 from groups.ingest.credential_hold import record_settled, settle_credential
 from groups.models import Blob, ContainerGroup, Image
+from groups.rules.platforms import default_platform
 from groups.rules.states import Stale
 from groups.rules.wakeups import wake_pull
 from groups.storage import garbage
@@ -25,8 +26,11 @@ from registries.models import Credential
 from registries.oci.reference import Reference
 
 
-def queue_image(organization_id: OrganizationId, reference: Reference, credential: Credential | None) -> Image:
-    """Create an image in `queued`, extend its credential for the pull, and wake a worker on commit."""
+def queue_image(
+    organization_id: OrganizationId, reference: Reference, credential: Credential | None, *, platform: str = ""
+) -> Image:
+    """Create an image in `queued`, extend its credential for the pull, and wake a worker on commit. `platform` is the
+    one that a member chose; without it the pull chooses one (`groups.rules.platforms`)."""
     if credential is not None:
         extend_for_pull(credential.pk)
     image = Image.objects.create(
@@ -37,7 +41,8 @@ def queue_image(organization_id: OrganizationId, reference: Reference, credentia
         version=reference.version,
         provider=credential.provider if credential else "",
         credential=credential,
-        platform=settings.PORTAL_PLATFORM,
+        platform=platform or str(default_platform()),
+        platform_chosen=bool(platform),
         retry_until=database_now() + timedelta(seconds=settings.PORTAL_PULL_RETRY_SECONDS),
     )
     wake_pull(image.pk)

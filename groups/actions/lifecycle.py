@@ -50,12 +50,14 @@ def create(
     environment: dict[str, str] | None = None,
     restart_policy: str = ContainerGroup.RestartPolicy.ALWAYS,
     autostart: bool = False,
+    platform: str = "",
     options: Mapping[str, object] | None = None,
     by: Actor,
 ) -> ContainerGroup:
     """Create the group in `pending` with its image in `queued`, and wake a worker on commit. A new credential is stored
-    with it. `options` are settings without a column (`groups.rules.sealed_settings`), `memory_mb` is in MB. Raises
-    NameTaken and `quotas.QuotaRefusal`."""
+    with it. `options` are settings without a column (`groups.rules.sealed_settings`), `memory_mb` is in MB. `platform`
+    is what its replicas run on, such as `linux/arm64`; without one, the pull chooses it (`groups.rules.platforms`).
+    Raises NameTaken and `quotas.QuotaRefusal`."""
     group_id = GroupId(uuid.uuid4())
     with transaction.atomic():
         quota = quotas.lock_active_organization(organization_id)
@@ -63,7 +65,7 @@ def create(
             raise NameTaken
         quotas.allow_group(quota, replicas=replicas)
         stored = stored_credential(credential, reference, organization_id=organization_id, created_by_id=by.person_id)
-        image = queue_image(organization_id, reference, stored)
+        image = queue_image(organization_id, reference, stored, platform=platform)
         group = ContainerGroup.objects.create(
             id=group_id,
             organization_id=organization_id,
@@ -224,7 +226,7 @@ def _pull_again(group: ContainerGroup, credential: Credential | None) -> Credent
     if failed is None or (failed is next_image and failed.status != Image.Status.FAILED):
         raise Stale(f"ContainerGroup {group.pk} is no longer failed")
     lock_credentials([failed.credential_id, credential.pk if credential else None])
-    image = queue_image(group.organization_id, parse(failed.reference), credential)
+    image = queue_image(group.organization_id, parse(failed.reference), credential, platform=failed.chosen_platform)
     if failed is current:
         move(group, to=Status.PENDING, image=image)
     else:

@@ -213,12 +213,12 @@ def _replace_image(
     needed."""
     if group.status == Status.FAILED:
         lock_credentials([current.credential_id, credential.pk if credential else None])
-        image = queue_image(group.organization_id, reference, credential)
+        image = queue_image(group.organization_id, reference, credential, platform=current.chosen_platform)
         move(group, to=Status.PENDING, image=image, version=F("version") + 1)
         return delete_locked(current)
     replaced = current if group.status == Status.PENDING else next_image
     lock_credentials([replaced.credential_id if replaced else None, credential.pk if credential else None])
-    image = queue_image(group.organization_id, reference, credential)
+    image = queue_image(group.organization_id, reference, credential, platform=current.chosen_platform)
     rows = ContainerGroup.objects.filter(pk=group.pk)
     if replaced is current:
         rows.update(image=image, version=F("version") + 1, changed_at=Now())

@@ -21,6 +21,7 @@ from groups.ingest.attempt import Attempt
 from groups.ingest.check_steps import CheckSteps
 from groups.ingest.claim import WorkerShutdown
 from groups.ingest.opened_credential import open_credential
+from groups.ingest.platform_choice import fleet_of_check, offered_to_nodes, pick, read_picked_config
 from groups.ingest.unexpected_errors import log_unexpected
 from groups.models import ImageCheck
 from groups.rules import quotas
@@ -29,9 +30,8 @@ from groups.rules.wakeups import wake_check
 from registries.failures import ImageNotFound, Interrupted, PullFailed, Unexpected
 from registries.foundation.ids import CheckId
 from registries.oci.client import RegistryClient
-from registries.oci.config import Config, read_config
+from registries.oci.config import Config
 from registries.oci.manifest import Manifest
-from registries.oci.platform import Platform
 from registries.oci.timeouts import Timeouts
 
 log = structlog.get_logger(__name__)
@@ -104,7 +104,7 @@ def _carry_out(row: ImageCheck) -> None:
 
 def _follow_recipe(row: ImageCheck, attempt: Attempt[Name], found: dict[str, object]) -> None:
     repository = row.repository
-    platform, max_bytes = Platform.parse(row.platform), limits.max_image_bytes(row)
+    max_bytes = limits.max_image_bytes(row)
     with attempt.closing_clients():
         anonymous = attempt.anonymous_client()
         with attempt.step(Name.RESOLVE) as note:
@@ -132,11 +132,14 @@ def _follow_recipe(row: ImageCheck, attempt: Attempt[Name], found: dict[str, obj
             found["tags"] = _tags(client, repository)
             raise
         with attempt.step(Name.PLATFORM) as note:
-            manifest = client.pick(repository, document, platform)
-            config = read_config(client.config(repository, manifest), manifest, platform)
+            fleet = fleet_of_check(row)
+            picked = pick(client, repository, document, fleet)
+            manifest = picked.manifest
+            config = read_picked_config(client.config(repository, manifest), picked, fleet)
             found["found_platform"] = str(config.platform)
             found["platform_digest"] = manifest.digest
-            note.detail = f"{config.platform}{step_details.of_platforms(document)}"
+            found["platforms"] = offered_to_nodes(document, config, fleet)
+            note.detail = step_details.platform(config.platform, document, picked.reason)
             client.check_outside(repository, manifest)
         found["tags"] = _tags(client, repository)
         with attempt.step(Name.SIZE) as note:

@@ -22,7 +22,8 @@ MAX_LINE_LENGTH = 500
 
 
 def write_manifest(claim: Claim, manifest: Manifest, raw_config: bytes, config: Config) -> None:
-    """Pin the manifest and create a row for each layer. A later attempt finds the rows and keeps them.
+    """Pin the manifest and its platform, that of `config`, and create a row for each layer. A later attempt finds the
+    rows and keeps them.
 
     The rows reserve the storage that the layers will take. Raises StorageQuotaReached where the organization has no
     room, Stale where the claim is lost.
@@ -39,6 +40,7 @@ def write_manifest(claim: Claim, manifest: Manifest, raw_config: bytes, config: 
 def _pin(image: Image, manifest: Manifest, raw_config: bytes, config: Config) -> None:
     Image.objects.filter(pk=image.pk).update(
         digest=manifest.digest,
+        platform=str(config.platform),
         config_digest=manifest.config.digest,
         config_size=manifest.config.size,
         config=at_rest.encrypt(raw_config, bound_to=f"image config {image.pk}"),

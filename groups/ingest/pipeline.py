@@ -22,14 +22,13 @@ from groups.ingest.attempt import Attempt
 from groups.ingest.claim import Claim, TurnOver, WorkerShutdown
 from groups.ingest.layers import Summary, pull_layers
 from groups.ingest.opened_credential import open_credential
+from groups.ingest.platform_choice import fleet_of_pull, pick, read_picked_config
 from groups.ingest.steps import Name, PullSteps
 from groups.ingest.unexpected_errors import log_unexpected
 from groups.rules.states import Stale
 from groups.storage import garbage, store
 from registries.failures import Interrupted, PullFailed, Unexpected
-from registries.oci.config import read_config
 from registries.oci.manifest import Manifest
-from registries.oci.platform import Platform
 
 log = structlog.get_logger(__name__)
 
@@ -68,7 +67,7 @@ def pull(claim: Claim) -> None:
 
 def _follow_recipe(claim: Claim, attempt: Attempt[Name]) -> None:
     image, repository = claim.image, claim.image.repository
-    platform, max_bytes = Platform.parse(image.platform), limits.max_image_bytes(image)
+    max_bytes = limits.max_image_bytes(image)
     with attempt.closing_clients():
         anonymous = attempt.anonymous_client()
         with attempt.step(Name.RESOLVE) as note:
@@ -89,12 +88,15 @@ def _follow_recipe(claim: Claim, attempt: Attempt[Name]) -> None:
             document = client.fetch_manifest(repository, image.digest or image.version)
             note.detail = step_details.document_digest(document)
         with attempt.step(Name.PLATFORM) as note:
-            manifest = client.pick(repository, document, platform)
+            fleet = fleet_of_pull(image)
+            picked = pick(client, repository, document, fleet)
+            manifest, platform = picked.manifest, picked.platform
             if limits.fits(manifest, max_bytes):  # else the next step fails, and no blob is requested
                 raw_config = client.config(repository, manifest)
-                config = read_config(raw_config, manifest, platform)
+                config = read_picked_config(raw_config, picked, fleet)
+                platform = config.platform
                 client.check_outside(repository, manifest)
-            note.detail = f"{platform}{step_details.of_platforms(document)}"
+            note.detail = step_details.platform(platform, document, picked.reason)
         with attempt.step(Name.SIZE) as note:
             limits.enforce(manifest, max_bytes)
             fenced_writes.write_manifest(claim, manifest, raw_config, config)

@@ -6,6 +6,7 @@ from registries.failures import printable
 from registries.foundation.units import format_size, format_sizes_apart
 from registries.oci.login import Login
 from registries.oci.manifest import Index, Manifest
+from registries.oci.platform import Platform
 
 
 def signed_in(login: Login | None) -> str:
@@ -17,6 +18,12 @@ def document_digest(document: Manifest | Index) -> str:
     """Whether it is an index or a manifest, with the start of its digest."""
     kind = "Index" if isinstance(document, Index) else "Manifest"
     return f"{kind} {document.digest[:19]}…"
+
+
+def platform(chosen: Platform | None, document: Manifest | Index, reason: str) -> str:
+    """The chosen platform, of how many, and why it was that one. None is for one that only the config would say."""
+    words = f"{chosen or 'Its config says which'}{of_platforms(document)}"
+    return f"{words}: {reason}" if reason else words
 
 
 def of_platforms(document: Manifest | Index) -> str:

@@ -6,10 +6,11 @@ import uuid
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Exists, Max, OuterRef, Subquery
+from django.db.models import Exists, Max, OuterRef, Subquery, Value
 from django.db.models.functions import Now
 from django.utils.functional import cached_property
 
+from groups.rules.group_settings import MAX_PLATFORM_LENGTH
 from registries.failures import Words, describe
 from registries.foundation.id_fields import CheckIdField
 
@@ -32,9 +33,12 @@ class ImageCheck(models.Model):
     """One check of one image with one credential, or with none. The row is also its work order.
 
     `steps` is a list of `{"name", "outcome", "detail", "raw", "seconds"}`, written as they happen. `platform` is the
-    requested one, `found_platform` the image's own. `digest` is what the tag points to, `platform_digest` the manifest
-    of that platform in it. `against` is a group whose pinned image it is compared with. `layers` are the largest ones
-    as `{"size", "created_by"}`; sizes are compressed, in bytes. `tags` are other tags of the repository. `remaining` is
+    requested one if `platform_chosen`, `found_platform` the image's own. `resources` are those of a replica, by which
+    the platform is chosen otherwise (`groups.rules.platforms.Replica`). `platforms` are those of the image that nodes
+    can run, the best first, as `{"platform", "nodes", "free"}`: how many nodes can take a replica, and how many have
+    room for one now. `digest` is what the tag points to, `platform_digest` the manifest of that platform in it.
+    `against` is a group whose pinned image it is compared with. `layers` are the largest ones as
+    `{"size", "created_by"}`; sizes are compressed, in bytes. `tags` are other tags of the repository. `remaining` is
     how many pulls the registry still allows, if it says so. `public` says that the image can be pulled without the
     credential that failed. `groups.sweep` ends overdue rows (`expires_at`) and deletes old ones.
     """
@@ -64,7 +68,9 @@ class ImageCheck(models.Model):
     repository = models.CharField(max_length=255)
     version = models.CharField("tag or digest", max_length=140)
     provider = models.CharField("kind", max_length=20, blank=True)
-    platform = models.CharField(max_length=40)
+    platform = models.CharField(max_length=MAX_PLATFORM_LENGTH)
+    platform_chosen = models.BooleanField(default=False, db_default=False, editable=False)
+    resources = models.JSONField(default=dict, blank=True, db_default=Value({}, models.JSONField()))
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.QUEUED, editable=False)
     steps = models.JSONField(default=list, blank=True)
 
@@ -74,6 +80,7 @@ class ImageCheck(models.Model):
         "groups.ContainerGroup", null=True, blank=True, on_delete=models.CASCADE, related_name="checks"
     )
     found_platform = models.CharField(max_length=100, blank=True)
+    platforms = models.JSONField(default=list, blank=True, db_default=Value([], models.JSONField()))
     size = models.PositiveBigIntegerField(null=True, blank=True)
     limit = models.PositiveBigIntegerField(null=True, blank=True)
     layer_count = models.PositiveIntegerField(null=True, blank=True)

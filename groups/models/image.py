@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import Case, Count, F, Max, OuterRef, Q, Subquery, When, Window
 from django.db.models.functions import Coalesce, Greatest, Now, RowNumber
 
+from groups.rules.group_settings import MAX_PLATFORM_LENGTH
 from registries.foundation.id_fields import ImageIdField
 
 
@@ -83,8 +84,10 @@ class Image(models.Model):
     last began an attempt; `yielded_at` when the pull made room for another organization's and went back into the queue,
     None once it continues (`groups.rules.turns`). `keeps_credential` is set by a failure that is not about the
     credential, which then lives until its deadline unless the image is deleted before. `digest` is the pinned one of
-    the platform's manifest. `config` is encrypted (`registries.secrets.at_rest`, bound to the image's id). Sizes are in
-    bytes, compressed, as the registry serves them.
+    the platform's manifest. `platform` is what it runs on (`groups.rules.platforms`); until the digest is pinned, it is
+    what a member chose (`platform_chosen`) or the portal's default. `config` is encrypted
+    (`registries.secrets.at_rest`, bound to the image's id). Sizes are in bytes, compressed, as the
+    registry serves them.
     """
 
     class Status(models.TextChoices):
@@ -103,7 +106,8 @@ class Image(models.Model):
     credential = models.ForeignKey(
         "registries.Credential", null=True, blank=True, on_delete=models.SET_NULL, related_name="images"
     )
-    platform = models.CharField(max_length=40)
+    platform = models.CharField(max_length=MAX_PLATFORM_LENGTH)
+    platform_chosen = models.BooleanField("chosen by a member", default=False, db_default=False, editable=False)
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.QUEUED, editable=False)
     keeps_credential = models.BooleanField(default=False, db_default=False, editable=False)
 
@@ -136,6 +140,11 @@ class Image(models.Model):
 
     def __str__(self) -> str:
         return self.reference
+
+    @property
+    def chosen_platform(self) -> str:
+        """The platform that a member chose for its group, empty if none was."""
+        return self.platform if self.platform_chosen else ""
 
 
 class Layer(models.Model):

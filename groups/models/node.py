@@ -11,7 +11,7 @@ from django.db import models
 from django.db.models import Value
 from django.db.models.functions import Now
 
-from groups.rules.group_settings import MAX_DELETION_COST, MAX_GPU_CLASS_LENGTH
+from groups.rules.group_settings import MAX_DELETION_COST, MAX_GPU_CLASS_LENGTH, MAX_PLATFORM_LENGTH
 from registries.foundation.id_fields import InstanceIdField, NodeIdField
 
 SILENT_AFTER = timedelta(seconds=90)
@@ -45,6 +45,9 @@ class Node(models.Model):
     to look at, each as `{"public_key", "proof", "voucher"}`. `key_refused` says why a worker refuses the key.
     `call_mark` is the web zone's own: it accepts no call that is signed with another key.
 
+    `platform` is what the node said in its last poll that it runs, such as `linux/arm64`, as
+    `registries.oci.platform.Platform` writes it; empty if it says nothing (`groups.rules.platforms`).
+
     `recent_calls` are the calls whose tokens could still be valid, each as `[until, jti_hash]`; `calls` counts all
     calls, for the compare-and-set of `groups.nodes.authentication`.
     """
@@ -64,6 +67,7 @@ class Node(models.Model):
     cpu = models.PositiveIntegerField(default=0)
     memory_mb = models.PositiveIntegerField(default=0)
     gpu = models.CharField(max_length=MAX_GPU_CLASS_LENGTH, blank=True)
+    platform = models.CharField(max_length=MAX_PLATFORM_LENGTH, blank=True, default="", db_default="")
     recent_calls = models.JSONField(default=list, blank=True, editable=False)
     calls = models.PositiveBigIntegerField(default=0, editable=False)
     call_mark = models.CharField(max_length=64, blank=True, default="", db_default="", editable=False)

@@ -14,6 +14,7 @@ from django.db.models.functions import Now
 from groups.models import Instance, Node
 from groups.nodes.instance_moves import move_to_another_node
 from groups.rules.node_room import nodes_with_room
+from groups.rules.platforms import can_run
 from groups.rules.states import Stale
 from registries.foundation.activity import Target, record
 from registries.foundation.actor import Actor
@@ -52,9 +53,10 @@ def _move_one(node: Node) -> bool:
     )
     if moving.exists():
         return False
-    for instance in node.instances.exclude(state=State.STOPPING).select_related("group").order_by("created_at"):
+    for instance in node.instances.exclude(state=State.STOPPING).select_related("group__image").order_by("created_at"):
         group = instance.group
-        if not nodes_with_room(group.cpu, group.memory_mb, group.gpu).exists():
+        elsewhere = nodes_with_room(group.cpu, group.memory_mb, group.gpu).filter(can_run(group.image.platform))
+        if not elsewhere.exists():
             continue
         try:
             with transaction.atomic():

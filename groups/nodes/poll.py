@@ -15,7 +15,7 @@ from groups.models import Node
 from groups.nodes.assignments import NOT_FETCHED, Start, issue_starts
 from groups.nodes.authentication import Call, NotAuthenticated, consume_call
 from groups.nodes.reconcile import Orders, reconcile
-from groups.nodes.report import Capacity, Report
+from groups.nodes.report import Report
 from groups.nodes.scheduler import assign
 
 
@@ -37,7 +37,7 @@ def poll(node: Node, report: Report, *, call: Call | None = None) -> PollRespons
     NotAuthenticated if that was consumed before, or the node was removed in between."""
     start: list[Start] = []
     with transaction.atomic():
-        _heartbeat(node, report.capacity, call)
+        _heartbeat(node, report, call)
         instances = list(node.instances.all())
         orders = reconcile(node, report, instances)
         taken = assign(node, excluding=orders.stop)
@@ -47,10 +47,11 @@ def poll(node: Node, report: Report, *, call: Call | None = None) -> PollRespons
     return PollResponse(start=start, orders=orders)
 
 
-def _heartbeat(node: Node, capacity: Capacity, call: Call | None) -> None:
-    values = {"last_seen_at": Now(), "cpu": capacity.cpu, "memory_mb": capacity.memory_mb, "gpu": capacity.gpu}
+def _heartbeat(node: Node, report: Report, call: Call | None) -> None:
+    values: dict[str, object] = {**vars(report.capacity), "platform": report.platform}
     if call is not None:
-        consume_call(call, **values)
-    elif not Node.objects.enrolled().filter(pk=node.pk).update(**values):
+        consume_call(call, **values, last_seen_at=Now())
+    elif not Node.objects.enrolled().filter(pk=node.pk).update(**values, last_seen_at=Now()):
         raise NotAuthenticated
-    node.cpu, node.memory_mb, node.gpu = capacity.cpu, capacity.memory_mb, capacity.gpu
+    for name, value in values.items():
+        setattr(node, name, value)

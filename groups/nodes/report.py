@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from groups.models import Instance
-from groups.rules.group_settings import MAX_GPU_CLASS_LENGTH
+from groups.rules.group_settings import MAX_GPU_CLASS_LENGTH, MAX_PLATFORM_LENGTH
 from registries.foundation.ids import InstanceId
 from registries.foundation.refusal import Refusal
+from registries.oci.platform import Platform
 
 MAX_INSTANCES = 1000
 MAX_CPU = 4096
@@ -54,10 +55,11 @@ class Reported:
 
 @dataclass(frozen=True)
 class Report:
-    """The node's capacity and all of its instances."""
+    """The node's capacity, all of its instances, and its platform, empty if it says none."""
 
     capacity: Capacity
     instances: tuple[Reported, ...] = ()
+    platform: str = ""
 
 
 def read_report(document: Mapping[str, object]) -> Report:
@@ -77,7 +79,21 @@ def read_report(document: Mapping[str, object]) -> Report:
             gpu=_text(capacity.get("gpu"), MAX_GPU_CLASS_LENGTH, "capacity.gpu"),
         ),
         instances,
+        _platform(document.get("platform")),
     )
+
+
+def _platform(value: object) -> str:
+    """A platform in its one spelling, or nothing."""
+    if value is None or value == "":
+        return ""
+    try:
+        platform = str(Platform.parse(value)) if isinstance(value, str) else ""
+    except ValueError:
+        platform = ""
+    if not platform or len(platform) > MAX_PLATFORM_LENGTH:
+        raise ReportInvalid("platform is written os/architecture, such as linux/arm64.")
+    return platform
 
 
 def _reported(item: object) -> Reported:

@@ -1,9 +1,9 @@
 """Assigns waiting instances to the node that polls.
 
 A node gets the oldest instances that fit in its free capacity. Further replicas of a group are left to nodes that have
-fewer of them and room for one. A node's one GPU goes to one instance. An assignment is a compare-and-set on the
-instance's row, locked on its own; on PostgreSQL an instance that another poll is taking is skipped, SQLite has one
-writer. The caller's transaction has locked the node's row.
+fewer of them and room for one. A node's one GPU goes to one instance, and it gets only instances whose image it can
+run. An assignment is a compare-and-set on the instance's row, locked on its own; on PostgreSQL an instance that another
+poll is taking is skipped, SQLite has one writer. The caller's transaction has locked the node's row.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from django.db.models.functions import Now
 
 from groups.models import ContainerGroup, Image, Instance, Node
 from groups.rules.node_room import nodes_with_room
+from groups.rules.platforms import can_run, runnable
 from groups.rules.wakeups import wake_prepare
 from registries.foundation.compiled_query import CompiledQuery
 from registries.foundation.ids import GroupId, InstanceId
@@ -41,8 +42,9 @@ def assign(node: Node, *, excluding: Sequence[str] = ()) -> list[InstanceId]:
     taken: list[InstanceId] = []
     left_to_others: set[GroupId] = set()
     fitting = waiting.filter(group__cpu__lte=cpu, group__memory_mb__lte=memory, group__gpu__in={"", gpu})
+    fitting = fitting.filter(group__image__platform__in=runnable(node.platform))
     candidates = list(fitting.values_list("pk", "group")[:_MAX_CANDIDATES])
-    groups = ContainerGroup.objects.defer("environment", "command").in_bulk({group_id for _, group_id in candidates})
+    groups = _groups({group_id for _, group_id in candidates})
     for instance_id, group_id in candidates:
         if len(taken) == MAX_A_POLL:
             break
@@ -81,6 +83,11 @@ def _waiting(node: Node) -> QuerySet[Instance]:
     ).order_by("created_at", "pk")
 
 
+def _groups(ids: set[GroupId]) -> dict[GroupId, ContainerGroup]:
+    rows = ContainerGroup.objects.select_related("image")
+    return rows.defer("environment", "options", "command", "image__config").in_bulk(ids)
+
+
 def _assign_one(instance_id: InstanceId, node: Node) -> bool:
     free = Instance.objects.filter(pk=instance_id, state=Instance.State.ALLOCATING, node__isnull=True)
     if not list(free.select_for_update(skip_locked=True).values_list("pk")):
@@ -92,4 +99,5 @@ def _has_better_place(group: ContainerGroup, node: Node, replicas: int) -> bool:
     """Whether another polling node has room for the replica and fewer replicas of the group."""
     fewer = Count("instances", filter=Q(instances__group=group))
     others = nodes_with_room(group.cpu, group.memory_mb, group.gpu).exclude(pk=node.pk)
+    others = others.filter(can_run(group.image.platform))
     return others.annotate(replicas=fewer).filter(replicas__lt=replicas).exists()

@@ -5,8 +5,10 @@ from __future__ import annotations
 import grp
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
+from groups.rules.group_settings import MAX_PLATFORM_LENGTH
 from portal.config.secret_files import SecretEnv
 from registries.oci.opened_networks import NetworkInvalid, OpenedNetwork, parse
+from registries.oci.platform import Platform
 
 MAX_PROXIES = 32
 
@@ -67,6 +69,17 @@ def proxies(env: SecretEnv, name: str) -> list[IPv4Network | IPv6Network] | int:
             f"{name} is a list such as 10.0.0.0/8,fd00::/8, or how many proxies each request passes, from 1 to "
             f"{MAX_PROXIES}"
         ) from error
+
+
+def platform(env: SecretEnv, name: str, default: str) -> str:
+    """Return a platform in its one spelling: `linux/x86_64` is `linux/amd64`. Raises EnvironmentInvalid."""
+    try:
+        text = str(Platform.parse(str(env.str(name, default))))
+    except ValueError:
+        text = ""
+    if not text or len(text) > MAX_PLATFORM_LENGTH:
+        raise EnvironmentInvalid(f"{name} is written os/architecture, such as linux/amd64 or linux/amd64/v3")
+    return text
 
 
 def opened_networks(env: SecretEnv, name: str) -> list[OpenedNetwork]:

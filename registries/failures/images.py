@@ -24,6 +24,20 @@ class PlatformMissing(PullFailed):
     title = "The image is not built for our nodes"
     text = "Nodes run {platform}; this image offers {offered}."
     remedy = "Build and push the image for {platform} (docker buildx build --platform {platform}), then try again."
+    cases: ClassVar[dict[str, Words]] = {
+        "several": Words(
+            title,
+            "Nodes run {platforms}; this image offers {offered}.",
+            "Build and push the image for one of them, such as {platform} (docker buildx build --platform {platform}), "
+            "then try again.",
+        ),
+        "chosen": Words(
+            "The image is not built for the chosen platform",
+            "This group is for {platform}; this image offers {offered}.",
+            "Build and push the image for {platform} (docker buildx build --platform {platform}), then try again, or "
+            "create the group again with another platform.",
+        ),
+    }
 
 
 class UnsupportedManifest(PullFailed):

@@ -94,6 +94,20 @@ class Platform:
                 found.setdefault(distance, position)
         return found[min(found)] if found else None
 
+    @property
+    def machine(self) -> str:
+        """Without the variant, such as `linux/arm64`."""
+        return f"{self.os}/{self.architecture}"
+
+    def is_like(self, other: Platform) -> bool:
+        """Whether both have the same operating system and architecture, whatever the variant."""
+        return self.machine == other.machine
+
+    def levels(self) -> tuple[Platform, ...]:
+        """This platform, and every other level of its architecture."""
+        others = (Platform(self.os, self.architecture, variant) for variant in _LEVELS.get(self.architecture, ()))
+        return (self, *(other for other in others if other != self))
+
     def _distance(self, offered: Platform) -> int | None:
         """Return how many levels `offered` is below; None if it can't run here."""
         if self == offered:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib import import_module
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
+
+from registries.oci.platform import Platform
+from tests.support.pull_queue import add_pull, make_organizations
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 BEFORE_QUOTAS = [("groups", "0014_failure_without_case"), ("portal", "0013_failure_case")]
@@ -109,3 +114,21 @@ def test_limits_and_suspension_move_to_quotas_and_back(before_quotas: Any) -> No
     MigrationExecutor(connection).migrate(BEFORE_QUOTAS)
     assert organizations.filter(pk=acme.pk).values(*limited).get() == changed
     assert organizations.filter(pk=umbrella.pk).values(*limited).get() == empty
+
+
+@pytest.mark.parametrize(("before", "now"), [
+    ("linux/amd64", "linux/amd64"),
+    ("linux/amd64/v1", "linux/amd64"),
+    ("linux/amd64/v3", "linux/amd64/v3"),
+    ("linux/arm64/v8", "linux/arm64"),
+    ("linux/arm", "linux/arm/v7"),
+    ("linux/arm/v6", "linux/arm/v6"),
+])  # fmt: skip
+def test_platforms_get_the_spelling_that_nodes_are_compared_by(before: str, now: str) -> None:
+    """What an operator wrote in PORTAL_PLATFORM was stored as it was."""
+    image = add_pull(make_organizations(["acme"])["acme"], platform=before)
+
+    import_module("groups.migrations.0026_platforms_of_nodes").respell(apps, None)
+
+    image.refresh_from_db()
+    assert image.platform == now == str(Platform.parse(before))

@@ -10,7 +10,6 @@ import pytest
 from django.utils import timezone
 from structlog.testing import capture_logs
 
-from groups.ingest import check as checking
 from groups.ingest import registry_access
 from groups.ingest.check import check
 from groups.ingest.check_steps import CheckSteps
@@ -82,7 +81,7 @@ def client(monkeypatch: pytest.MonkeyPatch) -> type[Client]:
         listed, fails, names, timeouts = manifest(layer(1, 60), layer(2, 40)), {}, [], []
 
     monkeypatch.setattr(registry_access, "RegistryClient", Mine)
-    monkeypatch.setattr(checking, "read_config", lambda raw, listed, platform: config_of(listed))
+    monkeypatch.setattr("groups.ingest.platform_choice.read_config", lambda raw, listed, platform: config_of(listed))
     return Mine
 
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 from groups import jobs
 from groups.actions import checks
 from groups.actions.checks import start_check
-from groups.ingest import check, check_steps
+from groups.ingest import check_steps
 from groups.ingest.claim import WorkerShutdown
 from groups.models import ImageCheck
 from portal.models import Organization
@@ -38,7 +38,7 @@ def test_an_unforeseen_error(registry: FakeRegistry, checked: Checked, monkeypat
     def broken(*arguments: object) -> None:
         raise ZeroDivisionError("canary-words")
 
-    monkeypatch.setattr(check, "read_config", broken)
+    monkeypatch.setattr("groups.ingest.platform_choice.read_config", broken)
 
     row = checked(registry)
 
@@ -50,7 +50,7 @@ def test_a_worker_that_has_to_end(registry: FakeRegistry, checked: Checked, monk
     def shut_down(*arguments: object) -> None:
         raise WorkerShutdown
 
-    monkeypatch.setattr(check, "read_config", shut_down)
+    monkeypatch.setattr("groups.ingest.platform_choice.read_config", shut_down)
 
     with pytest.raises(WorkerShutdown):
         checked(registry)
@@ -99,7 +99,7 @@ def test_a_check_that_was_ended_writes_nothing_more(
         checks.end_overdue()
         return really(raw, manifest, platform)
 
-    monkeypatch.setattr(check, "read_config", slow)
+    monkeypatch.setattr("groups.ingest.platform_choice.read_config", slow)
 
     row = checked(registry)
 

@@ -223,7 +223,7 @@ def test_what_nobody_foresaw_is_recorded_and_logged_without_its_words(
         raise ZeroDivisionError(SECRET)
 
     basic_registry.push_image("team/app", "1.0")
-    monkeypatch.setattr("groups.ingest.pipeline.read_config", boom)
+    monkeypatch.setattr("groups.ingest.platform_choice.read_config", boom)
 
     failure = settled_as(pulled(basic_registry), blobs)
 
@@ -243,7 +243,7 @@ def test_a_pull_that_another_worker_has_is_left_to_it(
 
     basic_registry.push_image("team/app", "1.0")
     really: Any = read_config
-    monkeypatch.setattr("groups.ingest.pipeline.read_config", taken)
+    monkeypatch.setattr("groups.ingest.platform_choice.read_config", taken)
 
     with capture_logs() as entries:
         image = pulled(basic_registry).image

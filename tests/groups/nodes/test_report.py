@@ -44,6 +44,10 @@ def instance() -> Instance:
         GOOD | {"capacity": {"cpu": "1", "memory_mb": 1}},
         GOOD | {"capacity": {"cpu": 10**18, "memory_mb": 1}},
         GOOD | {"capacity": {"cpu": 1, "memory_mb": 1, "gpu": 1}},
+        GOOD | {"platform": 1},
+        GOOD | {"platform": "amd64"},
+        GOOD | {"platform": "linux/amd64/v3/avx"},
+        GOOD | {"platform": "linux/" + "a" * 32 + "/v1"},
         GOOD | {"instances": None},
         GOOD | {"instances": {}},
         GOOD | {"instances": [1]},
@@ -151,3 +155,17 @@ anything = st.recursive(
 @for_any(st.fixed_dictionaries({"capacity": anything, "instances": anything}) | anything)
 def test_whatever_is_sent_gets_an_answer(node: NodeInHand, body: Any) -> None:
     assert send(node, body).status_code in (200, 400)
+
+
+@pytest.mark.parametrize(("said", "platform"), [
+    ({}, ""),
+    ({"platform": None}, ""),
+    ({"platform": ""}, ""),
+    ({"platform": "linux/arm64"}, "linux/arm64"),
+    ({"platform": "Linux/x86_64"}, "linux/amd64"),
+    ({"platform": "linux/aarch64/v8"}, "linux/arm64"),
+    ({"platform": "linux/amd64/v3"}, "linux/amd64/v3"),
+])  # fmt: skip
+def test_a_platform_has_one_spelling(said: dict[str, Any], platform: str) -> None:
+    """As containerd normalises it; a node that says nothing, as before there were platforms, has none."""
+    assert read_report(GOOD | said).platform == platform

@@ -9,9 +9,10 @@ import pytest
 from django.db import connection
 from django.db.models import QuerySet
 from django.utils import timezone
+from pytest_django import Settings
 
 from groups.actions.lifecycle import start
-from groups.models import ContainerGroup, Instance, Node, Quota
+from groups.models import ContainerGroup, Image, Instance, Node, Quota
 from groups.nodes.poll import poll
 from groups.nodes.report import Capacity, Report, Reported
 from groups.rules.node_room import nodes_with_room
@@ -27,11 +28,51 @@ def taken_by(node: NodeInHand) -> int:
     return Instance.objects.filter(node=node.row).count()
 
 
-def check_in(node: NodeInHand, cpu: int = 8, memory_mb: int = 16384) -> int:
+def check_in(node: NodeInHand, cpu: int = 8, memory_mb: int = 16384, platform: str = "") -> int:
     """Poll with all that the node has; return how many instances are its now."""
     has = [Reported(instance.pk, instance.state) for instance in node.row.instances.all()]
-    poll(node.row, Report(Capacity(cpu, memory_mb), tuple(has)))
+    poll(node.row, Report(Capacity(cpu, memory_mb), tuple(has), platform))
     return taken_by(node)
+
+
+@pytest.mark.parametrize(("image_for", "says", "takes"), [
+    ("linux/amd64", "", True),
+    ("linux/amd64", "linux/amd64", True),
+    ("linux/amd64", "linux/amd64/v3", True),
+    ("linux/amd64", "linux/arm64", False),
+    ("linux/amd64/v3", "", False),
+    ("linux/amd64/v3", "linux/amd64/v2", False),
+    ("linux/amd64/v3", "linux/amd64/v4", True),
+    ("linux/arm64", "", False),
+    ("linux/arm64", "linux/arm64", True),
+    ("linux/arm/v6", "linux/arm/v7", True),
+])  # fmt: skip
+def test_a_node_gets_only_images_that_it_runs(
+    acme: Any, image: Any, node: NodeInHand, image_for: str, says: str, takes: bool
+) -> None:
+    Image.objects.filter(pk=image.pk).update(platform=image_for)
+    start(make_group(acme, image), by=CONSOLE)
+    assert check_in(node, platform=says) == takes
+    node.row.refresh_from_db()
+    assert node.row.platform == says
+
+
+def test_what_a_node_that_says_nothing_runs_is_the_operators_to_say(
+    acme: Any, image: Any, node: NodeInHand, settings: Settings
+) -> None:
+    Image.objects.filter(pk=image.pk).update(platform="linux/arm64")
+    start(make_group(acme, image), by=CONSOLE)
+    assert check_in(node) == 0
+    settings.PORTAL_PLATFORM = "linux/arm64"
+    assert check_in(node) == 1
+
+
+def test_a_node_of_another_platform_is_no_better_place(
+    acme: Any, image: Any, node: NodeInHand, other_node: NodeInHand
+) -> None:
+    check_in(other_node, platform="linux/arm64")
+    start(make_group(acme, image, replicas=3), by=CONSOLE)
+    assert check_in(node) == 3
 
 
 def test_a_node_takes_what_fits(acme: Any, image: Any, node: NodeInHand) -> None:

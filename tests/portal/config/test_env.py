@@ -165,3 +165,20 @@ def test_operators_limit_statements_otherwise(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("PORTAL_ZONE", "web")
     monkeypatch.setenv("DATABASE_URL", "postgres://portal@database/portal?options=-c%20statement_timeout%3D5min")
     assert env.read().database["OPTIONS"] == {"options": "-c statement_timeout=5min"}
+
+
+@pytest.mark.parametrize(("given", "read"), [
+    ("linux/amd64", "linux/amd64"), ("linux/amd64/v3", "linux/amd64/v3"), ("Linux/x86_64", "linux/amd64"),
+    ("linux/arm64/v8", "linux/arm64"),
+])  # fmt: skip
+def test_the_platform_has_one_spelling(given: str, read: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORTAL_PLATFORM", given)
+    assert env.read().platform == read
+
+
+@pytest.mark.parametrize("given", ["amd64", "linux/", "linux/amd64/v3/x", "linux amd64", "linux/" + "a" * 32 + "/v1"])
+def test_what_is_no_platform_is_refused_at_the_start(given: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not in each pull, which would end with a failure that says nothing of it."""
+    monkeypatch.setenv("PORTAL_PLATFORM", given)
+    with pytest.raises(EnvironmentInvalid, match="PORTAL_PLATFORM"):
+        env.read()
