@@ -130,6 +130,7 @@ class ImageAdmin(RecordAdmin[Image]):
         "kind",
         "credential",
         "platform",
+        "platform_chosen",
         "status",
         "digest",
         "config_digest",

@@ -25,6 +25,7 @@ from groups.nodes.enrolment import (
     create_replacement,
 )
 from groups.nodes.liveness import remove
+from groups.rules.platforms import default_platform
 from registries.foundation.actor import Actor
 from registries.foundation.admin_base import RecordAdmin, actor_of
 from registries.foundation.generic_bases import ModelForm
@@ -48,8 +49,8 @@ class _Action(Protocol):
 class NodeAdmin(RecordAdmin[Node]):
     """Nodes: status, last poll, capacity, and their instances."""
 
-    list_display = ("name", "status", "last_seen_at", "cpu", "memory_mb", "gpu", "enrolled_at")
-    list_filter = ("status", "last_seen_at", ("key_refused", admin.EmptyFieldListFilter))
+    list_display = ("name", "status", "last_seen_at", "cpu", "memory_mb", "gpu", "runs", "enrolled_at")
+    list_filter = ("status", "platform", "last_seen_at", ("key_refused", admin.EmptyFieldListFilter))
     search_fields = ("=id", "name")
     fields = (
         "id",
@@ -60,11 +61,19 @@ class NodeAdmin(RecordAdmin[Node]):
         "cpu",
         "memory_mb",
         "gpu",
+        "runs",
         "public_key",
         "key_refused",
     )
     inlines = (NodeInstanceInline,)
     actions = ("cordon", "drain", "uncordon", "replace_key", "remove")
+
+    @admin.display(description="platform", ordering="platform")
+    def runs(self, node: Node) -> str:
+        """What it said in its last poll, or what is assumed of one that says nothing."""
+        if node.platform:
+            return node.platform
+        return f"{default_platform()} (the node does not say)" if node.last_seen_at else ""
 
     @admin.action(description="Cordon: give it nothing new", permissions=["operate"])
     def cordon(self, request: HttpRequest, queryset: QuerySet[Node]) -> None:

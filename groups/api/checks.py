@@ -24,6 +24,7 @@ from groups.queries.check_report import check_report
 from registries.foundation.ids import CredentialId
 from registries.foundation.refusal import Refusal
 from registries.foundation.requests import ApiRequest
+from registries.oci.platform import Platform
 
 router = Router(tags=["checks"], exclude_unset=True)
 
@@ -61,9 +62,23 @@ def check_image(
         field="registry_authentication",
     )
     row = start_check(
-        organization_id=request.organization.pk, reference=reference, credential=credential, by=request.actor
+        organization_id=request.organization.pk,
+        reference=reference,
+        credential=credential,
+        platform=_platform(payload.platform),
+        by=request.actor,
     )
     return _lines(row, row.credential_id, wait)
+
+
+def _platform(text: str | None) -> str:
+    """Raises Refusal."""
+    try:
+        return Platform.parse(text).machine if text else ""
+    except ValueError:
+        raise Refusal(
+            "Write it as os/architecture, such as linux/arm64.", code="invalid", status=400, field="platform"
+        ) from None
 
 
 def _lines(row: ImageCheck, credential_id: CredentialId | None, wait: int) -> Iterator[dict[str, object]]:
@@ -107,6 +122,7 @@ def _result(row: ImageCheck) -> dict[str, object]:
         "size": row.size,
         "limit": row.limit,
         "layers": row.layer_count,
+        "platforms": [str(one["platform"]) for one in row.platforms],
     }
     result |= {name: value for name, value in known.items() if value}
     if row.code:

@@ -92,7 +92,7 @@ def _pull(image: Image, request: ApiRequest) -> dict[str, object]:
     if image.not_before is not None:
         document["next_attempt"] = moment(image.not_before)
     if image.digest:
-        document["digest"] = image.digest
+        document |= {"digest": image.digest, "platform": image.platform}
     if image.total_bytes is not None:
         document["size"] = image.total_bytes
     return document

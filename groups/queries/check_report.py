@@ -10,6 +10,7 @@ from groups.models import ImageCheck
 from groups.queries.bars import BAR_LENGTH, segments
 from groups.queries.pull_steps import StepLine
 from groups.queries.sign_in_offers import SignInOffer, met_offer
+from groups.rules.platforms import machine_of
 from registries.foundation.ids import OrganizationId
 from registries.foundation.units import format_sizes_apart
 from registries.providers import PROVIDERS
@@ -50,8 +51,17 @@ class Tag:
 
 
 @dataclass(frozen=True)
+class OfferedPlatform:
+    """A platform of the image that nodes can run, such as `linux/arm64`, and which nodes those are, in words."""
+
+    machine: str
+    nodes: str
+
+
+@dataclass(frozen=True)
 class CheckReport:
-    """What a page shows of a check at one moment. `pinned` is the reference by digest, empty for one already."""
+    """What a page shows of a check at one moment. `pinned` is the reference by digest, empty for one already. The first
+    of `platforms` is the one that was checked; there is none where the image was compared with a group's."""
 
     row: ImageCheck
     sentence: str
@@ -60,6 +70,7 @@ class CheckReport:
     hint: str
     tags: list[Tag]
     pinned: str
+    platforms: list[OfferedPlatform]
     sign_in_offer: SignInOffer | None = None
     moved: bool | None = None
     """Whether the tag points to another image than the group has; None if nobody asked or it is not known."""
@@ -78,6 +89,7 @@ def check_report(row: ImageCheck) -> CheckReport:
         hint=provider.hints.get(row.code, ""),
         sign_in_offer=_sign_in_offer(row),
         tags=[Tag(name, f"{named}:{name}", name == row.version) for name in row.tags],
+        platforms=_platforms(row),
         pinned=f"{named}@{row.digest}" if row.digest and row.version != row.digest else "",
     )
 
@@ -85,6 +97,22 @@ def check_report(row: ImageCheck) -> CheckReport:
 def _sign_in_offer(row: ImageCheck) -> SignInOffer | None:
     organization_id = OrganizationId(row.organization_id)
     return met_offer(row.params, organization_id=organization_id, registry=row.registry) if row.credential_id else None
+
+
+def _platforms(row: ImageCheck) -> list[OfferedPlatform]:
+    if row.against_id is not None or not row.found_platform:
+        return []
+    checked = machine_of(row.found_platform)
+    offered = [OfferedPlatform(machine_of(str(one["platform"])), _nodes(one)) for one in row.platforms]
+    return sorted(offered, key=lambda one: one.machine != checked)
+
+
+def _nodes(offered: Mapping[str, int]) -> str:
+    nodes, free = offered["nodes"], offered["free"]
+    if not nodes:
+        return "No node that fits is connected"
+    count = f"{nodes} node{'s fit' if nodes != 1 else ' fits'}"
+    return f"{count}, {free or 'none'} with room now"
 
 
 def _moved(row: ImageCheck) -> bool | None:

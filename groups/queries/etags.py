@@ -12,10 +12,8 @@ from typing import TypeAlias, TypeVar
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import (
     Aggregate,
-    BooleanField,
     Case,
     Count,
-    Exists,
     JSONField,
     Max,
     Model,
@@ -38,6 +36,7 @@ from groups.models import (
     Instance,
     Layer,
     LayerDelivery,
+    Node,
     NodeToken,
     Outage,
     PullStep,
@@ -81,13 +80,15 @@ class _Joined(Aggregate):
     """Texts joined in any order: at worst something is sent once more."""
 
     function = "STRING_AGG"
-    template = "%(function)s(%(expressions)s, '')"
+    template = "%(function)s(%(distinct)s%(expressions)s, ',')"
+    allow_distinct = True
     output_field = TextField()
 
     def as_sqlite(
         self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **extra_context: object
     ) -> tuple[str, tuple[str | int, ...]]:
-        return self.as_sql(compiler, connection, function="GROUP_CONCAT", **extra_context)
+        template = "GROUP_CONCAT(%(distinct)s%(expressions)s)"  # with DISTINCT it takes no separator
+        return self.as_sql(compiler, connection, template=template, **extra_context)
 
 
 _OUTAGES = (Count("id"), Count("ended_at"), Max("began_at"), Sum("organizations"), _Joined(MD5("code")))
@@ -130,14 +131,8 @@ def _group(project: ProjectId, name: str) -> _Groups:
         # A node's report may change nothing but the message.
         _aggregates(instances, Count("id"), Max("changed_at"), Sum("progress"), _Joined(MD5("message")), Sum("exits")),
         # Nodes are only queried while an instance waits for one.
-        Case(
-            When(
-                status=_Status.DEPLOYING,
-                then=Exists(nodes_with_room(OuterRef("cpu"), OuterRef("memory_mb"), OuterRef("gpu"))),
-            ),
-            default=Value(False),
-            output_field=BooleanField(),
-        ),
+        _while_deploying(nodes_with_room(OuterRef("cpu"), OuterRef("memory_mb"), OuterRef("gpu"))),
+        _while_deploying(Node.objects.present()),
         _aggregates(tokens, Count("id"), Max("redeemed_at"), Max("manifest_sent_at"), Max("ended_at")),
         _aggregates(presented, Count("id")),
         _aggregates(sent, Sum("sent_bytes")),
@@ -212,6 +207,13 @@ def _credentials_of(organization: OrganizationId) -> QuerySet[Credential, tuple[
 def _outages() -> QuerySet[Outage, tuple[object, ...]]:
     shown = Outage.objects.shown().order_by()
     return shown.values_list(Value(1)).annotate(**{f"fact{place}": fact for place, fact in enumerate(_OUTAGES)})
+
+
+def _while_deploying(nodes: QuerySet[Node]) -> Case:
+    """The platforms of these nodes, while the group has the status in which it waits for one."""
+    together = nodes.order_by().values(together=Value(1))
+    platforms = Subquery(together.annotate(all=_Joined("platform", distinct=True)).values("all"))
+    return Case(When(status=_Status.DEPLOYING, then=platforms), default=Value(None), output_field=TextField())
 
 
 def _aggregates(rows: QuerySet[_Row], *aggregates: Aggregate) -> Subquery:

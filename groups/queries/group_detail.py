@@ -8,7 +8,7 @@ from datetime import datetime
 
 import groups.failures  # noqa: F401 (its words are described here)
 from groups.ingest.outcome import MAX_ATTEMPTS
-from groups.models import ContainerGroup, Failure, Image, Instance, Layer, PullStep
+from groups.models import ContainerGroup, Failure, Image, Instance, Layer, Node, PullStep
 from groups.queries.bars import Segment, segments
 from groups.queries.delivery_ledger import Delivery, Unusual, newest_deliveries, unusual_refusals
 from groups.queries.pull_queue import place
@@ -16,6 +16,7 @@ from groups.queries.pull_steps import StepLine, seconds_between, step_line, step
 from groups.queries.retry_credential import Suggestion, kept_credential, suggest_credential
 from groups.rules.group_settings import MAX_REPLICAS
 from groups.rules.node_room import nodes_with_room
+from groups.rules.platforms import can_run
 from groups.rules.quotas import has_room_for_pull, read_quota
 from registries.failures import describe
 from registries.foundation.clock import database_now
@@ -31,7 +32,7 @@ _CURRENT_STEP = {
     "connect": "Connecting to {registry}",
     "authenticate": "Signing in to {registry}",
     "manifest": "Reading the manifest of {repository}",
-    "platform": "Choosing the image for {platform}",
+    "platform": "Choosing the platform",
     "size": "Judging the size",
     "store": "Checking that everything is stored",
     "destroy": "Destroying the credential",
@@ -236,10 +237,15 @@ def _message_of_node(instances: list[Instance]) -> str:
 
 
 def _why_no_node(group: ContainerGroup) -> str:
-    if nodes_with_room(group.cpu, group.memory_mb, group.gpu).exists():
+    fits = can_run(group.image.platform)
+    if nodes_with_room(group.cpu, group.memory_mb, group.gpu).filter(fits).exists():
         return ""
+    present = Node.objects.present()
+    if present.exists() and not present.filter(fits).exists():
+        return f"It needs a node with {group.image.platform}, and none is connected"
     gpu = f" and a {group.gpu}" if group.gpu else ""
-    return f"No node has {group.cpu} CPU and {group.memory_mb:,} MB{gpu} free right now"
+    kind = f"{group.image.platform} node" if present.exclude(fits).exists() else "node"
+    return f"No {kind} has {group.cpu} CPU and {group.memory_mb:,} MB{gpu} free right now"
 
 
 def _pending(detail: GroupDetail) -> str:
@@ -259,7 +265,7 @@ def _pending(detail: GroupDetail) -> str:
     if current == "layers" and detail.progress.count:
         return _pulling(detail.progress)
     words = _CURRENT_STEP.get(current, "Pulling the image")
-    return words.format(registry=image.registry, repository=image.repository, platform=image.platform) + "."
+    return words.format(registry=image.registry, repository=image.repository) + "."
 
 
 def _at(rate: float | None) -> str:

@@ -18,12 +18,14 @@ from django_htmx.http import HttpResponseStopPolling
 from groups.actions.checks import start_check
 from groups.models import ContainerGroup, ImageCheck
 from groups.queries.check_report import check_report
-from groups.rules.group_settings import MAX_GROUP_NAME_LENGTH
+from groups.rules.group_settings import MAX_CPU, MAX_GPU_CLASS_LENGTH, MAX_GROUP_NAME_LENGTH, MAX_MEMORY_MB
+from groups.rules.platforms import Replica
 from groups.web.image_field import ImageForm, reading_context, typed_credential_form
 from groups.web.sign_in_confirmation import with_confirmation
 from registries.foundation.ids import CheckId
 from registries.foundation.refusal import Refusal
 from registries.foundation.requests import ProjectRequest
+from registries.foundation.secret_shapes import find_secret
 from registries.oci.reference import names_host
 
 
@@ -49,6 +51,8 @@ def check(request: ProjectRequest, org: str, project: str) -> HttpResponse:
                 registry=form.cleaned_data["image"].registry,
             ),
             against=against,
+            platform=form.cleaned_data.get("platform", ""),
+            resources=_replica(request.POST),
             by=request.actor,
         )
     except Refusal as refusal:
@@ -99,7 +103,22 @@ def _image_and_credential(data: QueryDict) -> dict[str, str]:
         image = data.get("repository", "").strip()
         if image and not names_host(image):
             image = f"{data.get('host', '')}/{image}"
-    return {"image": image, "credential": data.get("credential", "")}
+    return {name: data.get(name, "") for name in ("credential", "platform")} | {"image": image}
+
+
+def _replica(data: QueryDict) -> Replica:
+    """What a replica takes as far as the form says it. Where it says nothing valid, it is a small one."""
+    gpu = data.get("gpu", "").strip()
+    is_class = len(gpu) <= MAX_GPU_CLASS_LENGTH and gpu.isprintable() and not find_secret(gpu, likely=False)
+    return Replica(
+        _number(data.get("cpu", ""), Replica.cpu, MAX_CPU),
+        _number(data.get("memory_mb", ""), Replica.memory_mb, MAX_MEMORY_MB),
+        gpu if is_class else "",
+    )
+
+
+def _number(text: str, usual: int, most: int) -> int:
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 9 and 0 < int(text) <= most else usual
 
 
 def _refused(request: ProjectRequest, text: str) -> HttpResponse:

@@ -14,6 +14,7 @@ from django.core.exceptions import ValidationError
 from groups.ingest.credential_hold import CredentialElsewhere
 from groups.queries.sign_in_offers import earlier_offer
 from groups.rules.image_reference import read_reference
+from groups.rules.platforms import machines_of_nodes
 from registries.forms.credential import CredentialForm
 from registries.foundation.guarded_forms import GuardedForm
 from registries.foundation.ids import OrganizationId
@@ -66,7 +67,7 @@ class CredentialChoice(_CredentialField):
 
 
 class ImageForm(GuardedForm):
-    """An image, and the credential that it is pulled or checked with.
+    """An image, the credential that it is pulled or checked with, and its platform, where the nodes have several.
 
     `has_typed_credential` is whether the credential is typed beside the image, in a form of its own.
     """
@@ -83,6 +84,12 @@ class ImageForm(GuardedForm):
         empty_label="No credential (public image)",
         error_messages={"invalid_choice": "This credential is no longer here. Choose another one, or add it again."},
     )
+    platform = forms.ChoiceField(
+        label="Platform",
+        required=False,
+        help_text="Automatic takes the one for which most nodes have room. All replicas run on the same.",
+        error_messages={"invalid_choice": "No node has this platform now. Choose another one."},
+    )
 
     def __init__(
         self,
@@ -97,6 +104,11 @@ class ImageForm(GuardedForm):
         super().__init__(data, initial=dict(initial or {}))
         choice = cast("CredentialChoice", self.fields["credential"])
         choice.queryset = Credential.objects.live().filter(organization=organization_id)
+        machines = machines_of_nodes()
+        platforms = cast("forms.ChoiceField", self.fields["platform"])
+        platforms.choices = [("", "Automatic"), *((machine, machine) for machine in machines)]
+        if len(machines) < 2 and not self["platform"].value():
+            del self.fields["platform"]
 
     def clean(self) -> dict[str, object]:
         reference: Reference | None = self.cleaned_data.get("image")

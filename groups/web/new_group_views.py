@@ -13,6 +13,7 @@ from django.views.decorators.http import require_http_methods
 from groups.actions import lifecycle
 from groups.models import ContainerGroup
 from groups.rules.group_settings import MAX_GROUP_NAME_LENGTH
+from groups.rules.platforms import machine_of
 from groups.rules.sealed_settings import open_environment
 from groups.web.forms import GroupForm
 from groups.web.image_field import NEW, reading_context, typed_credential_form
@@ -23,6 +24,9 @@ from registries.foundation.refusal import Refusal
 from registries.foundation.requests import Project, ProjectRequest
 from registries.foundation.secret_shapes import find_secret
 
+_GIVEN = ("image", "credential", "name", "platform")
+"""The fields that a link to the page can fill."""
+
 
 @sensitive_post_parameters()
 @require_http_methods(["GET", "POST"])
@@ -30,7 +34,7 @@ from registries.foundation.secret_shapes import find_secret
 def new(request: ProjectRequest, org: str, project: str) -> HttpResponse:
     """Create a group and start the pull of its image, with a saved credential, a typed one, or none."""
     initial = _settings_of_source(request)
-    given = {name: request.GET[name][:512] for name in ("image", "credential", "name") if name in request.GET}
+    given = {name: request.GET[name][:512] for name in _GIVEN if name in request.GET}
     initial |= {name: value for name, value in given.items() if not find_secret(value, likely=False)}
     form = GroupForm(
         request.POST if request.method == "POST" else None,
@@ -96,6 +100,7 @@ def _settings_of_source(request: ProjectRequest) -> dict[str, object]:
         "command": shlex.join(source.command),
         "restart_policy": source.restart_policy,
         "autostart": source.autostart,
+        "platform": machine_of(source.image.chosen_platform),
     }
 
 

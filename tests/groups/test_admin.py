@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.test import Client
+from django.utils import timezone
 
 from groups.models import Enrolment, Node, NodeToken, Redemption, UnusualPresentation
 from groups.nodes.enrolment import enrol
@@ -139,3 +140,15 @@ def test_an_odd_choice_causes_no_error(operator: Client, rows: Rows) -> None:
             sent = {"action": action, "_selected_action": [chosen], "confirmed": "yes"}
             assert operator.post(url(model), sent).status_code in (200, 302, 400), (model, chosen)
     assert logged() == []
+
+
+@pytest.mark.parametrize(("said", "polled", "shown"), [
+    ("linux/arm64", True, "linux/arm64"),
+    ("", True, "linux/amd64 (the node does not say)"),
+    ("", False, "-"),
+])  # fmt: skip
+def test_a_nodes_platform_is_what_it_said_or_what_is_assumed(
+    operator: Client, rows: Rows, said: str, polled: bool, shown: str
+) -> None:
+    Node.objects.update(platform=said, last_seen_at=timezone.now() if polled else None)
+    assert f'<td class="field-runs">{shown}</td>' in operator.get("/admin/groups/node/").content.decode()

@@ -9,6 +9,7 @@ from pydantic import Field
 from groups.api.schemas.authentication import ContainerRegistryAuthentication
 from groups.api.schemas.base import Id, Moment, Shape
 from groups.api.schemas.container import Image
+from groups.rules.group_settings import MAX_PLATFORM_LENGTH
 
 
 class CheckPrototype(Shape):
@@ -16,6 +17,11 @@ class CheckPrototype(Shape):
 
     image: Image
     registry_authentication: ContainerRegistryAuthentication | None = None
+    platform: str | None = Field(
+        None,
+        max_length=MAX_PLATFORM_LENGTH,
+        description="Such as `linux/arm64`; without it, the one that a container group would get now.",
+    )
 
 
 class Step(Shape):
@@ -48,6 +54,9 @@ class CheckResult(Shape):
     image: str
     digest: str | None = None
     platform: str | None = None
+    platforms: list[str] | None = Field(
+        None, description="The image's platforms that nodes can run, the one for which most have room first."
+    )
     size: int | None = None
     limit: int | None = None
     layers: int | None = None
@@ -81,6 +90,7 @@ class Pull(Shape):
     attempt: int
     next_attempt: Moment | None = None
     digest: str | None = None
+    platform: str | None = Field(None, description="What the replicas run on; known with the digest.")
     size: int | None = None
     steps: list[Step]
     layers: list[PulledLayer]

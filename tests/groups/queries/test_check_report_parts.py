@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from groups.models import ContainerGroup, Image, ImageCheck
-from groups.queries.check_report import Tag, check_report
+from groups.queries.check_report import OfferedPlatform, Tag, check_report
 from groups.queries.pull_steps import StepLine
 
 GB = 1_000_000_000
@@ -115,3 +115,25 @@ def test_the_bar_has_the_large_layers_and_the_rest() -> None:
 def test_without_a_size_or_a_limit_there_is_no_bar() -> None:
     for values in ({"size": None, "limit": 5}, {"size": 5, "limit": None}, {"size": 0, "limit": 5}):
         assert check_report(row(**values)).bar is None
+
+
+def test_platforms_that_nodes_run_the_checked_one_first() -> None:
+    offered = [
+        {"platform": "linux/arm64", "nodes": 4, "free": 3},
+        {"platform": "linux/amd64/v3", "nodes": 1, "free": 0},
+        {"platform": "linux/arm/v7", "nodes": 0, "free": 0},
+    ]
+    found = row(found_platform="linux/amd64/v3", platforms=offered)
+
+    assert check_report(found).platforms == [
+        OfferedPlatform("linux/amd64", "1 node fits, none with room now"),
+        OfferedPlatform("linux/arm64", "4 nodes fit, 3 with room now"),
+        OfferedPlatform("linux/arm", "No node that fits is connected"),
+    ]
+    assert check_report(row(platforms=offered)).platforms == [], "of a check that has not come so far"
+
+
+def test_a_comparison_with_a_group_offers_no_other_platform() -> None:
+    offered = [{"platform": "linux/amd64", "nodes": 0, "free": 0}]
+    compared = row(found_platform="linux/amd64", platforms=offered, against=against(A))
+    assert check_report(compared).platforms == []

@@ -118,13 +118,14 @@ def test_a_group_that_waits_for_a_node_says_why(group: ContainerGroup) -> None:
 
     node = Node.objects.create(name="n", public_key="k", cpu=4, memory_mb=4096, last_seen_at=timezone.now())
     assert why not in sentence(group)
-    assert group_version(group.project_id, group.name, "member") != before
+    with_room = group_version(group.project_id, group.name, "member")
+    assert with_room != before
 
     for change in ({"cpu": 1}, {"status": "cordoned"}, {"last_seen_at": timezone.now() - timedelta(minutes=1)}):
         Node.objects.update(cpu=4, status="active", last_seen_at=timezone.now())
         Node.objects.filter(pk=node.pk).update(**change)
         assert why in sentence(group)
-        assert group_version(group.project_id, group.name, "member") == before
+        assert group_version(group.project_id, group.name, "member") != with_room
 
     Node.objects.update(last_seen_at=timezone.now())
     at_state(group, "running", "running", node=node)
@@ -171,3 +172,25 @@ def test_the_number_of_queries_does_not_grow(group: ContainerGroup) -> None:
 )
 def test_pages_ask_again_while_something_moves(status: str, instances: bool, seconds: int | None) -> None:
     assert poll_seconds(status, instances) == seconds
+
+
+@pytest.mark.parametrize(("nodes", "why"), [
+    (["linux/arm64"], "It needs a node with linux/amd64, and none is connected."),
+    ([""], "No node has 9 CPU and 1,024 MB free right now."),
+    (["linux/amd64/v3"], "No node has 9 CPU and 1,024 MB free right now."),
+    (["linux/amd64", "linux/arm64"], "No linux/amd64 node has 9 CPU and 1,024 MB free right now."),
+])  # fmt: skip
+def test_a_group_that_waits_for_a_node_of_its_platform_says_so(
+    group: ContainerGroup, nodes: list[str], why: str
+) -> None:
+    ContainerGroup.objects.filter(pk=group.pk).update(status="deploying", cpu=9)
+    at_state(group, "allocating")
+    for platform in nodes:
+        cpu = 16 if platform == "linux/arm64" else 4
+        seen = group_version(group.project_id, group.name)
+        Node.objects.create(
+            name=platform, public_key=platform, platform=platform, cpu=cpu, memory_mb=4096,
+            last_seen_at=timezone.now(),
+        )  # fmt: skip
+        assert group_version(group.project_id, group.name) != seen
+    assert sentence(group).endswith(why)

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from groups.actions import checks
-from groups.models import ContainerGroup, Failure, ImageCheck
+from groups.models import ContainerGroup, Failure, ImageCheck, Node
 from registries.models import Credential
 from tests.support.check_pages import CHECK, FOUND, HOST, HTMX, finished, start
 from tests.support.pulls import SECRET, USER, make_credential, make_group
@@ -234,3 +235,35 @@ def test_a_typed_credential_is_checked_without_scripts_too(member: Client, acme:
 
     assert answer.status_code == 302
     assert f"credential={Credential.objects.get().pk}" in member.get(answer["Location"]).text
+
+
+@pytest.mark.parametrize(("sent", "resources"), [
+    ({}, {"cpu": 1, "memory_mb": 1024, "gpu": ""}),
+    ({"cpu": "4", "memory_mb": "8192", "gpu": " rtx4090 "}, {"cpu": 4, "memory_mb": 8192, "gpu": "rtx4090"}),
+    ({"cpu": "0", "memory_mb": "-1", "gpu": "x" * 101}, {"cpu": 1, "memory_mb": 1024, "gpu": ""}),
+    ({"cpu": "999", "memory_mb": "much", "gpu": "ghp_" + "a" * 36}, {"cpu": 1, "memory_mb": 1024, "gpu": ""}),
+])  # fmt: skip
+def test_a_check_knows_what_a_replica_takes(member: Client, sent: dict[str, str], resources: dict[str, Any]) -> None:
+    """So that it finds the platform that the group would get."""
+    start(member, **sent)
+    row = ImageCheck.objects.get()
+    assert (row.resources, row.platform, row.platform_chosen) == (resources, "linux/amd64", False)
+
+
+def test_a_check_offers_the_platforms_that_nodes_run(member: Client) -> None:
+    for platform in ("linux/amd64", "linux/arm64"):
+        Node.objects.create(name=platform, public_key=platform, platform=platform, last_seen_at=timezone.now())
+    start(member, platform="linux/amd64")
+    row = ImageCheck.objects.get()
+    assert (row.platform, row.platform_chosen) == ("linux/amd64", True)
+    offered = [
+        {"platform": "linux/arm64", "nodes": 2, "free": 1},
+        {"platform": "linux/amd64", "nodes": 1, "free": 1},
+    ]
+
+    finished("done", platforms=offered, **FOUND)
+    page = member.get(f"{CHECK}{row.pk}/", headers=HTMX).content.decode()
+
+    assert 'data-fill="#id_platform" data-value="linux/arm64"' in page
+    assert 'data-value="linux/amd64"' not in page
+    assert "2 nodes fit, 1 with room now" in page

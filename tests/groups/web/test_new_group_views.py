@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
-from groups.models import ContainerGroup
+from groups.models import ContainerGroup, Node
 from groups.rules.group_settings import NameTaken
 from groups.rules.sealed_settings import open_environment
 from registries.models import Credential
@@ -317,3 +318,36 @@ def test_a_login_is_read_beside_an_image(member: Client, project: Any) -> None:
 
     assert answer.status_code == 302
     assert Credential.objects.get().fields == {"username": "deploy"}
+
+
+def a_node(platform: str) -> None:
+    Node.objects.create(name=platform, public_key=platform, platform=platform, last_seen_at=timezone.now())
+
+
+def test_a_platform_can_be_chosen_where_nodes_have_several(member: Client, project: Any) -> None:
+    a_node("linux/amd64/v3")
+    assert 'name="platform"' not in member.get(NEW).content.decode(), "there is no choice"
+    a_node("linux/amd64")
+    assert 'name="platform"' not in member.get(NEW).content.decode()
+    a_node("linux/arm64")
+    page = member.get(f"{NEW}?platform=linux/arm64").content.decode()
+    assert re.findall(r'<option value="(linux[^"]*)"( selected)?', page) == [
+        ("linux/amd64", ""),
+        ("linux/arm64", " selected"),
+    ]
+
+    member.post(NEW, GOOD | {"platform": "linux/arm64"})
+    member.post(NEW, GOOD | {"platform": "", "name": "automatic"})
+
+    images = {group.name: group.image for group in ContainerGroup.objects.select_related("image")}
+    assert {name: image.chosen_platform for name, image in images.items()} == {"web": "linux/arm64", "automatic": ""}
+    again = member.get(f"{NEW}?from=web").content.decode()
+    assert '<option value="linux/arm64" selected' in again
+
+
+def test_a_platform_that_no_node_has_is_refused(member: Client, project: Any) -> None:
+    for platform in ("linux/amd64", "linux/arm64"):
+        a_node(platform)
+    page = member.post(NEW, GOOD | {"platform": "linux/s390x"})
+    assert page.status_code == 422
+    assert "No node has this platform now." in text_of(page)
