@@ -24,6 +24,7 @@ from groups.agent.files import make_private_folder
 from groups.agent.identity import Identity
 from groups.agent.images import Images
 from groups.agent.instances import FIRST_WAIT, Instances
+from groups.agent.machine import platform_of_machine
 from groups.agent.order import Puller
 from groups.agent.own import OwnPuller
 from groups.agent.podman import GRACE_SECONDS, Podman
@@ -93,7 +94,7 @@ def _work(
         instances.settle()
         reports, settled = instances.reports(), instances.are_settled
         try:
-            orders = portal.poll(me, capacity, reports)
+            orders = portal.poll(me, capacity, reports, options.platform)
         except (PortalUnreachable, PortalRefused) as error:
             say("unreachable" if isinstance(error, PortalUnreachable) else "refused", reason=str(error))
             wait = _longer(wait)
@@ -160,6 +161,8 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
     parser.add_argument("--memory-mb", type=int, default=memory, help="memory to offer")
     parser.add_argument("--gpu", default="", help="name of the GPU to offer")
+    machine = platform_of_machine()
+    parser.add_argument("--platform", default=machine, help=f"platform of the images that it runs; here {machine}")
     return parser.parse_args(arguments)
 
 

@@ -65,10 +65,17 @@ class Portal:
         answer = self._post("enrol", {"code": code, "name": name, "public_key": identity.public_key}, {})
         return str(answer["node_id"])
 
-    def poll(self, identity: Identity, capacity: Mapping[str, object], instances: list[dict[str, object]]) -> Orders:
+    def poll(
+        self,
+        identity: Identity,
+        capacity: Mapping[str, object],
+        instances: list[dict[str, object]],
+        platform: str = "",
+    ) -> Orders:
         """Report, and return what to start and stop. Raises PortalUnreachable and PortalRefused."""
         headers = {"Authorization": f"Bearer {identity.sign(self.url)}"}
-        answer = self._post("poll", {"capacity": capacity, "instances": instances}, headers)
+        body = {"capacity": capacity, "instances": instances, "platform": platform}
+        answer = self._post("poll", body, headers)
         names = Start.__dataclass_fields__
         start = [Start(**{name: value for name, value in order.items() if name in names}) for order in answer["start"]]
         ids = {name: [str(instance) for instance in answer.get(name, ())] for name in ("stop", "restart", "recreate")}

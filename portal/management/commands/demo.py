@@ -97,7 +97,7 @@ class Command(up.Command):
             write_once(code, create_enrolment(NODE, by=CONSOLE)[0].encode())
         command = [sys.executable, "-m", "groups.agent", "--portal", settings.PORTAL_PUBLIC_URL]
         command += ["--code-file", str(code), "--data", str(home), "--interval", "1", "--network", "none"]
-        command += ["--keep-images", "--end-containers"]
+        command += ["--keep-images", "--end-containers", "--platform", "linux/amd64"]
         supervisor.start(Child("node", command))
 
     def _check(self, walkthrough: Walkthrough) -> None:
