@@ -31,6 +31,7 @@ from registries.foundation.actor import CONSOLE
 from registries.models import Credential
 from tests.browser.acme_images import OWN
 from tests.browser.every_page import Visit, record_of
+from tests.browser.sample_images import show_node
 from tests.browser.sample_organization import SampleOrganization, make_organization
 from tests.conftest import PASSWORD
 from tests.support import passkeys
@@ -145,7 +146,8 @@ def _mailed(person: User) -> dict[str, Any]:
 
 
 def _checks(acme: Any, by: User) -> dict[str, Any]:
-    """A check in progress, one that succeeded, and one that failed."""
+    """A check in progress, one that succeeded, and one that failed; it found a node of another platform, too."""
+    show_node("tromso-1", platform="linux/arm64", cpu=4, memory_mb=8192)
 
     def step(name: str, outcome: str = "ok", raw: str = "") -> dict[str, Any]:
         return {"name": name, "outcome": outcome, "detail": OWN, "raw": raw, "seconds": 0.2}
@@ -169,6 +171,9 @@ def _checks(acme: Any, by: User) -> dict[str, Any]:
             "status": "done", "steps": well, "digest": "sha256:" + "4e" * 32, "platform_digest": "sha256:" + "5f" * 32,
             "size": 9_031_000_000, "limit": 10_000_000_000, "layers": layers, "layer_count": 2, "remaining": 96,
             "tags": ["2.4", "2.3", "latest"], "found_platform": "linux/amd64",
+            "platforms": [
+                {"platform": "linux/amd64", "nodes": 3, "free": 2}, {"platform": "linux/arm64", "nodes": 1, "free": 0},
+            ],
         },
         "failed": {
             "status": "failed", "steps": [*well[:3], step("authenticate", "failed", "401 UNAUTHORIZED")],
