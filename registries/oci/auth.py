@@ -173,6 +173,8 @@ class Handshake:
     def refused(self, used: Login | Token | None, failure: PullFailed) -> PullFailed:
         """Return what it means that a request with `used` is refused for good, as its response reads: a login that
         never worked is wrong, unless the registry says that it lacks a permission, or that a policy is against it."""
+        if isinstance(used, Token) and self._login is not None and isinstance(failure, AccessDenied):
+            return self._wrong_login() or failure
         if not isinstance(used, Login) or self._login_proved or not isinstance(failure, AccessDenied):
             return failure
         if isinstance(self._doubt, AuthenticationFailed):
@@ -184,6 +186,25 @@ class Handshake:
             wrong.response = failure.response
         self._final_failure = wrong  # a refused password is not sent twice
         return wrong
+
+    def _wrong_login(self) -> AuthenticationFailed | None:
+        """Return the failure of a login that the sign-in service refuses where no scope is asked for, as `docker login`
+        asks; None if it doesn't. Some answer a wrong one like nobody's where a scope is asked for, with a token that
+        grants nothing (Harbor, `src/core/service/token/creator.go`). Asked once."""
+        with self._lock:
+            offer = self._challenge
+            if self._login_proved or offer is None:
+                return None
+            try:
+                self._sign_in.ask(offer, "", (), spoke_tls=self._spoke_tls)
+            except AuthenticationFailed as failure:
+                if failure.response is not None and failure.response.status == 401:
+                    self._final_failure = failure  # a refused password is not sent twice
+                    return failure
+            except PullFailed:
+                return None
+            self._login_proved = True
+        return None
 
     def demands_scope(self, repository: str, used: Login | Token | None, status: int, header: str) -> bool:
         """Whether a response demands a scope that was not asked for yet. Among 403s, only those that say so are about

@@ -2,8 +2,9 @@
 
 A robot is named `robot$project+name` (Harbor docs, "Create Project Robot Accounts"; an administrator may choose another
 prefix). Harbor gives a token to whoever asks for a repository (`src/core/service/token/creator.go`): one that opens
-nothing where the login is wrong or may not read it, so a wrong secret meets the same 401 as a missing permission. Its
-policies are 412 PROJECTPOLICYVIOLATION (`src/server/middleware/vulnerable`, `…/contenttrust`; harbor#19983).
+nothing where the login is wrong or may not read it. Asked without a scope it refuses a wrong login, which tells the two
+apart (`registries.oci.auth`). Its policies are 412 PROJECTPOLICYVIOLATION (`src/server/middleware/vulnerable`,
+`…/contenttrust`; harbor#19983).
 """
 
 from __future__ import annotations
@@ -70,8 +71,7 @@ HARBOR = Provider(
     hints={
         "authentication_failed": "Copy the robot's name with its prefix (robot$PROJECT+NAME) and its current secret: "
         "Robot Accounts of the project. See there that it is enabled and has not expired.",
-        "access_denied": "Give the robot the permission Pull for repositories of the project. Harbor answers the same "
-        "to a wrong secret, and to a robot that is disabled or expired: check those under Robot Accounts too.",
+        "access_denied": "Give the robot the permission Pull for repositories of the project, under Robot Accounts.",
         "image_not_found": "See Repositories of the project. The image is named HOST/PROJECT/REPOSITORY.",
         "registry_refuses": "A setting of the project blocks it: Configuration, Deployment security. Fix the "
         "vulnerabilities, add them to the CVE allowlist, or sign the image; a project administrator can do that. An "

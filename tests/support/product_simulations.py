@@ -44,7 +44,7 @@ def product_pretences() -> dict[str, Pretence]:
             realm="https://harbor.acme.example/service/token",
             challenge=bearer("https://harbor.acme.example/service/token", "harbor-registry"),
             storage="minio.acme.example:9000",
-            wrong=None,
+            wrong=Reply(401, errors("UNAUTHORIZED", "unauthorized: unauthorized")),
             wrong_gets_token=True,
             denied=Reply(
                 401,

@@ -42,7 +42,7 @@ class Pretence:
     """One registry. `realm` is its token service; empty where it asks for Basic. `values` are what a member types,
     `username` and `secret` what then arrives. Where `no_token` is set, the token service itself refuses a repository
     that may not be read; else it gives a token that opens nothing, and `denied` is what that meets. With
-    `wrong_gets_token` a wrong login gets such a token too."""
+    `wrong_gets_token` a wrong login gets such a token too, unless no scope is asked for."""
 
     kind: str
     host: str
@@ -115,7 +115,7 @@ class PretendedRegistry(FakeRegistry):
         scope = parse_qs(seen.query).get("scope", [""])[0].split(":")
         repository = scope[1] if len(scope) == 3 and scope[2] == "pull" else ""
         if seen.kind == "basic" and self.users.get(seen.username) != seen.secret:
-            if not pretence.wrong_gets_token:
+            if not (pretence.wrong_gets_token and repository):
                 assert pretence.wrong is not None
                 return pretence.wrong.fault()
             seen = replace(seen, kind="", username="", secret="")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,9 @@ from registries.oci import auth
 from registries.oci.address_guard import AddressGuard
 from registries.oci.login import Login
 from tests.support.fakes.certificates import Authority
+from tests.support.fakes.faults import Fault
 from tests.support.fakes.registry import FakeRegistry
+from tests.support.fakes.registry_http import Seen
 
 from .conftest import Connect, pull
 
@@ -74,7 +78,7 @@ def test_a_token_that_grants_nothing_is_not_replaced(
     refuse_token(registry, error="access_denied")
     with pytest.raises(AccessDenied):
         pull(connect(registry), "team/app")
-    assert len(registry.requests_to("/token")) == 1
+    assert len([one for one in registry.requests_to("/token") if "scope" in one.query]) == 1
     assert pauses == []
 
 
@@ -239,3 +243,38 @@ def test_others_are_not_kept_waiting_while_one_pauses(
     refuse_token(registry, "team/app/manifests/", error="invalid_token", times=1)
     pull(client, "team/app")
     assert len(found) == 1
+
+
+class GenerousRegistry(FakeRegistry):
+    """Gives a token that opens nothing to a wrong login, if it asks for a scope."""
+
+    def log(self, seen: Seen) -> Fault:
+        fault = super().log(seen)
+        is_wrong = seen.path == "/token" and self.users.get(seen.username) != seen.secret
+        if fault.where or not is_wrong or "scope" not in seen.query:
+            return fault
+        token = self.issue_token(replace(seen, kind="", username="", secret=""), "team/app")
+        return Fault("/token", status=200, body=json.dumps({"token": token}).encode())
+
+
+@pytest.mark.parametrize(
+    ("secret", "repository", "failure"),
+    [
+        pytest.param("wrong", "team/app", AuthenticationFailed, id="wrong"),
+        pytest.param("wonderland", "team/secret", AccessDenied, id="right, without permission"),
+    ],
+)
+def test_a_wrong_login_that_gets_a_token_which_opens_nothing(
+    secret: str, repository: str, failure: type[PullFailed], connect: Connect, pauses: list[float]
+) -> None:
+    """Harbor's token service: a wrong secret read "may not read this repository", and the credential was kept."""
+    grants = {"alice": {"team/app"}}
+    with GenerousRegistry(auth="bearer", users={"alice": "wonderland"}, grants=grants) as registry:
+        registry.push_image(repository, "1.0")
+        client = connect(registry, login=Login("alice", secret))
+        for _ in range(2):
+            with pytest.raises(failure):
+                pull(client, repository)
+        # For the repository, and for none.
+        assert len([one for one in registry.requests_to("/token") if one.kind == "basic"]) == 2
+    assert pauses == []

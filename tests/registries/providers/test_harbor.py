@@ -77,8 +77,3 @@ def test_a_policy_is_no_matter_of_the_credential(kind: str, code: str, message: 
 def test_answers(stage: Stage, status: int, body: object, code: str) -> None:
     """The last one is from the registry behind a proxy cache project."""
     assert means("harbor", stage, status, body).code == code
-
-
-def test_as_a_wrong_secret_looks_like_a_missing_permission_the_hint_names_both() -> None:
-    assert "Pull" in HARBOR.hints["access_denied"]
-    assert "wrong secret" in HARBOR.hints["access_denied"]
