@@ -1,8 +1,8 @@
 """Where well-known registries have their sign-in service, if that is not their own host.
 
-The login goes there without a member's confirmation, so a row is added only for a service whose documentation, or its
-own challenge (`curl -i https://HOST/v2/`), names the host, and whose two hosts belong to the same owner. Anything else
-is confirmed by a member: `Credential.sign_in_host`.
+The login goes there without a member's confirmation, so a row is added only if the two hosts belong to the same owner,
+and the service's documentation, its own challenge (`curl -i https://HOST/v2/`) or reports that quote it name the second
+one. Anything else is confirmed by a member: `Credential.sign_in_host`.
 """
 
 from __future__ import annotations
@@ -18,24 +18,21 @@ _ALIBABA = (
 )
 
 _SIGN_IN_HOSTS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    # docs.docker.com/reference/api/registry/auth
+    # The challenge that "Registry authentication" in Docker's documentation quotes
     (r"docker\.io|index\.docker\.io|registry-1\.docker\.io|registry\.hub\.docker\.com", ("auth.docker.io",)),
-    # docs.gitlab.com/administration/packages/container_registry: the realm is GitLab's own address and /jwt/auth
+    # The realm is GitLab's own address and /jwt/auth (GitLab's documentation of the registry; sdk-container-builds#284)
     (r"registry\.gitlab\.com", ("gitlab.com",)),
-    # docs.gitlab.com/subscriptions/gitlab_dedicated: the registry of a tenant's instance
-    (r"registry\.(?P<tenant>[a-z0-9-]+)\.gitlab-dedicated\.com", (r"\g<tenant>.gitlab-dedicated.com",)),
-    # docs.digitalocean.com/reference/api: GET /v2/registry/auth
+    # Quoted challenges: DigitalOcean's API
     (r"registry\.digitalocean\.com", ("api.digitalocean.com",)),
-    # scaleway.com/en/docs/container-registry: one registry a region, with Scaleway's API as token service
+    # One registry a region; quoted challenges: Scaleway's API
     (r"rg\.[a-z]{2}-[a-z]{3}\.scw\.cloud", ("api.scaleway.com",)),
-    # alibabacloud.com/help/en/acr and /ack, domain names to allow: dockerauth of the region, and of Enterprise Edition
+    # Alibaba Cloud's list of domain names to allow: dockerauth of the region, and of Enterprise Edition; minikube#13782
     (r"registry\.aliyuncs\.com", ("dockerauth.aliyuncs.com", "dockerauth.cn-hangzhou.aliyuncs.com")),
     (r"registry(-intl)?\.(?P<region>[a-z0-9-]+)\.aliyuncs\.com", _ALIBABA),
     (r"[a-z0-9-]+-registry\.(?P<region>[a-z0-9-]+)\.cr\.aliyuncs\.com", _ALIBABA),
-    (r"crpi-[a-z0-9]+\.(?P<region>[a-z0-9-]+)\.personal\.cr\.aliyuncs\.com", _ALIBABA),
-    # github.com/elastic/eui, wiki: docker login docker.elastic.co
+    # Quoted challenges, as in elastic/eui's wiki
     (r"docker\.elastic\.co", ("docker-auth.elastic.co",)),
-    # documentation.suse.com, Customer Center; the challenge of both registries
+    # Quoted challenges of both registries, which are SUSE's
     (r"registry\.suse\.com|registry\.rancher\.com", ("scc.suse.com",)),
 )
 

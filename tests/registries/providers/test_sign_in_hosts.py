@@ -14,7 +14,6 @@ from registries.providers.sign_in_hosts import sign_in_hosts
         ("registry-1.docker.io", "auth.docker.io"),
         ("registry.hub.docker.com", "auth.docker.io"),
         pytest.param("registry.gitlab.com", "gitlab.com", id="dotnet/sdk-container-builds#284"),
-        ("registry.acme.gitlab-dedicated.com", "acme.gitlab-dedicated.com"),
         ("registry.digitalocean.com", "api.digitalocean.com"),
         ("rg.fr-par.scw.cloud", "api.scaleway.com"),
         ("rg.nl-ams.scw.cloud", "api.scaleway.com"),
@@ -44,8 +43,7 @@ def test_well_known_services(registry: str, host: str) -> None:
         "xregistry.gitlab.com",
         "registry.gitlab.com:5000",
         "registryxgitlab.com",
-        "registry.evil.example.gitlab-dedicated.com",
-        "gitlab-dedicated.com",
+        "registry.acme.gitlab-dedicated.com",
         "registry.aliyuncs.com.evil.example",
         "registry.evil.example.aliyuncs.com",
         "rg.evil.scw.cloud",
@@ -60,7 +58,7 @@ def test_everything_else_is_for_a_member_to_confirm(registry: str) -> None:
 
 def test_a_table_names_hosts_alone() -> None:
     """No scheme, port, path or placeholder: an https address at its own port is meant."""
-    for registry in ("docker.io", "acme-registry.cn-beijing.cr.aliyuncs.com", "registry.acme.gitlab-dedicated.com"):
+    for registry in ("docker.io", "acme-registry.cn-beijing.cr.aliyuncs.com"):
         for host in sign_in_hosts(registry):
             assert host == host.lower()
             assert not set(host) & set(":/\\<>")
