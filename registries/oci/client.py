@@ -7,21 +7,18 @@ of the token service within their origin alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
 from registries.failures import (
-    AccessDenied,
     DigestMismatch,
     HostNotAllowed,
     ImageNotFound,
     PullFailed,
-    RegistryRefuses,
     RegistryUnreachable,
     Service,
-    TlsInvalid,
     UnsupportedManifest,
     Where,
     registry_itself,
@@ -31,15 +28,14 @@ from registries.oci.address_guard import ADDRESS_FAILURES, AddressGuard, named_f
 from registries.oci.auth import Handshake
 from registries.oci.choice import Search
 from registries.oci.config import MAX_CONFIG_BYTES
-from registries.oci.connection_errors import BROKE_OFF, NOT_TLS
-from registries.oci.errors import SHORT_BODY, Stage, is_json_document, response_failure
+from registries.oci.errors import Stage, is_json_document
 from registries.oci.fetch import Fetch
 from registries.oci.location import Location
 from registries.oci.login import Login
 from registries.oci.manifest import ACCEPT, MAX_MANIFEST_BYTES, Descriptor, Index, Manifest, read_document
+from registries.oci.ping import Ping
 from registries.oci.platform import Platform
 from registries.oci.rate_limits import PullLimits, read_limits
-from registries.oci.redirects import follow_within, redirect_target
 from registries.oci.reference import api_host, is_digest, is_repository, is_tag
 from registries.oci.responses import Response
 from registries.oci.timeouts import Timeouts
@@ -47,9 +43,6 @@ from registries.oci.tls_hosts import TlsHosts, TlsHostsOfClient
 from registries.oci.transport import Session
 from registries.oci.verifying_reader import Hash, VerifyingReader
 
-PING_HINTS = frozenset({403, 404, 405})
-"""Refusals of the ping that are no verdict: some proxies pass on only the paths of repositories, and others let nobody
-read `/v2/` itself. Clients such as containerd don't ping at all."""
 MAX_OUTSIDE_CHECKED = 8
 
 
@@ -80,29 +73,19 @@ class RegistryClient:
         self.host = host
         self.limits: PullLimits | None = None
         """How many pulls are left, from the last response with a manifest that says so."""
-        self.ping_doubt: PullFailed | None = None
-        """How the ping was refused by a registry that may send images all the same. Raised by `fetch_manifest` if the
-        host has not answered as a registry then either."""
         self._guard = guard
         try:
             self._place = location.read(f"https://{api_host(host)}/v2/")
         except location.LocationInvalid:
             raise HostNotAllowed(**registry_itself(host)) from None
         self._where: Where = {"host": host, "service": Service.REGISTRY, "met": self._place.authority}
-        self._base: Location | None = None
         self._config: tuple[Descriptor | None, bytes] = (None, b"")
         self._session = Session(host, guard, ca_file, timeouts, ca)
-        self._tls_hosts = tls_hosts or TlsHostsOfClient()
+        tls_hosts = tls_hosts or TlsHostsOfClient()
         self._handshake = Handshake(
-            self._session,
-            host,
-            self._place.host,
-            login,
-            token_hosts,
-            sign_in_host,
-            before_login_sent,
-            self._tls_hosts,
+            self._session, host, self._place.host, login, token_hosts, sign_in_host, before_login_sent, tls_hosts
         )
+        self._ping = Ping(self._session, self._place, self._where, guard, self._handshake, tls_hosts)
         self._fetch = Fetch(self._session, self._handshake)
 
     def __enter__(self) -> Self:
@@ -136,18 +119,24 @@ class RegistryClient:
         Uses TLS, or unencrypted HTTP if the host doesn't speak TLS, never did before, and an operator opened its
         network for that. Raises `TlsInvalid` if it did before.
         """
-        self._ping()
-        if self.ping_doubt is not None and repository:
+        self._ping.ask()
+        if self._ping.doubt is not None and repository:
             try:
                 self.fetch_manifest(repository, version)
             except PullFailed as failure:
-                if failure is self.ping_doubt:
+                if failure is self._ping.doubt:
                     raise
+
+    @property
+    def ping_doubt(self) -> PullFailed | None:
+        """How the ping was refused by a registry that may send images all the same. Raised by `fetch_manifest` if the
+        host has not answered as a registry then either."""
+        return self._ping.doubt
 
     @property
     def over_tls(self) -> bool:
         """Whether the registry speaks TLS; False before `connect`."""
-        return self._base is not None and self._base.scheme == "https"
+        return self._ping.base is not None and self._ping.base.scheme == "https"
 
     def authenticate(self, repository: str, version: str = "") -> None:
         """Get authorization to pull from `repository`: show Basic credentials to the ping, or fetch a Bearer token.
@@ -170,7 +159,7 @@ class RegistryClient:
         if not is_digest(version) and not is_tag(version):
             raise ImageNotFound(host=self.host, repository=repository, version=version, raw="name")
         url = f"{self._registry().url}{repository}/manifests/{version}"
-        with self._doubting_the_ping():
+        with self._ping.doubting():
             response = self._fetch.get(url, {"Accept": ACCEPT}, Stage.MANIFEST, repository=repository, version=version)
         self.limits = read_limits(response.headers) or self.limits
         raw = response.read(MAX_MANIFEST_BYTES)
@@ -270,69 +259,10 @@ class RegistryClient:
         blobs.check_request(descriptor, 0, None)
         return self._fetch.is_readable(f"{self._registry().url}{repository}/blobs/{descriptor.digest}", repository)
 
-    @contextmanager
-    def _doubting_the_ping(self) -> Iterator[None]:
-        """Raise how the ping was refused instead of a refusal in the block that no registry would send."""
-        try:
-            yield
-        except (AccessDenied, ImageNotFound, RegistryRefuses) as failure:
-            says_more = "case" in failure.params or (failure.response is not None and failure.response.code)
-            if self.ping_doubt is None or self._handshake.was_challenged or says_more:
-                raise
-        else:
-            return
-        raise self.ping_doubt
-
     def _check(self, repository: str) -> None:
         if not is_repository(repository):
             raise ImageNotFound(host=self.host, repository=repository, version="", raw="name")
 
     def _registry(self) -> Location:
         """The address of `/v2/`, found by `connect`."""
-        return self._base or self._ping()
-
-    def _ping(self) -> Location:
-        place = self._place
-        try:
-            response = self._ping_over_tls()
-        except RegistryUnreachable as failure:
-            self._check_never_spoke_tls(failure)
-            place = location.read(f"http{place.url.removeprefix('https')}")
-            response = self._session.get(place.url)
-        there = redirect_target(response, place)
-        if there is not None and place.keeps_authorization(there):
-            response = follow_within(there, lambda here: self._session.get(here.url), Location.keeps_authorization)
-        body = response.read(SHORT_BODY)
-        is_asking = response.status == 401
-        if not is_asking and response.status != 200:
-            refusal = response_failure(Stage.PING, response.status, response.headers, body or b"", **response.where)
-            if response.status not in PING_HINTS:
-                raise refusal
-            self.ping_doubt = refusal
-        self._handshake.learn_ping(place, response.headers.get("WWW-Authenticate", "") if is_asking else None)
-        self._base = place
-        return place
-
-    def _ping_over_tls(self) -> Response:
-        try:
-            response = self._session.get(self._place.url)
-        except RegistryUnreachable as failure:
-            if failure.params.get("reason") != BROKE_OFF:
-                raise
-            response = self._session.get(self._place.url)  # a connection may break off once
-        self._tls_hosts.note(self._place.authority)
-        return response
-
-    def _check_never_spoke_tls(self, failure: RegistryUnreachable) -> None:
-        """Return if the host may be asked unencrypted; raise `failure`, why it can't be asked over TLS, or TlsInvalid.
-
-        An answer that isn't TLS shows that it doesn't speak it. A connection that breaks off each time shows less, so
-        it counts only where everything may be sent unencrypted anyway. An alert of TLS, a certificate that is not
-        trusted and silence never count.
-        """
-        host, port, reason = self._place.host, self._place.port, failure.params.get("reason")
-        is_possible = reason == NOT_TLS and self._guard.allows_plain_http(host, port)
-        if not is_possible and not (reason == BROKE_OFF and self._guard.is_plain_network(host, port)):
-            raise failure
-        if self._tls_hosts.includes(self._place.authority):
-            raise TlsInvalid(case="downgraded", raw="no tls", **self._where)
+        return self._ping.base or self._ping.ask()

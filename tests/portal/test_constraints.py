@@ -21,6 +21,7 @@ UNIQUE = {
     "groups_nodemanifest image_id,node_id",
     "groups_nodetoken session_hash",
     "groups_nodetoken token_hash",
+    "groups_outage registry",
     "groups_pullstep image_id,attempt,name",
     "portal_activity number",
     "portal_activity organization_id,number",
