@@ -50,6 +50,7 @@ def email_context(notice: Notice) -> dict[str, object]:
         "failure": occurrence.failure,
         "words": occurrence.failure.words if occurrence.failure else None,
         "kept": _kept(occurrence.group),
+        "is_destroyed": _is_destroyed(occurrence.group),
         "outages": outages_at([occurrence.failure.registry]) if occurrence.failure else [],
         "address": _page_of(occurrence),
         "is_chosen": occurrence.kind in EVENTS,
@@ -62,6 +63,12 @@ def _kept(group: ContainerGroup | None) -> Credential | None:
     """The credential that is kept to try the group's failed pull again."""
     image = group.failed_image if group is not None else None
     return kept_credential(group) if group is not None and image is not None and image.keeps_credential else None
+
+
+def _is_destroyed(group: ContainerGroup | None) -> bool:
+    """Whether the group's image was pulled with a credential that no longer exists."""
+    credential = group.image.credential if group is not None else None
+    return credential is not None and not credential.is_live
 
 
 def _page_of(occurrence: Occurrence) -> str:

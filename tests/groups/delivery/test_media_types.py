@@ -12,6 +12,8 @@ def test_layers_have_ocis_type_of_the_same_compression() -> None:
         OCI: "application/vnd.oci.image.layer.v1.tar",
         f"{OCI}+gzip": "application/vnd.oci.image.layer.v1.tar+gzip",
         f"{OCI}+zstd": "application/vnd.oci.image.layer.v1.tar+zstd",
+        f"{OCI}+bzip2": "application/vnd.oci.image.layer.v1.tar+bzip2",
+        f"{OCI}+xz": "application/vnd.oci.image.layer.v1.tar+xz",
         DOCKER: "application/vnd.oci.image.layer.v1.tar",
         f"{DOCKER}.gzip": "application/vnd.oci.image.layer.v1.tar+gzip",
         f"{DOCKER}.zstd": "application/vnd.oci.image.layer.v1.tar+zstd",

@@ -13,6 +13,7 @@ from django.template.loader import render_to_string
 from groups.models import ContainerGroup, Failure, Image, Occurrence
 from portal.models import Notice
 from portal.notifications.messages import body, email_context
+from registries.credential_rows import empty_credential
 from registries.failures import AccessDenied, PullFailed, RegistryUnreachable, Service, TlsInvalid, Where
 from registries.foundation.clock import database_now
 from tests.support.group_progress import failed
@@ -82,3 +83,25 @@ def test_a_mail_says_that_others_meet_it_too(group: ContainerGroup) -> None:
     text = mail(group, RegistryUnreachable(reason="it refused the connection", **STORAGE))
     since = f"{now - timedelta(minutes=5):%H:%M} UTC"
     assert f"The registry {HOST} is failing for many since {since}." in text
+
+
+@pytest.mark.parametrize(
+    ("hold", "is_destroyed", "said"),
+    [
+        pytest.param("pull", True, "is pulled and encrypted, and the credential is destroyed.", id="destroyed"),
+        pytest.param("hour", False, "is pulled and encrypted.", id="kept for other groups"),
+        pytest.param("", False, "is pulled and encrypted.", id="public"),
+    ],
+)
+def test_the_mail_about_an_image_that_is_ready(project: Any, hold: str, is_destroyed: bool, said: str) -> None:
+    credential = make_credential(project.organization, HOST, hold=hold) if hold else None
+    group = make_group(project, f"{HOST}/team/app:1", credential=credential)
+    if is_destroyed and credential is not None:
+        empty_credential(credential.pk, reason="settled")
+        group = ContainerGroup.objects.get(pk=group.pk)
+    occurrence = Occurrence(
+        organization=project.organization, group=group, group_name=group.name, kind="group.ready",
+        created_at=database_now(),
+    )  # fmt: skip
+
+    assert said in render_to_string("emails/notice.txt", email_context(Notice(occurrence=occurrence)))

@@ -83,6 +83,6 @@ def test_the_clock_of_a_process_is_compared_with_nothing_of_the_database() -> No
         "portal.templatetags.drayage",  # words for people
         "registries.oci.errors",  # against a date that a registry sent
         "registries.secrets.ended",  # against files of notes
-        "registries.secrets.epochs",  # against files of keys
+        "registries.secrets.keyring",  # against files of keys
         "registries.secrets.tls_notes",  # against files of notes
     }

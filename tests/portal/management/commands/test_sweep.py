@@ -31,6 +31,8 @@ def test_the_command_prints_one_line(transactional_db: None, blobs: Path, capsys
         "instances_moved",
         "suspended_ended",
         "failed_attempts_deleted",
+        "outages_noted",
+        "outages_deleted",
         "notices_woken",
         "events_deleted",
         "password_mails_woken",
