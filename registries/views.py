@@ -29,7 +29,7 @@ from registries.foundation.requests import MemberRequest
 from registries.foundation.secret_shapes import find_secret
 from registries.models import ERASED_NAME, Credential
 from registries.providers import PROVIDERS, Provider
-from registries.providers.recognise import recognise
+from registries.providers.recognise import recognise, recognise_for_credential
 from registries.providers.self_hosted import SELF_HOSTED
 
 PAGE_SIZE = 50
@@ -58,7 +58,9 @@ def new(request: MemberRequest, org: str) -> HttpResponse:
         return redirect(_with_kind(request, *found))
     pasted = read_pasted(request.POST)
     read_kind = pasted.kind if pasted else ""
-    provider = _provider(request.GET.get("kind") or read_kind or recognise(pasted.host if pasted else host).kind)
+    read_host = pasted.host.replace("*", "x") if pasted else ""
+    known = recognise_for_credential(read_host) if read_host else recognise(host)
+    provider = _provider(request.GET.get("kind") or read_kind or known.kind)
     is_sent = request.method == "POST" and find is None
     if is_sent and not provider.fields:
         raise Http404
@@ -67,6 +69,7 @@ def new(request: MemberRequest, org: str) -> HttpResponse:
         files=request.FILES if is_sent else None,
         provider=provider,
         initial=_replaced_values(request) | {"host": host or provider.usual_host},
+        is_kind_chosen=bool(request.GET.get("kind")),
     )
     if form.is_valid():
         credential = actions.add_credential(
@@ -181,9 +184,11 @@ def _with_kind(request: MemberRequest, provider: Provider, host: str) -> str:
 
 
 def _read_as(pasted: Pasted) -> str:
+    if not pasted.host and not pasted.kind:
+        return ""
     if not pasted.host:
         return f"Read as a key for {PROVIDERS[pasted.kind].name}. "
-    return f"Read as {pasted.host}, user {pasted.username[:80] or 'as typed'}. "
+    return f"Read as {pasted.scope}, user {pasted.username[:80] or 'as typed'}. "
 
 
 def _provider(kind: str) -> Provider:

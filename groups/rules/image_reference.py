@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from registries.forms.paste import read_image
+from registries.forms.paste import read_pasted_image
 from registries.hosts import check_host
-from registries.oci.reference import Reference, parse
+from registries.oci.reference import Reference, ReferenceInvalid, parse
 
 
 def read_reference(text: str) -> Reference:
-    """Parse an image reference, or the image in a pull command or a web address. Nothing else is repaired, and no name
-    is looked up. Raises ReferenceInvalid, with the code `host_not_allowed` if the portal may not connect to the host.
+    """Parse an image reference, or the image in a command, in a line of a file, or behind a web address. Nothing else
+    is repaired, and no name is looked up. Raises ReferenceInvalid, with the code `host_not_allowed` if the portal may
+    not connect to the host, and with `reference_pasted` if what was pasted doesn't say which image is meant.
     """
-    reference = parse(read_image(text) or text)
+    pasted = read_pasted_image(text)
+    if pasted is not None and pasted.problem:
+        raise ReferenceInvalid("reference_pasted", pasted.problem)
+    reference = parse(pasted.image if pasted else text)
     check_host(reference.registry)
     return reference

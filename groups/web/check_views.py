@@ -22,6 +22,7 @@ from groups.rules.group_settings import MAX_CPU, MAX_GPU_CLASS_LENGTH, MAX_GROUP
 from groups.rules.platforms import Replica
 from groups.web.image_field import ImageForm, reading_context, typed_credential_form
 from groups.web.sign_in_confirmation import with_confirmation
+from registries.forms.paste import text_of_image
 from registries.foundation.ids import CheckId
 from registries.foundation.refusal import Refusal
 from registries.foundation.requests import ProjectRequest
@@ -100,8 +101,9 @@ def _image_and_credential(data: QueryDict) -> dict[str, str]:
     """The image and the credential of either form: this one, or the one that tests a credential."""
     image = data.get("image", "")
     if "repository" in data:
-        image = data.get("repository", "").strip()
-        if image and not names_host(image):
+        sent = data.get("repository", "").strip()
+        image = text_of_image(sent)
+        if image == sent and image and not names_host(image):
             image = f"{data.get('host', '')}/{image}"
     return {name: data.get(name, "") for name in ("credential", "platform")} | {"image": image}
 

@@ -16,12 +16,13 @@ from groups.queries.sign_in_offers import earlier_offer
 from groups.rules.image_reference import read_reference
 from groups.rules.platforms import machines_of_nodes
 from registries.forms.credential import CredentialForm
+from registries.forms.paste import read_image, text_of_image
 from registries.foundation.guarded_forms import GuardedForm
 from registries.foundation.ids import OrganizationId
 from registries.foundation.requests import ProjectRequest
 from registries.foundation.secret_shapes import find_secret
 from registries.models import Credential, CredentialQuerySet
-from registries.oci.reference import MAX_REFERENCE_LENGTH, Reference, ReferenceInvalid
+from registries.oci.reference import Reference, ReferenceInvalid
 from registries.providers.docker_hub import DOCKER_HUB
 from registries.providers.recognise import recognise_for_credential, recognise_image
 
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 else:
     _CredentialField = forms.ModelChoiceField
 
+MAX_TEXT_LENGTH = 16 * 1024
+"""Of what is pasted for an image, such as a whole command."""
 NEW = "new"
 """The choice of a credential that is typed beside the image."""
 NONE = "none"
@@ -46,9 +49,10 @@ class ReferenceField(forms.CharField):
             label=label,
             help_text=help_text,
             strip=False,
-            max_length=MAX_REFERENCE_LENGTH * 2,
+            max_length=MAX_TEXT_LENGTH,
             widget=forms.TextInput(attrs=attrs),
         )
+        del self.widget.attrs["maxlength"]  # a browser would cut a command, and say nothing
         self.error_messages["required"] = "Enter an image, such as registry.example.com/team/app:1.0."
         self.error_messages["null_characters_not_allowed"] = "There is an invisible character in it; type it again."
 
@@ -101,6 +105,8 @@ class ImageForm(GuardedForm):
         self.has_typed_credential = data is not None and data.get("credential") == NEW
         if data is not None and self.has_typed_credential:
             data = dict(data.items()) | {"credential": ""}
+        if data is not None and (image := read_image(str(data.get("image") or ""))):
+            data = dict(data.items()) | {"image": image}
         super().__init__(data, initial=dict(initial or {}))
         choice = cast("CredentialChoice", self.fields["credential"])
         choice.queryset = Credential.objects.live().filter(organization=organization_id)
@@ -111,6 +117,7 @@ class ImageForm(GuardedForm):
             del self.fields["platform"]
 
     def clean(self) -> dict[str, object]:
+        self._forget_command()
         reference: Reference | None = self.cleaned_data.get("image")
         credential: Credential | None = self.cleaned_data.get("credential")
         if reference and credential and credential.host != reference.registry:
@@ -118,6 +125,11 @@ class ImageForm(GuardedForm):
         elif reference and credential and credential.repository not in ("", reference.repository):
             self.add_error("credential", CredentialElsewhere(credential.repository).message)
         return self.cleaned_data
+
+    def _forget_command(self) -> None:
+        """Leave out a command that can't be read: what is sent is shown again, and a command may hold a password."""
+        if "image" in self.errors and (sent := str(self.data.get("image") or "")):
+            self.data = dict(self.data.items()) | {"image": text_of_image(sent)}
 
 
 def typed_credential_form(
@@ -133,6 +145,7 @@ def typed_credential_form(
         request.FILES,
         provider=recognise_for_credential(reference.registry),
         host=reference.registry,
+        repository=reference.repository,
         prefix=NEW,
         asks_to_confirm=asks_to_confirm,
     )
@@ -185,6 +198,7 @@ def _try_reading(text: str) -> tuple[Reference | None, str]:
     """The image, or why it can't be read; neither if nothing was typed."""
     if not text.strip():
         return None, ""
+    text = read_image(text) or text
     if (secret := find_secret(text, likely=False)) is not None:
         return None, f"This looks like {secret.kind}: enter only the image, and its credential below."
     try:

@@ -127,6 +127,7 @@ def _retry_forms(
         request.FILES if form.has_typed_credential else None,
         provider=provider,
         host=registry,
+        repository=image.repository,
         name=f"for {group.name}"[:MAX_NAME_LENGTH],
         initial=prefilled,
     )

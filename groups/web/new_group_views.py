@@ -16,10 +16,11 @@ from groups.rules.group_settings import MAX_GROUP_NAME_LENGTH
 from groups.rules.platforms import machine_of
 from groups.rules.sealed_settings import open_environment
 from groups.web.forms import GroupForm
-from groups.web.image_field import NEW, reading_context, typed_credential_form
+from groups.web.image_field import MAX_TEXT_LENGTH, NEW, reading_context, typed_credential_form
 from groups.web.requests import form_status, to_group
 from groups.web.sign_in_confirmation import with_confirmation
 from registries.forms.credential import CredentialForm
+from registries.forms.paste import text_of_image
 from registries.foundation.refusal import Refusal
 from registries.foundation.requests import Project, ProjectRequest
 from registries.foundation.secret_shapes import find_secret
@@ -34,7 +35,8 @@ _GIVEN = ("image", "credential", "name", "platform")
 def new(request: ProjectRequest, org: str, project: str) -> HttpResponse:
     """Create a group and start the pull of its image, with a saved credential, a typed one, or none."""
     initial = _settings_of_source(request)
-    given = {name: request.GET[name][:512] for name in _GIVEN if name in request.GET}
+    given = {name: request.GET[name][:MAX_TEXT_LENGTH] for name in _GIVEN if name in request.GET}
+    given |= {"image": text_of_image(given["image"])} if "image" in given else {}
     initial |= {name: value for name, value in given.items() if not find_secret(value, likely=False)}
     form = GroupForm(
         request.POST if request.method == "POST" else None,

@@ -15,20 +15,22 @@ from django.utils.datastructures import MultiValueDict
 
 from registries.credential_rows import NewCredential
 from registries.failures import CredentialMalformed
-from registries.forms.credential_data import read_form_data, typed_host
+from registries.forms.credential_data import CHOSEN, FormPaste, read_form_data, typed_host
 from registries.forms.fields import (
     AuthorityField,
     HostField,
     NameField,
+    PastedLoginField,
     PasteField,
     RegistryValueField,
     in_a_sentence,
 )
-from registries.forms.paste import read_logins
+from registries.forms.paste import Pasted, text_of_image
+from registries.forms.paste_messages import PasteMismatch, check_login, not_chosen_message
 from registries.foundation.guarded_forms import KEEP, GuardedForm, keep_field
 from registries.foundation.secret_shapes import Secret, find_secret
 from registries.models import MAX_NAME_LENGTH, Credential
-from registries.providers import PROVIDERS, Provider
+from registries.providers import Provider
 from registries.providers.recognise import recognise
 
 
@@ -37,8 +39,10 @@ class CredentialForm(GuardedForm):
 
     With `host` and `name` given, the form has only the fields that the kind declares and the pasted login. Otherwise it
     also has the host (unless the kind has only one), the name and the retention. A pasted login fills the fields that
-    are empty, whichever field it was pasted into. With `asks_to_confirm`, a likely mistake is an error until `keep`
-    confirms it; a secret in a field that is shown is an error in any case.
+    are empty, whichever field it was pasted into; `repository` is the image's, for logins that are for a part of a
+    registry. If several logins fit, the form asks which one is meant. Without `is_kind_chosen` the kind is a guess.
+    With `asks_to_confirm`, a likely mistake is an error until `keep` confirms it; a secret in a field that is shown is
+    an error in any case.
     """
 
     exact_fields = frozenset({"host", "trial", "ca"})
@@ -50,10 +54,12 @@ class CredentialForm(GuardedForm):
         *,
         provider: Provider,
         host: str = "",
+        repository: str = "",
         name: str = "",
         initial: Mapping[str, object] | None = None,
         prefix: str | None = None,
         asks_to_confirm: bool = True,
+        is_kind_chosen: bool = True,
     ) -> None:
         self.provider = provider
         self._host = host or provider.host
@@ -63,12 +69,29 @@ class CredentialForm(GuardedForm):
         self.secret_fields = provider.secret_names | {"paste"}
         self.name_fields = frozenset({"name", "username"} if provider.has_chosen_names else {"name"})
         self.advice = _advice(provider)
-        self.pasted = None
-        if data:
-            data, self.pasted = read_form_data(data, provider, prefix=prefix, host=host)
+        self._repository = repository
+        self._paste: FormPaste | None = None
         shown = {field: value for field, value in (initial or {}).items() if not find_secret(str(value), likely=False)}
+        if data:
+            data, self._paste = read_form_data(
+                data,
+                provider,
+                prefix=prefix,
+                host=host,
+                repository=repository,
+                initial=shown,
+                is_kind_chosen=is_kind_chosen,
+            )
         super().__init__(data, files, initial=shown, prefix=prefix)
-        self.fields = {"paste": PasteField(), **_value_fields(provider)} if host else _all_fields(provider)
+        fields = _value_fields(provider) if host else _all_fields(provider)
+        among = self._paste.selection.among if self._paste else ()
+        asked = {CHOSEN: PastedLoginField(among)} if among else {}
+        self.fields = {"paste": PasteField(), **asked, **fields}
+
+    @property
+    def pasted(self) -> Pasted | None:
+        """The login that was pasted; None if there is none, or it isn't clear which one is meant."""
+        return self._paste.login if self._paste else None
 
     @property
     def swapped_fields(self) -> tuple[str, str] | None:
@@ -108,19 +131,44 @@ class CredentialForm(GuardedForm):
             raise ValidationError(_other_kind_message(recognised), code="host_of_another_kind")
         return host
 
+    def clean_trial(self) -> str:
+        """Return only the image of a pasted command, which may hold secrets."""
+        text: str = self.cleaned_data["trial"]
+        return text_of_image(text)
+
     def clean_paste(self) -> str:
         """Return an empty string: the pasted values are in the other fields."""
         text: str = self.cleaned_data["paste"]
-        if self.pasted is None and text.strip():
-            raise ValidationError(
-                self._no_login_message(", ".join(login.host for login in read_logins(text)[:5])[:300])
-                or "No login could be read from this. Paste a docker login command, a config.json with a login in "
-                "it, a Kubernetes secret, or a key file.",
-                code="paste_unreadable",
+        given = self._host
+        if self.pasted is None or self._paste is None:
+            if text.strip():
+                message = not_chosen_message(self._paste, self.provider, given, is_for_image=bool(self._given_host))
+                raise ValidationError(message, code="paste_unreadable")
+            return ""
+        try:
+            check_login(
+                self.pasted,
+                self.provider,
+                image=f"{self._given_host}/{self._repository}".rstrip("/") if self._given_host else "",
+                typed=typed_host(self.data),
             )
-        if self.pasted is not None:
-            self._check_pasted_host(self.pasted.host, self.pasted.kind)
+        except PasteMismatch as mismatch:
+            raise ValidationError(mismatch.message, code=mismatch.code) from None
+        if self._paste.contradicted:
+            labels = " and ".join(
+                in_a_sentence(declared.label)
+                for declared in self.provider.fields
+                if declared.name in self._paste.contradicted
+            )
+            raise ValidationError(
+                f"What was pasted and what was entered as {labels} differ. Empty one of the two.", code="paste_differs"
+            )
+        if self.pasted.note and not all(self._sent(name) for name in self._required_names()):
+            raise ValidationError(self.pasted.note, code="paste_without_value")
         return ""
+
+    def _required_names(self) -> list[str]:
+        return [declared.name for declared in self.provider.fields if not declared.optional]
 
     def clean(self) -> dict[str, object]:
         """Validate the values as the kind of registry requires."""
@@ -153,37 +201,8 @@ class CredentialForm(GuardedForm):
             hold=cleaned.get("hold", Credential.Retention.PULL),
         )
 
-    def _no_login_message(self, hosts: str) -> str:
-        """What to do if none of several pasted logins, for these hosts, could be chosen; empty if there are none."""
-        if not hosts:
-            return ""
-        found = f"There are logins for {hosts} in it"
-        if not self._host:
-            return f"{found}. Enter the host of the one to use, and paste it again."
-        other = "" if self._given_host else ", or choose another kind of registry"
-        return f"{found}, but none for {self._host}. Paste that login{other}."
-
     def _values(self) -> dict[str, str]:
         return {declared.name: self.cleaned_data.get(declared.name, "") for declared in self.provider.fields}
-
-    def _check_pasted_host(self, host: str, kind: str) -> None:
-        own_host = self.provider.host
-        if kind and kind != self.provider.kind:
-            raise ValidationError(_paste_elsewhere_message(PROVIDERS[kind]), code="host_of_another_kind")
-        if not host:
-            return
-        if self._given_host:
-            if host != self._given_host:
-                raise ValidationError(
-                    f"This login is for {host}, and the image is at {self._given_host}. Paste the login for that host.",
-                    code="paste_host",
-                )
-        elif own_host and host != own_host:
-            raise ValidationError(_paste_elsewhere_message(recognise(host), host), code="host_of_another_kind")
-        elif not own_host and host != (typed_host(self.data) or host):
-            raise ValidationError(
-                f"This login is for {host}, and another host is entered. Empty one of the two.", code="paste_host"
-            )
 
 
 def _value_fields(provider: Provider) -> dict[str, forms.Field]:
@@ -197,9 +216,9 @@ def _value_fields(provider: Provider) -> dict[str, forms.Field]:
 
 def _all_fields(provider: Provider) -> dict[str, forms.Field]:
     """Return the fields of the page that adds a credential, in order."""
-    fields: dict[str, forms.Field] = {"paste": PasteField()}
+    fields: dict[str, forms.Field] = {}
     if not provider.host:
-        fields["host"] = HostField(help_text=provider.host_help)
+        fields["host"] = HostField(help_text=provider.host_help, domains=provider.domains)
         fields["host"].error_messages["required"] = "Enter the registry's host name, such as registry.example.com."
     return {
         **fields,
@@ -240,11 +259,6 @@ def _default_name(user: str, host: str) -> str:
 
 def _other_kind_message(kind: Provider) -> str:
     return f"This is {kind.name}: choose {kind.name} as the kind of registry."
-
-
-def _paste_elsewhere_message(kind: Provider, host: str = "") -> str:
-    of = f"for {host}" if host else f"of {kind.name}"
-    return f"This login is {of}: choose {kind.name} as the kind of registry, and paste it again."
 
 
 def _advice(provider: Provider) -> dict[str, str]:

@@ -6,24 +6,49 @@ People paste a whole login command or file into any field of the form. Wherever 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
-from registries.forms.paste import Pasted, is_login_text, read_login
+from registries.forms.paste import Pasted, Reading, Selection, is_login_text, read, select
 from registries.oci.reference import ReferenceInvalid, parse_host
 from registries.providers import PROVIDERS, Provider
 
 FIX = "fix"
 SWAP = "swap"
 """The value of `fix` with which the form is sent to exchange the name and the secret."""
+CHOSEN = "login"
+"""The field with the label of the login that was chosen, after a paste with several that fit."""
+
+
+@dataclass(frozen=True)
+class FormPaste:
+    """What was pasted into a form: what it holds, and the login that is meant. `contradicted` are the fields in which
+    something else was entered."""
+
+    reading: Reading
+    selection: Selection
+    contradicted: tuple[str, ...] = ()
+
+    @property
+    def login(self) -> Pasted | None:
+        """The login that is meant; None if it isn't clear."""
+        return self.selection.login
 
 
 def read_form_data(
-    data: Mapping[str, object], provider: Provider, *, prefix: str | None, host: str
-) -> tuple[Mapping[str, object], Pasted | None]:
-    """Return the data to clean, with empty fields filled from a pasted login, and that login. `host` is the image's, if
-    the form is for one. Among several logins it chooses, or else the only host of this kind, or the one that was
-    typed."""
-    keys = {name: f"{prefix}-{name}" if prefix else name for name in ("paste", "host", "name", FIX)}
-    keys |= {declared.name: f"{prefix}-{declared.name}" if prefix else declared.name for declared in provider.fields}
+    data: Mapping[str, object],
+    provider: Provider,
+    *,
+    prefix: str | None,
+    host: str,
+    repository: str = "",
+    initial: Mapping[str, object],
+    is_kind_chosen: bool = True,
+) -> tuple[Mapping[str, object], FormPaste | None]:
+    """Return the data to clean, and what was pasted. A pasted login fills the fields that are empty or as they were
+    offered (`initial`). `host` and `repository` are the image's, if the form is for one. Among several logins they
+    choose, or the host that was entered, or the kind of registry if the member has chosen it."""
+    names = ["paste", "host", "name", FIX, CHOSEN, *(declared.name for declared in provider.fields)]
+    keys = {name: f"{prefix}-{name}" if prefix else name for name in names}
     sent = dict(data.items())
     pair = provider.name_and_secret
     if sent.get(keys[FIX]) == SWAP and pair is not None:
@@ -35,25 +60,49 @@ def read_form_data(
         sealed=[keys[field.name] for field in provider.fields if field.secret and not field.multiline],
         paste=keys["paste"],
     )
-    pasted = read_login(str(sent.get(keys["paste"], "")), host or provider.host or typed_host(sent))
-    if pasted is None:
+    reading = read(str(sent.get(keys["paste"]) or ""))
+    if not reading.is_recognized:
         return sent, None
+    typed = typed_host(sent)
+    if typed == provider.usual_host and not any(login.is_for(typed) for login in reading.logins):
+        typed = ""  # nobody entered it
+    selection = select(
+        reading,
+        host=host or provider.host or typed,
+        repository=repository,
+        kind=provider if is_kind_chosen else None,
+        label=str(sent.get(keys[CHOSEN]) or ""),
+    )
+    pasted = selection.login
+    if pasted is None:
+        return sent, FormPaste(reading, selection)
+    if "*" in pasted.host:
+        pasted = Pasted("", pasted.username, pasted.secret, pasted.kind, pasted.values)
     values = {"host": pasted.host, "username": pasted.username, "password": pasted.secret, "key": pasted.secret}
+    contradicted = []
     for name, value in (values | dict(pasted.values)).items():
-        if name in keys and value and not sent.get(keys[name]):
+        if name not in keys or not value:
+            continue
+        entered = str(sent.get(keys[name]) or "")
+        offered = provider.usual_host if name == "host" else str(initial.get(name) or "")
+        if not entered or entered == offered:
             sent[keys[name]] = value
-    return sent, pasted
+        elif entered != value and name != "host":
+            contradicted.append(name)
+    return sent, FormPaste(reading, selection, tuple(contradicted))
 
 
 def read_pasted(data: Mapping[str, object]) -> Pasted | None:
-    """Return the login that was pasted into any field of this form; of several, the one for the host that was typed."""
+    """Return the login that was pasted into any field of this form; of several, the one for the host that was typed, or
+    the one that was chosen."""
     sent = {name: value for name, value in data.items() if name != "csrfmiddlewaretoken"}
     shown = {field.name for kind in PROVIDERS.values() for field in kind.fields if not field.secret} | {"host", "name"}
     sealed = {
         field.name for kind in PROVIDERS.values() for field in kind.fields if field.secret and not field.multiline
     }
     _move_to_paste(sent, shown=shown & sent.keys(), sealed=sealed & sent.keys(), paste="paste")
-    return read_login(str(sent.get("paste", "")), typed_host(sent))
+    reading = read(str(sent.get("paste") or ""))
+    return select(reading, host=typed_host(sent), label=str(sent.get(CHOSEN) or "")).login
 
 
 def typed_host(data: Mapping[str, object]) -> str:

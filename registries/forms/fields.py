@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Sequence
+
 from django import forms
 from django.core.exceptions import ValidationError
 
 from registries.authorities import AuthoritiesInvalid, read_authorities
+from registries.forms.paste import Pasted
 from registries.forms.widgets import SecretTextarea, SecretTextareaWithFile, TextareaWithFile
 from registries.foundation.printable import validate_printable
 from registries.hosts import read_host
@@ -14,6 +18,7 @@ from registries.oci.reference import ReferenceInvalid
 from registries.providers import Field
 
 MAX_HOST_LENGTH = 300
+_LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,61}")
 _NAMES = frozenset({"Docker"})
 
 
@@ -56,9 +61,11 @@ def in_a_sentence(label: str) -> str:
 
 
 class HostField(forms.CharField):
-    """A registry's host; its clean value is the canonical `host[:port]`."""
+    """A registry's host; its clean value is the canonical `host[:port]`. Where all hosts have one of `domains`, a name
+    without one is asked to be completed: the same name in another domain is somebody else's."""
 
-    def __init__(self, *, help_text: str = "") -> None:
+    def __init__(self, *, help_text: str = "", domains: Sequence[str] = ()) -> None:
+        self._domains = domains
         super().__init__(
             label="Host",
             strip=False,
@@ -68,8 +75,12 @@ class HostField(forms.CharField):
         )
 
     def clean(self, value: str | None) -> str:
+        text = super().clean(value)
+        if self._domains and _LABEL.fullmatch(text.strip()):
+            hosts = " or ".join(f"{text.strip().lower()}.{domain}" for domain in self._domains)
+            raise ValidationError(f"Enter the host with its domain: {hosts}.", code="host_without_domain")
         try:
-            return read_host(super().clean(value))
+            return read_host(text)
         except ReferenceInvalid as error:
             raise ValidationError(error.message, code=error.code) from None
 
@@ -112,6 +123,19 @@ class AuthorityField(forms.CharField):
             return read_authorities(super().clean(value))
         except AuthoritiesInvalid as error:
             raise ValidationError(error.message, code="ca_invalid") from None
+
+
+class PastedLoginField(forms.ChoiceField):
+    """Which login of a paste is meant, if several fit. Their labels hold no secret."""
+
+    def __init__(self, among: Iterable[Pasted]) -> None:
+        labels = list(dict.fromkeys(login.label for login in among))
+        super().__init__(
+            label="Login to use",
+            required=False,
+            choices=[("", "Choose one"), *((label, label) for label in labels)],
+            help_text="Then paste it again above: secrets are never shown, so the paste is not kept.",
+        )
 
 
 class PasteField(forms.CharField):

@@ -16,8 +16,8 @@ def find_registry(text: str) -> tuple[Provider, str] | None:
     text = text.strip()
     if not text or len(text) > MAX_TEXT_LENGTH:
         return None
-    if login := read_login(text):
-        return (PROVIDERS[login.kind], "") if login.kind else (recognise(login.host), login.host)
+    if (login := read_login(text)) and (login.kind or login.host) and "*" not in login.host:
+        return (PROVIDERS[login.kind], login.host) if login.kind else (recognise(login.host), login.host)
     named = read_image(text) or text
     try:
         if "/" not in named and ("." in named or ":" in named.removesuffix(":latest")):

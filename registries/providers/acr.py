@@ -41,6 +41,7 @@ ACR = Provider(
     name="Azure Container Registry",
     mark="Az",
     hosts=(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.){1,3}azurecr\.(?:io|cn|us|de)",),
+    domains=("azurecr.io", "azurecr.cn", "azurecr.us"),
     host_help="The login server on the registry's Overview page, such as acme.azurecr.io.",
     fields=(
         Field(

@@ -54,9 +54,10 @@ class Provider:
     this registry's words. `guide` is a template.
 
     `labels` are words that a host which runs this software often has as one of its labels: a guess, used where no kind
-    knows the host. `usual_host` is the one that most members mean, where `host` is empty. Images of a kind in the
-    section PUBLIC need no credential; without `fields` it has none. `repositories` are the beginnings of the only names
-    that belong to the kind, at a host that another kind shares.
+    knows the host. `domains` are those of all its hosts, if there are few. `usual_host` is the one that most members
+    mean, where `host` is empty. Images of a kind in the section PUBLIC need no credential; without `fields` it has
+    none. `repositories` are the beginnings of the only names that belong to the kind, at a host that another kind
+    shares.
     """
 
     kind: str
@@ -72,6 +73,7 @@ class Provider:
     host: str = ""
     usual_host: str = ""
     host_help: str = ""
+    domains: tuple[str, ...] = ()
     has_chosen_names: bool = False
     repair: Callable[[dict[str, str]], dict[str, str]] | None = None
     checks: tuple[Check, ...] = ()

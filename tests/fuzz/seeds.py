@@ -86,6 +86,8 @@ PASTES = _lines(
     "echo s3cret | docker login ghcr.io -u alice --password-stdin", "-u 'a b' --password=\"x\\\"y\" https://Host/v2/",
     "aws ecr get-login-password --region eu-west-1 | docker login --username AWS --password-stdin 1.dkr.ecr.a.example",
     json.dumps({"auths": {"ghcr.io": {"auth": "YWxpY2U6czNjcmV0"}, "quay.io": {"username": "a", "password": "b"}}}),
+    "echo s3 | docker login -u a --password-stdin ghcr.io <<< 's$3'", "docker run -itd -p 80:80 -e A=b acme/app:1",
+    "https://github.com/acme/app/pkgs/container/app/1?tag=1.0", "docker login -u a -p $'s\\x41' \"$A\" ghcr.io # b",
     "https://hub.docker.com/r/acme/app", "printf %s 's3 cret' | podman login quay.io -u x --password-stdin \\\n",
 )  # fmt: skip
 GOOGLE_KEYS = _lines(

@@ -151,7 +151,7 @@ def byte_range(data: bytes) -> None:
 def pasted(data: bytes) -> None:
     """As it is, or as what follows one of two commands, by the first byte."""
     text = ("", "docker login ", "docker pull ")[data[0] % 3 if data else 0] + text_of(data[1:])
-    assert all(login.host for login in paste.read_logins(text))
+    assert all(login.label for login in paste.read_logins(text))
     paste.read_image(text)
 
 

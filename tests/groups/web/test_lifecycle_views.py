@@ -227,3 +227,16 @@ def test_a_refused_credential_is_not_offered_again(
     page = member.get(at(group, where, *([failure.pk] if where == "failure" else [])))
     assert 'type="hidden" name="use"' not in page.content.decode()
     assert "is not what failed" not in text_of(page)
+
+
+def test_a_login_pasted_for_a_retry_replaces_the_user_name_that_was_offered(
+    member: Client, group: ContainerGroup, failure: Failure
+) -> None:
+    line = f"docker login -u robot -p '$ecret1' {HOST}"
+
+    answer = member.post(at(group, "retry"), {"use": "new", "username": "deploy", "password": "", "paste": line})
+
+    assert answer.status_code == 302
+    credential = ContainerGroup.objects.get(pk=group.pk).image.credential
+    assert credential is not None
+    assert credential.fields == {"username": "robot"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import uuid
 from typing import Any
@@ -351,3 +352,38 @@ def test_a_platform_that_no_node_has_is_refused(member: Client, project: Any) ->
     page = member.post(NEW, GOOD | {"platform": "linux/s390x"})
     assert page.status_code == 422
     assert "No node has this platform now." in text_of(page)
+
+
+def test_of_a_command_only_the_image_is_kept(member: Client, project: Any) -> None:
+    """LaMachine#170: a docker run command is what instructions give."""
+    command = f"docker run -d -e DB_PASSWORD={SECRET} -p 80:80 {IMAGE} serve"
+
+    page = member.post(NEW, GOOD | {"image": command, "name": "No Name"})
+    read = member.post(reverse("groups:read", args=["acme", "default"]), {"image": command})
+    link = member.get(NEW, {"image": command})
+    unread = member.post(NEW, GOOD | {"image": f"docker run -e DB_PASSWORD={SECRET} $IMAGE"})
+
+    for answer in (page, read, link, unread):
+        assert SECRET not in answer.text
+    for answer in (page, link):
+        assert f'value="{IMAGE}"' in answer.text
+    assert "team/app" in read.text
+    assert "only your shell knows" in unread.text
+    assert member.post(NEW, GOOD | {"image": command}).status_code == 302
+    assert ContainerGroup.objects.get().image.reference == IMAGE
+
+
+def test_of_several_logins_the_nearest_one_is_taken_and_two_alike_are_asked_about(member: Client, project: Any) -> None:
+    """containers/image#981: robots of two organizations of one registry."""
+    keys = {HOST: "wide", f"{HOST}/team": "near", f"{HOST}/other": "far"}
+    auths: dict[str, Any] = {key: {"username": user, "password": SECRET} for key, user in keys.items()}
+    twice = {f"https://{HOST}/v2/team": {"username": "twin", "password": SECRET}}
+    paste = GOOD | {"credential": "new", "new-username": "", "new-password": ""}
+
+    page = member.post(NEW, paste | {"new-paste": json.dumps({"auths": auths | twice})})
+    assert page.status_code == 422
+    assert f"{HOST}/team, user twin" in page.text
+    assert SECRET not in page.text
+
+    assert member.post(NEW, paste | {"new-paste": json.dumps({"auths": auths})}).status_code == 302
+    assert Credential.objects.get().fields == {"username": "near"}

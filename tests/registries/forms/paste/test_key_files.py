@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from registries.forms.credential import CredentialForm
-from registries.forms.paste import Pasted, is_login_text, read_login, read_logins
+from registries.forms.paste import Pasted, is_login_text, read, read_login, read_logins
 from registries.providers import PROVIDERS
 
 SECRET = "canary-7f3a-secret"  # pragma: allowlist secret
@@ -54,6 +54,51 @@ OF_AWS = [
         SESSION,
     ),
 ]
+
+
+GUID = "e61be6a0-1f10-4d3b-8a0e-0c3b5f1f4c8d"
+REFRESH = "00000000-0000-0000-0000-000000000000"
+
+
+@pytest.mark.parametrize(
+    ("document", "login"),
+    [
+        ({"appId": GUID, "displayName": "x", "password": SECRET, "tenant": GUID}, Pasted("", GUID, SECRET, "acr")),
+        ({"loginServer": "acme.azurecr.io", "accessToken": SECRET}, Pasted("acme.azurecr.io", REFRESH, SECRET, "acr")),
+        ({"username": "acme", "passwords": [{"name": "password", "value": SECRET}]}, Pasted("", "acme", SECRET, "acr")),
+        (
+            {"name": "t", "credentials": {"username": "t", "passwords": [{"name": "password1", "value": SECRET}]}},
+            Pasted("", "t", SECRET, "acr"),
+        ),
+        ({"name": "robot$ci+app", "secret": SECRET, "expires_at": 1}, Pasted("", "robot$ci+app", SECRET)),
+    ],
+)
+def test_what_az_and_harbor_give(document: dict[str, object], login: Pasted) -> None:
+    assert read_login(json.dumps(document)) == login
+
+
+def test_a_password_of_aws_for_docker_is_refused_in_words() -> None:
+    text = json.dumps({"authorizationData": [{"authorizationToken": PACKED, "proxyEndpoint": "https://x.example"}]})
+    assert "12 hours" in read(text).problem
+
+
+def test_several_secrets_in_one_manifest() -> None:
+    other = base64.b64encode(b'{"auths": {"quay.io": {"username": "b", "password": "x"}}}').decode()
+    yaml = f"data:\n  .dockerconfigjson: {PACKED}\n---\ndata:\n  .dockerconfigjson: {other}\n"
+    items = [{"data": {".dockerconfigjson": packed}} for packed in (PACKED, other)]
+    for text in (yaml, json.dumps({"kind": "List", "items": items})):
+        assert [login.host for login in read_logins(text)] == ["ghcr.io", "quay.io"]
+
+
+@pytest.mark.parametrize(
+    ("value", "secret"),
+    [("'s$x'", "s$x"), ('"s3" # mine', "s3"), ("s3 # mine", "s3"), ("s$x", ""), ("${X}", ""), ("s#3", "s#3")],
+)
+def test_a_value_in_a_line(value: str, secret: str) -> None:
+    login = read_login(f"REGISTRY=ghcr.io\nREGISTRY_USER=alice\nREGISTRY_PASSWORD={value}\n")
+    assert login is not None
+    assert login.secret == secret
+    assert bool(login.note) is not bool(secret)
 
 
 @pytest.mark.parametrize("text", OF_GHCR)
@@ -109,22 +154,33 @@ def test_a_key_of_aws_is_of_no_other_kind() -> None:
         "username: alice\npassword: without-a-host",
         "REGISTRY=..\nREGISTRY_PASSWORD=x",
         "kubectl get secrets",
-        "kubectl create secret docker-registry 'x",
         "kubectl create secret docker-registry x",
         "Access key ID,Secret access key",
         f"Access key ID\n{KEY_ID}",
         "a,b\nc,d",
-        ".dockerconfigjson: " + base64.b64encode(b"no json at all").decode(),
-        ".dockerconfigjson: {",
         base64.b64encode(b"\xff" * 40).decode(),
         json.dumps({"type": "authorized_user"}),
-        json.dumps({"data": {".dockerconfigjson": "###"}}),
         json.dumps({"data": 7, "Credentials": [1]}),
     ],
 )
 def test_what_is_no_login(text: str) -> None:
     assert read_logins(text) == []
     assert not is_login_text(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "kubectl create secret docker-registry 'x",
+        ".dockerconfigjson: " + base64.b64encode(b"no json at all").decode(),
+        ".dockerconfigjson: {",
+        json.dumps({"data": {".dockerconfigjson": "###"}}),
+    ],
+)
+def test_what_is_damaged_is_known_and_said(text: str) -> None:
+    assert read_logins(text) == []
+    assert read(text).problem
+    assert is_login_text(text)
 
 
 @given(st.text(alphabet='AKIA_aws:=,"{}[]. \n-|dockercfgjson', max_size=300))
