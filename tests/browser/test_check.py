@@ -163,7 +163,7 @@ def test_a_credential_is_tested_as_it_is_added(
     page = open_context("desk").new_page()
     sign_in(page, alice)
     page.goto("/o/acme/registries/new/?kind=self_hosted")
-    page.get_by_label("Host").fill(registry.host)
+    page.get_by_label("Host", exact=True).fill(registry.host)
     page.get_by_label("User name").fill(USER)
     page.get_by_label("Password or token").fill("a wrong one")
     page.get_by_label("Test it on an image").fill("team/app:1.0")

@@ -22,7 +22,7 @@ GROUPS = "/o/acme/default/groups/"
 
 def add_credential(page: Page, host: str, password: str) -> None:
     page.goto("/o/acme/registries/new/?kind=self_hosted")
-    page.get_by_label("Host").fill(host)
+    page.get_by_label("Host", exact=True).fill(host)
     page.get_by_label("User name").fill(USER)
     page.get_by_label("Password or token").fill(password)
     page.get_by_role("button", name=re.compile("Encrypt")).click()
