@@ -22,7 +22,7 @@ from registries.foundation.clock import database_now
 from registries.foundation.ids import CredentialId, OrganizationId, UserId
 from registries.models import Credential
 from registries.providers import PROVIDERS
-from registries.secrets import sqlite_remnants
+from registries.secrets import entered_marks, sqlite_remnants
 from registries.secrets.credential_binding import binding_of
 from registries.secrets.credential_seal import seal
 from registries.secrets.epochs import HOUR_SECONDS, max_credential_seconds
@@ -85,9 +85,16 @@ def store_credential(
     row.sign_in_mark = confirmation_of(
         row.sign_in_host, organization_id=organization_id, credential_id=CredentialId(row.pk), registry=row.host
     )
+    row.entered_mark = entered_marks.mark_of(row)
     row.epoch, row.sealed = seal(secrets, binding_of(row))
     row.save(force_insert=True)
     return row
+
+
+def entered_values(row: Credential) -> dict[str, str]:
+    """Return what was entered with a credential and is not secret, by field, for a form to offer again; nothing if the
+    row says something else than was entered."""
+    return {**row.fields, "ca": row.ca} if entered_marks.is_marked(row) else {}
 
 
 def empty_credential(credential_id: CredentialId, *, reason: str) -> bool:

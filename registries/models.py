@@ -54,7 +54,8 @@ class Credential(models.Model):
     `latest_deadline`. `repository` is the only one that the secret is used for, empty for all of the host's. What
     decides where the secret is shown is sealed as well (`registries.secrets.credential_binding`): a worker refuses a
     row whose columns say something else. `sign_in_host`, the other `host[:port]` at which the registry signs in, can be
-    confirmed later too: then `sign_in_mark` proves that (`registries.secrets.sign_in_offers`).
+    confirmed later too: then `sign_in_mark` proves that (`registries.secrets.sign_in_offers`). `entered_mark` proves
+    that `fields` and `ca` are what was entered (`registries.secrets.entered_marks`).
     """
 
     class Retention(models.TextChoices):
@@ -79,6 +80,7 @@ class Credential(models.Model):
     ca = models.TextField("own authorities", blank=True, default="", db_default="")
     sign_in_host = models.CharField(max_length=260, blank=True, default="", db_default="", editable=False)
     sign_in_mark = models.CharField(max_length=64, blank=True, default="", db_default="", editable=False)
+    entered_mark = models.CharField(max_length=64, blank=True, default="", db_default="", editable=False)
     hold = models.CharField(max_length=4, choices=Retention.choices, default=Retention.PULL)
     epoch = models.PositiveIntegerField(null=True, editable=False)
     sealed = models.BinaryField(null=True, editable=False)

@@ -19,6 +19,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from registries import actions
+from registries.credential_rows import entered_values
 from registries.forms.credential import CredentialForm
 from registries.forms.credential_data import read_pasted
 from registries.forms.edit import CredentialEditForm
@@ -224,7 +225,7 @@ def _replaced_values(request: MemberRequest) -> dict[str, object]:
     if row is None:
         return {}
     name = row.name if row.name != ERASED_NAME else ""
-    return {**row.fields, "name": name, "hold": row.hold, "ca": row.ca}
+    return {**entered_values(row), "name": name, "hold": row.hold}
 
 
 def _next_page(request: MemberRequest, credential: Credential) -> str:

@@ -24,6 +24,7 @@ from groups.web.group_page import group_page
 from groups.web.image_field import NEW, NONE, live_credentials
 from groups.web.requests import acts_on_post, form_status, group_of, to_group
 from groups.web.sign_in_confirmation import with_confirmation
+from registries.credential_rows import entered_values
 from registries.forms.credential import CredentialForm
 from registries.foundation.ids import FailureId, OrganizationId
 from registries.foundation.requests import ProjectRequest
@@ -115,10 +116,7 @@ def _retry_forms(
     image = group.failed_image or group.image
     old = image.credential
     provider = PROVIDERS.get(image.provider) or recognise_for_credential(image.registry)
-    prefilled: dict[str, object] = {}
-    if old is not None:
-        prefilled = {field.name: old.fields.get(field.name, "") for field in provider.fields if not field.secret}
-        prefilled["ca"] = old.ca
+    prefilled = entered_values(old) if old is not None and old.provider == provider.kind else {}
     registry = image.registry
     live = live_credentials(request).for_image(registry, image.repository)
     form = RetryForm(data, live=live, registry=registry, initial={"use": _choice_of(suggest_credential(group, live))})

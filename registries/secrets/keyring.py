@@ -219,6 +219,11 @@ def sign_in_hosts_key() -> bytes:
     return _derived(data_key(), "drayage sign-in hosts 1")
 
 
+def entered_values_key() -> bytes:
+    """Return the 32-byte key of the marks of what was entered with credentials. Raises KeyUnavailable."""
+    return _derived(data_key(), "drayage entered values 1")
+
+
 def enrolment_key(zone: str) -> bytes:
     """Return the 32-byte key from which a zone (`web`, `worker`) makes codes of enrolments. Raises KeyUnavailable."""
     return _derived(layers_key() if zone == "worker" else data_key(), f"drayage enrolment 1 {zone}")

@@ -240,3 +240,14 @@ def test_a_login_pasted_for_a_retry_replaces_the_user_name_that_was_offered(
     credential = ContainerGroup.objects.get(pk=group.pk).image.credential
     assert credential is not None
     assert credential.fields == {"username": "robot"}
+
+
+def test_the_form_of_a_retry_offers_nothing_that_was_written_into_the_database(
+    member: Client, group: ContainerGroup, failure: Failure
+) -> None:
+    Credential.objects.update(ca="-----BEGIN CERTIFICATE-----\nmallory", fields={"username": "mallory"})
+
+    page = member.get(at(group, "failure", failure.pk))
+
+    assert page.context["typed_form"].initial == {}
+    assert "mallory" not in page.text

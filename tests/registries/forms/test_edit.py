@@ -117,3 +117,14 @@ def test_replacing_what_another_organization_has(browser: Client, mallory: User)
     answer = browser.get(reverse("registries:new", args=["acme"]), {"kind": "self_hosted", "replaces": str(other.pk)})
 
     assert "umbrella-robot" not in answer.text
+
+
+def test_replacing_offers_nothing_that_was_written_into_the_database(browser: Client, credential: Credential) -> None:
+    Credential.objects.update(ca="-----BEGIN CERTIFICATE-----\nmallory")
+
+    answer = browser.get(
+        reverse("registries:new", args=["acme"]), {"kind": "self_hosted", "replaces": str(credential.pk)}
+    )
+
+    assert "mallory" not in answer.text
+    assert answer.context["form"]["username"].value() is None

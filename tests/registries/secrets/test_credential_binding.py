@@ -112,6 +112,7 @@ def test_whatever_decides_where_a_secret_goes_is_in_it() -> None:
     not_sealed = {
         "id", "name", "organization", "epoch", "sealed", "created_by", "received_at", "deadline", "used_count",
         "used_hosts", "last_used_at", "destroyed_at", "destroyed_because", "sign_in_mark",
+        "entered_mark",
     }  # fmt: skip
     columns = {field.name for field in Credential._meta.concrete_fields}
     assert columns - not_sealed == set(BINDING.as_json()) - {"organization_id", "credential_id"}
