@@ -176,6 +176,7 @@ def reading_context(
     return {
         "reference": reference,
         "reading_error": error,
+        "is_command": reference is not None and len(text.split()) > 1,
         "provider": provider,
         "fitting": fitting,
         "others": [] if reference else live,

@@ -87,6 +87,8 @@ class CredentialForm(GuardedForm):
         among = self._paste.selection.among if self._paste else ()
         asked = {CHOSEN: PastedLoginField(among)} if among else {}
         self.fields = {"paste": PasteField(), **asked, **fields}
+        for declared in provider.fields if asked else ():
+            self.fields[declared.name].required = False  # the chosen login fills it
 
     @property
     def pasted(self) -> Pasted | None:
@@ -173,6 +175,8 @@ class CredentialForm(GuardedForm):
     def clean(self) -> dict[str, object]:
         """Validate the values as the kind of registry requires."""
         if any(declared.name in self.errors or declared.name in self.withheld for declared in self.provider.fields):
+            return self.cleaned_data
+        if CHOSEN in self.fields:
             return self.cleaned_data
         values = self._values()
         try:

@@ -132,7 +132,7 @@ class PastedLoginField(forms.ChoiceField):
         labels = list(dict.fromkeys(login.label for login in among))
         super().__init__(
             label="Login to use",
-            required=False,
+            error_messages={"required": "Choose the login to use."},
             choices=[("", "Choose one"), *((label, label) for label in labels)],
             help_text="Then paste it again above: secrets are never shown, so the paste is not kept.",
         )

@@ -368,6 +368,7 @@ def test_of_a_command_only_the_image_is_kept(member: Client, project: Any) -> No
     for answer in (page, link):
         assert f'value="{IMAGE}"' in answer.text
     assert "team/app" in read.text
+    assert "Only the image is taken" in read.text
     assert "only your shell knows" in unread.text
     assert member.post(NEW, GOOD | {"image": command}).status_code == 302
     assert ContainerGroup.objects.get().image.reference == IMAGE

@@ -68,6 +68,7 @@ def test_where_several_fit_the_form_asks() -> None:
     assert not asked.is_valid()
     assert "quay.io/org1, quay.io/org2" in str(asked.errors["paste"])
     assert "quay.io/org2, user user1" in str(asked["login"])
+    assert set(asked.errors) == {"paste", "login"}, "nothing else is asked for"
     assert SECRET not in "".join(str(field) for field in asked) + str(asked.errors)
 
     answered = {"paste": text, "hold": "pull", "login": "quay.io/org2, user user1"}
