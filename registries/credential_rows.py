@@ -91,12 +91,6 @@ def store_credential(
     return row
 
 
-def entered_values(row: Credential) -> dict[str, str]:
-    """Return what was entered with a credential and is not secret, by field, for a form to offer again; nothing if the
-    row says something else than was entered."""
-    return {**row.fields, "ca": row.ca} if entered_marks.is_marked(row) else {}
-
-
 def empty_credential(credential_id: CredentialId, *, reason: str) -> bool:
     """Delete the sealed value and keep the receipt. Records nothing. Returns whether it was still held."""
     return empty(Credential.objects.held().filter(pk=credential_id), reason=reason)

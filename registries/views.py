@@ -19,7 +19,6 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from registries import actions
-from registries.credential_rows import entered_values
 from registries.forms.credential import CredentialForm
 from registries.forms.credential_data import read_pasted
 from registries.forms.edit import CredentialEditForm
@@ -32,6 +31,7 @@ from registries.models import ERASED_NAME, Credential
 from registries.providers import PROVIDERS, Provider
 from registries.providers.recognise import recognise, recognise_for_credential
 from registries.providers.self_hosted import SELF_HOSTED
+from registries.secrets.entered_marks import entered_values
 
 PAGE_SIZE = 50
 _HIDDEN = "Hidden: it looks like a secret"

@@ -24,13 +24,13 @@ from groups.web.group_page import group_page
 from groups.web.image_field import NEW, NONE, live_credentials
 from groups.web.requests import acts_on_post, form_status, group_of, to_group
 from groups.web.sign_in_confirmation import with_confirmation
-from registries.credential_rows import entered_values
 from registries.forms.credential import CredentialForm
 from registries.foundation.ids import FailureId, OrganizationId
 from registries.foundation.requests import ProjectRequest
 from registries.models import MAX_NAME_LENGTH
 from registries.providers import PROVIDERS
 from registries.providers.recognise import recognise, recognise_for_credential
+from registries.secrets.entered_marks import entered_values
 
 
 @acts_on_post

@@ -25,3 +25,9 @@ def mark_of(row: Credential) -> str:
 def is_marked(row: Credential) -> bool:
     """Whether the row's values are those that were entered. Raises `keyring.KeyUnavailable`."""
     return hmac.compare_digest(mark_of(row).encode(), row.entered_mark.encode())
+
+
+def entered_values(row: Credential) -> dict[str, str]:
+    """Return what was entered with a credential and is not secret, by field, for a form to offer again; nothing if the
+    row says something else than was entered. Raises `keyring.KeyUnavailable`."""
+    return {**row.fields, "ca": row.ca} if is_marked(row) else {}

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from portal.models import Organization
-from registries.credential_rows import empty_credential, entered_values
+from registries.credential_rows import empty_credential
 from registries.models import Credential
+from registries.secrets.entered_marks import entered_values
 from tests.support.pulls import USER, make_credential
 
 HOST = "registry.example.com"
