@@ -33,14 +33,19 @@ _GIVEN = ("image", "credential", "name", "platform")
 @require_http_methods(["GET", "POST"])
 @never_cache
 def new(request: ProjectRequest, org: str, project: str) -> HttpResponse:
-    """Create a group and start the pull of its image, with a saved credential, a typed one, or none."""
-    initial = _settings_of_source(request)
+    """Create a group and start the pull of its image, with a saved credential, a typed one, or none.
+
+    `first` is what was pasted on a page without groups: it only fills the field of the image, and is sent by POST
+    because a command may contain more than the image.
+    """
     given = {name: request.GET[name][:MAX_TEXT_LENGTH] for name in _GIVEN if name in request.GET}
+    given |= {"image": request.POST["first"][:MAX_TEXT_LENGTH]} if "first" in request.POST else {}
     given |= {"image": text_of_image(given["image"])} if "image" in given else {}
-    initial |= {name: value for name, value in given.items() if not find_secret(value, likely=False)}
+    is_sent = request.method == "POST" and "first" not in request.POST
     form = GroupForm(
-        request.POST if request.method == "POST" else None,
-        initial=initial,
+        request.POST if is_sent else None,
+        initial=_settings_of_source(request)
+        | {name: value for name, value in given.items() if not find_secret(value, likely=False)},
         organization_id=request.organization.pk,
     )
     typed_form = typed_credential_form(request, form)

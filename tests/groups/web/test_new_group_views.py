@@ -388,3 +388,23 @@ def test_of_several_logins_the_nearest_one_is_taken_and_two_alike_are_asked_abou
 
     assert member.post(NEW, paste | {"new-paste": json.dumps({"auths": auths})}).status_code == 302
     assert Credential.objects.get().fields == {"username": "near"}
+
+
+def test_what_was_pasted_first_only_fills_the_image(member: Client, project: Any) -> None:
+    """A command may contain more than the image: it is sent by POST, so that nothing of it is in an address."""
+    pasted = f"docker run -e PASSWORD=canary-password --name web {IMAGE}"
+
+    page = member.post(NEW, {"first": pasted})
+
+    assert page.status_code == 200
+    assert IMAGE in page.content.decode()
+    assert "canary-password" not in page.content.decode()
+    assert not ContainerGroup.objects.exists()
+
+
+def test_without_groups_an_image_is_asked_for_by_post(member: Client, project: Any) -> None:
+    form = re.search(r'<form class="first-image"[^>]*>', member.get(LIST).content.decode())
+
+    assert form is not None
+    assert 'method="post"' in form[0]
+    assert NEW in form[0]
