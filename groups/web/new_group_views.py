@@ -57,7 +57,8 @@ def new(request: ProjectRequest, org: str, project: str) -> HttpResponse:
         else:
             return to_group(request, group)
     chosen = NEW if form.has_typed_credential else str(form["credential"].value() or "")
-    context = {"form": form, **reading_context(request, str(form["image"].value() or ""), chosen, typed_form)}
+    image = str(form["image"].value() or "")
+    context = {"form": form, **reading_context(request, image, chosen, typed_form, is_typing=not is_sent)}
     return render(request, "groups/new.html", context, status=form_status(form))
 
 
