@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +12,8 @@ from allauth.mfa.models import Authenticator
 from django.core.cache import cache
 from playwright.sync_api import BrowserContext, Page, expect
 
+from portal.accounts.factor_views import SignInWithPasskey
+from portal.home import overview_views
 from portal.models import User
 from tests.browser.conftest import picture, violations
 from tests.browser.pages import no_sideways
@@ -128,6 +132,38 @@ def test_adding_one_and_signing_in_with_it_alone(
     page.get_by_role("button", name="Use a passkey").click()
     expect(page.get_by_role("heading", level=1)).not_to_have_text("Confirm it's you")
     assert not any(found.values()), found
+
+
+def test_options_that_come_late_leave_the_sign_in_with_a_password(
+    open_page: Callable[..., Page], alice: User, acme: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The page asks for them as it opens, and they come with a visitor's session."""
+    is_asked, is_signed_in, is_answered = threading.Event(), threading.Event(), threading.Event()
+
+    def answer_late(*args: Any, **options: Any) -> Any:
+        is_asked.set()
+        assert is_signed_in.wait(10)
+        response = answer(*args, **options)
+        is_answered.set()
+        return response
+
+    def look_late(request: Any) -> Any:
+        is_signed_in.set()
+        assert is_answered.wait(10)
+        time.sleep(0.5)  # the answer is on its way to the browser
+        return organizations(request)
+
+    answer, organizations = SignInWithPasskey.get, overview_views.organizations_of
+    monkeypatch.setattr(SignInWithPasskey, "get", answer_late)
+    monkeypatch.setattr(overview_views, "organizations_of", look_late)
+    page = open_page()
+    device(page)
+    page.goto("/accounts/login/")
+    assert is_asked.wait(10)
+    page.get_by_label("Email").fill(alice.email)
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Acme")
 
 
 def test_removing_it(open_page: Callable[..., Page], alice: User, acme: Any) -> None:

@@ -52,22 +52,26 @@ const create = async (form, { publicKey }) => {
   });
 };
 
-const get = async ({ publicKey }, options = {}) => {
+// One request at a time, for the device or for its options.
+const begin = () => {
   waiting?.abort();
   waiting = new AbortController();
-  return navigator.credentials.get({
+  return waiting.signal;
+};
+
+const get = async ({ publicKey }, signal, options = {}) =>
+  navigator.credentials.get({
     publicKey: {
       ...publicKey,
       challenge: decode(publicKey.challenge),
       allowCredentials: decodeIds(publicKey.allowCredentials),
     },
-    signal: waiting.signal,
+    signal,
     ...options,
   });
-};
 
-const fetchOptions = async (form) => {
-  const response = await fetch(form.action, { headers: { Accept: "application/json" } });
+const fetchOptions = async (form, signal) => {
+  const response = await fetch(form.action, { headers: { Accept: "application/json" }, signal });
   if (!response.ok) throw new Error("no options");
   return (await response.json()).request_options;
 };
@@ -76,10 +80,11 @@ const optionsOnPage = () => JSON.parse(document.getElementById("passkey-options"
 
 const ask = async (form) => {
   show(form, null);
+  const signal = begin();
   try {
     if (form.dataset.passkey === "create") send(form, await create(form, optionsOnPage().creation_options));
-    else if (form.dataset.passkey === "get") send(form, await get(optionsOnPage().request_options));
-    else send(form, await get(await fetchOptions(form)));
+    else if (form.dataset.passkey === "get") send(form, await get(optionsOnPage().request_options, signal));
+    else send(form, await get(await fetchOptions(form, signal), signal));
   } catch (error) {
     show(form, error);
   }
@@ -87,13 +92,19 @@ const ask = async (form) => {
 
 // The browser offers passkeys in the field for the email address, where it can do that.
 const offer = async (form) => {
+  const signal = begin();
   if (!(await PublicKeyCredential.isConditionalMediationAvailable?.())) return;
   try {
-    send(form, await get(await fetchOptions(form), { mediation: "conditional" }));
+    send(form, await get(await fetchOptions(form, signal), signal, { mediation: "conditional" }));
   } catch {
-    // Nothing was chosen there, or the button was pressed.
+    // Nothing was chosen there, or a button was pressed.
   }
 };
+
+// The options come with a session's cookie. After the answer to another form it would replace the one of the sign-in.
+addEventListener("submit", (event) => {
+  if (!event.target.matches("[data-passkey]")) waiting?.abort();
+});
 
 for (const form of document.querySelectorAll("form[data-passkey]")) {
   if (!window.PublicKeyCredential) {
