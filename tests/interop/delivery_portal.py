@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from portal.config.env import CHECKOUT
+from tests.interop.launching import begin_migrated
 from tests.support.helper_process import Beside
 from tests.support.processes import bare_environment, free_port, until, until_answers
 
@@ -103,6 +104,8 @@ def running(folder: Path, public_url: str = "", **settings: str) -> Iterator[Por
         "DJANGO_SETTINGS_MODULE": "portal.settings",
         **settings,
     }
+    if "DATABASE_URL" not in settings:
+        begin_migrated(folder)
     subprocess.run([sys.executable, "manage.py", "prepare"], cwd=CHECKOUT, env=environment, check=True)
     steps = Beside("tests.interop.delivery_steps", environment, folder / "steps.log")
     with ExitStack() as stack:

@@ -16,7 +16,7 @@ from portal.config.env import redis_socket
 from tests.conftest import PASSWORD
 from tests.interop.canary_way import MEMBER, Way
 from tests.interop.docker_registry import DockerRegistry, write_layout
-from tests.interop.launching import launch, lines_until, manage, processes_of
+from tests.interop.launching import begin_migrated, launch, lines_until, manage, processes_of
 from tests.portal.notifications.conftest import Receiver
 from tests.security.canary_scan import Leak, Scanner
 from tests.support.fakes.images import build_image
@@ -28,6 +28,7 @@ pytestmark = pytest.mark.interop
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database(request: pytest.FixtureRequest, environment: dict[str, str]) -> Iterator[Postgres | None]:
     if request.param == "sqlite":
+        begin_migrated(Path(environment["PORTAL_DATA_DIR"]))
         yield None
         return
     with Postgres() as postgres:

@@ -23,7 +23,7 @@ from registries.secrets.epochs import CLOSING_SECONDS, EPOCH_SECONDS
 from tests.conftest import PASSWORD
 from tests.interop.canary_way import MEMBER, OTHER, Way
 from tests.interop.docker_registry import DockerRegistry, write_layout
-from tests.interop.launching import launch, lines_until, manage
+from tests.interop.launching import begin_migrated, launch, lines_until, manage
 from tests.interop.member_browser import Browser
 from tests.portal.notifications.conftest import Receiver
 from tests.support.fakes.images import build_image
@@ -92,6 +92,7 @@ def theft(
     image = build_image([os.urandom(300_000), os.urandom(200_000)])
     reference = docker_registry.push("team/stolen", "1.0", write_layout(tmp_path / "layout", image))
     environment |= {"PORTAL_REGISTRY_ALLOW_NETWORKS": "127.0.0.0/8", "PORTAL_WEBHOOK_ALLOW_NETWORKS": "127.0.0.0/8"}
+    begin_migrated(Path(environment["PORTAL_DATA_DIR"]))
     started.append(launch("up", environment))
     console = lines_until(started[0], "Ctrl-C")
     threading.Thread(target=console.extend, args=(started[0].stdout or (),), daemon=True).start()

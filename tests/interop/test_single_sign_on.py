@@ -17,7 +17,7 @@ import pytest
 import requests
 
 from portal.config.env import CHECKOUT
-from tests.interop.launching import fresh_environment
+from tests.interop.launching import begin_migrated, fresh_environment
 from tests.support.identity_providers import know, real_provider
 from tests.support.processes import until, until_answers
 from tests.support.valkey_users import valkey_with_users
@@ -67,6 +67,7 @@ def portal(tmp_path: Path, issuer: str) -> Iterator[str]:
         web = environment | {"PORTAL_ZONE": "web", "REDIS_URL": valkey.url("web")}
         worker = environment | {"PORTAL_ZONE": "worker", "REDIS_URL": valkey.url("worker")}
         worker["PORTAL_SSO_CLIENT_SECRET"] = SECRET
+        begin_migrated(Path(environment["PORTAL_DATA_DIR"]))
         subprocess.run([sys.executable, "manage.py", "prepare"], cwd=CHECKOUT, env=environment, check=True)
         log = tmp_path / "web.log"
         serving = process(["serve", "web", "--port", environment["PORT"]], web, log)

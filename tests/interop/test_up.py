@@ -24,6 +24,7 @@ from portal.demo.image import sample_image
 from portal.demo.program import TEXT
 from tests.interop.launching import (
     CommandLines,
+    begin_migrated,
     launch,
     lines_until,
     manage,
@@ -90,6 +91,7 @@ def test_up_starts_everything_and_ctrl_c_ends_it(
 
 
 def test_mails_are_printed_and_in_no_log(environment: dict[str, str], started: list[subprocess.Popen[str]]) -> None:
+    begin_migrated(Path(environment["PORTAL_DATA_DIR"]))
     started.append(launch("up", environment))
     said = lines_until(started[0], "Ctrl-C")
     assert any(line.startswith("Emails          printed here") for line in said)
@@ -146,6 +148,7 @@ def test_whatever_it_creates_is_for_its_user_only(
 
 
 def test_a_killed_portal_leaves_no_process(environment: dict[str, str], started: list[subprocess.Popen[str]]) -> None:
+    begin_migrated(Path(environment["PORTAL_DATA_DIR"]))
     started.append(launch("up", environment))
     lines_until(started[0], "Ctrl-C")
     started[0].kill()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import PASSWORD
-from tests.interop.launching import fresh_environment, launch, lines_until, manage, wait_until_gone
+from tests.interop.launching import begin_migrated, fresh_environment, launch, lines_until, manage, wait_until_gone
 from tests.interop.sdks import JavaScriptSdk, PythonSdk, install_javascript
 
 HERE = ("acme", "default")
@@ -61,6 +61,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
             "PORTAL_API_CALLS_A_MINUTE": "5000",
         }
     )
+    begin_migrated(Path(live.environment["PORTAL_DATA_DIR"]))
     live.process = process = launch("up", live.environment)
     try:
         lines_until(process, "Ctrl-C")
