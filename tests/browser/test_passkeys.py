@@ -13,6 +13,7 @@ from django.core.cache import cache
 from playwright.sync_api import BrowserContext, Page, expect
 
 from portal.accounts.factor_views import SignInWithPasskey
+from portal.accounts.sso.access import organizations_of
 from portal.home import overview_views
 from portal.models import User
 from tests.browser.conftest import picture, violations
@@ -153,7 +154,7 @@ def test_options_that_come_late_leave_the_sign_in_with_a_password(
         time.sleep(0.5)  # the answer is on its way to the browser
         return organizations(request)
 
-    answer, organizations = SignInWithPasskey.get, overview_views.organizations_of
+    answer, organizations = SignInWithPasskey.get, organizations_of
     monkeypatch.setattr(SignInWithPasskey, "get", answer_late)
     monkeypatch.setattr(overview_views, "organizations_of", look_late)
     page = open_page()
