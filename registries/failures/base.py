@@ -36,7 +36,7 @@ class RegistryResponse:
 
     `stage` is one of `oci.errors.Stage`. `code` and `message` are from the error body; the message is in lower case and
     untrusted. `login` says whether credentials were sent. `service` is which of the registry's services answered, `met`
-    its `host[:port]`; "" where that is the registry's own.
+    its `host[:port]`; "" where that is the registry's own. `is_page` is whether the body was a web page.
     """
 
     stage: str
@@ -49,6 +49,16 @@ class RegistryResponse:
     version: str = ""
     service: str = Service.REGISTRY
     met: str = ""
+    is_page: bool = False
+
+    @property
+    def own_words(self) -> str:
+        """The message without the names of the repository, its parts and the version, which may be any words."""
+        names = sorted({self.repository, *self.repository.split("/"), self.version} - {""}, key=len)
+        message = self.message
+        for name in reversed(names):
+            message = re.sub(rf"(?<![\w.-]){re.escape(name.lower())}(?![\w.-])", "", message)
+        return message
 
 
 class PullFailed(Exception):

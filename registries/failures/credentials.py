@@ -29,6 +29,20 @@ class AccessDenied(PullFailed):
     title = "The credentials may not read this repository"
     text = "{Who} did not let these credentials pull {repository}, or there is no such repository."
     remedy = "Check the spelling of the repository, and give the account permission to pull from it."
+    cases: ClassVar[dict[str, Words]] = {
+        "none_given": Words(
+            "The registry shows this image to nobody without credentials",
+            "{Who} did not let us pull {repository} without credentials, or there is no such repository.",
+            "Check the spelling of the repository. If it is private, add a credential for {host}, and try again with "
+            "it.",
+        ),
+        "page": Words(
+            "{Part} turned us away with a web page",
+            "{Who} refused {repository} with a web page and not as a registry does. Such pages are from a proxy or "
+            "firewall in front of it: it may not let the portal's address through, or this account.",
+            "Ask whoever runs {place} to let the portal through to the registry. The credentials may be right.",
+        ),
+    }
 
 
 class CredentialMalformed(PullFailed):

@@ -16,6 +16,14 @@ class ImageNotFound(PullFailed):
         "Check the name and the tag, and that the image has been pushed. Some registries also answer this "
         "when the credentials may not see the repository."
     )
+    cases: ClassVar[dict[str, Words]] = {
+        "layer": Words(
+            "The registry lacks a part of this image",
+            "{host} has the image {repository}, but not all that belongs to it: {version} is missing.",
+            "Push the image again. If the registry passes on images of another one, or removes what is unused, ask its "
+            "operator.",
+        ),
+    }
 
 
 class PlatformMissing(PullFailed):
@@ -64,7 +72,7 @@ class RegistryRefuses(PullFailed):
     code = "registry_refuses"
     fault = Fault.REGISTRY
     title = "{Part} refuses this request"
-    text = "{Who} answered {reply}. It understood the request and does not serve it."
+    text = "{Who} answered {reply}, and does not serve this request."
     remedy = (
         "Ask the registry's operator what {reply} means there. Once it is settled, try again: the credential does not "
         "need to be entered again while it is kept."

@@ -21,6 +21,7 @@ from registries.failures import (
     AuthenticationFailed,
     CredentialMalformed,
     PullFailed,
+    RateLimited,
     RegistryUnreachable,
     Service,
     Where,
@@ -252,7 +253,7 @@ class Handshake:
                 failure = response_failure(
                     stage, response.status, response.headers, body, repository=repository, login=True, **response.where
                 )
-                if response.status not in _HINTS:
+                if response.status not in _HINTS or isinstance(failure, RateLimited):
                     raise failure
                 self._doubt = failure
         self._basic_checked = True

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
@@ -42,6 +43,22 @@ _REFUSALS = {402: "payment", 412: "policy", 451: "legal"}
 _CAN_BE_POLICY = frozenset({403, 405, 409, 412, 422})
 _POLICY_WORDS = ("blocking policy", "blocked by policy", "policy violation", "quarantine", "violates the policy")
 """In lower case. JFrog Xray, Harbor, Nexus Firewall and Cloudsmith put a block in such words, some of them as a 403."""
+_CAN_BE_LIMIT = frozenset({400, 401, 403})
+_LIMIT_WORDS = (
+    "rate limit",
+    "rate exceeded",
+    "too many requests",
+    "too many failed",
+    "too many login",
+    "recurrent login failures",
+    "temporarily locked",
+    "temporarily blocked",
+    "quota exceeded for quota metric",
+)
+"""In lower case. Many say with another status than 429 that they limit requests, or logins after some wrong ones:
+GitHub, Google, Docker Hub, Quay and Artifactory. It passes, and the credential may be right."""
+_ABOUT_NAMES = ("NAME_", "TAG_", "MANIFEST_", "BLOB_", "DIGEST_")
+"""How the codes of the distribution specification begin with which a 400 is about the image's name."""
 
 _CODE = re.compile(r"[A-Z][A-Z0-9_]{1,39}")
 _TAGS = re.compile(r"<[^<>]{0,500}>")
@@ -78,6 +95,7 @@ def response_failure(
     response = RegistryResponse(
         stage, status, error_code(body), error_message(body), login, host, repository, version, service, met or host
     )
+    response = replace(response, is_page=True) if _is_page(body) else response
     failure = _classify(response, retry_after(headers))
     failure.response = response
     return failure
@@ -87,7 +105,7 @@ def _classify(response: RegistryResponse, wait: float | None) -> PullFailed:
     stage, status, code = response.stage, response.status, response.code
     raw = f"{status} {code}".strip()
     where: Where = {"host": response.host, "service": response.service, "met": response.met}
-    if status == 429 or code == "TOOMANYREQUESTS":
+    if status == 429 or code == "TOOMANYREQUESTS" or _says_limit(response):
         return RateLimited(raw=raw, retry_after=wait, **where)
     if status >= 500 or status == 408:
         reason = f"it answered with an error of its own ({status})"
@@ -100,30 +118,41 @@ def _classify(response: RegistryResponse, wait: float | None) -> PullFailed:
     if stage is Stage.TOKEN:
         return _token_failure(response, raw, where)
     if status in {401, 403} or code == "DENIED":
-        return AccessDenied(repository=response.repository, raw=raw, **where)
-    if status in {400, 404, 410}:
-        return ImageNotFound(repository=response.repository, version=response.version, raw=raw, **where)
+        return _denied(response, raw, where)
+    if status in {404, 410} or (status == 400 and code.startswith(_ABOUT_NAMES)):
+        missing = ImageNotFound(repository=response.repository, version=response.version, raw=raw, **where)
+        missing.params |= {"case": "layer"} if stage is Stage.BLOB else {}
+        return missing
     return _other_failure(response, "it did not send what was asked for", raw, where)
 
 
 def _refusal_case(response: RegistryResponse) -> str:
     """Return the case of `RegistryRefuses` that status, code or message mean; "" where they say no more than that
     something is refused."""
-    message = _without_names(response)
+    message = response.own_words
     is_policy = "POLICY" in response.code or any(words in message for words in _POLICY_WORDS)
     if is_policy and response.status in _CAN_BE_POLICY:
         return "policy"
     return "busy" if response.status in _PASSING else _REFUSALS.get(response.status, "")
 
 
-def _without_names(response: RegistryResponse) -> str:
-    """Return the message without the names of the repository, its parts and the version, which may be words of a policy
-    as well."""
-    names = sorted({response.repository, *response.repository.split("/"), response.version} - {""}, key=len)
-    message = response.message
-    for name in reversed(names):
-        message = re.sub(rf"(?<![\w.-]){re.escape(name.lower())}(?![\w.-])", "", message)
-    return message
+def _says_limit(response: RegistryResponse) -> bool:
+    return response.status in _CAN_BE_LIMIT and any(words in response.own_words for words in _LIMIT_WORDS)
+
+
+def _denied(response: RegistryResponse, raw: str, where: Where) -> AccessDenied:
+    failure = AccessDenied(repository=response.repository, raw=raw, **where)
+    case = denied_case(response)
+    failure.params |= {"case": case} if case else {}
+    return failure
+
+
+def denied_case(response: RegistryResponse) -> str:
+    """Return the case of `AccessDenied`: a web page is a proxy's or firewall's rather than a registry's, and where no
+    credentials were sent, none were refused."""
+    if response.is_page and response.status == 403:
+        return "page"
+    return "" if response.login else "none_given"
 
 
 def _ping_failure(response: RegistryResponse, raw: str, where: Where) -> PullFailed:
@@ -136,10 +165,12 @@ def _ping_failure(response: RegistryResponse, raw: str, where: Where) -> PullFai
 
 
 def _token_failure(response: RegistryResponse, raw: str, where: Where) -> PullFailed:
+    if response.status == 400 and response.is_page:  # a proxy's, which has not looked at the credentials
+        return _other_failure(response, "", raw, where)
     if response.status in {400, 401} and response.login:
         return AuthenticationFailed(raw=raw, **where)
     if response.status in {400, 401, 403, 405} or response.code == "DENIED":
-        return AccessDenied(repository=response.repository, raw=raw, **where)
+        return _denied(response, raw, where)
     reason = "it did not give a token"
     if response.status in {404, 410}:
         return RegistryUnreachable(case="answer", reason=reason, raw=raw, **where)
@@ -152,6 +183,10 @@ def _other_failure(response: RegistryResponse, reason: str, raw: str, where: Whe
     if 200 <= response.status < 400:
         return RegistryUnreachable(case="answer", reason=reason, raw=raw, **where)
     return Unexpected(raw=f"{response.stage} {raw}")
+
+
+def _is_page(body: bytes) -> bool:
+    return body[:MAX_BLANKS].lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")
 
 
 def error_code(body: bytes) -> str:

@@ -89,7 +89,8 @@ class Ping:
         try:
             yield
         except (AccessDenied, ImageNotFound, RegistryRefuses) as failure:
-            says_more = "case" in failure.params or (failure.response is not None and failure.response.code)
+            is_clear = isinstance(failure, RegistryRefuses) and "case" in failure.params
+            says_more = is_clear or (failure.response is not None and failure.response.code)
             if self.doubt is None or self._handshake.was_challenged or says_more:
                 raise
         else:

@@ -50,6 +50,7 @@ DOCKER_HUB = Provider(
             stages=(Stage.TOKEN,),
             statuses=(403,),
             silent=True,
+            case="answer",
             reason="its token service turned us away before it looked at the credentials",
         ),
     ),

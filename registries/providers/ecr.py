@@ -103,7 +103,9 @@ ECR = Provider(
         Rule(RegistryRefuses, words=("unabletoaccesssecret", "unabletodecryptsecret", "secretnotfound")),
         Rule(ImageNotFound, words=("pullthroughcacherulenotfound",)),
         Rule(ImageNotFound, words=("repositorynotfoundexception", "imagenotfoundexception")),
-        Rule(AuthenticationFailed, words=("authorization token has expired", "no basic auth credentials")),
+        # The password is ours, made for this pull: the next attempt makes another one.
+        Rule(AuthenticationFailed, words=("authorization token has expired",), retryable=True, keeps_credential=True),
+        Rule(AuthenticationFailed, words=("no basic auth credentials",)),
     ),
     guide="registries/guides/ecr.html",
     hints={

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from registries.failures import AccessDenied, AuthenticationFailed
+from registries.failures import AccessDenied, AuthenticationFailed, RegistryUnreachable
 from registries.oci.errors import Stage
 from registries.providers.base import Provider
 from registries.providers.checks import Field, Unusable, no_colon
@@ -43,6 +43,15 @@ GHCR = Provider(
     checks=(no_colon, _classic_token),
     rules=(
         Rule(AccessDenied, words=("permission_denied", "saml", "single sign-on")),
+        # A page or nothing is from what stands before it, which has not looked at the credentials.
+        Rule(
+            RegistryUnreachable,
+            stages=(Stage.TOKEN,),
+            statuses=(403,),
+            silent=True,
+            case="answer",
+            reason="its token service turned us away before it looked at the credentials",
+        ),
         Rule(AuthenticationFailed, stages=(Stage.TOKEN,), statuses=(403,), login=True),
     ),
     guide="registries/guides/ghcr.html",

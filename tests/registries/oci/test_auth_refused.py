@@ -9,7 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from registries.failures import AccessDenied, AuthenticationFailed, HostNotAllowed, PullFailed, RegistryUnreachable
+from registries.failures import (
+    AccessDenied,
+    AuthenticationFailed,
+    HostNotAllowed,
+    PullFailed,
+    RateLimited,
+    RegistryUnreachable,
+)
 from registries.oci import auth
 from registries.oci.address_guard import AddressGuard
 from registries.oci.login import Login
@@ -278,3 +285,17 @@ def test_a_wrong_login_that_gets_a_token_which_opens_nothing(
         # For the repository, and for none.
         assert len([one for one in registry.requests_to("/token") if one.kind == "basic"]) == 2
     assert pauses == []
+
+
+def test_a_limit_of_logins_is_no_wrong_password(connect: Connect) -> None:
+    """Artifactory and others turn away every login for a while after some wrong ones. The ping says so in words, and a
+    HEAD of the manifest says nothing: it was read as a wrong password, and the credential ended."""
+    said = b'{"errors":[{"status":401,"message":"Blocked due to recurrent login failures, please try again"}]}'
+    with FakeRegistry(auth="basic", users={"alice": "wonderland"}) as registry:
+        registry.push_image("team/app", "1.0")
+        client = connect(registry)
+        client.connect()
+        registry.fault("/v2/", status=401, body=said)
+        with pytest.raises(RateLimited):
+            client.authenticate("team/app", "1.0")
+        assert len([one for one in registry.seen if one.kind]) == 1

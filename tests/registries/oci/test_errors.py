@@ -13,6 +13,7 @@ from registries.oci.errors import (
     response_failure,
     retry_after,
 )
+from tests.support.provider_answers import means
 
 
 def body(code: str) -> bytes:
@@ -78,6 +79,58 @@ def test_what_a_status_means(stage: Stage, status: int, code: str, login: bool, 
     assert failure.response == RegistryResponse(
         stage, status, code, message, login, "r.example", "a/b", "1", "registry", "r.example"
     )
+
+
+@pytest.mark.parametrize(
+    ("stage", "status", "message"),
+    [
+        (Stage.TOKEN, 403, "You have exceeded a secondary rate limit. Please wait a few minutes."),
+        (Stage.TOKEN, 403, "Blocked due to recurrent login failures, please try again in 4 seconds"),
+        (Stage.PING, 401, "Blocked due to recurrent login failures, please try again in 4 seconds"),
+        (Stage.TOKEN, 401, "Too many login attempts have been made. Please retry in 30 seconds."),
+        (Stage.TOKEN, 400, "Too many failed login attempts for username or IP address"),
+        (Stage.MANIFEST, 403, "Quota exceeded for quota metric 'Requests per project per user'"),
+    ],
+    ids=["github", "artifactory", "artifactory ping", "quay", "docker/hub-feedback#642", "google"],
+)
+@pytest.mark.parametrize("kind", ["ghcr", "artifactory", "quay", "docker_hub", "google", "acr", "self_hosted"])
+def test_a_limit_in_words_passes_by_itself(kind: str, stage: Stage, status: int, message: str) -> None:
+    """Whatever status it has: it was read as a wrong password, which ended the credential."""
+    failure = means(kind, stage, status, message)
+    assert (failure.code, failure.retryable, failure.keeps_credential) == ("rate_limited", True, True)
+
+
+def test_an_image_whose_name_is_that_of_a_limit_or_policy() -> None:
+    said = b'{"errors":[{"code":"DENIED","message":"no access to acme/rate limit"}]}'
+    failure = response_failure(Stage.MANIFEST, 403, {}, said, host="r.example", repository="a/rate limit", login=True)
+    assert failure.code == "access_denied"
+
+
+PAGE = b"\r\n<html><head><title>Attention Required!</title></head><body>Sorry, you have been blocked</body></html>"
+
+
+@pytest.mark.parametrize(
+    ("stage", "status", "raw", "login", "expected", "case"),
+    [
+        (Stage.MANIFEST, 403, PAGE, True, "access_denied", "page"),
+        (Stage.TOKEN, 403, PAGE, False, "access_denied", "page"),
+        (Stage.MANIFEST, 401, PAGE, False, "access_denied", "none_given"),
+        (Stage.MANIFEST, 403, b"{}", False, "access_denied", "none_given"),
+        (Stage.MANIFEST, 403, b"{}", True, "access_denied", None),
+        (Stage.TOKEN, 400, PAGE, True, "registry_refuses", None),
+        (Stage.MANIFEST, 400, PAGE, True, "registry_refuses", None),
+        (Stage.BLOB, 400, b"", True, "registry_refuses", None),
+        (Stage.BLOB, 404, b"", True, "image_not_found", "layer"),
+        (Stage.TAGS, 400, body("NAME_UNKNOWN"), True, "image_not_found", None),
+    ],
+)
+def test_who_refuses_and_what(
+    stage: Stage, status: int, raw: bytes, login: bool, expected: str, case: str | None
+) -> None:
+    """A firewall's page is not the registry's word, a 400 of nginx ("Request Header Or Cookie Too Large") is about no
+    image, and without credentials none were refused."""
+    failure = response_failure(stage, status, {}, raw, host="r.example", repository="a/b", version="1", login=login)
+    assert (failure.code, failure.params.get("case"), failure.keeps_credential) == (expected, case, True)
 
 
 @pytest.mark.parametrize("status", [408, 429, 500, 503])

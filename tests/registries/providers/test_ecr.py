@@ -153,6 +153,12 @@ def test_answers(stage: Stage, status: int, body: object, code: str) -> None:
     assert means("ecr", stage, status, body).code == code
 
 
+def test_a_password_that_has_expired_is_replaced_by_the_next_attempt() -> None:
+    """It was made from the access key for this pull, and the key is not what has expired."""
+    failure = means("ecr", Stage.BLOB, 403, "Your authorization token has expired. Reauthenticate and try again.")
+    assert (failure.retryable, failure.keeps_credential) == (True, True)
+
+
 def test_the_hint_names_all_permissions() -> None:
     for permission in ("ecr:GetAuthorizationToken", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"):
         assert permission in ECR.hints["access_denied"]

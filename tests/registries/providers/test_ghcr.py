@@ -37,6 +37,8 @@ def test_other_tokens_are_taken(token: str) -> None:
         (Stage.MANIFEST, 403, "denied", True, "access_denied"),
         (Stage.MANIFEST, 404, {"errors": [{"code": "MANIFEST_UNKNOWN"}]}, True, "image_not_found"),
         (Stage.TOKEN, 502, b"", True, "registry_unreachable"),
+        (Stage.TOKEN, 403, b"", True, "registry_unreachable"),
+        (Stage.TOKEN, 403, b"<html><body>Access has been restricted</body></html>", True, "registry_unreachable"),
     ],
 )
 def test_answers(stage: Stage, status: int, body: object, login: bool, code: str) -> None:

@@ -174,3 +174,11 @@ def test_the_hint_names_role_and_parts_of_the_name() -> None:
     hint = GOOGLE.hints["access_denied"]
     assert "roles/artifactregistry.reader" in hint
     assert "LOCATION-docker.pkg.dev/PROJECT/REPOSITORY/IMAGE" in hint
+
+
+def test_a_perimeter_is_a_policy_and_no_matter_of_roles() -> None:
+    """VPC Service Controls: the role is right, and the portal's address is not let in."""
+    said = "Request is prohibited by organization's policy. vpcServiceControlsUniqueIdentifier: abc"
+    failure = means("google", Stage.MANIFEST, 403, said)
+    assert (failure.code, failure.params["case"]) == ("registry_refuses", "policy")
+    assert "ingress" in PROVIDERS["google"].hints["registry_refuses"]

@@ -103,3 +103,20 @@ def test_a_rule_may_change_only_the_case() -> None:
     meant = apply((Rule(RegistryRefuses, case="payment"),), failure)
     assert (meant.code, meant.params["case"]) == ("registry_refuses", "payment")
     assert apply((Rule(RegistryRefuses),), failure) is failure
+
+
+def test_a_rule_for_a_status_alone_leaves_what_the_registry_says_itself() -> None:
+    """Azure's 403 is a matter of permissions, except where it says "quarantine"."""
+    said = b'{"errors":[{"code":"DENIED","message":"the image is in quarantine"}]}'
+    failure = answered(Stage.MANIFEST, 403, said)
+    assert (failure.code, failure.params["case"]) == ("registry_refuses", "policy")
+    assert apply((Rule(AccessDenied, statuses=(403,)),), failure) is failure
+    assert apply((Rule(AccessDenied, words=("quarantine",)),), failure).code == "access_denied"
+
+
+def test_words_within_the_name_of_the_image_are_no_words_of_the_registry() -> None:
+    said = b'{"errors":[{"code":"MANIFEST_UNKNOWN","message":"no manifest for team/quarantined:1.0"}]}'
+    failure = response_failure(
+        Stage.MANIFEST, 404, {}, said, host="r.example", repository="team/quarantined", version="1.0", login=True
+    )
+    assert apply((Rule(RegistryRefuses, words=("quarantined",)),), failure) is failure
