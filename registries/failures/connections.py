@@ -37,6 +37,12 @@ class RegistryUnreachable(PullFailed):
             "Try again. If it stays so, ask the registry's operator what answers at {place}: often a proxy, a sign-in "
             "page or an outage.",
         ),
+        "unencrypted": Words(
+            "{Part} doesn't encrypt",
+            "{host} sent us to {place} without TLS (http://), though it speaks TLS itself. Nothing was sent there.",
+            "Ask the registry's operator to give {part} an https:// address. Where layers come from a private object "
+            "store, turn off its redirect, so that the registry sends them itself.",
+        ),
     }
 
 

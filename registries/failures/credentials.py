@@ -36,6 +36,12 @@ class AccessDenied(PullFailed):
             "Check the spelling of the repository. If it is private, add a credential for {host}, and try again with "
             "it.",
         ),
+        "unasked": Words(
+            "The registry doesn't say how to sign in",
+            "{Who} asks for credentials {reason}. They were not sent.",
+            "Ask the registry's operator: with 401 it has to offer Basic or Bearer in the header WWW-Authenticate, "
+            "which a proxy in front of it may drop.",
+        ),
         "page": Words(
             "{Part} turned us away with a web page",
             "{Who} refused {repository} with a web page and not as a registry does. Such pages are from a proxy or "

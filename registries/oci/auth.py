@@ -25,6 +25,7 @@ from registries.failures import (
     RegistryUnreachable,
     Service,
     Where,
+    printable,
 )
 from registries.oci import challenge, location, scopes
 from registries.oci.challenge import Challenge
@@ -171,9 +172,15 @@ class Handshake:
                 renewed.is_second = True
         return renewed
 
-    def refused(self, used: Login | Token | None, failure: PullFailed) -> PullFailed:
-        """Return what it means that a request with `used` is refused for good, as its response reads: a login that
-        never worked is wrong, unless the registry says that it lacks a permission, or that a policy is against it."""
+    def refused(self, used: Login | Token | None, failure: PullFailed, header: str = "") -> PullFailed:
+        """Return what it means that a request with `used` is refused for good, as its response and its challenge
+        `header` read: a login that never worked is wrong, unless the registry says that it lacks a permission, or that
+        a policy is against it. One that was never asked for in a way that we know was not refused."""
+        if used is None and self._login is not None and isinstance(failure, AccessDenied):
+            offered = ", ".join(offer.scheme for offer in challenge.parse(header))
+            reason = f"only in a way that the portal doesn't know ({offered})" if offered else "without saying how"
+            failure.params |= {"case": "unasked", "reason": printable(reason)}
+            return failure
         if isinstance(used, Token) and self._login is not None and isinstance(failure, AccessDenied):
             return self._wrong_login() or failure
         if not isinstance(used, Login) or self._login_proved or not isinstance(failure, AccessDenied):

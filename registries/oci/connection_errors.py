@@ -15,6 +15,13 @@ _REFUSED = "it refused the connection"
 
 # OpenSSL's codes for an answer that is no record of TLS; an alert is one.
 _ANSWERS_WITHOUT_TLS = frozenset({"WRONG_VERSION_NUMBER", "UNKNOWN_PROTOCOL", "PACKET_LENGTH_TOO_LONG"})
+_TLS_REASONS = {
+    "UNSUPPORTED_PROTOCOL": "it speaks only old versions of TLS",
+    "TLSV1_ALERT_PROTOCOL_VERSION": "it speaks only old versions of TLS",
+    "TLSV13_ALERT_CERTIFICATE_REQUIRED": "it asks for a client certificate, which the portal has none of",
+    "TLSV1_UNRECOGNIZED_NAME": "it has no certificate for this name",
+    "TLSV1_ALERT_UNRECOGNIZED_NAME": "it has no certificate for this name",
+}
 
 # X509_V_ERR_… of OpenSSL. A certificate that is not valid yet is a matter of time as well.
 _EXPIRED = dict.fromkeys((9, 10), "expired")
@@ -41,7 +48,7 @@ def transport_failure(error: BaseException, host: str, service: str = Service.RE
             if isinstance(cause, ssl.SSLEOFError):
                 return RegistryUnreachable(**where, reason=BROKE_OFF, raw="tls eof")
             code = str(getattr(cause, "reason", None) or "")
-            reason = NOT_TLS if code in _ANSWERS_WITHOUT_TLS else _TLS_FAILED
+            reason = NOT_TLS if code in _ANSWERS_WITHOUT_TLS else _TLS_REASONS.get(code, _TLS_FAILED)
             return RegistryUnreachable(**where, reason=reason, raw=f"tls {code}".strip())
     return RegistryUnreachable(**where, reason=BROKE_OFF, raw=type(causes[-1]).__name__)
 

@@ -131,7 +131,8 @@ class Fetch:
             response.close()
             renewed = self._handshake.renew(repository, used, header)
             if renewed is None:
-                raise self._handshake.refused(used, self._failure(response, body, asked, elsewhere=False))
+                failure = self._failure(response, body, asked, elsewhere=False)
+                raise self._handshake.refused(used, failure, header)
             used = renewed
             response, elsewhere = send(used)
         return response, elsewhere
@@ -147,7 +148,7 @@ class Fetch:
                 None if elsewhere else authorization,
                 service=Service.STORAGE if elsewhere else Service.REGISTRY,
             )
-            there = redirect_target(response, here)
+            there = redirect_target(response, here, Service.STORAGE)
             if there is None:
                 return response, elsewhere
             elsewhere = elsewhere or not here.keeps_authorization(there)

@@ -112,7 +112,7 @@ def read_document(
     have `expected_digest`, as sent from `where`, and `UnsupportedManifest` for everything that is not an image: schema
     1, artifacts, contradictions (CVE-2021-41190), other types.
     """
-    digest = f"sha256:{hashlib.sha256(raw).hexdigest()}"
+    digest = digest_of(raw)
     if expected_digest is not None and digest != expected_digest:
         raise DigestMismatch(what="the manifest", raw="digest", **where)
     document = read_json(raw, MAX_MANIFEST_BYTES)
@@ -130,6 +130,11 @@ def read_document(
     if listed == ["layers"]:
         return _manifest(document, digest, media_type, raw)
     return Index(digest, media_type, _entries(document["manifests"]), raw)
+
+
+def digest_of(raw: bytes) -> str:
+    """Return the digest that names these bytes."""
+    return f"sha256:{hashlib.sha256(raw).hexdigest()}"
 
 
 def read_json(raw: bytes, limit: int) -> dict[str, object]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from registries.failures import RegistryUnreachable
+from registries.failures import RegistryUnreachable, Service, Where
 from registries.oci import location
 from registries.oci.errors import SHORT_BODY
 from registries.oci.location import Location
@@ -14,20 +14,32 @@ MAX_REDIRECTS = 5
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
-def redirect_target(response: Response, here: Location) -> Location | None:
-    """Return where a response to a request `here` sends us, with its body read; None if it is no redirect. Raises
-    `RegistryUnreachable` if the address can't be read, or leads out of TLS."""
+def redirect_target(response: Response, here: Location, leads_to: Service | None = None) -> Location | None:
+    """Return where a response to a request `here` sends us, with its body read; None if it is no redirect. `leads_to`
+    is which service another host is, if not the one that responds.
+
+    A proxy that ends TLS often names its own host with http:// or without its port: that stays at the origin. Raises
+    `RegistryUnreachable` if the address can't be read, or leads out of TLS.
+    """
     target = response.headers.get("Location")
     if response.status not in REDIRECTS or target is None:
         return None
     response.read(SHORT_BODY)
     try:
         there = location.read(target, here.url)
+        if (here.scheme, there.scheme) == ("https", "http") and _means_own(here, there):
+            there = location.read_within(target, here.url, here)
     except location.LocationInvalid:
         raise redirect_failure("it sent us to an address that can't be read", response) from None
     if here.scheme == "https" and there.scheme != "https":
-        raise redirect_failure("it sent us from an encrypted to an unencrypted address", response)
+        service = leads_to if leads_to and here.host != there.host else Service(response.where["service"])
+        where: Where = {"host": response.where["host"], "service": service, "met": there.authority}
+        raise RegistryUnreachable(case="unencrypted", raw="redirect", retryable=False, **where)
     return there
+
+
+def _means_own(here: Location, there: Location) -> bool:
+    return here.host == there.host and there.port in (80, here.port)
 
 
 def follow_within(

@@ -14,9 +14,10 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from urllib.parse import urlencode
 
-from registries.failures import HostNotAllowed, Service, Where
+from registries.failures import HostNotAllowed, RegistryUnreachable, Service, Where
 from registries.oci import location
 from registries.oci.challenge import Challenge
+from registries.oci.connection_errors import NOT_TLS
 from registries.oci.errors import SHORT_BODY, Stage, response_failure
 from registries.oci.location import Location
 from registries.oci.redirects import follow_within
@@ -64,9 +65,21 @@ class SignInService:
         asked_at = time.monotonic()
         query = [("service", offer.parameters["service"])] if "service" in offer.parameters else []
         query += [("scope", scope) for scope in scopes]
-        url = self._realm(offer.parameters.get("realm", ""), spoke_tls=spoke_tls).url
+        named = offer.parameters.get("realm", "")
+        url = self._realm(named, spoke_tls=spoke_tls).url
         here = location.read(f"{url}{'&' if '?' in url else '?'}{urlencode(query)}")
-        response = follow_within(here, self._send, self._may_follow)
+        try:
+            response = follow_within(here, self._send, self._may_follow)
+        except RegistryUnreachable as failure:
+            is_own_idea = here.scheme == "https" and not named.lower().lstrip().startswith("https")
+            if not is_own_idea or (failure.params.get("reason"), failure.params["met"]) != (NOT_TLS, here.authority):
+                raise
+            plain = HostNotAllowed(case="realm_plain", raw="realm without tls", **self._where(here.authority))
+        else:
+            return self._token(response, repository, scopes, asked_at)
+        raise plain
+
+    def _token(self, response: Response, repository: str, scopes: Sequence[str], asked_at: float) -> Token:
         body = response.read(SHORT_BODY)
         if response.status != 200 or body is None:
             raise response_failure(

@@ -299,3 +299,26 @@ def test_a_limit_of_logins_is_no_wrong_password(connect: Connect) -> None:
         with pytest.raises(RateLimited):
             client.authenticate("team/app", "1.0")
         assert len([one for one in registry.seen if one.kind]) == 1
+
+
+@pytest.mark.parametrize(
+    ("challenge", "said"),
+    [
+        ("", "asks for credentials without saying how"),
+        ("Negotiate, NTLM", "in a way that the portal doesn't know (negotiate, ntlm)"),
+        ('Digest realm="x", nonce="y"', "in a way that the portal doesn't know (digest)"),
+    ],
+)
+def test_a_login_that_was_not_sent_was_not_refused(challenge: str, said: str, connect: Connect) -> None:
+    """A proxy that drops WWW-Authenticate, or that signs in its own way: it read "may not read this repository"."""
+    with FakeRegistry(auth="basic", users={"alice": "wonderland"}) as registry:
+        registry.push_image("team/app", "1.0")
+        registry.fault("/v2/", status=401, headers={"WWW-Authenticate": challenge} if challenge else {})
+        with pytest.raises(AccessDenied) as refusal:
+            pull(connect(registry), "team/app")
+        assert (refusal.value.params["case"], refusal.value.keeps_credential) == ("unasked", True)
+        assert said in refusal.value.words.text
+        assert not [one for one in registry.seen if one.kind]
+        with pytest.raises(AccessDenied) as denied:
+            pull(connect(registry, login=None), "team/app")
+        assert denied.value.params["case"] == "none_given"

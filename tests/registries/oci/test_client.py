@@ -62,6 +62,20 @@ def test_what_a_manifest_s_answer_must_say(registry: FakeRegistry, connect: Conn
     assert client.fetch_manifest("team/app", pushed.digest).digest == pushed.digest
 
 
+def test_a_manifest_that_was_cut_short_is_no_fault_of_the_image(registry: FakeRegistry, connect: Connect) -> None:
+    """A proxy that ends the connection without a length to tell by, as nginx does with HTTP/1.0: the digest tells."""
+    pushed = registry.push_image("team/app", "1.0")
+    head = "HTTP/1.0 200 OK\r\nContent-Type: application/json\r\nDocker-Content-Digest: {}\r\n\r\n{{"
+    registry.fault("/manifests/", raw=head.format(pushed.digest).encode(), times=1)
+    client = connect(registry)
+    with pytest.raises(DigestMismatch) as refusal:
+        client.fetch_manifest("team/app", "1.0")
+    assert refusal.value.retryable
+    registry.fault("/manifests/", raw=head.format(digest_of(b"{")).encode(), times=1)
+    with pytest.raises(UnsupportedManifest):
+        client.fetch_manifest("team/app", "1.0")
+
+
 @pytest.mark.parametrize("header", ["", " ", '"{digest}"', "sha512:" + "a" * 128, "sha256:x", "{digest}, {digest}"])
 def test_a_digest_in_a_header_that_is_none_is_not_compared(
     header: str, registry: FakeRegistry, connect: Connect

@@ -278,3 +278,34 @@ def test_whether_a_blob_elsewhere_may_be_read_is_asked_for_one_byte(
     elsewhere.fault("/storage/", status=403)
     with pytest.raises(RegistryUnreachable):
         client.has_blob("team/app", layer)
+
+
+@pytest.mark.parametrize("address", ["http://{host}", "http://127.0.0.1"], ids=["scheme", "scheme and port"])
+def test_a_proxy_that_forgets_tls_in_a_redirect_means_its_own_origin(
+    address: str, connect: Connect, tmp_path: Path
+) -> None:
+    """distribution/distribution#1025: behind nginx or Traefik without X-Forwarded-Proto, addresses are http:// ones."""
+    authority = Authority(tmp_path)
+    with FakeRegistry(auth="bearer", users={"alice": "wonderland"}, tls=authority.issue("127.0.0.1")) as registry:
+        registry.push_image("team/app", "1.0", [b"one"])
+        where = address.format(host=registry.host)
+        registry.fault("/v2/team/app/blobs/", redirect=f"{where}{{path}}?x=%2b", times=1)
+        pull(connect(registry, ca_file=authority.ca_file), "team/app")
+        [_, again, *_] = registry.requests_to("/blobs/")
+        assert (again.query, again.kind) == ("x=%2b", "bearer")
+
+
+def test_storage_without_tls_is_named(connect: Connect, tmp_path: Path) -> None:
+    """harbor#20588: a private MinIO, here as it is often set up, over http. Nothing was wrong at the registry's own
+    address."""
+    authority = Authority(tmp_path)
+    with FakeRegistry(tls=authority.issue("127.0.0.1")) as registry:
+        registry.push_image("team/app", "1.0")
+        registry.fault("/blobs/", redirect="http://minio_data:9000{path}")
+        with pytest.raises(RegistryUnreachable) as refusal:
+            pull(connect(registry, login=None, ca_file=authority.ca_file), "team/app")
+    failure = refusal.value
+    assert (failure.params["service"], failure.params["met"]) == ("storage", "minio_data:9000")
+    assert (failure.retryable, failure.keeps_credential) == (False, True)
+    assert "minio_data:9000" in failure.words.text
+    assert "turn off its redirect" in failure.words.remedy

@@ -139,3 +139,8 @@ def test_what_follows_a_hash_is_not_sent() -> None:
 def test_refuses_what_parsers_may_disagree_about(text: str) -> None:
     with pytest.raises(LocationInvalid, match=r"^(letters|syntax|authority|port)$"):
         read(text)
+
+
+def test_names_may_have_underscores() -> None:
+    """Old buckets of S3 do, and the names of Docker Compose's services, which a failure has to repeat."""
+    assert read("https://acme_layers.s3.amazonaws.com/x").host == "acme_layers.s3.amazonaws.com"

@@ -219,6 +219,24 @@ def test_a_token_service_of_a_registry_with_tls_is_asked_over_tls(
         assert plain.seen == []
 
 
+def test_an_http_realm_whose_port_has_no_tls_is_the_operators_to_mend(
+    tmp_path: Path, connect: Connect, serve: Serve
+) -> None:
+    """An Artifactory that names its port behind the proxy, http://HOST:8082: its address is right, and TLS is missing.
+    Nothing is sent, and trying again mends nothing."""
+    from tests.support.fakes.certificates import Authority
+
+    files, plain = Authority(tmp_path), serve(NO_TLS)
+    with FakeRegistry(auth="bearer", users={"alice": "wonderland"}, tls=files.issue("127.0.0.1")) as registry:
+        registry.realm = f"http://{plain.host}/token"
+        client = connect(registry, ca_file=files.ca_file)
+        client.connect()
+        with pytest.raises(HostNotAllowed) as refused:
+            client.authenticate("team/app")
+    assert (refused.value.params["case"], refused.value.params["met"]) == ("realm_plain", plain.host)
+    assert (plain.heads, plain.handshakes) == ([], 1)
+
+
 def test_a_token_service_that_has_spoken_tls_is_not_asked_without(connect: Connect) -> None:
     with FakeRegistry(auth="bearer", users={"alice": "wonderland"}) as registry:
         hosts = TlsHostsOfClient()
