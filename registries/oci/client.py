@@ -223,10 +223,14 @@ class RegistryClient:
 
     def check_outside(self, repository: str, manifest: Manifest) -> None:
         """Check that the registry has the layers that may lie outside of it, the first few if there are many. Raises
-        `UnsupportedManifest`."""
+        `UnsupportedManifest`, or what keeps the registry from saying so, such as a limit."""
         for layer in list(dict.fromkeys(layer for layer in manifest.layers if layer.outside))[:MAX_OUTSIDE_CHECKED]:
-            if not self.has_blob(repository, layer):
-                raise blobs.lies_outside(layer)
+            if self.has_blob(repository, layer):
+                continue
+            with suppress(ImageNotFound):
+                self.blob(repository, layer).close()
+                continue
+            raise blobs.lies_outside(layer)
 
     def blob(
         self,

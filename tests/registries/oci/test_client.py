@@ -12,6 +12,7 @@ from registries.failures import (
     DigestMismatch,
     HostNotAllowed,
     ImageNotFound,
+    PullFailed,
     RateLimited,
     RegistryUnreachable,
     UnsupportedManifest,
@@ -181,6 +182,29 @@ def test_a_layer_that_only_its_foreign_address_has_is_named(registry: FakeRegist
         client.check_outside("team/app", fetch(client, "team/app"))
     assert refusal.value.raw == "foreign"
     assert image.layer_digests[1][:19] in str(refusal.value.params["reason"])
+
+
+@pytest.mark.parametrize(
+    ("method", "status", "code"),
+    [("HEAD", 405, ""), ("HEAD", 501, ""), ("", 429, "rate_limited"), ("", 503, "registry_unreachable")],
+)
+def test_a_layer_lies_outside_only_if_the_registry_says_so(
+    method: str, status: int, code: str, registry: FakeRegistry, connect: Connect
+) -> None:
+    """A limit, an outage, or a proxy that knows no HEAD were read as "the registry does not have it", for good."""
+    image = build_image([b"one"])
+    registry.push_blob(image.blobs[image.layer_digests[0]])
+    types = OCI["layer"].encode(), b"application/vnd.oci.image.layer.nondistributable.v1.tar+gzip"
+    registry.push_manifest("team/app", "1.0", image.manifest.replace(*types), image.manifest_type)
+    client = connect(registry)
+    manifest = fetch(client, "team/app")
+    registry.fault("/blobs/", method=method, status=status)
+    if not code:
+        client.check_outside("team/app", manifest)
+        return
+    with pytest.raises(PullFailed) as refusal:
+        client.check_outside("team/app", manifest)
+    assert (refusal.value.code, refusal.value.retryable) == (code, True)
 
 
 def test_many_layers_that_may_lie_outside_are_not_all_asked_for(registry: FakeRegistry, connect: Connect) -> None:
